@@ -1,0 +1,64 @@
+#include "codec/base/err.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+err_code_t err_set(err_t *err, err_code_t code, const char *format, ...)
+{
+    if (err) {
+        va_list args;
+        va_start(args, format);
+        vsnprintf(err->text, sizeof err->text, format, args);
+        va_end(args);
+        err->code = code;
+    }
+    return code;
+}
+
+err_code_t err_prefix(err_t *err, err_code_t code, const char *format, ...)
+{
+    if (err) {
+        char text[ERR_TEXT_MAX];
+        va_list args;
+        va_start(args, format);
+        int length = vsnprintf(text, sizeof text, format, args);
+        va_end(args);
+        if (length >= 0 && (size_t)length < sizeof text)
+            snprintf(text + length, sizeof text - (size_t)length, ": %s", err->text);
+        memcpy(err->text, text, sizeof text);
+        err->code = code;
+    }
+    return code;
+}
+
+const char *err_name(err_code_t code)
+{
+    switch (code) {
+#define ERR_CASE(name, value, meaning)                                                                       \
+    case ERR_##name:                                                                                         \
+        return #name;
+        ERR_MAP(ERR_CASE)
+#undef ERR_CASE
+    }
+    return "UNKNOWN";
+}
+
+const char *err_meaning(err_code_t code)
+{
+    switch (code) {
+#define ERR_CASE(name, value, meaning)                                                                       \
+    case ERR_##name:                                                                                         \
+        return meaning;
+        ERR_MAP(ERR_CASE)
+#undef ERR_CASE
+    }
+    return "an error this version does not know";
+}
+
+void err_abort(const char *file, int line, const char *condition)
+{
+    fprintf(stderr, "cloudless: %s:%d: programming error: %s is false\n", file, line, condition);
+    abort();
+}
