@@ -34,7 +34,7 @@ static const field_t s_fields[] = {
     {"job.batch", FIELD_WHOLE, .offset = JOB(batch), .min = "1", .max = "1000000", .otherwise = "64", .digest = true,
      .unit = "samples", .help = "samples per worker and step; an average where regions wait for each other"},
     {"job.seed", FIELD_WHOLE, .offset = JOB(seed), .min = "0", .max = "18446744073709551615", .otherwise = "1",
-     .digest = true, .help = "of the first parameters and of the order of samples"},
+     .digest = true, .help = "what the first parameters and the order of samples come from"},
     {"job.optimizer", FIELD_MAP, .help = "how a gradient changes the parameters"},
     {"job.optimizer.name", FIELD_FLAG, .offset = JOB(optimizer.momentum_kind), .values = "sgd|momentum",
      .otherwise = "momentum", .digest = true, .help = "plain, or with a running average of gradients"},

@@ -105,7 +105,7 @@ static bool s_parse_numeric(const field_t *field, const char *text, void *at, ch
     err_code_t code = s_parse_number(field->type, text, &number);
     char quote[TREE_QUOTE_MAX];
     if (code == ERR_LIMIT) {
-        snprintf(what, VALUE_WHAT_MAX, "%s is too large", tree_quote(text, quote));
+        snprintf(what, VALUE_WHAT_MAX, "%s is out of range", tree_quote(text, quote));
         return false;
     }
     if (code) {
