@@ -1,0 +1,37 @@
+/* region_core - the regional scheduler: places actors on nodes, leases batches to workers, knows when a region is done.
+ *
+ * Why      a region must go on when the WAN or the global scheduler is away; all it knows it can ask again: nodes announce
+ *          themselves, shards tell what they have applied. Its one durable fact, the term, is synced before it starts.
+ * How      incarnation = term << 32 | count. Leases: the batches handed out are those that are neither applied in every
+ *          shard, nor leased, nor reported done. A lost worker's leases are free again.
+ * Ends     all batches durable in every shard -> close to the shards; every region's final delta durable in every shard
+ *          -> last evaluation -> complete. stop -> nodes; all stopped -> final report until bye.
+ */
+#ifndef ACTORS_SCHEDULER_REGION_CORE_H
+#define ACTORS_SCHEDULER_REGION_CORE_H
+
+#include "actors/kit/role.h"
+#include "brokers/job.h"
+
+typedef struct {
+    const topology_t *topology; /* borrowed */
+    size_t region_index;
+    uint64_t term;         /* above everything seen before; stored and synced by the driver */
+    size_t nodes_expected; /* places when so many have announced themselves, or settle_us after the newest did */
+    int64_t settle_us;
+    bool evaluates; /* there is a test set: evaluate every quarter of an epoch and at the end */
+} region_spec_t;
+
+typedef struct region_core region_core_t;
+extern const role_t region_role;
+
+region_core_t *region_core_new(const region_spec_t *spec, int64_t now_us);
+
+/* The broker process may end: stopped, and the global scheduler said bye (or did not within its time). */
+bool region_core_finished(const region_core_t *self);
+/* 0, or why the region failed; text borrowed. */
+err_code_t region_core_failure(const region_core_t *self, const char **ret_reason);
+/* JSON-free view for logs: a one-line summary of who is waited for; borrowed. */
+const char *region_core_waits_for(const region_core_t *self, int64_t *ret_since_us);
+
+#endif

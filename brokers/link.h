@@ -1,0 +1,86 @@
+/* link - the connection of two regions' brokers: a pure core that turns messages into pieces and back.
+ *
+ * Why      the WAN is thin and shaky: control must not wait behind gradients, nothing may be lost over a reconnect,
+ *          one TCP flow does not fill a long path, and synchronizers need to know rate and round trip.
+ * How      four classes by priority, each with its own sequence; messages cut into pieces of piece_bytes; pieces are
+ *          kept until acknowledged (at most window_bytes on their way) and sent again on a gap, on a time-out or after
+ *          a reconnect; control goes on connection 0, everything else is spread over connections 1 .. connections.
+ * Emulated with emulate set, what leaves is delayed by half the round trip (and jitter), limited to the rate and lost
+ *          with the given probability, inside this core: a laptop shows what a WAN would do.
+ * Time     monotonic microseconds given by the caller; no sockets, no clock, no threads in here.
+ * Limits   queue_max_bytes wait to be sent: beyond it link_send says ERR_FULL and the sender tries again later.
+ */
+#ifndef BROKERS_LINK_H
+#define BROKERS_LINK_H
+
+#include "codec/wire/message.h"
+
+typedef struct {
+    char local[WIRE_NAME_SIZE]; /* region names */
+    char remote[WIRE_NAME_SIZE];
+    char digest[WIRE_NAME_SIZE]; /* of the topology; a peer with another is refused */
+    uint64_t session;            /* random, not 0 */
+    uint64_t connections;        /* for data, at least 1 */
+    size_t piece_bytes;          /* default 64 KiB when 0 */
+    size_t window_bytes;         /* most bytes sent and not acknowledged; 0: follows rate x round trip */
+    size_t queue_max_bytes;      /* default 256 MiB when 0 */
+    bool emulate;
+    uint64_t rate_bytes_per_s; /* 0: unlimited */
+    int64_t rtt_us;
+    int64_t jitter_us;
+    double loss;
+    uint64_t seed; /* of jitter and loss */
+} link_spec_t;
+
+typedef struct {
+    bool up; /* a ping was answered within LINK_DEAD_US, both ways */
+    uint64_t rate_bytes_per_s;
+    int64_t rtt_us;
+    uint64_t queued_bytes;
+    uint64_t sent_bytes; /* as on the wire: pieces and their headers */
+    uint64_t received_bytes;
+    uint64_t resent_bytes;
+    uint64_t reconnects; /* sessions or connections begun anew */
+    uint64_t refused;    /* malformed or foreign frames */
+} link_stats_t;
+
+#define LINK_DEAD_US 5000000
+
+typedef struct link link_t;
+
+link_t *link_new(const link_spec_t *spec, int64_t now_us);
+void link_destroy(link_t **self_p);
+
+/* The frames of one message, as a broker forwards them without decoding. */
+typedef struct {
+    slice_t envelope;
+    slice_t map;
+    slice_t data; /* buf NULL when there is no data frame */
+} frames_t;
+void frames_fini(frames_t *self);
+
+/* Queues a message (takes the slices on success). ERR_FULL: the queue is at its limit. */
+MUST_USE err_code_t link_send(link_t *self, message_class_t class, frames_t *frames, int64_t now_us);
+
+/* A message (link_*) came in on a connection; takes it. */
+void link_message(link_t *self, uint64_t connection, message_t **message_p, int64_t now_us);
+
+/* A connection was (re)made by the transport: greets, and sends again what may be lost. */
+void link_connected(link_t *self, uint64_t connection, int64_t now_us);
+
+void link_tick(link_t *self, int64_t now_us);
+int64_t link_due(const link_t *self);
+
+/* What is to be sent now: a link_* message and the connection it goes on; NULL when nothing. The caller owns it. */
+message_t *link_take_outgoing(link_t *self, uint64_t *ret_connection);
+
+/* The next message that arrived whole, once and in its class's order; false when none. */
+bool link_take_delivered(link_t *self, frames_t *ret_frames);
+
+/* Emulated outage: until then nothing leaves or arrives (tests, laboratory). 0 ends it. */
+void link_outage(link_t *self, int64_t until_us);
+
+bool link_idle(const link_t *self); /* nothing queued or unacknowledged */
+link_stats_t link_stats(const link_t *self);
+
+#endif

@@ -1,0 +1,133 @@
+/* topology - the one file that describes a job: what is trained, where data and machines are, how regions are
+ * linked.
+ *
+ * Why      every process reads the same file and derives the same facts from it; nothing else configures a
+ * run. Not      deciding anything: plans are the scheduler's. Threads  immutable once read; any thread may
+ * read. Limits   TOPOLOGY_REGIONS_MAX regions, TOPOLOGY_OFFERS_MAX offers per region, files of at most 1 MiB.
+ */
+#ifndef BROKERS_TOPOLOGY_H
+#define BROKERS_TOPOLOGY_H
+
+#include "codec/base/err.h"
+#include "codec/base/json.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define TOPOLOGY_REGIONS_MAX 64
+#define TOPOLOGY_LINKS_MAX 512
+#define TOPOLOGY_OFFERS_MAX 20
+#define TOPOLOGY_NAME_MAX                                                                                    \
+    32 /* region and offer names: letters, digits, '-' and '_', terminating zero included */
+#define TOPOLOGY_TEXT_MAX 256 /* paths, endpoints */
+
+typedef enum { STRATEGY_ASGD, STRATEGY_ASGD_GA, STRATEGY_AMA, STRATEGY_SMA, STRATEGY_SSGD } strategy_name_t;
+typedef enum { INSIDE_ASYNC, INSIDE_SYNC, INSIDE_SSP } inside_t; /* consistency inside a region */
+typedef enum { DURABILITY_PROCESS, DURABILITY_DISK } durability_t;
+typedef enum { SECURITY_NONE } security_t;
+
+typedef struct {
+    char name[TOPOLOGY_NAME_MAX];
+    uint64_t count;     /* units rented; default 1 */
+    uint64_t cores;     /* per unit; default 1 */
+    double power;       /* relative speed of one core; default 1 */
+    double price_per_s; /* of one unit, in the job's currency; default 0 */
+} topology_offer_t;
+
+typedef struct {
+    char name[TOPOLOGY_NAME_MAX];
+    double data_share;                 /* any positive scale; required */
+    uint64_t workers;                  /* default 1 */
+    uint64_t shards;                   /* default 1; equal in all regions (checked) */
+    char bind[TOPOLOGY_TEXT_MAX];      /* broker.bind; default tcp://127.0.0.1:* */
+    char advertise[TOPOLOGY_TEXT_MAX]; /* broker.advertise; default: what bind came to */
+    topology_offer_t offers[TOPOLOGY_OFFERS_MAX];
+    size_t offer_count;
+} topology_region_t;
+
+typedef struct {
+    size_t between[2];         /* indices of regions; the first named listens, the second dials */
+    uint64_t rate_bytes_per_s; /* 0: unlimited */
+    int64_t rtt_us;
+    int64_t jitter_us;
+    double loss; /* 0..1 */
+    double price_per_gb;
+    bool emulate;         /* shape this link to the figures above; default false */
+    uint64_t connections; /* tcp connections for data beside the one for control; default 2 */
+} topology_link_t;
+
+typedef struct {
+    struct {
+        char name[TOPOLOGY_NAME_MAX];
+        char model[TOPOLOGY_NAME_MAX];
+        struct {
+            char kind[TOPOLOGY_NAME_MAX]; /* idx or counter */
+            char dir[TOPOLOGY_TEXT_MAX];
+            bool split_by_label; /* split: share or label */
+            uint64_t samples;
+        } data;
+        uint64_t epochs;
+        uint64_t batch; /* samples per worker and step; see job.h for the waiting strategies */
+        uint64_t seed;
+        struct {
+            bool momentum_kind; /* name: sgd or momentum */
+            double lr;
+            double momentum;
+            bool linear; /* schedule: constant or linear */
+        } optimizer;
+        struct {
+            strategy_name_t strategy;
+            uint64_t every;                   /* local steps between cuts; 1 for asgd and ssgd (checked) */
+            char encoding[TOPOLOGY_NAME_MAX]; /* none */
+            inside_t inside;                  /* async, sync or "ssp: s" */
+            uint64_t inside_slack;            /* s of ssp */
+            uint64_t staleness;               /* rounds a destination may lack before the region waits */
+            uint64_t window_bytes;            /* unacknowledged bytes of deltas per destination */
+            int64_t away_after_us;
+            double quorum; /* share of regions a waiting round needs; default 1 */
+            int64_t grace_us;
+        } sync;
+    } job;
+    struct {
+        uint64_t every; /* steps between snapshots when nothing else asks for one */
+        uint64_t keep;
+        durability_t durability;
+        uint64_t replicas;
+    } checkpoint;
+    security_t security;
+    bool security_given; /* `security: none` is written in the file */
+    topology_region_t regions[TOPOLOGY_REGIONS_MAX];
+    size_t region_count;
+    topology_link_t links[TOPOLOGY_LINKS_MAX];
+    size_t link_count;
+} topology_t;
+
+/* Reads, sets and checks. `sets` are "a.b[0].c=v" (forms: topology_set.h) from the command line, applied
+ * before the check. Errors: ERR_CONFIG with "FILE:LINE:COL: key: what is wrong; write ..." (or "--set KEY=V:
+ * ..."), ERR_NOT_FOUND for a file that is not there. The first error is reported; nothing is returned with
+ * it. */
+MUST_USE err_code_t topology_read(const char *path, const char *const *sets, size_t set_count,
+                                  topology_t **ret_self, err_t *err);
+MUST_USE err_code_t topology_parse(const char *name, const char *text, size_t size, const char *const *sets,
+                                   size_t set_count, topology_t **ret_self, err_t *err);
+void topology_destroy(topology_t **self_p);
+
+/* SIZE_MAX when there is none. */
+size_t topology_region_index(const topology_t *self, const char *name);
+/* The link between two regions, or NULL. */
+const topology_link_t *topology_link(const topology_t *self, size_t region_a, size_t region_b);
+
+/* XXH3 over everything that must be equal in all processes of a job and for a resume: job (without data.dir),
+ * number of shards, regions and their shares, and where inside is sync their workers, which a step's batches
+ * are counted by. The order of keys in the file does not matter. As 16 hexadecimal digits. */
+void topology_digest(const topology_t *self, char ret_hex[17]);
+
+/* From the same table: the JSON Schema for editors, the annotated default file, and the effective topology.
+ */
+json_value_t *topology_schema(void);
+void topology_print_default(FILE *out);
+void topology_print(const topology_t *self,
+                    FILE *out); /* YAML that topology_parse reads back to an equal topology */
+
+#endif
