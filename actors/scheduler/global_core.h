@@ -13,6 +13,7 @@
 typedef struct {
     const topology_t *topology; /* borrowed */
     uint64_t incarnation;
+    uint64_t pid; /* of this process, for status; 0 when it does not matter */
 } global_spec_t;
 
 typedef struct global_core global_core_t;
