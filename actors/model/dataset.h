@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define DATASET_CLASSES 10 /* labels are below this; idx files with others are refused */
+
 typedef struct dataset dataset_t;
 
 typedef enum { DATASET_SPLIT_SHARE, DATASET_SPLIT_LABEL } dataset_split_t;
@@ -33,7 +35,8 @@ typedef struct {
 } dataset_spec_t;
 
 /* Errors: ERR_NOT_FOUND (a file is missing: names it and the Debian package that has it), ERR_MALFORMED
- * (truncated, wrong magic, counts that differ: names file, expected and found bytes), ERR_IO. */
+ * (truncated, wrong magic, counts that differ: names file, expected and found bytes), ERR_CONFIG (kind,
+ * shares, samples), ERR_LIMIT (2^32 samples or more), ERR_MEMORY, ERR_IO. */
 MUST_USE err_code_t dataset_open(const dataset_spec_t *spec, dataset_t **ret_self, err_t *err);
 void dataset_destroy(dataset_t **self_p);
 

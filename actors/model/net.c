@@ -15,7 +15,7 @@ typedef struct {
     size_t weight; /* offsets in the flat parameters */
     size_t bias;
     float *y;        /* (batch_max, output) */
-    uint8_t *choice; /* NET_CONV: as many */
+    int32_t *choice; /* NET_CONV: as many */
 } place_t;
 
 struct net {
@@ -146,7 +146,7 @@ static size_t s_place(net_t *self, char *block)
         widest = s_larger(widest, outputs);
         if (layer->kind != NET_CONV)
             continue;
-        place->choice = s_carve(block, &offset, outputs, 1);
+        place->choice = s_carve(block, &offset, outputs, sizeof(int32_t));
         patches = s_larger(patches, conv_patch_size(&layer->conv, conv_group(&layer->conv)));
         conv_y = s_larger(conv_y, conv_output_size(&layer->conv, conv_group(&layer->conv)));
     }
@@ -197,7 +197,7 @@ static size_t s_group(const conv_t *conv, size_t first, size_t count)
     return count - first < group ? count - first : group;
 }
 
-static void s_conv_forward(net_t *self, size_t l, const float *w, const float *x, size_t count, bool choose)
+static void s_conv_forward(net_t *self, size_t l, const float *w, const float *x, size_t count)
 {
     const conv_t *conv = &self->layers[l].conv;
     const place_t *place = self->places + l;
@@ -207,10 +207,7 @@ static void s_conv_forward(net_t *self, size_t l, const float *w, const float *x
         group = s_group(conv, first, count);
         float *y = place->y + first * output;
         conv_forward(conv, group, x + first * input, w + place->weight, self->patches, self->conv_y);
-        if (choose)
-            pool_forward(&pool, group, self->conv_y, w + place->bias, y, place->choice + first * output);
-        else
-            pool_evaluate(&pool, group, self->conv_y, w + place->bias, y);
+        pool_forward(&pool, group, self->conv_y, w + place->bias, y, place->choice + first * output);
     }
 }
 
@@ -232,12 +229,12 @@ static void s_conv_backward(net_t *self, size_t l, const float *w, const float *
     }
 }
 
-static const float *s_forward(net_t *self, const float *w, const float *x, size_t count, bool choose)
+static const float *s_forward(net_t *self, const float *w, const float *x, size_t count)
 {
     for (size_t l = 0; l < self->layer_count; l++) {
         const place_t *place = self->places + l;
         if (self->layers[l].kind == NET_CONV)
-            s_conv_forward(self, l, w, x, count, choose);
+            s_conv_forward(self, l, w, x, count);
         else
             dense_forward(&self->layers[l].dense, count, x, w + place->weight, w + place->bias, place->y);
         x = place->y;
@@ -266,7 +263,7 @@ void net_gradient(net_t *self, const float *w, const float *x, const uint32_t *l
                   float *ret_g, double *ret_loss)
 {
     CHECK(count > 0 && count <= self->batch_max);
-    const float *z = s_forward(self, w, x, count, true);
+    const float *z = s_forward(self, w, x, count);
     *ret_loss = loss_gradient(count, self->output_size, z, labels, self->dy[0]) / (double)count;
     s_backward(self, w, x, count, ret_g);
 }
@@ -277,6 +274,6 @@ void net_evaluate(net_t *self, const float *w, const float *x, const uint32_t *l
     CHECK(count <= self->batch_max);
     if (count == 0)
         return;
-    const float *z = s_forward(self, w, x, count, false);
+    const float *z = s_forward(self, w, x, count);
     *add_loss += loss_evaluate(count, self->output_size, z, labels, add_correct);
 }

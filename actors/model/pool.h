@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define POOL_WIDTH_MAX 512
+
 typedef struct {
     size_t C, H, W;
 } pool_t;
@@ -19,14 +21,11 @@ typedef struct {
  *   out  y (count, C, H/2, W/2); choice (C, count, H/2, W/2): which of the four, row by row; the first of
  * equals */
 void pool_forward(const pool_t *self, size_t count, const float *x, const float *b, float *ret_y,
-                  uint8_t *ret_choice);
-
-/* The same without the choice, for evaluation. */
-void pool_evaluate(const pool_t *self, size_t count, const float *x, const float *b, float *ret_y);
+                  int32_t *ret_choice);
 
 /* Adds to db (C); replaces dx (C, count, H, W).
  *   in   choice as above, dy (count, C, H/2, W/2) */
-void pool_backward(const pool_t *self, size_t count, const uint8_t *choice, const float *dy, float *add_db,
+void pool_backward(const pool_t *self, size_t count, const int32_t *choice, const float *dy, float *add_db,
                    float *ret_dx);
 
 #endif
