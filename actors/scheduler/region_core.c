@@ -30,7 +30,7 @@ void region_fail(region_core_t *self, err_code_t code, const char *format, ...)
 {
     if (self->failure)
         return;
-    self->failure = code;
+    self->failure = code ? code : ERR_STATE;
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(self->reason, sizeof self->reason, format, arguments);
@@ -244,9 +244,20 @@ static void s_take_link_state(region_core_t *self, const message_t *message)
     s_take_reading(&link->received, &link->received_before, message->link_state.received_bytes);
 }
 
+/* The actor that sent a message, in its incarnation; it and its node are alive. NULL for anybody else. */
+static region_actor_t *s_sender(region_core_t *self, const message_t *message, int64_t now_us)
+{
+    region_actor_t *actor = region_actor_find(self, message);
+    if (!actor)
+        return NULL;
+    actor->seen_us = now_us;
+    self->nodes[actor->node].seen_us = now_us;
+    return actor;
+}
+
 static void s_take_status(region_core_t *self, message_t **message_p, int64_t now_us)
 {
-    region_actor_t *actor = region_actor_find(self, *message_p);
+    region_actor_t *actor = s_sender(self, *message_p, now_us);
     if (!actor)
         return;
     message_destroy(&actor->status);
@@ -259,7 +270,7 @@ static void s_take_status(region_core_t *self, message_t **message_p, int64_t no
 
 static void s_take_from_actor(region_core_t *self, const message_t *message, int64_t now_us)
 {
-    region_actor_t *actor = region_actor_find(self, message);
+    region_actor_t *actor = s_sender(self, message, now_us);
     if (!actor)
         return;
     if (message->kind == KIND_progress && actor->role == ROLE_SHARD)

@@ -20,6 +20,7 @@
 #define FAREWELL_US (5 * SECOND_US)            /* the final report is repeated for so long */
 #define PAUSE_FIRST_US (200 * MILLISECOND_US)  /* before an actor that ended is placed again; doubles */
 #define PAUSE_MOST_US (5 * SECOND_US)
+#define PAUSE_FORGOTTEN_US (30 * SECOND_US) /* after running so long an end counts as the first again */
 #define REPLACEMENTS_MAX 3 /* of an actor that fails to start */
 #define NODES_MAX 1024
 #define WORKERS_MAX 4096
@@ -102,7 +103,6 @@ struct region_core {
     region_node_t nodes[NODES_MAX];
     size_t node_count;
     int64_t newest_node_us;
-    bool may_place;
 
     uint64_t plan;
     bool plan_taken;
