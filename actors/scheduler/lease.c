@@ -67,15 +67,16 @@ static void s_clear(ranges_t *set)
     set->count = 0;
 }
 
-/* Taking away from sorted intervals adds at most one; a set already at its limit is given up whole, which frees its
- * batches to be computed once more: harmless, and never wrong. */
+/* Taking away from sorted intervals adds at most one; a set already at its limit is given up whole, which
+ * frees its batches to be computed once more: harmless, and never wrong. */
 static void s_or_clear(err_code_t code, ranges_t *set)
 {
     if (code)
         s_clear(set);
 }
 
-/* ---- shards --------------------------------------------------------------------------------------------------- */
+/* ---- shards
+ * --------------------------------------------------------------------------------------------------- */
 
 static void s_drop_claims(lease_table_t *self)
 {
@@ -168,7 +169,8 @@ uint64_t lease_table_durable_count(const lease_table_t *self)
     return ranges_size(&self->durable);
 }
 
-/* ---- workers -------------------------------------------------------------------------------------------------- */
+/* ---- workers
+ * -------------------------------------------------------------------------------------------------- */
 
 void lease_table_start(lease_table_t *self, size_t worker, uint64_t incarnation)
 {
@@ -209,7 +211,8 @@ static void s_settle(lease_table_t *self, worker_entry_t *entry, const ranges_t 
     s_or_clear(ranges_intersect(&entry->leased, holding), &entry->leased);
 }
 
-/* Grants that this table does not know: its worker is older than the scheduler. What nobody else holds is its own. */
+/* Grants that this table does not know: its worker is older than the scheduler. What nobody else holds is its
+ * own. */
 static void s_adopt(lease_table_t *self, worker_entry_t *entry, const lease_request_t *request)
 {
     entry->newest = (lease_grant_t){.number = request->last_grant};
@@ -240,8 +243,8 @@ static bool s_free(lease_table_t *self, uint64_t *ret_first, uint64_t *ret_end, 
     return ranges_gap(&self->taken, 0, self->spec.batches, ret_first, ret_end);
 }
 
-/* A worker keeps what it computes and one lease more. A free batch below all that it holds is another matter: what it
- * holds may have to wait for exactly that one. */
+/* A worker keeps what it computes and one lease more. A free batch below all that it holds is another matter:
+ * what it holds may have to wait for exactly that one. */
 static bool s_may_have(const lease_table_t *self, const worker_entry_t *entry, uint64_t first)
 {
     uint64_t held = ranges_size(&entry->leased);
@@ -267,7 +270,8 @@ static uint64_t s_length(const lease_table_t *self, uint64_t free_count)
     return length > LEASE_LONGEST ? LEASE_LONGEST : length;
 }
 
-static lease_answer_t s_grant(lease_table_t *self, worker_entry_t *entry, bool evaluate, lease_grant_t *ret_grant)
+static lease_answer_t s_grant(lease_table_t *self, worker_entry_t *entry, bool evaluate,
+                              lease_grant_t *ret_grant)
 {
     uint64_t first = 0, end = 0, count;
     if (!lease_table_known(self))

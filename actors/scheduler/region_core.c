@@ -8,7 +8,8 @@
 #define GLOBAL_NAME "scheduler/global"
 #define ROWS_PER_REPORT 16
 
-/* ---- sending -------------------------------------------------------------------------------------------------- */
+/* ---- sending
+ * -------------------------------------------------------------------------------------------------- */
 
 void region_send(region_core_t *self, message_t **message_p)
 {
@@ -38,7 +39,8 @@ void region_fail(region_core_t *self, err_code_t code, const char *format, ...)
     self->report_us = 0;
 }
 
-/* ---- reports -------------------------------------------------------------------------------------------------- */
+/* ---- reports
+ * -------------------------------------------------------------------------------------------------- */
 
 static void s_sum_shards(const region_core_t *self, message_t *report)
 {
@@ -126,7 +128,8 @@ static void s_send_curve(region_core_t *self)
     }
 }
 
-/* ---- status --------------------------------------------------------------------------------------------------- */
+/* ---- status
+ * --------------------------------------------------------------------------------------------------- */
 
 static const char *s_actor_state(const region_actor_t *actor)
 {
@@ -188,7 +191,8 @@ static void s_send_statuses(region_core_t *self, int64_t now_us)
     region_send(self, &status);
 }
 
-/* ---- the state machine ---------------------------------------------------------------------------------------- */
+/* ---- the state machine
+ * ---------------------------------------------------------------------------------------- */
 
 static void s_update_waits_for(region_core_t *self, int64_t now_us)
 {
@@ -331,7 +335,8 @@ static void s_message(void *core, message_t **message_p, int64_t now_us)
     case KIND_refused:
         if (!strcmp(message->from, GLOBAL_NAME) && message->refused.code == ERR_JOB)
             region_fail(self, ERR_JOB, "%s",
-                        message->refused.reason ? message->refused.reason : "the global scheduler runs another job");
+                        message->refused.reason ? message->refused.reason
+                                                : "the global scheduler runs another job");
         break;
     default: /* unreachable above all: whoever it was will be asked again by its timer */
         break;

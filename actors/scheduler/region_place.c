@@ -3,7 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- nodes ---------------------------------------------------------------------------------------------------- */
+/* ---- nodes
+ * ---------------------------------------------------------------------------------------------------- */
 
 region_node_t *region_node_find(region_core_t *self, const char *name)
 {
@@ -24,7 +25,8 @@ static bool s_is_node_name(const region_core_t *self, const char *name)
 static err_code_t s_derive(region_core_t *self, uint64_t samples, err_t *err)
 {
     if (self->job_known && samples != self->samples_announced)
-        return err_set(err, ERR_JOB, "the data set has %llu samples, other nodes have %llu; use the same data set",
+        return err_set(err, ERR_JOB,
+                       "the data set has %llu samples, other nodes have %llu; use the same data set",
                        (unsigned long long)samples, (unsigned long long)self->samples_announced);
     if (self->job_known)
         return ERR_OK;
@@ -52,16 +54,18 @@ static err_code_t s_check_announce(region_core_t *self, const message_t *message
     return s_derive(self, message->announce.samples, err);
 }
 
-/* A snapshot that is newer than anything issued here was written under a scheduler of this term or a later one. */
+/* A snapshot that is newer than anything issued here was written under a scheduler of this term or a later
+ * one. */
 static void s_check_fence(region_core_t *self, const message_t *message)
 {
     for (size_t index = 0; index < message->announce.held_incarnations.count; index++)
         if (message->announce.held_incarnations.items[index] > self->issued)
-            region_fail(self, ERR_STALE,
-                        "%s holds a snapshot of term %llu, this scheduler has term %llu; start it with the newest "
-                        "state directory",
-                        message->from, (unsigned long long)(message->announce.held_incarnations.items[index] >> 32),
-                        (unsigned long long)self->spec.term);
+            region_fail(
+                self, ERR_STALE,
+                "%s holds a snapshot of term %llu, this scheduler has term %llu; start it with the newest "
+                "state directory",
+                message->from, (unsigned long long)(message->announce.held_incarnations.items[index] >> 32),
+                (unsigned long long)self->spec.term);
 }
 
 static void s_actor_ended(region_core_t *self, region_actor_t *actor, int64_t now_us)
@@ -149,7 +153,8 @@ void region_lose_silent(region_core_t *self, int64_t now_us)
     s_lose_nodes(self, now_us);
     for (size_t index = 0; index < self->actor_count; index++) {
         region_actor_t *actor = &self->actors[index];
-        if (actor->role == ROLE_WORKER && actor->state == PLACE_READY && now_us - actor->seen_us >= SILENCE_US)
+        if (actor->role == ROLE_WORKER && actor->state == PLACE_READY &&
+            now_us - actor->seen_us >= SILENCE_US)
             s_actor_ended(self, actor, now_us);
     }
 }
@@ -166,7 +171,8 @@ int64_t region_rented_us(const region_core_t *self, int64_t now_us)
     return sum;
 }
 
-/* ---- the plan ------------------------------------------------------------------------------------------------- */
+/* ---- the plan
+ * ------------------------------------------------------------------------------------------------- */
 
 static region_actor_t *s_add_actor(region_core_t *self, region_role_t role, const char *prefix, size_t index)
 {
@@ -184,14 +190,16 @@ static void s_set_plan(region_core_t *self, size_t workers)
     self->worker_count = workers;
 }
 
-/* Numbers of actors follow the plan until the first of them is placed; then the plan's number alone is noted. */
+/* Numbers of actors follow the plan until the first of them is placed; then the plan's number alone is noted.
+ */
 void region_take_plan(region_core_t *self, const message_t *message)
 {
     if (message->plan.plan <= self->plan)
         return;
     if (message->plan.shards != self->region->shards || message->plan.workers < 1 ||
         message->plan.workers > WORKERS_MAX) {
-        region_refuse(self, message, ERR_CONFIG, "the plan does not fit the topology; start all with the same one");
+        region_refuse(self, message, ERR_CONFIG,
+                      "the plan does not fit the topology; start all with the same one");
         return;
     }
     self->plan = message->plan.plan;
@@ -230,7 +238,8 @@ static bool s_begin(region_core_t *self, int64_t now_us)
     return true;
 }
 
-/* ---- where ---------------------------------------------------------------------------------------------------- */
+/* ---- where
+ * ---------------------------------------------------------------------------------------------------- */
 
 /* Actors per core, if one more came; synchronizers move bytes and count for nothing. */
 static double s_load(const region_core_t *self, size_t node)
@@ -267,13 +276,14 @@ static size_t s_newest_holder(const region_core_t *self, size_t shard)
     uint64_t incarnation = 0, number = 0;
     for (size_t index = 0; index < self->node_count; index++) {
         const message_t *announce = self->nodes[index].announce;
-        for (size_t held = 0; !self->nodes[index].lost && held < announce->announce.held_shards.count; held++) {
+        for (size_t held = 0; !self->nodes[index].lost && held < announce->announce.held_shards.count;
+             held++) {
             uint64_t its_incarnation = announce->announce.held_incarnations.items[held];
             uint64_t its_number = announce->announce.held_numbers.items[held];
             if (announce->announce.held_shards.items[held] != shard)
                 continue;
-            if (best != NOWHERE && (its_incarnation < incarnation ||
-                                    (its_incarnation == incarnation && its_number <= number)))
+            if (best != NOWHERE &&
+                (its_incarnation < incarnation || (its_incarnation == incarnation && its_number <= number)))
                 continue;
             best = index;
             incarnation = its_incarnation;
@@ -288,8 +298,8 @@ static bool s_alive(const region_core_t *self, size_t node)
     return node != NOWHERE && !self->nodes[node].lost && !self->nodes[node].stopped;
 }
 
-/* A shard goes where its snapshots are. One whose node is gone waits for it as long as a region may be away, since
- * a start from nothing is a loss. */
+/* A shard goes where its snapshots are. One whose node is gone waits for it as long as a region may be away,
+ * since a start from nothing is a loss. */
 static size_t s_shard_home(const region_core_t *self, const region_actor_t *actor, int64_t now_us)
 {
     if (actor->ran && s_alive(self, actor->node))
@@ -315,7 +325,8 @@ static size_t s_home(const region_core_t *self, const region_actor_t *actor, int
     return s_least_loaded(self);
 }
 
-/* ---- placing -------------------------------------------------------------------------------------------------- */
+/* ---- placing
+ * -------------------------------------------------------------------------------------------------- */
 
 static bool s_all_ran(const region_core_t *self, region_role_t role)
 {
@@ -325,7 +336,8 @@ static bool s_all_ran(const region_core_t *self, region_role_t role)
     return true;
 }
 
-/* Shards, then synchronizers, then workers: each finds those it talks to, and leases are right after a resume. */
+/* Shards, then synchronizers, then workers: each finds those it talks to, and leases are right after a
+ * resume. */
 static bool s_turn(const region_core_t *self, region_role_t role)
 {
     if (role == ROLE_SHARD)
@@ -370,7 +382,8 @@ void region_place(region_core_t *self, int64_t now_us)
         s_place_actor(self, &self->actors[index], now_us);
 }
 
-static void s_start_failed(region_core_t *self, region_actor_t *actor, const message_t *message, int64_t now_us)
+static void s_start_failed(region_core_t *self, region_actor_t *actor, const message_t *message,
+                           int64_t now_us)
 {
     const char *reason = message->placed.reason ? message->placed.reason : err_meaning(message->placed.code);
     s_actor_ended(self, actor, now_us);

@@ -1,7 +1,8 @@
-/* region_state - what the files of the regional scheduler share: its nodes, actors, leases, figures and how it ends.
+/* region_state - what the files of the regional scheduler share: its nodes, actors, leases, figures and how
+ * it ends.
  *
- * Why      one state machine in four files: region_core.c (messages, reports), region_place.c (nodes and actors),
- *          region_train.c (leases, progress, evaluations, curve) and region_stop.c (close, stop, farewell).
+ * Why      one state machine in four files: region_core.c (messages, reports), region_place.c (nodes and
+ * actors), region_train.c (leases, progress, evaluations, curve) and region_stop.c (close, stop, farewell).
  * Not      for anybody else: the contract is region_core.h.
  */
 #ifndef ACTORS_SCHEDULER_REGION_STATE_H
@@ -21,7 +22,7 @@
 #define PAUSE_FIRST_US (200 * MILLISECOND_US)  /* before an actor that ended is placed again; doubles */
 #define PAUSE_MOST_US (5 * SECOND_US)
 #define PAUSE_FORGOTTEN_US (30 * SECOND_US) /* after running so long an end counts as the first again */
-#define REPLACEMENTS_MAX 3 /* of an actor that fails to start */
+#define REPLACEMENTS_MAX 3                  /* of an actor that fails to start */
 #define NODES_MAX 1024
 #define WORKERS_MAX 4096
 #define NOWHERE SIZE_MAX
@@ -68,7 +69,7 @@ typedef struct {
 } region_loss_t;
 
 typedef struct {
-    uint64_t sent, received;           /* newest reading */
+    uint64_t sent, received;               /* newest reading */
     uint64_t sent_before, received_before; /* of brokers that ended */
 } region_link_t;
 
@@ -157,7 +158,8 @@ void region_take_announce(region_core_t *self, const message_t *message, int64_t
 void region_take_placed(region_core_t *self, const message_t *message, int64_t now_us);
 void region_take_plan(region_core_t *self, const message_t *message);
 region_node_t *region_node_find(region_core_t *self, const char *name);
-region_actor_t *region_actor_find(region_core_t *self, const message_t *message); /* sender, in its incarnation */
+region_actor_t *region_actor_find(region_core_t *self,
+                                  const message_t *message); /* sender, in its incarnation */
 void region_lose_silent(region_core_t *self, int64_t now_us);
 void region_place(region_core_t *self, int64_t now_us);
 size_t region_ready(const region_core_t *self, region_role_t role);

@@ -57,7 +57,8 @@ static void s_stop_nodes(region_core_t *self)
     }
 }
 
-/* The farewell ends by silence of the global scheduler: each sign of life from it gives it the whole time again. */
+/* The farewell ends by silence of the global scheduler: each sign of life from it gives it the whole time
+ * again. */
 static int64_t s_farewell_us(const region_core_t *self)
 {
     int64_t from = self->final_us > self->global_heard_us ? self->final_us : self->global_heard_us;

@@ -30,7 +30,8 @@ void region_train_fini(region_core_t *self)
     free(self->rows);
 }
 
-/* ---- shards --------------------------------------------------------------------------------------------------- */
+/* ---- shards
+ * --------------------------------------------------------------------------------------------------- */
 
 static uint64_t s_samples(const region_core_t *self, const ranges_t *batches)
 {
@@ -47,7 +48,8 @@ static bool s_is_late(const message_t *newest, const message_t *message)
     if (!newest || newest->incarnation != message->incarnation ||
         newest->progress.history != message->progress.history)
         return false;
-    return message->progress.steps < newest->progress.steps || message->progress.rounds < newest->progress.rounds ||
+    return message->progress.steps < newest->progress.steps ||
+           message->progress.rounds < newest->progress.rounds ||
            message->progress.lasts < newest->progress.lasts ||
            message->progress.samples_applied < newest->progress.samples_applied ||
            (newest->progress.closed && !message->progress.closed);
@@ -70,8 +72,8 @@ void region_take_progress(region_core_t *self, const message_t *message, size_t 
     if (!code)
         code = ranges_load(&durable, message->progress.durable.items, message->progress.durable.count, &err);
     if (!code)
-        code = lease_table_progress(self->leases, shard, message->incarnation, message->progress.history, &applied,
-                                    &durable);
+        code = lease_table_progress(self->leases, shard, message->incarnation, message->progress.history,
+                                    &applied, &durable);
     ranges_fini(&applied);
     ranges_fini(&durable);
     if (code) {
@@ -99,8 +101,8 @@ static const region_actor_t *s_unclosed(const region_core_t *self)
     return NULL;
 }
 
-/* That the others have this region's last delta needs no check here: they are not complete without it, and the
- * global scheduler ends the run when all are. */
+/* That the others have this region's last delta needs no check here: they are not complete without it, and
+ * the global scheduler ends the run when all are. */
 static bool s_has_all_lasts(const region_core_t *self)
 {
     for (size_t index = 0; index < self->shard_count; index++) {
@@ -125,10 +127,11 @@ static void s_close(region_core_t *self, int64_t now_us)
     }
 }
 
-/* ---- time and loss -------------------------------------------------------------------------------------------- */
+/* ---- time and loss
+ * -------------------------------------------------------------------------------------------- */
 
-/* From the first lease until every region's final delta is durable here (or a stop): waiting for others counts. An
- * evaluation keeps one worker from training, so its time counts by the worker's share. */
+/* From the first lease until every region's final delta is durable here (or a stop): waiting for others
+ * counts. An evaluation keeps one worker from training, so its time counts by the worker's share. */
 int64_t region_train_us(const region_core_t *self, int64_t now_us)
 {
     if (self->first_lease_us < 0)
@@ -158,7 +161,8 @@ static void s_take_loss(region_core_t *self, const message_t *message, size_t wo
     before->loss_sum = sum;
 }
 
-/* ---- leases --------------------------------------------------------------------------------------------------- */
+/* ---- leases
+ * --------------------------------------------------------------------------------------------------- */
 
 static void s_send_lease(region_core_t *self, const region_actor_t *worker, const lease_grant_t *grant)
 {
@@ -182,6 +186,14 @@ static void s_note_grant(region_core_t *self, size_t worker, const lease_grant_t
         self->first_lease_us = now_us;
 }
 
+/* A worker that evaluates gets nothing before its result is here: a newer grant tells it that the result
+ * arrived. */
+static bool s_owes_result(const region_core_t *self, const message_t *message, const region_actor_t *worker)
+{
+    return self->evaluation.granted && self->evaluation.worker == worker->index &&
+           message->lease_want.last_grant >= self->evaluation.grant;
+}
+
 void region_take_want(region_core_t *self, const message_t *message, region_actor_t *worker, int64_t now_us)
 {
     ranges_t holding = {0};
@@ -190,7 +202,7 @@ void region_take_want(region_core_t *self, const message_t *message, region_acto
         return;
     }
     s_take_loss(self, message, worker->index);
-    if (!self->stopping && !self->failure) {
+    if (!self->stopping && !self->failure && !s_owes_result(self, message, worker)) {
         lease_request_t request = {
             .incarnation = message->incarnation,
             .last_grant = message->lease_want.last_grant,
@@ -214,7 +226,8 @@ void region_worker_lost(region_core_t *self, size_t worker)
         self->evaluation.granted = false; /* the next worker that asks gets it */
 }
 
-/* ---- evaluations and the curve -------------------------------------------------------------------------------- */
+/* ---- evaluations and the curve
+ * -------------------------------------------------------------------------------- */
 
 static void s_add_row(region_core_t *self, const region_row_t *row)
 {
@@ -263,7 +276,8 @@ void region_take_evaluated(region_core_t *self, const message_t *message, const 
     int64_t elapsed_us = now_us - evaluation->granted_us;
     if (message->evaluated.took_us < 0 || message->evaluated.took_us > elapsed_us ||
         !isfinite(message->evaluated.accuracy)) {
-        region_refuse(self, message, ERR_NUMBER, "a result that cannot be: not finite, or longer than it was away");
+        region_refuse(self, message, ERR_NUMBER,
+                      "a result that cannot be: not finite, or longer than it was away");
         evaluation->granted = false;
         return;
     }
