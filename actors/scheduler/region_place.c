@@ -136,15 +136,22 @@ void region_take_announce(region_core_t *self, const message_t *message, int64_t
     node->announce = message_dup(message);
 }
 
+void region_node_left(region_core_t *self, region_node_t *node, int64_t now_us)
+{
+    if (node->lost)
+        return;
+    node->lost = true;
+    node->rented_us += node->seen_us - node->joined_us;
+    s_node_emptied(self, node, now_us);
+}
+
 static void s_lose_nodes(region_core_t *self, int64_t now_us)
 {
+    int64_t silence_us = self->stopping ? SILENCE_STOPPING_US : SILENCE_US;
     for (size_t index = 0; index < self->node_count; index++) {
         region_node_t *node = &self->nodes[index];
-        if (node->lost || node->stopped || now_us - node->seen_us < SILENCE_US)
-            continue;
-        node->lost = true;
-        node->rented_us += node->seen_us - node->joined_us;
-        s_node_emptied(self, node, now_us);
+        if (!node->stopped && now_us - node->seen_us >= silence_us)
+            region_node_left(self, node, now_us);
     }
 }
 

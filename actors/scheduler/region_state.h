@@ -18,8 +18,10 @@
 #define REPEAT_EVERY_US (300 * MILLISECOND_US) /* place, close, stop */
 #define PLAN_PATIENCE_US (2 * SECOND_US)       /* then the topology's own numbers are the plan */
 #define SILENCE_US (5 * SECOND_US)             /* a node or worker silent for so long is lost */
-#define FAREWELL_US (5 * SECOND_US)            /* the final report is repeated for so long */
-#define PAUSE_FIRST_US (200 * MILLISECOND_US)  /* before an actor that ended is placed again; doubles */
+#define SILENCE_STOPPING_US                                                                                  \
+    (20 * SECOND_US) /* a node that drains does not announce itself; a last snapshot takes time */
+#define FAREWELL_US (5 * SECOND_US)           /* the final report is repeated for so long */
+#define PAUSE_FIRST_US (200 * MILLISECOND_US) /* before an actor that ended is placed again; doubles */
 #define PAUSE_MOST_US (5 * SECOND_US)
 #define PAUSE_FORGOTTEN_US (30 * SECOND_US) /* after running so long an end counts as the first again */
 #define REPLACEMENTS_MAX 3                  /* of an actor that fails to start */
@@ -162,6 +164,8 @@ region_actor_t *region_actor_find(region_core_t *self,
                                   const message_t *message); /* sender, in its incarnation */
 void region_lose_silent(region_core_t *self, int64_t now_us);
 void region_place(region_core_t *self, int64_t now_us);
+void region_node_left(region_core_t *self, region_node_t *node,
+                      int64_t now_us); /* it is gone, and all on it */
 size_t region_ready(const region_core_t *self, region_role_t role);
 bool region_placed(const region_core_t *self);
 int64_t region_rented_us(const region_core_t *self, int64_t now_us);

@@ -19,14 +19,14 @@ void region_take_stopped(region_core_t *self, const message_t *message, int64_t 
     if (!node)
         return;
     node->seen_us = now_us;
-    if (self->stopping && !node->stopped) {
+    if (!self->stopping)
+        region_node_left(self, node, now_us);
+    else if (!node->stopped) {
         node->stopped = true;
         if (message->stopped.code)
             region_fail(self, (err_code_t)message->stopped.code, "%s: %s", node->name,
                         message->stopped.reason ? message->stopped.reason : "failed while it stopped");
     }
-    if (!self->stopping)
-        return; /* a node that ends on its own is lost by its silence */
     message_t *bye = message_new(KIND_bye, node->name, self->name);
     region_send(self, &bye);
 }
