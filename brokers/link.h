@@ -21,7 +21,7 @@ typedef struct {
     char digest[WIRE_NAME_SIZE]; /* of the topology; a peer with another is refused */
     uint64_t session;            /* random, not 0 */
     uint64_t connections;        /* for data, at least 1 */
-    size_t piece_bytes;          /* default 64 KiB when 0 */
+    size_t piece_bytes;          /* 0: 64 KiB, less on links so thin that this would take longer than 20 ms */
     size_t window_bytes;         /* most bytes sent and not acknowledged; 0: follows rate x round trip */
     size_t queue_max_bytes;      /* default 256 MiB when 0 */
     bool emulate;
@@ -42,9 +42,15 @@ typedef struct {
     uint64_t resent_bytes;
     uint64_t reconnects; /* sessions or connections begun anew */
     uint64_t refused;    /* malformed or foreign frames */
+    bool foreign;        /* the last hello was of another job or region */
 } link_stats_t;
 
 #define LINK_DEAD_US 5000000
+#define LINK_PING_US 500000
+#define LINK_CONNECTIONS_MAX 64      /* for data */
+#define LINK_PIECE_MAX (1u << 20)    /* a larger piece is refused */
+#define LINK_OUTSTANDING_MAX 65536   /* pieces per class between the oldest not acknowledged and the newest */
+#define LINK_HELD_MAX (64u << 20)    /* bytes kept beyond gaps; more is dropped and comes again */
 
 typedef struct link link_t;
 
@@ -58,8 +64,10 @@ typedef struct {
     slice_t data; /* buf NULL when there is no data frame */
 } frames_t;
 void frames_fini(frames_t *self);
+size_t frames_size(const frames_t *self);
 
-/* Queues a message (takes the slices on success). ERR_FULL: the queue is at its limit. */
+/* Queues a message (takes the slices on success). ERR_FULL: the queue is at its limit. ERR_LIMIT: a frame is over its
+ * limit (MESSAGE_*_MAX) or there is no envelope. */
 MUST_USE err_code_t link_send(link_t *self, message_class_t class, frames_t *frames, int64_t now_us);
 
 /* A message (link_*) came in on a connection; takes it. */
@@ -67,6 +75,9 @@ void link_message(link_t *self, uint64_t connection, message_t **message_p, int6
 
 /* A connection was (re)made by the transport: greets, and sends again what may be lost. */
 void link_connected(link_t *self, uint64_t connection, int64_t now_us);
+
+/* The transport lost it: what flew on it goes over another. Not needed for correctness, only for speed. */
+void link_disconnected(link_t *self, uint64_t connection, int64_t now_us);
 
 void link_tick(link_t *self, int64_t now_us);
 int64_t link_due(const link_t *self);

@@ -20,14 +20,17 @@ err_code_t err_set(err_t *err, err_code_t code, const char *format, ...)
 err_code_t err_prefix(err_t *err, err_code_t code, const char *format, ...)
 {
     if (err) {
-        char text[ERR_TEXT_MAX];
+        char prefix[ERR_TEXT_MAX], tail[ERR_TEXT_MAX];
         va_list args;
         va_start(args, format);
-        int length = vsnprintf(text, sizeof text, format, args);
+        vsnprintf(prefix, sizeof prefix, format, args);
         va_end(args);
-        if (length >= 0 && (size_t)length < sizeof text)
-            snprintf(text + length, sizeof text - (size_t)length, ": %s", err->text);
-        memcpy(err->text, text, sizeof text);
+        memcpy(tail, err->text, sizeof tail);
+        /* A text that is too long loses its end: the beginning says where it happened. */
+        int length = snprintf(err->text, sizeof err->text, "%s: ", prefix);
+        if (length >= 0 && (size_t)length < sizeof err->text)
+            stpncpy(err->text + length, tail, sizeof err->text - (size_t)length - 1);
+        err->text[sizeof err->text - 1] = 0;
         err->code = code;
     }
     return code;

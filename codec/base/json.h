@@ -17,7 +17,8 @@ json_value_t *json_new_object(void);
 json_value_t *json_new_array(void);
 void json_destroy(json_value_t **self_p);
 
-/* Keys are set in call order and printed in that order; a key set again is replaced. NaN and Inf become null. */
+/* Keys are set in call order and printed in that order; a key set again is replaced. NaN and Inf become null,
+ * bytes that are not UTF-8 become '?', a u64 above 2^63 - 1 the nearest double. */
 void json_set_string(json_value_t *object, const char *key, const char *value); /* NULL gives null */
 void json_set_u64(json_value_t *object, const char *key, uint64_t value);
 void json_set_i64(json_value_t *object, const char *key, int64_t value);

@@ -18,11 +18,12 @@
 
 #define MESSAGE_PROTOCOL 1
 #define MESSAGE_ENVELOPE_MAX 256
-#define MESSAGE_MAP_MAX (1u << 20)
+#define MESSAGE_MAP_MAX (4u << 20) /* holds two sets of RANGES_MAX intervals */
 #define MESSAGE_DATA_MAX (16u << 20)
 #define MESSAGE_CHUNK_BYTES (1u << 20) /* where throughput peaks; tensors travel in such pieces */
 #define WIRE_NAME_SIZE 64
 #define WIRE_TEXT_SIZE 4096
+#define WIRE_LIST_MAX 65536 /* numbers in a u64s */
 
 typedef uint64_t wire_u64_t;
 typedef int64_t wire_i64_t;
@@ -87,7 +88,7 @@ message_t *message_new(message_kind_t kind, const char *to, const char *from);
 message_t *message_dup(const message_t *self); /* deep for fields, by reference for data */
 void message_destroy(message_t **self_p);
 
-/* Sets an owned field. */
+/* Sets an owned field. A text is cut at its limit; too long a name or list aborts. */
 void message_set_text(wire_text_t *field, const char *text);
 void message_set_ranges(wire_ranges_t *field, const ranges_t *ranges);
 void message_set_u64s(wire_u64s_t *field, const uint64_t *items, size_t count);

@@ -1,0 +1,59 @@
+#include "codec/wire/message.h"
+#include "codec/wire/scan.h"
+#include "codec/wire/schema.h"
+
+#include <inttypes.h>
+
+static void s_document_frames(FILE *out)
+{
+    fprintf(
+        out,
+        "# The protocol, version %d\n\n"
+        "Generated from codec/wire/schema.def. A message is two or three frames:\n\n"
+        "| frame | bytes at most | content |\n"
+        "|---|---|---|\n"
+        "| envelope | %d | msgpack array: version, kind, to, from, incarnation, number, class |\n"
+        "| map | %u | msgpack map of field number to value; absent fields are zero or empty, unknown ones "
+        "are "
+        "skipped |\n"
+        "| data | %u | only when the map ends with key 0 and a bin 32 header: the body of that binary |\n\n"
+        "The map and the data frame joined are one valid msgpack map. Field numbers are 1 to %d, each at "
+        "most "
+        "once; nesting is at most %d deep. Tensor data is little-endian.\n\n",
+        MESSAGE_PROTOCOL, MESSAGE_ENVELOPE_MAX, MESSAGE_MAP_MAX, MESSAGE_DATA_MAX, SCAN_KEY_MAX,
+        SCAN_DEPTH_MAX);
+}
+
+static void s_document_types(FILE *out)
+{
+    fprintf(out, "| class | number |\n|---|---|\n");
+    for (unsigned class = 0; class < CLASS_COUNT; class ++)
+        fprintf(out, "| %s | %u |\n", message_class_name((message_class_t) class), class);
+    fprintf(out, "\n| type | on the wire |\n|---|---|\n");
+    for (unsigned type = 0; type < TYPE_COUNT; type++)
+        fprintf(out, "| %s | %s |\n", wire_type_name((wire_type_t)type), wire_type_doc((wire_type_t)type));
+}
+
+static void s_document_message(const schema_t *schema, FILE *out)
+{
+    fprintf(out, "\n## %s\n\nKind %u, class %s. %s\n", schema->name, (unsigned)schema->kind,
+            message_class_name(schema->class), schema->doc);
+    if (schema->field_count)
+        fprintf(out, "\n| number | field | type | meaning |\n|---|---|---|---|\n");
+    for (size_t index = 0; index < schema->field_count; index++) {
+        const schema_field_t *field = &schema->fields[index];
+        fprintf(out, "| %" PRIu32 " | %s | %s | %s |\n", field->number, field->name,
+                wire_type_name(field->type), field->doc);
+    }
+}
+
+void message_document(FILE *out)
+{
+    s_document_frames(out);
+    s_document_types(out);
+    for (uint64_t kind = 0; kind < schema_end(); kind++) {
+        const schema_t *schema = schema_find(kind);
+        if (schema)
+            s_document_message(schema, out);
+    }
+}

@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that are missing, and nothing when none is: packages.sh run|build|test|bench ...
+# Each group stands with the reason for it; every script of the project installs through here.
+set -euo pipefail
+
+packages() {
+    case "$1" in
+    build)
+        echo gcc libc6-dev cmake ninja-build pkg-config # compiler and build system
+        echo libczmq-dev libzmq3-dev                     # actors and brokers: message queues
+        echo libmsgpack-dev                              # wire format
+        echo liblmdb-dev                                 # snapshots
+        echo libopenblas-dev                             # matrix products
+        echo libyaml-dev                                 # topology files, with line and column of every node
+        echo libjansson-dev                              # --json output, reports
+        echo libxxhash-dev                               # checksums of chunks and stored values
+        echo libsodium-dev                               # SHA-256 of parameters
+        echo zlib1g-dev                                  # gzipped data sets
+        ;;
+    data) echo dataset-fashion-mnist ;;              # 60,000 + 10,000 real images
+    test) echo libcriterion-dev git ;;               # unit tests; the layering test lists tracked files
+    bench) echo iperf3 ;;                            # the physical limit beside our own figures
+    *)
+        echo "packages.sh: unknown group '$1'; write build, data, test or bench" >&2
+        return 2
+        ;;
+    esac
+}
+
+missing=()
+for group in "$@"; do
+    list=$(packages "$group")
+    for package in $list; do
+        dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+    done
+done
+((${#missing[@]})) || exit 0
+
+as_root=()
+if ((EUID != 0)); then
+    command -v sudo >/dev/null || {
+        echo "packages.sh: needs root to install: ${missing[*]}; run as root or install sudo" >&2
+        exit 1
+    }
+    as_root=(sudo)
+fi
+echo "Installing ${#missing[@]} Debian packages: ${missing[*]}"
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+export DEBIAN_FRONTEND=noninteractive
+{ "${as_root[@]}" apt-get update -q && "${as_root[@]}" apt-get install -q -y --no-install-recommends "${missing[@]}"; } \
+    >"$log" 2>&1 || {
+    tail -n 20 "$log" >&2
+    echo "packages.sh: apt-get failed (see above); check the network and /etc/apt/sources.list" >&2
+    exit 1
+}

@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Builds everything with sanitizers and runs every test: ./tests/run.sh [arguments of ctest, for example -R sim]
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+./deploy/packages.sh build data test
+[ -f build/asan/build.ninja ] || cmake --preset asan
+cmake --build --preset asan
+export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0}
+exec ctest --test-dir build/asan --output-on-failure --no-tests=error -j "$(nproc)" "$@"

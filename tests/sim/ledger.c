@@ -1,0 +1,219 @@
+/* ledger - the judge: in every seeded world each region's parameters must equal the number of times each
+ * sample had to be processed, not one more, not one less.
+ *
+ *   sim.ledger [--seeds N] [--first SEED] [--strategy asgd|asgd-ga|ssgd] [--kills] [--break dedup
+ * [--expect-wrong]] [--verbose]
+ *
+ * A world that goes wrong prints its seed; `--first SEED --seeds 1 --verbose` replays it.
+ */
+#include "tests/sim/sim.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COUNTERS 1000
+
+typedef struct {
+    uint64_t seeds, first;
+    const char *strategy;
+    bool kills, break_dedup, expect_wrong, verbose;
+} options_t;
+
+typedef struct {
+    uint64_t worlds, exact, wrong, stuck;
+    sim_stats_t stats;
+} totals_t;
+
+static topology_t *s_topology(rng_t *rng, const options_t *options, uint64_t seed)
+{
+    static const char *strategies[] = {"asgd", "asgd-ga"};
+    const char *strategy = options->strategy ? options->strategy : strategies[rng_below(rng, 2)];
+    size_t regions = 2 + rng_below(rng, 2), shards = 2 + rng_below(rng, 2);
+    char text[8192];
+    int n =
+        snprintf(text, sizeof text,
+                 "job:\n  name: sim\n  model: ledger\n  data: {kind: counter, samples: %u}\n  epochs: %u\n"
+                 "  batch: %u\n  seed: %u\n  optimizer: {name: sgd, lr: 1, momentum: 0, schedule: constant}\n"
+                 "  sync: {strategy: %s, every: %u, inside: %s, staleness: %u, window: %ukB}\n"
+                 "checkpoint: {every: %u}\nregions:\n",
+                 (unsigned)(200 + rng_below(rng, 1500)), (unsigned)(1 + rng_below(rng, 2)),
+                 (unsigned)(8 + rng_below(rng, 40)), (unsigned)seed, strategy,
+                 strcmp(strategy, "asgd-ga") ? 1u : (unsigned)(1 + rng_below(rng, 8)),
+                 rng_below(rng, 3)   ? "async"
+                 : rng_below(rng, 2) ? "sync"
+                                     : "{ssp: 1}",
+                 (unsigned)(2 + rng_below(rng, 30)), (unsigned)(8 + rng_below(rng, 100)),
+                 (unsigned)(1 + rng_below(rng, 30)));
+    for (size_t r = 0; r < regions; r++)
+        n += snprintf(text + n, sizeof text - (size_t)n,
+                      "  - {name: r%zu, data_share: %u, workers: %u, shards: %zu}\n", r,
+                      (unsigned)(1 + rng_below(rng, 3)), (unsigned)(1 + rng_below(rng, 3)), shards);
+    n += snprintf(text + n, sizeof text - (size_t)n, "links:\n");
+    for (size_t a = 0; a < regions; a++)
+        for (size_t b = a + 1; b < regions; b++)
+            n += snprintf(text + n, sizeof text - (size_t)n, "  - {between: [r%zu, r%zu]}\n", a, b);
+    topology_t *topology = NULL;
+    err_t err = {0};
+    if (topology_parse("world", text, (size_t)n, NULL, 0, &topology, &err)) {
+        fprintf(stderr, "%s\n%s\n", err.text, text);
+        exit(2);
+    }
+    return topology;
+}
+
+static sim_spec_t s_spec(rng_t *rng, const options_t *options, const topology_t *topology, uint64_t seed)
+{
+    sim_spec_t spec = {.seed = seed,
+                       .lan_delay_us = 50 + (int64_t)rng_below(rng, 500),
+                       .wan_delay_us = 1000 + (int64_t)rng_below(rng, 100000),
+                       .loss = rng_unit(rng) * 0.15,
+                       .duplicate = rng_unit(rng) * 0.15,
+                       .reorder = rng_unit(rng) * 0.2,
+                       .reorder_us = 1000 + (int64_t)rng_below(rng, 50000),
+                       .step_us = 1000 + (int64_t)rng_below(rng, 10000),
+                       .commit_us = 500 + (int64_t)rng_below(rng, 20000),
+                       .commit_failure = rng_below(rng, 4) ? 0 : 0.1,
+                       .chunk_bytes = (size_t)512 << rng_below(rng, 4),
+                       .break_dedup = options->break_dedup,
+                       .kill_per_s = options->kills ? 0.2 + rng_unit(rng) : 0,
+                       .kill_until_us = 60000000,
+                       .limit_us = 3600000000};
+    spec.partition_count = rng_below(rng, 4);
+    for (size_t i = 0; i < spec.partition_count; i++) {
+        size_t a = rng_below(rng, topology->region_count);
+        size_t b = (a + 1 + rng_below(rng, topology->region_count - 1)) % topology->region_count;
+        int64_t from = (int64_t)rng_below(rng, 4000000);
+        spec.partitions[i] =
+            (sim_partition_t){a, b, from, from + (int64_t)rng_below(rng, 4000000), rng_below(rng, 2)};
+    }
+    return spec;
+}
+
+/* How many counters of all regions differ from the truth. */
+static size_t s_wrong(const sim_t *sim, const topology_t *topology, bool verbose)
+{
+    size_t wrong = 0;
+    for (size_t r = 0; r < topology->region_count; r++) {
+        float have[COUNTERS];
+        sim_parameters(sim, r, have);
+        for (size_t c = 0; c < COUNTERS; c++) {
+            uint64_t samples = topology->job.data.samples;
+            uint64_t want = (samples / COUNTERS + (c < samples % COUNTERS)) * topology->job.epochs;
+            if (have[c] == (float)want)
+                continue;
+            wrong++;
+            if (verbose && wrong < 10)
+                fprintf(stderr, "  region %s counter %zu: %g, should be %llu\n", topology->regions[r].name, c,
+                        (double)have[c], (unsigned long long)want);
+        }
+    }
+    return wrong;
+}
+
+static void s_add(sim_stats_t *sum, const sim_stats_t *one)
+{
+    sum->messages += one->messages;
+    sum->lost += one->lost;
+    sum->duplicated += one->duplicated;
+    sum->reordered += one->reordered;
+    sum->cut += one->cut;
+    sum->snapshots += one->snapshots;
+    sum->snapshot_failures += one->snapshot_failures;
+    sum->killed_workers += one->killed_workers;
+    sum->killed_shards += one->killed_shards;
+    sum->killed_synchronizers += one->killed_synchronizers;
+    sum->duplicates_refused += one->duplicates_refused;
+    sum->virtual_us += one->virtual_us;
+}
+
+static void s_world(uint64_t seed, const options_t *options, totals_t *totals)
+{
+    rng_t rng;
+    rng_init_for(&rng, seed, "ledger", 0, 0);
+    topology_t *topology = s_topology(&rng, options, seed);
+    sim_spec_t spec = s_spec(&rng, options, topology, seed);
+    sim_t *sim = sim_new(topology, &spec);
+    if (options->verbose)
+        topology_print(topology, stderr);
+    bool done = sim_run(sim);
+    size_t wrong = done ? s_wrong(sim, topology, options->verbose) : 0;
+    sim_stats_t stats = sim_stats(sim);
+    s_add(&totals->stats, &stats);
+    totals->worlds++;
+    totals->stuck += !done;
+    totals->wrong += wrong > 0;
+    totals->exact += done && !wrong;
+    if (!options->expect_wrong && (!done || wrong)) {
+        fprintf(stderr, "seed %llu: %s (%zu counters wrong); replay with --first %llu --seeds 1 --verbose\n",
+                (unsigned long long)seed, done ? "wrong" : "stuck", wrong, (unsigned long long)seed);
+        sim_print_waits(sim, stderr);
+    }
+    sim_destroy(&sim);
+    topology_destroy(&topology);
+}
+
+static options_t s_options(int argc, char **argv)
+{
+    static const struct option longs[] = {{"seeds", 1, NULL, 'n'},    {"first", 1, NULL, 'f'},
+                                          {"strategy", 1, NULL, 's'}, {"kills", 0, NULL, 'k'},
+                                          {"break", 1, NULL, 'b'},    {"expect-wrong", 0, NULL, 'e'},
+                                          {"verbose", 0, NULL, 'v'},  {0}};
+    options_t options = {.seeds = 500, .first = 1};
+    for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
+        if (c == 'n')
+            options.seeds = strtoull(optarg, NULL, 10);
+        else if (c == 'f')
+            options.first = strtoull(optarg, NULL, 10);
+        else if (c == 's')
+            options.strategy = optarg;
+        else if (c == 'k')
+            options.kills = true;
+        else if (c == 'b' && !strcmp(optarg, "dedup"))
+            options.break_dedup = true;
+        else if (c == 'e')
+            options.expect_wrong = true;
+        else if (c == 'v')
+            options.verbose = true;
+        else
+            exit(2);
+    }
+    return options;
+}
+
+/* Every fault of a run over many worlds must have fired, else the run has shown nothing. */
+static bool s_faults_fired(const totals_t *totals, const options_t *options)
+{
+    const sim_stats_t *s = &totals->stats;
+    if (totals->worlds < 20)
+        return true;
+    bool killed = !options->kills || (s->killed_workers && s->killed_shards && s->killed_synchronizers);
+    return s->lost && s->duplicated && s->reordered && s->cut && s->snapshot_failures && killed;
+}
+
+int main(int argc, char **argv)
+{
+    options_t options = s_options(argc, argv);
+    totals_t totals = {0};
+    for (uint64_t seed = options.first; seed < options.first + options.seeds; seed++)
+        s_world(seed, &options, &totals);
+    const sim_stats_t *s = &totals.stats;
+    printf("worlds %llu: exact %llu, wrong %llu, stuck %llu; virtual %.0f s\n",
+           (unsigned long long)totals.worlds, (unsigned long long)totals.exact,
+           (unsigned long long)totals.wrong, (unsigned long long)totals.stuck, (double)s->virtual_us / 1e6);
+    printf("messages %llu: lost %llu, doubled %llu, reordered %llu, cut off %llu; duplicates refused %llu\n",
+           (unsigned long long)s->messages, (unsigned long long)s->lost, (unsigned long long)s->duplicated,
+           (unsigned long long)s->reordered, (unsigned long long)s->cut,
+           (unsigned long long)s->duplicates_refused);
+    printf("snapshots %llu, failed %llu; killed: workers %llu, shards %llu, synchronizers %llu\n",
+           (unsigned long long)s->snapshots, (unsigned long long)s->snapshot_failures,
+           (unsigned long long)s->killed_workers, (unsigned long long)s->killed_shards,
+           (unsigned long long)s->killed_synchronizers);
+    if (!s_faults_fired(&totals, &options)) {
+        fprintf(stderr, "a fault never fired: these worlds show nothing\n");
+        return 1;
+    }
+    if (options.expect_wrong)
+        return totals.wrong > 0 ? 0 : 1;
+    return totals.exact == totals.worlds ? 0 : 1;
+}

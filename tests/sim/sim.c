@@ -1,0 +1,257 @@
+#include "tests/sim/sim_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the event queue: a binary heap by time, then by order of scheduling ---- */
+
+static bool s_before(const sim_event_t *a, const sim_event_t *b)
+{
+    return a->at_us != b->at_us ? a->at_us < b->at_us : a->sequence < b->sequence;
+}
+
+static void s_swap(sim_event_t *a, sim_event_t *b)
+{
+    sim_event_t t = *a;
+    *a = *b;
+    *b = t;
+}
+
+void sim_schedule(sim_t *self, sim_event_t event)
+{
+    if (self->heap_count == self->heap_capacity) {
+        self->heap_capacity = self->heap_capacity ? 2 * self->heap_capacity : 1024;
+        self->heap = realloc(self->heap, self->heap_capacity * sizeof *self->heap);
+        CHECK(self->heap);
+    }
+    event.sequence = ++self->sequence;
+    size_t i = self->heap_count++;
+    self->heap[i] = event;
+    for (; i && s_before(&self->heap[i], &self->heap[(i - 1) / 2]); i = (i - 1) / 2)
+        s_swap(&self->heap[i], &self->heap[(i - 1) / 2]);
+}
+
+static sim_event_t s_take(sim_t *self)
+{
+    sim_event_t first = self->heap[0];
+    self->heap[0] = self->heap[--self->heap_count];
+    for (size_t i = 0;;) {
+        size_t least = i, left = 2 * i + 1;
+        for (size_t c = left; c < left + 2 && c < self->heap_count; c++)
+            if (s_before(&self->heap[c], &self->heap[least]))
+                least = c;
+        if (least == i)
+            break;
+        s_swap(&self->heap[i], &self->heap[least]);
+        i = least;
+    }
+    return first;
+}
+
+int64_t sim_random_us(sim_t *self, int64_t mean_us)
+{
+    return mean_us + (int64_t)rng_below(&self->rng, (uint64_t)mean_us + 1);
+}
+
+/* ---- driving a core ---- */
+
+static void s_schedule_tick(sim_t *self, size_t index)
+{
+    sim_actor_t *actor = &self->actors[index];
+    int64_t due = actor->role->due(actor->core);
+    if (due == ROLE_NEVER)
+        return;
+    int64_t at = due > self->now_us ? due : self->now_us + 1;
+    sim_schedule(
+        self, (sim_event_t){
+                  .at_us = at, .kind = SIM_TICK, .actor = index, .life = actor->life, .tick = ++actor->tick});
+}
+
+void sim_after(sim_t *self, size_t index)
+{
+    sim_actor_t *actor = &self->actors[index];
+    if (!actor->alive)
+        return;
+    sim_effects(self, index);
+    message_t *message;
+    while (actor->alive && (message = outbox_take(actor->role->outbox(actor->core))))
+        sim_send(self, index, &message);
+    if (actor->alive)
+        s_schedule_tick(self, index);
+}
+
+static void s_handle(sim_t *self, sim_event_t *event)
+{
+    if (event->kind == SIM_STOP) {
+        size_t global = sim_find(self, "scheduler/global");
+        global_core_stop(self->actors[global].core, 5000000, self->now_us);
+        sim_after(self, global);
+        return;
+    }
+    if (event->kind == SIM_KILL) {
+        sim_kill_some(self);
+        return;
+    }
+    sim_actor_t *actor = &self->actors[event->actor];
+    if (!actor->alive || actor->life != event->life) /* died meanwhile */
+        return;
+    if (event->kind == SIM_TICK && event->tick != actor->tick)
+        return;
+    if (event->kind == SIM_TICK)
+        actor->role->tick(actor->core, self->now_us);
+    if (event->kind == SIM_DELIVER)
+        actor->role->message(actor->core, &event->message, self->now_us);
+    if (event->kind == SIM_COMPUTED)
+        sim_compute(self, event->actor);
+    if (event->kind == SIM_COMMITTED) {
+        uint64_t number = event->snapshot->id.number;
+        if (!event->code) {
+            snapshot_destroy(&actor->committed);
+            actor->committed = event->snapshot;
+            event->snapshot = NULL;
+        }
+        shard_core_committed(actor->core, number, event->code, self->now_us);
+    }
+    sim_after(self, event->actor);
+}
+
+static void s_event_fini(sim_event_t *event)
+{
+    message_destroy(&event->message);
+    snapshot_destroy(&event->snapshot);
+}
+
+bool sim_run(sim_t *self)
+{
+    while (self->heap_count && self->now_us < self->spec.limit_us && sim_state(self) < RUN_DONE) {
+        sim_event_t event = s_take(self);
+        self->now_us = event.at_us;
+        s_handle(self, &event);
+        s_event_fini(&event);
+    }
+    self->stats.virtual_us = self->now_us;
+    return sim_state(self) == RUN_DONE;
+}
+
+void sim_stop_at(sim_t *self, int64_t at_us)
+{
+    sim_schedule(self, (sim_event_t){.at_us = at_us, .kind = SIM_STOP});
+}
+
+/* ---- the world ---- */
+
+static void s_open_data(sim_t *self)
+{
+    double shares[TOPOLOGY_REGIONS_MAX];
+    size_t batch_max = 1;
+    for (size_t r = 0; r < self->topology->region_count; r++) {
+        shares[r] = self->topology->regions[r].data_share;
+        if (self->job.regions[r].batch_max > batch_max)
+            batch_max = self->job.regions[r].batch_max;
+    }
+    err_t err = {0};
+    for (size_t r = 0; r < self->topology->region_count; r++) {
+        dataset_spec_t spec = {.kind = "counter",
+                               .samples = self->topology->job.data.samples,
+                               .seed = self->spec.seed,
+                               .region_shares = shares,
+                               .region_count = self->topology->region_count,
+                               .region_index = r};
+        CHECK(dataset_open(&spec, &self->datasets[r], &err) == ERR_OK);
+    }
+    CHECK(model_new("ledger", batch_max, &self->model, &err) == ERR_OK);
+    self->x = calloc(batch_max, sizeof *self->x);
+    self->indices = calloc(batch_max, sizeof *self->indices);
+    self->labels = calloc(batch_max, sizeof *self->labels);
+    CHECK(self->x && self->indices && self->labels);
+}
+
+sim_t *sim_new(const topology_t *topology, const sim_spec_t *spec)
+{
+    sim_t *self = calloc(1, sizeof *self);
+    CHECK(self);
+    self->topology = topology;
+    self->spec = *spec;
+    rng_init_for(&self->rng, spec->seed, "world", 0, 0);
+    err_t err = {0};
+    CHECK(job_derive(topology, topology->job.data.samples, &self->job, &err) == ERR_OK);
+    CHECK(model_layout_of("ledger", &self->layout, &err) == ERR_OK);
+    size_t shards = topology->regions[0].shards;
+    for (size_t k = 0; k < shards; k++)
+        layout_shard(&self->layout, shards, k, &self->shard_first[k], &self->shard_first[k + 1]);
+    s_open_data(self);
+    sim_start_all(self);
+    if (spec->kill_per_s > 0)
+        sim_schedule(self, (sim_event_t){.at_us = (int64_t)(1e6 / spec->kill_per_s), .kind = SIM_KILL});
+    return self;
+}
+
+void sim_destroy(sim_t **self_p)
+{
+    sim_t *self = *self_p;
+    *self_p = NULL;
+    if (!self)
+        return;
+    while (self->heap_count)
+        s_event_fini(&self->heap[--self->heap_count]);
+    free(self->heap);
+    for (size_t i = 0; i < self->actor_count; i++) {
+        if (self->actors[i].core)
+            self->actors[i].role->destroy(&self->actors[i].core);
+        snapshot_destroy(&self->actors[i].committed);
+    }
+    for (size_t r = 0; r < TOPOLOGY_REGIONS_MAX; r++)
+        dataset_destroy(&self->datasets[r]);
+    model_destroy(&self->model);
+    free(self->x);
+    free(self->indices);
+    free(self->labels);
+    free(self);
+}
+
+void sim_parameters(const sim_t *self, size_t region_index, float *ret_values)
+{
+    for (size_t k = 0; k < self->topology->regions[region_index].shards; k++) {
+        wire_name_t name;
+        snprintf(name, sizeof name, "shard/%s/%zu", self->topology->regions[region_index].name, k);
+        size_t index = sim_find(self, name);
+        CHECK(index != SIZE_MAX && self->actors[index].core);
+        memcpy(ret_values + self->shard_first[k], shard_core_parameters(self->actors[index].core),
+               (self->shard_first[k + 1] - self->shard_first[k]) * sizeof *ret_values);
+    }
+}
+
+run_state_t sim_state(const sim_t *self)
+{
+    return global_core_state(self->actors[sim_find(self, "scheduler/global")].core);
+}
+
+sim_stats_t sim_stats(const sim_t *self)
+{
+    sim_stats_t stats = self->stats;
+    const global_core_t *global = self->actors[sim_find(self, "scheduler/global")].core;
+    for (size_t r = 0; r < self->topology->region_count; r++) {
+        region_view_t view = global_core_region(global, r);
+        if (view.report)
+            stats.duplicates_refused += view.report->region_report.duplicates_refused;
+    }
+    return stats;
+}
+
+void sim_print_waits(const sim_t *self, FILE *out)
+{
+    const global_core_t *global = self->actors[sim_find(self, "scheduler/global")].core;
+    fprintf(out, "  t=%.3f s, run state %d\n", (double)self->now_us / 1e6, (int)sim_state(self));
+    for (size_t i = 0; i < global_core_actor_count(global); i++) {
+        const message_t *status = global_core_actor(global, i).status;
+        fprintf(out, "  ");
+        message_print(status, out);
+    }
+    for (size_t r = 0; r < self->topology->region_count; r++) {
+        region_view_t view = global_core_region(global, r);
+        if (view.report) {
+            fprintf(out, "  ");
+            message_print(view.report, out);
+        }
+    }
+}

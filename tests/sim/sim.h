@@ -1,0 +1,71 @@
+/* sim - a whole run of Cloudless in one thread and in virtual time: the cores that run live, a seeded network
+ * between them, disks that take time and sometimes fail, nodes that start what the schedulers place.
+ *
+ * Why      hundreds of worlds with losses, duplicates, reordering, partitions and deaths in the time of one
+ * live run, and each can be replayed from its seed. Not      sockets, threads, brokers: a message goes from
+ * one core's outbox through pack and unpack to another core. Threads  one.
+ */
+#ifndef TESTS_SIM_SIM_H
+#define TESTS_SIM_SIM_H
+
+#include "actors/kit/role.h"
+#include "actors/scheduler/global_core.h"
+#include "brokers/job.h"
+#include "codec/base/rng.h"
+
+#include <stdio.h>
+
+#define SIM_PARTITIONS_MAX 8
+
+typedef struct {
+    size_t from_region, to_region;
+    int64_t from_us, until_us;
+    bool one_way;
+} sim_partition_t;
+
+/* Every knob of a world, with its unit. */
+typedef struct {
+    uint64_t seed;
+    int64_t lan_delay_us, wan_delay_us; /* one way; up to twice as long at random */
+    double loss, duplicate, reorder;    /* probability per message */
+    int64_t reorder_us;                 /* a reordered message is later by up to this */
+    sim_partition_t partitions[SIM_PARTITIONS_MAX];
+    size_t partition_count;
+    int64_t step_us;       /* of one gradient, up to twice as long at random */
+    int64_t commit_us;     /* of one snapshot, up to twice as long at random */
+    double commit_failure; /* probability that a snapshot fails with ERR_FULL */
+    double kill_per_s;     /* deaths of random workers, shards and synchronizers, per virtual second */
+    int64_t kill_until_us; /* none after this */
+    size_t chunk_bytes;
+    bool break_dedup;
+    int64_t limit_us; /* virtual time after which a run counts as stuck */
+} sim_spec_t;
+
+typedef struct {
+    uint64_t messages, bytes, lost, duplicated, reordered, cut; /* network */
+    uint64_t snapshots, snapshot_failures;
+    uint64_t killed_workers, killed_shards, killed_synchronizers;
+    uint64_t duplicates_refused; /* as the regions report it */
+    int64_t virtual_us;
+} sim_stats_t;
+
+typedef struct sim sim_t;
+
+/* A world of a topology with model ledger (data kind counter). */
+sim_t *sim_new(const topology_t *topology, const sim_spec_t *spec);
+void sim_destroy(sim_t **self_p);
+
+/* Runs until the global scheduler says the run is over, or limit_us. True when it is done. */
+bool sim_run(sim_t *self);
+
+/* Stops the run through the global scheduler, as SIGTERM does, at a virtual time. */
+void sim_stop_at(sim_t *self, int64_t at_us);
+
+/* Copies a region's parameters (elements of the model) together from its shards. */
+void sim_parameters(const sim_t *self, size_t region_index, float *ret_values);
+
+sim_stats_t sim_stats(const sim_t *self);
+run_state_t sim_state(const sim_t *self);
+void sim_print_waits(const sim_t *self, FILE *out); /* who waits for whom: for a run that is stuck */
+
+#endif

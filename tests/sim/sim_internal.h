@@ -1,0 +1,88 @@
+/* sim_internal - what the files of the simulator share. */
+#ifndef TESTS_SIM_SIM_INTERNAL_H
+#define TESTS_SIM_SIM_INTERNAL_H
+
+#include "tests/sim/sim.h"
+
+#include "actors/model/dataset.h"
+#include "actors/model/model.h"
+#include "actors/scheduler/region_core.h"
+#include "actors/shard/shard_core.h"
+#include "actors/synchronizer/synchronizer_core.h"
+#include "actors/worker/worker_core.h"
+
+#define SIM_ACTORS_MAX 256
+
+typedef enum { SIM_TICK, SIM_DELIVER, SIM_COMPUTED, SIM_COMMITTED, SIM_KILL, SIM_STOP } sim_event_kind_t;
+
+typedef struct {
+    int64_t at_us;
+    uint64_t sequence; /* order among events of one moment */
+    sim_event_kind_t kind;
+    size_t actor;
+    uint64_t life; /* of the actor: an event for a dead one is dropped */
+    uint64_t tick; /* SIM_TICK: the newest scheduled wins */
+    message_t *message;
+    snapshot_t *snapshot;
+    err_code_t code;
+} sim_event_t;
+
+typedef struct {
+    wire_name_t name;
+    size_t region;
+    const role_t *role;
+    void *core;
+    bool alive;
+    uint64_t life; /* grows with each start */
+    uint64_t tick;
+    uint64_t incarnation;
+    /* worker */
+    float *gradient;
+    worker_task_t task;
+    bool computing;
+    /* shard: its disk */
+    snapshot_t *committed;
+} sim_actor_t;
+
+struct sim {
+    const topology_t *topology;
+    sim_spec_t spec;
+    job_t job;
+    layout_t layout;
+    size_t shard_first[65];
+    rng_t rng;
+    int64_t now_us;
+    sim_event_t *heap;
+    size_t heap_count, heap_capacity;
+    uint64_t sequence;
+    sim_actor_t actors[SIM_ACTORS_MAX];
+    size_t actor_count;
+    dataset_t *datasets[TOPOLOGY_REGIONS_MAX];
+    model_t *model;
+    float *x;
+    uint32_t *indices, *labels;
+    sim_stats_t stats;
+};
+
+/* sim.c */
+void sim_schedule(sim_t *self, sim_event_t event);
+int64_t sim_random_us(sim_t *self, int64_t mean_us); /* between once and twice */
+void sim_after(sim_t *self, size_t actor); /* outbox, effects and next tick, after a call into a core */
+
+/* sim_network.c */
+void sim_send(sim_t *self, size_t from_actor, message_t **message_p);
+
+/* sim_actors.c */
+size_t sim_find(const sim_t *self, const char *name); /* SIZE_MAX when it never was */
+void sim_start_all(sim_t *self);                      /* schedulers and nodes */
+void sim_start_actor(sim_t *self, const char *name, size_t region, uint64_t incarnation);
+void sim_kill(sim_t *self, size_t actor);
+void sim_kill_some(sim_t *self);
+void sim_effects(sim_t *self, size_t actor);
+void sim_compute(sim_t *self, size_t actor);
+
+extern const role_t sim_node_role;
+void *sim_node_new(sim_t *world, size_t region);
+void sim_node_ended(void *core, const char *name, uint64_t incarnation);
+
+#endif

@@ -1,0 +1,79 @@
+/* The network: every message is packed and unpacked, and may be lost, doubled, late or cut off, by the
+ * world's seed. */
+#include "tests/sim/sim_internal.h"
+
+#include <string.h>
+
+static bool s_cut(const sim_t *self, size_t from, size_t to)
+{
+    for (size_t i = 0; i < self->spec.partition_count; i++) {
+        const sim_partition_t *p = &self->spec.partitions[i];
+        if (self->now_us < p->from_us || self->now_us >= p->until_us)
+            continue;
+        if ((p->from_region == from && p->to_region == to) ||
+            (!p->one_way && p->from_region == to && p->to_region == from))
+            return true;
+    }
+    return false;
+}
+
+/* What the receiver decodes, from the bytes that the sender's message packs to. */
+static message_t *s_over_the_wire(sim_t *self, const message_t *message)
+{
+    size_t envelope_bytes;
+    buf_t *bytes = message_pack(message, &envelope_bytes);
+    self->stats.bytes += buf_size(bytes) + message->data.size_bytes;
+    message_t *copy = NULL;
+    err_t err = {0};
+    const char *head = buf_peek(bytes);
+    err_code_t code =
+        message_unpack(head, envelope_bytes, head + envelope_bytes, buf_size(bytes) - envelope_bytes,
+                       message->data.buf ? &message->data : NULL, &copy, &err);
+    if (code) {
+        fprintf(stderr, "sim: a core sent what cannot be unpacked: %s\n", err.text);
+        message_print(message, stderr);
+    }
+    CHECK(!code);
+    buf_destroy(&bytes);
+    return copy;
+}
+
+static int64_t s_delay(sim_t *self, bool wan)
+{
+    int64_t delay = sim_random_us(self, wan ? self->spec.wan_delay_us : self->spec.lan_delay_us);
+    if (rng_unit(&self->rng) < self->spec.reorder) {
+        self->stats.reordered++;
+        delay += (int64_t)rng_below(&self->rng, (uint64_t)self->spec.reorder_us + 1);
+    }
+    return delay;
+}
+
+void sim_send(sim_t *self, size_t from_actor, message_t **message_p)
+{
+    message_t *message = *message_p;
+    const sim_actor_t *from = &self->actors[from_actor];
+    size_t to = sim_find(self, message->to);
+    self->stats.messages++;
+    bool lost = to == SIZE_MAX || !self->actors[to].alive;
+    if (!lost && s_cut(self, from->region, self->actors[to].region)) {
+        self->stats.cut++;
+        lost = true;
+    }
+    if (!lost && rng_unit(&self->rng) < self->spec.loss) {
+        self->stats.lost++;
+        lost = true;
+    }
+    int copies = lost ? 0 : 1;
+    if (copies && rng_unit(&self->rng) < self->spec.duplicate) {
+        self->stats.duplicated++;
+        copies = 2;
+    }
+    for (int i = 0; i < copies; i++)
+        sim_schedule(self, (sim_event_t){.at_us = self->now_us +
+                                                  s_delay(self, from->region != self->actors[to].region),
+                                         .kind = SIM_DELIVER,
+                                         .actor = to,
+                                         .life = self->actors[to].life,
+                                         .message = s_over_the_wire(self, message)});
+    message_destroy(message_p);
+}
