@@ -1,9 +1,9 @@
-/* topology - the one file that describes a job: what is trained, where data and machines are, how regions are linked.
+/* topology - the one file that describes a job: what is trained, where data and machines are, how regions are
+ * linked.
  *
- * Why      every process reads the same file and derives the same facts from it; nothing else configures a run.
- * Not      deciding anything: plans are the scheduler's.
- * Threads  immutable once read; any thread may read.
- * Limits   TOPOLOGY_REGIONS_MAX regions, TOPOLOGY_OFFERS_MAX offers per region, files of at most 1 MiB.
+ * Why      every process reads the same file and derives the same facts from it; nothing else configures a
+ * run. Not      deciding anything: plans are the scheduler's. Threads  immutable once read; any thread may
+ * read. Limits   TOPOLOGY_REGIONS_MAX regions, TOPOLOGY_OFFERS_MAX offers per region, files of at most 1 MiB.
  */
 #ifndef BROKERS_TOPOLOGY_H
 #define BROKERS_TOPOLOGY_H
@@ -18,7 +18,8 @@
 #define TOPOLOGY_REGIONS_MAX 64
 #define TOPOLOGY_LINKS_MAX 512
 #define TOPOLOGY_OFFERS_MAX 20
-#define TOPOLOGY_NAME_MAX 32  /* region and offer names: letters, digits, '-' and '_', terminating zero included */
+#define TOPOLOGY_NAME_MAX                                                                                    \
+    32 /* region and offer names: letters, digits, '-' and '_', terminating zero included */
 #define TOPOLOGY_TEXT_MAX 256 /* paths, endpoints */
 
 typedef enum { STRATEGY_ASGD, STRATEGY_ASGD_GA, STRATEGY_AMA, STRATEGY_SMA, STRATEGY_SSGD } strategy_name_t;
@@ -28,17 +29,17 @@ typedef enum { SECURITY_NONE } security_t;
 
 typedef struct {
     char name[TOPOLOGY_NAME_MAX];
-    uint64_t count;      /* units rented; default 1 */
-    uint64_t cores;      /* per unit; default 1 */
-    double power;        /* relative speed of one core; default 1 */
-    double price_per_s;  /* of one unit, in the job's currency; default 0 */
+    uint64_t count;     /* units rented; default 1 */
+    uint64_t cores;     /* per unit; default 1 */
+    double power;       /* relative speed of one core; default 1 */
+    double price_per_s; /* of one unit, in the job's currency; default 0 */
 } topology_offer_t;
 
 typedef struct {
     char name[TOPOLOGY_NAME_MAX];
-    double data_share; /* any positive scale; required */
-    uint64_t workers;  /* default 1 */
-    uint64_t shards;   /* default 1; equal in all regions (checked) */
+    double data_share;                 /* any positive scale; required */
+    uint64_t workers;                  /* default 1 */
+    uint64_t shards;                   /* default 1; equal in all regions (checked) */
     char bind[TOPOLOGY_TEXT_MAX];      /* broker.bind; default tcp://127.0.0.1:* */
     char advertise[TOPOLOGY_TEXT_MAX]; /* broker.advertise; default: what bind came to */
     topology_offer_t offers[TOPOLOGY_OFFERS_MAX];
@@ -52,7 +53,7 @@ typedef struct {
     int64_t jitter_us;
     double loss; /* 0..1 */
     double price_per_gb;
-    bool emulate; /* shape this link to the figures above; default false */
+    bool emulate;         /* shape this link to the figures above; default false */
     uint64_t connections; /* tcp connections for data beside the one for control; default 2 */
 } topology_link_t;
 
@@ -77,12 +78,12 @@ typedef struct {
         } optimizer;
         struct {
             strategy_name_t strategy;
-            uint64_t every; /* local steps between cuts; 1 for asgd and ssgd (checked) */
+            uint64_t every;                   /* local steps between cuts; 1 for asgd and ssgd (checked) */
             char encoding[TOPOLOGY_NAME_MAX]; /* none */
-            inside_t inside;      /* async, sync or "ssp: s" */
-            uint64_t inside_slack; /* s of ssp */
-            uint64_t staleness;   /* rounds a destination may lack before the region waits */
-            uint64_t window_bytes; /* unacknowledged bytes of deltas per destination */
+            inside_t inside;                  /* async, sync or "ssp: s" */
+            uint64_t inside_slack;            /* s of ssp */
+            uint64_t staleness;               /* rounds a destination may lack before the region waits */
+            uint64_t window_bytes;            /* unacknowledged bytes of deltas per destination */
             int64_t away_after_us;
             double quorum; /* share of regions a waiting round needs; default 1 */
             int64_t grace_us;
@@ -103,10 +104,10 @@ typedef struct {
 } topology_t;
 
 /* Reads, sets and checks. `sets` are "a.b[0].c=v" from the command line, applied before the check.
- * Errors: ERR_CONFIG with "FILE:LINE:COL: key: what is wrong; write ..." (or "--set KEY=V: ..."), ERR_NOT_FOUND for a
- * file that is not there. The first error is reported; nothing is returned with it. */
-MUST_USE err_code_t topology_read(const char *path, const char *const *sets, size_t set_count, topology_t **ret_self,
-                                  err_t *err);
+ * Errors: ERR_CONFIG with "FILE:LINE:COL: key: what is wrong; write ..." (or "--set KEY=V: ..."),
+ * ERR_NOT_FOUND for a file that is not there. The first error is reported; nothing is returned with it. */
+MUST_USE err_code_t topology_read(const char *path, const char *const *sets, size_t set_count,
+                                  topology_t **ret_self, err_t *err);
 MUST_USE err_code_t topology_parse(const char *name, const char *text, size_t size, const char *const *sets,
                                    size_t set_count, topology_t **ret_self, err_t *err);
 void topology_destroy(topology_t **self_p);
@@ -116,13 +117,15 @@ size_t topology_region_index(const topology_t *self, const char *name);
 /* The link between two regions, or NULL. */
 const topology_link_t *topology_link(const topology_t *self, size_t region_a, size_t region_b);
 
-/* XXH3 over everything that must be equal in all processes of a job and for a resume: job (without name of paths),
- * number of shards, regions and their shares. As 16 hexadecimal digits. */
+/* XXH3 over everything that must be equal in all processes of a job and for a resume: job (without name of
+ * paths), number of shards, regions and their shares. As 16 hexadecimal digits. */
 void topology_digest(const topology_t *self, char ret_hex[17]);
 
-/* From the same table: the JSON Schema for editors, the annotated default file, and the effective topology. */
+/* From the same table: the JSON Schema for editors, the annotated default file, and the effective topology.
+ */
 json_value_t *topology_schema(void);
 void topology_print_default(FILE *out);
-void topology_print(const topology_t *self, FILE *out); /* YAML that topology_parse reads back to an equal topology */
+void topology_print(const topology_t *self,
+                    FILE *out); /* YAML that topology_parse reads back to an equal topology */
 
 #endif

@@ -1,0 +1,69 @@
+#include "brokers/topology.h"
+#include "brokers/topology_field.h"
+#include "brokers/topology_value.h"
+#include "codec/base/hash.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void topology_destroy(topology_t **self_p)
+{
+    free(*self_p);
+    *self_p = NULL;
+}
+
+size_t topology_region_index(const topology_t *self, const char *name)
+{
+    for (size_t i = 0; i < self->region_count; i++)
+        if (strcmp(self->regions[i].name, name) == 0)
+            return i;
+    return SIZE_MAX;
+}
+
+const topology_link_t *topology_link(const topology_t *self, size_t region_a, size_t region_b)
+{
+    for (size_t i = 0; i < self->link_count; i++) {
+        const size_t *between = self->links[i].between;
+        if ((between[0] == region_a && between[1] == region_b) ||
+            (between[0] == region_b && between[1] == region_a))
+            return &self->links[i];
+    }
+    return NULL;
+}
+
+/* -- digest -----------------------------------------------------------------------------------------------
+ */
+
+/* One line per row that counts; the order is the table's, so the order of keys in a file does not matter. */
+static void s_write_digest(const field_t *parent, const void *base, FILE *out)
+{
+    for (const field_t *field = field_next(parent, NULL); field; field = field_next(parent, field)) {
+        char text[VALUE_TEXT_MAX];
+        if (field->type == FIELD_MAP) {
+            s_write_digest(field, base, out);
+        } else if (field->type == FIELD_LIST) {
+            size_t count = *(const size_t *)(const void *)((const char *)base + field->count_offset);
+            for (size_t i = 0; i < count; i++)
+                s_write_digest(field, (const char *)base + field->offset + i * field->element_size, out);
+        } else if (field->digest) {
+            fprintf(out, "%s=%s\n", field->path, value_print(field, base, text));
+        }
+    }
+}
+
+void topology_digest(const topology_t *self, char ret_hex[17])
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    CHECK(out);
+    fprintf(out, "topology 1\n");
+    s_write_digest(NULL, self, out);
+    /* In step, a step is as many batches as there are workers, so their number is part of what a batch number
+     * means. */
+    for (size_t i = 0; self->job.sync.inside == INSIDE_SYNC && i < self->region_count; i++)
+        fprintf(out, "workers=%llu\n", (unsigned long long)self->regions[i].workers);
+    CHECK(fclose(out) == 0);
+    snprintf(ret_hex, 17, "%016llx", (unsigned long long)hash_checksum(text, size));
+    free(text);
+}

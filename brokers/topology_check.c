@@ -1,0 +1,201 @@
+#include "brokers/topology_check.h"
+#include "brokers/topology_value.h"
+
+#include <arpa/inet.h>
+#include <stdarg.h>
+#include <string.h>
+
+#define PATH_MAX_LENGTH 96
+
+static bool s_written(const tree_t *tree, const char *path)
+{
+    bool found;
+    tree_nearest(tree, path, &found);
+    return found;
+}
+
+/* Located by the path: itself, or the nearest parent when it was not written. */
+__attribute__((format(printf, 4, 5))) static err_code_t s_fail(const tree_t *tree, const char *path,
+                                                               err_t *err, const char *format, ...)
+{
+    bool found;
+    const tree_node_t *node = tree_nearest(tree, path, &found);
+    char text[ERR_TEXT_MAX];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    return tree_fail(tree, node, path, err, "%s", text);
+}
+
+static bool s_steps_alone(const topology_t *self)
+{
+    return self->job.sync.strategy == STRATEGY_ASGD || self->job.sync.strategy == STRATEGY_SSGD;
+}
+
+void topology_complete(const tree_t *tree, topology_t *self)
+{
+    if (s_steps_alone(self) && !s_written(tree, "job.sync.every"))
+        self->job.sync.every = 1;
+    if (!self->job.optimizer.momentum_kind && !s_written(tree, "job.optimizer.momentum"))
+        self->job.optimizer.momentum = 0;
+}
+
+/* -- the job ----------------------------------------------------------------------------------------------
+ */
+
+static err_code_t s_check_data(const tree_t *tree, const topology_t *self, err_t *err)
+{
+    bool counter = strcmp(self->job.data.kind, "counter") == 0;
+    bool ledger = strcmp(self->job.model, "ledger") == 0;
+    if (ledger && !counter)
+        return s_fail(tree, "job.data.kind", err,
+                      "model ledger counts samples and reads no files; write counter");
+    if (counter && !ledger)
+        return s_fail(tree, "job.data.kind", err,
+                      "counter is for model ledger alone; write idx, or change job.model to ledger");
+    if (counter && self->job.data.samples == 0)
+        return s_fail(tree, "job.data.samples", err,
+                      "missing with kind counter; write samples: 1000 for instance");
+    if (!counter && self->job.data.dir[0] == '\0')
+        return s_fail(tree, "job.data.dir", err,
+                      "missing with kind idx; write dir: /usr/share/datasets/fashion-mnist for instance");
+    return ERR_OK;
+}
+
+static err_code_t s_check_job(const tree_t *tree, const topology_t *self, err_t *err)
+{
+    if (s_steps_alone(self) && self->job.sync.every != 1)
+        return s_fail(tree, "job.sync.every", err,
+                      "strategy %s exchanges at every step; write 1, or leave it out",
+                      self->job.sync.strategy == STRATEGY_ASGD ? "asgd" : "ssgd");
+    if (!self->job.optimizer.momentum_kind && self->job.optimizer.momentum > 0)
+        return s_fail(tree, "job.optimizer.momentum", err,
+                      "sgd has none; write name: momentum, or leave it out");
+    return s_check_data(tree, self, err);
+}
+
+/* -- regions ----------------------------------------------------------------------------------------------
+ */
+
+static err_code_t s_check_offers(const tree_t *tree, const topology_region_t *region, size_t index,
+                                 err_t *err)
+{
+    for (size_t i = 0; i < region->offer_count; i++)
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(region->offers[i].name, region->offers[k].name) == 0) {
+                char path[PATH_MAX_LENGTH];
+                snprintf(path, sizeof path, "regions[%zu].offers[%zu].name", index, i);
+                return s_fail(tree, path, err, "%s is the name of offers[%zu] already; write another",
+                              region->offers[i].name, k);
+            }
+    return ERR_OK;
+}
+
+static bool s_is_loopback(const char *host)
+{
+    struct in_addr address;
+    if (inet_pton(AF_INET, host, &address) == 1)
+        return ntohl(address.s_addr) >> 24 == 127;
+    return strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0;
+}
+
+static bool s_is_wildcard(const char *host)
+{
+    return strcmp(host, "*") == 0 || strcmp(host, "0.0.0.0") == 0 || strcmp(host, "[::]") == 0;
+}
+
+static err_code_t s_check_broker(const tree_t *tree, const topology_t *self, size_t index, err_t *err)
+{
+    const topology_region_t *region = &self->regions[index];
+    char path[PATH_MAX_LENGTH], host[TOPOLOGY_TEXT_MAX];
+    unsigned port;
+    snprintf(path, sizeof path, "regions[%zu].broker.bind", index);
+    CHECK(value_endpoint(region->bind, host, &port));
+    if (!s_is_loopback(host) && !self->security_given)
+        return s_fail(
+            tree, path, err,
+            "others can reach it there, and nothing is encrypted; write security: none to accept that, or "
+            "bind: tcp://127.0.0.1:*");
+    if (s_is_wildcard(host) && region->advertise[0] == '\0')
+        return s_fail(
+            tree, path, err,
+            "is every address of the machine, so others cannot tell which to dial; write advertise: "
+            "tcp://HOST:PORT too");
+    if (region->advertise[0] == '\0')
+        return ERR_OK;
+    snprintf(path, sizeof path, "regions[%zu].broker.advertise", index);
+    CHECK(value_endpoint(region->advertise, host, &port));
+    if (s_is_wildcard(host) || port == 0)
+        return s_fail(tree, path, err, "cannot be dialled; write tcp://HOST:PORT with both given");
+    return ERR_OK;
+}
+
+static err_code_t s_check_regions(const tree_t *tree, const topology_t *self, err_t *err)
+{
+    for (size_t i = 0; i < self->region_count; i++) {
+        char path[PATH_MAX_LENGTH];
+        size_t first = topology_region_index(self, self->regions[i].name);
+        snprintf(path, sizeof path, "regions[%zu].name", i);
+        if (first < i)
+            return s_fail(tree, path, err, "%s is the name of regions[%zu] already; write another",
+                          self->regions[i].name, first);
+        snprintf(path, sizeof path, "regions[%zu].shards", i);
+        if (self->regions[i].shards != self->regions[0].shards)
+            return s_fail(tree, path, err,
+                          "differs from %s, which has %llu; write the same number in all regions",
+                          self->regions[0].name, (unsigned long long)self->regions[0].shards);
+        err_code_t code = s_check_offers(tree, &self->regions[i], i, err);
+        if (!code)
+            code = s_check_broker(tree, self, i, err);
+        if (code)
+            return code;
+    }
+    return ERR_OK;
+}
+
+/* -- links ------------------------------------------------------------------------------------------------
+ */
+
+static err_code_t s_check_link(const tree_t *tree, const topology_t *self, size_t index, err_t *err)
+{
+    const topology_link_t *link = &self->links[index];
+    char path[PATH_MAX_LENGTH];
+    snprintf(path, sizeof path, "links[%zu].between", index);
+    const char *a = self->regions[link->between[0]].name;
+    const char *b = self->regions[link->between[1]].name;
+    if (link->between[0] == link->between[1])
+        return s_fail(tree, path, err, "%s is linked with itself; write two different regions", a);
+    size_t first = (size_t)(topology_link(self, link->between[0], link->between[1]) - self->links);
+    if (first < index)
+        return s_fail(tree, path, err, "%s and %s are linked by links[%zu] already; write each pair once", a,
+                      b, first);
+    return ERR_OK;
+}
+
+static err_code_t s_check_links(const tree_t *tree, const topology_t *self, err_t *err)
+{
+    for (size_t i = 0; i < self->link_count; i++) {
+        err_code_t code = s_check_link(tree, self, i, err);
+        if (code)
+            return code;
+    }
+    for (size_t a = 0; a < self->region_count; a++)
+        for (size_t b = a + 1; b < self->region_count; b++)
+            if (!topology_link(self, a, b))
+                return s_fail(tree, "links", err,
+                              "none joins %s and %s; write \"- between: [%s, %s]\" with its rate and rtt",
+                              self->regions[a].name, self->regions[b].name, self->regions[a].name,
+                              self->regions[b].name);
+    return ERR_OK;
+}
+
+err_code_t topology_check(const tree_t *tree, const topology_t *self, err_t *err)
+{
+    err_code_t code = s_check_job(tree, self, err);
+    if (!code)
+        code = s_check_regions(tree, self, err);
+    if (!code)
+        code = s_check_links(tree, self, err);
+    return code;
+}

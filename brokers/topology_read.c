@@ -1,0 +1,239 @@
+/* From a file to a topology_t: the tree is walked along the table, then what its keys demand of each other is
+ * checked. */
+#include "brokers/topology.h"
+#include "brokers/topology_check.h"
+#include "brokers/topology_field.h"
+#include "brokers/topology_set.h"
+#include "brokers/topology_value.h"
+#include "brokers/yaml_tree.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PATH_SIZE 128 /* the longest: regions[63].offers[19].price_per_s */
+
+typedef struct {
+    const tree_t *tree;
+    topology_t *topology;
+    err_t *err;
+} reader_t;
+
+static err_code_t s_read_map(reader_t *self, const field_t *parent, const tree_node_t *node, const char *path,
+                             void *base);
+
+/* -- values -----------------------------------------------------------------------------------------------
+ */
+
+static err_code_t s_wrong_kind(reader_t *self, const field_t *field, const tree_node_t *node,
+                               const char *path)
+{
+    static const char *const kinds[] = {
+        [TREE_SCALAR] = "one value", [TREE_MAP] = "keys of its own", [TREE_LIST] = "a list"};
+    char remedy[FIELD_REMEDY_MAX];
+    return tree_fail(self->tree, node, path, self->err, "has %s; %s",
+                     node->kind == TREE_SCALAR && node->text[0] == '\0' ? "no value" : kinds[node->kind],
+                     field_remedy(field, remedy));
+}
+
+static err_code_t s_read_scalar(reader_t *self, const field_t *field, const tree_node_t *node,
+                                const char *path, void *base)
+{
+    char text[TREE_QUOTE_MAX];
+    const char *value = node->text;
+    const tree_node_t *slack =
+        field->type == FIELD_INSIDE && node->kind == TREE_MAP ? tree_get(node, "ssp") : NULL;
+    if (slack && node->count == 1 && slack->kind == TREE_SCALAR) { /* inside: {ssp: 4} */
+        snprintf(text, sizeof text, "ssp: %.40s", slack->text);
+        value = text;
+    } else if (node->kind != TREE_SCALAR) {
+        return s_wrong_kind(self, field, node, path);
+    }
+    char what[VALUE_WHAT_MAX], remedy[FIELD_REMEDY_MAX];
+    if (value_parse(field, value, node->quoted, base, what))
+        return ERR_OK;
+    return tree_fail(self->tree, node, path, self->err, "%s; %s", what, field_remedy(field, remedy));
+}
+
+static err_code_t s_read_between(reader_t *self, const field_t *field, const tree_node_t *node,
+                                 const char *path, void *base)
+{
+    topology_link_t *link = base;
+    if (node->kind != TREE_LIST || node->count != 2)
+        return s_wrong_kind(self, field, node, path);
+    const tree_node_t *end = node->first;
+    for (size_t i = 0; i < 2; i++, end = end->next) {
+        if (end->kind != TREE_SCALAR)
+            return s_wrong_kind(self, field, end, path);
+        link->between[i] = topology_region_index(self->topology, end->text);
+        char quote[TREE_QUOTE_MAX];
+        if (link->between[i] == SIZE_MAX)
+            return tree_fail(self->tree, end, path, self->err,
+                             "no region has the name %s; write one of regions[].name",
+                             tree_quote(end->text, quote));
+    }
+    return ERR_OK;
+}
+
+static err_code_t s_read_list(reader_t *self, const field_t *field, const tree_node_t *node, const char *path,
+                              void *base)
+{
+    if (node->kind != TREE_LIST)
+        return s_wrong_kind(self, field, node, path);
+    if (node->count == 0 && field->required)
+        return tree_fail(self->tree, node, path, self->err, "is empty; write at least one element");
+    if (node->count > field->element_max)
+        return tree_fail(self->tree, tree_at(node, field->element_max), path, self->err,
+                         "has more than %zu elements; write fewer", field->element_max);
+    size_t *count = (size_t *)(void *)((char *)base + field->count_offset);
+    char *elements = (char *)base + field->offset;
+    for (const tree_node_t *child = node->first; child; child = child->next, ++*count) {
+        char child_path[PATH_SIZE];
+        snprintf(child_path, sizeof child_path, "%.100s[%u]", path, (unsigned)*count);
+        err_code_t code = s_read_map(self, field, child, child_path, elements + *count * field->element_size);
+        if (code)
+            return code;
+    }
+    return ERR_OK;
+}
+
+/* -- maps -------------------------------------------------------------------------------------------------
+ */
+
+/* Every key known, and once. */
+static err_code_t s_check_keys(reader_t *self, const field_t *parent, const tree_node_t *node,
+                               const char *path)
+{
+    for (const tree_node_t *child = node->first; child; child = child->next) {
+        char remedy[FIELD_REMEDY_MAX], quote[TREE_QUOTE_MAX], child_path[PATH_SIZE];
+        bool known = field_find(parent, child->key) != NULL;
+        if (!known) {
+            tree_quote(child->key, quote);
+            quote[strlen(quote) - 1] = '\0'; /* the key as it is, but printable and short */
+        }
+        snprintf(child_path, sizeof child_path, "%s%s%s", path, *path ? "." : "",
+                 known ? child->key : quote + 1);
+        if (!known)
+            return tree_fail_key(self->tree, child, child_path, self->err, "unknown key; %s",
+                                 field_suggest(parent, child->key, remedy));
+        const tree_node_t *first = tree_get(node, child->key);
+        if (first != child)
+            return tree_fail_key(self->tree, child, child_path, self->err,
+                                 "is here a second time, after line %zu; write it once", first->key_line);
+    }
+    return ERR_OK;
+}
+
+static err_code_t s_read_absent(reader_t *self, const field_t *field, const tree_node_t *parent,
+                                const char *path, void *base)
+{
+    char remedy[FIELD_REMEDY_MAX];
+    if (field->required)
+        return tree_fail(self->tree, parent, path, self->err, "missing; %s", field_remedy(field, remedy));
+    if (field->type == FIELD_MAP) {
+        static const tree_node_t nothing = {.kind = TREE_MAP};
+        return s_read_map(self, field, &nothing, path, base);
+    }
+    if (field->type != FIELD_LIST)
+        value_default(field, base);
+    return ERR_OK;
+}
+
+static err_code_t s_read_present(reader_t *self, const field_t *field, const tree_node_t *node,
+                                 const char *path, void *base)
+{
+    if (field->given_offset)
+        *(bool *)((char *)base + field->given_offset) = true;
+    switch (field->type) {
+    case FIELD_MAP:
+        return s_read_map(self, field, node, path, base);
+    case FIELD_LIST:
+        return s_read_list(self, field, node, path, base);
+    case FIELD_BETWEEN:
+        return s_read_between(self, field, node, path, base);
+    default:
+        return s_read_scalar(self, field, node, path, base);
+    }
+}
+
+/* `parent` is the row of the map, or of the list that it is an element of; NULL is the whole file. */
+static err_code_t s_read_map(reader_t *self, const field_t *parent, const tree_node_t *node, const char *path,
+                             void *base)
+{
+    if (node->kind != TREE_MAP)
+        return tree_fail(self->tree, node, path, self->err,
+                         "no keys here; write KEY: VALUE, beginning with %s",
+                         field_key(field_next(parent, NULL)));
+    err_code_t code = s_check_keys(self, parent, node, path);
+    for (const field_t *field = field_next(parent, NULL); field && !code; field = field_next(parent, field)) {
+        char child_path[PATH_SIZE];
+        snprintf(child_path, sizeof child_path, "%s%s%s", path, *path ? "." : "", field_key(field));
+        const tree_node_t *child = tree_get(node, field_key(field));
+        code = child ? s_read_present(self, field, child, child_path, base)
+                     : s_read_absent(self, field, node, child_path, base);
+    }
+    return code;
+}
+
+/* -- files ------------------------------------------------------------------------------------------------
+ */
+
+static err_code_t s_read_tree(const tree_t *tree, topology_t *self, err_t *err)
+{
+    reader_t reader = {.tree = tree, .topology = self, .err = err};
+    err_code_t code = s_read_map(&reader, NULL, tree->root, "", self);
+    if (code)
+        return code;
+    topology_complete(tree, self);
+    return topology_check(tree, self, err);
+}
+
+err_code_t topology_parse(const char *name, const char *text, size_t size, const char *const *sets,
+                          size_t set_count, topology_t **ret_self, err_t *err)
+{
+    tree_t *tree = NULL;
+    err_code_t code = tree_parse(name, text, size, &tree, err);
+    if (code)
+        return code;
+    for (size_t i = 0; i < set_count && !code; i++)
+        code = topology_set_apply(tree, sets[i], err);
+    topology_t *self = NULL;
+    if (!code && !(self = calloc(1, sizeof *self)))
+        code = err_set(err, ERR_MEMORY, "%s: no memory to read it", name);
+    if (!code)
+        code = s_read_tree(tree, self, err);
+    tree_destroy(&tree);
+    if (code)
+        topology_destroy(&self);
+    else
+        *ret_self = self;
+    return code;
+}
+
+/* One byte more than is allowed is enough to know that there are too many. */
+static err_code_t s_read_bytes(FILE *file, const char *path, char *bytes, size_t *ret_size, err_t *err)
+{
+    errno = 0;
+    *ret_size = fread(bytes, 1, TREE_SIZE_MAX + 1, file);
+    if (ferror(file))
+        return err_set(err, ERR_CONFIG, "%s: %s; write the path of a topology file", path, strerror(errno));
+    return ERR_OK;
+}
+
+err_code_t topology_read(const char *path, const char *const *sets, size_t set_count, topology_t **ret_self,
+                         err_t *err)
+{
+    FILE *file = fopen(path, "rb");
+    if (!file)
+        return err_set(err, errno == ENOENT ? ERR_NOT_FOUND : ERR_CONFIG,
+                       "%s: %s; write the path of a topology file", path, strerror(errno));
+    char *bytes = malloc(TREE_SIZE_MAX + 1);
+    size_t size = 0;
+    err_code_t code = bytes ? s_read_bytes(file, path, bytes, &size, err)
+                            : err_set(err, ERR_MEMORY, "%s: no memory to read it", path);
+    fclose(file);
+    if (!code)
+        code = topology_parse(path, bytes, size, sets, set_count, ret_self, err);
+    free(bytes);
+    return code;
+}
