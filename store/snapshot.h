@@ -54,8 +54,9 @@ buf_t *snapshot_peek(const snapshot_t *self, const char *name);
 typedef struct snapshot_store snapshot_store_t;
 
 #define SNAPSHOT_KEEP 2
-#define SNAPSHOT_PIECE_BYTES ((uint32_t)(4 << 20) - 16) /* with LMDB's page header a whole number of pages   \
-                                                         */
+#define SNAPSHOT_PIECE_BYTES                                                                                 \
+    ((uint32_t)(4 << 20) - 16) /* with LMDB's page header a whole number of pages                            \
+                                */
 #define SNAPSHOT_TRANSACTION_BYTES ((size_t)32 << 20)
 
 typedef struct {
