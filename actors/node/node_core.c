@@ -138,10 +138,8 @@ static void s_place(node_core_t *self, const message_t *message)
 {
     const char *name = message->place.actor;
     uint64_t incarnation = message->place.incarnation;
-    if (self->stopping) {
-        s_send_placed(self, name, incarnation, ERR_STOPPED, "the node is stopping");
-        return;
-    }
+    if (self->stopping)
+        return; /* silence: this node will be missed and the actor placed elsewhere */
     self->placed = true;
     node_actor_t *actor = s_find(self, name);
     if (!actor)
