@@ -1,4 +1,5 @@
-/* clock - the one clock that shells read: monotonic microseconds, so that nothing here jumps when the date is set.
+/* clock - the one clock that shells read: monotonic microseconds, so that nothing here jumps when the date is
+ * set.
  *
  * Not      for cores: they are told the time.      Threads  any.
  */

@@ -8,10 +8,10 @@
 #include <pthread.h>
 #include <sys/eventfd.h>
 
-#define SHELL_BATCH 64             /* messages read before the core's effects get their turn */
-#define SHELL_SPIN_US 30           /* how long to look again before sleeping, when there was traffic just now */
-#define SHELL_STATUS_US 500000     /* between two status messages */
-#define SHELL_COMPLAIN_US 1000000  /* between two log lines about bad bytes */
+#define SHELL_BATCH 64         /* messages read before the core's effects get their turn */
+#define SHELL_SPIN_US 30       /* how long to look again before sleeping, when there was traffic just now */
+#define SHELL_STATUS_US 500000 /* between two status messages */
+#define SHELL_COMPLAIN_US 1000000 /* between two log lines about bad bytes */
 
 typedef struct shell_work {
     struct shell_work *next;
@@ -40,7 +40,8 @@ struct shell {
     int64_t complained_us, status_us, running_since_us;
 };
 
-/* ---- state --------------------------------------------------------------------------------------------------- */
+/* ---- state
+ * --------------------------------------------------------------------------------------------------- */
 
 static void s_set_state(shell_t *self, shell_state_t state, const err_t *failure)
 {
@@ -76,7 +77,8 @@ err_code_t shell_wait_ready(shell_t *self, err_t *err)
     return rc;
 }
 
-/* ---- calls --------------------------------------------------------------------------------------------------- */
+/* ---- calls
+ * --------------------------------------------------------------------------------------------------- */
 
 static shell_work_t *s_take_calls(shell_t *self)
 {
@@ -144,7 +146,8 @@ void shell_post(shell_t *self, message_t **message_p)
     shell_call(self, s_deliver, letter, s_free_letter);
 }
 
-/* ---- the loop ------------------------------------------------------------------------------------------------ */
+/* ---- the loop
+ * ------------------------------------------------------------------------------------------------ */
 
 /* Bytes that are no message: counted, and reported at most once a second. */
 static void s_complain(shell_t *self, const err_t *err, int64_t now_us)
@@ -269,7 +272,9 @@ static void s_read_pipe(shell_t *self, zsock_t *pipe)
 static void s_sleep(shell_t *self, zsock_t *pipe, int64_t due_us)
 {
     int64_t now_us = clock_now_us();
-    long timeout_ms = due_us == ROLE_NEVER ? 1000 : due_us <= now_us ? 0 : (long)((due_us - now_us + 999) / 1000);
+    long timeout_ms = due_us == ROLE_NEVER ? 1000
+                      : due_us <= now_us   ? 0
+                                           : (long)((due_us - now_us + 999) / 1000);
     int fd = self->spec.ops->fd ? self->spec.ops->fd(self->spec.hint) : -1;
     zmq_pollitem_t items[3] = {{.socket = zsock_resolve(pipe), .events = ZMQ_POLLIN}};
     int count = 1;
@@ -329,7 +334,8 @@ static void s_run(shell_t *self, zsock_t *pipe)
     failure.code = self->spec.ops->open(self->spec.hint, &self->spec.incarnation, &self->core, &failure);
     if (!failure.code) {
         self->running_since_us = clock_now_us();
-        self->link = shell_link_new(self->name, self->spec.incarnation, self->spec.find, self->spec.find_hint);
+        self->link =
+            shell_link_new(self->name, self->spec.incarnation, self->spec.find, self->spec.find_hint);
         s_set_state(self, SHELL_READY, NULL);
         s_loop(self, pipe);
         s_outcome(self, &failure);
@@ -351,7 +357,8 @@ static void s_actor(zsock_t *pipe, void *args)
         s_read_pipe(self, pipe);
 }
 
-/* ---- life ---------------------------------------------------------------------------------------------------- */
+/* ---- life
+ * ---------------------------------------------------------------------------------------------------- */
 
 shell_t *shell_start(const shell_spec_t *spec)
 {

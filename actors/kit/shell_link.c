@@ -6,13 +6,14 @@
 
 #include <czmq.h>
 
-#define LINK_HELLO_US 1000000       /* between two hellos once registered */
-#define LINK_FIRST_HELLO_US 250000  /* before */
-#define LINK_SILENCE_US 2000000     /* no `registered` for so long after connecting: look for the broker again ... */
-#define LINK_LOST_US 6000000        /* ... and after having been registered */
-#define LINK_SEARCH_US 50000        /* between two looks for a broker that is not there yet, growing ... */
-#define LINK_SEARCH_MAX_US 500000   /* ... to this */
-#define LINK_COMPLAIN_US 5000000    /* between two log lines about it */
+#define LINK_HELLO_US 1000000      /* between two hellos once registered */
+#define LINK_FIRST_HELLO_US 250000 /* before */
+#define LINK_SILENCE_US                                                                                      \
+    2000000                  /* no `registered` for so long after connecting: look for the broker again ... */
+#define LINK_LOST_US 6000000 /* ... and after having been registered */
+#define LINK_SEARCH_US 50000 /* between two looks for a broker that is not there yet, growing ... */
+#define LINK_SEARCH_MAX_US 500000 /* ... to this */
+#define LINK_COMPLAIN_US 5000000  /* between two log lines about it */
 #define LINK_LINGER_MS 1000
 #define LINK_RECONNECT_MS 50
 #define LINK_RECONNECT_MAX_MS 1000
@@ -64,7 +65,8 @@ void shell_link_destroy(shell_link_t **self_p, bool flush)
     free(self);
 }
 
-/* A new socket has a new routing id, given by the broker's ROUTER: an old connection that lingers takes nothing from it. */
+/* A new socket has a new routing id, given by the broker's ROUTER: an old connection that lingers takes
+ * nothing from it. */
 static err_code_t s_connect(shell_link_t *self, int64_t now_us, err_t *err)
 {
     self->socket = zsock_new(ZMQ_DEALER);
@@ -78,7 +80,8 @@ static err_code_t s_connect(shell_link_t *self, int64_t now_us, err_t *err)
     zsock_set_reconnect_ivl_max(self->socket, LINK_RECONNECT_MAX_MS);
     zsock_set_handshake_ivl(self->socket, 5000);
     if (zmq_connect(zsock_resolve(self->socket), self->endpoint)) {
-        err_code_t rc = err_set(err, ERR_UNREACHABLE, "connect to %s: %s", self->endpoint, zmq_strerror(errno));
+        err_code_t rc =
+            err_set(err, ERR_UNREACHABLE, "connect to %s: %s", self->endpoint, zmq_strerror(errno));
         s_close(self, 0);
         return rc;
     }
@@ -100,7 +103,8 @@ static void s_search(shell_link_t *self, int64_t now_us)
         return;
     }
     self->search_us = now_us + self->search_pause_us;
-    self->search_pause_us = self->search_pause_us * 2 < LINK_SEARCH_MAX_US ? self->search_pause_us * 2 : LINK_SEARCH_MAX_US;
+    self->search_pause_us =
+        self->search_pause_us * 2 < LINK_SEARCH_MAX_US ? self->search_pause_us * 2 : LINK_SEARCH_MAX_US;
     if (now_us - self->complained_us < LINK_COMPLAIN_US)
         return;
     self->complained_us = now_us;
@@ -113,8 +117,8 @@ static void s_check_silence(shell_link_t *self, int64_t now_us)
     int64_t limit_us = self->registered ? LINK_LOST_US : LINK_SILENCE_US;
     if (now_us - self->heard_us < limit_us)
         return;
-    log_event(LOG_INFO, self->name, "broker_silent", "endpoint=%s since_s=%.1f; connecting anew", self->endpoint,
-              (double)(now_us - self->heard_us) / 1e6);
+    log_event(LOG_INFO, self->name, "broker_silent", "endpoint=%s since_s=%.1f; connecting anew",
+              self->endpoint, (double)(now_us - self->heard_us) / 1e6);
     s_close(self, 0);
     self->search_us = 0;
 }

@@ -6,7 +6,8 @@
 
 enum { WIRE_FRAMES = 3 };
 
-/* ---- out ---------------------------------------------------------------------------------------------------- */
+/* ---- out
+ * ---------------------------------------------------------------------------------------------------- */
 
 static void s_release(void *data, void *hint)
 {
@@ -59,7 +60,8 @@ err_code_t wire_send(void *socket, const message_t *message)
     return failed == EAGAIN ? ERR_FULL : ERR_IO;
 }
 
-/* ---- in ----------------------------------------------------------------------------------------------------- */
+/* ---- in
+ * ----------------------------------------------------------------------------------------------------- */
 
 static void s_close(void *data, void *hint)
 {
@@ -69,8 +71,8 @@ static void s_close(void *data, void *hint)
     free(frame);
 }
 
-/* Moves a received frame into a shared buffer without copying it, unless it lies where floats may not: small frames
- * point into ZeroMQ's own batch at any alignment. */
+/* Moves a received frame into a shared buffer without copying it, unless it lies where floats may not: small
+ * frames point into ZeroMQ's own batch at any alignment. */
 static slice_t s_share(zmq_msg_t *frame)
 {
     if ((uintptr_t)zmq_msg_data(frame) % sizeof(uint64_t)) {

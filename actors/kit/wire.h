@@ -1,4 +1,5 @@
-/* wire - messages on a ZeroMQ socket: three frames out without a copy of the data, three frames in by reference.
+/* wire - messages on a ZeroMQ socket: three frames out without a copy of the data, three frames in by
+ * reference.
  *
  * Threads  the socket's owner.
  */
@@ -11,8 +12,8 @@
  * Errors: ERR_FULL (nobody connected, or no room), ERR_IO. Nothing was sent then. */
 MUST_USE err_code_t wire_send(void *socket, const message_t *message);
 
-/* The next message, without waiting. Errors: ERR_NOT_FOUND (none there), ERR_IO (the socket is gone), or those of
- * message_unpack for bytes that are no message (they are consumed). */
+/* The next message, without waiting. Errors: ERR_NOT_FOUND (none there), ERR_IO (the socket is gone), or
+ * those of message_unpack for bytes that are no message (they are consumed). */
 MUST_USE err_code_t wire_receive(void *socket, message_t **ret_message, err_t *err);
 
 #endif

@@ -28,7 +28,8 @@ typedef struct {
     hosted_t hosted[NODE_ACTORS_MAX];
 } node_hint_t;
 
-/* ---- life ---------------------------------------------------------------------------------------------------- */
+/* ---- life
+ * ---------------------------------------------------------------------------------------------------- */
 
 static void s_find_held(const node_hint_t *self, node_spec_t *spec)
 {
@@ -80,7 +81,8 @@ static void s_close(void *hint)
     free(self);
 }
 
-/* ---- hosted actors ------------------------------------------------------------------------------------------- */
+/* ---- hosted actors
+ * ------------------------------------------------------------------------------------------- */
 
 static hosted_t *s_hosted(node_hint_t *self, const char *name)
 {
@@ -99,7 +101,8 @@ static hosted_t *s_free_place(node_hint_t *self)
 }
 
 /* "shard/eu/2" is kind shard, region eu, index 2; false for anything else, or for another region. */
-static bool s_parse(const node_hint_t *self, const char *name, char ret_kind[WIRE_NAME_SIZE], size_t *ret_index)
+static bool s_parse(const node_hint_t *self, const char *name, char ret_kind[WIRE_NAME_SIZE],
+                    size_t *ret_index)
 {
     char region[WIRE_NAME_SIZE], rest;
     unsigned long index;
@@ -119,10 +122,12 @@ static bool s_fill(const node_hint_t *self, const char *name, shell_spec_t *spec
     if (!s_parse(self, name, kind, &index))
         return false;
     if (!strcmp(kind, "worker")) {
-        worker_actor_t worker = {with->topology, with->job, with->dataset, with->region_index, index, with->checksums};
+        worker_actor_t worker = {with->topology,     with->job, with->dataset,
+                                 with->region_index, index,     with->checksums};
         worker_actor_fill(&worker, spec);
     } else if (!strcmp(kind, "shard") && index < region->shards) {
-        shard_actor_t shard = {with->topology, with->job, with->state_dir, with->region_index, index, with->checksums};
+        shard_actor_t shard = {with->topology,     with->job, with->state_dir,
+                               with->region_index, index,     with->checksums};
         shard_actor_fill(&shard, spec);
     } else if (!strcmp(kind, "synchronizer") && index < region->shards) {
         synchronizer_actor_t synchronizer = {with->topology, with->region_index, index};
@@ -187,7 +192,8 @@ static void s_watch(node_hint_t *self, int64_t now_us)
             node_core_ready(self->core, hosted->name, hosted->incarnation, now_us);
         } else if (state == SHELL_ENDED) {
             if (why.code && why.code != ERR_STOPPED)
-                log_event(LOG_ERROR, hosted->name, "failed", "code=%s reason=\"%s\"", err_name(why.code), why.text);
+                log_event(LOG_ERROR, hosted->name, "failed", "code=%s reason=\"%s\"", err_name(why.code),
+                          why.text);
             shell_destroy(&hosted->shell);
             node_core_ended(self->core, hosted->name, hosted->incarnation, &why, now_us);
         }

@@ -1,4 +1,5 @@
-/* node_actor - the shell of a node: starts and ends the actors that its core says, and tells it what became of them.
+/* node_actor - the shell of a node: starts and ends the actors that its core says, and tells it what became
+ * of them.
  *
  * Threads  see actors/kit/shell.h. The hosted actors are started and ended by the node's own thread.
  */
@@ -20,7 +21,8 @@ typedef struct {
     bool checksums;   /* other nodes of the region are other processes */
 } node_host_t;
 
-/* Fills role, ops, hint and name of a shell's spec, whose find and find_hint the hosted actors use as well. */
+/* Fills role, ops, hint and name of a shell's spec, whose find and find_hint the hosted actors use as well.
+ */
 void node_actor_fill(const node_host_t *self, shell_spec_t *spec);
 
 /* Asks a running one to stop as if the scheduler had. */

@@ -7,15 +7,22 @@
 #define NODE_FIRST_ANNOUNCE_US 200000 /* until something is placed */
 #define NODE_STOPPED_US 200000        /* between two `stopped` */
 
-typedef enum { ACTOR_FREE, ACTOR_STARTING, ACTOR_RUNNING, ACTOR_DRAINING, ACTOR_KILLED, ACTOR_ENDED } actor_state_t;
+typedef enum {
+    ACTOR_FREE,
+    ACTOR_STARTING,
+    ACTOR_RUNNING,
+    ACTOR_DRAINING,
+    ACTOR_KILLED,
+    ACTOR_ENDED
+} actor_state_t;
 
 typedef struct {
     char name[WIRE_NAME_SIZE];
     uint64_t incarnation;
     actor_state_t state;
-    err_t why;              /* of ACTOR_ENDED */
-    int64_t draining_us;    /* since when */
-    uint64_t successor;     /* incarnation that starts when this one has ended; 0: none */
+    err_t why;           /* of ACTOR_ENDED */
+    int64_t draining_us; /* since when */
+    uint64_t successor;  /* incarnation that starts when this one has ended; 0: none */
 } node_actor_t;
 
 struct node_core {
@@ -32,7 +39,8 @@ struct node_core {
     err_t failure;
 };
 
-/* ---- small parts --------------------------------------------------------------------------------------------- */
+/* ---- small parts
+ * --------------------------------------------------------------------------------------------- */
 
 static void s_command(node_core_t *self, node_verb_t verb, const node_actor_t *actor)
 {
@@ -93,7 +101,8 @@ static void s_send_placed(node_core_t *self, const char *actor, uint64_t incarna
     outbox_add(&self->outbox, &placed);
 }
 
-/* What is known of an actor, if it is worth telling. An actor that finished without being asked is gone all the same. */
+/* What is known of an actor, if it is worth telling. An actor that finished without being asked is gone all
+ * the same. */
 static void s_tell(node_core_t *self, const node_actor_t *actor)
 {
     if (actor->state == ACTOR_RUNNING)
@@ -123,7 +132,8 @@ static void s_announce(node_core_t *self, int64_t now_us)
             s_tell(self, &self->actors[i]);
 }
 
-/* ---- placing ------------------------------------------------------------------------------------------------- */
+/* ---- placing
+ * ------------------------------------------------------------------------------------------------- */
 
 static void s_start(node_core_t *self, node_actor_t *actor, uint64_t incarnation)
 {
@@ -160,7 +170,8 @@ static void s_place(node_core_t *self, const message_t *message)
     }
 }
 
-/* ---- stopping ------------------------------------------------------------------------------------------------ */
+/* ---- stopping
+ * ------------------------------------------------------------------------------------------------ */
 
 /* Who stops when: 0 workers, 1 shards, 2 the rest. */
 static int s_rank(const char *name)
@@ -236,7 +247,8 @@ void node_core_stop(node_core_t *self, int64_t now_us)
     s_stop(self, false, now_us);
 }
 
-/* ---- what the driver reports ---------------------------------------------------------------------------------- */
+/* ---- what the driver reports
+ * ---------------------------------------------------------------------------------- */
 
 static node_actor_t *s_find_incarnation(node_core_t *self, const char *name, uint64_t incarnation)
 {
@@ -255,7 +267,8 @@ void node_core_ready(node_core_t *self, const char *name, uint64_t incarnation, 
         s_go_on_stopping(self, now_us);
 }
 
-void node_core_ended(node_core_t *self, const char *name, uint64_t incarnation, const err_t *why, int64_t now_us)
+void node_core_ended(node_core_t *self, const char *name, uint64_t incarnation, const err_t *why,
+                     int64_t now_us)
 {
     node_actor_t *actor = s_find_incarnation(self, name, incarnation);
     if (!actor || !s_is_live(actor))
@@ -278,7 +291,8 @@ void node_core_ended(node_core_t *self, const char *name, uint64_t incarnation, 
         s_tell(self, actor);
 }
 
-/* ---- role ---------------------------------------------------------------------------------------------------- */
+/* ---- role
+ * ---------------------------------------------------------------------------------------------------- */
 
 node_core_t *node_core_new(const node_spec_t *spec)
 {

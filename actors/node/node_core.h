@@ -1,13 +1,13 @@
-/* node_core - hosts actors: announces itself, starts and stops what its regional scheduler places, and ends in order.
+/* node_core - hosts actors: announces itself, starts and stops what its regional scheduler places, and ends
+ * in order.
  *
- * Why      which actors run where is the scheduler's to decide; that a machine runs at most one incarnation of each, and
- *          stops them so that nothing is lost, is decided here.
- * How      place is idempotent by incarnation; an older incarnation of the same actor is ended first, an older placement
- *          is refused. What became of an actor (READY, FAILED, ended) is told with every announcement until the
- *          scheduler places it anew.
- * Stops    workers first, then shards (their final snapshot), then synchronizers; then `stopped`, until bye.
- * Effects  node_core_take_command offers what is to be done; the driver reports with node_core_ready and node_core_ended.
- * Threads  one at a time (see role.h).       Limits  NODE_ACTORS_MAX actors.
+ * Why      which actors run where is the scheduler's to decide; that a machine runs at most one incarnation
+ * of each, and stops them so that nothing is lost, is decided here. How      place is idempotent by
+ * incarnation; an older incarnation of the same actor is ended first, an older placement is refused. What
+ * became of an actor (READY, FAILED, ended) is told with every announcement until the scheduler places it
+ * anew. Stops    workers first, then shards (their final snapshot), then synchronizers; then `stopped`, until
+ * bye. Effects  node_core_take_command offers what is to be done; the driver reports with node_core_ready and
+ * node_core_ended. Threads  one at a time (see role.h).       Limits  NODE_ACTORS_MAX actors.
  */
 #ifndef ACTORS_NODE_NODE_CORE_H
 #define ACTORS_NODE_NODE_CORE_H
@@ -16,8 +16,9 @@
 
 #define NODE_ACTORS_MAX 256
 #define NODE_HELD_MAX 256
-#define NODE_BYE_US 3000000    /* how long `stopped` is repeated without a bye */
-#define NODE_DRAIN_US 15000000 /* how long an actor may drain without ending, before it is ended where it stands */
+#define NODE_BYE_US 3000000 /* how long `stopped` is repeated without a bye */
+#define NODE_DRAIN_US                                                                                        \
+    15000000 /* how long an actor may drain without ending, before it is ended where it stands */
 
 typedef struct {
     const char *name;   /* "node/eu/a"; copied */
@@ -58,7 +59,8 @@ bool node_core_take_command(node_core_t *self, node_command_t *ret_command);
 
 void node_core_ready(node_core_t *self, const char *actor, uint64_t incarnation, int64_t now_us);
 /* It has ended, or could not be started: why ERR_OK means that it had finished. */
-void node_core_ended(node_core_t *self, const char *actor, uint64_t incarnation, const err_t *why, int64_t now_us);
+void node_core_ended(node_core_t *self, const char *actor, uint64_t incarnation, const err_t *why,
+                     int64_t now_us);
 
 /* The process was told to end: as a stop from the scheduler. */
 void node_core_stop(node_core_t *self, int64_t now_us);

@@ -14,7 +14,8 @@ typedef struct {
     bool last_observed;
 } global_hint_t;
 
-/* ---- incarnation --------------------------------------------------------------------------------------------- */
+/* ---- incarnation
+ * --------------------------------------------------------------------------------------------- */
 
 /* One more than the last time, on the disk before it is used. */
 static err_code_t s_next_incarnation(const global_hint_t *self, uint64_t *ret_incarnation, err_t *err)
@@ -37,7 +38,8 @@ static err_code_t s_next_incarnation(const global_hint_t *self, uint64_t *ret_in
     return file_write(path, text, (size_t)length, err);
 }
 
-/* ---- life ---------------------------------------------------------------------------------------------------- */
+/* ---- life
+ * ---------------------------------------------------------------------------------------------------- */
 
 static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err_t *err)
 {
@@ -98,7 +100,8 @@ void global_actor_fill(const global_actor_t *self, shell_spec_t *spec)
     spec->hint = hint;
 }
 
-/* ---- calls --------------------------------------------------------------------------------------------------- */
+/* ---- calls
+ * --------------------------------------------------------------------------------------------------- */
 
 typedef struct {
     int64_t patience_us;

@@ -22,7 +22,8 @@ typedef struct {
     int64_t logged_us;
 } region_hint_t;
 
-/* ---- term ---------------------------------------------------------------------------------------------------- */
+/* ---- term
+ * ---------------------------------------------------------------------------------------------------- */
 
 /* The greatest term among the stores of a shard: a lost scheduler store must not let incarnations repeat. */
 static uint64_t s_shard_term(const char *state_dir, const char *region, uint64_t shard)
@@ -80,7 +81,8 @@ static err_code_t s_next_term(region_hint_t *self, uint64_t *ret_term, err_t *er
     return kv_store(self->kv, REGION_TERM_KEY, ret_term, sizeof *ret_term, err);
 }
 
-/* ---- life ---------------------------------------------------------------------------------------------------- */
+/* ---- life
+ * ---------------------------------------------------------------------------------------------------- */
 
 static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err_t *err)
 {

@@ -29,7 +29,8 @@ typedef struct {
     bool cleaned; /* the predecessors' directories are removed */
 } shard_hint_t;
 
-/* ---- where it goes on from ----------------------------------------------------------------------------------- */
+/* ---- where it goes on from
+ * ----------------------------------------------------------------------------------- */
 
 /* Reads the predecessor's snapshot. Its directory is opened for reading only and closed at once. */
 static err_code_t s_load(const statedir_latest_t *latest, snapshot_t **ret_snapshot, err_t *err)
@@ -44,18 +45,21 @@ static err_code_t s_load(const statedir_latest_t *latest, snapshot_t **ret_snaps
         rc = snapshot_load(store, latest->number, ret_snapshot, err);
     snapshot_store_destroy(&store);
     kv_destroy(&kv);
-    return rc ? err_prefix(err, rc, "load snapshot %llu of %s", (unsigned long long)latest->number, latest->path)
+    return rc ? err_prefix(err, rc, "load snapshot %llu of %s", (unsigned long long)latest->number,
+                           latest->path)
               : ERR_OK;
 }
 
-static err_code_t s_resume(shard_hint_t *self, const shard_spec_t *spec, const statedir_latest_t *latest, err_t *err)
+static err_code_t s_resume(shard_hint_t *self, const shard_spec_t *spec, const statedir_latest_t *latest,
+                           err_t *err)
 {
     snapshot_t *snapshot = NULL;
     err_code_t rc = s_load(latest, &snapshot, err);
     if (rc)
         return rc;
     if (latest->skipped)
-        log_event(LOG_WARN, self->name, "rolled_back", "snapshot=%llu skipped=%u reason=\"%s\"; going on from it",
+        log_event(LOG_WARN, self->name, "rolled_back",
+                  "snapshot=%llu skipped=%u reason=\"%s\"; going on from it",
                   (unsigned long long)latest->number, latest->skipped, latest->why);
     else
         log_event(LOG_INFO, self->name, "resumes", "snapshot=%llu incarnation=%llx",
@@ -109,8 +113,8 @@ static err_code_t s_make_core(shard_hint_t *self, err_t *err)
     statedir_latest_t latest;
     if (!rc) {
         err_t found_err = {0};
-        rc = statedir_shard_latest(self->with.state_dir, region->name, (uint32_t)self->with.shard_index, &latest,
-                                   &found_err);
+        rc = statedir_shard_latest(self->with.state_dir, region->name, (uint32_t)self->with.shard_index,
+                                   &latest, &found_err);
         if (rc == ERR_NOT_FOUND)
             rc = s_begin(self, &spec, layout, first, err);
         else if (rc)
@@ -122,7 +126,8 @@ static err_code_t s_make_core(shard_hint_t *self, err_t *err)
     return rc;
 }
 
-/* ---- life ---------------------------------------------------------------------------------------------------- */
+/* ---- life
+ * ---------------------------------------------------------------------------------------------------- */
 
 static err_code_t s_open_store(shard_hint_t *self, err_t *err)
 {
@@ -168,7 +173,8 @@ static void s_close(void *hint)
     free(self);
 }
 
-/* ---- snapshots ----------------------------------------------------------------------------------------------- */
+/* ---- snapshots
+ * ----------------------------------------------------------------------------------------------- */
 
 static void s_remove_dir(const char *path)
 {
@@ -207,7 +213,8 @@ static size_t s_older(const shard_hint_t *self, const char *parent, uint64_t *re
     return count;
 }
 
-/* After the first commit of this incarnation its predecessors are no longer needed, but for the newest few. */
+/* After the first commit of this incarnation its predecessors are no longer needed, but for the newest few.
+ */
 static void s_clean(shard_hint_t *self)
 {
     if (self->cleaned)
@@ -220,7 +227,8 @@ static void s_clean(shard_hint_t *self)
     *slash = '\0';
     uint64_t older[256];
     size_t count = s_older(self, parent, older, sizeof older / sizeof *older);
-    size_t keep = self->with.topology->checkpoint.keep > 0 ? (size_t)self->with.topology->checkpoint.keep - 1 : 0;
+    size_t keep =
+        self->with.topology->checkpoint.keep > 0 ? (size_t)self->with.topology->checkpoint.keep - 1 : 0;
     for (size_t i = keep; i < count; i++) {
         char path[STATEDIR_PATH_MAX + 32];
         snprintf(path, sizeof path, "%s/%016llx", parent, (unsigned long long)older[i]);

@@ -14,10 +14,10 @@ typedef struct {
     worker_actor_t with;
     worker_core_t *core; /* the shell's */
     model_t *model;
-    float *x;            /* (batch_max, sample_size) */
-    uint32_t *labels;    /* (batch_max) */
-    uint32_t *order;     /* (samples of the region): the permutation of `epoch` */
-    uint64_t epoch;      /* UINT64_MAX: none yet */
+    float *x;         /* (batch_max, sample_size) */
+    uint32_t *labels; /* (batch_max) */
+    uint32_t *order;  /* (samples of the region): the permutation of `epoch` */
+    uint64_t epoch;   /* UINT64_MAX: none yet */
     uint64_t batch_max;
 
     bool evaluating;
@@ -27,7 +27,8 @@ typedef struct {
     int64_t began_us;
 } worker_hint_t;
 
-/* ---- life ---------------------------------------------------------------------------------------------------- */
+/* ---- life
+ * ---------------------------------------------------------------------------------------------------- */
 
 static err_code_t s_open_model(worker_hint_t *self, err_t *err)
 {
@@ -83,10 +84,11 @@ static void s_close(void *hint)
     free(self);
 }
 
-/* ---- computing ----------------------------------------------------------------------------------------------- */
+/* ---- computing
+ * ----------------------------------------------------------------------------------------------- */
 
-/* The order in which an epoch visits the region's samples: a function of seed, region and epoch alone, so that a batch
- * number means the same samples whoever computes it. */
+/* The order in which an epoch visits the region's samples: a function of seed, region and epoch alone, so
+ * that a batch number means the same samples whoever computes it. */
 static void s_shuffle(worker_hint_t *self, uint64_t epoch)
 {
     if (self->epoch == epoch)
@@ -128,7 +130,8 @@ static void s_evaluate(worker_hint_t *self)
     uint64_t count = total - self->tested < WORKER_TEST_BATCH ? total - self->tested : WORKER_TEST_BATCH;
     if (count) {
         dataset_gather_test(self->with.dataset, self->tested, count, self->x, self->labels);
-        model_evaluate(self->model, self->task.params, self->x, self->labels, count, &self->loss, &self->correct);
+        model_evaluate(self->model, self->task.params, self->x, self->labels, count, &self->loss,
+                       &self->correct);
         self->tested += count;
     }
     if (self->tested < total)

@@ -17,7 +17,8 @@ struct cli_args {
     const char *positional;
 };
 
-/* ---- errors -------------------------------------------------------------------------------------------------- */
+/* ---- errors
+ * -------------------------------------------------------------------------------------------------- */
 
 int cli_fail(exit_status_t status, const char *where, const char *format, ...)
 {
@@ -67,7 +68,8 @@ const char *cli_nearest(const char *written, const cli_command_t *const *table)
     return best;
 }
 
-/* ---- help ---------------------------------------------------------------------------------------------------- */
+/* ---- help
+ * ---------------------------------------------------------------------------------------------------- */
 
 static void s_print_commands(FILE *out, const cli_command_t *const *table)
 {
@@ -94,7 +96,8 @@ static void s_print_help(FILE *out, const cli_command_t *command)
     fprintf(out, "  %-26s %s\n\nExample: %s\n", "    --help", "this text", command->example);
 }
 
-/* ---- options ------------------------------------------------------------------------------------------------- */
+/* ---- options
+ * ------------------------------------------------------------------------------------------------- */
 
 enum { OPTION_HELP = 256, OPTION_FIRST };
 
@@ -190,7 +193,8 @@ int cli_main(int argc, char **argv, const cli_command_t *const *table)
     return cli_fail(EXIT_WRONG, NULL, "there is no command %s; see cloudless --help", argv[1]);
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------------- */
+/* ---- reading
+ * ------------------------------------------------------------------------------------------------- */
 
 const char *const *cli_values(const cli_args_t *args, const char *option, size_t *ret_count)
 {

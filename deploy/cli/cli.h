@@ -1,8 +1,8 @@
 /* cli - the command line: one table of commands, one way to read options, one form of help and errors.
  *
- * Why      each command is one file that says its options in a table; parsing, --help and suggestions come from the rows.
- * Errors   on standard error as "cloudless: WHERE: WHAT; REMEDY". Help goes to standard output and exits 0.
- * Threads  the main thread.
+ * Why      each command is one file that says its options in a table; parsing, --help and suggestions come
+ * from the rows. Errors   on standard error as "cloudless: WHERE: WHAT; REMEDY". Help goes to standard output
+ * and exits 0. Threads  the main thread.
  */
 #ifndef DEPLOY_CLI_CLI_H
 #define DEPLOY_CLI_CLI_H
@@ -52,7 +52,8 @@ const char *const *cli_values(const cli_args_t *args, const char *option, size_t
 const char *cli_positional(const cli_args_t *args);
 
 /* Prints "cloudless: WHERE: TEXT" (without WHERE when it is NULL) and returns the status. */
-int cli_fail(exit_status_t status, const char *where, const char *format, ...) __attribute__((format(printf, 3, 4)));
+int cli_fail(exit_status_t status, const char *where, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* The name in the table that is nearest to what was written, or NULL when none is near. */
 const char *cli_nearest(const char *written, const cli_command_t *const *table);

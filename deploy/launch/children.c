@@ -22,10 +22,12 @@ _Noreturn static void s_become(const launch_t *launch, size_t index, int log_fd,
     char topology[STATEDIR_PATH_MAX + 32], parent_text[16];
     snprintf(topology, sizeof topology, "%s/" LAUNCH_TOPOLOGY_FILE, launch->state_dir);
     snprintf(parent_text, sizeof parent_text, "%d", (int)parent);
-    char *const arguments[] = {"cloudless", "region",  "--topology", topology,
-                               "--region",  (char *)(uintptr_t)launch->topology->regions[index].name,
-                               "--state",   (char *)(uintptr_t)launch->state_dir,
-                               "--parent",  parent_text, NULL};
+    char *const arguments[] = {"cloudless",  "region",
+                               "--topology", topology,
+                               "--region",   (char *)(uintptr_t)launch->topology->regions[index].name,
+                               "--state",    (char *)(uintptr_t)launch->state_dir,
+                               "--parent",   parent_text,
+                               NULL};
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     int null_fd = open("/dev/null", O_RDONLY);
     if (getppid() != parent || null_fd < 0 || dup2(null_fd, STDIN_FILENO) < 0 ||
@@ -37,7 +39,8 @@ _Noreturn static void s_become(const launch_t *launch, size_t index, int log_fd,
     _exit(1);
 }
 
-static err_code_t s_start(child_t *child, const launch_t *launch, size_t index, const char *log_dir, err_t *err)
+static err_code_t s_start(child_t *child, const launch_t *launch, size_t index, const char *log_dir,
+                          err_t *err)
 {
     snprintf(child->log, sizeof child->log, "%s/%s.log", log_dir, launch->topology->regions[index].name);
     int log_fd = open(child->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
@@ -110,7 +113,8 @@ static bool s_last_error(const char *path, char *ret_text, size_t size)
         return false;
     char tail[CHILDREN_LOG_TAIL + 1];
     struct stat info;
-    off_t from = fstat(fd, &info) == 0 && info.st_size > CHILDREN_LOG_TAIL ? info.st_size - CHILDREN_LOG_TAIL : 0;
+    off_t from =
+        fstat(fd, &info) == 0 && info.st_size > CHILDREN_LOG_TAIL ? info.st_size - CHILDREN_LOG_TAIL : 0;
     ssize_t length = pread(fd, tail, CHILDREN_LOG_TAIL, from);
     close(fd);
     tail[length > 0 ? length : 0] = '\0';

@@ -1,4 +1,5 @@
-/* children - the processes of the regions that `up` starts: one each, with a log file, gone when `up` is gone.
+/* children - the processes of the regions that `up` starts: one each, with a log file, gone when `up` is
+ * gone.
  *
  * Threads  the main thread, which must outlive them: the kernel ends them with the thread that made them.
  */
@@ -10,8 +11,8 @@
 typedef struct {
     pid_t pid; /* 0: not running */
     bool ran;
-    int status;                      /* as of waitpid, once it has ended */
-    bool reported;                   /* its unexpected end was handled */
+    int status;    /* as of waitpid, once it has ended */
+    bool reported; /* its unexpected end was handled */
     char log[STATEDIR_PATH_MAX + 64];
 } child_t;
 

@@ -52,7 +52,8 @@ void host_fini(host_t *self)
 host_event_t host_wait(host_t *self, int timeout_ms)
 {
     host_event_t event = {0};
-    struct pollfd items[] = {{.fd = self->signal_fd, .events = POLLIN}, {.fd = self->notify_fd, .events = POLLIN}};
+    struct pollfd items[] = {{.fd = self->signal_fd, .events = POLLIN},
+                             {.fd = self->notify_fd, .events = POLLIN}};
     if (poll(items, 2, timeout_ms) <= 0)
         return event;
     eventfd_t ignored;

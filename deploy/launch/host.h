@@ -1,4 +1,5 @@
-/* host - what the main thread of a process waits for: signals, actors whose state changed, children, and time.
+/* host - what the main thread of a process waits for: signals, actors whose state changed, children, and
+ * time.
  *
  * Why      signals are taken here and nowhere else, by a descriptor, so that no code runs in a handler.
  * How      host_prepare blocks them before any thread exists; host_wait reads them.
@@ -19,7 +20,8 @@ typedef struct {
     bool child; /* a child has ended */
 } host_event_t;
 
-/* Once, at the start of main: blocks SIGINT, SIGTERM and SIGCHLD, ignores SIGPIPE, and keeps czmq from handling any. */
+/* Once, at the start of main: blocks SIGINT, SIGTERM and SIGCHLD, ignores SIGPIPE, and keeps czmq from
+ * handling any. */
 void host_prepare(void);
 
 void host_init(host_t *self);

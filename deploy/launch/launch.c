@@ -31,8 +31,8 @@ void launch_fini(launch_t *self)
     topology_destroy(&self->topology);
 }
 
-err_code_t launch_read(launch_t *self, const char *path, const char *const *sets, size_t set_count, const char *seed,
-                       err_t *err)
+err_code_t launch_read(launch_t *self, const char *path, const char *const *sets, size_t set_count,
+                       const char *seed, err_t *err)
 {
     const char **all = calloc(set_count + 1, sizeof *all);
     CHECK(all);
@@ -51,7 +51,8 @@ err_code_t launch_read(launch_t *self, const char *path, const char *const *sets
     return rc;
 }
 
-/* ---- state directory ----------------------------------------------------------------------------------------- */
+/* ---- state directory
+ * ----------------------------------------------------------------------------------------- */
 
 static err_code_t s_absolute(const char *path, char ret[STATEDIR_PATH_MAX], err_t *err)
 {
@@ -131,8 +132,8 @@ static pid_t s_role_holder(const char *state_dir, char ret_role[NAME_MAX + 1])
         bool scheduler = !strcmp(entry->d_name, "scheduler" LAUNCH_LOCK_SUFFIX);
         if (holder && (!found || scheduler)) {
             found = holder;
-            snprintf(ret_role, NAME_MAX + 1, "%.*s", (int)(strlen(entry->d_name) - strlen(LAUNCH_LOCK_SUFFIX)),
-                     entry->d_name);
+            snprintf(ret_role, NAME_MAX + 1, "%.*s",
+                     (int)(strlen(entry->d_name) - strlen(LAUNCH_LOCK_SUFFIX)), entry->d_name);
         }
     }
     if (dir)
@@ -157,8 +158,9 @@ err_code_t launch_take_state(launch_t *self, err_t *err)
         return rc;
     pid_t holder = s_role_holder(self->state_dir, role);
     if (holder)
-        return err_set(err, ERR_IN_USE, "%s: in use by %s, process %d; stop it with cloudless stop --state %s, or "
-                                        "choose another --state",
+        return err_set(err, ERR_IN_USE,
+                       "%s: in use by %s, process %d; stop it with cloudless stop --state %s, or "
+                       "choose another --state",
                        self->state_dir, role, (int)holder, self->state_dir);
     rc = statedir_folder(self->state_dir, STATEDIR_RUN, self->run_dir, err);
     return rc ? rc : s_write_topology(self, err);
@@ -175,7 +177,8 @@ static void s_pause(void)
     nanosleep(&(struct timespec){.tv_nsec = LAUNCH_PAUSE_NS}, NULL);
 }
 
-/* Creates the directory when it is not there, without keeping its lock; others may do the same at this moment. */
+/* Creates the directory when it is not there, without keeping its lock; others may do the same at this
+ * moment. */
 static err_code_t s_create_state(launch_t *self, err_t *err)
 {
     err_code_t rc = s_make_parents(self->state_dir, err);
@@ -204,8 +207,9 @@ static err_code_t s_check_not_held(const launch_t *self, err_t *err)
             return ERR_OK;
         s_pause();
     }
-    return err_set(err, ERR_IN_USE, "%s: in use by process %d; stop it with cloudless stop --state %s, or choose "
-                                    "another --state",
+    return err_set(err, ERR_IN_USE,
+                   "%s: in use by process %d; stop it with cloudless stop --state %s, or choose "
+                   "another --state",
                    self->state_dir, (int)holder, self->state_dir);
 }
 
@@ -231,8 +235,8 @@ err_code_t launch_count_snapshots(const launch_t *self, size_t *ret_count, err_t
     for (size_t r = 0; r < self->topology->region_count; r++)
         for (uint64_t k = 0; k < self->topology->regions[r].shards; k++) {
             statedir_latest_t latest;
-            err_code_t rc = statedir_shard_latest(self->state_dir, self->topology->regions[r].name, (uint32_t)k,
-                                                  &latest, err);
+            err_code_t rc = statedir_shard_latest(self->state_dir, self->topology->regions[r].name,
+                                                  (uint32_t)k, &latest, err);
             if (rc && rc != ERR_NOT_FOUND && rc != ERR_CHECKSUM)
                 return rc;
             *ret_count += rc != ERR_NOT_FOUND;
@@ -240,7 +244,8 @@ err_code_t launch_count_snapshots(const launch_t *self, size_t *ret_count, err_t
     return ERR_OK;
 }
 
-/* ---- data set ------------------------------------------------------------------------------------------------ */
+/* ---- data set
+ * ------------------------------------------------------------------------------------------------ */
 
 err_code_t launch_open_dataset(launch_t *self, size_t region_index, err_t *err)
 {
@@ -256,7 +261,8 @@ err_code_t launch_open_dataset(launch_t *self, size_t region_index, err_t *err)
                            .dir = topology->job.data.dir,
                            .cache_dir = cache,
                            .samples = topology->job.data.samples,
-                           .split = topology->job.data.split_by_label ? DATASET_SPLIT_LABEL : DATASET_SPLIT_SHARE,
+                           .split =
+                               topology->job.data.split_by_label ? DATASET_SPLIT_LABEL : DATASET_SPLIT_SHARE,
                            .seed = topology->job.seed,
                            .region_shares = shares,
                            .region_count = topology->region_count,
@@ -265,13 +271,15 @@ err_code_t launch_open_dataset(launch_t *self, size_t region_index, err_t *err)
     return rc ? rc : job_derive(topology, dataset_total_samples(self->dataset), &self->job, err);
 }
 
-/* ---- broker -------------------------------------------------------------------------------------------------- */
+/* ---- broker
+ * -------------------------------------------------------------------------------------------------- */
 
 err_code_t launch_find_broker(void *hint, char ret_endpoint[TOPOLOGY_TEXT_MAX], err_t *err)
 {
     const launch_where_t *self = hint;
     if (!self->inproc)
-        return broker_find(self->launch->topology, self->region_index, self->launch->run_dir, ret_endpoint, err);
+        return broker_find(self->launch->topology, self->region_index, self->launch->run_dir, ret_endpoint,
+                           err);
     snprintf(ret_endpoint, TOPOLOGY_TEXT_MAX, "%s", self->inproc);
     return ERR_OK;
 }

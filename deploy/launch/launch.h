@@ -1,4 +1,5 @@
-/* launch - what every process of a job begins with: the topology, the state directory, the data set, and the job.
+/* launch - what every process of a job begins with: the topology, the state directory, the data set, and the
+ * job.
  *
  * Why      one order of checks and one wording of errors for up, node, broker and scheduler.
  * Threads  made by the main thread; immutable afterwards, and then read by all actors of the process.
@@ -11,7 +12,7 @@
 #include "brokers/job.h"
 #include "store/statedir.h"
 
-#define LAUNCH_TOPOLOGY_FILE "topology.yaml"  /* the effective topology, in the state directory */
+#define LAUNCH_TOPOLOGY_FILE "topology.yaml" /* the effective topology, in the state directory */
 #define LAUNCH_STATUS_FILE "status.json"
 
 typedef struct {
@@ -32,7 +33,8 @@ void launch_fini(launch_t *self);
 MUST_USE err_code_t launch_read(launch_t *self, const char *path, const char *const *sets, size_t set_count,
                                 const char *seed, err_t *err);
 
-/* Chooses the state directory: `given`, or ${XDG_STATE_HOME:-~/.local/state}/cloudless/JOBNAME. Creates nothing. */
+/* Chooses the state directory: `given`, or ${XDG_STATE_HOME:-~/.local/state}/cloudless/JOBNAME. Creates
+ * nothing. */
 MUST_USE err_code_t launch_choose_state(launch_t *self, const char *given, err_t *err);
 
 /* Takes the whole state directory for this process and its children, and puts the effective topology there.
@@ -48,7 +50,8 @@ MUST_USE err_code_t launch_share_state(launch_t *self, err_t *err);
 /* How many shards of all regions have a snapshot to go on from. */
 MUST_USE err_code_t launch_count_snapshots(const launch_t *self, size_t *ret_count, err_t *err);
 
-/* Opens the data set as a region sees it and derives the job. Errors: those of dataset_open and job_derive. */
+/* Opens the data set as a region sees it and derives the job. Errors: those of dataset_open and job_derive.
+ */
 MUST_USE err_code_t launch_open_dataset(launch_t *self, size_t region_index, err_t *err);
 
 /* Where a region's broker is, for shells: hint is launch_where_t. */
@@ -59,7 +62,8 @@ typedef struct {
 } launch_where_t;
 err_code_t launch_find_broker(void *hint, char ret_endpoint[TOPOLOGY_TEXT_MAX], err_t *err);
 
-/* The process that works in a state directory: of the lock, else the scheduler started by hand, else any other; 0: none. */
+/* The process that works in a state directory: of the lock, else the scheduler started by hand, else any
+ * other; 0: none. */
 pid_t launch_holder(const char *state_dir);
 
 #endif

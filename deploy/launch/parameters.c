@@ -13,15 +13,15 @@ static err_code_t s_copy(const snapshot_t *snapshot, float *out, size_t count, e
 {
     const buf_t *buf = snapshot_peek(snapshot, "parameters");
     if (!buf || buf_size(buf) != count * sizeof *out)
-        return err_set(err, ERR_SHAPE, "has %zu bytes of parameters, the model needs %zu", buf ? buf_size(buf) : 0,
-                       count * sizeof *out);
+        return err_set(err, ERR_SHAPE, "has %zu bytes of parameters, the model needs %zu",
+                       buf ? buf_size(buf) : 0, count * sizeof *out);
     memcpy(out, buf_peek(buf), count * sizeof *out);
     return ERR_OK;
 }
 
 /* The newest snapshot of one shard; one that is removed by its writer meanwhile has a newer successor. */
-static err_code_t s_load_shard(const char *state_dir, const char *region, uint64_t shard, float *out, size_t count,
-                               err_t *err)
+static err_code_t s_load_shard(const char *state_dir, const char *region, uint64_t shard, float *out,
+                               size_t count, err_t *err)
 {
     statedir_latest_t latest;
     err_code_t rc = statedir_shard_latest(state_dir, region, (uint32_t)shard, &latest, err);

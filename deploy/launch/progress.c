@@ -37,7 +37,8 @@ void progress_init(progress_t *self, FILE *out, const topology_t *topology, cons
     self->terminal = out && isatty(fileno(out));
 }
 
-/* ---- figures ------------------------------------------------------------------------------------------------- */
+/* ---- figures
+ * ------------------------------------------------------------------------------------------------- */
 
 typedef struct {
     uint64_t samples, wan_bytes;
@@ -89,7 +90,8 @@ static double s_share(const progress_t *self, const global_core_t *core, size_t 
     return report && total > 0 ? (double)report->region_report.samples / total : 0;
 }
 
-/* ---- lines --------------------------------------------------------------------------------------------------- */
+/* ---- lines
+ * --------------------------------------------------------------------------------------------------- */
 
 static void s_add_bar(line_t *line, const progress_t *self, uint64_t samples)
 {
@@ -133,7 +135,8 @@ static void s_compose(const progress_t *self, const global_core_t *core, int64_t
 static void s_draw(progress_t *self, line_t *line, bool last)
 {
     struct winsize window;
-    if (ioctl(fileno(self->out), TIOCGWINSZ, &window) == 0 && window.ws_col > 1 && line->length >= window.ws_col)
+    if (ioctl(fileno(self->out), TIOCGWINSZ, &window) == 0 && window.ws_col > 1 &&
+        line->length >= window.ws_col)
         line->text[window.ws_col - 1] = '\0';
     fprintf(self->out, "\r\033[K%s%s", line->text, last ? "\n" : "");
 }

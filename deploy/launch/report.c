@@ -10,13 +10,14 @@
 
 const char *report_state_name(run_state_t state)
 {
-    static const char *const names[] = {[RUN_STARTING] = "starting", [RUN_TRAINING] = "training",
-                                        [RUN_STOPPING] = "stopping", [RUN_DONE] = "done",
-                                        [RUN_DRAINED] = "drained",   [RUN_FAILED] = "failed"};
+    static const char *const names[] = {
+        [RUN_STARTING] = "starting", [RUN_TRAINING] = "training", [RUN_STOPPING] = "stopping",
+        [RUN_DONE] = "done",         [RUN_DRAINED] = "drained",   [RUN_FAILED] = "failed"};
     return names[state];
 }
 
-/* ---- cost ---------------------------------------------------------------------------------------------------- */
+/* ---- cost
+ * ---------------------------------------------------------------------------------------------------- */
 
 /* Price of everything rented in a region for one second, and how many units that is. */
 static double s_price_per_s(const topology_region_t *region, uint64_t *ret_units)
@@ -54,9 +55,11 @@ static double s_cost(const report_context_t *context, size_t region, const messa
     return rented_s * price_per_s + sent_gb * s_price_per_gb(context->topology, region);
 }
 
-/* ---- the document -------------------------------------------------------------------------------------------- */
+/* ---- the document
+ * -------------------------------------------------------------------------------------------- */
 
-static void s_add_region(json_value_t *regions, const global_core_t *core, const report_context_t *context, size_t index)
+static void s_add_region(json_value_t *regions, const global_core_t *core, const report_context_t *context,
+                         size_t index)
 {
     const topology_region_t *region = &context->topology->regions[index];
     static const message_t nothing; /* a region that never reported */
@@ -219,7 +222,8 @@ void report_add_parameters(json_value_t *report, const topology_t *topology, con
     }
 }
 
-/* ---- the table ----------------------------------------------------------------------------------------------- */
+/* ---- the table
+ * ----------------------------------------------------------------------------------------------- */
 
 static void s_print_region(const json_value_t *row, FILE *out)
 {
@@ -231,8 +235,8 @@ static void s_print_region(const json_value_t *row, FILE *out)
     snprintf(rented, sizeof rented, "%llu x %.0f s", (unsigned long long)(units ? units : 1),
              json_get_number(row, "rented_s", 0));
     fprintf(out, "  %-16s %10llu %9s %14s %12.6f %12s %12s\n", json_get_string(row, "name", ""),
-            (unsigned long long)json_get_u64(row, "samples", 0), time, rented, json_get_number(row, "cost", 0), sent,
-            received);
+            (unsigned long long)json_get_u64(row, "samples", 0), time, rented,
+            json_get_number(row, "cost", 0), sent, received);
 }
 
 static void s_print_number(FILE *out, const char *label, double value)
@@ -245,8 +249,8 @@ void report_print_table(const json_value_t *report, FILE *out)
 {
     char wall[UNITS_TEXT_MAX], train[UNITS_TEXT_MAX];
     const json_value_t *regions = json_get(report, "regions");
-    fprintf(out, "\n  %-16s %10s %9s %14s %12s %12s %12s\n", "region", "samples", "time", "rented", "cost", "WAN sent",
-            "WAN received");
+    fprintf(out, "\n  %-16s %10s %9s %14s %12s %12s %12s\n", "region", "samples", "time", "rented", "cost",
+            "WAN sent", "WAN received");
     for (size_t i = 0; i < json_count(regions); i++)
         s_print_region(json_at(regions, i), out);
     units_print_duration((int64_t)(json_get_number(report, "wall_s", 0) * 1e6), wall);
@@ -257,5 +261,6 @@ void report_print_table(const json_value_t *report, FILE *out)
     s_print_number(out, "test accuracy", json_get_number(report, "test_accuracy", NAN));
     fprintf(out, "  rounds %llu  restarts %llu  trained %s of %s  cost %.6f\n",
             (unsigned long long)json_get_u64(report, "rounds", 0),
-            (unsigned long long)json_get_u64(report, "restarts", 0), train, wall, json_get_number(report, "cost", 0));
+            (unsigned long long)json_get_u64(report, "restarts", 0), train, wall,
+            json_get_number(report, "cost", 0));
 }

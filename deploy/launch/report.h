@@ -13,8 +13,8 @@
 
 typedef struct {
     const topology_t *topology;
-    int64_t wall_us;        /* since the command began */
-    bool one_node_each;     /* a region's node stands for all that is rented there (`up`) */
+    int64_t wall_us;    /* since the command began */
+    bool one_node_each; /* a region's node stands for all that is rented there (`up`) */
 } report_context_t;
 
 json_value_t *report_new(const global_core_t *core, const report_context_t *context);

@@ -14,8 +14,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SERVE_SETTLE_US 2000000    /* places when no further node came for so long */
-#define SERVE_FAREWELL_US 5000000  /* how long the node may stay when the scheduler has ended, and the other way round */
+#define SERVE_SETTLE_US 2000000 /* places when no further node came for so long */
+#define SERVE_FAREWELL_US                                                                                    \
+    5000000 /* how long the node may stay when the scheduler has ended, and the other way round */
 #define SERVE_LINGER_US 1000000
 #define SERVE_LOOK_MS 500
 
@@ -34,7 +35,8 @@ typedef struct {
     err_t failure;
 } serve_t;
 
-/* ---- start --------------------------------------------------------------------------------------------------- */
+/* ---- start
+ * --------------------------------------------------------------------------------------------------- */
 
 /* Every unit that is for rent is a node; a region without offers takes the nodes that come. */
 static size_t s_nodes_expected(const topology_region_t *region)
@@ -77,7 +79,8 @@ static err_code_t s_start_node(serve_t *self, err_t *err)
     const topology_t *topology = self->launch->topology;
     char made_up[24];
     snprintf(made_up, sizeof made_up, "%08llx", (unsigned long long)(rng_entropy() & 0xffffffff));
-    snprintf(self->node_name, sizeof self->node_name, "node/%s/%s", topology->regions[self->spec->region_index].name,
+    snprintf(self->node_name, sizeof self->node_name, "node/%s/%s",
+             topology->regions[self->spec->region_index].name,
              self->spec->node_name ? self->spec->node_name : made_up);
     node_host_t node = {.topology = topology,
                         .job = &self->launch->job,
@@ -95,7 +98,8 @@ static err_code_t s_start_node(serve_t *self, err_t *err)
     return shell_wait_ready(self->node, err);
 }
 
-/* ---- run ----------------------------------------------------------------------------------------------------- */
+/* ---- run
+ * ----------------------------------------------------------------------------------------------------- */
 
 static void s_drain(serve_t *self)
 {
@@ -112,7 +116,8 @@ static void s_take_signal(serve_t *self, int signal)
     if (self->first_signal)
         _exit(128 + signal);
     self->first_signal = signal;
-    log_event(LOG_INFO, self->spec->where, "signal", "signal=%d; draining, a second one ends at once", signal);
+    log_event(LOG_INFO, self->spec->where, "signal", "signal=%d; draining, a second one ends at once",
+              signal);
     s_drain(self);
 }
 
@@ -175,18 +180,19 @@ int serve_run(launch_t *launch, const serve_spec_t *spec)
     return EXIT_DONE;
 }
 
-int serve_prepare(launch_t *launch, const char *where, const char *topology, const char *region, const char *state,
-                  size_t *ret_region)
+int serve_prepare(launch_t *launch, const char *where, const char *topology, const char *region,
+                  const char *state, size_t *ret_region)
 {
     err_t err = {0};
     if (!topology || !region)
-        return cli_fail(EXIT_WRONG, where, "%s is missing; see cloudless %s --help", topology ? "--region" : "--topology",
-                        where);
+        return cli_fail(EXIT_WRONG, where, "%s is missing; see cloudless %s --help",
+                        topology ? "--region" : "--topology", where);
     if (launch_read(launch, topology, NULL, 0, NULL, &err))
         return cli_fail(EXIT_WRONG, NULL, "%s", err.text);
     *ret_region = topology_region_index(launch->topology, region);
     if (*ret_region == SIZE_MAX)
-        return cli_fail(EXIT_WRONG, where, "there is no region %s in %s; name one of its regions", region, topology);
+        return cli_fail(EXIT_WRONG, where, "there is no region %s in %s; name one of its regions", region,
+                        topology);
     if (launch_choose_state(launch, state, &err))
         return cli_fail(EXIT_WRONG, where, "%s", err.text);
     return EXIT_DONE;

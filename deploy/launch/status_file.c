@@ -75,8 +75,8 @@ static err_code_t s_replace(const char *path, const char *text, err_t *err)
     return ERR_OK;
 }
 
-err_code_t status_file_write(const char *path, const global_core_t *core, const topology_t *topology, int64_t now_us,
-                             err_t *err)
+err_code_t status_file_write(const char *path, const global_core_t *core, const topology_t *topology,
+                             int64_t now_us, err_t *err)
 {
     json_value_t *document = s_document(core, topology, now_us);
     char *text = json_print(document, false);
