@@ -78,6 +78,9 @@ MUST_USE err_code_t snapshot_store_open(kv_t *kv, const snapshot_store_options_t
                                         snapshot_store_t **ret_self, err_t *err);
 void snapshot_store_destroy(snapshot_store_t **self_p);
 
+/* The kv it was opened on; borrowed. */
+kv_t *snapshot_store_kv(const snapshot_store_t *self);
+
 /* The number of the newest committed snapshot, 0 when there is none: what `durable` means. Never waits. */
 uint64_t snapshot_store_newest(const snapshot_store_t *self);
 
