@@ -1,0 +1,2 @@
+extern int local_stub;
+int local_stub;
