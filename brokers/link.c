@@ -203,7 +203,7 @@ void link_outage(link_t *self, int64_t until_us)
 
 bool link_idle(const link_t *self)
 {
-    for (size_t class = 0; class < CLASS_COUNT; class++)
+    for (size_t class = 0; class < CLASS_COUNT; class ++)
         if (self->out[class].first)
             return false;
     return true;

@@ -1,9 +1,9 @@
 /* link_core - the state of a link_t, shared by the files link*.c and by nobody else.
  *
- * Parcel   a message that is not wholly acknowledged yet; cut lazily, so that pieces follow the rate of the link.
- * Piece    a numbered part of a parcel, at most a few in flight; its record lives in a ring until acknowledged.
- * Order    each connection counts what it carries; connections keep their order, so when something sent later on
- *          one has arrived, what was sent before it on the same one is lost.
+ * Parcel   a message that is not wholly acknowledged yet; cut lazily, so that pieces follow the rate of the
+ * link. Piece    a numbered part of a parcel, at most a few in flight; its record lives in a ring until
+ * acknowledged. Order    each connection counts what it carries; connections keep their order, so when
+ * something sent later on one has arrived, what was sent before it on the same one is lost.
  */
 #ifndef BROKERS_LINK_CORE_H
 #define BROKERS_LINK_CORE_H
@@ -100,8 +100,8 @@ typedef struct {
     uint64_t rates[LINK_RATE_SLOTS];
     int64_t slot_us; /* when the newest slot began */
     size_t slot;
-    uint64_t rate; /* the greatest of rates */
-    int64_t rtt_us; /* smoothed, of pings */
+    uint64_t rate;           /* the greatest of rates */
+    int64_t rtt_us;          /* smoothed, of pings */
     int64_t rtt_least_us[2]; /* of this and the last period */
     int64_t rtt_period_us;
 } link_estimate_t;
@@ -155,7 +155,8 @@ struct link {
 /* link_out.c */
 void link_out_init(link_t *self);
 void link_out_fini(link_t *self);
-void link_out_restart(link_t *self); /* a new session of the peer: number again, from the start of each parcel */
+void link_out_restart(
+    link_t *self); /* a new session of the peer: number again, from the start of each parcel */
 bool link_out_ready(const link_t *self);
 message_t *link_out_take(link_t *self, uint64_t *ret_connection);
 /* Everything of `class` below `next` has arrived, and the given ranges beyond it. */

@@ -1,8 +1,8 @@
 /* link_emulate - a wide-area network in front of the real sockets: rate, delay, jitter, loss, outages.
  *
  * One wire for all connections: the rate is applied to what priority has already put in order, so a control
- * message overtakes queued gradients and waits only for the piece that is being put out. Delay and jitter come after it,
- * and keep the order within a connection, as TCP would.
+ * message overtakes queued gradients and waits only for the piece that is being put out. Delay and jitter
+ * come after it, and keep the order within a connection, as TCP would.
  */
 #include "brokers/link_core.h"
 
@@ -106,7 +106,8 @@ static link_wire_line_t *s_first_line(const link_t *self)
     link_wire_line_t *first = NULL;
     for (size_t i = 0; i < self->connection_count; i++) {
         link_wire_line_t *line = &self->wire.lines[i];
-        if (line->count && (!first || line->items[line->head].release_us < first->items[first->head].release_us))
+        if (line->count &&
+            (!first || line->items[line->head].release_us < first->items[first->head].release_us))
             first = line;
     }
     return first;

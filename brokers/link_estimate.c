@@ -1,10 +1,10 @@
 /* link_estimate - how fast the link is, from what the peer says has arrived.
  *
- * rate     the greatest delivery rate of the last LINK_RATE_SLOTS seconds in which there was enough to send. A
- *          sample is bytes delivered between the sending of a piece and its acknowledgement, over the longer of the time
- *          taken to send and the time taken to acknowledge them, so that bunched acknowledgements do not inflate it.
- * rtt      smoothed (1/8) from pings; the least of the last 10 to 20 s sizes the window.
- * Source   Cardwell et al., "BBR: Congestion-Based Congestion Control", 2016; draft-cheng-iccrg-delivery-rate-estimation.
+ * rate     the greatest delivery rate of the last LINK_RATE_SLOTS seconds in which there was enough to send.
+ * A sample is bytes delivered between the sending of a piece and its acknowledgement, over the longer of the
+ * time taken to send and the time taken to acknowledge them, so that bunched acknowledgements do not inflate
+ * it. rtt      smoothed (1/8) from pings; the least of the last 10 to 20 s sizes the window. Source Cardwell
+ * et al., "BBR: Congestion-Based Congestion Control", 2016; draft-cheng-iccrg-delivery-rate-estimation.
  */
 #include "brokers/link_core.h"
 

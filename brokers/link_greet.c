@@ -60,7 +60,7 @@ void link_greet_hello(link_t *self, uint64_t connection, const message_t *messag
         c->answer_due = true;
         return;
     }
-    for (size_t class = 0; class < CLASS_COUNT && class < message->link_hello.next.count; class++)
+    for (size_t class = 0; class < CLASS_COUNT && class < message->link_hello.next.count; class ++)
         link_out_acked(self, class, message->link_hello.next.items[class]);
 }
 
@@ -103,7 +103,7 @@ static message_t *s_hello(link_t *self, uint64_t connection)
     message->link_hello.connection = connection;
     message->link_hello.peer_session = c->hello_due_us <= self->now_us ? 0 : self->peer_session;
     uint64_t next[CLASS_COUNT];
-    for (size_t class = 0; class < CLASS_COUNT; class++)
+    for (size_t class = 0; class < CLASS_COUNT; class ++)
         next[class] = self->in[class].next;
     message_set_u64s(&message->link_hello.next, next, CLASS_COUNT);
     if (c->hello_due_us <= self->now_us)

@@ -1,7 +1,9 @@
-/* link_in - the receiving half: puts pieces in order per class, drops duplicates, joins messages, acknowledges.
+/* link_in - the receiving half: puts pieces in order per class, drops duplicates, joins messages,
+ * acknowledges.
  *
- * Nothing is allocated for a declared size before it is checked against the limits of a frame; what arrives beyond a gap is
- * kept up to LINK_HELD_MAX bytes, and beyond that dropped without acknowledgement, so that it comes again.
+ * Nothing is allocated for a declared size before it is checked against the limits of a frame; what arrives
+ * beyond a gap is kept up to LINK_HELD_MAX bytes, and beyond that dropped without acknowledgement, so that it
+ * comes again.
  */
 #include "brokers/link_core.h"
 
@@ -33,7 +35,7 @@ static void s_drop_held(link_t *self, link_in_t *in)
 
 void link_in_init(link_t *self)
 {
-    for (size_t class = 0; class < CLASS_COUNT; class++) {
+    for (size_t class = 0; class < CLASS_COUNT; class ++) {
         link_in_t *in = &self->in[class];
         in->capacity = 64;
         in->ring = calloc(in->capacity, sizeof *in->ring);
@@ -45,7 +47,7 @@ void link_in_init(link_t *self)
 
 void link_in_restart(link_t *self)
 {
-    for (size_t class = 0; class < CLASS_COUNT; class++) {
+    for (size_t class = 0; class < CLASS_COUNT; class ++) {
         link_in_t *in = &self->in[class];
         s_drop_held(self, in);
         s_assembly_reset(in);
@@ -60,7 +62,7 @@ void link_in_restart(link_t *self)
 void link_in_fini(link_t *self)
 {
     link_in_restart(self);
-    for (size_t class = 0; class < CLASS_COUNT; class++)
+    for (size_t class = 0; class < CLASS_COUNT; class ++)
         free(self->in[class].ring);
     for (; self->delivered_count; self->delivered_count--) {
         frames_fini(&self->delivered[self->delivered_head]);
@@ -69,7 +71,8 @@ void link_in_fini(link_t *self)
     free(self->delivered);
 }
 
-/* ---- joining ------------------------------------------------------------------------------------------------- */
+/* ---- joining
+ * ------------------------------------------------------------------------------------------------- */
 
 static void s_deliver(link_t *self, frames_t frames)
 {
@@ -165,7 +168,8 @@ skip:
         in->state = ASSEMBLY_IDLE;
 }
 
-/* ---- order --------------------------------------------------------------------------------------------------- */
+/* ---- order
+ * --------------------------------------------------------------------------------------------------- */
 
 static bool s_is_sane(const message_t *message)
 {
@@ -173,8 +177,8 @@ static bool s_is_sane(const message_t *message)
     if (message->link_data.class >= CLASS_COUNT || message->link_data.sequence == 0 || size == 0 ||
         size > LINK_PIECE_MAX)
         return false;
-    if (message->link_data.envelope_bytes > MESSAGE_ENVELOPE_MAX || message->link_data.map_bytes > MESSAGE_MAP_MAX ||
-        message->link_data.data_bytes > MESSAGE_DATA_MAX)
+    if (message->link_data.envelope_bytes > MESSAGE_ENVELOPE_MAX ||
+        message->link_data.map_bytes > MESSAGE_MAP_MAX || message->link_data.data_bytes > MESSAGE_DATA_MAX)
         return false;
     if (message->link_data.data_bytes && !message->link_data.has_data)
         return false;
@@ -185,7 +189,8 @@ static bool s_is_sane(const message_t *message)
 static bool s_hold(link_t *self, link_in_t *in, message_t **message_p)
 {
     uint64_t sequence = (*message_p)->link_data.sequence;
-    if (sequence - in->next >= LINK_OUTSTANDING_MAX || self->held_bytes + (*message_p)->data.size_bytes > LINK_HELD_MAX)
+    if (sequence - in->next >= LINK_OUTSTANDING_MAX ||
+        self->held_bytes + (*message_p)->data.size_bytes > LINK_HELD_MAX)
         return false;
     while (sequence - in->next >= in->capacity) {
         message_t **ring = calloc(2 * in->capacity, sizeof *ring);
@@ -250,7 +255,8 @@ bool link_in_data(link_t *self, message_t **message_p)
     return true;
 }
 
-/* ---- acknowledging ------------------------------------------------------------------------------------------- */
+/* ---- acknowledging
+ * ------------------------------------------------------------------------------------------- */
 
 bool link_in_ack_ready(const link_t *self)
 {
@@ -281,7 +287,7 @@ message_t *link_in_take_ack(link_t *self)
 {
     size_t class = 0;
     while (class < CLASS_COUNT && !self->in[class].ack_wanted)
-        class++;
+        class ++;
     CHECK(class < CLASS_COUNT);
     self->in[class].ack_wanted = false;
     message_t *message = message_new(KIND_link_ack, self->peer_name, self->own_name);

@@ -1,8 +1,10 @@
-/* link_out - the sending half: cuts parcels into pieces, keeps them until acknowledged, sends the lost ones again.
+/* link_out - the sending half: cuts parcels into pieces, keeps them until acknowledged, sends the lost ones
+ * again.
  *
- * A piece is lost when something of its class sent later on the same connection has arrived, when its connection broke, or
- * when nothing moved for a time-out: then the oldest is sent again as a probe (its acknowledgement tells what else is
- * missing), and a second time-out in a row gives the connection up until it answers a hello.
+ * A piece is lost when something of its class sent later on the same connection has arrived, when its
+ * connection broke, or when nothing moved for a time-out: then the oldest is sent again as a probe (its
+ * acknowledgement tells what else is missing), and a second time-out in a row gives the connection up until
+ * it answers a hello.
  */
 #include "brokers/link_core.h"
 
@@ -11,8 +13,8 @@
 
 #define PIECE_BYTES 65536
 #define PIECE_LEAST_BYTES 4096
-#define PIECES_PER_S 50          /* on a thin link a piece takes 20 ms, so control waits no longer */
-#define WINDOW_FIRST_PIECES 10   /* before anything is known */
+#define PIECES_PER_S 50        /* on a thin link a piece takes 20 ms, so control waits no longer */
+#define WINDOW_FIRST_PIECES 10 /* before anything is known */
 #define WINDOW_LEAST_PIECES 4
 #define TIMEOUT_FIRST_US 3000000 /* before a round trip is known */
 #define TIMEOUT_LEAST_US 250000
@@ -41,7 +43,7 @@ static uint64_t s_parcel_cost(const link_parcel_t *parcel)
 
 void link_out_init(link_t *self)
 {
-    for (size_t class = 0; class < CLASS_COUNT; class++) {
+    for (size_t class = 0; class < CLASS_COUNT; class ++) {
         link_out_t *out = &self->out[class];
         out->capacity = 64;
         out->ring = calloc(out->capacity, sizeof *out->ring);
@@ -52,7 +54,7 @@ void link_out_init(link_t *self)
 
 void link_out_fini(link_t *self)
 {
-    for (size_t class = 0; class < CLASS_COUNT; class++) {
+    for (size_t class = 0; class < CLASS_COUNT; class ++) {
         link_parcel_t *next;
         for (link_parcel_t *p = self->out[class].first; p; p = next) {
             next = p->next;
@@ -64,7 +66,7 @@ void link_out_fini(link_t *self)
 
 void link_out_restart(link_t *self)
 {
-    for (size_t class = 0; class < CLASS_COUNT; class++) {
+    for (size_t class = 0; class < CLASS_COUNT; class ++) {
         link_out_t *out = &self->out[class];
         out->acked = out->next = 1;
         out->lost_count = 0;
@@ -91,7 +93,7 @@ static bool s_is_sane(const frames_t *frames)
 err_code_t link_send(link_t *self, message_class_t class, frames_t *frames, int64_t now_us)
 {
     self->now_us = now_us;
-    if (!s_is_sane(frames) || (size_t)class >= CLASS_COUNT)
+    if (!s_is_sane(frames) || (size_t) class >= CLASS_COUNT)
         return ERR_LIMIT;
     link_parcel_t *parcel = calloc(1, sizeof *parcel);
     if (!parcel)
@@ -120,8 +122,8 @@ static size_t s_piece_bytes(const link_t *self)
 {
     if (self->spec.piece_bytes)
         return self->spec.piece_bytes;
-    uint64_t rate = self->spec.emulate && self->spec.rate_bytes_per_s ? self->spec.rate_bytes_per_s
-                                                                      : self->estimate.rate;
+    uint64_t rate =
+        self->spec.emulate && self->spec.rate_bytes_per_s ? self->spec.rate_bytes_per_s : self->estimate.rate;
     if (!rate || rate / PIECES_PER_S >= PIECE_BYTES)
         return PIECE_BYTES;
     return rate / PIECES_PER_S < PIECE_LEAST_BYTES ? PIECE_LEAST_BYTES : rate / PIECES_PER_S;
@@ -140,7 +142,8 @@ uint64_t link_window_bytes(const link_t *self)
     return (uint64_t)window + WINDOW_LEAST_PIECES * piece;
 }
 
-/* ---- sending ------------------------------------------------------------------------------------------------- */
+/* ---- sending
+ * ------------------------------------------------------------------------------------------------- */
 
 /* Control has the first connection; others the greeted data connection with the least in flight. */
 static bool s_choose(const link_t *self, size_t class, uint64_t *ret_connection)
@@ -171,7 +174,7 @@ static bool s_class_ready(const link_t *self, size_t class, uint64_t *ret_connec
 bool link_out_ready(const link_t *self)
 {
     uint64_t connection;
-    for (size_t class = 0; class < CLASS_COUNT; class++)
+    for (size_t class = 0; class < CLASS_COUNT; class ++)
         if (s_class_ready(self, class, &connection))
             return true;
     return false;
@@ -188,7 +191,8 @@ static void s_grow(link_out_t *out)
     out->capacity *= 2;
 }
 
-/* Small messages travel whole; of large ones the frames in front go first, so that pieces of data need no copy. */
+/* Small messages travel whole; of large ones the frames in front go first, so that pieces of data need no
+ * copy. */
 static uint64_t s_cut(link_t *self, link_out_t *out)
 {
     if (out->next - out->acked == out->capacity)
@@ -199,7 +203,8 @@ static uint64_t s_cut(link_t *self, link_out_t *out)
     if (parcel->cut_bytes < parcel->head_bytes && parcel->total_bytes > most)
         left = parcel->head_bytes - parcel->cut_bytes;
     size_t size = left < most ? left : most;
-    *s_piece(out, out->next) = (link_piece_t){.parcel = parcel, .offset_bytes = parcel->cut_bytes, .size_bytes = size};
+    *s_piece(out, out->next) =
+        (link_piece_t){.parcel = parcel, .offset_bytes = parcel->cut_bytes, .size_bytes = size};
     parcel->cut_bytes += size;
     if (parcel->cut_bytes == parcel->total_bytes)
         out->cutting = parcel->next;
@@ -285,7 +290,7 @@ static void s_launch(link_t *self, size_t class, link_piece_t *piece, uint64_t c
 
 message_t *link_out_take(link_t *self, uint64_t *ret_connection)
 {
-    for (size_t class = 0; class < CLASS_COUNT; class++) {
+    for (size_t class = 0; class < CLASS_COUNT; class ++) {
         if (!s_class_ready(self, class, ret_connection))
             continue;
         link_out_t *out = &self->out[class];
@@ -295,11 +300,13 @@ message_t *link_out_take(link_t *self, uint64_t *ret_connection)
         return s_message(self, class, sequence, piece);
     }
     if (self->flying_bytes[1] < link_window_bytes(self))
-        self->estimate.limited_until = self->estimate.delivered_bytes + self->flying_bytes[0] + self->flying_bytes[1] + 1;
+        self->estimate.limited_until =
+            self->estimate.delivered_bytes + self->flying_bytes[0] + self->flying_bytes[1] + 1;
     return NULL;
 }
 
-/* ---- what became of it --------------------------------------------------------------------------------------- */
+/* ---- what became of it
+ * --------------------------------------------------------------------------------------- */
 
 static void s_land(link_t *self, size_t class, const link_piece_t *piece)
 {
@@ -332,7 +339,8 @@ static void s_measure(link_t *self, link_connection_t *c, const link_piece_t *pi
     link_estimate_sample(&self->estimate, &piece->mark, piece->sent_us, self->now_us);
 }
 
-/* A piece arrived. When it was sent twice, an answer faster than the round trip is to the copy before: it says nothing. */
+/* A piece arrived. When it was sent twice, an answer faster than the round trip is to the copy before: it
+ * says nothing. */
 static void s_arrive(link_t *self, size_t class, link_piece_t *piece)
 {
     link_out_t *out = &self->out[class];
@@ -405,7 +413,7 @@ void link_out_arrived(link_t *self, size_t class, const wire_ranges_t *beyond)
 
 void link_out_connection_lost(link_t *self, uint64_t connection)
 {
-    for (size_t class = 0; class < CLASS_COUNT; class++) {
+    for (size_t class = 0; class < CLASS_COUNT; class ++) {
         link_out_t *out = &self->out[class];
         for (uint64_t s = out->acked; s < out->next; s++)
             if (s_piece(out, s)->state == PIECE_FLYING && s_piece(out, s)->connection == connection)
@@ -413,7 +421,8 @@ void link_out_connection_lost(link_t *self, uint64_t connection)
     }
 }
 
-/* ---- time-outs ----------------------------------------------------------------------------------------------- */
+/* ---- time-outs
+ * ----------------------------------------------------------------------------------------------- */
 
 static int64_t s_timeout_us(const link_t *self, const link_connection_t *c)
 {
@@ -434,7 +443,7 @@ static void s_probe(link_t *self, uint64_t connection)
 {
     size_t found_class = CLASS_COUNT;
     uint64_t found = 0, order = UINT64_MAX;
-    for (size_t class = 0; class < CLASS_COUNT; class++) {
+    for (size_t class = 0; class < CLASS_COUNT; class ++) {
         link_out_t *out = &self->out[class];
         for (uint64_t s = out->acked; s < out->next; s++) {
             const link_piece_t *piece = s_piece(out, s);
