@@ -282,7 +282,9 @@ static err_code_t s_chunk(shard_core_t *self, size_t index, const message_t *mes
         return ERR_GAP;
     s_add(self, incoming, message);
     *ret_quiet = s_next(self, origin) != NULL && !self->short_of_memory;
-    return s_find(origin, origin->taken + 1) ? ERR_OK : ERR_GAP;
+    const incoming_t *next = s_find(origin, origin->taken + 1);
+    bool passed = incoming != next && assembly_complete(&incoming->assembly); /* a chunk of the next one is lost */
+    return next && !passed ? ERR_OK : ERR_GAP;
 }
 
 void shard_delta(shard_core_t *self, message_t *message)
