@@ -95,8 +95,8 @@ static bool s_is_new(const route_t *route, const void *id, size_t id_size)
     return route->id_size != id_size || memcmp(route->id, id, id_size) != 0;
 }
 
-err_code_t routes_register(routes_t *self, const char *name, const void *id, size_t id_size, uint64_t incarnation,
-                           uint64_t pid, int64_t now_us)
+err_code_t routes_register(routes_t *self, const char *name, const void *id, size_t id_size,
+                           uint64_t incarnation, uint64_t pid, int64_t now_us)
 {
     size_t length = strnlen(name, WIRE_NAME_SIZE);
     if (length == 0 || length == WIRE_NAME_SIZE || id_size == 0 || id_size > ROUTE_ID_MAX)

@@ -1,10 +1,10 @@
 /* route - who is connected to a broker: name of an actor -> routing id of its connection.
  *
  * Why      actors move, restart and are fenced; a broker must never hand a message to one that was replaced.
- * How      a name's greatest incarnation is remembered also when its actor is gone (a convenience: shards and keepers hold
- *          the fence that counts); of two connections with the same incarnation the newer one has the name.
- * Not      sending, sockets, time: the caller gives them.
- * Threads  one owner.      Limits   ROUTE_MAX names; beyond it names of actors that are gone are forgotten first.
+ * How      a name's greatest incarnation is remembered also when its actor is gone (a convenience: shards and
+ * keepers hold the fence that counts); of two connections with the same incarnation the newer one has the
+ * name. Not      sending, sockets, time: the caller gives them. Threads  one owner.      Limits   ROUTE_MAX
+ * names; beyond it names of actors that are gone are forgotten first.
  */
 #ifndef BROKERS_ROUTE_H
 #define BROKERS_ROUTE_H
@@ -22,7 +22,8 @@ typedef struct {
     uint64_t incarnation;
     uint64_t pid;
     int64_t seen_us;
-    buf_t *pending; /* a uint64_t that the sender keeps: bytes on their way to it. Shared, so that it outlives the route */
+    buf_t *pending; /* a uint64_t that the sender keeps: bytes on their way to it. Shared, so that it outlives
+                       the route */
 } route_t;
 
 typedef struct routes routes_t;
@@ -30,7 +31,8 @@ typedef struct routes routes_t;
 routes_t *routes_new(void);
 void routes_destroy(routes_t **self_p);
 
-/* A hello. ERR_STALE: a greater incarnation has been here. ERR_LIMIT: too many names, or a name or id too long. */
+/* A hello. ERR_STALE: a greater incarnation has been here. ERR_LIMIT: too many names, or a name or id too
+ * long. */
 MUST_USE err_code_t routes_register(routes_t *self, const char *name, const void *id, size_t id_size,
                                     uint64_t incarnation, uint64_t pid, int64_t now_us);
 
