@@ -1,7 +1,7 @@
-/* clock - the one clock that shells read: monotonic microseconds, so that nothing here jumps when the date is
- * set.
+/* clock - the one clock that shells read: monotonic microseconds, so that nothing here jumps when the date is set.
  *
- * Not      for cores: they are told the time.      Threads  any.
+ * Not      for cores: they are told the time.
+ * Threads  any.
  */
 #ifndef ACTORS_KIT_CLOCK_H
 #define ACTORS_KIT_CLOCK_H

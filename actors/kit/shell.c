@@ -8,9 +8,8 @@
 #include <pthread.h>
 #include <sys/eventfd.h>
 
-#define SHELL_BATCH 64         /* messages read before the core's effects get their turn */
-#define SHELL_SPIN_US 30       /* how long to look again before sleeping, when there was traffic just now */
-#define SHELL_STATUS_US 500000 /* between two status messages */
+#define SHELL_BATCH 64   /* messages read before the core's effects get their turn */
+#define SHELL_SPIN_US 30 /* how long to look again before sleeping, when there was traffic just now */
 #define SHELL_COMPLAIN_US 1000000 /* between two log lines about bad bytes */
 
 typedef struct shell_work {
@@ -23,7 +22,6 @@ typedef struct shell_work {
 struct shell {
     shell_spec_t spec;
     char name[WIRE_NAME_SIZE];
-    char node[WIRE_NAME_SIZE];
     zactor_t *actor;
 
     pthread_mutex_t mutex; /* everything in this block */
@@ -37,7 +35,7 @@ struct shell {
     shell_link_t *link;
     bool quit, fenced, terminated;
     uint64_t bad_messages;
-    int64_t complained_us, status_us, running_since_us;
+    int64_t complained_us;
 };
 
 /* ---- state
@@ -191,35 +189,6 @@ static size_t s_read(shell_t *self)
     return count;
 }
 
-static void s_fill_status(shell_t *self, message_t *message)
-{
-    if (message->status.pid)
-        return;
-    message->status.pid = (uint64_t)getpid();
-    if (!message->status.node[0])
-        message_set_name(message->status.node, self->node);
-}
-
-static void s_send_status(shell_t *self, int64_t now_us)
-{
-    if (!self->spec.ops->status || now_us - self->status_us < SHELL_STATUS_US)
-        return;
-    self->status_us = now_us;
-    char to[WIRE_NAME_SIZE];
-    const char *region = strchr(self->name, '/');
-    CHECK(region);
-    int length = (int)strcspn(region + 1, "/");
-    snprintf(to, sizeof to, "scheduler/%.*s", length, region + 1);
-    message_t *message = message_new(KIND_status, to, self->name);
-    message->incarnation = message->status.incarnation = self->spec.incarnation;
-    message_set_name(message->status.actor, self->name);
-    message->status.since_us = (uint64_t)(now_us - self->running_since_us);
-    self->spec.ops->status(self->spec.hint, self->core, message, now_us);
-    if (!message->status.state[0])
-        message_set_name(message->status.state, message->status.waits_for[0] ? "waiting" : "running");
-    outbox_add(self->spec.role->outbox(self->core), &message);
-}
-
 /* Hands everything the core wants sent to the link; returns whether there was anything. */
 static bool s_send(shell_t *self)
 {
@@ -228,8 +197,6 @@ static bool s_send(shell_t *self)
     bool any = false;
     while ((message = outbox_take(outbox))) {
         any = true;
-        if (message->kind == KIND_status)
-            s_fill_status(self, message);
         shell_link_send(self->link, &message);
     }
     return any;
@@ -248,15 +215,11 @@ static int64_t s_turn(shell_t *self, bool *ret_traffic)
         due_us = self->spec.ops->work(self->spec.hint, self->core, now_us);
         if (due_us <= now_us)
             *ret_traffic = true;
-        now_us = clock_now_us();
     }
-    s_send_status(self, now_us);
     *ret_traffic |= s_send(self);
-    int64_t others_us[] = {role->due(self->core), shell_link_due(self->link),
-                           self->spec.ops->status ? self->status_us + SHELL_STATUS_US : ROLE_NEVER};
-    for (size_t i = 0; i < sizeof others_us / sizeof *others_us; i++)
-        due_us = others_us[i] < due_us ? others_us[i] : due_us;
-    return due_us;
+    int64_t role_due_us = role->due(self->core), link_due_us = shell_link_due(self->link);
+    due_us = role_due_us < due_us ? role_due_us : due_us;
+    return link_due_us < due_us ? link_due_us : due_us;
 }
 
 static void s_read_pipe(shell_t *self, zsock_t *pipe)
@@ -333,7 +296,6 @@ static void s_run(shell_t *self, zsock_t *pipe)
     err_t failure = {0};
     failure.code = self->spec.ops->open(self->spec.hint, &self->spec.incarnation, &self->core, &failure);
     if (!failure.code) {
-        self->running_since_us = clock_now_us();
         self->link =
             shell_link_new(self->name, self->spec.incarnation, self->spec.find, self->spec.find_hint);
         s_set_state(self, SHELL_READY, NULL);
@@ -366,9 +328,7 @@ shell_t *shell_start(const shell_spec_t *spec)
     CHECK(self);
     self->spec = *spec;
     snprintf(self->name, sizeof self->name, "%s", spec->name);
-    snprintf(self->node, sizeof self->node, "%s", spec->node ? spec->node : "");
     self->spec.name = self->name;
-    self->spec.node = self->node;
     self->calls_end = &self->calls;
     pthread_mutex_init(&self->mutex, NULL);
     pthread_cond_init(&self->changed, NULL);

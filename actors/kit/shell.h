@@ -1,15 +1,16 @@
-/* shell - the thin czmq actor around a core: it polls, decodes, calls the core, and sends what the core wants
- * sent.
+/* shell - the thin czmq actor around a core: it polls, decodes, calls the core, and sends what the core wants sent.
  *
  * Why      one loop for all roles. A role adds only how its core is made and which effects it has
- * (shell_ops_t). How      one thread; one DEALER to the region's broker, in this process or not; hello at
- * once and every second. When the broker does not answer, the endpoint is looked up again and a new socket is
- * made. Until the broker knows the actor, what it wants sent is held back. Start    shell_start returns at
- * once, the state is STARTING; then it becomes READY, or ENDED with the reason: czmq's zactor_new would lose
- * a failed start. shell_wait_ready waits for that. Threads  an actor's functions run in its thread;
- * shell_start, _call, _state and _destroy belong to the one that started it. Limits   SHELL_HELD_MAX messages
- * are held back for a broker that is away; further ones are dropped, and sent again by the core, as after any
- * loss.
+ *          (shell_ops_t).
+ * How      one thread; one DEALER to the region's broker, in this process or not; hello at once and every
+ *          second. When the broker does not answer, the endpoint is looked up again and a new socket is made.
+ *          Until the broker knows the actor, what it wants sent is held back.
+ * Start    shell_start returns at once, the state is STARTING; then it becomes READY, or ENDED with the reason:
+ *          czmq's zactor_new would lose a failed start. shell_wait_ready waits for that.
+ * Threads  an actor's functions run in its thread; shell_start, _call, _state and _destroy belong to the one
+ *          that started it.
+ * Limits   SHELL_HELD_MAX messages are held back for a broker that is away; further ones are dropped, and sent
+ *          again by the core, as after any loss.
  */
 #ifndef ACTORS_KIT_SHELL_H
 #define ACTORS_KIT_SHELL_H
@@ -31,9 +32,6 @@ typedef struct {
     int64_t (*work)(void *hint, void *core, int64_t now_us);
     /* A descriptor that wakes the actor when readable; work must make it unreadable. */
     int (*fd)(void *hint);
-    /* Fills waits_for, since_us, applied and durable of a status message that goes to the regional scheduler.
-     */
-    void (*status)(void *hint, void *core, message_t *status, int64_t now_us);
     /* Why a finished core failed; ERR_OK when it did not. */
     err_code_t (*failure)(void *hint, void *core, err_t *err);
     /* After the core is gone, also when open failed. Gives the hint back. */
@@ -44,7 +42,6 @@ typedef err_code_t shell_find_fn(void *hint, char ret_endpoint[TOPOLOGY_TEXT_MAX
 
 typedef struct {
     const char *name; /* "shard/eu/2"; copied */
-    const char *node; /* for status: who hosts it; copied, NULL is fine */
     uint64_t incarnation;
     const role_t *role;
     const shell_ops_t *ops;

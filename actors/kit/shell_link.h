@@ -1,7 +1,7 @@
-/* shell_link - an actor's connection to its broker: made, kept, registered, and made anew when the broker is
- * gone.
+/* shell_link - an actor's connection to its broker: made, kept, registered, and made anew when the broker is gone.
  *
- * Threads  the actor's.      Limits  SHELL_HELD_MAX messages held back while the broker does not answer.
+ * Threads  the actor's.
+ * Limits   SHELL_HELD_MAX messages held back while the broker does not answer.
  */
 #ifndef ACTORS_KIT_SHELL_LINK_H
 #define ACTORS_KIT_SHELL_LINK_H

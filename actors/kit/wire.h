@@ -1,5 +1,4 @@
-/* wire - messages on a ZeroMQ socket: three frames out without a copy of the data, three frames in by
- * reference.
+/* wire - messages on a ZeroMQ socket: three frames out without a copy of the data, three frames in by reference.
  *
  * Threads  the socket's owner.
  */

@@ -141,7 +141,6 @@ static bool s_fill(const node_hint_t *self, const char *name, shell_spec_t *spec
 static void s_start(node_hint_t *self, const node_command_t *command, int64_t now_us)
 {
     shell_spec_t spec = {.name = command->actor,
-                         .node = self->with.name,
                          .incarnation = command->incarnation,
                          .find = self->find,
                          .find_hint = self->find_hint,

@@ -357,8 +357,8 @@ static void s_tick(void *core, int64_t now_us)
     node_core_t *self = core;
     if (self->stopping)
         s_go_on_stopping(self, now_us);
-    else if (s_next_announce(self) <= now_us)
-        s_announce(self, now_us);
+    if (!self->all_stopped && s_next_announce(self) <= now_us)
+        s_announce(self, now_us); /* also while it drains: who is silent is taken for lost */
 }
 
 static int64_t s_due(const void *core)
@@ -366,11 +366,9 @@ static int64_t s_due(const void *core)
     const node_core_t *self = core;
     if (self->finished)
         return ROLE_NEVER;
-    if (!self->stopping)
-        return s_next_announce(self);
     if (self->all_stopped)
         return self->stopped_us + NODE_STOPPED_US;
-    int64_t due_us = ROLE_NEVER;
+    int64_t due_us = s_next_announce(self);
     for (size_t i = 0; i < self->actor_count; i++) {
         const node_actor_t *actor = &self->actors[i];
         if (actor->state == ACTOR_DRAINING && actor->draining_us + NODE_DRAIN_US < due_us)

@@ -1,13 +1,15 @@
-/* node_core - hosts actors: announces itself, starts and stops what its regional scheduler places, and ends
- * in order.
+/* node_core - hosts actors: announces itself, starts and stops what its regional scheduler places, and ends in order.
  *
- * Why      which actors run where is the scheduler's to decide; that a machine runs at most one incarnation
- * of each, and stops them so that nothing is lost, is decided here. How      place is idempotent by
- * incarnation; an older incarnation of the same actor is ended first, an older placement is refused. What
- * became of an actor (READY, FAILED, ended) is told with every announcement until the scheduler places it
- * anew. Stops    workers first, then shards (their final snapshot), then synchronizers; then `stopped`, until
- * bye. Effects  node_core_take_command offers what is to be done; the driver reports with node_core_ready and
- * node_core_ended. Threads  one at a time (see role.h).       Limits  NODE_ACTORS_MAX actors.
+ * Why      which actors run where is the scheduler's to decide; that a machine runs at most one incarnation of
+ *          each, and stops them so that nothing is lost, is decided here.
+ * How      place is idempotent by incarnation; an older incarnation of the same actor is ended first, an older
+ *          placement is refused. What became of an actor (READY, FAILED, ended) is told with every announcement
+ *          until the scheduler places it anew.
+ * Stops    workers first, then shards (their final snapshot), then synchronizers; then `stopped`, until bye.
+ * Effects  node_core_take_command offers what is to be done; the driver reports with node_core_ready and
+ *          node_core_ended.
+ * Threads  one at a time (see role.h).
+ * Limits   NODE_ACTORS_MAX actors.
  */
 #ifndef ACTORS_NODE_NODE_CORE_H
 #define ACTORS_NODE_NODE_CORE_H

@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct {
     global_actor_t with;
@@ -47,7 +48,8 @@ static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err
     err_code_t rc = s_next_incarnation(self, incarnation, err);
     if (rc)
         return rc;
-    global_spec_t spec = {.topology = self->with.topology, .incarnation = *incarnation};
+    global_spec_t spec = {
+        .topology = self->with.topology, .incarnation = *incarnation, .pid = (uint64_t)getpid()};
     *ret_core = self->core = global_core_new(&spec, clock_now_us());
     return ERR_OK;
 }

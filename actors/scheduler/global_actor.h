@@ -1,7 +1,8 @@
 /* global_actor - the shell of the global scheduler, with an observer who sees it a few times a second.
  *
- * Why      status files, progress bars and reports are read from the core in its own thread; nothing is
- * copied twice. Threads  see actors/kit/shell.h; the observer is called in the actor's thread.
+ * Why      status files, progress bars and reports are read from the core in its own thread; nothing is copied
+ *          twice.
+ * Threads  see actors/kit/shell.h; the observer is called in the actor's thread.
  */
 #ifndef ACTORS_SCHEDULER_GLOBAL_ACTOR_H
 #define ACTORS_SCHEDULER_GLOBAL_ACTOR_H

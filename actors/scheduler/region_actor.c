@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define REGION_TERM_KEY "term"
 #define REGION_WAIT_LOG_US 5000000 /* between two log lines that name whom it waits for */
@@ -97,7 +98,8 @@ static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err
                           .term = term,
                           .nodes_expected = self->with.nodes_expected,
                           .settle_us = self->with.settle_us,
-                          .evaluates = kind && !strcmp(kind, "idx")};
+                          .evaluates = kind && !strcmp(kind, "idx"),
+                          .pid = (uint64_t)getpid()};
     *incarnation = term << 32;
     snprintf(self->actor, sizeof self->actor, "scheduler/%s",
              self->with.topology->regions[self->with.region_index].name);

@@ -1,7 +1,8 @@
 /* region_actor - the shell of a regional scheduler: stores and syncs its term before it starts.
  *
  * Why      incarnations are (term, count): a term above everything seen before makes each greater than any
- * handed out by a predecessor. Threads  see actors/kit/shell.h.
+ *          handed out by a predecessor.
+ * Threads  see actors/kit/shell.h.
  */
 #ifndef ACTORS_SCHEDULER_REGION_ACTOR_H
 #define ACTORS_SCHEDULER_REGION_ACTOR_H

@@ -1,8 +1,8 @@
-/* shard_actor - the shell of a shard: opens its store, goes on from the newest good snapshot, writes new ones
- * in the background.
+/* shard_actor - the shell of a shard: opens its store, goes on from the newest good snapshot, writes new ones in the background.
  *
  * How      every incarnation writes a directory of its own; the predecessors' stay until it has committed a
- * snapshot, and then as many as checkpoint.keep says. Threads  see actors/kit/shell.h.
+ *          snapshot, and then as many as checkpoint.keep says.
+ * Threads  see actors/kit/shell.h.
  */
 #ifndef ACTORS_SHARD_SHARD_ACTOR_H
 #define ACTORS_SHARD_SHARD_ACTOR_H

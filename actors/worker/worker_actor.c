@@ -160,9 +160,17 @@ static int64_t s_work(void *hint, void *core, int64_t now_us)
     return now_us;
 }
 
+static err_code_t s_failure(void *hint, void *core, err_t *err)
+{
+    (void)hint;
+    const char *reason = "";
+    err_code_t rc = worker_core_failure(core, &reason);
+    return rc ? err_set(err, rc, "%s", reason) : ERR_OK;
+}
+
 void worker_actor_fill(const worker_actor_t *self, shell_spec_t *spec)
 {
-    static const shell_ops_t ops = {.open = s_open, .work = s_work, .close = s_close};
+    static const shell_ops_t ops = {.open = s_open, .work = s_work, .failure = s_failure, .close = s_close};
     worker_hint_t *hint = calloc(1, sizeof *hint);
     CHECK(hint);
     hint->with = *self;

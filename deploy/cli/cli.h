@@ -1,8 +1,9 @@
 /* cli - the command line: one table of commands, one way to read options, one form of help and errors.
  *
- * Why      each command is one file that says its options in a table; parsing, --help and suggestions come
- * from the rows. Errors   on standard error as "cloudless: WHERE: WHAT; REMEDY". Help goes to standard output
- * and exits 0. Threads  the main thread.
+ * Why      each command is one file that says its options in a table; parsing, --help and suggestions come from
+ *          the rows.
+ * Errors   on standard error as "cloudless: WHERE: WHAT; REMEDY". Help goes to standard output and exits 0.
+ * Threads  the main thread.
  */
 #ifndef DEPLOY_CLI_CLI_H
 #define DEPLOY_CLI_CLI_H

@@ -1,5 +1,4 @@
-/* children - the processes of the regions that `up` starts: one each, with a log file, gone when `up` is
- * gone.
+/* children - the processes of the regions that `up` starts: one each, with a log file, gone when `up` is gone.
  *
  * Threads  the main thread, which must outlive them: the kernel ends them with the thread that made them.
  */

@@ -1,5 +1,4 @@
-/* conduct - runs the global scheduler from the first hello to the last report, with or without children to
- * look after.
+/* conduct - runs the global scheduler from the first hello to the last report, with or without children to look after.
  *
  * Why      `up` and `scheduler` differ only in who starts the regions.
  * Threads  the main thread.

@@ -1,5 +1,4 @@
-/* host - what the main thread of a process waits for: signals, actors whose state changed, children, and
- * time.
+/* host - what the main thread of a process waits for: signals, actors whose state changed, children, and time.
  *
  * Why      signals are taken here and nowhere else, by a descriptor, so that no code runs in a handler.
  * How      host_prepare blocks them before any thread exists; host_wait reads them.

@@ -1,5 +1,4 @@
-/* launch - what every process of a job begins with: the topology, the state directory, the data set, and the
- * job.
+/* launch - what every process of a job begins with: the topology, the state directory, the data set, and the job.
  *
  * Why      one order of checks and one wording of errors for up, node, broker and scheduler.
  * Threads  made by the main thread; immutable afterwards, and then read by all actors of the process.

@@ -1,8 +1,8 @@
 /* parameters - a region's model as its shards have committed it, put together again.
  *
  * Why      export and the reports' SHA-256 read the same bytes in the same way.
- * How      the newest good snapshot of every shard, also while they are written; nothing is locked or
- * changed. Threads  any.
+ * How      the newest good snapshot of every shard, also while they are written; nothing is locked or changed.
+ * Threads  any.
  */
 #ifndef DEPLOY_LAUNCH_PARAMETERS_H
 #define DEPLOY_LAUNCH_PARAMETERS_H

@@ -1,5 +1,4 @@
-/* progress - how far a run is, on a terminal as a bar that is drawn over, elsewhere as a line every few
- * seconds.
+/* progress - how far a run is, on a terminal as a bar that is drawn over, elsewhere as a line every few seconds.
  *
  * Threads  the global scheduler's thread.
  */

@@ -1,5 +1,4 @@
-/* status_file - DIR/status.json: how the run stands, for `status` and for programs; replaced several times a
- * second.
+/* status_file - DIR/status.json: how the run stands, for `status` and for programs; replaced several times a second.
  *
  * Threads  written by the global scheduler's thread; read by any process.
  */
