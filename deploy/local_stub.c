@@ -1,2 +1,0 @@
-extern int local_stub;
-int local_stub;
