@@ -126,7 +126,7 @@ static json_value_t *s_value_of(const field_t *field)
         s_set_unit(schema, "us|ms|s|m|h|d");
         break;
     case FIELD_RATE:
-        s_set_unit(schema, "bit|kbit|Mbit|Gbit|B|kB|MB|GB|KiB|MiB|GiB");
+        s_set_unit(schema, "(bit|kbit|Mbit|Gbit|B|kB|MB|GB|KiB|MiB|GiB)(/s)?");
         break;
     case FIELD_SIZE:
         s_set_unit(schema, "B|kB|MB|GB|KiB|MiB|GiB");

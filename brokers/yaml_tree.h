@@ -39,8 +39,7 @@ typedef struct {
     tree_node_t *root;
 } tree_t;
 
-/* Errors: ERR_CONFIG with "NAME:LINE:COLUMN: yaml: what; write ..." for bad syntax, ERR_LIMIT never (a limit
- * is ERR_CONFIG too), ERR_MEMORY. */
+/* Errors: ERR_CONFIG with "NAME:LINE:COLUMN: yaml: what; write ..." for bad syntax or a limit, ERR_MEMORY. */
 MUST_USE err_code_t tree_parse(const char *name, const char *text, size_t size, tree_t **ret_self,
                                err_t *err);
 void tree_destroy(tree_t **self_p);
@@ -52,6 +51,8 @@ tree_node_t *tree_at(const tree_node_t *list, size_t index);
 /* For changes. A new scalar child has no text until tree_set_text. NULL or ERR_MEMORY without memory. */
 tree_node_t *tree_add(tree_node_t *parent, const char *key, tree_kind_t kind);
 MUST_USE err_code_t tree_set_text(tree_node_t *scalar, const char *text);
+/* Drops text and children. */
+void tree_clear(tree_node_t *self);
 /* Drops text and children and makes it an empty node of another kind; key and place stay. */
 void tree_become(tree_node_t *self, tree_kind_t kind);
 /* Moves value and children of `from` into `self` and marks all of it as made by `set`. */

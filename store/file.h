@@ -28,6 +28,9 @@ MUST_USE err_code_t file_read(const char *path, size_t max_bytes, buf_t **ret_co
  * ERR_DENIED, ERR_EXISTS (not a directory). */
 MUST_USE err_code_t file_make_dirs(const char *path, err_t *err);
 
+/* Makes the names in a directory survive a power cut. Errors: ERR_IO, ERR_NOT_FOUND, ERR_DENIED. */
+MUST_USE err_code_t file_sync_dir(const char *path, err_t *err);
+
 /* The code for an errno: ENOENT is ERR_NOT_FOUND, ENOSPC is ERR_FULL, and so on; ERR_IO for the rest. */
 err_code_t file_code_of(int error_number);
 

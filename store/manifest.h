@@ -54,6 +54,10 @@ typedef struct {
     size_t count;
 } manifest_t;
 
+/* Whether every value has a name of its own. Errors: ERR_MALFORMED (the text says which has not), ERR_MEMORY.
+ */
+MUST_USE err_code_t manifest_check_names(const manifest_t *self, err_t *err);
+
 /* The bytes of a manifest. Errors: ERR_MEMORY, ERR_LIMIT (too many values). */
 MUST_USE err_code_t manifest_encode(const manifest_t *self, buf_t **ret_bytes, err_t *err);
 

@@ -2,8 +2,8 @@
  *
  * Why      data may not move: a region reads its own samples and can reach no other through this interface.
  * Kinds    idx      four files of the MNIST family in `dir`, plain or gzipped (train-images-idx3-ubyte[.gz],
- *                   train-labels-idx1-ubyte, t10k-...); gzipped ones are unpacked once into cache_dir (temporary name,
- *                   fsync, rename; a lock file keeps two processes from doing it twice) and mapped from there.
+ *                   train-labels-idx1-ubyte, t10k-...); gzipped ones are unpacked once into cache_dir
+ * (temporary name, fsync, rename; a lock file keeps two processes from doing it twice) and mapped from there.
  *          counter  no files: sample i is the number i; for model `ledger`.
  * Threads  immutable once open; any thread may read.
  */
@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define DATASET_CLASSES 10 /* labels are below this; idx files with others are refused */
+
 typedef struct dataset dataset_t;
 
 typedef enum { DATASET_SPLIT_SHARE, DATASET_SPLIT_LABEL } dataset_split_t;
@@ -24,32 +26,37 @@ typedef struct {
     const char *dir;       /* of the files; unused for counter */
     const char *cache_dir; /* where gzipped files are unpacked; made when missing */
     uint64_t samples;      /* counter: how many training samples. idx: 0 = all */
-    dataset_split_t split; /* share: a seeded shuffle cut in proportion; label: sorted by label, then cut so */
+    dataset_split_t
+        split; /* share: a seeded shuffle cut in proportion; label: sorted by label, then cut so */
     uint64_t seed;
     const double *region_shares; /* one per region of the job, any positive scale */
     size_t region_count;
     size_t region_index; /* whose samples this dataset serves */
 } dataset_spec_t;
 
-/* Errors: ERR_NOT_FOUND (a file is missing: names it and the Debian package that has it), ERR_MALFORMED (truncated,
- * wrong magic, counts that differ: names file, expected and found bytes), ERR_IO. */
+/* Errors: ERR_NOT_FOUND (a file is missing: names it and the Debian package that has it), ERR_MALFORMED
+ * (truncated, wrong magic, counts that differ: names file, expected and found bytes), ERR_CONFIG (kind,
+ * shares, samples), ERR_LIMIT (2^32 samples or more), ERR_MEMORY, ERR_IO. */
 MUST_USE err_code_t dataset_open(const dataset_spec_t *spec, dataset_t **ret_self, err_t *err);
 void dataset_destroy(dataset_t **self_p);
 
-/* How many training samples region `index` has, by spec alone plus the total (pure): largest-remainder rounding,
- * so the regions' counts add up to `total`. */
+/* How many training samples region `index` has, by spec alone plus the total (pure): largest-remainder
+ * rounding, so the regions' counts add up to `total`. */
 uint64_t dataset_region_samples(const double *shares, size_t region_count, size_t index, uint64_t total);
 
 uint64_t dataset_samples(const dataset_t *self);       /* training samples of this region */
 uint64_t dataset_total_samples(const dataset_t *self); /* of all regions */
 uint64_t dataset_test_samples(const dataset_t *self);  /* 0 for counter */
-size_t dataset_sample_size(const dataset_t *self);     /* float32 values per sample: 784 for 28 x 28; 1 for counter */
+size_t
+dataset_sample_size(const dataset_t *self); /* float32 values per sample: 784 for 28 x 28; 1 for counter */
 
 /* Gathers training samples of this region by local index (each < dataset_samples) into
- *   x (count, sample_size) float32, pixels scaled to 0..1 (counter: x[i] = global sample number, exact below 2^24;
- *   labels carry it exactly) and labels (count) uint32. */
-void dataset_gather(const dataset_t *self, const uint32_t *indices, size_t count, float *ret_x, uint32_t *ret_labels);
+ *   x (count, sample_size) float32, pixels scaled to 0..1 (counter: x[i] = global sample number, exact below
+ * 2^24; labels carry it exactly) and labels (count) uint32. */
+void dataset_gather(const dataset_t *self, const uint32_t *indices, size_t count, float *ret_x,
+                    uint32_t *ret_labels);
 /* The same for test samples [first, first + count). */
-void dataset_gather_test(const dataset_t *self, uint64_t first, size_t count, float *ret_x, uint32_t *ret_labels);
+void dataset_gather_test(const dataset_t *self, uint64_t first, size_t count, float *ret_x,
+                         uint32_t *ret_labels);
 
 #endif

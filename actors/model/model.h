@@ -1,10 +1,12 @@
-/* model - what is trained: a flat parameter array in, a gradient and a loss out. The only place that calls BLAS.
+/* model - what is trained: a flat parameter array in, a gradient and a loss out. The only place that calls
+ * BLAS.
  *
  * Why      workers, exporters and benchmarks see one interface, whatever the layers are.
  * Not      optimizers (optimizer.h), data (dataset.h), or anything of messages.
  * Threads  a model_t is scratch memory of one thread; several may exist. OpenBLAS runs on one thread.
- * Models   one row per model in model.c: softmax, mlp, lenet (Caffe's: conv 20 5x5, max pool 2, conv 50 5x5, max pool 2,
- *          dense 500 with ReLU, dense 10: 431,080 parameters), ledger (counters (1000): gradient = minus the counts, a sum).
+ * Models   one row per model in model.c: softmax, mlp, lenet (Caffe's: conv 20 5x5, max pool 2, conv 50 5x5,
+ * max pool 2, dense 500 with ReLU, dense 10: 431,080 parameters), ledger (counters (1000): gradient = minus
+ * the counts, a sum).
  */
 #ifndef ACTORS_MODEL_MODEL_H
 #define ACTORS_MODEL_MODEL_H
@@ -12,6 +14,7 @@
 #include "codec/base/err.h"
 #include "codec/tensor/layout.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,22 +26,32 @@ const char *model_names(void);
 /* Whether the model is trained on images (idx) or on counters, as a data kind: "idx" or "counter". */
 const char *model_data_kind(const char *name);
 
-/* Scratch for batches of up to batch_max samples. Errors: ERR_NOT_FOUND (name), ERR_MEMORY. No allocation afterwards. */
+#define MODEL_BATCH_MAX 65536
+
+/* Scratch for batches of up to batch_max samples. No allocation afterwards. Errors: ERR_NOT_FOUND (name),
+ * ERR_LIMIT (batch_max 0 or above MODEL_BATCH_MAX), ERR_MEMORY. */
 MUST_USE err_code_t model_new(const char *name, size_t batch_max, model_t **ret_self, err_t *err);
 void model_destroy(model_t **self_p);
 
 const layout_t *model_layout(const model_t *self); /* borrowed for the life of the model */
+/* Replaces *ret_layout. Errors: ERR_NOT_FOUND. */
 MUST_USE err_code_t model_layout_of(const char *name, layout_t *ret_layout, err_t *err);
 
-/* Initial parameters: w (N), the same for one seed everywhere (Glorot/He per layer as documented there; ledger: zeros). */
+/* Float32 values per sample (784, ledger: 1), which the data must have, and the number of classes: labels are
+ * below it (ledger: any label, counted modulo its 1000 counters). */
+size_t model_sample_size(const model_t *self);
+size_t model_class_count(const model_t *self);
+
+/* Initial parameters: w (N), the same for one seed everywhere (bounds per layer: net_init in net.h; ledger:
+ * zeros). */
 void model_init(const model_t *self, uint64_t seed, float *ret_w);
 
 /* Mean loss over the batch and its gradient.
- *   in   w (N), x (count, sample_size), labels (count); count <= batch_max
+ *   in   w (N), x (count, sample_size), labels (count); 1 <= count <= batch_max
  *   out  ret_g (N), ret_loss: mean cross-entropy in nats
  * ledger: ret_g is minus how often each counter was chosen (label mod 1000), a sum; ret_loss is 0. */
-void model_gradient(model_t *self, const float *w, const float *x, const uint32_t *labels, size_t count, float *ret_g,
-                    double *ret_loss);
+void model_gradient(model_t *self, const float *w, const float *x, const uint32_t *labels, size_t count,
+                    float *ret_g, double *ret_loss);
 
 /* Forward only: adds the batch's summed loss and number of right answers. */
 void model_evaluate(model_t *self, const float *w, const float *x, const uint32_t *labels, size_t count,

@@ -1,14 +1,17 @@
-/* optimizer - one update of a shard's parameters, in one pass over memory, and the learning rate that drives it.
+/* optimizer - one update of a shard's parameters, in one pass over memory, and the learning rate that drives
+ * it.
  *
  *   sgd        w <- w - lr g
  *   momentum   v <- m v + g;  w <- w - lr v                      (PyTorch's SGD, dampening 0)
- *   schedule   constant: lr;  linear: lr (1 - done), done = share of all samples of the job applied here, at most 1
+ *   schedule   constant: lr;  linear: lr (1 - done), done = share of all samples of the job applied here, at
+ * most 1
  *
  * Threads  any; pure functions.
  */
 #ifndef ACTORS_MODEL_OPTIMIZER_H
 #define ACTORS_MODEL_OPTIMIZER_H
 
+#include "actors/model/vector.h"
 #include "codec/base/err.h"
 
 #include <stddef.h>
@@ -24,18 +27,12 @@ typedef struct {
     schedule_t schedule;
 } optimizer_t;
 
-/* Learning rate after `applied` of `total` samples. */
+/* Learning rate after `applied` of `total` samples; a total of 0 means that nothing is done yet. */
 float optimizer_rate(const optimizer_t *self, uint64_t samples_applied, uint64_t samples_total);
 
-/* w, v, g (n) float32 -> ret_w, ret_v (n), which may be the same arrays. v and ret_v are NULL for sgd. */
-void optimizer_step(const optimizer_t *self, float lr, size_t n, const float *w, const float *v, const float *g,
-                    float *ret_w, float *ret_v);
-
-/* a <- a + b */
-void vector_add(size_t n, float *a, const float *b);
-/* a <- x a + y b */
-void vector_mix(size_t n, float *a, float x, const float *b, float y);
-/* Whether no element is NaN or Inf. */
-bool vector_finite(size_t n, const float *a);
+/* w, v, g (n) float32 -> ret_w, ret_v (n), each of which may be w or v itself but not overlap otherwise.
+ * v and ret_v are NULL for sgd. Each product and sum is rounded by itself: the same bits on every machine. */
+void optimizer_step(const optimizer_t *self, float lr, size_t n, const float *w, const float *v,
+                    const float *g, float *ret_w, float *ret_v);
 
 #endif

@@ -1,0 +1,293 @@
+#include "actors/model/idx.h"
+
+#include "codec/base/hash.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#define PACKAGE "dataset-fashion-mnist"
+#define HEADER_SIZE(rank) (4 + 4 * (rank))
+#define CHUNK_SIZE (256 << 10)
+#define LOCK_TRIES 500 /* times LOCK_PAUSE_NS: 10 s */
+#define LOCK_PAUSE_NS 20000000L
+
+static err_code_t s_io(err_t *err, const char *what, const char *path)
+{
+    return err_set(err, ERR_IO, "%s: cannot %s: %s", path, what, strerror(errno));
+}
+
+static uint32_t s_big_endian(const uint8_t *bytes)
+{
+    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+}
+
+/* Reads dimensions from the first bytes of a file and returns how many bytes the whole file must have. */
+static err_code_t s_read_header(const char *path, const uint8_t *bytes, size_t size, size_t rank,
+                                idx_t *ret_idx, uint64_t *ret_size, err_t *err)
+{
+    if (size < HEADER_SIZE(rank))
+        return err_set(err, ERR_MALFORMED,
+                       "%s: truncated: expected at least %zu bytes, found %zu; fetch the file again (apt-get "
+                       "install --reinstall " PACKAGE ")",
+                       path, (size_t)HEADER_SIZE(rank), size);
+    uint32_t magic = s_big_endian(bytes), right = 0x00000800U | (uint32_t)rank;
+    if (magic != right)
+        return err_set(err, ERR_MALFORMED,
+                       "%s: not such a file: expected the first bytes 0x%08x, found 0x%08x; check data.dir",
+                       path, (unsigned)right, (unsigned)magic);
+    uint64_t total = 1;
+    ret_idx->rank = rank;
+    for (size_t i = 0; i < rank; i++) {
+        ret_idx->dims[i] = s_big_endian(bytes + 4 + 4 * i);
+        if (__builtin_mul_overflow(total, (uint64_t)ret_idx->dims[i], &total) || total > IDX_SIZE_MAX)
+            return err_set(err, ERR_MALFORMED,
+                           "%s: its header declares more than the %llu bytes a file may have", path,
+                           (unsigned long long)IDX_SIZE_MAX);
+    }
+    if (total == 0)
+        return err_set(err, ERR_MALFORMED, "%s: its header declares no data", path);
+    *ret_size = HEADER_SIZE(rank) + total;
+    return ERR_OK;
+}
+
+static err_code_t s_wrong_size(const char *path, uint64_t expected, uint64_t found, err_t *err)
+{
+    return err_set(
+        err, ERR_MALFORMED,
+        "%s: %s: expected %llu bytes, found %llu; fetch the file again (apt-get install --reinstall " PACKAGE
+        ")",
+        path, found < expected ? "truncated" : "too long", (unsigned long long)expected,
+        (unsigned long long)found);
+}
+
+static err_code_t s_map(const char *path, size_t rank, idx_t *ret_self, err_t *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat status;
+    if (fd < 0)
+        return s_io(err, "open", path);
+    if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode)) {
+        close(fd);
+        return err_set(err, ERR_IO, "%s: not a regular file", path);
+    }
+    idx_t idx = {.map_size = (size_t)status.st_size};
+    uint64_t expected = 0;
+    idx.map = idx.map_size ? mmap(NULL, idx.map_size, PROT_READ, MAP_SHARED, fd, 0) : NULL;
+    close(fd);
+    if (idx.map == MAP_FAILED)
+        return s_io(err, "map", path);
+    err_code_t code = s_read_header(path, idx.map, idx.map_size, rank, &idx, &expected, err);
+    if (!code && expected != idx.map_size)
+        code = s_wrong_size(path, expected, idx.map_size, err);
+    if (code) {
+        idx_close(&idx);
+        return code;
+    }
+    idx.data = (const uint8_t *)idx.map + HEADER_SIZE(rank);
+    *ret_self = idx;
+    return ERR_OK;
+}
+
+void idx_close(idx_t *self)
+{
+    if (self->map)
+        munmap(self->map, self->map_size);
+    *self = (idx_t){0};
+}
+
+static err_code_t s_write_all(int fd, const uint8_t *bytes, size_t size, const char *path, err_t *err)
+{
+    while (size) {
+        ssize_t written = write(fd, bytes, size);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            return s_io(err, "write", path);
+        bytes += written;
+        size -= (size_t)written;
+    }
+    return ERR_OK;
+}
+
+/* Fills the chunk unless the file ends before; gzread alone may stop at a boundary inside. A damaged or cut
+ * file ends early here and is found out by its size. */
+static size_t s_read_chunk(gzFile file, uint8_t *chunk)
+{
+    size_t size = 0;
+    while (size < CHUNK_SIZE) {
+        int got = gzread(file, chunk + size, (unsigned)(CHUNK_SIZE - size));
+        if (got <= 0)
+            break;
+        size += (size_t)got;
+    }
+    return size;
+}
+
+/* After the last chunk: was it the end that the header promised, and is the stream's checksum right? */
+static err_code_t s_check_end(gzFile file, const char *gz_path, uint64_t found, uint64_t expected, err_t *err)
+{
+    int status = Z_OK;
+    const char *what = gzerror(file, &status);
+    if (status == Z_DATA_ERROR || (status != Z_OK && status != Z_STREAM_END && found == expected))
+        return err_set(
+            err, ERR_MALFORMED,
+            "%s: damaged: %s; expected %llu bytes, found %llu; fetch the file again (apt-get install "
+            "--reinstall " PACKAGE ")",
+            gz_path, what, (unsigned long long)expected, (unsigned long long)found);
+    return found == expected ? ERR_OK : s_wrong_size(gz_path, expected, found, err);
+}
+
+static err_code_t s_inflate(gzFile file, const char *gz_path, size_t rank, int fd, const char *temp_path,
+                            err_t *err)
+{
+    uint8_t *chunk = malloc(CHUNK_SIZE);
+    if (!chunk)
+        return err_set(err, ERR_MEMORY, "%s: no memory to unpack it", gz_path);
+    uint64_t expected = 0, found = 0;
+    err_code_t code = ERR_OK;
+    for (size_t size; !code && (size = s_read_chunk(file, chunk)) > 0; found += size) {
+        idx_t idx;
+        if (found == 0)
+            code = s_read_header(gz_path, chunk, size, rank, &idx, &expected, err);
+        if (!code && found + size > expected)
+            code = s_wrong_size(gz_path, expected, found + size, err);
+        if (!code)
+            code = s_write_all(fd, chunk, size, temp_path, err);
+    }
+    free(chunk);
+    if (code)
+        return code;
+    return s_check_end(file, gz_path, found, found ? expected : HEADER_SIZE(rank), err);
+}
+
+/* Unpacks into a temporary file of our own beside `path` and renames it when it is whole and on disk. */
+static err_code_t s_unpack(const char *gz_path, size_t rank, const char *path, err_t *err)
+{
+    char temp_path[PATH_MAX];
+    if (snprintf(temp_path, sizeof temp_path, "%s.XXXXXX", path) >= (int)sizeof temp_path)
+        return err_set(err, ERR_LIMIT, "%.200s...: path too long", path);
+    gzFile file = gzopen(gz_path, "rbe");
+    if (!file)
+        return s_io(err, "open", gz_path);
+    int fd = mkostemp(temp_path, O_CLOEXEC);
+    if (fd < 0) {
+        gzclose(file);
+        return s_io(err, "create", temp_path);
+    }
+    gzbuffer(file, CHUNK_SIZE);
+    err_code_t code = s_inflate(file, gz_path, rank, fd, temp_path, err);
+    gzclose(file);
+    if (!code && (fchmod(fd, 0644) < 0 || fsync(fd) < 0))
+        code = s_io(err, "write", temp_path);
+    close(fd);
+    if (!code && rename(temp_path, path) < 0)
+        code = s_io(err, "rename", temp_path);
+    if (code)
+        unlink(temp_path);
+    return code;
+}
+
+/* Takes the lock, or goes on without it: since the result appears whole, two that unpack at once only waste
+ * time, and a holder that was stopped must not stop everybody. Returns what to close, or -1. */
+static int s_lock(const char *path)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    for (int i = 0; fd >= 0 && i < LOCK_TRIES; i++) {
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+            break;
+        nanosleep(&(struct timespec){.tv_nsec = LOCK_PAUSE_NS}, NULL);
+    }
+    return fd;
+}
+
+/* mkdir -p */
+static err_code_t s_make_dir(const char *dir, err_t *err)
+{
+    char path[PATH_MAX];
+    if (snprintf(path, sizeof path, "%s", dir) >= (int)sizeof path)
+        return err_set(err, ERR_LIMIT, "%.200s...: path too long", dir);
+    for (char *end = path + 1;; end++) {
+        char kept = *end;
+        if (kept != '/' && kept != '\0')
+            continue;
+        *end = '\0';
+        if (mkdir(path, 0755) < 0 && errno != EEXIST)
+            return s_io(err, "make directory", path);
+        *end = kept;
+        if (kept == '\0')
+            return ERR_OK;
+    }
+}
+
+/* CACHE/NAME.DIGEST, another name for each source: two data sets have files of the same names, and one may
+ * change. */
+static err_code_t s_cache_path(const char *cache_dir, const char *name, const char *gz_path,
+                               const struct stat *status, char ret_path[PATH_MAX], err_t *err)
+{
+    char real[PATH_MAX], source[PATH_MAX + 64];
+    if (!realpath(gz_path, real))
+        return s_io(err, "resolve", gz_path);
+    int length = snprintf(source, sizeof source, "%s %lld %lld.%09ld", real, (long long)status->st_size,
+                          (long long)status->st_mtim.tv_sec, status->st_mtim.tv_nsec);
+    uint64_t digest = hash_checksum(source, (size_t)length);
+    if (snprintf(ret_path, PATH_MAX, "%s/%s.%016llx", cache_dir, name, (unsigned long long)digest) >=
+        PATH_MAX)
+        return err_set(err, ERR_LIMIT, "%.200s...: path too long", cache_dir);
+    return ERR_OK;
+}
+
+static err_code_t s_open_packed(const char *gz_path, const char *name, const char *cache_dir,
+                                const struct stat *status, size_t rank, idx_t *ret_self, err_t *err)
+{
+    char path[PATH_MAX], lock_path[PATH_MAX];
+    if (!cache_dir)
+        return err_set(err, ERR_CONFIG, "%s: is packed, and there is no directory to unpack it to", gz_path);
+    err_code_t code = s_make_dir(cache_dir, err);
+    if (!code)
+        code = s_cache_path(cache_dir, name, gz_path, status, path, err);
+    if (!code && snprintf(lock_path, sizeof lock_path, "%s.lock", path) >= (int)sizeof lock_path)
+        code = err_set(err, ERR_LIMIT, "%.200s...: path too long", path);
+    if (code)
+        return code;
+    if (access(path, F_OK) < 0) {
+        int lock = s_lock(lock_path);
+        if (access(path, F_OK) < 0) /* still: nobody else unpacked it while we waited */
+            code = s_unpack(gz_path, rank, path, err);
+        if (lock >= 0)
+            close(lock);
+    }
+    return code ? code : s_map(path, rank, ret_self, err);
+}
+
+err_code_t idx_open(const char *dir, const char *name, const char *cache_dir, size_t rank, idx_t *ret_self,
+                    err_t *err)
+{
+    char path[PATH_MAX], gz_path[PATH_MAX];
+    struct stat status;
+    CHECK(rank >= 1 && rank <= IDX_RANK_MAX);
+    if (snprintf(path, sizeof path, "%s/%s", dir, name) >= (int)sizeof path ||
+        snprintf(gz_path, sizeof gz_path, "%s/%s.gz", dir, name) >= (int)sizeof gz_path)
+        return err_set(err, ERR_LIMIT, "%.200s...: path too long", dir);
+    if (stat(path, &status) == 0)
+        return s_map(path, rank, ret_self, err);
+    if (errno != ENOENT && errno != ENOTDIR)
+        return s_io(err, "open", path);
+    if (stat(gz_path, &status) == 0)
+        return s_open_packed(gz_path, name, cache_dir, &status, rank, ret_self, err);
+    if (errno != ENOENT && errno != ENOTDIR)
+        return s_io(err, "open", gz_path);
+    return err_set(err, ERR_NOT_FOUND,
+                   "%s: no such file, nor with .gz; apt-get install " PACKAGE
+                   " and set data.dir to /usr/share/datasets/fashion-mnist, or to where your files are",
+                   path);
+}

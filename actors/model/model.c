@@ -1,0 +1,166 @@
+#include "actors/model/model.h"
+
+#include "actors/model/blas.h"
+#include "actors/model/ledger.h"
+#include "actors/model/net.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+    const char *name;
+    const char *data_kind;
+    size_t sample_size;
+    net_layer_t layers[NET_LAYERS_MAX]; /* up to the first without a name; none: the ledger */
+} row_t;
+
+/* One row per model. The names of the layers are those of the same model in PyTorch. */
+static const row_t ROWS[] = {
+    {"softmax", "idx", 784, {{.name = "fc", .kind = NET_DENSE, .dense = {.I = 784, .O = 10}}}},
+    {"mlp",
+     "idx",
+     784,
+     {{.name = "fc1", .kind = NET_DENSE, .dense = {.I = 784, .O = 256, .relu = true}},
+      {.name = "fc2", .kind = NET_DENSE, .dense = {.I = 256, .O = 128, .relu = true}},
+      {.name = "fc3", .kind = NET_DENSE, .dense = {.I = 128, .O = 10}}}},
+    {"lenet",
+     "idx",
+     784,
+     {{.name = "conv1", .kind = NET_CONV, .conv = {.I = 1, .H = 28, .W = 28, .O = 20, .K = 5}},
+      {.name = "conv2", .kind = NET_CONV, .conv = {.I = 20, .H = 12, .W = 12, .O = 50, .K = 5}},
+      {.name = "fc1", .kind = NET_DENSE, .dense = {.I = 800, .O = 500, .relu = true}},
+      {.name = "fc2", .kind = NET_DENSE, .dense = {.I = 500, .O = 10}}}},
+    {"ledger", "counter", 1, {{.name = NULL}}},
+};
+#define ROW_COUNT (sizeof ROWS / sizeof *ROWS)
+#define NAMES "softmax, mlp, lenet, ledger"
+
+struct model {
+    const row_t *row;
+    size_t batch_max;
+    layout_t layout;
+    net_t *net; /* NULL: the ledger */
+};
+
+static const row_t *s_row(const char *name)
+{
+    for (size_t i = 0; name && i < ROW_COUNT; i++)
+        if (strcmp(ROWS[i].name, name) == 0)
+            return ROWS + i;
+    return NULL;
+}
+
+static size_t s_layer_count(const row_t *row)
+{
+    size_t count = 0;
+    while (count < NET_LAYERS_MAX && row->layers[count].name)
+        count++;
+    return count;
+}
+
+bool model_known(const char *name)
+{
+    return s_row(name) != NULL;
+}
+
+const char *model_names(void)
+{
+    return NAMES;
+}
+
+const char *model_data_kind(const char *name)
+{
+    const row_t *row = s_row(name);
+    return row ? row->data_kind : NULL;
+}
+
+static err_code_t s_unknown(const char *name, err_t *err)
+{
+    return err_set(err, ERR_NOT_FOUND, "no model is called '%s'; write one of %s", name ? name : "", NAMES);
+}
+
+err_code_t model_layout_of(const char *name, layout_t *ret_layout, err_t *err)
+{
+    const row_t *row = s_row(name);
+    if (!row)
+        return s_unknown(name, err);
+    memset(ret_layout, 0, sizeof *ret_layout);
+    if (s_layer_count(row))
+        return net_layout(row->layers, s_layer_count(row), ret_layout, err);
+    return layout_add(ret_layout, "counters", 1, (size_t[]){LEDGER_COUNTERS}, err);
+}
+
+err_code_t model_new(const char *name, size_t batch_max, model_t **ret_self, err_t *err)
+{
+    blas_single_thread();
+    const row_t *row = s_row(name);
+    if (!row)
+        return s_unknown(name, err);
+    if (batch_max < 1 || batch_max > MODEL_BATCH_MAX)
+        return err_set(err, ERR_LIMIT, "batch %zu; write 1 to %d", batch_max, MODEL_BATCH_MAX);
+    model_t *self = calloc(1, sizeof *self);
+    if (!self)
+        return err_set(err, ERR_MEMORY, "no memory for model %s", name);
+    self->row = row;
+    self->batch_max = batch_max;
+    err_code_t code = model_layout_of(name, &self->layout, err);
+    if (!code && s_layer_count(row))
+        code = net_new(row->layers, s_layer_count(row), batch_max, &self->net, err);
+    if (code) {
+        model_destroy(&self);
+        return err_prefix(err, code, "model %s", name);
+    }
+    *ret_self = self;
+    return ERR_OK;
+}
+
+void model_destroy(model_t **self_p)
+{
+    model_t *self = *self_p;
+    if (!self)
+        return;
+    net_destroy(&self->net);
+    free(self);
+    *self_p = NULL;
+}
+
+const layout_t *model_layout(const model_t *self)
+{
+    return &self->layout;
+}
+
+size_t model_sample_size(const model_t *self)
+{
+    return self->row->sample_size;
+}
+
+size_t model_class_count(const model_t *self)
+{
+    return self->net ? net_output_size(self->row->layers, s_layer_count(self->row)) : LEDGER_COUNTERS;
+}
+
+void model_init(const model_t *self, uint64_t seed, float *ret_w)
+{
+    memset(ret_w, 0, self->layout.count * sizeof *ret_w);
+    net_init(self->row->layers, s_layer_count(self->row), seed, ret_w);
+}
+
+void model_gradient(model_t *self, const float *w, const float *x, const uint32_t *labels, size_t count,
+                    float *ret_g, double *ret_loss)
+{
+    CHECK(count > 0 && count <= self->batch_max);
+    if (self->net) {
+        net_gradient(self->net, w, x, labels, count, ret_g, ret_loss);
+        return;
+    }
+    ledger_gradient(labels, count, ret_g);
+    *ret_loss = 0;
+}
+
+void model_evaluate(model_t *self, const float *w, const float *x, const uint32_t *labels, size_t count,
+                    double *add_loss, uint64_t *add_correct)
+{
+    CHECK(count <= self->batch_max);
+    if (self->net)
+        net_evaluate(self->net, w, x, labels, count, add_loss, add_correct);
+}

@@ -1,0 +1,57 @@
+/* No fused multiply-add in this file: see vector.h. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("fp-contract=off")
+#else
+#pragma STDC FP_CONTRACT OFF
+#endif
+
+#include "actors/model/vector.h"
+
+#include "actors/model/clones.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#define ABSOLUTE_BITS 0x7fffffffU
+#define INFINITY_BITS 0x7f800000U
+#define BLOCK                                                                                                \
+    4096 /* elements between two looks at the result: 16 KiB, which stays in the first-level cache */
+
+CLONES
+void vector_add(size_t n, float *restrict a, const float *restrict b)
+{
+    for (size_t i = 0; i < n; i++)
+        a[i] += b[i];
+}
+
+CLONES
+void vector_mix(size_t n, float *restrict a, float x, const float *restrict b, float y)
+{
+    for (size_t i = 0; i < n; i++)
+        a[i] = x * a[i] + y * b[i];
+}
+
+/* The largest magnitude as bits: for floats without their sign the order of the bits is that of the values,
+ * and infinity and the NaNs are above all numbers. */
+CLONES
+static uint32_t s_largest(size_t n, const float *a)
+{
+    uint32_t largest = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, a + i, sizeof bits);
+        bits &= ABSOLUTE_BITS;
+        largest = bits > largest ? bits : largest;
+    }
+    return largest;
+}
+
+bool vector_finite(size_t n, const float *a)
+{
+    for (size_t first = 0; first < n; first += BLOCK) {
+        size_t count = n - first < BLOCK ? n - first : BLOCK;
+        if (s_largest(count, a + first) >= INFINITY_BITS)
+            return false;
+    }
+    return true;
+}

@@ -1,0 +1,319 @@
+#include "codec/tensor/safetensors.h"
+
+#include "codec/base/json.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "float arrays are written as they are in memory");
+
+#define LENGTH_SIZE 8
+#define ALIGN 8
+
+static err_code_t s_io(err_t *err, const char *what, const char *path)
+{
+    return err_set(err, errno == ENOSPC || errno == EDQUOT ? ERR_FULL : ERR_IO, "%s: cannot %s: %s", path,
+                   what, strerror(errno));
+}
+
+static err_code_t s_too_long(err_t *err, const char *path)
+{
+    return err_set(err, ERR_LIMIT, "%.200s...: path too long", path);
+}
+
+/* Names need no escaping: layout_add admits none that would. */
+static int s_print_tensor(FILE *out, const tensor_t *tensor)
+{
+    fprintf(out, "\"%s\":{\"dtype\":\"F32\",\"shape\":[", tensor->name);
+    for (size_t d = 0; d < tensor->rank; d++)
+        fprintf(out, "%s%zu", d ? "," : "", tensor->dims[d]);
+    return fprintf(out, "],\"data_offsets\":[%zu,%zu]}", tensor->offset * sizeof(float),
+                   (tensor->offset + tensor->count) * sizeof(float));
+}
+
+/* Length and JSON header in one block, for the caller to free. */
+static err_code_t s_print_header(const layout_t *layout, char **ret_bytes, size_t *ret_size, err_t *err)
+{
+    char *bytes = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&bytes, &size);
+    if (!out)
+        return err_set(err, ERR_MEMORY, "no memory for a header");
+    fwrite("\0\0\0\0\0\0\0", 1, LENGTH_SIZE, out);
+    fputc('{', out);
+    for (size_t i = 0; i < layout->tensor_count; i++) {
+        if (i)
+            fputc(',', out);
+        s_print_tensor(out, layout->tensors + i);
+    }
+    fputc('}', out);
+    while (ftell(out) % ALIGN)
+        fputc(' ', out);
+    bool failed = ferror(out) != 0;
+    if (fclose(out) != 0 || failed) {
+        free(bytes);
+        return err_set(err, ERR_MEMORY, "no memory for a header");
+    }
+    uint64_t length = size - LENGTH_SIZE;
+    memcpy(bytes, &length, LENGTH_SIZE);
+    *ret_bytes = bytes;
+    *ret_size = size;
+    return ERR_OK;
+}
+
+static err_code_t s_write_all(int fd, const void *data, size_t size, const char *path, err_t *err)
+{
+    for (const char *bytes = data; size;) {
+        ssize_t written = write(fd, bytes, size);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            return s_io(err, "write", path);
+        bytes += written;
+        size -= (size_t)written;
+    }
+    return ERR_OK;
+}
+
+static err_code_t s_exists(err_t *err, const char *path)
+{
+    return err_set(err, ERR_EXISTS, "%s: is there already; remove it or write to another name", path);
+}
+
+/* Gives the finished file its name. Without overwriting the system decides, so that of two writers one is
+ * refused. */
+static err_code_t s_rename(const char *from, const char *to, bool overwrite, err_t *err)
+{
+    int failed = overwrite ? rename(from, to) : renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE);
+    if (failed && !overwrite && (errno == EINVAL || errno == ENOSYS)) {
+        /* A file system that cannot: a link never replaces either, and the old name goes. */
+        failed = link(from, to);
+        if (!failed)
+            unlink(from);
+    }
+    if (failed)
+        return errno == EEXIST ? s_exists(err, to) : s_io(err, "rename to", to);
+    return ERR_OK;
+}
+
+/* Makes the new name durable; a directory that cannot be synced has no better way. */
+static void s_sync_dir(const char *path)
+{
+    char dir[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    if (!slash)
+        snprintf(dir, sizeof dir, ".");
+    else
+        snprintf(dir, sizeof dir, "%.*s", slash == path ? 1 : (int)(slash - path), path);
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    fsync(fd);
+    close(fd);
+}
+
+static err_code_t s_write_temp(int fd, const char *path, const char *header, size_t header_size,
+                               const layout_t *layout, const float *values, err_t *err)
+{
+    err_code_t code = s_write_all(fd, header, header_size, path, err);
+    if (!code)
+        code = s_write_all(fd, values, layout->count * sizeof *values, path, err);
+    if (!code && (fchmod(fd, 0644) < 0 || fsync(fd) < 0))
+        code = s_io(err, "write", path);
+    return code;
+}
+
+err_code_t safetensors_write(const char *path, const layout_t *layout, const float *values, bool overwrite,
+                             err_t *err)
+{
+    char temp_path[PATH_MAX], *header = NULL;
+    size_t header_size = 0;
+    if (snprintf(temp_path, sizeof temp_path, "%s.XXXXXX", path) >= (int)sizeof temp_path)
+        return s_too_long(err, path);
+    if (!overwrite && access(path, F_OK) == 0)
+        return s_exists(err, path);
+    err_code_t code = s_print_header(layout, &header, &header_size, err);
+    if (code)
+        return code;
+    int fd = mkostemp(temp_path, O_CLOEXEC);
+    if (fd < 0) {
+        free(header);
+        return s_io(err, "create a file beside", path);
+    }
+    code = s_write_temp(fd, temp_path, header, header_size, layout, values, err);
+    free(header);
+    close(fd);
+    if (!code)
+        code = s_rename(temp_path, path, overwrite, err);
+    if (code)
+        unlink(temp_path);
+    else
+        s_sync_dir(path);
+    return code;
+}
+
+static err_code_t s_read_at(int fd, void *data, size_t size, uint64_t offset, const char *path, err_t *err)
+{
+    for (char *bytes = data; size;) {
+        ssize_t got = pread(fd, bytes, size, (off_t)offset);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return s_io(err, "read", path);
+        if (got == 0)
+            return err_set(err, ERR_MALFORMED, "%s: ends at byte %llu, %zu bytes too early", path,
+                           (unsigned long long)offset, size);
+        bytes += got;
+        size -= (size_t)got;
+        offset += (uint64_t)got;
+    }
+    return ERR_OK;
+}
+
+/* The numbers of a JSON array, read from its text; how many, or SIZE_MAX when it is not an array of at most
+ * `max` numbers that are whole and not negative. */
+static size_t s_read_numbers(const json_value_t *array, size_t max, uint64_t *ret_numbers)
+{
+    char *text = array ? json_print(array, true) : NULL, *at = text;
+    size_t count = 0;
+    bool right = at && *at == '[';
+    while (right && *at != ']') {
+        at += 1 + strspn(at + 1, " ");
+        right = count < max && isdigit((unsigned char)*at);
+        if (right)
+            ret_numbers[count++] = strtoull(at, &at, 10);
+        right = right && (*at == ',' || *at == ']');
+    }
+    right = right && at[1] == '\0';
+    free(text);
+    return right ? count : SIZE_MAX;
+}
+
+static bool s_has_shape(const json_value_t *entry, const tensor_t *tensor)
+{
+    uint64_t dims[TENSOR_RANK_MAX];
+    if (s_read_numbers(json_get(entry, "shape"), TENSOR_RANK_MAX, dims) != tensor->rank)
+        return false;
+    for (size_t d = 0; d < tensor->rank; d++)
+        if (dims[d] != tensor->dims[d])
+            return false;
+    return true;
+}
+
+/* Where in the data a tensor lies, checked against its shape and the data's size. */
+static err_code_t s_find_tensor(const char *path, const json_value_t *header, const tensor_t *tensor,
+                                uint64_t data_size, uint64_t *ret_first, err_t *err)
+{
+    const json_value_t *entry = json_get(header, tensor->name);
+    uint64_t offsets[2];
+    if (!entry)
+        return err_set(err, ERR_SHAPE, "%s: no tensor is called %s", path, tensor->name);
+    if (strcmp(json_get_string(entry, "dtype", ""), "F32") != 0 || !s_has_shape(entry, tensor))
+        return err_set(err, ERR_SHAPE, "%s: tensor %s has another type or shape", path, tensor->name);
+    if (s_read_numbers(json_get(entry, "data_offsets"), 2, offsets) != 2 || offsets[0] > offsets[1] ||
+        offsets[1] > data_size || offsets[1] - offsets[0] != tensor->count * sizeof(float))
+        return err_set(err, ERR_MALFORMED,
+                       "%s: tensor %s: its offsets do not fit its shape and the %llu bytes of data", path,
+                       tensor->name, (unsigned long long)data_size);
+    *ret_first = offsets[0];
+    return ERR_OK;
+}
+
+/* Finds all tensors. There are as many bytes as the layout has and no two tensors share any: so none is left
+ * over. */
+static err_code_t s_find_tensors(const char *path, const json_value_t *header, const layout_t *layout,
+                                 uint64_t data_size, uint64_t *ret_firsts, err_t *err)
+{
+    for (size_t i = 0; i < layout->tensor_count; i++) {
+        const tensor_t *tensor = layout->tensors + i;
+        err_code_t code = s_find_tensor(path, header, tensor, data_size, ret_firsts + i, err);
+        if (code)
+            return code;
+        for (size_t j = 0; j < i; j++)
+            if (ret_firsts[i] < ret_firsts[j] + layout->tensors[j].count * sizeof(float) &&
+                ret_firsts[j] < ret_firsts[i] + tensor->count * sizeof(float))
+                return err_set(err, ERR_MALFORMED, "%s: tensors %s and %s overlap", path,
+                               layout->tensors[j].name, tensor->name);
+    }
+    return ERR_OK;
+}
+
+/* The length before the header, checked against the file. */
+static err_code_t s_read_length(int fd, const char *path, uint64_t *ret_length, uint64_t *ret_data_size,
+                                err_t *err)
+{
+    struct stat status;
+    if (fstat(fd, &status) < 0)
+        return s_io(err, "read", path);
+    uint64_t size = (uint64_t)status.st_size, length = 0;
+    err_code_t code = s_read_at(fd, &length, LENGTH_SIZE, 0, path, err);
+    if (code)
+        return code;
+    if (length > SAFETENSORS_HEADER_MAX || length > size - LENGTH_SIZE)
+        return err_set(err, ERR_MALFORMED,
+                       "%s: declares a header of %llu bytes; the file has %llu and at most %u are read", path,
+                       (unsigned long long)length, (unsigned long long)size, SAFETENSORS_HEADER_MAX);
+    *ret_length = length;
+    *ret_data_size = size - LENGTH_SIZE - length;
+    return ERR_OK;
+}
+
+static err_code_t s_read_header(int fd, const char *path, uint64_t length, json_value_t **ret_header,
+                                err_t *err)
+{
+    char *text = malloc((size_t)length + 1);
+    if (!text)
+        return err_set(err, ERR_MEMORY, "%s: no memory for its header", path);
+    err_code_t code = s_read_at(fd, text, (size_t)length, LENGTH_SIZE, path, err);
+    if (!code && (code = json_parse(text, (size_t)length, ret_header, err)))
+        err_prefix(err, code, "%s: header", path);
+    free(text);
+    return code;
+}
+
+static err_code_t s_read_file(int fd, const char *path, const layout_t *layout, float *ret_values, err_t *err)
+{
+    uint64_t length = 0, data_size = 0, firsts[LAYOUT_TENSORS_MAX];
+    json_value_t *header = NULL;
+    err_code_t code = s_read_length(fd, path, &length, &data_size, err);
+    if (!code && data_size != layout->count * sizeof(float))
+        code = err_set(err, ERR_SHAPE, "%s: has %llu bytes of data, expected %zu", path,
+                       (unsigned long long)data_size, layout->count * sizeof(float));
+    if (!code)
+        code = s_read_header(fd, path, length, &header, err);
+    if (!code)
+        code = s_find_tensors(path, header, layout, data_size, firsts, err);
+    for (size_t i = 0; !code && i < layout->tensor_count; i++) {
+        const tensor_t *tensor = layout->tensors + i;
+        code = s_read_at(fd, ret_values + tensor->offset, tensor->count * sizeof(float),
+                         LENGTH_SIZE + length + firsts[i], path, err);
+    }
+    json_destroy(&header);
+    return code;
+}
+
+err_code_t safetensors_read(const char *path, const layout_t *layout, float *ret_values, err_t *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT ? err_set(err, ERR_NOT_FOUND, "%s: no such file", path)
+                               : s_io(err, "open", path);
+    err_code_t code = s_read_file(fd, path, layout, ret_values, err);
+    close(fd);
+    return code;
+}
+
+void safetensors_sha256(const layout_t *layout, const float *values, char ret_hex[SHA256_HEX_SIZE])
+{
+    sha256_t *sha256 = sha256_new();
+    sha256_update(sha256, values, layout->count * sizeof *values);
+    sha256_final(sha256, ret_hex);
+    sha256_destroy(&sha256);
+}

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Measures: tests/bench/run.sh [NAME] [--runs N] [--json FILE]
+# Without NAME every benchmark runs. Exits 3 when a ratio misses its target.
+set -euo pipefail
+usage() {
+    echo "usage: tests/bench/run.sh [NAME] [--runs N] [--json FILE]"
+    echo "benchmarks: $(cd "$(dirname "${BASH_SOURCE[0]}")" && ls ./*.c | sed 's|^\./||; s|\.c$||' | tr '\n' ' ')"
+}
+name= json= runs=()
+while (($#)); do
+    case "$1" in
+    --help) usage; exit 0 ;;
+    --json) json=$(realpath -m "${2:?--json needs a file}"); shift 2 ;;
+    --runs) runs=(--runs "${2:?--runs needs a number}"); shift 2 ;;
+    -*) usage >&2; exit 2 ;;
+    *) name=$1; shift ;;
+    esac
+done
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+if [ -n "$name" ] && [ ! -f "tests/bench/$name.c" ]; then
+    echo "run.sh: no benchmark '$name'" >&2
+    usage >&2
+    exit 2
+fi
+
+./deploy/packages.sh build data
+[ -f build/release/build.ninja ] || cmake --preset release >/dev/null
+cmake --build --preset release --target "$([ -n "$name" ] && echo "bench.$name" || echo benches)" >/dev/null
+
+rows=$(mktemp)
+trap 'rm -f "$rows"' EXIT
+status=0
+for source in tests/bench/${name:-*}.c; do
+    program=build/release/bench/bench.$(basename "$source" .c)
+    echo "== $(basename "$source" .c)"
+    result=0
+    "$program" --rows "$rows" "${runs[@]}" || result=$?
+    ((result == 0 || status == 1)) || status=$result
+done
+[ -z "$json" ] || { echo '['; paste -sd, "$rows"; echo ']'; } >"$json"
+exit "$status"
