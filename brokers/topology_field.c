@@ -78,7 +78,7 @@ static void s_append(char out[FIELD_REMEDY_MAX], const char *join, const char *t
 /* "write a, b or c" from "a|b|c". */
 static const char *s_values_remedy(const field_t *self, char out[FIELD_REMEDY_MAX])
 {
-    size_t length, next_length;
+    size_t length = 0, next_length;
     const char *value = field_value(self, 0, &length);
     snprintf(out, FIELD_REMEDY_MAX, "write %.*s", (int)length, value);
     for (size_t i = 1; (value = field_value(self, i, &length)); i++)
