@@ -24,6 +24,7 @@ typedef struct {
     size_t count;
     bool excess; /* there were more frames */
     envelope_t envelope;
+    unsigned char head[MESSAGE_ENVELOPE_MAX]; /* what envelope points into: the frames may go before it is used */
 } letter_t;
 
 /* ---- answers
@@ -298,8 +299,11 @@ static bool s_receive(broker_t *self, letter_t *letter)
 static void s_dispatch(broker_t *self, letter_t *letter)
 {
     envelope_t *e = &letter->envelope;
-    if (letter->count < 2 || letter->excess || zmq_msg_size(&letter->parts[0]) > MESSAGE_ENVELOPE_MAX ||
-        envelope_peek(zmq_msg_data(&letter->parts[0]), zmq_msg_size(&letter->parts[0]), e, NULL) != ERR_OK) {
+    size_t size = letter->count ? zmq_msg_size(&letter->parts[0]) : 0;
+    if (size <= sizeof letter->head && letter->count)
+        memcpy(letter->head, zmq_msg_data(&letter->parts[0]), size);
+    if (letter->count < 2 || letter->excess || size > sizeof letter->head ||
+        envelope_peek(letter->head, size, e, NULL) != ERR_OK) {
         broker_post_malformed(self);
     } else if (e->kind == KIND_hello) {
         s_hello(self, letter);

@@ -6,6 +6,11 @@
 #ifndef CODEC_BASE_LOG_H
 #define CODEC_BASE_LOG_H
 
+/* czmq.h brings syslog.h, whose macros have other values for the same names: it comes first, and they go. */
+#include <syslog.h>
+#undef LOG_DEBUG
+#undef LOG_INFO
+
 typedef enum { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR } log_level_t;
 
 /* Where lines go (default: standard error) and from which level on (default: info). */
