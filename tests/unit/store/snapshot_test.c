@@ -293,6 +293,33 @@ Test(snapshot, nth_failure_leaves_the_ones_before)
     cr_assert_gt(s_fail_at_each(KV_MEM_SYNC, ERR_IO, KV_DURABILITY_DISK), 2);
 }
 
+/* A snapshot that does not fit takes all the room there is, and must give it back: the next one that fits is
+ * stored. */
+Test(snapshot, a_full_store_goes_on)
+{
+    char path[TEMP_PATH_MAX];
+    kv_t *kv = NULL;
+    kv_lmdb_options_t options = {.map_bytes = 1 << 16, .map_max_bytes = 512 << 10};
+    temp_init(&s_temp);
+    cr_assert_eq(kv_lmdb_open(temp_path(&s_temp, "kv", path), &options, &kv, &s_err), ERR_OK);
+    snapshot_store_t *store = fixture_open(kv);
+    cr_assert_eq(fixture_commit(store, 1, &s_err), ERR_OK);
+    for (uint64_t number = 2; number <= 6; number += 2) {
+        snapshot_t *large = fixture_empty(number);
+        fixture_add(large, "large", buf_new_zero(1 << 20));
+        cr_assert_eq(snapshot_commit(store, large, &s_err), ERR_FULL);
+        cr_assert_not_null(strstr(s_err.text, "value large"), "%s", s_err.text);
+        snapshot_destroy(&large);
+        cr_assert_not(kv_suspect(kv));
+        s_expect(store, number - 1);
+        cr_assert_eq(fixture_commit(store, number + 1, &s_err), ERR_OK, "%s", s_err.text);
+        s_expect(store, number + 1);
+    }
+    snapshot_store_destroy(&store);
+    kv_destroy(&kv);
+    temp_fini(&s_temp);
+}
+
 /* ---- Damage ---- */
 
 typedef struct {
