@@ -31,7 +31,7 @@ void bench_row(const bench_row_t *row);
 /* 0, or 3 when a ratio missed its target. */
 int bench_close(void);
 
-double bench_now_s(void);                         /* monotonic */
+double bench_now_s(void);                          /* monotonic */
 double bench_median(double *values, size_t count); /* sorts them */
 
 /* Bytes per second of copying `size` bytes again and again between two buffers: the machine's limit. */
