@@ -128,7 +128,7 @@ static inline void sample_fix(void *field, const schema_field_t *about)
         message_set_name(field, about->name);
         break;
     case TYPE_text:
-        message_set_text(field, about->doc);
+        message_set_text(field, about->name);
         break;
     case TYPE_ranges:
         message_set_ranges(field, &ranges);

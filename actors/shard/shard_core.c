@@ -1,0 +1,337 @@
+#include "actors/shard/shard_core.h"
+
+#include "actors/shard/shard_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+size_t shard_region_count(const shard_core_t *self)
+{
+    return self->spec.topology->region_count;
+}
+
+size_t shard_bytes(const shard_core_t *self)
+{
+    return self->spec.elements * sizeof(float);
+}
+
+message_t *shard_message(const shard_core_t *self, message_kind_t kind, const char *to)
+{
+    message_t *message = message_new(kind, to, self->name);
+    message->incarnation = self->spec.incarnation;
+    return message;
+}
+
+void shard_send(shard_core_t *self, message_t **message_p)
+{
+    outbox_add(&self->outbox, message_p);
+}
+
+void shard_refuse(shard_core_t *self, const message_t *message, err_code_t code, const char *reason)
+{
+    message_t *answer = shard_message(self, KIND_refused, message->from);
+    answer->number = message->number;
+    answer->refused.kind = (uint64_t)message->kind;
+    answer->refused.code = (uint64_t)code;
+    message_set_text(&answer->refused.reason, reason);
+    shard_send(self, &answer);
+}
+
+void shard_changed(shard_core_t *self)
+{
+    self->changes++;
+    self->report_soon = true;
+}
+
+/* -- life ------------------------------------------------------------------------------------------------- */
+
+static void s_derive(shard_core_t *self)
+{
+    const topology_t *topology = self->spec.topology;
+    self->region = &self->spec.job->regions[self->spec.region_index];
+    self->strategy = strategy_find(topology->job.sync.strategy);
+    bool single = self->strategy->id == STRATEGY_ASGD || self->strategy->id == STRATEGY_SSGD;
+    self->every = single || topology->job.sync.every == 0 ? 1 : topology->job.sync.every;
+    self->in_order = topology->job.sync.inside == INSIDE_SYNC;
+    self->waits = self->strategy->waits && topology->region_count > 1;
+    self->steps_alone = self->strategy->local_step || topology->region_count == 1;
+    self->plain_sum = strcmp(topology->job.data.kind, "counter") == 0;
+    self->optimizer = (optimizer_t){
+        .kind = topology->job.optimizer.momentum_kind ? OPTIMIZER_MOMENTUM : OPTIMIZER_SGD,
+        .lr = (float)topology->job.optimizer.lr,
+        .momentum = (float)topology->job.optimizer.momentum,
+        .schedule = topology->job.optimizer.linear ? SCHEDULE_LINEAR : SCHEDULE_CONSTANT,
+    };
+}
+
+static void s_name(const shard_core_t *self, wire_name_t ret_name, const char *role, bool with_index)
+{
+    char text[2 * WIRE_NAME_SIZE];
+    const char *region = self->spec.topology->regions[self->spec.region_index].name;
+    if (with_index)
+        snprintf(text, sizeof text, "%s/%s/%zu", role, region, self->spec.shard_index);
+    else
+        snprintf(text, sizeof text, "%s/%s", role, region);
+    message_set_name(ret_name, text);
+}
+
+shard_core_t *shard_alloc(const shard_spec_t *spec)
+{
+    CHECK(spec->region_index < spec->topology->region_count && spec->chunk_bytes >= 4 && spec->chunk_bytes % 4 == 0);
+    shard_core_t *self = calloc(1, sizeof *self);
+    CHECK(self);
+    self->spec = *spec;
+    s_derive(self);
+    s_name(self, self->name, "shard", true);
+    s_name(self, self->synchronizer, "synchronizer", true);
+    s_name(self, self->scheduler, "scheduler", false);
+    outbox_init(&self->outbox);
+    self->scratch = malloc(2 * SHARD_BLOCK * sizeof *self->scratch);
+    self->sums = malloc(SHARD_BLOCK * sizeof *self->sums);
+    self->picks = calloc(self->region->width + 1, sizeof *self->picks);
+    self->workers = calloc(SHARD_WORKERS_MAX, sizeof *self->workers);
+    CHECK(self->scratch && self->sums && self->picks && self->workers);
+    self->open_first = 1;
+    self->taken_since_us = ROLE_NEVER;
+    self->retry_pause_us = SHARD_RETRY_FIRST_US;
+    self->state = "running";
+    self->report_soon = true;
+    return self;
+}
+
+shard_core_t *shard_core_new(const shard_spec_t *spec, buf_t **initial_p)
+{
+    CHECK(spec->history && buf_size(*initial_p) == spec->elements * sizeof(float));
+    shard_core_t *self = shard_alloc(spec);
+    self->parameters = *initial_p;
+    *initial_p = NULL;
+    self->history = spec->history;
+    if (self->optimizer.kind == OPTIMIZER_MOMENTUM) {
+        self->momentum = buf_new_zero(shard_bytes(self));
+        CHECK(self->momentum);
+    }
+    self->changes = 1;
+    return self;
+}
+
+err_code_t shard_core_restore(const shard_spec_t *spec, const snapshot_t *snapshot, shard_core_t **ret_self, err_t *err)
+{
+    shard_core_t *self = shard_alloc(spec);
+    err_code_t code = state_load(self, snapshot, err);
+    if (code) {
+        shard_destroy((void **)&self);
+        return err_prefix(err, code, "shard %zu of region %s", spec->shard_index,
+                          spec->topology->regions[spec->region_index].name);
+    }
+    *ret_self = self;
+    return ERR_OK;
+}
+
+static void s_destroy_workers(shard_core_t *self)
+{
+    for (size_t i = 0; i < self->worker_count; i++)
+        for (size_t k = 0; k < SHARD_STAGED_MAX; k++)
+            staged_drop(&self->workers[i].staged[k]);
+    while (self->held_count)
+        held_drop(self, self->held_count - 1);
+    free(self->workers);
+    free(self->held);
+}
+
+static void s_destroy_version(shard_core_t *self)
+{
+    for (size_t r = 0; r < TOPOLOGY_REGIONS_MAX; r++)
+        for (size_t i = 0; i < SHARD_INCOMING_MAX; i++)
+            incoming_drop(&self->origins[r].incoming[i]);
+    for (size_t i = 0; i < self->queue_count; i++) {
+        buf_destroy(&self->queue[i].data);
+        buf_destroy(&self->queue[i].cursor);
+        free(self->queue[i].checksums);
+    }
+    for (size_t i = 0; i < self->pending_count; i++)
+        buf_destroy(&self->pending[i].data);
+    free(self->queue);
+    free(self->pending);
+    buf_destroy(&self->parameters);
+    buf_destroy(&self->momentum);
+    buf_destroy(&self->open);
+    for (size_t i = 0; i < SHARD_SPARES; i++)
+        buf_destroy(&self->spares[i]);
+}
+
+void shard_destroy(void **core_p)
+{
+    shard_core_t *self = *core_p;
+    *core_p = NULL;
+    if (!self)
+        return;
+    s_destroy_workers(self);
+    s_destroy_version(self);
+    ranges_fini(&self->applied);
+    ranges_fini(&self->refused);
+    ranges_fini(&self->durable);
+    ranges_fini(&self->shot.applied);
+    free(self->checksums);
+    free(self->scratch);
+    free(self->sums);
+    free(self->picks);
+    outbox_fini(&self->outbox);
+    free(self);
+}
+
+/* -- events ----------------------------------------------------------------------------------------------- */
+
+void shard_advance(shard_core_t *self)
+{
+    bool moved = !self->stopping;
+    while (moved)
+        moved = shard_delta_try(self) || shard_round_try(self) || shard_step_try(self);
+    shard_pull_serve(self);
+}
+
+static void s_stop(shard_core_t *self)
+{
+    self->stopping = true;
+    for (size_t i = 0; i < self->worker_count; i++)
+        for (size_t k = 0; k < SHARD_STAGED_MAX; k++)
+            staged_drop(&self->workers[i].staged[k]);
+    while (self->held_count)
+        held_drop(self, self->held_count - 1);
+    for (size_t r = 0; r < shard_region_count(self); r++)
+        for (size_t i = 0; i < SHARD_INCOMING_MAX; i++)
+            incoming_drop(&self->origins[r].incoming[i]);
+}
+
+/* A shard that is not dirty any more has nothing left to wait for: it ends without asking other regions. */
+static void s_finish(shard_core_t *self)
+{
+    if (!self->stopping || self->finished || self->shot.number || shard_dirty(self))
+        return;
+    self->finished = true;
+    shard_report(self);
+}
+
+static void s_dispatch(shard_core_t *self, message_t *message)
+{
+    switch (message->kind) {
+    case KIND_push:
+        shard_push(self, message);
+        break;
+    case KIND_pull:
+        shard_pull(self, message);
+        break;
+    case KIND_delta:
+        shard_delta(self, message);
+        break;
+    case KIND_stream:
+        shard_stream(self, message);
+        break;
+    case KIND_stream_fetch:
+        shard_fetch(self, message);
+        break;
+    case KIND_close:
+        shard_close(self, message);
+        break;
+    case KIND_stop:
+        s_stop(self);
+        break;
+    default: /* what brokers tell everybody */
+        break;
+    }
+}
+
+static void s_message(void *core, message_t **message_p, int64_t now_us)
+{
+    shard_core_t *self = core;
+    self->now_us = now_us;
+    s_dispatch(self, *message_p);
+    message_destroy(message_p);
+    shard_advance(self);
+    s_finish(self);
+    shard_report_tick(self);
+}
+
+static void s_tick(void *core, int64_t now_us)
+{
+    shard_core_t *self = core;
+    self->now_us = now_us;
+    self->short_of_memory = false;
+    shard_advance(self);
+    if (now_us >= self->head_us && self->stored)
+        shard_cut_head(self);
+    s_finish(self);
+    shard_report_tick(self);
+}
+
+static int64_t s_least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t s_due(const void *core)
+{
+    const shard_core_t *self = core;
+    if (self->finished)
+        return ROLE_NEVER;
+    int64_t due = s_least(shard_report_due(self), shard_snapshot_due(self));
+    if (self->queue_count && self->stored)
+        due = s_least(due, self->head_us);
+    if (self->short_of_memory)
+        due = s_least(due, self->now_us + SHARD_REPORT_SOON_US);
+    return due;
+}
+
+static outbox_t *s_outbox(void *core)
+{
+    return &((shard_core_t *)core)->outbox;
+}
+
+static bool s_finished(const void *core)
+{
+    return ((const shard_core_t *)core)->finished;
+}
+
+const role_t shard_role = {
+    .name = "shard",
+    .message = s_message,
+    .tick = s_tick,
+    .due = s_due,
+    .outbox = s_outbox,
+    .finished = s_finished,
+    .destroy = shard_destroy,
+};
+
+/* -- what others see -------------------------------------------------------------------------------------- */
+
+const float *shard_core_parameters(const shard_core_t *self)
+{
+    return buf_peek(self->parameters);
+}
+
+const ranges_t *shard_core_applied(const shard_core_t *self)
+{
+    return &self->applied;
+}
+
+uint64_t shard_core_samples_applied(const shard_core_t *self)
+{
+    return self->samples_applied;
+}
+
+uint64_t shard_core_round(const shard_core_t *self)
+{
+    return self->round;
+}
+
+bool shard_core_closed(const shard_core_t *self)
+{
+    return self->closed_durable;
+}
+
+size_t shard_core_lasts(const shard_core_t *self)
+{
+    size_t count = 0;
+    for (size_t r = 0; r < shard_region_count(self); r++)
+        count += self->origins[r].final_durable;
+    return count;
+}

@@ -1,0 +1,308 @@
+/* Cut, encode, commit, send: a delta is made from the open accumulator (or the model), kept in the version, committed
+ * with it, and only then leaves the region. It is let go when it is durable at every destination. */
+
+#include "actors/shard/shard_internal.h"
+
+#include "codec/base/hash.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* -- where the destinations stand -------------------------------------------------------------------------- */
+
+static uint64_t s_most(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+size_t shard_cut_slowest(const shard_core_t *self)
+{
+    size_t slowest = SIZE_MAX;
+    for (size_t r = 0; r < shard_region_count(self); r++) {
+        if (r == self->spec.region_index)
+            continue;
+        if (slowest == SIZE_MAX || self->destination_durable[r] < self->destination_durable[slowest])
+            slowest = r;
+    }
+    return slowest;
+}
+
+uint64_t shard_cut_stable(const shard_core_t *self)
+{
+    size_t slowest = shard_cut_slowest(self);
+    return slowest == SIZE_MAX ? self->cut : self->destination_durable[slowest];
+}
+
+static bool s_window_full(const shard_core_t *self)
+{
+    return self->queue_count && self->kept_bytes >= self->spec.topology->job.sync.window_bytes;
+}
+
+bool shard_cut_limited(const shard_core_t *self)
+{
+    if (shard_region_count(self) == 1)
+        return false;
+    if (self->cut - shard_cut_stable(self) >= s_most(self->spec.topology->job.sync.staleness, 1))
+        return true;
+    return !self->strategy->merges && s_window_full(self);
+}
+
+/* -- cutting ---------------------------------------------------------------------------------------------- */
+
+kept_t *shard_queue_add(shard_core_t *self, const kept_t *kept)
+{
+    if (self->queue_count == self->queue_capacity) {
+        self->queue_capacity = self->queue_capacity ? 2 * self->queue_capacity : 8;
+        self->queue = realloc(self->queue, self->queue_capacity * sizeof *self->queue);
+        CHECK(self->queue);
+    }
+    self->queue[self->queue_count] = *kept;
+    self->kept_bytes += kept->data ? buf_size(kept->data) : 0;
+    return &self->queue[self->queue_count++];
+}
+
+static buf_t *s_cursor(const shard_core_t *self)
+{
+    buf_t *cursor = buf_new_copy(self->applied.items, self->applied.count * sizeof(range_t));
+    CHECK(cursor);
+    return cursor;
+}
+
+/* The bytes of a cut, moved or shared, never copied. What is not finite does not leave the region. */
+static buf_t *s_encode(shard_core_t *self, uint64_t steps)
+{
+    buf_t *data = NULL;
+    if (self->strategy->cuts == DELTA_GRADIENT) {
+        data = self->open;
+        self->open = NULL;
+    } else if (steps) {
+        data = buf_ref(self->parameters);
+    }
+    if (data && !vector_finite(self->spec.elements, buf_peek(data))) {
+        self->refusals++;
+        buf_destroy(&data);
+    }
+    return data;
+}
+
+/* Makes the delta [open_first, cut] of everything that is open. */
+static void s_make(shard_core_t *self, bool final)
+{
+    buf_t *data = s_encode(self, self->open_steps);
+    kept_t kept = {
+        .head = {.first = self->open_first,
+                 .last = self->cut,
+                 .kind = data ? self->strategy->cuts : DELTA_NOTHING,
+                 .steps = self->open_steps,
+                 .samples = data || !self->waits ? self->open_samples : 0,
+                 .final = final},
+        .data = data,
+        .cursor = s_cursor(self),
+    };
+    self->open_first = self->cut + 1;
+    self->open_steps = 0;
+    self->open_samples = 0;
+    shard_queue_add(self, &kept);
+    if (self->waits) {
+        pending_t own = {.region = self->spec.region_index, .head = kept.head, .data = buf_ref(data)};
+        shard_pending_add(self, &own);
+    }
+}
+
+static bool s_merged(const shard_core_t *self)
+{
+    return self->cut >= self->open_first;
+}
+
+/* A round ends with every `every` steps; merged rounds are still open. */
+void shard_cut_step(shard_core_t *self)
+{
+    if (shard_region_count(self) == 1) {
+        self->open_steps = 0;
+        self->open_samples = 0;
+        return;
+    }
+    if (self->open_steps < (self->cut - self->open_first + 2) * self->every)
+        return;
+    self->cut++;
+    if (!self->strategy->merges || !s_window_full(self))
+        s_make(self, false);
+}
+
+void shard_close(shard_core_t *self, const message_t *message)
+{
+    if (self->closed || self->stopping)
+        return;
+    if (strcmp(message->from, self->scheduler) != 0) {
+        shard_refuse(self, message, ERR_DENIED, "only the region's scheduler closes");
+        return;
+    }
+    if (!ranges_has_all(&self->durable, 0, self->region->batches)) {
+        shard_refuse(self, message, ERR_STATE, "some batch of the region is not durable here");
+        return;
+    }
+    self->closed = true;
+    shard_changed(self);
+    if (shard_region_count(self) == 1)
+        return;
+    self->cut++;
+    s_make(self, true);
+}
+
+/* -- sending ---------------------------------------------------------------------------------------------- */
+
+static uint64_t s_chunk_count(const shard_core_t *self, const kept_t *kept)
+{
+    size_t size = kept->data ? buf_size(kept->data) : 0;
+    return size ? (size + self->spec.chunk_bytes - 1) / self->spec.chunk_bytes : 1;
+}
+
+static slice_t s_chunk(const shard_core_t *self, const kept_t *kept, uint64_t chunk)
+{
+    if (!kept->data)
+        return (slice_t){0};
+    size_t offset = (size_t)chunk * self->spec.chunk_bytes, left = buf_size(kept->data) - offset;
+    return slice_of(kept->data, offset, left < self->spec.chunk_bytes ? left : self->spec.chunk_bytes);
+}
+
+static void s_checksums(const shard_core_t *self, kept_t *kept)
+{
+    if (kept->checksums)
+        return;
+    uint64_t count = s_chunk_count(self, kept);
+    kept->checksums = calloc(count, sizeof *kept->checksums);
+    CHECK(kept->checksums);
+    for (uint64_t i = 0; i < count; i++) {
+        slice_t data = s_chunk(self, kept, i);
+        kept->checksums[i] = hash_checksum(slice_peek(&data), data.buf ? data.size_bytes : 0);
+        slice_fini(&data);
+    }
+}
+
+static void s_set_cursor(wire_ranges_t *field, const kept_t *kept)
+{
+    ranges_t view = {.items = buf_data(kept->cursor), .count = buf_size(kept->cursor) / sizeof(range_t)};
+    message_set_ranges(field, &view);
+}
+
+static void s_send_chunk(shard_core_t *self, const kept_t *kept, uint64_t chunk)
+{
+    message_t *message = shard_message(self, KIND_delta, self->synchronizer);
+    size_t regions = shard_region_count(self);
+    message->number = kept->head.last;
+    message_set_name(message->delta.origin, self->spec.topology->regions[self->spec.region_index].name);
+    message->delta.shard = self->spec.shard_index;
+    message->delta.history = self->history;
+    message->delta.first = kept->head.first;
+    message->delta.last = kept->head.last;
+    message->delta.kind = (uint64_t)kept->head.kind;
+    message->delta.steps = kept->head.steps;
+    message->delta.samples = kept->head.samples;
+    message->delta.final = kept->head.final;
+    message->delta.stable = shard_cut_stable(self);
+    message->delta.layout = self->spec.layout;
+    message->delta.elements = self->spec.elements;
+    message->delta.members = regions == 64 ? UINT64_MAX : (UINT64_C(1) << regions) - 1;
+    message->delta.chunk = chunk;
+    message->delta.chunk_count = s_chunk_count(self, kept);
+    message->delta.offset = chunk * self->spec.chunk_bytes;
+    message->delta.total = kept->data ? buf_size(kept->data) : 0;
+    message->delta.checksum = kept->checksums[chunk];
+    if (chunk == 0)
+        s_set_cursor(&message->delta.cursor, kept);
+    message->data = s_chunk(self, kept, chunk);
+    shard_send(self, &message);
+}
+
+void shard_cut_send(shard_core_t *self, uint64_t from, uint64_t to)
+{
+    for (size_t i = 0; i < self->queue_count; i++) {
+        kept_t *kept = &self->queue[i];
+        if (kept->head.last < from || kept->head.last > to)
+            continue;
+        s_checksums(self, kept);
+        uint64_t count = s_chunk_count(self, kept);
+        for (uint64_t chunk = 0; chunk < count; chunk++)
+            s_send_chunk(self, kept, chunk);
+    }
+}
+
+/* Says what is kept; nothing is said any more once everything is durable everywhere. */
+void shard_cut_head(shard_core_t *self)
+{
+    self->head_us = self->now_us + SHARD_HEAD_US;
+    if (self->queue_count == 0 || self->queue[0].head.last > self->committed_last)
+        return;
+    message_t *message = shard_message(self, KIND_stream_head, self->synchronizer);
+    message->number = self->committed_last;
+    message->stream_head.history = self->history;
+    message->stream_head.oldest = self->queue[0].head.first;
+    message->stream_head.last = self->committed_last;
+    shard_send(self, &message);
+}
+
+/* -- what the synchronizer says ---------------------------------------------------------------------------- */
+
+void shard_cut_release(shard_core_t *self)
+{
+    uint64_t stable = shard_cut_stable(self);
+    size_t gone = 0;
+    while (gone < self->queue_count && self->queue[gone].head.last <= stable) {
+        kept_t *kept = &self->queue[gone++];
+        self->kept_bytes -= kept->data ? buf_size(kept->data) : 0;
+        if (kept->data)
+            version_release(self, &kept->data);
+        buf_destroy(&kept->cursor);
+        free(kept->checksums);
+    }
+    self->queue_count -= gone;
+    if (gone)
+        memmove(self->queue, self->queue + gone, self->queue_count * sizeof *self->queue);
+    if (s_merged(self) && !s_window_full(self)) {
+        s_make(self, false); /* the rounds that were merged need not wait for another one to end */
+        shard_changed(self);
+    }
+}
+
+static bool s_from_synchronizer(shard_core_t *self, const message_t *message)
+{
+    uint64_t *incarnation = &self->origins[self->spec.region_index].incarnation;
+    if (strcmp(message->from, self->synchronizer) != 0) {
+        shard_refuse(self, message, ERR_DENIED, "only the shard's own synchronizer says so");
+        return false;
+    }
+    if (message->incarnation < *incarnation) {
+        shard_refuse(self, message, ERR_STALE, "a newer incarnation of the synchronizer has spoken");
+        return false;
+    }
+    *incarnation = message->incarnation;
+    return true;
+}
+
+void shard_stream(shard_core_t *self, const message_t *message)
+{
+    if (self->stopping || !s_from_synchronizer(self, message))
+        return;
+    size_t region = topology_region_index(self->spec.topology, message->stream.region);
+    if (region == SIZE_MAX || region == self->spec.region_index || message->stream.history != self->history)
+        return;
+    /* Nobody can have what has not been sent. */
+    if (message->stream.durable > self->committed_last) {
+        shard_refuse(self, message, ERR_LIMIT, "no such delta was sent");
+        return;
+    }
+    if (message->stream.durable <= self->destination_durable[region])
+        return;
+    self->destination_durable[region] = message->stream.durable;
+    shard_changed(self);
+    shard_cut_release(self);
+}
+
+void shard_fetch(shard_core_t *self, const message_t *message)
+{
+    if (!s_from_synchronizer(self, message))
+        return;
+    if (message->stream_fetch.history == 0 || message->stream_fetch.history == self->history)
+        shard_cut_send(self, message->stream_fetch.from, self->committed_last);
+    shard_cut_head(self);
+}

@@ -1,0 +1,309 @@
+#include "actors/shard/shard_internal.h"
+
+#include "codec/base/hash.h"
+
+#include <string.h>
+
+/* -- who speaks ------------------------------------------------------------------------------------------- */
+
+static bool s_from_origin(const shard_core_t *self, const message_t *message, size_t *ret_origin)
+{
+    size_t origin = topology_region_index(self->spec.topology, message->delta.origin);
+    if (origin == SIZE_MAX || origin == self->spec.region_index)
+        return false;
+    char name[3 * WIRE_NAME_SIZE];
+    snprintf(name, sizeof name, "synchronizer/%s/%zu", self->spec.topology->regions[origin].name,
+             self->spec.shard_index);
+    *ret_origin = origin;
+    return strcmp(name, message->from) == 0;
+}
+
+void shard_delta_ack(shard_core_t *self, size_t origin, err_code_t code)
+{
+    const origin_t *from = &self->origins[origin];
+    char to[3 * WIRE_NAME_SIZE];
+    snprintf(to, sizeof to, "synchronizer/%s/%zu", self->spec.topology->regions[origin].name, self->spec.shard_index);
+    message_t *ack = shard_message(self, KIND_delta_ack, to);
+    ack->number = from->taken;
+    message_set_name(ack->delta_ack.origin, self->spec.topology->regions[origin].name);
+    message_set_name(ack->delta_ack.region, self->spec.topology->regions[self->spec.region_index].name);
+    ack->delta_ack.shard = self->spec.shard_index;
+    ack->delta_ack.history = from->history;
+    ack->delta_ack.applied = from->taken;
+    ack->delta_ack.durable = from->durable;
+    ack->delta_ack.code = (uint64_t)code;
+    shard_send(self, &ack);
+}
+
+/* -- assembling ------------------------------------------------------------------------------------------- */
+
+void incoming_drop(incoming_t *self)
+{
+    assembly_fini(&self->assembly);
+    *self = (incoming_t){0};
+}
+
+static incoming_t *s_find(origin_t *origin, uint64_t first)
+{
+    for (size_t i = 0; i < SHARD_INCOMING_MAX; i++)
+        if (origin->incoming[i].used && origin->incoming[i].head.first == first)
+            return &origin->incoming[i];
+    return NULL;
+}
+
+/* How many deltas of one origin may be here in part: what the window allows. */
+static size_t s_room(const shard_core_t *self)
+{
+    uint64_t room = self->spec.topology->job.sync.window_bytes / (shard_bytes(self) ? shard_bytes(self) : 1);
+    return room < 1 ? 1 : room < SHARD_INCOMING_MAX ? (size_t)room : SHARD_INCOMING_MAX;
+}
+
+/* A place for a delta that begins at `first`; what lies furthest ahead gives way to what is nearer. */
+static incoming_t *s_make_room(const shard_core_t *self, origin_t *origin, uint64_t first)
+{
+    incoming_t *furthest = NULL;
+    for (size_t i = 0; i < s_room(self); i++) {
+        incoming_t *incoming = &origin->incoming[i];
+        if (!incoming->used)
+            return incoming;
+        if (!furthest || incoming->head.first > furthest->head.first)
+            furthest = incoming;
+    }
+    if (furthest->head.first < first)
+        return NULL;
+    incoming_drop(furthest);
+    return furthest;
+}
+
+static delta_head_t s_head(const message_t *message)
+{
+    return (delta_head_t){
+        .first = message->delta.first,
+        .last = message->delta.last,
+        .kind = (delta_kind_t)(message->delta.kind <= DELTA_NOTHING ? message->delta.kind : DELTA_NOTHING),
+        .steps = message->delta.steps,
+        .samples = message->delta.samples,
+        .final = message->delta.final,
+    };
+}
+
+static bool s_same(const incoming_t *incoming, const message_t *message)
+{
+    delta_head_t head = s_head(message);
+    const delta_head_t *have = &incoming->head;
+    return have->last == head.last && have->kind == head.kind && have->steps == head.steps &&
+           have->samples == head.samples && have->final == head.final && incoming->history == message->delta.history &&
+           (incoming->code || incoming->assembly.chunk_count == message->delta.chunk_count);
+}
+
+/* What a delta must be for this shard to apply it. */
+static err_code_t s_content(const shard_core_t *self, size_t origin, const message_t *message)
+{
+    const job_region_t *region = &self->spec.job->regions[origin];
+    bool nothing = message->delta.kind == DELTA_NOTHING;
+    if (message->delta.layout != self->spec.layout || message->delta.elements != self->spec.elements)
+        return ERR_SHAPE;
+    if (message->delta.encoding != 0)
+        return ERR_VERSION;
+    if (!nothing && message->delta.kind != (uint64_t)self->strategy->cuts)
+        return ERR_SHAPE;
+    if (message->delta.total != (nothing ? 0 : shard_bytes(self)))
+        return ERR_SHAPE;
+    if (message->delta.samples > region->samples * self->spec.job->epochs)
+        return ERR_LIMIT;
+    return self->waits && message->delta.first != message->delta.last ? ERR_SHAPE : ERR_OK;
+}
+
+static void s_mark(incoming_t *incoming, err_code_t code)
+{
+    assembly_fini(&incoming->assembly);
+    incoming->code = code;
+}
+
+static incoming_t *s_stage(shard_core_t *self, size_t index, const message_t *message)
+{
+    origin_t *origin = &self->origins[index];
+    incoming_t *incoming = s_find(origin, message->delta.first);
+    if (incoming && s_same(incoming, message))
+        return incoming;
+    if (incoming)
+        incoming_drop(incoming);
+    else
+        incoming = s_make_room(self, origin, message->delta.first);
+    if (!incoming)
+        return NULL;
+    *incoming = (incoming_t){.used = true, .head = s_head(message), .history = message->delta.history};
+    incoming->code = s_content(self, index, message);
+    if (!incoming->code)
+        incoming->code = assembly_begin(&incoming->assembly, message->delta.chunk_count, message->delta.total,
+                                        self->spec.chunk_bytes);
+    return incoming;
+}
+
+static void s_add(shard_core_t *self, incoming_t *incoming, const message_t *message)
+{
+    if (incoming->code)
+        return;
+    incoming->stable = message->delta.stable > incoming->stable ? message->delta.stable : incoming->stable;
+    err_code_t code = assembly_add(&incoming->assembly, message->delta.chunk, message->delta.offset, &message->data);
+    if (!code && !slice_finite(&message->data, self->scratch))
+        code = ERR_NUMBER;
+    if (!code && assembly_complete(&incoming->assembly) && !assembly_seamless(&incoming->assembly))
+        code = ERR_SHAPE;
+    if (code)
+        s_mark(incoming, code);
+}
+
+/* -- taking ----------------------------------------------------------------------------------------------- */
+
+static bool s_apply(shard_core_t *self, size_t origin, const incoming_t *incoming)
+{
+    part_t part = {.assembly = &incoming->assembly, .weight = 1};
+    blend_t blend = {.parts = &part, .count = 1, .divisor = 1, .scratch = self->scratch, .sums = self->sums};
+    float share = (float)self->spec.job->regions[origin].share;
+    switch (incoming->head.kind) {
+    case DELTA_GRADIENT:
+        return version_step(self, &blend, true, false);
+    case DELTA_MODEL:
+        return version_mix(self, &blend, 1.0f - share, share);
+    case DELTA_NOTHING:
+        break;
+    }
+    return true;
+}
+
+/* Under a waiting strategy a contribution is kept until its round. */
+static bool s_pend(shard_core_t *self, size_t origin, const incoming_t *incoming)
+{
+    pending_t pending = {.region = origin, .head = incoming->head};
+    if (incoming->head.kind != DELTA_NOTHING) {
+        pending.data = version_gather(self, &incoming->assembly);
+        if (!pending.data)
+            return false;
+    }
+    shard_pending_add(self, &pending);
+    return true;
+}
+
+/* A delta whose turn it is changes the version and its origin's position together; one that was refused for its
+ * content changes the position alone. Returns false when memory is short: it stays here. */
+static bool s_take(shard_core_t *self, size_t index, incoming_t *incoming)
+{
+    origin_t *origin = &self->origins[index];
+    if (incoming->code) {
+        self->refusals++;
+    } else {
+        if (!(self->waits ? s_pend(self, index, incoming) : s_apply(self, index, incoming)))
+            return false;
+        if (!self->waits && incoming->head.kind != DELTA_NOTHING)
+            self->version++;
+        if (!self->waits)
+            self->samples_applied += incoming->head.samples;
+        origin->samples += incoming->head.samples;
+    }
+    origin->history = incoming->history;
+    origin->taken = incoming->head.last;
+    origin->final = incoming->head.final;
+    origin->stable = incoming->stable > origin->stable ? incoming->stable : origin->stable;
+    incoming_drop(incoming);
+    if (self->taken_since_us == ROLE_NEVER)
+        self->taken_since_us = self->now_us;
+    shard_changed(self);
+    return true;
+}
+
+/* No region can be two rounds ahead of what is applied here. */
+static bool s_early(const shard_core_t *self, uint64_t number)
+{
+    return self->waits && number > self->round + 2;
+}
+
+static incoming_t *s_next(shard_core_t *self, origin_t *origin)
+{
+    incoming_t *next = s_find(origin, origin->taken + 1);
+    if (!next || s_early(self, next->head.last))
+        return NULL;
+    return next->code || assembly_complete(&next->assembly) ? next : NULL;
+}
+
+bool shard_delta_try(shard_core_t *self)
+{
+    if (self->short_of_memory)
+        return false;
+    for (size_t r = 0; r < shard_region_count(self); r++) {
+        incoming_t *next = s_next(self, &self->origins[r]);
+        if (!next)
+            continue;
+        err_code_t code = next->code;
+        if (!s_take(self, r, next))
+            return false;
+        shard_delta_ack(self, r, code);
+        return true;
+    }
+    return false;
+}
+
+/* -- one chunk -------------------------------------------------------------------------------------------- */
+
+/* Whether the numbers of a delta can be the stream's next ones, some time. */
+static err_code_t s_numbers(const shard_core_t *self, const origin_t *origin, const message_t *message)
+{
+    uint64_t first = message->delta.first, last = message->delta.last;
+    if (message->delta.history == 0 || first == 0 || first > last || last == UINT64_MAX)
+        return ERR_MALFORMED;
+    if (origin->history && message->delta.history != origin->history)
+        return ERR_STALE;
+    if (last - first > self->spec.topology->job.sync.staleness + 1)
+        return ERR_LIMIT;
+    if (first <= origin->taken)
+        return ERR_STALE; /* a range that overlaps what was taken */
+    return origin->final ? ERR_STATE : ERR_OK;
+}
+
+/* Returns what to answer; sets *ret_quiet when taking it answers already. */
+static err_code_t s_chunk(shard_core_t *self, size_t index, const message_t *message, bool *ret_quiet)
+{
+    origin_t *origin = &self->origins[index];
+    bool same_history = message->delta.history && message->delta.history == origin->history;
+    if (same_history && message->delta.first <= message->delta.last && message->delta.last <= origin->taken) {
+        self->duplicates += message->delta.chunk == 0;
+        return ERR_OK;
+    }
+    err_code_t code = s_numbers(self, origin, message);
+    if (code) {
+        self->refusals++;
+        return code;
+    }
+    if (message->delta.checksum !=
+        hash_checksum(slice_peek(&message->data), message->data.buf ? message->data.size_bytes : 0))
+        return ERR_CHECKSUM;
+    incoming_t *incoming = s_stage(self, index, message);
+    if (!incoming)
+        return ERR_GAP;
+    s_add(self, incoming, message);
+    *ret_quiet = s_next(self, origin) != NULL && !self->short_of_memory;
+    const incoming_t *next = s_find(origin, origin->taken + 1);
+    bool passed = incoming != next && assembly_complete(&incoming->assembly); /* a chunk of the next one is lost */
+    return next && !passed ? ERR_OK : ERR_GAP;
+}
+
+void shard_delta(shard_core_t *self, message_t *message)
+{
+    if (self->stopping)
+        return;
+    size_t index;
+    if (!s_from_origin(self, message, &index) || message->delta.shard != self->spec.shard_index) {
+        self->refusals++;
+        shard_refuse(self, message, ERR_DENIED, "not this shard's stream, or not from its synchronizer");
+        return;
+    }
+    if (message->incarnation < self->origins[index].incarnation) {
+        shard_refuse(self, message, ERR_STALE, "a newer incarnation of this synchronizer has spoken");
+        return;
+    }
+    self->origins[index].incarnation = message->incarnation;
+    bool quiet = false;
+    err_code_t code = s_chunk(self, index, message, &quiet);
+    if (!quiet)
+        shard_delta_ack(self, index, code);
+}

@@ -1,0 +1,252 @@
+/* shard_internal - the inside of a shard core, shared by its files alone.
+ *
+ * Map      shard_core      life, dispatch, time           shard_push     pushes arrive, are staged, checked and held
+ *          shard_step      held pushes become steps       shard_pull     parameters go out
+ *          shard_version   copy-on-write arithmetic       shard_blend    several tensors read as one, block by block
+ *          shard_cut       own deltas, their queue        shard_delta    other regions' deltas
+ *          shard_round     waiting strategies             shard_snapshot when to store, what is durable
+ *          shard_state     snapshot <-> state             shard_report   progress and status
+ */
+#ifndef ACTORS_SHARD_SHARD_INTERNAL_H
+#define ACTORS_SHARD_SHARD_INTERNAL_H
+
+#include "actors/shard/assembly.h"
+#include "actors/shard/shard_core.h"
+#include "actors/synchronizer/strategy.h"
+
+#define SHARD_BLOCK 4096u         /* elements worked on at a time: 16 KiB, stays in the first-level cache */
+#define SHARD_WORKERS_MAX 1024u   /* names remembered */
+#define SHARD_STAGED_MAX 2u       /* incomplete pushes per worker: one under way and one that overtakes it */
+#define SHARD_HELD_MAX 2u         /* whole pushes per worker that may not be applied yet */
+#define SHARD_INTERVALS_MAX 16384u /* of the applied set: what surely fits a map frame, twice */
+#define SHARD_INCOMING_MAX 4u     /* deltas per origin that are being assembled */
+#define SHARD_SPARES 2u           /* released buffers kept for the next copy on write */
+
+#define SHARD_TAKEN_US 20000
+#define SHARD_HEAD_US 200000
+#define SHARD_REPORT_US 1000000
+#define SHARD_REPORT_SOON_US 100000
+#define SHARD_RETRY_FIRST_US 100000
+#define SHARD_RETRY_LAST_US 5000000
+
+typedef struct {
+    bool used;
+    uint64_t batch, samples;
+    uint64_t pull, pull_batch; /* request 0: none */
+    uint64_t touched;          /* grows: the least is replaced first */
+    assembly_t assembly;
+} staged_t;
+
+typedef struct {
+    wire_name_t name;
+    uint64_t incarnation;
+    staged_t staged[SHARD_STAGED_MAX];
+    bool pull_waits;
+    uint64_t pull, pull_batch, pull_answered;
+} worker_entry_t;
+
+/* A push that is whole and checked, or refused for its content, and waits for its step. */
+typedef struct {
+    size_t worker;
+    uint64_t batch, samples;
+    err_code_t code; /* not 0: refused; has no data */
+    assembly_t assembly;
+} held_t;
+
+/* What a delta says beside its data. */
+typedef struct {
+    uint64_t first, last;
+    delta_kind_t kind;
+    uint64_t steps, samples;
+    bool final;
+} delta_head_t;
+
+/* An own delta, kept until it is durable at every destination. Its bytes never change. */
+typedef struct {
+    delta_head_t head;
+    buf_t *data;         /* NULL for kind nothing */
+    buf_t *cursor;       /* pairs of uint64: own batches applied as of the cut */
+    uint64_t *checksums; /* per chunk, when it was sent once */
+} kept_t;
+
+/* A contribution to a round that has not been applied. */
+typedef struct {
+    size_t region;
+    delta_head_t head;
+    buf_t *data;
+} pending_t;
+
+typedef struct {
+    bool used;
+    delta_head_t head;
+    uint64_t history, stable;
+    err_code_t code; /* not 0: refused for its content; consumes its number in its turn */
+    assembly_t assembly;
+} incoming_t;
+
+typedef struct {
+    uint64_t history, taken, samples, stable, incarnation;
+    bool final;
+    uint64_t durable; /* taken, as of the newest committed snapshot */
+    bool final_durable;
+    incoming_t incoming[SHARD_INCOMING_MAX];
+} origin_t;
+
+/* What the snapshot that is out contains; becomes durable when it is committed. */
+typedef struct {
+    uint64_t number; /* 0: none is out */
+    uint64_t changes, last, steps;
+    ranges_t applied;
+    bool closed;
+    uint64_t taken[TOPOLOGY_REGIONS_MAX];
+    bool final[TOPOLOGY_REGIONS_MAX];
+} shot_t;
+
+struct shard_core {
+    shard_spec_t spec;
+    const job_region_t *region;
+    const strategy_t *strategy;
+    optimizer_t optimizer;
+    uint64_t every;
+    bool in_order;    /* inside sync: steps are applied in order */
+    bool waits;       /* a waiting strategy among several regions */
+    bool steps_alone; /* a local gradient is applied at once */
+    bool plain_sum;   /* the ledger: gradients are counts, not means */
+    wire_name_t name, synchronizer, scheduler;
+    outbox_t outbox;
+    int64_t now_us;
+
+    /* the version */
+    buf_t *parameters, *momentum, *open;
+    uint64_t history, version, steps, samples_applied;
+    ranges_t applied, refused;
+    uint64_t cut, open_first, open_steps, open_samples;
+    bool closed; /* the final cut is made */
+    uint64_t destination_durable[TOPOLOGY_REGIONS_MAX];
+    origin_t origins[TOPOLOGY_REGIONS_MAX];
+    kept_t *queue;
+    size_t queue_count, queue_capacity;
+    uint64_t kept_bytes;
+    uint64_t round;
+    pending_t *pending;
+    size_t pending_count, pending_capacity;
+    uint64_t duplicates, refusals;
+    uint64_t changes; /* grows with every change of what is above */
+
+    /* soft */
+    buf_t *spares[SHARD_SPARES];
+    float *scratch;  /* (2, SHARD_BLOCK) */
+    double *sums;    /* (SHARD_BLOCK) */
+    size_t *picks;   /* (width) */
+    worker_entry_t *workers;
+    size_t worker_count;
+    held_t *held;
+    size_t held_count, held_capacity;
+    uint64_t touches;
+    uint64_t *checksums; /* of the chunks of the buffer checksums_of */
+    uint64_t checksums_of;
+    bool short_of_memory; /* something could not be applied: tried again at the next tick */
+
+    /* durability */
+    uint64_t number; /* of the newest snapshot taken */
+    bool stored;     /* some snapshot is committed */
+    shot_t shot;
+    ranges_t durable;
+    uint64_t committed_last, committed_changes, committed_steps;
+    bool closed_durable;
+    int64_t taken_since_us; /* ROLE_NEVER: everything taken is in a snapshot */
+    int64_t retry_us, retry_pause_us;
+    err_code_t store_error;
+
+    /* reports */
+    int64_t head_us, report_us, reported_us;
+    bool report_soon;
+    bool stopping, finished;
+    const char *state;
+    wire_name_t waits_for;
+    int64_t state_since_us;
+};
+
+/* shard_core */
+message_t *shard_message(const shard_core_t *self, message_kind_t kind, const char *to);
+void shard_send(shard_core_t *self, message_t **message_p);
+void shard_refuse(shard_core_t *self, const message_t *message, err_code_t code, const char *reason);
+void shard_advance(shard_core_t *self); /* everything that can be done now */
+void shard_changed(shard_core_t *self);
+size_t shard_region_count(const shard_core_t *self);
+size_t shard_bytes(const shard_core_t *self); /* of a tensor of this shard */
+shard_core_t *shard_alloc(const shard_spec_t *spec);
+void shard_destroy(void **core_p);
+
+/* shard_blend: sum of weight_i x part_i / divisor, read block by block */
+typedef struct {
+    const assembly_t *assembly; /* one of the two */
+    const buf_t *buf;
+    double weight;
+} part_t;
+
+typedef struct {
+    part_t *parts; /* in the order in which they are added */
+    size_t count;
+    double divisor;
+    float *scratch; /* (2, SHARD_BLOCK) */
+    double *sums;   /* (SHARD_BLOCK) */
+} blend_t;
+
+const float *blend_read(const blend_t *self, size_t first, size_t count);
+bool slice_finite(const slice_t *slice, float *scratch); /* any alignment; size a multiple of 4 */
+
+/* shard_version: all or nothing; false without memory */
+bool version_step(shard_core_t *self, const blend_t *gradient, bool step, bool accumulate);
+bool version_mix(shard_core_t *self, const blend_t *model, float keep, float take);
+bool version_set(shard_core_t *self, const blend_t *model);
+buf_t *version_fresh(shard_core_t *self);
+void version_release(shard_core_t *self, buf_t **buf_p);
+buf_t *version_gather(shard_core_t *self, const assembly_t *assembly);
+
+/* shard_push, shard_step, shard_pull */
+worker_entry_t *shard_worker(shard_core_t *self, const message_t *message); /* NULL: answered already */
+void shard_push(shard_core_t *self, message_t *message);
+void shard_push_ack(shard_core_t *self, const char *to, uint64_t batch, bool applied, err_code_t code);
+void staged_drop(staged_t *self);
+void held_drop(shard_core_t *self, size_t index);
+bool shard_step_try(shard_core_t *self);
+bool shard_step_missing(const shard_core_t *self, uint64_t *ret_batch); /* a push that a begun step lacks */
+void shard_pull(shard_core_t *self, const message_t *message);
+void shard_pull_want(worker_entry_t *worker, uint64_t request, uint64_t batch);
+void shard_pull_serve(shard_core_t *self);
+
+/* shard_cut */
+void shard_cut_step(shard_core_t *self);             /* after every local step */
+bool shard_cut_limited(const shard_core_t *self);    /* local steps must wait for a destination */
+size_t shard_cut_slowest(const shard_core_t *self);  /* the destination that has the least durably */
+uint64_t shard_cut_stable(const shard_core_t *self); /* what every destination has durably */
+void shard_cut_send(shard_core_t *self, uint64_t from, uint64_t to); /* committed deltas whose last is in [from, to] */
+void shard_cut_head(shard_core_t *self);
+void shard_cut_release(shard_core_t *self);
+void shard_close(shard_core_t *self, const message_t *message);
+void shard_stream(shard_core_t *self, const message_t *message);
+void shard_fetch(shard_core_t *self, const message_t *message);
+kept_t *shard_queue_add(shard_core_t *self, const kept_t *kept);
+void shard_pending_add(shard_core_t *self, const pending_t *pending);
+
+/* shard_delta, shard_round */
+void shard_delta(shard_core_t *self, message_t *message);
+bool shard_delta_try(shard_core_t *self);
+void shard_delta_ack(shard_core_t *self, size_t origin, err_code_t code);
+void incoming_drop(incoming_t *self);
+bool shard_round_open(const shard_core_t *self); /* own contribution made, round not applied */
+bool shard_round_try(shard_core_t *self);
+size_t shard_round_lacks(const shard_core_t *self); /* a region whose contribution is missing; SIZE_MAX: none */
+
+/* shard_snapshot, shard_state, shard_report */
+bool shard_dirty(const shard_core_t *self);
+int64_t shard_snapshot_due(const shard_core_t *self);
+buf_t *state_pack(const shard_core_t *self);
+err_code_t state_load(shard_core_t *self, const snapshot_t *snapshot, err_t *err);
+bool state_add_values(const shard_core_t *self, snapshot_t *snapshot, err_t *err);
+void shard_report(shard_core_t *self);
+void shard_report_tick(shard_core_t *self);
+int64_t shard_report_due(const shard_core_t *self);
+
+#endif

@@ -1,0 +1,113 @@
+#include "actors/shard/shard_internal.h"
+
+#include "codec/base/hash.h"
+
+#include <stdlib.h>
+
+static uint64_t s_chunk_count(const shard_core_t *self)
+{
+    uint64_t count = (shard_bytes(self) + self->spec.chunk_bytes - 1) / self->spec.chunk_bytes;
+    return count ? count : 1;
+}
+
+static size_t s_chunk_size(const shard_core_t *self, uint64_t chunk)
+{
+    size_t left = shard_bytes(self) - (size_t)chunk * self->spec.chunk_bytes;
+    return left < self->spec.chunk_bytes ? left : self->spec.chunk_bytes;
+}
+
+/* Several workers pull the same version: its checksums are made once. */
+static void s_checksums(shard_core_t *self)
+{
+    if (!self->spec.checksums || self->checksums_of == buf_id(self->parameters))
+        return;
+    uint64_t count = s_chunk_count(self);
+    if (!self->checksums) {
+        self->checksums = calloc(count, sizeof *self->checksums);
+        CHECK(self->checksums);
+    }
+    const char *data = buf_peek(self->parameters);
+    for (uint64_t i = 0; i < count; i++)
+        self->checksums[i] = hash_checksum(data + i * self->spec.chunk_bytes, s_chunk_size(self, i));
+    self->checksums_of = buf_id(self->parameters);
+}
+
+/* The current version, by reference: nothing is copied, and the next step will not change it under the reader. */
+static void s_answer(shard_core_t *self, const char *to, uint64_t request)
+{
+    s_checksums(self);
+    uint64_t count = s_chunk_count(self);
+    for (uint64_t i = 0; i < count; i++) {
+        message_t *params = shard_message(self, KIND_params, to);
+        params->number = request;
+        params->params.version = self->version;
+        params->params.chunk = i;
+        params->params.chunk_count = count;
+        params->params.offset = i * self->spec.chunk_bytes / sizeof(float);
+        params->params.total = self->spec.elements;
+        params->params.checksum = self->spec.checksums ? self->checksums[i] : 0;
+        params->data = slice_of(self->parameters, (size_t)i * self->spec.chunk_bytes, s_chunk_size(self, i));
+        shard_send(self, &params);
+    }
+}
+
+/* Whether the step of a batch may begin: what must be applied before it is, and no round or destination is waited for. */
+static bool s_may_begin(const shard_core_t *self, uint64_t batch)
+{
+    if (shard_round_open(self) || shard_cut_limited(self))
+        return false;
+    const topology_t *topology = self->spec.topology;
+    uint64_t width = self->region->width, slack = 0;
+    switch (topology->job.sync.inside) {
+    case INSIDE_ASYNC:
+        return true;
+    case INSIDE_SYNC:
+        break;
+    case INSIDE_SSP:
+        width = topology->regions[self->spec.region_index].workers;
+        slack = topology->job.sync.inside_slack;
+        break;
+    }
+    uint64_t step = width ? batch / width : batch;
+    uint64_t below = step > slack ? (step - slack) * (width ? width : 1) : 0;
+    return ranges_has_all(&self->applied, 0, below);
+}
+
+void shard_pull_want(worker_entry_t *worker, uint64_t request, uint64_t batch)
+{
+    if (worker->pull_waits && request < worker->pull)
+        return;
+    worker->pull_waits = true;
+    worker->pull = request;
+    worker->pull_batch = batch;
+}
+
+void shard_pull_serve(shard_core_t *self)
+{
+    if (self->stopping)
+        return;
+    for (size_t i = 0; i < self->worker_count; i++) {
+        worker_entry_t *worker = &self->workers[i];
+        if (!worker->pull_waits || !s_may_begin(self, worker->pull_batch))
+            continue;
+        worker->pull_waits = false;
+        worker->pull_answered = worker->pull;
+        s_answer(self, worker->name, worker->pull);
+    }
+}
+
+void shard_pull(shard_core_t *self, const message_t *message)
+{
+    if (message->pull.newest) { /* for anybody: an evaluation, an export */
+        s_answer(self, message->from, message->number);
+        return;
+    }
+    worker_entry_t *worker = shard_worker(self, message);
+    if (!worker)
+        return;
+    if (message->pull.batch >= self->region->batches) {
+        shard_refuse(self, message, ERR_LIMIT, "no such batch in this region");
+        return;
+    }
+    shard_pull_want(worker, message->number, message->pull.batch);
+}

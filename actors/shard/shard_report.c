@@ -1,0 +1,95 @@
+#include "actors/shard/shard_internal.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static const char *s_region(const shard_core_t *self, size_t index)
+{
+    return self->spec.topology->regions[index].name;
+}
+
+/* Whom the shard waits for; a wait without a name would be a hang. */
+static const char *s_waits_for(const shard_core_t *self, wire_name_t text)
+{
+    uint64_t batch;
+    text[0] = 0;
+    if (self->store_error)
+        message_set_name(text, "snapshot store");
+    else if (self->short_of_memory)
+        message_set_name(text, "memory");
+    else if (shard_round_open(self) && shard_round_lacks(self) != SIZE_MAX)
+        message_set_name(text, s_region(self, shard_round_lacks(self)));
+    else if (!self->closed && shard_cut_limited(self))
+        message_set_name(text, s_region(self, shard_cut_slowest(self)));
+    else if (shard_step_missing(self, &batch))
+        snprintf(text, sizeof(wire_name_t), "batch %" PRIu64, batch);
+    return text;
+}
+
+static void s_update_state(shard_core_t *self)
+{
+    wire_name_t waits_for;
+    s_waits_for(self, waits_for);
+    const char *state = self->finished   ? "stopped"
+                        : self->stopping ? "draining"
+                        : waits_for[0]   ? "waiting"
+                                         : "running";
+    if (strcmp(state, self->state) == 0 && strcmp(waits_for, self->waits_for) == 0)
+        return;
+    self->state = state;
+    message_set_name(self->waits_for, waits_for);
+    self->state_since_us = self->now_us;
+    self->report_soon = true;
+}
+
+static void s_progress(shard_core_t *self)
+{
+    message_t *message = shard_message(self, KIND_progress, self->scheduler);
+    message->number = self->version;
+    message->progress.history = self->history;
+    message_set_ranges(&message->progress.applied, &self->applied);
+    message_set_ranges(&message->progress.durable, &self->durable);
+    message->progress.steps = self->steps;
+    message->progress.rounds = self->cut;
+    message->progress.samples_applied = self->samples_applied;
+    message->progress.duplicates = self->duplicates;
+    message->progress.refused = self->refusals;
+    message->progress.closed = self->closed_durable;
+    message->progress.lasts = shard_core_lasts(self);
+    message->progress.delivered = shard_cut_stable(self);
+    shard_send(self, &message);
+}
+
+static void s_status(shard_core_t *self)
+{
+    message_t *message = shard_message(self, KIND_status, self->scheduler);
+    message_set_name(message->status.actor, self->name);
+    message->status.incarnation = self->spec.incarnation;
+    message_set_name(message->status.state, self->state);
+    message_set_name(message->status.waits_for, self->waits_for);
+    message->status.since_us = (uint64_t)(self->now_us - self->state_since_us);
+    message->status.applied = ranges_size(&self->applied);
+    message->status.durable = ranges_size(&self->durable);
+    shard_send(self, &message);
+}
+
+void shard_report(shard_core_t *self)
+{
+    s_update_state(self);
+    s_progress(self);
+    s_status(self);
+    self->report_soon = false;
+    self->reported_us = self->now_us;
+}
+
+int64_t shard_report_due(const shard_core_t *self)
+{
+    return self->reported_us + (self->report_soon ? SHARD_REPORT_SOON_US : SHARD_REPORT_US);
+}
+
+void shard_report_tick(shard_core_t *self)
+{
+    s_update_state(self);
+    if (!self->finished && self->now_us >= shard_report_due(self))
+        shard_report(self);
+}

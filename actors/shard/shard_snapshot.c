@@ -1,0 +1,140 @@
+#include "actors/shard/shard_internal.h"
+
+#include <string.h>
+
+bool shard_dirty(const shard_core_t *self)
+{
+    return self->changes != self->committed_changes;
+}
+
+/* The last number that a delta was made for; those that were merged are still open. */
+static uint64_t s_last_made(const shard_core_t *self)
+{
+    return self->open_first - 1;
+}
+
+/* All batches are in, and not all of them durable. */
+static bool s_all_in(const shard_core_t *self)
+{
+    uint64_t batches = self->region->batches;
+    return ranges_has_all(&self->applied, 0, batches) && !ranges_has_all(&self->durable, 0, batches);
+}
+
+/* Why a snapshot is wanted as soon as one can be taken; NULL: not now. */
+static const char *s_reason(const shard_core_t *self)
+{
+    uint64_t every = self->spec.topology->checkpoint.every;
+    if (!self->stored)
+        return "start";
+    if (!shard_dirty(self))
+        return NULL;
+    if (self->stopping)
+        return "stop";
+    if (s_last_made(self) > self->committed_last)
+        return "cut";
+    if (self->closed && !self->closed_durable)
+        return "close";
+    if (s_all_in(self))
+        return "end";
+    return every && self->steps - self->committed_steps >= every ? "steps" : NULL;
+}
+
+int64_t shard_snapshot_due(const shard_core_t *self)
+{
+    if (self->shot.number || self->finished)
+        return ROLE_NEVER;
+    int64_t due = ROLE_NEVER;
+    if (s_reason(self))
+        due = 0;
+    else if (self->taken_since_us != ROLE_NEVER)
+        due = self->taken_since_us + SHARD_TAKEN_US;
+    return due > self->retry_us ? due : self->retry_us;
+}
+
+static void s_remember(shard_core_t *self)
+{
+    shot_t *shot = &self->shot;
+    shot->number = self->number;
+    shot->changes = self->changes;
+    shot->last = s_last_made(self);
+    shot->steps = self->steps;
+    shot->closed = self->closed;
+    CHECK(!ranges_copy(&shot->applied, &self->applied));
+    for (size_t r = 0; r < shard_region_count(self); r++) {
+        shot->taken[r] = self->origins[r].taken;
+        shot->final[r] = self->origins[r].final;
+    }
+    self->taken_since_us = ROLE_NEVER;
+}
+
+static void s_fail(shard_core_t *self, err_code_t code)
+{
+    self->store_error = code;
+    self->retry_us = self->now_us + self->retry_pause_us;
+    self->retry_pause_us = 2 * self->retry_pause_us < SHARD_RETRY_LAST_US ? 2 * self->retry_pause_us : SHARD_RETRY_LAST_US;
+    self->report_soon = true;
+}
+
+snapshot_t *shard_core_take_snapshot(shard_core_t *self, int64_t now_us)
+{
+    self->now_us = now_us;
+    if (shard_snapshot_due(self) > now_us)
+        return NULL;
+    const char *reason = s_reason(self);
+    snapshot_id_t id = {.history = self->history, .number = self->number + 1, .incarnation = self->spec.incarnation};
+    snprintf(id.tag, sizeof id.tag, "%s", reason ? reason : "taken");
+    snapshot_t *snapshot = snapshot_new(&id);
+    if (!snapshot || !state_add_values(self, snapshot, NULL)) {
+        snapshot_destroy(&snapshot);
+        s_fail(self, ERR_MEMORY);
+        return NULL;
+    }
+    self->number++;
+    s_remember(self);
+    return snapshot;
+}
+
+/* Tells origins whose deltas are durable now. */
+static void s_tell_origins(shard_core_t *self)
+{
+    for (size_t r = 0; r < shard_region_count(self); r++) {
+        origin_t *origin = &self->origins[r];
+        origin->final_durable = self->shot.final[r];
+        if (self->shot.taken[r] == origin->durable)
+            continue;
+        origin->durable = self->shot.taken[r];
+        if (!self->stopping)
+            shard_delta_ack(self, r, ERR_OK);
+    }
+}
+
+void shard_core_committed(shard_core_t *self, uint64_t number, err_code_t code, int64_t now_us)
+{
+    self->now_us = now_us;
+    if (number == 0 || number != self->shot.number)
+        return;
+    self->shot.number = 0;
+    if (code) {
+        self->taken_since_us = now_us; /* what it took is not durable yet */
+        s_fail(self, code);
+        return;
+    }
+    self->stored = true;
+    self->store_error = ERR_OK;
+    self->retry_us = 0;
+    self->retry_pause_us = SHARD_RETRY_FIRST_US;
+    uint64_t first_new = self->committed_last + 1;
+    self->committed_last = self->shot.last;
+    self->committed_changes = self->shot.changes;
+    self->committed_steps = self->shot.steps;
+    self->closed_durable = self->shot.closed;
+    CHECK(!ranges_copy(&self->durable, &self->shot.applied));
+    s_tell_origins(self);
+    if (self->committed_last >= first_new) {
+        shard_cut_send(self, first_new, self->committed_last);
+        shard_cut_head(self);
+    }
+    self->report_soon = true;
+    if (self->stopping)
+        shard_role.tick(self, now_us);
+}

@@ -1,0 +1,376 @@
+/* The snapshot of a shard: "state" (a packed shard_state message behind the length of its envelope), the tensors
+ * "parameters", "momentum" and "open", and "queue/LAST", "cursor/LAST", "pending/REGION/NUMBER" for what is kept. */
+
+#include "actors/shard/shard_internal.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define QUEUE_FIELDS 6u
+#define PENDING_FIELDS 6u
+
+/* -- out -------------------------------------------------------------------------------------------------- */
+
+static void s_set_ranges(wire_ranges_t *field, const ranges_t *ranges)
+{
+    message_set_ranges(field, ranges);
+}
+
+static void s_pack_regions(const shard_core_t *self, message_t *message)
+{
+    uint64_t columns[6][TOPOLOGY_REGIONS_MAX];
+    size_t count = shard_region_count(self);
+    for (size_t r = 0; r < count; r++) {
+        const origin_t *origin = &self->origins[r];
+        columns[0][r] = origin->history;
+        columns[1][r] = origin->taken;
+        columns[2][r] = origin->samples;
+        columns[3][r] = origin->final;
+        columns[4][r] = origin->stable;
+        columns[5][r] = origin->incarnation;
+    }
+    message_set_u64s(&message->shard_state.origin_history, columns[0], count);
+    message_set_u64s(&message->shard_state.origin_taken, columns[1], count);
+    message_set_u64s(&message->shard_state.origin_samples, columns[2], count);
+    message_set_u64s(&message->shard_state.origin_final, columns[3], count);
+    message_set_u64s(&message->shard_state.origin_stable, columns[4], count);
+    message_set_u64s(&message->shard_state.origin_incarnation, columns[5], count);
+    message_set_u64s(&message->shard_state.destination_durable, self->destination_durable, count);
+}
+
+static void s_pack_head(const delta_head_t *head, uint64_t *out)
+{
+    out[0] = (uint64_t)head->kind;
+    out[1] = head->steps;
+    out[2] = head->samples;
+    out[3] = head->final;
+}
+
+static void s_pack_lists(const shard_core_t *self, message_t *message)
+{
+    size_t most = self->queue_count > self->pending_count ? self->queue_count : self->pending_count;
+    uint64_t *items = calloc(most * QUEUE_FIELDS + 1, sizeof *items);
+    CHECK(items);
+    for (size_t i = 0; i < self->queue_count; i++) {
+        uint64_t *row = items + i * QUEUE_FIELDS;
+        row[0] = self->queue[i].head.first;
+        row[1] = self->queue[i].head.last;
+        s_pack_head(&self->queue[i].head, row + 2);
+    }
+    message_set_u64s(&message->shard_state.queue, items, self->queue_count * QUEUE_FIELDS);
+    for (size_t i = 0; i < self->pending_count; i++) {
+        uint64_t *row = items + i * PENDING_FIELDS;
+        row[0] = self->pending[i].region;
+        row[1] = self->pending[i].head.last;
+        s_pack_head(&self->pending[i].head, row + 2);
+    }
+    message_set_u64s(&message->shard_state.pending, items, self->pending_count * PENDING_FIELDS);
+    free(items);
+}
+
+static void s_pack_numbers(const shard_core_t *self, message_t *message)
+{
+    message->shard_state.history = self->history;
+    message->shard_state.steps = self->steps;
+    message->shard_state.version = self->version;
+    message->shard_state.samples_applied = self->samples_applied;
+    message->shard_state.cut = self->cut;
+    message->shard_state.open_steps = self->open_steps;
+    message->shard_state.open_samples = self->open_samples;
+    message->shard_state.open_first = self->open_first;
+    message->shard_state.closed = self->closed;
+    message->shard_state.round = self->round;
+    message->shard_state.members =
+        shard_region_count(self) == 64 ? UINT64_MAX : (UINT64_C(1) << shard_region_count(self)) - 1;
+    message->shard_state.duplicates = self->duplicates;
+    message->shard_state.refusals = self->refusals;
+    message->shard_state.layout = self->spec.layout;
+    message->shard_state.elements = self->spec.elements;
+    message->shard_state.shard = self->spec.shard_index;
+}
+
+buf_t *state_pack(const shard_core_t *self)
+{
+    message_t *message = shard_message(self, KIND_shard_state, self->name);
+    s_pack_numbers(self, message);
+    s_set_ranges(&message->shard_state.applied, &self->applied);
+    s_set_ranges(&message->shard_state.refused, &self->refused);
+    message_set_name(message->shard_state.region, self->spec.topology->regions[self->spec.region_index].name);
+    s_pack_regions(self, message);
+    s_pack_lists(self, message);
+    size_t envelope_bytes;
+    buf_t *packed = message_pack(message, &envelope_bytes);
+    message_destroy(&message);
+    buf_t *out = packed ? buf_new(8 + buf_size(packed)) : NULL;
+    if (out) {
+        unsigned char *bytes = buf_data(out);
+        for (size_t i = 0; i < 8; i++)
+            bytes[i] = (unsigned char)((uint64_t)envelope_bytes >> (8 * i));
+        memcpy(bytes + 8, buf_peek(packed), buf_size(packed));
+    }
+    buf_destroy(&packed);
+    return out;
+}
+
+static bool s_add(snapshot_t *snapshot, const char *name, buf_t *buf, err_t *err)
+{
+    buf_t *mine = buf_ref(buf);
+    return !buf || !snapshot_add(snapshot, name, &mine, err);
+}
+
+static const char *s_key(char name[MANIFEST_NAME_MAX + 1], const char *what, uint64_t number)
+{
+    snprintf(name, MANIFEST_NAME_MAX + 1, "%s/%" PRIu64, what, number);
+    return name;
+}
+
+static const char *s_pending_key(char name[MANIFEST_NAME_MAX + 1], uint64_t region, uint64_t number)
+{
+    snprintf(name, MANIFEST_NAME_MAX + 1, "pending/%" PRIu64 "/%" PRIu64, region, number);
+    return name;
+}
+
+bool state_add_values(const shard_core_t *self, snapshot_t *snapshot, err_t *err)
+{
+    char name[MANIFEST_NAME_MAX + 1];
+    buf_t *state = state_pack(self);
+    if (!state || snapshot_add(snapshot, "state", &state, err))
+        return false;
+    if (!s_add(snapshot, "parameters", self->parameters, err) || !s_add(snapshot, "momentum", self->momentum, err) ||
+        !s_add(snapshot, "open", self->open, err))
+        return false;
+    for (size_t i = 0; i < self->queue_count; i++) {
+        const kept_t *kept = &self->queue[i];
+        if (!s_add(snapshot, s_key(name, "queue", kept->head.last), kept->data, err) ||
+            !s_add(snapshot, s_key(name, "cursor", kept->head.last), kept->cursor, err))
+            return false;
+    }
+    for (size_t i = 0; i < self->pending_count; i++) {
+        const pending_t *pending = &self->pending[i];
+        if (!s_add(snapshot, s_pending_key(name, pending->region, pending->head.last), pending->data, err))
+            return false;
+    }
+    return true;
+}
+
+/* -- in --------------------------------------------------------------------------------------------------- */
+
+static err_code_t s_unpack(const snapshot_t *snapshot, message_t **ret_message, err_t *err)
+{
+    const buf_t *state = snapshot_peek(snapshot, "state");
+    if (!state || buf_size(state) < 8)
+        return err_set(err, ERR_MALFORMED, "the snapshot has no state");
+    const unsigned char *bytes = buf_peek(state);
+    uint64_t envelope_bytes = 0;
+    for (size_t i = 0; i < 8; i++)
+        envelope_bytes |= (uint64_t)bytes[i] << (8 * i);
+    size_t size = buf_size(state) - 8;
+    if (envelope_bytes > size)
+        return err_set(err, ERR_MALFORMED, "the state's envelope is longer than the state");
+    err_code_t code = message_unpack(bytes + 8, envelope_bytes, bytes + 8 + envelope_bytes, size - envelope_bytes,
+                                     NULL, ret_message, err);
+    if (code)
+        return err_prefix(err, code, "state");
+    if ((*ret_message)->kind == KIND_shard_state)
+        return ERR_OK;
+    message_destroy(ret_message);
+    return err_set(err, ERR_MALFORMED, "the state is another message");
+}
+
+static err_code_t s_check_job(const shard_core_t *self, const message_t *message, err_t *err)
+{
+    const char *region = self->spec.topology->regions[self->spec.region_index].name;
+    if (strcmp(message->shard_state.region, region) != 0 || message->shard_state.shard != self->spec.shard_index)
+        return err_set(err, ERR_JOB, "the snapshot is of shard %" PRIu64 " of region %s; start from its own",
+                       message->shard_state.shard, message->shard_state.region);
+    if (message->shard_state.layout != self->spec.layout)
+        return err_set(err, ERR_JOB, "the snapshot is of another model; use another state directory");
+    if (message->shard_state.elements != self->spec.elements)
+        return err_set(err, ERR_SHAPE, "the snapshot has %" PRIu64 " elements instead of %zu",
+                       message->shard_state.elements, self->spec.elements);
+    return message->shard_state.history ? ERR_OK : err_set(err, ERR_MALFORMED, "the snapshot has no history");
+}
+
+static err_code_t s_load_ranges(shard_core_t *self, const message_t *message, err_t *err)
+{
+    const wire_ranges_t *applied = &message->shard_state.applied, *refused = &message->shard_state.refused;
+    err_code_t code = ranges_load(&self->applied, applied->items, applied->count, err);
+    if (!code)
+        code = ranges_load(&self->refused, refused->items, refused->count, err);
+    if (!code)
+        code = ranges_copy(&self->durable, &self->applied);
+    if (code)
+        return err_prefix(err, code, "state");
+    for (size_t i = 0; i < self->applied.count; i++)
+        if (self->applied.items[i].end > self->region->batches)
+            return err_set(err, ERR_JOB, "the snapshot has batches that the job does not have");
+    return ERR_OK;
+}
+
+static err_code_t s_load_regions(shard_core_t *self, const message_t *message, err_t *err)
+{
+    const wire_u64s_t *columns[] = {
+        &message->shard_state.origin_history, &message->shard_state.origin_taken,
+        &message->shard_state.origin_samples, &message->shard_state.origin_final,
+        &message->shard_state.origin_stable,  &message->shard_state.origin_incarnation,
+        &message->shard_state.destination_durable,
+    };
+    for (size_t c = 0; c < sizeof columns / sizeof *columns; c++)
+        if (columns[c]->count != shard_region_count(self))
+            return err_set(err, ERR_JOB, "the snapshot is of a job with another number of regions");
+    for (size_t r = 0; r < shard_region_count(self); r++) {
+        origin_t *origin = &self->origins[r];
+        origin->history = columns[0]->items[r];
+        origin->taken = origin->durable = columns[1]->items[r];
+        origin->samples = columns[2]->items[r];
+        origin->final = origin->final_durable = columns[3]->items[r] != 0;
+        origin->stable = columns[4]->items[r];
+        origin->incarnation = columns[5]->items[r];
+        self->destination_durable[r] = columns[6]->items[r];
+        if (self->destination_durable[r] > message->shard_state.cut)
+            return err_set(err, ERR_MALFORMED, "state: a destination has more than was cut");
+    }
+    return ERR_OK;
+}
+
+static err_code_t s_load_numbers(shard_core_t *self, const message_t *message, err_t *err)
+{
+    self->history = message->shard_state.history;
+    self->steps = message->shard_state.steps;
+    self->version = message->shard_state.version;
+    self->samples_applied = message->shard_state.samples_applied;
+    self->cut = message->shard_state.cut;
+    self->open_steps = message->shard_state.open_steps;
+    self->open_samples = message->shard_state.open_samples;
+    self->open_first = message->shard_state.open_first;
+    self->closed = message->shard_state.closed;
+    self->round = message->shard_state.round;
+    self->duplicates = message->shard_state.duplicates;
+    self->refusals = message->shard_state.refusals;
+    if (self->open_first == 0 || self->open_first > self->cut + 1 || self->round > self->cut + UINT32_MAX)
+        return err_set(err, ERR_MALFORMED, "state: numbers of cuts that cannot be");
+    return ERR_OK;
+}
+
+/* A tensor of the shard. `required` false: it may be absent. */
+static err_code_t s_load_tensor(const shard_core_t *self, const snapshot_t *snapshot, const char *name, bool required,
+                                buf_t **ret_buf, err_t *err)
+{
+    buf_t *buf = snapshot_peek(snapshot, name);
+    if (!buf)
+        return required ? err_set(err, ERR_MALFORMED, "the snapshot has no %s", name) : ERR_OK;
+    if (buf_size(buf) != shard_bytes(self))
+        return err_set(err, ERR_SHAPE, "%s has %zu bytes instead of %zu", name, buf_size(buf), shard_bytes(self));
+    *ret_buf = buf_ref(buf);
+    return ERR_OK;
+}
+
+static bool s_load_head(const uint64_t *row, uint64_t first, uint64_t last, delta_head_t *ret_head)
+{
+    *ret_head = (delta_head_t){.first = first, .last = last, .steps = row[1], .samples = row[2], .final = row[3] != 0};
+    if (first == 0 || first > last || row[0] > DELTA_NOTHING)
+        return false;
+    ret_head->kind = (delta_kind_t)row[0];
+    return true;
+}
+
+static err_code_t s_load_queue(shard_core_t *self, const wire_u64s_t *rows, const snapshot_t *snapshot, err_t *err)
+{
+    if (rows->count % QUEUE_FIELDS)
+        return err_set(err, ERR_MALFORMED, "state: queue");
+    uint64_t before = 0;
+    for (size_t i = 0; i < rows->count; i += QUEUE_FIELDS) {
+        char name[MANIFEST_NAME_MAX + 1];
+        const uint64_t *row = rows->items + i;
+        kept_t kept = {0};
+        if (!s_load_head(row + 2, row[0], row[1], &kept.head) || kept.head.last >= self->open_first ||
+            (before && kept.head.first != before + 1))
+            return err_set(err, ERR_MALFORMED, "state: queue");
+        before = kept.head.last;
+        buf_t *cursor = snapshot_peek(snapshot, s_key(name, "cursor", kept.head.last));
+        if (!cursor || buf_size(cursor) % sizeof(range_t))
+            return err_set(err, ERR_MALFORMED, "the snapshot has no %s", name);
+        err_code_t code = s_load_tensor(self, snapshot, s_key(name, "queue", kept.head.last),
+                                        kept.head.kind != DELTA_NOTHING, &kept.data, err);
+        if (code)
+            return code;
+        kept.cursor = buf_ref(cursor);
+        shard_queue_add(self, &kept);
+    }
+    return ERR_OK;
+}
+
+static err_code_t s_load_pending(shard_core_t *self, const wire_u64s_t *rows, const snapshot_t *snapshot, err_t *err)
+{
+    if (rows->count % PENDING_FIELDS)
+        return err_set(err, ERR_MALFORMED, "state: pending");
+    for (size_t i = 0; i < rows->count; i += PENDING_FIELDS) {
+        char name[MANIFEST_NAME_MAX + 1];
+        const uint64_t *row = rows->items + i;
+        pending_t pending = {.region = (size_t)row[0]};
+        if (!s_load_head(row + 2, row[1], row[1], &pending.head) || row[0] >= shard_region_count(self))
+            return err_set(err, ERR_MALFORMED, "state: pending");
+        err_code_t code = s_load_tensor(self, snapshot, s_pending_key(name, row[0], row[1]),
+                                        pending.head.kind != DELTA_NOTHING, &pending.data, err);
+        if (code)
+            return code;
+        shard_pending_add(self, &pending);
+    }
+    return ERR_OK;
+}
+
+static err_code_t s_load_tensors(shard_core_t *self, const snapshot_t *snapshot, err_t *err)
+{
+    err_code_t code = s_load_tensor(self, snapshot, "parameters", true, &self->parameters, err);
+    if (!code)
+        code = s_load_tensor(self, snapshot, "momentum", self->optimizer.kind == OPTIMIZER_MOMENTUM, &self->momentum,
+                             err);
+    if (!code)
+        code = s_load_tensor(self, snapshot, "open", false, &self->open, err);
+    if (!code && self->optimizer.kind != OPTIMIZER_MOMENTUM && self->momentum)
+        code = err_set(err, ERR_JOB, "the snapshot is of a job with another optimizer");
+    return code;
+}
+
+/* What was committed is what was loaded. */
+static void s_settle(shard_core_t *self, const snapshot_t *snapshot)
+{
+    self->number = snapshot->id.number;
+    self->stored = true;
+    self->changes = self->committed_changes = 1;
+    self->committed_steps = self->steps;
+    self->committed_last = self->open_first - 1;
+    self->closed_durable = self->closed;
+}
+
+static err_code_t s_load(shard_core_t *self, const message_t *message, const snapshot_t *snapshot, err_t *err)
+{
+    err_code_t code = s_check_job(self, message, err);
+    if (!code)
+        code = s_load_numbers(self, message, err);
+    if (!code)
+        code = s_load_ranges(self, message, err);
+    if (!code)
+        code = s_load_regions(self, message, err);
+    if (!code)
+        code = s_load_tensors(self, snapshot, err);
+    if (!code)
+        code = s_load_queue(self, &message->shard_state.queue, snapshot, err);
+    if (!code)
+        code = s_load_pending(self, &message->shard_state.pending, snapshot, err);
+    return code;
+}
+
+err_code_t state_load(shard_core_t *self, const snapshot_t *snapshot, err_t *err)
+{
+    message_t *message = NULL;
+    err_code_t code = s_unpack(snapshot, &message, err);
+    if (code)
+        return code;
+    code = s_load(self, message, snapshot, err);
+    message_destroy(&message);
+    if (!code)
+        s_settle(self, snapshot);
+    return code;
+}

@@ -1,0 +1,135 @@
+#include "actors/shard/shard_internal.h"
+
+#include <stdlib.h>
+
+static bool s_find(const shard_core_t *self, uint64_t batch, size_t *ret_index)
+{
+    for (size_t i = 0; i < self->held_count; i++) {
+        if (self->held[i].batch == batch) {
+            *ret_index = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The next step of `inside: sync`: all its batches must be held. Its batches enter the applied set together, so it is
+ * the step of the first batch that is not in the set. */
+static size_t s_pick_in_order(shard_core_t *self, uint64_t *ret_missing)
+{
+    uint64_t first, end;
+    *ret_missing = self->region->batches;
+    if (!ranges_gap(&self->applied, 0, self->region->batches, &first, &end))
+        return 0;
+    uint64_t width = self->region->width;
+    uint64_t begin = first / width * width;
+    for (uint64_t i = 0; i < width; i++) {
+        if (!s_find(self, begin + i, &self->picks[i])) {
+            *ret_missing = begin + i;
+            return 0;
+        }
+    }
+    return (size_t)width;
+}
+
+/* The held pushes that make up the next step, in ascending order of batch; 0 when there is none. */
+static size_t s_pick(shard_core_t *self)
+{
+    uint64_t missing;
+    if (self->in_order)
+        return s_pick_in_order(self, &missing);
+    self->picks[0] = 0;
+    return self->held_count ? 1 : 0;
+}
+
+bool shard_step_missing(const shard_core_t *self, uint64_t *ret_batch)
+{
+    if (!self->in_order || self->held_count == 0)
+        return false;
+    uint64_t first, end, width = self->region->width;
+    if (!ranges_gap(&self->applied, 0, self->region->batches, &first, &end))
+        return false;
+    first = first / width * width;
+    for (uint64_t batch = first; batch < first + width; batch++) {
+        size_t index;
+        if (!s_find(self, batch, &index)) {
+            *ret_batch = batch;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* g = sum of count_i g_i / sum of count_i, or the plain sum when gradients are counts. */
+static void s_blend(shard_core_t *self, size_t count, blend_t *ret_blend, part_t *parts)
+{
+    *ret_blend = (blend_t){.parts = parts, .scratch = self->scratch, .sums = self->sums};
+    for (size_t i = 0; i < count; i++) {
+        const held_t *held = &self->held[self->picks[i]];
+        if (held->code)
+            continue;
+        double weight = self->plain_sum ? 1 : (double)held->samples;
+        ret_blend->divisor += weight;
+        parts[ret_blend->count++] = (part_t){.assembly = &held->assembly, .weight = weight};
+    }
+    if (self->plain_sum)
+        ret_blend->divisor = 1;
+}
+
+static void s_record(shard_core_t *self, const held_t *held)
+{
+    CHECK(!ranges_add(&self->applied, held->batch, held->batch + 1)); /* its room was checked when the push came */
+    if (held->code) {
+        CHECK(!ranges_add(&self->refused, held->batch, held->batch + 1));
+        self->refusals++;
+    }
+    shard_push_ack(self, self->workers[held->worker].name, held->batch, true, held->code);
+}
+
+static int s_descending(const void *a, const void *b)
+{
+    size_t x = *(const size_t *)a, y = *(const size_t *)b;
+    return x < y ? 1 : x > y ? -1 : 0;
+}
+
+/* A step whose pushes were all refused changes no parameter and still counts, so that rounds stay in step. */
+static void s_apply(shard_core_t *self, size_t count, bool some)
+{
+    uint64_t samples = 0;
+    for (size_t i = 0; i < count; i++)
+        samples += self->held[self->picks[i]].samples;
+    if (!self->waits)
+        self->samples_applied += samples;
+    self->steps++;
+    if (some && self->steps_alone)
+        self->version++;
+    for (size_t i = 0; i < count; i++)
+        s_record(self, &self->held[self->picks[i]]);
+    qsort(self->picks, count, sizeof *self->picks, s_descending);
+    for (size_t i = 0; i < count; i++)
+        held_drop(self, self->picks[i]);
+    self->open_steps++;
+    self->open_samples += samples;
+    shard_changed(self);
+    shard_cut_step(self);
+}
+
+bool shard_step_try(shard_core_t *self)
+{
+    if (shard_round_open(self) || shard_cut_limited(self) || self->short_of_memory || self->closed)
+        return false;
+    size_t count = s_pick(self);
+    if (count == 0)
+        return false;
+    part_t *parts = calloc(count, sizeof *parts);
+    CHECK(parts);
+    blend_t blend;
+    s_blend(self, count, &blend, parts);
+    bool some = blend.count > 0;
+    bool accumulate = self->strategy->cuts == DELTA_GRADIENT && shard_region_count(self) > 1;
+    bool done = !some || version_step(self, &blend, self->steps_alone, accumulate);
+    free(parts);
+    if (done)
+        s_apply(self, count, some);
+    return done;
+}
