@@ -61,6 +61,7 @@ static void s_derive(shard_core_t *self)
         .lr = (float)topology->job.optimizer.lr,
         .momentum = (float)topology->job.optimizer.momentum,
         .schedule = topology->job.optimizer.linear ? SCHEDULE_LINEAR : SCHEDULE_CONSTANT,
+        .warmup = topology->job.optimizer.warmup,
     };
 }
 
