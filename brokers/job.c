@@ -43,7 +43,7 @@ static int s_exponent(const double *shares, size_t region_count)
 
 uint64_t job_region_samples(const double *shares, size_t region_count, size_t index, uint64_t total)
 {
-    CHECK(region_count <= TOPOLOGY_REGIONS_MAX && index < region_count);
+    CHECK(index < region_count);
     int exponent = s_exponent(shares, region_count);
     wide_t sum = 0;
     for (size_t i = 0; i < region_count; i++)

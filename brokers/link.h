@@ -1,14 +1,14 @@
 /* link - the connection of two regions' brokers: a pure core that turns messages into pieces and back.
  *
- * Why      the WAN is thin and shaky: control must not wait behind gradients, nothing may be lost over a reconnect,
- *          one TCP flow does not fill a long path, and synchronizers need to know rate and round trip.
- * How      four classes by priority, each with its own sequence; messages cut into pieces of piece_bytes; pieces are
- *          kept until acknowledged (at most window_bytes on their way) and sent again on a gap, on a time-out or after
- *          a reconnect; control goes on connection 0, everything else is spread over connections 1 .. connections.
- * Emulated with emulate set, what leaves is delayed by half the round trip (and jitter), limited to the rate and lost
- *          with the given probability, inside this core: a laptop shows what a WAN would do.
- * Time     monotonic microseconds given by the caller; no sockets, no clock, no threads in here.
- * Limits   queue_max_bytes wait to be sent: beyond it link_send says ERR_FULL and the sender tries again later.
+ * Why      the WAN is thin and shaky: control must not wait behind gradients, nothing may be lost over a
+ * reconnect, one TCP flow does not fill a long path, and synchronizers need to know rate and round trip. How
+ * four classes by priority, each with its own sequence; messages cut into pieces of piece_bytes; pieces are
+ *          kept until acknowledged (at most window_bytes on their way) and sent again on a gap, on a time-out
+ * or after a reconnect; control goes on connection 0, everything else is spread over connections 1 ..
+ * connections. Emulated with emulate set, what leaves is delayed by half the round trip (and jitter), limited
+ * to the rate and lost with the given probability, inside this core: a laptop shows what a WAN would do. Time
+ * monotonic microseconds given by the caller; no sockets, no clock, no threads in here. Limits
+ * queue_max_bytes wait to be sent: beyond it link_send says ERR_FULL and the sender tries again later.
  */
 #ifndef BROKERS_LINK_H
 #define BROKERS_LINK_H
@@ -21,7 +21,7 @@ typedef struct {
     char digest[WIRE_NAME_SIZE]; /* of the topology; a peer with another is refused */
     uint64_t session;            /* random, not 0 */
     uint64_t connections;        /* for data, at least 1 */
-    size_t piece_bytes;          /* default 64 KiB when 0 */
+    size_t piece_bytes;          /* 0: 64 KiB, less on links so thin that this would take longer than 20 ms */
     size_t window_bytes;         /* most bytes sent and not acknowledged; 0: follows rate x round trip */
     size_t queue_max_bytes;      /* default 256 MiB when 0 */
     bool emulate;
@@ -42,9 +42,15 @@ typedef struct {
     uint64_t resent_bytes;
     uint64_t reconnects; /* sessions or connections begun anew */
     uint64_t refused;    /* malformed or foreign frames */
+    bool foreign;        /* the last hello was of another job or region */
 } link_stats_t;
 
 #define LINK_DEAD_US 5000000
+#define LINK_PING_US 500000
+#define LINK_CONNECTIONS_MAX 64    /* for data */
+#define LINK_PIECE_MAX (1u << 20)  /* a larger piece is refused */
+#define LINK_OUTSTANDING_MAX 65536 /* pieces per class between the oldest not acknowledged and the newest */
+#define LINK_HELD_MAX (64u << 20)  /* bytes kept beyond gaps; more is dropped and comes again */
 
 typedef struct link link_t;
 
@@ -58,8 +64,10 @@ typedef struct {
     slice_t data; /* buf NULL when there is no data frame */
 } frames_t;
 void frames_fini(frames_t *self);
+size_t frames_size(const frames_t *self);
 
-/* Queues a message (takes the slices on success). ERR_FULL: the queue is at its limit. */
+/* Queues a message (takes the slices on success). ERR_FULL: the queue is at its limit. ERR_LIMIT: a frame is
+ * over its limit (MESSAGE_*_MAX) or there is no envelope. */
 MUST_USE err_code_t link_send(link_t *self, message_class_t class, frames_t *frames, int64_t now_us);
 
 /* A message (link_*) came in on a connection; takes it. */
@@ -68,10 +76,14 @@ void link_message(link_t *self, uint64_t connection, message_t **message_p, int6
 /* A connection was (re)made by the transport: greets, and sends again what may be lost. */
 void link_connected(link_t *self, uint64_t connection, int64_t now_us);
 
+/* The transport lost it: what flew on it goes over another. Not needed for correctness, only for speed. */
+void link_disconnected(link_t *self, uint64_t connection, int64_t now_us);
+
 void link_tick(link_t *self, int64_t now_us);
 int64_t link_due(const link_t *self);
 
-/* What is to be sent now: a link_* message and the connection it goes on; NULL when nothing. The caller owns it. */
+/* What is to be sent now: a link_* message and the connection it goes on; NULL when nothing. The caller owns
+ * it. */
 message_t *link_take_outgoing(link_t *self, uint64_t *ret_connection);
 
 /* The next message that arrived whole, once and in its class's order; false when none. */

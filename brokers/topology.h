@@ -103,9 +103,10 @@ typedef struct {
     size_t link_count;
 } topology_t;
 
-/* Reads, sets and checks. `sets` are "a.b[0].c=v" from the command line, applied before the check.
- * Errors: ERR_CONFIG with "FILE:LINE:COL: key: what is wrong; write ..." (or "--set KEY=V: ..."),
- * ERR_NOT_FOUND for a file that is not there. The first error is reported; nothing is returned with it. */
+/* Reads, sets and checks. `sets` are "a.b[0].c=v" (forms: topology_set.h) from the command line, applied
+ * before the check. Errors: ERR_CONFIG with "FILE:LINE:COL: key: what is wrong; write ..." (or "--set KEY=V:
+ * ..."), ERR_NOT_FOUND for a file that is not there. The first error is reported; nothing is returned with
+ * it. */
 MUST_USE err_code_t topology_read(const char *path, const char *const *sets, size_t set_count,
                                   topology_t **ret_self, err_t *err);
 MUST_USE err_code_t topology_parse(const char *name, const char *text, size_t size, const char *const *sets,
@@ -117,8 +118,9 @@ size_t topology_region_index(const topology_t *self, const char *name);
 /* The link between two regions, or NULL. */
 const topology_link_t *topology_link(const topology_t *self, size_t region_a, size_t region_b);
 
-/* XXH3 over everything that must be equal in all processes of a job and for a resume: job (without name of
- * paths), number of shards, regions and their shares. As 16 hexadecimal digits. */
+/* XXH3 over everything that must be equal in all processes of a job and for a resume: job (without data.dir),
+ * number of shards, regions and their shares, and where inside is sync their workers, which a step's batches
+ * are counted by. The order of keys in the file does not matter. As 16 hexadecimal digits. */
 void topology_digest(const topology_t *self, char ret_hex[17]);
 
 /* From the same table: the JSON Schema for editors, the annotated default file, and the effective topology.

@@ -157,8 +157,35 @@ static err_code_t s_check_regions(const tree_t *tree, const topology_t *self, er
 /* -- links ------------------------------------------------------------------------------------------------
  */
 
+/* "a, b, c", cut off where it becomes too long. */
+static const char *s_names(const topology_t *self, char *out, size_t size)
+{
+    size_t at = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < self->region_count && at + TOPOLOGY_NAME_MAX + 2 < size; i++)
+        at += (size_t)snprintf(out + at, size - at, "%s%s", i ? ", " : "", self->regions[i].name);
+    return out;
+}
+
+static err_code_t s_check_ends(const tree_t *tree, const topology_t *self, size_t index, err_t *err)
+{
+    for (size_t i = 0; i < 2; i++) {
+        char path[PATH_MAX_LENGTH], quote[TREE_QUOTE_MAX], names[200];
+        bool found;
+        snprintf(path, sizeof path, "links[%zu].between[%zu]", index, i);
+        if (self->links[index].between[i] == SIZE_MAX)
+            return s_fail(tree, path, err, "no region has the name %s; write one of %s",
+                          tree_quote(tree_nearest(tree, path, &found)->text, quote),
+                          s_names(self, names, sizeof names));
+    }
+    return ERR_OK;
+}
+
 static err_code_t s_check_link(const tree_t *tree, const topology_t *self, size_t index, err_t *err)
 {
+    err_code_t code = s_check_ends(tree, self, index, err);
+    if (code)
+        return code;
     const topology_link_t *link = &self->links[index];
     char path[PATH_MAX_LENGTH];
     snprintf(path, sizeof path, "links[%zu].between", index);

@@ -3,142 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define JOB(member) offsetof(topology_t, job.member)
-#define CHECKPOINT(member) offsetof(topology_t, checkpoint.member)
-#define REGION(member) offsetof(topology_region_t, member)
-#define OFFER(member) offsetof(topology_offer_t, member)
-#define LINK(member) offsetof(topology_link_t, member)
-
-_Static_assert(sizeof(strategy_name_t) == sizeof(unsigned) && sizeof(durability_t) == sizeof(unsigned) &&
-                   sizeof(inside_t) == sizeof(unsigned) && sizeof(security_t) == sizeof(unsigned),
-               "enums of the table are stored as unsigned int");
-
-/* clang-format off */
-static const field_t s_fields[] = {
-    {"job", FIELD_MAP, .required = true, .help = "what is trained"},
-    {"job.name", FIELD_NAME, .offset = JOB(name), .required = true, .digest = true,
-     .help = "name of this job; a state directory remembers it"},
-    {"job.model", FIELD_NAME, .offset = JOB(model), .required = true, .digest = true,
-     .help = "softmax, mlp, lenet, or ledger (which counts samples to check the system itself)"},
-    {"job.data", FIELD_MAP, .required = true, .help = "the training data"},
-    {"job.data.kind", FIELD_WORD, .offset = JOB(data.kind), .values = "idx|counter", .otherwise = "idx", .digest = true,
-     .help = "idx: files of the MNIST family; counter: no files, sample i is the number i"},
-    {"job.data.dir", FIELD_PATH, .offset = JOB(data.dir), .otherwise = "",
-     .help = "folder of the four idx files, plain or gzipped, on every node"},
-    {"job.data.split", FIELD_FLAG, .offset = JOB(data.split_by_label), .values = "share|label", .otherwise = "share",
-     .digest = true, .help = "who gets what: shuffled and cut by data_share, or sorted by label and then cut"},
-    {"job.data.samples", FIELD_WHOLE, .offset = JOB(data.samples), .min = "0", .max = "4294967295", .otherwise = "0",
-     .digest = true, .unit = "samples", .help = "training samples of all regions together; 0: all there are"},
-    {"job.epochs", FIELD_WHOLE, .offset = JOB(epochs), .min = "1", .max = "1000000", .otherwise = "1", .digest = true,
-     .unit = "epochs", .help = "passes over the data"},
-    {"job.batch", FIELD_WHOLE, .offset = JOB(batch), .min = "1", .max = "1000000", .otherwise = "64", .digest = true,
-     .unit = "samples", .help = "samples per worker and step; an average where regions wait for each other"},
-    {"job.seed", FIELD_WHOLE, .offset = JOB(seed), .min = "0", .max = "18446744073709551615", .otherwise = "1",
-     .digest = true, .help = "what the first parameters and the order of samples come from"},
-    {"job.optimizer", FIELD_MAP, .help = "how a gradient changes the parameters"},
-    {"job.optimizer.name", FIELD_FLAG, .offset = JOB(optimizer.momentum_kind), .values = "sgd|momentum",
-     .otherwise = "momentum", .digest = true, .help = "plain, or with a running average of gradients"},
-    {"job.optimizer.lr", FIELD_NUMBER, .offset = JOB(optimizer.lr), .min = "0", .above = true, .max = "1000",
-     .otherwise = "0.01", .digest = true, .help = "learning rate at the start"},
-    {"job.optimizer.momentum", FIELD_NUMBER, .offset = JOB(optimizer.momentum), .min = "0", .max = "1", .below = true,
-     .otherwise = "0.9", .digest = true, .help = "how much of the last update goes on"},
-    {"job.optimizer.schedule", FIELD_FLAG, .offset = JOB(optimizer.linear), .values = "constant|linear",
-     .otherwise = "linear", .digest = true, .help = "linear: the learning rate falls to 0 at the last sample"},
-    {"job.sync", FIELD_MAP, .help = "how regions exchange what they learned"},
-    {"job.sync.strategy", FIELD_ENUM, .offset = JOB(sync.strategy), .values = "asgd|asgd-ga|ama|sma|ssgd",
-     .otherwise = "asgd-ga", .digest = true,
-     .help = "gradients each step, gradients summed, models averaged; sma and ssgd wait for all regions"},
-    {"job.sync.every", FIELD_WHOLE, .offset = JOB(sync.every), .min = "1", .max = "1000000", .otherwise = "8",
-     .digest = true, .unit = "steps", .help = "steps of a region between exchanges; always 1 with asgd and ssgd"},
-    {"job.sync.encoding", FIELD_WORD, .offset = JOB(sync.encoding), .values = "none", .otherwise = "none",
-     .digest = true, .help = "how what crosses between regions is made smaller"},
-    {"job.sync.inside", FIELD_INSIDE, .offset = JOB(sync.inside), .min = "1", .max = "1000000", .otherwise = "async",
-     .digest = true, .help = "a region's workers: each on its own, in step, or at most S steps apart"},
-    {"job.sync.staleness", FIELD_WHOLE, .offset = JOB(sync.staleness), .min = "1", .max = "1000000", .otherwise = "64",
-     .digest = true, .unit = "rounds", .help = "rounds another region may lack before this one waits for it"},
-    {"job.sync.window", FIELD_SIZE, .offset = JOB(sync.window_bytes), .min = "1KiB", .max = "1024GiB",
-     .otherwise = "64MiB", .digest = true, .help = "bytes kept for each other region until it acknowledges them"},
-    {"job.sync.away_after", FIELD_DURATION, .offset = JOB(sync.away_after_us), .min = "100ms", .max = "24h",
-     .otherwise = "60s", .digest = true, .help = "how long a region may be silent before it is no longer waited for and kept for"},
-    {"job.sync.quorum", FIELD_RATIO, .offset = JOB(sync.quorum), .min = "0", .above = true, .max = "1",
-     .otherwise = "1", .digest = true, .help = "share of the regions that a round of sma or ssgd needs"},
-    {"job.sync.grace", FIELD_DURATION, .offset = JOB(sync.grace_us), .min = "0", .max = "24h", .otherwise = "10s",
-     .digest = true, .help = "how long a round waits for the other regions once it has its quorum"},
-
-    {"checkpoint", FIELD_MAP, .help = "snapshots, from which a run goes on after a stop"},
-    {"checkpoint.every", FIELD_WHOLE, .offset = CHECKPOINT(every), .min = "1", .max = "1000000000", .otherwise = "32",
-     .unit = "steps", .help = "steps between snapshots when nothing else asks for one"},
-    {"checkpoint.keep", FIELD_WHOLE, .offset = CHECKPOINT(keep), .min = "1", .max = "1000", .otherwise = "3",
-     .unit = "snapshots", .help = "snapshots kept of each shard"},
-    {"checkpoint.durability", FIELD_ENUM, .offset = CHECKPOINT(durability), .values = "process|disk",
-     .otherwise = "disk", .help = "what a snapshot survives: the end of a process, or a power cut too"},
-    {"checkpoint.replicas", FIELD_WHOLE, .offset = CHECKPOINT(replicas), .min = "0", .max = "0", .otherwise = "0",
-     .unit = "copies", .help = "copies of each snapshot on other nodes"},
-
-    {"security", FIELD_ENUM, .offset = offsetof(topology_t, security),
-     .given_offset = offsetof(topology_t, security_given), .values = "none", .otherwise = "none",
-     .help = "none: plain text, nobody proves who they are; must be written before a broker is reachable from outside"},
-
-    {"regions", FIELD_LIST, .offset = offsetof(topology_t, regions), .required = true,
-     .element_size = sizeof(topology_region_t), .element_max = TOPOLOGY_REGIONS_MAX,
-     .count_offset = offsetof(topology_t, region_count), .help = "places with data, machines and one broker each"},
-    {"regions[].name", FIELD_NAME, .offset = REGION(name), .required = true, .digest = true,
-     .help = "name of the region, unique in this file"},
-    {"regions[].data_share", FIELD_NUMBER, .offset = REGION(data_share), .required = true, .min = "0", .above = true,
-     .max = "1000000000000", .digest = true, .help = "its part of the training data, on any scale: 2 and 1 are two thirds and one"},
-    {"regions[].workers", FIELD_WHOLE, .offset = REGION(workers), .min = "1", .max = "1024", .otherwise = "1",
-     .unit = "workers", .help = "workers that compute gradients"},
-    {"regions[].shards", FIELD_WHOLE, .offset = REGION(shards), .min = "1", .max = "1024", .otherwise = "1",
-     .digest = true, .unit = "shards", .help = "shards that hold the region's model, a part each; equal in all regions"},
-    {"regions[].broker", FIELD_MAP, .help = "through which everything in and out of the region goes"},
-    {"regions[].broker.bind", FIELD_ENDPOINT, .offset = REGION(bind), .otherwise = "tcp://127.0.0.1:*",
-     .help = "where it listens; * as port: any free one"},
-    {"regions[].broker.advertise", FIELD_ENDPOINT, .offset = REGION(advertise), .otherwise = "",
-     .help = "what others dial where that differs from bind, behind an address translation for instance"},
-    {"regions[].offers", FIELD_LIST, .offset = REGION(offers), .element_size = sizeof(topology_offer_t),
-     .element_max = TOPOLOGY_OFFERS_MAX, .count_offset = REGION(offer_count), .help = "machines that can be rented"},
-    {"regions[].offers[].name", FIELD_NAME, .offset = OFFER(name), .required = true, .help = "name of the kind of machine, unique in its region"},
-    {"regions[].offers[].count", FIELD_WHOLE, .offset = OFFER(count), .min = "1", .max = "1000000", .otherwise = "1",
-     .unit = "units", .help = "units rented"},
-    {"regions[].offers[].cores", FIELD_WHOLE, .offset = OFFER(cores), .min = "1", .max = "65536", .otherwise = "1",
-     .unit = "cores", .help = "cores of one unit"},
-    {"regions[].offers[].power", FIELD_NUMBER, .offset = OFFER(power), .min = "0", .above = true, .max = "1000000",
-     .otherwise = "1", .help = "speed of one core beside the others'"},
-    {"regions[].offers[].price_per_s", FIELD_NUMBER, .offset = OFFER(price_per_s), .min = "0", .max = "1000000000",
-     .otherwise = "0", .help = "price of one unit per second, in any one currency"},
-
-    {"links", FIELD_LIST, .offset = offsetof(topology_t, links), .element_size = sizeof(topology_link_t),
-     .element_max = TOPOLOGY_LINKS_MAX, .count_offset = offsetof(topology_t, link_count),
-     .help = "one for each pair of regions"},
-    {"links[].between", FIELD_BETWEEN, .offset = LINK(between), .required = true,
-     .help = "two regions; the broker of the first listens, that of the second dials"},
-    {"links[].rate", FIELD_RATE, .offset = LINK(rate_bytes_per_s), .min = "0", .max = "1000GB", .otherwise = "0",
-     .help = "how much goes through, each way; 0: not limited"},
-    {"links[].rtt", FIELD_DURATION, .offset = LINK(rtt_us), .min = "0", .max = "60s", .otherwise = "0",
-     .help = "time of a round trip"},
-    {"links[].jitter", FIELD_DURATION, .offset = LINK(jitter_us), .min = "0", .max = "60s", .otherwise = "0",
-     .help = "how much the round trip varies"},
-    {"links[].loss", FIELD_RATIO, .offset = LINK(loss), .min = "0", .max = "1", .below = true, .otherwise = "0",
-     .help = "share of packets that are lost"},
-    {"links[].price_per_gb", FIELD_NUMBER, .offset = LINK(price_per_gb), .min = "0", .max = "1000000",
-     .otherwise = "0", .help = "price of 10^9 bytes sent, in the currency of the offers"},
-    {"links[].emulate", FIELD_BOOL, .offset = LINK(emulate), .otherwise = "false",
-     .help = "make the link as slow as the figures above, to try a WAN on one machine"},
-    {"links[].connections", FIELD_WHOLE, .offset = LINK(connections), .min = "1", .max = "64", .otherwise = "2",
-     .unit = "connections", .help = "connections for data, beside the one for control"},
-};
-/* clang-format on */
-
-size_t field_count(void)
-{
-    return sizeof s_fields / sizeof *s_fields;
-}
-
-const field_t *field_at(size_t index)
-{
-    return &s_fields[index];
-}
-
 const char *field_key(const field_t *self)
 {
     const char *dot = strrchr(self->path, '.');
@@ -160,9 +24,9 @@ static bool s_is_under(const field_t *self, const field_t *parent)
 
 const field_t *field_next(const field_t *parent, const field_t *previous)
 {
-    for (size_t i = previous ? (size_t)(previous - s_fields) + 1 : 0; i < field_count(); i++)
-        if (s_is_under(&s_fields[i], parent))
-            return &s_fields[i];
+    for (size_t i = previous ? (size_t)(previous - field_at(0)) + 1 : 0; i < field_count(); i++)
+        if (s_is_under(field_at(i), parent))
+            return field_at(i);
     return NULL;
 }
 
@@ -214,7 +78,7 @@ static void s_append(char out[FIELD_REMEDY_MAX], const char *join, const char *t
 /* "write a, b or c" from "a|b|c". */
 static const char *s_values_remedy(const field_t *self, char out[FIELD_REMEDY_MAX])
 {
-    size_t length, next_length;
+    size_t length = 0, next_length;
     const char *value = field_value(self, 0, &length);
     snprintf(out, FIELD_REMEDY_MAX, "write %.*s", (int)length, value);
     for (size_t i = 1; (value = field_value(self, i, &length)); i++)
@@ -243,8 +107,8 @@ const char *field_remedy(const field_t *self, char out[FIELD_REMEDY_MAX])
     case FIELD_WORD:
         return s_values_remedy(self, out);
     case FIELD_MAP:
-        text = "write its keys below it, indented";
-        break;
+        snprintf(out, FIELD_REMEDY_MAX, "write %s: and its keys below it, indented", field_key(self));
+        return out;
     case FIELD_LIST:
         text = "write a list, each element beginning with \"- \"";
         break;

@@ -29,10 +29,10 @@ static err_code_t s_wrong_kind(reader_t *self, const field_t *field, const tree_
                                const char *path)
 {
     static const char *const kinds[] = {
-        [TREE_SCALAR] = "one value", [TREE_MAP] = "keys of its own", [TREE_LIST] = "a list"};
+        [TREE_SCALAR] = "is one value", [TREE_MAP] = "has keys of its own", [TREE_LIST] = "is a list"};
     char remedy[FIELD_REMEDY_MAX];
-    return tree_fail(self->tree, node, path, self->err, "has %s; %s",
-                     node->kind == TREE_SCALAR && node->text[0] == '\0' ? "no value" : kinds[node->kind],
+    return tree_fail(self->tree, node, path, self->err, "%s; %s",
+                     node->kind == TREE_SCALAR && node->text[0] == '\0' ? "has no value" : kinds[node->kind],
                      field_remedy(field, remedy));
 }
 
@@ -55,22 +55,22 @@ static err_code_t s_read_scalar(reader_t *self, const field_t *field, const tree
     return tree_fail(self->tree, node, path, self->err, "%s; %s", what, field_remedy(field, remedy));
 }
 
+/* A name that is unknown becomes SIZE_MAX: names of regions are checked first, then what refers to them. */
 static err_code_t s_read_between(reader_t *self, const field_t *field, const tree_node_t *node,
                                  const char *path, void *base)
 {
     topology_link_t *link = base;
-    if (node->kind != TREE_LIST || node->count != 2)
+    char remedy[FIELD_REMEDY_MAX];
+    if (node->kind != TREE_LIST)
         return s_wrong_kind(self, field, node, path);
+    if (node->count != 2)
+        return tree_fail(self->tree, node, path, self->err, "is a list of %zu; %s", node->count,
+                         field_remedy(field, remedy));
     const tree_node_t *end = node->first;
     for (size_t i = 0; i < 2; i++, end = end->next) {
         if (end->kind != TREE_SCALAR)
             return s_wrong_kind(self, field, end, path);
         link->between[i] = topology_region_index(self->topology, end->text);
-        char quote[TREE_QUOTE_MAX];
-        if (link->between[i] == SIZE_MAX)
-            return tree_fail(self->tree, end, path, self->err,
-                             "no region has the name %s; write one of regions[].name",
-                             tree_quote(end->text, quote));
     }
     return ERR_OK;
 }

@@ -71,9 +71,10 @@ static err_code_t s_walk(const tree_t *tree, const char *path, const char *set, 
         node = child;
     }
     *ret_node = node;
-    return *path ? s_fail(tree, set, err,
-                          "the path is not understood; write it like job.epochs or regions[0].workers")
-                 : ERR_OK;
+    return *path || set[0] == '.'
+               ? s_fail(tree, set, err,
+                        "the path is not understood; write it like job.epochs or regions[0].workers")
+               : ERR_OK;
 }
 
 /* A list, a map or a text in quotes is YAML; anything else is the text itself. */

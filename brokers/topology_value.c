@@ -249,6 +249,22 @@ static bool s_has_range(field_type_t type)
     return s_is_whole(type) || type == FIELD_NUMBER || type == FIELD_RATIO;
 }
 
+static const char *s_wrong(field_type_t type)
+{
+    switch (type) {
+    case FIELD_BOOL:
+        return "is neither true nor false";
+    case FIELD_NAME:
+        return "is not a name";
+    case FIELD_PATH:
+        return "is not a path";
+    case FIELD_ENDPOINT:
+        return "is not an endpoint";
+    default:
+        return "is not known here";
+    }
+}
+
 bool value_parse(const field_t *field, const char *text, bool quoted, void *base, char what[VALUE_WHAT_MAX])
 {
     char quote[TREE_QUOTE_MAX];
@@ -265,10 +281,7 @@ bool value_parse(const field_t *field, const char *text, bool quoted, void *base
         return s_parse_numeric(field, text, (char *)base + field->offset, what);
     if (s_parse_other(field, text, base))
         return true;
-    const char *wrong = field->values || field->type == FIELD_INSIDE ? "is not known here" : "cannot be";
-    if (field->type == FIELD_BOOL)
-        wrong = "is neither true nor false";
-    snprintf(what, VALUE_WHAT_MAX, "%s %s", tree_quote(text, quote), wrong);
+    snprintf(what, VALUE_WHAT_MAX, "%s %s", tree_quote(text, quote), s_wrong(field->type));
     return false;
 }
 

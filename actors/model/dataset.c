@@ -2,6 +2,7 @@
 
 #include "actors/model/clones.h"
 #include "actors/model/idx.h"
+#include "brokers/job.h"
 #include "codec/base/rng.h"
 
 #include <math.h>
@@ -22,29 +23,9 @@ struct dataset {
     uint64_t own_count;
 };
 
-/* The share of region `index` before rounding. */
-static double s_quota(const double *shares, size_t region_count, size_t index, uint64_t total)
-{
-    double sum = 0;
-    for (size_t i = 0; i < region_count; i++)
-        sum += shares[i];
-    return (double)total * (shares[index] / sum);
-}
-
-/* Largest remainder: everybody gets the whole part, and what is left goes one each to the largest fractions,
- * the first of equals. Whole parts never sum to more than total: each is at most its quota plus a rounding
- * far below 1. */
 uint64_t dataset_region_samples(const double *shares, size_t region_count, size_t index, uint64_t total)
 {
-    CHECK(index < region_count);
-    uint64_t given = 0, before = 0;
-    double own = s_quota(shares, region_count, index, total), own_rest = own - floor(own);
-    for (size_t i = 0; i < region_count; i++) {
-        double quota = s_quota(shares, region_count, i, total), rest = quota - floor(quota);
-        given += (uint64_t)floor(quota);
-        before += rest > own_rest || (!(rest < own_rest) && i < index);
-    }
-    return (uint64_t)floor(own) + (given < total && before < total - given ? 1 : 0);
+    return job_region_samples(shares, region_count, index, total);
 }
 
 static err_code_t s_check_labels(const char *dir, const char *name, const idx_t *labels, err_t *err)

@@ -133,6 +133,20 @@ static size_t s_read_chunk(gzFile file, uint8_t *chunk)
     return size;
 }
 
+/* After the last chunk: was it the end that the header promised, and is the stream's checksum right? */
+static err_code_t s_check_end(gzFile file, const char *gz_path, uint64_t found, uint64_t expected, err_t *err)
+{
+    int status = Z_OK;
+    const char *what = gzerror(file, &status);
+    if (status == Z_DATA_ERROR || (status != Z_OK && status != Z_STREAM_END && found == expected))
+        return err_set(
+            err, ERR_MALFORMED,
+            "%s: damaged: %s; expected %llu bytes, found %llu; fetch the file again (apt-get install "
+            "--reinstall " PACKAGE ")",
+            gz_path, what, (unsigned long long)expected, (unsigned long long)found);
+    return found == expected ? ERR_OK : s_wrong_size(gz_path, expected, found, err);
+}
+
 static err_code_t s_inflate(gzFile file, const char *gz_path, size_t rank, int fd, const char *temp_path,
                             err_t *err)
 {
@@ -153,19 +167,7 @@ static err_code_t s_inflate(gzFile file, const char *gz_path, size_t rank, int f
     free(chunk);
     if (code)
         return code;
-    if (found == 0)
-        return s_wrong_size(gz_path, HEADER_SIZE(rank), 0, err);
-    if (found != expected)
-        return s_wrong_size(gz_path, expected, found, err);
-    int status = Z_OK;
-    const char *what = gzerror(file, &status);
-    if (status != Z_OK && status != Z_STREAM_END)
-        return err_set(
-            err, ERR_MALFORMED,
-            "%s: damaged: %s after %llu bytes; fetch the file again (apt-get install --reinstall " PACKAGE
-            ")",
-            gz_path, what, (unsigned long long)found);
-    return ERR_OK;
+    return s_check_end(file, gz_path, found, found ? expected : HEADER_SIZE(rank), err);
 }
 
 /* Unpacks into a temporary file of our own beside `path` and renames it when it is whole and on disk. */

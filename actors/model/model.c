@@ -96,6 +96,8 @@ err_code_t model_new(const char *name, size_t batch_max, model_t **ret_self, err
     const row_t *row = s_row(name);
     if (!row)
         return s_unknown(name, err);
+    if (batch_max < 1 || batch_max > MODEL_BATCH_MAX)
+        return err_set(err, ERR_LIMIT, "batch %zu; write 1 to %d", batch_max, MODEL_BATCH_MAX);
     model_t *self = calloc(1, sizeof *self);
     if (!self)
         return err_set(err, ERR_MEMORY, "no memory for model %s", name);

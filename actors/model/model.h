@@ -26,8 +26,10 @@ const char *model_names(void);
 /* Whether the model is trained on images (idx) or on counters, as a data kind: "idx" or "counter". */
 const char *model_data_kind(const char *name);
 
-/* Scratch for batches of up to batch_max samples. Errors: ERR_NOT_FOUND (name), ERR_MEMORY. No allocation
- * afterwards. */
+#define MODEL_BATCH_MAX 65536
+
+/* Scratch for batches of up to batch_max samples. No allocation afterwards. Errors: ERR_NOT_FOUND (name),
+ * ERR_LIMIT (batch_max 0 or above MODEL_BATCH_MAX), ERR_MEMORY. */
 MUST_USE err_code_t model_new(const char *name, size_t batch_max, model_t **ret_self, err_t *err);
 void model_destroy(model_t **self_p);
 

@@ -1,8 +1,9 @@
 /* global_core - the global scheduler: makes the plan, gathers reports and curves, ends the run everywhere.
  *
  * Why      one place that people and programs ask how the run is doing. Training does not depend on it.
- * How      every region reports every 250 ms; the answer carries how much of its curve is known. When all are complete,
- *          or a stop was asked for, it tells all regional schedulers to stop, takes their final reports and says bye.
+ * How      every region reports every 250 ms; the answer carries how much of its curve is known. When all are
+ * complete, or a stop was asked for, it tells all regional schedulers to stop, takes their final reports and
+ * says bye.
  */
 #ifndef ACTORS_SCHEDULER_GLOBAL_CORE_H
 #define ACTORS_SCHEDULER_GLOBAL_CORE_H
@@ -13,6 +14,7 @@
 typedef struct {
     const topology_t *topology; /* borrowed */
     uint64_t incarnation;
+    uint64_t pid; /* of this process, for status; 0 when it does not matter */
 } global_spec_t;
 
 typedef struct global_core global_core_t;
@@ -23,7 +25,8 @@ global_core_t *global_core_new(const global_spec_t *spec, int64_t now_us);
 typedef enum { RUN_STARTING, RUN_TRAINING, RUN_STOPPING, RUN_DONE, RUN_DRAINED, RUN_FAILED } run_state_t;
 
 run_state_t global_core_state(const global_core_t *self);
-/* Asks for a drain; says bye when every region that can be reached has stopped, or after patience_us without progress. */
+/* Asks for a drain; says bye when every region that can be reached has stopped, or after patience_us without
+ * progress. */
 void global_core_stop(global_core_t *self, int64_t patience_us, int64_t now_us);
 /* Marks a region as failed from outside (its process died). */
 void global_core_region_failed(global_core_t *self, size_t region_index, err_code_t code, const char *reason,
@@ -37,9 +40,9 @@ typedef struct {
 } curve_row_t;
 
 typedef struct {
-    bool seen;                 /* has reported */
-    int64_t seen_us;           /* when last */
-    const message_t *report;   /* newest region_report, NULL before the first */
+    bool seen;               /* has reported */
+    int64_t seen_us;         /* when last */
+    const message_t *report; /* newest region_report, NULL before the first */
     const curve_row_t *curve;
     size_t curve_count;
 } region_view_t;

@@ -1,10 +1,12 @@
-/* region_core - the regional scheduler: places actors on nodes, leases batches to workers, knows when a region is done.
+/* region_core - the regional scheduler: places actors on nodes, leases batches to workers, knows when a
+ * region is done.
  *
- * Why      a region must go on when the WAN or the global scheduler is away; all it knows it can ask again: nodes announce
- *          themselves, shards tell what they have applied. Its one durable fact, the term, is synced before it starts.
- * How      incarnation = term << 32 | count. Leases: the batches handed out are those that are neither applied in every
- *          shard, nor leased, nor reported done. A lost worker's leases are free again.
- * Ends     all batches durable in every shard -> close to the shards; every region's final delta durable in every shard
+ * Why      a region must go on when the WAN or the global scheduler is away; all it knows it can ask again:
+ * nodes announce themselves, shards tell what they have applied. Its one durable fact, the term, is synced
+ * before it starts. How      incarnation = term << 32 | count. Leases: the batches handed out are those that
+ * are neither applied in every shard, nor leased, nor reported done. A lost worker's leases are free again.
+ * Ends     all batches durable in every shard -> close to the shards; every region's final delta durable in
+ * every shard
  *          -> last evaluation -> complete. stop -> nodes; all stopped -> final report until bye.
  */
 #ifndef ACTORS_SCHEDULER_REGION_CORE_H
@@ -16,10 +18,12 @@
 typedef struct {
     const topology_t *topology; /* borrowed */
     size_t region_index;
-    uint64_t term;         /* above everything seen before; stored and synced by the driver */
-    size_t nodes_expected; /* places when so many have announced themselves, or settle_us after the newest did */
+    uint64_t term; /* above everything seen before; stored and synced by the driver */
+    size_t
+        nodes_expected; /* places when so many have announced themselves, or settle_us after the newest did */
     int64_t settle_us;
     bool evaluates; /* there is a test set: evaluate every quarter of an epoch and at the end */
+    uint64_t pid;   /* of this process, for status; 0 when it does not matter */
 } region_spec_t;
 
 typedef struct region_core region_core_t;

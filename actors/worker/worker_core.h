@@ -1,11 +1,12 @@
-/* worker_core - asks for leases, pulls parameters, has gradients computed, pushes them until every shard has them.
+/* worker_core - asks for leases, pulls parameters, has gradients computed, pushes them until every shard has
+ * them.
  *
- * Why      soft state only: whatever a dead worker held is leased again. Several batches may be on their way: the next
- *          lease is asked for before the last batch of the old one is done.
- * Effects  worker_core_take_task offers one computation at a time; the driver runs the model and calls
- *          worker_core_computed or worker_core_evaluated.
- * Checks   a whole gradient is checked for finiteness before any part of it is sent; one that is not is announced to
- *          every shard by a push with samples = 0 and no data, which consumes the batch's name and records it as refused.
+ * Why      soft state only: whatever a dead worker held is leased again. Several batches may be on their way:
+ * the next lease is asked for before the last batch of the old one is done. Effects  worker_core_take_task
+ * offers one computation at a time; the driver runs the model and calls worker_core_computed or
+ * worker_core_evaluated. Checks   a whole gradient is checked for finiteness before any part of it is sent;
+ * one that is not is announced to every shard by a push with samples = 0 and no data, which consumes the
+ * batch's name and records it as refused.
  */
 #ifndef ACTORS_WORKER_WORKER_CORE_H
 #define ACTORS_WORKER_WORKER_CORE_H
@@ -20,9 +21,10 @@ typedef struct {
     size_t worker_index;
     uint64_t incarnation;
     size_t shard_count;
-    const size_t *shard_first; /* (shard_count + 1): first element of each shard, and the number of all; copied */
-    size_t chunk_bytes;        /* MESSAGE_CHUNK_BYTES; a multiple of 4 */
-    bool checksums;            /* whether to send them (not within one process) and to insist on them */
+    const size_t
+        *shard_first;   /* (shard_count + 1): first element of each shard, and the number of all; copied */
+    size_t chunk_bytes; /* MESSAGE_CHUNK_BYTES; a multiple of 4 */
+    bool checksums;     /* whether to send them (not within one process) and to insist on them */
 } worker_spec_t;
 
 typedef struct worker_core worker_core_t;
@@ -39,10 +41,14 @@ worker_core_t *worker_core_new(const worker_spec_t *spec);
 
 bool worker_core_take_task(worker_core_t *self, worker_task_t *ret_task);
 void worker_core_computed(worker_core_t *self, double mean_loss, int64_t now_us);
-void worker_core_evaluated(worker_core_t *self, double mean_loss, double accuracy, int64_t took_us, int64_t now_us);
+void worker_core_evaluated(worker_core_t *self, double mean_loss, double accuracy, int64_t took_us,
+                           int64_t now_us);
 
 uint64_t worker_core_done(const worker_core_t *self); /* batches applied by every shard */
 /* What it waits for now ("" when it computes), since when; for status. */
 const char *worker_core_waits_for(const worker_core_t *self, int64_t *ret_since_us);
+/* ERR_OK, or why it gave up: ERR_STALE when a newer incarnation of it runs. The role is finished then. Text
+ * borrowed. */
+err_code_t worker_core_failure(const worker_core_t *self, const char **ret_reason);
 
 #endif

@@ -2,8 +2,7 @@
 
 #include "codec/base/err.h"
 
-#include <sodium/crypto_hash_sha256.h>
-#include <sodium/utils.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <xxhash.h>
 

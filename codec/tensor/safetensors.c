@@ -2,6 +2,7 @@
 
 #include "codec/base/json.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -176,33 +177,34 @@ static err_code_t s_read_at(int fd, void *data, size_t size, uint64_t offset, co
     return ERR_OK;
 }
 
-/* The tensor's two offsets, read from the array printed compactly: "[0,2000]". */
-static bool s_read_offsets(const json_value_t *entry, uint64_t *ret_first, uint64_t *ret_end)
+/* The numbers of a JSON array, read from its text; how many, or SIZE_MAX when it is not an array of at most
+ * `max` numbers that are whole and not negative. */
+static size_t s_read_numbers(const json_value_t *array, size_t max, uint64_t *ret_numbers)
 {
-    const json_value_t *array = json_get(entry, "data_offsets");
-    char *text = array ? json_print(array, true) : NULL;
-    unsigned long long first = 0, end = 0;
-    int length = 0;
-    bool right = text && sscanf(text, "[%20llu,%20llu]%n", &first, &end, &length) == 2 && length > 0 &&
-                 text[length] == '\0' && !strchr(text, '-');
+    char *text = array ? json_print(array, true) : NULL, *at = text;
+    size_t count = 0;
+    bool right = at && *at == '[';
+    while (right && *at != ']') {
+        at += 1 + strspn(at + 1, " ");
+        right = count < max && isdigit((unsigned char)*at);
+        if (right)
+            ret_numbers[count++] = strtoull(at, &at, 10);
+        right = right && (*at == ',' || *at == ']');
+    }
+    right = right && at[1] == '\0';
     free(text);
-    *ret_first = first;
-    *ret_end = end;
-    return right;
+    return right ? count : SIZE_MAX;
 }
 
 static bool s_has_shape(const json_value_t *entry, const tensor_t *tensor)
 {
-    char expected[TENSOR_RANK_MAX * 21 + 3];
-    size_t length = 0;
+    uint64_t dims[TENSOR_RANK_MAX];
+    if (s_read_numbers(json_get(entry, "shape"), TENSOR_RANK_MAX, dims) != tensor->rank)
+        return false;
     for (size_t d = 0; d < tensor->rank; d++)
-        length += (size_t)sprintf(expected + length, "%c%zu", d ? ',' : '[', tensor->dims[d]);
-    sprintf(expected + length, "]");
-    const json_value_t *array = json_get(entry, "shape");
-    char *text = array ? json_print(array, true) : NULL;
-    bool same = text && strcmp(text, expected) == 0;
-    free(text);
-    return same;
+        if (dims[d] != tensor->dims[d])
+            return false;
+    return true;
 }
 
 /* Where in the data a tensor lies, checked against its shape and the data's size. */
@@ -210,16 +212,17 @@ static err_code_t s_find_tensor(const char *path, const json_value_t *header, co
                                 uint64_t data_size, uint64_t *ret_first, err_t *err)
 {
     const json_value_t *entry = json_get(header, tensor->name);
-    uint64_t end = 0;
+    uint64_t offsets[2];
     if (!entry)
         return err_set(err, ERR_SHAPE, "%s: no tensor is called %s", path, tensor->name);
     if (strcmp(json_get_string(entry, "dtype", ""), "F32") != 0 || !s_has_shape(entry, tensor))
         return err_set(err, ERR_SHAPE, "%s: tensor %s has another type or shape", path, tensor->name);
-    if (!s_read_offsets(entry, ret_first, &end) || *ret_first > end || end > data_size ||
-        end - *ret_first != tensor->count * sizeof(float))
+    if (s_read_numbers(json_get(entry, "data_offsets"), 2, offsets) != 2 || offsets[0] > offsets[1] ||
+        offsets[1] > data_size || offsets[1] - offsets[0] != tensor->count * sizeof(float))
         return err_set(err, ERR_MALFORMED,
                        "%s: tensor %s: its offsets do not fit its shape and the %llu bytes of data", path,
                        tensor->name, (unsigned long long)data_size);
+    *ret_first = offsets[0];
     return ERR_OK;
 }
 

@@ -1,0 +1,13 @@
+/* clock - the one clock that shells read: monotonic microseconds, so that nothing here jumps when the date is set.
+ *
+ * Not      for cores: they are told the time.
+ * Threads  any.
+ */
+#ifndef ACTORS_KIT_CLOCK_H
+#define ACTORS_KIT_CLOCK_H
+
+#include <stdint.h>
+
+int64_t clock_now_us(void);
+
+#endif

@@ -1,0 +1,217 @@
+#include "actors/kit/shell_link.h"
+
+#include "actors/kit/clock.h"
+#include "brokers/frames_zmq.h"
+#include "codec/base/log.h"
+
+#include <czmq.h>
+
+#define LINK_HELLO_US 1000000      /* between two hellos once registered */
+#define LINK_FIRST_HELLO_US 250000 /* before */
+#define LINK_SILENCE_US                                                                                      \
+    2000000                  /* no `registered` for so long after connecting: look for the broker again ... */
+#define LINK_LOST_US 6000000 /* ... and after having been registered */
+#define LINK_SEARCH_US 50000 /* between two looks for a broker that is not there yet, growing ... */
+#define LINK_SEARCH_MAX_US 500000 /* ... to this */
+#define LINK_COMPLAIN_US 5000000  /* between two log lines about it */
+#define LINK_LINGER_MS 1000
+#define LINK_RECONNECT_MS 50
+#define LINK_RECONNECT_MAX_MS 1000
+
+struct shell_link {
+    const char *name; /* borrowed from the shell */
+    uint64_t incarnation;
+    shell_find_fn *find;
+    void *find_hint;
+    zsock_t *socket;
+    char endpoint[TOPOLOGY_TEXT_MAX];
+    bool registered;
+    int64_t started_us, heard_us, hello_us, search_us, search_pause_us, complained_us;
+    outbox_t held;
+    size_t held_count;
+    uint64_t dropped;
+};
+
+shell_link_t *shell_link_new(const char *name, uint64_t incarnation, shell_find_fn *find, void *find_hint)
+{
+    shell_link_t *self = calloc(1, sizeof *self);
+    CHECK(self);
+    self->name = name;
+    self->incarnation = incarnation;
+    self->find = find;
+    self->find_hint = find_hint;
+    self->search_pause_us = LINK_SEARCH_US;
+    self->started_us = self->complained_us = clock_now_us();
+    outbox_init(&self->held);
+    return self;
+}
+
+static void s_close(shell_link_t *self, int linger_ms)
+{
+    if (self->socket)
+        zsock_set_linger(self->socket, linger_ms);
+    zsock_destroy(&self->socket);
+    self->registered = false;
+}
+
+void shell_link_destroy(shell_link_t **self_p, bool flush)
+{
+    shell_link_t *self = *self_p;
+    *self_p = NULL;
+    if (!self)
+        return;
+    s_close(self, flush ? LINK_LINGER_MS : 0);
+    outbox_fini(&self->held);
+    free(self);
+}
+
+/* A new socket has a new routing id, given by the broker's ROUTER: an old connection that lingers takes
+ * nothing from it. */
+static err_code_t s_connect(shell_link_t *self, int64_t now_us, err_t *err)
+{
+    self->socket = zsock_new(ZMQ_DEALER);
+    if (!self->socket)
+        return err_set(err, ERR_LIMIT, "no more sockets; raise the limit of open files");
+    zsock_set_sndhwm(self->socket, 0);
+    zsock_set_rcvhwm(self->socket, 0);
+    zsock_set_linger(self->socket, LINK_LINGER_MS);
+    zsock_set_immediate(self->socket, 1);
+    zsock_set_reconnect_ivl(self->socket, LINK_RECONNECT_MS);
+    zsock_set_reconnect_ivl_max(self->socket, LINK_RECONNECT_MAX_MS);
+    zsock_set_handshake_ivl(self->socket, 5000);
+    if (zmq_connect(zsock_resolve(self->socket), self->endpoint)) {
+        err_code_t rc =
+            err_set(err, ERR_UNREACHABLE, "connect to %s: %s", self->endpoint, zmq_strerror(errno));
+        s_close(self, 0);
+        return rc;
+    }
+    self->heard_us = now_us;
+    self->hello_us = 0;
+    return ERR_OK;
+}
+
+static void s_search(shell_link_t *self, int64_t now_us)
+{
+    if (now_us < self->search_us)
+        return;
+    err_t err = {0};
+    err_code_t rc = self->find(self->find_hint, self->endpoint, &err);
+    if (!rc)
+        rc = s_connect(self, now_us, &err);
+    if (!rc) {
+        self->search_pause_us = LINK_SEARCH_US;
+        return;
+    }
+    self->search_us = now_us + self->search_pause_us;
+    self->search_pause_us =
+        self->search_pause_us * 2 < LINK_SEARCH_MAX_US ? self->search_pause_us * 2 : LINK_SEARCH_MAX_US;
+    if (now_us - self->complained_us < LINK_COMPLAIN_US)
+        return;
+    self->complained_us = now_us;
+    log_event(LEVEL_INFO, self->name, "waits", "for=broker since_s=%.1f reason=\"%s\"; looking again",
+              (double)(now_us - self->started_us) / 1e6, err.text);
+}
+
+static void s_check_silence(shell_link_t *self, int64_t now_us)
+{
+    int64_t limit_us = self->registered ? LINK_LOST_US : LINK_SILENCE_US;
+    if (now_us - self->heard_us < limit_us)
+        return;
+    log_event(LEVEL_INFO, self->name, "broker_silent", "endpoint=%s since_s=%.1f; connecting anew",
+              self->endpoint, (double)(now_us - self->heard_us) / 1e6);
+    s_close(self, 0);
+    self->search_us = 0;
+}
+
+static void s_hello(shell_link_t *self, int64_t now_us)
+{
+    int64_t every_us = self->registered ? LINK_HELLO_US : LINK_FIRST_HELLO_US;
+    if (self->hello_us && now_us - self->hello_us < every_us)
+        return;
+    self->hello_us = now_us;
+    message_t *hello = message_new(KIND_hello, "broker", self->name);
+    hello->incarnation = self->incarnation;
+    hello->hello.pid = (uint64_t)getpid();
+    if (frames_send_message_zmq(zsock_resolve(self->socket), NULL, 0, hello))
+        self->dropped++; /* not connected yet; the next one comes soon */
+    message_destroy(&hello);
+}
+
+void shell_link_tick(shell_link_t *self, int64_t now_us)
+{
+    if (self->socket)
+        s_check_silence(self, now_us);
+    if (!self->socket)
+        s_search(self, now_us);
+    if (self->socket)
+        s_hello(self, now_us);
+}
+
+int64_t shell_link_due(const shell_link_t *self)
+{
+    if (!self->socket)
+        return self->search_us;
+    return self->hello_us + (self->registered ? LINK_HELLO_US : LINK_FIRST_HELLO_US);
+}
+
+void *shell_link_socket(const shell_link_t *self)
+{
+    return self->socket ? zsock_resolve(self->socket) : NULL;
+}
+
+bool shell_link_readable(const shell_link_t *self)
+{
+    return self->socket && (zsock_events(self->socket) & ZMQ_POLLIN);
+}
+
+static void s_transmit(shell_link_t *self, message_t **message_p)
+{
+    if (frames_send_message_zmq(zsock_resolve(self->socket), NULL, 0, *message_p))
+        self->dropped++; /* the core sends it again, as after any loss */
+    message_destroy(message_p);
+}
+
+/* The broker knows us: what was held back may go. */
+static void s_registered(shell_link_t *self)
+{
+    self->heard_us = clock_now_us();
+    if (self->registered)
+        return;
+    self->registered = true;
+    message_t *message;
+    while ((message = outbox_take(&self->held)))
+        s_transmit(self, &message);
+    self->held_count = 0;
+}
+
+err_code_t shell_link_receive(shell_link_t *self, message_t **ret_message, err_t *err)
+{
+    if (!self->socket)
+        return ERR_NOT_FOUND;
+    frames_t frames;
+    err_code_t rc = frames_recv_zmq(zsock_resolve(self->socket), NULL, &frames);
+    if (rc == ERR_MALFORMED)
+        return err_set(err, rc, "not two or three frames");
+    if (rc)
+        return rc;
+    rc = frames_unpack(&frames, ret_message, err);
+    frames_fini(&frames);
+    if (!rc && (*ret_message)->kind == KIND_registered)
+        s_registered(self);
+    return rc;
+}
+
+void shell_link_send(shell_link_t *self, message_t **message_p)
+{
+    if (self->registered) {
+        s_transmit(self, message_p);
+        return;
+    }
+    if (self->held_count == SHELL_HELD_MAX) {
+        message_destroy(message_p);
+        self->dropped++;
+        return;
+    }
+    outbox_add(&self->held, message_p);
+    self->held_count++;
+}

@@ -1,0 +1,30 @@
+/* node_actor - the shell of a node: starts and ends the actors that its core says, and tells it what became of them.
+ *
+ * Threads  see actors/kit/shell.h. The hosted actors are started and ended by the node's own thread.
+ */
+#ifndef ACTORS_NODE_NODE_ACTOR_H
+#define ACTORS_NODE_NODE_ACTOR_H
+
+#include "actors/kit/shell.h"
+#include "actors/model/dataset.h"
+#include "actors/node/node_core.h"
+#include "brokers/job.h"
+
+typedef struct {
+    const topology_t *topology; /* this and the next three are borrowed for the life of the actor */
+    const job_t *job;
+    const dataset_t *dataset; /* shared by all workers of the process */
+    const char *state_dir;
+    size_t region_index;
+    const char *name; /* "node/eu/a"; borrowed too */
+    bool checksums;   /* other nodes of the region are other processes */
+} node_host_t;
+
+/* Fills role, ops, hint and name of a shell's spec, whose find and find_hint the hosted actors use as well.
+ */
+void node_actor_fill(const node_host_t *self, shell_spec_t *spec);
+
+/* Asks a running one to stop as if the scheduler had. */
+void node_actor_drain(shell_t *shell);
+
+#endif

@@ -1,0 +1,414 @@
+#include "actors/node/node_core.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define NODE_ANNOUNCE_US 1000000
+#define NODE_FIRST_ANNOUNCE_US 200000 /* until something is placed */
+#define NODE_STOPPED_US 200000        /* between two `stopped` */
+
+typedef enum {
+    ACTOR_FREE,
+    ACTOR_STARTING,
+    ACTOR_RUNNING,
+    ACTOR_DRAINING,
+    ACTOR_KILLED,
+    ACTOR_ENDED
+} actor_state_t;
+
+typedef struct {
+    char name[WIRE_NAME_SIZE];
+    uint64_t incarnation;
+    actor_state_t state;
+    err_t why;           /* of ACTOR_ENDED */
+    int64_t draining_us; /* since when */
+    uint64_t successor;  /* incarnation that starts when this one has ended; 0: none */
+} node_actor_t;
+
+struct node_core {
+    node_spec_t spec;
+    char name[WIRE_NAME_SIZE], region[WIRE_NAME_SIZE], host[WIRE_NAME_SIZE], digest[WIRE_NAME_SIZE];
+    char scheduler[WIRE_NAME_SIZE];
+    outbox_t outbox;
+    node_actor_t actors[NODE_ACTORS_MAX];
+    size_t actor_count;
+    node_command_t *commands;
+    size_t command_head, command_count, command_capacity;
+    bool placed, stopping, done, all_stopped, finished, released;
+    int64_t announce_us, stopped_us, stopped_since_us;
+    err_t failure;
+};
+
+/* ---- small parts
+ * --------------------------------------------------------------------------------------------- */
+
+static void s_command(node_core_t *self, node_verb_t verb, const node_actor_t *actor)
+{
+    if (self->command_count == self->command_capacity) {
+        self->command_capacity = self->command_capacity ? 2 * self->command_capacity : 16;
+        self->commands = realloc(self->commands, self->command_capacity * sizeof *self->commands);
+        CHECK(self->commands);
+    }
+    node_command_t *command = &self->commands[self->command_count++];
+    *command = (node_command_t){.verb = verb, .incarnation = actor->incarnation, .done = self->done};
+    memcpy(command->actor, actor->name, sizeof command->actor);
+}
+
+bool node_core_take_command(node_core_t *self, node_command_t *ret_command)
+{
+    if (self->command_head == self->command_count) {
+        self->command_head = self->command_count = 0;
+        return false;
+    }
+    *ret_command = self->commands[self->command_head++];
+    return true;
+}
+
+static message_t *s_message(node_core_t *self, message_kind_t kind, const char *to)
+{
+    message_t *message = message_new(kind, to, self->name);
+    message->incarnation = self->spec.incarnation;
+    return message;
+}
+
+static node_actor_t *s_find(node_core_t *self, const char *name)
+{
+    for (size_t i = 0; i < self->actor_count; i++)
+        if (!strcmp(self->actors[i].name, name))
+            return &self->actors[i];
+    return NULL;
+}
+
+static node_actor_t *s_add(node_core_t *self, const char *name)
+{
+    if (self->actor_count == NODE_ACTORS_MAX)
+        return NULL;
+    node_actor_t *actor = &self->actors[self->actor_count++];
+    *actor = (node_actor_t){0};
+    snprintf(actor->name, sizeof actor->name, "%s", name);
+    return actor;
+}
+
+static void s_send_placed(node_core_t *self, const char *actor, uint64_t incarnation, err_code_t code,
+                          const char *reason)
+{
+    message_t *placed = s_message(self, KIND_placed, self->scheduler);
+    message_set_name(placed->placed.actor, actor);
+    placed->placed.incarnation = incarnation;
+    placed->placed.code = code;
+    if (code)
+        message_set_text(&placed->placed.reason, reason);
+    outbox_add(&self->outbox, &placed);
+}
+
+/* What is known of an actor, if it is worth telling. An actor that finished without being asked is gone all
+ * the same. */
+static void s_tell(node_core_t *self, const node_actor_t *actor)
+{
+    if (actor->state == ACTOR_RUNNING)
+        s_send_placed(self, actor->name, actor->incarnation, ERR_OK, NULL);
+    else if (actor->state == ACTOR_ENDED)
+        s_send_placed(self, actor->name, actor->incarnation, actor->why.code ? actor->why.code : ERR_STOPPED,
+                      actor->why.code ? actor->why.text : "has ended");
+}
+
+static void s_announce(node_core_t *self, int64_t now_us)
+{
+    self->announce_us = now_us;
+    message_t *message = s_message(self, KIND_announce, self->scheduler);
+    const node_spec_t *spec = &self->spec;
+    message_set_name(message->announce.digest, self->digest);
+    message->announce.pid = spec->pid;
+    message_set_name(message->announce.host, self->host);
+    message->announce.cores = spec->cores;
+    message->announce.memory_bytes = spec->memory_bytes;
+    message_set_u64s(&message->announce.held_shards, spec->held_shards, spec->held_count);
+    message_set_u64s(&message->announce.held_incarnations, spec->held_incarnations, spec->held_count);
+    message_set_u64s(&message->announce.held_numbers, spec->held_numbers, spec->held_count);
+    message->announce.samples = spec->samples;
+    outbox_add(&self->outbox, &message);
+    for (size_t i = 0; i < self->actor_count; i++)
+        if (self->actors[i].state == ACTOR_ENDED)
+            s_tell(self, &self->actors[i]);
+}
+
+/* ---- placing
+ * ------------------------------------------------------------------------------------------------- */
+
+static void s_start(node_core_t *self, node_actor_t *actor, uint64_t incarnation)
+{
+    actor->incarnation = incarnation;
+    actor->state = ACTOR_STARTING;
+    actor->successor = 0;
+    actor->why = (err_t){0};
+    s_command(self, NODE_START, actor);
+}
+
+static void s_place(node_core_t *self, const message_t *message)
+{
+    const char *name = message->place.actor;
+    uint64_t incarnation = message->place.incarnation;
+    if (self->stopping)
+        return; /* silence: this node will be missed and the actor placed elsewhere */
+    self->placed = true;
+    node_actor_t *actor = s_find(self, name);
+    if (!actor)
+        actor = s_add(self, name);
+    if (!actor) {
+        s_send_placed(self, name, incarnation, ERR_LIMIT, "the node hosts as many actors as it can");
+    } else if (incarnation < actor->incarnation) {
+        s_send_placed(self, name, incarnation, ERR_STALE, "a newer incarnation was placed here");
+    } else if (incarnation == actor->incarnation) {
+        s_tell(self, actor);
+    } else if (actor->state == ACTOR_FREE || actor->state == ACTOR_ENDED) {
+        s_start(self, actor, incarnation);
+    } else {
+        if (actor->state != ACTOR_KILLED)
+            s_command(self, NODE_KILL, actor);
+        actor->state = ACTOR_KILLED;
+        actor->successor = incarnation;
+    }
+}
+
+/* ---- stopping
+ * ------------------------------------------------------------------------------------------------ */
+
+/* Who stops when: 0 workers, 1 shards, 2 the rest. */
+static int s_rank(const char *name)
+{
+    return !strncmp(name, "worker/", 7) ? 0 : !strncmp(name, "shard/", 6) ? 1 : 2;
+}
+
+static bool s_is_live(const node_actor_t *actor)
+{
+    return actor->state != ACTOR_FREE && actor->state != ACTOR_ENDED;
+}
+
+/* The lowest rank of which an actor lives; 3 when none does. */
+static int s_lowest_rank(const node_core_t *self)
+{
+    int lowest = 3;
+    for (size_t i = 0; i < self->actor_count; i++)
+        if (s_is_live(&self->actors[i]) && s_rank(self->actors[i].name) < lowest)
+            lowest = s_rank(self->actors[i].name);
+    return lowest;
+}
+
+static void s_send_stopped(node_core_t *self, int64_t now_us)
+{
+    self->stopped_us = now_us;
+    message_t *message = s_message(self, KIND_stopped, self->scheduler);
+    message_set_name(message->stopped.node, self->name);
+    message->stopped.code = self->failure.code;
+    message_set_text(&message->stopped.reason, self->failure.text);
+    outbox_add(&self->outbox, &message);
+}
+
+/* Drains the actors whose turn it is; ends those that take too long; says stopped when none is left. */
+static void s_go_on_stopping(node_core_t *self, int64_t now_us)
+{
+    int rank = s_lowest_rank(self);
+    for (size_t i = 0; i < self->actor_count; i++) {
+        node_actor_t *actor = &self->actors[i];
+        if (!s_is_live(actor) || s_rank(actor->name) != rank)
+            continue;
+        actor->successor = 0;
+        if (actor->state == ACTOR_RUNNING) {
+            actor->state = ACTOR_DRAINING;
+            actor->draining_us = now_us;
+            s_command(self, NODE_DRAIN, actor);
+        } else if (actor->state == ACTOR_DRAINING && now_us - actor->draining_us >= NODE_DRAIN_US) {
+            actor->state = ACTOR_KILLED;
+            s_command(self, NODE_KILL, actor);
+        }
+    }
+    if (rank < 3)
+        return;
+    if (!self->all_stopped) {
+        self->all_stopped = true;
+        self->stopped_since_us = now_us;
+        s_send_stopped(self, now_us);
+    } else if (now_us - self->stopped_since_us >= NODE_BYE_US) {
+        self->finished = true;
+    } else if (now_us - self->stopped_us >= NODE_STOPPED_US) {
+        s_send_stopped(self, now_us);
+    }
+}
+
+static void s_stop(node_core_t *self, bool done, int64_t now_us)
+{
+    self->stopping = true;
+    self->done |= done;
+    s_go_on_stopping(self, now_us);
+}
+
+void node_core_stop(node_core_t *self, int64_t now_us)
+{
+    s_stop(self, false, now_us);
+}
+
+/* ---- what the driver reports
+ * ---------------------------------------------------------------------------------- */
+
+static node_actor_t *s_find_incarnation(node_core_t *self, const char *name, uint64_t incarnation)
+{
+    node_actor_t *actor = s_find(self, name);
+    return actor && actor->incarnation == incarnation ? actor : NULL;
+}
+
+void node_core_ready(node_core_t *self, const char *name, uint64_t incarnation, int64_t now_us)
+{
+    node_actor_t *actor = s_find_incarnation(self, name, incarnation);
+    if (!actor || actor->state != ACTOR_STARTING)
+        return;
+    actor->state = ACTOR_RUNNING;
+    s_tell(self, actor);
+    if (self->stopping)
+        s_go_on_stopping(self, now_us);
+}
+
+void node_core_ended(node_core_t *self, const char *name, uint64_t incarnation, const err_t *why,
+                     int64_t now_us)
+{
+    node_actor_t *actor = s_find_incarnation(self, name, incarnation);
+    if (!actor || !s_is_live(actor))
+        return;
+    bool asked = actor->state == ACTOR_KILLED || actor->state == ACTOR_DRAINING;
+    bool failed = why->code && (why->code != ERR_STOPPED || !asked);
+    if (actor->state == ACTOR_KILLED && !actor->successor && self->stopping)
+        failed = true; /* did not drain */
+    actor->state = ACTOR_ENDED;
+    actor->why = *why;
+    if (failed && !actor->successor && !self->failure.code) {
+        self->failure = *why;
+        err_prefix(&self->failure, why->code, "%s", name);
+    }
+    if (actor->successor)
+        s_start(self, actor, actor->successor);
+    else if (self->stopping)
+        s_go_on_stopping(self, now_us);
+    else
+        s_tell(self, actor);
+}
+
+/* ---- role
+ * ---------------------------------------------------------------------------------------------------- */
+
+node_core_t *node_core_new(const node_spec_t *spec)
+{
+    node_core_t *self = calloc(1, sizeof *self);
+    CHECK(self && spec->held_count <= NODE_HELD_MAX);
+    self->spec = *spec;
+    message_set_name(self->name, spec->name);
+    message_set_name(self->region, spec->region);
+    snprintf(self->host, sizeof self->host, "%s", spec->host);
+    message_set_name(self->digest, spec->digest);
+    snprintf(self->scheduler, sizeof self->scheduler, "scheduler/%.*s", WIRE_NAME_SIZE - 11, spec->region);
+    self->announce_us = INT64_MIN;
+    outbox_init(&self->outbox);
+    return self;
+}
+
+static void s_destroy(void **core_p)
+{
+    node_core_t *self = *core_p;
+    *core_p = NULL;
+    if (!self)
+        return;
+    outbox_fini(&self->outbox);
+    free(self->commands);
+    free(self);
+}
+
+static void s_refused(node_core_t *self, const message_t *message)
+{
+    if (message->refused.kind != KIND_announce)
+        return;
+    self->failure.code = ERR_JOB;
+    snprintf(self->failure.text, sizeof self->failure.text, "%s",
+             message->refused.reason ? message->refused.reason : "the scheduler refused this node");
+    self->stopping = self->finished = true;
+}
+
+static void s_message_in(void *core, message_t **message_p, int64_t now_us)
+{
+    node_core_t *self = core;
+    const message_t *message = *message_p;
+    if (message->kind == KIND_place)
+        s_place(self, message);
+    else if (message->kind == KIND_stop)
+        s_stop(self, message->stop.done, now_us);
+    else if (message->kind == KIND_bye && self->all_stopped)
+        self->finished = self->released = true;
+    else if (message->kind == KIND_refused && !self->actor_count)
+        s_refused(self, message);
+    message_destroy(message_p);
+}
+
+static int64_t s_next_announce(const node_core_t *self)
+{
+    if (self->announce_us == INT64_MIN)
+        return 0;
+    return self->announce_us + (self->placed ? NODE_ANNOUNCE_US : NODE_FIRST_ANNOUNCE_US);
+}
+
+static void s_tick(void *core, int64_t now_us)
+{
+    node_core_t *self = core;
+    if (self->stopping)
+        s_go_on_stopping(self, now_us);
+    if (!self->all_stopped && s_next_announce(self) <= now_us)
+        s_announce(self, now_us); /* also while it drains: who is silent is taken for lost */
+}
+
+static int64_t s_due(const void *core)
+{
+    const node_core_t *self = core;
+    if (self->finished)
+        return ROLE_NEVER;
+    if (self->all_stopped)
+        return self->stopped_us + NODE_STOPPED_US;
+    int64_t due_us = s_next_announce(self);
+    for (size_t i = 0; i < self->actor_count; i++) {
+        const node_actor_t *actor = &self->actors[i];
+        if (actor->state == ACTOR_DRAINING && actor->draining_us + NODE_DRAIN_US < due_us)
+            due_us = actor->draining_us + NODE_DRAIN_US;
+    }
+    return due_us;
+}
+
+static outbox_t *s_outbox(void *core)
+{
+    node_core_t *self = core;
+    return &self->outbox;
+}
+
+static bool s_finished(const void *core)
+{
+    const node_core_t *self = core;
+    return self->finished;
+}
+
+const role_t node_role = {.name = "node",
+                          .message = s_message_in,
+                          .tick = s_tick,
+                          .due = s_due,
+                          .outbox = s_outbox,
+                          .finished = s_finished,
+                          .destroy = s_destroy};
+
+err_code_t node_core_failure(const node_core_t *self, const char **ret_reason)
+{
+    *ret_reason = self->failure.text;
+    return self->failure.code;
+}
+
+bool node_core_stopping(const node_core_t *self)
+{
+    return self->stopping;
+}
+
+bool node_core_released(const node_core_t *self)
+{
+    return self->released;
+}

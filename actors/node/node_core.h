@@ -1,0 +1,77 @@
+/* node_core - hosts actors: announces itself, starts and stops what its regional scheduler places, and ends in order.
+ *
+ * Why      which actors run where is the scheduler's to decide; that a machine runs at most one incarnation of
+ *          each, and stops them so that nothing is lost, is decided here.
+ * How      place is idempotent by incarnation; an older incarnation of the same actor is ended first, an older
+ *          placement is refused. What became of an actor (READY, FAILED, ended) is told with every announcement
+ *          until the scheduler places it anew.
+ * Stops    workers first, then shards (their final snapshot), then synchronizers; then `stopped`, until bye.
+ * Effects  node_core_take_command offers what is to be done; the driver reports with node_core_ready and
+ *          node_core_ended.
+ * Threads  one at a time (see role.h).
+ * Limits   NODE_ACTORS_MAX actors.
+ */
+#ifndef ACTORS_NODE_NODE_CORE_H
+#define ACTORS_NODE_NODE_CORE_H
+
+#include "actors/kit/role.h"
+
+#define NODE_ACTORS_MAX 256
+#define NODE_HELD_MAX 256
+#define NODE_BYE_US 3000000 /* how long `stopped` is repeated without a bye */
+#define NODE_DRAIN_US                                                                                        \
+    15000000 /* how long an actor may drain without ending, before it is ended where it stands */
+
+typedef struct {
+    const char *name;   /* "node/eu/a"; copied */
+    const char *region; /* copied */
+    const char *host;   /* copied */
+    const char *digest; /* of the topology; copied */
+    uint64_t pid;
+    uint64_t cores;
+    uint64_t memory_bytes;
+    uint64_t samples; /* training samples of all regions */
+    uint64_t incarnation;
+    size_t held_count; /* shards whose snapshots lie here */
+    uint64_t held_shards[NODE_HELD_MAX];
+    uint64_t held_incarnations[NODE_HELD_MAX];
+    uint64_t held_numbers[NODE_HELD_MAX];
+} node_spec_t;
+
+typedef struct node_core node_core_t;
+extern const role_t node_role;
+
+node_core_t *node_core_new(const node_spec_t *spec);
+
+typedef enum {
+    NODE_START, /* start the actor's incarnation; then node_core_ready or node_core_ended */
+    NODE_DRAIN, /* give it a stop message; it ends by itself */
+    NODE_KILL,  /* end it where it stands; then node_core_ended */
+} node_verb_t;
+
+typedef struct {
+    node_verb_t verb;
+    char actor[WIRE_NAME_SIZE];
+    uint64_t incarnation;
+    bool done; /* of NODE_DRAIN: the job is complete */
+} node_command_t;
+
+/* The next thing to be done; false when there is none. */
+bool node_core_take_command(node_core_t *self, node_command_t *ret_command);
+
+void node_core_ready(node_core_t *self, const char *actor, uint64_t incarnation, int64_t now_us);
+/* It has ended, or could not be started: why ERR_OK means that it had finished. */
+void node_core_ended(node_core_t *self, const char *actor, uint64_t incarnation, const err_t *why,
+                     int64_t now_us);
+
+/* The process was told to end: as a stop from the scheduler. */
+void node_core_stop(node_core_t *self, int64_t now_us);
+
+/* The first failure of an actor while nothing was to stop; ERR_OK if none. */
+err_code_t node_core_failure(const node_core_t *self, const char **ret_reason);
+/* Told to stop, by whomever. */
+bool node_core_stopping(const node_core_t *self);
+/* Bye was said after a stop because the job is complete or was drained. */
+bool node_core_released(const node_core_t *self);
+
+#endif

@@ -1,0 +1,141 @@
+#include "actors/scheduler/global_actor.h"
+
+#include "actors/kit/clock.h"
+#include "store/file.h"
+#include "store/statedir.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct {
+    global_actor_t with;
+    global_core_t *core; /* the shell's */
+    int64_t observed_us;
+    bool last_observed;
+} global_hint_t;
+
+/* ---- incarnation
+ * --------------------------------------------------------------------------------------------- */
+
+/* One more than the last time, on the disk before it is used. */
+static err_code_t s_next_incarnation(const global_hint_t *self, uint64_t *ret_incarnation, err_t *err)
+{
+    char folder[STATEDIR_PATH_MAX], path[STATEDIR_PATH_MAX + 32], text[32];
+    err_code_t rc = statedir_folder(self->with.state_dir, STATEDIR_RUN, folder, err);
+    if (rc)
+        return rc;
+    snprintf(path, sizeof path, "%s/scheduler-global", folder);
+    buf_t *stored = NULL;
+    uint64_t last = 0;
+    rc = file_read(path, sizeof text, &stored, err);
+    if (!rc)
+        last = strtoull(buf_peek(stored), NULL, 10);
+    else if (rc != ERR_NOT_FOUND)
+        return rc;
+    buf_destroy(&stored);
+    *ret_incarnation = last + 1;
+    int length = snprintf(text, sizeof text, "%llu\n", (unsigned long long)*ret_incarnation);
+    return file_write(path, text, (size_t)length, err);
+}
+
+/* ---- life
+ * ---------------------------------------------------------------------------------------------------- */
+
+static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err_t *err)
+{
+    global_hint_t *self = hint;
+    err_code_t rc = s_next_incarnation(self, incarnation, err);
+    if (rc)
+        return rc;
+    global_spec_t spec = {
+        .topology = self->with.topology, .incarnation = *incarnation, .pid = (uint64_t)getpid()};
+    *ret_core = self->core = global_core_new(&spec, clock_now_us());
+    return ERR_OK;
+}
+
+static void s_observe(global_hint_t *self, int64_t now_us, bool last)
+{
+    self->observed_us = now_us;
+    self->last_observed |= last;
+    if (self->with.observe)
+        self->with.observe(self->with.observe_hint, self->core, now_us, last);
+}
+
+static int64_t s_work(void *hint, void *core, int64_t now_us)
+{
+    global_hint_t *self = hint;
+    if (global_role.finished(core)) {
+        if (!self->last_observed)
+            s_observe(self, now_us, true);
+    } else if (now_us - self->observed_us >= GLOBAL_OBSERVE_US) {
+        s_observe(self, now_us, false);
+    }
+    return self->observed_us + GLOBAL_OBSERVE_US;
+}
+
+/* Called when the loop has ended, finished or not: the last look at the core. */
+static err_code_t s_failure(void *hint, void *core, err_t *err)
+{
+    (void)core;
+    global_hint_t *self = hint;
+    if (!self->last_observed)
+        s_observe(self, clock_now_us(), true);
+    const char *reason = "";
+    err_code_t rc = global_core_failure(self->core, &reason);
+    return rc ? err_set(err, rc, "%s", reason) : ERR_OK;
+}
+
+static void s_close(void *hint)
+{
+    free(hint);
+}
+
+void global_actor_fill(const global_actor_t *self, shell_spec_t *spec)
+{
+    static const shell_ops_t ops = {.open = s_open, .work = s_work, .failure = s_failure, .close = s_close};
+    global_hint_t *hint = calloc(1, sizeof *hint);
+    CHECK(hint);
+    hint->with = *self;
+    spec->role = &global_role;
+    spec->ops = &ops;
+    spec->hint = hint;
+}
+
+/* ---- calls
+ * --------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    int64_t patience_us;
+    size_t region_index;
+    err_t failure;
+} global_call_t;
+
+static void s_drain(void *core, void *arg, int64_t now_us)
+{
+    const global_call_t *call = arg;
+    global_core_stop(core, call->patience_us, now_us);
+}
+
+static void s_region_failed(void *core, void *arg, int64_t now_us)
+{
+    const global_call_t *call = arg;
+    global_core_region_failed(core, call->region_index, call->failure.code, call->failure.text, now_us);
+}
+
+void global_actor_drain(shell_t *shell, int64_t patience_us)
+{
+    global_call_t *call = calloc(1, sizeof *call);
+    CHECK(call);
+    call->patience_us = patience_us;
+    shell_call(shell, s_drain, call, free);
+}
+
+void global_actor_region_failed(shell_t *shell, size_t region_index, err_code_t code, const char *reason)
+{
+    global_call_t *call = calloc(1, sizeof *call);
+    CHECK(call);
+    call->region_index = region_index;
+    err_set(&call->failure, code, "%s", reason);
+    shell_call(shell, s_region_failed, call, free);
+}

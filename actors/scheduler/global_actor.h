@@ -1,0 +1,34 @@
+/* global_actor - the shell of the global scheduler, with an observer who sees it a few times a second.
+ *
+ * Why      status files, progress bars and reports are read from the core in its own thread; nothing is copied
+ *          twice.
+ * Threads  see actors/kit/shell.h; the observer is called in the actor's thread.
+ */
+#ifndef ACTORS_SCHEDULER_GLOBAL_ACTOR_H
+#define ACTORS_SCHEDULER_GLOBAL_ACTOR_H
+
+#include "actors/kit/shell.h"
+#include "actors/scheduler/global_core.h"
+
+#define GLOBAL_OBSERVE_US 250000
+
+/* Called every GLOBAL_OBSERVE_US, and once more with `last` when the core has finished or the actor ends. */
+typedef void global_observe_fn(void *hint, const global_core_t *core, int64_t now_us, bool last);
+
+typedef struct {
+    const topology_t *topology; /* this and the next are borrowed for the life of the actor */
+    const char *state_dir;
+    global_observe_fn *observe; /* NULL: nobody */
+    void *observe_hint;
+} global_actor_t;
+
+/* Fills role, ops and hint of a shell's spec. */
+void global_actor_fill(const global_actor_t *self, shell_spec_t *spec);
+
+/* Asks a running one for a drain: everything stops where it can go on from, and it ends when that is done. */
+void global_actor_drain(shell_t *shell, int64_t patience_us);
+
+/* Tells it that the process of a region has died. */
+void global_actor_region_failed(shell_t *shell, size_t region_index, err_code_t code, const char *reason);
+
+#endif

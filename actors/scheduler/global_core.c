@@ -1,0 +1,535 @@
+#include "actors/scheduler/global_core.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MILLISECOND_US ((int64_t)1000)
+#define REPEAT_EVERY_US (300 * MILLISECOND_US)
+#define UNSEEN_US (2000 * MILLISECOND_US) /* a stop does not wait longer for a region that never reported */
+#define HOME_US (300 * MILLISECOND_US) /* silence of the other regions before the home region may go */
+#define LINGER_US (1000 * MILLISECOND_US) /* after the last farewell, for reports whose bye was lost */
+#define ACTORS_MAX 8192
+#define ROWS_MAX (1u << 20) /* of one region's curve */
+#define OWN_NAME "scheduler/global"
+
+typedef struct {
+    wire_name_t scheduler;
+    message_t *report;
+    int64_t seen_us; /* -1: never */
+    curve_row_t *rows;
+    size_t row_count, row_capacity;
+    bool placed;  /* has been */
+    bool stopped; /* its final report is here, with its whole curve */
+    bool given_up;
+} region_entry_t;
+
+typedef struct {
+    message_t *status;
+    int64_t seen_us;
+} actor_entry_t;
+
+struct global_core {
+    global_spec_t spec;
+    char digest[17];
+    outbox_t outbox;
+    region_entry_t regions[TOPOLOGY_REGIONS_MAX];
+    actor_entry_t *actors; /* the first is this scheduler itself */
+    size_t actor_count, actor_capacity;
+    run_state_t state;
+    bool done; /* the stop is the end of the job */
+    int64_t since_us, stop_us, stop_next_us, progress_us, patience_us;
+    int64_t farewell_us; /* newest bye, or the end of the run */
+    bool home_released;  /* bye was said to the region whose broker carries everybody's messages */
+    bool finished;
+    err_code_t failure;
+    char reason[ERR_TEXT_MAX];
+};
+
+static size_t s_region_count(const global_core_t *self)
+{
+    return self->spec.topology->region_count;
+}
+
+static bool s_ended(const global_core_t *self)
+{
+    return self->state >= RUN_DONE;
+}
+
+/* ---- sending
+ * -------------------------------------------------------------------------------------------------- */
+
+static void s_send(global_core_t *self, message_t **message_p)
+{
+    (*message_p)->incarnation = self->spec.incarnation;
+    outbox_add(&self->outbox, message_p);
+}
+
+static void s_refuse(global_core_t *self, const message_t *message, err_code_t code, const char *reason)
+{
+    message_t *answer = message_new(KIND_refused, message->from, OWN_NAME);
+    answer->refused.kind = message->kind;
+    answer->refused.code = code;
+    answer->refused.incarnation = message->incarnation;
+    message_set_text(&answer->refused.reason, reason);
+    s_send(self, &answer);
+}
+
+static void s_send_plan(global_core_t *self, size_t index)
+{
+    const topology_region_t *region = &self->spec.topology->regions[index];
+    message_t *plan = message_new(KIND_plan, self->regions[index].scheduler, OWN_NAME);
+    plan->number = plan->plan.plan = 1;
+    plan->plan.workers = region->workers;
+    plan->plan.shards = region->shards;
+    s_send(self, &plan);
+}
+
+static void s_send_ack(global_core_t *self, size_t index)
+{
+    message_t *ack = message_new(KIND_report_ack, self->regions[index].scheduler, OWN_NAME);
+    ack->report_ack.curve_have = self->regions[index].row_count;
+    s_send(self, &ack);
+}
+
+/* ---- the run
+ * -------------------------------------------------------------------------------------------------- */
+
+static void s_move(global_core_t *self, run_state_t state, int64_t now_us)
+{
+    self->state = state;
+    self->since_us = now_us;
+}
+
+static void s_stop(global_core_t *self, bool done, int64_t patience_us, int64_t now_us)
+{
+    if (self->state >= RUN_STOPPING) {
+        if (patience_us < self->patience_us)
+            self->patience_us = patience_us;
+        return;
+    }
+    self->done = done;
+    self->patience_us = patience_us;
+    self->stop_us = self->stop_next_us = self->progress_us = self->farewell_us = now_us;
+    s_move(self, RUN_STOPPING, now_us);
+}
+
+static void s_fail(global_core_t *self, err_code_t code, const char *name, const char *reason, int64_t now_us)
+{
+    if (!self->failure) {
+        self->failure = code ? code : ERR_STATE;
+        snprintf(self->reason, sizeof self->reason, "%s: %s", name,
+                 reason && *reason ? reason : err_meaning(code));
+    }
+    s_stop(self, false, self->spec.topology->job.sync.away_after_us, now_us);
+}
+
+/* A region that was never there is not waited for, and one that fell silent no longer than a region may be
+ * away. */
+static void s_give_up(global_core_t *self, int64_t now_us)
+{
+    for (size_t index = 0; index < s_region_count(self); index++) {
+        region_entry_t *region = &self->regions[index];
+        if (region->stopped || region->given_up)
+            continue;
+        int64_t heard_us = region->seen_us > self->stop_us ? region->seen_us : self->stop_us;
+        int64_t silence_us = region->seen_us < 0 ? UNSEEN_US : self->spec.topology->job.sync.away_after_us;
+        region->given_up = now_us - heard_us >= silence_us || now_us - self->progress_us >= self->patience_us;
+    }
+}
+
+static void s_send_stops(global_core_t *self, int64_t now_us)
+{
+    if (now_us < self->stop_next_us)
+        return;
+    self->stop_next_us = now_us + REPEAT_EVERY_US;
+    for (size_t index = 0; index < s_region_count(self); index++) {
+        if (self->regions[index].stopped)
+            continue;
+        message_t *stop = message_new(KIND_stop, self->regions[index].scheduler, OWN_NAME);
+        stop->stop.done = self->done;
+        s_send(self, &stop);
+    }
+}
+
+static bool s_all(const global_core_t *self, bool (*holds)(const region_entry_t *region))
+{
+    for (size_t index = 0; index < s_region_count(self); index++)
+        if (!holds(&self->regions[index]))
+            return false;
+    return true;
+}
+
+static bool s_is_placed(const region_entry_t *region)
+{
+    return region->placed;
+}
+
+static bool s_is_complete(const region_entry_t *region)
+{
+    return region->report && region->report->region_report.complete;
+}
+
+static bool s_is_over(const region_entry_t *region)
+{
+    return region->stopped || region->given_up;
+}
+
+/* Done is what all regions were before the stop; one that falls silent during it takes nothing away from
+ * that. */
+static run_state_t s_outcome(const global_core_t *self)
+{
+    if (self->failure)
+        return RUN_FAILED;
+    return self->done ? RUN_DONE : RUN_DRAINED;
+}
+
+static void s_show_self(global_core_t *self, int64_t now_us);
+
+static void s_bye(global_core_t *self, size_t index, int64_t now_us)
+{
+    self->farewell_us = now_us;
+    message_t *bye = message_new(KIND_bye, self->regions[index].scheduler, OWN_NAME);
+    s_send(self, &bye);
+}
+
+/* Nobody is let go before all have stopped, and the home region last: its broker carries what the others and this
+ * scheduler still have to say. */
+static void s_farewell(global_core_t *self, int64_t now_us)
+{
+    if (self->home_released || now_us - self->farewell_us < HOME_US)
+        return;
+    self->home_released = true;
+    s_bye(self, 0, now_us);
+}
+
+static void s_advance(global_core_t *self, int64_t now_us)
+{
+    if (self->state == RUN_STARTING && s_all(self, s_is_placed))
+        s_move(self, RUN_TRAINING, now_us);
+    if (self->state < RUN_STOPPING && s_all(self, s_is_complete))
+        s_stop(self, true, self->spec.topology->job.sync.away_after_us, now_us);
+    if (self->state == RUN_STOPPING) {
+        s_give_up(self, now_us);
+        s_send_stops(self, now_us);
+        if (s_all(self, s_is_over)) {
+            s_move(self, s_outcome(self), now_us);
+            self->farewell_us = now_us;
+            for (size_t index = 1; index < s_region_count(self); index++)
+                s_bye(self, index, now_us);
+        }
+    }
+    if (s_ended(self))
+        s_farewell(self, now_us);
+    if (s_ended(self) && self->home_released && now_us - self->farewell_us >= LINGER_US)
+        self->finished = true;
+    s_show_self(self, now_us);
+}
+
+/* ---- messages
+ * ------------------------------------------------------------------------------------------------- */
+
+static size_t s_region_of(const global_core_t *self, const message_t *message)
+{
+    size_t index = 0;
+    while (index < s_region_count(self) && strcmp(self->regions[index].scheduler, message->from))
+        index++;
+    return index;
+}
+
+/* Reports of one incarnation are numbered; what comes late is not newer. */
+static bool s_is_late(const message_t *newest, const message_t *message)
+{
+    if (!newest)
+        return false;
+    if (message->incarnation != newest->incarnation)
+        return message->incarnation < newest->incarnation;
+    return message->number < newest->number;
+}
+
+static bool s_is_progress(const message_t *before, const message_t *now)
+{
+    return !before || before->region_report.samples != now->region_report.samples ||
+           before->region_report.shards != now->region_report.shards ||
+           before->region_report.workers != now->region_report.workers ||
+           before->region_report.curve_rows != now->region_report.curve_rows ||
+           before->region_report.stopped != now->region_report.stopped;
+}
+
+static void s_answer(global_core_t *self, size_t index, int64_t now_us)
+{
+    region_entry_t *region = &self->regions[index];
+    const message_t *report = region->report;
+    s_send_ack(self, index);
+    if (report->region_report.plan < 1 && self->state < RUN_STOPPING)
+        s_send_plan(self, index);
+    if (!report->region_report.stopped || report->region_report.curve_rows > region->row_count)
+        return;
+    region->stopped = true;
+    if (s_ended(self) && (index > 0 || self->home_released))
+        s_bye(self, index, now_us);
+}
+
+static void s_take_report(global_core_t *self, message_t **message_p, int64_t now_us)
+{
+    message_t *message = *message_p;
+    size_t index = s_region_of(self, message);
+    if (index == s_region_count(self) ||
+        strcmp(message->region_report.region, self->spec.topology->regions[index].name)) {
+        s_refuse(self, message, ERR_NOT_FOUND, "the topology of this run has no such region");
+        return;
+    }
+    if (strcmp(message->region_report.digest, self->digest)) {
+        s_refuse(self, message, ERR_JOB,
+                 "this region has another topology; start it with the topology of the job");
+        return;
+    }
+    region_entry_t *region = &self->regions[index];
+    if (s_is_late(region->report, message))
+        return;
+    if (s_is_progress(region->report, message))
+        self->progress_us = now_us;
+    message_destroy(&region->report);
+    region->report = message;
+    *message_p = NULL;
+    region->seen_us = now_us;
+    region->placed = region->placed || message->region_report.placed;
+    if (message->region_report.code)
+        s_fail(self, (err_code_t)message->region_report.code, region->scheduler,
+               message->region_report.reason, now_us);
+    else if (message->region_report.stopped && self->state < RUN_STOPPING)
+        s_stop(self, false, self->spec.topology->job.sync.away_after_us, now_us); /* drained from its side */
+    s_answer(self, index, now_us);
+}
+
+static void s_take_curve(global_core_t *self, const message_t *message)
+{
+    size_t index = s_region_of(self, message);
+    if (index == s_region_count(self))
+        return;
+    region_entry_t *region = &self->regions[index];
+    if (message->curve.index != region->row_count || region->row_count == ROWS_MAX)
+        return;
+    if (region->row_count == region->row_capacity) {
+        region->row_capacity = region->row_capacity ? 2 * region->row_capacity : 16;
+        region->rows = realloc(region->rows, region->row_capacity * sizeof *region->rows);
+        CHECK(region->rows);
+    }
+    region->rows[region->row_count++] = (curve_row_t){
+        .index = message->curve.index,
+        .train_us = message->curve.train_us,
+        .epoch = message->curve.epoch,
+        .loss = message->curve.loss,
+        .test_accuracy = message->curve.test_accuracy,
+        .test_loss = message->curve.test_loss,
+    };
+}
+
+static actor_entry_t *s_actor(global_core_t *self, const char *name)
+{
+    for (size_t index = 0; index < self->actor_count; index++)
+        if (!strcmp(self->actors[index].status->status.actor, name))
+            return &self->actors[index];
+    if (self->actor_count == ACTORS_MAX)
+        return NULL;
+    if (self->actor_count == self->actor_capacity) {
+        self->actor_capacity = self->actor_capacity ? 2 * self->actor_capacity : 64;
+        self->actors = realloc(self->actors, self->actor_capacity * sizeof *self->actors);
+        CHECK(self->actors);
+    }
+    actor_entry_t *actor = &self->actors[self->actor_count++];
+    *actor = (actor_entry_t){.status = message_new(KIND_status, OWN_NAME, OWN_NAME)};
+    message_set_name(actor->status->status.actor, name);
+    return actor;
+}
+
+static void s_take_status(global_core_t *self, message_t **message_p, int64_t now_us)
+{
+    message_t *message = *message_p;
+    if (s_region_of(self, message) == s_region_count(self) || !message->status.actor[0])
+        return;
+    actor_entry_t *actor = s_actor(self, message->status.actor);
+    if (!actor || message->status.incarnation < actor->status->status.incarnation)
+        return;
+    message_destroy(&actor->status);
+    actor->status = message;
+    *message_p = NULL;
+    actor->seen_us = now_us;
+}
+
+static const char *s_waited_for(const global_core_t *self)
+{
+    for (size_t index = 0; index < s_region_count(self); index++) {
+        const region_entry_t *region = &self->regions[index];
+        if ((self->state == RUN_STARTING && !region->placed) ||
+            (self->state == RUN_STOPPING && !s_is_over(region)))
+            return region->scheduler;
+    }
+    return "";
+}
+
+static void s_show_self(global_core_t *self, int64_t now_us)
+{
+    static const char *const states[] = {
+        [RUN_STARTING] = "starting", [RUN_TRAINING] = "running", [RUN_STOPPING] = "draining",
+        [RUN_DONE] = "stopped",      [RUN_DRAINED] = "stopped",  [RUN_FAILED] = "failed",
+    };
+    actor_entry_t *own = s_actor(self, OWN_NAME);
+    message_set_name(own->status->status.state, states[self->state]);
+    message_set_name(own->status->status.waits_for, s_waited_for(self));
+    own->status->status.pid = self->spec.pid;
+    own->status->status.incarnation = self->spec.incarnation;
+    own->status->status.since_us = (uint64_t)(now_us - self->since_us);
+    own->seen_us = now_us;
+}
+
+static void s_message(void *core, message_t **message_p, int64_t now_us)
+{
+    global_core_t *self = core;
+    switch ((*message_p)->kind) {
+    case KIND_region_report:
+        s_take_report(self, message_p, now_us);
+        break;
+    case KIND_curve:
+        s_take_curve(self, *message_p);
+        break;
+    case KIND_status:
+        s_take_status(self, message_p, now_us);
+        break;
+    case KIND_stop:
+        s_stop(self, false, self->spec.topology->job.sync.away_after_us, now_us);
+        break;
+    default: /* unreachable above all: regions come in any order and are told again by timers */
+        break;
+    }
+    message_destroy(message_p);
+    s_advance(self, now_us);
+}
+
+static void s_tick(void *core, int64_t now_us)
+{
+    s_advance(core, now_us);
+}
+
+static int64_t s_due(const void *core)
+{
+    const global_core_t *self = core;
+    if (self->finished || self->state < RUN_STOPPING)
+        return ROLE_NEVER;
+    if (s_ended(self))
+        return self->farewell_us + (self->home_released ? LINGER_US : HOME_US);
+    int64_t left_us = ROLE_NEVER - self->progress_us;
+    int64_t patience_us = self->patience_us < left_us ? self->progress_us + self->patience_us : ROLE_NEVER;
+    return patience_us < self->stop_next_us ? patience_us : self->stop_next_us;
+}
+
+static outbox_t *s_outbox(void *core)
+{
+    global_core_t *self = core;
+    return &self->outbox;
+}
+
+static bool s_finished(const void *core)
+{
+    const global_core_t *self = core;
+    return self->finished;
+}
+
+static void s_destroy(void **core_p)
+{
+    global_core_t *self = *core_p;
+    if (!self)
+        return;
+    for (size_t index = 0; index < s_region_count(self); index++) {
+        message_destroy(&self->regions[index].report);
+        free(self->regions[index].rows);
+    }
+    for (size_t index = 0; index < self->actor_count; index++)
+        message_destroy(&self->actors[index].status);
+    free(self->actors);
+    outbox_fini(&self->outbox);
+    free(self);
+    *core_p = NULL;
+}
+
+/* ---- the contract
+ * --------------------------------------------------------------------------------------------- */
+
+global_core_t *global_core_new(const global_spec_t *spec, int64_t now_us)
+{
+    global_core_t *self = calloc(1, sizeof *self);
+    CHECK(self);
+    self->spec = *spec;
+    topology_digest(spec->topology, self->digest);
+    outbox_init(&self->outbox);
+    self->since_us = now_us;
+    for (size_t index = 0; index < s_region_count(self); index++) {
+        region_entry_t *region = &self->regions[index];
+        snprintf(region->scheduler, sizeof region->scheduler, "scheduler/%s",
+                 spec->topology->regions[index].name);
+        region->seen_us = -1;
+    }
+    s_show_self(self, now_us);
+    return self;
+}
+
+run_state_t global_core_state(const global_core_t *self)
+{
+    return self->state;
+}
+
+void global_core_stop(global_core_t *self, int64_t patience_us, int64_t now_us)
+{
+    s_stop(self, false, patience_us, now_us);
+    s_advance(self, now_us);
+}
+
+void global_core_region_failed(global_core_t *self, size_t region_index, err_code_t code, const char *reason,
+                               int64_t now_us)
+{
+    CHECK(region_index < s_region_count(self));
+    region_entry_t *region = &self->regions[region_index];
+    region->given_up = true;
+    s_fail(self, code, region->scheduler, reason, now_us);
+    s_advance(self, now_us);
+}
+
+size_t global_core_actor_count(const global_core_t *self)
+{
+    return self->actor_count;
+}
+
+actor_view_t global_core_actor(const global_core_t *self, size_t index)
+{
+    CHECK(index < self->actor_count);
+    return (actor_view_t){.status = self->actors[index].status, .seen_us = self->actors[index].seen_us};
+}
+
+region_view_t global_core_region(const global_core_t *self, size_t index)
+{
+    CHECK(index < s_region_count(self));
+    const region_entry_t *region = &self->regions[index];
+    return (region_view_t){
+        .seen = region->seen_us >= 0,
+        .seen_us = region->seen_us,
+        .report = region->report,
+        .curve = region->rows,
+        .curve_count = region->row_count,
+    };
+}
+
+err_code_t global_core_failure(const global_core_t *self, const char **ret_reason)
+{
+    if (ret_reason)
+        *ret_reason = self->reason;
+    return self->failure;
+}
+
+const role_t global_role = {
+    .name = "scheduler",
+    .message = s_message,
+    .tick = s_tick,
+    .due = s_due,
+    .outbox = s_outbox,
+    .finished = s_finished,
+    .destroy = s_destroy,
+};

@@ -1,0 +1,438 @@
+#include "actors/scheduler/region_state.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define GLOBAL_NAME "scheduler/global"
+#define ROWS_PER_REPORT 16
+
+/* ---- sending
+ * -------------------------------------------------------------------------------------------------- */
+
+void region_send(region_core_t *self, message_t **message_p)
+{
+    (*message_p)->incarnation = self->spec.term << 32;
+    outbox_add(&self->outbox, message_p);
+}
+
+void region_refuse(region_core_t *self, const message_t *message, err_code_t code, const char *reason)
+{
+    message_t *answer = message_new(KIND_refused, message->from, self->name);
+    answer->refused.kind = message->kind;
+    answer->refused.code = code;
+    answer->refused.incarnation = message->incarnation;
+    message_set_text(&answer->refused.reason, reason);
+    region_send(self, &answer);
+}
+
+void region_fail(region_core_t *self, err_code_t code, const char *format, ...)
+{
+    if (self->failure)
+        return;
+    self->failure = code ? code : ERR_STATE;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(self->reason, sizeof self->reason, format, arguments);
+    va_end(arguments);
+    self->report_us = 0;
+}
+
+/* ---- reports
+ * -------------------------------------------------------------------------------------------------- */
+
+static void s_sum_shards(const region_core_t *self, message_t *report)
+{
+    bool first = true;
+    for (size_t index = 0; self->actors && index < self->shard_count; index++) {
+        const message_t *progress = self->shards[index].progress;
+        if (!progress)
+            continue;
+        if (first || progress->progress.steps < report->region_report.steps)
+            report->region_report.steps = progress->progress.steps;
+        if (progress->progress.rounds > report->region_report.rounds)
+            report->region_report.rounds = progress->progress.rounds;
+        report->region_report.duplicates_refused += progress->progress.duplicates;
+        report->region_report.refused += progress->progress.refused;
+        report->region_report.updates_rolled_back += progress->progress.rolled_back;
+        first = false;
+    }
+}
+
+static void s_sum_links(const region_core_t *self, message_t *report)
+{
+    for (size_t index = 0; index < self->spec.topology->region_count; index++) {
+        const region_link_t *link = &self->links[index];
+        report->region_report.wan_sent_bytes += link->sent + link->sent_before;
+        report->region_report.wan_received_bytes += link->received + link->received_before;
+    }
+}
+
+static void s_newest_test(const region_core_t *self, message_t *report)
+{
+    report->region_report.test_accuracy = NAN;
+    report->region_report.test_loss = NAN;
+    for (size_t index = self->row_count; index > 0; index--) {
+        const region_row_t *row = &self->rows[index - 1];
+        if (isnan(row->test_accuracy))
+            continue;
+        report->region_report.test_accuracy = row->test_accuracy;
+        report->region_report.test_loss = row->test_loss;
+        return;
+    }
+}
+
+static void s_report(region_core_t *self, int64_t now_us)
+{
+    message_t *report = message_new(KIND_region_report, GLOBAL_NAME, self->name);
+    report->number = ++self->reports;
+    message_set_name(report->region_report.region, self->region->name);
+    message_set_name(report->region_report.digest, self->digest);
+    s_sum_shards(self, report);
+    s_sum_links(self, report);
+    s_newest_test(self, report);
+    report->region_report.samples = self->samples_reached;
+    report->region_report.samples_repeated = self->samples_repeated;
+    report->region_report.workers = region_ready(self, ROLE_WORKER);
+    report->region_report.shards = region_ready(self, ROLE_SHARD);
+    report->region_report.restarts = self->restarts;
+    report->region_report.loss = region_loss(self);
+    report->region_report.train_us = region_train_us(self, now_us);
+    report->region_report.rented_us = region_rented_us(self, now_us);
+    report->region_report.placed = region_placed(self);
+    report->region_report.complete = self->complete;
+    report->region_report.stopped = self->final;
+    report->region_report.code = self->failure;
+    message_set_text(&report->region_report.reason, self->reason);
+    report->region_report.plan = self->plan;
+    report->region_report.curve_rows = self->row_count;
+    region_send(self, &report);
+}
+
+static void s_send_curve(region_core_t *self)
+{
+    size_t end = self->row_count;
+    if (end - self->rows_known > ROWS_PER_REPORT)
+        end = self->rows_known + ROWS_PER_REPORT;
+    for (size_t index = self->rows_known; index < end; index++) {
+        const region_row_t *row = &self->rows[index];
+        message_t *curve = message_new(KIND_curve, GLOBAL_NAME, self->name);
+        curve->curve.index = index;
+        curve->curve.train_us = row->train_us;
+        curve->curve.epoch = row->epoch;
+        curve->curve.loss = row->loss;
+        curve->curve.test_accuracy = row->test_accuracy;
+        curve->curve.test_loss = row->test_loss;
+        region_send(self, &curve);
+    }
+}
+
+/* ---- status
+ * --------------------------------------------------------------------------------------------------- */
+
+static const char *s_actor_state(const region_actor_t *actor)
+{
+    if (actor->state == PLACE_NONE)
+        return actor->ran ? "lost" : "starting";
+    return "starting";
+}
+
+static void s_forward(region_core_t *self, const region_actor_t *actor, int64_t now_us)
+{
+    message_t *status;
+    if (actor->status) {
+        status = message_dup(actor->status);
+        status->status.since_us += (uint64_t)(now_us - actor->status_us);
+        message_set_name(status->to, GLOBAL_NAME);
+        message_set_name(status->from, self->name);
+    } else {
+        status = message_new(KIND_status, GLOBAL_NAME, self->name);
+        message_set_name(status->status.state, s_actor_state(actor));
+        status->status.since_us = (uint64_t)(now_us - actor->since_us);
+    }
+    message_set_name(status->status.actor, actor->name);
+    status->status.incarnation = actor->incarnation;
+    if (actor->node != NOWHERE) {
+        message_set_name(status->status.node, self->nodes[actor->node].name);
+        status->status.pid = self->nodes[actor->node].announce->announce.pid;
+    }
+    region_send(self, &status);
+}
+
+static const char *s_own_state(const region_core_t *self)
+{
+    if (self->final)
+        return "stopped";
+    if (self->failure)
+        return "failed";
+    if (self->stopping)
+        return "draining";
+    if (!region_placed(self))
+        return "starting";
+    return self->waits_for[0] ? "waiting" : "running";
+}
+
+static void s_send_statuses(region_core_t *self, int64_t now_us)
+{
+    for (size_t index = 0; index < self->actor_count; index++)
+        s_forward(self, &self->actors[index], now_us);
+    message_t *status = message_new(KIND_status, GLOBAL_NAME, self->name);
+    message_set_name(status->status.actor, self->name);
+    message_set_name(status->status.state, s_own_state(self));
+    message_set_name(status->status.waits_for, self->waits_for);
+    status->status.pid = self->spec.pid;
+    status->status.incarnation = self->spec.term << 32;
+    status->status.since_us = (uint64_t)(now_us - self->waits_since_us);
+    if (self->leases) {
+        status->status.applied = ranges_size(lease_table_applied(self->leases));
+        status->status.durable = lease_table_durable_count(self->leases);
+    }
+    region_send(self, &status);
+}
+
+/* ---- the state machine
+ * ---------------------------------------------------------------------------------------- */
+
+static void s_update_waits_for(region_core_t *self, int64_t now_us)
+{
+    const char *name = self->stopping ? region_stop_waits_for(self) : region_place_waits_for(self);
+    if (!self->stopping && self->failure)
+        name = GLOBAL_NAME;
+    else if (!self->stopping && !name[0])
+        name = region_train_waits_for(self);
+    if (!strcmp(name, self->waits_for))
+        return;
+    message_set_name(self->waits_for, name);
+    self->waits_since_us = now_us;
+}
+
+static void s_advance(region_core_t *self, int64_t now_us)
+{
+    if (self->finished)
+        return;
+    region_lose_silent(self, now_us);
+    if (self->stopping)
+        region_stop(self, now_us);
+    else if (!self->failure) {
+        region_place(self, now_us);
+        region_train(self, now_us);
+    }
+    s_update_waits_for(self, now_us);
+    if (now_us >= self->report_us) {
+        self->report_us = now_us + REPORT_EVERY_US;
+        s_report(self, now_us);
+        s_send_curve(self);
+    }
+    if (now_us >= self->status_us) {
+        self->status_us = now_us + STATUS_EVERY_US;
+        s_send_statuses(self, now_us);
+    }
+}
+
+/* A broker counts from its own start; what it had counted before a restart is kept. */
+static void s_take_reading(uint64_t *now, uint64_t *before, uint64_t reading)
+{
+    if (reading < *now)
+        *before += *now;
+    *now = reading;
+}
+
+static void s_take_link_state(region_core_t *self, const message_t *message)
+{
+    size_t index = topology_region_index(self->spec.topology, message->link_state.region);
+    if (index == SIZE_MAX || index == self->spec.region_index)
+        return;
+    region_link_t *link = &self->links[index];
+    s_take_reading(&link->sent, &link->sent_before, message->link_state.sent_bytes);
+    s_take_reading(&link->received, &link->received_before, message->link_state.received_bytes);
+}
+
+/* The actor that sent a message, in its incarnation; it and its node are alive. NULL for anybody else. */
+static region_actor_t *s_sender(region_core_t *self, const message_t *message, int64_t now_us)
+{
+    region_actor_t *actor = region_actor_find(self, message);
+    if (!actor)
+        return NULL;
+    actor->seen_us = now_us;
+    self->nodes[actor->node].seen_us = now_us;
+    return actor;
+}
+
+static void s_take_status(region_core_t *self, message_t **message_p, int64_t now_us)
+{
+    region_actor_t *actor = s_sender(self, *message_p, now_us);
+    if (!actor)
+        return;
+    message_destroy(&actor->status);
+    actor->status = *message_p;
+    *message_p = NULL;
+    actor->status_us = now_us;
+    if (actor->status->status.since_us > INT64_MAX / 2)
+        actor->status->status.since_us = 0;
+}
+
+static void s_take_from_actor(region_core_t *self, const message_t *message, int64_t now_us)
+{
+    region_actor_t *actor = s_sender(self, message, now_us);
+    if (!actor)
+        return;
+    if (message->kind == KIND_progress && actor->role == ROLE_SHARD)
+        region_take_progress(self, message, actor->index);
+    else if (message->kind == KIND_lease_want && actor->role == ROLE_WORKER)
+        region_take_want(self, message, actor, now_us);
+    else if (message->kind == KIND_evaluated && actor->role == ROLE_WORKER)
+        region_take_evaluated(self, message, actor, now_us);
+}
+
+static void s_take_from_global(region_core_t *self, const message_t *message, int64_t now_us)
+{
+    if (strcmp(message->from, GLOBAL_NAME) || message->incarnation < self->global_incarnation)
+        return;
+    self->global_incarnation = message->incarnation;
+    self->global_heard_us = now_us;
+    if (message->kind == KIND_plan)
+        region_take_plan(self, message);
+    else if (message->kind == KIND_bye)
+        region_take_bye(self);
+    else if (message->report_ack.curve_have <= self->row_count)
+        self->rows_known = message->report_ack.curve_have;
+}
+
+static void s_message(void *core, message_t **message_p, int64_t now_us)
+{
+    region_core_t *self = core;
+    message_t *message = *message_p;
+    switch (message->kind) {
+    case KIND_announce:
+        region_take_announce(self, message, now_us);
+        break;
+    case KIND_placed:
+        region_take_placed(self, message, now_us);
+        break;
+    case KIND_status:
+        s_take_status(self, message_p, now_us);
+        break;
+    case KIND_progress:
+    case KIND_lease_want:
+    case KIND_evaluated:
+        s_take_from_actor(self, message, now_us);
+        break;
+    case KIND_link_state:
+        s_take_link_state(self, message);
+        break;
+    case KIND_plan:
+    case KIND_report_ack:
+    case KIND_bye:
+        s_take_from_global(self, message, now_us);
+        break;
+    case KIND_stop:
+        region_take_stop(self, message, now_us);
+        break;
+    case KIND_stopped:
+        region_take_stopped(self, message, now_us);
+        break;
+    case KIND_refused:
+        if (!strcmp(message->from, GLOBAL_NAME) && message->refused.code == ERR_JOB)
+            region_fail(self, ERR_JOB, "%s",
+                        message->refused.reason ? message->refused.reason
+                                                : "the global scheduler runs another job");
+        break;
+    default: /* unreachable above all: whoever it was will be asked again by its timer */
+        break;
+    }
+    message_destroy(message_p);
+    s_advance(self, now_us);
+}
+
+static void s_tick(void *core, int64_t now_us)
+{
+    s_advance(core, now_us);
+}
+
+static int64_t s_least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t s_due(const void *core)
+{
+    const region_core_t *self = core;
+    if (self->finished)
+        return ROLE_NEVER;
+    int64_t due = s_least(self->report_us, self->status_us);
+    return s_least(due, self->stopping ? region_stop_due(self) : region_place_due(self));
+}
+
+static outbox_t *s_outbox(void *core)
+{
+    region_core_t *self = core;
+    return &self->outbox;
+}
+
+static bool s_finished(const void *core)
+{
+    return region_core_finished(core);
+}
+
+static void s_destroy(void **core_p)
+{
+    region_core_t *self = *core_p;
+    if (!self)
+        return;
+    region_train_fini(self);
+    for (size_t index = 0; index < self->node_count; index++)
+        message_destroy(&self->nodes[index].announce);
+    for (size_t index = 0; index < self->actor_count; index++)
+        message_destroy(&self->actors[index].status);
+    free(self->actors);
+    outbox_fini(&self->outbox);
+    free(self);
+    *core_p = NULL;
+}
+
+region_core_t *region_core_new(const region_spec_t *spec, int64_t now_us)
+{
+    CHECK(spec->region_index < spec->topology->region_count);
+    region_core_t *self = calloc(1, sizeof *self);
+    CHECK(self);
+    self->spec = *spec;
+    self->region = &spec->topology->regions[spec->region_index];
+    snprintf(self->name, sizeof self->name, "scheduler/%s", self->region->name);
+    topology_digest(spec->topology, self->digest);
+    outbox_init(&self->outbox);
+    self->started_us = self->waits_since_us = now_us;
+    self->issued = spec->term << 32;
+    self->first_lease_us = self->train_end_us = self->global_heard_us = -1;
+    self->report_us = self->status_us = now_us;
+    return self;
+}
+
+bool region_core_finished(const region_core_t *self)
+{
+    return self->finished;
+}
+
+err_code_t region_core_failure(const region_core_t *self, const char **ret_reason)
+{
+    if (ret_reason)
+        *ret_reason = self->reason;
+    return self->failure;
+}
+
+const char *region_core_waits_for(const region_core_t *self, int64_t *ret_since_us)
+{
+    if (ret_since_us)
+        *ret_since_us = self->waits_since_us;
+    return self->waits_for;
+}
+
+const role_t region_role = {
+    .name = "scheduler",
+    .message = s_message,
+    .tick = s_tick,
+    .due = s_due,
+    .outbox = s_outbox,
+    .finished = s_finished,
+    .destroy = s_destroy,
+};

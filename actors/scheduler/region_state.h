@@ -1,0 +1,197 @@
+/* region_state - what the files of the regional scheduler share: its nodes, actors, leases, figures and how
+ * it ends.
+ *
+ * Why      one state machine in four files: region_core.c (messages, reports), region_place.c (nodes and
+ * actors), region_train.c (leases, progress, evaluations, curve) and region_stop.c (close, stop, farewell).
+ * Not      for anybody else: the contract is region_core.h.
+ */
+#ifndef ACTORS_SCHEDULER_REGION_STATE_H
+#define ACTORS_SCHEDULER_REGION_STATE_H
+
+#include "actors/scheduler/lease.h"
+#include "actors/scheduler/region_core.h"
+
+#define MILLISECOND_US ((int64_t)1000)
+#define SECOND_US (1000 * MILLISECOND_US)
+#define REPORT_EVERY_US (250 * MILLISECOND_US)
+#define STATUS_EVERY_US (500 * MILLISECOND_US)
+#define REPEAT_EVERY_US (300 * MILLISECOND_US) /* place, close, stop */
+#define PLAN_PATIENCE_US (2 * SECOND_US)       /* then the topology's own numbers are the plan */
+#define SILENCE_US (5 * SECOND_US)             /* a node or worker silent for so long is lost */
+#define SILENCE_STOPPING_US                                                                                  \
+    (20 * SECOND_US) /* a node that drains does not announce itself; a last snapshot takes time */
+#define FAREWELL_US (5 * SECOND_US)           /* the final report is repeated for so long */
+#define PAUSE_FIRST_US (200 * MILLISECOND_US) /* before an actor that ended is placed again; doubles */
+#define PAUSE_MOST_US (5 * SECOND_US)
+#define PAUSE_FORGOTTEN_US (30 * SECOND_US) /* after running so long an end counts as the first again */
+#define REPLACEMENTS_MAX 3                  /* of an actor that fails to start */
+#define NODES_MAX 1024
+#define WORKERS_MAX 4096
+#define NOWHERE SIZE_MAX
+
+typedef struct {
+    wire_name_t name;    /* node/REGION/NAME */
+    message_t *announce; /* the newest */
+    int64_t joined_us;
+    int64_t seen_us;
+    int64_t rented_us; /* of stays that ended in silence */
+    bool lost;
+    bool stopped;
+} region_node_t;
+
+typedef enum { ROLE_SHARD, ROLE_SYNCHRONIZER, ROLE_WORKER } region_role_t;
+typedef enum { PLACE_NONE, PLACE_ASKED, PLACE_READY } place_state_t;
+
+typedef struct {
+    wire_name_t name;
+    region_role_t role;
+    size_t index; /* within its role */
+    place_state_t state;
+    size_t node; /* where it is or last was; NOWHERE before */
+    uint64_t incarnation;
+    bool ran;          /* has been READY */
+    unsigned failures; /* starts that failed in a row */
+    int64_t pause_us;  /* before the next placement after an end */
+    int64_t next_us;   /* next `place`, or the earliest next placement */
+    int64_t since_us;  /* of `state` */
+    int64_t seen_us;
+    message_t *status; /* newest of this incarnation, or NULL */
+    int64_t status_us;
+} region_actor_t;
+
+typedef struct {
+    message_t *progress; /* newest of the newest incarnation, or NULL; its sets are in the lease table */
+    int64_t close_us;    /* next `close` */
+} region_shard_t;
+
+typedef struct {
+    uint64_t incarnation;
+    uint64_t samples;
+    double loss_sum;
+} region_loss_t;
+
+typedef struct {
+    uint64_t sent, received;               /* newest reading */
+    uint64_t sent_before, received_before; /* of brokers that ended */
+} region_link_t;
+
+typedef struct {
+    int64_t train_us;
+    double epoch, loss, test_accuracy, test_loss;
+} region_row_t;
+
+typedef struct {
+    bool pending; /* a worker is to be asked, or has been */
+    bool final;
+    bool granted;
+    size_t worker;
+    uint64_t grant;
+    int64_t granted_us;
+    region_row_t row; /* as of the trigger; the result is filled in */
+} region_evaluation_t;
+
+struct region_core {
+    region_spec_t spec;
+    const topology_region_t *region;
+    wire_name_t name;
+    outbox_t outbox;
+    char digest[17];
+    int64_t started_us;
+
+    job_t job;
+    bool job_known;
+    const job_region_t *share; /* this region's part of the job */
+    uint64_t samples_announced;
+
+    region_node_t nodes[NODES_MAX];
+    size_t node_count;
+    int64_t newest_node_us;
+
+    uint64_t plan;
+    bool plan_taken;
+    size_t shard_count, synchronizer_count, worker_count;
+    region_actor_t *actors; /* shards, synchronizers, workers; NULL before there is a plan */
+    size_t actor_count;
+    uint64_t issued; /* newest incarnation */
+    uint64_t restarts;
+
+    lease_table_t *leases;
+    region_shard_t *shards;
+    region_loss_t *losses; /* per worker */
+    region_link_t links[TOPOLOGY_REGIONS_MAX];
+    uint64_t samples_repeated;
+    uint64_t samples_reached; /* applied by every shard */
+
+    int64_t first_lease_us, train_end_us; /* -1: not yet */
+    int64_t evaluating_us;                /* sum over workers, before the end of training */
+    uint64_t loss_samples;                /* since the newest row */
+    double loss_sum;
+    bool quarter_known;
+    uint64_t quarter; /* newest quarter of an epoch that has its row */
+    region_evaluation_t evaluation;
+    region_row_t *rows;
+    size_t row_count, row_capacity;
+    uint64_t rows_known; /* by the global scheduler */
+    bool complete;
+
+    bool stopping, stop_done, final, finished;
+    int64_t stop_us; /* next `stop` to nodes */
+    int64_t final_us;
+
+    uint64_t global_incarnation;
+    int64_t global_heard_us; /* -1: never */
+    uint64_t reports;
+    int64_t report_us, status_us; /* next */
+
+    err_code_t failure;
+    char reason[ERR_TEXT_MAX];
+    char waits_for[WIRE_NAME_SIZE];
+    int64_t waits_since_us;
+};
+
+/* region_core.c */
+void region_send(region_core_t *self, message_t **message_p);
+void region_fail(region_core_t *self, err_code_t code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void region_refuse(region_core_t *self, const message_t *message, err_code_t code, const char *reason);
+
+/* region_place.c */
+void region_take_announce(region_core_t *self, const message_t *message, int64_t now_us);
+void region_take_placed(region_core_t *self, const message_t *message, int64_t now_us);
+void region_take_plan(region_core_t *self, const message_t *message);
+region_node_t *region_node_find(region_core_t *self, const char *name);
+region_actor_t *region_actor_find(region_core_t *self,
+                                  const message_t *message); /* sender, in its incarnation */
+void region_lose_silent(region_core_t *self, int64_t now_us);
+void region_place(region_core_t *self, int64_t now_us);
+void region_node_left(region_core_t *self, region_node_t *node,
+                      int64_t now_us); /* it is gone, and all on it */
+size_t region_ready(const region_core_t *self, region_role_t role);
+bool region_placed(const region_core_t *self);
+int64_t region_rented_us(const region_core_t *self, int64_t now_us);
+int64_t region_place_due(const region_core_t *self);
+const char *region_place_waits_for(const region_core_t *self);
+
+/* region_train.c */
+void region_train_start(region_core_t *self); /* with the plan */
+void region_train_fini(region_core_t *self);
+void region_take_progress(region_core_t *self, const message_t *message, size_t shard);
+void region_take_want(region_core_t *self, const message_t *message, region_actor_t *worker, int64_t now_us);
+void region_take_evaluated(region_core_t *self, const message_t *message, const region_actor_t *worker,
+                           int64_t now_us);
+void region_worker_lost(region_core_t *self, size_t worker);
+bool region_shards_known(const region_core_t *self);
+void region_train(region_core_t *self, int64_t now_us);
+int64_t region_train_us(const region_core_t *self, int64_t now_us);
+double region_loss(const region_core_t *self);
+const char *region_train_waits_for(const region_core_t *self);
+
+/* region_stop.c */
+void region_take_stop(region_core_t *self, const message_t *message, int64_t now_us);
+void region_take_stopped(region_core_t *self, const message_t *message, int64_t now_us);
+void region_take_bye(region_core_t *self);
+void region_stop(region_core_t *self, int64_t now_us);
+int64_t region_stop_due(const region_core_t *self);
+const char *region_stop_waits_for(const region_core_t *self);
+
+#endif

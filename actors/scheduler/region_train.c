@@ -1,0 +1,331 @@
+#include "actors/scheduler/region_state.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define QUARTERS 4 /* evaluations per epoch */
+
+void region_train_start(region_core_t *self)
+{
+    lease_spec_t spec = {
+        .batches = self->share->batches,
+        .shard_count = self->shard_count,
+        .worker_count = self->worker_count,
+        .one_by_one = self->spec.topology->job.sync.inside != INSIDE_ASYNC,
+    };
+    self->leases = lease_table_new(&spec);
+    self->shards = calloc(self->shard_count, sizeof *self->shards);
+    self->losses = calloc(self->worker_count, sizeof *self->losses);
+    CHECK(self->shards && self->losses);
+}
+
+void region_train_fini(region_core_t *self)
+{
+    for (size_t index = 0; self->shards && index < self->shard_count; index++)
+        message_destroy(&self->shards[index].progress);
+    lease_table_destroy(&self->leases);
+    free(self->shards);
+    free(self->losses);
+    free(self->rows);
+}
+
+/* ---- shards
+ * --------------------------------------------------------------------------------------------------- */
+
+static uint64_t s_samples(const region_core_t *self, const ranges_t *batches)
+{
+    uint64_t sum = 0;
+    for (size_t index = 0; index < batches->count; index++)
+        sum += job_samples_below(self->share, batches->items[index].end) -
+               job_samples_below(self->share, batches->items[index].first);
+    return sum;
+}
+
+/* Figures of one incarnation and history only grow; what arrives late is told by that. */
+static bool s_is_late(const message_t *newest, const message_t *message)
+{
+    if (!newest || newest->incarnation != message->incarnation ||
+        newest->progress.history != message->progress.history)
+        return false;
+    return message->progress.steps < newest->progress.steps ||
+           message->progress.rounds < newest->progress.rounds ||
+           message->progress.lasts < newest->progress.lasts ||
+           message->progress.samples_applied < newest->progress.samples_applied ||
+           (newest->progress.closed && !message->progress.closed);
+}
+
+static void s_reach(region_core_t *self)
+{
+    uint64_t samples = s_samples(self, lease_table_applied(self->leases));
+    if (samples < self->samples_reached)
+        self->samples_repeated += self->samples_reached - samples;
+    self->samples_reached = samples;
+}
+
+void region_take_progress(region_core_t *self, const message_t *message, size_t shard)
+{
+    ranges_t applied = {0}, durable = {0};
+    err_t err = {0};
+    err_code_t code =
+        ranges_load(&applied, message->progress.applied.items, message->progress.applied.count, &err);
+    if (!code)
+        code = ranges_load(&durable, message->progress.durable.items, message->progress.durable.count, &err);
+    if (!code)
+        code = lease_table_progress(self->leases, shard, message->incarnation, message->progress.history,
+                                    &applied, &durable);
+    ranges_fini(&applied);
+    ranges_fini(&durable);
+    if (code) {
+        region_refuse(self, message, code, err.text[0] ? err.text : "batches that this run does not have");
+        return;
+    }
+    s_reach(self);
+    region_shard_t *entry = &self->shards[shard];
+    if (s_is_late(entry->progress, message))
+        return;
+    message_destroy(&entry->progress);
+    entry->progress = message_dup(message);
+}
+
+bool region_shards_known(const region_core_t *self)
+{
+    return self->leases && lease_table_known(self->leases);
+}
+
+static const region_actor_t *s_unclosed(const region_core_t *self)
+{
+    for (size_t index = 0; index < self->shard_count; index++)
+        if (!self->shards[index].progress || !self->shards[index].progress->progress.closed)
+            return &self->actors[index];
+    return NULL;
+}
+
+/* That the others have this region's last delta needs no check here: they are not complete without it, and
+ * the global scheduler ends the run when all are. */
+static bool s_has_all_lasts(const region_core_t *self)
+{
+    for (size_t index = 0; index < self->shard_count; index++) {
+        const message_t *progress = self->shards[index].progress;
+        if (!progress || progress->progress.lasts + 1 < self->spec.topology->region_count)
+            return false;
+    }
+    return true;
+}
+
+static void s_close(region_core_t *self, int64_t now_us)
+{
+    if (!lease_table_all_durable(self->leases))
+        return;
+    for (size_t index = 0; index < self->shard_count; index++) {
+        region_shard_t *shard = &self->shards[index];
+        if ((shard->progress && shard->progress->progress.closed) || now_us < shard->close_us)
+            continue;
+        message_t *close = message_new(KIND_close, self->actors[index].name, self->name);
+        region_send(self, &close);
+        shard->close_us = now_us + REPEAT_EVERY_US;
+    }
+}
+
+/* ---- time and loss
+ * -------------------------------------------------------------------------------------------- */
+
+/* From the first lease until every region's final delta is durable here (or a stop): waiting for others
+ * counts. An evaluation keeps one worker from training, so its time counts by the worker's share. */
+int64_t region_train_us(const region_core_t *self, int64_t now_us)
+{
+    if (self->first_lease_us < 0)
+        return 0;
+    int64_t end = self->train_end_us >= 0 ? self->train_end_us : now_us;
+    return end - self->first_lease_us - self->evaluating_us / (int64_t)self->worker_count;
+}
+
+double region_loss(const region_core_t *self)
+{
+    if (self->loss_samples)
+        return self->loss_sum / (double)self->loss_samples;
+    return self->row_count ? self->rows[self->row_count - 1].loss : NAN;
+}
+
+static void s_take_loss(region_core_t *self, const message_t *message, size_t worker)
+{
+    region_loss_t *before = &self->losses[worker];
+    if (message->incarnation > before->incarnation)
+        *before = (region_loss_t){.incarnation = message->incarnation};
+    double sum = message->lease_want.loss_sum;
+    if (message->lease_want.samples <= before->samples || !isfinite(sum))
+        return;
+    self->loss_samples += message->lease_want.samples - before->samples;
+    self->loss_sum += sum - before->loss_sum;
+    before->samples = message->lease_want.samples;
+    before->loss_sum = sum;
+}
+
+/* ---- leases
+ * --------------------------------------------------------------------------------------------------- */
+
+static void s_send_lease(region_core_t *self, const region_actor_t *worker, const lease_grant_t *grant)
+{
+    message_t *lease = message_new(KIND_lease, worker->name, self->name);
+    lease->number = lease->lease.grant = grant->number;
+    lease->lease.first = grant->first;
+    lease->lease.end = grant->end;
+    lease->lease.evaluate = grant->evaluate;
+    lease->lease.worker = worker->incarnation;
+    region_send(self, &lease);
+}
+
+static void s_note_grant(region_core_t *self, size_t worker, const lease_grant_t *grant, int64_t now_us)
+{
+    if (grant->evaluate) {
+        self->evaluation.granted = true;
+        self->evaluation.worker = worker;
+        self->evaluation.grant = grant->number;
+        self->evaluation.granted_us = now_us;
+    } else if (self->first_lease_us < 0)
+        self->first_lease_us = now_us;
+}
+
+/* A worker that evaluates gets nothing before its result is here: a newer grant tells it that the result
+ * arrived. */
+static bool s_owes_result(const region_core_t *self, const message_t *message, const region_actor_t *worker)
+{
+    return self->evaluation.granted && self->evaluation.worker == worker->index &&
+           message->lease_want.last_grant >= self->evaluation.grant;
+}
+
+void region_take_want(region_core_t *self, const message_t *message, region_actor_t *worker, int64_t now_us)
+{
+    ranges_t holding = {0};
+    if (ranges_load(&holding, message->lease_want.holding.items, message->lease_want.holding.count, NULL)) {
+        region_refuse(self, message, ERR_MALFORMED, "the batches held are not sorted and disjoint");
+        return;
+    }
+    s_take_loss(self, message, worker->index);
+    if (!self->stopping && !self->failure && !s_owes_result(self, message, worker)) {
+        lease_request_t request = {
+            .incarnation = message->incarnation,
+            .last_grant = message->lease_want.last_grant,
+            .holding = &holding,
+            .evaluate = self->evaluation.pending && !self->evaluation.granted,
+        };
+        lease_grant_t grant;
+        lease_answer_t answer = lease_table_want(self->leases, worker->index, &request, &grant);
+        if (answer == LEASE_GRANTED)
+            s_note_grant(self, worker->index, &grant, now_us);
+        if (answer != LEASE_NOTHING)
+            s_send_lease(self, worker, &grant);
+    }
+    ranges_fini(&holding);
+}
+
+void region_worker_lost(region_core_t *self, size_t worker)
+{
+    lease_table_release(self->leases, worker);
+    if (self->evaluation.granted && self->evaluation.worker == worker)
+        self->evaluation.granted = false; /* the next worker that asks gets it */
+}
+
+/* ---- evaluations and the curve
+ * -------------------------------------------------------------------------------- */
+
+static void s_add_row(region_core_t *self, const region_row_t *row)
+{
+    if (self->row_count == self->row_capacity) {
+        self->row_capacity = self->row_capacity ? 2 * self->row_capacity : 16;
+        self->rows = realloc(self->rows, self->row_capacity * sizeof *self->rows);
+        CHECK(self->rows);
+    }
+    self->rows[self->row_count++] = *row;
+    self->report_us = 0;
+}
+
+static void s_end_evaluation(region_core_t *self)
+{
+    region_evaluation_t *evaluation = &self->evaluation;
+    s_add_row(self, &evaluation->row);
+    if (evaluation->final)
+        self->complete = true;
+    *evaluation = (region_evaluation_t){0};
+}
+
+static void s_begin_evaluation(region_core_t *self, bool final, int64_t now_us)
+{
+    self->evaluation = (region_evaluation_t){
+        .pending = true,
+        .final = final,
+        .row = {.train_us = region_train_us(self, now_us),
+                .epoch = (double)self->samples_reached / (double)self->share->samples,
+                .loss = region_loss(self),
+                .test_accuracy = NAN,
+                .test_loss = NAN},
+    };
+    self->loss_samples = 0;
+    self->loss_sum = 0;
+    if (!self->spec.evaluates)
+        s_end_evaluation(self);
+}
+
+void region_take_evaluated(region_core_t *self, const message_t *message, const region_actor_t *worker,
+                           int64_t now_us)
+{
+    region_evaluation_t *evaluation = &self->evaluation;
+    if (!evaluation->granted || evaluation->worker != worker->index ||
+        evaluation->grant != message->evaluated.grant)
+        return;
+    int64_t elapsed_us = now_us - evaluation->granted_us;
+    if (message->evaluated.took_us < 0 || message->evaluated.took_us > elapsed_us ||
+        !isfinite(message->evaluated.accuracy)) {
+        region_refuse(self, message, ERR_NUMBER,
+                      "a result that cannot be: not finite, or longer than it was away");
+        evaluation->granted = false;
+        return;
+    }
+    if (self->train_end_us < 0)
+        self->evaluating_us += message->evaluated.took_us;
+    evaluation->row.test_accuracy = message->evaluated.accuracy;
+    evaluation->row.test_loss = message->evaluated.loss;
+    s_end_evaluation(self);
+}
+
+/* Points that pass while an evaluation is under way become one, taken after it. The last is the final one. */
+static void s_evaluate_quarter(region_core_t *self, int64_t now_us)
+{
+    uint64_t quarter = self->samples_reached * QUARTERS / self->share->samples;
+    if (!self->quarter_known) {
+        self->quarter_known = true; /* where a resumed run begins */
+        self->quarter = quarter;
+    }
+    if (self->evaluation.pending || quarter <= self->quarter || lease_table_all_applied(self->leases))
+        return;
+    self->quarter = quarter;
+    s_begin_evaluation(self, false, now_us);
+}
+
+void region_train(region_core_t *self, int64_t now_us)
+{
+    if (!region_shards_known(self))
+        return;
+    s_close(self, now_us);
+    s_evaluate_quarter(self, now_us);
+    if (s_unclosed(self) || !s_has_all_lasts(self))
+        return;
+    if (self->train_end_us < 0)
+        self->train_end_us = now_us;
+    if (!self->complete && !self->evaluation.pending)
+        s_begin_evaluation(self, true, now_us);
+}
+
+const char *region_train_waits_for(const region_core_t *self)
+{
+    for (size_t index = 0; index < self->shard_count; index++)
+        if (!self->shards[index].progress)
+            return self->actors[index].name;
+    if (self->complete)
+        return "scheduler/global";
+    if (!lease_table_all_applied(self->leases))
+        return "";
+    if (s_unclosed(self))
+        return s_unclosed(self)->name;
+    return s_has_all_lasts(self) ? "evaluation" : "final deltas of other regions";
+}

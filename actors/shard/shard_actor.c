@@ -1,0 +1,288 @@
+#include "actors/shard/shard_actor.h"
+
+#include "actors/kit/clock.h"
+#include "actors/model/model.h"
+#include "actors/shard/shard_core.h"
+#include "codec/base/log.h"
+#include "codec/base/rng.h"
+#include "store/kv_lmdb.h"
+#include "store/snapshot.h"
+#include "store/statedir.h"
+#include "store/writer.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+typedef struct {
+    shard_actor_t with;
+    const char *name; /* the shell's */
+    shard_core_t *core;
+    uint64_t incarnation;
+    char dir[STATEDIR_PATH_MAX];
+    kv_t *kv;
+    snapshot_store_t *store;
+    writer_t *writer;
+    bool cleaned; /* the predecessors' directories are removed */
+} shard_hint_t;
+
+/* ---- where it goes on from
+ * ----------------------------------------------------------------------------------- */
+
+/* Reads the predecessor's snapshot. Its directory is opened for reading only and closed at once. */
+static err_code_t s_load(const statedir_latest_t *latest, snapshot_t **ret_snapshot, err_t *err)
+{
+    kv_lmdb_options_t options = {.read_only = true};
+    kv_t *kv = NULL;
+    snapshot_store_t *store = NULL;
+    err_code_t rc = kv_lmdb_open(latest->path, &options, &kv, err);
+    if (!rc)
+        rc = snapshot_store_open(kv, NULL, &store, err);
+    if (!rc)
+        rc = snapshot_load(store, latest->number, ret_snapshot, err);
+    snapshot_store_destroy(&store);
+    kv_destroy(&kv);
+    return rc ? err_prefix(err, rc, "load snapshot %llu of %s", (unsigned long long)latest->number,
+                           latest->path)
+              : ERR_OK;
+}
+
+static err_code_t s_resume(shard_hint_t *self, const shard_spec_t *spec, const statedir_latest_t *latest,
+                           err_t *err)
+{
+    snapshot_t *snapshot = NULL;
+    err_code_t rc = s_load(latest, &snapshot, err);
+    if (rc)
+        return rc;
+    if (latest->skipped)
+        log_event(LEVEL_WARN, self->name, "rolled_back",
+                  "snapshot=%llu skipped=%u reason=\"%s\"; going on from it",
+                  (unsigned long long)latest->number, latest->skipped, latest->why);
+    else
+        log_event(LEVEL_INFO, self->name, "resumes", "snapshot=%llu incarnation=%llx",
+                  (unsigned long long)latest->number, (unsigned long long)latest->incarnation);
+    rc = shard_core_restore(spec, snapshot, &self->core, err);
+    snapshot_destroy(&snapshot);
+    return rc;
+}
+
+/* The first start: this shard's part of the model's initial parameters, the same in every region. */
+static err_code_t s_begin(shard_hint_t *self, const shard_spec_t *spec, const layout_t *layout, size_t first,
+                          err_t *err)
+{
+    model_t *model = NULL;
+    err_code_t rc = model_new(self->with.topology->job.model, 1, &model, err);
+    if (rc)
+        return rc;
+    float *w = malloc(layout->count * sizeof *w);
+    buf_t *initial = w ? buf_new(spec->elements * sizeof *w) : NULL;
+    if (initial) {
+        model_init(model, self->with.topology->job.seed, w);
+        memcpy(buf_data(initial), w + first, spec->elements * sizeof *w);
+        self->core = shard_core_new(spec, &initial);
+    } else {
+        rc = err_set(err, ERR_MEMORY, "no memory for %zu parameters", layout->count);
+    }
+    free(w);
+    model_destroy(&model);
+    return rc;
+}
+
+static err_code_t s_make_core(shard_hint_t *self, err_t *err)
+{
+    layout_t *layout = calloc(1, sizeof *layout);
+    CHECK(layout);
+    err_code_t rc = model_layout_of(self->with.topology->job.model, layout, err);
+    const topology_region_t *region = &self->with.topology->regions[self->with.region_index];
+    size_t first = 0, end = 0;
+    if (!rc)
+        layout_shard(layout, region->shards, self->with.shard_index, &first, &end);
+    shard_spec_t spec = {.topology = self->with.topology,
+                         .job = self->with.job,
+                         .region_index = self->with.region_index,
+                         .shard_index = self->with.shard_index,
+                         .incarnation = self->incarnation,
+                         .elements = end - first,
+                         .layout = rc ? 0 : layout_digest(layout),
+                         .chunk_bytes = MESSAGE_CHUNK_BYTES,
+                         .history = rng_entropy() | 1,
+                         .checksums = self->with.checksums};
+    statedir_latest_t latest;
+    if (!rc) {
+        err_t found_err = {0};
+        rc = statedir_shard_latest(self->with.state_dir, region->name, (uint32_t)self->with.shard_index,
+                                   &latest, &found_err);
+        if (rc == ERR_NOT_FOUND)
+            rc = s_begin(self, &spec, layout, first, err);
+        else if (rc)
+            rc = err_set(err, rc, "%s", found_err.text);
+        else
+            rc = s_resume(self, &spec, &latest, err);
+    }
+    free(layout);
+    return rc;
+}
+
+/* ---- life
+ * ---------------------------------------------------------------------------------------------------- */
+
+static err_code_t s_open_store(shard_hint_t *self, err_t *err)
+{
+    const topology_t *topology = self->with.topology;
+    err_code_t rc = statedir_shard(self->with.state_dir, topology->regions[self->with.region_index].name,
+                                   (uint32_t)self->with.shard_index, self->incarnation, self->dir, err);
+    if (rc)
+        return rc;
+    kv_lmdb_options_t options = {.durability = topology->checkpoint.durability == DURABILITY_PROCESS
+                                                   ? KV_DURABILITY_PROCESS
+                                                   : KV_DURABILITY_DISK};
+    rc = kv_lmdb_open(self->dir, &options, &self->kv, err);
+    if (rc)
+        return rc;
+    snapshot_store_options_t keep = {.keep = (uint32_t)topology->checkpoint.keep};
+    rc = snapshot_store_open(self->kv, &keep, &self->store, err);
+    return rc ? rc : writer_new(self->store, &self->writer, err);
+}
+
+static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err_t *err)
+{
+    shard_hint_t *self = hint;
+    self->incarnation = *incarnation;
+    err_code_t rc = s_make_core(self, err);
+    if (!rc)
+        rc = s_open_store(self, err);
+    if (!rc) {
+        *ret_core = self->core;
+        return ERR_OK;
+    }
+    void *core = self->core;
+    if (core)
+        shard_role.destroy(&core);
+    return rc;
+}
+
+static void s_close(void *hint)
+{
+    shard_hint_t *self = hint;
+    writer_destroy(&self->writer);
+    snapshot_store_destroy(&self->store);
+    kv_destroy(&self->kv);
+    free(self);
+}
+
+/* ---- snapshots
+ * ----------------------------------------------------------------------------------------------- */
+
+static void s_remove_dir(const char *path)
+{
+    DIR *dir = opendir(path);
+    if (!dir)
+        return;
+    struct dirent *entry;
+    while ((entry = readdir(dir)))
+        if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
+            unlinkat(dirfd(dir), entry->d_name, 0);
+    closedir(dir);
+    rmdir(path);
+}
+
+static int s_compare(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? 1 : x > y ? -1 : 0; /* newest first */
+}
+
+/* The incarnations older than this one that have a directory, newest first. */
+static size_t s_older(const shard_hint_t *self, const char *parent, uint64_t *ret_items, size_t max)
+{
+    size_t count = 0;
+    DIR *dir = opendir(parent);
+    struct dirent *entry;
+    while (dir && (entry = readdir(dir))) {
+        char *end;
+        uint64_t incarnation = strtoull(entry->d_name, &end, 16);
+        if (end == entry->d_name + 16 && !*end && incarnation < self->incarnation && count < max)
+            ret_items[count++] = incarnation;
+    }
+    if (dir)
+        closedir(dir);
+    qsort(ret_items, count, sizeof *ret_items, s_compare);
+    return count;
+}
+
+/* After the first commit of this incarnation its predecessors are no longer needed, but for the newest few.
+ */
+static void s_clean(shard_hint_t *self)
+{
+    if (self->cleaned)
+        return;
+    self->cleaned = true;
+    char parent[STATEDIR_PATH_MAX];
+    snprintf(parent, sizeof parent, "%s", self->dir);
+    char *slash = strrchr(parent, '/');
+    CHECK(slash);
+    *slash = '\0';
+    uint64_t older[256];
+    size_t count = s_older(self, parent, older, sizeof older / sizeof *older);
+    size_t keep =
+        self->with.topology->checkpoint.keep > 0 ? (size_t)self->with.topology->checkpoint.keep - 1 : 0;
+    for (size_t i = keep; i < count; i++) {
+        char path[STATEDIR_PATH_MAX + 32];
+        snprintf(path, sizeof path, "%s/%016llx", parent, (unsigned long long)older[i]);
+        s_remove_dir(path);
+    }
+}
+
+static void s_take_result(shard_hint_t *self)
+{
+    writer_result_t result;
+    if (!writer_take_result(self->writer, &result))
+        return;
+    if (result.error.code)
+        log_event(LEVEL_ERROR, self->name, "snapshot_failed", "number=%llu reason=\"%s\"; training goes on",
+                  (unsigned long long)result.id.number, result.error.text);
+    else
+        s_clean(self);
+    shard_core_committed(self->core, result.id.number, result.error.code, clock_now_us());
+}
+
+static int64_t s_work(void *hint, void *core, int64_t now_us)
+{
+    (void)core;
+    shard_hint_t *self = hint;
+    s_take_result(self);
+    if (!writer_idle(self->writer))
+        return ROLE_NEVER;
+    snapshot_t *snapshot = shard_core_take_snapshot(self->core, now_us);
+    if (!snapshot)
+        return ROLE_NEVER;
+    uint64_t number = snapshot->id.number;
+    err_t err = {0};
+    err_code_t rc = writer_submit(self->writer, &snapshot, &err);
+    if (rc) {
+        snapshot_destroy(&snapshot);
+        shard_core_committed(self->core, number, rc, now_us);
+    }
+    return ROLE_NEVER;
+}
+
+static int s_fd(void *hint)
+{
+    shard_hint_t *self = hint;
+    return writer_fd(self->writer);
+}
+
+void shard_actor_fill(const shard_actor_t *self, shell_spec_t *spec)
+{
+    static const shell_ops_t ops = {.open = s_open, .work = s_work, .fd = s_fd, .close = s_close};
+    shard_hint_t *hint = calloc(1, sizeof *hint);
+    CHECK(hint);
+    hint->with = *self;
+    hint->name = "shard";
+    spec->role = &shard_role;
+    spec->ops = &ops;
+    spec->hint = hint;
+}

@@ -1,0 +1,25 @@
+/* shard_actor - the shell of a shard: opens its store, goes on from the newest good snapshot, writes new ones in the background.
+ *
+ * How      every incarnation writes a directory of its own; the predecessors' stay until it has committed a
+ *          snapshot, and then as many as checkpoint.keep says.
+ * Threads  see actors/kit/shell.h.
+ */
+#ifndef ACTORS_SHARD_SHARD_ACTOR_H
+#define ACTORS_SHARD_SHARD_ACTOR_H
+
+#include "actors/kit/shell.h"
+#include "brokers/job.h"
+
+typedef struct {
+    const topology_t *topology; /* this and the next two are borrowed for the life of the actor */
+    const job_t *job;
+    const char *state_dir;
+    size_t region_index;
+    size_t shard_index;
+    bool checksums; /* workers may be in other processes */
+} shard_actor_t;
+
+/* Fills role, ops and hint of a shell's spec. */
+void shard_actor_fill(const shard_actor_t *self, shell_spec_t *spec);
+
+#endif

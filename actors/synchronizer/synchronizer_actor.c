@@ -1,0 +1,33 @@
+#include "actors/synchronizer/synchronizer_actor.h"
+
+#include "actors/synchronizer/synchronizer_core.h"
+
+#include <stdlib.h>
+
+static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err_t *err)
+{
+    (void)err;
+    const synchronizer_actor_t *self = hint;
+    synchronizer_spec_t spec = {.topology = self->topology,
+                                .region_index = self->region_index,
+                                .shard_index = self->shard_index,
+                                .incarnation = *incarnation};
+    *ret_core = synchronizer_core_new(&spec);
+    return ERR_OK;
+}
+
+static void s_close(void *hint)
+{
+    free(hint);
+}
+
+void synchronizer_actor_fill(const synchronizer_actor_t *self, shell_spec_t *spec)
+{
+    static const shell_ops_t ops = {.open = s_open, .close = s_close};
+    synchronizer_actor_t *hint = malloc(sizeof *hint);
+    CHECK(hint);
+    *hint = *self;
+    spec->role = &synchronizer_role;
+    spec->ops = &ops;
+    spec->hint = hint;
+}

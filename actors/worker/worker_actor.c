@@ -1,0 +1,181 @@
+#include "actors/worker/worker_actor.h"
+
+#include "actors/kit/clock.h"
+#include "actors/model/model.h"
+#include "actors/worker/worker_core.h"
+#include "codec/base/rng.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define WORKER_TEST_BATCH 200 /* test samples between two looks at the mailbox */
+
+typedef struct {
+    worker_actor_t with;
+    worker_core_t *core; /* the shell's */
+    model_t *model;
+    float *x;         /* (batch_max, sample_size) */
+    uint32_t *labels; /* (batch_max) */
+    uint32_t *order;  /* (samples of the region): the permutation of `epoch` */
+    uint64_t epoch;   /* UINT64_MAX: none yet */
+    uint64_t batch_max;
+
+    bool evaluating;
+    worker_task_t task;
+    uint64_t tested, correct;
+    double loss;
+    int64_t began_us;
+} worker_hint_t;
+
+/* ---- life
+ * ---------------------------------------------------------------------------------------------------- */
+
+static err_code_t s_open_model(worker_hint_t *self, err_t *err)
+{
+    const job_region_t *region = &self->with.job->regions[self->with.region_index];
+    self->batch_max = region->batch_max > WORKER_TEST_BATCH ? region->batch_max : WORKER_TEST_BATCH;
+    err_code_t rc = model_new(self->with.topology->job.model, self->batch_max, &self->model, err);
+    if (rc)
+        return rc;
+    size_t sample_size = dataset_sample_size(self->with.dataset);
+    self->x = malloc(self->batch_max * sample_size * sizeof *self->x);
+    self->labels = malloc(self->batch_max * sizeof *self->labels);
+    self->order = malloc((region->samples + 1) * sizeof *self->order);
+    if (!self->x || !self->labels || !self->order)
+        return err_set(err, ERR_MEMORY, "no memory for batches of %llu samples; choose a smaller job.batch",
+                       (unsigned long long)self->batch_max);
+    return ERR_OK;
+}
+
+static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err_t *err)
+{
+    worker_hint_t *self = hint;
+    err_code_t rc = s_open_model(self, err);
+    if (rc)
+        return rc;
+    const layout_t *layout = model_layout(self->model);
+    size_t shard_count = self->with.topology->regions[self->with.region_index].shards;
+    size_t *shard_first = malloc((shard_count + 1) * sizeof *shard_first);
+    if (!shard_first)
+        return err_set(err, ERR_MEMORY, "no memory");
+    for (size_t k = 0; k < shard_count; k++)
+        layout_shard(layout, shard_count, k, &shard_first[k], &shard_first[k + 1]);
+    worker_spec_t spec = {.topology = self->with.topology,
+                          .job = self->with.job,
+                          .region_index = self->with.region_index,
+                          .worker_index = self->with.worker_index,
+                          .incarnation = *incarnation,
+                          .shard_count = shard_count,
+                          .shard_first = shard_first,
+                          .chunk_bytes = MESSAGE_CHUNK_BYTES,
+                          .checksums = self->with.checksums};
+    *ret_core = self->core = worker_core_new(&spec);
+    free(shard_first);
+    return ERR_OK;
+}
+
+static void s_close(void *hint)
+{
+    worker_hint_t *self = hint;
+    model_destroy(&self->model);
+    free(self->x);
+    free(self->labels);
+    free(self->order);
+    free(self);
+}
+
+/* ---- computing
+ * ----------------------------------------------------------------------------------------------- */
+
+/* The order in which an epoch visits the region's samples: a function of seed, region and epoch alone, so
+ * that a batch number means the same samples whoever computes it. */
+static void s_shuffle(worker_hint_t *self, uint64_t epoch)
+{
+    if (self->epoch == epoch)
+        return;
+    uint64_t samples = self->with.job->regions[self->with.region_index].samples;
+    for (uint64_t i = 0; i < samples; i++)
+        self->order[i] = (uint32_t)i;
+    rng_t rng;
+    rng_init_for(&rng, self->with.topology->job.seed, "permutation", self->with.region_index, epoch);
+    rng_shuffle_u32(&rng, self->order, samples);
+    self->epoch = epoch;
+}
+
+static void s_compute(worker_hint_t *self)
+{
+    const job_region_t *region = &self->with.job->regions[self->with.region_index];
+    uint64_t first, end;
+    job_batch_samples(region, self->task.batch, &first, &end);
+    s_shuffle(self, self->task.batch / region->batches_per_epoch);
+    size_t count = (size_t)(end - first);
+    dataset_gather(self->with.dataset, self->order + first, count, self->x, self->labels);
+    double loss = 0;
+    model_gradient(self->model, self->task.params, self->x, self->labels, count, self->task.gradient, &loss);
+    worker_core_computed(self->core, loss, clock_now_us());
+}
+
+static void s_begin_evaluation(worker_hint_t *self, int64_t now_us)
+{
+    self->evaluating = true;
+    self->tested = self->correct = 0;
+    self->loss = 0;
+    self->began_us = now_us;
+}
+
+/* One piece of the test set; the mailbox is looked at in between. */
+static void s_evaluate(worker_hint_t *self)
+{
+    uint64_t total = dataset_test_samples(self->with.dataset);
+    uint64_t count = total - self->tested < WORKER_TEST_BATCH ? total - self->tested : WORKER_TEST_BATCH;
+    if (count) {
+        dataset_gather_test(self->with.dataset, self->tested, count, self->x, self->labels);
+        model_evaluate(self->model, self->task.params, self->x, self->labels, count, &self->loss,
+                       &self->correct);
+        self->tested += count;
+    }
+    if (self->tested < total)
+        return;
+    int64_t now_us = clock_now_us();
+    double loss = total ? self->loss / (double)total : NAN;
+    double accuracy = total ? (double)self->correct / (double)total : NAN;
+    self->evaluating = false;
+    worker_core_evaluated(self->core, loss, accuracy, now_us - self->began_us, now_us);
+}
+
+static int64_t s_work(void *hint, void *core, int64_t now_us)
+{
+    (void)core;
+    worker_hint_t *self = hint;
+    if (!self->evaluating) {
+        if (!worker_core_take_task(self->core, &self->task))
+            return ROLE_NEVER;
+        if (!self->task.evaluate) {
+            s_compute(self);
+            return now_us;
+        }
+        s_begin_evaluation(self, now_us);
+    }
+    s_evaluate(self);
+    return now_us;
+}
+
+static err_code_t s_failure(void *hint, void *core, err_t *err)
+{
+    (void)hint;
+    const char *reason = "";
+    err_code_t rc = worker_core_failure(core, &reason);
+    return rc ? err_set(err, rc, "%s", reason) : ERR_OK;
+}
+
+void worker_actor_fill(const worker_actor_t *self, shell_spec_t *spec)
+{
+    static const shell_ops_t ops = {.open = s_open, .work = s_work, .failure = s_failure, .close = s_close};
+    worker_hint_t *hint = calloc(1, sizeof *hint);
+    CHECK(hint);
+    hint->with = *self;
+    hint->epoch = UINT64_MAX;
+    spec->role = &worker_role;
+    spec->ops = &ops;
+    spec->hint = hint;
+}

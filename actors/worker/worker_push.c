@@ -1,0 +1,124 @@
+#include "actors/worker/worker_push.h"
+
+#include "codec/base/hash.h"
+
+#include <stdlib.h>
+
+#define RETRY_FIRST_US 1000000
+#define RETRY_MOST_US 5000000
+#define DAMAGED_MAX 3
+
+void worker_push_init(worker_push_t *self, const worker_spec_t *spec, const wire_name_t *shards,
+                      const char *worker)
+{
+    *self = (worker_push_t){.spec = spec, .shards = shards, .worker = worker};
+    self->parts = calloc(spec->shard_count, sizeof *self->parts);
+    CHECK(self->parts);
+}
+
+void worker_push_fini(worker_push_t *self)
+{
+    buf_destroy(&self->gradient);
+    free(self->parts);
+}
+
+static message_t *s_chunk(const worker_push_t *self, size_t shard, size_t chunk, size_t chunk_count)
+{
+    message_t *push = message_new(KIND_push, self->shards[shard], self->worker);
+    size_t elements = self->spec->shard_first[shard + 1] - self->spec->shard_first[shard];
+    push->incarnation = self->spec->incarnation;
+    push->number = push->push.batch = self->batch;
+    push->push.samples = self->samples;
+    push->push.chunk = chunk;
+    push->push.chunk_count = chunk_count;
+    push->push.total = elements;
+    if (!self->gradient)
+        return push;
+    size_t per_chunk = self->spec->chunk_bytes / sizeof(float);
+    size_t offset = chunk * per_chunk;
+    size_t count = elements - offset < per_chunk ? elements - offset : per_chunk;
+    push->push.offset = offset;
+    push->data = slice_of(self->gradient, (self->spec->shard_first[shard] + offset) * sizeof(float),
+                          count * sizeof(float));
+    if (self->spec->checksums)
+        push->push.checksum = hash_checksum(slice_peek(&push->data), push->data.size_bytes);
+    return push;
+}
+
+static void s_send(worker_push_t *self, size_t shard, const worker_pull_t *pull, outbox_t *outbox,
+                   int64_t now_us)
+{
+    size_t elements = self->spec->shard_first[shard + 1] - self->spec->shard_first[shard];
+    size_t per_chunk = self->spec->chunk_bytes / sizeof(float);
+    size_t chunk_count = self->gradient && elements ? (elements + per_chunk - 1) / per_chunk : 1;
+    for (size_t chunk = 0; chunk < chunk_count; chunk++) {
+        message_t *push = s_chunk(self, shard, chunk, chunk_count);
+        if (pull && chunk + 1 == chunk_count) {
+            push->push.pull = pull->parts[shard].request;
+            push->push.pull_batch = pull->batch;
+        }
+        outbox_add(outbox, &push);
+    }
+    self->parts[shard].retry_us = now_us + self->parts[shard].pause_us;
+}
+
+void worker_push_begin(worker_push_t *self, uint64_t batch, uint64_t samples, buf_t *gradient,
+                       const worker_pull_t *pull, outbox_t *outbox, int64_t now_us)
+{
+    CHECK(!self->used);
+    self->used = true;
+    self->batch = batch;
+    self->samples = gradient ? samples : 0;
+    self->gradient = buf_ref(gradient);
+    for (size_t shard = 0; shard < self->spec->shard_count; shard++) {
+        self->parts[shard] = (push_part_t){.pause_us = RETRY_FIRST_US};
+        s_send(self, shard, pull, outbox, now_us);
+    }
+}
+
+size_t worker_push_missing(const worker_push_t *self)
+{
+    size_t shard = 0;
+    while (shard < self->spec->shard_count && self->parts[shard].applied)
+        shard++;
+    return shard;
+}
+
+bool worker_push_take(worker_push_t *self, size_t shard, const message_t *message, outbox_t *outbox,
+                      int64_t now_us)
+{
+    push_part_t *part = &self->parts[shard];
+    if (part->applied)
+        return false;
+    if (!message->push_ack.applied) {
+        if (message->push_ack.code == ERR_CHECKSUM && ++part->damaged <= DAMAGED_MAX)
+            s_send(self, shard, NULL, outbox, now_us);
+        return false;
+    }
+    part->applied = true;
+    if (worker_push_missing(self) < self->spec->shard_count)
+        return false;
+    self->used = false;
+    buf_destroy(&self->gradient);
+    return true;
+}
+
+void worker_push_retry(worker_push_t *self, outbox_t *outbox, int64_t now_us)
+{
+    for (size_t shard = 0; self->used && shard < self->spec->shard_count; shard++) {
+        push_part_t *part = &self->parts[shard];
+        if (part->applied || now_us < part->retry_us)
+            continue;
+        part->pause_us = 2 * part->pause_us > RETRY_MOST_US ? RETRY_MOST_US : 2 * part->pause_us;
+        s_send(self, shard, NULL, outbox, now_us);
+    }
+}
+
+int64_t worker_push_due(const worker_push_t *self)
+{
+    int64_t due = ROLE_NEVER;
+    for (size_t shard = 0; self->used && shard < self->spec->shard_count; shard++)
+        if (!self->parts[shard].applied && self->parts[shard].retry_us < due)
+            due = self->parts[shard].retry_us;
+    return due;
+}

@@ -1,0 +1,48 @@
+/* worker_push - one batch's gradient on its way to all shards, until each has said that it applied it.
+ *
+ * How      chunks are slices of the gradient's buffer, sent without a copy. Sent again when no
+ * acknowledgement comes; at once, a few times, when a shard found a chunk damaged. The name of a batch is
+ * never given up for damage on the way: after those tries the timer goes on, and status shows the shard that
+ * is waited for. Threads  one owner.
+ */
+#ifndef ACTORS_WORKER_WORKER_PUSH_H
+#define ACTORS_WORKER_WORKER_PUSH_H
+
+#include "actors/worker/worker_core.h"
+#include "actors/worker/worker_pull.h"
+
+typedef struct {
+    bool applied;
+    int64_t retry_us;
+    int64_t pause_us;
+    unsigned damaged;
+} push_part_t;
+
+typedef struct {
+    const worker_spec_t *spec; /* borrowed */
+    const wire_name_t *shards; /* (shard_count) names, borrowed */
+    const char *worker;        /* name, borrowed */
+    push_part_t *parts;        /* (shard_count) */
+    bool used;
+    uint64_t batch;
+    uint64_t samples; /* 0: not finite, announced without data */
+    buf_t *gradient;  /* (N) float32; NULL when it is not finite */
+} worker_push_t;
+
+void worker_push_init(worker_push_t *self, const worker_spec_t *spec, const wire_name_t *shards,
+                      const char *worker);
+void worker_push_fini(worker_push_t *self);
+
+/* Sends everything. `pull` (or NULL) has begun: its requests travel with the last chunks. Refers to the
+ * gradient. */
+void worker_push_begin(worker_push_t *self, uint64_t batch, uint64_t samples, buf_t *gradient,
+                       const worker_pull_t *pull, outbox_t *outbox, int64_t now_us);
+/* An acknowledgement for this batch; true when it was the last one missing: the push is over. */
+bool worker_push_take(worker_push_t *self, size_t shard, const message_t *message, outbox_t *outbox,
+                      int64_t now_us);
+void worker_push_retry(worker_push_t *self, outbox_t *outbox, int64_t now_us);
+int64_t worker_push_due(const worker_push_t *self);
+/* The first shard that has not applied it. */
+size_t worker_push_missing(const worker_push_t *self);
+
+#endif

@@ -1,0 +1,164 @@
+/* broker - finding one: the file that a broker leaves in the run directory, and where it listens on its
+ * machine. */
+#include "brokers/broker_files.h"
+
+#include "codec/base/rng.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static void s_file_path(char *out, size_t size, const char *run_dir, const char *region)
+{
+    snprintf(out, size, "%s/broker-%s", run_dir, region);
+}
+
+err_code_t broker_file_write(const char *run_dir, const char *region, const char *tcp, const char *ipc,
+                             err_t *err)
+{
+    char path[PATH_MAX], temporary[PATH_MAX + 32];
+    s_file_path(path, sizeof path, run_dir, region);
+    snprintf(temporary, sizeof temporary, "%s.%ld", path, (long)getpid());
+    FILE *file = fopen(temporary, "we");
+    if (!file)
+        return err_set(err, ERR_IO, "cannot write %s: %s; make the directory writable", temporary,
+                       strerror(errno));
+    bool bad = fprintf(file, "%s\n%s\n", tcp, ipc) < 0;
+    bad = fclose(file) != 0 || bad;
+    if (!bad && rename(temporary, path) == 0)
+        return ERR_OK;
+    err_set(err, ERR_IO, "cannot write %s: %s; make room and start again", path, strerror(errno));
+    unlink(temporary);
+    return ERR_IO;
+}
+
+static bool s_file_read(const char *run_dir, const char *region, char tcp[TOPOLOGY_TEXT_MAX],
+                        char ipc[TOPOLOGY_TEXT_MAX])
+{
+    char path[PATH_MAX];
+    s_file_path(path, sizeof path, run_dir, region);
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return false;
+    bool whole = fgets(tcp, TOPOLOGY_TEXT_MAX, file) && fgets(ipc, TOPOLOGY_TEXT_MAX, file);
+    fclose(file);
+    if (!whole)
+        return false;
+    tcp[strcspn(tcp, "\n")] = '\0';
+    ipc[strcspn(ipc, "\n")] = '\0';
+    return true;
+}
+
+/* Only its own: a successor may have written the file already. */
+void broker_file_remove(const char *run_dir, const char *region, const char *ipc)
+{
+    char there_tcp[TOPOLOGY_TEXT_MAX], there_ipc[TOPOLOGY_TEXT_MAX], path[PATH_MAX];
+    if (!s_file_read(run_dir, region, there_tcp, there_ipc) || strcmp(there_ipc, ipc) != 0)
+        return;
+    s_file_path(path, sizeof path, run_dir, region);
+    unlink(path);
+}
+
+static bool s_is_socket(const char *endpoint)
+{
+    struct stat info;
+    return strncmp(endpoint, "ipc://", 6) == 0 && stat(endpoint + 6, &info) == 0 && S_ISSOCK(info.st_mode);
+}
+
+err_code_t broker_find(const topology_t *topology, size_t region_index, const char *run_dir,
+                       char ret_endpoint[TOPOLOGY_TEXT_MAX], err_t *err)
+{
+    const topology_region_t *region = &topology->regions[region_index];
+    if (region->advertise[0]) {
+        memcpy(ret_endpoint, region->advertise, TOPOLOGY_TEXT_MAX);
+        return ERR_OK;
+    }
+    char tcp[TOPOLOGY_TEXT_MAX], ipc[TOPOLOGY_TEXT_MAX];
+    if (!run_dir || !s_file_read(run_dir, region->name, tcp, ipc))
+        return err_set(err, ERR_NOT_FOUND,
+                       "no broker of region %s in %s yet; start it, or set its broker.advertise",
+                       region->name, run_dir ? run_dir : "(no run directory)");
+    memcpy(ret_endpoint, s_is_socket(ipc) ? ipc : tcp, TOPOLOGY_TEXT_MAX);
+    return ERR_OK;
+}
+
+/* ---- the directory of local sockets
+ * -------------------------------------------------------------------------- */
+
+static bool s_is_dead(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0 || strlen(path) >= sizeof address.sun_path) {
+        if (fd >= 0)
+            close(fd);
+        return false;
+    }
+    memcpy(address.sun_path, path, strlen(path));
+    bool dead = connect(fd, (struct sockaddr *)&address, sizeof address) < 0 && errno == ECONNREFUSED;
+    close(fd);
+    return dead;
+}
+
+/* Names begin with the process id; what a killed broker left is removed by the next one of the same user. */
+static void s_sweep(const char *dir)
+{
+    DIR *listing = opendir(dir);
+    if (!listing)
+        return;
+    const struct dirent *entry;
+    while ((entry = readdir(listing))) {
+        char path[PATH_MAX], *end;
+        long pid = strtol(entry->d_name, &end, 10);
+        if (pid <= 0 || *end != '-' || kill((pid_t)pid, 0) == 0 || errno != ESRCH)
+            continue;
+        snprintf(path, sizeof path, "%s/%s", dir, entry->d_name);
+        if (s_is_dead(path))
+            unlink(path);
+    }
+    closedir(listing);
+}
+
+err_code_t broker_socket_path(char ret_path[TOPOLOGY_TEXT_MAX], err_t *err)
+{
+    char dir[64];
+    snprintf(dir, sizeof dir, "/tmp/cloudless-%lu", (unsigned long)getuid());
+    if (mkdir(dir, 0700) < 0 && errno != EEXIST)
+        return err_set(err, ERR_IO, "cannot make %s: %s; make /tmp writable", dir, strerror(errno));
+    struct stat info;
+    if (lstat(dir, &info) < 0 || !S_ISDIR(info.st_mode) || info.st_uid != getuid() ||
+        (info.st_mode & 077) != 0)
+        return err_set(err, ERR_IO, "%s is not a directory of this user alone; remove it", dir);
+    s_sweep(dir);
+    snprintf(ret_path, TOPOLOGY_TEXT_MAX, "%s/%ld-%08lx", dir, (long)getpid(),
+             (unsigned long)(rng_entropy() & 0xffffffff));
+    return ERR_OK;
+}
+
+/* ---- addresses
+ * ----------------------------------------------------------------------------------------------- */
+
+bool broker_is_loopback(const char *endpoint)
+{
+    const char *host = strncmp(endpoint, "tcp://", 6) == 0 ? endpoint + 6 : endpoint;
+    return strncmp(host, "127.", 4) == 0 || strncmp(host, "localhost:", 10) == 0 ||
+           strncmp(host, "[::1]:", 6) == 0;
+}
+
+size_t broker_region_of(const topology_t *topology, const char *name, size_t length)
+{
+    size_t part_length;
+    const char *part = route_region(name, length, &part_length);
+    for (size_t i = 0; i < topology->region_count; i++)
+        if (strlen(topology->regions[i].name) == part_length &&
+            memcmp(topology->regions[i].name, part, part_length) == 0)
+            return i;
+    static const char s_global[] = "scheduler/global";
+    return length == sizeof s_global - 1 && memcmp(name, s_global, length) == 0 ? 0 : SIZE_MAX;
+}

@@ -1,0 +1,401 @@
+/* broker_peer - the sockets below a link. Of `between` the first region listens: the dialing broker's DEALER
+ * sockets come in at its ROUTER and say with link_hello which connection they are. The second dials, finds
+ * the other again when it came back elsewhere, and learns from a monitor when a connection was made or lost.
+ */
+#include "brokers/broker_state_zmq.h"
+
+#include "codec/base/log.h"
+#include "codec/base/rng.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIND_LEAST_US 100000
+#define FIND_MOST_US 1000000
+#define DRAIN_MAX 256
+#define SNDBUF_LEAST 65536
+#define SNDBUF_MOST (4 << 20)
+
+static const char *s_region_name(const broker_t *self, const broker_peer_t *peer)
+{
+    return self->spec.topology->regions[peer->region_index].name;
+}
+
+/* ---- start and stop
+ * ------------------------------------------------------------------------------------------ */
+
+static int s_sndbuf(const topology_link_t *spec)
+{
+    double bytes =
+        (double)spec->rate_bytes_per_s * (double)(spec->rtt_us > 20000 ? spec->rtt_us : 20000) * 1e-6;
+    return bytes < SNDBUF_LEAST ? SNDBUF_LEAST : bytes > SNDBUF_MOST ? SNDBUF_MOST : (int)bytes;
+}
+
+static void s_set(void *socket, int option, int value)
+{
+    CHECK(zmq_setsockopt(socket, option, &value, sizeof value) == 0);
+}
+
+static err_code_t s_dial_socket(const broker_t *self, const broker_peer_t *peer, broker_side_t *side,
+                                err_t *err)
+{
+    char endpoint[64];
+    side->dealer = zmq_socket(self->context, ZMQ_DEALER);
+    side->monitor = side->dealer ? zmq_socket(self->context, ZMQ_PAIR) : NULL;
+    if (!side->monitor)
+        return err_set(err, ERR_LIMIT, "%s: no more sockets: %s; raise the limit of open files", self->name,
+                       zmq_strerror(errno));
+    s_set(side->dealer, ZMQ_LINGER, 0);
+    s_set(side->dealer, ZMQ_IMMEDIATE, 1);
+    s_set(side->dealer, ZMQ_SNDHWM, 0); /* the link's window is the limit */
+    s_set(side->dealer, ZMQ_RECONNECT_IVL, 50);
+    s_set(side->dealer, ZMQ_RECONNECT_IVL_MAX, 1000);
+    s_set(side->dealer, ZMQ_HANDSHAKE_IVL, 5000);
+    s_set(side->dealer, ZMQ_TCP_MAXRT, 20000);
+    if (peer->spec->rate_bytes_per_s)
+        s_set(side->dealer, ZMQ_SNDBUF, s_sndbuf(peer->spec));
+    int64_t most = MESSAGE_DATA_MAX;
+    CHECK(zmq_setsockopt(side->dealer, ZMQ_MAXMSGSIZE, &most, sizeof most) == 0);
+    snprintf(endpoint, sizeof endpoint, "inproc://broker-monitor-%016llx", (unsigned long long)rng_entropy());
+    s_set(side->monitor, ZMQ_LINGER, 0);
+    if (zmq_socket_monitor(side->dealer, endpoint, ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED) <
+            0 ||
+        zmq_connect(side->monitor, endpoint) < 0)
+        return err_set(err, ERR_IO, "%s: cannot watch a connection: %s", self->name, zmq_strerror(errno));
+    return ERR_OK;
+}
+
+static link_t *s_link(const broker_t *self, const broker_peer_t *peer)
+{
+    const topology_link_t *t = peer->spec;
+    link_spec_t spec = {.session = rng_entropy() | 1,
+                        .connections = peer->side_count - 1,
+                        .emulate = t->emulate,
+                        .rate_bytes_per_s = t->rate_bytes_per_s,
+                        .rtt_us = t->rtt_us,
+                        .jitter_us = t->jitter_us,
+                        .loss = t->loss,
+                        .seed = self->spec.seed + self->spec.region_index * TOPOLOGY_REGIONS_MAX +
+                                peer->region_index};
+    message_set_name(spec.local, self->region->name);
+    message_set_name(spec.remote, s_region_name(self, peer));
+    topology_digest(self->spec.topology, spec.digest);
+    return link_new(&spec, self->now_us);
+}
+
+static err_code_t s_peer_start(broker_t *self, broker_peer_t *peer, const topology_link_t *spec, err_t *err)
+{
+    uint64_t connections = spec->connections < 1 ? 1 : spec->connections;
+    if (connections > LINK_CONNECTIONS_MAX)
+        connections = LINK_CONNECTIONS_MAX;
+    peer->spec = spec;
+    peer->dials = spec->between[1] == self->spec.region_index;
+    peer->region_index = peer->dials ? spec->between[0] : spec->between[1];
+    peer->side_count = (size_t)connections + 1;
+    peer->sides = calloc(peer->side_count, sizeof *peer->sides);
+    CHECK(peer->sides);
+    peer->find_wait_us = FIND_LEAST_US;
+    peer->dirty = true;
+    peer->link = s_link(self, peer);
+    for (size_t i = 0; peer->dials && i < peer->side_count; i++) {
+        err_code_t code = s_dial_socket(self, peer, &peer->sides[i], err);
+        if (code != ERR_OK)
+            return code;
+    }
+    return ERR_OK;
+}
+
+err_code_t broker_peers_start(broker_t *self, err_t *err)
+{
+    const topology_t *topology = self->spec.topology;
+    self->peers = calloc(topology->link_count + 1, sizeof *self->peers);
+    CHECK(self->peers);
+    for (size_t i = 0; i < topology->link_count; i++) {
+        const topology_link_t *spec = &topology->links[i];
+        if (spec->between[0] != self->spec.region_index && spec->between[1] != self->spec.region_index)
+            continue;
+        err_code_t code = s_peer_start(self, &self->peers[self->peer_count++], spec, err);
+        if (code != ERR_OK)
+            return code;
+    }
+    return ERR_OK;
+}
+
+static void s_side_close(broker_side_t *side)
+{
+    if (side->dealer) {
+        zmq_socket_monitor(side->dealer, NULL, 0);
+        int64_t linger_us = 200000; /* the last acknowledgements */
+        s_set(side->dealer, ZMQ_LINGER, (int)(linger_us / 1000));
+        zmq_close(side->dealer);
+    }
+    if (side->monitor)
+        zmq_close(side->monitor);
+}
+
+void broker_peers_stop(broker_t *self)
+{
+    for (size_t i = 0; i < self->peer_count; i++) {
+        broker_peer_t *peer = &self->peers[i];
+        for (size_t k = 0; k < peer->side_count; k++)
+            s_side_close(&peer->sides[k]);
+        free(peer->sides);
+        link_destroy(&peer->link);
+    }
+    free(self->peers);
+    self->peers = NULL;
+    self->peer_count = 0;
+}
+
+broker_peer_t *broker_peer_of(const broker_t *self, size_t region_index)
+{
+    for (size_t i = 0; i < self->peer_count; i++)
+        if (self->peers[i].region_index == region_index)
+            return &self->peers[i];
+    return NULL;
+}
+
+/* ---- the listening side
+ * -------------------------------------------------------------------------------------- */
+
+static broker_peer_t *s_owner(const broker_t *self, zmq_msg_t *id, uint64_t *ret_connection)
+{
+    size_t size = zmq_msg_size(id);
+    for (size_t i = 0; i < self->peer_count; i++)
+        for (size_t k = 0; !self->peers[i].dials && k < self->peers[i].side_count; k++) {
+            const broker_side_t *side = &self->peers[i].sides[k];
+            if (side->id_size == size && memcmp(side->id, zmq_msg_data(id), size) == 0) {
+                *ret_connection = k;
+                return &self->peers[i];
+            }
+        }
+    return NULL;
+}
+
+/* The peer that a hello claims to be, and its connection; a new connection takes the place of the last. */
+static broker_peer_t *s_greet(broker_t *self, zmq_msg_t *id, const message_t *hello, uint64_t *ret_connection)
+{
+    broker_peer_t *owner = s_owner(self, id, ret_connection);
+    if (owner)
+        return owner;
+    size_t region = topology_region_index(self->spec.topology, hello->link_hello.region);
+    broker_peer_t *peer = broker_peer_of(self, region);
+    uint64_t connection = hello->link_hello.connection;
+    if (!peer || peer->dials || connection >= peer->side_count || zmq_msg_size(id) > ROUTE_ID_MAX)
+        return NULL;
+    char digest[17];
+    topology_digest(self->spec.topology, digest);
+    *ret_connection = connection;
+    if (strcmp(digest, hello->link_hello.digest) != 0)
+        return peer; /* the link refuses and counts it */
+    broker_side_t *side = &peer->sides[connection];
+    side->id_size = zmq_msg_size(id);
+    memcpy(side->id, zmq_msg_data(id), side->id_size);
+    link_connected(peer->link, connection, self->now_us);
+    return peer;
+}
+
+void broker_peer_receive(broker_t *self, zmq_msg_t *id, const frames_t *frames)
+{
+    message_t *message = NULL;
+    if (frames_unpack(frames, &message, NULL) != ERR_OK) {
+        broker_post_malformed(self);
+        return;
+    }
+    uint64_t connection = 0;
+    broker_peer_t *peer = message->kind == KIND_link_hello ? s_greet(self, id, message, &connection)
+                                                           : s_owner(self, id, &connection);
+    if (peer) {
+        link_message(peer->link, connection, &message, self->now_us);
+        peer->dirty = true;
+    } else {
+        broker_post_malformed(self); /* nobody we know: it greets again by itself */
+        message_destroy(&message);
+    }
+}
+
+/* ---- the dialing side
+ * ---------------------------------------------------------------------------------------- */
+
+static void s_redial(broker_t *self, broker_peer_t *peer, const char *endpoint)
+{
+    for (size_t i = 0; i < peer->side_count; i++) {
+        if (peer->endpoint[0])
+            zmq_disconnect(peer->sides[i].dealer, peer->endpoint);
+        if (zmq_connect(peer->sides[i].dealer, endpoint) < 0)
+            log_event(LEVEL_WARN, self->name, "link_dial", "region=%s endpoint=%s error=\"%s\"; trying again",
+                      s_region_name(self, peer), endpoint, zmq_strerror(errno));
+    }
+    snprintf(peer->endpoint, sizeof peer->endpoint, "%s", endpoint);
+}
+
+/* While the link is down the other side may be up elsewhere. */
+static void s_find(broker_t *self, broker_peer_t *peer)
+{
+    if (!peer->dials || self->now_us < peer->find_due_us)
+        return;
+    char endpoint[TOPOLOGY_TEXT_MAX];
+    if (broker_find(self->spec.topology, peer->region_index, self->spec.run_dir, endpoint, NULL) == ERR_OK &&
+        strcmp(endpoint, peer->endpoint) != 0) {
+        s_redial(self, peer, endpoint);
+        peer->find_wait_us = FIND_LEAST_US;
+    }
+    peer->find_due_us = self->now_us + peer->find_wait_us;
+    if (peer->find_wait_us < FIND_MOST_US)
+        peer->find_wait_us *= 2;
+}
+
+static void s_watch(broker_t *self, broker_peer_t *peer, size_t connection)
+{
+    for (;;) {
+        zmq_msg_t event, address;
+        zmq_msg_init(&event);
+        if (zmq_msg_recv(&event, peer->sides[connection].monitor, ZMQ_DONTWAIT) < 0)
+            return;
+        uint16_t what = 0;
+        if (zmq_msg_size(&event) >= sizeof what)
+            memcpy(&what, zmq_msg_data(&event), sizeof what);
+        zmq_msg_close(&event);
+        zmq_msg_init(&address);
+        zmq_msg_recv(&address, peer->sides[connection].monitor, ZMQ_DONTWAIT);
+        zmq_msg_close(&address);
+        if (what == ZMQ_EVENT_HANDSHAKE_SUCCEEDED)
+            link_connected(peer->link, connection, self->now_us);
+        else if (what == ZMQ_EVENT_DISCONNECTED)
+            link_disconnected(peer->link, connection, self->now_us);
+        peer->dirty = true;
+    }
+}
+
+static void s_read(broker_t *self, broker_peer_t *peer, size_t connection)
+{
+    for (size_t i = 0; i < DRAIN_MAX; i++) {
+        frames_t frames;
+        message_t *message = NULL;
+        err_code_t code = frames_recv_zmq(peer->sides[connection].dealer, NULL, &frames);
+        if (code == ERR_NOT_FOUND || code == ERR_IO)
+            return;
+        if (code == ERR_OK) {
+            code = frames_unpack(&frames, &message, NULL);
+            frames_fini(&frames);
+        }
+        if (code == ERR_OK)
+            link_message(peer->link, connection, &message, self->now_us);
+        else
+            broker_post_malformed(self);
+        peer->dirty = true;
+    }
+}
+
+size_t broker_peer_poll_count(const broker_t *self)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < self->peer_count; i++)
+        count += self->peers[i].dials ? 2 * self->peers[i].side_count : 0;
+    return count;
+}
+
+void broker_peer_poll_items(const broker_t *self, zmq_pollitem_t *items)
+{
+    for (size_t i = 0; i < self->peer_count; i++)
+        for (size_t k = 0; self->peers[i].dials && k < self->peers[i].side_count; k++) {
+            *items++ = (zmq_pollitem_t){.socket = self->peers[i].sides[k].monitor, .events = ZMQ_POLLIN};
+            *items++ = (zmq_pollitem_t){.socket = self->peers[i].sides[k].dealer, .events = ZMQ_POLLIN};
+        }
+}
+
+void broker_peer_polled(broker_t *self, const zmq_pollitem_t *items)
+{
+    for (size_t i = 0; i < self->peer_count; i++)
+        for (size_t k = 0; self->peers[i].dials && k < self->peers[i].side_count; k++, items += 2) {
+            if (items[0].revents)
+                s_watch(self, &self->peers[i], k);
+            if (items[1].revents)
+                s_read(self, &self->peers[i], k);
+        }
+}
+
+/* ---- both
+ * ---------------------------------------------------------------------------------------------------- */
+
+static void s_send(broker_t *self, broker_peer_t *peer, uint64_t connection, const message_t *message)
+{
+    broker_side_t *side = &peer->sides[connection];
+    err_code_t code = ERR_UNREACHABLE;
+    if (side->dealer)
+        code = frames_send_message_zmq(side->dealer, NULL, 0, message);
+    else if (side->id_size)
+        code = frames_send_message_zmq(self->router, side->id, side->id_size, message);
+    if (code != ERR_UNREACHABLE || side->dealer)
+        return; /* what could not be sent counts as lost on the way */
+    side->id_size = 0;
+    link_disconnected(peer->link, connection, self->now_us);
+}
+
+static void s_log_changes(broker_t *self, broker_peer_t *peer)
+{
+    link_stats_t stats = link_stats(peer->link);
+    if (stats.up != peer->up)
+        log_event(stats.up ? LEVEL_INFO : LEVEL_WARN, self->name, stats.up ? "link_up" : "link_down",
+                  stats.up ? "region=%s" : "region=%s; keeping what is to be sent, trying again",
+                  s_region_name(self, peer));
+    if (stats.foreign && !peer->foreign)
+        log_event(LEVEL_WARN, self->name, "link_foreign",
+                  "region=%s; its topology is another: start both regions from the same file",
+                  s_region_name(self, peer));
+    peer->up = stats.up;
+    peer->foreign = stats.foreign;
+    if (stats.up) {
+        peer->find_due_us = INT64_MAX;
+        peer->find_wait_us = FIND_LEAST_US;
+    } else if (peer->find_due_us == INT64_MAX) {
+        peer->find_due_us = self->now_us;
+    }
+}
+
+static void s_pump(broker_t *self, broker_peer_t *peer)
+{
+    uint64_t connection;
+    message_t *message;
+    frames_t frames;
+    s_find(self, peer);
+    link_tick(peer->link, self->now_us);
+    while (link_take_delivered(peer->link, &frames)) {
+        broker_post_delivered(self, peer, &frames);
+        frames_fini(&frames);
+    }
+    while ((message = link_take_outgoing(peer->link, &connection))) {
+        s_send(self, peer, connection, message);
+        message_destroy(&message);
+    }
+    s_log_changes(self, peer);
+    peer->dirty = false;
+    peer->due_us = link_due(peer->link);
+    if (peer->dials && peer->find_due_us < peer->due_us)
+        peer->due_us = peer->find_due_us;
+}
+
+void broker_peers_pump(broker_t *self)
+{
+    for (size_t i = 0; i < self->peer_count; i++)
+        if (self->peers[i].dirty || self->peers[i].due_us <= self->now_us)
+            s_pump(self, &self->peers[i]);
+}
+
+int64_t broker_peers_due(const broker_t *self)
+{
+    int64_t due_us = INT64_MAX;
+    for (size_t i = 0; i < self->peer_count; i++)
+        if (self->peers[i].due_us < due_us)
+            due_us = self->peers[i].due_us;
+    return due_us;
+}
+
+bool broker_peers_idle(const broker_t *self)
+{
+    for (size_t i = 0; i < self->peer_count; i++)
+        if (!link_idle(self->peers[i].link))
+            return false;
+    return true;
+}

@@ -1,0 +1,377 @@
+/* broker_post - the region's post office: registers actors and hands messages on, by name.
+ *
+ * What goes to an actor of another process is counted until ZeroMQ has written it, so that one that does not
+ * read cannot fill this process's memory. Within a process frames are passed by reference and belong to the
+ * receiver.
+ */
+#include "brokers/broker_state_zmq.h"
+
+#include "codec/base/log.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PENDING_MAX_BYTES ((uint64_t)256 << 20) /* on their way to one actor of another process */
+#define TIMER_US 500000
+#define LOG_US 1000000
+#define PARTS_MAX 3
+
+/* A message as received: its frames, and where it came from. */
+typedef struct {
+    zmq_msg_t id;
+    zmq_msg_t parts[PARTS_MAX];
+    size_t count;
+    bool excess; /* there were more frames */
+    envelope_t envelope;
+    unsigned char head[MESSAGE_ENVELOPE_MAX]; /* what envelope points into: the frames may go before it is used */
+} letter_t;
+
+/* ---- answers
+ * ------------------------------------------------------------------------------------------------- */
+
+static bool s_wants_answer(const envelope_t *envelope)
+{
+    return envelope->kind != KIND_unreachable && envelope->kind != KIND_refused &&
+           envelope->kind != KIND_registered;
+}
+
+static message_t *s_answer(const broker_t *self, message_kind_t kind, const envelope_t *envelope)
+{
+    wire_name_t to = {0};
+    memcpy(to, envelope->from, envelope->from_length);
+    message_t *message = message_new(kind, to, self->name);
+    message->number = envelope->number;
+    return message;
+}
+
+static message_t *s_unreachable(const broker_t *self, const envelope_t *envelope)
+{
+    message_t *message = s_answer(self, KIND_unreachable, envelope);
+    memcpy(message->unreachable.actor, envelope->to, envelope->to_length);
+    message->unreachable.kind = envelope->kind;
+    return message;
+}
+
+static message_t *s_refused(const broker_t *self, const envelope_t *envelope, err_code_t code,
+                            const char *reason)
+{
+    message_t *message = s_answer(self, KIND_refused, envelope);
+    message->refused.kind = envelope->kind;
+    message->refused.code = code;
+    message_set_text(&message->refused.reason, reason);
+    return message;
+}
+
+/* Best effort: who does not get it asks again. */
+static void s_reply(broker_t *self, letter_t *letter, message_t *message)
+{
+    err_code_t code =
+        frames_send_message_zmq(self->router, zmq_msg_data(&letter->id), zmq_msg_size(&letter->id), message);
+    (void)code;
+    message_destroy(&message);
+}
+
+static message_t *s_failure(const broker_t *self, const envelope_t *envelope, err_code_t code)
+{
+    if (code == ERR_UNREACHABLE)
+        return s_unreachable(self, envelope);
+    return s_refused(self, envelope, code,
+                     code == ERR_FULL ? "the way there is full; send it again later" : err_meaning(code));
+}
+
+/* ---- to an actor of this region
+ * ------------------------------------------------------------------------------ */
+
+typedef struct {
+    zmq_msg_t msg;
+    buf_t *pending;
+} counted_t;
+
+static _Atomic uint64_t *s_counter(buf_t *pending)
+{
+    return (_Atomic uint64_t *)buf_data(pending);
+}
+
+static void s_written(void *data, void *hint)
+{
+    (void)data;
+    counted_t *counted = hint;
+    atomic_fetch_sub(s_counter(counted->pending), zmq_msg_size(&counted->msg));
+    buf_destroy(&counted->pending);
+    zmq_msg_close(&counted->msg);
+    free(counted);
+}
+
+/* The same bytes, counted as pending until the last reference to them is gone. */
+static void s_count(zmq_msg_t *msg, buf_t *pending)
+{
+    counted_t *counted = malloc(sizeof *counted);
+    CHECK(counted);
+    zmq_msg_init(&counted->msg);
+    zmq_msg_move(&counted->msg, msg);
+    counted->pending = buf_ref(pending);
+    size_t size = zmq_msg_size(&counted->msg);
+    atomic_fetch_add(s_counter(pending), size);
+    zmq_msg_close(msg);
+    CHECK(zmq_msg_init_data(msg, zmq_msg_data(&counted->msg), size, s_written, counted) == 0);
+}
+
+static err_code_t s_forward(broker_t *self, const route_t *route, zmq_msg_t *parts, size_t count)
+{
+    bool counts =
+        count == PARTS_MAX && route->pid != self->pid && zmq_msg_size(&parts[2]) >= FRAMES_COPY_BYTES;
+    if (counts && atomic_load(s_counter(route->pending)) >= PENDING_MAX_BYTES)
+        return ERR_FULL;
+    if (zmq_send(self->router, route->id, route->id_size, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0)
+        return errno == EHOSTUNREACH ? ERR_UNREACHABLE : errno == EAGAIN ? ERR_FULL : ERR_IO;
+    if (counts)
+        s_count(&parts[2], route->pending);
+    for (size_t i = 0; i < count; i++)
+        if (zmq_msg_send(&parts[i], self->router, (i + 1 < count ? ZMQ_SNDMORE : 0) | ZMQ_DONTWAIT) < 0)
+            return ERR_IO;
+    return ERR_OK;
+}
+
+/* ---- by name
+ * ------------------------------------------------------------------------------------------------- */
+
+static frames_t s_frames(letter_t *letter)
+{
+    frames_t frames = {0};
+    slice_t *slots[PARTS_MAX] = {&frames.envelope, &frames.map, &frames.data};
+    for (size_t i = 0; i < letter->count; i++) {
+        *slots[i] = frames_slice_zmq(&letter->parts[i]);
+        zmq_msg_init(&letter->parts[i]);
+    }
+    return frames;
+}
+
+static err_code_t s_send_far(broker_t *self, broker_peer_t *peer, message_class_t class, frames_t *frames)
+{
+    peer->dirty = true;
+    return link_send(peer->link, class, frames, self->now_us);
+}
+
+static void s_route(broker_t *self, letter_t *letter)
+{
+    envelope_t *e = &letter->envelope;
+    wire_name_t to = {0}, from = {0};
+    const route_t *route = routes_find(self->routes, e->to, e->to_length);
+    broker_peer_t *peer = NULL;
+    err_code_t code = ERR_UNREACHABLE;
+    if (route) {
+        code = s_forward(self, route, letter->parts, letter->count);
+        if (code == ERR_OK)
+            return;
+    } else {
+        peer = broker_peer_of(self, broker_region_of(self->spec.topology, e->to, e->to_length));
+    }
+    /* From here on the envelope's frame may be gone; its names are needed for the answer. */
+    memcpy(to, e->to, e->to_length);
+    memcpy(from, e->from, e->from_length);
+    e->to = to;
+    e->from = from;
+    if (route && code == ERR_UNREACHABLE)
+        routes_gone(self->routes, to, e->to_length);
+    if (peer) {
+        frames_t frames = s_frames(letter);
+        code = s_send_far(self, peer, e->class, &frames);
+        frames_fini(&frames);
+    }
+    if (code != ERR_OK && s_wants_answer(e))
+        s_reply(self, letter, s_failure(self, e, code));
+}
+
+void broker_post_delivered(broker_t *self, broker_peer_t *peer, const frames_t *frames)
+{
+    envelope_t envelope;
+    if (envelope_peek(slice_peek(&frames->envelope), frames->envelope.size_bytes, &envelope, NULL) !=
+        ERR_OK) {
+        broker_post_malformed(self);
+        return;
+    }
+    const route_t *route = routes_find(self->routes, envelope.to, envelope.to_length);
+    err_code_t code = ERR_UNREACHABLE;
+    if (route) {
+        zmq_msg_t parts[PARTS_MAX];
+        size_t count = frames->data.buf ? PARTS_MAX : 2;
+        const slice_t *slices[PARTS_MAX] = {&frames->envelope, &frames->map, &frames->data};
+        for (size_t i = 0; i < count; i++)
+            frames_msg_zmq(slices[i], &parts[i]);
+        code = s_forward(self, route, parts, count);
+        for (size_t i = 0; i < count; i++)
+            zmq_msg_close(&parts[i]);
+        if (code == ERR_UNREACHABLE)
+            routes_gone(self->routes, envelope.to, envelope.to_length);
+    }
+    if (code == ERR_OK || !s_wants_answer(&envelope))
+        return;
+    message_t *answer = s_failure(self, &envelope, code);
+    frames_t back = frames_pack(answer);
+    message_destroy(&answer);
+    code = s_send_far(self, peer, CLASS_CONTROL, &back);
+    frames_fini(&back);
+    if (code != ERR_OK)
+        log_event(LEVEL_WARN, self->name, "answer_lost", "code=%s; the sender will ask again", err_name(code));
+}
+
+/* ---- registration
+ * -------------------------------------------------------------------------------------------- */
+
+static err_code_t s_register(broker_t *self, letter_t *letter, const message_t *hello)
+{
+    const char *name = hello->from;
+    if (broker_region_of(self->spec.topology, name, strlen(name)) != self->spec.region_index)
+        return ERR_DENIED;
+    bool known = routes_find(self->routes, name, strlen(name)) != NULL;
+    err_code_t code =
+        routes_register(self->routes, name, zmq_msg_data(&letter->id), zmq_msg_size(&letter->id),
+                        hello->incarnation, hello->hello.pid, self->now_us);
+    if (code == ERR_OK && !known)
+        log_event(LEVEL_DEBUG, self->name, "registered", "actor=%s pid=%llu incarnation=%llu", name,
+                  (unsigned long long)hello->hello.pid, (unsigned long long)hello->incarnation);
+    return code;
+}
+
+static const char *s_why(err_code_t code)
+{
+    if (code == ERR_STALE)
+        return "a newer incarnation of this actor has registered; end";
+    if (code == ERR_DENIED)
+        return "the actor's name is not of this region; register with its own region's broker";
+    return "too many actors, or too long a name";
+}
+
+static void s_hello(broker_t *self, letter_t *letter)
+{
+    message_t *hello = NULL;
+    frames_t frames = s_frames(letter);
+    if (frames_unpack(&frames, &hello, NULL) != ERR_OK) {
+        broker_post_malformed(self);
+        frames_fini(&frames);
+        return;
+    }
+    err_code_t code = s_register(self, letter, hello);
+    message_t *answer;
+    if (code == ERR_OK) {
+        answer = s_answer(self, KIND_registered, &letter->envelope);
+        message_set_name(answer->registered.region, self->region->name);
+    } else {
+        answer = s_refused(self, &letter->envelope, code, s_why(code));
+    }
+    s_reply(self, letter, answer);
+    message_destroy(&hello);
+    frames_fini(&frames);
+}
+
+/* ---- receiving
+ * ----------------------------------------------------------------------------------------------- */
+
+void broker_post_malformed(broker_t *self)
+{
+    self->malformed++;
+}
+
+static bool s_receive(broker_t *self, letter_t *letter)
+{
+    letter->count = 0;
+    letter->excess = false;
+    zmq_msg_init(&letter->id);
+    if (zmq_msg_recv(&letter->id, self->router, ZMQ_DONTWAIT) < 0)
+        return false;
+    bool more = zmq_msg_more(&letter->id);
+    while (more && letter->count < PARTS_MAX) {
+        zmq_msg_t *part = &letter->parts[letter->count++];
+        zmq_msg_init(part);
+        more = zmq_msg_recv(part, self->router, ZMQ_DONTWAIT) >= 0 && zmq_msg_more(part);
+    }
+    while (more) {
+        zmq_msg_t surplus;
+        zmq_msg_init(&surplus);
+        letter->excess = true;
+        more = zmq_msg_recv(&surplus, self->router, ZMQ_DONTWAIT) >= 0 && zmq_msg_more(&surplus);
+        zmq_msg_close(&surplus);
+    }
+    return true;
+}
+
+static void s_dispatch(broker_t *self, letter_t *letter)
+{
+    envelope_t *e = &letter->envelope;
+    size_t size = letter->count ? zmq_msg_size(&letter->parts[0]) : 0;
+    if (size <= sizeof letter->head && letter->count)
+        memcpy(letter->head, zmq_msg_data(&letter->parts[0]), size);
+    if (letter->count < 2 || letter->excess || size > sizeof letter->head ||
+        envelope_peek(letter->head, size, e, NULL) != ERR_OK) {
+        broker_post_malformed(self);
+    } else if (e->kind == KIND_hello) {
+        s_hello(self, letter);
+    } else if (e->kind >= KIND_link_hello && e->kind <= KIND_link_ping) {
+        frames_t frames = s_frames(letter);
+        broker_peer_receive(self, &letter->id, &frames);
+        frames_fini(&frames);
+    } else {
+        s_route(self, letter);
+    }
+}
+
+size_t broker_post_receive(broker_t *self, size_t at_most)
+{
+    letter_t letter;
+    size_t count = 0;
+    while (count < at_most && s_receive(self, &letter)) {
+        s_dispatch(self, &letter);
+        for (size_t i = 0; i < letter.count; i++)
+            zmq_msg_close(&letter.parts[i]);
+        zmq_msg_close(&letter.id);
+        count++;
+    }
+    return count;
+}
+
+/* ---- now and then
+ * -------------------------------------------------------------------------------------------- */
+
+static bool s_listens_to_links(const char *name)
+{
+    return strncmp(name, "synchronizer/", 13) == 0 || strncmp(name, "scheduler/", 10) == 0;
+}
+
+static void s_tell_state(broker_t *self, const broker_peer_t *peer)
+{
+    link_stats_t stats = link_stats(peer->link);
+    const route_t *route;
+    for (size_t position = 0; (route = routes_each(self->routes, &position));) {
+        if (!s_listens_to_links(route->name))
+            continue;
+        message_t *message = message_new(KIND_link_state, route->name, self->name);
+        message_set_name(message->link_state.region, self->spec.topology->regions[peer->region_index].name);
+        message->link_state.up = stats.up;
+        message->link_state.rate_bytes_per_s = stats.rate_bytes_per_s;
+        message->link_state.rtt_us = (uint64_t)stats.rtt_us;
+        message->link_state.queued_bytes = stats.queued_bytes;
+        message->link_state.sent_bytes = stats.sent_bytes;
+        message->link_state.received_bytes = stats.received_bytes;
+        err_code_t code = frames_send_message_zmq(self->router, route->id, route->id_size, message);
+        message_destroy(&message);
+        if (code == ERR_UNREACHABLE)
+            routes_gone(self->routes, route->name, strlen(route->name));
+    }
+}
+
+void broker_post_timer(broker_t *self)
+{
+    if (self->now_us >= self->log_due_us && self->malformed != self->malformed_logged) {
+        log_event(LEVEL_WARN, self->name, "malformed", "count=%llu; dropped",
+                  (unsigned long long)self->malformed);
+        self->malformed_logged = self->malformed;
+        self->log_due_us = self->now_us + LOG_US;
+    }
+    if (self->now_us < self->timer_due_us)
+        return;
+    self->timer_due_us = self->now_us + TIMER_US;
+    routes_expire(self->routes, self->now_us);
+    for (size_t i = 0; i < self->peer_count; i++)
+        s_tell_state(self, &self->peers[i]);
+}

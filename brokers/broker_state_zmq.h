@@ -1,0 +1,86 @@
+/* broker_state_zmq - the state of a broker, shared by the files broker*_zmq.c and by nobody else.
+ *
+ * Threads  what is above the line is written before the thread starts serving and read by both; what is below
+ * belongs to the thread.
+ */
+#ifndef BROKERS_BROKER_STATE_ZMQ_H
+#define BROKERS_BROKER_STATE_ZMQ_H
+
+#include "brokers/broker_files.h"
+#include "brokers/frames_zmq.h"
+
+#include <stdatomic.h>
+
+/* One connection of a link. The listening side knows the routing id, the dialing side has sockets. */
+typedef struct {
+    unsigned char id[ROUTE_ID_MAX];
+    size_t id_size;
+    void *dealer;
+    void *monitor;
+} broker_side_t;
+
+typedef struct {
+    const topology_link_t *spec;
+    size_t region_index; /* of the other region */
+    bool dials;
+    link_t *link;
+    broker_side_t *sides; /* control first */
+    size_t side_count;
+    char endpoint[TOPOLOGY_TEXT_MAX]; /* dialed now */
+    int64_t find_due_us;
+    int64_t find_wait_us;
+    int64_t due_us;
+    bool dirty;       /* something was told to the link since it was pumped */
+    bool up, foreign; /* as last logged */
+} broker_peer_t;
+
+struct broker {
+    broker_spec_t spec;
+    const topology_region_t *region;
+    char name[WIRE_NAME_SIZE]; /* broker/REGION */
+    char inproc[64];
+    char ipc[TOPOLOGY_TEXT_MAX];
+    char tcp[TOPOLOGY_TEXT_MAX];
+    struct _zactor_t *actor;
+    void *context;   /* czmq's, so that inproc reaches the actors of this process */
+    err_code_t code; /* of the start */
+    err_t err;
+    _Atomic int64_t linger_us;
+    /* -------------------------------------------------------------------------------------------------------
+     */
+    void *router;
+    routes_t *routes;
+    uint64_t pid;
+    broker_peer_t *peers;
+    size_t peer_count;
+    int64_t now_us;
+    int64_t traffic_us; /* when the router last had something */
+    int64_t timer_due_us;
+    uint64_t malformed;
+    uint64_t malformed_logged;
+    int64_t log_due_us;
+};
+
+/* broker_bind_zmq.c */
+MUST_USE err_code_t broker_bind(broker_t *self, err_t *err);
+
+/* broker_post_zmq.c: actors and routes. */
+size_t broker_post_receive(broker_t *self, size_t at_most); /* returns how many messages there were */
+void broker_post_delivered(broker_t *self, broker_peer_t *peer, const frames_t *frames);
+void broker_post_timer(broker_t *self);
+void broker_post_malformed(broker_t *self);
+
+/* broker_peer_zmq.c: links. */
+MUST_USE err_code_t broker_peers_start(broker_t *self, err_t *err);
+void broker_peers_stop(broker_t *self);
+broker_peer_t *broker_peer_of(const broker_t *self, size_t region_index);
+/* A link_* message came in at the router from a connection; takes the frames' references on its own. */
+void broker_peer_receive(broker_t *self, zmq_msg_t *id, const frames_t *frames);
+void broker_peer_poll_items(const broker_t *self, zmq_pollitem_t *items); /* two per dialed side, in order */
+size_t broker_peer_poll_count(const broker_t *self);
+void broker_peer_polled(broker_t *self, const zmq_pollitem_t *items);
+void broker_peers_pump(broker_t *self); /* those that are dirty or due */
+int64_t broker_peers_due(const broker_t *self);
+bool broker_peers_idle(const broker_t *self);
+
+#endif

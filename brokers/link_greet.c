@@ -1,0 +1,174 @@
+/* link_greet - who is at the other end: hellos, sessions, pings. */
+#include "brokers/link_core.h"
+
+#include <string.h>
+
+#define HELLO_US 500000
+#define STRANGER_US 100000
+#define SILENCE_US 1500000 /* after it, an answered ping means that the path is back */
+
+static bool s_is_past(const link_t *self, uint64_t session)
+{
+    for (size_t i = 0; i < LINK_PAST_MAX; i++)
+        if (self->past[i] == session)
+            return true;
+    return false;
+}
+
+/* Everything counted for or by the last session is void. */
+static void s_new_session(link_t *self, uint64_t session)
+{
+    if (self->peer_session) {
+        self->past[self->past_next++ % LINK_PAST_MAX] = self->peer_session;
+        self->stats.reconnects++;
+    }
+    self->peer_session = session;
+    for (size_t i = 0; i < self->connection_count; i++)
+        link_wire_clear(self, i);
+    link_estimate_init(&self->estimate, self->now_us);
+    link_in_restart(self);
+    link_out_restart(self);
+}
+
+static bool s_is_foreign(const link_t *self, uint64_t connection, const message_t *message)
+{
+    return strcmp(message->link_hello.region, self->spec.remote) != 0 ||
+           strcmp(message->link_hello.digest, self->spec.digest) != 0 || message->link_hello.session == 0 ||
+           message->link_hello.connection != connection;
+}
+
+void link_greet_hello(link_t *self, uint64_t connection, const message_t *message)
+{
+    link_connection_t *c = &self->connections[connection];
+    uint64_t session = message->link_hello.session;
+    self->stats.foreign = s_is_foreign(self, connection, message);
+    if (self->stats.foreign || s_is_past(self, session)) {
+        self->stats.refused++;
+        return;
+    }
+    if (session != self->peer_session)
+        s_new_session(self, session);
+    if (!c->greeted) {
+        c->progress_us = self->now_us;
+        if (connection == 0)
+            self->ping_due_us = self->now_us;
+    }
+    c->greeted = true;
+    c->open = true;
+    c->hello_due_us = LINK_NEVER;
+    if (message->link_hello.peer_session != self->spec.session) {
+        c->answer_due = true;
+        return;
+    }
+    for (size_t class = 0; class < CLASS_COUNT && class < message->link_hello.next.count; class ++)
+        link_out_acked(self, class, message->link_hello.next.items[class]);
+}
+
+/* A piece or an acknowledgement of a session that we do not know: say who we are, not too often. */
+void link_greet_stranger(link_t *self, uint64_t connection)
+{
+    link_connection_t *c = &self->connections[connection];
+    self->stats.refused++;
+    if (self->now_us - c->answer_last_us < STRANGER_US)
+        return;
+    c->answer_last_us = self->now_us;
+    c->hello_due_us = self->now_us;
+}
+
+static bool s_hello_ready(const link_t *self, const link_connection_t *c)
+{
+    return c->open && (c->answer_due || c->hello_due_us <= self->now_us);
+}
+
+static bool s_control_up(const link_t *self)
+{
+    return self->connections[0].greeted;
+}
+
+bool link_greet_ready(const link_t *self)
+{
+    for (size_t i = 0; i < self->connection_count; i++)
+        if (s_hello_ready(self, &self->connections[i]))
+            return true;
+    return s_control_up(self) && (self->pong_due || self->ping_due_us <= self->now_us);
+}
+
+static message_t *s_hello(link_t *self, uint64_t connection)
+{
+    link_connection_t *c = &self->connections[connection];
+    message_t *message = message_new(KIND_link_hello, self->peer_name, self->own_name);
+    message_set_name(message->link_hello.region, self->spec.local);
+    message_set_name(message->link_hello.digest, self->spec.digest);
+    message->link_hello.session = self->spec.session;
+    message->link_hello.connection = connection;
+    message->link_hello.peer_session = c->hello_due_us <= self->now_us ? 0 : self->peer_session;
+    uint64_t next[CLASS_COUNT];
+    for (size_t class = 0; class < CLASS_COUNT; class ++)
+        next[class] = self->in[class].next;
+    message_set_u64s(&message->link_hello.next, next, CLASS_COUNT);
+    if (c->hello_due_us <= self->now_us)
+        c->hello_due_us = self->now_us + HELLO_US;
+    else
+        c->answer_due = false;
+    return message;
+}
+
+static message_t *s_ping(link_t *self)
+{
+    message_t *message = message_new(KIND_link_ping, self->peer_name, self->own_name);
+    message->link_ping.answer = self->pong_due;
+    message->link_ping.stamp_us = self->pong_due ? self->pong_stamp_us : self->now_us;
+    if (self->pong_due)
+        self->pong_due = false;
+    else
+        self->ping_due_us = self->now_us + LINK_PING_US;
+    return message;
+}
+
+message_t *link_greet_take(link_t *self, uint64_t *ret_connection)
+{
+    for (size_t i = 0; i < self->connection_count; i++) {
+        if (!s_hello_ready(self, &self->connections[i]))
+            continue;
+        *ret_connection = i;
+        return s_hello(self, i);
+    }
+    *ret_connection = 0;
+    return link_greet_ready(self) ? s_ping(self) : NULL;
+}
+
+void link_greet_ping(link_t *self, const message_t *message)
+{
+    if (!message->link_ping.answer) {
+        self->pong_due = true;
+        self->pong_stamp_us = message->link_ping.stamp_us;
+        return;
+    }
+    int64_t stamp_us = message->link_ping.stamp_us;
+    if (stamp_us < 0 || stamp_us > self->now_us || self->now_us - stamp_us > 12 * LINK_DEAD_US) {
+        self->stats.refused++;
+        return;
+    }
+    link_estimate_rtt(&self->estimate, self->now_us - stamp_us, self->now_us);
+    bool was_silent = self->pinged_us == LINK_NEVER || self->now_us - self->pinged_us > SILENCE_US;
+    self->pinged_us = self->now_us;
+    for (size_t i = 0; was_silent && i < self->connection_count; i++)
+        self->connections[i].backoff = 0;
+}
+
+void link_greet_tick(link_t *self)
+{
+    self->stats.up = self->pinged_us != LINK_NEVER && self->now_us - self->pinged_us < LINK_DEAD_US;
+}
+
+/* Never before now for what is ready: the caller asks the wire when it may go. */
+int64_t link_greet_due(const link_t *self)
+{
+    int64_t due_us = s_control_up(self) ? self->ping_due_us : LINK_NEVER;
+    for (size_t i = 0; i < self->connection_count; i++)
+        if (self->connections[i].open && self->connections[i].hello_due_us < due_us)
+            due_us = self->connections[i].hello_due_us;
+    if (self->stats.up && self->pinged_us + LINK_DEAD_US < due_us)
+        due_us = self->pinged_us + LINK_DEAD_US;
+    return due_us;
+}

@@ -1,0 +1,33 @@
+#include "deploy/cli/commands.h"
+
+#include "deploy/launch/serve.h"
+
+#include <stdio.h>
+
+static int s_run(const cli_args_t *args)
+{
+    launch_t launch;
+    launch_init(&launch);
+    serve_spec_t spec = {.where = "broker", .broker = true};
+    int status = serve_prepare(&launch, "broker", cli_value(args, "topology"), cli_value(args, "region"),
+                               cli_value(args, "state"), &spec.region_index);
+    if (!status) {
+        char role[TOPOLOGY_NAME_MAX + 16];
+        err_t err = {0};
+        snprintf(role, sizeof role, "broker-%s", launch.topology->regions[spec.region_index].name);
+        status = launch_join_state(&launch, role, &err) ? cli_fail(EXIT_WRONG, "broker", "%s", err.text)
+                                                        : serve_run(&launch, &spec);
+    }
+    launch_fini(&launch);
+    return status;
+}
+
+const cli_command_t command_broker = {
+    .name = "broker",
+    .summary = "A region's broker and its regional scheduler; one per region.",
+    .example = "cloudless broker --topology job.yaml --region shanghai",
+    .run = s_run,
+    .options = {
+        {"topology", 't', "FILE", "the same file as everywhere in the job"},
+        {"region", 'r', "NAME", "whose broker this is"},
+        {"state", 's', "DIR", "keep the scheduler's state here (default: ~/.local/state/cloudless/JOB)"}}};

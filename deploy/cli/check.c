@@ -1,0 +1,190 @@
+#include "deploy/cli/commands.h"
+
+#include "actors/model/model.h"
+#include "codec/base/json.h"
+#include "codec/base/units.h"
+#include "deploy/launch/launch.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- problems: nothing wrong with the file, but not what one wants
+ * ------------------------------------------------ */
+
+static size_t s_problem(FILE *out, const char *region, double value, const char *what, const char *remedy)
+{
+    fprintf(out, "  problem: region %s: %.0f%s; %s\n", region, value, what, remedy);
+    return 1;
+}
+
+/* Workers that find nothing to do, and regions that wait for others most of the time. */
+static size_t s_find_problems(const topology_t *topology, const job_t *job, FILE *out)
+{
+    size_t problems = 0;
+    double longest = 0, load[TOPOLOGY_REGIONS_MAX];
+    for (size_t r = 0; r < topology->region_count; r++) {
+        const topology_region_t *region = &topology->regions[r];
+        if (region->workers > job->regions[r].batches_per_epoch)
+            problems +=
+                s_problem(out, region->name, (double)(region->workers - job->regions[r].batches_per_epoch),
+                          " workers find no batch in an epoch", "use fewer workers or a smaller job.batch");
+        load[r] = (double)job->regions[r].samples / (double)(region->workers ? region->workers : 1);
+        longest = load[r] > longest ? load[r] : longest;
+    }
+    for (size_t r = 0; r < topology->region_count; r++)
+        if (load[r] < longest / 4)
+            problems += s_problem(out, topology->regions[r].name, 100 * (1 - load[r] / longest),
+                                  "% of the time its workers have no data left",
+                                  "give it fewer workers, or other regions more");
+    return problems;
+}
+
+/* ---- summary
+ * ------------------------------------------------------------------------------------------------- */
+
+static void s_print_summary(const topology_t *topology, const job_t *job)
+{
+    layout_t *layout = calloc(1, sizeof *layout);
+    CHECK(layout);
+    if (model_layout_of(topology->job.model, layout, NULL))
+        layout->count = 0;
+    printf("job %s: model %s (%zu parameters), %llu samples, %llu epochs\n", topology->job.name,
+           topology->job.model, layout->count, (unsigned long long)job->samples,
+           (unsigned long long)job->epochs);
+    free(layout);
+    for (size_t r = 0; r < topology->region_count; r++) {
+        const job_region_t *region = &job->regions[r];
+        printf("  %-16s %llu samples (%.1f%%), %llu workers, %llu shards, %llu steps of %llu batches up to "
+               "%llu samples\n",
+               topology->regions[r].name, (unsigned long long)region->samples, 100 * region->share,
+               (unsigned long long)topology->regions[r].workers,
+               (unsigned long long)topology->regions[r].shards, (unsigned long long)region->steps,
+               (unsigned long long)region->width, (unsigned long long)region->batch_max);
+    }
+    for (size_t i = 0; i < topology->link_count; i++) {
+        const topology_link_t *link = &topology->links[i];
+        char rate[UNITS_TEXT_MAX], rtt[UNITS_TEXT_MAX];
+        printf("  %s - %s: %s, round trip %s%s\n", topology->regions[link->between[0]].name,
+               topology->regions[link->between[1]].name,
+               link->rate_bytes_per_s ? units_print_rate(link->rate_bytes_per_s, rate) : "any rate",
+               units_print_duration(link->rtt_us, rtt), link->emulate ? ", emulated" : "");
+    }
+}
+
+static json_value_t *s_document(const topology_t *topology, const job_t *job, size_t problems)
+{
+    json_value_t *document = json_new_object(), *regions = json_new_array();
+    json_set_string(document, "job", topology->job.name);
+    json_set_u64(document, "samples", job->samples);
+    json_set_u64(document, "epochs", job->epochs);
+    json_set_u64(document, "problems", problems);
+    for (size_t r = 0; r < topology->region_count; r++) {
+        json_value_t *row = json_new_object();
+        json_set_string(row, "name", topology->regions[r].name);
+        json_set_u64(row, "samples", job->regions[r].samples);
+        json_set_u64(row, "steps", job->regions[r].steps);
+        json_set_u64(row, "batches", job->regions[r].batches);
+        json_set_u64(row, "batch_max", job->regions[r].batch_max);
+        json_set_number(row, "share", job->regions[r].share);
+        json_add_moved(regions, &row);
+    }
+    json_set_moved(document, "regions", &regions);
+    return document;
+}
+
+static void s_print_json(json_value_t **document_p)
+{
+    char *text = json_print(*document_p, false);
+    fputs(text, stdout);
+    free(text);
+    json_destroy(document_p);
+}
+
+/* ---- the data set is unpacked into a directory that is gone afterwards
+ * -------------------------------------------- */
+
+static void s_remove(const char *path)
+{
+    char inner[STATEDIR_PATH_MAX + 300], file[STATEDIR_PATH_MAX + 600];
+    snprintf(inner, sizeof inner, "%s/data", path);
+    DIR *dir = opendir(inner);
+    struct dirent *entry;
+    while (dir && (entry = readdir(dir))) {
+        snprintf(file, sizeof file, "%s/%s", inner, entry->d_name);
+        unlink(file);
+    }
+    if (dir)
+        closedir(dir);
+    rmdir(inner);
+    rmdir(path);
+}
+
+static err_code_t s_open_dataset(launch_t *launch, err_t *err)
+{
+    const char *base = getenv("TMPDIR");
+    snprintf(launch->state_dir, sizeof launch->state_dir, "%s/cloudless-check-XXXXXX",
+             base && *base ? base : "/tmp");
+    if (!mkdtemp(launch->state_dir))
+        return err_set(err, ERR_IO, "%s: no temporary directory; set TMPDIR", launch->state_dir);
+    err_code_t rc = launch_open_dataset(launch, 0, err);
+    s_remove(launch->state_dir);
+    return rc;
+}
+
+static int s_check(launch_t *launch, const cli_args_t *args)
+{
+    err_t err = {0};
+    size_t set_count;
+    const char *const *sets = cli_values(args, "set", &set_count);
+    if (launch_read(launch, cli_positional(args), sets, set_count, NULL, &err))
+        return cli_fail(EXIT_WRONG, NULL, "%s", err.text);
+    err_code_t rc = s_open_dataset(launch, &err);
+    if (rc)
+        return cli_fail(rc == ERR_NOT_FOUND || rc == ERR_CONFIG ? EXIT_WRONG : EXIT_FAILED, "check", "%s",
+                        err.text);
+    bool json = cli_has(args, "json");
+    if (!json)
+        s_print_summary(launch->topology, &launch->job);
+    size_t problems = s_find_problems(launch->topology, &launch->job, json ? stderr : stdout);
+    if (json) {
+        json_value_t *document = s_document(launch->topology, &launch->job, problems);
+        s_print_json(&document);
+    } else if (!problems) {
+        printf("all is well\n");
+    }
+    return problems ? EXIT_PROBLEMS : EXIT_DONE;
+}
+
+static int s_run(const cli_args_t *args)
+{
+    if (cli_has(args, "schema")) {
+        json_value_t *schema = topology_schema();
+        s_print_json(&schema);
+        return EXIT_DONE;
+    }
+    if (cli_has(args, "default")) {
+        topology_print_default(stdout);
+        return EXIT_DONE;
+    }
+    if (!cli_positional(args))
+        return cli_fail(EXIT_WRONG, "check", "name a topology; see cloudless check --help");
+    launch_t launch;
+    launch_init(&launch);
+    int status = s_check(&launch, args);
+    launch_fini(&launch);
+    return status;
+}
+
+const cli_command_t command_check = {
+    .name = "check",
+    .summary = "Reads a topology and its data set, and says what would be run.",
+    .positional = "[TOPOLOGY]",
+    .example = "cloudless check deploy/topologies/two-regions.yaml",
+    .run = s_run,
+    .options = {{"set", 0, "KEY=VALUE", "change a key of the topology; may be repeated"},
+                {"schema", 0, NULL, "print the JSON Schema of topologies, for editors"},
+                {"default", 0, NULL, "print a topology with every key, its default and what it means"},
+                {"json", 0, NULL, "print the summary as JSON"}}};

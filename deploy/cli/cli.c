@@ -1,0 +1,224 @@
+#include "deploy/cli/cli.h"
+
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+    const char *items[CLI_VALUES_MAX];
+    size_t count;
+} values_t;
+
+struct cli_args {
+    const cli_command_t *command;
+    values_t values[CLI_OPTIONS_MAX];
+    const char *positional;
+};
+
+/* ---- errors
+ * -------------------------------------------------------------------------------------------------- */
+
+int cli_fail(exit_status_t status, const char *where, const char *format, ...)
+{
+    char text[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    fflush(stdout);
+    fprintf(stderr, "cloudless: %s%s%s\n", where ? where : "", where ? ": " : "", text);
+    return (int)status;
+}
+
+/* Damerau-free edit distance of two short words. */
+static size_t s_distance(const char *a, const char *b)
+{
+    enum { WORD = 32 };
+    size_t m = strlen(a), n = strlen(b), row[WORD + 1];
+    if (m > WORD || n > WORD)
+        return WORD;
+    for (size_t j = 0; j <= n; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= m; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= n; j++) {
+            size_t change = diagonal + (a[i - 1] != b[j - 1]);
+            size_t least = row[j] < row[j - 1] ? row[j] + 1 : row[j - 1] + 1;
+            diagonal = row[j];
+            row[j] = change < least ? change : least;
+        }
+    }
+    return row[n];
+}
+
+const char *cli_nearest(const char *written, const cli_command_t *const *table)
+{
+    const char *best = NULL;
+    size_t least = 4; /* further away is no typing mistake */
+    for (; *table; table++) {
+        size_t distance = s_distance(written, (*table)->name);
+        if (!(*table)->hidden && distance < least && distance < strlen((*table)->name)) {
+            least = distance;
+            best = (*table)->name;
+        }
+    }
+    return best;
+}
+
+/* ---- help
+ * ---------------------------------------------------------------------------------------------------- */
+
+static void s_print_commands(FILE *out, const cli_command_t *const *table)
+{
+    fprintf(out, "cloudless - trains one model over several cloud regions\n\n"
+                 "Usage: cloudless COMMAND [OPTIONS]\n\n");
+    for (; *table; table++)
+        if (!(*table)->hidden)
+            fprintf(out, "  %-10s %s\n", (*table)->name, (*table)->summary);
+    fprintf(out, "\nEvery command explains itself: cloudless COMMAND --help\n");
+}
+
+static void s_print_help(FILE *out, const cli_command_t *command)
+{
+    fprintf(out, "%s\n\nUsage: cloudless %s [OPTIONS]%s%s\n\n", command->summary, command->name,
+            command->positional ? " " : "", command->positional ? command->positional : "");
+    for (const cli_option_t *option = command->options; option->name; option++) {
+        char left[64], letter[8] = "    ";
+        if (option->letter)
+            snprintf(letter, sizeof letter, "-%c, ", option->letter);
+        snprintf(left, sizeof left, "%s--%s%s%s", letter, option->name, option->argument ? " " : "",
+                 option->argument ? option->argument : "");
+        fprintf(out, "  %-26s %s\n", left, option->help);
+    }
+    fprintf(out, "  %-26s %s\n\nExample: %s\n", "    --help", "this text", command->example);
+}
+
+/* ---- options
+ * ------------------------------------------------------------------------------------------------- */
+
+enum { OPTION_HELP = 256, OPTION_FIRST };
+
+/* getopt's tables, made from the rows. */
+static void s_make_tables(const cli_command_t *command, struct option *longs, char *shorts)
+{
+    *shorts++ = ':';
+    size_t i = 0;
+    for (; command->options[i].name; i++) {
+        const cli_option_t *option = &command->options[i];
+        longs[i] = (struct option){option->name, option->argument ? required_argument : no_argument, NULL,
+                                   OPTION_FIRST + (int)i};
+        if (option->letter) {
+            *shorts++ = option->letter;
+            if (option->argument)
+                *shorts++ = ':';
+        }
+    }
+    longs[i++] = (struct option){"help", no_argument, NULL, OPTION_HELP};
+    longs[i] = (struct option){0};
+    *shorts = '\0';
+}
+
+static size_t s_index_of(const cli_command_t *command, int found)
+{
+    if (found >= OPTION_FIRST)
+        return (size_t)(found - OPTION_FIRST);
+    size_t i = 0;
+    while (command->options[i].letter != found)
+        i++;
+    return i;
+}
+
+static int s_usage(const cli_command_t *command, const char *what, const char *which)
+{
+    return cli_fail(EXIT_WRONG, command->name, "%s%s; see cloudless %s --help", what, which, command->name);
+}
+
+/* Fills args; returns 0, or 1 more than the exit status when the command is not to run. */
+static int s_parse(int argc, char **argv, cli_args_t *args)
+{
+    const cli_command_t *command = args->command;
+    struct option longs[CLI_OPTIONS_MAX + 2];
+    char shorts[2 * CLI_OPTIONS_MAX + 2];
+    s_make_tables(command, longs, shorts);
+    int found;
+    opterr = 0;
+    optind = 1;
+    while ((found = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+        const char *written = argv[optind - 1];
+        if (found == OPTION_HELP) {
+            s_print_help(stdout, command);
+            return 1 + EXIT_DONE;
+        }
+        if (found == '?')
+            return 1 + s_usage(command, "there is no option ", written);
+        if (found == ':')
+            return 1 + s_usage(command, "a value is missing after ", written);
+        values_t *values = &args->values[s_index_of(command, found)];
+        if (values->count == CLI_VALUES_MAX)
+            return 1 + s_usage(command, "given too often: ", written);
+        values->items[values->count++] = optarg ? optarg : "";
+    }
+    if (optind < argc && command->positional)
+        args->positional = argv[optind++];
+    if (optind < argc)
+        return 1 + s_usage(command, "one argument too many: ", argv[optind]);
+    if (!args->positional && command->positional && command->positional[0] != '[')
+        return 1 + s_usage(command, "missing: ", command->positional);
+    return 0;
+}
+
+int cli_main(int argc, char **argv, const cli_command_t *const *table)
+{
+    if (argc < 2) {
+        s_print_commands(stderr, table);
+        return EXIT_WRONG;
+    }
+    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+        s_print_commands(stdout, table);
+        return EXIT_DONE;
+    }
+    for (size_t i = 0; table[i]; i++) {
+        if (strcmp(argv[1], table[i]->name))
+            continue;
+        cli_args_t args = {.command = table[i]};
+        int stop = s_parse(argc - 1, argv + 1, &args);
+        return stop ? stop - 1 : table[i]->run(&args);
+    }
+    const char *nearest = cli_nearest(argv[1], table);
+    if (nearest)
+        return cli_fail(EXIT_WRONG, NULL, "there is no command %s; did you mean %s?", argv[1], nearest);
+    return cli_fail(EXIT_WRONG, NULL, "there is no command %s; see cloudless --help", argv[1]);
+}
+
+/* ---- reading
+ * ------------------------------------------------------------------------------------------------- */
+
+const char *const *cli_values(const cli_args_t *args, const char *option, size_t *ret_count)
+{
+    for (size_t i = 0; args->command->options[i].name; i++)
+        if (!strcmp(args->command->options[i].name, option)) {
+            *ret_count = args->values[i].count;
+            return args->values[i].items;
+        }
+    err_abort(__FILE__, __LINE__, "a command reads an option that its table has");
+}
+
+const char *cli_value(const cli_args_t *args, const char *option)
+{
+    size_t count;
+    const char *const *values = cli_values(args, option, &count);
+    return count ? values[count - 1] : NULL;
+}
+
+bool cli_has(const cli_args_t *args, const char *option)
+{
+    return cli_value(args, option) != NULL;
+}
+
+const char *cli_positional(const cli_args_t *args)
+{
+    return args->positional;
+}

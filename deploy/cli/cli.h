@@ -1,0 +1,62 @@
+/* cli - the command line: one table of commands, one way to read options, one form of help and errors.
+ *
+ * Why      each command is one file that says its options in a table; parsing, --help and suggestions come from
+ *          the rows.
+ * Errors   on standard error as "cloudless: WHERE: WHAT; REMEDY". Help goes to standard output and exits 0.
+ * Threads  the main thread.
+ */
+#ifndef DEPLOY_CLI_CLI_H
+#define DEPLOY_CLI_CLI_H
+
+#include "codec/base/err.h"
+
+#include <stddef.h>
+
+typedef enum {
+    EXIT_DONE = 0,     /* also after a drained SIGINT or SIGTERM */
+    EXIT_FAILED = 1,   /* while running */
+    EXIT_WRONG = 2,    /* usage, topology, data set or state directory */
+    EXIT_PROBLEMS = 3, /* a check found some */
+} exit_status_t;
+
+#define CLI_OPTIONS_MAX 16
+#define CLI_VALUES_MAX 64
+
+typedef struct {
+    const char *name;     /* without dashes */
+    char letter;          /* 0: none */
+    const char *argument; /* "DIR"; NULL: a flag */
+    const char *help;
+} cli_option_t;
+
+typedef struct cli_args cli_args_t;
+
+typedef struct {
+    const char *name;
+    const char *summary;    /* one line */
+    const char *positional; /* "TOPOLOGY"; "[TOPOLOGY]" when it may be missing; NULL: none */
+    const char *example;
+    int (*run)(const cli_args_t *args);
+    bool hidden;                           /* for this program's own use */
+    cli_option_t options[CLI_OPTIONS_MAX]; /* ended by a row without a name; --help is added */
+} cli_command_t;
+
+/* Runs the command that argv names; returns the exit status. The table ends with a NULL. */
+int cli_main(int argc, char **argv, const cli_command_t *const *table);
+
+/* The value of an option (the last, when repeated), or NULL; a flag's value is "". */
+const char *cli_value(const cli_args_t *args, const char *option);
+bool cli_has(const cli_args_t *args, const char *option);
+/* All values of a repeated option, in order; borrowed. */
+const char *const *cli_values(const cli_args_t *args, const char *option, size_t *ret_count);
+/* The positional argument, or NULL. */
+const char *cli_positional(const cli_args_t *args);
+
+/* Prints "cloudless: WHERE: TEXT" (without WHERE when it is NULL) and returns the status. */
+int cli_fail(exit_status_t status, const char *where, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The name in the table that is nearest to what was written, or NULL when none is near. */
+const char *cli_nearest(const char *written, const cli_command_t *const *table);
+
+#endif

@@ -1,0 +1,64 @@
+#include "deploy/cli/commands.h"
+
+#include "codec/base/rng.h"
+#include "deploy/launch/serve.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#define NODE_NAME_MAX 24
+
+static bool s_is_name(const char *name)
+{
+    size_t length = strlen(name);
+    for (size_t i = 0; i < length; i++)
+        if (!isalnum((unsigned char)name[i]) && name[i] != '-' && name[i] != '_')
+            return false;
+    return length > 0 && length <= NODE_NAME_MAX;
+}
+
+static int s_serve(launch_t *launch, serve_spec_t *spec)
+{
+    char role[TOPOLOGY_NAME_MAX + NODE_NAME_MAX + 16];
+    err_t err = {0};
+    snprintf(role, sizeof role, "node-%s-%s", launch->topology->regions[spec->region_index].name,
+             spec->node_name);
+    if (launch_join_state(launch, role, &err))
+        return cli_fail(EXIT_WRONG, "node", "%s", err.text);
+    err_code_t rc = launch_open_dataset(launch, spec->region_index, &err);
+    if (rc)
+        return cli_fail(rc == ERR_NOT_FOUND || rc == ERR_CONFIG ? EXIT_WRONG : EXIT_FAILED, "node", "%s",
+                        err.text);
+    return serve_run(launch, spec);
+}
+
+static int s_run(const cli_args_t *args)
+{
+    char made_up[NODE_NAME_MAX];
+    snprintf(made_up, sizeof made_up, "%08llx", (unsigned long long)(rng_entropy() & 0xffffffff));
+    const char *name = cli_value(args, "name");
+    if (name && !s_is_name(name))
+        return cli_fail(EXIT_WRONG, "node", "--name %s: write up to %d letters, digits, '-' or '_'", name,
+                        NODE_NAME_MAX);
+    launch_t launch;
+    launch_init(&launch);
+    serve_spec_t spec = {.where = "node", .node = true, .node_name = name ? name : made_up};
+    int status = serve_prepare(&launch, "node", cli_value(args, "topology"), cli_value(args, "region"),
+                               cli_value(args, "state"), &spec.region_index);
+    if (!status)
+        status = s_serve(&launch, &spec);
+    launch_fini(&launch);
+    return status;
+}
+
+const cli_command_t command_node = {
+    .name = "node",
+    .summary =
+        "A machine of a region: hosts the workers, shards and synchronizers that the scheduler places on it.",
+    .example = "cloudless node --topology job.yaml --region shanghai --name rack1",
+    .run = s_run,
+    .options = {{"topology", 't', "FILE", "the same file as everywhere in the job"},
+                {"region", 'r', "NAME", "where this machine is"},
+                {"name", 'n', "NAME", "of this node, unique in its region (default: made up)"},
+                {"state", 's', "DIR", "keep snapshots here (default: ~/.local/state/cloudless/JOB)"}}};

@@ -1,0 +1,64 @@
+#include "deploy/cli/commands.h"
+
+#include "actors/kit/clock.h"
+#include "deploy/launch/conduct.h"
+
+#include <stdio.h>
+
+/* The machine of the scheduler need not have the data; with it, progress is shown as a share. */
+static void s_try_dataset(launch_t *launch)
+{
+    if (launch_open_dataset(launch, 0, NULL))
+        dataset_destroy(&launch->dataset);
+}
+
+static int s_prepare(launch_t *launch, const cli_args_t *args)
+{
+    err_t err = {0};
+    if (!cli_has(args, "topology"))
+        return cli_fail(EXIT_WRONG, "scheduler", "--topology is missing; see cloudless scheduler --help");
+    if (launch_read(launch, cli_value(args, "topology"), NULL, 0, NULL, &err))
+        return cli_fail(EXIT_WRONG, NULL, "%s", err.text);
+    const char *region = cli_value(args, "region");
+    if (region && topology_region_index(launch->topology, region) != 0)
+        return cli_fail(EXIT_WRONG, "scheduler",
+                        "the global scheduler belongs to the first region, %s; leave --region out",
+                        launch->topology->regions[0].name);
+    err_code_t rc = launch_choose_state(launch, cli_value(args, "state"), &err);
+    if (!rc)
+        rc = launch_join_state(launch, "scheduler", &err);
+    if (rc)
+        return cli_fail(EXIT_WRONG, "scheduler", "%s", err.text);
+    s_try_dataset(launch);
+    return EXIT_DONE;
+}
+
+static int s_run(const cli_args_t *args)
+{
+    int64_t began_us = clock_now_us();
+    launch_t launch;
+    launch_init(&launch);
+    int status = s_prepare(&launch, args);
+    if (!status) {
+        conduct_spec_t spec = {.where = "scheduler",
+                               .report_path = cli_value(args, "report"),
+                               .json = cli_has(args, "json"),
+                               .quiet = cli_has(args, "quiet"),
+                               .began_us = began_us};
+        status = conduct_run(&launch, &spec);
+    }
+    launch_fini(&launch);
+    return status;
+}
+
+const cli_command_t command_scheduler = {
+    .name = "scheduler",
+    .summary = "The global scheduler of a job over several machines; connects to the first region's broker.",
+    .example = "cloudless scheduler --topology job.yaml --state /var/lib/cloudless/job --report report.json",
+    .run = s_run,
+    .options = {{"topology", 't', "FILE", "the same file as everywhere in the job"},
+                {"region", 0, "NAME", "the first region; may be left out"},
+                {"state", 's', "DIR", "keep status here (default: ~/.local/state/cloudless/JOB)"},
+                {"report", 'r', "FILE", "write the final report as JSON"},
+                {"json", 0, NULL, "print the final report as JSON in place of the table"},
+                {"quiet", 'q', NULL, "no progress, no table"}}};

@@ -1,0 +1,285 @@
+#include "deploy/launch/launch.h"
+
+#include "brokers/broker.h"
+#include "codec/base/units.h"
+#include "store/file.h"
+#include "store/lockfile.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LAUNCH_LOCK_SUFFIX ".lock"
+#define LAUNCH_PATIENCE 40 /* times LAUNCH_PAUSE: while another process creates the state directory */
+#define LAUNCH_PAUSE_NS 50000000
+
+void launch_init(launch_t *self)
+{
+    *self = (launch_t){.role_lock = -1};
+}
+
+void launch_fini(launch_t *self)
+{
+    dataset_destroy(&self->dataset);
+    lockfile_release(&self->role_lock);
+    statedir_close(&self->state);
+    topology_destroy(&self->topology);
+}
+
+err_code_t launch_read(launch_t *self, const char *path, const char *const *sets, size_t set_count,
+                       const char *seed, err_t *err)
+{
+    const char **all = calloc(set_count + 1, sizeof *all);
+    CHECK(all);
+    if (set_count)
+        memcpy(all, sets, set_count * sizeof *all);
+    char text[64];
+    size_t count = set_count;
+    if (seed) {
+        snprintf(text, sizeof text, "job.seed=%s", seed);
+        all[count++] = text;
+    }
+    err_code_t rc = topology_read(path, all, count, &self->topology, err);
+    free(all);
+    if (!rc)
+        topology_digest(self->topology, self->digest);
+    return rc;
+}
+
+/* ---- state directory
+ * ----------------------------------------------------------------------------------------- */
+
+static err_code_t s_absolute(const char *path, char ret[STATEDIR_PATH_MAX], err_t *err)
+{
+    char here[PATH_MAX] = "";
+    if (path[0] != '/' && !getcwd(here, sizeof here))
+        return err_set(err, ERR_IO, "the current directory: %s", strerror(errno));
+    int length = snprintf(ret, STATEDIR_PATH_MAX, "%s%s%s", here, here[0] ? "/" : "", path);
+    if (length >= STATEDIR_PATH_MAX / 2)
+        return err_set(err, ERR_LIMIT, "%s: the path is too long; choose a shorter --state", path);
+    while (length > 1 && ret[length - 1] == '/')
+        ret[--length] = '\0';
+    return ERR_OK;
+}
+
+err_code_t launch_choose_state(launch_t *self, const char *given, err_t *err)
+{
+    char path[PATH_MAX];
+    const char *base = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+    if (given)
+        snprintf(path, sizeof path, "%s", given);
+    else if (base && base[0] == '/')
+        snprintf(path, sizeof path, "%s/cloudless/%s", base, self->topology->job.name);
+    else if (home && home[0] == '/')
+        snprintf(path, sizeof path, "%s/.local/state/cloudless/%s", home, self->topology->job.name);
+    else
+        return err_set(err, ERR_USAGE, "there is no home directory to keep state in; give --state DIR");
+    if (!path[0])
+        return err_set(err, ERR_USAGE, "--state is empty; name a directory");
+    return s_absolute(path, self->state_dir, err);
+}
+
+static err_code_t s_make_parents(const char *path, err_t *err)
+{
+    char parent[STATEDIR_PATH_MAX];
+    snprintf(parent, sizeof parent, "%s", path);
+    char *slash = strrchr(parent, '/');
+    if (!slash || slash == parent)
+        return ERR_OK;
+    *slash = '\0';
+    return file_make_dirs(parent, err);
+}
+
+/* The topology as it is after --set and --seed: children and `export` read the same. */
+static err_code_t s_write_topology(const launch_t *self, err_t *err)
+{
+    char *text = NULL, path[STATEDIR_PATH_MAX + 32];
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    CHECK(out);
+    topology_print(self->topology, out);
+    fclose(out);
+    snprintf(path, sizeof path, "%s/" LAUNCH_TOPOLOGY_FILE, self->state_dir);
+    err_code_t rc = file_write(path, text, size, err);
+    free(text);
+    return rc;
+}
+
+static bool s_is_lock(const char *name)
+{
+    size_t length = strlen(name), suffix = strlen(LAUNCH_LOCK_SUFFIX);
+    return length > suffix && !strcmp(name + length - suffix, LAUNCH_LOCK_SUFFIX);
+}
+
+/* A process that was started by hand and works in this directory; a scheduler is preferred. 0: none. */
+static pid_t s_role_holder(const char *state_dir, char ret_role[NAME_MAX + 1])
+{
+    char run[STATEDIR_PATH_MAX], path[STATEDIR_PATH_MAX + NAME_MAX + 2];
+    snprintf(run, sizeof run, "%s/run", state_dir);
+    DIR *dir = opendir(run);
+    struct dirent *entry;
+    pid_t found = 0;
+    while (dir && (entry = readdir(dir))) {
+        if (!s_is_lock(entry->d_name))
+            continue;
+        snprintf(path, sizeof path, "%s/%s", run, entry->d_name);
+        pid_t holder = lockfile_holder(path);
+        bool scheduler = !strcmp(entry->d_name, "scheduler" LAUNCH_LOCK_SUFFIX);
+        if (holder && (!found || scheduler)) {
+            found = holder;
+            snprintf(ret_role, NAME_MAX + 1, "%.*s",
+                     (int)(strlen(entry->d_name) - strlen(LAUNCH_LOCK_SUFFIX)), entry->d_name);
+        }
+    }
+    if (dir)
+        closedir(dir);
+    return found;
+}
+
+pid_t launch_holder(const char *state_dir)
+{
+    char role[NAME_MAX + 1];
+    pid_t holder = statedir_lock_holder(state_dir);
+    return holder ? holder : s_role_holder(state_dir, role);
+}
+
+err_code_t launch_take_state(launch_t *self, err_t *err)
+{
+    char role[NAME_MAX + 1];
+    err_code_t rc = s_make_parents(self->state_dir, err);
+    if (!rc)
+        rc = statedir_open(self->state_dir, self->topology->job.name, self->digest, &self->state, err);
+    if (rc)
+        return rc;
+    pid_t holder = s_role_holder(self->state_dir, role);
+    if (holder)
+        return err_set(err, ERR_IN_USE,
+                       "%s: in use by %s, process %d; stop it with cloudless stop --state %s, or "
+                       "choose another --state",
+                       self->state_dir, role, (int)holder, self->state_dir);
+    rc = statedir_folder(self->state_dir, STATEDIR_RUN, self->run_dir, err);
+    return rc ? rc : s_write_topology(self, err);
+}
+
+err_code_t launch_share_state(launch_t *self, err_t *err)
+{
+    err_code_t rc = statedir_check(self->state_dir, self->topology->job.name, self->digest, err);
+    return rc ? rc : statedir_folder(self->state_dir, STATEDIR_RUN, self->run_dir, err);
+}
+
+static void s_pause(void)
+{
+    nanosleep(&(struct timespec){.tv_nsec = LAUNCH_PAUSE_NS}, NULL);
+}
+
+/* Creates the directory when it is not there, without keeping its lock; others may do the same at this
+ * moment. */
+static err_code_t s_create_state(launch_t *self, err_t *err)
+{
+    err_code_t rc = s_make_parents(self->state_dir, err);
+    for (int i = 0; !rc; i++) {
+        rc = statedir_open(self->state_dir, self->topology->job.name, self->digest, &self->state, err);
+        if (!rc)
+            rc = s_write_topology(self, err);
+        statedir_close(&self->state);
+        if (rc != ERR_IN_USE || i == LAUNCH_PATIENCE)
+            return rc;
+        s_pause();
+        if (!statedir_check(self->state_dir, self->topology->job.name, self->digest, NULL))
+            return ERR_OK;
+        rc = ERR_OK;
+    }
+    return rc;
+}
+
+/* `up` holds the lock for good, the creation by another process only for a moment. */
+static err_code_t s_check_not_held(const launch_t *self, err_t *err)
+{
+    pid_t holder = 0;
+    for (int i = 0; i < LAUNCH_PATIENCE; i++) {
+        holder = statedir_lock_holder(self->state_dir);
+        if (!holder)
+            return ERR_OK;
+        s_pause();
+    }
+    return err_set(err, ERR_IN_USE,
+                   "%s: in use by process %d; stop it with cloudless stop --state %s, or choose "
+                   "another --state",
+                   self->state_dir, (int)holder, self->state_dir);
+}
+
+err_code_t launch_join_state(launch_t *self, const char *role, err_t *err)
+{
+    err_code_t rc = statedir_check(self->state_dir, self->topology->job.name, self->digest, err);
+    if (rc == ERR_NOT_FOUND)
+        rc = s_create_state(self, err);
+    if (!rc)
+        rc = s_check_not_held(self, err);
+    if (!rc)
+        rc = statedir_folder(self->state_dir, STATEDIR_RUN, self->run_dir, err);
+    if (rc)
+        return rc;
+    char path[STATEDIR_PATH_MAX + NAME_MAX];
+    snprintf(path, sizeof path, "%s/%s" LAUNCH_LOCK_SUFFIX, self->run_dir, role);
+    return lockfile_take(path, &self->role_lock, err);
+}
+
+err_code_t launch_count_snapshots(const launch_t *self, size_t *ret_count, err_t *err)
+{
+    *ret_count = 0;
+    for (size_t r = 0; r < self->topology->region_count; r++)
+        for (uint64_t k = 0; k < self->topology->regions[r].shards; k++) {
+            statedir_latest_t latest;
+            err_code_t rc = statedir_shard_latest(self->state_dir, self->topology->regions[r].name,
+                                                  (uint32_t)k, &latest, err);
+            if (rc && rc != ERR_NOT_FOUND && rc != ERR_CHECKSUM)
+                return rc;
+            *ret_count += rc != ERR_NOT_FOUND;
+        }
+    return ERR_OK;
+}
+
+/* ---- data set
+ * ------------------------------------------------------------------------------------------------ */
+
+err_code_t launch_open_dataset(launch_t *self, size_t region_index, err_t *err)
+{
+    const topology_t *topology = self->topology;
+    char cache[STATEDIR_PATH_MAX];
+    err_code_t rc = statedir_folder(self->state_dir, STATEDIR_DATA, cache, err);
+    if (rc)
+        return rc;
+    double shares[TOPOLOGY_REGIONS_MAX];
+    for (size_t r = 0; r < topology->region_count; r++)
+        shares[r] = topology->regions[r].data_share;
+    dataset_spec_t spec = {.kind = topology->job.data.kind,
+                           .dir = topology->job.data.dir,
+                           .cache_dir = cache,
+                           .samples = topology->job.data.samples,
+                           .split =
+                               topology->job.data.split_by_label ? DATASET_SPLIT_LABEL : DATASET_SPLIT_SHARE,
+                           .seed = topology->job.seed,
+                           .region_shares = shares,
+                           .region_count = topology->region_count,
+                           .region_index = region_index};
+    rc = dataset_open(&spec, &self->dataset, err);
+    return rc ? rc : job_derive(topology, dataset_total_samples(self->dataset), &self->job, err);
+}
+
+/* ---- broker
+ * -------------------------------------------------------------------------------------------------- */
+
+err_code_t launch_find_broker(void *hint, char ret_endpoint[TOPOLOGY_TEXT_MAX], err_t *err)
+{
+    const launch_where_t *self = hint;
+    if (!self->inproc)
+        return broker_find(self->launch->topology, self->region_index, self->launch->run_dir, ret_endpoint,
+                           err);
+    snprintf(ret_endpoint, TOPOLOGY_TEXT_MAX, "%s", self->inproc);
+    return ERR_OK;
+}

@@ -1,0 +1,68 @@
+/* launch - what every process of a job begins with: the topology, the state directory, the data set, and the job.
+ *
+ * Why      one order of checks and one wording of errors for up, node, broker and scheduler.
+ * Threads  made by the main thread; immutable afterwards, and then read by all actors of the process.
+ */
+#ifndef DEPLOY_LAUNCH_LAUNCH_H
+#define DEPLOY_LAUNCH_LAUNCH_H
+
+#include "actors/kit/shell.h"
+#include "actors/model/dataset.h"
+#include "brokers/job.h"
+#include "store/statedir.h"
+
+#define LAUNCH_TOPOLOGY_FILE "topology.yaml" /* the effective topology, in the state directory */
+#define LAUNCH_STATUS_FILE "status.json"
+
+typedef struct {
+    topology_t *topology;
+    char digest[17];
+    char state_dir[STATEDIR_PATH_MAX]; /* absolute */
+    char run_dir[STATEDIR_PATH_MAX];
+    statedir_t *state;  /* held by `up` alone */
+    int role_lock;      /* held by the processes that are started by hand; -1: none */
+    dataset_t *dataset; /* NULL where no data is needed */
+    job_t job;          /* of the data set, when there is one */
+} launch_t;
+
+void launch_init(launch_t *self);
+void launch_fini(launch_t *self);
+
+/* Reads the topology; `seed` may be NULL. Errors: ERR_CONFIG, ERR_NOT_FOUND. */
+MUST_USE err_code_t launch_read(launch_t *self, const char *path, const char *const *sets, size_t set_count,
+                                const char *seed, err_t *err);
+
+/* Chooses the state directory: `given`, or ${XDG_STATE_HOME:-~/.local/state}/cloudless/JOBNAME. Creates
+ * nothing. */
+MUST_USE err_code_t launch_choose_state(launch_t *self, const char *given, err_t *err);
+
+/* Takes the whole state directory for this process and its children, and puts the effective topology there.
+ * Errors: those of statedir_open; ERR_IN_USE also when processes that were started by hand work in it. */
+MUST_USE err_code_t launch_take_state(launch_t *self, err_t *err);
+
+/* Joins a state directory in a role ("node-eu-a") of which there may be one. Errors: as above. */
+MUST_USE err_code_t launch_join_state(launch_t *self, const char *role, err_t *err);
+
+/* Uses a state directory that this process's parent holds. */
+MUST_USE err_code_t launch_share_state(launch_t *self, err_t *err);
+
+/* How many shards of all regions have a snapshot to go on from. */
+MUST_USE err_code_t launch_count_snapshots(const launch_t *self, size_t *ret_count, err_t *err);
+
+/* Opens the data set as a region sees it and derives the job. Errors: those of dataset_open and job_derive.
+ */
+MUST_USE err_code_t launch_open_dataset(launch_t *self, size_t region_index, err_t *err);
+
+/* Where a region's broker is, for shells: hint is launch_where_t. */
+typedef struct {
+    const launch_t *launch;
+    size_t region_index;
+    const char *inproc; /* NULL: in another process */
+} launch_where_t;
+err_code_t launch_find_broker(void *hint, char ret_endpoint[TOPOLOGY_TEXT_MAX], err_t *err);
+
+/* The process that works in a state directory: of the lock, else the scheduler started by hand, else any
+ * other; 0: none. */
+pid_t launch_holder(const char *state_dir);
+
+#endif

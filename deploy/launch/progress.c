@@ -1,0 +1,159 @@
+#include "deploy/launch/progress.h"
+
+#include "codec/base/units.h"
+#include "deploy/launch/report.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#define PROGRESS_LINE_US 5000000 /* between two plain lines */
+#define PROGRESS_RATE_US 1000000 /* over which the rate is measured */
+#define PROGRESS_BAR 24
+#define PROGRESS_LINE_MAX 512
+
+typedef struct {
+    char text[PROGRESS_LINE_MAX];
+    size_t length;
+} line_t;
+
+static void s_add(line_t *line, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void s_add(line_t *line, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    size_t room = sizeof line->text - line->length;
+    int length = vsnprintf(line->text + line->length, room, format, arguments);
+    va_end(arguments);
+    if (length > 0)
+        line->length += (size_t)length < room ? (size_t)length : room - 1;
+}
+
+void progress_init(progress_t *self, FILE *out, const topology_t *topology, const job_t *job, int64_t now_us)
+{
+    *self = (progress_t){.out = out, .topology = topology, .job = job, .began_us = now_us, .rate_us = now_us};
+    self->terminal = out && isatty(fileno(out));
+}
+
+/* ---- figures
+ * ------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    uint64_t samples, wan_bytes;
+    double loss, accuracy;
+} figures_t;
+
+static figures_t s_figures(const progress_t *self, const global_core_t *core)
+{
+    figures_t figures = {.loss = NAN, .accuracy = NAN};
+    double loss = 0, losses = 0, accuracy = 0, accuracies = 0;
+    for (size_t r = 0; r < self->topology->region_count; r++) {
+        const message_t *report = global_core_region(core, r).report;
+        if (!report)
+            continue;
+        figures.samples += report->region_report.samples;
+        figures.wan_bytes += report->region_report.wan_sent_bytes;
+        if (isfinite(report->region_report.loss)) {
+            loss += report->region_report.loss;
+            losses++;
+        }
+        if (isfinite(report->region_report.test_accuracy)) {
+            accuracy += report->region_report.test_accuracy;
+            accuracies++;
+        }
+    }
+    if (losses > 0)
+        figures.loss = loss / losses;
+    if (accuracies > 0)
+        figures.accuracy = accuracy / accuracies;
+    return figures;
+}
+
+static void s_measure_rate(progress_t *self, uint64_t samples, int64_t now_us)
+{
+    int64_t elapsed_us = now_us - self->rate_us;
+    if (elapsed_us < PROGRESS_RATE_US)
+        return;
+    uint64_t done = samples > self->rate_samples ? samples - self->rate_samples : 0;
+    double rate = (double)done * 1e6 / (double)elapsed_us;
+    self->rate = self->rate > 0 ? 0.6 * self->rate + 0.4 * rate : rate;
+    self->rate_us = now_us;
+    self->rate_samples = samples;
+}
+
+static double s_share(const progress_t *self, const global_core_t *core, size_t region)
+{
+    const message_t *report = global_core_region(core, region).report;
+    double total = (double)self->job->regions[region].samples * (double)self->job->epochs;
+    return report && total > 0 ? (double)report->region_report.samples / total : 0;
+}
+
+/* ---- lines
+ * --------------------------------------------------------------------------------------------------- */
+
+static void s_add_bar(line_t *line, const progress_t *self, uint64_t samples)
+{
+    double total = (double)self->job->samples_total;
+    double share = total > 0 ? (double)samples / total : 0;
+    int full = (int)(share * PROGRESS_BAR);
+    s_add(line, "[");
+    for (int i = 0; i < PROGRESS_BAR; i++)
+        s_add(line, "%c", i < full ? '#' : '.');
+    s_add(line, "] ");
+}
+
+static void s_compose(const progress_t *self, const global_core_t *core, int64_t now_us, line_t *line)
+{
+    char size[UNITS_TEXT_MAX], time[UNITS_TEXT_MAX];
+    figures_t figures = s_figures(self, core);
+    run_state_t state = global_core_state(core);
+    if (self->terminal && self->job)
+        s_add_bar(line, self, figures.samples);
+    if (state != RUN_TRAINING)
+        s_add(line, "%s  ", report_state_name(state));
+    for (size_t r = 0; r < self->topology->region_count; r++) {
+        if (self->job)
+            s_add(line, "%s %.0f%%  ", self->topology->regions[r].name, 100 * s_share(self, core, r));
+        else if (global_core_region(core, r).report)
+            s_add(line, "%s %llu samples  ", self->topology->regions[r].name,
+                  (unsigned long long)global_core_region(core, r).report->region_report.samples);
+        else
+            s_add(line, "%s not seen yet  ", self->topology->regions[r].name);
+    }
+    s_add(line, "%.0f samples/s  ", self->rate);
+    if (isfinite(figures.loss))
+        s_add(line, "loss %.4f  ", figures.loss);
+    if (isfinite(figures.accuracy))
+        s_add(line, "accuracy %.4f  ", figures.accuracy);
+    s_add(line, "WAN %s  %s", units_print_size(figures.wan_bytes, size),
+          units_print_duration(now_us - self->began_us, time));
+}
+
+/* Over the line before; no longer than the terminal is wide, or it would scroll. */
+static void s_draw(progress_t *self, line_t *line, bool last)
+{
+    struct winsize window;
+    if (ioctl(fileno(self->out), TIOCGWINSZ, &window) == 0 && window.ws_col > 1 &&
+        line->length >= window.ws_col)
+        line->text[window.ws_col - 1] = '\0';
+    fprintf(self->out, "\r\033[K%s%s", line->text, last ? "\n" : "");
+}
+
+void progress_show(progress_t *self, const global_core_t *core, int64_t now_us, bool last)
+{
+    if (!self->out)
+        return;
+    s_measure_rate(self, s_figures(self, core).samples, now_us);
+    if (!self->terminal && !last && now_us - self->printed_us < PROGRESS_LINE_US)
+        return;
+    self->printed_us = now_us;
+    line_t line = {.length = 0};
+    s_compose(self, core, now_us, &line);
+    if (self->terminal)
+        s_draw(self, &line, last);
+    else
+        fprintf(self->out, "%s\n", line.text);
+    fflush(self->out);
+}

@@ -1,0 +1,266 @@
+#include "deploy/launch/report.h"
+
+#include "actors/synchronizer/strategy.h"
+#include "codec/base/units.h"
+#include "deploy/launch/parameters.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *report_state_name(run_state_t state)
+{
+    static const char *const names[] = {
+        [RUN_STARTING] = "starting", [RUN_TRAINING] = "training", [RUN_STOPPING] = "stopping",
+        [RUN_DONE] = "done",         [RUN_DRAINED] = "drained",   [RUN_FAILED] = "failed"};
+    return names[state];
+}
+
+/* ---- cost
+ * ---------------------------------------------------------------------------------------------------- */
+
+/* Price of everything rented in a region for one second, and how many units that is. */
+static double s_price_per_s(const topology_region_t *region, uint64_t *ret_units)
+{
+    double price = 0;
+    *ret_units = 0;
+    for (size_t i = 0; i < region->offer_count; i++) {
+        price += (double)region->offers[i].count * region->offers[i].price_per_s;
+        *ret_units += region->offers[i].count;
+    }
+    return price;
+}
+
+/* Mean price of the region's links: a delta goes over each of them. */
+static double s_price_per_gb(const topology_t *topology, size_t region)
+{
+    double sum = 0;
+    size_t count = 0;
+    for (size_t i = 0; i < topology->link_count; i++)
+        if (topology->links[i].between[0] == region || topology->links[i].between[1] == region) {
+            sum += topology->links[i].price_per_gb;
+            count++;
+        }
+    return count ? sum / (double)count : 0;
+}
+
+/* Rented seconds x price + GB sent x price. */
+static double s_cost(const report_context_t *context, size_t region, const message_t *report)
+{
+    uint64_t units;
+    double price_per_s = s_price_per_s(&context->topology->regions[region], &units);
+    double nodes = context->one_node_each || !units ? 1 : (double)units;
+    double rented_s = (double)report->region_report.rented_us / 1e6 / nodes;
+    double sent_gb = (double)report->region_report.wan_sent_bytes / 1e9;
+    return rented_s * price_per_s + sent_gb * s_price_per_gb(context->topology, region);
+}
+
+/* ---- the document
+ * -------------------------------------------------------------------------------------------- */
+
+static void s_add_region(json_value_t *regions, const global_core_t *core, const report_context_t *context,
+                         size_t index)
+{
+    const topology_region_t *region = &context->topology->regions[index];
+    static const message_t nothing; /* a region that never reported */
+    const message_t *report = global_core_region(core, index).report;
+    if (!report)
+        report = &nothing;
+    uint64_t units;
+    s_price_per_s(region, &units);
+    json_value_t *row = json_new_object();
+    json_set_string(row, "name", region->name);
+    json_set_u64(row, "samples", report->region_report.samples);
+    json_set_u64(row, "samples_repeated", report->region_report.samples_repeated);
+    json_set_u64(row, "steps", report->region_report.steps);
+    json_set_u64(row, "rounds", report->region_report.rounds);
+    json_set_u64(row, "workers", region->workers);
+    json_set_u64(row, "shards", region->shards);
+    json_set_number(row, "train_s", (double)report->region_report.train_us / 1e6);
+    json_set_number(row, "rented_s", (double)report->region_report.rented_us / 1e6);
+    json_set_u64(row, "units", units);
+    json_set_u64(row, "wan_sent_bytes", report->region_report.wan_sent_bytes);
+    json_set_u64(row, "wan_received_bytes", report->region_report.wan_received_bytes);
+    json_set_u64(row, "duplicates_refused", report->region_report.duplicates_refused);
+    json_set_u64(row, "refused", report->region_report.refused);
+    json_set_u64(row, "restarts", report->region_report.restarts);
+    json_set_u64(row, "updates_rolled_back", report->region_report.updates_rolled_back);
+    json_set_number(row, "loss", report == &nothing ? NAN : report->region_report.loss);
+    json_set_number(row, "test_accuracy", report == &nothing ? NAN : report->region_report.test_accuracy);
+    json_set_number(row, "cost", s_cost(context, index, report));
+    json_set_string(row, "parameters_sha256", NULL);
+    json_add_moved(regions, &row);
+}
+
+typedef struct {
+    size_t region;
+    const curve_row_t *row;
+} curve_item_t;
+
+static int s_compare(const void *a, const void *b)
+{
+    const curve_item_t *x = a, *y = b;
+    if (x->row->train_us != y->row->train_us)
+        return x->row->train_us < y->row->train_us ? -1 : 1;
+    if (x->region != y->region)
+        return x->region < y->region ? -1 : 1;
+    return x->row->index < y->row->index ? -1 : x->row->index > y->row->index;
+}
+
+/* All regions' rows in the order of time. */
+static json_value_t *s_curve(const global_core_t *core, const topology_t *topology)
+{
+    size_t count = 0, capacity = 0;
+    for (size_t r = 0; r < topology->region_count; r++)
+        capacity += global_core_region(core, r).curve_count;
+    curve_item_t *items = calloc(capacity + 1, sizeof *items);
+    CHECK(items);
+    for (size_t r = 0; r < topology->region_count; r++) {
+        region_view_t view = global_core_region(core, r);
+        for (size_t i = 0; i < view.curve_count; i++)
+            items[count++] = (curve_item_t){r, &view.curve[i]};
+    }
+    qsort(items, count, sizeof *items, s_compare);
+    json_value_t *curve = json_new_array();
+    for (size_t i = 0; i < count; i++) {
+        json_value_t *row = json_new_object();
+        json_set_number(row, "t_s", (double)items[i].row->train_us / 1e6);
+        json_set_string(row, "region", topology->regions[items[i].region].name);
+        json_set_number(row, "epoch", items[i].row->epoch);
+        json_set_number(row, "loss", items[i].row->loss);
+        json_set_number(row, "test_accuracy", items[i].row->test_accuracy);
+        json_set_number(row, "test_loss", items[i].row->test_loss);
+        json_add_moved(curve, &row);
+    }
+    free(items);
+    return curve;
+}
+
+typedef struct {
+    uint64_t samples, restarts, rounds;
+    int64_t train_us;
+    double loss, accuracy, cost; /* means weighted by samples; NaN without any */
+} totals_t;
+
+static void s_mean(double value, double weight, double *sum, double *weights)
+{
+    if (isfinite(value) && weight > 0) {
+        *sum += value * weight;
+        *weights += weight;
+    }
+}
+
+static totals_t s_totals(const global_core_t *core, const report_context_t *context)
+{
+    totals_t totals = {0};
+    double loss = 0, loss_weights = 0, accuracy = 0, accuracy_weights = 0;
+    for (size_t r = 0; r < context->topology->region_count; r++) {
+        const message_t *report = global_core_region(core, r).report;
+        if (!report)
+            continue;
+        double weight = (double)report->region_report.samples;
+        totals.samples += report->region_report.samples;
+        totals.restarts += report->region_report.restarts;
+        totals.rounds += report->region_report.rounds;
+        totals.cost += s_cost(context, r, report);
+        if (report->region_report.train_us > totals.train_us)
+            totals.train_us = report->region_report.train_us;
+        s_mean(report->region_report.loss, weight, &loss, &loss_weights);
+        s_mean(report->region_report.test_accuracy, weight, &accuracy, &accuracy_weights);
+    }
+    totals.loss = loss_weights > 0 ? loss / loss_weights : NAN;
+    totals.accuracy = accuracy_weights > 0 ? accuracy / accuracy_weights : NAN;
+    return totals;
+}
+
+json_value_t *report_new(const global_core_t *core, const report_context_t *context)
+{
+    const topology_t *topology = context->topology;
+    totals_t totals = s_totals(core, context);
+    json_value_t *report = json_new_object();
+    json_set_string(report, "job", topology->job.name);
+    json_set_string(report, "model", topology->job.model);
+    json_set_string(report, "strategy", strategy_find(topology->job.sync.strategy)->name);
+    json_set_u64(report, "every", topology->job.sync.every);
+    json_set_string(report, "encoding", topology->job.sync.encoding);
+    json_set_u64(report, "seed", topology->job.seed);
+    json_set_string(report, "state", report_state_name(global_core_state(core)));
+    json_set_number(report, "wall_s", (double)context->wall_us / 1e6);
+    json_set_number(report, "train_s", (double)totals.train_us / 1e6);
+    json_set_u64(report, "epochs", topology->job.epochs);
+    json_set_u64(report, "samples", totals.samples);
+    json_set_number(report, "final_loss", totals.loss);
+    json_set_number(report, "test_accuracy", totals.accuracy);
+    json_set_u64(report, "rounds", totals.rounds);
+    json_set_u64(report, "restarts", totals.restarts);
+    json_set_number(report, "cost", totals.cost);
+    json_value_t *regions = json_new_array();
+    for (size_t r = 0; r < topology->region_count; r++)
+        s_add_region(regions, core, context, r);
+    json_set_moved(report, "regions", &regions);
+    json_value_t *curve = s_curve(core, topology);
+    json_set_moved(report, "curve", &curve);
+    return report;
+}
+
+/* json's readers lend constant parts; the document is the caller's own, so a part may be set. */
+static json_value_t *s_region_row(json_value_t *report, size_t index)
+{
+    return (json_value_t *)(uintptr_t)json_at(json_get(report, "regions"), index);
+}
+
+void report_add_parameters(json_value_t *report, const topology_t *topology, const char *state_dir)
+{
+    for (size_t r = 0; r < topology->region_count; r++) {
+        parameters_t *parameters = NULL;
+        char hex[SHA256_HEX_SIZE];
+        if (parameters_load(topology, state_dir, r, &parameters, NULL))
+            continue; /* another machine's disk has them */
+        parameters_sha256(parameters, hex);
+        parameters_destroy(&parameters);
+        json_set_string(s_region_row(report, r), "parameters_sha256", hex);
+    }
+}
+
+/* ---- the table
+ * ----------------------------------------------------------------------------------------------- */
+
+static void s_print_region(const json_value_t *row, FILE *out)
+{
+    char time[UNITS_TEXT_MAX], sent[UNITS_TEXT_MAX], received[UNITS_TEXT_MAX], rented[96];
+    units_print_duration((int64_t)(json_get_number(row, "train_s", 0) * 1e6), time);
+    units_print_size(json_get_u64(row, "wan_sent_bytes", 0), sent);
+    units_print_size(json_get_u64(row, "wan_received_bytes", 0), received);
+    uint64_t units = json_get_u64(row, "units", 0);
+    snprintf(rented, sizeof rented, "%llu x %.0f s", (unsigned long long)(units ? units : 1),
+             json_get_number(row, "rented_s", 0));
+    fprintf(out, "  %-16s %10llu %9s %14s %12.6f %12s %12s\n", json_get_string(row, "name", ""),
+            (unsigned long long)json_get_u64(row, "samples", 0), time, rented,
+            json_get_number(row, "cost", 0), sent, received);
+}
+
+static void s_print_number(FILE *out, const char *label, double value)
+{
+    if (isfinite(value))
+        fprintf(out, "  %s %.4f", label, value);
+}
+
+void report_print_table(const json_value_t *report, FILE *out)
+{
+    char wall[UNITS_TEXT_MAX], train[UNITS_TEXT_MAX];
+    const json_value_t *regions = json_get(report, "regions");
+    fprintf(out, "\n  %-16s %10s %9s %14s %12s %12s %12s\n", "region", "samples", "time", "rented", "cost",
+            "WAN sent", "WAN received");
+    for (size_t i = 0; i < json_count(regions); i++)
+        s_print_region(json_at(regions, i), out);
+    units_print_duration((int64_t)(json_get_number(report, "wall_s", 0) * 1e6), wall);
+    units_print_duration((int64_t)(json_get_number(report, "train_s", 0) * 1e6), train);
+    fprintf(out, "\n  %s, %s, %s:", json_get_string(report, "job", ""), json_get_string(report, "model", ""),
+            json_get_string(report, "strategy", ""));
+    s_print_number(out, "loss", json_get_number(report, "final_loss", NAN));
+    s_print_number(out, "test accuracy", json_get_number(report, "test_accuracy", NAN));
+    fprintf(out, "  rounds %llu  restarts %llu  trained %s of %s  cost %.6f\n",
+            (unsigned long long)json_get_u64(report, "rounds", 0),
+            (unsigned long long)json_get_u64(report, "restarts", 0), train, wall,
+            json_get_number(report, "cost", 0));
+}

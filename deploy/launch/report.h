@@ -1,0 +1,30 @@
+/* report - what a run came to, as one document: for --report and --json, and as the table that people read.
+ *
+ * Why      the table is printed from the document, so the two cannot disagree.
+ * Threads  report_new in the global scheduler's thread (it reads the core), the rest anywhere.
+ */
+#ifndef DEPLOY_LAUNCH_REPORT_H
+#define DEPLOY_LAUNCH_REPORT_H
+
+#include "actors/scheduler/global_core.h"
+#include "codec/base/json.h"
+
+#include <stdio.h>
+
+typedef struct {
+    const topology_t *topology;
+    int64_t wall_us;    /* since the command began */
+    bool one_node_each; /* a region's node stands for all that is rented there (`up`) */
+} report_context_t;
+
+json_value_t *report_new(const global_core_t *core, const report_context_t *context);
+
+/* Adds parameters_sha256 of every region that has snapshots in a state directory; null for the others. */
+void report_add_parameters(json_value_t *report, const topology_t *topology, const char *state_dir);
+
+void report_print_table(const json_value_t *report, FILE *out);
+
+/* "training", "done" ...; borrowed for ever. */
+const char *report_state_name(run_state_t state);
+
+#endif

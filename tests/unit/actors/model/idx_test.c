@@ -1,0 +1,236 @@
+#include "actors/model/idx.h"
+#include "tests/unit/actors/model/files.h"
+
+#include <dirent.h>
+#include <pthread.h>
+#include <sys/file.h>
+#include <fcntl.h>
+
+#define NAME "train-images-idx3-ubyte"
+static const size_t DIMS[] = {50, 4, 3}; /* 16 + 600 bytes */
+
+static void s_check_contents(const files_t *files)
+{
+    idx_t idx;
+    err_t err;
+    cr_assert_eq(idx_open(files->dir, NAME, files->cache, 3, &idx, &err), ERR_OK, "%s", err.text);
+    cr_assert(idx.rank == 3 && idx.dims[0] == 50 && idx.dims[1] == 4 && idx.dims[2] == 3);
+    for (size_t i = 0; i < 600; i++)
+        cr_assert_eq(idx.data[i], i * 7 % 251, "%zu", i);
+    idx_close(&idx);
+    idx_close(&idx);
+}
+
+static size_t s_count_cached(const files_t *files, const char *part)
+{
+    size_t count = 0;
+    DIR *dir = opendir(files->cache);
+    for (struct dirent *entry; dir && (entry = readdir(dir));)
+        count += strstr(entry->d_name, part) != NULL;
+    if (dir)
+        closedir(dir);
+    return count;
+}
+
+/* Opening fails with this code, and the text has all of these words. */
+static void s_check_refused(const files_t *files, err_code_t code, const char *a, const char *b,
+                            const char *c)
+{
+    idx_t idx = {.rank = 99};
+    err_t err;
+    cr_assert_eq(idx_open(files->dir, NAME, files->cache, 3, &idx, &err), code);
+    cr_assert(strstr(err.text, NAME) && strstr(err.text, a) && strstr(err.text, b) && strstr(err.text, c),
+              "%s", err.text);
+    cr_assert_eq(idx.rank, 99);
+}
+
+Test(idx, plain)
+{
+    files_t files = files_new();
+    files_write_idx(&files, NAME, false, 3, DIMS, 7, 251);
+    s_check_contents(&files);
+    cr_assert_neq(access(files.cache, F_OK), 0, "nothing to unpack, so no cache is made");
+    files_destroy(&files);
+}
+
+Test(idx, packed_is_unpacked_once)
+{
+    files_t files = files_new();
+    files_write_idx(&files, NAME ".gz", true, 3, DIMS, 7, 251);
+    s_check_contents(&files);
+    cr_assert_eq(s_count_cached(&files, NAME "."), 2, "the file and its lock");
+    /* The second time nothing is read from the packed file: its contents may go, its size and time stay. */
+    struct stat status;
+    cr_assert_eq(stat(files_path(&files, NAME ".gz"), &status), 0);
+    int fd = open(files_path(&files, NAME ".gz"), O_WRONLY);
+    cr_assert_eq(pwrite(fd, "xxxxxxxxxxxxxxxx", 16, 0), 16);
+    cr_assert_eq(futimens(fd, (struct timespec[]){status.st_atim, status.st_mtim}), 0);
+    close(fd);
+    s_check_contents(&files);
+    files_destroy(&files);
+}
+
+Test(idx, another_source_of_the_same_name_is_unpacked_anew)
+{
+    files_t first = files_new(), second = files_new();
+    files_write_idx(&first, NAME ".gz", true, 3, DIMS, 3, 251);
+    files_write_idx(&second, NAME ".gz", true, 3, DIMS, 7, 251);
+    snprintf(second.cache, sizeof second.cache, "%s", first.cache);
+    idx_t idx;
+    cr_assert_eq(idx_open(first.dir, NAME, first.cache, 3, &idx, NULL), ERR_OK);
+    cr_assert_eq(idx.data[1], 3);
+    idx_close(&idx);
+    s_check_contents(&second);
+    files_destroy(&first);
+    files_destroy(&second);
+}
+
+static void *s_open_in_thread(void *context)
+{
+    s_check_contents(context);
+    return NULL;
+}
+
+Test(idx, several_at_once)
+{
+    files_t files = files_new();
+    files_write_idx(&files, NAME ".gz", true, 3, DIMS, 7, 251);
+    pthread_t threads[8];
+    for (size_t i = 0; i < 8; i++)
+        cr_assert_eq(pthread_create(threads + i, NULL, s_open_in_thread, &files), 0);
+    for (size_t i = 0; i < 8; i++)
+        pthread_join(threads[i], NULL);
+    cr_assert_eq(s_count_cached(&files, NAME "."), 2, "one file and one lock");
+    files_destroy(&files);
+}
+
+Test(idx, missing)
+{
+    files_t files = files_new();
+    s_check_refused(&files, ERR_NOT_FOUND, files.dir, "apt-get install dataset-fashion-mnist", "data.dir");
+    snprintf(files.dir, sizeof files.dir, "/nowhere/at/all");
+    s_check_refused(&files, ERR_NOT_FOUND, files.dir, "apt-get install dataset-fashion-mnist", "data.dir");
+}
+
+/* Cut anywhere: inside the header, inside the data, by one byte. */
+Test(idx, truncated)
+{
+    files_t files = files_new();
+    const long sizes[] = {0, 3, 4, 15, 16, 17, 400, 615};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        char found[32];
+        snprintf(found, sizeof found, "found %ld;", sizes[i]);
+        files_write_idx(&files, NAME, false, 3, DIMS, 7, 251);
+        files_cut(&files, NAME, sizes[i]);
+        s_check_refused(&files, ERR_MALFORMED, "truncated", found,
+                        sizes[i] < 16 ? "expected at least 16 bytes" : "expected 616 bytes");
+    }
+    files_destroy(&files);
+}
+
+Test(idx, too_long)
+{
+    files_t files = files_new();
+    size_t size;
+    uint8_t *bytes = files_idx(3, DIMS, 7, 251, &size);
+    bytes[7] = 49;
+    files_write(&files, NAME, bytes, size);
+    s_check_refused(&files, ERR_MALFORMED, "too long", "expected 604 bytes", "found 616");
+    remove(files_path(&files, NAME));
+    files_write_gz(&files, NAME ".gz", bytes, size);
+    s_check_refused(&files, ERR_MALFORMED, "too long", "expected 604 bytes", "found 616");
+    free(bytes);
+    files_destroy(&files);
+}
+
+/* The stream itself is whole, what was packed was not. */
+Test(idx, packed_of_a_truncated_file)
+{
+    files_t files = files_new();
+    size_t size;
+    uint8_t *bytes = files_idx(3, DIMS, 7, 251, &size);
+    const size_t sizes[] = {1, 15, 16, 615};
+    for (size_t i = 0; i < 4; i++) {
+        char found[32];
+        snprintf(found, sizeof found, "found %zu;", sizes[i]);
+        files_write_gz(&files, NAME ".gz", bytes, sizes[i]);
+        s_check_refused(&files, ERR_MALFORMED, "truncated", found, "expected");
+        cr_assert_eq(s_count_cached(&files, ""), s_count_cached(&files, ".lock") + 2, "only locks, . and ..");
+    }
+    free(bytes);
+    files_destroy(&files);
+}
+
+/* The packed file was cut at every possible place, down to the checksum at its end. */
+Test(idx, packed_and_truncated)
+{
+    files_t files = files_new();
+    files_write_idx(&files, NAME ".gz", true, 3, DIMS, 7, 251);
+    struct stat status;
+    cr_assert_eq(stat(files_path(&files, NAME ".gz"), &status), 0);
+    for (long size = 0; size < status.st_size; size++) {
+        files_write_idx(&files, NAME ".gz", true, 3, DIMS, 7, 251);
+        files_cut(&files, NAME ".gz", size);
+        s_check_refused(&files, ERR_MALFORMED, ".gz", "bytes", "--reinstall");
+    }
+    s_check_refused(&files, ERR_MALFORMED, ".gz", "bytes", "--reinstall");
+    cr_assert_eq(s_count_cached(&files, ""), s_count_cached(&files, ".lock") + 2, "only locks, . and ..");
+    files_write_idx(&files, NAME ".gz", true, 3, DIMS, 7, 251);
+    s_check_contents(&files);
+    files_destroy(&files);
+}
+
+Test(idx, packed_and_damaged)
+{
+    files_t files = files_new();
+    files_write_idx(&files, NAME ".gz", true, 3, DIMS, 7, 251);
+    struct stat status;
+    cr_assert_eq(stat(files_path(&files, NAME ".gz"), &status), 0);
+    int fd = open(files_path(&files, NAME ".gz"), O_RDWR);
+    uint8_t byte;
+    cr_assert_eq(pread(fd, &byte, 1, status.st_size - 8), 1); /* of the checksum */
+    byte ^= 1;
+    cr_assert_eq(pwrite(fd, &byte, 1, status.st_size - 8), 1);
+    close(fd);
+    s_check_refused(&files, ERR_MALFORMED, "damaged", "bytes", "--reinstall");
+    files_destroy(&files);
+}
+
+Test(idx, wrong_magic_and_dimensions)
+{
+    files_t files = files_new();
+    size_t size;
+    uint8_t *bytes = files_idx(3, DIMS, 7, 251, &size);
+    bytes[3] = 1;
+    files_write(&files, NAME, bytes, size);
+    s_check_refused(&files, ERR_MALFORMED, "expected the first bytes 0x00000803", "found 0x00000801",
+                    "data.dir");
+    bytes[3] = 3;
+    memset(bytes + 4, 0xff, 12);
+    files_write(&files, NAME, bytes, size);
+    s_check_refused(&files, ERR_MALFORMED, "declares more than", "bytes", "header");
+    memset(bytes + 4, 0, 4);
+    files_write(&files, NAME, bytes, size);
+    s_check_refused(&files, ERR_MALFORMED, "declares no data", "", "");
+    free(bytes);
+    files_destroy(&files);
+}
+
+Test(idx, what_is_no_file)
+{
+    files_t files = files_new();
+    cr_assert_eq(mkdir(files_path(&files, NAME), 0755), 0);
+    s_check_refused(&files, ERR_IO, "not a regular file", "", "");
+    files_destroy(&files);
+}
+
+Test(idx, no_room_for_the_cache)
+{
+    files_t files = files_new();
+    files_write_idx(&files, NAME ".gz", true, 3, DIMS, 7, 251);
+    snprintf(files.cache, sizeof files.cache, "%s/%s.gz/cache", files.dir, NAME);
+    s_check_refused(&files, ERR_IO, "make directory", "", "");
+    idx_t idx;
+    cr_assert_eq(idx_open(files.dir, NAME, NULL, 3, &idx, NULL), ERR_CONFIG);
+    files_destroy(&files);
+}

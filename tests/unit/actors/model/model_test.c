@@ -1,0 +1,289 @@
+#include "actors/model/model.h"
+#include "tests/unit/actors/model/reference.h"
+
+#define CLASSES 10
+
+/* The models once more, in double: what their rows in the table must mean. */
+static void s_softmax(size_t B, const double *x, const double *w, double *ret_z)
+{
+    reference_dense(B, 784, 10, false, x, w, w + 7840, ret_z);
+}
+
+static void s_mlp(size_t B, const double *x, const double *w, double *ret_z)
+{
+    double *a = test_alloc(B * 256, sizeof *a), *b = test_alloc(B * 128, sizeof *b);
+    const double *w2 = w + 784 * 256 + 256, *w3 = w2 + 256 * 128 + 128;
+    reference_dense(B, 784, 256, true, x, w, w + 784 * 256, a);
+    reference_dense(B, 256, 128, true, a, w2, w2 + 256 * 128, b);
+    reference_dense(B, 128, 10, false, b, w3, w3 + 1280, ret_z);
+    free(a), free(b);
+}
+
+static void s_lenet(size_t B, const double *x, const double *w, double *ret_z)
+{
+    const double *b1 = w + 500, *w2 = b1 + 20, *b2 = w2 + 25000, *w3 = b2 + 50, *b3 = w3 + 400000,
+                 *w4 = b3 + 500;
+    double *y1 = test_alloc(B * 20 * 576, sizeof *y1), *p1 = test_alloc(B * 20 * 144, sizeof *p1);
+    double *y2 = test_alloc(B * 50 * 64, sizeof *y2), *p2 = test_alloc(B * 800, sizeof *p2);
+    double *y3 = test_alloc(B * 500, sizeof *y3);
+    reference_conv(B, 1, 28, 28, 20, 5, x, w, y1);
+    reference_pool(B, 20, 24, 24, y1, b1, p1);
+    reference_conv(B, 20, 12, 12, 50, 5, p1, w2, y2);
+    reference_pool(B, 50, 8, 8, y2, b2, p2);
+    reference_dense(B, 800, 500, true, p2, w3, b3, y3);
+    reference_dense(B, 500, 10, false, y3, w4, w4 + 5000, ret_z);
+    free(y1), free(p1), free(y2), free(p2), free(y3);
+}
+
+typedef struct {
+    const char *name;
+    void (*forward)(size_t B, const double *x, const double *w, double *ret_z);
+    size_t parameter_count;
+    size_t batch;
+} reference_t;
+
+static const reference_t REFERENCES[] = {
+    {"softmax", s_softmax, 7850, 7}, {"mlp", s_mlp, 235146, 5}, {"lenet", s_lenet, 431080, 6}};
+
+typedef struct {
+    const reference_t *reference;
+    double *x, *w, *z;
+    uint32_t *labels;
+} case_t;
+
+static double s_loss(void *context)
+{
+    case_t *self = context;
+    self->reference->forward(self->reference->batch, self->x, self->w, self->z);
+    return reference_loss(self->reference->batch, CLASSES, self->z, self->labels);
+}
+
+static model_t *s_new(const char *name, size_t batch_max)
+{
+    model_t *model = NULL;
+    err_t err;
+    cr_assert_eq(model_new(name, batch_max, &model, &err), ERR_OK, "%s", err.text);
+    return model;
+}
+
+static uint32_t *s_labels(rng_t *rng, size_t count)
+{
+    uint32_t *labels = test_alloc(count, sizeof *labels);
+    for (size_t i = 0; i < count; i++)
+        labels[i] = (uint32_t)rng_below(rng, CLASSES);
+    return labels;
+}
+
+static void s_check_slopes(const layout_t *layout, case_t *self, const float *g, rng_t *rng)
+{
+    for (size_t t = 0; t < layout->tensor_count; t++)
+        for (size_t tries = 0; tries < 5; tries++) {
+            size_t i = layout->tensors[t].offset + (size_t)rng_below(rng, layout->tensors[t].count);
+            double slope = test_slope(self->w, i, s_loss, self);
+            cr_assert(fabs(g[i] - slope) <= 2e-6 + 2e-4 * fabs(slope), "%s %s: got %.9g, expected %.9g",
+                      self->reference->name, layout->tensors[t].name, g[i], slope);
+        }
+}
+
+/* The gradient against finite differences at some places of every tensor. */
+static void s_check(const reference_t *reference)
+{
+    rng_t rng;
+    rng_init(&rng, test_seed());
+    size_t B = reference->batch, n = reference->parameter_count;
+    model_t *model = s_new(reference->name, B);
+    cr_assert_eq(model_layout(model)->count, n);
+    float *w = test_random(&rng, n, 1), *x = test_random(&rng, B * 784, 1), *g = test_random(&rng, n, 1);
+    model_init(model, test_seed(), w);
+    for (size_t i = 0; i < n; i++)
+        w[i] += (float)(0.1 * (rng_unit(&rng) - 0.5)); /* biases too */
+    case_t self = {reference, test_widen(x, B * 784), test_widen(w, n),
+                   test_alloc(B * CLASSES, sizeof(double)), s_labels(&rng, B)};
+    double loss = 0, evaluated = 0;
+    uint64_t correct = 0;
+    model_gradient(model, w, x, self.labels, B, g, &loss);
+    test_near("loss", 0, loss, s_loss(&self), 1e-5);
+    model_evaluate(model, w, x, self.labels, B, &evaluated, &correct);
+    test_near("evaluated", 0, evaluated / (double)B, loss, 1e-6);
+    s_check_slopes(model_layout(model), &self, g, &rng);
+    free(w), free(x), free(g), free(self.x), free(self.w), free(self.z), free(self.labels);
+    model_destroy(&model);
+}
+
+Test(model, softmax_gradient)
+{
+    s_check(REFERENCES + 0);
+}
+
+Test(model, mlp_gradient)
+{
+    s_check(REFERENCES + 1);
+}
+
+Test(model, lenet_gradient)
+{
+    s_check(REFERENCES + 2);
+}
+
+/* A batch's gradient is the mean of its samples' gradients, however the batch is cut into groups inside. */
+Test(model, batch_is_the_mean_of_its_samples)
+{
+    rng_t rng;
+    rng_init(&rng, test_seed());
+    enum { BATCH = 11 };
+    model_t *model = s_new("lenet", 16);
+    size_t n = model_layout(model)->count;
+    float *w = test_alloc(n, sizeof *w), *x = test_random(&rng, BATCH * 784, 1);
+    float *whole = test_alloc(n, sizeof *w), *one = test_alloc(n, sizeof *w);
+    double *mean = test_alloc(n, sizeof *mean), loss, sum = 0;
+    uint32_t *labels = s_labels(&rng, BATCH);
+    model_init(model, 5, w);
+    for (size_t b = 0; b < BATCH; b++) {
+        model_gradient(model, w, x + b * 784, labels + b, 1, one, &loss);
+        sum += loss;
+        for (size_t i = 0; i < n; i++)
+            mean[i] += (double)one[i] / BATCH;
+    }
+    model_gradient(model, w, x, labels, BATCH, whole, &loss);
+    test_near("loss", 0, loss, sum / BATCH, 1e-6);
+    for (size_t i = 0; i < n; i++)
+        cr_assert(fabs(whole[i] - mean[i]) < 1e-5, "%zu: %g and %g", i, whole[i], mean[i]);
+    free(w), free(x), free(whole), free(one), free(mean), free(labels);
+    model_destroy(&model);
+}
+
+/* The same input gives the same bits, also after other batches and in another model_t. */
+Test(model, gradient_is_repeatable)
+{
+    rng_t rng;
+    rng_init(&rng, test_seed());
+    model_t *first = s_new("lenet", 9), *second = s_new("lenet", 32);
+    size_t n = model_layout(first)->count;
+    float *w = test_alloc(n, sizeof *w), *x = test_random(&rng, 9 * 784, 1);
+    float *a = test_alloc(n, sizeof *w), *b = test_alloc(n, sizeof *w);
+    uint32_t *labels = s_labels(&rng, 9);
+    double loss;
+    model_init(first, 5, w);
+    model_gradient(first, w, x, labels, 9, a, &loss);
+    model_gradient(second, w, x, labels, 4, b, &loss);
+    model_gradient(second, w, x, labels, 9, b, &loss);
+    cr_assert_eq(memcmp(a, b, n * sizeof *a), 0);
+    free(w), free(x), free(a), free(b), free(labels);
+    model_destroy(&first);
+    model_destroy(&second);
+}
+
+Test(model, lenet_has_the_names_and_shapes_of_pytorch)
+{
+    static const tensor_t EXPECTED[] = {
+        {"conv1.weight", 4, {20, 1, 5, 5}, 0, 500},      {"conv1.bias", 1, {20}, 500, 20},
+        {"conv2.weight", 4, {50, 20, 5, 5}, 520, 25000}, {"conv2.bias", 1, {50}, 25520, 50},
+        {"fc1.weight", 2, {500, 800}, 25570, 400000},    {"fc1.bias", 1, {500}, 425570, 500},
+        {"fc2.weight", 2, {10, 500}, 426070, 5000},      {"fc2.bias", 1, {10}, 431070, 10}};
+    layout_t *layout = test_alloc(1, sizeof *layout);
+    cr_assert_eq(model_layout_of("lenet", layout, NULL), ERR_OK);
+    cr_assert_eq(layout->tensor_count, sizeof EXPECTED / sizeof *EXPECTED);
+    for (size_t i = 0; i < layout->tensor_count; i++)
+        cr_assert_eq(memcmp(layout->tensors + i, EXPECTED + i, sizeof *EXPECTED), 0, "%s",
+                     layout->tensors[i].name);
+    cr_assert_eq(layout->count, 431080);
+    free(layout);
+}
+
+static uint32_t s_bits(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+Test(model, init_is_a_function_of_the_seed)
+{
+    model_t *model = s_new("lenet", 1);
+    size_t n = model_layout(model)->count;
+    float *a = test_alloc(n, sizeof *a), *b = test_alloc(n, sizeof *a), *c = test_alloc(n, sizeof *a);
+    model_init(model, 1, a);
+    model_init(model, 1, b);
+    model_init(model, 2, c);
+    cr_assert_eq(memcmp(a, b, n * sizeof *a), 0);
+    size_t same = 0;
+    for (size_t i = 0; i < n; i++)
+        same += s_bits(a[i]) == s_bits(c[i]);
+    cr_assert_leq(same, 600, "only the 580 biases are equal: %zu", same);
+    free(a), free(b), free(c);
+    model_destroy(&model);
+}
+
+/* Bounds as documented in net.h, and filled from end to end. */
+Test(model, init_keeps_its_bounds)
+{
+    model_t *model = s_new("lenet", 1);
+    const layout_t *layout = model_layout(model);
+    const double bounds[] = {sqrt(6.0 / (21 * 25)), 0, sqrt(6.0 / (70 * 25)), 0,
+                             sqrt(6.0 / 800),       0, sqrt(6.0 / 510),       0};
+    float *w = test_alloc(layout->count, sizeof *w);
+    model_init(model, 7, w);
+    for (size_t t = 0; t < layout->tensor_count; t++) {
+        double least = 0, most = 0;
+        for (size_t i = 0; i < layout->tensors[t].count; i++) {
+            least = fmin(least, w[layout->tensors[t].offset + i]);
+            most = fmax(most, w[layout->tensors[t].offset + i]);
+        }
+        double bound = bounds[t] * (1 + 1e-6);
+        cr_assert(-bound <= least && most <= bound, "%s: %g..%g", layout->tensors[t].name, least, most);
+        cr_assert(least <= -0.95 * bounds[t] && most >= 0.95 * bounds[t], "%s", layout->tensors[t].name);
+    }
+    free(w);
+    model_destroy(&model);
+}
+
+Test(model, steps_along_the_gradient_lower_the_loss)
+{
+    rng_t rng;
+    rng_init(&rng, test_seed());
+    for (size_t r = 0; r < sizeof REFERENCES / sizeof *REFERENCES; r++) {
+        model_t *model = s_new(REFERENCES[r].name, 8);
+        size_t n = model_layout(model)->count;
+        float *w = test_alloc(n, sizeof *w), *g = test_alloc(n, sizeof *g),
+              *x = test_random(&rng, 8 * 784, 1);
+        uint32_t *labels = s_labels(&rng, 8);
+        double first = 0, last = 0;
+        model_init(model, 1, w);
+        for (size_t step = 0; step < 30; step++) {
+            model_gradient(model, w, x, labels, 8, g, &last);
+            first = step ? first : last;
+            for (size_t i = 0; i < n; i++)
+                w[i] -= 0.02f * g[i];
+        }
+        cr_assert(last < 0.5 * first, "%s: %g then %g", REFERENCES[r].name, first, last);
+        free(w), free(g), free(x), free(labels);
+        model_destroy(&model);
+    }
+}
+
+Test(model, names)
+{
+    cr_assert(model_known("lenet") && model_known("ledger") && !model_known("resnet") && !model_known(NULL));
+    cr_assert_str_eq(model_data_kind("mlp"), "idx");
+    cr_assert_str_eq(model_data_kind("ledger"), "counter");
+    cr_assert_null(model_data_kind("resnet"));
+    char names[128];
+    snprintf(names, sizeof names, "%s", model_names());
+    for (char *rest = names, *name; (name = strtok_r(rest, ", ", &rest));)
+        cr_assert(model_known(name), "%s", name);
+}
+
+Test(model, refuses_what_it_cannot_do)
+{
+    model_t *model = NULL;
+    layout_t *layout = test_alloc(1, sizeof *layout);
+    err_t err;
+    cr_assert_eq(model_new("resnet", 1, &model, &err), ERR_NOT_FOUND);
+    cr_assert(strstr(err.text, "resnet") && strstr(err.text, model_names()), "%s", err.text);
+    cr_assert_eq(model_layout_of("resnet", layout, NULL), ERR_NOT_FOUND);
+    cr_assert_eq(model_new("lenet", 0, &model, NULL), ERR_LIMIT);
+    cr_assert_eq(model_new("lenet", SIZE_MAX, &model, NULL), ERR_LIMIT);
+    cr_assert_null(model);
+    model_destroy(&model);
+    free(layout);
+}

@@ -1,0 +1,100 @@
+#include "actors/model/optimizer.h"
+#include "tests/unit/actors/model/reference.h"
+
+#define N 1003 /* whole vectors and a rest */
+
+static const optimizer_t SGD = {.kind = OPTIMIZER_SGD, .lr = 0.1f};
+static const optimizer_t MOMENTUM = {.kind = OPTIMIZER_MOMENTUM, .lr = 0.1f, .momentum = 0.9f};
+
+typedef struct {
+    float *w, *v, *g, *w_next, *v_next;
+} case_t;
+
+static case_t s_new(void)
+{
+    rng_t rng;
+    rng_init(&rng, test_seed());
+    return (case_t){test_random(&rng, N, 1), test_random(&rng, N, 1), test_random(&rng, N, 1),
+                    test_random(&rng, N, 1), test_random(&rng, N, 1)};
+}
+
+static void s_free(case_t *self)
+{
+    free(self->w), free(self->v), free(self->g), free(self->w_next), free(self->v_next);
+}
+
+Test(optimizer, sgd_is_its_formula)
+{
+    case_t c = s_new();
+    optimizer_step(&SGD, 0.05f, N, c.w, NULL, c.g, c.w_next, NULL);
+    for (size_t i = 0; i < N; i++)
+        test_near("w", i, c.w_next[i], (double)c.w[i] - 0.05 * (double)c.g[i], 1e-6);
+    s_free(&c);
+}
+
+/* Bit for bit: each product and each sum rounded once, whatever the processor could fuse. */
+Test(optimizer, momentum_is_its_formula)
+{
+    case_t c = s_new();
+    optimizer_step(&MOMENTUM, 0.05f, N, c.w, c.v, c.g, c.w_next, c.v_next);
+    for (size_t i = 0; i < N; i++) {
+        volatile float kept = 0.9f * c.v[i];
+        volatile float velocity = kept + c.g[i];
+        volatile float step = 0.05f * velocity;
+        volatile float w = c.w[i] - step;
+        cr_assert_eq(c.v_next[i], velocity, "v[%zu]", i);
+        cr_assert_eq(c.w_next[i], w, "w[%zu]", i);
+    }
+    s_free(&c);
+}
+
+Test(optimizer, in_place_equals_apart)
+{
+    case_t c = s_new();
+    optimizer_step(&MOMENTUM, 0.05f, N, c.w, c.v, c.g, c.w_next, c.v_next);
+    float *w = test_alloc(N, sizeof *w);
+    memcpy(w, c.w, N * sizeof *w);
+    optimizer_step(&MOMENTUM, 0.05f, N, w, c.v, c.g, w, c.v);
+    cr_assert_eq(memcmp(w, c.w_next, N * sizeof *w), 0);
+    cr_assert_eq(memcmp(c.v, c.v_next, N * sizeof *w), 0);
+
+    optimizer_step(&SGD, 0.05f, N, c.w, NULL, c.g, c.w_next, NULL);
+    optimizer_step(&SGD, 0.05f, N, c.w, NULL, c.g, c.w, NULL);
+    cr_assert_eq(memcmp(c.w, c.w_next, N * sizeof *w), 0);
+    free(w);
+    s_free(&c);
+}
+
+/* A shard steps its range of the flat array alone: cutting must not change a bit. */
+Test(optimizer, parts_equal_the_whole)
+{
+    case_t c = s_new();
+    float *w = test_alloc(N, sizeof *w), *v = test_alloc(N, sizeof *v);
+    optimizer_step(&MOMENTUM, 0.05f, N, c.w, c.v, c.g, c.w_next, c.v_next);
+    for (size_t first = 0, end = 7; first < N; first = end, end = end * 2 < N ? end * 2 : N)
+        optimizer_step(&MOMENTUM, 0.05f, end - first, c.w + first, c.v + first, c.g + first, w + first,
+                       v + first);
+    cr_assert_eq(memcmp(w, c.w_next, N * sizeof *w), 0);
+    cr_assert_eq(memcmp(v, c.v_next, N * sizeof *v), 0);
+    free(w), free(v);
+    s_free(&c);
+}
+
+Test(optimizer, nothing_to_do)
+{
+    optimizer_step(&SGD, 1, 0, NULL, NULL, NULL, NULL, NULL);
+    optimizer_step(&MOMENTUM, 1, 0, NULL, NULL, NULL, NULL, NULL);
+}
+
+Test(optimizer, rates)
+{
+    optimizer_t linear = {.kind = OPTIMIZER_SGD, .lr = 0.5f, .schedule = SCHEDULE_LINEAR};
+    cr_assert_eq(optimizer_rate(&SGD, 70, 100), 0.1f);
+    cr_assert_eq(optimizer_rate(&linear, 0, 100), 0.5f);
+    cr_assert_eq(optimizer_rate(&linear, 50, 100), 0.25f);
+    cr_assert_eq(optimizer_rate(&linear, 75, 100), 0.125f);
+    cr_assert_eq(optimizer_rate(&linear, 100, 100), 0);
+    cr_assert_eq(optimizer_rate(&linear, 101, 100), 0);
+    cr_assert_eq(optimizer_rate(&linear, UINT64_MAX, 100), 0);
+    cr_assert_eq(optimizer_rate(&linear, 0, 0), 0.5f);
+}

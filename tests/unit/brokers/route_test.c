@@ -1,0 +1,106 @@
+#include "brokers/route.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#define NAME(text) text, strlen(text)
+
+Test(route, finds_what_registered)
+{
+    routes_t *routes = routes_new();
+    cr_assert_null(routes_find(routes, NAME("shard/eu/0")));
+    cr_assert_eq(routes_register(routes, "shard/eu/0", "id-a", 4, 1, 77, 0), ERR_OK);
+    cr_assert_eq(routes_register(routes, "shard/eu/01", "id-b", 4, 1, 77, 0), ERR_OK);
+    const route_t *route = routes_find(routes, NAME("shard/eu/0"));
+    cr_assert_not_null(route);
+    cr_assert_eq(route->id_size, 4);
+    cr_assert_arr_eq(route->id, "id-a", 4);
+    cr_assert_eq(route->pid, 77);
+    cr_assert_null(routes_find(routes, NAME("shard/eu/")));
+    cr_assert_null(routes_find(routes, NAME("")));
+    routes_destroy(&routes);
+    cr_assert_null(routes);
+}
+
+Test(route, an_older_incarnation_is_fenced_off_even_when_the_newer_is_gone)
+{
+    routes_t *routes = routes_new();
+    cr_assert_eq(routes_register(routes, "shard/eu/0", "new", 3, 5, 1, 0), ERR_OK);
+    cr_assert_eq(routes_register(routes, "shard/eu/0", "old", 3, 4, 2, 0), ERR_STALE);
+    cr_assert_arr_eq(routes_find(routes, NAME("shard/eu/0"))->id, "new", 3);
+    routes_gone(routes, NAME("shard/eu/0"));
+    cr_assert_null(routes_find(routes, NAME("shard/eu/0")));
+    cr_assert_eq(routes_register(routes, "shard/eu/0", "old", 3, 4, 2, 0), ERR_STALE);
+    cr_assert_null(routes_find(routes, NAME("shard/eu/0")));
+    cr_assert_eq(routes_register(routes, "shard/eu/0", "same", 4, 5, 2, 0), ERR_OK);
+    cr_assert_arr_eq(routes_find(routes, NAME("shard/eu/0"))->id, "same", 4);
+    cr_assert_eq(routes_register(routes, "shard/eu/0", "more", 4, 6, 3, 0), ERR_OK);
+    cr_assert_eq(routes_find(routes, NAME("shard/eu/0"))->incarnation, 6);
+    routes_destroy(&routes);
+}
+
+Test(route, expires_who_is_silent)
+{
+    routes_t *routes = routes_new();
+    cr_assert_eq(routes_register(routes, "a", "1", 1, 0, 0, 1000), ERR_OK);
+    cr_assert_eq(routes_register(routes, "b", "2", 1, 0, 0, 1000), ERR_OK);
+    cr_assert_eq(routes_register(routes, "b", "2", 1, 0, 0, 2000), ERR_OK);
+    cr_assert_eq(routes_expire(routes, 1000 + ROUTE_EXPIRE_US - 1), 0);
+    cr_assert_eq(routes_expire(routes, 1000 + ROUTE_EXPIRE_US), 1);
+    cr_assert_null(routes_find(routes, NAME("a")));
+    cr_assert_not_null(routes_find(routes, NAME("b")));
+    size_t position = 0;
+    cr_assert_str_eq(routes_each(routes, &position)->name, "b");
+    cr_assert_null(routes_each(routes, &position));
+    routes_destroy(&routes);
+}
+
+Test(route, is_bounded_and_forgets_the_gone_first)
+{
+    routes_t *routes = routes_new();
+    char name[32];
+    for (int i = 0; i < ROUTE_MAX; i++) {
+        snprintf(name, sizeof name, "worker/eu/%d", i);
+        cr_assert_eq(routes_register(routes, name, &i, sizeof i, 1, 0, 0), ERR_OK);
+    }
+    cr_assert_eq(routes_register(routes, "worker/eu/one-more", "x", 1, 1, 0, 0), ERR_LIMIT);
+    routes_gone(routes, NAME("worker/eu/7"));
+    cr_assert_eq(routes_register(routes, "worker/eu/one-more", "x", 1, 1, 0, 0), ERR_OK);
+    for (int i = 0; i < ROUTE_MAX; i++) {
+        snprintf(name, sizeof name, "worker/eu/%d", i);
+        const route_t *route = routes_find(routes, NAME(name));
+        cr_assert_eq(route != NULL, i != 7);
+        if (route)
+            cr_assert_arr_eq(route->id, &i, sizeof i);
+    }
+    routes_destroy(&routes);
+}
+
+Test(route, names_and_ids_out_of_bounds_are_refused)
+{
+    routes_t *routes = routes_new();
+    char name[WIRE_NAME_SIZE + 1], id[ROUTE_ID_MAX + 1] = {0};
+    memset(name, 'x', sizeof name);
+    name[WIRE_NAME_SIZE] = '\0';
+    cr_assert_eq(routes_register(routes, name, "x", 1, 1, 0, 0), ERR_LIMIT);
+    cr_assert_eq(routes_register(routes, "", "x", 1, 1, 0, 0), ERR_LIMIT);
+    cr_assert_eq(routes_register(routes, "a", "", 0, 1, 0, 0), ERR_LIMIT);
+    cr_assert_eq(routes_register(routes, "a", id, sizeof id, 1, 0, 0), ERR_LIMIT);
+    cr_assert_null(routes_find(routes, name, WIRE_NAME_SIZE));
+    routes_destroy(&routes);
+}
+
+Test(route, the_region_is_the_second_part_of_a_name)
+{
+    struct {
+        const char *name, *region;
+    } cases[] = {{"shard/eu/2", "eu"}, {"scheduler/global", "global"}, {"synchronizer/us-1/0", "us-1"}, {"x", ""},
+                 {"x/", ""},           {"x//y", ""},                   {"", ""}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        size_t length;
+        const char *region = route_region(cases[i].name, strlen(cases[i].name), &length);
+        cr_assert_eq(length, strlen(cases[i].region));
+        cr_assert_eq(strncmp(region, cases[i].region, length), 0);
+    }
+}

@@ -1,0 +1,51 @@
+#include "codec/base/err.h"
+
+#include <criterion/criterion.h>
+#include <signal.h>
+#include <string.h>
+
+Test(err, fills_and_gathers_prefixes)
+{
+    err_t err = {0};
+    cr_assert_eq(err_set(&err, ERR_NOT_FOUND, "open %s: %s", "x", "no such file"), ERR_NOT_FOUND);
+    cr_assert_eq(err_prefix(&err, ERR_NOT_FOUND, "load shard %d", 3), ERR_NOT_FOUND);
+    cr_assert_str_eq(err.text, "load shard 3: open x: no such file");
+    cr_assert_eq(err.code, ERR_NOT_FOUND);
+    cr_assert_eq(err_set(NULL, ERR_IO, "nobody listens"), ERR_IO);
+    cr_assert_eq(err_prefix(NULL, ERR_IO, "nobody listens"), ERR_IO);
+}
+
+Test(err, long_texts_keep_their_beginning)
+{
+    char filler[2 * ERR_TEXT_MAX];
+    err_t err = {0};
+    memset(filler, 'x', sizeof filler - 1);
+    filler[sizeof filler - 1] = 0;
+    err_set(&err, ERR_IO, "%s", filler);
+    cr_assert_eq(strlen(err.text), ERR_TEXT_MAX - 1);
+    err_prefix(&err, ERR_IO, "here");
+    cr_assert_eq(strlen(err.text), ERR_TEXT_MAX - 1);
+    cr_assert(strncmp(err.text, "here: xxx", 9) == 0);
+    err_prefix(&err, ERR_IO, "%s", filler);
+    cr_assert_eq(strlen(err.text), ERR_TEXT_MAX - 1);
+}
+
+Test(err, codes_have_names_and_meanings)
+{
+    cr_assert_str_eq(err_name(ERR_MALFORMED), "MALFORMED");
+    cr_assert_str_eq(err_meaning(ERR_OK), "success");
+    cr_assert_str_eq(err_name((err_code_t)9999), "UNKNOWN");
+    cr_assert_not_null(err_meaning((err_code_t)9999));
+}
+
+Test(err, values_on_the_wire_do_not_move)
+{
+    cr_assert_eq(ERR_OK, 0);
+    cr_assert_eq(ERR_MALFORMED, 10);
+    cr_assert_eq(ERR_STATE, 22);
+}
+
+Test(err, check_aborts, .signal = SIGABRT)
+{
+    CHECK(1 == 2);
+}

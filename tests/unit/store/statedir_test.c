@@ -1,0 +1,257 @@
+#include "store/statedir.h"
+
+#include "store/file.h"
+#include "store/kv_lmdb.h"
+#include "tests/unit/store/fixture.h"
+#include "tests/unit/store/temp.h"
+
+#include <dirent.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+static err_t s_err;
+static temp_t s_temp;
+static char s_dir[TEMP_PATH_MAX];
+
+static void s_setup(void)
+{
+    temp_init(&s_temp);
+    temp_path(&s_temp, "parent/state", s_dir);
+}
+
+static void s_teardown(void)
+{
+    temp_fini(&s_temp);
+}
+
+TestSuite(statedir, .init = s_setup, .fini = s_teardown);
+
+static statedir_t *s_open(void)
+{
+    statedir_t *state = NULL;
+    cr_assert_eq(statedir_open(s_dir, "fashion", "d1g3st", &state, &s_err), ERR_OK, "%s", s_err.text);
+    return state;
+}
+
+static size_t s_entries(const char *path)
+{
+    size_t count = 0;
+    DIR *dir = opendir(path);
+    cr_assert_not_null(dir);
+    while (readdir(dir))
+        count++;
+    closedir(dir);
+    return count - 2;
+}
+
+Test(statedir, is_created_once)
+{
+    struct stat status;
+    statedir_t *state = s_open();
+    cr_assert(statedir_is_new(state));
+    cr_assert_str_eq(statedir_path(state), s_dir);
+    cr_assert_eq(stat(s_dir, &status), 0);
+    cr_assert_eq(status.st_mode & 0777, 0700);
+    statedir_close(&state);
+    cr_assert_null(state);
+    statedir_close(&state);
+    state = s_open();
+    cr_assert_not(statedir_is_new(state));
+    statedir_close(&state);
+}
+
+Test(statedir, of_another_job)
+{
+    statedir_t *state = s_open();
+    statedir_close(&state);
+    cr_assert_eq(statedir_open(s_dir, "other", "d1g3st", &state, &s_err), ERR_JOB);
+    cr_assert_not_null(strstr(s_err.text, "belongs to job fashion, not other"), "%s", s_err.text);
+    cr_assert_not_null(strstr(s_err.text, "--state"));
+    cr_assert_eq(statedir_open(s_dir, "fashion", "changed", &state, &s_err), ERR_JOB);
+    cr_assert_not_null(strstr(s_err.text, "other settings"), "%s", s_err.text);
+    cr_assert_null(state);
+    cr_assert_eq(statedir_check(s_dir, "fashion", "d1g3st", &s_err), ERR_OK);
+    cr_assert_eq(statedir_check(s_dir, "fashion", "changed", &s_err), ERR_JOB);
+    cr_assert_eq(statedir_check("/nowhere", "fashion", "d1g3st", &s_err), ERR_NOT_FOUND);
+    state = s_open();
+    statedir_close(&state);
+}
+
+Test(statedir, a_folder_of_somebody_else_is_left_alone)
+{
+    char file[TEMP_PATH_MAX + 16];
+    statedir_t *state = NULL;
+    cr_assert_eq(file_make_dirs(s_dir, &s_err), ERR_OK);
+    snprintf(file, sizeof file, "%s/thesis.tex", s_dir);
+    cr_assert_eq(file_write(file, "x", 1, &s_err), ERR_OK);
+    cr_assert_eq(statedir_open(s_dir, "fashion", "d1g3st", &state, &s_err), ERR_JOB);
+    cr_assert_not_null(strstr(s_err.text, "thesis.tex"), "%s", s_err.text);
+    cr_assert_eq(s_entries(s_dir), 1);
+    cr_assert_eq(statedir_open(file, "fashion", "d1g3st", &state, &s_err), ERR_JOB);
+    cr_assert_null(state);
+}
+
+Test(statedir, a_creation_that_was_interrupted_is_finished)
+{
+    char file[TEMP_PATH_MAX + 16];
+    cr_assert_eq(file_make_dirs(s_dir, &s_err), ERR_OK);
+    snprintf(file, sizeof file, "%s/lock", s_dir);
+    cr_assert_eq(file_write(file, "", 0, &s_err), ERR_OK);
+    snprintf(file, sizeof file, "%s/job.aBcDeF", s_dir);
+    cr_assert_eq(file_write(file, "clou", 4, &s_err), ERR_OK);
+    statedir_t *state = s_open();
+    cr_assert(statedir_is_new(state));
+    statedir_close(&state);
+}
+
+Test(statedir, a_damaged_job_file_is_not_overwritten)
+{
+    char file[TEMP_PATH_MAX + 16];
+    statedir_t *state = s_open();
+    buf_t *contents = NULL;
+    statedir_close(&state);
+    snprintf(file, sizeof file, "%s/job", s_dir);
+    cr_assert_eq(file_write(file, "garbage", 7, &s_err), ERR_OK);
+    cr_assert_eq(statedir_open(s_dir, "fashion", "d1g3st", &state, &s_err), ERR_JOB);
+    cr_assert_eq(file_read(file, 100, &contents, &s_err), ERR_OK);
+    cr_assert_str_eq(buf_peek(contents), "garbage");
+    buf_destroy(&contents);
+}
+
+Test(statedir, names_that_cannot_be)
+{
+    statedir_t *state = NULL;
+    char long_path[STATEDIR_PATH_MAX + 10];
+    cr_assert_eq(statedir_open(s_dir, "", "d", &state, &s_err), ERR_LIMIT);
+    cr_assert_eq(statedir_open(s_dir, "a\nb", "d", &state, &s_err), ERR_LIMIT);
+    cr_assert_eq(statedir_open(s_dir, "a", "", &state, &s_err), ERR_LIMIT);
+    cr_assert_eq(statedir_open("", "a", "d", &state, &s_err), ERR_LIMIT);
+    memset(long_path, 'x', sizeof long_path);
+    long_path[sizeof long_path - 1] = '\0';
+    cr_assert_eq(statedir_open(long_path, "a", "d", &state, &s_err), ERR_LIMIT);
+    cr_assert_eq(access(s_dir, F_OK), -1);
+}
+
+static int s_child_opens(pid_t holder)
+{
+    char pid[32];
+    statedir_t *state = NULL;
+    err_t err;
+    snprintf(pid, sizeof pid, "process %ld", (long)holder);
+    if (statedir_lock_holder(s_dir) != holder)
+        return 1;
+    if (statedir_open(s_dir, "fashion", "d1g3st", &state, &err) != ERR_IN_USE)
+        return 2;
+    return strstr(err.text, pid) && strstr(err.text, "cloudless stop") ? 0 : 3;
+}
+
+Test(statedir, in_use)
+{
+    int status = 0;
+    cr_assert_eq(statedir_lock_holder(s_dir), 0);
+    statedir_t *state = s_open(), *second = NULL;
+    cr_assert_eq(statedir_lock_holder(s_dir), getpid());
+    pid_t self = getpid(), child = fork();
+    if (child == 0)
+        _exit(s_child_opens(self));
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_assert_eq(WEXITSTATUS(status), 0);
+    cr_assert_eq(statedir_open(s_dir, "fashion", "d1g3st", &second, &s_err), ERR_IN_USE);
+    statedir_close(&state);
+    cr_assert_eq(statedir_lock_holder(s_dir), 0);
+}
+
+Test(statedir, paths)
+{
+    char path[STATEDIR_PATH_MAX], expected[STATEDIR_PATH_MAX];
+    struct stat status;
+    statedir_t *state = s_open();
+    cr_assert_eq(statedir_folder(s_dir, STATEDIR_LOG, path, &s_err), ERR_OK);
+    snprintf(expected, sizeof expected, "%s/log", s_dir);
+    cr_assert_str_eq(path, expected);
+    cr_assert_eq(stat(path, &status), 0);
+    cr_assert_eq(statedir_scheduler(s_dir, "eu-1", path, &s_err), ERR_OK);
+    snprintf(expected, sizeof expected, "%s/eu-1/scheduler", s_dir);
+    cr_assert_str_eq(path, expected);
+    cr_assert_eq(statedir_shard(s_dir, "eu-1", 3, 0x100000002, path, &s_err), ERR_OK);
+    snprintf(expected, sizeof expected, "%s/eu-1/shard-3/0000000100000002", s_dir);
+    cr_assert_str_eq(path, expected);
+    cr_assert_eq(stat(path, &status), 0);
+    cr_assert_eq(statedir_shard(s_dir, "../eu", 3, 1, path, &s_err), ERR_MALFORMED);
+    cr_assert_eq(statedir_scheduler(s_dir, "..", path, &s_err), ERR_MALFORMED);
+    cr_assert_eq(statedir_scheduler(s_dir, "", path, &s_err), ERR_MALFORMED);
+    cr_assert_eq(statedir_scheduler(s_dir, "log", path, &s_err), ERR_MALFORMED);
+    statedir_close(&state);
+}
+
+/* ---- The newest store of a shard ---- */
+
+static void s_make_store(uint64_t incarnation, uint64_t first, uint64_t last, char path[STATEDIR_PATH_MAX])
+{
+    kv_t *kv = NULL;
+    cr_assert_eq(statedir_shard(s_dir, "eu", 0, incarnation, path, &s_err), ERR_OK);
+    cr_assert_eq(kv_lmdb_open(path, NULL, &kv, &s_err), ERR_OK, "%s", s_err.text);
+    snapshot_store_t *store = fixture_open(kv);
+    for (uint64_t number = first; number <= last; number++)
+        cr_assert_eq(fixture_commit(store, number, &s_err), ERR_OK);
+    snapshot_store_destroy(&store);
+    kv_destroy(&kv);
+}
+
+static void s_spoil(const char *path, const char *prefix)
+{
+    kv_t *kv = NULL;
+    kv_keys_t keys = {0};
+    cr_assert_eq(kv_lmdb_open(path, NULL, &kv, &s_err), ERR_OK);
+    cr_assert_eq(kv_keys(kv, prefix, &keys, &s_err), ERR_OK);
+    cr_assert_gt(keys.count, 0);
+    cr_assert_eq(kv_store(kv, keys.items[keys.count - 1].key, "?", 1, &s_err), ERR_OK);
+    kv_keys_fini(&keys);
+    kv_destroy(&kv);
+}
+
+Test(statedir, newest_store)
+{
+    char path[STATEDIR_PATH_MAX], older[STATEDIR_PATH_MAX], empty[STATEDIR_PATH_MAX];
+    statedir_latest_t latest;
+    statedir_t *state = s_open();
+    cr_assert_eq(statedir_shard_latest(s_dir, "eu", 0, &latest, &s_err), ERR_NOT_FOUND);
+    s_make_store(1, 1, 3, older);
+    s_make_store(0x10, 4, 5, path);
+    s_make_store(0x11, 1, 0, empty);
+    cr_assert_eq(statedir_shard(s_dir, "eu", 0, 0x12, empty, &s_err),
+                 ERR_OK); /* killed before it made a store */
+    cr_assert_eq(statedir_shard_latest(s_dir, "eu", 0, &latest, &s_err), ERR_OK, "%s", s_err.text);
+    cr_assert_eq(latest.incarnation, 0x10);
+    cr_assert_eq(latest.number, 5);
+    cr_assert_eq(latest.skipped, 0);
+    cr_assert_str_eq(latest.path, path);
+    cr_assert_eq(statedir_shard_latest(s_dir, "eu", 1, &latest, &s_err), ERR_NOT_FOUND, "another shard");
+    statedir_close(&state);
+}
+
+Test(statedir, newest_store_passes_damage_over)
+{
+    char path[STATEDIR_PATH_MAX], older[STATEDIR_PATH_MAX], data[STATEDIR_PATH_MAX + 16];
+    statedir_latest_t latest;
+    statedir_t *state = s_open();
+    s_make_store(1, 1, 3, older);
+    s_make_store(2, 4, 5, path);
+    s_spoil(path, "m/");
+    cr_assert_eq(statedir_shard_latest(s_dir, "eu", 0, &latest, &s_err), ERR_OK);
+    cr_assert_eq(latest.incarnation, 2);
+    cr_assert_eq(latest.number, 4);
+    cr_assert_eq(latest.skipped, 1, "snapshot 5 is lost, and that is said");
+    cr_assert_not_null(strstr(latest.why, "snapshot 5"), "%s", latest.why);
+    snprintf(data, sizeof data, "%s/data.mdb", path);
+    cr_assert_eq(truncate(data, 2 * 4096), 0);
+    cr_assert_eq(statedir_shard_latest(s_dir, "eu", 0, &latest, &s_err), ERR_OK, "%s", s_err.text);
+    cr_assert_eq(latest.incarnation, 1);
+    cr_assert_eq(latest.number, 3);
+    cr_assert_eq(latest.skipped, 1);
+    cr_assert_str_eq(latest.path, older);
+    snprintf(data, sizeof data, "%s/data.mdb", older);
+    cr_assert_eq(truncate(data, 2 * 4096), 0);
+    cr_assert_eq(statedir_shard_latest(s_dir, "eu", 0, &latest, &s_err), ERR_CHECKSUM);
+    statedir_close(&state);
+}
