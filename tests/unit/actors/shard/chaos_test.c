@@ -76,7 +76,8 @@ static uint64_t s_name(const world_t *w, size_t r, uint64_t batch)
 static void s_work(chaos_t *c)
 {
     world_t *w = c->w;
-    size_t r = (size_t)rng_below(&c->rng, w->topology->region_count), k = (size_t)rng_below(&c->rng, w->shards);
+    size_t r = (size_t)rng_below(&c->rng, w->topology->region_count),
+           k = (size_t)rng_below(&c->rng, w->shards);
     uint64_t batch, end;
     if (!ranges_gap(shard_core_applied(w->shard[r][k]), 0, w->job.regions[r].batches, &batch, &end))
         return;
@@ -127,7 +128,8 @@ static void s_turn(chaos_t *c)
     s_work(c);
     if (c->calm)
         return;
-    size_t r = (size_t)rng_below(&c->rng, w->topology->region_count), k = (size_t)rng_below(&c->rng, w->shards);
+    size_t r = (size_t)rng_below(&c->rng, w->topology->region_count),
+           k = (size_t)rng_below(&c->rng, w->shards);
     if (rng_below(&c->rng, 100) == 0 && w->last[r][k]) {
         world_crash(w, r, k);
         c->deaths++;
@@ -223,7 +225,8 @@ static bool s_run(strategy_name_t strategy, inside_t inside, uint64_t seed, size
     s_calm_down(c);
     bool fine = s_ended(c->w) && (strategy == STRATEGY_SMA ? s_equal(c->w) : s_exact(c->w, seed));
     if (!s_ended(c->w))
-        printf("seed %llu strategy %d inside %d: has not ended\n", (unsigned long long)seed, (int)strategy, (int)inside);
+        printf("seed %llu strategy %d inside %d: has not ended\n", (unsigned long long)seed, (int)strategy,
+               (int)inside);
     size_t faults[4] = {c->dropped, c->doubled, c->deaths, c->failures};
     for (size_t i = 0; i < 4; i++)
         ret_faults[i] += faults[i];
