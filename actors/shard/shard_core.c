@@ -43,7 +43,8 @@ void shard_changed(shard_core_t *self)
     self->report_soon = true;
 }
 
-/* -- life ------------------------------------------------------------------------------------------------- */
+/* -- life -------------------------------------------------------------------------------------------------
+ */
 
 static void s_derive(shard_core_t *self)
 {
@@ -77,7 +78,8 @@ static void s_name(const shard_core_t *self, wire_name_t ret_name, const char *r
 
 shard_core_t *shard_alloc(const shard_spec_t *spec)
 {
-    CHECK(spec->region_index < spec->topology->region_count && spec->chunk_bytes >= 4 && spec->chunk_bytes % 4 == 0);
+    CHECK(spec->region_index < spec->topology->region_count && spec->chunk_bytes >= 4 &&
+          spec->chunk_bytes % 4 == 0);
     shard_core_t *self = calloc(1, sizeof *self);
     CHECK(self);
     self->spec = *spec;
@@ -114,7 +116,8 @@ shard_core_t *shard_core_new(const shard_spec_t *spec, buf_t **initial_p)
     return self;
 }
 
-err_code_t shard_core_restore(const shard_spec_t *spec, const snapshot_t *snapshot, shard_core_t **ret_self, err_t *err)
+err_code_t shard_core_restore(const shard_spec_t *spec, const snapshot_t *snapshot, shard_core_t **ret_self,
+                              err_t *err)
 {
     shard_core_t *self = shard_alloc(spec);
     err_code_t code = state_load(self, snapshot, err);
@@ -179,7 +182,8 @@ void shard_destroy(void **core_p)
     free(self);
 }
 
-/* -- events ----------------------------------------------------------------------------------------------- */
+/* -- events -----------------------------------------------------------------------------------------------
+ */
 
 void shard_advance(shard_core_t *self)
 {
@@ -301,7 +305,8 @@ const role_t shard_role = {
     .destroy = shard_destroy,
 };
 
-/* -- what others see -------------------------------------------------------------------------------------- */
+/* -- what others see --------------------------------------------------------------------------------------
+ */
 
 const float *shard_core_parameters(const shard_core_t *self)
 {

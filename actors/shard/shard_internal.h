@@ -1,11 +1,11 @@
 /* shard_internal - the inside of a shard core, shared by its files alone.
  *
- * Map      shard_core      life, dispatch, time           shard_push     pushes arrive, are staged, checked and held
- *          shard_step      held pushes become steps       shard_pull     parameters go out
- *          shard_version   copy-on-write arithmetic       shard_blend    several tensors read as one, block by block
- *          shard_cut       own deltas, their queue        shard_delta    other regions' deltas
- *          shard_round     waiting strategies             shard_snapshot when to store, what is durable
- *          shard_state     snapshot <-> state             shard_report   progress and status
+ * Map      shard_core      life, dispatch, time           shard_push     pushes arrive, are staged, checked
+ * and held shard_step      held pushes become steps       shard_pull     parameters go out shard_version
+ * copy-on-write arithmetic       shard_blend    several tensors read as one, block by block shard_cut own
+ * deltas, their queue        shard_delta    other regions' deltas shard_round     waiting strategies
+ * shard_snapshot when to store, what is durable shard_state     snapshot <-> state             shard_report
+ * progress and status
  */
 #ifndef ACTORS_SHARD_SHARD_INTERNAL_H
 #define ACTORS_SHARD_SHARD_INTERNAL_H
@@ -14,13 +14,13 @@
 #include "actors/shard/shard_core.h"
 #include "actors/synchronizer/strategy.h"
 
-#define SHARD_BLOCK 4096u         /* elements worked on at a time: 16 KiB, stays in the first-level cache */
-#define SHARD_WORKERS_MAX 1024u   /* names remembered */
-#define SHARD_STAGED_MAX 2u       /* incomplete pushes per worker: one under way and one that overtakes it */
-#define SHARD_HELD_MAX 2u         /* whole pushes per worker that may not be applied yet */
+#define SHARD_BLOCK 4096u          /* elements worked on at a time: 16 KiB, stays in the first-level cache */
+#define SHARD_WORKERS_MAX 1024u    /* names remembered */
+#define SHARD_STAGED_MAX 2u        /* incomplete pushes per worker: one under way and one that overtakes it */
+#define SHARD_HELD_MAX 2u          /* whole pushes per worker that may not be applied yet */
 #define SHARD_INTERVALS_MAX 16384u /* of the applied set: what surely fits a map frame, twice */
-#define SHARD_INCOMING_MAX 4u     /* deltas per origin that are being assembled */
-#define SHARD_SPARES 2u           /* released buffers kept for the next copy on write */
+#define SHARD_INCOMING_MAX 4u      /* deltas per origin that are being assembled */
+#define SHARD_SPARES 2u            /* released buffers kept for the next copy on write */
 
 #define SHARD_TAKEN_US 20000
 #define SHARD_HEAD_US 200000
@@ -135,9 +135,9 @@ struct shard_core {
 
     /* soft */
     buf_t *spares[SHARD_SPARES];
-    float *scratch;  /* (2, SHARD_BLOCK) */
-    double *sums;    /* (SHARD_BLOCK) */
-    size_t *picks;   /* (width) */
+    float *scratch; /* (2, SHARD_BLOCK) */
+    double *sums;   /* (SHARD_BLOCK) */
+    size_t *picks;  /* (width) */
     worker_entry_t *workers;
     size_t worker_count;
     held_t *held;
@@ -221,7 +221,8 @@ void shard_cut_step(shard_core_t *self);             /* after every local step *
 bool shard_cut_limited(const shard_core_t *self);    /* local steps must wait for a destination */
 size_t shard_cut_slowest(const shard_core_t *self);  /* the destination that has the least durably */
 uint64_t shard_cut_stable(const shard_core_t *self); /* what every destination has durably */
-void shard_cut_send(shard_core_t *self, uint64_t from, uint64_t to); /* committed deltas whose last is in [from, to] */
+void shard_cut_send(shard_core_t *self, uint64_t from,
+                    uint64_t to); /* committed deltas whose last is in [from, to] */
 void shard_cut_head(shard_core_t *self);
 void shard_cut_release(shard_core_t *self);
 void shard_close(shard_core_t *self, const message_t *message);
@@ -237,7 +238,8 @@ void shard_delta_ack(shard_core_t *self, size_t origin, err_code_t code);
 void incoming_drop(incoming_t *self);
 bool shard_round_open(const shard_core_t *self); /* own contribution made, round not applied */
 bool shard_round_try(shard_core_t *self);
-size_t shard_round_lacks(const shard_core_t *self); /* a region whose contribution is missing; SIZE_MAX: none */
+size_t
+shard_round_lacks(const shard_core_t *self); /* a region whose contribution is missing; SIZE_MAX: none */
 
 /* shard_snapshot, shard_state, shard_report */
 bool shard_dirty(const shard_core_t *self);

@@ -13,8 +13,8 @@ static bool s_find(const shard_core_t *self, uint64_t batch, size_t *ret_index)
     return false;
 }
 
-/* The next step of `inside: sync`: all its batches must be held. Its batches enter the applied set together, so it is
- * the step of the first batch that is not in the set. */
+/* The next step of `inside: sync`: all its batches must be held. Its batches enter the applied set together,
+ * so it is the step of the first batch that is not in the set. */
 static size_t s_pick_in_order(shard_core_t *self, uint64_t *ret_missing)
 {
     uint64_t first, end;
@@ -78,7 +78,8 @@ static void s_blend(shard_core_t *self, size_t count, blend_t *ret_blend, part_t
 
 static void s_record(shard_core_t *self, const held_t *held)
 {
-    CHECK(!ranges_add(&self->applied, held->batch, held->batch + 1)); /* its room was checked when the push came */
+    CHECK(!ranges_add(&self->applied, held->batch,
+                      held->batch + 1)); /* its room was checked when the push came */
     if (held->code) {
         CHECK(!ranges_add(&self->refused, held->batch, held->batch + 1));
         self->refusals++;

@@ -1,0 +1,487 @@
+#include "actors/synchronizer/synchronizer_core.h"
+
+#include "actors/synchronizer/synchronizer_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *s_region(const synchronizer_core_t *self, size_t index)
+{
+    return self->spec.topology->regions[index].name;
+}
+
+static message_t *s_message(const synchronizer_core_t *self, message_kind_t kind, const char *to)
+{
+    message_t *message = message_new(kind, to, self->name);
+    message->incarnation = self->spec.incarnation;
+    return message;
+}
+
+static void s_name(wire_name_t ret_name, const char *role, const char *region, size_t index)
+{
+    char text[3 * WIRE_NAME_SIZE];
+    snprintf(text, sizeof text, "%s/%s/%zu", role, region, index);
+    message_set_name(ret_name, text);
+}
+
+/* -- life -------------------------------------------------------------------------------------------------
+ */
+
+static void s_add_destinations(synchronizer_core_t *self)
+{
+    const topology_t *topology = self->spec.topology;
+    self->destinations = calloc(topology->region_count, sizeof *self->destinations);
+    CHECK(self->destinations);
+    for (size_t r = 0; r < topology->region_count; r++) {
+        if (r == self->spec.region_index)
+            continue;
+        destination_t *destination = &self->destinations[self->destination_count++];
+        destination->region = r;
+        destination->pause_us = RELAY_RESEND_FIRST_US;
+        s_name(destination->name, "shard", topology->regions[r].name, self->spec.shard_index);
+    }
+}
+
+synchronizer_core_t *synchronizer_core_new(const synchronizer_spec_t *spec)
+{
+    CHECK(spec->region_index < spec->topology->region_count);
+    synchronizer_core_t *self = calloc(1, sizeof *self);
+    CHECK(self);
+    self->spec = *spec;
+    const char *region = spec->topology->regions[spec->region_index].name;
+    s_name(self->name, "synchronizer", region, spec->shard_index);
+    s_name(self->shard, "shard", region, spec->shard_index);
+    snprintf(self->scheduler, sizeof self->scheduler, "scheduler/%s", region);
+    outbox_init(&self->outbox);
+    relay_reset(&self->relay, 0);
+    s_add_destinations(self);
+    self->waits_for = SIZE_MAX;
+    return self;
+}
+
+static void s_destroy(void **core_p)
+{
+    synchronizer_core_t *self = *core_p;
+    *core_p = NULL;
+    if (!self)
+        return;
+    relay_reset(&self->relay, 0);
+    outbox_fini(&self->outbox);
+    free(self->destinations);
+    free(self);
+}
+
+/* -- towards the own shard --------------------------------------------------------------------------------
+ */
+
+static void s_tell_shard(synchronizer_core_t *self, const destination_t *destination)
+{
+    if (self->relay.history == 0)
+        return;
+    message_t *message = s_message(self, KIND_stream, self->shard);
+    message->number = destination->durable;
+    message_set_name(message->stream.region, s_region(self, destination->region));
+    message->stream.history = self->relay.history;
+    message->stream.applied = destination->applied;
+    message->stream.durable = destination->durable;
+    outbox_add(&self->outbox, &message);
+}
+
+static void s_fetch(synchronizer_core_t *self, uint64_t from)
+{
+    self->fetch_us = self->now_us + RELAY_FETCH_US;
+    message_t *message = s_message(self, KIND_stream_fetch, self->shard);
+    message->stream_fetch.history = self->relay.history;
+    message->stream_fetch.from = from;
+    outbox_add(&self->outbox, &message);
+}
+
+static void s_fetch_missing(synchronizer_core_t *self)
+{
+    if (self->now_us < self->fetch_us)
+        return;
+    uint64_t missing = relay_missing(&self->relay);
+    if (missing)
+        s_fetch(self, missing);
+}
+
+/* -- towards a destination ---------------------------------------------------------------------------------
+ */
+
+static void s_send_chunk(synchronizer_core_t *self, const destination_t *destination, const message_t *chunk)
+{
+    message_t *message = message_dup(chunk);
+    message_set_name(message->to, destination->name);
+    message_set_name(message->from, self->name);
+    message->incarnation = self->spec.incarnation;
+    outbox_add(&self->outbox, &message);
+}
+
+/* Sends what follows `sent`, in order, while the window has room; one delta always has. */
+static void s_pump(synchronizer_core_t *self, destination_t *destination)
+{
+    uint64_t window = self->spec.topology->job.sync.window_bytes;
+    const relay_delta_t *delta;
+    while ((delta = relay_find(&self->relay, destination->sent + 1))) {
+        bool flying = destination->sent > destination->applied;
+        if (flying && destination->flying_bytes + delta->total_bytes > window)
+            return;
+        if (!flying)
+            destination->heard_us = self->now_us;
+        for (uint64_t i = 0; i < delta->chunk_count; i++)
+            s_send_chunk(self, destination, delta->chunks[i]);
+        destination->sent = delta->last;
+        destination->flying_bytes += delta->total_bytes;
+    }
+}
+
+/* Goes back to what the destination has; the pump sends the rest again, the same bytes. */
+static void s_step_back(synchronizer_core_t *self, destination_t *destination)
+{
+    destination->sent = destination->applied;
+    destination->flying_bytes = 0;
+    destination->stepped_us = self->now_us;
+    s_pump(self, destination);
+}
+
+/* Everything is taken but not known to be durable: one chunk of it is enough to be told. */
+static void s_probe(synchronizer_core_t *self, const destination_t *destination)
+{
+    const relay_delta_t *delta = relay_find(&self->relay, destination->durable + 1);
+    if (delta)
+        s_send_chunk(self, destination, delta->chunks[0]);
+}
+
+/* How long silence may last: a second, three round trips, and what the flying bytes take on this link. */
+static int64_t s_patience(const destination_t *destination)
+{
+    int64_t patience = destination->pause_us;
+    if (!destination->link_known)
+        return patience;
+    if (3 * destination->rtt_us > patience)
+        patience = 3 * destination->rtt_us;
+    if (destination->rate_bytes_per_s)
+        patience +=
+            (int64_t)(1.5e6 * (double)destination->flying_bytes / (double)destination->rate_bytes_per_s);
+    return patience;
+}
+
+static bool s_lacks(const synchronizer_core_t *self, const destination_t *destination)
+{
+    return destination->durable < self->relay.last;
+}
+
+static int64_t s_silence_end(const synchronizer_core_t *self, const destination_t *destination)
+{
+    bool waits = destination->sent > destination->durable && s_lacks(self, destination);
+    if (!waits || (destination->link_known && !destination->link_up))
+        return ROLE_NEVER;
+    return destination->heard_us + s_patience(destination);
+}
+
+static void s_check_silence(synchronizer_core_t *self, destination_t *destination)
+{
+    if (self->now_us < s_silence_end(self, destination))
+        return;
+    destination->heard_us = self->now_us;
+    destination->pause_us = 2 * destination->pause_us;
+    if (destination->pause_us > RELAY_RESEND_LAST_US)
+        destination->pause_us = RELAY_RESEND_LAST_US;
+    if (destination->sent > destination->applied)
+        s_step_back(self, destination);
+    else
+        s_probe(self, destination);
+}
+
+/* -- the own shard speaks ---------------------------------------------------------------------------------
+ */
+
+static void s_restart(synchronizer_core_t *self, uint64_t history)
+{
+    relay_reset(&self->relay, history);
+    for (size_t i = 0; i < self->destination_count; i++) {
+        destination_t *destination = &self->destinations[i];
+        destination->applied = destination->durable = destination->sent = destination->flying_bytes = 0;
+        destination->pause_us = RELAY_RESEND_FIRST_US;
+    }
+}
+
+/* A new history is a new stream; an old one, from before the shard's last start, is not listened to. */
+static bool s_from_shard(synchronizer_core_t *self, const message_t *message, uint64_t history)
+{
+    if (strcmp(message->from, self->shard) != 0 || history == 0 ||
+        message->incarnation < self->shard_incarnation)
+        return false;
+    self->shard_incarnation = message->incarnation;
+    if (history != self->relay.history)
+        s_restart(self, history);
+    return true;
+}
+
+static void s_on_delta(synchronizer_core_t *self, message_t **message_p)
+{
+    if (!s_from_shard(self, *message_p, (*message_p)->delta.history))
+        return;
+    relay_add(&self->relay, message_p);
+    for (size_t i = 0; i < self->destination_count; i++)
+        s_pump(self, &self->destinations[i]);
+}
+
+/* What is not kept any more is durable everywhere, also if nobody told this incarnation. */
+static void s_raise(destination_t *destination, uint64_t number)
+{
+    if (destination->durable < number)
+        destination->durable = number;
+    if (destination->applied < number)
+        destination->applied = number;
+    if (destination->sent < number)
+        destination->sent = number;
+}
+
+static void s_on_head(synchronizer_core_t *self, const message_t *message)
+{
+    const stream_head_t_ *head = &message->stream_head;
+    if (!s_from_shard(self, message, head->history) || head->oldest == 0)
+        return;
+    if (head->oldest > self->relay.oldest)
+        self->relay.oldest = head->oldest;
+    if (head->last > self->relay.last)
+        self->relay.last = head->last;
+    relay_drop_below(&self->relay, self->relay.oldest);
+    for (size_t i = 0; i < self->destination_count; i++) {
+        s_raise(&self->destinations[i], self->relay.oldest - 1);
+        s_tell_shard(self, &self->destinations[i]);
+        s_pump(self, &self->destinations[i]);
+    }
+    s_fetch_missing(self);
+}
+
+/* -- a destination speaks ---------------------------------------------------------------------------------
+ */
+
+static destination_t *s_find(synchronizer_core_t *self, const message_t *message)
+{
+    for (size_t i = 0; i < self->destination_count; i++)
+        if (strcmp(self->destinations[i].name, message->from) == 0)
+            return &self->destinations[i];
+    return NULL;
+}
+
+uint64_t synchronizer_core_delivered(const synchronizer_core_t *self)
+{
+    uint64_t delivered = self->destination_count ? UINT64_MAX : self->relay.last;
+    for (size_t i = 0; i < self->destination_count; i++)
+        if (self->destinations[i].durable < delivered)
+            delivered = self->destinations[i].durable;
+    return delivered;
+}
+
+static bool s_ack_valid(const synchronizer_core_t *self, const message_t *message)
+{
+    const delta_ack_t_ *ack = &message->delta_ack;
+    bool unknown = ack->history == 0 && ack->applied == 0; /* it has taken nothing of this stream yet */
+    return strcmp(ack->origin, s_region(self, self->spec.region_index)) == 0 &&
+           ack->shard == self->spec.shard_index &&
+           (unknown || ack->history == self->relay.history || ack->code == ERR_STALE) &&
+           ack->durable <= ack->applied && ack->applied <= self->relay.last;
+}
+
+static uint64_t s_flying(const synchronizer_core_t *self, const destination_t *destination)
+{
+    uint64_t bytes = 0;
+    const relay_t *relay = &self->relay;
+    for (size_t i = 0; i < relay->count; i++)
+        if (relay->items[i].last > destination->applied && relay->items[i].last <= destination->sent)
+            bytes += relay->items[i].total_bytes;
+    return bytes;
+}
+
+/* Takes its positions; a newer incarnation may have gone back to what it had durably. Returns whether it
+ * advanced. */
+static bool s_positions(destination_t *destination, const message_t *message)
+{
+    const delta_ack_t_ *ack = &message->delta_ack;
+    bool renewed = destination->incarnation && message->incarnation > destination->incarnation;
+    uint64_t applied = destination->applied, durable = destination->durable;
+    destination->incarnation = message->incarnation;
+    if (ack->applied > applied || renewed)
+        destination->applied = ack->applied < destination->durable ? destination->durable : ack->applied;
+    if (ack->durable > durable)
+        destination->durable = ack->durable;
+    if (renewed && destination->sent > destination->applied)
+        destination->sent = destination->applied;
+    if (destination->sent < destination->applied)
+        destination->sent = destination->applied;
+    return destination->applied > applied || destination->durable > durable;
+}
+
+static bool s_same_gap(const synchronizer_core_t *self, const destination_t *destination)
+{
+    int64_t within = 3 * destination->rtt_us / 2 > RELAY_GAP_US ? 3 * destination->rtt_us / 2 : RELAY_GAP_US;
+    return destination->stepped_us && self->now_us - destination->stepped_us < within;
+}
+
+static void s_advanced(synchronizer_core_t *self, destination_t *destination)
+{
+    destination->pause_us = RELAY_RESEND_FIRST_US;
+    s_tell_shard(self, destination);
+    relay_drop_below(&self->relay, synchronizer_core_delivered(self) + 1);
+    if (self->relay.oldest <= synchronizer_core_delivered(self))
+        self->relay.oldest = synchronizer_core_delivered(self) + 1;
+}
+
+static void s_on_ack(synchronizer_core_t *self, const message_t *message)
+{
+    destination_t *destination = s_find(self, message);
+    if (!destination || message->incarnation < destination->incarnation || !s_ack_valid(self, message))
+        return;
+    destination->code = (err_code_t)message->delta_ack.code;
+    if (message->delta_ack.code ==
+        ERR_STALE) /* it follows another line; asking again at once would not help */
+        return;
+    destination->heard_us = self->now_us;
+    bool advanced = s_positions(destination, message);
+    destination->flying_bytes = s_flying(self, destination);
+    if (advanced)
+        s_advanced(self, destination);
+    bool again = message->delta_ack.code == ERR_GAP || message->delta_ack.code == ERR_CHECKSUM;
+    if (again && !s_same_gap(self, destination))
+        s_step_back(self, destination);
+    else
+        s_pump(self, destination);
+}
+
+static void s_on_link(synchronizer_core_t *self, const message_t *message)
+{
+    for (size_t i = 0; i < self->destination_count; i++) {
+        destination_t *destination = &self->destinations[i];
+        if (strcmp(s_region(self, destination->region), message->link_state.region) != 0)
+            continue;
+        bool returned = destination->link_known && !destination->link_up && message->link_state.up;
+        destination->link_known = true;
+        destination->link_up = message->link_state.up;
+        destination->rate_bytes_per_s = message->link_state.rate_bytes_per_s;
+        destination->rtt_us =
+            message->link_state.rtt_us < INT32_MAX ? (int64_t)message->link_state.rtt_us : INT32_MAX;
+        if (returned)
+            destination->pause_us = RELAY_RESEND_FIRST_US;
+    }
+}
+
+/* -- status -----------------------------------------------------------------------------------------------
+ */
+
+/* The destination that lacks most; it is waited for since it began to lack anything. */
+static void s_update_wait(synchronizer_core_t *self)
+{
+    size_t slowest = SIZE_MAX;
+    for (size_t i = 0; i < self->destination_count; i++) {
+        const destination_t *destination = &self->destinations[i];
+        if (s_lacks(self, destination) &&
+            (slowest == SIZE_MAX || destination->durable < self->destinations[slowest].durable))
+            slowest = i;
+    }
+    if (slowest != self->waits_for)
+        self->waits_since_us = self->now_us;
+    self->waits_for = slowest;
+}
+
+const char *synchronizer_core_waits_for(const synchronizer_core_t *self, int64_t *ret_since_us)
+{
+    *ret_since_us = self->waits_since_us;
+    return self->waits_for == SIZE_MAX ? "" : s_region(self, self->destinations[self->waits_for].region);
+}
+
+static void s_status(synchronizer_core_t *self)
+{
+    int64_t since_us;
+    const char *waits_for = synchronizer_core_waits_for(self, &since_us);
+    self->status_us = self->now_us + RELAY_STATUS_US;
+    message_t *message = s_message(self, KIND_status, self->scheduler);
+    message_set_name(message->status.actor, self->name);
+    message->status.incarnation = self->spec.incarnation;
+    message_set_name(message->status.state, self->stopped ? "stopped" : waits_for[0] ? "waiting" : "running");
+    message_set_name(message->status.waits_for, waits_for);
+    message->status.since_us = (uint64_t)(self->now_us - since_us);
+    message->status.applied = self->relay.last;
+    message->status.durable = synchronizer_core_delivered(self);
+    outbox_add(&self->outbox, &message);
+}
+
+/* -- events -----------------------------------------------------------------------------------------------
+ */
+
+static void s_on_message(void *core, message_t **message_p, int64_t now_us)
+{
+    synchronizer_core_t *self = core;
+    self->now_us = now_us;
+    switch ((*message_p)->kind) {
+    case KIND_delta:
+        s_on_delta(self, message_p);
+        break;
+    case KIND_stream_head:
+        s_on_head(self, *message_p);
+        break;
+    case KIND_delta_ack:
+        s_on_ack(self, *message_p);
+        break;
+    case KIND_link_state:
+        s_on_link(self, *message_p);
+        break;
+    case KIND_stop: /* soft state: nothing to save */
+        self->stopped = true;
+        s_status(self);
+        break;
+    default:
+        break;
+    }
+    message_destroy(message_p);
+    s_update_wait(self);
+}
+
+static void s_tick(void *core, int64_t now_us)
+{
+    synchronizer_core_t *self = core;
+    self->now_us = now_us;
+    if (self->stopped)
+        return;
+    for (size_t i = 0; i < self->destination_count; i++)
+        s_check_silence(self, &self->destinations[i]);
+    s_fetch_missing(self);
+    s_update_wait(self);
+    if (now_us >= self->status_us)
+        s_status(self);
+}
+
+static int64_t s_due(const void *core)
+{
+    const synchronizer_core_t *self = core;
+    if (self->stopped)
+        return ROLE_NEVER;
+    int64_t due = self->status_us;
+    for (size_t i = 0; i < self->destination_count; i++) {
+        int64_t end = s_silence_end(self, &self->destinations[i]);
+        due = end < due ? end : due;
+    }
+    return relay_missing(&self->relay) && self->fetch_us < due ? self->fetch_us : due;
+}
+
+static outbox_t *s_outbox(void *core)
+{
+    return &((synchronizer_core_t *)core)->outbox;
+}
+
+static bool s_finished(const void *core)
+{
+    return ((const synchronizer_core_t *)core)->stopped;
+}
+
+const role_t synchronizer_role = {
+    .name = "synchronizer",
+    .message = s_on_message,
+    .tick = s_tick,
+    .due = s_due,
+    .outbox = s_outbox,
+    .finished = s_finished,
+    .destroy = s_destroy,
+};

@@ -1,0 +1,70 @@
+/* synchronizer_internal - the inside of a synchronizer core, shared by its files alone. */
+#ifndef ACTORS_SYNCHRONIZER_SYNCHRONIZER_INTERNAL_H
+#define ACTORS_SYNCHRONIZER_SYNCHRONIZER_INTERNAL_H
+
+#include "actors/synchronizer/synchronizer_core.h"
+
+#define RELAY_DELTAS_MAX 1024u /* kept at a time; what is beyond is fetched again in its turn */
+#define RELAY_CHUNKS_MAX 65536u
+#define RELAY_FETCH_US 200000
+#define RELAY_STATUS_US 1000000
+#define RELAY_RESEND_FIRST_US 1000000
+#define RELAY_RESEND_LAST_US 5000000
+#define RELAY_GAP_US 100000 /* a gap told again within this (or a round trip and a half) is the same one */
+
+/* One delta of the own shard: its chunks as they came, data by reference. */
+typedef struct {
+    uint64_t first, last;
+    uint64_t total_bytes;
+    message_t **chunks; /* (chunk_count) NULL: not here yet */
+    uint64_t chunk_count, have;
+} relay_delta_t;
+
+/* The deltas that are here, in the order of their numbers. */
+typedef struct {
+    uint64_t history; /* 0: not known */
+    uint64_t oldest;  /* first number the shard keeps */
+    uint64_t last;    /* last number it has committed */
+    relay_delta_t *items;
+    size_t count, capacity;
+} relay_t;
+
+void relay_reset(relay_t *self, uint64_t history);
+void relay_add(relay_t *self, message_t **message_p);  /* takes it, or leaves it when it is not wanted */
+void relay_drop_below(relay_t *self, uint64_t number); /* lets go what ends below it */
+const relay_delta_t *relay_find(const relay_t *self,
+                                uint64_t first); /* the whole delta that begins at first, or NULL */
+/* The first number in [oldest, last] that no whole delta here covers; 0 when there is none. */
+uint64_t relay_missing(const relay_t *self);
+
+typedef struct {
+    size_t region;
+    wire_name_t name;
+    uint64_t incarnation;
+    uint64_t applied, durable; /* as the destination says */
+    uint64_t sent;             /* last number handed to the broker since the last step back */
+    uint64_t flying_bytes;     /* of those above `applied` */
+    int64_t heard_us;   /* when it last answered, or was first sent something after it had everything */
+    int64_t stepped_us; /* when sending last began again */
+    int64_t pause_us;   /* of silence, before it is sent again */
+    err_code_t code;    /* of its last answer */
+    bool link_known, link_up;
+    uint64_t rate_bytes_per_s;
+    int64_t rtt_us;
+} destination_t;
+
+struct synchronizer_core {
+    synchronizer_spec_t spec;
+    wire_name_t name, shard, scheduler;
+    outbox_t outbox;
+    int64_t now_us;
+    relay_t relay;
+    uint64_t shard_incarnation;
+    destination_t *destinations; /* (destination_count) */
+    size_t destination_count;
+    int64_t fetch_us, status_us, waits_since_us;
+    size_t waits_for; /* index into destinations; SIZE_MAX: nobody */
+    bool stopped;
+};
+
+#endif

@@ -1,0 +1,293 @@
+/* Strategies against their formula, on a linear model: loss of sample i = (w . x_i - y_i)^2 / 2. */
+#include "tests/unit/actors/shard/world.h"
+
+#include "codec/base/rng.h"
+
+#include <math.h>
+
+#define ELEMENTS 12
+#define SAMPLES 400
+
+static float s_x[SAMPLES][ELEMENTS], s_y[SAMPLES];
+
+static void s_data(void)
+{
+    const char *text = getenv("CLOUDLESS_SEED");
+    uint64_t seed = text ? strtoull(text, NULL, 10) : 5;
+    printf("seed %llu\n", (unsigned long long)seed);
+    rng_t rng;
+    rng_init(&rng, seed);
+    for (size_t i = 0; i < SAMPLES; i++) {
+        s_y[i] = (float)rng_normal(&rng);
+        for (size_t d = 0; d < ELEMENTS; d++)
+            s_x[i][d] = (float)rng_normal(&rng);
+    }
+}
+
+/* Adds the gradient of samples [first, end) of region r; regions lie behind each other. */
+static void s_add(const world_t *w, size_t r, uint64_t first, uint64_t end, const float *params, double *g)
+{
+    uint64_t base = 0;
+    for (size_t i = 0; i < r; i++)
+        base += w->job.regions[i].samples;
+    for (uint64_t i = base + first; i < base + end; i++) {
+        double error = -s_y[i];
+        for (size_t d = 0; d < ELEMENTS; d++)
+            error += (double)params[d] * s_x[i][d];
+        for (size_t d = 0; d < ELEMENTS; d++)
+            g[d] += error * s_x[i][d];
+    }
+}
+
+static void s_gradient(const world_t *w, size_t r, uint64_t batch, const float *params, float *ret_g)
+{
+    double g[ELEMENTS] = {0};
+    uint64_t first, end;
+    job_batch_samples(&w->job.regions[r], batch, &first, &end);
+    s_add(w, r, first, end, params, g);
+    for (size_t d = 0; d < ELEMENTS; d++)
+        ret_g[d] = (float)(g[d] / (double)(end - first));
+}
+
+static world_t *s_world(size_t regions, strategy_name_t strategy, uint64_t every, uint64_t workers)
+{
+    s_data();
+    topology_t *t = world_topology(regions, strategy, every, workers);
+    t->job.optimizer.momentum_kind = true;
+    t->job.optimizer.momentum = 0.9;
+    t->job.optimizer.linear = true;
+    t->regions[0].data_share = 2;
+    t->job.sync.inside = INSIDE_SYNC;
+    world_t *w = world_new(t, ELEMENTS);
+    return w;
+}
+
+/* One step of every region: pull, compute, push. */
+static void s_step(world_t *w, uint64_t step)
+{
+    float params[WORLD_REGIONS][8][ELEMENTS], g[ELEMENTS];
+    for (size_t r = 0; r < w->topology->region_count; r++) {
+        uint64_t width = w->job.regions[r].width;
+        for (uint64_t i = 0; i < width; i++)
+            cr_assert(world_pull(w, r, i, step * width + i, params[r][i]), "step %d", (int)step);
+    }
+    for (size_t r = 0; r < w->topology->region_count; r++) {
+        uint64_t width = w->job.regions[r].width;
+        for (uint64_t i = 0; i < width; i++) {
+            s_gradient(w, r, step * width + i, params[r][i], g);
+            world_push(w, r, i, step * width + i, g);
+        }
+    }
+    world_tick(w, 1000);
+}
+
+/* One process: the mean gradient of everything that the regions compute in a step, momentum, linear schedule.
+ */
+static void s_reference(const world_t *w, uint64_t steps, float *ret_params)
+{
+    double velocity[ELEMENTS] = {0};
+    uint64_t done = 0;
+    memset(ret_params, 0, ELEMENTS * sizeof *ret_params);
+    for (uint64_t step = 0; step < steps; step++) {
+        double g[ELEMENTS] = {0};
+        uint64_t samples = 0;
+        for (size_t r = 0; r < w->topology->region_count; r++) {
+            uint64_t width = w->job.regions[r].width, first, end;
+            for (uint64_t b = step * width; b < (step + 1) * width; b++) {
+                job_batch_samples(&w->job.regions[r], b, &first, &end);
+                s_add(w, r, first, end, ret_params, g);
+                samples += end - first;
+            }
+        }
+        double lr = w->topology->job.optimizer.lr * (1 - (double)done / (double)w->job.samples_total);
+        for (size_t d = 0; d < ELEMENTS; d++) {
+            velocity[d] = w->topology->job.optimizer.momentum * velocity[d] + g[d] / (double)samples;
+            ret_params[d] = (float)(ret_params[d] - lr * velocity[d]);
+        }
+        done += samples;
+    }
+}
+
+static double s_distance(const float *a, const float *b)
+{
+    double most = 0;
+    for (size_t d = 0; d < ELEMENTS; d++)
+        most = fmax(most, fabs((double)a[d] - b[d]));
+    return most;
+}
+
+static void s_check_ssgd(size_t regions, uint64_t workers)
+{
+    world_t *w = s_world(regions, STRATEGY_SSGD, 1, workers);
+    w->topology->job.batch = 2;
+    w->topology->job.epochs = 2;
+    world_start(w, 300);
+    for (uint64_t step = 0; step < 50; step++)
+        s_step(w, step);
+    float expected[ELEMENTS], have[WORLD_REGIONS][ELEMENTS];
+    s_reference(w, 50, expected);
+    for (size_t r = 0; r < regions; r++) {
+        world_replica(w, r, have[r]);
+        cr_assert_lt(s_distance(have[r], expected), 1e-5);
+        cr_assert_arr_eq(have[r], have[0], sizeof have[0]);
+        cr_assert_eq(shard_core_round(w->shard[r][1]), regions > 1 ? 50 : 0);
+    }
+    cr_assert_gt(fabs((double)expected[0]), 1e-3);
+    world_destroy(w);
+}
+
+Test(ssgd, two_regions_equal_one_process_with_the_big_batch)
+{
+    s_check_ssgd(2, 1);
+}
+
+Test(ssgd, three_regions_of_two_workers_equal_one_process_with_the_big_batch)
+{
+    s_check_ssgd(3, 2);
+}
+
+Test(ssgd, one_region_needs_no_rounds)
+{
+    s_check_ssgd(1, 2);
+}
+
+Test(sma, replicas_are_equal_bit_for_bit_after_each_round)
+{
+    world_t *w = s_world(3, STRATEGY_SMA, 4, 1);
+    world_start(w, 240);
+    uint64_t steps = w->job.regions[0].steps;
+    for (uint64_t step = 0; step < steps; step++) {
+        float have[WORLD_REGIONS][ELEMENTS];
+        s_step(w, step);
+        for (size_t r = 0; r < 3; r++)
+            world_replica(w, r, have[r]);
+        bool round = (step + 1) % 4 == 0;
+        cr_assert_eq(memcmp(have[0], have[1], sizeof *have) == 0, round);
+        cr_assert_eq(memcmp(have[0], have[2], sizeof *have) == 0, round);
+        cr_assert_eq(shard_core_round(w->shard[0][0]), (step + 1) / 4);
+    }
+    world_finish(w);
+    float have[WORLD_REGIONS][ELEMENTS];
+    for (size_t r = 0; r < 3; r++) {
+        world_replica(w, r, have[r]);
+        cr_assert_arr_eq(have[r], have[0], sizeof *have);
+        cr_assert_eq(shard_core_samples_applied(w->shard[r][0]), 240);
+    }
+    world_destroy(w);
+}
+
+Test(sma, a_round_is_the_average_by_samples)
+{
+    world_t *w = s_world(2, STRATEGY_SMA, 1, 1);
+    w->topology->job.optimizer.linear = false;
+    world_start(w, 240);
+    float params[ELEMENTS] = {0}, g[2][ELEMENTS], have[ELEMENTS];
+    for (size_t r = 0; r < 2; r++) {
+        s_gradient(w, r, 0, params, g[r]);
+        world_push(w, r, 0, 0, g[r]);
+    }
+    world_replica(w, 1, have);
+    for (size_t d = 0; d < ELEMENTS; d++)
+        cr_assert_lt(fabs(have[d] + 0.05 * (160.0 * (double)g[0][d] + 80.0 * (double)g[1][d]) / 240), 1e-6);
+    world_destroy(w);
+}
+
+Test(ama, mixes_the_models_by_the_share_of_the_origin)
+{
+    world_t *w = s_world(2, STRATEGY_AMA, 1, 1);
+    world_start(w, 240);
+    float params[ELEMENTS] = {0}, g[ELEMENTS], have[2][ELEMENTS];
+    s_gradient(w, 0, 0, params, g);
+    world_push(w, 0, 0, 0, g);
+    world_settle(w, 100000);
+    world_replica(w, 0, have[0]);
+    world_replica(w, 1, have[1]);
+    for (size_t d = 0; d < ELEMENTS; d++) {
+        cr_assert_lt(fabs((double)have[0][d] + 0.05 * (double)g[d]), 1e-6);
+        cr_assert_lt(fabs((double)have[1][d] - 2.0 / 3 * (double)have[0][d]), 1e-6);
+    }
+    cr_assert_eq(shard_core_samples_applied(w->shard[1][0]), shard_core_samples_applied(w->shard[0][0]));
+    world_destroy(w);
+}
+
+/* -- going on from a snapshot ------------------------------------------------------------------------------
+ */
+
+static void s_restart_all(world_t *w)
+{
+    for (size_t r = 0; r < w->topology->region_count; r++)
+        for (size_t k = 0; k < 2; k++)
+            world_crash(w, r, k);
+    for (size_t r = 0; r < w->topology->region_count; r++) {
+        for (size_t k = 0; k < 2; k++) {
+            synchronizer_role.destroy((void **)&w->sync[r][k]);
+            synchronizer_spec_t spec = {
+                .topology = w->topology, .region_index = r, .shard_index = k, .incarnation = w->incarnation};
+            w->sync[r][k] = synchronizer_core_new(&spec);
+        }
+    }
+    world_settle(w, 6000000);
+}
+
+/* Pushes what each shard lacks of its next steps; returns false when nothing is left. */
+static bool s_push_missing(world_t *w)
+{
+    bool left = false;
+    for (size_t r = 0; r < w->topology->region_count; r++) {
+        uint64_t batch = UINT64_MAX, b, end;
+        for (size_t k = 0; k < 2; k++)
+            if (ranges_gap(shard_core_applied(w->shard[r][k]), 0, w->job.regions[r].batches, &b, &end) &&
+                b < batch)
+                batch = b;
+        if (batch == UINT64_MAX)
+            continue;
+        left = true;
+        float params[ELEMENTS], g[ELEMENTS];
+        if (!world_pull(w, r, 0, batch, params))
+            continue;
+        s_gradient(w, r, batch, params, g);
+        world_push(w, r, 0, batch, g);
+    }
+    world_tick(w, 1000);
+    return left;
+}
+
+/* Trains to the end; all actors restart from their newest snapshots every `restart` passes, 0: never. */
+static void s_whole_run(strategy_name_t strategy, uint64_t every, int restart, float ret_params[2][ELEMENTS])
+{
+    world_t *w = s_world(2, strategy, every, 1);
+    world_start(w, 240);
+    world_run(w);
+    int passes = 0;
+    while (s_push_missing(w)) {
+        cr_assert_lt(++passes, 5000, "no progress");
+        if (restart && passes % restart == 0)
+            s_restart_all(w);
+    }
+    world_finish(w);
+    for (size_t r = 0; r < 2; r++)
+        world_replica(w, r, ret_params[r]);
+    world_destroy(w);
+}
+
+static void s_check_restart(strategy_name_t strategy, uint64_t every)
+{
+    float straight[2][ELEMENTS], restarted[2][ELEMENTS];
+    s_whole_run(strategy, every, 0, straight);
+    cr_assert_arr_eq(straight[0], straight[1], sizeof straight[0]);
+    for (int restart = 1; restart < 6; restart++) {
+        /* the snapshots are of cuts, so a restart within a round computes its steps again: the same bytes */
+        s_whole_run(strategy, every, restart + (int)every, restarted);
+        cr_assert_arr_eq(straight, restarted, sizeof straight);
+    }
+}
+
+Test(restore, ssgd_goes_on_to_the_same_bits)
+{
+    s_check_restart(STRATEGY_SSGD, 1);
+}
+
+Test(restore, sma_goes_on_to_the_same_bits)
+{
+    s_check_restart(STRATEGY_SMA, 3);
+}
