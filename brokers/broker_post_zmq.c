@@ -213,7 +213,7 @@ void broker_post_delivered(broker_t *self, broker_peer_t *peer, const frames_t *
     code = s_send_far(self, peer, CLASS_CONTROL, &back);
     frames_fini(&back);
     if (code != ERR_OK)
-        log_event(LOG_WARN, self->name, "answer_lost", "code=%s; the sender will ask again", err_name(code));
+        log_event(LEVEL_WARN, self->name, "answer_lost", "code=%s; the sender will ask again", err_name(code));
 }
 
 /* ---- registration
@@ -229,7 +229,7 @@ static err_code_t s_register(broker_t *self, letter_t *letter, const message_t *
         routes_register(self->routes, name, zmq_msg_data(&letter->id), zmq_msg_size(&letter->id),
                         hello->incarnation, hello->hello.pid, self->now_us);
     if (code == ERR_OK && !known)
-        log_event(LOG_DEBUG, self->name, "registered", "actor=%s pid=%llu incarnation=%llu", name,
+        log_event(LEVEL_DEBUG, self->name, "registered", "actor=%s pid=%llu incarnation=%llu", name,
                   (unsigned long long)hello->hello.pid, (unsigned long long)hello->incarnation);
     return code;
 }
@@ -363,7 +363,7 @@ static void s_tell_state(broker_t *self, const broker_peer_t *peer)
 void broker_post_timer(broker_t *self)
 {
     if (self->now_us >= self->log_due_us && self->malformed != self->malformed_logged) {
-        log_event(LOG_WARN, self->name, "malformed", "count=%llu; dropped",
+        log_event(LEVEL_WARN, self->name, "malformed", "count=%llu; dropped",
                   (unsigned long long)self->malformed);
         self->malformed_logged = self->malformed;
         self->log_due_us = self->now_us + LOG_US;

@@ -113,8 +113,7 @@ void kv_keys_fini(kv_keys_t *keys);
 /* One value in a transaction of its own. Errors as kv_put and kv_commit. */
 MUST_USE err_code_t kv_store(kv_t *self, const char *key, const void *data, size_t size, err_t *err);
 
-/* ---- For implementations ----------------------------------------------------------------------------------
- */
+/* ---- For implementations ---- */
 
 typedef struct {
     void (*destroy)(kv_t *self);

@@ -55,8 +55,7 @@ typedef struct {
     uint64_t size_bytes; /* of all values put */
 } lmdb_txn_t;
 
-/* ---- Errors
- * ------------------------------------------------------------------------------------------------ */
+/* ---- Errors ---- */
 
 static err_code_t s_code_of(int rc)
 {
@@ -104,8 +103,7 @@ static err_code_t s_fail_write(kv_lmdb_t *self, int rc, const char *what, uint64
     return code;
 }
 
-/* ---- The places open in this process
- * ----------------------------------------------------------------------- */
+/* ---- The places open in this process ---- */
 
 static void s_places_take(void)
 {
@@ -171,8 +169,7 @@ static void s_place_leave(place_t *place)
     free(place);
 }
 
-/* ---- The map
- * ----------------------------------------------------------------------------------------------- */
+/* ---- The map ---- */
 
 static size_t s_map_bytes(MDB_env *env)
 {
@@ -198,8 +195,7 @@ static int s_grow(kv_lmdb_t *self)
     return rc;
 }
 
-/* ---- Writing
- * ----------------------------------------------------------------------------------------------- */
+/* ---- Writing ---- */
 
 static void s_txn_end(lmdb_txn_t *self)
 {
@@ -327,8 +323,7 @@ static err_code_t s_sync(kv_t *base, err_t *err)
     return rc ? s_fail_write(self, rc, "sync", 0, err) : ERR_OK;
 }
 
-/* ---- Reading
- * ----------------------------------------------------------------------------------------------- */
+/* ---- Reading ---- */
 
 /* Another process made the map larger: follow it. */
 static int s_follow(kv_lmdb_t *self)
@@ -412,8 +407,7 @@ static err_code_t s_keys(kv_t *base, const char *prefix, kv_keys_t *keys, err_t 
     return code;
 }
 
-/* ---- Opening
- * ----------------------------------------------------------------------------------------------- */
+/* ---- Opening ---- */
 
 static void s_destroy(kv_t *base)
 {

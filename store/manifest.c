@@ -14,8 +14,7 @@
 #define VALUE_FIXED_SIZE (3 * 8 + 4)
 #define VALUE_MIN_SIZE (1 + 1 + VALUE_FIXED_SIZE)
 
-/* ---- Writing
- * ----------------------------------------------------------------------------------------------- */
+/* ---- Writing ---- */
 
 static uint8_t *s_write_u(uint8_t *at, uint64_t value, unsigned size)
 {
@@ -79,8 +78,7 @@ err_code_t manifest_encode(const manifest_t *self, buf_t **ret_bytes, err_t *err
     return ERR_OK;
 }
 
-/* ---- Reading
- * ----------------------------------------------------------------------------------------------- */
+/* ---- Reading ---- */
 
 /* What is left to read; once it was too short it gives zeros and stays bad. */
 typedef struct {
@@ -219,8 +217,7 @@ void manifest_fini(manifest_t *self)
     *self = (manifest_t){0};
 }
 
-/* ---- Names
- * ------------------------------------------------------------------------------------------------- */
+/* ---- Names ---- */
 
 static int s_compare_names(const void *a, const void *b)
 {
@@ -307,8 +304,7 @@ bool manifest_parse_piece_key(const char *key, uint64_t *ret_key, uint64_t *ret_
            s_parse_hex(key + prefix + 17, ret_piece);
 }
 
-/* ---- Values
- * ------------------------------------------------------------------------------------------------ */
+/* ---- Values ---- */
 
 typedef struct {
     uint8_t *to;

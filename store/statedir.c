@@ -24,8 +24,7 @@ struct statedir {
     bool is_new;
 };
 
-/* ---- Whose it is
- * ------------------------------------------------------------------------------------------- */
+/* ---- Whose it is ---- */
 
 static err_code_t s_join(const char *path, const char *name, char ret[STATEDIR_PATH_MAX], err_t *err)
 {
@@ -116,8 +115,7 @@ static err_code_t s_check_empty(const char *path, err_t *err)
     return code;
 }
 
-/* ---- Opening
- * ----------------------------------------------------------------------------------------------- */
+/* ---- Opening ---- */
 
 /* Before anything is created: is it there, and is it one? */
 static err_code_t s_look(statedir_t *self, err_t *err)
@@ -222,8 +220,7 @@ pid_t statedir_lock_holder(const char *path)
     return s_join(path, LOCK_FILE, lock, NULL) ? 0 : lockfile_holder(lock);
 }
 
-/* ---- Paths below
- * ------------------------------------------------------------------------------------------- */
+/* ---- Paths below ---- */
 
 static err_code_t s_check_region(const char *region, err_t *err)
 {
@@ -281,8 +278,7 @@ err_code_t statedir_shard(const char *path, const char *region, uint32_t shard, 
     return code ? code : file_make_dirs(ret, err);
 }
 
-/* ---- The newest store of a shard
- * --------------------------------------------------------------------------- */
+/* ---- The newest store of a shard ---- */
 
 typedef struct {
     uint64_t *items;

@@ -19,8 +19,7 @@
 #define STALL_MS                                                                                             \
     120000 /* a child that has not even read one more value in so long is stuck in a damaged file */
 
-/* ---- The report
- * -------------------------------------------------------------------------------------------- */
+/* ---- The report ---- */
 
 typedef void progress_fn(void *hint);
 
@@ -58,8 +57,7 @@ static verify_problem_t s_problem(uint64_t number, const char *name, err_code_t 
     return problem;
 }
 
-/* ---- Reading everything
- * ------------------------------------------------------------------------------------ */
+/* ---- Reading everything ---- */
 
 /* Whether a snapshot is still there: beside a writing process it may have been removed while it was read. */
 static bool s_gone(kv_t *kv, uint64_t number)
@@ -182,8 +180,7 @@ err_code_t verify_kv(kv_t *kv, verify_report_t *ret_report, err_t *err)
     return s_verify_with(kv, NULL, NULL, ret_report, err ? err : &local);
 }
 
-/* ---- The child
- * --------------------------------------------------------------------------------------------- */
+/* ---- The child ---- */
 
 /* What the child writes into the pipe; both ends are the same program. */
 typedef enum { RECORD_PROGRESS = 1, RECORD_PROBLEM, RECORD_FAILED, RECORD_END } record_kind_t;
@@ -266,8 +263,7 @@ static _Noreturn void s_child(const char *dir, int fd)
     _exit(0);
 }
 
-/* ---- The parent
- * -------------------------------------------------------------------------------------------- */
+/* ---- The parent ---- */
 
 /* Fills a record; false at the end of the pipe or when nothing comes for too long. */
 static bool s_receive(int fd, record_t *record)

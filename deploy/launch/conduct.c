@@ -50,7 +50,7 @@ static void s_observe(void *hint, const global_core_t *core, int64_t now_us, boo
     err_t err = {0};
     if (status_file_write(self->status_path, core, topology, now_us, &err) && !self->status_failed) {
         self->status_failed = true;
-        log_event(LOG_WARN, "scheduler/global", "status_file", "reason=\"%s\"; going on without", err.text);
+        log_event(LEVEL_WARN, "scheduler/global", "status_file", "reason=\"%s\"; going on without", err.text);
     }
     if (!last)
         return;
@@ -106,7 +106,7 @@ static void s_look_at_children(conduct_t *self)
     while ((child = children_take_failed(&self->children, &index))) {
         char reason[sizeof self->child_failure];
         children_reason(child, self->launch->topology->regions[index].name, reason, sizeof reason);
-        log_event(LOG_ERROR, "scheduler/global", "region_died", "reason=\"%s\"", reason);
+        log_event(LEVEL_ERROR, "scheduler/global", "region_died", "reason=\"%s\"", reason);
         if (!self->child_failure[0])
             snprintf(self->child_failure, sizeof self->child_failure, "%s", reason);
         global_actor_region_failed(self->scheduler, index, ERR_STOPPED, reason);

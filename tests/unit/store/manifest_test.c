@@ -178,6 +178,20 @@ Test(manifest, pieces)
     cr_assert_eq(manifest_piece_count(&value), 0);
 }
 
+Test(manifest, of_another_snapshot)
+{
+    kv_t *kv = kv_mem_new(KV_DURABILITY_PROCESS);
+    char key[KV_KEY_MAX + 1];
+    manifest_t manifest = s_manifest(), loaded = {0};
+    buf_t *bytes = s_encode(&manifest);
+    cr_assert_eq(kv_store(kv, manifest_key(8, key), buf_peek(bytes), buf_size(bytes), &s_err), ERR_OK);
+    cr_assert_eq(manifest_load(kv, 8, &loaded, &s_err), ERR_CHECKSUM, "its number is 9");
+    cr_assert_eq(manifest_load(kv, 9, &loaded, &s_err), ERR_NOT_FOUND);
+    cr_assert_null(loaded.values);
+    buf_destroy(&bytes);
+    kv_destroy(&kv);
+}
+
 /* A manifest may claim any length: nothing is reserved before the pieces are seen to be there. */
 Test(manifest, a_length_from_nowhere)
 {

@@ -10,8 +10,7 @@
 
 static err_t s_err;
 
-/* ---- The snapshot itself
- * ----------------------------------------------------------------------------------- */
+/* ---- The snapshot itself ---- */
 
 Test(snapshot, values_by_name)
 {
@@ -33,8 +32,7 @@ Test(snapshot, values_by_name)
     snapshot_destroy(&snapshot);
 }
 
-/* ---- On each kv
- * -------------------------------------------------------------------------------------------- */
+/* ---- On each kv ---- */
 
 static temp_t s_temp;
 
@@ -235,8 +233,7 @@ Test(snapshot, what_was_loaded_is_not_written_again)
     s_each(s_dedupe_loaded);
 }
 
-/* ---- Faults
- * ------------------------------------------------------------------------------------------------ */
+/* ---- Faults ---- */
 
 static void s_expect_newest_good(kv_t *kv, uint64_t number)
 {
@@ -296,8 +293,7 @@ Test(snapshot, nth_failure_leaves_the_ones_before)
     cr_assert_gt(s_fail_at_each(KV_MEM_SYNC, ERR_IO, KV_DURABILITY_DISK), 2);
 }
 
-/* ---- Damage
- * ------------------------------------------------------------------------------------------------ */
+/* ---- Damage ---- */
 
 typedef struct {
     int count;
@@ -437,8 +433,7 @@ Test(snapshot, random_damage_never_passes)
     cr_assert_gt(whole, ROUNDS / 10);
 }
 
-/* ---- kill -9
- * ----------------------------------------------------------------------------------------------- */
+/* ---- kill -9 ---- */
 
 /* A kv that kills its process instead of committing for the n-th time. */
 typedef struct {

@@ -184,8 +184,7 @@ Test(statedir, paths)
     statedir_close(&state);
 }
 
-/* ---- The newest store of a shard
- * --------------------------------------------------------------------------- */
+/* ---- The newest store of a shard ---- */
 
 static void s_make_store(uint64_t incarnation, uint64_t first, uint64_t last, char path[STATEDIR_PATH_MAX])
 {

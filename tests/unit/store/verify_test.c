@@ -99,8 +99,7 @@ Test(verify, damaged_manifest)
     kv_destroy(&kv);
 }
 
-/* ---- A directory, in a child process
- * ----------------------------------------------------------------------- */
+/* ---- A directory, in a child process ---- */
 
 static kv_t *s_open(void)
 {

@@ -1,0 +1,303 @@
+#include "store/snapshot_store.h"
+
+#include "codec/base/hash.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One commit on its way. */
+typedef struct {
+    manifest_t manifest;
+    const snapshot_t *snapshot;
+    bool *fresh;  /* (count) whether the value has to be written */
+    buf_t *bytes; /* the manifest as it is stored */
+    kv_txn_t *txn;
+    size_t txn_bytes;
+    uint64_t written_bytes;
+} commit_t;
+
+/* ---- What is to be written ---- */
+
+static int s_compare_bufs(const void *a, const void *b)
+{
+    const manifest_value_t *left = *(manifest_value_t *const *)a, *right = *(manifest_value_t *const *)b;
+    if (left->buf_id != right->buf_id)
+        return left->buf_id < right->buf_id ? -1 : 1;
+    return (left > right) - (left < right);
+}
+
+/* The values of some manifests by the number of their buffer; free() it. */
+static manifest_value_t **s_by_buf(const manifest_t *manifests, size_t manifest_count, size_t *ret_count)
+{
+    size_t total = 0, count = 0;
+    for (size_t i = 0; i < manifest_count; i++)
+        total += manifests[i].count;
+    manifest_value_t **values = malloc((total + 1) * sizeof(manifest_value_t *));
+    if (!values)
+        return NULL;
+    for (size_t i = 0; i < manifest_count; i++) {
+        for (size_t j = 0; j < manifests[i].count; j++) {
+            if (manifests[i].values[j].buf_id)
+                values[count++] = &manifests[i].values[j];
+        }
+    }
+    qsort(values, count, sizeof(manifest_value_t *), s_compare_bufs);
+    *ret_count = count;
+    return values;
+}
+
+static void s_same(manifest_value_t *value, const manifest_value_t *stored)
+{
+    value->key = stored->key;
+    value->size_bytes = stored->size_bytes;
+    value->checksum = stored->checksum;
+    value->piece_bytes = stored->piece_bytes;
+}
+
+/* Gives each value the key it has already, or a new one; both lists are in the order of the buffers. */
+static void s_assign(snapshot_store_t *self, commit_t *commit, manifest_value_t **wanted, size_t wanted_count,
+                     manifest_value_t **stored, size_t stored_count)
+{
+    for (size_t i = 0, at = 0; i < wanted_count; i++) {
+        manifest_value_t *value = wanted[i];
+        size_t index = (size_t)(value - commit->manifest.values);
+        const buf_t *buf = commit->snapshot->values[index].buf;
+        while (at < stored_count && stored[at]->buf_id < value->buf_id)
+            at++;
+        if (i > 0 && wanted[i - 1]->buf_id == value->buf_id) {
+            s_same(value, wanted[i - 1]);
+        } else if (at < stored_count && stored[at]->buf_id == value->buf_id) {
+            s_same(value, stored[at]);
+        } else {
+            commit->fresh[index] = true;
+            value->key = self->next_key++;
+            value->size_bytes = buf_size(buf);
+            value->checksum = hash_checksum(buf_peek(buf), buf_size(buf));
+            value->piece_bytes = self->options.piece_bytes;
+        }
+    }
+}
+
+static err_code_t s_plan_values(snapshot_store_t *self, commit_t *commit, err_t *err)
+{
+    size_t wanted_count = 0, stored_count = 0;
+    manifest_value_t **wanted = s_by_buf(&commit->manifest, 1, &wanted_count);
+    manifest_value_t **stored = s_by_buf(self->view.good, self->view.good_count, &stored_count);
+    err_code_t code = ERR_OK;
+    if (wanted && stored)
+        s_assign(self, commit, wanted, wanted_count, stored, stored_count);
+    else
+        code = err_set(err, ERR_MEMORY, "no memory for %zu values", commit->manifest.count);
+    free(wanted);
+    free(stored);
+    return code;
+}
+
+static err_code_t s_plan(snapshot_store_t *self, const snapshot_t *snapshot, commit_t *commit, err_t *err)
+{
+    manifest_t *manifest = &commit->manifest;
+    commit->snapshot = snapshot;
+    manifest->id = snapshot->id;
+    manifest->values = calloc(snapshot->count + 1, sizeof *manifest->values);
+    commit->fresh = calloc(snapshot->count + 1, sizeof *commit->fresh);
+    if (!manifest->values || !commit->fresh)
+        return err_set(err, ERR_MEMORY, "no memory for %zu values", snapshot->count);
+    manifest->count = snapshot->count;
+    for (size_t i = 0; i < snapshot->count; i++) {
+        memcpy(manifest->values[i].name, snapshot->values[i].name, sizeof manifest->values[i].name);
+        manifest->values[i].buf_id = buf_id(snapshot->values[i].buf);
+    }
+    err_code_t code = manifest_check_names(manifest, err);
+    if (!code)
+        code = s_plan_values(self, commit, err);
+    manifest->next_key = self->next_key;
+    return code ? code : manifest_encode(manifest, &commit->bytes, err);
+}
+
+/* ---- Writing ---- */
+
+static err_code_t s_delete_value(kv_txn_t *txn, const manifest_value_t *value, err_t *err)
+{
+    char key[KV_KEY_MAX + 1];
+    err_code_t code = ERR_OK;
+    uint64_t count = manifest_piece_count(value);
+    for (uint64_t i = 0; i < count && !code; i++)
+        code = kv_del(txn, manifest_piece_key(value->key, i, key), err);
+    return code;
+}
+
+/* Removes what failed commits left, in a transaction of its own, so that a full disk gets room before it is
+ * asked for more. */
+static err_code_t s_delete_garbage(snapshot_store_t *self, err_t *err)
+{
+    kv_txn_t *txn = NULL;
+    if (self->garbage_count == 0)
+        return ERR_OK;
+    err_code_t code = kv_begin(self->kv, &txn, err);
+    for (size_t i = 0; i < self->garbage_count && !code; i++)
+        code = s_delete_value(txn, &self->garbage[i], err);
+    if (!code)
+        code = kv_commit(&txn, err);
+    if (!code)
+        self->garbage_count = 0;
+    kv_abort(&txn);
+    return code;
+}
+
+static err_code_t s_write_value(snapshot_store_t *self, commit_t *commit, size_t index, err_t *err)
+{
+    char key[KV_KEY_MAX + 1];
+    const manifest_value_t *value = &commit->manifest.values[index];
+    const uint8_t *data = buf_peek(commit->snapshot->values[index].buf);
+    uint64_t count = manifest_piece_count(value);
+    for (uint64_t i = 0; i < count; i++) {
+        err_code_t code = ERR_OK;
+        if (commit->txn_bytes >= self->options.transaction_bytes) {
+            commit->txn_bytes = 0;
+            code = kv_commit(&commit->txn, err);
+            if (!code)
+                code = kv_begin(self->kv, &commit->txn, err);
+        }
+        size_t size = manifest_piece_size(value, i);
+        if (!code)
+            code = kv_put(commit->txn, manifest_piece_key(value->key, i, key), data + i * value->piece_bytes,
+                          size, err);
+        if (code)
+            return err_prefix(err, code, "value %s", value->name);
+        commit->txn_bytes += size;
+        commit->written_bytes += size;
+    }
+    return ERR_OK;
+}
+
+/* How many of the oldest snapshots go when one more is kept. */
+static size_t s_expired(const snapshot_store_t *self)
+{
+    size_t count = self->view.good_count + 1;
+    return count > self->options.keep ? count - self->options.keep : 0;
+}
+
+static uint64_t s_oldest_kept(const snapshot_store_t *self, const commit_t *commit)
+{
+    size_t expired = s_expired(self);
+    return expired < self->view.good_count ? self->view.good[expired].id.number : commit->manifest.id.number;
+}
+
+/* Removes the snapshots that are too old, and the values that only they name. */
+static err_code_t s_delete_expired(snapshot_store_t *self, commit_t *commit, err_t *err)
+{
+    char key[KV_KEY_MAX + 1];
+    size_t expired = s_expired(self);
+    uint64_t oldest = s_oldest_kept(self, commit);
+    number_set_t named = {0};
+    err_code_t code = snapshot_view_keys(&self->view, expired, &commit->manifest, &named, err);
+    for (size_t i = 0; i < expired && !code; i++) {
+        const manifest_t *manifest = &self->view.good[i];
+        code = kv_del(commit->txn, manifest_key(manifest->id.number, key), err);
+        for (size_t j = 0; j < manifest->count && !code; j++) {
+            if (!number_set_has(&named, manifest->values[j].key))
+                code = s_delete_value(commit->txn, &manifest->values[j], err);
+        }
+    }
+    for (size_t i = 0; i < self->view.bad_count && !code; i++) {
+        if (self->view.bad[i] < oldest)
+            code = kv_del(commit->txn, manifest_key(self->view.bad[i], key), err);
+    }
+    number_set_fini(&named);
+    return code;
+}
+
+static err_code_t s_write(snapshot_store_t *self, commit_t *commit, err_t *err)
+{
+    char key[KV_KEY_MAX + 1];
+    err_code_t code = s_delete_garbage(self, err);
+    if (!code)
+        code = kv_begin(self->kv, &commit->txn, err);
+    for (size_t i = 0; i < commit->manifest.count && !code; i++) {
+        if (commit->fresh[i])
+            code = s_write_value(self, commit, i, err);
+    }
+    if (!code)
+        code = kv_put(commit->txn, manifest_key(commit->manifest.id.number, key), buf_peek(commit->bytes),
+                      buf_size(commit->bytes), err);
+    if (!code)
+        code = s_delete_expired(self, commit, err);
+    if (!code)
+        code = kv_commit(&commit->txn, err);
+    kv_abort(&commit->txn);
+    return code;
+}
+
+/* ---- Afterwards ---- */
+
+/* Room for what either end of the commit has to note, taken before it, so that noting cannot fail. */
+static err_code_t s_reserve(snapshot_store_t *self, const commit_t *commit, err_t *err)
+{
+    manifest_t *good = realloc(self->view.good, (self->view.good_count + 1) * sizeof *good);
+    if (good)
+        self->view.good = good;
+    size_t room = self->garbage_count + commit->manifest.count + 1;
+    manifest_value_t *garbage = realloc(self->garbage, room * sizeof *garbage);
+    if (garbage)
+        self->garbage = garbage;
+    return good && garbage ? ERR_OK : err_set(err, ERR_MEMORY, "no memory for %zu values", room);
+}
+
+static void s_note_failed(snapshot_store_t *self, const commit_t *commit)
+{
+    for (size_t i = 0; i < commit->manifest.count; i++) {
+        if (commit->fresh[i])
+            self->garbage[self->garbage_count++] = commit->manifest.values[i];
+    }
+}
+
+static void s_note_committed(snapshot_store_t *self, commit_t *commit)
+{
+    snapshot_view_t *view = &self->view;
+    size_t expired = s_expired(self), bad = 0;
+    uint64_t oldest = s_oldest_kept(self, commit);
+    for (size_t i = 0; i < expired; i++)
+        manifest_fini(&view->good[i]);
+    memmove(view->good, view->good + expired, (view->good_count - expired) * sizeof *view->good);
+    view->good_count -= expired;
+    view->good[view->good_count++] = commit->manifest;
+    for (size_t i = 0; i < view->bad_count; i++) {
+        if (view->bad[i] >= oldest)
+            view->bad[bad++] = view->bad[i];
+    }
+    view->bad_count = bad;
+    atomic_fetch_add(&self->written_bytes, commit->written_bytes + buf_size(commit->bytes));
+    atomic_store(&self->newest, commit->manifest.id.number);
+    commit->manifest = (manifest_t){0};
+}
+
+static err_code_t s_commit(snapshot_store_t *self, const snapshot_t *snapshot, err_t *err)
+{
+    commit_t commit = {0};
+    uint64_t last = snapshot_view_last(&self->view);
+    if (snapshot->id.number <= last || snapshot->id.number == SNAPSHOT_NEWEST)
+        return err_set(err, ERR_STALE, "the newest one stored is %" PRIu64, last);
+    err_code_t code = s_plan(self, snapshot, &commit, err);
+    if (!code)
+        code = s_reserve(self, &commit, err);
+    if (!code) {
+        code = s_write(self, &commit, err);
+        if (code)
+            s_note_failed(self, &commit);
+        else
+            s_note_committed(self, &commit);
+    }
+    manifest_fini(&commit.manifest);
+    buf_destroy(&commit.bytes);
+    free(commit.fresh);
+    return code;
+}
+
+err_code_t snapshot_commit(snapshot_store_t *self, const snapshot_t *snapshot, err_t *err)
+{
+    pthread_mutex_lock(&self->lock);
+    err_code_t code = s_commit(self, snapshot, err);
+    pthread_mutex_unlock(&self->lock);
+    return code ? err_prefix(err, code, "store snapshot %" PRIu64, snapshot->id.number) : ERR_OK;
+}
