@@ -95,8 +95,13 @@ Test(route, the_region_is_the_second_part_of_a_name)
 {
     struct {
         const char *name, *region;
-    } cases[] = {{"shard/eu/2", "eu"}, {"scheduler/global", "global"}, {"synchronizer/us-1/0", "us-1"}, {"x", ""},
-                 {"x/", ""},           {"x//y", ""},                   {"", ""}};
+    } cases[] = {{"shard/eu/2", "eu"},
+                 {"scheduler/global", "global"},
+                 {"synchronizer/us-1/0", "us-1"},
+                 {"x", ""},
+                 {"x/", ""},
+                 {"x//y", ""},
+                 {"", ""}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         size_t length;
         const char *region = route_region(cases[i].name, strlen(cases[i].name), &length);
