@@ -381,7 +381,7 @@ static void s_update_wait(synchronizer_core_t *self)
             (slowest == SIZE_MAX || destination->durable < self->destinations[slowest].durable))
             slowest = i;
     }
-    if (slowest != self->waits_for)
+    if (slowest != self->waits_for || self->waits_since_us == 0)
         self->waits_since_us = self->now_us;
     self->waits_for = slowest;
 }
