@@ -1,9 +1,10 @@
 /* assembly - the chunks of one tensor as they arrive, held by reference until the tensor is whole.
  *
- * Why      pushes and deltas travel in pieces that may be lost, doubled and reordered; nothing is applied,
- * and nothing copied, before every piece is there. Not      checksums and the meaning of the numbers: the
- * caller looks at a chunk before it adds it. Threads  one owner. Limits   ASSEMBLY_CHUNKS_MAX chunks; the
- * caller limits how many assemblies there are.
+ * Why      pushes and deltas travel in pieces that may be lost, doubled and reordered; nothing is applied, and nothing
+ *          copied, before every piece is there.
+ * Not      checksums and the meaning of the numbers: the caller looks at a chunk before it adds it.
+ * Threads  one owner.
+ * Limits   ASSEMBLY_CHUNKS_MAX chunks; the caller limits how many assemblies there are.
  */
 #ifndef ACTORS_SHARD_ASSEMBLY_H
 #define ACTORS_SHARD_ASSEMBLY_H

@@ -33,6 +33,7 @@ void shard_refuse(shard_core_t *self, const message_t *message, err_code_t code,
     answer->number = message->number;
     answer->refused.kind = (uint64_t)message->kind;
     answer->refused.code = (uint64_t)code;
+    answer->refused.incarnation = message->incarnation;
     message_set_text(&answer->refused.reason, reason);
     shard_send(self, &answer);
 }
@@ -62,6 +63,7 @@ static void s_derive(shard_core_t *self)
         .lr = (float)topology->job.optimizer.lr,
         .momentum = (float)topology->job.optimizer.momentum,
         .schedule = topology->job.optimizer.linear ? SCHEDULE_LINEAR : SCHEDULE_CONSTANT,
+        .warmup = topology->job.optimizer.warmup,
     };
 }
 
@@ -91,8 +93,9 @@ shard_core_t *shard_alloc(const shard_spec_t *spec)
     self->scratch = malloc(2 * SHARD_BLOCK * sizeof *self->scratch);
     self->sums = malloc(SHARD_BLOCK * sizeof *self->sums);
     self->picks = calloc(self->region->width + 1, sizeof *self->picks);
+    self->parts = calloc(self->region->width + 1, sizeof *self->parts);
     self->workers = calloc(SHARD_WORKERS_MAX, sizeof *self->workers);
-    CHECK(self->scratch && self->sums && self->picks && self->workers);
+    CHECK(self->scratch && self->sums && self->picks && self->parts && self->workers);
     self->open_first = 1;
     self->taken_since_us = ROLE_NEVER;
     self->retry_pause_us = SHARD_RETRY_FIRST_US;
@@ -178,6 +181,7 @@ void shard_destroy(void **core_p)
     free(self->scratch);
     free(self->sums);
     free(self->picks);
+    free(self->parts);
     outbox_fini(&self->outbox);
     free(self);
 }

@@ -1,16 +1,15 @@
-/* shard_core - one shard of a region's replica: the truth about its parameters and about which batches
- * changed them.
+/* shard_core - one shard of a region's replica: the truth about its parameters and about which batches changed them.
  *
- * Why      everything that must not be lost or doubled is here, as a state machine without sockets, disk or
- * clock. How      pushes are named by batch; the set of batches applied is the data cursor. A push's chunks
- * are kept by reference, checked as they come, and applied when whole. The state is a version of
- * reference-counted buffers: changed in place only while nobody else holds them, otherwise copied on write.
- * Deltas are cut by the strategy, stored in the version, committed with it, and only then sent (cut, encode,
- * commit, send). Effects  shard_core_take_snapshot offers one snapshot at a time; the driver stores it and
- * calls shard_core_committed. Until then the training goes on. Threads  one at a time (see role.h). Limits a
- * worker has one staged push and one waiting pull; staged bytes, kept deltas and deltas received ahead of
- *          their turn are limited by the spec. Beyond a limit the sender is made to wait, nothing is dropped
- * silently.
+ * Why      everything that must not be lost or doubled is here, as a state machine without sockets, disk or clock.
+ * How      pushes are named by batch; the set of batches applied is the data cursor. A push's chunks are kept by
+ *          reference, checked as they come, and applied when whole. The state is a version of reference-counted
+ *          buffers: changed in place only while nobody else holds them, otherwise copied on write. Deltas are cut by
+ *          the strategy, stored in the version, committed with it, and only then sent (cut, encode, commit, send).
+ * Effects  shard_core_take_snapshot offers one snapshot at a time; the driver stores it and calls
+ *          shard_core_committed. Until then the training goes on.
+ * Threads  one at a time (see role.h).
+ * Limits   a worker has two staged pushes and one waiting pull; staged bytes, kept deltas and deltas received ahead of
+ *          their turn are limited by the spec. Beyond a limit the sender is made to wait, nothing is dropped silently.
  */
 #ifndef ACTORS_SHARD_SHARD_CORE_H
 #define ACTORS_SHARD_SHARD_CORE_H
@@ -44,8 +43,7 @@ shard_core_t *shard_core_new(const shard_spec_t *spec, buf_t **initial_p);
 MUST_USE err_code_t shard_core_restore(const shard_spec_t *spec, const snapshot_t *snapshot,
                                        shard_core_t **ret_self, err_t *err);
 
-/* A snapshot that should be stored now, or NULL; at most one is out at a time. The caller owns it
- * (snapshot_destroy). */
+/* A snapshot that should be stored now, or NULL; at most one is out at a time. The caller owns it (snapshot_destroy). */
 snapshot_t *shard_core_take_snapshot(shard_core_t *self, int64_t now_us);
 
 /* What became of it. On an error the core asks again, after a growing pause, and training goes on. */

@@ -273,7 +273,8 @@ void shard_push(shard_core_t *self, message_t *message)
         shard_refuse(self, message, ERR_LIMIT, "too many gaps in the set of applied batches");
         return;
     }
-    /* A worker beyond its limit is not answered, and sends again when it has waited. */
-    if (s_held_by(self, (size_t)(worker - self->workers)) < SHARD_HELD_MAX)
+    /* One worker may hold a whole step and one push more. Beyond that it is not answered, and sends again when it
+     * has waited. */
+    if (s_held_by(self, (size_t)(worker - self->workers)) <= self->region->width)
         s_chunk(self, worker, message);
 }

@@ -2,6 +2,7 @@
 
 #include "actors/synchronizer/strategy.h"
 #include "codec/base/rng.h"
+#include "store/kv_mem.h"
 
 #define ELEMENTS 16
 
@@ -244,5 +245,29 @@ Test(snapshot, of_another_job_or_shard_is_refused)
     s_expect_refused(&spec, snapshot, ERR_JOB);
     spec = world_spec(w, 1, 0);
     s_expect_refused(&spec, snapshot, ERR_JOB);
+    world_destroy(w);
+}
+
+Test(snapshot, goes_through_a_store)
+{
+    world_t *w;
+    const snapshot_t *snapshot = s_full(&w, STRATEGY_SSGD);
+    kv_t *kv = kv_mem_new(KV_DURABILITY_DISK);
+    snapshot_store_t *store = NULL;
+    snapshot_t *loaded = NULL;
+    err_t err = {0};
+    cr_assert_eq(snapshot_store_open(kv, NULL, &store, &err), ERR_OK, "%s", err.text);
+    cr_assert_eq(snapshot_commit(store, snapshot, &err), ERR_OK, "%s", err.text);
+    cr_assert_eq(snapshot_load(store, SNAPSHOT_NEWEST, &loaded, &err), ERR_OK, "%s", err.text);
+    shard_spec_t spec = world_spec(w, 0, 0);
+    shard_core_t *core = NULL;
+    cr_assert_eq(shard_core_restore(&spec, loaded, &core, &err), ERR_OK, "%s", err.text);
+    snapshot_destroy(&loaded);
+    cr_assert_arr_eq(shard_core_parameters(core), buf_peek(snapshot_peek(snapshot, "parameters")),
+                     world_size(w, 0) * sizeof(float));
+    cr_assert(ranges_equal(shard_core_applied(core), shard_core_applied(w->shard[0][0])));
+    shard_role.destroy((void **)&core);
+    snapshot_store_destroy(&store);
+    kv_destroy(&kv);
     world_destroy(w);
 }
