@@ -116,8 +116,8 @@ static int s_pixel(rng_t *rng, unsigned long kind, int row)
     return bar + (int)rng_below(rng, 100);
 }
 
-static int s_write_pair(const char *dir, const char *images_name, const char *labels_name, unsigned long count,
-                        rng_t *rng)
+static int s_write_pair(const char *dir, const char *images_name, const char *labels_name,
+                        unsigned long count, rng_t *rng)
 {
     FILE *images = s_open(dir, images_name), *labels = s_open(dir, labels_name);
     if (!images || !labels)
@@ -154,6 +154,7 @@ int main(int argc, char **argv)
         return s_json(argv[2], argv[3]);
     if (argc == 5 && !strcmp(argv[1], "images"))
         return s_images(argv[2], strtoul(argv[3], NULL, 10), strtoul(argv[4], NULL, 10));
-    fprintf(stderr, "usage: live_tool counters FILE SAMPLES EPOCHS | json FILE PATH | images DIR TRAIN TEST\n");
+    fprintf(stderr,
+            "usage: live_tool counters FILE SAMPLES EPOCHS | json FILE PATH | images DIR TRAIN TEST\n");
     return 2;
 }
