@@ -221,7 +221,7 @@ static void s_redial(broker_t *self, broker_peer_t *peer, const char *endpoint)
         if (peer->endpoint[0])
             zmq_disconnect(peer->sides[i].dealer, peer->endpoint);
         if (zmq_connect(peer->sides[i].dealer, endpoint) < 0)
-            log_event(LOG_WARN, self->name, "link_dial", "region=%s endpoint=%s error=\"%s\"; trying again",
+            log_event(LEVEL_WARN, self->name, "link_dial", "region=%s endpoint=%s error=\"%s\"; trying again",
                       s_region_name(self, peer), endpoint, zmq_strerror(errno));
     }
     snprintf(peer->endpoint, sizeof peer->endpoint, "%s", endpoint);
@@ -333,11 +333,11 @@ static void s_log_changes(broker_t *self, broker_peer_t *peer)
 {
     link_stats_t stats = link_stats(peer->link);
     if (stats.up != peer->up)
-        log_event(stats.up ? LOG_INFO : LOG_WARN, self->name, stats.up ? "link_up" : "link_down",
+        log_event(stats.up ? LEVEL_INFO : LEVEL_WARN, self->name, stats.up ? "link_up" : "link_down",
                   stats.up ? "region=%s" : "region=%s; keeping what is to be sent, trying again",
                   s_region_name(self, peer));
     if (stats.foreign && !peer->foreign)
-        log_event(LOG_WARN, self->name, "link_foreign",
+        log_event(LEVEL_WARN, self->name, "link_foreign",
                   "region=%s; its topology is another: start both regions from the same file",
                   s_region_name(self, peer));
     peer->up = stats.up;

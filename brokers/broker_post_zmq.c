@@ -24,6 +24,7 @@ typedef struct {
     size_t count;
     bool excess; /* there were more frames */
     envelope_t envelope;
+    unsigned char head[MESSAGE_ENVELOPE_MAX]; /* what envelope points into: the frames may go before it is used */
 } letter_t;
 
 /* ---- answers ----------------------------------------------------------------------------------------- */
@@ -209,7 +210,7 @@ void broker_post_delivered(broker_t *self, broker_peer_t *peer, const frames_t *
     code = s_send_far(self, peer, CLASS_CONTROL, &back);
     frames_fini(&back);
     if (code != ERR_OK)
-        log_event(LOG_WARN, self->name, "answer_lost", "code=%s; the sender will ask again", err_name(code));
+        log_event(LEVEL_WARN, self->name, "answer_lost", "code=%s; the sender will ask again", err_name(code));
 }
 
 /* ---- registration ------------------------------------------------------------------------------------ */
@@ -224,7 +225,7 @@ static err_code_t s_register(broker_t *self, letter_t *letter, const message_t *
         routes_register(self->routes, name, zmq_msg_data(&letter->id), zmq_msg_size(&letter->id),
                         hello->incarnation, hello->hello.pid, self->now_us);
     if (code == ERR_OK && !known)
-        log_event(LOG_DEBUG, self->name, "registered", "actor=%s pid=%llu incarnation=%llu", name,
+        log_event(LEVEL_DEBUG, self->name, "registered", "actor=%s pid=%llu incarnation=%llu", name,
                   (unsigned long long)hello->hello.pid, (unsigned long long)hello->incarnation);
     return code;
 }
@@ -293,8 +294,11 @@ static bool s_receive(broker_t *self, letter_t *letter)
 static void s_dispatch(broker_t *self, letter_t *letter)
 {
     envelope_t *e = &letter->envelope;
-    if (letter->count < 2 || letter->excess || zmq_msg_size(&letter->parts[0]) > MESSAGE_ENVELOPE_MAX ||
-        envelope_peek(zmq_msg_data(&letter->parts[0]), zmq_msg_size(&letter->parts[0]), e, NULL) != ERR_OK) {
+    size_t size = letter->count ? zmq_msg_size(&letter->parts[0]) : 0;
+    if (size <= sizeof letter->head && letter->count)
+        memcpy(letter->head, zmq_msg_data(&letter->parts[0]), size);
+    if (letter->count < 2 || letter->excess || size > sizeof letter->head ||
+        envelope_peek(letter->head, size, e, NULL) != ERR_OK) {
         broker_post_malformed(self);
     } else if (e->kind == KIND_hello) {
         s_hello(self, letter);
@@ -353,7 +357,7 @@ static void s_tell_state(broker_t *self, const broker_peer_t *peer)
 void broker_post_timer(broker_t *self)
 {
     if (self->now_us >= self->log_due_us && self->malformed != self->malformed_logged) {
-        log_event(LOG_WARN, self->name, "malformed", "count=%llu; dropped",
+        log_event(LEVEL_WARN, self->name, "malformed", "count=%llu; dropped",
                   (unsigned long long)self->malformed);
         self->malformed_logged = self->malformed;
         self->log_due_us = self->now_us + LOG_US;

@@ -75,6 +75,7 @@ typedef struct {
             double lr;
             double momentum;
             bool linear; /* schedule: constant or linear */
+            double warmup; /* share of all samples over which the rate rises from 0; default 0 */
         } optimizer;
         struct {
             strategy_name_t strategy;

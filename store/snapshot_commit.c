@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SWEEP_KEY "sweep"
+
 /* One commit on its way. */
 typedef struct {
     manifest_t manifest;
@@ -127,21 +129,33 @@ static err_code_t s_delete_value(kv_txn_t *txn, const manifest_value_t *value, e
     return code;
 }
 
-/* Removes what failed commits left, in a transaction of its own, so that a full disk gets room before it is
- * asked for more. */
-static err_code_t s_delete_garbage(snapshot_store_t *self, err_t *err)
+/* A transaction of its own that removes what failed commits left, and a mark or not. */
+static err_code_t s_sweep(snapshot_store_t *self, bool mark, err_t *err)
 {
     kv_txn_t *txn = NULL;
-    if (self->garbage_count == 0)
-        return ERR_OK;
     err_code_t code = kv_begin(self->kv, &txn, err);
     for (size_t i = 0; i < self->garbage_count && !code; i++)
         code = s_delete_value(txn, &self->garbage[i], err);
     if (!code)
+        code = mark ? kv_put(txn, SWEEP_KEY, "", 0, err) : kv_del(txn, SWEEP_KEY, err);
+    if (!code)
         code = kv_commit(&txn, err);
+    kv_abort(&txn);
+    return code;
+}
+
+/* On a full disk room is needed before more is asked for. LMDB hands out the pages that a transaction freed
+ * to the one after the next, and does not count one that changes nothing: hence two, with a mark that comes
+ * and goes. */
+static err_code_t s_delete_garbage(snapshot_store_t *self, err_t *err)
+{
+    if (self->garbage_count == 0)
+        return ERR_OK;
+    err_code_t code = s_sweep(self, true, err);
+    if (!code)
+        code = s_sweep(self, false, err);
     if (!code)
         self->garbage_count = 0;
-    kv_abort(&txn);
     return code;
 }
 

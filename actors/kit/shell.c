@@ -154,7 +154,7 @@ static void s_complain(shell_t *self, const err_t *err, int64_t now_us)
     if (now_us - self->complained_us < SHELL_COMPLAIN_US)
         return;
     self->complained_us = now_us;
-    log_event(LOG_WARN, self->name, "bad_message", "count=%llu reason=\"%s\"; dropping",
+    log_event(LEVEL_WARN, self->name, "bad_message", "count=%llu reason=\"%s\"; dropping",
               (unsigned long long)self->bad_messages, err->text);
 }
 

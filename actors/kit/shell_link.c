@@ -1,7 +1,7 @@
 #include "actors/kit/shell_link.h"
 
 #include "actors/kit/clock.h"
-#include "actors/kit/wire.h"
+#include "brokers/frames_zmq.h"
 #include "codec/base/log.h"
 
 #include <czmq.h>
@@ -108,7 +108,7 @@ static void s_search(shell_link_t *self, int64_t now_us)
     if (now_us - self->complained_us < LINK_COMPLAIN_US)
         return;
     self->complained_us = now_us;
-    log_event(LOG_INFO, self->name, "waits", "for=broker since_s=%.1f reason=\"%s\"; looking again",
+    log_event(LEVEL_INFO, self->name, "waits", "for=broker since_s=%.1f reason=\"%s\"; looking again",
               (double)(now_us - self->started_us) / 1e6, err.text);
 }
 
@@ -117,7 +117,7 @@ static void s_check_silence(shell_link_t *self, int64_t now_us)
     int64_t limit_us = self->registered ? LINK_LOST_US : LINK_SILENCE_US;
     if (now_us - self->heard_us < limit_us)
         return;
-    log_event(LOG_INFO, self->name, "broker_silent", "endpoint=%s since_s=%.1f; connecting anew",
+    log_event(LEVEL_INFO, self->name, "broker_silent", "endpoint=%s since_s=%.1f; connecting anew",
               self->endpoint, (double)(now_us - self->heard_us) / 1e6);
     s_close(self, 0);
     self->search_us = 0;
@@ -132,7 +132,7 @@ static void s_hello(shell_link_t *self, int64_t now_us)
     message_t *hello = message_new(KIND_hello, "broker", self->name);
     hello->incarnation = self->incarnation;
     hello->hello.pid = (uint64_t)getpid();
-    if (wire_send(zsock_resolve(self->socket), hello))
+    if (frames_send_message_zmq(zsock_resolve(self->socket), NULL, 0, hello))
         self->dropped++; /* not connected yet; the next one comes soon */
     message_destroy(&hello);
 }
@@ -166,7 +166,7 @@ bool shell_link_readable(const shell_link_t *self)
 
 static void s_transmit(shell_link_t *self, message_t **message_p)
 {
-    if (wire_send(zsock_resolve(self->socket), *message_p))
+    if (frames_send_message_zmq(zsock_resolve(self->socket), NULL, 0, *message_p))
         self->dropped++; /* the core sends it again, as after any loss */
     message_destroy(message_p);
 }
@@ -188,7 +188,14 @@ err_code_t shell_link_receive(shell_link_t *self, message_t **ret_message, err_t
 {
     if (!self->socket)
         return ERR_NOT_FOUND;
-    err_code_t rc = wire_receive(zsock_resolve(self->socket), ret_message, err);
+    frames_t frames;
+    err_code_t rc = frames_recv_zmq(zsock_resolve(self->socket), NULL, &frames);
+    if (rc == ERR_MALFORMED)
+        return err_set(err, rc, "not two or three frames");
+    if (rc)
+        return rc;
+    rc = frames_unpack(&frames, ret_message, err);
+    frames_fini(&frames);
     if (!rc && (*ret_message)->kind == KIND_registered)
         s_registered(self);
     return rc;

@@ -11,12 +11,11 @@
 
 float optimizer_rate(const optimizer_t *self, uint64_t samples_applied, uint64_t samples_total)
 {
-    if (self->schedule == SCHEDULE_CONSTANT || samples_total == 0)
-        return self->lr;
-    if (samples_applied >= samples_total)
-        return 0.0f;
-    double done = (double)samples_applied / (double)samples_total;
-    return (float)((double)self->lr * (1.0 - done));
+    double done = samples_total == 0                 ? 0
+                  : samples_applied >= samples_total ? 1
+                                                     : (double)samples_applied / (double)samples_total;
+    double rate = (double)self->lr * (self->schedule == SCHEDULE_LINEAR ? 1.0 - done : 1.0);
+    return (float)(done < self->warmup ? rate * done / self->warmup : rate);
 }
 
 CLONES

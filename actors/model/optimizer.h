@@ -25,6 +25,7 @@ typedef struct {
     float lr;       /* at the start */
     float momentum; /* 0 for sgd */
     schedule_t schedule;
+    double warmup; /* share of all samples over which the rate rises from 0; 0: none */
 } optimizer_t;
 
 /* Learning rate after `applied` of `total` samples; a total of 0 means that nothing is done yet. */

@@ -191,7 +191,7 @@ static void s_watch(node_hint_t *self, int64_t now_us)
             node_core_ready(self->core, hosted->name, hosted->incarnation, now_us);
         } else if (state == SHELL_ENDED) {
             if (why.code && why.code != ERR_STOPPED)
-                log_event(LOG_ERROR, hosted->name, "failed", "code=%s reason=\"%s\"", err_name(why.code),
+                log_event(LEVEL_ERROR, hosted->name, "failed", "code=%s reason=\"%s\"", err_name(why.code),
                           why.text);
             shell_destroy(&hosted->shell);
             node_core_ended(self->core, hosted->name, hosted->incarnation, &why, now_us);

@@ -6,6 +6,7 @@
 #define MILLISECOND_US ((int64_t)1000)
 #define REPEAT_EVERY_US (300 * MILLISECOND_US)
 #define UNSEEN_US (2000 * MILLISECOND_US) /* a stop does not wait longer for a region that never reported */
+#define HOME_US (300 * MILLISECOND_US) /* silence of the other regions before the home region may go */
 #define LINGER_US (1000 * MILLISECOND_US) /* after the last farewell, for reports whose bye was lost */
 #define ACTORS_MAX 8192
 #define ROWS_MAX (1u << 20) /* of one region's curve */
@@ -37,7 +38,8 @@ struct global_core {
     run_state_t state;
     bool done; /* the stop is the end of the job */
     int64_t since_us, stop_us, stop_next_us, progress_us, patience_us;
-    int64_t farewell_us; /* newest bye */
+    int64_t farewell_us; /* newest bye, or the end of the run */
+    bool home_released;  /* bye was said to the region whose broker carries everybody's messages */
     bool finished;
     err_code_t failure;
     char reason[ERR_TEXT_MAX];
@@ -183,6 +185,23 @@ static run_state_t s_outcome(const global_core_t *self)
 
 static void s_show_self(global_core_t *self, int64_t now_us);
 
+static void s_bye(global_core_t *self, size_t index, int64_t now_us)
+{
+    self->farewell_us = now_us;
+    message_t *bye = message_new(KIND_bye, self->regions[index].scheduler, OWN_NAME);
+    s_send(self, &bye);
+}
+
+/* Nobody is let go before all have stopped, and the home region last: its broker carries what the others and this
+ * scheduler still have to say. */
+static void s_farewell(global_core_t *self, int64_t now_us)
+{
+    if (self->home_released || now_us - self->farewell_us < HOME_US)
+        return;
+    self->home_released = true;
+    s_bye(self, 0, now_us);
+}
+
 static void s_advance(global_core_t *self, int64_t now_us)
 {
     if (self->state == RUN_STARTING && s_all(self, s_is_placed))
@@ -192,10 +211,16 @@ static void s_advance(global_core_t *self, int64_t now_us)
     if (self->state == RUN_STOPPING) {
         s_give_up(self, now_us);
         s_send_stops(self, now_us);
-        if (s_all(self, s_is_over))
+        if (s_all(self, s_is_over)) {
             s_move(self, s_outcome(self), now_us);
+            self->farewell_us = now_us;
+            for (size_t index = 1; index < s_region_count(self); index++)
+                s_bye(self, index, now_us);
+        }
     }
-    if (s_ended(self) && now_us - self->farewell_us >= LINGER_US)
+    if (s_ended(self))
+        s_farewell(self, now_us);
+    if (s_ended(self) && self->home_released && now_us - self->farewell_us >= LINGER_US)
         self->finished = true;
     s_show_self(self, now_us);
 }
@@ -240,9 +265,8 @@ static void s_answer(global_core_t *self, size_t index, int64_t now_us)
     if (!report->region_report.stopped || report->region_report.curve_rows > region->row_count)
         return;
     region->stopped = true;
-    self->farewell_us = now_us;
-    message_t *bye = message_new(KIND_bye, region->scheduler, OWN_NAME);
-    s_send(self, &bye);
+    if (s_ended(self) && (index > 0 || self->home_released))
+        s_bye(self, index, now_us);
 }
 
 static void s_take_report(global_core_t *self, message_t **message_p, int64_t now_us)
@@ -392,7 +416,7 @@ static int64_t s_due(const void *core)
     if (self->finished || self->state < RUN_STOPPING)
         return ROLE_NEVER;
     if (s_ended(self))
-        return self->farewell_us + LINGER_US;
+        return self->farewell_us + (self->home_released ? LINGER_US : HOME_US);
     int64_t left_us = ROLE_NEVER - self->progress_us;
     int64_t patience_us = self->patience_us < left_us ? self->progress_us + self->patience_us : ROLE_NEVER;
     return patience_us < self->stop_next_us ? patience_us : self->stop_next_us;

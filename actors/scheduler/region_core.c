@@ -403,6 +403,7 @@ region_core_t *region_core_new(const region_spec_t *spec, int64_t now_us)
     outbox_init(&self->outbox);
     self->started_us = self->waits_since_us = now_us;
     self->issued = spec->term << 32;
+    self->loss_before = NAN;
     self->first_lease_us = self->train_end_us = self->global_heard_us = -1;
     self->report_us = self->status_us = now_us;
     return self;

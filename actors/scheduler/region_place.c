@@ -185,7 +185,9 @@ static region_actor_t *s_add_actor(region_core_t *self, region_role_t role, cons
 {
     region_actor_t *actor = &self->actors[self->actor_count++];
     *actor = (region_actor_t){.role = role, .index = index, .node = NOWHERE, .since_us = self->started_us};
-    snprintf(actor->name, sizeof actor->name, "%s/%s/%zu", prefix, self->region->name, index);
+    char name[2 * WIRE_NAME_SIZE];
+    snprintf(name, sizeof name, "%s/%s/%zu", prefix, self->region->name, index);
+    message_set_name(actor->name, name);
     return actor;
 }
 

@@ -126,6 +126,7 @@ struct region_core {
     int64_t evaluating_us;                /* sum over workers, before the end of training */
     uint64_t loss_samples;                /* since the newest row */
     double loss_sum;
+    double loss_before; /* mean up to that row, NaN when none was told */
     bool quarter_known;
     uint64_t quarter; /* newest quarter of an epoch that has its row */
     region_evaluation_t evaluation;

@@ -142,9 +142,7 @@ int64_t region_train_us(const region_core_t *self, int64_t now_us)
 
 double region_loss(const region_core_t *self)
 {
-    if (self->loss_samples)
-        return self->loss_sum / (double)self->loss_samples;
-    return self->row_count ? self->rows[self->row_count - 1].loss : NAN;
+    return self->loss_samples ? self->loss_sum / (double)self->loss_samples : self->loss_before;
 }
 
 static void s_take_loss(region_core_t *self, const message_t *message, size_t worker)
@@ -243,6 +241,8 @@ static void s_add_row(region_core_t *self, const region_row_t *row)
 static void s_end_evaluation(region_core_t *self)
 {
     region_evaluation_t *evaluation = &self->evaluation;
+    if (isnan(evaluation->row.loss))
+        evaluation->row.loss = region_loss(self); /* none had been told when the quarter was passed */
     s_add_row(self, &evaluation->row);
     if (evaluation->final)
         self->complete = true;
@@ -260,6 +260,7 @@ static void s_begin_evaluation(region_core_t *self, bool final, int64_t now_us)
                 .test_accuracy = NAN,
                 .test_loss = NAN},
     };
+    self->loss_before = self->evaluation.row.loss;
     self->loss_samples = 0;
     self->loss_sum = 0;
     if (!self->spec.evaluates)

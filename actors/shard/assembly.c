@@ -37,7 +37,8 @@ bool assembly_begun(const assembly_t *self)
 err_code_t assembly_add(assembly_t *self, uint64_t chunk, uint64_t offset_bytes, const slice_t *data)
 {
     uint64_t size = data->buf ? data->size_bytes : 0;
-    if (chunk >= self->chunk_count || offset_bytes > self->total_bytes || size > self->total_bytes - offset_bytes)
+    if (chunk >= self->chunk_count || offset_bytes > self->total_bytes ||
+        size > self->total_bytes - offset_bytes)
         return ERR_SHAPE;
     if (offset_bytes % 4 || size % 4 || (size == 0 && self->total_bytes))
         return ERR_SHAPE;
@@ -85,7 +86,8 @@ const float *assembly_read(const assembly_t *self, size_t first, size_t count, f
     CHECK(offset <= self->total_bytes && left <= self->total_bytes - offset);
     size_t i = s_find(self, offset);
     const char *at = (const char *)slice_peek(&self->chunks[i]) + (offset - self->offsets[i]);
-    if (left <= self->chunks[i].size_bytes - (offset - self->offsets[i]) && (uintptr_t)at % alignof(float) == 0)
+    if (left <= self->chunks[i].size_bytes - (offset - self->offsets[i]) &&
+        (uintptr_t)at % alignof(float) == 0)
         return (const float *)(const void *)at;
     for (char *to = (char *)scratch; left > 0; i++) {
         uint64_t inside = offset - self->offsets[i];

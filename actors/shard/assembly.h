@@ -22,23 +22,26 @@ typedef struct {
     uint64_t total_bytes;
 } assembly_t; /* all-zero bytes are an assembly that has not begun */
 
-/* Errors   ERR_SHAPE (no chunk, or more of them than `total_bytes` in pieces of a quarter of `chunk_bytes` needs) */
-MUST_USE err_code_t assembly_begin(assembly_t *self, uint64_t chunk_count, uint64_t total_bytes, uint64_t chunk_bytes);
+/* Errors   ERR_SHAPE (no chunk, or more of them than `total_bytes` in pieces of a quarter of `chunk_bytes`
+ * needs) */
+MUST_USE err_code_t assembly_begin(assembly_t *self, uint64_t chunk_count, uint64_t total_bytes,
+                                   uint64_t chunk_bytes);
 void assembly_fini(assembly_t *self);
 bool assembly_begun(const assembly_t *self);
 
 /* Adds one chunk; a chunk that is here already is ignored.
  *
  * Errors   ERR_SHAPE (index, offset or size outside, not a multiple of 4, or no data where some is due) */
-MUST_USE err_code_t assembly_add(assembly_t *self, uint64_t chunk, uint64_t offset_bytes, const slice_t *data);
+MUST_USE err_code_t assembly_add(assembly_t *self, uint64_t chunk, uint64_t offset_bytes,
+                                 const slice_t *data);
 
 bool assembly_complete(const assembly_t *self);
 
 /* Whether the chunks, in the order of their indices, cover [0, total_bytes) exactly; for a complete one. */
 bool assembly_seamless(const assembly_t *self);
 
-/* Elements [first, first + count) of a complete, seamless assembly as float32: in place where they lie aligned in
- * one chunk, else gathered in scratch (count). */
+/* Elements [first, first + count) of a complete, seamless assembly as float32: in place where they lie
+ * aligned in one chunk, else gathered in scratch (count). */
 const float *assembly_read(const assembly_t *self, size_t first, size_t count, float *scratch);
 
 #endif

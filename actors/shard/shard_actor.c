@@ -58,11 +58,11 @@ static err_code_t s_resume(shard_hint_t *self, const shard_spec_t *spec, const s
     if (rc)
         return rc;
     if (latest->skipped)
-        log_event(LOG_WARN, self->name, "rolled_back",
+        log_event(LEVEL_WARN, self->name, "rolled_back",
                   "snapshot=%llu skipped=%u reason=\"%s\"; going on from it",
                   (unsigned long long)latest->number, latest->skipped, latest->why);
     else
-        log_event(LOG_INFO, self->name, "resumes", "snapshot=%llu incarnation=%llx",
+        log_event(LEVEL_INFO, self->name, "resumes", "snapshot=%llu incarnation=%llx",
                   (unsigned long long)latest->number, (unsigned long long)latest->incarnation);
     rc = shard_core_restore(spec, snapshot, &self->core, err);
     snapshot_destroy(&snapshot);
@@ -242,7 +242,7 @@ static void s_take_result(shard_hint_t *self)
     if (!writer_take_result(self->writer, &result))
         return;
     if (result.error.code)
-        log_event(LOG_ERROR, self->name, "snapshot_failed", "number=%llu reason=\"%s\"; training goes on",
+        log_event(LEVEL_ERROR, self->name, "snapshot_failed", "number=%llu reason=\"%s\"; training goes on",
                   (unsigned long long)result.id.number, result.error.text);
     else
         s_clean(self);

@@ -17,7 +17,8 @@ static const float *s_part_read(const part_t *part, size_t first, size_t count, 
     return (const float *)buf_peek(part->buf) + first;
 }
 
-/* Sums in double and in the order of the parts, so that every region that adds the same parts gets the same bits. */
+/* Sums in double and in the order of the parts, so that every region that adds the same parts gets the same
+ * bits. */
 const float *blend_read(const blend_t *self, size_t first, size_t count)
 {
     CHECK(count <= SHARD_BLOCK && self->count);

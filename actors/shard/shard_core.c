@@ -33,6 +33,7 @@ void shard_refuse(shard_core_t *self, const message_t *message, err_code_t code,
     answer->number = message->number;
     answer->refused.kind = (uint64_t)message->kind;
     answer->refused.code = (uint64_t)code;
+    answer->refused.incarnation = message->incarnation;
     message_set_text(&answer->refused.reason, reason);
     shard_send(self, &answer);
 }
@@ -43,7 +44,8 @@ void shard_changed(shard_core_t *self)
     self->report_soon = true;
 }
 
-/* -- life ------------------------------------------------------------------------------------------------- */
+/* -- life -------------------------------------------------------------------------------------------------
+ */
 
 static void s_derive(shard_core_t *self)
 {
@@ -61,6 +63,7 @@ static void s_derive(shard_core_t *self)
         .lr = (float)topology->job.optimizer.lr,
         .momentum = (float)topology->job.optimizer.momentum,
         .schedule = topology->job.optimizer.linear ? SCHEDULE_LINEAR : SCHEDULE_CONSTANT,
+        .warmup = topology->job.optimizer.warmup,
     };
 }
 
@@ -77,7 +80,8 @@ static void s_name(const shard_core_t *self, wire_name_t ret_name, const char *r
 
 shard_core_t *shard_alloc(const shard_spec_t *spec)
 {
-    CHECK(spec->region_index < spec->topology->region_count && spec->chunk_bytes >= 4 && spec->chunk_bytes % 4 == 0);
+    CHECK(spec->region_index < spec->topology->region_count && spec->chunk_bytes >= 4 &&
+          spec->chunk_bytes % 4 == 0);
     shard_core_t *self = calloc(1, sizeof *self);
     CHECK(self);
     self->spec = *spec;
@@ -89,8 +93,9 @@ shard_core_t *shard_alloc(const shard_spec_t *spec)
     self->scratch = malloc(2 * SHARD_BLOCK * sizeof *self->scratch);
     self->sums = malloc(SHARD_BLOCK * sizeof *self->sums);
     self->picks = calloc(self->region->width + 1, sizeof *self->picks);
+    self->parts = calloc(self->region->width + 1, sizeof *self->parts);
     self->workers = calloc(SHARD_WORKERS_MAX, sizeof *self->workers);
-    CHECK(self->scratch && self->sums && self->picks && self->workers);
+    CHECK(self->scratch && self->sums && self->picks && self->parts && self->workers);
     self->open_first = 1;
     self->taken_since_us = ROLE_NEVER;
     self->retry_pause_us = SHARD_RETRY_FIRST_US;
@@ -114,7 +119,8 @@ shard_core_t *shard_core_new(const shard_spec_t *spec, buf_t **initial_p)
     return self;
 }
 
-err_code_t shard_core_restore(const shard_spec_t *spec, const snapshot_t *snapshot, shard_core_t **ret_self, err_t *err)
+err_code_t shard_core_restore(const shard_spec_t *spec, const snapshot_t *snapshot, shard_core_t **ret_self,
+                              err_t *err)
 {
     shard_core_t *self = shard_alloc(spec);
     err_code_t code = state_load(self, snapshot, err);
@@ -175,11 +181,13 @@ void shard_destroy(void **core_p)
     free(self->scratch);
     free(self->sums);
     free(self->picks);
+    free(self->parts);
     outbox_fini(&self->outbox);
     free(self);
 }
 
-/* -- events ----------------------------------------------------------------------------------------------- */
+/* -- events -----------------------------------------------------------------------------------------------
+ */
 
 void shard_advance(shard_core_t *self)
 {
@@ -301,7 +309,8 @@ const role_t shard_role = {
     .destroy = shard_destroy,
 };
 
-/* -- what others see -------------------------------------------------------------------------------------- */
+/* -- what others see --------------------------------------------------------------------------------------
+ */
 
 const float *shard_core_parameters(const shard_core_t *self)
 {

@@ -8,7 +8,7 @@
  * Effects  shard_core_take_snapshot offers one snapshot at a time; the driver stores it and calls
  *          shard_core_committed. Until then the training goes on.
  * Threads  one at a time (see role.h).
- * Limits   a worker has one staged push and one waiting pull; staged bytes, kept deltas and deltas received ahead of
+ * Limits   a worker has two staged pushes and one waiting pull; staged bytes, kept deltas and deltas received ahead of
  *          their turn are limited by the spec. Beyond a limit the sender is made to wait, nothing is dropped silently.
  */
 #ifndef ACTORS_SHARD_SHARD_CORE_H
@@ -25,12 +25,12 @@ typedef struct {
     size_t region_index;
     size_t shard_index;
     uint64_t incarnation;
-    size_t elements;       /* of this shard */
-    uint64_t layout;       /* layout_digest of the model */
-    size_t chunk_bytes;    /* MESSAGE_CHUNK_BYTES; small in the simulator; a multiple of 4 */
-    uint64_t history;      /* random, for a start without a snapshot; not 0 */
-    bool checksums;        /* false: pushes and params without checksum are fine (one process) */
-    bool break_dedup;      /* tests only: apply duplicates, so that the judge can be seen to go red */
+    size_t elements;    /* of this shard */
+    uint64_t layout;    /* layout_digest of the model */
+    size_t chunk_bytes; /* MESSAGE_CHUNK_BYTES; small in the simulator; a multiple of 4 */
+    uint64_t history;   /* random, for a start without a snapshot; not 0 */
+    bool checksums;     /* false: pushes and params without checksum are fine (one process) */
+    bool break_dedup;   /* tests only: apply duplicates, so that the judge can be seen to go red */
 } shard_spec_t;
 
 typedef struct shard_core shard_core_t;
@@ -40,8 +40,8 @@ extern const role_t shard_role;
 shard_core_t *shard_core_new(const shard_spec_t *spec, buf_t **initial_p);
 
 /* A shard that goes on from a snapshot. Errors: ERR_MALFORMED, ERR_SHAPE, ERR_JOB. */
-MUST_USE err_code_t shard_core_restore(const shard_spec_t *spec, const snapshot_t *snapshot, shard_core_t **ret_self,
-                                       err_t *err);
+MUST_USE err_code_t shard_core_restore(const shard_spec_t *spec, const snapshot_t *snapshot,
+                                       shard_core_t **ret_self, err_t *err);
 
 /* A snapshot that should be stored now, or NULL; at most one is out at a time. The caller owns it (snapshot_destroy). */
 snapshot_t *shard_core_take_snapshot(shard_core_t *self, int64_t now_us);

@@ -1,5 +1,6 @@
-/* Cut, encode, commit, send: a delta is made from the open accumulator (or the model), kept in the version, committed
- * with it, and only then leaves the region. It is let go when it is durable at every destination. */
+/* Cut, encode, commit, send: a delta is made from the open accumulator (or the model), kept in the version,
+ * committed with it, and only then leaves the region. It is let go when it is durable at every destination.
+ */
 
 #include "actors/shard/shard_internal.h"
 
@@ -8,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* -- where the destinations stand -------------------------------------------------------------------------- */
+/* -- where the destinations stand --------------------------------------------------------------------------
+ */
 
 static uint64_t s_most(uint64_t a, uint64_t b)
 {
@@ -47,7 +49,8 @@ bool shard_cut_limited(const shard_core_t *self)
     return !self->strategy->merges && s_window_full(self);
 }
 
-/* -- cutting ---------------------------------------------------------------------------------------------- */
+/* -- cutting ----------------------------------------------------------------------------------------------
+ */
 
 kept_t *shard_queue_add(shard_core_t *self, const kept_t *kept)
 {
@@ -149,7 +152,8 @@ void shard_close(shard_core_t *self, const message_t *message)
     s_make(self, true);
 }
 
-/* -- sending ---------------------------------------------------------------------------------------------- */
+/* -- sending ----------------------------------------------------------------------------------------------
+ */
 
 static uint64_t s_chunk_count(const shard_core_t *self, const kept_t *kept)
 {
@@ -241,7 +245,8 @@ void shard_cut_head(shard_core_t *self)
     shard_send(self, &message);
 }
 
-/* -- what the synchronizer says ---------------------------------------------------------------------------- */
+/* -- what the synchronizer says ----------------------------------------------------------------------------
+ */
 
 void shard_cut_release(shard_core_t *self)
 {

@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-/* -- who speaks ------------------------------------------------------------------------------------------- */
+/* -- who speaks -------------------------------------------------------------------------------------------
+ */
 
 static bool s_from_origin(const shard_core_t *self, const message_t *message, size_t *ret_origin)
 {
@@ -22,7 +23,8 @@ void shard_delta_ack(shard_core_t *self, size_t origin, err_code_t code)
 {
     const origin_t *from = &self->origins[origin];
     char to[3 * WIRE_NAME_SIZE];
-    snprintf(to, sizeof to, "synchronizer/%s/%zu", self->spec.topology->regions[origin].name, self->spec.shard_index);
+    snprintf(to, sizeof to, "synchronizer/%s/%zu", self->spec.topology->regions[origin].name,
+             self->spec.shard_index);
     message_t *ack = shard_message(self, KIND_delta_ack, to);
     ack->number = from->taken;
     message_set_name(ack->delta_ack.origin, self->spec.topology->regions[origin].name);
@@ -35,7 +37,8 @@ void shard_delta_ack(shard_core_t *self, size_t origin, err_code_t code)
     shard_send(self, &ack);
 }
 
-/* -- assembling ------------------------------------------------------------------------------------------- */
+/* -- assembling -------------------------------------------------------------------------------------------
+ */
 
 void incoming_drop(incoming_t *self)
 {
@@ -92,7 +95,8 @@ static bool s_same(const incoming_t *incoming, const message_t *message)
     delta_head_t head = s_head(message);
     const delta_head_t *have = &incoming->head;
     return have->last == head.last && have->kind == head.kind && have->steps == head.steps &&
-           have->samples == head.samples && have->final == head.final && incoming->history == message->delta.history &&
+           have->samples == head.samples && have->final == head.final &&
+           incoming->history == message->delta.history &&
            (incoming->code || incoming->assembly.chunk_count == message->delta.chunk_count);
 }
 
@@ -145,7 +149,8 @@ static void s_add(shard_core_t *self, incoming_t *incoming, const message_t *mes
     if (incoming->code)
         return;
     incoming->stable = message->delta.stable > incoming->stable ? message->delta.stable : incoming->stable;
-    err_code_t code = assembly_add(&incoming->assembly, message->delta.chunk, message->delta.offset, &message->data);
+    err_code_t code =
+        assembly_add(&incoming->assembly, message->delta.chunk, message->delta.offset, &message->data);
     if (!code && !slice_finite(&message->data, self->scratch))
         code = ERR_NUMBER;
     if (!code && assembly_complete(&incoming->assembly) && !assembly_seamless(&incoming->assembly))
@@ -154,7 +159,8 @@ static void s_add(shard_core_t *self, incoming_t *incoming, const message_t *mes
         s_mark(incoming, code);
 }
 
-/* -- taking ----------------------------------------------------------------------------------------------- */
+/* -- taking -----------------------------------------------------------------------------------------------
+ */
 
 static bool s_apply(shard_core_t *self, size_t origin, const incoming_t *incoming)
 {
@@ -185,8 +191,8 @@ static bool s_pend(shard_core_t *self, size_t origin, const incoming_t *incoming
     return true;
 }
 
-/* A delta whose turn it is changes the version and its origin's position together; one that was refused for its
- * content changes the position alone. Returns false when memory is short: it stays here. */
+/* A delta whose turn it is changes the version and its origin's position together; one that was refused for
+ * its content changes the position alone. Returns false when memory is short: it stays here. */
 static bool s_take(shard_core_t *self, size_t index, incoming_t *incoming)
 {
     origin_t *origin = &self->origins[index];
@@ -243,7 +249,8 @@ bool shard_delta_try(shard_core_t *self)
     return false;
 }
 
-/* -- one chunk -------------------------------------------------------------------------------------------- */
+/* -- one chunk --------------------------------------------------------------------------------------------
+ */
 
 /* Whether the numbers of a delta can be the stream's next ones, some time. */
 static err_code_t s_numbers(const shard_core_t *self, const origin_t *origin, const message_t *message)
@@ -283,7 +290,8 @@ static err_code_t s_chunk(shard_core_t *self, size_t index, const message_t *mes
     s_add(self, incoming, message);
     *ret_quiet = s_next(self, origin) != NULL && !self->short_of_memory;
     const incoming_t *next = s_find(origin, origin->taken + 1);
-    bool passed = incoming != next && assembly_complete(&incoming->assembly); /* a chunk of the next one is lost */
+    bool passed =
+        incoming != next && assembly_complete(&incoming->assembly); /* a chunk of the next one is lost */
     return next && !passed ? ERR_OK : ERR_GAP;
 }
 

@@ -1,11 +1,15 @@
 /* shard_internal - the inside of a shard core, shared by its files alone.
  *
- * Map      shard_core      life, dispatch, time           shard_push     pushes arrive, are staged, checked and held
- *          shard_step      held pushes become steps       shard_pull     parameters go out
- *          shard_version   copy-on-write arithmetic       shard_blend    several tensors read as one, block by block
- *          shard_cut       own deltas, their queue        shard_delta    other regions' deltas
- *          shard_round     waiting strategies             shard_snapshot when to store, what is durable
- *          shard_state     snapshot <-> state             shard_report   progress and status
+ * Why      one state, one file per noun:
+ *
+ *   shard_core      life, dispatch, time              shard_push      pushes arrive, are staged, checked and held
+ *   shard_step      held pushes become steps          shard_pull      parameters go out
+ *   shard_version   copy-on-write arithmetic          shard_blend     several tensors read as one, block by block
+ *   shard_cut       own deltas and their queue        shard_delta     other regions' deltas
+ *   shard_round     waiting strategies                shard_snapshot  when to store, what is durable
+ *   shard_state     snapshot <-> state                shard_report    progress and status
+ *
+ * Threads  those of the core.
  */
 #ifndef ACTORS_SHARD_SHARD_INTERNAL_H
 #define ACTORS_SHARD_SHARD_INTERNAL_H
@@ -14,13 +18,12 @@
 #include "actors/shard/shard_core.h"
 #include "actors/synchronizer/strategy.h"
 
-#define SHARD_BLOCK 4096u         /* elements worked on at a time: 16 KiB, stays in the first-level cache */
-#define SHARD_WORKERS_MAX 1024u   /* names remembered */
-#define SHARD_STAGED_MAX 2u       /* incomplete pushes per worker: one under way and one that overtakes it */
-#define SHARD_HELD_MAX 2u         /* whole pushes per worker that may not be applied yet */
+#define SHARD_BLOCK 4096u          /* elements worked on at a time: 16 KiB, stays in the first-level cache */
+#define SHARD_WORKERS_MAX 1024u    /* names remembered */
+#define SHARD_STAGED_MAX 2u        /* incomplete pushes per worker: one under way and one that overtakes it */
 #define SHARD_INTERVALS_MAX 16384u /* of the applied set: what surely fits a map frame, twice */
-#define SHARD_INCOMING_MAX 4u     /* deltas per origin that are being assembled */
-#define SHARD_SPARES 2u           /* released buffers kept for the next copy on write */
+#define SHARD_INCOMING_MAX 4u      /* deltas per origin that are being assembled */
+#define SHARD_SPARES 2u            /* released buffers kept for the next copy on write */
 
 #define SHARD_TAKEN_US 20000
 #define SHARD_HEAD_US 200000
@@ -92,6 +95,21 @@ typedef struct {
     incoming_t incoming[SHARD_INCOMING_MAX];
 } origin_t;
 
+/* One of the tensors that are added up: sum of weight_i x part_i / divisor. */
+typedef struct {
+    const assembly_t *assembly; /* one of the two */
+    const buf_t *buf;
+    double weight;
+} part_t;
+
+typedef struct {
+    part_t *parts; /* in the order in which they are added */
+    size_t count;
+    double divisor;
+    float *scratch; /* (2, SHARD_BLOCK) */
+    double *sums;   /* (SHARD_BLOCK) */
+} blend_t;
+
 /* What the snapshot that is out contains; becomes durable when it is committed. */
 typedef struct {
     uint64_t number; /* 0: none is out */
@@ -135,9 +153,10 @@ struct shard_core {
 
     /* soft */
     buf_t *spares[SHARD_SPARES];
-    float *scratch;  /* (2, SHARD_BLOCK) */
-    double *sums;    /* (SHARD_BLOCK) */
-    size_t *picks;   /* (width) */
+    float *scratch; /* (2, SHARD_BLOCK) */
+    double *sums;   /* (SHARD_BLOCK) */
+    size_t *picks;  /* (width) */
+    part_t *parts;  /* (width) */
     worker_entry_t *workers;
     size_t worker_count;
     held_t *held;
@@ -178,21 +197,7 @@ size_t shard_bytes(const shard_core_t *self); /* of a tensor of this shard */
 shard_core_t *shard_alloc(const shard_spec_t *spec);
 void shard_destroy(void **core_p);
 
-/* shard_blend: sum of weight_i x part_i / divisor, read block by block */
-typedef struct {
-    const assembly_t *assembly; /* one of the two */
-    const buf_t *buf;
-    double weight;
-} part_t;
-
-typedef struct {
-    part_t *parts; /* in the order in which they are added */
-    size_t count;
-    double divisor;
-    float *scratch; /* (2, SHARD_BLOCK) */
-    double *sums;   /* (SHARD_BLOCK) */
-} blend_t;
-
+/* shard_blend */
 const float *blend_read(const blend_t *self, size_t first, size_t count);
 bool slice_finite(const slice_t *slice, float *scratch); /* any alignment; size a multiple of 4 */
 
@@ -221,7 +226,8 @@ void shard_cut_step(shard_core_t *self);             /* after every local step *
 bool shard_cut_limited(const shard_core_t *self);    /* local steps must wait for a destination */
 size_t shard_cut_slowest(const shard_core_t *self);  /* the destination that has the least durably */
 uint64_t shard_cut_stable(const shard_core_t *self); /* what every destination has durably */
-void shard_cut_send(shard_core_t *self, uint64_t from, uint64_t to); /* committed deltas whose last is in [from, to] */
+void shard_cut_send(shard_core_t *self, uint64_t from,
+                    uint64_t to); /* committed deltas whose last is in [from, to] */
 void shard_cut_head(shard_core_t *self);
 void shard_cut_release(shard_core_t *self);
 void shard_close(shard_core_t *self, const message_t *message);
@@ -237,7 +243,8 @@ void shard_delta_ack(shard_core_t *self, size_t origin, err_code_t code);
 void incoming_drop(incoming_t *self);
 bool shard_round_open(const shard_core_t *self); /* own contribution made, round not applied */
 bool shard_round_try(shard_core_t *self);
-size_t shard_round_lacks(const shard_core_t *self); /* a region whose contribution is missing; SIZE_MAX: none */
+size_t
+shard_round_lacks(const shard_core_t *self); /* a region whose contribution is missing; SIZE_MAX: none */
 
 /* shard_snapshot, shard_state, shard_report */
 bool shard_dirty(const shard_core_t *self);

@@ -32,7 +32,8 @@ static void s_checksums(shard_core_t *self)
     self->checksums_of = buf_id(self->parameters);
 }
 
-/* The current version, by reference: nothing is copied, and the next step will not change it under the reader. */
+/* The current version, by reference: nothing is copied, and the next step will not change it under the
+ * reader. */
 static void s_answer(shard_core_t *self, const char *to, uint64_t request)
 {
     s_checksums(self);
@@ -51,7 +52,8 @@ static void s_answer(shard_core_t *self, const char *to, uint64_t request)
     }
 }
 
-/* Whether the step of a batch may begin: what must be applied before it is, and no round or destination is waited for. */
+/* Whether the step of a batch may begin: what must be applied before it is, and no round or destination is
+ * waited for. */
 static bool s_may_begin(const shard_core_t *self, uint64_t batch)
 {
     if (shard_round_open(self) || shard_cut_limited(self))

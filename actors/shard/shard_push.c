@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* -- who speaks ------------------------------------------------------------------------------------------- */
+/* -- who speaks -------------------------------------------------------------------------------------------
+ */
 
 static bool s_own_worker(const shard_core_t *self, const char *from)
 {
@@ -52,7 +53,8 @@ worker_entry_t *shard_worker(shard_core_t *self, const message_t *message)
     return worker;
 }
 
-/* -- staging ---------------------------------------------------------------------------------------------- */
+/* -- staging ----------------------------------------------------------------------------------------------
+ */
 
 void staged_drop(staged_t *self)
 {
@@ -107,15 +109,16 @@ static const held_t *s_find_held(const shard_core_t *self, uint64_t batch)
 }
 
 /* Holds a whole push until its step; the assembly moves out of `staged`. */
-static void s_hold(shard_core_t *self, worker_entry_t *worker, uint64_t batch, uint64_t samples, err_code_t code,
-                   staged_t *staged)
+static void s_hold(shard_core_t *self, worker_entry_t *worker, uint64_t batch, uint64_t samples,
+                   err_code_t code, staged_t *staged)
 {
     if (self->held_count == self->held_capacity) {
         self->held_capacity = self->held_capacity ? 2 * self->held_capacity : 8;
         self->held = realloc(self->held, self->held_capacity * sizeof *self->held);
         CHECK(self->held);
     }
-    held_t held = {.worker = (size_t)(worker - self->workers), .batch = batch, .samples = samples, .code = code};
+    held_t held = {
+        .worker = (size_t)(worker - self->workers), .batch = batch, .samples = samples, .code = code};
     if (staged && !code) {
         held.assembly = staged->assembly;
         staged->assembly = (assembly_t){0};
@@ -125,7 +128,8 @@ static void s_hold(shard_core_t *self, worker_entry_t *worker, uint64_t batch, u
         staged_drop(staged);
 }
 
-/* -- one chunk -------------------------------------------------------------------------------------------- */
+/* -- one chunk --------------------------------------------------------------------------------------------
+ */
 
 void shard_push_ack(shard_core_t *self, const char *to, uint64_t batch, bool applied, err_code_t code)
 {
@@ -138,8 +142,8 @@ void shard_push_ack(shard_core_t *self, const char *to, uint64_t batch, bool app
     shard_send(self, &ack);
 }
 
-/* A batch that is in the version, or will be: acknowledged and not applied again. The one who waits for its own
- * push is told that it is here; anybody else need not compute it. */
+/* A batch that is in the version, or will be: acknowledged and not applied again. The one who waits for its
+ * own push is told that it is here; anybody else need not compute it. */
 static bool s_seen(shard_core_t *self, const worker_entry_t *worker, const message_t *message)
 {
     uint64_t batch = message->push.batch;
@@ -181,7 +185,8 @@ static staged_t *s_stage(shard_core_t *self, worker_entry_t *worker, const messa
         staged_drop(staged);
     if (!staged || !staged->used) {
         staged = s_make_room(worker);
-        if (assembly_begin(&staged->assembly, message->push.chunk_count, shard_bytes(self), self->spec.chunk_bytes))
+        if (assembly_begin(&staged->assembly, message->push.chunk_count, shard_bytes(self),
+                           self->spec.chunk_bytes))
             return NULL;
         staged->used = true;
         staged->batch = message->push.batch;
@@ -268,7 +273,8 @@ void shard_push(shard_core_t *self, message_t *message)
         shard_refuse(self, message, ERR_LIMIT, "too many gaps in the set of applied batches");
         return;
     }
-    /* A worker beyond its limit is not answered, and sends again when it has waited. */
-    if (s_held_by(self, (size_t)(worker - self->workers)) < SHARD_HELD_MAX)
+    /* One worker may hold a whole step and one push more. Beyond that it is not answered, and sends again when it
+     * has waited. */
+    if (s_held_by(self, (size_t)(worker - self->workers)) <= self->region->width)
         s_chunk(self, worker, message);
 }

@@ -30,6 +30,8 @@ static void s_update_state(shard_core_t *self)
 {
     wire_name_t waits_for;
     s_waits_for(self, waits_for);
+    if (self->state_since_us == 0) /* the clock is first seen with the first event */
+        self->state_since_us = self->now_us;
     const char *state = self->finished   ? "stopped"
                         : self->stopping ? "draining"
                         : waits_for[0]   ? "waiting"

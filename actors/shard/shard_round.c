@@ -1,6 +1,6 @@
-/* Rounds of the waiting strategies. Number n of every region is its contribution to round n; a region that has made its
- * final cut before n contributes nothing and is not waited for. Every region adds the same contributions in the order
- * of regions with the same arithmetic, so replicas stay equal, bit for bit. */
+/* Rounds of the waiting strategies. Number n of every region is its contribution to round n; a region that
+ * has made its final cut before n contributes nothing and is not waited for. Every region adds the same
+ * contributions in the order of regions with the same arithmetic, so replicas stay equal, bit for bit. */
 
 #include "actors/shard/shard_internal.h"
 
@@ -56,9 +56,10 @@ static pending_t *s_find(const shard_core_t *self, size_t region, uint64_t numbe
     return NULL;
 }
 
-/* sma: sum n_r w_r / sum n_r with the regions' samples; ssgd: the same of gradients with the samples of the round, or
- * their plain sum when they are counts. Only regions that contribute data count. */
-static void s_blend(shard_core_t *self, uint64_t number, blend_t *ret_blend, part_t *parts, uint64_t *ret_samples)
+/* sma: sum n_r w_r / sum n_r with the regions' samples; ssgd: the same of gradients with the samples of the
+ * round, or their plain sum when they are counts. Only regions that contribute data count. */
+static void s_blend(shard_core_t *self, uint64_t number, blend_t *ret_blend, part_t *parts,
+                    uint64_t *ret_samples)
 {
     *ret_blend = (blend_t){.parts = parts, .scratch = self->scratch, .sums = self->sums};
     *ret_samples = 0;
@@ -70,7 +71,8 @@ static void s_blend(shard_core_t *self, uint64_t number, blend_t *ret_blend, par
         *ret_samples += pending->head.samples;
         if (!pending->data)
             continue;
-        uint64_t share = self->strategy->mean_gradient ? pending->head.samples : self->spec.job->regions[r].samples;
+        uint64_t share =
+            self->strategy->mean_gradient ? pending->head.samples : self->spec.job->regions[r].samples;
         double weight = sum ? 1 : (double)share;
         ret_blend->divisor += weight;
         parts[ret_blend->count++] = (part_t){.buf = pending->data, .weight = weight};
@@ -103,7 +105,7 @@ bool shard_round_try(shard_core_t *self)
     s_blend(self, number, &blend, parts, &samples);
     bool some = blend.count > 0 && blend.divisor > 0;
     if (some && !(self->strategy->cuts == DELTA_GRADIENT ? version_step(self, &blend, true, false)
-                                                        : version_set(self, &blend)))
+                                                         : version_set(self, &blend)))
         return false;
     self->round = number;
     self->version += some;

@@ -71,7 +71,8 @@ static void s_fail(shard_core_t *self, err_code_t code)
 {
     self->store_error = code;
     self->retry_us = self->now_us + self->retry_pause_us;
-    self->retry_pause_us = 2 * self->retry_pause_us < SHARD_RETRY_LAST_US ? 2 * self->retry_pause_us : SHARD_RETRY_LAST_US;
+    self->retry_pause_us =
+        2 * self->retry_pause_us < SHARD_RETRY_LAST_US ? 2 * self->retry_pause_us : SHARD_RETRY_LAST_US;
     self->report_soon = true;
 }
 
@@ -81,7 +82,8 @@ snapshot_t *shard_core_take_snapshot(shard_core_t *self, int64_t now_us)
     if (shard_snapshot_due(self) > now_us)
         return NULL;
     const char *reason = s_reason(self);
-    snapshot_id_t id = {.history = self->history, .number = self->number + 1, .incarnation = self->spec.incarnation};
+    snapshot_id_t id = {
+        .history = self->history, .number = self->number + 1, .incarnation = self->spec.incarnation};
     snprintf(id.tag, sizeof id.tag, "%s", reason ? reason : "taken");
     snapshot_t *snapshot = snapshot_new(&id);
     if (!snapshot || !state_add_values(self, snapshot, NULL)) {

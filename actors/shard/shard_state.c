@@ -1,5 +1,6 @@
-/* The snapshot of a shard: "state" (a packed shard_state message behind the length of its envelope), the tensors
- * "parameters", "momentum" and "open", and "queue/LAST", "cursor/LAST", "pending/REGION/NUMBER" for what is kept. */
+/* The snapshot of a shard: "state" (a packed shard_state message behind the length of its envelope), the
+ * tensors "parameters", "momentum" and "open", and "queue/LAST", "cursor/LAST", "pending/REGION/NUMBER" for
+ * what is kept. */
 
 #include "actors/shard/shard_internal.h"
 
@@ -10,7 +11,8 @@
 #define QUEUE_FIELDS 6u
 #define PENDING_FIELDS 6u
 
-/* -- out -------------------------------------------------------------------------------------------------- */
+/* -- out --------------------------------------------------------------------------------------------------
+ */
 
 static void s_set_ranges(wire_ranges_t *field, const ranges_t *ranges)
 {
@@ -137,8 +139,8 @@ bool state_add_values(const shard_core_t *self, snapshot_t *snapshot, err_t *err
     buf_t *state = state_pack(self);
     if (!state || snapshot_add(snapshot, "state", &state, err))
         return false;
-    if (!s_add(snapshot, "parameters", self->parameters, err) || !s_add(snapshot, "momentum", self->momentum, err) ||
-        !s_add(snapshot, "open", self->open, err))
+    if (!s_add(snapshot, "parameters", self->parameters, err) ||
+        !s_add(snapshot, "momentum", self->momentum, err) || !s_add(snapshot, "open", self->open, err))
         return false;
     for (size_t i = 0; i < self->queue_count; i++) {
         const kept_t *kept = &self->queue[i];
@@ -154,7 +156,8 @@ bool state_add_values(const shard_core_t *self, snapshot_t *snapshot, err_t *err
     return true;
 }
 
-/* -- in --------------------------------------------------------------------------------------------------- */
+/* -- in ---------------------------------------------------------------------------------------------------
+ */
 
 static err_code_t s_unpack(const snapshot_t *snapshot, message_t **ret_message, err_t *err)
 {
@@ -168,8 +171,8 @@ static err_code_t s_unpack(const snapshot_t *snapshot, message_t **ret_message, 
     size_t size = buf_size(state) - 8;
     if (envelope_bytes > size)
         return err_set(err, ERR_MALFORMED, "the state's envelope is longer than the state");
-    err_code_t code = message_unpack(bytes + 8, envelope_bytes, bytes + 8 + envelope_bytes, size - envelope_bytes,
-                                     NULL, ret_message, err);
+    err_code_t code = message_unpack(bytes + 8, envelope_bytes, bytes + 8 + envelope_bytes,
+                                     size - envelope_bytes, NULL, ret_message, err);
     if (code)
         return err_prefix(err, code, "state");
     if ((*ret_message)->kind == KIND_shard_state)
@@ -181,7 +184,8 @@ static err_code_t s_unpack(const snapshot_t *snapshot, message_t **ret_message, 
 static err_code_t s_check_job(const shard_core_t *self, const message_t *message, err_t *err)
 {
     const char *region = self->spec.topology->regions[self->spec.region_index].name;
-    if (strcmp(message->shard_state.region, region) != 0 || message->shard_state.shard != self->spec.shard_index)
+    if (strcmp(message->shard_state.region, region) != 0 ||
+        message->shard_state.shard != self->spec.shard_index)
         return err_set(err, ERR_JOB, "the snapshot is of shard %" PRIu64 " of region %s; start from its own",
                        message->shard_state.shard, message->shard_state.region);
     if (message->shard_state.layout != self->spec.layout)
@@ -211,9 +215,9 @@ static err_code_t s_load_ranges(shard_core_t *self, const message_t *message, er
 static err_code_t s_load_regions(shard_core_t *self, const message_t *message, err_t *err)
 {
     const wire_u64s_t *columns[] = {
-        &message->shard_state.origin_history, &message->shard_state.origin_taken,
-        &message->shard_state.origin_samples, &message->shard_state.origin_final,
-        &message->shard_state.origin_stable,  &message->shard_state.origin_incarnation,
+        &message->shard_state.origin_history,      &message->shard_state.origin_taken,
+        &message->shard_state.origin_samples,      &message->shard_state.origin_final,
+        &message->shard_state.origin_stable,       &message->shard_state.origin_incarnation,
         &message->shard_state.destination_durable,
     };
     for (size_t c = 0; c < sizeof columns / sizeof *columns; c++)
@@ -254,28 +258,31 @@ static err_code_t s_load_numbers(shard_core_t *self, const message_t *message, e
 }
 
 /* A tensor of the shard. `required` false: it may be absent. */
-static err_code_t s_load_tensor(const shard_core_t *self, const snapshot_t *snapshot, const char *name, bool required,
-                                buf_t **ret_buf, err_t *err)
+static err_code_t s_load_tensor(const shard_core_t *self, const snapshot_t *snapshot, const char *name,
+                                bool required, buf_t **ret_buf, err_t *err)
 {
     buf_t *buf = snapshot_peek(snapshot, name);
     if (!buf)
         return required ? err_set(err, ERR_MALFORMED, "the snapshot has no %s", name) : ERR_OK;
     if (buf_size(buf) != shard_bytes(self))
-        return err_set(err, ERR_SHAPE, "%s has %zu bytes instead of %zu", name, buf_size(buf), shard_bytes(self));
+        return err_set(err, ERR_SHAPE, "%s has %zu bytes instead of %zu", name, buf_size(buf),
+                       shard_bytes(self));
     *ret_buf = buf_ref(buf);
     return ERR_OK;
 }
 
 static bool s_load_head(const uint64_t *row, uint64_t first, uint64_t last, delta_head_t *ret_head)
 {
-    *ret_head = (delta_head_t){.first = first, .last = last, .steps = row[1], .samples = row[2], .final = row[3] != 0};
+    *ret_head = (delta_head_t){
+        .first = first, .last = last, .steps = row[1], .samples = row[2], .final = row[3] != 0};
     if (first == 0 || first > last || row[0] > DELTA_NOTHING)
         return false;
     ret_head->kind = (delta_kind_t)row[0];
     return true;
 }
 
-static err_code_t s_load_queue(shard_core_t *self, const wire_u64s_t *rows, const snapshot_t *snapshot, err_t *err)
+static err_code_t s_load_queue(shard_core_t *self, const wire_u64s_t *rows, const snapshot_t *snapshot,
+                               err_t *err)
 {
     if (rows->count % QUEUE_FIELDS)
         return err_set(err, ERR_MALFORMED, "state: queue");
@@ -301,7 +308,8 @@ static err_code_t s_load_queue(shard_core_t *self, const wire_u64s_t *rows, cons
     return ERR_OK;
 }
 
-static err_code_t s_load_pending(shard_core_t *self, const wire_u64s_t *rows, const snapshot_t *snapshot, err_t *err)
+static err_code_t s_load_pending(shard_core_t *self, const wire_u64s_t *rows, const snapshot_t *snapshot,
+                                 err_t *err)
 {
     if (rows->count % PENDING_FIELDS)
         return err_set(err, ERR_MALFORMED, "state: pending");
@@ -324,8 +332,8 @@ static err_code_t s_load_tensors(shard_core_t *self, const snapshot_t *snapshot,
 {
     err_code_t code = s_load_tensor(self, snapshot, "parameters", true, &self->parameters, err);
     if (!code)
-        code = s_load_tensor(self, snapshot, "momentum", self->optimizer.kind == OPTIMIZER_MOMENTUM, &self->momentum,
-                             err);
+        code = s_load_tensor(self, snapshot, "momentum", self->optimizer.kind == OPTIMIZER_MOMENTUM,
+                             &self->momentum, err);
     if (!code)
         code = s_load_tensor(self, snapshot, "open", false, &self->open, err);
     if (!code && self->optimizer.kind != OPTIMIZER_MOMENTUM && self->momentum)

@@ -13,8 +13,8 @@ static bool s_find(const shard_core_t *self, uint64_t batch, size_t *ret_index)
     return false;
 }
 
-/* The next step of `inside: sync`: all its batches must be held. Its batches enter the applied set together, so it is
- * the step of the first batch that is not in the set. */
+/* The next step of `inside: sync`: all its batches must be held. Its batches enter the applied set together,
+ * so it is the step of the first batch that is not in the set. */
 static size_t s_pick_in_order(shard_core_t *self, uint64_t *ret_missing)
 {
     uint64_t first, end;
@@ -61,16 +61,16 @@ bool shard_step_missing(const shard_core_t *self, uint64_t *ret_batch)
 }
 
 /* g = sum of count_i g_i / sum of count_i, or the plain sum when gradients are counts. */
-static void s_blend(shard_core_t *self, size_t count, blend_t *ret_blend, part_t *parts)
+static void s_blend(shard_core_t *self, size_t count, blend_t *ret_blend)
 {
-    *ret_blend = (blend_t){.parts = parts, .scratch = self->scratch, .sums = self->sums};
+    *ret_blend = (blend_t){.parts = self->parts, .scratch = self->scratch, .sums = self->sums};
     for (size_t i = 0; i < count; i++) {
         const held_t *held = &self->held[self->picks[i]];
         if (held->code)
             continue;
         double weight = self->plain_sum ? 1 : (double)held->samples;
         ret_blend->divisor += weight;
-        parts[ret_blend->count++] = (part_t){.assembly = &held->assembly, .weight = weight};
+        self->parts[ret_blend->count++] = (part_t){.assembly = &held->assembly, .weight = weight};
     }
     if (self->plain_sum)
         ret_blend->divisor = 1;
@@ -78,7 +78,8 @@ static void s_blend(shard_core_t *self, size_t count, blend_t *ret_blend, part_t
 
 static void s_record(shard_core_t *self, const held_t *held)
 {
-    CHECK(!ranges_add(&self->applied, held->batch, held->batch + 1)); /* its room was checked when the push came */
+    CHECK(!ranges_add(&self->applied, held->batch,
+                      held->batch + 1)); /* its room was checked when the push came */
     if (held->code) {
         CHECK(!ranges_add(&self->refused, held->batch, held->batch + 1));
         self->refusals++;
@@ -121,14 +122,11 @@ bool shard_step_try(shard_core_t *self)
     size_t count = s_pick(self);
     if (count == 0)
         return false;
-    part_t *parts = calloc(count, sizeof *parts);
-    CHECK(parts);
     blend_t blend;
-    s_blend(self, count, &blend, parts);
+    s_blend(self, count, &blend);
     bool some = blend.count > 0;
     bool accumulate = self->strategy->cuts == DELTA_GRADIENT && shard_region_count(self) > 1;
     bool done = !some || version_step(self, &blend, self->steps_alone, accumulate);
-    free(parts);
     if (done)
         s_apply(self, count, some);
     return done;

@@ -1,6 +1,6 @@
-/* Parameters, momentum and accumulator are changed in place while nobody else holds them, and otherwise written into
- * another buffer in the same pass over memory. Memory is found before the first element is touched, so a step is
- * made as a whole or not at all. */
+/* Parameters, momentum and accumulator are changed in place while nobody else holds them, and otherwise
+ * written into another buffer in the same pass over memory. Memory is found before the first element is
+ * touched, so a step is made as a whole or not at all. */
 
 #include "actors/shard/shard_internal.h"
 
@@ -19,7 +19,8 @@ buf_t *version_fresh(shard_core_t *self)
     return buf_new(shard_bytes(self));
 }
 
-/* A released buffer may still be on its way to a worker or to the store; it is used again once they let go. */
+/* A released buffer may still be on its way to a worker or to the store; it is used again once they let go.
+ */
 void version_release(shard_core_t *self, buf_t **buf_p)
 {
     for (size_t i = 0; *buf_p && i < SHARD_SPARES; i++) {
@@ -88,7 +89,8 @@ static void s_accumulate(const target_t *open, size_t first, size_t count, const
     vector_add(count, open->to + first, g);
 }
 
-static bool s_open_step(shard_core_t *self, bool step, bool accumulate, target_t *w, target_t *v, target_t *open)
+static bool s_open_step(shard_core_t *self, bool step, bool accumulate, target_t *w, target_t *v,
+                        target_t *open)
 {
     if (step && !s_open(self, w, &self->parameters))
         return false;

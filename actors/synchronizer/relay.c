@@ -53,15 +53,17 @@ static relay_delta_t *s_insert(relay_t *self, size_t at)
 void relay_add(relay_t *self, message_t **message_p)
 {
     const delta_t_ *delta = &(*message_p)->delta;
-    if (delta->first == 0 || delta->first > delta->last || delta->last < self->oldest || delta->chunk_count == 0 ||
-        delta->chunk_count > RELAY_CHUNKS_MAX || delta->chunk >= delta->chunk_count)
+    if (delta->first == 0 || delta->first > delta->last || delta->last < self->oldest ||
+        delta->chunk_count == 0 || delta->chunk_count > RELAY_CHUNKS_MAX ||
+        delta->chunk >= delta->chunk_count)
         return;
     size_t at = s_position(self, delta->first);
     if (at == self->count || self->items[at].first != delta->first) {
         if (self->count == RELAY_DELTAS_MAX)
             return;
         relay_delta_t *fresh = s_insert(self, at);
-        *fresh = (relay_delta_t){.first = delta->first, .last = delta->last, .chunk_count = delta->chunk_count};
+        *fresh =
+            (relay_delta_t){.first = delta->first, .last = delta->last, .chunk_count = delta->chunk_count};
         fresh->total_bytes = delta->total;
         fresh->chunks = calloc(delta->chunk_count, sizeof *fresh->chunks);
         CHECK(fresh->chunks);

@@ -24,7 +24,8 @@ static void s_name(wire_name_t ret_name, const char *role, const char *region, s
     message_set_name(ret_name, text);
 }
 
-/* -- life ------------------------------------------------------------------------------------------------- */
+/* -- life -------------------------------------------------------------------------------------------------
+ */
 
 static void s_add_destinations(synchronizer_core_t *self)
 {
@@ -70,7 +71,8 @@ static void s_destroy(void **core_p)
     free(self);
 }
 
-/* -- towards the own shard -------------------------------------------------------------------------------- */
+/* -- towards the own shard --------------------------------------------------------------------------------
+ */
 
 static void s_tell_shard(synchronizer_core_t *self, const destination_t *destination)
 {
@@ -103,7 +105,8 @@ static void s_fetch_missing(synchronizer_core_t *self)
         s_fetch(self, missing);
 }
 
-/* -- towards a destination --------------------------------------------------------------------------------- */
+/* -- towards a destination ---------------------------------------------------------------------------------
+ */
 
 static void s_send_chunk(synchronizer_core_t *self, const destination_t *destination, const message_t *chunk)
 {
@@ -158,7 +161,8 @@ static int64_t s_patience(const destination_t *destination)
     if (3 * destination->rtt_us > patience)
         patience = 3 * destination->rtt_us;
     if (destination->rate_bytes_per_s)
-        patience += (int64_t)(1.5e6 * (double)destination->flying_bytes / (double)destination->rate_bytes_per_s);
+        patience +=
+            (int64_t)(1.5e6 * (double)destination->flying_bytes / (double)destination->rate_bytes_per_s);
     return patience;
 }
 
@@ -189,7 +193,8 @@ static void s_check_silence(synchronizer_core_t *self, destination_t *destinatio
         s_probe(self, destination);
 }
 
-/* -- the own shard speaks --------------------------------------------------------------------------------- */
+/* -- the own shard speaks ---------------------------------------------------------------------------------
+ */
 
 static void s_restart(synchronizer_core_t *self, uint64_t history)
 {
@@ -204,7 +209,8 @@ static void s_restart(synchronizer_core_t *self, uint64_t history)
 /* A new history is a new stream; an old one, from before the shard's last start, is not listened to. */
 static bool s_from_shard(synchronizer_core_t *self, const message_t *message, uint64_t history)
 {
-    if (strcmp(message->from, self->shard) != 0 || history == 0 || message->incarnation < self->shard_incarnation)
+    if (strcmp(message->from, self->shard) != 0 || history == 0 ||
+        message->incarnation < self->shard_incarnation)
         return false;
     self->shard_incarnation = message->incarnation;
     if (history != self->relay.history)
@@ -250,7 +256,8 @@ static void s_on_head(synchronizer_core_t *self, const message_t *message)
     s_fetch_missing(self);
 }
 
-/* -- a destination speaks --------------------------------------------------------------------------------- */
+/* -- a destination speaks ---------------------------------------------------------------------------------
+ */
 
 static destination_t *s_find(synchronizer_core_t *self, const message_t *message)
 {
@@ -273,9 +280,10 @@ static bool s_ack_valid(const synchronizer_core_t *self, const message_t *messag
 {
     const delta_ack_t_ *ack = &message->delta_ack;
     bool unknown = ack->history == 0 && ack->applied == 0; /* it has taken nothing of this stream yet */
-    return strcmp(ack->origin, s_region(self, self->spec.region_index)) == 0 && ack->shard == self->spec.shard_index &&
-           (unknown || ack->history == self->relay.history || ack->code == ERR_STALE) && ack->durable <= ack->applied &&
-           ack->applied <= self->relay.last;
+    return strcmp(ack->origin, s_region(self, self->spec.region_index)) == 0 &&
+           ack->shard == self->spec.shard_index &&
+           (unknown || ack->history == self->relay.history || ack->code == ERR_STALE) &&
+           ack->durable <= ack->applied && ack->applied <= self->relay.last;
 }
 
 static uint64_t s_flying(const synchronizer_core_t *self, const destination_t *destination)
@@ -288,11 +296,12 @@ static uint64_t s_flying(const synchronizer_core_t *self, const destination_t *d
     return bytes;
 }
 
-/* Takes its positions; a newer incarnation may have gone back to what it had durably. Returns whether it advanced. */
+/* Takes its positions; a newer incarnation may have gone back to what it had durably. Returns whether it
+ * advanced. */
 static bool s_positions(destination_t *destination, const message_t *message)
 {
     const delta_ack_t_ *ack = &message->delta_ack;
-    bool renewed = message->incarnation > destination->incarnation;
+    bool renewed = destination->incarnation && message->incarnation > destination->incarnation;
     uint64_t applied = destination->applied, durable = destination->durable;
     destination->incarnation = message->incarnation;
     if (ack->applied > applied || renewed)
@@ -327,7 +336,8 @@ static void s_on_ack(synchronizer_core_t *self, const message_t *message)
     if (!destination || message->incarnation < destination->incarnation || !s_ack_valid(self, message))
         return;
     destination->code = (err_code_t)message->delta_ack.code;
-    if (message->delta_ack.code == ERR_STALE) /* it follows another line; asking again at once would not help */
+    if (message->delta_ack.code ==
+        ERR_STALE) /* it follows another line; asking again at once would not help */
         return;
     destination->heard_us = self->now_us;
     bool advanced = s_positions(destination, message);
@@ -351,13 +361,15 @@ static void s_on_link(synchronizer_core_t *self, const message_t *message)
         destination->link_known = true;
         destination->link_up = message->link_state.up;
         destination->rate_bytes_per_s = message->link_state.rate_bytes_per_s;
-        destination->rtt_us = message->link_state.rtt_us < INT32_MAX ? (int64_t)message->link_state.rtt_us : INT32_MAX;
+        destination->rtt_us =
+            message->link_state.rtt_us < INT32_MAX ? (int64_t)message->link_state.rtt_us : INT32_MAX;
         if (returned)
             destination->pause_us = RELAY_RESEND_FIRST_US;
     }
 }
 
-/* -- status ----------------------------------------------------------------------------------------------- */
+/* -- status -----------------------------------------------------------------------------------------------
+ */
 
 /* The destination that lacks most; it is waited for since it began to lack anything. */
 static void s_update_wait(synchronizer_core_t *self)
@@ -369,7 +381,7 @@ static void s_update_wait(synchronizer_core_t *self)
             (slowest == SIZE_MAX || destination->durable < self->destinations[slowest].durable))
             slowest = i;
     }
-    if (slowest != self->waits_for)
+    if (slowest != self->waits_for || self->waits_since_us == 0)
         self->waits_since_us = self->now_us;
     self->waits_for = slowest;
 }
@@ -396,7 +408,8 @@ static void s_status(synchronizer_core_t *self)
     outbox_add(&self->outbox, &message);
 }
 
-/* -- events ----------------------------------------------------------------------------------------------- */
+/* -- events -----------------------------------------------------------------------------------------------
+ */
 
 static void s_on_message(void *core, message_t **message_p, int64_t now_us)
 {

@@ -30,9 +30,10 @@ typedef struct {
 } relay_t;
 
 void relay_reset(relay_t *self, uint64_t history);
-void relay_add(relay_t *self, message_t **message_p); /* takes it, or leaves it when it is not wanted */
+void relay_add(relay_t *self, message_t **message_p);  /* takes it, or leaves it when it is not wanted */
 void relay_drop_below(relay_t *self, uint64_t number); /* lets go what ends below it */
-const relay_delta_t *relay_find(const relay_t *self, uint64_t first); /* the whole delta that begins at first, or NULL */
+const relay_delta_t *relay_find(const relay_t *self,
+                                uint64_t first); /* the whole delta that begins at first, or NULL */
 /* The first number in [oldest, last] that no whole delta here covers; 0 when there is none. */
 uint64_t relay_missing(const relay_t *self);
 
@@ -43,10 +44,10 @@ typedef struct {
     uint64_t applied, durable; /* as the destination says */
     uint64_t sent;             /* last number handed to the broker since the last step back */
     uint64_t flying_bytes;     /* of those above `applied` */
-    int64_t heard_us;          /* when it last answered, or was first sent something after it had everything */
-    int64_t stepped_us;        /* when sending last began again */
-    int64_t pause_us;          /* of silence, before it is sent again */
-    err_code_t code;           /* of its last answer */
+    int64_t heard_us;   /* when it last answered, or was first sent something after it had everything */
+    int64_t stepped_us; /* when sending last began again */
+    int64_t pause_us;   /* of silence, before it is sent again */
+    err_code_t code;    /* of its last answer */
     bool link_known, link_up;
     uint64_t rate_bytes_per_s;
     int64_t rtt_us;

@@ -302,6 +302,7 @@ static void s_take_ack(worker_core_t *self, const message_t *message, int64_t no
             return;
         if (ranges_remove(&self->holding, push->batch, push->batch + 1))
             return; /* no room to split the set: it stays held, and is leased again when this worker ends */
+        self->want_us = now_us; /* there may be room for the next lease now */
         self->done++;
     }
 }

@@ -12,7 +12,7 @@
 #define LINE_MAX_BYTES 4096 /* at most PIPE_BUF: lines of several processes never mix in a pipe */
 
 static atomic_int s_fd = STDERR_FILENO;
-static atomic_int s_least = LOG_INFO;
+static atomic_int s_least = LEVEL_INFO;
 static struct timespec s_started;
 
 __attribute__((constructor)) static void s_start(void)

@@ -6,12 +6,17 @@
 #ifndef CODEC_BASE_LOG_H
 #define CODEC_BASE_LOG_H
 
-typedef enum { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR } log_level_t;
+/* czmq.h brings syslog.h, whose macros have other values for the same names: it comes first, and they go. */
+#include <syslog.h>
+#undef LEVEL_DEBUG
+#undef LEVEL_INFO
+
+typedef enum { LEVEL_DEBUG, LEVEL_INFO, LEVEL_WARN, LEVEL_ERROR } log_level_t;
 
 /* Where lines go (default: standard error) and from which level on (default: info). */
 void log_open(int fd, log_level_t least);
 
-/* log_event(LOG_WARN, "shard/eu/2", "push_stale", "step=%d from=%s; dropping", ...) */
+/* log_event(LEVEL_WARN, "shard/eu/2", "push_stale", "step=%d from=%s; dropping", ...) */
 void log_event(log_level_t level, const char *actor, const char *event, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 

@@ -2,6 +2,7 @@
 
 #include "deploy/launch/serve.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static int s_serve(launch_t *launch, const serve_spec_t *spec)
@@ -17,8 +18,10 @@ static int s_run(const cli_args_t *args)
 {
     launch_t launch;
     launch_init(&launch);
-    const char *parent = cli_value(args, "parent");
-    serve_spec_t spec = {.where = cli_value(args, "region"),
+    const char *parent = cli_value(args, "parent"), *region = cli_value(args, "region");
+    char where[TOPOLOGY_NAME_MAX + 8];
+    snprintf(where, sizeof where, "region %.*s", TOPOLOGY_NAME_MAX - 1, region ? region : "");
+    serve_spec_t spec = {.where = where,
                          .broker = true,
                          .node = true,
                          .node_name = "main",

@@ -62,7 +62,7 @@ static int s_open_log(const launch_t *launch)
     int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (fd < 0)
         return cli_fail(EXIT_FAILED, "up", "%s: %s", path, strerror(errno));
-    log_open(fd, LOG_INFO);
+    log_open(fd, LEVEL_INFO);
     return EXIT_DONE;
 }
 

@@ -134,7 +134,7 @@ void children_reason(const child_t *child, const char *region, char *ret_text, s
         snprintf(ret_text, size, "the process of region %s was ended by signal %d (%s); see %s", region,
                  WTERMSIG(child->status), strsignal(WTERMSIG(child->status)), child->log);
     else if (s_last_error(child->log, said, sizeof said))
-        snprintf(ret_text, size, "region %s: %s (log: %s)", region, said, child->log);
+        snprintf(ret_text, size, "%s (log: %s)", said, child->log);
     else
         snprintf(ret_text, size, "the process of region %s ended with status %d; see %s", region,
                  WEXITSTATUS(child->status), child->log);

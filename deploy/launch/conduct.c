@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define CONDUCT_PATIENCE_US 10000000 /* a drain without progress ends after this */
+#define CONDUCT_CRASH_US 5000000     /* the same when a region's process has died */
 #define CONDUCT_ASK_US 8000000       /* children still there so long after the end are asked to end ... */
 #define CONDUCT_KILL_US 20000000     /* ... and then killed */
 #define CONDUCT_LOOK_MS 250
@@ -50,7 +51,7 @@ static void s_observe(void *hint, const global_core_t *core, int64_t now_us, boo
     err_t err = {0};
     if (status_file_write(self->status_path, core, topology, now_us, &err) && !self->status_failed) {
         self->status_failed = true;
-        log_event(LOG_WARN, "scheduler/global", "status_file", "reason=\"%s\"; going on without", err.text);
+        log_event(LEVEL_WARN, "scheduler/global", "status_file", "reason=\"%s\"; going on without", err.text);
     }
     if (!last)
         return;
@@ -106,10 +107,12 @@ static void s_look_at_children(conduct_t *self)
     while ((child = children_take_failed(&self->children, &index))) {
         char reason[sizeof self->child_failure];
         children_reason(child, self->launch->topology->regions[index].name, reason, sizeof reason);
-        log_event(LOG_ERROR, "scheduler/global", "region_died", "reason=\"%s\"", reason);
+        log_event(LEVEL_ERROR, "scheduler/global", "region_died", "reason=\"%s\"", reason);
         if (!self->child_failure[0])
             snprintf(self->child_failure, sizeof self->child_failure, "%s", reason);
         global_actor_region_failed(self->scheduler, index, ERR_STOPPED, reason);
+        global_actor_drain(self->scheduler, CONDUCT_CRASH_US);
+        children_signal(&self->children, SIGTERM); /* the stop may have had to go through the one that died */
     }
 }
 
@@ -133,7 +136,7 @@ static void s_await_children(conduct_t *self)
         int64_t waited_us = clock_now_us() - began_us;
         if (waited_us >= CONDUCT_KILL_US) {
             children_signal(&self->children, SIGKILL);
-        } else if (!asked && (waited_us >= CONDUCT_ASK_US || self->child_failure[0])) {
+        } else if (!asked && !self->child_failure[0] && waited_us >= CONDUCT_ASK_US) {
             asked = true;
             children_signal(&self->children, SIGTERM);
         }

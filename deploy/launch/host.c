@@ -2,25 +2,39 @@
 
 #include "codec/base/err.h"
 
-#include <czmq.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stddef.h>
+#include <stdlib.h>
 #include <sys/eventfd.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
-static void s_signals(sigset_t *set)
+static const int s_taken[] = {SIGINT, SIGTERM, SIGCHLD};
+
+static int s_signals[2] = {-1, -1}; /* a pipe, for there is one process and a handler has no arguments */
+
+static void s_handle(int signal)
 {
-    sigemptyset(set);
-    sigaddset(set, SIGINT);
-    sigaddset(set, SIGTERM);
-    sigaddset(set, SIGCHLD);
+    int saved_errno = errno;
+    unsigned char byte = (unsigned char)signal;
+    if (write(s_signals[1], &byte, 1) < 0) {
+        /* full of signals that nobody has read yet: this one changes nothing */
+    }
+    errno = saved_errno;
 }
 
 void host_prepare(void)
 {
+    CHECK(pipe2(s_signals, O_CLOEXEC | O_NONBLOCK) == 0);
+    struct sigaction action = {.sa_handler = s_handle, .sa_flags = SA_RESTART};
     sigset_t set;
-    s_signals(&set);
+    sigemptyset(&set);
+    for (size_t i = 0; i < sizeof s_taken / sizeof *s_taken; i++) {
+        sigaction(s_taken[i], &action, NULL);
+        sigaddset(&set, s_taken[i]);
+    }
     sigprocmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
     setenv("ZSYS_SIGHANDLER", "false", 1);
@@ -30,40 +44,41 @@ void host_restore_signals(void)
 {
     sigset_t none;
     sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    for (size_t i = 0; i < sizeof s_taken / sizeof *s_taken; i++)
+        signal(s_taken[i], SIG_DFL);
     signal(SIGPIPE, SIG_DFL);
+    sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
 void host_init(host_t *self)
 {
-    sigset_t set;
-    s_signals(&set);
-    self->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     self->notify_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    CHECK(self->signal_fd >= 0 && self->notify_fd >= 0);
+    CHECK(self->notify_fd >= 0);
 }
 
 void host_fini(host_t *self)
 {
-    close(self->signal_fd);
     close(self->notify_fd);
 }
 
 host_event_t host_wait(host_t *self, int timeout_ms)
 {
     host_event_t event = {0};
-    struct pollfd items[] = {{.fd = self->signal_fd, .events = POLLIN},
+    struct pollfd items[] = {{.fd = s_signals[0], .events = POLLIN},
                              {.fd = self->notify_fd, .events = POLLIN}};
-    if (poll(items, 2, timeout_ms) <= 0)
+    struct timespec timeout = {timeout_ms / 1000, timeout_ms % 1000 * 1000000L};
+    sigset_t none;
+    sigemptyset(&none);
+    if (ppoll(items, 2, &timeout, &none) < 0 && errno != EINTR)
         return event;
     eventfd_t ignored;
     eventfd_read(self->notify_fd, &ignored);
-    struct signalfd_siginfo info;
-    while (!event.signal && read(self->signal_fd, &info, sizeof info) == sizeof info) {
-        if (info.ssi_signo == SIGCHLD)
+    unsigned char byte;
+    while (!event.signal && read(s_signals[0], &byte, 1) == 1) {
+        if (byte == SIGCHLD)
             event.child = true;
         else
-            event.signal = (int)info.ssi_signo;
+            event.signal = byte;
     }
     return event;
 }

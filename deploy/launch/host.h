@@ -1,7 +1,8 @@
 /* host - what the main thread of a process waits for: signals, actors whose state changed, children, and time.
  *
- * Why      signals are taken here and nowhere else, by a descriptor, so that no code runs in a handler.
- * How      host_prepare blocks them before any thread exists; host_wait reads them.
+ * Why      signals are acted on here and nowhere else: the handler only writes into a pipe.
+ * How      they are blocked but while the main thread waits. They have handlers all the same, because libraries start
+ *          threads before main begins (OpenBLAS does), and a signal that such a thread takes must not end the process.
  * Threads  the main thread; the notify descriptor may be written by any.
  */
 #ifndef DEPLOY_LAUNCH_HOST_H
@@ -10,7 +11,6 @@
 #include <stdbool.h>
 
 typedef struct {
-    int signal_fd;
     int notify_fd; /* an eventfd for shell_spec_t */
 } host_t;
 
@@ -19,8 +19,7 @@ typedef struct {
     bool child; /* a child has ended */
 } host_event_t;
 
-/* Once, at the start of main: blocks SIGINT, SIGTERM and SIGCHLD, ignores SIGPIPE, and keeps czmq from
- * handling any. */
+/* Once, at the start of main: takes SIGINT, SIGTERM and SIGCHLD, ignores SIGPIPE, and keeps czmq from taking any. */
 void host_prepare(void);
 
 void host_init(host_t *self);

@@ -116,7 +116,7 @@ static void s_take_signal(serve_t *self, int signal)
     if (self->first_signal)
         _exit(128 + signal);
     self->first_signal = signal;
-    log_event(LOG_INFO, self->spec->where, "signal", "signal=%d; draining, a second one ends at once",
+    log_event(LEVEL_INFO, self->spec->where, "signal", "signal=%d; draining, a second one ends at once",
               signal);
     s_drain(self);
 }

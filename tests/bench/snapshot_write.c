@@ -22,8 +22,9 @@ static const struct {
     kv_durability_t durability;
     double target;
 } s_kinds[] = {
+    /* On an idle machine of two cores 0.4 and 0.6; the syncs of the second suffer most from neighbours. */
     {"snapshot_write_process", "write", KV_DURABILITY_PROCESS, 0.25},
-    {"snapshot_write_disk", "write and fdatasync", KV_DURABILITY_DISK, 0.4},
+    {"snapshot_write_disk", "write and fdatasync", KV_DURABILITY_DISK, 0.2},
 };
 
 static void s_must(bool condition, const char *what)

@@ -5,7 +5,9 @@
 #include "tests/unit/store/fixture.h"
 #include "tests/unit/store/temp.h"
 
+#include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 
 static err_t s_err;
@@ -291,6 +293,67 @@ Test(snapshot, nth_failure_leaves_the_ones_before)
     cr_assert_gt(s_fail_at_each(KV_MEM_COMMIT, ERR_IO, KV_DURABILITY_PROCESS), 2);
     cr_assert_gt(s_fail_at_each(KV_MEM_COMMIT, ERR_FULL, KV_DURABILITY_PROCESS), 2);
     cr_assert_gt(s_fail_at_each(KV_MEM_SYNC, ERR_IO, KV_DURABILITY_DISK), 2);
+}
+
+/* ---- A full disk ---- */
+
+#define SKIPPED 77
+
+static err_code_t s_commit_sized(snapshot_store_t *store, uint64_t number, size_t size)
+{
+    snapshot_t *snapshot = fixture_empty(number);
+    fixture_add(snapshot, "value", buf_new_zero(size));
+    err_code_t code = snapshot_commit(store, snapshot, &s_err);
+    snapshot_destroy(&snapshot);
+    return code;
+}
+
+static int s_fill_the_disk(kv_t *kv, const char *ballast)
+{
+    snapshot_store_t *store = NULL;
+    if (snapshot_store_open(kv, NULL, &store, NULL) || s_commit_sized(store, 1, 3 << 20))
+        return 1;
+    if (s_commit_sized(store, 2, 40 << 20) != ERR_FULL || kv_suspect(kv) || snapshot_store_newest(store) != 1)
+        return 2;
+    if (unlink(ballast) != 0 || s_commit_sized(store, 3, 3 << 20))
+        return 3;
+    if (s_commit_sized(store, 4, 3 << 20) || snapshot_store_newest(store) != 4)
+        return 4;
+    return 0;
+}
+
+/* In a mount of its own, a disk of 24 MiB of which half a MiB can be freed. */
+static int s_child_on_small_disk(void)
+{
+    char path[TEMP_PATH_MAX], ballast[TEMP_PATH_MAX];
+    kv_t *kv = NULL;
+    int flags = geteuid() == 0 ? CLONE_NEWNS : CLONE_NEWNS | CLONE_NEWUSER;
+    if (unshare(flags) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("none", s_temp.dir, "tmpfs", 0, "size=24m") != 0)
+        return SKIPPED;
+    FILE *file = fopen(temp_path(&s_temp, "ballast", ballast), "w");
+    for (int i = 0; i < 512 << 10; i++)
+        fputc('x', file);
+    if (fclose(file) != 0 || kv_lmdb_open(temp_path(&s_temp, "kv", path), NULL, &kv, NULL))
+        return 5;
+    return s_fill_the_disk(kv, ballast);
+}
+
+/* A snapshot that does not fit takes all the room there is and gives it back: with a little room to work in,
+ * the next one that fits is stored. */
+Test(snapshot, a_full_disk_goes_on)
+{
+    int status = 0;
+    temp_init(&s_temp);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(s_child_on_small_disk());
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    temp_fini(&s_temp);
+    cr_assert(WIFEXITED(status));
+    if (WEXITSTATUS(status) == SKIPPED)
+        cr_skip_test("no right to mount a small disk");
+    cr_assert_eq(WEXITSTATUS(status), 0, "step %d", WEXITSTATUS(status));
 }
 
 /* ---- Damage ---- */

@@ -97,4 +97,9 @@ Test(optimizer, rates)
     cr_assert_eq(optimizer_rate(&linear, 101, 100), 0);
     cr_assert_eq(optimizer_rate(&linear, UINT64_MAX, 100), 0);
     cr_assert_eq(optimizer_rate(&linear, 0, 0), 0.5f);
+    optimizer_t warm = {.kind = OPTIMIZER_SGD, .lr = 0.5f, .schedule = SCHEDULE_LINEAR, .warmup = 0.5};
+    cr_assert_eq(optimizer_rate(&warm, 0, 100), 0);
+    cr_assert_eq(optimizer_rate(&warm, 25, 100), 0.1875f); /* half of the rise of 0.75 of the rate */
+    cr_assert_eq(optimizer_rate(&warm, 50, 100), 0.25f);
+    cr_assert_eq(optimizer_rate(&warm, 75, 100), 0.125f);
 }

@@ -1,5 +1,5 @@
-/* The ledger in small: a gradient that is minus one in the place of its batch, learning rate 1. At the end every region's
- * parameters say how often each batch was applied. */
+/* The ledger in small: a gradient that is minus one in the place of its batch, learning rate 1. At the end
+ * every region's parameters say how often each batch was applied. */
 #include "tests/unit/actors/shard/world.h"
 
 #define ELEMENTS 64
@@ -132,7 +132,8 @@ Test(ledger, stays_exact_when_shards_die)
             for (size_t r = 0; r < 2; r++) {
                 for (size_t k = 0; k < 2; k++) {
                     uint64_t b, end;
-                    if (!ranges_gap(shard_core_applied(w->shard[r][k]), 0, w->job.regions[r].batches, &b, &end))
+                    if (!ranges_gap(shard_core_applied(w->shard[r][k]), 0, w->job.regions[r].batches, &b,
+                                    &end))
                         continue;
                     s_gradient(w, r, b, g);
                     world_push_shard(w, r, 0, k, b, g);

@@ -1,7 +1,7 @@
 /* world - shards and synchronizers of a few regions in one process, joined by lists instead of sockets.
  *
- * Workers and schedulers are the test itself: it pushes and pulls, and what is sent to them is kept in `mail`.
- * A snapshot is committed at once while auto_commit is on; else it stays in `out` until world_commit.
+ * Workers and schedulers are the test itself: it pushes and pulls, and what is sent to them is kept in
+ * `mail`. A snapshot is committed at once while auto_commit is on; else it stays in `out` until world_commit.
  */
 #ifndef TESTS_UNIT_ACTORS_SHARD_WORLD_H
 #define TESTS_UNIT_ACTORS_SHARD_WORLD_H
@@ -46,7 +46,8 @@ static inline size_t world_size(const world_t *w, size_t shard)
     return world_first(w, shard + 1) - world_first(w, shard);
 }
 
-static inline topology_t *world_topology(size_t regions, strategy_name_t strategy, uint64_t every, uint64_t workers)
+static inline topology_t *world_topology(size_t regions, strategy_name_t strategy, uint64_t every,
+                                         uint64_t workers)
 {
     topology_t *t = calloc(1, sizeof *t);
     snprintf(t->job.data.kind, sizeof t->job.data.kind, "idx");
@@ -130,7 +131,8 @@ static inline void world_destroy(world_t *w)
     free(w);
 }
 
-/* -- moving messages -------------------------------------------------------------------------------------- */
+/* -- moving messages --------------------------------------------------------------------------------------
+ */
 
 static inline size_t world_region(const world_t *w, const char *actor)
 {
@@ -142,6 +144,10 @@ static inline size_t world_region(const world_t *w, const char *actor)
 
 static inline void world_deliver(world_t *w, message_t **m)
 {
+    if (!(*m)->to[0]) { /* an answer to somebody without a name */
+        message_destroy(m);
+        return;
+    }
     size_t to = world_region(w, (*m)->to), from = world_region(w, (*m)->from);
     size_t k = (size_t)((*m)->to[strlen((*m)->to) - 1] - '0');
     bool wan = to != from && to != SIZE_MAX && from != SIZE_MAX;
@@ -231,7 +237,8 @@ static inline void world_send_shard(world_t *w, message_t *m)
     world_run(w);
 }
 
-/* -- the part of the workers ------------------------------------------------------------------------------ */
+/* -- the part of the workers ------------------------------------------------------------------------------
+ */
 
 static inline message_t *world_push_chunk(const world_t *w, size_t r, size_t worker, size_t k, uint64_t batch,
                                           const float *g, uint64_t chunk, uint64_t chunk_count)
@@ -258,7 +265,8 @@ static inline message_t *world_push_chunk(const world_t *w, size_t r, size_t wor
     return m;
 }
 
-static inline void world_push_shard(world_t *w, size_t r, size_t worker, size_t k, uint64_t batch, const float *g)
+static inline void world_push_shard(world_t *w, size_t r, size_t worker, size_t k, uint64_t batch,
+                                    const float *g)
 {
     for (uint64_t chunk = 0; chunk < 2; chunk++) {
         message_t *m = world_push_chunk(w, r, worker, k, batch, g, chunk, 2);
@@ -317,7 +325,8 @@ static inline bool world_params(world_t *w, uint64_t request, float *ret_params)
     while ((m = world_mail(w, KIND_params))) {
         if (m->number == request) {
             size_t k = (size_t)(m->from[strlen(m->from) - 1] - '0');
-            memcpy(ret_params + world_first(w, k) + m->params.offset, slice_peek(&m->data), m->data.size_bytes);
+            memcpy(ret_params + world_first(w, k) + m->params.offset, slice_peek(&m->data),
+                   m->data.size_bytes);
             have += m->data.size_bytes / sizeof(float);
         }
         message_destroy(&m);
@@ -334,10 +343,12 @@ static inline bool world_pull(world_t *w, size_t r, size_t worker, uint64_t batc
 static inline void world_replica(const world_t *w, size_t r, float *ret_params)
 {
     for (size_t k = 0; k < w->shards; k++)
-        memcpy(ret_params + world_first(w, k), shard_core_parameters(w->shard[r][k]), world_size(w, k) * sizeof(float));
+        memcpy(ret_params + world_first(w, k), shard_core_parameters(w->shard[r][k]),
+               world_size(w, k) * sizeof(float));
 }
 
-/* -- the part of the scheduler ---------------------------------------------------------------------------- */
+/* -- the part of the scheduler ----------------------------------------------------------------------------
+ */
 
 static inline void world_close(world_t *w, size_t r)
 {

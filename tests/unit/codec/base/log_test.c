@@ -18,7 +18,7 @@ static void s_capture(log_level_t least)
 /* What was logged so far, which closes the log. */
 static size_t s_read(char *out, size_t size)
 {
-    log_open(STDERR_FILENO, LOG_INFO);
+    log_open(STDERR_FILENO, LEVEL_INFO);
     close(s_pipe[1]);
     size_t total = 0;
     ssize_t got;
@@ -41,8 +41,8 @@ static bool s_matches(const char *text, const char *pattern)
 Test(log, writes_one_line_per_event)
 {
     char text[1024];
-    s_capture(LOG_INFO);
-    log_event(LOG_WARN, "shard/eu/2", "push_stale", "step=%d have=%d from=%s; dropping", 41, 44,
+    s_capture(LEVEL_INFO);
+    log_event(LEVEL_WARN, "shard/eu/2", "push_stale", "step=%d have=%d from=%s; dropping", 41, 44,
               "worker/us/7");
     s_read(text, sizeof text);
     cr_assert(s_matches(text, "^t=[0-9]+\\.[0-9]{3} lvl=warn actor=shard/eu/2 ev=push_stale step=41 have=44 "
@@ -53,11 +53,11 @@ Test(log, writes_one_line_per_event)
 Test(log, names_levels_and_leaves_out_lower_ones)
 {
     char text[1024];
-    s_capture(LOG_WARN);
-    log_event(LOG_DEBUG, "a", "one", "x=%d", 1);
-    log_event(LOG_INFO, "a", "two", "x=%d", 2);
-    log_event(LOG_WARN, "a", "three", "x=%d", 3);
-    log_event(LOG_ERROR, "a", "four", NULL);
+    s_capture(LEVEL_WARN);
+    log_event(LEVEL_DEBUG, "a", "one", "x=%d", 1);
+    log_event(LEVEL_INFO, "a", "two", "x=%d", 2);
+    log_event(LEVEL_WARN, "a", "three", "x=%d", 3);
+    log_event(LEVEL_ERROR, "a", "four", NULL);
     s_read(text, sizeof text);
     cr_assert(
         s_matches(text, "^t=[0-9.]+ lvl=warn actor=a ev=three x=3\nt=[0-9.]+ lvl=error actor=a ev=four\n$"),
@@ -67,8 +67,8 @@ Test(log, names_levels_and_leaves_out_lower_ones)
 Test(log, stays_one_line_whatever_it_is_told)
 {
     char text[1024];
-    s_capture(LOG_DEBUG);
-    log_event(LOG_DEBUG, "a", "b", "reason=%s", "two\nlines\r\x1b[31m");
+    s_capture(LEVEL_DEBUG);
+    log_event(LEVEL_DEBUG, "a", "b", "reason=%s", "two\nlines\r\x1b[31m");
     size_t size = s_read(text, sizeof text);
     cr_assert(s_matches(text, "lvl=debug"));
     cr_assert_eq(strchr(text, '\n'), text + size - 1);
@@ -80,8 +80,8 @@ Test(log, cuts_what_is_too_long_and_says_so)
 {
     static char text[16384], huge[9000];
     memset(huge, 'x', sizeof huge - 1);
-    s_capture(LOG_DEBUG);
-    log_event(LOG_INFO, "a", "b", "text=%s", huge);
+    s_capture(LEVEL_DEBUG);
+    log_event(LEVEL_INFO, "a", "b", "text=%s", huge);
     size_t size = s_read(text, sizeof text);
     cr_assert(size <= 4096, "%zu bytes", size);
     cr_assert_str_eq(text + size - 6, "xx...\n");
@@ -93,7 +93,7 @@ Test(log, cuts_what_is_too_long_and_says_so)
 static void *s_many(void *name)
 {
     for (int line = 0; line < LINES; line++)
-        log_event(LOG_INFO, name, "tick", "line=%d filler=%s", line, "................................");
+        log_event(LEVEL_INFO, name, "tick", "line=%d filler=%s", line, "................................");
     return NULL;
 }
 
@@ -102,7 +102,7 @@ Test(log, threads_do_not_mix_lines)
     static char text[THREADS * LINES * 160];
     static char names[THREADS][8] = {"one", "two", "three", "four"};
     pthread_t threads[THREADS];
-    s_capture(LOG_INFO);
+    s_capture(LEVEL_INFO);
     for (int index = 0; index < THREADS; index++)
         cr_assert_eq(pthread_create(&threads[index], NULL, s_many, names[index]), 0);
     for (int index = 0; index < THREADS; index++)

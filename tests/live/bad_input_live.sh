@@ -1,0 +1,75 @@
+# Bad input gets one clear line, the right exit status, nothing left running and nothing overwritten.
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+ledger="$SOURCE/deploy/topologies/ledger.yaml"
+
+# bad STATUS PATTERN ARGS...: the status, and exactly one line of error, which matches.
+bad() {
+    local status=$1 pattern=$2
+    shift 2
+    expect "$status" "$@"
+    expect_line "$work/last.err" "$pattern"
+    [ "$(grep -c '^cloudless: ' "$work/last.err")" = 1 ] || fail "not one line of error: $(cat "$work/last.err")"
+}
+
+bad 2 '^cloudless: there is no command uo; did you mean up' uo
+bad 2 '^cloudless: up: there is no option --stade' up "$ledger" --stade
+bad 2 '^cloudless: .*no-such.yaml.*' up "$work/no-such.yaml" --state "$work/none"
+printf 'job: {name: x, model: ledger, epoch: 3}\n' >"$work/wrong.yaml"
+bad 2 '^cloudless: .*wrong.yaml:1:[0-9]+: job.epoch: ' check "$work/wrong.yaml"
+bad 2 '^cloudless: .*job.epochs' up "$ledger" --state "$work/none" --set job.epochs=many
+[ ! -e "$work/none" ] || fail "a wrong topology left a state directory"
+
+idx() { # DIR: a topology with images
+    cat >"$work/images.yaml" <<YAML
+job:
+  name: images
+  model: softmax
+  data: {dir: $1}
+regions:
+  - {name: here, data_share: 1}
+YAML
+}
+idx "$work/nowhere"
+bad 2 '^cloudless: up: .*nowhere' up "$work/images.yaml" --state "$work/missing"
+bad 2 '^cloudless: check: .*nowhere' check "$work/images.yaml"
+"$LIVE_TOOL" images "$work/short" 100 20 || fail "no data"
+truncate -s 5000 "$work/short/train-images-idx3-ubyte"
+idx "$work/short"
+bad 1 '^cloudless: up: .*train-images-idx3-ubyte' up "$work/images.yaml" --state "$work/truncated"
+
+# A port in use: two regions that want the same one.
+cat >"$work/port.yaml" <<YAML
+job: {name: port, model: ledger, data: {kind: counter, samples: 1000}, optimizer: {name: sgd, lr: 1, schedule: constant}}
+regions:
+  - {name: a, data_share: 1, broker: {bind: "tcp://127.0.0.1:*"}}
+YAML
+begin holder broker --topology "$work/port.yaml" --region a --state "$work/holder"
+until_true test -s "$work/holder/run/broker-a"
+port=$(grep -o 'tcp://.*' "$work/holder/run/broker-a" | head -n 1)
+sed "s|tcp://127.0.0.1:\*|$port|" "$work/port.yaml" >"$work/taken.yaml"
+bad 1 "^cloudless: .*${port##*:}" up "$work/taken.yaml" --state "$work/taken" --quiet
+bad 1 "^cloudless: broker: .*${port##*:}" broker --topology "$work/taken.yaml" --region a --state "$work/taken2"
+kill -TERM "$pid"
+expect_end "$pid" 0 "a drained broker"
+
+# State directories: of another job, no state directory at all, nothing to resume.
+expect 0 up "$ledger" --state "$work/mine" --set job.data.samples=3000 --set job.epochs=1 --quiet
+cp -a "$work/mine" "$work/before"
+bad 2 '^cloudless: up: .*another job|^cloudless: up: .*other job|belongs to' up "$ledger" --state "$work/mine" --set job.data.samples=4000
+bad 2 '^cloudless: up: .*--resume' up "$ledger" --state "$work/mine" --set job.data.samples=3000 --set job.epochs=1
+diff -r --exclude lock.mdb "$work/before/north" "$work/mine/north" >/dev/null || fail "a refused up changed the state directory"
+bad 2 '^cloudless: up: .*nothing to go on' up "$ledger" --state "$work/new" --resume
+mkdir "$work/photos" && touch "$work/photos/cat.jpg"
+bad 2 '^cloudless: up: .*photos' up "$ledger" --state "$work/photos"
+[ "$(ls "$work/photos")" = cat.jpg ] || fail "a foreign directory was written to"
+bad 2 '^cloudless: export: ' export --state "$work/mine" --region nowhere -o "$work/x"
+touch "$work/there"
+bad 2 '^cloudless: export: .*there' export --state "$work/mine" --region north -o "$work/there"
+bad 2 '^cloudless: status: ' status --state "$work/photos"
+
+# Every command explains itself.
+for command in up check status stop export scheduler broker node; do
+    expect 0 $command --help
+    expect_line "$work/last.out" "^Example: cloudless $command"
+done

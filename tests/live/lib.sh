@@ -1,0 +1,82 @@
+# lib.sh - for the scripts beside it: a directory of their own, processes that do not outlive them, and checks that say what
+# they saw. Waiting is always for something to become true, never for time to pass.
+set -uo pipefail
+: "${CLOUDLESS:?the binary}" "${LIVE_TOOL:?tests/live_tool}" "${SOURCE:?the source tree}"
+
+work=$(mktemp -d)
+started=()
+
+cleanup() {
+    local status=$? pid
+    for pid in "${started[@]}"; do kill -KILL "$pid" 2>/dev/null; done
+    wait 2>/dev/null
+    if [ "$status" -ne 0 ]; then
+        echo "--- logs ---" >&2
+        for file in "$work"/*.err "$work"/*/log/*.log; do
+            [ -s "$file" ] && { echo "== $file" >&2; tail -n 40 "$file" >&2; }
+        done
+    fi
+    rm -rf "$work"
+    exit "$status"
+}
+trap cleanup EXIT
+
+fail() {
+    echo "FAIL: $*" >&2
+    exit 1
+}
+
+# begin NAME ARGS...: cloudless in the background, its output in $work/NAME.out and .err, its pid in $pid.
+begin() {
+    local name=$1
+    shift
+    "$CLOUDLESS" "$@" >"$work/$name.out" 2>"$work/$name.err" &
+    pid=$!
+    started+=("$pid")
+}
+
+# expect_end PID STATUS WHAT: waits for a process that was begun here.
+expect_end() {
+    local status=0
+    wait "$1" || status=$?
+    [ "$status" -eq "$2" ] || fail "$3 ended with $status, not $2"
+}
+
+# expect STATUS ARGS...: runs cloudless to its end; output in $work/last.out and .err.
+expect() {
+    local wanted=$1 status=0
+    shift
+    "$CLOUDLESS" "$@" >"$work/last.out" 2>"$work/last.err" || status=$?
+    [ "$status" -eq "$wanted" ] || {
+        cat "$work/last.err" >&2
+        fail "cloudless $* ended with $status, not $wanted"
+    }
+}
+
+# expect_line FILE PATTERN: one line of a file matches.
+expect_line() {
+    grep -Eq -- "$2" "$1" || {
+        cat "$1" >&2
+        fail "no line of $1 matches: $2"
+    }
+}
+
+# until_true COMMAND...: looks until it holds; the test's own time limit ends it.
+until_true() {
+    until "$@" 2>/dev/null; do sleep 0.05; done
+}
+
+alive() { kill -0 "$1" 2>/dev/null; }
+gone() { ! kill -0 "$1" 2>/dev/null; }
+
+json() { "$LIVE_TOOL" json "$1" "$2"; }
+
+# expect_counters STATE SAMPLES EPOCHS REGION...: every region's ledger is exact.
+expect_counters() {
+    local state=$1 samples=$2 epochs=$3 region
+    shift 3
+    for region in "$@"; do
+        expect 0 export --state "$state" --region "$region" -o "$work/$region.safetensors" --force
+        "$LIVE_TOOL" counters "$work/$region.safetensors" "$samples" "$epochs" || fail "the ledger of $region is wrong"
+    done
+}

@@ -1,0 +1,160 @@
+/* live_tool - reads what the binary wrote, for the scripts beside it.
+ *
+ *   live_tool counters FILE SAMPLES EPOCHS   whether each counter says how often its samples had to be used
+ *   live_tool json FILE PATH                 prints a value: regions[1].samples
+ *   live_tool images DIR TRAIN TEST          writes four idx files: ten kinds of noisy images that can be told apart
+ */
+#include "actors/model/model.h"
+#include "codec/base/json.h"
+#include "codec/base/rng.h"
+#include "codec/tensor/safetensors.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { SIDE = 28, KINDS = 10 };
+
+/* How many of the numbers below `samples` are counted by counter `index` of `count`. */
+static double s_expected(unsigned long samples, size_t index, size_t count)
+{
+    return (double)(samples / count + (index < samples % count));
+}
+
+static int s_counters(const char *path, unsigned long samples, unsigned long epochs)
+{
+    static layout_t layout;
+    err_t err = {0};
+    if (model_layout_of("ledger", &layout, &err)) {
+        fprintf(stderr, "%s\n", err.text);
+        return 1;
+    }
+    float *values = calloc(layout.count, sizeof *values);
+    if (!values || safetensors_read(path, &layout, values, &err)) {
+        fprintf(stderr, "%s\n", err.text);
+        free(values);
+        return 1;
+    }
+    size_t wrong = 0;
+    for (size_t i = 0; i < layout.count; i++) {
+        double expected = s_expected(samples, i, layout.count) * (double)epochs;
+        if (fabs((double)values[i] - expected) < 0.5)
+            continue;
+        if (!wrong++)
+            fprintf(stderr, "%s: counter %zu is %g, not %g\n", path, i, (double)values[i], expected);
+    }
+    free(values);
+    fprintf(stderr, "%s: %zu of %zu counters wrong\n", path, wrong, layout.count);
+    return wrong > 0;
+}
+
+/* Follows one step of a path: "regions[1]" or "samples"; returns what is behind it. */
+static const json_value_t *s_step(const json_value_t *value, char *step)
+{
+    char *bracket = strchr(step, '[');
+    size_t index = 0;
+    if (bracket) {
+        index = strtoul(bracket + 1, NULL, 10);
+        *bracket = '\0';
+    }
+    const json_value_t *found = json_get(value, step);
+    return found && bracket ? json_at(found, index) : found;
+}
+
+static int s_json(const char *path, char *where)
+{
+    json_value_t *document = NULL;
+    err_t err = {0};
+    if (json_read_file(path, &document, &err)) {
+        fprintf(stderr, "%s\n", err.text);
+        return 1;
+    }
+    const json_value_t *value = document;
+    char *last = strrchr(where, '.');
+    if (last)
+        *last++ = '\0';
+    for (char *step = last ? strtok(where, ".") : NULL; step && value; step = strtok(NULL, "."))
+        value = s_step(value, step);
+    const char *key = last ? last : where;
+    const json_value_t *found = value ? json_get(value, key) : NULL;
+    if (found) {
+        const char *text = json_get_string(value, key, NULL);
+        if (text)
+            printf("%s\n", text);
+        else if (isfinite(json_get_number(value, key, NAN)))
+            printf("%.17g\n", json_get_number(value, key, NAN));
+        else if (json_count(found))
+            printf("%zu\n", json_count(found));
+        else
+            printf("%s\n", json_get_bool(value, key, false) ? "true" : "false");
+    } else {
+        fprintf(stderr, "%s: no %s\n", path, key);
+    }
+    json_destroy(&document);
+    return !found;
+}
+
+static void s_put_u32(FILE *out, unsigned long value)
+{
+    for (int shift = 24; shift >= 0; shift -= 8)
+        fputc((int)(value >> shift & 255), out);
+}
+
+static FILE *s_open(const char *dir, const char *name)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    return fopen(path, "wb");
+}
+
+/* Each kind has a bar at a place of its own, under noise. */
+static int s_pixel(rng_t *rng, unsigned long kind, int row)
+{
+    int bar = row / 2 == (int)kind + 2 ? 150 : 0;
+    return bar + (int)rng_below(rng, 100);
+}
+
+static int s_write_pair(const char *dir, const char *images_name, const char *labels_name,
+                        unsigned long count, rng_t *rng)
+{
+    FILE *images = s_open(dir, images_name), *labels = s_open(dir, labels_name);
+    if (!images || !labels)
+        return 1;
+    s_put_u32(images, 0x803);
+    s_put_u32(images, count);
+    s_put_u32(images, SIDE);
+    s_put_u32(images, SIDE);
+    s_put_u32(labels, 0x801);
+    s_put_u32(labels, count);
+    for (unsigned long i = 0; i < count; i++) {
+        unsigned long kind = rng_below(rng, KINDS);
+        fputc((int)kind, labels);
+        for (int at = 0; at < SIDE * SIDE; at++)
+            fputc(s_pixel(rng, kind, at / SIDE), images);
+    }
+    return fclose(images) | fclose(labels);
+}
+
+static int s_images(const char *dir, unsigned long train, unsigned long test)
+{
+    rng_t rng;
+    rng_init(&rng, 1);
+    mkdir(dir, 0700);
+    return s_write_pair(dir, "train-images-idx3-ubyte", "train-labels-idx1-ubyte", train, &rng) ||
+           s_write_pair(dir, "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte", test, &rng);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 5 && !strcmp(argv[1], "counters"))
+        return s_counters(argv[2], strtoul(argv[3], NULL, 10), strtoul(argv[4], NULL, 10));
+    if (argc == 4 && !strcmp(argv[1], "json"))
+        return s_json(argv[2], argv[3]);
+    if (argc == 5 && !strcmp(argv[1], "images"))
+        return s_images(argv[2], strtoul(argv[3], NULL, 10), strtoul(argv[4], NULL, 10));
+    fprintf(stderr,
+            "usage: live_tool counters FILE SAMPLES EPOCHS | json FILE PATH | images DIR TRAIN TEST\n");
+    return 2;
+}

@@ -1,0 +1,55 @@
+# SIGTERM drains and exits 0, a second one ends at once with 143; when `up` is killed its children are gone.
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+up() { # NAME SIGNALS...: a long run
+    begin "$1" up "$SOURCE/deploy/topologies/ledger.yaml" --state "$work/$1" --set job.data.samples=60000 --set job.epochs=1000
+}
+
+trains() {
+    "$CLOUDLESS" status --state "$1" --json >"$work/status.json" && [ "$(json "$work/status.json" state)" = training ]
+}
+
+children() { pgrep -P "$1"; }
+
+up drained
+drained=$pid
+until_true trains "$work/drained"
+children "$drained" >"$work/children"
+[ "$(wc -l <"$work/children")" = 2 ] || fail "two regions have $(wc -l <"$work/children") processes"
+expect 2 up "$SOURCE/deploy/topologies/ledger.yaml" --state "$work/drained" --set job.data.samples=60000 --set job.epochs=1000
+expect_line "$work/last.err" "^cloudless: .*$drained"
+kill -TERM "$drained"
+expect_end "$drained" 0 "a drained up"
+expect_line "$work/drained.out" '--resume'
+while read -r child; do gone "$child" || fail "child $child outlived a drained up"; done <"$work/children"
+
+up twice
+twice=$pid
+until_true trains "$work/twice"
+children "$twice" >"$work/children"
+kill -STOP $(cat "$work/children") # so that the drain cannot be over before the second signal
+kill -TERM "$twice"
+until_true expect_line "$work/twice.err" 'once more'
+kill -TERM "$twice"
+expect_end "$twice" 143 "an up that got two signals"
+while read -r child; do until_true gone "$child"; done <"$work/children"
+
+up killed
+killed=$pid
+until_true trains "$work/killed"
+children "$killed" >"$work/children"
+kill -KILL "$killed"
+expect_end "$killed" 137 "a killed up"
+while read -r child; do until_true gone "$child"; done <"$work/children"
+expect 0 stop --state "$work/killed"
+expect_line "$work/last.out" 'nothing runs'
+
+# A region's process that dies ends the run with 1 and a line that names it and its log; nothing is left running.
+up crashed
+crashed=$pid
+until_true trains "$work/crashed"
+children "$crashed" >"$work/children"
+kill -KILL "$(head -n 1 "$work/children")"
+expect_end "$crashed" 1 "an up whose region died"
+expect_line "$work/crashed.err" '^cloudless: .*region (north|south) .*\.log'
+while read -r child; do gone "$child" || fail "child $child outlived an up that failed"; done <"$work/children"

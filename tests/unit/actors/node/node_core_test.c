@@ -1,0 +1,241 @@
+#include "actors/node/node_core.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+#define S ((int64_t)1000000)
+
+static node_core_t *s_new(void)
+{
+    node_spec_t spec = {.name = "node/eu/a",
+                        .region = "eu",
+                        .host = "host",
+                        .digest = "0123456789abcdef",
+                        .pid = 42,
+                        .cores = 2,
+                        .samples = 100};
+    return node_core_new(&spec);
+}
+
+static void s_destroy(node_core_t **core_p)
+{
+    void *core = *core_p;
+    node_role.destroy(&core);
+    *core_p = NULL;
+}
+
+static void s_place(node_core_t *core, const char *actor, uint64_t incarnation, int64_t now_us)
+{
+    message_t *message = message_new(KIND_place, "node/eu/a", "scheduler/eu");
+    message_set_name(message->place.actor, actor);
+    message->place.incarnation = incarnation;
+    node_role.message(core, &message, now_us);
+    cr_assert_null(message);
+}
+
+static void s_send(node_core_t *core, message_kind_t kind, int64_t now_us)
+{
+    message_t *message = message_new(kind, "node/eu/a", "scheduler/eu");
+    node_role.message(core, &message, now_us);
+}
+
+/* The next message of a kind; what comes before it is dropped. */
+static message_t *s_take(node_core_t *core, message_kind_t kind)
+{
+    message_t *message;
+    while ((message = outbox_take(node_role.outbox(core)))) {
+        if (message->kind == kind)
+            return message;
+        message_destroy(&message);
+    }
+    return NULL;
+}
+
+static void s_expect_command(node_core_t *core, node_verb_t verb, const char *actor, uint64_t incarnation)
+{
+    node_command_t command;
+    cr_assert(node_core_take_command(core, &command), "expected a command for %s", actor);
+    cr_assert_eq(command.verb, verb);
+    cr_assert_str_eq(command.actor, actor);
+    cr_assert_eq(command.incarnation, incarnation);
+}
+
+static void s_expect_no_command(node_core_t *core)
+{
+    node_command_t command;
+    cr_assert_not(node_core_take_command(core, &command), "did not expect a command for %s", command.actor);
+}
+
+static void s_expect_placed(node_core_t *core, uint64_t incarnation, err_code_t code)
+{
+    message_t *placed = s_take(core, KIND_placed);
+    cr_assert_not_null(placed);
+    cr_assert_eq(placed->placed.incarnation, incarnation);
+    cr_assert_eq(placed->placed.code, code);
+    message_destroy(&placed);
+}
+
+/* Placed and READY. */
+static void s_run(node_core_t *core, const char *actor, uint64_t incarnation)
+{
+    s_place(core, actor, incarnation, S);
+    s_expect_command(core, NODE_START, actor, incarnation);
+    node_core_ready(core, actor, incarnation, S);
+    s_expect_placed(core, incarnation, ERR_OK);
+}
+
+static const err_t s_finished = {.code = ERR_OK};
+
+Test(node_core, announces_itself_at_once_and_every_second)
+{
+    node_core_t *core = s_new();
+    cr_assert_leq(node_role.due(core), 0);
+    node_role.tick(core, 0);
+    message_t *announce = s_take(core, KIND_announce);
+    cr_assert_not_null(announce);
+    cr_assert_str_eq(announce->to, "scheduler/eu");
+    cr_assert_str_eq(announce->announce.digest, "0123456789abcdef");
+    cr_assert_eq(announce->announce.samples, 100);
+    message_destroy(&announce);
+    cr_assert_gt(node_role.due(core), 0);
+    cr_assert_leq(node_role.due(core), S);
+    s_destroy(&core);
+}
+
+Test(node_core, place_is_idempotent_and_fenced_by_incarnation)
+{
+    node_core_t *core = s_new();
+    s_place(core, "shard/eu/0", 5, 0);
+    s_place(core, "shard/eu/0", 5, 0);
+    s_expect_command(core, NODE_START, "shard/eu/0", 5);
+    s_expect_no_command(core);
+    node_core_ready(core, "shard/eu/0", 5, 0);
+    s_expect_placed(core, 5, ERR_OK);
+    s_place(core, "shard/eu/0", 5, 0);
+    s_expect_placed(core, 5, ERR_OK);
+    s_place(core, "shard/eu/0", 4, 0);
+    s_expect_placed(core, 4, ERR_STALE);
+    s_expect_no_command(core);
+    s_destroy(&core);
+}
+
+Test(node_core, an_older_incarnation_is_ended_before_the_newer_one_starts)
+{
+    node_core_t *core = s_new();
+    s_run(core, "shard/eu/0", 5);
+    s_place(core, "shard/eu/0", 6, S);
+    s_expect_command(core, NODE_KILL, "shard/eu/0", 5);
+    s_expect_no_command(core);
+    err_t ended = {.code = ERR_STOPPED};
+    node_core_ended(core, "shard/eu/0", 5, &ended, S);
+    s_expect_command(core, NODE_START, "shard/eu/0", 6);
+    const char *reason;
+    cr_assert_eq(node_core_failure(core, &reason), ERR_OK);
+    s_destroy(&core);
+}
+
+Test(node_core, a_failure_is_told_again_until_it_is_placed_anew)
+{
+    node_core_t *core = s_new();
+    s_place(core, "worker/eu/0", 7, 0);
+    s_expect_command(core, NODE_START, "worker/eu/0", 7);
+    err_t why = {.code = ERR_MEMORY, .text = "no memory"};
+    node_core_ended(core, "worker/eu/0", 7, &why, 0);
+    s_expect_placed(core, 7, ERR_MEMORY);
+    node_role.tick(core, 2 * S);
+    s_expect_placed(core, 7, ERR_MEMORY);
+    s_place(core, "worker/eu/0", 8, 2 * S);
+    s_expect_command(core, NODE_START, "worker/eu/0", 8);
+    node_role.tick(core, 4 * S);
+    message_t *placed = s_take(core, KIND_placed);
+    cr_assert_null(placed);
+    s_destroy(&core);
+}
+
+Test(node_core, stops_workers_then_shards_then_synchronizers)
+{
+    node_core_t *core = s_new();
+    s_run(core, "synchronizer/eu/0", 1);
+    s_run(core, "shard/eu/0", 2);
+    s_run(core, "worker/eu/0", 3);
+    s_send(core, KIND_stop, 2 * S);
+    s_send(core, KIND_stop, 2 * S);
+    s_expect_command(core, NODE_DRAIN, "worker/eu/0", 3);
+    s_expect_no_command(core);
+    node_core_ended(core, "worker/eu/0", 3, &s_finished, 3 * S);
+    s_expect_command(core, NODE_DRAIN, "shard/eu/0", 2);
+    s_expect_no_command(core);
+    node_core_ended(core, "shard/eu/0", 2, &s_finished, 3 * S);
+    s_expect_command(core, NODE_DRAIN, "synchronizer/eu/0", 1);
+    cr_assert_null(s_take(core, KIND_stopped));
+    node_core_ended(core, "synchronizer/eu/0", 1, &s_finished, 3 * S);
+    message_t *stopped = s_take(core, KIND_stopped);
+    cr_assert_not_null(stopped);
+    cr_assert_eq(stopped->stopped.code, 0);
+    message_destroy(&stopped);
+    cr_assert_not(node_role.finished(core));
+    s_send(core, KIND_bye, 3 * S);
+    cr_assert(node_role.finished(core));
+    cr_assert(node_core_released(core));
+    s_destroy(&core);
+}
+
+Test(node_core, without_a_bye_it_ends_after_its_time)
+{
+    node_core_t *core = s_new();
+    s_send(core, KIND_stop, S);
+    int64_t now_us = S;
+    while (now_us < S + NODE_BYE_US) {
+        cr_assert_not(node_role.finished(core));
+        now_us = node_role.due(core);
+        node_role.tick(core, now_us);
+    }
+    cr_assert(node_role.finished(core));
+    cr_assert_not(node_core_released(core));
+    s_destroy(&core);
+}
+
+Test(node_core, an_actor_that_does_not_drain_is_ended_and_reported)
+{
+    node_core_t *core = s_new();
+    s_run(core, "worker/eu/0", 3);
+    s_send(core, KIND_stop, S);
+    s_expect_command(core, NODE_DRAIN, "worker/eu/0", 3);
+    node_role.tick(core, S + NODE_DRAIN_US - 1);
+    s_expect_no_command(core);
+    node_role.tick(core, S + NODE_DRAIN_US);
+    s_expect_command(core, NODE_KILL, "worker/eu/0", 3);
+    err_t ended = {.code = ERR_STOPPED, .text = "ended where it stood"};
+    node_core_ended(core, "worker/eu/0", 3, &ended, S + NODE_DRAIN_US);
+    message_t *stopped = s_take(core, KIND_stopped);
+    cr_assert_not_null(stopped);
+    cr_assert_eq(stopped->stopped.code, ERR_STOPPED);
+    message_destroy(&stopped);
+    s_destroy(&core);
+}
+
+Test(node_core, nothing_is_started_while_it_stops)
+{
+    node_core_t *core = s_new();
+    s_run(core, "worker/eu/0", 3);
+    s_send(core, KIND_stop, S);
+    s_expect_command(core, NODE_DRAIN, "worker/eu/0", 3);
+    s_place(core, "shard/eu/0", 9, S);
+    s_expect_no_command(core);
+    s_destroy(&core);
+}
+
+Test(node_core, another_job_s_scheduler_ends_it)
+{
+    node_core_t *core = s_new();
+    message_t *refused = message_new(KIND_refused, "node/eu/a", "scheduler/eu");
+    refused->refused.kind = KIND_announce;
+    refused->refused.code = ERR_JOB;
+    message_set_text(&refused->refused.reason, "another topology");
+    node_role.message(core, &refused, 0);
+    const char *reason;
+    cr_assert(node_role.finished(core));
+    cr_assert_eq(node_core_failure(core, &reason), ERR_JOB);
+    cr_assert_str_eq(reason, "another topology");
+    s_destroy(&core);
+}

@@ -1,0 +1,273 @@
+#include "tests/unit/actors/shard/world.h"
+
+#include "actors/synchronizer/strategy.h"
+#include "codec/base/rng.h"
+#include "store/kv_mem.h"
+
+#define ELEMENTS 16
+
+static const float s_g[ELEMENTS] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+
+static world_t *s_world(strategy_name_t strategy)
+{
+    topology_t *t = world_topology(2, strategy, 2, 1);
+    t->job.optimizer.momentum_kind = true;
+    t->job.optimizer.momentum = 0.5;
+    world_t *w = world_new(t, ELEMENTS);
+    world_start(w, 160);
+    return w;
+}
+
+Test(snapshot, the_first_is_of_the_start)
+{
+    world_t *w = s_world(STRATEGY_ASGD_GA);
+    w->auto_commit = false;
+    world_run(w);
+    cr_assert_not_null(w->out[0][0]);
+    cr_assert_eq(w->out[0][0]->id.number, 1);
+    cr_assert_eq(w->out[0][0]->id.history, 1000);
+    cr_assert_null(shard_core_take_snapshot(w->shard[0][0], w->now), "one at a time");
+    world_commit(w, 0, 0, ERR_OK);
+    cr_assert_null(shard_core_take_snapshot(w->shard[0][0], w->now + 10000000), "nothing has changed");
+    world_destroy(w);
+}
+
+Test(snapshot, what_has_not_changed_is_the_same_buffer)
+{
+    world_t *w = s_world(STRATEGY_ASGD_GA);
+    w->topology->checkpoint.every = 1;
+    world_run(w);
+    uint64_t before = buf_id(snapshot_peek(w->last[0][0], "parameters"));
+    world_push(w, 0, 0, 0, s_g);
+    uint64_t after = buf_id(snapshot_peek(w->last[0][0], "parameters"));
+    cr_assert_neq(before, after);
+    uint64_t open = buf_id(snapshot_peek(w->last[0][0], "open"));
+    world_push(w, 0, 0, 1, s_g);
+    cr_assert_null(snapshot_peek(w->last[0][0], "open"));
+    cr_assert_neq(buf_id(snapshot_peek(w->last[0][0], "queue/1")), open);
+    world_destroy(w);
+}
+
+Test(snapshot, a_failing_store_is_tried_again_with_growing_pauses_and_shown)
+{
+    world_t *w = s_world(STRATEGY_ASGD_GA);
+    w->auto_commit = false;
+    world_run(w);
+    int64_t pause = 0;
+    for (int i = 0; i < 8; i++) {
+        cr_assert_not_null(w->out[0][0]);
+        world_commit(w, 0, 0, ERR_FULL);
+        int64_t at = w->now;
+        cr_assert_null(shard_core_take_snapshot(w->shard[0][0], w->now));
+        while (!(w->out[0][0] = shard_core_take_snapshot(w->shard[0][0], w->now)))
+            w->now += 50000;
+        cr_assert_geq(w->now - at, pause);
+        cr_assert_leq(w->now - at, 5000000);
+        pause = w->now - at;
+    }
+    cr_assert_eq(pause, 5000000);
+    world_forget_mail(w);
+    world_tick(w, 2000000);
+    message_t *m = NULL;
+    while ((m = world_mail(w, KIND_status)) && strcmp(m->from, "shard/region0/0") != 0)
+        message_destroy(&m);
+    cr_assert_str_eq(m->status.waits_for, "snapshot store");
+    message_destroy(&m);
+    world_push(w, 0, 0, 0, s_g);
+    cr_assert_eq(shard_core_samples_applied(w->shard[0][0]), 4, "training goes on");
+    world_destroy(w);
+}
+
+Test(snapshot, a_commit_that_is_not_the_one_out_is_ignored)
+{
+    world_t *w = s_world(STRATEGY_ASGD_GA);
+    w->auto_commit = false;
+    world_run(w);
+    shard_core_committed(w->shard[0][0], 0, ERR_OK, w->now);
+    shard_core_committed(w->shard[0][0], 2, ERR_OK, w->now);
+    cr_assert_null(shard_core_take_snapshot(w->shard[0][0], w->now));
+    world_destroy(w);
+}
+
+/* A world in the midst of things: open accumulator, kept deltas, pending contributions. */
+static snapshot_t *s_full(world_t **ret_w, strategy_name_t strategy)
+{
+    world_t *w = s_world(strategy);
+    w->topology->checkpoint.every = 1;
+    world_run(w);
+    for (uint64_t b = 0; b < 5; b++) {
+        w->cut[1] = b > 1;
+        world_push(w, 0, 0, b, s_g);
+        world_push(w, 1, 0, b, s_g);
+        world_tick(w, 30000);
+    }
+    *ret_w = w;
+    return w->last[0][0];
+}
+
+/* The next delta of region1, without data. */
+static message_t *s_nothing(const world_t *w, uint64_t number)
+{
+    message_t *m = message_new(KIND_delta, "shard/region0/0", "synchronizer/region1/0");
+    message_set_name(m->delta.origin, "region1");
+    m->incarnation = 1;
+    m->delta.history = 1010;
+    m->delta.first = m->delta.last = number;
+    m->delta.layout = WORLD_LAYOUT;
+    m->delta.elements = world_size(w, 0);
+    m->delta.kind = DELTA_NOTHING;
+    m->delta.chunk_count = 1;
+    m->delta.checksum = hash_checksum("", 0);
+    return m;
+}
+
+/* What a shard that goes on from `before` stores next, after it has taken one delta. */
+static snapshot_t *s_next(const world_t *w, const snapshot_t *before, bool single)
+{
+    shard_spec_t spec = world_spec(w, 0, 0);
+    shard_core_t *core = NULL;
+    cr_assert_eq(shard_core_restore(&spec, before, &core, NULL), ERR_OK);
+    cr_assert_null(shard_core_take_snapshot(core, w->now + 10000000), "nothing has changed");
+    message_t *m = s_nothing(w, single ? 3 : 2);
+    shard_role.message(core, &m, w->now);
+    snapshot_t *next = shard_core_take_snapshot(core, w->now + 10000000);
+    cr_assert_not_null(next);
+    cr_assert_eq(next->id.number, before->id.number + 1);
+    cr_assert_eq(next->id.history, before->id.history);
+    shard_role.destroy((void **)&core);
+    return next;
+}
+
+Test(snapshot, restored_and_taken_again_says_the_same)
+{
+    strategy_name_t strategies[] = {STRATEGY_ASGD, STRATEGY_ASGD_GA, STRATEGY_AMA, STRATEGY_SMA,
+                                    STRATEGY_SSGD};
+    for (size_t s = 0; s < 5; s++) {
+        world_t *w;
+        const snapshot_t *before = s_full(&w, strategies[s]);
+        bool single = strategies[s] == STRATEGY_ASGD || strategies[s] == STRATEGY_SSGD;
+        snapshot_t *next = s_next(w, before, single);
+        snapshot_t *after = s_next(w, before, single);
+        cr_assert_eq(next->count, after->count);
+        for (size_t i = 0; i < next->count; i++) {
+            const snapshot_value_t *a = &next->values[i], *b = &after->values[i];
+            cr_assert_str_eq(a->name, b->name);
+            cr_assert_eq(buf_size(a->buf), buf_size(b->buf));
+            cr_assert_arr_eq(buf_peek(a->buf), buf_peek(b->buf), buf_size(a->buf));
+        }
+        for (size_t i = 1; i < before->count; i++) { /* what did not change is not written again */
+            const snapshot_value_t *value = &before->values[i];
+            if (!strategy_find(strategies[s])->waits || strncmp(value->name, "queue", 5) == 0)
+                cr_assert_eq(snapshot_peek(next, value->name), value->buf);
+        }
+        snapshot_destroy(&next);
+        snapshot_destroy(&after);
+        world_destroy(w);
+    }
+}
+
+/* A copy of a snapshot with one value left out, cut short, or its bytes changed. */
+static snapshot_t *s_damage(const snapshot_t *from, size_t value, int how, rng_t *rng)
+{
+    snapshot_t *copy = snapshot_new(&from->id);
+    for (size_t i = 0; i < from->count; i++) {
+        const buf_t *whole = from->values[i].buf;
+        size_t size = buf_size(whole);
+        buf_t *buf = buf_new_copy(buf_peek(whole), size);
+        if (i == value && how == 0) {
+            buf_destroy(&buf);
+            continue;
+        }
+        if (i == value && how == 1 && size) {
+            buf_destroy(&buf);
+            buf = buf_new_copy(buf_peek(whole), (size_t)rng_below(rng, size));
+        }
+        if (i == value && how > 1 && size)
+            ((unsigned char *)buf_data(buf))[rng_below(rng, size)] ^=
+                (unsigned char)(1 + rng_below(rng, 255));
+        cr_assert_eq(snapshot_add(copy, from->values[i].name, &buf, NULL), ERR_OK);
+    }
+    return copy;
+}
+
+Test(snapshot, that_is_damaged_is_refused_or_harmless)
+{
+    const char *text = getenv("CLOUDLESS_SEED");
+    rng_t rng;
+    rng_init(&rng, text ? strtoull(text, NULL, 10) : 9);
+    strategy_name_t strategies[] = {STRATEGY_ASGD, STRATEGY_ASGD_GA, STRATEGY_SMA};
+    size_t refused = 0;
+    for (size_t s = 0; s < 3; s++) {
+        world_t *w;
+        snapshot_t *whole = s_full(&w, strategies[s]);
+        shard_spec_t spec = world_spec(w, 0, 0);
+        for (size_t value = 0; value < whole->count; value++) {
+            for (int how = 0; how < (value == 0 ? 400 : 3); how++) {
+                snapshot_t *bad = s_damage(whole, value, how, &rng);
+                shard_core_t *core = NULL;
+                err_t err = {0};
+                if (shard_core_restore(&spec, bad, &core, &err)) {
+                    refused++;
+                    cr_assert_neq(err.text[0], 0);
+                    cr_assert_null(core);
+                } else {
+                    shard_role.tick(core, 1000000);
+                }
+                shard_role.destroy((void **)&core);
+                snapshot_destroy(&bad);
+            }
+        }
+        world_destroy(w);
+    }
+    cr_assert_gt(refused, 100);
+}
+
+static void s_expect_refused(const shard_spec_t *spec, const snapshot_t *snapshot, err_code_t code)
+{
+    shard_core_t *core = NULL;
+    err_t err = {0};
+    cr_assert_eq(shard_core_restore(spec, snapshot, &core, &err), code, "%s", err.text);
+    cr_assert_null(core);
+    cr_assert_not_null(strstr(err.text, "shard "));
+}
+
+Test(snapshot, of_another_job_or_shard_is_refused)
+{
+    world_t *w;
+    snapshot_t *snapshot = s_full(&w, STRATEGY_ASGD_GA);
+    shard_spec_t spec = world_spec(w, 0, 0);
+    spec.layout++;
+    s_expect_refused(&spec, snapshot, ERR_JOB);
+    spec = world_spec(w, 0, 0);
+    spec.elements++;
+    s_expect_refused(&spec, snapshot, ERR_SHAPE);
+    spec = world_spec(w, 0, 1);
+    s_expect_refused(&spec, snapshot, ERR_JOB);
+    spec = world_spec(w, 1, 0);
+    s_expect_refused(&spec, snapshot, ERR_JOB);
+    world_destroy(w);
+}
+
+Test(snapshot, goes_through_a_store)
+{
+    world_t *w;
+    const snapshot_t *snapshot = s_full(&w, STRATEGY_SSGD);
+    kv_t *kv = kv_mem_new(KV_DURABILITY_DISK);
+    snapshot_store_t *store = NULL;
+    snapshot_t *loaded = NULL;
+    err_t err = {0};
+    cr_assert_eq(snapshot_store_open(kv, NULL, &store, &err), ERR_OK, "%s", err.text);
+    cr_assert_eq(snapshot_commit(store, snapshot, &err), ERR_OK, "%s", err.text);
+    cr_assert_eq(snapshot_load(store, SNAPSHOT_NEWEST, &loaded, &err), ERR_OK, "%s", err.text);
+    shard_spec_t spec = world_spec(w, 0, 0);
+    shard_core_t *core = NULL;
+    cr_assert_eq(shard_core_restore(&spec, loaded, &core, &err), ERR_OK, "%s", err.text);
+    snapshot_destroy(&loaded);
+    cr_assert_arr_eq(shard_core_parameters(core), buf_peek(snapshot_peek(snapshot, "parameters")),
+                     world_size(w, 0) * sizeof(float));
+    cr_assert(ranges_equal(shard_core_applied(core), shard_core_applied(w->shard[0][0])));
+    shard_role.destroy((void **)&core);
+    snapshot_store_destroy(&store);
+    kv_destroy(&kv);
+    world_destroy(w);
+}

@@ -1,0 +1,97 @@
+#include "deploy/cli/commands.h"
+
+#include <criterion/criterion.h>
+#include <criterion/redirect.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+static struct {
+    int runs;
+    const char *state, *positional;
+    size_t sets;
+    bool json;
+} s_seen;
+
+static int s_run(const cli_args_t *args)
+{
+    s_seen.runs++;
+    s_seen.state = cli_value(args, "state");
+    s_seen.positional = cli_positional(args);
+    s_seen.json = cli_has(args, "json");
+    cli_values(args, "set", &s_seen.sets);
+    return 7;
+}
+
+static const cli_command_t s_start = {
+    .name = "start",
+    .summary = "Starts.",
+    .positional = "FILE",
+    .example = "cloudless start x",
+    .run = s_run,
+    .options = {{"state", 's', "DIR", "where"}, {"set", 0, "K=V", "what"}, {"json", 0, NULL, "how"}}};
+static const cli_command_t s_hidden = {.name = "stars", .run = s_run, .hidden = true};
+static const cli_command_t *const s_table[] = {&s_start, &s_hidden, NULL};
+
+static int s_call(int argc, const char **argv)
+{
+    memset(&s_seen, 0, sizeof s_seen);
+    return cli_main(argc, (char **)(uintptr_t)argv, s_table);
+}
+#define CALL(...)                                                                                            \
+    s_call(sizeof((const char *[]){"cloudless", __VA_ARGS__}) / sizeof(char *),                              \
+           (const char *[]){"cloudless", __VA_ARGS__, NULL})
+
+Test(cli, options_in_any_order_reach_the_command)
+{
+    cr_assert_eq(CALL("start", "--set", "a=1", "job.yaml", "-s", "dir", "--set=b=2", "--json"), 7);
+    cr_assert_eq(s_seen.runs, 1);
+    cr_assert_str_eq(s_seen.state, "dir");
+    cr_assert_str_eq(s_seen.positional, "job.yaml");
+    cr_assert_eq(s_seen.sets, 2);
+    cr_assert(s_seen.json);
+}
+
+Test(cli, what_is_wrong_is_told_and_nothing_runs, .init = cr_redirect_stderr)
+{
+    cr_expect_eq(CALL("start"), EXIT_WRONG);
+    cr_expect_eq(CALL("start", "a", "b"), EXIT_WRONG);
+    cr_expect_eq(CALL("start", "a", "--stat3"), EXIT_WRONG);
+    cr_expect_eq(CALL("start", "a", "--state"), EXIT_WRONG);
+    cr_expect_eq(CALL("strat", "a"), EXIT_WRONG);
+    cr_expect_eq(CALL("unlike-anything"), EXIT_WRONG);
+    cr_expect_eq(s_seen.runs, 0);
+    cr_assert_stderr_eq_str("cloudless: start: missing: FILE; see cloudless start --help\n"
+                            "cloudless: start: one argument too many: b; see cloudless start --help\n"
+                            "cloudless: start: there is no option --stat3; see cloudless start --help\n"
+                            "cloudless: start: a value is missing after --state; see cloudless start --help\n"
+                            "cloudless: there is no command strat; did you mean start?\n"
+                            "cloudless: there is no command unlike-anything; see cloudless --help\n");
+}
+
+Test(cli, help_is_no_error, .init = cr_redirect_stdout)
+{
+    cr_assert_eq(CALL("start", "--help"), EXIT_DONE);
+    cr_assert_eq(CALL("--help"), EXIT_DONE);
+    cr_assert_eq(s_seen.runs, 0);
+}
+
+Test(cli, the_nearest_command_is_a_visible_one)
+{
+    cr_assert_str_eq(cli_nearest("stars", s_table), "start");
+    cr_assert_null(cli_nearest("xyz", s_table));
+}
+
+Test(cli, every_command_has_what_help_prints)
+{
+    size_t count = 0;
+    for (; commands[count]; count++) {
+        const cli_command_t *command = commands[count];
+        cr_expect(command->summary && command->example && command->run, "%s", command->name);
+        cr_expect_eq(command->options[CLI_OPTIONS_MAX - 1].name, NULL, "%s: the table has no end",
+                     command->name);
+        for (const cli_option_t *option = command->options; option->name; option++)
+            cr_expect(option->help && *option->help, "%s --%s", command->name, option->name);
+    }
+    cr_assert_gt(count, 5);
+}
