@@ -284,7 +284,9 @@ static void s_outcome(shell_t *self, err_t *ret_failure)
 {
     *ret_failure = (err_t){0};
     if (self->fenced)
-        err_set(ret_failure, ERR_STALE, "a newer incarnation has taken over");
+        err_set(ret_failure, ERR_STALE,
+                "another process by the name %s has taken over; give every node a name of its own",
+                self->name);
     else if (!self->spec.role->finished(self->core))
         err_set(ret_failure, ERR_STOPPED, "stopped where it stood");
     else if (self->spec.ops->failure)

@@ -67,7 +67,7 @@ static int s_run(const cli_args_t *args)
     if (!status) {
         /* The effective topology: what was given with --set and --seed need not be given again. */
         char resume[3 * STATEDIR_PATH_MAX];
-        snprintf(resume, sizeof resume, "cloudless up %s/" LAUNCH_TOPOLOGY_FILE " --state %s --resume",
+        snprintf(resume, sizeof resume, "cloudless up %s/" LAUNCH_TOPOLOGY_FILE " --state %s",
                  launch.state_dir, launch.state_dir);
         conduct_spec_t spec = {.where = "up",
                                .resume = resume,

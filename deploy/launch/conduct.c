@@ -176,6 +176,18 @@ static int s_write_report(conduct_t *self)
     return EXIT_DONE;
 }
 
+/* What to type to go on; without a snapshot there is nothing to resume. */
+static void s_tell_resume(const conduct_t *self)
+{
+    size_t count = 0;
+    if (self->state != RUN_DRAINED || !self->spec->resume || self->spec->quiet)
+        return;
+    bool stored = !launch_count_snapshots(self->launch, &count, NULL) && count;
+    fprintf(self->spec->json ? stderr : stdout, "%s; go on with: %s%s\n",
+            stored ? "stopped" : "stopped before the first snapshot", self->spec->resume,
+            stored ? " --resume" : "");
+}
+
 static int s_finish(conduct_t *self)
 {
     err_t failure = {0};
@@ -185,8 +197,7 @@ static int s_finish(conduct_t *self)
         return cli_fail(EXIT_FAILED, NULL, "%s", self->child_failure);
     if (failure.code)
         return cli_fail(EXIT_FAILED, self->spec->where, "%s", failure.text);
-    if (self->state == RUN_DRAINED && self->spec->resume && !self->spec->quiet)
-        fprintf(self->spec->json ? stderr : stdout, "stopped; go on with: %s\n", self->spec->resume);
+    s_tell_resume(self);
     return status;
 }
 

@@ -9,9 +9,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#define PROGRESS_LINE_US 5000000 /* between two plain lines */
-#define PROGRESS_RATE_US 1000000 /* over which the rate is measured */
-#define PROGRESS_BAR 24
+#define PROGRESS_LINE_US 5000000  /* between two plain lines */
+#define PROGRESS_RATE_US 1000000  /* over which the rate is measured */
 #define PROGRESS_STILL_US 4000000 /* without progress for so long, the wait is named */
 #define PROGRESS_LINE_MAX 512
 
@@ -151,8 +150,15 @@ static void s_note_samples(progress_t *self, uint64_t samples, int64_t now_us)
 /* ---- lines
  * --------------------------------------------------------------------------------------------------- */
 
-/* From everything to the least that still says how it goes: a narrow terminal gets what fits. */
-typedef enum { BRIEF_NOT, BRIEF_SHORT_BAR, BRIEF_NO_BAR, BRIEF_NO_FIGURES, BRIEF_NO_REGIONS } brief_t;
+/* What a line shows: from everything to the least that still says how it goes. A terminal gets what fits. */
+typedef struct {
+    int bar; /* characters */
+    bool regions, figures;
+} view_t;
+
+static const view_t s_views[] = {{24, true, true},   {12, true, true},  {24, true, false}, {8, true, false},
+                                 {24, false, false}, {8, false, false}, {0, false, false}};
+#define PROGRESS_VIEWS (sizeof s_views / sizeof *s_views)
 
 static void s_add_bar(line_t *line, const progress_t *self, uint64_t samples, int width)
 {
@@ -187,24 +193,24 @@ static void s_add_loss(line_t *line, const figures_t *figures)
         s_add(line, "accuracy %.4f  ", figures->accuracy);
 }
 
-static void s_compose(const progress_t *self, const global_core_t *core, int64_t now_us, brief_t brief,
+static void s_compose(const progress_t *self, const global_core_t *core, int64_t now_us, const view_t *view,
                       line_t *line)
 {
     char size[UNITS_TEXT_MAX], time[UNITS_TEXT_MAX];
     figures_t figures = s_figures(self, core);
     run_state_t state = global_core_state(core);
-    if (self->terminal && self->job && brief < BRIEF_NO_BAR)
-        s_add_bar(line, self, figures.samples, brief ? PROGRESS_BAR / 2 : PROGRESS_BAR);
+    if (self->terminal && self->job && view->bar)
+        s_add_bar(line, self, figures.samples, view->bar);
     if (state != RUN_TRAINING)
         s_add(line, "%s  ", report_state_name(state));
     if (state == RUN_STARTING || state == RUN_TRAINING || state == RUN_STOPPING)
         s_add_wait(line, self, core, now_us);
-    if (brief < BRIEF_NO_REGIONS)
+    if (view->regions)
         s_add_regions(line, self, core);
-    if (brief < BRIEF_NO_FIGURES)
+    if (view->figures)
         s_add(line, "%.0f samples/s  ", self->rate);
     s_add_loss(line, &figures);
-    if (brief < BRIEF_NO_FIGURES)
+    if (view->figures)
         s_add(line, "WAN %s  ", units_print_size(figures.wan_bytes, size));
     s_add(line, "%s", units_print_duration(now_us - self->began_us, time));
 }
@@ -216,9 +222,9 @@ static void s_draw(progress_t *self, const global_core_t *core, int64_t now_us, 
     line_t line;
     if (ioctl(fileno(self->out), TIOCGWINSZ, &window) || window.ws_col < 2)
         window.ws_col = PROGRESS_LINE_MAX;
-    for (brief_t brief = BRIEF_NOT; brief <= BRIEF_NO_REGIONS; brief++) {
+    for (size_t i = 0; i < PROGRESS_VIEWS; i++) {
         line = (line_t){.length = 0};
-        s_compose(self, core, now_us, brief, &line);
+        s_compose(self, core, now_us, &s_views[i], &line);
         if (line.length < window.ws_col)
             break;
     }
@@ -241,7 +247,7 @@ void progress_show(progress_t *self, const global_core_t *core, int64_t now_us, 
         s_draw(self, core, now_us, last);
     } else {
         line_t line = {.length = 0};
-        s_compose(self, core, now_us, BRIEF_NOT, &line);
+        s_compose(self, core, now_us, &s_views[0], &line);
         fprintf(self->out, "%s\n", line.text);
     }
     fflush(self->out);

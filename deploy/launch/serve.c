@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SERVE_SETTLE_US 2000000 /* places when no further node came for so long */
@@ -74,6 +75,15 @@ static err_code_t s_start_broker(serve_t *self, err_t *err)
     return shell_wait_ready(self->scheduler, err);
 }
 
+/* A node that is started again must come after the one that was killed, which the broker still knows for a while:
+ * the time of day orders the two. Actors are fenced by the scheduler's incarnations, never by this. */
+static uint64_t s_node_incarnation(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
 static err_code_t s_start_node(serve_t *self, err_t *err)
 {
     const topology_t *topology = self->launch->topology;
@@ -91,7 +101,7 @@ static err_code_t s_start_node(serve_t *self, err_t *err)
                         .checksums = !self->spec->broker};
     shell_spec_t shell = {.find = launch_find_broker,
                           .find_hint = &self->where,
-                          .incarnation = rng_entropy() >> 1,
+                          .incarnation = s_node_incarnation(),
                           .notify_fd = self->host.notify_fd};
     node_actor_fill(&node, &shell);
     self->node = shell_start(&shell);

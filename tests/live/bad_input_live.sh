@@ -33,6 +33,12 @@ YAML
 idx "$work/nowhere"
 bad 2 '^cloudless: up: .*nowhere' up "$work/images.yaml" --state "$work/missing"
 bad 2 '^cloudless: check: .*nowhere' check "$work/images.yaml"
+[ ! -e "$work/missing" ] || fail "a missing data set left a state directory, which would then be of another job"
+bad 2 '^cloudless: up: .*nothere/r.json: cannot be written in .*nothere' up "$ledger" --state "$work/none" --report "$work/nothere/r.json"
+bad 2 '^cloudless: up: .*regular file' up "$ledger" --state "$work/none" --report "$work"
+bad 2 '^cloudless: scheduler: .*cannot be written' scheduler --topology "$ledger" --state "$work/none" --report "$work/nothere/r.json"
+bad 2 '^cloudless: up: .*/proc/none.*--state' up "$ledger" --state /proc/none
+[ ! -e "$work/none" ] || fail "a report that cannot be written left a state directory"
 "$LIVE_TOOL" images "$work/short" 100 20 || fail "no data"
 truncate -s 5000 "$work/short/train-images-idx3-ubyte"
 idx "$work/short"
@@ -60,6 +66,7 @@ bad 2 '^cloudless: up: .*another job|^cloudless: up: .*other job|belongs to' up 
 bad 2 '^cloudless: up: .*--resume' up "$ledger" --state "$work/mine" --set job.data.samples=3000 --set job.epochs=1
 diff -r --exclude lock.mdb "$work/before/north" "$work/mine/north" >/dev/null || fail "a refused up changed the state directory"
 bad 2 '^cloudless: up: .*nothing to go on' up "$ledger" --state "$work/new" --resume
+[ ! -e "$work/new" ] || fail "a refused --resume left a state directory"
 mkdir "$work/photos" && touch "$work/photos/cat.jpg"
 bad 2 '^cloudless: up: .*photos' up "$ledger" --state "$work/photos"
 [ "$(ls "$work/photos")" = cat.jpg ] || fail "a foreign directory was written to"
@@ -67,6 +74,12 @@ bad 2 '^cloudless: export: ' export --state "$work/mine" --region nowhere -o "$w
 touch "$work/there"
 bad 2 '^cloudless: export: .*there' export --state "$work/mine" --region north -o "$work/there"
 bad 2 '^cloudless: status: ' status --state "$work/photos"
+bad 2 '^cloudless: stop: ' stop --state "$work/photos"
+expect 0 stop --state "$work/mine"
+
+# A check that finds problems: more workers than an epoch has batches.
+expect 3 check "$ledger" --set job.data.samples=1000 --set regions[0].workers=100
+expect_line "$work/last.out" 'problem: region north: '
 
 # Every command explains itself.
 for command in up check status stop export scheduler broker node; do

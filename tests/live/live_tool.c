@@ -2,13 +2,18 @@
  *
  *   live_tool counters FILE SAMPLES EPOCHS   whether each counter says how often its samples had to be used
  *   live_tool json FILE PATH                 prints a value: regions[1].samples
+ *   live_tool ports N                        prints N tcp ports that are free on 127.0.0.1
+ *   live_tool damage STATE REGION SHARD      spoils the newest snapshot of a shard
  *   live_tool images DIR TRAIN TEST          writes four idx files: ten kinds of noisy images that can be told apart
  */
 #include "actors/model/model.h"
 #include "codec/base/json.h"
 #include "codec/base/rng.h"
 #include "codec/tensor/safetensors.h"
+#include "store/kv_lmdb.h"
+#include "store/statedir.h"
 
+#include <arpa/inet.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -146,15 +151,57 @@ static int s_images(const char *dir, unsigned long train, unsigned long test)
            s_write_pair(dir, "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte", test, &rng);
 }
 
+/* All are held at once, so that they differ. */
+static int s_ports(int count)
+{
+    for (int i = 0; i < count; i++) {
+        struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        socklen_t size = sizeof address;
+        int fd = socket(AF_INET, SOCK_STREAM, 0);
+        if (fd < 0 || bind(fd, (struct sockaddr *)&address, size) ||
+            getsockname(fd, (struct sockaddr *)&address, &size))
+            return 1;
+        printf("%d%c", ntohs(address.sin_port), i + 1 < count ? ' ' : '\n');
+    }
+    return 0;
+}
+
+/* Other bytes in place of the last manifest: the snapshot can no longer be read. */
+static int s_damage(const char *state, const char *region, unsigned long shard)
+{
+    statedir_latest_t latest;
+    kv_t *kv = NULL;
+    kv_keys_t keys = {0};
+    err_t err = {0};
+    err_code_t rc = statedir_shard_latest(state, region, (uint32_t)shard, &latest, &err);
+    if (!rc)
+        rc = kv_lmdb_open(latest.path, NULL, &kv, &err);
+    if (!rc)
+        rc = kv_keys(kv, "m/", &keys, &err);
+    if (!rc && keys.count < 2)
+        rc = err_set(&err, ERR_NOT_FOUND, "%s has %zu snapshots", latest.path, keys.count);
+    if (!rc)
+        rc = kv_store(kv, keys.items[keys.count - 1].key, "?", 1, &err);
+    kv_keys_fini(&keys);
+    kv_destroy(&kv);
+    if (rc)
+        fprintf(stderr, "%s\n", err.text);
+    return rc != ERR_OK;
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 5 && !strcmp(argv[1], "counters"))
         return s_counters(argv[2], strtoul(argv[3], NULL, 10), strtoul(argv[4], NULL, 10));
     if (argc == 4 && !strcmp(argv[1], "json"))
         return s_json(argv[2], argv[3]);
+    if (argc == 3 && !strcmp(argv[1], "ports"))
+        return s_ports(atoi(argv[2]));
+    if (argc == 5 && !strcmp(argv[1], "damage"))
+        return s_damage(argv[2], argv[3], strtoul(argv[4], NULL, 10));
     if (argc == 5 && !strcmp(argv[1], "images"))
         return s_images(argv[2], strtoul(argv[3], NULL, 10), strtoul(argv[4], NULL, 10));
-    fprintf(stderr,
-            "usage: live_tool counters FILE SAMPLES EPOCHS | json FILE PATH | images DIR TRAIN TEST\n");
+    fprintf(stderr, "usage: live_tool counters FILE SAMPLES EPOCHS | json FILE PATH | ports N | damage STATE "
+                    "REGION SHARD | images DIR TRAIN TEST\n");
     return 2;
 }

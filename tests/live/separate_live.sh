@@ -1,0 +1,87 @@
+# Each process has a state directory of its own, as on machines of their own, and brokers have fixed addresses. A node that is
+# stopped, and one that is killed, go on when they are started again; so does a job whose scheduler was stopped, when
+# everything is started again. The ledger is exact. What processes log is in DIR/log/NAME.log.
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+samples=9000 epochs=10
+
+read -r eu_port us_port < <("$LIVE_TOOL" ports 2)
+cat >"$work/job.yaml" <<YAML
+job:
+  name: separate
+  model: ledger
+  data: {kind: counter, samples: $samples}
+  epochs: $epochs
+  batch: 30
+  optimizer: {name: sgd, lr: 1, schedule: constant}
+  sync: {strategy: asgd-ga, every: 4}
+regions:
+  - name: eu
+    data_share: 2
+    workers: 2
+    shards: 2
+    broker: {bind: "tcp://127.0.0.1:$eu_port", advertise: "tcp://127.0.0.1:$eu_port"}
+    offers: [{name: small, count: 2}]
+  - name: us
+    data_share: 1
+    workers: 2
+    shards: 2
+    broker: {bind: "tcp://127.0.0.1:$us_port", advertise: "tcp://127.0.0.1:$us_port"}
+    offers: [{name: small, count: 2}]
+links:
+  - {between: [eu, us], rate: 100Mbit, rtt: 10ms, emulate: true}
+YAML
+
+declare -A pids
+role() { # ROLE: starts it; the log of an earlier start stays
+    local name=$1
+    case $name in
+    scheduler) begin "$name" scheduler --topology "$work/job.yaml" --state "$work/on-$name" --report "$work/report.json" ;;
+    broker-*) begin "$name" broker --topology "$work/job.yaml" --region "${name#broker-}" --state "$work/on-$name" ;;
+    node-*) begin "$name" node --topology "$work/job.yaml" --region "${name:5:2}" --name "${name:8}" --state "$work/on-$name" ;;
+    esac
+    pids[$name]=$pid
+}
+
+all="node-us-b node-us-a node-eu-b node-eu-a broker-us broker-eu scheduler"
+start_all() { for name in $all; do role "$name"; done; }
+end_all() { for name in $all; do expect_end "${pids[$name]}" 0 "$1: $name"; done; }
+
+# steps REGION: what the scheduler knows.
+steps() {
+    "$CLOUDLESS" status --state "$work/on-scheduler" --json >"$work/status.json" &&
+        json "$work/status.json" "regions[$1].steps"
+}
+beyond() { [ "$(steps "$1")" -gt "$2" ]; }
+actor_waits() { grep -q '"waits_for": "shard/us/' "$work/status.json" || { steps 0 && false; }; }
+
+start_all
+until_true beyond 1 40
+kill -TERM "${pids[node-us-a]}"
+expect_end "${pids[node-us-a]}" 0 "a stopped node"
+until_true actor_waits # for the shard that it had
+before=$(steps 1)
+role node-us-a
+until_true beyond 1 "$((before + 40))"
+kill -KILL "${pids[node-eu-b]}"
+expect_end "${pids[node-eu-b]}" 137 "a killed node"
+before=$(steps 0)
+role node-eu-b
+until_true beyond 0 "$((before + 20))"
+kill -TERM "${pids[scheduler]}"
+end_all "stopped"
+[ "$(json "$work/report.json" samples)" -lt $((samples * epochs)) ] || fail "the job was over before it was stopped"
+
+start_all
+end_all "resumed"
+[ "$(json "$work/report.json" samples)" = $((samples * epochs)) ] || fail "samples in the report"
+grep -q ev=resumes "$work/on-node-eu-a/log/node-eu-a.log" || fail "no log of a node in its state directory"
+[ -s "$work/on-broker-eu/log/broker-eu.log" ] || fail "no log of a broker in its state directory"
+[ -e "$work/on-scheduler/log/scheduler.log" ] || fail "no log of the scheduler in its state directory"
+
+# A region's shards lie on two machines: put together, they are exact.
+for region in eu us; do
+    cp -a "$work/on-node-$region-a" "$work/whole-$region"
+    cp -an "$work/on-node-$region-b/$region/." "$work/whole-$region/$region/"
+    expect_counters "$work/whole-$region" $samples $epochs $region
+done
