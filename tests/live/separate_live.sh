@@ -60,6 +60,7 @@ until_true beyond 1 40
 kill -TERM "${pids[node-us-a]}"
 expect_end "${pids[node-us-a]}" 0 "a stopped node"
 until_true actor_waits # for the shard that it had
+until_true grep -q 'waits for shard/us/' "$work/scheduler.err" # a person sees it too
 before=$(steps 1)
 role node-us-a
 until_true beyond 1 "$((before + 40))"
