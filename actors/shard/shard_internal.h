@@ -141,6 +141,7 @@ struct shard_core {
     uint64_t cut, open_first, open_steps, open_samples;
     bool closed; /* the final cut is made */
     uint64_t destination_durable[TOPOLOGY_REGIONS_MAX];
+    uint64_t destination_taken[TOPOLOGY_REGIONS_MAX]; /* not stored: a restart begins with what is durable */
     origin_t origins[TOPOLOGY_REGIONS_MAX];
     kept_t *queue;
     size_t queue_count, queue_capacity;
@@ -224,7 +225,7 @@ void shard_pull_serve(shard_core_t *self);
 /* shard_cut */
 void shard_cut_step(shard_core_t *self);             /* after every local step */
 bool shard_cut_limited(const shard_core_t *self);    /* local steps must wait for a destination */
-size_t shard_cut_slowest(const shard_core_t *self);  /* the destination that has the least durably */
+size_t shard_cut_slowest(const shard_core_t *self);  /* the destination that has taken the least */
 uint64_t shard_cut_stable(const shard_core_t *self); /* what every destination has durably */
 void shard_cut_send(shard_core_t *self, uint64_t from,
                     uint64_t to); /* committed deltas whose last is in [from, to] */
