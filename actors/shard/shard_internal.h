@@ -149,7 +149,7 @@ struct shard_core {
     uint64_t round;
     pending_t *pending;
     size_t pending_count, pending_capacity;
-    uint64_t duplicates, refusals;
+    uint64_t duplicates, refusals, rolled_back;
     uint64_t changes; /* grows with every change of what is above */
 
     /* soft */
