@@ -56,23 +56,39 @@ static void *s_new_node(const sim_t *self, size_t region, const char *name)
 
 void sim_start_all(sim_t *self)
 {
-    global_spec_t global = {.topology = self->topology, .incarnation = 1};
+    uint64_t term = self->spec.term ? self->spec.term : 1;
+    global_spec_t global = {.topology = self->topology, .incarnation = term};
     sim_actor_t *actor = s_slot(self, "scheduler/global", 0);
-    s_begin(self, actor, &global_role, global_core_new(&global, 0), 1);
+    s_begin(self, actor, &global_role, global_core_new(&global, 0), term);
     for (size_t r = 0; r < self->topology->region_count; r++) {
         wire_name_t name;
         snprintf(name, sizeof name, "scheduler/%s", self->topology->regions[r].name);
         region_spec_t spec = {.topology = self->topology,
                               .region_index = r,
-                              .term = 1,
+                              .term = term,
                               .nodes_expected = 1,
                               .settle_us = 1000000,
                               .evaluates = false};
         actor = s_slot(self, name, r);
-        s_begin(self, actor, &region_role, region_core_new(&spec, 0), (uint64_t)1 << 32);
+        s_begin(self, actor, &region_role, region_core_new(&spec, 0), term << 32);
         snprintf(name, sizeof name, "node/%s/n0", self->topology->regions[r].name);
         actor = s_slot(self, name, r);
         s_begin(self, actor, &node_role, s_new_node(self, r, name), 0);
+    }
+}
+
+void sim_take_disks(sim_t *self, sim_t *from)
+{
+    for (size_t i = 0; i < from->actor_count; i++) {
+        sim_actor_t *before = &from->actors[i];
+        if (!before->committed)
+            continue;
+        CHECK(sim_find(self, before->name) == SIZE_MAX && self->actor_count < SIM_ACTORS_MAX);
+        sim_actor_t *actor = &self->actors[self->actor_count++];
+        message_set_name(actor->name, before->name);
+        actor->region = before->region;
+        actor->committed = before->committed;
+        before->committed = NULL;
     }
 }
 
