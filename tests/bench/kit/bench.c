@@ -9,12 +9,13 @@
 #include <time.h>
 
 static FILE *s_rows;
+static const char *s_only;
 static int s_runs;
 static bool s_missed;
 
 void bench_open(int argc, char **argv)
 {
-    static const struct option longs[] = {{"rows", 1, NULL, 'o'}, {"runs", 1, NULL, 'n'}, {0}};
+    static const struct option longs[] = {{"rows", 1, NULL, 'o'}, {"runs", 1, NULL, 'n'}, {"only", 1, NULL, 's'}, {0}};
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
         if (c == 'o' && !(s_rows = fopen(optarg, "a"))) {
             perror(optarg);
@@ -22,6 +23,8 @@ void bench_open(int argc, char **argv)
         }
         if (c == 'n')
             s_runs = atoi(optarg);
+        if (c == 's')
+            s_only = optarg;
         if (c == '?')
             exit(2);
     }
@@ -30,6 +33,11 @@ void bench_open(int argc, char **argv)
 int bench_runs(int otherwise)
 {
     return s_runs > 0 ? s_runs : otherwise;
+}
+
+bool bench_wants(const char *scene)
+{
+    return !s_only || !strcmp(s_only, scene);
 }
 
 static void s_write(const bench_row_t *row, double ratio)
