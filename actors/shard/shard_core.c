@@ -158,6 +158,8 @@ static void s_destroy_version(shard_core_t *self)
         buf_destroy(&self->pending[i].data);
     free(self->queue);
     free(self->pending);
+    ahead_drop(self);
+    free(self->ahead.checksums);
     buf_destroy(&self->parameters);
     buf_destroy(&self->momentum);
     buf_destroy(&self->open);

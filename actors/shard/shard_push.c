@@ -132,6 +132,7 @@ static void s_hold(shard_core_t *self, worker_entry_t *worker, uint64_t batch, u
         .worker = (size_t)(worker - self->workers), .batch = batch, .samples = samples, .code = code};
     if (staged && !code) {
         held.assembly = staged->assembly;
+        held.serial = staged->serial;
         staged->assembly = (assembly_t){0};
     }
     self->held[self->held_count++] = held;
@@ -200,6 +201,7 @@ static staged_t *s_stage(shard_core_t *self, worker_entry_t *worker, const messa
                            self->spec.chunk_bytes))
             return NULL;
         staged->used = true;
+        staged->serial = ++self->serials;
         staged->batch = message->push.batch;
         staged->samples = message->push.samples;
     }
@@ -220,14 +222,19 @@ static bool s_add(shard_core_t *self, worker_entry_t *worker, const message_t *m
     if (*ret_code)
         return true;
     *ret_staged = s_stage(self, worker, message);
+    uint64_t had = *ret_staged ? (*ret_staged)->assembly.have : 0;
     *ret_code = *ret_staged ? assembly_add(&(*ret_staged)->assembly, message->push.chunk,
                                            message->push.offset * sizeof(float), &message->data)
                             : ERR_SHAPE;
     if (*ret_code)
         return true;
-    if (!slice_finite(&message->data, self->scratch))
+    if (!slice_finite(&message->data, self->scratch)) {
         *ret_code = ERR_NUMBER;
-    else if (!assembly_complete(&(*ret_staged)->assembly))
+        return true;
+    }
+    if ((*ret_staged)->assembly.have > had)
+        ahead_add(self, *ret_staged, message->push.chunk, message->push.offset, &message->data);
+    if (!assembly_complete(&(*ret_staged)->assembly))
         return false;
     else if (!assembly_seamless(&(*ret_staged)->assembly))
         *ret_code = ERR_SHAPE;

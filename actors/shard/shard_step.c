@@ -115,6 +115,11 @@ static void s_apply(shard_core_t *self, size_t count, bool some)
     shard_cut_step(self);
 }
 
+bool shard_accumulates(const shard_core_t *self)
+{
+    return self->strategy->cuts == DELTA_GRADIENT && shard_region_count(self) > 1;
+}
+
 bool shard_step_try(shard_core_t *self)
 {
     if (shard_round_open(self) || shard_cut_limited(self) || self->short_of_memory || self->closed)
@@ -125,8 +130,9 @@ bool shard_step_try(shard_core_t *self)
     blend_t blend;
     s_blend(self, count, &blend);
     bool some = blend.count > 0;
-    bool accumulate = self->strategy->cuts == DELTA_GRADIENT && shard_region_count(self) > 1;
-    bool done = !some || version_step(self, &blend, self->steps_alone, accumulate);
+    bool ready = some && count == 1 && ahead_commit(self, self->held[self->picks[0]].serial);
+    bool done =
+        ready || !some || version_step(self, &blend, self->steps_alone, shard_accumulates(self));
     if (done)
         s_apply(self, count, some);
     return done;
