@@ -108,7 +108,7 @@ static void s_search(shell_link_t *self, int64_t now_us)
     if (now_us - self->complained_us < LINK_COMPLAIN_US)
         return;
     self->complained_us = now_us;
-    log_event(LEVEL_INFO, self->name, "waits", "for=broker since_s=%.1f reason=\"%s\"; looking again",
+    log_event(LEVEL_WARN, self->name, "waits", "for=broker since_s=%.1f reason=\"%s\"; looking again",
               (double)(now_us - self->started_us) / 1e6, err.text);
 }
 
@@ -117,7 +117,7 @@ static void s_check_silence(shell_link_t *self, int64_t now_us)
     int64_t limit_us = self->registered ? LINK_LOST_US : LINK_SILENCE_US;
     if (now_us - self->heard_us < limit_us)
         return;
-    log_event(LEVEL_INFO, self->name, "broker_silent", "endpoint=%s since_s=%.1f; connecting anew",
+    log_event(LEVEL_WARN, self->name, "broker_silent", "endpoint=%s since_s=%.1f; connecting anew",
               self->endpoint, (double)(now_us - self->heard_us) / 1e6);
     s_close(self, 0);
     self->search_us = 0;

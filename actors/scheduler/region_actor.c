@@ -124,7 +124,7 @@ static int64_t s_work(void *hint, void *core, int64_t now_us)
     if (waits_for && *waits_for && now_us - since_us >= REGION_WAIT_LOG_US &&
         now_us - self->logged_us >= REGION_WAIT_LOG_US) {
         self->logged_us = now_us;
-        log_event(LEVEL_INFO, self->actor, "waits", "for=\"%s\" since_s=%.1f", waits_for,
+        log_event(LEVEL_WARN, self->actor, "waits", "for=\"%s\" since_s=%.1f", waits_for,
                   (double)(now_us - since_us) / 1e6);
     }
     return now_us + REGION_WAIT_LOG_US;

@@ -72,11 +72,8 @@ static void s_actor_ended(region_core_t *self, region_actor_t *actor, int64_t no
 {
     if (actor->state == PLACE_NONE)
         return;
-    if (actor->state == PLACE_READY) {
-        self->restarts++;
-        if (now_us - actor->since_us >= PAUSE_FORGOTTEN_US)
-            actor->pause_us = 0;
-    }
+    if (actor->state == PLACE_READY && now_us - actor->since_us >= PAUSE_FORGOTTEN_US)
+        actor->pause_us = 0;
     actor->state = PLACE_NONE;
     actor->since_us = now_us;
     actor->next_us = now_us + actor->pause_us;
@@ -434,6 +431,7 @@ void region_take_placed(region_core_t *self, const message_t *message, int64_t n
             if (actor->state == PLACE_READY)
                 return;
             actor->state = PLACE_READY;
+            self->restarts += actor->ran;
             actor->ran = true;
             actor->failures = 0;
             actor->since_us = actor->seen_us = now_us;

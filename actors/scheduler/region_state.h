@@ -81,6 +81,8 @@ typedef struct {
     double epoch, loss, test_accuracy, test_loss;
 } region_row_t;
 
+#define REGION_LATER_MAX 16
+
 typedef struct {
     bool pending; /* a worker is to be asked, or has been */
     bool final;
@@ -88,7 +90,9 @@ typedef struct {
     size_t worker;
     uint64_t grant;
     int64_t granted_us;
-    region_row_t row; /* as of the trigger; the result is filled in */
+    region_row_t row;                     /* as of the trigger; the result is filled in */
+    region_row_t later[REGION_LATER_MAX]; /* of quarters that passed meanwhile */
+    size_t later_count;
 } region_evaluation_t;
 
 struct region_core {

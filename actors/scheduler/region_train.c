@@ -239,31 +239,41 @@ static void s_add_row(region_core_t *self, const region_row_t *row)
     self->report_us = 0;
 }
 
+/* Of the quarters that passed meanwhile the newest is evaluated next, the others keep rows without a result: every
+ * quarter has its row, in order. */
 static void s_end_evaluation(region_core_t *self)
 {
-    region_evaluation_t *evaluation = &self->evaluation;
-    if (isnan(evaluation->row.loss))
-        evaluation->row.loss = region_loss(self); /* none had been told when the quarter was passed */
-    s_add_row(self, &evaluation->row);
-    if (evaluation->final)
-        self->complete = true;
-    *evaluation = (region_evaluation_t){0};
+    region_evaluation_t ended = self->evaluation;
+    if (isnan(ended.row.loss))
+        ended.row.loss = region_loss(self); /* none had been told when the quarter was passed */
+    self->evaluation = (region_evaluation_t){0};
+    s_add_row(self, &ended.row);
+    self->complete |= ended.final;
+    bool evaluate = ended.later_count && !lease_table_all_applied(self->leases);
+    for (size_t i = 0; i + evaluate < ended.later_count; i++)
+        s_add_row(self, &ended.later[i]);
+    if (evaluate)
+        self->evaluation = (region_evaluation_t){.pending = true, .row = ended.later[ended.later_count - 1]};
+}
+
+/* Where the region stands now, without a result on the test set; the loss is counted anew from here. */
+static region_row_t s_take_row(region_core_t *self, int64_t now_us)
+{
+    region_row_t row = {.train_us = region_train_us(self, now_us),
+                        .epoch = (double)self->samples_reached / (double)self->share->samples,
+                        .loss = region_loss(self),
+                        .test_accuracy = NAN,
+                        .test_loss = NAN};
+    self->loss_before = row.loss;
+    self->loss_samples = 0;
+    self->loss_sum = 0;
+    return row;
 }
 
 static void s_begin_evaluation(region_core_t *self, bool final, int64_t now_us)
 {
-    self->evaluation = (region_evaluation_t){
-        .pending = true,
-        .final = final,
-        .row = {.train_us = region_train_us(self, now_us),
-                .epoch = (double)self->samples_reached / (double)self->share->samples,
-                .loss = region_loss(self),
-                .test_accuracy = NAN,
-                .test_loss = NAN},
-    };
-    self->loss_before = self->evaluation.row.loss;
-    self->loss_samples = 0;
-    self->loss_sum = 0;
+    self->evaluation =
+        (region_evaluation_t){.pending = true, .final = final, .row = s_take_row(self, now_us)};
     if (!self->spec.evaluates)
         s_end_evaluation(self);
 }
@@ -290,7 +300,7 @@ void region_take_evaluated(region_core_t *self, const message_t *message, const 
     s_end_evaluation(self);
 }
 
-/* Points that pass while an evaluation is under way become one, taken after it. The last is the final one. */
+/* The last point, where all batches are applied, is the final evaluation's. */
 static void s_evaluate_quarter(region_core_t *self, int64_t now_us)
 {
     uint64_t quarter = self->samples_reached * QUARTERS / self->share->samples;
@@ -298,10 +308,14 @@ static void s_evaluate_quarter(region_core_t *self, int64_t now_us)
         self->quarter_known = true; /* where a resumed run begins */
         self->quarter = quarter;
     }
-    if (self->evaluation.pending || quarter <= self->quarter || lease_table_all_applied(self->leases))
+    if (quarter <= self->quarter || lease_table_all_applied(self->leases))
         return;
     self->quarter = quarter;
-    s_begin_evaluation(self, false, now_us);
+    region_evaluation_t *evaluation = &self->evaluation;
+    if (!evaluation->pending)
+        s_begin_evaluation(self, false, now_us);
+    else if (evaluation->later_count < REGION_LATER_MAX)
+        evaluation->later[evaluation->later_count++] = s_take_row(self, now_us);
 }
 
 void region_train(region_core_t *self, int64_t now_us)

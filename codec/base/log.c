@@ -13,6 +13,8 @@
 
 static atomic_int s_fd = STDERR_FILENO;
 static atomic_int s_least = LEVEL_INFO;
+static atomic_int s_echo_fd = -1;
+static atomic_int s_echo_least = LEVEL_INFO;
 static struct timespec s_started;
 
 __attribute__((constructor)) static void s_start(void)
@@ -33,6 +35,12 @@ void log_open(int fd, log_level_t least)
     atomic_store(&s_least, (int)least);
 }
 
+void log_echo(int fd, log_level_t least)
+{
+    atomic_store(&s_echo_least, (int)least);
+    atomic_store(&s_echo_fd, fd);
+}
+
 /* What snprintf wrote, which is less than what it wanted to when there was no room. */
 static size_t s_written(int wanted, size_t room)
 {
@@ -49,11 +57,11 @@ static void s_flatten(char *text, size_t size)
             text[index] = ' ';
 }
 
-static void s_write(const char *line, size_t size)
+static void s_write(int fd, const char *line, size_t size)
 {
     ssize_t wrote;
     do
-        wrote = write(atomic_load(&s_fd), line, size);
+        wrote = write(fd, line, size);
     while (wrote < 0 && errno == EINTR);
 }
 
@@ -82,6 +90,9 @@ void log_event(log_level_t level, const char *actor, const char *event, const ch
         size += 3;
     }
     line[size++] = '\n';
-    s_write(line, size);
+    s_write(atomic_load(&s_fd), line, size);
+    int echo_fd = atomic_load(&s_echo_fd);
+    if (echo_fd >= 0 && (int)level >= atomic_load(&s_echo_least))
+        s_write(echo_fd, line, size);
     errno = saved_errno;
 }

@@ -16,6 +16,9 @@ typedef enum { LEVEL_DEBUG, LEVEL_INFO, LEVEL_WARN, LEVEL_ERROR } log_level_t;
 /* Where lines go (default: standard error) and from which level on (default: info). */
 void log_open(int fd, log_level_t least);
 
+/* A second place for lines from this level on, for people who look at a terminal while the log is a file; -1: none. */
+void log_echo(int fd, log_level_t least);
+
 /* log_event(LEVEL_WARN, "shard/eu/2", "push_stale", "step=%d from=%s; dropping", ...) */
 void log_event(log_level_t level, const char *actor, const char *event, const char *format, ...)
     __attribute__((format(printf, 4, 5)));

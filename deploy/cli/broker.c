@@ -15,8 +15,9 @@ static int s_run(const cli_args_t *args)
         char role[TOPOLOGY_NAME_MAX + 16];
         err_t err = {0};
         snprintf(role, sizeof role, "broker-%s", launch.topology->regions[spec.region_index].name);
-        status = launch_join_state(&launch, role, &err) ? cli_fail(EXIT_WRONG, "broker", "%s", err.text)
-                                                        : serve_run(&launch, &spec);
+        status = launch_join_state(&launch, role, &err) || launch_open_log(&launch, role, true, &err)
+                     ? cli_fail(EXIT_WRONG, "broker", "%s", err.text)
+                     : serve_run(&launch, &spec);
     }
     launch_fini(&launch);
     return status;
@@ -26,6 +27,7 @@ const cli_command_t command_broker = {
     .name = "broker",
     .summary = "A region's broker and its regional scheduler; one per region.",
     .example = "cloudless broker --topology job.yaml --region shanghai",
+    .notes = COMMANDS_RESUME,
     .run = s_run,
     .options = {
         {"topology", 't', "FILE", "the same file as everywhere in the job"},

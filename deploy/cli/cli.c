@@ -57,7 +57,7 @@ static size_t s_distance(const char *a, const char *b)
 const char *cli_nearest(const char *written, const cli_command_t *const *table)
 {
     const char *best = NULL;
-    size_t least = 4; /* further away is no typing mistake */
+    size_t least = strlen(written) / 3 + 2; /* further away is no typing mistake */
     for (; *table; table++) {
         size_t distance = s_distance(written, (*table)->name);
         if (!(*table)->hidden && distance < least && distance < strlen((*table)->name)) {
@@ -93,7 +93,10 @@ static void s_print_help(FILE *out, const cli_command_t *command)
                  option->argument ? option->argument : "");
         fprintf(out, "  %-26s %s\n", left, option->help);
     }
-    fprintf(out, "  %-26s %s\n\nExample: %s\n", "    --help", "this text", command->example);
+    fprintf(out, "  %-26s %s\n", "    --help", "this text");
+    if (command->notes)
+        fprintf(out, "\n%s\n", command->notes);
+    fprintf(out, "\nExample: %s\n", command->example);
 }
 
 /* ---- options

@@ -36,6 +36,7 @@ typedef struct {
     const char *summary;    /* one line */
     const char *positional; /* "TOPOLOGY"; "[TOPOLOGY]" when it may be missing; NULL: none */
     const char *example;
+    const char *notes; /* lines below the options; NULL: none */
     int (*run)(const cli_args_t *args);
     bool hidden;                           /* for this program's own use */
     cli_option_t options[CLI_OPTIONS_MAX]; /* ended by a row without a name; --help is added */

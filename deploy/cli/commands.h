@@ -10,6 +10,12 @@
 extern const cli_command_t command_up, command_node, command_broker, command_scheduler, command_check,
     command_status, command_stop, command_export, command_region;
 
+/* For the processes that are started by hand. */
+#define COMMANDS_RESUME                                                                                      \
+    "Started again with the same --state it goes on from what is there: that is how a job that was "         \
+    "stopped, or a\n"                                                                                        \
+    "process that was killed, is resumed. A new run needs new directories on every machine."
+
 /* All of them in the order of help; ends with NULL. */
 extern const cli_command_t *const commands[];
 

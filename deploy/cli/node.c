@@ -24,7 +24,7 @@ static int s_serve(launch_t *launch, serve_spec_t *spec)
     err_t err = {0};
     snprintf(role, sizeof role, "node-%s-%s", launch->topology->regions[spec->region_index].name,
              spec->node_name);
-    if (launch_join_state(launch, role, &err))
+    if (launch_join_state(launch, role, &err) || launch_open_log(launch, role, true, &err))
         return cli_fail(EXIT_WRONG, "node", "%s", err.text);
     err_code_t rc = launch_open_dataset(launch, spec->region_index, &err);
     if (rc)
@@ -57,6 +57,7 @@ const cli_command_t command_node = {
     .summary =
         "A machine of a region: hosts the workers, shards and synchronizers that the scheduler places on it.",
     .example = "cloudless node --topology job.yaml --region shanghai --name rack1",
+    .notes = COMMANDS_RESUME,
     .run = s_run,
     .options = {{"topology", 't', "FILE", "the same file as everywhere in the job"},
                 {"region", 'r', "NAME", "where this machine is"},

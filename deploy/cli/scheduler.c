@@ -4,6 +4,7 @@
 #include "deploy/launch/conduct.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 /* The machine of the scheduler need not have the data; with it, progress is shown as a share. */
 static void s_try_dataset(launch_t *launch)
@@ -24,9 +25,16 @@ static int s_prepare(launch_t *launch, const cli_args_t *args)
         return cli_fail(EXIT_WRONG, "scheduler",
                         "the global scheduler belongs to the first region, %s; leave --region out",
                         launch->topology->regions[0].name);
-    err_code_t rc = launch_choose_state(launch, cli_value(args, "state"), &err);
+    err_code_t rc = ERR_OK;
+    if (cli_has(args, "report"))
+        rc = launch_check_output(cli_value(args, "report"), &err);
+    if (!rc)
+        rc = launch_choose_state(launch, cli_value(args, "state"), &err);
     if (!rc)
         rc = launch_join_state(launch, "scheduler", &err);
+    /* A terminal shows progress, which names what is waited for. */
+    if (!rc)
+        rc = launch_open_log(launch, "scheduler", cli_has(args, "quiet") || !isatty(STDERR_FILENO), &err);
     if (rc)
         return cli_fail(EXIT_WRONG, "scheduler", "%s", err.text);
     s_try_dataset(launch);
@@ -55,6 +63,7 @@ const cli_command_t command_scheduler = {
     .name = "scheduler",
     .summary = "The global scheduler of a job over several machines; connects to the first region's broker.",
     .example = "cloudless scheduler --topology job.yaml --state /var/lib/cloudless/job --report report.json",
+    .notes = COMMANDS_RESUME,
     .run = s_run,
     .options = {{"topology", 't', "FILE", "the same file as everywhere in the job"},
                 {"region", 0, "NAME", "the first region; may be left out"},

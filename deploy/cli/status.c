@@ -48,12 +48,8 @@ static int s_run(const cli_args_t *args)
     err_t err = {0};
     err_code_t rc = json_read_file(path, &document, &err);
     if (rc == ERR_NOT_FOUND) {
-        char job[STATEDIR_PATH_MAX + 32];
-        snprintf(job, sizeof job, "%s/job", dir);
-        FILE *file = fopen(job, "re");
-        if (!file)
+        if (!launch_is_state(dir))
             return cli_fail(EXIT_WRONG, "status", "%s is no state directory; give --state as for up", dir);
-        fclose(file);
         document = json_new_object();
         json_set_string(document, "state", running ? "starting" : "stopped");
         s_forget_actors(document);

@@ -55,6 +55,8 @@ static int s_run(const cli_args_t *args)
         return cli_fail(EXIT_WRONG, "stop", "--state is missing; name the run's state directory");
     int64_t began_us = clock_now_us();
     pid_t pid = launch_holder(dir);
+    if (!pid && !launch_is_state(dir))
+        return cli_fail(EXIT_WRONG, "stop", "%s is no state directory; give --state as for up", dir);
     if (pid && kill(pid, SIGTERM) && errno != ESRCH)
         return cli_fail(EXIT_FAILED, "stop", "process %d: %s", (int)pid, strerror(errno));
     if (pid)

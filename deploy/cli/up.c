@@ -1,14 +1,9 @@
 #include "deploy/cli/commands.h"
 
 #include "actors/kit/clock.h"
-#include "codec/base/log.h"
 #include "deploy/launch/conduct.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
-#include <unistd.h>
 
 /* Whether there is something to go on from, and whether that is wanted. */
 static int s_check_resume(const launch_t *launch, bool resume)
@@ -27,8 +22,22 @@ static int s_check_resume(const launch_t *launch, bool resume)
     return EXIT_DONE;
 }
 
-/* The state directory, the data set, and what there is to resume: everything that can be wrong before
- * anything runs. */
+/* What there is to resume, the data set, and the log, which this process writes too: its terminal shows progress. */
+static int s_prepare_state(launch_t *launch, const cli_args_t *args)
+{
+    err_t err = {0};
+    int status = s_check_resume(launch, cli_has(args, "resume"));
+    if (status)
+        return status;
+    err_code_t rc = launch_open_dataset(launch, 0, &err);
+    if (rc)
+        return cli_fail(rc == ERR_NOT_FOUND || rc == ERR_CONFIG ? EXIT_WRONG : EXIT_FAILED, "up", "%s",
+                        err.text);
+    rc = launch_open_log(launch, "up", false, &err);
+    return rc ? cli_fail(EXIT_FAILED, "up", "%s", err.text) : EXIT_DONE;
+}
+
+/* Everything that can be wrong before anything runs; what fails here leaves nothing behind. */
 static int s_prepare(launch_t *launch, const cli_args_t *args)
 {
     err_t err = {0};
@@ -36,34 +45,17 @@ static int s_prepare(launch_t *launch, const cli_args_t *args)
     const char *const *sets = cli_values(args, "set", &set_count);
     if (launch_read(launch, cli_positional(args), sets, set_count, cli_value(args, "seed"), &err))
         return cli_fail(EXIT_WRONG, NULL, "%s", err.text);
-    err_code_t rc = launch_choose_state(launch, cli_value(args, "state"), &err);
+    err_code_t rc = ERR_OK;
+    if (cli_has(args, "report"))
+        rc = launch_check_output(cli_value(args, "report"), &err);
+    if (!rc)
+        rc = launch_choose_state(launch, cli_value(args, "state"), &err);
     if (!rc)
         rc = launch_take_state(launch, &err);
-    if (rc)
-        return cli_fail(EXIT_WRONG, "up", "%s", err.text);
-    int status = s_check_resume(launch, cli_has(args, "resume"));
+    int status = rc ? cli_fail(EXIT_WRONG, "up", "%s", err.text) : s_prepare_state(launch, args);
     if (status)
-        return status;
-    rc = launch_open_dataset(launch, 0, &err);
-    if (rc)
-        return cli_fail(rc == ERR_NOT_FOUND || rc == ERR_CONFIG ? EXIT_WRONG : EXIT_FAILED, "up", "%s",
-                        err.text);
-    return EXIT_DONE;
-}
-
-/* What this process itself logs is for the log directory: the terminal shows progress. */
-static int s_open_log(const launch_t *launch)
-{
-    char folder[STATEDIR_PATH_MAX], path[STATEDIR_PATH_MAX + 16];
-    err_t err = {0};
-    if (statedir_folder(launch->state_dir, STATEDIR_LOG, folder, &err))
-        return cli_fail(EXIT_FAILED, "up", "%s", err.text);
-    snprintf(path, sizeof path, "%s/up.log", folder);
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return cli_fail(EXIT_FAILED, "up", "%s: %s", path, strerror(errno));
-    log_open(fd, LEVEL_INFO);
-    return EXIT_DONE;
+        launch_abandon_state(launch);
+    return status;
 }
 
 static int s_run(const cli_args_t *args)
@@ -72,12 +64,11 @@ static int s_run(const cli_args_t *args)
     launch_t launch;
     launch_init(&launch);
     int status = s_prepare(&launch, args);
-    if (!status)
-        status = s_open_log(&launch);
     if (!status) {
-        char resume[2 * STATEDIR_PATH_MAX];
-        snprintf(resume, sizeof resume, "cloudless up %s --state %s --resume", cli_positional(args),
-                 launch.state_dir);
+        /* The effective topology: what was given with --set and --seed need not be given again. */
+        char resume[3 * STATEDIR_PATH_MAX];
+        snprintf(resume, sizeof resume, "cloudless up %s/" LAUNCH_TOPOLOGY_FILE " --state %s --resume",
+                 launch.state_dir, launch.state_dir);
         conduct_spec_t spec = {.where = "up",
                                .resume = resume,
                                .report_path = cli_value(args, "report"),

@@ -172,6 +172,7 @@ static int s_write_report(conduct_t *self)
         report_print_table(self->report, stdout);
     }
     fflush(stdout);
+    report_print_warning(self->report, stderr);
     return EXIT_DONE;
 }
 

@@ -1,16 +1,19 @@
 #include "deploy/launch/launch.h"
 
 #include "brokers/broker.h"
+#include "codec/base/log.h"
 #include "codec/base/units.h"
 #include "store/file.h"
 #include "store/lockfile.h"
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -84,6 +87,16 @@ err_code_t launch_choose_state(launch_t *self, const char *given, err_t *err)
     return s_absolute(path, self->state_dir, err);
 }
 
+/* An error about a directory that the user has named gets its remedy. */
+static err_code_t s_advise(err_code_t rc, err_t *err)
+{
+    if (rc == ERR_OK || !err || strchr(err->text, ';'))
+        return rc;
+    size_t length = strlen(err->text);
+    snprintf(err->text + length, sizeof err->text - length, "; name another directory with --state");
+    return rc;
+}
+
 static err_code_t s_make_parents(const char *path, err_t *err)
 {
     char parent[STATEDIR_PATH_MAX];
@@ -148,7 +161,7 @@ pid_t launch_holder(const char *state_dir)
     return holder ? holder : s_role_holder(state_dir, role);
 }
 
-err_code_t launch_take_state(launch_t *self, err_t *err)
+static err_code_t s_take_state(launch_t *self, err_t *err)
 {
     char role[NAME_MAX + 1];
     err_code_t rc = s_make_parents(self->state_dir, err);
@@ -164,6 +177,18 @@ err_code_t launch_take_state(launch_t *self, err_t *err)
                        self->state_dir, role, (int)holder, self->state_dir);
     rc = statedir_folder(self->state_dir, STATEDIR_RUN, self->run_dir, err);
     return rc ? rc : s_write_topology(self, err);
+}
+
+bool launch_is_state(const char *dir)
+{
+    char job[STATEDIR_PATH_MAX + 32];
+    snprintf(job, sizeof job, "%s/job", dir);
+    return access(job, F_OK) == 0;
+}
+
+err_code_t launch_take_state(launch_t *self, err_t *err)
+{
+    return s_advise(s_take_state(self, err), err);
 }
 
 err_code_t launch_share_state(launch_t *self, err_t *err)
@@ -213,7 +238,7 @@ static err_code_t s_check_not_held(const launch_t *self, err_t *err)
                    self->state_dir, (int)holder, self->state_dir);
 }
 
-err_code_t launch_join_state(launch_t *self, const char *role, err_t *err)
+static err_code_t s_join_state(launch_t *self, const char *role, err_t *err)
 {
     err_code_t rc = statedir_check(self->state_dir, self->topology->job.name, self->digest, err);
     if (rc == ERR_NOT_FOUND)
@@ -229,6 +254,43 @@ err_code_t launch_join_state(launch_t *self, const char *role, err_t *err)
     return lockfile_take(path, &self->role_lock, err);
 }
 
+err_code_t launch_join_state(launch_t *self, const char *role, err_t *err)
+{
+    return s_advise(s_join_state(self, role, err), err);
+}
+
+static void s_empty_folder(const char *path)
+{
+    DIR *dir = opendir(path);
+    struct dirent *entry;
+    while (dir && (entry = readdir(dir)))
+        if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
+            unlinkat(dirfd(dir), entry->d_name, 0);
+    if (dir)
+        closedir(dir);
+    rmdir(path);
+}
+
+/* What a start that came to nothing has put there; the directory itself stays when anything else is in it. */
+void launch_abandon_state(launch_t *self)
+{
+    static const char *const folders[] = {"run", "log", "data"};
+    static const char *const files[] = {LAUNCH_TOPOLOGY_FILE, "job", "lock"};
+    char path[STATEDIR_PATH_MAX + 32];
+    if (!self->state || !statedir_is_new(self->state))
+        return;
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        snprintf(path, sizeof path, "%s/%s", self->state_dir, folders[i]);
+        s_empty_folder(path);
+    }
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        snprintf(path, sizeof path, "%s/%s", self->state_dir, files[i]);
+        unlink(path);
+    }
+    statedir_close(&self->state);
+    rmdir(self->state_dir);
+}
+
 err_code_t launch_count_snapshots(const launch_t *self, size_t *ret_count, err_t *err)
 {
     *ret_count = 0;
@@ -241,6 +303,46 @@ err_code_t launch_count_snapshots(const launch_t *self, size_t *ret_count, err_t
                 return rc;
             *ret_count += rc != ERR_NOT_FOUND;
         }
+    return ERR_OK;
+}
+
+/* ---- files of a process
+ * ------------------------------------------------------------------------------------ */
+
+err_code_t launch_open_log(const launch_t *self, const char *name, bool echo, err_t *err)
+{
+    char folder[STATEDIR_PATH_MAX], path[STATEDIR_PATH_MAX + NAME_MAX];
+    err_code_t rc = statedir_folder(self->state_dir, STATEDIR_LOG, folder, err);
+    if (rc)
+        return rc;
+    snprintf(path, sizeof path, "%s/%s.log", folder, name);
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return err_set(err, file_code_of(errno), "%s: %s", path, strerror(errno));
+    log_open(fd, LEVEL_INFO);
+    if (echo)
+        log_echo(STDERR_FILENO, LEVEL_WARN);
+    return ERR_OK;
+}
+
+err_code_t launch_check_output(const char *path, err_t *err)
+{
+    char folder[PATH_MAX];
+    struct stat info;
+    int length = snprintf(folder, sizeof folder, "%s", path);
+    if (length <= 0)
+        return err_set(err, ERR_USAGE, "the path of the report is empty; write the path of a file");
+    if ((size_t)length >= sizeof folder - 32 || path[length - 1] == '/')
+        return err_set(err, ERR_USAGE, "%s: no file can have this name; write the path of a file", path);
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
+        return err_set(err, ERR_USAGE, "%s: is not a regular file; write the path of a file", path);
+    char *slash = strrchr(folder, '/');
+    if (slash)
+        slash[slash == folder] = '\0';
+    if (access(slash ? folder : ".", W_OK | X_OK))
+        return err_set(err, ERR_USAGE,
+                       "%s: cannot be written in %s (%s); create that directory or choose another one", path,
+                       slash ? folder : "the current directory", strerror(errno));
     return ERR_OK;
 }
 

@@ -46,6 +46,16 @@ MUST_USE err_code_t launch_join_state(launch_t *self, const char *role, err_t *e
 /* Uses a state directory that this process's parent holds. */
 MUST_USE err_code_t launch_share_state(launch_t *self, err_t *err);
 
+/* What this process logs goes to DIR/log/NAME.log from now on; with `echo` warnings and errors go to standard error
+ * as well. Errors: ERR_IO, ERR_FULL, ERR_DENIED. */
+MUST_USE err_code_t launch_open_log(const launch_t *self, const char *name, bool echo, err_t *err);
+
+/* Whether a file can be written there at the end of a run; nothing is created. Errors: ERR_USAGE. */
+MUST_USE err_code_t launch_check_output(const char *path, err_t *err);
+
+/* Undoes launch_take_state when it was this process that created the directory and nothing was run in it. */
+void launch_abandon_state(launch_t *self);
+
 /* How many shards of all regions have a snapshot to go on from. */
 MUST_USE err_code_t launch_count_snapshots(const launch_t *self, size_t *ret_count, err_t *err);
 
@@ -60,6 +70,9 @@ typedef struct {
     const char *inproc; /* NULL: in another process */
 } launch_where_t;
 err_code_t launch_find_broker(void *hint, char ret_endpoint[TOPOLOGY_TEXT_MAX], err_t *err);
+
+/* Whether a job's state is kept there. */
+bool launch_is_state(const char *dir);
 
 /* The process that works in a state directory: of the lock, else the scheduler started by hand, else any
  * other; 0: none. */

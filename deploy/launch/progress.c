@@ -12,6 +12,7 @@
 #define PROGRESS_LINE_US 5000000 /* between two plain lines */
 #define PROGRESS_RATE_US 1000000 /* over which the rate is measured */
 #define PROGRESS_BAR 24
+#define PROGRESS_STILL_US 4000000 /* without progress for so long, the wait is named */
 #define PROGRESS_LINE_MAX 512
 
 typedef struct {
@@ -33,7 +34,12 @@ static void s_add(line_t *line, const char *format, ...)
 
 void progress_init(progress_t *self, FILE *out, const topology_t *topology, const job_t *job, int64_t now_us)
 {
-    *self = (progress_t){.out = out, .topology = topology, .job = job, .began_us = now_us, .rate_us = now_us};
+    *self = (progress_t){.out = out,
+                         .topology = topology,
+                         .job = job,
+                         .began_us = now_us,
+                         .rate_us = now_us,
+                         .still_us = now_us};
     self->terminal = out && isatty(fileno(out));
 }
 
@@ -90,70 +96,153 @@ static double s_share(const progress_t *self, const global_core_t *core, size_t 
     return report && total > 0 ? (double)report->region_report.samples / total : 0;
 }
 
+/* ---- waits
+ * --------------------------------------------------------------------------------------------------- */
+
+/* Who explains a standstill best: the schedulers, then the shards, then whoever waits for them. */
+static int s_rank(const char *actor)
+{
+    static const char *const roles[] = {"scheduler/", "shard/", "synchronizer/"};
+    int rank = 0;
+    while (rank < 3 && strncmp(actor, roles[rank], strlen(roles[rank])))
+        rank++;
+    return rank;
+}
+
+static const message_t *s_longest_wait(const global_core_t *core)
+{
+    const message_t *best = NULL;
+    for (size_t i = 0; i < global_core_actor_count(core); i++) {
+        const message_t *status = global_core_actor(core, i).status;
+        if (!status || !status->status.waits_for[0])
+            continue;
+        int rank = s_rank(status->status.actor), least = best ? s_rank(best->status.actor) : 4;
+        if (rank < least || (rank == least && status->status.since_us > best->status.since_us))
+            best = status;
+    }
+    return best;
+}
+
+/* Nothing when there is progress; else who waits for whom. */
+static void s_add_wait(line_t *line, const progress_t *self, const global_core_t *core, int64_t now_us)
+{
+    if (now_us - self->still_us < PROGRESS_STILL_US)
+        return;
+    char time[UNITS_TEXT_MAX];
+    units_print_duration(now_us - self->still_us, time);
+    for (size_t r = 0; r < self->topology->region_count; r++)
+        if (!global_core_region(core, r).seen) {
+            s_add(line, "waits for the broker of %s since %s  ", self->topology->regions[r].name, time);
+            return;
+        }
+    const message_t *wait = s_longest_wait(core);
+    if (wait)
+        s_add(line, "%s waits for %s since %s  ", wait->status.actor, wait->status.waits_for, time);
+}
+
+static void s_note_samples(progress_t *self, uint64_t samples, int64_t now_us)
+{
+    if (samples == self->still_samples)
+        return;
+    self->still_samples = samples;
+    self->still_us = now_us;
+}
+
 /* ---- lines
  * --------------------------------------------------------------------------------------------------- */
 
-static void s_add_bar(line_t *line, const progress_t *self, uint64_t samples)
+/* From everything to the least that still says how it goes: a narrow terminal gets what fits. */
+typedef enum { BRIEF_NOT, BRIEF_SHORT_BAR, BRIEF_NO_BAR, BRIEF_NO_FIGURES, BRIEF_NO_REGIONS } brief_t;
+
+static void s_add_bar(line_t *line, const progress_t *self, uint64_t samples, int width)
 {
     double total = (double)self->job->samples_total;
     double share = total > 0 ? (double)samples / total : 0;
-    int full = (int)(share * PROGRESS_BAR);
+    int full = (int)(share * width);
     s_add(line, "[");
-    for (int i = 0; i < PROGRESS_BAR; i++)
+    for (int i = 0; i < width; i++)
         s_add(line, "%c", i < full ? '#' : '.');
     s_add(line, "] ");
 }
 
-static void s_compose(const progress_t *self, const global_core_t *core, int64_t now_us, line_t *line)
+static void s_add_regions(line_t *line, const progress_t *self, const global_core_t *core)
+{
+    for (size_t r = 0; r < self->topology->region_count; r++) {
+        const char *name = self->topology->regions[r].name;
+        const message_t *report = global_core_region(core, r).report;
+        if (self->job)
+            s_add(line, "%s %.0f%%  ", name, 100 * s_share(self, core, r));
+        else if (report)
+            s_add(line, "%s %llu samples  ", name, (unsigned long long)report->region_report.samples);
+        else
+            s_add(line, "%s not seen yet  ", name);
+    }
+}
+
+static void s_add_loss(line_t *line, const figures_t *figures)
+{
+    if (isfinite(figures->loss))
+        s_add(line, fabs(figures->loss) < 1e6 ? "loss %.4f  " : "loss %.3e  ", figures->loss);
+    if (isfinite(figures->accuracy))
+        s_add(line, "accuracy %.4f  ", figures->accuracy);
+}
+
+static void s_compose(const progress_t *self, const global_core_t *core, int64_t now_us, brief_t brief,
+                      line_t *line)
 {
     char size[UNITS_TEXT_MAX], time[UNITS_TEXT_MAX];
     figures_t figures = s_figures(self, core);
     run_state_t state = global_core_state(core);
-    if (self->terminal && self->job)
-        s_add_bar(line, self, figures.samples);
+    if (self->terminal && self->job && brief < BRIEF_NO_BAR)
+        s_add_bar(line, self, figures.samples, brief ? PROGRESS_BAR / 2 : PROGRESS_BAR);
     if (state != RUN_TRAINING)
         s_add(line, "%s  ", report_state_name(state));
-    for (size_t r = 0; r < self->topology->region_count; r++) {
-        if (self->job)
-            s_add(line, "%s %.0f%%  ", self->topology->regions[r].name, 100 * s_share(self, core, r));
-        else if (global_core_region(core, r).report)
-            s_add(line, "%s %llu samples  ", self->topology->regions[r].name,
-                  (unsigned long long)global_core_region(core, r).report->region_report.samples);
-        else
-            s_add(line, "%s not seen yet  ", self->topology->regions[r].name);
-    }
-    s_add(line, "%.0f samples/s  ", self->rate);
-    if (isfinite(figures.loss))
-        s_add(line, "loss %.4f  ", figures.loss);
-    if (isfinite(figures.accuracy))
-        s_add(line, "accuracy %.4f  ", figures.accuracy);
-    s_add(line, "WAN %s  %s", units_print_size(figures.wan_bytes, size),
-          units_print_duration(now_us - self->began_us, time));
+    if (state == RUN_STARTING || state == RUN_TRAINING || state == RUN_STOPPING)
+        s_add_wait(line, self, core, now_us);
+    if (brief < BRIEF_NO_REGIONS)
+        s_add_regions(line, self, core);
+    if (brief < BRIEF_NO_FIGURES)
+        s_add(line, "%.0f samples/s  ", self->rate);
+    s_add_loss(line, &figures);
+    if (brief < BRIEF_NO_FIGURES)
+        s_add(line, "WAN %s  ", units_print_size(figures.wan_bytes, size));
+    s_add(line, "%s", units_print_duration(now_us - self->began_us, time));
 }
 
 /* Over the line before; no longer than the terminal is wide, or it would scroll. */
-static void s_draw(progress_t *self, line_t *line, bool last)
+static void s_draw(progress_t *self, const global_core_t *core, int64_t now_us, bool last)
 {
-    struct winsize window;
-    if (ioctl(fileno(self->out), TIOCGWINSZ, &window) == 0 && window.ws_col > 1 &&
-        line->length >= window.ws_col)
-        line->text[window.ws_col - 1] = '\0';
-    fprintf(self->out, "\r\033[K%s%s", line->text, last ? "\n" : "");
+    struct winsize window = {0};
+    line_t line;
+    if (ioctl(fileno(self->out), TIOCGWINSZ, &window) || window.ws_col < 2)
+        window.ws_col = PROGRESS_LINE_MAX;
+    for (brief_t brief = BRIEF_NOT; brief <= BRIEF_NO_REGIONS; brief++) {
+        line = (line_t){.length = 0};
+        s_compose(self, core, now_us, brief, &line);
+        if (line.length < window.ws_col)
+            break;
+    }
+    if (line.length >= window.ws_col)
+        line.text[window.ws_col - 1] = '\0';
+    fprintf(self->out, "\r%s\033[K%s", line.text, last ? "\n" : "");
 }
 
 void progress_show(progress_t *self, const global_core_t *core, int64_t now_us, bool last)
 {
     if (!self->out)
         return;
-    s_measure_rate(self, s_figures(self, core).samples, now_us);
+    uint64_t samples = s_figures(self, core).samples;
+    s_measure_rate(self, samples, now_us);
+    s_note_samples(self, samples, now_us);
     if (!self->terminal && !last && now_us - self->printed_us < PROGRESS_LINE_US)
         return;
     self->printed_us = now_us;
-    line_t line = {.length = 0};
-    s_compose(self, core, now_us, &line);
-    if (self->terminal)
-        s_draw(self, &line, last);
-    else
+    if (self->terminal) {
+        s_draw(self, core, now_us, last);
+    } else {
+        line_t line = {.length = 0};
+        s_compose(self, core, now_us, BRIEF_NOT, &line);
         fprintf(self->out, "%s\n", line.text);
+    }
     fflush(self->out);
 }

@@ -19,6 +19,8 @@ typedef struct {
     int64_t began_us, printed_us, rate_us;
     uint64_t rate_samples;
     double rate; /* samples per second, smoothed */
+    uint64_t still_samples;
+    int64_t still_us; /* since when no sample was added */
 } progress_t;
 
 void progress_init(progress_t *self, FILE *out, const topology_t *topology, const job_t *job, int64_t now_us);

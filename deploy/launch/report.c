@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define REPORT_LOSS_MOST 4.6   /* twice the cross-entropy of guessing one of ten classes */
+#define REPORT_LOSS_GROWTH 1.5 /* times what the curve began with */
+
 const char *report_state_name(run_state_t state)
 {
     static const char *const names[] = {
@@ -137,7 +140,7 @@ static json_value_t *s_curve(const global_core_t *core, const topology_t *topolo
 }
 
 typedef struct {
-    uint64_t samples, restarts, rounds;
+    uint64_t samples, restarts, rounds, refused;
     int64_t train_us;
     double loss, accuracy, cost; /* means weighted by samples; NaN without any */
 } totals_t;
@@ -162,6 +165,7 @@ static totals_t s_totals(const global_core_t *core, const report_context_t *cont
         totals.samples += report->region_report.samples;
         totals.restarts += report->region_report.restarts;
         totals.rounds += report->region_report.rounds;
+        totals.refused += report->region_report.refused;
         totals.cost += s_cost(context, r, report);
         if (report->region_report.train_us > totals.train_us)
             totals.train_us = report->region_report.train_us;
@@ -171,6 +175,42 @@ static totals_t s_totals(const global_core_t *core, const report_context_t *cont
     totals.loss = loss_weights > 0 ? loss / loss_weights : NAN;
     totals.accuracy = accuracy_weights > 0 ? accuracy / accuracy_weights : NAN;
     return totals;
+}
+
+/* The least loss that the curve began with in a region; NaN when there is none. */
+static double s_first_loss(const global_core_t *core, const topology_t *topology)
+{
+    double least = NAN;
+    for (size_t r = 0; r < topology->region_count; r++) {
+        region_view_t view = global_core_region(core, r);
+        if (view.curve_count && !(view.curve[0].loss >= least))
+            least = view.curve[0].loss;
+    }
+    return least;
+}
+
+/* Updates that were not finite, a loss that is not, or one far above what guessing costs or what it began with. */
+static bool s_has_diverged(const global_core_t *core, const topology_t *topology, const totals_t *totals)
+{
+    if (!strcmp(topology->job.data.kind, "counter") || !totals->samples)
+        return false;
+    double first = s_first_loss(core, topology);
+    return totals->refused || !isfinite(totals->loss) || totals->loss > REPORT_LOSS_MOST ||
+           (isfinite(first) && totals->loss > REPORT_LOSS_GROWTH * first && totals->loss > 1);
+}
+
+void report_print_warning(const json_value_t *report, FILE *out)
+{
+    if (!json_get_bool(report, "diverged", false))
+        return;
+    const json_value_t *regions = json_get(report, "regions");
+    uint64_t refused = 0;
+    for (size_t i = 0; i < json_count(regions); i++)
+        refused += json_get_u64(json_at(regions, i), "refused", 0);
+    fprintf(out,
+            "cloudless: the training diverged: loss %.3g, %llu updates refused as not finite; use a smaller "
+            "job.optimizer.lr, a longer job.optimizer.warmup or a smaller job.sync.staleness\n",
+            json_get_number(report, "final_loss", NAN), (unsigned long long)refused);
 }
 
 json_value_t *report_new(const global_core_t *core, const report_context_t *context)
@@ -190,6 +230,7 @@ json_value_t *report_new(const global_core_t *core, const report_context_t *cont
     json_set_u64(report, "epochs", topology->job.epochs);
     json_set_u64(report, "samples", totals.samples);
     json_set_number(report, "final_loss", totals.loss);
+    json_set_bool(report, "diverged", s_has_diverged(core, topology, &totals));
     json_set_number(report, "test_accuracy", totals.accuracy);
     json_set_u64(report, "rounds", totals.rounds);
     json_set_u64(report, "restarts", totals.restarts);
@@ -234,7 +275,7 @@ static void s_print_region(const json_value_t *row, FILE *out)
     uint64_t units = json_get_u64(row, "units", 0);
     snprintf(rented, sizeof rented, "%llu x %.0f s", (unsigned long long)(units ? units : 1),
              json_get_number(row, "rented_s", 0));
-    fprintf(out, "  %-16s %10llu %9s %14s %12.6f %12s %12s\n", json_get_string(row, "name", ""),
+    fprintf(out, "  %-12s %9llu %8s %10s %10.6f %9s %12s\n", json_get_string(row, "name", ""),
             (unsigned long long)json_get_u64(row, "samples", 0), time, rented,
             json_get_number(row, "cost", 0), sent, received);
 }
@@ -242,14 +283,14 @@ static void s_print_region(const json_value_t *row, FILE *out)
 static void s_print_number(FILE *out, const char *label, double value)
 {
     if (isfinite(value))
-        fprintf(out, "  %s %.4f", label, value);
+        fprintf(out, fabs(value) < 1e6 ? "  %s %.4f" : "  %s %.3e", label, value);
 }
 
 void report_print_table(const json_value_t *report, FILE *out)
 {
     char wall[UNITS_TEXT_MAX], train[UNITS_TEXT_MAX];
     const json_value_t *regions = json_get(report, "regions");
-    fprintf(out, "\n  %-16s %10s %9s %14s %12s %12s %12s\n", "region", "samples", "time", "rented", "cost",
+    fprintf(out, "\n  %-12s %9s %8s %10s %10s %9s %12s\n", "region", "samples", "time", "rented", "cost",
             "WAN sent", "WAN received");
     for (size_t i = 0; i < json_count(regions); i++)
         s_print_region(json_at(regions, i), out);
@@ -259,7 +300,7 @@ void report_print_table(const json_value_t *report, FILE *out)
             json_get_string(report, "strategy", ""));
     s_print_number(out, "loss", json_get_number(report, "final_loss", NAN));
     s_print_number(out, "test accuracy", json_get_number(report, "test_accuracy", NAN));
-    fprintf(out, "  rounds %llu  restarts %llu  trained %s of %s  cost %.6f\n",
+    fprintf(out, "\n  rounds %llu  restarts %llu  trained %s of %s  cost %.6f\n",
             (unsigned long long)json_get_u64(report, "rounds", 0),
             (unsigned long long)json_get_u64(report, "restarts", 0), train, wall,
             json_get_number(report, "cost", 0));

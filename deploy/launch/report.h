@@ -22,6 +22,9 @@ json_value_t *report_new(const global_core_t *core, const report_context_t *cont
 /* Adds parameters_sha256 of every region that has snapshots in a state directory; null for the others. */
 void report_add_parameters(json_value_t *report, const topology_t *topology, const char *state_dir);
 
+/* One line that says what to do when the training diverged; else nothing. */
+void report_print_warning(const json_value_t *report, FILE *out);
+
 void report_print_table(const json_value_t *report, FILE *out);
 
 /* "training", "done" ...; borrowed for ever. */

@@ -118,6 +118,8 @@ static void s_take_signal(serve_t *self, int signal)
     self->first_signal = signal;
     log_event(LEVEL_INFO, self->spec->where, "signal", "signal=%d; draining, a second one ends at once",
               signal);
+    if (!self->spec->parent)
+        fprintf(stderr, "stopping after a last snapshot; once more ends at once\n");
     s_drain(self);
 }
 

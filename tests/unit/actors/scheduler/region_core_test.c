@@ -600,6 +600,41 @@ Test(region, evaluates_each_quarter_and_merges_what_passes_meanwhile)
     s_free(bench);
 }
 
+Test(region, every_quarter_has_its_row_though_evaluations_take_long)
+{
+    bench_t *bench = s_bench(1, true);
+    running_t running = s_running(bench);
+    for (uint64_t applied = 8; applied <= 24; applied += 8)
+        for (size_t index = 0; index < 2; index++)
+            s_progress(bench, &running.shards[index], (told_t){.applied = applied, .durable = applied});
+    s_want(bench, &running.workers[0], 0, 0, 0, 0, 0);
+    message_t *lease = s_take(bench, KIND_lease);
+    cr_assert(lease->lease.evaluate);
+    message_destroy(&lease);
+    message_t *evaluated = message_new(KIND_evaluated, NAME, running.workers[0].actor);
+    evaluated->incarnation = running.workers[0].incarnation;
+    evaluated->evaluated.grant = 1;
+    evaluated->evaluated.accuracy = 0.5;
+    s_give(bench, evaluated);
+    double epochs[2] = {0}, accuracies[2] = {0};
+    message_t *curve;
+    while ((curve = s_take(bench, KIND_curve))) {
+        cr_assert_lt(curve->curve.index, 2);
+        epochs[curve->curve.index] = curve->curve.epoch;
+        accuracies[curve->curve.index] = curve->curve.test_accuracy;
+        message_destroy(&curve);
+    }
+    cr_assert_float_eq(epochs[0], 80.0 / SAMPLES, 1e-9);
+    cr_assert_eq(accuracies[0], 0.5);
+    cr_assert_float_eq(epochs[1], 160.0 / SAMPLES, 1e-9);
+    cr_assert(isnan(accuracies[1]), "passed while a worker evaluated");
+    s_want(bench, &running.workers[0], 1, 0, 0, 0, 0);
+    lease = s_take(bench, KIND_lease);
+    cr_assert(lease->lease.evaluate, "the newest of them is evaluated now");
+    message_destroy(&lease);
+    s_free(bench);
+}
+
 Test(region, rows_are_sent_until_the_global_scheduler_has_them)
 {
     bench_t *bench = s_bench(1, false);

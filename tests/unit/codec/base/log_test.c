@@ -116,3 +116,23 @@ Test(log, threads_do_not_mix_lines)
             "%s", line);
     cr_assert_eq(lines, THREADS * LINES);
 }
+
+Test(log, echoes_what_people_need)
+{
+    int echo[2];
+    char text[256], echoed[256];
+    cr_assert_eq(pipe(echo), 0);
+    s_capture(LEVEL_INFO);
+    log_echo(echo[1], LEVEL_WARN);
+    log_event(LEVEL_INFO, "node", "resumes", NULL);
+    log_event(LEVEL_WARN, "node", "waits", NULL);
+    log_echo(-1, LEVEL_INFO);
+    log_event(LEVEL_WARN, "node", "later", NULL);
+    close(echo[1]);
+    s_read(text, sizeof text);
+    ssize_t size = read(echo[0], echoed, sizeof echoed - 1);
+    echoed[size > 0 ? size : 0] = '\0';
+    close(echo[0]);
+    cr_assert(s_matches(text, "ev=resumes\n.*ev=waits\n.*ev=later\n$"), "%s", text);
+    cr_assert(s_matches(echoed, "^t=[^\n]*ev=waits\n$"), "%s", echoed);
+}
