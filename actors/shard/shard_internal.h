@@ -216,7 +216,6 @@ void shard_push_ack(shard_core_t *self, const char *to, uint64_t batch, bool app
 void staged_drop(staged_t *self);
 void held_drop(shard_core_t *self, size_t index);
 bool shard_step_try(shard_core_t *self);
-bool shard_step_holds(const shard_core_t *self, uint64_t batch);
 bool shard_step_missing(const shard_core_t *self, uint64_t *ret_batch); /* a push that a begun step lacks */
 void shard_pull(shard_core_t *self, const message_t *message);
 void shard_pull_want(worker_entry_t *worker, uint64_t request, uint64_t batch);

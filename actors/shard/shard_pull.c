@@ -53,12 +53,9 @@ static void s_answer(shard_core_t *self, const char *to, uint64_t request)
 }
 
 /* Whether the step of a batch may begin: what must be applied before it is, and no round or destination is
- * waited for. A batch that is here already is computed again for a shard that went back to its snapshot; made to
- * wait for a round, that shard and this one would wait for each other by way of the other regions. */
+ * waited for. */
 static bool s_may_begin(const shard_core_t *self, uint64_t batch)
 {
-    if (ranges_has(&self->applied, batch) || shard_step_holds(self, batch))
-        return true;
     if (shard_round_open(self) || shard_cut_limited(self))
         return false;
     const topology_t *topology = self->spec.topology;

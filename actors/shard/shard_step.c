@@ -13,12 +13,6 @@ static bool s_find(const shard_core_t *self, uint64_t batch, size_t *ret_index)
     return false;
 }
 
-bool shard_step_holds(const shard_core_t *self, uint64_t batch)
-{
-    size_t index;
-    return s_find(self, batch, &index);
-}
-
 /* The next step of `inside: sync`: all its batches must be held. Its batches enter the applied set together,
  * so it is the step of the first batch that is not in the set. */
 static size_t s_pick_in_order(shard_core_t *self, uint64_t *ret_missing)
