@@ -126,7 +126,7 @@ struct shard_core {
     const strategy_t *strategy;
     optimizer_t optimizer;
     uint64_t every;
-    bool in_order;    /* inside sync: steps are applied in order */
+    bool in_order;    /* inside sync, and rounds: a step is the same batches in every shard */
     bool waits;       /* a waiting strategy among several regions */
     bool steps_alone; /* a local gradient is applied at once */
     bool plain_sum;   /* the ledger: gradients are counts, not means */

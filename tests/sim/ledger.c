@@ -81,6 +81,7 @@ static sim_spec_t s_spec(rng_t *rng, const options_t *options, const topology_t 
                        .chunk_bytes = (size_t)512 << rng_below(rng, 4),
                        .break_dedup = options->break_dedup,
                        .kill_per_s = options->kills ? 0.2 + rng_unit(rng) : 0,
+                       .kill_silent = 0.3,
                        .kill_until_us = 60000000,
                        .limit_us = 3600000000};
     spec.partition_count = rng_below(rng, 4);
@@ -127,6 +128,7 @@ static void s_add(sim_stats_t *sum, const sim_stats_t *one)
     sum->killed_workers += one->killed_workers;
     sum->killed_shards += one->killed_shards;
     sum->killed_synchronizers += one->killed_synchronizers;
+    sum->killed_in_silence += one->killed_in_silence;
     sum->duplicates_refused += one->duplicates_refused;
     sum->virtual_us += one->virtual_us;
 }
@@ -227,7 +229,8 @@ static bool s_faults_fired(const totals_t *totals, const options_t *options)
     const sim_stats_t *s = &totals->stats;
     if (totals->worlds < 20)
         return true;
-    bool killed = !options->kills || (s->killed_workers && s->killed_shards && s->killed_synchronizers);
+    bool killed = !options->kills ||
+                  (s->killed_workers && s->killed_shards && s->killed_synchronizers && s->killed_in_silence);
     if (options->stop && !(totals->drained && totals->cut_off))
         return false;
     return s->lost && s->duplicated && s->reordered && s->cut && s->snapshot_failures && killed;
@@ -247,10 +250,11 @@ int main(int argc, char **argv)
            (unsigned long long)s->messages, (unsigned long long)s->lost, (unsigned long long)s->duplicated,
            (unsigned long long)s->reordered, (unsigned long long)s->cut,
            (unsigned long long)s->duplicates_refused);
-    printf("snapshots %llu, failed %llu; killed: workers %llu, shards %llu, synchronizers %llu\n",
+    printf("snapshots %llu, failed %llu; killed: workers %llu, shards %llu, synchronizers %llu; in silence "
+           "%llu\n",
            (unsigned long long)s->snapshots, (unsigned long long)s->snapshot_failures,
            (unsigned long long)s->killed_workers, (unsigned long long)s->killed_shards,
-           (unsigned long long)s->killed_synchronizers);
+           (unsigned long long)s->killed_synchronizers, (unsigned long long)s->killed_in_silence);
     if (options.stop)
         printf("stopped in the midst: drained %llu, cut off %llu\n", (unsigned long long)totals.drained,
                (unsigned long long)totals.cut_off);

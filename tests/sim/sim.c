@@ -76,6 +76,7 @@ void sim_after(sim_t *self, size_t index)
     message_t *message;
     while (actor->alive && (message = outbox_take(actor->role->outbox(actor->core))))
         sim_send(self, index, &message);
+    sim_end_finished(self, index);
     if (actor->alive)
         s_schedule_tick(self, index);
 }
@@ -93,7 +94,8 @@ static void s_handle(sim_t *self, sim_event_t *event)
         return;
     }
     sim_actor_t *actor = &self->actors[event->actor];
-    if (!actor->alive || actor->life != event->life) /* died meanwhile */
+    /* Messages go to a name: one that was on its way reaches the successor. */
+    if (!actor->alive || (event->kind != SIM_DELIVER && actor->life != event->life))
         return;
     if (event->kind == SIM_TICK && event->tick != actor->tick)
         return;

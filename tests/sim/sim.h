@@ -36,6 +36,7 @@ typedef struct {
     int64_t commit_us;     /* of one snapshot, up to twice as long at random */
     double commit_failure; /* probability that a snapshot fails with ERR_FULL */
     double kill_per_s;     /* deaths of random workers, shards and synchronizers, per virtual second */
+    double kill_silent;    /* probability that nobody tells the node: as an actor that hangs */
     int64_t kill_until_us; /* none after this */
     size_t chunk_bytes;
     bool break_dedup;
@@ -45,7 +46,7 @@ typedef struct {
 typedef struct {
     uint64_t messages, bytes, lost, duplicated, reordered, cut; /* network */
     uint64_t snapshots, snapshot_failures;
-    uint64_t killed_workers, killed_shards, killed_synchronizers;
+    uint64_t killed_workers, killed_shards, killed_synchronizers, killed_in_silence;
     uint64_t duplicates_refused; /* as the regions report it */
     int64_t virtual_us;
 } sim_stats_t;

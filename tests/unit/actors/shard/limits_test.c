@@ -178,6 +178,30 @@ Test(limits, a_round_waits_for_the_other_region_by_name)
     world_destroy(w);
 }
 
+Test(limits, a_batch_that_another_shard_lost_is_served_while_a_round_is_open)
+{
+    world_t *w = s_world(STRATEGY_SSGD, 1, 100, 1 << 20);
+    float params[ELEMENTS];
+    s_push(w, 0, 1);
+    cr_assert_not(world_pull(w, 0, 1, 1, params), "the round of batch 0 is open");
+    cr_assert(world_pull(w, 0, 2, 0, params), "who asks for batch 0 computes it for another shard");
+    world_destroy(w);
+}
+
+Test(limits, a_round_is_the_same_batches_in_every_shard)
+{
+    world_t *w = s_world(STRATEGY_SSGD, 1, 100, 1 << 20);
+    world_push_shard(w, 0, 0, 0, 0, s_g);
+    world_push_shard(w, 0, 1, 1, 1, s_g);
+    world_push_shard(w, 0, 1, 0, 1, s_g);
+    world_push_shard(w, 0, 0, 1, 0, s_g);
+    for (size_t k = 0; k < 2; k++) {
+        cr_assert_eq(ranges_size(shard_core_applied(w->shard[0][k])), 1, "the next round is held back");
+        cr_assert(ranges_has(shard_core_applied(w->shard[0][k]), 0), "shard %zu", k);
+    }
+    world_destroy(w);
+}
+
 Test(limits, the_final_cut_is_made_past_them)
 {
     world_t *w = s_world(STRATEGY_ASGD_GA, 1, 1000, BYTES);
