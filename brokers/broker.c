@@ -88,8 +88,7 @@ err_code_t broker_find(const topology_t *topology, size_t region_index, const ch
     return ERR_OK;
 }
 
-/* ---- the directory of local sockets
- * -------------------------------------------------------------------------- */
+/* ---- the directory of local sockets ------------------------------------------------------------------ */
 
 static bool s_is_dead(const char *path)
 {
@@ -141,8 +140,7 @@ err_code_t broker_socket_path(char ret_path[TOPOLOGY_TEXT_MAX], err_t *err)
     return ERR_OK;
 }
 
-/* ---- addresses
- * ----------------------------------------------------------------------------------------------- */
+/* ---- addresses --------------------------------------------------------------------------------------- */
 
 bool broker_is_loopback(const char *endpoint)
 {

@@ -22,8 +22,7 @@ static const char *s_region_name(const broker_t *self, const broker_peer_t *peer
     return self->spec.topology->regions[peer->region_index].name;
 }
 
-/* ---- start and stop
- * ------------------------------------------------------------------------------------------ */
+/* ---- start and stop ---------------------------------------------------------------------------------- */
 
 static int s_sndbuf(const topology_link_t *spec)
 {
@@ -156,8 +155,7 @@ broker_peer_t *broker_peer_of(const broker_t *self, size_t region_index)
     return NULL;
 }
 
-/* ---- the listening side
- * -------------------------------------------------------------------------------------- */
+/* ---- the listening side ------------------------------------------------------------------------------ */
 
 static broker_peer_t *s_owner(const broker_t *self, zmq_msg_t *id, uint64_t *ret_connection)
 {
@@ -215,8 +213,7 @@ void broker_peer_receive(broker_t *self, zmq_msg_t *id, const frames_t *frames)
     }
 }
 
-/* ---- the dialing side
- * ---------------------------------------------------------------------------------------- */
+/* ---- the dialing side -------------------------------------------------------------------------------- */
 
 static void s_redial(broker_t *self, broker_peer_t *peer, const char *endpoint)
 {
@@ -316,8 +313,7 @@ void broker_peer_polled(broker_t *self, const zmq_pollitem_t *items)
         }
 }
 
-/* ---- both
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- both -------------------------------------------------------------------------------------------- */
 
 static void s_send(broker_t *self, broker_peer_t *peer, uint64_t connection, const message_t *message)
 {

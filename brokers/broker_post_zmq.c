@@ -27,8 +27,7 @@ typedef struct {
     unsigned char head[MESSAGE_ENVELOPE_MAX]; /* what envelope points into: the frames may go before it is used */
 } letter_t;
 
-/* ---- answers
- * ------------------------------------------------------------------------------------------------- */
+/* ---- answers ----------------------------------------------------------------------------------------- */
 
 static bool s_wants_answer(const envelope_t *envelope)
 {
@@ -80,8 +79,7 @@ static message_t *s_failure(const broker_t *self, const envelope_t *envelope, er
                      code == ERR_FULL ? "the way there is full; send it again later" : err_meaning(code));
 }
 
-/* ---- to an actor of this region
- * ------------------------------------------------------------------------------ */
+/* ---- to an actor of this region ---------------------------------------------------------------------- */
 
 typedef struct {
     zmq_msg_t msg;
@@ -133,8 +131,7 @@ static err_code_t s_forward(broker_t *self, const route_t *route, zmq_msg_t *par
     return ERR_OK;
 }
 
-/* ---- by name
- * ------------------------------------------------------------------------------------------------- */
+/* ---- by name ----------------------------------------------------------------------------------------- */
 
 static frames_t s_frames(letter_t *letter)
 {
@@ -216,8 +213,7 @@ void broker_post_delivered(broker_t *self, broker_peer_t *peer, const frames_t *
         log_event(LEVEL_WARN, self->name, "answer_lost", "code=%s; the sender will ask again", err_name(code));
 }
 
-/* ---- registration
- * -------------------------------------------------------------------------------------------- */
+/* ---- registration ------------------------------------------------------------------------------------ */
 
 static err_code_t s_register(broker_t *self, letter_t *letter, const message_t *hello)
 {
@@ -265,8 +261,7 @@ static void s_hello(broker_t *self, letter_t *letter)
     frames_fini(&frames);
 }
 
-/* ---- receiving
- * ----------------------------------------------------------------------------------------------- */
+/* ---- receiving --------------------------------------------------------------------------------------- */
 
 void broker_post_malformed(broker_t *self)
 {
@@ -330,8 +325,7 @@ size_t broker_post_receive(broker_t *self, size_t at_most)
     return count;
 }
 
-/* ---- now and then
- * -------------------------------------------------------------------------------------------- */
+/* ---- now and then ------------------------------------------------------------------------------------ */
 
 static bool s_listens_to_links(const char *name)
 {

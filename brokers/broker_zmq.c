@@ -8,6 +8,7 @@
 
 #include <czmq.h> /* here alone: its syslog.h has macros named like the levels of codec/base/log.h */
 
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/timerfd.h>
@@ -26,8 +27,7 @@ static int64_t s_now_us(void)
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-/* ---- start and end
- * ----------------------------------------------------------------------------------------------- */
+/* ---- start and end ----------------------------------------------------------------------------------- */
 
 static err_code_t s_open(broker_t *self, err_t *err)
 {
@@ -57,8 +57,7 @@ static void s_close(broker_t *self, int64_t linger_us)
     routes_destroy(&self->routes);
 }
 
-/* ---- serving
- * ------------------------------------------------------------------------------------------------- */
+/* ---- serving ----------------------------------------------------------------------------------------- */
 
 typedef struct {
     zmq_pollitem_t *items;
@@ -130,8 +129,10 @@ static void s_serve(broker_t *self, loop_t *loop)
             broker_peers_pump(self);
         }
         bool lively = self->now_us - self->traffic_us < SPIN_US;
-        if (lively && self->now_us < round_us && broker_peers_due(self) > self->now_us)
+        if (lively && self->now_us < round_us && broker_peers_due(self) > self->now_us) {
+            sched_yield();
             continue;
+        }
         s_round(self, loop, !lively);
         round_us = self->now_us + ROUND_US;
     }
@@ -167,8 +168,7 @@ static void s_actor(zsock_t *pipe, void *args)
     s_close(self, atomic_load(&self->linger_us));
 }
 
-/* ---- from outside
- * -------------------------------------------------------------------------------------------- */
+/* ---- from outside ------------------------------------------------------------------------------------ */
 
 err_code_t broker_start(const broker_spec_t *spec, broker_t **ret_self, err_t *err)
 {

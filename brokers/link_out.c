@@ -142,8 +142,7 @@ uint64_t link_window_bytes(const link_t *self)
     return (uint64_t)window + WINDOW_LEAST_PIECES * piece;
 }
 
-/* ---- sending
- * ------------------------------------------------------------------------------------------------- */
+/* ---- sending ----------------------------------------------------------------------------------------- */
 
 /* Control has the first connection; others the greeted data connection with the least in flight. */
 static bool s_choose(const link_t *self, size_t class, uint64_t *ret_connection)
@@ -305,8 +304,7 @@ message_t *link_out_take(link_t *self, uint64_t *ret_connection)
     return NULL;
 }
 
-/* ---- what became of it
- * --------------------------------------------------------------------------------------- */
+/* ---- what became of it ------------------------------------------------------------------------------- */
 
 static void s_land(link_t *self, size_t class, const link_piece_t *piece)
 {
@@ -421,8 +419,7 @@ void link_out_connection_lost(link_t *self, uint64_t connection)
     }
 }
 
-/* ---- time-outs
- * ----------------------------------------------------------------------------------------------- */
+/* ---- time-outs --------------------------------------------------------------------------------------- */
 
 static int64_t s_timeout_us(const link_t *self, const link_connection_t *c)
 {

@@ -63,7 +63,7 @@ static const field_t s_fields[] = {
      .otherwise = "async", .digest = true,
      .help = "a region's workers: each on its own, in step, or at most S steps apart"},
     {"job.sync.staleness", FIELD_WHOLE, .offset = JOB(sync.staleness), .min = "1", .max = "1000000",
-     .otherwise = "64", .digest = true, .unit = "rounds",
+     .otherwise = "4", .digest = true, .unit = "rounds",
      .help = "rounds another region may lack before this one waits for it"},
     {"job.sync.window", FIELD_SIZE, .offset = JOB(sync.window_bytes), .min = "1KiB", .max = "1024GiB",
      .otherwise = "4MiB", .digest = true,

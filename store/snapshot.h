@@ -108,6 +108,17 @@ MUST_USE err_code_t snapshot_commit(snapshot_store_t *self, const snapshot_t *sn
 MUST_USE err_code_t snapshot_load(snapshot_store_t *self, uint64_t number, snapshot_t **ret_snapshot,
                                   err_t *err);
 
+/* Reads one value of a snapshot, whatever became of its other values: what is still known of a damaged one.
+ *
+ *   in   number   of the snapshot
+ *   out  ret_buf  the caller's
+ *
+ * Errors   ERR_NOT_FOUND (no such snapshot or value), ERR_CHECKSUM, ERR_MALFORMED or ERR_VERSION (damaged),
+ * ERR_MEMORY, ERR_IO
+ */
+MUST_USE err_code_t snapshot_load_value(snapshot_store_t *self, uint64_t number, const char *name,
+                                        buf_t **ret_buf, err_t *err);
+
 /* Told of each snapshot that was passed over because it is damaged. */
 typedef void snapshot_skipped_fn(void *hint, uint64_t number, const err_t *why);
 

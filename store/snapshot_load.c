@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define GONE_TRIES 8 /* a reader beside a writer looks so often again when what it read was removed */
 
@@ -93,6 +94,31 @@ err_code_t snapshot_load(snapshot_store_t *self, uint64_t number, snapshot_t **r
 {
     pthread_mutex_lock(&self->lock);
     err_code_t code = s_load_number(self, number, ret_snapshot, err);
+    pthread_mutex_unlock(&self->lock);
+    return code;
+}
+
+static err_code_t s_load_value(snapshot_store_t *self, uint64_t number, const char *name, buf_t **ret_buf,
+                               err_t *err)
+{
+    manifest_t manifest = {0};
+    err_code_t code = manifest_load(self->kv, number, &manifest, err);
+    if (code)
+        return code;
+    size_t i = 0;
+    while (i < manifest.count && strcmp(manifest.values[i].name, name) != 0)
+        i++;
+    code = i < manifest.count ? manifest_load_value(self->kv, &manifest.values[i], ret_buf, err)
+                              : err_set(err, ERR_NOT_FOUND, "snapshot %" PRIu64 " has no %s", number, name);
+    manifest_fini(&manifest);
+    return code;
+}
+
+err_code_t snapshot_load_value(snapshot_store_t *self, uint64_t number, const char *name, buf_t **ret_buf,
+                               err_t *err)
+{
+    pthread_mutex_lock(&self->lock);
+    err_code_t code = s_load_value(self, number, name, ret_buf, err);
     pthread_mutex_unlock(&self->lock);
     return code;
 }

@@ -328,10 +328,16 @@ static err_code_t s_incarnations(const char *parent, incarnations_t *list, err_t
     return code;
 }
 
-static void s_note_skipped(statedir_latest_t *latest, const char *why)
+static void s_note_skipped(statedir_latest_t *latest, const verify_report_t *report)
 {
-    if (latest->skipped++ == 0)
-        snprintf(latest->why, sizeof latest->why, "%s", why);
+    if (latest->skipped++ > 0)
+        return;
+    snprintf(latest->why, sizeof latest->why, "%s",
+             report->problem_count ? report->problems[report->problem_count - 1].text : "damaged");
+    if (report->killed || !report->newest)
+        return;
+    memcpy(latest->damaged_path, latest->path, sizeof latest->damaged_path);
+    latest->damaged_number = report->newest;
 }
 
 /* Looks at one store: *ret_found when it has a good snapshot. */
@@ -350,8 +356,7 @@ static err_code_t s_try(const char *parent, uint64_t incarnation, statedir_lates
         return code;
     *ret_found = report.newest_good > 0;
     if (report.newest_good < report.newest || (report.problem_total > 0 && !*ret_found))
-        s_note_skipped(latest,
-                       report.problem_count ? report.problems[report.problem_count - 1].text : "damaged");
+        s_note_skipped(latest, &report);
     latest->incarnation = incarnation;
     latest->number = report.newest_good;
     verify_report_fini(&report);

@@ -71,6 +71,9 @@ typedef struct {
     uint64_t number;  /* of its newest good snapshot */
     uint32_t skipped; /* newer stores without a good snapshot, and newer damaged snapshots: if not 0, this is
                          a loss ... */
+    char damaged_path[STATEDIR_PATH_MAX]; /* store of the newest damaged snapshot, empty when there is none or
+                                             it must not be opened */
+    uint64_t damaged_number;              /* of that snapshot */
     char why[ERR_TEXT_MAX]; /* ... and this says of the newest of them why; empty stores do not count */
 } statedir_latest_t;
 

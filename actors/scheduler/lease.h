@@ -20,7 +20,8 @@ typedef struct {
     uint64_t batches; /* of the whole run */
     size_t shard_count;
     size_t worker_count;
-    bool one_by_one; /* sync and ssp: one batch at a time, spread over the workers, so that a step is shared
+    bool
+        one_by_one; /* sync, ssp and rounds: one batch at a time, spread over the workers, so that a step is shared
                         out */
 } lease_spec_t;
 

@@ -19,7 +19,7 @@
 
 typedef struct {
     shard_actor_t with;
-    const char *name; /* the shell's */
+    char name[WIRE_NAME_SIZE]; /* for the log */
     shard_core_t *core;
     uint64_t incarnation;
     char dir[STATEDIR_PATH_MAX];
@@ -50,6 +50,37 @@ static err_code_t s_load(const statedir_latest_t *latest, snapshot_t **ret_snaps
               : ERR_OK;
 }
 
+/* How many own batches a damaged snapshot had, if that much of it can be read; 0: not known. */
+static uint64_t s_count_damaged(const statedir_latest_t *latest)
+{
+    kv_lmdb_options_t options = {.read_only = true};
+    kv_t *kv = NULL;
+    snapshot_store_t *store = NULL;
+    buf_t *state = NULL;
+    uint64_t count = 0;
+    if (latest->damaged_path[0] && !kv_lmdb_open(latest->damaged_path, &options, &kv, NULL) &&
+        !snapshot_store_open(kv, NULL, &store, NULL) &&
+        !snapshot_load_value(store, latest->damaged_number, "state", &state, NULL) &&
+        shard_core_count(state, &count, NULL))
+        count = 0;
+    buf_destroy(&state);
+    snapshot_store_destroy(&store);
+    kv_destroy(&kv);
+    return count;
+}
+
+/* What is lost by starting from `snapshot`: at least one batch for each snapshot that is passed over, when
+ * nobody can tell. */
+static uint64_t s_lost(const statedir_latest_t *latest, const snapshot_t *snapshot)
+{
+    uint64_t had = s_count_damaged(latest), has = 0;
+    const buf_t *state = snapshot_peek(snapshot, "state");
+    if (state && !shard_core_count(state, &has, NULL) && had)
+        return had > has ? had - has : 0;
+    return latest->damaged_number > latest->number ? latest->damaged_number - latest->number
+                                                   : latest->skipped;
+}
+
 static err_code_t s_resume(shard_hint_t *self, const shard_spec_t *spec, const statedir_latest_t *latest,
                            err_t *err)
 {
@@ -57,14 +88,20 @@ static err_code_t s_resume(shard_hint_t *self, const shard_spec_t *spec, const s
     err_code_t rc = s_load(latest, &snapshot, err);
     if (rc)
         return rc;
-    if (latest->skipped)
+    shard_spec_t from = *spec;
+    if (latest->skipped) {
+        from.loses = true;
+        from.lost = s_lost(latest, snapshot);
         log_event(LEVEL_WARN, self->name, "rolled_back",
-                  "snapshot=%llu skipped=%u reason=\"%s\"; going on from it",
-                  (unsigned long long)latest->number, latest->skipped, latest->why);
-    else
+                  "snapshot=%llu skipped=%u lost=%llu reason=\"%s\"; going on from it%s",
+                  (unsigned long long)latest->number, latest->skipped, (unsigned long long)from.lost,
+                  latest->why,
+                  spec->topology->region_count > 1 ? ", other regions take nothing from here any more" : "");
+    } else {
         log_event(LEVEL_INFO, self->name, "resumes", "snapshot=%llu incarnation=%llx",
                   (unsigned long long)latest->number, (unsigned long long)latest->incarnation);
-    rc = shard_core_restore(spec, snapshot, &self->core, err);
+    }
+    rc = shard_core_restore(&from, snapshot, &self->core, err);
     snapshot_destroy(&snapshot);
     return rc;
 }
@@ -281,7 +318,7 @@ void shard_actor_fill(const shard_actor_t *self, shell_spec_t *spec)
     shard_hint_t *hint = calloc(1, sizeof *hint);
     CHECK(hint);
     hint->with = *self;
-    hint->name = "shard";
+    snprintf(hint->name, sizeof hint->name, "%s", spec->name ? spec->name : "shard");
     spec->role = &shard_role;
     spec->ops = &ops;
     spec->hint = hint;

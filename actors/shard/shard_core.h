@@ -28,9 +28,11 @@ typedef struct {
     size_t elements;    /* of this shard */
     uint64_t layout;    /* layout_digest of the model */
     size_t chunk_bytes; /* MESSAGE_CHUNK_BYTES; small in the simulator; a multiple of 4 */
-    uint64_t history;   /* random, for a start without a snapshot; not 0 */
-    bool checksums;     /* false: pushes and params without checksum are fine (one process) */
-    bool break_dedup;   /* tests only: apply duplicates, so that the judge can be seen to go red */
+    uint64_t history;   /* random, for a start that loses something; not 0 */
+    bool loses; /* restore: from an older snapshot than the newest, which is a loss: a new history begins */
+    uint64_t lost;    /* restore: own batches that the newest had and this one lacks */
+    bool checksums;   /* false: pushes and params without checksum are fine (one process) */
+    bool break_dedup; /* tests only: apply duplicates, so that the judge can be seen to go red */
 } shard_spec_t;
 
 typedef struct shard_core shard_core_t;
@@ -42,6 +44,9 @@ shard_core_t *shard_core_new(const shard_spec_t *spec, buf_t **initial_p);
 /* A shard that goes on from a snapshot. Errors: ERR_MALFORMED, ERR_SHAPE, ERR_JOB. */
 MUST_USE err_code_t shard_core_restore(const shard_spec_t *spec, const snapshot_t *snapshot,
                                        shard_core_t **ret_self, err_t *err);
+
+/* How many own batches a snapshot's value "state" says are applied. Errors: ERR_MALFORMED. */
+MUST_USE err_code_t shard_core_count(const buf_t *state, uint64_t *ret_batches, err_t *err);
 
 /* A snapshot that should be stored now, or NULL; at most one is out at a time. The caller owns it (snapshot_destroy). */
 snapshot_t *shard_core_take_snapshot(shard_core_t *self, int64_t now_us);

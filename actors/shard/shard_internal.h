@@ -154,7 +154,7 @@ struct shard_core {
     const strategy_t *strategy;
     optimizer_t optimizer;
     uint64_t every;
-    bool in_order;    /* inside sync: steps are applied in order */
+    bool in_order;    /* inside sync, and rounds: a step is the same batches in every shard */
     bool waits;       /* a waiting strategy among several regions */
     bool steps_alone; /* a local gradient is applied at once */
     bool plain_sum;   /* the ledger: gradients are counts, not means */
@@ -169,6 +169,7 @@ struct shard_core {
     uint64_t cut, open_first, open_steps, open_samples;
     bool closed; /* the final cut is made */
     uint64_t destination_durable[TOPOLOGY_REGIONS_MAX];
+    uint64_t destination_taken[TOPOLOGY_REGIONS_MAX]; /* not stored: a restart begins with what is durable */
     origin_t origins[TOPOLOGY_REGIONS_MAX];
     kept_t *queue;
     size_t queue_count, queue_capacity;
@@ -176,7 +177,7 @@ struct shard_core {
     uint64_t round;
     pending_t *pending;
     size_t pending_count, pending_capacity;
-    uint64_t duplicates, refusals;
+    uint64_t duplicates, refusals, rolled_back;
     uint64_t changes; /* grows with every change of what is above */
 
     /* soft */
@@ -266,7 +267,7 @@ size_t shard_chunk_size(const shard_core_t *self, uint64_t chunk);
 /* shard_cut */
 void shard_cut_step(shard_core_t *self);             /* after every local step */
 bool shard_cut_limited(const shard_core_t *self);    /* local steps must wait for a destination */
-size_t shard_cut_slowest(const shard_core_t *self);  /* the destination that has the least durably */
+size_t shard_cut_slowest(const shard_core_t *self);  /* the destination that has taken the least */
 uint64_t shard_cut_stable(const shard_core_t *self); /* what every destination has durably */
 void shard_cut_send(shard_core_t *self, uint64_t from,
                     uint64_t to); /* committed deltas whose last is in [from, to] */

@@ -53,9 +53,12 @@ static void s_answer(shard_core_t *self, const char *to, uint64_t request)
 }
 
 /* Whether the step of a batch may begin: what must be applied before it is, and no round or destination is
- * waited for. */
+ * waited for. A batch that is in the version already is computed again for another shard, which lost it: this one
+ * may be waiting for other regions that wait for exactly that shard. */
 static bool s_may_begin(const shard_core_t *self, uint64_t batch)
 {
+    if (ranges_has(&self->applied, batch))
+        return true;
     if (shard_round_open(self) || shard_cut_limited(self))
         return false;
     const topology_t *topology = self->spec.topology;

@@ -92,12 +92,23 @@ static staged_t *s_make_room(worker_entry_t *worker)
     return oldest;
 }
 
-static size_t s_held_by(const shard_core_t *self, size_t worker)
+/* One worker may hold a whole step and one push more. Beyond that its push furthest ahead gives way to one that is
+ * needed sooner. What finds no room, or loses it, is not acknowledged, so its worker sends it again. */
+static bool s_make_held_room(shard_core_t *self, size_t worker, uint64_t batch)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < self->held_count; i++)
-        count += self->held[i].worker == worker;
-    return count;
+    size_t count = 0, furthest = 0;
+    for (size_t i = 0; i < self->held_count; i++) {
+        if (self->held[i].worker != worker)
+            continue;
+        if (!count++ || self->held[i].batch > self->held[furthest].batch)
+            furthest = i;
+    }
+    if (count <= self->region->width)
+        return true;
+    if (self->held[furthest].batch < batch)
+        return false;
+    held_drop(self, furthest);
+    return true;
 }
 
 static const held_t *s_find_held(const shard_core_t *self, uint64_t batch)
@@ -280,8 +291,6 @@ void shard_push(shard_core_t *self, message_t *message)
         shard_refuse(self, message, ERR_LIMIT, "too many gaps in the set of applied batches");
         return;
     }
-    /* One worker may hold a whole step and one push more. Beyond that it is not answered, and sends again when it
-     * has waited. */
-    if (s_held_by(self, (size_t)(worker - self->workers)) <= self->region->width)
+    if (s_make_held_room(self, (size_t)(worker - self->workers), batch))
         s_chunk(self, worker, message);
 }

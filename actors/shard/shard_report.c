@@ -56,6 +56,7 @@ static void s_progress(shard_core_t *self)
     message->progress.samples_applied = self->samples_applied;
     message->progress.duplicates = self->duplicates;
     message->progress.refused = self->refusals;
+    message->progress.rolled_back = self->rolled_back;
     message->progress.closed = self->closed_durable;
     message->progress.lasts = shard_core_lasts(self);
     message->progress.delivered = shard_cut_stable(self);

@@ -87,6 +87,7 @@ static void s_pack_numbers(const shard_core_t *self, message_t *message)
         shard_region_count(self) == 64 ? UINT64_MAX : (UINT64_C(1) << shard_region_count(self)) - 1;
     message->shard_state.duplicates = self->duplicates;
     message->shard_state.refusals = self->refusals;
+    message->shard_state.rolled_back = self->rolled_back;
     message->shard_state.layout = self->spec.layout;
     message->shard_state.elements = self->spec.elements;
     message->shard_state.shard = self->spec.shard_index;
@@ -159,9 +160,8 @@ bool state_add_values(const shard_core_t *self, snapshot_t *snapshot, err_t *err
 /* -- in ---------------------------------------------------------------------------------------------------
  */
 
-static err_code_t s_unpack(const snapshot_t *snapshot, message_t **ret_message, err_t *err)
+static err_code_t s_unpack(const buf_t *state, message_t **ret_message, err_t *err)
 {
-    const buf_t *state = snapshot_peek(snapshot, "state");
     if (!state || buf_size(state) < 8)
         return err_set(err, ERR_MALFORMED, "the snapshot has no state");
     const unsigned char *bytes = buf_peek(state);
@@ -179,6 +179,21 @@ static err_code_t s_unpack(const snapshot_t *snapshot, message_t **ret_message, 
         return ERR_OK;
     message_destroy(ret_message);
     return err_set(err, ERR_MALFORMED, "the state is another message");
+}
+
+err_code_t shard_core_count(const buf_t *state, uint64_t *ret_batches, err_t *err)
+{
+    message_t *message = NULL;
+    ranges_t applied = {0};
+    err_code_t code = s_unpack(state, &message, err);
+    if (code)
+        return code;
+    code = ranges_load(&applied, message->shard_state.applied.items, message->shard_state.applied.count, err);
+    message_destroy(&message);
+    if (!code)
+        *ret_batches = ranges_size(&applied);
+    ranges_fini(&applied);
+    return code;
 }
 
 static err_code_t s_check_job(const shard_core_t *self, const message_t *message, err_t *err)
@@ -231,7 +246,7 @@ static err_code_t s_load_regions(shard_core_t *self, const message_t *message, e
         origin->final = origin->final_durable = columns[3]->items[r] != 0;
         origin->stable = columns[4]->items[r];
         origin->incarnation = columns[5]->items[r];
-        self->destination_durable[r] = columns[6]->items[r];
+        self->destination_durable[r] = self->destination_taken[r] = columns[6]->items[r];
         if (self->destination_durable[r] > message->shard_state.cut)
             return err_set(err, ERR_MALFORMED, "state: a destination has more than was cut");
     }
@@ -252,6 +267,7 @@ static err_code_t s_load_numbers(shard_core_t *self, const message_t *message, e
     self->round = message->shard_state.round;
     self->duplicates = message->shard_state.duplicates;
     self->refusals = message->shard_state.refusals;
+    self->rolled_back = message->shard_state.rolled_back;
     if (self->open_first == 0 || self->open_first > self->cut + 1 || self->round > self->cut + UINT32_MAX)
         return err_set(err, ERR_MALFORMED, "state: numbers of cuts that cannot be");
     return ERR_OK;
@@ -341,12 +357,19 @@ static err_code_t s_load_tensors(shard_core_t *self, const snapshot_t *snapshot,
     return code;
 }
 
-/* What was committed is what was loaded. */
+/* What was committed is what was loaded. After a loss other regions may have what is not here: the numbers of
+ * the old history must not be given to other bytes, so a new one begins, and is stored at once. */
 static void s_settle(shard_core_t *self, const snapshot_t *snapshot)
 {
     self->number = snapshot->id.number;
     self->stored = true;
     self->changes = self->committed_changes = 1;
+    if (self->spec.loses) {
+        self->history = self->spec.history;
+        self->rolled_back += self->spec.lost;
+        self->changes++;
+        self->stored = false;
+    }
     self->committed_steps = self->steps;
     self->committed_last = self->open_first - 1;
     self->closed_durable = self->closed;
@@ -373,7 +396,7 @@ static err_code_t s_load(shard_core_t *self, const message_t *message, const sna
 err_code_t state_load(shard_core_t *self, const snapshot_t *snapshot, err_t *err)
 {
     message_t *message = NULL;
-    err_code_t code = s_unpack(snapshot, &message, err);
+    err_code_t code = s_unpack(snapshot_peek(snapshot, "state"), &message, err);
     if (code)
         return code;
     code = s_load(self, message, snapshot, err);

@@ -13,7 +13,7 @@ static bool s_find(const shard_core_t *self, uint64_t batch, size_t *ret_index)
     return false;
 }
 
-/* The next step of `inside: sync`: all its batches must be held. Its batches enter the applied set together,
+/* The next step when steps are in order: all its batches must be held. Its batches enter the applied set together,
  * so it is the step of the first batch that is not in the set. */
 static size_t s_pick_in_order(shard_core_t *self, uint64_t *ret_missing)
 {

@@ -98,13 +98,38 @@ static void s_begin(worker_core_t *self, bool evaluate, uint64_t batch, int64_t 
     worker_pull_begin(&self->pull, batch, evaluate, now_us);
 }
 
-/* Parameters that are waited for may be for a later step than a batch that has come since: then that one is
- * first. */
+/* What is waited for, parameters or a push's way, may be for a later step than a batch that has come since: then
+ * that one is first. */
 static bool s_must_change(const worker_core_t *self, bool evaluate, uint64_t batch)
 {
-    if (self->slot != SLOT_PULLING || self->evaluating || s_pulled(self))
+    if (self->slot != SLOT_PULLING || self->evaluating || s_may_compute(self))
         return false;
     return evaluate || batch < self->batch;
+}
+
+/* When a batch that could be computed has waited too long for pushes on their way. */
+static int64_t s_yield_due(const worker_core_t *self)
+{
+    if (self->stopping || !s_pulled(self) || s_may_compute(self))
+        return ROLE_NEVER;
+    for (size_t index = 0; index < PUSHES_MAX; index++)
+        if (self->pushes[index].batch > self->batch)
+            return self->slot_us + STALLED_US;
+    return ROLE_NEVER;
+}
+
+/* A shard that lost its newest steps keeps pushes of later ones back until it has the lost batches again. Such a
+ * push gives way to a batch before it and is computed once more later; else both would wait for ever. */
+static void s_yield(worker_core_t *self, int64_t now_us)
+{
+    if (now_us < s_yield_due(self))
+        return;
+    worker_push_t *furthest = &self->pushes[0];
+    for (size_t index = 1; index < PUSHES_MAX; index++)
+        if (self->pushes[index].batch > furthest->batch)
+            furthest = &self->pushes[index];
+    if (!ranges_add(&self->todo, furthest->batch, furthest->batch + 1))
+        worker_push_drop(furthest);
 }
 
 static void s_fill(worker_core_t *self, int64_t now_us)
@@ -125,15 +150,15 @@ static void s_fill(worker_core_t *self, int64_t now_us)
         worker_pull_ask(&self->pull, &self->outbox);
 }
 
-/* When it next asks the scheduler. A result is told with each request; parameters that stay away may be kept
- * back for a batch that a lost worker left, so one that waits for them asks as well. */
+/* When it next asks the scheduler. A result is told with each request; parameters and pushes may be kept back for
+ * a batch that a lost worker or shard left, so one that waits for them asks as well. */
 static int64_t s_want_due(const worker_core_t *self)
 {
     if (self->stopping)
         return ROLE_NEVER;
     if (self->result || 2 * ranges_size(&self->todo) <= self->lease_length)
         return self->want_us;
-    if (self->slot != SLOT_PULLING || s_pulled(self))
+    if (self->slot != SLOT_PULLING || s_may_compute(self))
         return ROLE_NEVER;
     int64_t stalled_us = self->slot_us + STALLED_US;
     return stalled_us > self->want_us ? stalled_us : self->want_us;
@@ -217,6 +242,7 @@ static void s_advance(worker_core_t *self, int64_t now_us)
         self->since_us = self->want_us = self->status_us = self->status_sent_us = now_us;
     }
     s_fill(self, now_us);
+    s_yield(self, now_us);
     if (self->slot == SLOT_PULLING)
         worker_pull_retry(&self->pull, &self->outbox, now_us);
     for (size_t index = 0; index < PUSHES_MAX; index++)
@@ -455,6 +481,8 @@ static int64_t s_due(const void *core)
     int64_t due = self->status_us;
     if (s_want_due(self) < due)
         due = s_want_due(self);
+    if (s_yield_due(self) < due)
+        due = s_yield_due(self);
     if (self->slot == SLOT_PULLING && worker_pull_due(&self->pull) < due)
         due = worker_pull_due(&self->pull);
     for (size_t index = 0; index < PUSHES_MAX; index++)

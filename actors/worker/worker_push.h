@@ -42,6 +42,8 @@ bool worker_push_take(worker_push_t *self, size_t shard, const message_t *messag
                       int64_t now_us);
 void worker_push_retry(worker_push_t *self, outbox_t *outbox, int64_t now_us);
 int64_t worker_push_due(const worker_push_t *self);
+/* Gives it up: the batch must be computed again. */
+void worker_push_drop(worker_push_t *self);
 /* The first shard that has not applied it. */
 size_t worker_push_missing(const worker_push_t *self);
 

@@ -73,7 +73,7 @@ Test(topology, what_is_left_out_has_its_default)
     cr_assert_eq(t->job.sync.every, 8);
     cr_assert_str_eq(t->job.sync.encoding, "none");
     cr_assert_eq(t->job.sync.inside, INSIDE_ASYNC);
-    cr_assert_eq(t->job.sync.staleness, 64);
+    cr_assert_eq(t->job.sync.staleness, 4);
     cr_assert_eq(t->job.sync.window_bytes, 4u << 20);
     cr_assert_eq(t->job.sync.away_after_us, 60000000);
     cr_assert_eq(t->job.sync.grace_us, 10000000);

@@ -387,6 +387,16 @@ Test(snapshot, damaged_value_is_named_and_passed_over)
     cr_assert_not_null(strstr(s_err.text, "value value/4"), "%s", s_err.text);
     cr_assert_eq(snapshot_load(store, SNAPSHOT_NEWEST, &snapshot, &s_err), ERR_CHECKSUM);
     cr_assert_null(snapshot);
+    buf_t *value = NULL, *expected = fixture_value(2, 3);
+    cr_assert_eq(snapshot_load_value(store, 2, "value/4", &value, &s_err), ERR_CHECKSUM);
+    cr_assert_eq(snapshot_load_value(store, 2, "value/9", &value, &s_err), ERR_NOT_FOUND);
+    cr_assert_eq(snapshot_load_value(store, 9, "value/3", &value, &s_err), ERR_NOT_FOUND);
+    cr_assert_eq(snapshot_load_value(store, 2, "value/3", &value, &s_err), ERR_OK,
+                 "its other values can be read");
+    cr_assert_eq(buf_size(value), buf_size(expected));
+    cr_assert_arr_eq(buf_peek(value), buf_peek(expected), buf_size(expected));
+    buf_destroy(&value);
+    buf_destroy(&expected);
     cr_assert_eq(snapshot_load_newest_good(store, s_skipped, &skipped, &snapshot, &s_err), ERR_OK);
     cr_assert_eq(skipped.count, 1);
     cr_assert_eq(skipped.number, 2);

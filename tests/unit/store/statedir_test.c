@@ -243,6 +243,8 @@ Test(statedir, newest_store_passes_damage_over)
     cr_assert_eq(latest.number, 4);
     cr_assert_eq(latest.skipped, 1, "snapshot 5 is lost, and that is said");
     cr_assert_not_null(strstr(latest.why, "snapshot 5"), "%s", latest.why);
+    cr_assert_str_eq(latest.damaged_path, path);
+    cr_assert_eq(latest.damaged_number, 5);
     snprintf(data, sizeof data, "%s/data.mdb", path);
     cr_assert_eq(truncate(data, 2 * 4096), 0);
     cr_assert_eq(statedir_shard_latest(s_dir, "eu", 0, &latest, &s_err), ERR_OK, "%s", s_err.text);

@@ -271,3 +271,104 @@ Test(snapshot, goes_through_a_store)
     kv_destroy(&kv);
     world_destroy(w);
 }
+
+static uint64_t s_rolled_back(world_t *w, size_t r, size_t k)
+{
+    world_forget_mail(w);
+    world_tick(w, 2000000);
+    message_t *m;
+    uint64_t found = UINT64_MAX;
+    while ((m = world_mail(w, KIND_progress))) {
+        char name[64];
+        snprintf(name, sizeof name, "shard/region%zu/%zu", r, k);
+        if (strcmp(m->from, name) == 0)
+            found = m->progress.rolled_back;
+        message_destroy(&m);
+    }
+    return found;
+}
+
+/* Restores shard 0 of region 0 from `from`; with `lost` as a loss. */
+static void s_restart(world_t *w, const snapshot_t *from, bool loses, uint64_t lost)
+{
+    snapshot_destroy(&w->out[0][0]);
+    shard_role.destroy((void **)&w->shard[0][0]);
+    w->incarnation++;
+    shard_spec_t spec = world_spec(w, 0, 0);
+    spec.history = 4242;
+    spec.loses = loses;
+    spec.lost = lost;
+    cr_assert_eq(shard_core_restore(&spec, from, &w->shard[0][0], NULL), ERR_OK);
+}
+
+static snapshot_t *s_copy(const snapshot_t *from)
+{
+    snapshot_t *copy = snapshot_new(&from->id);
+    for (size_t i = 0; i < from->count; i++) {
+        buf_t *buf = buf_ref(from->values[i].buf);
+        cr_assert_eq(snapshot_add(copy, from->values[i].name, &buf, NULL), ERR_OK);
+    }
+    return copy;
+}
+
+Test(snapshot, a_start_from_an_older_one_is_a_loss_and_counted)
+{
+    world_t *w = s_world(STRATEGY_ASGD_GA);
+    w->topology->checkpoint.every = 1;
+    world_run(w);
+    world_push(w, 0, 0, 0, s_g);
+    snapshot_t *older = s_copy(w->last[0][0]);
+    for (uint64_t b = 1; b < 5; b++)
+        world_push(w, 0, 0, b, s_g);
+    world_tick(w, 30000);
+    uint64_t had = 0, has = 0;
+    cr_assert_eq(shard_core_count(snapshot_peek(w->last[0][0], "state"), &had, NULL), ERR_OK);
+    cr_assert_eq(shard_core_count(snapshot_peek(older, "state"), &has, NULL), ERR_OK);
+    cr_assert_eq(had, 5);
+    cr_assert_eq(has, 1);
+    s_restart(w, older, true, had - has);
+    cr_assert_eq(ranges_size(shard_core_applied(w->shard[0][0])), 1);
+    cr_assert_eq(s_rolled_back(w, 0, 0), 4);
+    cr_assert_eq(w->last[0][0]->id.history, 4242, "numbers of the old history may be out already");
+    world_push(w, 0, 0, 1, s_g);
+    s_restart(w, w->last[0][0], false, 0);
+    cr_assert_eq(w->last[0][0]->id.history, 4242);
+    cr_assert_eq(s_rolled_back(w, 0, 0), 4, "it is not forgotten, and not counted twice");
+    snapshot_destroy(&older);
+    world_destroy(w);
+}
+
+Test(snapshot, peers_take_nothing_of_a_history_that_was_rolled_back)
+{
+    world_t *w = s_world(STRATEGY_ASGD_GA);
+    w->topology->checkpoint.every = 1;
+    world_run(w);
+    world_push(w, 0, 0, 0, s_g);
+    world_push(w, 0, 0, 1, s_g);
+    world_settle(w, 3000000);
+    snapshot_t *older = s_copy(w->last[0][0]);
+    world_push(w, 0, 0, 2, s_g);
+    world_push(w, 0, 0, 3, s_g);
+    world_settle(w, 3000000);
+    uint64_t there = shard_core_samples_applied(w->shard[1][0]);
+    cr_assert_eq(there, 16, "all four batches crossed");
+    s_restart(w, older, true, 2);
+    for (uint64_t b = 4; b < 8; b++) /* the cuts that they fill carry the numbers 2 and 3 */
+        world_push(w, 0, 0, b, s_g);
+    world_settle(w, 3000000);
+    cr_assert_eq(shard_core_samples_applied(w->shard[1][0]), there, "other bytes under an old number");
+    snapshot_destroy(&older);
+    world_destroy(w);
+}
+
+Test(snapshot, a_state_that_is_none_is_not_counted)
+{
+    uint64_t count = 7;
+    buf_t *short_one = buf_new_zero(4), *zeros = buf_new_zero(64);
+    cr_assert_eq(shard_core_count(NULL, &count, NULL), ERR_MALFORMED);
+    cr_assert_eq(shard_core_count(short_one, &count, NULL), ERR_MALFORMED);
+    cr_assert_neq(shard_core_count(zeros, &count, NULL), ERR_OK);
+    cr_assert_eq(count, 7);
+    buf_destroy(&short_one);
+    buf_destroy(&zeros);
+}

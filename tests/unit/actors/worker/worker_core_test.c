@@ -575,6 +575,73 @@ Test(worker, a_lower_batch_comes_before_one_whose_parameters_are_kept_back)
     s_free(bench);
 }
 
+Test(worker, a_push_that_is_kept_back_gives_way_to_a_lower_batch)
+{
+    bench_t *bench = s_bench(false);
+    s_lease(bench, 1, 10, 12);
+    s_answer_pulls(bench);
+    for (uint64_t batch = 10; batch < 12; batch++) {
+        worker_task_t task = s_task(bench);
+        cr_assert_eq(task.batch, batch);
+        s_drop_all(bench);
+        s_compute(bench, &task);
+        message_t *push;
+        while ((push = s_take(bench, KIND_push))) {
+            if (push->push.pull)
+                s_answer(bench, strcmp(push->to, SHARD_0) != 0, push->push.pull, 0);
+            message_destroy(&push);
+        }
+        s_ack(bench, SHARD_0, batch, true, ERR_OK);
+    }
+    s_tick(bench, 200 * MS);
+    s_lease(bench, 2, 3, 4); /* what shard 1 lost; it keeps 10 and 11 back for it */
+    cr_assert_eq(s_answer_pulls(bench), 3);
+    worker_task_t task;
+    s_tick(bench, 1199 * MS);
+    cr_assert_not(worker_core_take_task(bench->core, &task), "they may still be on their way");
+    cr_assert_leq(worker_role.due(bench->core), 1200 * MS);
+    s_tick(bench, 1200 * MS);
+    task = s_task(bench);
+    cr_assert_eq(task.batch, 3);
+    s_drop_all(bench);
+    s_compute(bench, &task);
+    message_t *push = s_take(bench, KIND_push);
+    cr_assert_not_null(push);
+    cr_assert_eq(push->push.batch, 3);
+    cr_assert_eq(push->push.pull_batch == 11 || push->push.chunk + 1 < push->push.chunk_count, true,
+                 "the furthest is computed again");
+    message_destroy(&push);
+    s_ack(bench, SHARD_1, 10, true, ERR_OK);
+    cr_assert_eq(worker_core_done(bench->core), 1, "the nearer one was kept");
+    s_free(bench);
+}
+
+Test(worker, asks_for_leases_when_its_pushes_are_kept_back)
+{
+    bench_t *bench = s_bench(false);
+    s_lease(bench, 1, 10, 14);
+    s_answer_pulls(bench);
+    for (uint64_t batch = 10; batch < 12; batch++) {
+        worker_task_t task = s_task(bench);
+        s_drop_all(bench);
+        s_compute(bench, &task);
+        message_t *push;
+        while ((push = s_take(bench, KIND_push))) {
+            if (push->push.pull)
+                s_answer(bench, strcmp(push->to, SHARD_0) != 0, push->push.pull, 0);
+            message_destroy(&push);
+        }
+    }
+    s_lease(bench, 2, 14, 18);
+    s_tick(bench, 999 * MS);
+    cr_assert_eq(s_count(bench, KIND_lease_want), 0);
+    s_tick(bench, 1000 * MS);
+    cr_assert_eq(s_count(bench, KIND_lease_want), 1, "what they wait for may be a batch nobody has");
+    s_lease(bench, 3, 2, 3);
+    cr_assert_eq(s_answer_pulls(bench), 2, "though 12 could be computed next");
+    s_free(bench);
+}
+
 Test(worker, evaluates_the_newest_parameters_and_repeats_the_result)
 {
     bench_t *bench = s_bench(false);
