@@ -63,7 +63,8 @@ static void s_sum(shard_core_t *self, uint64_t chunk, uint64_t offset, size_t co
     self->ahead.summed++;
 }
 
-void ahead_add(shard_core_t *self, const staged_t *staged, uint64_t chunk, uint64_t offset, const slice_t *data)
+void ahead_add(shard_core_t *self, const staged_t *staged, uint64_t chunk, uint64_t offset,
+               const slice_t *data)
 {
     ahead_t *ahead = &self->ahead;
     if ((ahead->serial != staged->serial || !s_holds(self)) && !s_begin(self, staged))

@@ -4,6 +4,7 @@
  *          checksums (none within one process), push and pull in one message, a few pairs in flight.
  * Peers    one process: memcpy of the same size. Two (the shard with the broker): a bare DEALER/ROUTER exchange of the
  *          same chunks, whose server adds them. Three (the broker alone): the same through a bare ROUTER that relays.
+ *          A bare exchange has no checksums; the rows "checked" compare with one that has.
  * Figures  bytes both ways per second from 64 KiB on, pairs per second below. Both sides' processes live at once and
  *          take short turns; a figure is the median of its turns.
  */
@@ -324,11 +325,15 @@ static void s_close(cast_t *self)
 
 /* ---- the table --------------------------------------------------------------------------------------- */
 
-static stage_fn *const s_ours[][4] = {
-    {0}, {s_part_all}, {s_part_broker_and_shard, s_part_client}, {s_part_broker, s_part_shard, s_part_client}};
+static stage_fn *const s_ours[][4] = {{0},
+                                      {s_part_all},
+                                      {s_part_broker_and_shard, s_part_client},
+                                      {s_part_broker, s_part_shard, s_part_client}};
 static stage_fn *const s_bare[][4] = {
     {0}, {0}, {bare_server, bare_client}, {bare_relay, bare_server, bare_client}};
 static const char *const s_peers[] = {NULL, "memcpy", "bare ROUTER/DEALER", "bare ROUTER relay"};
+static const char *const s_checked_peers[] = {NULL, NULL, "ROUTER/DEALER + checksums",
+                                              "ROUTER relay + checksums"};
 
 static double s_rate(const exchange_t *scene, const cast_t *cast)
 {
@@ -357,23 +362,47 @@ static void s_compare(const char *name, const exchange_t *scene, double target)
                        .processes = scene->processes,
                        .value = bench_median(ours, (size_t)runs),
                        .unit = bytes ? "B/s" : "pairs/s",
-                       .peer = alone && !bytes ? NULL : s_peers[scene->processes],
+                       .peer = alone && !bytes  ? NULL
+                               : scene->checked ? s_checked_peers[scene->processes]
+                                                : s_peers[scene->processes],
                        .peer_value = bench_median(peer, (size_t)runs),
                        .target = target,
                        .runs = runs};
     bench_row(&row);
 }
 
-static void s_scene(const char *transport, int processes, size_t size, double target)
+static void s_scene(const char *transport, int processes, size_t size, double target, bool checked)
 {
     char label[64];
-    snprintf(label, sizeof label, "%zu/%s/%d", size, transport, processes);
+    snprintf(label, sizeof label, "%zu/%s/%d%s", size, transport, processes, checked ? "/checked" : "");
     if (!bench_wants(label))
         return;
     size_t pairs = 192 * MIB / size, in_flight = 8 * MIB / size;
-    exchange_t scene = {transport, processes, size, pairs < 4 ? 4 : pairs > 10000 ? 10000 : pairs,
-                        in_flight < 2 ? 2 : in_flight > 128 ? 128 : in_flight};
-    s_compare("push_pull", &scene, target);
+    exchange_t scene = {.transport = transport,
+                        .processes = processes,
+                        .size = size,
+                        .pairs = pairs < 4       ? 4
+                                 : pairs > 10000 ? 10000
+                                                 : pairs,
+                        .in_flight = in_flight < 2     ? 2
+                                     : in_flight > 128 ? 128
+                                                       : in_flight,
+                        .checked = checked};
+    s_compare(checked ? "push_pull_checked" : "push_pull", &scene, target);
+}
+
+static void s_size(size_t size)
+{
+    static const char *const transports[] = {"ipc", "tcp"};
+    bool large = size >= MIB;
+    s_scene("inproc", 1, size, size == 4 * MIB ? 0.5 : 0, false);
+    for (int processes = 2; processes <= 3; processes++)
+        for (size_t i = 0; i < 2; i++) {
+            double target = processes == 2 ? 0.8 : 0.7;
+            s_scene(transports[i], processes, size, large ? target : 0, false);
+            if (large) /* what is left when both check what arrives */
+                s_scene(transports[i], processes, size, target, true);
+        }
 }
 
 int main(int argc, char **argv)
@@ -383,16 +412,11 @@ int main(int argc, char **argv)
     mallopt(M_TRIM_THRESHOLD, 1 << 30);
     bench_open(argc, argv);
     stage_check(mkdtemp(s_run_dir) != NULL, "mkdtemp");
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        bool large = sizes[i] >= MIB;
-        s_scene("inproc", 1, sizes[i], sizes[i] == 4 * MIB ? 0.5 : 0);
-        s_scene("ipc", 2, sizes[i], large ? 0.8 : 0);
-        s_scene("tcp", 2, sizes[i], large ? 0.8 : 0);
-        s_scene("ipc", 3, sizes[i], large ? 0.7 : 0);
-        s_scene("tcp", 3, sizes[i], large ? 0.7 : 0);
-    }
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        s_size(sizes[i]);
     for (int processes = 2; processes <= 3 && bench_wants("one"); processes++) {
-        exchange_t one = {"tcp", processes, 4096, 1000, 1};
+        exchange_t one = {
+            .transport = "tcp", .processes = processes, .size = 4096, .pairs = 1000, .in_flight = 1};
         s_compare("push_pull_one_by_one", &one, 0);
     }
     char left[64];

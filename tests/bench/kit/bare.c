@@ -1,4 +1,5 @@
 #include "actors/model/vector.h"
+#include "codec/base/hash.h"
 #include "codec/wire/message.h"
 #include "tests/bench/kit/bench.h"
 #include "tests/bench/kit/exchange.h"
@@ -61,17 +62,34 @@ static void s_receive(void *socket, zmq_msg_t *ret_msg)
     stage_check(zmq_msg_recv(ret_msg, socket, 0) >= 0, "receive");
 }
 
+/* A header begins with the checksum of the chunk behind it, when the scene has them. */
+static void s_sum(const exchange_t *scene, void *header, const void *chunk, size_t size)
+{
+    uint64_t sum = scene->checked ? hash_checksum(chunk, size) : 0;
+    memcpy(header, &sum, sizeof sum);
+}
+
+static void s_verify(const exchange_t *scene, zmq_msg_t *header, zmq_msg_t *chunk)
+{
+    uint64_t sum;
+    memcpy(&sum, zmq_msg_data(header), sizeof sum);
+    stage_check(!scene->checked || sum == hash_checksum(zmq_msg_data(chunk), zmq_msg_size(chunk)),
+                "a damaged chunk");
+}
+
 /* ---- server ------------------------------------------------------------------------------------------ */
 
 /* [peer][header][chunk] comes, [peer][header][chunk of the sum] goes; a relay swaps the peers. */
-static void s_add(void *socket, float *at)
+static void s_add(void *socket, const exchange_t *scene, float *at)
 {
     zmq_msg_t peer, header, chunk, answer;
     s_receive(socket, &peer);
     s_receive(socket, &header);
     s_receive(socket, &chunk);
     size_t size = zmq_msg_size(&chunk);
+    s_verify(scene, &header, &chunk);
     vector_add(size / sizeof *at, at, zmq_msg_data(&chunk));
+    s_sum(scene, zmq_msg_data(&header), at, size);
     zmq_msg_init_data(&answer, at, size, s_keep, NULL);
     stage_check(zmq_msg_send(&peer, socket, ZMQ_SNDMORE) >= 0 &&
                     zmq_msg_send(&header, socket, ZMQ_SNDMORE) >= 0 && zmq_msg_send(&answer, socket, 0) >= 0,
@@ -107,7 +125,7 @@ void bare_server(const void *scene, const char *relay)
     stage_check(sum != NULL, "memory");
     stage_say(relayed ? relay : endpoint);
     for (size_t chunk = 0;; chunk = (chunk + 1) % exchange_chunk_count(self))
-        s_add(socket, sum + chunk * (MESSAGE_CHUNK_BYTES / sizeof *sum));
+        s_add(socket, self, sum + chunk * (MESSAGE_CHUNK_BYTES / sizeof *sum));
 }
 
 /* ---- relay ------------------------------------------------------------------------------------------- */
@@ -146,8 +164,9 @@ static void s_push(void *socket, const exchange_t *scene, char *gradient)
     static char header[HEADER_BYTES];
     for (size_t c = 0; c < exchange_chunk_count(scene); c++) {
         zmq_msg_t chunk;
-        zmq_msg_init_data(&chunk, gradient + c * MESSAGE_CHUNK_BYTES, exchange_chunk_size(scene, c), s_keep,
-                          NULL);
+        char *at = gradient + c * MESSAGE_CHUNK_BYTES;
+        s_sum(scene, header, at, exchange_chunk_size(scene, c));
+        zmq_msg_init_data(&chunk, at, exchange_chunk_size(scene, c), s_keep, NULL);
         if (scene->processes == 3)
             zmq_send(socket, SERVER, strlen(SERVER), ZMQ_SNDMORE);
         zmq_send(socket, header, sizeof header, ZMQ_SNDMORE);
@@ -155,21 +174,20 @@ static void s_push(void *socket, const exchange_t *scene, char *gradient)
     }
 }
 
-/* Takes one message; true when there was one. Its last frame is a chunk of the answer. */
-static bool s_take(void *socket, char *to)
+/* Takes one message, [header][chunk of the answer], through a relay with [peer] before; false when there is none. */
+static bool s_take(void *socket, const exchange_t *scene, char *to)
 {
-    bool took = false;
-    for (int more = 1; more;) {
-        zmq_msg_t part;
-        zmq_msg_init(&part);
-        if (zmq_msg_recv(&part, socket, took ? 0 : ZMQ_DONTWAIT) < 0)
-            return false;
-        took = true;
-        more = zmq_msg_more(&part);
-        if (!more)
-            memcpy(to, zmq_msg_data(&part), zmq_msg_size(&part));
-        zmq_msg_close(&part);
-    }
+    zmq_msg_t header, chunk;
+    zmq_msg_init(&header);
+    if (zmq_msg_recv(&header, socket, ZMQ_DONTWAIT) < 0)
+        return false;
+    if (scene->processes == 3)
+        stage_check(zmq_msg_recv(&header, socket, 0) >= 0, "receive"); /* it closes the peer */
+    s_receive(socket, &chunk);
+    s_verify(scene, &header, &chunk);
+    memcpy(to, zmq_msg_data(&chunk), zmq_msg_size(&chunk));
+    zmq_msg_close(&header);
+    zmq_msg_close(&chunk);
     return true;
 }
 
@@ -181,7 +199,7 @@ static double s_turn(void *socket, const exchange_t *scene, char *gradient, char
         for (; sent < scene->pairs && sent - done < scene->in_flight; sent++)
             s_push(socket, scene, gradient);
         exchange_poll(socket);
-        while (s_take(socket, params + chunks % chunk_count * MESSAGE_CHUNK_BYTES))
+        while (s_take(socket, scene, params + chunks % chunk_count * MESSAGE_CHUNK_BYTES))
             done = ++chunks / chunk_count;
     }
     return bench_now_s() - start;

@@ -15,7 +15,8 @@ static bool s_missed;
 
 void bench_open(int argc, char **argv)
 {
-    static const struct option longs[] = {{"rows", 1, NULL, 'o'}, {"runs", 1, NULL, 'n'}, {"only", 1, NULL, 's'}, {0}};
+    static const struct option longs[] = {
+        {"rows", 1, NULL, 'o'}, {"runs", 1, NULL, 'n'}, {"only", 1, NULL, 's'}, {0}};
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
         if (c == 'o' && !(s_rows = fopen(optarg, "a"))) {
             perror(optarg);

@@ -17,6 +17,7 @@ typedef struct {
     size_t size;           /* bytes one way, a multiple of 4 */
     size_t pairs;          /* of a turn */
     size_t in_flight;
+    bool checked; /* the bare side also makes and verifies a checksum of every chunk, as ours always does */
 } exchange_t;
 
 size_t exchange_chunk_count(const exchange_t *self);
@@ -24,6 +25,7 @@ size_t exchange_chunk_size(const exchange_t *self, size_t chunk);
 void *exchange_socket(void *context, int type, const char *id); /* no limits, no linger; id may be NULL */
 void exchange_poll(void *socket);                               /* waits until there is something to read */
 
-stage_fn bare_relay, bare_server, bare_client; /* start them in this order; the first for three processes alone */
+stage_fn bare_relay, bare_server,
+    bare_client; /* start them in this order; the first for three processes alone */
 
 #endif

@@ -31,8 +31,9 @@ void stage_close(stage_part_t *part); /* kills and reaps it */
 
 /* Inside the child. */
 void stage_say(const char *text);
-bool stage_next(double figure); /* hands over the last turn's figure, and waits for the next; false: the end */
-void stage_idle(void);          /* forever */
+bool stage_next(
+    double figure);    /* hands over the last turn's figure, and waits for the next; false: the end */
+void stage_idle(void); /* forever */
 
 /* Ends the program with a line when `good` is false. */
 void stage_check(bool good, const char *what);
