@@ -43,7 +43,8 @@ uint64_t shard_cut_stable(const shard_core_t *self)
 
 static bool s_window_full(const shard_core_t *self)
 {
-    return self->queue_count && self->kept_bytes >= self->spec.topology->job.sync.window_bytes;
+    return self->queue_count >= SHARD_KEPT_MAX ||
+           (self->queue_count && self->kept_bytes >= self->spec.topology->job.sync.window_bytes);
 }
 
 bool shard_cut_limited(const shard_core_t *self)

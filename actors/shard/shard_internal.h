@@ -23,6 +23,7 @@
 #define SHARD_WORKERS_MAX 1024u    /* names remembered */
 #define SHARD_STAGED_MAX 2u        /* incomplete pushes per worker: one under way and one that overtakes it */
 #define SHARD_INTERVALS_MAX 16384u /* of the applied set: what surely fits a map frame, twice */
+#define SHARD_KEPT_MAX 1024u       /* own deltas, whatever their bytes: each is a row of the state and two values */
 #define SHARD_INCOMING_MAX 4u      /* deltas per origin that are being assembled */
 #define SHARD_SPARES 3u            /* released buffers kept for the next copy on write */
 

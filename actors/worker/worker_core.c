@@ -12,8 +12,7 @@
 #define STATUS_EVERY_US 500000
 #define STATUS_CHANGE_US 100000 /* a change is told no sooner after the status before */
 #define STALLED_US 1000000      /* parameters that do not come for so long may wait for a batch nobody has */
-#define PUSHES_MAX 2
-#define GRADIENTS_MAX (PUSHES_MAX + 2) /* on their way, being computed, and one that a shard still reads */
+#define PUSHES_MIN 2            /* on their way at a time; more where a step takes more batches */
 
 typedef enum { SLOT_IDLE, SLOT_PULLING, SLOT_COMPUTING } slot_t;
 
@@ -39,8 +38,10 @@ struct worker_core {
     uint64_t batch;
     int64_t slot_us;
     worker_pull_t pull;
-    worker_push_t pushes[PUSHES_MAX];
-    buf_t *gradients[GRADIENTS_MAX];
+    worker_push_t *pushes; /* (push_count) a whole step, as the other workers may be away */
+    size_t push_count;
+    buf_t **gradients; /* (gradient_count) on their way, being computed, and one that a shard still reads */
+    size_t gradient_count;
     size_t gradient; /* of the slot, while computing */
 
     uint64_t done, samples;
@@ -60,7 +61,7 @@ struct worker_core {
 static size_t s_pushing(const worker_core_t *self)
 {
     size_t count = 0;
-    for (size_t index = 0; index < PUSHES_MAX; index++)
+    for (size_t index = 0; index < self->push_count; index++)
         count += self->pushes[index].used;
     return count;
 }
@@ -73,7 +74,7 @@ static bool s_pulled(const worker_core_t *self)
 /* One batch may be on its way while the next is computed, not more. */
 static bool s_may_compute(const worker_core_t *self)
 {
-    return s_pulled(self) && (self->evaluating || s_pushing(self) < PUSHES_MAX) && !self->stopping;
+    return s_pulled(self) && (self->evaluating || s_pushing(self) < self->push_count) && !self->stopping;
 }
 
 /* The computation that comes next: an evaluation, else the lowest batch; whatever was pulled for is put back.
@@ -112,7 +113,7 @@ static int64_t s_yield_due(const worker_core_t *self)
 {
     if (self->stopping || !s_pulled(self) || s_may_compute(self))
         return ROLE_NEVER;
-    for (size_t index = 0; index < PUSHES_MAX; index++)
+    for (size_t index = 0; index < self->push_count; index++)
         if (self->pushes[index].batch > self->batch)
             return self->slot_us + STALLED_US;
     return ROLE_NEVER;
@@ -125,7 +126,7 @@ static void s_yield(worker_core_t *self, int64_t now_us)
     if (now_us < s_yield_due(self))
         return;
     worker_push_t *furthest = &self->pushes[0];
-    for (size_t index = 1; index < PUSHES_MAX; index++)
+    for (size_t index = 1; index < self->push_count; index++)
         if (self->pushes[index].batch > furthest->batch)
             furthest = &self->pushes[index];
     if (!ranges_add(&self->todo, furthest->batch, furthest->batch + 1))
@@ -196,7 +197,7 @@ static const char *s_waits_for(const worker_core_t *self)
         return "";
     if (self->slot == SLOT_PULLING && !s_pulled(self))
         return self->shards[worker_pull_missing(&self->pull)];
-    for (size_t index = 0; index < PUSHES_MAX; index++)
+    for (size_t index = 0; index < self->push_count; index++)
         if (self->pushes[index].used)
             return self->shards[worker_push_missing(&self->pushes[index])];
     return self->scheduler;
@@ -245,7 +246,7 @@ static void s_advance(worker_core_t *self, int64_t now_us)
     s_yield(self, now_us);
     if (self->slot == SLOT_PULLING)
         worker_pull_retry(&self->pull, &self->outbox, now_us);
-    for (size_t index = 0; index < PUSHES_MAX; index++)
+    for (size_t index = 0; index < self->push_count; index++)
         worker_push_retry(&self->pushes[index], &self->outbox, now_us);
     s_want(self, now_us);
     s_show(self, now_us);
@@ -320,7 +321,7 @@ static void s_take_params(worker_core_t *self, const message_t *message, int64_t
 static void s_take_ack(worker_core_t *self, const message_t *message, int64_t now_us)
 {
     size_t shard = s_shard(self, message);
-    for (size_t index = 0; shard < self->spec.shard_count && index < PUSHES_MAX; index++) {
+    for (size_t index = 0; shard < self->spec.shard_count && index < self->push_count; index++) {
         worker_push_t *push = &self->pushes[index];
         if (!push->used || push->batch != message->push_ack.batch)
             continue;
@@ -384,13 +385,13 @@ static void s_message(void *core, message_t **message_p, int64_t now_us)
 /* A buffer that nobody else reads; a fresh one in the place of one that is still on its way. */
 static bool s_take_gradient(worker_core_t *self)
 {
-    for (size_t index = 0; index < GRADIENTS_MAX; index++)
+    for (size_t index = 0; index < self->gradient_count; index++)
         if (self->gradients[index] && buf_is_unique(self->gradients[index])) {
             self->gradient = index;
             return true;
         }
     size_t place = 0;
-    while (place < GRADIENTS_MAX - 1 && self->gradients[place])
+    while (place < self->gradient_count - 1 && self->gradients[place])
         place++;
     buf_t *fresh = buf_new(self->shard_first[self->spec.shard_count] * sizeof(float));
     if (!fresh)
@@ -485,7 +486,7 @@ static int64_t s_due(const void *core)
         due = s_yield_due(self);
     if (self->slot == SLOT_PULLING && worker_pull_due(&self->pull) < due)
         due = worker_pull_due(&self->pull);
-    for (size_t index = 0; index < PUSHES_MAX; index++)
+    for (size_t index = 0; index < self->push_count; index++)
         if (worker_push_due(&self->pushes[index]) < due)
             due = worker_push_due(&self->pushes[index]);
     return due;
@@ -509,10 +510,12 @@ static void s_destroy(void **core_p)
     if (!self)
         return;
     outbox_fini(&self->outbox);
-    for (size_t index = 0; index < PUSHES_MAX; index++)
+    for (size_t index = 0; index < self->push_count; index++)
         worker_push_fini(&self->pushes[index]);
-    for (size_t index = 0; index < GRADIENTS_MAX; index++)
+    free(self->pushes);
+    for (size_t index = 0; index < self->gradient_count; index++)
         buf_destroy(&self->gradients[index]);
+    free(self->gradients);
     worker_pull_fini(&self->pull);
     message_destroy(&self->result);
     ranges_fini(&self->holding);
@@ -543,14 +546,18 @@ worker_core_t *worker_core_new(const worker_spec_t *spec)
     self->shard_first = calloc(spec->shard_count + 1, sizeof *self->shard_first);
     self->shards = calloc(spec->shard_count, sizeof *self->shards);
     self->shard_incarnations = calloc(spec->shard_count, sizeof *self->shard_incarnations);
-    CHECK(self->shard_first && self->shards && self->shard_incarnations);
+    self->share = &spec->job->regions[spec->region_index];
+    self->push_count = self->share->width > PUSHES_MIN ? self->share->width : PUSHES_MIN;
+    self->gradient_count = self->push_count + 2;
+    self->pushes = calloc(self->push_count, sizeof *self->pushes);
+    self->gradients = calloc(self->gradient_count, sizeof(buf_t *));
+    CHECK(self->shard_first && self->shards && self->shard_incarnations && self->pushes && self->gradients);
     memcpy(self->shard_first, spec->shard_first, (spec->shard_count + 1) * sizeof *self->shard_first);
     self->spec.shard_first = self->shard_first;
-    self->share = &spec->job->regions[spec->region_index];
     s_set_names(self);
     outbox_init(&self->outbox);
     worker_pull_init(&self->pull, &self->spec, (const wire_name_t *)self->shards, self->name);
-    for (size_t index = 0; index < PUSHES_MAX; index++)
+    for (size_t index = 0; index < self->push_count; index++)
         worker_push_init(&self->pushes[index], &self->spec, (const wire_name_t *)self->shards, self->name);
     return self;
 }

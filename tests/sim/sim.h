@@ -26,7 +26,7 @@ typedef struct {
 /* Every knob of a world, with its unit. */
 typedef struct {
     uint64_t seed;
-    uint64_t term; /* of the schedulers: larger for each life of a job; 0 is 1 */
+    uint64_t term;                      /* of the schedulers: larger for each life of a job; 0 is 1 */
     int64_t lan_delay_us, wan_delay_us; /* one way; up to twice as long at random */
     double loss, duplicate, reorder;    /* probability per message */
     int64_t reorder_us;                 /* a reordered message is later by up to this */

@@ -22,7 +22,7 @@ typedef struct {
     int64_t now_us;
 } bench_t;
 
-static bench_t *s_bench(bool checksums)
+static bench_t *s_bench_of(bool checksums, inside_t inside, uint64_t workers)
 {
     bench_t *bench = calloc(1, sizeof *bench);
     cr_assert_not_null(bench);
@@ -32,7 +32,8 @@ static bench_t *s_bench(bool checksums)
     topology->region_count = 1;
     strcpy(topology->regions[0].name, "eu");
     topology->regions[0].data_share = 1;
-    topology->regions[0].workers = 1;
+    topology->regions[0].workers = workers;
+    topology->job.sync.inside = inside;
     topology->regions[0].shards = 2;
     err_t err;
     cr_assert_eq(job_derive(topology, 1000, &bench->job, &err), ERR_OK);
@@ -46,6 +47,11 @@ static bench_t *s_bench(bool checksums)
     bench->core = worker_core_new(&spec);
     worker_role.tick(bench->core, 0);
     return bench;
+}
+
+static bench_t *s_bench(bool checksums)
+{
+    return s_bench_of(checksums, INSIDE_ASYNC, 1);
 }
 
 static void s_free(bench_t *bench)
@@ -421,12 +427,11 @@ Test(worker, pushes_slices_and_carries_the_next_pull)
     s_free(bench);
 }
 
-Test(worker, has_at_most_two_batches_on_their_way)
+/* Computes and pushes batches [0, end); nothing is acknowledged. */
+static void s_push_unanswered(bench_t *bench, uint64_t end)
 {
-    bench_t *bench = s_bench(false);
-    s_lease(bench, 1, 0, 4);
     s_answer_pulls(bench);
-    for (uint64_t batch = 0; batch < 2; batch++) {
+    for (uint64_t batch = 0; batch < end; batch++) {
         worker_task_t task = s_task(bench);
         cr_assert_eq(task.batch, batch);
         s_drop_all(bench);
@@ -438,6 +443,23 @@ Test(worker, has_at_most_two_batches_on_their_way)
             message_destroy(&push);
         }
     }
+}
+
+Test(worker, has_a_whole_step_on_its_way_when_its_sisters_are_gone)
+{
+    bench_t *bench = s_bench_of(false, INSIDE_SYNC, 3);
+    s_lease(bench, 1, 0, 4);
+    s_push_unanswered(bench, 3);
+    worker_task_t task;
+    cr_assert_not(worker_core_take_task(bench->core, &task));
+    s_free(bench);
+}
+
+Test(worker, has_at_most_two_batches_on_their_way)
+{
+    bench_t *bench = s_bench(false);
+    s_lease(bench, 1, 0, 4);
+    s_push_unanswered(bench, 2);
     worker_task_t task;
     cr_assert_not(worker_core_take_task(bench->core, &task));
     cr_assert_str_eq(worker_core_waits_for(bench->core, NULL), SHARD_0);
