@@ -1,8 +1,8 @@
-/* region_state - what the files of the regional scheduler share: its nodes, actors, leases, figures and how
- * it ends.
+/* region_state - what the files of the regional scheduler share: its nodes, actors, leases, figures and how it
+ * ends.
  *
- * Why      one state machine in four files: region_core.c (messages, reports), region_place.c (nodes and
- * actors), region_train.c (leases, progress, evaluations, curve) and region_stop.c (close, stop, farewell).
+ * Why      one state machine in four files: region_core.c (messages, reports), region_place.c (nodes and actors),
+ *          region_train.c (leases, progress, evaluations, curve) and region_stop.c (close, stop, farewell).
  * Not      for anybody else: the contract is region_core.h.
  */
 #ifndef ACTORS_SCHEDULER_REGION_STATE_H

@@ -1,9 +1,11 @@
 /* sim - a whole run of Cloudless in one thread and in virtual time: the cores that run live, a seeded network
  * between them, disks that take time and sometimes fail, nodes that start what the schedulers place.
  *
- * Why      hundreds of worlds with losses, duplicates, reordering, partitions and deaths in the time of one
- * live run, and each can be replayed from its seed. Not      sockets, threads, brokers: a message goes from
- * one core's outbox through pack and unpack to another core. Threads  one.
+ * Why      hundreds of worlds with losses, duplicates, reordering, partitions and deaths in the time of one live
+ *          run, and each can be replayed from its seed.
+ * Not      sockets, threads, brokers: a message goes from one core's outbox through pack and unpack to another
+ *          core.
+ * Threads  one.
  */
 #ifndef TESTS_SIM_SIM_H
 #define TESTS_SIM_SIM_H
