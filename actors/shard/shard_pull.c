@@ -47,7 +47,8 @@ static void s_answer(shard_core_t *self, const char *to, uint64_t request)
         params->params.offset = i * self->spec.chunk_bytes / sizeof(float);
         params->params.total = self->spec.elements;
         params->params.checksum = self->spec.checksums ? self->checksums[i] : 0;
-        params->data = slice_of(self->parameters, (size_t)i * self->spec.chunk_bytes, shard_chunk_size(self, i));
+        params->data =
+            slice_of(self->parameters, (size_t)i * self->spec.chunk_bytes, shard_chunk_size(self, i));
         shard_send(self, &params);
     }
 }

@@ -10,10 +10,11 @@
 
 static bool s_own_worker(const shard_core_t *self, const char *from)
 {
-    char prefix[2 * WIRE_NAME_SIZE];
-    int length = snprintf(prefix, sizeof prefix, "worker/%s/",
-                          self->spec.topology->regions[self->spec.region_index].name);
-    return strncmp(from, prefix, (size_t)length) == 0;
+    static const char role[] = "worker/";
+    const char *region = self->spec.topology->regions[self->spec.region_index].name;
+    size_t skip = sizeof role - 1, length = strlen(region);
+    return strncmp(from, role, skip) == 0 && strncmp(from + skip, region, length) == 0 &&
+           from[skip + length] == '/';
 }
 
 static void s_renew(worker_entry_t *worker, uint64_t incarnation)

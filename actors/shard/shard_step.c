@@ -132,8 +132,7 @@ bool shard_step_try(shard_core_t *self)
     s_blend(self, count, &blend);
     bool some = blend.count > 0;
     bool ready = some && count == 1 && ahead_commit(self, self->held[self->picks[0]].serial);
-    bool done =
-        ready || !some || version_step(self, &blend, self->steps_alone, shard_accumulates(self));
+    bool done = ready || !some || version_step(self, &blend, self->steps_alone, shard_accumulates(self));
     if (done)
         s_apply(self, count, some);
     return done;

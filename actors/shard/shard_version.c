@@ -90,8 +90,8 @@ static void s_accumulate(const target_t *open, size_t first, size_t count, const
 
 static bool s_open_step(shard_core_t *self, bool step, bool accumulate, bool apart, pass_t *pass)
 {
-    *pass = (pass_t){.lr = optimizer_rate(&self->optimizer, self->samples_applied,
-                                          self->spec.job->samples_total)};
+    *pass = (pass_t){
+        .lr = optimizer_rate(&self->optimizer, self->samples_applied, self->spec.job->samples_total)};
     if (step && !s_open(self, &pass->w, &self->parameters, apart))
         return false;
     if (step && self->momentum && !s_open(self, &pass->v, &self->momentum, apart))
@@ -112,8 +112,8 @@ void version_pass_block(const shard_core_t *self, const pass_t *pass, size_t fir
 {
     const target_t *w = &pass->w, *v = &pass->v;
     if (w->slot)
-        optimizer_step(&self->optimizer, pass->lr, count, w->from + first, v->from ? v->from + first : NULL, g,
-                       w->to + first, v->to ? v->to + first : NULL);
+        optimizer_step(&self->optimizer, pass->lr, count, w->from + first, v->from ? v->from + first : NULL,
+                       g, w->to + first, v->to ? v->to + first : NULL);
     if (pass->open.slot)
         s_accumulate(&pass->open, first, count, g);
 }

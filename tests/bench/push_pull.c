@@ -377,7 +377,7 @@ static void s_scene(const char *transport, int processes, size_t size, double ta
     snprintf(label, sizeof label, "%zu/%s/%d%s", size, transport, processes, checked ? "/checked" : "");
     if (!bench_wants(label))
         return;
-    size_t pairs = 192 * MIB / size, in_flight = 8 * MIB / size;
+    size_t pairs = 192 * MIB / size, in_flight = 4 * MIB / size;
     exchange_t scene = {.transport = transport,
                         .processes = processes,
                         .size = size,
