@@ -12,6 +12,7 @@
 #define STATUS_EVERY_US 500000
 #define STATUS_CHANGE_US 100000 /* a change is told no sooner after the status before */
 #define STALLED_US 1000000      /* parameters that do not come for so long may wait for a batch nobody has */
+#define DRAIN_US 2000000        /* without an acknowledgement, until a stop leaves pushes to a later run */
 #define PUSHES_MIN 2            /* on their way at a time; more where a step takes more batches */
 
 typedef enum { SLOT_IDLE, SLOT_PULLING, SLOT_COMPUTING } slot_t;
@@ -48,6 +49,7 @@ struct worker_core {
     double loss_sum;
     int64_t want_us, status_us, status_sent_us;
     bool stopping, finished;
+    int64_t drain_us; /* while stopping: when it waits no longer */
     err_code_t failure;
     char reason[ERR_TEXT_MAX];
     char waits_for[WIRE_NAME_SIZE];
@@ -234,6 +236,24 @@ static void s_status(worker_core_t *self, int64_t now_us)
     self->status_us = now_us + STATUS_EVERY_US;
 }
 
+static void s_finish(worker_core_t *self, int64_t now_us)
+{
+    if (self->finished)
+        return;
+    self->finished = true;
+    self->status_us = now_us;
+    s_show(self, now_us);
+    s_status(self, now_us);
+}
+
+/* A stop waits for pushes on their way, so that all shards stop with the same batches and a resumed run computes what
+ * this one would have; but not for a shard that keeps them back for another region. */
+static void s_drain(worker_core_t *self, int64_t now_us)
+{
+    if (self->stopping && self->slot != SLOT_COMPUTING && (!s_pushing(self) || now_us >= self->drain_us))
+        s_finish(self, now_us);
+}
+
 static void s_advance(worker_core_t *self, int64_t now_us)
 {
     if (self->finished)
@@ -248,17 +268,8 @@ static void s_advance(worker_core_t *self, int64_t now_us)
         worker_pull_retry(&self->pull, &self->outbox, now_us);
     for (size_t index = 0; index < self->push_count; index++)
         worker_push_retry(&self->pushes[index], &self->outbox, now_us);
+    s_drain(self, now_us);
     s_want(self, now_us);
-    s_show(self, now_us);
-    s_status(self, now_us);
-}
-
-static void s_finish(worker_core_t *self, int64_t now_us)
-{
-    if (self->finished)
-        return;
-    self->finished = true;
-    self->status_us = now_us;
     s_show(self, now_us);
     s_status(self, now_us);
 }
@@ -330,6 +341,7 @@ static void s_take_ack(worker_core_t *self, const message_t *message, int64_t no
         if (ranges_remove(&self->holding, push->batch, push->batch + 1))
             return; /* no room to split the set: it stays held, and is leased again when this worker ends */
         self->want_us = now_us; /* there may be room for the next lease now */
+        self->drain_us = now_us + DRAIN_US;
         self->done++;
     }
 }
@@ -347,9 +359,12 @@ static void s_take_refused(worker_core_t *self, const message_t *message, int64_
 
 static void s_take_stop(worker_core_t *self, int64_t now_us)
 {
+    if (self->stopping)
+        return;
     self->stopping = true;
-    if (self->slot != SLOT_COMPUTING)
-        s_finish(self, now_us);
+    self->drain_us = now_us + DRAIN_US;
+    if (self->slot == SLOT_PULLING)
+        self->slot = SLOT_IDLE;
 }
 
 static void s_message(void *core, message_t **message_p, int64_t now_us)
@@ -443,8 +458,7 @@ void worker_core_computed(worker_core_t *self, double mean_loss, int64_t now_us)
     }
     if (!self->finished)
         s_push(self, end - first, now_us);
-    if (self->stopping)
-        s_finish(self, now_us);
+    self->drain_us = now_us + DRAIN_US;
     s_advance(self, now_us);
 }
 
@@ -461,8 +475,6 @@ void worker_core_evaluated(worker_core_t *self, double mean_loss, double accurac
     self->result->evaluated.took_us = took_us;
     self->evaluate_grant = 0;
     self->want_us = now_us;
-    if (self->stopping)
-        s_finish(self, now_us);
     s_advance(self, now_us);
 }
 
@@ -484,6 +496,8 @@ static int64_t s_due(const void *core)
         due = s_want_due(self);
     if (s_yield_due(self) < due)
         due = s_yield_due(self);
+    if (self->stopping && self->slot != SLOT_COMPUTING && self->drain_us < due)
+        due = self->drain_us;
     if (self->slot == SLOT_PULLING && worker_pull_due(&self->pull) < due)
         due = worker_pull_due(&self->pull);
     for (size_t index = 0; index < self->push_count; index++)

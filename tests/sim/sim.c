@@ -157,7 +157,8 @@ static void s_open_data(sim_t *self)
             batch_max = self->job.regions[r].batch_max;
     }
     err_t err = {0};
-    for (size_t r = 0; r < self->topology->region_count; r++) {
+    bool counter = !strcmp(self->topology->job.data.kind, "counter");
+    for (size_t r = 0; counter && r < self->topology->region_count; r++) {
         dataset_spec_t spec = {.kind = "counter",
                                .samples = self->topology->job.data.samples,
                                .seed = self->topology->job.seed,
@@ -166,11 +167,20 @@ static void s_open_data(sim_t *self)
                                .region_index = r};
         CHECK(dataset_open(&spec, &self->datasets[r], &err) == ERR_OK);
     }
-    CHECK(model_new("ledger", batch_max, &self->model, &err) == ERR_OK);
-    self->x = calloc(batch_max, sizeof *self->x);
+    CHECK(model_new(self->topology->job.model, batch_max, &self->model, &err) == ERR_OK);
+    self->x = calloc(batch_max * model_sample_size(self->model), sizeof *self->x);
     self->indices = calloc(batch_max, sizeof *self->indices);
     self->labels = calloc(batch_max, sizeof *self->labels);
     CHECK(self->x && self->indices && self->labels);
+}
+
+void sim_sample(uint64_t seed, uint64_t number, size_t size, float *ret_x, uint32_t *ret_label)
+{
+    rng_t rng;
+    rng_init_for(&rng, seed, "sample", number, 0);
+    *ret_label = (uint32_t)rng_below(&rng, 10);
+    for (size_t i = 0; i < size; i++)
+        ret_x[i] = (float)rng_unit(&rng);
 }
 
 sim_t *sim_new(const topology_t *topology, const sim_spec_t *spec)
@@ -182,7 +192,7 @@ sim_t *sim_new(const topology_t *topology, const sim_spec_t *spec)
     rng_init_for(&self->rng, spec->seed, "world", 0, 0);
     err_t err = {0};
     CHECK(job_derive(topology, topology->job.data.samples, &self->job, &err) == ERR_OK);
-    CHECK(model_layout_of("ledger", &self->layout, &err) == ERR_OK);
+    CHECK(model_layout_of(topology->job.model, &self->layout, &err) == ERR_OK);
     size_t shards = topology->regions[0].shards;
     for (size_t k = 0; k < shards; k++)
         layout_shard(&self->layout, shards, k, &self->shard_first[k], &self->shard_first[k + 1]);

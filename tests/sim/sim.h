@@ -55,9 +55,13 @@ typedef struct {
 
 typedef struct sim sim_t;
 
-/* A world of a topology with model ledger (data kind counter). */
+/* A world of a topology. Data kind counter: the numbers of the ledger; else samples made of the seed (sim_sample),
+ * job.data.samples of them, where a region's lie behind those of the regions before it. */
 sim_t *sim_new(const topology_t *topology, const sim_spec_t *spec);
 void sim_destroy(sim_t **self_p);
+
+/* Sample `number` of all regions together: x (size) and its label below 10. */
+void sim_sample(uint64_t seed, uint64_t number, size_t size, float *ret_x, uint32_t *ret_label);
 
 /* Runs until the global scheduler says the run is over, or limit_us. True when it is done. */
 bool sim_run(sim_t *self);

@@ -106,6 +106,17 @@ static void *s_new_worker(sim_t *self, size_t region, size_t index, uint64_t inc
     return worker_core_new(&spec);
 }
 
+static buf_t *s_initial(const sim_t *self, size_t first, size_t count)
+{
+    float *w = malloc(self->layout.count * sizeof *w);
+    CHECK(w);
+    model_init(self->model, self->topology->job.seed, w);
+    buf_t *initial = buf_new_copy(w + first, count * sizeof *w);
+    CHECK(initial);
+    free(w);
+    return initial;
+}
+
 static void *s_new_shard(sim_t *self, sim_actor_t *actor, size_t index, uint64_t incarnation)
 {
     shard_spec_t spec = {.topology = self->topology,
@@ -120,7 +131,7 @@ static void *s_new_shard(sim_t *self, sim_actor_t *actor, size_t index, uint64_t
                          .checksums = true,
                          .break_dedup = self->spec.break_dedup};
     if (!actor->committed) {
-        buf_t *initial = buf_new_zero(spec.elements * sizeof(float));
+        buf_t *initial = s_initial(self, self->shard_first[index], spec.elements);
         return shard_core_new(&spec, &initial);
     }
     shard_core_t *core = NULL;
@@ -287,6 +298,23 @@ void sim_effects(sim_t *self, size_t index)
         s_take_commands(self, index);
 }
 
+static void s_gather(sim_t *self, size_t region, uint64_t first, uint64_t end)
+{
+    for (uint64_t i = first; i < end; i++)
+        self->indices[i - first] = (uint32_t)i;
+    if (self->datasets[region]) {
+        dataset_gather(self->datasets[region], self->indices, end - first, self->x, self->labels);
+        return;
+    }
+    uint64_t before = 0;
+    for (size_t r = 0; r < region; r++)
+        before += self->job.regions[r].samples;
+    size_t size = model_sample_size(self->model);
+    for (uint64_t i = first; i < end; i++)
+        sim_sample(self->topology->job.seed, before + i, size, self->x + (i - first) * size,
+                   &self->labels[i - first]);
+}
+
 void sim_compute(sim_t *self, size_t index)
 {
     sim_actor_t *actor = &self->actors[index];
@@ -294,9 +322,7 @@ void sim_compute(sim_t *self, size_t index)
     uint64_t first, end;
     const job_region_t *region = &self->job.regions[actor->region];
     job_batch_samples(region, actor->task.batch, &first, &end);
-    for (uint64_t i = first; i < end; i++)
-        self->indices[i - first] = (uint32_t)i;
-    dataset_gather(self->datasets[actor->region], self->indices, end - first, self->x, self->labels);
+    s_gather(self, actor->region, first, end);
     double loss;
     model_gradient(self->model, actor->task.params, self->x, self->labels, end - first, actor->task.gradient,
                    &loss);

@@ -706,9 +706,32 @@ Test(worker, stop_lets_the_computation_at_hand_be_pushed)
     cr_assert_not(worker_role.finished(bench->core));
     s_drop_all(bench);
     s_compute(bench, &task);
-    cr_assert(worker_role.finished(bench->core));
     cr_assert_eq(s_count(bench, KIND_push), 5);
+    s_ack(bench, SHARD_0, 0, true, ERR_OK);
+    cr_assert_not(worker_role.finished(bench->core), "the other shard may not have it yet");
+    s_ack(bench, SHARD_1, 0, true, ERR_OK);
+    cr_assert(worker_role.finished(bench->core));
     cr_assert_eq(worker_role.due(bench->core), ROLE_NEVER);
+    s_free(bench);
+}
+
+Test(worker, stop_sends_what_is_on_its_way_again_but_does_not_wait_for_ever)
+{
+    bench_t *bench = s_bench(false);
+    s_lease(bench, 1, 0, 2);
+    s_answer_pulls(bench);
+    worker_task_t task = s_task(bench);
+    s_compute(bench, &task);
+    s_drop_all(bench);
+    s_give(bench, message_new(KIND_stop, "worker/eu/0", "node/eu/a"));
+    s_tick(bench, 1000 * MS);
+    cr_assert_eq(s_count(bench, KIND_push), 5);
+    cr_assert_leq(worker_role.due(bench->core), 2000 * MS);
+    s_tick(bench, 1999 * MS);
+    cr_assert_not(worker_role.finished(bench->core));
+    s_tick(bench, 2000 * MS);
+    cr_assert(worker_role.finished(bench->core));
+    cr_assert_eq(s_count(bench, KIND_pull), 0);
     s_free(bench);
 }
 
