@@ -22,7 +22,7 @@ typedef struct {
     int64_t now_us;
 } bench_t;
 
-static bench_t *s_bench_of(bool checksums, inside_t inside, uint64_t workers)
+static bench_t *s_bench_as(uint64_t incarnation, bool checksums, inside_t inside, uint64_t workers)
 {
     bench_t *bench = calloc(1, sizeof *bench);
     cr_assert_not_null(bench);
@@ -39,7 +39,7 @@ static bench_t *s_bench_of(bool checksums, inside_t inside, uint64_t workers)
     cr_assert_eq(job_derive(topology, 1000, &bench->job, &err), ERR_OK);
     worker_spec_t spec = {.topology = topology,
                           .job = &bench->job,
-                          .incarnation = INCARNATION,
+                          .incarnation = incarnation,
                           .shard_count = 2,
                           .shard_first = s_first,
                           .chunk_bytes = 8,
@@ -47,6 +47,11 @@ static bench_t *s_bench_of(bool checksums, inside_t inside, uint64_t workers)
     bench->core = worker_core_new(&spec);
     worker_role.tick(bench->core, 0);
     return bench;
+}
+
+static bench_t *s_bench_of(bool checksums, inside_t inside, uint64_t workers)
+{
+    return s_bench_as(INCARNATION, checksums, inside, workers);
 }
 
 static bench_t *s_bench(bool checksums)
@@ -375,6 +380,24 @@ Test(worker, asks_again_with_a_new_number_and_ignores_the_old_answer)
     s_tick(bench, 1500 * MS);
     cr_assert_eq(s_count(bench, KIND_pull), 1);
     s_free(bench);
+}
+
+/* An answer to a predecessor may still be on its way when its successor asks. */
+Test(worker, no_two_incarnations_ask_with_the_same_number)
+{
+    static const uint64_t incarnations[] = {1ull << 32 | 4, 1ull << 32 | 5, 2ull << 32 | 4, 2ull << 32 | 5};
+    uint64_t numbers[4];
+    for (size_t i = 0; i < 4; i++) {
+        bench_t *bench = s_bench_as(incarnations[i], false, INSIDE_ASYNC, 1);
+        s_lease_to(bench, incarnations[i], 1, 0, 1, false);
+        message_t *pull = s_take(bench, KIND_pull);
+        cr_assert_not_null(pull);
+        numbers[i] = pull->number;
+        for (size_t k = 0; k < i; k++)
+            cr_assert_gt(llabs((long long)(numbers[i] - numbers[k])), 1000000);
+        message_destroy(&pull);
+        s_free(bench);
+    }
 }
 
 Test(worker, ignores_a_shards_former_incarnation)
