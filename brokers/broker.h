@@ -1,12 +1,11 @@
-/* broker - a region's one post office: actors of the region register with it, brokers of other regions link
- * to it.
+/* broker - a region's one post office: actors of the region register with it, brokers of other regions link to it.
  *
  * Why      actors know names, not addresses. It keeps soft state only: kill it and everybody registers again.
  * How      one thread; one ROUTER socket bound at inproc, ipc and tcp at once, where actors (DEALER, random
- * routing id) and the dialing side of links connect. A name's second part is its region ("shard/eu/2"); other
- * regions go over their link, "scheduler/global" to the home region. An unknown name is answered with
- * `unreachable`. hello from an older incarnation than registered is answered with refused ERR_STALE. Threads
- * start, stop and the getters from the thread that made it.
+ *          routing id) and the dialing side of links connect. A name's second part is its region ("shard/eu/2");
+ *          other regions go over their link, "scheduler/global" to the home region. An unknown name is answered
+ *          with `unreachable`. hello from an older incarnation than registered is answered with refused ERR_STALE.
+ * Threads  start, stop and the getters from the thread that made it.
  */
 #ifndef BROKERS_BROKER_H
 #define BROKERS_BROKER_H

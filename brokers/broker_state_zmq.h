@@ -1,7 +1,7 @@
 /* broker_state_zmq - the state of a broker, shared by the files broker*_zmq.c and by nobody else.
  *
  * Threads  what is above the line is written before the thread starts serving and read by both; what is below
- * belongs to the thread.
+ *          belongs to the thread.
  */
 #ifndef BROKERS_BROKER_STATE_ZMQ_H
 #define BROKERS_BROKER_STATE_ZMQ_H

@@ -1,10 +1,11 @@
 /* frames_zmq - the frames of a message on ZeroMQ sockets, without copying what is large.
  *
- * Why      a broker moves frames, a link keeps them by reference, and tensors should cross a process without
- * a copy. How      received frames of FRAMES_COPY_BYTES and more stay where ZeroMQ put them and are wrapped;
- * smaller ones point into ZeroMQ's receive batch at any alignment, and are copied into buffers of their own.
- * Sent ones likewise. Threads  the socket's owner; the last reference to a frame may be given back by any
- * thread.
+ * Why      a broker moves frames, a link keeps them by reference, and tensors should cross a process without a
+ *          copy.
+ * How      received frames of FRAMES_COPY_BYTES and more stay where ZeroMQ put them and are wrapped; smaller ones
+ *          point into ZeroMQ's receive batch at any alignment, and are copied into buffers of their own. Sent ones
+ *          likewise.
+ * Threads  the socket's owner; the last reference to a frame may be given back by any thread.
  */
 #ifndef BROKERS_FRAMES_ZMQ_H
 #define BROKERS_FRAMES_ZMQ_H

@@ -1,14 +1,15 @@
 /* link - the connection of two regions' brokers: a pure core that turns messages into pieces and back.
  *
  * Why      the WAN is thin and shaky: control must not wait behind gradients, nothing may be lost over a
- * reconnect, one TCP flow does not fill a long path, and synchronizers need to know rate and round trip. How
- * four classes by priority, each with its own sequence; messages cut into pieces of piece_bytes; pieces are
- *          kept until acknowledged (at most window_bytes on their way) and sent again on a gap, on a time-out
- * or after a reconnect; control goes on connection 0, everything else is spread over connections 1 ..
- * connections. Emulated with emulate set, what leaves is delayed by half the round trip (and jitter), limited
- * to the rate and lost with the given probability, inside this core: a laptop shows what a WAN would do. Time
- * monotonic microseconds given by the caller; no sockets, no clock, no threads in here. Limits
- * queue_max_bytes wait to be sent: beyond it link_send says ERR_FULL and the sender tries again later.
+ *          reconnect, one TCP flow does not fill a long path, and synchronizers need to know rate and round trip.
+ *          How four classes by priority, each with its own sequence; messages cut into pieces of piece_bytes;
+ *          pieces are kept until acknowledged (at most window_bytes on their way) and sent again on a gap, on a
+ *          time-out or after a reconnect; control goes on connection 0, everything else is spread over connections
+ *          1 .. connections. Emulated with emulate set, what leaves is delayed by half the round trip (and
+ *          jitter), limited to the rate and lost with the given probability, inside this core: a laptop shows what
+ *          a WAN would do. Time monotonic microseconds given by the caller; no sockets, no clock, no threads in
+ *          here. Limits queue_max_bytes wait to be sent: beyond it link_send says ERR_FULL and the sender tries
+ *          again later.
  */
 #ifndef BROKERS_LINK_H
 #define BROKERS_LINK_H

@@ -2,9 +2,10 @@
  *
  * Why      actors move, restart and are fenced; a broker must never hand a message to one that was replaced.
  * How      a name's greatest incarnation is remembered also when its actor is gone (a convenience: shards and
- * keepers hold the fence that counts); of two connections with the same incarnation the newer one has the
- * name. Not      sending, sockets, time: the caller gives them. Threads  one owner.      Limits   ROUTE_MAX
- * names; beyond it names of actors that are gone are forgotten first.
+ *          keepers hold the fence that counts); of two connections with the same incarnation the newer one has the
+ *          name.
+ * Not      sending, sockets, time: the caller gives them.
+ * Threads  one owner.      Limits   ROUTE_MAX names; beyond it names of actors that are gone are forgotten first.
  */
 #ifndef BROKERS_ROUTE_H
 #define BROKERS_ROUTE_H

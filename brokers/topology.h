@@ -1,9 +1,10 @@
 /* topology - the one file that describes a job: what is trained, where data and machines are, how regions are
  * linked.
  *
- * Why      every process reads the same file and derives the same facts from it; nothing else configures a
- * run. Not      deciding anything: plans are the scheduler's. Threads  immutable once read; any thread may
- * read. Limits   TOPOLOGY_REGIONS_MAX regions, TOPOLOGY_OFFERS_MAX offers per region, files of at most 1 MiB.
+ * Why      every process reads the same file and derives the same facts from it; nothing else configures a run.
+ * Not      deciding anything: plans are the scheduler's.
+ * Threads  immutable once read; any thread may read.
+ * Limits   TOPOLOGY_REGIONS_MAX regions, TOPOLOGY_OFFERS_MAX offers per region, files of at most 1 MiB.
  */
 #ifndef BROKERS_TOPOLOGY_H
 #define BROKERS_TOPOLOGY_H

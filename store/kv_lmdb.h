@@ -1,10 +1,10 @@
 /* kv_lmdb - a kv in a directory, on LMDB; the one doorway to lmdb.h.
  *
  * Why      survives kill -9 at any instant, and with `disk` a power cut; readers never wait for the writer.
- * Not      for network file systems (LMDB maps the file), and not for a file that may be damaged: reading one
- * can kill the process, so verify it first (store/verify.h). Threads  as kv.h. Never use a kv across fork:
- * the child opens the directory itself. Limits   the file grows by doubling up to map_max_bytes, then
- * ERR_FULL.
+ * Not      for network file systems (LMDB maps the file), and not for a file that may be damaged: reading one can
+ *          kill the process, so verify it first (store/verify.h).
+ * Threads  as kv.h. Never use a kv across fork: the child opens the directory itself.
+ * Limits   the file grows by doubling up to map_max_bytes, then ERR_FULL.
  */
 #ifndef STORE_KV_LMDB_H
 #define STORE_KV_LMDB_H

@@ -1,15 +1,15 @@
 /* snapshot - everything one shard needs to go on, made visible by one transaction.
  *
- * Why      a restart goes on from parameters, optimizer state and positions that belong together, or not at
- * all. Not      what the values mean (the shard's business), nor a thread (store/writer.h). Threads  a
- * snapshot_t has one owner; a snapshot_store_t may be used by any thread, calls wait for each other, except
- *          snapshot_store_newest and snapshot_store_bytes_written, which never wait.
+ * Why      a restart goes on from parameters, optimizer state and positions that belong together, or not at all.
+ * Not      what the values mean (the shard's business), nor a thread (store/writer.h).
+ * Threads  a snapshot_t has one owner; a snapshot_store_t may be used by any thread, calls wait for each other,
+ *          except snapshot_store_newest and snapshot_store_bytes_written, which never wait.
  * Limits   those of store/manifest.h; memory for a snapshot being loaded.
  *
- * A value is a buf_t. One whose buf_id this store has already written, or loaded, is not written again: so
- * whoever changes a buffer in place calls buf_touch. Values go first, in pieces and in transactions of
- * bounded size; the manifest goes last, in a transaction that also removes what no kept snapshot needs. A
- * crash in between leaves values that nobody names, removed by the next open.
+ * A value is a buf_t. One whose buf_id this store has already written, or loaded, is not written again: so whoever
+ * changes a buffer in place calls buf_touch. Values go first, in pieces and in transactions of bounded size; the
+ * manifest goes last, in a transaction that also removes what no kept snapshot needs. A crash in between leaves
+ * values that nobody names, removed by the next open.
  */
 #ifndef STORE_SNAPSHOT_H
 #define STORE_SNAPSHOT_H

@@ -130,7 +130,10 @@ static err_code_t s_look(statedir_t *self, err_t *err)
     if (stat(job, &status) == 0)
         return ERR_OK;
     code = file_make_dirs(self->path, err);
-    return code ? code : s_check_empty(self->path, err);
+    if (!code)
+        code = s_check_empty(self->path, err);
+    /* Another process may have made it one in between; it writes its job before anything else. */
+    return code == ERR_JOB && stat(job, &status) == 0 ? ERR_OK : code;
 }
 
 static err_code_t s_lock(statedir_t *self, err_t *err)

@@ -2,15 +2,14 @@
  *
  *   DIR/job                                    whose it is: name and digest
  *   DIR/lock                                   held by the one process that runs the job here
- *   DIR/log/  DIR/run/  DIR/data/              log files, sockets and small files of the run, unpacked data
- * sets DIR/REGION/scheduler/                      the regional scheduler's store
+ *   DIR/log/  DIR/run/  DIR/data/              log files, sockets and small files of the run, unpacked data sets
+ *             DIR/REGION/scheduler/                      the regional scheduler's store
  *   DIR/REGION/shard-K/INCARNATION/            one store per shard and incarnation (16 hexadecimal digits)
  *
  * Why      a job never goes on from another job's state, and two runs never write into one directory.
  * Not      what lies in the stores.
- * Threads  any; a statedir_t has one owner. Paths need no lock: processes that the holder started use them
- * too. Limits   STATEDIR_PATH_MAX bytes per path; region names of letters, digits, '-', '_' and '.', not
- * first.
+ * Threads  any; a statedir_t has one owner. Paths need no lock: processes that the holder started use them too.
+ * Limits   STATEDIR_PATH_MAX bytes per path; region names of letters, digits, '-', '_' and '.', not first.
  */
 #ifndef STORE_STATEDIR_H
 #define STORE_STATEDIR_H

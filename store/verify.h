@@ -1,8 +1,10 @@
 /* verify - reads all snapshots of a store and says what is wrong with them.
  *
- * Why      a store's file has no checksums of its own, and a damaged one can kill the process that maps it:
- * so a doubtful store is read whole by a short-lived child before anybody opens it. Not      repair. Threads
- * any. verify_dir forks; the child opens the directory itself, for an LMDB environment must not cross a fork.
+ * Why      a store's file has no checksums of its own, and a damaged one can kill the process that maps it: so a
+ *          doubtful store is read whole by a short-lived child before anybody opens it.
+ * Not      repair.
+ * Threads  any. verify_dir forks; the child opens the directory itself, for an LMDB environment
+ *          must not cross a fork.
  */
 #ifndef STORE_VERIFY_H
 #define STORE_VERIFY_H

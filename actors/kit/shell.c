@@ -6,10 +6,12 @@
 
 #include <czmq.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/eventfd.h>
 
 #define SHELL_BATCH 64   /* messages read before the core's effects get their turn */
 #define SHELL_SPIN_US 30 /* how long to look again before sleeping, when there was traffic just now */
+#define SHELL_LOOK_US 500 /* between two looks at the pipe while there is traffic */
 #define SHELL_COMPLAIN_US 1000000 /* between two log lines about bad bytes */
 
 typedef struct shell_work {
@@ -254,18 +256,22 @@ static void s_sleep(shell_t *self, zsock_t *pipe, int64_t due_us)
     }
 }
 
-/* Looks for the next message a little longer: sleeping and waking costs more than a reply takes. */
+/* Looks for the next message a little longer: sleeping and waking costs more than a reply takes. Where cores are
+ * scarce the one that makes the reply goes first. */
 static bool s_spin(shell_t *self)
 {
     int64_t end_us = clock_now_us() + SHELL_SPIN_US;
-    while (clock_now_us() < end_us)
+    do {
         if (shell_link_readable(self->link))
             return true;
+        sched_yield();
+    } while (clock_now_us() < end_us);
     return false;
 }
 
 static void s_loop(shell_t *self, zsock_t *pipe)
 {
+    int64_t look_us = 0;
     while (!self->quit) {
         bool traffic;
         shell_link_tick(self->link, clock_now_us());
@@ -274,9 +280,13 @@ static void s_loop(shell_t *self, zsock_t *pipe)
             return;
         if (self->quit)
             return;
-        if (traffic && s_spin(self))
-            due_us = 0; /* still looks at the pipe */
+        if (traffic && s_spin(self)) {
+            if (clock_now_us() < look_us)
+                continue;
+            due_us = 0; /* looks at the pipe, and goes on */
+        }
         s_sleep(self, pipe, due_us);
+        look_us = clock_now_us() + SHELL_LOOK_US;
     }
 }
 

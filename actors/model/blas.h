@@ -1,7 +1,9 @@
 /* blas - matrix products on OpenBLAS: the one place that calls it.
  *
- * Why      four lines of cblas arguments become one, and I stays a name (complex.h, which cblas.h includes,
- * takes it). Threads  any; each call computes on the caller's thread alone. Limits   dimensions below 2^31.
+ * Why      four lines of cblas arguments become one, and I stays a name (complex.h, which cblas.h includes, takes
+ *          it).
+ * Threads  any; each call computes on the caller's thread alone.
+ * Limits   dimensions below 2^31.
  */
 #ifndef ACTORS_MODEL_BLAS_H
 #define ACTORS_MODEL_BLAS_H

@@ -2,7 +2,7 @@
  *
  * Why      the binary runs on every x86-64 and still uses AVX-512 where there is AVX-512.
  * Not      under sanitizers: the choice is made by an ifunc, before their runtime is ready; nor with other
- * compilers.
+ *          compilers.
  */
 #ifndef ACTORS_MODEL_CLONES_H
 #define ACTORS_MODEL_CLONES_H

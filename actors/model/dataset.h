@@ -3,7 +3,7 @@
  * Why      data may not move: a region reads its own samples and can reach no other through this interface.
  * Kinds    idx      four files of the MNIST family in `dir`, plain or gzipped (train-images-idx3-ubyte[.gz],
  *                   train-labels-idx1-ubyte, t10k-...); gzipped ones are unpacked once into cache_dir
- * (temporary name, fsync, rename; a lock file keeps two processes from doing it twice) and mapped from there.
+ *                   (temporary name, fsync, rename; a lock file keeps two processes from doing it twice), mapped there.
  *          counter  no files: sample i is the number i; for model `ledger`.
  * Threads  immutable once open; any thread may read.
  */

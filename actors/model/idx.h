@@ -1,13 +1,13 @@
 /* idx - one file of the MNIST family, mapped: a big-endian header and unsigned bytes.
  *
- *   bytes 0..1  zero      2  type, 0x08 unsigned byte      3  rank      then one 32-bit length per dimension,
- * then data
+ *   bytes 0..1  zero      2  type, 0x08 unsigned byte      3  rank      then one 32-bit length per dimension, then
+ *               data
  *
  * Why      the files are the only thing a job reads from outside, so all distrust of them is here.
  * Not      what the bytes mean; see dataset.
- * Threads  immutable once open.       Limits  IDX_SIZE_MAX bytes per file; a mapped file must not be cut
- * while open. Source   "The MNIST database of handwritten digits" (LeCun, Cortes, Burges), section on the
- * file format.
+ * Threads  immutable once open.       Limits  IDX_SIZE_MAX bytes per file; a mapped file must not be cut while
+ *          open.
+ * Source   "The MNIST database of handwritten digits" (LeCun, Cortes, Burges), section on the file format.
  */
 #ifndef ACTORS_MODEL_IDX_H
 #define ACTORS_MODEL_IDX_H

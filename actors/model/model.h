@@ -1,12 +1,11 @@
-/* model - what is trained: a flat parameter array in, a gradient and a loss out. The only place that calls
- * BLAS.
+/* model - what is trained: a flat parameter array in, a gradient and a loss out. The only place that calls BLAS.
  *
  * Why      workers, exporters and benchmarks see one interface, whatever the layers are.
  * Not      optimizers (optimizer.h), data (dataset.h), or anything of messages.
  * Threads  a model_t is scratch memory of one thread; several may exist. OpenBLAS runs on one thread.
- * Models   one row per model in model.c: softmax, mlp, lenet (Caffe's: conv 20 5x5, max pool 2, conv 50 5x5,
- * max pool 2, dense 500 with ReLU, dense 10: 431,080 parameters), ledger (counters (1000): gradient = minus
- * the counts, a sum).
+ * Models   one row per model in model.c: softmax, mlp, lenet (Caffe's: conv 20 5x5, max pool 2, conv 50 5x5, max
+ *          pool 2, dense 500 with ReLU, dense 10: 431,080 parameters), ledger (counters (1000): gradient = minus
+ *          the counts, a sum).
  */
 #ifndef ACTORS_MODEL_MODEL_H
 #define ACTORS_MODEL_MODEL_H

@@ -2,8 +2,9 @@
  *
  * Why      a model is a row of layers; what is common to all such models is here once.
  * How      convolutions run over a few images at a time, so that patches and outputs stay in the second-level
- * cache and only the pooled outputs are kept; dense layers run over the whole batch. Not      parameters:
- * they belong to the caller, layer by layer weights then bias (layout of net_layout). Threads  one per net_t.
+ *          cache and only the pooled outputs are kept; dense layers run over the whole batch.
+ * Not      parameters: they belong to the caller, layer by layer weights then bias (layout of net_layout).
+ * Threads  one per net_t.
  */
 #ifndef ACTORS_MODEL_NET_H
 #define ACTORS_MODEL_NET_H

@@ -1,10 +1,9 @@
-/* optimizer - one update of a shard's parameters, in one pass over memory, and the learning rate that drives
- * it.
+/* optimizer - one update of a shard's parameters, in one pass over memory, and the learning rate that drives it.
  *
  *   sgd        w <- w - lr g
  *   momentum   v <- m v + g;  w <- w - lr v                      (PyTorch's SGD, dampening 0)
- *   schedule   constant: lr;  linear: lr (1 - done), done = share of all samples of the job applied here, at
- * most 1
+ *   schedule   constant: lr;  linear: lr (1 - done), done = share of all samples of the job applied here
+ *   warm-up    the rate times done / warmup while done < warmup           (Goyal et al., arXiv 1706.02677)
  *
  * Threads  any; pure functions.
  */

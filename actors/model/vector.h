@@ -1,9 +1,10 @@
-/* vector - arithmetic on flat float32 arrays: what shards do with gradients and replicas, at the speed of
- * memory.
+/* vector - arithmetic on flat float32 arrays: what shards do with gradients and replicas, at the speed of memory.
  *
- * Why      these loops run over every parameter at every step, so they are written once, for the widest
- * registers there are. Threads  any; pure functions. Note     products and sums are rounded one by one (no
- * fused multiply-add), so that every machine gets the same bits.
+ * Why      these loops run over every parameter at every step, so they are written once, for the widest registers
+ *          there are.
+ * Threads  any; pure functions.
+ * Note     products and sums are rounded one by one (no fused multiply-add), so that every machine gets the same
+ *          bits.
  */
 #ifndef ACTORS_MODEL_VECTOR_H
 #define ACTORS_MODEL_VECTOR_H

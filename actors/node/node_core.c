@@ -20,6 +20,7 @@ typedef struct {
     char name[WIRE_NAME_SIZE];
     uint64_t incarnation;
     actor_state_t state;
+    bool ran;            /* this incarnation has been READY */
     err_t why;           /* of ACTOR_ENDED */
     int64_t draining_us; /* since when */
     uint64_t successor;  /* incarnation that starts when this one has ended; 0: none */
@@ -139,6 +140,7 @@ static void s_start(node_core_t *self, node_actor_t *actor, uint64_t incarnation
 {
     actor->incarnation = incarnation;
     actor->state = ACTOR_STARTING;
+    actor->ran = false;
     actor->successor = 0;
     actor->why = (err_t){0};
     s_command(self, NODE_START, actor);
@@ -204,6 +206,23 @@ static void s_send_stopped(node_core_t *self, int64_t now_us)
     outbox_add(&self->outbox, &message);
 }
 
+static void s_fail(node_core_t *self, const node_actor_t *actor)
+{
+    if (self->failure.code)
+        return;
+    self->failure = actor->why;
+    err_prefix(&self->failure, actor->why.code, "%s", actor->name);
+}
+
+/* An actor that had run and died was placed again, here or elsewhere: no failure. One that could not be
+ * started is, unless the job was completed without it. */
+static void s_conclude(node_core_t *self)
+{
+    for (size_t i = 0; !self->done && i < self->actor_count; i++)
+        if (self->actors[i].state == ACTOR_ENDED && self->actors[i].why.code && !self->actors[i].ran)
+            s_fail(self, &self->actors[i]);
+}
+
 /* Drains the actors whose turn it is; ends those that take too long; says stopped when none is left. */
 static void s_go_on_stopping(node_core_t *self, int64_t now_us)
 {
@@ -227,6 +246,7 @@ static void s_go_on_stopping(node_core_t *self, int64_t now_us)
     if (!self->all_stopped) {
         self->all_stopped = true;
         self->stopped_since_us = now_us;
+        s_conclude(self);
         s_send_stopped(self, now_us);
     } else if (now_us - self->stopped_since_us >= NODE_BYE_US) {
         self->finished = true;
@@ -262,6 +282,7 @@ void node_core_ready(node_core_t *self, const char *name, uint64_t incarnation, 
     if (!actor || actor->state != ACTOR_STARTING)
         return;
     actor->state = ACTOR_RUNNING;
+    actor->ran = true;
     s_tell(self, actor);
     if (self->stopping)
         s_go_on_stopping(self, now_us);
@@ -279,10 +300,8 @@ void node_core_ended(node_core_t *self, const char *name, uint64_t incarnation, 
         failed = true; /* did not drain */
     actor->state = ACTOR_ENDED;
     actor->why = *why;
-    if (failed && !actor->successor && !self->failure.code) {
-        self->failure = *why;
-        err_prefix(&self->failure, why->code, "%s", name);
-    }
+    if (failed && self->stopping)
+        s_fail(self, actor);
     if (actor->successor)
         s_start(self, actor, actor->successor);
     else if (self->stopping)

@@ -2,8 +2,8 @@
  *
  * Why      which actors run where is the scheduler's to decide; that a machine runs at most one incarnation of
  *          each, and stops them so that nothing is lost, is decided here.
- * How      place is idempotent by incarnation; an older incarnation of the same actor is ended first, an older
- *          placement is refused. What became of an actor (READY, FAILED, ended) is told with every announcement
+ * How      place is idempotent by incarnation; an older incarnation of the same actor is ended first, whether it
+ *          runs or hangs, an older placement is refused. What became of an actor (READY, FAILED, ended) is told with every announcement
  *          until the scheduler places it anew.
  * Stops    workers first, then shards (their final snapshot), then synchronizers; then `stopped`, until bye.
  * Effects  node_core_take_command offers what is to be done; the driver reports with node_core_ready and
@@ -67,7 +67,8 @@ void node_core_ended(node_core_t *self, const char *actor, uint64_t incarnation,
 /* The process was told to end: as a stop from the scheduler. */
 void node_core_stop(node_core_t *self, int64_t now_us);
 
-/* The first failure of an actor while nothing was to stop; ERR_OK if none. */
+/* Once it has stopped: why an actor did not end as it should, or could not be started and was missing at the end.
+ * ERR_OK also when actors died meanwhile and were placed again. Text borrowed. */
 err_code_t node_core_failure(const node_core_t *self, const char **ret_reason);
 /* Told to stop, by whomever. */
 bool node_core_stopping(const node_core_t *self);

@@ -2,8 +2,8 @@
  *
  * Why      one place that people and programs ask how the run is doing. Training does not depend on it.
  * How      every region reports every 250 ms; the answer carries how much of its curve is known. When all are
- * complete, or a stop was asked for, it tells all regional schedulers to stop, takes their final reports and
- * says bye.
+ *          complete, or a stop was asked for, it tells all regional schedulers to stop, takes their final reports
+ *          and says bye.
  */
 #ifndef ACTORS_SCHEDULER_GLOBAL_CORE_H
 #define ACTORS_SCHEDULER_GLOBAL_CORE_H

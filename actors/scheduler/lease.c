@@ -243,14 +243,23 @@ static bool s_free(lease_table_t *self, uint64_t *ret_first, uint64_t *ret_end, 
     return ranges_gap(&self->taken, 0, self->spec.batches, ret_first, ret_end);
 }
 
-/* A worker keeps what it computes and one lease more. A free batch below all that it holds is another matter:
- * what it holds may have to wait for exactly that one. */
+/* What a worker keeps: what it computes and one lease more; where a step is shared out, a whole step, as the others
+ * may be away. */
+static uint64_t s_most(const lease_table_t *self)
+{
+    if (!self->spec.one_by_one)
+        return 2 * LEASE_LONGEST;
+    return self->spec.worker_count > 2 ? self->spec.worker_count : 2;
+}
+
+/* A free batch below all that a worker holds is another matter: what it holds may have to wait for exactly that
+ * one. */
 static bool s_may_have(const lease_table_t *self, const worker_entry_t *entry, uint64_t first)
 {
     uint64_t held = ranges_size(&entry->leased);
     if (held == 0 || first < entry->leased.items[0].first)
         return true;
-    if (held >= 2 * (self->spec.one_by_one ? 1 : LEASE_LONGEST))
+    if (held >= s_most(self))
         return false;
     for (size_t index = 0; self->spec.one_by_one && index < self->spec.worker_count; index++) {
         const worker_entry_t *other = &self->workers[index];

@@ -1,13 +1,15 @@
 /* lease - which batches of a region are handed out to which worker; a pure table without time or messages.
  *
  * Why      a batch should be computed once and must be computed at last, whoever dies. Doubling is harmless
- * (shards know what they have applied) but wasteful, so no batch is ever in two live leases. How      free =
- * all batches - applied by every shard - leased - reported done. What a worker reports done is only a claim:
- * every shard must confirm it with its own reports. A claim that two reports of every shard did not confirm
- * is dropped, and all are dropped when a shard comes back with another incarnation or history; so a batch
- * that a restarted shard lost is handed out again, and nothing waits for ever on a worker's word. The lowest
- * free batches always go first: no holes are left behind for rounds or steps to wait on. Not      who lives
- * and who is lost: the caller says so. Threads  one owner.
+ *          (shards know what they have applied) but wasteful, so no batch is ever in two live leases.
+ * How      free = all batches - applied by every shard - leased - reported done. What a worker reports done is
+ *          only a claim: every shard must confirm it with its own reports. A claim that two reports of every shard
+ *          did not confirm is dropped, and all are dropped when a shard comes back with another incarnation or
+ *          history; so a batch that a restarted shard lost is handed out again, and nothing waits for ever on a
+ *          worker's word. The lowest free batches always go first: no holes are left behind for rounds or steps to
+ *          wait on.
+ * Not      who lives and who is lost: the caller says so.
+ * Threads  one owner.
  */
 #ifndef ACTORS_SCHEDULER_LEASE_H
 #define ACTORS_SCHEDULER_LEASE_H
@@ -20,7 +22,8 @@ typedef struct {
     uint64_t batches; /* of the whole run */
     size_t shard_count;
     size_t worker_count;
-    bool one_by_one; /* sync and ssp: one batch at a time, spread over the workers, so that a step is shared
+    bool
+        one_by_one; /* sync, ssp and rounds: one batch at a time, spread over the workers, so that a step is shared
                         out */
 } lease_spec_t;
 

@@ -401,7 +401,7 @@ region_core_t *region_core_new(const region_spec_t *spec, int64_t now_us)
     snprintf(self->name, sizeof self->name, "scheduler/%s", self->region->name);
     topology_digest(spec->topology, self->digest);
     outbox_init(&self->outbox);
-    self->started_us = self->waits_since_us = now_us;
+    self->started_us = self->advanced_us = self->listens_us = self->waits_since_us = now_us;
     self->issued = spec->term << 32;
     self->loss_before = NAN;
     self->first_lease_us = self->train_end_us = self->global_heard_us = -1;

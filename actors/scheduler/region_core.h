@@ -1,13 +1,13 @@
-/* region_core - the regional scheduler: places actors on nodes, leases batches to workers, knows when a
- * region is done.
+/* region_core - the regional scheduler: places actors on nodes, leases batches to workers, knows when a region is
+ * done.
  *
- * Why      a region must go on when the WAN or the global scheduler is away; all it knows it can ask again:
- * nodes announce themselves, shards tell what they have applied. Its one durable fact, the term, is synced
- * before it starts. How      incarnation = term << 32 | count. Leases: the batches handed out are those that
- * are neither applied in every shard, nor leased, nor reported done. A lost worker's leases are free again.
- * Ends     all batches durable in every shard -> close to the shards; every region's final delta durable in
- * every shard
- *          -> last evaluation -> complete. stop -> nodes; all stopped -> final report until bye.
+ * Why      a region must go on when the WAN or the global scheduler is away; all it knows it can ask again: nodes
+ *          announce themselves, shards tell what they have applied. Its one durable fact, the term, is synced
+ *          before it starts.
+ * How      incarnation = term << 32 | count. Leases: the batches handed out are those that are neither applied in
+ *          every shard, nor leased, nor reported done. A lost worker's leases are free again.
+ * Ends     all batches durable in every shard -> close to the shards; every region's final delta durable in every
+ *          shard -> last evaluation -> complete. stop -> nodes; all stopped -> final report until bye.
  */
 #ifndef ACTORS_SCHEDULER_REGION_CORE_H
 #define ACTORS_SCHEDULER_REGION_CORE_H

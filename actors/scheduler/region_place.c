@@ -142,25 +142,44 @@ void region_node_left(region_core_t *self, region_node_t *node, int64_t now_us)
     s_node_emptied(self, node, now_us);
 }
 
+/* Silence is counted while this scheduler listens: after it was held up itself, what the others sent meanwhile
+ * is still to be read. */
+static bool s_is_silent(const region_core_t *self, int64_t seen_us, int64_t silence_us, int64_t now_us)
+{
+    int64_t from_us = seen_us > self->listens_us ? seen_us : self->listens_us;
+    return now_us - from_us >= silence_us;
+}
+
 static void s_lose_nodes(region_core_t *self, int64_t now_us)
 {
     int64_t silence_us = self->stopping ? SILENCE_STOPPING_US : SILENCE_US;
     for (size_t index = 0; index < self->node_count; index++) {
         region_node_t *node = &self->nodes[index];
-        if (!node->stopped && now_us - node->seen_us >= silence_us)
+        if (!node->stopped && s_is_silent(self, node->seen_us, silence_us, now_us))
             region_node_left(self, node, now_us);
+    }
+}
+
+/* Every actor that runs tells its status at least once a second. One that does not has died without a word that
+ * arrived, or hangs; either way it is placed again. Its node ends what may be left of it before it starts the
+ * successor, and where that cannot be done the incarnation keeps it from acting. */
+static void s_lose_actors(region_core_t *self, int64_t now_us)
+{
+    for (size_t index = 0; index < self->actor_count; index++) {
+        region_actor_t *actor = &self->actors[index];
+        if (actor->state == PLACE_READY && s_is_silent(self, actor->seen_us, SILENCE_US, now_us))
+            s_actor_ended(self, actor, now_us);
     }
 }
 
 void region_lose_silent(region_core_t *self, int64_t now_us)
 {
+    if (now_us - self->advanced_us > HELD_UP_US)
+        self->listens_us = now_us;
+    self->advanced_us = now_us;
     s_lose_nodes(self, now_us);
-    for (size_t index = 0; index < self->actor_count; index++) {
-        region_actor_t *actor = &self->actors[index];
-        if (actor->role == ROLE_WORKER && actor->state == PLACE_READY &&
-            now_us - actor->seen_us >= SILENCE_US)
-            s_actor_ended(self, actor, now_us);
-    }
+    if (!self->stopping)
+        s_lose_actors(self, now_us);
 }
 
 int64_t region_rented_us(const region_core_t *self, int64_t now_us)

@@ -1,8 +1,8 @@
-/* region_state - what the files of the regional scheduler share: its nodes, actors, leases, figures and how
- * it ends.
+/* region_state - what the files of the regional scheduler share: its nodes, actors, leases, figures and how it
+ * ends.
  *
- * Why      one state machine in four files: region_core.c (messages, reports), region_place.c (nodes and
- * actors), region_train.c (leases, progress, evaluations, curve) and region_stop.c (close, stop, farewell).
+ * Why      one state machine in four files: region_core.c (messages, reports), region_place.c (nodes and actors),
+ *          region_train.c (leases, progress, evaluations, curve) and region_stop.c (close, stop, farewell).
  * Not      for anybody else: the contract is region_core.h.
  */
 #ifndef ACTORS_SCHEDULER_REGION_STATE_H
@@ -17,7 +17,8 @@
 #define STATUS_EVERY_US (500 * MILLISECOND_US)
 #define REPEAT_EVERY_US (300 * MILLISECOND_US) /* place, close, stop */
 #define PLAN_PATIENCE_US (2 * SECOND_US)       /* then the topology's own numbers are the plan */
-#define SILENCE_US (5 * SECOND_US)             /* a node or worker silent for so long is lost */
+#define SILENCE_US (5 * SECOND_US)             /* a node or an actor silent for so long is lost */
+#define HELD_UP_US (1 * SECOND_US)             /* between two events: this scheduler itself stood still */
 #define SILENCE_STOPPING_US                                                                                  \
     (20 * SECOND_US) /* a node that drains does not announce itself; a last snapshot takes time */
 #define FAREWELL_US (5 * SECOND_US)           /* the final report is repeated for so long */
@@ -101,6 +102,8 @@ struct region_core {
     outbox_t outbox;
     char digest[17];
     int64_t started_us;
+    int64_t advanced_us; /* newest event */
+    int64_t listens_us;  /* since when without a gap */
 
     job_t job;
     bool job_known;

@@ -12,7 +12,8 @@ void region_train_start(region_core_t *self)
         .batches = self->share->batches,
         .shard_count = self->shard_count,
         .worker_count = self->worker_count,
-        .one_by_one = self->spec.topology->job.sync.inside != INSIDE_ASYNC,
+        .one_by_one = self->spec.topology->job.sync.inside != INSIDE_ASYNC ||
+                      (self->job.waits && self->spec.topology->region_count > 1),
     };
     self->leases = lease_table_new(&spec);
     self->shards = calloc(self->shard_count, sizeof *self->shards);

@@ -12,11 +12,13 @@ err_code_t assembly_begin(assembly_t *self, uint64_t chunk_count, uint64_t total
     if (chunk_count == 0 || chunk_count > ASSEMBLY_CHUNKS_MAX || chunk_count > total_bytes / least + 1)
         return ERR_SHAPE;
     *self = (assembly_t){.chunk_count = chunk_count, .total_bytes = total_bytes};
-    self->chunks = calloc(chunk_count, sizeof *self->chunks);
-    self->offsets = malloc(chunk_count * sizeof *self->offsets);
-    CHECK(self->chunks && self->offsets);
-    for (uint64_t i = 0; i < chunk_count; i++)
+    self->chunks = malloc(chunk_count * (sizeof *self->chunks + sizeof *self->offsets));
+    CHECK(self->chunks);
+    self->offsets = (uint64_t *)(self->chunks + chunk_count); /* in the same block */
+    for (uint64_t i = 0; i < chunk_count; i++) {
+        self->chunks[i] = (slice_t){0};
         self->offsets[i] = ABSENT;
+    }
     return ERR_OK;
 }
 
@@ -25,7 +27,6 @@ void assembly_fini(assembly_t *self)
     for (uint64_t i = 0; i < self->chunk_count; i++)
         slice_fini(&self->chunks[i]);
     free(self->chunks);
-    free(self->offsets);
     *self = (assembly_t){0};
 }
 

@@ -81,11 +81,26 @@ static uint64_t s_lost(const statedir_latest_t *latest, const snapshot_t *snapsh
                                                    : latest->skipped;
 }
 
+/* What left this region with a snapshot that is lost is applied in the others: from before it the same numbers would
+ * name other deltas, and some batches would count twice and others never. */
+static err_code_t s_check_rolled_back(const shard_hint_t *self, const statedir_latest_t *latest, err_t *err)
+{
+    if (!latest->skipped || self->with.topology->region_count == 1)
+        return ERR_OK;
+    return err_set(
+        err, ERR_CHECKSUM,
+        "%.300s; snapshot %llu before it is whole, but other regions have gone on from what is lost: put an "
+        "undamaged copy of %.300s in its place, or start the job anew with another state directory",
+        latest->why, (unsigned long long)latest->number, latest->path);
+}
+
 static err_code_t s_resume(shard_hint_t *self, const shard_spec_t *spec, const statedir_latest_t *latest,
                            err_t *err)
 {
     snapshot_t *snapshot = NULL;
-    err_code_t rc = s_load(latest, &snapshot, err);
+    err_code_t rc = s_check_rolled_back(self, latest, err);
+    if (!rc)
+        rc = s_load(latest, &snapshot, err);
     if (rc)
         return rc;
     shard_spec_t from = *spec;
@@ -93,10 +108,9 @@ static err_code_t s_resume(shard_hint_t *self, const shard_spec_t *spec, const s
         from.loses = true;
         from.lost = s_lost(latest, snapshot);
         log_event(LEVEL_WARN, self->name, "rolled_back",
-                  "snapshot=%llu skipped=%u lost=%llu reason=\"%s\"; going on from it%s",
+                  "snapshot=%llu skipped=%u lost=%llu reason=\"%s\"; going on from it",
                   (unsigned long long)latest->number, latest->skipped, (unsigned long long)from.lost,
-                  latest->why,
-                  spec->topology->region_count > 1 ? ", other regions take nothing from here any more" : "");
+                  latest->why);
     } else {
         log_event(LEVEL_INFO, self->name, "resumes", "snapshot=%llu incarnation=%llx",
                   (unsigned long long)latest->number, (unsigned long long)latest->incarnation);

@@ -54,8 +54,8 @@ static void s_derive(shard_core_t *self)
     self->strategy = strategy_find(topology->job.sync.strategy);
     bool single = self->strategy->id == STRATEGY_ASGD || self->strategy->id == STRATEGY_SSGD;
     self->every = single || topology->job.sync.every == 0 ? 1 : topology->job.sync.every;
-    self->in_order = topology->job.sync.inside == INSIDE_SYNC;
     self->waits = self->strategy->waits && topology->region_count > 1;
+    self->in_order = self->waits || topology->job.sync.inside == INSIDE_SYNC;
     self->steps_alone = self->strategy->local_step || topology->region_count == 1;
     self->plain_sum = strcmp(topology->job.data.kind, "counter") == 0;
     self->optimizer = (optimizer_t){
@@ -158,6 +158,8 @@ static void s_destroy_version(shard_core_t *self)
         buf_destroy(&self->pending[i].data);
     free(self->queue);
     free(self->pending);
+    ahead_drop(self);
+    free(self->ahead.checksums);
     buf_destroy(&self->parameters);
     buf_destroy(&self->momentum);
     buf_destroy(&self->open);

@@ -17,34 +17,42 @@ static uint64_t s_most(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
-size_t shard_cut_slowest(const shard_core_t *self)
+/* The destination with the least of `positions`; SIZE_MAX when there is none. */
+static size_t s_least(const shard_core_t *self, const uint64_t *positions)
 {
-    size_t slowest = SIZE_MAX;
+    size_t least = SIZE_MAX;
     for (size_t r = 0; r < shard_region_count(self); r++) {
         if (r == self->spec.region_index)
             continue;
-        if (slowest == SIZE_MAX || self->destination_durable[r] < self->destination_durable[slowest])
-            slowest = r;
+        if (least == SIZE_MAX || positions[r] < positions[least])
+            least = r;
     }
-    return slowest;
+    return least;
+}
+
+size_t shard_cut_slowest(const shard_core_t *self)
+{
+    return s_least(self, self->destination_taken);
 }
 
 uint64_t shard_cut_stable(const shard_core_t *self)
 {
-    size_t slowest = shard_cut_slowest(self);
-    return slowest == SIZE_MAX ? self->cut : self->destination_durable[slowest];
+    size_t least = s_least(self, self->destination_durable);
+    return least == SIZE_MAX ? self->cut : self->destination_durable[least];
 }
 
 static bool s_window_full(const shard_core_t *self)
 {
-    return self->queue_count && self->kept_bytes >= self->spec.topology->job.sync.window_bytes;
+    return self->queue_count >= SHARD_KEPT_MAX ||
+           (self->queue_count && self->kept_bytes >= self->spec.topology->job.sync.window_bytes);
 }
 
 bool shard_cut_limited(const shard_core_t *self)
 {
     if (shard_region_count(self) == 1)
         return false;
-    if (self->cut - shard_cut_stable(self) >= s_most(self->spec.topology->job.sync.staleness, 1))
+    uint64_t lacking = self->cut - self->destination_taken[shard_cut_slowest(self)];
+    if (lacking >= s_most(self->spec.topology->job.sync.staleness, 1))
         return true;
     return !self->strategy->merges && s_window_full(self);
 }
@@ -291,14 +299,17 @@ void shard_stream(shard_core_t *self, const message_t *message)
     size_t region = topology_region_index(self->spec.topology, message->stream.region);
     if (region == SIZE_MAX || region == self->spec.region_index || message->stream.history != self->history)
         return;
+    uint64_t taken = s_most(message->stream.applied, message->stream.durable);
     /* Nobody can have what has not been sent. */
-    if (message->stream.durable > self->committed_last) {
+    if (taken > self->committed_last) {
         shard_refuse(self, message, ERR_LIMIT, "no such delta was sent");
         return;
     }
-    if (message->stream.durable <= self->destination_durable[region])
+    if (taken <= self->destination_taken[region] && message->stream.durable <= self->destination_durable[region])
         return;
-    self->destination_durable[region] = message->stream.durable;
+    /* A destination that came back may have lost what it had only taken; it is sent again, so this may lag behind. */
+    self->destination_taken[region] = s_most(self->destination_taken[region], taken);
+    self->destination_durable[region] = s_most(self->destination_durable[region], message->stream.durable);
     shard_changed(self);
     shard_cut_release(self);
 }

@@ -5,6 +5,7 @@
  *   shard_core      life, dispatch, time              shard_push      pushes arrive, are staged, checked and held
  *   shard_step      held pushes become steps          shard_pull      parameters go out
  *   shard_version   copy-on-write arithmetic          shard_blend     several tensors read as one, block by block
+ *   shard_ahead     a step computed while its push is still arriving
  *   shard_cut       own deltas and their queue        shard_delta     other regions' deltas
  *   shard_round     waiting strategies                shard_snapshot  when to store, what is durable
  *   shard_state     snapshot <-> state                shard_report    progress and status
@@ -22,8 +23,9 @@
 #define SHARD_WORKERS_MAX 1024u    /* names remembered */
 #define SHARD_STAGED_MAX 2u        /* incomplete pushes per worker: one under way and one that overtakes it */
 #define SHARD_INTERVALS_MAX 16384u /* of the applied set: what surely fits a map frame, twice */
+#define SHARD_KEPT_MAX 1024u       /* own deltas, whatever their bytes: each is a row of the state and two values */
 #define SHARD_INCOMING_MAX 4u      /* deltas per origin that are being assembled */
-#define SHARD_SPARES 2u            /* released buffers kept for the next copy on write */
+#define SHARD_SPARES 3u            /* released buffers kept for the next copy on write */
 
 #define SHARD_TAKEN_US 20000
 #define SHARD_HEAD_US 200000
@@ -37,6 +39,7 @@ typedef struct {
     uint64_t batch, samples;
     uint64_t pull, pull_batch; /* request 0: none */
     uint64_t touched;          /* grows: the least is replaced first */
+    uint64_t serial;           /* of this assembly; no other one has it */
     assembly_t assembly;
 } staged_t;
 
@@ -53,6 +56,7 @@ typedef struct {
     size_t worker;
     uint64_t batch, samples;
     err_code_t code; /* not 0: refused; has no data */
+    uint64_t serial; /* of the assembly */
     assembly_t assembly;
 } held_t;
 
@@ -110,6 +114,31 @@ typedef struct {
     double *sums;   /* (SHARD_BLOCK) */
 } blend_t;
 
+/* One tensor of the version during a pass. */
+typedef struct {
+    buf_t **slot; /* NULL: takes no part */
+    buf_t *next;  /* NULL: in place */
+    const float *from;
+    float *to;
+} target_t;
+
+/* A pass over the version that applies one gradient. */
+typedef struct {
+    target_t w, v, open;
+    float lr;
+} pass_t;
+
+/* A step that is computed chunk by chunk, while each chunk is in the cache, before its push is whole. Nobody sees it
+ * until it is the next one to be applied and nothing that it was computed from has changed; else it is dropped. */
+typedef struct {
+    uint64_t serial; /* of the assembly; 0: none */
+    pass_t pass;
+    uint64_t base[3]; /* buf_id of what was read: parameters, momentum, accumulator */
+    size_t elements;  /* done */
+    uint64_t *checksums;
+    uint64_t summed; /* how many of them are made */
+} ahead_t;
+
 /* What the snapshot that is out contains; becomes durable when it is committed. */
 typedef struct {
     uint64_t number; /* 0: none is out */
@@ -126,7 +155,7 @@ struct shard_core {
     const strategy_t *strategy;
     optimizer_t optimizer;
     uint64_t every;
-    bool in_order;    /* inside sync: steps are applied in order */
+    bool in_order;    /* inside sync, and rounds: a step is the same batches in every shard */
     bool waits;       /* a waiting strategy among several regions */
     bool steps_alone; /* a local gradient is applied at once */
     bool plain_sum;   /* the ledger: gradients are counts, not means */
@@ -141,6 +170,7 @@ struct shard_core {
     uint64_t cut, open_first, open_steps, open_samples;
     bool closed; /* the final cut is made */
     uint64_t destination_durable[TOPOLOGY_REGIONS_MAX];
+    uint64_t destination_taken[TOPOLOGY_REGIONS_MAX]; /* not stored: a restart begins with what is durable */
     origin_t origins[TOPOLOGY_REGIONS_MAX];
     kept_t *queue;
     size_t queue_count, queue_capacity;
@@ -161,7 +191,8 @@ struct shard_core {
     size_t worker_count;
     held_t *held;
     size_t held_count, held_capacity;
-    uint64_t touches;
+    uint64_t touches, serials;
+    ahead_t ahead;
     uint64_t *checksums; /* of the chunks of the buffer checksums_of */
     uint64_t checksums_of;
     bool short_of_memory; /* something could not be applied: tried again at the next tick */
@@ -203,11 +234,21 @@ bool slice_finite(const slice_t *slice, float *scratch); /* any alignment; size 
 
 /* shard_version: all or nothing; false without memory */
 bool version_step(shard_core_t *self, const blend_t *gradient, bool step, bool accumulate);
+/* The same in pieces; `apart`: nothing is changed in place, so that it can be dropped. */
+bool version_pass_open(shard_core_t *self, bool step, bool accumulate, bool apart, pass_t *ret_pass);
+void version_pass_block(const shard_core_t *self, const pass_t *pass, size_t first, size_t count, const float *g);
+void version_pass_commit(shard_core_t *self, pass_t *pass);
+void version_pass_drop(shard_core_t *self, pass_t *pass);
 bool version_mix(shard_core_t *self, const blend_t *model, float keep, float take);
 bool version_set(shard_core_t *self, const blend_t *model);
 buf_t *version_fresh(shard_core_t *self);
 void version_release(shard_core_t *self, buf_t **buf_p);
 buf_t *version_gather(shard_core_t *self, const assembly_t *assembly);
+
+/* shard_ahead */
+void ahead_add(shard_core_t *self, const staged_t *staged, uint64_t chunk, uint64_t offset, const slice_t *data);
+bool ahead_commit(shard_core_t *self, uint64_t serial); /* whether the step was ready; it is in the version then */
+void ahead_drop(shard_core_t *self);
 
 /* shard_push, shard_step, shard_pull */
 worker_entry_t *shard_worker(shard_core_t *self, const message_t *message); /* NULL: answered already */
@@ -220,11 +261,14 @@ bool shard_step_missing(const shard_core_t *self, uint64_t *ret_batch); /* a pus
 void shard_pull(shard_core_t *self, const message_t *message);
 void shard_pull_want(worker_entry_t *worker, uint64_t request, uint64_t batch);
 void shard_pull_serve(shard_core_t *self);
+bool shard_accumulates(const shard_core_t *self); /* local gradients are summed for other regions */
+uint64_t shard_chunk_count(const shard_core_t *self);
+size_t shard_chunk_size(const shard_core_t *self, uint64_t chunk);
 
 /* shard_cut */
 void shard_cut_step(shard_core_t *self);             /* after every local step */
 bool shard_cut_limited(const shard_core_t *self);    /* local steps must wait for a destination */
-size_t shard_cut_slowest(const shard_core_t *self);  /* the destination that has the least durably */
+size_t shard_cut_slowest(const shard_core_t *self);  /* the destination that has taken the least */
 uint64_t shard_cut_stable(const shard_core_t *self); /* what every destination has durably */
 void shard_cut_send(shard_core_t *self, uint64_t from,
                     uint64_t to); /* committed deltas whose last is in [from, to] */

@@ -4,13 +4,13 @@
 
 #include <stdlib.h>
 
-static uint64_t s_chunk_count(const shard_core_t *self)
+uint64_t shard_chunk_count(const shard_core_t *self)
 {
     uint64_t count = (shard_bytes(self) + self->spec.chunk_bytes - 1) / self->spec.chunk_bytes;
     return count ? count : 1;
 }
 
-static size_t s_chunk_size(const shard_core_t *self, uint64_t chunk)
+size_t shard_chunk_size(const shard_core_t *self, uint64_t chunk)
 {
     size_t left = shard_bytes(self) - (size_t)chunk * self->spec.chunk_bytes;
     return left < self->spec.chunk_bytes ? left : self->spec.chunk_bytes;
@@ -21,14 +21,14 @@ static void s_checksums(shard_core_t *self)
 {
     if (!self->spec.checksums || self->checksums_of == buf_id(self->parameters))
         return;
-    uint64_t count = s_chunk_count(self);
+    uint64_t count = shard_chunk_count(self);
     if (!self->checksums) {
         self->checksums = calloc(count, sizeof *self->checksums);
         CHECK(self->checksums);
     }
     const char *data = buf_peek(self->parameters);
     for (uint64_t i = 0; i < count; i++)
-        self->checksums[i] = hash_checksum(data + i * self->spec.chunk_bytes, s_chunk_size(self, i));
+        self->checksums[i] = hash_checksum(data + i * self->spec.chunk_bytes, shard_chunk_size(self, i));
     self->checksums_of = buf_id(self->parameters);
 }
 
@@ -37,7 +37,7 @@ static void s_checksums(shard_core_t *self)
 static void s_answer(shard_core_t *self, const char *to, uint64_t request)
 {
     s_checksums(self);
-    uint64_t count = s_chunk_count(self);
+    uint64_t count = shard_chunk_count(self);
     for (uint64_t i = 0; i < count; i++) {
         message_t *params = shard_message(self, KIND_params, to);
         params->number = request;
@@ -47,15 +47,19 @@ static void s_answer(shard_core_t *self, const char *to, uint64_t request)
         params->params.offset = i * self->spec.chunk_bytes / sizeof(float);
         params->params.total = self->spec.elements;
         params->params.checksum = self->spec.checksums ? self->checksums[i] : 0;
-        params->data = slice_of(self->parameters, (size_t)i * self->spec.chunk_bytes, s_chunk_size(self, i));
+        params->data =
+            slice_of(self->parameters, (size_t)i * self->spec.chunk_bytes, shard_chunk_size(self, i));
         shard_send(self, &params);
     }
 }
 
 /* Whether the step of a batch may begin: what must be applied before it is, and no round or destination is
- * waited for. */
+ * waited for. A batch that is in the version already is computed again for another shard, which lost it: this one
+ * may be waiting for other regions that wait for exactly that shard. */
 static bool s_may_begin(const shard_core_t *self, uint64_t batch)
 {
+    if (ranges_has(&self->applied, batch))
+        return true;
     if (shard_round_open(self) || shard_cut_limited(self))
         return false;
     const topology_t *topology = self->spec.topology;

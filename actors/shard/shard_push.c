@@ -10,10 +10,11 @@
 
 static bool s_own_worker(const shard_core_t *self, const char *from)
 {
-    char prefix[2 * WIRE_NAME_SIZE];
-    int length = snprintf(prefix, sizeof prefix, "worker/%s/",
-                          self->spec.topology->regions[self->spec.region_index].name);
-    return strncmp(from, prefix, (size_t)length) == 0;
+    static const char role[] = "worker/";
+    const char *region = self->spec.topology->regions[self->spec.region_index].name;
+    size_t skip = sizeof role - 1, length = strlen(region);
+    return strncmp(from, role, skip) == 0 && strncmp(from + skip, region, length) == 0 &&
+           from[skip + length] == '/';
 }
 
 static void s_renew(worker_entry_t *worker, uint64_t incarnation)
@@ -92,12 +93,23 @@ static staged_t *s_make_room(worker_entry_t *worker)
     return oldest;
 }
 
-static size_t s_held_by(const shard_core_t *self, size_t worker)
+/* One worker may hold a whole step and one push more. Beyond that its push furthest ahead gives way to one that is
+ * needed sooner. What finds no room, or loses it, is not acknowledged, so its worker sends it again. */
+static bool s_make_held_room(shard_core_t *self, size_t worker, uint64_t batch)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < self->held_count; i++)
-        count += self->held[i].worker == worker;
-    return count;
+    size_t count = 0, furthest = 0;
+    for (size_t i = 0; i < self->held_count; i++) {
+        if (self->held[i].worker != worker)
+            continue;
+        if (!count++ || self->held[i].batch > self->held[furthest].batch)
+            furthest = i;
+    }
+    if (count <= self->region->width)
+        return true;
+    if (self->held[furthest].batch < batch)
+        return false;
+    held_drop(self, furthest);
+    return true;
 }
 
 static const held_t *s_find_held(const shard_core_t *self, uint64_t batch)
@@ -121,6 +133,7 @@ static void s_hold(shard_core_t *self, worker_entry_t *worker, uint64_t batch, u
         .worker = (size_t)(worker - self->workers), .batch = batch, .samples = samples, .code = code};
     if (staged && !code) {
         held.assembly = staged->assembly;
+        held.serial = staged->serial;
         staged->assembly = (assembly_t){0};
     }
     self->held[self->held_count++] = held;
@@ -189,6 +202,7 @@ static staged_t *s_stage(shard_core_t *self, worker_entry_t *worker, const messa
                            self->spec.chunk_bytes))
             return NULL;
         staged->used = true;
+        staged->serial = ++self->serials;
         staged->batch = message->push.batch;
         staged->samples = message->push.samples;
     }
@@ -209,14 +223,19 @@ static bool s_add(shard_core_t *self, worker_entry_t *worker, const message_t *m
     if (*ret_code)
         return true;
     *ret_staged = s_stage(self, worker, message);
+    uint64_t had = *ret_staged ? (*ret_staged)->assembly.have : 0;
     *ret_code = *ret_staged ? assembly_add(&(*ret_staged)->assembly, message->push.chunk,
                                            message->push.offset * sizeof(float), &message->data)
                             : ERR_SHAPE;
     if (*ret_code)
         return true;
-    if (!slice_finite(&message->data, self->scratch))
+    if (!slice_finite(&message->data, self->scratch)) {
         *ret_code = ERR_NUMBER;
-    else if (!assembly_complete(&(*ret_staged)->assembly))
+        return true;
+    }
+    if ((*ret_staged)->assembly.have > had)
+        ahead_add(self, *ret_staged, message->push.chunk, message->push.offset, &message->data);
+    if (!assembly_complete(&(*ret_staged)->assembly))
         return false;
     else if (!assembly_seamless(&(*ret_staged)->assembly))
         *ret_code = ERR_SHAPE;
@@ -273,8 +292,6 @@ void shard_push(shard_core_t *self, message_t *message)
         shard_refuse(self, message, ERR_LIMIT, "too many gaps in the set of applied batches");
         return;
     }
-    /* One worker may hold a whole step and one push more. Beyond that it is not answered, and sends again when it
-     * has waited. */
-    if (s_held_by(self, (size_t)(worker - self->workers)) <= self->region->width)
+    if (s_make_held_room(self, (size_t)(worker - self->workers), batch))
         s_chunk(self, worker, message);
 }

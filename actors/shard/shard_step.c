@@ -13,7 +13,7 @@ static bool s_find(const shard_core_t *self, uint64_t batch, size_t *ret_index)
     return false;
 }
 
-/* The next step of `inside: sync`: all its batches must be held. Its batches enter the applied set together,
+/* The next step when steps are in order: all its batches must be held. Its batches enter the applied set together,
  * so it is the step of the first batch that is not in the set. */
 static size_t s_pick_in_order(shard_core_t *self, uint64_t *ret_missing)
 {
@@ -81,8 +81,9 @@ static void s_record(shard_core_t *self, const held_t *held)
     CHECK(!ranges_add(&self->applied, held->batch,
                       held->batch + 1)); /* its room was checked when the push came */
     if (held->code) {
-        CHECK(!ranges_add(&self->refused, held->batch, held->batch + 1));
         self->refusals++;
+        err_code_t full = ranges_add(&self->refused, held->batch, held->batch + 1);
+        (void)full; /* a set full of intervals names no more of them; the count goes on alone */
     }
     shard_push_ack(self, self->workers[held->worker].name, held->batch, true, held->code);
 }
@@ -115,6 +116,11 @@ static void s_apply(shard_core_t *self, size_t count, bool some)
     shard_cut_step(self);
 }
 
+bool shard_accumulates(const shard_core_t *self)
+{
+    return self->strategy->cuts == DELTA_GRADIENT && shard_region_count(self) > 1;
+}
+
 bool shard_step_try(shard_core_t *self)
 {
     if (shard_round_open(self) || shard_cut_limited(self) || self->short_of_memory || self->closed)
@@ -125,8 +131,8 @@ bool shard_step_try(shard_core_t *self)
     blend_t blend;
     s_blend(self, count, &blend);
     bool some = blend.count > 0;
-    bool accumulate = self->strategy->cuts == DELTA_GRADIENT && shard_region_count(self) > 1;
-    bool done = !some || version_step(self, &blend, self->steps_alone, accumulate);
+    bool ready = some && count == 1 && ahead_commit(self, self->held[self->picks[0]].serial);
+    bool done = ready || !some || version_step(self, &blend, self->steps_alone, shard_accumulates(self));
     if (done)
         s_apply(self, count, some);
     return done;

@@ -38,18 +38,10 @@ void version_release(shard_core_t *self, buf_t **buf_p)
     buf_destroy(buf_p);
 }
 
-/* One tensor of the version during a pass. */
-typedef struct {
-    buf_t **slot; /* NULL: takes no part */
-    buf_t *next;  /* NULL: in place */
-    const float *from;
-    float *to;
-} target_t;
-
-static bool s_open(shard_core_t *self, target_t *target, buf_t **slot)
+static bool s_open(shard_core_t *self, target_t *target, buf_t **slot, bool apart)
 {
     *target = (target_t){.slot = slot};
-    if (!*slot || !buf_is_unique(*slot)) {
+    if (!*slot || apart || !buf_is_unique(*slot)) {
         target->next = version_fresh(self);
         if (!target->next)
             return false;
@@ -59,10 +51,16 @@ static bool s_open(shard_core_t *self, target_t *target, buf_t **slot)
     return true;
 }
 
-static void s_abandon(shard_core_t *self, target_t *target)
+static void s_drop(shard_core_t *self, target_t *target)
 {
     if (target->next)
         version_release(self, &target->next);
+    *target = (target_t){0};
+}
+
+static void s_abandon(shard_core_t *self, target_t *target)
+{
+    s_drop(self, target);
     self->short_of_memory = true;
 }
 
@@ -76,6 +74,7 @@ static void s_commit(shard_core_t *self, target_t *target)
     } else {
         buf_touch(*target->slot);
     }
+    *target = (target_t){0};
 }
 
 static void s_accumulate(const target_t *open, size_t first, size_t count, const float *g)
@@ -89,45 +88,69 @@ static void s_accumulate(const target_t *open, size_t first, size_t count, const
     vector_add(count, open->to + first, g);
 }
 
-static bool s_open_step(shard_core_t *self, bool step, bool accumulate, target_t *w, target_t *v,
-                        target_t *open)
+static bool s_open_step(shard_core_t *self, bool step, bool accumulate, bool apart, pass_t *pass)
 {
-    if (step && !s_open(self, w, &self->parameters))
+    *pass = (pass_t){
+        .lr = optimizer_rate(&self->optimizer, self->samples_applied, self->spec.job->samples_total)};
+    if (step && !s_open(self, &pass->w, &self->parameters, apart))
         return false;
-    if (step && self->momentum && !s_open(self, v, &self->momentum))
+    if (step && self->momentum && !s_open(self, &pass->v, &self->momentum, apart))
         return false;
-    return !accumulate || s_open(self, open, &self->open);
+    return !accumulate || s_open(self, &pass->open, &self->open, apart);
+}
+
+bool version_pass_open(shard_core_t *self, bool step, bool accumulate, bool apart, pass_t *ret_pass)
+{
+    if (s_open_step(self, step, accumulate, apart, ret_pass))
+        return true;
+    version_pass_drop(self, ret_pass);
+    return false;
+}
+
+void version_pass_block(const shard_core_t *self, const pass_t *pass, size_t first, size_t count,
+                        const float *g)
+{
+    const target_t *w = &pass->w, *v = &pass->v;
+    if (w->slot)
+        optimizer_step(&self->optimizer, pass->lr, count, w->from + first, v->from ? v->from + first : NULL,
+                       g, w->to + first, v->to ? v->to + first : NULL);
+    if (pass->open.slot)
+        s_accumulate(&pass->open, first, count, g);
+}
+
+void version_pass_commit(shard_core_t *self, pass_t *pass)
+{
+    s_commit(self, &pass->w);
+    s_commit(self, &pass->v);
+    s_commit(self, &pass->open);
+}
+
+void version_pass_drop(shard_core_t *self, pass_t *pass)
+{
+    s_drop(self, &pass->w);
+    s_drop(self, &pass->v);
+    s_drop(self, &pass->open);
 }
 
 bool version_step(shard_core_t *self, const blend_t *gradient, bool step, bool accumulate)
 {
-    target_t w = {0}, v = {0}, open = {0};
-    if (!s_open_step(self, step, accumulate, &w, &v, &open)) {
-        s_abandon(self, &w);
-        s_abandon(self, &v);
-        s_abandon(self, &open);
+    pass_t pass;
+    if (!version_pass_open(self, step, accumulate, false, &pass)) {
+        self->short_of_memory = true;
         return false;
     }
-    float lr = optimizer_rate(&self->optimizer, self->samples_applied, self->spec.job->samples_total);
     for (size_t i = 0; i < self->spec.elements; i += SHARD_BLOCK) {
         size_t n = self->spec.elements - i < SHARD_BLOCK ? self->spec.elements - i : SHARD_BLOCK;
-        const float *g = blend_read(gradient, i, n);
-        if (step)
-            optimizer_step(&self->optimizer, lr, n, w.from + i, v.from ? v.from + i : NULL, g, w.to + i,
-                           v.to ? v.to + i : NULL);
-        if (accumulate)
-            s_accumulate(&open, i, n, g);
+        version_pass_block(self, &pass, i, n, blend_read(gradient, i, n));
     }
-    s_commit(self, &w);
-    s_commit(self, &v);
-    s_commit(self, &open);
+    version_pass_commit(self, &pass);
     return true;
 }
 
 bool version_mix(shard_core_t *self, const blend_t *model, float keep, float take)
 {
     target_t w;
-    if (!s_open(self, &w, &self->parameters)) {
+    if (!s_open(self, &w, &self->parameters, false)) {
         s_abandon(self, &w);
         return false;
     }

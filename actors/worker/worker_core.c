@@ -12,8 +12,8 @@
 #define STATUS_EVERY_US 500000
 #define STATUS_CHANGE_US 100000 /* a change is told no sooner after the status before */
 #define STALLED_US 1000000      /* parameters that do not come for so long may wait for a batch nobody has */
-#define PUSHES_MAX 2
-#define GRADIENTS_MAX (PUSHES_MAX + 2) /* on their way, being computed, and one that a shard still reads */
+#define DRAIN_US 2000000        /* without an acknowledgement, until a stop leaves pushes to a later run */
+#define PUSHES_MIN 2            /* on their way at a time; more where a step takes more batches */
 
 typedef enum { SLOT_IDLE, SLOT_PULLING, SLOT_COMPUTING } slot_t;
 
@@ -39,14 +39,17 @@ struct worker_core {
     uint64_t batch;
     int64_t slot_us;
     worker_pull_t pull;
-    worker_push_t pushes[PUSHES_MAX];
-    buf_t *gradients[GRADIENTS_MAX];
+    worker_push_t *pushes; /* (push_count) a whole step, as the other workers may be away */
+    size_t push_count;
+    buf_t **gradients; /* (gradient_count) on their way, being computed, and one that a shard still reads */
+    size_t gradient_count;
     size_t gradient; /* of the slot, while computing */
 
     uint64_t done, samples;
     double loss_sum;
     int64_t want_us, status_us, status_sent_us;
     bool stopping, finished;
+    int64_t drain_us; /* while stopping: when it waits no longer */
     err_code_t failure;
     char reason[ERR_TEXT_MAX];
     char waits_for[WIRE_NAME_SIZE];
@@ -60,7 +63,7 @@ struct worker_core {
 static size_t s_pushing(const worker_core_t *self)
 {
     size_t count = 0;
-    for (size_t index = 0; index < PUSHES_MAX; index++)
+    for (size_t index = 0; index < self->push_count; index++)
         count += self->pushes[index].used;
     return count;
 }
@@ -73,7 +76,7 @@ static bool s_pulled(const worker_core_t *self)
 /* One batch may be on its way while the next is computed, not more. */
 static bool s_may_compute(const worker_core_t *self)
 {
-    return s_pulled(self) && (self->evaluating || s_pushing(self) < PUSHES_MAX) && !self->stopping;
+    return s_pulled(self) && (self->evaluating || s_pushing(self) < self->push_count) && !self->stopping;
 }
 
 /* The computation that comes next: an evaluation, else the lowest batch; whatever was pulled for is put back.
@@ -98,13 +101,38 @@ static void s_begin(worker_core_t *self, bool evaluate, uint64_t batch, int64_t 
     worker_pull_begin(&self->pull, batch, evaluate, now_us);
 }
 
-/* Parameters that are waited for may be for a later step than a batch that has come since: then that one is
- * first. */
+/* What is waited for, parameters or a push's way, may be for a later step than a batch that has come since: then
+ * that one is first. */
 static bool s_must_change(const worker_core_t *self, bool evaluate, uint64_t batch)
 {
-    if (self->slot != SLOT_PULLING || self->evaluating || s_pulled(self))
+    if (self->slot != SLOT_PULLING || self->evaluating || s_may_compute(self))
         return false;
     return evaluate || batch < self->batch;
+}
+
+/* When a batch that could be computed has waited too long for pushes on their way. */
+static int64_t s_yield_due(const worker_core_t *self)
+{
+    if (self->stopping || !s_pulled(self) || s_may_compute(self))
+        return ROLE_NEVER;
+    for (size_t index = 0; index < self->push_count; index++)
+        if (self->pushes[index].batch > self->batch)
+            return self->slot_us + STALLED_US;
+    return ROLE_NEVER;
+}
+
+/* A shard that lost its newest steps keeps pushes of later ones back until it has the lost batches again. Such a
+ * push gives way to a batch before it and is computed once more later; else both would wait for ever. */
+static void s_yield(worker_core_t *self, int64_t now_us)
+{
+    if (now_us < s_yield_due(self))
+        return;
+    worker_push_t *furthest = &self->pushes[0];
+    for (size_t index = 1; index < self->push_count; index++)
+        if (self->pushes[index].batch > furthest->batch)
+            furthest = &self->pushes[index];
+    if (!ranges_add(&self->todo, furthest->batch, furthest->batch + 1))
+        worker_push_drop(furthest);
 }
 
 static void s_fill(worker_core_t *self, int64_t now_us)
@@ -125,15 +153,15 @@ static void s_fill(worker_core_t *self, int64_t now_us)
         worker_pull_ask(&self->pull, &self->outbox);
 }
 
-/* When it next asks the scheduler. A result is told with each request; parameters that stay away may be kept
- * back for a batch that a lost worker left, so one that waits for them asks as well. */
+/* When it next asks the scheduler. A result is told with each request; parameters and pushes may be kept back for
+ * a batch that a lost worker or shard left, so one that waits for them asks as well. */
 static int64_t s_want_due(const worker_core_t *self)
 {
     if (self->stopping)
         return ROLE_NEVER;
     if (self->result || 2 * ranges_size(&self->todo) <= self->lease_length)
         return self->want_us;
-    if (self->slot != SLOT_PULLING || s_pulled(self))
+    if (self->slot != SLOT_PULLING || s_may_compute(self))
         return ROLE_NEVER;
     int64_t stalled_us = self->slot_us + STALLED_US;
     return stalled_us > self->want_us ? stalled_us : self->want_us;
@@ -171,7 +199,7 @@ static const char *s_waits_for(const worker_core_t *self)
         return "";
     if (self->slot == SLOT_PULLING && !s_pulled(self))
         return self->shards[worker_pull_missing(&self->pull)];
-    for (size_t index = 0; index < PUSHES_MAX; index++)
+    for (size_t index = 0; index < self->push_count; index++)
         if (self->pushes[index].used)
             return self->shards[worker_push_missing(&self->pushes[index])];
     return self->scheduler;
@@ -208,6 +236,24 @@ static void s_status(worker_core_t *self, int64_t now_us)
     self->status_us = now_us + STATUS_EVERY_US;
 }
 
+static void s_finish(worker_core_t *self, int64_t now_us)
+{
+    if (self->finished)
+        return;
+    self->finished = true;
+    self->status_us = now_us;
+    s_show(self, now_us);
+    s_status(self, now_us);
+}
+
+/* A stop waits for pushes on their way, so that all shards stop with the same batches and a resumed run computes what
+ * this one would have; but not for a shard that keeps them back for another region. */
+static void s_drain(worker_core_t *self, int64_t now_us)
+{
+    if (self->stopping && self->slot != SLOT_COMPUTING && (!s_pushing(self) || now_us >= self->drain_us))
+        s_finish(self, now_us);
+}
+
 static void s_advance(worker_core_t *self, int64_t now_us)
 {
     if (self->finished)
@@ -217,21 +263,13 @@ static void s_advance(worker_core_t *self, int64_t now_us)
         self->since_us = self->want_us = self->status_us = self->status_sent_us = now_us;
     }
     s_fill(self, now_us);
+    s_yield(self, now_us);
     if (self->slot == SLOT_PULLING)
         worker_pull_retry(&self->pull, &self->outbox, now_us);
-    for (size_t index = 0; index < PUSHES_MAX; index++)
+    for (size_t index = 0; index < self->push_count; index++)
         worker_push_retry(&self->pushes[index], &self->outbox, now_us);
+    s_drain(self, now_us);
     s_want(self, now_us);
-    s_show(self, now_us);
-    s_status(self, now_us);
-}
-
-static void s_finish(worker_core_t *self, int64_t now_us)
-{
-    if (self->finished)
-        return;
-    self->finished = true;
-    self->status_us = now_us;
     s_show(self, now_us);
     s_status(self, now_us);
 }
@@ -294,7 +332,7 @@ static void s_take_params(worker_core_t *self, const message_t *message, int64_t
 static void s_take_ack(worker_core_t *self, const message_t *message, int64_t now_us)
 {
     size_t shard = s_shard(self, message);
-    for (size_t index = 0; shard < self->spec.shard_count && index < PUSHES_MAX; index++) {
+    for (size_t index = 0; shard < self->spec.shard_count && index < self->push_count; index++) {
         worker_push_t *push = &self->pushes[index];
         if (!push->used || push->batch != message->push_ack.batch)
             continue;
@@ -303,6 +341,7 @@ static void s_take_ack(worker_core_t *self, const message_t *message, int64_t no
         if (ranges_remove(&self->holding, push->batch, push->batch + 1))
             return; /* no room to split the set: it stays held, and is leased again when this worker ends */
         self->want_us = now_us; /* there may be room for the next lease now */
+        self->drain_us = now_us + DRAIN_US;
         self->done++;
     }
 }
@@ -320,9 +359,12 @@ static void s_take_refused(worker_core_t *self, const message_t *message, int64_
 
 static void s_take_stop(worker_core_t *self, int64_t now_us)
 {
+    if (self->stopping)
+        return;
     self->stopping = true;
-    if (self->slot != SLOT_COMPUTING)
-        s_finish(self, now_us);
+    self->drain_us = now_us + DRAIN_US;
+    if (self->slot == SLOT_PULLING)
+        self->slot = SLOT_IDLE;
 }
 
 static void s_message(void *core, message_t **message_p, int64_t now_us)
@@ -358,13 +400,13 @@ static void s_message(void *core, message_t **message_p, int64_t now_us)
 /* A buffer that nobody else reads; a fresh one in the place of one that is still on its way. */
 static bool s_take_gradient(worker_core_t *self)
 {
-    for (size_t index = 0; index < GRADIENTS_MAX; index++)
+    for (size_t index = 0; index < self->gradient_count; index++)
         if (self->gradients[index] && buf_is_unique(self->gradients[index])) {
             self->gradient = index;
             return true;
         }
     size_t place = 0;
-    while (place < GRADIENTS_MAX - 1 && self->gradients[place])
+    while (place < self->gradient_count - 1 && self->gradients[place])
         place++;
     buf_t *fresh = buf_new(self->shard_first[self->spec.shard_count] * sizeof(float));
     if (!fresh)
@@ -416,8 +458,7 @@ void worker_core_computed(worker_core_t *self, double mean_loss, int64_t now_us)
     }
     if (!self->finished)
         s_push(self, end - first, now_us);
-    if (self->stopping)
-        s_finish(self, now_us);
+    self->drain_us = now_us + DRAIN_US;
     s_advance(self, now_us);
 }
 
@@ -434,8 +475,6 @@ void worker_core_evaluated(worker_core_t *self, double mean_loss, double accurac
     self->result->evaluated.took_us = took_us;
     self->evaluate_grant = 0;
     self->want_us = now_us;
-    if (self->stopping)
-        s_finish(self, now_us);
     s_advance(self, now_us);
 }
 
@@ -455,9 +494,13 @@ static int64_t s_due(const void *core)
     int64_t due = self->status_us;
     if (s_want_due(self) < due)
         due = s_want_due(self);
+    if (s_yield_due(self) < due)
+        due = s_yield_due(self);
+    if (self->stopping && self->slot != SLOT_COMPUTING && self->drain_us < due)
+        due = self->drain_us;
     if (self->slot == SLOT_PULLING && worker_pull_due(&self->pull) < due)
         due = worker_pull_due(&self->pull);
-    for (size_t index = 0; index < PUSHES_MAX; index++)
+    for (size_t index = 0; index < self->push_count; index++)
         if (worker_push_due(&self->pushes[index]) < due)
             due = worker_push_due(&self->pushes[index]);
     return due;
@@ -481,10 +524,12 @@ static void s_destroy(void **core_p)
     if (!self)
         return;
     outbox_fini(&self->outbox);
-    for (size_t index = 0; index < PUSHES_MAX; index++)
+    for (size_t index = 0; index < self->push_count; index++)
         worker_push_fini(&self->pushes[index]);
-    for (size_t index = 0; index < GRADIENTS_MAX; index++)
+    free(self->pushes);
+    for (size_t index = 0; index < self->gradient_count; index++)
         buf_destroy(&self->gradients[index]);
+    free(self->gradients);
     worker_pull_fini(&self->pull);
     message_destroy(&self->result);
     ranges_fini(&self->holding);
@@ -515,14 +560,18 @@ worker_core_t *worker_core_new(const worker_spec_t *spec)
     self->shard_first = calloc(spec->shard_count + 1, sizeof *self->shard_first);
     self->shards = calloc(spec->shard_count, sizeof *self->shards);
     self->shard_incarnations = calloc(spec->shard_count, sizeof *self->shard_incarnations);
-    CHECK(self->shard_first && self->shards && self->shard_incarnations);
+    self->share = &spec->job->regions[spec->region_index];
+    self->push_count = self->share->width > PUSHES_MIN ? self->share->width : PUSHES_MIN;
+    self->gradient_count = self->push_count + 2;
+    self->pushes = calloc(self->push_count, sizeof *self->pushes);
+    self->gradients = calloc(self->gradient_count, sizeof(buf_t *));
+    CHECK(self->shard_first && self->shards && self->shard_incarnations && self->pushes && self->gradients);
     memcpy(self->shard_first, spec->shard_first, (spec->shard_count + 1) * sizeof *self->shard_first);
     self->spec.shard_first = self->shard_first;
-    self->share = &spec->job->regions[spec->region_index];
     s_set_names(self);
     outbox_init(&self->outbox);
     worker_pull_init(&self->pull, &self->spec, (const wire_name_t *)self->shards, self->name);
-    for (size_t index = 0; index < PUSHES_MAX; index++)
+    for (size_t index = 0; index < self->push_count; index++)
         worker_push_init(&self->pushes[index], &self->spec, (const wire_name_t *)self->shards, self->name);
     return self;
 }

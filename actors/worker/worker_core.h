@@ -1,12 +1,12 @@
-/* worker_core - asks for leases, pulls parameters, has gradients computed, pushes them until every shard has
- * them.
+/* worker_core - asks for leases, pulls parameters, has gradients computed, pushes them until every shard has them.
  *
- * Why      soft state only: whatever a dead worker held is leased again. Several batches may be on their way:
- * the next lease is asked for before the last batch of the old one is done. Effects  worker_core_take_task
- * offers one computation at a time; the driver runs the model and calls worker_core_computed or
- * worker_core_evaluated. Checks   a whole gradient is checked for finiteness before any part of it is sent;
- * one that is not is announced to every shard by a push with samples = 0 and no data, which consumes the
- * batch's name and records it as refused.
+ * Why      soft state only: whatever a dead worker held is leased again. Several batches may be on their way: the
+ *          next lease is asked for before the last batch of the old one is done.
+ * Effects  worker_core_take_task offers one computation at a time; the driver runs the model and calls
+ *          worker_core_computed or worker_core_evaluated.
+ * Checks   a whole gradient is checked for finiteness before any part of it is sent; one that is not is announced
+ *          to every shard by a push with samples = 0 and no data, which consumes the batch's name and records it
+ *          as refused.
  */
 #ifndef ACTORS_WORKER_WORKER_CORE_H
 #define ACTORS_WORKER_WORKER_CORE_H

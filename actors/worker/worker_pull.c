@@ -17,7 +17,8 @@ void worker_pull_init(worker_pull_t *self, const worker_spec_t *spec, const wire
     self->params = calloc(elements ? elements : 1, sizeof *self->params);
     self->parts = calloc(spec->shard_count, sizeof *self->parts);
     CHECK(self->params && self->parts);
-    self->request = spec->incarnation << 32;
+    uint64_t term = spec->incarnation >> 32, count = spec->incarnation; /* a term begins to count anew */
+    self->request = (term & 0xfff) << 52 | (count & 0xfff) << 40;
 }
 
 void worker_pull_fini(worker_pull_t *self)

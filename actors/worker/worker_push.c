@@ -98,9 +98,14 @@ bool worker_push_take(worker_push_t *self, size_t shard, const message_t *messag
     part->applied = true;
     if (worker_push_missing(self) < self->spec->shard_count)
         return false;
+    worker_push_drop(self);
+    return true;
+}
+
+void worker_push_drop(worker_push_t *self)
+{
     self->used = false;
     buf_destroy(&self->gradient);
-    return true;
 }
 
 void worker_push_retry(worker_push_t *self, outbox_t *outbox, int64_t now_us)

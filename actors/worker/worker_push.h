@@ -1,9 +1,10 @@
 /* worker_push - one batch's gradient on its way to all shards, until each has said that it applied it.
  *
- * How      chunks are slices of the gradient's buffer, sent without a copy. Sent again when no
- * acknowledgement comes; at once, a few times, when a shard found a chunk damaged. The name of a batch is
- * never given up for damage on the way: after those tries the timer goes on, and status shows the shard that
- * is waited for. Threads  one owner.
+ * How      chunks are slices of the gradient's buffer, sent without a copy. Sent again when no acknowledgement
+ *          comes; at once, a few times, when a shard found a chunk damaged. The name of a batch is never given up
+ *          for damage on the way: after those tries the timer goes on, and status shows the shard that is waited
+ *          for.
+ * Threads  one owner.
  */
 #ifndef ACTORS_WORKER_WORKER_PUSH_H
 #define ACTORS_WORKER_WORKER_PUSH_H
@@ -42,6 +43,8 @@ bool worker_push_take(worker_push_t *self, size_t shard, const message_t *messag
                       int64_t now_us);
 void worker_push_retry(worker_push_t *self, outbox_t *outbox, int64_t now_us);
 int64_t worker_push_due(const worker_push_t *self);
+/* Gives it up: the batch must be computed again. */
+void worker_push_drop(worker_push_t *self);
 /* The first shard that has not applied it. */
 size_t worker_push_missing(const worker_push_t *self);
 

@@ -5,6 +5,9 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <xxhash.h>
+#if defined(__x86_64__)
+#include <xxh_x86dispatch.h> /* from here on XXH3_64bits is the one for this processor: twice as fast with AVX-512 */
+#endif
 
 struct sha256 {
     crypto_hash_sha256_state state;

@@ -1,8 +1,8 @@
 /* layout - a model's named tensors laid end to end in one flat float32 array, and that array cut into shards.
  *
  * Why      a shard holds a contiguous range of the flat array, whatever tensors it crosses; export finds them
- * again. Threads  immutable once built; any thread may read.     Limits  LAYOUT_TENSORS_MAX tensors of
- * rank 1..4.
+ *          again.
+ * Threads  immutable once built; any thread may read.     Limits  LAYOUT_TENSORS_MAX tensors of rank 1..4.
  */
 #ifndef CODEC_TENSOR_LAYOUT_H
 #define CODEC_TENSOR_LAYOUT_H

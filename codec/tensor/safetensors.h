@@ -1,9 +1,9 @@
 /* safetensors - parameters as a file that other programs read: names, shapes and raw float32.
  *
  *   bytes 0..7   length of the header, little-endian
- *   header       JSON: {"conv1.weight":{"dtype":"F32","shape":[20,1,5,5],"data_offsets":[0,2000]},...},
- * padded with spaces so that the data is aligned to 8 bytes data         the tensors, little-endian, at their
- * offsets from here
+ *   header       JSON: {"conv1.weight":{"dtype":"F32","shape":[20,1,5,5],"data_offsets":[0,2000]},...}, padded
+ *                with spaces so that the data is aligned to 8 bytes data         the tensors, little-endian, at
+ *                their offsets from here
  *
  * Why      a trained model must not need this program to be used.
  * Threads  any.       Limits  headers of SAFETENSORS_HEADER_MAX bytes.

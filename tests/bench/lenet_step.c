@@ -1,7 +1,8 @@
 /* lenet_step - how fast one core trains and evaluates LeNet, on random images, beside the same core's matrix
- * product. */
+ * product; and a whole step beside PyTorch's on the same 431,080 parameters, where python3-torch is installed. */
 #include "actors/model/blas.h"
 #include "actors/model/model.h"
+#include "actors/model/optimizer.h"
 #include "codec/base/rng.h"
 #include "tests/bench/kit/bench.h"
 
@@ -121,6 +122,63 @@ static void s_row(scene_t *self, const char *name, void (*call)(scene_t *), doub
     printf("  batch %d: %.2f ms, %.0f images/s\n", BATCH, 1e3 * median, BATCH / median);
 }
 
+/* ---- beside PyTorch ---------------------------------------------------------------------------------- */
+
+/* The same network, batch and optimizer on one thread; prints the median milliseconds of a step. */
+static const char s_torch[] =
+    "import time, torch\n"
+    "from torch import nn\n"
+    "torch.manual_seed(1); torch.set_num_threads(1)\n"
+    "net = nn.Sequential(nn.Conv2d(1, 20, 5), nn.MaxPool2d(2), nn.Conv2d(20, 50, 5), nn.MaxPool2d(2),\n"
+    "    nn.Flatten(), nn.Linear(800, 500), nn.ReLU(), nn.Linear(500, 10))\n"
+    "assert sum(p.numel() for p in net.parameters()) == 431080\n"
+    "sgd = torch.optim.SGD(net.parameters(), lr=0.01)\n"
+    "x, y = torch.rand(64, 1, 28, 28), torch.randint(0, 10, (64,))\n"
+    "def step():\n"
+    "    sgd.zero_grad(); nn.functional.cross_entropy(net(x), y).backward(); sgd.step()\n"
+    "took = []\n"
+    "for i in range(36):\n"
+    "    t = time.perf_counter(); step(); took.append(time.perf_counter() - t)\n"
+    "print(1e3 * sorted(took[5:])[15])\n";
+
+static void s_whole_step(scene_t *self)
+{
+    optimizer_t sgd = {.kind = OPTIMIZER_SGD, .lr = 0.01f};
+    s_step(self);
+    optimizer_step(&sgd, sgd.lr, model_layout(self->model)->count, self->w, NULL, self->g, self->w, NULL);
+}
+
+/* A run of ours, then one of PyTorch's. */
+static void s_beside_torch(scene_t *self)
+{
+    int runs = bench_runs(5);
+    double ours[RUNS_MAX], torch[RUNS_MAX];
+    char command[sizeof s_torch + 128];
+    runs = runs < RUNS_MAX ? runs : RUNS_MAX;
+    for (int i = 0; i < runs; i++) {
+        ours[i] = 1e3 * s_time(self, s_whole_step);
+        snprintf(command, sizeof command, "exec /usr/bin/python3 -c '%s' 2>/dev/null", s_torch);
+        FILE *python = popen(command, "r");
+        bool good = python && fscanf(python, "%lf", &torch[i]) == 1;
+        if (python)
+            pclose(python);
+        if (!good) {
+            printf("  python3-torch is not installed: no step of PyTorch's beside this one\n");
+            return;
+        }
+    }
+    bench_row_t row = {.name = "lenet_step_whole",
+                       .processes = 1,
+                       .value = bench_median(ours, (size_t)runs),
+                       .unit = "ms",
+                       .peer = "PyTorch, one thread",
+                       .peer_value = bench_median(torch, (size_t)runs),
+                       .target = 1,
+                       .at_most = true,
+                       .runs = runs};
+    bench_row(&row);
+}
+
 int main(int argc, char **argv)
 {
     scene_t scene = {0};
@@ -128,6 +186,7 @@ int main(int argc, char **argv)
     s_init(&scene);
     s_row(&scene, "lenet_step", s_step, STEP_FLOPS, 0.5);
     s_row(&scene, "lenet_evaluate", s_evaluate, FORWARD_FLOPS, 0.5);
+    s_beside_torch(&scene);
     s_fini(&scene);
     return bench_close();
 }

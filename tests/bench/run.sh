@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# Measures: tests/bench/run.sh [NAME] [--runs N] [--json FILE]
+# Measures: tests/bench/run.sh [NAME] [--runs N] [--only SCENE] [--json FILE]
 # Without NAME every benchmark runs. Exits 3 when a ratio misses its target.
 set -euo pipefail
 usage() {
-    echo "usage: tests/bench/run.sh [NAME] [--runs N] [--json FILE]"
+    echo "usage: tests/bench/run.sh [NAME] [--runs N] [--only SCENE] [--json FILE]"
     echo "benchmarks: $(cd "$(dirname "${BASH_SOURCE[0]}")" && ls ./*.c | sed 's|^\./||; s|\.c$||' | tr '\n' ' ')"
 }
-name= json= runs=()
+name= json= options=()
 while (($#)); do
     case "$1" in
     --help) usage; exit 0 ;;
     --json) json=$(realpath -m "${2:?--json needs a file}"); shift 2 ;;
-    --runs) runs=(--runs "${2:?--runs needs a number}"); shift 2 ;;
+    --runs | --only) options+=("$1" "${2:?$1 needs a value}"); shift 2 ;;
     -*) usage >&2; exit 2 ;;
     *) name=$1; shift ;;
     esac
@@ -34,7 +34,7 @@ for source in tests/bench/${name:-*}.c; do
     program=build/release/bench/bench.$(basename "$source" .c)
     echo "== $(basename "$source" .c)"
     result=0
-    "$program" --rows "$rows" "${runs[@]}" || result=$?
+    "$program" --rows "$rows" "${options[@]}" || result=$?
     ((result == 0 || status == 1)) || status=$result
 done
 [ -z "$json" ] || { echo '['; paste -sd, "$rows"; echo ']'; } >"$json"

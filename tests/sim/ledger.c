@@ -1,8 +1,11 @@
 /* ledger - the judge: in every seeded world each region's parameters must equal the number of times each
  * sample had to be processed, not one more, not one less.
  *
- *   sim.ledger [--seeds N] [--first SEED] [--strategy asgd|asgd-ga|ssgd] [--kills] [--break dedup
- * [--expect-wrong]] [--verbose]
+ *   sim.ledger [--seeds N] [--first SEED] [--strategy asgd|asgd-ga|ssgd] [--kills] [--stop]
+ *              [--break dedup [--expect-wrong]] [--verbose]
+ *
+ * With --stop each world is stopped at random moments, drained as by SIGTERM or cut off as by a loss of power, and a
+ * new world goes on from what its shards had committed.
  *
  * A world that goes wrong prints its seed; `--first SEED --seeds 1 --verbose` replays it.
  */
@@ -17,11 +20,12 @@
 typedef struct {
     uint64_t seeds, first;
     const char *strategy;
-    bool kills, break_dedup, expect_wrong, verbose;
+    bool kills, stop, break_dedup, expect_wrong, verbose;
 } options_t;
 
 typedef struct {
     uint64_t worlds, exact, wrong, stuck;
+    uint64_t drained, cut_off; /* in the midst of training */
     sim_stats_t stats;
 } totals_t;
 
@@ -77,6 +81,7 @@ static sim_spec_t s_spec(rng_t *rng, const options_t *options, const topology_t 
                        .chunk_bytes = (size_t)512 << rng_below(rng, 4),
                        .break_dedup = options->break_dedup,
                        .kill_per_s = options->kills ? 0.2 + rng_unit(rng) : 0,
+                       .kill_silent = 0.3,
                        .kill_until_us = 60000000,
                        .limit_us = 3600000000};
     spec.partition_count = rng_below(rng, 4);
@@ -123,8 +128,42 @@ static void s_add(sim_stats_t *sum, const sim_stats_t *one)
     sum->killed_workers += one->killed_workers;
     sum->killed_shards += one->killed_shards;
     sum->killed_synchronizers += one->killed_synchronizers;
+    sum->killed_in_silence += one->killed_in_silence;
     sum->duplicates_refused += one->duplicates_refused;
     sum->virtual_us += one->virtual_us;
+}
+
+/* One life of a job that ends before its time: drained, or cut off where it stands. False when it does not end. */
+static bool s_interrupt(sim_t *sim, rng_t *rng, totals_t *totals)
+{
+    int64_t at_us = (int64_t)rng_below(rng, 20000000);
+    bool drain = rng_below(rng, 2);
+    if (drain)
+        sim_stop_at(sim, at_us);
+    bool done = drain ? sim_run(sim) : sim_run_until(sim, at_us);
+    uint64_t applied = sim_batches_applied(sim);
+    if (applied > 0 && applied < sim_batches(sim))
+        *(drain ? &totals->drained : &totals->cut_off) += 1;
+    return done || !drain || sim_state(sim) == RUN_DRAINED;
+}
+
+/* Lives that are interrupted, and the world that goes on after them; the last one is not interrupted. */
+static sim_t *s_lives(const topology_t *topology, sim_spec_t *spec, uint64_t seed, totals_t *totals)
+{
+    rng_t rng;
+    rng_init_for(&rng, seed, "stops", 0, 0);
+    sim_t *sim = sim_new(topology, spec);
+    uint64_t stops = 1 + rng_below(&rng, 3);
+    for (spec->term = 2; spec->term <= stops + 1 && s_interrupt(sim, &rng, totals); spec->term++) {
+        sim_stats_t stats = sim_stats(sim);
+        s_add(&totals->stats, &stats);
+        spec->seed = rng_u64(&rng);
+        sim_t *next = sim_new(topology, spec);
+        sim_take_disks(next, sim);
+        sim_destroy(&sim);
+        sim = next;
+    }
+    return sim;
 }
 
 static void s_world(uint64_t seed, const options_t *options, totals_t *totals)
@@ -133,9 +172,9 @@ static void s_world(uint64_t seed, const options_t *options, totals_t *totals)
     rng_init_for(&rng, seed, "ledger", 0, 0);
     topology_t *topology = s_topology(&rng, options, seed);
     sim_spec_t spec = s_spec(&rng, options, topology, seed);
-    sim_t *sim = sim_new(topology, &spec);
     if (options->verbose)
         topology_print(topology, stderr);
+    sim_t *sim = options->stop ? s_lives(topology, &spec, seed, totals) : sim_new(topology, &spec);
     bool done = sim_run(sim);
     size_t wrong = done ? s_wrong(sim, topology, options->verbose) : 0;
     sim_stats_t stats = sim_stats(sim);
@@ -155,10 +194,10 @@ static void s_world(uint64_t seed, const options_t *options, totals_t *totals)
 
 static options_t s_options(int argc, char **argv)
 {
-    static const struct option longs[] = {{"seeds", 1, NULL, 'n'},    {"first", 1, NULL, 'f'},
-                                          {"strategy", 1, NULL, 's'}, {"kills", 0, NULL, 'k'},
-                                          {"break", 1, NULL, 'b'},    {"expect-wrong", 0, NULL, 'e'},
-                                          {"verbose", 0, NULL, 'v'},  {0}};
+    static const struct option longs[] = {
+        {"seeds", 1, NULL, 'n'},        {"first", 1, NULL, 'f'},   {"strategy", 1, NULL, 's'},
+        {"kills", 0, NULL, 'k'},        {"stop", 0, NULL, 't'},    {"break", 1, NULL, 'b'},
+        {"expect-wrong", 0, NULL, 'e'}, {"verbose", 0, NULL, 'v'}, {0}};
     options_t options = {.seeds = 500, .first = 1};
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
         if (c == 'n')
@@ -169,6 +208,8 @@ static options_t s_options(int argc, char **argv)
             options.strategy = optarg;
         else if (c == 'k')
             options.kills = true;
+        else if (c == 't')
+            options.stop = true;
         else if (c == 'b' && !strcmp(optarg, "dedup"))
             options.break_dedup = true;
         else if (c == 'e')
@@ -187,7 +228,10 @@ static bool s_faults_fired(const totals_t *totals, const options_t *options)
     const sim_stats_t *s = &totals->stats;
     if (totals->worlds < 20)
         return true;
-    bool killed = !options->kills || (s->killed_workers && s->killed_shards && s->killed_synchronizers);
+    bool killed = !options->kills ||
+                  (s->killed_workers && s->killed_shards && s->killed_synchronizers && s->killed_in_silence);
+    if (options->stop && !(totals->drained && totals->cut_off))
+        return false;
     return s->lost && s->duplicated && s->reordered && s->cut && s->snapshot_failures && killed;
 }
 
@@ -205,10 +249,14 @@ int main(int argc, char **argv)
            (unsigned long long)s->messages, (unsigned long long)s->lost, (unsigned long long)s->duplicated,
            (unsigned long long)s->reordered, (unsigned long long)s->cut,
            (unsigned long long)s->duplicates_refused);
-    printf("snapshots %llu, failed %llu; killed: workers %llu, shards %llu, synchronizers %llu\n",
+    printf("snapshots %llu, failed %llu; killed: workers %llu, shards %llu, synchronizers %llu; in silence "
+           "%llu\n",
            (unsigned long long)s->snapshots, (unsigned long long)s->snapshot_failures,
            (unsigned long long)s->killed_workers, (unsigned long long)s->killed_shards,
-           (unsigned long long)s->killed_synchronizers);
+           (unsigned long long)s->killed_synchronizers, (unsigned long long)s->killed_in_silence);
+    if (options.stop)
+        printf("stopped in the midst: drained %llu, cut off %llu\n", (unsigned long long)totals.drained,
+               (unsigned long long)totals.cut_off);
     if (!s_faults_fired(&totals, &options)) {
         fprintf(stderr, "a fault never fired: these worlds show nothing\n");
         return 1;

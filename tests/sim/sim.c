@@ -76,6 +76,7 @@ void sim_after(sim_t *self, size_t index)
     message_t *message;
     while (actor->alive && (message = outbox_take(actor->role->outbox(actor->core))))
         sim_send(self, index, &message);
+    sim_end_finished(self, index);
     if (actor->alive)
         s_schedule_tick(self, index);
 }
@@ -93,7 +94,8 @@ static void s_handle(sim_t *self, sim_event_t *event)
         return;
     }
     sim_actor_t *actor = &self->actors[event->actor];
-    if (!actor->alive || actor->life != event->life) /* died meanwhile */
+    /* Messages go to a name: one that was on its way reaches the successor. */
+    if (!actor->alive || (event->kind != SIM_DELIVER && actor->life != event->life))
         return;
     if (event->kind == SIM_TICK && event->tick != actor->tick)
         return;
@@ -123,7 +125,12 @@ static void s_event_fini(sim_event_t *event)
 
 bool sim_run(sim_t *self)
 {
-    while (self->heap_count && self->now_us < self->spec.limit_us && sim_state(self) < RUN_DONE) {
+    return sim_run_until(self, self->spec.limit_us);
+}
+
+bool sim_run_until(sim_t *self, int64_t at_us)
+{
+    while (self->heap_count && self->heap[0].at_us < at_us && sim_state(self) < RUN_DONE) {
         sim_event_t event = s_take(self);
         self->now_us = event.at_us;
         s_handle(self, &event);
@@ -150,20 +157,30 @@ static void s_open_data(sim_t *self)
             batch_max = self->job.regions[r].batch_max;
     }
     err_t err = {0};
-    for (size_t r = 0; r < self->topology->region_count; r++) {
+    bool counter = !strcmp(self->topology->job.data.kind, "counter");
+    for (size_t r = 0; counter && r < self->topology->region_count; r++) {
         dataset_spec_t spec = {.kind = "counter",
                                .samples = self->topology->job.data.samples,
-                               .seed = self->spec.seed,
+                               .seed = self->topology->job.seed,
                                .region_shares = shares,
                                .region_count = self->topology->region_count,
                                .region_index = r};
         CHECK(dataset_open(&spec, &self->datasets[r], &err) == ERR_OK);
     }
-    CHECK(model_new("ledger", batch_max, &self->model, &err) == ERR_OK);
-    self->x = calloc(batch_max, sizeof *self->x);
+    CHECK(model_new(self->topology->job.model, batch_max, &self->model, &err) == ERR_OK);
+    self->x = calloc(batch_max * model_sample_size(self->model), sizeof *self->x);
     self->indices = calloc(batch_max, sizeof *self->indices);
     self->labels = calloc(batch_max, sizeof *self->labels);
     CHECK(self->x && self->indices && self->labels);
+}
+
+void sim_sample(uint64_t seed, uint64_t number, size_t size, float *ret_x, uint32_t *ret_label)
+{
+    rng_t rng;
+    rng_init_for(&rng, seed, "sample", number, 0);
+    *ret_label = (uint32_t)rng_below(&rng, 10);
+    for (size_t i = 0; i < size; i++)
+        ret_x[i] = (float)rng_unit(&rng);
 }
 
 sim_t *sim_new(const topology_t *topology, const sim_spec_t *spec)
@@ -175,7 +192,7 @@ sim_t *sim_new(const topology_t *topology, const sim_spec_t *spec)
     rng_init_for(&self->rng, spec->seed, "world", 0, 0);
     err_t err = {0};
     CHECK(job_derive(topology, topology->job.data.samples, &self->job, &err) == ERR_OK);
-    CHECK(model_layout_of("ledger", &self->layout, &err) == ERR_OK);
+    CHECK(model_layout_of(topology->job.model, &self->layout, &err) == ERR_OK);
     size_t shards = topology->regions[0].shards;
     for (size_t k = 0; k < shards; k++)
         layout_shard(&self->layout, shards, k, &self->shard_first[k], &self->shard_first[k + 1]);
@@ -219,6 +236,33 @@ void sim_parameters(const sim_t *self, size_t region_index, float *ret_values)
         memcpy(ret_values + self->shard_first[k], shard_core_parameters(self->actors[index].core),
                (self->shard_first[k + 1] - self->shard_first[k]) * sizeof *ret_values);
     }
+}
+
+uint64_t sim_batches(const sim_t *self)
+{
+    uint64_t sum = 0;
+    for (size_t r = 0; r < self->topology->region_count; r++)
+        sum += self->job.regions[r].batches;
+    return sum;
+}
+
+uint64_t sim_batches_applied(const sim_t *self)
+{
+    uint64_t sum = 0;
+    for (size_t r = 0; r < self->topology->region_count; r++) {
+        uint64_t least = self->job.regions[r].batches;
+        for (size_t k = 0; k < self->topology->regions[r].shards; k++) {
+            wire_name_t name;
+            snprintf(name, sizeof name, "shard/%s/%zu", self->topology->regions[r].name, k);
+            size_t index = sim_find(self, name);
+            uint64_t have = index == SIZE_MAX || !self->actors[index].core
+                                ? 0
+                                : ranges_size(shard_core_applied(self->actors[index].core));
+            least = have < least ? have : least;
+        }
+        sum += least;
+    }
+    return sum;
 }
 
 run_state_t sim_state(const sim_t *self)

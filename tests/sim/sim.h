@@ -1,9 +1,11 @@
 /* sim - a whole run of Cloudless in one thread and in virtual time: the cores that run live, a seeded network
  * between them, disks that take time and sometimes fail, nodes that start what the schedulers place.
  *
- * Why      hundreds of worlds with losses, duplicates, reordering, partitions and deaths in the time of one
- * live run, and each can be replayed from its seed. Not      sockets, threads, brokers: a message goes from
- * one core's outbox through pack and unpack to another core. Threads  one.
+ * Why      hundreds of worlds with losses, duplicates, reordering, partitions and deaths in the time of one live
+ *          run, and each can be replayed from its seed.
+ * Not      sockets, threads, brokers: a message goes from one core's outbox through pack and unpack to another
+ *          core.
+ * Threads  one.
  */
 #ifndef TESTS_SIM_SIM_H
 #define TESTS_SIM_SIM_H
@@ -26,6 +28,7 @@ typedef struct {
 /* Every knob of a world, with its unit. */
 typedef struct {
     uint64_t seed;
+    uint64_t term;                      /* of the schedulers: larger for each life of a job; 0 is 1 */
     int64_t lan_delay_us, wan_delay_us; /* one way; up to twice as long at random */
     double loss, duplicate, reorder;    /* probability per message */
     int64_t reorder_us;                 /* a reordered message is later by up to this */
@@ -35,6 +38,7 @@ typedef struct {
     int64_t commit_us;     /* of one snapshot, up to twice as long at random */
     double commit_failure; /* probability that a snapshot fails with ERR_FULL */
     double kill_per_s;     /* deaths of random workers, shards and synchronizers, per virtual second */
+    double kill_silent;    /* probability that nobody tells the node: as an actor that hangs */
     int64_t kill_until_us; /* none after this */
     size_t chunk_bytes;
     bool break_dedup;
@@ -44,22 +48,37 @@ typedef struct {
 typedef struct {
     uint64_t messages, bytes, lost, duplicated, reordered, cut; /* network */
     uint64_t snapshots, snapshot_failures;
-    uint64_t killed_workers, killed_shards, killed_synchronizers;
+    uint64_t killed_workers, killed_shards, killed_synchronizers, killed_in_silence;
     uint64_t duplicates_refused; /* as the regions report it */
     int64_t virtual_us;
 } sim_stats_t;
 
 typedef struct sim sim_t;
 
-/* A world of a topology with model ledger (data kind counter). */
+/* A world of a topology. Data kind counter: the numbers of the ledger; else samples made of the seed (sim_sample),
+ * job.data.samples of them, where a region's lie behind those of the regions before it. */
 sim_t *sim_new(const topology_t *topology, const sim_spec_t *spec);
 void sim_destroy(sim_t **self_p);
+
+/* Sample `number` of all regions together: x (size) and its label below 10. */
+void sim_sample(uint64_t seed, uint64_t number, size_t size, float *ret_x, uint32_t *ret_label);
 
 /* Runs until the global scheduler says the run is over, or limit_us. True when it is done. */
 bool sim_run(sim_t *self);
 
+/* The same, or until a virtual time: then everything stands still, as in a power cut. */
+bool sim_run_until(sim_t *self, int64_t at_us);
+
 /* Stops the run through the global scheduler, as SIGTERM does, at a virtual time. */
 void sim_stop_at(sim_t *self, int64_t at_us);
+
+/* Moves what the shards of another world of the same topology have committed onto the disks of a new one: its
+ * shards go on from there. */
+void sim_take_disks(sim_t *self, sim_t *from);
+
+/* How many batches are applied in every shard of their region; all of them at the end. */
+uint64_t sim_batches_applied(const sim_t *self);
+uint64_t sim_batches(const sim_t *self);
 
 /* Copies a region's parameters (elements of the model) together from its shards. */
 void sim_parameters(const sim_t *self, size_t region_index, float *ret_values);

@@ -1,4 +1,4 @@
-/* The actors of a world: starting and killing them, what they have done outside their cores, and the node. */
+/* The actors of a world: starting and killing them, and what they have done outside their cores. */
 #include "tests/sim/sim_internal.h"
 
 #include <stdlib.h>
@@ -39,25 +39,56 @@ static void s_begin(sim_t *self, sim_actor_t *actor, const role_t *role, void *c
     sim_after(self, (size_t)(actor - self->actors));
 }
 
+static void *s_new_node(const sim_t *self, size_t region, const char *name)
+{
+    char digest[17];
+    topology_digest(self->topology, digest);
+    node_spec_t spec = {.name = name,
+                        .region = self->topology->regions[region].name,
+                        .host = "sim",
+                        .digest = digest,
+                        .pid = 1,
+                        .cores = 4,
+                        .memory_bytes = (uint64_t)1 << 30,
+                        .samples = self->topology->job.data.samples};
+    return node_core_new(&spec);
+}
+
 void sim_start_all(sim_t *self)
 {
-    global_spec_t global = {.topology = self->topology, .incarnation = 1};
+    uint64_t term = self->spec.term ? self->spec.term : 1;
+    global_spec_t global = {.topology = self->topology, .incarnation = term};
     sim_actor_t *actor = s_slot(self, "scheduler/global", 0);
-    s_begin(self, actor, &global_role, global_core_new(&global, 0), 1);
+    s_begin(self, actor, &global_role, global_core_new(&global, 0), term);
     for (size_t r = 0; r < self->topology->region_count; r++) {
         wire_name_t name;
         snprintf(name, sizeof name, "scheduler/%s", self->topology->regions[r].name);
         region_spec_t spec = {.topology = self->topology,
                               .region_index = r,
-                              .term = 1,
+                              .term = term,
                               .nodes_expected = 1,
                               .settle_us = 1000000,
                               .evaluates = false};
         actor = s_slot(self, name, r);
-        s_begin(self, actor, &region_role, region_core_new(&spec, 0), (uint64_t)1 << 32);
+        s_begin(self, actor, &region_role, region_core_new(&spec, 0), term << 32);
         snprintf(name, sizeof name, "node/%s/n0", self->topology->regions[r].name);
         actor = s_slot(self, name, r);
-        s_begin(self, actor, &sim_node_role, sim_node_new(self, r), 0);
+        s_begin(self, actor, &node_role, s_new_node(self, r, name), 0);
+    }
+}
+
+void sim_take_disks(sim_t *self, sim_t *from)
+{
+    for (size_t i = 0; i < from->actor_count; i++) {
+        sim_actor_t *before = &from->actors[i];
+        if (!before->committed)
+            continue;
+        CHECK(sim_find(self, before->name) == SIZE_MAX && self->actor_count < SIM_ACTORS_MAX);
+        sim_actor_t *actor = &self->actors[self->actor_count++];
+        message_set_name(actor->name, before->name);
+        actor->region = before->region;
+        actor->committed = before->committed;
+        before->committed = NULL;
     }
 }
 
@@ -75,6 +106,17 @@ static void *s_new_worker(sim_t *self, size_t region, size_t index, uint64_t inc
     return worker_core_new(&spec);
 }
 
+static buf_t *s_initial(const sim_t *self, size_t first, size_t count)
+{
+    float *w = malloc(self->layout.count * sizeof *w);
+    CHECK(w);
+    model_init(self->model, self->topology->job.seed, w);
+    buf_t *initial = buf_new_copy(w + first, count * sizeof *w);
+    CHECK(initial);
+    free(w);
+    return initial;
+}
+
 static void *s_new_shard(sim_t *self, sim_actor_t *actor, size_t index, uint64_t incarnation)
 {
     shard_spec_t spec = {.topology = self->topology,
@@ -89,7 +131,7 @@ static void *s_new_shard(sim_t *self, sim_actor_t *actor, size_t index, uint64_t
                          .checksums = true,
                          .break_dedup = self->spec.break_dedup};
     if (!actor->committed) {
-        buf_t *initial = buf_new_zero(spec.elements * sizeof(float));
+        buf_t *initial = s_initial(self, self->shard_first[index], spec.elements);
         return shard_core_new(&spec, &initial);
     }
     shard_core_t *core = NULL;
@@ -119,8 +161,27 @@ void sim_start_actor(sim_t *self, const char *name, size_t region, uint64_t inca
     }
 }
 
-/* The core stays in memory until its successor starts, as a checker may still look at it. */
-void sim_kill(sim_t *self, size_t index)
+/* ---- the node: its core decides, this does ---- */
+
+static bool s_hosted(const sim_actor_t *actor)
+{
+    return actor->role == &worker_role || actor->role == &shard_role || actor->role == &synchronizer_role;
+}
+
+static void s_tell_node(sim_t *self, const sim_actor_t *actor, err_code_t code)
+{
+    wire_name_t node;
+    snprintf(node, sizeof node, "node/%s/n0", self->topology->regions[actor->region].name);
+    size_t host = sim_find(self, node);
+    err_t why = {.code = code};
+    snprintf(why.text, sizeof why.text, "%s", err_meaning(code));
+    node_core_ended(self->actors[host].core, actor->name, actor->incarnation, &why, self->now_us);
+    sim_after(self, host);
+}
+
+/* The core stays in memory until its successor starts, as a checker may still look at it. A death in silence
+ * is that of an actor that hangs: its node takes it for running. */
+void sim_kill(sim_t *self, size_t index, bool silent)
 {
     sim_actor_t *actor = &self->actors[index];
     if (!actor->alive)
@@ -129,22 +190,68 @@ void sim_kill(sim_t *self, size_t index)
     self->stats.killed_workers += actor->role == &worker_role;
     self->stats.killed_shards += actor->role == &shard_role;
     self->stats.killed_synchronizers += actor->role == &synchronizer_role;
-    wire_name_t node;
-    snprintf(node, sizeof node, "node/%s/n0", self->topology->regions[actor->region].name);
-    size_t host = sim_find(self, node);
-    sim_node_ended(self->actors[host].core, actor->name, actor->incarnation);
-    sim_after(self, host);
+    self->stats.killed_in_silence += silent;
+    if (!silent)
+        s_tell_node(self, actor, ERR_STOPPED);
 }
+
+/* A hosted actor that has finished ends, as its shell does. */
+void sim_end_finished(sim_t *self, size_t index)
+{
+    sim_actor_t *actor = &self->actors[index];
+    if (!actor->alive || !s_hosted(actor) || !actor->role->finished(actor->core))
+        return;
+    actor->alive = false;
+    s_tell_node(self, actor, actor->role == &worker_role ? worker_core_failure(actor->core, NULL) : ERR_OK);
+}
+
+/* Of an actor that hangs nothing is left that could be saved. */
+static void s_drain(sim_t *self, size_t index, const node_command_t *command)
+{
+    sim_actor_t *actor = &self->actors[index];
+    if (!actor->alive) {
+        s_tell_node(self, actor, ERR_OK);
+        return;
+    }
+    message_t *stop = message_new(KIND_stop, actor->name, "node");
+    stop->stop.done = command->done;
+    actor->role->message(actor->core, &stop, self->now_us);
+    sim_after(self, index);
+}
+
+static void s_take_commands(sim_t *self, size_t node)
+{
+    node_core_t *core = self->actors[node].core;
+    node_command_t command;
+    while (node_core_take_command(core, &command)) {
+        if (command.verb == NODE_START) {
+            sim_start_actor(self, command.actor, self->actors[node].region, command.incarnation);
+            node_core_ready(core, command.actor, command.incarnation, self->now_us);
+            continue;
+        }
+        size_t index = sim_find(self, command.actor);
+        CHECK(index != SIZE_MAX);
+        if (self->actors[index].incarnation != command.incarnation)
+            continue;
+        if (command.verb == NODE_DRAIN) {
+            s_drain(self, index, &command);
+        } else {
+            self->actors[index].alive = false;
+            s_tell_node(self, &self->actors[index], ERR_STOPPED);
+        }
+    }
+}
+
+/* ---- deaths ---- */
 
 void sim_kill_some(sim_t *self)
 {
     if (self->now_us >= self->spec.kill_until_us)
         return;
     size_t index = rng_below(&self->rng, self->actor_count);
-    const role_t *role = self->actors[index].role;
-    if (sim_state(self) == RUN_TRAINING &&
-        (role == &worker_role || role == &shard_role || role == &synchronizer_role))
-        sim_kill(self, index);
+    bool silent = rng_unit(&self->rng) < self->spec.kill_silent;
+    if (sim_state(self) == RUN_TRAINING && s_hosted(&self->actors[index]))
+        sim_kill(self, index, silent);
     int64_t pause = sim_random_us(self, (int64_t)(1e6 / self->spec.kill_per_s));
     sim_schedule(self, (sim_event_t){.at_us = self->now_us + pause, .kind = SIM_KILL});
 }
@@ -187,6 +294,25 @@ void sim_effects(sim_t *self, size_t index)
         s_take_task(self, index);
     if (actor->role == &shard_role)
         s_take_snapshot(self, index);
+    if (actor->role == &node_role)
+        s_take_commands(self, index);
+}
+
+static void s_gather(sim_t *self, size_t region, uint64_t first, uint64_t end)
+{
+    for (uint64_t i = first; i < end; i++)
+        self->indices[i - first] = (uint32_t)i;
+    if (self->datasets[region]) {
+        dataset_gather(self->datasets[region], self->indices, end - first, self->x, self->labels);
+        return;
+    }
+    uint64_t before = 0;
+    for (size_t r = 0; r < region; r++)
+        before += self->job.regions[r].samples;
+    size_t size = model_sample_size(self->model);
+    for (uint64_t i = first; i < end; i++)
+        sim_sample(self->topology->job.seed, before + i, size, self->x + (i - first) * size,
+                   &self->labels[i - first]);
 }
 
 void sim_compute(sim_t *self, size_t index)
@@ -196,161 +322,10 @@ void sim_compute(sim_t *self, size_t index)
     uint64_t first, end;
     const job_region_t *region = &self->job.regions[actor->region];
     job_batch_samples(region, actor->task.batch, &first, &end);
-    for (uint64_t i = first; i < end; i++)
-        self->indices[i - first] = (uint32_t)i;
-    dataset_gather(self->datasets[actor->region], self->indices, end - first, self->x, self->labels);
+    s_gather(self, actor->region, first, end);
     double loss;
     model_gradient(self->model, actor->task.params, self->x, self->labels, end - first, actor->task.gradient,
                    &loss);
     actor->computing = false;
     worker_core_computed(actor->core, loss, self->now_us);
 }
-
-/* ---- the node: announces itself, starts what is placed, stops it ---- */
-
-typedef struct {
-    sim_t *world;
-    size_t region;
-    wire_name_t name, scheduler;
-    outbox_t outbox;
-    int64_t announce_at_us;
-    bool stopping, told, ended;
-    bool shards_told;
-} sim_node_t;
-
-void *sim_node_new(sim_t *world, size_t region)
-{
-    sim_node_t *self = calloc(1, sizeof *self);
-    CHECK(self);
-    self->world = world;
-    self->region = region;
-    snprintf(self->name, sizeof self->name, "node/%s/n0", world->topology->regions[region].name);
-    snprintf(self->scheduler, sizeof self->scheduler, "scheduler/%s", world->topology->regions[region].name);
-    outbox_init(&self->outbox);
-    return self;
-}
-
-static void s_placed(sim_node_t *self, const char *actor, uint64_t incarnation, err_code_t code)
-{
-    message_t *message = message_new(KIND_placed, self->scheduler, self->name);
-    message_set_name(message->placed.actor, actor);
-    message->placed.incarnation = incarnation;
-    message->placed.code = code;
-    outbox_add(&self->outbox, &message);
-}
-
-void sim_node_ended(void *core, const char *name, uint64_t incarnation)
-{
-    s_placed(core, name, incarnation, ERR_STOPPED);
-}
-
-static void s_place(sim_node_t *self, const message_t *message)
-{
-    size_t index = sim_find(self->world, message->place.actor);
-    const sim_actor_t *actor = index == SIZE_MAX ? NULL : &self->world->actors[index];
-    if (self->stopping || (actor && actor->incarnation > message->place.incarnation))
-        return;
-    if (actor && actor->incarnation == message->place.incarnation) {
-        s_placed(self, message->place.actor, message->place.incarnation, actor->alive ? ERR_OK : ERR_STOPPED);
-        return;
-    }
-    sim_start_actor(self->world, message->place.actor, self->region, message->place.incarnation);
-    s_placed(self, message->place.actor, message->place.incarnation, ERR_OK);
-}
-
-/* Hands `stop` to the region's actors of one role; true when all of them have finished. */
-static bool s_stop_role(sim_node_t *self, const role_t *role, bool tell)
-{
-    bool all = true;
-    for (size_t i = 0; i < self->world->actor_count; i++) {
-        sim_actor_t *actor = &self->world->actors[i];
-        if (actor->region != self->region || actor->role != role || !actor->alive)
-            continue;
-        if (tell) {
-            message_t *stop = message_new(KIND_stop, actor->name, self->name);
-            role->message(actor->core, &stop, self->world->now_us);
-            sim_after(self->world, i);
-        }
-        all = all && role->finished(actor->core);
-    }
-    return all;
-}
-
-static void s_advance_stop(sim_node_t *self)
-{
-    if (!self->stopping || self->ended)
-        return;
-    bool workers = s_stop_role(self, &worker_role, !self->told);
-    self->told = true;
-    if (!workers)
-        return;
-    bool shards = s_stop_role(self, &shard_role, !self->shards_told);
-    bool synchronizers = s_stop_role(self, &synchronizer_role, !self->shards_told);
-    self->shards_told = true;
-    self->ended = shards && synchronizers;
-}
-
-static void s_node_message(void *core, message_t **message_p, int64_t now_us)
-{
-    sim_node_t *self = core;
-    (void)now_us;
-    if ((*message_p)->kind == KIND_place)
-        s_place(self, *message_p);
-    if ((*message_p)->kind == KIND_stop)
-        self->stopping = true;
-    message_destroy(message_p);
-}
-
-static void s_node_tick(void *core, int64_t now_us)
-{
-    sim_node_t *self = core;
-    s_advance_stop(self);
-    if (now_us < self->announce_at_us)
-        return;
-    self->announce_at_us = now_us + (self->stopping ? 100000 : 1000000);
-    if (self->ended) {
-        message_t *stopped = message_new(KIND_stopped, self->scheduler, self->name);
-        message_set_name(stopped->stopped.node, self->name);
-        outbox_add(&self->outbox, &stopped);
-        return;
-    }
-    message_t *message = message_new(KIND_announce, self->scheduler, self->name);
-    char digest[17];
-    topology_digest(self->world->topology, digest);
-    message_set_name(message->announce.digest, digest);
-    message_set_name(message->announce.host, "sim");
-    message->announce.cores = 4;
-    message->announce.memory_bytes = (uint64_t)1 << 30;
-    message->announce.samples = self->world->topology->job.data.samples;
-    outbox_add(&self->outbox, &message);
-}
-
-static int64_t s_node_due(const void *core)
-{
-    const sim_node_t *self = core;
-    return self->stopping && self->announce_at_us > self->world->now_us + 10000 ? self->world->now_us + 10000
-                                                                                : self->announce_at_us;
-}
-
-static outbox_t *s_node_outbox(void *core)
-{
-    return &((sim_node_t *)core)->outbox;
-}
-
-static bool s_node_finished(const void *core)
-{
-    return ((const sim_node_t *)core)->ended;
-}
-
-static void s_node_destroy(void **core_p)
-{
-    sim_node_t *self = *core_p;
-    *core_p = NULL;
-    if (!self)
-        return;
-    outbox_fini(&self->outbox);
-    free(self);
-}
-
-const role_t sim_node_role = {"node",        s_node_message,  s_node_tick,   s_node_due,
-                              s_node_outbox, s_node_finished, s_node_destroy};

@@ -6,6 +6,7 @@
 
 #include "actors/model/dataset.h"
 #include "actors/model/model.h"
+#include "actors/node/node_core.h"
 #include "actors/scheduler/region_core.h"
 #include "actors/shard/shard_core.h"
 #include "actors/synchronizer/synchronizer_core.h"
@@ -20,7 +21,7 @@ typedef struct {
     uint64_t sequence; /* order among events of one moment */
     sim_event_kind_t kind;
     size_t actor;
-    uint64_t life; /* of the actor: an event for a dead one is dropped */
+    uint64_t life; /* of the actor: what a former one had begun is dropped with it */
     uint64_t tick; /* SIM_TICK: the newest scheduled wins */
     message_t *message;
     snapshot_t *snapshot;
@@ -76,13 +77,10 @@ void sim_send(sim_t *self, size_t from_actor, message_t **message_p);
 size_t sim_find(const sim_t *self, const char *name); /* SIZE_MAX when it never was */
 void sim_start_all(sim_t *self);                      /* schedulers and nodes */
 void sim_start_actor(sim_t *self, const char *name, size_t region, uint64_t incarnation);
-void sim_kill(sim_t *self, size_t actor);
+void sim_kill(sim_t *self, size_t actor, bool silent);
+void sim_end_finished(sim_t *self, size_t actor);
 void sim_kill_some(sim_t *self);
 void sim_effects(sim_t *self, size_t actor);
 void sim_compute(sim_t *self, size_t actor);
-
-extern const role_t sim_node_role;
-void *sim_node_new(sim_t *world, size_t region);
-void sim_node_ended(void *core, const char *name, uint64_t incarnation);
 
 #endif

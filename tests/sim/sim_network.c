@@ -73,7 +73,6 @@ void sim_send(sim_t *self, size_t from_actor, message_t **message_p)
                                                   s_delay(self, from->region != self->actors[to].region),
                                          .kind = SIM_DELIVER,
                                          .actor = to,
-                                         .life = self->actors[to].life,
                                          .message = s_over_the_wire(self, message)});
     message_destroy(message_p);
 }

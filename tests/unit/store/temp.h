@@ -1,5 +1,6 @@
 /* temp - a directory of a test's own below /tmp, removed with all that is in it; and the seed of its random
- * choices. */
+ * choices.
+ */
 #ifndef TESTS_UNIT_STORE_TEMP_H
 #define TESTS_UNIT_STORE_TEMP_H
 

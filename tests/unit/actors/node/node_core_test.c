@@ -152,6 +152,50 @@ Test(node_core, a_failure_is_told_again_until_it_is_placed_anew)
     s_destroy(&core);
 }
 
+Test(node_core, an_actor_that_died_and_was_placed_again_is_no_failure)
+{
+    node_core_t *core = s_new();
+    const char *reason;
+    err_t why = {.code = ERR_STALE, .text = "fenced"};
+    s_run(core, "shard/eu/0", 5);
+    s_run(core, "worker/eu/0", 6);
+    node_core_ended(core, "shard/eu/0", 5, &why, 2 * S);
+    s_expect_placed(core, 5, ERR_STALE);
+    s_run(core, "shard/eu/0", 7);
+    node_core_ended(core, "worker/eu/0", 6, &why, 2 * S); /* its successor runs on another node */
+    s_send(core, KIND_stop, 3 * S);
+    s_expect_command(core, NODE_DRAIN, "shard/eu/0", 7);
+    node_core_ended(core, "shard/eu/0", 7, &s_finished, 3 * S);
+    message_t *stopped = s_take(core, KIND_stopped);
+    cr_assert_not_null(stopped);
+    cr_assert_eq(stopped->stopped.code, ERR_OK);
+    message_destroy(&stopped);
+    cr_assert_eq(node_core_failure(core, &reason), ERR_OK);
+    s_destroy(&core);
+}
+
+Test(node_core, an_actor_that_could_not_be_started_is_a_failure_at_the_end)
+{
+    for (int done = 0; done < 2; done++) {
+        node_core_t *core = s_new();
+        const char *reason;
+        err_t why = {.code = ERR_MEMORY, .text = "no memory"};
+        s_place(core, "worker/eu/0", 7, 0);
+        s_expect_command(core, NODE_START, "worker/eu/0", 7);
+        node_core_ended(core, "worker/eu/0", 7, &why, 0);
+        message_t *stop = message_new(KIND_stop, "node/eu/a", "scheduler/eu");
+        stop->stop.done = done;
+        node_role.message(core, &stop, S);
+        message_t *stopped = s_take(core, KIND_stopped);
+        cr_assert_not_null(stopped);
+        cr_assert_eq(stopped->stopped.code, done ? ERR_OK : ERR_MEMORY);
+        message_destroy(&stopped);
+        cr_assert_eq(node_core_failure(core, &reason), done ? ERR_OK : ERR_MEMORY);
+        cr_assert(done || strstr(reason, "worker/eu/0"));
+        s_destroy(&core);
+    }
+}
+
 Test(node_core, stops_workers_then_shards_then_synchronizers)
 {
     node_core_t *core = s_new();

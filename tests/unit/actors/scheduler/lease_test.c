@@ -145,6 +145,20 @@ Test(lease, one_by_one_shares_out_a_step)
     lease_table_destroy(&table);
 }
 
+Test(lease, a_worker_whose_sisters_are_gone_gets_a_whole_step)
+{
+    lease_table_t *table = s_known(100, 3, true);
+    lease_grant_t grant;
+    cr_assert_eq(s_want(table, 1, 1, 0, 0, 0, &grant), LEASE_GRANTED);
+    lease_table_release(table, 0);
+    lease_table_release(table, 2);
+    cr_assert_eq(s_want(table, 1, 1, 1, 0, 1, &grant), LEASE_GRANTED);
+    cr_assert_eq(s_want(table, 1, 1, 2, 0, 2, &grant), LEASE_GRANTED);
+    cr_assert_eq(grant.first, 2, "no shard applies anything before it has this one, too");
+    cr_assert_eq(s_want(table, 1, 1, 3, 0, 3, &grant), LEASE_NOTHING);
+    lease_table_destroy(&table);
+}
+
 Test(lease, the_lowest_missing_batch_goes_even_to_a_worker_that_has_enough)
 {
     lease_table_t *table = s_known(100, 2, true);

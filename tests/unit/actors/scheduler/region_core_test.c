@@ -490,6 +490,60 @@ Test(region, a_silent_workers_batches_go_to_another)
     s_free(bench);
 }
 
+static void s_alive(bench_t *bench, const placement_t *actor)
+{
+    message_t *status = message_new(KIND_status, NAME, actor->actor);
+    status->incarnation = actor->incarnation;
+    s_give(bench, status);
+}
+
+Test(region, a_silent_shard_or_synchronizer_is_placed_again)
+{
+    bench_t *bench = s_bench(2, false);
+    running_t running = s_running(bench);
+    placement_t again[8];
+    for (int64_t second = 1; second <= 5; second++) {
+        cr_assert_eq(s_places(bench, again, 8, false, ERR_OK), 0, "second %d", (int)second);
+        s_tick(bench, second * SECOND);
+        s_give(bench, s_announce(bench, "node/eu/a", 1));
+        s_give(bench, s_announce(bench, "node/eu/b", 2));
+        s_alive(bench, &running.shards[0]);
+        s_alive(bench, &running.synchronizers[1]);
+        s_alive(bench, &running.workers[0]);
+        s_alive(bench, &running.workers[1]);
+    }
+    cr_assert_eq(s_places(bench, again, 8, true, ERR_OK), 2);
+    cr_assert_str_eq(again[0].actor, running.shards[1].actor);
+    cr_assert_str_eq(again[0].node, running.shards[1].node, "where its snapshots are");
+    cr_assert_gt(again[0].incarnation, running.workers[1].incarnation);
+    cr_assert_str_eq(again[1].actor, running.synchronizers[0].actor);
+    cr_assert_gt(again[1].incarnation, running.workers[1].incarnation);
+    s_progress(bench, &running.shards[1], (told_t){.applied = 5, .durable = 5});
+    message_t *report = s_report(bench);
+    cr_assert_eq(report->region_report.samples, 0, "its former incarnation is not listened to");
+    cr_assert_eq(report->region_report.restarts, 2);
+    message_destroy(&report);
+    s_free(bench);
+}
+
+Test(region, that_stood_still_itself_takes_nobody_for_lost)
+{
+    bench_t *bench = s_bench(2, false);
+    s_running(bench);
+    placement_t again[8];
+    s_tick(bench, 1 * SECOND);
+    s_tick(bench, 60 * SECOND);
+    for (int64_t second = 60; second < 65; second++) {
+        s_tick(bench, second * SECOND);
+        s_give(bench, s_announce(bench, "node/eu/a", 1));
+        s_give(bench, s_announce(bench, "node/eu/b", 2));
+        cr_assert_eq(s_places(bench, again, 8, false, ERR_OK), 0, "what they said may still be read");
+    }
+    s_tick(bench, 65 * SECOND);
+    cr_assert_eq(s_places(bench, again, 8, false, ERR_OK), 6, "but not for ever");
+    s_free(bench);
+}
+
 Test(region, evaluates_each_quarter_and_merges_what_passes_meanwhile)
 {
     bench_t *bench = s_bench(1, true);

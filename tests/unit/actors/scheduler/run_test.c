@@ -282,6 +282,20 @@ static void s_node_message(world_t *world, size_t region, const message_t *messa
         played->gone = true;
 }
 
+/* All that is played of a synchronizer: it says that it runs. */
+static void s_synchronizers_tell(world_t *world, size_t region)
+{
+    for (size_t index = 0; index < SHARDS; index++) {
+        if (!world->regions[region].synchronizers[index])
+            continue;
+        message_t *status = s_from_node(world, region, KIND_status);
+        snprintf(status->from, sizeof status->from, "synchronizer/%s/%zu",
+                 world->topology.regions[region].name, index);
+        status->incarnation = world->regions[region].synchronizers[index];
+        s_send(world, &status);
+    }
+}
+
 static void s_node_tick(world_t *world, size_t region)
 {
     played_region_t *played = &world->regions[region];
@@ -298,6 +312,7 @@ static void s_node_tick(world_t *world, size_t region)
         announce->announce.cores = 4;
         announce->announce.samples = SAMPLES;
         s_send(world, &announce);
+        s_synchronizers_tell(world, region);
     }
 }
 

@@ -79,6 +79,49 @@ Test(limits, asgd_waits_at_a_full_window_and_goes_on)
     world_destroy(w);
 }
 
+Test(limits, deltas_kept_are_limited_in_number_too)
+{
+    topology_t *t = world_topology(2, STRATEGY_ASGD, 1, 1);
+    t->job.sync.staleness = 1000000;
+    t->job.sync.window_bytes = (uint64_t)1 << 40;
+    world_t *w = world_new(t, ELEMENTS);
+    world_start(w, 160000);
+    world_run(w);
+    w->auto_commit = false;
+    for (uint64_t b = 0; b < 11000 && (b == 0 || s_steps(w) == b); b++)
+        world_push(w, 0, b % 3, b, s_g);
+    cr_assert_eq(s_steps(w), 1024);
+    world_commit(w, 0, 0, ERR_OK); /* the one that was taken after the first step */
+    w->now += 1000000;
+    cr_assert_not(world_store(w, 0, 0));
+    world_commit(w, 0, 0, ERR_OK); /* all of them fit a snapshot */
+    world_crash(w, 0, 0);
+    cr_assert_eq(s_steps(w), 1024);
+    world_destroy(w);
+}
+
+Test(limits, refusals_go_on_when_their_set_is_full)
+{
+    topology_t *t = world_topology(1, STRATEGY_ASGD, 1, 1);
+    t->job.batch = 1;
+    world_t *w = world_new(t, 2);
+    uint64_t batches = 2 * (RANGES_MAX + 2);
+    world_start(w, batches);
+    float g[2] = {1, 1};
+    for (uint64_t b = 0; b < batches; b++) {
+        message_t *m = world_push_chunk(w, 0, 0, 0, b, g, 0, 1);
+        if (b % 2) { /* as a worker announces what is not finite */
+            m->push.samples = 0;
+            slice_fini(&m->data);
+        }
+        world_deliver(w, &m);
+        outbox_fini(shard_role.outbox(w->shard[0][0]));
+        outbox_init(shard_role.outbox(w->shard[0][0]));
+    }
+    cr_assert_eq(s_steps(w), batches);
+    world_destroy(w);
+}
+
 Test(limits, a_waiting_shard_takes_deltas)
 {
     world_t *w = s_world(STRATEGY_ASGD, 1, 2, 1 << 20);
@@ -116,7 +159,7 @@ Test(limits, asgd_ga_merges_at_a_full_window_and_waits_at_its_staleness)
     world_settle(w, 4000000);
     cr_assert_eq(s_steps(w), 15);
     cr_assert_eq(s_value(w, 0), 15);
-    cr_assert_eq(s_value(w, 1), 14, "a step is still open");
+    cr_assert_eq(s_value(w, 1), 15, "what was merged leaves with all that is open once the window has room");
     world_destroy(w);
 }
 
@@ -175,6 +218,30 @@ Test(limits, a_round_waits_for_the_other_region_by_name)
     cr_assert_eq(s_value(w, 0), 1);
     cr_assert_eq(shard_core_round(w->shard[0][0]), 1);
     cr_assert_eq(s_steps(w), 2, "the held push of the next round follows");
+    world_destroy(w);
+}
+
+Test(limits, a_batch_that_another_shard_lost_is_served_while_a_round_is_open)
+{
+    world_t *w = s_world(STRATEGY_SSGD, 1, 100, 1 << 20);
+    float params[ELEMENTS];
+    s_push(w, 0, 1);
+    cr_assert_not(world_pull(w, 0, 1, 1, params), "the round of batch 0 is open");
+    cr_assert(world_pull(w, 0, 2, 0, params), "who asks for batch 0 computes it for another shard");
+    world_destroy(w);
+}
+
+Test(limits, a_round_is_the_same_batches_in_every_shard)
+{
+    world_t *w = s_world(STRATEGY_SSGD, 1, 100, 1 << 20);
+    world_push_shard(w, 0, 0, 0, 0, s_g);
+    world_push_shard(w, 0, 1, 1, 1, s_g);
+    world_push_shard(w, 0, 1, 0, 1, s_g);
+    world_push_shard(w, 0, 0, 1, 0, s_g);
+    for (size_t k = 0; k < 2; k++) {
+        cr_assert_eq(ranges_size(shard_core_applied(w->shard[0][k])), 1, "the next round is held back");
+        cr_assert(ranges_has(shard_core_applied(w->shard[0][k]), 0), "shard %zu", k);
+    }
     world_destroy(w);
 }
 

@@ -238,6 +238,24 @@ Test(push, at_any_alignment_is_applied)
     world_destroy(w);
 }
 
+Test(push, that_is_needed_sooner_takes_the_place_of_one_further_ahead)
+{
+    topology_t *t = world_topology(1, STRATEGY_ASGD_GA, 4, 1);
+    t->job.sync.inside = INSIDE_SYNC;
+    world_t *w = world_new(t, ELEMENTS);
+    world_start(w, 80);
+    world_run(w);
+    for (uint64_t batch = 5; batch < 8; batch++)
+        world_push_shard(w, 0, 0, 0, batch, s_g);
+    cr_assert_eq(ranges_size(shard_core_applied(w->shard[0][0])), 0);
+    for (uint64_t batch = 0; batch < 4; batch++)
+        world_push_shard(w, 0, 0, 0, batch, s_g);
+    cr_assert_eq(ranges_size(shard_core_applied(w->shard[0][0])), 4, "whoever holds batch 5");
+    world_push_shard(w, 0, 0, 0, 4, s_g);
+    cr_assert_eq(ranges_size(shard_core_applied(w->shard[0][0])), 6, "5 had stayed, 6 and 7 had not");
+    world_destroy(w);
+}
+
 Test(push, does_not_change_what_a_pull_or_a_snapshot_holds)
 {
     world_t *w = s_world();

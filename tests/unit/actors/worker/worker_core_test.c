@@ -22,7 +22,7 @@ typedef struct {
     int64_t now_us;
 } bench_t;
 
-static bench_t *s_bench(bool checksums)
+static bench_t *s_bench_as(uint64_t incarnation, bool checksums, inside_t inside, uint64_t workers)
 {
     bench_t *bench = calloc(1, sizeof *bench);
     cr_assert_not_null(bench);
@@ -32,13 +32,14 @@ static bench_t *s_bench(bool checksums)
     topology->region_count = 1;
     strcpy(topology->regions[0].name, "eu");
     topology->regions[0].data_share = 1;
-    topology->regions[0].workers = 1;
+    topology->regions[0].workers = workers;
+    topology->job.sync.inside = inside;
     topology->regions[0].shards = 2;
     err_t err;
     cr_assert_eq(job_derive(topology, 1000, &bench->job, &err), ERR_OK);
     worker_spec_t spec = {.topology = topology,
                           .job = &bench->job,
-                          .incarnation = INCARNATION,
+                          .incarnation = incarnation,
                           .shard_count = 2,
                           .shard_first = s_first,
                           .chunk_bytes = 8,
@@ -46,6 +47,16 @@ static bench_t *s_bench(bool checksums)
     bench->core = worker_core_new(&spec);
     worker_role.tick(bench->core, 0);
     return bench;
+}
+
+static bench_t *s_bench_of(bool checksums, inside_t inside, uint64_t workers)
+{
+    return s_bench_as(INCARNATION, checksums, inside, workers);
+}
+
+static bench_t *s_bench(bool checksums)
+{
+    return s_bench_of(checksums, INSIDE_ASYNC, 1);
 }
 
 static void s_free(bench_t *bench)
@@ -371,6 +382,24 @@ Test(worker, asks_again_with_a_new_number_and_ignores_the_old_answer)
     s_free(bench);
 }
 
+/* An answer to a predecessor may still be on its way when its successor asks. */
+Test(worker, no_two_incarnations_ask_with_the_same_number)
+{
+    static const uint64_t incarnations[] = {1ull << 32 | 4, 1ull << 32 | 5, 2ull << 32 | 4, 2ull << 32 | 5};
+    uint64_t numbers[4];
+    for (size_t i = 0; i < 4; i++) {
+        bench_t *bench = s_bench_as(incarnations[i], false, INSIDE_ASYNC, 1);
+        s_lease_to(bench, incarnations[i], 1, 0, 1, false);
+        message_t *pull = s_take(bench, KIND_pull);
+        cr_assert_not_null(pull);
+        numbers[i] = pull->number;
+        for (size_t k = 0; k < i; k++)
+            cr_assert_gt(llabs((long long)(numbers[i] - numbers[k])), 1000000);
+        message_destroy(&pull);
+        s_free(bench);
+    }
+}
+
 Test(worker, ignores_a_shards_former_incarnation)
 {
     bench_t *bench = s_bench(false);
@@ -421,12 +450,11 @@ Test(worker, pushes_slices_and_carries_the_next_pull)
     s_free(bench);
 }
 
-Test(worker, has_at_most_two_batches_on_their_way)
+/* Computes and pushes batches [0, end); nothing is acknowledged. */
+static void s_push_unanswered(bench_t *bench, uint64_t end)
 {
-    bench_t *bench = s_bench(false);
-    s_lease(bench, 1, 0, 4);
     s_answer_pulls(bench);
-    for (uint64_t batch = 0; batch < 2; batch++) {
+    for (uint64_t batch = 0; batch < end; batch++) {
         worker_task_t task = s_task(bench);
         cr_assert_eq(task.batch, batch);
         s_drop_all(bench);
@@ -438,6 +466,23 @@ Test(worker, has_at_most_two_batches_on_their_way)
             message_destroy(&push);
         }
     }
+}
+
+Test(worker, has_a_whole_step_on_its_way_when_its_sisters_are_gone)
+{
+    bench_t *bench = s_bench_of(false, INSIDE_SYNC, 3);
+    s_lease(bench, 1, 0, 4);
+    s_push_unanswered(bench, 3);
+    worker_task_t task;
+    cr_assert_not(worker_core_take_task(bench->core, &task));
+    s_free(bench);
+}
+
+Test(worker, has_at_most_two_batches_on_their_way)
+{
+    bench_t *bench = s_bench(false);
+    s_lease(bench, 1, 0, 4);
+    s_push_unanswered(bench, 2);
     worker_task_t task;
     cr_assert_not(worker_core_take_task(bench->core, &task));
     cr_assert_str_eq(worker_core_waits_for(bench->core, NULL), SHARD_0);
@@ -575,6 +620,73 @@ Test(worker, a_lower_batch_comes_before_one_whose_parameters_are_kept_back)
     s_free(bench);
 }
 
+Test(worker, a_push_that_is_kept_back_gives_way_to_a_lower_batch)
+{
+    bench_t *bench = s_bench(false);
+    s_lease(bench, 1, 10, 12);
+    s_answer_pulls(bench);
+    for (uint64_t batch = 10; batch < 12; batch++) {
+        worker_task_t task = s_task(bench);
+        cr_assert_eq(task.batch, batch);
+        s_drop_all(bench);
+        s_compute(bench, &task);
+        message_t *push;
+        while ((push = s_take(bench, KIND_push))) {
+            if (push->push.pull)
+                s_answer(bench, strcmp(push->to, SHARD_0) != 0, push->push.pull, 0);
+            message_destroy(&push);
+        }
+        s_ack(bench, SHARD_0, batch, true, ERR_OK);
+    }
+    s_tick(bench, 200 * MS);
+    s_lease(bench, 2, 3, 4); /* what shard 1 lost; it keeps 10 and 11 back for it */
+    cr_assert_eq(s_answer_pulls(bench), 3);
+    worker_task_t task;
+    s_tick(bench, 1199 * MS);
+    cr_assert_not(worker_core_take_task(bench->core, &task), "they may still be on their way");
+    cr_assert_leq(worker_role.due(bench->core), 1200 * MS);
+    s_tick(bench, 1200 * MS);
+    task = s_task(bench);
+    cr_assert_eq(task.batch, 3);
+    s_drop_all(bench);
+    s_compute(bench, &task);
+    message_t *push = s_take(bench, KIND_push);
+    cr_assert_not_null(push);
+    cr_assert_eq(push->push.batch, 3);
+    cr_assert_eq(push->push.pull_batch == 11 || push->push.chunk + 1 < push->push.chunk_count, true,
+                 "the furthest is computed again");
+    message_destroy(&push);
+    s_ack(bench, SHARD_1, 10, true, ERR_OK);
+    cr_assert_eq(worker_core_done(bench->core), 1, "the nearer one was kept");
+    s_free(bench);
+}
+
+Test(worker, asks_for_leases_when_its_pushes_are_kept_back)
+{
+    bench_t *bench = s_bench(false);
+    s_lease(bench, 1, 10, 14);
+    s_answer_pulls(bench);
+    for (uint64_t batch = 10; batch < 12; batch++) {
+        worker_task_t task = s_task(bench);
+        s_drop_all(bench);
+        s_compute(bench, &task);
+        message_t *push;
+        while ((push = s_take(bench, KIND_push))) {
+            if (push->push.pull)
+                s_answer(bench, strcmp(push->to, SHARD_0) != 0, push->push.pull, 0);
+            message_destroy(&push);
+        }
+    }
+    s_lease(bench, 2, 14, 18);
+    s_tick(bench, 999 * MS);
+    cr_assert_eq(s_count(bench, KIND_lease_want), 0);
+    s_tick(bench, 1000 * MS);
+    cr_assert_eq(s_count(bench, KIND_lease_want), 1, "what they wait for may be a batch nobody has");
+    s_lease(bench, 3, 2, 3);
+    cr_assert_eq(s_answer_pulls(bench), 2, "though 12 could be computed next");
+    s_free(bench);
+}
+
 Test(worker, evaluates_the_newest_parameters_and_repeats_the_result)
 {
     bench_t *bench = s_bench(false);
@@ -617,9 +729,32 @@ Test(worker, stop_lets_the_computation_at_hand_be_pushed)
     cr_assert_not(worker_role.finished(bench->core));
     s_drop_all(bench);
     s_compute(bench, &task);
-    cr_assert(worker_role.finished(bench->core));
     cr_assert_eq(s_count(bench, KIND_push), 5);
+    s_ack(bench, SHARD_0, 0, true, ERR_OK);
+    cr_assert_not(worker_role.finished(bench->core), "the other shard may not have it yet");
+    s_ack(bench, SHARD_1, 0, true, ERR_OK);
+    cr_assert(worker_role.finished(bench->core));
     cr_assert_eq(worker_role.due(bench->core), ROLE_NEVER);
+    s_free(bench);
+}
+
+Test(worker, stop_sends_what_is_on_its_way_again_but_does_not_wait_for_ever)
+{
+    bench_t *bench = s_bench(false);
+    s_lease(bench, 1, 0, 2);
+    s_answer_pulls(bench);
+    worker_task_t task = s_task(bench);
+    s_compute(bench, &task);
+    s_drop_all(bench);
+    s_give(bench, message_new(KIND_stop, "worker/eu/0", "node/eu/a"));
+    s_tick(bench, 1000 * MS);
+    cr_assert_eq(s_count(bench, KIND_push), 5);
+    cr_assert_leq(worker_role.due(bench->core), 2000 * MS);
+    s_tick(bench, 1999 * MS);
+    cr_assert_not(worker_role.finished(bench->core));
+    s_tick(bench, 2000 * MS);
+    cr_assert(worker_role.finished(bench->core));
+    cr_assert_eq(s_count(bench, KIND_pull), 0);
     s_free(bench);
 }
 

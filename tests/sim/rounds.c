@@ -1,0 +1,285 @@
+/* rounds - waiting strategies on real models, through the cores that run live and a network that loses, doubles and
+ * reorders.
+ *
+ *   sim.rounds [--first SEED] [--seeds N]
+ *
+ * ssgd over several regions equals one process with the big batch; and with `inside: sync` and one worker per region
+ * a seed gives the same bits whatever the network does, also over stops and restarts.
+ */
+#include "tests/sim/sim.h"
+
+#include "actors/model/model.h"
+#include "actors/model/optimizer.h"
+
+#include <getopt.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STEPS 50
+
+typedef struct {
+    const char *strategy, *model;
+    unsigned every, regions, workers;
+} case_t;
+
+static topology_t *s_topology(const case_t *with, uint64_t seed)
+{
+    char text[4096];
+    int n =
+        snprintf(text, sizeof text,
+                 "job:\n  name: rounds\n  model: %s\n  data: {kind: idx, dir: none}\n  epochs: 2\n"
+                 "  batch: 4\n  seed: %u\n"
+                 "  optimizer: {name: momentum, lr: 0.05, momentum: 0.9, schedule: linear}\n"
+                 "  sync: {strategy: %s, every: %u, inside: sync, staleness: 4, window: 1MiB}\nregions:\n",
+                 with->model, (unsigned)seed, with->strategy, with->every);
+    for (unsigned r = 0; r < with->regions; r++)
+        n += snprintf(text + n, sizeof text - (size_t)n,
+                      "  - {name: r%u, data_share: %u, workers: %u, shards: 2}\n", r, r ? 1 : 2,
+                      with->workers);
+    n += snprintf(text + n, sizeof text - (size_t)n, "links:\n");
+    for (unsigned a = 0; a < with->regions; a++)
+        for (unsigned b = a + 1; b < with->regions; b++)
+            n += snprintf(text + n, sizeof text - (size_t)n, "  - {between: [r%u, r%u]}\n", a, b);
+    topology_t *topology = NULL;
+    err_t err = {0};
+    if (topology_parse("world", text, (size_t)n, NULL, 0, &topology, &err)) {
+        fprintf(stderr, "%s\n%s\n", err.text, text);
+        exit(2);
+    }
+    topology->job.data.samples = (uint64_t)STEPS / 2 * 4 * with->regions * with->workers; /* in two epochs */
+    return topology;
+}
+
+static sim_spec_t s_spec(uint64_t seed, bool faults)
+{
+    return (sim_spec_t){.seed = seed,
+                        .lan_delay_us = 100,
+                        .wan_delay_us = 15000,
+                        .loss = faults ? 0.05 : 0,
+                        .duplicate = faults ? 0.05 : 0,
+                        .reorder = faults ? 0.05 : 0,
+                        .reorder_us = 20000,
+                        .step_us = 3000,
+                        .commit_us = 2000,
+                        .commit_failure = faults ? 0.05 : 0,
+                        .chunk_bytes = 65536,
+                        .limit_us = 3600000000};
+}
+
+/* ---- one process with the big batch ---- */
+
+typedef struct {
+    model_t *model;
+    size_t count, size;
+    float *w, *v, *g, *x;
+    uint32_t *labels;
+} single_t;
+
+static void s_single_init(single_t *self, const topology_t *topology, size_t batch_max)
+{
+    err_t err = {0};
+    CHECK(model_new(topology->job.model, batch_max, &self->model, &err) == ERR_OK);
+    self->count = model_layout(self->model)->count;
+    self->size = model_sample_size(self->model);
+    self->w = calloc(self->count, sizeof *self->w);
+    self->v = calloc(self->count, sizeof *self->v);
+    self->g = calloc(self->count, sizeof *self->g);
+    self->x = calloc(batch_max * self->size, sizeof *self->x);
+    self->labels = calloc(batch_max, sizeof *self->labels);
+    CHECK(self->w && self->v && self->g && self->x && self->labels);
+    model_init(self->model, topology->job.seed, self->w);
+}
+
+static void s_single_fini(single_t *self)
+{
+    model_destroy(&self->model);
+    free(self->v);
+    free(self->g);
+    free(self->x);
+    free(self->labels);
+}
+
+/* What all regions compute in a step, as one batch; returns its size. */
+static size_t s_gather(single_t *self, const topology_t *topology, const job_t *job, uint64_t step)
+{
+    size_t count = 0;
+    uint64_t before = 0;
+    for (size_t r = 0; r < job->region_count; r++) {
+        const job_region_t *region = &job->regions[r];
+        for (uint64_t b = step * region->width; b < (step + 1) * region->width; b++) {
+            uint64_t first, end;
+            job_batch_samples(region, b, &first, &end);
+            for (uint64_t i = first; i < end; i++, count++)
+                sim_sample(topology->job.seed, before + i, self->size, self->x + count * self->size,
+                           &self->labels[count]);
+        }
+        before += region->samples;
+    }
+    return count;
+}
+
+/* Parameters after all steps; the caller frees them. */
+static float *s_single(const topology_t *topology)
+{
+    single_t self;
+    job_t job;
+    err_t err = {0};
+    CHECK(job_derive(topology, topology->job.data.samples, &job, &err) == ERR_OK);
+    s_single_init(&self, topology, topology->job.data.samples);
+    optimizer_t optimizer = {.kind = OPTIMIZER_MOMENTUM,
+                             .lr = (float)topology->job.optimizer.lr,
+                             .momentum = (float)topology->job.optimizer.momentum,
+                             .schedule = SCHEDULE_LINEAR};
+    uint64_t done = 0;
+    double loss;
+    CHECK(job.regions[0].steps == STEPS);
+    for (uint64_t step = 0; step < STEPS; step++) {
+        size_t count = s_gather(&self, topology, &job, step);
+        model_gradient(self.model, self.w, self.x, self.labels, count, self.g, &loss);
+        float lr = optimizer_rate(&optimizer, done, job.samples_total);
+        optimizer_step(&optimizer, lr, self.count, self.w, self.v, self.g, self.w, self.v);
+        done += count;
+    }
+    s_single_fini(&self);
+    return self.w;
+}
+
+/* ---- worlds ---- */
+
+/* The replicas (regions, count) at the end; the caller frees them. NULL: stuck. */
+static float *s_replicas(const topology_t *topology, sim_t *sim, size_t count)
+{
+    float *w = calloc(topology->region_count * count, sizeof *w);
+    CHECK(w);
+    if (!sim_run(sim)) {
+        sim_print_waits(sim, stderr);
+        free(w);
+        return NULL;
+    }
+    for (size_t r = 0; r < topology->region_count; r++)
+        sim_parameters(sim, r, w + r * count);
+    return w;
+}
+
+/* A run that is drained `stops` times on its way, at random moments. */
+static float *s_run(const topology_t *topology, uint64_t seed, bool faults, unsigned stops, size_t count)
+{
+    rng_t rng;
+    rng_init_for(&rng, seed, "stops", 0, 0);
+    sim_spec_t spec = s_spec(seed, faults);
+    sim_t *sim = sim_new(topology, &spec);
+    for (unsigned i = 0; i < stops; i++) {
+        sim_stop_at(sim, 1000000 + (int64_t)rng_below(&rng, 4000000));
+        sim_run(sim);
+        if (sim_state(sim) != RUN_DRAINED)
+            break;
+        spec.term = i + 2;
+        spec.seed = rng_u64(&rng);
+        sim_t *next = sim_new(topology, &spec);
+        sim_take_disks(next, sim);
+        sim_destroy(&sim);
+        sim = next;
+    }
+    float *w = s_replicas(topology, sim, count);
+    sim_destroy(&sim);
+    return w;
+}
+
+static double s_distance(const float *a, const float *b, size_t count)
+{
+    double most = 0;
+    for (size_t i = 0; i < count; i++)
+        most = fmax(most, fabs((double)a[i] - b[i]));
+    return most;
+}
+
+static bool s_fail(const case_t *with, uint64_t seed, const char *what, double figure)
+{
+    fprintf(stderr, "%s %s, %u regions of %u workers, seed %llu: %s (%g)\n", with->strategy, with->model,
+            with->regions, with->workers, (unsigned long long)seed, what, figure);
+    return false;
+}
+
+static bool s_check_replicas(const case_t *with, uint64_t seed, const float *w, size_t count)
+{
+    if (!w)
+        return s_fail(with, seed, "stuck", 0);
+    for (size_t r = 1; r < with->regions; r++)
+        if (memcmp(w, w + r * count, count * sizeof *w) != 0)
+            return s_fail(with, seed, "replicas differ", s_distance(w, w + r * count, count));
+    return true;
+}
+
+static bool s_check_same(const case_t *with, uint64_t seed, const char *which, const float *a, const float *b,
+                         size_t count)
+{
+    if (memcmp(a, b, count * sizeof *a) == 0)
+        return true;
+    return s_fail(with, seed, which, s_distance(a, b, count));
+}
+
+static bool s_check_bits(const case_t *with, uint64_t seed, const topology_t *topology, const float *calm,
+                         size_t count)
+{
+    float *wild = s_run(topology, seed, true, 0, count);
+    bool good = s_check_replicas(with, seed, wild, count) &&
+                s_check_same(with, seed, "the network's faults change bits", calm, wild, count);
+    free(wild);
+    if (!good || with->workers > 1)
+        return good;
+    for (unsigned faults = 0; good && faults < 2; faults++) {
+        float *stopped = s_run(topology, seed, faults, 2, count);
+        good = s_check_replicas(with, seed, stopped, count) &&
+               s_check_same(with, seed, faults ? "stops change bits, with faults" : "stops change bits", calm, stopped, count);
+        free(stopped);
+    }
+    return good;
+}
+
+static bool s_check(const case_t *with, uint64_t seed)
+{
+    topology_t *topology = s_topology(with, seed);
+    layout_t *layout = calloc(1, sizeof *layout);
+    err_t err = {0};
+    CHECK(layout && model_layout_of(with->model, layout, &err) == ERR_OK);
+    size_t count = layout->count;
+    float *calm = s_run(topology, seed, false, 0, count);
+    bool good = s_check_replicas(with, seed, calm, count) && s_check_bits(with, seed, topology, calm, count);
+    if (good && !strcmp(with->strategy, "ssgd")) {
+        float *single = s_single(topology);
+        double distance = s_distance(calm, single, count);
+        good = distance <= 1e-5 || s_fail(with, seed, "not what one process computes", distance);
+        free(single);
+    }
+    free(calm);
+    free(layout);
+    topology_destroy(&topology);
+    return good;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option longs[] = {{"seeds", 1, NULL, 'n'}, {"first", 1, NULL, 'f'}, {0}};
+    static const case_t cases[] = {
+        {"ssgd", "softmax", 1, 2, 1},
+        {"ssgd", "softmax", 1, 3, 2},
+        {"ssgd", "mlp", 1, 2, 1},
+        {"sma", "softmax", 4, 3, 1},
+    };
+    uint64_t seeds = 3, first = 1;
+    for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
+        if (c == 'n')
+            seeds = strtoull(optarg, NULL, 10);
+        else if (c == 'f')
+            first = strtoull(optarg, NULL, 10);
+        else
+            return 2;
+    }
+    size_t wrong = 0, runs = 0;
+    for (uint64_t seed = first; seed < first + seeds; seed++)
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++, runs++)
+            wrong += !s_check(&cases[i], seed);
+    printf("worlds %zu: wrong %zu\n", runs, wrong);
+    return wrong ? 1 : 0;
+}
