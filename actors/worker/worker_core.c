@@ -357,12 +357,20 @@ static void s_take_refused(worker_core_t *self, const message_t *message, int64_
     s_finish(self, now_us);
 }
 
+/* What is on its way is waited for until nothing is heard for a while, and sent again soon. */
+static void s_hurry(worker_core_t *self, int64_t now_us)
+{
+    self->drain_us = now_us + DRAIN_US;
+    for (size_t index = 0; index < self->push_count; index++)
+        worker_push_hurry(&self->pushes[index], now_us);
+}
+
 static void s_take_stop(worker_core_t *self, int64_t now_us)
 {
     if (self->stopping)
         return;
     self->stopping = true;
-    self->drain_us = now_us + DRAIN_US;
+    s_hurry(self, now_us);
     if (self->slot == SLOT_PULLING)
         self->slot = SLOT_IDLE;
 }
@@ -458,7 +466,8 @@ void worker_core_computed(worker_core_t *self, double mean_loss, int64_t now_us)
     }
     if (!self->finished)
         s_push(self, end - first, now_us);
-    self->drain_us = now_us + DRAIN_US;
+    if (self->stopping)
+        s_hurry(self, now_us);
     s_advance(self, now_us);
 }
 

@@ -6,6 +6,7 @@
 
 #define RETRY_FIRST_US 1000000
 #define RETRY_MOST_US 5000000
+#define RETRY_HURRY_US 150000 /* at a stop: what was lost on the way must arrive before the worker leaves */
 #define DAMAGED_MAX 3
 
 void worker_push_init(worker_push_t *self, const worker_spec_t *spec, const wire_name_t *shards,
@@ -114,9 +115,18 @@ void worker_push_retry(worker_push_t *self, outbox_t *outbox, int64_t now_us)
         push_part_t *part = &self->parts[shard];
         if (part->applied || now_us < part->retry_us)
             continue;
-        part->pause_us = 2 * part->pause_us > RETRY_MOST_US ? RETRY_MOST_US : 2 * part->pause_us;
+        int64_t most = self->hurries ? RETRY_HURRY_US : RETRY_MOST_US;
+        part->pause_us = 2 * part->pause_us > most ? most : 2 * part->pause_us;
         s_send(self, shard, NULL, outbox, now_us);
     }
+}
+
+void worker_push_hurry(worker_push_t *self, int64_t now_us)
+{
+    self->hurries = true;
+    for (size_t shard = 0; self->used && shard < self->spec->shard_count; shard++)
+        if (self->parts[shard].retry_us > now_us + RETRY_HURRY_US)
+            self->parts[shard].retry_us = now_us + RETRY_HURRY_US;
 }
 
 int64_t worker_push_due(const worker_push_t *self)

@@ -28,6 +28,7 @@ typedef struct {
     uint64_t batch;
     uint64_t samples; /* 0: not finite, announced without data */
     buf_t *gradient;  /* (N) float32; NULL when it is not finite */
+    bool hurries;     /* the worker is stopping */
 } worker_push_t;
 
 void worker_push_init(worker_push_t *self, const worker_spec_t *spec, const wire_name_t *shards,
@@ -42,6 +43,8 @@ void worker_push_begin(worker_push_t *self, uint64_t batch, uint64_t samples, bu
 bool worker_push_take(worker_push_t *self, size_t shard, const message_t *message, outbox_t *outbox,
                       int64_t now_us);
 void worker_push_retry(worker_push_t *self, outbox_t *outbox, int64_t now_us);
+/* From now on what is not acknowledged is sent again soon: the worker is stopping. */
+void worker_push_hurry(worker_push_t *self, int64_t now_us);
 int64_t worker_push_due(const worker_push_t *self);
 /* Gives it up: the batch must be computed again. */
 void worker_push_drop(worker_push_t *self);
