@@ -205,8 +205,12 @@ static void s_stop(shard_core_t *self)
     for (size_t i = 0; i < self->worker_count; i++)
         for (size_t k = 0; k < SHARD_STAGED_MAX; k++)
             staged_drop(&self->workers[i].staged[k]);
-    while (self->held_count)
+    /* Steps in order: another shard of the region may have applied these batches already, at parameters that nobody can
+     * compute again; they go into the last snapshot, so that a resumed run gets the same bits. */
+    while (self->held_count && !self->in_order)
         held_drop(self, self->held_count - 1);
+    if (self->held_count)
+        shard_changed(self);
     for (size_t r = 0; r < shard_region_count(self); r++)
         for (size_t i = 0; i < SHARD_INCOMING_MAX; i++)
             incoming_drop(&self->origins[r].incoming[i]);

@@ -51,9 +51,11 @@ typedef struct {
     uint64_t pull, pull_batch, pull_answered;
 } worker_entry_t;
 
+#define HELD_RESTORED SIZE_MAX
+
 /* A push that is whole and checked, or refused for its content, and waits for its step. */
 typedef struct {
-    size_t worker;
+    size_t worker; /* HELD_RESTORED: of an earlier run */
     uint64_t batch, samples;
     err_code_t code; /* not 0: refused; has no data */
     uint64_t serial; /* of the assembly */
@@ -256,6 +258,7 @@ void shard_push(shard_core_t *self, message_t *message);
 void shard_push_ack(shard_core_t *self, const char *to, uint64_t batch, bool applied, err_code_t code);
 void staged_drop(staged_t *self);
 void held_drop(shard_core_t *self, size_t index);
+void held_add(shard_core_t *self, const held_t *held); /* moves its assembly in */
 bool shard_step_try(shard_core_t *self);
 bool shard_step_missing(const shard_core_t *self, uint64_t *ret_batch); /* a push that a begun step lacks */
 void shard_pull(shard_core_t *self, const message_t *message);

@@ -120,15 +120,20 @@ static const held_t *s_find_held(const shard_core_t *self, uint64_t batch)
     return NULL;
 }
 
-/* Holds a whole push until its step; the assembly moves out of `staged`. */
-static void s_hold(shard_core_t *self, worker_entry_t *worker, uint64_t batch, uint64_t samples,
-                   err_code_t code, staged_t *staged)
+void held_add(shard_core_t *self, const held_t *held)
 {
     if (self->held_count == self->held_capacity) {
         self->held_capacity = self->held_capacity ? 2 * self->held_capacity : 8;
         self->held = realloc(self->held, self->held_capacity * sizeof *self->held);
         CHECK(self->held);
     }
+    self->held[self->held_count++] = *held;
+}
+
+/* Holds a whole push until its step; the assembly moves out of `staged`. */
+static void s_hold(shard_core_t *self, worker_entry_t *worker, uint64_t batch, uint64_t samples,
+                   err_code_t code, staged_t *staged)
+{
     held_t held = {
         .worker = (size_t)(worker - self->workers), .batch = batch, .samples = samples, .code = code};
     if (staged && !code) {
@@ -136,7 +141,7 @@ static void s_hold(shard_core_t *self, worker_entry_t *worker, uint64_t batch, u
         held.serial = staged->serial;
         staged->assembly = (assembly_t){0};
     }
-    self->held[self->held_count++] = held;
+    held_add(self, &held);
     if (staged)
         staged_drop(staged);
 }
@@ -166,7 +171,7 @@ static bool s_seen(shard_core_t *self, const worker_entry_t *worker, const messa
         return false;
     if (!held && !applied)
         return false;
-    bool mine = held && !applied && &self->workers[held->worker] == worker;
+    bool mine = held && !applied && held->worker == (size_t)(worker - self->workers);
     if (message->push.chunk == 0 && !mine)
         self->duplicates++;
     shard_push_ack(self, message->from, batch, !mine,

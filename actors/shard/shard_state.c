@@ -10,6 +10,7 @@
 
 #define QUEUE_FIELDS 6u
 #define PENDING_FIELDS 6u
+#define HELD_FIELDS 3
 
 /* -- out --------------------------------------------------------------------------------------------------
  */
@@ -71,6 +72,22 @@ static void s_pack_lists(const shard_core_t *self, message_t *message)
     free(items);
 }
 
+static void s_pack_held(const shard_core_t *self, message_t *message)
+{
+    if (!self->stopping || self->held_count == 0)
+        return;
+    uint64_t *items = calloc(self->held_count, HELD_FIELDS * sizeof *items);
+    CHECK(items);
+    for (size_t i = 0; i < self->held_count; i++) {
+        uint64_t *row = items + i * HELD_FIELDS;
+        row[0] = self->held[i].batch;
+        row[1] = self->held[i].samples;
+        row[2] = (uint64_t)self->held[i].code;
+    }
+    message_set_u64s(&message->shard_state.held, items, self->held_count * HELD_FIELDS);
+    free(items);
+}
+
 static void s_pack_numbers(const shard_core_t *self, message_t *message)
 {
     message->shard_state.history = self->history;
@@ -102,6 +119,7 @@ buf_t *state_pack(const shard_core_t *self)
     message_set_name(message->shard_state.region, self->spec.topology->regions[self->spec.region_index].name);
     s_pack_regions(self, message);
     s_pack_lists(self, message);
+    s_pack_held(self, message);
     size_t envelope_bytes;
     buf_t *packed = message_pack(message, &envelope_bytes);
     message_destroy(&message);
@@ -134,6 +152,26 @@ static const char *s_pending_key(char name[MANIFEST_NAME_MAX + 1], uint64_t regi
     return name;
 }
 
+/* The gradients of pushes that wait for their step, each in one piece. */
+static bool s_add_held(const shard_core_t *self, snapshot_t *snapshot, err_t *err)
+{
+    char name[MANIFEST_NAME_MAX + 1];
+    for (size_t i = 0; self->stopping && i < self->held_count; i++) {
+        if (self->held[i].code)
+            continue;
+        buf_t *whole = buf_new(shard_bytes(self));
+        if (!whole)
+            return false;
+        float *to = buf_data(whole);
+        const float *from = assembly_read(&self->held[i].assembly, 0, self->spec.elements, to);
+        if (from != to)
+            memcpy(to, from, shard_bytes(self));
+        if (snapshot_add(snapshot, s_key(name, "held", self->held[i].batch), &whole, err))
+            return false;
+    }
+    return true;
+}
+
 bool state_add_values(const shard_core_t *self, snapshot_t *snapshot, err_t *err)
 {
     char name[MANIFEST_NAME_MAX + 1];
@@ -154,7 +192,7 @@ bool state_add_values(const shard_core_t *self, snapshot_t *snapshot, err_t *err
         if (!s_add(snapshot, s_pending_key(name, pending->region, pending->head.last), pending->data, err))
             return false;
     }
-    return true;
+    return s_add_held(self, snapshot, err);
 }
 
 /* -- in ---------------------------------------------------------------------------------------------------
@@ -344,6 +382,46 @@ static err_code_t s_load_pending(shard_core_t *self, const wire_u64s_t *rows, co
     return ERR_OK;
 }
 
+static err_code_t s_load_one_held(shard_core_t *self, const uint64_t *row, const snapshot_t *snapshot,
+                                  err_t *err)
+{
+    held_t held = {.worker = HELD_RESTORED, .batch = row[0], .samples = row[1], .code = (err_code_t)row[2]};
+    char name[MANIFEST_NAME_MAX + 1];
+    buf_t *data = NULL;
+    if (row[0] >= self->region->batches || ranges_has(&self->applied, row[0]))
+        return err_set(err, ERR_MALFORMED, "state: held");
+    err_code_t code = s_load_tensor(self, snapshot, s_key(name, "held", row[0]), !held.code, &data, err);
+    if (code || held.code) {
+        buf_destroy(&data);
+        return code ? code : (held_add(self, &held), ERR_OK);
+    }
+    slice_t whole = slice_of(data, 0, buf_size(data));
+    buf_destroy(&data);
+    code = assembly_begin(&held.assembly, 1, whole.size_bytes, self->spec.chunk_bytes);
+    if (!code)
+        code = assembly_add(&held.assembly, 0, 0, &whole);
+    slice_fini(&whole);
+    if (code) {
+        assembly_fini(&held.assembly);
+        return err_set(err, code, "state: held");
+    }
+    held_add(self, &held);
+    return ERR_OK;
+}
+
+static err_code_t s_load_held(shard_core_t *self, const wire_u64s_t *rows, const snapshot_t *snapshot,
+                              err_t *err)
+{
+    if (rows->count % HELD_FIELDS)
+        return err_set(err, ERR_MALFORMED, "state: held");
+    for (size_t i = 0; i < rows->count; i += HELD_FIELDS) {
+        err_code_t code = s_load_one_held(self, rows->items + i, snapshot, err);
+        if (code)
+            return code;
+    }
+    return ERR_OK;
+}
+
 static err_code_t s_load_tensors(shard_core_t *self, const snapshot_t *snapshot, err_t *err)
 {
     err_code_t code = s_load_tensor(self, snapshot, "parameters", true, &self->parameters, err);
@@ -390,6 +468,8 @@ static err_code_t s_load(shard_core_t *self, const message_t *message, const sna
         code = s_load_queue(self, &message->shard_state.queue, snapshot, err);
     if (!code)
         code = s_load_pending(self, &message->shard_state.pending, snapshot, err);
+    if (!code)
+        code = s_load_held(self, &message->shard_state.held, snapshot, err);
     return code;
 }
 

@@ -85,7 +85,8 @@ static void s_record(shard_core_t *self, const held_t *held)
         err_code_t full = ranges_add(&self->refused, held->batch, held->batch + 1);
         (void)full; /* a set full of intervals names no more of them; the count goes on alone */
     }
-    shard_push_ack(self, self->workers[held->worker].name, held->batch, true, held->code);
+    if (held->worker != HELD_RESTORED)
+        shard_push_ack(self, self->workers[held->worker].name, held->batch, true, held->code);
 }
 
 static int s_descending(const void *a, const void *b)

@@ -372,3 +372,25 @@ Test(snapshot, a_state_that_is_none_is_not_counted)
     buf_destroy(&short_one);
     buf_destroy(&zeros);
 }
+
+/* A sister shard may have applied the batch already, and nobody can compute its gradient at the same parameters again. */
+Test(snapshot, a_push_that_waits_for_its_step_at_a_stop_is_applied_after_the_restart)
+{
+    world_t *w = s_world(STRATEGY_SMA);
+    w->cut[0] = w->cut[1] = true;
+    for (uint64_t batch = 0; batch < 3; batch++)
+        world_push_shard(w, 0, 0, 0, batch, s_g); /* two steps open a round that region1 does not reach */
+    world_run(w);
+    cr_assert_eq(ranges_size(shard_core_applied(w->shard[0][0])), 2, "the third waits for the round");
+    world_send_shard(w, message_new(KIND_stop, "shard/region0/0", "node/x"));
+    world_run(w);
+    cr_assert(shard_role.finished(w->shard[0][0]));
+    world_crash(w, 0, 0);
+    cr_assert_eq(ranges_size(shard_core_applied(w->shard[0][0])), 2);
+    w->cut[0] = w->cut[1] = false;
+    world_push_shard(w, 1, 0, 0, 0, s_g);
+    world_push_shard(w, 1, 0, 0, 1, s_g);
+    world_settle(w, 4000000);
+    cr_assert_eq(ranges_size(shard_core_applied(w->shard[0][0])), 3, "without being pushed again");
+    world_destroy(w);
+}
