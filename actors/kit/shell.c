@@ -9,8 +9,8 @@
 #include <sched.h>
 #include <sys/eventfd.h>
 
-#define SHELL_BATCH 64   /* messages read before the core's effects get their turn */
-#define SHELL_SPIN_US 30 /* how long to look again before sleeping, when there was traffic just now */
+#define SHELL_BATCH 64    /* messages read before the core's effects get their turn */
+#define SHELL_SPIN_US 30  /* how long to look again before sleeping, when there was traffic just now */
 #define SHELL_LOOK_US 500 /* between two looks at the pipe while there is traffic */
 #define SHELL_COMPLAIN_US 1000000 /* between two log lines about bad bytes */
 
