@@ -15,7 +15,6 @@ cd "$copy" || fail "cannot enter $copy"
 } >"$work/commands.sh"
 count=$(($(wc -l <"$work/commands.sh") - 1))
 [ "$count" -ge 10 ] || fail "only $count commands found in the documents"
-# Compiled output of another checkout may be reused: what is tested is that the commands do what is said.
 bash "$work/commands.sh" >"$work/documents.out" 2>"$work/documents.err" </dev/null || {
     tail -n 30 "$work/documents.out" "$work/documents.err" >&2
     fail "a command of the documents failed"

@@ -55,7 +55,7 @@ static int s_counters(const char *path, unsigned long samples, unsigned long epo
     return wrong > 0;
 }
 
-/* Follows one step of a path: "regions[1]" or "samples"; returns what is behind it. */
+/* Follows one step of a path: "regions[1]", "samples" or "[0]" of a list; returns what is behind it. */
 static const json_value_t *s_step(const json_value_t *value, char *step)
 {
     char *bracket = strchr(step, '[');
@@ -64,7 +64,7 @@ static const json_value_t *s_step(const json_value_t *value, char *step)
         index = strtoul(bracket + 1, NULL, 10);
         *bracket = '\0';
     }
-    const json_value_t *found = json_get(value, step);
+    const json_value_t *found = *step ? json_get(value, step) : value;
     return found && bracket ? json_at(found, index) : found;
 }
 
