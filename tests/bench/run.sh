@@ -27,8 +27,11 @@ fi
 [ -f build/release/build.ninja ] || cmake --preset release >/dev/null
 cmake --build --preset release --target "$([ -n "$name" ] && echo "bench.$name" || echo benches)" >/dev/null
 
-rows=$(mktemp)
-trap 'rm -f "$rows"' EXIT
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+rows=$scratch/rows
+: >"$rows"
+export TMPDIR=$scratch # ZeroMQ puts its ipc sockets there; those of ended processes go with it
 status=0
 for source in tests/bench/${name:-*}.c; do
     program=build/release/bench/bench.$(basename "$source" .c)

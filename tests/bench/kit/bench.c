@@ -15,6 +15,7 @@ static bool s_missed;
 
 void bench_open(int argc, char **argv)
 {
+    setenv("TMPDIR", "/tmp", 0); /* where ZeroMQ makes ipc sockets; without it, the current directory */
     static const struct option longs[] = {
         {"rows", 1, NULL, 'o'}, {"runs", 1, NULL, 'n'}, {"only", 1, NULL, 's'}, {0}};
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
