@@ -6,6 +6,7 @@
  */
 #include "brokers/broker_state_zmq.h"
 
+#include "codec/base/failpoint.h"
 #include "codec/base/log.h"
 
 #include <errno.h>
@@ -128,6 +129,7 @@ static err_code_t s_forward(broker_t *self, const route_t *route, zmq_msg_t *par
     for (size_t i = 0; i < count; i++)
         if (zmq_msg_send(&parts[i], self->router, (i + 1 < count ? ZMQ_SNDMORE : 0) | ZMQ_DONTWAIT) < 0)
             return ERR_IO;
+    FAILPOINT(broker_forwarded);
     return ERR_OK;
 }
 
@@ -188,6 +190,7 @@ void broker_post_delivered(broker_t *self, broker_peer_t *peer, const frames_t *
         broker_post_malformed(self);
         return;
     }
+    FAILPOINT(broker_delivered);
     const route_t *route = routes_find(self->routes, envelope.to, envelope.to_length);
     err_code_t code = ERR_UNREACHABLE;
     if (route) {

@@ -1,5 +1,6 @@
 #include "store/snapshot_store.h"
 
+#include "codec/base/failpoint.h"
 #include "codec/base/hash.h"
 
 #include <inttypes.h>
@@ -182,6 +183,7 @@ static err_code_t s_write_value(snapshot_store_t *self, commit_t *commit, size_t
         commit->txn_bytes += size;
         commit->written_bytes += size;
     }
+    FAILPOINT(store_value_written);
     return ERR_OK;
 }
 
@@ -237,8 +239,10 @@ static err_code_t s_write(snapshot_store_t *self, commit_t *commit, err_t *err)
                       buf_size(commit->bytes), err);
     if (!code)
         code = s_delete_expired(self, commit, err);
+    FAILPOINT(store_before_commit);
     if (!code)
         code = kv_commit(&commit->txn, err);
+    FAILPOINT(store_after_commit);
     kv_abort(&commit->txn);
     return code;
 }

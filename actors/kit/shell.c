@@ -2,6 +2,7 @@
 
 #include "actors/kit/clock.h"
 #include "actors/kit/shell_link.h"
+#include "codec/base/failpoint.h"
 #include "codec/base/log.h"
 
 #include <czmq.h>
@@ -191,6 +192,31 @@ static size_t s_read(shell_t *self)
     return count;
 }
 
+#ifdef CLOUDLESS_FAILPOINTS
+/* What the socket has is out of this process's hands, whether it arrives or not. */
+static void s_failpoint_sent(const shell_t *self, message_kind_t kind)
+{
+    static const struct {
+        message_kind_t kind;
+        const char *role;
+        failpoint_t point;
+    } points[] = {{KIND_push, "worker/", FAILPOINT_worker_push_sent},
+                  {KIND_push_ack, "shard/", FAILPOINT_shard_push_ack_sent},
+                  {KIND_delta, "shard/", FAILPOINT_shard_delta_sent},
+                  {KIND_delta_ack, "shard/", FAILPOINT_shard_delta_ack_sent},
+                  {KIND_delta, "synchronizer/", FAILPOINT_synchronizer_sent}};
+    for (size_t i = 0; i < sizeof points / sizeof *points; i++)
+        if (points[i].kind == kind && !strncmp(self->name, points[i].role, strlen(points[i].role)))
+            failpoint_hit(points[i].point);
+}
+#else
+static void s_failpoint_sent(const shell_t *self, message_kind_t kind)
+{
+    (void)self;
+    (void)kind;
+}
+#endif
+
 /* Hands everything the core wants sent to the link; returns whether there was anything. */
 static bool s_send(shell_t *self)
 {
@@ -199,7 +225,9 @@ static bool s_send(shell_t *self)
     bool any = false;
     while ((message = outbox_take(outbox))) {
         any = true;
+        message_kind_t kind = message->kind;
         shell_link_send(self->link, &message);
+        s_failpoint_sent(self, kind);
     }
     return any;
 }

@@ -3,6 +3,7 @@
 #include "actors/kit/clock.h"
 #include "actors/model/model.h"
 #include "actors/scheduler/region_core.h"
+#include "codec/base/failpoint.h"
 #include "codec/base/log.h"
 #include "store/kv_lmdb.h"
 #include "store/statedir.h"
@@ -79,7 +80,9 @@ static err_code_t s_next_term(region_hint_t *self, uint64_t *ret_term, err_t *er
         term = seen > term ? seen : term;
     }
     *ret_term = term + 1;
-    return kv_store(self->kv, REGION_TERM_KEY, ret_term, sizeof *ret_term, err);
+    rc = kv_store(self->kv, REGION_TERM_KEY, ret_term, sizeof *ret_term, err);
+    FAILPOINT(scheduler_stored);
+    return rc;
 }
 
 /* ---- life

@@ -1,5 +1,7 @@
 #include "actors/scheduler/region_state.h"
 
+#include "codec/base/failpoint.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -395,6 +397,7 @@ static void s_place_actor(region_core_t *self, region_actor_t *actor, int64_t no
         actor->state = PLACE_ASKED;
         actor->since_us = now_us;
         actor->incarnation = ++self->issued;
+        FAILPOINT(scheduler_placed);
     }
     s_ask(self, actor, now_us);
 }

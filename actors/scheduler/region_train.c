@@ -1,5 +1,7 @@
 #include "actors/scheduler/region_state.h"
 
+#include "codec/base/failpoint.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,6 +68,7 @@ static void s_reach(region_core_t *self)
 
 void region_take_progress(region_core_t *self, const message_t *message, size_t shard)
 {
+    FAILPOINT(scheduler_progress);
     ranges_t applied = {0}, durable = {0};
     err_t err = {0};
     err_code_t code =
@@ -172,6 +175,7 @@ static void s_send_lease(region_core_t *self, const region_actor_t *worker, cons
     lease->lease.evaluate = grant->evaluate;
     lease->lease.worker = worker->incarnation;
     region_send(self, &lease);
+    FAILPOINT(scheduler_granted);
 }
 
 static void s_note_grant(region_core_t *self, size_t worker, const lease_grant_t *grant, int64_t now_us)

@@ -3,6 +3,7 @@
 #include "actors/kit/clock.h"
 #include "actors/model/model.h"
 #include "actors/shard/shard_core.h"
+#include "codec/base/failpoint.h"
 #include "codec/base/log.h"
 #include "codec/base/rng.h"
 #include "store/kv_lmdb.h"
@@ -206,6 +207,7 @@ static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err
     if (!rc)
         rc = s_open_store(self, err);
     if (!rc) {
+        FAILPOINT(shard_opened);
         *ret_core = self->core;
         return ERR_OK;
     }

@@ -4,6 +4,7 @@
 
 #include "actors/shard/shard_internal.h"
 
+#include "codec/base/failpoint.h"
 #include "codec/base/hash.h"
 
 #include <stdlib.h>
@@ -100,6 +101,7 @@ static buf_t *s_encode(shard_core_t *self, uint64_t steps)
 static void s_make(shard_core_t *self, bool final)
 {
     buf_t *data = s_encode(self, self->open_steps);
+    FAILPOINT(shard_delta_encoded);
     kept_t kept = {
         .head = {.first = self->open_first,
                  .last = self->cut,
@@ -118,6 +120,7 @@ static void s_make(shard_core_t *self, bool final)
         pending_t own = {.region = self->spec.region_index, .head = kept.head, .data = buf_ref(data)};
         shard_pending_add(self, &own);
     }
+    FAILPOINT(shard_delta_cut);
 }
 
 static bool s_merged(const shard_core_t *self)
@@ -158,6 +161,7 @@ void shard_close(shard_core_t *self, const message_t *message)
         return;
     self->cut++;
     s_make(self, true);
+    FAILPOINT(shard_closed);
 }
 
 /* -- sending ----------------------------------------------------------------------------------------------
@@ -233,6 +237,7 @@ void shard_cut_send(shard_core_t *self, uint64_t from, uint64_t to)
         if (kept->head.last < from || kept->head.last > to)
             continue;
         s_checksums(self, kept);
+        FAILPOINT(shard_delta_before_send);
         uint64_t count = s_chunk_count(self, kept);
         for (uint64_t chunk = 0; chunk < count; chunk++)
             s_send_chunk(self, kept, chunk);

@@ -1,5 +1,6 @@
 #include "actors/shard/shard_internal.h"
 
+#include "codec/base/failpoint.h"
 #include "codec/base/hash.h"
 
 #include <string.h>
@@ -215,6 +216,7 @@ static bool s_take(shard_core_t *self, size_t index, incoming_t *incoming)
     if (self->taken_since_us == ROLE_NEVER)
         self->taken_since_us = self->now_us;
     shard_changed(self);
+    FAILPOINT(shard_delta_taken);
     return true;
 }
 
@@ -310,6 +312,7 @@ void shard_delta(shard_core_t *self, message_t *message)
         return;
     }
     self->origins[index].incarnation = message->incarnation;
+    FAILPOINT(shard_delta_received);
     bool quiet = false;
     err_code_t code = s_chunk(self, index, message, &quiet);
     if (!quiet)

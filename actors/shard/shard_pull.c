@@ -1,5 +1,6 @@
 #include "actors/shard/shard_internal.h"
 
+#include "codec/base/failpoint.h"
 #include "codec/base/hash.h"
 
 #include <stdlib.h>
@@ -99,6 +100,7 @@ void shard_pull_serve(shard_core_t *self)
         worker->pull_waits = false;
         worker->pull_answered = worker->pull;
         s_answer(self, worker->name, worker->pull);
+        FAILPOINT(shard_pull_answered);
     }
 }
 

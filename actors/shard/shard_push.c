@@ -1,5 +1,6 @@
 #include "actors/shard/shard_internal.h"
 
+#include "codec/base/failpoint.h"
 #include "codec/base/hash.h"
 
 #include <stdlib.h>
@@ -158,6 +159,7 @@ void shard_push_ack(shard_core_t *self, const char *to, uint64_t batch, bool app
     ack->push_ack.durable = applied && ranges_has(&self->durable, batch);
     ack->push_ack.code = (uint64_t)code;
     shard_send(self, &ack);
+    FAILPOINT(shard_push_acked);
 }
 
 /* A batch that is in the version, or will be: acknowledged and not applied again. The one who waits for its
@@ -266,6 +268,7 @@ static void s_chunk(shard_core_t *self, worker_entry_t *worker, const message_t 
     err_code_t code;
     if (!s_add(self, worker, message, &staged, &code))
         return;
+    FAILPOINT(shard_push_whole);
     uint64_t pull = staged ? staged->pull : message->push.pull;
     uint64_t pull_batch = staged ? staged->pull_batch : message->push.pull_batch;
     s_hold(self, worker, batch, code ? 0 : message->push.samples, code, staged);
@@ -280,6 +283,7 @@ void shard_push(shard_core_t *self, message_t *message)
     worker_entry_t *worker = shard_worker(self, message);
     if (!worker)
         return;
+    FAILPOINT(shard_push_received);
     uint64_t batch = message->push.batch;
     if (batch >= self->region->batches) {
         self->refusals++;

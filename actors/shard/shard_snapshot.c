@@ -1,5 +1,7 @@
 #include "actors/shard/shard_internal.h"
 
+#include "codec/base/failpoint.h"
+
 #include <string.h>
 
 bool shard_dirty(const shard_core_t *self)
@@ -93,6 +95,7 @@ snapshot_t *shard_core_take_snapshot(shard_core_t *self, int64_t now_us)
     }
     self->number++;
     s_remember(self);
+    FAILPOINT(shard_snapshot_taken);
     return snapshot;
 }
 
@@ -121,6 +124,7 @@ void shard_core_committed(shard_core_t *self, uint64_t number, err_code_t code, 
         s_fail(self, code);
         return;
     }
+    FAILPOINT(shard_snapshot_committed);
     self->stored = true;
     self->store_error = ERR_OK;
     self->retry_us = 0;
@@ -136,6 +140,7 @@ void shard_core_committed(shard_core_t *self, uint64_t number, err_code_t code, 
         shard_cut_send(self, first_new, self->committed_last);
         shard_cut_head(self);
     }
+    FAILPOINT(shard_snapshot_told);
     self->report_soon = true;
     if (self->stopping)
         shard_role.tick(self, now_us);

@@ -1,5 +1,7 @@
 #include "actors/shard/shard_internal.h"
 
+#include "codec/base/failpoint.h"
+
 #include <stdlib.h>
 
 static bool s_find(const shard_core_t *self, uint64_t batch, size_t *ret_index)
@@ -114,6 +116,7 @@ static void s_apply(shard_core_t *self, size_t count, bool some)
     self->open_steps++;
     self->open_samples += samples;
     shard_changed(self);
+    FAILPOINT(shard_push_applied);
     shard_cut_step(self);
 }
 

@@ -1,6 +1,7 @@
 #include "actors/synchronizer/synchronizer_core.h"
 
 #include "actors/synchronizer/synchronizer_internal.h"
+#include "codec/base/failpoint.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -115,6 +116,7 @@ static void s_send_chunk(synchronizer_core_t *self, const destination_t *destina
     message_set_name(message->from, self->name);
     message->incarnation = self->spec.incarnation;
     outbox_add(&self->outbox, &message);
+    FAILPOINT(synchronizer_forwarded);
 }
 
 /* Sends what follows `sent`, in order, while the window has room; one delta always has. */
@@ -222,6 +224,7 @@ static void s_on_delta(synchronizer_core_t *self, message_t **message_p)
 {
     if (!s_from_shard(self, *message_p, (*message_p)->delta.history))
         return;
+    FAILPOINT(synchronizer_received);
     relay_add(&self->relay, message_p);
     for (size_t i = 0; i < self->destination_count; i++)
         s_pump(self, &self->destinations[i]);
@@ -340,6 +343,7 @@ static void s_on_ack(synchronizer_core_t *self, const message_t *message)
         ERR_STALE) /* it follows another line; asking again at once would not help */
         return;
     destination->heard_us = self->now_us;
+    FAILPOINT(synchronizer_acked);
     bool advanced = s_positions(destination, message);
     destination->flying_bytes = s_flying(self, destination);
     if (advanced)

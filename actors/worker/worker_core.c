@@ -3,6 +3,7 @@
 #include "actors/model/optimizer.h"
 #include "actors/worker/worker_pull.h"
 #include "actors/worker/worker_push.h"
+#include "codec/base/failpoint.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -458,6 +459,7 @@ static void s_push(worker_core_t *self, uint64_t samples, int64_t now_us)
 void worker_core_computed(worker_core_t *self, double mean_loss, int64_t now_us)
 {
     CHECK(self->slot == SLOT_COMPUTING && !self->evaluating);
+    FAILPOINT(worker_computed);
     uint64_t first, end;
     job_batch_samples(self->share, self->batch, &first, &end);
     if (isfinite(mean_loss)) {

@@ -1,5 +1,6 @@
 #include "actors/worker/worker_pull.h"
 
+#include "codec/base/failpoint.h"
 #include "codec/base/hash.h"
 
 #include <stdlib.h>
@@ -125,6 +126,7 @@ void worker_pull_take(worker_pull_t *self, size_t shard, const message_t *messag
     part->chunk_count = message->params.chunk_count;
     part->retry_us = now_us + part->pause_us; /* what makes progress is not asked again */
     part->complete = ranges_has_all(&part->covered, 0, elements);
+    FAILPOINT(worker_pulled);
 }
 
 void worker_pull_retry(worker_pull_t *self, outbox_t *outbox, int64_t now_us)

@@ -1,5 +1,6 @@
 #include "actors/worker/worker_push.h"
 
+#include "codec/base/failpoint.h"
 #include "codec/base/hash.h"
 
 #include <stdlib.h>
@@ -75,6 +76,7 @@ void worker_push_begin(worker_push_t *self, uint64_t batch, uint64_t samples, bu
         self->parts[shard] = (push_part_t){.pause_us = RETRY_FIRST_US};
         s_send(self, shard, pull, outbox, now_us);
     }
+    FAILPOINT(worker_pushed);
 }
 
 size_t worker_push_missing(const worker_push_t *self)
@@ -97,6 +99,7 @@ bool worker_push_take(worker_push_t *self, size_t shard, const message_t *messag
         return false;
     }
     part->applied = true;
+    FAILPOINT(worker_acked);
     if (worker_push_missing(self) < self->spec->shard_count)
         return false;
     worker_push_drop(self);

@@ -1,6 +1,7 @@
 #include "deploy/launch/launch.h"
 
 #include "brokers/broker.h"
+#include "codec/base/failpoint.h"
 #include "codec/base/log.h"
 #include "codec/base/units.h"
 #include "store/file.h"
@@ -161,6 +162,14 @@ pid_t launch_holder(const char *state_dir)
     return holder ? holder : s_role_holder(state_dir, role);
 }
 
+static err_code_t s_open_run(launch_t *self, err_t *err)
+{
+    err_code_t rc = statedir_folder(self->state_dir, STATEDIR_RUN, self->run_dir, err);
+    if (!rc)
+        failpoint_open(self->run_dir);
+    return rc;
+}
+
 static err_code_t s_take_state(launch_t *self, err_t *err)
 {
     char role[NAME_MAX + 1];
@@ -175,7 +184,7 @@ static err_code_t s_take_state(launch_t *self, err_t *err)
                        "%s: in use by %s, process %d; stop it with cloudless stop --state %s, or "
                        "choose another --state",
                        self->state_dir, role, (int)holder, self->state_dir);
-    rc = statedir_folder(self->state_dir, STATEDIR_RUN, self->run_dir, err);
+    rc = s_open_run(self, err);
     return rc ? rc : s_write_topology(self, err);
 }
 
@@ -194,7 +203,7 @@ err_code_t launch_take_state(launch_t *self, err_t *err)
 err_code_t launch_share_state(launch_t *self, err_t *err)
 {
     err_code_t rc = statedir_check(self->state_dir, self->topology->job.name, self->digest, err);
-    return rc ? rc : statedir_folder(self->state_dir, STATEDIR_RUN, self->run_dir, err);
+    return rc ? rc : s_open_run(self, err);
 }
 
 static void s_pause(void)
@@ -246,7 +255,7 @@ static err_code_t s_join_state(launch_t *self, const char *role, err_t *err)
     if (!rc)
         rc = s_check_not_held(self, err);
     if (!rc)
-        rc = statedir_folder(self->state_dir, STATEDIR_RUN, self->run_dir, err);
+        rc = s_open_run(self, err);
     if (rc)
         return rc;
     char path[STATEDIR_PATH_MAX + NAME_MAX];
