@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define PATH_SIZE 4096
+#define READERS_EVERY 32 /* transactions between two looks for readers that died */
 #define ROOM_SLACK_BYTES ((uint64_t)1 << 20)
 
 /* Directories open in this process: LMDB loses its locks when one is opened twice. */
@@ -36,6 +37,7 @@ typedef struct {
     int lock_fd;
     size_t map_max_bytes;
     pthread_mutex_t writer; /* held from begin to the end of a transaction */
+    unsigned begun;         /* transactions, by the writer */
     pthread_rwlock_t remap; /* held for reading by readers, for writing while the map is made larger */
 } kv_lmdb_t;
 
@@ -206,6 +208,13 @@ static void s_txn_end(lmdb_txn_t *self)
     pthread_mutex_unlock(&kv->writer);
 }
 
+/* Another process that died while it read (a check of this store, say) would make the file grow for ever. */
+static void s_clear_readers(kv_lmdb_t *self)
+{
+    int dead = 0, rc = mdb_reader_check(self->env, &dead);
+    (void)rc; /* the next time it looks again */
+}
+
 static err_code_t s_begin(kv_t *base, kv_txn_t **ret_txn, err_t *err)
 {
     kv_lmdb_t *kv = (kv_lmdb_t *)base;
@@ -214,6 +223,8 @@ static err_code_t s_begin(kv_t *base, kv_txn_t **ret_txn, err_t *err)
         return err_set(err, ERR_MEMORY, "write %s: no memory for a transaction", kv->dir);
     self->base.kv = base;
     pthread_mutex_lock(&kv->writer);
+    if (++kv->begun % READERS_EVERY == 0)
+        s_clear_readers(kv);
     int rc = mdb_txn_begin(kv->env, NULL, 0, &self->txn);
     if (rc) {
         s_txn_end(self);

@@ -269,67 +269,113 @@ err_code_t statedir_scheduler(const char *path, const char *region, char ret[STA
     return code ? code : file_make_dirs(ret, err);
 }
 
+static err_code_t s_store_dir(const char *parent, const statedir_store_t *store, char ret[STATEDIR_PATH_MAX],
+                              err_t *err)
+{
+    char name[STATEDIR_STORE_NAME_SIZE];
+    return s_join(parent, statedir_store_name(store, name), ret, err);
+}
+
 err_code_t statedir_shard(const char *path, const char *region, uint32_t shard, uint64_t incarnation,
                           char ret[STATEDIR_PATH_MAX], err_t *err)
 {
-    char parent[STATEDIR_PATH_MAX], name[32];
+    char parent[STATEDIR_PATH_MAX];
     err_code_t code = s_shard_parent(path, region, shard, parent, err);
-    if (code)
-        return code;
-    snprintf(name, sizeof name, "%016" PRIx64, incarnation);
-    code = s_join(parent, name, ret, err);
+    if (!code)
+        code = s_store_dir(parent, &(statedir_store_t){incarnation, 0}, ret, err);
     return code ? code : file_make_dirs(ret, err);
 }
 
-/* ---- The newest store of a shard ---- */
-
-typedef struct {
-    uint64_t *items;
-    size_t count;
-} incarnations_t;
-
-static bool s_parse_incarnation(const char *name, uint64_t *ret_incarnation)
+err_code_t statedir_shard_again(const char *path, const char *region, uint32_t shard, uint64_t incarnation,
+                                char ret[STATEDIR_PATH_MAX], err_t *err)
 {
-    if (strlen(name) != 16 || strspn(name, "0123456789abcdef") != 16)
+    char parent[STATEDIR_PATH_MAX];
+    statedir_store_t next = {incarnation, 0}, *stores = NULL;
+    size_t count = 0;
+    err_code_t code = s_shard_parent(path, region, shard, parent, err);
+    if (!code)
+        code = statedir_stores(parent, &stores, &count, err);
+    for (size_t i = 0; i < count && !code; i++)
+        if (stores[i].incarnation == incarnation && stores[i].replacement >= next.replacement)
+            next.replacement = stores[i].replacement;
+    free(stores);
+    next.replacement++;
+    if (!code)
+        code = s_store_dir(parent, &next, ret, err);
+    return code ? code : file_make_dirs(ret, err);
+}
+
+/* ---- The stores of a shard ---- */
+
+bool statedir_store_parse(const char *name, statedir_store_t *ret_store)
+{
+    size_t digits = strspn(name, "0123456789abcdef");
+    if (digits != 16 || (name[16] && name[16] != '.'))
         return false;
-    *ret_incarnation = strtoull(name, NULL, 16);
+    const char *replacement = name[16] ? name + 17 : "0";
+    size_t length = strspn(replacement, "0123456789");
+    if (length == 0 || length > 18 || replacement[length] || (name[16] && replacement[0] == '0'))
+        return false;
+    *ret_store = (statedir_store_t){strtoull(name, NULL, 16), strtoull(replacement, NULL, 10)};
     return true;
+}
+
+const char *statedir_store_name(const statedir_store_t *store, char out[STATEDIR_STORE_NAME_SIZE])
+{
+    int length = snprintf(out, STATEDIR_STORE_NAME_SIZE, "%016" PRIx64, store->incarnation);
+    if (store->replacement)
+        snprintf(out + length, STATEDIR_STORE_NAME_SIZE - (size_t)length, ".%" PRIu64, store->replacement);
+    return out;
+}
+
+int statedir_store_compare(const statedir_store_t *a, const statedir_store_t *b)
+{
+    if (a->incarnation != b->incarnation)
+        return a->incarnation < b->incarnation ? -1 : 1;
+    return (a->replacement > b->replacement) - (a->replacement < b->replacement);
 }
 
 static int s_newest_first(const void *a, const void *b)
 {
-    const uint64_t *left = a, *right = b;
-    return (*left < *right) - (*left > *right);
+    return statedir_store_compare(b, a);
 }
 
-static err_code_t s_add_incarnation(incarnations_t *list, uint64_t incarnation, err_t *err)
+static err_code_t s_add_store(statedir_store_t **stores, size_t *count, const statedir_store_t *store,
+                              err_t *err)
 {
-    uint64_t *items = realloc(list->items, (list->count + 1) * sizeof *items);
+    statedir_store_t *items = realloc(*stores, (*count + 1) * sizeof *items);
     if (!items)
-        return err_set(err, ERR_MEMORY, "no memory for %zu incarnations", list->count + 1);
-    list->items = items;
-    list->items[list->count++] = incarnation;
+        return err_set(err, ERR_MEMORY, "no memory for %zu stores", *count + 1);
+    *stores = items;
+    items[(*count)++] = *store;
     return ERR_OK;
 }
 
-static err_code_t s_incarnations(const char *parent, incarnations_t *list, err_t *err)
+err_code_t statedir_stores(const char *parent, statedir_store_t **ret_stores, size_t *ret_count, err_t *err)
 {
+    statedir_store_t store, *stores = NULL;
+    size_t count = 0;
     DIR *dir = opendir(parent);
-    if (!dir && errno == ENOENT)
-        return ERR_OK;
-    if (!dir)
+    if (!dir && errno != ENOENT)
         return err_set(err, file_code_of(errno), "read directory %s: %s", parent, strerror(errno));
     err_code_t code = ERR_OK;
-    for (const struct dirent *entry = readdir(dir); entry && !code; entry = readdir(dir)) {
-        uint64_t incarnation = 0;
-        if (s_parse_incarnation(entry->d_name, &incarnation))
-            code = s_add_incarnation(list, incarnation, err);
+    for (const struct dirent *entry = dir ? readdir(dir) : NULL; entry && !code; entry = readdir(dir))
+        if (statedir_store_parse(entry->d_name, &store))
+            code = s_add_store(&stores, &count, &store, err);
+    if (dir)
+        closedir(dir);
+    if (code) {
+        free(stores);
+        return code;
     }
-    closedir(dir);
-    if (list->count > 1)
-        qsort(list->items, list->count, sizeof *list->items, s_newest_first);
-    return code;
+    if (count > 1)
+        qsort(stores, count, sizeof *stores, s_newest_first);
+    *ret_stores = stores;
+    *ret_count = count;
+    return ERR_OK;
 }
+
+/* ---- The newest store of a shard ---- */
 
 static void s_note_skipped(statedir_latest_t *latest, const verify_report_t *report)
 {
@@ -344,13 +390,11 @@ static void s_note_skipped(statedir_latest_t *latest, const verify_report_t *rep
 }
 
 /* Looks at one store: *ret_found when it has a good snapshot. */
-static err_code_t s_try(const char *parent, uint64_t incarnation, statedir_latest_t *latest, bool *ret_found,
-                        err_t *err)
+static err_code_t s_try(const char *parent, const statedir_store_t *store, statedir_latest_t *latest,
+                        bool *ret_found, err_t *err)
 {
     verify_report_t report = {0};
-    char name[32];
-    snprintf(name, sizeof name, "%016" PRIx64, incarnation);
-    err_code_t code = s_join(parent, name, latest->path, err);
+    err_code_t code = s_store_dir(parent, store, latest->path, err);
     if (!code)
         code = verify_dir(latest->path, &report, err);
     if (code == ERR_NOT_FOUND)
@@ -360,7 +404,7 @@ static err_code_t s_try(const char *parent, uint64_t incarnation, statedir_lates
     *ret_found = report.newest_good > 0;
     if (report.newest_good < report.newest || (report.problem_total > 0 && !*ret_found))
         s_note_skipped(latest, &report);
-    latest->incarnation = incarnation;
+    latest->incarnation = store->incarnation;
     latest->number = report.newest_good;
     verify_report_fini(&report);
     return ERR_OK;
@@ -370,15 +414,16 @@ err_code_t statedir_shard_latest(const char *path, const char *region, uint32_t 
                                  statedir_latest_t *ret_latest, err_t *err)
 {
     char parent[STATEDIR_PATH_MAX];
-    incarnations_t list = {0};
+    statedir_store_t *stores = NULL;
+    size_t count = 0;
     statedir_latest_t latest = {0};
     bool found = false;
     err_code_t code = s_shard_parent(path, region, shard, parent, err);
     if (!code)
-        code = s_incarnations(parent, &list, err);
-    for (size_t i = 0; i < list.count && !code && !found; i++)
-        code = s_try(parent, list.items[i], &latest, &found, err);
-    free(list.items);
+        code = statedir_stores(parent, &stores, &count, err);
+    for (size_t i = 0; i < count && !code && !found; i++)
+        code = s_try(parent, &stores[i], &latest, &found, err);
+    free(stores);
     if (code)
         return code;
     if (!found && latest.skipped > 0)

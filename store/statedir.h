@@ -5,6 +5,7 @@
  *   DIR/log/  DIR/run/  DIR/data/              log files, sockets and small files of the run, unpacked data sets
  *             DIR/REGION/scheduler/                      the regional scheduler's store
  *   DIR/REGION/shard-K/INCARNATION/            one store per shard and incarnation (16 hexadecimal digits)
+ *   DIR/REGION/shard-K/INCARNATION.N/          its N-th replacement: the disk has spoiled the one before
  *
  * Why      a job never goes on from another job's state, and two runs never write into one directory.
  * Not      what lies in the stores.
@@ -62,6 +63,27 @@ MUST_USE err_code_t statedir_scheduler(const char *path, const char *region, cha
                                        err_t *err);
 MUST_USE err_code_t statedir_shard(const char *path, const char *region, uint32_t shard, uint64_t incarnation,
                                    char ret[STATEDIR_PATH_MAX], err_t *err);
+
+/* A further directory for the same incarnation, newer than all it has: the disk refused a write into the one before,
+ * which stays as it is. Errors: as above. */
+MUST_USE err_code_t statedir_shard_again(const char *path, const char *region, uint32_t shard,
+                                         uint64_t incarnation, char ret[STATEDIR_PATH_MAX], err_t *err);
+
+/* The name of a shard's store: which is newer is decided by the incarnation, then by the replacement. */
+typedef struct {
+    uint64_t incarnation;
+    uint64_t replacement; /* 0: none */
+} statedir_store_t;
+
+#define STATEDIR_STORE_NAME_SIZE 40
+bool statedir_store_parse(const char *name, statedir_store_t *ret_store);
+const char *statedir_store_name(const statedir_store_t *store, char out[STATEDIR_STORE_NAME_SIZE]);
+int statedir_store_compare(const statedir_store_t *a, const statedir_store_t *b); /* as strcmp: older first */
+
+/* The stores in a directory DIR/REGION/shard-K, newest first; free() the list, which is NULL when there are none. A
+ * directory that does not exist has none. Errors: ERR_IO, ERR_DENIED, ERR_MEMORY. */
+MUST_USE err_code_t statedir_stores(const char *parent, statedir_store_t **ret_stores, size_t *ret_count,
+                                    err_t *err);
 
 /* The newest store of a shard that a restart can go on from. */
 typedef struct {

@@ -18,6 +18,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define STORE_AGAIN_FIRST_US 100000
+#define STORE_AGAIN_LAST_US 5000000
+
 typedef struct {
     shard_actor_t with;
     char name[WIRE_NAME_SIZE]; /* for the log */
@@ -26,8 +29,9 @@ typedef struct {
     char dir[STATEDIR_PATH_MAX];
     kv_t *kv;
     snapshot_store_t *store;
-    writer_t *writer;
-    bool cleaned; /* the predecessors' directories are removed */
+    writer_t *writer;           /* NULL: the store was given up and no new one could be made yet */
+    int64_t again_us, pause_us; /* when the next attempt is made, and how long after one that failed */
+    bool cleaned;               /* the predecessors' directories are removed */
 } shard_hint_t;
 
 /* ---- where it goes on from
@@ -181,22 +185,38 @@ static err_code_t s_make_core(shard_hint_t *self, err_t *err)
 /* ---- life
  * ---------------------------------------------------------------------------------------------------- */
 
-static err_code_t s_open_store(shard_hint_t *self, err_t *err)
+/* Opens the store in self->dir and starts its writer. */
+static err_code_t s_open_dir(shard_hint_t *self, err_t *err)
 {
     const topology_t *topology = self->with.topology;
-    err_code_t rc = statedir_shard(self->with.state_dir, topology->regions[self->with.region_index].name,
-                                   (uint32_t)self->with.shard_index, self->incarnation, self->dir, err);
-    if (rc)
-        return rc;
     kv_lmdb_options_t options = {.durability = topology->checkpoint.durability == DURABILITY_PROCESS
                                                    ? KV_DURABILITY_PROCESS
                                                    : KV_DURABILITY_DISK};
-    rc = kv_lmdb_open(self->dir, &options, &self->kv, err);
+    err_code_t rc = kv_lmdb_open(self->dir, &options, &self->kv, err);
     if (rc)
         return rc;
     snapshot_store_options_t keep = {.keep = (uint32_t)topology->checkpoint.keep};
     rc = snapshot_store_open(self->kv, &keep, &self->store, err);
     return rc ? rc : writer_new(self->store, &self->writer, err);
+}
+
+static void s_close_store(shard_hint_t *self)
+{
+    writer_destroy(&self->writer);
+    snapshot_store_destroy(&self->store);
+    kv_destroy(&self->kv);
+}
+
+static const char *s_region(const shard_hint_t *self)
+{
+    return self->with.topology->regions[self->with.region_index].name;
+}
+
+static err_code_t s_open_store(shard_hint_t *self, err_t *err)
+{
+    err_code_t rc = statedir_shard(self->with.state_dir, s_region(self), (uint32_t)self->with.shard_index,
+                                   self->incarnation, self->dir, err);
+    return rc ? rc : s_open_dir(self, err);
 }
 
 static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err_t *err)
@@ -220,9 +240,7 @@ static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err
 static void s_close(void *hint)
 {
     shard_hint_t *self = hint;
-    writer_destroy(&self->writer);
-    snapshot_store_destroy(&self->store);
-    kv_destroy(&self->kv);
+    s_close_store(self);
     free(self);
 }
 
@@ -242,54 +260,68 @@ static void s_remove_dir(const char *path)
     rmdir(path);
 }
 
-static int s_compare(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return x < y ? 1 : x > y ? -1 : 0; /* newest first */
-}
-
-/* The incarnations older than this one that have a directory, newest first. */
-static size_t s_older(const shard_hint_t *self, const char *parent, uint64_t *ret_items, size_t max)
-{
-    size_t count = 0;
-    DIR *dir = opendir(parent);
-    struct dirent *entry;
-    while (dir && (entry = readdir(dir))) {
-        char *end;
-        uint64_t incarnation = strtoull(entry->d_name, &end, 16);
-        if (end == entry->d_name + 16 && !*end && incarnation < self->incarnation && count < max)
-            ret_items[count++] = incarnation;
-    }
-    if (dir)
-        closedir(dir);
-    qsort(ret_items, count, sizeof *ret_items, s_compare);
-    return count;
-}
-
-/* After the first commit of this incarnation its predecessors are no longer needed, but for the newest few.
- */
+/* After the first commit into this store those before it are no longer needed, but for the newest few. */
 static void s_clean(shard_hint_t *self)
 {
     if (self->cleaned)
         return;
     self->cleaned = true;
-    char parent[STATEDIR_PATH_MAX];
+    char parent[STATEDIR_PATH_MAX], name[STATEDIR_STORE_NAME_SIZE];
     snprintf(parent, sizeof parent, "%s", self->dir);
     char *slash = strrchr(parent, '/');
     CHECK(slash);
     *slash = '\0';
-    uint64_t older[256];
-    size_t count = s_older(self, parent, older, sizeof older / sizeof *older);
-    size_t keep =
-        self->with.topology->checkpoint.keep > 0 ? (size_t)self->with.topology->checkpoint.keep - 1 : 0;
-    for (size_t i = keep; i < count; i++) {
-        char path[STATEDIR_PATH_MAX + 32];
-        snprintf(path, sizeof path, "%s/%016llx", parent, (unsigned long long)older[i]);
+    statedir_store_t own, *stores = NULL;
+    size_t count = 0;
+    if (!statedir_store_parse(slash + 1, &own) || statedir_stores(parent, &stores, &count, NULL))
+        return; /* the next start looks again */
+    int64_t keep = self->with.topology->checkpoint.keep;
+    for (size_t i = 0; i < count; i++) {
+        if (statedir_store_compare(&stores[i], &own) >= 0 || --keep > 0)
+            continue;
+        char path[STATEDIR_PATH_MAX + STATEDIR_STORE_NAME_SIZE];
+        snprintf(path, sizeof path, "%s/%s", parent, statedir_store_name(&stores[i], name));
         s_remove_dir(path);
     }
+    free(stores);
 }
 
-static void s_take_result(shard_hint_t *self)
+/* ---- a store that the disk has spoiled
+ * ------------------------------------------------------------------------------------------------ */
+
+/* Nothing more is written there, and what was durable may be gone too: a new store, from memory, takes its place. */
+static void s_give_up(shard_hint_t *self, int64_t now_us)
+{
+    log_event(LEVEL_ERROR, self->name, "store_suspect",
+              "dir=%s; training goes on, everything is written into another directory", self->dir);
+    s_close_store(self);
+    self->again_us = now_us;
+    self->pause_us = STORE_AGAIN_FIRST_US;
+}
+
+static void s_make_again(shard_hint_t *self, int64_t now_us)
+{
+    err_t err = {0};
+    err_code_t rc =
+        statedir_shard_again(self->with.state_dir, s_region(self), (uint32_t)self->with.shard_index,
+                             self->incarnation, self->dir, &err);
+    if (!rc)
+        rc = s_open_dir(self, &err);
+    if (!rc) {
+        self->cleaned = false;
+        log_event(LEVEL_WARN, self->name, "store_replaced", "dir=%s; the next snapshot holds everything",
+                  self->dir);
+        return;
+    }
+    s_close_store(self);
+    s_remove_dir(self->dir);
+    log_event(LEVEL_ERROR, self->name, "store_failed", "reason=\"%s\"; training goes on, retrying in %lld ms",
+              err.text, (long long)(self->pause_us / 1000));
+    self->again_us = now_us + self->pause_us;
+    self->pause_us = 2 * self->pause_us < STORE_AGAIN_LAST_US ? 2 * self->pause_us : STORE_AGAIN_LAST_US;
+}
+
+static void s_take_result(shard_hint_t *self, int64_t now_us)
 {
     writer_result_t result;
     if (!writer_take_result(self->writer, &result))
@@ -299,19 +331,16 @@ static void s_take_result(shard_hint_t *self)
                   (unsigned long long)result.id.number, result.error.text);
     else
         s_clean(self);
-    shard_core_committed(self->core, result.id.number, result.error.code, clock_now_us());
+    shard_core_committed(self->core, result.id.number, result.error.code, now_us);
+    if (result.suspect)
+        s_give_up(self, now_us);
 }
 
-static int64_t s_work(void *hint, void *core, int64_t now_us)
+static void s_offer(shard_hint_t *self, int64_t now_us)
 {
-    (void)core;
-    shard_hint_t *self = hint;
-    s_take_result(self);
-    if (!writer_idle(self->writer))
-        return ROLE_NEVER;
     snapshot_t *snapshot = shard_core_take_snapshot(self->core, now_us);
     if (!snapshot)
-        return ROLE_NEVER;
+        return;
     uint64_t number = snapshot->id.number;
     err_t err = {0};
     err_code_t rc = writer_submit(self->writer, &snapshot, &err);
@@ -319,13 +348,27 @@ static int64_t s_work(void *hint, void *core, int64_t now_us)
         snapshot_destroy(&snapshot);
         shard_core_committed(self->core, number, rc, now_us);
     }
+}
+
+static int64_t s_work(void *hint, void *core, int64_t now_us)
+{
+    (void)core;
+    shard_hint_t *self = hint;
+    if (self->writer)
+        s_take_result(self, now_us);
+    if (!self->writer && now_us >= self->again_us)
+        s_make_again(self, now_us);
+    if (!self->writer)
+        return self->again_us;
+    if (writer_idle(self->writer))
+        s_offer(self, now_us);
     return ROLE_NEVER;
 }
 
 static int s_fd(void *hint)
 {
     shard_hint_t *self = hint;
-    return writer_fd(self->writer);
+    return self->writer ? writer_fd(self->writer) : -1;
 }
 
 void shard_actor_fill(const shard_actor_t *self, shell_spec_t *spec)

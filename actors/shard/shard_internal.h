@@ -209,6 +209,7 @@ struct shard_core {
     int64_t taken_since_us; /* ROLE_NEVER: everything taken is in a snapshot */
     int64_t retry_us, retry_pause_us;
     err_code_t store_error;
+    uint64_t snapshots_failed;
 
     /* reports */
     int64_t head_us, report_us, reported_us;

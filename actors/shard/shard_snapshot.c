@@ -72,6 +72,7 @@ static void s_remember(shard_core_t *self)
 static void s_fail(shard_core_t *self, err_code_t code)
 {
     self->store_error = code;
+    self->snapshots_failed++;
     self->retry_us = self->now_us + self->retry_pause_us;
     self->retry_pause_us =
         2 * self->retry_pause_us < SHARD_RETRY_LAST_US ? 2 * self->retry_pause_us : SHARD_RETRY_LAST_US;

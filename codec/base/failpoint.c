@@ -27,7 +27,7 @@ static const struct {
     FAILPOINTS_THAT_KILL(FAILPOINT_KILLS) FAILPOINTS_THAT_FAIL(FAILPOINT_ONLY_FAILS)};
 
 static cell_t s_private[FAILPOINT_COUNT];
-static cell_t *_Atomic s_cells;          /* NULL: nothing is counted */
+static cell_t *_Atomic s_cells;           /* NULL: nothing is counted */
 static uint64_t s_armed[FAILPOINT_COUNT]; /* the hit that strikes; 0: none. Written before s_cells */
 
 const char *failpoint_name(failpoint_t point)
@@ -55,7 +55,8 @@ static void s_arm_one(const char *text, size_t length)
         s_armed[i] = colon ? strtoull(colon + 1, NULL, 10) : 1;
         return;
     }
-    fprintf(stderr, "cloudless: " FAILPOINT_VARIABLE ": there is no failpoint '%.*s'\n", (int)name_length, text);
+    fprintf(stderr, "cloudless: " FAILPOINT_VARIABLE ": there is no failpoint '%.*s'\n", (int)name_length,
+            text);
     exit(2);
 }
 

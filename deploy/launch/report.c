@@ -88,6 +88,7 @@ static void s_add_region(json_value_t *regions, const global_core_t *core, const
     json_set_u64(row, "refused", report->region_report.refused);
     json_set_u64(row, "restarts", report->region_report.restarts);
     json_set_u64(row, "updates_rolled_back", report->region_report.updates_rolled_back);
+    json_set_u64(row, "snapshots_failed", report->region_report.snapshots_failed);
     json_set_number(row, "loss", report == &nothing ? NAN : report->region_report.loss);
     json_set_number(row, "test_accuracy", report == &nothing ? NAN : report->region_report.test_accuracy);
     json_set_number(row, "cost", s_cost(context, index, report));
@@ -199,14 +200,26 @@ static bool s_has_diverged(const global_core_t *core, const topology_t *topology
            (isfinite(first) && totals->loss > REPORT_LOSS_GROWTH * first && totals->loss > 1);
 }
 
+static uint64_t s_sum(const json_value_t *report, const char *key)
+{
+    const json_value_t *regions = json_get(report, "regions");
+    uint64_t sum = 0;
+    for (size_t i = 0; i < json_count(regions); i++)
+        sum += json_get_u64(json_at(regions, i), key, 0);
+    return sum;
+}
+
 void report_print_warning(const json_value_t *report, FILE *out)
 {
+    uint64_t failed = s_sum(report, "snapshots_failed"), refused = s_sum(report, "refused");
+    if (failed)
+        fprintf(out,
+                "cloudless: the disk refused %llu snapshots, while training went on; look for "
+                "snapshot_failed in the "
+                "logs\n",
+                (unsigned long long)failed);
     if (!json_get_bool(report, "diverged", false))
         return;
-    const json_value_t *regions = json_get(report, "regions");
-    uint64_t refused = 0;
-    for (size_t i = 0; i < json_count(regions); i++)
-        refused += json_get_u64(json_at(regions, i), "refused", 0);
     fprintf(out,
             "cloudless: the training diverged: loss %.3g, %llu updates refused as not finite; use a smaller "
             "job.optimizer.lr, a longer job.optimizer.warmup or a smaller job.sync.staleness\n",

@@ -331,3 +331,43 @@ Test(kv_lmdb, kill_inside_a_transaction)
     cr_assert_eq(kv_store(kv, "count", "x", 1, &s_err), ERR_OK);
     kv_destroy(&kv);
 }
+
+/* ---- a reader that died ---- */
+
+static void s_die(void *hint, const void *data, size_t size)
+{
+    (void)hint, (void)data, (void)size;
+    kill(getpid(), SIGKILL);
+}
+
+static int s_child_dies_reading(void *hint)
+{
+    (void)hint;
+    kv_lmdb_options_t reader = {.read_only = true};
+    kv_t *kv = NULL;
+    if (kv_lmdb_open(s_dir, &reader, &kv, NULL))
+        return 1;
+    return (int)kv_read(kv, "value", s_die, NULL, NULL);
+}
+
+/* The writer stays open all the time: a check of the store by another process must not cost it the disk. */
+Test(kv_lmdb, a_reader_that_died_does_not_hold_old_pages)
+{
+    static char data[1 << 18];
+    char path[TEMP_PATH_MAX + 16];
+    struct stat status;
+    kv_t *kv = s_open(NULL);
+    cr_assert_eq(kv_store(kv, "value", data, sizeof data, &s_err), ERR_OK);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(s_child_dies_reading(NULL));
+    int how = 0;
+    cr_assert_eq(waitpid(child, &how, 0), child);
+    cr_assert(WIFSIGNALED(how), "it died while it read");
+    for (int i = 0; i < 400; i++)
+        cr_assert_eq(kv_store(kv, "value", data, sizeof data, &s_err), ERR_OK, "%s", s_err.text);
+    snprintf(path, sizeof path, "%s/data.mdb", s_dir);
+    cr_assert_eq(stat(path, &status), 0);
+    cr_assert_lt(status.st_size, 40 * (off_t)sizeof data, "%lld bytes", (long long)status.st_size);
+    kv_destroy(&kv);
+}

@@ -257,3 +257,64 @@ Test(statedir, newest_store_passes_damage_over)
     cr_assert_eq(statedir_shard_latest(s_dir, "eu", 0, &latest, &s_err), ERR_CHECKSUM);
     statedir_close(&state);
 }
+
+Test(statedir, names_of_stores)
+{
+    static const struct {
+        const char *name;
+        bool good;
+        statedir_store_t store;
+    } cases[] = {{"0000000100000002", true, {0x100000002, 0}},
+                 {"0000000100000002.7", true, {0x100000002, 7}},
+                 {"00000001000000020", false, {0, 0}},
+                 {"000000010000000", false, {0, 0}},
+                 {"0000000100000002.", false, {0, 0}},
+                 {"0000000100000002.0", false, {0, 0}},
+                 {"0000000100000002.1x", false, {0, 0}},
+                 {"0000000100000002.07", false, {0, 0}},
+                 {"000000010000000A", false, {0, 0}},
+                 {"0000000100000002.1111111111111111111", false, {0, 0}}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char name[STATEDIR_STORE_NAME_SIZE];
+        statedir_store_t store = {0, 0};
+        cr_assert_eq(statedir_store_parse(cases[i].name, &store), cases[i].good, "%s", cases[i].name);
+        cr_assert_eq(statedir_store_compare(&store, &cases[i].store), 0);
+        if (cases[i].good)
+            cr_assert_str_eq(statedir_store_name(&store, name), cases[i].name);
+    }
+}
+
+static void s_fill(const char *path, uint64_t first, uint64_t last)
+{
+    kv_t *kv = NULL;
+    cr_assert_eq(kv_lmdb_open(path, NULL, &kv, &s_err), ERR_OK, "%s", s_err.text);
+    snapshot_store_t *store = fixture_open(kv);
+    for (uint64_t number = first; number <= last; number++)
+        cr_assert_eq(fixture_commit(store, number, &s_err), ERR_OK);
+    snapshot_store_destroy(&store);
+    kv_destroy(&kv);
+}
+
+Test(statedir, a_replacement_is_newer_than_what_it_replaces)
+{
+    char path[STATEDIR_PATH_MAX], again[STATEDIR_PATH_MAX], third[STATEDIR_PATH_MAX];
+    statedir_latest_t latest;
+    statedir_t *state = s_open();
+    s_make_store(0x10, 1, 3, path);
+    cr_assert_eq(statedir_shard_again(s_dir, "eu", 0, 0x10, again, &s_err), ERR_OK, "%s", s_err.text);
+    cr_assert_eq(statedir_shard_latest(s_dir, "eu", 0, &latest, &s_err), ERR_OK);
+    cr_assert_str_eq(latest.path, path, "as long as the new one is empty");
+    s_fill(again, 5, 6);
+    s_spoil(path, "m/");
+    cr_assert_eq(statedir_shard_latest(s_dir, "eu", 0, &latest, &s_err), ERR_OK);
+    cr_assert_str_eq(latest.path, again);
+    cr_assert_eq(latest.incarnation, 0x10);
+    cr_assert_eq(latest.number, 6);
+    cr_assert_eq(latest.skipped, 0, "what was replaced is no loss");
+    cr_assert_eq(statedir_shard_again(s_dir, "eu", 0, 0x10, third, &s_err), ERR_OK);
+    cr_assert_neq(strcmp(third, again), 0);
+    s_make_store(0x11, 7, 7, path);
+    cr_assert_eq(statedir_shard_latest(s_dir, "eu", 0, &latest, &s_err), ERR_OK);
+    cr_assert_str_eq(latest.path, path, "a later incarnation is newer than any replacement");
+    statedir_close(&state);
+}

@@ -3,12 +3,15 @@
 
 #include "actors/model/model.h"
 #include "actors/shard/shard_core.h"
+#include "codec/base/failpoint.h"
 #include "codec/base/hash.h"
 #include "store/kv_lmdb.h"
 #include "store/manifest.h"
 #include "store/snapshot_store.h"
 #include "store/statedir.h"
 #include "tests/unit/store/temp.h"
+
+#include <unistd.h>
 
 static temp_t s_temp;
 static err_t s_err;
@@ -124,5 +127,40 @@ Test(shard_actor, one_of_several_regions_does_not_go_back)
     cr_assert_null(core);
     cr_assert_not_null(strstr(s_err.text, "snapshot 2"), "%s", s_err.text);
     cr_assert_not_null(strstr(s_err.text, "other regions"), "%s", s_err.text);
+    s_end(&bench, &core);
+}
+
+/* ---- a disk that says EIO ---- */
+
+static uint64_t s_stored(bench_t *bench, void *core, uint64_t above)
+{
+    statedir_latest_t latest = {0};
+    int64_t now_us = 1;
+    for (int i = 0; i < 100000 && latest.number <= above; i++, now_us += 10000) {
+        bench->shell.ops->work(bench->shell.hint, core, now_us);
+        if (i % 200 == 0 && statedir_shard_latest(s_temp.dir, "a", 0, &latest, &s_err))
+            latest = (statedir_latest_t){0};
+        usleep(50);
+    }
+    return latest.number;
+}
+
+/* The store of an incarnation is given up when the disk refuses a commit; everything is written into another one. */
+Test(shard_actor, a_suspect_store_is_replaced_from_memory)
+{
+    bench_t bench;
+    void *core = NULL;
+    statedir_latest_t latest;
+    s_bench(&bench, 1);
+    cr_assert_eq(s_open(&bench, 2, &core), ERR_OK, "%s", s_err.text);
+    failpoint_arm("store.commit.eio:1");
+    uint64_t number = s_stored(&bench, core, 0);
+    cr_assert_gt(number, 0, "nothing was stored");
+    cr_assert_eq(statedir_shard_latest(s_temp.dir, "a", 0, &latest, &s_err), ERR_OK);
+    const char *name = strrchr(latest.path, '/') + 1;
+    cr_assert_str_eq(name, "0000000000000002.1");
+    s_end(&bench, &core);
+    s_bench(&bench, 1); /* and a successor finds it */
+    cr_assert_eq(s_open(&bench, 3, &core), ERR_OK, "%s", s_err.text);
     s_end(&bench, &core);
 }
