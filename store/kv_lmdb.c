@@ -308,10 +308,12 @@ static err_code_t s_commit(kv_txn_t *base, err_t *err)
     kv_lmdb_t *kv = (kv_lmdb_t *)base->kv;
     int rc = 0;
     while (rc == 0) {
-        if (FAILPOINT_FAILS(store_commit_eio)) {
+        if (FAILPOINT_FAILS(store_commit_eio))
             rc = EIO;
+        else if (FAILPOINT_FAILS(store_commit_full))
+            rc = ENOSPC;
+        if (rc)
             break;
-        }
         rc = mdb_txn_commit(
             self->txn); /* ends it also when it fails; its list of free pages may need room too */
         self->txn = NULL;

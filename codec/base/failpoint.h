@@ -53,7 +53,9 @@
     X(broker_forwarded, "broker.forwarded", "a message is handed to an actor of the region")                 \
     X(broker_delivered, "broker.delivered", "a message from another region is whole")
 
-#define FAILPOINTS_THAT_FAIL(X) X(store_commit_eio, "store.commit.eio", "LMDB commits: the disk says EIO")
+#define FAILPOINTS_THAT_FAIL(X)                                                                              \
+    X(store_commit_eio, "store.commit.eio", "LMDB commits: the disk says EIO")                               \
+    X(store_commit_full, "store.commit.full", "LMDB commits: the disk says that it is full")
 
 #define FAILPOINTS(X) FAILPOINTS_THAT_KILL(X) FAILPOINTS_THAT_FAIL(X)
 

@@ -3,6 +3,7 @@
 #include "deploy/launch/report.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,6 +60,19 @@ static json_value_t *s_document(const global_core_t *core, const topology_t *top
     return document;
 }
 
+/* A full disk has no room for a second file, and is just what people look here for: the blocks of the old one take the
+ * new text. */
+static bool s_overwrite(const char *path, const char *text)
+{
+    size_t length = strlen(text);
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    bool written =
+        fd >= 0 && pwrite(fd, text, length, 0) == (ssize_t)length && ftruncate(fd, (off_t)length) == 0;
+    if (fd >= 0)
+        close(fd);
+    return written;
+}
+
 static err_code_t s_replace(const char *path, const char *text, err_t *err)
 {
     char temporary[2048];
@@ -67,12 +81,12 @@ static err_code_t s_replace(const char *path, const char *text, err_t *err)
     if (!out)
         return err_set(err, ERR_IO, "%s: %s", temporary, strerror(errno));
     bool written = fputs(text, out) >= 0;
-    if (fclose(out) || !written || rename(temporary, path)) {
-        err_code_t rc = err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
-        unlink(temporary);
-        return rc;
-    }
-    return ERR_OK;
+    if (!fclose(out) && written && !rename(temporary, path))
+        return ERR_OK;
+    bool full = errno == ENOSPC;
+    err_code_t rc = err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
+    unlink(temporary);
+    return full && s_overwrite(path, text) ? ERR_OK : rc;
 }
 
 err_code_t status_file_write(const char *path, const global_core_t *core, const topology_t *topology,

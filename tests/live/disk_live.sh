@@ -1,0 +1,94 @@
+# A disk that is full, and one that says EIO: training goes on, people are told, nothing is lost, and the run goes on by
+# itself when the disk does. As root with real file systems; otherwise the store is told so by the test build.
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+mounts=() loops=()
+unmount_all() {
+    local i
+    for ((i = ${#mounts[@]} - 1; i >= 0; i--)); do umount -l "${mounts[i]}" 2>/dev/null; done
+    for i in "${loops[@]}"; do losetup -d "$i" 2>/dev/null; done
+}
+trap 'unmount_all; cleanup' EXIT
+
+job() { # SAMPLES
+    cat <<YAML
+job:
+  name: disk
+  model: ledger
+  data: {kind: counter, samples: 20000}
+  epochs: $1
+  batch: 20
+  optimizer: {name: sgd, lr: 1, schedule: constant}
+checkpoint: {every: 16, keep: 256} # so that the store grows for a while
+regions:
+  - {name: here, data_share: 1, workers: 2, shards: 2}
+YAML
+}
+
+status() { "$CLOUDLESS" status --state "$1" --json >"$work/status.json"; }
+steps() { status "$1" && json "$work/status.json" 'regions[0].steps'; }
+has_steps() { [ "$(steps "$1")" -gt "$2" ]; }
+waits_for_store() { status "$1" && grep -q '"waits_for": "snapshot store"' "$work/status.json"; }
+
+# go_on STATE: while the store is refused, steps are made and nothing becomes durable.
+go_on() {
+    local before stuck
+    until_true waits_for_store "$1"
+    before=$(steps "$1")
+    until_true has_steps "$1" "$((before + 500))"
+    waits_for_store "$1" || fail "the alarm is gone while the disk is still bad"
+}
+
+finish() { # STATE EPOCHS NAME
+    expect_end "$pid" 0 "$3"
+    [ "$(json "$work/$3.json" 'regions[0].snapshots_failed')" -gt 0 ] || fail "$3: no refused snapshot in the report"
+    expect_line "$work/$3.err" 'the disk refused [0-9]+ snapshots'
+    expect_counters "$1" 20000 "$2" here
+}
+
+full_disk() {
+    mkdir "$work/full"
+    mount -t tmpfs -o size=16m none "$work/full" && mounts+=("$work/full")
+    job 60 >"$work/full.yaml"
+    begin full up "$work/full.yaml" --state "$work/full/state" --report "$work/full.json"
+    until_true has_steps "$work/full/state" 100
+    dd if=/dev/zero of="$work/full/filler" bs=64k 2>/dev/null
+    dd if=/dev/zero of="$work/full/filler2" bs=512 2>/dev/null
+    go_on "$work/full/state"
+    rm "$work/full/filler" "$work/full/filler2"
+    finish "$work/full/state" 60 full
+}
+
+# A loop device whose file lies on a full disk: what the file system thinks it has room for comes back as EIO.
+broken_disk() {
+    local device
+    mkdir "$work/below" "$work/broken"
+    mount -t tmpfs -o size=64m none "$work/below" && mounts+=("$work/below")
+    truncate -s 48m "$work/below/image"
+    mkfs.ext2 -q -F "$work/below/image" && device=$(losetup -f --show "$work/below/image") && loops+=("$device")
+    mount "$device" "$work/broken" && mounts+=("$work/broken")
+    job 60 >"$work/broken.yaml"
+    begin broken up "$work/broken.yaml" --state "$work/broken/state" --report "$work/broken.json"
+    until_true has_steps "$work/broken/state" 100
+    dd if=/dev/zero of="$work/below/filler" bs=64k 2>/dev/null
+    dd if=/dev/zero of="$work/below/filler2" bs=512 2>/dev/null
+    until_true grep -q 'ev=store_suspect' "$work/broken/state/log/here.log"
+    rm "$work/below/filler" "$work/below/filler2"
+    finish "$work/broken/state" 60 broken
+    expect_line "$work/broken/state/log/here.log" 'ev=store_replaced '
+}
+
+told_so() { # FAILPOINT NAME
+    job 4 >"$work/$2.yaml"
+    export CLOUDLESS_FAILPOINT=$1
+    begin "$2" up "$work/$2.yaml" --state "$work/$2" --report "$work/$2.json"
+    unset CLOUDLESS_FAILPOINT
+    finish "$work/$2" 4 "$2"
+    expect_line "$work/$2/log/here.log" 'ev=snapshot_failed '
+}
+
+told_so store.commit.full:9 told_full
+told_so store.commit.eio:9 told_eio
+expect_line "$work/told_eio/log/here.log" 'ev=store_replaced '
+[ "$(id -u)" -ne 0 ] || full_disk
+if [ "$(id -u)" -eq 0 ] && losetup -f >/dev/null 2>&1; then broken_disk; fi
