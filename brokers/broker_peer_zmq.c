@@ -318,6 +318,8 @@ void broker_peer_polled(broker_t *self, const zmq_pollitem_t *items)
 static void s_send(broker_t *self, broker_peer_t *peer, uint64_t connection, const message_t *message)
 {
     broker_side_t *side = &peer->sides[connection];
+    if (broker_fault_cuts(self, peer->region_index))
+        return;
     err_code_t code = ERR_UNREACHABLE;
     if (side->dealer)
         code = frames_send_message_zmq(side->dealer, NULL, 0, message);

@@ -16,7 +16,7 @@
 #define PENDING_MAX_BYTES ((uint64_t)256 << 20) /* on their way to one actor of another process */
 #define TIMER_US 500000
 #define LOG_US 1000000
-#define PARTS_MAX 3
+#define PARTS_MAX BROKER_PARTS_MAX
 
 /* A message as received: its frames, and where it came from. */
 typedef struct {
@@ -116,7 +116,7 @@ static void s_count(zmq_msg_t *msg, buf_t *pending)
     CHECK(zmq_msg_init_data(msg, zmq_msg_data(&counted->msg), size, s_written, counted) == 0);
 }
 
-static err_code_t s_forward(broker_t *self, const route_t *route, zmq_msg_t *parts, size_t count)
+err_code_t broker_post_hand_over(broker_t *self, const route_t *route, zmq_msg_t *parts, size_t count)
 {
     bool counts =
         count == PARTS_MAX && route->pid != self->pid && zmq_msg_size(&parts[2]) >= FRAMES_COPY_BYTES;
@@ -160,7 +160,7 @@ static void s_route(broker_t *self, letter_t *letter)
     broker_peer_t *peer = NULL;
     err_code_t code = ERR_UNREACHABLE;
     if (route) {
-        code = s_forward(self, route, letter->parts, letter->count);
+        code = broker_fault_forward(self, route, letter->parts, letter->count);
         if (code == ERR_OK)
             return;
     } else {
@@ -199,7 +199,7 @@ void broker_post_delivered(broker_t *self, broker_peer_t *peer, const frames_t *
         const slice_t *slices[PARTS_MAX] = {&frames->envelope, &frames->map, &frames->data};
         for (size_t i = 0; i < count; i++)
             frames_msg_zmq(slices[i], &parts[i]);
-        code = s_forward(self, route, parts, count);
+        code = broker_fault_forward(self, route, parts, count);
         for (size_t i = 0; i < count; i++)
             zmq_msg_close(&parts[i]);
         if (code == ERR_UNREACHABLE)
@@ -368,6 +368,7 @@ void broker_post_timer(broker_t *self)
     if (self->now_us < self->timer_due_us)
         return;
     self->timer_due_us = self->now_us + TIMER_US;
+    broker_fault_release(self);
     routes_expire(self->routes, self->now_us);
     for (size_t i = 0; i < self->peer_count; i++)
         s_tell_state(self, &self->peers[i]);

@@ -6,8 +6,10 @@
 #ifndef BROKERS_BROKER_STATE_ZMQ_H
 #define BROKERS_BROKER_STATE_ZMQ_H
 
+#include "brokers/broker_fault_zmq.h"
 #include "brokers/broker_files.h"
 #include "brokers/frames_zmq.h"
+#include "codec/base/rng.h"
 
 #include <stdatomic.h>
 
@@ -34,6 +36,21 @@ typedef struct {
     bool up, foreign; /* as last logged */
 } broker_peer_t;
 
+#define BROKER_PARTS_MAX 3 /* frames of a message */
+
+/* A message that a test lets another one overtake. */
+typedef struct {
+    wire_name_t to;
+    zmq_msg_t parts[BROKER_PARTS_MAX];
+    size_t count; /* 0: none */
+} broker_held_t;
+
+typedef struct {
+    broker_fault_board_t *board; /* NULL: no faults */
+    rng_t rng;
+    broker_held_t held;
+} broker_faults_t;
+
 struct broker {
     broker_spec_t spec;
     const topology_region_t *region;
@@ -59,6 +76,7 @@ struct broker {
     uint64_t malformed;
     uint64_t malformed_logged;
     int64_t log_due_us;
+    broker_faults_t faults;
 };
 
 /* broker_bind_zmq.c */
@@ -69,6 +87,14 @@ size_t broker_post_receive(broker_t *self, size_t at_most); /* returns how many 
 void broker_post_delivered(broker_t *self, broker_peer_t *peer, const frames_t *frames);
 void broker_post_timer(broker_t *self);
 void broker_post_malformed(broker_t *self);
+/* To an actor of this region; takes the parts on success. Errors: ERR_UNREACHABLE, ERR_FULL, ERR_IO. */
+MUST_USE err_code_t broker_post_hand_over(broker_t *self, const route_t *route, zmq_msg_t *parts, size_t count);
+
+/* broker_fault_zmq.c: what a test wants to go wrong; without faults a message is handed over as it is. */
+void broker_fault_open(broker_t *self);
+void broker_fault_release(broker_t *self); /* lets a message that was held back go */
+bool broker_fault_cuts(const broker_t *self, size_t to);
+MUST_USE err_code_t broker_fault_forward(broker_t *self, const route_t *route, zmq_msg_t *parts, size_t count);
 
 /* broker_peer_zmq.c: links. */
 MUST_USE err_code_t broker_peers_start(broker_t *self, err_t *err);

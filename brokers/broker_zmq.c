@@ -39,6 +39,7 @@ static err_code_t s_open(broker_t *self, err_t *err)
         code = broker_peers_start(self, err);
     if (code == ERR_OK && self->spec.run_dir)
         code = broker_file_write(self->spec.run_dir, self->region->name, self->tcp, self->ipc, err);
+    broker_fault_open(self);
     return code;
 }
 
@@ -46,6 +47,8 @@ static void s_close(broker_t *self, int64_t linger_us)
 {
     if (self->spec.run_dir && self->ipc[0])
         broker_file_remove(self->spec.run_dir, self->region->name, self->ipc);
+    if (self->routes && self->router)
+        broker_fault_release(self);
     broker_peers_stop(self);
     if (self->router) {
         int linger_ms = linger_us / 1000 > INT_MAX ? INT_MAX : (int)(linger_us / 1000);
