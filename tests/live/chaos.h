@@ -1,0 +1,85 @@
+/* chaos - real runs of ledger jobs under faults, and their judge.
+ *
+ * Why      whatever is killed, paused, cut, doubled, swapped or damaged: at the end every counter of every region must say
+ *          how often its samples had to be used. A fault that did not happen is a failure too: it would prove nothing.
+ * How      chaos_job     the topology, the process `cloudless up`, its progress, the verdict
+ *          chaos_process which processes it has, and what they host
+ *          chaos_plan    what is done to them, spread evenly over the run's progress
+ *          chaos_points  one run for every failpoint
+ * Seeds    printed, and settable with --seed or CLOUDLESS_SEED: the plan follows from it, timing does not.
+ */
+#ifndef TESTS_LIVE_CHAOS_H
+#define TESTS_LIVE_CHAOS_H
+
+#include "brokers/broker_fault_zmq.h"
+#include "codec/base/failpoint.h"
+#include "codec/base/rng.h"
+
+#include <limits.h>
+#include <sys/types.h>
+
+typedef struct {
+    const char *binary, *strategy, *isolate, *breaks; /* isolate, breaks: NULL: not said */
+    char dir[PATH_MAX];                               /* of this job alone */
+    size_t regions, shards;
+    unsigned long samples, epochs, batch;
+    uint64_t seed;
+} chaos_job_t;
+
+typedef struct {
+    chaos_job_t job;
+    pid_t pid; /* 0: it has ended */
+    int status;
+    char state[PATH_MAX], report[PATH_MAX], run_dir[PATH_MAX];
+    topology_t *topology;
+    broker_fault_board_t *board;
+    double progress;  /* as last seen, 0 .. 1 */
+    int64_t moved_us; /* when it grew */
+} chaos_run_t;
+
+int64_t chaos_now_us(void);
+void chaos_sleep_ms(int ms);
+
+/* Starts the job; `failpoints` may be NULL. False with a message on standard error. */
+bool chaos_run_start(chaos_run_t *self, const chaos_job_t *job, const char *failpoints);
+/* Takes note of progress and of the end; false when it has ended. */
+bool chaos_run_look(chaos_run_t *self);
+/* Nothing has moved for so long that it hangs. */
+bool chaos_run_hangs(const chaos_run_t *self);
+/* Whether it ended well and every counter is right; says what is wrong. */
+bool chaos_run_judge(chaos_run_t *self);
+/* Kills what is left, and gives everything back; `keep`: leaves the files. */
+void chaos_run_destroy(chaos_run_t *self, bool keep);
+const char *chaos_region(size_t index);
+
+/* ---- processes ---- */
+
+enum { CHAOS_PROCESSES_MAX = 256, CHAOS_NAME_MAX = 96 };
+
+typedef struct {
+    pid_t pid;
+    char name
+        [CHAOS_NAME_MAX]; /* of what it hosts: worker/north/0, broker/north, node/north, region/north, up */
+} chaos_process_t;
+
+/* All descendants of a process. */
+size_t chaos_processes(pid_t root, chaos_process_t *ret_items);
+/* One of those whose name begins with `prefix`, chosen by chance; false when there is none now. */
+bool chaos_pick(pid_t root, rng_t *rng, const char *prefix, chaos_process_t *ret_process);
+
+/* ---- what is done ---- */
+
+typedef struct {
+    size_t rounds;            /* how often each fault is planned */
+    int64_t pause_us, cut_us; /* at most */
+    uint32_t duplicate_ppm, swap_ppm, damage_ppm;
+    const char *only; /* comma-separated beginnings of names of faults; NULL: all */
+} chaos_plan_t;
+
+/* Runs a job under faults to its end. Returns whether it came out right and every fault fired. */
+bool chaos_run_plan(const chaos_job_t *job, const chaos_plan_t *plan);
+
+/* Runs the job once for every failpoint, `parallel` at a time; `only`: those whose names begin so. */
+bool chaos_run_points(const chaos_job_t *job, size_t parallel, const char *only);
+
+#endif
