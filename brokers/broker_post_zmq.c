@@ -258,6 +258,7 @@ static void s_hello(broker_t *self, letter_t *letter)
         message_set_name(answer->registered.region, self->region->name);
     } else {
         answer = s_refused(self, &letter->envelope, code, s_why(code));
+        answer->refused.newest = routes_newest(self->routes, hello->from);
     }
     s_reply(self, letter, answer);
     message_destroy(&hello);

@@ -25,7 +25,7 @@ struct shell_link {
     void *find_hint;
     zsock_t *socket;
     char endpoint[TOPOLOGY_TEXT_MAX];
-    bool registered;
+    bool registered, was_registered;
     int64_t started_us, heard_us, hello_us, search_us, search_pause_us, complained_us;
     outbox_t held;
     size_t held_count;
@@ -159,6 +159,11 @@ void *shell_link_socket(const shell_link_t *self)
     return self->socket ? zsock_resolve(self->socket) : NULL;
 }
 
+bool shell_link_was_registered(const shell_link_t *self)
+{
+    return self->was_registered;
+}
+
 bool shell_link_readable(const shell_link_t *self)
 {
     return self->socket && (zsock_events(self->socket) & ZMQ_POLLIN);
@@ -177,7 +182,7 @@ static void s_registered(shell_link_t *self)
     self->heard_us = clock_now_us();
     if (self->registered)
         return;
-    self->registered = true;
+    self->registered = self->was_registered = true;
     message_t *message;
     while ((message = outbox_take(&self->held)))
         s_transmit(self, &message);
