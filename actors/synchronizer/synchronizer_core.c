@@ -2,6 +2,7 @@
 
 #include "actors/synchronizer/synchronizer_internal.h"
 #include "codec/base/failpoint.h"
+#include "codec/base/hash.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -220,9 +221,16 @@ static bool s_from_shard(synchronizer_core_t *self, const message_t *message, ui
     return true;
 }
 
+/* What is kept is sent again and again: damaged bytes would never be taken anywhere. What is dropped here is fetched. */
+static bool s_intact(const message_t *message)
+{
+    const slice_t *data = &message->data;
+    return message->delta.checksum == hash_checksum(slice_peek(data), data->buf ? data->size_bytes : 0);
+}
+
 static void s_on_delta(synchronizer_core_t *self, message_t **message_p)
 {
-    if (!s_from_shard(self, *message_p, (*message_p)->delta.history))
+    if (!s_from_shard(self, *message_p, (*message_p)->delta.history) || !s_intact(*message_p))
         return;
     FAILPOINT(synchronizer_received);
     relay_add(&self->relay, message_p);

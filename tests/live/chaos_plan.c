@@ -140,7 +140,7 @@ static const fault_t s_faults[] = {
     {"kill node", "node/", s_kill, true, false},
     {"kill broker", "broker/", s_kill, true, false},
     {"kill scheduler of a region", "scheduler/", s_kill, true, false},
-    {"kill global scheduler", "conduct", s_kill, false, false},
+    {"kill global scheduler", "global", s_kill, false, false},
     {"kill worker and shard", "", s_kill_worker_and_shard, true, false},
     {"kill region", "", s_kill_region, false, false},
     {"pause worker", "worker/", s_pause, true, false},

@@ -60,10 +60,11 @@ static void s_name(pid_t pid, char ret_name[CHAOS_NAME_MAX])
     size_t length = s_arguments(pid, text, sizeof text);
     const char *command = length > strlen(text) + 1 ? text + strlen(text) + 1 : "";
     const char *hosts = s_value(text, length, "--hosts"), *region = s_value(text, length, "--region");
+    const char *parts = s_value(text, length, "--parts");
     if (hosts)
         snprintf(ret_name, CHAOS_NAME_MAX, "%s", hosts);
     else if (region)
-        snprintf(ret_name, CHAOS_NAME_MAX, "%s/%s", command, region);
+        snprintf(ret_name, CHAOS_NAME_MAX, "%s/%s", parts && !strchr(parts, ',') ? parts : command, region);
     else
         snprintf(ret_name, CHAOS_NAME_MAX, "%s", command);
 }

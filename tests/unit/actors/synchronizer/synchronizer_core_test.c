@@ -2,6 +2,7 @@
  */
 #include "actors/synchronizer/synchronizer_core.h"
 
+#include "codec/base/hash.h"
 #include "codec/base/rng.h"
 
 #include <criterion/criterion.h>
@@ -54,6 +55,7 @@ static message_t *s_chunk(uint64_t first, uint64_t last, uint64_t chunk)
     m->delta.total = DELTA_BYTES;
     buf_t *buf = buf_new_zero(CHUNK_BYTES);
     m->data = slice_of(buf, 0, CHUNK_BYTES);
+    m->delta.checksum = hash_checksum(buf_peek(buf), CHUNK_BYTES);
     buf_destroy(&buf);
     return m;
 }
@@ -389,5 +391,23 @@ Test(synchronizer, survives_any_fields)
         s_wait((int64_t)rng_below(&rng, 1000000));
         s_sent();
     }
+    s_end();
+}
+
+/* What is kept is sent again and again: it must be what the shard meant. */
+Test(synchronizer, drops_a_damaged_chunk_and_fetches_it_again)
+{
+    s_start(1 << 20);
+    message_t *damaged = s_chunk(1, 1, 0);
+    damaged->delta.checksum ^= 1;
+    s_say(damaged);
+    for (uint64_t chunk = 1; chunk < CHUNKS; chunk++)
+        s_say(s_chunk(1, 1, chunk));
+    s_expect_deltas("");
+    s_wait(10000000);
+    s_head(1, 1);
+    cr_assert_eq(s_sent().fetch_from, 1);
+    s_delta(1, 1);
+    s_expect_deltas("1 ");
     s_end();
 }
