@@ -165,7 +165,8 @@ static err_code_t s_make_core(shard_hint_t *self, err_t *err)
                          .layout = rc ? 0 : layout_digest(layout),
                          .chunk_bytes = MESSAGE_CHUNK_BYTES,
                          .history = rng_entropy() | 1,
-                         .checksums = self->with.checksums};
+                         .checksums = self->with.checksums,
+                         .break_dedup = failpoint_breaks("dedup")};
     statedir_latest_t latest;
     if (!rc) {
         err_t found_err = {0};

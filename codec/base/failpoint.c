@@ -128,6 +128,26 @@ void failpoint_hit(failpoint_t point)
     abort(); /* not reached */
 }
 
+bool failpoint_is_break(const char *guard)
+{
+    static const char *const guards[] = {"dedup", "fencing", "output-commit", "checksum"};
+    for (size_t i = 0; i < sizeof guards / sizeof *guards; i++)
+        if (!strcmp(guards[i], guard))
+            return true;
+    return false;
+}
+
+bool failpoint_breaks(const char *guard)
+{
+#ifdef CLOUDLESS_FAILPOINTS
+    const char *broken = getenv(FAILPOINT_BREAK_VARIABLE);
+    return broken && !strcmp(broken, guard);
+#else
+    (void)guard;
+    return false;
+#endif
+}
+
 bool failpoint_read(const char *run_dir, failpoint_count_t ret_counts[FAILPOINT_COUNT])
 {
     char path[PATH_MAX];

@@ -87,6 +87,13 @@ void failpoint_arm(const char *points);
 void failpoint_hit(failpoint_t point);
 bool failpoint_strikes(failpoint_t point);
 
+/* The guards that a test build can be run without, so that its judge is seen to go red: CLOUDLESS_BREAK names one. */
+#define FAILPOINT_BREAK_VARIABLE "CLOUDLESS_BREAK"
+#define FAILPOINT_BREAKS "dedup, fencing, output-commit or checksum"
+
+bool failpoint_is_break(const char *guard);
+bool failpoint_breaks(const char *guard); /* whether it is switched off; never in other builds */
+
 /* For tests: what a run's directory says. False when there is no such file. */
 typedef struct {
     uint64_t hits, strikes;

@@ -1,9 +1,11 @@
 #include "deploy/cli/commands.h"
 
 #include "actors/kit/clock.h"
+#include "codec/base/failpoint.h"
 #include "deploy/launch/supervise.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 /* Whether there is something to go on from, and whether that is wanted. */
 static int s_check_resume(const launch_t *launch, bool resume)
@@ -72,6 +74,21 @@ static void s_hand_on(const cli_args_t *args, const char **ret_arguments)
             ret_arguments[count++] = written[i];
 }
 
+/* A run without one of its guards: the tests' judge must go red. */
+static int s_break(const cli_args_t *args)
+{
+#ifdef CLOUDLESS_FAILPOINTS
+    const char *guard = cli_value(args, "break");
+    if (guard && !failpoint_is_break(guard))
+        return cli_fail(EXIT_WRONG, "up", "--break %s: there is no such guard; write " FAILPOINT_BREAKS, guard);
+    if (guard)
+        setenv(FAILPOINT_BREAK_VARIABLE, guard, 1);
+#else
+    (void)args;
+#endif
+    return EXIT_DONE;
+}
+
 static int s_run(const cli_args_t *args)
 {
     char began[24];
@@ -80,6 +97,8 @@ static int s_run(const cli_args_t *args)
     s_hand_on(args, arguments + 2);
     supervise_spec_t spec = {.arguments = arguments, .quiet = cli_has(args, "quiet")};
     int status = commands_isolate(args, "up", &spec.isolate);
+    if (!status)
+        status = s_break(args);
     if (status)
         return status;
     launch_t launch;
@@ -105,5 +124,8 @@ const cli_command_t command_up = {
         {"isolate", 0, "WHAT", COMMANDS_ISOLATE},
         {"set", 0, "KEY=VALUE", "change a key of the topology, as in job.sync.every=4; may be repeated"},
         {"seed", 0, "N", "same as --set job.seed=N"},
+#ifdef CLOUDLESS_FAILPOINTS
+        {"break", 0, "GUARD", "test builds alone: without " FAILPOINT_BREAKS ", to see the tests go red"},
+#endif
         {"json", 0, NULL, "print the final report as JSON in place of the table"},
         {"quiet", 'q', NULL, "no progress, no table"}}};

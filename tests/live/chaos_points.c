@@ -4,12 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PARALLEL_MAX = 8, HIT_MOST = 40 };
+enum { PARALLEL_MAX = 16, HIT_MOST = 40, HIT_FAILS = 30 };
 
 typedef struct {
     bool used;
     failpoint_t point;
     uint64_t nth;
+    int64_t began_us;
     chaos_run_t run;
 } slot_t;
 
@@ -52,7 +53,10 @@ static bool s_start(points_t *self, slot_t *slot, failpoint_t point)
     char armed[128];
     uint64_t usual = self->usual[point].hits / 2;
     uint64_t most = usual < 1 ? 1 : usual > HIT_MOST ? HIT_MOST : usual;
-    *slot = (slot_t){.used = true, .point = point, .nth = 1 + rng_below(&self->rng, most)};
+    *slot = (slot_t){
+        .used = true, .point = point, .began_us = chaos_now_us(), .nth = 1 + rng_below(&self->rng, most)};
+    if (!failpoint_kills(point)) /* what must be stored before a run begins is no snapshot */
+        slot->nth += HIT_FAILS;
     snprintf(armed, sizeof armed, "%s:%llu", failpoint_name(point), (unsigned long long)slot->nth);
     chaos_job_t job = s_job(self->job, failpoint_name(point));
     return chaos_run_start(&slot->run, &job, armed);
@@ -64,9 +68,10 @@ static void s_finish(points_t *self, slot_t *slot)
     bool good = chaos_run_judge(&slot->run);
     bool known = failpoint_read(slot->run.run_dir, counts);
     bool struck = known && counts[slot->point].strikes == 1;
-    printf("  %-26s hit %6llu times, struck at %3llu  %s%s\n", failpoint_name(slot->point),
+    printf("  %-26s hit %6llu times, struck at %3llu  %s%s in %.1f s\n", failpoint_name(slot->point),
            (unsigned long long)counts[slot->point].hits, (unsigned long long)slot->nth,
-           struck ? "" : "NEVER STRUCK ", good ? "exact" : "WRONG");
+           struck ? "" : "NEVER STRUCK ", good ? "exact" : "WRONG",
+           (double)(chaos_now_us() - slot->began_us) / 1e6);
     fflush(stdout);
     self->bad += !good || !struck;
     chaos_run_destroy(&slot->run, !good);
