@@ -21,8 +21,8 @@
 typedef struct {
     const char *binary, *strategy, *isolate, *breaks; /* isolate, breaks: NULL: not said */
     char dir[PATH_MAX];                               /* of this job alone */
-    size_t regions, shards;
-    unsigned long samples, epochs, batch;
+    size_t regions, shards, workers; /* workers 0: two in the first region, one in the others */
+    unsigned long samples, epochs, batch, every; /* every: steps between snapshots; 0: 16 */
     uint64_t seed;
 } chaos_job_t;
 

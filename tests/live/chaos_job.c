@@ -57,12 +57,15 @@ static void s_print_topology(FILE *out, const chaos_job_t *job)
             "job:\n  name: chaos\n  model: ledger\n  data: {kind: counter, samples: %lu}\n  epochs: %lu\n"
             "  batch: %lu\n  seed: %lu\n  optimizer: {name: sgd, lr: 1, schedule: constant}\n"
             "  sync: {strategy: %s, every: %d, staleness: 8}\n"
-            "checkpoint: {every: 16, durability: process}\nregions:\n",
+            "checkpoint: {every: %lu, durability: process}\nregions:\n",
             job->samples, job->epochs, job->batch, (unsigned long)(job->seed % 1000000), job->strategy,
-            strcmp(job->strategy, "asgd") ? 4 : 1);
+            strcmp(job->strategy, "asgd") ? 4 : 1, job->every ? job->every : 16);
     for (size_t r = 0; r < job->regions; r++)
-        fprintf(out, "  - {name: %s, data_share: %d, workers: %d, shards: %zu}\n", s_regions[r], r ? 1 : 2,
-                r ? 1 : 2, job->shards);
+        fprintf(out, "  - {name: %s, data_share: %d, workers: %zu, shards: %zu}\n", s_regions[r], r ? 1 : 2,
+                job->workers ? job->workers
+                : r          ? (size_t)1
+                             : (size_t)2,
+                job->shards);
     s_print_links(out, job->regions);
 }
 
