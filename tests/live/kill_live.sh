@@ -33,7 +33,7 @@ strike() { # NAME: kills its process; both regions train on with a new one
 start() { # ISOLATE EPOCHS
     state=$work/$1 killed=0
     begin "run-$1" up "$SOURCE/deploy/topologies/ledger.yaml" --state "$state" --report "$work/report.json" --quiet \
-        --isolate "$1" --set job.data.samples=$samples --set job.epochs="$2"
+        --isolate "$1" --set job.data.samples=$samples --set job.epochs="$2" --set links[0].rtt=100ms
     run=$pid
     until_true beyond 1 10
 }
@@ -45,23 +45,23 @@ finish() { # ISOLATE EPOCHS
     [ "$(json "$work/report.json" samples)" = $((samples * $2)) ] || fail "samples in the report"
 }
 
-start actor 60
+start actor 10
 for round in 1 2; do
     for name in worker/north/0 shard/north/0 synchronizer/south/1 shard/south/1 worker/south/0; do strike "$name"; done
 done
 actors=$killed
 for name in "broker north" "node south" "broker south" "broker north"; do strike "$name"; done
 processes=$((killed - actors))
-finish actor 60
+finish actor 10
 [ "$(json "$work/report.json" restarts)" -ge "$actors" ] || fail "$actors actors were killed, the report has $(json "$work/report.json" restarts)"
 [ "$(json "$work/report.json" process_restarts)" -ge "$processes" ] ||
     fail "$processes processes were killed, the report has $(json "$work/report.json" process_restarts)"
 [ "$actors" -ge 8 ] && [ "$processes" -ge 3 ] || fail "only $actors and $processes kills hit"
 
-start role 40
+start role 5
 for round in 1 2 3; do
     strike "broker north"
     strike "broker south"
 done
-finish role 40
+finish role 5
 [ "$killed" -ge 5 ] || fail "only $killed kills hit"
