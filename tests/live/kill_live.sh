@@ -7,8 +7,8 @@ state=$work/run samples=60000
 status() { "$CLOUDLESS" status --state "$state" --json >"$work/status.json"; }
 steps() { status && json "$work/status.json" "regions[$1].steps"; }
 beyond() { [ "$(steps "$1")" -gt "$2" ]; }
-moved() { [ "$("$LIVE_TOOL" pid "$state" "$1")" != "$2" ]; }
 runs() { "$LIVE_TOOL" pid "$state" "$1" >"$work/pid"; }
+moved() { runs "$1" && [ "$(cat "$work/pid")" != "$2" ]; }
 
 # advance: both regions train on.
 advance() {
