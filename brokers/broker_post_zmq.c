@@ -25,7 +25,8 @@ typedef struct {
     size_t count;
     bool excess; /* there were more frames */
     envelope_t envelope;
-    unsigned char head[MESSAGE_ENVELOPE_MAX]; /* what envelope points into: the frames may go before it is used */
+    unsigned char
+        head[MESSAGE_ENVELOPE_MAX]; /* what envelope points into: the frames may go before it is used */
 } letter_t;
 
 /* ---- answers ----------------------------------------------------------------------------------------- */
@@ -213,7 +214,8 @@ void broker_post_delivered(broker_t *self, broker_peer_t *peer, const frames_t *
     code = s_send_far(self, peer, CLASS_CONTROL, &back);
     frames_fini(&back);
     if (code != ERR_OK)
-        log_event(LEVEL_WARN, self->name, "answer_lost", "code=%s; the sender will ask again", err_name(code));
+        log_event(LEVEL_WARN, self->name, "answer_lost", "code=%s; the sender will ask again",
+                  err_name(code));
 }
 
 /* ---- registration ------------------------------------------------------------------------------------ */

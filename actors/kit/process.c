@@ -89,8 +89,8 @@ err_code_t process_lines_say(process_lines_t *self, const char *format, ...)
 _Noreturn static void s_become(const process_spec_t *spec, int input, pid_t parent)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (process_is_orphan(parent) || dup2(input, STDIN_FILENO) < 0 ||
-        dup2(spec->output, STDOUT_FILENO) < 0 || dup2(spec->error, STDERR_FILENO) < 0)
+    if (process_is_orphan(parent) || dup2(input, STDIN_FILENO) < 0 || dup2(spec->output, STDOUT_FILENO) < 0 ||
+        dup2(spec->error, STDERR_FILENO) < 0)
         _exit(1);
     if (spec->own_group)
         setpgid(0, 0);

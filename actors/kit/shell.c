@@ -246,7 +246,7 @@ static bool s_send(shell_t *self)
     while ((message = outbox_take(outbox))) {
         any = true;
         message_kind_t kind = message->kind;
-        if (message->kind == KIND_status && !message->status.pid)
+        if (message->kind == KIND_status && !strcmp(message->status.actor, self->name))
             message->status.pid = (uint64_t)getpid(); /* cores know of no processes */
         shell_link_send(self->link, &message);
         s_failpoint_sent(self, kind);

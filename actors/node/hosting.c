@@ -34,8 +34,7 @@ const hosting_ops_t *hosting_ops(isolate_t isolate)
 /* ---- lines
  * ---------------------------------------------------------------------------------------------------- */
 
-static const char *const s_verbs[] = {
-    [NODE_START] = "start", [NODE_DRAIN] = "drain", [NODE_KILL] = "kill"};
+static const char *const s_verbs[] = {[NODE_START] = "start", [NODE_DRAIN] = "drain", [NODE_KILL] = "kill"};
 
 void hosting_print_command(const node_command_t *command, char *ret_line, size_t size)
 {

@@ -32,8 +32,9 @@ typedef struct {
     const job_t *job;
     const dataset_t *dataset; /* of the workers; NULL where none runs in this process */
     const char *state_dir;
-    const char *node;                  /* "node/eu/a" */
-    const char *const *host_arguments; /* how a process that hosts actors is started: "cloudless", ..., NULL */
+    const char *node; /* "node/eu/a" */
+    const char *const
+        *host_arguments; /* how a process that hosts actors is started: "cloudless", ..., NULL */
     size_t region_index;
     isolate_t isolate;
     bool checksums; /* actors of the region are in several processes */

@@ -12,7 +12,8 @@
 #include <unistd.h>
 
 #define HOSTING_ARGUMENTS_MAX 32
-#define HOSTING_KILL_US 1000000 /* how long a process has to end one of its actors before it is killed whole */
+#define HOSTING_KILL_US                                                                                      \
+    1000000 /* how long a process has to end one of its actors before it is killed whole */
 
 typedef struct {
     process_t *process;        /* NULL: the place is free */
@@ -213,7 +214,8 @@ static void s_hear(processes_t *self, house_t *house)
     int status = 0;
     while (house->process && process_lines_take(process_lines(house->process), line))
         s_take_line(self, house, line);
-    if (!house->process || !process_lines(house->process)->ended || !process_has_ended(house->process, &status))
+    if (!house->process || !process_lines(house->process)->ended ||
+        !process_has_ended(house->process, &status))
         return;
     size_t length = (size_t)snprintf(reason, sizeof reason, "its process ");
     process_status_text(status, reason + length, sizeof reason - length);

@@ -18,7 +18,8 @@ extern const cli_command_t command_up, command_node, command_broker, command_sch
     "process that was killed, is resumed. A new run needs new directories on every machine."
 
 #define COMMANDS_ISOLATE                                                                                     \
-    "what shares a process: region (everything, the default), role, or actor (nothing), so that one can die alone"
+    "what shares a process: region (everything, the default), role, or actor (nothing), so that one can "    \
+    "die alone"
 
 /* Reads --isolate. Prints its error; 0 or the exit status. */
 int commands_isolate(const cli_args_t *args, const char *where, isolate_t *ret_isolate);

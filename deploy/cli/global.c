@@ -48,7 +48,8 @@ static int s_run(const cli_args_t *args)
 
 const cli_command_t command_global = {
     .name = "global",
-    .summary = "The global scheduler of `up`, which shows progress and prints the outcome; started by `up` alone.",
+    .summary =
+        "The global scheduler of `up`, which shows progress and prints the outcome; started by `up` alone.",
     .example = "cloudless up TOPOLOGY",
     .run = s_run,
     .hidden = true,

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define CHILD_LOG_TAIL 16384
-#define CHILD_STARTS_MAX 5 /* in a row that did not become ready */
+#define CHILD_STARTS_MAX 5     /* in a row that did not become ready */
 #define CHILD_QUICK_US 1000000 /* who dies so soon after it was ready will do so again */
 #define CHILD_PAUSE_US 200000
 #define CHILD_PAUSE_MOST_US 5000000
@@ -31,11 +31,13 @@ typedef struct {
 static const row_t s_rows[ISOLATE_COUNT][4] = {
     [ISOLATE_REGION] = {{"region", "broker,scheduler,node", false}},
     [ISOLATE_ROLE] = {{"broker", "broker", true}, {"scheduler", "scheduler", false}, {"node", "node", false}},
-    [ISOLATE_ACTOR] = {{"broker", "broker", true}, {"scheduler", "scheduler", false}, {"node", "node", false}},
+    [ISOLATE_ACTOR] = {{"broker", "broker", true},
+                       {"scheduler", "scheduler", false},
+                       {"node", "node", false}},
 };
 
-static void s_add(children_t *self, const launch_t *launch, isolate_t isolate, const row_t *row, size_t region,
-                  const char *log_dir)
+static void s_add(children_t *self, const launch_t *launch, isolate_t isolate, const row_t *row,
+                  size_t region, const char *log_dir)
 {
     child_t *child = &self->items[self->count++];
     const char *of = launch->topology->regions[region].name;
@@ -93,8 +95,10 @@ void children_fini(children_t *self)
 
 static err_code_t s_start(child_t *child, err_t *err)
 {
-    process_spec_t spec = {
-        .arguments = child->arguments, .output = STDOUT_FILENO, .error = STDERR_FILENO, .own_group = child->log[0]};
+    process_spec_t spec = {.arguments = child->arguments,
+                           .output = STDOUT_FILENO,
+                           .error = STDERR_FILENO,
+                           .own_group = child->log[0]};
     int log_fd = -1;
     if (child->log[0]) {
         log_fd = open(child->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
@@ -256,8 +260,7 @@ size_t children_running(const children_t *self, bool carriers)
     size_t count = 0;
     for (size_t i = 0; i < self->count; i++) {
         const child_t *child = &self->items[i];
-        count += child->state == CHILD_RUNS && child->region != CHILDREN_GLOBAL &&
-                 child->carries == carriers;
+        count += child->state == CHILD_RUNS && child->region != CHILDREN_GLOBAL && child->carries == carriers;
     }
     return count;
 }

@@ -37,8 +37,8 @@ typedef struct {
     int64_t ready_us, again_us, pause_us;
     unsigned failed_starts; /* in a row */
     uint64_t restarts;
-    off_t log_from; /* where this start's lines begin */
-    int status;     /* as of waitpid, of the last that has ended */
+    off_t log_from;         /* where this start's lines begin */
+    int status;             /* as of waitpid, of the last that has ended */
     char why[ERR_TEXT_MAX]; /* it could not be started */
     bool reported;          /* its failure was taken */
 } child_t;

@@ -10,7 +10,8 @@
 
 #define STARTS_DIGITS 20
 
-err_code_t starts_count(const char *run_dir, const char *name, uint64_t least, uint64_t *ret_count, err_t *err)
+err_code_t starts_count(const char *run_dir, const char *name, uint64_t least, uint64_t *ret_count,
+                        err_t *err)
 {
     char path[STATEDIR_PATH_MAX + STATEDIR_NAME_MAX + 16], text[STARTS_DIGITS + 2] = "";
     snprintf(path, sizeof path, "%s/starts-%s", run_dir, name);

@@ -16,6 +16,7 @@
 #define ASK_US 20000    /* for an answer, while the shard may be away */
 #define AWAY_S 20.0     /* longer than this is no recovery */
 #define STEADY 3        /* answers with growing versions before the next kill */
+#define REST_MS 2500    /* who dies again and again is started with pauses, which is not what is measured */
 #define FLYING_US 20000 /* after this what a dead worker had sent has arrived */
 enum { RUNS = 20, RUNS_MAX = 1000 };
 
@@ -95,6 +96,7 @@ static void s_measure(const chaos_run_t *run, probe_t *probe, rng_t *rng, const 
     size_t wanted = (size_t)bench_runs(RUNS), count = 0;
     while (count < wanted && count < RUNS_MAX) {
         uint64_t version, incarnation = 0;
+        chaos_sleep_ms(REST_MS);
         s_wait_steady(probe);
         if (!probe_ask(probe, 10 * ASK_US, &version, &incarnation) || !s_kill(run, rng, scene->victim))
             continue;
