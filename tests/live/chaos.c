@@ -2,6 +2,7 @@
  *
  *   chaos plan   [options]   random faults
  *   chaos points [options]   a run for each failpoint
+ *   chaos soak   [options]   for minutes, beside the same run without faults
  *   chaos processes PID      what the descendants of a process host
  */
 #include "tests/live/chaos.h"
@@ -13,7 +14,7 @@
 #include <unistd.h>
 
 static const char s_usage[] =
-    "usage: chaos plan|points [options]\n"
+    "usage: chaos plan|points|soak [options]\n"
     "  --regions N, --shards N, --strategy S, --samples N, --epochs N, --batch N, --isolate "
     "region|role|actor\n"
     "  --seed N       of the plan (default: CLOUDLESS_SEED, else chosen and printed)\n"
@@ -22,11 +23,14 @@ static const char s_usage[] =
     "  --network PPM  of each kind: messages duplicated, swapped and damaged\n"
     "  --only TEXTS   faults, or failpoints, that begin so\n"
     "  --break GUARD  switches a guard off: the run must come out wrong\n"
-    "  --parallel N   runs at a time (points)\n";
+    "  --parallel N   runs at a time (points)\n"
+    "  --minutes M, --interval S, --least SHARE   of a soak: how long, seconds between kills, updates that "
+    "must be left\n";
 
 typedef struct {
     chaos_job_t job;
     chaos_plan_t plan;
+    chaos_soak_t soak;
     size_t parallel;
 } arguments_t;
 
@@ -51,18 +55,31 @@ enum {
     OPTION_NETWORK,
     OPTION_ONLY,
     OPTION_BREAK,
-    OPTION_PARALLEL
+    OPTION_PARALLEL,
+    OPTION_MINUTES,
+    OPTION_INTERVAL,
+    OPTION_LEAST
 };
 
-static const struct option s_options[] = {
-    {"regions", 1, NULL, OPTION_REGIONS},   {"shards", 1, NULL, OPTION_SHARDS},
-    {"strategy", 1, NULL, OPTION_STRATEGY}, {"samples", 1, NULL, OPTION_SAMPLES},
-    {"epochs", 1, NULL, OPTION_EPOCHS},     {"batch", 1, NULL, OPTION_BATCH},
-    {"isolate", 1, NULL, OPTION_ISOLATE},   {"seed", 1, NULL, OPTION_SEED},
-    {"rounds", 1, NULL, OPTION_ROUNDS},     {"pause", 1, NULL, OPTION_PAUSE},
-    {"cut", 1, NULL, OPTION_CUT},           {"network", 1, NULL, OPTION_NETWORK},
-    {"only", 1, NULL, OPTION_ONLY},         {"break", 1, NULL, OPTION_BREAK},
-    {"parallel", 1, NULL, OPTION_PARALLEL}, {NULL, 0, NULL, 0}};
+static const struct option s_options[] = {{"regions", 1, NULL, OPTION_REGIONS},
+                                          {"shards", 1, NULL, OPTION_SHARDS},
+                                          {"strategy", 1, NULL, OPTION_STRATEGY},
+                                          {"samples", 1, NULL, OPTION_SAMPLES},
+                                          {"epochs", 1, NULL, OPTION_EPOCHS},
+                                          {"batch", 1, NULL, OPTION_BATCH},
+                                          {"isolate", 1, NULL, OPTION_ISOLATE},
+                                          {"seed", 1, NULL, OPTION_SEED},
+                                          {"rounds", 1, NULL, OPTION_ROUNDS},
+                                          {"pause", 1, NULL, OPTION_PAUSE},
+                                          {"cut", 1, NULL, OPTION_CUT},
+                                          {"network", 1, NULL, OPTION_NETWORK},
+                                          {"only", 1, NULL, OPTION_ONLY},
+                                          {"break", 1, NULL, OPTION_BREAK},
+                                          {"parallel", 1, NULL, OPTION_PARALLEL},
+                                          {"minutes", 1, NULL, OPTION_MINUTES},
+                                          {"interval", 1, NULL, OPTION_INTERVAL},
+                                          {"least", 1, NULL, OPTION_LEAST},
+                                          {NULL, 0, NULL, 0}};
 
 static bool s_take(arguments_t *self, int option, const char *text)
 {
@@ -113,6 +130,15 @@ static bool s_take(arguments_t *self, int option, const char *text)
     case OPTION_PARALLEL:
         self->parallel = number;
         break;
+    case OPTION_MINUTES:
+        self->soak.minutes = strtod(text, NULL);
+        break;
+    case OPTION_INTERVAL:
+        self->soak.interval_s = strtod(text, NULL);
+        break;
+    case OPTION_LEAST:
+        self->soak.least = strtod(text, NULL);
+        break;
     default:
         return false;
     }
@@ -150,6 +176,7 @@ int main(int argc, char **argv)
                                  .duplicate_ppm = 10000,
                                  .swap_ppm = 10000,
                                  .damage_ppm = 2000},
+                        .soak = {.minutes = 1, .interval_s = 30, .least = 0.95},
                         .parallel = 2};
     if (argc == 3 && !strcmp(argv[1], "processes"))
         return s_list(atoi(argv[2]));
@@ -167,5 +194,7 @@ int main(int argc, char **argv)
         return !chaos_run_plan(&self.job, &self.plan);
     if (!strcmp(command, "points"))
         return !chaos_run_points(&self.job, self.parallel, self.plan.only);
-    return s_wrong("plan or points?");
+    if (!strcmp(command, "soak"))
+        return !chaos_run_soak(&self.job, &self.soak);
+    return s_wrong("plan, points or soak?");
 }

@@ -6,6 +6,7 @@
  *          chaos_process which processes it has, and what they host
  *          chaos_plan    what is done to them, spread evenly over the run's progress
  *          chaos_points  one run for every failpoint
+ *          chaos_soak    for as long as one likes, beside the same run without faults
  * Seeds    printed, and settable with --seed or CLOUDLESS_SEED: the plan follows from it, timing does not.
  */
 #ifndef TESTS_LIVE_CHAOS_H
@@ -21,7 +22,7 @@
 typedef struct {
     const char *binary, *strategy, *isolate, *breaks; /* isolate, breaks: NULL: not said */
     char dir[PATH_MAX];                               /* of this job alone */
-    size_t regions, shards, workers; /* workers 0: two in the first region, one in the others */
+    size_t regions, shards, workers;             /* workers 0: two in the first region, one in the others */
     unsigned long samples, epochs, batch, every; /* every: steps between snapshots; 0: 16 */
     uint64_t seed;
 } chaos_job_t;
@@ -78,6 +79,14 @@ typedef struct {
 
 /* Runs a job under faults to its end. Returns whether it came out right and every fault fired. */
 bool chaos_run_plan(const chaos_job_t *job, const chaos_plan_t *plan);
+
+typedef struct {
+    double minutes, interval_s; /* of training, about; between two kills */
+    double least;               /* share of the updates per second that must be left */
+} chaos_soak_t;
+
+/* Runs a job of so many minutes without and with kills, and compares. */
+bool chaos_run_soak(const chaos_job_t *job, const chaos_soak_t *soak);
 
 /* Runs the job once for every failpoint, `parallel` at a time; `only`: those whose names begin so. */
 bool chaos_run_points(const chaos_job_t *job, size_t parallel, const char *only);
