@@ -59,10 +59,10 @@ for name in scheduler broker node-a node-b; do
     pids[$name]=$pid
 done
 
-# on NODE: how many workers run there, as the scheduler knows.
+# workers_on NODE: how many workers run there, as the scheduler knows.
 workers_on() {
-    "$CLOUDLESS" status --state "$state" --json | tr '{' '\n' | grep '"name": "worker/eu/' | grep '"state": "\(running\|waiting\)"' |
-        grep -c "\"node\": \"node/eu/$1\""
+    "$CLOUDLESS" status --state "$state" --json | tr -d '\n' | tr '{' '\n' | grep '"name": "worker/eu/' |
+        grep '"state": "\(running\|waiting\)"' | grep -c "\"node\": \"node/eu/$1\""
 }
 one_each() { [ "$(workers_on a)" = 1 ] && [ "$(workers_on b)" = 1 ]; }
 all_on_a() { [ "$(workers_on a)" = 2 ]; }
