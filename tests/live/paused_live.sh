@@ -73,7 +73,7 @@ kill -STOP "${pids[node-b]}"
 until_true all_on_a
 kill -CONT "${pids[node-b]}"
 log=$state/log/node-eu-b.log
-until_true expect_line "$log" 'actor=worker/eu/[01] ev=fenced .*leaving'
+until_true grep -Eq 'actor=worker/eu/[01] ev=fenced .*leaving' "$log"
 alive "${pids[node-b]}" || fail "the node did not go on"
 until_true beyond "$(steps)" # its shard is there again
 for name in scheduler broker node-a node-b; do expect_end "${pids[$name]}" 0 "$name"; done
