@@ -59,10 +59,10 @@ for name in scheduler broker node-a node-b; do
     pids[$name]=$pid
 done
 
-# on NODE: how many workers run there, as the scheduler knows.
+# workers_on NODE: how many workers run there, as the scheduler knows.
 workers_on() {
-    "$CLOUDLESS" status --state "$state" --json | tr '{' '\n' | grep '"name": "worker/eu/' | grep '"state": "\(running\|waiting\)"' |
-        grep -c "\"node\": \"node/eu/$1\""
+    "$CLOUDLESS" status --state "$state" --json | tr -d '\n' | tr '{' '\n' | grep '"name": "worker/eu/' |
+        grep '"state": "\(running\|waiting\)"' | grep -c "\"node\": \"node/eu/$1\""
 }
 one_each() { [ "$(workers_on a)" = 1 ] && [ "$(workers_on b)" = 1 ]; }
 all_on_a() { [ "$(workers_on a)" = 2 ]; }
@@ -73,7 +73,7 @@ kill -STOP "${pids[node-b]}"
 until_true all_on_a
 kill -CONT "${pids[node-b]}"
 log=$state/log/node-eu-b.log
-until_true expect_line "$log" 'actor=worker/eu/[01] ev=fenced .*leaving'
+until_true grep -Eq 'actor=worker/eu/[01] ev=fenced .*leaving' "$log"
 alive "${pids[node-b]}" || fail "the node did not go on"
 until_true beyond "$(steps)" # its shard is there again
 for name in scheduler broker node-a node-b; do expect_end "${pids[$name]}" 0 "$name"; done

@@ -29,7 +29,7 @@ until_true trains "$work/twice"
 children "$twice" >"$work/children"
 kill -STOP $(cat "$work/children") # so that the drain cannot be over before the second signal
 kill -TERM "$twice"
-until_true expect_line "$work/twice.err" 'once more'
+until_true grep -q 'once more' "$work/twice.err"
 kill -TERM "$twice"
 expect_end "$twice" 143 "an up that got two signals"
 while read -r child; do until_true gone "$child"; done <"$work/children"
