@@ -190,7 +190,7 @@ void global_mark_reached(global_mark_t *self, uint64_t samples, uint64_t epoch_s
     if (!(every > 0) || epoch_samples == 0 || self->stopped)
         return;
     double epochs = (double)samples / (double)epoch_samples;
-    double places = floor(epochs / every);
+    double places = floor(epochs / every + 1e-9); /* 0.3 is three times 0.1 */
     bool ends = epochs >= (double)self->topology->job.epochs;
     bool idle = self->phase == PHASE_NONE || self->phase == PHASE_END;
     if (!idle || ends || !(places < UINT32_MAX) || !s_settled(self, (uint64_t)places, now_us))

@@ -309,6 +309,6 @@ int main(int argc, char **argv)
         return 1;
     }
     if (options.expect_wrong)
-        return totals.wrong > 0 ? 0 : 1;
+        return totals.wrong + totals.stuck > 0 ? 0 : 1;
     return totals.exact == totals.worlds ? 0 : 1;
 }
