@@ -65,7 +65,7 @@ typedef struct {
     uint32_t keep;            /* how many snapshots stay, at least 1; 0: SNAPSHOT_KEEP */
     uint32_t piece_bytes;     /* 0: SNAPSHOT_PIECE_BYTES */
     size_t transaction_bytes; /* a transaction of values ends at about this; 0: SNAPSHOT_TRANSACTION_BYTES */
-    uint32_t marks; /* how many common points stay whose snapshots are older than that; 0: none */
+    uint32_t marks;           /* how many common points stay whose snapshots are older than that; 0: none */
 } snapshot_store_options_t;
 
 /* A tag that begins so names a common point of all shards of a job. What stands behind a ':' tells the attempts at

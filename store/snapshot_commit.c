@@ -227,8 +227,8 @@ static bool s_stays(const snapshot_store_t *self, const commit_t *commit, size_t
         if (newest && s_same_point(tag, other))
             return false;
         for (size_t j = i + 1; newest && j <= self->view.good_count; j++)
-            newest = !snapshot_is_mark(s_tag(self, commit, j)) ||
-                     !s_same_point(other, s_tag(self, commit, j));
+            newest =
+                !snapshot_is_mark(s_tag(self, commit, j)) || !s_same_point(other, s_tag(self, commit, j));
         newer += newest;
     }
     return newer < self->options.marks;

@@ -208,12 +208,14 @@ static void s_farewell(global_core_t *self, int64_t now_us)
 static void s_lead(global_core_t *self, int64_t now_us)
 {
     uint64_t samples = 0, epoch_samples = 0;
-    for (size_t index = 0; index < s_region_count(self) && self->state == RUN_TRAINING; index++) {
-        const region_report_t_ *report = &self->regions[index].report->region_report;
-        samples += report->samples;
-        epoch_samples = report->epoch_samples > epoch_samples ? report->epoch_samples : epoch_samples;
+    for (size_t index = 0; index < s_region_count(self); index++) {
+        const message_t *report = self->regions[index].report;
+        samples += report ? report->region_report.samples : 0;
+        if (report && report->region_report.epoch_samples)
+            epoch_samples = report->region_report.epoch_samples;
     }
-    global_mark_reached(self->mark, samples, epoch_samples, now_us);
+    if (self->state == RUN_TRAINING)
+        global_mark_reached(self->mark, samples, epoch_samples, now_us);
     if (!s_ended(self))
         global_mark_tick(self->mark, now_us, &self->outbox);
 }

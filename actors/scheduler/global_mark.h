@@ -6,7 +6,9 @@
  *          shard that cannot, or a time without any answer, ends the point; it is tried again under a new number.
  *          Numbers begin with the incarnation of the scheduler and are raised above what shards remember, so that one
  *          number, and one tag, never means two points.
- * Names    "mark/epoch-E"; ":START.COUNT" of the number is added when E alone would not tell it from an earlier one.
+ * Names    "mark/epoch-E"; ":START.COUNT", the two halves of the number, follows unless the number is the first one that a
+ *          point at E can have. What is due stays due under its E until it is made, so that at most one E is without a
+ *          whole point, and the stores' rule (one more than are wanted) never gives up the last whole one for it.
  * Not      training, the end or a stop of the run: nothing waits for a point.
  * Threads  one at a time, those of its owner.
  */
@@ -18,7 +20,7 @@
 
 #define GLOBAL_MARK_REPEAT_US 500000
 #define GLOBAL_MARK_PATIENCE_US 30000000 /* without a new answer */
-#define GLOBAL_MARK_SETTLE_US 2000000    /* after the start of a later scheduler */
+#define GLOBAL_MARK_SETTLE_US 1000000    /* after the start of a later scheduler */
 #define GLOBAL_MARK_PAUSE_US 1000000     /* after a point that was given up; doubles with each */
 #define GLOBAL_MARK_PAUSE_LAST_US 60000000
 

@@ -167,7 +167,7 @@ typedef struct {
     uint64_t ahead;     /* newest point that another region's delta lies behind */
     bool wanted;        /* the snapshot of `held` is to be taken */
     wire_name_t tag;    /* of `held` */
-    int64_t patient_us; /* until when it may go on without a word of the global scheduler; ROLE_NEVER: nothing does */
+    int64_t patient_us; /* when the global scheduler has been silent for too long; ROLE_NEVER: no matter */
     uint64_t kept[SHARD_MARKS_MAX * SHARD_MARK_FIELDS]; /* stored; rows of kept_count */
     size_t kept_count;
 } shard_mark_t;

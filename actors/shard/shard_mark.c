@@ -167,7 +167,8 @@ static void s_keep(shard_mark_t *mark, uint64_t incarnation, size_t most)
     }
     size_t gone = count >= most ? count - most + 1 : 0;
     count -= gone;
-    memmove(mark->kept, mark->kept + gone * SHARD_MARK_FIELDS, count * SHARD_MARK_FIELDS * sizeof *mark->kept);
+    memmove(mark->kept, mark->kept + gone * SHARD_MARK_FIELDS,
+            count * SHARD_MARK_FIELDS * sizeof *mark->kept);
     mark->kept[count * SHARD_MARK_FIELDS] = incarnation;
     mark->kept[count * SHARD_MARK_FIELDS + 1] = name;
     mark->kept_count = count + 1;

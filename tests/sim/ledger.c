@@ -228,11 +228,11 @@ static void s_world(uint64_t seed, const options_t *options, totals_t *totals)
 
 static options_t s_options(int argc, char **argv)
 {
-    static const struct option longs[] = {
-        {"seeds", 1, NULL, 'n'},        {"first", 1, NULL, 'f'},   {"strategy", 1, NULL, 's'},
-        {"kills", 0, NULL, 'k'},        {"stop", 0, NULL, 't'},    {"break", 1, NULL, 'b'},
-        {"expect-wrong", 0, NULL, 'e'}, {"verbose", 0, NULL, 'v'}, {"marks", 0, NULL, 'm'},
-        {0}};
+    static const struct option longs[] = {{"seeds", 1, NULL, 'n'},        {"first", 1, NULL, 'f'},
+                                          {"strategy", 1, NULL, 's'},     {"kills", 0, NULL, 'k'},
+                                          {"stop", 0, NULL, 't'},         {"break", 1, NULL, 'b'},
+                                          {"expect-wrong", 0, NULL, 'e'}, {"verbose", 0, NULL, 'v'},
+                                          {"marks", 0, NULL, 'm'},        {0}};
     options_t options = {.seeds = 500, .first = 1};
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
         if (c == 'n')

@@ -153,8 +153,11 @@ static void s_expect_list(snapshot_store_t *store, const uint64_t *numbers, size
 
 static void s_keeps_points(kv_t *kv)
 {
-    static const char *const tags[] = {[1] = "mark/epoch-1", [4] = "mark/epoch-2", [6] = "mark/epoch-2:1.3",
-                                       [9] = "mark/epoch-3", [11] = NULL};
+    static const char *const tags[] = {[1] = "mark/epoch-1",
+                                       [4] = "mark/epoch-2",
+                                       [6] = "mark/epoch-2:1.3",
+                                       [9] = "mark/epoch-3",
+                                       [11] = NULL};
     snapshot_store_options_t options = fixture_options;
     snapshot_store_t *store = NULL;
     options.marks = 2;
