@@ -352,7 +352,7 @@ static void s_applied(bench_t *bench, size_t region, uint64_t samples)
     message_t *report = s_report(bench, region);
     report->region_report.placed = true;
     report->region_report.samples = samples;
-    report->region_report.epoch_samples = 100;
+    report->region_report.epoch_samples = 400;
     s_give(bench, report);
 }
 
@@ -372,8 +372,7 @@ Test(global, leads_to_a_common_point_when_all_regions_together_are_there)
 {
     bench_t *bench = s_bench();
     message_t *mark = NULL;
-    bench->topology.job.epochs = 3;
-    bench->topology.checkpoint.mark_every = 1;
+    bench->topology.checkpoint.mark_every = 0.25;
     s_applied(bench, 0, 10);
     s_applied(bench, 1, 10);
     s_tick(bench, 2 * SECOND);
@@ -381,7 +380,7 @@ Test(global, leads_to_a_common_point_when_all_regions_together_are_there)
     cr_assert_eq(s_count(bench, KIND_mark, "", NULL), 0);
     s_applied(bench, 1, 40);
     cr_assert_eq(s_count(bench, KIND_mark, "", &mark), 4);
-    cr_assert_str_eq(mark->mark.tag, "mark/epoch-1:9.1");
+    cr_assert_str_eq(mark->mark.tag, "mark/epoch-0.25:9.1");
     cr_assert_eq(mark->incarnation, 9);
     cr_assert_neq(global_role.due(bench->core), ROLE_NEVER);
     s_marked(bench, mark->mark.mark, 0);
