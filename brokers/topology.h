@@ -104,6 +104,8 @@ typedef struct {
         uint64_t keep;
         durability_t durability;
         uint64_t replicas;
+        double mark_every; /* epochs of the whole job between common points of all shards; 0: none */
+        uint64_t marks;    /* common points that are kept */
     } checkpoint;
     struct {
         objective_t objective;

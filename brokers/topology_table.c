@@ -90,6 +90,11 @@ static const field_t s_fields[] = {
      .otherwise = "disk", .help = "what a snapshot survives: the end of a process, or a power cut too"},
     {"checkpoint.replicas", FIELD_WHOLE, .offset = CHECKPOINT(replicas), .min = "0", .max = "0",
      .otherwise = "0", .unit = "copies", .help = "copies of each snapshot on other nodes"},
+    {"checkpoint.mark_every", FIELD_NUMBER, .offset = CHECKPOINT(mark_every), .min = "0", .max = "1000000000",
+     .otherwise = "1", .unit = "epochs",
+     .help = "epochs of the whole job between points at which all shards can be restored together; 0: none"},
+    {"checkpoint.marks", FIELD_WHOLE, .offset = CHECKPOINT(marks), .min = "1", .max = "100", .otherwise = "2",
+     .unit = "points", .help = "such points that are kept, beside the one that is being made"},
 
     {"plan", FIELD_MAP, .help = "what is rented of the regions' offers"},
     {"plan.objective", FIELD_ENUM, .offset = PLAN(objective),

@@ -107,6 +107,7 @@ static void s_make(shard_core_t *self, bool final)
                  .steps = self->open_steps,
                  .samples = data || !self->waits ? self->open_samples : 0,
                  .final = final},
+        .mark = self->mark.number,
         .data = data,
         .cursor = s_cursor(self),
     };
@@ -211,6 +212,7 @@ static void s_send_chunk(shard_core_t *self, const kept_t *kept, uint64_t chunk)
     message->delta.steps = kept->head.steps;
     message->delta.samples = kept->head.samples;
     message->delta.final = kept->head.final;
+    message->delta.mark = kept->mark;
     message->delta.stable = shard_cut_stable(self);
     message->delta.layout = self->spec.layout;
     message->delta.elements = self->spec.elements;
@@ -305,11 +307,13 @@ void shard_stream(shard_core_t *self, const message_t *message)
         shard_refuse(self, message, ERR_LIMIT, "no such delta was sent");
         return;
     }
-    if (taken <= self->destination_taken[region] && message->stream.durable <= self->destination_durable[region])
+    /* While a common point is made nothing more counts as durable elsewhere: the next head has it said again. */
+    uint64_t durable = shard_mark_holds(self) ? 0 : message->stream.durable;
+    if (taken <= self->destination_taken[region] && durable <= self->destination_durable[region])
         return;
     /* A destination that came back may have lost what it had only taken; it is sent again, so this may lag behind. */
     self->destination_taken[region] = s_most(self->destination_taken[region], taken);
-    self->destination_durable[region] = s_most(self->destination_durable[region], message->stream.durable);
+    self->destination_durable[region] = s_most(self->destination_durable[region], durable);
     shard_changed(self);
     shard_cut_release(self);
 }

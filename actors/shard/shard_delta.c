@@ -146,6 +146,8 @@ static incoming_t *s_stage(shard_core_t *self, size_t index, const message_t *me
 
 static void s_add(shard_core_t *self, incoming_t *incoming, const message_t *message)
 {
+    incoming->mark = message->delta.mark > incoming->mark ? message->delta.mark : incoming->mark;
+    shard_mark_seen(self, incoming->mark);
     if (incoming->code)
         return;
     incoming->stable = message->delta.stable > incoming->stable ? message->delta.stable : incoming->stable;
@@ -227,7 +229,7 @@ static bool s_early(const shard_core_t *self, uint64_t number)
 static incoming_t *s_next(shard_core_t *self, origin_t *origin)
 {
     incoming_t *next = s_find(origin, origin->taken + 1);
-    if (!next || s_early(self, next->head.last))
+    if (!next || s_early(self, next->head.last) || !shard_mark_lets(self, next->mark))
         return NULL;
     return next->code || assembly_complete(&next->assembly) ? next : NULL;
 }

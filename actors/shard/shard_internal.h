@@ -9,6 +9,7 @@
  *   shard_cut       own deltas and their queue        shard_delta     other regions' deltas
  *   shard_round     waiting strategies                shard_snapshot  when to store, what is durable
  *   shard_state     snapshot <-> state                shard_report    progress and status
+ *   shard_mark      common points of all shards
  *
  * Threads  those of the core.
  */
@@ -33,6 +34,9 @@
 #define SHARD_REPORT_SOON_US 100000
 #define SHARD_RETRY_FIRST_US 100000
 #define SHARD_RETRY_LAST_US 5000000
+#define SHARD_MARK_US 10000000 /* silence of the global scheduler after which a point is given up here */
+#define SHARD_MARKS_MAX 128u   /* more than checkpoint.marks may be */
+#define SHARD_MARK_FIELDS 2u   /* of a row of marks: incarnation, name */
 
 typedef struct {
     bool used;
@@ -73,6 +77,7 @@ typedef struct {
 /* An own delta, kept until it is durable at every destination. Its bytes never change. */
 typedef struct {
     delta_head_t head;
+    uint64_t mark;       /* newest common point before it was cut */
     buf_t *data;         /* NULL for kind nothing */
     buf_t *cursor;       /* pairs of uint64: own batches applied as of the cut */
     uint64_t *checksums; /* per chunk, when it was sent once */
@@ -88,7 +93,7 @@ typedef struct {
 typedef struct {
     bool used;
     delta_head_t head;
-    uint64_t history, stable;
+    uint64_t history, stable, mark;
     err_code_t code; /* not 0: refused for its content; consumes its number in its turn */
     assembly_t assembly;
 } incoming_t;
@@ -151,6 +156,22 @@ typedef struct {
     bool final[TOPOLOGY_REGIONS_MAX];
 } shot_t;
 
+/* Where the shard stands with common points. A point is over when its snapshot is durable here, or when it was
+ * given up. */
+typedef struct {
+    uint64_t number;    /* newest point that was taken or is over; what is cut next lies behind it; stored */
+    uint64_t over;      /* newest point that is over: what lies behind it may be taken from other regions */
+    uint64_t held;      /* point that is being made: no kept delta is let go; 0: none */
+    uint64_t shot;      /* point of the snapshot that is out; 0: it is not for one */
+    uint64_t done;      /* newest point whose snapshot this incarnation has made durable */
+    uint64_t ahead;     /* newest point that another region's delta lies behind */
+    bool wanted;        /* the snapshot of `held` is to be taken */
+    wire_name_t tag;    /* of `held` */
+    int64_t patient_us; /* when the global scheduler has been silent for too long; ROLE_NEVER: no matter */
+    uint64_t kept[SHARD_MARKS_MAX * SHARD_MARK_FIELDS]; /* stored; rows of kept_count */
+    size_t kept_count;
+} shard_mark_t;
+
 struct shard_core {
     shard_spec_t spec;
     const job_region_t *region;
@@ -181,6 +202,7 @@ struct shard_core {
     pending_t *pending;
     size_t pending_count, pending_capacity;
     uint64_t duplicates, refusals, rolled_back;
+    shard_mark_t mark;
     uint64_t changes; /* grows with every change of what is above */
 
     /* soft */
@@ -299,6 +321,20 @@ int64_t shard_snapshot_due(const shard_core_t *self);
 buf_t *state_pack(const shard_core_t *self);
 err_code_t state_load(shard_core_t *self, const snapshot_t *snapshot, err_t *err);
 bool state_add_values(const shard_core_t *self, snapshot_t *snapshot, err_t *err);
+
+/* shard_mark */
+void shard_mark(shard_core_t *self, const message_t *message);
+bool shard_mark_holds(const shard_core_t *self); /* kept deltas stay */
+bool shard_mark_lets(const shard_core_t *self,
+                     uint64_t mark); /* a delta from behind this point may be taken */
+void shard_mark_seen(shard_core_t *self, uint64_t mark);
+const char *shard_mark_tag(const shard_core_t *self); /* of the snapshot to be taken now; NULL: none */
+void shard_mark_take(shard_core_t *self);             /* before any snapshot is made */
+void shard_mark_committed(shard_core_t *self, err_code_t code);
+void shard_mark_drop(shard_core_t *self); /* gives up: the shard stops, or takes another region's state */
+void shard_mark_tick(shard_core_t *self);
+void shard_mark_load(shard_core_t *self, uint64_t number, const wire_u64s_t *kept);
+
 void shard_report(shard_core_t *self);
 void shard_report_tick(shard_core_t *self);
 int64_t shard_report_due(const shard_core_t *self);

@@ -108,6 +108,8 @@ static void s_pack_numbers(const shard_core_t *self, message_t *message)
     message->shard_state.layout = self->spec.layout;
     message->shard_state.elements = self->spec.elements;
     message->shard_state.shard = self->spec.shard_index;
+    message->shard_state.mark = self->mark.number;
+    message_set_u64s(&message->shard_state.marks, self->mark.kept, self->mark.kept_count * SHARD_MARK_FIELDS);
 }
 
 buf_t *state_pack(const shard_core_t *self)
@@ -306,6 +308,7 @@ static err_code_t s_load_numbers(shard_core_t *self, const message_t *message, e
     self->duplicates = message->shard_state.duplicates;
     self->refusals = message->shard_state.refusals;
     self->rolled_back = message->shard_state.rolled_back;
+    shard_mark_load(self, message->shard_state.mark, &message->shard_state.marks);
     if (self->open_first == 0 || self->open_first > self->cut + 1 || self->round > self->cut + UINT32_MAX)
         return err_set(err, ERR_MALFORMED, "state: numbers of cuts that cannot be");
     return ERR_OK;
@@ -357,6 +360,7 @@ static err_code_t s_load_queue(shard_core_t *self, const wire_u64s_t *rows, cons
         if (code)
             return code;
         kept.cursor = buf_ref(cursor);
+        kept.mark = self->mark.number; /* at least the one it was cut with */
         shard_queue_add(self, &kept);
     }
     return ERR_OK;
