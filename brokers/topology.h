@@ -27,10 +27,18 @@ typedef enum { STRATEGY_ASGD, STRATEGY_ASGD_GA, STRATEGY_AMA, STRATEGY_SMA, STRA
 typedef enum { INSIDE_ASYNC, INSIDE_SYNC, INSIDE_SSP } inside_t; /* consistency inside a region */
 typedef enum { DURABILITY_PROCESS, DURABILITY_DISK } durability_t;
 typedef enum { SECURITY_NONE } security_t;
+typedef enum {
+    OBJECTIVE_EVERYTHING,
+    OBJECTIVE_MATCH,
+    OBJECTIVE_FASTEST,
+    OBJECTIVE_CHEAPEST,
+    OBJECTIVE_DEADLINE,
+    OBJECTIVE_BUDGET
+} objective_t; /* what a plan is made for */
 
 typedef struct {
     char name[TOPOLOGY_NAME_MAX];
-    uint64_t count;     /* units rented; default 1 */
+    uint64_t count;     /* units there are; default 1 */
     uint64_t cores;     /* per unit; default 1 */
     double power;       /* relative speed of one core; default 1 */
     double price_per_s; /* of one unit, in the job's currency; default 0 */
@@ -97,6 +105,12 @@ typedef struct {
         durability_t durability;
         uint64_t replicas;
     } checkpoint;
+    struct {
+        objective_t objective;
+        int64_t deadline_us;  /* of the run, for objective deadline */
+        double budget;        /* of the run, for objective budget */
+        double samples_per_s; /* of one core of power 1; 0: measured */
+    } plan;
     security_t security;
     bool security_given; /* `security: none` is written in the file */
     topology_region_t regions[TOPOLOGY_REGIONS_MAX];

@@ -4,12 +4,14 @@
 
 #define JOB(member) offsetof(topology_t, job.member)
 #define CHECKPOINT(member) offsetof(topology_t, checkpoint.member)
+#define PLAN(member) offsetof(topology_t, plan.member)
 #define REGION(member) offsetof(topology_region_t, member)
 #define OFFER(member) offsetof(topology_offer_t, member)
 #define LINK(member) offsetof(topology_link_t, member)
 
 _Static_assert(sizeof(strategy_name_t) == sizeof(unsigned) && sizeof(durability_t) == sizeof(unsigned) &&
-                   sizeof(inside_t) == sizeof(unsigned) && sizeof(security_t) == sizeof(unsigned),
+                   sizeof(inside_t) == sizeof(unsigned) && sizeof(security_t) == sizeof(unsigned) &&
+                   sizeof(objective_t) == sizeof(unsigned),
                "enums of the table are stored as unsigned int");
 
 static const field_t s_fields[] = {
@@ -49,7 +51,8 @@ static const field_t s_fields[] = {
      .help = "linear: the learning rate falls to 0 at the last sample"},
     {"job.optimizer.warmup", FIELD_RATIO, .offset = JOB(optimizer.warmup), .min = "0", .max = "0.5",
      .otherwise = "0", .digest = true,
-     .help = "share of the run in which the learning rate rises from 0; steadies a start with late gradients"},
+     .help =
+         "share of the run in which the learning rate rises from 0; steadies a start with late gradients"},
     {"job.sync", FIELD_MAP, .help = "how regions exchange what they learned"},
     {"job.sync.strategy", FIELD_ENUM, .offset = JOB(sync.strategy), .values = "asgd|asgd-ga|ama|sma|ssgd",
      .otherwise = "asgd-ga", .digest = true,
@@ -67,7 +70,8 @@ static const field_t s_fields[] = {
      .help = "rounds another region may lack before this one waits for it"},
     {"job.sync.window", FIELD_SIZE, .offset = JOB(sync.window_bytes), .min = "1KiB", .max = "1024GiB",
      .otherwise = "4MiB", .digest = true,
-     .help = "bytes of deltas under way to each other region; more fills a long path, and makes deltas older"},
+     .help =
+         "bytes of deltas under way to each other region; more fills a long path, and makes deltas older"},
     {"job.sync.away_after", FIELD_DURATION, .offset = JOB(sync.away_after_us), .min = "100ms", .max = "24h",
      .otherwise = "60s", .digest = true,
      .help = "how long a region may be silent before it is no longer waited for and kept for"},
@@ -86,6 +90,19 @@ static const field_t s_fields[] = {
      .otherwise = "disk", .help = "what a snapshot survives: the end of a process, or a power cut too"},
     {"checkpoint.replicas", FIELD_WHOLE, .offset = CHECKPOINT(replicas), .min = "0", .max = "0",
      .otherwise = "0", .unit = "copies", .help = "copies of each snapshot on other nodes"},
+
+    {"plan", FIELD_MAP, .help = "what is rented of the regions' offers"},
+    {"plan.objective", FIELD_ENUM, .offset = PLAN(objective),
+     .values = "everything|match|fastest|cheapest|deadline|budget", .otherwise = "everything",
+     .help = "all there is; no region faster than the slowest; least time; least cost, also within a time; "
+             "least time "
+             "within a cost"},
+    {"plan.deadline", FIELD_DURATION, .offset = PLAN(deadline_us), .min = "0", .max = "8760h",
+     .otherwise = "0", .help = "time that the run may take, with objective deadline"},
+    {"plan.budget", FIELD_NUMBER, .offset = PLAN(budget), .min = "0", .max = "1000000000000",
+     .otherwise = "0", .help = "cost that the run may have, with objective budget"},
+    {"plan.samples_per_s", FIELD_NUMBER, .offset = PLAN(samples_per_s), .min = "0", .max = "1000000000000",
+     .otherwise = "0", .help = "what one core of power 1 computes; 0: measured on the machine that plans"},
 
     {"security", FIELD_ENUM, .offset = offsetof(topology_t, security),
      .given_offset = offsetof(topology_t, security_given), .values = "none", .otherwise = "none",
@@ -117,7 +134,7 @@ static const field_t s_fields[] = {
     {"regions[].offers[].name", FIELD_NAME, .offset = OFFER(name), .required = true,
      .help = "name of the kind of machine, unique in its region"},
     {"regions[].offers[].count", FIELD_WHOLE, .offset = OFFER(count), .min = "1", .max = "1000000",
-     .otherwise = "1", .unit = "units", .help = "units rented"},
+     .otherwise = "1", .unit = "units", .help = "units there are to rent"},
     {"regions[].offers[].cores", FIELD_WHOLE, .offset = OFFER(cores), .min = "1", .max = "65536",
      .otherwise = "1", .unit = "cores", .help = "cores of one unit"},
     {"regions[].offers[].power", FIELD_NUMBER, .offset = OFFER(power), .min = "0", .above = true,
