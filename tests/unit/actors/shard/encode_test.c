@@ -40,17 +40,23 @@ static void s_counts(size_t r, uint64_t b, float *ret_g)
     }
 }
 
-static void s_train(world_t *w, uint64_t first, uint64_t end)
+/* Pushes what each shard lacks below batch `end`; a shard that came back may lack more than another. */
+static void s_train(world_t *w, uint64_t end)
 {
     float g[ELEMENTS];
-    for (uint64_t b = first; b < end; b++)
-        for (size_t r = 0; r < w->topology->region_count; r++) {
-            if (b >= w->job.regions[r].batches)
-                continue;
-            s_counts(r, b, g);
-            world_push(w, r, 0, b, g);
-            world_tick(w, 1000);
-        }
+    for (size_t pass = 0; pass < 2 * end; pass++) {
+        for (size_t r = 0; r < w->topology->region_count; r++)
+            for (size_t k = 0; k < w->shards; k++) {
+                uint64_t b, gap_end, batches = w->job.regions[r].batches;
+                if (!ranges_gap(shard_core_applied(w->shard[r][k]), 0, end < batches ? end : batches, &b,
+                                &gap_end))
+                    continue;
+                s_counts(r, b, g);
+                world_push_shard(w, r, 0, k, b, g);
+                world_run(w);
+            }
+        world_tick(w, 1000);
+    }
 }
 
 /* The sum of everything that all regions have counted up to batch `end`. */
@@ -84,7 +90,7 @@ static void s_check_exact(size_t regions, strategy_name_t strategy, uint64_t eve
     uint64_t batches = 0;
     for (size_t r = 0; r < regions; r++)
         batches = w->job.regions[r].batches > batches ? w->job.regions[r].batches : batches;
-    s_train(w, 0, batches / 2);
+    s_train(w, batches / 2);
     world_settle(w, 500000);
     s_expected(w, batches / 2, expected);
     cr_assert_gt(s_wrong(w, 0, expected), 0, "%s: nothing was left behind, so nothing is shown", encoding);
@@ -92,7 +98,7 @@ static void s_check_exact(size_t regions, strategy_name_t strategy, uint64_t eve
         for (size_t k = 0; k < w->shards; k++)
             world_crash(w, r, k);
     world_settle(w, 500000);
-    s_train(w, batches / 2, batches);
+    s_train(w, batches);
     world_finish(w);
     s_expected(w, batches, expected);
     for (size_t r = 0; r < regions; r++)
@@ -115,9 +121,8 @@ static void s_check_equal(strategy_name_t strategy, const char *encoding)
 {
     float have[3][ELEMENTS], g[ELEMENTS];
     world_t *w = s_world(3, strategy, 1, encoding);
-    w->topology->job.optimizer.lr = 0.01;
     rng_t rng;
-    rng_init(&rng, 5);
+    rng_init(&rng, test_seed());
     for (uint64_t b = 0; b < 10; b++) {
         for (size_t r = 0; r < 3; r++) {
             for (size_t i = 0; i < ELEMENTS; i++)
@@ -128,7 +133,10 @@ static void s_check_equal(strategy_name_t strategy, const char *encoding)
         cr_assert_eq(shard_core_round(w->shard[0][0]), b + 1);
         for (size_t r = 0; r < 3; r++)
             world_replica(w, r, have[r]);
-        cr_assert(have[0][0] > 0 || have[0][0] < 0);
+        size_t moved = 0;
+        for (size_t i = 0; i < ELEMENTS; i++)
+            moved += have[0][i] > 0 || have[0][i] < 0;
+        cr_assert_gt(moved, 0);
         cr_assert_eq(memcmp(have[0], have[1], sizeof *have), 0, "%s after %d", encoding, (int)b);
         cr_assert_eq(memcmp(have[0], have[2], sizeof *have), 0);
     }
