@@ -8,6 +8,9 @@
  * follows. Under ama the errors of successive models cancel out instead of adding up to a bias. Carrying a part of the
  * values only (topk) would make the rest of the model zero; the topology's check refuses it.
  *
+ * Under ssgd a gradient is weighted by its samples, and a last one without samples weighs nothing: there the residual of
+ * the last round ends with the run, unless gradients are counts and simply added.
+ *
  * Under a waiting strategy a region adds its own contribution as the others see it, so that replicas stay equal. */
 
 #include "actors/shard/shard_internal.h"

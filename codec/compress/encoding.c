@@ -86,7 +86,7 @@ bool encoding_finite(const float *a, const float *b, size_t count)
 /* In place too: element by element. */
 LANES_BODY size_t s_add_body(const float *a, const float *b, float *ret_x, size_t count)
 {
-#pragma GCC ivdep
+    LANES_SAME_OR_APART
     for (size_t i = 0; i < count; i++)
         ret_x[i] = a[i] + b[i];
     return count;

@@ -25,7 +25,7 @@ LANES_BODY uint8_t s_exponent(const float *x)
 }
 
 /* 64 values; x becomes what is not carried. */
-LANES_BODY uint8_t s_encode_64_body(float *restrict x, uint8_t *restrict ret_values)
+LANES_BODY uint8_t s_encode_64(float *restrict x, uint8_t *restrict ret_values)
 {
     uint8_t exponent = s_exponent(x);
     int32_t wide[SCALED];
@@ -44,21 +44,49 @@ LANES_BODY uint8_t s_encode_64_body(float *restrict x, uint8_t *restrict ret_val
         ret_values[i] = (uint8_t)wide[i];
     return exponent;
 }
-LANES_FUNCTION(uint8_t, s_encode_64, (float *x, uint8_t *ret_values), (x, ret_values))
 
-/* 64 values; not 0 when one of them is -128. */
-LANES_BODY uint8_t s_decode_64_body(uint8_t exponent, const uint8_t *restrict values, float *restrict ret_x)
+/* Whole groups; x becomes what is not carried. */
+LANES_BODY size_t s_encode_groups_body(float *x, size_t groups, uint8_t *ret_bytes)
+{
+    for (size_t g = 0; g < groups; g++, x += GROUP, ret_bytes += EXPONENTS + GROUP)
+        for (size_t i = 0; i < EXPONENTS; i++)
+            ret_bytes[i] = s_encode_64(x + i * SCALED, ret_bytes + EXPONENTS + i * SCALED);
+    return groups;
+}
+LANES_FUNCTION(size_t, s_encode_groups, (float *x, size_t groups, uint8_t *ret_bytes), (x, groups, ret_bytes))
+
+/* 64 values. What is wrong is gathered and judged at the end: a scale too large, -128, a value without a scale. */
+typedef struct {
+    uint8_t largest_exponent, lowest, unscaled;
+} faults_t;
+
+LANES_BODY void s_decode_64(uint8_t exponent, const uint8_t *restrict values, float *restrict ret_x,
+                            faults_t *faults)
 {
     float scale = bits_float((uint32_t)exponent << 23);
-    uint8_t bad = 0;
+    uint8_t lowest = 0, any = 0;
     for (size_t i = 0; i < SCALED; i++) {
-        bad |= values[i] == 0x80;
+        lowest |= values[i] == 0x80;
+        any |= values[i];
         ret_x[i] = (float)(int8_t)values[i] * scale;
     }
-    return bad;
+    faults->lowest |= lowest;
+    faults->unscaled |= exponent == 0 && any;
+    faults->largest_exponent = exponent > faults->largest_exponent ? exponent : faults->largest_exponent;
 }
-LANES_FUNCTION(uint8_t, s_decode_64, (uint8_t exponent, const uint8_t *values, float *ret_x),
-               (exponent, values, ret_x))
+
+LANES_BODY err_code_t s_decode_groups_body(const uint8_t *bytes, float *ret_x, size_t groups)
+{
+    faults_t faults = {0};
+    for (size_t g = 0; g < groups; g++, ret_x += GROUP, bytes += EXPONENTS + GROUP)
+        for (size_t i = 0; i < EXPONENTS; i++)
+            s_decode_64(bytes[i], bytes + EXPONENTS + i * SCALED, ret_x + i * SCALED, &faults);
+    if (faults.largest_exponent > EXPONENT_LARGEST)
+        return ERR_NUMBER;
+    return faults.lowest || faults.unscaled ? ERR_MALFORMED : ERR_OK;
+}
+LANES_FUNCTION(err_code_t, s_decode_groups, (const uint8_t *bytes, float *ret_x, size_t groups),
+               (bytes, ret_x, groups))
 
 /* Bytes of the values of a group that is not whole. */
 static size_t s_rest_size(size_t rest)
@@ -76,21 +104,19 @@ static size_t s_size(size_t count)
 static void s_encode_rest(float *x, size_t count, uint8_t *ret_bytes)
 {
     float padded[GROUP] = {0};
-    uint8_t values[GROUP];
+    uint8_t group[EXPONENTS + GROUP];
     memcpy(padded, x, count * sizeof *x);
-    for (size_t i = 0; i < EXPONENTS; i++)
-        ret_bytes[i] = s_encode_64(padded + i * SCALED, values + i * SCALED);
-    memcpy(ret_bytes + EXPONENTS, values, s_rest_size(count));
+    s_encode_groups(padded, 1, group);
+    memcpy(ret_bytes, group, EXPONENTS + s_rest_size(count));
     memcpy(x, padded, count * sizeof *x);
 }
 
 static void s_encode(float *x, size_t count, uint8_t *ret_bytes)
 {
-    for (; count >= GROUP; count -= GROUP, x += GROUP, ret_bytes += EXPONENTS + GROUP)
-        for (size_t i = 0; i < EXPONENTS; i++)
-            ret_bytes[i] = s_encode_64(x + i * SCALED, ret_bytes + EXPONENTS + i * SCALED);
-    if (count)
-        s_encode_rest(x, count, ret_bytes);
+    size_t groups = count / GROUP;
+    s_encode_groups(x, groups, ret_bytes);
+    if (count % GROUP)
+        s_encode_rest(x + groups * GROUP, count % GROUP, ret_bytes + groups * (EXPONENTS + GROUP));
 }
 
 static bool s_zero(const uint8_t *bytes, size_t count)
@@ -101,38 +127,26 @@ static bool s_zero(const uint8_t *bytes, size_t count)
     return !any;
 }
 
-static err_code_t s_decode_group(const uint8_t *exponents, const uint8_t *values, float *ret_x)
-{
-    for (size_t i = 0; i < EXPONENTS; i++, values += SCALED, ret_x += SCALED) {
-        if (exponents[i] > EXPONENT_LARGEST)
-            return ERR_NUMBER;
-        if (s_decode_64(exponents[i], values, ret_x) || (exponents[i] == 0 && !s_zero(values, SCALED)))
-            return ERR_MALFORMED;
-    }
-    return ERR_OK;
-}
-
 static err_code_t s_decode_rest(const uint8_t *bytes, float *ret_x, size_t count)
 {
     float padded[GROUP];
-    uint8_t values[GROUP] = {0};
+    uint8_t group[EXPONENTS + GROUP] = {0};
     size_t size = s_rest_size(count), used = (count + SCALED - 1) / SCALED;
-    memcpy(values, bytes + EXPONENTS, size);
-    if (!s_zero(bytes + used, EXPONENTS - used) || !s_zero(values + count, size - count))
+    memcpy(group, bytes, EXPONENTS + size);
+    if (!s_zero(group + used, EXPONENTS - used) || !s_zero(group + EXPONENTS + count, size - count))
         return ERR_MALFORMED;
-    err_code_t code = s_decode_group(bytes, values, padded);
+    err_code_t code = s_decode_groups(group, padded, 1);
     memcpy(ret_x, padded, count * sizeof *ret_x);
     return code;
 }
 
 static err_code_t s_decode(const uint8_t *bytes, float *ret_x, size_t count)
 {
-    for (; count >= GROUP; count -= GROUP, ret_x += GROUP, bytes += EXPONENTS + GROUP) {
-        err_code_t code = s_decode_group(bytes, bytes + EXPONENTS, ret_x);
-        if (code)
-            return code;
-    }
-    return count ? s_decode_rest(bytes, ret_x, count) : ERR_OK;
+    size_t groups = count / GROUP;
+    err_code_t code = s_decode_groups(bytes, ret_x, groups);
+    if (code || count % GROUP == 0)
+        return code;
+    return s_decode_rest(bytes + groups * (EXPONENTS + GROUP), ret_x + groups * GROUP, count % GROUP);
 }
 
 const encoding_blocks_t int8_blocks = {.size = s_size, .least = 1, .encode = s_encode, .decode = s_decode};

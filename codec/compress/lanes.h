@@ -21,6 +21,13 @@ lanes_t lanes_used(void);       /* the best one, or the limit */
 void lanes_limit(lanes_t most); /* for tests and benchmarks */
 const char *lanes_name(lanes_t lanes);
 
+/* A loop whose arrays may be the same, but then element by element. */
+#if defined(__clang__)
+#define LANES_SAME_OR_APART _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define LANES_SAME_OR_APART _Pragma("GCC ivdep")
+#endif
+
 #define LANES_BODY static inline __attribute__((always_inline))
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
