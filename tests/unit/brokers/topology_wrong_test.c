@@ -282,7 +282,7 @@ static const case_t s_cases[] = {
     {NULL, "job: {}\n---\njob: {}\n", "t.yaml:2:1: yaml: a second document begins; write one per file"},
     {NULL, "job: {}\n...\n}\n", "t.yaml:3:1: yaml: did not find expected <document start>; write valid YAML"},
     {NULL, "<<: {a: 1}\n",
-     "t.yaml:1:1: <<: unknown key; write one of job, checkpoint, security, regions, links"},
+     "t.yaml:1:1: <<: unknown key; write one of job, checkpoint, plan, security, regions, links"},
     {NULL, "%YAML 9.9\n---\njob: 1\n",
      "t.yaml:1:1: yaml: found incompatible YAML document; write valid YAML"},
     {"  model: lenet", "  model: ledger",
