@@ -92,11 +92,12 @@ static buf_t *s_values(shard_core_t *self, uint64_t steps)
     return data;
 }
 
-/* Makes the delta [open_first, cut] of everything that is open. What is not finite does not leave the region. */
-static void s_make(shard_core_t *self, bool final)
+/* Makes the delta [open_first, cut] of everything that is open; `whole`: as it is, not encoded. What is not finite does
+ * not leave the region. */
+static void s_make(shard_core_t *self, bool final, bool whole)
 {
     buf_t *values = s_values(self, self->open_steps);
-    encoded_t encoded = shard_encode(self, &values, final);
+    encoded_t encoded = shard_encode(self, &values, whole);
     buf_t *data = encoded.data;
     kept_t kept = {
         .head = {.first = self->open_first,
@@ -137,7 +138,7 @@ void shard_cut_step(shard_core_t *self)
         return;
     self->cut++;
     if (!self->strategy->merges || !s_window_full(self))
-        s_make(self, false);
+        s_make(self, false, false);
 }
 
 void shard_close(shard_core_t *self, const message_t *message)
@@ -152,14 +153,14 @@ void shard_close(shard_core_t *self, const message_t *message)
         shard_refuse(self, message, ERR_STATE, "some batch of the region is not durable here");
         return;
     }
-    if (shard_region_count(self) > 1 && !shard_encode_close(self))
+    if (shard_region_count(self) > 1 && !shard_encode_whole(self))
         return; /* the scheduler asks again */
     self->closed = true;
     shard_changed(self);
     if (shard_region_count(self) == 1)
         return;
     self->cut++;
-    s_make(self, true);
+    s_make(self, true, true);
 }
 
 /* -- sending ----------------------------------------------------------------------------------------------
@@ -275,7 +276,7 @@ void shard_cut_release(shard_core_t *self)
     if (gone)
         memmove(self->queue, self->queue + gone, self->queue_count * sizeof *self->queue);
     if (s_merged(self) && !s_window_full(self)) {
-        s_make(self, false); /* the rounds that were merged need not wait for another one to end */
+        s_make(self, false, false); /* the rounds that were merged need not wait for another one to end */
         shard_changed(self);
     }
 }

@@ -98,6 +98,14 @@ static err_code_t s_decode(const shard_core_t *self, uint64_t encoding, const sl
     return encoding_decode(row, slices, count, buf_data(view), self->spec.elements, NULL);
 }
 
+err_code_t shard_encode_view(const shard_core_t *self, uint64_t encoding, buf_t *data, buf_t *ret_view)
+{
+    slice_t whole = slice_of(data, 0, buf_size(data));
+    err_code_t code = s_decode(self, encoding, &whole, 1, ret_view);
+    slice_fini(&whole);
+    return code;
+}
+
 static err_code_t s_encode(shard_core_t *self, const buf_t *values, room_t *room, encoded_t *ret)
 {
     size_t size;
@@ -115,22 +123,20 @@ static err_code_t s_encode(shard_core_t *self, const buf_t *values, room_t *room
     CHECK(ret->data);
     if (!room->view)
         return ERR_OK;
-    slice_t whole = slice_of(ret->data, 0, size);
-    CHECK(!s_decode(self, ret->encoding, &whole, 1, room->view)); /* what was just encoded */
-    slice_fini(&whole);
+    CHECK(!shard_encode_view(self, ret->encoding, ret->data, room->view)); /* what was just encoded */
     ret->view = room->view;
     room->view = NULL;
     return ERR_OK;
 }
 
-/* Without memory, and at the end, values are sent as they are, which every receiver takes. */
-encoded_t shard_encode(shard_core_t *self, buf_t **values_p, bool final)
+/* Without memory values are sent as they are too, which every receiver takes. */
+encoded_t shard_encode(shard_core_t *self, buf_t **values_p, bool whole)
 {
     encoded_t encoded = {0};
     room_t room;
     if (!*values_p)
         return encoded;
-    if (final || self->encoding->number == 0 || !s_find_room(self, &room)) {
+    if (whole || self->encoding->number == 0 || !s_find_room(self, &room)) {
         if (s_finite(self, values_p))
             encoded.data = *values_p;
         encoded.view = buf_ref(encoded.data);
@@ -143,7 +149,7 @@ encoded_t shard_encode(shard_core_t *self, buf_t **values_p, bool final)
     return encoded;
 }
 
-bool shard_encode_close(shard_core_t *self)
+bool shard_encode_whole(shard_core_t *self)
 {
     if (!self->residual)
         return true;

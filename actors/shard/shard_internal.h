@@ -301,8 +301,11 @@ void shard_pending_add(shard_core_t *self, const pending_t *pending);
 /* shard_encode */
 void shard_encode_derive(shard_core_t *self);
 size_t shard_encoded_bytes(const shard_core_t *self); /* of a delta, at most */
-encoded_t shard_encode(shard_core_t *self, buf_t **values_p, bool final);
-bool shard_encode_close(shard_core_t *self); /* the residual joins what is open; false without memory */
+encoded_t shard_encode(shard_core_t *self, buf_t **values_p, bool whole);
+/* Before a cut that carries all there is: the residual joins what is open; false, and nothing changed, without memory */
+bool shard_encode_whole(shard_core_t *self);
+/* What receivers see of own bytes, to ret_view (elements). Errors: those of encoding_decode */
+MUST_USE err_code_t shard_encode_view(const shard_core_t *self, uint64_t encoding, buf_t *data, buf_t *ret_view);
 bool shard_encode_accepts(const shard_core_t *self, uint64_t encoding);
 bool shard_encode_fits(const shard_core_t *self, uint64_t encoding, uint64_t size);
 bool shard_decode(shard_core_t *self, incoming_t *incoming); /* its code tells; false without memory */
