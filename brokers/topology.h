@@ -89,7 +89,7 @@ typedef struct {
         struct {
             strategy_name_t strategy;
             uint64_t every;                   /* local steps between cuts; 1 for asgd and ssgd (checked) */
-            char encoding[TOPOLOGY_NAME_MAX]; /* none */
+            char encoding[TOPOLOGY_NAME_MAX]; /* none, fp16, bf16, int8 or topk */
             inside_t inside;                  /* async, sync or "ssp: s" */
             uint64_t inside_slack;            /* s of ssp */
             uint64_t staleness;               /* rounds a destination may lack before the region waits */
@@ -97,6 +97,8 @@ typedef struct {
             int64_t away_after_us;
             double quorum; /* share of regions a waiting round needs; default 1 */
             int64_t grace_us;
+            double topk_ratio;                   /* share of the values that topk carries */
+            char topk_values[TOPOLOGY_NAME_MAX]; /* how it writes them: fp16 or int8 */
         } sync;
     } job;
     struct {

@@ -58,6 +58,7 @@ static void s_derive(shard_core_t *self)
     self->in_order = self->waits || topology->job.sync.inside == INSIDE_SYNC;
     self->steps_alone = self->strategy->local_step || topology->region_count == 1;
     self->plain_sum = strcmp(topology->job.data.kind, "counter") == 0;
+    shard_encode_derive(self);
     self->optimizer = (optimizer_t){
         .kind = topology->job.optimizer.momentum_kind ? OPTIMIZER_MOMENTUM : OPTIMIZER_SGD,
         .lr = (float)topology->job.optimizer.lr,
@@ -164,6 +165,7 @@ static void s_destroy_version(shard_core_t *self)
     buf_destroy(&self->parameters);
     buf_destroy(&self->momentum);
     buf_destroy(&self->open);
+    buf_destroy(&self->residual);
     for (size_t i = 0; i < SHARD_SPARES; i++)
         buf_destroy(&self->spares[i]);
 }

@@ -10,6 +10,7 @@
  *   shard_round     waiting strategies                shard_snapshot  when to store, what is durable
  *   shard_state     snapshot <-> state                shard_report    progress and status
  *   shard_mark      common points of all shards
+ *   shard_encode    what a cut carries, what it leaves for the next one
  *
  * Threads  those of the core.
  */
@@ -19,6 +20,7 @@
 #include "actors/shard/assembly.h"
 #include "actors/shard/shard_core.h"
 #include "actors/synchronizer/strategy.h"
+#include "codec/compress/encoding.h"
 
 #define SHARD_BLOCK 4096u          /* elements worked on at a time: 16 KiB, stays in the first-level cache */
 #define SHARD_WORKERS_MAX 1024u    /* names remembered */
@@ -79,6 +81,7 @@ typedef struct {
     delta_head_t head;
     uint64_t mark;       /* newest common point before it was cut */
     buf_t *data;         /* NULL for kind nothing */
+    uint64_t encoding;   /* of data */
     buf_t *cursor;       /* pairs of uint64: own batches applied as of the cut */
     uint64_t *checksums; /* per chunk, when it was sent once */
 } kept_t;
@@ -95,8 +98,17 @@ typedef struct {
     delta_head_t head;
     uint64_t history, stable, mark;
     err_code_t code; /* not 0: refused for its content; consumes its number in its turn */
+    uint64_t encoding;
     assembly_t assembly;
+    buf_t *decoded; /* what the assembly held, once its turn has come; NULL: not encoded */
 } incoming_t;
+
+/* What a cut came to. */
+typedef struct {
+    buf_t *data; /* NULL: nothing to send */
+    buf_t *view; /* float32, as receivers see it; NULL where only they want to know */
+    uint64_t encoding;
+} encoded_t;
 
 typedef struct {
     uint64_t history, taken, samples, stable, incarnation;
@@ -182,12 +194,15 @@ struct shard_core {
     bool waits;       /* a waiting strategy among several regions */
     bool steps_alone; /* a local gradient is applied at once */
     bool plain_sum;   /* the ledger: gradients are counts, not means */
+    const encoding_t *encoding;
+    encoding_setting_t encoding_setting;
     wire_name_t name, synchronizer, scheduler;
     outbox_t outbox;
     int64_t now_us;
 
     /* the version */
     buf_t *parameters, *momentum, *open;
+    buf_t *residual; /* what encoded cuts have not carried yet; NULL: nothing */
     uint64_t history, version, steps, samples_applied;
     ranges_t applied, refused;
     uint64_t cut, open_first, open_steps, open_samples;
@@ -304,6 +319,18 @@ void shard_stream(shard_core_t *self, const message_t *message);
 void shard_fetch(shard_core_t *self, const message_t *message);
 kept_t *shard_queue_add(shard_core_t *self, const kept_t *kept);
 void shard_pending_add(shard_core_t *self, const pending_t *pending);
+
+/* shard_encode */
+void shard_encode_derive(shard_core_t *self);
+size_t shard_encoded_bytes(const shard_core_t *self); /* of a delta, at most */
+encoded_t shard_encode(shard_core_t *self, buf_t **values_p, bool whole);
+/* Before a cut that carries all there is: the residual joins what is open; false, and nothing changed, without memory */
+bool shard_encode_whole(shard_core_t *self);
+/* What receivers see of own bytes, to ret_view (elements). Errors: those of encoding_decode */
+MUST_USE err_code_t shard_encode_view(const shard_core_t *self, uint64_t encoding, buf_t *data, buf_t *ret_view);
+bool shard_encode_accepts(const shard_core_t *self, uint64_t encoding);
+bool shard_encode_fits(const shard_core_t *self, uint64_t encoding, uint64_t size);
+bool shard_decode(shard_core_t *self, incoming_t *incoming); /* its code tells; false without memory */
 
 /* shard_delta, shard_round */
 void shard_delta(shard_core_t *self, message_t *message);
