@@ -1,6 +1,7 @@
 #include "actors/scheduler/global_actor.h"
 
 #include "actors/kit/clock.h"
+#include "codec/base/log.h"
 #include "store/file.h"
 #include "store/statedir.h"
 
@@ -12,6 +13,7 @@ typedef struct {
     global_actor_t with;
     global_core_t *core; /* the shell's */
     int64_t observed_us;
+    uint64_t marks_made, marks_given_up; /* as logged */
     bool last_observed;
 } global_hint_t;
 
@@ -54,10 +56,24 @@ static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err
     return ERR_OK;
 }
 
+static void s_log_marks(global_hint_t *self)
+{
+    const global_mark_t *mark = global_core_mark(self->core);
+    if (global_mark_made(mark) > self->marks_made)
+        log_event(LEVEL_INFO, "scheduler/global", "marked", "tag=%s", global_mark_newest(mark));
+    if (global_mark_given_up(mark) > self->marks_given_up)
+        log_event(LEVEL_WARN, "scheduler/global", "mark_given_up",
+                  "times=%llu; trying again under a new number",
+                  (unsigned long long)global_mark_given_up(mark));
+    self->marks_made = global_mark_made(mark);
+    self->marks_given_up = global_mark_given_up(mark);
+}
+
 static void s_observe(global_hint_t *self, int64_t now_us, bool last)
 {
     self->observed_us = now_us;
     self->last_observed |= last;
+    s_log_marks(self);
     if (self->with.observe)
         self->with.observe(self->with.observe_hint, self->core, now_us, last);
 }

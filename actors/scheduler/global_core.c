@@ -33,6 +33,7 @@ struct global_core {
     char digest[17];
     outbox_t outbox;
     region_entry_t regions[TOPOLOGY_REGIONS_MAX];
+    global_mark_t *mark;
     actor_entry_t *actors; /* the first is this scheduler itself */
     size_t actor_count, actor_capacity;
     run_state_t state;
@@ -110,6 +111,7 @@ static void s_stop(global_core_t *self, bool done, int64_t patience_us, int64_t 
     self->done = done;
     self->patience_us = patience_us;
     self->stop_us = self->stop_next_us = self->progress_us = self->farewell_us = now_us;
+    global_mark_stop(self->mark, now_us);
     s_move(self, RUN_STOPPING, now_us);
 }
 
@@ -202,6 +204,22 @@ static void s_farewell(global_core_t *self, int64_t now_us)
     s_bye(self, 0, now_us);
 }
 
+/* Whether a common point of all shards is due. */
+static void s_lead(global_core_t *self, int64_t now_us)
+{
+    uint64_t samples = 0, epoch_samples = 0;
+    for (size_t index = 0; index < s_region_count(self); index++) {
+        const message_t *report = self->regions[index].report;
+        samples += report ? report->region_report.samples : 0;
+        if (report && report->region_report.epoch_samples)
+            epoch_samples = report->region_report.epoch_samples;
+    }
+    if (self->state == RUN_TRAINING)
+        global_mark_reached(self->mark, samples, epoch_samples, now_us);
+    if (!s_ended(self))
+        global_mark_tick(self->mark, now_us, &self->outbox);
+}
+
 static void s_advance(global_core_t *self, int64_t now_us)
 {
     if (self->state == RUN_STARTING && s_all(self, s_is_placed))
@@ -222,6 +240,7 @@ static void s_advance(global_core_t *self, int64_t now_us)
         s_farewell(self, now_us);
     if (s_ended(self) && self->home_released && now_us - self->farewell_us >= LINGER_US)
         self->finished = true;
+    s_lead(self, now_us);
     s_show_self(self, now_us);
 }
 
@@ -395,6 +414,9 @@ static void s_message(void *core, message_t **message_p, int64_t now_us)
     case KIND_status:
         s_take_status(self, message_p, now_us);
         break;
+    case KIND_marked:
+        global_mark_answer(self->mark, *message_p, now_us);
+        break;
     case KIND_stop:
         s_stop(self, false, self->spec.topology->job.sync.away_after_us, now_us);
         break;
@@ -413,8 +435,10 @@ static void s_tick(void *core, int64_t now_us)
 static int64_t s_due(const void *core)
 {
     const global_core_t *self = core;
-    if (self->finished || self->state < RUN_STOPPING)
+    if (self->finished)
         return ROLE_NEVER;
+    if (self->state < RUN_STOPPING)
+        return global_mark_due(self->mark);
     if (s_ended(self))
         return self->farewell_us + (self->home_released ? LINGER_US : HOME_US);
     int64_t left_us = ROLE_NEVER - self->progress_us;
@@ -446,6 +470,7 @@ static void s_destroy(void **core_p)
     for (size_t index = 0; index < self->actor_count; index++)
         message_destroy(&self->actors[index].status);
     free(self->actors);
+    global_mark_destroy(&self->mark);
     outbox_fini(&self->outbox);
     free(self);
     *core_p = NULL;
@@ -461,6 +486,7 @@ global_core_t *global_core_new(const global_spec_t *spec, int64_t now_us)
     self->spec = *spec;
     topology_digest(spec->topology, self->digest);
     outbox_init(&self->outbox);
+    self->mark = global_mark_new(spec->topology, spec->incarnation);
     self->since_us = now_us;
     for (size_t index = 0; index < s_region_count(self); index++) {
         region_entry_t *region = &self->regions[index];
@@ -515,6 +541,11 @@ region_view_t global_core_region(const global_core_t *self, size_t index)
         .curve = region->rows,
         .curve_count = region->row_count,
     };
+}
+
+const global_mark_t *global_core_mark(const global_core_t *self)
+{
+    return self->mark;
 }
 
 err_code_t global_core_failure(const global_core_t *self, const char **ret_reason)

@@ -9,6 +9,7 @@
 #define ACTORS_SCHEDULER_GLOBAL_CORE_H
 
 #include "actors/kit/role.h"
+#include "actors/scheduler/global_mark.h"
 #include "brokers/job.h"
 
 typedef struct {
@@ -55,6 +56,7 @@ typedef struct {
 size_t global_core_actor_count(const global_core_t *self);
 actor_view_t global_core_actor(const global_core_t *self, size_t index);
 region_view_t global_core_region(const global_core_t *self, size_t index);
+const global_mark_t *global_core_mark(const global_core_t *self); /* the common points of all shards */
 err_code_t global_core_failure(const global_core_t *self, const char **ret_reason);
 
 #endif

@@ -108,6 +108,7 @@ static void s_report(region_core_t *self, int64_t now_us)
     message_set_text(&report->region_report.reason, self->reason);
     report->region_report.plan = self->plan;
     report->region_report.curve_rows = self->row_count;
+    report->region_report.epoch_samples = self->job_known ? self->job.samples : 0;
     region_send(self, &report);
 }
 

@@ -196,7 +196,8 @@ static err_code_t s_open_dir(shard_hint_t *self, err_t *err)
     err_code_t rc = kv_lmdb_open(self->dir, &options, &self->kv, err);
     if (rc)
         return rc;
-    snapshot_store_options_t keep = {.keep = (uint32_t)topology->checkpoint.keep};
+    snapshot_store_options_t keep = {.keep = (uint32_t)topology->checkpoint.keep,
+                                     .marks = (uint32_t)topology->checkpoint.marks + 1};
     rc = snapshot_store_open(self->kv, &keep, &self->store, err);
     return rc ? rc : writer_new(self->store, &self->writer, err);
 }
@@ -278,7 +279,8 @@ static void s_clean(shard_hint_t *self)
         return; /* the next start looks again */
     int64_t keep = self->with.topology->checkpoint.keep;
     for (size_t i = 0; i < count; i++) {
-        if (statedir_store_compare(&stores[i], &own) >= 0 || --keep > 0)
+        if (statedir_store_compare(&stores[i], &own) >= 0 || --keep > 0 ||
+            shard_core_keeps(self->core, stores[i].incarnation))
             continue;
         char path[STATEDIR_PATH_MAX + STATEDIR_STORE_NAME_SIZE];
         snprintf(path, sizeof path, "%s/%s", parent, statedir_store_name(&stores[i], name));
@@ -327,6 +329,8 @@ static void s_take_result(shard_hint_t *self, int64_t now_us)
     writer_result_t result;
     if (!writer_take_result(self->writer, &result))
         return;
+    if (snapshot_is_mark(result.id.tag)) /* one more is kept, so one more may go */
+        self->cleaned = false;
     if (result.error.code)
         log_event(LEVEL_ERROR, self->name, "snapshot_failed", "number=%llu reason=\"%s\"; training goes on",
                   (unsigned long long)result.id.number, result.error.text);

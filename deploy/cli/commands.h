@@ -8,7 +8,7 @@
 #include "actors/node/hosting.h"
 #include "deploy/cli/cli.h"
 
-extern const cli_command_t command_up, command_node, command_broker, command_scheduler, command_check,
+extern const cli_command_t command_up, command_node, command_broker, command_scheduler, command_check, command_plan,
     command_status, command_stop, command_export, command_region, command_global, command_host;
 
 /* For the processes that are started by hand. */

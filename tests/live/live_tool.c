@@ -5,6 +5,8 @@
  *   live_tool pid STATE NAME                 prints the process of an actor or of a part of `up`, as its status says
  *   live_tool ports N                        prints N tcp ports that are free on 127.0.0.1
  *   live_tool damage STATE REGION SHARD      spoils the newest snapshot of a shard
+ *   live_tool marks STATE SHARDS REGION...   prints the common points that all shards have
+ *   live_tool restore STATE TAG SHARDS REGION...   takes all shards back to one of them
  *   live_tool images DIR TRAIN TEST          writes four idx files: ten kinds of noisy images that can be told apart
  */
 #include "actors/model/model.h"
@@ -13,6 +15,7 @@
 #include "codec/tensor/safetensors.h"
 #include "store/kv_lmdb.h"
 #include "store/statedir.h"
+#include "tests/live/live_marks.h"
 
 #include <arpa/inet.h>
 #include <math.h>
@@ -230,8 +233,12 @@ int main(int argc, char **argv)
         return s_damage(argv[2], argv[3], strtoul(argv[4], NULL, 10));
     if (argc == 5 && !strcmp(argv[1], "images"))
         return s_images(argv[2], strtoul(argv[3], NULL, 10), strtoul(argv[4], NULL, 10));
-    fprintf(stderr, "usage: live_tool counters FILE SAMPLES EPOCHS | json FILE PATH | pid STATE NAME | ports "
-                    "N | damage STATE "
-                    "REGION SHARD | images DIR TRAIN TEST\n");
+    if (argc >= 5 && !strcmp(argv[1], "marks"))
+        return live_marks_print(argv[2], (unsigned)atoi(argv[3]), argv + 4, (size_t)argc - 4);
+    if (argc >= 6 && !strcmp(argv[1], "restore"))
+        return live_marks_restore(argv[2], argv[3], (unsigned)atoi(argv[4]), argv + 5, (size_t)argc - 5);
+    fprintf(stderr, "usage: live_tool counters FILE SAMPLES EPOCHS | json FILE PATH | pid STATE NAME | ports N | damage STATE "
+                    "REGION SHARD | marks STATE SHARDS REGION... | restore STATE TAG SHARDS REGION... | "
+                    "images DIR TRAIN TEST\n");
     return 2;
 }

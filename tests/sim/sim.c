@@ -81,6 +81,28 @@ void sim_after(sim_t *self, size_t index)
         s_schedule_tick(self, index);
 }
 
+static snapshot_t *s_copy(const snapshot_t *snapshot)
+{
+    snapshot_t *copy = snapshot_new(&snapshot->id);
+    CHECK(copy);
+    for (size_t i = 0; i < snapshot->count; i++) {
+        buf_t *buf = buf_ref(snapshot->values[i].buf);
+        CHECK(!snapshot_add(copy, snapshot->values[i].name, &buf, NULL));
+    }
+    return copy;
+}
+
+static void s_keep_marked(sim_actor_t *actor)
+{
+    if (!snapshot_is_mark(actor->committed->id.tag))
+        return;
+    if (actor->marked_count == SIM_MARKS_MAX) {
+        snapshot_destroy(&actor->marked[0]);
+        memmove(actor->marked, actor->marked + 1, --actor->marked_count * sizeof *actor->marked);
+    }
+    actor->marked[actor->marked_count++] = s_copy(actor->committed);
+}
+
 static void s_handle(sim_t *self, sim_event_t *event)
 {
     if (event->kind == SIM_STOP) {
@@ -111,6 +133,7 @@ static void s_handle(sim_t *self, sim_event_t *event)
             snapshot_destroy(&actor->committed);
             actor->committed = event->snapshot;
             event->snapshot = NULL;
+            s_keep_marked(actor);
         }
         shard_core_committed(actor->core, number, event->code, self->now_us);
     }
@@ -216,6 +239,8 @@ void sim_destroy(sim_t **self_p)
         if (self->actors[i].core)
             self->actors[i].role->destroy(&self->actors[i].core);
         snapshot_destroy(&self->actors[i].committed);
+        while (self->actors[i].marked_count)
+            snapshot_destroy(&self->actors[i].marked[--self->actors[i].marked_count]);
     }
     for (size_t r = 0; r < TOPOLOGY_REGIONS_MAX; r++)
         dataset_destroy(&self->datasets[r]);
@@ -279,6 +304,8 @@ sim_stats_t sim_stats(const sim_t *self)
         if (view.report)
             stats.duplicates_refused += view.report->region_report.duplicates_refused;
     }
+    stats.marks_made = global_mark_made(global_core_mark(global));
+    stats.marks_given_up = global_mark_given_up(global_core_mark(global));
     return stats;
 }
 

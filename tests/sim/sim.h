@@ -41,7 +41,7 @@ typedef struct {
     double kill_silent;    /* probability that nobody tells the node: as an actor that hangs */
     int64_t kill_until_us; /* none after this */
     size_t chunk_bytes;
-    bool break_dedup;
+    bool break_dedup, break_mark, break_hold;
     int64_t limit_us; /* virtual time after which a run counts as stuck */
 } sim_spec_t;
 
@@ -50,6 +50,7 @@ typedef struct {
     uint64_t snapshots, snapshot_failures;
     uint64_t killed_workers, killed_shards, killed_synchronizers, killed_in_silence;
     uint64_t duplicates_refused; /* as the regions report it */
+    uint64_t marks_made, marks_given_up;
     int64_t virtual_us;
 } sim_stats_t;
 
@@ -75,6 +76,12 @@ void sim_stop_at(sim_t *self, int64_t at_us);
 /* Moves what the shards of another world of the same topology have committed onto the disks of a new one: its
  * shards go on from there. */
 void sim_take_disks(sim_t *self, sim_t *from);
+
+/* The tags of the common points that every shard of a world has on its disk, oldest first; at most `max`. */
+size_t sim_marks(const sim_t *self, wire_name_t *ret_tags, size_t max);
+
+/* Moves the snapshots of one of them onto the disks of a new world, and nothing else. */
+void sim_take_mark(sim_t *self, sim_t *from, const char *tag);
 
 /* How many batches are applied in every shard of their region; all of them at the end. */
 uint64_t sim_batches_applied(const sim_t *self);

@@ -92,6 +92,56 @@ void sim_take_disks(sim_t *self, sim_t *from)
     }
 }
 
+static size_t s_find_marked(const sim_actor_t *actor, const char *tag)
+{
+    size_t i = 0;
+    while (i < actor->marked_count && strcmp(actor->marked[i]->id.tag, tag))
+        i++;
+    return i;
+}
+
+static bool s_is_shard(const sim_actor_t *actor)
+{
+    return !strncmp(actor->name, "shard/", 6);
+}
+
+size_t sim_marks(const sim_t *self, wire_name_t *ret_tags, size_t max)
+{
+    size_t count = 0, first = 0, shards = 0;
+    while (first < self->actor_count && !s_is_shard(&self->actors[first]))
+        first++;
+    for (size_t i = 0; i < self->actor_count; i++)
+        shards += s_is_shard(&self->actors[i]);
+    if (shards < self->topology->region_count * self->topology->regions[0].shards)
+        return 0;
+    const sim_actor_t *some = &self->actors[first];
+    for (size_t m = 0; m < some->marked_count && count < max; m++) {
+        bool all = true;
+        for (size_t i = 0; i < self->actor_count && all; i++) {
+            const sim_actor_t *actor = &self->actors[i];
+            all = !s_is_shard(actor) || s_find_marked(actor, some->marked[m]->id.tag) < actor->marked_count;
+        }
+        if (all)
+            message_set_name(ret_tags[count++], some->marked[m]->id.tag);
+    }
+    return count;
+}
+
+void sim_take_mark(sim_t *self, sim_t *from, const char *tag)
+{
+    for (size_t i = 0; i < from->actor_count; i++) {
+        sim_actor_t *before = &from->actors[i];
+        if (!s_is_shard(before))
+            continue;
+        size_t index = s_find_marked(before, tag);
+        CHECK(index < before->marked_count);
+        snapshot_t *newest = before->committed;
+        before->committed = before->marked[index];
+        before->marked[index] = newest;
+    }
+    sim_take_disks(self, from);
+}
+
 static void *s_new_worker(sim_t *self, size_t region, size_t index, uint64_t incarnation)
 {
     worker_spec_t spec = {.topology = self->topology,
@@ -129,7 +179,9 @@ static void *s_new_shard(sim_t *self, sim_actor_t *actor, size_t index, uint64_t
                          .chunk_bytes = self->spec.chunk_bytes,
                          .history = rng_u64(&self->rng) | 1,
                          .checksums = true,
-                         .break_dedup = self->spec.break_dedup};
+                         .break_dedup = self->spec.break_dedup,
+                         .break_mark = self->spec.break_mark,
+                         .break_hold = self->spec.break_hold};
     if (!actor->committed) {
         buf_t *initial = s_initial(self, self->shard_first[index], spec.elements);
         return shard_core_new(&spec, &initial);

@@ -13,6 +13,7 @@
 #include "actors/worker/worker_core.h"
 
 #define SIM_ACTORS_MAX 256
+#define SIM_MARKS_MAX 16
 
 typedef enum { SIM_TICK, SIM_DELIVER, SIM_COMPUTED, SIM_COMMITTED, SIM_KILL, SIM_STOP } sim_event_kind_t;
 
@@ -43,6 +44,8 @@ typedef struct {
     bool computing;
     /* shard: its disk */
     snapshot_t *committed;
+    snapshot_t *marked[SIM_MARKS_MAX]; /* with a tag of a common point, oldest first; the oldest goes */
+    size_t marked_count;
 } sim_actor_t;
 
 struct sim {

@@ -346,3 +346,51 @@ Test(global, shows_actors_in_their_newest_incarnation)
     cr_assert_eq(global_core_actor_count(bench->core), 2, "only from regional schedulers");
     s_free(bench);
 }
+
+static void s_applied(bench_t *bench, size_t region, uint64_t samples)
+{
+    message_t *report = s_report(bench, region);
+    report->region_report.placed = true;
+    report->region_report.samples = samples;
+    report->region_report.epoch_samples = 400;
+    s_give(bench, report);
+}
+
+static void s_marked(bench_t *bench, uint64_t number, uint64_t phase)
+{
+    for (size_t shard = 0; shard < 4; shard++) {
+        char name[32];
+        snprintf(name, sizeof name, "shard/%s/%zu", s_names[shard / 2], shard % 2);
+        message_t *message = message_new(KIND_marked, GLOBAL, name);
+        message->marked.mark = number;
+        message->marked.phase = phase;
+        s_give(bench, message);
+    }
+}
+
+Test(global, leads_to_a_common_point_when_all_regions_together_are_there)
+{
+    bench_t *bench = s_bench();
+    message_t *mark = NULL;
+    bench->topology.checkpoint.mark_every = 0.25;
+    s_applied(bench, 0, 10);
+    s_applied(bench, 1, 10);
+    s_tick(bench, 2 * SECOND);
+    s_applied(bench, 0, 60);
+    cr_assert_eq(s_count(bench, KIND_mark, "", NULL), 0);
+    s_applied(bench, 1, 40);
+    cr_assert_eq(s_count(bench, KIND_mark, "", &mark), 4);
+    cr_assert_str_eq(mark->mark.tag, "mark/epoch-0.25:9.1");
+    cr_assert_eq(mark->incarnation, 9);
+    cr_assert_neq(global_role.due(bench->core), ROLE_NEVER);
+    s_marked(bench, mark->mark.mark, 0);
+    s_marked(bench, mark->mark.mark, 1);
+    cr_assert_eq(global_mark_made(global_core_mark(bench->core)), 1);
+    s_applied(bench, 0, 160); /* under way when the run is stopped */
+    cr_assert_gt(s_count(bench, KIND_mark, "shard/us/1", NULL), 0);
+    global_core_stop(bench->core, SECOND, bench->now_us);
+    cr_assert_eq(s_count(bench, KIND_stop, "", NULL), 2, "nothing waits for the point");
+    cr_assert_eq(global_mark_given_up(global_core_mark(bench->core)), 1);
+    message_destroy(&mark);
+    s_free(bench);
+}
