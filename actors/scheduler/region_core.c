@@ -154,10 +154,8 @@ static void s_forward(region_core_t *self, const region_actor_t *actor, int64_t 
     }
     message_set_name(status->status.actor, actor->name);
     status->status.incarnation = actor->incarnation;
-    if (actor->node != NOWHERE) {
+    if (actor->node != NOWHERE)
         message_set_name(status->status.node, self->nodes[actor->node].name);
-        status->status.pid = self->nodes[actor->node].announce->announce.pid;
-    }
     region_send(self, &status);
 }
 

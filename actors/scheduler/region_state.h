@@ -24,8 +24,8 @@
 #define FAREWELL_US (5 * SECOND_US)           /* the final report is repeated for so long */
 #define PAUSE_FIRST_US (200 * MILLISECOND_US) /* before an actor that ended is placed again; doubles */
 #define PAUSE_MOST_US (5 * SECOND_US)
-#define PAUSE_FORGOTTEN_US (30 * SECOND_US) /* after running so long an end counts as the first again */
-#define REPLACEMENTS_MAX 3                  /* of an actor that fails to start */
+#define PAUSE_FORGOTTEN_US (2 * SECOND_US) /* after running so long an end counts as the first again */
+#define REPLACEMENTS_MAX 3                 /* of an actor that fails to start */
 #define NODES_MAX 1024
 #define WORKERS_MAX 4096
 #define NOWHERE SIZE_MAX

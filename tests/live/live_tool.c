@@ -2,6 +2,7 @@
  *
  *   live_tool counters FILE SAMPLES EPOCHS   whether each counter says how often its samples had to be used
  *   live_tool json FILE PATH                 prints a value: regions[1].samples
+ *   live_tool pid STATE NAME                 prints the process of an actor or of a part of `up`, as its status says
  *   live_tool ports N                        prints N tcp ports that are free on 127.0.0.1
  *   live_tool damage STATE REGION SHARD      spoils the newest snapshot of a shard
  *   live_tool marks STATE SHARDS REGION...   prints the common points that all shards have
@@ -104,6 +105,32 @@ static int s_json(const char *path, char *where)
     return !found;
 }
 
+/* In one of the lists of status.json; 0 when it is not there or does not run. */
+static unsigned long long s_pid_in(const json_value_t *document, const char *list, const char *name)
+{
+    const json_value_t *rows = json_get(document, list);
+    for (size_t i = 0; i < json_count(rows); i++)
+        if (!strcmp(json_get_string(json_at(rows, i), "name", ""), name))
+            return (unsigned long long)json_get_u64(json_at(rows, i), "pid", 0);
+    return 0;
+}
+
+static int s_pid(const char *state, const char *name)
+{
+    char path[4096];
+    json_value_t *document = NULL;
+    snprintf(path, sizeof path, "%s/status.json", state);
+    if (json_read_file(path, &document, NULL))
+        return 1;
+    unsigned long long pid = s_pid_in(document, "actors", name);
+    if (!pid)
+        pid = s_pid_in(document, "processes", name);
+    if (pid)
+        printf("%llu\n", pid);
+    json_destroy(&document);
+    return pid == 0;
+}
+
 static void s_put_u32(FILE *out, unsigned long value)
 {
     for (int shift = 24; shift >= 0; shift -= 8)
@@ -198,6 +225,8 @@ int main(int argc, char **argv)
         return s_counters(argv[2], strtoul(argv[3], NULL, 10), strtoul(argv[4], NULL, 10));
     if (argc == 4 && !strcmp(argv[1], "json"))
         return s_json(argv[2], argv[3]);
+    if (argc == 4 && !strcmp(argv[1], "pid"))
+        return s_pid(argv[2], argv[3]);
     if (argc == 3 && !strcmp(argv[1], "ports"))
         return s_ports(atoi(argv[2]));
     if (argc == 5 && !strcmp(argv[1], "damage"))
@@ -208,7 +237,7 @@ int main(int argc, char **argv)
         return live_marks_print(argv[2], (unsigned)atoi(argv[3]), argv + 4, (size_t)argc - 4);
     if (argc >= 6 && !strcmp(argv[1], "restore"))
         return live_marks_restore(argv[2], argv[3], (unsigned)atoi(argv[4]), argv + 5, (size_t)argc - 5);
-    fprintf(stderr, "usage: live_tool counters FILE SAMPLES EPOCHS | json FILE PATH | ports N | damage STATE "
+    fprintf(stderr, "usage: live_tool counters FILE SAMPLES EPOCHS | json FILE PATH | pid STATE NAME | ports N | damage STATE "
                     "REGION SHARD | marks STATE SHARDS REGION... | restore STATE TAG SHARDS REGION... | "
                     "images DIR TRAIN TEST\n");
     return 2;

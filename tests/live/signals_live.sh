@@ -15,7 +15,7 @@ up drained
 drained=$pid
 until_true trains "$work/drained"
 children "$drained" >"$work/children"
-[ "$(wc -l <"$work/children")" = 2 ] || fail "two regions have $(wc -l <"$work/children") processes"
+[ "$(wc -l <"$work/children")" = 3 ] || fail "a global scheduler and two regions have $(wc -l <"$work/children") processes"
 expect 2 up "$SOURCE/deploy/topologies/ledger.yaml" --state "$work/drained" --set job.data.samples=60000 --set job.epochs=1000
 expect_line "$work/last.err" "^cloudless: .*$drained"
 kill -TERM "$drained"
@@ -29,7 +29,7 @@ until_true trains "$work/twice"
 children "$twice" >"$work/children"
 kill -STOP $(cat "$work/children") # so that the drain cannot be over before the second signal
 kill -TERM "$twice"
-until_true expect_line "$work/twice.err" 'once more'
+until_true grep -q 'once more' "$work/twice.err"
 kill -TERM "$twice"
 expect_end "$twice" 143 "an up that got two signals"
 while read -r child; do until_true gone "$child"; done <"$work/children"
@@ -44,12 +44,30 @@ while read -r child; do until_true gone "$child"; done <"$work/children"
 expect 0 stop --state "$work/killed"
 expect_line "$work/last.out" 'nothing runs'
 
-# A region's process that dies ends the run with 1 and a line that names it and its log; nothing is left running.
+# A process that dies is started again, whichever it is; the run goes on, and its report counts it.
 up crashed
 crashed=$pid
 until_true trains "$work/crashed"
-children "$crashed" >"$work/children"
-kill -KILL "$(head -n 1 "$work/children")"
-expect_end "$crashed" 1 "an up whose region died"
-expect_line "$work/crashed.err" '^cloudless: .*region (north|south) .*\.log'
-while read -r child; do gone "$child" || fail "child $child outlived an up that failed"; done <"$work/children"
+other() { [ "$("$LIVE_TOOL" pid "$work/crashed" "$1")" != "$2" ]; }
+for name in "region north" scheduler/global; do
+    process=$("$LIVE_TOOL" pid "$work/crashed" "$name") || fail "no process of $name"
+    kill -KILL "$process"
+    until_true other "$name" "$process"
+    until_true trains "$work/crashed"
+done
+kill -TERM "$crashed"
+expect_end "$crashed" 0 "an up whose processes died"
+expect_line "$work/crashed.out" 'restarts .* 2 processes'
+
+# One that does not even start, time after time, ends the run with 1 and a line that names it and its log.
+up hopeless
+hopeless=$pid
+until_true trains "$work/hopeless"
+while alive "$hopeless"; do
+    for child in $(children "$hopeless"); do
+        grep -qz '^north$' "/proc/$child/cmdline" 2>/dev/null && kill -KILL "$child" 2>/dev/null
+    done
+done
+expect_end "$hopeless" 1 "an up whose region does not start"
+expect_line "$work/hopeless.err" '^cloudless: .*region north .*each time.*north\.log'
+[ -z "$(children "$hopeless")" ] || fail "an up that failed left something running"
