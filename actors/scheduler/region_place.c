@@ -121,7 +121,10 @@ void region_take_announce(region_core_t *self, const message_t *message, int64_t
             region_refuse(self, message, ERR_LIMIT, "the region has too many nodes");
             return;
         }
-    } else if (node->announce->announce.pid != message->announce.pid) {
+    } else if (message->incarnation < node->announce->incarnation) {
+        return; /* of a process that was replaced */
+    } else if (message->incarnation > node->announce->incarnation ||
+               node->announce->announce.pid != message->announce.pid) {
         s_node_emptied(self, node, now_us);
         node->stopped = false;
     }

@@ -35,7 +35,7 @@ expect_counters "$state" $samples 8 north south
 
 # ---- a whole node
 
-samples=9000 epochs=150
+samples=9000 epochs=60
 cat >"$work/job.yaml" <<YAML
 job:
   name: paused
