@@ -17,7 +17,7 @@ cleanup() {
     fi
     if [ "$status" -ne 0 ]; then
         echo "--- logs ---" >&2
-        for file in "$work"/*.err "$work"/*/log/*.log; do
+        for file in "$work"/*.err "$work"/*/log/*.log "$work"/*/state/log/*.log; do
             [ -s "$file" ] && { echo "== $file" >&2; tail -n 40 "$file" >&2; }
         done
     fi
