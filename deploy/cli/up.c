@@ -80,7 +80,8 @@ static int s_break(const cli_args_t *args)
 #ifdef CLOUDLESS_FAILPOINTS
     const char *guard = cli_value(args, "break");
     if (guard && !failpoint_is_break(guard))
-        return cli_fail(EXIT_WRONG, "up", "--break %s: there is no such guard; write " FAILPOINT_BREAKS, guard);
+        return cli_fail(EXIT_WRONG, "up", "--break %s: there is no such guard; write " FAILPOINT_BREAKS,
+                        guard);
     if (guard)
         setenv(FAILPOINT_BREAK_VARIABLE, guard, 1);
 #else
