@@ -162,6 +162,7 @@ struct shard_core {
     bool steps_alone; /* a local gradient is applied at once */
     bool plain_sum;   /* the ledger: gradients are counts, not means */
     wire_name_t name, synchronizer, scheduler;
+    uint64_t scheduler_incarnation; /* newest seen */
     outbox_t outbox;
     int64_t now_us;
 
@@ -201,6 +202,7 @@ struct shard_core {
 
     /* durability */
     uint64_t number; /* of the newest snapshot taken */
+    uint64_t committed_number; /* of the newest one committed in this incarnation, 0: none yet */
     bool stored;     /* some snapshot is committed */
     shot_t shot;
     ranges_t durable;
