@@ -85,12 +85,19 @@ static bool s_has_told(const region_core_t *self, const region_node_t *node)
     return true;
 }
 
-/* The lease of a node is its silence; while it was held up itself nobody's ran out. */
-static bool s_awaits(const region_core_t *self, int64_t now_us)
+bool region_known_all_heard(const region_core_t *self)
 {
     for (size_t index = 0; index < self->known_count; index++)
-        if (!self->known[index].heard && !region_is_silent(self, self->started_us, SILENCE_US, now_us))
-            return true;
+        if (!self->known[index].heard)
+            return false;
+    return true;
+}
+
+/* The lease of a node is its silence; while this scheduler was held up itself nobody's ran out. */
+static bool s_awaits(const region_core_t *self, int64_t now_us)
+{
+    if (!region_known_all_heard(self) && !region_is_silent(self, self->started_us, SILENCE_US, now_us))
+        return true;
     for (size_t index = 0; index < self->node_count; index++) {
         const region_node_t *node = &self->nodes[index];
         if (self->actors && !node->lost && !node->stopped && !s_has_told(self, node) &&

@@ -397,9 +397,17 @@ static void s_place_actor(region_core_t *self, region_actor_t *actor, int64_t no
     s_ask(self, actor, now_us);
 }
 
+/* The nodes of a predecessor are all there again, or as many as there are to be. */
+static bool s_may_settle(const region_core_t *self, int64_t now_us)
+{
+    if (self->settled || (self->known_count && region_known_all_heard(self)))
+        return true;
+    return s_nodes_settled(self, now_us);
+}
+
 void region_place(region_core_t *self, int64_t now_us)
 {
-    if (!s_begin(self, now_us) || !region_settle(self, now_us))
+    if (!s_begin(self, now_us) || !s_may_settle(self, now_us) || !region_settle(self, now_us))
         return;
     region_ask_workers(self, now_us);
     for (size_t index = 0; index < self->actor_count; index++)

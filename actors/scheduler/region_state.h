@@ -210,6 +210,7 @@ const char *region_place_waits_for(const region_core_t *self);
 /* region_adopt.c */
 void region_check_fence(region_core_t *self, const message_t *announce);
 void region_known_heard(region_core_t *self, const message_t *announce, int64_t now_us);
+bool region_known_all_heard(const region_core_t *self);
 bool region_known_stopped(region_core_t *self, const char *node); /* whether it is one of the predecessor's */
 bool region_adopt(region_core_t *self, region_actor_t *actor, size_t node, uint64_t incarnation, int64_t now_us);
 bool region_settle(region_core_t *self, int64_t now_us); /* whether placing, or an end, may go on */
