@@ -300,7 +300,7 @@ static void s_answer(global_core_t *self, size_t index, int64_t now_us)
     if (report->region_report.plan < 1 && self->state < RUN_STOPPING)
         s_send_plan(self, index);
     if (!report->region_report.stopped || report->region_report.curve_rows > region->row_count) {
-        region->stopped = region->stopped && s_ended(self); /* started again since */
+        region->stopped = false; /* started again since */
         return;
     }
     self->decisions += !region->stopped;
@@ -329,7 +329,11 @@ static void s_take_report(global_core_t *self, message_t **message_p, int64_t no
             s_refuse(self, message, ERR_STALE, "a newer scheduler of this region runs");
         return;
     }
+    if (s_ended(self) && region->stopped && !message->region_report.stopped)
+        return; /* of a scheduler that was started again after its region's final report */
     bool same = region->report && region->report->incarnation == message->incarnation;
+    if (region->report && !same && !s_ended(self))
+        region->row_count = 0; /* the region has the truth; a scheduler of it that is out of date may have told others */
     if (s_is_progress(region->report, message))
         self->progress_us = now_us;
     message_destroy(&region->report);
@@ -368,7 +372,10 @@ void global_add_row(global_core_t *self, size_t index, const message_t *message)
 static void s_take_curve(global_core_t *self, const message_t *message)
 {
     size_t index = s_region_of(self, message);
-    if (index < s_region_count(self))
+    if (index == s_region_count(self))
+        return;
+    const message_t *report = self->regions[index].report;
+    if (!report || message->incarnation == report->incarnation)
         global_add_row(self, index, message);
 }
 

@@ -82,6 +82,7 @@ static err_code_t s_get(kv_t *kv, const char *key, message_kind_t kind, message_
 typedef struct {
     buf_t *values[2 * TOPOLOGY_REGIONS_MAX + ROWS_AT_ONCE];
     size_t count;
+    bool deleted;
     kv_txn_t *txn;
 } batch_t;
 
@@ -188,6 +189,13 @@ static err_code_t s_put_rows(keep_t *self, batch_t *batch, const void *core, siz
     char key[KV_KEY_MAX + 1];
     size_t end = self->source->row_count(core, region), index = self->regions[region].rows;
     err_code_t rc = ERR_OK;
+    for (size_t old = end; old < index && !rc; old++) { /* a curve that has begun anew */
+        s_row_key(region, old, key);
+        rc = kv_del(batch->txn, key, err);
+        batch->deleted = true;
+    }
+    if (end < index)
+        index = 0;
     for (; index < end && *room && !rc; index++, --*room) {
         message_t *row = self->source->row(core, region, index);
         s_row_key(region, index, key);
@@ -214,7 +222,7 @@ static err_code_t s_store(keep_t *self, void *core, int64_t now_us, err_t *err)
         if (!rc)
             rc = s_put_rows(self, batch, core, region, &room, &regions[region].rows, err);
     }
-    if (rc || !batch->count)
+    if (rc || (!batch->count && !batch->deleted))
         kv_abort(&batch->txn);
     else
         rc = kv_commit(&batch->txn, err);

@@ -112,7 +112,8 @@ static void s_report(region_core_t *self, int64_t now_us)
     report->region_report.train_us = region_train_us(self, now_us);
     report->region_report.rented_us = region_rented_us(self, now_us);
     report->region_report.placed = region_placed(self);
-    report->region_report.complete = self->complete;
+    /* What a predecessor knew is asked again: a shard may have come back from something older. */
+    report->region_report.complete = self->complete && (self->stopping || region_has_all(self));
     report->region_report.closed = region_closed(self);
     report->region_report.samples_total = 
         self->share ? self->share->samples * self->spec.topology->job.epochs : 0;

@@ -6,6 +6,8 @@ void region_begin_stop(region_core_t *self, bool done, int64_t now_us)
 {
     if (self->stopping)
         return;
+    if (done)
+        region_conclude(self, now_us);
     self->stopping = true;
     self->drain_known = false;
     self->stop_done = done;

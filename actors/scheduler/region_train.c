@@ -134,6 +134,11 @@ static bool s_has_all_lasts(const region_core_t *self)
     return true;
 }
 
+bool region_has_all(const region_core_t *self)
+{
+    return region_closed(self) && s_has_all_lasts(self);
+}
+
 static void s_close(region_core_t *self, int64_t now_us)
 {
     if (!lease_table_all_durable(self->leases))
@@ -348,13 +353,23 @@ static void s_evaluate_quarter(region_core_t *self, int64_t now_us)
         evaluation->later[evaluation->later_count++] = s_take_row(self, now_us);
 }
 
+/* The job is complete, as all regions have said; if a predecessor said it here, its last row went with it. */
+void region_conclude(region_core_t *self, int64_t now_us)
+{
+    if (self->complete || !region_shards_known(self))
+        return;
+    region_row_t row = s_take_row(self, now_us);
+    region_add_row(self, &row);
+    self->complete = true;
+}
+
 void region_train(region_core_t *self, int64_t now_us)
 {
     if (!region_shards_known(self))
         return;
     s_close(self, now_us);
     s_evaluate_quarter(self, now_us);
-    if (s_unclosed(self) || !s_has_all_lasts(self))
+    if (!region_has_all(self))
         return;
     if (self->train_end_us < 0)
         self->train_end_us = now_us;

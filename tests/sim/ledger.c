@@ -1,7 +1,7 @@
 /* ledger - the judge: in every seeded world each region's parameters must equal the number of times each
  * sample had to be processed, not one more, not one less.
  *
- *   sim.ledger [--seeds N] [--first SEED] [--strategy asgd|asgd-ga|ssgd] [--kills] [--stop]
+ *   sim.ledger [--seeds N] [--first SEED] [--strategy asgd|asgd-ga|ssgd] [--kills] [--schedulers] [--stop]
  *              [--break dedup [--expect-wrong]] [--verbose]
  *
  * With --stop each world is stopped at random moments, drained as by SIGTERM or cut off as by a loss of power, and a
@@ -20,7 +20,7 @@
 typedef struct {
     uint64_t seeds, first;
     const char *strategy;
-    bool kills, stop, break_dedup, expect_wrong, verbose;
+    bool kills, schedulers, stop, break_dedup, expect_wrong, verbose;
 } options_t;
 
 typedef struct {
@@ -81,6 +81,8 @@ static sim_spec_t s_spec(rng_t *rng, const options_t *options, const topology_t 
                        .chunk_bytes = (size_t)512 << rng_below(rng, 4),
                        .break_dedup = options->break_dedup,
                        .kill_per_s = options->kills ? 0.2 + rng_unit(rng) : 0,
+                       .scheduler_kill_per_s = options->schedulers ? 0.1 + rng_unit(rng) : 0,
+                       .scheduler_zombie = 0.5,
                        .kill_silent = 0.3,
                        .kill_until_us = 60000000,
                        .limit_us = 3600000000};
@@ -129,6 +131,12 @@ static void s_add(sim_stats_t *sum, const sim_stats_t *one)
     sum->killed_shards += one->killed_shards;
     sum->killed_synchronizers += one->killed_synchronizers;
     sum->killed_in_silence += one->killed_in_silence;
+    sum->killed_regional += one->killed_regional;
+    sum->killed_global += one->killed_global;
+    sum->killed_at_end += one->killed_at_end;
+    sum->zombies += one->zombies;
+    sum->zombies_refused += one->zombies_refused;
+    sum->restarts += one->restarts;
     sum->duplicates_refused += one->duplicates_refused;
     sum->virtual_us += one->virtual_us;
 }
@@ -166,6 +174,14 @@ static sim_t *s_lives(const topology_t *topology, sim_spec_t *spec, uint64_t see
     return sim;
 }
 
+/* Schedulers that die must cost nobody his life, and the report nothing. */
+static const char *s_scheduler_fault(const sim_t *sim, const sim_stats_t *stats, const options_t *options)
+{
+    if (!options->kills && !options->stop && stats->restarts)
+        return "an actor died of a scheduler's death";
+    return sim_report_fault(sim);
+}
+
 static void s_world(uint64_t seed, const options_t *options, totals_t *totals)
 {
     rng_t rng;
@@ -176,14 +192,19 @@ static void s_world(uint64_t seed, const options_t *options, totals_t *totals)
         topology_print(topology, stderr);
     sim_t *sim = options->stop ? s_lives(topology, &spec, seed, totals) : sim_new(topology, &spec);
     bool done = sim_run(sim);
+    if (done)
+        sim_open_shards(sim);
     size_t wrong = done ? s_wrong(sim, topology, options->verbose) : 0;
     sim_stats_t stats = sim_stats(sim);
+    const char *fault = options->schedulers && done ? s_scheduler_fault(sim, &stats, options) : NULL;
     s_add(&totals->stats, &stats);
     totals->worlds++;
     totals->stuck += !done;
-    totals->wrong += wrong > 0;
-    totals->exact += done && !wrong;
-    if (!options->expect_wrong && (!done || wrong)) {
+    totals->wrong += wrong > 0 || fault;
+    totals->exact += done && !wrong && !fault;
+    if (fault)
+        fprintf(stderr, "seed %llu: %s\n", (unsigned long long)seed, fault);
+    if (!options->expect_wrong && (!done || wrong || fault)) {
         fprintf(stderr, "seed %llu: %s (%zu counters wrong); replay with --first %llu --seeds 1 --verbose\n",
                 (unsigned long long)seed, done ? "wrong" : "stuck", wrong, (unsigned long long)seed);
         sim_print_waits(sim, stderr);
@@ -196,7 +217,7 @@ static options_t s_options(int argc, char **argv)
 {
     static const struct option longs[] = {
         {"seeds", 1, NULL, 'n'},        {"first", 1, NULL, 'f'},   {"strategy", 1, NULL, 's'},
-        {"kills", 0, NULL, 'k'},        {"stop", 0, NULL, 't'},    {"break", 1, NULL, 'b'},
+        {"schedulers", 0, NULL, 'c'},   {"kills", 0, NULL, 'k'},   {"stop", 0, NULL, 't'},    {"break", 1, NULL, 'b'},
         {"expect-wrong", 0, NULL, 'e'}, {"verbose", 0, NULL, 'v'}, {0}};
     options_t options = {.seeds = 500, .first = 1};
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
@@ -208,6 +229,8 @@ static options_t s_options(int argc, char **argv)
             options.strategy = optarg;
         else if (c == 'k')
             options.kills = true;
+        else if (c == 'c')
+            options.schedulers = true;
         else if (c == 't')
             options.stop = true;
         else if (c == 'b' && !strcmp(optarg, "dedup"))
@@ -230,6 +253,9 @@ static bool s_faults_fired(const totals_t *totals, const options_t *options)
         return true;
     bool killed = !options->kills ||
                   (s->killed_workers && s->killed_shards && s->killed_synchronizers && s->killed_in_silence);
+    if (options->schedulers &&
+        !(s->killed_regional && s->killed_global && s->killed_at_end && s->zombies && s->zombies_refused))
+        return false;
     if (options->stop && !(totals->drained && totals->cut_off))
         return false;
     return s->lost && s->duplicated && s->reordered && s->cut && s->snapshot_failures && killed;
@@ -254,6 +280,12 @@ int main(int argc, char **argv)
            (unsigned long long)s->snapshots, (unsigned long long)s->snapshot_failures,
            (unsigned long long)s->killed_workers, (unsigned long long)s->killed_shards,
            (unsigned long long)s->killed_synchronizers, (unsigned long long)s->killed_in_silence);
+    if (options.schedulers)
+        printf("schedulers killed: regional %llu, global %llu, of them at the end %llu; woke up %llu, refused %llu; "
+               "actors placed again %llu\n",
+               (unsigned long long)s->killed_regional, (unsigned long long)s->killed_global,
+               (unsigned long long)s->killed_at_end, (unsigned long long)s->zombies,
+               (unsigned long long)s->zombies_refused, (unsigned long long)s->restarts);
     if (options.stop)
         printf("stopped in the midst: drained %llu, cut off %llu\n", (unsigned long long)totals.drained,
                (unsigned long long)totals.cut_off);
