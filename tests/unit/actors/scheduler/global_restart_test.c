@@ -75,7 +75,7 @@ Test(global_restart, a_drain_goes_on_with_regions_of_its_time_alone)
         global_core_stop(bench->by.core, SECOND, 0);
         s_restart(bench);
         driver_drop(&bench->by);
-        cr_assert_eq(global_core_state(bench->by.core), RUN_TRAINING);
+        cr_assert_lt(global_core_state(bench->by.core), RUN_STOPPING);
         message_t *report = s_report(bench, 0);
         report->incarnation = term << 32;
         driver_give(&bench->by, report);

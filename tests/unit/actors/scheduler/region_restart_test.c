@@ -144,12 +144,15 @@ Test(region_restart, gives_nobody_what_another_holds)
     cr_assert_eq(lease->lease.grant, 0);
     message_destroy(&lease);
     s_want(bench, &running.workers[0], 1, 0, end, 0, 0);
-    driver_drop(&bench->by);
-    s_want(bench, &running.workers[1], 0, 0, 0, 0, 0);
-    lease = driver_take(&bench->by, KIND_lease);
-    cr_assert_not_null(lease);
-    cr_assert_eq(lease->lease.first, end);
-    message_destroy(&lease);
+    for (size_t index = 0; index < 2; index++) {
+        if (index == 1)
+            s_want(bench, &running.workers[1], 0, 0, 0, 0, 0);
+        lease = driver_take(&bench->by, KIND_lease);
+        cr_assert(lease && lease->lease.grant > 0, "both have told");
+        cr_assert_eq(lease->lease.first, end, "what is held is given to nobody");
+        end = lease->lease.end;
+        message_destroy(&lease);
+    }
     s_free(bench);
 }
 
@@ -187,11 +190,12 @@ Test(region_restart, figures_and_curve_go_on)
     cr_assert_eq(report->region_report.rented_us, 4 * SECOND);
     cr_assert_eq(report->region_report.loss, 0.5);
     message_destroy(&report);
-    driver_tick(&bench->by, 8 * SECOND); /* both nodes are gone: another one takes over */
-    driver_give(&bench->by, s_announce(bench, "node/eu/c", 3));
-    driver_tick(&bench->by, 45 * SECOND);
-    driver_give(&bench->by, s_announce(bench, "node/eu/c", 3));
-    message_t *place = driver_take(&bench->by, KIND_place);
+    message_t *place = NULL; /* both nodes are gone: another one takes over */
+    for (int64_t at_us = 3 * SECOND; !place && at_us < 60 * SECOND; at_us += SECOND) {
+        driver_tick(&bench->by, at_us);
+        driver_give(&bench->by, s_announce(bench, "node/eu/c", 3));
+        place = driver_take(&bench->by, KIND_place);
+    }
     cr_assert_not_null(place);
     cr_assert_str_eq(place->place.actor, "shard/eu/0");
     cr_assert_eq(place->place.newest_incarnation, running.shards[0].incarnation);
@@ -239,7 +243,7 @@ Test(region_restart, a_drain_goes_on_while_a_process_of_it_lives_and_no_longer)
         driver_drop(&bench->by);
         driver_give(&bench->by, s_announce(bench, "node/eu/a", pid));
         driver_tick(&bench->by, 300 * MS);
-        cr_assert_eq(driver_count(&bench->by, KIND_stop), pid == 1);
+        cr_assert_eq(driver_count(&bench->by, KIND_stop) > 0, pid == 1);
         s_free(bench);
     }
 }

@@ -187,3 +187,40 @@ Test(worker, tells_how_it_is)
     cr_assert_eq(driver_count(&bench->by, KIND_status), 1);
     s_free(bench);
 }
+
+static void s_lease_from(bench_t *bench, uint64_t term, uint64_t grant, uint64_t first, uint64_t end)
+{
+    message_t *lease = message_new(KIND_lease, "worker/eu/0", SCHEDULER);
+    lease->incarnation = term << 32;
+    lease->lease.grant = grant;
+    lease->lease.first = first;
+    lease->lease.end = end;
+    lease->lease.worker = INCARNATION;
+    driver_give(&bench->by, lease);
+}
+
+Test(worker, tells_a_new_scheduler_what_it_holds_and_refuses_the_old_one)
+{
+    bench_t *bench = s_bench(false);
+    s_lease(bench, 1, 0, 8);
+    driver_drop(&bench->by);
+    s_lease_from(bench, 2, 0, 0, 0);
+    message_t *want = driver_take(&bench->by, KIND_lease_want);
+    cr_assert_not_null(want, "though it needs nothing");
+    cr_assert_eq(want->lease_want.holding.count, 1);
+    cr_assert_eq(want->lease_want.holding.items[0].end, 8);
+    message_destroy(&want);
+    driver_tick(&bench->by, 300 * MS);
+    cr_assert_eq(driver_count(&bench->by, KIND_lease_want), 0, "once");
+    s_lease_from(bench, 1, 2, 8, 16);
+    message_t *refused = driver_take(&bench->by, KIND_refused);
+    cr_assert_not_null(refused);
+    cr_assert_eq(refused->refused.code, ERR_STALE);
+    cr_assert_eq(refused->refused.incarnation, 1ull << 32);
+    message_destroy(&refused);
+    s_lease_from(bench, 2, 0, 0, 0);
+    want = driver_take(&bench->by, KIND_lease_want);
+    cr_assert_eq(want->lease_want.holding.items[0].end, 8, "nothing was taken from the old one");
+    message_destroy(&want);
+    s_free(bench);
+}
