@@ -60,7 +60,8 @@ static void s_keep(global_hint_t *self, void *core, int64_t now_us)
     err_t err = {0};
     bool failed = keep_work(self->keep, core, now_us, &err) != ERR_OK;
     if (failed && !self->keep_failed)
-        log_event(LEVEL_WARN, "scheduler/global", "keep_failed", "reason=\"%s\"; going on, trying again", err.text);
+        log_event(LEVEL_WARN, "scheduler/global", "keep_failed", "reason=\"%s\"; going on, trying again",
+                  err.text);
     self->keep_failed = failed;
 }
 

@@ -5,11 +5,11 @@
 
 #define MILLISECOND_US ((int64_t)1000)
 #define REPEAT_EVERY_US (300 * MILLISECOND_US)
-#define UNSEEN_US (2000 * MILLISECOND_US) /* a stop does not wait longer for a region that never reported */
-#define HOME_US (300 * MILLISECOND_US) /* silence of the other regions before the home region may go */
+#define UNSEEN_US (2000 * MILLISECOND_US)  /* a stop does not wait longer for a region that never reported */
+#define HOME_US (300 * MILLISECOND_US)     /* silence of the other regions before the home region may go */
 #define LOOK_US (1000 * MILLISECOND_US)    /* between two looks at who is silent */
 #define HELD_UP_US (3000 * MILLISECOND_US) /* between two events: this scheduler itself stood still */
-#define LINGER_US (1000 * MILLISECOND_US) /* after the last farewell, for reports whose bye was lost */
+#define LINGER_US (1000 * MILLISECOND_US)  /* after the last farewell, for reports whose bye was lost */
 #define ACTORS_MAX 8192
 #define OWN_NAME "scheduler/global"
 
@@ -198,7 +198,8 @@ static void s_end_without(global_core_t *self, size_t index, int64_t now_us)
                  (unsigned long long)(report->region_report.samples_total - report->region_report.samples),
                  (unsigned long long)report->region_report.samples_total);
     snprintf(text, sizeof text,
-             "not heard of for longer than job.sync.away_after (%.0f s) while all others wait for it, and %s; start it "
+             "not heard of for longer than job.sync.away_after (%.0f s) while all others wait for it, and "
+             "%s; start it "
              "again and go on with --resume",
              (double)self->spec.topology->job.sync.away_after_us / 1e6, lacks);
     s_fail(self, ERR_TIMEOUT, region->scheduler, text, now_us);
@@ -333,7 +334,8 @@ static void s_take_report(global_core_t *self, message_t **message_p, int64_t no
         return; /* of a scheduler that was started again after its region's final report */
     bool same = region->report && region->report->incarnation == message->incarnation;
     if (region->report && !same && !s_ended(self))
-        region->row_count = 0; /* the region has the truth; a scheduler of it that is out of date may have told others */
+        region->row_count =
+            0; /* the region has the truth; a scheduler of it that is out of date may have told others */
     if (s_is_progress(region->report, message))
         self->progress_us = now_us;
     message_destroy(&region->report);
@@ -344,7 +346,8 @@ static void s_take_report(global_core_t *self, message_t **message_p, int64_t no
     if (message->region_report.code)
         s_fail(self, (err_code_t)message->region_report.code, region->scheduler,
                message->region_report.reason, now_us);
-    else if ((message->region_report.stopped && !message->region_report.complete) || (self->drain_known && same))
+    else if ((message->region_report.stopped && !message->region_report.complete) ||
+             (self->drain_known && same))
         global_begin_stop(self, false, now_us); /* drained from its side, or by the predecessor */
     s_answer(self, index, now_us);
 }

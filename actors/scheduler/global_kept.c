@@ -90,7 +90,8 @@ void global_restore(global_core_t *self, int64_t now_us)
     if (!state->global_state.stopping)
         return;
     self->failure = (err_code_t)state->global_state.code;
-    snprintf(self->reason, sizeof self->reason, "%s", state->global_state.reason ? state->global_state.reason : "");
+    snprintf(self->reason, sizeof self->reason, "%s",
+             state->global_state.reason ? state->global_state.reason : "");
     self->drain_known = true;
     if (state->global_state.stop_done || self->failure || stopped)
         global_begin_stop(self, state->global_state.stop_done, now_us);

@@ -9,7 +9,7 @@
 #define ROWS_AT_ONCE 256 /* in one transaction; the rest follows with the next */
 
 typedef struct {
-    size_t rows;    /* stored */
+    size_t rows;     /* stored */
     uint64_t report; /* checksum of the stored one */
 } stored_t;
 

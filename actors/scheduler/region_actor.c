@@ -69,7 +69,8 @@ static void s_load_kept(region_hint_t *self, kept_t *ret_kept)
     err_t err = {0};
     self->keep = keep_new(self->kv, &region_source, self->with.topology->region_count);
     if (keep_load(self->keep, KIND_region_state, ret_kept, &err))
-        log_event(LEVEL_WARN, self->actor, "kept_lost", "reason=\"%s\"; figures and curve begin anew", err.text);
+        log_event(LEVEL_WARN, self->actor, "kept_lost", "reason=\"%s\"; figures and curve begin anew",
+                  err.text);
 }
 
 /* One more than everything that is known here; on the disk before it is used. */

@@ -16,7 +16,8 @@ static uint64_t s_greatest(const wire_u64s_t *list, uint64_t least)
  * Who has is out of date. */
 void region_check_fence(region_core_t *self, const message_t *announce)
 {
-    uint64_t seen = s_greatest(&announce->announce.held_incarnations, s_greatest(&announce->announce.hosted, 0));
+    uint64_t seen =
+        s_greatest(&announce->announce.held_incarnations, s_greatest(&announce->announce.hosted, 0));
     uint64_t own = self->spec.term << 32;
     if (announce->announce.scheduler > own)
         seen = announce->announce.scheduler > seen ? announce->announce.scheduler : seen;
@@ -33,7 +34,8 @@ void region_check_fence(region_core_t *self, const message_t *announce)
         region_outdated(self);
     else
         region_fail(self, ERR_STALE,
-                    "%s holds a snapshot or hosts an actor of term %llu, this scheduler has term %llu; start it with the "
+                    "%s holds a snapshot or hosts an actor of term %llu, this scheduler has term %llu; start "
+                    "it with the "
                     "newest state directory",
                     announce->from, (unsigned long long)(seen >> 32), (unsigned long long)self->spec.term);
 }
@@ -138,9 +140,11 @@ bool region_settle(region_core_t *self, int64_t now_us)
 /* ---- actors ---- */
 
 /* It runs, and nothing newer of it is known. */
-bool region_adopt(region_core_t *self, region_actor_t *actor, size_t node, uint64_t incarnation, int64_t now_us)
+bool region_adopt(region_core_t *self, region_actor_t *actor, size_t node, uint64_t incarnation,
+                  int64_t now_us)
 {
-    if (actor->state != PLACE_NONE || incarnation <= actor->incarnation || incarnation >> 32 >= self->spec.term)
+    if (actor->state != PLACE_NONE || incarnation <= actor->incarnation ||
+        incarnation >> 32 >= self->spec.term)
         return false;
     actor->state = PLACE_READY;
     actor->node = node;

@@ -115,7 +115,7 @@ static void s_report(region_core_t *self, int64_t now_us)
     /* What a predecessor knew is asked again: a shard may have come back from something older. */
     report->region_report.complete = self->complete && (self->stopping || region_has_all(self));
     report->region_report.closed = region_closed(self);
-    report->region_report.samples_total = 
+    report->region_report.samples_total =
         self->share ? self->share->samples * self->spec.topology->job.epochs : 0;
     report->region_report.stopped = self->final;
     report->region_report.code = self->failure;
@@ -337,7 +337,8 @@ static void s_take_refused(region_core_t *self, const message_t *message)
         region_outdated(self);
     else if (!strcmp(message->from, GLOBAL_NAME) && message->refused.code == ERR_JOB)
         region_fail(self, ERR_JOB, "%s",
-                    message->refused.reason ? message->refused.reason : "the global scheduler runs another job");
+                    message->refused.reason ? message->refused.reason
+                                            : "the global scheduler runs another job");
 }
 
 static void s_take(region_core_t *self, message_t **message_p, int64_t now_us)

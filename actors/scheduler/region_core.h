@@ -26,8 +26,8 @@ typedef struct {
     size_t
         nodes_expected; /* places when so many have announced themselves, or settle_us after the newest did */
     int64_t settle_us;
-    bool evaluates; /* there is a test set: evaluate every quarter of an epoch and at the end */
-    uint64_t pid;   /* of this process, for status; 0 when it does not matter */
+    bool evaluates;     /* there is a test set: evaluate every quarter of an epoch and at the end */
+    uint64_t pid;       /* of this process, for status; 0 when it does not matter */
     const kept_t *kept; /* of the predecessor, borrowed for the call; NULL: none */
 } region_spec_t;
 

@@ -53,8 +53,9 @@ static void s_put_links(const region_core_t *self, message_t *state)
 /* The figures of a shard's progress that a report adds up, and the two that say which progress it is: one list, read in
  * both directions. */
 #define FIGURES(X)                                                                                           \
-    X(history) X(steps) X(rounds) X(samples_applied) X(duplicates) X(refused) X(closed) X(lasts) X(rolled_back)            \
-    X(welcomes)
+    X(history)                                                                                               \
+    X(steps) X(rounds) X(samples_applied) X(duplicates) X(refused) X(closed) X(lasts) X(rolled_back)         \
+        X(welcomes)
 #define COUNT_FIGURE(name) +1
 #define FIGURE_WORDS (1 FIGURES(COUNT_FIGURE))
 
@@ -122,7 +123,8 @@ static message_t *s_state(const void *core, int64_t now_us)
     if (self->shards) {
         s_put_shards(self, state);
     } else if (self->saved) {
-        const wire_u64s_t *newest = &self->saved->region_state.newest, *figures = &self->saved->region_state.figures;
+        const wire_u64s_t *newest = &self->saved->region_state.newest,
+                          *figures = &self->saved->region_state.figures;
         message_set_u64s(&state->region_state.newest, newest->items, newest->count);
         message_set_u64s(&state->region_state.figures, figures->items, figures->count);
     }
@@ -222,8 +224,9 @@ static void s_take_run(region_core_t *self, int64_t now_us)
     const message_t *saved = self->saved;
     self->global_incarnation = saved->region_state.global;
     s_take_nodes(self);
-    if (saved->region_state.samples_announced && !region_derive(self, saved->region_state.samples_announced, NULL) &&
-        saved->region_state.workers && saved->region_state.workers <= WORKERS_MAX) {
+    if (saved->region_state.samples_announced &&
+        !region_derive(self, saved->region_state.samples_announced, NULL) && saved->region_state.workers &&
+        saved->region_state.workers <= WORKERS_MAX) {
         self->plan = saved->region_state.plan;
         region_set_plan(self, saved->region_state.workers);
         region_add_actors(self);
@@ -260,8 +263,10 @@ void region_restore_shards(region_core_t *self)
 {
     if (!self->saved)
         return;
-    const wire_u64s_t *newest = &self->saved->region_state.newest, *figures = &self->saved->region_state.figures;
-    if (newest->count != self->shard_count * NEWEST_WORDS || figures->count != self->shard_count * FIGURE_WORDS)
+    const wire_u64s_t *newest = &self->saved->region_state.newest,
+                      *figures = &self->saved->region_state.figures;
+    if (newest->count != self->shard_count * NEWEST_WORDS ||
+        figures->count != self->shard_count * FIGURE_WORDS)
         return;
     for (size_t index = 0; index < self->shard_count; index++) {
         region_shard_t *shard = &self->shards[index];

@@ -326,7 +326,8 @@ static size_t s_shard_home(const region_core_t *self, const region_actor_t *acto
     if (holder != NOWHERE)
         return holder;
     const region_shard_t *shard = &self->shards[actor->index];
-    bool stored = shard->newest_incarnation || (shard->progress && shard->progress->progress.durable.count > 0);
+    bool stored =
+        shard->newest_incarnation || (shard->progress && shard->progress->progress.durable.count > 0);
     if (stored && now_us - actor->since_us < self->spec.topology->job.sync.away_after_us)
         return NOWHERE;
     return s_least_loaded(self);
@@ -433,13 +434,16 @@ void region_take_placed(region_core_t *self, const message_t *message, int64_t n
         region_actor_t *actor = &self->actors[index];
         if (strcmp(actor->name, message->placed.actor))
             continue;
-        if (!message->placed.code && region_adopt(self, actor, (size_t)(node - self->nodes), message->placed.incarnation, now_us))
+        if (!message->placed.code &&
+            region_adopt(self, actor, (size_t)(node - self->nodes), message->placed.incarnation, now_us))
             return;
-        if (message->placed.code && actor->state == PLACE_NONE && message->placed.incarnation > actor->incarnation &&
+        if (message->placed.code && actor->state == PLACE_NONE &&
+            message->placed.incarnation > actor->incarnation &&
             message->placed.incarnation >> 32 < self->spec.term)
-            actor->incarnation = message->placed.incarnation; /* ended under a predecessor: not to be adopted */
-        if (actor->incarnation != message->placed.incarnation ||
-            actor->state == PLACE_NONE || actor->node != (size_t)(node - self->nodes))
+            actor->incarnation =
+                message->placed.incarnation; /* ended under a predecessor: not to be adopted */
+        if (actor->incarnation != message->placed.incarnation || actor->state == PLACE_NONE ||
+            actor->node != (size_t)(node - self->nodes))
             continue;
         if (!message->placed.code) {
             if (actor->state == PLACE_READY)

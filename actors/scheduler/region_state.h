@@ -149,10 +149,10 @@ struct region_core {
     uint64_t samples_repeated;
     uint64_t samples_reached; /* applied by every shard */
 
-    int64_t first_lease_us, train_end_us; /* -1: not yet */
+    int64_t first_lease_us, train_end_us;      /* -1: not yet */
     int64_t train_before_us, rented_before_us; /* of predecessors */
-    int64_t evaluating_us;                /* sum over workers, before the end of training */
-    uint64_t loss_samples;                /* since the newest row */
+    int64_t evaluating_us;                     /* sum over workers, before the end of training */
+    uint64_t loss_samples;                     /* since the newest row */
     double loss_sum;
     double loss_before; /* mean up to that row, NaN when none was told */
     bool quarter_known;
@@ -212,7 +212,8 @@ void region_check_fence(region_core_t *self, const message_t *announce);
 void region_known_heard(region_core_t *self, const message_t *announce, int64_t now_us);
 bool region_known_all_heard(const region_core_t *self);
 bool region_known_stopped(region_core_t *self, const char *node); /* whether it is one of the predecessor's */
-bool region_adopt(region_core_t *self, region_actor_t *actor, size_t node, uint64_t incarnation, int64_t now_us);
+bool region_adopt(region_core_t *self, region_actor_t *actor, size_t node, uint64_t incarnation,
+                  int64_t now_us);
 bool region_settle(region_core_t *self, int64_t now_us); /* whether placing, or an end, may go on */
 void region_ask_workers(region_core_t *self, int64_t now_us);
 bool region_workers_told(const region_core_t *self, int64_t now_us);
@@ -233,7 +234,7 @@ void region_take_evaluated(region_core_t *self, const message_t *message, const 
 void region_worker_lost(region_core_t *self, size_t worker);
 bool region_shards_known(const region_core_t *self);
 bool region_has_all(const region_core_t *self); /* and every other region's last delta is */
-bool region_closed(const region_core_t *self); /* every shard's final cut is durable */
+bool region_closed(const region_core_t *self);  /* every shard's final cut is durable */
 void region_train(region_core_t *self, int64_t now_us);
 void region_conclude(region_core_t *self, int64_t now_us);
 int64_t region_train_us(const region_core_t *self, int64_t now_us);

@@ -12,7 +12,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define SERVE_SETTLE_US 2000000 /* places when no further node came for so long */
@@ -75,13 +74,12 @@ static err_code_t s_start_broker(serve_t *self, err_t *err)
     return shell_wait_ready(self->scheduler, err);
 }
 
-/* A node that is started again must come after the one that was killed, which the broker still knows for a while:
- * the time of day orders the two. Actors are fenced by the scheduler's incarnations, never by this. */
+/* A node that is started again must come after the one that was killed, which the broker still knows for a while: the
+ * time since the machine's start orders the two, whatever becomes of the date. Actors are fenced by the scheduler's
+ * incarnations, never by this. */
 static uint64_t s_node_incarnation(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+    return (uint64_t)clock_now_us();
 }
 
 static err_code_t s_start_node(serve_t *self, err_t *err)

@@ -215,10 +215,11 @@ static void s_world(uint64_t seed, const options_t *options, totals_t *totals)
 
 static options_t s_options(int argc, char **argv)
 {
-    static const struct option longs[] = {
-        {"seeds", 1, NULL, 'n'},        {"first", 1, NULL, 'f'},   {"strategy", 1, NULL, 's'},
-        {"schedulers", 0, NULL, 'c'},   {"kills", 0, NULL, 'k'},   {"stop", 0, NULL, 't'},    {"break", 1, NULL, 'b'},
-        {"expect-wrong", 0, NULL, 'e'}, {"verbose", 0, NULL, 'v'}, {0}};
+    static const struct option longs[] = {{"seeds", 1, NULL, 'n'},    {"first", 1, NULL, 'f'},
+                                          {"strategy", 1, NULL, 's'}, {"schedulers", 0, NULL, 'c'},
+                                          {"kills", 0, NULL, 'k'},    {"stop", 0, NULL, 't'},
+                                          {"break", 1, NULL, 'b'},    {"expect-wrong", 0, NULL, 'e'},
+                                          {"verbose", 0, NULL, 'v'},  {0}};
     options_t options = {.seeds = 500, .first = 1};
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
         if (c == 'n')
@@ -281,8 +282,8 @@ int main(int argc, char **argv)
            (unsigned long long)s->killed_workers, (unsigned long long)s->killed_shards,
            (unsigned long long)s->killed_synchronizers, (unsigned long long)s->killed_in_silence);
     if (options.schedulers)
-        printf("schedulers killed: regional %llu, global %llu, of them at the end %llu; woke up %llu, refused %llu; "
-               "actors placed again %llu\n",
+        printf("schedulers killed: regional %llu, global %llu, of them at the end %llu; woke up %llu, "
+               "refused %llu; actors placed again %llu\n",
                (unsigned long long)s->killed_regional, (unsigned long long)s->killed_global,
                (unsigned long long)s->killed_at_end, (unsigned long long)s->zombies,
                (unsigned long long)s->zombies_refused, (unsigned long long)s->restarts);

@@ -317,7 +317,8 @@ const char *sim_report_fault(const sim_t *self)
             return "samples in the final report";
         if (!view.curve_count || view.curve_count != view.report->region_report.curve_rows)
             return "rows of the curve";
-        if (view.curve[view.curve_count - 1].epoch < epochs || view.curve[view.curve_count - 1].epoch > epochs)
+        if (view.curve[view.curve_count - 1].epoch < epochs ||
+            view.curve[view.curve_count - 1].epoch > epochs)
             return "the last row of the curve is not of the end";
     }
     return NULL;

@@ -40,8 +40,9 @@ typedef struct {
     double kill_per_s;     /* deaths of random workers, shards and synchronizers, per virtual second */
     double kill_silent;    /* probability that nobody tells the node: as an actor that hangs */
     int64_t kill_until_us; /* none after this */
-    double scheduler_kill_per_s;   /* deaths of random schedulers, per virtual second, from the start to the farewell */
-    double scheduler_zombie;       /* probability that one had only stood still and wakes up later */
+    double
+        scheduler_kill_per_s; /* deaths of random schedulers, per virtual second, from the start to the farewell */
+    double scheduler_zombie; /* probability that one had only stood still and wakes up later */
     size_t chunk_bytes;
     bool break_dedup;
     int64_t limit_us; /* virtual time after which a run counts as stuck */

@@ -54,7 +54,8 @@ static void *s_new_node(const sim_t *self, size_t region, const char *name)
     return node_core_new(&spec);
 }
 
-void sim_put(sim_t *self, const char *name, size_t region, const role_t *role, void *core, uint64_t incarnation)
+void sim_put(sim_t *self, const char *name, size_t region, const role_t *role, void *core,
+             uint64_t incarnation)
 {
     s_begin(self, s_slot(self, name, region), role, core, incarnation);
 }

@@ -14,7 +14,15 @@
 
 #define SIM_ACTORS_MAX 256
 
-typedef enum { SIM_TICK, SIM_DELIVER, SIM_COMPUTED, SIM_COMMITTED, SIM_KILL, SIM_STOP, SIM_SCHEDULER } sim_event_kind_t;
+typedef enum {
+    SIM_TICK,
+    SIM_DELIVER,
+    SIM_COMPUTED,
+    SIM_COMMITTED,
+    SIM_KILL,
+    SIM_STOP,
+    SIM_SCHEDULER
+} sim_event_kind_t;
 
 typedef struct {
     int64_t at_us;
@@ -77,7 +85,8 @@ void sim_send(sim_t *self, size_t from_actor, message_t **message_p);
 /* sim_actors.c */
 size_t sim_find(const sim_t *self, const char *name); /* SIZE_MAX when it never was */
 void sim_start_all(sim_t *self);                      /* schedulers and nodes */
-void sim_put(sim_t *self, const char *name, size_t region, const role_t *role, void *core, uint64_t incarnation);
+void sim_put(sim_t *self, const char *name, size_t region, const role_t *role, void *core,
+             uint64_t incarnation);
 void sim_start_actor(sim_t *self, const char *name, size_t region, uint64_t incarnation);
 void sim_kill(sim_t *self, size_t actor, bool silent);
 void sim_end_finished(sim_t *self, size_t actor);

@@ -81,7 +81,8 @@ static void s_start(sim_t *self, scheduler_t *scheduler)
     kept_t kept;
     err_t err = {0};
     keep_destroy(&scheduler->keep);
-    scheduler->keep = keep_new(scheduler->kv, global ? &global_source : &region_source, self->topology->region_count);
+    scheduler->keep =
+        keep_new(scheduler->kv, global ? &global_source : &region_source, self->topology->region_count);
     CHECK(keep_load(scheduler->keep, global ? KIND_global_state : KIND_region_state, &kept, &err) == ERR_OK);
     void *core = s_new_core(self, scheduler, &kept);
     kept_fini(&kept);
@@ -158,7 +159,8 @@ void sim_take_schedulers(sim_t *self, sim_t *from)
 
 /* ---- deaths and successors ---- */
 
-static void s_schedule(sim_t *self, scheduler_event_t what, const scheduler_t *scheduler, int64_t after_us, uint64_t tick)
+static void s_schedule(sim_t *self, scheduler_event_t what, const scheduler_t *scheduler, int64_t after_us,
+                       uint64_t tick)
 {
     sim_schedule(self, (sim_event_t){.at_us = self->now_us + (after_us > 0 ? after_us : 1),
                                      .kind = SIM_SCHEDULER,
@@ -177,7 +179,8 @@ static void s_kill_one(sim_t *self)
     *(s_is_global(self, scheduler) ? &self->stats.killed_global : &self->stats.killed_regional) += 1;
     self->stats.killed_at_end += sim_state(self) >= RUN_STOPPING;
     self->schedulers->kills_left--;
-    if (rng_unit(&self->rng) < self->spec.scheduler_zombie && !scheduler->zombie.core && !s_is_global(self, scheduler)) {
+    if (rng_unit(&self->rng) < self->spec.scheduler_zombie && !scheduler->zombie.core &&
+        !s_is_global(self, scheduler)) {
         scheduler->zombie.core = actor->core; /* the global one is looked at until its successor is there */
         actor->core = NULL;
     }

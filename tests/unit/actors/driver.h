@@ -37,7 +37,8 @@ static inline message_t *driver_take(driver_t *self, message_kind_t kind)
 }
 
 /* Counts the messages of a kind to somebody ("" for all); drops everything. The newest one may be kept. */
-static inline size_t driver_count_to(driver_t *self, message_kind_t kind, const char *to, message_t **ret_newest)
+static inline size_t driver_count_to(driver_t *self, message_kind_t kind, const char *to,
+                                     message_t **ret_newest)
 {
     size_t count = 0;
     message_t *message;

@@ -39,7 +39,10 @@ static inline bench_t *s_bench(void)
         bench->topology.regions[index].workers = 3 + index;
         bench->topology.regions[index].shards = 2;
     }
-    bench->by = (driver_t){.role = &global_role, .core = global_core_new(&(global_spec_t){.topology = &bench->topology, .incarnation = 9, .pid = 42}, 0)};
+    bench->by =
+        (driver_t){.role = &global_role,
+                   .core = global_core_new(
+                       &(global_spec_t){.topology = &bench->topology, .incarnation = 9, .pid = 42}, 0)};
     return bench;
 }
 

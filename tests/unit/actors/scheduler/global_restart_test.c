@@ -161,7 +161,8 @@ Test(global_away, a_region_that_stays_away_at_the_end_fails_the_run)
     cr_assert_neq(strstr(reason, "1200 of its 3000 samples"), NULL, "%s", reason);
     cr_assert_neq(strstr(reason, "--resume"), NULL, "%s", reason);
     s_final(bench, 0, 0);
-    cr_assert_eq(global_core_state(bench->by.core), RUN_FAILED, "the one that is away is not waited for again");
+    cr_assert_eq(global_core_state(bench->by.core), RUN_FAILED,
+                 "the one that is away is not waited for again");
     s_free(bench);
 }
 

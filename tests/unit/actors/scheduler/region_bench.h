@@ -40,10 +40,10 @@ static inline bench_t *s_bench(size_t regions, bool evaluates)
     err_t err;
     cr_assert_eq(job_derive(topology, SAMPLES, &bench->job, &err), ERR_OK);
     bench->spec = (region_spec_t){.topology = topology,
-                          .term = TERM,
-                          .nodes_expected = 2,
-                          .settle_us = 3 * SECOND,
-                          .evaluates = evaluates};
+                                  .term = TERM,
+                                  .nodes_expected = 2,
+                                  .settle_us = 3 * SECOND,
+                                  .evaluates = evaluates};
     bench->by = (driver_t){.role = &region_role, .core = region_core_new(&bench->spec, 0)};
     return bench;
 }
@@ -79,7 +79,8 @@ typedef struct {
 } placement_t;
 
 /* Takes the places asked for, up to `most`; answers with `code` when `answers`. */
-static inline size_t s_places(bench_t *bench, placement_t *ret_places, size_t most, bool answers, err_code_t code)
+static inline size_t s_places(bench_t *bench, placement_t *ret_places, size_t most, bool answers,
+                              err_code_t code)
 {
     size_t count = 0;
     message_t *place;
@@ -155,7 +156,7 @@ static inline running_t s_running(bench_t *bench)
 }
 
 static inline void s_want(bench_t *bench, const placement_t *worker, uint64_t last_grant, uint64_t first,
-                   uint64_t end, uint64_t samples, double loss_sum)
+                          uint64_t end, uint64_t samples, double loss_sum)
 {
     message_t *want = message_new(KIND_lease_want, NAME, worker->actor);
     want->incarnation = worker->incarnation;

@@ -21,11 +21,14 @@ static void s_restart(bench_t *bench)
 
 static const placement_t *s_all(const running_t *running, size_t index)
 {
-    return index < 2 ? &running->shards[index] : index < 4 ? &running->synchronizers[index - 2] : &running->workers[index - 4];
+    return index < 2   ? &running->shards[index]
+           : index < 4 ? &running->synchronizers[index - 2]
+                       : &running->workers[index - 4];
 }
 
 /* What a node says of itself after its scheduler is back: whom it hosts, and of each but `ended` that it runs. */
-static void s_announce_hosted(bench_t *bench, const running_t *running, const char *node, uint64_t pid, const char *ended)
+static void s_announce_hosted(bench_t *bench, const running_t *running, const char *node, uint64_t pid,
+                              const char *ended)
 {
     uint64_t hosted[6];
     size_t count = 0;

@@ -400,7 +400,8 @@ Test(worker, asks_for_leases_when_its_pushes_are_kept_back)
     driver_tick(&bench->by, 999 * MS);
     cr_assert_eq(driver_count(&bench->by, KIND_lease_want), 0);
     driver_tick(&bench->by, 1000 * MS);
-    cr_assert_eq(driver_count(&bench->by, KIND_lease_want), 1, "what they wait for may be a batch nobody has");
+    cr_assert_eq(driver_count(&bench->by, KIND_lease_want), 1,
+                 "what they wait for may be a batch nobody has");
     s_lease(bench, 3, 2, 3);
     cr_assert_eq(s_answer_pulls(bench), 2, "though 12 could be computed next");
     s_free(bench);

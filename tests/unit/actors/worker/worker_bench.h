@@ -68,7 +68,7 @@ static inline void s_free(bench_t *bench)
 }
 
 static inline void s_lease_to(bench_t *bench, uint64_t worker, uint64_t grant, uint64_t first, uint64_t end,
-                       bool evaluate)
+                              bool evaluate)
 {
     message_t *lease = message_new(KIND_lease, "worker/eu/0", SCHEDULER);
     lease->incarnation = 1ull << 32;
