@@ -87,6 +87,13 @@ static int64_t s_farewell_us(const region_core_t *self)
     return from + (self->stop_own || away_us < FAREWELL_US ? FAREWELL_US : away_us);
 }
 
+/* Who was started again first hears from the shards: the final report is of all that was done. */
+static bool s_may_stop(const region_core_t *self, int64_t now_us)
+{
+    return !self->known_count || region_shards_known(self) ||
+           region_is_silent(self, self->started_us, SILENCE_US, now_us);
+}
+
 void region_stop(region_core_t *self, int64_t now_us)
 {
     if (self->final) {
@@ -96,6 +103,10 @@ void region_stop(region_core_t *self, int64_t now_us)
     }
     if (now_us >= self->stop_us) {
         self->stop_us = now_us + REPEAT_EVERY_US;
+        if (!s_may_stop(self, now_us))
+            return;
+        if (self->stop_done)
+            region_conclude(self, now_us);
         s_stop_nodes(self);
     }
     if (!s_running(self) && region_settle(self, now_us)) {
