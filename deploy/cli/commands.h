@@ -8,7 +8,7 @@
 #include "deploy/cli/cli.h"
 
 extern const cli_command_t command_up, command_node, command_broker, command_scheduler, command_check,
-    command_status, command_stop, command_export, command_region;
+    command_status, command_stop, command_checkpoint, command_region;
 
 /* For the processes that are started by hand. */
 #define COMMANDS_RESUME                                                                                      \
