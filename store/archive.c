@@ -112,9 +112,7 @@ static err_code_t s_put_data(archive_writer_t *self, const void *data, size_t si
     return ERR_OK;
 }
 
-/* `checksum` of the data, which the caller may know already. */
-static err_code_t s_put_entry(archive_writer_t *self, const char *name, const void *data, size_t size,
-                              uint64_t checksum, err_t *err)
+static err_code_t s_put_raw(archive_writer_t *self, const char *name, const void *data, size_t size, err_t *err)
 {
     struct archive_entry *entry = archive_entry_new();
     if (!entry)
@@ -128,8 +126,15 @@ static err_code_t s_put_entry(archive_writer_t *self, const char *name, const vo
     archive_entry_free(entry);
     if (rc != ARCHIVE_OK)
         return s_fail_write(self, err);
-    archive_lines_add(&self->lines, name, checksum, size);
     return s_put_data(self, data, size, err);
+}
+
+/* `checksum` of the data, which the caller may know already. */
+static err_code_t s_put_entry(archive_writer_t *self, const char *name, const void *data, size_t size,
+                              uint64_t checksum, err_t *err)
+{
+    archive_lines_add(&self->lines, name, checksum, size);
+    return s_put_raw(self, name, data, size, err);
 }
 
 err_code_t archive_put_file(archive_writer_t *self, const char *name, const void *data, size_t size, err_t *err)
@@ -216,16 +221,9 @@ static err_code_t s_name_it(archive_writer_t *self, err_t *err)
 err_code_t archive_finish(archive_writer_t **self_p, err_t *err)
 {
     archive_writer_t *self = *self_p;
-    archive_lines_t all = {0};
     err_code_t code = archive_lines_end(&self->lines, err);
-    if (!code) { /* the end does not list itself */
-        all = self->lines;
-        self->lines = (archive_lines_t){0};
-        code = archive_lines_init(&self->lines, err);
-    }
-    if (!code)
-        code = s_put_entry(self, ARCHIVE_END_NAME, all.text, all.size, 0, err);
-    archive_lines_fini(&all);
+    if (!code) /* the end does not list itself */
+        code = s_put_raw(self, ARCHIVE_END_NAME, self->lines.text, self->lines.size, err);
     if (!code && archive_write_close(self->tar) != ARCHIVE_OK)
         code = s_fail_write(self, err);
     if (!code && fsync(self->fd) != 0)

@@ -15,6 +15,7 @@
 #define ARCHIVE_MANIFEST_NAME "manifest"
 #define ARCHIVE_NAME_ROOM 320 /* of REGION/shard-K */
 
+/* Stays where it was initialized. */
 typedef struct {
     char *text;
     size_t size;

@@ -230,16 +230,6 @@ err_code_t build_dir_begin(build_dir_t *self, const char *path, const char *sour
     return err_set(err, file_code_of(errno), "create %s: %s", self->path, strerror(errno));
 }
 
-static err_code_t s_write_job(const build_dir_t *self, const topology_t *topology, err_t *err)
-{
-    char digest[17];
-    statedir_t *state = NULL;
-    topology_digest(topology, digest);
-    err_code_t code = statedir_open(self->temporary, topology->job.name, digest, &state, err);
-    statedir_close(&state);
-    return code;
-}
-
 /* All of it reaches the disk before it gets its name. */
 static err_code_t s_sync_all(const char *path, err_t *err)
 {
@@ -254,11 +244,13 @@ static err_code_t s_sync_all(const char *path, err_t *err)
 
 err_code_t build_dir_place(build_dir_t *self, const char *text, size_t size, err_t *err)
 {
-    char path[STATEDIR_PATH_MAX + 32];
+    char path[STATEDIR_PATH_MAX + 32], digest[17];
     topology_t *topology = NULL;
     err_code_t code = topology_parse(LAUNCH_TOPOLOGY_FILE, text, size, NULL, 0, &topology, err);
-    if (!code)
-        code = s_write_job(self, topology, err);
+    if (!code) {
+        topology_digest(topology, digest);
+        code = statedir_mark(self->temporary, topology->job.name, digest, err);
+    }
     topology_destroy(&topology);
     snprintf(path, sizeof path, "%s/" LAUNCH_TOPOLOGY_FILE, self->temporary);
     if (!code)

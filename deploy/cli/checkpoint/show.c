@@ -12,6 +12,27 @@
 
 /* ---- The state, field by field as the schema says ---- */
 
+/* Numbers that are names, not counts: a reader of JSON must not round them. */
+static bool s_is_name(const schema_field_t *field)
+{
+    return strstr(field->name, "history") || !strcmp(field->name, "layout");
+}
+
+static void s_set_names(json_value_t *object, const schema_field_t *field, const uint64_t *items, size_t count)
+{
+    char text[17];
+    json_value_t *list = json_new_array();
+    for (size_t i = 0; i < count; i++) {
+        snprintf(text, sizeof text, "%016" PRIx64, items[i]);
+        json_add_string(list, text);
+    }
+    if (field->type == TYPE_u64)
+        json_set_string(object, field->name, text);
+    else
+        json_set_moved(object, field->name, &list);
+    json_destroy(&list);
+}
+
 static void s_set_list(json_value_t *object, const char *key, const uint64_t *items, size_t count)
 {
     json_value_t *list = json_new_array();
@@ -24,6 +45,11 @@ static void s_set_field(json_value_t *object, const schema_field_t *field, const
 {
     const wire_ranges_t *ranges = value;
     const wire_u64s_t *list = value;
+    if (s_is_name(field)) {
+        bool one = field->type == TYPE_u64;
+        s_set_names(object, field, one ? value : list->items, one ? 1 : list->count);
+        return;
+    }
     switch (field->type) {
     case TYPE_u64:
         json_set_u64(object, field->name, *(const uint64_t *)value);
@@ -114,7 +140,7 @@ static void s_print_text(const json_value_t *document)
                units_print_size(json_get_u64(row, "size_bytes", 0), size), json_get_string(row, "checksum", ""));
     }
     char *state = json_print(json_get(document, "state"), true);
-    printf("state %s", state);
+    printf("  state %s\n", state);
     free(state);
 }
 
