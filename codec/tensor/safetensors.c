@@ -16,6 +16,8 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "float arrays are writ
 
 #define LENGTH_SIZE 8
 #define ALIGN 8
+#define METADATA "__metadata__"
+#define SHA256_KEY "parameters_sha256"
 
 static err_code_t s_io(err_t *err, const char *what, const char *path)
 {
@@ -39,18 +41,20 @@ static int s_print_tensor(FILE *out, const tensor_t *tensor)
 }
 
 /* Length and JSON header in one block, for the caller to free. */
-static err_code_t s_print_header(const layout_t *layout, char **ret_bytes, size_t *ret_size, err_t *err)
+static err_code_t s_print_header(const layout_t *layout, const float *values, char **ret_bytes, size_t *ret_size,
+                                 err_t *err)
 {
+    char hex[SHA256_HEX_SIZE];
     char *bytes = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&bytes, &size);
     if (!out)
         return err_set(err, ERR_MEMORY, "no memory for a header");
     fwrite("\0\0\0\0\0\0\0", 1, LENGTH_SIZE, out);
-    fputc('{', out);
+    safetensors_sha256(layout, values, hex);
+    fprintf(out, "{\"" METADATA "\":{\"" SHA256_KEY "\":\"%s\"}", hex);
     for (size_t i = 0; i < layout->tensor_count; i++) {
-        if (i)
-            fputc(',', out);
+        fputc(',', out);
         s_print_tensor(out, layout->tensors + i);
     }
     fputc('}', out);
@@ -139,7 +143,7 @@ err_code_t safetensors_write(const char *path, const layout_t *layout, const flo
         return s_too_long(err, path);
     if (!overwrite && access(path, F_OK) == 0)
         return s_exists(err, path);
-    err_code_t code = s_print_header(layout, &header, &header_size, err);
+    err_code_t code = s_print_header(layout, values, &header, &header_size, err);
     if (code)
         return code;
     int fd = mkostemp(temp_path, O_CLOEXEC);
@@ -278,6 +282,19 @@ static err_code_t s_read_header(int fd, const char *path, uint64_t length, json_
     return code;
 }
 
+/* Files written here say what their values are; those of other programs need not. */
+static err_code_t s_check_sha256(const char *path, const json_value_t *header, const layout_t *layout,
+                                 const float *values, err_t *err)
+{
+    char hex[SHA256_HEX_SIZE];
+    const char *wanted = json_get_string(json_get(header, METADATA), SHA256_KEY, NULL);
+    if (!wanted)
+        return ERR_OK;
+    safetensors_sha256(layout, values, hex);
+    return strcmp(hex, wanted) == 0 ? ERR_OK
+                                    : err_set(err, ERR_CHECKSUM, "%s: its values do not match their SHA-256", path);
+}
+
 static err_code_t s_read_file(int fd, const char *path, const layout_t *layout, float *ret_values, err_t *err)
 {
     uint64_t length = 0, data_size = 0, firsts[LAYOUT_TENSORS_MAX];
@@ -295,6 +312,8 @@ static err_code_t s_read_file(int fd, const char *path, const layout_t *layout, 
         code = s_read_at(fd, ret_values + tensor->offset, tensor->count * sizeof(float),
                          LENGTH_SIZE + length + firsts[i], path, err);
     }
+    if (!code)
+        code = s_check_sha256(path, header, layout, ret_values, err);
     json_destroy(&header);
     return code;
 }
