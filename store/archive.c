@@ -29,15 +29,16 @@ struct archive_writer {
 
 static err_code_t s_exists(const char *path, err_t *err)
 {
-    return err_set(err, ERR_EXISTS, "%s is there already; add --force to replace it, or choose another name", path);
+    return err_set(err, ERR_EXISTS, "%s is there already; add --force to replace it, or choose another name",
+                   path);
 }
 
 static err_code_t s_fail_write(const archive_writer_t *self, err_t *err)
 {
     int number = archive_errno(self->tar);
     err_code_t code = number > 0 ? file_code_of(number) : ERR_IO;
-    return err_set(err, code == ERR_NOT_FOUND || code == ERR_EXISTS ? ERR_IO : code, "write %s: %s", self->path,
-                   archive_error_string(self->tar) ? archive_error_string(self->tar) : "failed");
+    return err_set(err, code == ERR_NOT_FOUND || code == ERR_EXISTS ? ERR_IO : code, "write %s: %s",
+                   self->path, archive_error_string(self->tar) ? archive_error_string(self->tar) : "failed");
 }
 
 /* How the end of the name says that it is compressed. */
@@ -74,8 +75,8 @@ static err_code_t s_begin(archive_writer_t *self, err_t *err)
         self->temporary[0] = '\0';
         return err_set(err, file_code_of(errno), "create %s: %s", self->path, strerror(errno));
     }
-    if (s_add_filter(self->tar, self->path) != ARCHIVE_OK || archive_write_set_format_pax_restricted(self->tar) ||
-        archive_write_open_fd(self->tar, self->fd))
+    if (s_add_filter(self->tar, self->path) != ARCHIVE_OK ||
+        archive_write_set_format_pax_restricted(self->tar) || archive_write_open_fd(self->tar, self->fd))
         return s_fail_write(self, err);
     return ERR_OK;
 }
@@ -112,7 +113,8 @@ static err_code_t s_put_data(archive_writer_t *self, const void *data, size_t si
     return ERR_OK;
 }
 
-static err_code_t s_put_raw(archive_writer_t *self, const char *name, const void *data, size_t size, err_t *err)
+static err_code_t s_put_raw(archive_writer_t *self, const char *name, const void *data, size_t size,
+                            err_t *err)
 {
     struct archive_entry *entry = archive_entry_new();
     if (!entry)
@@ -137,9 +139,11 @@ static err_code_t s_put_entry(archive_writer_t *self, const char *name, const vo
     return s_put_raw(self, name, data, size, err);
 }
 
-err_code_t archive_put_file(archive_writer_t *self, const char *name, const void *data, size_t size, err_t *err)
+err_code_t archive_put_file(archive_writer_t *self, const char *name, const void *data, size_t size,
+                            err_t *err)
 {
-    if (!*name || strchr(name, '/') || strchr(name, '\n') || !strcmp(name, ARCHIVE_END_NAME) || strlen(name) >= ARCHIVE_NAME_ROOM)
+    if (!*name || strchr(name, '/') || strchr(name, '\n') || !strcmp(name, ARCHIVE_END_NAME) ||
+        strlen(name) >= ARCHIVE_NAME_ROOM)
         return err_set(err, ERR_LIMIT, "'%.80s' cannot be the name of a file in an archive", name);
     if (size > ARCHIVE_FILE_MAX_BYTES)
         return err_set(err, ERR_LIMIT, "%s: %zu bytes are more than an archive takes", name, size);

@@ -51,7 +51,8 @@ typedef struct {
     err_code_t (*file)(void *hint, const char *name, const void *data, size_t size, err_t *err);
     /* Whether the values of a snapshot are wanted; NULL: all are. What is not wanted is checked all the same. */
     bool (*wants)(void *hint, const char *region, uint32_t shard, const manifest_t *manifest);
-    err_code_t (*snapshot)(void *hint, const char *region, uint32_t shard, const snapshot_t *snapshot, err_t *err);
+    err_code_t (*snapshot)(void *hint, const char *region, uint32_t shard, const snapshot_t *snapshot,
+                           err_t *err);
 } archive_visitor_t;
 
 /* Reads a whole archive, believing nothing.

@@ -51,8 +51,8 @@ static err_code_t s_fail(const reader_t *self, err_t *err)
 }
 
 /* The bytes of an entry, which must be `size` (SIZE_MAX: what it says, at most `max`). */
-static err_code_t s_take(reader_t *self, struct archive_entry *entry, size_t size, size_t max, buf_t **ret_bytes,
-                         err_t *err)
+static err_code_t s_take(reader_t *self, struct archive_entry *entry, size_t size, size_t max,
+                         buf_t **ret_bytes, err_t *err)
 {
     la_int64_t says = archive_entry_size_is_set(entry) ? archive_entry_size(entry) : -1;
     const char *name = archive_entry_pathname(entry);
@@ -135,7 +135,8 @@ static err_code_t s_manifest(reader_t *self, struct archive_entry *entry, const 
     if (!self->snapshot)
         return err_set(err, ERR_MEMORY, "no memory for a snapshot");
     const archive_visitor_t *visitor = self->visitor;
-    self->wanted = !visitor->wants || visitor->wants(visitor->hint, self->region, self->shard, &self->manifest);
+    self->wanted =
+        !visitor->wants || visitor->wants(visitor->hint, self->region, self->shard, &self->manifest);
     return s_complete(self, err); /* one without values */
 }
 

@@ -61,7 +61,8 @@ static bool s_write_all(int fd, const void *data, size_t size)
 static void s_orphaned(int number)
 {
     (void)number;
-    alarm(ORPHAN_S); /* it leaves by itself when it sees the end of the socket, and its place among the readers too */
+    alarm(
+        ORPHAN_S); /* it leaves by itself when it sees the end of the socket, and its place among the readers too */
 }
 
 /* LMDB reports damage to standard error before it gives up; the parent says it in one line instead. Ctrl-C goes to
@@ -168,8 +169,8 @@ static err_code_t s_bury(kv_child_t *self, err_t *err)
         err_set(&self->dead, ERR_MALFORMED, "%.300s: damaged, reading it killed the process (%s)", self->dir,
                 strsignal(WTERMSIG(status)));
     else
-        err_set(&self->dead, ERR_MALFORMED, "%.300s: damaged, the process that read it ended before it was through",
-                self->dir);
+        err_set(&self->dead, ERR_MALFORMED,
+                "%.300s: damaged, the process that read it ended before it was through", self->dir);
     return err_set(err, ERR_MALFORMED, "%s", self->dead.text);
 }
 
@@ -218,7 +219,8 @@ static err_code_t s_receive(kv_child_t *self, size_t unit_bytes, buf_t **ret_dat
     buf_t *data = buf_new(answer.size_bytes);
     if (!data) {
         s_bury(self, NULL); /* it is in the middle of its answer */
-        return err_set(err, ERR_MEMORY, "read %s: no memory for %zu bytes", self->dir, (size_t)answer.size_bytes);
+        return err_set(err, ERR_MEMORY, "read %s: no memory for %zu bytes", self->dir,
+                       (size_t)answer.size_bytes);
     }
     if (!s_read_all(self->fd, buf_data(data), answer.size_bytes)) {
         buf_destroy(&data);
@@ -261,7 +263,8 @@ static err_code_t s_keys(kv_t *base, const char *prefix, kv_keys_t *keys, err_t 
         return code;
     const kv_key_t *items = buf_peek(data);
     for (size_t i = 0; i < buf_size(data) / sizeof *items && !code; i++)
-        code = kv_keys_append(keys, items[i].key, strnlen(items[i].key, KV_KEY_MAX), items[i].size_bytes, err);
+        code =
+            kv_keys_append(keys, items[i].key, strnlen(items[i].key, KV_KEY_MAX), items[i].size_bytes, err);
     buf_destroy(&data);
     return code;
 }

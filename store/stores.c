@@ -21,12 +21,13 @@ store_place_t stores_place(store_kind_t kind, const char *region, uint32_t shard
 {
     store_place_t place = {.kind = kind, .shard = shard, .incarnation = incarnation};
     snprintf(place.region, sizeof place.region, "%s", region);
-    snprintf(place.below, sizeof place.below, "%s/%s-%" PRIu32 "/%016" PRIx64, place.region, s_kinds[kind], shard,
-             incarnation);
+    snprintf(place.below, sizeof place.below, "%s/%s-%" PRIu32 "/%016" PRIx64, place.region, s_kinds[kind],
+             shard, incarnation);
     return place;
 }
 
-err_code_t stores_path(const char *state_dir, const store_place_t *place, char ret[STATEDIR_PATH_MAX], err_t *err)
+err_code_t stores_path(const char *state_dir, const store_place_t *place, char ret[STATEDIR_PATH_MAX],
+                       err_t *err)
 {
     int length = snprintf(ret, STATEDIR_PATH_MAX, "%s/%s", state_dir, place->below);
     if (length < 0 || length >= STATEDIR_PATH_MAX)

@@ -39,8 +39,8 @@ void stores_fini(stores_t *self);
 const char *stores_kind_name(store_kind_t kind);
 
 /* Writes STATE/REGION/KIND-K/INCARNATION into the caller's array; nothing is created. Errors: ERR_LIMIT. */
-MUST_USE err_code_t stores_path(const char *state_dir, const store_place_t *place, char ret[STATEDIR_PATH_MAX],
-                                err_t *err);
+MUST_USE err_code_t stores_path(const char *state_dir, const store_place_t *place,
+                                char ret[STATEDIR_PATH_MAX], err_t *err);
 
 /* Fills a place of a shard or a copy, with its path below the state directory. */
 store_place_t stores_place(store_kind_t kind, const char *region, uint32_t shard, uint64_t incarnation);

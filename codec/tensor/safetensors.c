@@ -41,8 +41,8 @@ static int s_print_tensor(FILE *out, const tensor_t *tensor)
 }
 
 /* Length and JSON header in one block, for the caller to free. */
-static err_code_t s_print_header(const layout_t *layout, const float *values, char **ret_bytes, size_t *ret_size,
-                                 err_t *err)
+static err_code_t s_print_header(const layout_t *layout, const float *values, char **ret_bytes,
+                                 size_t *ret_size, err_t *err)
 {
     char hex[SHA256_HEX_SIZE];
     char *bytes = NULL;
@@ -291,8 +291,9 @@ static err_code_t s_check_sha256(const char *path, const json_value_t *header, c
     if (!wanted)
         return ERR_OK;
     safetensors_sha256(layout, values, hex);
-    return strcmp(hex, wanted) == 0 ? ERR_OK
-                                    : err_set(err, ERR_CHECKSUM, "%s: its values do not match their SHA-256", path);
+    return strcmp(hex, wanted) == 0
+               ? ERR_OK
+               : err_set(err, ERR_CHECKSUM, "%s: its values do not match their SHA-256", path);
 }
 
 static err_code_t s_read_file(int fd, const char *path, const layout_t *layout, float *ret_values, err_t *err)

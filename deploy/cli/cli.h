@@ -39,8 +39,9 @@ typedef struct cli_command {
     const char *example;    /* one line, or several, each a whole command */
     const char *notes;      /* lines below the options; NULL: none */
     int (*run)(const cli_args_t *args);
-    bool hidden;                             /* for this program's own use */
-    const struct cli_command *const *group; /* commands below this one, ended by a NULL, which then has no more */
+    bool hidden; /* for this program's own use */
+    const struct cli_command *const
+        *group; /* commands below this one, ended by a NULL, which then has no more */
     cli_option_t options[CLI_OPTIONS_MAX]; /* ended by a row without a name; --help is added */
 } cli_command_t;
 

@@ -156,7 +156,7 @@ checkpoint 3 diff "$state" "$work/pruned" --json
 expect_line "$work/last.out" '"equal": false'
 expect_line "$work/last.out" '"position": "batches"'
 checkpoint 0 diff "$work/pruned" "$work/pruned" --region north --against south
-checkpoint 0 export --state "$work/pruned" --region south -o "$work/south.safetensors"
+checkpoint 0 export --state "$work/pruned" --region south --tag late -o "$work/tagged.safetensors"
 refused 2 "diff: --against needs --region; see cloudless checkpoint diff --help" diff "$state" "$state" --against south
 
 # ---- restore: on to the end, then back to the common point, and exact again ----

@@ -71,8 +71,9 @@ err_code_t build_verify(build_t *self, err_t *err)
     if (!code)
         code = verify_dir(self->temporary, &report, err);
     if (!code && (report.problem_total || report.snapshots != self->count))
-        code = err_set(err, ERR_CHECKSUM, "%s: what was written does not read back (%s); is the disk in order?",
-                       self->path, report.problem_count ? report.problems[0].text : "snapshots are missing");
+        code =
+            err_set(err, ERR_CHECKSUM, "%s: what was written does not read back (%s); is the disk in order?",
+                    self->path, report.problem_count ? report.problems[0].text : "snapshots are missing");
     verify_report_fini(&report);
     return code;
 }
@@ -158,7 +159,8 @@ static err_code_t s_real(const char *path, char out[PATH_MAX], err_t *err)
         return err_set(err, ERR_USAGE, "%s: the path is too long", path);
     const char *name = s_cut(parent);
     if (!realpath(*parent ? parent : "/", real))
-        return err_set(err, ERR_USAGE, "%s: %s; create the directory that is to hold it", path, strerror(errno));
+        return err_set(err, ERR_USAGE, "%s: %s; create the directory that is to hold it", path,
+                       strerror(errno));
     length = snprintf(out, PATH_MAX, "%s/%s", strcmp(real, "/") ? real : "", name);
     return length < PATH_MAX ? ERR_OK : err_set(err, ERR_USAGE, "%s: the path is too long", path);
 }
@@ -177,7 +179,8 @@ static err_code_t s_check_apart(const char *path, const char *source, err_t *err
         return code;
     code = s_real(source, b, err);
     if (!code && (s_is_in(a, b) || s_is_in(b, a)))
-        code = err_set(err, ERR_USAGE, "%s and %s lie in each other; name a directory beside it", path, source);
+        code =
+            err_set(err, ERR_USAGE, "%s and %s lie in each other; name a directory beside it", path, source);
     return code;
 }
 
@@ -202,15 +205,17 @@ static err_code_t s_check_place(const char *path, bool force, err_t *err)
     if (!launch_is_state(path))
         return err_set(err, ERR_JOB, "%s is there and no state directory; name another one", path);
     if (!force)
-        return err_set(err, ERR_EXISTS, "%s is there already; add --force to replace it, or name another one", path);
+        return err_set(err, ERR_EXISTS, "%s is there already; add --force to replace it, or name another one",
+                       path);
     pid_t holder = launch_holder(path);
     if (holder)
-        return err_set(err, ERR_IN_USE, "%s is in use by process %ld; stop it with cloudless stop --state %s", path,
-                       (long)holder, path);
+        return err_set(err, ERR_IN_USE, "%s is in use by process %ld; stop it with cloudless stop --state %s",
+                       path, (long)holder, path);
     return ERR_OK;
 }
 
-err_code_t build_dir_begin(build_dir_t *self, const char *path, const char *source, bool force, bool dry, err_t *err)
+err_code_t build_dir_begin(build_dir_t *self, const char *path, const char *source, bool force, bool dry,
+                           err_t *err)
 {
     *self = (build_dir_t){0};
     int length = snprintf(self->path, sizeof self->path, "%s", path);
@@ -275,8 +280,8 @@ err_code_t build_take(catalog_t **catalog_p, statedir_t **ret_state, err_t *err)
     snprintf(dir, sizeof dir, "%s", catalog->dir);
     pid_t holder = launch_holder(dir);
     if (holder)
-        return err_set(err, ERR_IN_USE, "%s is in use by process %ld; stop it with cloudless stop --state %s", dir,
-                       (long)holder, dir);
+        return err_set(err, ERR_IN_USE, "%s is in use by process %ld; stop it with cloudless stop --state %s",
+                       dir, (long)holder, dir);
     topology_digest(catalog->topology, digest);
     err_code_t code = statedir_open(dir, catalog->topology->job.name, digest, ret_state, err);
     catalog_destroy(catalog_p);

@@ -52,8 +52,8 @@ typedef struct {
  *
  * Errors   ERR_EXISTS (without force), ERR_JOB (something else is there), ERR_IN_USE, ERR_USAGE, ERR_IO, ERR_DENIED
  */
-MUST_USE err_code_t build_dir_begin(build_dir_t *self, const char *path, const char *source, bool force, bool dry,
-                                    err_t *err);
+MUST_USE err_code_t build_dir_begin(build_dir_t *self, const char *path, const char *source, bool force,
+                                    bool dry, err_t *err);
 
 /* Writes job and topology, and puts it in its place. Errors: also ERR_CONFIG (the topology). */
 MUST_USE err_code_t build_dir_place(build_dir_t *self, const char *topology, size_t size, err_t *err);

@@ -195,8 +195,9 @@ err_code_t catalog_open(const char *dir, bool hold, catalog_t **ret_self, err_t 
     int length = snprintf(self->dir, sizeof self->dir, "%s", dir);
     while (length > 1 && length < (int)sizeof self->dir && self->dir[length - 1] == '/')
         self->dir[--length] = '\0';
-    err_code_t code = length >= (int)sizeof self->dir ? err_set(err, ERR_USAGE, "%s: the path is too long", dir)
-                                                      : s_read_topology(self, err);
+    err_code_t code = length >= (int)sizeof self->dir
+                          ? err_set(err, ERR_USAGE, "%s: the path is too long", dir)
+                          : s_read_topology(self, err);
     if (!code)
         code = stores_find(self->dir, &places, err);
     if (!code)

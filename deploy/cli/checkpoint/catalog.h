@@ -28,15 +28,15 @@ typedef struct {
     store_place_t place;
     char path[STATEDIR_PATH_MAX];
     bool readable;
-    char why[256]; /* not, and why */
-    kv_t *kv;      /* NULL: closed, opened again when needed */
+    char why[256];                 /* not, and why */
+    kv_t *kv;                      /* NULL: closed, opened again when needed */
     catalog_snapshot_t *snapshots; /* (count), by number */
     size_t count;
 } catalog_store_t;
 
 typedef struct {
     char dir[STATEDIR_PATH_MAX];
-    topology_t *topology; /* as in the state directory */
+    topology_t *topology;    /* as in the state directory */
     catalog_store_t *stores; /* in the order of store/stores.h */
     size_t count;
 } catalog_t;
@@ -52,7 +52,8 @@ void catalog_destroy(catalog_t **self_p);
 
 /* Reads one snapshot and checks all of it. Errors: those of snapshot_load, and ERR_MALFORMED for a store that cannot be
  * read. */
-MUST_USE err_code_t catalog_load(catalog_store_t *store, uint64_t number, snapshot_t **ret_snapshot, err_t *err);
+MUST_USE err_code_t catalog_load(catalog_store_t *store, uint64_t number, snapshot_t **ret_snapshot,
+                                 err_t *err);
 
 /* The state of a shard as its snapshots carry it. Errors: ERR_MALFORMED, ERR_VERSION, ERR_LIMIT. */
 MUST_USE err_code_t catalog_decode(const buf_t *state, message_t **ret_state, err_t *err);
@@ -79,13 +80,14 @@ bool catalog_is_here(const catalog_t *self, const char *region);
  *
  * Errors   ERR_NOT_FOUND (none), ERR_CHECKSUM (the newest cannot be read; the text says why)
  */
-MUST_USE err_code_t catalog_pick(const catalog_t *self, size_t region_index, uint32_t shard, const choice_t *choice,
-                                 pick_t *ret_pick, err_t *err);
+MUST_USE err_code_t catalog_pick(const catalog_t *self, size_t region_index, uint32_t shard,
+                                 const choice_t *choice, pick_t *ret_pick, err_t *err);
 
 /* Those of all shards of the regions that have any here, or of the one named; with `here` without the shards that have no
  * store here at all. free() the list. Errors: as above, ERR_USAGE (no such region). */
-MUST_USE err_code_t catalog_pick_all(const catalog_t *self, const char *region, bool here, const choice_t *choice,
-                                     pick_t **ret_picks, size_t *ret_count, err_t *err);
+MUST_USE err_code_t catalog_pick_all(const catalog_t *self, const char *region, bool here,
+                                     const choice_t *choice, pick_t **ret_picks, size_t *ret_count,
+                                     err_t *err);
 
 /* Whether shards of different regions can go on together from these snapshots without losing or doubling anything: no one
  * has taken what another has not cut yet, and everybody still keeps what the others lack. `strict`: nobody knows of more

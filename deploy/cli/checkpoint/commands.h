@@ -7,7 +7,8 @@
 
 #include "deploy/cli/cli.h"
 
-extern const cli_command_t checkpoint_ls, checkpoint_show, checkpoint_verify, checkpoint_diff, checkpoint_export,
-    checkpoint_import, checkpoint_copy, checkpoint_prune, checkpoint_restore, checkpoint_repair;
+extern const cli_command_t checkpoint_ls, checkpoint_show, checkpoint_verify, checkpoint_diff,
+    checkpoint_export, checkpoint_import, checkpoint_copy, checkpoint_prune, checkpoint_restore,
+    checkpoint_repair;
 
 #endif

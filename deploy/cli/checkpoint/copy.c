@@ -16,8 +16,8 @@ typedef struct {
 } copy_t;
 
 /* A damaged one that is not the newest of its shard is left behind, and that is said. */
-static err_code_t s_snapshot(copy_t *self, catalog_store_t *store, const catalog_snapshot_t *from, build_t *build,
-                             err_t *err)
+static err_code_t s_snapshot(copy_t *self, catalog_store_t *store, const catalog_snapshot_t *from,
+                             build_t *build, err_t *err)
 {
     snapshot_t *snapshot = NULL;
     err_t why = {.code = ERR_OK};
@@ -34,7 +34,8 @@ static err_code_t s_snapshot(copy_t *self, catalog_store_t *store, const catalog
     snapshot_destroy(&snapshot);
     if (code)
         return code;
-    tale_row(&self->tale, build ? "copied" : "to copy", store->place.below, &from->manifest.id, from->size_bytes, NULL);
+    tale_row(&self->tale, build ? "copied" : "to copy", store->place.below, &from->manifest.id,
+             from->size_bytes, NULL);
     self->snapshots++;
     self->size_bytes += from->size_bytes;
     return ERR_OK;
@@ -164,10 +165,14 @@ const cli_command_t checkpoint_copy = {
     .name = "checkpoint copy",
     .summary = "Copies a state directory to another place, also while its job runs; the copy is verified.",
     .example = "cloudless checkpoint copy --state run1 --to /backup/run1",
-    .notes = "The copy is a state directory of its own: the first may be deleted, addresses in the copy's topology.yaml may "
-             "be\nchanged, and `up --resume` goes on from it without losing or doubling a batch. What an interrupted copy "
+    .notes = "The copy is a state directory of its own: the first may be deleted, addresses in the copy's "
+             "topology.yaml may "
+             "be\nchanged, and `up --resume` goes on from it without losing or doubling a batch. What an "
+             "interrupted copy "
              "leaves\nis called DIR.XXXXXX and may be removed.",
     .run = s_run,
     .options = {TALE_STATE_OPTION,
                 {"to", 't', "DIR", "where the copy is put"},
-                TALE_FORCE_OPTION, TALE_DRY_OPTION, TALE_JSON_OPTION}};
+                TALE_FORCE_OPTION,
+                TALE_DRY_OPTION,
+                TALE_JSON_OPTION}};

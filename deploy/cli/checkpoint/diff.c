@@ -50,7 +50,8 @@ static err_code_t s_find_region(side_t *side, const char *region, err_t *err)
     side->region_index = topology_region_index(source_topology(side->source), region);
     return side->region_index != SIZE_MAX
                ? ERR_OK
-               : err_set(err, ERR_USAGE, "there is no region %s in %s; name one of its regions", region, side->path);
+               : err_set(err, ERR_USAGE, "there is no region %s in %s; name one of its regions", region,
+                         side->path);
 }
 
 /* ---- Tensors ---- */
@@ -96,7 +97,8 @@ static err_code_t s_tensors(diff_t *self, const char *region, err_t *err)
 
 /* ---- Positions ---- */
 
-static void s_position(diff_t *self, const char *region, uint32_t shard, const char *what, uint64_t a, uint64_t b)
+static void s_position(diff_t *self, const char *region, uint32_t shard, const char *what, uint64_t a,
+                       uint64_t b)
 {
     if (a == b)
         return;
@@ -124,12 +126,14 @@ static uint64_t s_batches(const message_t *state)
 }
 
 /* Where the same region stood; two regions stand at places of their own. */
-static void s_positions(diff_t *self, const char *region, uint32_t shard, const message_t *a, const message_t *b)
+static void s_positions(diff_t *self, const char *region, uint32_t shard, const message_t *a,
+                        const message_t *b)
 {
     const topology_t *topology = source_topology(self->sides[0].source);
     s_position(self, region, shard, "batches", s_batches(a), s_batches(b));
     s_position(self, region, shard, "steps", a->shard_state.steps, b->shard_state.steps);
-    s_position(self, region, shard, "samples", a->shard_state.samples_applied, b->shard_state.samples_applied);
+    s_position(self, region, shard, "samples", a->shard_state.samples_applied,
+               b->shard_state.samples_applied);
     s_position(self, region, shard, "history", a->shard_state.history, b->shard_state.history);
     s_position(self, region, shard, "cut", a->shard_state.cut, b->shard_state.cut);
     for (size_t r = 0; r < topology->region_count; r++) {
@@ -150,7 +154,8 @@ static err_code_t s_load_side(side_t *side, uint32_t shard, message_t **ret_stat
         code = source_place(snapshot, source_topology(side->source), shard, side->parameters, err);
     buf_t *state = code ? NULL : snapshot_peek(snapshot, "state");
     if (!code)
-        code = state ? catalog_decode(state, ret_state, err) : err_set(err, ERR_MALFORMED, "there is no state");
+        code =
+            state ? catalog_decode(state, ret_state, err) : err_set(err, ERR_MALFORMED, "there is no state");
     snapshot_destroy(&snapshot);
     return code;
 }
@@ -217,9 +222,9 @@ static void s_print_text(const diff_t *self)
     }
     for (size_t i = 0; i < json_count(self->positions); i++) {
         const json_value_t *row = json_at(self->positions, i);
-        printf("  %-12s shard %" PRIu64 " %s: %" PRIu64 " and %" PRIu64 "\n", json_get_string(row, "region", ""),
-               json_get_u64(row, "shard", 0), json_get_string(row, "position", ""), json_get_u64(row, "a", 0),
-               json_get_u64(row, "b", 0));
+        printf("  %-12s shard %" PRIu64 " %s: %" PRIu64 " and %" PRIu64 "\n",
+               json_get_string(row, "region", ""), json_get_u64(row, "shard", 0),
+               json_get_string(row, "position", ""), json_get_u64(row, "a", 0), json_get_u64(row, "b", 0));
     }
     printf("%s\n", self->differences ? "they differ" : "they are equal");
 }
@@ -243,9 +248,10 @@ static int s_run(const cli_args_t *args)
     diff_t self = {.tensors = json_new_array(), .positions = json_new_array()};
     err_t err = {0};
     tale_init(&self.tale, args, "checkpoint diff");
-    err_code_t code = cli_has(args, "against") && !cli_has(args, "region")
-                          ? err_set(&err, ERR_USAGE, "--against needs --region; see cloudless checkpoint diff --help")
-                          : s_diff(&self, args, &err);
+    err_code_t code =
+        cli_has(args, "against") && !cli_has(args, "region")
+            ? err_set(&err, ERR_USAGE, "--against needs --region; see cloudless checkpoint diff --help")
+            : s_diff(&self, args, &err);
     int status = code ? tale_fail(&self.tale, code, &err) : s_end(&self);
     for (size_t i = 0; i < 2; i++) {
         source_destroy(&self.sides[i].source);
@@ -259,11 +265,13 @@ static int s_run(const cli_args_t *args)
 
 const cli_command_t checkpoint_diff = {
     .name = "checkpoint diff",
-    .summary = "Compares two snapshots: how far each tensor's elements are apart, and where the shards stood.",
+    .summary =
+        "Compares two snapshots: how far each tensor's elements are apart, and where the shards stood.",
     .positional = "A B",
     .example = "cloudless checkpoint diff run1@before-lunch run1\n"
                "         cloudless checkpoint diff run1 run1 --region shanghai --against chongqing",
-    .notes = "A and B are state directories or archives, with @TAG or @NUMBER for others than the newest snapshots. Ends "
+    .notes = "A and B are state directories or archives, with @TAG or @NUMBER for others than the newest "
+             "snapshots. Ends "
              "with 3\nwhen they differ.",
     .run = s_run,
     .options = {TALE_REGION_OPTION,

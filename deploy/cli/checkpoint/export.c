@@ -16,8 +16,8 @@
 
 /* ---- A model ---- */
 
-static err_code_t s_load(const cli_args_t *args, const topology_t *topology, size_t region, parameters_t **ret_self,
-                         err_t *err)
+static err_code_t s_load(const cli_args_t *args, const topology_t *topology, size_t region,
+                         parameters_t **ret_self, err_t *err)
 {
     const char *dir = cli_value(args, "state"), *tag = cli_value(args, "tag");
     if (!tag)
@@ -41,7 +41,8 @@ static err_code_t s_model(tale_t *tale, const cli_args_t *args, const topology_t
     char hex[SHA256_HEX_SIZE];
     err_code_t code = s_load(args, topology, index, &parameters, err);
     if (!code && tale->dry && !cli_has(args, "force") && access(file, F_OK) == 0)
-        code = err_set(err, ERR_EXISTS, "%s is there already; add --force to replace it, or choose another name", file);
+        code = err_set(err, ERR_EXISTS,
+                       "%s is there already; add --force to replace it, or choose another name", file);
     if (!code && !tale->dry)
         code = safetensors_write(file, &parameters->layout, parameters->values, cli_has(args, "force"), err);
     if (!code) {
@@ -59,10 +60,11 @@ static err_code_t s_model(tale_t *tale, const cli_args_t *args, const topology_t
 static int s_end_model(tale_t *tale)
 {
     const json_value_t *document = tale->document;
-    return tale_end(tale, EXIT_DONE, "%s: %llu tensors, %llu parameters of region %s, sha256 %s",
-                    json_get_string(document, "file", ""), (unsigned long long)json_get_u64(document, "tensors", 0),
-                    (unsigned long long)json_get_u64(document, "parameters", 0),
-                    json_get_string(document, "region", ""), json_get_string(document, "parameters_sha256", ""));
+    return tale_end(
+        tale, EXIT_DONE, "%s: %llu tensors, %llu parameters of region %s, sha256 %s",
+        json_get_string(document, "file", ""), (unsigned long long)json_get_u64(document, "tensors", 0),
+        (unsigned long long)json_get_u64(document, "parameters", 0), json_get_string(document, "region", ""),
+        json_get_string(document, "parameters_sha256", ""));
 }
 
 /* ---- An archive ---- */
@@ -92,14 +94,16 @@ static err_code_t s_put_topology(const char *dir, archive_writer_t *archive, err
     return code;
 }
 
-static err_code_t s_write_archive(tale_t *tale, together_t *together, const char *file, bool force, err_t *err)
+static err_code_t s_write_archive(tale_t *tale, together_t *together, const char *file, bool force,
+                                  err_t *err)
 {
     archive_writer_t *archive = NULL;
     err_code_t code = ERR_OK;
     if (!tale->dry)
         code = archive_create(file, force, &archive, err);
     else if (!force && access(file, F_OK) == 0)
-        code = err_set(err, ERR_EXISTS, "%s is there already; add --force to replace it, or choose another name", file);
+        code = err_set(err, ERR_EXISTS,
+                       "%s is there already; add --force to replace it, or choose another name", file);
     if (!code && archive)
         code = s_put_topology(together->catalog->dir, archive, err);
     for (size_t i = 0; i < together->count && !code; i++)
@@ -150,9 +154,10 @@ static int s_run(const cli_args_t *args)
     err_t err = {0};
     bool archive = cli_has(args, "archive"), model = cli_has(args, "output");
     if (!cli_has(args, "state") || archive == model || (model && !cli_has(args, "region")))
-        return cli_fail(EXIT_WRONG, "checkpoint export",
-                        "--state is needed, and either --region and --output for a model, or --archive; see cloudless "
-                        "checkpoint export --help");
+        return cli_fail(
+            EXIT_WRONG, "checkpoint export",
+            "--state is needed, and either --region and --output for a model, or --archive; see cloudless "
+            "checkpoint export --help");
     tale_init(&tale, args, "checkpoint export");
     tale.dry = cli_has(args, "dry-run");
     err_code_t code = s_read_topology(cli_value(args, "state"), &topology, &err);
@@ -162,7 +167,8 @@ static int s_run(const cli_args_t *args)
     if (code)
         status = tale_fail(&tale, code, &err);
     else if (archive)
-        status = tale_end(&tale, EXIT_DONE, "%s%s: %llu shards", tale.dry ? "would write " : "", cli_value(args, "archive"),
+        status = tale_end(&tale, EXIT_DONE, "%s%s: %llu shards", tale.dry ? "would write " : "",
+                          cli_value(args, "archive"),
                           (unsigned long long)json_get_u64(tale.document, "shards", 0));
     else
         status = s_end_model(&tale);
@@ -173,10 +179,12 @@ static int s_run(const cli_args_t *args)
 
 const cli_command_t checkpoint_export = {
     .name = "checkpoint export",
-    .summary = "Writes a region's model as safetensors, with PyTorch's names and layouts; or all shards as one archive.",
+    .summary = "Writes a region's model as safetensors, with PyTorch's names and layouts; or all shards as "
+               "one archive.",
     .example = "cloudless checkpoint export --state run1 --region shanghai -o model.safetensors\n"
                "         cloudless checkpoint export --state run1 --archive run1.tar.zst",
-    .notes = "The run may go on meanwhile: an archive then holds one moment at which all shards fit together. Its name says "
+    .notes = "The run may go on meanwhile: an archive then holds one moment at which all shards fit "
+             "together. Its name says "
              "how\nit is compressed: .gz or .tgz gzip, .tar not at all, otherwise zstd.",
     .run = s_run,
     .options = {TALE_STATE_OPTION,
@@ -184,4 +192,7 @@ const cli_command_t checkpoint_export = {
                 {"output", 'o', "FILE", "where to write the model"},
                 {"archive", 'a', "FILE", "where to write an archive"},
                 {"tag", 't', "TAG", "as of this common point, not the newest"},
-                TALE_HERE_OPTION, TALE_FORCE_OPTION, TALE_DRY_OPTION, TALE_JSON_OPTION}};
+                TALE_HERE_OPTION,
+                TALE_FORCE_OPTION,
+                TALE_DRY_OPTION,
+                TALE_JSON_OPTION}};

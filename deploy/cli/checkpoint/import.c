@@ -21,13 +21,15 @@ static uint64_t s_size(const snapshot_t *snapshot)
     return size;
 }
 
-static err_code_t s_snapshot(void *hint, const char *region, uint32_t shard, const snapshot_t *snapshot, err_t *err)
+static err_code_t s_snapshot(void *hint, const char *region, uint32_t shard, const snapshot_t *snapshot,
+                             err_t *err)
 {
     import_t *self = hint;
     char path[STATEDIR_PATH_MAX];
     build_t build = {0};
     store_place_t place = stores_place(STORE_SHARD, region, shard, snapshot->id.incarnation);
-    tale_row(&self->tale, self->tale.dry ? "to import" : "imported", place.below, &snapshot->id, s_size(snapshot), NULL);
+    tale_row(&self->tale, self->tale.dry ? "to import" : "imported", place.below, &snapshot->id,
+             s_size(snapshot), NULL);
     self->shards++;
     if (self->tale.dry)
         return ERR_OK;
@@ -58,7 +60,8 @@ static err_code_t s_import(import_t *self, const char *file, err_t *err)
     archive_visitor_t visitor = {.hint = self, .snapshot = s_snapshot, .file = s_file};
     err_code_t code = archive_read(file, &visitor, err);
     if (!code && !self->topology)
-        code = err_set(err, ERR_MALFORMED, "%s: has no topology; it was not written by checkpoint export", file);
+        code =
+            err_set(err, ERR_MALFORMED, "%s: has no topology; it was not written by checkpoint export", file);
     if (!code && !self->tale.dry)
         code = build_dir_place(&self->target, buf_peek(self->topology), buf_size(self->topology), err);
     return code;
@@ -101,4 +104,7 @@ const cli_command_t checkpoint_import = {
     .example = "cloudless checkpoint import run1.tar.zst --state run2",
     .notes = "The directory appears when all of the archive has been read, checked, written and verified.",
     .run = s_run,
-    .options = {{"state", 's', "DIR", "the state directory to make"}, TALE_FORCE_OPTION, TALE_DRY_OPTION, TALE_JSON_OPTION}};
+    .options = {{"state", 's', "DIR", "the state directory to make"},
+                TALE_FORCE_OPTION,
+                TALE_DRY_OPTION,
+                TALE_JSON_OPTION}};

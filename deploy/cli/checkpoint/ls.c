@@ -42,8 +42,8 @@ static bool s_is_newest(const catalog_t *catalog, size_t index)
     const store_place_t *place = &catalog->stores[index].place, *next = place;
     for (size_t i = index + 1; i < catalog->count; i++) {
         next = &catalog->stores[i].place;
-        if (next->kind == place->kind && next->shard == place->shard && !strcmp(next->region, place->region) &&
-            catalog->stores[i].count)
+        if (next->kind == place->kind && next->shard == place->shard &&
+            !strcmp(next->region, place->region) && catalog->stores[i].count)
             return false;
     }
     return true;
@@ -78,7 +78,8 @@ static void s_print_snapshot(const json_value_t *row)
         printf("  %s %8" PRIu64 "  %-20s %10s %10" PRIu64 " %10" PRIu64 " %8" PRIu64 "  %s\n", mark,
                json_get_u64(row, "number", 0), json_get_string(row, "tag", ""),
                units_print_size(json_get_u64(row, "size_bytes", 0), size), json_get_u64(row, "batches", 0),
-               json_get_u64(row, "steps", 0), json_get_u64(row, "cut", 0), json_get_string(row, "history", ""));
+               json_get_u64(row, "steps", 0), json_get_u64(row, "cut", 0),
+               json_get_string(row, "history", ""));
     else
         printf("  %s %8" PRIu64 "  damaged: %s\n", mark, json_get_u64(row, "number", 0),
                json_get_string(row, "why", ""));
@@ -87,13 +88,13 @@ static void s_print_snapshot(const json_value_t *row)
 static void s_print_text(const json_value_t *document)
 {
     const json_value_t *stores = json_get(document, "stores");
-    printf("job %s\n    snapshot  %-20s %10s %10s %10s %8s  history\n", json_get_string(document, "job", ""), "tag",
-           "size", "batches", "steps", "cut");
+    printf("job %s\n    snapshot  %-20s %10s %10s %10s %8s  history\n", json_get_string(document, "job", ""),
+           "tag", "size", "batches", "steps", "cut");
     for (size_t i = 0; i < json_count(stores); i++) {
         const json_value_t *store = json_at(stores, i), *snapshots = json_get(store, "snapshots");
         bool readable = json_get_bool(store, "readable", false);
-        printf("%s%s%s\n", json_get_string(store, "store", ""), readable ? "" : ": damaged: ",
-               json_get_string(store, "why", ""));
+        printf("%s%s%s\n", json_get_string(store, "store", ""),
+               readable ? "" : ": damaged: ", json_get_string(store, "why", ""));
         for (size_t k = 0; k < json_count(snapshots); k++)
             s_print_snapshot(json_at(snapshots, k));
     }
@@ -137,7 +138,8 @@ const cli_command_t checkpoint_ls = {
     .name = "checkpoint ls",
     .summary = "Lists every snapshot of every shard, and the copies that keepers hold.",
     .example = "cloudless checkpoint ls --state run1",
-    .notes = "* is the newest, from which a shard starts. batches and steps are the shard's own, cut is the last number "
+    .notes = "* is the newest, from which a shard starts. batches and steps are the shard's own, cut is the "
+             "last number "
              "of its\nstream to other regions.",
     .run = s_run,
     .options = {TALE_STATE_OPTION, TALE_REGION_OPTION, TALE_JSON_OPTION}};

@@ -19,7 +19,8 @@ bool choice_fits(const choice_t *choice, const manifest_id_t *id)
 
 static bool s_is_of(const catalog_store_t *store, const char *region, uint32_t shard)
 {
-    return store->place.kind == STORE_SHARD && store->place.shard == shard && !strcmp(store->place.region, region);
+    return store->place.kind == STORE_SHARD && store->place.shard == shard &&
+           !strcmp(store->place.region, region);
 }
 
 /* What is wrong with a shard's store or snapshot that might have been the one. */
@@ -30,7 +31,8 @@ static err_code_t s_damaged(const catalog_store_t *store, const char *why, err_t
 
 /* Looks through one store, newest snapshot first; *ret_found says whether there is an answer. A snapshot whose tag
  * cannot be read is not the one with a tag; with none asked for it is the newest, and damaged. */
-static err_code_t s_look(catalog_store_t *store, const choice_t *choice, pick_t *pick, bool *ret_found, err_t *err)
+static err_code_t s_look(catalog_store_t *store, const choice_t *choice, pick_t *pick, bool *ret_found,
+                         err_t *err)
 {
     bool any = !choice->tag && !choice->number;
     if (!store->readable) {
@@ -89,7 +91,8 @@ static bool s_is_here(const catalog_t *self, const char *region, const uint32_t 
 {
     for (size_t i = 0; i < self->count; i++) {
         const store_place_t *place = &self->stores[i].place;
-        if (place->kind == STORE_SHARD && !strcmp(place->region, region) && (!shard || *shard == place->shard))
+        if (place->kind == STORE_SHARD && !strcmp(place->region, region) &&
+            (!shard || *shard == place->shard))
             return true;
     }
     return false;
@@ -100,8 +103,8 @@ bool catalog_is_here(const catalog_t *self, const char *region)
     return s_is_here(self, region, NULL);
 }
 
-static err_code_t s_pick_region(const catalog_t *self, size_t index, bool here, const choice_t *choice, pick_t *picks,
-                                size_t *count, err_t *err)
+static err_code_t s_pick_region(const catalog_t *self, size_t index, bool here, const choice_t *choice,
+                                pick_t *picks, size_t *count, err_t *err)
 {
     const topology_region_t *region = &self->topology->regions[index];
     err_code_t code = ERR_OK;
@@ -155,7 +158,8 @@ static uint64_t s_item(const wire_u64s_t *list, size_t index)
 }
 
 /* The stream from one shard to its like in another region. */
-static bool s_stream_fits(const topology_t *topology, const pick_t *from, const pick_t *to, bool strict, err_t *err)
+static bool s_stream_fits(const topology_t *topology, const pick_t *from, const pick_t *to, bool strict,
+                          err_t *err)
 {
     const message_t *sender = from->snapshot->state, *receiver = to->snapshot->state;
     uint64_t taken = s_item(&receiver->shard_state.origin_taken, from->region_index);
@@ -164,19 +168,21 @@ static bool s_stream_fits(const topology_t *topology, const pick_t *from, const 
     uint64_t gone = strict ? known : s_gone(sender);
     uint64_t cut = sender->shard_state.cut;
     if (history && history != sender->shard_state.history) {
-        bool followed = history == sender->shard_state.follows_history && taken == sender->shard_state.follows;
+        bool followed =
+            history == sender->shard_state.follows_history && taken == sender->shard_state.follows;
         if (!followed)
             err_set(err, ERR_STATE, "region %s holds another history of shard %" PRIu32 " of region %s",
-                    topology->regions[to->region_index].name, from->shard, topology->regions[from->region_index].name);
+                    topology->regions[to->region_index].name, from->shard,
+                    topology->regions[from->region_index].name);
         return followed;
     }
     if (taken <= cut && gone <= taken)
         return true;
     err_set(err, ERR_STATE,
-            "region %s has taken %" PRIu64 " of what shard %" PRIu32 " of region %s sent, which has cut %" PRIu64
-            " and no longer keeps the first %" PRIu64,
-            topology->regions[to->region_index].name, taken, from->shard, topology->regions[from->region_index].name,
-            cut, gone);
+            "region %s has taken %" PRIu64 " of what shard %" PRIu32
+            " of region %s sent, which has cut %" PRIu64 " and no longer keeps the first %" PRIu64,
+            topology->regions[to->region_index].name, taken, from->shard,
+            topology->regions[from->region_index].name, cut, gone);
     return false;
 }
 

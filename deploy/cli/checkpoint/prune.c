@@ -29,7 +29,8 @@ static bool s_same_shard(const store_place_t *a, const store_place_t *b)
 static bool s_is_whole(catalog_store_t *store, const catalog_snapshot_t *snapshot)
 {
     snapshot_t *loaded = NULL;
-    err_code_t code = snapshot->readable ? catalog_load(store, snapshot->number, &loaded, NULL) : ERR_CHECKSUM;
+    err_code_t code =
+        snapshot->readable ? catalog_load(store, snapshot->number, &loaded, NULL) : ERR_CHECKSUM;
     snapshot_destroy(&loaded);
     return !code;
 }
@@ -40,7 +41,8 @@ typedef struct {
     uint64_t kept;
 } walk_t;
 
-static bool s_goes(const prune_t *self, walk_t *walk, catalog_store_t *store, const catalog_snapshot_t *snapshot)
+static bool s_goes(const prune_t *self, walk_t *walk, catalog_store_t *store,
+                   const catalog_snapshot_t *snapshot)
 {
     if (!walk->found_good) {
         walk->found_good = s_is_whole(store, snapshot);
@@ -89,14 +91,16 @@ static err_code_t s_store(prune_t *self, walk_t *walk, catalog_store_t *store, b
         goes[i] = s_goes(self, walk, store, &store->snapshots[i]);
         going += goes[i];
     }
-    bool whole = going == store->count && old; /* also an empty or unreadable one, when it is older than the newest good */
+    bool whole = going == store->count &&
+                 old; /* also an empty or unreadable one, when it is older than the newest good */
     err_code_t code = ERR_OK;
     if ((going || whole) && !(last && self->live)) {
         for (size_t i = 0; i < store->count; i++)
             if (goes[i]) {
                 tale_row(&self->tale, self->tale.dry ? "to remove" : "removed", store->place.below,
                          store->snapshots[i].readable ? &store->snapshots[i].manifest.id : NULL,
-                         store->snapshots[i].size_bytes, store->snapshots[i].readable ? NULL : store->snapshots[i].why);
+                         store->snapshots[i].size_bytes,
+                         store->snapshots[i].readable ? NULL : store->snapshots[i].why);
                 self->removed++;
                 self->removed_bytes += store->snapshots[i].size_bytes;
             }
@@ -165,10 +169,13 @@ static int s_run(const cli_args_t *args)
 
 const cli_command_t checkpoint_prune = {
     .name = "checkpoint prune",
-    .summary = "Removes old snapshots; never the newest whole one of a shard, and common points only with --tags.",
+    .summary =
+        "Removes old snapshots; never the newest whole one of a shard, and common points only with --tags.",
     .example = "cloudless checkpoint prune --state run1 --keep 2 --dry-run",
     .run = s_run,
-    .options = {TALE_STATE_OPTION,
-                {"keep", 'k', "N", "snapshots of each shard that stay (default: checkpoint.keep of the topology)"},
-                {"tags", 0, NULL, "common points (mark/...) are removed and counted like others"},
-                TALE_DRY_OPTION, TALE_JSON_OPTION}};
+    .options = {
+        TALE_STATE_OPTION,
+        {"keep", 'k', "N", "snapshots of each shard that stay (default: checkpoint.keep of the topology)"},
+        {"tags", 0, NULL, "common points (mark/...) are removed and counted like others"},
+        TALE_DRY_OPTION,
+        TALE_JSON_OPTION}};

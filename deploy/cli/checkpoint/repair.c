@@ -12,7 +12,7 @@ typedef struct {
     catalog_t *catalog;
     statedir_t *state;
     spares_t spares;
-    bool older;   /* also where the newest cannot be had */
+    bool older; /* also where the newest cannot be had */
     uint64_t taken;
     uint64_t remaining;
 } repair_t;
@@ -86,7 +86,8 @@ static void s_plan(const repair_t *self, plan_t *plan)
     CHECK(plan->rows);
     if (plan->store && plan->store->readable)
         s_own(plan);
-    for (size_t i = self->spares.count; i-- > 0;) /* the newest first: what is older than it then need not be had */
+    for (size_t i = self->spares.count;
+         i-- > 0;) /* the newest first: what is older than it then need not be had */
         if (spare_belongs(&self->spares.items[i], &plan->place))
             s_fill(plan, &self->spares.items[i]);
     if (plan->count > 1)
@@ -177,8 +178,8 @@ static bool s_has_newer(const catalog_t *catalog, const store_place_t *place)
 {
     for (size_t i = 0; i < catalog->count; i++) {
         const store_place_t *other = &catalog->stores[i].place;
-        if (other->kind == STORE_SHARD && other->shard == place->shard && !strcmp(other->region, place->region) &&
-            other->incarnation >= place->incarnation)
+        if (other->kind == STORE_SHARD && other->shard == place->shard &&
+            !strcmp(other->region, place->region) && other->incarnation >= place->incarnation)
             return true;
     }
     return false;
@@ -192,7 +193,8 @@ static bool s_is_missing(const repair_t *self, size_t index, const char *region,
     if (region ? strcmp(region, spare->region) != 0 : !catalog_is_here(self->catalog, spare->region))
         return false;
     for (size_t i = index + 1; i < self->spares.count; i++) /* the newest incarnation of a shard is enough */
-        if (self->spares.items[i].shard == spare->shard && !strcmp(self->spares.items[i].region, spare->region))
+        if (self->spares.items[i].shard == spare->shard &&
+            !strcmp(self->spares.items[i].region, spare->region))
             return false;
     return !s_has_newer(self->catalog, ret_place);
 }
@@ -220,7 +222,8 @@ static int s_end(repair_t *self)
     const char *did = self->tale.dry ? "would take" : "took";
     if (self->remaining)
         return tale_end(&self->tale, EXIT_PROBLEMS,
-                        "%s %" PRIu64 " snapshots; %" PRIu64 " stay damaged: no whole copy was found; name more with "
+                        "%s %" PRIu64 " snapshots; %" PRIu64
+                        " stay damaged: no whole copy was found; name more with "
                         "--from or --archive",
                         did, self->taken, self->remaining);
     return tale_end(&self->tale, EXIT_DONE, "%s %" PRIu64 " snapshots; nothing is damaged", did, self->taken);
@@ -228,7 +231,8 @@ static int s_end(repair_t *self)
 
 static err_code_t s_open(repair_t *self, const cli_args_t *args, err_t *err)
 {
-    const char *from = cli_value(args, "from"), *archive = cli_value(args, "archive"), *region = cli_value(args, "region");
+    const char *from = cli_value(args, "from"), *archive = cli_value(args, "archive"),
+               *region = cli_value(args, "region");
     err_code_t code = catalog_open(cli_value(args, "state"), false, &self->catalog, err);
     if (!code && !self->tale.dry)
         code = build_take(&self->catalog, &self->state, err);
@@ -249,7 +253,8 @@ static int s_run(const cli_args_t *args)
     repair_t self = {.older = cli_has(args, "older")};
     err_t err = {0};
     if (!cli_has(args, "state"))
-        return cli_fail(EXIT_WRONG, "checkpoint repair", "--state is missing; name the run's state directory");
+        return cli_fail(EXIT_WRONG, "checkpoint repair",
+                        "--state is missing; name the run's state directory");
     tale_init(&self.tale, args, "checkpoint repair");
     self.tale.dry = cli_has(args, "dry-run");
     err_code_t code = s_open(&self, args, &err);
@@ -265,15 +270,22 @@ static int s_run(const cli_args_t *args)
 
 const cli_command_t checkpoint_repair = {
     .name = "checkpoint repair",
-    .summary = "Takes snapshots that are missing or damaged from keepers' copies, another state directory or an archive.",
+    .summary = "Takes snapshots that are missing or damaged from keepers' copies, another state directory or "
+               "an archive.",
     .example = "cloudless checkpoint repair --state run1 --from /mnt/node-b/run1 --dry-run",
-    .notes = "Only a copy of the very snapshot that is damaged takes its place, or one that is newer; every byte of it is "
-             "checked\nbefore and after. Where the newest is nowhere, it stays as it is, so that a start knows of the loss, "
-             "and the exit\nstatus is 3; --older gives it up. Regions that have nothing here are left out unless named with "
+    .notes = "Only a copy of the very snapshot that is damaged takes its place, or one that is newer; every "
+             "byte of it is "
+             "checked\nbefore and after. Where the newest is nowhere, it stays as it is, so that a start "
+             "knows of the loss, "
+             "and the exit\nstatus is 3; --older gives it up. Regions that have nothing here are left out "
+             "unless named with "
              "--region.",
     .run = s_run,
-    .options = {TALE_STATE_OPTION,
-                {"from", 0, "DIR", "another state directory of the job: its shards and its keepers' copies"},
-                {"archive", 'a', "FILE", "an archive of the job"},
-                {"older", 0, NULL, "where the newest is lost, go on from an older one: what came after is lost"},
-                TALE_REGION_OPTION, TALE_DRY_OPTION, TALE_JSON_OPTION}};
+    .options = {
+        TALE_STATE_OPTION,
+        {"from", 0, "DIR", "another state directory of the job: its shards and its keepers' copies"},
+        {"archive", 'a', "FILE", "an archive of the job"},
+        {"older", 0, NULL, "where the newest is lost, go on from an older one: what came after is lost"},
+        TALE_REGION_OPTION,
+        TALE_DRY_OPTION,
+        TALE_JSON_OPTION}};

@@ -61,7 +61,8 @@ static err_code_t s_write(restore_t *self, size_t index, err_t *err)
     const pick_t *pick = &self->picks[index];
     build_t *build = &self->builds[index];
     snapshot_t *snapshot = NULL;
-    store_place_t place = stores_place(STORE_SHARD, pick->store->place.region, pick->shard, self->incarnation);
+    store_place_t place =
+        stores_place(STORE_SHARD, pick->store->place.region, pick->shard, self->incarnation);
     err_code_t code = catalog_load(pick->store, pick->snapshot->number, &snapshot, err);
     if (!code)
         tale_row(&self->tale, self->tale.dry ? "to restore" : "restored", place.below, &snapshot->id,
@@ -111,13 +112,14 @@ static int s_end(restore_t *self, const char *point)
                     self->tale.dry ? "would put back" : "put back", self->count, point);
 }
 
-static err_code_t s_choose(const cli_args_t *args, choice_t *choice, char tag[MANIFEST_NAME_MAX + 1], err_t *err)
+static err_code_t s_choose(const cli_args_t *args, choice_t *choice, char tag[MANIFEST_NAME_MAX + 1],
+                           err_t *err)
 {
     const char *to = cli_value(args, "to"), *number = cli_value(args, "to-number");
     if (number)
         return units_parse_u64(number, &choice->number, NULL) || !choice->number
-                   ? err_set(err, ERR_USAGE, "--to-number %s is no number of a snapshot; see cloudless checkpoint ls",
-                             number)
+                   ? err_set(err, ERR_USAGE,
+                             "--to-number %s is no number of a snapshot; see cloudless checkpoint ls", number)
                    : ERR_OK;
     /* Only common points: snapshots of other tags were taken by each shard for itself. */
     bool full = !strncmp(to, MARK_PREFIX, strlen(MARK_PREFIX));
@@ -133,8 +135,9 @@ static int s_run(const cli_args_t *args)
     choice_t choice = {0};
     char tag[MANIFEST_NAME_MAX + 1] = "";
     if (!cli_has(args, "state") || cli_has(args, "to") == cli_has(args, "to-number"))
-        return cli_fail(EXIT_WRONG, "checkpoint restore",
-                        "--state and either --to or --to-number are needed; see cloudless checkpoint restore --help");
+        return cli_fail(
+            EXIT_WRONG, "checkpoint restore",
+            "--state and either --to or --to-number are needed; see cloudless checkpoint restore --help");
     tale_init(&self.tale, args, "checkpoint restore");
     self.tale.dry = cli_has(args, "dry-run");
     err_code_t code = s_choose(args, &choice, tag, &err);
@@ -143,11 +146,12 @@ static int s_run(const cli_args_t *args)
     if (!code && !self.tale.dry)
         code = build_take(&self.catalog, &self.state, &err);
     if (!code)
-        code = catalog_pick_all(self.catalog, cli_value(args, "region"), cli_has(args, "here"), &choice, &self.picks,
-                                &self.count, &err);
+        code = catalog_pick_all(self.catalog, cli_value(args, "region"), cli_has(args, "here"), &choice,
+                                &self.picks, &self.count, &err);
     if (!code)
         code = s_restore(&self, &err);
-    int status = code ? tale_fail(&self.tale, code, &err) : s_end(&self, choice.tag ? tag : cli_value(args, "to-number"));
+    int status = code ? tale_fail(&self.tale, code, &err)
+                      : s_end(&self, choice.tag ? tag : cli_value(args, "to-number"));
     for (size_t i = 0; self.builds && i < self.count; i++)
         build_fini(&self.builds[i]);
     free(self.builds);
@@ -162,12 +166,18 @@ const cli_command_t checkpoint_restore = {
     .name = "checkpoint restore",
     .summary = "Puts all shards of all regions back to a common point, from which --resume goes on.",
     .example = "cloudless checkpoint restore --state run1 --to before-lunch --dry-run",
-    .notes = "Each shard gets a new incarnation with that snapshot alone; what was there stays until `checkpoint prune`. "
-             "It is\nrefused when a shard lacks the point or is damaged, and while the job runs. Of several machines each is "
-             "restored by\nitself, with --here where a region's shards lie on more than one. If it is interrupted, run it "
+    .notes = "Each shard gets a new incarnation with that snapshot alone; what was there stays until "
+             "`checkpoint prune`. "
+             "It is\nrefused when a shard lacks the point or is damaged, and while the job runs. Of several "
+             "machines each is "
+             "restored by\nitself, with --here where a region's shards lie on more than one. If it is "
+             "interrupted, run it "
              "again.",
     .run = s_run,
     .options = {TALE_STATE_OPTION,
                 {"to", 't', "TAG", "name of the common point"},
                 {"to-number", 0, "N", "the snapshot N of every shard, if they fit together"},
-                TALE_REGION_OPTION, TALE_HERE_OPTION, TALE_DRY_OPTION, TALE_JSON_OPTION}};
+                TALE_REGION_OPTION,
+                TALE_HERE_OPTION,
+                TALE_DRY_OPTION,
+                TALE_JSON_OPTION}};

@@ -18,7 +18,8 @@ static bool s_is_name(const schema_field_t *field)
     return strstr(field->name, "history") || !strcmp(field->name, "layout");
 }
 
-static void s_set_names(json_value_t *object, const schema_field_t *field, const uint64_t *items, size_t count)
+static void s_set_names(json_value_t *object, const schema_field_t *field, const uint64_t *items,
+                        size_t count)
 {
     char text[17];
     json_value_t *list = json_new_array();
@@ -137,7 +138,8 @@ static void s_print_text(const json_value_t *document)
     for (size_t i = 0; i < json_count(values); i++) {
         const json_value_t *row = json_at(values, i);
         printf("  %-24s %10s  checksum %s\n", json_get_string(row, "name", ""),
-               units_print_size(json_get_u64(row, "size_bytes", 0), size), json_get_string(row, "checksum", ""));
+               units_print_size(json_get_u64(row, "size_bytes", 0), size),
+               json_get_string(row, "checksum", ""));
     }
     char *state = json_print(json_get(document, "state"), true);
     printf("  state %s\n", state);
@@ -155,12 +157,15 @@ static err_code_t s_find(const catalog_t *catalog, const cli_args_t *args, pick_
     size_t index = topology_region_index(catalog->topology, region);
     if (index == SIZE_MAX)
         return err_set(err, ERR_USAGE, "there is no region %s in this job; name one of its regions", region);
-    if (units_parse_u64(cli_value(args, "shard"), &shard, NULL) || shard >= catalog->topology->regions[index].shards)
-        return err_set(err, ERR_USAGE, "there is no shard %s in region %s; it has %" PRIu64 ", the first is 0",
+    if (units_parse_u64(cli_value(args, "shard"), &shard, NULL) ||
+        shard >= catalog->topology->regions[index].shards)
+        return err_set(err, ERR_USAGE,
+                       "there is no shard %s in region %s; it has %" PRIu64 ", the first is 0",
                        cli_value(args, "shard"), region, catalog->topology->regions[index].shards);
     const char *number = cli_value(args, "number");
     if (number && (units_parse_u64(number, &choice.number, NULL) || !choice.number))
-        return err_set(err, ERR_USAGE, "--number %s is no number of a snapshot; see cloudless checkpoint ls", number);
+        return err_set(err, ERR_USAGE, "--number %s is no number of a snapshot; see cloudless checkpoint ls",
+                       number);
     return catalog_pick(catalog, index, (uint32_t)shard, &choice, ret_pick, err);
 }
 
@@ -198,8 +203,10 @@ const cli_command_t checkpoint_show = {
     .name = "checkpoint show",
     .summary = "Shows one snapshot of one shard: its values with their checksums, and where the shard stood.",
     .example = "cloudless checkpoint show --state run1 --region shanghai --shard 0 --json",
-    .notes = "Without --number and --tag it is the newest. Every value is checked. Fields of the state are explained in "
-             "the\nprotocol document under shard_state; applied lists first and end of each interval of batches.",
+    .notes =
+        "Without --number and --tag it is the newest. Every value is checked. Fields of the state are "
+        "explained in "
+        "the\nprotocol document under shard_state; applied lists first and end of each interval of batches.",
     .run = s_run,
     .options = {TALE_STATE_OPTION,
                 {"region", 'r', "NAME", "whose shard"},

@@ -34,7 +34,8 @@ static bool s_wants(void *hint, const char *region, uint32_t shard, const manife
 }
 
 /* The visitor's snapshot is given back after the call: its buffers are shared. */
-static err_code_t s_take(void *hint, const char *region, uint32_t shard, const snapshot_t *snapshot, err_t *err)
+static err_code_t s_take(void *hint, const char *region, uint32_t shard, const snapshot_t *snapshot,
+                         err_t *err)
 {
     search_t *self = hint;
     (void)region;
@@ -70,9 +71,11 @@ static err_code_t s_open_archive(source_t *self, err_t *err)
     err_code_t code = s_search(self, &search, err);
     self->topology = search.topology;
     if (code == ERR_NOT_FOUND)
-        code = err_set(err, ERR_USAGE, "%s: there is nothing; name a state directory or an archive", self->path);
+        code =
+            err_set(err, ERR_USAGE, "%s: there is nothing; name a state directory or an archive", self->path);
     if (!code && !self->topology)
-        code = err_set(err, ERR_MALFORMED, "%s: has no topology; it was not written by checkpoint export", self->path);
+        code = err_set(err, ERR_MALFORMED, "%s: has no topology; it was not written by checkpoint export",
+                       self->path);
     return code;
 }
 
@@ -110,12 +113,14 @@ const topology_t *source_topology(const source_t *self)
     return self->catalog ? self->catalog->topology : self->topology;
 }
 
-err_code_t source_load(source_t *self, size_t region_index, uint32_t shard, snapshot_t **ret_snapshot, err_t *err)
+err_code_t source_load(source_t *self, size_t region_index, uint32_t shard, snapshot_t **ret_snapshot,
+                       err_t *err)
 {
     pick_t pick;
     search_t search = {.region = source_topology(self)->regions[region_index].name, .shard = shard};
-    err_code_t code = self->catalog ? catalog_pick(self->catalog, region_index, shard, &self->choice, &pick, err)
-                                    : s_search(self, &search, err);
+    err_code_t code = self->catalog
+                          ? catalog_pick(self->catalog, region_index, shard, &self->choice, &pick, err)
+                          : s_search(self, &search, err);
     topology_destroy(&search.topology);
     if (code) {
         snapshot_destroy(&search.found);
@@ -124,8 +129,8 @@ err_code_t source_load(source_t *self, size_t region_index, uint32_t shard, snap
     if (self->catalog)
         return catalog_load(pick.store, pick.snapshot->number, ret_snapshot, err);
     if (!search.found)
-        return err_set(err, ERR_NOT_FOUND, "%s: has no such snapshot of shard %" PRIu32 " of region %s", self->path,
-                       shard, search.region);
+        return err_set(err, ERR_NOT_FOUND, "%s: has no such snapshot of shard %" PRIu32 " of region %s",
+                       self->path, shard, search.region);
     *ret_snapshot = search.found;
     return ERR_OK;
 }
@@ -138,8 +143,8 @@ err_code_t source_place(const snapshot_t *snapshot, const topology_t *topology, 
     layout_shard(&parameters->layout, topology->regions[0].shards, shard, &first, &end);
     size_t size = (end - first) * sizeof *parameters->values;
     if (!buf || buf_size(buf) != size)
-        return err_set(err, ERR_SHAPE, "has %zu bytes of parameters, the model needs %zu", buf ? buf_size(buf) : 0,
-                       size);
+        return err_set(err, ERR_SHAPE, "has %zu bytes of parameters, the model needs %zu",
+                       buf ? buf_size(buf) : 0, size);
     memcpy(parameters->values + first, buf_peek(buf), size);
     return ERR_OK;
 }

@@ -13,12 +13,30 @@
 #include <stdbool.h>
 
 /* Options that many commands share. */
-#define TALE_STATE_OPTION {"state", 's', "DIR", "the run's state directory"}
-#define TALE_REGION_OPTION {"region", 'r', "NAME", "this region only"}
-#define TALE_FORCE_OPTION {"force", 'f', NULL, "replace what is there"}
-#define TALE_DRY_OPTION {"dry-run", 'n', NULL, "say what would be done, and write nothing"}
-#define TALE_HERE_OPTION {"here", 0, NULL, "other shards of the region lie on other machines: only those here"}
-#define TALE_JSON_OPTION {"json", 0, NULL, "print it as JSON"}
+#define TALE_STATE_OPTION                                                                                    \
+    {                                                                                                        \
+        "state", 's', "DIR", "the run's state directory"                                                     \
+    }
+#define TALE_REGION_OPTION                                                                                   \
+    {                                                                                                        \
+        "region", 'r', "NAME", "this region only"                                                            \
+    }
+#define TALE_FORCE_OPTION                                                                                    \
+    {                                                                                                        \
+        "force", 'f', NULL, "replace what is there"                                                          \
+    }
+#define TALE_DRY_OPTION                                                                                      \
+    {                                                                                                        \
+        "dry-run", 'n', NULL, "say what would be done, and write nothing"                                    \
+    }
+#define TALE_HERE_OPTION                                                                                     \
+    {                                                                                                        \
+        "here", 0, NULL, "other shards of the region lie on other machines: only those here"                 \
+    }
+#define TALE_JSON_OPTION                                                                                     \
+    {                                                                                                        \
+        "json", 0, NULL, "print it as JSON"                                                                  \
+    }
 
 typedef struct {
     const char *where; /* name of the command */

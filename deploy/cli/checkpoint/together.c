@@ -11,7 +11,8 @@ static err_code_t s_try(together_t *self, const together_spec_t *spec, err_t *er
     err_t why = {.code = ERR_OK};
     err_code_t code = catalog_open(spec->dir, true, &self->catalog, err);
     if (!code)
-        code = catalog_pick_all(self->catalog, spec->region, spec->here, &spec->choice, &self->picks, &self->count, err);
+        code = catalog_pick_all(self->catalog, spec->region, spec->here, &spec->choice, &self->picks,
+                                &self->count, err);
     if (code)
         return code;
     bool newest = !spec->choice.tag && !spec->choice.number;
@@ -30,8 +31,8 @@ err_code_t together_open(together_t *self, const together_spec_t *spec, err_t *e
             return ERR_OK;
         bool again = moving && (!code || code == ERR_NOT_FOUND || code == ERR_CHECKSUM) && i + 1 < TRIES;
         if (!code)
-            code = err_set(err, ERR_STATE, "%s; the job moves too fast: stop it first, or name a common point",
-                           self->why);
+            code = err_set(err, ERR_STATE,
+                           "%s; the job moves too fast: stop it first, or name a common point", self->why);
         together_fini(self);
         if (!again)
             return code;

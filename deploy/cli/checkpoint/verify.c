@@ -34,7 +34,8 @@ static void s_tell(verify_t *self, const char *below, const verify_report_t *rep
     }
     if (report->problem_total > report->problem_count) {
         char more[64];
-        snprintf(more, sizeof more, "%" PRIu64 " more problems", report->problem_total - report->problem_count);
+        snprintf(more, sizeof more, "%" PRIu64 " more problems",
+                 report->problem_total - report->problem_count);
         tale_row(&self->tale, "damaged", below, NULL, 0, more);
     }
 }
@@ -127,7 +128,8 @@ static err_code_t s_state(verify_t *self, const char *dir, bool here, err_t *err
 
 /* ---- Archives ---- */
 
-static err_code_t s_seen(void *hint, const char *region, uint32_t shard, const snapshot_t *snapshot, err_t *err)
+static err_code_t s_seen(void *hint, const char *region, uint32_t shard, const snapshot_t *snapshot,
+                         err_t *err)
 {
     verify_t *self = hint;
     message_t *state = NULL;
@@ -136,7 +138,8 @@ static err_code_t s_seen(void *hint, const char *region, uint32_t shard, const s
     for (size_t i = 0; i < snapshot->count; i++)
         self->size_bytes += buf_size(snapshot->values[i].buf);
     buf_t *bytes = snapshot_peek(snapshot, "state");
-    err_code_t code = bytes ? catalog_decode(bytes, &state, err) : err_set(err, ERR_MALFORMED, "there is no state");
+    err_code_t code =
+        bytes ? catalog_decode(bytes, &state, err) : err_set(err, ERR_MALFORMED, "there is no state");
     message_destroy(&state);
     return code ? err_prefix(err, code, "%s/shard-%" PRIu32, region, shard) : ERR_OK;
 }
@@ -167,10 +170,11 @@ static int s_end(verify_t *self)
     size_t problems = tale_count(&self->tale);
     json_set_u64(self->tale.document, "problems", problems);
     if (problems)
-        return tale_end(&self->tale, EXIT_PROBLEMS, "%zu problems in %" PRIu64 " stores", problems, self->stores);
+        return tale_end(&self->tale, EXIT_PROBLEMS, "%zu problems in %" PRIu64 " stores", problems,
+                        self->stores);
     return tale_end(&self->tale, EXIT_DONE,
-                    "all is well: %" PRIu64 " stores, %" PRIu64 " snapshots, %" PRIu64 " values", self->stores,
-                    self->snapshots, self->values);
+                    "all is well: %" PRIu64 " stores, %" PRIu64 " snapshots, %" PRIu64 " values",
+                    self->stores, self->snapshots, self->values);
 }
 
 static int s_run(const cli_args_t *args)
@@ -181,7 +185,8 @@ static int s_run(const cli_args_t *args)
     if (!dir == !archive)
         return cli_fail(EXIT_WRONG, "checkpoint verify", "give either --state or --archive");
     tale_init(&self.tale, args, "checkpoint verify");
-    err_code_t code = dir ? s_state(&self, dir, cli_has(args, "here"), &err) : s_archive(&self, archive, &err);
+    err_code_t code =
+        dir ? s_state(&self, dir, cli_has(args, "here"), &err) : s_archive(&self, archive, &err);
     int status = code ? tale_fail(&self.tale, code, &err) : s_end(&self);
     tale_fini(&self.tale);
     return status;
@@ -193,4 +198,7 @@ const cli_command_t checkpoint_verify = {
     .example = "cloudless checkpoint verify --state run1",
     .notes = "Ends with 3 when something is wrong; cloudless checkpoint repair may have a remedy.",
     .run = s_run,
-    .options = {TALE_STATE_OPTION, {"archive", 'a', "FILE", "an archive in place of a state directory"}, TALE_HERE_OPTION, TALE_JSON_OPTION}};
+    .options = {TALE_STATE_OPTION,
+                {"archive", 'a', "FILE", "an archive in place of a state directory"},
+                TALE_HERE_OPTION,
+                TALE_JSON_OPTION}};

@@ -63,7 +63,8 @@ static bool s_wants(void *hint, const char *region, uint32_t shard, const manife
     return !self->only || !strcmp(self->only, region);
 }
 
-static err_code_t s_see(void *hint, const char *region, uint32_t shard, const snapshot_t *snapshot, err_t *err)
+static err_code_t s_see(void *hint, const char *region, uint32_t shard, const snapshot_t *snapshot,
+                        err_t *err)
 {
     (void)err;
     seen_t *self = hint;
@@ -190,20 +191,21 @@ static void s_repack(const char *script)
     char command[4 * TEMP_PATH_MAX];
     s_write(temp_path(&s_temp, "a.tar", s_path), true);
     snprintf(command, sizeof command,
-             "cd %s && rm -rf x && mkdir x && cd x && tar xf ../a.tar && %s && tar cf ../a.tar $names", s_temp.dir, script);
+             "cd %s && rm -rf x && mkdir x && cd x && tar xf ../a.tar && %s && tar cf ../a.tar $names",
+             s_temp.dir, script);
     cr_assert_eq(system(command), 0, "%s", script);
 }
 
 Test(archive, of_right_parts_in_a_wrong_whole_is_refused)
 {
     static const char *const scripts[] = {
-        "names='topology.yaml north/shard-0 end'",                           /* parts are missing */
-        "names=$(tar tf ../a.tar | grep -v ^end)",                           /* no end */
-        "echo >>topology.yaml; names=$(tar tf ../a.tar)",                    /* a file is another */
+        "names='topology.yaml north/shard-0 end'",        /* parts are missing */
+        "names=$(tar tf ../a.tar | grep -v ^end)",        /* no end */
+        "echo >>topology.yaml; names=$(tar tf ../a.tar)", /* a file is another */
         "cp south/shard-0/value-1 north/shard-0/value-1; names=$(tar tf ../a.tar)",
         "names=$(tar tf ../a.tar | sort -r)",
         "names=\"$(tar tf ../a.tar) end\"",
-        "mv south west; names=$(tar tf ../a.tar | sed s/south/west/)",       /* another region */
+        "mv south west; names=$(tar tf ../a.tar | sed s/south/west/)", /* another region */
         "ln -sf /etc/passwd topology.yaml; names=$(tar tf ../a.tar)",
     };
     for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++) {

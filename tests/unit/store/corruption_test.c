@@ -80,8 +80,11 @@ static void s_swap(image_t *image, rng_t *rng)
 static const struct {
     const char *name;
     void (*apply)(image_t *image, rng_t *rng);
-} s_damages[] = {
-    {"flip", s_flip}, {"truncate", s_truncate}, {"zero", s_zero}, {"swap", s_swap}, {"duplicate", s_duplicate}};
+} s_damages[] = {{"flip", s_flip},
+                 {"truncate", s_truncate},
+                 {"zero", s_zero},
+                 {"swap", s_swap},
+                 {"duplicate", s_duplicate}};
 enum { DAMAGE_KINDS = sizeof s_damages / sizeof *s_damages };
 
 /* ---- Outcomes ---- */
@@ -146,7 +149,8 @@ static void s_run(const char *what, const char *path, look_fn *look, uint64_t va
     outcome_t outcomes[DAMAGE_KINDS] = {0};
     image_t whole = s_read_image(path), image = {malloc(whole.size), 0};
     look_t first = look(path);
-    cr_assert(first.given == values && !first.refused && !first.wrong, "%s: the undamaged file is not read", what);
+    cr_assert(first.given == values && !first.refused && !first.wrong, "%s: the undamaged file is not read",
+              what);
     size_t count = s_damage_count();
     for (size_t i = 0; i < count; i++) {
         rng_t rng;
@@ -165,15 +169,18 @@ static void s_run(const char *what, const char *path, look_fn *look, uint64_t va
     uint64_t refused = 0;
     for (size_t k = 0; k < DAMAGE_KINDS; k++) {
         const outcome_t *outcome = &outcomes[k];
-        printf("%-12s %-9s %4llu harmless, %4llu refused (%llu killed a child); values: %llu right, %llu refused, "
+        printf("%-12s %-9s %4llu harmless, %4llu refused (%llu killed a child); values: %llu right, %llu "
+               "refused, "
                "%llu wrong\n",
-               what, s_damages[k].name, (unsigned long long)outcome->same, (unsigned long long)outcome->refused,
-               (unsigned long long)outcome->killed, (unsigned long long)outcome->values_given,
-               (unsigned long long)outcome->values_refused, (unsigned long long)outcome->wrong);
+               what, s_damages[k].name, (unsigned long long)outcome->same,
+               (unsigned long long)outcome->refused, (unsigned long long)outcome->killed,
+               (unsigned long long)outcome->values_given, (unsigned long long)outcome->values_refused,
+               (unsigned long long)outcome->wrong);
         refused += outcome->refused;
     }
     fflush(stdout);
-    cr_assert_gt(refused, count / 10, "%s: hardly a damage was refused: they do not reach what is read", what);
+    cr_assert_gt(refused, count / 10, "%s: hardly a damage was refused: they do not reach what is read",
+                 what);
     free(whole.bytes);
     free(image.bytes);
 }
@@ -184,7 +191,8 @@ static void s_run(const char *what, const char *path, look_fn *look, uint64_t va
 static buf_t *s_expected(uint64_t number, const char *name)
 {
     size_t index;
-    return number >= 1 && number <= SNAPSHOTS && sscanf(name, "value/%zu", &index) == 1 && index < FIXTURE_VALUES
+    return number >= 1 && number <= SNAPSHOTS && sscanf(name, "value/%zu", &index) == 1 &&
+                   index < FIXTURE_VALUES
                ? fixture_value(number, index)
                : NULL;
 }
@@ -311,7 +319,8 @@ Test(corruption, of_a_store_that_a_shard_starts_from)
 
 /* ---- Archives ---- */
 
-static err_code_t s_see(void *hint, const char *region, uint32_t shard, const snapshot_t *snapshot, err_t *err)
+static err_code_t s_see(void *hint, const char *region, uint32_t shard, const snapshot_t *snapshot,
+                        err_t *err)
 {
     (void)err;
     look_t *look = hint;
@@ -326,7 +335,8 @@ static err_code_t s_see_file(void *hint, const char *name, const void *data, siz
 {
     (void)err;
     look_t *look = hint;
-    look->wrong += strcmp(name, "topology.yaml") != 0 || size != strlen(s_text) || memcmp(data, s_text, size) != 0;
+    look->wrong +=
+        strcmp(name, "topology.yaml") != 0 || size != strlen(s_text) || memcmp(data, s_text, size) != 0;
     look->given++;
     return ERR_OK;
 }
@@ -345,7 +355,8 @@ static void s_run_archive(const char *what, const char *name)
     char path[TEMP_PATH_MAX];
     err_t err;
     archive_writer_t *archive = NULL;
-    cr_assert_eq(archive_create(temp_path(&s_temp, name, path), false, &archive, &err), ERR_OK, "%s", err.text);
+    cr_assert_eq(archive_create(temp_path(&s_temp, name, path), false, &archive, &err), ERR_OK, "%s",
+                 err.text);
     cr_assert_eq(archive_put_file(archive, "topology.yaml", s_text, strlen(s_text), &err), ERR_OK);
     for (uint32_t shard = 0; shard < SNAPSHOTS; shard++) {
         snapshot_t *snapshot = fixture_snapshot(shard + 1);
@@ -379,7 +390,8 @@ static look_t s_look_model(const char *path)
     for (size_t i = 0; i < s_layout.tensor_count; i++) {
         const tensor_t *tensor = &s_layout.tensors[i];
         look.given++;
-        look.wrong += memcmp(s_values + tensor->offset, s_read_values + tensor->offset, tensor->count * sizeof(float)) != 0;
+        look.wrong += memcmp(s_values + tensor->offset, s_read_values + tensor->offset,
+                             tensor->count * sizeof(float)) != 0;
     }
     return look;
 }
@@ -392,7 +404,8 @@ Test(corruption, of_a_model)
     for (size_t i = 0; i < MODEL_COUNT; i++)
         s_values[i] = (float)rng_unit(&rng);
     cr_assert_eq(layout_add(&s_layout, "fc1.weight", 2, (size_t[]){50, 60}, NULL), ERR_OK);
-    cr_assert_eq(layout_add(&s_layout, "fc2.weight", 2, (size_t[]){50, 60}, NULL), ERR_OK); /* can be taken for fc1's */
+    cr_assert_eq(layout_add(&s_layout, "fc2.weight", 2, (size_t[]){50, 60}, NULL),
+                 ERR_OK); /* can be taken for fc1's */
     cr_assert_eq(safetensors_write(temp_path(&s_temp, "m", path), &s_layout, s_values, false, NULL), ERR_OK);
     s_run("safetensors", path, s_look_model, 2);
 }

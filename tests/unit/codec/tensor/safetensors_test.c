@@ -83,7 +83,8 @@ Test(safetensors, bytes_are_those_of_the_format)
     cr_assert_eq(size, 8 + length + sizeof VALUES);
     char expected[512], hex[SHA256_HEX_SIZE];
     safetensors_sha256(&self.layout, VALUES, hex);
-    snprintf(expected, sizeof expected, "{\"__metadata__\":{\"parameters_sha256\":\"%s\"},%s", hex, &HEADER[1]);
+    snprintf(expected, sizeof expected, "{\"__metadata__\":{\"parameters_sha256\":\"%s\"},%s", hex,
+             &HEADER[1]);
     cr_assert(length >= strlen(expected) && memcmp(bytes + 8, expected, strlen(expected)) == 0);
     for (size_t i = 8 + strlen(expected); i < 8 + length; i++)
         cr_assert_eq(bytes[i], ' ');

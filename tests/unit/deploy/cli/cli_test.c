@@ -105,7 +105,11 @@ Test(cli, every_command_has_what_help_prints)
 }
 
 static const cli_command_t s_look = {
-    .name = "things look", .summary = "Looks.", .positional = "A B", .example = "cloudless things look a b", .run = s_run,
+    .name = "things look",
+    .summary = "Looks.",
+    .positional = "A B",
+    .example = "cloudless things look a b",
+    .run = s_run,
     .options = {{"state", 's', "DIR", "where"}, {"set", 0, "K=V", "what"}, {"json", 0, NULL, "how"}}};
 static const cli_command_t *const s_things[] = {&s_look, NULL};
 static const cli_command_t s_group = {
@@ -131,9 +135,10 @@ Test(cli, a_group_has_commands_of_its_own, .init = cr_redirect_stderr)
     cr_expect_eq(s_call_group(2, wrong), EXIT_WRONG);
     cr_expect_eq(s_seen.runs, 0);
     fflush(stderr);
-    cr_assert_stderr_eq_str("cloudless: things look: missing: B; see cloudless things look --help\n"
-                            "cloudless: things: there is no command loop; did you mean look?\n"
-                            "Things.\n\nUsage: cloudless things COMMAND [OPTIONS]\n\n"
-                            "  look       Looks.\n\nEvery command explains itself: cloudless things COMMAND --help\n"
-                            "\nExample: cloudless things look a b\n");
+    cr_assert_stderr_eq_str(
+        "cloudless: things look: missing: B; see cloudless things look --help\n"
+        "cloudless: things: there is no command loop; did you mean look?\n"
+        "Things.\n\nUsage: cloudless things COMMAND [OPTIONS]\n\n"
+        "  look       Looks.\n\nEvery command explains itself: cloudless things COMMAND --help\n"
+        "\nExample: cloudless things look a b\n");
 }
