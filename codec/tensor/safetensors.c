@@ -18,6 +18,7 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "float arrays are writ
 #define ALIGN 8
 #define METADATA "__metadata__"
 #define SHA256_KEY "parameters_sha256"
+#define WRITER "cloudless"
 
 static err_code_t s_io(err_t *err, const char *what, const char *path)
 {
@@ -52,7 +53,9 @@ static err_code_t s_print_header(const layout_t *layout, const float *values, ch
         return err_set(err, ERR_MEMORY, "no memory for a header");
     fwrite("\0\0\0\0\0\0\0", 1, LENGTH_SIZE, out);
     safetensors_sha256(layout, values, hex);
-    fprintf(out, "{\"" METADATA "\":{\"" SHA256_KEY "\":\"%s\"}", hex);
+    fprintf(out,
+            "{\"" METADATA "\":{\"format\":\"pt\",\"written_by\":\"" WRITER "\",\"" SHA256_KEY "\":\"%s\"}",
+            hex);
     for (size_t i = 0; i < layout->tensor_count; i++) {
         fputc(',', out);
         s_print_tensor(out, layout->tensors + i);
@@ -270,7 +273,7 @@ static err_code_t s_read_length(int fd, const char *path, uint64_t *ret_length, 
 }
 
 static err_code_t s_read_header(int fd, const char *path, uint64_t length, json_value_t **ret_header,
-                                err_t *err)
+                                bool *ret_ours, err_t *err)
 {
     char *text = malloc((size_t)length + 1);
     if (!text)
@@ -278,20 +281,23 @@ static err_code_t s_read_header(int fd, const char *path, uint64_t length, json_
     err_code_t code = s_read_at(fd, text, (size_t)length, LENGTH_SIZE, path, err);
     if (!code && (code = json_parse(text, (size_t)length, ret_header, err)))
         err_prefix(err, code, "%s: header", path);
+    *ret_ours = !code && (memmem(text, length, WRITER, strlen(WRITER)) ||
+                          memmem(text, length, SHA256_KEY, strlen(SHA256_KEY)));
     free(text);
     return code;
 }
 
-/* Files written here say what their values are; those of other programs need not. */
-static err_code_t s_check_sha256(const char *path, const json_value_t *header, const layout_t *layout,
-                                 const float *values, err_t *err)
+/* Files written here say what their values are; those of other programs need not. A file that shows any trace of having
+ * been written here must say it. */
+static err_code_t s_check_sha256(const char *path, const json_value_t *header, bool ours,
+                                 const layout_t *layout, const float *values, err_t *err)
 {
     char hex[SHA256_HEX_SIZE];
     const char *wanted = json_get_string(json_get(header, METADATA), SHA256_KEY, NULL);
-    if (!wanted)
+    if (!wanted && !ours)
         return ERR_OK;
     safetensors_sha256(layout, values, hex);
-    return strcmp(hex, wanted) == 0
+    return wanted && strcmp(hex, wanted) == 0
                ? ERR_OK
                : err_set(err, ERR_CHECKSUM, "%s: its values do not match their SHA-256", path);
 }
@@ -300,12 +306,13 @@ static err_code_t s_read_file(int fd, const char *path, const layout_t *layout, 
 {
     uint64_t length = 0, data_size = 0, firsts[LAYOUT_TENSORS_MAX];
     json_value_t *header = NULL;
+    bool ours = false;
     err_code_t code = s_read_length(fd, path, &length, &data_size, err);
     if (!code && data_size != layout->count * sizeof(float))
         code = err_set(err, ERR_SHAPE, "%s: has %llu bytes of data, expected %zu", path,
                        (unsigned long long)data_size, layout->count * sizeof(float));
     if (!code)
-        code = s_read_header(fd, path, length, &header, err);
+        code = s_read_header(fd, path, length, &header, &ours, err);
     if (!code)
         code = s_find_tensors(path, header, layout, data_size, firsts, err);
     for (size_t i = 0; !code && i < layout->tensor_count; i++) {
@@ -314,7 +321,7 @@ static err_code_t s_read_file(int fd, const char *path, const layout_t *layout, 
                          LENGTH_SIZE + length + firsts[i], path, err);
     }
     if (!code)
-        code = s_check_sha256(path, header, layout, ret_values, err);
+        code = s_check_sha256(path, header, ours, layout, ret_values, err);
     json_destroy(&header);
     return code;
 }

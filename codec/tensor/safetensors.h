@@ -1,9 +1,10 @@
 /* safetensors - parameters as a file that other programs read: names, shapes and raw float32.
  *
  *   bytes 0..7   length of the header, little-endian
- *   header       JSON: {"conv1.weight":{"dtype":"F32","shape":[20,1,5,5],"data_offsets":[0,2000]},...}, padded
- *                with spaces so that the data is aligned to 8 bytes; its "__metadata__" has "parameters_sha256",
- *                the SHA-256 of the tensor bytes in the order of the layout
+ *   header       JSON: {"__metadata__":{...},"conv1.weight":{"dtype":"F32","shape":[20,1,5,5],
+ *                "data_offsets":[0,2000]},...}, padded with spaces so that the data is aligned to 8 bytes; the metadata
+ *                are format, written_by and parameters_sha256, the SHA-256 of the tensor bytes in the order of the
+ *                layout
  *   data         the tensors, little-endian, at their offsets from here
  *
  * Why      a trained model must not need this program to be used.
