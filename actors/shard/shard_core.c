@@ -229,8 +229,23 @@ static void s_finish(shard_core_t *self)
     shard_report(self);
 }
 
+/* Two schedulers of a region: what the older one says is refused. */
+static bool s_is_outdated(shard_core_t *self, const message_t *message)
+{
+    if (strcmp(message->from, self->scheduler))
+        return false;
+    if (message->incarnation < self->scheduler_incarnation) {
+        shard_refuse(self, message, ERR_STALE, "a newer scheduler of this region runs");
+        return true;
+    }
+    self->scheduler_incarnation = message->incarnation;
+    return false;
+}
+
 static void s_dispatch(shard_core_t *self, message_t *message)
 {
+    if (s_is_outdated(self, message))
+        return;
     switch (message->kind) {
     case KIND_push:
         shard_push(self, message);

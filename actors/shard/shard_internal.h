@@ -197,6 +197,7 @@ struct shard_core {
     const encoding_t *encoding;
     encoding_setting_t encoding_setting;
     wire_name_t name, synchronizer, scheduler;
+    uint64_t scheduler_incarnation; /* newest seen */
     outbox_t outbox;
     int64_t now_us;
 
@@ -238,6 +239,7 @@ struct shard_core {
 
     /* durability */
     uint64_t number; /* of the newest snapshot taken */
+    uint64_t committed_number; /* of the newest one committed in this incarnation, 0: none yet */
     bool stored;     /* some snapshot is committed */
     shot_t shot;
     ranges_t durable;

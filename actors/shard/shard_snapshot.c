@@ -131,6 +131,7 @@ void shard_core_committed(shard_core_t *self, uint64_t number, err_code_t code, 
     }
     FAILPOINT(shard_snapshot_committed);
     self->stored = true;
+    self->committed_number = number;
     self->store_error = ERR_OK;
     self->retry_us = 0;
     self->retry_pause_us = SHARD_RETRY_FIRST_US;

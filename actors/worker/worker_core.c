@@ -34,6 +34,7 @@ struct worker_core {
     ranges_t todo;    /* the part of it whose computation has not begun */
     uint64_t last_grant;
     uint64_t lease_length;   /* of the newest lease of batches */
+    bool asked;              /* a new scheduler wants to know what it holds */
     uint64_t evaluate_grant; /* not 0: evaluate next */
     message_t *result;       /* evaluated, until a newer grant */
 
@@ -162,7 +163,7 @@ static int64_t s_want_due(const worker_core_t *self)
 {
     if (self->stopping)
         return ROLE_NEVER;
-    if (self->result || 2 * ranges_size(&self->todo) <= self->lease_length)
+    if (self->asked || self->result || 2 * ranges_size(&self->todo) <= self->lease_length)
         return self->want_us;
     if (self->slot != SLOT_PULLING || s_may_compute(self))
         return ROLE_NEVER;
@@ -184,6 +185,7 @@ static void s_want(worker_core_t *self, int64_t now_us)
     if (now_us < s_want_due(self))
         return;
     self->want_us = now_us + WANT_EVERY_US;
+    self->asked = false;
     if (self->result) {
         message_t *result = message_dup(self->result);
         s_send(self, &result);
@@ -291,12 +293,33 @@ static bool s_take_batches(worker_core_t *self, uint64_t first, uint64_t end)
     return ranges_add(&self->holding, first, end) == ERR_OK;
 }
 
+/* Two schedulers of a region: what the older one says is refused. */
+static void s_refuse_outdated(worker_core_t *self, const message_t *message)
+{
+    message_t *answer = message_new(KIND_refused, message->from, self->name);
+    answer->refused.kind = message->kind;
+    answer->refused.code = ERR_STALE;
+    answer->refused.incarnation = message->incarnation;
+    message_set_text(&answer->refused.reason, "a newer scheduler of this region runs");
+    s_send(self, &answer);
+}
+
 static void s_take_lease(worker_core_t *self, const message_t *message, int64_t now_us)
 {
-    if (strcmp(message->from, self->scheduler) || message->incarnation < self->scheduler_incarnation)
+    if (strcmp(message->from, self->scheduler))
         return;
+    if (message->incarnation < self->scheduler_incarnation) {
+        s_refuse_outdated(self, message);
+        return;
+    }
     if (message->lease.worker && message->lease.worker != self->spec.incarnation)
         return;
+    if (!message->lease.grant) {
+        self->scheduler_incarnation = message->incarnation;
+        self->asked = true;
+        self->want_us = now_us;
+        return;
+    }
     if (message->lease.grant != self->last_grant + 1 || message->lease.first > message->lease.end ||
         message->lease.end > self->share->batches)
         return;

@@ -207,11 +207,22 @@ static void s_tell_resume(const conduct_t *self)
             stored ? " --resume" : "");
 }
 
+/* Whoever starts the whole run begins, or resumes, one; a scheduler that alone is started again goes on in the run that
+ * is. So what was kept is forgotten before the former, and when the report is written. */
+static void s_forget(const conduct_t *self)
+{
+    err_t err = {0};
+    if (global_actor_forget(self->launch->state_dir, &err))
+        log_event(LEVEL_WARN, "scheduler/global", "forget", "reason=\"%s\"", err.text);
+}
+
 static int s_finish(conduct_t *self)
 {
     err_t failure = {0};
     shell_state(self->scheduler, &failure);
     int status = self->report ? s_write_report(self) : EXIT_DONE;
+    if (!status && failure.code != ERR_STALE)
+        s_forget(self);
     if (self->region_failure[0])
         return cli_fail(EXIT_FAILED, NULL, "%s", self->region_failure);
     if (failure.code)

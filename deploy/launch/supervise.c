@@ -1,6 +1,7 @@
 #include "deploy/launch/supervise.h"
 
 #include "actors/kit/clock.h"
+#include "actors/scheduler/global_actor.h"
 #include "codec/base/log.h"
 #include "deploy/cli/cli.h"
 #include "deploy/launch/host.h"
@@ -203,6 +204,14 @@ static int s_finish(supervise_t *self)
     return WEXITSTATUS(s_global(self)->status);
 }
 
+/* A run begins, or is resumed: what the global scheduler of an earlier one kept for its successor is not meant for it. */
+static void s_forget(const launch_t *launch)
+{
+    err_t err = {0};
+    if (global_actor_forget(launch->state_dir, &err))
+        log_event(LEVEL_WARN, "up", "forget", "reason=\"%s\"", err.text);
+}
+
 int supervise_run(const launch_t *launch, const supervise_spec_t *spec)
 {
     supervise_t *self = calloc(1, sizeof *self);
@@ -215,6 +224,7 @@ int supervise_run(const launch_t *launch, const supervise_spec_t *spec)
         return cli_fail(EXIT_FAILED, "up", "%s", err.text);
     }
     host_init(&self->host);
+    s_forget(launch);
     s_loop(self);
     s_await_regions(self);
     int status = s_finish(self);

@@ -27,4 +27,5 @@ awk -v a="$accuracy" 'BEGIN { exit !(a >= 0.88) }' || fail "the quickstart reach
 expect_counters build/ledger 60000 60 north south
 expect_counters build/by-hand 60000 2 north south
 expect_counters build/killed 60000 20 north south
+expect_counters build/ledger-import 60000 60 north south
 echo "ran $count commands of the documents; quickstart accuracy $accuracy"

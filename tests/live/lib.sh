@@ -81,7 +81,7 @@ expect_counters() {
     local state=$1 samples=$2 epochs=$3 region
     shift 3
     for region in "$@"; do
-        expect 0 export --state "$state" --region "$region" -o "$work/$region.safetensors" --force
+        expect 0 checkpoint export --state "$state" --region "$region" -o "$work/$region.safetensors" --force
         "$LIVE_TOOL" counters "$work/$region.safetensors" "$samples" "$epochs" || fail "the ledger of $region is wrong"
     done
 }

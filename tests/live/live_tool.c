@@ -7,6 +7,7 @@
  *   live_tool damage STATE REGION SHARD      spoils the newest snapshot of a shard
  *   live_tool marks STATE SHARDS REGION...   prints the common points that all shards have
  *   live_tool restore STATE TAG SHARDS REGION...   takes all shards back to one of them
+ *   live_tool mark STATE NAME                stores the newest snapshot of every shard again, as a common point
  *   live_tool images DIR TRAIN TEST          writes four idx files: ten kinds of noisy images that can be told apart
  */
 #include "actors/model/model.h"
@@ -14,8 +15,10 @@
 #include "codec/base/rng.h"
 #include "codec/tensor/safetensors.h"
 #include "store/kv_lmdb.h"
+#include "store/snapshot.h"
 #include "store/statedir.h"
 #include "tests/live/live_marks.h"
+#include "store/stores.h"
 
 #include <arpa/inet.h>
 #include <math.h>
@@ -219,8 +222,54 @@ static int s_damage(const char *state, const char *region, unsigned long shard)
     return rc != ERR_OK;
 }
 
+static err_code_t s_mark_store(const char *state, const store_place_t *place, const char *name, err_t *err)
+{
+    char path[STATEDIR_PATH_MAX];
+    kv_t *kv = NULL;
+    snapshot_store_t *store = NULL;
+    snapshot_t *snapshot = NULL;
+    snapshot_store_options_t options = {.keep = 100};
+    err_code_t rc = stores_path(state, place, path, err);
+    if (!rc)
+        rc = kv_lmdb_open(path, NULL, &kv, err);
+    if (!rc)
+        rc = snapshot_store_open(kv, &options, &store, err);
+    if (!rc)
+        rc = snapshot_load_newest_good(store, NULL, NULL, &snapshot, err);
+    if (!rc) {
+        snapshot->id.number++;
+        snprintf(snapshot->id.tag, sizeof snapshot->id.tag, "mark/%s", name);
+        rc = snapshot_commit(store, snapshot, err);
+    }
+    snapshot_destroy(&snapshot);
+    snapshot_store_destroy(&store);
+    kv_destroy(&kv);
+    return rc == ERR_NOT_FOUND ? ERR_OK : rc; /* an incarnation that has stored nothing */
+}
+
+/* Of a run that was stopped: the newest of all shards belong together. */
+static int s_mark(const char *state, const char *name)
+{
+    stores_t places = {0};
+    err_t err = {0};
+    err_code_t rc = stores_find(state, &places, &err);
+    for (size_t i = 0; i < places.count && !rc; i++) {
+        const store_place_t *place = &places.items[i], *next = place + 1;
+        bool newest = i + 1 == places.count || next->kind != place->kind || next->shard != place->shard ||
+                      strcmp(next->region, place->region) != 0;
+        if (place->kind == STORE_SHARD && newest)
+            rc = s_mark_store(state, place, name, &err);
+    }
+    stores_fini(&places);
+    if (rc)
+        fprintf(stderr, "%s\n", err.text);
+    return rc != ERR_OK;
+}
+
 int main(int argc, char **argv)
 {
+    if (argc == 4 && !strcmp(argv[1], "mark"))
+        return s_mark(argv[2], argv[3]);
     if (argc == 5 && !strcmp(argv[1], "counters"))
         return s_counters(argv[2], strtoul(argv[3], NULL, 10), strtoul(argv[4], NULL, 10));
     if (argc == 4 && !strcmp(argv[1], "json"))
@@ -238,7 +287,7 @@ int main(int argc, char **argv)
     if (argc >= 6 && !strcmp(argv[1], "restore"))
         return live_marks_restore(argv[2], argv[3], (unsigned)atoi(argv[4]), argv + 5, (size_t)argc - 5);
     fprintf(stderr, "usage: live_tool counters FILE SAMPLES EPOCHS | json FILE PATH | pid STATE NAME | ports N | damage STATE "
-                    "REGION SHARD | marks STATE SHARDS REGION... | restore STATE TAG SHARDS REGION... | "
+                    "REGION SHARD | mark STATE NAME | marks STATE SHARDS REGION... | restore STATE TAG SHARDS REGION... | "
                     "images DIR TRAIN TEST\n");
     return 2;
 }

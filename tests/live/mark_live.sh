@@ -20,8 +20,8 @@ expect_counters "$state" 30000 8 north south
 has 'mark/epoch-1' || fail "the point of the first run is gone: $(cat "$work/marks")"
 [ "$(find "$state/north/shard-0" -mindepth 1 -maxdepth 1 | wc -l)" -le 9 ] || fail "more stores stay than hold points"
 
-"$LIVE_TOOL" restore "$state" mark/epoch-1 2 north south || fail "no way back"
-expect 0 export --state "$state" --region north -o "$work/back.safetensors"
+expect 0 checkpoint restore --state "$state" --to mark/epoch-1
+expect 0 checkpoint export --state "$state" --region north -o "$work/back.safetensors"
 "$LIVE_TOOL" counters "$work/back.safetensors" 30000 8 2>/dev/null && fail "nothing was taken back"
 expect 0 "${up[@]}" --resume
 expect_counters "$state" 30000 8 north south

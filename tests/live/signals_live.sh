@@ -1,8 +1,8 @@
 # SIGTERM drains and exits 0, a second one ends at once with 143; when `up` is killed its children are gone.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-up() { # NAME SIGNALS...: a long run
-    begin "$1" up "$SOURCE/deploy/topologies/ledger.yaml" --state "$work/$1" --set job.data.samples=60000 --set job.epochs=1000
+up() { # NAME OPTIONS...: a long run
+    begin "$1" up "$SOURCE/deploy/topologies/ledger.yaml" --state "$work/$1" --set job.data.samples=60000 --set job.epochs=1000 "${@:2}"
 }
 
 trains() {
@@ -10,6 +10,13 @@ trains() {
 }
 
 children() { pgrep -P "$1"; }
+descendants() {
+    local child
+    for child in $(children "$1"); do
+        echo "$child"
+        descendants "$child"
+    done
+}
 
 up drained
 drained=$pid
@@ -34,10 +41,11 @@ kill -TERM "$twice"
 expect_end "$twice" 143 "an up that got two signals"
 while read -r child; do until_true gone "$child"; done <"$work/children"
 
-up killed
+up killed --isolate actor
 killed=$pid
 until_true trains "$work/killed"
-children "$killed" >"$work/children"
+descendants "$killed" >"$work/children"
+[ "$(wc -l <"$work/children")" -ge 18 ] || fail "only $(wc -l <"$work/children") processes of their own" # 7, and 11 actors
 kill -KILL "$killed"
 expect_end "$killed" 137 "a killed up"
 while read -r child; do until_true gone "$child"; done <"$work/children"

@@ -1,8 +1,8 @@
 /* ledger - the judge: in every seeded world each region's parameters must equal the number of times each
  * sample had to be processed, not one more, not one less.
  *
- *   sim.ledger [--seeds N] [--first SEED] [--strategy asgd|asgd-ga|ssgd] [--encoding NAME] [--kills] [--stop | --marks]
- *              [--break dedup|mark|hold [--expect-wrong]] [--verbose]
+ *   sim.ledger [--seeds N] [--first SEED] [--strategy asgd|asgd-ga|ssgd] [--encoding NAME] [--kills]
+ *              [--schedulers] [--stop | --marks] [--break dedup|mark|hold [--expect-wrong]] [--verbose]
  *
  * Without --encoding half of the worlds encode their deltas, one way or another: what deltas leave out must have come by
  * the end. With --stop each world is stopped at random moments, drained as by SIGTERM or cut off as by a loss of power, and
@@ -23,7 +23,7 @@
 typedef struct {
     uint64_t seeds, first;
     const char *strategy, *encoding;
-    bool kills, stop, marks, break_dedup, break_mark, break_hold, expect_wrong, verbose;
+    bool kills, schedulers, stop, marks, break_dedup, break_mark, break_hold, expect_wrong, verbose;
 } options_t;
 
 typedef struct {
@@ -102,6 +102,8 @@ static sim_spec_t s_spec(rng_t *rng, const options_t *options, const topology_t 
                        .break_mark = options->break_mark,
                        .break_hold = options->break_hold,
                        .kill_per_s = options->kills ? 0.2 + rng_unit(rng) : 0,
+                       .scheduler_kill_per_s = options->schedulers ? 0.1 + rng_unit(rng) : 0,
+                       .scheduler_zombie = 0.5,
                        .kill_silent = 0.3,
                        .kill_until_us = 60000000,
                        .limit_us = 3600000000};
@@ -150,6 +152,12 @@ static void s_add(sim_stats_t *sum, const sim_stats_t *one)
     sum->killed_shards += one->killed_shards;
     sum->killed_synchronizers += one->killed_synchronizers;
     sum->killed_in_silence += one->killed_in_silence;
+    sum->killed_regional += one->killed_regional;
+    sum->killed_global += one->killed_global;
+    sum->killed_at_end += one->killed_at_end;
+    sum->zombies += one->zombies;
+    sum->zombies_refused += one->zombies_refused;
+    sum->restarts += one->restarts;
     sum->duplicates_refused += one->duplicates_refused;
     sum->virtual_us += one->virtual_us;
     sum->marks_made += one->marks_made;
@@ -215,6 +223,14 @@ static sim_t *s_restored(const topology_t *topology, sim_spec_t *spec, uint64_t 
     return next;
 }
 
+/* Schedulers that die must cost nobody his life, and the report nothing. */
+static const char *s_scheduler_fault(const sim_t *sim, const sim_stats_t *stats, const options_t *options)
+{
+    if (!options->kills && !options->stop && stats->restarts)
+        return "an actor died of a scheduler's death";
+    return sim_report_fault(sim);
+}
+
 static void s_world(uint64_t seed, const options_t *options, totals_t *totals)
 {
     rng_t rng;
@@ -227,15 +243,20 @@ static void s_world(uint64_t seed, const options_t *options, totals_t *totals)
                  : options->marks ? s_restored(topology, &spec, seed, options, totals)
                                   : sim_new(topology, &spec);
     bool done = sim_run(sim);
+    if (done)
+        sim_open_shards(sim);
     size_t wrong = done ? s_wrong(sim, topology, options->verbose) : 0;
     sim_stats_t stats = sim_stats(sim);
+    const char *fault = options->schedulers && done ? s_scheduler_fault(sim, &stats, options) : NULL;
     s_add(&totals->stats, &stats);
     totals->worlds++;
     totals->encoded += strcmp(topology->job.sync.encoding, "none") != 0;
     totals->stuck += !done;
-    totals->wrong += wrong > 0;
-    totals->exact += done && !wrong;
-    if (!options->expect_wrong && (!done || wrong)) {
+    totals->wrong += wrong > 0 || fault;
+    totals->exact += done && !wrong && !fault;
+    if (fault)
+        fprintf(stderr, "seed %llu: %s\n", (unsigned long long)seed, fault);
+    if (!options->expect_wrong && (!done || wrong || fault)) {
         fprintf(stderr, "seed %llu: %s (%zu counters wrong); replay with --first %llu --seeds 1 --verbose\n",
                 (unsigned long long)seed, done ? "wrong" : "stuck", wrong, (unsigned long long)seed);
         sim_print_waits(sim, stderr);
@@ -249,6 +270,7 @@ static options_t s_options(int argc, char **argv)
     static const struct option longs[] = {
         {"seeds", 1, NULL, 'n'}, {"first", 1, NULL, 'f'}, {"strategy", 1, NULL, 's'},     {"encoding", 1, NULL, 'c'},
         {"kills", 0, NULL, 'k'}, {"stop", 0, NULL, 't'},  {"break", 1, NULL, 'b'},        {"marks", 0, NULL, 'm'},
+        {"schedulers", 0, NULL, 'S'},
         {"verbose", 0, NULL, 'v'}, {"expect-wrong", 0, NULL, 'e'}, {0}};
     options_t options = {.seeds = 500, .first = 1};
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
@@ -262,6 +284,8 @@ static options_t s_options(int argc, char **argv)
             options.encoding = optarg;
         else if (c == 'k')
             options.kills = true;
+        else if (c == 'S')
+            options.schedulers = true;
         else if (c == 't')
             options.stop = true;
         else if (c == 'b' && !strcmp(optarg, "dedup"))
@@ -319,6 +343,12 @@ int main(int argc, char **argv)
            (unsigned long long)s->snapshots, (unsigned long long)s->snapshot_failures,
            (unsigned long long)s->killed_workers, (unsigned long long)s->killed_shards,
            (unsigned long long)s->killed_synchronizers, (unsigned long long)s->killed_in_silence);
+    if (options.schedulers)
+        printf("schedulers killed: regional %llu, global %llu, of them at the end %llu; woke up %llu, "
+               "refused %llu; actors placed again %llu\n",
+               (unsigned long long)s->killed_regional, (unsigned long long)s->killed_global,
+               (unsigned long long)s->killed_at_end, (unsigned long long)s->zombies,
+               (unsigned long long)s->zombies_refused, (unsigned long long)s->restarts);
     if (options.stop)
         printf("stopped in the midst: drained %llu, cut off %llu\n", (unsigned long long)totals.drained,
                (unsigned long long)totals.cut_off);

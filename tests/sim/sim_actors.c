@@ -47,33 +47,26 @@ static void *s_new_node(const sim_t *self, size_t region, const char *name)
                         .region = self->topology->regions[region].name,
                         .host = "sim",
                         .digest = digest,
-                        .pid = 1,
+                        .pid = self->spec.term + 1, /* another process in each life */
                         .cores = 4,
                         .memory_bytes = (uint64_t)1 << 30,
                         .samples = self->topology->job.data.samples};
     return node_core_new(&spec);
 }
 
+void sim_put(sim_t *self, const char *name, size_t region, const role_t *role, void *core,
+             uint64_t incarnation)
+{
+    s_begin(self, s_slot(self, name, region), role, core, incarnation);
+}
+
 void sim_start_all(sim_t *self)
 {
-    uint64_t term = self->spec.term ? self->spec.term : 1;
-    global_spec_t global = {.topology = self->topology, .incarnation = term};
-    sim_actor_t *actor = s_slot(self, "scheduler/global", 0);
-    s_begin(self, actor, &global_role, global_core_new(&global, 0), term);
+    sim_schedulers_new(self);
     for (size_t r = 0; r < self->topology->region_count; r++) {
         wire_name_t name;
-        snprintf(name, sizeof name, "scheduler/%s", self->topology->regions[r].name);
-        region_spec_t spec = {.topology = self->topology,
-                              .region_index = r,
-                              .term = term,
-                              .nodes_expected = 1,
-                              .settle_us = 1000000,
-                              .evaluates = false};
-        actor = s_slot(self, name, r);
-        s_begin(self, actor, &region_role, region_core_new(&spec, 0), term << 32);
         snprintf(name, sizeof name, "node/%s/n0", self->topology->regions[r].name);
-        actor = s_slot(self, name, r);
-        s_begin(self, actor, &node_role, s_new_node(self, r, name), 0);
+        sim_put(self, name, r, &node_role, s_new_node(self, r, name), 0);
     }
 }
 
@@ -90,6 +83,7 @@ void sim_take_disks(sim_t *self, sim_t *from)
         actor->committed = before->committed;
         before->committed = NULL;
     }
+    sim_take_schedulers(self, from);
 }
 
 static size_t s_find_marked(const sim_actor_t *actor, const char *tag)
@@ -198,6 +192,7 @@ static void *s_new_shard(sim_t *self, sim_actor_t *actor, size_t index, uint64_t
 void sim_start_actor(sim_t *self, const char *name, size_t region, uint64_t incarnation)
 {
     sim_actor_t *actor = s_slot(self, name, region);
+    self->stats.starts++;
     size_t index = strtoul(strrchr(name, '/') + 1, NULL, 10);
     if (!strncmp(name, "worker/", 7)) {
         s_begin(self, actor, &worker_role, s_new_worker(self, region, index, incarnation), incarnation);
@@ -346,6 +341,8 @@ void sim_effects(sim_t *self, size_t index)
         s_take_task(self, index);
     if (actor->role == &shard_role)
         s_take_snapshot(self, index);
+    if (actor->role == &region_role || actor->role == &global_role)
+        sim_keep(self, index);
     if (actor->role == &node_role)
         s_take_commands(self, index);
 }
