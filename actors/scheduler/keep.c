@@ -1,5 +1,6 @@
 #include "actors/scheduler/keep.h"
 
+#include "codec/base/failpoint.h"
 #include "codec/base/hash.h"
 
 #include <stdlib.h>
@@ -226,6 +227,7 @@ static err_code_t s_store(keep_t *self, void *core, int64_t now_us, err_t *err)
         kv_abort(&batch->txn);
     else
         rc = kv_commit(&batch->txn, err);
+    FAILPOINT(scheduler_kept);
     for (size_t index = 0; index < batch->count; index++)
         buf_destroy(&batch->values[index]);
     free(batch);

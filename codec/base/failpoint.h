@@ -47,6 +47,7 @@
     X(worker_push_sent, "worker.push_sent", "a chunk of a push is handed to the socket")                     \
     X(worker_acked, "worker.acked", "a shard has acknowledged")                                              \
     X(scheduler_stored, "scheduler.stored", "something is in the scheduler's store")                         \
+    X(scheduler_kept, "scheduler.kept", "the state of the run is committed")                                 \
     X(scheduler_placed, "scheduler.placed", "an incarnation is issued, and its node not told")               \
     X(scheduler_granted, "scheduler.granted", "a lease waits to be sent")                                    \
     X(scheduler_progress, "scheduler.progress", "a shard's progress has come")                               \
