@@ -13,7 +13,7 @@ job:
   batch: 20
   optimizer: {name: sgd, lr: 1, schedule: constant}
   sync: {strategy: asgd-ga, every: 4}
-checkpoint: {every: 8, keep: 3}
+checkpoint: {every: 8, keep: 3, mark_every: 0} # points are made here by hand
 regions:
   - {name: north, data_share: 2, workers: 2, shards: 2}
   - {name: south, data_share: 1, workers: 1, shards: 2}
