@@ -15,6 +15,7 @@
 
 #define JOB_FILE "job"
 #define LOCK_FILE "lock"
+#define SEAL_FILE "seal"
 #define JOB_TEXT_MAX 2048
 #define HEADING "cloudless state 1"
 
@@ -239,14 +240,18 @@ static err_code_t s_check_region(const char *region, err_t *err)
     return ERR_OK;
 }
 
-static err_code_t s_shard_parent(const char *path, const char *region, uint32_t shard,
-                                 char ret[STATEDIR_PATH_MAX], err_t *err)
+/* What stores lie in: those of the shard itself, and copies of them. */
+typedef enum { STORES_OWN, STORES_KEPT, STORES_KINDS } stores_t;
+
+static err_code_t s_parent(const char *path, const char *region, uint32_t shard, stores_t stores,
+                           char ret[STATEDIR_PATH_MAX], err_t *err)
 {
+    static const char *names[STORES_KINDS] = {[STORES_OWN] = "shard", [STORES_KEPT] = "kept"};
     char below[STATEDIR_PATH_MAX];
     err_code_t code = s_check_region(region, err);
     if (code)
         return code;
-    snprintf(below, sizeof below, "%s/shard-%" PRIu32, region, shard);
+    snprintf(below, sizeof below, "%s/%s-%" PRIu32, region, names[stores], shard);
     return s_join(path, below, ret, err);
 }
 
@@ -269,16 +274,50 @@ err_code_t statedir_scheduler(const char *path, const char *region, char ret[STA
     return code ? code : file_make_dirs(ret, err);
 }
 
-err_code_t statedir_shard(const char *path, const char *region, uint32_t shard, uint64_t incarnation,
-                          char ret[STATEDIR_PATH_MAX], err_t *err)
+static err_code_t s_store(const char *path, const char *region, uint32_t shard, stores_t stores,
+                          uint64_t incarnation, char ret[STATEDIR_PATH_MAX], err_t *err)
 {
     char parent[STATEDIR_PATH_MAX], name[32];
-    err_code_t code = s_shard_parent(path, region, shard, parent, err);
+    err_code_t code = s_parent(path, region, shard, stores, parent, err);
     if (code)
         return code;
     snprintf(name, sizeof name, "%016" PRIx64, incarnation);
-    code = s_join(parent, name, ret, err);
+    return s_join(parent, name, ret, err);
+}
+
+err_code_t statedir_shard(const char *path, const char *region, uint32_t shard, uint64_t incarnation,
+                          char ret[STATEDIR_PATH_MAX], err_t *err)
+{
+    err_code_t code = s_store(path, region, shard, STORES_OWN, incarnation, ret, err);
     return code ? code : file_make_dirs(ret, err);
+}
+
+err_code_t statedir_kept(const char *path, const char *region, uint32_t shard, uint64_t incarnation,
+                         char ret[STATEDIR_PATH_MAX], err_t *err)
+{
+    err_code_t code = s_store(path, region, shard, STORES_KEPT, incarnation, ret, err);
+    return code ? code : file_make_dirs(ret, err);
+}
+
+/* ---- The seal of copies ---- */
+
+static err_code_t s_seal_path(const char *path, const char *region, uint32_t shard,
+                              char ret[STATEDIR_PATH_MAX], err_t *err)
+{
+    char parent[STATEDIR_PATH_MAX];
+    err_code_t code = s_parent(path, region, shard, STORES_KEPT, parent, err);
+    if (!code)
+        code = file_make_dirs(parent, err);
+    return code ? code : s_join(parent, SEAL_FILE, ret, err);
+}
+
+err_code_t statedir_seal(const char *path, const char *region, uint32_t shard, uint64_t incarnation,
+                         err_t *err)
+{
+    char file[STATEDIR_PATH_MAX], text[32];
+    err_code_t code = s_seal_path(path, region, shard, file, err);
+    snprintf(text, sizeof text, "%016" PRIx64 "\n", incarnation);
+    return code ? code : file_write(file, text, strlen(text), err);
 }
 
 /* ---- The newest store of a shard ---- */
@@ -331,60 +370,165 @@ static err_code_t s_incarnations(const char *parent, incarnations_t *list, err_t
     return code;
 }
 
-static void s_note_skipped(statedir_latest_t *latest, const verify_report_t *report)
+err_code_t statedir_sealed(const char *path, const char *region, uint32_t shard, uint64_t *ret_incarnation,
+                           err_t *err)
 {
-    if (latest->skipped++ > 0)
-        return;
-    snprintf(latest->why, sizeof latest->why, "%s",
-             report->problem_count ? report->problems[report->problem_count - 1].text : "damaged");
-    if (report->killed || !report->newest)
-        return;
-    memcpy(latest->damaged_path, latest->path, sizeof latest->damaged_path);
-    latest->damaged_number = report->newest;
+    char file[STATEDIR_PATH_MAX], text[17] = "";
+    buf_t *bytes = NULL;
+    err_code_t code = s_seal_path(path, region, shard, file, err);
+    if (!code)
+        code = file_read(file, sizeof text, &bytes, err);
+    if (code) {
+        *ret_incarnation = 0;
+        return code == ERR_NOT_FOUND ? ERR_OK : code;
+    }
+    if (buf_size(bytes) == sizeof text)
+        memcpy(text, buf_peek(bytes), sizeof text - 1);
+    buf_destroy(&bytes);
+    if (s_parse_incarnation(text, ret_incarnation))
+        return ERR_OK;
+    return err_set(err, ERR_MALFORMED, "%s is not what was written there; remove the folder it is in", file);
 }
 
-/* Looks at one store: *ret_found when it has a good snapshot. */
-static err_code_t s_try(const char *parent, uint64_t incarnation, statedir_latest_t *latest, bool *ret_found,
-                        err_t *err)
+err_code_t statedir_kept_list(const char *path, const char *region, uint32_t shard, uint64_t **ret_items,
+                              size_t *ret_count, err_t *err)
+{
+    char parent[STATEDIR_PATH_MAX];
+    incarnations_t list = {0};
+    err_code_t code = s_parent(path, region, shard, STORES_KEPT, parent, err);
+    if (!code)
+        code = s_incarnations(parent, &list, err);
+    if (code) {
+        free(list.items);
+        return code;
+    }
+    *ret_items = list.items;
+    *ret_count = list.count;
+    return ERR_OK;
+}
+
+err_code_t statedir_kept_remove(const char *path, const char *region, uint32_t shard, uint64_t incarnation,
+                                err_t *err)
+{
+    char store[STATEDIR_PATH_MAX];
+    err_code_t code = s_store(path, region, shard, STORES_KEPT, incarnation, store, err);
+    DIR *dir = code ? NULL : opendir(store);
+    if (!dir)
+        return code;
+    const struct dirent *entry;
+    while ((entry = readdir(dir)))
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            unlinkat(dirfd(dir), entry->d_name, 0);
+    closedir(dir);
+    if (rmdir(store) && errno != ENOENT)
+        return err_set(err, file_code_of(errno), "remove %s: %s", store, strerror(errno));
+    return ERR_OK;
+}
+
+/* ---- The newest of all ---- */
+
+/* A store that was looked at. */
+typedef struct {
+    char path[STATEDIR_PATH_MAX];
+    uint64_t good, newest; /* snapshots; 0: none */
+    bool damaged, killed;
+    char why[ERR_TEXT_MAX];
+} looked_t;
+
+static err_code_t s_look_into(const char *parent, uint64_t incarnation, looked_t *ret, err_t *err)
 {
     verify_report_t report = {0};
     char name[32];
     snprintf(name, sizeof name, "%016" PRIx64, incarnation);
-    err_code_t code = s_join(parent, name, latest->path, err);
+    *ret = (looked_t){0};
+    err_code_t code = s_join(parent, name, ret->path, err);
     if (!code)
-        code = verify_dir(latest->path, &report, err);
-    if (code == ERR_NOT_FOUND)
-        return ERR_OK;
+        code = verify_dir(ret->path, &report, err);
     if (code)
-        return code;
-    *ret_found = report.newest_good > 0;
-    if (report.newest_good < report.newest || (report.problem_total > 0 && !*ret_found))
-        s_note_skipped(latest, &report);
-    latest->incarnation = incarnation;
-    latest->number = report.newest_good;
+        return code == ERR_NOT_FOUND ? ERR_OK : code;
+    ret->good = report.newest_good;
+    ret->newest = report.newest;
+    ret->damaged = report.newest_good < report.newest || (report.problem_total > 0 && !report.newest_good);
+    ret->killed = report.killed;
+    snprintf(ret->why, sizeof ret->why, "%s",
+             report.problem_count ? report.problems[report.problem_count - 1].text : "damaged");
     verify_report_fini(&report);
     return ERR_OK;
+}
+
+static void s_note_skipped(statedir_latest_t *latest, const looked_t *looked)
+{
+    if (latest->skipped++ > 0)
+        return;
+    memcpy(latest->why, looked->why, sizeof latest->why);
+    if (looked->killed || !looked->newest)
+        return;
+    memcpy(latest->damaged_path, looked->path, sizeof latest->damaged_path);
+    latest->damaged_number = looked->newest;
+}
+
+/* Looks at what there is of one incarnation, its own store and copies: *ret_found when one of them has a good snapshot.
+ * What is damaged in one of them and whole in the other is not lost; what nobody can tell may be. */
+static err_code_t s_try(char parents[STORES_KINDS][STATEDIR_PATH_MAX], uint64_t incarnation,
+                        statedir_latest_t *latest, bool *ret_found, err_t *err)
+{
+    looked_t looked[STORES_KINDS];
+    const looked_t *best = &looked[STORES_OWN];
+    for (size_t i = 0; i < STORES_KINDS; i++) {
+        err_code_t code = s_look_into(parents[i], incarnation, &looked[i], err);
+        if (code)
+            return code;
+        if (looked[i].good > best->good)
+            best = &looked[i];
+    }
+    for (size_t i = 0; i < STORES_KINDS; i++)
+        if (looked[i].damaged && (!best->good || !looked[i].newest || looked[i].newest > best->good))
+            s_note_skipped(latest, &looked[i]);
+    memcpy(latest->path, best->path, sizeof latest->path);
+    latest->kept = best == &looked[STORES_KEPT];
+    latest->incarnation = incarnation;
+    latest->number = best->good;
+    *ret_found = best->good > 0;
+    return ERR_OK;
+}
+
+/* The incarnations of all kinds of stores, newest first, each once. */
+static err_code_t s_all_incarnations(char parents[STORES_KINDS][STATEDIR_PATH_MAX], incarnations_t *list,
+                                     err_t *err)
+{
+    err_code_t code = ERR_OK;
+    for (size_t i = 0; i < STORES_KINDS && !code; i++)
+        code = s_incarnations(parents[i], list, err);
+    size_t count = 0;
+    for (size_t i = 0; i < list->count; i++)
+        if (count == 0 || list->items[count - 1] != list->items[i])
+            list->items[count++] = list->items[i];
+    list->count = count;
+    return code;
 }
 
 err_code_t statedir_shard_latest(const char *path, const char *region, uint32_t shard,
                                  statedir_latest_t *ret_latest, err_t *err)
 {
-    char parent[STATEDIR_PATH_MAX];
+    char parents[STORES_KINDS][STATEDIR_PATH_MAX];
     incarnations_t list = {0};
     statedir_latest_t latest = {0};
     bool found = false;
-    err_code_t code = s_shard_parent(path, region, shard, parent, err);
+    err_code_t code = ERR_OK;
+    for (size_t i = 0; i < STORES_KINDS && !code; i++)
+        code = s_parent(path, region, shard, (stores_t)i, parents[i], err);
     if (!code)
-        code = s_incarnations(parent, &list, err);
+        code = s_all_incarnations(parents, &list, err);
     for (size_t i = 0; i < list.count && !code && !found; i++)
-        code = s_try(parent, list.items[i], &latest, &found, err);
+        code = s_try(parents, list.items[i], &latest, &found, err);
     free(list.items);
     if (code)
         return code;
     if (!found && latest.skipped > 0)
-        return err_set(err, ERR_CHECKSUM, "no snapshot in %s is whole; %.300s", parent, latest.why);
+        return err_set(err, ERR_CHECKSUM, "no snapshot in %s is whole; %.300s", parents[STORES_OWN],
+                       latest.why);
     if (!found)
-        return err_set(err, ERR_NOT_FOUND, "there is no snapshot in %s", parent);
+        return err_set(err, ERR_NOT_FOUND, "there is no snapshot in %s", parents[STORES_OWN]);
     *ret_latest = latest;
     return ERR_OK;
 }
