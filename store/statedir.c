@@ -306,16 +306,18 @@ static err_code_t s_seal_path(const char *path, const char *region, uint32_t sha
 {
     char parent[STATEDIR_PATH_MAX];
     err_code_t code = s_parent(path, region, shard, STORES_KEPT, parent, err);
-    if (!code)
-        code = file_make_dirs(parent, err);
     return code ? code : s_join(parent, SEAL_FILE, ret, err);
 }
 
 err_code_t statedir_seal(const char *path, const char *region, uint32_t shard, uint64_t incarnation,
                          err_t *err)
 {
-    char file[STATEDIR_PATH_MAX], text[32];
-    err_code_t code = s_seal_path(path, region, shard, file, err);
+    char parent[STATEDIR_PATH_MAX], file[STATEDIR_PATH_MAX], text[32];
+    err_code_t code = s_parent(path, region, shard, STORES_KEPT, parent, err);
+    if (!code)
+        code = file_make_dirs(parent, err);
+    if (!code)
+        code = s_seal_path(path, region, shard, file, err);
     snprintf(text, sizeof text, "%016" PRIx64 "\n", incarnation);
     return code ? code : file_write(file, text, strlen(text), err);
 }

@@ -26,12 +26,12 @@ static err_code_t s_encode_manifest(const snapshot_t *snapshot, buf_t **ret_byte
     if (!manifest.values)
         return err_set(err, ERR_MEMORY, "no memory for %zu values", snapshot->count);
     for (size_t i = 0; i < snapshot->count; i++) {
-        const buf_t *buf = snapshot->values[i].buf;
+        buf_t *buf = snapshot->values[i].buf;
         manifest_value_t *value = &manifest.values[i];
         memcpy(value->name, snapshot->values[i].name, sizeof value->name);
         value->key = i;
         value->size_bytes = buf_size(buf);
-        value->checksum = hash_checksum(buf_peek(buf), buf_size(buf));
+        value->checksum = buf_checksum(buf);
         value->piece_bytes = MESSAGE_CHUNK_BYTES;
     }
     err_code_t code = manifest_encode(&manifest, ret_bytes, err);
@@ -136,10 +136,13 @@ void giver_serve(const giver_t *self, const message_t *fetch, outbox_t *outbox)
         giver_refuse(fetch, self->name, self->incarnation, outbox);
         return;
     }
+    if (want->length == 0) {
+        giver_offer(self, fetch->from, 0, outbox);
+        return;
+    }
     message_t *m = s_answer(fetch, self->name, self->incarnation);
     size_t size = want->value < self->count ? buf_size(self->bufs[want->value]) : 0;
-    if (want->length == 0 || want->length > MESSAGE_CHUNK_BYTES || want->offset >= size ||
-        want->length > size - want->offset) {
+    if (want->length > MESSAGE_CHUNK_BYTES || want->offset >= size || want->length > size - want->offset) {
         m->snapshot_piece.code = ERR_LIMIT;
     } else {
         m->data = slice_of(self->bufs[want->value], want->offset, want->length);

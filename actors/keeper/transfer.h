@@ -34,7 +34,7 @@ const snapshot_id_t *giver_id(const giver_t *self); /* borrowed */
 /* Offers it to an actor; `entry` as in the message. */
 void giver_offer(const giver_t *self, const char *to, uint64_t entry, outbox_t *outbox);
 
-/* Answers one snapshot_fetch with one snapshot_piece; with code ERR_NOT_FOUND when it is of another snapshot, ERR_LIMIT
+/* Answers one snapshot_fetch with one snapshot_piece, or of length 0 with the offer; with code ERR_NOT_FOUND when it is of another snapshot, ERR_LIMIT
  * when there are no such bytes. */
 void giver_serve(const giver_t *self, const message_t *fetch, outbox_t *outbox);
 

@@ -490,6 +490,25 @@ Test(transfer, a_giver_answers_nonsense_with_an_error_and_no_data)
     s_fini(&w);
 }
 
+Test(transfer, a_giver_can_be_asked_for_its_offer)
+{
+    world_t w = s_world(s_sizes, COUNT, 700);
+    message_t *fetch = message_new(KIND_snapshot_fetch, GIVER, TAKER);
+    fetch->snapshot_fetch = (snapshot_fetch_t_){"eu", 1, 3, 5, 0, 0, 0, 0};
+    giver_serve(w.giver, fetch, &w.out);
+    message_t *offer = outbox_take(&w.out), *same = s_offer(&w);
+    cr_assert(message_equal(offer, same));
+    message_destroy(&offer);
+    message_destroy(&same);
+    fetch->snapshot_fetch.number = 6;
+    giver_serve(w.giver, fetch, &w.out);
+    message_t *piece = outbox_take(&w.out);
+    cr_assert_eq(piece->snapshot_piece.code, ERR_NOT_FOUND);
+    message_destroy(&piece);
+    message_destroy(&fetch);
+    s_fini(&w);
+}
+
 Test(transfer, pieces_nobody_asked_for_are_passed_over)
 {
     world_t w = s_world(s_sizes, COUNT, 700);
