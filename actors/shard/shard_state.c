@@ -440,7 +440,8 @@ static err_code_t s_load_tensors(shard_core_t *self, const snapshot_t *snapshot,
 static void s_settle(shard_core_t *self, const snapshot_t *snapshot)
 {
     self->number = snapshot->id.number;
-    self->stored = true;
+    /* At this level what was loaded counts only when others have it again. */
+    self->stored = self->spec.topology->checkpoint.durability != DURABILITY_REPLICA;
     self->changes = self->committed_changes = 1;
     if (self->spec.loses) {
         self->history = self->spec.history;
