@@ -1,5 +1,6 @@
 #include "actors/node/node_actor.h"
 
+#include "actors/keeper/keeper_actor.h"
 #include "actors/kit/clock.h"
 #include "actors/shard/shard_actor.h"
 #include "actors/synchronizer/synchronizer_actor.h"
@@ -112,6 +113,14 @@ static bool s_parse(const node_hint_t *self, const char *name, char ret_kind[WIR
     return !strcmp(region, self->with.topology->regions[self->with.region_index].name);
 }
 
+/* keeper/REGION/NODE: one on each node, and nowhere else. */
+static bool s_is_own_keeper(const node_hint_t *self, const char *name)
+{
+    char own[WIRE_NAME_SIZE + 8];
+    snprintf(own, sizeof own, "keeper/%.*s", WIRE_NAME_SIZE, strchr(self->with.name, '/') + 1);
+    return !strcmp(own, name);
+}
+
 /* Fills what the kind of actor needs; false when there is no such actor in this job. */
 static bool s_fill(const node_hint_t *self, const char *name, shell_spec_t *spec)
 {
@@ -119,6 +128,11 @@ static bool s_fill(const node_hint_t *self, const char *name, shell_spec_t *spec
     const topology_region_t *region = &with->topology->regions[with->region_index];
     char kind[WIRE_NAME_SIZE];
     size_t index;
+    if (s_is_own_keeper(self, name)) {
+        keeper_actor_t keeper = {with->topology, with->state_dir, with->region_index};
+        keeper_actor_fill(&keeper, spec);
+        return true;
+    }
     if (!s_parse(self, name, kind, &index))
         return false;
     if (!strcmp(kind, "worker")) {

@@ -175,10 +175,16 @@ static void s_place(node_core_t *self, const message_t *message)
 /* ---- stopping
  * ------------------------------------------------------------------------------------------------ */
 
-/* Who stops when: 0 workers, 1 shards, 2 the rest. */
+#define RANK_NEVER 3
+
+/* Who stops when: 0 workers, 1 shards, 2 the rest; a keeper serves other nodes and ends with the node. */
 static int s_rank(const char *name)
 {
-    return !strncmp(name, "worker/", 7) ? 0 : !strncmp(name, "shard/", 6) ? 1 : 2;
+    static const char *const ranks[] = {"worker/", "shard/", "", "keeper/"};
+    for (int rank = RANK_NEVER; rank >= 0; rank--)
+        if (ranks[rank][0] && !strncmp(name, ranks[rank], strlen(ranks[rank])))
+            return rank;
+    return 2;
 }
 
 static bool s_is_live(const node_actor_t *actor)
@@ -186,14 +192,23 @@ static bool s_is_live(const node_actor_t *actor)
     return actor->state != ACTOR_FREE && actor->state != ACTOR_ENDED;
 }
 
-/* The lowest rank of which an actor lives; 3 when none does. */
+/* The lowest rank of which an actor lives; RANK_NEVER when none does. */
 static int s_lowest_rank(const node_core_t *self)
 {
-    int lowest = 3;
+    int lowest = RANK_NEVER;
     for (size_t i = 0; i < self->actor_count; i++)
         if (s_is_live(&self->actors[i]) && s_rank(self->actors[i].name) < lowest)
             lowest = s_rank(self->actors[i].name);
     return lowest;
+}
+
+/* Whether other nodes may still need this one. */
+static bool s_keeps(const node_core_t *self)
+{
+    for (size_t i = 0; i < self->actor_count; i++)
+        if (s_is_live(&self->actors[i]) && s_rank(self->actors[i].name) == RANK_NEVER)
+            return true;
+    return false;
 }
 
 static void s_send_stopped(node_core_t *self, int64_t now_us)
@@ -227,7 +242,7 @@ static void s_conclude(node_core_t *self)
 static void s_go_on_stopping(node_core_t *self, int64_t now_us)
 {
     int rank = s_lowest_rank(self);
-    for (size_t i = 0; i < self->actor_count; i++) {
+    for (size_t i = 0; rank < RANK_NEVER && i < self->actor_count; i++) {
         node_actor_t *actor = &self->actors[i];
         if (!s_is_live(actor) || s_rank(actor->name) != rank)
             continue;
@@ -241,14 +256,14 @@ static void s_go_on_stopping(node_core_t *self, int64_t now_us)
             s_command(self, NODE_KILL, actor);
         }
     }
-    if (rank < 3)
+    if (rank < RANK_NEVER)
         return;
     if (!self->all_stopped) {
         self->all_stopped = true;
         self->stopped_since_us = now_us;
         s_conclude(self);
         s_send_stopped(self, now_us);
-    } else if (now_us - self->stopped_since_us >= NODE_BYE_US) {
+    } else if (now_us - self->stopped_since_us >= (s_keeps(self) ? NODE_DRAIN_US : NODE_BYE_US)) {
         self->finished = true;
     } else if (now_us - self->stopped_us >= NODE_STOPPED_US) {
         s_send_stopped(self, now_us);

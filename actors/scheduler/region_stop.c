@@ -13,6 +13,14 @@ void region_take_stop(region_core_t *self, const message_t *message, int64_t now
         self->train_end_us = now_us;
 }
 
+static const region_node_t *s_running(const region_core_t *self)
+{
+    for (size_t index = 0; index < self->node_count; index++)
+        if (!self->nodes[index].lost && !self->nodes[index].stopped)
+            return &self->nodes[index];
+    return NULL;
+}
+
 void region_take_stopped(region_core_t *self, const message_t *message, int64_t now_us)
 {
     region_node_t *node = region_node_find(self, message->from);
@@ -27,6 +35,9 @@ void region_take_stopped(region_core_t *self, const message_t *message, int64_t 
             region_fail(self, (err_code_t)message->stopped.code, "%s: %s", node->name,
                         message->stopped.reason ? message->stopped.reason : "failed while it stopped");
     }
+    /* A keeper is there for the other nodes' last snapshots: nobody goes before all have stopped. */
+    if (self->stopping && self->spec.topology->checkpoint.replicas && s_running(self))
+        return;
     message_t *bye = message_new(KIND_bye, node->name, self->name);
     region_send(self, &bye);
 }
@@ -35,14 +46,6 @@ void region_take_bye(region_core_t *self)
 {
     if (self->final)
         self->finished = true;
-}
-
-static const region_node_t *s_running(const region_core_t *self)
-{
-    for (size_t index = 0; index < self->node_count; index++)
-        if (!self->nodes[index].lost && !self->nodes[index].stopped)
-            return &self->nodes[index];
-    return NULL;
 }
 
 static void s_stop_nodes(region_core_t *self)

@@ -85,6 +85,7 @@ void region_take_progress(region_core_t *self, const message_t *message, size_t 
     region_shard_t *entry = &self->shards[shard];
     if (s_is_late(entry->progress, message))
         return;
+    region_keep_note(self, message, shard);
     message_destroy(&entry->progress);
     entry->progress = message_dup(message);
 }
