@@ -21,6 +21,12 @@ static const region_node_t *s_running(const region_core_t *self)
     return NULL;
 }
 
+static void s_say_bye(region_core_t *self, const region_node_t *node)
+{
+    message_t *bye = message_new(KIND_bye, node->name, self->name);
+    region_send(self, &bye);
+}
+
 void region_take_stopped(region_core_t *self, const message_t *message, int64_t now_us)
 {
     region_node_t *node = region_node_find(self, message->from);
@@ -36,10 +42,8 @@ void region_take_stopped(region_core_t *self, const message_t *message, int64_t 
                         message->stopped.reason ? message->stopped.reason : "failed while it stopped");
     }
     /* A keeper is there for the other nodes' last snapshots: nobody goes before all have stopped. */
-    if (self->stopping && self->spec.topology->checkpoint.replicas && s_running(self))
-        return;
-    message_t *bye = message_new(KIND_bye, node->name, self->name);
-    region_send(self, &bye);
+    if (!self->stopping || !self->spec.topology->checkpoint.replicas || !s_running(self))
+        s_say_bye(self, node);
 }
 
 void region_take_bye(region_core_t *self)
@@ -80,6 +84,9 @@ void region_stop(region_core_t *self, int64_t now_us)
         s_stop_nodes(self);
     }
     if (!s_running(self)) {
+        for (size_t index = 0; index < self->node_count; index++)
+            if (self->nodes[index].stopped)
+                s_say_bye(self, &self->nodes[index]);
         self->final = true;
         self->final_us = now_us;
         self->report_us = now_us;

@@ -49,13 +49,7 @@ beyond() { [ "$(steps "$1")" -gt "$2" ]; }
 
 # node_of ACTOR: the last part of the name of the node that hosts it.
 node_of() {
-    local i name
-    status || return 1
-    for ((i = 0; ; i++)); do
-        name=$(json "$work/status.json" "actors[$i].name") || return 1
-        [ "$name" = "$1" ] && break
-    done
-    name=$(json "$work/status.json" "actors[$i].node") && echo "${name##*/}"
+    status && tr -d '\n ' <"$work/status.json" | grep -o "\"name\":\"$1\",[^}]*" | sed 's/.*"node":"[^"]*\///; s/".*//'
 }
 moved() { # REGION NODE: none of its shards is there any more
     local k
@@ -84,6 +78,7 @@ expect_end "${pids[node-us-$keeper]}" 0 "a stopped node"
 "$LIVE_TOOL" damage "$work/on-node-us-$keeper" us 0 || fail "node us/$keeper keeps nothing"
 role "node-us-$keeper"
 until_true grep -q ev=copy_damaged "$work/on-node-us-$keeper/log/node-us-$keeper.log"
+cat "$work"/on-node-eu-*/log/*.log | grep -q 'shard/eu/0 ev=resumes' || fail "shard/eu/0 did not go on from a copy"
 
 for name in node-us-a node-us-b broker-us broker-eu scheduler; do expect_end "${pids[$name]}" 0 "$name"; done
 for name in a b c; do [ "$name" = "$victim" ] || expect_end "${pids[node-eu-$name]}" 0 "node-eu-$name"; done
