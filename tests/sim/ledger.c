@@ -1,11 +1,13 @@
 /* ledger - the judge: in every seeded world each region's parameters must equal the number of times each
  * sample had to be processed, not one more, not one less.
  *
- *   sim.ledger [--seeds N] [--first SEED] [--strategy asgd|asgd-ga|ssgd] [--kills] [--stop]
+ *   sim.ledger [--seeds N] [--first SEED] [--strategy asgd|asgd-ga|ssgd] [--kills] [--stop] [--nodes]
  *              [--break dedup [--expect-wrong]] [--verbose]
  *
  * With --stop each world is stopped at random moments, drained as by SIGTERM or cut off as by a loss of power, and a
  * new world goes on from what its shards had committed.
+ *
+ * With --nodes each region has three nodes, durability is `replica`, and nodes are lost, most of them with their disks.
  *
  * A world that goes wrong prints its seed; `--first SEED --seeds 1 --verbose` replays it.
  */
@@ -20,7 +22,7 @@
 typedef struct {
     uint64_t seeds, first;
     const char *strategy;
-    bool kills, stop, break_dedup, expect_wrong, verbose;
+    bool kills, stop, nodes, break_dedup, expect_wrong, verbose;
 } options_t;
 
 typedef struct {
@@ -34,13 +36,17 @@ static topology_t *s_topology(rng_t *rng, const options_t *options, uint64_t see
     static const char *strategies[] = {"asgd", "asgd-ga"};
     const char *strategy = options->strategy ? options->strategy : strategies[rng_below(rng, 2)];
     size_t regions = 2 + rng_below(rng, 2), shards = 2 + rng_below(rng, 2);
-    char text[8192];
+    char text[8192], copies[128];
+    snprintf(copies, sizeof copies, ", durability: replica, replicas: %u, elsewhere: %s, move_after: %us",
+             options->nodes ? (unsigned)(1 + rng_below(rng, 2)) : 1,
+             options->nodes && !rng_below(rng, 3) ? "true" : "false",
+             options->nodes ? (unsigned)(1 + rng_below(rng, 5)) : 1);
     int n =
         snprintf(text, sizeof text,
                  "job:\n  name: sim\n  model: ledger\n  data: {kind: counter, samples: %u}\n  epochs: %u\n"
                  "  batch: %u\n  seed: %u\n  optimizer: {name: sgd, lr: 1, momentum: 0, schedule: constant}\n"
                  "  sync: {strategy: %s, every: %u, inside: %s, staleness: %u, window: %ukB}\n"
-                 "checkpoint: {every: %u}\nregions:\n",
+                 "checkpoint: {every: %u%s}\nregions:\n",
                  (unsigned)(200 + rng_below(rng, 1500)), (unsigned)(1 + rng_below(rng, 2)),
                  (unsigned)(8 + rng_below(rng, 40)), (unsigned)seed, strategy,
                  strcmp(strategy, "asgd-ga") ? 1u : (unsigned)(1 + rng_below(rng, 8)),
@@ -48,7 +54,7 @@ static topology_t *s_topology(rng_t *rng, const options_t *options, uint64_t see
                  : rng_below(rng, 2) ? "sync"
                                      : "{ssp: 1}",
                  (unsigned)(2 + rng_below(rng, 30)), (unsigned)(8 + rng_below(rng, 100)),
-                 (unsigned)(1 + rng_below(rng, 30)));
+                 (unsigned)(1 + rng_below(rng, 30)), options->nodes ? copies : "");
     for (size_t r = 0; r < regions; r++)
         n += snprintf(text + n, sizeof text - (size_t)n,
                       "  - {name: r%zu, data_share: %u, workers: %u, shards: %zu}\n", r,
@@ -83,6 +89,9 @@ static sim_spec_t s_spec(rng_t *rng, const options_t *options, const topology_t 
                        .kill_per_s = options->kills ? 0.2 + rng_unit(rng) : 0,
                        .kill_silent = 0.3,
                        .kill_until_us = 60000000,
+                       .nodes = options->nodes ? 3 : 1,
+                       .lose_node_per_s = options->nodes ? 0.5 : 0,
+                       .lose_disk = 0.7,
                        .limit_us = 3600000000};
     spec.partition_count = rng_below(rng, 4);
     for (size_t i = 0; i < spec.partition_count; i++) {
@@ -128,6 +137,11 @@ static void s_add(sim_stats_t *sum, const sim_stats_t *one)
     sum->killed_workers += one->killed_workers;
     sum->killed_shards += one->killed_shards;
     sum->killed_synchronizers += one->killed_synchronizers;
+    sum->killed_keepers += one->killed_keepers;
+    sum->lost_nodes += one->lost_nodes;
+    sum->lost_disks += one->lost_disks;
+    sum->kept += one->kept;
+    sum->moved += one->moved;
     sum->killed_in_silence += one->killed_in_silence;
     sum->duplicates_refused += one->duplicates_refused;
     sum->virtual_us += one->virtual_us;
@@ -196,7 +210,7 @@ static options_t s_options(int argc, char **argv)
 {
     static const struct option longs[] = {
         {"seeds", 1, NULL, 'n'},        {"first", 1, NULL, 'f'},   {"strategy", 1, NULL, 's'},
-        {"kills", 0, NULL, 'k'},        {"stop", 0, NULL, 't'},    {"break", 1, NULL, 'b'},
+        {"kills", 0, NULL, 'k'},        {"stop", 0, NULL, 't'},     {"nodes", 0, NULL, 'o'},    {"break", 1, NULL, 'b'},
         {"expect-wrong", 0, NULL, 'e'}, {"verbose", 0, NULL, 'v'}, {0}};
     options_t options = {.seeds = 500, .first = 1};
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
@@ -210,6 +224,8 @@ static options_t s_options(int argc, char **argv)
             options.kills = true;
         else if (c == 't')
             options.stop = true;
+        else if (c == 'o')
+            options.nodes = true;
         else if (c == 'b' && !strcmp(optarg, "dedup"))
             options.break_dedup = true;
         else if (c == 'e')
@@ -230,6 +246,8 @@ static bool s_faults_fired(const totals_t *totals, const options_t *options)
         return true;
     bool killed = !options->kills ||
                   (s->killed_workers && s->killed_shards && s->killed_synchronizers && s->killed_in_silence);
+    if (options->nodes && !(s->lost_disks && s->lost_nodes > s->lost_disks && s->kept && s->moved))
+        return false;
     if (options->stop && !(totals->drained && totals->cut_off))
         return false;
     return s->lost && s->duplicated && s->reordered && s->cut && s->snapshot_failures && killed;
@@ -254,6 +272,10 @@ int main(int argc, char **argv)
            (unsigned long long)s->snapshots, (unsigned long long)s->snapshot_failures,
            (unsigned long long)s->killed_workers, (unsigned long long)s->killed_shards,
            (unsigned long long)s->killed_synchronizers, (unsigned long long)s->killed_in_silence);
+    if (options.nodes)
+        printf("lost: nodes %llu, disks %llu; kept %llu, killed keepers %llu, starts from a copy %llu\n",
+               (unsigned long long)s->lost_nodes, (unsigned long long)s->lost_disks, (unsigned long long)s->kept,
+               (unsigned long long)s->killed_keepers, (unsigned long long)s->moved);
     if (options.stop)
         printf("stopped in the midst: drained %llu, cut off %llu\n", (unsigned long long)totals.drained,
                (unsigned long long)totals.cut_off);

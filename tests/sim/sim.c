@@ -93,6 +93,14 @@ static void s_handle(sim_t *self, sim_event_t *event)
         sim_kill_some(self);
         return;
     }
+    if (event->kind == SIM_LOSE_NODE) {
+        sim_lose_node(self);
+        return;
+    }
+    if (event->kind == SIM_RETURN) {
+        sim_return(self, event->actor);
+        return;
+    }
     sim_actor_t *actor = &self->actors[event->actor];
     /* Messages go to a name: one that was on its way reaches the successor. */
     if (!actor->alive || (event->kind != SIM_DELIVER && actor->life != event->life))
@@ -105,13 +113,12 @@ static void s_handle(sim_t *self, sim_event_t *event)
         actor->role->message(actor->core, &event->message, self->now_us);
     if (event->kind == SIM_COMPUTED)
         sim_compute(self, event->actor);
+    if (event->kind == SIM_KEPT)
+        sim_kept(self, event);
     if (event->kind == SIM_COMMITTED) {
         uint64_t number = event->snapshot->id.number;
-        if (!event->code) {
-            snapshot_destroy(&actor->committed);
-            actor->committed = event->snapshot;
-            event->snapshot = NULL;
-        }
+        if (!event->code)
+            sim_copy_set(sim_copy(self, self->actors[actor->node].name, actor->name, false), &event->snapshot);
         shard_core_committed(actor->core, number, event->code, self->now_us);
     }
     sim_after(self, event->actor);
@@ -200,6 +207,8 @@ sim_t *sim_new(const topology_t *topology, const sim_spec_t *spec)
     sim_start_all(self);
     if (spec->kill_per_s > 0)
         sim_schedule(self, (sim_event_t){.at_us = (int64_t)(1e6 / spec->kill_per_s), .kind = SIM_KILL});
+    if (spec->lose_node_per_s > 0)
+        sim_schedule(self, (sim_event_t){.at_us = (int64_t)(1e6 / spec->lose_node_per_s), .kind = SIM_LOSE_NODE});
     return self;
 }
 
@@ -215,8 +224,9 @@ void sim_destroy(sim_t **self_p)
     for (size_t i = 0; i < self->actor_count; i++) {
         if (self->actors[i].core)
             self->actors[i].role->destroy(&self->actors[i].core);
-        snapshot_destroy(&self->actors[i].committed);
     }
+    for (size_t i = 0; i < self->copy_count; i++)
+        snapshot_destroy(&self->copies[i].snapshot);
     for (size_t r = 0; r < TOPOLOGY_REGIONS_MAX; r++)
         dataset_destroy(&self->datasets[r]);
     model_destroy(&self->model);

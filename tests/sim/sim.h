@@ -40,6 +40,9 @@ typedef struct {
     double kill_per_s;     /* deaths of random workers, shards and synchronizers, per virtual second */
     double kill_silent;    /* probability that nobody tells the node: as an actor that hangs */
     int64_t kill_until_us; /* none after this */
+    size_t nodes;             /* per region, each with a disk of its own; 0: one */
+    double lose_node_per_s;   /* nodes that go with all that runs on them, where others have what they hold */
+    double lose_disk;         /* probability that its disk is gone too; else it is there when the node is back */
     size_t chunk_bytes;
     bool break_dedup;
     int64_t limit_us; /* virtual time after which a run counts as stuck */
@@ -48,7 +51,9 @@ typedef struct {
 typedef struct {
     uint64_t messages, bytes, lost, duplicated, reordered, cut; /* network */
     uint64_t snapshots, snapshot_failures;
-    uint64_t killed_workers, killed_shards, killed_synchronizers, killed_in_silence;
+    uint64_t killed_workers, killed_shards, killed_synchronizers, killed_keepers, killed_in_silence;
+    uint64_t lost_nodes, lost_disks;
+    uint64_t kept, moved; /* snapshots that keepers stored; starts from one of those */
     uint64_t duplicates_refused; /* as the regions report it */
     int64_t virtual_us;
 } sim_stats_t;

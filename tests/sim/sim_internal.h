@@ -4,6 +4,7 @@
 
 #include "tests/sim/sim.h"
 
+#include "actors/keeper/keeper_core.h"
 #include "actors/model/dataset.h"
 #include "actors/model/model.h"
 #include "actors/node/node_core.h"
@@ -14,7 +15,17 @@
 
 #define SIM_ACTORS_MAX 256
 
-typedef enum { SIM_TICK, SIM_DELIVER, SIM_COMPUTED, SIM_COMMITTED, SIM_KILL, SIM_STOP } sim_event_kind_t;
+typedef enum {
+    SIM_TICK,
+    SIM_DELIVER,
+    SIM_COMPUTED,
+    SIM_COMMITTED,
+    SIM_KEPT,
+    SIM_KILL,
+    SIM_LOSE_NODE,
+    SIM_RETURN,
+    SIM_STOP
+} sim_event_kind_t;
 
 typedef struct {
     int64_t at_us;
@@ -26,7 +37,19 @@ typedef struct {
     message_t *message;
     snapshot_t *snapshot;
     err_code_t code;
+    keeper_job_t job; /* SIM_KEPT; its snapshot is `snapshot` */
 } sim_event_t;
+
+#define SIM_COPIES_MAX 512
+
+/* What lies on a node's disk of one shard: its own snapshots, or copies of them; the newest. */
+typedef struct {
+    wire_name_t node;
+    wire_name_t shard;
+    bool kept;
+    uint64_t seal;
+    snapshot_t *snapshot; /* NULL: none */
+} sim_copy_t;
 
 typedef struct {
     wire_name_t name;
@@ -41,8 +64,9 @@ typedef struct {
     float *gradient;
     worker_task_t task;
     bool computing;
-    /* shard: its disk */
-    snapshot_t *committed;
+    /* hosted: by which node; node: its process */
+    size_t node;
+    uint64_t pid;
 } sim_actor_t;
 
 struct sim {
@@ -58,6 +82,8 @@ struct sim {
     uint64_t sequence;
     sim_actor_t actors[SIM_ACTORS_MAX];
     size_t actor_count;
+    sim_copy_t copies[SIM_COPIES_MAX];
+    size_t copy_count;
     dataset_t *datasets[TOPOLOGY_REGIONS_MAX];
     model_t *model;
     float *x;
@@ -73,10 +99,23 @@ void sim_after(sim_t *self, size_t actor); /* outbox, effects and next tick, aft
 /* sim_network.c */
 void sim_send(sim_t *self, size_t from_actor, message_t **message_p);
 
+/* sim_disks.c */
+sim_copy_t *sim_copy(sim_t *self, const char *node, const char *shard, bool kept); /* made when it is not there */
+void sim_copy_set(sim_copy_t *copy, snapshot_t **snapshot_p);
+const sim_copy_t *sim_newest_copy(const sim_t *self, const char *node, const char *shard); /* NULL: none */
+void sim_wipe(sim_t *self, const char *node);
+void sim_take_jobs(sim_t *self, size_t keeper);
+void sim_kept(sim_t *self, sim_event_t *event);
+void sim_find_kept(const sim_t *self, const char *node, keeper_core_t *core);
+void sim_find_held(const sim_t *self, size_t region, const char *node, node_spec_t *spec);
+void sim_lose_node(sim_t *self);
+void sim_return(sim_t *self, size_t node);
+
 /* sim_actors.c */
 size_t sim_find(const sim_t *self, const char *name); /* SIZE_MAX when it never was */
 void sim_start_all(sim_t *self);                      /* schedulers and nodes */
-void sim_start_actor(sim_t *self, const char *name, size_t region, uint64_t incarnation);
+void sim_start_node(sim_t *self, const char *name, size_t region);
+void sim_start_actor(sim_t *self, const char *name, size_t node, uint64_t incarnation);
 void sim_kill(sim_t *self, size_t actor, bool silent);
 void sim_end_finished(sim_t *self, size_t actor);
 void sim_kill_some(sim_t *self);
