@@ -209,6 +209,19 @@ static void s_want_elsewhere(region_core_t *self, size_t shard, int64_t now_us)
     keep->want_us = now_us + TELL_EVERY_US;
 }
 
+/* One that was named before may still be the only one that has something. */
+static void s_remember_outside(region_keep_t *keep, const char *name)
+{
+    for (size_t i = 0; i < keep->outside_count; i++)
+        if (!strcmp(keep->outside[i], name))
+            return;
+    if (keep->outside_count == REGION_KEEPERS_MAX) {
+        memmove(keep->outside, keep->outside + 1, (REGION_KEEPERS_MAX - 1) * sizeof *keep->outside);
+        keep->outside_count--;
+    }
+    message_set_name(keep->outside[keep->outside_count++], name);
+}
+
 static void s_take_named(region_core_t *self, const message_t *m, int64_t now_us)
 {
     if (m->keeper_named.shard >= self->shard_count || strcmp(m->keeper_named.region, self->region->name) ||
@@ -217,6 +230,7 @@ static void s_take_named(region_core_t *self, const message_t *m, int64_t now_us
     region_keep_t *keep = &self->keeps[m->keeper_named.shard];
     message_set_name(keep->elsewhere, m->keeper_named.keeper);
     keep->named_us = now_us;
+    s_remember_outside(keep, keep->elsewhere);
 }
 
 /* Names one of this region's keepers for another's shard, and goes on naming it while it is there. */
@@ -275,9 +289,11 @@ static size_t s_ask_seals(region_core_t *self, size_t shard)
         if (actor->state == PLACE_READY)
             s_send_seal(self, actor->name, shard);
     }
-    if (keep->elsewhere[0] && !s_answer_of(keep, keep->elsewhere)) {
+    for (size_t i = 0; i < keep->outside_count; i++) {
+        if (s_answer_of(keep, keep->outside[i]))
+            continue;
         missing++;
-        s_send_seal(self, keep->elsewhere, shard);
+        s_send_seal(self, keep->outside[i], shard);
     }
     return missing;
 }

@@ -89,6 +89,8 @@ typedef struct {
     size_t keeper_count;
     int64_t told_us;       /* when it is told again */
     wire_name_t elsewhere; /* keeper in another region, empty: none */
+    wire_name_t outside[REGION_KEEPERS_MAX]; /* all that were named, the newest last */
+    size_t outside_count;
     size_t asked_region;   /* how many regions after the own one; 0: nobody was asked */
     int64_t want_us, named_us;
     uint64_t pid;  /* of the node's process where it was placed last */
