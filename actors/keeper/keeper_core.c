@@ -8,7 +8,7 @@
 #define PIECE_LEAST_BYTES ((size_t)16 << 10)
 #define WINDOW_NEAR 8
 #define PATIENCE_NEAR_US 1000000
-#define PATIENCE_FAR_US 5000000
+#define PATIENCE_FAR_US 2000000
 #define RATE_UNKNOWN_BYTES_PER_S 1000000 /* of a link that nobody has measured */
 
 typedef enum { JOB_NONE, JOB_WANTED, JOB_OUT } job_state_t;

@@ -171,16 +171,14 @@ static bool s_is_elsewhere(const sim_t *self, const sim_actor_t *shard, const ch
     return false;
 }
 
-/* One loss at a time is what one copy makes good: every node of the region is there, and every shard of the region runs and
- * lies on two of them. */
+/* One loss at a time is what one copy makes good: every node of the region is there, and every shard runs and lies on two
+ * nodes, of which one may be of another region. */
 static bool s_may_lose(const sim_t *self, size_t node)
 {
     const sim_actor_t *victim = &self->actors[node];
     for (size_t i = 0; i < self->actor_count; i++) {
         const sim_actor_t *actor = &self->actors[i];
-        if (actor->region != victim->region)
-            continue;
-        if (actor->role == &node_role && !actor->alive)
+        if (actor->role == &node_role && actor->region == victim->region && !actor->alive)
             return false;
         if (actor->role == &shard_role &&
             (!actor->alive || !s_is_elsewhere(self, actor, self->actors[actor->node].name) ||
