@@ -474,8 +474,8 @@ Test(transfer, a_giver_answers_nonsense_with_an_error_and_no_data)
     world_t w = s_world(s_sizes, COUNT, 700);
     const struct {
         uint64_t value, offset, length;
-    } rows[] = {{99, 0, 1}, {1, 4999, 2},    {1, 5000, 1},       {1, 0, 0},
-                {2, 0, 1},  {1, 0, 1 << 21}, {1, UINT64_MAX, 2}, {1, 2, UINT64_MAX}};
+    } rows[] = {{99, 0, 1},      {1, 4999, 2},       {1, 5000, 1},      {2, 0, 1},
+                {1, 0, 1 << 21}, {1, UINT64_MAX, 2}, {1, 2, UINT64_MAX}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         message_t *fetch = message_new(KIND_snapshot_fetch, GIVER, TAKER);
         fetch->snapshot_fetch =
