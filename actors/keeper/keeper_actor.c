@@ -256,9 +256,10 @@ static void s_take_results(keeper_hint_t *self, int64_t now_us)
                       (unsigned long long)result.id.number, result.error.text);
         else
             s_remove_older(self, place);
-        keeper_core_done(self->core, &place->job, &result.error, now_us);
-        if (result.error.code)
-            s_close_place(place); /* the next one begins with what is on the disk */
+        keeper_job_t job = place->job;
+        if (result.error.code || job.last)
+            s_close_place(place); /* what comes next, here or in a shard, begins with what is on the disk */
+        keeper_core_done(self->core, &job, &result.error, now_us);
     }
 }
 

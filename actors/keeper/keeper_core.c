@@ -402,6 +402,7 @@ static bool s_job_of(entry_t *entry, keeper_job_t *ret)
         message_set_name(entry->storing_by, entry->whole_by);
         ret->incarnation = entry->storing_incarnation = ret->snapshot->id.incarnation;
         ret->number = entry->storing_number = ret->snapshot->id.number;
+        ret->last = ret->incarnation < entry->seal;
         return true;
     }
     if (entry->load == JOB_WANTED) {

@@ -53,6 +53,7 @@ typedef struct {
     size_t region; /* of the shard */
     uint64_t shard;
     uint64_t incarnation, number;
+    bool last; /* KEEPER_STORE: its incarnation is sealed; the store is closed before it is told to be kept */
     snapshot_t *snapshot; /* KEEPER_STORE: moved to the driver; KEEPER_LOAD: moved back with the result */
 } keeper_job_t;
 
