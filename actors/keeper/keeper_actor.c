@@ -4,6 +4,7 @@
 #include "actors/kit/clock.h"
 #include "codec/base/log.h"
 #include "store/kv_lmdb.h"
+#include "store/lockfile.h"
 #include "store/statedir.h"
 #include "store/verify.h"
 #include "store/writer.h"
@@ -21,7 +22,8 @@ typedef struct {
     keeper_job_t job; /* of the snapshot that is being written */
     size_t region;
     uint64_t shard, incarnation;
-    kv_t *kv; /* NULL: closed */
+    int lock_fd; /* nodes that share a state directory must not write the same copies */
+    kv_t *kv;    /* NULL: closed */
     snapshot_store_t *store;
     writer_t *writer;
 } place_t;
@@ -120,7 +122,23 @@ static void s_close_place(place_t *place)
     writer_destroy(&place->writer); /* its descriptor leaves the epoll set when it is closed */
     snapshot_store_destroy(&place->store);
     kv_destroy(&place->kv);
+    lockfile_release(&place->lock_fd);
     snapshot_destroy(&place->job.snapshot);
+}
+
+/* Beside the stores of all incarnations. */
+static err_code_t s_lock(place_t *place, const char *store, err_t *err)
+{
+    char path[STATEDIR_PATH_MAX];
+    snprintf(path, sizeof path, "%s", store);
+    char *slash = strrchr(path, '/');
+    CHECK(slash);
+    snprintf(slash, (size_t)(path + sizeof path - slash), "/lock");
+    err_code_t rc = lockfile_take(path, &place->lock_fd, err);
+    if (rc != ERR_IN_USE)
+        return rc;
+    return err_set(err, rc,
+                   "%s is held by another node's keeper; give each node a state directory of its own", path);
 }
 
 static place_t *s_place(keeper_hint_t *self, size_t region, uint64_t shard)
@@ -129,7 +147,7 @@ static place_t *s_place(keeper_hint_t *self, size_t region, uint64_t shard)
         if (self->places[i].region == region && self->places[i].shard == shard)
             return &self->places[i];
     place_t *place = &self->places[self->place_count++]; /* as many as the core has entries, at most */
-    *place = (place_t){.region = region, .shard = shard};
+    *place = (place_t){.region = region, .shard = shard, .lock_fd = -1};
     return place;
 }
 
@@ -152,6 +170,8 @@ static err_code_t s_open_place(keeper_hint_t *self, place_t *place, uint64_t inc
     snapshot_store_options_t keep = {.keep = SNAPSHOTS_KEPT};
     err_code_t rc = statedir_kept(self->with.state_dir, s_region(self, place->region), (uint32_t)place->shard,
                                   incarnation, path, err);
+    if (!rc)
+        rc = s_lock(place, path, err);
     if (!rc)
         rc = kv_lmdb_open(path, &options, &place->kv, err);
     if (!rc)
