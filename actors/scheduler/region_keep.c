@@ -49,14 +49,65 @@ static void s_add_keeper(region_core_t *self, size_t node)
     message_set_name(actor->name, name);
 }
 
+void region_keep_joined(region_core_t *self, size_t node)
+{
+    if (self->actors && s_wanted(self))
+        s_add_keeper(self, node);
+}
+
+/* ---- what a successor must know: who else may have copies ---- */
+
+/* One that was named before may still be the only one that has something. */
+static void s_remember_outside(region_keep_t *keep, const char *name)
+{
+    if (keep->outside_count == REGION_KEEPERS_MAX) {
+        memmove(keep->outside, keep->outside + 1, (REGION_KEEPERS_MAX - 1) * sizeof *keep->outside);
+        keep->outside_count--;
+    }
+    message_set_name(keep->outside[keep->outside_count++], name);
+}
+
+static bool s_is_outside(const region_keep_t *keep, const char *name)
+{
+    for (size_t i = 0; i < keep->outside_count; i++)
+        if (!strcmp(keep->outside[i], name))
+            return true;
+    return false;
+}
+
+void region_keep_put(const region_core_t *self, message_t *state)
+{
+    size_t size = self->shard_count * REGION_KEEPERS_MAX * (WIRE_NAME_SIZE + 24) + 1, at = 0;
+    char *lines = calloc(1, size);
+    CHECK(lines);
+    for (size_t k = 0; k < self->shard_count; k++)
+        for (size_t i = 0; i < self->keeps[k].outside_count; i++)
+            at += (size_t)snprintf(lines + at, size - at, "%zu %s\n", k, self->keeps[k].outside[i]);
+    message_set_text(&state->region_state.keepers, lines);
+    free(lines);
+}
+
+static void s_take_outside(region_core_t *self)
+{
+    const char *at = self->saved ? self->saved->region_state.keepers : NULL;
+    wire_name_t name;
+    unsigned long shard;
+    for (int length = 0; at && sscanf(at, "%lu %63[^ \n]%n", &shard, name, &length) == 2; at += length)
+        if (shard < self->shard_count)
+            s_remember_outside(&self->keeps[shard], name);
+}
+
 void region_keep_start(region_core_t *self)
 {
     self->keeps = calloc(self->shard_count, sizeof *self->keeps);
     CHECK(self->keeps);
     for (size_t k = 0; k < self->shard_count; k++)
-        self->keeps[k].assignment = self->spec.term << 32;
+        self->keeps[k] = (region_keep_t){.assignment = self->spec.term << 32, .inherited = self->saved != NULL};
     if (!s_wanted(self))
         return;
+    s_take_outside(self);
+    for (size_t node = 0; node < self->node_count; node++)
+        s_add_keeper(self, node);
     self->named = calloc(self->spec.topology->region_count * self->shard_count, sizeof *self->named);
     CHECK(self->named);
 }
@@ -209,19 +260,6 @@ static void s_want_elsewhere(region_core_t *self, size_t shard, int64_t now_us)
     keep->want_us = now_us + TELL_EVERY_US;
 }
 
-/* One that was named before may still be the only one that has something. */
-static void s_remember_outside(region_keep_t *keep, const char *name)
-{
-    for (size_t i = 0; i < keep->outside_count; i++)
-        if (!strcmp(keep->outside[i], name))
-            return;
-    if (keep->outside_count == REGION_KEEPERS_MAX) {
-        memmove(keep->outside, keep->outside + 1, (REGION_KEEPERS_MAX - 1) * sizeof *keep->outside);
-        keep->outside_count--;
-    }
-    message_set_name(keep->outside[keep->outside_count++], name);
-}
-
 static void s_take_named(region_core_t *self, const message_t *m, int64_t now_us)
 {
     if (m->keeper_named.shard >= self->shard_count || strcmp(m->keeper_named.region, self->region->name) ||
@@ -230,7 +268,10 @@ static void s_take_named(region_core_t *self, const message_t *m, int64_t now_us
     region_keep_t *keep = &self->keeps[m->keeper_named.shard];
     message_set_name(keep->elsewhere, m->keeper_named.keeper);
     keep->named_us = now_us;
+    if (s_is_outside(keep, keep->elsewhere))
+        return;
     s_remember_outside(keep, keep->elsewhere);
+    region_decide(self);
 }
 
 /* Names one of this region's keepers for another's shard, and goes on naming it while it is there. */
@@ -298,9 +339,12 @@ static size_t s_ask_seals(region_core_t *self, size_t shard)
     return missing;
 }
 
-/* One of those without which nothing becomes durable: then the predecessor is fenced. */
-static bool s_fenced(region_keep_t *keep)
+/* One of those without which nothing becomes durable: then the shard's predecessor is fenced. Who those are is not known when
+ * another scheduler had chosen them: then all must answer, while there is hope. */
+static bool s_fenced(const region_core_t *self, region_keep_t *keep, int64_t now_us)
 {
+    if (keep->inherited)
+        return keep->answer_count && now_us - keep->seal_us >= self->spec.topology->job.sync.away_after_us;
     for (size_t i = 0; i < keep->keeper_count; i++)
         if (s_answer_of(keep, keep->keepers[i].name))
             return true;
@@ -363,7 +407,8 @@ static size_t s_at_home(const region_core_t *self, const region_actor_t *actor)
         (self->nodes[actor->node].announce->announce.pid == self->keeps[actor->index].pid ||
          s_holds_newest(self, actor->node, actor->index)))
         return actor->node;
-    for (size_t node = 0; !actor->ran && node < self->node_count; node++) {
+    bool ran = actor->ran || (self->keeps[actor->index].inherited && self->adopted);
+    for (size_t node = 0; !ran && node < self->node_count; node++) {
         if (!s_node_alive(self, node) || !s_holds_newest(self, node, actor->index) ||
             !s_holds(self, node, actor->index, &i, &n) ||
             (best != NOWHERE && !s_newer(i, n, incarnation, number)))
@@ -450,6 +495,22 @@ static size_t s_node_with(const region_core_t *self, const region_keep_t *keep, 
     return NOWHERE;
 }
 
+/* A node whose own disk has nothing older than the best copy: it may be one of which a predecessor knew more. */
+static size_t s_holder(const region_core_t *self, size_t shard, const region_answer_t *best)
+{
+    uint64_t incarnation = best ? best->incarnation : 0, number = best ? best->number : 0, i, n;
+    size_t holder = NOWHERE;
+    for (size_t node = 0; node < self->node_count; node++) {
+        if (!s_node_alive(self, node) || !s_holds(self, node, shard, &i, &n) ||
+            s_newer(incarnation, number, i, n))
+            continue;
+        holder = node;
+        incarnation = i;
+        number = n;
+    }
+    return holder;
+}
+
 /* Every keeper is sealed, and the newest copy of all is where the shard goes on. */
 static size_t s_promote(region_core_t *self, const region_actor_t *actor, int64_t now_us)
 {
@@ -461,9 +522,12 @@ static size_t s_promote(region_core_t *self, const region_actor_t *actor, int64_
     }
     message_set_name(keep->waits_for, "keepers");
     size_t missing = s_ask_seals(self, actor->index);
-    if (missing && (!s_fenced(keep) || now_us - keep->seal_us < SEAL_PATIENCE_US))
+    if (missing && (!s_fenced(self, keep, now_us) || now_us - keep->seal_us < SEAL_PATIENCE_US))
         return NOWHERE;
     const region_answer_t *best = s_best_answer(keep);
+    size_t holder = s_holder(self, actor->index, best);
+    if (holder != NOWHERE && s_holds_newest(self, holder, actor->index))
+        return holder;
     bool whole =
         best && !s_newer(newest->newest_incarnation, newest->newest_number, best->incarnation, best->number);
     bool exact = self->spec.topology->checkpoint.durability == DURABILITY_REPLICA;
@@ -503,22 +567,22 @@ void region_keep_placed(region_core_t *self, const region_actor_t *actor)
         return;
     region_keep_t *keep = &self->keeps[actor->index];
     keep->pid = self->nodes[actor->node].announce->announce.pid;
+    keep->inherited = false;
     keep->seal = 0;
     keep->answer_count = 0;
     keep->target[0] = keep->waits_for[0] = 0;
 }
 
-/* ---- from outside ---- */
-
-void region_keep_note(region_core_t *self, const message_t *progress, size_t shard)
+void region_keep_found(region_core_t *self, region_actor_t *actor, size_t node)
 {
-    region_shard_t *entry = &self->shards[shard];
-    if (progress->progress.number && s_newer(progress->incarnation, progress->progress.number,
-                                             entry->newest_incarnation, entry->newest_number)) {
-        entry->newest_incarnation = progress->incarnation;
-        entry->newest_number = progress->progress.number;
-    }
+    if (actor->role != ROLE_SHARD || !s_wanted(self))
+        return;
+    actor->ran = true;
+    actor->node = node;
+    self->keeps[actor->index].pid = self->nodes[node].announce->announce.pid;
 }
+
+/* ---- from outside ---- */
 
 void region_keep_message(region_core_t *self, const message_t *m, int64_t now_us)
 {
@@ -538,8 +602,6 @@ void region_keep(region_core_t *self, int64_t now_us)
 {
     if (!self->actors || !s_wanted(self))
         return;
-    for (size_t node = 0; node < self->node_count; node++)
-        s_add_keeper(self, node);
     for (size_t shard = 0; shard < self->shard_count; shard++) {
         s_want_elsewhere(self, shard, now_us);
         if (self->actors[shard].state != PLACE_READY)

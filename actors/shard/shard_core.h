@@ -33,6 +33,8 @@ typedef struct {
     uint64_t lost;    /* restore: own batches that the newest had and this one lacks */
     bool checksums;   /* false: pushes and params without checksum are fine (one process) */
     bool break_dedup; /* tests only: apply duplicates, so that the judge can be seen to go red */
+    bool break_mark;  /* tests only: take deltas from behind a common point before it */
+    bool break_hold;  /* tests only: let kept deltas go while a common point is made */
 } shard_spec_t;
 
 typedef struct shard_core shard_core_t;
@@ -60,6 +62,8 @@ const ranges_t *shard_core_applied(const shard_core_t *self);
 uint64_t shard_core_samples_applied(const shard_core_t *self);
 uint64_t shard_core_round(const shard_core_t *self); /* waiting strategies: rounds applied */
 bool shard_core_closed(const shard_core_t *self);    /* its final cut is durable */
+/* Whether the store of an earlier incarnation has a common point's snapshot that is still kept. */
+bool shard_core_keeps(const shard_core_t *self, uint64_t incarnation);
 size_t shard_core_lasts(const shard_core_t *self);   /* how many other regions' final delta is durable here */
 
 #endif

@@ -79,8 +79,8 @@ static buf_t *s_cursor(const shard_core_t *self)
     return cursor;
 }
 
-/* The bytes of a cut, moved or shared, never copied. What is not finite does not leave the region. */
-static buf_t *s_encode(shard_core_t *self, uint64_t steps)
+/* The values of a cut, moved or shared, never copied. */
+static buf_t *s_values(shard_core_t *self, uint64_t steps)
 {
     buf_t *data = NULL;
     if (self->strategy->cuts == DELTA_GRADIENT) {
@@ -89,17 +89,16 @@ static buf_t *s_encode(shard_core_t *self, uint64_t steps)
     } else if (steps) {
         data = buf_ref(self->parameters);
     }
-    if (data && !vector_finite(self->spec.elements, buf_peek(data))) {
-        self->refusals++;
-        buf_destroy(&data);
-    }
     return data;
 }
 
-/* Makes the delta [open_first, cut] of everything that is open. */
-static void s_make(shard_core_t *self, bool final)
+/* Makes the delta [open_first, cut] of everything that is open; `whole`: as it is, not encoded. What is not finite does
+ * not leave the region. */
+static void s_make(shard_core_t *self, bool final, bool whole)
 {
-    buf_t *data = s_encode(self, self->open_steps);
+    buf_t *values = s_values(self, self->open_steps);
+    encoded_t encoded = shard_encode(self, &values, whole);
+    buf_t *data = encoded.data;
     kept_t kept = {
         .head = {.first = self->open_first,
                  .last = self->cut,
@@ -107,7 +106,9 @@ static void s_make(shard_core_t *self, bool final)
                  .steps = self->open_steps,
                  .samples = data || !self->waits ? self->open_samples : 0,
                  .final = final},
+        .mark = self->mark.number,
         .data = data,
+        .encoding = encoded.encoding,
         .cursor = s_cursor(self),
     };
     self->open_first = self->cut + 1;
@@ -115,9 +116,10 @@ static void s_make(shard_core_t *self, bool final)
     self->open_samples = 0;
     shard_queue_add(self, &kept);
     if (self->waits) {
-        pending_t own = {.region = self->spec.region_index, .head = kept.head, .data = buf_ref(data)};
+        pending_t own = {.region = self->spec.region_index, .head = kept.head, .data = buf_ref(encoded.view)};
         shard_pending_add(self, &own);
     }
+    buf_destroy(&encoded.view);
 }
 
 static bool s_merged(const shard_core_t *self)
@@ -137,7 +139,7 @@ void shard_cut_step(shard_core_t *self)
         return;
     self->cut++;
     if (!self->strategy->merges || !s_window_full(self))
-        s_make(self, false);
+        s_make(self, false, false);
 }
 
 void shard_close(shard_core_t *self, const message_t *message)
@@ -152,12 +154,14 @@ void shard_close(shard_core_t *self, const message_t *message)
         shard_refuse(self, message, ERR_STATE, "some batch of the region is not durable here");
         return;
     }
+    if (shard_region_count(self) > 1 && !shard_encode_whole(self))
+        return; /* the scheduler asks again */
     self->closed = true;
     shard_changed(self);
     if (shard_region_count(self) == 1)
         return;
     self->cut++;
-    s_make(self, true);
+    s_make(self, true, true);
 }
 
 /* -- sending ----------------------------------------------------------------------------------------------
@@ -211,7 +215,9 @@ static void s_send_chunk(shard_core_t *self, const kept_t *kept, uint64_t chunk)
     message->delta.steps = kept->head.steps;
     message->delta.samples = kept->head.samples;
     message->delta.final = kept->head.final;
+    message->delta.mark = kept->mark;
     message->delta.stable = shard_cut_stable(self);
+    message->delta.encoding = kept->encoding;
     message->delta.layout = self->spec.layout;
     message->delta.elements = self->spec.elements;
     message->delta.members = regions == 64 ? UINT64_MAX : (UINT64_C(1) << regions) - 1;
@@ -272,7 +278,7 @@ void shard_cut_release(shard_core_t *self)
     if (gone)
         memmove(self->queue, self->queue + gone, self->queue_count * sizeof *self->queue);
     if (s_merged(self) && !s_window_full(self)) {
-        s_make(self, false); /* the rounds that were merged need not wait for another one to end */
+        s_make(self, false, false); /* the rounds that were merged need not wait for another one to end */
         shard_changed(self);
     }
 }
@@ -305,11 +311,13 @@ void shard_stream(shard_core_t *self, const message_t *message)
         shard_refuse(self, message, ERR_LIMIT, "no such delta was sent");
         return;
     }
-    if (taken <= self->destination_taken[region] && message->stream.durable <= self->destination_durable[region])
+    /* While a common point is made nothing more counts as durable elsewhere: the next head has it said again. */
+    uint64_t durable = shard_mark_holds(self) ? 0 : message->stream.durable;
+    if (taken <= self->destination_taken[region] && durable <= self->destination_durable[region])
         return;
     /* A destination that came back may have lost what it had only taken; it is sent again, so this may lag behind. */
     self->destination_taken[region] = s_most(self->destination_taken[region], taken);
-    self->destination_durable[region] = s_most(self->destination_durable[region], message->stream.durable);
+    self->destination_durable[region] = s_most(self->destination_durable[region], durable);
     shard_changed(self);
     shard_cut_release(self);
 }

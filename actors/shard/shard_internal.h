@@ -10,6 +10,8 @@
  *   shard_round     waiting strategies                shard_snapshot  when to store, what is durable
  *   shard_state     snapshot <-> state                shard_report    progress and status
  *   shard_keep      committed snapshots go to keepers
+ *   shard_mark      common points of all shards
+ *   shard_encode    what a cut carries, what it leaves for the next one
  *
  * Threads  those of the core.
  */
@@ -20,6 +22,7 @@
 #include "actors/shard/assembly.h"
 #include "actors/shard/shard_core.h"
 #include "actors/synchronizer/strategy.h"
+#include "codec/compress/encoding.h"
 
 #define SHARD_BLOCK 4096u          /* elements worked on at a time: 16 KiB, stays in the first-level cache */
 #define SHARD_WORKERS_MAX 1024u    /* names remembered */
@@ -35,6 +38,9 @@
 #define SHARD_REPORT_SOON_US 100000
 #define SHARD_RETRY_FIRST_US 100000
 #define SHARD_RETRY_LAST_US 5000000
+#define SHARD_MARK_US 10000000 /* silence of the global scheduler after which a point is given up here */
+#define SHARD_MARKS_MAX 128u   /* more than checkpoint.marks may be */
+#define SHARD_MARK_FIELDS 2u   /* of a row of marks: incarnation, name */
 
 typedef struct {
     bool used;
@@ -75,7 +81,9 @@ typedef struct {
 /* An own delta, kept until it is durable at every destination. Its bytes never change. */
 typedef struct {
     delta_head_t head;
+    uint64_t mark;       /* newest common point before it was cut */
     buf_t *data;         /* NULL for kind nothing */
+    uint64_t encoding;   /* of data */
     buf_t *cursor;       /* pairs of uint64: own batches applied as of the cut */
     uint64_t *checksums; /* per chunk, when it was sent once */
 } kept_t;
@@ -90,10 +98,19 @@ typedef struct {
 typedef struct {
     bool used;
     delta_head_t head;
-    uint64_t history, stable;
+    uint64_t history, stable, mark;
     err_code_t code; /* not 0: refused for its content; consumes its number in its turn */
+    uint64_t encoding;
     assembly_t assembly;
+    buf_t *decoded; /* what the assembly held, once its turn has come; NULL: not encoded */
 } incoming_t;
+
+/* What a cut came to. */
+typedef struct {
+    buf_t *data; /* NULL: nothing to send */
+    buf_t *view; /* float32, as receivers see it; NULL where only they want to know */
+    uint64_t encoding;
+} encoded_t;
 
 typedef struct {
     uint64_t history, taken, samples, stable, incarnation;
@@ -192,6 +209,21 @@ typedef struct {
     int64_t kept_us, begun_us, heard_us;
     err_code_t refused; /* newest answer of a keeper */
 } keep_t;
+/* Where the shard stands with common points. A point is over when its snapshot is durable here, or when it was
+ * given up. */
+typedef struct {
+    uint64_t number;    /* newest point that was taken or is over; what is cut next lies behind it; stored */
+    uint64_t over;      /* newest point that is over: what lies behind it may be taken from other regions */
+    uint64_t held;      /* point that is being made: no kept delta is let go; 0: none */
+    uint64_t shot;      /* point of the snapshot that is out; 0: it is not for one */
+    uint64_t done;      /* newest point whose snapshot this incarnation has made durable */
+    uint64_t ahead;     /* newest point that another region's delta lies behind */
+    bool wanted;        /* the snapshot of `held` is to be taken */
+    wire_name_t tag;    /* of `held` */
+    int64_t patient_us; /* when the global scheduler has been silent for too long; ROLE_NEVER: no matter */
+    uint64_t kept[SHARD_MARKS_MAX * SHARD_MARK_FIELDS]; /* stored; rows of kept_count */
+    size_t kept_count;
+} shard_mark_t;
 
 struct shard_core {
     shard_spec_t spec;
@@ -203,12 +235,16 @@ struct shard_core {
     bool waits;       /* a waiting strategy among several regions */
     bool steps_alone; /* a local gradient is applied at once */
     bool plain_sum;   /* the ledger: gradients are counts, not means */
+    const encoding_t *encoding;
+    encoding_setting_t encoding_setting;
     wire_name_t name, synchronizer, scheduler;
+    uint64_t scheduler_incarnation; /* newest seen */
     outbox_t outbox;
     int64_t now_us;
 
     /* the version */
     buf_t *parameters, *momentum, *open;
+    buf_t *residual; /* what encoded cuts have not carried yet; NULL: nothing */
     uint64_t history, version, steps, samples_applied;
     ranges_t applied, refused;
     uint64_t cut, open_first, open_steps, open_samples;
@@ -223,6 +259,7 @@ struct shard_core {
     pending_t *pending;
     size_t pending_count, pending_capacity;
     uint64_t duplicates, refusals, rolled_back;
+    shard_mark_t mark;
     uint64_t changes; /* grows with every change of what is above */
 
     /* soft */
@@ -244,8 +281,8 @@ struct shard_core {
     /* durability */
     uint64_t number;           /* of the newest snapshot taken */
     uint64_t committed_number; /* of the newest one that is durable in this incarnation, 0: none yet */
+    bool stored;               /* some snapshot is durable */
     keep_t keep;
-    bool stored; /* some snapshot is committed */
     shot_t shot;
     ranges_t durable;
     uint64_t committed_last, committed_changes, committed_steps;
@@ -330,6 +367,18 @@ void shard_fetch(shard_core_t *self, const message_t *message);
 kept_t *shard_queue_add(shard_core_t *self, const kept_t *kept);
 void shard_pending_add(shard_core_t *self, const pending_t *pending);
 
+/* shard_encode */
+void shard_encode_derive(shard_core_t *self);
+size_t shard_encoded_bytes(const shard_core_t *self); /* of a delta, at most */
+encoded_t shard_encode(shard_core_t *self, buf_t **values_p, bool whole);
+/* Before a cut that carries all there is: the residual joins what is open; false, and nothing changed, without memory */
+bool shard_encode_whole(shard_core_t *self);
+/* What receivers see of own bytes, to ret_view (elements). Errors: those of encoding_decode */
+MUST_USE err_code_t shard_encode_view(const shard_core_t *self, uint64_t encoding, buf_t *data, buf_t *ret_view);
+bool shard_encode_accepts(const shard_core_t *self, uint64_t encoding);
+bool shard_encode_fits(const shard_core_t *self, uint64_t encoding, uint64_t size);
+bool shard_decode(shard_core_t *self, incoming_t *incoming); /* its code tells; false without memory */
+
 /* shard_delta, shard_round */
 void shard_delta(shard_core_t *self, message_t *message);
 bool shard_delta_try(shard_core_t *self);
@@ -362,6 +411,20 @@ int64_t shard_snapshot_due(const shard_core_t *self);
 buf_t *state_pack(const shard_core_t *self);
 err_code_t state_load(shard_core_t *self, const snapshot_t *snapshot, err_t *err);
 bool state_add_values(const shard_core_t *self, snapshot_t *snapshot, err_t *err);
+
+/* shard_mark */
+void shard_mark(shard_core_t *self, const message_t *message);
+bool shard_mark_holds(const shard_core_t *self); /* kept deltas stay */
+bool shard_mark_lets(const shard_core_t *self,
+                     uint64_t mark); /* a delta from behind this point may be taken */
+void shard_mark_seen(shard_core_t *self, uint64_t mark);
+const char *shard_mark_tag(const shard_core_t *self); /* of the snapshot to be taken now; NULL: none */
+void shard_mark_take(shard_core_t *self);             /* before any snapshot is made */
+void shard_mark_committed(shard_core_t *self, err_code_t code);
+void shard_mark_drop(shard_core_t *self); /* gives up: the shard stops, or takes another region's state */
+void shard_mark_tick(shard_core_t *self);
+void shard_mark_load(shard_core_t *self, uint64_t number, const wire_u64s_t *kept);
+
 void shard_report(shard_core_t *self);
 void shard_report_tick(shard_core_t *self);
 int64_t shard_report_due(const shard_core_t *self);

@@ -242,6 +242,7 @@ static void s_give_up(shard_core_t *self)
     keep->waits = 0;
     self->committed_changes = self->shot.changes;
     self->shot.number = 0;
+    shard_mark_committed(self, ERR_STOPPED);
 }
 
 void shard_keep_tick(shard_core_t *self)

@@ -24,6 +24,8 @@ static bool s_all_in(const shard_core_t *self)
 static const char *s_reason(const shard_core_t *self)
 {
     uint64_t every = self->spec.topology->checkpoint.every;
+    if (shard_mark_tag(self))
+        return shard_mark_tag(self);
     if (!self->stored)
         return "start";
     if (!shard_dirty(self))
@@ -85,6 +87,7 @@ snapshot_t *shard_core_take_snapshot(shard_core_t *self, int64_t now_us)
     snapshot_id_t id = {
         .history = self->history, .number = self->number + 1, .incarnation = self->spec.incarnation};
     snprintf(id.tag, sizeof id.tag, "%s", reason ? reason : "taken");
+    shard_mark_take(self);
     snapshot_t *snapshot = snapshot_new(&id);
     if (!snapshot || !state_add_values(self, snapshot, NULL)) {
         snapshot_destroy(&snapshot);
@@ -115,6 +118,7 @@ void shard_committed(shard_core_t *self)
 {
     self->committed_number = self->shot.number;
     self->shot.number = 0;
+    shard_mark_committed(self, ERR_OK);
     self->stored = true;
     uint64_t first_new = self->committed_last + 1;
     self->committed_last = self->shot.last;
@@ -142,6 +146,7 @@ void shard_core_committed(shard_core_t *self, uint64_t number, err_code_t code, 
         code = shard_keep_committed(self, number, &waits);
     if (code) {
         self->shot.number = 0;
+        shard_mark_committed(self, code);
         self->taken_since_us = now_us; /* what it took is not durable yet */
         s_fail(self, code);
         return;

@@ -236,6 +236,7 @@ json_value_t *report_new(const global_core_t *core, const report_context_t *cont
     json_set_u64(report, "rounds", totals.rounds);
     json_set_u64(report, "restarts", totals.restarts);
     json_set_number(report, "cost", totals.cost);
+    process_rows_add(report, context->processes);
     json_value_t *regions = json_new_array();
     for (size_t r = 0; r < topology->region_count; r++)
         s_add_region(regions, core, context, r);
@@ -301,8 +302,12 @@ void report_print_table(const json_value_t *report, FILE *out)
             json_get_string(report, "strategy", ""));
     s_print_number(out, "loss", json_get_number(report, "final_loss", NAN));
     s_print_number(out, "test accuracy", json_get_number(report, "test_accuracy", NAN));
-    fprintf(out, "\n  rounds %llu  restarts %llu  trained %s of %s  cost %.6f\n",
+    uint64_t processes = json_get_u64(report, "process_restarts", 0);
+    char also[48] = "";
+    if (processes)
+        snprintf(also, sizeof also, " and %llu processes", (unsigned long long)processes);
+    fprintf(out, "\n  rounds %llu  restarts %llu%s  trained %s of %s  cost %.6f\n",
             (unsigned long long)json_get_u64(report, "rounds", 0),
-            (unsigned long long)json_get_u64(report, "restarts", 0), train, wall,
+            (unsigned long long)json_get_u64(report, "restarts", 0), also, train, wall,
             json_get_number(report, "cost", 0));
 }

@@ -55,30 +55,25 @@ static void *s_new_node(const sim_t *self, size_t region, const char *name, uint
     return node_core_new(&spec);
 }
 
+void sim_put(sim_t *self, const char *name, size_t region, const role_t *role, void *core,
+             uint64_t incarnation)
+{
+    s_begin(self, s_slot(self, name, region), role, core, incarnation);
+}
+
+/* Another process in each life of the job, and with each start. */
 void sim_start_node(sim_t *self, const char *name, size_t region)
 {
     sim_actor_t *actor = s_slot(self, name, region);
-    actor->pid++;
-    s_begin(self, actor, &node_role, s_new_node(self, region, name, actor->pid), 0);
+    uint64_t pid = ((self->spec.term + 1) << 16) + actor->life;
+    s_begin(self, actor, &node_role, s_new_node(self, region, name, pid), 0);
 }
 
 void sim_start_all(sim_t *self)
 {
-    uint64_t term = self->spec.term ? self->spec.term : 1;
-    global_spec_t global = {.topology = self->topology, .incarnation = term};
-    sim_actor_t *actor = s_slot(self, "scheduler/global", 0);
-    s_begin(self, actor, &global_role, global_core_new(&global, 0), term);
+    sim_schedulers_new(self);
     for (size_t r = 0; r < self->topology->region_count; r++) {
         wire_name_t name;
-        snprintf(name, sizeof name, "scheduler/%s", self->topology->regions[r].name);
-        region_spec_t spec = {.topology = self->topology,
-                              .region_index = r,
-                              .term = term,
-                              .nodes_expected = self->spec.nodes ? self->spec.nodes : 1,
-                              .settle_us = 1000000,
-                              .evaluates = false};
-        actor = s_slot(self, name, r);
-        s_begin(self, actor, &region_role, region_core_new(&spec, 0), term << 32);
         for (size_t n = 0; n < (self->spec.nodes ? self->spec.nodes : 1); n++) {
             snprintf(name, sizeof name, "node/%s/n%zu", self->topology->regions[r].name, n);
             sim_start_node(self, name, r);
@@ -123,7 +118,9 @@ static void *s_new_shard(sim_t *self, sim_actor_t *actor, size_t index, uint64_t
                          .chunk_bytes = self->spec.chunk_bytes,
                          .history = rng_u64(&self->rng) | 1,
                          .checksums = true,
-                         .break_dedup = self->spec.break_dedup};
+                         .break_dedup = self->spec.break_dedup,
+                         .break_mark = self->spec.break_mark,
+                         .break_hold = self->spec.break_hold};
     const sim_copy_t *copy = sim_newest_copy(self, self->actors[actor->node].name, actor->name);
     if (!copy) {
         buf_t *initial = s_initial(self, self->shard_first[index], spec.elements);
@@ -163,6 +160,7 @@ void sim_start_actor(sim_t *self, const char *name, size_t node, uint64_t incarn
     size_t region = self->actors[node].region;
     sim_actor_t *actor = s_slot(self, name, region);
     actor->node = node;
+    self->stats.starts++;
     size_t index = strtoul(strrchr(name, '/') + 1, NULL, 10);
     if (!strncmp(name, "worker/", 7)) {
         s_begin(self, actor, &worker_role, s_new_worker(self, region, index, incarnation), incarnation);
@@ -311,6 +309,8 @@ void sim_effects(sim_t *self, size_t index)
         s_take_snapshot(self, index);
     if (actor->role == &keeper_role)
         sim_take_jobs(self, index);
+    if (actor->role == &region_role || actor->role == &global_role)
+        sim_keep(self, index);
     if (actor->role == &node_role)
         s_take_commands(self, index);
 }

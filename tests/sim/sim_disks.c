@@ -19,11 +19,48 @@ sim_copy_t *sim_copy(sim_t *self, const char *node, const char *shard, bool kept
     return copy;
 }
 
+static snapshot_t *s_share(const snapshot_t *snapshot)
+{
+    snapshot_t *copy = snapshot_new(&snapshot->id);
+    CHECK(copy);
+    for (size_t i = 0; i < snapshot->count; i++) {
+        buf_t *buf = buf_ref(snapshot->values[i].buf);
+        CHECK(!snapshot_add(copy, snapshot->values[i].name, &buf, NULL));
+    }
+    return copy;
+}
+
+static void s_keep_marked(sim_copy_t *copy)
+{
+    if (copy->kept || !snapshot_is_mark(copy->snapshot->id.tag))
+        return;
+    if (copy->marked_count == SIM_MARKS_MAX) {
+        snapshot_destroy(&copy->marked[0]);
+        memmove(copy->marked, copy->marked + 1, --copy->marked_count * sizeof *copy->marked);
+    }
+    copy->marked[copy->marked_count++] = s_share(copy->snapshot);
+}
+
 void sim_copy_set(sim_copy_t *copy, snapshot_t **snapshot_p)
 {
     snapshot_destroy(&copy->snapshot);
     copy->snapshot = *snapshot_p;
     *snapshot_p = NULL;
+    s_keep_marked(copy);
+}
+
+static void s_copy_clear(sim_copy_t *copy)
+{
+    snapshot_destroy(&copy->snapshot);
+    while (copy->marked_count)
+        snapshot_destroy(&copy->marked[--copy->marked_count]);
+    copy->seal = 0;
+}
+
+void sim_disks_destroy(sim_t *self)
+{
+    for (size_t i = 0; i < self->copy_count; i++)
+        s_copy_clear(&self->copies[i]);
 }
 
 static bool s_newer(const snapshot_t *a, const snapshot_t *b)
@@ -46,25 +83,98 @@ const sim_copy_t *sim_newest_copy(const sim_t *self, const char *node, const cha
 
 void sim_wipe(sim_t *self, const char *node)
 {
-    for (size_t i = 0; i < self->copy_count; i++) {
-        if (strcmp(self->copies[i].node, node) != 0)
-            continue;
-        snapshot_destroy(&self->copies[i].snapshot);
-        self->copies[i].seal = 0;
-    }
-}
-
-void sim_take_disks(sim_t *self, sim_t *from)
-{
-    memcpy(self->copies, from->copies, sizeof self->copies);
-    self->copy_count = from->copy_count;
-    from->copy_count = 0;
+    for (size_t i = 0; i < self->copy_count; i++)
+        if (!strcmp(self->copies[i].node, node))
+            s_copy_clear(&self->copies[i]);
 }
 
 static void s_shard_name(const sim_t *self, size_t region, uint64_t shard, wire_name_t ret_name)
 {
     snprintf(ret_name, sizeof(wire_name_t), "shard/%s/%llu", self->topology->regions[region].name,
              (unsigned long long)shard);
+}
+
+size_t sim_newest_node(const sim_t *self, size_t region, const char *shard)
+{
+    const sim_copy_t *best = NULL;
+    wire_name_t name;
+    snprintf(name, sizeof name, "node/%s/n0", self->topology->regions[region].name);
+    for (size_t i = 0; i < self->copy_count; i++) {
+        const sim_copy_t *copy = &self->copies[i];
+        size_t node = sim_find(self, copy->node);
+        if (copy->snapshot && !strcmp(copy->shard, shard) && self->actors[node].region == region &&
+            (!best || s_newer(copy->snapshot, best->snapshot)))
+            best = copy;
+    }
+    return sim_find(self, best ? best->node : name);
+}
+
+/* ---- one life of a job after another ---- */
+
+void sim_take_disks(sim_t *self, sim_t *from)
+{
+    memcpy(self->copies, from->copies, sizeof self->copies);
+    self->copy_count = from->copy_count;
+    from->copy_count = 0;
+    sim_take_schedulers(self, from);
+}
+
+static size_t s_find_marked(const sim_copy_t *copy, const char *tag)
+{
+    size_t i = 0;
+    while (i < copy->marked_count && strcmp(copy->marked[i]->id.tag, tag))
+        i++;
+    return i;
+}
+
+/* The disk of a shard that has such a snapshot; any when there is no tag. NULL: none. */
+static sim_copy_t *s_with_mark(sim_t *self, const char *shard, const char *tag)
+{
+    for (size_t i = 0; i < self->copy_count; i++) {
+        sim_copy_t *copy = &self->copies[i];
+        if (!copy->kept && !strcmp(copy->shard, shard) && (!tag || s_find_marked(copy, tag) < copy->marked_count))
+            return copy;
+    }
+    return NULL;
+}
+
+static bool s_all_have(sim_t *self, const char *tag)
+{
+    for (size_t r = 0; r < self->topology->region_count; r++)
+        for (uint64_t k = 0; k < self->topology->regions[r].shards; k++) {
+            wire_name_t name;
+            s_shard_name(self, r, k, name);
+            if (!s_with_mark(self, name, tag))
+                return false;
+        }
+    return true;
+}
+
+size_t sim_marks(sim_t *self, wire_name_t *ret_tags, size_t max)
+{
+    size_t count = 0;
+    wire_name_t name;
+    s_shard_name(self, 0, 0, name);
+    const sim_copy_t *some = s_with_mark(self, name, NULL);
+    for (size_t m = 0; some && m < some->marked_count && count < max; m++)
+        if (s_all_have(self, some->marked[m]->id.tag))
+            message_set_name(ret_tags[count++], some->marked[m]->id.tag);
+    return count;
+}
+
+void sim_take_mark(sim_t *self, sim_t *from, const char *tag)
+{
+    for (size_t r = 0; r < from->topology->region_count; r++)
+        for (uint64_t k = 0; k < from->topology->regions[r].shards; k++) {
+            wire_name_t name;
+            s_shard_name(from, r, k, name);
+            sim_copy_t *copy = s_with_mark(from, name, tag);
+            CHECK(copy);
+            snapshot_t **marked = &copy->marked[s_find_marked(copy, tag)], *newest = copy->snapshot;
+            copy->snapshot = *marked;
+            *marked = newest;
+        }
+    sim_take_disks(self, from);
 }
 
 void sim_find_held(const sim_t *self, size_t region, const char *node, node_spec_t *spec)
@@ -95,16 +205,6 @@ void sim_find_kept(const sim_t *self, const char *node, keeper_core_t *core)
                              snapshot ? snapshot->id.number : 0, copy->seal);
         }
     }
-}
-
-static snapshot_t *s_share(const snapshot_t *snapshot)
-{
-    snapshot_t *copy = snapshot_new(&snapshot->id);
-    for (size_t i = 0; i < snapshot->count; i++) {
-        buf_t *buf = buf_ref(snapshot->values[i].buf);
-        CHECK(!snapshot_add(copy, snapshot->values[i].name, &buf, NULL));
-    }
-    return copy;
 }
 
 static void s_do(sim_t *self, size_t keeper, keeper_job_t *job, sim_copy_t *copy)

@@ -14,6 +14,7 @@
 #include "actors/worker/worker_core.h"
 
 #define SIM_ACTORS_MAX 256
+#define SIM_MARKS_MAX 16
 
 typedef enum {
     SIM_TICK,
@@ -24,7 +25,8 @@ typedef enum {
     SIM_KILL,
     SIM_LOSE_NODE,
     SIM_RETURN,
-    SIM_STOP
+    SIM_STOP,
+    SIM_SCHEDULER
 } sim_event_kind_t;
 
 typedef struct {
@@ -42,13 +44,15 @@ typedef struct {
 
 #define SIM_COPIES_MAX 512
 
-/* What lies on a node's disk of one shard: its own snapshots, or copies of them; the newest. */
+/* What lies on a node's disk of one shard: its own snapshots, or copies of them; the newest, and common points. */
 typedef struct {
     wire_name_t node;
     wire_name_t shard;
     bool kept;
     uint64_t seal;
-    snapshot_t *snapshot; /* NULL: none */
+    snapshot_t *snapshot;              /* NULL: none */
+    snapshot_t *marked[SIM_MARKS_MAX]; /* with a tag of a common point, oldest first; the oldest goes */
+    size_t marked_count;
 } sim_copy_t;
 
 typedef struct {
@@ -64,9 +68,7 @@ typedef struct {
     float *gradient;
     worker_task_t task;
     bool computing;
-    /* hosted: by which node; node: its process */
-    size_t node;
-    uint64_t pid;
+    size_t node; /* hosted: by which node */
 } sim_actor_t;
 
 struct sim {
@@ -86,6 +88,7 @@ struct sim {
     size_t copy_count;
     dataset_t *datasets[TOPOLOGY_REGIONS_MAX];
     model_t *model;
+    struct sim_schedulers *schedulers;
     float *x;
     uint32_t *indices, *labels;
     sim_stats_t stats;
@@ -103,6 +106,8 @@ void sim_send(sim_t *self, size_t from_actor, message_t **message_p);
 sim_copy_t *sim_copy(sim_t *self, const char *node, const char *shard, bool kept); /* made when it is not there */
 void sim_copy_set(sim_copy_t *copy, snapshot_t **snapshot_p);
 const sim_copy_t *sim_newest_copy(const sim_t *self, const char *node, const char *shard); /* NULL: none */
+size_t sim_newest_node(const sim_t *self, size_t region, const char *shard); /* the first when none has any */
+void sim_disks_destroy(sim_t *self);
 void sim_wipe(sim_t *self, const char *node);
 void sim_take_jobs(sim_t *self, size_t keeper);
 void sim_kept(sim_t *self, sim_event_t *event);
@@ -115,11 +120,22 @@ void sim_return(sim_t *self, size_t node);
 size_t sim_find(const sim_t *self, const char *name); /* SIZE_MAX when it never was */
 void sim_start_all(sim_t *self);                      /* schedulers and nodes */
 void sim_start_node(sim_t *self, const char *name, size_t region);
+void sim_put(sim_t *self, const char *name, size_t region, const role_t *role, void *core,
+             uint64_t incarnation);
 void sim_start_actor(sim_t *self, const char *name, size_t node, uint64_t incarnation);
 void sim_kill(sim_t *self, size_t actor, bool silent);
 void sim_end_finished(sim_t *self, size_t actor);
 void sim_kill_some(sim_t *self);
 void sim_effects(sim_t *self, size_t actor);
 void sim_compute(sim_t *self, size_t actor);
+
+/* sim_schedulers.c */
+void sim_schedulers_new(sim_t *self);
+void sim_schedulers_destroy(sim_t *self);
+void sim_keep(sim_t *self, size_t actor);
+void sim_take_schedulers(sim_t *self, sim_t *from);
+void sim_zombie_hears(sim_t *self, const message_t *message);
+void sim_handle_scheduler(sim_t *self, const sim_event_t *event);
+bool sim_is_over(const sim_t *self);
 
 #endif
