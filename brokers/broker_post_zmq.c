@@ -335,7 +335,11 @@ size_t broker_post_receive(broker_t *self, size_t at_most)
 
 static bool s_listens_to_links(const char *name)
 {
-    return strncmp(name, "synchronizer/", 13) == 0 || strncmp(name, "scheduler/", 10) == 0;
+    static const char *const roles[] = {"synchronizer/", "scheduler/", "keeper/"};
+    for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
+        if (strncmp(name, roles[i], strlen(roles[i])) == 0)
+            return true;
+    return false;
 }
 
 static void s_tell_state(broker_t *self, const broker_peer_t *peer)

@@ -25,7 +25,7 @@
 
 typedef enum { STRATEGY_ASGD, STRATEGY_ASGD_GA, STRATEGY_AMA, STRATEGY_SMA, STRATEGY_SSGD } strategy_name_t;
 typedef enum { INSIDE_ASYNC, INSIDE_SYNC, INSIDE_SSP } inside_t; /* consistency inside a region */
-typedef enum { DURABILITY_PROCESS, DURABILITY_DISK } durability_t;
+typedef enum { DURABILITY_PROCESS, DURABILITY_DISK, DURABILITY_REPLICA } durability_t;
 typedef enum { SECURITY_NONE } security_t;
 typedef enum {
     OBJECTIVE_EVERYTHING,
@@ -83,7 +83,7 @@ typedef struct {
             bool momentum_kind; /* name: sgd or momentum */
             double lr;
             double momentum;
-            bool linear; /* schedule: constant or linear */
+            bool linear;   /* schedule: constant or linear */
             double warmup; /* share of all samples over which the rate rises from 0; default 0 */
         } optimizer;
         struct {
@@ -105,9 +105,12 @@ typedef struct {
         uint64_t every; /* steps between snapshots when nothing else asks for one */
         uint64_t keep;
         durability_t durability;
-        uint64_t replicas;
-        double mark_every; /* epochs of the whole job between common points of all shards; 0: none */
-        uint64_t marks;    /* common points that are kept */
+        uint64_t replicas;     /* copies on other nodes */
+        bool elsewhere;        /* one of them in another region */
+        double wan_share;      /* of a link's rate, for copies */
+        int64_t move_after_us; /* a node silent for so long is no longer waited for */
+        double mark_every;     /* epochs of the whole job between common points of all shards; 0: none */
+        uint64_t marks;        /* common points that are kept */
     } checkpoint;
     struct {
         objective_t objective;

@@ -223,6 +223,23 @@ static err_code_t s_check_links(const tree_t *tree, const topology_t *self, err_
     return ERR_OK;
 }
 
+/* -- checkpoint -------------------------------------------------------------------------------------------
+ */
+
+static err_code_t s_check_checkpoint(const tree_t *tree, const topology_t *self, err_t *err)
+{
+    if (self->checkpoint.durability == DURABILITY_REPLICA && !self->checkpoint.replicas)
+        return s_fail(tree, "checkpoint.durability", err,
+                      "replica needs copies on other nodes; write checkpoint.replicas: 1 or more too");
+    if (self->checkpoint.elsewhere && !self->checkpoint.replicas)
+        return s_fail(
+            tree, "checkpoint.elsewhere", err,
+            "says where one of the copies lies, and there is none; write checkpoint.replicas: 1 or more too");
+    if (self->checkpoint.elsewhere && self->region_count < 2)
+        return s_fail(tree, "checkpoint.elsewhere", err, "needs another region; write false");
+    return ERR_OK;
+}
+
 err_code_t topology_check(const tree_t *tree, const topology_t *self, err_t *err)
 {
     err_code_t code = s_check_job(tree, self, err);
@@ -230,5 +247,7 @@ err_code_t topology_check(const tree_t *tree, const topology_t *self, err_t *err
         code = s_check_regions(tree, self, err);
     if (!code)
         code = s_check_links(tree, self, err);
+    if (!code)
+        code = s_check_checkpoint(tree, self, err);
     return code;
 }

@@ -67,7 +67,7 @@ static void s_assign(snapshot_store_t *self, commit_t *commit, manifest_value_t 
     for (size_t i = 0, at = 0; i < wanted_count; i++) {
         manifest_value_t *value = wanted[i];
         size_t index = (size_t)(value - commit->manifest.values);
-        const buf_t *buf = commit->snapshot->values[index].buf;
+        buf_t *buf = commit->snapshot->values[index].buf;
         while (at < stored_count && stored[at]->buf_id < value->buf_id)
             at++;
         if (i > 0 && wanted[i - 1]->buf_id == value->buf_id) {
@@ -78,7 +78,7 @@ static void s_assign(snapshot_store_t *self, commit_t *commit, manifest_value_t 
             commit->fresh[index] = true;
             value->key = self->next_key++;
             value->size_bytes = buf_size(buf);
-            value->checksum = hash_checksum(buf_peek(buf), buf_size(buf));
+            value->checksum = buf_checksum(buf);
             value->piece_bytes = self->options.piece_bytes;
         }
     }

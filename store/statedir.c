@@ -15,6 +15,7 @@
 
 #define JOB_FILE "job"
 #define LOCK_FILE "lock"
+#define SEAL_FILE "seal"
 #define JOB_TEXT_MAX 2048
 #define HEADING "cloudless state 1"
 
@@ -251,14 +252,18 @@ static err_code_t s_check_region(const char *region, err_t *err)
     return ERR_OK;
 }
 
-static err_code_t s_shard_parent(const char *path, const char *region, uint32_t shard,
-                                 char ret[STATEDIR_PATH_MAX], err_t *err)
+/* What stores lie in: those of the shard itself, and copies of them. */
+typedef enum { STORES_OWN, STORES_KEPT, STORES_KINDS } stores_t;
+
+static err_code_t s_parent(const char *path, const char *region, uint32_t shard, stores_t stores,
+                           char ret[STATEDIR_PATH_MAX], err_t *err)
 {
+    static const char *names[STORES_KINDS] = {[STORES_OWN] = "shard", [STORES_KEPT] = "kept"};
     char below[STATEDIR_PATH_MAX];
     err_code_t code = s_check_region(region, err);
     if (code)
         return code;
-    snprintf(below, sizeof below, "%s/shard-%" PRIu32, region, shard);
+    snprintf(below, sizeof below, "%s/%s-%" PRIu32, region, names[stores], shard);
     return s_join(path, below, ret, err);
 }
 
@@ -292,7 +297,7 @@ err_code_t statedir_shard(const char *path, const char *region, uint32_t shard, 
                           char ret[STATEDIR_PATH_MAX], err_t *err)
 {
     char parent[STATEDIR_PATH_MAX];
-    err_code_t code = s_shard_parent(path, region, shard, parent, err);
+    err_code_t code = s_parent(path, region, shard, STORES_OWN, parent, err);
     if (!code)
         code = s_store_dir(parent, &(statedir_store_t){incarnation, 0}, ret, err);
     return code ? code : file_make_dirs(ret, err);
@@ -304,7 +309,7 @@ err_code_t statedir_shard_again(const char *path, const char *region, uint32_t s
     char parent[STATEDIR_PATH_MAX];
     statedir_store_t next = {incarnation, 0}, *stores = NULL;
     size_t count = 0;
-    err_code_t code = s_shard_parent(path, region, shard, parent, err);
+    err_code_t code = s_parent(path, region, shard, STORES_OWN, parent, err);
     if (!code)
         code = statedir_stores(parent, &stores, &count, err);
     for (size_t i = 0; i < count && !code; i++)
@@ -387,61 +392,224 @@ err_code_t statedir_stores(const char *parent, statedir_store_t **ret_stores, si
     return ERR_OK;
 }
 
-/* ---- The newest store of a shard ---- */
+/* ---- Copies, and their seal ---- */
 
-static void s_note_skipped(statedir_latest_t *latest, const verify_report_t *report)
+static err_code_t s_kept_dir(const char *path, const char *region, uint32_t shard, uint64_t incarnation,
+                             char ret[STATEDIR_PATH_MAX], err_t *err)
+{
+    char parent[STATEDIR_PATH_MAX];
+    err_code_t code = s_parent(path, region, shard, STORES_KEPT, parent, err);
+    return code ? code : s_store_dir(parent, &(statedir_store_t){incarnation, 0}, ret, err);
+}
+
+err_code_t statedir_kept(const char *path, const char *region, uint32_t shard, uint64_t incarnation,
+                         char ret[STATEDIR_PATH_MAX], err_t *err)
+{
+    err_code_t code = s_kept_dir(path, region, shard, incarnation, ret, err);
+    return code ? code : file_make_dirs(ret, err);
+}
+
+static err_code_t s_seal_path(const char *path, const char *region, uint32_t shard,
+                              char ret[STATEDIR_PATH_MAX], err_t *err)
+{
+    char parent[STATEDIR_PATH_MAX];
+    err_code_t code = s_parent(path, region, shard, STORES_KEPT, parent, err);
+    return code ? code : s_join(parent, SEAL_FILE, ret, err);
+}
+
+err_code_t statedir_seal(const char *path, const char *region, uint32_t shard, uint64_t incarnation,
+                         err_t *err)
+{
+    char parent[STATEDIR_PATH_MAX], file[STATEDIR_PATH_MAX], text[32];
+    err_code_t code = s_parent(path, region, shard, STORES_KEPT, parent, err);
+    if (!code)
+        code = file_make_dirs(parent, err);
+    if (!code)
+        code = s_seal_path(path, region, shard, file, err);
+    snprintf(text, sizeof text, "%016" PRIx64 "\n", incarnation);
+    return code ? code : file_write(file, text, strlen(text), err);
+}
+
+err_code_t statedir_sealed(const char *path, const char *region, uint32_t shard, uint64_t *ret_incarnation,
+                           err_t *err)
+{
+    char file[STATEDIR_PATH_MAX], text[17] = "";
+    buf_t *bytes = NULL;
+    err_code_t code = s_seal_path(path, region, shard, file, err);
+    if (!code)
+        code = file_read(file, sizeof text, &bytes, err);
+    if (code) {
+        *ret_incarnation = 0;
+        return code == ERR_NOT_FOUND ? ERR_OK : code;
+    }
+    if (buf_size(bytes) == sizeof text)
+        memcpy(text, buf_peek(bytes), sizeof text - 1);
+    buf_destroy(&bytes);
+    statedir_store_t store;
+    if (statedir_store_parse(text, &store) && !store.replacement) {
+        *ret_incarnation = store.incarnation;
+        return ERR_OK;
+    }
+    return err_set(err, ERR_MALFORMED, "%s is not what was written there; remove the folder it is in", file);
+}
+
+err_code_t statedir_kept_list(const char *path, const char *region, uint32_t shard, uint64_t **ret_items,
+                              size_t *ret_count, err_t *err)
+{
+    char parent[STATEDIR_PATH_MAX];
+    statedir_store_t *stores = NULL;
+    size_t count = 0;
+    err_code_t code = s_parent(path, region, shard, STORES_KEPT, parent, err);
+    if (!code)
+        code = statedir_stores(parent, &stores, &count, err);
+    if (code)
+        return code;
+    uint64_t *items = count ? malloc(count * sizeof *items) : NULL;
+    if (count && !items)
+        code = err_set(err, ERR_MEMORY, "no memory for %zu incarnations", count);
+    for (size_t i = 0; i < count && !code; i++)
+        items[i] = stores[i].incarnation;
+    free(stores);
+    if (code)
+        return code;
+    *ret_items = items;
+    *ret_count = count;
+    return ERR_OK;
+}
+
+err_code_t statedir_kept_remove(const char *path, const char *region, uint32_t shard, uint64_t incarnation,
+                                err_t *err)
+{
+    char store[STATEDIR_PATH_MAX];
+    err_code_t code = s_kept_dir(path, region, shard, incarnation, store, err);
+    DIR *dir = code ? NULL : opendir(store);
+    if (!dir)
+        return code;
+    const struct dirent *entry;
+    while ((entry = readdir(dir)))
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            unlinkat(dirfd(dir), entry->d_name, 0);
+    closedir(dir);
+    if (rmdir(store) && errno != ENOENT)
+        return err_set(err, file_code_of(errno), "remove %s: %s", store, strerror(errno));
+    return ERR_OK;
+}
+
+/* ---- The newest of all ---- */
+
+/* A store that was looked at. */
+typedef struct {
+    char path[STATEDIR_PATH_MAX];
+    uint64_t good, newest; /* snapshots; 0: none */
+    bool damaged, killed;
+    char why[ERR_TEXT_MAX];
+} looked_t;
+
+static err_code_t s_look_into(const char *parent, const statedir_store_t *store, looked_t *ret, err_t *err)
+{
+    verify_report_t report = {0};
+    *ret = (looked_t){0};
+    err_code_t code = s_store_dir(parent, store, ret->path, err);
+    if (!code)
+        code = verify_dir(ret->path, &report, err);
+    if (code)
+        return code == ERR_NOT_FOUND ? ERR_OK : code;
+    ret->good = report.newest_good;
+    ret->newest = report.newest;
+    ret->damaged = report.newest_good < report.newest || (report.problem_total > 0 && !report.newest_good);
+    ret->killed = report.killed;
+    snprintf(ret->why, sizeof ret->why, "%s",
+             report.problem_count ? report.problems[report.problem_count - 1].text : "damaged");
+    verify_report_fini(&report);
+    return ERR_OK;
+}
+
+static void s_note_skipped(statedir_latest_t *latest, const looked_t *looked)
 {
     if (latest->skipped++ > 0)
         return;
-    snprintf(latest->why, sizeof latest->why, "%s",
-             report->problem_count ? report->problems[report->problem_count - 1].text : "damaged");
-    if (report->killed || !report->newest)
+    memcpy(latest->why, looked->why, sizeof latest->why);
+    if (looked->killed || !looked->newest)
         return;
-    memcpy(latest->damaged_path, latest->path, sizeof latest->damaged_path);
-    latest->damaged_number = report->newest;
+    memcpy(latest->damaged_path, looked->path, sizeof latest->damaged_path);
+    latest->damaged_number = looked->newest;
 }
 
-/* Looks at one store: *ret_found when it has a good snapshot. */
-static err_code_t s_try(const char *parent, const statedir_store_t *store, statedir_latest_t *latest,
-                        bool *ret_found, err_t *err)
+/* Looks at what there is of one incarnation, its own store and copies: *ret_found when one of them has a good snapshot.
+ * What is damaged in one of them and whole in the other is not lost; what nobody can tell may be. */
+static err_code_t s_try(char parents[STORES_KINDS][STATEDIR_PATH_MAX], const statedir_store_t *store,
+                        statedir_latest_t *latest, bool *ret_found, err_t *err)
 {
-    verify_report_t report = {0};
-    err_code_t code = s_store_dir(parent, store, latest->path, err);
-    if (!code)
-        code = verify_dir(latest->path, &report, err);
-    if (code == ERR_NOT_FOUND)
-        return ERR_OK;
-    if (code)
-        return code;
-    *ret_found = report.newest_good > 0;
-    if (report.newest_good < report.newest || (report.problem_total > 0 && !*ret_found))
-        s_note_skipped(latest, &report);
+    const statedir_store_t stores[STORES_KINDS] = {
+        [STORES_OWN] = *store, [STORES_KEPT] = {store->incarnation, 0}};
+    looked_t looked[STORES_KINDS];
+    const looked_t *best = &looked[STORES_OWN];
+    for (size_t i = 0; i < STORES_KINDS; i++) {
+        err_code_t code = s_look_into(parents[i], &stores[i], &looked[i], err);
+        if (code)
+            return code;
+        if (looked[i].good > best->good)
+            best = &looked[i];
+    }
+    for (size_t i = 0; i < STORES_KINDS; i++)
+        if (looked[i].damaged && (!best->good || !looked[i].newest || looked[i].newest > best->good))
+            s_note_skipped(latest, &looked[i]);
+    memcpy(latest->path, best->path, sizeof latest->path);
+    latest->kept = best == &looked[STORES_KEPT];
     latest->incarnation = store->incarnation;
-    latest->number = report.newest_good;
-    verify_report_fini(&report);
+    latest->number = best->good;
+    *ret_found = best->good > 0;
     return ERR_OK;
+}
+
+/* The stores of all kinds, newest first, each name once. */
+static err_code_t s_all_stores(char parents[STORES_KINDS][STATEDIR_PATH_MAX], statedir_store_t **ret_stores,
+                               size_t *ret_count, err_t *err)
+{
+    statedir_store_t *all = NULL;
+    size_t count = 0, unique = 0;
+    err_code_t code = ERR_OK;
+    for (size_t i = 0; i < STORES_KINDS && !code; i++) {
+        statedir_store_t *stores = NULL;
+        size_t found = 0;
+        code = statedir_stores(parents[i], &stores, &found, err);
+        for (size_t k = 0; k < found && !code; k++)
+            code = s_add_store(&all, &count, &stores[k], err);
+        free(stores);
+    }
+    if (count > 1)
+        qsort(all, count, sizeof *all, s_newest_first);
+    for (size_t i = 0; i < count; i++)
+        if (unique == 0 || statedir_store_compare(&all[unique - 1], &all[i]) != 0)
+            all[unique++] = all[i];
+    *ret_stores = all;
+    *ret_count = unique;
+    return code;
 }
 
 err_code_t statedir_shard_latest(const char *path, const char *region, uint32_t shard,
                                  statedir_latest_t *ret_latest, err_t *err)
 {
-    char parent[STATEDIR_PATH_MAX];
+    char parents[STORES_KINDS][STATEDIR_PATH_MAX];
     statedir_store_t *stores = NULL;
     size_t count = 0;
     statedir_latest_t latest = {0};
     bool found = false;
-    err_code_t code = s_shard_parent(path, region, shard, parent, err);
+    err_code_t code = ERR_OK;
+    for (size_t i = 0; i < STORES_KINDS && !code; i++)
+        code = s_parent(path, region, shard, (stores_t)i, parents[i], err);
     if (!code)
-        code = statedir_stores(parent, &stores, &count, err);
+        code = s_all_stores(parents, &stores, &count, err);
     for (size_t i = 0; i < count && !code && !found; i++)
-        code = s_try(parent, &stores[i], &latest, &found, err);
+        code = s_try(parents, &stores[i], &latest, &found, err);
     free(stores);
     if (code)
         return code;
     if (!found && latest.skipped > 0)
-        return err_set(err, ERR_CHECKSUM, "no snapshot in %s is whole; %.300s", parent, latest.why);
+        return err_set(err, ERR_CHECKSUM, "no snapshot in %s is whole; %.300s", parents[STORES_OWN],
+                       latest.why);
     if (!found)
-        return err_set(err, ERR_NOT_FOUND, "there is no snapshot in %s", parent);
+        return err_set(err, ERR_NOT_FOUND, "there is no snapshot in %s", parents[STORES_OWN]);
     *ret_latest = latest;
     return ERR_OK;
 }

@@ -89,9 +89,31 @@ int statedir_store_compare(const statedir_store_t *a, const statedir_store_t *b)
 MUST_USE err_code_t statedir_stores(const char *parent, statedir_store_t **ret_stores, size_t *ret_count,
                                     err_t *err);
 
-/* The newest store of a shard that a restart can go on from. */
+/* The store for copies of what an incarnation of a shard that runs on another node has stored: see actors/keeper. */
+MUST_USE err_code_t statedir_kept(const char *path, const char *region, uint32_t shard, uint64_t incarnation,
+                                  char ret[STATEDIR_PATH_MAX], err_t *err);
+
+/* The incarnations of a shard that there are copies of, newest first.
+ *
+ *   out  ret_items  (ret_count); free() it; NULL when there are none */
+MUST_USE err_code_t statedir_kept_list(const char *path, const char *region, uint32_t shard,
+                                       uint64_t **ret_items, size_t *ret_count, err_t *err);
+
+/* Removes the copies of one incarnation; nobody may have its store open. */
+MUST_USE err_code_t statedir_kept_remove(const char *path, const char *region, uint32_t shard,
+                                         uint64_t incarnation, err_t *err);
+
+/* The seal of the copies of a shard: nothing is taken from incarnations older than it. 0: none was set. On the disk
+ * when statedir_seal returns. Errors: also ERR_MALFORMED (the file has been changed). */
+MUST_USE err_code_t statedir_seal(const char *path, const char *region, uint32_t shard, uint64_t incarnation,
+                                  err_t *err);
+MUST_USE err_code_t statedir_sealed(const char *path, const char *region, uint32_t shard,
+                                    uint64_t *ret_incarnation, err_t *err);
+
+/* The newest store of a shard that a restart can go on from: its own or copies, by (incarnation, number). */
 typedef struct {
     char path[STATEDIR_PATH_MAX];
+    bool kept; /* copies: the shard ran on another node, and may have had something newer there */
     uint64_t incarnation;
     uint64_t number;  /* of its newest good snapshot */
     uint32_t skipped; /* newer stores without a good snapshot, and newer damaged snapshots: if not 0, this is

@@ -1,6 +1,7 @@
 /* hosting_threads - actors that are threads of this process. */
 #include "actors/node/hosting.h"
 
+#include "actors/keeper/keeper_actor.h"
 #include "actors/shard/shard_actor.h"
 #include "actors/synchronizer/synchronizer_actor.h"
 #include "actors/worker/worker_actor.h"
@@ -41,9 +42,14 @@ static void s_fill_worker(const hosting_spec_t *with, const node_command_t *comm
 static void s_fill_shard(const hosting_spec_t *with, const node_command_t *command, size_t index,
                          shell_spec_t *spec)
 {
-    (void)command;
-    shard_actor_t shard = {with->topology,     with->job, with->state_dir,
-                           with->region_index, index,     with->checksums};
+    shard_actor_t shard = {.topology = with->topology,
+                           .job = with->job,
+                           .state_dir = with->state_dir,
+                           .region_index = with->region_index,
+                           .shard_index = index,
+                           .checksums = with->checksums,
+                           .newest_incarnation = command->newest_incarnation,
+                           .newest_number = command->newest_number};
     shard_actor_fill(&shard, spec);
 }
 
@@ -65,6 +71,14 @@ static const struct {
     {"synchronizer", true, s_fill_synchronizer},
 };
 
+/* keeper/REGION/NODE: one on each node, and nowhere else. */
+static bool s_is_own_keeper(const hosting_spec_t *with, const char *name)
+{
+    char own[WIRE_NAME_SIZE + 8];
+    snprintf(own, sizeof own, "keeper/%.*s", WIRE_NAME_SIZE, strchr(with->node, '/') + 1);
+    return !strcmp(own, name);
+}
+
 /* "shard/eu/2" is kind shard, region eu, index 2; false for anything else, for another region, and for what is not in
  * this job. */
 static bool s_fill(const hosting_spec_t *with, const node_command_t *command, shell_spec_t *spec)
@@ -72,6 +86,11 @@ static bool s_fill(const hosting_spec_t *with, const node_command_t *command, sh
     const topology_region_t *region = &with->topology->regions[with->region_index];
     char kind[WIRE_NAME_SIZE], of[WIRE_NAME_SIZE], rest;
     unsigned long index;
+    if (s_is_own_keeper(with, command->actor)) {
+        keeper_actor_t keeper = {with->topology, with->state_dir, with->region_index};
+        keeper_actor_fill(&keeper, spec);
+        return true;
+    }
     if (sscanf(command->actor, "%63[^/]/%63[^/]/%lu%c", kind, of, &index, &rest) != 3 ||
         strcmp(of, region->name))
         return false;

@@ -24,6 +24,7 @@ typedef struct {
     err_t why;           /* of ACTOR_ENDED */
     int64_t draining_us; /* since when */
     uint64_t successor;  /* incarnation that starts when this one has ended; 0: none */
+    uint64_t newest_incarnation, newest_number; /* of the newest placement */
 } node_actor_t;
 
 struct node_core {
@@ -53,6 +54,8 @@ static void s_command(node_core_t *self, node_verb_t verb, const node_actor_t *a
     }
     node_command_t *command = &self->commands[self->command_count++];
     *command = (node_command_t){.verb = verb, .incarnation = actor->incarnation, .done = self->done};
+    command->newest_incarnation = actor->newest_incarnation;
+    command->newest_number = actor->newest_number;
     memcpy(command->actor, actor->name, sizeof command->actor);
 }
 
@@ -164,6 +167,12 @@ static void s_start(node_core_t *self, node_actor_t *actor, uint64_t incarnation
     s_command(self, NODE_START, actor);
 }
 
+static void s_note_newest(node_actor_t *actor, const message_t *place)
+{
+    actor->newest_incarnation = place->place.newest_incarnation;
+    actor->newest_number = place->place.newest_number;
+}
+
 static void s_place(node_core_t *self, const message_t *message)
 {
     const char *name = message->place.actor;
@@ -181,8 +190,10 @@ static void s_place(node_core_t *self, const message_t *message)
     } else if (incarnation == actor->incarnation) {
         s_tell(self, actor);
     } else if (actor->state == ACTOR_FREE || actor->state == ACTOR_ENDED) {
+        s_note_newest(actor, message);
         s_start(self, actor, incarnation);
     } else {
+        s_note_newest(actor, message);
         if (actor->state != ACTOR_KILLED)
             s_command(self, NODE_KILL, actor);
         actor->state = ACTOR_KILLED;
@@ -193,20 +204,35 @@ static void s_place(node_core_t *self, const message_t *message)
 /* ---- stopping
  * ------------------------------------------------------------------------------------------------ */
 
-/* Who stops when: 0 workers, 1 shards, 2 the rest. */
+#define RANK_NEVER 3
+
+/* Who stops when: 0 workers, 1 shards, 2 the rest; a keeper serves other nodes and ends with the node. */
 static int s_rank(const char *name)
 {
-    return !strncmp(name, "worker/", 7) ? 0 : !strncmp(name, "shard/", 6) ? 1 : 2;
+    static const char *const ranks[] = {"worker/", "shard/", "", "keeper/"};
+    for (int rank = RANK_NEVER; rank >= 0; rank--)
+        if (ranks[rank][0] && !strncmp(name, ranks[rank], strlen(ranks[rank])))
+            return rank;
+    return 2;
 }
 
-/* The lowest rank of which an actor lives; 3 when none does. */
+/* The lowest rank of which an actor lives; RANK_NEVER when none does. */
 static int s_lowest_rank(const node_core_t *self)
 {
-    int lowest = 3;
+    int lowest = RANK_NEVER;
     for (size_t i = 0; i < self->actor_count; i++)
         if (s_is_live(&self->actors[i]) && s_rank(self->actors[i].name) < lowest)
             lowest = s_rank(self->actors[i].name);
     return lowest;
+}
+
+/* Whether other nodes may still need this one. */
+static bool s_keeps(const node_core_t *self)
+{
+    for (size_t i = 0; i < self->actor_count; i++)
+        if (s_is_live(&self->actors[i]) && s_rank(self->actors[i].name) == RANK_NEVER)
+            return true;
+    return false;
 }
 
 static void s_send_stopped(node_core_t *self, int64_t now_us)
@@ -240,7 +266,7 @@ static void s_conclude(node_core_t *self)
 static void s_go_on_stopping(node_core_t *self, int64_t now_us)
 {
     int rank = s_lowest_rank(self);
-    for (size_t i = 0; i < self->actor_count; i++) {
+    for (size_t i = 0; rank < RANK_NEVER && i < self->actor_count; i++) {
         node_actor_t *actor = &self->actors[i];
         if (!s_is_live(actor) || s_rank(actor->name) != rank)
             continue;
@@ -254,14 +280,14 @@ static void s_go_on_stopping(node_core_t *self, int64_t now_us)
             s_command(self, NODE_KILL, actor);
         }
     }
-    if (rank < 3)
+    if (rank < RANK_NEVER)
         return;
     if (!self->all_stopped) {
         self->all_stopped = true;
         self->stopped_since_us = now_us;
         s_conclude(self);
         s_send_stopped(self, now_us);
-    } else if (now_us - self->stopped_since_us >= NODE_BYE_US) {
+    } else if (now_us - self->stopped_since_us >= (s_keeps(self) ? NODE_DRAIN_US : NODE_BYE_US)) {
         self->finished = true;
     } else if (now_us - self->stopped_us >= NODE_STOPPED_US) {
         s_send_stopped(self, now_us);

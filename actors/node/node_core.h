@@ -5,7 +5,8 @@
  * How      place is idempotent by incarnation; an older incarnation of the same actor is ended first, whether it
  *          runs or hangs, an older placement is refused. What became of an actor (READY, FAILED, ended) is told with every
  *          announcement, so that a scheduler that was started again knows who runs; an older scheduler is refused.
- * Stops    workers first, then shards (their final snapshot), then synchronizers; then `stopped`, until bye.
+ * Stops    workers first, then shards (their final snapshot), then synchronizers; then `stopped`, until bye. A keeper goes
+ *          on until then: the last snapshots of other nodes may be on their way to it.
  * Effects  node_core_take_command offers what is to be done; the driver reports with node_core_ready and
  *          node_core_ended.
  * Threads  one at a time (see role.h).
@@ -18,7 +19,7 @@
 
 #define NODE_ACTORS_MAX 256
 #define NODE_HELD_MAX 256
-#define NODE_BYE_US 3000000 /* how long `stopped` is repeated without a bye */
+#define NODE_BYE_US 3000000 /* how long `stopped` is repeated without a bye; NODE_DRAIN_US with a keeper */
 #define NODE_DRAIN_US                                                                                        \
     15000000 /* how long an actor may drain without ending, before it is ended where it stands */
 
@@ -54,6 +55,7 @@ typedef struct {
     char actor[WIRE_NAME_SIZE];
     uint64_t incarnation;
     bool done; /* of NODE_DRAIN: the job is complete */
+    uint64_t newest_incarnation, newest_number; /* of NODE_START: as in the message place */
 } node_command_t;
 
 /* The next thing to be done; false when there is none. */

@@ -123,6 +123,7 @@ static void s_report(region_core_t *self, int64_t now_us)
     message_set_text(&report->region_report.reason, self->reason);
     report->region_report.plan = self->plan;
     report->region_report.curve_rows = self->row_count;
+    report->region_report.keep_lag_us = region_keep_lag_us(self);
     report->region_report.epoch_samples = self->job_known ? self->job.samples : 0;
     region_send(self, &report);
 }
@@ -231,6 +232,7 @@ static void s_advance(region_core_t *self, int64_t now_us)
         region_stop(self, now_us);
     else if (!self->failure) {
         region_place(self, now_us);
+        region_keep(self, now_us);
         region_train(self, now_us);
     }
     s_update_waits_for(self, now_us);
@@ -359,6 +361,12 @@ static void s_take(region_core_t *self, message_t **message_p, int64_t now_us)
     case KIND_evaluated:
         s_take_from_actor(self, message, now_us);
         break;
+    case KIND_sealed:
+    case KIND_snapshot_kept:
+    case KIND_keeper_want:
+    case KIND_keeper_named:
+        region_keep_message(self, message, now_us);
+        break;
     case KIND_link_state:
         s_take_link_state(self, message);
         break;
@@ -408,6 +416,7 @@ static int64_t s_due(const void *core)
     if (self->finished)
         return ROLE_NEVER;
     int64_t due = s_least(self->report_us, self->status_us);
+    due = self->stopping ? due : s_least(due, region_keep_due(self));
     return s_least(due, self->stopping ? region_stop_due(self) : region_place_due(self));
 }
 
@@ -428,6 +437,7 @@ static void s_destroy(void **core_p)
     if (!self)
         return;
     region_train_fini(self);
+    region_keep_fini(self);
     for (size_t index = 0; index < self->node_count; index++)
         message_destroy(&self->nodes[index].announce);
     for (size_t index = 0; index < self->actor_count; index++)

@@ -122,11 +122,13 @@ static message_t *s_state(const void *core, int64_t now_us)
     s_put_links(self, state);
     if (self->shards) {
         s_put_shards(self, state);
+        region_keep_put(self, state);
     } else if (self->saved) {
         const wire_u64s_t *newest = &self->saved->region_state.newest,
                           *figures = &self->saved->region_state.figures;
         message_set_u64s(&state->region_state.newest, newest->items, newest->count);
         message_set_u64s(&state->region_state.figures, figures->items, figures->count);
+        message_set_text(&state->region_state.keepers, self->saved->region_state.keepers);
     }
     return state;
 }

@@ -121,6 +121,7 @@ void region_take_announce(region_core_t *self, const message_t *message, int64_t
     node->seen_us = now_us;
     message_destroy(&node->announce);
     node->announce = message_dup(message);
+    region_keep_joined(self, (size_t)(node - self->nodes));
     region_check_fence(self, message);
     region_known_heard(self, message, now_us);
 }
@@ -247,6 +248,7 @@ void region_add_actors(region_core_t *self)
     for (size_t index = 0; index < self->worker_count; index++)
         s_add_actor(self, ROLE_WORKER, "worker", index);
     region_train_start(self);
+    region_keep_start(self);
 }
 
 static bool s_begin(region_core_t *self, int64_t now_us)
@@ -264,19 +266,19 @@ static bool s_begin(region_core_t *self, int64_t now_us)
 /* ---- where
  * ---------------------------------------------------------------------------------------------------- */
 
-/* Actors per core, if one more came; synchronizers move bytes and count for nothing. */
+/* Actors per core, if one more came; synchronizers and keepers move bytes and count for nothing. */
 static double s_load(const region_core_t *self, size_t node)
 {
     uint64_t cores = self->nodes[node].announce->announce.cores;
     double load = 1;
     for (size_t index = 0; index < self->actor_count; index++)
         load += self->actors[index].node == node && self->actors[index].state != PLACE_NONE &&
-                self->actors[index].role != ROLE_SYNCHRONIZER;
+                self->actors[index].role != ROLE_SYNCHRONIZER && self->actors[index].role != ROLE_KEEPER;
     return load / (double)(cores ? cores : 1);
 }
 
 /* Ties go by name, so that the order of arrival does not matter. */
-static size_t s_least_loaded(const region_core_t *self)
+size_t region_least_loaded(const region_core_t *self)
 {
     size_t best = NOWHERE;
     double least = 0;
@@ -323,8 +325,10 @@ static bool s_alive(const region_core_t *self, size_t node)
 
 /* A shard goes where its snapshots are. One whose node is gone waits for it as long as a region may be away,
  * since a start from nothing is a loss. */
-static size_t s_shard_home(const region_core_t *self, const region_actor_t *actor, int64_t now_us)
+static size_t s_shard_home(region_core_t *self, const region_actor_t *actor, int64_t now_us)
 {
+    if (self->spec.topology->checkpoint.replicas)
+        return region_keep_home(self, actor, now_us);
     if (actor->ran && s_alive(self, actor->node))
         return actor->node;
     size_t holder = s_newest_holder(self, actor->index);
@@ -335,18 +339,20 @@ static size_t s_shard_home(const region_core_t *self, const region_actor_t *acto
         shard->newest_incarnation || (shard->progress && shard->progress->progress.durable.count > 0);
     if (stored && now_us - actor->since_us < self->spec.topology->job.sync.away_after_us)
         return NOWHERE;
-    return s_least_loaded(self);
+    return region_least_loaded(self);
 }
 
-static size_t s_home(const region_core_t *self, const region_actor_t *actor, int64_t now_us)
+static size_t s_home(region_core_t *self, const region_actor_t *actor, int64_t now_us)
 {
     if (actor->role == ROLE_SHARD)
         return s_shard_home(self, actor, now_us);
+    if (actor->role == ROLE_KEEPER)
+        return region_keeper_home(self, actor);
     if (actor->role == ROLE_SYNCHRONIZER) {
         size_t node = self->actors[actor->index].node;
         return s_alive(self, node) ? node : NOWHERE;
     }
-    return s_least_loaded(self);
+    return region_least_loaded(self);
 }
 
 /* ---- placing
@@ -364,7 +370,7 @@ static bool s_all_ran(const region_core_t *self, region_role_t role)
  * resume. */
 static bool s_turn(const region_core_t *self, region_role_t role)
 {
-    if (role == ROLE_SHARD)
+    if (role == ROLE_SHARD || role == ROLE_KEEPER)
         return true;
     if (role == ROLE_SYNCHRONIZER)
         return s_all_ran(self, ROLE_SHARD);
@@ -398,6 +404,7 @@ static void s_place_actor(region_core_t *self, region_actor_t *actor, int64_t no
         actor->state = PLACE_ASKED;
         actor->since_us = now_us;
         actor->incarnation = ++self->issued;
+        region_keep_placed(self, actor);
         actor->untold = false;
         FAILPOINT(scheduler_placed);
     }
@@ -445,9 +452,11 @@ void region_take_placed(region_core_t *self, const message_t *message, int64_t n
             return;
         if (message->placed.code && actor->state == PLACE_NONE &&
             message->placed.incarnation > actor->incarnation &&
-            message->placed.incarnation >> 32 < self->spec.term)
+            message->placed.incarnation >> 32 < self->spec.term) {
+            region_keep_found(self, actor, (size_t)(node - self->nodes));
             actor->incarnation =
                 message->placed.incarnation; /* ended under a predecessor: not to be adopted */
+        }
         if (actor->incarnation != message->placed.incarnation || actor->state == PLACE_NONE ||
             actor->node != (size_t)(node - self->nodes))
             continue;
@@ -490,10 +499,17 @@ size_t region_ready(const region_core_t *self, region_role_t role)
     return count;
 }
 
+/* A keeper of a node that is gone is missed by nobody. */
+static bool s_missing(const region_core_t *self, const region_actor_t *actor)
+{
+    return actor->state != PLACE_READY &&
+           (actor->role != ROLE_KEEPER || region_keeper_home(self, actor) != NOWHERE);
+}
+
 bool region_placed(const region_core_t *self)
 {
     for (size_t index = 0; index < self->actor_count; index++)
-        if (self->actors[index].state != PLACE_READY)
+        if (s_missing(self, &self->actors[index]))
             return false;
     return self->actors != NULL;
 }
@@ -515,7 +531,7 @@ const char *region_place_waits_for(const region_core_t *self)
     if (!self->settled)
         return region_adopt_waits_for(self);
     for (size_t index = 0; index < self->actor_count; index++)
-        if (self->actors[index].state != PLACE_READY)
-            return self->actors[index].name;
+        if (s_missing(self, &self->actors[index]))
+            return region_keep_waits_for(self, &self->actors[index]);
     return "";
 }

@@ -2,8 +2,9 @@
  * ends.
  *
  * Why      one state machine in several files: region_core.c (messages, reports), region_place.c (nodes and actors),
- *          region_adopt.c (those of a predecessor), region_train.c (leases, progress, evaluations, curve), region_stop.c
- *          (close, stop, farewell) and region_kept.c (what a successor must know).
+ *          region_keep.c (keepers, and shards whose node is gone), region_adopt.c (those of a predecessor), region_train.c
+ *          (leases, progress, evaluations, curve), region_stop.c (close, stop, farewell) and region_kept.c (what a
+ *          successor must know).
  * Not      for anybody else: the contract is region_core.h.
  */
 #ifndef ACTORS_SCHEDULER_REGION_STATE_H
@@ -42,7 +43,7 @@ typedef struct {
     bool stopped;
 } region_node_t;
 
-typedef enum { ROLE_SHARD, ROLE_SYNCHRONIZER, ROLE_WORKER } region_role_t;
+typedef enum { ROLE_SHARD, ROLE_SYNCHRONIZER, ROLE_WORKER, ROLE_KEEPER } region_role_t;
 typedef enum { PLACE_NONE, PLACE_ASKED, PLACE_READY } place_state_t;
 
 typedef struct {
@@ -68,6 +69,42 @@ typedef struct {
     uint64_t newest_incarnation, newest_number; /* of the newest snapshot known to be durable */
     int64_t close_us;                           /* next `close` */
 } region_shard_t;
+
+#define REGION_KEEPERS_MAX 8
+#define REGION_ANSWERS_MAX 64
+
+typedef struct {
+    wire_name_t name;
+    uint64_t incarnation; /* 0: of another region */
+} region_keeper_t;
+
+/* What a sealed keeper holds of a shard. */
+typedef struct {
+    wire_name_t keeper;
+    uint64_t incarnation, number; /* 0: nothing */
+} region_answer_t;
+
+/* Who keeps a shard's snapshots, and how it goes on when its node is gone. */
+typedef struct {
+    uint64_t assignment;
+    bool changed;
+    region_keeper_t keepers[REGION_KEEPERS_MAX];
+    size_t keeper_count;
+    int64_t told_us;       /* when it is told again */
+    wire_name_t elsewhere; /* keeper in another region, empty: none */
+    wire_name_t outside[REGION_KEEPERS_MAX]; /* all that were named, the newest last */
+    size_t outside_count;
+    size_t asked_region;   /* how many regions after the own one; 0: nobody was asked */
+    int64_t want_us, named_us;
+    uint64_t pid;  /* of the node's process where it was placed last */
+    bool inherited; /* placed by a predecessor: who keeps for it is not known */
+    uint64_t seal; /* incarnation that the keepers are being sealed with; 0: they are not */
+    int64_t seal_us;
+    region_answer_t answers[REGION_ANSWERS_MAX];
+    size_t answer_count;
+    wire_name_t target; /* keeper that fetches for it from another region */
+    wire_name_t waits_for;
+} region_keep_t;
 
 typedef struct {
     uint64_t incarnation;
@@ -144,6 +181,8 @@ struct region_core {
 
     lease_table_t *leases;
     region_shard_t *shards;
+    region_keep_t *keeps; /* per shard */
+    wire_name_t *named;   /* (regions, shards) keepers that other regions were told of */
     region_loss_t *losses; /* per worker */
     region_link_t links[TOPOLOGY_REGIONS_MAX];
     uint64_t samples_repeated;
@@ -207,6 +246,23 @@ int64_t region_rented_us(const region_core_t *self, int64_t now_us);
 int64_t region_place_due(const region_core_t *self);
 const char *region_place_waits_for(const region_core_t *self);
 
+size_t region_least_loaded(const region_core_t *self);
+
+/* region_keep.c */
+void region_keep_start(region_core_t *self); /* with the plan */
+void region_keep_fini(region_core_t *self);
+void region_keep(region_core_t *self, int64_t now_us);
+void region_keep_message(region_core_t *self, const message_t *message, int64_t now_us);
+void region_keep_joined(region_core_t *self, size_t node);
+/* Of a predecessor's shard: it runs there; or has ended there, and its node goes on. */
+void region_keep_found(region_core_t *self, region_actor_t *actor, size_t node);
+void region_keep_put(const region_core_t *self, message_t *state);
+void region_keep_placed(region_core_t *self, const region_actor_t *actor); /* where was decided */
+size_t region_keeper_home(const region_core_t *self, const region_actor_t *keeper);
+size_t region_keep_home(region_core_t *self, const region_actor_t *shard, int64_t now_us); /* NOWHERE: not yet */
+int64_t region_keep_due(const region_core_t *self);
+int64_t region_keep_lag_us(const region_core_t *self);
+const char *region_keep_waits_for(const region_core_t *self, const region_actor_t *actor);
 /* region_adopt.c */
 void region_check_fence(region_core_t *self, const message_t *announce);
 void region_known_heard(region_core_t *self, const message_t *announce, int64_t now_us);

@@ -23,6 +23,20 @@ void region_take_stop(region_core_t *self, const message_t *message, int64_t now
     region_begin_stop(self, message->stop.done, now_us);
 }
 
+static const region_node_t *s_running(const region_core_t *self)
+{
+    for (size_t index = 0; index < self->node_count; index++)
+        if (!self->nodes[index].lost && !self->nodes[index].stopped)
+            return &self->nodes[index];
+    return NULL;
+}
+
+static void s_say_bye(region_core_t *self, const char *node)
+{
+    message_t *bye = message_new(KIND_bye, node, self->name);
+    region_send(self, &bye);
+}
+
 void region_take_stopped(region_core_t *self, const message_t *message, int64_t now_us)
 {
     region_node_t *node = region_node_find(self, message->from);
@@ -41,8 +55,9 @@ void region_take_stopped(region_core_t *self, const message_t *message, int64_t 
             region_fail(self, (err_code_t)message->stopped.code, "%s: %s", node->name,
                         message->stopped.reason ? message->stopped.reason : "failed while it stopped");
     }
-    message_t *bye = message_new(KIND_bye, message->from, self->name);
-    region_send(self, &bye);
+    /* A keeper is there for the other nodes' last snapshots: nobody goes before all have stopped. */
+    if (!self->stopping || !self->spec.topology->checkpoint.replicas || !s_running(self))
+        s_say_bye(self, message->from);
 }
 
 /* The stop is over: a scheduler that is started after this begins, or resumes, a run. */
@@ -56,14 +71,6 @@ void region_take_bye(region_core_t *self)
 {
     if (self->final)
         s_finish(self);
-}
-
-static const region_node_t *s_running(const region_core_t *self)
-{
-    for (size_t index = 0; index < self->node_count; index++)
-        if (!self->nodes[index].lost && !self->nodes[index].stopped)
-            return &self->nodes[index];
-    return NULL;
 }
 
 static void s_stop_nodes(region_core_t *self)
@@ -110,6 +117,9 @@ void region_stop(region_core_t *self, int64_t now_us)
         s_stop_nodes(self);
     }
     if (!s_running(self) && region_settle(self, now_us)) {
+        for (size_t index = 0; index < self->node_count; index++)
+            if (self->nodes[index].stopped)
+                s_say_bye(self, self->nodes[index].name);
         self->final = true;
         self->final_us = now_us;
         self->report_us = now_us;

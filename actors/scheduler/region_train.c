@@ -70,12 +70,14 @@ static void s_reach(region_core_t *self)
 }
 
 /* A later incarnation that has stored nothing yet goes on from what an earlier one has stored. */
-static void s_note_newest(region_shard_t *shard, const message_t *message)
+static void s_note_newest(region_core_t *self, region_shard_t *shard, const message_t *message)
 {
     uint64_t number = message->progress.number;
     if (!number || message->incarnation < shard->newest_incarnation ||
         (message->incarnation == shard->newest_incarnation && number <= shard->newest_number))
         return;
+    if (message->incarnation != shard->newest_incarnation)
+        region_decide(self); /* a successor must not take what an earlier incarnation has for the newest */
     shard->newest_incarnation = message->incarnation;
     shard->newest_number = number;
 }
@@ -100,7 +102,7 @@ void region_take_progress(region_core_t *self, const message_t *message, size_t 
     }
     s_reach(self);
     region_shard_t *entry = &self->shards[shard];
-    s_note_newest(entry, message);
+    s_note_newest(self, entry, message);
     if (s_is_late(entry->progress, message))
         return;
     message_destroy(&entry->progress);

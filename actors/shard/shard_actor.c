@@ -86,11 +86,25 @@ static uint64_t s_lost(const statedir_latest_t *latest, const snapshot_t *snapsh
                                                    : latest->skipped;
 }
 
+/* A copy follows in the background unless a snapshot counts only with its copies: then none is older than what counts. */
+static bool s_is_maybe_old(const shard_hint_t *self, const statedir_latest_t *latest)
+{
+    return latest->kept && self->with.topology->checkpoint.durability != DURABILITY_REPLICA;
+}
+
 /* What left this region with a snapshot that is lost is applied in the others: from before it the same numbers would
  * name other deltas, and some batches would count twice and others never. */
 static err_code_t s_check_rolled_back(const shard_hint_t *self, const statedir_latest_t *latest, err_t *err)
 {
-    if (!latest->skipped || self->with.topology->region_count == 1)
+    if (self->with.topology->region_count == 1)
+        return ERR_OK;
+    if (s_is_maybe_old(self, latest))
+        return err_set(err, ERR_STALE,
+                       "snapshot %llu in %.300s is a copy, and there may have been newer ones; with "
+                       "checkpoint.durability: "
+                       "replica a copy is always enough",
+                       (unsigned long long)latest->number, latest->path);
+    if (!latest->skipped)
         return ERR_OK;
     return err_set(
         err, ERR_CHECKSUM,
@@ -109,7 +123,7 @@ static err_code_t s_resume(shard_hint_t *self, const shard_spec_t *spec, const s
     if (rc)
         return rc;
     shard_spec_t from = *spec;
-    if (latest->skipped) {
+    if (latest->skipped || s_is_maybe_old(self, latest)) {
         from.loses = true;
         from.lost = s_lost(latest, snapshot);
         log_event(LEVEL_WARN, self->name, "rolled_back",

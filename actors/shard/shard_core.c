@@ -103,6 +103,7 @@ shard_core_t *shard_alloc(const shard_spec_t *spec)
     self->retry_pause_us = SHARD_RETRY_FIRST_US;
     self->state = "running";
     self->report_soon = true;
+    shard_keep_init(self);
     return self;
 }
 
@@ -178,6 +179,7 @@ void shard_destroy(void **core_p)
         return;
     s_destroy_workers(self);
     s_destroy_version(self);
+    shard_keep_fini(self);
     ranges_fini(&self->applied);
     ranges_fini(&self->refused);
     ranges_fini(&self->durable);
@@ -265,6 +267,11 @@ static void s_dispatch(shard_core_t *self, message_t *message)
     case KIND_close:
         shard_close(self, message);
         break;
+    case KIND_keepers:
+    case KIND_snapshot_kept:
+    case KIND_snapshot_fetch:
+        shard_keep_message(self, message);
+        break;
     case KIND_mark:
         shard_mark(self, message);
         break;
@@ -296,6 +303,7 @@ static void s_tick(void *core, int64_t now_us)
     shard_advance(self);
     if (now_us >= self->head_us && self->stored)
         shard_cut_head(self);
+    shard_keep_tick(self);
     s_finish(self);
     shard_report_tick(self);
 }
@@ -311,6 +319,7 @@ static int64_t s_due(const void *core)
     if (self->finished)
         return ROLE_NEVER;
     int64_t due = s_least(shard_report_due(self), shard_snapshot_due(self));
+    due = s_least(due, shard_keep_due(self));
     due = s_least(due, self->mark.patient_us);
     if (self->queue_count && self->stored)
         due = s_least(due, self->head_us);

@@ -305,7 +305,7 @@ static bool s_from_synchronizer(shard_core_t *self, const message_t *message)
 
 void shard_stream(shard_core_t *self, const message_t *message)
 {
-    if (self->stopping || !s_from_synchronizer(self, message))
+    if (self->stopping || !self->stored || !s_from_synchronizer(self, message))
         return;
     size_t region = topology_region_index(self->spec.topology, message->stream.region);
     if (region == SIZE_MAX || region == self->spec.region_index || message->stream.history != self->history)

@@ -9,6 +9,7 @@
  *   shard_cut       own deltas and their queue        shard_delta     other regions' deltas
  *   shard_round     waiting strategies                shard_snapshot  when to store, what is durable
  *   shard_state     snapshot <-> state                shard_report    progress and status
+ *   shard_keep      committed snapshots go to keepers
  *   shard_mark      common points of all shards
  *   shard_encode    what a cut carries, what it leaves for the next one
  *
@@ -17,6 +18,7 @@
 #ifndef ACTORS_SHARD_SHARD_INTERNAL_H
 #define ACTORS_SHARD_SHARD_INTERNAL_H
 
+#include "actors/keeper/transfer.h"
 #include "actors/shard/assembly.h"
 #include "actors/shard/shard_core.h"
 #include "actors/synchronizer/strategy.h"
@@ -26,9 +28,9 @@
 #define SHARD_WORKERS_MAX 1024u    /* names remembered */
 #define SHARD_STAGED_MAX 2u        /* incomplete pushes per worker: one under way and one that overtakes it */
 #define SHARD_INTERVALS_MAX 16384u /* of the applied set: what surely fits a map frame, twice */
-#define SHARD_KEPT_MAX 1024u       /* own deltas, whatever their bytes: each is a row of the state and two values */
-#define SHARD_INCOMING_MAX 4u      /* deltas per origin that are being assembled */
-#define SHARD_SPARES 3u            /* released buffers kept for the next copy on write */
+#define SHARD_KEPT_MAX 1024u /* own deltas, whatever their bytes: each is a row of the state and two values */
+#define SHARD_INCOMING_MAX 4u /* deltas per origin that are being assembled */
+#define SHARD_SPARES 3u       /* released buffers kept for the next copy on write */
 
 #define SHARD_TAKEN_US 20000
 #define SHARD_HEAD_US 200000
@@ -168,6 +170,45 @@ typedef struct {
     bool final[TOPOLOGY_REGIONS_MAX];
 } shot_t;
 
+#define KEEP_KEEPERS_MAX 8u /* as many as checkpoint.replicas may say */
+#define KEEP_GIVEN_MAX (KEEP_KEEPERS_MAX + 1)
+#define KEEP_NONE SIZE_MAX
+#define KEEP_OFFER_US 500000 /* an offer is repeated when nothing was fetched for so long */
+#define KEEP_RETRY_US 1000000
+#define KEEP_STOP_US 3000000
+#define KEEP_WAIT_SHOWN_US 1000000
+
+/* A committed snapshot, while a keeper is given it or may be. */
+typedef struct {
+    giver_t *giver; /* NULL: the place is free */
+    uint64_t number, changes;
+    int64_t taken_us;
+} given_t;
+
+typedef struct {
+    wire_name_t name;
+    uint64_t incarnation; /* another one may have another disk: it is asked what it has */
+    uint64_t kept;        /* newest number that it has */
+    size_t giving;        /* index of what it is given now; KEEP_NONE */
+    int64_t offer_us;     /* when the offer is repeated */
+    int64_t retry_us;     /* not before: it has refused one */
+} keeper_t;
+
+typedef struct {
+    uint64_t assignment; /* newest heard of */
+    keeper_t keepers[KEEP_KEEPERS_MAX];
+    size_t keeper_count;
+    given_t given[KEEP_GIVEN_MAX];
+    size_t newest;     /* index of the newest committed; KEEP_NONE */
+    snapshot_t *taken; /* is being committed */
+    int64_t taken_us;
+    uint64_t taken_changes;
+    uint64_t
+        waits; /* number that is committed here and not kept by all yet, with durability replica; 0: none */
+    uint64_t kept, kept_changes; /* newest that all keepers have */
+    int64_t kept_us, begun_us, heard_us;
+    err_code_t refused; /* newest answer of a keeper */
+} keep_t;
 /* Where the shard stands with common points. A point is over when its snapshot is durable here, or when it was
  * given up. */
 typedef struct {
@@ -238,9 +279,10 @@ struct shard_core {
     bool short_of_memory; /* something could not be applied: tried again at the next tick */
 
     /* durability */
-    uint64_t number; /* of the newest snapshot taken */
-    uint64_t committed_number; /* of the newest one committed in this incarnation, 0: none yet */
-    bool stored;     /* some snapshot is committed */
+    uint64_t number;           /* of the newest snapshot taken */
+    uint64_t committed_number; /* of the newest one that is durable in this incarnation, 0: none yet */
+    bool stored;               /* some snapshot is durable */
+    keep_t keep;
     shot_t shot;
     ranges_t durable;
     uint64_t committed_last, committed_changes, committed_steps;
@@ -278,7 +320,8 @@ bool slice_finite(const slice_t *slice, float *scratch); /* any alignment; size 
 bool version_step(shard_core_t *self, const blend_t *gradient, bool step, bool accumulate);
 /* The same in pieces; `apart`: nothing is changed in place, so that it can be dropped. */
 bool version_pass_open(shard_core_t *self, bool step, bool accumulate, bool apart, pass_t *ret_pass);
-void version_pass_block(const shard_core_t *self, const pass_t *pass, size_t first, size_t count, const float *g);
+void version_pass_block(const shard_core_t *self, const pass_t *pass, size_t first, size_t count,
+                        const float *g);
 void version_pass_commit(shard_core_t *self, pass_t *pass);
 void version_pass_drop(shard_core_t *self, pass_t *pass);
 bool version_mix(shard_core_t *self, const blend_t *model, float keep, float take);
@@ -288,8 +331,10 @@ void version_release(shard_core_t *self, buf_t **buf_p);
 buf_t *version_gather(shard_core_t *self, const assembly_t *assembly);
 
 /* shard_ahead */
-void ahead_add(shard_core_t *self, const staged_t *staged, uint64_t chunk, uint64_t offset, const slice_t *data);
-bool ahead_commit(shard_core_t *self, uint64_t serial); /* whether the step was ready; it is in the version then */
+void ahead_add(shard_core_t *self, const staged_t *staged, uint64_t chunk, uint64_t offset,
+               const slice_t *data);
+bool ahead_commit(shard_core_t *self,
+                  uint64_t serial); /* whether the step was ready; it is in the version then */
 void ahead_drop(shard_core_t *self);
 
 /* shard_push, shard_step, shard_pull */
@@ -345,7 +390,23 @@ bool shard_round_try(shard_core_t *self);
 size_t
 shard_round_lacks(const shard_core_t *self); /* a region whose contribution is missing; SIZE_MAX: none */
 
+/* shard_keep */
+void shard_keep_init(shard_core_t *self);
+void shard_keep_fini(shard_core_t *self);
+void shard_keep_taken(shard_core_t *self, const snapshot_t *snapshot);
+/* *ret_waits: it is not durable before keepers have it. Errors: ERR_MEMORY, when it would have to wait. */
+err_code_t shard_keep_committed(shard_core_t *self, uint64_t number, bool *ret_waits);
+void shard_keep_message(shard_core_t *self, const message_t *message);
+bool shard_keep_fetch(shard_core_t *self,
+                      const message_t *message); /* false: there is no such snapshot to give */
+void shard_keep_tick(shard_core_t *self);
+int64_t shard_keep_due(const shard_core_t *self);
+uint64_t shard_keep_kept(const shard_core_t *self);
+int64_t shard_keep_lag_us(const shard_core_t *self);
+const char *shard_keep_waits_for(const shard_core_t *self);
+
 /* shard_snapshot, shard_state, shard_report */
+void shard_committed(shard_core_t *self); /* the snapshot that is out is durable at the job's level */
 bool shard_dirty(const shard_core_t *self);
 int64_t shard_snapshot_due(const shard_core_t *self);
 buf_t *state_pack(const shard_core_t *self);

@@ -15,6 +15,8 @@ static const char *s_waits_for(const shard_core_t *self, wire_name_t text)
     text[0] = 0;
     if (self->store_error)
         message_set_name(text, "snapshot store");
+    else if (shard_keep_waits_for(self))
+        message_set_name(text, shard_keep_waits_for(self));
     else if (self->short_of_memory)
         message_set_name(text, "memory");
     else if (shard_round_open(self) && shard_round_lacks(self) != SIZE_MAX)
@@ -62,6 +64,8 @@ static void s_progress(shard_core_t *self)
     message->progress.lasts = shard_core_lasts(self);
     message->progress.delivered = shard_cut_stable(self);
     message->progress.number = self->committed_number;
+    message->progress.kept = shard_keep_kept(self);
+    message->progress.keep_lag_us = shard_keep_lag_us(self);
     shard_send(self, &message);
 }
 

@@ -100,6 +100,7 @@ snapshot_t *shard_core_take_snapshot(shard_core_t *self, int64_t now_us)
     self->number++;
     s_remember(self);
     FAILPOINT(shard_snapshot_taken);
+    shard_keep_taken(self, snapshot);
     return snapshot;
 }
 
@@ -117,24 +118,13 @@ static void s_tell_origins(shard_core_t *self)
     }
 }
 
-void shard_core_committed(shard_core_t *self, uint64_t number, err_code_t code, int64_t now_us)
+void shard_committed(shard_core_t *self)
 {
-    self->now_us = now_us;
-    if (number == 0 || number != self->shot.number)
-        return;
+    self->committed_number = self->shot.number;
     self->shot.number = 0;
-    shard_mark_committed(self, code);
-    if (code) {
-        self->taken_since_us = now_us; /* what it took is not durable yet */
-        s_fail(self, code);
-        return;
-    }
     FAILPOINT(shard_snapshot_committed);
+    shard_mark_committed(self, ERR_OK);
     self->stored = true;
-    self->committed_number = number;
-    self->store_error = ERR_OK;
-    self->retry_us = 0;
-    self->retry_pause_us = SHARD_RETRY_FIRST_US;
     uint64_t first_new = self->committed_last + 1;
     self->committed_last = self->shot.last;
     self->committed_changes = self->shot.changes;
@@ -149,5 +139,27 @@ void shard_core_committed(shard_core_t *self, uint64_t number, err_code_t code, 
     FAILPOINT(shard_snapshot_told);
     self->report_soon = true;
     if (self->stopping)
-        shard_role.tick(self, now_us);
+        shard_role.tick(self, self->now_us);
+}
+
+void shard_core_committed(shard_core_t *self, uint64_t number, err_code_t code, int64_t now_us)
+{
+    self->now_us = now_us;
+    if (number == 0 || number != self->shot.number || number == self->keep.waits)
+        return;
+    bool waits = false;
+    if (!code)
+        code = shard_keep_committed(self, number, &waits);
+    if (code) {
+        self->shot.number = 0;
+        shard_mark_committed(self, code);
+        self->taken_since_us = now_us; /* what it took is not durable yet */
+        s_fail(self, code);
+        return;
+    }
+    self->store_error = ERR_OK;
+    self->retry_us = 0;
+    self->retry_pause_us = SHARD_RETRY_FIRST_US;
+    if (!waits)
+        shard_committed(self);
 }

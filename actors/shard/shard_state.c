@@ -460,6 +460,20 @@ static err_code_t s_load_tensors(shard_core_t *self, const snapshot_t *snapshot,
     return code;
 }
 
+/* What was loaded may lie here alone, committed and never kept by others: nothing of it is durable, and none of its deltas
+ * may leave, before the keepers have it again. */
+static void s_forget_durable(shard_core_t *self)
+{
+    self->stored = false;
+    self->committed_last = 0;
+    self->closed_durable = false;
+    ranges_fini(&self->durable);
+    for (size_t r = 0; r < shard_region_count(self); r++) {
+        self->origins[r].durable = 0;
+        self->origins[r].final_durable = false;
+    }
+}
+
 /* What was committed is what was loaded. After a loss other regions may have what is not here: the numbers of
  * the old history must not be given to other bytes, so a new one begins, and is stored at once. */
 static void s_settle(shard_core_t *self, const snapshot_t *snapshot)
@@ -476,6 +490,8 @@ static void s_settle(shard_core_t *self, const snapshot_t *snapshot)
     self->committed_steps = self->steps;
     self->committed_last = self->open_first - 1;
     self->closed_durable = self->closed;
+    if (self->spec.topology->checkpoint.durability == DURABILITY_REPLICA)
+        s_forget_durable(self);
 }
 
 static err_code_t s_load(shard_core_t *self, const message_t *message, const snapshot_t *snapshot, err_t *err)

@@ -1,6 +1,7 @@
 #include "codec/base/buf.h"
 
 #include "codec/base/err.h"
+#include "codec/base/hash.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -15,6 +16,8 @@ struct buf {
     void *data;
     buf_free_fn *free_fn; /* NULL: data lies in the same block */
     void *hint;
+    atomic_uint_fast64_t checksum; /* when summed; any thread may find it, and all find the same */
+    atomic_bool summed;
 };
 
 static uint64_t s_next_id(void)
@@ -38,6 +41,7 @@ buf_t *buf_new(size_t size)
     self->data = (char *)(self + 1) + (BUF_ALIGN - end % BUF_ALIGN) % BUF_ALIGN;
     self->free_fn = NULL;
     self->hint = NULL;
+    atomic_init(&self->summed, false);
     return self;
 }
 
@@ -69,6 +73,7 @@ buf_t *buf_wrap(void *data, size_t size, buf_free_fn *free_fn, void *hint)
     self->data = data;
     self->free_fn = free_fn;
     self->hint = hint;
+    atomic_init(&self->summed, false);
     return self;
 }
 
@@ -118,6 +123,16 @@ uint64_t buf_id(const buf_t *buf)
 void buf_touch(buf_t *buf)
 {
     buf->id = s_next_id();
+    atomic_store_explicit(&buf->summed, false, memory_order_relaxed);
+}
+
+uint64_t buf_checksum(buf_t *buf)
+{
+    if (!atomic_load_explicit(&buf->summed, memory_order_acquire)) {
+        atomic_store_explicit(&buf->checksum, hash_checksum(buf->data, buf->size), memory_order_relaxed);
+        atomic_store_explicit(&buf->summed, true, memory_order_release);
+    }
+    return atomic_load_explicit(&buf->checksum, memory_order_relaxed);
 }
 
 bool buf_make_unique(buf_t **buf_p)

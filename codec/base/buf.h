@@ -47,6 +47,9 @@ size_t buf_size(const buf_t *buf);
 uint64_t buf_id(const buf_t *buf);
 void buf_touch(buf_t *buf);
 
+/* XXH3 of the bytes; computed once, and remembered until buf_touch: for buffers that do not change any more. */
+uint64_t buf_checksum(buf_t *buf);
+
 /* Makes *buf_p unique: itself when it is already, else a copy (the reference to the old one is given back).
  * Returns false, and changes nothing, without memory. */
 bool buf_make_unique(buf_t **buf_p);

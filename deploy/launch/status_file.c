@@ -39,6 +39,7 @@ static void s_add_region(json_value_t *regions, const char *name, region_view_t 
         json_set_u64(row, "rounds", view.report->region_report.rounds);
         json_set_number(row, "loss", view.report->region_report.loss);
         json_set_number(row, "test_accuracy", view.report->region_report.test_accuracy);
+        json_set_number(row, "keep_lag_s", (double)view.report->region_report.keep_lag_us / 1e6);
         json_set_bool(row, "complete", view.report->region_report.complete);
     }
     json_add_moved(regions, &row);

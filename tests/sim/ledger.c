@@ -1,13 +1,15 @@
 /* ledger - the judge: in every seeded world each region's parameters must equal the number of times each
  * sample had to be processed, not one more, not one less.
  *
- *   sim.ledger [--seeds N] [--first SEED] [--strategy asgd|asgd-ga|ssgd] [--encoding NAME] [--kills]
+ *   sim.ledger [--seeds N] [--first SEED] [--strategy asgd|asgd-ga|ssgd] [--encoding NAME] [--kills] [--nodes]
  *              [--schedulers] [--stop | --marks] [--break dedup|mark|hold [--expect-wrong]] [--verbose]
  *
  * Without --encoding half of the worlds encode their deltas, one way or another: what deltas leave out must have come by
  * the end. With --stop each world is stopped at random moments, drained as by SIGTERM or cut off as by a loss of power, and
  * a new world goes on from what its shards had committed. With --marks a job is led to common points of its shards; it
  * must be exact, and so must a new world that goes on from all shards' snapshots of one of these points.
+ *
+ * With --nodes each region has three nodes, durability is `replica`, and nodes are lost, most of them with their disks.
  *
  * A world that goes wrong prints its seed; `--first SEED --seeds 1 --verbose` replays it.
  */
@@ -23,7 +25,7 @@
 typedef struct {
     uint64_t seeds, first;
     const char *strategy, *encoding;
-    bool kills, schedulers, stop, marks, break_dedup, break_mark, break_hold, expect_wrong, verbose;
+    bool kills, schedulers, nodes, stop, marks, break_dedup, break_mark, break_hold, expect_wrong, verbose;
 } options_t;
 
 typedef struct {
@@ -52,13 +54,17 @@ static topology_t *s_topology(rng_t *rng, const options_t *options, uint64_t see
     static const char *strategies[] = {"asgd", "asgd-ga"};
     const char *strategy = options->strategy ? options->strategy : strategies[rng_below(rng, 2)];
     size_t regions = 2 + rng_below(rng, 2), shards = 2 + rng_below(rng, 2);
-    char text[8192], encoding[128];
+    char text[8192], encoding[128], copies[128];
+    snprintf(copies, sizeof copies, ", durability: replica, replicas: %u, elsewhere: %s, move_after: %us",
+             options->nodes ? (unsigned)(1 + rng_below(rng, 2)) : 1,
+             options->nodes && !rng_below(rng, 3) ? "true" : "false",
+             options->nodes ? (unsigned)(1 + rng_below(rng, 5)) : 1);
     int n =
         snprintf(text, sizeof text,
                  "job:\n  name: sim\n  model: ledger\n  data: {kind: counter, samples: %u}\n  epochs: %u\n"
                  "  batch: %u\n  seed: %u\n  optimizer: {name: sgd, lr: 1, momentum: 0, schedule: constant}\n"
                  "  sync: {strategy: %s, every: %u, inside: %s, staleness: %u, window: %ukB, %s}\n"
-                 "checkpoint: {every: %u, mark_every: %s}\nregions:\n",
+                 "checkpoint: {every: %u, mark_every: %s%s}\nregions:\n",
                  (unsigned)(200 + rng_below(rng, 1500)), (unsigned)(1 + rng_below(rng, 2)),
                  (unsigned)(8 + rng_below(rng, 40)), (unsigned)seed, strategy,
                  strcmp(strategy, "asgd-ga") ? 1u : (unsigned)(1 + rng_below(rng, 8)),
@@ -67,7 +73,7 @@ static topology_t *s_topology(rng_t *rng, const options_t *options, uint64_t see
                                      : "{ssp: 1}",
                  (unsigned)(2 + rng_below(rng, 30)), (unsigned)(8 + rng_below(rng, 100)),
                  s_encoding(options, seed, encoding), (unsigned)(1 + rng_below(rng, 30)),
-                 options->marks ? "0.1" : "1");
+                 options->marks ? "0.1" : "1", options->nodes ? copies : "");
     for (size_t r = 0; r < regions; r++)
         n += snprintf(text + n, sizeof text - (size_t)n,
                       "  - {name: r%zu, data_share: %u, workers: %u, shards: %zu}\n", r,
@@ -106,6 +112,9 @@ static sim_spec_t s_spec(rng_t *rng, const options_t *options, const topology_t 
                        .scheduler_zombie = 0.5,
                        .kill_silent = 0.3,
                        .kill_until_us = 60000000,
+                       .nodes = options->nodes ? 3 : 1,
+                       .lose_node_per_s = options->nodes ? 0.5 : 0,
+                       .lose_disk = 0.7,
                        .limit_us = 3600000000};
     spec.partition_count = rng_below(rng, 4);
     for (size_t i = 0; i < spec.partition_count; i++) {
@@ -151,6 +160,11 @@ static void s_add(sim_stats_t *sum, const sim_stats_t *one)
     sum->killed_workers += one->killed_workers;
     sum->killed_shards += one->killed_shards;
     sum->killed_synchronizers += one->killed_synchronizers;
+    sum->killed_keepers += one->killed_keepers;
+    sum->lost_nodes += one->lost_nodes;
+    sum->lost_disks += one->lost_disks;
+    sum->kept += one->kept;
+    sum->moved += one->moved;
     sum->killed_in_silence += one->killed_in_silence;
     sum->killed_regional += one->killed_regional;
     sum->killed_global += one->killed_global;
@@ -226,7 +240,7 @@ static sim_t *s_restored(const topology_t *topology, sim_spec_t *spec, uint64_t 
 /* Schedulers that die must cost nobody his life, and the report nothing. */
 static const char *s_scheduler_fault(const sim_t *sim, const sim_stats_t *stats, const options_t *options)
 {
-    if (!options->kills && !options->stop && stats->restarts)
+    if (!options->kills && !options->stop && !options->nodes && stats->restarts)
         return "an actor died of a scheduler's death";
     return sim_report_fault(sim);
 }
@@ -268,10 +282,10 @@ static void s_world(uint64_t seed, const options_t *options, totals_t *totals)
 static options_t s_options(int argc, char **argv)
 {
     static const struct option longs[] = {
-        {"seeds", 1, NULL, 'n'}, {"first", 1, NULL, 'f'}, {"strategy", 1, NULL, 's'},     {"encoding", 1, NULL, 'c'},
-        {"kills", 0, NULL, 'k'}, {"stop", 0, NULL, 't'},  {"break", 1, NULL, 'b'},        {"marks", 0, NULL, 'm'},
-        {"schedulers", 0, NULL, 'S'},
-        {"verbose", 0, NULL, 'v'}, {"expect-wrong", 0, NULL, 'e'}, {0}};
+        {"seeds", 1, NULL, 'n'},  {"first", 1, NULL, 'f'},        {"strategy", 1, NULL, 's'},
+        {"encoding", 1, NULL, 'c'}, {"kills", 0, NULL, 'k'},      {"stop", 0, NULL, 't'},
+        {"nodes", 0, NULL, 'o'},  {"break", 1, NULL, 'b'},        {"marks", 0, NULL, 'm'},
+        {"schedulers", 0, NULL, 'S'}, {"expect-wrong", 0, NULL, 'e'}, {"verbose", 0, NULL, 'v'}, {0}};
     options_t options = {.seeds = 500, .first = 1};
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
         if (c == 'n')
@@ -288,6 +302,8 @@ static options_t s_options(int argc, char **argv)
             options.schedulers = true;
         else if (c == 't')
             options.stop = true;
+        else if (c == 'o')
+            options.nodes = true;
         else if (c == 'b' && !strcmp(optarg, "dedup"))
             options.break_dedup = true;
         else if (c == 'b' && !strcmp(optarg, "mark"))
@@ -314,6 +330,8 @@ static bool s_faults_fired(const totals_t *totals, const options_t *options)
         return true;
     bool killed = !options->kills ||
                   (s->killed_workers && s->killed_shards && s->killed_synchronizers && s->killed_in_silence);
+    if (options->nodes && !(s->lost_disks && s->lost_nodes > s->lost_disks && s->kept && s->moved))
+        return false;
     if (!options->encoding && !totals->encoded)
         return false;
     if (options->stop && !(totals->drained && totals->cut_off))
@@ -343,6 +361,10 @@ int main(int argc, char **argv)
            (unsigned long long)s->snapshots, (unsigned long long)s->snapshot_failures,
            (unsigned long long)s->killed_workers, (unsigned long long)s->killed_shards,
            (unsigned long long)s->killed_synchronizers, (unsigned long long)s->killed_in_silence);
+    if (options.nodes)
+        printf("lost: nodes %llu, disks %llu; kept %llu, killed keepers %llu, starts from a copy %llu\n",
+               (unsigned long long)s->lost_nodes, (unsigned long long)s->lost_disks, (unsigned long long)s->kept,
+               (unsigned long long)s->killed_keepers, (unsigned long long)s->moved);
     if (options.schedulers)
         printf("schedulers killed: regional %llu, global %llu, of them at the end %llu; woke up %llu, "
                "refused %llu; actors placed again %llu\n",

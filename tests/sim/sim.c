@@ -81,28 +81,6 @@ void sim_after(sim_t *self, size_t index)
         s_schedule_tick(self, index);
 }
 
-static snapshot_t *s_copy(const snapshot_t *snapshot)
-{
-    snapshot_t *copy = snapshot_new(&snapshot->id);
-    CHECK(copy);
-    for (size_t i = 0; i < snapshot->count; i++) {
-        buf_t *buf = buf_ref(snapshot->values[i].buf);
-        CHECK(!snapshot_add(copy, snapshot->values[i].name, &buf, NULL));
-    }
-    return copy;
-}
-
-static void s_keep_marked(sim_actor_t *actor)
-{
-    if (!snapshot_is_mark(actor->committed->id.tag))
-        return;
-    if (actor->marked_count == SIM_MARKS_MAX) {
-        snapshot_destroy(&actor->marked[0]);
-        memmove(actor->marked, actor->marked + 1, --actor->marked_count * sizeof *actor->marked);
-    }
-    actor->marked[actor->marked_count++] = s_copy(actor->committed);
-}
-
 static void s_handle(sim_t *self, sim_event_t *event)
 {
     if (event->kind == SIM_STOP) {
@@ -117,6 +95,14 @@ static void s_handle(sim_t *self, sim_event_t *event)
     }
     if (event->kind == SIM_KILL) {
         sim_kill_some(self);
+        return;
+    }
+    if (event->kind == SIM_LOSE_NODE) {
+        sim_lose_node(self);
+        return;
+    }
+    if (event->kind == SIM_RETURN) {
+        sim_return(self, event->actor);
         return;
     }
     if (event->kind == SIM_SCHEDULER) {
@@ -135,14 +121,12 @@ static void s_handle(sim_t *self, sim_event_t *event)
         actor->role->message(actor->core, &event->message, self->now_us);
     if (event->kind == SIM_COMPUTED)
         sim_compute(self, event->actor);
+    if (event->kind == SIM_KEPT)
+        sim_kept(self, event);
     if (event->kind == SIM_COMMITTED) {
         uint64_t number = event->snapshot->id.number;
-        if (!event->code) {
-            snapshot_destroy(&actor->committed);
-            actor->committed = event->snapshot;
-            event->snapshot = NULL;
-            s_keep_marked(actor);
-        }
+        if (!event->code)
+            sim_copy_set(sim_copy(self, self->actors[actor->node].name, actor->name, false), &event->snapshot);
         shard_core_committed(actor->core, number, event->code, self->now_us);
     }
     sim_after(self, event->actor);
@@ -231,6 +215,8 @@ sim_t *sim_new(const topology_t *topology, const sim_spec_t *spec)
     sim_start_all(self);
     if (spec->kill_per_s > 0)
         sim_schedule(self, (sim_event_t){.at_us = (int64_t)(1e6 / spec->kill_per_s), .kind = SIM_KILL});
+    if (spec->lose_node_per_s > 0)
+        sim_schedule(self, (sim_event_t){.at_us = (int64_t)(1e6 / spec->lose_node_per_s), .kind = SIM_LOSE_NODE});
     return self;
 }
 
@@ -246,10 +232,8 @@ void sim_destroy(sim_t **self_p)
     for (size_t i = 0; i < self->actor_count; i++) {
         if (self->actors[i].core)
             self->actors[i].role->destroy(&self->actors[i].core);
-        snapshot_destroy(&self->actors[i].committed);
-        while (self->actors[i].marked_count)
-            snapshot_destroy(&self->actors[i].marked[--self->actors[i].marked_count]);
     }
+    sim_disks_destroy(self);
     sim_schedulers_destroy(self);
     for (size_t r = 0; r < TOPOLOGY_REGIONS_MAX; r++)
         dataset_destroy(&self->datasets[r]);
@@ -268,7 +252,7 @@ void sim_open_shards(sim_t *self)
             snprintf(name, sizeof name, "shard/%s/%zu", self->topology->regions[r].name, k);
             size_t index = sim_find(self, name);
             if (index == SIZE_MAX || !self->actors[index].core)
-                sim_start_actor(self, name, r, UINT64_MAX);
+                sim_start_actor(self, name, sim_newest_node(self, r, name), UINT64_MAX);
         }
 }
 

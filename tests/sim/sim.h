@@ -40,6 +40,9 @@ typedef struct {
     double kill_per_s;     /* deaths of random workers, shards and synchronizers, per virtual second */
     double kill_silent;    /* probability that nobody tells the node: as an actor that hangs */
     int64_t kill_until_us; /* none after this */
+    size_t nodes;           /* per region, each with a disk of its own; 0: one */
+    double lose_node_per_s; /* nodes that go with all that runs on them, where others have what they hold */
+    double lose_disk;       /* probability that its disk is gone too; else it is there when the node is back */
     double
         scheduler_kill_per_s; /* deaths of random schedulers, per virtual second, from the start to the farewell */
     double scheduler_zombie; /* probability that one had only stood still and wakes up later */
@@ -51,9 +54,11 @@ typedef struct {
 typedef struct {
     uint64_t messages, bytes, lost, duplicated, reordered, cut; /* network */
     uint64_t snapshots, snapshot_failures;
-    uint64_t killed_workers, killed_shards, killed_synchronizers, killed_in_silence;
+    uint64_t killed_workers, killed_shards, killed_synchronizers, killed_keepers, killed_in_silence;
     uint64_t killed_regional, killed_global, killed_at_end, zombies, zombies_refused;
-    uint64_t starts;             /* of workers, shards and synchronizers */
+    uint64_t lost_nodes, lost_disks;
+    uint64_t kept, moved;        /* snapshots that keepers stored; starts from one of those */
+    uint64_t starts;             /* of hosted actors */
     uint64_t restarts;           /* as the regions report it */
     uint64_t duplicates_refused; /* as the regions report it */
     uint64_t marks_made, marks_given_up;
@@ -84,7 +89,7 @@ void sim_stop_at(sim_t *self, int64_t at_us);
 void sim_take_disks(sim_t *self, sim_t *from);
 
 /* The tags of the common points that every shard of a world has on its disk, oldest first; at most `max`. */
-size_t sim_marks(const sim_t *self, wire_name_t *ret_tags, size_t max);
+size_t sim_marks(sim_t *self, wire_name_t *ret_tags, size_t max);
 
 /* Moves the snapshots of one of them onto the disks of a new world, and nothing else. */
 void sim_take_mark(sim_t *self, sim_t *from, const char *tag);

@@ -39,7 +39,7 @@ static void s_begin(sim_t *self, sim_actor_t *actor, const role_t *role, void *c
     sim_after(self, (size_t)(actor - self->actors));
 }
 
-static void *s_new_node(const sim_t *self, size_t region, const char *name)
+static void *s_new_node(const sim_t *self, size_t region, const char *name, uint64_t pid)
 {
     char digest[17];
     topology_digest(self->topology, digest);
@@ -47,10 +47,11 @@ static void *s_new_node(const sim_t *self, size_t region, const char *name)
                         .region = self->topology->regions[region].name,
                         .host = "sim",
                         .digest = digest,
-                        .pid = self->spec.term + 1, /* another process in each life */
+                        .pid = pid,
                         .cores = 4,
                         .memory_bytes = (uint64_t)1 << 30,
                         .samples = self->topology->job.data.samples};
+    sim_find_held(self, region, name, &spec);
     return node_core_new(&spec);
 }
 
@@ -60,80 +61,24 @@ void sim_put(sim_t *self, const char *name, size_t region, const role_t *role, v
     s_begin(self, s_slot(self, name, region), role, core, incarnation);
 }
 
+/* Another process in each life of the job, and with each start. */
+void sim_start_node(sim_t *self, const char *name, size_t region)
+{
+    sim_actor_t *actor = s_slot(self, name, region);
+    uint64_t pid = ((self->spec.term + 1) << 16) + actor->life;
+    s_begin(self, actor, &node_role, s_new_node(self, region, name, pid), 0);
+}
+
 void sim_start_all(sim_t *self)
 {
     sim_schedulers_new(self);
     for (size_t r = 0; r < self->topology->region_count; r++) {
         wire_name_t name;
-        snprintf(name, sizeof name, "node/%s/n0", self->topology->regions[r].name);
-        sim_put(self, name, r, &node_role, s_new_node(self, r, name), 0);
-    }
-}
-
-void sim_take_disks(sim_t *self, sim_t *from)
-{
-    for (size_t i = 0; i < from->actor_count; i++) {
-        sim_actor_t *before = &from->actors[i];
-        if (!before->committed)
-            continue;
-        CHECK(sim_find(self, before->name) == SIZE_MAX && self->actor_count < SIM_ACTORS_MAX);
-        sim_actor_t *actor = &self->actors[self->actor_count++];
-        message_set_name(actor->name, before->name);
-        actor->region = before->region;
-        actor->committed = before->committed;
-        before->committed = NULL;
-    }
-    sim_take_schedulers(self, from);
-}
-
-static size_t s_find_marked(const sim_actor_t *actor, const char *tag)
-{
-    size_t i = 0;
-    while (i < actor->marked_count && strcmp(actor->marked[i]->id.tag, tag))
-        i++;
-    return i;
-}
-
-static bool s_is_shard(const sim_actor_t *actor)
-{
-    return !strncmp(actor->name, "shard/", 6);
-}
-
-size_t sim_marks(const sim_t *self, wire_name_t *ret_tags, size_t max)
-{
-    size_t count = 0, first = 0, shards = 0;
-    while (first < self->actor_count && !s_is_shard(&self->actors[first]))
-        first++;
-    for (size_t i = 0; i < self->actor_count; i++)
-        shards += s_is_shard(&self->actors[i]);
-    if (shards < self->topology->region_count * self->topology->regions[0].shards)
-        return 0;
-    const sim_actor_t *some = &self->actors[first];
-    for (size_t m = 0; m < some->marked_count && count < max; m++) {
-        bool all = true;
-        for (size_t i = 0; i < self->actor_count && all; i++) {
-            const sim_actor_t *actor = &self->actors[i];
-            all = !s_is_shard(actor) || s_find_marked(actor, some->marked[m]->id.tag) < actor->marked_count;
+        for (size_t n = 0; n < (self->spec.nodes ? self->spec.nodes : 1); n++) {
+            snprintf(name, sizeof name, "node/%s/n%zu", self->topology->regions[r].name, n);
+            sim_start_node(self, name, r);
         }
-        if (all)
-            message_set_name(ret_tags[count++], some->marked[m]->id.tag);
     }
-    return count;
-}
-
-void sim_take_mark(sim_t *self, sim_t *from, const char *tag)
-{
-    for (size_t i = 0; i < from->actor_count; i++) {
-        sim_actor_t *before = &from->actors[i];
-        if (!s_is_shard(before))
-            continue;
-        size_t index = s_find_marked(before, tag);
-        CHECK(index < before->marked_count);
-        snapshot_t *newest = before->committed;
-        before->committed = before->marked[index];
-        before->marked[index] = newest;
-    }
-    sim_take_disks(self, from);
 }
 
 static void *s_new_worker(sim_t *self, size_t region, size_t index, uint64_t incarnation)
@@ -176,35 +121,56 @@ static void *s_new_shard(sim_t *self, sim_actor_t *actor, size_t index, uint64_t
                          .break_dedup = self->spec.break_dedup,
                          .break_mark = self->spec.break_mark,
                          .break_hold = self->spec.break_hold};
-    if (!actor->committed) {
+    const sim_copy_t *copy = sim_newest_copy(self, self->actors[actor->node].name, actor->name);
+    if (!copy) {
         buf_t *initial = s_initial(self, self->shard_first[index], spec.elements);
         return shard_core_new(&spec, &initial);
     }
     shard_core_t *core = NULL;
     err_t err = {0};
-    err_code_t code = shard_core_restore(&spec, actor->committed, &core, &err);
+    self->stats.moved += copy->kept;
+    err_code_t code = shard_core_restore(&spec, copy->snapshot, &core, &err);
     if (code)
         fprintf(stderr, "sim: restore %s: %s\n", actor->name, err.text);
     CHECK(!code);
     return core;
 }
 
-void sim_start_actor(sim_t *self, const char *name, size_t region, uint64_t incarnation)
+static void *s_new_keeper(sim_t *self, const sim_actor_t *actor, uint64_t incarnation)
 {
+    keeper_spec_t spec = {.topology = self->topology,
+                          .region_index = actor->region,
+                          .name = actor->name,
+                          .incarnation = incarnation,
+                          .piece_bytes = 4 * self->spec.chunk_bytes};
+    keeper_core_t *core = keeper_core_new(&spec);
+    sim_find_kept(self, self->actors[actor->node].name, core);
+    return core;
+}
+
+static void *s_new_synchronizer(sim_t *self, size_t region, size_t index, uint64_t incarnation)
+{
+    synchronizer_spec_t spec = {
+        .topology = self->topology, .region_index = region, .shard_index = index, .incarnation = incarnation};
+    return synchronizer_core_new(&spec);
+}
+
+void sim_start_actor(sim_t *self, const char *name, size_t node, uint64_t incarnation)
+{
+    size_t region = self->actors[node].region;
     sim_actor_t *actor = s_slot(self, name, region);
+    actor->node = node;
     self->stats.starts++;
     size_t index = strtoul(strrchr(name, '/') + 1, NULL, 10);
     if (!strncmp(name, "worker/", 7)) {
         s_begin(self, actor, &worker_role, s_new_worker(self, region, index, incarnation), incarnation);
     } else if (!strncmp(name, "shard/", 6)) {
         s_begin(self, actor, &shard_role, s_new_shard(self, actor, index, incarnation), incarnation);
+    } else if (!strncmp(name, "keeper/", 7)) {
+        s_begin(self, actor, &keeper_role, s_new_keeper(self, actor, incarnation), incarnation);
     } else {
         CHECK(!strncmp(name, "synchronizer/", 13));
-        synchronizer_spec_t spec = {.topology = self->topology,
-                                    .region_index = region,
-                                    .shard_index = index,
-                                    .incarnation = incarnation};
-        s_begin(self, actor, &synchronizer_role, synchronizer_core_new(&spec), incarnation);
+        s_begin(self, actor, &synchronizer_role, s_new_synchronizer(self, region, index, incarnation), incarnation);
     }
 }
 
@@ -212,14 +178,13 @@ void sim_start_actor(sim_t *self, const char *name, size_t region, uint64_t inca
 
 static bool s_hosted(const sim_actor_t *actor)
 {
-    return actor->role == &worker_role || actor->role == &shard_role || actor->role == &synchronizer_role;
+    return actor->role == &worker_role || actor->role == &shard_role || actor->role == &synchronizer_role ||
+           actor->role == &keeper_role;
 }
 
 static void s_tell_node(sim_t *self, const sim_actor_t *actor, err_code_t code)
 {
-    wire_name_t node;
-    snprintf(node, sizeof node, "node/%s/n0", self->topology->regions[actor->region].name);
-    size_t host = sim_find(self, node);
+    size_t host = actor->node;
     err_t why = {.code = code};
     snprintf(why.text, sizeof why.text, "%s", err_meaning(code));
     node_core_ended(self->actors[host].core, actor->name, actor->incarnation, &why, self->now_us);
@@ -237,6 +202,7 @@ void sim_kill(sim_t *self, size_t index, bool silent)
     self->stats.killed_workers += actor->role == &worker_role;
     self->stats.killed_shards += actor->role == &shard_role;
     self->stats.killed_synchronizers += actor->role == &synchronizer_role;
+    self->stats.killed_keepers += actor->role == &keeper_role;
     self->stats.killed_in_silence += silent;
     if (!silent)
         s_tell_node(self, actor, ERR_STOPPED);
@@ -272,7 +238,7 @@ static void s_take_commands(sim_t *self, size_t node)
     node_command_t command;
     while (node_core_take_command(core, &command)) {
         if (command.verb == NODE_START) {
-            sim_start_actor(self, command.actor, self->actors[node].region, command.incarnation);
+            sim_start_actor(self, command.actor, node, command.incarnation);
             node_core_ready(core, command.actor, command.incarnation, self->now_us);
             continue;
         }
@@ -341,6 +307,8 @@ void sim_effects(sim_t *self, size_t index)
         s_take_task(self, index);
     if (actor->role == &shard_role)
         s_take_snapshot(self, index);
+    if (actor->role == &keeper_role)
+        sim_take_jobs(self, index);
     if (actor->role == &region_role || actor->role == &global_role)
         sim_keep(self, index);
     if (actor->role == &node_role)

@@ -4,6 +4,7 @@
 
 #include "tests/sim/sim.h"
 
+#include "actors/keeper/keeper_core.h"
 #include "actors/model/dataset.h"
 #include "actors/model/model.h"
 #include "actors/node/node_core.h"
@@ -20,7 +21,10 @@ typedef enum {
     SIM_DELIVER,
     SIM_COMPUTED,
     SIM_COMMITTED,
+    SIM_KEPT,
     SIM_KILL,
+    SIM_LOSE_NODE,
+    SIM_RETURN,
     SIM_STOP,
     SIM_SCHEDULER
 } sim_event_kind_t;
@@ -35,7 +39,21 @@ typedef struct {
     message_t *message;
     snapshot_t *snapshot;
     err_code_t code;
+    keeper_job_t job; /* SIM_KEPT; its snapshot is `snapshot` */
 } sim_event_t;
+
+#define SIM_COPIES_MAX 512
+
+/* What lies on a node's disk of one shard: its own snapshots, or copies of them; the newest, and common points. */
+typedef struct {
+    wire_name_t node;
+    wire_name_t shard;
+    bool kept;
+    uint64_t seal;
+    snapshot_t *snapshot;              /* NULL: none */
+    snapshot_t *marked[SIM_MARKS_MAX]; /* with a tag of a common point, oldest first; the oldest goes */
+    size_t marked_count;
+} sim_copy_t;
 
 typedef struct {
     wire_name_t name;
@@ -50,10 +68,7 @@ typedef struct {
     float *gradient;
     worker_task_t task;
     bool computing;
-    /* shard: its disk */
-    snapshot_t *committed;
-    snapshot_t *marked[SIM_MARKS_MAX]; /* with a tag of a common point, oldest first; the oldest goes */
-    size_t marked_count;
+    size_t node; /* hosted: by which node */
 } sim_actor_t;
 
 struct sim {
@@ -69,6 +84,8 @@ struct sim {
     uint64_t sequence;
     sim_actor_t actors[SIM_ACTORS_MAX];
     size_t actor_count;
+    sim_copy_t copies[SIM_COPIES_MAX];
+    size_t copy_count;
     dataset_t *datasets[TOPOLOGY_REGIONS_MAX];
     model_t *model;
     struct sim_schedulers *schedulers;
@@ -85,12 +102,27 @@ void sim_after(sim_t *self, size_t actor); /* outbox, effects and next tick, aft
 /* sim_network.c */
 void sim_send(sim_t *self, size_t from_actor, message_t **message_p);
 
+/* sim_disks.c */
+sim_copy_t *sim_copy(sim_t *self, const char *node, const char *shard, bool kept); /* made when it is not there */
+void sim_copy_set(sim_copy_t *copy, snapshot_t **snapshot_p);
+const sim_copy_t *sim_newest_copy(const sim_t *self, const char *node, const char *shard); /* NULL: none */
+size_t sim_newest_node(const sim_t *self, size_t region, const char *shard); /* the first when none has any */
+void sim_disks_destroy(sim_t *self);
+void sim_wipe(sim_t *self, const char *node);
+void sim_take_jobs(sim_t *self, size_t keeper);
+void sim_kept(sim_t *self, sim_event_t *event);
+void sim_find_kept(const sim_t *self, const char *node, keeper_core_t *core);
+void sim_find_held(const sim_t *self, size_t region, const char *node, node_spec_t *spec);
+void sim_lose_node(sim_t *self);
+void sim_return(sim_t *self, size_t node);
+
 /* sim_actors.c */
 size_t sim_find(const sim_t *self, const char *name); /* SIZE_MAX when it never was */
 void sim_start_all(sim_t *self);                      /* schedulers and nodes */
+void sim_start_node(sim_t *self, const char *name, size_t region);
 void sim_put(sim_t *self, const char *name, size_t region, const role_t *role, void *core,
              uint64_t incarnation);
-void sim_start_actor(sim_t *self, const char *name, size_t region, uint64_t incarnation);
+void sim_start_actor(sim_t *self, const char *name, size_t node, uint64_t incarnation);
 void sim_kill(sim_t *self, size_t actor, bool silent);
 void sim_end_finished(sim_t *self, size_t actor);
 void sim_kill_some(sim_t *self);

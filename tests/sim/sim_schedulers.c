@@ -69,7 +69,7 @@ static void *s_new_core(sim_t *self, const scheduler_t *scheduler, const kept_t 
     region_spec_t spec = {.topology = self->topology,
                           .region_index = scheduler->region,
                           .term = scheduler->term,
-                          .nodes_expected = 1,
+                          .nodes_expected = self->spec.nodes ? self->spec.nodes : 1,
                           .settle_us = 1000000,
                           .kept = kept};
     return region_core_new(&spec, self->now_us);

@@ -84,6 +84,10 @@ Test(topology, what_is_left_out_has_its_default)
     cr_assert_eq(t->checkpoint.every, 32);
     cr_assert_eq(t->checkpoint.keep, 3);
     cr_assert_eq(t->checkpoint.durability, DURABILITY_DISK);
+    cr_assert_eq(t->checkpoint.replicas, 0);
+    cr_assert_not(t->checkpoint.elsewhere);
+    cr_assert(t->checkpoint.wan_share == 0.2);
+    cr_assert_eq(t->checkpoint.move_after_us, 30000000);
     cr_assert(!t->security_given);
     cr_assert_eq(t->region_count, 2);
     cr_assert_eq(t->regions[1].workers, 1);
@@ -292,6 +296,20 @@ Test(topology, sets_change_and_create)
     cr_assert_eq(t->region_count, 3);
     cr_assert_eq(topology_link(t, 2, 1)->rtt_us, 5000);
     s_check_round_trip(t, "sets");
+}
+
+Test(topology, snapshots_can_be_kept_by_others)
+{
+    static const char *const sets[] = {"checkpoint.durability=replica", "checkpoint.replicas=2",
+                                       "checkpoint.elsewhere=true", "checkpoint.wan_share=0.5",
+                                       "checkpoint.move_after=2s"};
+    topology_t *t = s_parse(s_small, sets, 5);
+    cr_assert_eq(t->checkpoint.durability, DURABILITY_REPLICA);
+    cr_assert_eq(t->checkpoint.replicas, 2);
+    cr_assert(t->checkpoint.elsewhere);
+    cr_assert(t->checkpoint.wan_share == 0.5);
+    cr_assert_eq(t->checkpoint.move_after_us, 2000000);
+    s_check_round_trip(t, "replica");
 }
 
 Test(topology, a_set_gives_a_key_without_a_value_what_it_needs)

@@ -186,16 +186,27 @@ Test(statedir, paths)
 
 /* ---- The newest store of a shard ---- */
 
-static void s_make_store(uint64_t incarnation, uint64_t first, uint64_t last, char path[STATEDIR_PATH_MAX])
+static void s_fill_store(uint64_t first, uint64_t last, const char *path)
 {
     kv_t *kv = NULL;
-    cr_assert_eq(statedir_shard(s_dir, "eu", 0, incarnation, path, &s_err), ERR_OK);
     cr_assert_eq(kv_lmdb_open(path, NULL, &kv, &s_err), ERR_OK, "%s", s_err.text);
     snapshot_store_t *store = fixture_open(kv);
     for (uint64_t number = first; number <= last; number++)
         cr_assert_eq(fixture_commit(store, number, &s_err), ERR_OK);
     snapshot_store_destroy(&store);
     kv_destroy(&kv);
+}
+
+static void s_make_store(uint64_t incarnation, uint64_t first, uint64_t last, char path[STATEDIR_PATH_MAX])
+{
+    cr_assert_eq(statedir_shard(s_dir, "eu", 0, incarnation, path, &s_err), ERR_OK);
+    s_fill_store(first, last, path);
+}
+
+static void s_make_kept(uint64_t incarnation, uint64_t first, uint64_t last, char path[STATEDIR_PATH_MAX])
+{
+    cr_assert_eq(statedir_kept(s_dir, "eu", 0, incarnation, path, &s_err), ERR_OK);
+    s_fill_store(first, last, path);
 }
 
 static void s_spoil(const char *path, const char *prefix)
@@ -316,5 +327,81 @@ Test(statedir, a_replacement_is_newer_than_what_it_replaces)
     s_make_store(0x11, 7, 7, path);
     cr_assert_eq(statedir_shard_latest(s_dir, "eu", 0, &latest, &s_err), ERR_OK);
     cr_assert_str_eq(latest.path, path, "a later incarnation is newer than any replacement");
+    statedir_close(&state);
+}
+
+/* ---- Copies of what ran elsewhere ---- */
+
+static void s_expect_latest(bool kept, uint64_t incarnation, uint64_t number, uint32_t skipped)
+{
+    statedir_latest_t latest;
+    cr_assert_eq(statedir_shard_latest(s_dir, "eu", 0, &latest, &s_err), ERR_OK, "%s", s_err.text);
+    cr_assert_eq(latest.kept, kept);
+    cr_assert_eq(latest.incarnation, incarnation);
+    cr_assert_eq(latest.number, number);
+    cr_assert_eq(latest.skipped, skipped, "%s", latest.why);
+}
+
+Test(statedir, copies_count_by_incarnation_and_number)
+{
+    char own[STATEDIR_PATH_MAX], kept[STATEDIR_PATH_MAX], data[STATEDIR_PATH_MAX + 16];
+    statedir_t *state = s_open();
+    s_make_kept(2, 4, 5, kept);
+    s_expect_latest(true, 2, 5, 0);
+    s_make_store(1, 7, 8, own);
+    s_expect_latest(true, 2, 5, 0);
+    s_make_store(2, 5, 6, own);
+    s_expect_latest(false, 2, 6, 0);
+    s_fill_store(6, 6, kept); /* the same in both: its own is as good */
+    s_expect_latest(false, 2, 6, 0);
+    s_spoil(own, "m/");
+    s_expect_latest(true, 2, 6, 0); /* and a copy makes good what is damaged */
+    s_spoil(kept, "m/");
+    s_expect_latest(false, 2, 5, 2);
+    snprintf(data, sizeof data, "%s/data.mdb", own);
+    cr_assert_eq(truncate(data, 2 * 4096), 0);
+    s_expect_latest(true, 2, 5, 2);
+    s_make_kept(3, 9, 9, kept);
+    s_expect_latest(true, 3, 9, 0);
+    statedir_close(&state);
+}
+
+Test(statedir, copies_are_listed_and_removed)
+{
+    char path[STATEDIR_PATH_MAX];
+    uint64_t *items = NULL;
+    size_t count = 9;
+    statedir_t *state = s_open();
+    cr_assert_eq(statedir_kept_list(s_dir, "eu", 0, &items, &count, &s_err), ERR_OK);
+    cr_assert_eq(count, 0);
+    free(items);
+    s_make_kept(2, 1, 1, path);
+    s_make_kept(0x100000001, 2, 2, path);
+    cr_assert_eq(statedir_kept_list(s_dir, "eu", 0, &items, &count, &s_err), ERR_OK);
+    cr_assert_eq(count, 2);
+    cr_assert_eq(items[0], 0x100000001);
+    cr_assert_eq(items[1], 2);
+    free(items);
+    cr_assert_eq(statedir_kept_remove(s_dir, "eu", 0, 0x100000001, &s_err), ERR_OK, "%s", s_err.text);
+    cr_assert_eq(statedir_kept_remove(s_dir, "eu", 0, 77, &s_err), ERR_OK);
+    s_expect_latest(true, 2, 1, 0);
+    statedir_close(&state);
+}
+
+Test(statedir, a_seal_is_kept)
+{
+    uint64_t seal = 7;
+    statedir_t *state = s_open();
+    cr_assert_eq(statedir_sealed(s_dir, "eu", 0, &seal, &s_err), ERR_OK);
+    cr_assert_eq(seal, 0);
+    cr_assert_eq(statedir_seal(s_dir, "eu", 0, 0x200000003, &s_err), ERR_OK, "%s", s_err.text);
+    cr_assert_eq(statedir_sealed(s_dir, "eu", 0, &seal, &s_err), ERR_OK);
+    cr_assert_eq(seal, 0x200000003);
+    cr_assert_eq(statedir_sealed(s_dir, "eu", 1, &seal, &s_err), ERR_OK);
+    cr_assert_eq(seal, 0);
+    char path[STATEDIR_PATH_MAX];
+    snprintf(path, sizeof path, "%s/eu/kept-0/seal", s_dir);
+    cr_assert_eq(truncate(path, 5), 0);
+    cr_assert_eq(statedir_sealed(s_dir, "eu", 0, &seal, &s_err), ERR_MALFORMED);
     statedir_close(&state);
 }

@@ -316,3 +316,24 @@ Test(node_core, tells_a_new_scheduler_whom_it_hosts_and_refuses_the_old_one)
     message_destroy(&message);
     s_destroy(&core);
 }
+
+/* Other nodes' last snapshots may be on their way to it. */
+Test(node_core, a_keeper_goes_on_until_bye)
+{
+    node_core_t *core = s_new();
+    s_run(core, "shard/eu/0", 1);
+    s_run(core, "keeper/eu/a", 2);
+    s_send(core, KIND_stop, 2 * S);
+    s_expect_command(core, NODE_DRAIN, "shard/eu/0", 1);
+    s_expect_no_command(core);
+    node_core_ended(core, "shard/eu/0", 1, &s_finished, 3 * S);
+    s_expect_no_command(core);
+    message_t *stopped = s_take(core, KIND_stopped);
+    cr_assert_not_null(stopped, "it has stopped all that is its own");
+    message_destroy(&stopped);
+    node_role.tick(core, 3 * S + NODE_BYE_US + S);
+    cr_assert_not(node_role.finished(core), "others take longer");
+    s_send(core, KIND_bye, 8 * S);
+    cr_assert(node_role.finished(core));
+    s_destroy(&core);
+}

@@ -1,5 +1,7 @@
 #include "codec/base/buf.h"
 
+#include "codec/base/hash.h"
+
 #include <criterion/criterion.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -69,6 +71,18 @@ Test(buf, wrapped_bytes_are_given_back_once)
     slice_fini(&again);
     cr_assert_eq(given_back, 1);
     cr_assert_null(slice_peek(&again));
+}
+
+Test(buf, a_checksum_is_remembered_until_the_bytes_change)
+{
+    buf_t *buf = buf_new_copy("abc", 3);
+    uint64_t before = hash_checksum("abc", 3), after = hash_checksum("abd", 3);
+    cr_assert_eq(buf_checksum(buf), before);
+    memcpy(buf_data(buf), "abd", 3);
+    cr_assert_eq(buf_checksum(buf), before, "nobody has said that they changed");
+    buf_touch(buf);
+    cr_assert_eq(buf_checksum(buf), after);
+    buf_destroy(&buf);
 }
 
 static void *s_share(void *buf)
