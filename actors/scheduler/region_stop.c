@@ -56,7 +56,7 @@ void region_take_stopped(region_core_t *self, const message_t *message, int64_t 
                         message->stopped.reason ? message->stopped.reason : "failed while it stopped");
     }
     /* A keeper is there for the other nodes' last snapshots: nobody goes before all have stopped. */
-    if (!self->stopping || !self->spec.topology->checkpoint.replicas || !s_running(self))
+    if (!self->stopping || !self->spec.topology->checkpoint.replicas || self->final)
         s_say_bye(self, message->from);
 }
 
@@ -101,6 +101,14 @@ static bool s_may_stop(const region_core_t *self, int64_t now_us)
            region_is_silent(self, self->started_us, SILENCE_US, now_us);
 }
 
+/* Those that were not let go when they had stopped. */
+static void s_release_nodes(region_core_t *self)
+{
+    for (size_t index = 0; self->spec.topology->checkpoint.replicas && index < self->node_count; index++)
+        if (self->nodes[index].stopped)
+            s_say_bye(self, self->nodes[index].name);
+}
+
 void region_stop(region_core_t *self, int64_t now_us)
 {
     if (self->final) {
@@ -117,9 +125,7 @@ void region_stop(region_core_t *self, int64_t now_us)
         s_stop_nodes(self);
     }
     if (!s_running(self) && region_settle(self, now_us)) {
-        for (size_t index = 0; index < self->node_count; index++)
-            if (self->nodes[index].stopped)
-                s_say_bye(self, self->nodes[index].name);
+        s_release_nodes(self);
         self->final = true;
         self->final_us = now_us;
         self->report_us = now_us;

@@ -232,6 +232,13 @@ static void s_drain(sim_t *self, size_t index, const node_command_t *command)
     sim_after(self, index);
 }
 
+/* One that hangs, and whose successor was started on another node: nothing is left of it. */
+static void s_bury(sim_t *self, size_t node, const node_command_t *command)
+{
+    err_t why = {.code = command->verb == NODE_DRAIN ? ERR_OK : ERR_STOPPED};
+    node_core_ended(self->actors[node].core, command->actor, command->incarnation, &why, self->now_us);
+}
+
 static void s_take_commands(sim_t *self, size_t node)
 {
     node_core_t *core = self->actors[node].core;
@@ -244,8 +251,10 @@ static void s_take_commands(sim_t *self, size_t node)
         }
         size_t index = sim_find(self, command.actor);
         CHECK(index != SIZE_MAX);
-        if (self->actors[index].incarnation != command.incarnation)
+        if (self->actors[index].incarnation != command.incarnation) {
+            s_bury(self, node, &command);
             continue;
+        }
         if (command.verb == NODE_DRAIN) {
             s_drain(self, index, &command);
         } else {
