@@ -49,6 +49,8 @@ static bool s_is_late(const message_t *newest, const message_t *message)
     if (!newest || newest->incarnation != message->incarnation ||
         newest->progress.history != message->progress.history)
         return false;
+    if (message->progress.welcomes != newest->progress.welcomes) /* another region's figures may be lower */
+        return message->progress.welcomes < newest->progress.welcomes;
     return message->progress.steps < newest->progress.steps ||
            message->progress.rounds < newest->progress.rounds ||
            message->progress.lasts < newest->progress.lasts ||

@@ -13,7 +13,9 @@ static const char *s_waits_for(const shard_core_t *self, wire_name_t text)
 {
     uint64_t batch;
     text[0] = 0;
-    if (self->store_error)
+    if (!self->stopping && !shard_runs(self))
+        shard_enter_waits_for(self, text);
+    else if (self->store_error)
         message_set_name(text, "snapshot store");
     else if (self->short_of_memory)
         message_set_name(text, "memory");
@@ -60,6 +62,7 @@ static void s_progress(shard_core_t *self)
     message->progress.closed = self->closed_durable;
     message->progress.lasts = shard_core_lasts(self);
     message->progress.delivered = shard_cut_stable(self);
+    message->progress.welcomes = self->welcomes;
     shard_send(self, &message);
 }
 
@@ -79,7 +82,8 @@ static void s_status(shard_core_t *self)
 void shard_report(shard_core_t *self)
 {
     s_update_state(self);
-    s_progress(self);
+    if (shard_runs(self)) /* before, nobody is to count on what is here */
+        s_progress(self);
     s_status(self);
     self->report_soon = false;
     self->reported_us = self->now_us;

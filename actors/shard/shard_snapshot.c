@@ -28,6 +28,8 @@ static const char *s_reason(const shard_core_t *self)
         return "start";
     if (!shard_dirty(self))
         return NULL;
+    if (shard_donor_waits(self))
+        return "welcome";
     if (self->stopping)
         return "stop";
     if (s_last_made(self) > self->committed_last)
@@ -41,7 +43,7 @@ static const char *s_reason(const shard_core_t *self)
 
 int64_t shard_snapshot_due(const shard_core_t *self)
 {
-    if (self->shot.number || self->finished)
+    if (self->shot.number || self->finished || shard_unsettled(self))
         return ROLE_NEVER;
     int64_t due = ROLE_NEVER;
     if (s_reason(self))
@@ -55,6 +57,7 @@ static void s_remember(shard_core_t *self)
 {
     shot_t *shot = &self->shot;
     shot->number = self->number;
+    shot->outlived = false;
     shot->changes = self->changes;
     shot->last = s_last_made(self);
     shot->steps = self->steps;
@@ -93,6 +96,8 @@ snapshot_t *shard_core_take_snapshot(shard_core_t *self, int64_t now_us)
     }
     self->number++;
     s_remember(self);
+    if (shard_donor_waits(self))
+        shard_donor_taken(self, snapshot);
     return snapshot;
 }
 
@@ -116,6 +121,9 @@ void shard_core_committed(shard_core_t *self, uint64_t number, err_code_t code, 
     if (number == 0 || number != self->shot.number)
         return;
     self->shot.number = 0;
+    shard_donor_committed(self, number, code);
+    if (self->shot.outlived)
+        return;
     if (code) {
         self->taken_since_us = now_us; /* what it took is not durable yet */
         s_fail(self, code);
@@ -132,6 +140,8 @@ void shard_core_committed(shard_core_t *self, uint64_t number, err_code_t code, 
     self->closed_durable = self->shot.closed;
     CHECK(!ranges_copy(&self->durable, &self->shot.applied));
     s_tell_origins(self);
+    if (self->entry.phase == ENTRY_STORES)
+        shard_entered(self);
     if (self->committed_last >= first_new) {
         shard_cut_send(self, first_new, self->committed_last);
         shard_cut_head(self);

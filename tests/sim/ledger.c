@@ -20,7 +20,8 @@
 typedef struct {
     uint64_t seeds, first;
     const char *strategy;
-    bool kills, stop, break_dedup, expect_wrong, verbose;
+    bool kills, stop, expect_wrong, verbose;
+    unsigned breaks;
 } options_t;
 
 typedef struct {
@@ -79,7 +80,7 @@ static sim_spec_t s_spec(rng_t *rng, const options_t *options, const topology_t 
                        .commit_us = 500 + (int64_t)rng_below(rng, 20000),
                        .commit_failure = rng_below(rng, 4) ? 0 : 0.1,
                        .chunk_bytes = (size_t)512 << rng_below(rng, 4),
-                       .break_dedup = options->break_dedup,
+                       .breaks = options->breaks,
                        .kill_per_s = options->kills ? 0.2 + rng_unit(rng) : 0,
                        .kill_silent = 0.3,
                        .kill_until_us = 60000000,
@@ -211,7 +212,7 @@ static options_t s_options(int argc, char **argv)
         else if (c == 't')
             options.stop = true;
         else if (c == 'b' && !strcmp(optarg, "dedup"))
-            options.break_dedup = true;
+            options.breaks |= BREAK_DEDUP;
         else if (c == 'e')
             options.expect_wrong = true;
         else if (c == 'v')

@@ -41,7 +41,7 @@ typedef struct {
     double kill_silent;    /* probability that nobody tells the node: as an actor that hangs */
     int64_t kill_until_us; /* none after this */
     size_t chunk_bytes;
-    bool break_dedup;
+    unsigned breaks; /* of actors/kit/breaks.h */
     int64_t limit_us; /* virtual time after which a run counts as stuck */
 } sim_spec_t;
 

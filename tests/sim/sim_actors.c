@@ -129,7 +129,7 @@ static void *s_new_shard(sim_t *self, sim_actor_t *actor, size_t index, uint64_t
                          .chunk_bytes = self->spec.chunk_bytes,
                          .history = rng_u64(&self->rng) | 1,
                          .checksums = true,
-                         .break_dedup = self->spec.break_dedup};
+                         .breaks = self->spec.breaks};
     if (!actor->committed) {
         buf_t *initial = s_initial(self, self->shard_first[index], spec.elements);
         return shard_core_new(&spec, &initial);
