@@ -2,10 +2,15 @@
  * sample had to be processed, not one more, not one less.
  *
  *   sim.ledger [--seeds N] [--first SEED] [--strategy asgd|asgd-ga|ssgd] [--kills] [--stop]
- *              [--break dedup [--expect-wrong]] [--verbose]
+ *              [--lose] [--away] [--zombies] [--damage]
+ *              [--break dedup|fencing|output-commit|checksum [--expect-wrong]] [--verbose]
  *
  * With --stop each world is stopped at random moments, drained as by SIGTERM or cut off as by a loss of power, and a
  * new world goes on from what its shards had committed.
+ *
+ * --lose: with a shard that is killed its disk may be emptied or found at an older snapshot, and a whole region may come
+ * back empty. --away: partitions that last longer than sync.away_after. --zombies: a shard or synchronizer that hung
+ * wakes up beside its successor. --damage: the network changes bytes of payloads.
  *
  * A world that goes wrong prints its seed; `--first SEED --seeds 1 --verbose` replays it.
  */
@@ -20,7 +25,7 @@
 typedef struct {
     uint64_t seeds, first;
     const char *strategy;
-    bool kills, stop, expect_wrong, verbose;
+    bool kills, stop, lose, away, zombies, damage, expect_wrong, verbose;
     unsigned breaks;
 } options_t;
 
@@ -34,13 +39,14 @@ static topology_t *s_topology(rng_t *rng, const options_t *options, uint64_t see
 {
     static const char *strategies[] = {"asgd", "asgd-ga"};
     const char *strategy = options->strategy ? options->strategy : strategies[rng_below(rng, 2)];
-    size_t regions = 2 + rng_below(rng, 2), shards = 2 + rng_below(rng, 2);
+    static const size_t widths[] = {1, 2, 4};
+    size_t regions = 2 + rng_below(rng, 2), shards = widths[rng_below(rng, 3)];
     char text[8192];
     int n =
         snprintf(text, sizeof text,
                  "job:\n  name: sim\n  model: ledger\n  data: {kind: counter, samples: %u}\n  epochs: %u\n"
                  "  batch: %u\n  seed: %u\n  optimizer: {name: sgd, lr: 1, momentum: 0, schedule: constant}\n"
-                 "  sync: {strategy: %s, every: %u, inside: %s, staleness: %u, window: %ukB}\n"
+                 "  sync: {strategy: %s, every: %u, inside: %s, staleness: %u, window: %ukB, away_after: %ums}\n"
                  "checkpoint: {every: %u}\nregions:\n",
                  (unsigned)(200 + rng_below(rng, 1500)), (unsigned)(1 + rng_below(rng, 2)),
                  (unsigned)(8 + rng_below(rng, 40)), (unsigned)seed, strategy,
@@ -49,6 +55,7 @@ static topology_t *s_topology(rng_t *rng, const options_t *options, uint64_t see
                  : rng_below(rng, 2) ? "sync"
                                      : "{ssp: 1}",
                  (unsigned)(2 + rng_below(rng, 30)), (unsigned)(8 + rng_below(rng, 100)),
+                 options->away || options->lose ? (unsigned)(500 + rng_below(rng, 2000)) : 60000u,
                  (unsigned)(1 + rng_below(rng, 30)));
     for (size_t r = 0; r < regions; r++)
         n += snprintf(text + n, sizeof text - (size_t)n,
@@ -81,8 +88,11 @@ static sim_spec_t s_spec(rng_t *rng, const options_t *options, const topology_t 
                        .commit_failure = rng_below(rng, 4) ? 0 : 0.1,
                        .chunk_bytes = (size_t)512 << rng_below(rng, 4),
                        .breaks = options->breaks,
-                       .kill_per_s = options->kills ? 0.2 + rng_unit(rng) : 0,
-                       .kill_silent = 0.3,
+                       .kill_per_s = options->kills || options->lose || options->zombies ? 0.2 + rng_unit(rng) : 0,
+                       .kill_silent = options->zombies ? 0.7 : 0.3,
+                       .lose_disk = options->lose ? 0.5 : 0,
+                       .zombie = options->zombies ? 0.8 : 0,
+                       .damage = options->damage ? rng_unit(rng) * 0.05 : 0,
                        .kill_until_us = 60000000,
                        .limit_us = 3600000000};
     spec.partition_count = rng_below(rng, 4);
@@ -91,7 +101,12 @@ static sim_spec_t s_spec(rng_t *rng, const options_t *options, const topology_t 
         size_t b = (a + 1 + rng_below(rng, topology->region_count - 1)) % topology->region_count;
         int64_t from = (int64_t)rng_below(rng, 4000000);
         spec.partitions[i] =
-            (sim_partition_t){a, b, from, from + (int64_t)rng_below(rng, 4000000), rng_below(rng, 2)};
+            (sim_partition_t){a, b, from, from + (int64_t)rng_below(rng, options->away ? 30000000 : 4000000),
+                              rng_below(rng, 2)};
+    }
+    if (options->lose && rng_below(rng, 3) == 0) {
+        spec.wipe_us = 500000 + (int64_t)rng_below(rng, 10000000);
+        spec.wipe_region = rng_below(rng, topology->region_count);
     }
     return spec;
 }
@@ -130,7 +145,14 @@ static void s_add(sim_stats_t *sum, const sim_stats_t *one)
     sum->killed_shards += one->killed_shards;
     sum->killed_synchronizers += one->killed_synchronizers;
     sum->killed_in_silence += one->killed_in_silence;
+    sum->disks_emptied += one->disks_emptied;
+    sum->disks_rolled_back += one->disks_rolled_back;
+    sum->regions_wiped += one->regions_wiped;
+    sum->zombies += one->zombies;
+    sum->damaged += one->damaged;
     sum->duplicates_refused += one->duplicates_refused;
+    sum->rolled_back += one->rolled_back;
+    sum->welcomes += one->welcomes;
     sum->virtual_us += one->virtual_us;
 }
 
@@ -193,12 +215,29 @@ static void s_world(uint64_t seed, const options_t *options, totals_t *totals)
     topology_destroy(&topology);
 }
 
+static unsigned s_break(const char *name)
+{
+    static const struct {
+        const char *name;
+        breaks_t value;
+    } guards[] = {{"dedup", BREAK_DEDUP},
+                  {"fencing", BREAK_FENCING},
+                  {"output-commit", BREAK_OUTPUT_COMMIT},
+                  {"checksum", BREAK_CHECKSUM}};
+    for (size_t i = 0; i < sizeof guards / sizeof *guards; i++)
+        if (!strcmp(guards[i].name, name))
+            return guards[i].value;
+    exit(2);
+}
+
 static options_t s_options(int argc, char **argv)
 {
     static const struct option longs[] = {
         {"seeds", 1, NULL, 'n'},        {"first", 1, NULL, 'f'},   {"strategy", 1, NULL, 's'},
         {"kills", 0, NULL, 'k'},        {"stop", 0, NULL, 't'},    {"break", 1, NULL, 'b'},
-        {"expect-wrong", 0, NULL, 'e'}, {"verbose", 0, NULL, 'v'}, {0}};
+        {"expect-wrong", 0, NULL, 'e'}, {"verbose", 0, NULL, 'v'}, {"lose", 0, NULL, 'l'},
+        {"away", 0, NULL, 'a'},         {"zombies", 0, NULL, 'z'}, {"damage", 0, NULL, 'd'},
+        {0}};
     options_t options = {.seeds = 500, .first = 1};
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
         if (c == 'n')
@@ -211,8 +250,16 @@ static options_t s_options(int argc, char **argv)
             options.kills = true;
         else if (c == 't')
             options.stop = true;
-        else if (c == 'b' && !strcmp(optarg, "dedup"))
-            options.breaks |= BREAK_DEDUP;
+        else if (c == 'b')
+            options.breaks |= s_break(optarg);
+        else if (c == 'l')
+            options.lose = true;
+        else if (c == 'a')
+            options.away = true;
+        else if (c == 'z')
+            options.zombies = true;
+        else if (c == 'd')
+            options.damage = true;
         else if (c == 'e')
             options.expect_wrong = true;
         else if (c == 'v')
@@ -232,6 +279,12 @@ static bool s_faults_fired(const totals_t *totals, const options_t *options)
     bool killed = !options->kills ||
                   (s->killed_workers && s->killed_shards && s->killed_synchronizers && s->killed_in_silence);
     if (options->stop && !(totals->drained && totals->cut_off))
+        return false;
+    if (options->lose && !(s->disks_emptied && s->disks_rolled_back && s->regions_wiped && s->rolled_back))
+        return false;
+    if ((options->lose || options->away) && !s->welcomes)
+        return false;
+    if ((options->zombies && !s->zombies) || (options->damage && !s->damaged))
         return false;
     return s->lost && s->duplicated && s->reordered && s->cut && s->snapshot_failures && killed;
 }
@@ -255,6 +308,11 @@ int main(int argc, char **argv)
            (unsigned long long)s->snapshots, (unsigned long long)s->snapshot_failures,
            (unsigned long long)s->killed_workers, (unsigned long long)s->killed_shards,
            (unsigned long long)s->killed_synchronizers, (unsigned long long)s->killed_in_silence);
+    printf("disks emptied %llu, rolled back %llu; regions wiped %llu; zombies %llu; payloads damaged %llu; updates "
+           "rolled back %llu, welcomes %llu\n",
+           (unsigned long long)s->disks_emptied, (unsigned long long)s->disks_rolled_back,
+           (unsigned long long)s->regions_wiped, (unsigned long long)s->zombies, (unsigned long long)s->damaged,
+           (unsigned long long)s->rolled_back, (unsigned long long)s->welcomes);
     if (options.stop)
         printf("stopped in the midst: drained %llu, cut off %llu\n", (unsigned long long)totals.drained,
                (unsigned long long)totals.cut_off);

@@ -93,7 +93,15 @@ static void s_handle(sim_t *self, sim_event_t *event)
         sim_kill_some(self);
         return;
     }
+    if (event->kind == SIM_WIPE) {
+        sim_wipe(self);
+        return;
+    }
     sim_actor_t *actor = &self->actors[event->actor];
+    if ((event->kind == SIM_WAKE || event->kind == SIM_SLEEP) && actor->life == event->life) {
+        event->kind == SIM_WAKE ? sim_wake(self, event->actor) : sim_sleep(self, event->actor);
+        return;
+    }
     /* Messages go to a name: one that was on its way reaches the successor. */
     if (!actor->alive || (event->kind != SIM_DELIVER && actor->life != event->life))
         return;
@@ -107,11 +115,8 @@ static void s_handle(sim_t *self, sim_event_t *event)
         sim_compute(self, event->actor);
     if (event->kind == SIM_COMMITTED) {
         uint64_t number = event->snapshot->id.number;
-        if (!event->code) {
-            snapshot_destroy(&actor->committed);
-            actor->committed = event->snapshot;
-            event->snapshot = NULL;
-        }
+        if (!event->code)
+            sim_commit(self, event->actor, &event->snapshot);
         shard_core_committed(actor->core, number, event->code, self->now_us);
     }
     sim_after(self, event->actor);
@@ -200,6 +205,8 @@ sim_t *sim_new(const topology_t *topology, const sim_spec_t *spec)
     sim_start_all(self);
     if (spec->kill_per_s > 0)
         sim_schedule(self, (sim_event_t){.at_us = (int64_t)(1e6 / spec->kill_per_s), .kind = SIM_KILL});
+    if (spec->wipe_us)
+        sim_schedule(self, (sim_event_t){.at_us = spec->wipe_us, .kind = SIM_WIPE});
     return self;
 }
 
@@ -215,7 +222,7 @@ void sim_destroy(sim_t **self_p)
     for (size_t i = 0; i < self->actor_count; i++) {
         if (self->actors[i].core)
             self->actors[i].role->destroy(&self->actors[i].core);
-        snapshot_destroy(&self->actors[i].committed);
+        sim_disk_fini(&self->actors[i]);
     }
     for (size_t r = 0; r < TOPOLOGY_REGIONS_MAX; r++)
         dataset_destroy(&self->datasets[r]);
@@ -278,6 +285,13 @@ sim_stats_t sim_stats(const sim_t *self)
         region_view_t view = global_core_region(global, r);
         if (view.report)
             stats.duplicates_refused += view.report->region_report.duplicates_refused;
+    }
+    for (size_t i = 0; i < self->actor_count; i++) {
+        const sim_actor_t *actor = &self->actors[i];
+        if (actor->role != &shard_role || actor->zombie || !actor->core)
+            continue;
+        stats.rolled_back += shard_core_rolled_back(actor->core);
+        stats.welcomes += shard_core_welcomes(actor->core);
     }
     return stats;
 }

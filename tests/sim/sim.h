@@ -10,6 +10,7 @@
 #ifndef TESTS_SIM_SIM_H
 #define TESTS_SIM_SIM_H
 
+#include "actors/kit/breaks.h"
 #include "actors/kit/role.h"
 #include "actors/scheduler/global_core.h"
 #include "brokers/job.h"
@@ -40,6 +41,11 @@ typedef struct {
     double kill_per_s;     /* deaths of random workers, shards and synchronizers, per virtual second */
     double kill_silent;    /* probability that nobody tells the node: as an actor that hangs */
     int64_t kill_until_us; /* none after this */
+    double lose_disk;      /* probability that a shard's disk dies with it: emptied, or back at an older snapshot */
+    double zombie;         /* probability that a shard or synchronizer that hangs wakes up beside its successor */
+    double damage;         /* probability that a byte of a message's data is changed under way */
+    int64_t wipe_us;       /* a whole region dies with its disks and comes back empty; 0: never */
+    size_t wipe_region;
     size_t chunk_bytes;
     unsigned breaks; /* of actors/kit/breaks.h */
     int64_t limit_us; /* virtual time after which a run counts as stuck */
@@ -49,7 +55,8 @@ typedef struct {
     uint64_t messages, bytes, lost, duplicated, reordered, cut; /* network */
     uint64_t snapshots, snapshot_failures;
     uint64_t killed_workers, killed_shards, killed_synchronizers, killed_in_silence;
-    uint64_t duplicates_refused; /* as the regions report it */
+    uint64_t disks_emptied, disks_rolled_back, regions_wiped, zombies, damaged;
+    uint64_t duplicates_refused, rolled_back, welcomes; /* as the regions report them, and the shards at the end */
     int64_t virtual_us;
 } sim_stats_t;
 

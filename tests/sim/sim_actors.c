@@ -20,9 +20,11 @@ static sim_actor_t *s_slot(sim_t *self, const char *name, size_t region)
         index = self->actor_count++;
         message_set_name(self->actors[index].name, name);
     }
+    sim_raise_zombie(self, index);
     sim_actor_t *actor = &self->actors[index];
     if (actor->core)
         actor->role->destroy(&actor->core);
+    actor->hangs = false;
     actor->region = region;
     actor->alive = true;
     actor->life++;
@@ -88,6 +90,8 @@ void sim_take_disks(sim_t *self, sim_t *from)
         message_set_name(actor->name, before->name);
         actor->region = before->region;
         actor->committed = before->committed;
+        actor->newest = before->newest;
+        actor->newest_batches = before->newest_batches;
         before->committed = NULL;
     }
 }
@@ -128,6 +132,9 @@ static void *s_new_shard(sim_t *self, sim_actor_t *actor, size_t index, uint64_t
                          .layout = layout_digest(&self->layout),
                          .chunk_bytes = self->spec.chunk_bytes,
                          .history = rng_u64(&self->rng) | 1,
+                         .lost = sim_lost_batches(actor),
+                         .uncertain = !actor->committed || actor->committed->id.number != actor->newest.number ||
+                                      actor->committed->id.incarnation != actor->newest.incarnation,
                          .checksums = true,
                          .breaks = self->spec.breaks};
     if (!actor->committed) {
@@ -156,7 +163,8 @@ void sim_start_actor(sim_t *self, const char *name, size_t region, uint64_t inca
         synchronizer_spec_t spec = {.topology = self->topology,
                                     .region_index = region,
                                     .shard_index = index,
-                                    .incarnation = incarnation};
+                                    .incarnation = incarnation,
+                                    .breaks = self->spec.breaks};
         s_begin(self, actor, &synchronizer_role, synchronizer_core_new(&spec), incarnation);
     }
 }
@@ -187,6 +195,7 @@ void sim_kill(sim_t *self, size_t index, bool silent)
     if (!actor->alive)
         return;
     actor->alive = false;
+    actor->hangs = silent;
     self->stats.killed_workers += actor->role == &worker_role;
     self->stats.killed_shards += actor->role == &shard_role;
     self->stats.killed_synchronizers += actor->role == &synchronizer_role;
@@ -250,8 +259,12 @@ void sim_kill_some(sim_t *self)
         return;
     size_t index = rng_below(&self->rng, self->actor_count);
     bool silent = rng_unit(&self->rng) < self->spec.kill_silent;
-    if (sim_state(self) == RUN_TRAINING && s_hosted(&self->actors[index]))
-        sim_kill(self, index, silent);
+    if (sim_state(self) == RUN_TRAINING && s_hosted(&self->actors[index]) && !self->actors[index].zombie) {
+        bool lose = self->spec.lose_disk > 0 && rng_unit(&self->rng) < self->spec.lose_disk;
+        sim_kill(self, index, silent && !lose);
+        if (lose)
+            sim_lose_disk(self, index);
+    }
     int64_t pause = sim_random_us(self, (int64_t)(1e6 / self->spec.kill_per_s));
     sim_schedule(self, (sim_event_t){.at_us = self->now_us + pause, .kind = SIM_KILL});
 }

@@ -12,9 +12,10 @@
 #include "actors/synchronizer/synchronizer_core.h"
 #include "actors/worker/worker_core.h"
 
-#define SIM_ACTORS_MAX 256
+#define SIM_ACTORS_MAX 512
+#define SIM_OLDER 6 /* snapshots before the newest that a disk may be found at */
 
-typedef enum { SIM_TICK, SIM_DELIVER, SIM_COMPUTED, SIM_COMMITTED, SIM_KILL, SIM_STOP } sim_event_kind_t;
+typedef enum { SIM_TICK, SIM_DELIVER, SIM_COMPUTED, SIM_COMMITTED, SIM_KILL, SIM_STOP, SIM_WIPE, SIM_WAKE, SIM_SLEEP } sim_event_kind_t;
 
 typedef struct {
     int64_t at_us;
@@ -41,8 +42,14 @@ typedef struct {
     float *gradient;
     worker_task_t task;
     bool computing;
+    bool hangs;  /* died in silence */
+    bool zombie; /* has a successor by the same name, in another place */
     /* shard: its disk */
     snapshot_t *committed;
+    snapshot_t *older[SIM_OLDER];
+    /* the newest snapshot it ever committed, as schedulers know it */
+    snapshot_id_t newest;
+    uint64_t newest_batches;
 } sim_actor_t;
 
 struct sim {
@@ -72,6 +79,18 @@ void sim_after(sim_t *self, size_t actor); /* outbox, effects and next tick, aft
 
 /* sim_network.c */
 void sim_send(sim_t *self, size_t from_actor, message_t **message_p);
+
+/* sim_faults.c */
+void sim_commit(sim_t *self, size_t actor, snapshot_t **snapshot_p);
+void sim_disk_fini(sim_actor_t *actor);
+uint64_t sim_lost_batches(const sim_actor_t *actor); /* that its newest snapshot had and its disk has not */
+void sim_lose_disk(sim_t *self, size_t actor);
+void sim_wipe(sim_t *self);
+void sim_raise_zombie(sim_t *self, size_t actor); /* before its successor takes its place */
+void sim_wake(sim_t *self, size_t actor);
+void sim_sleep(sim_t *self, size_t actor);
+size_t sim_zombie_of(const sim_t *self, const char *name); /* that is awake; SIZE_MAX: none */
+void sim_damage(sim_t *self, message_t *message);
 
 /* sim_actors.c */
 size_t sim_find(const sim_t *self, const char *name); /* SIZE_MAX when it never was */
