@@ -320,7 +320,7 @@ static void s_tell_positions(shard_core_t *self)
     for (size_t r = 0; r < shard_region_count(self); r++) {
         if (r == self->spec.region_index || self->origins[r].position_told || self->origins[r].final)
             continue;
-        shard_delta_ack(self, r, ERR_OK);
+        shard_delta_ack(self, r, ERR_GAP); /* what follows is expected */
         some = true;
     }
     self->entry.position_us = some ? self->now_us + SHARD_POSITION_US : ROLE_NEVER;

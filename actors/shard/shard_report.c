@@ -8,6 +8,17 @@ static const char *s_region(const shard_core_t *self, size_t index)
     return self->spec.topology->regions[index].name;
 }
 
+/* The region that has taken the least, or one that may enter and for which nothing is let go; when all that is kept is
+ * not waited for by anybody, it goes with the next snapshot. */
+static const char *s_limit(const shard_core_t *self)
+{
+    size_t slowest = shard_cut_slowest(self);
+    for (size_t r = 0; r < shard_region_count(self) && slowest == SIZE_MAX; r++)
+        if (self->destination_hold_us[r] > self->now_us)
+            slowest = r;
+    return slowest == SIZE_MAX ? "snapshot" : s_region(self, slowest);
+}
+
 /* Whom the shard waits for; a wait without a name would be a hang. */
 static const char *s_waits_for(const shard_core_t *self, wire_name_t text)
 {
@@ -22,7 +33,7 @@ static const char *s_waits_for(const shard_core_t *self, wire_name_t text)
     else if (shard_round_open(self) && shard_round_lacks(self) != SIZE_MAX)
         message_set_name(text, s_region(self, shard_round_lacks(self)));
     else if (!self->closed && shard_cut_limited(self))
-        message_set_name(text, s_region(self, shard_cut_slowest(self)));
+        message_set_name(text, s_limit(self));
     else if (shard_step_missing(self, &batch))
         snprintf(text, sizeof(wire_name_t), "batch %" PRIu64, batch);
     return text;
