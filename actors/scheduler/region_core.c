@@ -101,7 +101,7 @@ static void s_report(region_core_t *self, int64_t now_us)
     report->region_report.train_us = region_train_us(self, now_us);
     report->region_report.rented_us = region_rented_us(self, now_us);
     report->region_report.placed = region_placed(self);
-    report->region_report.complete = self->complete;
+    report->region_report.complete = region_train_complete(self);
     report->region_report.stopped = self->final;
     report->region_report.code = self->failure;
     message_set_text(&report->region_report.reason, self->reason);

@@ -190,6 +190,7 @@ void region_take_evaluated(region_core_t *self, const message_t *message, const 
 void region_worker_lost(region_core_t *self, size_t worker);
 bool region_shards_known(const region_core_t *self);
 void region_train(region_core_t *self, int64_t now_us);
+bool region_train_complete(const region_core_t *self);
 int64_t region_train_us(const region_core_t *self, int64_t now_us);
 double region_loss(const region_core_t *self);
 const char *region_train_waits_for(const region_core_t *self);

@@ -39,11 +39,17 @@ uint64_t sim_lost_batches(const sim_actor_t *actor)
     return actor->newest_batches > has ? actor->newest_batches - has : 0;
 }
 
+/* A disk that is lost when the whole run is over cannot be made good by training. */
+bool sim_may_lose(const sim_t *self)
+{
+    return sim_batches_applied(self) < sim_batches(self);
+}
+
 /* Emptied, or as it was some snapshots ago. What is newer is gone. */
 void sim_lose_disk(sim_t *self, size_t index)
 {
     sim_actor_t *actor = &self->actors[index];
-    if (actor->role != &shard_role || actor->alive || !actor->committed)
+    if (actor->role != &shard_role || actor->alive || !actor->committed || !sim_may_lose(self))
         return;
     size_t depth = rng_below(&self->rng, SIM_OLDER + 1);
     snapshot_t *found = depth < SIM_OLDER ? actor->older[depth] : NULL;
@@ -56,7 +62,7 @@ void sim_lose_disk(sim_t *self, size_t index)
 
 void sim_wipe(sim_t *self)
 {
-    if (sim_state(self) != RUN_TRAINING)
+    if (sim_state(self) != RUN_TRAINING || !sim_may_lose(self))
         return;
     self->stats.regions_wiped++;
     for (size_t i = 0; i < self->actor_count; i++) {

@@ -84,6 +84,7 @@ void sim_send(sim_t *self, size_t from_actor, message_t **message_p);
 void sim_commit(sim_t *self, size_t actor, snapshot_t **snapshot_p);
 void sim_disk_fini(sim_actor_t *actor);
 uint64_t sim_lost_batches(const sim_actor_t *actor); /* that its newest snapshot had and its disk has not */
+bool sim_may_lose(const sim_t *self);
 void sim_lose_disk(sim_t *self, size_t actor);
 void sim_wipe(sim_t *self);
 void sim_raise_zombie(sim_t *self, size_t actor); /* before its successor takes its place */
