@@ -300,7 +300,10 @@ static void s_on_head(synchronizer_core_t *self, const message_t *message)
         return;
     self->relay.follows_history = head->follows_history;
     self->relay.follows = head->follows;
-    if (head->oldest > self->relay.oldest)
+    /* A shard that came back keeps again what it had let go since its snapshot. */
+    bool renewed = message->incarnation > self->relay.head_incarnation;
+    self->relay.head_incarnation = message->incarnation;
+    if (head->oldest > self->relay.oldest || renewed)
         self->relay.oldest = head->oldest;
     if (head->last > self->relay.last)
         self->relay.last = head->last;

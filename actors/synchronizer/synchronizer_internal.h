@@ -24,6 +24,7 @@ typedef struct {
 typedef struct {
     uint64_t history; /* 0: not known */
     uint64_t follows_history, follows; /* where it goes on from */
+    uint64_t head_incarnation; /* of the shard when it last said what it keeps */
     uint64_t oldest;  /* first number the shard keeps */
     uint64_t last;    /* last number it has committed */
     relay_delta_t *items;
