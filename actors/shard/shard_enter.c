@@ -94,6 +94,17 @@ static bool s_agreed(const shard_core_t *self)
     return true;
 }
 
+/* A donor that does not have the own stream as far as it is kept here costs own batches, which are computed again. One
+ * that has lost nothing waits longer for a better one. */
+static bool s_patient(const shard_core_t *self, size_t donor)
+{
+    const stand_view_t *stand = &self->entry.stands[donor];
+    int64_t patience_us = self->spec.topology->job.sync.away_after_us;
+    if (!self->entry.lossy && !shard_line_has(self, stand->history, stand->taken))
+        patience_us *= SHARD_DONOR_PATIENCE;
+    return self->now_us - self->entry.since_us < patience_us;
+}
+
 /* Whether taking a's state loses less of the own stream than b's. */
 static bool s_better_donor(const shard_core_t *self, size_t a, size_t b)
 {
@@ -176,8 +187,7 @@ void shard_enter_decide(shard_core_t *self)
         return;
     }
     size_t donor = s_choose(self);
-    bool patient = self->now_us - entry->since_us < self->spec.topology->job.sync.away_after_us;
-    if (!all && (patient || donor == SIZE_MAX))
+    if (!all && (donor == SIZE_MAX || s_patient(self, donor)))
         return;
     if (donor != SIZE_MAX) {
         entry->phase = ENTRY_WANTS;

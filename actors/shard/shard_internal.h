@@ -42,6 +42,7 @@
 #define SHARD_STAND_LAST_US 500000   /* ... up to this */
 #define SHARD_STAND_HOLD_US 3000000  /* nothing is let go for so long after another region has asked */
 #define SHARD_DONOR_SILENCE_US 5000000
+#define SHARD_DONOR_PATIENCE 4       /* times sync.away_after */
 #define SHARD_POSITION_US 1000000    /* new positions are told again until their stream shows that they are known */
 #define SHARD_TRANSFER_WINDOW 8
 #define SHARD_TRANSFER_PATIENCE_US 1000000

@@ -2,6 +2,8 @@
 
 #include "actors/synchronizer/synchronizer_internal.h"
 
+#include "codec/base/hash.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -275,8 +277,18 @@ static bool s_from_shard(synchronizer_core_t *self, const message_t *message, ui
     return true;
 }
 
+/* Damaged bytes that were kept would be sent again and again. */
+static bool s_intact(const synchronizer_core_t *self, const message_t *message)
+{
+    size_t size = message->data.buf ? message->data.size_bytes : 0;
+    return (self->spec.breaks & BREAK_CHECKSUM) ||
+           hash_checksum(slice_peek(&message->data), size) == message->delta.checksum;
+}
+
 static void s_on_delta(synchronizer_core_t *self, message_t **message_p)
 {
+    if (!s_intact(self, *message_p))
+        return; /* missed, and fetched again */
     if (!s_from_shard(self, *message_p, (*message_p)->delta.history))
         return;
     self->relay.follows_history = (*message_p)->delta.follows_history;
