@@ -113,8 +113,9 @@ static bool s_parse(const node_hint_t *self, const char *name, char ret_kind[WIR
 }
 
 /* Fills what the kind of actor needs; false when there is no such actor in this job. */
-static bool s_fill(const node_hint_t *self, const char *name, shell_spec_t *spec)
+static bool s_fill(const node_hint_t *self, const node_command_t *command, shell_spec_t *spec)
 {
+    const char *name = command->actor;
     const node_host_t *with = &self->with;
     const topology_region_t *region = &with->topology->regions[with->region_index];
     char kind[WIRE_NAME_SIZE];
@@ -126,11 +127,18 @@ static bool s_fill(const node_hint_t *self, const char *name, shell_spec_t *spec
                                  with->region_index, index,     with->checksums};
         worker_actor_fill(&worker, spec);
     } else if (!strcmp(kind, "shard") && index < region->shards) {
-        shard_actor_t shard = {with->topology,     with->job, with->state_dir,
-                               with->region_index, index,     with->checksums};
+        shard_actor_t shard = {.topology = with->topology,
+                               .job = with->job,
+                               .state_dir = with->state_dir,
+                               .region_index = with->region_index,
+                               .shard_index = index,
+                               .checksums = with->checksums,
+                               .newest_incarnation = command->newest_incarnation,
+                               .newest_number = command->newest_number};
         shard_actor_fill(&shard, spec);
     } else if (!strcmp(kind, "synchronizer") && index < region->shards) {
-        synchronizer_actor_t synchronizer = {with->topology, with->region_index, index};
+        synchronizer_actor_t synchronizer = {
+            .topology = with->topology, .region_index = with->region_index, .shard_index = index};
         synchronizer_actor_fill(&synchronizer, spec);
     } else {
         return false;
@@ -146,7 +154,7 @@ static void s_start(node_hint_t *self, const node_command_t *command, int64_t no
                          .find_hint = self->find_hint,
                          .notify_fd = self->event_fd};
     hosted_t *hosted = s_free_place(self);
-    if (!hosted || !s_fill(self, command->actor, &spec)) {
+    if (!hosted || !s_fill(self, command, &spec)) {
         err_t err = {0};
         err_set(&err, ERR_NOT_FOUND, "there is no actor %s in this job", command->actor);
         node_core_ended(self->core, command->actor, command->incarnation, &err, now_us);

@@ -24,6 +24,7 @@ typedef struct {
     err_t why;           /* of ACTOR_ENDED */
     int64_t draining_us; /* since when */
     uint64_t successor;  /* incarnation that starts when this one has ended; 0: none */
+    uint64_t newest_incarnation, newest_number; /* of the newest placement */
 } node_actor_t;
 
 struct node_core {
@@ -52,6 +53,8 @@ static void s_command(node_core_t *self, node_verb_t verb, const node_actor_t *a
     }
     node_command_t *command = &self->commands[self->command_count++];
     *command = (node_command_t){.verb = verb, .incarnation = actor->incarnation, .done = self->done};
+    command->newest_incarnation = actor->newest_incarnation;
+    command->newest_number = actor->newest_number;
     memcpy(command->actor, actor->name, sizeof command->actor);
 }
 
@@ -146,6 +149,12 @@ static void s_start(node_core_t *self, node_actor_t *actor, uint64_t incarnation
     s_command(self, NODE_START, actor);
 }
 
+static void s_note_newest(node_actor_t *actor, const message_t *place)
+{
+    actor->newest_incarnation = place->place.newest_incarnation;
+    actor->newest_number = place->place.newest_number;
+}
+
 static void s_place(node_core_t *self, const message_t *message)
 {
     const char *name = message->place.actor;
@@ -163,8 +172,10 @@ static void s_place(node_core_t *self, const message_t *message)
     } else if (incarnation == actor->incarnation) {
         s_tell(self, actor);
     } else if (actor->state == ACTOR_FREE || actor->state == ACTOR_ENDED) {
+        s_note_newest(actor, message);
         s_start(self, actor, incarnation);
     } else {
+        s_note_newest(actor, message);
         if (actor->state != ACTOR_KILLED)
             s_command(self, NODE_KILL, actor);
         actor->state = ACTOR_KILLED;

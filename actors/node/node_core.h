@@ -54,6 +54,7 @@ typedef struct {
     char actor[WIRE_NAME_SIZE];
     uint64_t incarnation;
     bool done; /* of NODE_DRAIN: the job is complete */
+    uint64_t newest_incarnation, newest_number; /* of NODE_START: as in the message place */
 } node_command_t;
 
 /* The next thing to be done; false when there is none. */

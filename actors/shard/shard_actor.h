@@ -1,6 +1,7 @@
 /* shard_actor - the shell of a shard: opens its store, goes on from the newest good snapshot, writes new ones in the background.
  *
- * How      every incarnation writes a directory of its own; the predecessors' stay until it has committed a
+ * How      with several regions a start from nothing, from something older than is known to be durable or past a damaged
+ *          snapshot asks the other regions first (actors/shard/shard_core.h, uncertain). Every incarnation writes a directory of its own; the predecessors' stay until it has committed a
  *          snapshot, and then as many as checkpoint.keep says.
  * Threads  see actors/kit/shell.h.
  */
@@ -17,6 +18,7 @@ typedef struct {
     size_t region_index;
     size_t shard_index;
     bool checksums; /* workers may be in other processes */
+    uint64_t newest_incarnation, newest_number; /* of its newest snapshot that is known to be durable; 0: none is */
 } shard_actor_t;
 
 /* Fills role, ops and hint of a shell's spec. */

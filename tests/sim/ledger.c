@@ -95,6 +95,10 @@ static sim_spec_t s_spec(rng_t *rng, const options_t *options, const topology_t 
                        .damage = options->damage ? rng_unit(rng) * 0.05 : 0,
                        .kill_until_us = 60000000,
                        .limit_us = 3600000000};
+    if (options->breaks & BREAK_OUTPUT_COMMIT) /* the longer a commit takes, the more has left before it */
+        spec.commit_us *= 20;
+    if (options->breaks)
+        spec.kill_per_s *= 3;
     spec.partition_count = rng_below(rng, 4);
     for (size_t i = 0; i < spec.partition_count; i++) {
         size_t a = rng_below(rng, topology->region_count);

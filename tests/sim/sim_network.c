@@ -2,7 +2,6 @@
  * world's seed. */
 #include "tests/sim/sim_internal.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 static bool s_cut(const sim_t *self, size_t from, size_t to)
@@ -56,14 +55,6 @@ void sim_send(sim_t *self, size_t from_actor, message_t **message_p)
     const sim_actor_t *from = &self->actors[from_actor];
     size_t to = sim_find(self, message->to);
     self->stats.messages++;
-    const char *tr = getenv("SIM_TRACE");
-    int64_t lo = getenv("SIM_FROM") ? atoll(getenv("SIM_FROM")) : 0;
-    int64_t hi = getenv("SIM_TO") ? atoll(getenv("SIM_TO")) : INT64_MAX;
-    if (tr && self->now_us >= lo && self->now_us < hi && (strstr(message->to, tr) || strstr(message->from, tr)) &&
-        message->kind != KIND_push && message->kind != KIND_pull && message->kind != KIND_params && message->kind != KIND_push_ack) {
-        fprintf(stderr, "%.6f ", (double)self->now_us / 1e6);
-        message_print(message, stderr);
-    }
     bool lost = to == SIZE_MAX || !self->actors[to].alive;
     if (!lost && s_cut(self, from->region, self->actors[to].region)) {
         self->stats.cut++;
