@@ -234,6 +234,9 @@ static bool s_take(shard_core_t *self, size_t index, incoming_t *incoming)
         buf_destroy(&origin->cursor);
         origin->cursor = incoming->cursor;
         incoming->cursor = NULL;
+    } else if (!origin->cursor) { /* refused before it was known: none of it is here */
+        origin->cursor = buf_new(0);
+        CHECK(origin->cursor);
     }
     origin->stable = incoming->stable > origin->stable ? incoming->stable : origin->stable;
     incoming_drop(incoming);

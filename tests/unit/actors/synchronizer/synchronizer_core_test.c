@@ -1,6 +1,7 @@
 /* A synchronizer of region0 with two destinations; the test is its shard, the network and the destinations.
  */
 #include "actors/synchronizer/synchronizer_core.h"
+#include "codec/base/hash.h"
 
 #include "codec/base/rng.h"
 
@@ -24,6 +25,7 @@ static void s_start(uint64_t window_bytes)
     for (size_t r = 0; r < 3; r++)
         snprintf(s_topology.regions[r].name, sizeof s_topology.regions[r].name, "region%zu", r);
     s_topology.job.sync.window_bytes = window_bytes;
+    s_topology.job.sync.away_after_us = 60000000;
     synchronizer_spec_t spec = {.topology = &s_topology, .incarnation = 5};
     s_core = synchronizer_core_new(&spec);
     s_now = 1000000;
@@ -54,6 +56,7 @@ static message_t *s_chunk(uint64_t first, uint64_t last, uint64_t chunk)
     m->delta.total = DELTA_BYTES;
     buf_t *buf = buf_new_zero(CHUNK_BYTES);
     m->data = slice_of(buf, 0, CHUNK_BYTES);
+    m->delta.checksum = hash_checksum(buf_peek(buf), CHUNK_BYTES);
     buf_destroy(&buf);
     return m;
 }
