@@ -157,6 +157,8 @@ Test(snapshot, restored_and_taken_again_says_the_same)
         }
         for (size_t i = 1; i < before->count; i++) { /* what did not change is not written again */
             const snapshot_value_t *value = &before->values[i];
+            if (strncmp(value->name, "cursor_of", 9) == 0) /* came with the delta */
+                continue;
             if (!strategy_find(strategies[s])->waits || strncmp(value->name, "queue", 5) == 0)
                 cr_assert_eq(snapshot_peek(next, value->name), value->buf);
         }
