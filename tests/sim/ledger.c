@@ -97,8 +97,10 @@ static sim_spec_t s_spec(rng_t *rng, const options_t *options, const topology_t 
                        .limit_us = 3600000000};
     if (options->breaks & BREAK_OUTPUT_COMMIT) /* the longer a commit takes, the more has left before it */
         spec.commit_us *= 20;
-    if (options->breaks)
+    if (options->breaks) {
         spec.kill_per_s *= 3;
+        spec.limit_us = 200000000; /* a world without a guard may also never end */
+    }
     spec.partition_count = rng_below(rng, 4);
     for (size_t i = 0; i < spec.partition_count; i++) {
         size_t a = rng_below(rng, topology->region_count);
