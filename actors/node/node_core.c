@@ -20,10 +20,10 @@ typedef struct {
     char name[WIRE_NAME_SIZE];
     uint64_t incarnation;
     actor_state_t state;
-    bool ran;            /* this incarnation has been READY */
-    err_t why;           /* of ACTOR_ENDED */
-    int64_t draining_us; /* since when */
-    uint64_t successor;  /* incarnation that starts when this one has ended; 0: none */
+    bool ran;                                   /* this incarnation has been READY */
+    err_t why;                                  /* of ACTOR_ENDED */
+    int64_t draining_us;                        /* since when */
+    uint64_t successor;                         /* incarnation that starts when this one has ended; 0: none */
     uint64_t newest_incarnation, newest_number; /* of the newest placement */
 } node_actor_t;
 

@@ -77,8 +77,8 @@ static uint64_t s_lost(const shard_hint_t *self, const statedir_latest_t *latest
     const buf_t *state = snapshot_peek(snapshot, "state");
     if (state && !shard_core_count(state, &has, NULL) && had)
         return had > has ? had - has : 0;
-    uint64_t newest = latest->damaged_number > self->with.newest_number ? latest->damaged_number
-                                                                        : self->with.newest_number;
+    uint64_t newest =
+        latest->damaged_number > self->with.newest_number ? latest->damaged_number : self->with.newest_number;
     return newest > latest->number ? newest - latest->number : latest->skipped;
 }
 
@@ -169,7 +169,8 @@ static err_code_t s_make_core(shard_hint_t *self, err_t *err)
                                    &latest, &found_err);
         bool others = self->with.topology->region_count > 1;
         if (rc == ERR_CHECKSUM && others)
-            log_event(LEVEL_ERROR, self->name, "damaged", "reason=\"%s\"; asking the other regions", found_err.text);
+            log_event(LEVEL_ERROR, self->name, "damaged", "reason=\"%s\"; asking the other regions",
+                      found_err.text);
         if (rc == ERR_NOT_FOUND || (rc == ERR_CHECKSUM && others))
             rc = s_begin(self, &spec, layout, first, err);
         else if (rc)

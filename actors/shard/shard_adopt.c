@@ -91,8 +91,7 @@ static void s_model_again(shard_core_t *self, const buf_t *model, uint64_t numbe
     if (!some)
         return;
     part_t part = {.buf = model, .weight = 1};
-    blend_t blend = {
-        .parts = &part, .count = 1, .divisor = 1, .scratch = self->scratch, .sums = self->sums};
+    blend_t blend = {.parts = &part, .count = 1, .divisor = 1, .scratch = self->scratch, .sums = self->sums};
     CHECK(version_mix(self, &blend, 1.0f - share, share));
 }
 

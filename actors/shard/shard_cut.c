@@ -391,7 +391,8 @@ void shard_stream(shard_core_t *self, const message_t *message)
         s_reset(self, region, message);
         return;
     }
-    if (taken <= self->destination_taken[region] && message->stream.durable <= self->destination_durable[region])
+    if (taken <= self->destination_taken[region] &&
+        message->stream.durable <= self->destination_durable[region])
         return;
     /* A destination that came back may have lost what it had only taken; it is sent again, so this may lag behind. */
     self->destination_taken[region] = s_most(self->destination_taken[region], taken);

@@ -324,7 +324,7 @@ static err_code_t s_chunk(shard_core_t *self, size_t index, const message_t *mes
     origin->position_told |= message->delta.first == origin->taken + 1;
     if (!(self->spec.breaks & BREAK_CHECKSUM) &&
         message->delta.checksum !=
-        hash_checksum(slice_peek(&message->data), message->data.buf ? message->data.size_bytes : 0))
+            hash_checksum(slice_peek(&message->data), message->data.buf ? message->data.size_bytes : 0))
         return ERR_CHECKSUM;
     incoming_t *incoming = s_stage(self, index, message);
     if (!incoming)

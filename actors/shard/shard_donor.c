@@ -50,9 +50,11 @@ void shard_donor_want(shard_core_t *self, const message_t *message)
     if (!shard_runs(self) || (s_active(self) && self->donor.region != region))
         return;
     const donor_t *donor = &self->donor;
-    bool same = s_active(self) && donor->incarnation == message->incarnation && donor->attempt == message->number;
-    bool late = s_active(self) && (message->incarnation < donor->incarnation ||
-                                   (message->incarnation == donor->incarnation && message->number < donor->attempt));
+    bool same =
+        s_active(self) && donor->incarnation == message->incarnation && donor->attempt == message->number;
+    bool late =
+        s_active(self) && (message->incarnation < donor->incarnation ||
+                           (message->incarnation == donor->incarnation && message->number < donor->attempt));
     if (late)
         return;
     if (!same)

@@ -206,7 +206,8 @@ void shard_enter_decide(shard_core_t *self)
 
 static bool s_from_donor(const shard_core_t *self, const message_t *message)
 {
-    return self->entry.donor != SIZE_MAX && shard_region_by_name(self, "shard", message->from) == self->entry.donor;
+    return self->entry.donor != SIZE_MAX &&
+           shard_region_by_name(self, "shard", message->from) == self->entry.donor;
 }
 
 static void s_give_up(shard_core_t *self, err_code_t code)
@@ -303,8 +304,7 @@ static void s_want(shard_core_t *self)
     shard_peer_name(self, "shard", self->entry.donor, to, sizeof to);
     message_t *want = shard_message(self, KIND_welcome_want, to);
     want->number = self->entry.attempt;
-    message_set_name(want->welcome_want.region,
-                     self->spec.topology->regions[self->spec.region_index].name);
+    message_set_name(want->welcome_want.region, self->spec.topology->regions[self->spec.region_index].name);
     want->welcome_want.shard = self->spec.shard_index;
     shard_send(self, &want);
 }

@@ -49,8 +49,7 @@ static void s_ask_one(shard_core_t *self, size_t region)
     char to[3 * WIRE_NAME_SIZE];
     shard_peer_name(self, "shard", region, to, sizeof to);
     message_t *want = shard_message(self, KIND_stand_want, to);
-    message_set_name(want->stand_want.region,
-                     self->spec.topology->regions[self->spec.region_index].name);
+    message_set_name(want->stand_want.region, self->spec.topology->regions[self->spec.region_index].name);
     want->stand_want.shard = self->spec.shard_index;
     shard_send(self, &want);
 }

@@ -607,7 +607,8 @@ static int64_t s_due(const void *core)
         return ROLE_NEVER;
     int64_t due = self->status_us;
     for (size_t i = 0; i < self->destination_count; i++) {
-        int64_t end = s_silence_end(self, &self->destinations[i]), away = s_away_at(self, &self->destinations[i]);
+        int64_t end = s_silence_end(self, &self->destinations[i]),
+                away = s_away_at(self, &self->destinations[i]);
         due = end < due ? end : due;
         due = away < due ? away : due;
     }

@@ -1,7 +1,7 @@
 /* ledger - the judge: in every seeded world each region's parameters must equal the number of times each
  * sample had to be processed, not one more, not one less.
  *
- *   sim.ledger [--seeds N] [--first SEED] [--strategy asgd|asgd-ga|ssgd] [--kills] [--stop]
+ *   sim.ledger [--seeds N] [--first SEED] [--strategy asgd|asgd-ga|ssgd|sma] [--kills] [--stop]
  *              [--lose] [--away] [--zombies] [--damage]
  *              [--break dedup|fencing|output-commit|checksum [--expect-wrong]] [--verbose]
  *
@@ -42,21 +42,21 @@ static topology_t *s_topology(rng_t *rng, const options_t *options, uint64_t see
     static const size_t widths[] = {1, 2, 4};
     size_t regions = 2 + rng_below(rng, 2), shards = widths[rng_below(rng, 3)];
     char text[8192];
-    int n =
-        snprintf(text, sizeof text,
-                 "job:\n  name: sim\n  model: ledger\n  data: {kind: counter, samples: %u}\n  epochs: %u\n"
-                 "  batch: %u\n  seed: %u\n  optimizer: {name: sgd, lr: 1, momentum: 0, schedule: constant}\n"
-                 "  sync: {strategy: %s, every: %u, inside: %s, staleness: %u, window: %ukB, away_after: %ums}\n"
-                 "checkpoint: {every: %u}\nregions:\n",
-                 (unsigned)(200 + rng_below(rng, 1500)), (unsigned)(1 + rng_below(rng, 2)),
-                 (unsigned)(8 + rng_below(rng, 40)), (unsigned)seed, strategy,
-                 strcmp(strategy, "asgd-ga") ? 1u : (unsigned)(1 + rng_below(rng, 8)),
-                 rng_below(rng, 3)   ? "async"
-                 : rng_below(rng, 2) ? "sync"
-                                     : "{ssp: 1}",
-                 (unsigned)(2 + rng_below(rng, 30)), (unsigned)(8 + rng_below(rng, 100)),
-                 options->away || options->lose ? (unsigned)(500 + rng_below(rng, 2000)) : 60000u,
-                 (unsigned)(1 + rng_below(rng, 30)));
+    int n = snprintf(
+        text, sizeof text,
+        "job:\n  name: sim\n  model: ledger\n  data: {kind: counter, samples: %u}\n  epochs: %u\n"
+        "  batch: %u\n  seed: %u\n  optimizer: {name: sgd, lr: 1, momentum: 0, schedule: constant}\n"
+        "  sync: {strategy: %s, every: %u, inside: %s, staleness: %u, window: %ukB, away_after: %ums}\n"
+        "checkpoint: {every: %u}\nregions:\n",
+        (unsigned)(200 + rng_below(rng, 1500)), (unsigned)(1 + rng_below(rng, 2)),
+        (unsigned)(8 + rng_below(rng, 40)), (unsigned)seed, strategy,
+        strcmp(strategy, "asgd-ga") ? 1u : (unsigned)(1 + rng_below(rng, 8)),
+        rng_below(rng, 3)   ? "async"
+        : rng_below(rng, 2) ? "sync"
+                            : "{ssp: 1}",
+        (unsigned)(2 + rng_below(rng, 30)), (unsigned)(8 + rng_below(rng, 100)),
+        options->away || options->lose ? (unsigned)(500 + rng_below(rng, 2000)) : 60000u,
+        (unsigned)(1 + rng_below(rng, 30)));
     for (size_t r = 0; r < regions; r++)
         n += snprintf(text + n, sizeof text - (size_t)n,
                       "  - {name: r%zu, data_share: %u, workers: %u, shards: %zu}\n", r,
@@ -88,7 +88,8 @@ static sim_spec_t s_spec(rng_t *rng, const options_t *options, const topology_t 
                        .commit_failure = rng_below(rng, 4) ? 0 : 0.1,
                        .chunk_bytes = (size_t)512 << rng_below(rng, 4),
                        .breaks = options->breaks,
-                       .kill_per_s = options->kills || options->lose || options->zombies ? 0.2 + rng_unit(rng) : 0,
+                       .kill_per_s =
+                           options->kills || options->lose || options->zombies ? 0.2 + rng_unit(rng) : 0,
                        .kill_silent = options->zombies ? 0.7 : 0.3,
                        .lose_disk = options->lose ? 0.5 : 0,
                        .zombie = options->zombies ? 0.8 : 0,
@@ -121,9 +122,16 @@ static sim_spec_t s_spec(rng_t *rng, const options_t *options, const topology_t 
 static size_t s_wrong(const sim_t *sim, const topology_t *topology, bool verbose)
 {
     size_t wrong = 0;
+    bool averages =
+        topology->job.sync.strategy == STRATEGY_SMA; /* models are no counts: they must only be equal */
+    float first[COUNTERS];
+    sim_parameters(sim, 0, first);
     for (size_t r = 0; r < topology->region_count; r++) {
         float have[COUNTERS];
         sim_parameters(sim, r, have);
+        wrong += averages && memcmp(have, first, sizeof have) != 0;
+        if (averages)
+            continue;
         for (size_t c = 0; c < COUNTERS; c++) {
             uint64_t samples = topology->job.data.samples;
             uint64_t want = (samples / COUNTERS + (c < samples % COUNTERS)) * topology->job.epochs;
@@ -238,12 +246,19 @@ static unsigned s_break(const char *name)
 
 static options_t s_options(int argc, char **argv)
 {
-    static const struct option longs[] = {
-        {"seeds", 1, NULL, 'n'},        {"first", 1, NULL, 'f'},   {"strategy", 1, NULL, 's'},
-        {"kills", 0, NULL, 'k'},        {"stop", 0, NULL, 't'},    {"break", 1, NULL, 'b'},
-        {"expect-wrong", 0, NULL, 'e'}, {"verbose", 0, NULL, 'v'}, {"lose", 0, NULL, 'l'},
-        {"away", 0, NULL, 'a'},         {"zombies", 0, NULL, 'z'}, {"damage", 0, NULL, 'd'},
-        {0}};
+    static const struct option longs[] = {{"seeds", 1, NULL, 'n'},
+                                          {"first", 1, NULL, 'f'},
+                                          {"strategy", 1, NULL, 's'},
+                                          {"kills", 0, NULL, 'k'},
+                                          {"stop", 0, NULL, 't'},
+                                          {"break", 1, NULL, 'b'},
+                                          {"expect-wrong", 0, NULL, 'e'},
+                                          {"verbose", 0, NULL, 'v'},
+                                          {"lose", 0, NULL, 'l'},
+                                          {"away", 0, NULL, 'a'},
+                                          {"zombies", 0, NULL, 'z'},
+                                          {"damage", 0, NULL, 'd'},
+                                          {0}};
     options_t options = {.seeds = 500, .first = 1};
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
         if (c == 'n')
@@ -314,11 +329,13 @@ int main(int argc, char **argv)
            (unsigned long long)s->snapshots, (unsigned long long)s->snapshot_failures,
            (unsigned long long)s->killed_workers, (unsigned long long)s->killed_shards,
            (unsigned long long)s->killed_synchronizers, (unsigned long long)s->killed_in_silence);
-    printf("disks emptied %llu, rolled back %llu; regions wiped %llu; zombies %llu; payloads damaged %llu; updates "
+    printf("disks emptied %llu, rolled back %llu; regions wiped %llu; zombies %llu; payloads damaged %llu; "
+           "updates "
            "rolled back %llu, welcomes %llu\n",
            (unsigned long long)s->disks_emptied, (unsigned long long)s->disks_rolled_back,
-           (unsigned long long)s->regions_wiped, (unsigned long long)s->zombies, (unsigned long long)s->damaged,
-           (unsigned long long)s->rolled_back, (unsigned long long)s->welcomes);
+           (unsigned long long)s->regions_wiped, (unsigned long long)s->zombies,
+           (unsigned long long)s->damaged, (unsigned long long)s->rolled_back,
+           (unsigned long long)s->welcomes);
     if (options.stop)
         printf("stopped in the midst: drained %llu, cut off %llu\n", (unsigned long long)totals.drained,
                (unsigned long long)totals.cut_off);

@@ -133,7 +133,8 @@ static void *s_new_shard(sim_t *self, sim_actor_t *actor, size_t index, uint64_t
                          .chunk_bytes = self->spec.chunk_bytes,
                          .history = rng_u64(&self->rng) | 1,
                          .lost = sim_lost_batches(actor),
-                         .uncertain = !actor->committed || actor->committed->id.number != actor->newest.number ||
+                         .uncertain = !actor->committed ||
+                                      actor->committed->id.number != actor->newest.number ||
                                       actor->committed->id.incarnation != actor->newest.incarnation,
                          .checksums = true,
                          .breaks = self->spec.breaks};

@@ -90,7 +90,8 @@ static size_t s_free_slot(sim_t *self)
 void sim_raise_zombie(sim_t *self, size_t index)
 {
     sim_actor_t *actor = &self->actors[index];
-    bool may = actor->core && actor->hangs && (actor->role == &shard_role || actor->role == &synchronizer_role);
+    bool may =
+        actor->core && actor->hangs && (actor->role == &shard_role || actor->role == &synchronizer_role);
     if (!may || rng_unit(&self->rng) >= self->spec.zombie)
         return;
     size_t slot = s_free_slot(self);
