@@ -438,13 +438,14 @@ static void s_tell_stale(synchronizer_core_t *self, const destination_t *destina
     outbox_add(&self->outbox, &message);
 }
 
-/* It follows another line: the first delta of this one will show it that, and its shard enters. */
+/* It follows another line: it is told, finds out for itself, and enters. */
 static void s_on_stranger(synchronizer_core_t *self, destination_t *destination, const message_t *message)
 {
     bool entered = s_entered(destination, message);
     destination->incarnation = message->incarnation;
+    s_tell_gap(self, destination);
     if (!entered)
-        return; /* asking again at once would not help */
+        return; /* sending again at once would not help */
     destination->entry = message->delta_ack.entry;
     destination->applied = destination->durable = 0;
     s_step_back(self, destination);
