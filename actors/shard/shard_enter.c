@@ -226,8 +226,8 @@ static uint64_t s_most_bytes(const shard_core_t *self)
 void shard_enter_offer(shard_core_t *self, const message_t *message)
 {
     entry_t *entry = &self->entry;
-    if ((entry->phase != ENTRY_WANTS && entry->phase != ENTRY_TAKES) || !s_from_donor(self, message) ||
-        message->snapshot_offer.entry != self->spec.incarnation ||
+    if (self->stopping || (entry->phase != ENTRY_WANTS && entry->phase != ENTRY_TAKES) ||
+        !s_from_donor(self, message) || message->snapshot_offer.entry != self->spec.incarnation ||
         message->snapshot_offer.shard != self->spec.shard_index)
         return; /* nobody asked for it */
     entry->heard_us = self->now_us;
@@ -267,7 +267,8 @@ static void s_adopt(shard_core_t *self)
 void shard_enter_piece(shard_core_t *self, const message_t *message)
 {
     entry_t *entry = &self->entry;
-    if (entry->phase != ENTRY_TAKES || !s_from_donor(self, message) || !taker_is_of(entry->taker, message))
+    if (self->stopping || entry->phase != ENTRY_TAKES || !s_from_donor(self, message) ||
+        !taker_is_of(entry->taker, message))
         return;
     entry->heard_us = self->now_us;
     err_t err = {0};
