@@ -227,7 +227,7 @@ static void s_redial(broker_t *self, broker_peer_t *peer, const char *endpoint)
     snprintf(peer->endpoint, sizeof peer->endpoint, "%s", endpoint);
 }
 
-/* While the link is down the other side may be up elsewhere. */
+/* While the link is down, or its control connection lost, the other side may be up elsewhere. */
 static void s_find(broker_t *self, broker_peer_t *peer)
 {
     if (!peer->dials || self->now_us < peer->find_due_us)
@@ -257,6 +257,10 @@ static void s_watch(broker_t *self, broker_peer_t *peer, size_t connection)
         zmq_msg_init(&address);
         zmq_msg_recv(&address, peer->sides[connection].monitor, ZMQ_DONTWAIT);
         zmq_msg_close(&address);
+        if (connection == 0) {
+            peer->parted = what == ZMQ_EVENT_DISCONNECTED;
+            peer->find_wait_us = FIND_LEAST_US;
+        }
         if (what == ZMQ_EVENT_HANDSHAKE_SUCCEEDED)
             link_connected(peer->link, connection, self->now_us);
         else if (what == ZMQ_EVENT_DISCONNECTED)
@@ -342,7 +346,7 @@ static void s_log_changes(broker_t *self, broker_peer_t *peer)
                   s_region_name(self, peer));
     peer->up = stats.up;
     peer->foreign = stats.foreign;
-    if (stats.up) {
+    if (stats.up && !peer->parted) {
         peer->find_due_us = INT64_MAX;
         peer->find_wait_us = FIND_LEAST_US;
     } else if (peer->find_due_us == INT64_MAX) {

@@ -24,7 +24,8 @@ typedef struct {
     size_t count;
     bool excess; /* there were more frames */
     envelope_t envelope;
-    unsigned char head[MESSAGE_ENVELOPE_MAX]; /* what envelope points into: the frames may go before it is used */
+    unsigned char
+        head[MESSAGE_ENVELOPE_MAX]; /* what envelope points into: the frames may go before it is used */
 } letter_t;
 
 /* ---- answers ----------------------------------------------------------------------------------------- */
@@ -210,7 +211,8 @@ void broker_post_delivered(broker_t *self, broker_peer_t *peer, const frames_t *
     code = s_send_far(self, peer, CLASS_CONTROL, &back);
     frames_fini(&back);
     if (code != ERR_OK)
-        log_event(LEVEL_WARN, self->name, "answer_lost", "code=%s; the sender will ask again", err_name(code));
+        log_event(LEVEL_WARN, self->name, "answer_lost", "code=%s; the sender will ask again",
+                  err_name(code));
 }
 
 /* ---- registration ------------------------------------------------------------------------------------ */
@@ -255,6 +257,7 @@ static void s_hello(broker_t *self, letter_t *letter)
         message_set_name(answer->registered.region, self->region->name);
     } else {
         answer = s_refused(self, &letter->envelope, code, s_why(code));
+        answer->refused.newest = routes_newest(self->routes, hello->from);
     }
     s_reply(self, letter, answer);
     message_destroy(&hello);

@@ -27,6 +27,7 @@ typedef struct {
     broker_side_t *sides; /* control first */
     size_t side_count;
     char endpoint[TOPOLOGY_TEXT_MAX]; /* dialed now */
+    bool parted; /* its control connection was lost and not made again: it may be up elsewhere */
     int64_t find_due_us;
     int64_t find_wait_us;
     int64_t due_us;

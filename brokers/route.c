@@ -121,6 +121,12 @@ err_code_t routes_register(routes_t *self, const char *name, const void *id, siz
     return ERR_OK;
 }
 
+uint64_t routes_newest(const routes_t *self, const char *name)
+{
+    const route_t *route = s_find(self, name, strnlen(name, WIRE_NAME_SIZE));
+    return route ? route->incarnation : 0;
+}
+
 const route_t *routes_find(const routes_t *self, const char *name, size_t length)
 {
     const route_t *route = s_find(self, name, length);

@@ -37,6 +37,9 @@ void routes_destroy(routes_t **self_p);
 MUST_USE err_code_t routes_register(routes_t *self, const char *name, const void *id, size_t id_size,
                                     uint64_t incarnation, uint64_t pid, int64_t now_us);
 
+/* The greatest incarnation that has registered by that name, also when it is gone; 0: none is remembered. */
+uint64_t routes_newest(const routes_t *self, const char *name);
+
 /* The connected actor of that name, or NULL; borrowed until the next call that changes the table. */
 const route_t *routes_find(const routes_t *self, const char *name, size_t length);
 

@@ -27,10 +27,18 @@ typedef enum { STRATEGY_ASGD, STRATEGY_ASGD_GA, STRATEGY_AMA, STRATEGY_SMA, STRA
 typedef enum { INSIDE_ASYNC, INSIDE_SYNC, INSIDE_SSP } inside_t; /* consistency inside a region */
 typedef enum { DURABILITY_PROCESS, DURABILITY_DISK } durability_t;
 typedef enum { SECURITY_NONE } security_t;
+typedef enum {
+    OBJECTIVE_EVERYTHING,
+    OBJECTIVE_MATCH,
+    OBJECTIVE_FASTEST,
+    OBJECTIVE_CHEAPEST,
+    OBJECTIVE_DEADLINE,
+    OBJECTIVE_BUDGET
+} objective_t; /* what a plan is made for */
 
 typedef struct {
     char name[TOPOLOGY_NAME_MAX];
-    uint64_t count;     /* units rented; default 1 */
+    uint64_t count;     /* units there are; default 1 */
     uint64_t cores;     /* per unit; default 1 */
     double power;       /* relative speed of one core; default 1 */
     double price_per_s; /* of one unit, in the job's currency; default 0 */
@@ -81,7 +89,7 @@ typedef struct {
         struct {
             strategy_name_t strategy;
             uint64_t every;                   /* local steps between cuts; 1 for asgd and ssgd (checked) */
-            char encoding[TOPOLOGY_NAME_MAX]; /* none */
+            char encoding[TOPOLOGY_NAME_MAX]; /* none, fp16, bf16, int8 or topk */
             inside_t inside;                  /* async, sync or "ssp: s" */
             uint64_t inside_slack;            /* s of ssp */
             uint64_t staleness;               /* rounds a destination may lack before the region waits */
@@ -89,6 +97,8 @@ typedef struct {
             int64_t away_after_us;
             double quorum; /* share of regions a waiting round needs; default 1 */
             int64_t grace_us;
+            double topk_ratio;                   /* share of the values that topk carries */
+            char topk_values[TOPOLOGY_NAME_MAX]; /* how it writes them: fp16 or int8 */
         } sync;
     } job;
     struct {
@@ -96,7 +106,15 @@ typedef struct {
         uint64_t keep;
         durability_t durability;
         uint64_t replicas;
+        double mark_every; /* epochs of the whole job between common points of all shards; 0: none */
+        uint64_t marks;    /* common points that are kept */
     } checkpoint;
+    struct {
+        objective_t objective;
+        int64_t deadline_us;  /* of the run, for objective deadline */
+        double budget;        /* of the run, for objective budget */
+        double samples_per_s; /* of one core of power 1; 0: measured */
+    } plan;
     security_t security;
     bool security_given; /* `security: none` is written in the file */
     topology_region_t regions[TOPOLOGY_REGIONS_MAX];

@@ -72,6 +72,12 @@ static err_code_t s_check_job(const tree_t *tree, const topology_t *self, err_t 
     if (!self->job.optimizer.momentum_kind && self->job.optimizer.momentum > 0)
         return s_fail(tree, "job.optimizer.momentum", err,
                       "sgd has none; write name: momentum, or leave it out");
+    bool models = self->job.sync.strategy == STRATEGY_AMA || self->job.sync.strategy == STRATEGY_SMA;
+    if (models && strcmp(self->job.sync.encoding, "topk") == 0)
+        return s_fail(
+            tree, "job.sync.encoding", err,
+            "topk sends some of the values alone, which is no model to average; write fp16, bf16 or "
+            "int8, or strategy: asgd-ga");
     return s_check_data(tree, self, err);
 }
 

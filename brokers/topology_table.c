@@ -4,12 +4,14 @@
 
 #define JOB(member) offsetof(topology_t, job.member)
 #define CHECKPOINT(member) offsetof(topology_t, checkpoint.member)
+#define PLAN(member) offsetof(topology_t, plan.member)
 #define REGION(member) offsetof(topology_region_t, member)
 #define OFFER(member) offsetof(topology_offer_t, member)
 #define LINK(member) offsetof(topology_link_t, member)
 
 _Static_assert(sizeof(strategy_name_t) == sizeof(unsigned) && sizeof(durability_t) == sizeof(unsigned) &&
-                   sizeof(inside_t) == sizeof(unsigned) && sizeof(security_t) == sizeof(unsigned),
+                   sizeof(inside_t) == sizeof(unsigned) && sizeof(security_t) == sizeof(unsigned) &&
+                   sizeof(objective_t) == sizeof(unsigned),
                "enums of the table are stored as unsigned int");
 
 static const field_t s_fields[] = {
@@ -49,7 +51,8 @@ static const field_t s_fields[] = {
      .help = "linear: the learning rate falls to 0 at the last sample"},
     {"job.optimizer.warmup", FIELD_RATIO, .offset = JOB(optimizer.warmup), .min = "0", .max = "0.5",
      .otherwise = "0", .digest = true,
-     .help = "share of the run in which the learning rate rises from 0; steadies a start with late gradients"},
+     .help =
+         "share of the run in which the learning rate rises from 0; steadies a start with late gradients"},
     {"job.sync", FIELD_MAP, .help = "how regions exchange what they learned"},
     {"job.sync.strategy", FIELD_ENUM, .offset = JOB(sync.strategy), .values = "asgd|asgd-ga|ama|sma|ssgd",
      .otherwise = "asgd-ga", .digest = true,
@@ -57,8 +60,13 @@ static const field_t s_fields[] = {
     {"job.sync.every", FIELD_WHOLE, .offset = JOB(sync.every), .min = "1", .max = "1000000", .otherwise = "8",
      .digest = true, .unit = "steps",
      .help = "steps of a region between exchanges; always 1 with asgd and ssgd"},
-    {"job.sync.encoding", FIELD_WORD, .offset = JOB(sync.encoding), .values = "none", .otherwise = "none",
-     .digest = true, .help = "how what crosses between regions is made smaller"},
+    {"job.sync.encoding", FIELD_WORD, .offset = JOB(sync.encoding), .values = "none|fp16|bf16|int8|topk",
+     .otherwise = "none", .digest = true,
+     .help = "how what crosses between regions is made smaller; what it leaves out is sent later"},
+    {"job.sync.topk_ratio", FIELD_RATIO, .offset = JOB(sync.topk_ratio), .min = "0", .above = true, .max = "1",
+     .otherwise = "0.01", .digest = true, .help = "encoding topk: share of the values that one delta carries"},
+    {"job.sync.topk_values", FIELD_WORD, .offset = JOB(sync.topk_values), .values = "fp16|int8",
+     .otherwise = "fp16", .digest = true, .help = "encoding topk: how these values are written"},
     {"job.sync.inside", FIELD_INSIDE, .offset = JOB(sync.inside), .min = "1", .max = "1000000",
      .otherwise = "async", .digest = true,
      .help = "a region's workers: each on its own, in step, or at most S steps apart"},
@@ -67,7 +75,8 @@ static const field_t s_fields[] = {
      .help = "rounds another region may lack before this one waits for it"},
     {"job.sync.window", FIELD_SIZE, .offset = JOB(sync.window_bytes), .min = "1KiB", .max = "1024GiB",
      .otherwise = "4MiB", .digest = true,
-     .help = "bytes of deltas under way to each other region; more fills a long path, and makes deltas older"},
+     .help =
+         "bytes of deltas under way to each other region; more fills a long path, and makes deltas older"},
     {"job.sync.away_after", FIELD_DURATION, .offset = JOB(sync.away_after_us), .min = "100ms", .max = "24h",
      .otherwise = "60s", .digest = true,
      .help = "how long a region may be silent before it is no longer waited for and kept for"},
@@ -86,6 +95,24 @@ static const field_t s_fields[] = {
      .otherwise = "disk", .help = "what a snapshot survives: the end of a process, or a power cut too"},
     {"checkpoint.replicas", FIELD_WHOLE, .offset = CHECKPOINT(replicas), .min = "0", .max = "0",
      .otherwise = "0", .unit = "copies", .help = "copies of each snapshot on other nodes"},
+    {"checkpoint.mark_every", FIELD_NUMBER, .offset = CHECKPOINT(mark_every), .min = "0", .max = "1000000000",
+     .otherwise = "1", .unit = "epochs",
+     .help = "epochs of the whole job between points at which all shards can be restored together; 0: none"},
+    {"checkpoint.marks", FIELD_WHOLE, .offset = CHECKPOINT(marks), .min = "1", .max = "100", .otherwise = "2",
+     .unit = "points", .help = "such points that are kept, beside the one that is being made"},
+
+    {"plan", FIELD_MAP, .help = "what is rented of the regions' offers"},
+    {"plan.objective", FIELD_ENUM, .offset = PLAN(objective),
+     .values = "everything|match|fastest|cheapest|deadline|budget", .otherwise = "everything",
+     .help = "all there is; no region faster than the slowest; least time; least cost, also within a time; "
+             "least time "
+             "within a cost"},
+    {"plan.deadline", FIELD_DURATION, .offset = PLAN(deadline_us), .min = "0", .max = "8760h",
+     .otherwise = "0", .help = "time that the run may take, with objective deadline"},
+    {"plan.budget", FIELD_NUMBER, .offset = PLAN(budget), .min = "0", .max = "1000000000000",
+     .otherwise = "0", .help = "cost that the run may have, with objective budget"},
+    {"plan.samples_per_s", FIELD_NUMBER, .offset = PLAN(samples_per_s), .min = "0", .max = "1000000000000",
+     .otherwise = "0", .help = "what one core of power 1 computes; 0: measured on the machine that plans"},
 
     {"security", FIELD_ENUM, .offset = offsetof(topology_t, security),
      .given_offset = offsetof(topology_t, security_given), .values = "none", .otherwise = "none",
@@ -117,7 +144,7 @@ static const field_t s_fields[] = {
     {"regions[].offers[].name", FIELD_NAME, .offset = OFFER(name), .required = true,
      .help = "name of the kind of machine, unique in its region"},
     {"regions[].offers[].count", FIELD_WHOLE, .offset = OFFER(count), .min = "1", .max = "1000000",
-     .otherwise = "1", .unit = "units", .help = "units rented"},
+     .otherwise = "1", .unit = "units", .help = "units there are to rent"},
     {"regions[].offers[].cores", FIELD_WHOLE, .offset = OFFER(cores), .min = "1", .max = "65536",
      .otherwise = "1", .unit = "cores", .help = "cores of one unit"},
     {"regions[].offers[].power", FIELD_NUMBER, .offset = OFFER(power), .min = "0", .above = true,

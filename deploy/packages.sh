@@ -10,6 +10,7 @@ packages() {
         echo libczmq-dev libzmq3-dev                     # actors and brokers: message queues
         echo libmsgpack-dev                              # wire format
         echo liblmdb-dev                                 # snapshots
+        echo libarchive-dev                              # archives of snapshots
         echo libopenblas-dev                             # matrix products
         echo libyaml-dev                                 # topology files, with line and column of every node
         echo libjansson-dev                              # --json output, reports

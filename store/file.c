@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -196,4 +197,42 @@ err_code_t file_make_dirs(const char *path, err_t *err)
         part[i] = '/';
     }
     return s_make_dir(part, err);
+}
+
+static int s_remove_one(const char *path, const struct stat *status, int kind, struct FTW *walk)
+{
+    (void)status;
+    (void)kind;
+    (void)walk;
+    return remove(path) == 0 || errno == ENOENT ? 0 : -1;
+}
+
+err_code_t file_remove_tree(const char *path, err_t *err)
+{
+    if (nftw(path, s_remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0 && errno != ENOENT)
+        return s_fail(err, "remove", path);
+    return ERR_OK;
+}
+
+/* Where the file system cannot exchange two names there is a moment without `to`. */
+static int s_exchange(const char *from, const char *to)
+{
+    char aside[PATH_MAX];
+    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_EXCHANGE) == 0)
+        return 0;
+    if (errno == ENOENT)
+        return rename(from, to);
+    int length = snprintf(aside, sizeof aside, "%s.aside", from);
+    if ((errno != EINVAL && errno != ENOSYS) || length >= (int)sizeof aside)
+        return -1;
+    return rename(to, aside) || rename(from, to) || rename(aside, from) ? -1 : 0;
+}
+
+err_code_t file_swap(const char *from, const char *to, err_t *err)
+{
+    char parent[PATH_MAX];
+    if (s_exchange(from, to) != 0)
+        return s_fail(err, "replace", to);
+    s_parent(to, parent);
+    return file_sync_dir(parent, err);
 }

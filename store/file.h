@@ -31,6 +31,14 @@ MUST_USE err_code_t file_make_dirs(const char *path, err_t *err);
 /* Makes the names in a directory survive a power cut. Errors: ERR_IO, ERR_NOT_FOUND, ERR_DENIED. */
 MUST_USE err_code_t file_sync_dir(const char *path, err_t *err);
 
+/* Removes a directory with all that is in it; one that is not there is fine. Links are removed, not followed.
+ * Errors: ERR_IO, ERR_DENIED. */
+MUST_USE err_code_t file_remove_tree(const char *path, err_t *err);
+
+/* Puts `from` in the place of `to`, or where nothing is yet, in one step, and makes the names survive a power cut; what
+ * was at `to` is then at `from`. Works for files and directories of one file system. Errors: ERR_IO, ERR_DENIED. */
+MUST_USE err_code_t file_swap(const char *from, const char *to, err_t *err);
+
 /* The code for an errno: ENOENT is ERR_NOT_FOUND, ENOSPC is ERR_FULL, and so on; ERR_IO for the rest. */
 err_code_t file_code_of(int error_number);
 

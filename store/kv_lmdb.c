@@ -34,6 +34,7 @@ typedef struct {
     place_t *place;
     int lock_fd;
     size_t map_max_bytes;
+    MDB_txn *held;          /* what kv_lmdb_hold began: all reads see its moment */
     pthread_mutex_t writer; /* held from begin to the end of a transaction */
     pthread_rwlock_t remap; /* held for reading by readers, for writing while the map is made larger */
 } kv_lmdb_t;
@@ -340,6 +341,9 @@ static int s_follow(kv_lmdb_t *self)
 static int s_read_begin(kv_lmdb_t *self, MDB_txn **ret_txn)
 {
     pthread_rwlock_rdlock(&self->remap);
+    *ret_txn = self->held;
+    if (self->held)
+        return 0;
     int rc = mdb_txn_begin(self->env, NULL, MDB_RDONLY, ret_txn);
     while (rc == MDB_MAP_RESIZED) {
         rc = s_follow(self);
@@ -353,8 +357,22 @@ static int s_read_begin(kv_lmdb_t *self, MDB_txn **ret_txn)
 
 static void s_read_end(kv_lmdb_t *self, MDB_txn *txn)
 {
-    mdb_txn_abort(txn);
+    if (txn != self->held)
+        mdb_txn_abort(txn);
     pthread_rwlock_unlock(&self->remap);
+}
+
+err_code_t kv_lmdb_hold(kv_t *base, err_t *err)
+{
+    kv_lmdb_t *self = (kv_lmdb_t *)base;
+    MDB_txn *txn = NULL;
+    CHECK(base->read_only && !self->held);
+    int rc = s_read_begin(self, &txn);
+    if (rc)
+        return s_fail(self, rc, "read", err);
+    self->held = txn;
+    pthread_rwlock_unlock(&self->remap);
+    return ERR_OK;
 }
 
 static err_code_t s_read(kv_t *base, const char *key, kv_visit_fn *visit, void *hint, err_t *err)
@@ -412,6 +430,7 @@ static err_code_t s_keys(kv_t *base, const char *prefix, kv_keys_t *keys, err_t 
 static void s_destroy(kv_t *base)
 {
     kv_lmdb_t *self = (kv_lmdb_t *)base;
+    mdb_txn_abort(self->held);
     if (self->env)
         mdb_env_close(self->env);
     lockfile_release(&self->lock_fd);

@@ -31,6 +31,10 @@ typedef struct {
 MUST_USE err_code_t kv_lmdb_open(const char *dir, const kv_lmdb_options_t *options, kv_t **ret_self,
                                  err_t *err);
 
+/* All further reads see the store as it is now, until it is destroyed. Once, and only for a kv opened read only that
+ * one thread uses; a store that is written meanwhile grows as long. Errors: ERR_IO, ERR_MALFORMED, ERR_LIMIT. */
+MUST_USE err_code_t kv_lmdb_hold(kv_t *self, err_t *err);
+
 /* How large the map is now. */
 size_t kv_lmdb_map_bytes(kv_t *self);
 

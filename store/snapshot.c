@@ -3,6 +3,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+bool snapshot_is_mark(const char *tag)
+{
+    return strncmp(tag, SNAPSHOT_MARK_PREFIX, strlen(SNAPSHOT_MARK_PREFIX)) == 0;
+}
+
+size_t snapshot_mark_length(const char *tag)
+{
+    return strcspn(tag, ":");
+}
+
 snapshot_t *snapshot_new(const snapshot_id_t *id)
 {
     snapshot_t *self = calloc(1, sizeof *self);

@@ -19,6 +19,7 @@
 #include "store/kv.h"
 #include "store/manifest.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -64,7 +65,14 @@ typedef struct {
     uint32_t keep;            /* how many snapshots stay, at least 1; 0: SNAPSHOT_KEEP */
     uint32_t piece_bytes;     /* 0: SNAPSHOT_PIECE_BYTES */
     size_t transaction_bytes; /* a transaction of values ends at about this; 0: SNAPSHOT_TRANSACTION_BYTES */
+    uint32_t marks;           /* how many common points stay whose snapshots are older than that; 0: none */
 } snapshot_store_options_t;
+
+/* A tag that begins so names a common point of all shards of a job. What stands behind a ':' tells the attempts at
+ * one point apart; of these the newest stays. */
+#define SNAPSHOT_MARK_PREFIX "mark/"
+bool snapshot_is_mark(const char *tag);
+size_t snapshot_mark_length(const char *tag); /* without the attempt */
 
 /* Opens the snapshots in a kv and, unless it is read only, removes values that no manifest names (if all
  * manifests can be read). A damaged manifest does not fail the open: it is passed over, and its values stay
@@ -88,7 +96,7 @@ uint64_t snapshot_store_newest(const snapshot_store_t *self);
 /* How many bytes of values and manifests this store has written since it was opened. Never waits. */
 uint64_t snapshot_store_bytes_written(const snapshot_store_t *self);
 
-/* Stores a snapshot, all of it or nothing, and removes those beyond `keep`.
+/* Stores a snapshot, all of it or nothing, and removes those beyond `keep` and `marks`.
  *
  * Errors   ERR_STALE (its number is not above the newest), ERR_MALFORMED (a name twice), ERR_FULL, ERR_IO,
  * ERR_MEMORY; the earlier snapshots are then as they were. After ERR_IO the kv may be suspect: see

@@ -14,6 +14,8 @@ typedef struct {
     const snapshot_t *snapshot;
     bool *fresh;  /* (count) whether the value has to be written */
     buf_t *bytes; /* the manifest as it is stored */
+    bool *goes;   /* (stored snapshots) whether it is removed with this commit */
+    snapshot_view_t stays;
     kv_txn_t *txn;
     size_t txn_bytes;
     uint64_t written_bytes;
@@ -185,8 +187,10 @@ static err_code_t s_write_value(snapshot_store_t *self, commit_t *commit, size_t
     return ERR_OK;
 }
 
-/* How many of the oldest snapshots go when one more is kept. */
-static size_t s_expired(const snapshot_store_t *self)
+/* ---- Which snapshots go ---- */
+
+/* How many of the oldest snapshots are beyond `keep` when one more is stored. */
+static size_t s_beyond(const snapshot_store_t *self)
 {
     size_t count = self->view.good_count + 1;
     return count > self->options.keep ? count - self->options.keep : 0;
@@ -194,20 +198,69 @@ static size_t s_expired(const snapshot_store_t *self)
 
 static uint64_t s_oldest_kept(const snapshot_store_t *self, const commit_t *commit)
 {
-    size_t expired = s_expired(self);
-    return expired < self->view.good_count ? self->view.good[expired].id.number : commit->manifest.id.number;
+    size_t beyond = s_beyond(self);
+    return beyond < self->view.good_count ? self->view.good[beyond].id.number : commit->manifest.id.number;
+}
+
+static bool s_same_point(const char *a, const char *b)
+{
+    size_t length = snapshot_mark_length(a);
+    return length == snapshot_mark_length(b) && memcmp(a, b, length) == 0;
+}
+
+/* The snapshot with an index in the order of the commit: behind the stored ones the one that comes. */
+static const char *s_tag(const snapshot_store_t *self, const commit_t *commit, size_t index)
+{
+    return index < self->view.good_count ? self->view.good[index].id.tag : commit->manifest.id.tag;
+}
+
+/* Whether a snapshot, of those beyond `keep`, stays as its point's newest: how many points are newer decides. */
+static bool s_stays(const snapshot_store_t *self, const commit_t *commit, size_t index)
+{
+    const char *tag = s_tag(self, commit, index);
+    uint32_t newer = 0;
+    if (!snapshot_is_mark(tag))
+        return false;
+    for (size_t i = index + 1; i <= self->view.good_count; i++) {
+        const char *other = s_tag(self, commit, i);
+        bool newest = snapshot_is_mark(other);
+        if (newest && s_same_point(tag, other))
+            return false;
+        for (size_t j = i + 1; newest && j <= self->view.good_count; j++)
+            newest =
+                !snapshot_is_mark(s_tag(self, commit, j)) || !s_same_point(other, s_tag(self, commit, j));
+        newer += newest;
+    }
+    return newer < self->options.marks;
+}
+
+/* Fills commit->goes and a view of what stays, whose manifests are the store's; free() its list. */
+static err_code_t s_choose(snapshot_store_t *self, commit_t *commit, err_t *err)
+{
+    size_t count = self->view.good_count, beyond = s_beyond(self);
+    commit->goes = calloc(count + 1, sizeof *commit->goes);
+    commit->stays.good = calloc(count + 1, sizeof *commit->stays.good);
+    if (!commit->goes || !commit->stays.good)
+        return err_set(err, ERR_MEMORY, "no memory for %zu snapshots", count);
+    for (size_t i = 0; i < count; i++) {
+        commit->goes[i] = i < beyond && !s_stays(self, commit, i);
+        if (!commit->goes[i])
+            commit->stays.good[commit->stays.good_count++] = self->view.good[i];
+    }
+    return ERR_OK;
 }
 
 /* Removes the snapshots that are too old, and the values that only they name. */
 static err_code_t s_delete_expired(snapshot_store_t *self, commit_t *commit, err_t *err)
 {
     char key[KV_KEY_MAX + 1];
-    size_t expired = s_expired(self);
     uint64_t oldest = s_oldest_kept(self, commit);
     number_set_t named = {0};
-    err_code_t code = snapshot_view_keys(&self->view, expired, &commit->manifest, &named, err);
-    for (size_t i = 0; i < expired && !code; i++) {
+    err_code_t code = snapshot_view_keys(&commit->stays, 0, &commit->manifest, &named, err);
+    for (size_t i = 0; i < self->view.good_count && !code; i++) {
         const manifest_t *manifest = &self->view.good[i];
+        if (!commit->goes[i])
+            continue;
         code = kv_del(commit->txn, manifest_key(manifest->id.number, key), err);
         for (size_t j = 0; j < manifest->count && !code; j++) {
             if (!number_set_has(&named, manifest->values[j].key))
@@ -269,13 +322,16 @@ static void s_note_failed(snapshot_store_t *self, const commit_t *commit)
 static void s_note_committed(snapshot_store_t *self, commit_t *commit)
 {
     snapshot_view_t *view = &self->view;
-    size_t expired = s_expired(self), bad = 0;
+    size_t good = 0, bad = 0;
     uint64_t oldest = s_oldest_kept(self, commit);
-    for (size_t i = 0; i < expired; i++)
-        manifest_fini(&view->good[i]);
-    memmove(view->good, view->good + expired, (view->good_count - expired) * sizeof *view->good);
-    view->good_count -= expired;
-    view->good[view->good_count++] = commit->manifest;
+    for (size_t i = 0; i < view->good_count; i++) {
+        if (commit->goes[i])
+            manifest_fini(&view->good[i]);
+        else
+            view->good[good++] = view->good[i];
+    }
+    view->good[good++] = commit->manifest;
+    view->good_count = good;
     for (size_t i = 0; i < view->bad_count; i++) {
         if (view->bad[i] >= oldest)
             view->bad[bad++] = view->bad[i];
@@ -294,6 +350,8 @@ static err_code_t s_commit(snapshot_store_t *self, const snapshot_t *snapshot, e
         return err_set(err, ERR_STALE, "the newest one stored is %" PRIu64, last);
     err_code_t code = s_plan(self, snapshot, &commit, err);
     if (!code)
+        code = s_choose(self, &commit, err);
+    if (!code)
         code = s_reserve(self, &commit, err);
     if (!code) {
         code = s_write(self, &commit, err);
@@ -305,6 +363,8 @@ static err_code_t s_commit(snapshot_store_t *self, const snapshot_t *snapshot, e
     manifest_fini(&commit.manifest);
     buf_destroy(&commit.bytes);
     free(commit.fresh);
+    free(commit.goes);
+    free(commit.stays.good);
     return code;
 }
 

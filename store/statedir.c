@@ -197,6 +197,18 @@ err_code_t statedir_open(const char *path, const char *job_name, const char *dig
     return code;
 }
 
+err_code_t statedir_mark(const char *path, const char *job_name, const char *digest, err_t *err)
+{
+    char job[STATEDIR_PATH_MAX], text[JOB_TEXT_MAX];
+    err_code_t code = s_check_line("the name of the job", job_name, err);
+    if (!code)
+        code = s_join(path, JOB_FILE, job, err);
+    if (code)
+        return code;
+    s_job_text(job_name, digest, text);
+    return file_write(job, text, strlen(text), err);
+}
+
 void statedir_close(statedir_t **self_p)
 {
     statedir_t *self = *self_p;

@@ -38,6 +38,10 @@ typedef struct statedir statedir_t;
 MUST_USE err_code_t statedir_open(const char *path, const char *job_name, const char *digest,
                                   statedir_t **ret_self, err_t *err);
 
+/* Makes a directory that a tool has filled the state directory of a job. Errors: ERR_IO, ERR_FULL, ERR_DENIED,
+ * ERR_LIMIT. */
+MUST_USE err_code_t statedir_mark(const char *path, const char *job_name, const char *digest, err_t *err);
+
 /* Gives the lock up; NULL is fine. */
 void statedir_close(statedir_t **self_p);
 

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <sys/eventfd.h>
+#include <unistd.h>
 
 #define SHELL_BATCH 64    /* messages read before the core's effects get their turn */
 #define SHELL_SPIN_US 30  /* how long to look again before sleeping, when there was traffic just now */
@@ -30,6 +31,7 @@ struct shell {
     pthread_cond_t changed;
     shell_state_t state;
     err_t failure;
+    uint64_t outbid_by; /* 0: was not */
     shell_work_t *calls, **calls_end;
 
     /* of the actor's thread alone */
@@ -63,6 +65,14 @@ shell_state_t shell_state(shell_t *self, err_t *ret_failure)
         *ret_failure = self->failure;
     pthread_mutex_unlock(&self->mutex);
     return state;
+}
+
+bool shell_outbid(shell_t *self, uint64_t *ret_newest)
+{
+    pthread_mutex_lock(&self->mutex);
+    *ret_newest = self->state == SHELL_ENDED ? self->outbid_by : 0;
+    pthread_mutex_unlock(&self->mutex);
+    return *ret_newest != 0;
 }
 
 err_code_t shell_wait_ready(shell_t *self, err_t *err)
@@ -167,6 +177,16 @@ static bool s_is_fence(const message_t *message)
            message->refused.code == ERR_STALE;
 }
 
+static void s_take_fence(shell_t *self, const message_t *message)
+{
+    self->fenced = self->quit = true;
+    pthread_mutex_lock(&self->mutex);
+    self->outbid_by = shell_link_was_registered(self->link) ? 0 : message->refused.newest;
+    pthread_mutex_unlock(&self->mutex);
+    log_event(LEVEL_WARN, self->name, "fenced", "incarnation=%llu newest=%llu; leaving",
+              (unsigned long long)self->spec.incarnation, (unsigned long long)message->refused.newest);
+}
+
 /* Reads and handles a bounded batch; returns how many messages there were. */
 static size_t s_read(shell_t *self)
 {
@@ -183,7 +203,7 @@ static size_t s_read(shell_t *self)
             continue;
         }
         if (s_is_fence(message))
-            self->fenced = self->quit = true;
+            s_take_fence(self, message);
         else if (message->kind != KIND_registered)
             self->spec.role->message(self->core, &message, now_us);
         message_destroy(&message);
@@ -199,6 +219,8 @@ static bool s_send(shell_t *self)
     bool any = false;
     while ((message = outbox_take(outbox))) {
         any = true;
+        if (message->kind == KIND_status && !strcmp(message->status.actor, self->name))
+            message->status.pid = (uint64_t)getpid(); /* cores know of no processes */
         shell_link_send(self->link, &message);
     }
     return any;

@@ -59,6 +59,10 @@ shell_t *shell_start(const shell_spec_t *spec);
 /* Where it stands; when it has ended, ret_failure says why (code ERR_OK: it has finished). */
 shell_state_t shell_state(shell_t *self, err_t *ret_failure);
 
+/* Whether it has ended because the broker knew a newer incarnation when it registered for the first time, and which: its
+ * starter may have lost count. One that was registered and is refused later has been replaced. */
+bool shell_outbid(shell_t *self, uint64_t *ret_newest);
+
 /* Returns when it is READY; or the reason for which it ended before that. */
 MUST_USE err_code_t shell_wait_ready(shell_t *self, err_t *err);
 

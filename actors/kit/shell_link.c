@@ -7,7 +7,9 @@
 #include <czmq.h>
 
 #define LINK_HELLO_US 1000000      /* between two hellos once registered */
-#define LINK_FIRST_HELLO_US 250000 /* before */
+#define LINK_FIRST_HELLO_US 100000 /* before */
+#define LINK_TRY_US 5000           /* while there is no connection, growing to the former */
+#define LINK_LOOK_US 200000        /* between two looks whether the broker is elsewhere now */
 #define LINK_SILENCE_US                                                                                      \
     2000000                  /* no `registered` for so long after connecting: look for the broker again ... */
 #define LINK_LOST_US 6000000 /* ... and after having been registered */
@@ -16,7 +18,7 @@
 #define LINK_COMPLAIN_US 5000000  /* between two log lines about it */
 #define LINK_LINGER_MS 1000
 #define LINK_RECONNECT_MS 50
-#define LINK_RECONNECT_MAX_MS 1000
+#define LINK_RECONNECT_MAX_MS 200
 
 struct shell_link {
     const char *name; /* borrowed from the shell */
@@ -25,8 +27,9 @@ struct shell_link {
     void *find_hint;
     zsock_t *socket;
     char endpoint[TOPOLOGY_TEXT_MAX];
-    bool registered;
-    int64_t started_us, heard_us, hello_us, search_us, search_pause_us, complained_us;
+    bool registered, was_registered;
+    int64_t started_us, heard_us, hello_us, hello_pause_us, look_us, search_us, search_pause_us,
+        complained_us;
     outbox_t held;
     size_t held_count;
     uint64_t dropped;
@@ -86,7 +89,9 @@ static err_code_t s_connect(shell_link_t *self, int64_t now_us, err_t *err)
         return rc;
     }
     self->heard_us = now_us;
+    self->look_us = now_us + LINK_LOOK_US;
     self->hello_us = 0;
+    self->hello_pause_us = LINK_TRY_US;
     return ERR_OK;
 }
 
@@ -112,6 +117,21 @@ static void s_search(shell_link_t *self, int64_t now_us)
               (double)(now_us - self->started_us) / 1e6, err.text);
 }
 
+/* A broker that was started again is elsewhere, unless its address is fixed: the old socket would never find it. */
+static void s_look(shell_link_t *self, int64_t now_us)
+{
+    char endpoint[TOPOLOGY_TEXT_MAX];
+    if (now_us < self->look_us)
+        return;
+    self->look_us = now_us + LINK_LOOK_US;
+    if (self->find(self->find_hint, endpoint, NULL) || !strcmp(endpoint, self->endpoint))
+        return;
+    log_event(LEVEL_INFO, self->name, "broker_moved", "from=%s to=%s; connecting anew", self->endpoint,
+              endpoint);
+    s_close(self, 0);
+    self->search_us = 0;
+}
+
 static void s_check_silence(shell_link_t *self, int64_t now_us)
 {
     int64_t limit_us = self->registered ? LINK_LOST_US : LINK_SILENCE_US;
@@ -123,24 +143,30 @@ static void s_check_silence(shell_link_t *self, int64_t now_us)
     self->search_us = 0;
 }
 
+/* Once a second when the broker knows us; before, soon after the connection is there. */
 static void s_hello(shell_link_t *self, int64_t now_us)
 {
-    int64_t every_us = self->registered ? LINK_HELLO_US : LINK_FIRST_HELLO_US;
-    if (self->hello_us && now_us - self->hello_us < every_us)
+    if (now_us < self->hello_us)
         return;
-    self->hello_us = now_us;
     message_t *hello = message_new(KIND_hello, "broker", self->name);
     hello->incarnation = self->incarnation;
     hello->hello.pid = (uint64_t)getpid();
-    if (frames_send_message_zmq(zsock_resolve(self->socket), NULL, 0, hello))
-        self->dropped++; /* not connected yet; the next one comes soon */
+    bool sent = !frames_send_message_zmq(zsock_resolve(self->socket), NULL, 0, hello);
     message_destroy(&hello);
+    self->registered = self->registered && sent;
+    self->hello_us = now_us + (self->registered ? LINK_HELLO_US
+                               : sent           ? LINK_FIRST_HELLO_US
+                                                : self->hello_pause_us);
+    self->hello_pause_us =
+        2 * self->hello_pause_us < LINK_FIRST_HELLO_US ? 2 * self->hello_pause_us : LINK_FIRST_HELLO_US;
 }
 
 void shell_link_tick(shell_link_t *self, int64_t now_us)
 {
     if (self->socket)
         s_check_silence(self, now_us);
+    if (self->socket)
+        s_look(self, now_us);
     if (!self->socket)
         s_search(self, now_us);
     if (self->socket)
@@ -151,7 +177,7 @@ int64_t shell_link_due(const shell_link_t *self)
 {
     if (!self->socket)
         return self->search_us;
-    return self->hello_us + (self->registered ? LINK_HELLO_US : LINK_FIRST_HELLO_US);
+    return self->hello_us < self->look_us ? self->hello_us : self->look_us;
 }
 
 void *shell_link_socket(const shell_link_t *self)
@@ -159,15 +185,43 @@ void *shell_link_socket(const shell_link_t *self)
     return self->socket ? zsock_resolve(self->socket) : NULL;
 }
 
+bool shell_link_was_registered(const shell_link_t *self)
+{
+    return self->was_registered;
+}
+
 bool shell_link_readable(const shell_link_t *self)
 {
     return self->socket && (zsock_events(self->socket) & ZMQ_POLLIN);
 }
 
+static void s_hold(shell_link_t *self, message_t **message_p)
+{
+    if (self->held_count == SHELL_HELD_MAX) {
+        message_destroy(message_p);
+        self->dropped++; /* the core sends it again, as after any loss */
+        return;
+    }
+    outbox_add(&self->held, message_p);
+    self->held_count++;
+}
+
+/* There is no connection now: the broker is gone, or another one listens there, which must learn who we are. */
+static void s_disconnected(shell_link_t *self, message_t **message_p)
+{
+    self->registered = false;
+    self->hello_us = self->look_us = 0;
+    self->hello_pause_us = LINK_TRY_US;
+    s_hold(self, message_p);
+}
+
 static void s_transmit(shell_link_t *self, message_t **message_p)
 {
-    if (frames_send_message_zmq(zsock_resolve(self->socket), NULL, 0, *message_p))
-        self->dropped++; /* the core sends it again, as after any loss */
+    err_code_t rc = frames_send_message_zmq(zsock_resolve(self->socket), NULL, 0, *message_p);
+    if (rc == ERR_FULL || rc == ERR_UNREACHABLE)
+        s_disconnected(self, message_p);
+    else if (rc)
+        self->dropped++;
     message_destroy(message_p);
 }
 
@@ -177,11 +231,13 @@ static void s_registered(shell_link_t *self)
     self->heard_us = clock_now_us();
     if (self->registered)
         return;
-    self->registered = true;
+    self->registered = self->was_registered = true;
+    self->hello_us = self->heard_us + LINK_HELLO_US;
     message_t *message;
-    while ((message = outbox_take(&self->held)))
-        s_transmit(self, &message);
-    self->held_count = 0;
+    for (size_t left = self->held_count; left > 0 && (message = outbox_take(&self->held)); left--) {
+        self->held_count--;
+        s_transmit(self, &message); /* back to the end when the connection is gone again */
+    }
 }
 
 err_code_t shell_link_receive(shell_link_t *self, message_t **ret_message, err_t *err)
@@ -203,15 +259,8 @@ err_code_t shell_link_receive(shell_link_t *self, message_t **ret_message, err_t
 
 void shell_link_send(shell_link_t *self, message_t **message_p)
 {
-    if (self->registered) {
+    if (self->registered)
         s_transmit(self, message_p);
-        return;
-    }
-    if (self->held_count == SHELL_HELD_MAX) {
-        message_destroy(message_p);
-        self->dropped++;
-        return;
-    }
-    outbox_add(&self->held, message_p);
-    self->held_count++;
+    else
+        s_hold(self, message_p);
 }

@@ -22,6 +22,9 @@ int64_t shell_link_due(const shell_link_t *self);
 void *shell_link_socket(const shell_link_t *self);
 bool shell_link_readable(const shell_link_t *self);
 
+/* Whether any broker has ever known it. */
+bool shell_link_was_registered(const shell_link_t *self);
+
 /* The next message, without waiting; notices `registered` on the way. Errors: ERR_NOT_FOUND (none there), ERR_IO, or
  * those of message_unpack for bytes that are no message (they are consumed). */
 MUST_USE err_code_t shell_link_receive(shell_link_t *self, message_t **ret_message, err_t *err);

@@ -7,6 +7,7 @@
 
 #include "actors/kit/shell.h"
 #include "actors/model/dataset.h"
+#include "actors/node/hosting.h"
 #include "actors/node/node_core.h"
 #include "brokers/job.h"
 
@@ -16,8 +17,10 @@ typedef struct {
     const dataset_t *dataset; /* shared by all workers of the process */
     const char *state_dir;
     size_t region_index;
-    const char *name; /* "node/eu/a"; borrowed too */
-    bool checksums;   /* other nodes of the region are other processes */
+    const char *name;                  /* "node/eu/a"; borrowed too */
+    isolate_t isolate;                 /* where its actors run */
+    const char *const *host_arguments; /* see hosting_spec_t; borrowed too */
+    bool checksums;                    /* other actors of the region are in other processes */
 } node_host_t;
 
 /* Fills role, ops, hint and name of a shell's spec, whose find and find_hint the hosted actors use as well.

@@ -31,6 +31,7 @@ struct node_core {
     node_spec_t spec;
     char name[WIRE_NAME_SIZE], region[WIRE_NAME_SIZE], host[WIRE_NAME_SIZE], digest[WIRE_NAME_SIZE];
     char scheduler[WIRE_NAME_SIZE];
+    uint64_t scheduler_incarnation; /* newest seen */
     outbox_t outbox;
     node_actor_t actors[NODE_ACTORS_MAX];
     size_t actor_count;
@@ -116,6 +117,22 @@ static void s_tell(node_core_t *self, const node_actor_t *actor)
                       actor->why.code ? actor->why.text : "has ended");
 }
 
+static bool s_is_live(const node_actor_t *actor)
+{
+    return actor->state != ACTOR_FREE && actor->state != ACTOR_ENDED;
+}
+
+/* A scheduler that was started again learns from this whom it need not place. */
+static void s_set_hosted(const node_core_t *self, message_t *announce)
+{
+    uint64_t incarnations[NODE_ACTORS_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < self->actor_count; i++)
+        if (s_is_live(&self->actors[i]))
+            incarnations[count++] = self->actors[i].incarnation;
+    message_set_u64s(&announce->announce.hosted, incarnations, count);
+}
+
 static void s_announce(node_core_t *self, int64_t now_us)
 {
     self->announce_us = now_us;
@@ -130,10 +147,11 @@ static void s_announce(node_core_t *self, int64_t now_us)
     message_set_u64s(&message->announce.held_incarnations, spec->held_incarnations, spec->held_count);
     message_set_u64s(&message->announce.held_numbers, spec->held_numbers, spec->held_count);
     message->announce.samples = spec->samples;
+    message->announce.scheduler = self->scheduler_incarnation;
+    s_set_hosted(self, message);
     outbox_add(&self->outbox, &message);
     for (size_t i = 0; i < self->actor_count; i++)
-        if (self->actors[i].state == ACTOR_ENDED)
-            s_tell(self, &self->actors[i]);
+        s_tell(self, &self->actors[i]);
 }
 
 /* ---- placing
@@ -190,11 +208,6 @@ static void s_place(node_core_t *self, const message_t *message)
 static int s_rank(const char *name)
 {
     return !strncmp(name, "worker/", 7) ? 0 : !strncmp(name, "shard/", 6) ? 1 : 2;
-}
-
-static bool s_is_live(const node_actor_t *actor)
-{
-    return actor->state != ACTOR_FREE && actor->state != ACTOR_ENDED;
 }
 
 /* The lowest rank of which an actor lives; 3 when none does. */
@@ -360,10 +373,32 @@ static void s_refused(node_core_t *self, const message_t *message)
     self->stopping = self->finished = true;
 }
 
+/* Two schedulers of a region: what the older one says is refused. */
+static bool s_is_outdated(node_core_t *self, const message_t *message)
+{
+    if (strcmp(message->from, self->scheduler))
+        return false;
+    if (message->incarnation >= self->scheduler_incarnation) {
+        self->scheduler_incarnation = message->incarnation;
+        return false;
+    }
+    message_t *answer = s_message(self, KIND_refused, self->scheduler);
+    answer->refused.kind = message->kind;
+    answer->refused.code = ERR_STALE;
+    answer->refused.incarnation = message->incarnation;
+    message_set_text(&answer->refused.reason, "a newer scheduler of this region runs");
+    outbox_add(&self->outbox, &answer);
+    return true;
+}
+
 static void s_message_in(void *core, message_t **message_p, int64_t now_us)
 {
     node_core_t *self = core;
     const message_t *message = *message_p;
+    if (s_is_outdated(self, message)) {
+        message_destroy(message_p);
+        return;
+    }
     if (message->kind == KIND_place)
         s_place(self, message);
     else if (message->kind == KIND_stop)

@@ -3,8 +3,8 @@
  * Why      which actors run where is the scheduler's to decide; that a machine runs at most one incarnation of
  *          each, and stops them so that nothing is lost, is decided here.
  * How      place is idempotent by incarnation; an older incarnation of the same actor is ended first, whether it
- *          runs or hangs, an older placement is refused. What became of an actor (READY, FAILED, ended) is told with every announcement
- *          until the scheduler places it anew.
+ *          runs or hangs, an older placement is refused. What became of an actor (READY, FAILED, ended) is told with every
+ *          announcement, so that a scheduler that was started again knows who runs; an older scheduler is refused.
  * Stops    workers first, then shards (their final snapshot), then synchronizers; then `stopped`, until bye.
  * Effects  node_core_take_command offers what is to be done; the driver reports with node_core_ready and
  *          node_core_ended.

@@ -1,7 +1,10 @@
 #include "actors/scheduler/global_actor.h"
 
 #include "actors/kit/clock.h"
+#include "actors/scheduler/keep.h"
+#include "codec/base/log.h"
 #include "store/file.h"
+#include "store/kv_lmdb.h"
 #include "store/statedir.h"
 
 #include <stdlib.h>
@@ -11,9 +14,57 @@
 typedef struct {
     global_actor_t with;
     global_core_t *core; /* the shell's */
+    kv_t *kv;
+    keep_t *keep;
+    bool keep_failed; /* and it was said */
     int64_t observed_us;
+    uint64_t marks_made, marks_given_up; /* as logged */
     bool last_observed;
 } global_hint_t;
+
+/* ---- what is kept
+ * --------------------------------------------------------------------------------------------- */
+
+static err_code_t s_open_kv(const char *state_dir, kv_t **ret_kv, err_t *err)
+{
+    char folder[STATEDIR_PATH_MAX], path[STATEDIR_PATH_MAX + 32];
+    err_code_t rc = statedir_folder(state_dir, STATEDIR_RUN, folder, err);
+    if (rc)
+        return rc;
+    snprintf(path, sizeof path, "%s/global", folder);
+    kv_lmdb_options_t options = {.durability = KV_DURABILITY_DISK};
+    return kv_lmdb_open(path, &options, ret_kv, err);
+}
+
+err_code_t global_actor_forget(const char *state_dir, err_t *err)
+{
+    kv_t *kv = NULL;
+    err_code_t rc = s_open_kv(state_dir, &kv, err);
+    if (!rc)
+        rc = keep_clear(kv, err);
+    kv_destroy(&kv);
+    return rc;
+}
+
+/* What the predecessor kept; nothing when it cannot be read, as the regions tell it again. */
+static void s_load_kept(global_hint_t *self, kept_t *ret_kept)
+{
+    err_t err = {0};
+    self->keep = keep_new(self->kv, &global_source, self->with.topology->region_count);
+    if (keep_load(self->keep, KIND_global_state, ret_kept, &err))
+        log_event(LEVEL_WARN, "scheduler/global", "kept_lost", "reason=\"%s\"; asking the regions", err.text);
+}
+
+/* A full disk ends no run: it is said once, and tried again. */
+static void s_keep(global_hint_t *self, void *core, int64_t now_us)
+{
+    err_t err = {0};
+    bool failed = keep_work(self->keep, core, now_us, &err) != ERR_OK;
+    if (failed && !self->keep_failed)
+        log_event(LEVEL_WARN, "scheduler/global", "keep_failed", "reason=\"%s\"; going on, trying again",
+                  err.text);
+    self->keep_failed = failed;
+}
 
 /* ---- incarnation
  * --------------------------------------------------------------------------------------------- */
@@ -46,18 +97,39 @@ static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err
 {
     global_hint_t *self = hint;
     err_code_t rc = s_next_incarnation(self, incarnation, err);
+    if (!rc)
+        rc = s_open_kv(self->with.state_dir, &self->kv, err);
     if (rc)
         return rc;
-    global_spec_t spec = {
-        .topology = self->with.topology, .incarnation = *incarnation, .pid = (uint64_t)getpid()};
+    kept_t kept;
+    s_load_kept(self, &kept);
+    global_spec_t spec = {.topology = self->with.topology,
+                          .incarnation = *incarnation,
+                          .pid = (uint64_t)getpid(),
+                          .kept = &kept};
     *ret_core = self->core = global_core_new(&spec, clock_now_us());
+    kept_fini(&kept);
     return ERR_OK;
+}
+
+static void s_log_marks(global_hint_t *self)
+{
+    const global_mark_t *mark = global_core_mark(self->core);
+    if (global_mark_made(mark) > self->marks_made)
+        log_event(LEVEL_INFO, "scheduler/global", "marked", "tag=%s", global_mark_newest(mark));
+    if (global_mark_given_up(mark) > self->marks_given_up)
+        log_event(LEVEL_WARN, "scheduler/global", "mark_given_up",
+                  "times=%llu; trying again under a new number",
+                  (unsigned long long)global_mark_given_up(mark));
+    self->marks_made = global_mark_made(mark);
+    self->marks_given_up = global_mark_given_up(mark);
 }
 
 static void s_observe(global_hint_t *self, int64_t now_us, bool last)
 {
     self->observed_us = now_us;
     self->last_observed |= last;
+    s_log_marks(self);
     if (self->with.observe)
         self->with.observe(self->with.observe_hint, self->core, now_us, last);
 }
@@ -65,6 +137,7 @@ static void s_observe(global_hint_t *self, int64_t now_us, bool last)
 static int64_t s_work(void *hint, void *core, int64_t now_us)
 {
     global_hint_t *self = hint;
+    s_keep(self, core, now_us);
     if (global_role.finished(core)) {
         if (!self->last_observed)
             s_observe(self, now_us, true);
@@ -88,7 +161,10 @@ static err_code_t s_failure(void *hint, void *core, err_t *err)
 
 static void s_close(void *hint)
 {
-    free(hint);
+    global_hint_t *self = hint;
+    keep_destroy(&self->keep);
+    kv_destroy(&self->kv);
+    free(self);
 }
 
 void global_actor_fill(const global_actor_t *self, shell_spec_t *spec)

@@ -1,5 +1,6 @@
 /* global_actor - the shell of the global scheduler, with an observer who sees it a few times a second.
  *
+ * Restart  goes on from what the one before it kept, until global_actor_forget.
  * Why      status files, progress bars and reports are read from the core in its own thread; nothing is copied
  *          twice.
  * Threads  see actors/kit/shell.h; the observer is called in the actor's thread.
@@ -24,6 +25,10 @@ typedef struct {
 
 /* Fills role, ops and hint of a shell's spec. */
 void global_actor_fill(const global_actor_t *self, shell_spec_t *spec);
+
+/* The run that was kept is over, its report is written: the next scheduler begins a run of its own. Called when none runs
+ * there. Errors: those of kv_lmdb_open and kv_commit. */
+MUST_USE err_code_t global_actor_forget(const char *state_dir, err_t *err);
 
 /* Asks a running one for a drain: everything stops where it can go on from, and it ends when that is done. */
 void global_actor_drain(shell_t *shell, int64_t patience_us);

@@ -1,49 +1,17 @@
-#include "actors/scheduler/global_core.h"
+#include "actors/scheduler/global_state.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define MILLISECOND_US ((int64_t)1000)
 #define REPEAT_EVERY_US (300 * MILLISECOND_US)
-#define UNSEEN_US (2000 * MILLISECOND_US) /* a stop does not wait longer for a region that never reported */
-#define HOME_US (300 * MILLISECOND_US) /* silence of the other regions before the home region may go */
-#define LINGER_US (1000 * MILLISECOND_US) /* after the last farewell, for reports whose bye was lost */
+#define UNSEEN_US (2000 * MILLISECOND_US)  /* a stop does not wait longer for a region that never reported */
+#define HOME_US (300 * MILLISECOND_US)     /* silence of the other regions before the home region may go */
+#define LOOK_US (1000 * MILLISECOND_US)    /* between two looks at who is silent */
+#define HELD_UP_US (3000 * MILLISECOND_US) /* between two events: this scheduler itself stood still */
+#define LINGER_US (1000 * MILLISECOND_US)  /* after the last farewell, for reports whose bye was lost */
 #define ACTORS_MAX 8192
-#define ROWS_MAX (1u << 20) /* of one region's curve */
 #define OWN_NAME "scheduler/global"
-
-typedef struct {
-    wire_name_t scheduler;
-    message_t *report;
-    int64_t seen_us; /* -1: never */
-    curve_row_t *rows;
-    size_t row_count, row_capacity;
-    bool placed;  /* has been */
-    bool stopped; /* its final report is here, with its whole curve */
-    bool given_up;
-} region_entry_t;
-
-typedef struct {
-    message_t *status;
-    int64_t seen_us;
-} actor_entry_t;
-
-struct global_core {
-    global_spec_t spec;
-    char digest[17];
-    outbox_t outbox;
-    region_entry_t regions[TOPOLOGY_REGIONS_MAX];
-    actor_entry_t *actors; /* the first is this scheduler itself */
-    size_t actor_count, actor_capacity;
-    run_state_t state;
-    bool done; /* the stop is the end of the job */
-    int64_t since_us, stop_us, stop_next_us, progress_us, patience_us;
-    int64_t farewell_us; /* newest bye, or the end of the run */
-    bool home_released;  /* bye was said to the region whose broker carries everybody's messages */
-    bool finished;
-    err_code_t failure;
-    char reason[ERR_TEXT_MAX];
-};
 
 static size_t s_region_count(const global_core_t *self)
 {
@@ -108,15 +76,24 @@ static void s_stop(global_core_t *self, bool done, int64_t patience_us, int64_t 
         return;
     }
     self->done = done;
+    self->decisions++;
+    self->drain_known = false;
     self->patience_us = patience_us;
     self->stop_us = self->stop_next_us = self->progress_us = self->farewell_us = now_us;
+    global_mark_stop(self->mark, now_us);
     s_move(self, RUN_STOPPING, now_us);
+}
+
+void global_begin_stop(global_core_t *self, bool done, int64_t now_us)
+{
+    s_stop(self, done, self->spec.topology->job.sync.away_after_us, now_us);
 }
 
 static void s_fail(global_core_t *self, err_code_t code, const char *name, const char *reason, int64_t now_us)
 {
     if (!self->failure) {
         self->failure = code ? code : ERR_STATE;
+        self->decisions++;
         snprintf(self->reason, sizeof self->reason, "%s: %s", name,
                  reason && *reason ? reason : err_meaning(code));
     }
@@ -183,6 +160,65 @@ static run_state_t s_outcome(const global_core_t *self)
     return self->done ? RUN_DONE : RUN_DRAINED;
 }
 
+/* ---- regions that are away ---- */
+
+static bool s_is_away(const global_core_t *self, const region_entry_t *region, int64_t now_us)
+{
+    int64_t heard_us = region->seen_us > self->listens_us ? region->seen_us : self->listens_us;
+    return now_us - heard_us >= self->spec.topology->job.sync.away_after_us;
+}
+
+static bool s_has_ended_its_part(const region_entry_t *region)
+{
+    return region->report && (region->report->region_report.complete || region->report->region_report.closed);
+}
+
+/* All that can be heard have done their part and wait for a region that cannot: nothing would ever move again. */
+static size_t s_missing(const global_core_t *self, int64_t now_us)
+{
+    size_t missing = SIZE_MAX, present = 0;
+    for (size_t index = 0; index < s_region_count(self); index++) {
+        const region_entry_t *region = &self->regions[index];
+        if (s_is_away(self, region, now_us))
+            missing = missing == SIZE_MAX ? index : missing;
+        else if (!s_has_ended_its_part(region))
+            return SIZE_MAX;
+        else
+            present++;
+    }
+    return present ? missing : SIZE_MAX;
+}
+
+static void s_end_without(global_core_t *self, size_t index, int64_t now_us)
+{
+    const region_entry_t *region = &self->regions[index];
+    const message_t *report = region->report;
+    char text[ERR_TEXT_MAX], lacks[128] = "it never reported";
+    if (report && report->region_report.samples_total)
+        snprintf(lacks, sizeof lacks, "%llu of its %llu samples are missing",
+                 (unsigned long long)(report->region_report.samples_total - report->region_report.samples),
+                 (unsigned long long)report->region_report.samples_total);
+    snprintf(text, sizeof text,
+             "not heard of for longer than job.sync.away_after (%.0f s) while all others wait for it, and "
+             "%s; start it "
+             "again and go on with --resume",
+             (double)self->spec.topology->job.sync.away_after_us / 1e6, lacks);
+    s_fail(self, ERR_TIMEOUT, region->scheduler, text, now_us);
+    for (size_t other = 0; other < s_region_count(self); other++)
+        self->regions[other].given_up |= s_is_away(self, &self->regions[other], now_us);
+}
+
+/* Silence is counted while this scheduler listens. */
+static void s_look_for_missing(global_core_t *self, int64_t now_us)
+{
+    if (now_us - self->advanced_us > HELD_UP_US)
+        self->listens_us = now_us;
+    self->advanced_us = now_us;
+    size_t missing = self->state < RUN_STOPPING ? s_missing(self, now_us) : SIZE_MAX;
+    if (missing != SIZE_MAX)
+        s_end_without(self, missing, now_us);
+}
+
 static void s_show_self(global_core_t *self, int64_t now_us);
 
 static void s_bye(global_core_t *self, size_t index, int64_t now_us)
@@ -202,8 +238,27 @@ static void s_farewell(global_core_t *self, int64_t now_us)
     s_bye(self, 0, now_us);
 }
 
+/* Whether a common point of all shards is due. */
+static void s_lead(global_core_t *self, int64_t now_us)
+{
+    uint64_t samples = 0, epoch_samples = 0;
+    for (size_t index = 0; index < s_region_count(self); index++) {
+        const message_t *report = self->regions[index].report;
+        samples += report ? report->region_report.samples : 0;
+        if (report && report->region_report.epoch_samples)
+            epoch_samples = report->region_report.epoch_samples;
+    }
+    if (self->state == RUN_TRAINING)
+        global_mark_reached(self->mark, samples, epoch_samples, now_us);
+    if (!s_ended(self))
+        global_mark_tick(self->mark, now_us, &self->outbox);
+}
+
 static void s_advance(global_core_t *self, int64_t now_us)
 {
+    if (self->finished)
+        return;
+    s_look_for_missing(self, now_us);
     if (self->state == RUN_STARTING && s_all(self, s_is_placed))
         s_move(self, RUN_TRAINING, now_us);
     if (self->state < RUN_STOPPING && s_all(self, s_is_complete))
@@ -222,6 +277,7 @@ static void s_advance(global_core_t *self, int64_t now_us)
         s_farewell(self, now_us);
     if (s_ended(self) && self->home_released && now_us - self->farewell_us >= LINGER_US)
         self->finished = true;
+    s_lead(self, now_us);
     s_show_self(self, now_us);
 }
 
@@ -262,8 +318,11 @@ static void s_answer(global_core_t *self, size_t index, int64_t now_us)
     s_send_ack(self, index);
     if (report->region_report.plan < 1 && self->state < RUN_STOPPING)
         s_send_plan(self, index);
-    if (!report->region_report.stopped || report->region_report.curve_rows > region->row_count)
+    if (!report->region_report.stopped || report->region_report.curve_rows > region->row_count) {
+        region->stopped = false; /* started again since */
         return;
+    }
+    self->decisions += !region->stopped;
     region->stopped = true;
     if (s_ended(self) && (index > 0 || self->home_released))
         s_bye(self, index, now_us);
@@ -284,8 +343,17 @@ static void s_take_report(global_core_t *self, message_t **message_p, int64_t no
         return;
     }
     region_entry_t *region = &self->regions[index];
-    if (s_is_late(region->report, message))
+    if (s_is_late(region->report, message)) {
+        if (message->incarnation < region->report->incarnation)
+            s_refuse(self, message, ERR_STALE, "a newer scheduler of this region runs");
         return;
+    }
+    if (s_ended(self) && region->stopped && !message->region_report.stopped)
+        return; /* of a scheduler that was started again after its region's final report */
+    bool same = region->report && region->report->incarnation == message->incarnation;
+    if (region->report && !same && !s_ended(self))
+        region->row_count =
+            0; /* the region has the truth; a scheduler of it that is out of date may have told others */
     if (s_is_progress(region->report, message))
         self->progress_us = now_us;
     message_destroy(&region->report);
@@ -296,18 +364,16 @@ static void s_take_report(global_core_t *self, message_t **message_p, int64_t no
     if (message->region_report.code)
         s_fail(self, (err_code_t)message->region_report.code, region->scheduler,
                message->region_report.reason, now_us);
-    else if (message->region_report.stopped && self->state < RUN_STOPPING)
-        s_stop(self, false, self->spec.topology->job.sync.away_after_us, now_us); /* drained from its side */
+    else if ((message->region_report.stopped && !message->region_report.complete) ||
+             (self->drain_known && same))
+        global_begin_stop(self, false, now_us); /* drained from its side, or by the predecessor */
     s_answer(self, index, now_us);
 }
 
-static void s_take_curve(global_core_t *self, const message_t *message)
+void global_add_row(global_core_t *self, size_t index, const message_t *message)
 {
-    size_t index = s_region_of(self, message);
-    if (index == s_region_count(self))
-        return;
     region_entry_t *region = &self->regions[index];
-    if (message->curve.index != region->row_count || region->row_count == ROWS_MAX)
+    if (message->curve.index != region->row_count || region->row_count == GLOBAL_ROWS_MAX)
         return;
     if (region->row_count == region->row_capacity) {
         region->row_capacity = region->row_capacity ? 2 * region->row_capacity : 16;
@@ -322,6 +388,27 @@ static void s_take_curve(global_core_t *self, const message_t *message)
         .test_accuracy = message->curve.test_accuracy,
         .test_loss = message->curve.test_loss,
     };
+}
+
+static void s_take_curve(global_core_t *self, const message_t *message)
+{
+    size_t index = s_region_of(self, message);
+    if (index == s_region_count(self))
+        return;
+    const message_t *report = self->regions[index].report;
+    if (!report || message->incarnation == report->incarnation)
+        global_add_row(self, index, message);
+}
+
+/* A region has heard of a newer global scheduler: this one ends where it stands. */
+static void s_take_refused(global_core_t *self, const message_t *message)
+{
+    if (message->refused.code != ERR_STALE || message->refused.incarnation != self->spec.incarnation)
+        return;
+    self->failure = ERR_STALE;
+    snprintf(self->reason, sizeof self->reason, "a newer global scheduler of this job runs; this one ends");
+    self->state = RUN_FAILED;
+    self->finished = true;
 }
 
 static actor_entry_t *s_actor(global_core_t *self, const char *name)
@@ -385,7 +472,7 @@ static void s_show_self(global_core_t *self, int64_t now_us)
 static void s_message(void *core, message_t **message_p, int64_t now_us)
 {
     global_core_t *self = core;
-    switch ((*message_p)->kind) {
+    switch (self->finished ? KIND_bye : (*message_p)->kind) {
     case KIND_region_report:
         s_take_report(self, message_p, now_us);
         break;
@@ -395,8 +482,14 @@ static void s_message(void *core, message_t **message_p, int64_t now_us)
     case KIND_status:
         s_take_status(self, message_p, now_us);
         break;
+    case KIND_marked:
+        global_mark_answer(self->mark, *message_p, now_us);
+        break;
+    case KIND_refused:
+        s_take_refused(self, *message_p);
+        break;
     case KIND_stop:
-        s_stop(self, false, self->spec.topology->job.sync.away_after_us, now_us);
+        global_begin_stop(self, false, now_us);
         break;
     default: /* unreachable above all: regions come in any order and are told again by timers */
         break;
@@ -413,8 +506,12 @@ static void s_tick(void *core, int64_t now_us)
 static int64_t s_due(const void *core)
 {
     const global_core_t *self = core;
-    if (self->finished || self->state < RUN_STOPPING)
+    if (self->finished)
         return ROLE_NEVER;
+    if (self->state < RUN_STOPPING) {
+        int64_t mark_us = global_mark_due(self->mark), look_us = self->advanced_us + LOOK_US;
+        return mark_us < look_us ? mark_us : look_us;
+    }
     if (s_ended(self))
         return self->farewell_us + (self->home_released ? LINGER_US : HOME_US);
     int64_t left_us = ROLE_NEVER - self->progress_us;
@@ -446,6 +543,7 @@ static void s_destroy(void **core_p)
     for (size_t index = 0; index < self->actor_count; index++)
         message_destroy(&self->actors[index].status);
     free(self->actors);
+    global_mark_destroy(&self->mark);
     outbox_fini(&self->outbox);
     free(self);
     *core_p = NULL;
@@ -461,13 +559,16 @@ global_core_t *global_core_new(const global_spec_t *spec, int64_t now_us)
     self->spec = *spec;
     topology_digest(spec->topology, self->digest);
     outbox_init(&self->outbox);
-    self->since_us = now_us;
+    self->mark = global_mark_new(spec->topology, spec->incarnation);
+    self->since_us = self->advanced_us = self->listens_us = now_us;
     for (size_t index = 0; index < s_region_count(self); index++) {
         region_entry_t *region = &self->regions[index];
         snprintf(region->scheduler, sizeof region->scheduler, "scheduler/%s",
                  spec->topology->regions[index].name);
         region->seen_us = -1;
     }
+    global_restore(self, now_us);
+    self->spec.kept = NULL;
     s_show_self(self, now_us);
     return self;
 }
@@ -515,6 +616,11 @@ region_view_t global_core_region(const global_core_t *self, size_t index)
         .curve = region->rows,
         .curve_count = region->row_count,
     };
+}
+
+const global_mark_t *global_core_mark(const global_core_t *self)
+{
+    return self->mark;
 }
 
 err_code_t global_core_failure(const global_core_t *self, const char **ret_reason)

@@ -1,24 +1,31 @@
 /* global_core - the global scheduler: makes the plan, gathers reports and curves, ends the run everywhere.
  *
- * Why      one place that people and programs ask how the run is doing. Training does not depend on it.
+ * Why      one place that people and programs ask how the run is doing. Training does not depend on it, and it may be
+ *          killed at any moment: its decisions and the regions' reports and curves are kept (keep.h) before anything that
+ *          follows from them is told.
  * How      every region reports every 250 ms; the answer carries how much of its curve is known. When all are
  *          complete, or a stop was asked for, it tells all regional schedulers to stop, takes their final reports
- *          and says bye.
+ *          and says bye. When all regions that can be heard have done their part and one cannot be heard for longer than
+ *          it may be away, the run fails.
  */
 #ifndef ACTORS_SCHEDULER_GLOBAL_CORE_H
 #define ACTORS_SCHEDULER_GLOBAL_CORE_H
 
 #include "actors/kit/role.h"
+#include "actors/scheduler/global_mark.h"
+#include "actors/scheduler/keep.h"
 #include "brokers/job.h"
 
 typedef struct {
     const topology_t *topology; /* borrowed */
     uint64_t incarnation;
-    uint64_t pid; /* of this process, for status; 0 when it does not matter */
+    uint64_t pid;       /* of this process, for status; 0 when it does not matter */
+    const kept_t *kept; /* of the predecessor, borrowed for the call; NULL: none */
 } global_spec_t;
 
 typedef struct global_core global_core_t;
 extern const role_t global_role;
+extern const keep_source_t global_source;
 
 global_core_t *global_core_new(const global_spec_t *spec, int64_t now_us);
 
@@ -55,6 +62,7 @@ typedef struct {
 size_t global_core_actor_count(const global_core_t *self);
 actor_view_t global_core_actor(const global_core_t *self, size_t index);
 region_view_t global_core_region(const global_core_t *self, size_t index);
+const global_mark_t *global_core_mark(const global_core_t *self); /* the common points of all shards */
 err_code_t global_core_failure(const global_core_t *self, const char **ret_reason);
 
 #endif

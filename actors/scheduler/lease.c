@@ -316,5 +316,5 @@ lease_answer_t lease_table_want(lease_table_t *self, size_t worker, const lease_
         s_adopt(self, entry, request);
     else
         s_settle(self, entry, request->holding);
-    return s_grant(self, entry, request->evaluate, ret_grant);
+    return request->only_tells ? LEASE_NOTHING : s_grant(self, entry, request->evaluate, ret_grant);
 }

@@ -48,6 +48,7 @@ typedef struct {
     uint64_t last_grant;
     const ranges_t *holding; /* borrowed */
     bool evaluate;           /* hand out an evaluation rather than batches, if anything is granted at all */
+    bool only_tells;         /* note what it holds, hand out nothing */
 } lease_request_t;
 
 typedef struct {

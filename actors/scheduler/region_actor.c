@@ -2,6 +2,7 @@
 
 #include "actors/kit/clock.h"
 #include "actors/model/model.h"
+#include "actors/scheduler/keep.h"
 #include "actors/scheduler/region_core.h"
 #include "codec/base/log.h"
 #include "store/kv_lmdb.h"
@@ -19,6 +20,8 @@ typedef struct {
     region_actor_t with;
     region_core_t *core; /* the shell's */
     kv_t *kv;
+    keep_t *keep;
+    bool keep_failed; /* and it was said */
     char actor[WIRE_NAME_SIZE];
     int64_t logged_us;
 } region_hint_t;
@@ -60,20 +63,26 @@ static err_code_t s_stored_term(kv_t *kv, uint64_t *ret_term, err_t *err)
     return rc;
 }
 
+/* What the predecessor kept; nothing when it cannot be read, as the truth is elsewhere. */
+static void s_load_kept(region_hint_t *self, kept_t *ret_kept)
+{
+    err_t err = {0};
+    self->keep = keep_new(self->kv, &region_source, self->with.topology->region_count);
+    if (keep_load(self->keep, KIND_region_state, ret_kept, &err))
+        log_event(LEVEL_WARN, self->actor, "kept_lost", "reason=\"%s\"; figures and curve begin anew",
+                  err.text);
+}
+
 /* One more than everything that is known here; on the disk before it is used. */
-static err_code_t s_next_term(region_hint_t *self, uint64_t *ret_term, err_t *err)
+static err_code_t s_next_term(region_hint_t *self, const kept_t *kept, uint64_t *ret_term, err_t *err)
 {
     const topology_region_t *region = &self->with.topology->regions[self->with.region_index];
-    char path[STATEDIR_PATH_MAX];
-    err_code_t rc = statedir_scheduler(self->with.state_dir, region->name, path, err);
-    kv_lmdb_options_t options = {.durability = KV_DURABILITY_DISK};
-    if (!rc)
-        rc = kv_lmdb_open(path, &options, &self->kv, err);
     uint64_t term = 0;
-    if (!rc)
-        rc = s_stored_term(self->kv, &term, err);
+    err_code_t rc = s_stored_term(self->kv, &term, err);
     if (rc)
         return rc;
+    if (kept->state && kept->state->region_state.term > term)
+        term = kept->state->region_state.term;
     for (uint64_t k = 0; k < region->shards; k++) {
         uint64_t seen = s_shard_term(self->with.state_dir, region->name, k);
         term = seen > term ? seen : term;
@@ -82,16 +91,30 @@ static err_code_t s_next_term(region_hint_t *self, uint64_t *ret_term, err_t *er
     return kv_store(self->kv, REGION_TERM_KEY, ret_term, sizeof *ret_term, err);
 }
 
+static err_code_t s_open_kv(region_hint_t *self, err_t *err)
+{
+    const topology_region_t *region = &self->with.topology->regions[self->with.region_index];
+    char path[STATEDIR_PATH_MAX];
+    err_code_t rc = statedir_scheduler(self->with.state_dir, region->name, path, err);
+    kv_lmdb_options_t options = {.durability = KV_DURABILITY_DISK};
+    return rc ? rc : kv_lmdb_open(path, &options, &self->kv, err);
+}
+
 /* ---- life
  * ---------------------------------------------------------------------------------------------------- */
 
 static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err_t *err)
 {
     region_hint_t *self = hint;
-    uint64_t term;
-    err_code_t rc = s_next_term(self, &term, err);
+    snprintf(self->actor, sizeof self->actor, "scheduler/%s",
+             self->with.topology->regions[self->with.region_index].name);
+    err_code_t rc = s_open_kv(self, err);
     if (rc)
         return rc;
+    uint64_t term;
+    kept_t kept;
+    s_load_kept(self, &kept);
+    rc = s_next_term(self, &kept, &term, err);
     const char *kind = model_data_kind(self->with.topology->job.model);
     region_spec_t spec = {.topology = self->with.topology,
                           .region_index = self->with.region_index,
@@ -99,34 +122,52 @@ static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err
                           .nodes_expected = self->with.nodes_expected,
                           .settle_us = self->with.settle_us,
                           .evaluates = kind && !strcmp(kind, "idx"),
-                          .pid = (uint64_t)getpid()};
-    *incarnation = term << 32;
-    snprintf(self->actor, sizeof self->actor, "scheduler/%s",
-             self->with.topology->regions[self->with.region_index].name);
-    *ret_core = self->core = region_core_new(&spec, clock_now_us());
-    return ERR_OK;
+                          .pid = (uint64_t)getpid(),
+                          .kept = &kept};
+    if (!rc) {
+        *incarnation = term << 32;
+        *ret_core = self->core = region_core_new(&spec, clock_now_us());
+    }
+    kept_fini(&kept);
+    return rc;
 }
 
 static void s_close(void *hint)
 {
     region_hint_t *self = hint;
+    keep_destroy(&self->keep);
     kv_destroy(&self->kv);
     free(self);
 }
 
 /* Long waits are named. */
-static int64_t s_work(void *hint, void *core, int64_t now_us)
+static void s_log_wait(region_hint_t *self, int64_t now_us)
 {
-    (void)core;
-    region_hint_t *self = hint;
     int64_t since_us = now_us;
     const char *waits_for = region_core_waits_for(self->core, &since_us);
-    if (waits_for && *waits_for && now_us - since_us >= REGION_WAIT_LOG_US &&
-        now_us - self->logged_us >= REGION_WAIT_LOG_US) {
-        self->logged_us = now_us;
-        log_event(LEVEL_WARN, self->actor, "waits", "for=\"%s\" since_s=%.1f", waits_for,
-                  (double)(now_us - since_us) / 1e6);
-    }
+    if (!waits_for || !*waits_for || now_us - since_us < REGION_WAIT_LOG_US ||
+        now_us - self->logged_us < REGION_WAIT_LOG_US)
+        return;
+    self->logged_us = now_us;
+    log_event(LEVEL_WARN, self->actor, "waits", "for=\"%s\" since_s=%.1f", waits_for,
+              (double)(now_us - since_us) / 1e6);
+}
+
+/* A full disk stops no training: it is said once, and tried again. */
+static void s_keep(region_hint_t *self, void *core, int64_t now_us)
+{
+    err_t err = {0};
+    bool failed = keep_work(self->keep, core, now_us, &err) != ERR_OK;
+    if (failed && !self->keep_failed)
+        log_event(LEVEL_WARN, self->actor, "keep_failed", "reason=\"%s\"; going on, trying again", err.text);
+    self->keep_failed = failed;
+}
+
+static int64_t s_work(void *hint, void *core, int64_t now_us)
+{
+    region_hint_t *self = hint;
+    s_keep(self, core, now_us);
+    s_log_wait(self, now_us);
     return now_us + REGION_WAIT_LOG_US;
 }
 

@@ -39,6 +39,17 @@ void region_fail(region_core_t *self, err_code_t code, const char *format, ...)
     self->report_us = 0;
 }
 
+void region_decide(region_core_t *self)
+{
+    self->decisions++;
+}
+
+void region_outdated(region_core_t *self)
+{
+    region_fail(self, ERR_STALE, "a newer scheduler of this region runs; this one ends");
+    self->finished = self->outdated = true;
+}
+
 /* ---- reports
  * -------------------------------------------------------------------------------------------------- */
 
@@ -56,6 +67,7 @@ static void s_sum_shards(const region_core_t *self, message_t *report)
         report->region_report.duplicates_refused += progress->progress.duplicates;
         report->region_report.refused += progress->progress.refused;
         report->region_report.updates_rolled_back += progress->progress.rolled_back;
+        report->region_report.welcomes += progress->progress.welcomes;
         first = false;
     }
 }
@@ -101,12 +113,17 @@ static void s_report(region_core_t *self, int64_t now_us)
     report->region_report.train_us = region_train_us(self, now_us);
     report->region_report.rented_us = region_rented_us(self, now_us);
     report->region_report.placed = region_placed(self);
-    report->region_report.complete = region_train_complete(self);
+    /* What a predecessor knew is asked again: a shard may have come back from something older. */
+    report->region_report.complete = self->complete && (self->stopping || region_has_all(self));
+    report->region_report.closed = region_closed(self);
+    report->region_report.samples_total =
+        self->share ? self->share->samples * self->spec.topology->job.epochs : 0;
     report->region_report.stopped = self->final;
     report->region_report.code = self->failure;
     message_set_text(&report->region_report.reason, self->reason);
     report->region_report.plan = self->plan;
     report->region_report.curve_rows = self->row_count;
+    report->region_report.epoch_samples = self->job_known ? self->job.samples : 0;
     region_send(self, &report);
 }
 
@@ -153,10 +170,8 @@ static void s_forward(region_core_t *self, const region_actor_t *actor, int64_t 
     }
     message_set_name(status->status.actor, actor->name);
     status->status.incarnation = actor->incarnation;
-    if (actor->node != NOWHERE) {
+    if (actor->node != NOWHERE)
         message_set_name(status->status.node, self->nodes[actor->node].name);
-        status->status.pid = self->nodes[actor->node].announce->announce.pid;
-    }
     region_send(self, &status);
 }
 
@@ -285,12 +300,19 @@ static void s_take_from_actor(region_core_t *self, const message_t *message, int
         region_take_evaluated(self, message, actor, now_us);
 }
 
-static void s_take_from_global(region_core_t *self, const message_t *message, int64_t now_us)
+static void s_note_global(region_core_t *self, const message_t *message, int64_t now_us)
 {
-    if (strcmp(message->from, GLOBAL_NAME) || message->incarnation < self->global_incarnation)
-        return;
+    if (message->incarnation != self->global_incarnation)
+        region_decide(self);
     self->global_incarnation = message->incarnation;
     self->global_heard_us = now_us;
+}
+
+static void s_take_from_global(region_core_t *self, const message_t *message, int64_t now_us)
+{
+    if (strcmp(message->from, GLOBAL_NAME))
+        return;
+    s_note_global(self, message, now_us);
     if (message->kind == KIND_plan)
         region_take_plan(self, message);
     else if (message->kind == KIND_bye)
@@ -299,9 +321,28 @@ static void s_take_from_global(region_core_t *self, const message_t *message, in
         self->rows_known = message->report_ack.curve_have;
 }
 
-static void s_message(void *core, message_t **message_p, int64_t now_us)
+/* Two global schedulers: what the older one says is refused. */
+static bool s_is_outdated(region_core_t *self, const message_t *message)
 {
-    region_core_t *self = core;
+    if (strcmp(message->from, GLOBAL_NAME) || message->kind == KIND_refused ||
+        message->incarnation >= self->global_incarnation)
+        return false;
+    region_refuse(self, message, ERR_STALE, "a newer global scheduler runs");
+    return true;
+}
+
+static void s_take_refused(region_core_t *self, const message_t *message)
+{
+    if (message->refused.code == ERR_STALE && message->refused.incarnation == self->spec.term << 32)
+        region_outdated(self);
+    else if (!strcmp(message->from, GLOBAL_NAME) && message->refused.code == ERR_JOB)
+        region_fail(self, ERR_JOB, "%s",
+                    message->refused.reason ? message->refused.reason
+                                            : "the global scheduler runs another job");
+}
+
+static void s_take(region_core_t *self, message_t **message_p, int64_t now_us)
+{
     message_t *message = *message_p;
     switch (message->kind) {
     case KIND_announce:
@@ -327,20 +368,26 @@ static void s_message(void *core, message_t **message_p, int64_t now_us)
         s_take_from_global(self, message, now_us);
         break;
     case KIND_stop:
+        if (!strcmp(message->from, GLOBAL_NAME))
+            s_note_global(self, message, now_us);
         region_take_stop(self, message, now_us);
         break;
     case KIND_stopped:
         region_take_stopped(self, message, now_us);
         break;
     case KIND_refused:
-        if (!strcmp(message->from, GLOBAL_NAME) && message->refused.code == ERR_JOB)
-            region_fail(self, ERR_JOB, "%s",
-                        message->refused.reason ? message->refused.reason
-                                                : "the global scheduler runs another job");
+        s_take_refused(self, message);
         break;
     default: /* unreachable above all: whoever it was will be asked again by its timer */
         break;
     }
+}
+
+static void s_message(void *core, message_t **message_p, int64_t now_us)
+{
+    region_core_t *self = core;
+    if (!self->finished && !s_is_outdated(self, *message_p))
+        s_take(self, message_p, now_us);
     message_destroy(message_p);
     s_advance(self, now_us);
 }
@@ -386,6 +433,8 @@ static void s_destroy(void **core_p)
     for (size_t index = 0; index < self->actor_count; index++)
         message_destroy(&self->actors[index].status);
     free(self->actors);
+    message_destroy(&self->saved);
+    free(self->known);
     outbox_fini(&self->outbox);
     free(self);
     *core_p = NULL;
@@ -406,6 +455,8 @@ region_core_t *region_core_new(const region_spec_t *spec, int64_t now_us)
     self->loss_before = NAN;
     self->first_lease_us = self->train_end_us = self->global_heard_us = -1;
     self->report_us = self->status_us = now_us;
+    region_restore(self, now_us);
+    self->spec.kept = NULL;
     return self;
 }
 

@@ -1,9 +1,12 @@
 /* region_core - the regional scheduler: places actors on nodes, leases batches to workers, knows when a region is
  * done.
  *
- * Why      a region must go on when the WAN or the global scheduler is away; all it knows it can ask again: nodes
- *          announce themselves, shards tell what they have applied. Its one durable fact, the term, is synced
- *          before it starts.
+ * Why      a region must go on when the WAN or the global scheduler is away, and when this scheduler itself was killed:
+ *          what is decided elsewhere it asks again (nodes announce themselves and whom they host, shards tell what they
+ *          have applied, workers what they hold), the rest is kept (keep.h): its term, figures, curve, decisions.
+ * Restart  the term is above everything seen. Actors that run are adopted; nothing is placed before each node that was
+ *          there has told whom it hosts, or has been silent for as long as a node may be. An older scheduler that is
+ *          refused by anybody ends itself.
  * How      incarnation = term << 32 | count. Leases: the batches handed out are those that are neither applied in
  *          every shard, nor leased, nor reported done. A lost worker's leases are free again.
  * Ends     all batches durable in every shard -> close to the shards; every region's final delta durable in every
@@ -13,6 +16,7 @@
 #define ACTORS_SCHEDULER_REGION_CORE_H
 
 #include "actors/kit/role.h"
+#include "actors/scheduler/keep.h"
 #include "brokers/job.h"
 
 typedef struct {
@@ -22,12 +26,14 @@ typedef struct {
     size_t
         nodes_expected; /* places when so many have announced themselves, or settle_us after the newest did */
     int64_t settle_us;
-    bool evaluates; /* there is a test set: evaluate every quarter of an epoch and at the end */
-    uint64_t pid;   /* of this process, for status; 0 when it does not matter */
+    bool evaluates;     /* there is a test set: evaluate every quarter of an epoch and at the end */
+    uint64_t pid;       /* of this process, for status; 0 when it does not matter */
+    const kept_t *kept; /* of the predecessor, borrowed for the call; NULL: none */
 } region_spec_t;
 
 typedef struct region_core region_core_t;
 extern const role_t region_role;
+extern const keep_source_t region_source;
 
 region_core_t *region_core_new(const region_spec_t *spec, int64_t now_us);
 

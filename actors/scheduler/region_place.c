@@ -22,7 +22,7 @@ static bool s_is_node_name(const region_core_t *self, const char *name)
 }
 
 /* The job follows from the topology and the size of the data set, which the first node tells. */
-static err_code_t s_derive(region_core_t *self, uint64_t samples, err_t *err)
+err_code_t region_derive(region_core_t *self, uint64_t samples, err_t *err)
 {
     if (self->job_known && samples != self->samples_announced)
         return err_set(err, ERR_JOB,
@@ -51,21 +51,7 @@ static err_code_t s_check_announce(region_core_t *self, const message_t *message
         return err_set(err, ERR_JOB, "this node has another topology; start it with the topology of the job");
     if (!s_held_well_formed(message))
         return err_set(err, ERR_MALFORMED, "the lists of held shards differ in length");
-    return s_derive(self, message->announce.samples, err);
-}
-
-/* A snapshot that is newer than anything issued here was written under a scheduler of this term or a later
- * one. */
-static void s_check_fence(region_core_t *self, const message_t *message)
-{
-    for (size_t index = 0; index < message->announce.held_incarnations.count; index++)
-        if (message->announce.held_incarnations.items[index] > self->issued)
-            region_fail(
-                self, ERR_STALE,
-                "%s holds a snapshot of term %llu, this scheduler has term %llu; start it with the newest "
-                "state directory",
-                message->from, (unsigned long long)(message->announce.held_incarnations.items[index] >> 32),
-                (unsigned long long)self->spec.term);
+    return region_derive(self, message->announce.samples, err);
 }
 
 static void s_actor_ended(region_core_t *self, region_actor_t *actor, int64_t now_us)
@@ -119,7 +105,10 @@ void region_take_announce(region_core_t *self, const message_t *message, int64_t
             region_refuse(self, message, ERR_LIMIT, "the region has too many nodes");
             return;
         }
-    } else if (node->announce->announce.pid != message->announce.pid) {
+    } else if (message->incarnation < node->announce->incarnation) {
+        return; /* of a process that was replaced */
+    } else if (message->incarnation > node->announce->incarnation ||
+               node->announce->announce.pid != message->announce.pid) {
         s_node_emptied(self, node, now_us);
         node->stopped = false;
     }
@@ -127,10 +116,11 @@ void region_take_announce(region_core_t *self, const message_t *message, int64_t
         node->lost = false;
         node->joined_us = now_us;
     }
-    s_check_fence(self, message);
     node->seen_us = now_us;
     message_destroy(&node->announce);
     node->announce = message_dup(message);
+    region_check_fence(self, message);
+    region_known_heard(self, message, now_us);
 }
 
 void region_node_left(region_core_t *self, region_node_t *node, int64_t now_us)
@@ -144,7 +134,7 @@ void region_node_left(region_core_t *self, region_node_t *node, int64_t now_us)
 
 /* Silence is counted while this scheduler listens: after it was held up itself, what the others sent meanwhile
  * is still to be read. */
-static bool s_is_silent(const region_core_t *self, int64_t seen_us, int64_t silence_us, int64_t now_us)
+bool region_is_silent(const region_core_t *self, int64_t seen_us, int64_t silence_us, int64_t now_us)
 {
     int64_t from_us = seen_us > self->listens_us ? seen_us : self->listens_us;
     return now_us - from_us >= silence_us;
@@ -155,7 +145,7 @@ static void s_lose_nodes(region_core_t *self, int64_t now_us)
     int64_t silence_us = self->stopping ? SILENCE_STOPPING_US : SILENCE_US;
     for (size_t index = 0; index < self->node_count; index++) {
         region_node_t *node = &self->nodes[index];
-        if (!node->stopped && s_is_silent(self, node->seen_us, silence_us, now_us))
+        if (!node->stopped && region_is_silent(self, node->seen_us, silence_us, now_us))
             region_node_left(self, node, now_us);
     }
 }
@@ -167,7 +157,7 @@ static void s_lose_actors(region_core_t *self, int64_t now_us)
 {
     for (size_t index = 0; index < self->actor_count; index++) {
         region_actor_t *actor = &self->actors[index];
-        if (actor->state == PLACE_READY && s_is_silent(self, actor->seen_us, SILENCE_US, now_us))
+        if (actor->state == PLACE_READY && region_is_silent(self, actor->seen_us, SILENCE_US, now_us))
             s_actor_ended(self, actor, now_us);
     }
 }
@@ -184,7 +174,7 @@ void region_lose_silent(region_core_t *self, int64_t now_us)
 
 int64_t region_rented_us(const region_core_t *self, int64_t now_us)
 {
-    int64_t sum = 0;
+    int64_t sum = self->rented_before_us;
     for (size_t index = 0; index < self->node_count; index++) {
         const region_node_t *node = &self->nodes[index];
         sum += node->rented_us;
@@ -207,7 +197,7 @@ static region_actor_t *s_add_actor(region_core_t *self, region_role_t role, cons
     return actor;
 }
 
-static void s_set_plan(region_core_t *self, size_t workers)
+void region_set_plan(region_core_t *self, size_t workers)
 {
     self->plan_taken = true;
     self->shard_count = self->region->shards;
@@ -228,8 +218,9 @@ void region_take_plan(region_core_t *self, const message_t *message)
         return;
     }
     self->plan = message->plan.plan;
+    region_decide(self);
     if (!self->actors)
-        s_set_plan(self, message->plan.workers);
+        region_set_plan(self, message->plan.workers);
 }
 
 static bool s_nodes_settled(const region_core_t *self, int64_t now_us)
@@ -242,14 +233,8 @@ static bool s_nodes_settled(const region_core_t *self, int64_t now_us)
     return living >= self->spec.nodes_expected || now_us - self->newest_node_us >= self->spec.settle_us;
 }
 
-static bool s_begin(region_core_t *self, int64_t now_us)
+void region_add_actors(region_core_t *self)
 {
-    if (self->actors)
-        return true;
-    if (!self->plan_taken && now_us - self->started_us >= PLAN_PATIENCE_US)
-        s_set_plan(self, self->region->workers);
-    if (!self->plan_taken || !s_nodes_settled(self, now_us))
-        return false;
     size_t count = self->shard_count + self->synchronizer_count + self->worker_count;
     self->actors = calloc(count, sizeof *self->actors);
     CHECK(self->actors);
@@ -260,6 +245,17 @@ static bool s_begin(region_core_t *self, int64_t now_us)
     for (size_t index = 0; index < self->worker_count; index++)
         s_add_actor(self, ROLE_WORKER, "worker", index);
     region_train_start(self);
+}
+
+static bool s_begin(region_core_t *self, int64_t now_us)
+{
+    if (self->actors)
+        return true;
+    if (!self->plan_taken && now_us - self->started_us >= PLAN_PATIENCE_US)
+        region_set_plan(self, self->region->workers);
+    if (!self->plan_taken || !s_nodes_settled(self, now_us))
+        return false;
+    region_add_actors(self);
     return true;
 }
 
@@ -332,8 +328,9 @@ static size_t s_shard_home(const region_core_t *self, const region_actor_t *acto
     size_t holder = s_newest_holder(self, actor->index);
     if (holder != NOWHERE)
         return holder;
-    const message_t *progress = self->shards[actor->index].progress;
-    bool stored = progress && progress->progress.durable.count > 0;
+    const region_shard_t *shard = &self->shards[actor->index];
+    bool stored =
+        shard->newest_incarnation || (shard->progress && shard->progress->progress.durable.count > 0);
     if (stored && now_us - actor->since_us < self->spec.topology->job.sync.away_after_us)
         return NOWHERE;
     return s_least_loaded(self);
@@ -377,6 +374,10 @@ static void s_ask(region_core_t *self, region_actor_t *actor, int64_t now_us)
     message_t *place = message_new(KIND_place, self->nodes[actor->node].name, self->name);
     message_set_name(place->place.actor, actor->name);
     place->place.incarnation = actor->incarnation;
+    if (actor->role == ROLE_SHARD) {
+        place->place.newest_incarnation = self->shards[actor->index].newest_incarnation;
+        place->place.newest_number = self->shards[actor->index].newest_number;
+    }
     region_send(self, &place);
     actor->next_us = now_us + REPEAT_EVERY_US;
 }
@@ -395,14 +396,24 @@ static void s_place_actor(region_core_t *self, region_actor_t *actor, int64_t no
         actor->state = PLACE_ASKED;
         actor->since_us = now_us;
         actor->incarnation = ++self->issued;
+        actor->untold = false;
     }
     s_ask(self, actor, now_us);
 }
 
+/* The nodes of a predecessor are all there again, or as many as there are to be. */
+static bool s_may_settle(const region_core_t *self, int64_t now_us)
+{
+    if (self->settled || (self->known_count && region_known_all_heard(self)))
+        return true;
+    return s_nodes_settled(self, now_us);
+}
+
 void region_place(region_core_t *self, int64_t now_us)
 {
-    if (!s_begin(self, now_us))
+    if (!s_begin(self, now_us) || !s_may_settle(self, now_us) || !region_settle(self, now_us))
         return;
+    region_ask_workers(self, now_us);
     for (size_t index = 0; index < self->actor_count; index++)
         s_place_actor(self, &self->actors[index], now_us);
 }
@@ -424,8 +435,18 @@ void region_take_placed(region_core_t *self, const message_t *message, int64_t n
     node->seen_us = now_us;
     for (size_t index = 0; index < self->actor_count; index++) {
         region_actor_t *actor = &self->actors[index];
-        if (strcmp(actor->name, message->placed.actor) || actor->incarnation != message->placed.incarnation ||
-            actor->state == PLACE_NONE || actor->node != (size_t)(node - self->nodes))
+        if (strcmp(actor->name, message->placed.actor))
+            continue;
+        if (!message->placed.code &&
+            region_adopt(self, actor, (size_t)(node - self->nodes), message->placed.incarnation, now_us))
+            return;
+        if (message->placed.code && actor->state == PLACE_NONE &&
+            message->placed.incarnation > actor->incarnation &&
+            message->placed.incarnation >> 32 < self->spec.term)
+            actor->incarnation =
+                message->placed.incarnation; /* ended under a predecessor: not to be adopted */
+        if (actor->incarnation != message->placed.incarnation || actor->state == PLACE_NONE ||
+            actor->node != (size_t)(node - self->nodes))
             continue;
         if (!message->placed.code) {
             if (actor->state == PLACE_READY)
@@ -477,7 +498,7 @@ bool region_placed(const region_core_t *self)
 int64_t region_place_due(const region_core_t *self)
 {
     int64_t due = ROLE_NEVER;
-    for (size_t index = 0; !self->failure && index < self->actor_count; index++)
+    for (size_t index = 0; self->settled && !self->failure && index < self->actor_count; index++)
         if (self->actors[index].state != PLACE_READY && s_turn(self, self->actors[index].role) &&
             self->actors[index].next_us < due)
             due = self->actors[index].next_us;
@@ -488,6 +509,8 @@ const char *region_place_waits_for(const region_core_t *self)
 {
     if (!self->actors)
         return !self->plan_taken ? "scheduler/global" : "nodes";
+    if (!self->settled)
+        return region_adopt_waits_for(self);
     for (size_t index = 0; index < self->actor_count; index++)
         if (self->actors[index].state != PLACE_READY)
             return self->actors[index].name;

@@ -1,8 +1,9 @@
 /* region_state - what the files of the regional scheduler share: its nodes, actors, leases, figures and how it
  * ends.
  *
- * Why      one state machine in four files: region_core.c (messages, reports), region_place.c (nodes and actors),
- *          region_train.c (leases, progress, evaluations, curve) and region_stop.c (close, stop, farewell).
+ * Why      one state machine in several files: region_core.c (messages, reports), region_place.c (nodes and actors),
+ *          region_adopt.c (those of a predecessor), region_train.c (leases, progress, evaluations, curve), region_stop.c
+ *          (close, stop, farewell) and region_kept.c (what a successor must know).
  * Not      for anybody else: the contract is region_core.h.
  */
 #ifndef ACTORS_SCHEDULER_REGION_STATE_H
@@ -21,11 +22,12 @@
 #define HELD_UP_US (1 * SECOND_US)             /* between two events: this scheduler itself stood still */
 #define SILENCE_STOPPING_US                                                                                  \
     (20 * SECOND_US) /* a node that drains does not announce itself; a last snapshot takes time */
-#define FAREWELL_US (5 * SECOND_US)           /* the final report is repeated for so long */
+#define FAREWELL_US (5 * SECOND_US) /* the final report of a drain of our own is repeated for so long */
+#define TELL_US (2 * SECOND_US)     /* grants wait so long for adopted workers to tell what they hold */
 #define PAUSE_FIRST_US (200 * MILLISECOND_US) /* before an actor that ended is placed again; doubles */
 #define PAUSE_MOST_US (5 * SECOND_US)
-#define PAUSE_FORGOTTEN_US (30 * SECOND_US) /* after running so long an end counts as the first again */
-#define REPLACEMENTS_MAX 3                  /* of an actor that fails to start */
+#define PAUSE_FORGOTTEN_US (2 * SECOND_US) /* after running so long an end counts as the first again */
+#define REPLACEMENTS_MAX 3                 /* of an actor that fails to start */
 #define NODES_MAX 1024
 #define WORKERS_MAX 4096
 #define NOWHERE SIZE_MAX
@@ -51,6 +53,7 @@ typedef struct {
     size_t node; /* where it is or last was; NOWHERE before */
     uint64_t incarnation;
     bool ran;          /* has been READY */
+    bool untold;       /* worker: adopted, and has not said what it holds */
     unsigned failures; /* starts that failed in a row */
     int64_t pause_us;  /* before the next placement after an end */
     int64_t next_us;   /* next `place`, or the earliest next placement */
@@ -62,7 +65,8 @@ typedef struct {
 
 typedef struct {
     message_t *progress; /* newest of the newest incarnation, or NULL; its sets are in the lease table */
-    int64_t close_us;    /* next `close` */
+    uint64_t newest_incarnation, newest_number; /* of the newest snapshot known to be durable */
+    int64_t close_us;                           /* next `close` */
 } region_shard_t;
 
 typedef struct {
@@ -95,6 +99,12 @@ typedef struct {
     size_t later_count;
 } region_evaluation_t;
 
+typedef struct {
+    uint64_t name; /* checksum */
+    uint64_t pid;
+    bool heard; /* it is there again, was started anew, or has stopped */
+} region_known_t;
+
 struct region_core {
     region_spec_t spec;
     const topology_region_t *region;
@@ -122,6 +132,16 @@ struct region_core {
     uint64_t issued; /* newest incarnation */
     uint64_t restarts;
 
+    message_t *saved;      /* a predecessor's state, NULL: none */
+    region_known_t *known; /* nodes of the predecessor */
+    size_t known_count;
+    bool drain_known;   /* it was draining; carried on when a node of that time is heard */
+    bool settled;       /* placing has begun */
+    size_t adopted;     /* actors that were running */
+    int64_t settled_us; /* when */
+    int64_t ask_us;     /* next question to adopted workers */
+    uint64_t decisions, decisions_kept, term_decision;
+
     lease_table_t *leases;
     region_shard_t *shards;
     region_loss_t *losses; /* per worker */
@@ -129,9 +149,10 @@ struct region_core {
     uint64_t samples_repeated;
     uint64_t samples_reached; /* applied by every shard */
 
-    int64_t first_lease_us, train_end_us; /* -1: not yet */
-    int64_t evaluating_us;                /* sum over workers, before the end of training */
-    uint64_t loss_samples;                /* since the newest row */
+    int64_t first_lease_us, train_end_us;      /* -1: not yet */
+    int64_t train_before_us, rented_before_us; /* of predecessors */
+    int64_t evaluating_us;                     /* sum over workers, before the end of training */
+    uint64_t loss_samples;                     /* since the newest row */
     double loss_sum;
     double loss_before; /* mean up to that row, NaN when none was told */
     bool quarter_known;
@@ -142,7 +163,7 @@ struct region_core {
     uint64_t rows_known; /* by the global scheduler */
     bool complete;
 
-    bool stopping, stop_done, final, finished;
+    bool stopping, stop_done, stop_own, final, finished, outdated;
     int64_t stop_us; /* next `stop` to nodes */
     int64_t final_us;
 
@@ -162,15 +183,21 @@ void region_send(region_core_t *self, message_t **message_p);
 void region_fail(region_core_t *self, err_code_t code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void region_refuse(region_core_t *self, const message_t *message, err_code_t code, const char *reason);
+void region_decide(region_core_t *self);   /* something that must be durable before it is told */
+void region_outdated(region_core_t *self); /* a newer scheduler runs: ends this one where it stands */
 
 /* region_place.c */
 void region_take_announce(region_core_t *self, const message_t *message, int64_t now_us);
 void region_take_placed(region_core_t *self, const message_t *message, int64_t now_us);
 void region_take_plan(region_core_t *self, const message_t *message);
+void region_set_plan(region_core_t *self, size_t workers);
+void region_add_actors(region_core_t *self); /* of the plan */
+err_code_t region_derive(region_core_t *self, uint64_t samples, err_t *err);
 region_node_t *region_node_find(region_core_t *self, const char *name);
 region_actor_t *region_actor_find(region_core_t *self,
                                   const message_t *message); /* sender, in its incarnation */
 void region_lose_silent(region_core_t *self, int64_t now_us);
+bool region_is_silent(const region_core_t *self, int64_t seen_us, int64_t silence_us, int64_t now_us);
 void region_place(region_core_t *self, int64_t now_us);
 void region_node_left(region_core_t *self, region_node_t *node,
                       int64_t now_us); /* it is gone, and all on it */
@@ -179,6 +206,23 @@ bool region_placed(const region_core_t *self);
 int64_t region_rented_us(const region_core_t *self, int64_t now_us);
 int64_t region_place_due(const region_core_t *self);
 const char *region_place_waits_for(const region_core_t *self);
+
+/* region_adopt.c */
+void region_check_fence(region_core_t *self, const message_t *announce);
+void region_known_heard(region_core_t *self, const message_t *announce, int64_t now_us);
+bool region_known_all_heard(const region_core_t *self);
+bool region_known_stopped(region_core_t *self, const char *node); /* whether it is one of the predecessor's */
+bool region_adopt(region_core_t *self, region_actor_t *actor, size_t node, uint64_t incarnation,
+                  int64_t now_us);
+bool region_settle(region_core_t *self, int64_t now_us); /* whether placing, or an end, may go on */
+void region_ask_workers(region_core_t *self, int64_t now_us);
+bool region_workers_told(const region_core_t *self, int64_t now_us);
+const char *region_adopt_waits_for(const region_core_t *self);
+
+/* region_kept.c */
+uint64_t region_name_hash(const char *name);
+void region_restore(region_core_t *self, int64_t now_us);
+void region_restore_shards(region_core_t *self); /* when there are shards */
 
 /* region_train.c */
 void region_train_start(region_core_t *self); /* with the plan */
@@ -189,14 +233,18 @@ void region_take_evaluated(region_core_t *self, const message_t *message, const 
                            int64_t now_us);
 void region_worker_lost(region_core_t *self, size_t worker);
 bool region_shards_known(const region_core_t *self);
+bool region_has_all(const region_core_t *self); /* and every other region's last delta is */
+bool region_closed(const region_core_t *self);  /* every shard's final cut is durable */
 void region_train(region_core_t *self, int64_t now_us);
-bool region_train_complete(const region_core_t *self);
+void region_conclude(region_core_t *self, int64_t now_us);
 int64_t region_train_us(const region_core_t *self, int64_t now_us);
 double region_loss(const region_core_t *self);
+void region_add_row(region_core_t *self, const region_row_t *row);
 const char *region_train_waits_for(const region_core_t *self);
 
 /* region_stop.c */
 void region_take_stop(region_core_t *self, const message_t *message, int64_t now_us);
+void region_begin_stop(region_core_t *self, bool done, int64_t now_us);
 void region_take_stopped(region_core_t *self, const message_t *message, int64_t now_us);
 void region_take_bye(region_core_t *self);
 void region_stop(region_core_t *self, int64_t now_us);

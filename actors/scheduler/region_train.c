@@ -19,6 +19,7 @@ void region_train_start(region_core_t *self)
     self->shards = calloc(self->shard_count, sizeof *self->shards);
     self->losses = calloc(self->worker_count, sizeof *self->losses);
     CHECK(self->shards && self->losses);
+    region_restore_shards(self);
 }
 
 void region_train_fini(region_core_t *self)
@@ -60,10 +61,23 @@ static bool s_is_late(const message_t *newest, const message_t *message)
 
 static void s_reach(region_core_t *self)
 {
+    if (!region_shards_known(self))
+        return; /* what a shard has that has not told yet is not lost */
     uint64_t samples = s_samples(self, lease_table_applied(self->leases));
     if (samples < self->samples_reached)
         self->samples_repeated += self->samples_reached - samples;
     self->samples_reached = samples;
+}
+
+/* A later incarnation that has stored nothing yet goes on from what an earlier one has stored. */
+static void s_note_newest(region_shard_t *shard, const message_t *message)
+{
+    uint64_t number = message->progress.number;
+    if (!number || message->incarnation < shard->newest_incarnation ||
+        (message->incarnation == shard->newest_incarnation && number <= shard->newest_number))
+        return;
+    shard->newest_incarnation = message->incarnation;
+    shard->newest_number = number;
 }
 
 void region_take_progress(region_core_t *self, const message_t *message, size_t shard)
@@ -85,6 +99,7 @@ void region_take_progress(region_core_t *self, const message_t *message, size_t 
     }
     s_reach(self);
     region_shard_t *entry = &self->shards[shard];
+    s_note_newest(entry, message);
     if (s_is_late(entry->progress, message))
         return;
     message_destroy(&entry->progress);
@@ -113,6 +128,11 @@ static const region_actor_t *s_unclosed(const region_core_t *self)
     return NULL;
 }
 
+bool region_closed(const region_core_t *self)
+{
+    return region_shards_known(self) && !s_unclosed(self);
+}
+
 /* That the others have this region's last delta needs no check here: they are not complete without it, and
  * the global scheduler ends the run when all are. */
 static bool s_has_all_lasts(const region_core_t *self)
@@ -126,9 +146,9 @@ static bool s_has_all_lasts(const region_core_t *self)
 }
 
 /* A shard that lost its disk after the end has to get there again. */
-bool region_train_complete(const region_core_t *self)
+bool region_has_all(const region_core_t *self)
 {
-    return self->complete && !s_unclosed(self) && s_has_all_lasts(self);
+    return region_closed(self) && s_has_all_lasts(self);
 }
 
 static void s_close(region_core_t *self, int64_t now_us)
@@ -149,13 +169,14 @@ static void s_close(region_core_t *self, int64_t now_us)
  * -------------------------------------------------------------------------------------------- */
 
 /* From the first lease until every region's final delta is durable here (or a stop): waiting for others
- * counts. An evaluation keeps one worker from training, so its time counts by the worker's share. */
+ * counts, time without a scheduler does not. An evaluation keeps one worker from training, so its time counts by the worker's share. */
 int64_t region_train_us(const region_core_t *self, int64_t now_us)
 {
     if (self->first_lease_us < 0)
-        return 0;
+        return self->train_before_us;
     int64_t end = self->train_end_us >= 0 ? self->train_end_us : now_us;
-    return end - self->first_lease_us - self->evaluating_us / (int64_t)self->worker_count;
+    return self->train_before_us + end - self->first_lease_us -
+           self->evaluating_us / (int64_t)self->worker_count;
 }
 
 double region_loss(const region_core_t *self)
@@ -166,9 +187,13 @@ double region_loss(const region_core_t *self)
 static void s_take_loss(region_core_t *self, const message_t *message, size_t worker)
 {
     region_loss_t *before = &self->losses[worker];
-    if (message->incarnation > before->incarnation)
-        *before = (region_loss_t){.incarnation = message->incarnation};
     double sum = message->lease_want.loss_sum;
+    if (message->incarnation > before->incarnation) {
+        *before = (region_loss_t){.incarnation = message->incarnation};
+        /* An adopted worker's sums begin with its start, and the predecessor has counted them. */
+        if (message->incarnation >> 32 < self->spec.term && isfinite(sum))
+            *before = (region_loss_t){message->incarnation, message->lease_want.samples, sum};
+    }
     if (message->lease_want.samples <= before->samples || !isfinite(sum))
         return;
     self->loss_samples += message->lease_want.samples - before->samples;
@@ -218,12 +243,16 @@ void region_take_want(region_core_t *self, const message_t *message, region_acto
         return;
     }
     s_take_loss(self, message, worker->index);
+    worker->untold = false;
+    if (holding.count && self->first_lease_us < 0)
+        self->first_lease_us = now_us; /* it was leased by a predecessor */
     if (!self->stopping && !self->failure && !s_owes_result(self, message, worker)) {
         lease_request_t request = {
             .incarnation = message->incarnation,
             .last_grant = message->lease_want.last_grant,
             .holding = &holding,
             .evaluate = self->evaluation.pending && !self->evaluation.granted,
+            .only_tells = !region_workers_told(self, now_us),
         };
         lease_grant_t grant;
         lease_answer_t answer = lease_table_want(self->leases, worker->index, &request, &grant);
@@ -245,7 +274,7 @@ void region_worker_lost(region_core_t *self, size_t worker)
 /* ---- evaluations and the curve
  * -------------------------------------------------------------------------------- */
 
-static void s_add_row(region_core_t *self, const region_row_t *row)
+void region_add_row(region_core_t *self, const region_row_t *row)
 {
     if (self->row_count == self->row_capacity) {
         self->row_capacity = self->row_capacity ? 2 * self->row_capacity : 16;
@@ -253,6 +282,7 @@ static void s_add_row(region_core_t *self, const region_row_t *row)
         CHECK(self->rows);
     }
     self->rows[self->row_count++] = *row;
+    region_decide(self);
     self->report_us = 0;
 }
 
@@ -264,11 +294,11 @@ static void s_end_evaluation(region_core_t *self)
     if (isnan(ended.row.loss))
         ended.row.loss = region_loss(self); /* none had been told when the quarter was passed */
     self->evaluation = (region_evaluation_t){0};
-    s_add_row(self, &ended.row);
+    region_add_row(self, &ended.row);
     self->complete |= ended.final;
     bool evaluate = ended.later_count && !lease_table_all_applied(self->leases);
     for (size_t i = 0; i + evaluate < ended.later_count; i++)
-        s_add_row(self, &ended.later[i]);
+        region_add_row(self, &ended.later[i]);
     if (evaluate)
         self->evaluation = (region_evaluation_t){.pending = true, .row = ended.later[ended.later_count - 1]};
 }
@@ -335,13 +365,23 @@ static void s_evaluate_quarter(region_core_t *self, int64_t now_us)
         evaluation->later[evaluation->later_count++] = s_take_row(self, now_us);
 }
 
+/* The job is complete, as all regions have said; if a predecessor said it here, its last row went with it. */
+void region_conclude(region_core_t *self, int64_t now_us)
+{
+    if (self->complete || !region_shards_known(self))
+        return;
+    region_row_t row = s_take_row(self, now_us);
+    region_add_row(self, &row);
+    self->complete = true;
+}
+
 void region_train(region_core_t *self, int64_t now_us)
 {
     if (!region_shards_known(self))
         return;
     s_close(self, now_us);
     s_evaluate_quarter(self, now_us);
-    if (s_unclosed(self) || !s_has_all_lasts(self))
+    if (!region_has_all(self))
         return;
     if (self->train_end_us < 0)
         self->train_end_us = now_us;
@@ -354,7 +394,7 @@ const char *region_train_waits_for(const region_core_t *self)
     for (size_t index = 0; index < self->shard_count; index++)
         if (!self->shards[index].progress)
             return self->actors[index].name;
-    if (region_train_complete(self))
+    if (self->complete && region_has_all(self))
         return "scheduler/global";
     if (!lease_table_all_applied(self->leases))
         return "";

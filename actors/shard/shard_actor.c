@@ -198,7 +198,8 @@ static err_code_t s_open_store(shard_hint_t *self, err_t *err)
     rc = kv_lmdb_open(self->dir, &options, &self->kv, err);
     if (rc)
         return rc;
-    snapshot_store_options_t keep = {.keep = (uint32_t)topology->checkpoint.keep};
+    snapshot_store_options_t keep = {.keep = (uint32_t)topology->checkpoint.keep,
+                                     .marks = (uint32_t)topology->checkpoint.marks + 1};
     rc = snapshot_store_open(self->kv, &keep, &self->store, err);
     return rc ? rc : writer_new(self->store, &self->writer, err);
 }
@@ -286,6 +287,8 @@ static void s_clean(shard_hint_t *self)
     size_t keep =
         self->with.topology->checkpoint.keep > 0 ? (size_t)self->with.topology->checkpoint.keep - 1 : 0;
     for (size_t i = keep; i < count; i++) {
+        if (shard_core_keeps(self->core, older[i]))
+            continue;
         char path[STATEDIR_PATH_MAX + 32];
         snprintf(path, sizeof path, "%s/%016llx", parent, (unsigned long long)older[i]);
         s_remove_dir(path);
@@ -297,6 +300,8 @@ static void s_take_result(shard_hint_t *self)
     writer_result_t result;
     if (!writer_take_result(self->writer, &result))
         return;
+    if (snapshot_is_mark(result.id.tag)) /* one more is kept, so one more may go */
+        self->cleaned = false;
     if (result.error.code)
         log_event(LEVEL_ERROR, self->name, "snapshot_failed", "number=%llu reason=\"%s\"; training goes on",
                   (unsigned long long)result.id.number, result.error.text);

@@ -11,6 +11,7 @@
 
 #include "actors/shard/shard_internal.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* -- the state of the donor, checked ------------------------------------------------------------------------
@@ -69,12 +70,20 @@ static void s_step_again(shard_core_t *self, const buf_t *gradient, uint64_t sam
     self->samples_applied += samples;
 }
 
-static void s_gradients_again(shard_core_t *self, uint64_t number)
+/* What the cuts carried and what they left out, so that it is all there is. */
+static void s_gradients_again(shard_core_t *self, uint64_t number, buf_t *view)
 {
-    for (size_t i = 0; i < self->queue_count; i++)
-        if (self->queue[i].head.last > number)
-            s_step_again(self, self->queue[i].data, self->queue[i].head.samples);
+    for (size_t i = 0; i < self->queue_count; i++) {
+        const kept_t *kept = &self->queue[i];
+        if (kept->head.last <= number)
+            continue;
+        bool encoded = kept->data && kept->encoding;
+        if (encoded)
+            CHECK(!shard_encode_view(self, kept->encoding, kept->data, view)); /* made or checked here */
+        s_step_again(self, encoded ? view : kept->data, kept->head.samples);
+    }
     s_step_again(self, self->open, self->open_samples);
+    s_step_again(self, self->residual, 0);
 }
 
 /* The own model enters by its share, as it would at any other region. */
@@ -96,15 +105,52 @@ static void s_model_again(shard_core_t *self, const buf_t *model, uint64_t numbe
 }
 
 /* Contributions to rounds that the donor has not applied and does not hold. */
-static void s_pend_again(shard_core_t *self, uint64_t number)
+static void s_pend_again(shard_core_t *self, uint64_t number, buf_t **views)
 {
     for (size_t i = 0; i < self->queue_count; i++) {
         const kept_t *kept = &self->queue[i];
         if (kept->head.last <= number || kept->head.last <= self->round)
             continue;
-        pending_t own = {.region = self->spec.region_index, .head = kept->head, .data = buf_ref(kept->data)};
+        pending_t own = {.region = self->spec.region_index, .head = kept->head};
+        own.data = buf_ref(views[i] ? views[i] : kept->data);
+        if (views[i])
+            CHECK(!shard_encode_view(self, kept->encoding, kept->data, own.data)); /* made or checked here */
         shard_pending_add(self, &own);
     }
+}
+
+/* Room for what encoded cuts carried, as the others see it: one for gradients, which are added one after the other, and
+ * one for each contribution to a round. */
+typedef struct {
+    buf_t **views; /* as the queue, and one more */
+    size_t count;
+} room_t;
+
+static void s_leave(room_t *room)
+{
+    for (size_t i = 0; i < room->count; i++)
+        buf_destroy(&room->views[i]);
+    free(room->views);
+    *room = (room_t){0};
+}
+
+static err_code_t s_find_room(const shard_core_t *self, uint64_t number, room_t *ret, err_t *err)
+{
+    *ret = (room_t){.count = self->queue_count + 1};
+    ret->views = calloc(ret->count, sizeof(buf_t *));
+    CHECK(ret->views);
+    for (size_t i = 0; i < self->queue_count; i++) {
+        const kept_t *kept = &self->queue[i];
+        buf_t **view = &ret->views[self->waits ? i : self->queue_count];
+        if (kept->head.last <= number || !kept->data || !kept->encoding || *view)
+            continue;
+        *view = buf_new(shard_bytes(self));
+        if (!*view) {
+            s_leave(ret);
+            return err_set(err, ERR_MEMORY, "no memory for the own deltas beside another region's state");
+        }
+    }
+    return ERR_OK;
 }
 
 /* -- taking over ----------------------------------------------------------------------------------------------
@@ -164,16 +210,17 @@ static buf_t *s_take_tensors(shard_core_t *self, shard_core_t *peer)
     return former;
 }
 
-static void s_keep_own(shard_core_t *self, const buf_t *former, uint64_t number)
+static void s_keep_own(shard_core_t *self, const buf_t *former, uint64_t number, const room_t *room)
 {
     if (self->waits)
-        s_pend_again(self, number);
+        s_pend_again(self, number, room->views);
     if (self->strategy->cuts == DELTA_MODEL)
         s_model_again(self, former, number);
     else if (!self->waits)
-        s_gradients_again(self, number);
+        s_gradients_again(self, number, room->views[self->queue_count]);
 }
 
+/* What the last of the cuts that the others have left out is gone, too: only deltas that are not encoded lose nothing. */
 static void s_lose_own(shard_core_t *self, const shard_core_t *peer)
 {
     const origin_t *own = &peer->origins[self->spec.region_index];
@@ -190,6 +237,7 @@ static void s_lose_own(shard_core_t *self, const shard_core_t *peer)
     self->steps = has / self->region->width;
     self->committed_steps = self->steps;
     buf_destroy(&self->open);
+    buf_destroy(&self->residual);
     self->open_steps = self->open_samples = 0;
     self->closed = own->final;
     self->closed_durable = false;
@@ -206,15 +254,23 @@ err_code_t shard_adopt(shard_core_t *self, size_t donor, snapshot_t **snapshot_p
         return code;
     const origin_t *own = &peer->origins[self->spec.region_index];
     bool keeps = !self->entry.lossy && shard_line_has(self, own->history, own->taken);
+    room_t room = {0};
+    code = keeps ? s_find_room(self, own->taken, &room, err) : ERR_OK;
+    if (code) {
+        shard_destroy((void **)&peer);
+        return code;
+    }
     ahead_drop(self);
+    shard_mark_join(self, peer->mark.number);
     s_take_pending(self, peer);
     buf_t *former = s_take_tensors(self, peer);
     s_take_positions(self, peer);
     if (keeps)
-        s_keep_own(self, former, own->taken);
+        s_keep_own(self, former, own->taken, &room);
     else
         s_lose_own(self, peer);
     buf_destroy(&former);
+    s_leave(&room);
     shard_entry_next(self);
     self->welcomes++;
     self->stored = false;

@@ -58,6 +58,7 @@ static void s_derive(shard_core_t *self)
     self->in_order = self->waits || topology->job.sync.inside == INSIDE_SYNC;
     self->steps_alone = self->strategy->local_step || topology->region_count == 1;
     self->plain_sum = strcmp(topology->job.data.kind, "counter") == 0;
+    shard_encode_derive(self);
     self->optimizer = (optimizer_t){
         .kind = topology->job.optimizer.momentum_kind ? OPTIMIZER_MOMENTUM : OPTIMIZER_SGD,
         .lr = (float)topology->job.optimizer.lr,
@@ -98,6 +99,7 @@ shard_core_t *shard_alloc(const shard_spec_t *spec)
     CHECK(self->scratch && self->sums && self->picks && self->parts && self->workers);
     self->open_first = 1;
     self->taken_since_us = ROLE_NEVER;
+    self->mark.patient_us = ROLE_NEVER;
     self->retry_pause_us = SHARD_RETRY_FIRST_US;
     self->state = "running";
     self->donor.region = self->entry.donor = SIZE_MAX;
@@ -173,6 +175,7 @@ static void s_destroy_version(shard_core_t *self)
     buf_destroy(&self->parameters);
     buf_destroy(&self->momentum);
     buf_destroy(&self->open);
+    buf_destroy(&self->residual);
     for (size_t i = 0; i < SHARD_SPARES; i++)
         buf_destroy(&self->spares[i]);
 }
@@ -214,6 +217,7 @@ static void s_stop(shard_core_t *self)
     self->stopping = true;
     shard_donor_drop(self);
     shard_enter_drop(self);
+    shard_mark_drop(self);
     for (size_t i = 0; i < self->worker_count; i++)
         for (size_t k = 0; k < SHARD_STAGED_MAX; k++)
             staged_drop(&self->workers[i].staged[k]);
@@ -238,8 +242,23 @@ static void s_finish(shard_core_t *self)
     shard_report(self);
 }
 
+/* Two schedulers of a region: what the older one says is refused. */
+static bool s_is_outdated(shard_core_t *self, const message_t *message)
+{
+    if (strcmp(message->from, self->scheduler))
+        return false;
+    if (message->incarnation < self->scheduler_incarnation) {
+        shard_refuse(self, message, ERR_STALE, "a newer scheduler of this region runs");
+        return true;
+    }
+    self->scheduler_incarnation = message->incarnation;
+    return false;
+}
+
 static void s_dispatch(shard_core_t *self, message_t *message)
 {
+    if (s_is_outdated(self, message))
+        return;
     bool runs = shard_runs(self);
     switch (message->kind) {
     case KIND_push:
@@ -287,6 +306,9 @@ static void s_dispatch(shard_core_t *self, message_t *message)
     case KIND_snapshot_piece:
         shard_enter_piece(self, message);
         break;
+    case KIND_mark:
+        shard_mark(self, message);
+        break;
     case KIND_stop:
         s_stop(self);
         break;
@@ -314,6 +336,7 @@ static void s_tick(void *core, int64_t now_us)
     shard_enter_tick(self);
     shard_stand_tick(self);
     shard_donor_tick(self);
+    shard_mark_tick(self);
     shard_advance(self);
     if (now_us >= self->head_us && self->stored) {
         shard_cut_release(self); /* what was held for a newcomer */
@@ -335,6 +358,7 @@ static int64_t s_due(const void *core)
         return ROLE_NEVER;
     int64_t due = s_least(shard_report_due(self), shard_snapshot_due(self));
     due = s_least(due, s_least(shard_enter_due(self), shard_stand_due(self)));
+    due = s_least(due, self->mark.patient_us);
     if (shard_cut_owes(self) && self->stored)
         due = s_least(due, self->head_us);
     if (self->short_of_memory)

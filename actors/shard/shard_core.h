@@ -33,10 +33,11 @@ typedef struct {
     size_t chunk_bytes; /* MESSAGE_CHUNK_BYTES; small in the simulator; a multiple of 4 */
     uint64_t history;   /* random, for a start that loses something; not 0 */
     bool loses; /* restore: from an older snapshot than the newest, which is a loss: a new history begins */
-    uint64_t lost;    /* own batches that the newest had and this one lacks, as far as known */
-    bool checksums;   /* false: pushes and params without checksum are fine (one process) */
-    bool uncertain;   /* several regions: what it starts from may not be all that it had; asks the others first */
-    unsigned breaks;  /* of actors/kit/breaks.h; 0 but in tests */
+    uint64_t lost;  /* own batches that the newest had and this one lacks, as far as known */
+    bool checksums; /* false: pushes and params without checksum are fine (one process) */
+    bool
+        uncertain; /* several regions: what it starts from may not be all that it had; asks the others first */
+    unsigned breaks; /* of actors/kit/breaks.h; 0 but in tests */
 } shard_spec_t;
 
 typedef struct shard_core shard_core_t;
@@ -62,10 +63,12 @@ void shard_core_committed(shard_core_t *self, uint64_t number, err_code_t code, 
 const float *shard_core_parameters(const shard_core_t *self); /* (elements) */
 const ranges_t *shard_core_applied(const shard_core_t *self);
 uint64_t shard_core_samples_applied(const shard_core_t *self);
-uint64_t shard_core_round(const shard_core_t *self); /* waiting strategies: rounds applied */
-bool shard_core_closed(const shard_core_t *self);    /* its final cut is durable */
+uint64_t shard_core_round(const shard_core_t *self);    /* waiting strategies: rounds applied */
+bool shard_core_closed(const shard_core_t *self);       /* its final cut is durable */
 uint64_t shard_core_welcomes(const shard_core_t *self); /* times it took another region's state */
 uint64_t shard_core_rolled_back(const shard_core_t *self);
-size_t shard_core_lasts(const shard_core_t *self);   /* how many other regions' final delta is durable here */
+/* Whether the store of an earlier incarnation has a common point's snapshot that is still kept. */
+bool shard_core_keeps(const shard_core_t *self, uint64_t incarnation);
+size_t shard_core_lasts(const shard_core_t *self); /* how many other regions' final delta is durable here */
 
 #endif

@@ -80,8 +80,8 @@ static buf_t *s_cursor(const shard_core_t *self)
     return cursor;
 }
 
-/* The bytes of a cut, moved or shared, never copied. What is not finite does not leave the region. */
-static buf_t *s_encode(shard_core_t *self, uint64_t steps)
+/* The values of a cut, moved or shared, never copied. */
+static buf_t *s_values(shard_core_t *self, uint64_t steps)
 {
     buf_t *data = NULL;
     if (self->strategy->cuts == DELTA_GRADIENT) {
@@ -90,17 +90,16 @@ static buf_t *s_encode(shard_core_t *self, uint64_t steps)
     } else if (steps) {
         data = buf_ref(self->parameters);
     }
-    if (data && !vector_finite(self->spec.elements, buf_peek(data))) {
-        self->refusals++;
-        buf_destroy(&data);
-    }
     return data;
 }
 
-/* Makes the delta [open_first, cut] of everything that is open. */
-static void s_make(shard_core_t *self, bool final)
+/* Makes the delta [open_first, cut] of everything that is open; `whole`: as it is, not encoded. What is not finite does
+ * not leave the region. */
+static void s_make(shard_core_t *self, bool final, bool whole)
 {
-    buf_t *data = s_encode(self, self->open_steps);
+    buf_t *values = s_values(self, self->open_steps);
+    encoded_t encoded = shard_encode(self, &values, whole);
+    buf_t *data = encoded.data;
     kept_t kept = {
         .head = {.first = self->open_first,
                  .last = self->cut,
@@ -108,7 +107,9 @@ static void s_make(shard_core_t *self, bool final)
                  .steps = self->open_steps,
                  .samples = data || !self->waits ? self->open_samples : 0,
                  .final = final},
+        .mark = self->mark.number,
         .data = data,
+        .encoding = encoded.encoding,
         .cursor = s_cursor(self),
     };
     self->open_first = self->cut + 1;
@@ -116,9 +117,10 @@ static void s_make(shard_core_t *self, bool final)
     self->open_samples = 0;
     shard_queue_add(self, &kept);
     if (self->waits) {
-        pending_t own = {.region = self->spec.region_index, .head = kept.head, .data = buf_ref(data)};
+        pending_t own = {.region = self->spec.region_index, .head = kept.head, .data = buf_ref(encoded.view)};
         shard_pending_add(self, &own);
     }
+    buf_destroy(&encoded.view);
 }
 
 static bool s_merged(const shard_core_t *self)
@@ -131,21 +133,25 @@ uint64_t shard_cut_sendable(const shard_core_t *self)
     return self->spec.breaks & BREAK_OUTPUT_COMMIT ? shard_line_last(self) : self->committed_last;
 }
 
-/* All that is open goes into a delta at once, so that the state can be named by a number. Under a waiting strategy a
- * delta is a contribution to a round, and nothing is cut between two. */
-void shard_cut_now(shard_core_t *self)
+/* All that is open goes into a delta at once and as it is, with what earlier ones left out, so that the state can be named
+ * by a number. Under a waiting strategy a delta is a contribution to a round, and nothing is cut between two. */
+bool shard_cut_now(shard_core_t *self)
 {
-    if (self->waits || self->closed || self->open_steps == 0)
-        return;
+    if (self->waits || self->closed || (self->open_steps == 0 && !self->residual))
+        return true;
+    if (!shard_encode_whole(self))
+        return false;
     if (!s_merged(self))
         self->cut++;
-    s_make(self, false);
+    s_make(self, false, true);
+    shard_changed(self);
+    return true;
 }
 
 void shard_cut_announce(shard_core_t *self)
 {
     self->cut++;
-    s_make(self, self->closed);
+    s_make(self, self->closed, true);
 }
 
 static void s_kept_fini(shard_core_t *self, kept_t *kept)
@@ -176,7 +182,7 @@ void shard_cut_step(shard_core_t *self)
     self->cut++;
     if (self->strategy->merges && s_window_full(self))
         return;
-    s_make(self, false);
+    s_make(self, false, false);
     if (self->spec.breaks & BREAK_OUTPUT_COMMIT)
         shard_cut_send(self, shard_line_last(self), shard_line_last(self));
 }
@@ -193,12 +199,14 @@ void shard_close(shard_core_t *self, const message_t *message)
         shard_refuse(self, message, ERR_STATE, "some batch of the region is not durable here");
         return;
     }
+    if (shard_region_count(self) > 1 && !shard_encode_whole(self))
+        return; /* the scheduler asks again */
     self->closed = true;
     shard_changed(self);
     if (shard_region_count(self) == 1)
         return;
     self->cut++;
-    s_make(self, true);
+    s_make(self, true, true);
 }
 
 /* -- sending ----------------------------------------------------------------------------------------------
@@ -252,9 +260,11 @@ static void s_send_chunk(shard_core_t *self, const kept_t *kept, uint64_t chunk)
     message->delta.steps = kept->head.steps;
     message->delta.samples = kept->head.samples;
     message->delta.final = kept->head.final;
+    message->delta.mark = kept->mark;
     message->delta.stable = shard_cut_stable(self);
     message->delta.follows_history = self->follows_history;
     message->delta.follows = self->follows;
+    message->delta.encoding = kept->encoding;
     message->delta.layout = self->spec.layout;
     message->delta.elements = self->spec.elements;
     message->delta.members = regions == 64 ? UINT64_MAX : (UINT64_C(1) << regions) - 1;
@@ -317,7 +327,8 @@ void shard_cut_release(shard_core_t *self)
     uint64_t stable = shard_cut_stable(self), sendable = shard_cut_sendable(self);
     stable = stable < sendable ? stable : sendable;
     size_t gone = 0;
-    while (!shard_holds(self) && gone < self->queue_count && self->queue[gone].head.last <= stable)
+    bool holds = shard_holds(self) || shard_mark_holds(self);
+    while (!holds && gone < self->queue_count && self->queue[gone].head.last <= stable)
         s_kept_fini(self, &self->queue[gone++]);
     self->queue_count -= gone;
     if (gone) {
@@ -325,7 +336,7 @@ void shard_cut_release(shard_core_t *self)
         shard_changed(self);
     }
     if (s_merged(self) && !s_window_full(self)) {
-        s_make(self, false); /* the rounds that were merged need not wait for another one to end */
+        s_make(self, false, false); /* the rounds that were merged need not wait for another one to end */
         shard_changed(self);
     }
 }
@@ -388,15 +399,17 @@ void shard_stream(shard_core_t *self, const message_t *message)
     if (message->stream.entry < self->destination_entry[region])
         return;
     if (message->stream.entry > self->destination_entry[region]) {
-        s_reset(self, region, message);
+        if (!shard_mark_holds(self))
+            s_reset(self, region, message);
         return;
     }
-    if (taken <= self->destination_taken[region] &&
-        message->stream.durable <= self->destination_durable[region])
+    /* While a common point is made nothing more counts as durable elsewhere: the next head has it said again. */
+    uint64_t durable = shard_mark_holds(self) ? 0 : message->stream.durable;
+    if (taken <= self->destination_taken[region] && durable <= self->destination_durable[region])
         return;
     /* A destination that came back may have lost what it had only taken; it is sent again, so this may lag behind. */
     self->destination_taken[region] = s_most(self->destination_taken[region], taken);
-    self->destination_durable[region] = s_most(self->destination_durable[region], message->stream.durable);
+    self->destination_durable[region] = s_most(self->destination_durable[region], durable);
     shard_changed(self);
     shard_cut_release(self);
 }

@@ -45,6 +45,7 @@ void incoming_drop(incoming_t *self)
 {
     assembly_fini(&self->assembly);
     buf_destroy(&self->cursor);
+    buf_destroy(&self->decoded);
     *self = (incoming_t){0};
 }
 
@@ -59,7 +60,8 @@ static incoming_t *s_find(origin_t *origin, uint64_t first)
 /* How many deltas of one origin may be here in part: what the window allows. */
 static size_t s_room(const shard_core_t *self)
 {
-    uint64_t room = self->spec.topology->job.sync.window_bytes / (shard_bytes(self) ? shard_bytes(self) : 1);
+    size_t bytes = shard_encoded_bytes(self);
+    uint64_t room = self->spec.topology->job.sync.window_bytes / (bytes ? bytes : 1);
     return room < 1 ? 1 : room < SHARD_INCOMING_MAX ? (size_t)room : SHARD_INCOMING_MAX;
 }
 
@@ -98,7 +100,7 @@ static bool s_same(const incoming_t *incoming, const message_t *message)
     const delta_head_t *have = &incoming->head;
     return have->last == head.last && have->kind == head.kind && have->steps == head.steps &&
            have->samples == head.samples && have->final == head.final &&
-           incoming->history == message->delta.history &&
+           incoming->history == message->delta.history && incoming->encoding == message->delta.encoding &&
            (incoming->code || incoming->assembly.chunk_count == message->delta.chunk_count);
 }
 
@@ -109,11 +111,12 @@ static err_code_t s_content(const shard_core_t *self, size_t origin, const messa
     bool nothing = message->delta.kind == DELTA_NOTHING;
     if (message->delta.layout != self->spec.layout || message->delta.elements != self->spec.elements)
         return ERR_SHAPE;
-    if (message->delta.encoding != 0)
+    if (!shard_encode_accepts(self, message->delta.encoding))
         return ERR_VERSION;
     if (!nothing && message->delta.kind != (uint64_t)self->strategy->cuts)
         return ERR_SHAPE;
-    if (message->delta.total != (nothing ? 0 : shard_bytes(self)))
+    if (nothing ? message->delta.total != 0
+                : !shard_encode_fits(self, message->delta.encoding, message->delta.total))
         return ERR_SHAPE;
     if (message->delta.samples > region->samples * self->spec.job->epochs)
         return ERR_LIMIT;
@@ -142,7 +145,8 @@ static incoming_t *s_stage(shard_core_t *self, size_t index, const message_t *me
                              .head = s_head(message),
                              .history = message->delta.history,
                              .follows_history = message->delta.follows_history,
-                             .follows = message->delta.follows};
+                             .follows = message->delta.follows,
+                             .encoding = message->delta.encoding};
     incoming->code = s_content(self, index, message);
     if (!incoming->code)
         incoming->code = assembly_begin(&incoming->assembly, message->delta.chunk_count, message->delta.total,
@@ -165,13 +169,15 @@ static err_code_t s_add_cursor(const shard_core_t *self, size_t origin, incoming
 
 static void s_add(shard_core_t *self, size_t origin, incoming_t *incoming, const message_t *message)
 {
+    incoming->mark = message->delta.mark > incoming->mark ? message->delta.mark : incoming->mark;
+    shard_mark_seen(self, incoming->mark);
     if (incoming->code)
         return;
     incoming->stable = message->delta.stable > incoming->stable ? message->delta.stable : incoming->stable;
     err_code_t code = message->delta.chunk == 0 ? s_add_cursor(self, origin, incoming, message) : ERR_OK;
     if (!code)
         code = assembly_add(&incoming->assembly, message->delta.chunk, message->delta.offset, &message->data);
-    if (!code && !slice_finite(&message->data, self->scratch))
+    if (!code && !incoming->encoding && !slice_finite(&message->data, self->scratch))
         code = ERR_NUMBER;
     if (!code && assembly_complete(&incoming->assembly) && !assembly_seamless(&incoming->assembly))
         code = ERR_SHAPE;
@@ -184,7 +190,9 @@ static void s_add(shard_core_t *self, size_t origin, incoming_t *incoming, const
 
 static bool s_apply(shard_core_t *self, size_t origin, const incoming_t *incoming)
 {
-    part_t part = {.assembly = &incoming->assembly, .weight = 1};
+    part_t part = {.buf = incoming->decoded, .weight = 1};
+    if (!part.buf)
+        part.assembly = &incoming->assembly;
     blend_t blend = {.parts = &part, .count = 1, .divisor = 1, .scratch = self->scratch, .sums = self->sums};
     float share = (float)self->spec.job->regions[origin].share;
     switch (incoming->head.kind) {
@@ -203,7 +211,8 @@ static bool s_pend(shard_core_t *self, size_t origin, const incoming_t *incoming
 {
     pending_t pending = {.region = origin, .head = incoming->head};
     if (incoming->head.kind != DELTA_NOTHING) {
-        pending.data = version_gather(self, &incoming->assembly);
+        pending.data =
+            incoming->decoded ? buf_ref(incoming->decoded) : version_gather(self, &incoming->assembly);
         if (!pending.data)
             return false;
     }
@@ -239,6 +248,8 @@ static bool s_take(shard_core_t *self, size_t index, incoming_t *incoming)
         CHECK(origin->cursor);
     }
     origin->stable = incoming->stable > origin->stable ? incoming->stable : origin->stable;
+    if (incoming->decoded)
+        version_release(self, &incoming->decoded);
     incoming_drop(incoming);
     if (self->taken_since_us == ROLE_NEVER)
         self->taken_since_us = self->now_us;
@@ -261,7 +272,7 @@ static bool s_in_line(const origin_t *origin, uint64_t history, uint64_t follows
 static incoming_t *s_next(shard_core_t *self, origin_t *origin)
 {
     incoming_t *next = s_find(origin, origin->taken + 1);
-    if (!next || s_early(self, next->head.last))
+    if (!next || s_early(self, next->head.last) || !shard_mark_lets(self, next->mark))
         return NULL;
     if (!s_in_line(origin, next->history, next->follows_history, next->follows)) {
         incoming_drop(next);
@@ -278,6 +289,8 @@ bool shard_delta_try(shard_core_t *self)
         incoming_t *next = s_next(self, &self->origins[r]);
         if (!next)
             continue;
+        if (!shard_decode(self, next))
+            return false;
         err_code_t code = next->code;
         if (!s_take(self, r, next))
             return false;

@@ -36,7 +36,6 @@ static void s_begin(shard_core_t *self, size_t region, const message_t *want)
     self->donor.incarnation = want->incarnation;
     self->donor.attempt = want->number;
     self->donor.heard_us = self->now_us;
-    shard_cut_now(self);
     shard_changed(self); /* a snapshot of its own, also when nothing else is new */
 }
 

@@ -64,6 +64,7 @@ void shard_enter(shard_core_t *self, bool lossy)
         return;
     s_drop_unapplied(self);
     shard_donor_drop(self);
+    shard_mark_drop(self);
     for (size_t r = 0; r < shard_region_count(self); r++)
         self->entry.stands[r] = (stand_view_t){0};
     self->entry.since_us = self->now_us;

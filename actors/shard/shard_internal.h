@@ -11,7 +11,8 @@
  *   shard_state     snapshot <-> state                shard_report    progress and status
  *   shard_line      own lines, positions, who is away shard_stand     asking and saying where a shard stands
  *   shard_enter     taking another region's state     shard_adopt     the arithmetic of that
- *   shard_donor     giving the own state
+ *   shard_donor     giving the own state              shard_mark      common points of all shards
+ *   shard_encode    what a cut carries, what it leaves for the next one
  *
  * Threads  those of the core.
  */
@@ -23,14 +24,15 @@
 #include "actors/shard/assembly.h"
 #include "actors/shard/shard_core.h"
 #include "actors/synchronizer/strategy.h"
+#include "codec/compress/encoding.h"
 
 #define SHARD_BLOCK 4096u          /* elements worked on at a time: 16 KiB, stays in the first-level cache */
 #define SHARD_WORKERS_MAX 1024u    /* names remembered */
 #define SHARD_STAGED_MAX 2u        /* incomplete pushes per worker: one under way and one that overtakes it */
 #define SHARD_INTERVALS_MAX 16384u /* of the applied set: what surely fits a map frame, twice */
-#define SHARD_KEPT_MAX 1024u       /* own deltas, whatever their bytes: each is a row of the state and two values */
-#define SHARD_INCOMING_MAX 4u      /* deltas per origin that are being assembled */
-#define SHARD_SPARES 3u            /* released buffers kept for the next copy on write */
+#define SHARD_KEPT_MAX 1024u /* own deltas, whatever their bytes: each is a row of the state and two values */
+#define SHARD_INCOMING_MAX 4u /* deltas per origin that are being assembled */
+#define SHARD_SPARES 3u       /* released buffers kept for the next copy on write */
 
 #define SHARD_TAKEN_US 20000
 #define SHARD_HEAD_US 200000
@@ -38,14 +40,18 @@
 #define SHARD_REPORT_SOON_US 100000
 #define SHARD_RETRY_FIRST_US 100000
 #define SHARD_RETRY_LAST_US 5000000
-#define SHARD_STAND_FIRST_US 50000   /* stands are asked for again after this, doubling ... */
-#define SHARD_STAND_LAST_US 500000   /* ... up to this */
-#define SHARD_STAND_HOLD_US 3000000  /* nothing is let go for so long after another region has asked */
+#define SHARD_STAND_FIRST_US 50000  /* stands are asked for again after this, doubling ... */
+#define SHARD_STAND_LAST_US 500000  /* ... up to this */
+#define SHARD_STAND_HOLD_US 3000000 /* nothing is let go for so long after another region has asked */
 #define SHARD_DONOR_SILENCE_US 5000000
-#define SHARD_DONOR_PATIENCE 4       /* times sync.away_after */
-#define SHARD_POSITION_US 1000000    /* new positions are told again until their stream shows that they are known */
+#define SHARD_DONOR_PATIENCE 4 /* times sync.away_after */
+#define SHARD_POSITION_US                                                                                    \
+    1000000 /* new positions are told again until their stream shows that they are known */
 #define SHARD_TRANSFER_WINDOW 8
 #define SHARD_TRANSFER_PATIENCE_US 1000000
+#define SHARD_MARK_US 10000000 /* silence of the global scheduler after which a point is given up here */
+#define SHARD_MARKS_MAX 128u   /* more than checkpoint.marks may be */
+#define SHARD_MARK_FIELDS 2u   /* of a row of marks: incarnation, name */
 
 typedef struct {
     bool used;
@@ -86,7 +92,9 @@ typedef struct {
 /* An own delta, kept until it is durable at every destination. Its bytes never change. */
 typedef struct {
     delta_head_t head;
+    uint64_t mark;       /* newest common point before it was cut */
     buf_t *data;         /* NULL for kind nothing */
+    uint64_t encoding;   /* of data */
     buf_t *cursor;       /* pairs of uint64: own batches applied as of the cut */
     uint64_t *checksums; /* per chunk, when it was sent once */
 } kept_t;
@@ -101,11 +109,20 @@ typedef struct {
 typedef struct {
     bool used;
     delta_head_t head;
-    uint64_t history, stable, follows_history, follows;
+    uint64_t history, stable, mark, follows_history, follows;
     err_code_t code; /* not 0: refused for its content; consumes its number in its turn */
+    uint64_t encoding;
     assembly_t assembly;
-    buf_t *cursor; /* pairs of uint64: the origin's batches as of its cut; comes with chunk 0 */
+    buf_t *cursor;  /* pairs of uint64: the origin's batches as of its cut; comes with chunk 0 */
+    buf_t *decoded; /* what the assembly held, once its turn has come; NULL: not encoded */
 } incoming_t;
+
+/* What a cut came to. */
+typedef struct {
+    buf_t *data; /* NULL: nothing to send */
+    buf_t *view; /* float32, as receivers see it; NULL where only they want to know */
+    uint64_t encoding;
+} encoded_t;
 
 typedef struct {
     uint64_t history, taken, samples, stable, incarnation;
@@ -162,7 +179,7 @@ typedef struct {
 /* What the snapshot that is out contains; becomes durable when it is committed. */
 typedef struct {
     uint64_t number; /* 0: none is out */
-    bool outlived; /* the state has been replaced since: what becomes of it does not matter */
+    bool outlived;   /* the state has been replaced since: what becomes of it does not matter */
     uint64_t changes, last, steps;
     ranges_t applied;
     bool closed;
@@ -211,6 +228,22 @@ typedef struct {
     int64_t heard_us;
 } donor_t;
 
+/* Where the shard stands with common points. A point is over when its snapshot is durable here, or when it was
+ * given up. */
+typedef struct {
+    uint64_t number;    /* newest point that was taken or is over; what is cut next lies behind it; stored */
+    uint64_t over;      /* newest point that is over: what lies behind it may be taken from other regions */
+    uint64_t held;      /* point that is being made: no kept delta is let go; 0: none */
+    uint64_t shot;      /* point of the snapshot that is out; 0: it is not for one */
+    uint64_t done;      /* newest point whose snapshot this incarnation has made durable */
+    uint64_t ahead;     /* newest point that another region's delta lies behind */
+    bool wanted;        /* the snapshot of `held` is to be taken */
+    wire_name_t tag;    /* of `held` */
+    int64_t patient_us; /* when the global scheduler has been silent for too long; ROLE_NEVER: no matter */
+    uint64_t kept[SHARD_MARKS_MAX * SHARD_MARK_FIELDS]; /* stored; rows of kept_count */
+    size_t kept_count;
+} shard_mark_t;
+
 struct shard_core {
     shard_spec_t spec;
     const job_region_t *region;
@@ -221,12 +254,16 @@ struct shard_core {
     bool waits;       /* a waiting strategy among several regions */
     bool steps_alone; /* a local gradient is applied at once */
     bool plain_sum;   /* the ledger: gradients are counts, not means */
+    const encoding_t *encoding;
+    encoding_setting_t encoding_setting;
     wire_name_t name, synchronizer, scheduler;
+    uint64_t scheduler_incarnation; /* newest seen */
     outbox_t outbox;
     int64_t now_us;
 
     /* the version */
     buf_t *parameters, *momentum, *open;
+    buf_t *residual; /* what encoded cuts have not carried yet; NULL: nothing */
     uint64_t history, version, steps, samples_applied;
     ranges_t applied, refused;
     uint64_t cut, open_first, open_steps, open_samples;
@@ -243,6 +280,7 @@ struct shard_core {
     uint64_t duplicates, refusals, rolled_back;
     uint64_t entry_number, welcomes;
     uint64_t follows_history, follows; /* where the history goes on from */
+    shard_mark_t mark;
     uint64_t changes; /* grows with every change of what is above */
 
     /* other regions */
@@ -271,8 +309,9 @@ struct shard_core {
     bool short_of_memory; /* something could not be applied: tried again at the next tick */
 
     /* durability */
-    uint64_t number; /* of the newest snapshot taken */
-    bool stored;     /* some snapshot is committed */
+    uint64_t number;           /* of the newest snapshot taken */
+    uint64_t committed_number; /* of the newest one committed in this incarnation, 0: none yet */
+    bool stored;               /* some snapshot is committed */
     shot_t shot;
     ranges_t durable;
     uint64_t committed_last, committed_changes, committed_steps;
@@ -309,7 +348,8 @@ bool slice_finite(const slice_t *slice, float *scratch); /* any alignment; size 
 bool version_step(shard_core_t *self, const blend_t *gradient, bool step, bool accumulate);
 /* The same in pieces; `apart`: nothing is changed in place, so that it can be dropped. */
 bool version_pass_open(shard_core_t *self, bool step, bool accumulate, bool apart, pass_t *ret_pass);
-void version_pass_block(const shard_core_t *self, const pass_t *pass, size_t first, size_t count, const float *g);
+void version_pass_block(const shard_core_t *self, const pass_t *pass, size_t first, size_t count,
+                        const float *g);
 void version_pass_commit(shard_core_t *self, pass_t *pass);
 void version_pass_drop(shard_core_t *self, pass_t *pass);
 bool version_mix(shard_core_t *self, const blend_t *model, float keep, float take);
@@ -319,8 +359,10 @@ void version_release(shard_core_t *self, buf_t **buf_p);
 buf_t *version_gather(shard_core_t *self, const assembly_t *assembly);
 
 /* shard_ahead */
-void ahead_add(shard_core_t *self, const staged_t *staged, uint64_t chunk, uint64_t offset, const slice_t *data);
-bool ahead_commit(shard_core_t *self, uint64_t serial); /* whether the step was ready; it is in the version then */
+void ahead_add(shard_core_t *self, const staged_t *staged, uint64_t chunk, uint64_t offset,
+               const slice_t *data);
+bool ahead_commit(shard_core_t *self,
+                  uint64_t serial); /* whether the step was ready; it is in the version then */
 void ahead_drop(shard_core_t *self);
 
 /* shard_push, shard_step, shard_pull */
@@ -354,19 +396,21 @@ void shard_fetch(shard_core_t *self, const message_t *message);
 kept_t *shard_queue_add(shard_core_t *self, const kept_t *kept);
 void shard_pending_add(shard_core_t *self, const pending_t *pending);
 
-bool shard_cut_owes(const shard_core_t *self); /* some destination lacks something */
+bool shard_cut_owes(const shard_core_t *self);         /* some destination lacks something */
 uint64_t shard_cut_sendable(const shard_core_t *self); /* last number that may leave the region */
-void shard_cut_now(shard_core_t *self);                /* of all that is open, for a newcomer */
-void shard_cut_announce(shard_core_t *self);           /* an empty delta that shows others a new line */
-void shard_cut_forget(shard_core_t *self);             /* the whole queue and what is open */
+bool shard_cut_now(shard_core_t *self);      /* of all that is open, for a newcomer; false without memory */
+void shard_cut_announce(shard_core_t *self); /* an empty delta that shows others a new line */
+void shard_cut_forget(shard_core_t *self);   /* the whole queue and what is open */
 
 /* shard_line */
-size_t shard_region_by_name(const shard_core_t *self, const char *role, const char *from); /* SIZE_MAX: none */
+size_t shard_region_by_name(const shard_core_t *self, const char *role,
+                            const char *from); /* SIZE_MAX: none */
 void shard_peer_name(const shard_core_t *self, const char *role, size_t region, char *ret_name, size_t size);
-uint64_t shard_line_last(const shard_core_t *self);    /* of the own stream: the last delta made */
-uint64_t shard_line_oldest(const shard_core_t *self);  /* the first that can still be sent */
+uint64_t shard_line_last(const shard_core_t *self);   /* of the own stream: the last delta made */
+uint64_t shard_line_oldest(const shard_core_t *self); /* the first that can still be sent */
 void shard_line_position(const shard_core_t *self, uint64_t *ret_history, uint64_t *ret_number);
-bool shard_line_has(const shard_core_t *self, uint64_t history, uint64_t number); /* and keeps all that follow */
+bool shard_line_has(const shard_core_t *self, uint64_t history,
+                    uint64_t number); /* and keeps all that follow */
 void shard_line_begin(shard_core_t *self, uint64_t follows_history, uint64_t follows);
 void shard_entry_next(shard_core_t *self);
 bool shard_ignores(const shard_core_t *self, size_t region); /* away, and not waited for or kept for */
@@ -407,6 +451,18 @@ void shard_donor_taken(shard_core_t *self, const snapshot_t *snapshot);
 void shard_donor_committed(shard_core_t *self, uint64_t number, err_code_t code);
 void shard_donor_tick(shard_core_t *self);
 void shard_donor_drop(shard_core_t *self);
+/* shard_encode */
+void shard_encode_derive(shard_core_t *self);
+size_t shard_encoded_bytes(const shard_core_t *self); /* of a delta, at most */
+encoded_t shard_encode(shard_core_t *self, buf_t **values_p, bool whole);
+/* Before a cut that carries all there is: the residual joins what is open; false, and nothing changed, without memory */
+bool shard_encode_whole(shard_core_t *self);
+/* What receivers see of own bytes, to ret_view (elements). Errors: those of encoding_decode */
+MUST_USE err_code_t shard_encode_view(const shard_core_t *self, uint64_t encoding, buf_t *data,
+                                      buf_t *ret_view);
+bool shard_encode_accepts(const shard_core_t *self, uint64_t encoding);
+bool shard_encode_fits(const shard_core_t *self, uint64_t encoding, uint64_t size);
+bool shard_decode(shard_core_t *self, incoming_t *incoming); /* its code tells; false without memory */
 
 /* shard_delta, shard_round */
 void shard_delta(shard_core_t *self, message_t *message);
@@ -424,6 +480,21 @@ int64_t shard_snapshot_due(const shard_core_t *self);
 buf_t *state_pack(const shard_core_t *self);
 err_code_t state_load(shard_core_t *self, const snapshot_t *snapshot, err_t *err);
 bool state_add_values(const shard_core_t *self, snapshot_t *snapshot, err_t *err);
+
+/* shard_mark */
+void shard_mark(shard_core_t *self, const message_t *message);
+bool shard_mark_holds(const shard_core_t *self); /* kept deltas stay */
+bool shard_mark_lets(const shard_core_t *self,
+                     uint64_t mark); /* a delta from behind this point may be taken */
+void shard_mark_seen(shard_core_t *self, uint64_t mark);
+const char *shard_mark_tag(const shard_core_t *self); /* of the snapshot to be taken now; NULL: none */
+void shard_mark_take(shard_core_t *self);             /* before any snapshot is made */
+void shard_mark_committed(shard_core_t *self, err_code_t code);
+void shard_mark_drop(shard_core_t *self); /* gives up: the shard stops, or takes another region's state */
+void shard_mark_join(shard_core_t *self, uint64_t number); /* with a state that lies behind that point */
+void shard_mark_tick(shard_core_t *self);
+void shard_mark_load(shard_core_t *self, uint64_t number, const wire_u64s_t *kept);
+
 void shard_report(shard_core_t *self);
 void shard_report_tick(shard_core_t *self);
 int64_t shard_report_due(const shard_core_t *self);

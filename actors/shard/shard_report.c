@@ -74,6 +74,7 @@ static void s_progress(shard_core_t *self)
     message->progress.lasts = shard_core_lasts(self);
     message->progress.delivered = shard_cut_stable(self);
     message->progress.welcomes = self->welcomes;
+    message->progress.number = self->committed_number;
     shard_send(self, &message);
 }
 

@@ -24,6 +24,8 @@ static bool s_all_in(const shard_core_t *self)
 static const char *s_reason(const shard_core_t *self)
 {
     uint64_t every = self->spec.topology->checkpoint.every;
+    if (shard_mark_tag(self))
+        return shard_mark_tag(self);
     if (!self->stored)
         return "start";
     if (!shard_dirty(self))
@@ -88,6 +90,8 @@ snapshot_t *shard_core_take_snapshot(shard_core_t *self, int64_t now_us)
     snapshot_id_t id = {
         .history = self->history, .number = self->number + 1, .incarnation = self->spec.incarnation};
     snprintf(id.tag, sizeof id.tag, "%s", reason ? reason : "taken");
+    bool given = shard_donor_waits(self) && shard_cut_now(self);
+    shard_mark_take(self);
     snapshot_t *snapshot = snapshot_new(&id);
     if (!snapshot || !state_add_values(self, snapshot, NULL)) {
         snapshot_destroy(&snapshot);
@@ -96,7 +100,7 @@ snapshot_t *shard_core_take_snapshot(shard_core_t *self, int64_t now_us)
     }
     self->number++;
     s_remember(self);
-    if (shard_donor_waits(self))
+    if (given)
         shard_donor_taken(self, snapshot);
     return snapshot;
 }
@@ -122,6 +126,7 @@ void shard_core_committed(shard_core_t *self, uint64_t number, err_code_t code, 
         return;
     self->shot.number = 0;
     shard_donor_committed(self, number, code);
+    shard_mark_committed(self, code);
     if (self->shot.outlived)
         return;
     if (code) {
@@ -130,6 +135,7 @@ void shard_core_committed(shard_core_t *self, uint64_t number, err_code_t code, 
         return;
     }
     self->stored = true;
+    self->committed_number = number;
     self->store_error = ERR_OK;
     self->retry_us = 0;
     self->retry_pause_us = SHARD_RETRY_FIRST_US;

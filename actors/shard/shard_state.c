@@ -1,5 +1,5 @@
 /* The snapshot of a shard: "state" (a packed shard_state message behind the length of its envelope), the
- * tensors "parameters", "momentum" and "open", and "queue/LAST", "cursor/LAST", "pending/REGION/NUMBER" for
+ * tensors "parameters", "momentum", "open" and "residual", and "queue/LAST", "cursor/LAST", "pending/REGION/NUMBER" for
  * what is kept, and "cursor_of/REGION": the batches of another region that are in the parameters. Regions by index. */
 
 #include "actors/shard/shard_internal.h"
@@ -62,6 +62,9 @@ static void s_pack_lists(const shard_core_t *self, message_t *message)
         s_pack_head(&self->queue[i].head, row + 2);
     }
     message_set_u64s(&message->shard_state.queue, items, self->queue_count * QUEUE_FIELDS);
+    for (size_t i = 0; i < self->queue_count; i++)
+        items[i] = self->queue[i].encoding;
+    message_set_u64s(&message->shard_state.queue_encoding, items, self->queue_count);
     for (size_t i = 0; i < self->pending_count; i++) {
         uint64_t *row = items + i * PENDING_FIELDS;
         row[0] = self->pending[i].region;
@@ -112,6 +115,8 @@ static void s_pack_numbers(const shard_core_t *self, message_t *message)
     message->shard_state.follows_history = self->follows_history;
     message->shard_state.follows = self->follows;
     message->shard_state.welcomes = self->welcomes;
+    message->shard_state.mark = self->mark.number;
+    message_set_u64s(&message->shard_state.marks, self->mark.kept, self->mark.kept_count * SHARD_MARK_FIELDS);
 }
 
 buf_t *state_pack(const shard_core_t *self)
@@ -198,7 +203,8 @@ bool state_add_values(const shard_core_t *self, snapshot_t *snapshot, err_t *err
     if (!state || snapshot_add(snapshot, "state", &state, err))
         return false;
     if (!s_add(snapshot, "parameters", self->parameters, err) ||
-        !s_add(snapshot, "momentum", self->momentum, err) || !s_add(snapshot, "open", self->open, err))
+        !s_add(snapshot, "momentum", self->momentum, err) || !s_add(snapshot, "open", self->open, err) ||
+        !s_add(snapshot, "residual", self->residual, err))
         return false;
     for (size_t i = 0; i < self->queue_count; i++) {
         const kept_t *kept = &self->queue[i];
@@ -331,6 +337,7 @@ static err_code_t s_load_numbers(shard_core_t *self, const message_t *message, e
     self->welcomes = message->shard_state.welcomes;
     if (self->follows >= self->open_first)
         return err_set(err, ERR_MALFORMED, "state: follows what was cut later");
+    shard_mark_load(self, message->shard_state.mark, &message->shard_state.marks);
     if (self->open_first == 0 || self->open_first > self->cut + 1 || self->round > self->cut + UINT32_MAX)
         return err_set(err, ERR_MALFORMED, "state: numbers of cuts that cannot be");
     return ERR_OK;
@@ -379,16 +386,32 @@ static bool s_load_head(const uint64_t *row, uint64_t first, uint64_t last, delt
     return true;
 }
 
-static err_code_t s_load_queue(shard_core_t *self, const wire_u64s_t *rows, const snapshot_t *snapshot,
+/* The bytes of a kept delta, of a length that its encoding can have. */
+static err_code_t s_load_kept(const shard_core_t *self, const snapshot_t *snapshot, const char *name,
+                              kept_t *kept, err_t *err)
+{
+    buf_t *data = snapshot_peek(snapshot, name);
+    if (!data && kept->head.kind == DELTA_NOTHING)
+        return ERR_OK;
+    if (!data || !shard_encode_accepts(self, kept->encoding) ||
+        !shard_encode_fits(self, kept->encoding, buf_size(data)))
+        return err_set(err, ERR_MALFORMED, "the snapshot has no %s that fits", name);
+    kept->data = buf_ref(data);
+    return ERR_OK;
+}
+
+/* Snapshots of before there were encodings do not name them. */
+static err_code_t s_load_queue(shard_core_t *self, const message_t *message, const snapshot_t *snapshot,
                                err_t *err)
 {
-    if (rows->count % QUEUE_FIELDS)
+    const wire_u64s_t *rows = &message->shard_state.queue, *encodings = &message->shard_state.queue_encoding;
+    if (rows->count % QUEUE_FIELDS || (encodings->count && encodings->count * QUEUE_FIELDS != rows->count))
         return err_set(err, ERR_MALFORMED, "state: queue");
     uint64_t before = 0;
     for (size_t i = 0; i < rows->count; i += QUEUE_FIELDS) {
         char name[MANIFEST_NAME_MAX + 1];
         const uint64_t *row = rows->items + i;
-        kept_t kept = {0};
+        kept_t kept = {.encoding = encodings->count ? encodings->items[i / QUEUE_FIELDS] : 0};
         if (!s_load_head(row + 2, row[0], row[1], &kept.head) || kept.head.last >= self->open_first ||
             (before && kept.head.first != before + 1))
             return err_set(err, ERR_MALFORMED, "state: queue");
@@ -396,11 +419,11 @@ static err_code_t s_load_queue(shard_core_t *self, const wire_u64s_t *rows, cons
         buf_t *cursor = snapshot_peek(snapshot, s_key(name, "cursor", kept.head.last));
         if (!cursor || buf_size(cursor) % sizeof(range_t))
             return err_set(err, ERR_MALFORMED, "the snapshot has no %s", name);
-        err_code_t code = s_load_tensor(self, snapshot, s_key(name, "queue", kept.head.last),
-                                        kept.head.kind != DELTA_NOTHING, &kept.data, err);
+        err_code_t code = s_load_kept(self, snapshot, s_key(name, "queue", kept.head.last), &kept, err);
         if (code)
             return code;
         kept.cursor = buf_ref(cursor);
+        kept.mark = self->mark.number; /* at least the one it was cut with */
         shard_queue_add(self, &kept);
     }
     return ERR_OK;
@@ -474,6 +497,8 @@ static err_code_t s_load_tensors(shard_core_t *self, const snapshot_t *snapshot,
                              &self->momentum, err);
     if (!code)
         code = s_load_tensor(self, snapshot, "open", false, &self->open, err);
+    if (!code)
+        code = s_load_tensor(self, snapshot, "residual", false, &self->residual, err);
     if (!code && self->optimizer.kind != OPTIMIZER_MOMENTUM && self->momentum)
         code = err_set(err, ERR_JOB, "the snapshot is of a job with another optimizer");
     return code;
@@ -513,7 +538,7 @@ static err_code_t s_load(shard_core_t *self, const message_t *message, const sna
     if (!code)
         code = s_load_cursors(self, snapshot, err);
     if (!code && !self->visits)
-        code = s_load_queue(self, &message->shard_state.queue, snapshot, err);
+        code = s_load_queue(self, message, snapshot, err);
     if (!code)
         code = s_load_pending(self, &message->shard_state.pending, snapshot, err);
     if (!code && !self->visits)

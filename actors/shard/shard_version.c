@@ -20,9 +20,11 @@ buf_t *version_fresh(shard_core_t *self)
 }
 
 /* A released buffer may still be on its way to a worker or to the store; it is used again once they let go.
- */
+ * Encoded deltas are of other sizes. */
 void version_release(shard_core_t *self, buf_t **buf_p)
 {
+    if (*buf_p && buf_size(*buf_p) != shard_bytes(self))
+        buf_destroy(buf_p);
     for (size_t i = 0; *buf_p && i < SHARD_SPARES; i++) {
         if (!self->spares[i]) {
             self->spares[i] = *buf_p;

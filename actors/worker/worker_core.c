@@ -12,6 +12,8 @@
 #define STATUS_EVERY_US 500000
 #define STATUS_CHANGE_US 100000 /* a change is told no sooner after the status before */
 #define STALLED_US 1000000      /* parameters that do not come for so long may wait for a batch nobody has */
+#define AGAIN_PULL_US 50000     /* until a shard that was not there is asked again ... */
+#define AGAIN_PUSH_US 200000    /* ... and is sent again what may be large */
 #define DRAIN_US 2000000        /* without an acknowledgement, until a stop leaves pushes to a later run */
 #define PUSHES_MIN 2            /* on their way at a time; more where a step takes more batches */
 
@@ -31,6 +33,7 @@ struct worker_core {
     ranges_t todo;    /* the part of it whose computation has not begun */
     uint64_t last_grant;
     uint64_t lease_length;   /* of the newest lease of batches */
+    bool asked;              /* a new scheduler wants to know what it holds */
     uint64_t evaluate_grant; /* not 0: evaluate next */
     message_t *result;       /* evaluated, until a newer grant */
 
@@ -159,7 +162,7 @@ static int64_t s_want_due(const worker_core_t *self)
 {
     if (self->stopping)
         return ROLE_NEVER;
-    if (self->result || 2 * ranges_size(&self->todo) <= self->lease_length)
+    if (self->asked || self->result || 2 * ranges_size(&self->todo) <= self->lease_length)
         return self->want_us;
     if (self->slot != SLOT_PULLING || s_may_compute(self))
         return ROLE_NEVER;
@@ -181,6 +184,7 @@ static void s_want(worker_core_t *self, int64_t now_us)
     if (now_us < s_want_due(self))
         return;
     self->want_us = now_us + WANT_EVERY_US;
+    self->asked = false;
     if (self->result) {
         message_t *result = message_dup(self->result);
         s_send(self, &result);
@@ -288,12 +292,33 @@ static bool s_take_batches(worker_core_t *self, uint64_t first, uint64_t end)
     return ranges_add(&self->holding, first, end) == ERR_OK;
 }
 
+/* Two schedulers of a region: what the older one says is refused. */
+static void s_refuse_outdated(worker_core_t *self, const message_t *message)
+{
+    message_t *answer = message_new(KIND_refused, message->from, self->name);
+    answer->refused.kind = message->kind;
+    answer->refused.code = ERR_STALE;
+    answer->refused.incarnation = message->incarnation;
+    message_set_text(&answer->refused.reason, "a newer scheduler of this region runs");
+    s_send(self, &answer);
+}
+
 static void s_take_lease(worker_core_t *self, const message_t *message, int64_t now_us)
 {
-    if (strcmp(message->from, self->scheduler) || message->incarnation < self->scheduler_incarnation)
+    if (strcmp(message->from, self->scheduler))
         return;
+    if (message->incarnation < self->scheduler_incarnation) {
+        s_refuse_outdated(self, message);
+        return;
+    }
     if (message->lease.worker && message->lease.worker != self->spec.incarnation)
         return;
+    if (!message->lease.grant) {
+        self->scheduler_incarnation = message->incarnation;
+        self->asked = true;
+        self->want_us = now_us;
+        return;
+    }
     if (message->lease.grant != self->last_grant + 1 || message->lease.first > message->lease.end ||
         message->lease.end > self->share->batches)
         return;
@@ -309,29 +334,54 @@ static void s_take_lease(worker_core_t *self, const message_t *message, int64_t 
     self->want_us = now_us; /* the next one may be asked for as soon as it is wanted */
 }
 
-/* Index of the shard that sent a message; shard_count for anybody else, and for a former incarnation of a
- * shard. */
-static size_t s_shard(worker_core_t *self, const message_t *message)
+static size_t s_shard_named(const worker_core_t *self, const char *name)
 {
     size_t shard = 0;
-    while (shard < self->spec.shard_count && strcmp(self->shards[shard], message->from))
+    while (shard < self->spec.shard_count && strcmp(self->shards[shard], name))
         shard++;
+    return shard;
+}
+
+/* What this shard was asked and has not answered is asked again then: pulls first, for they are small and show when it
+ * is back. */
+static void s_again(worker_core_t *self, size_t shard, int64_t pulls_us, int64_t pushes_us)
+{
+    worker_pull_again(&self->pull, shard, pulls_us);
+    for (size_t index = 0; index < self->push_count; index++)
+        worker_push_again(&self->pushes[index], shard, pushes_us);
+}
+
+/* Nobody is there by the name of a shard: its process has died, and a successor will come soon. */
+static void s_take_unreachable(worker_core_t *self, const message_t *message, int64_t now_us)
+{
+    size_t shard = s_shard_named(self, message->unreachable.actor);
+    if (shard < self->spec.shard_count)
+        s_again(self, shard, now_us + AGAIN_PULL_US, now_us + AGAIN_PUSH_US);
+}
+
+/* Index of the shard that sent a message; shard_count for anybody else, and for a former incarnation of a
+ * shard. A later one has nothing of what the former was sent and had not stored. */
+static size_t s_shard(worker_core_t *self, const message_t *message, int64_t now_us)
+{
+    size_t shard = s_shard_named(self, message->from);
     if (shard == self->spec.shard_count || message->incarnation < self->shard_incarnations[shard])
         return self->spec.shard_count;
+    if (self->shard_incarnations[shard] && message->incarnation > self->shard_incarnations[shard])
+        s_again(self, shard, now_us, now_us);
     self->shard_incarnations[shard] = message->incarnation;
     return shard;
 }
 
 static void s_take_params(worker_core_t *self, const message_t *message, int64_t now_us)
 {
-    size_t shard = s_shard(self, message);
+    size_t shard = s_shard(self, message, now_us);
     if (shard < self->spec.shard_count && self->slot == SLOT_PULLING)
         worker_pull_take(&self->pull, shard, message, &self->outbox, now_us);
 }
 
 static void s_take_ack(worker_core_t *self, const message_t *message, int64_t now_us)
 {
-    size_t shard = s_shard(self, message);
+    size_t shard = s_shard(self, message, now_us);
     for (size_t index = 0; shard < self->spec.shard_count && index < self->push_count; index++) {
         worker_push_t *push = &self->pushes[index];
         if (!push->used || push->batch != message->push_ack.batch)
@@ -395,7 +445,10 @@ static void s_message(void *core, message_t **message_p, int64_t now_us)
     case KIND_stop:
         s_take_stop(self, now_us);
         break;
-    default: /* unreachable above all: the timers ask again */
+    case KIND_unreachable:
+        s_take_unreachable(self, message, now_us);
+        break;
+    default:
         break;
     }
     message_destroy(message_p);

@@ -127,6 +127,14 @@ void worker_pull_take(worker_pull_t *self, size_t shard, const message_t *messag
     part->complete = ranges_has_all(&part->covered, 0, elements);
 }
 
+void worker_pull_again(worker_pull_t *self, size_t shard, int64_t when_us)
+{
+    pull_part_t *part = &self->parts[shard];
+    part->pause_us = RETRY_FIRST_US / 2;
+    if (!part->complete && when_us < part->retry_us)
+        part->retry_us = when_us;
+}
+
 void worker_pull_retry(worker_pull_t *self, outbox_t *outbox, int64_t now_us)
 {
     for (size_t shard = 0; shard < self->spec->shard_count; shard++) {

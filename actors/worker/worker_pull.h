@@ -44,6 +44,9 @@ void worker_pull_ask(worker_pull_t *self, outbox_t *outbox);
 void worker_pull_take(worker_pull_t *self, size_t shard, const message_t *message, outbox_t *outbox,
                       int64_t now_us);
 /* Asks again where nothing came in time. */
+/* A shard's answer will not come: its process is gone, or is another one now. Asked again when it says so. */
+void worker_pull_again(worker_pull_t *self, size_t shard, int64_t when_us);
+
 void worker_pull_retry(worker_pull_t *self, outbox_t *outbox, int64_t now_us);
 int64_t worker_pull_due(const worker_pull_t *self);
 /* The first shard that has not answered, or shard_count when all have. */

@@ -121,6 +121,16 @@ void worker_push_retry(worker_push_t *self, outbox_t *outbox, int64_t now_us)
     }
 }
 
+void worker_push_again(worker_push_t *self, size_t shard, int64_t when_us)
+{
+    push_part_t *part = &self->parts[shard];
+    if (!self->used || part->applied)
+        return;
+    part->pause_us = RETRY_FIRST_US / 2;
+    if (when_us < part->retry_us)
+        part->retry_us = when_us;
+}
+
 void worker_push_hurry(worker_push_t *self, int64_t now_us)
 {
     self->hurries = true;

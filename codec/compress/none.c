@@ -1,27 +1,22 @@
 #include "codec/compress/none.h"
 
-#include <string.h>
+#include "codec/compress/bits.h"
 
-#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "values travel little-endian, in the machine's own order"
-#endif
-
-size_t none_encoded_size(size_t count)
+static size_t s_size(size_t count)
 {
     return count * sizeof(float);
 }
 
-void none_encode(const float *values, size_t count, void *ret_bytes)
+static void s_encode(float *x, size_t count, uint8_t *ret_bytes)
 {
-    if (count)
-        memcpy(ret_bytes, values, none_encoded_size(count));
+    memcpy(ret_bytes, x, s_size(count));
+    memset(x, 0, s_size(count));
 }
 
-err_code_t none_decode(const void *bytes, size_t size, float *ret_values, size_t count, err_t *err)
+static err_code_t s_decode(const uint8_t *bytes, float *ret_x, size_t count)
 {
-    if (size != none_encoded_size(count))
-        return err_set(err, ERR_SHAPE, "%zu bytes are not %zu float32 values", size, count);
-    if (count)
-        memcpy(ret_values, bytes, size);
-    return ERR_OK;
+    memcpy(ret_x, bytes, s_size(count));
+    return encoding_finite(ret_x, NULL, count) ? ERR_OK : ERR_NUMBER;
 }
+
+const encoding_blocks_t none_blocks = {.size = s_size, .least = 1, .encode = s_encode, .decode = s_decode};

@@ -16,6 +16,9 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "float arrays are writ
 
 #define LENGTH_SIZE 8
 #define ALIGN 8
+#define METADATA "__metadata__"
+#define SHA256_KEY "parameters_sha256"
+#define WRITER "cloudless"
 
 static err_code_t s_io(err_t *err, const char *what, const char *path)
 {
@@ -39,18 +42,22 @@ static int s_print_tensor(FILE *out, const tensor_t *tensor)
 }
 
 /* Length and JSON header in one block, for the caller to free. */
-static err_code_t s_print_header(const layout_t *layout, char **ret_bytes, size_t *ret_size, err_t *err)
+static err_code_t s_print_header(const layout_t *layout, const float *values, char **ret_bytes,
+                                 size_t *ret_size, err_t *err)
 {
+    char hex[SHA256_HEX_SIZE];
     char *bytes = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&bytes, &size);
     if (!out)
         return err_set(err, ERR_MEMORY, "no memory for a header");
     fwrite("\0\0\0\0\0\0\0", 1, LENGTH_SIZE, out);
-    fputc('{', out);
+    safetensors_sha256(layout, values, hex);
+    fprintf(out,
+            "{\"" METADATA "\":{\"format\":\"pt\",\"written_by\":\"" WRITER "\",\"" SHA256_KEY "\":\"%s\"}",
+            hex);
     for (size_t i = 0; i < layout->tensor_count; i++) {
-        if (i)
-            fputc(',', out);
+        fputc(',', out);
         s_print_tensor(out, layout->tensors + i);
     }
     fputc('}', out);
@@ -139,7 +146,7 @@ err_code_t safetensors_write(const char *path, const layout_t *layout, const flo
         return s_too_long(err, path);
     if (!overwrite && access(path, F_OK) == 0)
         return s_exists(err, path);
-    err_code_t code = s_print_header(layout, &header, &header_size, err);
+    err_code_t code = s_print_header(layout, values, &header, &header_size, err);
     if (code)
         return code;
     int fd = mkostemp(temp_path, O_CLOEXEC);
@@ -266,7 +273,7 @@ static err_code_t s_read_length(int fd, const char *path, uint64_t *ret_length, 
 }
 
 static err_code_t s_read_header(int fd, const char *path, uint64_t length, json_value_t **ret_header,
-                                err_t *err)
+                                bool *ret_ours, err_t *err)
 {
     char *text = malloc((size_t)length + 1);
     if (!text)
@@ -274,20 +281,38 @@ static err_code_t s_read_header(int fd, const char *path, uint64_t length, json_
     err_code_t code = s_read_at(fd, text, (size_t)length, LENGTH_SIZE, path, err);
     if (!code && (code = json_parse(text, (size_t)length, ret_header, err)))
         err_prefix(err, code, "%s: header", path);
+    *ret_ours = !code && (memmem(text, length, WRITER, strlen(WRITER)) ||
+                          memmem(text, length, SHA256_KEY, strlen(SHA256_KEY)));
     free(text);
     return code;
+}
+
+/* Files written here say what their values are; those of other programs need not. A file that shows any trace of having
+ * been written here must say it. */
+static err_code_t s_check_sha256(const char *path, const json_value_t *header, bool ours,
+                                 const layout_t *layout, const float *values, err_t *err)
+{
+    char hex[SHA256_HEX_SIZE];
+    const char *wanted = json_get_string(json_get(header, METADATA), SHA256_KEY, NULL);
+    if (!wanted && !ours)
+        return ERR_OK;
+    safetensors_sha256(layout, values, hex);
+    return wanted && strcmp(hex, wanted) == 0
+               ? ERR_OK
+               : err_set(err, ERR_CHECKSUM, "%s: its values do not match their SHA-256", path);
 }
 
 static err_code_t s_read_file(int fd, const char *path, const layout_t *layout, float *ret_values, err_t *err)
 {
     uint64_t length = 0, data_size = 0, firsts[LAYOUT_TENSORS_MAX];
     json_value_t *header = NULL;
+    bool ours = false;
     err_code_t code = s_read_length(fd, path, &length, &data_size, err);
     if (!code && data_size != layout->count * sizeof(float))
         code = err_set(err, ERR_SHAPE, "%s: has %llu bytes of data, expected %zu", path,
                        (unsigned long long)data_size, layout->count * sizeof(float));
     if (!code)
-        code = s_read_header(fd, path, length, &header, err);
+        code = s_read_header(fd, path, length, &header, &ours, err);
     if (!code)
         code = s_find_tensors(path, header, layout, data_size, firsts, err);
     for (size_t i = 0; !code && i < layout->tensor_count; i++) {
@@ -295,6 +320,8 @@ static err_code_t s_read_file(int fd, const char *path, const layout_t *layout, 
         code = s_read_at(fd, ret_values + tensor->offset, tensor->count * sizeof(float),
                          LENGTH_SIZE + length + firsts[i], path, err);
     }
+    if (!code)
+        code = s_check_sha256(path, header, ours, layout, ret_values, err);
     json_destroy(&header);
     return code;
 }

@@ -8,7 +8,7 @@ static int s_run(const cli_args_t *args)
 {
     launch_t launch;
     launch_init(&launch);
-    serve_spec_t spec = {.where = "broker", .broker = true};
+    serve_spec_t spec = {.where = "broker", .broker = true, .scheduler = true};
     int status = serve_prepare(&launch, "broker", cli_value(args, "topology"), cli_value(args, "region"),
                                cli_value(args, "state"), &spec.region_index);
     if (!status) {

@@ -5,11 +5,8 @@
 #include "codec/base/units.h"
 #include "deploy/launch/launch.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 /* ---- problems: nothing wrong with the file, but not what one wants
  * ------------------------------------------------ */
@@ -103,37 +100,6 @@ static void s_print_json(json_value_t **document_p)
     json_destroy(document_p);
 }
 
-/* ---- the data set is unpacked into a directory that is gone afterwards
- * -------------------------------------------- */
-
-static void s_remove(const char *path)
-{
-    char inner[STATEDIR_PATH_MAX + 300], file[STATEDIR_PATH_MAX + 600];
-    snprintf(inner, sizeof inner, "%s/data", path);
-    DIR *dir = opendir(inner);
-    struct dirent *entry;
-    while (dir && (entry = readdir(dir))) {
-        snprintf(file, sizeof file, "%s/%s", inner, entry->d_name);
-        unlink(file);
-    }
-    if (dir)
-        closedir(dir);
-    rmdir(inner);
-    rmdir(path);
-}
-
-static err_code_t s_open_dataset(launch_t *launch, err_t *err)
-{
-    const char *base = getenv("TMPDIR");
-    snprintf(launch->state_dir, sizeof launch->state_dir, "%s/cloudless-check-XXXXXX",
-             base && *base ? base : "/tmp");
-    if (!mkdtemp(launch->state_dir))
-        return err_set(err, ERR_IO, "%s: no temporary directory; set TMPDIR", launch->state_dir);
-    err_code_t rc = launch_open_dataset(launch, 0, err);
-    s_remove(launch->state_dir);
-    return rc;
-}
-
 static int s_check(launch_t *launch, const cli_args_t *args)
 {
     err_t err = {0};
@@ -141,7 +107,7 @@ static int s_check(launch_t *launch, const cli_args_t *args)
     const char *const *sets = cli_values(args, "set", &set_count);
     if (launch_read(launch, cli_positional(args), sets, set_count, NULL, &err))
         return cli_fail(EXIT_WRONG, NULL, "%s", err.text);
-    err_code_t rc = s_open_dataset(launch, &err);
+    err_code_t rc = launch_peek_dataset(launch, &err);
     if (rc)
         return cli_fail(rc == ERR_NOT_FOUND || rc == ERR_CONFIG ? EXIT_WRONG : EXIT_FAILED, "check", "%s",
                         err.text);

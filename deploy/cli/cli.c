@@ -14,7 +14,7 @@ typedef struct {
 struct cli_args {
     const cli_command_t *command;
     values_t values[CLI_OPTIONS_MAX];
-    const char *positional;
+    const char *positionals[CLI_POSITIONALS_MAX];
 };
 
 /* ---- errors
@@ -54,15 +54,22 @@ static size_t s_distance(const char *a, const char *b)
     return row[n];
 }
 
+/* What is typed for a command: its name, without its group's. */
+static const char *s_word(const cli_command_t *command)
+{
+    const char *space = strrchr(command->name, ' ');
+    return space ? space + 1 : command->name;
+}
+
 const char *cli_nearest(const char *written, const cli_command_t *const *table)
 {
     const char *best = NULL;
     size_t least = strlen(written) / 3 + 2; /* further away is no typing mistake */
     for (; *table; table++) {
-        size_t distance = s_distance(written, (*table)->name);
-        if (!(*table)->hidden && distance < least && distance < strlen((*table)->name)) {
+        size_t distance = s_distance(written, s_word(*table));
+        if (!(*table)->hidden && distance < least && distance < strlen(s_word(*table))) {
             least = distance;
-            best = (*table)->name;
+            best = s_word(*table);
         }
     }
     return best;
@@ -71,14 +78,20 @@ const char *cli_nearest(const char *written, const cli_command_t *const *table)
 /* ---- help
  * ---------------------------------------------------------------------------------------------------- */
 
-static void s_print_commands(FILE *out, const cli_command_t *const *table)
+/* `group` NULL: of the whole program. */
+static void s_print_commands(FILE *out, const cli_command_t *group, const cli_command_t *const *table)
 {
-    fprintf(out, "cloudless - trains one model over several cloud regions\n\n"
-                 "Usage: cloudless COMMAND [OPTIONS]\n\n");
+    const char *space = group ? " " : "", *name = group ? group->name : "";
+    fprintf(out, "%s\n\nUsage: cloudless%s%s COMMAND [OPTIONS]\n\n",
+            group ? group->summary : "cloudless - trains one model over several cloud regions", space, name);
     for (; *table; table++)
         if (!(*table)->hidden)
-            fprintf(out, "  %-10s %s\n", (*table)->name, (*table)->summary);
-    fprintf(out, "\nEvery command explains itself: cloudless COMMAND --help\n");
+            fprintf(out, "  %-10s %s\n", s_word(*table), (*table)->summary);
+    if (group && group->notes)
+        fprintf(out, "\n%s\n", group->notes);
+    fprintf(out, "\nEvery command explains itself: cloudless%s%s COMMAND --help\n", space, name);
+    if (group)
+        fprintf(out, "\nExample: %s\n", group->example);
 }
 
 static void s_print_help(FILE *out, const cli_command_t *command)
@@ -139,6 +152,22 @@ static int s_usage(const cli_command_t *command, const char *what, const char *w
     return cli_fail(EXIT_WRONG, command->name, "%s%s; see cloudless %s --help", what, which, command->name);
 }
 
+/* What is left after the options, word for word as the command says. */
+static int s_take_positionals(int argc, char **argv, cli_args_t *args)
+{
+    const char *wanted = args->command->positional ? args->command->positional : "";
+    for (size_t i = 0; *wanted; i++) {
+        CHECK(i < CLI_POSITIONALS_MAX);
+        if (optind < argc)
+            args->positionals[i] = argv[optind++];
+        else if (*wanted != '[')
+            return 1 + s_usage(args->command, "missing: ", wanted);
+        wanted += strcspn(wanted, " ");
+        wanted += strspn(wanted, " ");
+    }
+    return optind < argc ? 1 + s_usage(args->command, "one argument too many: ", argv[optind]) : 0;
+}
+
 /* Fills args; returns 0, or 1 more than the exit status when the command is not to run. */
 static int s_parse(int argc, char **argv, cli_args_t *args)
 {
@@ -164,36 +193,44 @@ static int s_parse(int argc, char **argv, cli_args_t *args)
             return 1 + s_usage(command, "given too often: ", written);
         values->items[values->count++] = optarg ? optarg : "";
     }
-    if (optind < argc && command->positional)
-        args->positional = argv[optind++];
-    if (optind < argc)
-        return 1 + s_usage(command, "one argument too many: ", argv[optind]);
-    if (!args->positional && command->positional && command->positional[0] != '[')
-        return 1 + s_usage(command, "missing: ", command->positional);
-    return 0;
+    return s_take_positionals(argc, argv, args);
 }
 
-int cli_main(int argc, char **argv, const cli_command_t *const *table)
+static int s_unknown(const cli_command_t *group, const char *written, const cli_command_t *const *table)
+{
+    const char *nearest = cli_nearest(written, table), *where = group ? group->name : NULL;
+    if (nearest)
+        return cli_fail(EXIT_WRONG, where, "there is no command %s; did you mean %s?", written, nearest);
+    return cli_fail(EXIT_WRONG, where, "there is no command %s; see cloudless %s%s--help", written,
+                    group ? group->name : "", group ? " " : "");
+}
+
+/* argv[0] is the program or the group. */
+static int s_main(int argc, char **argv, const cli_command_t *group, const cli_command_t *const *table)
 {
     if (argc < 2) {
-        s_print_commands(stderr, table);
+        s_print_commands(stderr, group, table);
         return EXIT_WRONG;
     }
     if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
-        s_print_commands(stdout, table);
+        s_print_commands(stdout, group, table);
         return EXIT_DONE;
     }
     for (size_t i = 0; table[i]; i++) {
-        if (strcmp(argv[1], table[i]->name))
+        if (strcmp(argv[1], s_word(table[i])) != 0)
             continue;
+        if (table[i]->group)
+            return s_main(argc - 1, argv + 1, table[i], table[i]->group);
         cli_args_t args = {.command = table[i]};
         int stop = s_parse(argc - 1, argv + 1, &args);
         return stop ? stop - 1 : table[i]->run(&args);
     }
-    const char *nearest = cli_nearest(argv[1], table);
-    if (nearest)
-        return cli_fail(EXIT_WRONG, NULL, "there is no command %s; did you mean %s?", argv[1], nearest);
-    return cli_fail(EXIT_WRONG, NULL, "there is no command %s; see cloudless --help", argv[1]);
+    return s_unknown(group, argv[1], table);
+}
+
+int cli_main(int argc, char **argv, const cli_command_t *const *table)
+{
+    return s_main(argc, argv, NULL, table);
 }
 
 /* ---- reading
@@ -223,5 +260,11 @@ bool cli_has(const cli_args_t *args, const char *option)
 
 const char *cli_positional(const cli_args_t *args)
 {
-    return args->positional;
+    return args->positionals[0];
+}
+
+const char *cli_positional_at(const cli_args_t *args, size_t index)
+{
+    CHECK(index < CLI_POSITIONALS_MAX);
+    return args->positionals[index];
 }

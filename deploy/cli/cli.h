@@ -21,6 +21,7 @@ typedef enum {
 
 #define CLI_OPTIONS_MAX 16
 #define CLI_VALUES_MAX 64
+#define CLI_POSITIONALS_MAX 2
 
 typedef struct {
     const char *name;     /* without dashes */
@@ -31,14 +32,16 @@ typedef struct {
 
 typedef struct cli_args cli_args_t;
 
-typedef struct {
-    const char *name;
+typedef struct cli_command {
+    const char *name;       /* "up"; of a command of a group with the group's before it: "checkpoint ls" */
     const char *summary;    /* one line */
-    const char *positional; /* "TOPOLOGY"; "[TOPOLOGY]" when it may be missing; NULL: none */
-    const char *example;
-    const char *notes; /* lines below the options; NULL: none */
+    const char *positional; /* words: "TOPOLOGY", "A B"; "[TOPOLOGY]" when it may be missing; NULL: none */
+    const char *example;    /* one line, or several, each a whole command */
+    const char *notes;      /* lines below the options; NULL: none */
     int (*run)(const cli_args_t *args);
-    bool hidden;                           /* for this program's own use */
+    bool hidden; /* for this program's own use */
+    const struct cli_command *const
+        *group; /* commands below this one, ended by a NULL, which then has no more */
     cli_option_t options[CLI_OPTIONS_MAX]; /* ended by a row without a name; --help is added */
 } cli_command_t;
 
@@ -50,8 +53,9 @@ const char *cli_value(const cli_args_t *args, const char *option);
 bool cli_has(const cli_args_t *args, const char *option);
 /* All values of a repeated option, in order; borrowed. */
 const char *const *cli_values(const cli_args_t *args, const char *option, size_t *ret_count);
-/* The positional argument, or NULL. */
+/* The first positional argument, or NULL; and any of them. */
 const char *cli_positional(const cli_args_t *args);
+const char *cli_positional_at(const cli_args_t *args, size_t index);
 
 /* Prints "cloudless: WHERE: TEXT" (without WHERE when it is NULL) and returns the status. */
 int cli_fail(exit_status_t status, const char *where, const char *format, ...)

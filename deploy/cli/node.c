@@ -26,6 +26,7 @@ static int s_serve(launch_t *launch, serve_spec_t *spec)
              spec->node_name);
     if (launch_join_state(launch, role, &err) || launch_open_log(launch, role, true, &err))
         return cli_fail(EXIT_WRONG, "node", "%s", err.text);
+    spec->log_name = role;
     err_code_t rc = launch_open_dataset(launch, spec->region_index, &err);
     if (rc)
         return cli_fail(rc == ERR_NOT_FOUND || rc == ERR_CONFIG ? EXIT_WRONG : EXIT_FAILED, "node", "%s",
@@ -41,9 +42,12 @@ static int s_run(const cli_args_t *args)
     if (name && !s_is_name(name))
         return cli_fail(EXIT_WRONG, "node", "--name %s: write up to %d letters, digits, '-' or '_'", name,
                         NODE_NAME_MAX);
+    serve_spec_t spec = {.where = "node", .node = true, .node_name = name ? name : made_up};
+    int wrong = commands_isolate(args, "node", &spec.isolate);
+    if (wrong)
+        return wrong;
     launch_t launch;
     launch_init(&launch);
-    serve_spec_t spec = {.where = "node", .node = true, .node_name = name ? name : made_up};
     int status = serve_prepare(&launch, "node", cli_value(args, "topology"), cli_value(args, "region"),
                                cli_value(args, "state"), &spec.region_index);
     if (!status)
@@ -61,5 +65,6 @@ const cli_command_t command_node = {
     .run = s_run,
     .options = {{"topology", 't', "FILE", "the same file as everywhere in the job"},
                 {"region", 'r', "NAME", "where this machine is"},
+                {"isolate", 0, "WHAT", COMMANDS_ISOLATE},
                 {"name", 'n', "NAME", "of this node, unique in its region (default: made up)"},
                 {"state", 's', "DIR", "keep snapshots here (default: ~/.local/state/cloudless/JOB)"}}};

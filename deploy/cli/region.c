@@ -4,14 +4,36 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static int s_serve(launch_t *launch, const serve_spec_t *spec)
 {
     err_t err = {0};
     err_code_t rc = launch_share_state(launch, &err);
-    if (!rc)
+    if (!rc && spec->node)
         rc = launch_open_dataset(launch, spec->region_index, &err);
     return rc ? cli_fail(EXIT_FAILED, spec->where, "%s", err.text) : serve_run(launch, spec);
+}
+
+/* "broker,node"; false for what is none. */
+static bool s_parse_parts(const char *text, serve_spec_t *spec)
+{
+    const struct {
+        const char *name;
+        bool *part;
+    } rows[] = {{"broker", &spec->broker}, {"scheduler", &spec->scheduler}, {"node", &spec->node}};
+    char parts[64];
+    bool known = false;
+    snprintf(parts, sizeof parts, "%s", text);
+    for (char *part = strtok(parts, ","); part; part = strtok(NULL, ",")) {
+        known = false;
+        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+            if (!strcmp(part, rows[i].name))
+                known = *rows[i].part = true;
+        if (!known)
+            return false;
+    }
+    return known;
 }
 
 static int s_run(const cli_args_t *args)
@@ -19,14 +41,17 @@ static int s_run(const cli_args_t *args)
     launch_t launch;
     launch_init(&launch);
     const char *parent = cli_value(args, "parent"), *region = cli_value(args, "region");
-    char where[TOPOLOGY_NAME_MAX + 8];
-    snprintf(where, sizeof where, "region %.*s", TOPOLOGY_NAME_MAX - 1, region ? region : "");
+    const char *parts = cli_value(args, "parts"), *isolate = cli_value(args, "isolate");
+    char where[TOPOLOGY_NAME_MAX + 16];
     serve_spec_t spec = {.where = where,
-                         .broker = true,
-                         .node = true,
                          .node_name = "main",
+                         .isolate = isolate_find(isolate ? isolate : ""),
                          .parent = parent ? (pid_t)strtol(parent, NULL, 10) : 0};
-    int status = serve_prepare(&launch, "region", cli_value(args, "topology"), cli_value(args, "region"),
+    if (!region || !parts || spec.isolate == ISOLATE_COUNT || !spec.parent || !s_parse_parts(parts, &spec))
+        return cli_fail(EXIT_WRONG, "region", "this command is for cloudless up alone");
+    snprintf(where, sizeof where, "%s %.*s", spec.isolate == ISOLATE_REGION ? "region" : parts,
+             TOPOLOGY_NAME_MAX - 1, region);
+    int status = serve_prepare(&launch, "region", cli_value(args, "topology"), region,
                                cli_value(args, "state"), &spec.region_index);
     if (!status)
         status = s_serve(&launch, &spec);
@@ -36,12 +61,13 @@ static int s_run(const cli_args_t *args)
 
 const cli_command_t command_region = {
     .name = "region",
-    .summary =
-        "One region of `up`: broker, regional scheduler and node in one process; started by `up` alone.",
+    .summary = "Parts of one region of `up` in one process; started by `up` alone.",
     .example = "cloudless up TOPOLOGY",
     .run = s_run,
     .hidden = true,
     .options = {{"topology", 0, "FILE", "the effective topology in the state directory"},
                 {"region", 0, "NAME", "which"},
                 {"state", 0, "DIR", "held by the parent"},
-                {"parent", 0, "PID", "ends when this is no longer its parent"}}};
+                {"parent", 0, "PID", "ends when this is no longer its parent"},
+                {"parts", 0, "LIST", "of broker,scheduler,node: what this process is"},
+                {"isolate", 0, "WHAT", "as of up"}}};

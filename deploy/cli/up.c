@@ -1,7 +1,7 @@
 #include "deploy/cli/commands.h"
 
 #include "actors/kit/clock.h"
-#include "deploy/launch/conduct.h"
+#include "deploy/launch/supervise.h"
 
 #include <stdio.h>
 
@@ -58,26 +58,35 @@ static int s_prepare(launch_t *launch, const cli_args_t *args)
     return status;
 }
 
+/* What is handed on to the process that shows progress and prints the outcome. */
+static void s_hand_on(const cli_args_t *args, const char **ret_arguments)
+{
+    static const char *const flags[] = {"json", "quiet"}, *const written[] = {"--json", "--quiet"};
+    size_t count = 0;
+    if (cli_has(args, "report")) {
+        ret_arguments[count++] = "--report";
+        ret_arguments[count++] = cli_value(args, "report");
+    }
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+        if (cli_has(args, flags[i]))
+            ret_arguments[count++] = written[i];
+}
+
 static int s_run(const cli_args_t *args)
 {
-    int64_t began_us = clock_now_us();
+    char began[24];
+    snprintf(began, sizeof began, "%lld", (long long)clock_now_us());
+    const char *arguments[8] = {"--began", began};
+    s_hand_on(args, arguments + 2);
+    supervise_spec_t spec = {.arguments = arguments, .quiet = cli_has(args, "quiet")};
+    int status = commands_isolate(args, "up", &spec.isolate);
+    if (status)
+        return status;
     launch_t launch;
     launch_init(&launch);
-    int status = s_prepare(&launch, args);
-    if (!status) {
-        /* The effective topology: what was given with --set and --seed need not be given again. */
-        char resume[3 * STATEDIR_PATH_MAX];
-        snprintf(resume, sizeof resume, "cloudless up %s/" LAUNCH_TOPOLOGY_FILE " --state %s",
-                 launch.state_dir, launch.state_dir);
-        conduct_spec_t spec = {.where = "up",
-                               .resume = resume,
-                               .report_path = cli_value(args, "report"),
-                               .json = cli_has(args, "json"),
-                               .quiet = cli_has(args, "quiet"),
-                               .began_us = began_us,
-                               .spawn = true};
-        status = conduct_run(&launch, &spec);
-    }
+    status = s_prepare(&launch, args);
+    if (!status)
+        status = supervise_run(&launch, &spec);
     launch_fini(&launch);
     return status;
 }
@@ -93,6 +102,7 @@ const cli_command_t command_up = {
         {"state", 's', "DIR", "keep snapshots, logs and status here (default: ~/.local/state/cloudless/JOB)"},
         {"resume", 0, NULL, "go on from the snapshots in the state directory"},
         {"report", 'r', "FILE", "write the final report as JSON"},
+        {"isolate", 0, "WHAT", COMMANDS_ISOLATE},
         {"set", 0, "KEY=VALUE", "change a key of the topology, as in job.sync.every=4; may be repeated"},
         {"seed", 0, "N", "same as --set job.seed=N"},
         {"json", 0, NULL, "print the final report as JSON in place of the table"},

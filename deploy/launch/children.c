@@ -1,121 +1,161 @@
 #include "deploy/launch/children.h"
 
-#include "deploy/launch/host.h"
+#include "codec/base/log.h"
 #include "store/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define CHILDREN_LOG_TAIL 16384
+#define CHILD_LOG_TAIL 16384
+#define CHILD_STARTS_MAX 5     /* in a row that did not become ready */
+#define CHILD_QUICK_US 1000000 /* who dies so soon after it was ready will do so again */
+#define CHILD_PAUSE_US 200000
+#define CHILD_PAUSE_MOST_US 5000000
 
-/* In the child: its log instead of our output, and an end as soon as the parent is gone. */
-_Noreturn static void s_become(const launch_t *launch, size_t index, int log_fd, pid_t parent)
+/* ---- the table
+ * ---------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    const char *name; /* NULL: no further one */
+    const char *parts;
+    bool carries;
+} row_t;
+
+/* What shares a process, in the order in which they are started. */
+static const row_t s_rows[ISOLATE_COUNT][4] = {
+    [ISOLATE_REGION] = {{"region", "broker,scheduler,node", false}},
+    [ISOLATE_ROLE] = {{"broker", "broker", true}, {"scheduler", "scheduler", false}, {"node", "node", false}},
+    [ISOLATE_ACTOR] = {{"broker", "broker", true},
+                       {"scheduler", "scheduler", false},
+                       {"node", "node", false}},
+};
+
+static void s_add(children_t *self, const launch_t *launch, isolate_t isolate, const row_t *row,
+                  size_t region, const char *log_dir)
 {
-    char topology[STATEDIR_PATH_MAX + 32], parent_text[16];
-    snprintf(topology, sizeof topology, "%s/" LAUNCH_TOPOLOGY_FILE, launch->state_dir);
-    snprintf(parent_text, sizeof parent_text, "%d", (int)parent);
-    char *const arguments[] = {"cloudless",  "region",
-                               "--topology", topology,
-                               "--region",   (char *)(uintptr_t)launch->topology->regions[index].name,
-                               "--state",    (char *)(uintptr_t)launch->state_dir,
-                               "--parent",   parent_text,
-                               NULL};
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    int null_fd = open("/dev/null", O_RDONLY);
-    if (getppid() != parent || null_fd < 0 || dup2(null_fd, STDIN_FILENO) < 0 ||
-        dup2(log_fd, STDOUT_FILENO) < 0 || dup2(log_fd, STDERR_FILENO) < 0)
-        _exit(1);
-    setpgid(0, 0); /* a Ctrl-C is for the parent, which then drains us */
-    host_restore_signals();
-    execv("/proc/self/exe", arguments);
-    _exit(1);
+    child_t *child = &self->items[self->count++];
+    const char *of = launch->topology->regions[region].name;
+    *child = (child_t){.region = region,
+                       .carries = row->carries,
+                       .arguments = {"cloudless", "region", "--topology", self->topology, "--region", of,
+                                     "--state", launch->state_dir, "--parent", self->parent, "--parts",
+                                     row->parts, "--isolate", isolate_name(isolate), NULL}};
+    snprintf(child->name, sizeof child->name, "%s %s", row->name, of);
+    if (isolate == ISOLATE_REGION)
+        snprintf(child->log, sizeof child->log, "%s/%s.log", log_dir, of);
+    else
+        snprintf(child->log, sizeof child->log, "%s/%s-%s.log", log_dir, row->name, of);
 }
 
-static err_code_t s_start(child_t *child, const launch_t *launch, size_t index, const char *log_dir,
-                          err_t *err)
+static void s_add_global(children_t *self, const launch_t *launch, const char *const *arguments)
 {
-    snprintf(child->log, sizeof child->log, "%s/%s.log", log_dir, launch->topology->regions[index].name);
-    int log_fd = open(child->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    if (log_fd < 0)
-        return err_set(err, file_code_of(errno), "%s: %s", child->log, strerror(errno));
-    pid_t parent = getpid();
-    child->pid = fork();
-    if (child->pid == 0)
-        s_become(launch, index, log_fd, parent);
-    int failed = errno;
-    close(log_fd);
-    if (child->pid < 0) {
-        child->pid = 0;
-        return err_set(err, ERR_LIMIT, "start a process: %s", strerror(failed));
-    }
-    child->ran = true;
+    child_t *child = &self->items[self->count++];
+    *child = (child_t){.region = CHILDREN_GLOBAL,
+                       .name = "scheduler/global",
+                       .arguments = {"cloudless", "global", "--topology", self->topology, "--state",
+                                     launch->state_dir, "--parent", self->parent}};
+    size_t count = 0;
+    while (child->arguments[count])
+        count++;
+    while (*arguments && count < CHILD_ARGUMENTS_MAX - 1)
+        child->arguments[count++] = *arguments++;
+}
+
+err_code_t children_init(children_t *self, const launch_t *launch, isolate_t isolate,
+                         const char *const *arguments, err_t *err)
+{
+    *self = (children_t){0};
+    char log_dir[STATEDIR_PATH_MAX];
+    err_code_t rc = statedir_folder(launch->state_dir, STATEDIR_LOG, log_dir, err);
+    if (rc)
+        return rc;
+    snprintf(self->topology, sizeof self->topology, "%s/" LAUNCH_TOPOLOGY_FILE, launch->state_dir);
+    snprintf(self->parent, sizeof self->parent, "%d", (int)getpid());
+    s_add_global(self, launch, arguments);
+    for (size_t r = 0; r < launch->topology->region_count; r++)
+        for (const row_t *row = s_rows[isolate]; row->name; row++)
+            s_add(self, launch, isolate, row, r, log_dir);
     return ERR_OK;
 }
 
-err_code_t children_start(children_t *self, const launch_t *launch, err_t *err)
+void children_fini(children_t *self)
 {
-    *self = (children_t){.count = launch->topology->region_count};
-    char log_dir[STATEDIR_PATH_MAX];
-    err_code_t rc = statedir_folder(launch->state_dir, STATEDIR_LOG, log_dir, err);
-    for (size_t i = 0; i < self->count && !rc; i++)
-        rc = s_start(&self->items[i], launch, i, log_dir, err);
-    if (rc)
-        children_signal(self, SIGKILL);
+    for (size_t i = 0; i < self->count; i++)
+        process_destroy(&self->items[i].process);
+}
+
+/* ---- start
+ * ---------------------------------------------------------------------------------------------------- */
+
+static err_code_t s_start(child_t *child, err_t *err)
+{
+    process_spec_t spec = {.arguments = child->arguments,
+                           .output = STDOUT_FILENO,
+                           .error = STDERR_FILENO,
+                           .own_group = child->log[0]};
+    int log_fd = -1;
+    if (child->log[0]) {
+        log_fd = open(child->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+        if (log_fd < 0)
+            return err_set(err, file_code_of(errno), "%s: %s", child->log, strerror(errno));
+        child->log_from = lseek(log_fd, 0, SEEK_END);
+        spec.output = spec.error = log_fd;
+    }
+    err_code_t rc = process_start(&spec, &child->process, err);
+    if (log_fd >= 0)
+        close(log_fd);
     return rc;
 }
 
-size_t children_reap(children_t *self)
+bool children_start_due(children_t *self, bool region_too, int64_t now_us)
 {
-    size_t running = 0;
+    bool any = false;
     for (size_t i = 0; i < self->count; i++) {
         child_t *child = &self->items[i];
-        if (child->pid && waitpid(child->pid, &child->status, WNOHANG) == child->pid)
-            child->pid = 0;
-        running += child->pid != 0;
-    }
-    return running;
-}
-
-void children_signal(const children_t *self, int signal)
-{
-    for (size_t i = 0; i < self->count; i++)
-        if (self->items[i].pid)
-            kill(self->items[i].pid, signal);
-}
-
-child_t *children_take_failed(children_t *self, size_t *ret_index)
-{
-    for (size_t i = 0; i < self->count; i++) {
-        child_t *child = &self->items[i];
-        if (child->pid || !child->ran || child->reported || child->status == 0)
+        if (child->state != CHILD_WAITS || now_us < child->again_us ||
+            (!region_too && child->region != CHILDREN_GLOBAL))
             continue;
-        child->reported = true;
-        *ret_index = i;
-        return child;
+        err_t err = {0};
+        child->ready = child->asked = false;
+        child->state = CHILD_RUNS;
+        if (s_start(child, &err)) {
+            child->state = CHILD_FAILED;
+            snprintf(child->why, sizeof child->why, "%s", err.text);
+        }
+        any = true;
     }
-    return NULL;
+    return any;
 }
 
-/* The last line of the log that is an error of ours. */
-static bool s_last_error(const char *path, char *ret_text, size_t size)
+int64_t children_due(const children_t *self)
+{
+    int64_t due_us = INT64_MAX;
+    for (size_t i = 0; i < self->count; i++)
+        if (self->items[i].state == CHILD_WAITS && self->items[i].again_us < due_us)
+            due_us = self->items[i].again_us;
+    return due_us;
+}
+
+/* ---- how they ended
+ * ---------------------------------------------------------------------------------------------------- */
+
+/* The last line of the log since this start that is an error of ours. */
+static bool s_last_error(const child_t *child, char *ret_text, size_t size)
 {
     static const char prefix[] = "cloudless: ";
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = child->log[0] ? open(child->log, O_RDONLY | O_CLOEXEC) : -1;
     if (fd < 0)
         return false;
-    char tail[CHILDREN_LOG_TAIL + 1];
+    char tail[CHILD_LOG_TAIL + 1];
     struct stat info;
-    off_t from =
-        fstat(fd, &info) == 0 && info.st_size > CHILDREN_LOG_TAIL ? info.st_size - CHILDREN_LOG_TAIL : 0;
-    ssize_t length = pread(fd, tail, CHILDREN_LOG_TAIL, from);
+    off_t from = fstat(fd, &info) == 0 && info.st_size > CHILD_LOG_TAIL ? info.st_size - CHILD_LOG_TAIL : 0;
+    ssize_t length = pread(fd, tail, CHILD_LOG_TAIL, from > child->log_from ? from : child->log_from);
     close(fd);
     tail[length > 0 ? length : 0] = '\0';
     bool found = false;
@@ -127,15 +167,131 @@ static bool s_last_error(const char *path, char *ret_text, size_t size)
     return found;
 }
 
-void children_reason(const child_t *child, const char *region, char *ret_text, size_t size)
+void children_reason(const child_t *child, char *ret_text, size_t size)
+{
+    char said[1024], how[128];
+    if (child->why[0]) {
+        snprintf(ret_text, size, "%s: %s", child->name, child->why);
+        return;
+    }
+    if (s_last_error(child, said, sizeof said)) {
+        snprintf(ret_text, size, "%s (log: %s)", said, child->log);
+        return;
+    }
+    process_status_text(child->status, how, sizeof how);
+    snprintf(ret_text, size, "the process of %s %s%s%s%s", child->name, how,
+             child->failed_starts >= CHILD_STARTS_MAX ? ", each time it was started" : "",
+             child->log[0] ? "; see " : "", child->log);
+}
+
+/* It said itself that it cannot go on. The global scheduler's process says so on the terminal. */
+static bool s_is_outcome(const child_t *child)
 {
     char said[1024];
-    if (WIFSIGNALED(child->status))
-        snprintf(ret_text, size, "the process of region %s was ended by signal %d (%s); see %s", region,
-                 WTERMSIG(child->status), strsignal(WTERMSIG(child->status)), child->log);
-    else if (s_last_error(child->log, said, sizeof said))
-        snprintf(ret_text, size, "%s (log: %s)", said, child->log);
+    if (!WIFEXITED(child->status))
+        return false;
+    if (WEXITSTATUS(child->status) == 0)
+        return !child->carries || child->asked;
+    return child->region == CHILDREN_GLOBAL || s_last_error(child, said, sizeof said);
+}
+
+static void s_died(child_t *child, int64_t now_us)
+{
+    char how[128];
+    child->failed_starts = child->ready ? 0 : child->failed_starts + 1;
+    process_status_text(child->status, how, sizeof how);
+    if (child->failed_starts >= CHILD_STARTS_MAX) {
+        child->state = CHILD_FAILED;
+        return;
+    }
+    if (child->ready && now_us - child->ready_us >= CHILD_QUICK_US)
+        child->pause_us = 0;
+    log_event(LEVEL_WARN, child->name, "died", "reason=\"its process %s\"; starting it again in %lld ms", how,
+              (long long)child->pause_us / 1000);
+    child->state = CHILD_WAITS;
+    child->restarts++;
+    child->again_us = now_us + child->pause_us;
+    child->pause_us = child->pause_us ? 2 * child->pause_us : CHILD_PAUSE_US;
+    if (child->pause_us > CHILD_PAUSE_MOST_US)
+        child->pause_us = CHILD_PAUSE_MOST_US;
+}
+
+static void s_look(child_t *child, int64_t now_us)
+{
+    char line[PROCESS_LINE_MAX];
+    while (process_lines_take(process_lines(child->process), line))
+        if (!strcmp(line, "ready") && !child->ready) {
+            child->ready = true;
+            child->ready_us = now_us;
+        }
+    if (!process_has_ended(child->process, &child->status))
+        return;
+    process_destroy(&child->process);
+    if (s_is_outcome(child) || (child->asked && WIFEXITED(child->status)))
+        child->state = WEXITSTATUS(child->status) ? CHILD_FAILED : CHILD_DONE;
     else
-        snprintf(ret_text, size, "the process of region %s ended with status %d; see %s", region,
-                 WEXITSTATUS(child->status), child->log);
+        s_died(child, now_us);
+}
+
+void children_look(children_t *self, int64_t now_us)
+{
+    for (size_t i = 0; i < self->count; i++)
+        if (self->items[i].state == CHILD_RUNS)
+            s_look(&self->items[i], now_us);
+}
+
+child_t *children_take_failed(children_t *self)
+{
+    for (size_t i = 0; i < self->count; i++) {
+        child_t *child = &self->items[i];
+        if (child->region == CHILDREN_GLOBAL || child->state != CHILD_FAILED || child->reported)
+            continue;
+        child->reported = true;
+        return child;
+    }
+    return NULL;
+}
+
+/* ---- all of them
+ * ---------------------------------------------------------------------------------------------------- */
+
+size_t children_running(const children_t *self, bool carriers)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < self->count; i++) {
+        const child_t *child = &self->items[i];
+        count += child->state == CHILD_RUNS && child->region != CHILDREN_GLOBAL && child->carries == carriers;
+    }
+    return count;
+}
+
+void children_ask(children_t *self, bool carriers)
+{
+    for (size_t i = 0; i < self->count; i++) {
+        child_t *child = &self->items[i];
+        if (child->state != CHILD_RUNS || child->region == CHILDREN_GLOBAL || child->carries != carriers ||
+            child->asked)
+            continue;
+        child->asked = true;
+        kill(process_pid(child->process), SIGTERM);
+    }
+}
+
+void children_kill(children_t *self)
+{
+    for (size_t i = 0; i < self->count; i++)
+        if (self->items[i].state == CHILD_RUNS)
+            kill(process_pid(self->items[i].process), SIGKILL);
+}
+
+void children_rows(const children_t *self, process_rows_t *ret_rows)
+{
+    ret_rows->count = self->count;
+    for (size_t i = 0; i < self->count; i++) {
+        const child_t *child = &self->items[i];
+        process_row_t *row = &ret_rows->items[i];
+        *row = (process_row_t){.pid = child->state == CHILD_RUNS ? (uint64_t)process_pid(child->process) : 0,
+                               .restarts = child->restarts};
+        snprintf(row->name, sizeof row->name, "%s", child->name);
+    }
 }

@@ -1,6 +1,7 @@
 #include "deploy/launch/conduct.h"
 
 #include "actors/kit/clock.h"
+#include "actors/kit/process.h"
 #include "actors/scheduler/global_actor.h"
 #include "codec/base/log.h"
 #include "deploy/cli/cli.h"
@@ -9,7 +10,7 @@
 #include "deploy/launch/report.h"
 #include "deploy/launch/status_file.h"
 
-#include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,9 +18,7 @@
 #include <unistd.h>
 
 #define CONDUCT_PATIENCE_US 10000000 /* a drain without progress ends after this */
-#define CONDUCT_CRASH_US 5000000     /* the same when a region's process has died */
-#define CONDUCT_ASK_US 8000000       /* children still there so long after the end are asked to end ... */
-#define CONDUCT_KILL_US 20000000     /* ... and then killed */
+#define CONDUCT_CRASH_US 5000000     /* the same when a region's process cannot go on */
 #define CONDUCT_LOOK_MS 250
 
 typedef struct {
@@ -27,10 +26,12 @@ typedef struct {
     const conduct_spec_t *spec;
     host_t host;
     launch_where_t where;
-    children_t children;
+    process_lines_t told; /* by the parent */
     shell_t *scheduler;
     int first_signal;
-    char child_failure[2048]; /* the first; empty: none */
+    char region_failure[PROCESS_LINE_MAX]; /* of a region's process; empty: none */
+    pthread_mutex_t mutex;                 /* of the next */
+    process_rows_t processes;
 
     /* written by the scheduler's thread; read here when it has ended */
     progress_t progress;
@@ -49,14 +50,20 @@ static void s_observe(void *hint, const global_core_t *core, int64_t now_us, boo
     const topology_t *topology = self->launch->topology;
     progress_show(&self->progress, core, now_us, last);
     err_t err = {0};
-    if (status_file_write(self->status_path, core, topology, now_us, &err) && !self->status_failed) {
+    pthread_mutex_lock(&self->mutex);
+    process_rows_t processes = self->processes;
+    pthread_mutex_unlock(&self->mutex);
+    if (status_file_write(self->status_path, core, topology, &processes, now_us, &err) &&
+        !self->status_failed) {
         self->status_failed = true;
         log_event(LEVEL_WARN, "scheduler/global", "status_file", "reason=\"%s\"; going on without", err.text);
     }
     if (!last)
         return;
-    report_context_t context = {
-        .topology = topology, .wall_us = now_us - self->spec->began_us, .one_node_each = self->spec->spawn};
+    report_context_t context = {.topology = topology,
+                                .wall_us = now_us - self->spec->began_us,
+                                .one_node_each = self->spec->parent != 0,
+                                .processes = &processes};
     self->state = global_core_state(core);
     self->report = report_new(core, &context);
 }
@@ -86,34 +93,74 @@ static err_code_t s_start_scheduler(conduct_t *self, err_t *err)
 /* ---- run
  * ----------------------------------------------------------------------------------------------------- */
 
+/* Under `up` a Ctrl-C is for the parent, which then tells. */
 static void s_take_signal(conduct_t *self, int signal)
 {
-    if (self->first_signal) {
-        children_signal(&self->children, SIGKILL);
+    if (self->spec->parent && signal == SIGINT)
+        return;
+    if (self->first_signal)
         _exit(128 + signal);
-    }
     self->first_signal = signal;
-    fprintf(stderr, "%sstopping after a last snapshot; once more ends at once\n",
-            self->progress.terminal ? "\n" : "");
+    if (!self->spec->parent)
+        fprintf(stderr, "%sstopping after a last snapshot; once more ends at once\n",
+                self->progress.terminal ? "\n" : "");
     global_actor_drain(self->scheduler, CONDUCT_PATIENCE_US);
 }
 
-/* A region's process that died takes the run with it; whatever else runs is stopped in order. */
-static void s_look_at_children(conduct_t *self)
+static void s_take_drain(conduct_t *self, const char *rest)
+{
+    (void)rest;
+    global_actor_drain(self->scheduler, CONDUCT_PATIENCE_US);
+}
+
+/* The process of a region that cannot go on takes the run with it. */
+static void s_take_failed(conduct_t *self, const char *rest)
+{
+    char *reason;
+    size_t region = strtoul(rest, &reason, 10);
+    if (*reason != ' ' || region >= self->launch->topology->region_count || self->region_failure[0])
+        return;
+    snprintf(self->region_failure, sizeof self->region_failure, "%s", reason + 1);
+    global_actor_region_failed(self->scheduler, region, ERR_STOPPED, self->region_failure);
+    global_actor_drain(self->scheduler, CONDUCT_CRASH_US);
+}
+
+static void s_take_process(conduct_t *self, const char *rest)
 {
     size_t index;
-    child_t *child;
-    children_reap(&self->children);
-    while ((child = children_take_failed(&self->children, &index))) {
-        char reason[sizeof self->child_failure];
-        children_reason(child, self->launch->topology->regions[index].name, reason, sizeof reason);
-        log_event(LEVEL_ERROR, "scheduler/global", "region_died", "reason=\"%s\"", reason);
-        if (!self->child_failure[0])
-            snprintf(self->child_failure, sizeof self->child_failure, "%s", reason);
-        global_actor_region_failed(self->scheduler, index, ERR_STOPPED, reason);
-        global_actor_drain(self->scheduler, CONDUCT_CRASH_US);
-        children_signal(&self->children, SIGTERM); /* the stop may have had to go through the one that died */
-    }
+    unsigned long long pid, restarts;
+    int at = 0;
+    if (sscanf(rest, "%zu %llu %llu %n", &index, &pid, &restarts, &at) != 3 || index >= PROCESS_ROWS_MAX)
+        return;
+    pthread_mutex_lock(&self->mutex);
+    process_row_t *row = &self->processes.items[index];
+    *row = (process_row_t){.pid = pid, .restarts = restarts};
+    snprintf(row->name, sizeof row->name, "%s", rest + at);
+    if (self->processes.count <= index)
+        self->processes.count = index + 1;
+    pthread_mutex_unlock(&self->mutex);
+}
+
+static const struct {
+    const char *word;
+    void (*take)(conduct_t *self, const char *rest);
+} s_words[] = {{"drain", s_take_drain}, {"failed", s_take_failed}, {"process", s_take_process}};
+
+static void s_take_line(conduct_t *self, const char *line)
+{
+    size_t length = strcspn(line, " ");
+    for (size_t i = 0; i < sizeof s_words / sizeof *s_words; i++)
+        if (strlen(s_words[i].word) == length && !strncmp(line, s_words[i].word, length))
+            s_words[i].take(self, line + length + (line[length] == ' '));
+}
+
+static void s_listen(conduct_t *self)
+{
+    char line[PROCESS_LINE_MAX];
+    while (process_lines_take(&self->told, line))
+        s_take_line(self, line);
+    if (self->told.ended || process_is_orphan(self->spec->parent))
+        _exit(EXIT_FAILED);
 }
 
 static void s_loop(conduct_t *self)
@@ -122,37 +169,9 @@ static void s_loop(conduct_t *self)
         host_event_t event = host_wait(&self->host, CONDUCT_LOOK_MS);
         if (event.signal)
             s_take_signal(self, event.signal);
-        if (event.child)
-            s_look_at_children(self);
+        if (self->spec->parent)
+            s_listen(self);
     }
-}
-
-/* The regions end by themselves after the scheduler's bye; those that do not are helped. */
-static void s_await_children(conduct_t *self)
-{
-    int64_t began_us = clock_now_us();
-    bool asked = false;
-    while (children_reap(&self->children)) {
-        int64_t waited_us = clock_now_us() - began_us;
-        if (waited_us >= CONDUCT_KILL_US) {
-            children_signal(&self->children, SIGKILL);
-        } else if (!asked && !self->child_failure[0] && waited_us >= CONDUCT_ASK_US) {
-            asked = true;
-            children_signal(&self->children, SIGTERM);
-        }
-        host_event_t event = host_wait(&self->host, CONDUCT_LOOK_MS);
-        if (event.signal && self->first_signal) {
-            children_signal(&self->children, SIGKILL);
-            _exit(128 + event.signal);
-        }
-        if (event.signal)
-            self->first_signal = event.signal;
-    }
-    size_t index;
-    child_t *child = children_take_failed(&self->children, &index);
-    if (child && !self->child_failure[0])
-        children_reason(child, self->launch->topology->regions[index].name, self->child_failure,
-                        sizeof self->child_failure);
 }
 
 /* ---- end
@@ -188,13 +207,24 @@ static void s_tell_resume(const conduct_t *self)
             stored ? " --resume" : "");
 }
 
+/* Whoever starts the whole run begins, or resumes, one; a scheduler that alone is started again goes on in the run that
+ * is. So what was kept is forgotten before the former, and when the report is written. */
+static void s_forget(const conduct_t *self)
+{
+    err_t err = {0};
+    if (global_actor_forget(self->launch->state_dir, &err))
+        log_event(LEVEL_WARN, "scheduler/global", "forget", "reason=\"%s\"", err.text);
+}
+
 static int s_finish(conduct_t *self)
 {
     err_t failure = {0};
     shell_state(self->scheduler, &failure);
     int status = self->report ? s_write_report(self) : EXIT_DONE;
-    if (self->child_failure[0])
-        return cli_fail(EXIT_FAILED, NULL, "%s", self->child_failure);
+    if (!status && failure.code != ERR_STALE)
+        s_forget(self);
+    if (self->region_failure[0])
+        return cli_fail(EXIT_FAILED, NULL, "%s", self->region_failure);
     if (failure.code)
         return cli_fail(EXIT_FAILED, self->spec->where, "%s", failure.text);
     s_tell_resume(self);
@@ -204,15 +234,16 @@ static int s_finish(conduct_t *self)
 static int s_run(conduct_t *self)
 {
     err_t err = {0};
-    err_code_t rc = self->spec->spawn ? children_start(&self->children, self->launch, &err) : ERR_OK;
-    if (!rc)
-        rc = s_start_scheduler(self, &err);
-    if (!rc)
-        s_loop(self);
-    else
-        children_signal(&self->children, SIGKILL);
-    s_await_children(self);
-    return rc ? cli_fail(EXIT_FAILED, self->spec->where, "%s", err.text) : s_finish(self);
+    if (s_start_scheduler(self, &err))
+        return cli_fail(EXIT_FAILED, self->spec->where, "%s", err.text);
+    if (self->spec->parent) {
+        process_lines_init(&self->told, STDIN_FILENO);
+        self->host.watch_fd = STDIN_FILENO;
+        if (process_lines_say(&self->told, "ready"))
+            return EXIT_FAILED; /* nobody is there who would want to know */
+    }
+    s_loop(self);
+    return s_finish(self);
 }
 
 int conduct_run(launch_t *launch, const conduct_spec_t *spec)
@@ -222,10 +253,12 @@ int conduct_run(launch_t *launch, const conduct_spec_t *spec)
     self->launch = launch;
     self->spec = spec;
     self->where = (launch_where_t){launch, 0, NULL};
+    pthread_mutex_init(&self->mutex, NULL);
     host_init(&self->host);
     int status = s_run(self);
     shell_destroy(&self->scheduler);
     host_fini(&self->host);
+    pthread_mutex_destroy(&self->mutex);
     json_destroy(&self->report);
     free(self);
     return status;

@@ -40,20 +40,11 @@ void host_prepare(void)
     setenv("ZSYS_SIGHANDLER", "false", 1);
 }
 
-void host_restore_signals(void)
-{
-    sigset_t none;
-    sigemptyset(&none);
-    for (size_t i = 0; i < sizeof s_taken / sizeof *s_taken; i++)
-        signal(s_taken[i], SIG_DFL);
-    signal(SIGPIPE, SIG_DFL);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
 void host_init(host_t *self)
 {
     self->notify_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     CHECK(self->notify_fd >= 0);
+    self->watch_fd = -1;
 }
 
 void host_fini(host_t *self)
@@ -65,11 +56,12 @@ host_event_t host_wait(host_t *self, int timeout_ms)
 {
     host_event_t event = {0};
     struct pollfd items[] = {{.fd = s_signals[0], .events = POLLIN},
-                             {.fd = self->notify_fd, .events = POLLIN}};
+                             {.fd = self->notify_fd, .events = POLLIN},
+                             {.fd = self->watch_fd, .events = POLLIN}};
     struct timespec timeout = {timeout_ms / 1000, timeout_ms % 1000 * 1000000L};
     sigset_t none;
     sigemptyset(&none);
-    if (ppoll(items, 2, &timeout, &none) < 0 && errno != EINTR)
+    if (ppoll(items, 3, &timeout, &none) < 0 && errno != EINTR)
         return event;
     eventfd_t ignored;
     eventfd_read(self->notify_fd, &ignored);

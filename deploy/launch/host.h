@@ -12,6 +12,7 @@
 
 typedef struct {
     int notify_fd; /* an eventfd for shell_spec_t */
+    int watch_fd;  /* whatever else it returns for when readable; -1: nothing */
 } host_t;
 
 typedef struct {
@@ -27,8 +28,5 @@ void host_fini(host_t *self);
 
 /* Returns when something happened, or after timeout_ms. */
 host_event_t host_wait(host_t *self, int timeout_ms);
-
-/* Undoes host_prepare in a child before exec. */
-void host_restore_signals(void);
 
 #endif

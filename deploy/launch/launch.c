@@ -108,7 +108,7 @@ static err_code_t s_make_parents(const char *path, err_t *err)
     return file_make_dirs(parent, err);
 }
 
-/* The topology as it is after --set and --seed: children and `export` read the same. */
+/* The topology as it is after --set and --seed: children and `checkpoint` read the same. */
 static err_code_t s_write_topology(const launch_t *self, err_t *err)
 {
     char *text = NULL, path[STATEDIR_PATH_MAX + 32];

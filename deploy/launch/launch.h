@@ -63,6 +63,9 @@ MUST_USE err_code_t launch_count_snapshots(const launch_t *self, size_t *ret_cou
  */
 MUST_USE err_code_t launch_open_dataset(launch_t *self, size_t region_index, err_t *err);
 
+/* The same without a state directory, for commands that run nothing: what is unpacked is gone afterwards. */
+MUST_USE err_code_t launch_peek_dataset(launch_t *self, err_t *err);
+
 /* Where a region's broker is, for shells: hint is launch_where_t. */
 typedef struct {
     const launch_t *launch;

@@ -44,15 +44,26 @@ static err_code_t s_load_shard(const char *state_dir, const char *region, uint64
     return rc;
 }
 
-err_code_t parameters_load(const topology_t *topology, const char *state_dir, size_t region_index,
-                           parameters_t **ret_self, err_t *err)
+err_code_t parameters_new(const char *model, parameters_t **ret_self, err_t *err)
 {
     parameters_t *self = calloc(1, sizeof *self);
     CHECK(self);
-    const topology_region_t *region = &topology->regions[region_index];
-    err_code_t rc = model_layout_of(topology->job.model, &self->layout, err);
-    if (!rc && !(self->values = malloc(self->layout.count * sizeof *self->values)))
+    err_code_t rc = model_layout_of(model, &self->layout, err);
+    if (!rc && !(self->values = calloc(self->layout.count, sizeof *self->values)))
         rc = err_set(err, ERR_MEMORY, "no memory for %zu parameters", self->layout.count);
+    if (rc)
+        parameters_destroy(&self);
+    else
+        *ret_self = self;
+    return rc;
+}
+
+err_code_t parameters_load(const topology_t *topology, const char *state_dir, size_t region_index,
+                           parameters_t **ret_self, err_t *err)
+{
+    parameters_t *self = NULL;
+    const topology_region_t *region = &topology->regions[region_index];
+    err_code_t rc = parameters_new(topology->job.model, &self, err);
     for (uint64_t k = 0; k < region->shards && !rc; k++) {
         size_t first, end;
         layout_shard(&self->layout, region->shards, k, &first, &end);

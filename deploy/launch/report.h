@@ -8,6 +8,7 @@
 
 #include "actors/scheduler/global_core.h"
 #include "codec/base/json.h"
+#include "deploy/launch/status_file.h"
 
 #include <stdio.h>
 
@@ -15,6 +16,7 @@ typedef struct {
     const topology_t *topology;
     int64_t wall_us;    /* since the command began */
     bool one_node_each; /* a region's node stands for all that is rented there (`up`) */
+    const process_rows_t *processes;
 } report_context_t;
 
 json_value_t *report_new(const global_core_t *core, const report_context_t *context);

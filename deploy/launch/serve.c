@@ -1,6 +1,7 @@
 #include "deploy/launch/serve.h"
 
 #include "actors/kit/clock.h"
+#include "actors/kit/process.h"
 #include "actors/node/node_actor.h"
 #include "actors/scheduler/region_actor.h"
 #include "brokers/broker.h"
@@ -8,11 +9,11 @@
 #include "codec/base/rng.h"
 #include "deploy/cli/cli.h"
 #include "deploy/launch/host.h"
+#include "deploy/launch/starts.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define SERVE_SETTLE_US 2000000 /* places when no further node came for so long */
@@ -33,6 +34,9 @@ typedef struct {
     char node_name[WIRE_NAME_SIZE];
     int first_signal;
     int64_t half_ended_us; /* one of two actors has ended since */
+    bool over;             /* a broker alone was told to end */
+    char host_topology[STATEDIR_PATH_MAX + 32], host_parent[16], host_samples[24];
+    const char *host_arguments[17];
     err_t failure;
 } serve_t;
 
@@ -56,14 +60,19 @@ static err_code_t s_start_broker(serve_t *self, err_t *err)
                           .run_dir = self->launch->run_dir,
                           .seed = topology->job.seed};
     err_code_t rc = broker_start(&spec, &self->broker, err);
-    if (rc)
-        return rc;
-    self->where.inproc = broker_inproc(self->broker);
+    if (!rc)
+        self->where.inproc = broker_inproc(self->broker);
+    return rc;
+}
+
+static err_code_t s_start_scheduler(serve_t *self, err_t *err)
+{
+    const topology_t *topology = self->launch->topology;
     const topology_region_t *region = &topology->regions[self->spec->region_index];
     region_actor_t actor = {.topology = topology,
                             .state_dir = self->launch->state_dir,
                             .region_index = self->spec->region_index,
-                            .nodes_expected = self->spec->node ? 1 : s_nodes_expected(region),
+                            .nodes_expected = self->spec->parent ? 1 : s_nodes_expected(region),
                             .settle_us = SERVE_SETTLE_US};
     snprintf(self->scheduler_name, sizeof self->scheduler_name, "scheduler/%s", region->name);
     shell_spec_t shell = {.name = self->scheduler_name,
@@ -75,37 +84,85 @@ static err_code_t s_start_broker(serve_t *self, err_t *err)
     return shell_wait_ready(self->scheduler, err);
 }
 
-/* A node that is started again must come after the one that was killed, which the broker still knows for a while:
- * the time of day orders the two. Actors are fenced by the scheduler's incarnations, never by this. */
-static uint64_t s_node_incarnation(void)
+/* How a process that hosts actors for this node is started. */
+static void s_fill_host_arguments(serve_t *self)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+    const launch_t *launch = self->launch;
+    snprintf(self->host_topology, sizeof self->host_topology, "%s/" LAUNCH_TOPOLOGY_FILE, launch->state_dir);
+    snprintf(self->host_parent, sizeof self->host_parent, "%d", (int)getpid());
+    snprintf(self->host_samples, sizeof self->host_samples, "%llu", (unsigned long long)launch->job.samples);
+    const char *const arguments[] = {"cloudless",
+                                     "host",
+                                     "--topology",
+                                     self->host_topology,
+                                     "--region",
+                                     launch->topology->regions[self->spec->region_index].name,
+                                     "--state",
+                                     launch->state_dir,
+                                     "--parent",
+                                     self->host_parent,
+                                     "--node",
+                                     self->node_name,
+                                     "--samples",
+                                     self->host_samples,
+                                     self->spec->log_name ? "--log" : NULL,
+                                     self->spec->log_name,
+                                     NULL};
+    memcpy(self->host_arguments, arguments, sizeof arguments);
 }
 
-static err_code_t s_start_node(serve_t *self, err_t *err)
+/* A node that is started again must come after the one that was killed, which the broker still knows for a while, and
+ * before which one that was stopped may wake up. Its starts are counted on its disk; where another disk counted
+ * further, `least` says so. The random half tells apart two nodes that a mistake gave one name and one count. Actors
+ * are fenced by the scheduler's incarnations, never by this. */
+static err_code_t s_node_incarnation(serve_t *self, uint64_t least, uint64_t *ret_incarnation, err_t *err)
+{
+    uint64_t count;
+    char name[STATEDIR_NAME_MAX];
+    snprintf(name, sizeof name, "node-%s-%s", self->launch->topology->regions[self->spec->region_index].name,
+             self->spec->node_name);
+    err_code_t rc = starts_count(self->launch->run_dir, name, least >> 32, &count, err);
+    *ret_incarnation = count << 32 | (rng_entropy() & UINT32_MAX);
+    return rc;
+}
+
+static err_code_t s_start_node(serve_t *self, uint64_t least, err_t *err)
 {
     const topology_t *topology = self->launch->topology;
-    char made_up[24];
-    snprintf(made_up, sizeof made_up, "%08llx", (unsigned long long)(rng_entropy() & 0xffffffff));
     snprintf(self->node_name, sizeof self->node_name, "node/%s/%s",
-             topology->regions[self->spec->region_index].name,
-             self->spec->node_name ? self->spec->node_name : made_up);
+             topology->regions[self->spec->region_index].name, self->spec->node_name);
+    s_fill_host_arguments(self);
     node_host_t node = {.topology = topology,
                         .job = &self->launch->job,
                         .dataset = self->launch->dataset,
                         .state_dir = self->launch->state_dir,
                         .region_index = self->spec->region_index,
                         .name = self->node_name,
+                        .isolate = self->spec->isolate,
+                        .host_arguments = self->host_arguments,
                         .checksums = !self->spec->broker};
-    shell_spec_t shell = {.find = launch_find_broker,
-                          .find_hint = &self->where,
-                          .incarnation = s_node_incarnation(),
-                          .notify_fd = self->host.notify_fd};
+    shell_spec_t shell = {
+        .find = launch_find_broker, .find_hint = &self->where, .notify_fd = self->host.notify_fd};
+    err_code_t rc = s_node_incarnation(self, least, &shell.incarnation, err);
+    if (rc)
+        return rc;
     node_actor_fill(&node, &shell);
     self->node = shell_start(&shell);
     return shell_wait_ready(self->node, err);
+}
+
+static err_code_t s_start(serve_t *self, err_t *err)
+{
+    err_code_t rc = self->spec->broker ? s_start_broker(self, err) : ERR_OK;
+    if (!rc && self->spec->scheduler)
+        rc = s_start_scheduler(self, err);
+    if (!rc && self->spec->node)
+        rc = s_start_node(self, 0, err);
+    if (rc || !self->spec->parent)
+        return rc;
+    process_lines_t lines;
+    process_lines_init(&lines, STDIN_FILENO);
+    return process_lines_say(&lines, "ready") ? err_set(err, ERR_STOPPED, "the parent is gone") : ERR_OK;
 }
 
 /* ---- run
@@ -113,10 +170,12 @@ static err_code_t s_start_node(serve_t *self, err_t *err)
 
 static void s_drain(serve_t *self)
 {
-    if (!self->scheduler) {
+    if (!self->scheduler && !self->node)
+        self->over = true; /* a broker alone has nothing to finish */
+    if (!self->scheduler && self->node)
         node_actor_drain(self->node);
+    if (!self->scheduler)
         return;
-    }
     message_t *stop = message_new(KIND_stop, self->scheduler_name, self->scheduler_name);
     shell_post(self->scheduler, &stop);
 }
@@ -146,8 +205,24 @@ static bool s_has_ended(serve_t *self, shell_t *shell)
     return true;
 }
 
+/* Another disk has counted the starts of this node further: what it says holds. */
+static void s_outbid(serve_t *self)
+{
+    uint64_t newest;
+    err_t err = {0};
+    if (!self->node || self->first_signal || !shell_outbid(self->node, &newest))
+        return;
+    log_event(LEVEL_WARN, self->node_name, "outbid",
+              "reason=\"the broker knows a later start by this name\"; starting after it");
+    shell_destroy(&self->node);
+    if (s_start_node(self, newest, &err) && !self->failure.code)
+        self->failure = err;
+}
+
 static bool s_is_over(serve_t *self)
 {
+    if (!self->scheduler && !self->node)
+        return self->over;
     bool scheduler_ended = s_has_ended(self, self->scheduler), node_ended = s_has_ended(self, self->node);
     if (scheduler_ended && node_ended)
         return true;
@@ -163,6 +238,7 @@ static void s_loop(serve_t *self)
 {
     while (!s_is_over(self)) {
         host_event_t event = host_wait(&self->host, SERVE_LOOK_MS);
+        s_outbid(self);
         if (self->spec->parent && getppid() != self->spec->parent)
             _exit(EXIT_FAILED);
         if (event.signal == SIGTERM || (event.signal && !self->spec->parent))
@@ -175,9 +251,7 @@ int serve_run(launch_t *launch, const serve_spec_t *spec)
     serve_t self = {.launch = launch, .spec = spec, .where = {launch, spec->region_index, NULL}};
     err_t err = {0};
     host_init(&self.host);
-    err_code_t rc = spec->broker ? s_start_broker(&self, &err) : ERR_OK;
-    if (!rc && spec->node)
-        rc = s_start_node(&self, &err);
+    err_code_t rc = s_start(&self, &err);
     if (!rc)
         s_loop(&self);
     shell_destroy(&self.node);

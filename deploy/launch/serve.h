@@ -1,19 +1,23 @@
-/* serve - a process of one region: its broker and regional scheduler, a node, or all three.
+/* serve - a process of one region: its broker, its regional scheduler, a node, or several of them.
  *
  * Threads  the main thread.
  */
 #ifndef DEPLOY_LAUNCH_SERVE_H
 #define DEPLOY_LAUNCH_SERVE_H
 
+#include "actors/node/hosting.h"
 #include "deploy/launch/launch.h"
 
 typedef struct {
     const char *where; /* for errors: "broker" */
     size_t region_index;
-    bool broker;           /* hosts the region's broker and its scheduler */
+    bool broker;           /* hosts the region's broker */
+    bool scheduler;        /* and its scheduler */
     bool node;             /* hosts a node, which needs launch->dataset */
-    const char *node_name; /* its last part; NULL: made up */
-    pid_t parent;          /* ends when this is no longer the parent; 0: has none that matters */
+    isolate_t isolate;     /* where the node's actors run */
+    const char *node_name; /* its last part */
+    const char *log_name;  /* of the log file, for processes that host actors; NULL: standard error */
+    pid_t parent;          /* `up`; ends when this is no longer the parent; 0: started by hand */
 } serve_spec_t;
 
 /* Runs until the job is done or was drained; SIGINT and SIGTERM drain. Prints its errors; returns the exit

@@ -43,7 +43,24 @@ static void s_add_region(json_value_t *regions, const char *name, region_view_t 
     json_add_moved(regions, &row);
 }
 
-static json_value_t *s_document(const global_core_t *core, const topology_t *topology, int64_t now_us)
+void process_rows_add(json_value_t *document, const process_rows_t *rows)
+{
+    json_value_t *processes = json_new_array();
+    uint64_t restarts = 0;
+    for (size_t i = 0; i < rows->count; i++) {
+        json_value_t *row = json_new_object();
+        json_set_string(row, "name", rows->items[i].name);
+        json_set_u64(row, "pid", rows->items[i].pid);
+        json_set_u64(row, "restarts", rows->items[i].restarts);
+        json_add_moved(processes, &row);
+        restarts += rows->items[i].restarts;
+    }
+    json_set_u64(document, "process_restarts", restarts);
+    json_set_moved(document, "processes", &processes);
+}
+
+static json_value_t *s_document(const global_core_t *core, const topology_t *topology,
+                                const process_rows_t *processes, int64_t now_us)
 {
     json_value_t *document = json_new_object(), *regions = json_new_array(), *actors = json_new_array();
     json_set_string(document, "job", topology->job.name);
@@ -56,6 +73,7 @@ static json_value_t *s_document(const global_core_t *core, const topology_t *top
             s_add_actor(actors, global_core_actor(core, i), now_us);
     json_set_moved(document, "regions", &regions);
     json_set_moved(document, "actors", &actors);
+    process_rows_add(document, processes);
     return document;
 }
 
@@ -76,9 +94,9 @@ static err_code_t s_replace(const char *path, const char *text, err_t *err)
 }
 
 err_code_t status_file_write(const char *path, const global_core_t *core, const topology_t *topology,
-                             int64_t now_us, err_t *err)
+                             const process_rows_t *processes, int64_t now_us, err_t *err)
 {
-    json_value_t *document = s_document(core, topology, now_us);
+    json_value_t *document = s_document(core, topology, processes, now_us);
     char *text = json_print(document, false);
     err_code_t rc = s_replace(path, text, err);
     free(text);

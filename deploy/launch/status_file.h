@@ -8,8 +8,25 @@
 #include "actors/scheduler/global_core.h"
 #include "codec/base/json.h"
 
+#define PROCESS_ROWS_MAX (3 * TOPOLOGY_REGIONS_MAX + 1)
+
+/* The processes that `up` looks after; none in a run whose processes were started by hand. */
+typedef struct {
+    char name[TOPOLOGY_NAME_MAX + 16];
+    uint64_t pid; /* 0: does not run now */
+    uint64_t restarts;
+} process_row_t;
+
+typedef struct {
+    process_row_t items[PROCESS_ROWS_MAX];
+    size_t count;
+} process_rows_t;
+
+/* Adds "processes", and how often any was started again as "process_restarts". */
+void process_rows_add(json_value_t *document, const process_rows_t *rows);
+
 /* Replaces the file in one step (without fsync: it is worth nothing after a power cut). Errors: ERR_IO. */
 MUST_USE err_code_t status_file_write(const char *path, const global_core_t *core, const topology_t *topology,
-                                      int64_t now_us, err_t *err);
+                                      const process_rows_t *processes, int64_t now_us, err_t *err);
 
 #endif

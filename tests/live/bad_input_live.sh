@@ -70,9 +70,9 @@ bad 2 '^cloudless: up: .*nothing to go on' up "$ledger" --state "$work/new" --re
 mkdir "$work/photos" && touch "$work/photos/cat.jpg"
 bad 2 '^cloudless: up: .*photos' up "$ledger" --state "$work/photos"
 [ "$(ls "$work/photos")" = cat.jpg ] || fail "a foreign directory was written to"
-bad 2 '^cloudless: export: ' export --state "$work/mine" --region nowhere -o "$work/x"
+bad 2 '^cloudless: checkpoint export: ' checkpoint export --state "$work/mine" --region nowhere -o "$work/x"
 touch "$work/there"
-bad 2 '^cloudless: export: .*there' export --state "$work/mine" --region north -o "$work/there"
+bad 2 '^cloudless: checkpoint export: .*there' checkpoint export --state "$work/mine" --region north -o "$work/there"
 bad 2 '^cloudless: status: ' status --state "$work/photos"
 bad 2 '^cloudless: stop: ' stop --state "$work/photos"
 expect 0 stop --state "$work/mine"
@@ -82,7 +82,7 @@ expect 3 check "$ledger" --set job.data.samples=1000 --set regions[0].workers=10
 expect_line "$work/last.out" 'problem: region north: '
 
 # Every command explains itself.
-for command in up check status stop export scheduler broker node; do
+for command in up check status stop checkpoint scheduler broker node; do
     expect 0 $command --help
     expect_line "$work/last.out" "^Example: cloudless $command"
 done

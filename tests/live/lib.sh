@@ -10,6 +10,11 @@ cleanup() {
     local status=$? pid
     for pid in "${started[@]}"; do kill -KILL "$pid" 2>/dev/null; done
     wait 2>/dev/null
+    # What a sanitizer finds in a process that is then started again, or was about to end, fails the test all the same.
+    if grep -lE '(ERROR|WARNING): [A-Za-z]*Sanitizer|runtime error:' "$work"/*.err "$work"/*/log/*.log 2>/dev/null >&2; then
+        echo "FAIL: a sanitizer has found something" >&2
+        status=1
+    fi
     if [ "$status" -ne 0 ]; then
         echo "--- logs ---" >&2
         for file in "$work"/*.err "$work"/*/log/*.log; do
@@ -76,7 +81,7 @@ expect_counters() {
     local state=$1 samples=$2 epochs=$3 region
     shift 3
     for region in "$@"; do
-        expect 0 export --state "$state" --region "$region" -o "$work/$region.safetensors" --force
+        expect 0 checkpoint export --state "$state" --region "$region" -o "$work/$region.safetensors" --force
         "$LIVE_TOOL" counters "$work/$region.safetensors" "$samples" "$epochs" || fail "the ledger of $region is wrong"
     done
 }

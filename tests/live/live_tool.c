@@ -2,8 +2,12 @@
  *
  *   live_tool counters FILE SAMPLES EPOCHS   whether each counter says how often its samples had to be used
  *   live_tool json FILE PATH                 prints a value: regions[1].samples
+ *   live_tool pid STATE NAME                 prints the process of an actor or of a part of `up`, as its status says
  *   live_tool ports N                        prints N tcp ports that are free on 127.0.0.1
  *   live_tool damage STATE REGION SHARD      spoils the newest snapshot of a shard
+ *   live_tool marks STATE SHARDS REGION...   prints the common points that all shards have
+ *   live_tool restore STATE TAG SHARDS REGION...   takes all shards back to one of them
+ *   live_tool mark STATE NAME                stores the newest snapshot of every shard again, as a common point
  *   live_tool images DIR TRAIN TEST          writes four idx files: ten kinds of noisy images that can be told apart
  */
 #include "actors/model/model.h"
@@ -11,7 +15,10 @@
 #include "codec/base/rng.h"
 #include "codec/tensor/safetensors.h"
 #include "store/kv_lmdb.h"
+#include "store/snapshot.h"
 #include "store/statedir.h"
+#include "tests/live/live_marks.h"
+#include "store/stores.h"
 
 #include <arpa/inet.h>
 #include <math.h>
@@ -99,6 +106,32 @@ static int s_json(const char *path, char *where)
     }
     json_destroy(&document);
     return !found;
+}
+
+/* In one of the lists of status.json; 0 when it is not there or does not run. */
+static unsigned long long s_pid_in(const json_value_t *document, const char *list, const char *name)
+{
+    const json_value_t *rows = json_get(document, list);
+    for (size_t i = 0; i < json_count(rows); i++)
+        if (!strcmp(json_get_string(json_at(rows, i), "name", ""), name))
+            return (unsigned long long)json_get_u64(json_at(rows, i), "pid", 0);
+    return 0;
+}
+
+static int s_pid(const char *state, const char *name)
+{
+    char path[4096];
+    json_value_t *document = NULL;
+    snprintf(path, sizeof path, "%s/status.json", state);
+    if (json_read_file(path, &document, NULL))
+        return 1;
+    unsigned long long pid = s_pid_in(document, "actors", name);
+    if (!pid)
+        pid = s_pid_in(document, "processes", name);
+    if (pid)
+        printf("%llu\n", pid);
+    json_destroy(&document);
+    return pid == 0;
 }
 
 static void s_put_u32(FILE *out, unsigned long value)
@@ -189,19 +222,72 @@ static int s_damage(const char *state, const char *region, unsigned long shard)
     return rc != ERR_OK;
 }
 
+static err_code_t s_mark_store(const char *state, const store_place_t *place, const char *name, err_t *err)
+{
+    char path[STATEDIR_PATH_MAX];
+    kv_t *kv = NULL;
+    snapshot_store_t *store = NULL;
+    snapshot_t *snapshot = NULL;
+    snapshot_store_options_t options = {.keep = 100};
+    err_code_t rc = stores_path(state, place, path, err);
+    if (!rc)
+        rc = kv_lmdb_open(path, NULL, &kv, err);
+    if (!rc)
+        rc = snapshot_store_open(kv, &options, &store, err);
+    if (!rc)
+        rc = snapshot_load_newest_good(store, NULL, NULL, &snapshot, err);
+    if (!rc) {
+        snapshot->id.number++;
+        snprintf(snapshot->id.tag, sizeof snapshot->id.tag, "mark/%s", name);
+        rc = snapshot_commit(store, snapshot, err);
+    }
+    snapshot_destroy(&snapshot);
+    snapshot_store_destroy(&store);
+    kv_destroy(&kv);
+    return rc == ERR_NOT_FOUND ? ERR_OK : rc; /* an incarnation that has stored nothing */
+}
+
+/* Of a run that was stopped: the newest of all shards belong together. */
+static int s_mark(const char *state, const char *name)
+{
+    stores_t places = {0};
+    err_t err = {0};
+    err_code_t rc = stores_find(state, &places, &err);
+    for (size_t i = 0; i < places.count && !rc; i++) {
+        const store_place_t *place = &places.items[i], *next = place + 1;
+        bool newest = i + 1 == places.count || next->kind != place->kind || next->shard != place->shard ||
+                      strcmp(next->region, place->region) != 0;
+        if (place->kind == STORE_SHARD && newest)
+            rc = s_mark_store(state, place, name, &err);
+    }
+    stores_fini(&places);
+    if (rc)
+        fprintf(stderr, "%s\n", err.text);
+    return rc != ERR_OK;
+}
+
 int main(int argc, char **argv)
 {
+    if (argc == 4 && !strcmp(argv[1], "mark"))
+        return s_mark(argv[2], argv[3]);
     if (argc == 5 && !strcmp(argv[1], "counters"))
         return s_counters(argv[2], strtoul(argv[3], NULL, 10), strtoul(argv[4], NULL, 10));
     if (argc == 4 && !strcmp(argv[1], "json"))
         return s_json(argv[2], argv[3]);
+    if (argc == 4 && !strcmp(argv[1], "pid"))
+        return s_pid(argv[2], argv[3]);
     if (argc == 3 && !strcmp(argv[1], "ports"))
         return s_ports(atoi(argv[2]));
     if (argc == 5 && !strcmp(argv[1], "damage"))
         return s_damage(argv[2], argv[3], strtoul(argv[4], NULL, 10));
     if (argc == 5 && !strcmp(argv[1], "images"))
         return s_images(argv[2], strtoul(argv[3], NULL, 10), strtoul(argv[4], NULL, 10));
-    fprintf(stderr, "usage: live_tool counters FILE SAMPLES EPOCHS | json FILE PATH | ports N | damage STATE "
-                    "REGION SHARD | images DIR TRAIN TEST\n");
+    if (argc >= 5 && !strcmp(argv[1], "marks"))
+        return live_marks_print(argv[2], (unsigned)atoi(argv[3]), argv + 4, (size_t)argc - 4);
+    if (argc >= 6 && !strcmp(argv[1], "restore"))
+        return live_marks_restore(argv[2], argv[3], (unsigned)atoi(argv[4]), argv + 5, (size_t)argc - 5);
+    fprintf(stderr, "usage: live_tool counters FILE SAMPLES EPOCHS | json FILE PATH | pid STATE NAME | ports N | damage STATE "
+                    "REGION SHARD | mark STATE NAME | marks STATE SHARDS REGION... | restore STATE TAG SHARDS REGION... | "
+                    "images DIR TRAIN TEST\n");
     return 2;
 }

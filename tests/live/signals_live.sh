@@ -1,8 +1,8 @@
 # SIGTERM drains and exits 0, a second one ends at once with 143; when `up` is killed its children are gone.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-up() { # NAME SIGNALS...: a long run
-    begin "$1" up "$SOURCE/deploy/topologies/ledger.yaml" --state "$work/$1" --set job.data.samples=60000 --set job.epochs=1000
+up() { # NAME OPTIONS...: a long run
+    begin "$1" up "$SOURCE/deploy/topologies/ledger.yaml" --state "$work/$1" --set job.data.samples=60000 --set job.epochs=1000 "${@:2}"
 }
 
 trains() {
@@ -10,12 +10,19 @@ trains() {
 }
 
 children() { pgrep -P "$1"; }
+descendants() {
+    local child
+    for child in $(children "$1"); do
+        echo "$child"
+        descendants "$child"
+    done
+}
 
 up drained
 drained=$pid
 until_true trains "$work/drained"
 children "$drained" >"$work/children"
-[ "$(wc -l <"$work/children")" = 2 ] || fail "two regions have $(wc -l <"$work/children") processes"
+[ "$(wc -l <"$work/children")" = 3 ] || fail "a global scheduler and two regions have $(wc -l <"$work/children") processes"
 expect 2 up "$SOURCE/deploy/topologies/ledger.yaml" --state "$work/drained" --set job.data.samples=60000 --set job.epochs=1000
 expect_line "$work/last.err" "^cloudless: .*$drained"
 kill -TERM "$drained"
@@ -29,27 +36,46 @@ until_true trains "$work/twice"
 children "$twice" >"$work/children"
 kill -STOP $(cat "$work/children") # so that the drain cannot be over before the second signal
 kill -TERM "$twice"
-until_true expect_line "$work/twice.err" 'once more'
+until_true grep -q 'once more' "$work/twice.err"
 kill -TERM "$twice"
 expect_end "$twice" 143 "an up that got two signals"
 while read -r child; do until_true gone "$child"; done <"$work/children"
 
-up killed
+up killed --isolate actor
 killed=$pid
 until_true trains "$work/killed"
-children "$killed" >"$work/children"
+descendants "$killed" >"$work/children"
+[ "$(wc -l <"$work/children")" -ge 18 ] || fail "only $(wc -l <"$work/children") processes of their own" # 7, and 11 actors
 kill -KILL "$killed"
 expect_end "$killed" 137 "a killed up"
 while read -r child; do until_true gone "$child"; done <"$work/children"
 expect 0 stop --state "$work/killed"
 expect_line "$work/last.out" 'nothing runs'
 
-# A region's process that dies ends the run with 1 and a line that names it and its log; nothing is left running.
+# A process that dies is started again, whichever it is; the run goes on, and its report counts it.
 up crashed
 crashed=$pid
 until_true trains "$work/crashed"
-children "$crashed" >"$work/children"
-kill -KILL "$(head -n 1 "$work/children")"
-expect_end "$crashed" 1 "an up whose region died"
-expect_line "$work/crashed.err" '^cloudless: .*region (north|south) .*\.log'
-while read -r child; do gone "$child" || fail "child $child outlived an up that failed"; done <"$work/children"
+other() { [ "$("$LIVE_TOOL" pid "$work/crashed" "$1")" != "$2" ]; }
+for name in "region north" scheduler/global; do
+    process=$("$LIVE_TOOL" pid "$work/crashed" "$name") || fail "no process of $name"
+    kill -KILL "$process"
+    until_true other "$name" "$process"
+    until_true trains "$work/crashed"
+done
+kill -TERM "$crashed"
+expect_end "$crashed" 0 "an up whose processes died"
+expect_line "$work/crashed.out" 'restarts .* 2 processes'
+
+# One that does not even start, time after time, ends the run with 1 and a line that names it and its log.
+up hopeless
+hopeless=$pid
+until_true trains "$work/hopeless"
+while alive "$hopeless"; do
+    for child in $(children "$hopeless"); do
+        grep -qz '^north$' "/proc/$child/cmdline" 2>/dev/null && kill -KILL "$child" 2>/dev/null
+    done
+done
+expect_end "$hopeless" 1 "an up whose region does not start"
+expect_line "$work/hopeless.err" '^cloudless: .*region north .*each time.*north\.log'
+[ -z "$(children "$hopeless")" ] || fail "an up that failed left something running"

@@ -1,19 +1,22 @@
 /* ledger - the judge: in every seeded world each region's parameters must equal the number of times each
  * sample had to be processed, not one more, not one less.
  *
- *   sim.ledger [--seeds N] [--first SEED] [--strategy asgd|asgd-ga|ssgd|sma] [--kills] [--stop]
- *              [--lose] [--away] [--zombies] [--damage]
- *              [--break dedup|fencing|output-commit|checksum [--expect-wrong]] [--verbose]
+ *   sim.ledger [--seeds N] [--first SEED] [--strategy asgd|asgd-ga|ssgd|sma] [--encoding NAME] [--kills]
+ *              [--schedulers] [--stop | --marks] [--lose] [--away] [--zombies] [--damage]
+ *              [--break dedup|fencing|output-commit|checksum|mark|hold [--expect-wrong]] [--verbose]
  *
- * With --stop each world is stopped at random moments, drained as by SIGTERM or cut off as by a loss of power, and a
- * new world goes on from what its shards had committed.
+ * Without --encoding half of the worlds encode their deltas, one way or another: what deltas leave out must have come by
+ * the end. With --stop each world is stopped at random moments, drained as by SIGTERM or cut off as by a loss of power, and
+ * a new world goes on from what its shards had committed. With --marks a job is led to common points of its shards; it
+ * must be exact, and so must a new world that goes on from all shards' snapshots of one of these points.
  *
- * --lose: with a shard that is killed its disk may be emptied or found at an older snapshot, and a whole region may come
+ * --lose, without encoding: with a shard that is killed its disk may be emptied or found at an older snapshot, and a whole region may come
  * back empty. --away: partitions that last longer than sync.away_after. --zombies: a shard or synchronizer that hung
  * wakes up beside its successor. --damage: the network changes bytes of payloads.
  *
  * A world that goes wrong prints its seed; `--first SEED --seeds 1 --verbose` replays it.
  */
+#include "codec/compress/encoding.h"
 #include "tests/sim/sim.h"
 
 #include <getopt.h>
@@ -24,16 +27,32 @@
 
 typedef struct {
     uint64_t seeds, first;
-    const char *strategy;
-    bool kills, stop, lose, away, zombies, damage, expect_wrong, verbose;
+    const char *strategy, *encoding;
+    bool kills, schedulers, stop, marks, lose, away, zombies, damage, expect_wrong, verbose;
     unsigned breaks;
 } options_t;
 
 typedef struct {
-    uint64_t worlds, exact, wrong, stuck;
+    uint64_t worlds, exact, wrong, stuck, encoded;
     uint64_t drained, cut_off; /* in the midst of training */
+    uint64_t restored;         /* worlds that went on from a common point */
+    uint64_t resumed;          /* after a region had been away for too long at the end of the run */
     sim_stats_t stats;
 } totals_t;
+
+/* From a stream of its own, so that the rest of a world is the same with and without. */
+static const char *s_encoding(const options_t *options, uint64_t seed, char text[128])
+{
+    rng_t rng;
+    rng_init_for(&rng, seed, "encoding", 0, 0);
+    const char *name = options->encoding                     ? options->encoding
+                       : options->lose || rng_below(&rng, 2) ? "none"
+                                                             : encoding_at(1 + rng_below(&rng, 4))->name;
+    static const char *const ratios[] = {"0.001", "0.01", "0.1", "1"};
+    snprintf(text, 128, "encoding: %s, topk_ratio: %s, topk_values: %s", name, ratios[rng_below(&rng, 4)],
+             rng_below(&rng, 2) ? "fp16" : "int8");
+    return text;
+}
 
 static topology_t *s_topology(rng_t *rng, const options_t *options, uint64_t seed)
 {
@@ -41,13 +60,13 @@ static topology_t *s_topology(rng_t *rng, const options_t *options, uint64_t see
     const char *strategy = options->strategy ? options->strategy : strategies[rng_below(rng, 2)];
     static const size_t widths[] = {1, 2, 4};
     size_t regions = 2 + rng_below(rng, 2), shards = widths[rng_below(rng, 3)];
-    char text[8192];
+    char text[8192], encoding[128];
     int n = snprintf(
         text, sizeof text,
         "job:\n  name: sim\n  model: ledger\n  data: {kind: counter, samples: %u}\n  epochs: %u\n"
         "  batch: %u\n  seed: %u\n  optimizer: {name: sgd, lr: 1, momentum: 0, schedule: constant}\n"
-        "  sync: {strategy: %s, every: %u, inside: %s, staleness: %u, window: %ukB, away_after: %ums}\n"
-        "checkpoint: {every: %u}\nregions:\n",
+        "  sync: {strategy: %s, every: %u, inside: %s, staleness: %u, window: %ukB, %s, away_after: %ums}\n"
+        "checkpoint: {every: %u, mark_every: %s}\nregions:\n",
         (unsigned)(200 + rng_below(rng, 1500)), (unsigned)(1 + rng_below(rng, 2)),
         (unsigned)(8 + rng_below(rng, 40)), (unsigned)seed, strategy,
         strcmp(strategy, "asgd-ga") ? 1u : (unsigned)(1 + rng_below(rng, 8)),
@@ -55,8 +74,9 @@ static topology_t *s_topology(rng_t *rng, const options_t *options, uint64_t see
         : rng_below(rng, 2) ? "sync"
                             : "{ssp: 1}",
         (unsigned)(2 + rng_below(rng, 30)), (unsigned)(8 + rng_below(rng, 100)),
+        s_encoding(options, seed, encoding),
         options->away || options->lose ? (unsigned)(500 + rng_below(rng, 2000)) : 60000u,
-        (unsigned)(1 + rng_below(rng, 30)));
+        (unsigned)(1 + rng_below(rng, 30)), options->marks ? "0.1" : "1");
     for (size_t r = 0; r < regions; r++)
         n += snprintf(text + n, sizeof text - (size_t)n,
                       "  - {name: r%zu, data_share: %u, workers: %u, shards: %zu}\n", r,
@@ -94,11 +114,13 @@ static sim_spec_t s_spec(rng_t *rng, const options_t *options, const topology_t 
                        .lose_disk = options->lose ? 0.5 : 0,
                        .zombie = options->zombies ? 0.8 : 0,
                        .damage = options->damage ? rng_unit(rng) * 0.05 : 0,
+                       .scheduler_kill_per_s = options->schedulers ? 0.1 + rng_unit(rng) : 0,
+                       .scheduler_zombie = 0.5,
                        .kill_until_us = 60000000,
                        .limit_us = 3600000000};
     if (options->breaks & BREAK_OUTPUT_COMMIT) /* the longer a commit takes, the more has left before it */
         spec.commit_us *= 20;
-    if (options->breaks) {
+    if (options->breaks & ~(unsigned)(BREAK_MARK | BREAK_HOLD)) {
         spec.kill_per_s *= 3;
         spec.limit_us = 200000000; /* a world without a guard may also never end */
     }
@@ -164,10 +186,18 @@ static void s_add(sim_stats_t *sum, const sim_stats_t *one)
     sum->regions_wiped += one->regions_wiped;
     sum->zombies += one->zombies;
     sum->damaged += one->damaged;
+    sum->killed_regional += one->killed_regional;
+    sum->killed_global += one->killed_global;
+    sum->killed_at_end += one->killed_at_end;
+    sum->schedulers_woken += one->schedulers_woken;
+    sum->schedulers_refused += one->schedulers_refused;
+    sum->restarts += one->restarts;
     sum->duplicates_refused += one->duplicates_refused;
     sum->rolled_back += one->rolled_back;
     sum->welcomes += one->welcomes;
     sum->virtual_us += one->virtual_us;
+    sum->marks_made += one->marks_made;
+    sum->marks_given_up += one->marks_given_up;
 }
 
 /* One life of a job that ends before its time: drained, or cut off where it stands. False when it does not end. */
@@ -203,6 +233,73 @@ static sim_t *s_lives(const topology_t *topology, sim_spec_t *spec, uint64_t see
     return sim;
 }
 
+/* A world to its end, and the one that goes on from one of its common points; the same world when it has none. */
+static sim_t *s_restored(const topology_t *topology, sim_spec_t *spec, uint64_t seed,
+                         const options_t *options, totals_t *totals)
+{
+    rng_t rng;
+    wire_name_t tags[64];
+    rng_init_for(&rng, seed, "marks", 0, 0);
+    sim_t *sim = sim_new(topology, spec);
+    bool exact = sim_run(sim) && s_wrong(sim, topology, options->verbose) == 0;
+    size_t count = exact ? sim_marks(sim, tags, 64) : 0;
+    if (count == 0)
+        return sim;
+    const char *tag = tags[rng_below(&rng, count)];
+    if (options->verbose)
+        fprintf(stderr, "  goes on from %s, one of %zu\n", tag, count);
+    sim_stats_t stats = sim_stats(sim);
+    s_add(&totals->stats, &stats);
+    totals->restored++;
+    spec->seed = rng_u64(&rng);
+    spec->term = 2;
+    sim_t *next = sim_new(topology, spec);
+    sim_take_mark(next, sim, tag);
+    sim_destroy(&sim);
+    return next;
+}
+
+#define RESUMED_MAX 8
+#define SLICE_US 10000000
+
+/* To its end, which may be a failure: who was given up is not waited for. */
+static bool s_run_once(sim_t *sim, const sim_spec_t *spec)
+{
+    bool done = false;
+    for (int64_t at_us = 0; !done && at_us < spec->limit_us && sim_state(sim) != RUN_FAILED;) {
+        at_us += SLICE_US;
+        done = sim_run_until(sim, at_us < spec->limit_us ? at_us : spec->limit_us);
+    }
+    return done;
+}
+
+/* A run that has given up because a region was away at its end is started again, as it says, and the region is back. */
+static bool s_run(sim_t **sim_p, const topology_t *topology, sim_spec_t *spec, totals_t *totals)
+{
+    bool done = s_run_once(*sim_p, spec);
+    for (size_t i = 0; !done && i < RESUMED_MAX && sim_state(*sim_p) == RUN_FAILED; i++) {
+        sim_stats_t stats = sim_stats(*sim_p);
+        s_add(&totals->stats, &stats);
+        totals->resumed++;
+        spec->term = (spec->term ? spec->term : 1) + 1;
+        spec->partition_count = 0;
+        sim_t *next = sim_new(topology, spec);
+        sim_take_disks(next, *sim_p);
+        sim_destroy(sim_p);
+        *sim_p = next;
+        done = s_run_once(next, spec);
+    }
+    return done;
+}
+
+/* Schedulers that die must cost nobody his life, and the report nothing. */
+static const char *s_scheduler_fault(const sim_t *sim, const sim_stats_t *stats, const options_t *options)
+{
+    if (!options->kills && !options->stop && stats->restarts)
+        return "an actor died of a scheduler's death";
+    return sim_report_fault(sim);
+}
+
 static void s_world(uint64_t seed, const options_t *options, totals_t *totals)
 {
     rng_t rng;
@@ -211,16 +308,24 @@ static void s_world(uint64_t seed, const options_t *options, totals_t *totals)
     sim_spec_t spec = s_spec(&rng, options, topology, seed);
     if (options->verbose)
         topology_print(topology, stderr);
-    sim_t *sim = options->stop ? s_lives(topology, &spec, seed, totals) : sim_new(topology, &spec);
-    bool done = sim_run(sim);
+    sim_t *sim = options->stop    ? s_lives(topology, &spec, seed, totals)
+                 : options->marks ? s_restored(topology, &spec, seed, options, totals)
+                                  : sim_new(topology, &spec);
+    bool done = s_run(&sim, topology, &spec, totals);
+    if (done)
+        sim_open_shards(sim);
     size_t wrong = done ? s_wrong(sim, topology, options->verbose) : 0;
     sim_stats_t stats = sim_stats(sim);
+    const char *fault = options->schedulers && done ? s_scheduler_fault(sim, &stats, options) : NULL;
     s_add(&totals->stats, &stats);
     totals->worlds++;
+    totals->encoded += strcmp(topology->job.sync.encoding, "none") != 0;
     totals->stuck += !done;
-    totals->wrong += wrong > 0;
-    totals->exact += done && !wrong;
-    if (!options->expect_wrong && (!done || wrong)) {
+    totals->wrong += wrong > 0 || fault;
+    totals->exact += done && !wrong && !fault;
+    if (fault)
+        fprintf(stderr, "seed %llu: %s\n", (unsigned long long)seed, fault);
+    if (!options->expect_wrong && (!done || wrong || fault)) {
         fprintf(stderr, "seed %llu: %s (%zu counters wrong); replay with --first %llu --seeds 1 --verbose\n",
                 (unsigned long long)seed, done ? "wrong" : "stuck", wrong, (unsigned long long)seed);
         sim_print_waits(sim, stderr);
@@ -234,10 +339,9 @@ static unsigned s_break(const char *name)
     static const struct {
         const char *name;
         breaks_t value;
-    } guards[] = {{"dedup", BREAK_DEDUP},
-                  {"fencing", BREAK_FENCING},
-                  {"output-commit", BREAK_OUTPUT_COMMIT},
-                  {"checksum", BREAK_CHECKSUM}};
+    } guards[] = {
+        {"dedup", BREAK_DEDUP},       {"fencing", BREAK_FENCING}, {"output-commit", BREAK_OUTPUT_COMMIT},
+        {"checksum", BREAK_CHECKSUM}, {"mark", BREAK_MARK},       {"hold", BREAK_HOLD}};
     for (size_t i = 0; i < sizeof guards / sizeof *guards; i++)
         if (!strcmp(guards[i].name, name))
             return guards[i].value;
@@ -246,19 +350,14 @@ static unsigned s_break(const char *name)
 
 static options_t s_options(int argc, char **argv)
 {
-    static const struct option longs[] = {{"seeds", 1, NULL, 'n'},
-                                          {"first", 1, NULL, 'f'},
-                                          {"strategy", 1, NULL, 's'},
-                                          {"kills", 0, NULL, 'k'},
-                                          {"stop", 0, NULL, 't'},
-                                          {"break", 1, NULL, 'b'},
-                                          {"expect-wrong", 0, NULL, 'e'},
-                                          {"verbose", 0, NULL, 'v'},
-                                          {"lose", 0, NULL, 'l'},
-                                          {"away", 0, NULL, 'a'},
-                                          {"zombies", 0, NULL, 'z'},
-                                          {"damage", 0, NULL, 'd'},
-                                          {0}};
+    static const struct option longs[] = {{"seeds", 1, NULL, 'n'},    {"first", 1, NULL, 'f'},
+                                          {"strategy", 1, NULL, 's'}, {"encoding", 1, NULL, 'c'},
+                                          {"kills", 0, NULL, 'k'},    {"schedulers", 0, NULL, 'S'},
+                                          {"stop", 0, NULL, 't'},     {"marks", 0, NULL, 'm'},
+                                          {"break", 1, NULL, 'b'},    {"expect-wrong", 0, NULL, 'e'},
+                                          {"verbose", 0, NULL, 'v'},  {"lose", 0, NULL, 'l'},
+                                          {"away", 0, NULL, 'a'},     {"zombies", 0, NULL, 'z'},
+                                          {"damage", 0, NULL, 'd'},   {0}};
     options_t options = {.seeds = 500, .first = 1};
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
         if (c == 'n')
@@ -267,10 +366,16 @@ static options_t s_options(int argc, char **argv)
             options.first = strtoull(optarg, NULL, 10);
         else if (c == 's')
             options.strategy = optarg;
+        else if (c == 'c')
+            options.encoding = optarg;
         else if (c == 'k')
             options.kills = true;
+        else if (c == 'S')
+            options.schedulers = true;
         else if (c == 't')
             options.stop = true;
+        else if (c == 'm')
+            options.marks = true;
         else if (c == 'b')
             options.breaks |= s_break(optarg);
         else if (c == 'l')
@@ -299,6 +404,8 @@ static bool s_faults_fired(const totals_t *totals, const options_t *options)
         return true;
     bool killed = !options->kills ||
                   (s->killed_workers && s->killed_shards && s->killed_synchronizers && s->killed_in_silence);
+    if (!options->encoding && !options->lose && !totals->encoded)
+        return false;
     if (options->stop && !(totals->drained && totals->cut_off))
         return false;
     if (options->lose && !(s->disks_emptied && s->disks_rolled_back && s->regions_wiped && s->rolled_back))
@@ -306,6 +413,8 @@ static bool s_faults_fired(const totals_t *totals, const options_t *options)
     if ((options->lose || options->away) && !s->welcomes)
         return false;
     if ((options->zombies && !s->zombies) || (options->damage && !s->damaged))
+        return false;
+    if (options->marks && !(totals->restored > totals->worlds / 2 && s->marks_given_up))
         return false;
     return s->lost && s->duplicated && s->reordered && s->cut && s->snapshot_failures && killed;
 }
@@ -317,9 +426,10 @@ int main(int argc, char **argv)
     for (uint64_t seed = options.first; seed < options.first + options.seeds; seed++)
         s_world(seed, &options, &totals);
     const sim_stats_t *s = &totals.stats;
-    printf("worlds %llu: exact %llu, wrong %llu, stuck %llu; virtual %.0f s\n",
+    printf("worlds %llu: exact %llu, wrong %llu, stuck %llu; %llu with encoded deltas; virtual %.0f s\n",
            (unsigned long long)totals.worlds, (unsigned long long)totals.exact,
-           (unsigned long long)totals.wrong, (unsigned long long)totals.stuck, (double)s->virtual_us / 1e6);
+           (unsigned long long)totals.wrong, (unsigned long long)totals.stuck,
+           (unsigned long long)totals.encoded, (double)s->virtual_us / 1e6);
     printf("messages %llu: lost %llu, doubled %llu, reordered %llu, cut off %llu; duplicates refused %llu\n",
            (unsigned long long)s->messages, (unsigned long long)s->lost, (unsigned long long)s->duplicated,
            (unsigned long long)s->reordered, (unsigned long long)s->cut,
@@ -336,14 +446,26 @@ int main(int argc, char **argv)
            (unsigned long long)s->regions_wiped, (unsigned long long)s->zombies,
            (unsigned long long)s->damaged, (unsigned long long)s->rolled_back,
            (unsigned long long)s->welcomes);
+    if (options.schedulers)
+        printf("schedulers killed: regional %llu, global %llu, of them at the end %llu; woke up %llu, "
+               "refused %llu; actors placed again %llu\n",
+               (unsigned long long)s->killed_regional, (unsigned long long)s->killed_global,
+               (unsigned long long)s->killed_at_end, (unsigned long long)s->schedulers_woken,
+               (unsigned long long)s->schedulers_refused, (unsigned long long)s->restarts);
+    if (totals.resumed)
+        printf("resumed after a region had been away: %llu\n", (unsigned long long)totals.resumed);
     if (options.stop)
         printf("stopped in the midst: drained %llu, cut off %llu\n", (unsigned long long)totals.drained,
                (unsigned long long)totals.cut_off);
+    if (options.marks)
+        printf("common points: made %llu, given up %llu; worlds that went on from one: %llu\n",
+               (unsigned long long)s->marks_made, (unsigned long long)s->marks_given_up,
+               (unsigned long long)totals.restored);
     if (!s_faults_fired(&totals, &options)) {
         fprintf(stderr, "a fault never fired: these worlds show nothing\n");
         return 1;
     }
     if (options.expect_wrong)
-        return totals.wrong > 0 ? 0 : 1;
+        return totals.wrong + totals.stuck > 0 ? 0 : 1;
     return totals.exact == totals.worlds ? 0 : 1;
 }

@@ -81,10 +81,36 @@ void sim_after(sim_t *self, size_t index)
         s_schedule_tick(self, index);
 }
 
+static snapshot_t *s_copy(const snapshot_t *snapshot)
+{
+    snapshot_t *copy = snapshot_new(&snapshot->id);
+    CHECK(copy);
+    for (size_t i = 0; i < snapshot->count; i++) {
+        buf_t *buf = buf_ref(snapshot->values[i].buf);
+        CHECK(!snapshot_add(copy, snapshot->values[i].name, &buf, NULL));
+    }
+    return copy;
+}
+
+static void s_keep_marked(sim_actor_t *actor)
+{
+    if (!snapshot_is_mark(actor->committed->id.tag))
+        return;
+    if (actor->marked_count == SIM_MARKS_MAX) {
+        snapshot_destroy(&actor->marked[0]);
+        memmove(actor->marked, actor->marked + 1, --actor->marked_count * sizeof *actor->marked);
+    }
+    actor->marked[actor->marked_count++] = s_copy(actor->committed);
+}
+
 static void s_handle(sim_t *self, sim_event_t *event)
 {
     if (event->kind == SIM_STOP) {
         size_t global = sim_find(self, "scheduler/global");
+        if (!self->actors[global].alive) {
+            sim_stop_at(self, self->now_us + 100000);
+            return;
+        }
         global_core_stop(self->actors[global].core, 5000000, self->now_us);
         sim_after(self, global);
         return;
@@ -95,6 +121,10 @@ static void s_handle(sim_t *self, sim_event_t *event)
     }
     if (event->kind == SIM_WIPE) {
         sim_wipe(self);
+        return;
+    }
+    if (event->kind == SIM_SCHEDULER) {
+        sim_handle_scheduler(self, event);
         return;
     }
     sim_actor_t *actor = &self->actors[event->actor];
@@ -115,8 +145,10 @@ static void s_handle(sim_t *self, sim_event_t *event)
         sim_compute(self, event->actor);
     if (event->kind == SIM_COMMITTED) {
         uint64_t number = event->snapshot->id.number;
-        if (!event->code)
+        if (!event->code) {
             sim_commit(self, event->actor, &event->snapshot);
+            s_keep_marked(actor);
+        }
         shard_core_committed(actor->core, number, event->code, self->now_us);
     }
     sim_after(self, event->actor);
@@ -135,7 +167,7 @@ bool sim_run(sim_t *self)
 
 bool sim_run_until(sim_t *self, int64_t at_us)
 {
-    while (self->heap_count && self->heap[0].at_us < at_us && sim_state(self) < RUN_DONE) {
+    while (self->heap_count && self->heap[0].at_us < at_us && !sim_is_over(self)) {
         sim_event_t event = s_take(self);
         self->now_us = event.at_us;
         s_handle(self, &event);
@@ -224,6 +256,7 @@ void sim_destroy(sim_t **self_p)
             self->actors[i].role->destroy(&self->actors[i].core);
         sim_disk_fini(&self->actors[i]);
     }
+    sim_schedulers_destroy(self);
     for (size_t r = 0; r < TOPOLOGY_REGIONS_MAX; r++)
         dataset_destroy(&self->datasets[r]);
     model_destroy(&self->model);
@@ -231,6 +264,18 @@ void sim_destroy(sim_t **self_p)
     free(self->indices);
     free(self->labels);
     free(self);
+}
+
+void sim_open_shards(sim_t *self)
+{
+    for (size_t r = 0; r < self->topology->region_count; r++)
+        for (size_t k = 0; k < self->topology->regions[r].shards; k++) {
+            wire_name_t name;
+            snprintf(name, sizeof name, "shard/%s/%zu", self->topology->regions[r].name, k);
+            size_t index = sim_find(self, name);
+            if (index == SIZE_MAX || !self->actors[index].core)
+                sim_start_actor(self, name, r, UINT64_MAX);
+        }
 }
 
 void sim_parameters(const sim_t *self, size_t region_index, float *ret_values)
@@ -283,8 +328,10 @@ sim_stats_t sim_stats(const sim_t *self)
     const global_core_t *global = self->actors[sim_find(self, "scheduler/global")].core;
     for (size_t r = 0; r < self->topology->region_count; r++) {
         region_view_t view = global_core_region(global, r);
-        if (view.report)
+        if (view.report) {
             stats.duplicates_refused += view.report->region_report.duplicates_refused;
+            stats.restarts += view.report->region_report.restarts;
+        }
     }
     for (size_t i = 0; i < self->actor_count; i++) {
         const sim_actor_t *actor = &self->actors[i];
@@ -293,13 +340,36 @@ sim_stats_t sim_stats(const sim_t *self)
         stats.rolled_back += shard_core_rolled_back(actor->core);
         stats.welcomes += shard_core_welcomes(actor->core);
     }
+    stats.marks_made = global_mark_made(global_core_mark(global));
+    stats.marks_given_up = global_mark_given_up(global_core_mark(global));
     return stats;
+}
+
+const char *sim_report_fault(const sim_t *self)
+{
+    const global_core_t *global = self->actors[sim_find(self, "scheduler/global")].core;
+    for (size_t r = 0; r < self->topology->region_count; r++) {
+        region_view_t view = global_core_region(global, r);
+        double epochs = (double)self->topology->job.epochs;
+        if (!view.report || !view.report->region_report.stopped)
+            return "a region's final report is missing";
+        if (view.report->region_report.samples != self->job.regions[r].samples * self->topology->job.epochs)
+            return "samples in the final report";
+        if (!view.curve_count || view.curve_count != view.report->region_report.curve_rows)
+            return "rows of the curve";
+        if (view.curve[view.curve_count - 1].epoch < epochs ||
+            view.curve[view.curve_count - 1].epoch > epochs)
+            return "the last row of the curve is not of the end";
+    }
+    return NULL;
 }
 
 void sim_print_waits(const sim_t *self, FILE *out)
 {
     const global_core_t *global = self->actors[sim_find(self, "scheduler/global")].core;
-    fprintf(out, "  t=%.3f s, run state %d\n", (double)self->now_us / 1e6, (int)sim_state(self));
+    const char *why = "";
+    global_core_failure(global, &why);
+    fprintf(out, "  t=%.3f s, run state %d %s\n", (double)self->now_us / 1e6, (int)sim_state(self), why);
     for (size_t i = 0; i < global_core_actor_count(global); i++) {
         const message_t *status = global_core_actor(global, i).status;
         fprintf(out, "  ");

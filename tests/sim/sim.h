@@ -41,13 +41,17 @@ typedef struct {
     double kill_per_s;     /* deaths of random workers, shards and synchronizers, per virtual second */
     double kill_silent;    /* probability that nobody tells the node: as an actor that hangs */
     int64_t kill_until_us; /* none after this */
-    double lose_disk;      /* probability that a shard's disk dies with it: emptied, or back at an older snapshot */
-    double zombie;         /* probability that a shard or synchronizer that hangs wakes up beside its successor */
-    double damage;         /* probability that a byte of a message's data is changed under way */
-    int64_t wipe_us;       /* a whole region dies with its disks and comes back empty; 0: never */
+    double
+        lose_disk;   /* probability that a shard's disk dies with it: emptied, or back at an older snapshot */
+    double zombie;   /* probability that a shard or synchronizer that hangs wakes up beside its successor */
+    double damage;   /* probability that a byte of a message's data is changed under way */
+    int64_t wipe_us; /* a whole region dies with its disks and comes back empty; 0: never */
     size_t wipe_region;
+    double
+        scheduler_kill_per_s; /* deaths of random schedulers, per virtual second, from the start to the farewell */
+    double scheduler_zombie; /* probability that one had only stood still and wakes up later */
     size_t chunk_bytes;
-    unsigned breaks; /* of actors/kit/breaks.h */
+    unsigned breaks;  /* of actors/kit/breaks.h */
     int64_t limit_us; /* virtual time after which a run counts as stuck */
 } sim_spec_t;
 
@@ -56,7 +60,12 @@ typedef struct {
     uint64_t snapshots, snapshot_failures;
     uint64_t killed_workers, killed_shards, killed_synchronizers, killed_in_silence;
     uint64_t disks_emptied, disks_rolled_back, regions_wiped, zombies, damaged;
-    uint64_t duplicates_refused, rolled_back, welcomes; /* as the regions report them, and the shards at the end */
+    uint64_t killed_regional, killed_global, killed_at_end, schedulers_woken, schedulers_refused;
+    uint64_t starts;   /* of workers, shards and synchronizers */
+    uint64_t restarts; /* as the regions report it */
+    uint64_t duplicates_refused, rolled_back,
+        welcomes; /* as the regions report them, and the shards at the end */
+    uint64_t marks_made, marks_given_up;
     int64_t virtual_us;
 } sim_stats_t;
 
@@ -83,9 +92,21 @@ void sim_stop_at(sim_t *self, int64_t at_us);
  * shards go on from there. */
 void sim_take_disks(sim_t *self, sim_t *from);
 
+/* The tags of the common points that every shard of a world has on its disk, oldest first; at most `max`. */
+size_t sim_marks(const sim_t *self, wire_name_t *ret_tags, size_t max);
+
+/* Moves the snapshots of one of them onto the disks of a new world, and nothing else. */
+void sim_take_mark(sim_t *self, sim_t *from, const char *tag);
+
 /* How many batches are applied in every shard of their region; all of them at the end. */
 uint64_t sim_batches_applied(const sim_t *self);
 uint64_t sim_batches(const sim_t *self);
+
+/* What is wrong with the final report: samples, rows of the curve; NULL: nothing. */
+const char *sim_report_fault(const sim_t *self);
+
+/* Shards that this life of a job did not need any more are opened from their disks. */
+void sim_open_shards(sim_t *self);
 
 /* Copies a region's parameters (elements of the model) together from its shards. */
 void sim_parameters(const sim_t *self, size_t region_index, float *ret_values);

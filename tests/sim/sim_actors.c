@@ -49,33 +49,26 @@ static void *s_new_node(const sim_t *self, size_t region, const char *name)
                         .region = self->topology->regions[region].name,
                         .host = "sim",
                         .digest = digest,
-                        .pid = 1,
+                        .pid = self->spec.term + 1, /* another process in each life */
                         .cores = 4,
                         .memory_bytes = (uint64_t)1 << 30,
                         .samples = self->topology->job.data.samples};
     return node_core_new(&spec);
 }
 
+void sim_put(sim_t *self, const char *name, size_t region, const role_t *role, void *core,
+             uint64_t incarnation)
+{
+    s_begin(self, s_slot(self, name, region), role, core, incarnation);
+}
+
 void sim_start_all(sim_t *self)
 {
-    uint64_t term = self->spec.term ? self->spec.term : 1;
-    global_spec_t global = {.topology = self->topology, .incarnation = term};
-    sim_actor_t *actor = s_slot(self, "scheduler/global", 0);
-    s_begin(self, actor, &global_role, global_core_new(&global, 0), term);
+    sim_schedulers_new(self);
     for (size_t r = 0; r < self->topology->region_count; r++) {
         wire_name_t name;
-        snprintf(name, sizeof name, "scheduler/%s", self->topology->regions[r].name);
-        region_spec_t spec = {.topology = self->topology,
-                              .region_index = r,
-                              .term = term,
-                              .nodes_expected = 1,
-                              .settle_us = 1000000,
-                              .evaluates = false};
-        actor = s_slot(self, name, r);
-        s_begin(self, actor, &region_role, region_core_new(&spec, 0), term << 32);
         snprintf(name, sizeof name, "node/%s/n0", self->topology->regions[r].name);
-        actor = s_slot(self, name, r);
-        s_begin(self, actor, &node_role, s_new_node(self, r, name), 0);
+        sim_put(self, name, r, &node_role, s_new_node(self, r, name), 0);
     }
 }
 
@@ -94,6 +87,59 @@ void sim_take_disks(sim_t *self, sim_t *from)
         actor->newest_batches = before->newest_batches;
         before->committed = NULL;
     }
+    sim_take_schedulers(self, from);
+}
+
+static size_t s_find_marked(const sim_actor_t *actor, const char *tag)
+{
+    size_t i = 0;
+    while (i < actor->marked_count && strcmp(actor->marked[i]->id.tag, tag))
+        i++;
+    return i;
+}
+
+static bool s_is_shard(const sim_actor_t *actor)
+{
+    return !strncmp(actor->name, "shard/", 6);
+}
+
+size_t sim_marks(const sim_t *self, wire_name_t *ret_tags, size_t max)
+{
+    size_t count = 0, first = 0, shards = 0;
+    while (first < self->actor_count && !s_is_shard(&self->actors[first]))
+        first++;
+    for (size_t i = 0; i < self->actor_count; i++)
+        shards += s_is_shard(&self->actors[i]);
+    if (shards < self->topology->region_count * self->topology->regions[0].shards)
+        return 0;
+    const sim_actor_t *some = &self->actors[first];
+    for (size_t m = 0; m < some->marked_count && count < max; m++) {
+        bool all = true;
+        for (size_t i = 0; i < self->actor_count && all; i++) {
+            const sim_actor_t *actor = &self->actors[i];
+            all = !s_is_shard(actor) || s_find_marked(actor, some->marked[m]->id.tag) < actor->marked_count;
+        }
+        if (all)
+            message_set_name(ret_tags[count++], some->marked[m]->id.tag);
+    }
+    return count;
+}
+
+void sim_take_mark(sim_t *self, sim_t *from, const char *tag)
+{
+    for (size_t i = 0; i < from->actor_count; i++) {
+        sim_actor_t *before = &from->actors[i];
+        if (!s_is_shard(before))
+            continue;
+        size_t index = s_find_marked(before, tag);
+        CHECK(index < before->marked_count);
+        snapshot_t *newest = before->committed;
+        before->committed = before->marked[index];
+        before->marked[index] = newest;
+        before->newest =
+            before->committed->id; /* all shards go back together: nothing is lost to any of them */
+    }
+    sim_take_disks(self, from);
 }
 
 static void *s_new_worker(sim_t *self, size_t region, size_t index, uint64_t incarnation)
@@ -154,6 +200,7 @@ static void *s_new_shard(sim_t *self, sim_actor_t *actor, size_t index, uint64_t
 void sim_start_actor(sim_t *self, const char *name, size_t region, uint64_t incarnation)
 {
     sim_actor_t *actor = s_slot(self, name, region);
+    self->stats.starts++;
     size_t index = strtoul(strrchr(name, '/') + 1, NULL, 10);
     if (!strncmp(name, "worker/", 7)) {
         s_begin(self, actor, &worker_role, s_new_worker(self, region, index, incarnation), incarnation);
@@ -308,6 +355,8 @@ void sim_effects(sim_t *self, size_t index)
         s_take_task(self, index);
     if (actor->role == &shard_role)
         s_take_snapshot(self, index);
+    if (actor->role == &region_role || actor->role == &global_role)
+        sim_keep(self, index);
     if (actor->role == &node_role)
         s_take_commands(self, index);
 }

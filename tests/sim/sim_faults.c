@@ -31,6 +31,8 @@ void sim_disk_fini(sim_actor_t *actor)
     snapshot_destroy(&actor->committed);
     for (size_t i = 0; i < SIM_OLDER; i++)
         snapshot_destroy(&actor->older[i]);
+    while (actor->marked_count)
+        snapshot_destroy(&actor->marked[--actor->marked_count]);
 }
 
 uint64_t sim_lost_batches(const sim_actor_t *actor)

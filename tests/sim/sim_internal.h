@@ -14,8 +14,20 @@
 
 #define SIM_ACTORS_MAX 512
 #define SIM_OLDER 6 /* snapshots before the newest that a disk may be found at */
+#define SIM_MARKS_MAX 16
 
-typedef enum { SIM_TICK, SIM_DELIVER, SIM_COMPUTED, SIM_COMMITTED, SIM_KILL, SIM_STOP, SIM_WIPE, SIM_WAKE, SIM_SLEEP } sim_event_kind_t;
+typedef enum {
+    SIM_TICK,
+    SIM_DELIVER,
+    SIM_COMPUTED,
+    SIM_COMMITTED,
+    SIM_KILL,
+    SIM_STOP,
+    SIM_SCHEDULER,
+    SIM_WIPE,
+    SIM_WAKE,
+    SIM_SLEEP
+} sim_event_kind_t;
 
 typedef struct {
     int64_t at_us;
@@ -50,6 +62,8 @@ typedef struct {
     /* the newest snapshot it ever committed, as schedulers know it */
     snapshot_id_t newest;
     uint64_t newest_batches;
+    snapshot_t *marked[SIM_MARKS_MAX]; /* with a tag of a common point, oldest first; the oldest goes */
+    size_t marked_count;
 } sim_actor_t;
 
 struct sim {
@@ -67,6 +81,7 @@ struct sim {
     size_t actor_count;
     dataset_t *datasets[TOPOLOGY_REGIONS_MAX];
     model_t *model;
+    struct sim_schedulers *schedulers;
     float *x;
     uint32_t *indices, *labels;
     sim_stats_t stats;
@@ -96,11 +111,22 @@ void sim_damage(sim_t *self, message_t *message);
 /* sim_actors.c */
 size_t sim_find(const sim_t *self, const char *name); /* SIZE_MAX when it never was */
 void sim_start_all(sim_t *self);                      /* schedulers and nodes */
+void sim_put(sim_t *self, const char *name, size_t region, const role_t *role, void *core,
+             uint64_t incarnation);
 void sim_start_actor(sim_t *self, const char *name, size_t region, uint64_t incarnation);
 void sim_kill(sim_t *self, size_t actor, bool silent);
 void sim_end_finished(sim_t *self, size_t actor);
 void sim_kill_some(sim_t *self);
 void sim_effects(sim_t *self, size_t actor);
 void sim_compute(sim_t *self, size_t actor);
+
+/* sim_schedulers.c */
+void sim_schedulers_new(sim_t *self);
+void sim_schedulers_destroy(sim_t *self);
+void sim_keep(sim_t *self, size_t actor);
+void sim_take_schedulers(sim_t *self, sim_t *from);
+void sim_zombie_hears(sim_t *self, const message_t *message);
+void sim_handle_scheduler(sim_t *self, const sim_event_t *event);
+bool sim_is_over(const sim_t *self);
 
 #endif

@@ -55,6 +55,7 @@ void sim_send(sim_t *self, size_t from_actor, message_t **message_p)
     const sim_actor_t *from = &self->actors[from_actor];
     size_t to = sim_find(self, message->to);
     self->stats.messages++;
+    sim_zombie_hears(self, message);
     bool lost = to == SIZE_MAX || !self->actors[to].alive;
     if (!lost && s_cut(self, from->region, self->actors[to].region)) {
         self->stats.cut++;

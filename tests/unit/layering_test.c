@@ -17,6 +17,8 @@ static const struct {
 } s_doorways[] = {
     {"msgpack.h", {"codec/wire/*"}},
     {"lmdb.h", {"store/kv_lmdb.c"}},
+    {"archive.h", {"store/archive.c", "store/archive_read.c"}},
+    {"archive_entry.h", {"store/archive.c", "store/archive_read.c"}},
     {"cblas.h", {"actors/model/*"}},
     {"yaml.h", {"brokers/yaml.c"}},
     {"jansson.h", {"codec/base/json.c"}},

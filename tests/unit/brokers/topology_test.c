@@ -1,5 +1,6 @@
 /* Topologies that are right: defaults, --set, printing and reading back, digest, schema. */
 #include "brokers/topology.h"
+#include "codec/compress/encoding.h"
 #include "brokers/topology_field.h"
 #include "brokers/topology_value.h"
 
@@ -72,6 +73,8 @@ Test(topology, what_is_left_out_has_its_default)
     cr_assert_eq(t->job.sync.strategy, STRATEGY_ASGD_GA);
     cr_assert_eq(t->job.sync.every, 8);
     cr_assert_str_eq(t->job.sync.encoding, "none");
+    cr_assert_str_eq(t->job.sync.topk_values, "fp16");
+    cr_assert(t->job.sync.topk_ratio == 0.01);
     cr_assert_eq(t->job.sync.inside, INSIDE_ASYNC);
     cr_assert_eq(t->job.sync.staleness, 4);
     cr_assert_eq(t->job.sync.window_bytes, 4u << 20);
@@ -96,6 +99,30 @@ Test(topology, what_is_left_out_has_its_default)
     cr_assert(!t->links[0].emulate);
     topology_destroy(&t);
     cr_assert_null(t);
+}
+
+Test(topology, every_encoding_can_be_chosen_and_is_in_the_digest)
+{
+    char digests[8][17];
+    size_t count = 0;
+    for (; encoding_at(count); count++) {
+        char set[64];
+        const char *sets[] = {set};
+        snprintf(set, sizeof set, "job.sync.encoding=%s", encoding_at(count)->name);
+        topology_t *t = s_parse(s_small, sets, 1);
+        cr_assert_str_eq(t->job.sync.encoding, encoding_at(count)->name);
+        topology_digest(t, digests[count]);
+        for (size_t i = 0; i < count; i++)
+            cr_assert_str_neq(digests[i], digests[count]);
+        s_check_round_trip(t, set);
+    }
+    const char *others[][1] = {{"job.sync.topk_ratio=0.02"}, {"job.sync.topk_values=int8"}};
+    for (size_t i = 0; i < 2; i++) {
+        topology_t *t = s_parse(s_small, others[i], 1);
+        topology_digest(t, digests[count]);
+        cr_assert_str_neq(digests[count], digests[0]);
+        topology_destroy(&t);
+    }
 }
 
 Test(topology, the_shipped_ones_are_right)

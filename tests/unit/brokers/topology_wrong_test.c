@@ -142,7 +142,21 @@ static const case_t s_cases[] = {
      "t.yaml:7:37: job.sync.quorum: \"0\" is too small; write a ratio above 0 up to 1, such as 0.05 or 5%"},
     {"every: 8", "quorum: 1.5",
      "t.yaml:7:37: job.sync.quorum: \"1.5\" is too large; write a ratio above 0 up to 1, such as 0.05 or 5%"},
-    {"every: 8", "encoding: fp16", "t.yaml:7:39: job.sync.encoding: \"fp16\" is not known here; write none"},
+    {"every: 8", "encoding: int4",
+     "t.yaml:7:39: job.sync.encoding: \"int4\" is not known here; write none, fp16, bf16, int8 or topk"},
+    {"every: 8", "topk_ratio: 0",
+     "t.yaml:7:41: job.sync.topk_ratio: \"0\" is too small; write a ratio above 0 up to 1, such as 0.05 or "
+     "5%"},
+    {"every: 8", "topk_values: bf16",
+     "t.yaml:7:42: job.sync.topk_values: \"bf16\" is not known here; write fp16 or int8"},
+    {"asgd-ga, every: 8", "ama, encoding: topk",
+     "t.yaml:7:35: job.sync.encoding: topk sends some of the values alone, which is no model to average; "
+     "write "
+     "fp16, bf16 or int8, or strategy: asgd-ga"},
+    {"asgd-ga, every: 8", "sma, encoding: topk",
+     "t.yaml:7:35: job.sync.encoding: topk sends some of the values alone, which is no model to average; "
+     "write "
+     "fp16, bf16 or int8, or strategy: asgd-ga"},
     {"every: 8", "away_after: 1ms",
      "t.yaml:7:41: job.sync.away_after: \"1ms\" is too small; write a duration from 100ms to 24h, such as "
      "30ms or 10s"},
@@ -268,7 +282,7 @@ static const case_t s_cases[] = {
     {NULL, "job: {}\n---\njob: {}\n", "t.yaml:2:1: yaml: a second document begins; write one per file"},
     {NULL, "job: {}\n...\n}\n", "t.yaml:3:1: yaml: did not find expected <document start>; write valid YAML"},
     {NULL, "<<: {a: 1}\n",
-     "t.yaml:1:1: <<: unknown key; write one of job, checkpoint, security, regions, links"},
+     "t.yaml:1:1: <<: unknown key; write one of job, checkpoint, plan, security, regions, links"},
     {NULL, "%YAML 9.9\n---\njob: 1\n",
      "t.yaml:1:1: yaml: found incompatible YAML document; write valid YAML"},
     {"  model: lenet", "  model: ledger",

@@ -126,6 +126,63 @@ Test(snapshot, keeps_the_newest)
     s_each(s_keeps_the_newest);
 }
 
+/* Snapshots of common points stay beyond `keep`: of each point the newest attempt, of the points the newest. */
+static void s_commit_tagged(snapshot_store_t *store, uint64_t number, const char *tag)
+{
+    snapshot_t *snapshot = fixture_snapshot(number);
+    if (tag)
+        snprintf(snapshot->id.tag, sizeof snapshot->id.tag, "%s", tag);
+    cr_assert_eq(snapshot_commit(store, snapshot, &s_err), ERR_OK, "%s", s_err.text);
+    snapshot_destroy(&snapshot);
+}
+
+static void s_expect_list(snapshot_store_t *store, const uint64_t *numbers, size_t count)
+{
+    snapshot_info_t *infos = NULL;
+    size_t have = 0;
+    cr_assert_eq(snapshot_list(store, &infos, &have, &s_err), ERR_OK);
+    cr_assert_eq(have, count, "%zu snapshots instead of %zu", have, count);
+    for (size_t i = 0; i < count; i++) {
+        snapshot_t *snapshot = NULL;
+        cr_assert_eq(infos[i].id.number, numbers[i]);
+        cr_assert_eq(snapshot_load(store, numbers[i], &snapshot, &s_err), ERR_OK, "%s", s_err.text);
+        snapshot_destroy(&snapshot);
+    }
+    free(infos);
+}
+
+static void s_keeps_points(kv_t *kv)
+{
+    static const char *const tags[] = {[1] = "mark/epoch-1",
+                                       [4] = "mark/epoch-2",
+                                       [6] = "mark/epoch-2:1.3",
+                                       [9] = "mark/epoch-3",
+                                       [11] = NULL};
+    snapshot_store_options_t options = fixture_options;
+    snapshot_store_t *store = NULL;
+    options.marks = 2;
+    cr_assert_eq(snapshot_store_open(kv, &options, &store, &s_err), ERR_OK);
+    for (uint64_t number = 1; number <= 8; number++)
+        s_commit_tagged(store, number, tags[number]);
+    s_expect_list(store, (const uint64_t[]){1, 6, 7, 8}, 4);
+    snapshot_store_destroy(&store);
+    cr_assert_eq(snapshot_store_open(kv, &options, &store, &s_err), ERR_OK);
+    for (uint64_t number = 9; number <= 11; number++)
+        s_commit_tagged(store, number, tags[number]);
+    s_expect_list(store, (const uint64_t[]){6, 9, 10, 11}, 4);
+    cr_assert_leq(fixture_count_keys(kv, "v/"), 4 * 20, "values of old snapshots stay behind");
+    snapshot_store_destroy(&store);
+    store = fixture_open(kv); /* which keeps none of them */
+    s_commit_tagged(store, 12, NULL);
+    s_expect_list(store, (const uint64_t[]){11, 12}, 2);
+    snapshot_store_destroy(&store);
+}
+
+Test(snapshot, keeps_common_points)
+{
+    s_each(s_keeps_points);
+}
+
 static void s_numbers_grow(kv_t *kv)
 {
     snapshot_store_t *store = fixture_open(kv);

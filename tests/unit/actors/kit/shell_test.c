@@ -271,6 +271,55 @@ Test(shell, a_newer_incarnation_fences_it)
     close(notify_fd);
 }
 
+/* Its starter may have lost count only when the broker knew better from the beginning. */
+Test(shell, one_that_is_refused_when_it_comes_says_by_whom_one_that_was_replaced_does_not)
+{
+    for (int registered = 0; registered <= 1; registered++) {
+        fake_t fake;
+        hint_t hint = {0};
+        int notify_fd = eventfd(0, EFD_NONBLOCK);
+        s_bind(&fake);
+        shell_t *shell = s_start(&fake, &hint, notify_fd);
+        if (registered) {
+            s_register(&fake);
+        } else {
+            message_t *hello = s_await(&fake, KIND_hello);
+            message_destroy(&hello);
+        }
+        message_t *refused = message_new(KIND_refused, "shard/eu/0", "broker/eu");
+        refused->refused.kind = KIND_hello;
+        refused->refused.code = ERR_STALE;
+        refused->refused.newest = 77;
+        uint64_t newest = 1;
+        cr_assert_not(shell_outbid(shell, &newest), "still runs");
+        s_reply(&fake, refused);
+        err_t failure = {0};
+        s_await_end(shell, notify_fd, &failure);
+        cr_assert_eq(failure.code, ERR_STALE);
+        cr_assert_eq(shell_outbid(shell, &newest), !registered);
+        cr_assert_eq(newest, registered ? 0 : 77);
+        shell_destroy(&shell);
+        s_unbind(&fake);
+        close(notify_fd);
+    }
+}
+
+Test(shell, a_broker_that_came_back_elsewhere_is_found_while_the_old_one_is_silent)
+{
+    fake_t dead, alive;
+    hint_t hint = {0};
+    s_bind(&dead);
+    s_bind(&alive);
+    fake_t shown = dead;
+    shell_t *shell = s_start(&shown, &hint, -1);
+    s_register(&dead);
+    snprintf(shown.endpoint, sizeof shown.endpoint, "%s", alive.endpoint);
+    s_register(&alive);
+    shell_destroy(&shell);
+    s_unbind(&dead);
+    s_unbind(&alive);
+}
+
 Test(shell, bytes_that_are_no_message_change_nothing)
 {
     fake_t fake;

@@ -283,3 +283,36 @@ Test(node_core, another_job_s_scheduler_ends_it)
     cr_assert_str_eq(reason, "another topology");
     s_destroy(&core);
 }
+
+Test(node_core, tells_a_new_scheduler_whom_it_hosts_and_refuses_the_old_one)
+{
+    node_core_t *core = s_new();
+    s_run(core, "shard/eu/0", 5);
+    s_run(core, "worker/eu/0", 6);
+    node_core_ended(core, "worker/eu/0", 6, &s_finished, S);
+    message_t *message = message_new(KIND_place, "node/eu/a", "scheduler/eu");
+    message->incarnation = 2ull << 32;
+    message_set_name(message->place.actor, "worker/eu/1");
+    message->place.incarnation = 7;
+    node_role.message(core, &message, S);
+    node_role.tick(core, 3 * S);
+    message = s_take(core, KIND_announce);
+    cr_assert_eq(message->announce.hosted.count, 2);
+    cr_assert_eq(message->announce.hosted.items[0], 5);
+    cr_assert_eq(message->announce.hosted.items[1], 7, "it starts");
+    cr_assert_eq(message->announce.scheduler, 2ull << 32);
+    message_destroy(&message);
+    s_expect_placed(core, 5, ERR_OK);
+    s_expect_placed(core, 6, ERR_STOPPED);
+    message = message_new(KIND_stop, "node/eu/a", "scheduler/eu");
+    message->incarnation = 1ull << 32;
+    node_role.message(core, &message, 3 * S);
+    cr_assert_not(node_core_stopping(core));
+    message = s_take(core, KIND_refused);
+    cr_assert_not_null(message);
+    cr_assert_eq(message->refused.code, ERR_STALE);
+    cr_assert_eq(message->refused.kind, KIND_stop);
+    cr_assert_eq(message->refused.incarnation, 1ull << 32);
+    message_destroy(&message);
+    s_destroy(&core);
+}

@@ -2,6 +2,7 @@
 #include "tests/unit/actors/shard/world.h"
 
 #include "codec/base/rng.h"
+#include "codec/compress/encoding.h"
 
 #include <math.h>
 
@@ -60,10 +61,15 @@ static message_t *s_delta(const world_t *w, rng_t *rng)
     m->delta.kind = s_number(rng);
     m->delta.samples = rng_below(rng, 4) ? 4 : s_number(rng);
     m->delta.final = rng_below(rng, 64) == 0;
-    m->delta.encoding = rng_below(rng, 8) ? 0 : s_number(rng);
+    const encoding_t *encoding = encoding_named(w->topology->job.sync.encoding);
+    const encoding_setting_t setting = {.ratio = w->topology->job.sync.topk_ratio, .values = 1};
+    if (rng_below(rng, 4) == 0)
+        encoding = encoding_find(0);
+    m->delta.encoding = rng_below(rng, 8) ? encoding->number : s_number(rng);
     m->delta.layout = rng_below(rng, 8) ? WORLD_LAYOUT : s_number(rng);
     m->delta.elements = rng_below(rng, 8) ? world_size(w, 0) : s_number(rng);
-    m->delta.total = rng_below(rng, 8) ? world_size(w, 0) * 4 : s_number(rng);
+    m->delta.total =
+        rng_below(rng, 8) ? encoding_size_most(encoding, &setting, world_size(w, 0)) : s_number(rng);
     m->delta.chunk_count = rng_below(rng, 4) ? 1 + rng_below(rng, 3) : s_number(rng);
     m->delta.chunk =
         rng_below(rng, 4) && m->delta.chunk_count ? rng_below(rng, m->delta.chunk_count) : s_number(rng);
@@ -111,6 +117,9 @@ static uint64_t s_world_of_noise(strategy_name_t strategy, inside_t inside, uint
     t->job.sync.staleness = 1 + seed % 7;
     t->job.sync.window_bytes = seed % 3 * 48;
     t->job.optimizer.lr = 1e-30;
+    t->job.sync.topk_ratio = 0.3;
+    snprintf(t->job.sync.topk_values, sizeof t->job.sync.topk_values, "fp16");
+    snprintf(t->job.sync.encoding, sizeof t->job.sync.encoding, "%s", encoding_at(seed % 5)->name);
     world_t *w = world_new(t, ELEMENTS);
     w->no_sync = true;
     w->checksums = seed % 2;

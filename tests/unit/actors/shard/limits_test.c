@@ -295,3 +295,21 @@ Test(limits, close_before_all_is_durable_is_refused)
     cr_assert_not(shard_core_closed(w->shard[0][0]));
     world_destroy(w);
 }
+
+Test(limits, an_older_scheduler_is_refused)
+{
+    world_t *w = s_world(STRATEGY_ASGD_GA, 1, 1000, BYTES);
+    for (uint64_t term = 2; term >= 1; term--) {
+        world_forget_mail(w);
+        message_t *close = message_new(KIND_close, "shard/region0/0", "scheduler/region0");
+        close->incarnation = term << 32;
+        world_deliver(w, &close);
+        world_run(w);
+        message_t *refused = world_mail(w, KIND_refused);
+        cr_assert_not_null(refused);
+        cr_assert_eq(refused->refused.code, term == 2 ? ERR_STATE : ERR_STALE, "there are batches left");
+        cr_assert_eq(refused->refused.incarnation, term << 32);
+        message_destroy(&refused);
+    }
+    world_destroy(w);
+}

@@ -8,14 +8,21 @@
 
 static const float s_g[ELEMENTS] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
 
-static world_t *s_world(strategy_name_t strategy)
+static world_t *s_encoding_world(strategy_name_t strategy, const char *encoding)
 {
     topology_t *t = world_topology(2, strategy, 2, 1);
+    snprintf(t->job.sync.encoding, sizeof t->job.sync.encoding, "%s", encoding);
+    t->job.sync.topk_ratio = 0.2;
     t->job.optimizer.momentum_kind = true;
     t->job.optimizer.momentum = 0.5;
     world_t *w = world_new(t, ELEMENTS);
     world_start(w, 160);
     return w;
+}
+
+static world_t *s_world(strategy_name_t strategy)
+{
+    return s_encoding_world(strategy, "none");
 }
 
 Test(snapshot, the_first_is_of_the_start)
@@ -90,9 +97,9 @@ Test(snapshot, a_commit_that_is_not_the_one_out_is_ignored)
 }
 
 /* A world in the midst of things: open accumulator, kept deltas, pending contributions. */
-static snapshot_t *s_full(world_t **ret_w, strategy_name_t strategy)
+static snapshot_t *s_full(world_t **ret_w, strategy_name_t strategy, const char *encoding)
 {
-    world_t *w = s_world(strategy);
+    world_t *w = s_encoding_world(strategy, encoding);
     w->topology->checkpoint.every = 1;
     world_run(w);
     for (uint64_t b = 0; b < 5; b++) {
@@ -142,10 +149,13 @@ Test(snapshot, restored_and_taken_again_says_the_same)
 {
     strategy_name_t strategies[] = {STRATEGY_ASGD, STRATEGY_ASGD_GA, STRATEGY_AMA, STRATEGY_SMA,
                                     STRATEGY_SSGD};
-    for (size_t s = 0; s < 5; s++) {
+    static const char *const encodings[] = {"none", "bf16", "int8", "topk"};
+    for (size_t s = 0; s < 20; s++) {
+        strategy_name_t strategy = strategies[s % 5];
         world_t *w;
-        const snapshot_t *before = s_full(&w, strategies[s]);
-        bool single = strategies[s] == STRATEGY_ASGD || strategies[s] == STRATEGY_SSGD;
+        const snapshot_t *before = s_full(&w, strategy, encodings[s / 5]);
+        cr_assert_eq(snapshot_peek(before, "residual") != NULL, s >= 5, "a residual is part of the version");
+        bool single = strategy == STRATEGY_ASGD || strategy == STRATEGY_SSGD;
         snapshot_t *next = s_next(w, before, single);
         snapshot_t *after = s_next(w, before, single);
         cr_assert_eq(next->count, after->count);
@@ -159,7 +169,7 @@ Test(snapshot, restored_and_taken_again_says_the_same)
             const snapshot_value_t *value = &before->values[i];
             if (strncmp(value->name, "cursor_of", 9) == 0) /* came with the delta */
                 continue;
-            if (!strategy_find(strategies[s])->waits || strncmp(value->name, "queue", 5) == 0)
+            if (!strategy_find(strategy)->waits || strncmp(value->name, "queue", 5) == 0)
                 cr_assert_eq(snapshot_peek(next, value->name), value->buf);
         }
         snapshot_destroy(&next);
@@ -199,12 +209,13 @@ Test(snapshot, that_is_damaged_is_refused_or_harmless)
     rng_init(&rng, text ? strtoull(text, NULL, 10) : 9);
     strategy_name_t strategies[] = {STRATEGY_ASGD, STRATEGY_ASGD_GA, STRATEGY_SMA};
     size_t refused = 0;
-    for (size_t s = 0; s < 3; s++) {
+    static const char *const encodings[] = {"none", "fp16", "topk"};
+    for (size_t s = 0; s < 9; s++) {
         world_t *w;
-        snapshot_t *whole = s_full(&w, strategies[s]);
+        snapshot_t *whole = s_full(&w, strategies[s % 3], encodings[s / 3]);
         shard_spec_t spec = world_spec(w, 0, 0);
         for (size_t value = 0; value < whole->count; value++) {
-            for (int how = 0; how < (value == 0 ? 400 : 3); how++) {
+            for (int how = 0; how < (value == 0 ? 200 : 3); how++) {
                 snapshot_t *bad = s_damage(whole, value, how, &rng);
                 shard_core_t *core = NULL;
                 err_t err = {0};
@@ -236,7 +247,7 @@ static void s_expect_refused(const shard_spec_t *spec, const snapshot_t *snapsho
 Test(snapshot, of_another_job_or_shard_is_refused)
 {
     world_t *w;
-    snapshot_t *snapshot = s_full(&w, STRATEGY_ASGD_GA);
+    snapshot_t *snapshot = s_full(&w, STRATEGY_ASGD_GA, "none");
     shard_spec_t spec = world_spec(w, 0, 0);
     spec.layout++;
     s_expect_refused(&spec, snapshot, ERR_JOB);
@@ -253,7 +264,7 @@ Test(snapshot, of_another_job_or_shard_is_refused)
 Test(snapshot, goes_through_a_store)
 {
     world_t *w;
-    const snapshot_t *snapshot = s_full(&w, STRATEGY_SSGD);
+    const snapshot_t *snapshot = s_full(&w, STRATEGY_SSGD, "none");
     kv_t *kv = kv_mem_new(KV_DURABILITY_DISK);
     snapshot_store_t *store = NULL;
     snapshot_t *loaded = NULL;

@@ -81,8 +81,14 @@ Test(safetensors, bytes_are_those_of_the_format)
         length = length << 8 | (unsigned char)bytes[i];
     cr_assert_eq(length % 8, 0);
     cr_assert_eq(size, 8 + length + sizeof VALUES);
-    cr_assert(length >= strlen(HEADER) && memcmp(bytes + 8, HEADER, strlen(HEADER)) == 0);
-    for (size_t i = 8 + strlen(HEADER); i < 8 + length; i++)
+    char expected[512], hex[SHA256_HEX_SIZE];
+    safetensors_sha256(&self.layout, VALUES, hex);
+    snprintf(
+        expected, sizeof expected,
+        "{\"__metadata__\":{\"format\":\"pt\",\"written_by\":\"cloudless\",\"parameters_sha256\":\"%s\"},%s",
+        hex, &HEADER[1]);
+    cr_assert(length >= strlen(expected) && memcmp(bytes + 8, expected, strlen(expected)) == 0);
+    for (size_t i = 8 + strlen(expected); i < 8 + length; i++)
         cr_assert_eq(bytes[i], ' ');
     cr_assert_eq(memcmp(bytes + 8 + length, VALUES, sizeof VALUES), 0);
     s_destroy(&self);
@@ -95,6 +101,22 @@ Test(safetensors, roundtrip)
     cr_assert_eq(safetensors_write(self.path, &self.layout, VALUES, false, NULL), ERR_OK);
     cr_assert_eq(safetensors_read(self.path, &self.layout, values, NULL), ERR_OK);
     cr_assert_eq(memcmp(values, VALUES, sizeof VALUES), 0);
+    s_destroy(&self);
+}
+
+Test(safetensors, a_changed_value_is_refused)
+{
+    case_t self = s_new();
+    char bytes[512];
+    cr_assert_eq(safetensors_write(self.path, &self.layout, VALUES, false, NULL), ERR_OK);
+    size_t size = s_load(&self, bytes, sizeof bytes);
+    bytes[size - 3] ^= 1;
+    s_store(&self, bytes, size);
+    s_check_refused(&self, ERR_CHECKSUM);
+    memcpy(memmem(bytes, size, "parameters_sha256", 17), "Parameters_sha256",
+           17); /* no excuse to check nothing */
+    s_store(&self, bytes, size);
+    s_check_refused(&self, ERR_CHECKSUM);
     s_destroy(&self);
 }
 

@@ -82,16 +82,63 @@ Test(cli, the_nearest_command_is_a_visible_one)
     cr_assert_null(cli_nearest("xyz", s_table));
 }
 
-Test(cli, every_command_has_what_help_prints)
+static size_t s_expect_help(const cli_command_t *const *table)
 {
     size_t count = 0;
-    for (; commands[count]; count++) {
-        const cli_command_t *command = commands[count];
-        cr_expect(command->summary && command->example && command->run, "%s", command->name);
+    for (; table[count]; count++) {
+        const cli_command_t *command = table[count];
+        cr_expect(command->summary && command->example, "%s", command->name);
+        cr_expect(!command->run == (command->group != NULL), "%s", command->name);
+        if (command->group)
+            cr_expect_gt(s_expect_help(command->group), 5);
         cr_expect_eq(command->options[CLI_OPTIONS_MAX - 1].name, NULL, "%s: the table has no end",
                      command->name);
         for (const cli_option_t *option = command->options; option->name; option++)
             cr_expect(option->help && *option->help, "%s --%s", command->name, option->name);
     }
-    cr_assert_gt(count, 5);
+    return count;
+}
+
+Test(cli, every_command_has_what_help_prints)
+{
+    cr_assert_gt(s_expect_help(commands), 5);
+}
+
+static const cli_command_t s_look = {
+    .name = "things look",
+    .summary = "Looks.",
+    .positional = "A B",
+    .example = "cloudless things look a b",
+    .run = s_run,
+    .options = {{"state", 's', "DIR", "where"}, {"set", 0, "K=V", "what"}, {"json", 0, NULL, "how"}}};
+static const cli_command_t *const s_things[] = {&s_look, NULL};
+static const cli_command_t s_group = {
+    .name = "things", .summary = "Things.", .example = "cloudless things look a b", .group = s_things};
+static const cli_command_t *const s_grouped[] = {&s_group, NULL};
+
+static int s_call_group(int argc, const char **argv)
+{
+    memset(&s_seen, 0, sizeof s_seen);
+    return cli_main(argc, (char **)(uintptr_t)argv, s_grouped);
+}
+
+Test(cli, a_group_has_commands_of_its_own, .init = cr_redirect_stderr)
+{
+    const char *good[] = {"cloudless", "things", "look", "x", "-s", "dir", "y", NULL};
+    cr_expect_eq(s_call_group(7, good), 7);
+    cr_expect_str_eq(s_seen.positional, "x");
+    cr_expect_str_eq(s_seen.state, "dir");
+    const char *few[] = {"cloudless", "things", "look", "x", NULL};
+    cr_expect_eq(s_call_group(4, few), EXIT_WRONG);
+    const char *wrong[] = {"cloudless", "things", "loop", NULL};
+    cr_expect_eq(s_call_group(3, wrong), EXIT_WRONG);
+    cr_expect_eq(s_call_group(2, wrong), EXIT_WRONG);
+    cr_expect_eq(s_seen.runs, 0);
+    fflush(stderr);
+    cr_assert_stderr_eq_str(
+        "cloudless: things look: missing: B; see cloudless things look --help\n"
+        "cloudless: things: there is no command loop; did you mean look?\n"
+        "Things.\n\nUsage: cloudless things COMMAND [OPTIONS]\n\n"
+        "  look       Looks.\n\nEvery command explains itself: cloudless things COMMAND --help\n"
+        "\nExample: cloudless things look a b\n");
 }

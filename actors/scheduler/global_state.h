@@ -1,0 +1,58 @@
+/* global_state - what the files of the global scheduler share: the run, its regions, and what is known of actors.
+ *
+ * Why      one state machine in two files: global_core.c (messages, the run) and global_kept.c (what a successor must
+ *          know).
+ * Not      for anybody else: the contract is global_core.h.
+ */
+#ifndef ACTORS_SCHEDULER_GLOBAL_STATE_H
+#define ACTORS_SCHEDULER_GLOBAL_STATE_H
+
+#include "actors/scheduler/global_core.h"
+
+#define GLOBAL_ROWS_MAX (1u << 20) /* of one region's curve */
+
+typedef struct {
+    wire_name_t scheduler;
+    message_t *report;
+    int64_t seen_us; /* -1: never */
+    curve_row_t *rows;
+    size_t row_count, row_capacity;
+    bool placed;  /* has been */
+    bool stopped; /* its final report is here, with its whole curve */
+    bool given_up;
+} region_entry_t;
+
+typedef struct {
+    message_t *status;
+    int64_t seen_us;
+} actor_entry_t;
+
+struct global_core {
+    global_spec_t spec;
+    char digest[17];
+    outbox_t outbox;
+    region_entry_t regions[TOPOLOGY_REGIONS_MAX];
+    global_mark_t *mark;
+    actor_entry_t *actors; /* the first is this scheduler itself */
+    size_t actor_count, actor_capacity;
+    run_state_t state;
+    bool done; /* the stop is the end of the job */
+    int64_t since_us, stop_us, stop_next_us, progress_us, patience_us;
+    int64_t farewell_us; /* newest bye, or the end of the run */
+    bool home_released;  /* bye was said to the region whose broker carries everybody's messages */
+    bool drain_known;    /* the predecessor was draining; carried on when a region of that time is heard */
+    int64_t advanced_us, listens_us; /* newest event; since when without a gap */
+    uint64_t decisions;              /* see keep.h */
+    bool finished;
+    err_code_t failure;
+    char reason[ERR_TEXT_MAX];
+};
+
+/* global_core.c */
+void global_add_row(global_core_t *self, size_t region, const message_t *curve);
+void global_begin_stop(global_core_t *self, bool done, int64_t now_us);
+
+/* global_kept.c */
+void global_restore(global_core_t *self, int64_t now_us);
+
+#endif

@@ -1,0 +1,204 @@
+/* What crosses between regions may be encoded. What the bytes of a cut do not carry stays here, in the residual, which
+ * is part of the version, and joins the next cut: gradients come late, never not at all. The last cut of a run is sent
+ * as it is and takes the residual with it.
+ *
+ * A model is sent as model + residual too. Under sma every region takes Q_r = Q(w_r + e_r), with the new residual
+ * e_r' = w_r + e_r - Q_r, and goes on from W = sum n_r Q_r / N. So W + mean e' = mean w + mean e: what rounding keeps
+ * back of a region's local steps, even where they are smaller than the last bit of what is sent, is in the mean that
+ * follows. Under ama the errors of successive models cancel out instead of adding up to a bias. Carrying a part of the
+ * values only (topk) would make the rest of the model zero; the topology's check refuses it.
+ *
+ * Under ssgd a gradient is weighted by its samples, and a last one without samples weighs nothing: there the residual of
+ * the last round ends with the run, unless gradients are counts and simply added.
+ *
+ * Under a waiting strategy a region adds its own contribution as the others see it, so that replicas stay equal. */
+
+#include "actors/shard/shard_internal.h"
+
+void shard_encode_derive(shard_core_t *self)
+{
+    const topology_t *topology = self->spec.topology;
+    const encoding_t *row = encoding_named(topology->job.sync.encoding);
+    const encoding_t *values = encoding_named(topology->job.sync.topk_values);
+    self->encoding = row ? row : encoding_find(0);
+    self->encoding_setting =
+        (encoding_setting_t){.ratio = topology->job.sync.topk_ratio, .values = values ? values->number : 0};
+}
+
+size_t shard_encoded_bytes(const shard_core_t *self)
+{
+    return encoding_size_most(self->encoding, &self->encoding_setting, self->spec.elements);
+}
+
+static bool s_finite(shard_core_t *self, buf_t **values_p)
+{
+    if (!*values_p || vector_finite(self->spec.elements, buf_peek(*values_p)))
+        return true;
+    self->refusals++;
+    buf_destroy(values_p);
+    return false;
+}
+
+/* Room for an encoded cut. */
+typedef struct {
+    buf_t *bytes, *residual, *view;
+    bool in_place; /* residual is the version's own */
+} room_t;
+
+static void s_leave(shard_core_t *self, room_t *room)
+{
+    buf_destroy(&room->bytes);
+    if (room->residual && !room->in_place)
+        version_release(self, &room->residual);
+    if (room->view)
+        version_release(self, &room->view);
+}
+
+static bool s_find_room(shard_core_t *self, room_t *ret)
+{
+    *ret = (room_t){.in_place = self->residual && buf_is_unique(self->residual)};
+    ret->bytes = buf_new(shard_encoded_bytes(self));
+    ret->residual = ret->in_place ? self->residual : version_fresh(self);
+    ret->view = self->waits ? version_fresh(self) : NULL;
+    if (ret->bytes && ret->residual && (ret->view || !self->waits))
+        return true;
+    s_leave(self, ret);
+    return false;
+}
+
+/* Bytes of their own length. */
+static buf_t *s_fit(buf_t **bytes_p, size_t size)
+{
+    buf_t *bytes = *bytes_p, *fitting = size < buf_size(bytes) ? buf_new_copy(buf_peek(bytes), size) : NULL;
+    if (!fitting && size < buf_size(bytes))
+        return NULL;
+    *bytes_p = NULL;
+    if (fitting)
+        buf_destroy(&bytes);
+    return fitting ? fitting : bytes;
+}
+
+static void s_keep_residual(shard_core_t *self, room_t *room)
+{
+    if (room->in_place) {
+        buf_touch(self->residual);
+    } else {
+        if (self->residual)
+            version_release(self, &self->residual);
+        self->residual = room->residual;
+    }
+    room->residual = NULL;
+}
+
+static err_code_t s_decode(const shard_core_t *self, uint64_t encoding, const slice_t *slices, size_t count,
+                           buf_t *view)
+{
+    const encoding_t *row = encoding_find(encoding);
+    CHECK(row);
+    return encoding_decode(row, slices, count, buf_data(view), self->spec.elements, NULL);
+}
+
+err_code_t shard_encode_view(const shard_core_t *self, uint64_t encoding, buf_t *data, buf_t *ret_view)
+{
+    slice_t whole = slice_of(data, 0, buf_size(data));
+    err_code_t code = s_decode(self, encoding, &whole, 1, ret_view);
+    slice_fini(&whole);
+    return code;
+}
+
+static err_code_t s_encode(shard_core_t *self, const buf_t *values, room_t *room, encoded_t *ret)
+{
+    size_t size;
+    encoding_input_t input = {.count = self->spec.elements,
+                              .values = buf_peek(values),
+                              .residual = self->residual ? buf_peek(self->residual) : NULL,
+                              .ret_residual = buf_data(room->residual)};
+    err_code_t code =
+        encoding_encode(self->encoding, &self->encoding_setting, &input, buf_data(room->bytes), &size, NULL);
+    if (code)
+        return code;
+    s_keep_residual(self, room);
+    ret->encoding = self->encoding->number;
+    ret->data = s_fit(&room->bytes, size);
+    CHECK(ret->data);
+    if (!room->view)
+        return ERR_OK;
+    CHECK(!shard_encode_view(self, ret->encoding, ret->data, room->view)); /* what was just encoded */
+    ret->view = room->view;
+    room->view = NULL;
+    return ERR_OK;
+}
+
+/* Without memory values are sent as they are too, which every receiver takes. */
+encoded_t shard_encode(shard_core_t *self, buf_t **values_p, bool whole)
+{
+    encoded_t encoded = {0};
+    room_t room;
+    if (!*values_p)
+        return encoded;
+    if (whole || self->encoding->number == 0 || !s_find_room(self, &room)) {
+        if (s_finite(self, values_p))
+            encoded.data = *values_p;
+        encoded.view = buf_ref(encoded.data);
+        *values_p = NULL;
+        return encoded;
+    }
+    self->refusals += s_encode(self, *values_p, &room, &encoded) != ERR_OK;
+    s_leave(self, &room);
+    version_release(self, values_p);
+    return encoded;
+}
+
+bool shard_encode_whole(shard_core_t *self)
+{
+    if (!self->residual)
+        return true;
+    if (self->strategy->cuts != DELTA_GRADIENT) {
+        version_release(self, &self->residual);
+    } else if (!self->open) {
+        self->open = self->residual;
+        self->residual = NULL;
+    } else {
+        buf_t *sum = version_fresh(self);
+        if (!sum)
+            return false;
+        encoding_add(buf_peek(self->open), buf_peek(self->residual), buf_data(sum), self->spec.elements);
+        version_release(self, &self->open);
+        version_release(self, &self->residual);
+        self->open = sum;
+    }
+    return true;
+}
+
+/* -- in ---------------------------------------------------------------------------------------------------
+ */
+
+bool shard_encode_accepts(const shard_core_t *self, uint64_t encoding)
+{
+    return encoding == 0 || encoding == self->encoding->number;
+}
+
+bool shard_encode_fits(const shard_core_t *self, uint64_t encoding, uint64_t size)
+{
+    const encoding_t *row = encoding_find(encoding);
+    return row && encoding_fits(row, &self->encoding_setting, self->spec.elements, size);
+}
+
+bool shard_decode(shard_core_t *self, incoming_t *incoming)
+{
+    if (incoming->code || incoming->encoding == 0 || incoming->decoded ||
+        incoming->head.kind == DELTA_NOTHING)
+        return true;
+    buf_t *view = version_fresh(self);
+    if (!view) {
+        self->short_of_memory = true;
+        return false;
+    }
+    incoming->code = s_decode(self, incoming->encoding, incoming->assembly.chunks,
+                              (size_t)incoming->assembly.chunk_count, view);
+    assembly_fini(&incoming->assembly);
+    if (incoming->code)
+        version_release(self, &view);
+    incoming->decoded = view;
+    return true;
+}

@@ -1,0 +1,178 @@
+#include "deploy/cli/checkpoint/build.h"
+#include "deploy/cli/checkpoint/commands.h"
+#include "deploy/cli/checkpoint/tale.h"
+#include "deploy/cli/checkpoint/together.h"
+#include "deploy/launch/launch.h"
+#include "store/file.h"
+
+#include <inttypes.h>
+
+typedef struct {
+    tale_t tale;
+    together_t together;
+    build_dir_t target;
+    uint64_t snapshots;
+    uint64_t size_bytes;
+} copy_t;
+
+/* A damaged one that is not the newest of its shard is left behind, and that is said. */
+static err_code_t s_snapshot(copy_t *self, catalog_store_t *store, const catalog_snapshot_t *from,
+                             build_t *build, err_t *err)
+{
+    snapshot_t *snapshot = NULL;
+    err_t why = {.code = ERR_OK};
+    manifest_id_t id = {.number = from->number};
+    err_code_t code = from->readable ? catalog_load(store, from->number, &snapshot, &why) : ERR_CHECKSUM;
+    if (code && code != ERR_CHECKSUM && code != ERR_MALFORMED && code != ERR_VERSION)
+        return err_set(err, code, "%s", why.text);
+    if (code) {
+        tale_row(&self->tale, "left", store->place.below, &id, 0, from->readable ? why.text : from->why);
+        return ERR_OK;
+    }
+    if (build)
+        code = build_add(build, snapshot, err);
+    snapshot_destroy(&snapshot);
+    if (code)
+        return code;
+    tale_row(&self->tale, build ? "copied" : "to copy", store->place.below, &from->manifest.id,
+             from->size_bytes, NULL);
+    self->snapshots++;
+    self->size_bytes += from->size_bytes;
+    return ERR_OK;
+}
+
+static err_code_t s_snapshots(copy_t *self, catalog_store_t *store, build_t *build, err_t *err)
+{
+    err_code_t code = ERR_OK;
+    for (size_t i = 0; i < store->count && !code; i++)
+        code = s_snapshot(self, store, &store->snapshots[i], build, err);
+    return code;
+}
+
+static err_code_t s_store(copy_t *self, catalog_store_t *store, err_t *err)
+{
+    char path[STATEDIR_PATH_MAX];
+    build_t build = {0};
+    if (!store->readable) {
+        tale_row(&self->tale, "left", store->place.below, NULL, 0, store->why);
+        return ERR_OK;
+    }
+    if (self->tale.dry || store->count == 0)
+        return s_snapshots(self, store, NULL, err);
+    err_code_t code = stores_path(self->target.temporary, &store->place, path, err);
+    if (!code)
+        code = build_begin(&build, path, err);
+    if (!code)
+        code = s_snapshots(self, store, &build, err);
+    if (!code)
+        code = build_verify(&build, err);
+    if (!code && build.count)
+        code = build_place(&build, err);
+    build_fini(&build);
+    kv_destroy(&store->kv); /* let go: a running job's file grows as long as it is held */
+    return code;
+}
+
+/* Schedulers' stores last: their term is then above everything in the shards'. */
+static err_code_t s_other(copy_t *self, const catalog_store_t *store, err_t *err)
+{
+    char path[STATEDIR_PATH_MAX];
+    err_code_t code = stores_path(self->target.temporary, &store->place, path, err);
+    if (!code && !self->tale.dry)
+        code = build_copy_keys(store->path, path, err);
+    if (!code)
+        tale_row(&self->tale, self->tale.dry ? "to copy" : "copied", store->place.below, NULL, 0, NULL);
+    return code;
+}
+
+/* The newest snapshot of every shard must come along; a copy without it would silently be older. */
+static err_code_t s_check_newest(copy_t *self, err_t *err)
+{
+    err_code_t code = ERR_OK;
+    for (size_t i = 0; i < self->together.count && !code; i++) {
+        snapshot_t *snapshot = NULL;
+        const pick_t *pick = &self->together.picks[i];
+        code = catalog_load(pick->store, pick->snapshot->number, &snapshot, err);
+        snapshot_destroy(&snapshot);
+    }
+    return code;
+}
+
+static err_code_t s_place(copy_t *self, err_t *err)
+{
+    char path[STATEDIR_PATH_MAX + 32];
+    buf_t *text = NULL;
+    snprintf(path, sizeof path, "%s/" LAUNCH_TOPOLOGY_FILE, self->together.catalog->dir);
+    err_code_t code = file_read(path, FILE_MAX_BYTES, &text, err);
+    if (!code)
+        code = build_dir_place(&self->target, buf_peek(text), buf_size(text), err);
+    buf_destroy(&text);
+    return code;
+}
+
+static err_code_t s_copy(copy_t *self, err_t *err)
+{
+    catalog_t *catalog = self->together.catalog;
+    err_code_t code = s_check_newest(self, err);
+    if (code)
+        return err_prefix(err, code, "repair it first (cloudless checkpoint repair)");
+    for (size_t i = 0; i < catalog->count && !code; i++)
+        code = catalog->stores[i].place.kind == STORE_OTHER ? s_other(self, &catalog->stores[i], err)
+                                                            : s_store(self, &catalog->stores[i], err);
+    return code || self->tale.dry ? code : s_place(self, err);
+}
+
+static int s_end(copy_t *self)
+{
+    const char *did = self->tale.dry ? "would copy" : "copied";
+    const together_t *together = &self->together;
+    json_set_string(self->tale.document, "to", self->target.path);
+    json_set_u64(self->tale.document, "snapshots", self->snapshots);
+    json_set_u64(self->tale.document, "size_bytes", self->size_bytes);
+    json_set_bool(self->tale.document, "fits", together->fits);
+    if (!together->fits)
+        tale_row(&self->tale, "note", together->catalog->dir, NULL, 0, together->why);
+    return tale_end(&self->tale, EXIT_DONE,
+                    "%s %" PRIu64 " snapshots to %s; go on there with cloudless up %s/" LAUNCH_TOPOLOGY_FILE
+                    " --state %s --resume",
+                    did, self->snapshots, self->target.path, self->target.path, self->target.path);
+}
+
+static int s_run(const cli_args_t *args)
+{
+    copy_t self = {0};
+    err_t err = {0};
+    const char *from = cli_value(args, "state"), *to = cli_value(args, "to");
+    if (!from || !to)
+        return cli_fail(EXIT_WRONG, "checkpoint copy",
+                        "--state and --to are needed; see cloudless checkpoint copy --help");
+    tale_init(&self.tale, args, "checkpoint copy");
+    self.tale.dry = cli_has(args, "dry-run");
+    together_spec_t spec = {.dir = from, .here = true};
+    err_code_t code = together_open(&self.together, &spec, &err);
+    if (!code)
+        code = build_dir_begin(&self.target, to, from, cli_has(args, "force"), self.tale.dry, &err);
+    if (!code)
+        code = s_copy(&self, &err);
+    int status = code ? tale_fail(&self.tale, code, &err) : s_end(&self);
+    build_dir_fini(&self.target);
+    together_fini(&self.together);
+    tale_fini(&self.tale);
+    return status;
+}
+
+const cli_command_t checkpoint_copy = {
+    .name = "checkpoint copy",
+    .summary = "Copies a state directory to another place, also while its job runs; the copy is verified.",
+    .example = "cloudless checkpoint copy --state run1 --to /backup/run1",
+    .notes = "The copy is a state directory of its own: the first may be deleted, addresses in the copy's "
+             "topology.yaml may "
+             "be\nchanged, and `up --resume` goes on from it without losing or doubling a batch. What an "
+             "interrupted copy "
+             "leaves\nis called DIR.XXXXXX and may be removed.",
+    .run = s_run,
+    .options = {TALE_STATE_OPTION,
+                {"to", 't', "DIR", "where the copy is put"},
+                TALE_FORCE_OPTION,
+                TALE_DRY_OPTION,
+                TALE_JSON_OPTION}};

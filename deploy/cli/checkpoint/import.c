@@ -1,0 +1,110 @@
+#include "deploy/cli/checkpoint/build.h"
+#include "deploy/cli/checkpoint/commands.h"
+#include "deploy/cli/checkpoint/tale.h"
+#include "deploy/launch/launch.h"
+#include "store/archive.h"
+
+#include <string.h>
+
+typedef struct {
+    tale_t tale;
+    build_dir_t target;
+    buf_t *topology; /* its text */
+    size_t shards;
+} import_t;
+
+static uint64_t s_size(const snapshot_t *snapshot)
+{
+    uint64_t size = 0;
+    for (size_t i = 0; i < snapshot->count; i++)
+        size += buf_size(snapshot->values[i].buf);
+    return size;
+}
+
+static err_code_t s_snapshot(void *hint, const char *region, uint32_t shard, const snapshot_t *snapshot,
+                             err_t *err)
+{
+    import_t *self = hint;
+    char path[STATEDIR_PATH_MAX];
+    build_t build = {0};
+    store_place_t place = stores_place(STORE_SHARD, region, shard, snapshot->id.incarnation);
+    tale_row(&self->tale, self->tale.dry ? "to import" : "imported", place.below, &snapshot->id,
+             s_size(snapshot), NULL);
+    self->shards++;
+    if (self->tale.dry)
+        return ERR_OK;
+    err_code_t code = stores_path(self->target.temporary, &place, path, err);
+    if (!code)
+        code = build_begin(&build, path, err);
+    if (!code)
+        code = build_add(&build, snapshot, err);
+    if (!code)
+        code = build_verify(&build, err);
+    if (!code)
+        code = build_place(&build, err);
+    build_fini(&build);
+    return code;
+}
+
+static err_code_t s_file(void *hint, const char *name, const void *data, size_t size, err_t *err)
+{
+    import_t *self = hint;
+    if (strcmp(name, LAUNCH_TOPOLOGY_FILE) != 0 || self->topology)
+        return ERR_OK;
+    self->topology = buf_new_copy(data, size);
+    return self->topology ? ERR_OK : err_set(err, ERR_MEMORY, "no memory for the topology");
+}
+
+static err_code_t s_import(import_t *self, const char *file, err_t *err)
+{
+    archive_visitor_t visitor = {.hint = self, .snapshot = s_snapshot, .file = s_file};
+    err_code_t code = archive_read(file, &visitor, err);
+    if (!code && !self->topology)
+        code =
+            err_set(err, ERR_MALFORMED, "%s: has no topology; it was not written by checkpoint export", file);
+    if (!code && !self->tale.dry)
+        code = build_dir_place(&self->target, buf_peek(self->topology), buf_size(self->topology), err);
+    return code;
+}
+
+static int s_end(import_t *self)
+{
+    const char *to = self->target.path;
+    json_set_string(self->tale.document, "to", to);
+    json_set_u64(self->tale.document, "shards", self->shards);
+    return tale_end(&self->tale, EXIT_DONE,
+                    "%s %zu shards to %s; go on there with cloudless up %s/" LAUNCH_TOPOLOGY_FILE
+                    " --state %s --resume",
+                    self->tale.dry ? "would import" : "imported", self->shards, to, to, to);
+}
+
+static int s_run(const cli_args_t *args)
+{
+    import_t self = {0};
+    err_t err = {0};
+    const char *file = cli_positional(args), *to = cli_value(args, "state");
+    if (!to)
+        return cli_fail(EXIT_WRONG, "checkpoint import", "--state is missing; name the directory to be made");
+    tale_init(&self.tale, args, "checkpoint import");
+    self.tale.dry = cli_has(args, "dry-run");
+    err_code_t code = build_dir_begin(&self.target, to, NULL, cli_has(args, "force"), self.tale.dry, &err);
+    if (!code)
+        code = s_import(&self, file, &err);
+    int status = code ? tale_fail(&self.tale, code, &err) : s_end(&self);
+    build_dir_fini(&self.target);
+    buf_destroy(&self.topology);
+    tale_fini(&self.tale);
+    return status;
+}
+
+const cli_command_t checkpoint_import = {
+    .name = "checkpoint import",
+    .summary = "Makes a state directory of an archive, from which `up --resume` goes on.",
+    .positional = "FILE",
+    .example = "cloudless checkpoint import run1.tar.zst --state run2",
+    .notes = "The directory appears when all of the archive has been read, checked, written and verified.",
+    .run = s_run,
+    .options = {{"state", 's', "DIR", "the state directory to make"},
+                TALE_FORCE_OPTION,
+                TALE_DRY_OPTION,
+                TALE_JSON_OPTION}};

@@ -1,0 +1,181 @@
+#include "deploy/cli/checkpoint/build.h"
+#include "deploy/cli/checkpoint/commands.h"
+#include "deploy/cli/checkpoint/tale.h"
+
+#include "codec/base/units.h"
+#include "deploy/launch/launch.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MARK_PREFIX "mark/"
+
+typedef struct {
+    tale_t tale;
+    catalog_t *catalog;
+    uint64_t keep;
+    bool tags;
+    bool live; /* a job runs: what it may be writing is left to its own rule */
+    uint64_t removed;
+    uint64_t removed_bytes;
+} prune_t;
+
+static bool s_same_shard(const store_place_t *a, const store_place_t *b)
+{
+    return a->kind == b->kind && a->shard == b->shard && !strcmp(a->region, b->region);
+}
+
+static bool s_is_whole(catalog_store_t *store, const catalog_snapshot_t *snapshot)
+{
+    snapshot_t *loaded = NULL;
+    err_code_t code =
+        snapshot->readable ? catalog_load(store, snapshot->number, &loaded, NULL) : ERR_CHECKSUM;
+    snapshot_destroy(&loaded);
+    return !code;
+}
+
+/* Walks a shard's snapshots from the newest to the oldest. */
+typedef struct {
+    bool found_good; /* the newest that is whole was met: only what is older may go */
+    uint64_t kept;
+} walk_t;
+
+static bool s_goes(const prune_t *self, walk_t *walk, catalog_store_t *store,
+                   const catalog_snapshot_t *snapshot)
+{
+    if (!walk->found_good) {
+        walk->found_good = s_is_whole(store, snapshot);
+        walk->kept += walk->found_good;
+        return false;
+    }
+    if (!snapshot->readable)
+        return true;
+    if (!self->tags && !strncmp(snapshot->manifest.id.tag, MARK_PREFIX, strlen(MARK_PREFIX)))
+        return false;
+    if (walk->kept >= self->keep)
+        return true;
+    walk->kept++;
+    return false;
+}
+
+/* Writes the store anew with what stays. */
+static err_code_t s_rewrite(catalog_store_t *store, const bool *goes, err_t *err)
+{
+    build_t build = {0};
+    err_code_t code = build_begin(&build, store->path, err);
+    for (size_t i = 0; i < store->count && !code; i++) {
+        snapshot_t *snapshot = NULL;
+        if (goes[i])
+            continue;
+        code = catalog_load(store, store->snapshots[i].number, &snapshot, err);
+        if (!code)
+            code = build_add(&build, snapshot, err);
+        snapshot_destroy(&snapshot);
+    }
+    if (!code)
+        code = build_verify(&build, err);
+    if (!code)
+        code = build_place(&build, err);
+    build_fini(&build);
+    return code;
+}
+
+/* `last`: the newest store of its shard, which may be written just now. */
+static err_code_t s_store(prune_t *self, walk_t *walk, catalog_store_t *store, bool last, err_t *err)
+{
+    bool old = walk->found_good, *goes = calloc(store->count + 1, sizeof *goes);
+    size_t going = 0;
+    CHECK(goes);
+    for (size_t i = store->count; i-- > 0;) {
+        goes[i] = s_goes(self, walk, store, &store->snapshots[i]);
+        going += goes[i];
+    }
+    bool whole = going == store->count &&
+                 old; /* also an empty or unreadable one, when it is older than the newest good */
+    err_code_t code = ERR_OK;
+    if ((going || whole) && !(last && self->live)) {
+        for (size_t i = 0; i < store->count; i++)
+            if (goes[i]) {
+                tale_row(&self->tale, self->tale.dry ? "to remove" : "removed", store->place.below,
+                         store->snapshots[i].readable ? &store->snapshots[i].manifest.id : NULL,
+                         store->snapshots[i].size_bytes,
+                         store->snapshots[i].readable ? NULL : store->snapshots[i].why);
+                self->removed++;
+                self->removed_bytes += store->snapshots[i].size_bytes;
+            }
+        if (whole && !store->count)
+            tale_row(&self->tale, self->tale.dry ? "to remove" : "removed", store->place.below, NULL, 0,
+                     store->readable ? "empty" : store->why);
+        if (!self->tale.dry)
+            code = whole ? build_remove(store->path, err) : s_rewrite(store, goes, err);
+    }
+    free(goes);
+    return code;
+}
+
+static err_code_t s_prune(prune_t *self, err_t *err)
+{
+    walk_t walk = {0};
+    err_code_t code = ERR_OK;
+    for (size_t i = self->catalog->count; i-- > 0 && !code;) { /* newest first, shard by shard */
+        catalog_store_t *store = &self->catalog->stores[i];
+        bool last = i + 1 == self->catalog->count || !s_same_shard(&store->place, &store[1].place);
+        if (last)
+            walk = (walk_t){0};
+        if (store->place.kind != STORE_OTHER)
+            code = s_store(self, &walk, store, last, err);
+    }
+    return code;
+}
+
+static int s_end(prune_t *self)
+{
+    char size[UNITS_TEXT_MAX];
+    json_set_u64(self->tale.document, "removed", self->removed);
+    json_set_u64(self->tale.document, "removed_bytes", self->removed_bytes);
+    return tale_end(&self->tale, EXIT_DONE, "%s %" PRIu64 " snapshots, %s%s",
+                    self->tale.dry ? "would remove" : "removed", self->removed,
+                    units_print_size(self->removed_bytes, size),
+                    self->live ? "; the newest stores are left to the running job" : "");
+}
+
+static int s_run(const cli_args_t *args)
+{
+    prune_t self = {.tags = cli_has(args, "tags")};
+    statedir_t *state = NULL;
+    err_t err = {0};
+    const char *dir = cli_value(args, "state"), *keep = cli_value(args, "keep");
+    if (!dir)
+        return cli_fail(EXIT_WRONG, "checkpoint prune", "--state is missing; name the run's state directory");
+    if (keep && (units_parse_u64(keep, &self.keep, NULL) || !self.keep))
+        return cli_fail(EXIT_WRONG, "checkpoint prune", "--keep %s: write a number of at least 1", keep);
+    tale_init(&self.tale, args, "checkpoint prune");
+    self.tale.dry = cli_has(args, "dry-run");
+    err_code_t code = catalog_open(dir, false, &self.catalog, &err);
+    self.live = !code && launch_holder(dir) != 0;
+    if (!code && !self.live && !self.tale.dry)
+        code = build_take(&self.catalog, &state, &err);
+    if (!code && !keep)
+        self.keep = self.catalog->topology->checkpoint.keep;
+    if (!code)
+        code = s_prune(&self, &err);
+    int status = code ? tale_fail(&self.tale, code, &err) : s_end(&self);
+    statedir_close(&state);
+    catalog_destroy(&self.catalog);
+    tale_fini(&self.tale);
+    return status;
+}
+
+const cli_command_t checkpoint_prune = {
+    .name = "checkpoint prune",
+    .summary =
+        "Removes old snapshots; never the newest whole one of a shard, and common points only with --tags.",
+    .example = "cloudless checkpoint prune --state run1 --keep 2 --dry-run",
+    .run = s_run,
+    .options = {
+        TALE_STATE_OPTION,
+        {"keep", 'k', "N", "snapshots of each shard that stay (default: checkpoint.keep of the topology)"},
+        {"tags", 0, NULL, "common points (mark/...) are removed and counted like others"},
+        TALE_DRY_OPTION,
+        TALE_JSON_OPTION}};

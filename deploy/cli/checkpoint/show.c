@@ -1,0 +1,216 @@
+#include "deploy/cli/checkpoint/catalog.h"
+#include "deploy/cli/checkpoint/commands.h"
+#include "deploy/cli/checkpoint/tale.h"
+
+#include "codec/base/units.h"
+#include "codec/wire/schema.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- The state, field by field as the schema says ---- */
+
+/* Numbers that are names, not counts: a reader of JSON must not round them. */
+static bool s_is_name(const schema_field_t *field)
+{
+    return strstr(field->name, "history") || !strcmp(field->name, "layout");
+}
+
+static void s_set_names(json_value_t *object, const schema_field_t *field, const uint64_t *items,
+                        size_t count)
+{
+    char text[17];
+    json_value_t *list = json_new_array();
+    for (size_t i = 0; i < count; i++) {
+        snprintf(text, sizeof text, "%016" PRIx64, items[i]);
+        json_add_string(list, text);
+    }
+    if (field->type == TYPE_u64)
+        json_set_string(object, field->name, text);
+    else
+        json_set_moved(object, field->name, &list);
+    json_destroy(&list);
+}
+
+static void s_set_list(json_value_t *object, const char *key, const uint64_t *items, size_t count)
+{
+    json_value_t *list = json_new_array();
+    for (size_t i = 0; i < count; i++)
+        json_add_u64(list, items[i]);
+    json_set_moved(object, key, &list);
+}
+
+static void s_set_field(json_value_t *object, const schema_field_t *field, const void *value)
+{
+    const wire_ranges_t *ranges = value;
+    const wire_u64s_t *list = value;
+    if (s_is_name(field)) {
+        bool one = field->type == TYPE_u64;
+        s_set_names(object, field, one ? value : list->items, one ? 1 : list->count);
+        return;
+    }
+    switch (field->type) {
+    case TYPE_u64:
+        json_set_u64(object, field->name, *(const uint64_t *)value);
+        break;
+    case TYPE_i64:
+        json_set_i64(object, field->name, *(const int64_t *)value);
+        break;
+    case TYPE_f64:
+        json_set_number(object, field->name, *(const double *)value);
+        break;
+    case TYPE_bool:
+        json_set_bool(object, field->name, *(const bool *)value);
+        break;
+    case TYPE_name:
+        json_set_string(object, field->name, value);
+        break;
+    case TYPE_text:
+        json_set_string(object, field->name, *(const wire_text_t *)value);
+        break;
+    case TYPE_ranges: /* first, end of each interval */
+        s_set_list(object, field->name, (const uint64_t *)(const void *)ranges->items, 2 * ranges->count);
+        break;
+    case TYPE_u64s:
+        s_set_list(object, field->name, list->items, list->count);
+        break;
+    case TYPE_COUNT:
+        break;
+    }
+}
+_Static_assert(sizeof(range_t) == 2 * sizeof(uint64_t), "an interval is two numbers");
+
+static json_value_t *s_state(const message_t *state)
+{
+    json_value_t *object = json_new_object();
+    const schema_t *schema = schema_find((uint64_t)state->kind);
+    for (size_t i = 0; i < schema->field_count; i++)
+        s_set_field(object, &schema->fields[i], schema_peek(state, &schema->fields[i]));
+    return object;
+}
+
+/* ---- Values ---- */
+
+static json_value_t *s_values(const manifest_t *manifest)
+{
+    json_value_t *values = json_new_array();
+    for (size_t i = 0; i < manifest->count; i++) {
+        char checksum[17];
+        const manifest_value_t *value = &manifest->values[i];
+        json_value_t *row = json_new_object();
+        snprintf(checksum, sizeof checksum, "%016" PRIx64, value->checksum);
+        json_set_string(row, "name", value->name);
+        json_set_u64(row, "size_bytes", value->size_bytes);
+        json_set_string(row, "checksum", checksum);
+        json_set_u64(row, "key", value->key);
+        json_add_moved(values, &row);
+    }
+    return values;
+}
+
+static void s_fill(json_value_t *document, const pick_t *pick)
+{
+    char history[17], incarnation[17];
+    const manifest_id_t *id = &pick->snapshot->manifest.id;
+    snprintf(history, sizeof history, "%016" PRIx64, id->history);
+    snprintf(incarnation, sizeof incarnation, "%016" PRIx64, id->incarnation);
+    json_set_string(document, "store", pick->store->place.below);
+    json_set_u64(document, "number", id->number);
+    json_set_string(document, "tag", id->tag);
+    json_set_string(document, "history", history);
+    json_set_string(document, "incarnation", incarnation);
+    json_set_u64(document, "size_bytes", pick->snapshot->size_bytes);
+    json_set_u64(document, "batches", pick->snapshot->batches);
+    json_value_t *values = s_values(&pick->snapshot->manifest), *state = s_state(pick->snapshot->state);
+    json_set_moved(document, "values", &values);
+    json_set_moved(document, "state", &state);
+}
+
+static void s_print_text(const json_value_t *document)
+{
+    char size[UNITS_TEXT_MAX];
+    const json_value_t *values = json_get(document, "values");
+    printf("%s  snapshot %" PRIu64 " (%s)  history %s\n", json_get_string(document, "store", ""),
+           json_get_u64(document, "number", 0), json_get_string(document, "tag", ""),
+           json_get_string(document, "history", ""));
+    for (size_t i = 0; i < json_count(values); i++) {
+        const json_value_t *row = json_at(values, i);
+        printf("  %-24s %10s  checksum %s\n", json_get_string(row, "name", ""),
+               units_print_size(json_get_u64(row, "size_bytes", 0), size),
+               json_get_string(row, "checksum", ""));
+    }
+    char *state = json_print(json_get(document, "state"), true);
+    printf("  state %s\n", state);
+    free(state);
+}
+
+/* ---- Which ---- */
+
+/* One shard in the catalog, or the same in a keeper's copy. */
+static err_code_t s_find(const catalog_t *catalog, const cli_args_t *args, pick_t *ret_pick, err_t *err)
+{
+    choice_t choice = {.tag = cli_value(args, "tag")};
+    uint64_t shard = 0;
+    const char *region = cli_value(args, "region");
+    size_t index = topology_region_index(catalog->topology, region);
+    if (index == SIZE_MAX)
+        return err_set(err, ERR_USAGE, "there is no region %s in this job; name one of its regions", region);
+    if (units_parse_u64(cli_value(args, "shard"), &shard, NULL) ||
+        shard >= catalog->topology->regions[index].shards)
+        return err_set(err, ERR_USAGE,
+                       "there is no shard %s in region %s; it has %" PRIu64 ", the first is 0",
+                       cli_value(args, "shard"), region, catalog->topology->regions[index].shards);
+    const char *number = cli_value(args, "number");
+    if (number && (units_parse_u64(number, &choice.number, NULL) || !choice.number))
+        return err_set(err, ERR_USAGE, "--number %s is no number of a snapshot; see cloudless checkpoint ls",
+                       number);
+    return catalog_pick(catalog, index, (uint32_t)shard, &choice, ret_pick, err);
+}
+
+static int s_run(const cli_args_t *args)
+{
+    tale_t tale;
+    catalog_t *catalog = NULL;
+    pick_t pick;
+    snapshot_t *snapshot = NULL;
+    err_t err = {0};
+    if (!cli_has(args, "state") || !cli_has(args, "region") || !cli_has(args, "shard"))
+        return cli_fail(EXIT_WRONG, "checkpoint show",
+                        "--state, --region and --shard are needed; see cloudless checkpoint show --help");
+    tale_init(&tale, args, "checkpoint show");
+    err_code_t code = catalog_open(cli_value(args, "state"), true, &catalog, &err);
+    if (!code)
+        code = s_find(catalog, args, &pick, &err);
+    if (!code) /* what is shown is whole */
+        code = catalog_load(pick.store, pick.snapshot->number, &snapshot, &err);
+    int status = code ? tale_fail(&tale, code, &err) : EXIT_DONE;
+    if (!code) {
+        s_fill(tale.document, &pick);
+        if (tale.json)
+            tale_print_json(&tale.document);
+        else
+            s_print_text(tale.document);
+    }
+    snapshot_destroy(&snapshot);
+    catalog_destroy(&catalog);
+    tale_fini(&tale);
+    return status;
+}
+
+const cli_command_t checkpoint_show = {
+    .name = "checkpoint show",
+    .summary = "Shows one snapshot of one shard: its values with their checksums, and where the shard stood.",
+    .example = "cloudless checkpoint show --state run1 --region shanghai --shard 0 --json",
+    .notes =
+        "Without --number and --tag it is the newest. Every value is checked. Fields of the state are "
+        "explained in "
+        "the\nprotocol document under shard_state; applied lists first and end of each interval of batches.",
+    .run = s_run,
+    .options = {TALE_STATE_OPTION,
+                {"region", 'r', "NAME", "whose shard"},
+                {"shard", 'k', "K", "which shard, from 0"},
+                {"number", 0, "N", "the snapshot of this number"},
+                {"tag", 't', "TAG", "the newest with this tag; NAME also finds mark/NAME"},
+                TALE_JSON_OPTION}};

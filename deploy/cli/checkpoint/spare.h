@@ -1,0 +1,45 @@
+/* spare - whole or damaged, a snapshot of some shard that lies elsewhere: in a keeper's copy, in another state directory, or in
+ * an archive.
+ *
+ * Threads  the main thread.
+ */
+#ifndef DEPLOY_CLI_CHECKPOINT_SPARE_H
+#define DEPLOY_CLI_CHECKPOINT_SPARE_H
+
+#include "deploy/cli/checkpoint/catalog.h"
+#include "deploy/cli/checkpoint/source.h"
+
+typedef struct {
+    char region[TOPOLOGY_NAME_MAX];
+    uint32_t shard;
+    manifest_id_t id;
+    uint64_t size_bytes;
+    char from[STATEDIR_PATH_MAX]; /* where it lies, for people */
+    catalog_store_t *store;       /* borrowed; NULL: in the archive */
+    source_t *archive;            /* borrowed */
+    size_t region_index;          /* in the archive */
+} spare_t;
+
+typedef struct {
+    spare_t *items; /* by incarnation and number once sorted */
+    size_t count;
+    catalog_t *other;
+    source_t *archive;
+} spares_t;
+
+/* Adds the keepers' copies of a state directory, which must outlive the list; those of another one and its shards' own
+ * stores; what an archive holds. Errors: ERR_JOB (of another job), and those of catalog_open and archive_read. */
+void spares_add_kept(spares_t *self, const catalog_t *catalog);
+MUST_USE err_code_t spares_add_dir(spares_t *self, const char *dir, const topology_t *topology, err_t *err);
+MUST_USE err_code_t spares_add_archive(spares_t *self, const char *path, const topology_t *topology,
+                                       err_t *err);
+void spares_sort(spares_t *self);
+void spares_fini(spares_t *self);
+
+/* Whether it is of that shard and incarnation. */
+bool spare_belongs(const spare_t *self, const store_place_t *place);
+
+/* Reads it and checks all of it. */
+MUST_USE err_code_t spare_load(const spare_t *self, snapshot_t **ret_snapshot, err_t *err);
+
+#endif

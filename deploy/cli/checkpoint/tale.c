@@ -1,0 +1,95 @@
+#include "deploy/cli/checkpoint/tale.h"
+
+#include "codec/base/units.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+void tale_init(tale_t *self, const cli_args_t *args, const char *where)
+{
+    *self = (tale_t){.where = where, .document = json_new_object(), .rows = json_new_array()};
+    self->json = cli_has(args, "json");
+}
+
+void tale_fini(tale_t *self)
+{
+    json_destroy(&self->document);
+    json_destroy(&self->rows);
+}
+
+void tale_row(tale_t *self, const char *what, const char *store, const manifest_id_t *id, uint64_t size_bytes,
+              const char *why)
+{
+    char history[17];
+    json_value_t *row = json_new_object();
+    json_set_string(row, "what", what);
+    json_set_string(row, "store", store);
+    if (id) {
+        snprintf(history, sizeof history, "%016" PRIx64, id->history);
+        json_set_u64(row, "number", id->number);
+        json_set_string(row, "tag", id->tag);
+        json_set_string(row, "history", history);
+    }
+    if (size_bytes)
+        json_set_u64(row, "size_bytes", size_bytes);
+    if (why)
+        json_set_string(row, "why", why);
+    json_add_moved(self->rows, &row);
+}
+
+size_t tale_count(const tale_t *self)
+{
+    return json_count(self->rows);
+}
+
+static void s_print_row(const json_value_t *row)
+{
+    char size[UNITS_TEXT_MAX];
+    uint64_t number = json_get_u64(row, "number", 0), bytes = json_get_u64(row, "size_bytes", 0);
+    const char *tag = json_get_string(row, "tag", ""), *why = json_get_string(row, "why", "");
+    printf("  %-9s %s", json_get_string(row, "what", ""), json_get_string(row, "store", ""));
+    if (number)
+        printf("  snapshot %" PRIu64, number);
+    if (*tag)
+        printf(" (%s)", tag);
+    if (bytes)
+        printf("  %s", units_print_size(bytes, size));
+    printf("%s%s\n", *why ? ": " : "", why);
+}
+
+void tale_print_json(json_value_t **document_p)
+{
+    char *text = json_print(*document_p, false);
+    fputs(text, stdout);
+    free(text);
+    json_destroy(document_p);
+}
+
+int tale_end(tale_t *self, int status, const char *format, ...)
+{
+    char text[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    if (!self->json) {
+        for (size_t i = 0; i < json_count(self->rows); i++)
+            s_print_row(json_at(self->rows, i));
+        printf("%s\n", text);
+        return status;
+    }
+    json_set_bool(self->document, "dry_run", self->dry);
+    json_set_string(self->document, "summary", text);
+    json_set_moved(self->document, "rows", &self->rows);
+    tale_print_json(&self->document);
+    return status;
+}
+
+int tale_fail(const tale_t *self, err_code_t code, const err_t *err)
+{
+    bool wrong = code == ERR_USAGE || code == ERR_CONFIG || code == ERR_EXISTS || code == ERR_JOB ||
+                 code == ERR_IN_USE;
+    return cli_fail(wrong ? EXIT_WRONG : EXIT_FAILED, self->where, "%s", err->text);
+}

@@ -1,0 +1,62 @@
+#include "deploy/cli/commands.h"
+
+#include "deploy/launch/conduct.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static int s_prepare(launch_t *launch, const cli_args_t *args)
+{
+    err_t err = {0};
+    if (!cli_has(args, "topology") || !cli_has(args, "state") || !cli_has(args, "parent"))
+        return cli_fail(EXIT_WRONG, "global", "this command is for cloudless up alone");
+    err_code_t rc = launch_read(launch, cli_value(args, "topology"), NULL, 0, NULL, &err);
+    if (!rc)
+        rc = launch_choose_state(launch, cli_value(args, "state"), &err);
+    if (!rc)
+        rc = launch_share_state(launch, &err);
+    if (!rc)
+        rc = launch_open_dataset(launch, 0, &err);
+    if (!rc)
+        rc = launch_open_log(launch, "up", false, &err);
+    return rc ? cli_fail(EXIT_FAILED, "up", "%s", err.text) : EXIT_DONE;
+}
+
+static int s_run(const cli_args_t *args)
+{
+    launch_t launch;
+    launch_init(&launch);
+    int status = s_prepare(&launch, args);
+    if (!status) {
+        /* The effective topology: what was given with --set and --seed need not be given again. */
+        char resume[3 * STATEDIR_PATH_MAX];
+        snprintf(resume, sizeof resume, "cloudless up %s/" LAUNCH_TOPOLOGY_FILE " --state %s",
+                 launch.state_dir, launch.state_dir);
+        const char *began = cli_value(args, "began");
+        conduct_spec_t spec = {.where = "up",
+                               .resume = resume,
+                               .report_path = cli_value(args, "report"),
+                               .json = cli_has(args, "json"),
+                               .quiet = cli_has(args, "quiet"),
+                               .began_us = began ? strtoll(began, NULL, 10) : 0,
+                               .parent = (pid_t)strtol(cli_value(args, "parent"), NULL, 10)};
+        status = conduct_run(&launch, &spec);
+    }
+    launch_fini(&launch);
+    return status;
+}
+
+const cli_command_t command_global = {
+    .name = "global",
+    .summary =
+        "The global scheduler of `up`, which shows progress and prints the outcome; started by `up` alone.",
+    .example = "cloudless up TOPOLOGY",
+    .run = s_run,
+    .hidden = true,
+    .options = {{"topology", 0, "FILE", "the effective topology in the state directory"},
+                {"state", 0, "DIR", "held by the parent"},
+                {"parent", 0, "PID", "ends when this is no longer its parent"},
+                {"began", 0, "US", "when the command began, in microseconds of the monotonic clock"},
+                {"report", 0, "FILE", "as of up"},
+                {"json", 0, NULL, "as of up"},
+                {"quiet", 0, NULL, "as of up"}}};

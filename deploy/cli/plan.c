@@ -1,0 +1,296 @@
+#include "deploy/cli/commands.h"
+
+#include "actors/model/model.h"
+#include "actors/scheduler/plan.h"
+#include "actors/worker/probe.h"
+#include "codec/base/json.h"
+#include "codec/base/units.h"
+#include "deploy/launch/launch.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PLAN_PROBE_US 300000
+#define PLAN_CHOICES 12u
+
+/* The objectives of the topology and of the planner are one list. */
+_Static_assert((int)OBJECTIVE_BUDGET == (int)PLAN_BUDGET && (int)OBJECTIVE_MATCH == (int)PLAN_MATCH,
+               "one list of objectives");
+
+typedef struct {
+    launch_t launch;
+    job_t job;
+    plan_input_t input;
+    bool measured;
+    bool json;
+} planner_t;
+
+/* ---- input ---- */
+
+/* Samples of the job: from the topology where it says, else from the data set. */
+static err_code_t s_derive(planner_t *self, err_t *err)
+{
+    uint64_t samples = self->launch.topology->job.data.samples;
+    if (samples)
+        return job_derive(self->launch.topology, samples, &self->job, err);
+    err_code_t rc = launch_peek_dataset(&self->launch, err);
+    if (!rc)
+        self->job = self->launch.job;
+    return rc;
+}
+
+static err_code_t s_prepare(planner_t *self, err_t *err)
+{
+    const topology_t *topology = self->launch.topology;
+    err_code_t rc = plan_check(topology, err);
+    if (!rc)
+        rc = s_derive(self, err);
+    layout_t *layout = calloc(1, sizeof *layout);
+    CHECK(layout);
+    if (!rc)
+        rc = model_layout_of(topology->job.model, layout, err);
+    self->input = (plan_input_t){.topology = topology,
+                                 .job = &self->job,
+                                 .samples_per_s = topology->plan.samples_per_s,
+                                 .delta_bytes = layout->count * sizeof(float)};
+    free(layout);
+    self->measured = !rc && topology->plan.samples_per_s <= 0;
+    if (self->measured)
+        rc = probe_measure(topology->job.model, (size_t)topology->job.batch, PLAN_PROBE_US,
+                           &self->input.samples_per_s, err);
+    return rc;
+}
+
+/* ---- for people ---- */
+
+static const char *s_time(double seconds, char out[UNITS_TEXT_MAX])
+{
+    return units_print_duration((int64_t)(seconds * 1e6), out);
+}
+
+/* "4 x small, 1 x gpu" */
+static const char *s_rented(const topology_region_t *region, const plan_region_t *plan, char *out,
+                            size_t size)
+{
+    size_t length = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < region->offer_count && length < size; i++)
+        if (plan->units[i])
+            length += (size_t)snprintf(out + length, size - length, "%s%llu of %llu %s", length ? ", " : "",
+                                       (unsigned long long)plan->units[i],
+                                       (unsigned long long)region->offers[i].count, region->offers[i].name);
+    return out;
+}
+
+static void s_print_regions(const planner_t *self, const plan_t *plan)
+{
+    const topology_t *topology = self->launch.topology;
+    printf("  %-16s %7s %6s %8s %10s %12s %12s %10s  %s\n", "region", "workers", "shards", "power",
+           "load power", "computing", "WAN", "price/s", "rented");
+    for (size_t r = 0; r < topology->region_count; r++) {
+        const plan_region_t *region = &plan->regions[r];
+        char compute[UNITS_TEXT_MAX], wan[UNITS_TEXT_MAX], rented[512];
+        printf("  %-16s %7llu %6llu %8.2f %10.2f %12s %12s %10.6g  %s%s\n", topology->regions[r].name,
+               (unsigned long long)region->workers, (unsigned long long)topology->regions[r].shards,
+               region->power, region->load_power, s_time(region->compute_s, compute),
+               s_time(region->wan_s, wan), region->price_per_s,
+               s_rented(&topology->regions[r], region, rented, sizeof rented),
+               r == plan->straggler ? "  <- slowest" : "");
+    }
+    char epoch[UNITS_TEXT_MAX], run[UNITS_TEXT_MAX];
+    printf("  epoch %s, run %s, cost %.6g (rent %.6g, WAN %.6g)\n", s_time(plan->epoch_s, epoch),
+           s_time(plan->run_s, run), plan->cost, plan->rent, plan->cost - plan->rent);
+}
+
+static void s_print_row(const char *name, const plan_t *plan, const plan_t *everything, const char *note)
+{
+    char run[UNITS_TEXT_MAX];
+    printf("  %-16s %12s %12.6g %9.1f %% %9.1f %%  %s\n", name, s_time(plan->run_s, run), plan->cost,
+           100 * (plan->run_s / everything->run_s - 1), 100 * (plan->cost / everything->cost - 1), note);
+}
+
+/* ---- for programs ---- */
+
+static json_value_t *s_document_of(const planner_t *self, const plan_t *plan)
+{
+    json_value_t *row = json_new_object(), *regions = json_new_array();
+    json_set_number(row, "epoch_s", plan->epoch_s);
+    json_set_number(row, "run_s", plan->run_s);
+    json_set_number(row, "cost", plan->cost);
+    json_set_number(row, "rent", plan->rent);
+    json_set_string(row, "straggler", self->launch.topology->regions[plan->straggler].name);
+    for (size_t r = 0; r < self->launch.topology->region_count; r++) {
+        const topology_region_t *with = &self->launch.topology->regions[r];
+        const plan_region_t *region = &plan->regions[r];
+        json_value_t *item = json_new_object(), *units = json_new_object();
+        json_set_string(item, "name", with->name);
+        for (size_t i = 0; i < with->offer_count; i++)
+            json_set_u64(units, with->offers[i].name, region->units[i]);
+        json_set_moved(item, "units", &units);
+        json_set_u64(item, "workers", region->workers);
+        json_set_u64(item, "shards", with->shards);
+        json_set_number(item, "power", region->power);
+        json_set_number(item, "load_power", region->load_power);
+        json_set_number(item, "compute_s", region->compute_s);
+        json_set_number(item, "wan_s", region->wan_s);
+        json_set_number(item, "epoch_s", region->epoch_s);
+        json_set_number(item, "price_per_s", region->price_per_s);
+        json_set_number(item, "sent_gb", region->sent_gb);
+        json_set_number(item, "wan_cost", region->wan_cost);
+        json_add_moved(regions, &item);
+    }
+    json_set_moved(row, "regions", &regions);
+    return row;
+}
+
+/* ---- the objectives ---- */
+
+static double s_limit(const topology_t *topology, plan_objective_t objective)
+{
+    return objective == PLAN_DEADLINE ? (double)topology->plan.deadline_us / 1e6 : topology->plan.budget;
+}
+
+static bool s_has_limit(const topology_t *topology, plan_objective_t objective)
+{
+    bool limited = objective == PLAN_DEADLINE || objective == PLAN_BUDGET;
+    return !limited || s_limit(topology, objective) > 0;
+}
+
+/* What every objective would choose; those that need a limit only where one is given. */
+static err_code_t s_print_objectives(const planner_t *self, json_value_t *document, err_t *err)
+{
+    plan_t everything, plan;
+    err_code_t rc = plan_make(&self->input, PLAN_EVERYTHING, 0, &everything, err);
+    json_value_t *rows = json_new_object();
+    if (!self->json)
+        printf("\n  %-16s %12s %12s %11s %11s\n", "objective", "run", "cost", "time", "cost");
+    for (size_t i = 0; i < PLAN_OBJECTIVES && !rc; i++) {
+        plan_objective_t objective = (plan_objective_t)i;
+        if (!s_has_limit(self->launch.topology, objective))
+            continue;
+        rc = plan_make(&self->input, objective, s_limit(self->launch.topology, objective), &plan, err);
+        bool impossible = rc == ERR_LIMIT;
+        if (impossible)
+            rc = ERR_OK;
+        if (rc)
+            break;
+        if (!self->json)
+            s_print_row(plan_objective_name(objective), &plan, &everything,
+                        impossible ? "(the nearest possible)" : "");
+        json_value_t *row = s_document_of(self, &plan);
+        json_set_bool(row, "possible", !impossible);
+        json_set_moved(rows, plan_objective_name(objective), &row);
+    }
+    json_set_moved(document, "objectives", &rows);
+    return rc;
+}
+
+static err_code_t s_print_choices(const planner_t *self, json_value_t *document, err_t *err)
+{
+    plan_t *plans = NULL, everything;
+    size_t count = 0;
+    err_code_t rc = plan_make(&self->input, PLAN_EVERYTHING, 0, &everything, err);
+    if (!rc)
+        rc = plan_choices(&self->input, PLAN_CHOICES, &plans, &count, err);
+    if (rc)
+        return rc;
+    json_value_t *rows = json_new_array();
+    if (!self->json)
+        printf("\n  choices that no other beats in both time and cost\n");
+    for (size_t i = 0; i < count; i++) {
+        if (!self->json)
+            s_print_row("", &plans[i], &everything, "");
+        json_value_t *row = s_document_of(self, &plans[i]);
+        json_add_moved(rows, &row);
+    }
+    json_set_moved(document, "choices", &rows);
+    free(plans);
+    return ERR_OK;
+}
+
+static void s_print_heading(const planner_t *self, json_value_t *document, plan_objective_t objective,
+                            const plan_t *plan)
+{
+    json_set_string(document, "job", self->launch.topology->job.name);
+    json_set_string(document, "objective", plan_objective_name(objective));
+    json_set_number(document, "samples_per_s", self->input.samples_per_s);
+    json_set_bool(document, "measured", self->measured);
+    json_value_t *row = s_document_of(self, plan);
+    json_set_moved(document, "plan", &row);
+    if (self->json)
+        return;
+    printf("job %s: %llu samples, %llu epochs; a core of power 1 computes %.0f samples/s (%s)\n",
+           self->launch.topology->job.name, (unsigned long long)self->job.samples,
+           (unsigned long long)self->job.epochs, self->input.samples_per_s,
+           self->measured ? "measured here; plan.samples_per_s sets it" : "plan.samples_per_s");
+    printf("objective %s\n", plan_objective_name(objective));
+    s_print_regions(self, plan);
+}
+
+static int s_plan(planner_t *self)
+{
+    err_t err = {0}, impossible = {0};
+    plan_t *plan = malloc(sizeof *plan);
+    CHECK(plan);
+    json_value_t *document = json_new_object();
+    plan_objective_t objective = (plan_objective_t)self->launch.topology->plan.objective;
+    err_code_t rc =
+        plan_make(&self->input, objective, s_limit(self->launch.topology, objective), plan, &impossible);
+    if (rc && rc != ERR_LIMIT)
+        err = impossible;
+    else
+        rc = ERR_OK;
+    if (!rc) {
+        s_print_heading(self, document, objective, plan);
+        rc = s_print_objectives(self, document, &err);
+    }
+    if (!rc)
+        rc = s_print_choices(self, document, &err);
+    if (!rc && self->json) {
+        char *text = json_print(document, false);
+        fputs(text, stdout);
+        free(text);
+    }
+    json_destroy(&document);
+    free(plan);
+    if (rc)
+        return cli_fail(EXIT_FAILED, "plan", "%s", err.text);
+    return impossible.code ? cli_fail(EXIT_PROBLEMS, "plan", "%s", impossible.text) : EXIT_DONE;
+}
+
+static int s_run(const cli_args_t *args)
+{
+    err_t err = {0};
+    size_t set_count;
+    const char *const *sets = cli_values(args, "set", &set_count);
+    if (!cli_positional(args))
+        return cli_fail(EXIT_WRONG, "plan", "name a topology; see cloudless plan --help");
+    planner_t *self = calloc(1, sizeof *self);
+    CHECK(self);
+    launch_init(&self->launch);
+    self->json = cli_has(args, "json");
+    int status = EXIT_DONE;
+    err_code_t rc = launch_read(&self->launch, cli_positional(args), sets, set_count, NULL, &err);
+    if (rc)
+        status = cli_fail(EXIT_WRONG, NULL, "%s", err.text);
+    else if ((rc = s_prepare(self, &err)))
+        status = cli_fail(rc == ERR_NOT_FOUND || rc == ERR_CONFIG ? EXIT_WRONG : EXIT_FAILED, "plan", "%s",
+                          err.text);
+    if (!status)
+        status = s_plan(self);
+    launch_fini(&self->launch);
+    free(self);
+    return status;
+}
+
+const cli_command_t command_plan = {
+    .name = "plan",
+    .summary =
+        "Says what would be rented in each region, how long the run would take and what it would cost.",
+    .positional = "TOPOLOGY",
+    .example = "cloudless plan deploy/topologies/two-regions.yaml --set plan.objective=match",
+    .run = s_run,
+    .options = {{"set", 0, "KEY=VALUE",
+                 "change a key of the topology, as in plan.objective=deadline; may be repeated"},
+                {"json", 0, NULL, "print all of it as JSON"}}};

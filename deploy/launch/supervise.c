@@ -1,0 +1,235 @@
+#include "deploy/launch/supervise.h"
+
+#include "actors/kit/clock.h"
+#include "actors/scheduler/global_actor.h"
+#include "codec/base/log.h"
+#include "deploy/cli/cli.h"
+#include "deploy/launch/host.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define SUPERVISE_ASK_US 8000000   /* processes still there so long after the end are asked to end ... */
+#define SUPERVISE_KILL_US 20000000 /* ... and then killed */
+#define SUPERVISE_LOOK_MS 250
+
+typedef struct {
+    const launch_t *launch;
+    const supervise_spec_t *spec;
+    host_t host;
+    children_t children;
+    int first_signal;
+    size_t failed_region;
+    char failure[2048]; /* of a region's process, the first; empty: none */
+    bool told;          /* the global scheduler knows of it */
+} supervise_t;
+
+static child_t *s_global(supervise_t *self)
+{
+    return &self->children.items[0];
+}
+
+/* ---- what the global scheduler must know
+ * ---------------------------------------------------------------------------------------------------- */
+
+static void s_say(supervise_t *self, const char *line)
+{
+    if (s_global(self)->state != CHILD_RUNS)
+        return;
+    err_code_t rc = process_lines_say(process_lines(s_global(self)->process), "%s", line);
+    if (rc)
+        log_event(LEVEL_WARN, "up", "not_told", "line=\"%s\" code=%s; a new one is told again", line,
+                  err_name(rc));
+}
+
+static void s_tell_failure(supervise_t *self)
+{
+    char line[PROCESS_LINE_MAX];
+    if (!self->failure[0] || s_global(self)->state != CHILD_RUNS)
+        return;
+    snprintf(line, sizeof line, "failed %zu %s", self->failed_region, self->failure);
+    s_say(self, line);
+    self->told = true;
+}
+
+static void s_tell_processes(supervise_t *self)
+{
+    process_rows_t rows;
+    children_rows(&self->children, &rows);
+    for (size_t i = 0; i < rows.count; i++) {
+        char line[PROCESS_LINE_MAX];
+        snprintf(line, sizeof line, "process %zu %llu %llu %s", i, (unsigned long long)rows.items[i].pid,
+                 (unsigned long long)rows.items[i].restarts, rows.items[i].name);
+        s_say(self, line);
+    }
+}
+
+/* Whatever was started: all is told again, since it may have been the global scheduler that had died. */
+static void s_start_due(supervise_t *self)
+{
+    if (!children_start_due(&self->children, !self->failure[0], clock_now_us()))
+        return;
+    s_tell_processes(self);
+    if (self->first_signal)
+        s_say(self, "drain");
+    s_tell_failure(self);
+}
+
+/* ---- events
+ * ---------------------------------------------------------------------------------------------------- */
+
+static void s_take_signal(supervise_t *self, int signal)
+{
+    if (self->first_signal) {
+        children_kill(&self->children);
+        _exit(128 + signal);
+    }
+    self->first_signal = signal;
+    bool drawn = !self->spec->quiet && isatty(STDERR_FILENO);
+    fprintf(stderr, "%sstopping after a last snapshot; once more ends at once\n", drawn ? "\n" : "");
+    s_say(self, "drain");
+}
+
+/* A region's process that cannot go on takes the run with it; whatever else runs is stopped in order. */
+static void s_take_failures(supervise_t *self)
+{
+    child_t *child;
+    while ((child = children_take_failed(&self->children))) {
+        char reason[sizeof self->failure];
+        children_reason(child, reason, sizeof reason);
+        log_event(LEVEL_ERROR, child->name, "failed", "reason=\"%s\"; the run ends", reason);
+        if (!self->failure[0]) {
+            snprintf(self->failure, sizeof self->failure, "%s", reason);
+            self->failed_region = child->region;
+            s_tell_failure(self);
+        }
+        children_ask(&self->children, false); /* the stop may have had to go through the one that failed */
+    }
+}
+
+static int s_timeout_ms(const supervise_t *self, int64_t now_us)
+{
+    int64_t due_us = children_due(&self->children);
+    int64_t wait_us = due_us <= now_us ? 0 : due_us - now_us;
+    return wait_us >= SUPERVISE_LOOK_MS * 1000 ? SUPERVISE_LOOK_MS : (int)(wait_us + 999) / 1000;
+}
+
+/* ---- run
+ * ---------------------------------------------------------------------------------------------------- */
+
+static bool s_is_over(supervise_t *self)
+{
+    return s_global(self)->state == CHILD_DONE || s_global(self)->state == CHILD_FAILED;
+}
+
+static void s_loop(supervise_t *self)
+{
+    while (!s_is_over(self)) {
+        s_start_due(self);
+        host_event_t event = host_wait(&self->host, s_timeout_ms(self, clock_now_us()));
+        if (event.signal)
+            s_take_signal(self, event.signal);
+        children_look(&self->children, clock_now_us());
+        s_take_failures(self);
+    }
+}
+
+/* A global scheduler that does not start lets nobody go. */
+static bool s_lost(supervise_t *self)
+{
+    const child_t *global = s_global(self);
+    return global->state == CHILD_FAILED && (global->why[0] || !WIFEXITED(global->status));
+}
+
+static void s_note_failure(supervise_t *self)
+{
+    child_t *child;
+    while ((child = children_take_failed(&self->children)))
+        if (!self->failure[0])
+            children_reason(child, self->failure, sizeof self->failure);
+}
+
+static void s_wait(supervise_t *self)
+{
+    host_event_t event = host_wait(&self->host, SUPERVISE_LOOK_MS);
+    if (event.signal && self->first_signal) {
+        children_kill(&self->children);
+        _exit(128 + event.signal);
+    }
+    if (event.signal)
+        self->first_signal = event.signal;
+    children_look(&self->children, clock_now_us());
+}
+
+/* The regions end by themselves after the scheduler's bye; those that do not are helped. Those that carry messages go
+ * last. Who dies now has nothing left to do: it is not started again. */
+static void s_await_regions(supervise_t *self)
+{
+    int64_t began_us = clock_now_us();
+    bool killed = false;
+    while (children_running(&self->children, false)) {
+        int64_t waited_us = clock_now_us() - began_us;
+        if (waited_us >= SUPERVISE_KILL_US || s_lost(self)) {
+            children_kill(&self->children);
+            killed = !s_lost(self);
+        } else if (waited_us >= SUPERVISE_ASK_US) {
+            children_ask(&self->children, false);
+        }
+        s_wait(self);
+    }
+    s_note_failure(self);
+    if (killed && !self->failure[0])
+        snprintf(self->failure, sizeof self->failure,
+                 "up: not every process of the regions ended by itself; see the logs in %s/log",
+                 self->launch->state_dir);
+    began_us = clock_now_us();
+    children_ask(&self->children, true);
+    while (children_running(&self->children, true) && clock_now_us() - began_us < SUPERVISE_ASK_US)
+        s_wait(self);
+}
+
+static int s_finish(supervise_t *self)
+{
+    if (s_lost(self)) {
+        char reason[sizeof self->failure];
+        children_reason(s_global(self), reason, sizeof reason);
+        return cli_fail(EXIT_FAILED, "up", "%s", reason);
+    }
+    if (self->failure[0] && !self->told)
+        return cli_fail(EXIT_FAILED, NULL, "%s", self->failure);
+    return WEXITSTATUS(s_global(self)->status);
+}
+
+/* A run begins, or is resumed: what the global scheduler of an earlier one kept for its successor is not meant for it. */
+static void s_forget(const launch_t *launch)
+{
+    err_t err = {0};
+    if (global_actor_forget(launch->state_dir, &err))
+        log_event(LEVEL_WARN, "up", "forget", "reason=\"%s\"", err.text);
+}
+
+int supervise_run(const launch_t *launch, const supervise_spec_t *spec)
+{
+    supervise_t *self = calloc(1, sizeof *self);
+    CHECK(self);
+    self->launch = launch;
+    self->spec = spec;
+    err_t err = {0};
+    if (children_init(&self->children, launch, spec->isolate, spec->arguments, &err)) {
+        free(self);
+        return cli_fail(EXIT_FAILED, "up", "%s", err.text);
+    }
+    host_init(&self->host);
+    s_forget(launch);
+    s_loop(self);
+    s_await_regions(self);
+    int status = s_finish(self);
+    children_fini(&self->children);
+    host_fini(&self->host);
+    free(self);
+    return status;
+}

@@ -1,0 +1,138 @@
+#include "store/stores.h"
+
+#include "store/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const char *const s_kinds[] = {[STORE_SHARD] = "shard", [STORE_KEPT] = "kept", [STORE_OTHER] = ""};
+
+const char *stores_kind_name(store_kind_t kind)
+{
+    return s_kinds[kind];
+}
+
+store_place_t stores_place(store_kind_t kind, const char *region, uint32_t shard, uint64_t incarnation)
+{
+    store_place_t place = {.kind = kind, .shard = shard, .incarnation = incarnation};
+    snprintf(place.region, sizeof place.region, "%s", region);
+    snprintf(place.below, sizeof place.below, "%s/%s-%" PRIu32 "/%016" PRIx64, place.region, s_kinds[kind],
+             shard, incarnation);
+    return place;
+}
+
+err_code_t stores_path(const char *state_dir, const store_place_t *place, char ret[STATEDIR_PATH_MAX],
+                       err_t *err)
+{
+    int length = snprintf(ret, STATEDIR_PATH_MAX, "%s/%s", state_dir, place->below);
+    if (length < 0 || length >= STATEDIR_PATH_MAX)
+        return err_set(err, ERR_LIMIT, "%s/%s: the path is too long", state_dir, place->below);
+    return ERR_OK;
+}
+
+/* What a path below the state directory says; anything of another form is STORE_OTHER. */
+static store_place_t s_parse(const char *below)
+{
+    store_place_t other = {.kind = STORE_OTHER};
+    snprintf(other.below, sizeof other.below, "%s", below);
+    const char *slash = strchr(below, '/');
+    if (!slash || slash - below > STATEDIR_NAME_MAX)
+        return other;
+    char region[STATEDIR_NAME_MAX + 1];
+    snprintf(region, sizeof region, "%.*s", (int)(slash - below), below);
+    for (store_kind_t kind = STORE_SHARD; kind < STORE_OTHER; kind++) {
+        size_t length = strlen(s_kinds[kind]);
+        if (strncmp(slash + 1, s_kinds[kind], length) != 0 || slash[1 + length] != '-')
+            continue;
+        char *end;
+        unsigned long shard = strtoul(slash + 2 + length, &end, 10);
+        uint64_t incarnation = *end == '/' ? strtoull(end + 1, NULL, 16) : 0;
+        store_place_t place = stores_place(kind, region, (uint32_t)shard, incarnation);
+        if (!strcmp(place.below, below)) /* only what the same numbers would be written as */
+            return place;
+    }
+    return other;
+}
+
+static err_code_t s_add(stores_t *self, const char *below, err_t *err)
+{
+    store_place_t *items = realloc(self->items, (self->count + 1) * sizeof *items);
+    if (!items)
+        return err_set(err, ERR_MEMORY, "no memory for %zu stores", self->count + 1);
+    self->items = items;
+    self->items[self->count++] = s_parse(below);
+    return ERR_OK;
+}
+
+/* Folders of a run that hold no stores, and what an interrupted tool has left. */
+static bool s_skipped(const char *name, int depth)
+{
+    static const char *const folders[] = {"run", "log", "data"};
+    for (size_t i = 0; depth == 0 && i < sizeof folders / sizeof *folders; i++)
+        if (!strcmp(name, folders[i]))
+            return true;
+    return name[0] == '.';
+}
+
+static err_code_t s_walk(stores_t *self, const char *path, const char *below, int depth, err_t *err)
+{
+    DIR *dir = opendir(path);
+    if (!dir && depth > 0 && errno == ENOENT)
+        return ERR_OK; /* removed by a running job since it was listed */
+    if (!dir)
+        return err_set(err, file_code_of(errno), "%s: %s", path, strerror(errno));
+    err_code_t code = ERR_OK;
+    for (const struct dirent *entry = readdir(dir); entry && !code; entry = readdir(dir)) {
+        char inner[STATEDIR_PATH_MAX], inner_below[STATEDIR_PATH_MAX];
+        struct stat status;
+        if (s_skipped(entry->d_name, depth))
+            continue;
+        if (!strcmp(entry->d_name, "data.mdb") && depth > 0)
+            code = s_add(self, below, err);
+        int length = snprintf(inner, sizeof inner, "%s/%s", path, entry->d_name);
+        snprintf(inner_below, sizeof inner_below, "%s%s%s", below, *below ? "/" : "", entry->d_name);
+        if (length >= (int)sizeof inner)
+            code = err_set(err, ERR_LIMIT, "%s/%s: the path is too long", path, entry->d_name);
+        else if (!code && depth < STORES_DEPTH && lstat(inner, &status) == 0 && S_ISDIR(status.st_mode))
+            code = s_walk(self, inner, inner_below, depth + 1, err);
+    }
+    closedir(dir);
+    return code;
+}
+
+static int s_compare(const void *a, const void *b)
+{
+    const store_place_t *left = a, *right = b;
+    int order = (left->kind > right->kind) - (left->kind < right->kind);
+    if (!order)
+        order = strcmp(left->region, right->region);
+    if (!order)
+        order = (left->shard > right->shard) - (left->shard < right->shard);
+    if (!order)
+        order = (left->incarnation > right->incarnation) - (left->incarnation < right->incarnation);
+    return order ? order : strcmp(left->below, right->below);
+}
+
+err_code_t stores_find(const char *state_dir, stores_t *ret_stores, err_t *err)
+{
+    stores_t self = {0};
+    err_code_t code = s_walk(&self, state_dir, "", 0, err);
+    if (self.count > 1)
+        qsort(self.items, self.count, sizeof *self.items, s_compare);
+    if (code)
+        stores_fini(&self);
+    else
+        *ret_stores = self;
+    return code;
+}
+
+void stores_fini(stores_t *self)
+{
+    free(self->items);
+    *self = (stores_t){0};
+}

@@ -1,0 +1,81 @@
+# A process that is stopped (SIGSTOP) beyond its lease is replaced, and can do no harm when it wakes up.
+#
+# Under `up` the node kills the stopped process of an actor before it starts the successor. A whole node that is stopped
+# wakes up with actors that have successors elsewhere: the broker refuses them, they leave, and the node serves on.
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+# ---- one actor
+
+state=$work/actor samples=60000
+begin actor up "$SOURCE/deploy/topologies/ledger.yaml" --state "$state" --report "$work/actor.json" --quiet --isolate actor \
+    --set job.data.samples=$samples --set job.epochs=8 --set links[0].rtt=100ms
+run=$pid
+
+pid_of() { "$LIVE_TOOL" pid "$state" "$1"; }
+runs() { pid_of "$1" >"$work/pid"; }
+moved() { runs "$1" && [ "$(cat "$work/pid")" != "$2" ]; }
+steps() {
+    "$CLOUDLESS" status --state "$state" --json >"$work/status.json" && json "$work/status.json" 'regions[0].steps'
+}
+beyond() { [ "$(steps)" -gt "$1" ]; }
+
+until_true beyond 10
+for name in shard/north/0 worker/south/0; do
+    until_true runs "$name"
+    process=$(cat "$work/pid")
+    kill -STOP "$process"
+    until_true gone "$process"
+    until_true moved "$name" "$process"
+    expect_line "$state/log/node-$(echo "$name" | cut -d/ -f2).log" "actor=$name ev=ended .*ended where it stood"
+    until_true beyond "$(steps)"
+done
+expect_end "$run" 0 "a run with stopped actors"
+expect_counters "$state" $samples 8 north south
+[ "$(json "$work/actor.json" restarts)" -ge 2 ] || fail "the report counts no restarts"
+
+# ---- a whole node
+
+samples=9000 epochs=60
+cat >"$work/job.yaml" <<YAML
+job:
+  name: paused
+  model: ledger
+  data: {kind: counter, samples: $samples}
+  epochs: $epochs
+  batch: 10
+  optimizer: {name: sgd, lr: 1, schedule: constant}
+regions:
+  - {name: eu, data_share: 1, workers: 2, shards: 2, offers: [{name: small, count: 2}]}
+YAML
+
+state=$work/hand
+declare -A pids
+for name in scheduler broker node-a node-b; do
+    case $name in
+    scheduler) begin "$name" scheduler --topology "$work/job.yaml" --state "$state" --report "$work/hand.json" --quiet ;;
+    broker) begin "$name" broker --topology "$work/job.yaml" --region eu --state "$state" ;;
+    node-*) begin "$name" node --topology "$work/job.yaml" --region eu --name "${name#node-}" --state "$state" ;;
+    esac
+    pids[$name]=$pid
+done
+
+# workers_on NODE: how many workers run there, as the scheduler knows.
+workers_on() {
+    "$CLOUDLESS" status --state "$state" --json | tr -d '\n' | tr '{' '\n' | grep '"name": "worker/eu/' |
+        grep '"state": "\(running\|waiting\)"' | grep -c "\"node\": \"node/eu/$1\""
+}
+one_each() { [ "$(workers_on a)" = 1 ] && [ "$(workers_on b)" = 1 ]; }
+all_on_a() { [ "$(workers_on a)" = 2 ]; }
+
+until_true one_each
+until_true beyond 10
+kill -STOP "${pids[node-b]}"
+until_true all_on_a
+kill -CONT "${pids[node-b]}"
+log=$state/log/node-eu-b.log
+until_true grep -Eq 'actor=worker/eu/[01] ev=fenced .*leaving' "$log"
+alive "${pids[node-b]}" || fail "the node did not go on"
+until_true beyond "$(steps)" # its shard is there again
+for name in scheduler broker node-a node-b; do expect_end "${pids[$name]}" 0 "$name"; done
+expect_counters "$state" $samples $epochs eu
+[ "$(json "$work/hand.json" samples)" = $((samples * epochs)) ] || fail "samples in the report"

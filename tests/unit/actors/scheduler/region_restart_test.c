@@ -1,0 +1,328 @@
+/* The regional scheduler that was killed: what its successor takes from the store, and what it asks again. */
+#include "store/kv_mem.h"
+#include "tests/unit/actors/scheduler/region_bench.h"
+
+/* Stores, dies, and comes back with the next term at the same moment. */
+static void s_restart(bench_t *bench)
+{
+    kv_t *kv = kv_mem_new(KV_DURABILITY_DISK);
+    keep_t *keep = keep_new(kv, &region_source, bench->topology.region_count);
+    cr_assert_eq(keep_now(keep, bench->by.core, bench->by.now_us, NULL), ERR_OK);
+    driver_fini(&bench->by);
+    kept_t kept;
+    cr_assert_eq(keep_load(keep, KIND_region_state, &kept, NULL), ERR_OK);
+    bench->spec.term++;
+    bench->spec.kept = &kept;
+    bench->by.core = region_core_new(&bench->spec, bench->by.now_us);
+    kept_fini(&kept);
+    keep_destroy(&keep);
+    kv_destroy(&kv);
+}
+
+static const placement_t *s_all(const running_t *running, size_t index)
+{
+    return index < 2   ? &running->shards[index]
+           : index < 4 ? &running->synchronizers[index - 2]
+                       : &running->workers[index - 4];
+}
+
+/* What a node says of itself after its scheduler is back: whom it hosts, and of each but `ended` that it runs. */
+static void s_announce_hosted(bench_t *bench, const running_t *running, const char *node, uint64_t pid,
+                              const char *ended)
+{
+    uint64_t hosted[6];
+    size_t count = 0;
+    message_t *announce = s_announce(bench, node, pid);
+    for (size_t index = 0; index < 6; index++)
+        if (!strcmp(s_all(running, index)->node, node) && strcmp(s_all(running, index)->actor, ended))
+            hosted[count++] = s_all(running, index)->incarnation;
+    message_set_u64s(&announce->announce.hosted, hosted, count);
+    announce->announce.scheduler = TERM << 32;
+    driver_give(&bench->by, announce);
+}
+
+static void s_tell_placed(bench_t *bench, const running_t *running, const char *node, const char *ended)
+{
+    for (size_t index = 0; index < 6; index++) {
+        const placement_t *actor = s_all(running, index);
+        if (strcmp(actor->node, node))
+            continue;
+        message_t *placed = message_new(KIND_placed, NAME, node);
+        message_set_name(placed->placed.actor, actor->actor);
+        placed->placed.incarnation = actor->incarnation;
+        placed->placed.code = strcmp(actor->actor, ended) ? ERR_OK : ERR_IO;
+        driver_give(&bench->by, placed);
+    }
+}
+
+static void s_both_answer(bench_t *bench, const running_t *running, const char *ended)
+{
+    static const char *const nodes[] = {"node/eu/a", "node/eu/b"};
+    for (uint64_t index = 0; index < 2; index++) {
+        s_announce_hosted(bench, running, nodes[index], index + 1, ended);
+        s_tell_placed(bench, running, nodes[index], ended);
+    }
+}
+
+Test(region_restart, adopts_who_runs_and_places_who_does_not)
+{
+    bench_t *bench = s_bench(2, false);
+    running_t running = s_running(bench);
+    s_restart(bench);
+    placement_t places[6];
+    s_both_answer(bench, &running, "worker/eu/1");
+    for (size_t index = 0; index < 2; index++)
+        s_progress(bench, &running.shards[index], (told_t){.applied = 3, .durable = 3});
+    cr_assert_eq(s_places(bench, places, 6, true, ERR_OK), 1, "the one that has ended alone");
+    cr_assert_str_eq(places[0].actor, "worker/eu/1");
+    cr_assert_eq(places[0].incarnation, (TERM + 1) << 32 | 1);
+    message_t *report = s_report(bench);
+    cr_assert(report->region_report.placed);
+    cr_assert_eq(report->region_report.samples, 30);
+    cr_assert_eq(report->region_report.restarts, 1);
+    cr_assert_eq(report->region_report.samples_repeated, 0);
+    message_destroy(&report);
+    s_free(bench);
+}
+
+Test(region_restart, waits_for_a_node_until_its_lease_is_over)
+{
+    bench_t *bench = s_bench(2, false);
+    running_t running = s_running(bench);
+    driver_tick(&bench->by, SECOND);
+    s_restart(bench);
+    placement_t places[6];
+    for (int64_t at_us = SECOND; at_us < 6 * SECOND; at_us += 500 * MS) {
+        driver_tick(&bench->by, at_us);
+        s_announce_hosted(bench, &running, "node/eu/a", 1, "");
+        s_tell_placed(bench, &running, "node/eu/a", "");
+        cr_assert_eq(s_places(bench, places, 6, false, ERR_OK), 0, "node/eu/b may still host its actors");
+        cr_assert_str_eq(region_core_waits_for(bench->by.core, NULL), "nodes");
+    }
+    driver_tick(&bench->by, 6 * SECOND);
+    cr_assert_gt(s_places(bench, places, 6, false, ERR_OK), 0);
+    s_free(bench);
+}
+
+Test(region_restart, waits_until_a_node_has_named_whom_it_hosts)
+{
+    bench_t *bench = s_bench(2, false);
+    running_t running = s_running(bench);
+    s_restart(bench);
+    placement_t places[6];
+    s_announce_hosted(bench, &running, "node/eu/a", 1, "");
+    s_announce_hosted(bench, &running, "node/eu/b", 2, "");
+    s_tell_placed(bench, &running, "node/eu/a", "");
+    cr_assert_eq(s_places(bench, places, 6, false, ERR_OK), 0, "its messages were lost, its actors run");
+    cr_assert_str_eq(region_core_waits_for(bench->by.core, NULL), "node/eu/b");
+    s_tell_placed(bench, &running, "node/eu/b", "");
+    cr_assert_eq(s_places(bench, places, 6, false, ERR_OK), 0);
+    cr_assert_eq(region_core_failure(bench->by.core, NULL), ERR_OK);
+    s_free(bench);
+}
+
+Test(region_restart, gives_nobody_what_another_holds)
+{
+    bench_t *bench = s_bench(2, false);
+    running_t running = s_running(bench);
+    s_want(bench, &running.workers[0], 0, 0, 0, 0, 0);
+    message_t *lease = driver_take(&bench->by, KIND_lease);
+    uint64_t end = lease->lease.end;
+    message_destroy(&lease);
+    s_restart(bench);
+    s_both_answer(bench, &running, "");
+    for (size_t index = 0; index < 2; index++)
+        s_progress(bench, &running.shards[index], (told_t){0});
+    size_t asked = 0;
+    while ((lease = driver_take(&bench->by, KIND_lease))) {
+        cr_assert_eq(lease->lease.grant, 0);
+        asked++;
+        message_destroy(&lease);
+    }
+    cr_assert_eq(asked, 2, "what do they hold?");
+    s_want(bench, &running.workers[1], 0, 0, 0, 0, 0);
+    driver_tick(&bench->by, 500 * MS);
+    lease = driver_take(&bench->by, KIND_lease);
+    cr_assert_str_eq(lease->to, running.workers[0].actor, "the other one has told");
+    cr_assert_eq(lease->lease.grant, 0);
+    message_destroy(&lease);
+    s_want(bench, &running.workers[0], 1, 0, end, 0, 0);
+    for (size_t index = 0; index < 2; index++) {
+        if (index == 1)
+            s_want(bench, &running.workers[1], 0, 0, 0, 0, 0);
+        lease = driver_take(&bench->by, KIND_lease);
+        cr_assert(lease && lease->lease.grant > 0, "both have told");
+        cr_assert_eq(lease->lease.first, end, "what is held is given to nobody");
+        end = lease->lease.end;
+        message_destroy(&lease);
+    }
+    s_free(bench);
+}
+
+Test(region_restart, figures_and_curve_go_on)
+{
+    bench_t *bench = s_bench(2, false);
+    running_t running = s_running(bench);
+    s_want(bench, &running.workers[0], 0, 0, 0, 80, 40);
+    driver_tick(&bench->by, 2 * SECOND);
+    for (size_t index = 0; index < 2; index++) {
+        message_t *progress = message_new(KIND_progress, NAME, running.shards[index].actor);
+        ranges_t set = {0};
+        cr_assert_eq(ranges_add(&set, 0, 8), ERR_OK);
+        progress->incarnation = running.shards[index].incarnation;
+        progress->progress.history = 1;
+        progress->progress.number = 7 + index;
+        progress->progress.duplicates = 3;
+        progress->progress.steps = 8;
+        message_set_ranges(&progress->progress.applied, &set);
+        message_set_ranges(&progress->progress.durable, &set);
+        ranges_fini(&set);
+        driver_give(&bench->by, progress);
+    }
+    message_t *state = message_new(KIND_link_state, NAME, "broker/eu");
+    message_set_name(state->link_state.region, "us");
+    state->link_state.sent_bytes = 1000;
+    driver_give(&bench->by, state);
+    s_restart(bench);
+    message_t *report = s_report(bench);
+    cr_assert_eq(report->region_report.samples, 80, "before anybody has told anything");
+    cr_assert_eq(report->region_report.train_us, 2 * SECOND);
+    cr_assert_eq(report->region_report.wan_sent_bytes, 1000);
+    cr_assert_eq(report->region_report.duplicates_refused, 6);
+    cr_assert_eq(report->region_report.curve_rows, 1);
+    cr_assert_eq(report->region_report.rented_us, 4 * SECOND);
+    cr_assert_eq(report->region_report.loss, 0.5);
+    message_destroy(&report);
+    message_t *place = NULL; /* both nodes are gone: another one takes over */
+    for (int64_t at_us = 3 * SECOND; !place && at_us < 60 * SECOND; at_us += SECOND) {
+        driver_tick(&bench->by, at_us);
+        driver_give(&bench->by, s_announce(bench, "node/eu/c", 3));
+        place = driver_take(&bench->by, KIND_place);
+    }
+    cr_assert_not_null(place);
+    cr_assert_str_eq(place->place.actor, "shard/eu/0");
+    cr_assert_eq(place->place.newest_incarnation, running.shards[0].incarnation);
+    cr_assert_eq(place->place.newest_number, 7);
+    message_destroy(&place);
+    s_free(bench);
+}
+
+Test(region_restart, a_stop_that_is_done_goes_on_to_the_final_report)
+{
+    bench_t *bench = s_bench(1, false);
+    s_running(bench);
+    message_t *stop = message_new(KIND_stop, NAME, GLOBAL);
+    stop->stop.done = true;
+    driver_give(&bench->by, stop);
+    s_restart(bench);
+    driver_give(&bench->by, s_announce(bench, "node/eu/a", 1));
+    driver_tick(&bench->by, 300 * MS);
+    cr_assert_eq(driver_count(&bench->by, KIND_stop), 0, "the shards may have something to tell");
+    for (int64_t at_us = SECOND; at_us <= 5 * SECOND; at_us += SECOND) {
+        driver_tick(&bench->by, at_us);
+        driver_give(&bench->by, s_announce(bench, "node/eu/a", 1));
+    }
+    stop = driver_take(&bench->by, KIND_stop);
+    cr_assert(stop && stop->stop.done);
+    message_destroy(&stop);
+    s_stopped(bench, "node/eu/a");
+    cr_assert_eq(driver_count(&bench->by, KIND_bye), 1);
+    message_t *report = s_report(bench);
+    cr_assert(report->region_report.stopped);
+    message_destroy(&report);
+    s_restart(bench);
+    report = s_report(bench);
+    cr_assert(report->region_report.stopped, "nobody is left to be waited for");
+    message_destroy(&report);
+    s_from_global(bench, KIND_bye);
+    cr_assert(region_core_finished(bench->by.core));
+    s_free(bench);
+}
+
+Test(region_restart, a_drain_goes_on_while_a_process_of_it_lives_and_no_longer)
+{
+    for (uint64_t pid = 1; pid <= 77; pid += 76) {
+        bench_t *bench = s_bench(1, false);
+        s_running(bench);
+        driver_give(&bench->by, message_new(KIND_stop, NAME, GLOBAL));
+        s_restart(bench);
+        driver_drop(&bench->by);
+        for (int64_t at_us = SECOND; at_us <= 6 * SECOND; at_us += SECOND) {
+            driver_give(&bench->by, s_announce(bench, "node/eu/a", pid));
+            driver_tick(&bench->by, at_us);
+        }
+        cr_assert_eq(driver_count(&bench->by, KIND_stop) > 0, pid == 1);
+        s_free(bench);
+    }
+}
+
+Test(region_restart, a_run_that_ended_leaves_no_stop_behind)
+{
+    bench_t *bench = s_bench(1, false);
+    driver_give(&bench->by, message_new(KIND_stop, NAME, NAME));
+    driver_tick(&bench->by, 6 * SECOND);
+    cr_assert(region_core_finished(bench->by.core));
+    s_restart(bench);
+    driver_give(&bench->by, s_announce(bench, "node/eu/a", 1));
+    driver_tick(&bench->by, 7 * SECOND);
+    cr_assert_eq(driver_count(&bench->by, KIND_stop), 0);
+    cr_assert_not(region_core_finished(bench->by.core));
+    s_free(bench);
+}
+
+static void s_refused(bench_t *bench, uint64_t term)
+{
+    message_t *refused = message_new(KIND_refused, NAME, "node/eu/a");
+    refused->refused.kind = KIND_place;
+    refused->refused.code = ERR_STALE;
+    refused->refused.incarnation = term << 32;
+    driver_give(&bench->by, refused);
+}
+
+Test(region_restart, the_older_of_two_ends_itself_and_stops_nobody)
+{
+    bench_t *bench = s_bench(1, false);
+    s_running(bench);
+    s_refused(bench, TERM - 1);
+    cr_assert_not(region_core_finished(bench->by.core), "that was said to its predecessor");
+    driver_drop(&bench->by);
+    s_refused(bench, TERM);
+    cr_assert(region_core_finished(bench->by.core));
+    cr_assert_eq(region_core_failure(bench->by.core, NULL), ERR_STALE);
+    cr_assert_eq(driver_count(&bench->by, KIND_stop), 0);
+    s_free(bench);
+}
+
+Test(region_restart, ends_when_a_node_has_heard_a_newer_one)
+{
+    bench_t *bench = s_bench(1, false);
+    s_running(bench);
+    message_t *announce = s_announce(bench, "node/eu/a", 1);
+    announce->announce.scheduler = (TERM + 1) << 32;
+    driver_give(&bench->by, announce);
+    cr_assert(region_core_finished(bench->by.core));
+    cr_assert_eq(region_core_failure(bench->by.core, NULL), ERR_STALE);
+    s_free(bench);
+}
+
+Test(region_restart, refuses_an_older_global_scheduler_also_after_a_restart)
+{
+    bench_t *bench = s_bench(1, false);
+    message_t *ack = message_new(KIND_report_ack, NAME, GLOBAL);
+    ack->incarnation = 5;
+    driver_give(&bench->by, ack);
+    for (int life = 0; life < 2; life++) {
+        message_t *stop = message_new(KIND_stop, NAME, GLOBAL);
+        stop->incarnation = 4;
+        driver_give(&bench->by, stop);
+        message_t *refused = driver_take(&bench->by, KIND_refused);
+        cr_assert_not_null(refused);
+        cr_assert_str_eq(refused->to, GLOBAL);
+        cr_assert_eq(refused->refused.code, ERR_STALE);
+        cr_assert_eq(refused->refused.incarnation, 4);
+        message_destroy(&refused);
+        cr_assert_eq(driver_count(&bench->by, KIND_stop), 0);
+        s_restart(bench);
+    }
+    s_free(bench);
+}
