@@ -57,7 +57,8 @@ static void s_fill_synchronizer(const hosting_spec_t *with, const node_command_t
                                 shell_spec_t *spec)
 {
     (void)command;
-    synchronizer_actor_t synchronizer = {with->topology, with->region_index, index};
+    synchronizer_actor_t synchronizer = {
+        .topology = with->topology, .region_index = with->region_index, .shard_index = index};
     synchronizer_actor_fill(&synchronizer, spec);
 }
 

@@ -52,6 +52,8 @@ static bool s_is_late(const message_t *newest, const message_t *message)
     if (!newest || newest->incarnation != message->incarnation ||
         newest->progress.history != message->progress.history)
         return false;
+    if (message->progress.welcomes != newest->progress.welcomes) /* another region's figures may be lower */
+        return message->progress.welcomes < newest->progress.welcomes;
     return message->progress.steps < newest->progress.steps ||
            message->progress.rounds < newest->progress.rounds ||
            message->progress.lasts < newest->progress.lasts ||
@@ -114,11 +116,20 @@ bool region_shards_known(const region_core_t *self)
     return self->leases && lease_table_known(self->leases);
 }
 
+/* Of the incarnation that runs: what a former one had may be lost. NULL: it has not told. */
+static const message_t *s_newest_progress(const region_core_t *self, size_t index)
+{
+    const message_t *progress = self->shards[index].progress;
+    return progress && progress->incarnation >= self->actors[index].incarnation ? progress : NULL;
+}
+
 static const region_actor_t *s_unclosed(const region_core_t *self)
 {
-    for (size_t index = 0; index < self->shard_count; index++)
-        if (!self->shards[index].progress || !self->shards[index].progress->progress.closed)
+    for (size_t index = 0; index < self->shard_count; index++) {
+        const message_t *progress = s_newest_progress(self, index);
+        if (!progress || !progress->progress.closed)
             return &self->actors[index];
+    }
     return NULL;
 }
 
@@ -132,13 +143,14 @@ bool region_closed(const region_core_t *self)
 static bool s_has_all_lasts(const region_core_t *self)
 {
     for (size_t index = 0; index < self->shard_count; index++) {
-        const message_t *progress = self->shards[index].progress;
+        const message_t *progress = s_newest_progress(self, index);
         if (!progress || progress->progress.lasts + 1 < self->spec.topology->region_count)
             return false;
     }
     return true;
 }
 
+/* A shard that lost its disk after the end has to get there again. */
 bool region_has_all(const region_core_t *self)
 {
     return region_closed(self) && s_has_all_lasts(self);
@@ -388,7 +400,7 @@ const char *region_train_waits_for(const region_core_t *self)
     for (size_t index = 0; index < self->shard_count; index++)
         if (!self->shards[index].progress)
             return self->actors[index].name;
-    if (self->complete)
+    if (self->complete && region_has_all(self))
         return "scheduler/global";
     if (!lease_table_all_applied(self->leases))
         return "";

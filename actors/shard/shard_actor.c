@@ -1,5 +1,6 @@
 #include "actors/shard/shard_actor.h"
 
+#include "actors/kit/breaks.h"
 #include "actors/kit/clock.h"
 #include "actors/model/model.h"
 #include "actors/shard/shard_core.h"
@@ -76,60 +77,47 @@ static uint64_t s_count_damaged(const statedir_latest_t *latest)
 
 /* What is lost by starting from `snapshot`: at least one batch for each snapshot that is passed over, when
  * nobody can tell. */
-static uint64_t s_lost(const statedir_latest_t *latest, const snapshot_t *snapshot)
+static uint64_t s_lost(const shard_hint_t *self, const statedir_latest_t *latest, const snapshot_t *snapshot)
 {
     uint64_t had = s_count_damaged(latest), has = 0;
     const buf_t *state = snapshot_peek(snapshot, "state");
     if (state && !shard_core_count(state, &has, NULL) && had)
         return had > has ? had - has : 0;
-    return latest->damaged_number > latest->number ? latest->damaged_number - latest->number
-                                                   : latest->skipped;
+    uint64_t newest =
+        latest->damaged_number > self->with.newest_number ? latest->damaged_number : self->with.newest_number;
+    return newest > latest->number ? newest - latest->number : latest->skipped;
 }
 
-/* A copy follows in the background unless a snapshot counts only with its copies: then none is older than what counts. */
-static bool s_is_maybe_old(const shard_hint_t *self, const statedir_latest_t *latest)
+/* Whether a newer snapshot is known to have been durable, or may have been: copies follow in the background unless a
+ * snapshot counts only with its copies. */
+static bool s_is_old(const shard_hint_t *self, const statedir_latest_t *latest)
 {
-    return latest->kept && self->with.topology->checkpoint.durability != DURABILITY_REPLICA;
-}
-
-/* What left this region with a snapshot that is lost is applied in the others: from before it the same numbers would
- * name other deltas, and some batches would count twice and others never. */
-static err_code_t s_check_rolled_back(const shard_hint_t *self, const statedir_latest_t *latest, err_t *err)
-{
-    if (self->with.topology->region_count == 1)
-        return ERR_OK;
-    if (s_is_maybe_old(self, latest))
-        return err_set(err, ERR_STALE,
-                       "snapshot %llu in %.300s is a copy, and there may have been newer ones; with "
-                       "checkpoint.durability: "
-                       "replica a copy is always enough",
-                       (unsigned long long)latest->number, latest->path);
-    if (!latest->skipped)
-        return ERR_OK;
-    return err_set(
-        err, ERR_CHECKSUM,
-        "%.300s; snapshot %llu before it is whole, but other regions have gone on from what is lost: put an "
-        "undamaged copy of %.300s in its place, or start the job anew with another state directory",
-        latest->why, (unsigned long long)latest->number, latest->path);
+    uint64_t incarnation = self->with.newest_incarnation;
+    if (latest->kept && self->with.topology->checkpoint.durability != DURABILITY_REPLICA)
+        return true;
+    return latest->incarnation < incarnation ||
+           (latest->incarnation == incarnation && latest->number < self->with.newest_number);
 }
 
 static err_code_t s_resume(shard_hint_t *self, const shard_spec_t *spec, const statedir_latest_t *latest,
                            err_t *err)
 {
     snapshot_t *snapshot = NULL;
-    err_code_t rc = s_check_rolled_back(self, latest, err);
-    if (!rc)
-        rc = s_load(latest, &snapshot, err);
+    err_code_t rc = s_load(latest, &snapshot, err);
     if (rc)
         return rc;
     shard_spec_t from = *spec;
-    if (latest->skipped || s_is_maybe_old(self, latest)) {
-        from.loses = true;
-        from.lost = s_lost(latest, snapshot);
+    bool alone = self->with.topology->region_count == 1;
+    bool old = s_is_old(self, latest);
+    if (latest->skipped || old) {
+        from.loses = alone;
+        from.uncertain = !alone;
+        from.lost = s_lost(self, latest, snapshot);
         log_event(LEVEL_WARN, self->name, "rolled_back",
-                  "snapshot=%llu skipped=%u lost=%llu reason=\"%s\"; going on from it",
-                  (unsigned long long)latest->number, latest->skipped, (unsigned long long)from.lost,
-                  latest->why);
+                  "snapshot=%llu skipped=%u lost=%llu reason=\"%s\"; %s", (unsigned long long)latest->number,
+                  latest->skipped, (unsigned long long)from.lost,
+                  latest->skipped ? latest->why : "a newer snapshot is known to have been durable",
+                  alone ? "going on from it" : "asking the other regions where they stand");
     } else {
         log_event(LEVEL_INFO, self->name, "resumes", "snapshot=%llu incarnation=%llx",
                   (unsigned long long)latest->number, (unsigned long long)latest->incarnation);
@@ -152,7 +140,10 @@ static err_code_t s_begin(shard_hint_t *self, const shard_spec_t *spec, const la
     if (initial) {
         model_init(model, self->with.topology->job.seed, w);
         memcpy(buf_data(initial), w + first, spec->elements * sizeof *w);
-        self->core = shard_core_new(spec, &initial);
+        shard_spec_t from = *spec;
+        from.uncertain = true;
+        from.lost = self->with.newest_number; /* at least one batch for each snapshot, when nobody can tell */
+        self->core = shard_core_new(&from, &initial);
     } else {
         rc = err_set(err, ERR_MEMORY, "no memory for %zu parameters", layout->count);
     }
@@ -180,13 +171,17 @@ static err_code_t s_make_core(shard_hint_t *self, err_t *err)
                          .chunk_bytes = MESSAGE_CHUNK_BYTES,
                          .history = rng_entropy() | 1,
                          .checksums = self->with.checksums,
-                         .break_dedup = failpoint_breaks("dedup")};
+                         .breaks = breaks_off()};
     statedir_latest_t latest;
     if (!rc) {
         err_t found_err = {0};
         rc = statedir_shard_latest(self->with.state_dir, region->name, (uint32_t)self->with.shard_index,
                                    &latest, &found_err);
-        if (rc == ERR_NOT_FOUND)
+        bool others = self->with.topology->region_count > 1;
+        if (rc == ERR_CHECKSUM && others)
+            log_event(LEVEL_ERROR, self->name, "damaged", "reason=\"%s\"; asking the other regions",
+                      found_err.text);
+        if (rc == ERR_NOT_FOUND || (rc == ERR_CHECKSUM && others))
             rc = s_begin(self, &spec, layout, first, err);
         else if (rc)
             rc = err_set(err, rc, "%s", found_err.text);

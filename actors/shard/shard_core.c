@@ -102,6 +102,8 @@ shard_core_t *shard_alloc(const shard_spec_t *spec)
     self->mark.patient_us = ROLE_NEVER;
     self->retry_pause_us = SHARD_RETRY_FIRST_US;
     self->state = "running";
+    self->donor.region = self->entry.donor = SIZE_MAX;
+    self->entry.position_us = ROLE_NEVER;
     self->report_soon = true;
     shard_keep_init(self);
     return self;
@@ -119,6 +121,8 @@ shard_core_t *shard_core_new(const shard_spec_t *spec, buf_t **initial_p)
         CHECK(self->momentum);
     }
     self->changes = 1;
+    if (spec->uncertain && spec->topology->region_count > 1)
+        shard_ask_at_start(self);
     return self;
 }
 
@@ -132,6 +136,8 @@ err_code_t shard_core_restore(const shard_spec_t *spec, const snapshot_t *snapsh
         return err_prefix(err, code, "shard %zu of region %s", spec->shard_index,
                           spec->topology->regions[spec->region_index].name);
     }
+    if (spec->uncertain && spec->topology->region_count > 1)
+        shard_ask_at_start(self);
     *ret_self = self;
     return ERR_OK;
 }
@@ -149,9 +155,13 @@ static void s_destroy_workers(shard_core_t *self)
 
 static void s_destroy_version(shard_core_t *self)
 {
-    for (size_t r = 0; r < TOPOLOGY_REGIONS_MAX; r++)
+    for (size_t r = 0; r < TOPOLOGY_REGIONS_MAX; r++) {
         for (size_t i = 0; i < SHARD_INCOMING_MAX; i++)
             incoming_drop(&self->origins[r].incoming[i]);
+        buf_destroy(&self->origins[r].cursor);
+    }
+    shard_donor_drop(self);
+    shard_enter_drop(self);
     for (size_t i = 0; i < self->queue_count; i++) {
         buf_destroy(&self->queue[i].data);
         buf_destroy(&self->queue[i].cursor);
@@ -198,7 +208,7 @@ void shard_destroy(void **core_p)
 
 void shard_advance(shard_core_t *self)
 {
-    bool moved = !self->stopping;
+    bool moved = !self->stopping && shard_runs(self);
     while (moved)
         moved = shard_delta_try(self) || shard_round_try(self) || shard_step_try(self);
     shard_pull_serve(self);
@@ -207,6 +217,8 @@ void shard_advance(shard_core_t *self)
 static void s_stop(shard_core_t *self)
 {
     self->stopping = true;
+    shard_donor_drop(self);
+    shard_enter_drop(self);
     shard_mark_drop(self);
     for (size_t i = 0; i < self->worker_count; i++)
         for (size_t k = 0; k < SHARD_STAGED_MAX; k++)
@@ -225,7 +237,8 @@ static void s_stop(shard_core_t *self)
 /* A shard that is not dirty any more has nothing left to wait for: it ends without asking other regions. */
 static void s_finish(shard_core_t *self)
 {
-    if (!self->stopping || self->finished || self->shot.number || shard_dirty(self))
+    if (!self->stopping || self->finished || self->shot.number ||
+        (shard_dirty(self) && !shard_unsettled(self)))
         return;
     self->finished = true;
     shard_report(self);
@@ -248,29 +261,59 @@ static void s_dispatch(shard_core_t *self, message_t *message)
 {
     if (s_is_outdated(self, message))
         return;
+    bool runs = shard_runs(self);
     switch (message->kind) {
     case KIND_push:
-        shard_push(self, message);
+        if (runs)
+            shard_push(self, message);
         break;
     case KIND_pull:
-        shard_pull(self, message);
+        if (runs)
+            shard_pull(self, message);
         break;
     case KIND_delta:
-        shard_delta(self, message);
+        if (runs)
+            shard_delta(self, message);
         break;
     case KIND_stream:
-        shard_stream(self, message);
+        if (runs || !self->entry.lossy)
+            shard_stream(self, message);
         break;
     case KIND_stream_fetch:
-        shard_fetch(self, message);
+        if (runs || !self->entry.lossy)
+            shard_fetch(self, message);
+        break;
+    case KIND_stream_gap:
+        shard_gap(self, message);
         break;
     case KIND_close:
-        shard_close(self, message);
+        if (runs)
+            shard_close(self, message);
+        break;
+    case KIND_stand_want:
+        shard_stand_want(self, message);
+        break;
+    case KIND_stand:
+        shard_stand(self, message);
+        break;
+    case KIND_welcome_want:
+        shard_donor_want(self, message);
+        break;
+    case KIND_snapshot_offer:
+        shard_enter_offer(self, message);
+        break;
+    case KIND_snapshot_piece:
+        shard_enter_piece(self, message);
         break;
     case KIND_keepers:
     case KIND_snapshot_kept:
-    case KIND_snapshot_fetch:
         shard_keep_message(self, message);
+        break;
+    case KIND_snapshot_fetch:
+        if (strncmp(message->from, "keeper/", 7) == 0)
+            shard_keep_message(self, message);
+        else
+            shard_donor_fetch(self, message);
         break;
     case KIND_mark:
         shard_mark(self, message);
@@ -299,10 +342,15 @@ static void s_tick(void *core, int64_t now_us)
     shard_core_t *self = core;
     self->now_us = now_us;
     self->short_of_memory = false;
+    shard_enter_tick(self);
+    shard_stand_tick(self);
+    shard_donor_tick(self);
     shard_mark_tick(self);
     shard_advance(self);
-    if (now_us >= self->head_us && self->stored)
+    if (now_us >= self->head_us && self->stored) {
+        shard_cut_release(self); /* what was held for a newcomer */
         shard_cut_head(self);
+    }
     shard_keep_tick(self);
     s_finish(self);
     shard_report_tick(self);
@@ -320,8 +368,9 @@ static int64_t s_due(const void *core)
         return ROLE_NEVER;
     int64_t due = s_least(shard_report_due(self), shard_snapshot_due(self));
     due = s_least(due, shard_keep_due(self));
+    due = s_least(due, s_least(shard_enter_due(self), shard_stand_due(self)));
     due = s_least(due, self->mark.patient_us);
-    if (self->queue_count && self->stored)
+    if (shard_cut_owes(self) && self->stored)
         due = s_least(due, self->head_us);
     if (self->short_of_memory)
         due = s_least(due, self->now_us + SHARD_REPORT_SOON_US);
@@ -374,6 +423,16 @@ uint64_t shard_core_round(const shard_core_t *self)
 bool shard_core_closed(const shard_core_t *self)
 {
     return self->closed_durable;
+}
+
+uint64_t shard_core_welcomes(const shard_core_t *self)
+{
+    return self->welcomes;
+}
+
+uint64_t shard_core_rolled_back(const shard_core_t *self)
+{
+    return self->rolled_back;
 }
 
 size_t shard_core_lasts(const shard_core_t *self)

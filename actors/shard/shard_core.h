@@ -5,6 +5,9 @@
  *          reference, checked as they come, and applied when whole. The state is a version of reference-counted
  *          buffers: changed in place only while nobody else holds them, otherwise copied on write. Deltas are cut by
  *          the strategy, stored in the version, committed with it, and only then sent (cut, encode, commit, send).
+ * Regions  what a shard has of another region's stream is (history, number), which names the same set of that region's
+ *          batches wherever it is met. A shard that is not sure of its state asks the others for their stands; one that
+ *          has lost something, or whose next number is no longer kept, enters: it takes another region's state.
  * Effects  shard_core_take_snapshot offers one snapshot at a time; the driver stores it and calls
  *          shard_core_committed. Until then the training goes on.
  * Threads  one at a time (see role.h).
@@ -30,11 +33,11 @@ typedef struct {
     size_t chunk_bytes; /* MESSAGE_CHUNK_BYTES; small in the simulator; a multiple of 4 */
     uint64_t history;   /* random, for a start that loses something; not 0 */
     bool loses; /* restore: from an older snapshot than the newest, which is a loss: a new history begins */
-    uint64_t lost;    /* restore: own batches that the newest had and this one lacks */
-    bool checksums;   /* false: pushes and params without checksum are fine (one process) */
-    bool break_dedup; /* tests only: apply duplicates, so that the judge can be seen to go red */
-    bool break_mark;  /* tests only: take deltas from behind a common point before it */
-    bool break_hold;  /* tests only: let kept deltas go while a common point is made */
+    uint64_t lost;  /* own batches that the newest had and this one lacks, as far as known */
+    bool checksums; /* false: pushes and params without checksum are fine (one process) */
+    bool
+        uncertain; /* several regions: what it starts from may not be all that it had; asks the others first */
+    unsigned breaks; /* of actors/kit/breaks.h; 0 but in tests */
 } shard_spec_t;
 
 typedef struct shard_core shard_core_t;
@@ -60,10 +63,12 @@ void shard_core_committed(shard_core_t *self, uint64_t number, err_code_t code, 
 const float *shard_core_parameters(const shard_core_t *self); /* (elements) */
 const ranges_t *shard_core_applied(const shard_core_t *self);
 uint64_t shard_core_samples_applied(const shard_core_t *self);
-uint64_t shard_core_round(const shard_core_t *self); /* waiting strategies: rounds applied */
-bool shard_core_closed(const shard_core_t *self);    /* its final cut is durable */
+uint64_t shard_core_round(const shard_core_t *self);    /* waiting strategies: rounds applied */
+bool shard_core_closed(const shard_core_t *self);       /* its final cut is durable */
+uint64_t shard_core_welcomes(const shard_core_t *self); /* times it took another region's state */
+uint64_t shard_core_rolled_back(const shard_core_t *self);
 /* Whether the store of an earlier incarnation has a common point's snapshot that is still kept. */
 bool shard_core_keeps(const shard_core_t *self, uint64_t incarnation);
-size_t shard_core_lasts(const shard_core_t *self);   /* how many other regions' final delta is durable here */
+size_t shard_core_lasts(const shard_core_t *self); /* how many other regions' final delta is durable here */
 
 #endif

@@ -18,12 +18,12 @@ static uint64_t s_most(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
-/* The destination with the least of `positions`; SIZE_MAX when there is none. */
+/* The destination with the least of `positions`, of those that are not away; SIZE_MAX when there is none. */
 static size_t s_least(const shard_core_t *self, const uint64_t *positions)
 {
     size_t least = SIZE_MAX;
     for (size_t r = 0; r < shard_region_count(self); r++) {
-        if (r == self->spec.region_index)
+        if (r == self->spec.region_index || shard_ignores(self, r))
             continue;
         if (least == SIZE_MAX || positions[r] < positions[least])
             least = r;
@@ -52,8 +52,9 @@ bool shard_cut_limited(const shard_core_t *self)
 {
     if (shard_region_count(self) == 1)
         return false;
-    uint64_t lacking = self->cut - self->destination_taken[shard_cut_slowest(self)];
-    if (lacking >= s_most(self->spec.topology->job.sync.staleness, 1))
+    size_t slowest = shard_cut_slowest(self);
+    uint64_t taken = slowest == SIZE_MAX ? self->cut : self->destination_taken[slowest];
+    if (self->cut - taken >= s_most(self->spec.topology->job.sync.staleness, 1))
         return true;
     return !self->strategy->merges && s_window_full(self);
 }
@@ -130,6 +131,47 @@ static bool s_merged(const shard_core_t *self)
     return self->cut >= self->open_first;
 }
 
+uint64_t shard_cut_sendable(const shard_core_t *self)
+{
+    return self->spec.breaks & BREAK_OUTPUT_COMMIT ? shard_line_last(self) : self->committed_last;
+}
+
+/* All that is open goes into a delta at once and as it is, with what earlier ones left out, so that the state can be named
+ * by a number. Under a waiting strategy a delta is a contribution to a round, and nothing is cut between two. */
+bool shard_cut_now(shard_core_t *self)
+{
+    if (self->waits || self->closed || (self->open_steps == 0 && !self->residual))
+        return true;
+    if (!shard_encode_whole(self))
+        return false;
+    if (!s_merged(self))
+        self->cut++;
+    s_make(self, false, true);
+    shard_changed(self);
+    return true;
+}
+
+void shard_cut_announce(shard_core_t *self)
+{
+    self->cut++;
+    s_make(self, self->closed, true);
+}
+
+static void s_kept_fini(shard_core_t *self, kept_t *kept)
+{
+    self->kept_bytes -= kept->data ? buf_size(kept->data) : 0;
+    if (kept->data)
+        version_release(self, &kept->data);
+    buf_destroy(&kept->cursor);
+    free(kept->checksums);
+}
+
+void shard_cut_forget(shard_core_t *self)
+{
+    while (self->queue_count)
+        s_kept_fini(self, &self->queue[--self->queue_count]);
+}
+
 /* A round ends with every `every` steps; merged rounds are still open. */
 void shard_cut_step(shard_core_t *self)
 {
@@ -141,8 +183,11 @@ void shard_cut_step(shard_core_t *self)
     if (self->open_steps < (self->cut - self->open_first + 2) * self->every)
         return;
     self->cut++;
-    if (!self->strategy->merges || !s_window_full(self))
-        s_make(self, false, false);
+    if (self->strategy->merges && s_window_full(self))
+        return;
+    s_make(self, false, false);
+    if (self->spec.breaks & BREAK_OUTPUT_COMMIT)
+        shard_cut_send(self, shard_line_last(self), shard_line_last(self));
 }
 
 void shard_close(shard_core_t *self, const message_t *message)
@@ -221,6 +266,8 @@ static void s_send_chunk(shard_core_t *self, const kept_t *kept, uint64_t chunk)
     message->delta.final = kept->head.final;
     message->delta.mark = kept->mark;
     message->delta.stable = shard_cut_stable(self);
+    message->delta.follows_history = self->follows_history;
+    message->delta.follows = self->follows;
     message->delta.encoding = kept->encoding;
     message->delta.layout = self->spec.layout;
     message->delta.elements = self->spec.elements;
@@ -250,17 +297,30 @@ void shard_cut_send(shard_core_t *self, uint64_t from, uint64_t to)
     }
 }
 
+/* Also a destination that was away, and for which nothing was kept, is to hear that it lacks something. */
+bool shard_cut_owes(const shard_core_t *self)
+{
+    for (size_t r = 0; r < shard_region_count(self); r++)
+        if (r != self->spec.region_index && self->destination_durable[r] < shard_line_last(self))
+            return true;
+    return self->queue_count > 0 && shard_region_count(self) > 1;
+}
+
 /* Says what is kept; nothing is said any more once everything is durable everywhere. */
 void shard_cut_head(shard_core_t *self)
 {
     self->head_us = self->now_us + SHARD_HEAD_US;
-    if (self->queue_count == 0 || self->queue[0].head.last > self->committed_last)
+    uint64_t last = shard_cut_sendable(self);
+    bool committed = self->queue_count == 0 || self->queue[0].head.last <= last;
+    if (!shard_cut_owes(self) || !committed || (!shard_runs(self) && self->entry.lossy))
         return;
     message_t *message = shard_message(self, KIND_stream_head, self->synchronizer);
-    message->number = self->committed_last;
+    message->number = last;
     message->stream_head.history = self->history;
-    message->stream_head.oldest = self->queue[0].head.first;
-    message->stream_head.last = self->committed_last;
+    message->stream_head.oldest = shard_line_oldest(self);
+    message->stream_head.last = last;
+    message->stream_head.follows_history = self->follows_history;
+    message->stream_head.follows = self->follows;
     shard_send(self, &message);
 }
 
@@ -269,19 +329,17 @@ void shard_cut_head(shard_core_t *self)
 
 void shard_cut_release(shard_core_t *self)
 {
-    uint64_t stable = shard_cut_stable(self);
+    uint64_t stable = shard_cut_stable(self), sendable = shard_cut_sendable(self);
+    stable = stable < sendable ? stable : sendable;
     size_t gone = 0;
-    while (gone < self->queue_count && self->queue[gone].head.last <= stable) {
-        kept_t *kept = &self->queue[gone++];
-        self->kept_bytes -= kept->data ? buf_size(kept->data) : 0;
-        if (kept->data)
-            version_release(self, &kept->data);
-        buf_destroy(&kept->cursor);
-        free(kept->checksums);
-    }
+    bool holds = shard_holds(self) || shard_mark_holds(self);
+    while (!holds && gone < self->queue_count && self->queue[gone].head.last <= stable)
+        s_kept_fini(self, &self->queue[gone++]);
     self->queue_count -= gone;
-    if (gone)
+    if (gone) {
         memmove(self->queue, self->queue + gone, self->queue_count * sizeof *self->queue);
+        shard_changed(self);
+    }
     if (s_merged(self) && !s_window_full(self)) {
         s_make(self, false, false); /* the rounds that were merged need not wait for another one to end */
         shard_changed(self);
@@ -295,12 +353,35 @@ static bool s_from_synchronizer(shard_core_t *self, const message_t *message)
         shard_refuse(self, message, ERR_DENIED, "only the shard's own synchronizer says so");
         return false;
     }
-    if (message->incarnation < *incarnation) {
+    if (message->incarnation < *incarnation && !(self->spec.breaks & BREAK_FENCING)) {
         shard_refuse(self, message, ERR_STALE, "a newer incarnation of the synchronizer has spoken");
         return false;
     }
     *incarnation = message->incarnation;
     return true;
+}
+
+/* A region that is not waited for any more lets this one go on, and what was kept for it alone go. */
+static void s_away(shard_core_t *self, size_t region, bool away)
+{
+    if (self->destination_away[region] == away)
+        return;
+    self->destination_away[region] = away;
+    self->report_soon = true;
+    shard_cut_release(self);
+}
+
+/* The destination has taken another region's state: it stands where that one stood. */
+static void s_reset(shard_core_t *self, size_t region, const message_t *message)
+{
+    self->destination_entry[region] = message->stream.entry;
+    self->destination_hold_us[region] = 0;
+    self->destination_taken[region] = s_most(message->stream.applied, message->stream.durable);
+    self->destination_durable[region] = message->stream.durable;
+    if (self->donor.region == region)
+        shard_donor_drop(self);
+    shard_changed(self);
+    shard_cut_release(self);
 }
 
 void shard_stream(shard_core_t *self, const message_t *message)
@@ -312,8 +393,19 @@ void shard_stream(shard_core_t *self, const message_t *message)
         return;
     uint64_t taken = s_most(message->stream.applied, message->stream.durable);
     /* Nobody can have what has not been sent. */
-    if (taken > self->committed_last) {
-        shard_refuse(self, message, ERR_LIMIT, "no such delta was sent");
+    if (taken > shard_cut_sendable(self)) {
+        if (message->stream.code == ERR_STALE)
+            shard_enter(self, true);
+        else
+            shard_refuse(self, message, ERR_LIMIT, "no such delta was sent");
+        return;
+    }
+    s_away(self, region, message->stream.away);
+    if (message->stream.entry < self->destination_entry[region])
+        return;
+    if (message->stream.entry > self->destination_entry[region]) {
+        if (!shard_mark_holds(self))
+            s_reset(self, region, message);
         return;
     }
     /* While a common point is made nothing more counts as durable elsewhere: the next head has it said again. */
@@ -332,6 +424,6 @@ void shard_fetch(shard_core_t *self, const message_t *message)
     if (!s_from_synchronizer(self, message))
         return;
     if (message->stream_fetch.history == 0 || message->stream_fetch.history == self->history)
-        shard_cut_send(self, message->stream_fetch.from, self->committed_last);
+        shard_cut_send(self, message->stream_fetch.from, shard_cut_sendable(self));
     shard_cut_head(self);
 }

@@ -35,6 +35,7 @@ void shard_delta_ack(shard_core_t *self, size_t origin, err_code_t code)
     ack->delta_ack.applied = from->taken;
     ack->delta_ack.durable = from->durable;
     ack->delta_ack.code = (uint64_t)code;
+    ack->delta_ack.entry = self->entry_number;
     shard_send(self, &ack);
 }
 
@@ -44,6 +45,7 @@ void shard_delta_ack(shard_core_t *self, size_t origin, err_code_t code)
 void incoming_drop(incoming_t *self)
 {
     assembly_fini(&self->assembly);
+    buf_destroy(&self->cursor);
     buf_destroy(&self->decoded);
     *self = (incoming_t){0};
 }
@@ -143,6 +145,8 @@ static incoming_t *s_stage(shard_core_t *self, size_t index, const message_t *me
     *incoming = (incoming_t){.used = true,
                              .head = s_head(message),
                              .history = message->delta.history,
+                             .follows_history = message->delta.follows_history,
+                             .follows = message->delta.follows,
                              .encoding = message->delta.encoding};
     incoming->code = s_content(self, index, message);
     if (!incoming->code)
@@ -151,15 +155,29 @@ static incoming_t *s_stage(shard_core_t *self, size_t index, const message_t *me
     return incoming;
 }
 
-static void s_add(shard_core_t *self, incoming_t *incoming, const message_t *message)
+/* What the origin's batches in this state are once the delta is taken. */
+static err_code_t s_add_cursor(const shard_core_t *self, size_t origin, incoming_t *incoming,
+                               const message_t *message)
+{
+    const wire_ranges_t *cursor = &message->delta.cursor;
+    if (cursor->count && cursor->items[cursor->count - 1].end > self->spec.job->regions[origin].batches)
+        return ERR_LIMIT;
+    if (!incoming->cursor)
+        incoming->cursor = buf_new_copy(cursor->items, cursor->count * sizeof(range_t));
+    CHECK(incoming->cursor);
+    return ERR_OK;
+}
+
+static void s_add(shard_core_t *self, size_t origin, incoming_t *incoming, const message_t *message)
 {
     incoming->mark = message->delta.mark > incoming->mark ? message->delta.mark : incoming->mark;
     shard_mark_seen(self, incoming->mark);
     if (incoming->code)
         return;
     incoming->stable = message->delta.stable > incoming->stable ? message->delta.stable : incoming->stable;
-    err_code_t code =
-        assembly_add(&incoming->assembly, message->delta.chunk, message->delta.offset, &message->data);
+    err_code_t code = message->delta.chunk == 0 ? s_add_cursor(self, origin, incoming, message) : ERR_OK;
+    if (!code)
+        code = assembly_add(&incoming->assembly, message->delta.chunk, message->delta.offset, &message->data);
     if (!code && !incoming->encoding && !slice_finite(&message->data, self->scratch))
         code = ERR_NUMBER;
     if (!code && assembly_complete(&incoming->assembly) && !assembly_seamless(&incoming->assembly))
@@ -222,6 +240,14 @@ static bool s_take(shard_core_t *self, size_t index, incoming_t *incoming)
     origin->history = incoming->history;
     origin->taken = incoming->head.last;
     origin->final = incoming->head.final;
+    if (incoming->cursor) {
+        buf_destroy(&origin->cursor);
+        origin->cursor = incoming->cursor;
+        incoming->cursor = NULL;
+    } else if (!origin->cursor) { /* refused before it was known: none of it is here */
+        origin->cursor = buf_new(0);
+        CHECK(origin->cursor);
+    }
     origin->stable = incoming->stable > origin->stable ? incoming->stable : origin->stable;
     if (incoming->decoded)
         version_release(self, &incoming->decoded);
@@ -239,11 +265,21 @@ static bool s_early(const shard_core_t *self, uint64_t number)
     return self->waits && number > self->round + 2;
 }
 
+/* Whether a delta of that history goes on from what was taken, or will. */
+static bool s_in_line(const origin_t *origin, uint64_t history, uint64_t follows_history, uint64_t follows)
+{
+    return history == origin->history || (follows_history == origin->history && follows == origin->taken);
+}
+
 static incoming_t *s_next(shard_core_t *self, origin_t *origin)
 {
     incoming_t *next = s_find(origin, origin->taken + 1);
     if (!next || s_early(self, next->head.last) || !shard_mark_lets(self, next->mark))
         return NULL;
+    if (!s_in_line(origin, next->history, next->follows_history, next->follows)) {
+        incoming_drop(next);
+        return NULL;
+    }
     return next->code || assembly_complete(&next->assembly) ? next : NULL;
 }
 
@@ -275,13 +311,13 @@ static err_code_t s_numbers(const shard_core_t *self, const origin_t *origin, co
     uint64_t first = message->delta.first, last = message->delta.last;
     if (message->delta.history == 0 || first == 0 || first > last || last == UINT64_MAX)
         return ERR_MALFORMED;
-    if (origin->history && message->delta.history != origin->history)
+    if (!s_in_line(origin, message->delta.history, message->delta.follows_history, message->delta.follows))
         return ERR_STALE;
     if (last - first > self->spec.topology->job.sync.staleness + 1)
         return ERR_LIMIT;
     if (first <= origin->taken)
         return ERR_STALE; /* a range that overlaps what was taken */
-    return origin->final ? ERR_STATE : ERR_OK;
+    return origin->final && message->delta.history == origin->history ? ERR_STATE : ERR_OK;
 }
 
 /* Returns what to answer; sets *ret_quiet when taking it answers already. */
@@ -296,15 +332,19 @@ static err_code_t s_chunk(shard_core_t *self, size_t index, const message_t *mes
     err_code_t code = s_numbers(self, origin, message);
     if (code) {
         self->refusals++;
+        if (message->delta.history && message->delta.history != origin->history)
+            shard_suspect(self, index);
         return code;
     }
-    if (message->delta.checksum !=
-        hash_checksum(slice_peek(&message->data), message->data.buf ? message->data.size_bytes : 0))
+    origin->position_told |= message->delta.first == origin->taken + 1;
+    if (!(self->spec.breaks & BREAK_CHECKSUM) &&
+        message->delta.checksum !=
+            hash_checksum(slice_peek(&message->data), message->data.buf ? message->data.size_bytes : 0))
         return ERR_CHECKSUM;
     incoming_t *incoming = s_stage(self, index, message);
     if (!incoming)
         return ERR_GAP;
-    s_add(self, incoming, message);
+    s_add(self, index, incoming, message);
     *ret_quiet = s_next(self, origin) != NULL && !self->short_of_memory;
     const incoming_t *next = s_find(origin, origin->taken + 1);
     bool passed =
@@ -322,7 +362,7 @@ void shard_delta(shard_core_t *self, message_t *message)
         shard_refuse(self, message, ERR_DENIED, "not this shard's stream, or not from its synchronizer");
         return;
     }
-    if (message->incarnation < self->origins[index].incarnation) {
+    if (message->incarnation < self->origins[index].incarnation && !(self->spec.breaks & BREAK_FENCING)) {
         shard_refuse(self, message, ERR_STALE, "a newer incarnation of this synchronizer has spoken");
         return;
     }

@@ -11,6 +11,9 @@
  *   shard_state     snapshot <-> state                shard_report    progress and status
  *   shard_keep      committed snapshots go to keepers
  *   shard_mark      common points of all shards
+ *   shard_line      own lines, positions, who is away shard_stand     asking and saying where a shard stands
+ *   shard_enter     taking another region's state     shard_adopt     the arithmetic of that
+ *   shard_donor     giving the own state              shard_mark      common points of all shards
  *   shard_encode    what a cut carries, what it leaves for the next one
  *
  * Threads  those of the core.
@@ -19,6 +22,7 @@
 #define ACTORS_SHARD_SHARD_INTERNAL_H
 
 #include "actors/keeper/transfer.h"
+#include "actors/kit/breaks.h"
 #include "actors/shard/assembly.h"
 #include "actors/shard/shard_core.h"
 #include "actors/synchronizer/strategy.h"
@@ -38,6 +42,15 @@
 #define SHARD_REPORT_SOON_US 100000
 #define SHARD_RETRY_FIRST_US 100000
 #define SHARD_RETRY_LAST_US 5000000
+#define SHARD_STAND_FIRST_US 50000  /* stands are asked for again after this, doubling ... */
+#define SHARD_STAND_LAST_US 500000  /* ... up to this */
+#define SHARD_STAND_HOLD_US 3000000 /* nothing is let go for so long after another region has asked */
+#define SHARD_DONOR_SILENCE_US 5000000
+#define SHARD_DONOR_PATIENCE 4 /* times sync.away_after */
+#define SHARD_POSITION_US                                                                                    \
+    1000000 /* new positions are told again until their stream shows that they are known */
+#define SHARD_TRANSFER_WINDOW 8
+#define SHARD_TRANSFER_PATIENCE_US 1000000
 #define SHARD_MARK_US 10000000 /* silence of the global scheduler after which a point is given up here */
 #define SHARD_MARKS_MAX 128u   /* more than checkpoint.marks may be */
 #define SHARD_MARK_FIELDS 2u   /* of a row of marks: incarnation, name */
@@ -98,10 +111,11 @@ typedef struct {
 typedef struct {
     bool used;
     delta_head_t head;
-    uint64_t history, stable, mark;
+    uint64_t history, stable, mark, follows_history, follows;
     err_code_t code; /* not 0: refused for its content; consumes its number in its turn */
     uint64_t encoding;
     assembly_t assembly;
+    buf_t *cursor;  /* pairs of uint64: the origin's batches as of its cut; comes with chunk 0 */
     buf_t *decoded; /* what the assembly held, once its turn has come; NULL: not encoded */
 } incoming_t;
 
@@ -117,6 +131,10 @@ typedef struct {
     bool final;
     uint64_t durable; /* taken, as of the newest committed snapshot */
     bool final_durable;
+    buf_t *cursor;      /* pairs of uint64: the origin's batches that are in this shard's state; NULL: none */
+    bool suspect;       /* its stream may have gone on without this shard: its stand will tell */
+    bool position_told; /* or its stream has shown that it knows the new position */
+    uint64_t shard_incarnation; /* newest of its shard that has spoken */
     incoming_t incoming[SHARD_INCOMING_MAX];
 } origin_t;
 
@@ -163,6 +181,7 @@ typedef struct {
 /* What the snapshot that is out contains; becomes durable when it is committed. */
 typedef struct {
     uint64_t number; /* 0: none is out */
+    bool outlived;   /* the state has been replaced since: what becomes of it does not matter */
     uint64_t changes, last, steps;
     ranges_t applied;
     bool closed;
@@ -209,6 +228,47 @@ typedef struct {
     int64_t kept_us, begun_us, heard_us;
     err_code_t refused; /* newest answer of a keeper */
 } keep_t;
+/* What another region's shard has said of itself, and of this shard's stream. */
+typedef struct {
+    bool heard;
+    bool entering, lossy;
+    uint64_t history, taken; /* of this shard's stream */
+    uint64_t cut, line, follows_history, follows, oldest, samples;
+} stand_view_t;
+
+typedef enum {
+    ENTRY_RUNS,   /* trains */
+    ENTRY_ASKS,   /* for the stands of the others */
+    ENTRY_WANTS,  /* has chosen a donor, and waits for its offer */
+    ENTRY_TAKES,  /* fetches the donor's snapshot */
+    ENTRY_STORES, /* its new state is not durable yet */
+} entry_phase_t;
+
+typedef struct {
+    entry_phase_t phase;
+    bool lossy; /* own batches may be lost: nothing of the present line is sent any more */
+    bool start; /* asked by a start that is not sure of what it goes on from */
+    size_t donor;
+    uint64_t attempt;
+    int64_t since_us;
+    int64_t ask_us, pause_us; /* next stand_want */
+    int64_t heard_us;         /* from the donor */
+    int64_t position_us;      /* next telling of new positions; ROLE_NEVER: all are known */
+    taker_t *taker;
+    stand_view_t stands[TOPOLOGY_REGIONS_MAX];
+    int64_t suspect_us; /* next stand_want because of a suspicion */
+} entry_t;
+
+/* The newcomer that is being given this shard's state. */
+typedef struct {
+    size_t region; /* SIZE_MAX: nobody */
+    uint64_t incarnation, attempt;
+    uint64_t number;      /* of the snapshot for it; 0: to be taken */
+    snapshot_t *snapshot; /* taken, not durable yet */
+    giver_t *giver;       /* once it is */
+    int64_t heard_us;
+} donor_t;
+
 /* Where the shard stands with common points. A point is over when its snapshot is durable here, or when it was
  * given up. */
 typedef struct {
@@ -259,8 +319,19 @@ struct shard_core {
     pending_t *pending;
     size_t pending_count, pending_capacity;
     uint64_t duplicates, refusals, rolled_back;
+    uint64_t entry_number, welcomes;
+    uint64_t follows_history, follows; /* where the history goes on from */
     shard_mark_t mark;
     uint64_t changes; /* grows with every change of what is above */
+
+    /* other regions */
+    entry_t entry;
+    donor_t donor;
+    uint64_t lines; /* histories begun by this core */
+    uint64_t destination_entry[TOPOLOGY_REGIONS_MAX];
+    int64_t destination_hold_us[TOPOLOGY_REGIONS_MAX]; /* nothing is let go before this */
+    bool destination_away[TOPOLOGY_REGIONS_MAX];
+    bool visits; /* is the state of another region's shard, loaded to be adopted */
 
     /* soft */
     buf_t *spares[SHARD_SPARES];
@@ -368,6 +439,61 @@ void shard_fetch(shard_core_t *self, const message_t *message);
 kept_t *shard_queue_add(shard_core_t *self, const kept_t *kept);
 void shard_pending_add(shard_core_t *self, const pending_t *pending);
 
+bool shard_cut_owes(const shard_core_t *self);         /* some destination lacks something */
+uint64_t shard_cut_sendable(const shard_core_t *self); /* last number that may leave the region */
+bool shard_cut_now(shard_core_t *self);      /* of all that is open, for a newcomer; false without memory */
+void shard_cut_announce(shard_core_t *self); /* an empty delta that shows others a new line */
+void shard_cut_forget(shard_core_t *self);   /* the whole queue and what is open */
+
+/* shard_line */
+size_t shard_region_by_name(const shard_core_t *self, const char *role,
+                            const char *from); /* SIZE_MAX: none */
+void shard_peer_name(const shard_core_t *self, const char *role, size_t region, char *ret_name, size_t size);
+uint64_t shard_line_last(const shard_core_t *self);   /* of the own stream: the last delta made */
+uint64_t shard_line_oldest(const shard_core_t *self); /* the first that can still be sent */
+void shard_line_position(const shard_core_t *self, uint64_t *ret_history, uint64_t *ret_number);
+bool shard_line_has(const shard_core_t *self, uint64_t history,
+                    uint64_t number); /* and keeps all that follow */
+void shard_line_begin(shard_core_t *self, uint64_t follows_history, uint64_t follows);
+void shard_entry_next(shard_core_t *self);
+bool shard_ignores(const shard_core_t *self, size_t region); /* away, and not waited for or kept for */
+bool shard_holds(const shard_core_t *self);                  /* a newcomer may need what would be let go */
+
+/* shard_stand */
+void shard_stand_want(shard_core_t *self, const message_t *message);
+void shard_stand(shard_core_t *self, const message_t *message);
+void shard_stand_ask(shard_core_t *self);
+void shard_stand_say(shard_core_t *self, size_t region);
+void shard_stand_tick(shard_core_t *self);
+int64_t shard_stand_due(const shard_core_t *self);
+void shard_suspect(shard_core_t *self, size_t origin);
+void shard_gap(shard_core_t *self, const message_t *message);
+
+/* shard_enter */
+bool shard_runs(const shard_core_t *self);
+bool shard_unsettled(const shard_core_t *self); /* not sure of its state: nothing of it is stored or sent */
+void shard_ask_at_start(shard_core_t *self);
+void shard_enter(shard_core_t *self, bool lossy);
+void shard_enter_decide(shard_core_t *self);
+void shard_enter_offer(shard_core_t *self, const message_t *message);
+void shard_enter_piece(shard_core_t *self, const message_t *message);
+void shard_enter_tick(shard_core_t *self);
+int64_t shard_enter_due(const shard_core_t *self);
+void shard_entered(shard_core_t *self); /* the new state is durable */
+void shard_enter_drop(shard_core_t *self);
+const char *shard_enter_waits_for(const shard_core_t *self, wire_name_t text); /* empty: for nobody */
+
+/* shard_adopt: all or nothing. Errors: those of state_load, ERR_NUMBER, ERR_DENIED (of another region), ERR_MEMORY */
+err_code_t shard_adopt(shard_core_t *self, size_t donor, snapshot_t **snapshot_p, err_t *err);
+
+/* shard_donor */
+void shard_donor_want(shard_core_t *self, const message_t *message);
+void shard_donor_fetch(shard_core_t *self, const message_t *message);
+bool shard_donor_waits(const shard_core_t *self); /* for a snapshot */
+void shard_donor_taken(shard_core_t *self, const snapshot_t *snapshot);
+void shard_donor_committed(shard_core_t *self, uint64_t number, err_code_t code);
+void shard_donor_tick(shard_core_t *self);
+void shard_donor_drop(shard_core_t *self);
 /* shard_encode */
 void shard_encode_derive(shard_core_t *self);
 size_t shard_encoded_bytes(const shard_core_t *self); /* of a delta, at most */
@@ -375,7 +501,8 @@ encoded_t shard_encode(shard_core_t *self, buf_t **values_p, bool whole);
 /* Before a cut that carries all there is: the residual joins what is open; false, and nothing changed, without memory */
 bool shard_encode_whole(shard_core_t *self);
 /* What receivers see of own bytes, to ret_view (elements). Errors: those of encoding_decode */
-MUST_USE err_code_t shard_encode_view(const shard_core_t *self, uint64_t encoding, buf_t *data, buf_t *ret_view);
+MUST_USE err_code_t shard_encode_view(const shard_core_t *self, uint64_t encoding, buf_t *data,
+                                      buf_t *ret_view);
 bool shard_encode_accepts(const shard_core_t *self, uint64_t encoding);
 bool shard_encode_fits(const shard_core_t *self, uint64_t encoding, uint64_t size);
 bool shard_decode(shard_core_t *self, incoming_t *incoming); /* its code tells; false without memory */
@@ -423,6 +550,7 @@ const char *shard_mark_tag(const shard_core_t *self); /* of the snapshot to be t
 void shard_mark_take(shard_core_t *self);             /* before any snapshot is made */
 void shard_mark_committed(shard_core_t *self, err_code_t code);
 void shard_mark_drop(shard_core_t *self); /* gives up: the shard stops, or takes another region's state */
+void shard_mark_join(shard_core_t *self, uint64_t number); /* with a state that lies behind that point */
 void shard_mark_tick(shard_core_t *self);
 void shard_mark_load(shard_core_t *self, uint64_t number, const wire_u64s_t *kept);
 

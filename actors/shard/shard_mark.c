@@ -17,12 +17,12 @@ enum { PHASE_HOLD, PHASE_TAKE, PHASE_END };
 
 bool shard_mark_holds(const shard_core_t *self)
 {
-    return self->mark.held && !self->spec.break_hold;
+    return self->mark.held && !(self->spec.breaks & BREAK_HOLD);
 }
 
 bool shard_mark_lets(const shard_core_t *self, uint64_t mark)
 {
-    return mark <= self->mark.over || self->spec.break_mark;
+    return mark <= self->mark.over || (self->spec.breaks & BREAK_MARK);
 }
 
 /* -- what is over ------------------------------------------------------------------------------------------
@@ -53,6 +53,12 @@ void shard_mark_drop(shard_core_t *self)
 {
     if (self->mark.held)
         s_over(self, self->mark.held);
+}
+
+void shard_mark_join(shard_core_t *self, uint64_t number)
+{
+    shard_mark_drop(self);
+    s_over(self, number);
 }
 
 void shard_mark_seen(shard_core_t *self, uint64_t number)
@@ -121,6 +127,8 @@ static err_code_t s_check(const shard_core_t *self, const message_t *message)
         return ERR_MALFORMED;
     if (!snapshot_is_mark(message->mark.tag))
         return ERR_MALFORMED;
+    if (!shard_runs(self)) /* its state is about to be replaced, or is not sure */
+        return ERR_STATE;
     return self->stopping ? ERR_STOPPED : ERR_OK;
 }
 
@@ -129,7 +137,7 @@ void shard_mark(shard_core_t *self, const message_t *message)
     const shard_mark_t *mark = &self->mark;
     uint64_t number = message->mark.mark, phase = message->mark.phase;
     err_code_t code = s_check(self, message);
-    if (code == ERR_STOPPED) {
+    if (code == ERR_STOPPED || code == ERR_STATE) {
         s_answer(self, number, phase, code);
     } else if (code) {
         shard_refuse(self, message, code, "not a common point, or not from the global scheduler");

@@ -46,7 +46,7 @@ worker_entry_t *shard_worker(shard_core_t *self, const message_t *message)
         message_set_name(worker->name, message->from);
         worker->incarnation = message->incarnation;
     }
-    if (message->incarnation < worker->incarnation) {
+    if (message->incarnation < worker->incarnation && !(self->spec.breaks & BREAK_FENCING)) {
         shard_refuse(self, message, ERR_STALE, "a newer incarnation of this worker has spoken");
         return NULL;
     }
@@ -169,7 +169,7 @@ static bool s_seen(shard_core_t *self, const worker_entry_t *worker, const messa
     uint64_t batch = message->push.batch;
     const held_t *held = s_find_held(self, batch);
     bool applied = ranges_has(&self->applied, batch);
-    if (self->spec.break_dedup && !self->in_order)
+    if ((self->spec.breaks & BREAK_DEDUP) && !self->in_order)
         return false;
     if (!held && !applied)
         return false;
@@ -183,7 +183,7 @@ static bool s_seen(shard_core_t *self, const worker_entry_t *worker, const messa
 
 static bool s_intact(const shard_core_t *self, const message_t *message)
 {
-    if (message->push.checksum == 0 && !self->spec.checksums)
+    if ((message->push.checksum == 0 && !self->spec.checksums) || (self->spec.breaks & BREAK_CHECKSUM))
         return true;
     return hash_checksum(slice_peek(&message->data), message->data.buf ? message->data.size_bytes : 0) ==
            message->push.checksum;

@@ -8,12 +8,25 @@ static const char *s_region(const shard_core_t *self, size_t index)
     return self->spec.topology->regions[index].name;
 }
 
+/* The region that has taken the least, or one that may enter and for which nothing is let go; when all that is kept is
+ * not waited for by anybody, it goes with the next snapshot. */
+static const char *s_limit(const shard_core_t *self)
+{
+    size_t slowest = shard_cut_slowest(self);
+    for (size_t r = 0; r < shard_region_count(self) && slowest == SIZE_MAX; r++)
+        if (self->destination_hold_us[r] > self->now_us)
+            slowest = r;
+    return slowest == SIZE_MAX ? "snapshot" : s_region(self, slowest);
+}
+
 /* Whom the shard waits for; a wait without a name would be a hang. */
 static const char *s_waits_for(const shard_core_t *self, wire_name_t text)
 {
     uint64_t batch;
     text[0] = 0;
-    if (self->store_error)
+    if (!self->stopping && !shard_runs(self))
+        shard_enter_waits_for(self, text);
+    else if (self->store_error)
         message_set_name(text, "snapshot store");
     else if (shard_keep_waits_for(self))
         message_set_name(text, shard_keep_waits_for(self));
@@ -22,7 +35,7 @@ static const char *s_waits_for(const shard_core_t *self, wire_name_t text)
     else if (shard_round_open(self) && shard_round_lacks(self) != SIZE_MAX)
         message_set_name(text, s_region(self, shard_round_lacks(self)));
     else if (!self->closed && shard_cut_limited(self))
-        message_set_name(text, s_region(self, shard_cut_slowest(self)));
+        message_set_name(text, s_limit(self));
     else if (shard_step_missing(self, &batch))
         snprintf(text, sizeof(wire_name_t), "batch %" PRIu64, batch);
     return text;
@@ -63,6 +76,7 @@ static void s_progress(shard_core_t *self)
     message->progress.closed = self->closed_durable;
     message->progress.lasts = shard_core_lasts(self);
     message->progress.delivered = shard_cut_stable(self);
+    message->progress.welcomes = self->welcomes;
     message->progress.number = self->committed_number;
     message->progress.kept = shard_keep_kept(self);
     message->progress.keep_lag_us = shard_keep_lag_us(self);
@@ -85,7 +99,8 @@ static void s_status(shard_core_t *self)
 void shard_report(shard_core_t *self)
 {
     s_update_state(self);
-    s_progress(self);
+    if (shard_runs(self)) /* before, nobody is to count on what is here */
+        s_progress(self);
     s_status(self);
     self->report_soon = false;
     self->reported_us = self->now_us;

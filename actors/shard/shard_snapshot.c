@@ -32,6 +32,8 @@ static const char *s_reason(const shard_core_t *self)
         return "start";
     if (!shard_dirty(self))
         return NULL;
+    if (shard_donor_waits(self))
+        return "welcome";
     if (self->stopping)
         return "stop";
     if (s_last_made(self) > self->committed_last)
@@ -45,7 +47,7 @@ static const char *s_reason(const shard_core_t *self)
 
 int64_t shard_snapshot_due(const shard_core_t *self)
 {
-    if (self->shot.number || self->finished)
+    if (self->shot.number || self->finished || shard_unsettled(self))
         return ROLE_NEVER;
     int64_t due = ROLE_NEVER;
     if (s_reason(self))
@@ -59,6 +61,7 @@ static void s_remember(shard_core_t *self)
 {
     shot_t *shot = &self->shot;
     shot->number = self->number;
+    shot->outlived = false;
     shot->changes = self->changes;
     shot->last = s_last_made(self);
     shot->steps = self->steps;
@@ -90,6 +93,7 @@ snapshot_t *shard_core_take_snapshot(shard_core_t *self, int64_t now_us)
     snapshot_id_t id = {
         .history = self->history, .number = self->number + 1, .incarnation = self->spec.incarnation};
     snprintf(id.tag, sizeof id.tag, "%s", reason ? reason : "taken");
+    bool given = shard_donor_waits(self) && shard_cut_now(self);
     shard_mark_take(self);
     snapshot_t *snapshot = snapshot_new(&id);
     if (!snapshot || !state_add_values(self, snapshot, NULL)) {
@@ -101,6 +105,8 @@ snapshot_t *shard_core_take_snapshot(shard_core_t *self, int64_t now_us)
     s_remember(self);
     FAILPOINT(shard_snapshot_taken);
     shard_keep_taken(self, snapshot);
+    if (given)
+        shard_donor_taken(self, snapshot);
     return snapshot;
 }
 
@@ -120,10 +126,13 @@ static void s_tell_origins(shard_core_t *self)
 
 void shard_committed(shard_core_t *self)
 {
-    self->committed_number = self->shot.number;
+    uint64_t number = self->committed_number = self->shot.number;
     self->shot.number = 0;
     FAILPOINT(shard_snapshot_committed);
+    shard_donor_committed(self, number, ERR_OK);
     shard_mark_committed(self, ERR_OK);
+    if (self->shot.outlived)
+        return;
     self->stored = true;
     uint64_t first_new = self->committed_last + 1;
     self->committed_last = self->shot.last;
@@ -132,6 +141,8 @@ void shard_committed(shard_core_t *self)
     self->closed_durable = self->shot.closed;
     CHECK(!ranges_copy(&self->durable, &self->shot.applied));
     s_tell_origins(self);
+    if (self->entry.phase == ENTRY_STORES)
+        shard_entered(self);
     if (self->committed_last >= first_new) {
         shard_cut_send(self, first_new, self->committed_last);
         shard_cut_head(self);
@@ -152,7 +163,10 @@ void shard_core_committed(shard_core_t *self, uint64_t number, err_code_t code, 
         code = shard_keep_committed(self, number, &waits);
     if (code) {
         self->shot.number = 0;
+        shard_donor_committed(self, number, code);
         shard_mark_committed(self, code);
+        if (self->shot.outlived)
+            return;
         self->taken_since_us = now_us; /* what it took is not durable yet */
         s_fail(self, code);
         return;

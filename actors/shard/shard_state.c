@@ -1,6 +1,6 @@
 /* The snapshot of a shard: "state" (a packed shard_state message behind the length of its envelope), the
  * tensors "parameters", "momentum", "open" and "residual", and "queue/LAST", "cursor/LAST", "pending/REGION/NUMBER" for
- * what is kept. */
+ * what is kept, and "cursor_of/REGION": the batches of another region that are in the parameters. Regions by index. */
 
 #include "actors/shard/shard_internal.h"
 
@@ -111,6 +111,10 @@ static void s_pack_numbers(const shard_core_t *self, message_t *message)
     message->shard_state.layout = self->spec.layout;
     message->shard_state.elements = self->spec.elements;
     message->shard_state.shard = self->spec.shard_index;
+    message->shard_state.entry = self->entry_number;
+    message->shard_state.follows_history = self->follows_history;
+    message->shard_state.follows = self->follows;
+    message->shard_state.welcomes = self->welcomes;
     message->shard_state.mark = self->mark.number;
     message_set_u64s(&message->shard_state.marks, self->mark.kept, self->mark.kept_count * SHARD_MARK_FIELDS);
 }
@@ -157,6 +161,12 @@ static const char *s_pending_key(char name[MANIFEST_NAME_MAX + 1], uint64_t regi
     return name;
 }
 
+static const char *s_cursor_key(char *name, size_t region)
+{
+    snprintf(name, MANIFEST_NAME_MAX + 1, "cursor_of/%zu", region);
+    return name;
+}
+
 /* The gradients of pushes that wait for their step, each in one piece. */
 static bool s_add_held(const shard_core_t *self, snapshot_t *snapshot, err_t *err)
 {
@@ -174,6 +184,15 @@ static bool s_add_held(const shard_core_t *self, snapshot_t *snapshot, err_t *er
         if (snapshot_add(snapshot, s_key(name, "held", self->held[i].batch), &whole, err))
             return false;
     }
+    return true;
+}
+
+static bool s_add_cursors(const shard_core_t *self, snapshot_t *snapshot, err_t *err)
+{
+    char name[MANIFEST_NAME_MAX + 1];
+    for (size_t r = 0; r < shard_region_count(self); r++)
+        if (!s_add(snapshot, s_cursor_key(name, r), self->origins[r].cursor, err))
+            return false;
     return true;
 }
 
@@ -198,7 +217,7 @@ bool state_add_values(const shard_core_t *self, snapshot_t *snapshot, err_t *err
         if (!s_add(snapshot, s_pending_key(name, pending->region, pending->head.last), pending->data, err))
             return false;
     }
-    return s_add_held(self, snapshot, err);
+    return s_add_cursors(self, snapshot, err) && s_add_held(self, snapshot, err);
 }
 
 /* -- in ---------------------------------------------------------------------------------------------------
@@ -312,9 +331,34 @@ static err_code_t s_load_numbers(shard_core_t *self, const message_t *message, e
     self->duplicates = message->shard_state.duplicates;
     self->refusals = message->shard_state.refusals;
     self->rolled_back = message->shard_state.rolled_back;
+    self->entry_number = message->shard_state.entry;
+    self->follows_history = message->shard_state.follows_history;
+    self->follows = message->shard_state.follows;
+    self->welcomes = message->shard_state.welcomes;
+    if (self->follows >= self->open_first)
+        return err_set(err, ERR_MALFORMED, "state: follows what was cut later");
     shard_mark_load(self, message->shard_state.mark, &message->shard_state.marks);
     if (self->open_first == 0 || self->open_first > self->cut + 1 || self->round > self->cut + UINT32_MAX)
         return err_set(err, ERR_MALFORMED, "state: numbers of cuts that cannot be");
+    return ERR_OK;
+}
+
+static err_code_t s_load_cursors(shard_core_t *self, const snapshot_t *snapshot, err_t *err)
+{
+    for (size_t r = 0; r < shard_region_count(self); r++) {
+        char name[MANIFEST_NAME_MAX + 1];
+        buf_t *cursor = snapshot_peek(snapshot, s_cursor_key(name, r));
+        if (!cursor && self->origins[r].taken)
+            return err_set(err, ERR_MALFORMED, "the snapshot has no %s", name);
+        if (!cursor)
+            continue;
+        size_t count = buf_size(cursor) / sizeof(range_t);
+        const range_t *items = buf_peek(cursor);
+        if (buf_size(cursor) % sizeof(range_t) || ranges_check(items, count, NULL) ||
+            (count && items[count - 1].end > self->spec.job->regions[r].batches))
+            return err_set(err, ERR_MALFORMED, "%s is not a set of batches of that region", name);
+        self->origins[r].cursor = buf_ref(cursor);
+    }
     return ERR_OK;
 }
 
@@ -492,6 +536,8 @@ static void s_settle(shard_core_t *self, const snapshot_t *snapshot)
     self->closed_durable = self->closed;
     if (self->spec.topology->checkpoint.durability == DURABILITY_REPLICA)
         s_forget_durable(self);
+    if (self->entry_number) /* nobody knows whether its positions were ever heard */
+        self->entry.position_us = 0;
 }
 
 static err_code_t s_load(shard_core_t *self, const message_t *message, const snapshot_t *snapshot, err_t *err)
@@ -506,10 +552,12 @@ static err_code_t s_load(shard_core_t *self, const message_t *message, const sna
     if (!code)
         code = s_load_tensors(self, snapshot, err);
     if (!code)
+        code = s_load_cursors(self, snapshot, err);
+    if (!code && !self->visits)
         code = s_load_queue(self, message, snapshot, err);
     if (!code)
         code = s_load_pending(self, &message->shard_state.pending, snapshot, err);
-    if (!code)
+    if (!code && !self->visits)
         code = s_load_held(self, &message->shard_state.held, snapshot, err);
     return code;
 }

@@ -11,7 +11,8 @@ static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err
     synchronizer_spec_t spec = {.topology = self->topology,
                                 .region_index = self->region_index,
                                 .shard_index = self->shard_index,
-                                .incarnation = *incarnation};
+                                .incarnation = *incarnation,
+                                .breaks = breaks_off()};
     *ret_core = synchronizer_core_new(&spec);
     return ERR_OK;
 }

@@ -86,6 +86,8 @@ static void s_tell_shard(synchronizer_core_t *self, const destination_t *destina
     message->stream.history = self->relay.history;
     message->stream.applied = destination->applied;
     message->stream.durable = destination->durable;
+    message->stream.entry = destination->entry;
+    message->stream.away = destination->away;
     outbox_add(&self->outbox, &message);
 }
 
@@ -126,7 +128,7 @@ static void s_pump(synchronizer_core_t *self, destination_t *destination)
     uint64_t window = self->spec.topology->job.sync.window_bytes;
     const relay_delta_t *delta;
     while ((delta = relay_find(&self->relay, destination->sent + 1))) {
-        bool flying = destination->sent > destination->applied;
+        bool flying = destination->flying_bytes > 0;
         if (flying && destination->flying_bytes + delta->total_bytes > window)
             return;
         if (!flying)
@@ -138,13 +140,35 @@ static void s_pump(synchronizer_core_t *self, destination_t *destination)
     }
 }
 
+/* What it has, or what lies before the oldest that is kept. */
+static uint64_t s_first_sent(const synchronizer_core_t *self, const destination_t *destination)
+{
+    uint64_t before = self->relay.oldest - 1;
+    return destination->applied > before ? destination->applied : before;
+}
+
 /* Goes back to what the destination has; the pump sends the rest again, the same bytes. */
 static void s_step_back(synchronizer_core_t *self, destination_t *destination)
 {
-    destination->sent = destination->applied;
+    destination->sent = s_first_sent(self, destination);
     destination->flying_bytes = 0;
     destination->stepped_us = self->now_us;
     s_pump(self, destination);
+}
+
+/* The number that the destination expects is kept no longer. Its shard judges that for itself, and answers: so this is
+ * also how a synchronizer asks where a destination stands. */
+static void s_tell_gap(synchronizer_core_t *self, destination_t *destination)
+{
+    if (self->now_us < destination->gap_us)
+        return;
+    destination->gap_us = self->now_us + RELAY_FETCH_US;
+    message_t *message = s_message(self, KIND_stream_gap, destination->name);
+    message_set_name(message->stream_gap.origin, s_region(self, self->spec.region_index));
+    message->stream_gap.shard = self->spec.shard_index;
+    message->stream_gap.history = self->relay.history;
+    message->stream_gap.oldest = self->relay.oldest;
+    outbox_add(&self->outbox, &message);
 }
 
 /* Everything is taken but not known to be durable: one chunk of it is enough to be told. */
@@ -176,7 +200,7 @@ static bool s_lacks(const synchronizer_core_t *self, const destination_t *destin
 
 static int64_t s_silence_end(const synchronizer_core_t *self, const destination_t *destination)
 {
-    bool waits = destination->sent > destination->durable && s_lacks(self, destination);
+    bool waits = s_lacks(self, destination);
     if (!waits || (destination->link_known && !destination->link_up))
         return ROLE_NEVER;
     return destination->heard_us + s_patience(destination);
@@ -190,10 +214,42 @@ static void s_check_silence(synchronizer_core_t *self, destination_t *destinatio
     destination->pause_us = 2 * destination->pause_us;
     if (destination->pause_us > RELAY_RESEND_LAST_US)
         destination->pause_us = RELAY_RESEND_LAST_US;
+    if (destination->applied + 1 < self->relay.oldest)
+        s_tell_gap(self, destination);
     if (destination->sent > destination->applied)
         s_step_back(self, destination);
     else
         s_probe(self, destination);
+}
+
+/* Away: it lacks something, and nothing has been heard of it for longer than the job waits. */
+static int64_t s_away_at(const synchronizer_core_t *self, const destination_t *destination)
+{
+    if (destination->away || destination->lacks_us == 0)
+        return ROLE_NEVER;
+    return destination->lacks_us + self->spec.topology->job.sync.away_after_us;
+}
+
+static void s_check_away(synchronizer_core_t *self, destination_t *destination)
+{
+    if (!s_lacks(self, destination))
+        destination->lacks_us = 0;
+    else if (destination->lacks_us == 0)
+        destination->lacks_us = self->now_us;
+    if (self->now_us < s_away_at(self, destination))
+        return;
+    destination->away = true;
+    s_tell_shard(self, destination);
+}
+
+static void s_heard(synchronizer_core_t *self, destination_t *destination)
+{
+    destination->heard_us = self->now_us;
+    destination->lacks_us = 0;
+    if (!destination->away)
+        return;
+    destination->away = false;
+    s_tell_shard(self, destination);
 }
 
 /* -- the own shard speaks ---------------------------------------------------------------------------------
@@ -205,6 +261,7 @@ static void s_restart(synchronizer_core_t *self, uint64_t history)
     for (size_t i = 0; i < self->destination_count; i++) {
         destination_t *destination = &self->destinations[i];
         destination->applied = destination->durable = destination->sent = destination->flying_bytes = 0;
+        destination->heard_us = self->now_us;
         destination->pause_us = RELAY_RESEND_FIRST_US;
     }
 }
@@ -213,7 +270,7 @@ static void s_restart(synchronizer_core_t *self, uint64_t history)
 static bool s_from_shard(synchronizer_core_t *self, const message_t *message, uint64_t history)
 {
     if (strcmp(message->from, self->shard) != 0 || history == 0 ||
-        message->incarnation < self->shard_incarnation)
+        (message->incarnation < self->shard_incarnation && !(self->spec.breaks & BREAK_FENCING)))
         return false;
     self->shard_incarnation = message->incarnation;
     if (history != self->relay.history)
@@ -221,30 +278,31 @@ static bool s_from_shard(synchronizer_core_t *self, const message_t *message, ui
     return true;
 }
 
-/* What is kept is sent again and again: damaged bytes would never be taken anywhere. What is dropped here is fetched. */
-static bool s_intact(const message_t *message)
+/* Damaged bytes that were kept would be sent again and again. */
+static bool s_intact(const synchronizer_core_t *self, const message_t *message)
 {
-    const slice_t *data = &message->data;
-    return message->delta.checksum == hash_checksum(slice_peek(data), data->buf ? data->size_bytes : 0);
+    size_t size = message->data.buf ? message->data.size_bytes : 0;
+    return (self->spec.breaks & BREAK_CHECKSUM) ||
+           hash_checksum(slice_peek(&message->data), size) == message->delta.checksum;
 }
 
 static void s_on_delta(synchronizer_core_t *self, message_t **message_p)
 {
-    if (!s_from_shard(self, *message_p, (*message_p)->delta.history) || !s_intact(*message_p))
+    if (!s_intact(self, *message_p))
+        return; /* missed, and fetched again */
+    if (!s_from_shard(self, *message_p, (*message_p)->delta.history))
         return;
+    self->relay.follows_history = (*message_p)->delta.follows_history;
+    self->relay.follows = (*message_p)->delta.follows;
     FAILPOINT(synchronizer_received);
     relay_add(&self->relay, message_p);
     for (size_t i = 0; i < self->destination_count; i++)
         s_pump(self, &self->destinations[i]);
 }
 
-/* What is not kept any more is durable everywhere, also if nobody told this incarnation. */
+/* What is kept no longer cannot be sent; whether the destination has it, it will say. */
 static void s_raise(destination_t *destination, uint64_t number)
 {
-    if (destination->durable < number)
-        destination->durable = number;
-    if (destination->applied < number)
-        destination->applied = number;
     if (destination->sent < number)
         destination->sent = number;
 }
@@ -254,7 +312,12 @@ static void s_on_head(synchronizer_core_t *self, const message_t *message)
     const stream_head_t_ *head = &message->stream_head;
     if (!s_from_shard(self, message, head->history) || head->oldest == 0)
         return;
-    if (head->oldest > self->relay.oldest)
+    self->relay.follows_history = head->follows_history;
+    self->relay.follows = head->follows;
+    /* A shard that came back keeps again what it had let go since its snapshot. */
+    bool renewed = message->incarnation > self->relay.head_incarnation;
+    self->relay.head_incarnation = message->incarnation;
+    if (head->oldest > self->relay.oldest || renewed)
         self->relay.oldest = head->oldest;
     if (head->last > self->relay.last)
         self->relay.last = head->last;
@@ -290,11 +353,15 @@ uint64_t synchronizer_core_delivered(const synchronizer_core_t *self)
 static bool s_ack_valid(const synchronizer_core_t *self, const message_t *message)
 {
     const delta_ack_t_ *ack = &message->delta_ack;
-    bool unknown = ack->history == 0 && ack->applied == 0; /* it has taken nothing of this stream yet */
-    return strcmp(ack->origin, s_region(self, self->spec.region_index)) == 0 &&
-           ack->shard == self->spec.shard_index &&
-           (unknown || ack->history == self->relay.history || ack->code == ERR_STALE) &&
-           ack->durable <= ack->applied && ack->applied <= self->relay.last;
+    return self->relay.history && strcmp(ack->origin, s_region(self, self->spec.region_index)) == 0 &&
+           ack->shard == self->spec.shard_index && ack->durable <= ack->applied;
+}
+
+/* Whether its position is one of this line. What follows its end is the first of the present history. */
+static bool s_in_line(const relay_t *relay, const delta_ack_t_ *ack)
+{
+    return ack->history == relay->history ||
+           (ack->history == relay->follows_history && ack->applied == relay->follows);
 }
 
 static uint64_t s_flying(const synchronizer_core_t *self, const destination_t *destination)
@@ -309,21 +376,38 @@ static uint64_t s_flying(const synchronizer_core_t *self, const destination_t *d
 
 /* Takes its positions; a newer incarnation may have gone back to what it had durably. Returns whether it
  * advanced. */
-static bool s_positions(destination_t *destination, const message_t *message)
+static bool s_positions(const synchronizer_core_t *self, destination_t *destination, const message_t *message)
 {
     const delta_ack_t_ *ack = &message->delta_ack;
     bool renewed = destination->incarnation && message->incarnation > destination->incarnation;
     uint64_t applied = destination->applied, durable = destination->durable;
-    destination->incarnation = message->incarnation;
     if (ack->applied > applied || renewed)
         destination->applied = ack->applied < destination->durable ? destination->durable : ack->applied;
     if (ack->durable > durable)
         destination->durable = ack->durable;
-    if (renewed && destination->sent > destination->applied)
-        destination->sent = destination->applied;
-    if (destination->sent < destination->applied)
-        destination->sent = destination->applied;
+    if ((renewed && destination->sent > destination->applied) || destination->sent < destination->applied)
+        destination->sent = s_first_sent(self, destination);
     return destination->applied > applied || destination->durable > durable;
+}
+
+/* It has taken another region's state since: it stands where that one stood, which may be further back. */
+static bool s_entered(const destination_t *destination, const message_t *message)
+{
+    uint64_t entry = message->delta_ack.entry;
+    return entry > destination->entry ||
+           (message->incarnation > destination->incarnation && entry != destination->entry);
+}
+
+static void s_begin_anew(synchronizer_core_t *self, destination_t *destination, const delta_ack_t_ *ack)
+{
+    destination->entry = ack->entry;
+    destination->applied = ack->applied;
+    destination->durable = ack->durable;
+    if (self->relay.oldest > ack->applied + 1) {
+        self->relay.oldest = ack->applied + 1; /* the shard says what it keeps of it */
+        s_fetch(self, self->relay.oldest);
+    }
+    destination->sent = s_first_sent(self, destination);
 }
 
 static bool s_same_gap(const synchronizer_core_t *self, const destination_t *destination)
@@ -341,26 +425,77 @@ static void s_advanced(synchronizer_core_t *self, destination_t *destination)
         self->relay.oldest = synchronizer_core_delivered(self) + 1;
 }
 
-static void s_on_ack(synchronizer_core_t *self, const message_t *message)
+/* It has more of this history than the shard ever made: the shard was rolled back, and judges that for itself. */
+static void s_tell_stale(synchronizer_core_t *self, const destination_t *destination, uint64_t applied)
 {
-    destination_t *destination = s_find(self, message);
-    if (!destination || message->incarnation < destination->incarnation || !s_ack_valid(self, message))
-        return;
-    destination->code = (err_code_t)message->delta_ack.code;
-    if (message->delta_ack.code ==
-        ERR_STALE) /* it follows another line; asking again at once would not help */
-        return;
-    destination->heard_us = self->now_us;
-    FAILPOINT(synchronizer_acked);
-    bool advanced = s_positions(destination, message);
-    destination->flying_bytes = s_flying(self, destination);
-    if (advanced)
-        s_advanced(self, destination);
-    bool again = message->delta_ack.code == ERR_GAP || message->delta_ack.code == ERR_CHECKSUM;
-    if (again && !s_same_gap(self, destination))
+    message_t *message = s_message(self, KIND_stream, self->shard);
+    message->number = applied;
+    message_set_name(message->stream.region, s_region(self, destination->region));
+    message->stream.history = self->relay.history;
+    message->stream.applied = applied;
+    message->stream.durable = destination->durable;
+    message->stream.entry = destination->entry;
+    message->stream.away = destination->away;
+    message->stream.code = ERR_STALE;
+    outbox_add(&self->outbox, &message);
+}
+
+/* It follows another line: it is told, finds out for itself, and enters. */
+static void s_on_stranger(synchronizer_core_t *self, destination_t *destination, const message_t *message)
+{
+    bool entered = s_entered(destination, message);
+    destination->incarnation = message->incarnation;
+    s_tell_gap(self, destination);
+    if (!entered)
+        return; /* sending again at once would not help */
+    destination->entry = message->delta_ack.entry;
+    destination->applied = destination->durable = 0;
+    s_step_back(self, destination);
+}
+
+static void s_answer(synchronizer_core_t *self, destination_t *destination, err_code_t code)
+{
+    bool again = code == ERR_GAP || code == ERR_CHECKSUM;
+    if (again && destination->applied + 1 < self->relay.oldest)
+        s_tell_gap(self, destination);
+    else if (again && !s_same_gap(self, destination))
         s_step_back(self, destination);
     else
         s_pump(self, destination);
+}
+
+static void s_on_ack(synchronizer_core_t *self, const message_t *message)
+{
+    const delta_ack_t_ *ack = &message->delta_ack;
+    destination_t *destination = s_find(self, message);
+    if (!destination || !s_ack_valid(self, message))
+        return;
+    bool fenced = !(self->spec.breaks & BREAK_FENCING);
+    if (fenced && message->incarnation < destination->incarnation)
+        return;
+    if (message->incarnation == destination->incarnation && ack->entry < destination->entry)
+        return; /* late */
+    destination->code = (err_code_t)ack->code;
+    s_heard(self, destination);
+    if (!s_in_line(&self->relay, ack)) {
+        s_on_stranger(self, destination, message);
+        return;
+    }
+    if (ack->applied > self->relay.last) {
+        s_tell_stale(self, destination, ack->applied);
+        return;
+    }
+    FAILPOINT(synchronizer_acked);
+    bool advanced = true;
+    if (s_entered(destination, message))
+        s_begin_anew(self, destination, ack);
+    else
+        advanced = s_positions(self, destination, message);
+    destination->incarnation = message->incarnation;
+    destination->flying_bytes = s_flying(self, destination);
+    if (advanced)
+        s_advanced(self, destination);
+    s_answer(self, destination, destination->code);
 }
 
 static void s_on_link(synchronizer_core_t *self, const message_t *message)
@@ -448,6 +583,8 @@ static void s_on_message(void *core, message_t **message_p, int64_t now_us)
         break;
     }
     message_destroy(message_p);
+    for (size_t i = 0; i < self->destination_count && !self->stopped; i++)
+        s_check_away(self, &self->destinations[i]);
     s_update_wait(self);
 }
 
@@ -459,6 +596,8 @@ static void s_tick(void *core, int64_t now_us)
         return;
     for (size_t i = 0; i < self->destination_count; i++)
         s_check_silence(self, &self->destinations[i]);
+    for (size_t i = 0; i < self->destination_count; i++)
+        s_check_away(self, &self->destinations[i]);
     s_fetch_missing(self);
     s_update_wait(self);
     if (now_us >= self->status_us)
@@ -472,8 +611,10 @@ static int64_t s_due(const void *core)
         return ROLE_NEVER;
     int64_t due = self->status_us;
     for (size_t i = 0; i < self->destination_count; i++) {
-        int64_t end = s_silence_end(self, &self->destinations[i]);
+        int64_t end = s_silence_end(self, &self->destinations[i]),
+                away = s_away_at(self, &self->destinations[i]);
         due = end < due ? end : due;
+        due = away < due ? away : due;
     }
     return relay_missing(&self->relay) && self->fetch_us < due ? self->fetch_us : due;
 }

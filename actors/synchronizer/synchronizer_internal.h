@@ -23,6 +23,8 @@ typedef struct {
 /* The deltas that are here, in the order of their numbers. */
 typedef struct {
     uint64_t history; /* 0: not known */
+    uint64_t follows_history, follows; /* where it goes on from */
+    uint64_t head_incarnation; /* of the shard when it last said what it keeps */
     uint64_t oldest;  /* first number the shard keeps */
     uint64_t last;    /* last number it has committed */
     relay_delta_t *items;
@@ -40,8 +42,11 @@ uint64_t relay_missing(const relay_t *self);
 typedef struct {
     size_t region;
     wire_name_t name;
-    uint64_t incarnation;
+    uint64_t incarnation, entry;
     uint64_t applied, durable; /* as the destination says */
+    int64_t lacks_us;          /* since when it lacks something and has not answered; 0: it does not */
+    int64_t gap_us;            /* next stream_gap */
+    bool away;
     uint64_t sent;             /* last number handed to the broker since the last step back */
     uint64_t flying_bytes;     /* of those above `applied` */
     int64_t heard_us;   /* when it last answered, or was first sent something after it had everything */

@@ -90,6 +90,7 @@ static void s_add_region(json_value_t *regions, const global_core_t *core, const
     json_set_u64(row, "updates_rolled_back", report->region_report.updates_rolled_back);
     json_set_u64(row, "snapshots_failed", report->region_report.snapshots_failed);
     json_set_number(row, "keep_lag_s", (double)report->region_report.keep_lag_us / 1e6);
+    json_set_u64(row, "welcomes", report->region_report.welcomes);
     json_set_number(row, "loss", report == &nothing ? NAN : report->region_report.loss);
     json_set_number(row, "test_accuracy", report == &nothing ? NAN : report->region_report.test_accuracy);
     json_set_number(row, "cost", s_cost(context, index, report));
@@ -142,7 +143,7 @@ static json_value_t *s_curve(const global_core_t *core, const topology_t *topolo
 }
 
 typedef struct {
-    uint64_t samples, restarts, rounds, refused;
+    uint64_t samples, restarts, rounds, refused, rolled_back, welcomes;
     int64_t train_us;
     double loss, accuracy, cost; /* means weighted by samples; NaN without any */
 } totals_t;
@@ -168,6 +169,8 @@ static totals_t s_totals(const global_core_t *core, const report_context_t *cont
         totals.restarts += report->region_report.restarts;
         totals.rounds += report->region_report.rounds;
         totals.refused += report->region_report.refused;
+        totals.rolled_back += report->region_report.updates_rolled_back;
+        totals.welcomes += report->region_report.welcomes;
         totals.cost += s_cost(context, r, report);
         if (report->region_report.train_us > totals.train_us)
             totals.train_us = report->region_report.train_us;
@@ -248,6 +251,8 @@ json_value_t *report_new(const global_core_t *core, const report_context_t *cont
     json_set_number(report, "test_accuracy", totals.accuracy);
     json_set_u64(report, "rounds", totals.rounds);
     json_set_u64(report, "restarts", totals.restarts);
+    json_set_u64(report, "updates_rolled_back", totals.rolled_back);
+    json_set_u64(report, "welcomes", totals.welcomes);
     json_set_number(report, "cost", totals.cost);
     process_rows_add(report, context->processes);
     json_value_t *regions = json_new_array();
@@ -301,6 +306,16 @@ static void s_print_number(FILE *out, const char *label, double value)
         fprintf(out, fabs(value) < 1e6 ? "  %s %.4f" : "  %s %.3e", label, value);
 }
 
+/* Only of a run in which something was lost or taken from another region. */
+static void s_print_losses(const json_value_t *report, FILE *out)
+{
+    uint64_t rolled_back = json_get_u64(report, "updates_rolled_back", 0),
+             welcomes = json_get_u64(report, "welcomes", 0);
+    if (rolled_back || welcomes)
+        fprintf(out, "  updates rolled back %llu, and computed again; welcomes %llu\n",
+                (unsigned long long)rolled_back, (unsigned long long)welcomes);
+}
+
 void report_print_table(const json_value_t *report, FILE *out)
 {
     char wall[UNITS_TEXT_MAX], train[UNITS_TEXT_MAX];
@@ -323,4 +338,5 @@ void report_print_table(const json_value_t *report, FILE *out)
             (unsigned long long)json_get_u64(report, "rounds", 0),
             (unsigned long long)json_get_u64(report, "restarts", 0), also, train, wall,
             json_get_number(report, "cost", 0));
+    s_print_losses(report, out);
 }

@@ -1,8 +1,9 @@
 /* ledger - the judge: in every seeded world each region's parameters must equal the number of times each
  * sample had to be processed, not one more, not one less.
  *
- *   sim.ledger [--seeds N] [--first SEED] [--strategy asgd|asgd-ga|ssgd] [--encoding NAME] [--kills] [--nodes]
- *              [--schedulers] [--stop | --marks] [--break dedup|mark|hold [--expect-wrong]] [--verbose]
+ *   sim.ledger [--seeds N] [--first SEED] [--strategy asgd|asgd-ga|ssgd|sma] [--encoding NAME] [--kills]
+ *              [--nodes] [--schedulers] [--stop | --marks] [--lose] [--away] [--zombies] [--damage]
+ *              [--break dedup|fencing|output-commit|checksum|mark|hold [--expect-wrong]] [--verbose]
  *
  * Without --encoding half of the worlds encode their deltas, one way or another: what deltas leave out must have come by
  * the end. With --stop each world is stopped at random moments, drained as by SIGTERM or cut off as by a loss of power, and
@@ -10,6 +11,9 @@
  * must be exact, and so must a new world that goes on from all shards' snapshots of one of these points.
  *
  * With --nodes each region has three nodes, durability is `replica`, and nodes are lost, most of them with their disks.
+ * --lose, without encoding: with a shard that is killed its disk may be emptied or found at an older snapshot, and a
+ * whole region may come back empty. --away: partitions that last longer than sync.away_after. --zombies: a shard or synchronizer that hung
+ * wakes up beside its successor. --damage: the network changes bytes of payloads.
  *
  * A world that goes wrong prints its seed; `--first SEED --seeds 1 --verbose` replays it.
  */
@@ -25,13 +29,15 @@
 typedef struct {
     uint64_t seeds, first;
     const char *strategy, *encoding;
-    bool kills, schedulers, nodes, stop, marks, break_dedup, break_mark, break_hold, expect_wrong, verbose;
+    bool kills, nodes, schedulers, stop, marks, lose, away, zombies, damage, expect_wrong, verbose;
+    unsigned breaks;
 } options_t;
 
 typedef struct {
     uint64_t worlds, exact, wrong, stuck, encoded;
     uint64_t drained, cut_off; /* in the midst of training */
     uint64_t restored;         /* worlds that went on from a common point */
+    uint64_t resumed;          /* after a region had been away for too long at the end of the run */
     sim_stats_t stats;
 } totals_t;
 
@@ -40,9 +46,9 @@ static const char *s_encoding(const options_t *options, uint64_t seed, char text
 {
     rng_t rng;
     rng_init_for(&rng, seed, "encoding", 0, 0);
-    const char *name = options->encoding    ? options->encoding
-                       : rng_below(&rng, 2) ? "none"
-                                            : encoding_at(1 + rng_below(&rng, 4))->name;
+    const char *name = options->encoding                     ? options->encoding
+                       : options->lose || rng_below(&rng, 2) ? "none"
+                                                             : encoding_at(1 + rng_below(&rng, 4))->name;
     static const char *const ratios[] = {"0.001", "0.01", "0.1", "1"};
     snprintf(text, 128, "encoding: %s, topk_ratio: %s, topk_values: %s", name, ratios[rng_below(&rng, 4)],
              rng_below(&rng, 2) ? "fp16" : "int8");
@@ -53,27 +59,29 @@ static topology_t *s_topology(rng_t *rng, const options_t *options, uint64_t see
 {
     static const char *strategies[] = {"asgd", "asgd-ga"};
     const char *strategy = options->strategy ? options->strategy : strategies[rng_below(rng, 2)];
-    size_t regions = 2 + rng_below(rng, 2), shards = 2 + rng_below(rng, 2);
+    static const size_t widths[] = {1, 2, 4};
+    size_t regions = 2 + rng_below(rng, 2), shards = widths[rng_below(rng, 3)];
     char text[8192], encoding[128], copies[128];
     snprintf(copies, sizeof copies, ", durability: replica, replicas: %u, elsewhere: %s, move_after: %us",
              options->nodes ? (unsigned)(1 + rng_below(rng, 2)) : 1,
              options->nodes && !rng_below(rng, 3) ? "true" : "false",
              options->nodes ? (unsigned)(1 + rng_below(rng, 5)) : 1);
-    int n =
-        snprintf(text, sizeof text,
-                 "job:\n  name: sim\n  model: ledger\n  data: {kind: counter, samples: %u}\n  epochs: %u\n"
-                 "  batch: %u\n  seed: %u\n  optimizer: {name: sgd, lr: 1, momentum: 0, schedule: constant}\n"
-                 "  sync: {strategy: %s, every: %u, inside: %s, staleness: %u, window: %ukB, %s}\n"
-                 "checkpoint: {every: %u, mark_every: %s%s}\nregions:\n",
-                 (unsigned)(200 + rng_below(rng, 1500)), (unsigned)(1 + rng_below(rng, 2)),
-                 (unsigned)(8 + rng_below(rng, 40)), (unsigned)seed, strategy,
-                 strcmp(strategy, "asgd-ga") ? 1u : (unsigned)(1 + rng_below(rng, 8)),
-                 rng_below(rng, 3)   ? "async"
-                 : rng_below(rng, 2) ? "sync"
-                                     : "{ssp: 1}",
-                 (unsigned)(2 + rng_below(rng, 30)), (unsigned)(8 + rng_below(rng, 100)),
-                 s_encoding(options, seed, encoding), (unsigned)(1 + rng_below(rng, 30)),
-                 options->marks ? "0.1" : "1", options->nodes ? copies : "");
+    int n = snprintf(
+        text, sizeof text,
+        "job:\n  name: sim\n  model: ledger\n  data: {kind: counter, samples: %u}\n  epochs: %u\n"
+        "  batch: %u\n  seed: %u\n  optimizer: {name: sgd, lr: 1, momentum: 0, schedule: constant}\n"
+        "  sync: {strategy: %s, every: %u, inside: %s, staleness: %u, window: %ukB, %s, away_after: %ums}\n"
+        "checkpoint: {every: %u, mark_every: %s%s}\nregions:\n",
+        (unsigned)(200 + rng_below(rng, 1500)), (unsigned)(1 + rng_below(rng, 2)),
+        (unsigned)(8 + rng_below(rng, 40)), (unsigned)seed, strategy,
+        strcmp(strategy, "asgd-ga") ? 1u : (unsigned)(1 + rng_below(rng, 8)),
+        rng_below(rng, 3)   ? "async"
+        : rng_below(rng, 2) ? "sync"
+                            : "{ssp: 1}",
+        (unsigned)(2 + rng_below(rng, 30)), (unsigned)(8 + rng_below(rng, 100)),
+        s_encoding(options, seed, encoding),
+        options->away || options->lose ? (unsigned)(500 + rng_below(rng, 2000)) : 60000u,
+        (unsigned)(1 + rng_below(rng, 30)), options->marks ? "0.1" : "1", options->nodes ? copies : "");
     for (size_t r = 0; r < regions; r++)
         n += snprintf(text + n, sizeof text - (size_t)n,
                       "  - {name: r%zu, data_share: %u, workers: %u, shards: %zu}\n", r,
@@ -104,25 +112,38 @@ static sim_spec_t s_spec(rng_t *rng, const options_t *options, const topology_t 
                        .commit_us = 500 + (int64_t)rng_below(rng, 20000),
                        .commit_failure = rng_below(rng, 4) ? 0 : 0.1,
                        .chunk_bytes = (size_t)512 << rng_below(rng, 4),
-                       .break_dedup = options->break_dedup,
-                       .break_mark = options->break_mark,
-                       .break_hold = options->break_hold,
-                       .kill_per_s = options->kills ? 0.2 + rng_unit(rng) : 0,
+                       .breaks = options->breaks,
+                       .kill_per_s =
+                           options->kills || options->lose || options->zombies ? 0.2 + rng_unit(rng) : 0,
+                       .kill_silent = options->zombies ? 0.7 : 0.3,
+                       .lose_disk = options->lose ? 0.5 : 0,
+                       .zombie = options->zombies ? 0.8 : 0,
+                       .damage = options->damage ? rng_unit(rng) * 0.05 : 0,
                        .scheduler_kill_per_s = options->schedulers ? 0.1 + rng_unit(rng) : 0,
                        .scheduler_zombie = 0.5,
-                       .kill_silent = 0.3,
                        .kill_until_us = 60000000,
                        .nodes = options->nodes ? 3 : 1,
                        .lose_node_per_s = options->nodes ? 0.5 : 0,
-                       .lose_disk = 0.7,
+                       .lose_node_disk = 0.7,
                        .limit_us = 3600000000};
+    if (options->breaks & BREAK_OUTPUT_COMMIT) /* the longer a commit takes, the more has left before it */
+        spec.commit_us *= 20;
+    if (options->breaks & ~(unsigned)(BREAK_MARK | BREAK_HOLD)) {
+        spec.kill_per_s *= 3;
+        spec.limit_us = 200000000; /* a world without a guard may also never end */
+    }
     spec.partition_count = rng_below(rng, 4);
     for (size_t i = 0; i < spec.partition_count; i++) {
         size_t a = rng_below(rng, topology->region_count);
         size_t b = (a + 1 + rng_below(rng, topology->region_count - 1)) % topology->region_count;
         int64_t from = (int64_t)rng_below(rng, 4000000);
         spec.partitions[i] =
-            (sim_partition_t){a, b, from, from + (int64_t)rng_below(rng, 4000000), rng_below(rng, 2)};
+            (sim_partition_t){a, b, from, from + (int64_t)rng_below(rng, options->away ? 30000000 : 4000000),
+                              rng_below(rng, 2)};
+    }
+    if (options->lose && rng_below(rng, 3) == 0) {
+        spec.wipe_us = 500000 + (int64_t)rng_below(rng, 10000000);
+        spec.wipe_region = rng_below(rng, topology->region_count);
     }
     return spec;
 }
@@ -131,9 +152,16 @@ static sim_spec_t s_spec(rng_t *rng, const options_t *options, const topology_t 
 static size_t s_wrong(const sim_t *sim, const topology_t *topology, bool verbose)
 {
     size_t wrong = 0;
+    bool averages =
+        topology->job.sync.strategy == STRATEGY_SMA; /* models are no counts: they must only be equal */
+    float first[COUNTERS];
+    sim_parameters(sim, 0, first);
     for (size_t r = 0; r < topology->region_count; r++) {
         float have[COUNTERS];
         sim_parameters(sim, r, have);
+        wrong += averages && memcmp(have, first, sizeof have) != 0;
+        if (averages)
+            continue;
         for (size_t c = 0; c < COUNTERS; c++) {
             uint64_t samples = topology->job.data.samples;
             uint64_t want = (samples / COUNTERS + (c < samples % COUNTERS)) * topology->job.epochs;
@@ -166,13 +194,20 @@ static void s_add(sim_stats_t *sum, const sim_stats_t *one)
     sum->kept += one->kept;
     sum->moved += one->moved;
     sum->killed_in_silence += one->killed_in_silence;
+    sum->disks_emptied += one->disks_emptied;
+    sum->disks_rolled_back += one->disks_rolled_back;
+    sum->regions_wiped += one->regions_wiped;
+    sum->zombies += one->zombies;
+    sum->damaged += one->damaged;
     sum->killed_regional += one->killed_regional;
     sum->killed_global += one->killed_global;
     sum->killed_at_end += one->killed_at_end;
-    sum->zombies += one->zombies;
-    sum->zombies_refused += one->zombies_refused;
+    sum->schedulers_woken += one->schedulers_woken;
+    sum->schedulers_refused += one->schedulers_refused;
     sum->restarts += one->restarts;
     sum->duplicates_refused += one->duplicates_refused;
+    sum->rolled_back += one->rolled_back;
+    sum->welcomes += one->welcomes;
     sum->virtual_us += one->virtual_us;
     sum->marks_made += one->marks_made;
     sum->marks_given_up += one->marks_given_up;
@@ -237,6 +272,39 @@ static sim_t *s_restored(const topology_t *topology, sim_spec_t *spec, uint64_t 
     return next;
 }
 
+#define RESUMED_MAX 8
+#define SLICE_US 10000000
+
+/* To its end, which may be a failure: who was given up is not waited for. */
+static bool s_run_once(sim_t *sim, const sim_spec_t *spec)
+{
+    bool done = false;
+    for (int64_t at_us = 0; !done && at_us < spec->limit_us && sim_state(sim) != RUN_FAILED;) {
+        at_us += SLICE_US;
+        done = sim_run_until(sim, at_us < spec->limit_us ? at_us : spec->limit_us);
+    }
+    return done;
+}
+
+/* A run that has given up because a region was away at its end is started again, as it says, and the region is back. */
+static bool s_run(sim_t **sim_p, const topology_t *topology, sim_spec_t *spec, totals_t *totals)
+{
+    bool done = s_run_once(*sim_p, spec);
+    for (size_t i = 0; !done && i < RESUMED_MAX && sim_state(*sim_p) == RUN_FAILED; i++) {
+        sim_stats_t stats = sim_stats(*sim_p);
+        s_add(&totals->stats, &stats);
+        totals->resumed++;
+        spec->term = (spec->term ? spec->term : 1) + 1;
+        spec->partition_count = 0;
+        sim_t *next = sim_new(topology, spec);
+        sim_take_disks(next, *sim_p);
+        sim_destroy(sim_p);
+        *sim_p = next;
+        done = s_run_once(next, spec);
+    }
+    return done;
+}
+
 /* Schedulers that die must cost nobody his life, and the report nothing. */
 static const char *s_scheduler_fault(const sim_t *sim, const sim_stats_t *stats, const options_t *options)
 {
@@ -256,7 +324,7 @@ static void s_world(uint64_t seed, const options_t *options, totals_t *totals)
     sim_t *sim = options->stop    ? s_lives(topology, &spec, seed, totals)
                  : options->marks ? s_restored(topology, &spec, seed, options, totals)
                                   : sim_new(topology, &spec);
-    bool done = sim_run(sim);
+    bool done = s_run(&sim, topology, &spec, totals);
     if (done)
         sim_open_shards(sim);
     size_t wrong = done ? s_wrong(sim, topology, options->verbose) : 0;
@@ -279,13 +347,33 @@ static void s_world(uint64_t seed, const options_t *options, totals_t *totals)
     topology_destroy(&topology);
 }
 
+static unsigned s_break(const char *name)
+{
+    unsigned guard = breaks_find(name);
+    if (!guard)
+        exit(2);
+    return guard;
+}
+
 static options_t s_options(int argc, char **argv)
 {
-    static const struct option longs[] = {
-        {"seeds", 1, NULL, 'n'},  {"first", 1, NULL, 'f'},        {"strategy", 1, NULL, 's'},
-        {"encoding", 1, NULL, 'c'}, {"kills", 0, NULL, 'k'},      {"stop", 0, NULL, 't'},
-        {"nodes", 0, NULL, 'o'},  {"break", 1, NULL, 'b'},        {"marks", 0, NULL, 'm'},
-        {"schedulers", 0, NULL, 'S'}, {"expect-wrong", 0, NULL, 'e'}, {"verbose", 0, NULL, 'v'}, {0}};
+    static const struct option longs[] = {{"seeds", 1, NULL, 'n'},
+                                          {"first", 1, NULL, 'f'},
+                                          {"strategy", 1, NULL, 's'},
+                                          {"encoding", 1, NULL, 'c'},
+                                          {"kills", 0, NULL, 'k'},
+                                          {"schedulers", 0, NULL, 'S'},
+                                          {"stop", 0, NULL, 't'},
+                                          {"marks", 0, NULL, 'm'},
+                                          {"break", 1, NULL, 'b'},
+                                          {"expect-wrong", 0, NULL, 'e'},
+                                          {"verbose", 0, NULL, 'v'},
+                                          {"lose", 0, NULL, 'l'},
+                                          {"away", 0, NULL, 'a'},
+                                          {"zombies", 0, NULL, 'z'},
+                                          {"damage", 0, NULL, 'd'},
+                                          {"nodes", 0, NULL, 'o'},
+                                          {0}};
     options_t options = {.seeds = 500, .first = 1};
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
         if (c == 'n')
@@ -304,14 +392,18 @@ static options_t s_options(int argc, char **argv)
             options.stop = true;
         else if (c == 'o')
             options.nodes = true;
-        else if (c == 'b' && !strcmp(optarg, "dedup"))
-            options.break_dedup = true;
-        else if (c == 'b' && !strcmp(optarg, "mark"))
-            options.break_mark = true;
-        else if (c == 'b' && !strcmp(optarg, "hold"))
-            options.break_hold = true;
         else if (c == 'm')
             options.marks = true;
+        else if (c == 'b')
+            options.breaks |= s_break(optarg);
+        else if (c == 'l')
+            options.lose = true;
+        else if (c == 'a')
+            options.away = true;
+        else if (c == 'z')
+            options.zombies = true;
+        else if (c == 'd')
+            options.damage = true;
         else if (c == 'e')
             options.expect_wrong = true;
         else if (c == 'v')
@@ -332,9 +424,15 @@ static bool s_faults_fired(const totals_t *totals, const options_t *options)
                   (s->killed_workers && s->killed_shards && s->killed_synchronizers && s->killed_in_silence);
     if (options->nodes && !(s->lost_disks && s->lost_nodes > s->lost_disks && s->kept && s->moved))
         return false;
-    if (!options->encoding && !totals->encoded)
+    if (!options->encoding && !options->lose && !totals->encoded)
         return false;
     if (options->stop && !(totals->drained && totals->cut_off))
+        return false;
+    if (options->lose && !(s->disks_emptied && s->disks_rolled_back && s->regions_wiped && s->rolled_back))
+        return false;
+    if ((options->lose || options->away) && !s->welcomes)
+        return false;
+    if ((options->zombies && !s->zombies) || (options->damage && !s->damaged))
         return false;
     if (options->marks && !(totals->restored > totals->worlds / 2 && s->marks_given_up))
         return false;
@@ -363,14 +461,24 @@ int main(int argc, char **argv)
            (unsigned long long)s->killed_synchronizers, (unsigned long long)s->killed_in_silence);
     if (options.nodes)
         printf("lost: nodes %llu, disks %llu; kept %llu, killed keepers %llu, starts from a copy %llu\n",
-               (unsigned long long)s->lost_nodes, (unsigned long long)s->lost_disks, (unsigned long long)s->kept,
-               (unsigned long long)s->killed_keepers, (unsigned long long)s->moved);
+               (unsigned long long)s->lost_nodes, (unsigned long long)s->lost_disks,
+               (unsigned long long)s->kept, (unsigned long long)s->killed_keepers,
+               (unsigned long long)s->moved);
+    printf("disks emptied %llu, rolled back %llu; regions wiped %llu; zombies %llu; payloads damaged %llu; "
+           "updates "
+           "rolled back %llu, welcomes %llu\n",
+           (unsigned long long)s->disks_emptied, (unsigned long long)s->disks_rolled_back,
+           (unsigned long long)s->regions_wiped, (unsigned long long)s->zombies,
+           (unsigned long long)s->damaged, (unsigned long long)s->rolled_back,
+           (unsigned long long)s->welcomes);
     if (options.schedulers)
         printf("schedulers killed: regional %llu, global %llu, of them at the end %llu; woke up %llu, "
                "refused %llu; actors placed again %llu\n",
                (unsigned long long)s->killed_regional, (unsigned long long)s->killed_global,
-               (unsigned long long)s->killed_at_end, (unsigned long long)s->zombies,
-               (unsigned long long)s->zombies_refused, (unsigned long long)s->restarts);
+               (unsigned long long)s->killed_at_end, (unsigned long long)s->schedulers_woken,
+               (unsigned long long)s->schedulers_refused, (unsigned long long)s->restarts);
+    if (totals.resumed)
+        printf("resumed after a region had been away: %llu\n", (unsigned long long)totals.resumed);
     if (options.stop)
         printf("stopped in the midst: drained %llu, cut off %llu\n", (unsigned long long)totals.drained,
                (unsigned long long)totals.cut_off);

@@ -105,11 +105,19 @@ static void s_handle(sim_t *self, sim_event_t *event)
         sim_return(self, event->actor);
         return;
     }
+    if (event->kind == SIM_WIPE) {
+        sim_wipe_region(self);
+        return;
+    }
     if (event->kind == SIM_SCHEDULER) {
         sim_handle_scheduler(self, event);
         return;
     }
     sim_actor_t *actor = &self->actors[event->actor];
+    if ((event->kind == SIM_WAKE || event->kind == SIM_SLEEP) && actor->life == event->life) {
+        event->kind == SIM_WAKE ? sim_wake(self, event->actor) : sim_sleep(self, event->actor);
+        return;
+    }
     /* Messages go to a name: one that was on its way reaches the successor. */
     if (!actor->alive || (event->kind != SIM_DELIVER && actor->life != event->life))
         return;
@@ -126,7 +134,7 @@ static void s_handle(sim_t *self, sim_event_t *event)
     if (event->kind == SIM_COMMITTED) {
         uint64_t number = event->snapshot->id.number;
         if (!event->code)
-            sim_copy_set(sim_copy(self, self->actors[actor->node].name, actor->name, false), &event->snapshot);
+            sim_commit(self, event->actor, &event->snapshot);
         shard_core_committed(actor->core, number, event->code, self->now_us);
     }
     sim_after(self, event->actor);
@@ -216,7 +224,10 @@ sim_t *sim_new(const topology_t *topology, const sim_spec_t *spec)
     if (spec->kill_per_s > 0)
         sim_schedule(self, (sim_event_t){.at_us = (int64_t)(1e6 / spec->kill_per_s), .kind = SIM_KILL});
     if (spec->lose_node_per_s > 0)
-        sim_schedule(self, (sim_event_t){.at_us = (int64_t)(1e6 / spec->lose_node_per_s), .kind = SIM_LOSE_NODE});
+        sim_schedule(self,
+                     (sim_event_t){.at_us = (int64_t)(1e6 / spec->lose_node_per_s), .kind = SIM_LOSE_NODE});
+    if (spec->wipe_us)
+        sim_schedule(self, (sim_event_t){.at_us = spec->wipe_us, .kind = SIM_WIPE});
     return self;
 }
 
@@ -310,6 +321,13 @@ sim_stats_t sim_stats(const sim_t *self)
             stats.duplicates_refused += view.report->region_report.duplicates_refused;
             stats.restarts += view.report->region_report.restarts;
         }
+    }
+    for (size_t i = 0; i < self->actor_count; i++) {
+        const sim_actor_t *actor = &self->actors[i];
+        if (actor->role != &shard_role || actor->zombie || !actor->core)
+            continue;
+        stats.rolled_back += shard_core_rolled_back(actor->core);
+        stats.welcomes += shard_core_welcomes(actor->core);
     }
     stats.marks_made = global_mark_made(global_core_mark(global));
     stats.marks_given_up = global_mark_given_up(global_core_mark(global));

@@ -10,6 +10,7 @@
 #ifndef TESTS_SIM_SIM_H
 #define TESTS_SIM_SIM_H
 
+#include "actors/kit/breaks.h"
 #include "actors/kit/role.h"
 #include "actors/scheduler/global_core.h"
 #include "brokers/job.h"
@@ -42,12 +43,18 @@ typedef struct {
     int64_t kill_until_us; /* none after this */
     size_t nodes;           /* per region, each with a disk of its own; 0: one */
     double lose_node_per_s; /* nodes that go with all that runs on them, where others have what they hold */
-    double lose_disk;       /* probability that its disk is gone too; else it is there when the node is back */
+    double lose_node_disk;  /* probability that its disk is gone too; else it is there when the node is back */
+    double
+        lose_disk;   /* probability that a shard's disk dies with it: emptied, or back at an older snapshot */
+    double zombie;   /* probability that a shard or synchronizer that hangs wakes up beside its successor */
+    double damage;   /* probability that a byte of a message's data is changed under way */
+    int64_t wipe_us; /* a whole region dies with its disks and comes back empty; 0: never */
+    size_t wipe_region;
     double
         scheduler_kill_per_s; /* deaths of random schedulers, per virtual second, from the start to the farewell */
     double scheduler_zombie; /* probability that one had only stood still and wakes up later */
     size_t chunk_bytes;
-    bool break_dedup, break_mark, break_hold;
+    unsigned breaks;  /* of actors/kit/breaks.h */
     int64_t limit_us; /* virtual time after which a run counts as stuck */
 } sim_spec_t;
 
@@ -55,12 +62,14 @@ typedef struct {
     uint64_t messages, bytes, lost, duplicated, reordered, cut; /* network */
     uint64_t snapshots, snapshot_failures;
     uint64_t killed_workers, killed_shards, killed_synchronizers, killed_keepers, killed_in_silence;
-    uint64_t killed_regional, killed_global, killed_at_end, zombies, zombies_refused;
     uint64_t lost_nodes, lost_disks;
-    uint64_t kept, moved;        /* snapshots that keepers stored; starts from one of those */
-    uint64_t starts;             /* of hosted actors */
-    uint64_t restarts;           /* as the regions report it */
-    uint64_t duplicates_refused; /* as the regions report it */
+    uint64_t kept, moved; /* snapshots that keepers stored; starts from one of those */
+    uint64_t disks_emptied, disks_rolled_back, regions_wiped, zombies, damaged;
+    uint64_t killed_regional, killed_global, killed_at_end, schedulers_woken, schedulers_refused;
+    uint64_t starts;   /* of workers, shards and synchronizers */
+    uint64_t restarts; /* as the regions report it */
+    uint64_t duplicates_refused, rolled_back,
+        welcomes; /* as the regions report them, and the shards at the end */
     uint64_t marks_made, marks_given_up;
     int64_t virtual_us;
 } sim_stats_t;

@@ -20,9 +20,11 @@ static sim_actor_t *s_slot(sim_t *self, const char *name, size_t region)
         index = self->actor_count++;
         message_set_name(self->actors[index].name, name);
     }
+    sim_raise_zombie(self, index);
     sim_actor_t *actor = &self->actors[index];
     if (actor->core)
         actor->role->destroy(&actor->core);
+    actor->hangs = false;
     actor->region = region;
     actor->alive = true;
     actor->life++;
@@ -106,8 +108,22 @@ static buf_t *s_initial(const sim_t *self, size_t first, size_t count)
     return initial;
 }
 
+/* Whether a shard that goes on from a copy, or from none, may have had something newer; with durability `replica` a copy is
+ * always enough. */
+static bool s_is_uncertain(sim_t *self, const sim_copy_t *copy, const sim_copy_t *disk)
+{
+    if (!copy)
+        return true;
+    if (self->topology->checkpoint.durability == DURABILITY_REPLICA)
+        return false;
+    return copy->snapshot->id.number != disk->newest.number ||
+           copy->snapshot->id.incarnation != disk->newest.incarnation;
+}
+
 static void *s_new_shard(sim_t *self, sim_actor_t *actor, size_t index, uint64_t incarnation)
 {
+    const sim_copy_t *disk = sim_disk(self, actor);
+    const sim_copy_t *copy = sim_newest_copy(self, self->actors[actor->node].name, actor->name);
     shard_spec_t spec = {.topology = self->topology,
                          .job = &self->job,
                          .region_index = actor->region,
@@ -117,11 +133,10 @@ static void *s_new_shard(sim_t *self, sim_actor_t *actor, size_t index, uint64_t
                          .layout = layout_digest(&self->layout),
                          .chunk_bytes = self->spec.chunk_bytes,
                          .history = rng_u64(&self->rng) | 1,
+                         .lost = sim_lost_batches(disk),
+                         .uncertain = s_is_uncertain(self, copy, disk),
                          .checksums = true,
-                         .break_dedup = self->spec.break_dedup,
-                         .break_mark = self->spec.break_mark,
-                         .break_hold = self->spec.break_hold};
-    const sim_copy_t *copy = sim_newest_copy(self, self->actors[actor->node].name, actor->name);
+                         .breaks = self->spec.breaks};
     if (!copy) {
         buf_t *initial = s_initial(self, self->shard_first[index], spec.elements);
         return shard_core_new(&spec, &initial);
@@ -150,8 +165,11 @@ static void *s_new_keeper(sim_t *self, const sim_actor_t *actor, uint64_t incarn
 
 static void *s_new_synchronizer(sim_t *self, size_t region, size_t index, uint64_t incarnation)
 {
-    synchronizer_spec_t spec = {
-        .topology = self->topology, .region_index = region, .shard_index = index, .incarnation = incarnation};
+    synchronizer_spec_t spec = {.topology = self->topology,
+                                .region_index = region,
+                                .shard_index = index,
+                                .incarnation = incarnation,
+                                .breaks = self->spec.breaks};
     return synchronizer_core_new(&spec);
 }
 
@@ -170,7 +188,8 @@ void sim_start_actor(sim_t *self, const char *name, size_t node, uint64_t incarn
         s_begin(self, actor, &keeper_role, s_new_keeper(self, actor, incarnation), incarnation);
     } else {
         CHECK(!strncmp(name, "synchronizer/", 13));
-        s_begin(self, actor, &synchronizer_role, s_new_synchronizer(self, region, index, incarnation), incarnation);
+        s_begin(self, actor, &synchronizer_role, s_new_synchronizer(self, region, index, incarnation),
+                incarnation);
     }
 }
 
@@ -199,6 +218,7 @@ void sim_kill(sim_t *self, size_t index, bool silent)
     if (!actor->alive)
         return;
     actor->alive = false;
+    actor->hangs = silent;
     self->stats.killed_workers += actor->role == &worker_role;
     self->stats.killed_shards += actor->role == &shard_role;
     self->stats.killed_synchronizers += actor->role == &synchronizer_role;
@@ -272,8 +292,12 @@ void sim_kill_some(sim_t *self)
         return;
     size_t index = rng_below(&self->rng, self->actor_count);
     bool silent = rng_unit(&self->rng) < self->spec.kill_silent;
-    if (sim_state(self) == RUN_TRAINING && s_hosted(&self->actors[index]))
-        sim_kill(self, index, silent);
+    if (sim_state(self) == RUN_TRAINING && s_hosted(&self->actors[index]) && !self->actors[index].zombie) {
+        bool lose = self->spec.lose_disk > 0 && rng_unit(&self->rng) < self->spec.lose_disk;
+        sim_kill(self, index, silent && !lose);
+        if (lose)
+            sim_lose_disk(self, index);
+    }
     int64_t pause = sim_random_us(self, (int64_t)(1e6 / self->spec.kill_per_s));
     sim_schedule(self, (sim_event_t){.at_us = self->now_us + pause, .kind = SIM_KILL});
 }

@@ -49,18 +49,20 @@ void sim_copy_set(sim_copy_t *copy, snapshot_t **snapshot_p)
     s_keep_marked(copy);
 }
 
-static void s_copy_clear(sim_copy_t *copy)
+void sim_copy_clear(sim_copy_t *copy)
 {
     snapshot_destroy(&copy->snapshot);
     while (copy->marked_count)
         snapshot_destroy(&copy->marked[--copy->marked_count]);
+    for (size_t i = 0; i < SIM_OLDER; i++)
+        snapshot_destroy(&copy->older[i]);
     copy->seal = 0;
 }
 
 void sim_disks_destroy(sim_t *self)
 {
     for (size_t i = 0; i < self->copy_count; i++)
-        s_copy_clear(&self->copies[i]);
+        sim_copy_clear(&self->copies[i]);
 }
 
 static bool s_newer(const snapshot_t *a, const snapshot_t *b)
@@ -85,7 +87,7 @@ void sim_wipe(sim_t *self, const char *node)
 {
     for (size_t i = 0; i < self->copy_count; i++)
         if (!strcmp(self->copies[i].node, node))
-            s_copy_clear(&self->copies[i]);
+            sim_copy_clear(&self->copies[i]);
 }
 
 static void s_shard_name(const sim_t *self, size_t region, uint64_t shard, wire_name_t ret_name)
@@ -132,7 +134,8 @@ static sim_copy_t *s_with_mark(sim_t *self, const char *shard, const char *tag)
 {
     for (size_t i = 0; i < self->copy_count; i++) {
         sim_copy_t *copy = &self->copies[i];
-        if (!copy->kept && !strcmp(copy->shard, shard) && (!tag || s_find_marked(copy, tag) < copy->marked_count))
+        if (!copy->kept && !strcmp(copy->shard, shard) &&
+            (!tag || s_find_marked(copy, tag) < copy->marked_count))
             return copy;
     }
     return NULL;
@@ -173,6 +176,8 @@ void sim_take_mark(sim_t *self, sim_t *from, const char *tag)
             snapshot_t **marked = &copy->marked[s_find_marked(copy, tag)], *newest = copy->snapshot;
             copy->snapshot = *marked;
             *marked = newest;
+            copy->newest =
+                copy->snapshot->id; /* all shards go back together: nothing is lost to any of them */
         }
     sim_take_disks(self, from);
 }
@@ -303,7 +308,7 @@ void sim_lose_node(sim_t *self)
     for (size_t i = 0; i < self->actor_count; i++)
         if (i == node || (self->actors[i].role != &node_role && self->actors[i].node == node))
             self->actors[i].alive = false;
-    if (rng_unit(&self->rng) < self->spec.lose_disk) {
+    if (rng_unit(&self->rng) < self->spec.lose_node_disk) {
         self->stats.lost_disks++;
         sim_wipe(self, self->actors[node].name);
     }

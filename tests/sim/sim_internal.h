@@ -13,7 +13,8 @@
 #include "actors/synchronizer/synchronizer_core.h"
 #include "actors/worker/worker_core.h"
 
-#define SIM_ACTORS_MAX 256
+#define SIM_ACTORS_MAX 512
+#define SIM_OLDER 6 /* snapshots before the newest that a disk may be found at */
 #define SIM_MARKS_MAX 16
 
 typedef enum {
@@ -26,7 +27,10 @@ typedef enum {
     SIM_LOSE_NODE,
     SIM_RETURN,
     SIM_STOP,
-    SIM_SCHEDULER
+    SIM_SCHEDULER,
+    SIM_WIPE,
+    SIM_WAKE,
+    SIM_SLEEP
 } sim_event_kind_t;
 
 typedef struct {
@@ -53,6 +57,9 @@ typedef struct {
     snapshot_t *snapshot;              /* NULL: none */
     snapshot_t *marked[SIM_MARKS_MAX]; /* with a tag of a common point, oldest first; the oldest goes */
     size_t marked_count;
+    snapshot_t *older[SIM_OLDER]; /* those before the newest, of its own alone */
+    snapshot_id_t newest;         /* it ever stored, as schedulers know it, whatever became of it */
+    uint64_t newest_batches;
 } sim_copy_t;
 
 typedef struct {
@@ -69,6 +76,8 @@ typedef struct {
     worker_task_t task;
     bool computing;
     size_t node; /* hosted: by which node */
+    bool hangs;  /* died in silence */
+    bool zombie; /* has a successor by the same name, in another place */
 } sim_actor_t;
 
 struct sim {
@@ -108,6 +117,7 @@ void sim_copy_set(sim_copy_t *copy, snapshot_t **snapshot_p);
 const sim_copy_t *sim_newest_copy(const sim_t *self, const char *node, const char *shard); /* NULL: none */
 size_t sim_newest_node(const sim_t *self, size_t region, const char *shard); /* the first when none has any */
 void sim_disks_destroy(sim_t *self);
+void sim_copy_clear(sim_copy_t *copy);
 void sim_wipe(sim_t *self, const char *node);
 void sim_take_jobs(sim_t *self, size_t keeper);
 void sim_kept(sim_t *self, sim_event_t *event);
@@ -115,6 +125,18 @@ void sim_find_kept(const sim_t *self, const char *node, keeper_core_t *core);
 void sim_find_held(const sim_t *self, size_t region, const char *node, node_spec_t *spec);
 void sim_lose_node(sim_t *self);
 void sim_return(sim_t *self, size_t node);
+/* sim_faults.c */
+void sim_commit(sim_t *self, size_t actor, snapshot_t **snapshot_p);
+sim_copy_t *sim_disk(sim_t *self, const sim_actor_t *shard);
+uint64_t sim_lost_batches(const sim_copy_t *disk); /* that its newest snapshot had and its disk has not */
+bool sim_may_lose(const sim_t *self);
+void sim_lose_disk(sim_t *self, size_t actor);
+void sim_wipe_region(sim_t *self);
+void sim_raise_zombie(sim_t *self, size_t actor); /* before its successor takes its place */
+void sim_wake(sim_t *self, size_t actor);
+void sim_sleep(sim_t *self, size_t actor);
+size_t sim_zombie_of(const sim_t *self, const char *name); /* that is awake; SIZE_MAX: none */
+void sim_damage(sim_t *self, message_t *message);
 
 /* sim_actors.c */
 size_t sim_find(const sim_t *self, const char *name); /* SIZE_MAX when it never was */

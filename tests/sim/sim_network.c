@@ -35,6 +35,7 @@ static message_t *s_over_the_wire(sim_t *self, const message_t *message)
     }
     CHECK(!code);
     buf_destroy(&bytes);
+    sim_damage(self, copy);
     return copy;
 }
 
@@ -69,6 +70,12 @@ void sim_send(sim_t *self, size_t from_actor, message_t **message_p)
         self->stats.duplicated++;
         copies = 2;
     }
+    size_t zombie = sim_zombie_of(self, message->to);
+    if (zombie != SIZE_MAX && zombie != from_actor && !lost)
+        sim_schedule(self, (sim_event_t){.at_us = self->now_us + s_delay(self, false),
+                                         .kind = SIM_DELIVER,
+                                         .actor = zombie,
+                                         .message = s_over_the_wire(self, message)});
     for (int i = 0; i < copies; i++)
         sim_schedule(self, (sim_event_t){.at_us = self->now_us +
                                                   s_delay(self, from->region != self->actors[to].region),

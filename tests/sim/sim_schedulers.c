@@ -152,7 +152,7 @@ void sim_take_schedulers(sim_t *self, sim_t *from)
             to->kv = before->kv;
             before->kv = kv;
         }
-        to->term = before->term + 1;
+        to->term = before->term < to->term ? to->term : before->term + 1;
         s_start(self, to);
     }
 }
@@ -218,7 +218,7 @@ static void s_run_zombie(sim_t *self, scheduler_t *scheduler)
     while ((message = outbox_take(role->outbox(zombie->core))))
         sim_send(self, sim_find(self, scheduler->name), &message);
     if (role->finished(zombie->core)) {
-        self->stats.zombies_refused++;
+        self->stats.schedulers_refused++;
         s_drop_zombie(zombie, role);
     } else if (role->due(zombie->core) != ROLE_NEVER) {
         s_schedule(self, EVENT_ZOMBIE, scheduler, role->due(zombie->core) - self->now_us, ++zombie->tick);
@@ -228,7 +228,7 @@ static void s_run_zombie(sim_t *self, scheduler_t *scheduler)
 static void s_wake(sim_t *self, scheduler_t *scheduler)
 {
     scheduler->zombie.awake = true;
-    self->stats.zombies++;
+    self->stats.schedulers_woken++;
     s_schedule(self, EVENT_FENCE, scheduler, FENCE_US, ++scheduler->zombie.number);
     s_run_zombie(self, scheduler);
 }

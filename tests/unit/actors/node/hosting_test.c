@@ -23,7 +23,9 @@ Test(hosting, commands_and_events_are_read_as_they_were_written)
         node_command_t command = {.verb = verb,
                                   .actor = "shard/eu/1",
                                   .incarnation = UINT64_MAX - 3,
-                                  .done = verb == NODE_DRAIN},
+                                  .done = verb == NODE_DRAIN,
+                                  .newest_incarnation = UINT64_MAX - 5,
+                                  .newest_number = 12},
                        read;
         char line[PROCESS_LINE_MAX];
         hosting_print_command(&command, line, sizeof line);
@@ -32,6 +34,8 @@ Test(hosting, commands_and_events_are_read_as_they_were_written)
         cr_assert_str_eq(read.actor, "shard/eu/1");
         cr_assert_eq(read.incarnation, UINT64_MAX - 3);
         cr_assert_eq(read.done, verb == NODE_DRAIN);
+        cr_assert_eq(read.newest_incarnation, UINT64_MAX - 5);
+        cr_assert_eq(read.newest_number, 12);
     }
     hosting_event_t events[] = {
         {.actor = "worker/eu/0", .incarnation = 7},

@@ -162,7 +162,7 @@ Test(ledger, stays_exact_when_shards_die)
 Test(ledger, goes_wrong_without_deduplication)
 {
     world_t *w = s_world(STRATEGY_ASGD_GA, 3, 2);
-    w->break_dedup = true;
+    w->breaks = BREAK_DEDUP;
     world_start(w, 240);
     s_train(w, true);
     world_settle(w, 2000000);

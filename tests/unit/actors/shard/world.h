@@ -28,7 +28,8 @@ typedef struct {
     synchronizer_core_t *sync[WORLD_REGIONS][WORLD_SHARDS];
     snapshot_t *out[WORLD_REGIONS][WORLD_SHARDS];  /* taken, not committed */
     snapshot_t *last[WORLD_REGIONS][WORLD_SHARDS]; /* committed */
-    bool auto_commit, checksums, break_dedup, no_sync;
+    bool auto_commit, checksums, no_sync;
+    unsigned breaks; /* of actors/kit/breaks.h */
     bool cut[WORLD_REGIONS]; /* nothing passes between this region and others */
     outbox_t mail;           /* to workers and schedulers */
     outbox_t wan;            /* deltas and acks, when no_sync */
@@ -59,6 +60,7 @@ static inline topology_t *world_topology(size_t regions, strategy_name_t strateg
     t->job.sync.inside = INSIDE_ASYNC;
     t->job.sync.staleness = 1000;
     t->job.sync.window_bytes = 1 << 20;
+    t->job.sync.away_after_us = 60000000;
     t->region_count = regions;
     for (size_t r = 0; r < regions; r++) {
         snprintf(t->regions[r].name, sizeof t->regions[r].name, "region%zu", r);
@@ -81,7 +83,7 @@ static inline shard_spec_t world_spec(const world_t *w, size_t r, size_t k)
                           .chunk_bytes = 16,
                           .history = 1000 + r * 10 + k,
                           .checksums = w->checksums,
-                          .break_dedup = w->break_dedup};
+                          .breaks = w->breaks};
 }
 
 static inline void world_start(world_t *w, size_t samples)

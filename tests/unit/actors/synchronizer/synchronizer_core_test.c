@@ -1,6 +1,7 @@
 /* A synchronizer of region0 with two destinations; the test is its shard, the network and the destinations.
  */
 #include "actors/synchronizer/synchronizer_core.h"
+#include "codec/base/hash.h"
 
 #include "codec/base/hash.h"
 #include "codec/base/rng.h"
@@ -25,6 +26,7 @@ static void s_start(uint64_t window_bytes)
     for (size_t r = 0; r < 3; r++)
         snprintf(s_topology.regions[r].name, sizeof s_topology.regions[r].name, "region%zu", r);
     s_topology.job.sync.window_bytes = window_bytes;
+    s_topology.job.sync.away_after_us = 60000000;
     synchronizer_spec_t spec = {.topology = &s_topology, .incarnation = 5};
     s_core = synchronizer_core_new(&spec);
     s_now = 1000000;
@@ -354,10 +356,25 @@ Test(synchronizer, listens_to_nobody_else)
     s_say(m);
     s_delta(1, 1);
     s_sent();
-    s_ack_from("region1", 1, 1000, 1000, ERR_OK); /* more than was ever cut */
     s_ack_from("region0", 1, 1, 1, ERR_OK);
     s_ack_from("nowhere", 1, 1, 1, ERR_OK);
     cr_assert_eq(s_sent().streams, 0);
+    cr_assert_eq(synchronizer_core_delivered(s_core), 0);
+    s_end();
+}
+
+Test(synchronizer, more_than_was_ever_cut_is_for_the_shard_to_judge)
+{
+    s_start(1 << 20);
+    s_delta(1, 1);
+    s_sent();
+    s_ack_from("region1", 1, 1000, 1000, ERR_OK);
+    message_t *m = outbox_take(synchronizer_role.outbox(s_core));
+    cr_assert_not_null(m);
+    cr_assert_eq(m->kind, KIND_stream);
+    cr_assert_eq(m->stream.code, ERR_STALE);
+    cr_assert_eq(m->stream.applied, 1000);
+    message_destroy(&m);
     cr_assert_eq(synchronizer_core_delivered(s_core), 0);
     s_end();
 }

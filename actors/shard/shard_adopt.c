@@ -1,0 +1,281 @@
+/* Adopting another region's state D at this shard X. D's position of X's own stream is (h, n).
+ *
+ *   X keeps everything after (h, n)   state := D's state, and X's own deltas after n and its open accumulator applied
+ *                                     to it again; X's line, numbers and applied batches stay
+ *   else                              state := D's state; own batches := those that are in it, the others are computed
+ *                                     again; a new history follows (h, n)
+ *   both                              positions in the streams of the others := D's; in D's own: its last delta
+ *
+ * so that afterwards the state is again the sum of the batches that the positions name.
+ */
+
+#include "actors/shard/shard_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* -- the state of the donor, checked ------------------------------------------------------------------------
+ */
+
+static bool s_finite(const shard_core_t *self, const buf_t *buf)
+{
+    return !buf || vector_finite(self->spec.elements, buf_peek(buf));
+}
+
+static err_code_t s_check(shard_core_t *peer, err_t *err)
+{
+    bool finite = s_finite(peer, peer->parameters) && s_finite(peer, peer->momentum);
+    for (size_t i = 0; i < peer->pending_count; i++)
+        finite = finite && s_finite(peer, peer->pending[i].data);
+    if (!finite)
+        return err_set(err, ERR_NUMBER, "the state of another region is not finite");
+    /* Changed in place from here on, so that memory cannot run short half way. */
+    if (!buf_make_unique(&peer->parameters) || (peer->momentum && !buf_make_unique(&peer->momentum)))
+        return err_set(err, ERR_MEMORY, "no memory for the state of another region");
+    return ERR_OK;
+}
+
+/* Loads it as what it is: a shard of the donor's region. */
+static err_code_t s_load(const shard_core_t *self, size_t donor, snapshot_t **snapshot_p,
+                         shard_core_t **ret_peer, err_t *err)
+{
+    shard_spec_t spec = self->spec;
+    spec.region_index = donor;
+    spec.loses = spec.uncertain = false;
+    shard_core_t *peer = shard_alloc(&spec);
+    peer->visits = true;
+    err_code_t code = state_load(peer, *snapshot_p, err);
+    snapshot_destroy(snapshot_p); /* its references would make every buffer shared */
+    if (!code)
+        code = s_check(peer, err);
+    if (code)
+        shard_destroy((void **)&peer);
+    else
+        *ret_peer = peer;
+    return code;
+}
+
+/* -- own gradients, once more -------------------------------------------------------------------------------
+ */
+
+/* Everything is unique: no memory is needed, so it cannot fail. */
+static void s_step_again(shard_core_t *self, const buf_t *gradient, uint64_t samples)
+{
+    if (gradient) {
+        part_t part = {.buf = gradient, .weight = 1};
+        blend_t blend = {
+            .parts = &part, .count = 1, .divisor = 1, .scratch = self->scratch, .sums = self->sums};
+        CHECK(version_step(self, &blend, true, false));
+    }
+    self->samples_applied += samples;
+}
+
+/* What the cuts carried and what they left out, so that it is all there is. */
+static void s_gradients_again(shard_core_t *self, uint64_t number, buf_t *view)
+{
+    for (size_t i = 0; i < self->queue_count; i++) {
+        const kept_t *kept = &self->queue[i];
+        if (kept->head.last <= number)
+            continue;
+        bool encoded = kept->data && kept->encoding;
+        if (encoded)
+            CHECK(!shard_encode_view(self, kept->encoding, kept->data, view)); /* made or checked here */
+        s_step_again(self, encoded ? view : kept->data, kept->head.samples);
+    }
+    s_step_again(self, self->open, self->open_samples);
+    s_step_again(self, self->residual, 0);
+}
+
+/* The own model enters by its share, as it would at any other region. */
+static void s_model_again(shard_core_t *self, const buf_t *model, uint64_t number)
+{
+    float share = (float)self->region->share;
+    bool some = self->open_steps > 0;
+    for (size_t i = 0; i < self->queue_count; i++)
+        if (self->queue[i].head.last > number) {
+            self->samples_applied += self->waits ? 0 : self->queue[i].head.samples;
+            some = true;
+        }
+    self->samples_applied += self->waits ? 0 : self->open_samples;
+    if (!some)
+        return;
+    part_t part = {.buf = model, .weight = 1};
+    blend_t blend = {.parts = &part, .count = 1, .divisor = 1, .scratch = self->scratch, .sums = self->sums};
+    CHECK(version_mix(self, &blend, 1.0f - share, share));
+}
+
+/* Contributions to rounds that the donor has not applied and does not hold. */
+static void s_pend_again(shard_core_t *self, uint64_t number, buf_t **views)
+{
+    for (size_t i = 0; i < self->queue_count; i++) {
+        const kept_t *kept = &self->queue[i];
+        if (kept->head.last <= number || kept->head.last <= self->round)
+            continue;
+        pending_t own = {.region = self->spec.region_index, .head = kept->head};
+        own.data = buf_ref(views[i] ? views[i] : kept->data);
+        if (views[i])
+            CHECK(!shard_encode_view(self, kept->encoding, kept->data, own.data)); /* made or checked here */
+        shard_pending_add(self, &own);
+    }
+}
+
+/* Room for what encoded cuts carried, as the others see it: one for gradients, which are added one after the other, and
+ * one for each contribution to a round. */
+typedef struct {
+    buf_t **views; /* as the queue, and one more */
+    size_t count;
+} room_t;
+
+static void s_leave(room_t *room)
+{
+    for (size_t i = 0; i < room->count; i++)
+        buf_destroy(&room->views[i]);
+    free(room->views);
+    *room = (room_t){0};
+}
+
+static err_code_t s_find_room(const shard_core_t *self, uint64_t number, room_t *ret, err_t *err)
+{
+    *ret = (room_t){.count = self->queue_count + 1};
+    ret->views = calloc(ret->count, sizeof(buf_t *));
+    CHECK(ret->views);
+    for (size_t i = 0; i < self->queue_count; i++) {
+        const kept_t *kept = &self->queue[i];
+        buf_t **view = &ret->views[self->waits ? i : self->queue_count];
+        if (kept->head.last <= number || !kept->data || !kept->encoding || *view)
+            continue;
+        *view = buf_new(shard_bytes(self));
+        if (!*view) {
+            s_leave(ret);
+            return err_set(err, ERR_MEMORY, "no memory for the own deltas beside another region's state");
+        }
+    }
+    return ERR_OK;
+}
+
+/* -- taking over ----------------------------------------------------------------------------------------------
+ */
+
+static void s_take_origin(origin_t *origin, uint64_t history, uint64_t taken, buf_t *cursor, bool final)
+{
+    buf_destroy(&origin->cursor);
+    origin->history = history;
+    origin->taken = taken;
+    origin->durable = 0; /* told anew when this state is committed */
+    origin->cursor = buf_ref(cursor);
+    origin->final = final;
+    origin->final_durable = false;
+    origin->suspect = origin->position_told = false;
+}
+
+static void s_take_positions(shard_core_t *self, const shard_core_t *peer)
+{
+    for (size_t r = 0; r < shard_region_count(self); r++) {
+        const origin_t *from = &peer->origins[r];
+        if (r == self->spec.region_index)
+            continue;
+        if (r != peer->spec.region_index) {
+            s_take_origin(&self->origins[r], from->history, from->taken, from->cursor, from->final);
+            self->origins[r].samples = from->samples;
+            continue;
+        }
+        buf_t *cursor = buf_new_copy(peer->applied.items, peer->applied.count * sizeof(range_t));
+        CHECK(cursor);
+        s_take_origin(&self->origins[r], peer->history, shard_line_last(peer), cursor, peer->closed);
+        buf_destroy(&cursor);
+    }
+}
+
+static void s_take_pending(shard_core_t *self, shard_core_t *peer)
+{
+    for (size_t i = 0; i < self->pending_count; i++)
+        buf_destroy(&self->pending[i].data);
+    self->pending_count = 0;
+    for (size_t i = 0; i < peer->pending_count; i++)
+        shard_pending_add(self, &peer->pending[i]);
+    peer->pending_count = 0;
+    self->round = peer->round;
+}
+
+/* The tensors, and what goes with them. Returns the former parameters. */
+static buf_t *s_take_tensors(shard_core_t *self, shard_core_t *peer)
+{
+    buf_t *former = self->parameters;
+    self->parameters = peer->parameters;
+    buf_destroy(&self->momentum);
+    self->momentum = peer->momentum;
+    peer->parameters = peer->momentum = NULL;
+    self->samples_applied = peer->samples_applied;
+    self->version = (self->version > peer->version ? self->version : peer->version) + 1;
+    return former;
+}
+
+static void s_keep_own(shard_core_t *self, const buf_t *former, uint64_t number, const room_t *room)
+{
+    if (self->waits)
+        s_pend_again(self, number, room->views);
+    if (self->strategy->cuts == DELTA_MODEL)
+        s_model_again(self, former, number);
+    else if (!self->waits)
+        s_gradients_again(self, number, room->views[self->queue_count]);
+}
+
+/* What the last of the cuts that the others have left out is gone, too: only deltas that are not encoded lose nothing. */
+static void s_lose_own(shard_core_t *self, const shard_core_t *peer)
+{
+    const origin_t *own = &peer->origins[self->spec.region_index];
+    ranges_t view = {0};
+    if (own->cursor) {
+        view.items = buf_data(own->cursor);
+        view.count = buf_size(own->cursor) / sizeof(range_t);
+    }
+    uint64_t had = ranges_size(&self->applied) + self->spec.lost, has = ranges_size(&view);
+    self->rolled_back += had > has ? had - has : 0;
+    self->spec.lost = 0;
+    CHECK(!ranges_copy(&self->applied, &view) && !ranges_intersect(&self->refused, &view));
+    ranges_fini(&self->durable);
+    self->steps = has / self->region->width;
+    self->committed_steps = self->steps;
+    buf_destroy(&self->open);
+    buf_destroy(&self->residual);
+    self->open_steps = self->open_samples = 0;
+    self->closed = own->final;
+    self->closed_durable = false;
+    shard_line_begin(self, own->history, own->taken);
+    if (!self->waits || self->closed)
+        shard_cut_announce(self);
+}
+
+err_code_t shard_adopt(shard_core_t *self, size_t donor, snapshot_t **snapshot_p, err_t *err)
+{
+    shard_core_t *peer = NULL;
+    err_code_t code = s_load(self, donor, snapshot_p, &peer, err);
+    if (code)
+        return code;
+    const origin_t *own = &peer->origins[self->spec.region_index];
+    bool keeps = !self->entry.lossy && shard_line_has(self, own->history, own->taken);
+    room_t room = {0};
+    code = keeps ? s_find_room(self, own->taken, &room, err) : ERR_OK;
+    if (code) {
+        shard_destroy((void **)&peer);
+        return code;
+    }
+    ahead_drop(self);
+    shard_mark_join(self, peer->mark.number);
+    s_take_pending(self, peer);
+    buf_t *former = s_take_tensors(self, peer);
+    s_take_positions(self, peer);
+    if (keeps)
+        s_keep_own(self, former, own->taken, &room);
+    else
+        s_lose_own(self, peer);
+    buf_destroy(&former);
+    s_leave(&room);
+    shard_entry_next(self);
+    self->welcomes++;
+    self->stored = false;
+    self->shot.outlived = true;
+    shard_changed(self);
+    shard_destroy((void **)&peer);
+    return ERR_OK;
+}

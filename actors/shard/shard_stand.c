@@ -1,0 +1,185 @@
+/* Stands: what a shard says of itself to the same shard of other regions, and what it concludes from theirs. */
+
+#include "actors/shard/shard_internal.h"
+
+#include <string.h>
+
+/* -- saying -----------------------------------------------------------------------------------------------
+ */
+
+void shard_stand_say(shard_core_t *self, size_t region)
+{
+    char to[3 * WIRE_NAME_SIZE];
+    shard_peer_name(self, "shard", region, to, sizeof to);
+    const origin_t *origin = &self->origins[region];
+    message_t *stand = shard_message(self, KIND_stand, to);
+    message_set_name(stand->stand.region, self->spec.topology->regions[self->spec.region_index].name);
+    stand->stand.shard = self->spec.shard_index;
+    stand->stand.history = origin->history;
+    stand->stand.taken = origin->taken;
+    stand->stand.entering = !shard_runs(self);
+    stand->stand.lossy = self->entry.lossy;
+    stand->stand.cut = shard_line_last(self);
+    stand->stand.entry = self->entry_number;
+    stand->stand.line = self->history;
+    stand->stand.follows_history = self->follows_history;
+    stand->stand.follows = self->follows;
+    stand->stand.oldest = shard_line_oldest(self);
+    stand->stand.samples = self->samples_applied;
+    stand->stand.entry_known = self->destination_entry[region];
+    shard_send(self, &stand);
+}
+
+/* Who asks may be about to take another region's state, in which it stands further back: what it may then need is not
+ * let go for a while. */
+void shard_stand_want(shard_core_t *self, const message_t *message)
+{
+    size_t region = shard_region_by_name(self, "shard", message->from);
+    if (self->stopping || region == SIZE_MAX)
+        return;
+    self->destination_hold_us[region] = self->now_us + SHARD_STAND_HOLD_US;
+    shard_stand_say(self, region);
+}
+
+/* -- asking -----------------------------------------------------------------------------------------------
+ */
+
+static void s_ask_one(shard_core_t *self, size_t region)
+{
+    char to[3 * WIRE_NAME_SIZE];
+    shard_peer_name(self, "shard", region, to, sizeof to);
+    message_t *want = shard_message(self, KIND_stand_want, to);
+    message_set_name(want->stand_want.region, self->spec.topology->regions[self->spec.region_index].name);
+    want->stand_want.shard = self->spec.shard_index;
+    shard_send(self, &want);
+}
+
+void shard_stand_ask(shard_core_t *self)
+{
+    for (size_t r = 0; r < shard_region_count(self); r++)
+        if (r != self->spec.region_index)
+            s_ask_one(self, r);
+}
+
+/* -- suspicions -------------------------------------------------------------------------------------------
+ */
+
+static bool s_suspects(const shard_core_t *self)
+{
+    for (size_t r = 0; r < shard_region_count(self); r++)
+        if (self->origins[r].suspect)
+            return true;
+    return false;
+}
+
+void shard_suspect(shard_core_t *self, size_t origin)
+{
+    if (!shard_runs(self) || self->origins[origin].suspect)
+        return;
+    self->origins[origin].suspect = true;
+    self->entry.suspect_us = self->now_us;
+}
+
+static bool s_from_synchronizer(const shard_core_t *self, const message_t *message, size_t *ret_origin)
+{
+    *ret_origin = shard_region_by_name(self, "synchronizer", message->from);
+    return *ret_origin != SIZE_MAX &&
+           strcmp(message->stream_gap.origin, self->spec.topology->regions[*ret_origin].name) == 0 &&
+           message->stream_gap.shard == self->spec.shard_index;
+}
+
+/* A synchronizer that does not know where this shard stands may be wrong: it is told. */
+void shard_gap(shard_core_t *self, const message_t *message)
+{
+    size_t index;
+    if (self->stopping)
+        return;
+    if (!s_from_synchronizer(self, message, &index)) {
+        self->refusals++;
+        shard_refuse(self, message, ERR_DENIED, "not this shard's stream, or not from its synchronizer");
+        return;
+    }
+    const origin_t *origin = &self->origins[index];
+    if (message->stream_gap.history != origin->history || message->stream_gap.oldest > origin->taken + 1)
+        shard_suspect(self, index);
+    if (shard_runs(self))
+        shard_delta_ack(self, index, ERR_OK);
+}
+
+/* Whether what follows this shard's position in the stream of `region` can still come. */
+static bool s_can_follow(const shard_core_t *self, size_t region, const stand_view_t *stand)
+{
+    const origin_t *origin = &self->origins[region];
+    bool in_line = stand->line == origin->history ||
+                   (stand->follows_history == origin->history && stand->follows == origin->taken);
+    return in_line && stand->oldest <= origin->taken + 1;
+}
+
+static void s_judge(shard_core_t *self, size_t region)
+{
+    origin_t *origin = &self->origins[region];
+    const stand_view_t *stand = &self->entry.stands[region];
+    if (!origin->suspect || stand->entering) /* what enters will stand elsewhere afterwards */
+        return;
+    origin->suspect = false;
+    if (!s_can_follow(self, region, stand))
+        shard_enter(self, false);
+}
+
+/* A region has more of the own stream than was ever made here: an older state was started from, unknown to anybody. */
+static bool s_rolled_back(const shard_core_t *self, const stand_view_t *stand)
+{
+    return shard_runs(self) && stand->history == self->history && stand->taken > shard_line_last(self);
+}
+
+void shard_stand(shard_core_t *self, const message_t *message)
+{
+    size_t region = shard_region_by_name(self, "shard", message->from);
+    if (self->stopping)
+        return;
+    if (region == SIZE_MAX) {
+        self->refusals++;
+        shard_refuse(self, message, ERR_DENIED, "only the same shard of another region says where it stands");
+        return;
+    }
+    if (message->incarnation < self->origins[region].shard_incarnation)
+        return;
+    self->origins[region].shard_incarnation = message->incarnation;
+    self->entry.stands[region] = (stand_view_t){.heard = true,
+                                                .entering = message->stand.entering,
+                                                .lossy = message->stand.lossy,
+                                                .history = message->stand.history,
+                                                .taken = message->stand.taken,
+                                                .cut = message->stand.cut,
+                                                .line = message->stand.line,
+                                                .follows_history = message->stand.follows_history,
+                                                .follows = message->stand.follows,
+                                                .oldest = message->stand.oldest,
+                                                .samples = message->stand.samples};
+    if (!shard_runs(self) && message->stand.entry_known > self->entry_number)
+        self->entry_number = message->stand.entry_known; /* of a disk that is lost */
+    if (region == self->entry.donor)
+        self->entry.heard_us = self->now_us;
+    s_judge(self, region);
+    if (s_rolled_back(self, &self->entry.stands[region]))
+        shard_enter(self, true);
+    shard_enter_decide(self);
+}
+
+/* -- time -------------------------------------------------------------------------------------------------
+ */
+
+void shard_stand_tick(shard_core_t *self)
+{
+    if (!shard_runs(self) || !s_suspects(self) || self->now_us < self->entry.suspect_us)
+        return;
+    self->entry.suspect_us = self->now_us + SHARD_STAND_LAST_US;
+    for (size_t r = 0; r < shard_region_count(self); r++)
+        if (self->origins[r].suspect)
+            s_ask_one(self, r);
+}
+
+int64_t shard_stand_due(const shard_core_t *self)
+{
+    return shard_runs(self) && s_suspects(self) ? self->entry.suspect_us : ROLE_NEVER;
+}

@@ -1,0 +1,165 @@
+/* Faults of disks, payloads and pauses: what is lost with a shard, and who wakes up beside a successor. */
+#include "tests/sim/sim_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- disks ---- */
+
+static uint64_t s_batches(const snapshot_t *snapshot)
+{
+    uint64_t batches = 0;
+    err_t err = {0};
+    CHECK(shard_core_count(snapshot_peek(snapshot, "state"), &batches, &err) == ERR_OK);
+    return batches;
+}
+
+sim_copy_t *sim_disk(sim_t *self, const sim_actor_t *shard)
+{
+    return sim_copy(self, self->actors[shard->node].name, shard->name, false);
+}
+
+/* What a zombie stores lies in a directory of its own, which is never gone on from. */
+void sim_commit(sim_t *self, size_t index, snapshot_t **snapshot_p)
+{
+    sim_actor_t *actor = &self->actors[index];
+    if (actor->zombie) {
+        snapshot_destroy(snapshot_p);
+        return;
+    }
+    sim_copy_t *disk = sim_disk(self, actor);
+    snapshot_destroy(&disk->older[SIM_OLDER - 1]);
+    memmove(&disk->older[1], &disk->older[0], (SIM_OLDER - 1) * sizeof disk->older[0]);
+    disk->older[0] = disk->snapshot;
+    disk->snapshot = NULL;
+    disk->newest = (*snapshot_p)->id;
+    disk->newest_batches = s_batches(*snapshot_p);
+    sim_copy_set(disk, snapshot_p);
+}
+
+uint64_t sim_lost_batches(const sim_copy_t *disk)
+{
+    uint64_t has = disk->snapshot ? s_batches(disk->snapshot) : 0;
+    return disk->newest_batches > has ? disk->newest_batches - has : 0;
+}
+
+/* A disk that is lost when the whole run is over cannot be made good by training. */
+bool sim_may_lose(const sim_t *self)
+{
+    return sim_batches_applied(self) < sim_batches(self);
+}
+
+/* Emptied, or as it was some snapshots ago. What is newer is gone. */
+void sim_lose_disk(sim_t *self, size_t index)
+{
+    sim_actor_t *actor = &self->actors[index];
+    if (actor->role != &shard_role || actor->alive || !sim_disk(self, actor)->snapshot || !sim_may_lose(self))
+        return;
+    sim_copy_t *disk = sim_disk(self, actor);
+    size_t depth = rng_below(&self->rng, SIM_OLDER + 1);
+    snapshot_t *found = depth < SIM_OLDER ? disk->older[depth] : NULL;
+    if (found)
+        disk->older[depth] = NULL;
+    sim_copy_clear(disk);
+    disk->snapshot = found;
+    *(found ? &self->stats.disks_rolled_back : &self->stats.disks_emptied) += 1;
+}
+
+void sim_wipe_region(sim_t *self)
+{
+    if (sim_state(self) != RUN_TRAINING || !sim_may_lose(self))
+        return;
+    self->stats.regions_wiped++;
+    for (size_t i = 0; i < self->actor_count; i++) {
+        sim_actor_t *actor = &self->actors[i];
+        bool hosted =
+            actor->role == &worker_role || actor->role == &shard_role || actor->role == &synchronizer_role;
+        if (!hosted || actor->zombie || actor->region != self->spec.wipe_region)
+            continue;
+        sim_kill(self, i, false);
+    }
+    for (size_t i = 0; i < self->actor_count; i++)
+        if (self->actors[i].role == &node_role && self->actors[i].region == self->spec.wipe_region)
+            sim_wipe(self, self->actors[i].name);
+}
+
+/* ---- zombies: an actor that hung, and goes on beside its successor for a while ---- */
+
+static size_t s_free_slot(sim_t *self)
+{
+    for (size_t i = 0; i < self->actor_count; i++)
+        if (self->actors[i].zombie && !self->actors[i].core)
+            return i;
+    CHECK(self->actor_count < SIM_ACTORS_MAX);
+    return self->actor_count++;
+}
+
+void sim_raise_zombie(sim_t *self, size_t index)
+{
+    sim_actor_t *actor = &self->actors[index];
+    bool may =
+        actor->core && actor->hangs && (actor->role == &shard_role || actor->role == &synchronizer_role);
+    if (!may || rng_unit(&self->rng) >= self->spec.zombie)
+        return;
+    size_t slot = s_free_slot(self);
+    sim_actor_t *zombie = &self->actors[slot];
+    uint64_t life = zombie->life + 1;
+    *zombie = (sim_actor_t){.region = actor->region,
+                            .role = actor->role,
+                            .core = actor->core,
+                            .life = life,
+                            .incarnation = actor->incarnation,
+                            .node = actor->node,
+                            .zombie = true};
+    message_set_name(zombie->name, actor->name);
+    actor->core = NULL;
+    int64_t wake_us = self->now_us + 200000 + (int64_t)rng_below(&self->rng, 2000000);
+    sim_schedule(self, (sim_event_t){.at_us = wake_us, .kind = SIM_WAKE, .actor = slot, .life = life});
+}
+
+void sim_wake(sim_t *self, size_t index)
+{
+    sim_actor_t *zombie = &self->actors[index];
+    zombie->alive = true;
+    self->stats.zombies++;
+    sim_schedule(self, (sim_event_t){.at_us = self->now_us + (int64_t)rng_below(&self->rng, 4000000),
+                                     .kind = SIM_SLEEP,
+                                     .actor = index,
+                                     .life = zombie->life});
+    zombie->role->tick(zombie->core, self->now_us);
+    sim_after(self, index);
+}
+
+void sim_sleep(sim_t *self, size_t index)
+{
+    sim_actor_t *zombie = &self->actors[index];
+    zombie->alive = false;
+    zombie->life++;
+    zombie->role->destroy(&zombie->core);
+}
+
+size_t sim_zombie_of(const sim_t *self, const char *name)
+{
+    for (size_t i = 0; i < self->actor_count; i++)
+        if (self->actors[i].zombie && self->actors[i].alive && !strcmp(self->actors[i].name, name))
+            return i;
+    return SIZE_MAX;
+}
+
+/* ---- payloads ---- */
+
+/* One bit of one float changes: a zero becomes a two. */
+void sim_damage(sim_t *self, message_t *message)
+{
+    size_t floats = message->data.buf ? message->data.size_bytes / sizeof(float) : 0;
+    if (self->spec.damage <= 0 || floats == 0 || rng_unit(&self->rng) >= self->spec.damage)
+        return;
+    buf_t *bytes = buf_new_copy(slice_peek(&message->data), message->data.size_bytes);
+    CHECK(bytes);
+    char *at = buf_data(bytes);
+    at[4 * rng_below(&self->rng, floats) + 3] ^= 0x40;
+    slice_fini(&message->data);
+    message->data = slice_of(bytes, 0, buf_size(bytes));
+    buf_destroy(&bytes);
+    self->stats.damaged++;
+}

@@ -1,0 +1,277 @@
+/* Taking another region's state: after it the parameters are again the sum of exactly the batches that the sets name,
+ * whatever was lost; and nonsense is refused and changes nothing. */
+#include "actors/shard/shard_internal.h"
+#include "tests/unit/actors/shard/world.h"
+
+#include <math.h>
+
+#define ELEMENTS 24
+
+static float s_g[ELEMENTS];
+
+static world_t *s_world(size_t regions, strategy_name_t strategy, uint64_t every)
+{
+    for (size_t i = 0; i < ELEMENTS; i++)
+        s_g[i] = (float)(i + 1);
+    topology_t *t = world_topology(regions, strategy, every, 1);
+    t->job.optimizer.lr = 1;
+    t->job.sync.away_after_us = 1000000;
+    t->checkpoint.every = 1;
+    world_t *w = world_new(t, ELEMENTS);
+    world_start(w, 80 * regions);
+    world_run(w);
+    return w;
+}
+
+static uint64_t s_batches(const world_t *w, size_t r)
+{
+    return w->job.regions[r].batches;
+}
+
+/* Every batch that the shards of region r lack, as workers compute them again. */
+static void s_push_all(world_t *w, size_t r, uint64_t end)
+{
+    for (uint64_t b = 0; b < end; b++)
+        world_push(w, r, 0, b, s_g);
+    world_settle(w, 200000);
+}
+
+static void s_lose(world_t *w, size_t r, size_t k, const snapshot_t *from)
+{
+    snapshot_destroy(&w->out[r][k]);
+    shard_role.destroy((void **)&w->shard[r][k]);
+    w->incarnation += 100;
+    shard_spec_t spec = world_spec(w, r, k);
+    spec.history += w->incarnation;
+    spec.uncertain = true;
+    if (from) {
+        cr_assert_eq(shard_core_restore(&spec, from, &w->shard[r][k], NULL), ERR_OK);
+        return;
+    }
+    snapshot_destroy(&w->last[r][k]);
+    buf_t *zero = buf_new_zero(world_size(w, k) * sizeof(float));
+    w->shard[r][k] = shard_core_new(&spec, &zero);
+}
+
+static void s_expect_whole(world_t *w)
+{
+    uint64_t batches = 0;
+    for (size_t r = 0; r < w->topology->region_count; r++) {
+        s_push_all(w, r, s_batches(w, r));
+        batches += s_batches(w, r);
+    }
+    world_finish(w);
+    for (size_t r = 0; r < w->topology->region_count; r++) {
+        float have[ELEMENTS];
+        world_replica(w, r, have);
+        for (size_t i = 0; i < ELEMENTS; i++)
+            cr_assert_eq(have[i], 0 - (float)batches * s_g[i], "region %d element %d: %g of %d", (int)r, (int)i,
+                         (double)(have[i] / -s_g[i]), (int)batches);
+    }
+}
+
+static void s_some_of_each(world_t *w)
+{
+    for (size_t r = 0; r < w->topology->region_count; r++)
+        s_push_all(w, r, 5 + r);
+    world_settle(w, 1000000);
+}
+
+Test(adopt, an_empty_disk_is_filled_by_another_region)
+{
+    for (size_t regions = 2; regions <= 3; regions++) {
+        for (uint64_t every = 1; every <= 3; every += 2) {
+            world_t *w = s_world(regions, STRATEGY_ASGD_GA, every);
+            s_some_of_each(w);
+            s_lose(w, 0, 1, NULL);
+            world_settle(w, 5000000);
+            cr_assert_eq(shard_core_welcomes(w->shard[0][1]), 1);
+            uint64_t crossed = 5 / every * every; /* the open rest was nowhere else */
+            cr_assert_eq(ranges_size(shard_core_applied(w->shard[0][1])), crossed);
+            s_expect_whole(w);
+            world_destroy(w);
+        }
+    }
+}
+
+Test(adopt, what_left_after_an_older_snapshot_is_not_computed_again)
+{
+    world_t *w = s_world(2, STRATEGY_ASGD, 1);
+    s_push_all(w, 0, 2);
+    world_settle(w, 1000000);
+    const snapshot_t *last = w->last[0][0];
+    snapshot_t *older = snapshot_new(&last->id);
+    for (size_t i = 0; i < last->count; i++) {
+        buf_t *buf = buf_ref(last->values[i].buf);
+        cr_assert_eq(snapshot_add(older, last->values[i].name, &buf, NULL), ERR_OK);
+    }
+    s_some_of_each(w);
+    s_lose(w, 0, 0, older);
+    world_settle(w, 5000000);
+    cr_assert_eq(shard_core_welcomes(w->shard[0][0]), 1);
+    cr_assert_eq(ranges_size(shard_core_applied(w->shard[0][0])), 5, "all five had crossed");
+    cr_assert_eq(shard_core_rolled_back(w->shard[0][0]), 0);
+    s_expect_whole(w);
+    snapshot_destroy(&older);
+    world_destroy(w);
+}
+
+/* The last snapshot of all, and nobody has more: it goes on from there under a new line, and takes nobody's state. */
+Test(adopt, who_finds_that_nothing_is_lost_goes_on)
+{
+    world_t *w = s_world(2, STRATEGY_ASGD, 1);
+    s_some_of_each(w);
+    uint64_t history = w->last[0][0]->id.history;
+    s_lose(w, 0, 0, w->last[0][0]);
+    world_settle(w, 5000000);
+    cr_assert_eq(shard_core_welcomes(w->shard[0][0]), 0);
+    cr_assert_neq(w->last[0][0]->id.history, history);
+    s_expect_whole(w);
+    world_destroy(w);
+}
+
+/* Region 1 of two is away: region 0 goes on without it, region 1 keeps everything; then it is welcomed, with its own. */
+Test(adopt, a_region_that_was_away_loses_nothing)
+{
+    for (uint64_t every = 1; every <= 3; every += 2) {
+        world_t *w = s_world(2, STRATEGY_ASGD_GA, every);
+        s_some_of_each(w);
+        w->cut[1] = true;
+        s_push_all(w, 0, 12);
+        s_push_all(w, 1, 10);
+        world_settle(w, 4000000);
+        w->cut[1] = false;
+        world_settle(w, 12000000);
+        for (size_t k = 0; k < w->shards; k++) {
+            cr_assert_eq(shard_core_welcomes(w->shard[1][k]), 1, "shard %d", (int)k);
+            cr_assert_eq(shard_core_rolled_back(w->shard[1][k]), 0);
+            cr_assert_eq(ranges_size(shard_core_applied(w->shard[1][k])), 10);
+        }
+        s_expect_whole(w);
+        world_destroy(w);
+    }
+}
+
+/* One region alone does not know whether it is the one that lost: it waits, and says for whom. */
+Test(adopt, nobody_begins_anew_before_others_are_heard)
+{
+    world_t *w = s_world(2, STRATEGY_ASGD, 1);
+    s_some_of_each(w);
+    w->cut[0] = true;
+    s_lose(w, 0, 0, NULL);
+    world_forget_mail(w);
+    world_settle(w, 10000000);
+    message_t *m, *last = NULL;
+    while ((m = world_mail(w, KIND_status))) {
+        bool own = strcmp(m->status.actor, "shard/region0/0") == 0;
+        message_t **drop = own ? &last : &m;
+        message_destroy(drop);
+        if (own)
+            last = m;
+    }
+    cr_assert_not_null(last);
+    cr_assert_str_eq(last->status.waits_for, "stand of region1");
+    message_destroy(&last);
+    w->cut[0] = false;
+    world_settle(w, 5000000);
+    s_expect_whole(w);
+    world_destroy(w);
+}
+
+Test(adopt, models_enter_by_their_share_and_rounds_end_equal)
+{
+    const strategy_name_t strategies[] = {STRATEGY_AMA, STRATEGY_SMA, STRATEGY_SSGD};
+    for (size_t s = 0; s < 3; s++) {
+        world_t *w = s_world(2, strategies[s], 1);
+        for (uint64_t b = 0; b < 4; b++)
+            for (size_t r = 0; r < 2; r++)
+                world_push(w, r, 0, b, s_g);
+        world_settle(w, 1000000);
+        s_lose(w, 0, 0, NULL);
+        world_settle(w, 5000000);
+        cr_assert_eq(shard_core_welcomes(w->shard[0][0]), 1);
+        uint64_t batches = s_batches(w, 0);
+        for (uint64_t b = 0; b < batches; b++)
+            for (size_t r = 0; r < 2; r++)
+                world_push(w, r, 0, b, s_g);
+        world_finish(w);
+        const float *a = shard_core_parameters(w->shard[0][0]), *b = shard_core_parameters(w->shard[1][0]);
+        for (size_t i = 0; i < world_size(w, 0) && strategies[s] != STRATEGY_AMA; i++)
+            cr_assert_eq(a[i], b[i]);
+        world_destroy(w);
+    }
+}
+
+/* -- nonsense ------------------------------------------------------------------------------------------------- */
+
+static snapshot_t *s_with(const snapshot_t *from, const char *name, size_t size, float first)
+{
+    snapshot_t *copy = snapshot_new(&from->id);
+    for (size_t i = 0; i < from->count; i++) {
+        buf_t *buf = buf_ref(from->values[i].buf);
+        if (strcmp(from->values[i].name, name) == 0) {
+            buf_destroy(&buf);
+            buf = buf_new_zero(size);
+            memcpy(buf_data(buf), &first, sizeof first);
+        }
+        cr_assert_eq(snapshot_add(copy, from->values[i].name, &buf, NULL), ERR_OK);
+    }
+    return copy;
+}
+
+Test(adopt, a_state_that_cannot_be_is_refused_and_changes_nothing)
+{
+    world_t *w = s_world(2, STRATEGY_ASGD, 1);
+    s_some_of_each(w);
+    shard_core_t *core = w->shard[0][0];
+    size_t size = world_size(w, 0) * sizeof(float);
+    float before[ELEMENTS];
+    world_replica(w, 0, before);
+    const struct {
+        const char *name;
+        size_t size;
+        float first;
+        size_t donor;
+        err_code_t code;
+    } rows[] = {{"parameters", size, NAN, 1, ERR_NUMBER},
+                {"parameters", size, INFINITY, 1, ERR_NUMBER},
+                {"parameters", size - 4, 0, 1, ERR_SHAPE},
+                {"state", size, 0, 1, ERR_MALFORMED},
+                {"cursor_of/0", 20, 0, 1, ERR_MALFORMED},
+                {"", 0, 0, 0, ERR_JOB}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        snapshot_t *bad = s_with(w->last[1][0], rows[i].name, rows[i].size, rows[i].first);
+        uint64_t changes = core->changes;
+        err_code_t code = shard_adopt(core, rows[i].donor, &bad, NULL);
+        if (rows[i].code == ERR_MALFORMED)
+            cr_assert_neq(code, ERR_OK, "row %d", (int)i);
+        else
+            cr_assert_eq(code, rows[i].code, "row %d: %d", (int)i, (int)code);
+        cr_assert_null(bad);
+        cr_assert_eq(core->changes, changes);
+        float after[ELEMENTS];
+        world_replica(w, 0, after);
+        cr_assert_arr_eq(after, before, sizeof before);
+    }
+    s_expect_whole(w);
+    world_destroy(w);
+}
+
+Test(adopt, nobody_asked_for_it)
+{
+    world_t *w = s_world(2, STRATEGY_ASGD, 1);
+    s_some_of_each(w);
+    static const message_kind_t kinds[] = {KIND_snapshot_offer, KIND_snapshot_piece, KIND_stand, KIND_stream_gap,
+                                           KIND_welcome_want, KIND_snapshot_fetch};
+    static const char *const senders[] = {"shard/region1/0", "shard/region1/1", "worker/region0/0", "nobody"};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        for (size_t s = 0; s < sizeof senders / sizeof *senders; s++) {
+            message_t *m = message_new(kinds[i], "shard/region0/0", senders[s]);
+            m->incarnation = 1;
+            world_send_shard(w, m);
+        }
+    cr_assert_eq(shard_core_welcomes(w->shard[0][0]), 0);
+    world_settle(w, 8000000);
+    s_expect_whole(w);
+    world_destroy(w);
+}
