@@ -53,8 +53,10 @@ static void s_derive(shard_core_t *self)
     self->region = &self->spec.job->regions[self->spec.region_index];
     self->strategy = strategy_find(topology->job.sync.strategy);
     bool single = self->strategy->id == STRATEGY_ASGD || self->strategy->id == STRATEGY_SSGD;
-    self->every = single || topology->job.sync.every == 0 ? 1 : topology->job.sync.every;
+    self->automatic = !single && topology->job.sync.every == 0;
+    self->every = single ? 1 : self->automatic ? topology->job.sync.every_most : topology->job.sync.every;
     self->waits = self->strategy->waits && topology->region_count > 1;
+    self->sees_own = self->waits || (self->strategy->outer && topology->region_count > 1);
     self->in_order = self->waits || topology->job.sync.inside == INSIDE_SYNC;
     self->steps_alone = self->strategy->local_step || topology->region_count == 1;
     self->plain_sum = strcmp(topology->job.data.kind, "counter") == 0;
@@ -117,6 +119,7 @@ shard_core_t *shard_core_new(const shard_spec_t *spec, buf_t **initial_p)
         self->momentum = buf_new_zero(shard_bytes(self));
         CHECK(self->momentum);
     }
+    outer_begin(self);
     self->changes = 1;
     return self;
 }
@@ -166,6 +169,7 @@ static void s_destroy_version(shard_core_t *self)
     buf_destroy(&self->momentum);
     buf_destroy(&self->open);
     buf_destroy(&self->residual);
+    outer_fini(self);
     for (size_t i = 0; i < SHARD_SPARES; i++)
         buf_destroy(&self->spares[i]);
 }
@@ -198,7 +202,7 @@ void shard_advance(shard_core_t *self)
 {
     bool moved = !self->stopping;
     while (moved)
-        moved = shard_delta_try(self) || shard_round_try(self) || shard_step_try(self);
+        moved = outer_try(self) || shard_delta_try(self) || shard_round_try(self) || shard_step_try(self);
     shard_pull_serve(self);
 }
 

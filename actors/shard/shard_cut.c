@@ -79,11 +79,13 @@ static buf_t *s_cursor(const shard_core_t *self)
     return cursor;
 }
 
-/* The values of a cut, moved or shared, never copied. */
-static buf_t *s_values(shard_core_t *self, uint64_t steps)
+/* The values of a cut, moved or shared, never copied; a difference is written into the room kept for it. */
+static buf_t *s_values(shard_core_t *self, uint64_t steps, bool whole)
 {
     buf_t *data = NULL;
-    if (self->strategy->cuts == DELTA_GRADIENT) {
+    if (self->outer.on) {
+        data = outer_cut(self, whole);
+    } else if (self->strategy->cuts == DELTA_GRADIENT) {
         data = self->open;
         self->open = NULL;
     } else if (steps) {
@@ -96,7 +98,7 @@ static buf_t *s_values(shard_core_t *self, uint64_t steps)
  * not leave the region. */
 static void s_make(shard_core_t *self, bool final, bool whole)
 {
-    buf_t *values = s_values(self, self->open_steps);
+    buf_t *values = s_values(self, self->open_steps, whole);
     encoded_t encoded = shard_encode(self, &values, whole);
     buf_t *data = encoded.data;
     kept_t kept = {
@@ -115,7 +117,7 @@ static void s_make(shard_core_t *self, bool final, bool whole)
     self->open_steps = 0;
     self->open_samples = 0;
     shard_queue_add(self, &kept);
-    if (self->waits) {
+    if (self->sees_own) {
         pending_t own = {.region = self->spec.region_index, .head = kept.head, .data = buf_ref(encoded.view)};
         shard_pending_add(self, &own);
     }
@@ -127,7 +129,17 @@ static bool s_merged(const shard_core_t *self)
     return self->cut >= self->open_first;
 }
 
-/* A round ends with every `every` steps; merged rounds are still open. */
+/* A round ends with every `every` steps; merged rounds are still open. When automatic it ends earlier if every
+ * destination has taken all that was cut: then the links are free. */
+static bool s_due(const shard_core_t *self)
+{
+    if (self->open_steps >= (self->cut - self->open_first + 2) * self->every)
+        return true;
+    return self->automatic && !s_merged(self) &&
+           self->open_steps >= self->spec.topology->job.sync.every_least &&
+           self->destination_taken[shard_cut_slowest(self)] >= self->cut;
+}
+
 void shard_cut_step(shard_core_t *self)
 {
     if (shard_region_count(self) == 1) {
@@ -135,7 +147,7 @@ void shard_cut_step(shard_core_t *self)
         self->open_samples = 0;
         return;
     }
-    if (self->open_steps < (self->cut - self->open_first + 2) * self->every)
+    if (!s_due(self))
         return;
     self->cut++;
     if (!self->strategy->merges || !s_window_full(self))
@@ -154,7 +166,7 @@ void shard_close(shard_core_t *self, const message_t *message)
         shard_refuse(self, message, ERR_STATE, "some batch of the region is not durable here");
         return;
     }
-    if (shard_region_count(self) > 1 && !shard_encode_whole(self))
+    if (shard_region_count(self) > 1 && (!outer_ready(self) || !shard_encode_whole(self)))
         return; /* the scheduler asks again */
     self->closed = true;
     shard_changed(self);
@@ -277,7 +289,7 @@ void shard_cut_release(shard_core_t *self)
     self->queue_count -= gone;
     if (gone)
         memmove(self->queue, self->queue + gone, self->queue_count * sizeof *self->queue);
-    if (s_merged(self) && !s_window_full(self)) {
+    if (s_merged(self) && !s_window_full(self) && outer_ready(self)) {
         s_make(self, false, false); /* the rounds that were merged need not wait for another one to end */
         shard_changed(self);
     }

@@ -10,6 +10,7 @@
  *   shard_round     waiting strategies                shard_snapshot  when to store, what is durable
  *   shard_state     snapshot <-> state                shard_report    progress and status
  *   shard_mark      common points of all shards
+ *   shard_outer     the second optimizer of diloco
  *   shard_encode    what a cut carries, what it leaves for the next one
  *
  * Threads  those of the core.
@@ -26,9 +27,9 @@
 #define SHARD_WORKERS_MAX 1024u    /* names remembered */
 #define SHARD_STAGED_MAX 2u        /* incomplete pushes per worker: one under way and one that overtakes it */
 #define SHARD_INTERVALS_MAX 16384u /* of the applied set: what surely fits a map frame, twice */
-#define SHARD_KEPT_MAX 1024u       /* own deltas, whatever their bytes: each is a row of the state and two values */
-#define SHARD_INCOMING_MAX 4u      /* deltas per origin that are being assembled */
-#define SHARD_SPARES 3u            /* released buffers kept for the next copy on write */
+#define SHARD_KEPT_MAX 1024u /* own deltas, whatever their bytes: each is a row of the state and two values */
+#define SHARD_INCOMING_MAX 4u /* deltas per origin that are being assembled */
+#define SHARD_SPARES 3u       /* released buffers kept for the next copy on write */
 
 #define SHARD_TAKEN_US 20000
 #define SHARD_HEAD_US 200000
@@ -158,6 +159,17 @@ typedef struct {
     uint64_t summed; /* how many of them are made */
 } ahead_t;
 
+/* The outer optimizer (shard_outer). */
+typedef struct {
+    bool on;
+    float lr, mu;
+    buf_t *start;      /* what deltas act on; local steps began here */
+    buf_t *momentum;   /* NULL: mu is 0 */
+    buf_t *gathered;   /* without rounds: what its momentum lacks yet; NULL: nothing */
+    uint64_t arrivals; /* in `gathered` */
+    buf_t *room;       /* soft: for the next difference */
+} outer_t;
+
 /* What the snapshot that is out contains; becomes durable when it is committed. */
 typedef struct {
     uint64_t number; /* 0: none is out */
@@ -189,10 +201,12 @@ struct shard_core {
     const job_region_t *region;
     const strategy_t *strategy;
     optimizer_t optimizer;
-    uint64_t every;
+    uint64_t every;   /* steps per cut; at most so many when automatic */
+    bool automatic;   /* a cut is made when every destination has taken the one before */
     bool in_order;    /* inside sync, and rounds: a step is the same batches in every shard */
     bool waits;       /* a waiting strategy among several regions */
     bool steps_alone; /* a local gradient is applied at once */
+    bool sees_own;    /* own cuts act here as others see them */
     bool plain_sum;   /* the ledger: gradients are counts, not means */
     const encoding_t *encoding;
     encoding_setting_t encoding_setting;
@@ -202,6 +216,7 @@ struct shard_core {
 
     /* the version */
     buf_t *parameters, *momentum, *open;
+    outer_t outer;
     buf_t *residual; /* what encoded cuts have not carried yet; NULL: nothing */
     uint64_t history, version, steps, samples_applied;
     ranges_t applied, refused;
@@ -275,18 +290,34 @@ bool slice_finite(const slice_t *slice, float *scratch); /* any alignment; size 
 bool version_step(shard_core_t *self, const blend_t *gradient, bool step, bool accumulate);
 /* The same in pieces; `apart`: nothing is changed in place, so that it can be dropped. */
 bool version_pass_open(shard_core_t *self, bool step, bool accumulate, bool apart, pass_t *ret_pass);
-void version_pass_block(const shard_core_t *self, const pass_t *pass, size_t first, size_t count, const float *g);
+void version_pass_block(const shard_core_t *self, const pass_t *pass, size_t first, size_t count,
+                        const float *g);
 void version_pass_commit(shard_core_t *self, pass_t *pass);
 void version_pass_drop(shard_core_t *self, pass_t *pass);
 bool version_mix(shard_core_t *self, const blend_t *model, float keep, float take);
 bool version_set(shard_core_t *self, const blend_t *model);
+/* One tensor that is written next: in place, or apart. */
+bool version_open(shard_core_t *self, target_t *target, buf_t **slot, bool apart);
+void version_commit(shard_core_t *self, target_t *target);
+void version_drop(shard_core_t *self, target_t *target);
 buf_t *version_fresh(shard_core_t *self);
 void version_release(shard_core_t *self, buf_t **buf_p);
 buf_t *version_gather(shard_core_t *self, const assembly_t *assembly);
 
+/* shard_outer: formulas in actors/synchronizer/strategy.h. false: without memory, nothing has changed */
+void outer_begin(shard_core_t *self); /* once the parameters are there */
+void outer_fini(shard_core_t *self);
+bool outer_ready(shard_core_t *self);             /* a step may be made: there is room for its cut */
+buf_t *outer_cut(shard_core_t *self, bool whole); /* the difference, with the residual if it is to be whole */
+bool outer_round(shard_core_t *self, const blend_t *mean); /* NULL: nobody contributed anything */
+bool outer_add(shard_core_t *self, size_t region, const blend_t *delta);
+bool outer_try(shard_core_t *self); /* without rounds: takes the own delta; whether it did */
+
 /* shard_ahead */
-void ahead_add(shard_core_t *self, const staged_t *staged, uint64_t chunk, uint64_t offset, const slice_t *data);
-bool ahead_commit(shard_core_t *self, uint64_t serial); /* whether the step was ready; it is in the version then */
+void ahead_add(shard_core_t *self, const staged_t *staged, uint64_t chunk, uint64_t offset,
+               const slice_t *data);
+bool ahead_commit(shard_core_t *self,
+                  uint64_t serial); /* whether the step was ready; it is in the version then */
 void ahead_drop(shard_core_t *self);
 
 /* shard_push, shard_step, shard_pull */
@@ -327,7 +358,8 @@ encoded_t shard_encode(shard_core_t *self, buf_t **values_p, bool whole);
 /* Before a cut that carries all there is: the residual joins what is open; false, and nothing changed, without memory */
 bool shard_encode_whole(shard_core_t *self);
 /* What receivers see of own bytes, to ret_view (elements). Errors: those of encoding_decode */
-MUST_USE err_code_t shard_encode_view(const shard_core_t *self, uint64_t encoding, buf_t *data, buf_t *ret_view);
+MUST_USE err_code_t shard_encode_view(const shard_core_t *self, uint64_t encoding, buf_t *data,
+                                      buf_t *ret_view);
 bool shard_encode_accepts(const shard_core_t *self, uint64_t encoding);
 bool shard_encode_fits(const shard_core_t *self, uint64_t encoding, uint64_t size);
 bool shard_decode(shard_core_t *self, incoming_t *incoming); /* its code tells; false without memory */

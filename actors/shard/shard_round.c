@@ -56,7 +56,7 @@ static pending_t *s_find(const shard_core_t *self, size_t region, uint64_t numbe
     return NULL;
 }
 
-/* sma: sum n_r w_r / sum n_r with the regions' samples; ssgd: the same of gradients with the samples of the
+/* sma: sum n_r w_r / sum n_r with the regions' samples, diloco: the same of differences; ssgd: the same of gradients with the samples of the
  * round, or their plain sum when they are counts. Only regions that contribute data count. */
 static void s_blend(shard_core_t *self, uint64_t number, blend_t *ret_blend, part_t *parts,
                     uint64_t *ret_samples)
@@ -93,6 +93,18 @@ static void s_forget(shard_core_t *self, uint64_t number)
     self->pending_count = kept;
 }
 
+/* NULL: nobody contributes anything. */
+static bool s_apply(shard_core_t *self, const blend_t *blend)
+{
+    if (self->outer.on)
+        return outer_round(self, blend);
+    if (!blend)
+        return true;
+    if (self->strategy->cuts == DELTA_GRADIENT)
+        return version_step(self, blend, true, false);
+    return version_set(self, blend);
+}
+
 bool shard_round_try(shard_core_t *self)
 {
     if (!self->waits || self->short_of_memory)
@@ -104,8 +116,7 @@ bool shard_round_try(shard_core_t *self)
     blend_t blend;
     s_blend(self, number, &blend, parts, &samples);
     bool some = blend.count > 0 && blend.divisor > 0;
-    if (some && !(self->strategy->cuts == DELTA_GRADIENT ? version_step(self, &blend, true, false)
-                                                         : version_set(self, &blend)))
+    if (!s_apply(self, some ? &blend : NULL))
         return false;
     self->round = number;
     self->version += some;

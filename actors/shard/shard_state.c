@@ -1,5 +1,5 @@
 /* The snapshot of a shard: "state" (a packed shard_state message behind the length of its envelope), the
- * tensors "parameters", "momentum", "open" and "residual", and "queue/LAST", "cursor/LAST", "pending/REGION/NUMBER" for
+ * tensors "parameters", "momentum", "open" and "residual", of the outer optimizer "start", "outer" and "gathered", and "queue/LAST", "cursor/LAST", "pending/REGION/NUMBER" for
  * what is kept. */
 
 #include "actors/shard/shard_internal.h"
@@ -108,6 +108,7 @@ static void s_pack_numbers(const shard_core_t *self, message_t *message)
     message->shard_state.duplicates = self->duplicates;
     message->shard_state.refusals = self->refusals;
     message->shard_state.rolled_back = self->rolled_back;
+    message->shard_state.arrivals = self->outer.arrivals;
     message->shard_state.layout = self->spec.layout;
     message->shard_state.elements = self->spec.elements;
     message->shard_state.shard = self->spec.shard_index;
@@ -185,7 +186,10 @@ bool state_add_values(const shard_core_t *self, snapshot_t *snapshot, err_t *err
         return false;
     if (!s_add(snapshot, "parameters", self->parameters, err) ||
         !s_add(snapshot, "momentum", self->momentum, err) || !s_add(snapshot, "open", self->open, err) ||
-        !s_add(snapshot, "residual", self->residual, err))
+        !s_add(snapshot, "residual", self->residual, err) ||
+        !s_add(snapshot, "start", self->outer.start, err) ||
+        !s_add(snapshot, "outer", self->outer.momentum, err) ||
+        !s_add(snapshot, "gathered", self->outer.gathered, err))
         return false;
     for (size_t i = 0; i < self->queue_count; i++) {
         const kept_t *kept = &self->queue[i];
@@ -309,6 +313,7 @@ static err_code_t s_load_numbers(shard_core_t *self, const message_t *message, e
     self->open_first = message->shard_state.open_first;
     self->closed = message->shard_state.closed;
     self->round = message->shard_state.round;
+    self->outer.arrivals = message->shard_state.arrivals;
     self->duplicates = message->shard_state.duplicates;
     self->refusals = message->shard_state.refusals;
     self->rolled_back = message->shard_state.rolled_back;
@@ -336,7 +341,7 @@ static bool s_load_head(const uint64_t *row, uint64_t first, uint64_t last, delt
 {
     *ret_head = (delta_head_t){
         .first = first, .last = last, .steps = row[1], .samples = row[2], .final = row[3] != 0};
-    if (first == 0 || first > last || row[0] > DELTA_NOTHING)
+    if (first == 0 || first > last || row[0] > DELTA_DIFFERENCE)
         return false;
     ret_head->kind = (delta_kind_t)row[0];
     return true;
@@ -445,6 +450,24 @@ static err_code_t s_load_held(shard_core_t *self, const wire_u64s_t *rows, const
     return ERR_OK;
 }
 
+static err_code_t s_load_outer(shard_core_t *self, const snapshot_t *snapshot, err_t *err)
+{
+    outer_t *outer = &self->outer;
+    if (!self->strategy->outer || shard_region_count(self) == 1)
+        return ERR_OK;
+    bool remembers = self->spec.topology->job.sync.outer_momentum > 0;
+    err_code_t code = s_load_tensor(self, snapshot, "start", true, &outer->start, err);
+    if (!code && remembers)
+        code = s_load_tensor(self, snapshot, "outer", true, &outer->momentum, err);
+    if (!code && remembers)
+        code = s_load_tensor(self, snapshot, "gathered", false, &outer->gathered, err);
+    if (!code && outer->arrivals >= shard_region_count(self))
+        code = err_set(err, ERR_MALFORMED, "state: more deltas than regions wait for their momentum");
+    if (!code)
+        outer_begin(self);
+    return code;
+}
+
 static err_code_t s_load_tensors(shard_core_t *self, const snapshot_t *snapshot, err_t *err)
 {
     err_code_t code = s_load_tensor(self, snapshot, "parameters", true, &self->parameters, err);
@@ -455,6 +478,8 @@ static err_code_t s_load_tensors(shard_core_t *self, const snapshot_t *snapshot,
         code = s_load_tensor(self, snapshot, "open", false, &self->open, err);
     if (!code)
         code = s_load_tensor(self, snapshot, "residual", false, &self->residual, err);
+    if (!code)
+        code = s_load_outer(self, snapshot, err);
     if (!code && self->optimizer.kind != OPTIMIZER_MOMENTUM && self->momentum)
         code = err_set(err, ERR_JOB, "the snapshot is of a job with another optimizer");
     return code;
