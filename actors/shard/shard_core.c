@@ -61,6 +61,7 @@ static void s_derive(shard_core_t *self)
     self->steps_alone = self->strategy->local_step || topology->region_count == 1;
     self->plain_sum = strcmp(topology->job.data.kind, "counter") == 0;
     shard_encode_derive(self);
+    shard_vote_begin(self);
     self->optimizer = (optimizer_t){
         .kind = topology->job.optimizer.momentum_kind ? OPTIMIZER_MOMENTUM : OPTIMIZER_SGD,
         .lr = (float)topology->job.optimizer.lr,
@@ -163,6 +164,8 @@ static void s_destroy_version(shard_core_t *self)
         buf_destroy(&self->pending[i].data);
     free(self->queue);
     free(self->pending);
+    free(self->pending_parts);
+    shard_vote_fini(self);
     ahead_drop(self);
     free(self->ahead.checksums);
     buf_destroy(&self->parameters);
@@ -203,6 +206,7 @@ void shard_advance(shard_core_t *self)
     bool moved = !self->stopping;
     while (moved)
         moved = outer_try(self) || shard_delta_try(self) || shard_round_try(self) || shard_step_try(self);
+    shard_vote_advance(self);
     shard_pull_serve(self);
 }
 
@@ -254,6 +258,11 @@ static void s_dispatch(shard_core_t *self, message_t *message)
     case KIND_close:
         shard_close(self, message);
         break;
+    case KIND_vote_want:
+    case KIND_vote:
+    case KIND_decision:
+        shard_vote(self, message);
+        break;
     case KIND_mark:
         shard_mark(self, message);
         break;
@@ -301,6 +310,7 @@ static int64_t s_due(const void *core)
         return ROLE_NEVER;
     int64_t due = s_least(shard_report_due(self), shard_snapshot_due(self));
     due = s_least(due, self->mark.patient_us);
+    due = s_least(due, shard_vote_due(self));
     if (self->queue_count && self->stored)
         due = s_least(due, self->head_us);
     if (self->short_of_memory)

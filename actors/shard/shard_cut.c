@@ -51,6 +51,8 @@ bool shard_cut_limited(const shard_core_t *self)
 {
     if (shard_region_count(self) == 1)
         return false;
+    if (self->vote.on) /* a region that lags is left out; what is kept for it is limited in bytes */
+        return s_window_full(self);
     uint64_t lacking = self->cut - self->destination_taken[shard_cut_slowest(self)];
     if (lacking >= s_most(self->spec.topology->job.sync.staleness, 1))
         return true;
@@ -140,6 +142,12 @@ static bool s_due(const shard_core_t *self)
            self->destination_taken[shard_cut_slowest(self)] >= self->cut;
 }
 
+/* Of the next cut. Who was left out of rounds goes on with the one after them. */
+static uint64_t s_number(const shard_core_t *self)
+{
+    return s_most(self->cut, self->waits ? self->round : 0) + 1;
+}
+
 void shard_cut_step(shard_core_t *self)
 {
     if (shard_region_count(self) == 1) {
@@ -149,7 +157,7 @@ void shard_cut_step(shard_core_t *self)
     }
     if (!s_due(self))
         return;
-    self->cut++;
+    self->cut = s_number(self);
     if (!self->strategy->merges || !s_window_full(self))
         s_make(self, false, false);
 }
@@ -172,7 +180,7 @@ void shard_close(shard_core_t *self, const message_t *message)
     shard_changed(self);
     if (shard_region_count(self) == 1)
         return;
-    self->cut++;
+    self->cut = s_number(self);
     s_make(self, true, true);
 }
 

@@ -118,7 +118,8 @@ static err_code_t s_content(const shard_core_t *self, size_t origin, const messa
         return ERR_SHAPE;
     if (message->delta.samples > region->samples * self->spec.job->epochs)
         return ERR_LIMIT;
-    return self->waits && message->delta.first != message->delta.last ? ERR_SHAPE : ERR_OK;
+    bool whole = !self->waits || self->vote.on; /* a range is of one who was left out of rounds */
+    return !whole && message->delta.first != message->delta.last ? ERR_SHAPE : ERR_OK;
 }
 
 static void s_mark(incoming_t *incoming, err_code_t code)
@@ -194,6 +195,10 @@ static bool s_apply(shard_core_t *self, size_t origin, const incoming_t *incomin
 static bool s_pend(shard_core_t *self, size_t origin, const incoming_t *incoming)
 {
     pending_t pending = {.region = origin, .head = incoming->head};
+    if (shard_round_late(self, &incoming->head)) {
+        self->samples_applied += incoming->head.samples;
+        return true;
+    }
     if (incoming->head.kind != DELTA_NOTHING) {
         pending.data =
             incoming->decoded ? buf_ref(incoming->decoded) : version_gather(self, &incoming->assembly);
@@ -277,7 +282,8 @@ static err_code_t s_numbers(const shard_core_t *self, const origin_t *origin, co
         return ERR_MALFORMED;
     if (origin->history && message->delta.history != origin->history)
         return ERR_STALE;
-    if (last - first > self->spec.topology->job.sync.staleness + 1)
+    uint64_t merged = self->vote.on ? SHARD_KEPT_MAX : self->spec.topology->job.sync.staleness + 1;
+    if (last - first > merged)
         return ERR_LIMIT;
     if (first <= origin->taken)
         return ERR_STALE; /* a range that overlaps what was taken */

@@ -11,6 +11,7 @@
  *   shard_state     snapshot <-> state                shard_report    progress and status
  *   shard_mark      common points of all shards
  *   shard_outer     the second optimizer of diloco
+ *   shard_vote      who is a member of a round
  *   shard_encode    what a cut carries, what it leaves for the next one
  *
  * Threads  those of the core.
@@ -170,10 +171,34 @@ typedef struct {
     buf_t *room;       /* soft: for the next difference */
 } outer_t;
 
+/* What a shard has promised, accepted or learned about the members of a round; stored. */
+typedef struct {
+    uint64_t round, promised, ballot, members;
+    bool decided;
+    uint64_t changes; /* soft: what must be committed before it may be told */
+    size_t asker;     /* soft: region that waits for it; SIZE_MAX: none */
+} vote_t;
+
+#define VOTE_FIELDS 5u
+
+/* Where the shard stands with the members of rounds (shard_vote). All but the log is soft. */
+typedef struct {
+    bool on, works; /* works: the round is wanted and not decided */
+    vote_t *log;
+    size_t count, capacity;
+    uint64_t settled[TOPOLOGY_REGIONS_MAX]; /* last round that is durable there */
+    uint64_t wanted;                        /* changes that a snapshot is wanted for */
+    size_t leader;                          /* region that has decided last: proposes first */
+    /* the own proposal */
+    uint64_t round, ballot, seen, answers, best_ballot, best_members;
+    enum { VOTE_IDLE, VOTE_PROMISE, VOTE_ACCEPT } phase;
+    int64_t enough_us, ready_us, turn_us, again_us;
+} shard_vote_t;
+
 /* What the snapshot that is out contains; becomes durable when it is committed. */
 typedef struct {
     uint64_t number; /* 0: none is out */
-    uint64_t changes, last, steps;
+    uint64_t changes, last, steps, round;
     ranges_t applied;
     bool closed;
     uint64_t taken[TOPOLOGY_REGIONS_MAX];
@@ -230,7 +255,9 @@ struct shard_core {
     uint64_t kept_bytes;
     uint64_t round;
     pending_t *pending;
+    part_t *pending_parts; /* (pending_capacity) */
     size_t pending_count, pending_capacity;
+    shard_vote_t vote;
     uint64_t duplicates, refusals, rolled_back;
     shard_mark_t mark;
     uint64_t changes; /* grows with every change of what is above */
@@ -373,6 +400,23 @@ bool shard_round_open(const shard_core_t *self); /* own contribution made, round
 bool shard_round_try(shard_core_t *self);
 size_t
 shard_round_lacks(const shard_core_t *self); /* a region whose contribution is missing; SIZE_MAX: none */
+
+bool shard_round_late(const shard_core_t *self, const delta_head_t *head); /* it has come for nothing */
+bool shard_round_works(const shard_core_t *self); /* somebody has reached the next round, or is late */
+uint64_t
+shard_round_present(const shard_core_t *self); /* bit r: region r has reached the next round or left */
+
+/* shard_vote */
+void shard_vote_begin(shard_core_t *self);
+void shard_vote_fini(shard_core_t *self);
+vote_t *shard_vote_add(shard_core_t *self, const vote_t *vote);
+void shard_vote(shard_core_t *self, const message_t *message);
+void shard_vote_advance(shard_core_t *self);
+int64_t shard_vote_due(const shard_core_t *self);
+bool shard_vote_wants_snapshot(const shard_core_t *self);
+void shard_vote_committed(shard_core_t *self);
+bool shard_vote_members(const shard_core_t *self, uint64_t round,
+                        uint64_t *ret_members); /* false: not decided */
 
 /* shard_snapshot, shard_state, shard_report */
 bool shard_dirty(const shard_core_t *self);

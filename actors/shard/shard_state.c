@@ -116,6 +116,20 @@ static void s_pack_numbers(const shard_core_t *self, message_t *message)
     message_set_u64s(&message->shard_state.marks, self->mark.kept, self->mark.kept_count * SHARD_MARK_FIELDS);
 }
 
+static void s_pack_votes(const shard_core_t *self, message_t *message)
+{
+    const shard_vote_t *all = &self->vote;
+    uint64_t *items = calloc(all->count * VOTE_FIELDS + 1, sizeof *items);
+    CHECK(items);
+    for (size_t i = 0; i < all->count; i++) {
+        const vote_t *vote = &all->log[i];
+        uint64_t row[VOTE_FIELDS] = {vote->round, vote->promised, vote->ballot, vote->members, vote->decided};
+        memcpy(items + i * VOTE_FIELDS, row, sizeof row);
+    }
+    message_set_u64s(&message->shard_state.votes, items, all->count * VOTE_FIELDS);
+    free(items);
+}
+
 buf_t *state_pack(const shard_core_t *self)
 {
     message_t *message = shard_message(self, KIND_shard_state, self->name);
@@ -126,6 +140,7 @@ buf_t *state_pack(const shard_core_t *self)
     s_pack_regions(self, message);
     s_pack_lists(self, message);
     s_pack_held(self, message);
+    s_pack_votes(self, message);
     size_t envelope_bytes;
     buf_t *packed = message_pack(message, &envelope_bytes);
     message_destroy(&message);
@@ -410,6 +425,26 @@ static err_code_t s_load_pending(shard_core_t *self, const wire_u64s_t *rows, co
     return ERR_OK;
 }
 
+static err_code_t s_load_votes(shard_core_t *self, const wire_u64s_t *rows, err_t *err)
+{
+    if (rows->count % VOTE_FIELDS || rows->count > 2 * SHARD_KEPT_MAX * VOTE_FIELDS)
+        return err_set(err, ERR_MALFORMED, "state: votes");
+    for (size_t i = 0; i < rows->count; i += VOTE_FIELDS) {
+        const uint64_t *row = rows->items + i;
+        vote_t vote = {.round = row[0],
+                       .promised = row[1],
+                       .ballot = row[2],
+                       .members = row[3],
+                       .decided = row[4] != 0,
+                       .asker = SIZE_MAX};
+        if (vote.round == 0 || vote.ballot > vote.promised ||
+            ((vote.ballot || vote.decided) && !vote.members))
+            return err_set(err, ERR_MALFORMED, "state: votes");
+        shard_vote_add(self, &vote);
+    }
+    return ERR_OK;
+}
+
 static err_code_t s_load_one_held(shard_core_t *self, const uint64_t *row, const snapshot_t *snapshot,
                                   err_t *err)
 {
@@ -518,6 +553,8 @@ static err_code_t s_load(shard_core_t *self, const message_t *message, const sna
         code = s_load_queue(self, message, snapshot, err);
     if (!code)
         code = s_load_pending(self, &message->shard_state.pending, snapshot, err);
+    if (!code)
+        code = s_load_votes(self, &message->shard_state.votes, err);
     if (!code)
         code = s_load_held(self, &message->shard_state.held, snapshot, err);
     return code;
