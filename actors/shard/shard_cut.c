@@ -142,12 +142,6 @@ static bool s_due(const shard_core_t *self)
            self->destination_taken[shard_cut_slowest(self)] >= self->cut;
 }
 
-/* Of the next cut. Who was left out of rounds goes on with the one after them. */
-static uint64_t s_number(const shard_core_t *self)
-{
-    return s_most(self->cut, self->waits ? self->round : 0) + 1;
-}
-
 void shard_cut_step(shard_core_t *self)
 {
     if (shard_region_count(self) == 1) {
@@ -157,7 +151,7 @@ void shard_cut_step(shard_core_t *self)
     }
     if (!s_due(self))
         return;
-    self->cut = s_number(self);
+    self->cut++;
     if (!self->strategy->merges || !s_window_full(self))
         s_make(self, false, false);
 }
@@ -180,7 +174,7 @@ void shard_close(shard_core_t *self, const message_t *message)
     shard_changed(self);
     if (shard_region_count(self) == 1)
         return;
-    self->cut = s_number(self);
+    self->cut++;
     s_make(self, true, true);
 }
 

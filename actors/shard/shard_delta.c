@@ -118,8 +118,7 @@ static err_code_t s_content(const shard_core_t *self, size_t origin, const messa
         return ERR_SHAPE;
     if (message->delta.samples > region->samples * self->spec.job->epochs)
         return ERR_LIMIT;
-    bool whole = !self->waits || self->vote.on; /* a range is of one who was left out of rounds */
-    return !whole && message->delta.first != message->delta.last ? ERR_SHAPE : ERR_OK;
+    return self->waits && message->delta.first != message->delta.last ? ERR_SHAPE : ERR_OK;
 }
 
 static void s_mark(incoming_t *incoming, err_code_t code)
@@ -282,8 +281,7 @@ static err_code_t s_numbers(const shard_core_t *self, const origin_t *origin, co
         return ERR_MALFORMED;
     if (origin->history && message->delta.history != origin->history)
         return ERR_STALE;
-    uint64_t merged = self->vote.on ? SHARD_KEPT_MAX : self->spec.topology->job.sync.staleness + 1;
-    if (last - first > merged)
+    if (last - first > self->spec.topology->job.sync.staleness + 1)
         return ERR_LIMIT;
     if (first <= origin->taken)
         return ERR_STALE; /* a range that overlaps what was taken */

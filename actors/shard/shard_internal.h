@@ -11,7 +11,7 @@
  *   shard_state     snapshot <-> state                shard_report    progress and status
  *   shard_mark      common points of all shards
  *   shard_outer     the second optimizer of diloco
- *   shard_vote      who is a member of a round
+ *   shard_vote      what is in a round that not all regions need to reach
  *   shard_encode    what a cut carries, what it leaves for the next one
  *
  * Threads  those of the core.
@@ -171,15 +171,16 @@ typedef struct {
     buf_t *room;       /* soft: for the next difference */
 } outer_t;
 
-/* What a shard has promised, accepted or learned about the members of a round; stored. */
+/* What a shard has promised, accepted or learned about a round; stored. */
 typedef struct {
-    uint64_t round, promised, ballot, members;
+    uint64_t round, promised, ballot;
+    uint64_t taken[TOPOLOGY_REGIONS_MAX]; /* accepted or decided: last number of each stream that is in it */
     bool decided;
     uint64_t changes; /* soft: what must be committed before it may be told */
     size_t asker;     /* soft: region that waits for it; SIZE_MAX: none */
 } vote_t;
 
-#define VOTE_FIELDS 5u
+#define VOTE_FIELDS 4u /* and one per region */
 
 /* Where the shard stands with the members of rounds (shard_vote). All but the log is soft. */
 typedef struct {
@@ -190,7 +191,8 @@ typedef struct {
     uint64_t wanted;                        /* changes that a snapshot is wanted for */
     size_t leader;                          /* region that has decided last: proposes first */
     /* the own proposal */
-    uint64_t round, ballot, seen, answers, best_ballot, best_members;
+    uint64_t round, ballot, seen, answers;
+    vote_t best; /* of the promises */
     enum { VOTE_IDLE, VOTE_PROMISE, VOTE_ACCEPT } phase;
     int64_t enough_us, ready_us, turn_us, again_us;
 } shard_vote_t;
@@ -402,9 +404,14 @@ size_t
 shard_round_lacks(const shard_core_t *self); /* a region whose contribution is missing; SIZE_MAX: none */
 
 bool shard_round_late(const shard_core_t *self, const delta_head_t *head); /* it has come for nothing */
+/* No contribution waits for a decision: what is final is done. */
+bool shard_round_settled(const shard_core_t *self);
 bool shard_round_works(const shard_core_t *self); /* somebody has reached the next round, or is late */
 uint64_t
-shard_round_present(const shard_core_t *self); /* bit r: region r has reached the next round or left */
+shard_round_present(const shard_core_t *self);        /* bit r: region r has reached the next round or left */
+uint64_t shard_round_heard(const shard_core_t *self); /* the same, or has sent something late */
+void shard_round_reached(const shard_core_t *self,
+                         uint64_t *ret_taken); /* per region: last number that is here */
 
 /* shard_vote */
 void shard_vote_begin(shard_core_t *self);
@@ -415,8 +422,8 @@ void shard_vote_advance(shard_core_t *self);
 int64_t shard_vote_due(const shard_core_t *self);
 bool shard_vote_wants_snapshot(const shard_core_t *self);
 void shard_vote_committed(shard_core_t *self);
-bool shard_vote_members(const shard_core_t *self, uint64_t round,
-                        uint64_t *ret_members); /* false: not decided */
+const uint64_t *shard_vote_decided(const shard_core_t *self,
+                                   uint64_t round); /* per region; NULL: not decided */
 
 /* shard_snapshot, shard_state, shard_report */
 bool shard_dirty(const shard_core_t *self);

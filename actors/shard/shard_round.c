@@ -2,9 +2,11 @@
  * has made its final cut before n contributes nothing and is not waited for. Every region adds the same
  * contributions in the order of regions with the same arithmetic, so replicas stay equal, bit for bit.
  *
- * With a quorum below 1 a round has the members that shard_vote has decided; what a member sent up to that number counts.
- * A late gradient or difference waits for the first round that its region is a member of, a late model is dropped. A
- * region that was left out goes on with the round after; its next delta stands for the numbers it has missed too. */
+ * With a quorum below 1 shard_vote decides what is in a round: of each region everything up to some number. A late
+ * gradient or difference is in the first round that has room for it, a late model is dropped. Who comes late with n
+ * does not wait for anybody: only a number that no round has had yet does. So a region that lags catches up, and as
+ * numbers count steps, the shards of a region, whose rounds may have different members, cannot wait for each other in a
+ * circle: the least number that anybody waits with lacks only regions that have not waited yet. */
 
 #include "actors/shard/shard_internal.h"
 
@@ -54,12 +56,6 @@ static bool s_anybody(const shard_core_t *self, uint64_t number)
     return false;
 }
 
-static uint64_t s_everybody(const shard_core_t *self)
-{
-    size_t regions = shard_region_count(self);
-    return regions == 64 ? UINT64_MAX : (UINT64_C(1) << regions) - 1;
-}
-
 uint64_t shard_round_present(const shard_core_t *self)
 {
     uint64_t present = 0;
@@ -69,13 +65,23 @@ uint64_t shard_round_present(const shard_core_t *self)
     return present;
 }
 
+uint64_t shard_round_heard(const shard_core_t *self)
+{
+    uint64_t heard = shard_round_present(self);
+    for (size_t i = 0; i < self->pending_count; i++)
+        heard |= UINT64_C(1) << self->pending[i].region;
+    return heard;
+}
+
+void shard_round_reached(const shard_core_t *self, uint64_t *ret_taken)
+{
+    for (size_t r = 0; r < shard_region_count(self); r++)
+        ret_taken[r] = s_reached(self, r);
+}
+
 bool shard_round_works(const shard_core_t *self)
 {
-    uint64_t present = shard_round_present(self);
-    bool late = false;
-    for (size_t i = 0; i < self->pending_count; i++)
-        late = late || present >> self->pending[i].region & 1;
-    return late || s_anybody(self, self->round + 1);
+    return self->pending_count || s_anybody(self, self->round + 1);
 }
 
 /* A model stands for its round alone; gradients and differences are sums, whenever they come. */
@@ -84,21 +90,21 @@ static bool s_sums(const shard_core_t *self)
     return self->strategy->cuts != DELTA_MODEL;
 }
 
-static bool s_counts(const shard_core_t *self, const pending_t *pending, size_t region, uint64_t number)
+static bool s_counts(const shard_core_t *self, const pending_t *pending, uint64_t number,
+                     const uint64_t *taken)
 {
-    if (pending->region != region)
-        return false;
-    return s_sums(self) ? pending->head.last <= number : pending->head.last == number;
+    return pending->head.last <= taken[pending->region] && (s_sums(self) || pending->head.last == number);
 }
 
 /* Adds what region r contributes; returns its weight in the mean. */
-static double s_add(shard_core_t *self, size_t r, uint64_t number, blend_t *blend, uint64_t *samples)
+static double s_add(shard_core_t *self, size_t r, uint64_t number, const uint64_t *taken, blend_t *blend,
+                    uint64_t *samples)
 {
     bool mean = self->strategy->mean_gradient, sum = self->plain_sum && mean;
     double total = 0;
     for (size_t i = 0; i < self->pending_count; i++) {
         const pending_t *pending = &self->pending[i];
-        if (!s_counts(self, pending, r, number))
+        if (pending->region != r || !s_counts(self, pending, number, taken))
             continue;
         *samples += pending->head.samples;
         if (!pending->data)
@@ -113,35 +119,39 @@ static double s_add(shard_core_t *self, size_t r, uint64_t number, blend_t *blen
 
 /* sma: sum n_r w_r / sum n_r with the regions' samples, diloco: the same of differences; ssgd: the same of gradients
  * with the samples of the round, or their plain sum when they are counts. Only regions that contribute data count. */
-static void s_blend(shard_core_t *self, uint64_t number, uint64_t members, blend_t *ret_blend,
+static void s_blend(shard_core_t *self, uint64_t number, const uint64_t *taken, blend_t *ret_blend,
                     uint64_t *ret_samples)
 {
     *ret_blend = (blend_t){.parts = self->pending_parts, .scratch = self->scratch, .sums = self->sums};
     *ret_samples = 0;
     for (size_t r = 0; r < shard_region_count(self); r++)
-        if (members >> r & 1)
-            ret_blend->divisor += s_add(self, r, number, ret_blend, ret_samples);
+        ret_blend->divisor += s_add(self, r, number, taken, ret_blend, ret_samples);
     if (self->plain_sum && self->strategy->mean_gradient)
         ret_blend->divisor = 1;
 }
 
 /* What was counted, and late models, whose samples are done all the same. */
-static void s_forget(shard_core_t *self, uint64_t number, uint64_t members)
+static void s_forget(shard_core_t *self, uint64_t number, const uint64_t *taken)
 {
     size_t kept = 0;
     for (size_t i = 0; i < self->pending_count; i++) {
         pending_t *pending = &self->pending[i];
-        bool member = members >> pending->region & 1, late = pending->head.last <= number;
-        if (!late || (!member && s_sums(self))) {
+        bool counted = s_counts(self, pending, number, taken);
+        if (!counted && (s_sums(self) || pending->head.last > number)) {
             self->pending[kept++] = *pending;
             continue;
         }
-        if (!member || !s_counts(self, pending, pending->region, number))
+        if (!counted)
             self->samples_applied += pending->head.samples;
         if (pending->data)
             version_release(self, &pending->data);
     }
     self->pending_count = kept;
+}
+
+bool shard_round_settled(const shard_core_t *self)
+{
+    return !self->vote.on || self->pending_count == 0;
 }
 
 bool shard_round_late(const shard_core_t *self, const delta_head_t *head)
@@ -161,30 +171,37 @@ static bool s_apply(shard_core_t *self, const blend_t *blend)
     return version_set(self, blend);
 }
 
-/* Who is in the next round; false when that is not known, or not all of them are here. */
-static bool s_members(const shard_core_t *self, uint64_t *ret_members)
+/* What is in the next round; false when that is not known, or not all of it is here. */
+static bool s_taken(const shard_core_t *self, uint64_t *ret_taken)
 {
-    *ret_members = s_everybody(self);
-    if (!self->vote.on)
+    if (!self->vote.on) {
+        for (size_t r = 0; r < shard_region_count(self); r++)
+            ret_taken[r] = self->round + 1;
         return s_anybody(self, self->round + 1) && shard_round_lacks(self) == SIZE_MAX;
-    return shard_vote_members(self, self->round + 1, ret_members) &&
-           (*ret_members & ~shard_round_present(self)) == 0;
+    }
+    const uint64_t *decided = shard_vote_decided(self, self->round + 1);
+    for (size_t r = 0; decided && r < shard_region_count(self); r++) {
+        ret_taken[r] = decided[r];
+        if (s_reached(self, r) < decided[r])
+            return false;
+    }
+    return decided != NULL;
 }
 
 bool shard_round_try(shard_core_t *self)
 {
-    uint64_t number = self->round + 1, samples, members;
-    if (!self->waits || self->short_of_memory || !s_members(self, &members))
+    uint64_t number = self->round + 1, samples, taken[TOPOLOGY_REGIONS_MAX];
+    if (!self->waits || self->short_of_memory || !s_taken(self, taken))
         return false;
     blend_t blend;
-    s_blend(self, number, members, &blend, &samples);
+    s_blend(self, number, taken, &blend, &samples);
     bool some = blend.count > 0 && blend.divisor > 0;
     if (!s_apply(self, some ? &blend : NULL))
         return false;
     self->round = number;
     self->version += some;
     self->samples_applied += samples;
-    s_forget(self, number, members);
+    s_forget(self, number, taken);
     if (self->vote.on && self->taken_since_us == ROLE_NEVER)
         self->taken_since_us = self->now_us; /* others wait to hear that it is durable */
     shard_changed(self);

@@ -63,11 +63,12 @@ static void s_remember(shard_core_t *self)
     shot->last = s_last_made(self);
     shot->steps = self->steps;
     shot->round = self->round;
-    shot->closed = self->closed;
+    bool settled = shard_round_settled(self);
+    shot->closed = self->closed && settled;
     CHECK(!ranges_copy(&shot->applied, &self->applied));
     for (size_t r = 0; r < shard_region_count(self); r++) {
         shot->taken[r] = self->origins[r].taken;
-        shot->final[r] = self->origins[r].final && !(self->vote.on && self->pending_count);
+        shot->final[r] = self->origins[r].final && settled;
     }
     self->taken_since_us = ROLE_NEVER;
 }
@@ -107,7 +108,7 @@ static void s_tell_origins(shard_core_t *self)
 {
     for (size_t r = 0; r < shard_region_count(self); r++) {
         origin_t *origin = &self->origins[r];
-        origin->final_durable = self->shot.final[r];
+        origin->final_durable = origin->final_durable || self->shot.final[r];
         if (self->shot.taken[r] == origin->durable)
             continue;
         origin->durable = self->shot.taken[r];

@@ -119,14 +119,19 @@ static void s_pack_numbers(const shard_core_t *self, message_t *message)
 static void s_pack_votes(const shard_core_t *self, message_t *message)
 {
     const shard_vote_t *all = &self->vote;
-    uint64_t *items = calloc(all->count * VOTE_FIELDS + 1, sizeof *items);
+    size_t regions = shard_region_count(self), fields = VOTE_FIELDS + regions;
+    uint64_t *items = calloc(all->count * fields + 1, sizeof *items);
     CHECK(items);
     for (size_t i = 0; i < all->count; i++) {
         const vote_t *vote = &all->log[i];
-        uint64_t row[VOTE_FIELDS] = {vote->round, vote->promised, vote->ballot, vote->members, vote->decided};
-        memcpy(items + i * VOTE_FIELDS, row, sizeof row);
+        uint64_t *row = items + i * fields;
+        row[0] = vote->round;
+        row[1] = vote->promised;
+        row[2] = vote->ballot;
+        row[3] = vote->decided;
+        memcpy(row + VOTE_FIELDS, vote->taken, regions * sizeof *row);
     }
-    message_set_u64s(&message->shard_state.votes, items, all->count * VOTE_FIELDS);
+    message_set_u64s(&message->shard_state.votes, items, all->count * fields);
     free(items);
 }
 
@@ -427,19 +432,16 @@ static err_code_t s_load_pending(shard_core_t *self, const wire_u64s_t *rows, co
 
 static err_code_t s_load_votes(shard_core_t *self, const wire_u64s_t *rows, err_t *err)
 {
-    if (rows->count % VOTE_FIELDS || rows->count > 2 * SHARD_KEPT_MAX * VOTE_FIELDS)
+    size_t regions = shard_region_count(self), fields = VOTE_FIELDS + regions;
+    if (rows->count % fields || rows->count > 2 * SHARD_KEPT_MAX * fields)
         return err_set(err, ERR_MALFORMED, "state: votes");
-    for (size_t i = 0; i < rows->count; i += VOTE_FIELDS) {
+    for (size_t i = 0; i < rows->count; i += fields) {
         const uint64_t *row = rows->items + i;
-        vote_t vote = {.round = row[0],
-                       .promised = row[1],
-                       .ballot = row[2],
-                       .members = row[3],
-                       .decided = row[4] != 0,
-                       .asker = SIZE_MAX};
-        if (vote.round == 0 || vote.ballot > vote.promised ||
-            ((vote.ballot || vote.decided) && !vote.members))
+        vote_t vote = {
+            .round = row[0], .promised = row[1], .ballot = row[2], .decided = row[3] != 0, .asker = SIZE_MAX};
+        if (vote.round == 0 || vote.ballot > vote.promised)
             return err_set(err, ERR_MALFORMED, "state: votes");
+        memcpy(vote.taken, row + VOTE_FIELDS, regions * sizeof *row);
         shard_vote_add(self, &vote);
     }
     return ERR_OK;
@@ -535,7 +537,10 @@ static void s_settle(shard_core_t *self, const snapshot_t *snapshot)
     }
     self->committed_steps = self->steps;
     self->committed_last = self->open_first - 1;
-    self->closed_durable = self->closed;
+    bool settled = shard_round_settled(self);
+    self->closed_durable = self->closed && settled;
+    for (size_t r = 0; r < shard_region_count(self); r++)
+        self->origins[r].final_durable = self->origins[r].final && settled;
 }
 
 static err_code_t s_load(shard_core_t *self, const message_t *message, const snapshot_t *snapshot, err_t *err)

@@ -1,6 +1,7 @@
-/* Who is a member of a round, when not all regions need to be (quorum below 1). Decided once per round and shard, by a
- * majority of the regions (of two halves, the one with the first region): single-decree Paxos for each round (Lamport,
- * "Paxos made simple", 2001), between the same shard of all regions.
+/* What is in a round, when not all regions need to have reached it (quorum below 1): of each region's stream everything
+ * up to some number. Decided once per round and shard, by a majority of the regions (of two halves, the one with the
+ * first region): single-decree Paxos for each round (Lamport, "Paxos made simple", 2001), between the same shard of all
+ * regions.
  *
  * Ballot c R + r + 1 is region r's c-th (R regions). Ballot 1 can only be the first region's and nothing can have been
  * accepted before it, so it needs no promises. What a shard promises, accepts or proposes is in a committed snapshot
@@ -9,11 +10,11 @@
  *
  * Decisions are kept until all regions have that round durably: a region that comes back asks for those it missed.
  *
- * A round may be proposed when all regions have contributed or left, or `grace` after a share of `quorum` has. */
+ * A round may be proposed when all regions have reached it, left, or sent something late, or `grace` after a share of
+ * `quorum` has reached it or left. */
 
 #include "actors/shard/shard_internal.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -120,14 +121,15 @@ static message_t *s_message(const shard_core_t *self, message_kind_t kind, size_
     return message;
 }
 
-static void s_want(shard_core_t *self, uint64_t round, uint64_t ballot, uint64_t members, uint64_t from)
+/* `taken` NULL: without. */
+static void s_want(shard_core_t *self, uint64_t round, uint64_t ballot, const uint64_t *taken, uint64_t from)
 {
     for (size_t r = 0; r < shard_region_count(self); r++) {
         if (r == self->spec.region_index || !(from & s_bit(r)))
             continue;
         message_t *message = s_message(self, KIND_vote_want, r, round);
         message->vote_want.ballot = ballot;
-        message->vote_want.members = members;
+        message_set_u64s(&message->vote_want.taken, taken, taken ? shard_region_count(self) : 0);
         message->vote_want.settled = self->vote.settled[self->spec.region_index];
         shard_send(self, &message);
     }
@@ -138,7 +140,7 @@ static void s_answer(shard_core_t *self, const vote_t *vote, size_t region)
     message_t *message = s_message(self, KIND_vote, region, vote->round);
     message->vote.promised = vote->promised;
     message->vote.ballot = vote->ballot;
-    message->vote.members = vote->members;
+    message_set_u64s(&message->vote.taken, vote->taken, vote->ballot ? shard_region_count(self) : 0);
     message->vote.settled = self->vote.settled[self->spec.region_index];
     shard_send(self, &message);
 }
@@ -146,7 +148,7 @@ static void s_answer(shard_core_t *self, const vote_t *vote, size_t region)
 static void s_tell(shard_core_t *self, const vote_t *vote, size_t region)
 {
     message_t *message = s_message(self, KIND_decision, region, vote->round);
-    message->decision.members = vote->members;
+    message_set_u64s(&message->decision.taken, vote->taken, shard_region_count(self));
     message->decision.settled = self->vote.settled[self->spec.region_index];
     shard_send(self, &message);
 }
@@ -174,14 +176,16 @@ static uint64_t s_ballot(const shard_core_t *self, const vote_t *vote)
     return (known / regions + 1) * regions + own;
 }
 
-/* What is accepted in the highest ballot; nothing: those who are here. */
+/* What is accepted in the highest ballot; nothing: all that is here. */
 static void s_accept(shard_core_t *self, vote_t *vote)
 {
     shard_vote_t *all = &self->vote;
     all->phase = VOTE_ACCEPT;
     all->answers = 0;
-    uint64_t members = vote->ballot > all->best_ballot ? vote->members : all->best_members;
-    vote->members = members ? members : shard_round_present(self);
+    if (all->best.ballot > vote->ballot)
+        memcpy(vote->taken, all->best.taken, sizeof vote->taken);
+    else if (!vote->ballot)
+        shard_round_reached(self, vote->taken);
     vote->ballot = vote->promised = all->ballot;
     s_store(self, vote);
 }
@@ -192,7 +196,7 @@ static void s_begin(shard_core_t *self)
     vote_t *vote = s_get(self, all->round);
     bool again = self->spec.region_index == 0 && vote->ballot == 1 && vote->promised == 1;
     all->ballot = again ? 1 : s_ballot(self, vote);
-    all->answers = all->best_ballot = all->best_members = 0;
+    all->answers = all->best.ballot = 0;
     all->again_us = self->now_us + AGAIN_US;
     if (all->ballot == 1) {
         s_accept(self, vote);
@@ -210,7 +214,7 @@ static void s_ask(shard_core_t *self)
     if (all->phase == VOTE_IDLE || !vote || !s_stored(self, vote) || vote->promised != all->ballot)
         return;
     all->again_us = self->now_us + AGAIN_US;
-    s_want(self, all->round, all->ballot, all->phase == VOTE_ACCEPT ? vote->members : 0, ~all->answers);
+    s_want(self, all->round, all->ballot, all->phase == VOTE_ACCEPT ? vote->taken : NULL, ~all->answers);
 }
 
 static void s_decide(shard_core_t *self, vote_t *vote)
@@ -249,16 +253,15 @@ static bool s_enough(const shard_core_t *self, uint64_t present)
     return share + 1e-9 >= self->spec.topology->job.sync.quorum;
 }
 
-/* When it may be proposed that those who are here are the members; ROLE_NEVER: some are needed yet. */
+/* When it may be proposed that what is here is all; ROLE_NEVER: some are needed yet. */
 static int64_t s_ready_us(shard_core_t *self)
 {
     shard_vote_t *all = &self->vote;
-    uint64_t present = shard_round_present(self);
-    if (!s_enough(self, present))
+    if (!s_enough(self, shard_round_present(self)))
         return ROLE_NEVER;
     if (all->enough_us == ROLE_NEVER)
         all->enough_us = self->now_us;
-    if (present == s_everybody(self))
+    if (shard_round_heard(self) == s_everybody(self))
         return self->now_us;
     return all->enough_us + self->spec.topology->job.sync.grace_us;
 }
@@ -299,7 +302,7 @@ void shard_vote_advance(shard_core_t *self)
         return;
     all->again_us = self->now_us + AGAIN_US;
     if (all->phase == VOTE_IDLE)
-        s_want(self, all->round, 0, 0, UINT64_MAX); /* perhaps others have decided it */
+        s_want(self, all->round, 0, NULL, UINT64_MAX); /* perhaps others have decided it */
     else
         s_ask(self);
 }
@@ -335,7 +338,12 @@ static bool s_from_shard(shard_core_t *self, const message_t *message, size_t *r
     return false;
 }
 
-/* `members` 0: a promise is asked for. */
+static bool s_is_whole(const shard_core_t *self, const wire_u64s_t *taken)
+{
+    return taken->count == shard_region_count(self);
+}
+
+/* Without `taken` a promise is asked for. */
 static void s_on_want(shard_core_t *self, const message_t *message, size_t region)
 {
     uint64_t round = message->number, ballot = message->vote_want.ballot;
@@ -347,12 +355,13 @@ static void s_on_want(shard_core_t *self, const message_t *message, size_t regio
     if (ballot == 0 || round <= self->round) /* nothing to promise */
         return;
     vote_t *vote = s_get(self, round);
-    uint64_t members = message->vote_want.members & s_everybody(self);
-    if (ballot > vote->promised || (ballot == vote->promised && members && vote->ballot != ballot)) {
+    bool whole = s_is_whole(self, &message->vote_want.taken);
+    if (ballot > vote->promised || (ballot == vote->promised && whole && vote->ballot != ballot)) {
         vote->promised = ballot;
-        if (members) {
+        if (whole) {
             vote->ballot = ballot;
-            vote->members = members;
+            memcpy(vote->taken, message->vote_want.taken.items,
+                   message->vote_want.taken.count * sizeof *vote->taken);
         }
         s_store(self, vote);
     }
@@ -375,9 +384,12 @@ static void s_on_vote(shard_core_t *self, const message_t *message, size_t regio
         return;
     if (all->phase == VOTE_ACCEPT && message->vote.ballot != all->ballot)
         return;
-    if (all->phase == VOTE_PROMISE && message->vote.ballot > all->best_ballot) {
-        all->best_ballot = message->vote.ballot;
-        all->best_members = message->vote.members & s_everybody(self);
+    const wire_u64s_t *taken = &message->vote.taken;
+    if (message->vote.ballot && !s_is_whole(self, taken))
+        return;
+    if (all->phase == VOTE_PROMISE && message->vote.ballot > all->best.ballot) {
+        all->best.ballot = message->vote.ballot;
+        memcpy(all->best.taken, taken->items, taken->count * sizeof *all->best.taken);
     }
     all->answers |= s_bit(region);
     s_judge(self);
@@ -385,14 +397,14 @@ static void s_on_vote(shard_core_t *self, const message_t *message, size_t regio
 
 static void s_on_decision(shard_core_t *self, const message_t *message, size_t region)
 {
-    uint64_t members = message->decision.members & s_everybody(self);
-    if (message->number <= self->round || !members)
+    const wire_u64s_t *taken = &message->decision.taken;
+    if (message->number <= self->round || !s_is_whole(self, taken))
         return;
     vote_t *vote = s_get(self, message->number);
     if (vote->decided)
         return;
     vote->decided = true;
-    vote->members = members;
+    memcpy(vote->taken, taken->items, taken->count * sizeof *vote->taken);
     self->vote.leader = region;
     shard_changed(self);
 }
@@ -439,12 +451,10 @@ void shard_vote_committed(shard_core_t *self)
     shard_advance(self);
 }
 
-bool shard_vote_members(const shard_core_t *self, uint64_t round, uint64_t *ret_members)
+const uint64_t *shard_vote_decided(const shard_core_t *self, uint64_t round)
 {
     const vote_t *vote = s_find(self, round);
-    if (vote && vote->decided)
-        *ret_members = vote->members;
-    return vote && vote->decided;
+    return vote && vote->decided ? vote->taken : NULL;
 }
 
 /* -- life -------------------------------------------------------------------------------------------------

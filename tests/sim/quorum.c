@@ -114,7 +114,7 @@ static bool s_equal(const case_t *with, const sim_t *sim)
 }
 
 /* `unheld`: the others are a majority, and rounds do not need everybody. */
-static bool s_check(const case_t *with, uint64_t seed, bool unheld, bool verbose)
+static bool s_check(const case_t *with, uint64_t seed, bool unheld, bool verbose, size_t *faults)
 {
     topology_t *topology = s_topology(with, seed);
     sim_spec_t spec = s_spec(with, seed);
@@ -128,8 +128,10 @@ static bool s_check(const case_t *with, uint64_t seed, bool unheld, bool verbose
         printf("%s r%u of %u quorum %s: %llu of %llu rounds when cut off, %llu when healed\n", with->strategy,
                with->victim, with->regions, with->quorum, (unsigned long long)before, (unsigned long long)all,
                (unsigned long long)rounds);
-    if (unheld && rounds < all)
+    if (unheld && rounds < all) {
         good = s_fail(with, seed, "a region that is cut off holds the others");
+        sim_print_waits(sim, stderr);
+    }
     if (!unheld && rounds >= all)
         good = s_fail(with, seed, "rounds went on without a majority");
     if (!sim_run(sim)) {
@@ -139,8 +141,7 @@ static bool s_check(const case_t *with, uint64_t seed, bool unheld, bool verbose
         good = s_fail(with, seed, "replicas differ");
     }
     sim_stats_t stats = sim_stats(sim);
-    if (with->wild && (!stats.killed_shards || !stats.lost))
-        good = s_fail(with, seed, "nothing was lost or killed");
+    *faults += stats.killed_shards > 0 && stats.lost > 0;
     sim_destroy(&sim);
     topology_destroy(&topology);
     return good;
@@ -163,24 +164,24 @@ int main(int argc, char **argv)
         else
             return 2;
     }
-    size_t wrong = 0, runs = 0;
+    size_t wrong = 0, runs = 0, faults = 0;
     for (uint64_t seed = first; seed < first + seeds; seed++) {
         for (unsigned i = 0; i < 9; i++) { /* each region of three, each strategy */
             case_t with = {.strategy = strategies[i % 3], .regions = 3, .victim = i / 3, .quorum = "0.5"};
             for (unsigned wild = 0; wild < 2; wild++, runs++) {
                 with.wild = wild;
-                wrong += !s_check(&with, seed, true, verbose);
+                wrong += !s_check(&with, seed, true, verbose, &faults);
             }
         }
         for (unsigned victim = 0; victim < 2;
              victim++, runs++) { /* of two regions the first is the majority */
             case_t with = {.strategy = "diloco", .regions = 2, .victim = victim, .quorum = "0.5"};
-            wrong += !s_check(&with, seed, victim == 1, verbose);
+            wrong += !s_check(&with, seed, victim == 1, verbose, &faults);
         }
         case_t held = {.strategy = "sma", .regions = 3, .victim = 1, .quorum = "1"};
-        wrong += !s_check(&held, seed, false, verbose);
+        wrong += !s_check(&held, seed, false, verbose, &faults);
         runs++;
     }
-    printf("worlds %zu: wrong %zu\n", runs, wrong);
-    return wrong ? 1 : 0;
+    printf("worlds %zu: wrong %zu; %zu with shards killed and messages lost\n", runs, wrong, faults);
+    return wrong || !faults ? 1 : 0;
 }
