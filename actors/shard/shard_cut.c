@@ -119,7 +119,10 @@ static void s_make(shard_core_t *self, bool final, bool whole)
     self->open_steps = 0;
     self->open_samples = 0;
     shard_queue_add(self, &kept);
-    if (self->sees_own) {
+    if (self->sees_own && shard_round_late(self, &kept.head)) {
+        self->samples_applied += kept.head.samples;
+        outer_return(self);
+    } else if (self->sees_own) {
         pending_t own = {.region = self->spec.region_index, .head = kept.head, .data = buf_ref(encoded.view)};
         shard_pending_add(self, &own);
     }

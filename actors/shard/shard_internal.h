@@ -163,6 +163,7 @@ typedef struct {
 /* The outer optimizer (shard_outer). */
 typedef struct {
     bool on;
+    bool keeps; /* only `start`: the mean that a late model gives way to */
     float lr, mu;
     buf_t *start;      /* what deltas act on; local steps began here */
     buf_t *momentum;   /* NULL: mu is 0 */
@@ -336,6 +337,8 @@ buf_t *version_gather(shard_core_t *self, const assembly_t *assembly);
 /* shard_outer: formulas in actors/synchronizer/strategy.h. false: without memory, nothing has changed */
 void outer_begin(shard_core_t *self); /* once the parameters are there */
 void outer_fini(shard_core_t *self);
+void outer_keep(shard_core_t *self);              /* the parameters are a round's mean */
+void outer_return(shard_core_t *self);            /* local steps since `start` have come for nothing */
 bool outer_ready(shard_core_t *self);             /* a step may be made: there is room for its cut */
 buf_t *outer_cut(shard_core_t *self, bool whole); /* the difference, with the residual if it is to be whole */
 bool outer_round(shard_core_t *self, const blend_t *mean); /* NULL: nobody contributed anything */

@@ -7,6 +7,8 @@
  * Without rounds the own delta waits in `pending` like others' until it is taken, which needs memory and may come
  * later; it acts as others see it, and what its encoding left out is in the residual alone.
  *
+ * Of models (sma) whose rounds need not all regions, start is the last mean: a region whose model came late goes back to it.
+ *
  * No fused multiply-add here: regions apply rounds to the same bits. */
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC optimize("fp-contract=off")
@@ -37,10 +39,11 @@ void outer_begin(shard_core_t *self)
     self->outer.on = self->strategy->outer && shard_region_count(self) > 1;
     self->outer.lr = (float)topology->job.sync.outer_lr;
     self->outer.mu = (float)topology->job.sync.outer_momentum;
-    if (!self->outer.on || self->outer.start)
+    self->outer.keeps = self->vote.on && self->strategy->cuts == DELTA_MODEL;
+    if (!(self->outer.on || self->outer.keeps) || self->outer.start)
         return;
     self->outer.start = buf_ref(self->parameters);
-    if (self->outer.mu > 0) {
+    if (self->outer.on && self->outer.mu > 0) {
         self->outer.momentum = buf_new_zero(shard_bytes(self));
         CHECK(self->outer.momentum);
     }
@@ -52,6 +55,23 @@ void outer_fini(shard_core_t *self)
     buf_destroy(&self->outer.momentum);
     buf_destroy(&self->outer.gathered);
     buf_destroy(&self->outer.room);
+}
+
+void outer_keep(shard_core_t *self)
+{
+    if (!self->outer.keeps)
+        return;
+    version_release(self, &self->outer.start);
+    self->outer.start = buf_ref(self->parameters);
+}
+
+void outer_return(shard_core_t *self)
+{
+    CHECK(self->outer.start);
+    if (self->parameters == self->outer.start)
+        return;
+    version_release(self, &self->parameters);
+    self->parameters = buf_ref(self->outer.start);
 }
 
 /* -- the own difference -----------------------------------------------------------------------------------
@@ -149,10 +169,8 @@ static void s_block(const act_t *act, size_t first, size_t count, const float *d
 /* Local steps that are under way stay as they are, moved with their start. */
 static void s_settle(shard_core_t *self)
 {
-    if (self->open_steps || self->parameters == self->outer.start)
-        return;
-    version_release(self, &self->parameters);
-    self->parameters = buf_ref(self->outer.start);
+    if (!self->open_steps)
+        outer_return(self);
 }
 
 static bool s_act(shard_core_t *self, const blend_t *delta, act_t *act)

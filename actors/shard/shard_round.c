@@ -156,7 +156,7 @@ bool shard_round_settled(const shard_core_t *self)
 
 bool shard_round_late(const shard_core_t *self, const delta_head_t *head)
 {
-    return !s_sums(self) && head->last <= self->round;
+    return self->waits && !s_sums(self) && head->last <= self->round;
 }
 
 /* NULL: nobody contributes anything. */
@@ -168,7 +168,10 @@ static bool s_apply(shard_core_t *self, const blend_t *blend)
         return true;
     if (self->strategy->cuts == DELTA_GRADIENT)
         return version_step(self, blend, true, false);
-    return version_set(self, blend);
+    if (!version_set(self, blend))
+        return false;
+    outer_keep(self);
+    return true;
 }
 
 /* What is in the next round; false when that is not known, or not all of it is here. */
