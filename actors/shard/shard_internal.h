@@ -189,6 +189,7 @@ typedef struct {
     vote_t *log;
     size_t count, capacity;
     uint64_t settled[TOPOLOGY_REGIONS_MAX]; /* last round that is durable there */
+    uint64_t *have;                         /* (regions, regions) who has whose stream durably, up to where */
     uint64_t wanted;                        /* changes that a snapshot is wanted for */
     size_t leader;                          /* region that has decided last: proposes first */
     /* the own proposal */
@@ -413,8 +414,8 @@ bool shard_round_works(const shard_core_t *self); /* somebody has reached the ne
 uint64_t
 shard_round_present(const shard_core_t *self);        /* bit r: region r has reached the next round or left */
 uint64_t shard_round_heard(const shard_core_t *self); /* the same, or has sent something late */
-void shard_round_reached(const shard_core_t *self,
-                         uint64_t *ret_taken); /* per region: last number that is here */
+bool shard_round_has(const shard_core_t *self, size_t region,
+                     uint64_t number); /* it is all that the next round wants of it */
 
 /* shard_vote */
 void shard_vote_begin(shard_core_t *self);

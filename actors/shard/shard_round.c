@@ -73,10 +73,9 @@ uint64_t shard_round_heard(const shard_core_t *self)
     return heard;
 }
 
-void shard_round_reached(const shard_core_t *self, uint64_t *ret_taken)
+bool shard_round_has(const shard_core_t *self, size_t region, uint64_t number)
 {
-    for (size_t r = 0; r < shard_region_count(self); r++)
-        ret_taken[r] = s_reached(self, r);
+    return number > self->round || (s_left(self, region) && number >= s_reached(self, region));
 }
 
 bool shard_round_works(const shard_core_t *self)

@@ -10,8 +10,10 @@
  *
  * Decisions are kept until all regions have that round durably: a region that comes back asks for those it missed.
  *
- * A round may be proposed when all regions have reached it, left, or sent something late, or `grace` after a share of
- * `quorum` has reached it or left. */
+ * Regions tell each other what they have durably. What is proposed is had by every region of a group, the greatest of
+ * regions that have each other's contributions: so what is decided can be applied by all of them though somebody else
+ * dies with it. A round may be proposed when the group is everybody, or lacks only who has sent something late, or
+ * `grace` after it has been a share of `quorum`. */
 
 #include "actors/shard/shard_internal.h"
 
@@ -153,6 +155,71 @@ static void s_tell(shard_core_t *self, const vote_t *vote, size_t region)
     shard_send(self, &message);
 }
 
+/* -- who has what ------------------------------------------------------------------------------------------
+ */
+
+static uint64_t *s_row(const shard_core_t *self, size_t region)
+{
+    return self->vote.have + region * shard_region_count(self);
+}
+
+/* Of this shard, as of its newest snapshot; returns whether it is more than was told. */
+static bool s_update_own(shard_core_t *self)
+{
+    uint64_t *row = s_row(self, self->spec.region_index);
+    bool more = false;
+    for (size_t r = 0; r < shard_region_count(self); r++) {
+        uint64_t have = r == self->spec.region_index ? self->committed_last : self->origins[r].durable;
+        more = more || have > row[r];
+        row[r] = have;
+    }
+    return more;
+}
+
+static void s_tell_own(shard_core_t *self, uint64_t regions)
+{
+    s_update_own(self);
+    s_want(self, self->vote.round, 0, s_row(self, self->spec.region_index), regions);
+}
+
+/* How many of the group's contributions a region lacks. */
+static size_t s_lacks(const shard_core_t *self, size_t region, uint64_t group)
+{
+    size_t lacks = 0;
+    for (size_t r = 0; r < shard_region_count(self); r++)
+        lacks += (group & s_bit(r)) && !shard_round_has(self, r, s_row(self, region)[r]);
+    return lacks;
+}
+
+/* Regions that have reached the round and have each other's contributions: who lacks most is left out, until nobody
+ * lacks anything. */
+static uint64_t s_group(const shard_core_t *self)
+{
+    uint64_t group = shard_round_present(self);
+    for (;;) {
+        size_t worst = 0, most = 0;
+        for (size_t r = 0; r < shard_region_count(self); r++) {
+            size_t lacks = group & s_bit(r) ? s_lacks(self, r, group) : 0;
+            worst = lacks > most ? r : worst;
+            most = lacks > most ? lacks : most;
+        }
+        if (!most)
+            return group;
+        group &= ~s_bit(worst);
+    }
+}
+
+/* What all of a group have. */
+static void s_common(const shard_core_t *self, uint64_t group, uint64_t *ret_taken)
+{
+    for (size_t r = 0; r < shard_region_count(self); r++) {
+        ret_taken[r] = UINT64_MAX;
+        for (size_t p = 0; p < shard_region_count(self); p++)
+            if ((group & s_bit(p)) && s_row(self, p)[r] < ret_taken[r])
+                ret_taken[r] = s_row(self, p)[r];
+    }
+}
+
 /* -- proposing --------------------------------------------------------------------------------------------
  */
 
@@ -185,7 +252,7 @@ static void s_accept(shard_core_t *self, vote_t *vote)
     if (all->best.ballot > vote->ballot)
         memcpy(vote->taken, all->best.taken, sizeof vote->taken);
     else if (!vote->ballot)
-        shard_round_reached(self, vote->taken);
+        s_common(self, s_group(self) | s_bit(self->spec.region_index), vote->taken);
     vote->ballot = vote->promised = all->ballot;
     s_store(self, vote);
 }
@@ -253,15 +320,17 @@ static bool s_enough(const shard_core_t *self, uint64_t present)
     return share + 1e-9 >= self->spec.topology->job.sync.quorum;
 }
 
-/* When it may be proposed that what is here is all; ROLE_NEVER: some are needed yet. */
+/* When it may be proposed that what the group has is all; ROLE_NEVER: some are needed yet. */
 static int64_t s_ready_us(shard_core_t *self)
 {
     shard_vote_t *all = &self->vote;
-    if (!s_enough(self, shard_round_present(self)))
+    uint64_t group = s_group(self), own = s_bit(self->spec.region_index);
+    if (!(group & own) || !s_enough(self, group))
         return ROLE_NEVER;
     if (all->enough_us == ROLE_NEVER)
         all->enough_us = self->now_us;
-    if (shard_round_heard(self) == s_everybody(self))
+    uint64_t late = shard_round_heard(self) & ~shard_round_present(self);
+    if ((group | late) == s_everybody(self))
         return self->now_us;
     return all->enough_us + self->spec.topology->job.sync.grace_us;
 }
@@ -290,6 +359,7 @@ void shard_vote_advance(shard_core_t *self)
         return;
     if (!worked)
         all->again_us = self->now_us + AGAIN_US;
+    s_update_own(self);
     all->ready_us = s_ready_us(self);
     if (all->ready_us <= self->now_us && all->turn_us == ROLE_NEVER) {
         size_t regions = shard_region_count(self);
@@ -302,7 +372,7 @@ void shard_vote_advance(shard_core_t *self)
         return;
     all->again_us = self->now_us + AGAIN_US;
     if (all->phase == VOTE_IDLE)
-        s_want(self, all->round, 0, NULL, UINT64_MAX); /* perhaps others have decided it */
+        s_tell_own(self, UINT64_MAX); /* perhaps others have decided it */
     else
         s_ask(self);
 }
@@ -343,15 +413,38 @@ static bool s_is_whole(const shard_core_t *self, const wire_u64s_t *taken)
     return taken->count == shard_region_count(self);
 }
 
+static void s_on_have(shard_core_t *self, const wire_u64s_t *taken, size_t region)
+{
+    uint64_t *row = s_row(self, region);
+    for (size_t r = 0; s_is_whole(self, taken) && r < taken->count; r++)
+        row[r] = taken->items[r] > row[r] ? taken->items[r] : row[r];
+}
+
+/* Who has nothing to do answers, or nobody would hear what it has. */
+static void s_answer_have(shard_core_t *self, size_t region)
+{
+    if (self->vote.works || !self->vote.round)
+        return;
+    s_update_own(self);
+    message_t *message = s_message(self, KIND_vote, region, self->vote.round);
+    message_set_u64s(&message->vote.taken, s_row(self, self->spec.region_index), shard_region_count(self));
+    message->vote.settled = self->vote.settled[self->spec.region_index];
+    shard_send(self, &message);
+}
+
 /* Without `taken` a promise is asked for. */
 static void s_on_want(shard_core_t *self, const message_t *message, size_t region)
 {
     uint64_t round = message->number, ballot = message->vote_want.ballot;
+    if (ballot == 0)
+        s_on_have(self, &message->vote_want.taken, region);
     const vote_t *known = s_find(self, round);
     if (known && known->decided) {
         s_tell(self, known, region);
         return;
     }
+    if (ballot == 0)
+        s_answer_have(self, region);
     if (ballot == 0 || round <= self->round) /* nothing to promise */
         return;
     vote_t *vote = s_get(self, round);
@@ -374,6 +467,8 @@ static void s_on_want(shard_core_t *self, const message_t *message, size_t regio
 static void s_on_vote(shard_core_t *self, const message_t *message, size_t region)
 {
     shard_vote_t *all = &self->vote;
+    if (!message->vote.promised)
+        s_on_have(self, &message->vote.taken, region);
     if (message->number != all->round || all->phase == VOTE_IDLE)
         return;
     if (message->vote.promised > all->ballot) {
@@ -445,6 +540,8 @@ void shard_vote_committed(shard_core_t *self)
         s_answer(self, vote, vote->asker);
         vote->asker = SIZE_MAX;
     }
+    if (s_update_own(self) && all->round)
+        s_tell_own(self, UINT64_MAX);
     s_ask(self);
     s_judge(self);
     s_trim(self);
@@ -462,11 +559,15 @@ const uint64_t *shard_vote_decided(const shard_core_t *self, uint64_t round)
 
 void shard_vote_begin(shard_core_t *self)
 {
+    size_t regions = shard_region_count(self);
     self->vote.on = self->waits && self->spec.topology->job.sync.quorum < 1;
+    self->vote.have = self->vote.on ? calloc(regions * regions, sizeof *self->vote.have) : NULL;
+    CHECK(self->vote.have || !self->vote.on);
     s_next_round(self, 0);
 }
 
 void shard_vote_fini(shard_core_t *self)
 {
     free(self->vote.log);
+    free(self->vote.have);
 }

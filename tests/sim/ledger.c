@@ -66,8 +66,8 @@ static topology_t *s_topology(rng_t *rng, const options_t *options, uint64_t see
                  : rng_below(rng, 2) ? "sync"
                                      : "{ssp: 1}",
                  (unsigned)(2 + rng_below(rng, 30)), (unsigned)(8 + rng_below(rng, 100)),
-                 s_encoding(options, seed, encoding), options->quorum ? ", quorum: 0.5, grace: 50ms" : "", (unsigned)(1 + rng_below(rng, 30)),
-                 options->marks ? "0.1" : "1");
+                 s_encoding(options, seed, encoding), options->quorum ? ", quorum: 0.5, grace: 50ms" : "",
+                 (unsigned)(1 + rng_below(rng, 30)), options->marks ? "0.1" : "1");
     for (size_t r = 0; r < regions; r++)
         n += snprintf(text + n, sizeof text - (size_t)n,
                       "  - {name: r%zu, data_share: %u, workers: %u, shards: %zu}\n", r,
@@ -247,9 +247,10 @@ static void s_world(uint64_t seed, const options_t *options, totals_t *totals)
 static options_t s_options(int argc, char **argv)
 {
     static const struct option longs[] = {
-        {"seeds", 1, NULL, 'n'}, {"first", 1, NULL, 'f'}, {"strategy", 1, NULL, 's'},     {"encoding", 1, NULL, 'c'},
-        {"kills", 0, NULL, 'k'}, {"stop", 0, NULL, 't'},  {"break", 1, NULL, 'b'},        {"marks", 0, NULL, 'm'}, {"quorum", 0, NULL, 'q'},
-        {"verbose", 0, NULL, 'v'}, {"expect-wrong", 0, NULL, 'e'}, {0}};
+        {"seeds", 1, NULL, 'n'},    {"first", 1, NULL, 'f'},        {"strategy", 1, NULL, 's'},
+        {"encoding", 1, NULL, 'c'}, {"kills", 0, NULL, 'k'},        {"stop", 0, NULL, 't'},
+        {"break", 1, NULL, 'b'},    {"marks", 0, NULL, 'm'},        {"quorum", 0, NULL, 'q'},
+        {"verbose", 0, NULL, 'v'},  {"expect-wrong", 0, NULL, 'e'}, {0}};
     options_t options = {.seeds = 500, .first = 1};
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
         if (c == 'n')
