@@ -270,7 +270,8 @@ uint64_t sim_round(const sim_t *self, size_t region_index)
         wire_name_t name;
         snprintf(name, sizeof name, "shard/%s/%zu", self->topology->regions[region_index].name, k);
         size_t index = sim_find(self, name);
-        uint64_t round = index == SIZE_MAX || !self->actors[index].core ? 0 : shard_core_round(self->actors[index].core);
+        uint64_t round =
+            index == SIZE_MAX || !self->actors[index].core ? 0 : shard_core_round(self->actors[index].core);
         least = round < least ? round : least;
     }
     return least;
