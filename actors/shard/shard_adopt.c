@@ -2,6 +2,7 @@
  *
  *   X keeps everything after (h, n)   state := D's state, and X's own deltas after n and its open accumulator applied
  *                                     to it again; X's line, numbers and applied batches stay
+ *                                     (differences and contributions to rounds: are taken again as received ones are)
  *   else                              state := D's state; own batches := those that are in it, the others are computed
  *                                     again; a new history follows (h, n)
  *   both                              positions in the streams of the others := D's; in D's own: its last delta
@@ -24,7 +25,9 @@ static bool s_finite(const shard_core_t *self, const buf_t *buf)
 
 static err_code_t s_check(shard_core_t *peer, err_t *err)
 {
-    bool finite = s_finite(peer, peer->parameters) && s_finite(peer, peer->momentum);
+    bool finite = s_finite(peer, peer->parameters) && s_finite(peer, peer->momentum) &&
+                  s_finite(peer, peer->outer.start) && s_finite(peer, peer->outer.momentum) &&
+                  s_finite(peer, peer->outer.gathered);
     for (size_t i = 0; i < peer->pending_count; i++)
         finite = finite && s_finite(peer, peer->pending[i].data);
     if (!finite)
@@ -104,7 +107,27 @@ static void s_model_again(shard_core_t *self, const buf_t *model, uint64_t numbe
     CHECK(version_mix(self, &blend, 1.0f - share, share));
 }
 
-/* Contributions to rounds that the donor has not applied and does not hold. */
+/* Own differences that are not in the donor's state act later, as received ones; the open local steps lead on from where
+ * its start is. Written in place. */
+static void s_open_again(shard_core_t *self, const buf_t *former, const buf_t *former_start, uint64_t number)
+{
+    if (!self->waits) { /* counted as the steps are made */
+        for (size_t i = 0; i < self->queue_count; i++)
+            self->samples_applied += self->queue[i].head.last > number ? self->queue[i].head.samples : 0;
+        self->samples_applied += self->open_samples;
+    }
+    if (!self->open_steps) {
+        outer_return(self);
+        return;
+    }
+    const float *w = buf_peek(former), *s = buf_peek(former_start), *start = buf_peek(self->outer.start);
+    float *to = buf_data(self->parameters);
+    for (size_t i = 0; i < self->spec.elements; i++)
+        to[i] = start[i] + (w[i] - s[i]);
+    buf_touch(self->parameters);
+}
+
+/* Contributions that the donor has not applied and does not hold. */
 static void s_pend_again(shard_core_t *self, uint64_t number, buf_t **views)
 {
     for (size_t i = 0; i < self->queue_count; i++) {
@@ -141,7 +164,7 @@ static err_code_t s_find_room(const shard_core_t *self, uint64_t number, room_t 
     CHECK(ret->views);
     for (size_t i = 0; i < self->queue_count; i++) {
         const kept_t *kept = &self->queue[i];
-        buf_t **view = &ret->views[self->waits ? i : self->queue_count];
+        buf_t **view = &ret->views[self->sees_own ? i : self->queue_count];
         if (kept->head.last <= number || !kept->data || !kept->encoding || *view)
             continue;
         *view = buf_new(shard_bytes(self));
@@ -197,10 +220,23 @@ static void s_take_pending(shard_core_t *self, shard_core_t *peer)
     self->round = peer->round;
 }
 
-/* The tensors, and what goes with them. Returns the former parameters. */
-static buf_t *s_take_tensors(shard_core_t *self, shard_core_t *peer)
+static void s_take(buf_t **to, buf_t **from_p)
+{
+    buf_destroy(to);
+    *to = *from_p;
+    *from_p = NULL;
+}
+
+/* The tensors, and what goes with them. Returns the former parameters and start. */
+static buf_t *s_take_tensors(shard_core_t *self, shard_core_t *peer, buf_t **ret_start)
 {
     buf_t *former = self->parameters;
+    *ret_start = self->outer.start;
+    self->outer.start = NULL;
+    s_take(&self->outer.start, &peer->outer.start);
+    s_take(&self->outer.momentum, &peer->outer.momentum);
+    s_take(&self->outer.gathered, &peer->outer.gathered);
+    self->outer.arrivals = peer->outer.arrivals;
     self->parameters = peer->parameters;
     buf_destroy(&self->momentum);
     self->momentum = peer->momentum;
@@ -210,11 +246,14 @@ static buf_t *s_take_tensors(shard_core_t *self, shard_core_t *peer)
     return former;
 }
 
-static void s_keep_own(shard_core_t *self, const buf_t *former, uint64_t number, const room_t *room)
+static void s_keep_own(shard_core_t *self, const buf_t *former, const buf_t *start, uint64_t number,
+                       const room_t *room)
 {
-    if (self->waits)
+    if (self->sees_own)
         s_pend_again(self, number, room->views);
-    if (self->strategy->cuts == DELTA_MODEL)
+    if (self->outer.on)
+        s_open_again(self, former, start, number);
+    else if (self->strategy->cuts == DELTA_MODEL)
         s_model_again(self, former, number);
     else if (!self->waits)
         s_gradients_again(self, number, room->views[self->queue_count]);
@@ -239,6 +278,9 @@ static void s_lose_own(shard_core_t *self, const shard_core_t *peer)
     buf_destroy(&self->open);
     buf_destroy(&self->residual);
     self->open_steps = self->open_samples = 0;
+    if (self->outer.on)
+        outer_return(self); /* the donor's local steps are its own */
+    shard_vote_mute(self);
     self->closed = own->final;
     self->closed_durable = false;
     shard_line_begin(self, own->history, own->taken);
@@ -263,13 +305,15 @@ err_code_t shard_adopt(shard_core_t *self, size_t donor, snapshot_t **snapshot_p
     ahead_drop(self);
     shard_mark_join(self, peer->mark.number);
     s_take_pending(self, peer);
-    buf_t *former = s_take_tensors(self, peer);
+    shard_vote_join(self, peer);
+    buf_t *start = NULL, *former = s_take_tensors(self, peer, &start);
     s_take_positions(self, peer);
     if (keeps)
-        s_keep_own(self, former, own->taken, &room);
+        s_keep_own(self, former, start, own->taken, &room);
     else
         s_lose_own(self, peer);
     buf_destroy(&former);
+    buf_destroy(&start);
     s_leave(&room);
     shard_entry_next(self);
     self->welcomes++;

@@ -48,13 +48,20 @@ static bool s_window_full(const shard_core_t *self)
            (self->queue_count && self->kept_bytes >= self->spec.topology->job.sync.window_bytes);
 }
 
+/* What every destination that is waited for has taken. */
+static uint64_t s_reached(const shard_core_t *self)
+{
+    size_t slowest = shard_cut_slowest(self);
+    return slowest == SIZE_MAX ? self->cut : self->destination_taken[slowest];
+}
+
 bool shard_cut_limited(const shard_core_t *self)
 {
     if (shard_region_count(self) == 1)
         return false;
-    size_t slowest = shard_cut_slowest(self);
-    uint64_t taken = slowest == SIZE_MAX ? self->cut : self->destination_taken[slowest];
-    if (self->cut - taken >= s_most(self->spec.topology->job.sync.staleness, 1))
+    if (self->vote.on) /* a region that lags is left out; what is kept for it is limited in bytes */
+        return s_window_full(self);
+    if (self->cut - s_reached(self) >= s_most(self->spec.topology->job.sync.staleness, 1))
         return true;
     return !self->strategy->merges && s_window_full(self);
 }
@@ -81,11 +88,13 @@ static buf_t *s_cursor(const shard_core_t *self)
     return cursor;
 }
 
-/* The values of a cut, moved or shared, never copied. */
-static buf_t *s_values(shard_core_t *self, uint64_t steps)
+/* The values of a cut, moved or shared, never copied; a difference is written into the room kept for it. */
+static buf_t *s_values(shard_core_t *self, uint64_t steps, bool whole)
 {
     buf_t *data = NULL;
-    if (self->strategy->cuts == DELTA_GRADIENT) {
+    if (self->outer.on) {
+        data = outer_cut(self, whole);
+    } else if (self->strategy->cuts == DELTA_GRADIENT) {
         data = self->open;
         self->open = NULL;
     } else if (steps) {
@@ -98,7 +107,7 @@ static buf_t *s_values(shard_core_t *self, uint64_t steps)
  * not leave the region. */
 static void s_make(shard_core_t *self, bool final, bool whole)
 {
-    buf_t *values = s_values(self, self->open_steps);
+    buf_t *values = s_values(self, self->open_steps, whole);
     encoded_t encoded = shard_encode(self, &values, whole);
     buf_t *data = encoded.data;
     FAILPOINT(shard_delta_encoded);
@@ -118,7 +127,10 @@ static void s_make(shard_core_t *self, bool final, bool whole)
     self->open_steps = 0;
     self->open_samples = 0;
     shard_queue_add(self, &kept);
-    if (self->waits) {
+    if (self->sees_own && shard_round_late(self, &kept.head)) {
+        self->samples_applied += kept.head.samples;
+        outer_return(self);
+    } else if (self->sees_own) {
         pending_t own = {.region = self->spec.region_index, .head = kept.head, .data = buf_ref(encoded.view)};
         shard_pending_add(self, &own);
     }
@@ -142,7 +154,7 @@ bool shard_cut_now(shard_core_t *self)
 {
     if (self->waits || self->closed || (self->open_steps == 0 && !self->residual))
         return true;
-    if (!shard_encode_whole(self))
+    if (!shard_encode_whole(self) || !outer_ready(self))
         return false;
     if (!s_merged(self))
         self->cut++;
@@ -172,7 +184,17 @@ void shard_cut_forget(shard_core_t *self)
         s_kept_fini(self, &self->queue[--self->queue_count]);
 }
 
-/* A round ends with every `every` steps; merged rounds are still open. */
+/* A round ends with every `every` steps; merged rounds are still open. When automatic it ends earlier if every
+ * destination has taken all that was cut: then the links are free. */
+static bool s_due(const shard_core_t *self)
+{
+    if (self->open_steps >= (self->cut - self->open_first + 2) * self->every)
+        return true;
+    return self->automatic && !s_merged(self) &&
+           self->open_steps >= self->spec.topology->job.sync.every_least &&
+           s_reached(self) >= self->cut;
+}
+
 void shard_cut_step(shard_core_t *self)
 {
     if (shard_region_count(self) == 1) {
@@ -180,7 +202,7 @@ void shard_cut_step(shard_core_t *self)
         self->open_samples = 0;
         return;
     }
-    if (self->open_steps < (self->cut - self->open_first + 2) * self->every)
+    if (!s_due(self))
         return;
     self->cut++;
     if (self->strategy->merges && s_window_full(self))
@@ -202,7 +224,7 @@ void shard_close(shard_core_t *self, const message_t *message)
         shard_refuse(self, message, ERR_STATE, "some batch of the region is not durable here");
         return;
     }
-    if (shard_region_count(self) > 1 && !shard_encode_whole(self))
+    if (shard_region_count(self) > 1 && (!outer_ready(self) || !shard_encode_whole(self)))
         return; /* the scheduler asks again */
     self->closed = true;
     shard_changed(self);
@@ -340,7 +362,7 @@ void shard_cut_release(shard_core_t *self)
         memmove(self->queue, self->queue + gone, self->queue_count * sizeof *self->queue);
         shard_changed(self);
     }
-    if (s_merged(self) && !s_window_full(self)) {
+    if (s_merged(self) && !s_window_full(self) && outer_ready(self)) {
         s_make(self, false, false); /* the rounds that were merged need not wait for another one to end */
         shard_changed(self);
     }

@@ -88,7 +88,7 @@ static delta_head_t s_head(const message_t *message)
     return (delta_head_t){
         .first = message->delta.first,
         .last = message->delta.last,
-        .kind = (delta_kind_t)(message->delta.kind <= DELTA_NOTHING ? message->delta.kind : DELTA_NOTHING),
+        .kind = (delta_kind_t)(message->delta.kind <= DELTA_DIFFERENCE ? message->delta.kind : DELTA_NOTHING),
         .steps = message->delta.steps,
         .samples = message->delta.samples,
         .final = message->delta.final,
@@ -201,6 +201,8 @@ static bool s_apply(shard_core_t *self, size_t origin, const incoming_t *incomin
         return version_step(self, &blend, true, false);
     case DELTA_MODEL:
         return version_mix(self, &blend, 1.0f - share, share);
+    case DELTA_DIFFERENCE:
+        return outer_add(self, origin, &blend);
     case DELTA_NOTHING:
         break;
     }
@@ -211,6 +213,10 @@ static bool s_apply(shard_core_t *self, size_t origin, const incoming_t *incomin
 static bool s_pend(shard_core_t *self, size_t origin, const incoming_t *incoming)
 {
     pending_t pending = {.region = origin, .head = incoming->head};
+    if (shard_round_late(self, &incoming->head)) {
+        self->samples_applied += incoming->head.samples;
+        return true;
+    }
     if (incoming->head.kind != DELTA_NOTHING) {
         pending.data =
             incoming->decoded ? buf_ref(incoming->decoded) : version_gather(self, &incoming->assembly);

@@ -165,6 +165,7 @@ static void s_stay(shard_core_t *self)
     uint64_t history, number;
     shard_line_position(self, &history, &number);
     shard_line_begin(self, history, number);
+    shard_vote_mute(self);
     self->rolled_back += self->spec.lost;
     self->spec.lost = 0;
     for (size_t r = 0; r < shard_region_count(self); r++)
@@ -218,10 +219,12 @@ static void s_give_up(shard_core_t *self, err_code_t code)
     s_ask_again(self);
 }
 
-/* Parameters, momentum and for each region a contribution to each of two rounds; the rest are small lists. */
+/* Parameters, momentum, those of the outer optimizer and for each region a contribution to each of two rounds, or more
+ * where rounds need not everybody; the rest are small lists. */
 static uint64_t s_most_bytes(const shard_core_t *self)
 {
-    return (2 + 3 * (uint64_t)shard_region_count(self)) * shard_bytes(self) + ((uint64_t)64 << 20);
+    uint64_t pending = self->vote.on ? 64 : 3;
+    return (5 + pending * (uint64_t)shard_region_count(self)) * shard_bytes(self) + ((uint64_t)64 << 20);
 }
 
 void shard_enter_offer(shard_core_t *self, const message_t *message)

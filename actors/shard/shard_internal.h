@@ -13,7 +13,9 @@
  *   shard_mark      common points of all shards
  *   shard_line      own lines, positions, who is away shard_stand     asking and saying where a shard stands
  *   shard_enter     taking another region's state     shard_adopt     the arithmetic of that
- *   shard_donor     giving the own state              shard_mark      common points of all shards
+ *   shard_donor     giving the own state
+ *   shard_outer     the second optimizer of diloco
+ *   shard_vote      what is in a round that not all regions need to reach
  *   shard_encode    what a cut carries, what it leaves for the next one
  *
  * Threads  those of the core.
@@ -178,11 +180,54 @@ typedef struct {
     uint64_t summed; /* how many of them are made */
 } ahead_t;
 
+/* The outer optimizer (shard_outer). */
+typedef struct {
+    bool on;
+    bool keeps; /* only `start`: the mean that a late model gives way to */
+    float lr, mu;
+    buf_t *start;      /* what deltas act on; local steps began here */
+    buf_t *momentum;   /* NULL: mu is 0 */
+    buf_t *gathered;   /* without rounds: what its momentum lacks yet; NULL: nothing */
+    uint64_t arrivals; /* in `gathered` */
+    buf_t *room;       /* soft: for the next difference */
+} outer_t;
+
+/* What a shard has promised, accepted or learned about a round; stored. */
+typedef struct {
+    uint64_t round, promised, ballot;
+    uint64_t taken[TOPOLOGY_REGIONS_MAX]; /* accepted or decided: last number of each stream that is in it */
+    bool decided;
+    uint64_t changes; /* soft: what must be committed before it may be told */
+    size_t asker;     /* soft: region that waits for it; SIZE_MAX: none */
+} vote_t;
+
+#define VOTE_FIELDS 4u /* and one per region */
+
+#define VOTE_MUTED UINT64_MAX /* until all others have told how far rounds may have been voted on */
+
+/* Where the shard stands with the members of rounds (shard_vote). All but the log and `muted` is soft. */
+typedef struct {
+    bool on, works; /* works: the round is wanted and not decided */
+    vote_t *log;
+    size_t count, capacity;
+    uint64_t settled[TOPOLOGY_REGIONS_MAX]; /* last round that is durable there */
+    uint64_t muted;                         /* stored; no vote in rounds up to this: it may be the second one */
+    uint64_t heard, heard_round;            /* regions that have said since the loss how far rounds went, and that */
+    uint64_t *have;                         /* (regions, regions) who has whose stream durably, up to where */
+    uint64_t wanted;                        /* changes that a snapshot is wanted for */
+    size_t leader;                          /* region that has decided last: proposes first */
+    /* the own proposal */
+    uint64_t round, ballot, seen, answers;
+    vote_t best; /* of the promises */
+    enum { VOTE_IDLE, VOTE_PROMISE, VOTE_ACCEPT } phase;
+    int64_t enough_us, ready_us, turn_us, again_us;
+} shard_vote_t;
+
 /* What the snapshot that is out contains; becomes durable when it is committed. */
 typedef struct {
     uint64_t number; /* 0: none is out */
     bool outlived;   /* the state has been replaced since: what becomes of it does not matter */
-    uint64_t changes, last, steps;
+    uint64_t changes, last, steps, round;
     ranges_t applied;
     bool closed;
     uint64_t taken[TOPOLOGY_REGIONS_MAX];
@@ -233,7 +278,7 @@ typedef struct {
     bool heard;
     bool entering, lossy;
     uint64_t history, taken; /* of this shard's stream */
-    uint64_t cut, line, follows_history, follows, oldest, samples;
+    uint64_t cut, line, follows_history, follows, oldest, samples, round;
 } stand_view_t;
 
 typedef enum {
@@ -290,10 +335,12 @@ struct shard_core {
     const job_region_t *region;
     const strategy_t *strategy;
     optimizer_t optimizer;
-    uint64_t every;
+    uint64_t every;   /* steps per cut; at most so many when automatic */
+    bool automatic;   /* a cut is made when every destination has taken the one before */
     bool in_order;    /* inside sync, and rounds: a step is the same batches in every shard */
     bool waits;       /* a waiting strategy among several regions */
     bool steps_alone; /* a local gradient is applied at once */
+    bool sees_own;    /* own cuts act here as others see them */
     bool plain_sum;   /* the ledger: gradients are counts, not means */
     const encoding_t *encoding;
     encoding_setting_t encoding_setting;
@@ -304,6 +351,7 @@ struct shard_core {
 
     /* the version */
     buf_t *parameters, *momentum, *open;
+    outer_t outer;
     buf_t *residual; /* what encoded cuts have not carried yet; NULL: nothing */
     uint64_t history, version, steps, samples_applied;
     ranges_t applied, refused;
@@ -317,7 +365,9 @@ struct shard_core {
     uint64_t kept_bytes;
     uint64_t round;
     pending_t *pending;
+    part_t *pending_parts; /* (pending_capacity) */
     size_t pending_count, pending_capacity;
+    shard_vote_t vote;
     uint64_t duplicates, refusals, rolled_back;
     uint64_t entry_number, welcomes;
     uint64_t follows_history, follows; /* where the history goes on from */
@@ -397,9 +447,24 @@ void version_pass_commit(shard_core_t *self, pass_t *pass);
 void version_pass_drop(shard_core_t *self, pass_t *pass);
 bool version_mix(shard_core_t *self, const blend_t *model, float keep, float take);
 bool version_set(shard_core_t *self, const blend_t *model);
+/* One tensor that is written next: in place, or apart. */
+bool version_open(shard_core_t *self, target_t *target, buf_t **slot, bool apart);
+void version_commit(shard_core_t *self, target_t *target);
+void version_drop(shard_core_t *self, target_t *target);
 buf_t *version_fresh(shard_core_t *self);
 void version_release(shard_core_t *self, buf_t **buf_p);
 buf_t *version_gather(shard_core_t *self, const assembly_t *assembly);
+
+/* shard_outer: formulas in actors/synchronizer/strategy.h. false: without memory, nothing has changed */
+void outer_begin(shard_core_t *self); /* once the parameters are there */
+void outer_fini(shard_core_t *self);
+void outer_keep(shard_core_t *self);              /* the parameters are a round's mean */
+void outer_return(shard_core_t *self);            /* local steps since `start` have come for nothing */
+bool outer_ready(shard_core_t *self);             /* a step may be made: there is room for its cut */
+buf_t *outer_cut(shard_core_t *self, bool whole); /* the difference, with the residual if it is to be whole */
+bool outer_round(shard_core_t *self, const blend_t *mean); /* NULL: nobody contributed anything */
+bool outer_add(shard_core_t *self, size_t region, const blend_t *delta);
+bool outer_try(shard_core_t *self); /* without rounds: takes the own delta; whether it did */
 
 /* shard_ahead */
 void ahead_add(shard_core_t *self, const staged_t *staged, uint64_t chunk, uint64_t offset,
@@ -516,6 +581,33 @@ bool shard_round_open(const shard_core_t *self); /* own contribution made, round
 bool shard_round_try(shard_core_t *self);
 size_t
 shard_round_lacks(const shard_core_t *self); /* a region whose contribution is missing; SIZE_MAX: none */
+
+bool shard_round_late(const shard_core_t *self, const delta_head_t *head); /* it has come for nothing */
+/* No contribution waits for a decision: what is final is done. */
+bool shard_round_settled(const shard_core_t *self);
+bool shard_round_works(const shard_core_t *self); /* somebody has reached the next round, or is late */
+uint64_t
+shard_round_present(const shard_core_t *self);        /* bit r: region r has reached the next round or left */
+uint64_t shard_round_heard(const shard_core_t *self); /* the same, or has sent something late */
+bool shard_round_has(const shard_core_t *self, size_t region,
+                     uint64_t number); /* it is all that the next round wants of it */
+
+/* shard_vote */
+void shard_vote_begin(shard_core_t *self);
+void shard_vote_fini(shard_core_t *self);
+vote_t *shard_vote_add(shard_core_t *self, const vote_t *vote);
+void shard_vote(shard_core_t *self, const message_t *message);
+void shard_vote_advance(shard_core_t *self);
+int64_t shard_vote_due(const shard_core_t *self);
+bool shard_vote_wants_snapshot(const shard_core_t *self);
+void shard_vote_committed(shard_core_t *self);
+uint64_t shard_vote_last(const shard_core_t *self); /* nobody can have voted in a later round, as far as is known */
+void shard_vote_mute(shard_core_t *self);           /* own votes may be lost */
+void shard_vote_heard(shard_core_t *self, size_t region, uint64_t round);
+void shard_vote_join(shard_core_t *self, const shard_core_t *peer); /* with its state */
+void shard_vote_unsettle(shard_core_t *self, size_t region); /* it may go back: decisions are kept for it */
+const uint64_t *shard_vote_decided(const shard_core_t *self,
+                                   uint64_t round); /* per region; NULL: not decided */
 
 /* shard_keep */
 void shard_keep_init(shard_core_t *self);

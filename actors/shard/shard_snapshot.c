@@ -38,6 +38,8 @@ static const char *s_reason(const shard_core_t *self)
         return "stop";
     if (s_last_made(self) > self->committed_last)
         return "cut";
+    if (shard_vote_wants_snapshot(self))
+        return "vote";
     if (self->closed && !self->closed_durable)
         return "close";
     if (s_all_in(self))
@@ -65,11 +67,13 @@ static void s_remember(shard_core_t *self)
     shot->changes = self->changes;
     shot->last = s_last_made(self);
     shot->steps = self->steps;
-    shot->closed = self->closed;
+    shot->round = self->round;
+    bool settled = shard_round_settled(self);
+    shot->closed = self->closed && settled;
     CHECK(!ranges_copy(&shot->applied, &self->applied));
     for (size_t r = 0; r < shard_region_count(self); r++) {
         shot->taken[r] = self->origins[r].taken;
-        shot->final[r] = self->origins[r].final;
+        shot->final[r] = self->origins[r].final && settled;
     }
     self->taken_since_us = ROLE_NEVER;
 }
@@ -115,7 +119,7 @@ static void s_tell_origins(shard_core_t *self)
 {
     for (size_t r = 0; r < shard_region_count(self); r++) {
         origin_t *origin = &self->origins[r];
-        origin->final_durable = self->shot.final[r];
+        origin->final_durable = origin->final_durable || self->shot.final[r];
         if (self->shot.taken[r] == origin->durable)
             continue;
         origin->durable = self->shot.taken[r];
@@ -147,6 +151,8 @@ void shard_committed(shard_core_t *self)
         shard_cut_send(self, first_new, self->committed_last);
         shard_cut_head(self);
     }
+    self->vote.settled[self->spec.region_index] = self->shot.round;
+    shard_vote_committed(self);
     FAILPOINT(shard_snapshot_told);
     self->report_soon = true;
     if (self->stopping)

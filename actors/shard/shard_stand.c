@@ -26,6 +26,7 @@ void shard_stand_say(shard_core_t *self, size_t region)
     stand->stand.follows = self->follows;
     stand->stand.oldest = shard_line_oldest(self);
     stand->stand.samples = self->samples_applied;
+    stand->stand.round = shard_vote_last(self);
     stand->stand.entry_known = self->destination_entry[region];
     shard_send(self, &stand);
 }
@@ -38,6 +39,7 @@ void shard_stand_want(shard_core_t *self, const message_t *message)
     if (self->stopping || region == SIZE_MAX)
         return;
     self->destination_hold_us[region] = self->now_us + SHARD_STAND_HOLD_US;
+    shard_vote_unsettle(self, region);
     shard_stand_say(self, region);
 }
 
@@ -155,7 +157,9 @@ void shard_stand(shard_core_t *self, const message_t *message)
                                                 .follows_history = message->stand.follows_history,
                                                 .follows = message->stand.follows,
                                                 .oldest = message->stand.oldest,
-                                                .samples = message->stand.samples};
+                                                .samples = message->stand.samples,
+                                                .round = message->stand.round};
+    shard_vote_heard(self, region, message->stand.round);
     if (!shard_runs(self) && message->stand.entry_known > self->entry_number)
         self->entry_number = message->stand.entry_known; /* of a disk that is lost */
     if (region == self->entry.donor)

@@ -2,11 +2,11 @@
  * sample had to be processed, not one more, not one less.
  *
  *   sim.ledger [--seeds N] [--first SEED] [--strategy asgd|asgd-ga|ssgd|sma] [--encoding NAME] [--kills]
- *              [--nodes] [--schedulers] [--stop | --marks] [--lose] [--away] [--zombies] [--damage]
+ *              [--nodes] [--schedulers] [--stop | --marks] [--lose] [--away] [--zombies] [--damage] [--quorum]
  *              [--break dedup|fencing|output-commit|checksum|mark|hold [--expect-wrong]] [--verbose]
  *
- * Without --encoding half of the worlds encode their deltas, one way or another: what deltas leave out must have come by
- * the end. With --stop each world is stopped at random moments, drained as by SIGTERM or cut off as by a loss of power, and
+ * With --quorum rounds (ssgd) do not need all regions. Without --encoding half of the worlds encode their deltas, one
+ * way or another: what deltas leave out must have come by the end. With --stop each world is stopped at random moments, drained as by SIGTERM or cut off as by a loss of power, and
  * a new world goes on from what its shards had committed. With --marks a job is led to common points of its shards; it
  * must be exact, and so must a new world that goes on from all shards' snapshots of one of these points.
  *
@@ -29,7 +29,7 @@
 typedef struct {
     uint64_t seeds, first;
     const char *strategy, *encoding;
-    bool kills, nodes, schedulers, stop, marks, lose, away, zombies, damage, expect_wrong, verbose;
+    bool kills, nodes, schedulers, stop, marks, lose, away, zombies, damage, quorum, expect_wrong, verbose;
     unsigned breaks;
 } options_t;
 
@@ -70,7 +70,7 @@ static topology_t *s_topology(rng_t *rng, const options_t *options, uint64_t see
         text, sizeof text,
         "job:\n  name: sim\n  model: ledger\n  data: {kind: counter, samples: %u}\n  epochs: %u\n"
         "  batch: %u\n  seed: %u\n  optimizer: {name: sgd, lr: 1, momentum: 0, schedule: constant}\n"
-        "  sync: {strategy: %s, every: %u, inside: %s, staleness: %u, window: %ukB, %s, away_after: %ums}\n"
+        "  sync: {strategy: %s, every: %u, inside: %s, staleness: %u, window: %ukB, %s, away_after: %ums%s}\n"
         "checkpoint: {every: %u, mark_every: %s%s}\nregions:\n",
         (unsigned)(200 + rng_below(rng, 1500)), (unsigned)(1 + rng_below(rng, 2)),
         (unsigned)(8 + rng_below(rng, 40)), (unsigned)seed, strategy,
@@ -81,6 +81,7 @@ static topology_t *s_topology(rng_t *rng, const options_t *options, uint64_t see
         (unsigned)(2 + rng_below(rng, 30)), (unsigned)(8 + rng_below(rng, 100)),
         s_encoding(options, seed, encoding),
         options->away || options->lose ? (unsigned)(500 + rng_below(rng, 2000)) : 60000u,
+        options->quorum ? ", quorum: 0.5, grace: 50ms" : "",
         (unsigned)(1 + rng_below(rng, 30)), options->marks ? "0.1" : "1", options->nodes ? copies : "");
     for (size_t r = 0; r < regions; r++)
         n += snprintf(text + n, sizeof text - (size_t)n,
@@ -373,6 +374,7 @@ static options_t s_options(int argc, char **argv)
                                           {"zombies", 0, NULL, 'z'},
                                           {"damage", 0, NULL, 'd'},
                                           {"nodes", 0, NULL, 'o'},
+                                          {"quorum", 0, NULL, 'q'},
                                           {0}};
     options_t options = {.seeds = 500, .first = 1};
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
@@ -384,6 +386,8 @@ static options_t s_options(int argc, char **argv)
             options.strategy = optarg;
         else if (c == 'c')
             options.encoding = optarg;
+        else if (c == 'q')
+            options.quorum = true;
         else if (c == 'k')
             options.kills = true;
         else if (c == 'S')

@@ -1,0 +1,669 @@
+/* What is in a round, when not all regions need to have reached it (quorum below 1): of each region's stream everything
+ * up to some number. Decided once per round and shard, by a majority of the regions (of two halves, the one with the
+ * first region): single-decree Paxos for each round (Lamport, "Paxos made simple", 2001), between the same shard of all
+ * regions.
+ *
+ * Ballot c R + r + 1 is region r's c-th (R regions). Ballot 1 can only be the first region's and nothing can have been
+ * accepted before it, so it needs no promises. What a shard promises, accepts or proposes is in a committed snapshot
+ * before anybody hears of it; so a decider that dies says the same when it is back, and meanwhile the next region in
+ * line asks for promises and goes on with what it may have decided.
+ *
+ * Decisions are kept until all regions have that round durably: a region that comes back asks for those it missed.
+ *
+ * Regions tell each other what they have durably. What is proposed is had by every region of a group, the greatest of
+ * regions that have each other's contributions: so what is decided can be applied by all of them though somebody else
+ * dies with it. A round may be proposed when the group is everybody, or lacks only who has sent something late, or
+ * `grace` after it has been a share of `quorum`. */
+
+#include "actors/shard/shard_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define TURN_US 1000000 /* until the next region in line proposes */
+#define AGAIN_US 500000 /* what is not answered is said again */
+
+static uint64_t s_bit(size_t region)
+{
+    return UINT64_C(1) << region;
+}
+
+static uint64_t s_everybody(const shard_core_t *self)
+{
+    size_t regions = shard_region_count(self);
+    return regions == 64 ? UINT64_MAX : s_bit(regions) - 1;
+}
+
+static size_t s_count(uint64_t set)
+{
+    return (size_t)__builtin_popcountll(set);
+}
+
+static bool s_majority(const shard_core_t *self, uint64_t set)
+{
+    size_t twice = 2 * s_count(set), regions = shard_region_count(self);
+    return twice > regions || (twice == regions && (set & 1));
+}
+
+/* -- the log ----------------------------------------------------------------------------------------------
+ */
+
+static vote_t *s_find(const shard_core_t *self, uint64_t round)
+{
+    for (size_t i = 0; i < self->vote.count; i++)
+        if (self->vote.log[i].round == round)
+            return &self->vote.log[i];
+    return NULL;
+}
+
+vote_t *shard_vote_add(shard_core_t *self, const vote_t *vote)
+{
+    shard_vote_t *all = &self->vote;
+    if (all->count == all->capacity) {
+        all->capacity = all->capacity ? 2 * all->capacity : 8;
+        all->log = realloc(all->log, all->capacity * sizeof *all->log);
+        CHECK(all->log);
+    }
+    all->log[all->count] = *vote;
+    return &all->log[all->count++];
+}
+
+static vote_t *s_get(shard_core_t *self, uint64_t round)
+{
+    vote_t *vote = s_find(self, round);
+    return vote ? vote : shard_vote_add(self, &(vote_t){.round = round, .asker = SIZE_MAX});
+}
+
+static uint64_t s_settled(const shard_core_t *self)
+{
+    uint64_t least = UINT64_MAX;
+    for (size_t r = 0; r < shard_region_count(self); r++)
+        least = self->vote.settled[r] < least ? self->vote.settled[r] : least;
+    return least;
+}
+
+static void s_trim(shard_core_t *self)
+{
+    shard_vote_t *all = &self->vote;
+    uint64_t settled = s_settled(self);
+    size_t kept = 0;
+    for (size_t i = 0; i < all->count; i++)
+        if (all->log[i].round > settled)
+            all->log[kept++] = all->log[i];
+    all->count = kept;
+}
+
+/* Must be stored before anybody hears of it. */
+static void s_store(shard_core_t *self, vote_t *vote)
+{
+    shard_changed(self);
+    vote->changes = self->vote.wanted = self->changes;
+}
+
+static bool s_stored(const shard_core_t *self, const vote_t *vote)
+{
+    return vote->changes <= self->committed_changes;
+}
+
+bool shard_vote_wants_snapshot(const shard_core_t *self)
+{
+    return self->vote.wanted > self->committed_changes;
+}
+
+/* -- speaking ---------------------------------------------------------------------------------------------
+ */
+
+static message_t *s_message(const shard_core_t *self, message_kind_t kind, size_t region, uint64_t round)
+{
+    char to[3 * WIRE_NAME_SIZE];
+    snprintf(to, sizeof to, "shard/%s/%zu", self->spec.topology->regions[region].name,
+             self->spec.shard_index);
+    message_t *message = shard_message(self, kind, to);
+    message->number = round;
+    return message;
+}
+
+/* `taken` NULL: without. */
+static void s_want(shard_core_t *self, uint64_t round, uint64_t ballot, const uint64_t *taken, uint64_t from)
+{
+    for (size_t r = 0; r < shard_region_count(self); r++) {
+        if (r == self->spec.region_index || !(from & s_bit(r)))
+            continue;
+        message_t *message = s_message(self, KIND_vote_want, r, round);
+        message->vote_want.ballot = ballot;
+        message_set_u64s(&message->vote_want.taken, taken, taken ? shard_region_count(self) : 0);
+        message->vote_want.settled = self->vote.settled[self->spec.region_index];
+        message->vote_want.mark = self->mark.number;
+        shard_send(self, &message);
+    }
+}
+
+static void s_answer(shard_core_t *self, const vote_t *vote, size_t region)
+{
+    message_t *message = s_message(self, KIND_vote, region, vote->round);
+    message->vote.promised = vote->promised;
+    message->vote.ballot = vote->ballot;
+    message_set_u64s(&message->vote.taken, vote->taken, vote->ballot ? shard_region_count(self) : 0);
+    message->vote.settled = self->vote.settled[self->spec.region_index];
+    message->vote.mark = self->mark.number;
+    shard_send(self, &message);
+}
+
+static void s_tell(shard_core_t *self, const vote_t *vote, size_t region)
+{
+    message_t *message = s_message(self, KIND_decision, region, vote->round);
+    message_set_u64s(&message->decision.taken, vote->taken, shard_region_count(self));
+    message->decision.settled = self->vote.settled[self->spec.region_index];
+    message->decision.mark = self->mark.number;
+    shard_send(self, &message);
+}
+
+/* -- who has what ------------------------------------------------------------------------------------------
+ */
+
+static uint64_t *s_row(const shard_core_t *self, size_t region)
+{
+    return self->vote.have + region * shard_region_count(self);
+}
+
+/* Of this shard, as of its newest snapshot; returns whether it is more than was told. */
+static bool s_update_own(shard_core_t *self)
+{
+    uint64_t *row = s_row(self, self->spec.region_index);
+    bool more = false;
+    for (size_t r = 0; r < shard_region_count(self); r++) {
+        uint64_t have = r == self->spec.region_index ? self->committed_last : self->origins[r].durable;
+        more = more || have > row[r];
+        row[r] = have;
+    }
+    return more;
+}
+
+static void s_tell_own(shard_core_t *self, uint64_t regions)
+{
+    s_update_own(self);
+    s_want(self, self->vote.round, 0, s_row(self, self->spec.region_index), regions);
+}
+
+/* How many of the group's contributions a region lacks. */
+static size_t s_lacks(const shard_core_t *self, size_t region, uint64_t group)
+{
+    size_t lacks = 0;
+    for (size_t r = 0; r < shard_region_count(self); r++)
+        lacks += (group & s_bit(r)) && !shard_round_has(self, r, s_row(self, region)[r]);
+    return lacks;
+}
+
+/* Regions that have reached the round and have each other's contributions: who lacks most is left out, until nobody
+ * lacks anything. */
+static uint64_t s_group(const shard_core_t *self)
+{
+    uint64_t group = shard_round_present(self);
+    for (;;) {
+        size_t worst = 0, most = 0;
+        for (size_t r = 0; r < shard_region_count(self); r++) {
+            size_t lacks = group & s_bit(r) ? s_lacks(self, r, group) : 0;
+            worst = lacks > most ? r : worst;
+            most = lacks > most ? lacks : most;
+        }
+        if (!most)
+            return group;
+        group &= ~s_bit(worst);
+    }
+}
+
+/* What all of a group have. */
+static void s_common(const shard_core_t *self, uint64_t group, uint64_t *ret_taken)
+{
+    for (size_t r = 0; r < shard_region_count(self); r++) {
+        ret_taken[r] = UINT64_MAX;
+        for (size_t p = 0; p < shard_region_count(self); p++)
+            if ((group & s_bit(p)) && s_row(self, p)[r] < ret_taken[r])
+                ret_taken[r] = s_row(self, p)[r];
+    }
+}
+
+/* -- proposing --------------------------------------------------------------------------------------------
+ */
+
+static void s_give_up(shard_core_t *self, uint64_t seen)
+{
+    shard_vote_t *all = &self->vote;
+    size_t line =
+        (self->spec.region_index + shard_region_count(self) - all->leader) % shard_region_count(self);
+    all->phase = VOTE_IDLE;
+    all->seen = seen > all->seen ? seen : all->seen;
+    all->turn_us = self->now_us + TURN_US * (int64_t)(line + 1);
+}
+
+/* The least ballot of this region above all that it knows of. */
+static uint64_t s_ballot(const shard_core_t *self, const vote_t *vote)
+{
+    uint64_t regions = shard_region_count(self), own = self->spec.region_index + 1;
+    uint64_t known = vote->promised > self->vote.seen ? vote->promised : self->vote.seen;
+    if (known == 0 && own == 1)
+        return 1;
+    return (known / regions + 1) * regions + own;
+}
+
+/* What is accepted in the highest ballot; nothing: all that is here. */
+static void s_accept(shard_core_t *self, vote_t *vote)
+{
+    shard_vote_t *all = &self->vote;
+    all->phase = VOTE_ACCEPT;
+    all->answers = 0;
+    if (all->best.ballot > vote->ballot)
+        memcpy(vote->taken, all->best.taken, sizeof vote->taken);
+    else if (!vote->ballot)
+        s_common(self, s_group(self) | s_bit(self->spec.region_index), vote->taken);
+    vote->ballot = vote->promised = all->ballot;
+    s_store(self, vote);
+}
+
+static void s_begin(shard_core_t *self)
+{
+    shard_vote_t *all = &self->vote;
+    vote_t *vote = s_get(self, all->round);
+    bool again = self->spec.region_index == 0 && vote->ballot == 1 && vote->promised == 1;
+    all->ballot = again ? 1 : s_ballot(self, vote);
+    all->answers = all->best.ballot = 0;
+    all->again_us = self->now_us + AGAIN_US;
+    if (all->ballot == 1) {
+        s_accept(self, vote);
+        return;
+    }
+    all->phase = VOTE_PROMISE;
+    vote->promised = all->ballot;
+    s_store(self, vote);
+}
+
+static void s_ask(shard_core_t *self)
+{
+    shard_vote_t *all = &self->vote;
+    const vote_t *vote = s_find(self, all->round);
+    if (all->phase == VOTE_IDLE || !vote || !s_stored(self, vote) || vote->promised != all->ballot)
+        return;
+    all->again_us = self->now_us + AGAIN_US;
+    s_want(self, all->round, all->ballot, all->phase == VOTE_ACCEPT ? vote->taken : NULL, ~all->answers);
+}
+
+static void s_decide(shard_core_t *self, vote_t *vote)
+{
+    vote->decided = true;
+    self->vote.phase = VOTE_IDLE;
+    self->vote.leader = self->spec.region_index;
+    shard_changed(self);
+    for (size_t r = 0; r < shard_region_count(self); r++)
+        if (r != self->spec.region_index)
+            s_tell(self, vote, r);
+}
+
+/* Whether the answers are enough for the next phase. */
+static void s_judge(shard_core_t *self)
+{
+    shard_vote_t *all = &self->vote;
+    vote_t *vote = s_find(self, all->round);
+    if (all->phase == VOTE_IDLE || !vote || vote->decided || !s_stored(self, vote))
+        return;
+    if (vote->promised != all->ballot) {
+        s_give_up(self, vote->promised);
+        return;
+    }
+    if (!s_majority(self, all->answers | s_bit(self->spec.region_index)))
+        return;
+    if (all->phase == VOTE_PROMISE)
+        s_accept(self, vote);
+    else
+        s_decide(self, vote);
+}
+
+static bool s_enough(const shard_core_t *self, uint64_t present)
+{
+    double share = (double)s_count(present) / (double)shard_region_count(self);
+    return share + 1e-9 >= self->spec.topology->job.sync.quorum;
+}
+
+/* When it may be proposed that what the group has is all; ROLE_NEVER: some are needed yet. */
+static int64_t s_ready_us(shard_core_t *self)
+{
+    shard_vote_t *all = &self->vote;
+    uint64_t group = s_group(self), own = s_bit(self->spec.region_index);
+    if (!(group & own) || !s_enough(self, group))
+        return ROLE_NEVER;
+    if (all->enough_us == ROLE_NEVER)
+        all->enough_us = self->now_us;
+    uint64_t late = shard_round_heard(self) & ~shard_round_present(self);
+    if ((group | late) == s_everybody(self))
+        return self->now_us;
+    return all->enough_us + self->spec.topology->job.sync.grace_us;
+}
+
+static void s_next_round(shard_core_t *self, uint64_t round)
+{
+    shard_vote_t *all = &self->vote;
+    all->round = round;
+    all->phase = VOTE_IDLE;
+    all->seen = 0;
+    all->enough_us = all->turn_us = all->ready_us = ROLE_NEVER;
+    all->again_us = self->now_us + AGAIN_US;
+}
+
+static bool s_may_propose(const shard_core_t *self)
+{
+    return self->vote.phase == VOTE_IDLE && self->vote.round > self->vote.muted;
+}
+
+void shard_vote_advance(shard_core_t *self)
+{
+    shard_vote_t *all = &self->vote;
+    if (!all->on || self->stopping || !shard_runs(self))
+        return;
+    if (all->round != self->round + 1)
+        s_next_round(self, self->round + 1);
+    const vote_t *vote = s_find(self, all->round);
+    bool worked = all->works;
+    all->works = shard_round_works(self) && !(vote && vote->decided);
+    if (!all->works)
+        return;
+    if (!worked)
+        all->again_us = self->now_us + AGAIN_US;
+    s_update_own(self);
+    all->ready_us = s_ready_us(self);
+    if (all->ready_us <= self->now_us && all->turn_us == ROLE_NEVER) {
+        size_t regions = shard_region_count(self);
+        size_t line = (self->spec.region_index + regions - all->leader) % regions;
+        all->turn_us = self->now_us + TURN_US * (int64_t)line;
+    }
+    if (s_may_propose(self) && self->now_us >= all->turn_us)
+        s_begin(self);
+    if (self->now_us < all->again_us)
+        return;
+    all->again_us = self->now_us + AGAIN_US;
+    if (all->muted == VOTE_MUTED)
+        shard_stand_ask(self);
+    if (all->phase == VOTE_IDLE)
+        s_tell_own(self, UINT64_MAX); /* perhaps others have decided it */
+    else
+        s_ask(self);
+}
+
+int64_t shard_vote_due(const shard_core_t *self)
+{
+    const shard_vote_t *all = &self->vote;
+    if (!all->on || self->stopping || !shard_runs(self) || !all->works)
+        return ROLE_NEVER;
+    int64_t due = all->again_us;
+    if (s_may_propose(self) && all->turn_us < due)
+        due = all->turn_us;
+    if (all->turn_us == ROLE_NEVER && all->ready_us < due)
+        due = all->ready_us;
+    return due;
+}
+
+/* -- what others say --------------------------------------------------------------------------------------
+ */
+
+static bool s_from_shard(shard_core_t *self, const message_t *message, size_t *ret_region)
+{
+    for (size_t r = 0; r < shard_region_count(self); r++) {
+        char name[3 * WIRE_NAME_SIZE];
+        snprintf(name, sizeof name, "shard/%s/%zu", self->spec.topology->regions[r].name,
+                 self->spec.shard_index);
+        *ret_region = r;
+        if (r != self->spec.region_index && strcmp(name, message->from) == 0)
+            return true;
+    }
+    self->refusals++;
+    shard_refuse(self, message, ERR_DENIED, "only the same shard of another region votes here");
+    return false;
+}
+
+static bool s_is_whole(const shard_core_t *self, const wire_u64s_t *taken)
+{
+    return taken->count == shard_region_count(self);
+}
+
+static void s_on_have(shard_core_t *self, const wire_u64s_t *taken, size_t region)
+{
+    uint64_t *row = s_row(self, region);
+    for (size_t r = 0; s_is_whole(self, taken) && r < taken->count; r++)
+        row[r] = taken->items[r] > row[r] ? taken->items[r] : row[r];
+}
+
+/* Who has nothing to do answers, or nobody would hear what it has. */
+static void s_answer_have(shard_core_t *self, size_t region)
+{
+    if (self->vote.works || !self->vote.round)
+        return;
+    s_update_own(self);
+    message_t *message = s_message(self, KIND_vote, region, self->vote.round);
+    message_set_u64s(&message->vote.taken, s_row(self, self->spec.region_index), shard_region_count(self));
+    message->vote.settled = self->vote.settled[self->spec.region_index];
+    message->vote.mark = self->mark.number;
+    shard_send(self, &message);
+}
+
+/* Without `taken` a promise is asked for. */
+static void s_on_want(shard_core_t *self, const message_t *message, size_t region)
+{
+    uint64_t round = message->number, ballot = message->vote_want.ballot;
+    if (ballot == 0)
+        s_on_have(self, &message->vote_want.taken, region);
+    const vote_t *known = s_find(self, round);
+    if (known && known->decided) {
+        s_tell(self, known, region);
+        return;
+    }
+    if (ballot == 0)
+        s_answer_have(self, region);
+    if (ballot == 0 || round <= self->round || round <= self->vote.muted) /* nothing to promise */
+        return;
+    vote_t *vote = s_get(self, round);
+    bool whole = s_is_whole(self, &message->vote_want.taken);
+    if (ballot > vote->promised || (ballot == vote->promised && whole && vote->ballot != ballot)) {
+        vote->promised = ballot;
+        if (whole) {
+            vote->ballot = ballot;
+            memcpy(vote->taken, message->vote_want.taken.items,
+                   message->vote_want.taken.count * sizeof *vote->taken);
+        }
+        s_store(self, vote);
+    }
+    if (s_stored(self, vote) || ballot < vote->promised)
+        s_answer(self, vote, region);
+    else
+        vote->asker = region;
+}
+
+static void s_on_vote(shard_core_t *self, const message_t *message, size_t region)
+{
+    shard_vote_t *all = &self->vote;
+    if (!message->vote.promised)
+        s_on_have(self, &message->vote.taken, region);
+    if (message->number != all->round || all->phase == VOTE_IDLE)
+        return;
+    if (message->vote.promised > all->ballot) {
+        s_give_up(self, message->vote.promised);
+        return;
+    }
+    if (message->vote.promised != all->ballot)
+        return;
+    if (all->phase == VOTE_ACCEPT && message->vote.ballot != all->ballot)
+        return;
+    const wire_u64s_t *taken = &message->vote.taken;
+    if (message->vote.ballot && !s_is_whole(self, taken))
+        return;
+    if (all->phase == VOTE_PROMISE && message->vote.ballot > all->best.ballot) {
+        all->best.ballot = message->vote.ballot;
+        memcpy(all->best.taken, taken->items, taken->count * sizeof *all->best.taken);
+    }
+    all->answers |= s_bit(region);
+    s_judge(self);
+}
+
+static void s_on_decision(shard_core_t *self, const message_t *message, size_t region)
+{
+    const wire_u64s_t *taken = &message->decision.taken;
+    if (message->number <= self->round || !s_is_whole(self, taken))
+        return;
+    vote_t *vote = s_get(self, message->number);
+    if (vote->decided)
+        return;
+    vote->decided = true;
+    memcpy(vote->taken, taken->items, taken->count * sizeof *vote->taken);
+    self->vote.leader = region;
+    shard_changed(self);
+}
+
+typedef struct {
+    uint64_t settled, mark;
+} vote_head_t;
+
+static vote_head_t s_head(const message_t *message)
+{
+    if (message->kind == KIND_vote_want)
+        return (vote_head_t){message->vote_want.settled, message->vote_want.mark};
+    if (message->kind == KIND_vote)
+        return (vote_head_t){message->vote.settled, message->vote.mark};
+    return (vote_head_t){message->decision.settled, message->decision.mark};
+}
+
+/* What is said behind a common point is heard behind it, or a restored shard might know of votes that others no longer
+ * know; all of it is said again. What a shard said before it died may be what it has lost. */
+static bool s_is_heard(shard_core_t *self, const message_t *message, size_t region)
+{
+    uint64_t mark = s_head(message).mark;
+    shard_mark_seen(self, mark);
+    if (!shard_mark_lets(self, mark) || message->incarnation < self->origins[region].shard_incarnation)
+        return false;
+    self->origins[region].shard_incarnation = message->incarnation;
+    return true;
+}
+
+void shard_vote(shard_core_t *self, const message_t *message)
+{
+    size_t region;
+    if (!self->vote.on || self->stopping || !shard_runs(self) || !s_from_shard(self, message, &region) ||
+        !s_is_heard(self, message, region))
+        return;
+    if (message->number == 0 || message->number > self->round + SHARD_KEPT_MAX) {
+        self->refusals++;
+        shard_refuse(self, message, ERR_LIMIT, "a round that cannot be near");
+        return;
+    }
+    self->vote.settled[region] = s_head(message).settled; /* less, once it has taken another region's state */
+    if (message->kind == KIND_vote_want)
+        s_on_want(self, message, region);
+    else if (message->kind == KIND_vote)
+        s_on_vote(self, message, region);
+    else
+        s_on_decision(self, message, region);
+}
+
+/* What is stored now may be said. */
+void shard_vote_committed(shard_core_t *self)
+{
+    shard_vote_t *all = &self->vote;
+    if (!all->on || self->stopping || !shard_runs(self))
+        return;
+    for (size_t i = 0; i < all->count; i++) {
+        vote_t *vote = &all->log[i];
+        if (vote->asker == SIZE_MAX || !s_stored(self, vote))
+            continue;
+        s_answer(self, vote, vote->asker);
+        vote->asker = SIZE_MAX;
+    }
+    if (s_update_own(self) && all->round)
+        s_tell_own(self, UINT64_MAX);
+    s_ask(self);
+    s_judge(self);
+    s_trim(self);
+    shard_advance(self);
+}
+
+const uint64_t *shard_vote_decided(const shard_core_t *self, uint64_t round)
+{
+    const vote_t *vote = s_find(self, round);
+    return vote && vote->decided ? vote->taken : NULL;
+}
+
+/* -- losses -----------------------------------------------------------------------------------------------
+ */
+
+uint64_t shard_vote_last(const shard_core_t *self)
+{
+    uint64_t last = self->round + 1;
+    for (size_t i = 0; i < self->vote.count; i++)
+        last = self->vote.log[i].round > last ? self->vote.log[i].round : last;
+    return last;
+}
+
+void shard_vote_heard(shard_core_t *self, size_t region, uint64_t round)
+{
+    shard_vote_t *all = &self->vote;
+    if (!all->on)
+        return;
+    all->heard |= s_bit(region);
+    all->heard_round = round > all->heard_round ? round : all->heard_round;
+    if (all->muted != VOTE_MUTED || (all->heard | s_bit(self->spec.region_index)) != s_everybody(self))
+        return;
+    all->muted = all->heard_round;
+    shard_changed(self);
+}
+
+/* A vote that is forgotten must not be given a second time. One that nobody can do without has had nobody to contradict:
+ * what it decided and told is known to those that it told. */
+void shard_vote_mute(shard_core_t *self)
+{
+    shard_vote_t *all = &self->vote;
+    uint64_t others = s_everybody(self) & ~s_bit(self->spec.region_index);
+    if (!all->on || !s_majority(self, others))
+        return;
+    all->muted = VOTE_MUTED;
+    all->heard = all->heard_round = 0;
+    for (size_t r = 0; r < shard_region_count(self); r++)
+        if (self->entry.stands[r].heard)
+            shard_vote_heard(self, r, self->entry.stands[r].round);
+}
+
+/* Promises are the own ones; what is decided is decided for everybody. */
+void shard_vote_join(shard_core_t *self, const shard_core_t *peer)
+{
+    for (size_t i = 0; self->vote.on && i < peer->vote.count; i++) {
+        const vote_t *from = &peer->vote.log[i];
+        vote_t *vote = from->decided ? s_get(self, from->round) : NULL;
+        if (!vote || vote->decided)
+            continue;
+        vote->decided = true;
+        memcpy(vote->taken, from->taken, sizeof vote->taken);
+    }
+    for (size_t i = 0; i < self->vote.count; i++)
+        self->vote.log[i].asker = SIZE_MAX;
+    self->vote.phase = VOTE_IDLE;
+    self->vote.round = 0; /* the next one is found anew */
+    self->vote.works = false;
+    self->vote.settled[self->spec.region_index] = 0;
+}
+
+void shard_vote_unsettle(shard_core_t *self, size_t region)
+{
+    self->vote.settled[region] = 0;
+}
+
+/* -- life -------------------------------------------------------------------------------------------------
+ */
+
+void shard_vote_begin(shard_core_t *self)
+{
+    size_t regions = shard_region_count(self);
+    self->vote.on = self->waits && self->spec.topology->job.sync.quorum < 1;
+    self->vote.have = self->vote.on ? calloc(regions * regions, sizeof *self->vote.have) : NULL;
+    CHECK(self->vote.have || !self->vote.on);
+    s_next_round(self, 0);
+}
+
+void shard_vote_fini(shard_core_t *self)
+{
+    free(self->vote.log);
+    free(self->vote.have);
+}

@@ -1,0 +1,147 @@
+/* Deciders that die at the worst moment, and votes that nobody may cast. */
+#include "tests/unit/actors/shard/world.h"
+
+#define ELEMENTS 16
+
+static const float s_g[3][ELEMENTS] = {{1, 1}, {10, 10}, {100, 100}};
+
+static world_t *s_world(double quorum)
+{
+    topology_t *t = world_topology(3, STRATEGY_SSGD, 1, 1);
+    t->job.optimizer.lr = 1;
+    snprintf(t->job.data.kind, sizeof t->job.data.kind, "counter");
+    t->job.sync.quorum = quorum;
+    t->job.sync.grace_us = 100000;
+    world_t *w = world_new(t, ELEMENTS);
+    world_start(w, 120);
+    world_run(w);
+    return w;
+}
+
+static void s_push(world_t *w, size_t r, uint64_t batch)
+{
+    world_push(w, r, 0, batch, s_g[r]);
+}
+
+static float s_value(const world_t *w, size_t r)
+{
+    return -shard_core_parameters(w->shard[r][0])[0];
+}
+
+/* What is late is in the next round. */
+static void s_expect_all(world_t *w)
+{
+    for (size_t r = 0; r < 3; r++)
+        s_push(w, r, 1);
+    world_settle(w, 8000000);
+    for (size_t r = 0; r < 3; r++)
+        cr_assert_eq(s_value(w, r), 222, "region %zu", r);
+}
+
+Test(vote, a_region_that_is_cut_off_is_left_out_after_grace_and_joins_later)
+{
+    world_t *w = s_world(0.5);
+    w->cut[2] = true;
+    for (size_t r = 0; r < 3; r++)
+        s_push(w, r, 0);
+    world_settle(w, 50000);
+    cr_assert_eq(s_value(w, 0), 0, "within grace");
+    world_settle(w, 3000000);
+    cr_assert_eq(s_value(w, 0), 11);
+    cr_assert_eq(s_value(w, 1), 11);
+    cr_assert_eq(s_value(w, 2), 0, "no majority, no round");
+    w->cut[2] = false;
+    world_settle(w, 8000000);
+    for (size_t r = 0; r < 3; r++)
+        cr_assert_eq(s_value(w, r), 11, "region %zu", r);
+    s_expect_all(w);
+    world_destroy(w);
+}
+
+Test(vote, with_a_quorum_of_all_nobody_goes_on_alone)
+{
+    world_t *w = s_world(1);
+    w->cut[2] = true;
+    for (size_t r = 0; r < 3; r++)
+        s_push(w, r, 0);
+    world_settle(w, 5000000);
+    cr_assert_eq(s_value(w, 0), 0);
+    world_destroy(w);
+}
+
+/* The first decider stores what it proposes and dies before anybody hears of it, or after one has. */
+static void s_check_death(bool told)
+{
+    world_t *w = s_world(0.5);
+    w->cut[2] = true;
+    for (size_t r = 0; r < 3; r++)
+        s_push(w, r, 0);
+    w->auto_commit = false;
+    for (int i = 0; i < 20;
+         i++) { /* until grace is over and region 0 proposes: that is in a snapshot, not committed */
+        world_tick(w, 10000);
+        for (size_t r = 0; r < 3; r++)
+            for (size_t k = 0; k < 2; k++)
+                if (w->out[r][k] && (r || strcmp(w->out[r][k]->id.tag, "vote") != 0))
+                    world_commit(w, r, k, ERR_OK);
+        world_run(w);
+    }
+    cr_assert_not_null(w->out[0][0]);
+    cr_assert_str_eq(w->out[0][0]->id.tag, "vote");
+    world_commit(w, 0, 0, ERR_OK);
+    if (told)
+        world_run(w);
+    cr_assert_eq(s_value(w, 1), 0);
+    world_crash(w, 0, 0); /* with what it had to say */
+    w->cut[2] = false;
+    w->cut[0] = true; /* and stays away: others must find out what it may have decided */
+    w->auto_commit = true;
+    world_settle(w, 12000000);
+    /* What one had accepted may be decided; else the others decide what both have. */
+    cr_assert_eq(s_value(w, 1), told ? 11 : 110);
+    cr_assert_eq(s_value(w, 2), told ? 0 : 110, "of region 0 it has nothing");
+    w->cut[0] = false;
+    world_settle(w, 12000000);
+    s_expect_all(w);
+    world_destroy(w);
+}
+
+Test(vote, a_decider_that_dies_between_storing_and_sending_changes_nothing)
+{
+    s_check_death(false);
+    s_check_death(true);
+}
+
+Test(vote, only_the_same_shard_of_another_region_votes)
+{
+    static const char *const from[] = {"shard/region1/1", "worker/region1/0", "shard/region0/0",
+                                       "shard/region2/1"};
+    static const message_kind_t kinds[] = {KIND_vote_want, KIND_vote, KIND_decision};
+    world_t *w = s_world(0.5);
+    uint64_t taken[3] = {9, 9, 9};
+    for (size_t i = 0; i < 4; i++)
+        for (size_t k = 0; k < 3; k++) {
+            message_t *m = message_new(kinds[k], "shard/region0/0", from[i]);
+            m->number = 1;
+            if (kinds[k] == KIND_decision)
+                message_set_u64s(&m->decision.taken, taken, 3);
+            world_forget_mail(w);
+            world_send_shard(w, m);
+        }
+    /* Of the right sender, and nonsense. */
+    message_t *m = message_new(KIND_decision, "shard/region0/0", "shard/region1/0");
+    m->number = 1;
+    message_set_u64s(&m->decision.taken, taken, 2);
+    world_send_shard(w, m);
+    m = message_new(KIND_vote_want, "shard/region0/0", "shard/region1/0");
+    m->number = UINT64_MAX;
+    m->vote_want.ballot = 7;
+    world_send_shard(w, m);
+    cr_assert_eq(shard_core_round(w->shard[0][0]), 0);
+    for (size_t r = 0; r < 3; r++)
+        s_push(w, r, 0);
+    world_settle(w, 3000000);
+    for (size_t r = 0; r < 3; r++)
+        cr_assert_eq(s_value(w, r), 111);
+    world_destroy(w);
+}
