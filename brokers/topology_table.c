@@ -19,7 +19,7 @@ static const field_t s_fields[] = {
     {"job.name", FIELD_NAME, .offset = JOB(name), .required = true, .digest = true,
      .help = "name of this job; a state directory remembers it"},
     {"job.model", FIELD_NAME, .offset = JOB(model), .required = true, .digest = true,
-     .help = "softmax, mlp, lenet, or ledger (which counts samples to check the system itself)"},
+     .help = "softmax, mlp, mlp-large, lenet, or ledger (which counts samples to check the system itself)"},
     {"job.data", FIELD_MAP, .required = true, .help = "the training data"},
     {"job.data.kind", FIELD_WORD, .offset = JOB(data.kind), .values = "idx|counter", .otherwise = "idx",
      .digest = true, .help = "idx: files of the MNIST family; counter: no files, sample i is the number i"},

@@ -151,6 +151,10 @@ static void s_take_loss(region_core_t *self, const message_t *message, size_t wo
     region_loss_t *before = &self->losses[worker];
     if (message->incarnation > before->incarnation)
         *before = (region_loss_t){.incarnation = message->incarnation};
+    if (message->lease_want.compute_us > before->compute_us) {
+        self->compute_us += message->lease_want.compute_us - before->compute_us;
+        before->compute_us = message->lease_want.compute_us;
+    }
     double sum = message->lease_want.loss_sum;
     if (message->lease_want.samples <= before->samples || !isfinite(sum))
         return;
