@@ -4,6 +4,7 @@
  */
 #include "brokers/broker_state_zmq.h"
 
+#include "brokers/way.h"
 #include "codec/base/log.h"
 #include "codec/base/rng.h"
 
@@ -14,6 +15,7 @@
 #define FIND_LEAST_US 100000
 #define FIND_MOST_US 1000000
 #define DRAIN_MAX 256
+#define RELAY_AFTER_US 2000000 /* of a link not being up: a start or a short cut is waited for */
 #define SNDBUF_LEAST 65536
 #define SNDBUF_MOST (4 << 20)
 
@@ -96,6 +98,7 @@ static err_code_t s_peer_start(broker_t *self, broker_peer_t *peer, const topolo
     CHECK(peer->sides);
     peer->find_wait_us = FIND_LEAST_US;
     peer->dirty = true;
+    peer->down_us = self->now_us;
     peer->link = s_link(self, peer);
     for (size_t i = 0; peer->dials && i < peer->side_count; i++) {
         err_code_t code = s_dial_socket(self, peer, &peer->sides[i], err);
@@ -153,6 +156,20 @@ broker_peer_t *broker_peer_of(const broker_t *self, size_t region_index)
         if (self->peers[i].region_index == region_index)
             return &self->peers[i];
     return NULL;
+}
+
+broker_peer_t *broker_peer_toward(const broker_t *self, size_t region_index)
+{
+    const topology_t *topology = self->spec.topology;
+    if (region_index >= topology->region_count || region_index == self->spec.region_index)
+        return NULL;
+    bool usable[TOPOLOGY_REGIONS_MAX] = {false};
+    for (size_t i = 0; i < self->peer_count; i++) {
+        const broker_peer_t *peer = &self->peers[i];
+        usable[peer->region_index] = peer->up || self->now_us - peer->down_us < RELAY_AFTER_US;
+    }
+    size_t next = way_next(topology, self->spec.region_index, region_index, usable);
+    return next == SIZE_MAX ? NULL : broker_peer_of(self, next);
 }
 
 /* ---- the listening side ------------------------------------------------------------------------------ */
@@ -340,6 +357,8 @@ static void s_log_changes(broker_t *self, broker_peer_t *peer)
         log_event(LEVEL_WARN, self->name, "link_foreign",
                   "region=%s; its topology is another: start both regions from the same file",
                   s_region_name(self, peer));
+    if (peer->up && !stats.up)
+        peer->down_us = self->now_us;
     peer->up = stats.up;
     peer->foreign = stats.foreign;
     if (stats.up) {

@@ -31,6 +31,9 @@ typedef struct {
     int64_t find_wait_us;
     int64_t due_us;
     bool dirty;       /* something was told to the link since it was pumped */
+    int64_t down_us;  /* since when it is not up */
+    uint64_t detours; /* messages of this region for others that went over this one */
+    uint64_t relayed; /* messages of other regions that were handed on to this one */
     bool up, foreign; /* as last logged */
 } broker_peer_t;
 
@@ -74,6 +77,8 @@ void broker_post_malformed(broker_t *self);
 MUST_USE err_code_t broker_peers_start(broker_t *self, err_t *err);
 void broker_peers_stop(broker_t *self);
 broker_peer_t *broker_peer_of(const broker_t *self, size_t region_index);
+/* The neighbour that gets what is for a region: that region, or a relay; NULL when there is no way. */
+broker_peer_t *broker_peer_toward(const broker_t *self, size_t region_index);
 /* A link_* message came in at the router from a connection; takes the frames' references on its own. */
 void broker_peer_receive(broker_t *self, zmq_msg_t *id, const frames_t *frames);
 void broker_peer_poll_items(const broker_t *self, zmq_pollitem_t *items); /* two per dialed side, in order */

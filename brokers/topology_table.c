@@ -154,7 +154,7 @@ static const field_t s_fields[] = {
 
     {"links", FIELD_LIST, .offset = offsetof(topology_t, links), .element_size = sizeof(topology_link_t),
      .element_max = TOPOLOGY_LINKS_MAX, .count_offset = offsetof(topology_t, link_count),
-     .help = "one for each pair of regions"},
+     .help = "one for each pair of regions; two without one are reached over a third that is linked with both"},
     {"links[].between", FIELD_BETWEEN, .offset = LINK(between), .required = true,
      .help = "two regions; the broker of the first listens, that of the second dials"},
     {"links[].rate", FIELD_RATE, .offset = LINK(rate_bytes_per_s), .min = "0", .max = "1000GB",
