@@ -26,6 +26,8 @@ typedef struct {
     link_t *link;
     broker_side_t *sides; /* control first */
     size_t side_count;
+    size_t open_count; /* of a dialing peer: sides that have their socket, the first so many */
+    bool cannot_open;
     char endpoint[TOPOLOGY_TEXT_MAX]; /* dialed now */
     int64_t find_due_us;
     int64_t find_wait_us;
@@ -56,6 +58,7 @@ struct broker {
     uint64_t pid;
     broker_peer_t *peers;
     size_t peer_count;
+    bool polls_changed; /* there are more sides to poll */
     int64_t now_us;
     int64_t traffic_us; /* when the router last had something */
     int64_t timer_due_us;
@@ -83,6 +86,7 @@ broker_peer_t *broker_peer_toward(const broker_t *self, size_t region_index);
 void broker_peer_receive(broker_t *self, zmq_msg_t *id, const frames_t *frames);
 void broker_peer_poll_items(const broker_t *self, zmq_pollitem_t *items); /* two per dialed side, in order */
 size_t broker_peer_poll_count(const broker_t *self);
+size_t broker_peer_poll_most(const broker_t *self); /* what it may become */
 void broker_peer_polled(broker_t *self, const zmq_pollitem_t *items);
 void broker_peers_pump(broker_t *self); /* those that are dirty or due */
 int64_t broker_peers_due(const broker_t *self);

@@ -91,7 +91,10 @@ const char *field_remedy(const field_t *self, char out[FIELD_REMEDY_MAX])
     const char *text = "";
     switch (self->type) {
     case FIELD_WHOLE:
-        return s_range_remedy(self, "a whole number", "", out);
+        s_range_remedy(self, "a whole number", "", out);
+        if (self->values)
+            s_append(out, ", or ", self->values, strlen(self->values));
+        return out;
     case FIELD_NUMBER:
         return s_range_remedy(self, "a number", "", out);
     case FIELD_RATIO:

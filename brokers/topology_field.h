@@ -15,7 +15,7 @@
 typedef enum {
     FIELD_MAP,      /* keys of its own */
     FIELD_LIST,     /* of maps */
-    FIELD_WHOLE,    /* uint64_t */
+    FIELD_WHOLE,    /* uint64_t; 0 stands for the word in `values` if there is one */
     FIELD_NUMBER,   /* double */
     FIELD_RATIO,    /* double, "0.05" or "5%" */
     FIELD_DURATION, /* int64_t microseconds */

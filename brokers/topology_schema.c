@@ -31,6 +31,19 @@ static void s_set_range(json_value_t *schema, const field_t *field)
     json_set_number(schema, field->below ? "exclusiveMaximum" : "maximum", value_bound(field, field->max));
 }
 
+/* A number, or the word that stands for 0. */
+static void s_set_number(json_value_t *schema, const field_t *field)
+{
+    if (!field->values) {
+        s_set_range(schema, field);
+        return;
+    }
+    json_value_t *number = json_new_object(), *word = json_new_object();
+    s_set_range(number, field);
+    json_set_string(word, "const", field->values);
+    s_set_either(schema, number, word);
+}
+
 static void s_set_unit(json_value_t *schema, const char *units)
 {
     char pattern[128];
@@ -117,7 +130,7 @@ static json_value_t *s_value_of(const field_t *field)
         break;
     case FIELD_WHOLE:
     case FIELD_NUMBER:
-        s_set_range(schema, field);
+        s_set_number(schema, field);
         break;
     case FIELD_RATIO:
         s_set_ratio(schema, field);

@@ -169,8 +169,11 @@ static const field_t s_fields[] = {
      .otherwise = "0", .help = "price of 10^9 bytes sent, in the currency of the offers"},
     {"links[].emulate", FIELD_BOOL, .offset = LINK(emulate), .otherwise = "false",
      .help = "make the link as slow as the figures above, to try a WAN on one machine"},
-    {"links[].connections", FIELD_WHOLE, .offset = LINK(connections), .min = "1", .max = "64",
-     .otherwise = "2", .unit = "connections", .help = "connections for data, beside the one for control"},
+    {"links[].connections", FIELD_WHOLE, .offset = LINK(connections), .values = "auto", .min = "1", .max = "64",
+     .otherwise = "auto", .unit = "connections",
+     .help = "connections for data, beside the one for control; auto: more as long as more carry more"},
+    {"links[].congestion", FIELD_WORD, .offset = LINK(congestion), .values = "bbr|system", .otherwise = "bbr",
+     .help = "how TCP takes loss: bbr, which goes by rate and delay, where the kernel has it; or as the system does"},
 };
 
 size_t field_count(void)

@@ -277,6 +277,10 @@ bool value_parse(const field_t *field, const char *text, bool quoted, void *base
         snprintf(what, VALUE_WHAT_MAX, "has no value");
         return false;
     }
+    if (field->type == FIELD_WHOLE && field->values && strcmp(text, field->values) == 0) {
+        *(uint64_t *)(void *)((char *)base + field->offset) = 0;
+        return true;
+    }
     if (s_has_range(field->type))
         return s_parse_numeric(field, text, (char *)base + field->offset, what);
     if (s_parse_other(field, text, base))
@@ -394,6 +398,8 @@ const char *value_print(const field_t *field, const void *base, char out[VALUE_T
         return s_print_text(at, out);
     default:
         CHECK(s_has_range(field->type));
+        if (field->type == FIELD_WHOLE && field->values && *(const uint64_t *)at == 0)
+            return s_print_text(field->values, out);
         return s_print_number(field->type, at, out);
     }
 }
