@@ -132,7 +132,7 @@ err_code_t job_derive(const topology_t *topology, uint64_t samples, job_t *ret_s
                        "%llu samples times %llu epochs are more than can be counted; write fewer epochs",
                        (unsigned long long)samples, (unsigned long long)epochs);
     job_t self = {.epochs = epochs, .samples = samples, .samples_total = samples * epochs};
-    self.waits = topology->job.sync.strategy == STRATEGY_SMA || topology->job.sync.strategy == STRATEGY_SSGD;
+    self.waits = topology_waits(topology);
     self.region_count = topology->region_count;
     err_code_t code = s_derive_samples(topology, &self, err);
     if (code)

@@ -20,6 +20,12 @@ size_t topology_region_index(const topology_t *self, const char *name)
     return SIZE_MAX;
 }
 
+bool topology_waits(const topology_t *self)
+{
+    strategy_name_t strategy = self->job.sync.strategy;
+    return strategy == STRATEGY_SMA || strategy == STRATEGY_SSGD || strategy == STRATEGY_DILOCO;
+}
+
 const topology_link_t *topology_link(const topology_t *self, size_t region_a, size_t region_b)
 {
     for (size_t i = 0; i < self->link_count; i++) {

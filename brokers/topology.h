@@ -23,7 +23,15 @@
     32 /* region and offer names: letters, digits, '-' and '_', terminating zero included */
 #define TOPOLOGY_TEXT_MAX 256 /* paths, endpoints */
 
-typedef enum { STRATEGY_ASGD, STRATEGY_ASGD_GA, STRATEGY_AMA, STRATEGY_SMA, STRATEGY_SSGD } strategy_name_t;
+typedef enum {
+    STRATEGY_ASGD,
+    STRATEGY_ASGD_GA,
+    STRATEGY_AMA,
+    STRATEGY_SMA,
+    STRATEGY_SSGD,
+    STRATEGY_DILOCO,
+    STRATEGY_DILOCO_ASYNC
+} strategy_name_t;
 typedef enum { INSIDE_ASYNC, INSIDE_SYNC, INSIDE_SSP } inside_t; /* consistency inside a region */
 typedef enum { DURABILITY_PROCESS, DURABILITY_DISK } durability_t;
 typedef enum { SECURITY_NONE } security_t;
@@ -84,12 +92,14 @@ typedef struct {
             bool momentum_kind; /* name: sgd or momentum */
             double lr;
             double momentum;
-            bool linear; /* schedule: constant or linear */
+            bool linear;   /* schedule: constant or linear */
             double warmup; /* share of all samples over which the rate rises from 0; default 0 */
         } optimizer;
         struct {
             strategy_name_t strategy;
-            uint64_t every;                   /* local steps between cuts; 1 for asgd and ssgd (checked) */
+            uint64_t every;       /* local steps between cuts, 0: auto; 1 for asgd and ssgd (checked) */
+            uint64_t every_least; /* of every: auto */
+            uint64_t every_most;
             char encoding[TOPOLOGY_NAME_MAX]; /* none, fp16, bf16, int8 or topk */
             inside_t inside;                  /* async, sync or "ssp: s" */
             uint64_t inside_slack;            /* s of ssp */
@@ -98,6 +108,8 @@ typedef struct {
             int64_t away_after_us;
             double quorum; /* share of regions a waiting round needs; default 1 */
             int64_t grace_us;
+            double outer_lr; /* of diloco */
+            double outer_momentum;
             double topk_ratio;                   /* share of the values that topk carries */
             char topk_values[TOPOLOGY_NAME_MAX]; /* how it writes them: fp16 or int8 */
         } sync;
@@ -136,6 +148,8 @@ void topology_destroy(topology_t **self_p);
 
 /* SIZE_MAX when there is none. */
 size_t topology_region_index(const topology_t *self, const char *name);
+/* Whether the strategy has rounds, for which regions wait. */
+bool topology_waits(const topology_t *self);
 /* The link between two regions, or NULL. */
 const topology_link_t *topology_link(const topology_t *self, size_t region_a, size_t region_b);
 

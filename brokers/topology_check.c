@@ -64,12 +64,29 @@ static err_code_t s_check_data(const tree_t *tree, const topology_t *self, err_t
     return ERR_OK;
 }
 
+static err_code_t s_check_auto(const tree_t *tree, const topology_t *self, err_t *err)
+{
+    if (self->job.sync.every_least > self->job.sync.every_most)
+        return s_fail(tree, "job.sync.every_least", err,
+                      "is more than every_most, which is %llu; write less here, or more there",
+                      (unsigned long long)self->job.sync.every_most);
+    if (self->job.sync.every == 0 && topology_waits(self))
+        return s_fail(
+            tree, "job.sync.every", err,
+            "auto is for regions that do not wait for each other; write a number, or strategy: asgd-ga, "
+            "ama or diloco-async");
+    return ERR_OK;
+}
+
 static err_code_t s_check_job(const tree_t *tree, const topology_t *self, err_t *err)
 {
     if (s_steps_alone(self) && self->job.sync.every != 1)
         return s_fail(tree, "job.sync.every", err,
                       "strategy %s exchanges at every step; write 1, or leave it out",
                       self->job.sync.strategy == STRATEGY_ASGD ? "asgd" : "ssgd");
+    err_code_t code = s_check_auto(tree, self, err);
+    if (code)
+        return code;
     if (!self->job.optimizer.momentum_kind && self->job.optimizer.momentum > 0)
         return s_fail(tree, "job.optimizer.momentum", err,
                       "sgd has none; write name: momentum, or leave it out");
@@ -78,7 +95,7 @@ static err_code_t s_check_job(const tree_t *tree, const topology_t *self, err_t 
         return s_fail(
             tree, "job.sync.encoding", err,
             "topk sends some of the values alone, which is no model to average; write fp16, bf16 or "
-            "int8, or strategy: asgd-ga");
+            "int8, or strategy: asgd-ga or diloco");
     return s_check_data(tree, self, err);
 }
 

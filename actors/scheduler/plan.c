@@ -43,7 +43,8 @@ static double s_speed(const plan_input_t *input, size_t r)
 
 static double s_rounds(const plan_input_t *input, size_t r)
 {
-    uint64_t every = input->topology->job.sync.every ? input->topology->job.sync.every : 1;
+    uint64_t every =
+        input->topology->job.sync.every ? input->topology->job.sync.every : 1; /* auto: at worst */
     return (double)input->job->regions[r].steps_per_epoch / (double)every;
 }
 

@@ -53,12 +53,15 @@ static void s_derive(shard_core_t *self)
     self->region = &self->spec.job->regions[self->spec.region_index];
     self->strategy = strategy_find(topology->job.sync.strategy);
     bool single = self->strategy->id == STRATEGY_ASGD || self->strategy->id == STRATEGY_SSGD;
-    self->every = single || topology->job.sync.every == 0 ? 1 : topology->job.sync.every;
+    self->automatic = !single && topology->job.sync.every == 0;
+    self->every = single ? 1 : self->automatic ? topology->job.sync.every_most : topology->job.sync.every;
     self->waits = self->strategy->waits && topology->region_count > 1;
+    self->sees_own = self->waits || (self->strategy->outer && topology->region_count > 1);
     self->in_order = self->waits || topology->job.sync.inside == INSIDE_SYNC;
     self->steps_alone = self->strategy->local_step || topology->region_count == 1;
     self->plain_sum = strcmp(topology->job.data.kind, "counter") == 0;
     shard_encode_derive(self);
+    shard_vote_begin(self);
     self->optimizer = (optimizer_t){
         .kind = topology->job.optimizer.momentum_kind ? OPTIMIZER_MOMENTUM : OPTIMIZER_SGD,
         .lr = (float)topology->job.optimizer.lr,
@@ -117,6 +120,7 @@ shard_core_t *shard_core_new(const shard_spec_t *spec, buf_t **initial_p)
         self->momentum = buf_new_zero(shard_bytes(self));
         CHECK(self->momentum);
     }
+    outer_begin(self);
     self->changes = 1;
     return self;
 }
@@ -160,12 +164,15 @@ static void s_destroy_version(shard_core_t *self)
         buf_destroy(&self->pending[i].data);
     free(self->queue);
     free(self->pending);
+    free(self->pending_parts);
+    shard_vote_fini(self);
     ahead_drop(self);
     free(self->ahead.checksums);
     buf_destroy(&self->parameters);
     buf_destroy(&self->momentum);
     buf_destroy(&self->open);
     buf_destroy(&self->residual);
+    outer_fini(self);
     for (size_t i = 0; i < SHARD_SPARES; i++)
         buf_destroy(&self->spares[i]);
 }
@@ -198,7 +205,8 @@ void shard_advance(shard_core_t *self)
 {
     bool moved = !self->stopping;
     while (moved)
-        moved = shard_delta_try(self) || shard_round_try(self) || shard_step_try(self);
+        moved = outer_try(self) || shard_delta_try(self) || shard_round_try(self) || shard_step_try(self);
+    shard_vote_advance(self);
     shard_pull_serve(self);
 }
 
@@ -250,6 +258,11 @@ static void s_dispatch(shard_core_t *self, message_t *message)
     case KIND_close:
         shard_close(self, message);
         break;
+    case KIND_vote_want:
+    case KIND_vote:
+    case KIND_decision:
+        shard_vote(self, message);
+        break;
     case KIND_mark:
         shard_mark(self, message);
         break;
@@ -297,6 +310,7 @@ static int64_t s_due(const void *core)
         return ROLE_NEVER;
     int64_t due = s_least(shard_report_due(self), shard_snapshot_due(self));
     due = s_least(due, self->mark.patient_us);
+    due = s_least(due, shard_vote_due(self));
     if (self->queue_count && self->stored)
         due = s_least(due, self->head_us);
     if (self->short_of_memory)

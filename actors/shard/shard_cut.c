@@ -51,6 +51,8 @@ bool shard_cut_limited(const shard_core_t *self)
 {
     if (shard_region_count(self) == 1)
         return false;
+    if (self->vote.on) /* a region that lags is left out; what is kept for it is limited in bytes */
+        return s_window_full(self);
     uint64_t lacking = self->cut - self->destination_taken[shard_cut_slowest(self)];
     if (lacking >= s_most(self->spec.topology->job.sync.staleness, 1))
         return true;
@@ -79,11 +81,13 @@ static buf_t *s_cursor(const shard_core_t *self)
     return cursor;
 }
 
-/* The values of a cut, moved or shared, never copied. */
-static buf_t *s_values(shard_core_t *self, uint64_t steps)
+/* The values of a cut, moved or shared, never copied; a difference is written into the room kept for it. */
+static buf_t *s_values(shard_core_t *self, uint64_t steps, bool whole)
 {
     buf_t *data = NULL;
-    if (self->strategy->cuts == DELTA_GRADIENT) {
+    if (self->outer.on) {
+        data = outer_cut(self, whole);
+    } else if (self->strategy->cuts == DELTA_GRADIENT) {
         data = self->open;
         self->open = NULL;
     } else if (steps) {
@@ -96,7 +100,7 @@ static buf_t *s_values(shard_core_t *self, uint64_t steps)
  * not leave the region. */
 static void s_make(shard_core_t *self, bool final, bool whole)
 {
-    buf_t *values = s_values(self, self->open_steps);
+    buf_t *values = s_values(self, self->open_steps, whole);
     encoded_t encoded = shard_encode(self, &values, whole);
     buf_t *data = encoded.data;
     kept_t kept = {
@@ -115,7 +119,7 @@ static void s_make(shard_core_t *self, bool final, bool whole)
     self->open_steps = 0;
     self->open_samples = 0;
     shard_queue_add(self, &kept);
-    if (self->waits) {
+    if (self->sees_own) {
         pending_t own = {.region = self->spec.region_index, .head = kept.head, .data = buf_ref(encoded.view)};
         shard_pending_add(self, &own);
     }
@@ -127,7 +131,23 @@ static bool s_merged(const shard_core_t *self)
     return self->cut >= self->open_first;
 }
 
-/* A round ends with every `every` steps; merged rounds are still open. */
+/* A round ends with every `every` steps; merged rounds are still open. When automatic it ends earlier if every
+ * destination has taken all that was cut: then the links are free. */
+static bool s_due(const shard_core_t *self)
+{
+    if (self->open_steps >= (self->cut - self->open_first + 2) * self->every)
+        return true;
+    return self->automatic && !s_merged(self) &&
+           self->open_steps >= self->spec.topology->job.sync.every_least &&
+           self->destination_taken[shard_cut_slowest(self)] >= self->cut;
+}
+
+/* Of the next cut. Who was left out of rounds goes on with the one after them. */
+static uint64_t s_number(const shard_core_t *self)
+{
+    return s_most(self->cut, self->waits ? self->round : 0) + 1;
+}
+
 void shard_cut_step(shard_core_t *self)
 {
     if (shard_region_count(self) == 1) {
@@ -135,9 +155,9 @@ void shard_cut_step(shard_core_t *self)
         self->open_samples = 0;
         return;
     }
-    if (self->open_steps < (self->cut - self->open_first + 2) * self->every)
+    if (!s_due(self))
         return;
-    self->cut++;
+    self->cut = s_number(self);
     if (!self->strategy->merges || !s_window_full(self))
         s_make(self, false, false);
 }
@@ -154,13 +174,13 @@ void shard_close(shard_core_t *self, const message_t *message)
         shard_refuse(self, message, ERR_STATE, "some batch of the region is not durable here");
         return;
     }
-    if (shard_region_count(self) > 1 && !shard_encode_whole(self))
+    if (shard_region_count(self) > 1 && (!outer_ready(self) || !shard_encode_whole(self)))
         return; /* the scheduler asks again */
     self->closed = true;
     shard_changed(self);
     if (shard_region_count(self) == 1)
         return;
-    self->cut++;
+    self->cut = s_number(self);
     s_make(self, true, true);
 }
 
@@ -277,7 +297,7 @@ void shard_cut_release(shard_core_t *self)
     self->queue_count -= gone;
     if (gone)
         memmove(self->queue, self->queue + gone, self->queue_count * sizeof *self->queue);
-    if (s_merged(self) && !s_window_full(self)) {
+    if (s_merged(self) && !s_window_full(self) && outer_ready(self)) {
         s_make(self, false, false); /* the rounds that were merged need not wait for another one to end */
         shard_changed(self);
     }

@@ -85,7 +85,7 @@ static delta_head_t s_head(const message_t *message)
     return (delta_head_t){
         .first = message->delta.first,
         .last = message->delta.last,
-        .kind = (delta_kind_t)(message->delta.kind <= DELTA_NOTHING ? message->delta.kind : DELTA_NOTHING),
+        .kind = (delta_kind_t)(message->delta.kind <= DELTA_DIFFERENCE ? message->delta.kind : DELTA_NOTHING),
         .steps = message->delta.steps,
         .samples = message->delta.samples,
         .final = message->delta.final,
@@ -118,7 +118,8 @@ static err_code_t s_content(const shard_core_t *self, size_t origin, const messa
         return ERR_SHAPE;
     if (message->delta.samples > region->samples * self->spec.job->epochs)
         return ERR_LIMIT;
-    return self->waits && message->delta.first != message->delta.last ? ERR_SHAPE : ERR_OK;
+    bool whole = !self->waits || self->vote.on; /* a range is of one who was left out of rounds */
+    return !whole && message->delta.first != message->delta.last ? ERR_SHAPE : ERR_OK;
 }
 
 static void s_mark(incoming_t *incoming, err_code_t code)
@@ -182,6 +183,8 @@ static bool s_apply(shard_core_t *self, size_t origin, const incoming_t *incomin
         return version_step(self, &blend, true, false);
     case DELTA_MODEL:
         return version_mix(self, &blend, 1.0f - share, share);
+    case DELTA_DIFFERENCE:
+        return outer_add(self, origin, &blend);
     case DELTA_NOTHING:
         break;
     }
@@ -192,6 +195,10 @@ static bool s_apply(shard_core_t *self, size_t origin, const incoming_t *incomin
 static bool s_pend(shard_core_t *self, size_t origin, const incoming_t *incoming)
 {
     pending_t pending = {.region = origin, .head = incoming->head};
+    if (shard_round_late(self, &incoming->head)) {
+        self->samples_applied += incoming->head.samples;
+        return true;
+    }
     if (incoming->head.kind != DELTA_NOTHING) {
         pending.data =
             incoming->decoded ? buf_ref(incoming->decoded) : version_gather(self, &incoming->assembly);
@@ -275,7 +282,8 @@ static err_code_t s_numbers(const shard_core_t *self, const origin_t *origin, co
         return ERR_MALFORMED;
     if (origin->history && message->delta.history != origin->history)
         return ERR_STALE;
-    if (last - first > self->spec.topology->job.sync.staleness + 1)
+    uint64_t merged = self->vote.on ? SHARD_KEPT_MAX : self->spec.topology->job.sync.staleness + 1;
+    if (last - first > merged)
         return ERR_LIMIT;
     if (first <= origin->taken)
         return ERR_STALE; /* a range that overlaps what was taken */

@@ -59,8 +59,8 @@ static bool s_find_room(shard_core_t *self, room_t *ret)
     *ret = (room_t){.in_place = self->residual && buf_is_unique(self->residual)};
     ret->bytes = buf_new(shard_encoded_bytes(self));
     ret->residual = ret->in_place ? self->residual : version_fresh(self);
-    ret->view = self->waits ? version_fresh(self) : NULL;
-    if (ret->bytes && ret->residual && (ret->view || !self->waits))
+    ret->view = self->sees_own ? version_fresh(self) : NULL;
+    if (ret->bytes && ret->residual && (ret->view || !self->sees_own))
         return true;
     s_leave(self, ret);
     return false;
@@ -151,7 +151,7 @@ encoded_t shard_encode(shard_core_t *self, buf_t **values_p, bool whole)
 
 bool shard_encode_whole(shard_core_t *self)
 {
-    if (!self->residual)
+    if (!self->residual || self->outer.on) /* a difference takes it along as it is made */
         return true;
     if (self->strategy->cuts != DELTA_GRADIENT) {
         version_release(self, &self->residual);

@@ -10,6 +10,8 @@
  *   shard_round     waiting strategies                shard_snapshot  when to store, what is durable
  *   shard_state     snapshot <-> state                shard_report    progress and status
  *   shard_mark      common points of all shards
+ *   shard_outer     the second optimizer of diloco
+ *   shard_vote      who is a member of a round
  *   shard_encode    what a cut carries, what it leaves for the next one
  *
  * Threads  those of the core.
@@ -26,9 +28,9 @@
 #define SHARD_WORKERS_MAX 1024u    /* names remembered */
 #define SHARD_STAGED_MAX 2u        /* incomplete pushes per worker: one under way and one that overtakes it */
 #define SHARD_INTERVALS_MAX 16384u /* of the applied set: what surely fits a map frame, twice */
-#define SHARD_KEPT_MAX 1024u       /* own deltas, whatever their bytes: each is a row of the state and two values */
-#define SHARD_INCOMING_MAX 4u      /* deltas per origin that are being assembled */
-#define SHARD_SPARES 3u            /* released buffers kept for the next copy on write */
+#define SHARD_KEPT_MAX 1024u /* own deltas, whatever their bytes: each is a row of the state and two values */
+#define SHARD_INCOMING_MAX 4u /* deltas per origin that are being assembled */
+#define SHARD_SPARES 3u       /* released buffers kept for the next copy on write */
 
 #define SHARD_TAKEN_US 20000
 #define SHARD_HEAD_US 200000
@@ -158,10 +160,45 @@ typedef struct {
     uint64_t summed; /* how many of them are made */
 } ahead_t;
 
+/* The outer optimizer (shard_outer). */
+typedef struct {
+    bool on;
+    float lr, mu;
+    buf_t *start;      /* what deltas act on; local steps began here */
+    buf_t *momentum;   /* NULL: mu is 0 */
+    buf_t *gathered;   /* without rounds: what its momentum lacks yet; NULL: nothing */
+    uint64_t arrivals; /* in `gathered` */
+    buf_t *room;       /* soft: for the next difference */
+} outer_t;
+
+/* What a shard has promised, accepted or learned about the members of a round; stored. */
+typedef struct {
+    uint64_t round, promised, ballot, members;
+    bool decided;
+    uint64_t changes; /* soft: what must be committed before it may be told */
+    size_t asker;     /* soft: region that waits for it; SIZE_MAX: none */
+} vote_t;
+
+#define VOTE_FIELDS 5u
+
+/* Where the shard stands with the members of rounds (shard_vote). All but the log is soft. */
+typedef struct {
+    bool on, works; /* works: the round is wanted and not decided */
+    vote_t *log;
+    size_t count, capacity;
+    uint64_t settled[TOPOLOGY_REGIONS_MAX]; /* last round that is durable there */
+    uint64_t wanted;                        /* changes that a snapshot is wanted for */
+    size_t leader;                          /* region that has decided last: proposes first */
+    /* the own proposal */
+    uint64_t round, ballot, seen, answers, best_ballot, best_members;
+    enum { VOTE_IDLE, VOTE_PROMISE, VOTE_ACCEPT } phase;
+    int64_t enough_us, ready_us, turn_us, again_us;
+} shard_vote_t;
+
 /* What the snapshot that is out contains; becomes durable when it is committed. */
 typedef struct {
     uint64_t number; /* 0: none is out */
-    uint64_t changes, last, steps;
+    uint64_t changes, last, steps, round;
     ranges_t applied;
     bool closed;
     uint64_t taken[TOPOLOGY_REGIONS_MAX];
@@ -189,10 +226,12 @@ struct shard_core {
     const job_region_t *region;
     const strategy_t *strategy;
     optimizer_t optimizer;
-    uint64_t every;
+    uint64_t every;   /* steps per cut; at most so many when automatic */
+    bool automatic;   /* a cut is made when every destination has taken the one before */
     bool in_order;    /* inside sync, and rounds: a step is the same batches in every shard */
     bool waits;       /* a waiting strategy among several regions */
     bool steps_alone; /* a local gradient is applied at once */
+    bool sees_own;    /* own cuts act here as others see them */
     bool plain_sum;   /* the ledger: gradients are counts, not means */
     const encoding_t *encoding;
     encoding_setting_t encoding_setting;
@@ -202,6 +241,7 @@ struct shard_core {
 
     /* the version */
     buf_t *parameters, *momentum, *open;
+    outer_t outer;
     buf_t *residual; /* what encoded cuts have not carried yet; NULL: nothing */
     uint64_t history, version, steps, samples_applied;
     ranges_t applied, refused;
@@ -215,7 +255,9 @@ struct shard_core {
     uint64_t kept_bytes;
     uint64_t round;
     pending_t *pending;
+    part_t *pending_parts; /* (pending_capacity) */
     size_t pending_count, pending_capacity;
+    shard_vote_t vote;
     uint64_t duplicates, refusals, rolled_back;
     shard_mark_t mark;
     uint64_t changes; /* grows with every change of what is above */
@@ -275,18 +317,34 @@ bool slice_finite(const slice_t *slice, float *scratch); /* any alignment; size 
 bool version_step(shard_core_t *self, const blend_t *gradient, bool step, bool accumulate);
 /* The same in pieces; `apart`: nothing is changed in place, so that it can be dropped. */
 bool version_pass_open(shard_core_t *self, bool step, bool accumulate, bool apart, pass_t *ret_pass);
-void version_pass_block(const shard_core_t *self, const pass_t *pass, size_t first, size_t count, const float *g);
+void version_pass_block(const shard_core_t *self, const pass_t *pass, size_t first, size_t count,
+                        const float *g);
 void version_pass_commit(shard_core_t *self, pass_t *pass);
 void version_pass_drop(shard_core_t *self, pass_t *pass);
 bool version_mix(shard_core_t *self, const blend_t *model, float keep, float take);
 bool version_set(shard_core_t *self, const blend_t *model);
+/* One tensor that is written next: in place, or apart. */
+bool version_open(shard_core_t *self, target_t *target, buf_t **slot, bool apart);
+void version_commit(shard_core_t *self, target_t *target);
+void version_drop(shard_core_t *self, target_t *target);
 buf_t *version_fresh(shard_core_t *self);
 void version_release(shard_core_t *self, buf_t **buf_p);
 buf_t *version_gather(shard_core_t *self, const assembly_t *assembly);
 
+/* shard_outer: formulas in actors/synchronizer/strategy.h. false: without memory, nothing has changed */
+void outer_begin(shard_core_t *self); /* once the parameters are there */
+void outer_fini(shard_core_t *self);
+bool outer_ready(shard_core_t *self);             /* a step may be made: there is room for its cut */
+buf_t *outer_cut(shard_core_t *self, bool whole); /* the difference, with the residual if it is to be whole */
+bool outer_round(shard_core_t *self, const blend_t *mean); /* NULL: nobody contributed anything */
+bool outer_add(shard_core_t *self, size_t region, const blend_t *delta);
+bool outer_try(shard_core_t *self); /* without rounds: takes the own delta; whether it did */
+
 /* shard_ahead */
-void ahead_add(shard_core_t *self, const staged_t *staged, uint64_t chunk, uint64_t offset, const slice_t *data);
-bool ahead_commit(shard_core_t *self, uint64_t serial); /* whether the step was ready; it is in the version then */
+void ahead_add(shard_core_t *self, const staged_t *staged, uint64_t chunk, uint64_t offset,
+               const slice_t *data);
+bool ahead_commit(shard_core_t *self,
+                  uint64_t serial); /* whether the step was ready; it is in the version then */
 void ahead_drop(shard_core_t *self);
 
 /* shard_push, shard_step, shard_pull */
@@ -327,7 +385,8 @@ encoded_t shard_encode(shard_core_t *self, buf_t **values_p, bool whole);
 /* Before a cut that carries all there is: the residual joins what is open; false, and nothing changed, without memory */
 bool shard_encode_whole(shard_core_t *self);
 /* What receivers see of own bytes, to ret_view (elements). Errors: those of encoding_decode */
-MUST_USE err_code_t shard_encode_view(const shard_core_t *self, uint64_t encoding, buf_t *data, buf_t *ret_view);
+MUST_USE err_code_t shard_encode_view(const shard_core_t *self, uint64_t encoding, buf_t *data,
+                                      buf_t *ret_view);
 bool shard_encode_accepts(const shard_core_t *self, uint64_t encoding);
 bool shard_encode_fits(const shard_core_t *self, uint64_t encoding, uint64_t size);
 bool shard_decode(shard_core_t *self, incoming_t *incoming); /* its code tells; false without memory */
@@ -341,6 +400,23 @@ bool shard_round_open(const shard_core_t *self); /* own contribution made, round
 bool shard_round_try(shard_core_t *self);
 size_t
 shard_round_lacks(const shard_core_t *self); /* a region whose contribution is missing; SIZE_MAX: none */
+
+bool shard_round_late(const shard_core_t *self, const delta_head_t *head); /* it has come for nothing */
+bool shard_round_works(const shard_core_t *self); /* somebody has reached the next round, or is late */
+uint64_t
+shard_round_present(const shard_core_t *self); /* bit r: region r has reached the next round or left */
+
+/* shard_vote */
+void shard_vote_begin(shard_core_t *self);
+void shard_vote_fini(shard_core_t *self);
+vote_t *shard_vote_add(shard_core_t *self, const vote_t *vote);
+void shard_vote(shard_core_t *self, const message_t *message);
+void shard_vote_advance(shard_core_t *self);
+int64_t shard_vote_due(const shard_core_t *self);
+bool shard_vote_wants_snapshot(const shard_core_t *self);
+void shard_vote_committed(shard_core_t *self);
+bool shard_vote_members(const shard_core_t *self, uint64_t round,
+                        uint64_t *ret_members); /* false: not decided */
 
 /* shard_snapshot, shard_state, shard_report */
 bool shard_dirty(const shard_core_t *self);

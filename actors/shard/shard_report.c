@@ -19,6 +19,8 @@ static const char *s_waits_for(const shard_core_t *self, wire_name_t text)
         message_set_name(text, "memory");
     else if (shard_round_open(self) && shard_round_lacks(self) != SIZE_MAX)
         message_set_name(text, s_region(self, shard_round_lacks(self)));
+    else if (self->vote.on && shard_round_open(self))
+        message_set_name(text, "majority of regions");
     else if (!self->closed && shard_cut_limited(self))
         message_set_name(text, s_region(self, shard_cut_slowest(self)));
     else if (shard_step_missing(self, &batch))

@@ -34,6 +34,8 @@ static const char *s_reason(const shard_core_t *self)
         return "stop";
     if (s_last_made(self) > self->committed_last)
         return "cut";
+    if (shard_vote_wants_snapshot(self))
+        return "vote";
     if (self->closed && !self->closed_durable)
         return "close";
     if (s_all_in(self))
@@ -60,11 +62,12 @@ static void s_remember(shard_core_t *self)
     shot->changes = self->changes;
     shot->last = s_last_made(self);
     shot->steps = self->steps;
+    shot->round = self->round;
     shot->closed = self->closed;
     CHECK(!ranges_copy(&shot->applied, &self->applied));
     for (size_t r = 0; r < shard_region_count(self); r++) {
         shot->taken[r] = self->origins[r].taken;
-        shot->final[r] = self->origins[r].final;
+        shot->final[r] = self->origins[r].final && !(self->vote.on && self->pending_count);
     }
     self->taken_since_us = ROLE_NEVER;
 }
@@ -140,6 +143,8 @@ void shard_core_committed(shard_core_t *self, uint64_t number, err_code_t code, 
         shard_cut_send(self, first_new, self->committed_last);
         shard_cut_head(self);
     }
+    self->vote.settled[self->spec.region_index] = self->shot.round;
+    shard_vote_committed(self);
     self->report_soon = true;
     if (self->stopping)
         shard_role.tick(self, now_us);

@@ -1,5 +1,5 @@
 /* The snapshot of a shard: "state" (a packed shard_state message behind the length of its envelope), the
- * tensors "parameters", "momentum", "open" and "residual", and "queue/LAST", "cursor/LAST", "pending/REGION/NUMBER" for
+ * tensors "parameters", "momentum", "open" and "residual", of the outer optimizer "start", "outer" and "gathered", and "queue/LAST", "cursor/LAST", "pending/REGION/NUMBER" for
  * what is kept. */
 
 #include "actors/shard/shard_internal.h"
@@ -108,11 +108,26 @@ static void s_pack_numbers(const shard_core_t *self, message_t *message)
     message->shard_state.duplicates = self->duplicates;
     message->shard_state.refusals = self->refusals;
     message->shard_state.rolled_back = self->rolled_back;
+    message->shard_state.arrivals = self->outer.arrivals;
     message->shard_state.layout = self->spec.layout;
     message->shard_state.elements = self->spec.elements;
     message->shard_state.shard = self->spec.shard_index;
     message->shard_state.mark = self->mark.number;
     message_set_u64s(&message->shard_state.marks, self->mark.kept, self->mark.kept_count * SHARD_MARK_FIELDS);
+}
+
+static void s_pack_votes(const shard_core_t *self, message_t *message)
+{
+    const shard_vote_t *all = &self->vote;
+    uint64_t *items = calloc(all->count * VOTE_FIELDS + 1, sizeof *items);
+    CHECK(items);
+    for (size_t i = 0; i < all->count; i++) {
+        const vote_t *vote = &all->log[i];
+        uint64_t row[VOTE_FIELDS] = {vote->round, vote->promised, vote->ballot, vote->members, vote->decided};
+        memcpy(items + i * VOTE_FIELDS, row, sizeof row);
+    }
+    message_set_u64s(&message->shard_state.votes, items, all->count * VOTE_FIELDS);
+    free(items);
 }
 
 buf_t *state_pack(const shard_core_t *self)
@@ -125,6 +140,7 @@ buf_t *state_pack(const shard_core_t *self)
     s_pack_regions(self, message);
     s_pack_lists(self, message);
     s_pack_held(self, message);
+    s_pack_votes(self, message);
     size_t envelope_bytes;
     buf_t *packed = message_pack(message, &envelope_bytes);
     message_destroy(&message);
@@ -185,7 +201,10 @@ bool state_add_values(const shard_core_t *self, snapshot_t *snapshot, err_t *err
         return false;
     if (!s_add(snapshot, "parameters", self->parameters, err) ||
         !s_add(snapshot, "momentum", self->momentum, err) || !s_add(snapshot, "open", self->open, err) ||
-        !s_add(snapshot, "residual", self->residual, err))
+        !s_add(snapshot, "residual", self->residual, err) ||
+        !s_add(snapshot, "start", self->outer.start, err) ||
+        !s_add(snapshot, "outer", self->outer.momentum, err) ||
+        !s_add(snapshot, "gathered", self->outer.gathered, err))
         return false;
     for (size_t i = 0; i < self->queue_count; i++) {
         const kept_t *kept = &self->queue[i];
@@ -309,6 +328,7 @@ static err_code_t s_load_numbers(shard_core_t *self, const message_t *message, e
     self->open_first = message->shard_state.open_first;
     self->closed = message->shard_state.closed;
     self->round = message->shard_state.round;
+    self->outer.arrivals = message->shard_state.arrivals;
     self->duplicates = message->shard_state.duplicates;
     self->refusals = message->shard_state.refusals;
     self->rolled_back = message->shard_state.rolled_back;
@@ -336,7 +356,7 @@ static bool s_load_head(const uint64_t *row, uint64_t first, uint64_t last, delt
 {
     *ret_head = (delta_head_t){
         .first = first, .last = last, .steps = row[1], .samples = row[2], .final = row[3] != 0};
-    if (first == 0 || first > last || row[0] > DELTA_NOTHING)
+    if (first == 0 || first > last || row[0] > DELTA_DIFFERENCE)
         return false;
     ret_head->kind = (delta_kind_t)row[0];
     return true;
@@ -405,6 +425,26 @@ static err_code_t s_load_pending(shard_core_t *self, const wire_u64s_t *rows, co
     return ERR_OK;
 }
 
+static err_code_t s_load_votes(shard_core_t *self, const wire_u64s_t *rows, err_t *err)
+{
+    if (rows->count % VOTE_FIELDS || rows->count > 2 * SHARD_KEPT_MAX * VOTE_FIELDS)
+        return err_set(err, ERR_MALFORMED, "state: votes");
+    for (size_t i = 0; i < rows->count; i += VOTE_FIELDS) {
+        const uint64_t *row = rows->items + i;
+        vote_t vote = {.round = row[0],
+                       .promised = row[1],
+                       .ballot = row[2],
+                       .members = row[3],
+                       .decided = row[4] != 0,
+                       .asker = SIZE_MAX};
+        if (vote.round == 0 || vote.ballot > vote.promised ||
+            ((vote.ballot || vote.decided) && !vote.members))
+            return err_set(err, ERR_MALFORMED, "state: votes");
+        shard_vote_add(self, &vote);
+    }
+    return ERR_OK;
+}
+
 static err_code_t s_load_one_held(shard_core_t *self, const uint64_t *row, const snapshot_t *snapshot,
                                   err_t *err)
 {
@@ -445,6 +485,24 @@ static err_code_t s_load_held(shard_core_t *self, const wire_u64s_t *rows, const
     return ERR_OK;
 }
 
+static err_code_t s_load_outer(shard_core_t *self, const snapshot_t *snapshot, err_t *err)
+{
+    outer_t *outer = &self->outer;
+    if (!self->strategy->outer || shard_region_count(self) == 1)
+        return ERR_OK;
+    bool remembers = self->spec.topology->job.sync.outer_momentum > 0;
+    err_code_t code = s_load_tensor(self, snapshot, "start", true, &outer->start, err);
+    if (!code && remembers)
+        code = s_load_tensor(self, snapshot, "outer", true, &outer->momentum, err);
+    if (!code && remembers)
+        code = s_load_tensor(self, snapshot, "gathered", false, &outer->gathered, err);
+    if (!code && outer->arrivals >= shard_region_count(self))
+        code = err_set(err, ERR_MALFORMED, "state: more deltas than regions wait for their momentum");
+    if (!code)
+        outer_begin(self);
+    return code;
+}
+
 static err_code_t s_load_tensors(shard_core_t *self, const snapshot_t *snapshot, err_t *err)
 {
     err_code_t code = s_load_tensor(self, snapshot, "parameters", true, &self->parameters, err);
@@ -455,6 +513,8 @@ static err_code_t s_load_tensors(shard_core_t *self, const snapshot_t *snapshot,
         code = s_load_tensor(self, snapshot, "open", false, &self->open, err);
     if (!code)
         code = s_load_tensor(self, snapshot, "residual", false, &self->residual, err);
+    if (!code)
+        code = s_load_outer(self, snapshot, err);
     if (!code && self->optimizer.kind != OPTIMIZER_MOMENTUM && self->momentum)
         code = err_set(err, ERR_JOB, "the snapshot is of a job with another optimizer");
     return code;
@@ -493,6 +553,8 @@ static err_code_t s_load(shard_core_t *self, const message_t *message, const sna
         code = s_load_queue(self, message, snapshot, err);
     if (!code)
         code = s_load_pending(self, &message->shard_state.pending, snapshot, err);
+    if (!code)
+        code = s_load_votes(self, &message->shard_state.votes, err);
     if (!code)
         code = s_load_held(self, &message->shard_state.held, snapshot, err);
     return code;

@@ -40,7 +40,7 @@ void version_release(shard_core_t *self, buf_t **buf_p)
     buf_destroy(buf_p);
 }
 
-static bool s_open(shard_core_t *self, target_t *target, buf_t **slot, bool apart)
+bool version_open(shard_core_t *self, target_t *target, buf_t **slot, bool apart)
 {
     *target = (target_t){.slot = slot};
     if (!*slot || apart || !buf_is_unique(*slot)) {
@@ -53,7 +53,7 @@ static bool s_open(shard_core_t *self, target_t *target, buf_t **slot, bool apar
     return true;
 }
 
-static void s_drop(shard_core_t *self, target_t *target)
+void version_drop(shard_core_t *self, target_t *target)
 {
     if (target->next)
         version_release(self, &target->next);
@@ -62,11 +62,11 @@ static void s_drop(shard_core_t *self, target_t *target)
 
 static void s_abandon(shard_core_t *self, target_t *target)
 {
-    s_drop(self, target);
+    version_drop(self, target);
     self->short_of_memory = true;
 }
 
-static void s_commit(shard_core_t *self, target_t *target)
+void version_commit(shard_core_t *self, target_t *target)
 {
     if (!target->slot)
         return;
@@ -94,11 +94,11 @@ static bool s_open_step(shard_core_t *self, bool step, bool accumulate, bool apa
 {
     *pass = (pass_t){
         .lr = optimizer_rate(&self->optimizer, self->samples_applied, self->spec.job->samples_total)};
-    if (step && !s_open(self, &pass->w, &self->parameters, apart))
+    if (step && !version_open(self, &pass->w, &self->parameters, apart))
         return false;
-    if (step && self->momentum && !s_open(self, &pass->v, &self->momentum, apart))
+    if (step && self->momentum && !version_open(self, &pass->v, &self->momentum, apart))
         return false;
-    return !accumulate || s_open(self, &pass->open, &self->open, apart);
+    return !accumulate || version_open(self, &pass->open, &self->open, apart);
 }
 
 bool version_pass_open(shard_core_t *self, bool step, bool accumulate, bool apart, pass_t *ret_pass)
@@ -122,16 +122,16 @@ void version_pass_block(const shard_core_t *self, const pass_t *pass, size_t fir
 
 void version_pass_commit(shard_core_t *self, pass_t *pass)
 {
-    s_commit(self, &pass->w);
-    s_commit(self, &pass->v);
-    s_commit(self, &pass->open);
+    version_commit(self, &pass->w);
+    version_commit(self, &pass->v);
+    version_commit(self, &pass->open);
 }
 
 void version_pass_drop(shard_core_t *self, pass_t *pass)
 {
-    s_drop(self, &pass->w);
-    s_drop(self, &pass->v);
-    s_drop(self, &pass->open);
+    version_drop(self, &pass->w);
+    version_drop(self, &pass->v);
+    version_drop(self, &pass->open);
 }
 
 bool version_step(shard_core_t *self, const blend_t *gradient, bool step, bool accumulate)
@@ -152,7 +152,7 @@ bool version_step(shard_core_t *self, const blend_t *gradient, bool step, bool a
 bool version_mix(shard_core_t *self, const blend_t *model, float keep, float take)
 {
     target_t w;
-    if (!s_open(self, &w, &self->parameters, false)) {
+    if (!version_open(self, &w, &self->parameters, false)) {
         s_abandon(self, &w);
         return false;
     }
@@ -162,7 +162,7 @@ bool version_mix(shard_core_t *self, const blend_t *model, float keep, float tak
             memcpy(w.to + i, w.from + i, n * sizeof *w.to);
         vector_mix(n, w.to + i, keep, blend_read(model, i, n), take);
     }
-    s_commit(self, &w);
+    version_commit(self, &w);
     return true;
 }
 
@@ -178,7 +178,7 @@ bool version_set(shard_core_t *self, const blend_t *model)
         size_t n = self->spec.elements - i < SHARD_BLOCK ? self->spec.elements - i : SHARD_BLOCK;
         memcpy(to + i, blend_read(model, i, n), n * sizeof *to);
     }
-    s_commit(self, &w);
+    version_commit(self, &w);
     return true;
 }
 

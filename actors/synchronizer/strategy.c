@@ -6,6 +6,18 @@ static const strategy_t s_strategies[] = {
     {.id = STRATEGY_AMA, .name = "ama", .cuts = DELTA_MODEL, .merges = true, .local_step = true},
     {.id = STRATEGY_SMA, .name = "sma", .cuts = DELTA_MODEL, .waits = true, .local_step = true},
     {.id = STRATEGY_SSGD, .name = "ssgd", .cuts = DELTA_GRADIENT, .waits = true, .mean_gradient = true},
+    {.id = STRATEGY_DILOCO,
+     .name = "diloco",
+     .cuts = DELTA_DIFFERENCE,
+     .waits = true,
+     .local_step = true,
+     .outer = true},
+    {.id = STRATEGY_DILOCO_ASYNC,
+     .name = "diloco-async",
+     .cuts = DELTA_DIFFERENCE,
+     .merges = true,
+     .local_step = true,
+     .outer = true},
 };
 
 const strategy_t *strategy_find(strategy_name_t id)

@@ -10,6 +10,21 @@
  *   sma       after `every` steps: the model; all regions wait, then w <- sum n_r w_r / N in the order of regions.
  *   ssgd      every step: the gradient; all regions wait, then one step with sum n_r g_r / sum n_r, in that order:
  *             equal to one process with the big batch (n_r: samples of the round).
+ *   diloco    after `every` steps: the difference d_r = s - w_r from where the region began, s; all regions wait, then
+ *             with d = sum n_r d_r / N in the order of regions:  m <- mu m + d,  s <- s - lr (d + mu m),  w_r <- s.
+ *             All replicas are then equal.     Source: DiLoCo, arXiv 2311.08105, algorithm 1 with outer Nesterov
+ *             (Sutskever et al. 2013, as PyTorch's SGD with nesterov computes it).
+ *   diloco-async  the same differences, and nobody waits. Each delta, also the own one, acts when it is taken, with
+ *             its region's share a_r = n_r / N of the samples:  s <- s - lr a_r d_r,  g <- g + a_r d_r;  every R-th of
+ *             them (R regions) is followed by  m <- mu m + g,  s <- s - lr mu m,  g <- 0:  momentum comes late, once
+ *             for a delta of each region on average. At the own cut w <- s; what others send moves w as it moves s,
+ *             so that the next difference has local steps alone. Every replica takes the same set of deltas once; the
+ *             part without momentum does not depend on their order.
+ *             Source: delayed Nesterov, arXiv 2401.09135, algorithm 3 with c = 0 and shares for 1 / N.
+ *             lr and mu: job.sync.outer_lr and outer_momentum.
+ *
+ * `every: auto` (strategies that do not wait): a cut is made when every destination has taken the one before and
+ * every_least steps are done, and at every_most steps in any case; it is the same cut for all destinations.
  *
  * Threads  rows are constant.
  */
@@ -18,16 +33,18 @@
 
 #include "brokers/topology.h"
 
-typedef enum { DELTA_GRADIENT, DELTA_MODEL, DELTA_NOTHING } delta_kind_t; /* values travel on the wire */
+/* Values travel on the wire. */
+typedef enum { DELTA_GRADIENT, DELTA_MODEL, DELTA_NOTHING, DELTA_DIFFERENCE } delta_kind_t;
 
 typedef struct {
     strategy_name_t id;
     const char *name;
-    delta_kind_t cuts;   /* what a cut contains */
-    bool waits;          /* a cut opens a round that all members must reach */
-    bool merges;         /* at a full window further cuts are merged; else the region waits */
-    bool local_step;     /* a local gradient is applied at once (false: ssgd, only with the round) */
-    bool mean_gradient;  /* contributions are weighted by their samples (ssgd) */
+    delta_kind_t cuts;  /* what a cut contains */
+    bool waits;         /* a cut opens a round that all members must reach */
+    bool merges;        /* at a full window further cuts are merged; else the region waits */
+    bool local_step;    /* a local gradient is applied at once (false: ssgd, only with the round) */
+    bool outer;         /* a second optimizer takes what local steps have gained */
+    bool mean_gradient; /* contributions are weighted by their samples (ssgd) */
 } strategy_t;
 
 const strategy_t *strategy_find(strategy_name_t id);

@@ -222,7 +222,10 @@ json_value_t *report_new(const global_core_t *core, const report_context_t *cont
     json_set_string(report, "job", topology->job.name);
     json_set_string(report, "model", topology->job.model);
     json_set_string(report, "strategy", strategy_find(topology->job.sync.strategy)->name);
-    json_set_u64(report, "every", topology->job.sync.every);
+    if (topology->job.sync.every)
+        json_set_u64(report, "every", topology->job.sync.every);
+    else
+        json_set_string(report, "every", "auto");
     json_set_string(report, "encoding", topology->job.sync.encoding);
     json_set_u64(report, "seed", topology->job.seed);
     json_set_string(report, "state", report_state_name(global_core_state(core)));

@@ -2,10 +2,10 @@
  * sample had to be processed, not one more, not one less.
  *
  *   sim.ledger [--seeds N] [--first SEED] [--strategy asgd|asgd-ga|ssgd] [--encoding NAME] [--kills] [--stop | --marks]
- *              [--break dedup|mark|hold [--expect-wrong]] [--verbose]
+ *              [--quorum] [--break dedup|mark|hold [--expect-wrong]] [--verbose]
  *
- * Without --encoding half of the worlds encode their deltas, one way or another: what deltas leave out must have come by
- * the end. With --stop each world is stopped at random moments, drained as by SIGTERM or cut off as by a loss of power, and
+ * With --quorum rounds (ssgd) do not need all regions. Without --encoding half of the worlds encode their deltas, one
+ * way or another: what deltas leave out must have come by the end. With --stop each world is stopped at random moments, drained as by SIGTERM or cut off as by a loss of power, and
  * a new world goes on from what its shards had committed. With --marks a job is led to common points of its shards; it
  * must be exact, and so must a new world that goes on from all shards' snapshots of one of these points.
  *
@@ -23,7 +23,7 @@
 typedef struct {
     uint64_t seeds, first;
     const char *strategy, *encoding;
-    bool kills, stop, marks, break_dedup, break_mark, break_hold, expect_wrong, verbose;
+    bool kills, stop, marks, quorum, break_dedup, break_mark, break_hold, expect_wrong, verbose;
 } options_t;
 
 typedef struct {
@@ -57,7 +57,7 @@ static topology_t *s_topology(rng_t *rng, const options_t *options, uint64_t see
         snprintf(text, sizeof text,
                  "job:\n  name: sim\n  model: ledger\n  data: {kind: counter, samples: %u}\n  epochs: %u\n"
                  "  batch: %u\n  seed: %u\n  optimizer: {name: sgd, lr: 1, momentum: 0, schedule: constant}\n"
-                 "  sync: {strategy: %s, every: %u, inside: %s, staleness: %u, window: %ukB, %s}\n"
+                 "  sync: {strategy: %s, every: %u, inside: %s, staleness: %u, window: %ukB, %s%s}\n"
                  "checkpoint: {every: %u, mark_every: %s}\nregions:\n",
                  (unsigned)(200 + rng_below(rng, 1500)), (unsigned)(1 + rng_below(rng, 2)),
                  (unsigned)(8 + rng_below(rng, 40)), (unsigned)seed, strategy,
@@ -66,7 +66,7 @@ static topology_t *s_topology(rng_t *rng, const options_t *options, uint64_t see
                  : rng_below(rng, 2) ? "sync"
                                      : "{ssp: 1}",
                  (unsigned)(2 + rng_below(rng, 30)), (unsigned)(8 + rng_below(rng, 100)),
-                 s_encoding(options, seed, encoding), (unsigned)(1 + rng_below(rng, 30)),
+                 s_encoding(options, seed, encoding), options->quorum ? ", quorum: 0.5, grace: 50ms" : "", (unsigned)(1 + rng_below(rng, 30)),
                  options->marks ? "0.1" : "1");
     for (size_t r = 0; r < regions; r++)
         n += snprintf(text + n, sizeof text - (size_t)n,
@@ -248,7 +248,7 @@ static options_t s_options(int argc, char **argv)
 {
     static const struct option longs[] = {
         {"seeds", 1, NULL, 'n'}, {"first", 1, NULL, 'f'}, {"strategy", 1, NULL, 's'},     {"encoding", 1, NULL, 'c'},
-        {"kills", 0, NULL, 'k'}, {"stop", 0, NULL, 't'},  {"break", 1, NULL, 'b'},        {"marks", 0, NULL, 'm'},
+        {"kills", 0, NULL, 'k'}, {"stop", 0, NULL, 't'},  {"break", 1, NULL, 'b'},        {"marks", 0, NULL, 'm'}, {"quorum", 0, NULL, 'q'},
         {"verbose", 0, NULL, 'v'}, {"expect-wrong", 0, NULL, 'e'}, {0}};
     options_t options = {.seeds = 500, .first = 1};
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
@@ -260,6 +260,8 @@ static options_t s_options(int argc, char **argv)
             options.strategy = optarg;
         else if (c == 'c')
             options.encoding = optarg;
+        else if (c == 'q')
+            options.quorum = true;
         else if (c == 'k')
             options.kills = true;
         else if (c == 't')

@@ -21,18 +21,20 @@
 typedef struct {
     const char *strategy, *model;
     unsigned every, regions, workers;
+    const char *encoding;
 } case_t;
 
 static topology_t *s_topology(const case_t *with, uint64_t seed)
 {
     char text[4096];
-    int n =
-        snprintf(text, sizeof text,
-                 "job:\n  name: rounds\n  model: %s\n  data: {kind: idx, dir: none}\n  epochs: 2\n"
-                 "  batch: 4\n  seed: %u\n"
-                 "  optimizer: {name: momentum, lr: 0.05, momentum: 0.9, schedule: linear}\n"
-                 "  sync: {strategy: %s, every: %u, inside: sync, staleness: 4, window: 1MiB}\nregions:\n",
-                 with->model, (unsigned)seed, with->strategy, with->every);
+    int n = snprintf(text, sizeof text,
+                     "job:\n  name: rounds\n  model: %s\n  data: {kind: idx, dir: none}\n  epochs: 2\n"
+                     "  batch: 4\n  seed: %u\n"
+                     "  optimizer: {name: momentum, lr: 0.05, momentum: 0.9, schedule: linear}\n"
+                     "  sync: {strategy: %s, every: %u, inside: sync, staleness: 4, window: 1MiB,\n"
+                     "         encoding: %s}\nregions:\n",
+                     with->model, (unsigned)seed, with->strategy, with->every,
+                     with->encoding ? with->encoding : "none");
     for (unsigned r = 0; r < with->regions; r++)
         n += snprintf(text + n, sizeof text - (size_t)n,
                       "  - {name: r%u, data_share: %u, workers: %u, shards: 2}\n", r, r ? 1 : 2,
@@ -231,7 +233,8 @@ static bool s_check_bits(const case_t *with, uint64_t seed, const topology_t *to
     for (unsigned faults = 0; good && faults < 2; faults++) {
         float *stopped = s_run(topology, seed, faults, 2, count);
         good = s_check_replicas(with, seed, stopped, count) &&
-               s_check_same(with, seed, faults ? "stops change bits, with faults" : "stops change bits", calm, stopped, count);
+               s_check_same(with, seed, faults ? "stops change bits, with faults" : "stops change bits", calm,
+                            stopped, count);
         free(stopped);
     }
     return good;
@@ -262,10 +265,9 @@ int main(int argc, char **argv)
 {
     static const struct option longs[] = {{"seeds", 1, NULL, 'n'}, {"first", 1, NULL, 'f'}, {0}};
     static const case_t cases[] = {
-        {"ssgd", "softmax", 1, 2, 1},
-        {"ssgd", "softmax", 1, 3, 2},
-        {"ssgd", "mlp", 1, 2, 1},
-        {"sma", "softmax", 4, 3, 1},
+        {"ssgd", "softmax", 1, 2, 1, NULL},   {"ssgd", "softmax", 1, 3, 2, NULL},
+        {"ssgd", "mlp", 1, 2, 1, NULL},       {"sma", "softmax", 4, 3, 1, NULL},
+        {"diloco", "softmax", 4, 3, 1, NULL}, {"diloco", "softmax", 5, 2, 1, "topk"},
     };
     uint64_t seeds = 3, first = 1;
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {

@@ -263,6 +263,19 @@ void sim_parameters(const sim_t *self, size_t region_index, float *ret_values)
     }
 }
 
+uint64_t sim_round(const sim_t *self, size_t region_index)
+{
+    uint64_t least = UINT64_MAX;
+    for (size_t k = 0; k < self->topology->regions[region_index].shards; k++) {
+        wire_name_t name;
+        snprintf(name, sizeof name, "shard/%s/%zu", self->topology->regions[region_index].name, k);
+        size_t index = sim_find(self, name);
+        uint64_t round = index == SIZE_MAX || !self->actors[index].core ? 0 : shard_core_round(self->actors[index].core);
+        least = round < least ? round : least;
+    }
+    return least;
+}
+
 uint64_t sim_batches(const sim_t *self)
 {
     uint64_t sum = 0;

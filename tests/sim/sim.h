@@ -90,6 +90,9 @@ uint64_t sim_batches(const sim_t *self);
 /* Copies a region's parameters (elements of the model) together from its shards. */
 void sim_parameters(const sim_t *self, size_t region_index, float *ret_values);
 
+/* The last round that all shards of a region have applied. */
+uint64_t sim_round(const sim_t *self, size_t region_index);
+
 sim_stats_t sim_stats(const sim_t *self);
 run_state_t sim_state(const sim_t *self);
 void sim_print_waits(const sim_t *self, FILE *out); /* who waits for whom: for a run that is stuck */

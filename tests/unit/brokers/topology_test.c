@@ -81,6 +81,8 @@ Test(topology, what_is_left_out_has_its_default)
     cr_assert_eq(t->job.sync.away_after_us, 60000000);
     cr_assert_eq(t->job.sync.grace_us, 10000000);
     cr_assert(t->job.sync.quorum == 1);
+    cr_assert(t->job.sync.outer_lr == 0.7 && t->job.sync.outer_momentum == 0.9);
+    cr_assert(t->job.sync.every_least == 1 && t->job.sync.every_most == 256);
     cr_assert_eq(t->checkpoint.every, 32);
     cr_assert_eq(t->checkpoint.keep, 3);
     cr_assert_eq(t->checkpoint.durability, DURABILITY_DISK);
@@ -203,6 +205,12 @@ Test(topology, defaults_follow_strategy_and_optimizer)
     t = s_set("job.sync.strategy=ssgd");
     cr_assert_eq(t->job.sync.every, 1);
     s_check_round_trip(t, "ssgd");
+    t = s_set("job.sync.every=auto");
+    cr_assert_eq(t->job.sync.every, 0);
+    s_check_round_trip(t, "auto");
+    t = s_set("job.sync.strategy=diloco-async");
+    cr_assert_eq(t->job.sync.strategy, STRATEGY_DILOCO_ASYNC);
+    s_check_round_trip(t, "diloco-async");
     t = s_set("job.sync.strategy=ama");
     cr_assert_eq(t->job.sync.every, 8);
     s_check_round_trip(t, "ama");
@@ -397,7 +405,8 @@ Test(topology, the_schema_is_json_and_has_every_key)
     const json_value_t *momentum = s_schema_at(schema, "job.optimizer.momentum");
     cr_assert(json_get_number(momentum, "exclusiveMaximum", 0) == 1);
     cr_assert(json_get_number(momentum, "minimum", -1) == 0);
-    cr_assert_eq(json_count(json_get(s_schema_at(schema, "job.sync.strategy"), "enum")), 5);
+    cr_assert_eq(json_count(json_get(s_schema_at(schema, "job.sync.strategy"), "enum")), 7);
+    cr_assert(json_get(s_schema_at(schema, "job.sync.every"), "anyOf"));
     cr_assert(!json_get_bool(s_schema_at(schema, "job"), "additionalProperties", true));
     free(text);
     json_destroy(&schema);
@@ -422,6 +431,12 @@ Test(topology, the_digest_is_of_what_must_be_equal_and_of_nothing_else)
         "job.batch=65",
         "job.epochs=2",
         "job.sync.every=9",
+        "job.sync.every=auto",
+        "job.sync.every_least=2",
+        "job.sync.every_most=9",
+        "job.sync.outer_lr=1",
+        "job.sync.outer_momentum=0",
+        "job.sync.strategy=diloco",
         "job.optimizer.lr=1",
         "job.data.split=label",
         "regions[0].name=c",

@@ -133,6 +133,21 @@ static const case_t s_cases[] = {
      "t.yaml:22:14: links[0].emulate: \"true\" in quotes is text; write true or false"},
     {"rtt: 30ms", "connections: 65",
      "t.yaml:22:18: links[0].connections: \"65\" is too large; write a whole number from 1 to 64"},
+    {"every: 8", "every: often",
+     "t.yaml:7:36: job.sync.every: \"often\" is not a whole number; write a whole number from 1 to 1000000, "
+     "or auto"},
+    {"every: 8", "every: 0",
+     "t.yaml:7:36: job.sync.every: \"0\" is too small; write a whole number from 1 to 1000000, or auto"},
+    {"asgd-ga, every: 8", "diloco, every: auto",
+     "t.yaml:7:35: job.sync.every: auto is for regions that do not wait for each other; write a number, or "
+     "strategy: asgd-ga, ama or diloco-async"},
+    {"asgd-ga, every: 8", "asgd, every: auto",
+     "t.yaml:7:33: job.sync.every: strategy asgd exchanges at every step; write 1, or leave it out"},
+    {"every: 8", "every: auto, every_least: 9, every_most: 8",
+     "t.yaml:7:55: job.sync.every_least: is more than every_most, which is 8; write less here, or more "
+     "there"},
+    {"every: 8", "outer_momentum: 1",
+     "t.yaml:7:45: job.sync.outer_momentum: \"1\" is too large; write a number from 0 to below 1"},
     {"every: 8", "window: 64",
      "t.yaml:7:37: job.sync.window: \"64\" is not a size with its unit; write a size from 1KiB to 1024GiB, "
      "such as 64MiB"},
@@ -152,11 +167,11 @@ static const case_t s_cases[] = {
     {"asgd-ga, every: 8", "ama, encoding: topk",
      "t.yaml:7:35: job.sync.encoding: topk sends some of the values alone, which is no model to average; "
      "write "
-     "fp16, bf16 or int8, or strategy: asgd-ga"},
+     "fp16, bf16 or int8, or strategy: asgd-ga or diloco"},
     {"asgd-ga, every: 8", "sma, encoding: topk",
      "t.yaml:7:35: job.sync.encoding: topk sends some of the values alone, which is no model to average; "
      "write "
-     "fp16, bf16 or int8, or strategy: asgd-ga"},
+     "fp16, bf16 or int8, or strategy: asgd-ga or diloco"},
     {"every: 8", "away_after: 1ms",
      "t.yaml:7:41: job.sync.away_after: \"1ms\" is too small; write a duration from 100ms to 24h, such as "
      "30ms or 10s"},
@@ -181,7 +196,8 @@ static const case_t s_cases[] = {
      "t.yaml:7:37: job.sync.inside: \"ssp:4x\" is not known here; write async, sync or ssp: S with S from 1 "
      "to 1000000"},
     {"asgd-ga", "agsd",
-     "t.yaml:7:20: job.sync.strategy: \"agsd\" is not known here; write asgd, asgd-ga, ama, sma or ssgd"},
+     "t.yaml:7:20: job.sync.strategy: \"agsd\" is not known here; write asgd, asgd-ga, ama, sma, ssgd, "
+     "diloco or diloco-async"},
     {"disk", "replica",
      "t.yaml:9:15: checkpoint.durability: \"replica\" is not known here; write process or disk"},
     {"durability: disk", "replicas: 1", "t.yaml:9:13: checkpoint.replicas: \"1\" is too large; write 0"},
@@ -436,7 +452,7 @@ static const struct {
     {"job", "--set job: no KEY=VALUE; write for instance job.epochs=2"},
     {"=3", "--set =3: no KEY=VALUE; write for instance job.epochs=2"},
     {"job.sync.every=0",
-     "--set job.sync.every=0: \"0\" is too small; write a whole number from 1 to 1000000"},
+     "--set job.sync.every=0: \"0\" is too small; write a whole number from 1 to 1000000, or auto"},
     {"regions[c].workers=2",
      "--set regions[c].workers=2: no element has the name in brackets; write its name, or its place from 0"},
     {"regions[2].workers=2",

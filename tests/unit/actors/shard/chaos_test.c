@@ -206,10 +206,13 @@ static void s_calm_down(chaos_t *c)
 
 static bool s_run(strategy_name_t strategy, inside_t inside, uint64_t seed, size_t ret_faults[4])
 {
-    size_t regions = 2 + seed % 2;
+    bool outer = strategy == STRATEGY_DILOCO || strategy == STRATEGY_DILOCO_ASYNC;
+    size_t regions = outer ? 2 : 2 + seed % 2;
     topology_t *t = world_topology(regions, strategy, 1 + seed % 4, 2);
     snprintf(t->job.data.kind, sizeof t->job.data.kind, "counter");
     t->job.optimizer.lr = 1;
+    t->job.sync.outer_lr = 2; /* of two equal regions: the mean of differences becomes their sum */
+    t->job.sync.outer_momentum = 0;
     t->job.sync.inside = inside;
     t->job.sync.window_bytes = 96 * (1 + seed % 5);
     t->job.sync.staleness = 2 + seed % 9;
@@ -263,6 +266,16 @@ Test(chaos, asgd_ga)
 Test(chaos, ssgd)
 {
     s_check(STRATEGY_SSGD);
+}
+
+Test(chaos, diloco)
+{
+    s_check(STRATEGY_DILOCO);
+}
+
+Test(chaos, diloco_async)
+{
+    s_check(STRATEGY_DILOCO_ASYNC);
 }
 
 Test(chaos, sma_replicas_stay_equal)

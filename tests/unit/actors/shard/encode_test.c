@@ -23,6 +23,8 @@ static world_t *s_world(size_t regions, strategy_name_t strategy, uint64_t every
     snprintf(t->job.sync.encoding, sizeof t->job.sync.encoding, "%s", encoding);
     snprintf(t->job.sync.topk_values, sizeof t->job.sync.topk_values, "int8");
     t->job.sync.topk_ratio = 0.01;
+    t->job.sync.outer_lr = 2; /* of two equal regions: the mean of differences becomes their sum */
+    t->job.sync.outer_momentum = 0;
     if (strategy == STRATEGY_SSGD)
         t->job.sync.inside = INSIDE_SYNC;
     world_t *w = world_new(t, ELEMENTS);
@@ -113,6 +115,8 @@ Test(encode, counts_are_exact_at_the_end)
         s_check_exact(2, STRATEGY_ASGD, 1, s_encodings[e]);
         s_check_exact(3, STRATEGY_ASGD_GA, 4, s_encodings[e]);
         s_check_exact(2, STRATEGY_SSGD, 1, s_encodings[e]);
+        s_check_exact(2, STRATEGY_DILOCO, 3, s_encodings[e]);
+        s_check_exact(2, STRATEGY_DILOCO_ASYNC, 3, s_encodings[e]);
     }
 }
 
@@ -147,6 +151,7 @@ Test(encode, replicas_stay_equal_where_regions_wait)
 {
     for (size_t e = 0; e < ENCODINGS; e++) {
         s_check_equal(STRATEGY_SSGD, s_encodings[e]);
+        s_check_equal(STRATEGY_DILOCO, s_encodings[e]);
         if (strcmp(s_encodings[e], "topk") != 0)
             s_check_equal(STRATEGY_SMA, s_encodings[e]);
     }

@@ -148,7 +148,7 @@ Test(fuzz, any_fields_at_all)
     printf("seed %llu\n", (unsigned long long)base);
     uint64_t applied = 0;
     for (uint64_t seed = base; seed < base + 10; seed++)
-        for (int strategy = STRATEGY_ASGD; strategy <= STRATEGY_SSGD; strategy++)
+        for (int strategy = STRATEGY_ASGD; strategy <= STRATEGY_DILOCO_ASYNC; strategy++)
             for (int inside = INSIDE_ASYNC; inside <= INSIDE_SSP; inside++)
                 applied += s_world_of_noise((strategy_name_t)strategy, (inside_t)inside, seed);
     cr_assert_gt(applied, 100, "the noise must have some sense in it");

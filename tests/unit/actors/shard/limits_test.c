@@ -295,3 +295,54 @@ Test(limits, close_before_all_is_durable_is_refused)
     cr_assert_not(shard_core_closed(w->shard[0][0]));
     world_destroy(w);
 }
+
+/* -- every: auto -------------------------------------------------------------------------------------------
+ */
+
+/* How many deltas region 0 has cut, as its progress says. */
+static uint64_t s_cuts(world_t *w)
+{
+    uint64_t cuts = 0;
+    world_forget_mail(w);
+    world_settle(w, 1200000);
+    message_t *m;
+    while ((m = world_mail(w, KIND_progress))) {
+        if (strcmp(m->from, "shard/region0/0") == 0)
+            cuts = m->progress.rounds;
+        message_destroy(&m);
+    }
+    return cuts;
+}
+
+static void s_check_auto(strategy_name_t strategy)
+{
+    topology_t *t = world_topology(2, strategy, 0, 1);
+    t->job.sync.every_least = 2;
+    t->job.sync.every_most = 5;
+    world_t *w = world_new(t, ELEMENTS);
+    world_start(w, 600);
+    world_run(w);
+    w->cut[1] = true;
+    s_push(w, 0, 1);
+    cr_assert_eq(s_cuts(w), 0, "fewer than every_least");
+    s_push(w, 1, 6);
+    cr_assert_eq(s_cuts(w), 1, "the link is not free, and fewer than every_most");
+    s_push(w, 6, 7);
+    cr_assert_eq(s_cuts(w), 2, "every_most");
+    s_push(w, 7, 12);
+    cr_assert_eq(s_cuts(w), 3, "every_most again");
+    w->cut[1] = false;
+    world_settle(w, 6000000);
+    for (uint64_t b = 12; b < 20; b += 2) {
+        s_push(w, b, b + 2);
+        cr_assert_eq(s_cuts(w), 4 + (b - 12) / 2, "every_least is a cut again");
+    }
+    world_destroy(w);
+}
+
+Test(automatic, cuts_when_the_last_one_has_arrived_between_the_least_and_the_most)
+{
+    s_check_auto(STRATEGY_ASGD_GA);
+    s_check_auto(STRATEGY_AMA);
+    s_check_auto(STRATEGY_DILOCO_ASYNC);
+}

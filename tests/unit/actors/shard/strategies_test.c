@@ -210,6 +210,158 @@ Test(ama, mixes_the_models_by_the_share_of_the_origin)
     world_destroy(w);
 }
 
+/* -- diloco against its formulas, written down naively ------------------------------------------------------
+ */
+
+typedef struct {
+    double w[ELEMENTS], v[ELEMENTS], start[ELEMENTS], m[ELEMENTS], gathered[ELEMENTS];
+    size_t arrivals;
+} naive_t;
+
+static void s_naive_step(const world_t *w, naive_t *self, size_t r, uint64_t batch, double lr)
+{
+    float params[ELEMENTS], g[ELEMENTS];
+    for (size_t d = 0; d < ELEMENTS; d++)
+        params[d] = (float)self->w[d];
+    s_gradient(w, r, batch, params, g);
+    for (size_t d = 0; d < ELEMENTS; d++) {
+        self->v[d] = 0.9 * self->v[d] + (double)g[d];
+        self->w[d] -= lr * self->v[d];
+    }
+}
+
+static void s_naive_round(naive_t *all, const double *share, size_t regions, double lr, double mu)
+{
+    for (size_t d = 0; d < ELEMENTS; d++) {
+        double mean = 0;
+        for (size_t r = 0; r < regions; r++)
+            mean += share[r] * (all[r].start[d] - all[r].w[d]);
+        for (size_t r = 0; r < regions; r++) {
+            all[r].m[d] = mu * all[r].m[d] + mean;
+            all[r].start[d] -= lr * (mean + mu * all[r].m[d]);
+            all[r].w[d] = all[r].start[d];
+        }
+    }
+}
+
+static double s_naive_distance(const world_t *w, const naive_t *all, size_t r)
+{
+    float have[ELEMENTS], expected[ELEMENTS];
+    world_replica(w, r, have);
+    for (size_t d = 0; d < ELEMENTS; d++)
+        expected[d] = (float)all[r].w[d];
+    return s_distance(have, expected);
+}
+
+Test(diloco, rounds_are_what_the_formulas_say_and_equal_bit_for_bit)
+{
+    world_t *w = s_world(3, STRATEGY_DILOCO, 4, 1);
+    world_start(w, 240);
+    naive_t all[3] = {0};
+    double share[3];
+    uint64_t steps = w->job.regions[0].steps, done = 0;
+    cr_assert_gt(steps, 12);
+    for (uint64_t step = 0; step < steps; step++) {
+        float have[WORLD_REGIONS][ELEMENTS];
+        double lr = 0.05 * (1 - (double)done / (double)w->job.samples_total);
+        s_step(w, step);
+        for (size_t r = 0; r < 3; r++) {
+            share[r] = w->job.regions[r].share;
+            s_naive_step(w, &all[r], r, step, lr);
+        }
+        bool round = (step + 1) % 4 == 0;
+        if (round) {
+            s_naive_round(all, share, 3, 0.7, 0.9);
+            done = 0;
+            for (size_t r = 0; r < 3; r++)
+                done += job_samples_below(&w->job.regions[r], step + 1);
+        }
+        for (size_t r = 0; r < 3; r++) {
+            cr_assert_lt(s_naive_distance(w, all, r), 1e-5, "region %zu, step %d", r, (int)step);
+            world_replica(w, r, have[r]);
+        }
+        cr_assert_eq(memcmp(have[0], have[1], sizeof *have) == 0, round);
+        cr_assert_eq(memcmp(have[0], have[2], sizeof *have) == 0, round);
+        cr_assert_eq(shard_core_round(w->shard[0][0]), (step + 1) / 4);
+    }
+    world_finish(w);
+    float have[WORLD_REGIONS][ELEMENTS];
+    for (size_t r = 0; r < 3; r++) {
+        world_replica(w, r, have[r]);
+        cr_assert_arr_eq(have[r], have[0], sizeof *have);
+        cr_assert_eq(shard_core_samples_applied(w->shard[r][0]), 240);
+    }
+    world_destroy(w);
+}
+
+/* What a delta of region `from` does to a replica. */
+static void s_naive_take(naive_t *self, const double *difference, double share, double lr, double mu,
+                         size_t regions)
+{
+    bool turn = ++self->arrivals == regions;
+    for (size_t d = 0; d < ELEMENTS; d++) {
+        double way = share * difference[d];
+        self->gathered[d] += way;
+        if (turn) {
+            self->m[d] = mu * self->m[d] + self->gathered[d];
+            way += mu * self->m[d];
+            self->gathered[d] = 0;
+        }
+        self->start[d] -= lr * way;
+        self->w[d] -= lr * way;
+    }
+    self->arrivals = turn ? 0 : self->arrivals;
+}
+
+static void s_naive_cut(const world_t *w, naive_t *all, size_t from, size_t regions, double mu)
+{
+    double difference[ELEMENTS];
+    for (size_t d = 0; d < ELEMENTS; d++) {
+        difference[d] = all[from].start[d] - all[from].w[d];
+        all[from].w[d] = all[from].start[d];
+    }
+    for (size_t r = 0; r < regions; r++)
+        s_naive_take(&all[r], difference, w->job.regions[from].share, 0.7, mu, regions);
+}
+
+static void s_check_async(double mu)
+{
+    const size_t regions = 3;
+    world_t *w = s_world(regions, STRATEGY_DILOCO_ASYNC, 3, 1);
+    w->topology->job.optimizer.linear = false;
+    w->topology->job.sync.outer_momentum = mu;
+    world_start(w, 240);
+    naive_t all[3] = {0};
+    /* Regions step in turn, so that deltas come while others are between two cuts. */
+    for (uint64_t step = 0; step < 12; step++) {
+        for (size_t r = 0; r < regions; r++) {
+            uint64_t steps = (step + r) % 3 ? 1 : 0; /* some pause */
+            uint64_t batch, end;
+            cr_assert(
+                ranges_gap(shard_core_applied(w->shard[r][0]), 0, w->job.regions[r].batches, &batch, &end));
+            if (!steps)
+                continue;
+            float params[ELEMENTS], g[ELEMENTS];
+            cr_assert(world_pull(w, r, 0, batch, params));
+            s_gradient(w, r, batch, params, g);
+            world_push(w, r, 0, batch, g);
+            s_naive_step(w, &all[r], r, batch, 0.05);
+            if ((batch + 1) % 3 == 0)
+                s_naive_cut(w, all, r, regions, mu);
+            for (size_t i = 0; i < regions; i++)
+                cr_assert_lt(s_naive_distance(w, all, i), 1e-5, "region %zu, step %d", i, (int)step);
+        }
+    }
+    cr_assert_gt(fabs(all[0].start[0]), 1e-3);
+    world_destroy(w);
+}
+
+Test(diloco, without_rounds_deltas_act_as_the_formulas_say)
+{
+    s_check_async(0.9);
+    s_check_async(0);
+}
+
 /* -- going on from a snapshot ------------------------------------------------------------------------------
  */
 
@@ -285,6 +437,11 @@ static void s_check_restart(strategy_name_t strategy, uint64_t every)
 Test(restore, ssgd_goes_on_to_the_same_bits)
 {
     s_check_restart(STRATEGY_SSGD, 1);
+}
+
+Test(restore, diloco_goes_on_to_the_same_bits)
+{
+    s_check_restart(STRATEGY_DILOCO, 3);
 }
 
 Test(restore, sma_goes_on_to_the_same_bits)

@@ -59,6 +59,9 @@ static inline topology_t *world_topology(size_t regions, strategy_name_t strateg
     t->job.sync.inside = INSIDE_ASYNC;
     t->job.sync.staleness = 1000;
     t->job.sync.window_bytes = 1 << 20;
+    t->job.sync.quorum = 1;
+    t->job.sync.outer_lr = 0.7;
+    t->job.sync.outer_momentum = 0.9;
     t->region_count = regions;
     for (size_t r = 0; r < regions; r++) {
         snprintf(t->regions[r].name, sizeof t->regions[r].name, "region%zu", r);

@@ -1,0 +1,214 @@
+/* The outer optimizer of diloco: `start` is where the local steps since the last cut began, and what deltas act on; the
+ * formulas are in actors/synchronizer/strategy.h. Local steps never change it, so a difference holds what they gained
+ * and nothing else. The local optimizer's momentum stays in its region.
+ *
+ * While nothing is open, start and parameters are one buffer: the next step copies it as it writes.
+ *
+ * Without rounds the own delta waits in `pending` like others' until it is taken, which needs memory and may come
+ * later; it acts as others see it, and what its encoding left out is in the residual alone.
+ *
+ * No fused multiply-add here: regions apply rounds to the same bits. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("fp-contract=off")
+#else
+#pragma STDC FP_CONTRACT OFF
+#endif
+
+#include "actors/shard/shard_internal.h"
+
+#include <string.h>
+
+/* What one delta, or the mean of a round's, does. */
+typedef struct {
+    float lr, mu;
+    float share;   /* of the delta */
+    bool nesterov; /* of a round: the momentum acts with the delta itself */
+    bool turn;     /* of the late momentum: it acts now */
+    target_t start, momentum, gathered, parameters;
+    const float *gathered_from; /* NULL: nothing is gathered */
+} act_t;
+
+/* -- life -------------------------------------------------------------------------------------------------
+ */
+
+void outer_begin(shard_core_t *self)
+{
+    const topology_t *topology = self->spec.topology;
+    self->outer.on = self->strategy->outer && shard_region_count(self) > 1;
+    self->outer.lr = (float)topology->job.sync.outer_lr;
+    self->outer.mu = (float)topology->job.sync.outer_momentum;
+    if (!self->outer.on || self->outer.start)
+        return;
+    self->outer.start = buf_ref(self->parameters);
+    if (self->outer.mu > 0) {
+        self->outer.momentum = buf_new_zero(shard_bytes(self));
+        CHECK(self->outer.momentum);
+    }
+}
+
+void outer_fini(shard_core_t *self)
+{
+    buf_destroy(&self->outer.start);
+    buf_destroy(&self->outer.momentum);
+    buf_destroy(&self->outer.gathered);
+    buf_destroy(&self->outer.room);
+}
+
+/* -- the own difference -----------------------------------------------------------------------------------
+ */
+
+bool outer_ready(shard_core_t *self)
+{
+    if (!self->outer.on)
+        return true;
+    if (self->pending_count && !self->waits)
+        return false; /* the own delta is not taken yet */
+    if (!self->outer.room)
+        self->outer.room = version_fresh(self);
+    self->short_of_memory = self->short_of_memory || !self->outer.room;
+    return self->outer.room != NULL;
+}
+
+buf_t *outer_cut(shard_core_t *self, bool whole)
+{
+    const buf_t *rest = whole ? self->residual : NULL;
+    if (!self->open_steps && !rest)
+        return NULL;
+    buf_t *out = self->outer.room;
+    self->outer.room = NULL;
+    CHECK(out);
+    const float *s = buf_peek(self->outer.start), *w = buf_peek(self->parameters);
+    const float *e = rest ? buf_peek(rest) : NULL;
+    float *d = buf_data(out);
+    for (size_t i = 0; i < self->spec.elements; i++)
+        d[i] =
+            self->open_steps ? s[i] - w[i] : 0; /* nothing open: w may still be what the last cut has taken */
+    for (size_t i = 0; e && i < self->spec.elements; i++)
+        d[i] += e[i];
+    if (e)
+        version_release(self, &self->residual);
+    return out;
+}
+
+/* -- acting -----------------------------------------------------------------------------------------------
+ */
+
+static void s_drop(shard_core_t *self, act_t *act)
+{
+    version_drop(self, &act->start);
+    version_drop(self, &act->momentum);
+    version_drop(self, &act->gathered);
+    version_drop(self, &act->parameters);
+}
+
+/* All the memory before the first element; nothing has changed when there is not enough. */
+static bool s_open(shard_core_t *self, act_t *act)
+{
+    outer_t *outer = &self->outer;
+    bool remembers = outer->mu > 0;
+    bool good = version_open(self, &act->start, &outer->start, false);
+    if (good && remembers && (act->nesterov || act->turn))
+        good = version_open(self, &act->momentum, &outer->momentum, false);
+    if (good && remembers && !act->nesterov && !act->turn)
+        good = version_open(self, &act->gathered, &outer->gathered, false);
+    if (good && self->open_steps)
+        good = version_open(self, &act->parameters, &self->parameters, false);
+    act->gathered_from = outer->gathered ? buf_peek(outer->gathered) : NULL;
+    if (good)
+        return true;
+    s_drop(self, act);
+    self->short_of_memory = true;
+    return false;
+}
+
+/* How far `start` goes along -lr for this element of a delta. */
+static float s_way(const act_t *act, size_t i, float d)
+{
+    float g = act->share * d, way = g;
+    if (act->momentum.slot) {
+        float sum = act->nesterov ? g : (act->gathered_from ? act->gathered_from[i] + g : g);
+        float m = act->mu * act->momentum.from[i] + sum;
+        act->momentum.to[i] = m;
+        way = g + act->mu * m;
+    } else if (act->gathered.slot) {
+        act->gathered.to[i] = act->gathered_from ? act->gathered_from[i] + g : g;
+    }
+    return act->lr * way;
+}
+
+static void s_block(const act_t *act, size_t first, size_t count, const float *d)
+{
+    for (size_t i = 0; i < count; i++) {
+        float way = s_way(act, first + i, d[i]);
+        act->start.to[first + i] = act->start.from[first + i] - way;
+        if (act->parameters.slot)
+            act->parameters.to[first + i] = act->parameters.from[first + i] - way;
+    }
+}
+
+/* Local steps that are under way stay as they are, moved with their start. */
+static void s_settle(shard_core_t *self)
+{
+    if (self->open_steps || self->parameters == self->outer.start)
+        return;
+    version_release(self, &self->parameters);
+    self->parameters = buf_ref(self->outer.start);
+}
+
+static bool s_act(shard_core_t *self, const blend_t *delta, act_t *act)
+{
+    if (!s_open(self, act))
+        return false;
+    for (size_t i = 0; i < self->spec.elements; i += SHARD_BLOCK) {
+        size_t n = self->spec.elements - i < SHARD_BLOCK ? self->spec.elements - i : SHARD_BLOCK;
+        s_block(act, i, n, blend_read(delta, i, n));
+    }
+    version_commit(self, &act->start);
+    version_commit(self, &act->momentum);
+    version_commit(self, &act->gathered);
+    version_commit(self, &act->parameters);
+    if (act->turn && self->outer.gathered)
+        version_release(self, &self->outer.gathered);
+    s_settle(self);
+    return true;
+}
+
+bool outer_round(shard_core_t *self, const blend_t *mean)
+{
+    if (!mean) {
+        s_settle(self);
+        return true;
+    }
+    act_t act = {.lr = self->outer.lr, .mu = self->outer.mu, .share = 1, .nesterov = true};
+    return s_act(self, mean, &act);
+}
+
+bool outer_add(shard_core_t *self, size_t region, const blend_t *delta)
+{
+    act_t act = {.lr = self->outer.lr,
+                 .mu = self->outer.mu,
+                 .share = (float)self->spec.job->regions[region].share,
+                 .turn = self->outer.arrivals + 1 >= shard_region_count(self)};
+    if (!s_act(self, delta, &act))
+        return false;
+    self->outer.arrivals = act.turn ? 0 : self->outer.arrivals + 1;
+    return true;
+}
+
+bool outer_try(shard_core_t *self)
+{
+    if (!self->outer.on || self->waits || !self->pending_count || self->short_of_memory)
+        return false;
+    pending_t *own = &self->pending[0];
+    part_t part = {.buf = own->data, .weight = 1};
+    blend_t blend = {.parts = &part, .count = 1, .divisor = 1, .scratch = self->scratch, .sums = self->sums};
+    if (own->data && !outer_add(self, own->region, &blend))
+        return false;
+    s_settle(self); /* also what was refused for not being finite */
+    if (own->data)
+        version_release(self, &own->data);
+    memmove(self->pending, self->pending + 1, --self->pending_count * sizeof *self->pending);
+    self->version++;
+    shard_changed(self);
+    return true;
+}

@@ -1,0 +1,186 @@
+/* quorum - rounds whose members are decided: a region that is cut off or slow does not hold the others longer than
+ * `grace`, and all replicas are equal bit for bit at the end, whoever decides, dies, or comes late.
+ *
+ *   sim.quorum [--first SEED] [--seeds N] [--verbose]
+ *
+ * Each world has one region that nobody reaches for a while, in turn each of them, so also the one that decides first.
+ * Where the regions that are left are a majority they must have ended all their rounds by then; and the same world in
+ * which rounds need everybody must not, or nothing would be shown. Some worlds also lose, double and reorder messages,
+ * fail to store, and kill shards, synchronizers and workers.
+ */
+#include "tests/sim/sim.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STEPS 80
+#define EVERY 4
+#define CUT_US 600000
+#define HEAL_US 100000000
+#define ELEMENTS_MAX 10000
+
+typedef struct {
+    const char *strategy;
+    unsigned regions, victim;
+    bool wild;
+    const char *quorum;
+} case_t;
+
+static unsigned s_every(const case_t *with)
+{
+    return strcmp(with->strategy, "ssgd") ? EVERY : 1;
+}
+
+static topology_t *s_topology(const case_t *with, uint64_t seed)
+{
+    char text[4096];
+    int n =
+        snprintf(text, sizeof text,
+                 "job:\n  name: quorum\n  model: softmax\n  data: {kind: idx, dir: none}\n  batch: 4\n"
+                 "  seed: %u\n  optimizer: {name: momentum, lr: 0.05, momentum: 0.9, schedule: linear}\n"
+                 "  sync: {strategy: %s, every: %u, inside: sync, window: 64MiB, quorum: %s, grace: 100ms}\n"
+                 "regions:\n",
+                 (unsigned)seed, with->strategy, s_every(with), with->quorum);
+    for (unsigned r = 0; r < with->regions; r++)
+        n += snprintf(text + n, sizeof text - (size_t)n, "  - {name: r%u, data_share: %u, shards: 2}\n", r,
+                      r ? 1 : 2);
+    n += snprintf(text + n, sizeof text - (size_t)n, "links:\n");
+    for (unsigned a = 0; a < with->regions; a++)
+        for (unsigned b = a + 1; b < with->regions; b++)
+            n += snprintf(text + n, sizeof text - (size_t)n, "  - {between: [r%u, r%u]}\n", a, b);
+    topology_t *topology = NULL;
+    err_t err = {0};
+    if (topology_parse("world", text, (size_t)n, NULL, 0, &topology, &err)) {
+        fprintf(stderr, "%s\n%s\n", err.text, text);
+        exit(2);
+    }
+    topology->job.data.samples = (uint64_t)STEPS * 4 * with->regions;
+    return topology;
+}
+
+static sim_spec_t s_spec(const case_t *with, uint64_t seed)
+{
+    sim_spec_t spec = {.seed = seed,
+                       .lan_delay_us = 100,
+                       .wan_delay_us = 15000,
+                       .loss = with->wild ? 0.05 : 0,
+                       .duplicate = with->wild ? 0.05 : 0,
+                       .reorder = with->wild ? 0.05 : 0,
+                       .reorder_us = 20000,
+                       .step_us = 3000,
+                       .commit_us = 2000,
+                       .commit_failure = with->wild ? 0.05 : 0,
+                       .kill_per_s = with->wild ? 1 : 0,
+                       .kill_until_us = 30000000,
+                       .chunk_bytes = 65536,
+                       .limit_us = 3600000000};
+    for (unsigned r = 0; r < with->regions; r++)
+        if (r != with->victim)
+            spec.partitions[spec.partition_count++] = (sim_partition_t){
+                .from_region = with->victim, .to_region = r, .from_us = CUT_US, .until_us = HEAL_US};
+    return spec;
+}
+
+static bool s_fail(const case_t *with, uint64_t seed, const char *what)
+{
+    fprintf(stderr, "%s, %u regions, r%u cut off, quorum %s%s, seed %llu: %s\n", with->strategy,
+            with->regions, with->victim, with->quorum, with->wild ? ", wild" : "", (unsigned long long)seed,
+            what);
+    return false;
+}
+
+/* Rounds that all the regions but the victim have ended. */
+static uint64_t s_rounds(const case_t *with, const sim_t *sim)
+{
+    uint64_t least = UINT64_MAX;
+    for (unsigned r = 0; r < with->regions; r++)
+        if (r != with->victim && sim_round(sim, r) < least)
+            least = sim_round(sim, r);
+    return least;
+}
+
+static bool s_equal(const case_t *with, const sim_t *sim)
+{
+    static float a[ELEMENTS_MAX], b[ELEMENTS_MAX];
+    sim_parameters(sim, 0, a);
+    bool equal = true;
+    for (size_t r = 1; r < with->regions; r++) {
+        memset(b, 0, sizeof b);
+        sim_parameters(sim, r, b);
+        equal = equal && memcmp(a, b, sizeof a) == 0;
+    }
+    return equal;
+}
+
+/* `unheld`: the others are a majority, and rounds do not need everybody. */
+static bool s_check(const case_t *with, uint64_t seed, bool unheld, bool verbose)
+{
+    topology_t *topology = s_topology(with, seed);
+    sim_spec_t spec = s_spec(with, seed);
+    sim_t *sim = sim_new(topology, &spec);
+    sim_run_until(sim, CUT_US);
+    uint64_t before = s_rounds(with, sim);
+    sim_run_until(sim, HEAL_US - 1);
+    uint64_t rounds = s_rounds(with, sim), all = STEPS / s_every(with);
+    bool good = before < all / 2 || s_fail(with, seed, "it was nearly over when the region was cut off");
+    if (verbose)
+        printf("%s r%u of %u quorum %s: %llu of %llu rounds when cut off, %llu when healed\n", with->strategy,
+               with->victim, with->regions, with->quorum, (unsigned long long)before, (unsigned long long)all,
+               (unsigned long long)rounds);
+    if (unheld && rounds < all)
+        good = s_fail(with, seed, "a region that is cut off holds the others");
+    if (!unheld && rounds >= all)
+        good = s_fail(with, seed, "rounds went on without a majority");
+    if (!sim_run(sim)) {
+        good = s_fail(with, seed, "stuck");
+        sim_print_waits(sim, stderr);
+    } else if (!s_equal(with, sim)) {
+        good = s_fail(with, seed, "replicas differ");
+    }
+    sim_stats_t stats = sim_stats(sim);
+    if (with->wild && (!stats.killed_shards || !stats.lost))
+        good = s_fail(with, seed, "nothing was lost or killed");
+    sim_destroy(&sim);
+    topology_destroy(&topology);
+    return good;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option longs[] = {
+        {"seeds", 1, NULL, 'n'}, {"first", 1, NULL, 'f'}, {"verbose", 0, NULL, 'v'}, {0}};
+    static const char *const strategies[] = {"ssgd", "sma", "diloco"};
+    uint64_t seeds = 2, first = 1;
+    bool verbose = false;
+    for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
+        if (c == 'n')
+            seeds = strtoull(optarg, NULL, 10);
+        else if (c == 'f')
+            first = strtoull(optarg, NULL, 10);
+        else if (c == 'v')
+            verbose = true;
+        else
+            return 2;
+    }
+    size_t wrong = 0, runs = 0;
+    for (uint64_t seed = first; seed < first + seeds; seed++) {
+        for (unsigned i = 0; i < 9; i++) { /* each region of three, each strategy */
+            case_t with = {.strategy = strategies[i % 3], .regions = 3, .victim = i / 3, .quorum = "0.5"};
+            for (unsigned wild = 0; wild < 2; wild++, runs++) {
+                with.wild = wild;
+                wrong += !s_check(&with, seed, true, verbose);
+            }
+        }
+        for (unsigned victim = 0; victim < 2;
+             victim++, runs++) { /* of two regions the first is the majority */
+            case_t with = {.strategy = "diloco", .regions = 2, .victim = victim, .quorum = "0.5"};
+            wrong += !s_check(&with, seed, victim == 1, verbose);
+        }
+        case_t held = {.strategy = "sma", .regions = 3, .victim = 1, .quorum = "1"};
+        wrong += !s_check(&held, seed, false, verbose);
+        runs++;
+    }
+    printf("worlds %zu: wrong %zu\n", runs, wrong);
+    return wrong ? 1 : 0;
+}
