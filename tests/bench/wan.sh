@@ -38,6 +38,9 @@ strategies=(
     "ama|0.02|5%|strategy: ama, every: 16"
     "ama-int8|0.02|5%|strategy: ama, every: 32, encoding: int8"
     "sma-int8|0.02|5%|strategy: sma, every: 32, encoding: int8"
+    "asgd-ga-auto|0.02|10%|strategy: asgd-ga, every: auto, staleness: 3, encoding: int8"
+    "diloco-async|0.02|5%|strategy: diloco-async, every: 32, encoding: int8"
+    "diloco|0.02|5%|strategy: diloco, every: 32, encoding: int8"
     "ssgd|0.02|5%|strategy: ssgd, window: 64MiB"
 )
 
@@ -205,14 +208,18 @@ cloudless=${CLOUDLESS:-$root/build/release/cloudless} lab=${LAB:-$root/build/rel
     exit
 }
 want_models=lenet,mlp-large want_scenes=$(names scenes | paste -sd,) want_strategies=$(names strategies | paste -sd,)
-seeds=3 samples= epochs= accuracy= sync= rate= out=wan short=
+seeds=3 samples= epochs= accuracy= sync= rate= out=wan
 while (($#)); do
     case $1 in
     --models) want_models=$2 ;;
     --scenes) want_scenes=$2 ;;
     --strategies) want_strategies=$2 ;;
     --seeds | --samples | --epochs | --accuracy | --sync | --rate | --out) declare "${1#--}=$2" ;;
-    --short) short=1 && set -- "$@" && want_models=lenet want_scenes=room,wan want_strategies=asgd-ga-topk,ama-int8 seeds=1 samples=3840 epochs=1 accuracy=0.3 out= && shift && continue ;;
+    --short)
+        want_models=lenet want_scenes=room,wan want_strategies=asgd-ga-topk,ama-int8 seeds=1 samples=3840 epochs=1 accuracy=0.3 out=
+        shift
+        continue
+        ;;
     --help) usage && exit 0 ;;
     *) usage >&2 && exit 2 ;;
     esac
