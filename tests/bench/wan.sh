@@ -174,20 +174,19 @@ table() {
                 m(k, 6), room in n ? sprintf("%+.4f", m(k, 6) - m(room, 6)) : "-", m(k, 7) / 1e6, base in n ? ratio(m(base, 7), m(k, 7), "%.1f") : "-", m(k, 8) * 100, m(k, 9) } }' "$rows"
 }
 
-plot() { # FILE: accuracy against time, one line per strategy and network, of the first seed and region
-    local keys
-    keys=$(cut -f1 "$curves" | sort -u)
+plot() { # FILE: accuracy against time, a line for each model, network and strategy, of the first seed and region
+    local key lines=() index=0
+    while read -r key; do
+        awk -F'\t' -v key="$key 1" -v region="${region_names[0]}" '$1 == key && $2 == region { print $3, $4 }' "$curves" >"$scratch/line-$index"
+        lines+=("'$scratch/line-$index' with linespoints title '$key' noenhanced")
+        index=$((index + 1))
+    done < <(cut -f1 "$curves" | sed 's/ [0-9]*$//' | sort -u)
     {
-        echo "set terminal svg size 1000,600 background rgb 'white'; set output '$1'"
+        echo "set terminal svg size 1000,600 background rgb 'white'"
+        echo "set output '$1'"
         echo "set xlabel 'seconds of training'; set ylabel 'test accuracy'; set key bottom right; set grid; set yrange [0.7:0.92]"
-        echo "plot \\"
-        while read -r key; do
-            [ "${key##* }" = 1 ] || continue
-            echo "  '< grep \"^$key	${region_names[0]}	\" $curves' using 3:4 with linespoints title '${key% *}', \\"
-        done <<<"$keys" | sed '$ s/, \\$//' | sed "s/using 3:4/using (column(-1) >= 0 ? column(3) : 0):4/; s/ using (column(-1) >= 0 ? column(3) : 0):4/ using 3:4/"
-    } >"$scratch/plot.gp"
-    sed -i "1i set datafile separator '\\\\t'" "$scratch/plot.gp"
-    gnuplot "$scratch/plot.gp" || echo "wan.sh: no plot" >&2
+        (IFS=, && echo "plot ${lines[*]}")
+    } | gnuplot || echo "wan.sh: no plot" >&2
 }
 
 header() {

@@ -17,6 +17,7 @@ scenes=(
     "thick|rate=500Mbit,rtt=10ms|iperf3|0.9"
 )
 flows="1 2 4 8 16"
+export START=15 # seconds in which a link finds its number of connections
 
 at() { # REGION-INDEX COMMAND...
     local pid="LAB_PID_$1"
@@ -39,10 +40,10 @@ if [ "${1:-}" = inside ]; then
     what=$2 dir=$3 seconds=$4
     case $what in
     bulk)
-        at 0 "$BULK" "$dir/job.yaml" east "$seconds" >/dev/null 2>"$dir/east.err" &
+        at 0 "$BULK" "$dir/job.yaml" east "$START" "$seconds" >/dev/null 2>"$dir/east.err" &
         sender=$!
-        at 1 "$BULK" "$dir/job.yaml" west "$seconds" 2>"$dir/west.err"
-        kill -TERM "$sender" 2>/dev/null
+        at 1 "$BULK" "$dir/job.yaml" west "$START" "$seconds" 2>"$dir/west.err"
+        kill -KILL "$sender" 2>/dev/null
         ;;
     iperf) iperf "$5" "$seconds" "$6" ;;
     esac

@@ -132,7 +132,7 @@ static const case_t s_cases[] = {
     {"rtt: 30ms", "emulate: \"true\"",
      "t.yaml:22:14: links[0].emulate: \"true\" in quotes is text; write true or false"},
     {"rtt: 30ms", "connections: 65",
-     "t.yaml:22:18: links[0].connections: \"65\" is too large; write a whole number from 1 to 64"},
+     "t.yaml:22:18: links[0].connections: \"65\" is too large; write a whole number from 1 to 64, or auto"},
     {"every: 8", "every: often",
      "t.yaml:7:36: job.sync.every: \"often\" is not a whole number; write a whole number from 1 to 1000000, "
      "or auto"},
