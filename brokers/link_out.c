@@ -19,6 +19,7 @@
 #define WAITING_US 150000
 #define TIMEOUT_FIRST_US 3000000 /* before a round trip is known */
 #define TIMEOUT_LEAST_US 250000
+#define TIMEOUT_BYTES_PER_S 65536 /* a connection that gets so much through is alive */
 #define BACKOFF_MAX 4
 
 static link_piece_t *s_piece(const link_out_t *out, uint64_t sequence)
@@ -439,6 +440,8 @@ static int64_t s_timeout_us(const link_t *self, const link_connection_t *c)
     }
     if (timeout_us < TIMEOUT_LEAST_US)
         timeout_us = TIMEOUT_LEAST_US;
+    if (!self->spec.emulate) /* what tcp carries is not lost but slow: a copy would make it slower */
+        timeout_us += (int64_t)(c->flying_bytes * 1000000 / TIMEOUT_BYTES_PER_S);
     return timeout_us << c->backoff;
 }
 

@@ -7,7 +7,7 @@ if [ "${1:-}" = inside ]; then
     net() { eval "echo /proc/\$LAB_PID_$1/ns/net"; }
     nsenter --net="$(net 0)" "$tools/bulk" "$2/job.yaml" east 0 1 >/dev/null 2>"$2/east.log" &
     started+=("$!")
-    nsenter --net="$(net 1)" "$tools/bulk" "$2/job.yaml" west 14 3 2>"$2/west.log"
+    nsenter --net="$(net 1)" "$tools/bulk" "$2/job.yaml" west 16 5 2>"$2/west.log"
     exit
 fi
 
