@@ -211,7 +211,7 @@ static uint32_t s_flow(const unsigned char *ip, size_t size)
         return 0;
     uint32_t ports;
     memcpy(&ports, ip + header, sizeof ports);
-    return ports * 2654435761u >> 12;
+    return ports * 2654435761u >> 22; /* the bits that both ports have changed */
 }
 
 /* Takes what a region sends; returns how many packets there were. */
