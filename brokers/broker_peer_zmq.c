@@ -71,7 +71,8 @@ static err_code_t s_dial_socket(const broker_t *self, const broker_peer_t *peer,
     snprintf(endpoint, sizeof endpoint, "inproc://broker-monitor-%016llx", (unsigned long long)rng_entropy());
     s_set(side->monitor, ZMQ_LINGER, 0);
     if (zmq_socket_monitor(side->dealer, endpoint,
-                           ZMQ_EVENT_CONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED) < 0 ||
+                           ZMQ_EVENT_CONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED) <
+            0 ||
         zmq_connect(side->monitor, endpoint) < 0)
         return err_set(err, ERR_IO, "%s: cannot watch a connection: %s", self->name, zmq_strerror(errno));
     return ERR_OK;
@@ -108,7 +109,8 @@ static err_code_t s_open_sides(broker_t *self, broker_peer_t *peer, err_t *err)
         peer->open_count++;
         self->polls_changed = true;
         if (peer->endpoint[0] && zmq_connect(side->dealer, peer->endpoint) < 0)
-            return err_set(err, ERR_IO, "%s: cannot dial %s: %s", self->name, peer->endpoint, zmq_strerror(errno));
+            return err_set(err, ERR_IO, "%s: cannot dial %s: %s", self->name, peer->endpoint,
+                           zmq_strerror(errno));
     }
     return ERR_OK;
 }
@@ -418,8 +420,8 @@ static void s_widen(broker_t *self, broker_peer_t *peer)
         log_event(LEVEL_WARN, self->name, "link_narrow", "region=%s connections=%zu error=\"%s\"; going on",
                   s_region_name(self, peer), peer->open_count, err.text);
     else
-        log_event(LEVEL_INFO, self->name, "link_wider", "region=%s connections=%zu", s_region_name(self, peer),
-                  peer->open_count - 1);
+        log_event(LEVEL_INFO, self->name, "link_wider", "region=%s connections=%zu",
+                  s_region_name(self, peer), peer->open_count - 1);
 }
 
 static void s_pump(broker_t *self, broker_peer_t *peer)

@@ -24,7 +24,8 @@ typedef struct {
     size_t count;
     bool excess; /* there were more frames */
     envelope_t envelope;
-    unsigned char head[MESSAGE_ENVELOPE_MAX]; /* what envelope points into: the frames may go before it is used */
+    unsigned char
+        head[MESSAGE_ENVELOPE_MAX]; /* what envelope points into: the frames may go before it is used */
 } letter_t;
 
 /* ---- answers ----------------------------------------------------------------------------------------- */
@@ -196,8 +197,8 @@ static void s_route(broker_t *self, letter_t *letter)
 }
 
 /* The second hop of what another region relays through this one: over the own link alone, and never back. */
-static err_code_t s_relay(broker_t *self, size_t region, const broker_peer_t *from, const envelope_t *envelope,
-                          const frames_t *frames)
+static err_code_t s_relay(broker_t *self, size_t region, const broker_peer_t *from,
+                          const envelope_t *envelope, const frames_t *frames)
 {
     broker_peer_t *peer = broker_peer_of(self, region);
     if (!peer || peer == from)
@@ -246,7 +247,8 @@ void broker_post_delivered(broker_t *self, broker_peer_t *peer, const frames_t *
     code = s_send_far(self, peer, CLASS_CONTROL, &back);
     frames_fini(&back);
     if (code != ERR_OK)
-        log_event(LEVEL_WARN, self->name, "answer_lost", "code=%s; the sender will ask again", err_name(code));
+        log_event(LEVEL_WARN, self->name, "answer_lost", "code=%s; the sender will ask again",
+                  err_name(code));
 }
 
 /* ---- registration ------------------------------------------------------------------------------------ */

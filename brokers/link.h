@@ -42,20 +42,20 @@ typedef struct {
     uint64_t sent_bytes; /* as on the wire: pieces and their headers */
     uint64_t received_bytes;
     uint64_t resent_bytes;
-    uint64_t reconnects; /* sessions or connections begun anew */
-    uint64_t refused;    /* malformed or foreign frames */
+    uint64_t reconnects;  /* sessions or connections begun anew */
+    uint64_t refused;     /* malformed or foreign frames */
     uint64_t connections; /* that data is spread over now */
-    bool foreign;        /* the last hello was of another job or region */
+    bool foreign;         /* the last hello was of another job or region */
 } link_stats_t;
 
 #define LINK_DEAD_US 5000000
 #define LINK_PING_US 500000
-#define LINK_CONNECTIONS_MAX 64    /* for data */
+#define LINK_CONNECTIONS_MAX 64 /* for data */
 #define LINK_CONNECTIONS_FIRST 2
 #define LINK_CONNECTIONS_MEASURED 16 /* the most that measuring finds */
-#define LINK_PIECE_MAX (1u << 20)  /* a larger piece is refused */
-#define LINK_OUTSTANDING_MAX 65536 /* pieces per class between the oldest not acknowledged and the newest */
-#define LINK_HELD_MAX (64u << 20)  /* bytes kept beyond gaps; more is dropped and comes again */
+#define LINK_PIECE_MAX (1u << 20)    /* a larger piece is refused */
+#define LINK_OUTSTANDING_MAX 65536   /* pieces per class between the oldest not acknowledged and the newest */
+#define LINK_HELD_MAX (64u << 20)    /* bytes kept beyond gaps; more is dropped and comes again */
 
 typedef struct link link_t;
 

@@ -209,7 +209,7 @@ int64_t link_estimate_rtt_least(const link_estimate_t *self); /* 0: unknown */
 /* link_width.c */
 void link_width_init(link_t *self);
 void link_width_tick(link_t *self);
-void link_width_idle(link_t *self);                 /* there was nothing to send */
+void link_width_idle(link_t *self);                  /* there was nothing to send */
 void link_width_wish(link_t *self, uint64_t wanted); /* of the other end */
 
 /* link_emulate.c */

@@ -19,7 +19,8 @@
 #define WAITING_US 150000
 #define TIMEOUT_FIRST_US 3000000 /* before a round trip is known */
 #define TIMEOUT_LEAST_US 250000
-#define TIMEOUT_BYTES_PER_S 65536 /* a connection that gets so much through is alive */
+#define PATIENCE_BYTES_PER_S 65536
+#define PATIENCE_MOST_US 4000000
 #define BACKOFF_MAX 4
 
 static link_piece_t *s_piece(const link_out_t *out, uint64_t sequence)
@@ -428,6 +429,15 @@ void link_out_connection_lost(link_t *self, uint64_t connection)
 
 /* ---- time-outs --------------------------------------------------------------------------------------- */
 
+/* What tcp carries is slow rather than lost, and a copy would make it slower still. */
+static int64_t s_patience_us(const link_t *self, const link_connection_t *c)
+{
+    int64_t patience_us = (int64_t)(c->flying_bytes * 1000000 / PATIENCE_BYTES_PER_S);
+    if (self->spec.emulate)
+        return 0; /* there pieces are lost */
+    return patience_us < PATIENCE_MOST_US ? patience_us : PATIENCE_MOST_US;
+}
+
 static int64_t s_timeout_us(const link_t *self, const link_connection_t *c)
 {
     int64_t timeout_us = TIMEOUT_FIRST_US;
@@ -440,9 +450,7 @@ static int64_t s_timeout_us(const link_t *self, const link_connection_t *c)
     }
     if (timeout_us < TIMEOUT_LEAST_US)
         timeout_us = TIMEOUT_LEAST_US;
-    if (!self->spec.emulate) /* what tcp carries is not lost but slow: a copy would make it slower */
-        timeout_us += (int64_t)(c->flying_bytes * 1000000 / TIMEOUT_BYTES_PER_S);
-    return timeout_us << c->backoff;
+    return (timeout_us << c->backoff) + s_patience_us(self, c);
 }
 
 static void s_probe(link_t *self, uint64_t connection)

@@ -32,8 +32,8 @@ scenes=(
 
 # name | learning rate | warm-up | keys of job.sync
 strategies=(
-    "asgd|0.02|10%|strategy: asgd, staleness: 8, window: 64MiB"
-    "asgd-ga|0.02|10%|strategy: asgd-ga, every: 8, staleness: 3, window: 64MiB"
+    "asgd|0.01|10%|strategy: asgd, staleness: 4, window: 64MiB"
+    "asgd-ga|0.01|10%|strategy: asgd-ga, every: 8, staleness: 3, window: 64MiB"
     "asgd-ga-topk|0.02|10%|strategy: asgd-ga, every: 8, staleness: 3, encoding: topk"
     "ama|0.02|5%|strategy: ama, every: 16"
     "ama-int8|0.02|5%|strategy: ama, every: 32, encoding: int8"

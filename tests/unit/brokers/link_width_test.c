@@ -16,7 +16,8 @@ typedef struct {
 
 static void s_init(world_t *w, uint64_t connections, bool measure)
 {
-    link_spec_t spec = {.session = 1, .connections = connections, .measure = measure, .local = "eu", .remote = "us"};
+    link_spec_t spec = {
+        .session = 1, .connections = connections, .measure = measure, .local = "eu", .remote = "us"};
     *w = (world_t){.link = link_new(&spec, 0), .flow_bytes_per_s = 1000000, .path_bytes_per_s = 9500000};
     w->link->stats.up = true;
     w->link->estimate.rtt_us = 30000;

@@ -55,7 +55,8 @@ Test(way, two_hops_are_the_most)
 
 Test(way, the_relay_whose_slower_link_is_fastest)
 {
-    topology_t *t = s_topology((line_t[]){{A, C, 100, 10}, {C, B, 20, 10}, {A, D, 50, 90}, {D, B, 50, 90}}, 4);
+    topology_t *t =
+        s_topology((line_t[]){{A, C, 100, 10}, {C, B, 20, 10}, {A, D, 50, 90}, {D, B, 50, 90}}, 4);
     cr_assert_eq(way_next(t, A, B, NULL), D);
     t->links[1].rate_bytes_per_s = 0; /* not limited */
     cr_assert_eq(way_next(t, A, B, NULL), C);
