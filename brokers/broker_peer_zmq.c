@@ -184,18 +184,39 @@ broker_peer_t *broker_peer_of(const broker_t *self, size_t region_index)
     return NULL;
 }
 
-broker_peer_t *broker_peer_toward(const broker_t *self, size_t region_index)
+/* The own link while it is up or may soon be; a relay while it is up and says that its link there is. */
+static bool s_usable(const broker_t *self, const broker_peer_t *peer, size_t region_index)
+{
+    if (peer->region_index == region_index)
+        return peer->up || self->now_us - peer->down_us < RELAY_AFTER_US;
+    return peer->up && (link_stats(peer->link).reaches >> region_index & 1);
+}
+
+broker_peer_t *broker_peer_toward(const broker_t *self, size_t region_index, bool *ret_usable)
 {
     const topology_t *topology = self->spec.topology;
+    *ret_usable = false;
     if (region_index >= topology->region_count || region_index == self->spec.region_index)
         return NULL;
     bool usable[TOPOLOGY_REGIONS_MAX] = {false};
-    for (size_t i = 0; i < self->peer_count; i++) {
-        const broker_peer_t *peer = &self->peers[i];
-        usable[peer->region_index] = peer->up || self->now_us - peer->down_us < RELAY_AFTER_US;
-    }
+    for (size_t i = 0; i < self->peer_count; i++)
+        usable[self->peers[i].region_index] = s_usable(self, &self->peers[i], region_index);
     size_t next = way_next(topology, self->spec.region_index, region_index, usable);
-    return next == SIZE_MAX ? NULL : broker_peer_of(self, next);
+    if (next == SIZE_MAX)
+        return NULL;
+    *ret_usable = usable[next];
+    return broker_peer_of(self, next);
+}
+
+static void s_tell_reaches(broker_t *self)
+{
+    _Static_assert(TOPOLOGY_REGIONS_MAX <= 64, "a bit for each region");
+    uint64_t reaches = 0;
+    for (size_t i = 0; i < self->peer_count; i++)
+        if (self->peers[i].up)
+            reaches |= UINT64_C(1) << self->peers[i].region_index;
+    for (size_t i = 0; i < self->peer_count; i++)
+        link_set_reaches(self->peers[i].link, reaches);
 }
 
 /* ---- the listening side ------------------------------------------------------------------------------ */
@@ -397,9 +418,12 @@ static void s_log_changes(broker_t *self, broker_peer_t *peer)
         log_event(LEVEL_WARN, self->name, "link_foreign",
                   "region=%s; its topology is another: start both regions from the same file",
                   s_region_name(self, peer));
-    if (peer->up && !stats.up)
+    bool changed = stats.up != peer->up;
+    if (changed)
         peer->down_us = self->now_us;
     peer->up = stats.up;
+    if (changed)
+        s_tell_reaches(self);
     peer->foreign = stats.foreign;
     if (stats.up) {
         peer->find_due_us = INT64_MAX;

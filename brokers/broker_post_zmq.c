@@ -159,7 +159,8 @@ static const char *s_region_name(const broker_t *self, size_t region)
 /* A way over a third region is said once. */
 static broker_peer_t *s_toward(const broker_t *self, size_t region)
 {
-    broker_peer_t *peer = broker_peer_toward(self, region);
+    bool usable;
+    broker_peer_t *peer = broker_peer_toward(self, region, &usable);
     if (peer && peer->region_index != region && !peer->detours++)
         log_event(LEVEL_INFO, self->name, "detour", "to=%s over=%s", s_region_name(self, region),
                   s_region_name(self, peer->region_index));
@@ -373,7 +374,8 @@ static bool s_listens_to_links(const char *name)
 /* How a region is reached, over another one where its own link is down or missing; bytes are those of its own link. */
 static void s_tell_state(broker_t *self, size_t region)
 {
-    const broker_peer_t *own = broker_peer_of(self, region), *way = broker_peer_toward(self, region);
+    bool usable;
+    const broker_peer_t *own = broker_peer_of(self, region), *way = broker_peer_toward(self, region, &usable);
     if (!way)
         return;
     link_stats_t stats = link_stats(way->link);
@@ -384,7 +386,7 @@ static void s_tell_state(broker_t *self, size_t region)
             continue;
         message_t *message = message_new(KIND_link_state, route->name, self->name);
         message_set_name(message->link_state.region, s_region_name(self, region));
-        message->link_state.up = stats.up;
+        message->link_state.up = usable && stats.up;
         message->link_state.rate_bytes_per_s = stats.rate_bytes_per_s;
         message->link_state.rtt_us = (uint64_t)stats.rtt_us;
         message->link_state.queued_bytes = stats.queued_bytes;

@@ -80,8 +80,8 @@ void broker_post_malformed(broker_t *self);
 MUST_USE err_code_t broker_peers_start(broker_t *self, err_t *err);
 void broker_peers_stop(broker_t *self);
 broker_peer_t *broker_peer_of(const broker_t *self, size_t region_index);
-/* The neighbour that gets what is for a region: that region, or a relay; NULL when there is no way. */
-broker_peer_t *broker_peer_toward(const broker_t *self, size_t region_index);
+/* The neighbour that gets what is for a region: that region, or a relay; NULL when there is no way. *ret_usable: it works now. */
+broker_peer_t *broker_peer_toward(const broker_t *self, size_t region_index, bool *ret_usable);
 /* A link_* message came in at the router from a connection; takes the frames' references on its own. */
 void broker_peer_receive(broker_t *self, zmq_msg_t *id, const frames_t *frames);
 void broker_peer_poll_items(const broker_t *self, zmq_pollitem_t *items); /* two per dialed side, in order */

@@ -208,6 +208,11 @@ uint64_t link_wanted(const link_t *self)
     return self->width.wanted;
 }
 
+void link_set_reaches(link_t *self, uint64_t reaches)
+{
+    self->reaches = reaches;
+}
+
 bool link_idle(const link_t *self)
 {
     for (size_t class = 0; class < CLASS_COUNT; class ++)

@@ -46,6 +46,7 @@ typedef struct {
     uint64_t refused;     /* malformed or foreign frames */
     uint64_t connections; /* that data is spread over now */
     bool foreign;         /* the last hello was of another job or region */
+    uint64_t reaches;     /* what the other end said last */
 } link_stats_t;
 
 #define LINK_DEAD_US 5000000
@@ -99,6 +100,9 @@ void link_outage(link_t *self, int64_t until_us);
 
 /* Data connections that are worth being open; grows only. */
 uint64_t link_wanted(const link_t *self);
+
+/* Said with every ping: the regions that this one reaches by links of its own, a bit each. */
+void link_set_reaches(link_t *self, uint64_t reaches);
 
 bool link_idle(const link_t *self); /* nothing queued or unacknowledged */
 link_stats_t link_stats(const link_t *self);

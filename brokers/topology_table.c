@@ -171,7 +171,8 @@ static const field_t s_fields[] = {
 
     {"links", FIELD_LIST, .offset = offsetof(topology_t, links), .element_size = sizeof(topology_link_t),
      .element_max = TOPOLOGY_LINKS_MAX, .count_offset = offsetof(topology_t, link_count),
-     .help = "one for each pair of regions; two without one are reached over a third that is linked with both"},
+     .help =
+         "one for each pair of regions; two without one are reached over a third that is linked with both"},
     {"links[].between", FIELD_BETWEEN, .offset = LINK(between), .required = true,
      .help = "two regions; the broker of the first listens, that of the second dials"},
     {"links[].rate", FIELD_RATE, .offset = LINK(rate_bytes_per_s), .min = "0", .max = "1000GB",
@@ -186,11 +187,12 @@ static const field_t s_fields[] = {
      .otherwise = "0", .help = "price of 10^9 bytes sent, in the currency of the offers"},
     {"links[].emulate", FIELD_BOOL, .offset = LINK(emulate), .otherwise = "false",
      .help = "make the link as slow as the figures above, to try a WAN on one machine"},
-    {"links[].connections", FIELD_WHOLE, .offset = LINK(connections), .values = "auto", .min = "1", .max = "64",
-     .otherwise = "auto", .unit = "connections",
+    {"links[].connections", FIELD_WHOLE, .offset = LINK(connections), .values = "auto", .min = "1",
+     .max = "64", .otherwise = "auto", .unit = "connections",
      .help = "connections for data, beside the one for control; auto: more as long as more carry more"},
     {"links[].congestion", FIELD_WORD, .offset = LINK(congestion), .values = "bbr|system", .otherwise = "bbr",
-     .help = "how TCP takes loss: bbr, which goes by rate and delay, where the kernel has it; or as the system does"},
+     .help = "how TCP takes loss: bbr, which goes by rate and delay, where the kernel has it; or as the "
+             "system does"},
 };
 
 size_t field_count(void)

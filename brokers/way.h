@@ -3,7 +3,7 @@
  * Why      two regions may have no link, or one that is down, while both have one to a third: then that one relays.
  * How      the own link while it works; else the neighbour linked with both whose slower link is fastest. A relay hands on over
  *          its own link alone, so a message takes two hops at most and never turns in circles.
- * Not      whether the relay's second link is up: it keeps what it cannot send, as for its own actors.
+ * Not      whether the relay's second link is up: relays say it with their pings, and the caller takes it into `usable`.
  * Threads  any; a function of its arguments.
  */
 #ifndef BROKERS_WAY_H

@@ -30,18 +30,18 @@ scenes=(
     "four|4|--link 0-1:rate=900Mbit,rtt=10ms --link 0-2:rate=300Mbit,rtt=30ms --link 0-3:rate=100Mbit,rtt=60ms --link 1-2:rate=100Mbit,rtt=30ms --link 1-3:rate=50Mbit,rtt=80ms --link 2-3:rate=20Mbit,rtt=100ms|rate: 100Mbit, rtt: 30ms"
 )
 
-# name | learning rate | warm-up | keys of job.sync
+# name | keys of job.optimizer | keys of job.sync. Rules that add gradients of several regions are steady without momentum.
 strategies=(
-    "asgd|0.01|10%|strategy: asgd, staleness: 4, window: 64MiB"
-    "asgd-ga|0.01|10%|strategy: asgd-ga, every: 8, staleness: 3, window: 64MiB"
-    "asgd-ga-topk|0.02|10%|strategy: asgd-ga, every: 8, staleness: 3, encoding: topk"
-    "ama|0.02|5%|strategy: ama, every: 16"
-    "ama-int8|0.02|5%|strategy: ama, every: 32, encoding: int8"
-    "sma-int8|0.02|5%|strategy: sma, every: 32, encoding: int8"
-    "asgd-ga-auto|0.02|10%|strategy: asgd-ga, every: auto, staleness: 3, encoding: int8"
-    "diloco-async|0.02|5%|strategy: diloco-async, every: 32, encoding: int8"
-    "diloco|0.02|5%|strategy: diloco, every: 32, encoding: int8"
-    "ssgd|0.02|5%|strategy: ssgd, window: 64MiB"
+    "asgd|name: sgd, lr: 0.06, warmup: 10%|strategy: asgd, staleness: 4, window: 64MiB"
+    "asgd-ga|name: sgd, lr: 0.06, warmup: 10%|strategy: asgd-ga, every: 8, staleness: 3, window: 64MiB"
+    "asgd-ga-topk|name: sgd, lr: 0.06, warmup: 10%|strategy: asgd-ga, every: 8, staleness: 3, encoding: topk"
+    "asgd-ga-auto|name: sgd, lr: 0.06, warmup: 10%|strategy: asgd-ga, every: auto, staleness: 3, encoding: int8"
+    "ama|lr: 0.02, momentum: 0.9, warmup: 5%|strategy: ama, every: 16"
+    "ama-int8|lr: 0.02, momentum: 0.9, warmup: 5%|strategy: ama, every: 32, encoding: int8"
+    "sma-int8|lr: 0.02, momentum: 0.9, warmup: 5%|strategy: sma, every: 32, encoding: int8"
+    "diloco|lr: 0.02, momentum: 0.9, warmup: 5%|strategy: diloco, every: 32, encoding: int8"
+    "diloco-async|lr: 0.02, momentum: 0.9, warmup: 5%|strategy: diloco-async, every: 32, encoding: int8"
+    "ssgd|lr: 0.02, momentum: 0.9, warmup: 5%|strategy: ssgd, window: 64MiB"
 )
 
 usage() { sed -n '5s/^# *//p' "$0"; }
@@ -73,8 +73,8 @@ write_topology() { # FILE MODEL SCENE STRATEGY SEED LAB
         echo "  data: {dir: /usr/share/datasets/fashion-mnist, samples: ${samples:-$(column "$(row models "$model")" 2)}}"
         echo "  epochs: ${epochs:-$(column "$(row models "$model")" 3)}"
         echo "  seed: $5"
-        echo "  optimizer: {lr: ${rate:-$(column "$strategy" 2)}, momentum: 0.9, warmup: $(column "$strategy" 3)}"
-        echo "  sync: {$(column "$strategy" 4)${sync:+, $sync}}"
+        echo "  optimizer: {${optimizer:-$(column "$strategy" 2)}}"
+        echo "  sync: {$(column "$strategy" 3)${sync:+, $sync}}"
         echo "checkpoint: {durability: process, every: 64, mark_every: 0}"
         echo "security: none"
         echo "regions:"
@@ -207,13 +207,13 @@ cloudless=${CLOUDLESS:-$root/build/release/cloudless} lab=${LAB:-$root/build/rel
     exit
 }
 want_models=lenet,mlp-large want_scenes=$(names scenes | paste -sd,) want_strategies=$(names strategies | paste -sd,)
-seeds=3 samples= epochs= accuracy= sync= rate= out=wan
+seeds=3 samples= epochs= accuracy= sync= optimizer= out=wan
 while (($#)); do
     case $1 in
     --models) want_models=$2 ;;
     --scenes) want_scenes=$2 ;;
     --strategies) want_strategies=$2 ;;
-    --seeds | --samples | --epochs | --accuracy | --sync | --rate | --out) declare "${1#--}=$2" ;;
+    --seeds | --samples | --epochs | --accuracy | --sync | --optimizer | --out) declare "${1#--}=$2" ;;
     --short)
         want_models=lenet want_scenes=room,wan want_strategies=asgd-ga-topk,ama-int8 seeds=1 samples=3840 epochs=1 accuracy=0.3 out=
         shift
