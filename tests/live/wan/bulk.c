@@ -3,7 +3,8 @@
  *   bulk TOPOLOGY REGION START-SECONDS SECONDS
  *
  * The first region's actor sends deltas of 1 MiB to that of the second, 64 MiB on their way at most, until it is ended; the second
- * lets START-SECONDS pass (the link looks for its number of connections), measures for SECONDS and prints Mbit/s.
+ * lets START-SECONDS pass (the link looks for its number of connections), measures for SECONDS and prints Mbit/s;
+ * with 0 SECONDS it ends when the next delta has come.
  */
 #include "brokers/broker.h"
 #include "brokers/frames_zmq.h"
@@ -89,13 +90,20 @@ static void s_take(bulk_t *self, const message_t *message)
     s_acknowledge(self);
 }
 
+static bool s_is_over(const bulk_t *self, double seconds)
+{
+    if (seconds <= 0)
+        return self->measured_bytes > 0;
+    return self->began_s > 0 && s_now_s() - self->began_s >= self->start_s + seconds;
+}
+
 static void s_serve(bulk_t *self, bool sends, double seconds)
 {
     buf_t *body = buf_new_zero(DELTA_BYTES);
     CHECK(body);
     pid_t parent = getppid();
     double hello_s = 0;
-    while (getppid() == parent && (!self->began_s || s_now_s() - self->began_s < self->start_s + seconds)) {
+    while (getppid() == parent && !s_is_over(self, seconds)) {
         if (s_now_s() >= hello_s) {
             s_hello(self);
             hello_s = s_now_s() + 1;
@@ -137,7 +145,8 @@ int main(int argc, char **argv)
     if (zmq_connect(self.socket, broker_inproc(broker)) < 0)
         return fprintf(stderr, "bulk: cannot connect\n"), 1;
     s_serve(&self, region == 0, atof(argv[4]));
-    printf("%.2f\n", (double)self.measured_bytes * 8e-6 / atof(argv[4]));
+    if (atof(argv[4]) > 0)
+        printf("%.2f\n", (double)self.measured_bytes * 8e-6 / atof(argv[4]));
     zmq_close(self.socket);
     broker_stop(&broker, 0);
     topology_destroy(&topology);
