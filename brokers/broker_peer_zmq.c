@@ -4,22 +4,34 @@
  */
 #include "brokers/broker_state_zmq.h"
 
+#include "brokers/way.h"
 #include "codec/base/log.h"
 #include "codec/base/rng.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define FIND_LEAST_US 100000
 #define FIND_MOST_US 1000000
 #define DRAIN_MAX 256
+#define RELAY_AFTER_US 2000000 /* of a link not being up: a start or a short cut is waited for */
 #define SNDBUF_LEAST 65536
 #define SNDBUF_MOST (4 << 20)
 
 static const char *s_region_name(const broker_t *self, const broker_peer_t *peer)
 {
     return self->spec.topology->regions[peer->region_index].name;
+}
+
+/* Of a link's tcp connection. A kernel that lacks it, or keeps it for others, leaves the system's in place. */
+static void s_set_congestion(const broker_peer_t *peer, int fd)
+{
+    const char *name = peer->spec->congestion;
+    if (fd >= 0 && name[0] && strcmp(name, "system") != 0)
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, (socklen_t)strlen(name));
 }
 
 /* ---- start and stop ---------------------------------------------------------------------------------- */
@@ -58,7 +70,8 @@ static err_code_t s_dial_socket(const broker_t *self, const broker_peer_t *peer,
     CHECK(zmq_setsockopt(side->dealer, ZMQ_MAXMSGSIZE, &most, sizeof most) == 0);
     snprintf(endpoint, sizeof endpoint, "inproc://broker-monitor-%016llx", (unsigned long long)rng_entropy());
     s_set(side->monitor, ZMQ_LINGER, 0);
-    if (zmq_socket_monitor(side->dealer, endpoint, ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED) <
+    if (zmq_socket_monitor(side->dealer, endpoint,
+                           ZMQ_EVENT_CONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED) <
             0 ||
         zmq_connect(side->monitor, endpoint) < 0)
         return err_set(err, ERR_IO, "%s: cannot watch a connection: %s", self->name, zmq_strerror(errno));
@@ -70,6 +83,7 @@ static link_t *s_link(const broker_t *self, const broker_peer_t *peer)
     const topology_link_t *t = peer->spec;
     link_spec_t spec = {.session = rng_entropy() | 1,
                         .connections = peer->side_count - 1,
+                        .measure = t->connections == 0,
                         .emulate = t->emulate,
                         .rate_bytes_per_s = t->rate_bytes_per_s,
                         .rtt_us = t->rtt_us,
@@ -83,9 +97,27 @@ static link_t *s_link(const broker_t *self, const broker_peer_t *peer)
     return link_new(&spec, self->now_us);
 }
 
+/* Those that are worth being open; dialled where the others are. */
+static err_code_t s_open_sides(broker_t *self, broker_peer_t *peer, err_t *err)
+{
+    size_t wanted = (size_t)link_wanted(peer->link) + 1;
+    while (peer->open_count < wanted && peer->open_count < peer->side_count) {
+        broker_side_t *side = &peer->sides[peer->open_count];
+        err_code_t code = s_dial_socket(self, peer, side, err);
+        if (code != ERR_OK)
+            return code;
+        peer->open_count++;
+        self->polls_changed = true;
+        if (peer->endpoint[0] && zmq_connect(side->dealer, peer->endpoint) < 0)
+            return err_set(err, ERR_IO, "%s: cannot dial %s: %s", self->name, peer->endpoint,
+                           zmq_strerror(errno));
+    }
+    return ERR_OK;
+}
+
 static err_code_t s_peer_start(broker_t *self, broker_peer_t *peer, const topology_link_t *spec, err_t *err)
 {
-    uint64_t connections = spec->connections < 1 ? 1 : spec->connections;
+    uint64_t connections = spec->connections ? spec->connections : LINK_CONNECTIONS_MEASURED;
     if (connections > LINK_CONNECTIONS_MAX)
         connections = LINK_CONNECTIONS_MAX;
     peer->spec = spec;
@@ -96,18 +128,15 @@ static err_code_t s_peer_start(broker_t *self, broker_peer_t *peer, const topolo
     CHECK(peer->sides);
     peer->find_wait_us = FIND_LEAST_US;
     peer->dirty = true;
+    peer->down_us = self->now_us;
     peer->link = s_link(self, peer);
-    for (size_t i = 0; peer->dials && i < peer->side_count; i++) {
-        err_code_t code = s_dial_socket(self, peer, &peer->sides[i], err);
-        if (code != ERR_OK)
-            return code;
-    }
-    return ERR_OK;
+    return peer->dials ? s_open_sides(self, peer, err) : ERR_OK;
 }
 
 err_code_t broker_peers_start(broker_t *self, err_t *err)
 {
     const topology_t *topology = self->spec.topology;
+    self->polls_changed = true;
     self->peers = calloc(topology->link_count + 1, sizeof *self->peers);
     CHECK(self->peers);
     for (size_t i = 0; i < topology->link_count; i++) {
@@ -155,6 +184,41 @@ broker_peer_t *broker_peer_of(const broker_t *self, size_t region_index)
     return NULL;
 }
 
+/* The own link while it is up or may soon be; a relay while it is up and says that its link there is. */
+static bool s_usable(const broker_t *self, const broker_peer_t *peer, size_t region_index)
+{
+    if (peer->region_index == region_index)
+        return peer->up || self->now_us - peer->down_us < RELAY_AFTER_US;
+    return peer->up && (link_stats(peer->link).reaches >> region_index & 1);
+}
+
+broker_peer_t *broker_peer_toward(const broker_t *self, size_t region_index, bool *ret_usable)
+{
+    const topology_t *topology = self->spec.topology;
+    *ret_usable = false;
+    if (region_index >= topology->region_count || region_index == self->spec.region_index)
+        return NULL;
+    bool usable[TOPOLOGY_REGIONS_MAX] = {false};
+    for (size_t i = 0; i < self->peer_count; i++)
+        usable[self->peers[i].region_index] = s_usable(self, &self->peers[i], region_index);
+    size_t next = way_next(topology, self->spec.region_index, region_index, usable);
+    if (next == SIZE_MAX)
+        return NULL;
+    *ret_usable = usable[next];
+    return broker_peer_of(self, next);
+}
+
+static void s_tell_reaches(broker_t *self)
+{
+    _Static_assert(TOPOLOGY_REGIONS_MAX <= 64, "a bit for each region");
+    uint64_t reaches = 0;
+    for (size_t i = 0; i < self->peer_count; i++)
+        if (self->peers[i].up)
+            reaches |= UINT64_C(1) << self->peers[i].region_index;
+    for (size_t i = 0; i < self->peer_count; i++)
+        link_set_reaches(self->peers[i].link, reaches);
+}
+
 /* ---- the listening side ------------------------------------------------------------------------------ */
 
 static broker_peer_t *s_owner(const broker_t *self, zmq_msg_t *id, uint64_t *ret_connection)
@@ -190,6 +254,7 @@ static broker_peer_t *s_greet(broker_t *self, zmq_msg_t *id, const message_t *he
     broker_side_t *side = &peer->sides[connection];
     side->id_size = zmq_msg_size(id);
     memcpy(side->id, zmq_msg_data(id), side->id_size);
+    s_set_congestion(peer, zmq_msg_get(id, ZMQ_SRCFD));
     link_connected(peer->link, connection, self->now_us);
     return peer;
 }
@@ -217,7 +282,7 @@ void broker_peer_receive(broker_t *self, zmq_msg_t *id, const frames_t *frames)
 
 static void s_redial(broker_t *self, broker_peer_t *peer, const char *endpoint)
 {
-    for (size_t i = 0; i < peer->side_count; i++) {
+    for (size_t i = 0; i < peer->open_count; i++) {
         if (peer->endpoint[0])
             zmq_disconnect(peer->sides[i].dealer, peer->endpoint);
         if (zmq_connect(peer->sides[i].dealer, endpoint) < 0)
@@ -251,17 +316,22 @@ static void s_watch(broker_t *self, broker_peer_t *peer, size_t connection)
         if (zmq_msg_recv(&event, peer->sides[connection].monitor, ZMQ_DONTWAIT) < 0)
             return;
         uint16_t what = 0;
-        if (zmq_msg_size(&event) >= sizeof what)
+        uint32_t value = 0;
+        if (zmq_msg_size(&event) >= sizeof what + sizeof value) {
             memcpy(&what, zmq_msg_data(&event), sizeof what);
+            memcpy(&value, (const char *)zmq_msg_data(&event) + sizeof what, sizeof value);
+        }
         zmq_msg_close(&event);
         zmq_msg_init(&address);
         zmq_msg_recv(&address, peer->sides[connection].monitor, ZMQ_DONTWAIT);
         zmq_msg_close(&address);
-        if (connection == 0) {
+        if (connection == 0 && what != ZMQ_EVENT_CONNECTED) {
             peer->parted = what == ZMQ_EVENT_DISCONNECTED;
             peer->find_wait_us = FIND_LEAST_US;
         }
-        if (what == ZMQ_EVENT_HANDSHAKE_SUCCEEDED)
+        if (what == ZMQ_EVENT_CONNECTED)
+            s_set_congestion(peer, (int)value);
+        else if (what == ZMQ_EVENT_HANDSHAKE_SUCCEEDED)
             link_connected(peer->link, connection, self->now_us);
         else if (what == ZMQ_EVENT_DISCONNECTED)
             link_disconnected(peer->link, connection, self->now_us);
@@ -293,6 +363,14 @@ size_t broker_peer_poll_count(const broker_t *self)
 {
     size_t count = 0;
     for (size_t i = 0; i < self->peer_count; i++)
+        count += 2 * self->peers[i].open_count;
+    return count;
+}
+
+size_t broker_peer_poll_most(const broker_t *self)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < self->peer_count; i++)
         count += self->peers[i].dials ? 2 * self->peers[i].side_count : 0;
     return count;
 }
@@ -300,7 +378,7 @@ size_t broker_peer_poll_count(const broker_t *self)
 void broker_peer_poll_items(const broker_t *self, zmq_pollitem_t *items)
 {
     for (size_t i = 0; i < self->peer_count; i++)
-        for (size_t k = 0; self->peers[i].dials && k < self->peers[i].side_count; k++) {
+        for (size_t k = 0; k < self->peers[i].open_count; k++) {
             *items++ = (zmq_pollitem_t){.socket = self->peers[i].sides[k].monitor, .events = ZMQ_POLLIN};
             *items++ = (zmq_pollitem_t){.socket = self->peers[i].sides[k].dealer, .events = ZMQ_POLLIN};
         }
@@ -309,7 +387,7 @@ void broker_peer_poll_items(const broker_t *self, zmq_pollitem_t *items)
 void broker_peer_polled(broker_t *self, const zmq_pollitem_t *items)
 {
     for (size_t i = 0; i < self->peer_count; i++)
-        for (size_t k = 0; self->peers[i].dials && k < self->peers[i].side_count; k++, items += 2) {
+        for (size_t k = 0; k < self->peers[i].open_count; k++, items += 2) {
             if (items[0].revents)
                 s_watch(self, &self->peers[i], k);
             if (items[1].revents)
@@ -346,7 +424,12 @@ static void s_log_changes(broker_t *self, broker_peer_t *peer)
         log_event(LEVEL_WARN, self->name, "link_foreign",
                   "region=%s; its topology is another: start both regions from the same file",
                   s_region_name(self, peer));
+    bool changed = stats.up != peer->up;
+    if (changed)
+        peer->down_us = self->now_us;
     peer->up = stats.up;
+    if (changed)
+        s_tell_reaches(self);
     peer->foreign = stats.foreign;
     if (stats.up && !peer->parted) {
         peer->find_due_us = INT64_MAX;
@@ -356,6 +439,21 @@ static void s_log_changes(broker_t *self, broker_peer_t *peer)
     }
 }
 
+/* Without more sockets the link goes on with those it has. */
+static void s_widen(broker_t *self, broker_peer_t *peer)
+{
+    err_t err = {0};
+    if (!peer->dials || peer->cannot_open || peer->open_count > link_wanted(peer->link))
+        return;
+    peer->cannot_open = s_open_sides(self, peer, &err) != ERR_OK;
+    if (peer->cannot_open)
+        log_event(LEVEL_WARN, self->name, "link_narrow", "region=%s connections=%zu error=\"%s\"; going on",
+                  s_region_name(self, peer), peer->open_count, err.text);
+    else
+        log_event(LEVEL_INFO, self->name, "link_wider", "region=%s connections=%zu",
+                  s_region_name(self, peer), peer->open_count - 1);
+}
+
 static void s_pump(broker_t *self, broker_peer_t *peer)
 {
     uint64_t connection;
@@ -363,6 +461,7 @@ static void s_pump(broker_t *self, broker_peer_t *peer)
     frames_t frames;
     s_find(self, peer);
     link_tick(peer->link, self->now_us);
+    s_widen(self, peer);
     while (link_take_delivered(peer->link, &frames)) {
         broker_post_delivered(self, peer, &frames);
         frames_fini(&frames);

@@ -153,6 +153,22 @@ static err_code_t s_send_far(broker_t *self, broker_peer_t *peer, message_class_
     return link_send(peer->link, class, frames, self->now_us);
 }
 
+static const char *s_region_name(const broker_t *self, size_t region)
+{
+    return self->spec.topology->regions[region].name;
+}
+
+/* A way over a third region is said once. */
+static broker_peer_t *s_toward(const broker_t *self, size_t region)
+{
+    bool usable;
+    broker_peer_t *peer = broker_peer_toward(self, region, &usable);
+    if (peer && peer->region_index != region && !peer->detours++)
+        log_event(LEVEL_INFO, self->name, "detour", "to=%s over=%s", s_region_name(self, region),
+                  s_region_name(self, peer->region_index));
+    return peer;
+}
+
 static void s_route(broker_t *self, letter_t *letter)
 {
     envelope_t *e = &letter->envelope;
@@ -165,7 +181,7 @@ static void s_route(broker_t *self, letter_t *letter)
         if (code == ERR_OK)
             return;
     } else {
-        peer = broker_peer_of(self, broker_region_of(self->spec.topology, e->to, e->to_length));
+        peer = s_toward(self, broker_region_of(self->spec.topology, e->to, e->to_length));
     }
     /* From here on the envelope's frame may be gone; its names are needed for the answer. */
     memcpy(to, e->to, e->to_length);
@@ -183,6 +199,24 @@ static void s_route(broker_t *self, letter_t *letter)
         s_reply(self, letter, s_failure(self, e, code));
 }
 
+/* The second hop of what another region relays through this one: over the own link alone, and never back. */
+static err_code_t s_relay(broker_t *self, size_t region, const broker_peer_t *from,
+                          const envelope_t *envelope, const frames_t *frames)
+{
+    broker_peer_t *peer = broker_peer_of(self, region);
+    if (!peer || peer == from)
+        return ERR_UNREACHABLE;
+    if (!peer->relayed++)
+        log_event(LEVEL_INFO, self->name, "relays", "from=%s to=%s", s_region_name(self, from->region_index),
+                  s_region_name(self, region));
+    frames_t copy = {.envelope = slice_ref(&frames->envelope), .map = slice_ref(&frames->map)};
+    if (frames->data.buf)
+        copy.data = slice_ref(&frames->data);
+    err_code_t code = s_send_far(self, peer, envelope->class, &copy);
+    frames_fini(&copy);
+    return code;
+}
+
 void broker_post_delivered(broker_t *self, broker_peer_t *peer, const frames_t *frames)
 {
     envelope_t envelope;
@@ -193,8 +227,11 @@ void broker_post_delivered(broker_t *self, broker_peer_t *peer, const frames_t *
     }
     FAILPOINT(broker_delivered);
     const route_t *route = routes_find(self->routes, envelope.to, envelope.to_length);
+    size_t region = broker_region_of(self->spec.topology, envelope.to, envelope.to_length);
     err_code_t code = ERR_UNREACHABLE;
-    if (route) {
+    if (region < self->spec.topology->region_count && region != self->spec.region_index) {
+        code = s_relay(self, region, peer, &envelope, frames);
+    } else if (route) {
         zmq_msg_t parts[PARTS_MAX];
         size_t count = frames->data.buf ? PARTS_MAX : 2;
         const slice_t *slices[PARTS_MAX] = {&frames->envelope, &frames->map, &frames->data};
@@ -342,21 +379,27 @@ static bool s_listens_to_links(const char *name)
     return false;
 }
 
-static void s_tell_state(broker_t *self, const broker_peer_t *peer)
+/* How a region is reached, over another one where its own link is down or missing; bytes are those of its own link. */
+static void s_tell_state(broker_t *self, size_t region)
 {
-    link_stats_t stats = link_stats(peer->link);
+    bool usable;
+    const broker_peer_t *own = broker_peer_of(self, region), *way = broker_peer_toward(self, region, &usable);
+    if (!way)
+        return;
+    link_stats_t stats = link_stats(way->link);
+    link_stats_t counted = own ? link_stats(own->link) : (link_stats_t){0};
     const route_t *route;
     for (size_t position = 0; (route = routes_each(self->routes, &position));) {
         if (!s_listens_to_links(route->name))
             continue;
         message_t *message = message_new(KIND_link_state, route->name, self->name);
-        message_set_name(message->link_state.region, self->spec.topology->regions[peer->region_index].name);
-        message->link_state.up = stats.up;
+        message_set_name(message->link_state.region, s_region_name(self, region));
+        message->link_state.up = usable && stats.up;
         message->link_state.rate_bytes_per_s = stats.rate_bytes_per_s;
         message->link_state.rtt_us = (uint64_t)stats.rtt_us;
         message->link_state.queued_bytes = stats.queued_bytes;
-        message->link_state.sent_bytes = stats.sent_bytes;
-        message->link_state.received_bytes = stats.received_bytes;
+        message->link_state.sent_bytes = counted.sent_bytes;
+        message->link_state.received_bytes = counted.received_bytes;
         err_code_t code = frames_send_message_zmq(self->router, route->id, route->id_size, message);
         message_destroy(&message);
         if (code == ERR_UNREACHABLE)
@@ -377,6 +420,7 @@ void broker_post_timer(broker_t *self)
     self->timer_due_us = self->now_us + TIMER_US;
     broker_fault_release(self);
     routes_expire(self->routes, self->now_us);
-    for (size_t i = 0; i < self->peer_count; i++)
-        s_tell_state(self, &self->peers[i]);
+    for (size_t region = 0; region < self->spec.topology->region_count; region++)
+        if (region != self->spec.region_index)
+            s_tell_state(self, region);
 }

@@ -28,12 +28,17 @@ typedef struct {
     link_t *link;
     broker_side_t *sides; /* control first */
     size_t side_count;
+    size_t open_count; /* of a dialing peer: sides that have their socket, the first so many */
+    bool cannot_open;
     char endpoint[TOPOLOGY_TEXT_MAX]; /* dialed now */
     bool parted; /* its control connection was lost and not made again: it may be up elsewhere */
     int64_t find_due_us;
     int64_t find_wait_us;
     int64_t due_us;
     bool dirty;       /* something was told to the link since it was pumped */
+    int64_t down_us;  /* since when it is not up */
+    uint64_t detours; /* messages of this region for others that went over this one */
+    uint64_t relayed; /* messages of other regions that were handed on to this one */
     bool up, foreign; /* as last logged */
 } broker_peer_t;
 
@@ -71,6 +76,7 @@ struct broker {
     uint64_t pid;
     broker_peer_t *peers;
     size_t peer_count;
+    bool polls_changed; /* there are more sides to poll */
     int64_t now_us;
     int64_t traffic_us; /* when the router last had something */
     int64_t timer_due_us;
@@ -101,10 +107,13 @@ MUST_USE err_code_t broker_fault_forward(broker_t *self, const route_t *route, z
 MUST_USE err_code_t broker_peers_start(broker_t *self, err_t *err);
 void broker_peers_stop(broker_t *self);
 broker_peer_t *broker_peer_of(const broker_t *self, size_t region_index);
+/* The neighbour that gets what is for a region: that region, or a relay; NULL when there is no way. *ret_usable: it works now. */
+broker_peer_t *broker_peer_toward(const broker_t *self, size_t region_index, bool *ret_usable);
 /* A link_* message came in at the router from a connection; takes the frames' references on its own. */
 void broker_peer_receive(broker_t *self, zmq_msg_t *id, const frames_t *frames);
 void broker_peer_poll_items(const broker_t *self, zmq_pollitem_t *items); /* two per dialed side, in order */
 size_t broker_peer_poll_count(const broker_t *self);
+size_t broker_peer_poll_most(const broker_t *self); /* what it may become */
 void broker_peer_polled(broker_t *self, const zmq_pollitem_t *items);
 void broker_peers_pump(broker_t *self); /* those that are dirty or due */
 int64_t broker_peers_due(const broker_t *self);

@@ -99,9 +99,18 @@ static void s_read_pipe(broker_t *self, loop_t *loop)
         loop->stop_us = self->now_us + atomic_load(&self->linger_us);
 }
 
+static void s_watch_sides(broker_t *self, loop_t *loop)
+{
+    broker_peer_poll_items(self, loop->items + FIXED_ITEMS);
+    loop->count = (int)(FIXED_ITEMS + broker_peer_poll_count(self));
+    self->polls_changed = false;
+}
+
 /* Everything but the router. Blocks until there is something to do when `may_block`. */
 static void s_round(broker_t *self, loop_t *loop, bool may_block)
 {
+    if (self->polls_changed)
+        s_watch_sides(self, loop);
     if (may_block)
         s_arm(loop, s_due_us(self, loop));
     int ready = zmq_poll(loop->items, loop->count, may_block ? -1 : 0);
@@ -111,7 +120,8 @@ static void s_round(broker_t *self, loop_t *loop, bool may_block)
             s_read_pipe(self, loop);
         if (loop->items[1].revents)
             loop->armed_us = -1; /* armed anew before the next block, which also silences it */
-        broker_peer_polled(self, loop->items + FIXED_ITEMS);
+        broker_peer_polled(self,
+                           loop->items + FIXED_ITEMS); /* as many as were watched: more open when it pumps */
     }
     broker_post_timer(self);
     broker_peers_pump(self);
@@ -143,17 +153,14 @@ static void s_serve(broker_t *self, loop_t *loop)
 
 static void s_loop(broker_t *self, zsock_t *pipe)
 {
-    loop_t loop = {.stop_us = INT64_MAX, .armed_us = -1};
-    size_t peers = broker_peer_poll_count(self);
-    loop.count = (int)(FIXED_ITEMS + peers);
-    loop.items = calloc((size_t)loop.count, sizeof *loop.items);
+    loop_t loop = {.stop_us = INT64_MAX, .armed_us = -1, .count = FIXED_ITEMS};
+    loop.items = calloc(FIXED_ITEMS + broker_peer_poll_most(self), sizeof *loop.items);
     CHECK(loop.items);
     loop.timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     CHECK(loop.timer >= 0);
     loop.items[0] = (zmq_pollitem_t){.socket = zsock_resolve(pipe), .events = ZMQ_POLLIN};
     loop.items[1] = (zmq_pollitem_t){.fd = loop.timer, .events = ZMQ_POLLIN};
     loop.items[2] = (zmq_pollitem_t){.socket = self->router, .events = ZMQ_POLLIN};
-    broker_peer_poll_items(self, loop.items + FIXED_ITEMS);
     broker_peers_pump(self);
     s_serve(self, &loop);
     close(loop.timer);

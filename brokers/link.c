@@ -39,6 +39,7 @@ link_t *link_new(const link_spec_t *spec, int64_t now_us)
     link_estimate_init(&self->estimate, now_us);
     link_out_init(self);
     link_in_init(self);
+    link_width_init(self);
     link_wire_init(self);
     return self;
 }
@@ -142,6 +143,7 @@ void link_tick(link_t *self, int64_t now_us)
     self->now_us = now_us;
     link_out_tick(self);
     link_greet_tick(self);
+    link_width_tick(self);
 }
 
 static bool s_ready(const link_t *self)
@@ -201,6 +203,16 @@ void link_outage(link_t *self, int64_t until_us)
     self->wire.outage_until_us = until_us;
 }
 
+uint64_t link_wanted(const link_t *self)
+{
+    return self->width.wanted;
+}
+
+void link_set_reaches(link_t *self, uint64_t reaches)
+{
+    self->reaches = reaches;
+}
+
 bool link_idle(const link_t *self)
 {
     for (size_t class = 0; class < CLASS_COUNT; class ++)
@@ -214,5 +226,6 @@ link_stats_t link_stats(const link_t *self)
     link_stats_t stats = self->stats;
     stats.rate_bytes_per_s = self->estimate.rate;
     stats.rtt_us = self->estimate.rtt_us;
+    stats.connections = self->width.count;
     return stats;
 }

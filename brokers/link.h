@@ -22,6 +22,7 @@ typedef struct {
     char digest[WIRE_NAME_SIZE]; /* of the topology; a peer with another is refused */
     uint64_t session;            /* random, not 0 */
     uint64_t connections;        /* for data, at least 1 */
+    bool measure;                /* use as many of them as carry more: begins with LINK_CONNECTIONS_FIRST */
     size_t piece_bytes;          /* 0: 64 KiB, less on links so thin that this would take longer than 20 ms */
     size_t window_bytes;         /* most bytes sent and not acknowledged; 0: follows rate x round trip */
     size_t queue_max_bytes;      /* default 256 MiB when 0 */
@@ -41,17 +42,21 @@ typedef struct {
     uint64_t sent_bytes; /* as on the wire: pieces and their headers */
     uint64_t received_bytes;
     uint64_t resent_bytes;
-    uint64_t reconnects; /* sessions or connections begun anew */
-    uint64_t refused;    /* malformed or foreign frames */
-    bool foreign;        /* the last hello was of another job or region */
+    uint64_t reconnects;  /* sessions or connections begun anew */
+    uint64_t refused;     /* malformed or foreign frames */
+    uint64_t connections; /* that data is spread over now */
+    bool foreign;         /* the last hello was of another job or region */
+    uint64_t reaches;     /* what the other end said last */
 } link_stats_t;
 
 #define LINK_DEAD_US 5000000
 #define LINK_PING_US 500000
-#define LINK_CONNECTIONS_MAX 64    /* for data */
-#define LINK_PIECE_MAX (1u << 20)  /* a larger piece is refused */
-#define LINK_OUTSTANDING_MAX 65536 /* pieces per class between the oldest not acknowledged and the newest */
-#define LINK_HELD_MAX (64u << 20)  /* bytes kept beyond gaps; more is dropped and comes again */
+#define LINK_CONNECTIONS_MAX 64 /* for data */
+#define LINK_CONNECTIONS_FIRST 2
+#define LINK_CONNECTIONS_MEASURED 16 /* the most that measuring finds */
+#define LINK_PIECE_MAX (1u << 20)    /* a larger piece is refused */
+#define LINK_OUTSTANDING_MAX 65536   /* pieces per class between the oldest not acknowledged and the newest */
+#define LINK_HELD_MAX (64u << 20)    /* bytes kept beyond gaps; more is dropped and comes again */
 
 typedef struct link link_t;
 
@@ -92,6 +97,12 @@ bool link_take_delivered(link_t *self, frames_t *ret_frames);
 
 /* Emulated outage: until then nothing leaves or arrives (tests, laboratory). 0 ends it. */
 void link_outage(link_t *self, int64_t until_us);
+
+/* Data connections that are worth being open; grows only. */
+uint64_t link_wanted(const link_t *self);
+
+/* Said with every ping: the regions that this one reaches by links of its own, a bit each. */
+void link_set_reaches(link_t *self, uint64_t reaches);
 
 bool link_idle(const link_t *self); /* nothing queued or unacknowledged */
 link_stats_t link_stats(const link_t *self);

@@ -15,6 +15,19 @@
 #define LINK_RATE_SLOTS 10
 #define LINK_NEVER INT64_MAX
 
+/* How many connections carry data, and what is tried. */
+typedef struct {
+    uint64_t count;   /* the first so many are used */
+    uint64_t wanted;  /* open at most so many: the most that this end or the other has used */
+    uint64_t before;  /* not 0: count is a try, and this is what it was */
+    double rate;      /* bytes per microsecond with `before` */
+    bool settling;    /* what arrives does not count yet */
+    int64_t set_us;   /* when count was set last */
+    int64_t began_us; /* of the time that is measured */
+    uint64_t began_bytes;
+    int64_t next_try_us, pause_us;
+} link_width_t;
+
 /* What the estimate needs to know about the moment a piece was sent. */
 typedef struct {
     uint64_t delivered_bytes;
@@ -148,6 +161,8 @@ struct link {
     int64_t pong_stamp_us;
     int64_t pinged_us; /* when a ping of ours was answered last; LINK_NEVER: not yet */
     link_estimate_t estimate;
+    link_width_t width;
+    uint64_t reaches;
     link_wire_t wire;
     link_stats_t stats;
 };
@@ -191,6 +206,12 @@ void link_estimate_sample(link_estimate_t *self, const link_mark_t *mark, int64_
 void link_estimate_delivered(link_estimate_t *self, uint64_t delivered_bytes, int64_t now_us);
 void link_estimate_rtt(link_estimate_t *self, int64_t rtt_us, int64_t now_us);
 int64_t link_estimate_rtt_least(const link_estimate_t *self); /* 0: unknown */
+
+/* link_width.c */
+void link_width_init(link_t *self);
+void link_width_tick(link_t *self);
+void link_width_idle(link_t *self);                  /* there was nothing to send */
+void link_width_wish(link_t *self, uint64_t wanted); /* of the other end */
 
 /* link_emulate.c */
 void link_wire_init(link_t *self);

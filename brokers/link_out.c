@@ -16,8 +16,11 @@
 #define PIECES_PER_S 50        /* on a thin link a piece takes 20 ms, so control waits no longer */
 #define WINDOW_FIRST_PIECES 10 /* before anything is known */
 #define WINDOW_LEAST_PIECES 4
+#define WAITING_US 150000
 #define TIMEOUT_FIRST_US 3000000 /* before a round trip is known */
 #define TIMEOUT_LEAST_US 250000
+#define PATIENCE_BYTES_PER_S 65536
+#define PATIENCE_MOST_US 4000000
 #define BACKOFF_MAX 4
 
 static link_piece_t *s_piece(const link_out_t *out, uint64_t sequence)
@@ -129,7 +132,8 @@ static size_t s_piece_bytes(const link_t *self)
     return rate / PIECES_PER_S < PIECE_LEAST_BYTES ? PIECE_LEAST_BYTES : rate / PIECES_PER_S;
 }
 
-/* Twice what the path holds: enough to keep it full and to find that it got faster. */
+/* Twice what the path holds and what may wait on it: enough to keep it full and to find that it got faster. Pings go on a connection
+ * of their own and do not see the queues that data meets in the kernel and, where each flow has its own rate, on the way. */
 uint64_t link_window_bytes(const link_t *self)
 {
     if (self->spec.window_bytes)
@@ -138,7 +142,7 @@ uint64_t link_window_bytes(const link_t *self)
     int64_t rtt_us = link_estimate_rtt_least(&self->estimate);
     if (!self->estimate.rate || !rtt_us)
         return WINDOW_FIRST_PIECES * piece;
-    double window = 2.0 * (double)self->estimate.rate * (double)rtt_us * 1e-6;
+    double window = (double)self->estimate.rate * (2.0 * (double)rtt_us + WAITING_US) * 1e-6;
     return (uint64_t)window + WINDOW_LEAST_PIECES * piece;
 }
 
@@ -152,6 +156,8 @@ static bool s_choose(const link_t *self, size_t class, uint64_t *ret_connection)
         return self->connections[0].greeted;
     for (uint64_t i = 1; i < self->connection_count; i++) {
         const link_connection_t *c = &self->connections[i];
+        if (i > self->width.count && *ret_connection)
+            break; /* more than are used, and some of these are there */
         if (c->greeted &&
             (*ret_connection == 0 || c->flying_bytes < self->connections[*ret_connection].flying_bytes))
             *ret_connection = i;
@@ -298,9 +304,11 @@ message_t *link_out_take(link_t *self, uint64_t *ret_connection)
         s_launch(self, class, piece, *ret_connection);
         return s_message(self, class, sequence, piece);
     }
-    if (self->flying_bytes[1] < link_window_bytes(self))
+    if (self->flying_bytes[1] < link_window_bytes(self)) {
         self->estimate.limited_until =
             self->estimate.delivered_bytes + self->flying_bytes[0] + self->flying_bytes[1] + 1;
+        link_width_idle(self);
+    }
     return NULL;
 }
 
@@ -421,6 +429,15 @@ void link_out_connection_lost(link_t *self, uint64_t connection)
 
 /* ---- time-outs --------------------------------------------------------------------------------------- */
 
+/* What tcp carries is slow rather than lost, and a copy would make it slower still. */
+static int64_t s_patience_us(const link_t *self, const link_connection_t *c)
+{
+    int64_t patience_us = (int64_t)(c->flying_bytes * 1000000 / PATIENCE_BYTES_PER_S);
+    if (self->spec.emulate)
+        return 0; /* there pieces are lost */
+    return patience_us < PATIENCE_MOST_US ? patience_us : PATIENCE_MOST_US;
+}
+
 static int64_t s_timeout_us(const link_t *self, const link_connection_t *c)
 {
     int64_t timeout_us = TIMEOUT_FIRST_US;
@@ -433,7 +450,7 @@ static int64_t s_timeout_us(const link_t *self, const link_connection_t *c)
     }
     if (timeout_us < TIMEOUT_LEAST_US)
         timeout_us = TIMEOUT_LEAST_US;
-    return timeout_us << c->backoff;
+    return (timeout_us << c->backoff) + s_patience_us(self, c);
 }
 
 static void s_probe(link_t *self, uint64_t connection)

@@ -71,7 +71,8 @@ typedef struct {
     double loss; /* 0..1 */
     double price_per_gb;
     bool emulate;         /* shape this link to the figures above; default false */
-    uint64_t connections; /* tcp connections for data beside the one for control; default 2 */
+    uint64_t connections; /* tcp connections for data beside the one for control; 0: auto, by measuring */
+    char congestion[TOPOLOGY_NAME_MAX]; /* of tcp: bbr or system */
 } topology_link_t;
 
 typedef struct {

@@ -19,7 +19,7 @@ static const field_t s_fields[] = {
     {"job.name", FIELD_NAME, .offset = JOB(name), .required = true, .digest = true,
      .help = "name of this job; a state directory remembers it"},
     {"job.model", FIELD_NAME, .offset = JOB(model), .required = true, .digest = true,
-     .help = "softmax, mlp, lenet, or ledger (which counts samples to check the system itself)"},
+     .help = "softmax, mlp, mlp-large, lenet, or ledger (which counts samples to check the system itself)"},
     {"job.data", FIELD_MAP, .required = true, .help = "the training data"},
     {"job.data.kind", FIELD_WORD, .offset = JOB(data.kind), .values = "idx|counter", .otherwise = "idx",
      .digest = true, .help = "idx: files of the MNIST family; counter: no files, sample i is the number i"},
@@ -181,7 +181,8 @@ static const field_t s_fields[] = {
 
     {"links", FIELD_LIST, .offset = offsetof(topology_t, links), .element_size = sizeof(topology_link_t),
      .element_max = TOPOLOGY_LINKS_MAX, .count_offset = offsetof(topology_t, link_count),
-     .help = "one for each pair of regions"},
+     .help =
+         "one for each pair of regions; two without one are reached over a third that is linked with both"},
     {"links[].between", FIELD_BETWEEN, .offset = LINK(between), .required = true,
      .help = "two regions; the broker of the first listens, that of the second dials"},
     {"links[].rate", FIELD_RATE, .offset = LINK(rate_bytes_per_s), .min = "0", .max = "1000GB",
@@ -196,8 +197,12 @@ static const field_t s_fields[] = {
      .otherwise = "0", .help = "price of 10^9 bytes sent, in the currency of the offers"},
     {"links[].emulate", FIELD_BOOL, .offset = LINK(emulate), .otherwise = "false",
      .help = "make the link as slow as the figures above, to try a WAN on one machine"},
-    {"links[].connections", FIELD_WHOLE, .offset = LINK(connections), .min = "1", .max = "64",
-     .otherwise = "2", .unit = "connections", .help = "connections for data, beside the one for control"},
+    {"links[].connections", FIELD_WHOLE, .offset = LINK(connections), .values = "auto", .min = "1",
+     .max = "64", .otherwise = "auto", .unit = "connections",
+     .help = "connections for data, beside the one for control; auto: more as long as more carry more"},
+    {"links[].congestion", FIELD_WORD, .offset = LINK(congestion), .values = "bbr|system", .otherwise = "bbr",
+     .help = "how TCP takes loss: bbr, which goes by rate and delay, where the kernel has it; or as the "
+             "system does"},
 };
 
 size_t field_count(void)

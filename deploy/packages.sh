@@ -20,7 +20,11 @@ packages() {
         ;;
     data) echo dataset-fashion-mnist ;;              # 60,000 + 10,000 real images
     test) echo libcriterion-dev git ;;               # unit tests; the layering test lists tracked files
-    bench) echo iperf3 ;;                            # the physical limit beside our own figures
+    bench)
+        echo iperf3      # the physical limit beside our own figures
+        echo jq          # figures out of reports
+        echo gnuplot-nox # accuracy against time
+        ;;
     *)
         echo "packages.sh: unknown group '$1'; write build, data, test or bench" >&2
         return 2

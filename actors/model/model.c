@@ -23,6 +23,12 @@ static const row_t ROWS[] = {
      {{.name = "fc1", .kind = NET_DENSE, .dense = {.I = 784, .O = 256, .relu = true}},
       {.name = "fc2", .kind = NET_DENSE, .dense = {.I = 256, .O = 128, .relu = true}},
       {.name = "fc3", .kind = NET_DENSE, .dense = {.I = 128, .O = 10}}}},
+    {"mlp-large",
+     "idx",
+     784,
+     {{.name = "fc1", .kind = NET_DENSE, .dense = {.I = 784, .O = 2048, .relu = true}},
+      {.name = "fc2", .kind = NET_DENSE, .dense = {.I = 2048, .O = 512, .relu = true}},
+      {.name = "fc3", .kind = NET_DENSE, .dense = {.I = 512, .O = 10}}}},
     {"lenet",
      "idx",
      784,
@@ -33,7 +39,7 @@ static const row_t ROWS[] = {
     {"ledger", "counter", 1, {{.name = NULL}}},
 };
 #define ROW_COUNT (sizeof ROWS / sizeof *ROWS)
-#define NAMES "softmax, mlp, lenet, ledger"
+#define NAMES "softmax, mlp, mlp-large, lenet, ledger"
 
 struct model {
     const row_t *row;

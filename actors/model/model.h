@@ -3,7 +3,8 @@
  * Why      workers, exporters and benchmarks see one interface, whatever the layers are.
  * Not      optimizers (optimizer.h), data (dataset.h), or anything of messages.
  * Threads  a model_t is scratch memory of one thread; several may exist. OpenBLAS runs on one thread.
- * Models   one row per model in model.c: softmax, mlp, lenet (Caffe's: conv 20 5x5, max pool 2, conv 50 5x5, max
+ * Models   one row per model in model.c: softmax, mlp, mlp-large (784-2048-512-10: 2,661,898 parameters, many for what a step
+ *          costs: the model for measuring links), lenet (Caffe's: conv 20 5x5, max pool 2, conv 50 5x5, max
  *          pool 2, dense 500 with ReLU, dense 10: 431,080 parameters), ledger (counters (1000): gradient = minus
  *          the counts, a sum).
  */

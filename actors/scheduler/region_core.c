@@ -112,6 +112,7 @@ static void s_report(region_core_t *self, int64_t now_us)
     report->region_report.restarts = self->restarts;
     report->region_report.loss = region_loss(self);
     report->region_report.train_us = region_train_us(self, now_us);
+    report->region_report.compute_us = self->compute_us;
     report->region_report.rented_us = region_rented_us(self, now_us);
     report->region_report.placed = region_placed(self);
     /* What a predecessor knew is asked again: a shard may have come back from something older. */

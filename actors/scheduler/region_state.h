@@ -110,6 +110,7 @@ typedef struct {
     uint64_t incarnation;
     uint64_t samples;
     double loss_sum;
+    int64_t compute_us;
 } region_loss_t;
 
 typedef struct {
@@ -186,6 +187,7 @@ struct region_core {
     region_loss_t *losses; /* per worker */
     region_link_t links[TOPOLOGY_REGIONS_MAX];
     uint64_t samples_repeated;
+    int64_t compute_us; /* of all workers */
     uint64_t samples_reached; /* applied by every shard */
 
     int64_t first_lease_us, train_end_us;      /* -1: not yet */

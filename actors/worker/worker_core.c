@@ -51,6 +51,7 @@ struct worker_core {
 
     uint64_t done, samples;
     double loss_sum;
+    int64_t now_us, compute_began_us, compute_us;
     int64_t want_us, status_us, status_sent_us;
     bool stopping, finished;
     int64_t drain_us; /* while stopping: when it waits no longer */
@@ -195,6 +196,7 @@ static void s_want(worker_core_t *self, int64_t now_us)
     message_set_ranges(&want->lease_want.holding, &self->holding);
     want->lease_want.samples = self->samples;
     want->lease_want.loss_sum = self->loss_sum;
+    want->lease_want.compute_us = self->compute_us;
     s_send(self, &want);
 }
 
@@ -261,6 +263,7 @@ static void s_drain(worker_core_t *self, int64_t now_us)
 
 static void s_advance(worker_core_t *self, int64_t now_us)
 {
+    self->now_us = now_us;
     if (self->finished)
         return;
     if (!self->started) {
@@ -484,6 +487,7 @@ bool worker_core_take_task(worker_core_t *self, worker_task_t *ret_task)
     if (self->finished || !s_may_compute(self) || (!self->evaluating && !s_take_gradient(self)))
         return false;
     self->slot = SLOT_COMPUTING;
+    self->compute_began_us = self->now_us;
     *ret_task =
         (worker_task_t){.evaluate = self->evaluating, .batch = self->batch, .params = self->pull.params};
     if (!self->evaluating)
@@ -512,6 +516,7 @@ static void s_push(worker_core_t *self, uint64_t samples, int64_t now_us)
 void worker_core_computed(worker_core_t *self, double mean_loss, int64_t now_us)
 {
     CHECK(self->slot == SLOT_COMPUTING && !self->evaluating);
+    self->compute_us += now_us - self->compute_began_us;
     FAILPOINT(worker_computed);
     uint64_t first, end;
     job_batch_samples(self->share, self->batch, &first, &end);

@@ -80,6 +80,7 @@ static void s_add_region(json_value_t *regions, const global_core_t *core, const
     json_set_u64(row, "workers", region->workers);
     json_set_u64(row, "shards", region->shards);
     json_set_number(row, "train_s", (double)report->region_report.train_us / 1e6);
+    json_set_number(row, "compute_s", (double)report->region_report.compute_us / 1e6);
     json_set_number(row, "rented_s", (double)report->region_report.rented_us / 1e6);
     json_set_u64(row, "units", units);
     json_set_u64(row, "wan_sent_bytes", report->region_report.wan_sent_bytes);

@@ -95,8 +95,9 @@ int64_t path_send(path_t *self, size_t size_bytes, uint32_t flow, int64_t now_us
         self->stats.dropped++;
         return -1;
     }
-    int64_t left_us = s_serve(flow_free_us, knobs->flow_bytes_per_s, size_bytes, now_us);
-    left_us = s_serve(&self->free_us, knobs->rate_bytes_per_s, size_bytes, left_us);
+    /* What all share comes first: a flow that waits for its own rate holds nobody else up. */
+    int64_t left_us = s_serve(&self->free_us, knobs->rate_bytes_per_s, size_bytes, now_us);
+    left_us = s_serve(flow_free_us, knobs->flow_bytes_per_s, size_bytes, left_us);
     self->stats.packets++;
     self->stats.bytes += size_bytes;
     if (knobs->reorder > 0 && rng_unit(&self->rng) < knobs->reorder) {
@@ -104,6 +105,7 @@ int64_t path_send(path_t *self, size_t size_bytes, uint32_t flow, int64_t now_us
         return left_us;
     }
     int64_t jitter_us = knobs->jitter_us ? (int64_t)rng_below(&self->rng, (uint64_t)knobs->jitter_us + 1) : 0;
-    self->arrived_us = s_most(self->arrived_us, left_us + knobs->rtt_us / 2 + jitter_us);
-    return self->arrived_us;
+    int64_t *arrived_us = &self->arrived_us[flow % PATH_FLOWS];
+    *arrived_us = s_most(*arrived_us, left_us + knobs->rtt_us / 2 + jitter_us);
+    return *arrived_us;
 }

@@ -2,7 +2,7 @@
  *
  * Why      the laboratory's arithmetic without its devices: it is tested in virtual time.
  * How      a packet waits for those before it (rate), of its own flow too (per-flow rate), is dropped when more than `queue_us` of
- *          waiting lie before it, then travels for half a round trip and its jitter. Order is kept, except for the packets that
+ *          waiting lie before it, then travels for half a round trip and its jitter. Order is kept within a flow, except for the packets that
  *          are chosen to overtake: they skip the travelling of those before them.
  * Threads  one.
  */
@@ -36,7 +36,7 @@ typedef struct {
     path_knobs_t knobs;
     path_stats_t stats;
     rng_t rng;
-    int64_t free_us, flow_free_us[PATH_FLOWS], arrived_us;
+    int64_t free_us, flow_free_us[PATH_FLOWS], arrived_us[PATH_FLOWS];
 } path_t;
 
 void path_init(path_t *self, uint64_t seed, uint64_t from, uint64_t to);

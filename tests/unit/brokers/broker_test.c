@@ -14,7 +14,7 @@
 typedef struct {
     topology_t *topology;
     char dir[64];
-    broker_t *brokers[2];
+    broker_t *brokers[3];
 } world_t;
 
 typedef struct {
@@ -63,6 +63,7 @@ static void s_fini(world_t *w)
 {
     broker_stop(&w->brokers[0], 0);
     broker_stop(&w->brokers[1], 0);
+    broker_stop(&w->brokers[2], 0);
     free(w->topology);
     cr_assert_eq(rmdir(w->dir), 0, "nothing is left in the run directory");
     zsys_shutdown();
@@ -541,4 +542,114 @@ Test(broker, beyond_loopback_needs_a_word)
     broker_stop(&broker, 0);
     free(t);
     zsys_shutdown();
+}
+
+/* ---- relays ------------------------------------------------------------------------------------------ */
+
+/* eu and us have no link with each other, and both one with asia. */
+static void s_init_three(world_t *w)
+{
+    memset(w, 0, sizeof *w);
+    strcpy(w->dir, "/tmp/cloudless-broker-test-XXXXXX");
+    cr_assert_not_null(mkdtemp(w->dir));
+    w->topology = s_topology();
+    topology_t *t = w->topology;
+    t->region_count = 3;
+    t->regions[2] = t->regions[1];
+    strcpy(t->regions[2].name, "asia");
+    t->links[1] = t->links[0];
+    t->link_count = 2;
+    t->links[0].between[1] = 2;
+    t->links[1].between[0] = 1;
+    t->links[1].between[1] = 2;
+    for (size_t region = 0; region < 3; region++)
+        s_start(w, region);
+}
+
+Test(broker, regions_without_a_link_are_relayed)
+{
+    world_t w;
+    s_init_three(&w);
+    actor_t a = s_actor(broker_ipc(w.brokers[0]), "shard/eu/0", 1),
+            b = s_actor(broker_tcp(w.brokers[1]), "shard/us/0", 1);
+    s_register(&a, "eu");
+    s_register(&b, "us");
+    for (uint64_t number = 1; number <= 5; number++) {
+        s_send_delta(&a, "shard/us/0", number, 300000);
+        s_send_delta(&b, "shard/eu/0", number, 70000 * number);
+    }
+    for (uint64_t number = 1; number <= 5; number++) {
+        s_expect_delta(&b, "shard/eu/0", number, 300000);
+        s_expect_delta(&a, "shard/us/0", number, 70000 * number);
+    }
+    s_leave(&a);
+    s_leave(&b);
+    s_fini(&w);
+}
+
+Test(broker, an_unknown_name_behind_a_relay_is_unreachable)
+{
+    world_t w;
+    s_init_three(&w);
+    actor_t a = s_actor(broker_tcp(w.brokers[0]), "worker/eu/0", 1);
+    s_register(&a, "eu");
+    s_send(&a, s_new(&a, KIND_pull, "shard/us/7", 41));
+    message_t *m = s_wait(&a, KIND_unreachable);
+    cr_assert_str_eq(m->unreachable.actor, "shard/us/7");
+    cr_assert_eq(m->number, 41);
+    message_destroy(&m);
+    s_leave(&a);
+    s_fini(&w);
+}
+
+Test(broker, the_way_over_a_relay_has_a_state_and_no_bytes)
+{
+    world_t w;
+    s_init_three(&w);
+    actor_t a = s_actor(broker_tcp(w.brokers[0]), "synchronizer/eu/0", 1);
+    s_register(&a, "eu");
+    for (bool up = false; !up;) {
+        message_t *m = s_wait(&a, KIND_link_state);
+        if (strcmp(m->link_state.region, "us") == 0) {
+            up = m->link_state.up;
+            cr_assert_eq(m->link_state.sent_bytes + m->link_state.received_bytes, 0);
+        }
+        message_destroy(&m);
+    }
+    s_leave(&a);
+    s_fini(&w);
+}
+
+Test(broker, a_link_that_is_down_is_gone_around)
+{
+    world_t w;
+    s_init_three(&w);
+    broker_stop(&w.brokers[0], LINGER_US);
+    topology_t *others = w.topology, *t = calloc(1, sizeof *t); /* those who run keep theirs */
+    *t = *others;
+    w.topology = t;
+    t->links[2] = t->links[0]; /* eu dials us, which knows of no such link and does not answer */
+    t->links[2].between[0] = 1;
+    t->links[2].between[1] = 0;
+    t->link_count = 3;
+    s_start(&w, 0);
+    actor_t a = s_actor(broker_tcp(w.brokers[0]), "shard/eu/0", 1),
+            b = s_actor(broker_tcp(w.brokers[1]), "shard/us/0", 1);
+    s_register(&a, "eu");
+    s_register(&b, "us");
+    uint64_t number = 0, came = 0;
+    zmq_pollitem_t item = {.socket = b.socket, .events = ZMQ_POLLIN};
+    while (!came) { /* what was sent before the link was given up waits for it */
+        s_send_delta(&a, "shard/us/0", ++number, 1000);
+        if (zmq_poll(&item, 1, 100) == 0)
+            continue;
+        message_t *m = s_next(&b);
+        came = m->kind == KIND_delta ? m->number : 0;
+        message_destroy(&m);
+    }
+    cr_assert_gt(came, 1, "its own link came first");
+    s_leave(&a);
+    s_leave(&b);
+    s_fini(&w);
+    free(others);
 }

@@ -101,7 +101,8 @@ Test(topology, what_is_left_out_has_its_default)
     cr_assert_eq(t->links[0].between[0], 1);
     cr_assert_eq(t->links[0].between[1], 0);
     cr_assert_eq(t->links[0].rate_bytes_per_s, 0);
-    cr_assert_eq(t->links[0].connections, 2);
+    cr_assert_eq(t->links[0].connections, 0, "auto");
+    cr_assert_str_eq(t->links[0].congestion, "bbr");
     cr_assert(!t->links[0].emulate);
     topology_destroy(&t);
     cr_assert_null(t);

@@ -132,7 +132,7 @@ static const case_t s_cases[] = {
     {"rtt: 30ms", "emulate: \"true\"",
      "t.yaml:22:14: links[0].emulate: \"true\" in quotes is text; write true or false"},
     {"rtt: 30ms", "connections: 65",
-     "t.yaml:22:18: links[0].connections: \"65\" is too large; write a whole number from 1 to 64"},
+     "t.yaml:22:18: links[0].connections: \"65\" is too large; write a whole number from 1 to 64, or auto"},
     {"every: 8", "every: often",
      "t.yaml:7:36: job.sync.every: \"often\" is not a whole number; write a whole number from 1 to 1000000, "
      "or auto"},
@@ -363,13 +363,16 @@ static const case_t s_cases[] = {
     {"rtt: 30ms", "rtt: 30ms\n  - between: [b, a]",
      "t.yaml:23:5: links[1].between: b and a are linked by links[0] already; write each pair once"},
     {"links:\n  - between: [a, b]\n    rtt: 30ms\n", "",
-     "t.yaml:1:1: links: none joins a and b; write \"- between: [a, b]\" with its rate and rtt"},
+     "t.yaml:1:1: links: none joins a and b, and no third region is linked with both; write \"- between: [a, b]\" with its "
+     "rate and rtt"},
     {"links:\n  - between: [a, b]\n    rtt: 30ms\n", "links: []\n",
-     "t.yaml:20:1: links: none joins a and b; write \"- between: [a, b]\" with its rate and rtt"},
+     "t.yaml:20:1: links: none joins a and b, and no third region is linked with both; write \"- between: [a, b]\" with its "
+     "rate and rtt"},
     {"links:\n  - between: [a, b]\n    rtt: 30ms\n", "links:\n",
      "t.yaml:20:7: links: has no value; write a list, each element beginning with \"- \""},
     {"links:", "  - {name: c, data_share: 1}\nlinks:",
-     "t.yaml:21:1: links: none joins a and c; write \"- between: [a, c]\" with its rate and rtt"},
+     "t.yaml:21:1: links: none joins a and c, and no third region is linked with both; write \"- between: [a, c]\" with its "
+     "rate and rtt"},
     {"127.0.0.1", "0.0.0.0",
      "t.yaml:19:20: regions[1].broker.bind: others can reach it there, and nothing is encrypted; write "
      "security: none to accept that, or bind: tcp://127.0.0.1:*"},
@@ -513,7 +516,8 @@ static const struct {
      "vvvvvvvv...: \"vvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvv...\" is not a name; write 1 to 31 letters, "
      "digits, '-' and '_'"},
     {"security=tls", "--set security=tls: \"tls\" is not known here; write none"},
-    {"links=[]", "--set links=[]: none joins a and b; write \"- between: [a, b]\" with its rate and rtt"},
+    {"links=[]", "--set links=[]: none joins a and b, and no third region is linked with both; write \"- between: [a, b]\" with its "
+     "rate and rtt"},
     {"job=[1]", "--set job=[1]: no keys here; write KEY: VALUE, beginning with name"},
     {"job.epochs={a: *x}",
      "--set job.epochs={a: *x}: the value is not valid YAML; write for instance [north, south]"},

@@ -9,14 +9,24 @@ static void s_softmax(size_t B, const double *x, const double *w, double *ret_z)
     reference_dense(B, 784, 10, false, x, w, w + 7840, ret_z);
 }
 
+static void s_mlp_of(size_t H1, size_t H2, size_t B, const double *x, const double *w, double *ret_z)
+{
+    double *a = test_alloc(B * H1, sizeof *a), *b = test_alloc(B * H2, sizeof *b);
+    const double *w2 = w + 784 * H1 + H1, *w3 = w2 + H1 * H2 + H2;
+    reference_dense(B, 784, H1, true, x, w, w + 784 * H1, a);
+    reference_dense(B, H1, H2, true, a, w2, w2 + H1 * H2, b);
+    reference_dense(B, H2, 10, false, b, w3, w3 + 10 * H2, ret_z);
+    free(a), free(b);
+}
+
 static void s_mlp(size_t B, const double *x, const double *w, double *ret_z)
 {
-    double *a = test_alloc(B * 256, sizeof *a), *b = test_alloc(B * 128, sizeof *b);
-    const double *w2 = w + 784 * 256 + 256, *w3 = w2 + 256 * 128 + 128;
-    reference_dense(B, 784, 256, true, x, w, w + 784 * 256, a);
-    reference_dense(B, 256, 128, true, a, w2, w2 + 256 * 128, b);
-    reference_dense(B, 128, 10, false, b, w3, w3 + 1280, ret_z);
-    free(a), free(b);
+    s_mlp_of(256, 128, B, x, w, ret_z);
+}
+
+static void s_mlp_large(size_t B, const double *x, const double *w, double *ret_z)
+{
+    s_mlp_of(2048, 512, B, x, w, ret_z);
 }
 
 static void s_lenet(size_t B, const double *x, const double *w, double *ret_z)
@@ -43,7 +53,7 @@ typedef struct {
 } reference_t;
 
 static const reference_t REFERENCES[] = {
-    {"softmax", s_softmax, 7850, 7}, {"mlp", s_mlp, 235146, 5}, {"lenet", s_lenet, 431080, 6}};
+    {"softmax", s_softmax, 7850, 7}, {"mlp", s_mlp, 235146, 5}, {"lenet", s_lenet, 431080, 6}, {"mlp-large", s_mlp_large, 2661898, 2}};
 
 typedef struct {
     const reference_t *reference;
@@ -123,6 +133,11 @@ Test(model, mlp_gradient)
 Test(model, lenet_gradient)
 {
     s_check(REFERENCES + 2);
+}
+
+Test(model, mlp_large_gradient)
+{
+    s_check(REFERENCES + 3);
 }
 
 /* A batch's gradient is the mean of its samples' gradients, however the batch is cut into groups inside. */
