@@ -197,9 +197,8 @@ static void s_take_loss(region_core_t *self, const message_t *message, size_t wo
         *before = (region_loss_t){.incarnation = message->incarnation};
         /* An adopted worker's sums begin with its start, and the predecessor has counted them. */
         if (message->incarnation >> 32 < self->spec.term && isfinite(sum))
-            *before = (region_loss_t){.incarnation = message->incarnation,
-                                      .samples = message->lease_want.samples,
-                                      .loss_sum = sum};
+            *before = (region_loss_t){
+                .incarnation = message->incarnation, .samples = message->lease_want.samples, .loss_sum = sum};
     }
     if (message->lease_want.compute_us > before->compute_us) {
         self->compute_us += message->lease_want.compute_us - before->compute_us;

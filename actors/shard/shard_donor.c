@@ -79,8 +79,8 @@ void shard_donor_fetch(shard_core_t *self, const message_t *message)
 /* What a newcomer needs of a snapshot; own deltas are not among it. */
 static bool s_given(const char *name)
 {
-    static const char *const prefixes[] = {"state",    "parameters", "momentum", "start",
-                                           "outer",    "gathered",   "pending/", "cursor_of/"};
+    static const char *const prefixes[] = {"state", "parameters", "momentum", "start",
+                                           "outer", "gathered",   "pending/", "cursor_of/"};
     for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
         if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
             return true;

@@ -211,14 +211,14 @@ typedef struct {
     vote_t *log;
     size_t count, capacity;
     uint64_t settled[TOPOLOGY_REGIONS_MAX]; /* last round that is durable there */
-    uint64_t muted;                         /* stored; no vote in rounds up to this: it may be the second one */
-    uint64_t heard, heard_round;            /* regions that have said since the loss how far rounds went, and that */
-    uint64_t *have;                         /* (regions, regions) who has whose stream durably, up to where */
-    uint64_t wanted;                        /* changes that a snapshot is wanted for */
-    size_t leader;                          /* region that has decided last: proposes first */
+    uint64_t muted;                         /* stored; in rounds up to this votes may be lost */
+    uint64_t heard, heard_round; /* regions that have said since the loss how far rounds went, and that */
+    uint64_t *have;              /* (regions, regions) who has whose stream durably, up to where */
+    uint64_t wanted;             /* changes that a snapshot is wanted for */
+    size_t leader;               /* region that has decided last: proposes first */
     /* the own proposal */
-    uint64_t round, ballot, seen, answers;
-    vote_t best; /* of the promises */
+    uint64_t round, ballot, seen, answers, firm; /* firm: whose answers nothing can be lost of */
+    vote_t best;                                 /* of the promises */
     enum { VOTE_IDLE, VOTE_PROMISE, VOTE_ACCEPT } phase;
     int64_t enough_us, ready_us, turn_us, again_us;
 } shard_vote_t;
@@ -601,8 +601,9 @@ void shard_vote_advance(shard_core_t *self);
 int64_t shard_vote_due(const shard_core_t *self);
 bool shard_vote_wants_snapshot(const shard_core_t *self);
 void shard_vote_committed(shard_core_t *self);
-uint64_t shard_vote_last(const shard_core_t *self); /* nobody can have voted in a later round, as far as is known */
-void shard_vote_mute(shard_core_t *self);           /* own votes may be lost */
+uint64_t
+shard_vote_last(const shard_core_t *self); /* nobody can have voted in a later round, as far as is known */
+void shard_vote_mute(shard_core_t *self);  /* own votes may be lost */
 void shard_vote_heard(shard_core_t *self, size_t region, uint64_t round);
 void shard_vote_join(shard_core_t *self, const shard_core_t *peer); /* with its state */
 void shard_vote_unsettle(shard_core_t *self, size_t region); /* it may go back: decisions are kept for it */

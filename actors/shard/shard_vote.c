@@ -146,6 +146,7 @@ static void s_answer(shard_core_t *self, const vote_t *vote, size_t region)
     message_set_u64s(&message->vote.taken, vote->taken, vote->ballot ? shard_region_count(self) : 0);
     message->vote.settled = self->vote.settled[self->spec.region_index];
     message->vote.mark = self->mark.number;
+    message->vote.muted = vote->round <= self->vote.muted;
     shard_send(self, &message);
 }
 
@@ -241,7 +242,7 @@ static uint64_t s_ballot(const shard_core_t *self, const vote_t *vote)
 {
     uint64_t regions = shard_region_count(self), own = self->spec.region_index + 1;
     uint64_t known = vote->promised > self->vote.seen ? vote->promised : self->vote.seen;
-    if (known == 0 && own == 1)
+    if (known == 0 && own == 1 && vote->round > self->vote.muted)
         return 1;
     return (known / regions + 1) * regions + own;
 }
@@ -251,7 +252,7 @@ static void s_accept(shard_core_t *self, vote_t *vote)
 {
     shard_vote_t *all = &self->vote;
     all->phase = VOTE_ACCEPT;
-    all->answers = 0;
+    all->answers = all->firm = 0;
     if (all->best.ballot > vote->ballot)
         memcpy(vote->taken, all->best.taken, sizeof vote->taken);
     else if (!vote->ballot)
@@ -266,7 +267,7 @@ static void s_begin(shard_core_t *self)
     vote_t *vote = s_get(self, all->round);
     bool again = self->spec.region_index == 0 && vote->ballot == 1 && vote->promised == 1;
     all->ballot = again ? 1 : s_ballot(self, vote);
-    all->answers = all->best.ballot = 0;
+    all->answers = all->firm = all->best.ballot = 0;
     all->again_us = self->now_us + AGAIN_US;
     if (all->ballot == 1) {
         s_accept(self, vote);
@@ -298,6 +299,16 @@ static void s_decide(shard_core_t *self, vote_t *vote)
             s_tell(self, vote, r);
 }
 
+/* A majority, or everybody when votes may be lost: what was decided is then known to one of those who have lost nothing,
+ * or to nobody. */
+static bool s_suffices(const shard_core_t *self)
+{
+    const shard_vote_t *all = &self->vote;
+    uint64_t own = s_bit(self->spec.region_index);
+    return s_majority(self, all->firm | (all->round > all->muted ? own : 0)) ||
+           (all->answers | own) == s_everybody(self);
+}
+
 /* Whether the answers are enough for the next phase. */
 static void s_judge(shard_core_t *self)
 {
@@ -309,7 +320,7 @@ static void s_judge(shard_core_t *self)
         s_give_up(self, vote->promised);
         return;
     }
-    if (!s_majority(self, all->answers | s_bit(self->spec.region_index)))
+    if (!s_suffices(self))
         return;
     if (all->phase == VOTE_PROMISE)
         s_accept(self, vote);
@@ -348,11 +359,6 @@ static void s_next_round(shard_core_t *self, uint64_t round)
     all->again_us = self->now_us + AGAIN_US;
 }
 
-static bool s_may_propose(const shard_core_t *self)
-{
-    return self->vote.phase == VOTE_IDLE && self->vote.round > self->vote.muted;
-}
-
 void shard_vote_advance(shard_core_t *self)
 {
     shard_vote_t *all = &self->vote;
@@ -374,7 +380,7 @@ void shard_vote_advance(shard_core_t *self)
         size_t line = (self->spec.region_index + regions - all->leader) % regions;
         all->turn_us = self->now_us + TURN_US * (int64_t)line;
     }
-    if (s_may_propose(self) && self->now_us >= all->turn_us)
+    if (all->phase == VOTE_IDLE && self->now_us >= all->turn_us)
         s_begin(self);
     if (self->now_us < all->again_us)
         return;
@@ -393,7 +399,7 @@ int64_t shard_vote_due(const shard_core_t *self)
     if (!all->on || self->stopping || !shard_runs(self) || !all->works)
         return ROLE_NEVER;
     int64_t due = all->again_us;
-    if (s_may_propose(self) && all->turn_us < due)
+    if (all->phase == VOTE_IDLE && all->turn_us < due)
         due = all->turn_us;
     if (all->turn_us == ROLE_NEVER && all->ready_us < due)
         due = all->ready_us;
@@ -456,7 +462,7 @@ static void s_on_want(shard_core_t *self, const message_t *message, size_t regio
     }
     if (ballot == 0)
         s_answer_have(self, region);
-    if (ballot == 0 || round <= self->round || round <= self->vote.muted) /* nothing to promise */
+    if (ballot == 0 || round <= self->round) /* nothing to promise */
         return;
     vote_t *vote = s_get(self, round);
     bool whole = s_is_whole(self, &message->vote_want.taken);
@@ -498,6 +504,7 @@ static void s_on_vote(shard_core_t *self, const message_t *message, size_t regio
         memcpy(all->best.taken, taken->items, taken->count * sizeof *all->best.taken);
     }
     all->answers |= s_bit(region);
+    all->firm |= message->vote.muted ? 0 : s_bit(region);
     s_judge(self);
 }
 
@@ -592,7 +599,7 @@ const uint64_t *shard_vote_decided(const shard_core_t *self, uint64_t round)
 
 uint64_t shard_vote_last(const shard_core_t *self)
 {
-    uint64_t last = self->round + 1;
+    uint64_t last = self->round; /* what it has proposed is in the log */
     for (size_t i = 0; i < self->vote.count; i++)
         last = self->vote.log[i].round > last ? self->vote.log[i].round : last;
     return last;
@@ -611,7 +618,7 @@ void shard_vote_heard(shard_core_t *self, size_t region, uint64_t round)
     shard_changed(self);
 }
 
-/* A vote that is forgotten must not be given a second time. One that nobody can do without has had nobody to contradict:
+/* A vote that is forgotten must not decide a second time. One that nobody can do without has had nobody to contradict:
  * what it decided and told is known to those that it told. */
 void shard_vote_mute(shard_core_t *self)
 {
