@@ -44,7 +44,7 @@ void shard_stand_want(shard_core_t *self, const message_t *message)
 /* -- asking -----------------------------------------------------------------------------------------------
  */
 
-static void s_ask_one(shard_core_t *self, size_t region)
+void shard_stand_ask_one(shard_core_t *self, size_t region)
 {
     char to[3 * WIRE_NAME_SIZE];
     shard_peer_name(self, "shard", region, to, sizeof to);
@@ -58,7 +58,7 @@ void shard_stand_ask(shard_core_t *self)
 {
     for (size_t r = 0; r < shard_region_count(self); r++)
         if (r != self->spec.region_index)
-            s_ask_one(self, r);
+            shard_stand_ask_one(self, r);
 }
 
 /* -- suspicions -------------------------------------------------------------------------------------------
@@ -156,6 +156,7 @@ void shard_stand(shard_core_t *self, const message_t *message)
                                                 .follows = message->stand.follows,
                                                 .oldest = message->stand.oldest,
                                                 .samples = message->stand.samples};
+    self->origins[region].position_told |= message->stand.entry_known >= self->entry_number;
     if (!shard_runs(self) && message->stand.entry_known > self->entry_number)
         self->entry_number = message->stand.entry_known; /* of a disk that is lost */
     if (region == self->entry.donor)
@@ -176,7 +177,7 @@ void shard_stand_tick(shard_core_t *self)
     self->entry.suspect_us = self->now_us + SHARD_STAND_LAST_US;
     for (size_t r = 0; r < shard_region_count(self); r++)
         if (self->origins[r].suspect)
-            s_ask_one(self, r);
+            shard_stand_ask_one(self, r);
 }
 
 int64_t shard_stand_due(const shard_core_t *self)

@@ -279,18 +279,19 @@ static sim_t *s_restored(const topology_t *topology, sim_spec_t *spec, uint64_t 
 static bool s_run_once(sim_t *sim, const sim_spec_t *spec)
 {
     bool done = false;
-    for (int64_t at_us = 0; !done && at_us < spec->limit_us && sim_state(sim) != RUN_FAILED;) {
+    for (int64_t at_us = 0; !done && at_us < spec->limit_us && sim_state(sim) < RUN_DONE;) {
         at_us += SLICE_US;
         done = sim_run_until(sim, at_us < spec->limit_us ? at_us : spec->limit_us);
     }
     return done;
 }
 
-/* A run that has given up because a region was away at its end is started again, as it says, and the region is back. */
+/* A run that has given up because a region was away at its end is started again, as it says, and the region is back. A
+ * region's scheduler that was still stopping then ends that first. */
 static bool s_run(sim_t **sim_p, const topology_t *topology, sim_spec_t *spec, totals_t *totals)
 {
     bool done = s_run_once(*sim_p, spec);
-    for (size_t i = 0; !done && i < RESUMED_MAX && sim_state(*sim_p) == RUN_FAILED; i++) {
+    for (size_t i = 0; !done && i < RESUMED_MAX && sim_state(*sim_p) > RUN_DONE; i++) {
         sim_stats_t stats = sim_stats(*sim_p);
         s_add(&totals->stats, &stats);
         totals->resumed++;
