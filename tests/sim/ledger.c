@@ -80,7 +80,7 @@ static topology_t *s_topology(rng_t *rng, const options_t *options, uint64_t see
                             : "{ssp: 1}",
         (unsigned)(2 + rng_below(rng, 30)), (unsigned)(8 + rng_below(rng, 100)),
         s_encoding(options, seed, encoding),
-        options->away || options->lose ? (unsigned)(500 + rng_below(rng, 2000)) : 60000u,
+        options->away || options->lose ? (unsigned)(2000 + rng_below(rng, 2000)) : 60000u,
         (unsigned)(1 + rng_below(rng, 30)), options->marks ? "0.1" : "1", options->nodes ? copies : "");
     for (size_t r = 0; r < regions; r++)
         n += snprintf(text + n, sizeof text - (size_t)n,
