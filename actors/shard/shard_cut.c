@@ -312,7 +312,7 @@ void shard_cut_head(shard_core_t *self)
     self->head_us = self->now_us + SHARD_HEAD_US;
     uint64_t last = shard_cut_sendable(self);
     bool committed = self->queue_count == 0 || self->queue[0].head.last <= last;
-    if (!shard_cut_owes(self) || !committed || (!shard_runs(self) && self->entry.lossy))
+    if (!self->stored || !shard_cut_owes(self) || !committed || (!shard_runs(self) && self->entry.lossy))
         return;
     message_t *message = shard_message(self, KIND_stream_head, self->synchronizer);
     message->number = last;
@@ -390,6 +390,8 @@ void shard_stream(shard_core_t *self, const message_t *message)
         return;
     size_t region = topology_region_index(self->spec.topology, message->stream.region);
     if (region == SIZE_MAX || region == self->spec.region_index || message->stream.history != self->history)
+        return;
+    if (!self->stored) /* which of it is durable here is not known yet; the next head has it said again */
         return;
     uint64_t taken = s_most(message->stream.applied, message->stream.durable);
     /* Nobody can have what has not been sent. */
