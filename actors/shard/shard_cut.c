@@ -391,8 +391,6 @@ void shard_stream(shard_core_t *self, const message_t *message)
     size_t region = topology_region_index(self->spec.topology, message->stream.region);
     if (region == SIZE_MAX || region == self->spec.region_index || message->stream.history != self->history)
         return;
-    if (!self->stored) /* which of it is durable here is not known yet; the next head has it said again */
-        return;
     uint64_t taken = s_most(message->stream.applied, message->stream.durable);
     /* Nobody can have what has not been sent. */
     if (taken > shard_cut_sendable(self)) {
