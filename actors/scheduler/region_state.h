@@ -237,6 +237,7 @@ region_actor_t *region_actor_find(region_core_t *self,
                                   const message_t *message); /* sender, in its incarnation */
 void region_lose_silent(region_core_t *self, int64_t now_us);
 bool region_is_silent(const region_core_t *self, int64_t seen_us, int64_t silence_us, int64_t now_us);
+void region_actor_ended(region_core_t *self, region_actor_t *actor, int64_t now_us); /* it is placed again */
 void region_place(region_core_t *self, int64_t now_us);
 void region_node_left(region_core_t *self, region_node_t *node,
                       int64_t now_us); /* it is gone, and all on it */
