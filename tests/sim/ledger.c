@@ -279,7 +279,7 @@ static sim_t *s_restored(const topology_t *topology, sim_spec_t *spec, uint64_t 
 static bool s_run_once(sim_t *sim, const sim_spec_t *spec)
 {
     bool done = false;
-    for (int64_t at_us = 0; !done && at_us < spec->limit_us && sim_state(sim) < RUN_DONE;) {
+    for (int64_t at_us = 0; !done && at_us < spec->limit_us && sim_state(sim) <= RUN_DONE;) {
         at_us += SLICE_US;
         done = sim_run_until(sim, at_us < spec->limit_us ? at_us : spec->limit_us);
     }
