@@ -91,6 +91,16 @@ static region_node_t *s_add_node(region_core_t *self, const message_t *message, 
     return node;
 }
 
+/* A node that runs what a predecessor placed may never be told anything else: it must hear of this scheduler, or it would
+ * do what one that was taken for dead goes on to ask for. */
+static void s_make_known(region_core_t *self, const message_t *announce)
+{
+    if (announce->announce.scheduler >= self->spec.term << 32 || self->decisions_kept < self->term_decision)
+        return;
+    message_t *ack = message_new(KIND_report_ack, announce->from, self->name);
+    region_send(self, &ack);
+}
+
 void region_take_announce(region_core_t *self, const message_t *message, int64_t now_us)
 {
     err_t err = {0};
@@ -124,6 +134,7 @@ void region_take_announce(region_core_t *self, const message_t *message, int64_t
     region_keep_joined(self, (size_t)(node - self->nodes));
     region_check_fence(self, message);
     region_known_heard(self, message, now_us);
+    s_make_known(self, message);
 }
 
 void region_node_left(region_core_t *self, region_node_t *node, int64_t now_us)
