@@ -297,7 +297,7 @@ static void s_hello(broker_t *self, letter_t *letter)
         message_set_name(answer->registered.region, self->region->name);
     } else {
         answer = s_refused(self, &letter->envelope, code, s_why(code));
-        answer->refused.newest = routes_newest(self->routes, hello->from);
+        answer->refused.newest = routes_newest(self->routes, hello->from, strlen(hello->from));
     }
     s_reply(self, letter, answer);
     message_destroy(&hello);
@@ -334,6 +334,12 @@ static bool s_receive(broker_t *self, letter_t *letter)
     return true;
 }
 
+/* One that was paused and woke up behind its successor: what it says is out of date, whoever would read it. */
+static bool s_is_superseded(const broker_t *self, const envelope_t *e)
+{
+    return e->incarnation < routes_newest(self->routes, e->from, e->from_length);
+}
+
 static void s_dispatch(broker_t *self, letter_t *letter)
 {
     envelope_t *e = &letter->envelope;
@@ -349,6 +355,8 @@ static void s_dispatch(broker_t *self, letter_t *letter)
         frames_t frames = s_frames(letter);
         broker_peer_receive(self, &letter->id, &frames);
         frames_fini(&frames);
+    } else if (s_is_superseded(self, e)) {
+        s_reply(self, letter, s_refused(self, e, ERR_STALE, s_why(ERR_STALE)));
     } else {
         s_route(self, letter);
     }

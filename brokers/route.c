@@ -121,9 +121,9 @@ err_code_t routes_register(routes_t *self, const char *name, const void *id, siz
     return ERR_OK;
 }
 
-uint64_t routes_newest(const routes_t *self, const char *name)
+uint64_t routes_newest(const routes_t *self, const char *name, size_t length)
 {
-    const route_t *route = s_find(self, name, strnlen(name, WIRE_NAME_SIZE));
+    const route_t *route = s_find(self, name, length);
     return route ? route->incarnation : 0;
 }
 

@@ -38,7 +38,7 @@ MUST_USE err_code_t routes_register(routes_t *self, const char *name, const void
                                     uint64_t incarnation, uint64_t pid, int64_t now_us);
 
 /* The greatest incarnation that has registered by that name, also when it is gone; 0: none is remembered. */
-uint64_t routes_newest(const routes_t *self, const char *name);
+uint64_t routes_newest(const routes_t *self, const char *name, size_t length);
 
 /* The connected actor of that name, or NULL; borrowed until the next call that changes the table. */
 const route_t *routes_find(const routes_t *self, const char *name, size_t length);

@@ -184,6 +184,25 @@ static taker_spec_t s_taker_spec(const keeper_core_t *self, const entry_t *entry
     return spec;
 }
 
+/* ---- seals ---- */
+
+/* What is being stored may still become what is held: the answer comes after it. */
+static void s_tell_sealed(keeper_core_t *self, entry_t *entry)
+{
+    if (entry->seal_stored < entry->seal || entry->store == JOB_OUT)
+        return;
+    char to[WIRE_NAME_SIZE + 16];
+    snprintf(to, sizeof to, "scheduler/%s", s_region_name(self, entry));
+    message_t *m = s_message(self, KIND_sealed, to);
+    message_set_name(m->sealed.region, s_region_name(self, entry));
+    m->sealed.shard = entry->shard;
+    m->sealed.seal = entry->seal;
+    m->sealed.incarnation = entry->incarnation;
+    m->sealed.number = entry->number;
+    outbox_add(&self->outbox, &m);
+    entry->answer_seal = false;
+}
+
 /* ---- offers ---- */
 
 static void s_drop_taker(keeper_core_t *self, entry_t *entry)
@@ -232,6 +251,7 @@ static void s_offer(keeper_core_t *self, entry_t *entry, const message_t *offer)
         entry->asked && what->incarnation == entry->asked_incarnation && what->number == entry->asked_number;
     if (what->incarnation < entry->seal && !asked) {
         s_answer(self, entry, offer->from, what->incarnation, what->number, ERR_STALE);
+        s_tell_sealed(self, entry); /* whoever adopted the sealed one may not know of the seal */
     } else if (!s_newer(what->incarnation, what->number, entry->incarnation, entry->number)) {
         bool held = what->incarnation == entry->incarnation;
         s_answer(self, entry, offer->from, what->incarnation, what->number, held ? ERR_OK : ERR_STALE);
@@ -308,23 +328,6 @@ static void s_fetch(keeper_core_t *self, entry_t *entry, const message_t *fetch)
 }
 
 /* ---- what its scheduler says ---- */
-
-/* What is being stored may still become what is held: the answer comes after it. */
-static void s_tell_sealed(keeper_core_t *self, entry_t *entry)
-{
-    if (entry->seal_stored < entry->seal || entry->store == JOB_OUT)
-        return;
-    char to[WIRE_NAME_SIZE + 16];
-    snprintf(to, sizeof to, "scheduler/%s", s_region_name(self, entry));
-    message_t *m = s_message(self, KIND_sealed, to);
-    message_set_name(m->sealed.region, s_region_name(self, entry));
-    m->sealed.shard = entry->shard;
-    m->sealed.seal = entry->seal;
-    m->sealed.incarnation = entry->incarnation;
-    m->sealed.number = entry->number;
-    outbox_add(&self->outbox, &m);
-    entry->answer_seal = false;
-}
 
 static void s_drop_sealed(keeper_core_t *self, entry_t *entry)
 {

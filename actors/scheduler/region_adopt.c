@@ -51,14 +51,31 @@ static region_known_t *s_known(const region_core_t *self, const char *name)
     return NULL;
 }
 
+static void s_drain_is_over(region_core_t *self)
+{
+    self->drain_known = self->drained_known = false;
+    region_decide(self);
+}
+
 /* A drain is one of processes: where one of them still runs it is carried on; where all were started anew it is over. */
 void region_known_heard(region_core_t *self, const message_t *announce, int64_t now_us)
 {
     region_known_t *known = s_known(self, announce->from);
-    if (!known)
+    bool same = known && known->pid == announce->announce.pid;
+    if (known)
+        known->heard = true;
+    if (!self->drain_known)
         return;
-    known->heard = true;
-    if (self->drain_known && known->pid == announce->announce.pid)
+    if (same)
+        region_begin_stop(self, false, now_us);
+    else if (self->drained_known || region_known_all_heard(self))
+        s_drain_is_over(self);
+}
+
+/* The final report is still to be heard. */
+void region_known_drained(region_core_t *self, int64_t now_us)
+{
+    if (self->drained_known && region_is_silent(self, self->started_us, SILENCE_US, now_us))
         region_begin_stop(self, false, now_us);
 }
 

@@ -230,6 +230,7 @@ static void s_advance(region_core_t *self, int64_t now_us)
     if (self->finished)
         return;
     region_lose_silent(self, now_us);
+    region_known_drained(self, now_us);
     if (self->stopping)
         region_stop(self, now_us);
     else if (!self->failure) {

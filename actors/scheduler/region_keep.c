@@ -363,11 +363,22 @@ static void s_note_answer(region_keep_t *keep, const char *keeper, uint64_t inca
     answer->number = number;
 }
 
-static void s_take_sealed(region_core_t *self, const message_t *m)
+/* A predecessor may have sealed the keepers of a shard that was found running afterwards: nothing of that incarnation is
+ * kept any more, so that the shard goes on with one above the seal. */
+static void s_end_sealed(region_core_t *self, size_t shard, uint64_t seal, int64_t now_us)
+{
+    region_actor_t *actor = &self->actors[shard];
+    if (actor->state != PLACE_READY || actor->incarnation >= seal || seal > self->issued || self->stopping)
+        return;
+    region_actor_ended(self, actor, now_us);
+}
+
+static void s_take_sealed(region_core_t *self, const message_t *m, int64_t now_us)
 {
     if (m->sealed.shard >= self->shard_count || strcmp(m->sealed.region, self->region->name))
         return;
     region_keep_t *keep = &self->keeps[m->sealed.shard];
+    s_end_sealed(self, m->sealed.shard, m->sealed.seal, now_us);
     if (keep->seal && m->sealed.seal >= keep->seal)
         s_note_answer(keep, m->from, m->sealed.incarnation, m->sealed.number);
 }
@@ -589,7 +600,7 @@ void region_keep_message(region_core_t *self, const message_t *m, int64_t now_us
     if (!self->actors || !s_wanted(self))
         return;
     if (m->kind == KIND_sealed)
-        s_take_sealed(self, m);
+        s_take_sealed(self, m, now_us);
     else if (m->kind == KIND_snapshot_kept)
         s_take_kept(self, m);
     else if (m->kind == KIND_keeper_want)

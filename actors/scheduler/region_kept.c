@@ -22,7 +22,7 @@ static void s_put_nodes(const region_core_t *self, message_t *state)
     size_t count = 0;
     for (size_t index = 0; index < self->node_count; index++) {
         const region_node_t *node = &self->nodes[index];
-        if (node->lost || node->stopped)
+        if (node->lost || (node->stopped && !self->final))
             continue;
         words[count++] = region_name_hash(node->name);
         words[count++] = node->announce->announce.pid;
@@ -89,7 +89,7 @@ static void s_put_run(const region_core_t *self, message_t *state)
     state->region_state.samples_announced = self->job_known ? self->samples_announced : 0;
     state->region_state.stopping = (self->stopping || self->drain_known) && !self->finished;
     state->region_state.stop_done = self->stop_done && !self->finished;
-    state->region_state.stopped = self->final && !self->finished;
+    state->region_state.stopped = (self->final || self->drained_known) && !self->finished;
     state->region_state.complete = self->complete;
     bool placed = self->saved && self->saved->region_state.placed && !self->settled;
     state->region_state.placed = region_placed(self) || placed;
@@ -236,8 +236,9 @@ static void s_take_run(region_core_t *self, int64_t now_us)
     if (!saved->region_state.stopping)
         return;
     self->drain_known = true;
-    if (saved->region_state.stop_done || saved->region_state.stopped)
-        region_begin_stop(self, saved->region_state.stop_done, now_us);
+    self->drained_known = saved->region_state.stopped;
+    if (saved->region_state.stop_done)
+        region_begin_stop(self, true, now_us);
 }
 
 /* Something to go on from was stored; else the run begins anew, and so do its figures. */

@@ -56,7 +56,7 @@ static err_code_t s_check_announce(region_core_t *self, const message_t *message
     return region_derive(self, message->announce.samples, err);
 }
 
-static void s_actor_ended(region_core_t *self, region_actor_t *actor, int64_t now_us)
+void region_actor_ended(region_core_t *self, region_actor_t *actor, int64_t now_us)
 {
     if (actor->state == PLACE_NONE)
         return;
@@ -77,7 +77,7 @@ static void s_node_emptied(region_core_t *self, const region_node_t *node, int64
 {
     for (size_t index = 0; index < self->actor_count; index++)
         if (self->actors[index].node == (size_t)(node - self->nodes))
-            s_actor_ended(self, &self->actors[index], now_us);
+            region_actor_ended(self, &self->actors[index], now_us);
 }
 
 static region_node_t *s_add_node(region_core_t *self, const message_t *message, int64_t now_us)
@@ -89,6 +89,16 @@ static region_node_t *s_add_node(region_core_t *self, const message_t *message, 
     node->joined_us = now_us;
     self->newest_node_us = now_us;
     return node;
+}
+
+/* A node that runs what a predecessor placed may never be told anything else: it must hear of this scheduler, or it would
+ * do what one that was taken for dead goes on to ask for. */
+static void s_make_known(region_core_t *self, const message_t *announce)
+{
+    if (announce->announce.scheduler >= self->spec.term << 32 || self->decisions_kept < self->term_decision)
+        return;
+    message_t *ack = message_new(KIND_report_ack, announce->from, self->name);
+    region_send(self, &ack);
 }
 
 void region_take_announce(region_core_t *self, const message_t *message, int64_t now_us)
@@ -124,6 +134,7 @@ void region_take_announce(region_core_t *self, const message_t *message, int64_t
     region_keep_joined(self, (size_t)(node - self->nodes));
     region_check_fence(self, message);
     region_known_heard(self, message, now_us);
+    s_make_known(self, message);
 }
 
 void region_node_left(region_core_t *self, region_node_t *node, int64_t now_us)
@@ -161,7 +172,7 @@ static void s_lose_actors(region_core_t *self, int64_t now_us)
     for (size_t index = 0; index < self->actor_count; index++) {
         region_actor_t *actor = &self->actors[index];
         if (actor->state == PLACE_READY && region_is_silent(self, actor->seen_us, SILENCE_US, now_us))
-            s_actor_ended(self, actor, now_us);
+            region_actor_ended(self, actor, now_us);
     }
 }
 
@@ -432,7 +443,7 @@ static void s_start_failed(region_core_t *self, region_actor_t *actor, const mes
                            int64_t now_us)
 {
     const char *reason = message->placed.reason ? message->placed.reason : err_meaning(message->placed.code);
-    s_actor_ended(self, actor, now_us);
+    region_actor_ended(self, actor, now_us);
     if (++actor->failures > REPLACEMENTS_MAX)
         region_fail(self, (err_code_t)message->placed.code, "%s does not start: %s", actor->name, reason);
 }
@@ -471,7 +482,7 @@ void region_take_placed(region_core_t *self, const message_t *message, int64_t n
             if (actor->role == ROLE_WORKER)
                 lease_table_start(self->leases, actor->index, actor->incarnation);
         } else if (actor->state == PLACE_READY)
-            s_actor_ended(self, actor, now_us);
+            region_actor_ended(self, actor, now_us);
         else
             s_start_failed(self, actor, message, now_us);
         return;

@@ -174,6 +174,7 @@ struct region_core {
     region_known_t *known; /* nodes of the predecessor */
     size_t known_count;
     bool drain_known;   /* it was draining; carried on when a node of that time is heard */
+    bool drained_known; /* all of them had stopped: carried on as well when no node is heard */
     bool settled;       /* placing has begun */
     size_t adopted;     /* actors that were running */
     int64_t settled_us; /* when */
@@ -239,6 +240,7 @@ region_actor_t *region_actor_find(region_core_t *self,
                                   const message_t *message); /* sender, in its incarnation */
 void region_lose_silent(region_core_t *self, int64_t now_us);
 bool region_is_silent(const region_core_t *self, int64_t seen_us, int64_t silence_us, int64_t now_us);
+void region_actor_ended(region_core_t *self, region_actor_t *actor, int64_t now_us); /* it is placed again */
 void region_place(region_core_t *self, int64_t now_us);
 void region_node_left(region_core_t *self, region_node_t *node,
                       int64_t now_us); /* it is gone, and all on it */
@@ -268,6 +270,7 @@ const char *region_keep_waits_for(const region_core_t *self, const region_actor_
 /* region_adopt.c */
 void region_check_fence(region_core_t *self, const message_t *announce);
 void region_known_heard(region_core_t *self, const message_t *announce, int64_t now_us);
+void region_known_drained(region_core_t *self, int64_t now_us); /* nobody has come back */
 bool region_known_all_heard(const region_core_t *self);
 bool region_known_stopped(region_core_t *self, const char *node); /* whether it is one of the predecessor's */
 bool region_adopt(region_core_t *self, region_actor_t *actor, size_t node, uint64_t incarnation,

@@ -9,7 +9,7 @@ void region_begin_stop(region_core_t *self, bool done, int64_t now_us)
     if (done)
         region_conclude(self, now_us);
     self->stopping = true;
-    self->drain_known = false;
+    self->drain_known = self->drained_known = false;
     self->stop_done = done;
     self->stop_us = now_us;
     if (self->train_end_us < 0)

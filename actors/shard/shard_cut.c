@@ -334,7 +334,7 @@ void shard_cut_head(shard_core_t *self)
     self->head_us = self->now_us + SHARD_HEAD_US;
     uint64_t last = shard_cut_sendable(self);
     bool committed = self->queue_count == 0 || self->queue[0].head.last <= last;
-    if (!shard_cut_owes(self) || !committed || (!shard_runs(self) && self->entry.lossy))
+    if (!self->stored || !shard_cut_owes(self) || !committed || (!shard_runs(self) && self->entry.lossy))
         return;
     message_t *message = shard_message(self, KIND_stream_head, self->synchronizer);
     message->number = last;

@@ -342,7 +342,6 @@ static err_code_t s_chunk(shard_core_t *self, size_t index, const message_t *mes
             shard_suspect(self, index);
         return code;
     }
-    origin->position_told |= message->delta.first == origin->taken + 1;
     if (!(self->spec.breaks & BREAK_CHECKSUM) &&
         message->delta.checksum !=
             hash_checksum(slice_peek(&message->data), message->data.buf ? message->data.size_bytes : 0))

@@ -336,6 +336,7 @@ static void s_tell_positions(shard_core_t *self)
         if (r == self->spec.region_index || self->origins[r].position_told || self->origins[r].final)
             continue;
         shard_delta_ack(self, r, ERR_GAP); /* what follows is expected */
+        shard_stand_ask_one(self, r);      /* whether that is known */
         some = true;
     }
     self->entry.position_us = some ? self->now_us + SHARD_POSITION_US : ROLE_NEVER;

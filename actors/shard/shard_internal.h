@@ -50,7 +50,7 @@
 #define SHARD_DONOR_SILENCE_US 5000000
 #define SHARD_DONOR_PATIENCE 4 /* times sync.away_after */
 #define SHARD_POSITION_US                                                                                    \
-    1000000 /* new positions are told again until their stream shows that they are known */
+    1000000 /* new positions are told again until all say that they know them */
 #define SHARD_TRANSFER_WINDOW 8
 #define SHARD_TRANSFER_PATIENCE_US 1000000
 #define SHARD_MARK_US 10000000 /* silence of the global scheduler after which a point is given up here */
@@ -135,7 +135,7 @@ typedef struct {
     bool final_durable;
     buf_t *cursor;      /* pairs of uint64: the origin's batches that are in this shard's state; NULL: none */
     bool suspect;       /* its stream may have gone on without this shard: its stand will tell */
-    bool position_told; /* or its stream has shown that it knows the new position */
+    bool position_told; /* its shard has said that it knows the present entry */
     uint64_t shard_incarnation; /* newest of its shard that has spoken */
     incoming_t incoming[SHARD_INCOMING_MAX];
 } origin_t;
@@ -528,6 +528,7 @@ bool shard_holds(const shard_core_t *self);                  /* a newcomer may n
 void shard_stand_want(shard_core_t *self, const message_t *message);
 void shard_stand(shard_core_t *self, const message_t *message);
 void shard_stand_ask(shard_core_t *self);
+void shard_stand_ask_one(shard_core_t *self, size_t region);
 void shard_stand_say(shard_core_t *self, size_t region);
 void shard_stand_tick(shard_core_t *self);
 int64_t shard_stand_due(const shard_core_t *self);

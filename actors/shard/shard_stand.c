@@ -46,7 +46,7 @@ void shard_stand_want(shard_core_t *self, const message_t *message)
 /* -- asking -----------------------------------------------------------------------------------------------
  */
 
-static void s_ask_one(shard_core_t *self, size_t region)
+void shard_stand_ask_one(shard_core_t *self, size_t region)
 {
     char to[3 * WIRE_NAME_SIZE];
     shard_peer_name(self, "shard", region, to, sizeof to);
@@ -60,7 +60,7 @@ void shard_stand_ask(shard_core_t *self)
 {
     for (size_t r = 0; r < shard_region_count(self); r++)
         if (r != self->spec.region_index)
-            s_ask_one(self, r);
+            shard_stand_ask_one(self, r);
 }
 
 /* -- suspicions -------------------------------------------------------------------------------------------
@@ -160,6 +160,7 @@ void shard_stand(shard_core_t *self, const message_t *message)
                                                 .samples = message->stand.samples,
                                                 .round = message->stand.round};
     shard_vote_heard(self, region, message->stand.round);
+    self->origins[region].position_told |= message->stand.entry_known >= self->entry_number;
     if (!shard_runs(self) && message->stand.entry_known > self->entry_number)
         self->entry_number = message->stand.entry_known; /* of a disk that is lost */
     if (region == self->entry.donor)
@@ -180,7 +181,7 @@ void shard_stand_tick(shard_core_t *self)
     self->entry.suspect_us = self->now_us + SHARD_STAND_LAST_US;
     for (size_t r = 0; r < shard_region_count(self); r++)
         if (self->origins[r].suspect)
-            s_ask_one(self, r);
+            shard_stand_ask_one(self, r);
 }
 
 int64_t shard_stand_due(const shard_core_t *self)

@@ -199,6 +199,7 @@ static void s_add(sim_stats_t *sum, const sim_stats_t *one)
     sum->disks_rolled_back += one->disks_rolled_back;
     sum->regions_wiped += one->regions_wiped;
     sum->zombies += one->zombies;
+    sum->zombies_refused += one->zombies_refused;
     sum->damaged += one->damaged;
     sum->killed_regional += one->killed_regional;
     sum->killed_global += one->killed_global;
@@ -280,18 +281,19 @@ static sim_t *s_restored(const topology_t *topology, sim_spec_t *spec, uint64_t 
 static bool s_run_once(sim_t *sim, const sim_spec_t *spec)
 {
     bool done = false;
-    for (int64_t at_us = 0; !done && at_us < spec->limit_us && sim_state(sim) != RUN_FAILED;) {
+    for (int64_t at_us = 0; !done && at_us < spec->limit_us && sim_state(sim) <= RUN_DONE;) {
         at_us += SLICE_US;
         done = sim_run_until(sim, at_us < spec->limit_us ? at_us : spec->limit_us);
     }
     return done;
 }
 
-/* A run that has given up because a region was away at its end is started again, as it says, and the region is back. */
+/* A run that has given up because a region was away at its end is started again, as it says, and the region is back. A
+ * region's scheduler that was still stopping then ends that first. */
 static bool s_run(sim_t **sim_p, const topology_t *topology, sim_spec_t *spec, totals_t *totals)
 {
     bool done = s_run_once(*sim_p, spec);
-    for (size_t i = 0; !done && i < RESUMED_MAX && sim_state(*sim_p) == RUN_FAILED; i++) {
+    for (size_t i = 0; !done && i < RESUMED_MAX && sim_state(*sim_p) > RUN_DONE; i++) {
         sim_stats_t stats = sim_stats(*sim_p);
         s_add(&totals->stats, &stats);
         totals->resumed++;
@@ -331,6 +333,9 @@ static void s_world(uint64_t seed, const options_t *options, totals_t *totals)
     size_t wrong = done ? s_wrong(sim, topology, options->verbose) : 0;
     sim_stats_t stats = sim_stats(sim);
     const char *fault = options->schedulers && done ? s_scheduler_fault(sim, &stats, options) : NULL;
+    bool fits = !options->marks || options->lose || options->away || options->zombies || stats.welcomes == 0;
+    if (done && !fits)
+        fault = "what was taken back to one point needed a welcome";
     s_add(&totals->stats, &stats);
     totals->worlds++;
     totals->encoded += strcmp(topology->job.sync.encoding, "none") != 0;
@@ -436,7 +441,8 @@ static bool s_faults_fired(const totals_t *totals, const options_t *options)
         return false;
     if ((options->lose || options->away) && !s->welcomes)
         return false;
-    if ((options->zombies && !s->zombies) || (options->damage && !s->damaged))
+    bool fenced = options->breaks & BREAK_FENCING || s->zombies_refused;
+    if ((options->zombies && !(s->zombies && fenced)) || (options->damage && !s->damaged))
         return false;
     if (options->marks && !(totals->restored > totals->worlds / 2 && s->marks_given_up))
         return false;

@@ -64,7 +64,7 @@ typedef struct {
     uint64_t killed_workers, killed_shards, killed_synchronizers, killed_keepers, killed_in_silence;
     uint64_t lost_nodes, lost_disks;
     uint64_t kept, moved; /* snapshots that keepers stored; starts from one of those */
-    uint64_t disks_emptied, disks_rolled_back, regions_wiped, zombies, damaged;
+    uint64_t disks_emptied, disks_rolled_back, regions_wiped, zombies, zombies_refused, damaged;
     uint64_t killed_regional, killed_global, killed_at_end, schedulers_woken, schedulers_refused;
     uint64_t starts;   /* of workers, shards and synchronizers */
     uint64_t restarts; /* as the regions report it */

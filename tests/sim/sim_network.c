@@ -56,6 +56,12 @@ void sim_send(sim_t *self, size_t from_actor, message_t **message_p)
     size_t to = sim_find(self, message->to);
     self->stats.messages++;
     sim_zombie_hears(self, message);
+    /* Its region's broker knows the successor, and carries on nothing of an older incarnation. */
+    if (from->zombie && !(self->spec.breaks & BREAK_FENCING)) {
+        self->stats.zombies_refused++;
+        message_destroy(message_p);
+        return;
+    }
     bool lost = to == SIZE_MAX || !self->actors[to].alive;
     if (!lost && s_cut(self, from->region, self->actors[to].region)) {
         self->stats.cut++;

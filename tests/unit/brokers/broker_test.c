@@ -312,8 +312,16 @@ Test(broker, an_older_incarnation_is_refused)
     cr_assert_eq(m->refused.code, ERR_STALE);
     cr_assert_eq(m->refused.kind, KIND_hello);
     message_destroy(&m);
-    s_send_delta(&old, "shard/eu/0", 3, 10);
-    s_expect_delta(&new, "shard/eu/0", 3, 10);
+    actor_t peer = s_actor(broker_tcp(w.brokers[0]), "shard/eu/1", 1);
+    s_register(&peer, "eu");
+    s_send_delta(&old, "shard/eu/1", 3, 10); /* nor is anything else that it says carried on */
+    m = s_wait(&old, KIND_refused);
+    cr_assert_eq(m->refused.code, ERR_STALE);
+    cr_assert_eq(m->refused.kind, KIND_delta);
+    message_destroy(&m);
+    s_send_delta(&new, "shard/eu/1", 4, 10);
+    s_expect_delta(&peer, "shard/eu/0", 4, 10);
+    s_leave(&peer);
     s_leave(&old);
     s_leave(&new);
     s_fini(&w);

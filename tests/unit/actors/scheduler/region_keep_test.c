@@ -297,6 +297,25 @@ Test(region_keep, a_node_that_is_back_without_its_disk_is_not_home)
     s_free(b);
 }
 
+Test(region_keep, a_shard_below_the_seal_of_a_keeper_goes_on_where_it_is_above_it)
+{
+    bench_t *b = s_bench(2, false);
+    s_start(b);
+    uint64_t before = s_placed(b, "shard/eu/0")->incarnation;
+    for (uint64_t above = 0; above < 2; above++) {
+        cr_assert_eq(s_placed(b, "shard/eu/0")->incarnation, before,
+                     "a seal shuts out what is below it only");
+        message_t *m = message_new(KIND_sealed, NAME, "keeper/eu/b");
+        message_set_name(m->sealed.region, "eu");
+        m->sealed.seal = before + above;
+        s_give(b, m);
+        s_pass(b, 5 * SECOND);
+    }
+    cr_assert_gt(s_placed(b, "shard/eu/0")->incarnation, before + 1);
+    cr_assert_str_eq(s_placed(b, "shard/eu/0")->node, "node/eu/a");
+    s_free(b);
+}
+
 Test(region_keep, copies_older_than_what_was_durable_wait_for_better_ones)
 {
     bench_t *b = s_bench(1, false);

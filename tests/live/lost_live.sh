@@ -1,0 +1,63 @@
+# Two regions are killed in the midst of a run; before it is resumed one of them has lost its disk, or a shard is found at an
+# older snapshot. It takes the other's state if that has more of it, computes again what is nowhere, and the ledger of both is exact.
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+cat >"$work/job.yaml" <<YAML
+job:
+  name: lost
+  model: ledger
+  data: {kind: counter, samples: 20000}
+  epochs: 30
+  batch: 20
+  optimizer: {name: sgd, lr: 1, schedule: constant}
+  sync: {strategy: asgd-ga, every: 4, away_after: 30s}
+checkpoint: {every: 8, keep: 3}
+regions:
+  - {name: north, data_share: 1, workers: 1, shards: 2}
+  - {name: south, data_share: 1, workers: 1, shards: 2}
+links:
+  - {between: [north, south], rate: 1Gbit, rtt: 2ms}
+YAML
+
+trains() {
+    "$CLOUDLESS" status --state "$1" --json >"$work/status.json" &&
+        [ "$(json "$work/status.json" 'regions[0].steps')" -gt 100 ] &&
+        [ "$(json "$work/status.json" 'regions[1].steps')" -gt 100 ]
+}
+
+# Kills everything of a run at once, as a loss of power would.
+cut_off() {
+    local state=$1
+    begin "$(basename "$state")" up "$work/job.yaml" --state "$state" --quiet
+    until_true trains "$state"
+    kill -KILL "$pid"
+    wait "$pid" 2>/dev/null
+    until_true stopped "$state"
+}
+
+stopped() {
+    "$CLOUDLESS" status --state "$1" --json >"$work/status.json" && [ "$(json "$work/status.json" running)" = false ]
+}
+
+# resumed STATE FIGURE: goes on to the end, which is exact in both regions; the figure tells of the loss where it was.
+resumed() {
+    local state=$1 figure=$2 report
+    report="$work/$(basename "$state").json"
+    expect 0 up "$work/job.yaml" --state "$state" --resume --report "$report" --quiet
+    expect_counters "$state" 20000 30 north south
+    [ "$(json "$report" samples)" = 600000 ] || fail "$state: samples in the report"
+    [ "$(json "$report" "regions[1].$figure")" -gt 0 ] || fail "$state: no $figure"
+    [ "$(json "$report" "regions[0].$figure")" = 0 ] || fail "$state: $figure where nothing was lost"
+    [ "$(json "$report" 'regions[0].parameters_sha256')" = "$(json "$report" 'regions[1].parameters_sha256')" ] ||
+        fail "$state: the replicas differ"
+}
+
+cut_off "$work/emptied"
+ls -d "$work/emptied"/south/shard-*/* >/dev/null || fail "there is nothing to lose"
+rm -rf "$work/emptied"/south/shard-*
+resumed "$work/emptied" welcomes
+
+cut_off "$work/older"
+"$LIVE_TOOL" damage "$work/older" south 1 || fail "nothing was damaged"
+resumed "$work/older" updates_rolled_back
+expect_line "$work/older/log/south.log" 'actor=shard/south/1 ev=rolled_back '
