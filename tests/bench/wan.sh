@@ -12,6 +12,7 @@ root=$(cd "$here/../.." && pwd)
 
 # name | samples | epochs | accuracy whose time is taken
 models=(
+    "softmax|60000|2|0.75"
     "lenet|60000|4|0.87"
     "mlp-large|60000|4|0.87"
 )
@@ -215,7 +216,7 @@ while (($#)); do
     --strategies) want_strategies=$2 ;;
     --seeds | --samples | --epochs | --accuracy | --sync | --optimizer | --out) declare "${1#--}=$2" ;;
     --short)
-        want_models=lenet want_scenes=room,wan want_strategies=asgd-ga-topk,ama-int8 seeds=1 samples=3840 epochs=1 accuracy=0.3 out=
+        want_models=softmax want_scenes=room,wan want_strategies=asgd-ga-topk,ama-int8 seeds=1 samples=3840 epochs=1 accuracy=0.3 out=
         shift
         continue
         ;;
