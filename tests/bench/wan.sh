@@ -194,7 +194,7 @@ header() {
     echo "# Training over networks"
     echo
     echo "Made by \`tests/bench/wan.sh $arguments\` on $(nproc) cores of $(grep -m1 'model name' /proc/cpuinfo | cut -d: -f2 | xargs), Linux $(uname -r)," \
-        "load before and after: $load_before, $(cut -d' ' -f1 /proc/loadavg). ${in_lab:+Real packets between network namespaces.}${in_lab:-No root: the emulated link.}"
+        "load before and after: $load_before, $(cut -d' ' -f1 /proc/loadavg). $([ -n "$in_lab" ] && echo "Real packets between network namespaces." || echo "No root: the emulated link.")"
     echo "Medians over seeds. Time to accuracy is training time until every region's replica has the set test accuracy."
     echo
 }
