@@ -12,6 +12,7 @@ root=$(cd "$here/../.." && pwd)
 
 # name | samples | epochs | accuracy whose time is taken
 models=(
+    "softmax|60000|2|0.75"
     "lenet|60000|4|0.87"
     "mlp-large|60000|4|0.87"
 )
@@ -193,7 +194,7 @@ header() {
     echo "# Training over networks"
     echo
     echo "Made by \`tests/bench/wan.sh $arguments\` on $(nproc) cores of $(grep -m1 'model name' /proc/cpuinfo | cut -d: -f2 | xargs), Linux $(uname -r)," \
-        "load before and after: $load_before, $(cut -d' ' -f1 /proc/loadavg). ${in_lab:+Real packets between network namespaces.}${in_lab:-No root: the emulated link.}"
+        "load before and after: $load_before, $(cut -d' ' -f1 /proc/loadavg). $([ -n "$in_lab" ] && echo "Real packets between network namespaces." || echo "No root: the emulated link.")"
     echo "Medians over seeds. Time to accuracy is training time until every region's replica has the set test accuracy."
     echo
 }
@@ -215,7 +216,7 @@ while (($#)); do
     --strategies) want_strategies=$2 ;;
     --seeds | --samples | --epochs | --accuracy | --sync | --optimizer | --out) declare "${1#--}=$2" ;;
     --short)
-        want_models=lenet want_scenes=room,wan want_strategies=asgd-ga-topk,ama-int8 seeds=1 samples=3840 epochs=1 accuracy=0.3 out=
+        want_models=softmax want_scenes=room,wan want_strategies=asgd-ga-topk,ama-int8 seeds=1 samples=3840 epochs=1 accuracy=0.3 out=
         shift
         continue
         ;;

@@ -7,6 +7,6 @@
 }
 LAB=$(dirname "$LIVE_TOOL")/lab CLOUDLESS=$CLOUDLESS bash "$SOURCE/tests/bench/wan.sh" --short >"$work/table" || fail "it ended with $?"
 cat "$work/table"
-[ "$(grep -c '^| lenet | .* | 1 | [0-9.]* s | ' "$work/table")" -eq 4 ] || fail "not four rows with a time to the accuracy"
-grep '^| lenet | wan | asgd-ga-topk' "$work/table" | grep -Eq '\| [0-9.]+ MB \|' || fail "no bytes over the WAN"
+[ "$(grep -c '^| softmax | .* | 1 | [0-9.]* s | ' "$work/table")" -eq 4 ] || fail "not four rows with a time to the accuracy"
+grep '^| softmax | wan | asgd-ga-topk' "$work/table" | grep -Eq '\| [0-9.]+ MB \|' || fail "no bytes over the WAN"
 ! grep -q 'nan\|null' "$work/table" || fail "a figure is missing"
