@@ -77,16 +77,3 @@ rows=$(grep -o '"t_s"' "$work/report.json" | wc -l)
 last=$(grep -oE '"epoch": *6(\.0)?[ ,}]' "$work/report.json" | wc -l)
 [ "$rows" -ge 6 ] && [ "$last" -eq 2 ] || fail "$rows rows of the curve, $last of the end"
 echo "global scheduler killed $kills times, at the end: ${at_end:-no}"
-
-# A region that never comes.
-topology 1 3s >"$work/job.yaml"
-state="$work/alone"
-start_global alone
-begin alone-broker broker --topology "$work/job.yaml" --region eu --state "$state"
-broker=$pid
-begin alone-node node --topology "$work/job.yaml" --region eu --name a --state "$state"
-node=$pid
-expect_end "$scheduler" 1 "a run without one region"
-expect_line "$work/scheduler-alone.err" 'scheduler/us: .*--resume'
-expect_end "$broker" 0 "the broker of the other"
-expect_end "$node" 0 "the node of the other"
