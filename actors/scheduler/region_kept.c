@@ -22,7 +22,7 @@ static void s_put_nodes(const region_core_t *self, message_t *state)
     size_t count = 0;
     for (size_t index = 0; index < self->node_count; index++) {
         const region_node_t *node = &self->nodes[index];
-        if (node->lost || (node->stopped && !self->final))
+        if (node->lost || (node->stopped && (!self->final || self->stop_done)))
             continue;
         words[count++] = region_name_hash(node->name);
         words[count++] = node->announce->announce.pid;

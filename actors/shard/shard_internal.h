@@ -46,6 +46,7 @@
 #define SHARD_RETRY_LAST_US 5000000
 #define SHARD_STAND_FIRST_US 50000  /* stands are asked for again after this, doubling ... */
 #define SHARD_STAND_LAST_US 500000  /* ... up to this */
+#define SHARD_STAND_FINALS_US 15000000 /* a shard that has all of its own asks again who owes his last delta; seldom, for the hold below */
 #define SHARD_STAND_HOLD_US 3000000 /* nothing is let go for so long after another region has asked */
 #define SHARD_DONOR_SILENCE_US 5000000
 #define SHARD_DONOR_PATIENCE 4 /* times sync.away_after */
@@ -302,6 +303,7 @@ typedef struct {
     taker_t *taker;
     stand_view_t stands[TOPOLOGY_REGIONS_MAX];
     int64_t suspect_us; /* next stand_want because of a suspicion */
+    int64_t finals_us;  /* next look at whose last delta is lacking; 0: not begun */
 } entry_t;
 
 /* The newcomer that is being given this shard's state. */

@@ -174,8 +174,31 @@ void shard_stand(shard_core_t *self, const message_t *message)
 /* -- time -------------------------------------------------------------------------------------------------
  */
 
+static bool s_lacks_finals(const shard_core_t *self)
+{
+    if (!shard_runs(self) || self->stopping || !self->closed_durable)
+        return false;
+    for (size_t r = 0; r < shard_region_count(self); r++)
+        if (r != self->spec.region_index && !self->origins[r].final)
+            return true;
+    return false;
+}
+
+/* A region that lost its disk behind its last delta, and took it back from a third one, has nothing to send any more by
+ * which this shard would learn that it stands elsewhere. */
+static void s_look_for_finals(shard_core_t *self)
+{
+    if (!s_lacks_finals(self) || self->now_us < self->entry.finals_us)
+        return;
+    for (size_t r = 0; r < shard_region_count(self) && self->entry.finals_us; r++)
+        if (r != self->spec.region_index && !self->origins[r].final)
+            shard_suspect(self, r);
+    self->entry.finals_us = self->now_us + SHARD_STAND_FINALS_US;
+}
+
 void shard_stand_tick(shard_core_t *self)
 {
+    s_look_for_finals(self);
     if (!shard_runs(self) || !s_suspects(self) || self->now_us < self->entry.suspect_us)
         return;
     self->entry.suspect_us = self->now_us + SHARD_STAND_LAST_US;
@@ -186,5 +209,6 @@ void shard_stand_tick(shard_core_t *self)
 
 int64_t shard_stand_due(const shard_core_t *self)
 {
-    return shard_runs(self) && s_suspects(self) ? self->entry.suspect_us : ROLE_NEVER;
+    int64_t due = shard_runs(self) && s_suspects(self) ? self->entry.suspect_us : ROLE_NEVER;
+    return s_lacks_finals(self) && self->entry.finals_us < due ? self->entry.finals_us : due;
 }

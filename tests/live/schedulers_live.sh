@@ -78,15 +78,26 @@ last=$(grep -oE '"epoch": *6(\.0)?[ ,}]' "$work/report.json" | wc -l)
 [ "$rows" -ge 6 ] && [ "$last" -eq 2 ] || fail "$rows rows of the curve, $last of the end"
 echo "global scheduler killed $kills times, at the end: ${at_end:-no}"
 
-# A region that never comes.
-topology 1 3s >"$work/job.yaml"
+# A region that has trained goes away and stays away: the other one goes on to its own end, and the run fails with what is missing.
+topology 20 3s >"$work/job.yaml"
 state="$work/alone"
 start_global alone
-begin alone-broker broker --topology "$work/job.yaml" --region eu --state "$state"
-broker=$pid
-begin alone-node node --topology "$work/job.yaml" --region eu --name a --state "$state"
-node=$pid
+declare -A of
+for region in eu us; do
+    begin "alone-broker-$region" broker --topology "$work/job.yaml" --region $region --state "$state"
+    of[broker-$region]=$pid
+    begin "alone-node-$region" node --topology "$work/job.yaml" --region $region --name a --state "$state"
+    of[node-$region]=$pid
+done
+trained() {
+    "$CLOUDLESS" status --state "$state" --json >"$work/status.json" 2>/dev/null &&
+        [ "$(json "$work/status.json" 'regions[0].steps')" -gt 20 ] && [ "$(json "$work/status.json" 'regions[1].steps')" -gt 20 ]
+}
+until_true trained
+kill -KILL "${of[broker-us]}" "${of[node-us]}" || fail "the region that was to go away had ended"
+expect_end "${of[broker-us]}" 137 "the broker that was killed"
+expect_end "${of[node-us]}" 137 "the node that was killed"
 expect_end "$scheduler" 1 "a run without one region"
 expect_line "$work/scheduler-alone.err" 'scheduler/us: .*--resume'
-expect_end "$broker" 0 "the broker of the other"
-expect_end "$node" 0 "the node of the other"
+expect_end "${of[broker-eu]}" 0 "the broker of the other"
+expect_end "${of[node-eu]}" 0 "the node of the other"
