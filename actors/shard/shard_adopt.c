@@ -306,6 +306,7 @@ err_code_t shard_adopt(shard_core_t *self, size_t donor, snapshot_t **snapshot_p
     shard_mark_join(self, peer->mark.number);
     s_take_pending(self, peer);
     shard_vote_join(self, peer);
+    shard_relay_drop(self); /* of lines that may not go on */
     buf_t *start = NULL, *former = s_take_tensors(self, peer, &start);
     s_take_positions(self, peer);
     if (keeps)

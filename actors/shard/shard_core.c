@@ -106,7 +106,8 @@ shard_core_t *shard_alloc(const shard_spec_t *spec)
     self->retry_pause_us = SHARD_RETRY_FIRST_US;
     self->state = "running";
     self->donor.region = self->entry.donor = SIZE_MAX;
-    self->entry.position_us = ROLE_NEVER;
+    self->entry.position_us = self->relays.ask_us = ROLE_NEVER;
+    self->relays.lacked = SIZE_MAX;
     self->report_soon = true;
     shard_keep_init(self);
     return self;
@@ -177,6 +178,7 @@ static void s_destroy_version(shard_core_t *self)
     free(self->pending);
     free(self->pending_parts);
     shard_vote_fini(self);
+    shard_relay_fini(self);
     ahead_drop(self);
     free(self->ahead.checksums);
     buf_destroy(&self->parameters);
@@ -219,6 +221,7 @@ void shard_advance(shard_core_t *self)
     while (moved)
         moved = outer_try(self) || shard_delta_try(self) || shard_round_try(self) || shard_step_try(self);
     shard_vote_advance(self);
+    shard_relay_advance(self);
     shard_pull_serve(self);
 }
 
@@ -288,8 +291,12 @@ static void s_dispatch(shard_core_t *self, message_t *message)
             shard_stream(self, message);
         break;
     case KIND_stream_fetch:
-        if (runs || !self->entry.lossy)
+        if (message->stream_fetch.origin[0]) {
+            if (runs)
+                shard_relay_give(self, message);
+        } else if (runs || !self->entry.lossy) {
             shard_fetch(self, message);
+        }
         break;
     case KIND_stream_gap:
         shard_gap(self, message);
@@ -383,7 +390,7 @@ static int64_t s_due(const void *core)
     due = s_least(due, shard_keep_due(self));
     due = s_least(due, s_least(shard_enter_due(self), shard_stand_due(self)));
     due = s_least(due, self->mark.patient_us);
-    due = s_least(due, shard_vote_due(self));
+    due = s_least(due, s_least(shard_vote_due(self), shard_relay_due(self)));
     if (shard_cut_owes(self) && self->stored)
         due = s_least(due, self->head_us);
     if (self->short_of_memory)

@@ -191,8 +191,7 @@ static bool s_due(const shard_core_t *self)
     if (self->open_steps >= (self->cut - self->open_first + 2) * self->every)
         return true;
     return self->automatic && !s_merged(self) &&
-           self->open_steps >= self->spec.topology->job.sync.every_least &&
-           s_reached(self) >= self->cut;
+           self->open_steps >= self->spec.topology->job.sync.every_least && s_reached(self) >= self->cut;
 }
 
 void shard_cut_step(shard_core_t *self)
@@ -272,14 +271,14 @@ static void s_set_cursor(wire_ranges_t *field, const kept_t *kept)
     message_set_ranges(field, &view);
 }
 
-static void s_send_chunk(shard_core_t *self, const kept_t *kept, uint64_t chunk)
+static void s_send_chunk(shard_core_t *self, const kept_t *kept, uint64_t chunk, const stream_t *stream)
 {
-    message_t *message = shard_message(self, KIND_delta, self->synchronizer);
+    message_t *message = shard_message(self, KIND_delta, stream->to);
     size_t regions = shard_region_count(self);
     message->number = kept->head.last;
-    message_set_name(message->delta.origin, self->spec.topology->regions[self->spec.region_index].name);
+    message_set_name(message->delta.origin, self->spec.topology->regions[stream->origin].name);
     message->delta.shard = self->spec.shard_index;
-    message->delta.history = self->history;
+    message->delta.history = stream->history;
     message->delta.first = kept->head.first;
     message->delta.last = kept->head.last;
     message->delta.kind = (uint64_t)kept->head.kind;
@@ -287,9 +286,9 @@ static void s_send_chunk(shard_core_t *self, const kept_t *kept, uint64_t chunk)
     message->delta.samples = kept->head.samples;
     message->delta.final = kept->head.final;
     message->delta.mark = kept->mark;
-    message->delta.stable = shard_cut_stable(self);
-    message->delta.follows_history = self->follows_history;
-    message->delta.follows = self->follows;
+    message->delta.stable = stream->stable;
+    message->delta.follows_history = stream->follows_history;
+    message->delta.follows = stream->follows;
     message->delta.encoding = kept->encoding;
     message->delta.layout = self->spec.layout;
     message->delta.elements = self->spec.elements;
@@ -305,17 +304,28 @@ static void s_send_chunk(shard_core_t *self, const kept_t *kept, uint64_t chunk)
     shard_send(self, &message);
 }
 
+void shard_cut_send_kept(shard_core_t *self, kept_t *kept, const stream_t *stream)
+{
+    s_checksums(self, kept);
+    FAILPOINT(shard_delta_before_send);
+    uint64_t count = s_chunk_count(self, kept);
+    for (uint64_t chunk = 0; chunk < count; chunk++)
+        s_send_chunk(self, kept, chunk, stream);
+}
+
 void shard_cut_send(shard_core_t *self, uint64_t from, uint64_t to)
 {
+    stream_t stream = {.origin = self->spec.region_index,
+                       .history = self->history,
+                       .follows_history = self->follows_history,
+                       .follows = self->follows,
+                       .stable = shard_cut_stable(self)};
+    message_set_name(stream.to, self->synchronizer);
     for (size_t i = 0; i < self->queue_count; i++) {
         kept_t *kept = &self->queue[i];
         if (kept->head.last < from || kept->head.last > to)
             continue;
-        s_checksums(self, kept);
-        FAILPOINT(shard_delta_before_send);
-        uint64_t count = s_chunk_count(self, kept);
-        for (uint64_t chunk = 0; chunk < count; chunk++)
-            s_send_chunk(self, kept, chunk);
+        shard_cut_send_kept(self, kept, &stream);
     }
 }
 

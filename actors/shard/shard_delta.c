@@ -8,7 +8,9 @@
 /* -- who speaks -------------------------------------------------------------------------------------------
  */
 
-static bool s_from_origin(const shard_core_t *self, const message_t *message, size_t *ret_origin)
+/* From the synchronizer of the region whose delta it is, or handed on by the same shard of a third one. */
+static bool s_from_origin(const shard_core_t *self, const message_t *message, size_t *ret_origin,
+                          size_t *ret_by)
 {
     size_t origin = topology_region_index(self->spec.topology, message->delta.origin);
     if (origin == SIZE_MAX || origin == self->spec.region_index)
@@ -16,8 +18,11 @@ static bool s_from_origin(const shard_core_t *self, const message_t *message, si
     char name[3 * WIRE_NAME_SIZE];
     snprintf(name, sizeof name, "synchronizer/%s/%zu", self->spec.topology->regions[origin].name,
              self->spec.shard_index);
-    *ret_origin = origin;
-    return strcmp(name, message->from) == 0;
+    *ret_origin = *ret_by = origin;
+    if (strcmp(name, message->from) == 0)
+        return true;
+    *ret_by = self->vote.on ? shard_region_by_name(self, "shard", message->from) : SIZE_MAX;
+    return *ret_by != SIZE_MAX && *ret_by != origin;
 }
 
 void shard_delta_ack(shard_core_t *self, size_t origin, err_code_t code)
@@ -213,17 +218,20 @@ static bool s_apply(shard_core_t *self, size_t origin, const incoming_t *incomin
 static bool s_pend(shard_core_t *self, size_t origin, const incoming_t *incoming)
 {
     pending_t pending = {.region = origin, .head = incoming->head};
-    if (shard_round_late(self, &incoming->head)) {
-        self->samples_applied += incoming->head.samples;
-        return true;
-    }
     if (incoming->head.kind != DELTA_NOTHING) {
         pending.data =
             incoming->decoded ? buf_ref(incoming->decoded) : version_gather(self, &incoming->assembly);
         if (!pending.data)
             return false;
     }
-    shard_pending_add(self, &pending);
+    shard_relay_keep(self, origin, incoming, pending.data);
+    if (!shard_round_late(self, &incoming->head)) {
+        shard_pending_add(self, &pending);
+        return true;
+    }
+    self->samples_applied += incoming->head.samples;
+    if (pending.data)
+        version_release(self, &pending.data);
     return true;
 }
 
@@ -326,8 +334,10 @@ static err_code_t s_numbers(const shard_core_t *self, const origin_t *origin, co
     return origin->final && message->delta.history == origin->history ? ERR_STATE : ERR_OK;
 }
 
-/* Returns what to answer; sets *ret_quiet when taking it answers already. */
-static err_code_t s_chunk(shard_core_t *self, size_t index, const message_t *message, bool *ret_quiet)
+/* Returns what to answer; sets *ret_quiet when taking it answers already. `own`: from the origin itself; who hands on
+ * another line may be the one who is wrong. */
+static err_code_t s_chunk(shard_core_t *self, size_t index, const message_t *message, bool own,
+                          bool *ret_quiet)
 {
     origin_t *origin = &self->origins[index];
     bool same_history = message->delta.history && message->delta.history == origin->history;
@@ -338,7 +348,7 @@ static err_code_t s_chunk(shard_core_t *self, size_t index, const message_t *mes
     err_code_t code = s_numbers(self, origin, message);
     if (code) {
         self->refusals++;
-        if (message->delta.history && message->delta.history != origin->history)
+        if (own && message->delta.history && message->delta.history != origin->history)
             shard_suspect(self, index);
         return code;
     }
@@ -357,24 +367,36 @@ static err_code_t s_chunk(shard_core_t *self, size_t index, const message_t *mes
     return next && !passed ? ERR_OK : ERR_GAP;
 }
 
+/* Each knows who has spoken: the synchronizer of the origin, or the shard that hands on. */
+static bool s_is_newest(shard_core_t *self, const message_t *message, size_t origin, size_t by)
+{
+    uint64_t *incarnation =
+        by == origin ? &self->origins[origin].incarnation : &self->origins[by].shard_incarnation;
+    if (message->incarnation < *incarnation && !(self->spec.breaks & BREAK_FENCING)) {
+        shard_refuse(self, message, ERR_STALE, "a newer incarnation of the sender has spoken");
+        return false;
+    }
+    *incarnation = message->incarnation;
+    return true;
+}
+
 void shard_delta(shard_core_t *self, message_t *message)
 {
     if (self->stopping)
         return;
-    size_t index;
-    if (!s_from_origin(self, message, &index) || message->delta.shard != self->spec.shard_index) {
+    size_t index, by;
+    if (!s_from_origin(self, message, &index, &by) || message->delta.shard != self->spec.shard_index) {
         self->refusals++;
         shard_refuse(self, message, ERR_DENIED, "not this shard's stream, or not from its synchronizer");
         return;
     }
-    if (message->incarnation < self->origins[index].incarnation && !(self->spec.breaks & BREAK_FENCING)) {
-        shard_refuse(self, message, ERR_STALE, "a newer incarnation of this synchronizer has spoken");
+    if (!s_is_newest(self, message, index, by))
         return;
-    }
-    self->origins[index].incarnation = message->incarnation;
     FAILPOINT(shard_delta_received);
     bool quiet = false;
-    err_code_t code = s_chunk(self, index, message, &quiet);
-    if (!quiet)
+    if (message->delta.last > self->origins[index].taken)
+        shard_relay_heard(self, index, by != index);
+    err_code_t code = s_chunk(self, index, message, by == index, &quiet);
+    if (!quiet && by == index)
         shard_delta_ack(self, index, code);
 }

@@ -16,6 +16,7 @@
  *   shard_donor     giving the own state
  *   shard_outer     the second optimizer of diloco
  *   shard_vote      what is in a round that not all regions need to reach
+ *   shard_relay     handing on what others sent to those who lack it
  *   shard_encode    what a cut carries, what it leaves for the next one
  *
  * Threads  those of the core.
@@ -44,14 +45,14 @@
 #define SHARD_REPORT_SOON_US 100000
 #define SHARD_RETRY_FIRST_US 100000
 #define SHARD_RETRY_LAST_US 5000000
-#define SHARD_STAND_FIRST_US 50000  /* stands are asked for again after this, doubling ... */
-#define SHARD_STAND_LAST_US 500000  /* ... up to this */
-#define SHARD_STAND_FINALS_US 15000000 /* a shard that has all of its own asks again who owes his last delta; seldom, for the hold below */
+#define SHARD_STAND_FIRST_US 50000 /* stands are asked for again after this, doubling ... */
+#define SHARD_STAND_LAST_US 500000 /* ... up to this */
+#define SHARD_STAND_FINALS_US                                                                                \
+    15000000 /* a shard that has all of its own asks again who owes his last delta; seldom, for the hold below */
 #define SHARD_STAND_HOLD_US 3000000 /* nothing is let go for so long after another region has asked */
 #define SHARD_DONOR_SILENCE_US 5000000
-#define SHARD_DONOR_PATIENCE 4 /* times sync.away_after */
-#define SHARD_POSITION_US                                                                                    \
-    1000000 /* new positions are told again until all say that they know them */
+#define SHARD_DONOR_PATIENCE 4    /* times sync.away_after */
+#define SHARD_POSITION_US 1000000 /* new positions are told again until all say that they know them */
 #define SHARD_TRANSFER_WINDOW 8
 #define SHARD_TRANSFER_PATIENCE_US 1000000
 #define SHARD_MARK_US 10000000 /* silence of the global scheduler after which a point is given up here */
@@ -104,6 +105,28 @@ typedef struct {
     uint64_t *checksums; /* per chunk, when it was sent once */
 } kept_t;
 
+/* Whose deltas go to whom, and how that line goes on from an earlier one. */
+typedef struct {
+    wire_name_t to;
+    size_t origin;
+    uint64_t history, follows_history, follows, stable;
+} stream_t;
+
+/* Another region's contribution, kept for those who lack it; as receivers see it. */
+typedef struct {
+    size_t region;
+    uint64_t history, follows_history, follows;
+    kept_t kept;
+} relay_t;
+
+/* In the order in which they were taken. */
+typedef struct {
+    relay_t *items;
+    size_t count, capacity;
+    size_t lacked, asked; /* soft: whose stream is lacking, who was asked for it */
+    int64_t ask_us;
+} shard_relays_t;
+
 /* A contribution to a round that has not been applied. */
 typedef struct {
     size_t region;
@@ -138,6 +161,7 @@ typedef struct {
     bool suspect;       /* its stream may have gone on without this shard: its stand will tell */
     bool position_told; /* its shard has said that it knows the present entry */
     uint64_t shard_incarnation; /* newest of its shard that has spoken */
+    bool handed;                /* what came last of it was handed on by another region */
     incoming_t incoming[SHARD_INCOMING_MAX];
 } origin_t;
 
@@ -221,7 +245,7 @@ typedef struct {
     uint64_t round, ballot, seen, answers, firm; /* firm: whose answers nothing can be lost of */
     vote_t best;                                 /* of the promises */
     enum { VOTE_IDLE, VOTE_PROMISE, VOTE_ACCEPT } phase;
-    int64_t enough_us, ready_us, turn_us, again_us;
+    int64_t enough_us, ready_us, turn_us, again_us, pause_us;
 } shard_vote_t;
 
 /* What the snapshot that is out contains; becomes durable when it is committed. */
@@ -370,6 +394,7 @@ struct shard_core {
     part_t *pending_parts; /* (pending_capacity) */
     size_t pending_count, pending_capacity;
     shard_vote_t vote;
+    shard_relays_t relays;
     uint64_t duplicates, refusals, rolled_back;
     uint64_t entry_number, welcomes;
     uint64_t follows_history, follows; /* where the history goes on from */
@@ -498,6 +523,7 @@ size_t shard_cut_slowest(const shard_core_t *self);  /* the destination that has
 uint64_t shard_cut_stable(const shard_core_t *self); /* what every destination has durably */
 void shard_cut_send(shard_core_t *self, uint64_t from,
                     uint64_t to); /* committed deltas whose last is in [from, to] */
+void shard_cut_send_kept(shard_core_t *self, kept_t *kept, const stream_t *stream);
 void shard_cut_head(shard_core_t *self);
 void shard_cut_release(shard_core_t *self);
 void shard_close(shard_core_t *self, const message_t *message);
@@ -612,6 +638,20 @@ void shard_vote_join(shard_core_t *self, const shard_core_t *peer); /* with its 
 void shard_vote_unsettle(shard_core_t *self, size_t region); /* it may go back: decisions are kept for it */
 const uint64_t *shard_vote_decided(const shard_core_t *self,
                                    uint64_t round); /* per region; NULL: not decided */
+/* Whether a region has told that it has a number of an origin's stream durably, and whether any other has not. */
+bool shard_vote_has(const shard_core_t *self, size_t region, size_t origin, uint64_t number);
+bool shard_vote_lacked(const shard_core_t *self, size_t origin, uint64_t number);
+
+/* shard_relay */
+void shard_relay_keep(shard_core_t *self, size_t origin, const incoming_t *incoming, buf_t *data);
+void shard_relay_add(shard_core_t *self, const relay_t *relay); /* moves its buffers in */
+void shard_relay_trim(shard_core_t *self);                      /* what nobody lacks any more goes */
+void shard_relay_drop(shard_core_t *self);                      /* all of it */
+void shard_relay_fini(shard_core_t *self);
+void shard_relay_advance(shard_core_t *self); /* asks for what a decided round needs */
+int64_t shard_relay_due(const shard_core_t *self);
+void shard_relay_heard(shard_core_t *self, size_t origin, bool handed); /* some of its stream has come */
+void shard_relay_give(shard_core_t *self, const message_t *message);
 
 /* shard_keep */
 void shard_keep_init(shard_core_t *self);

@@ -1,7 +1,7 @@
 /* The snapshot of a shard: "state" (a packed shard_state message behind the length of its envelope), the
  * tensors "parameters", "momentum", "open" and "residual", of the outer optimizer "start", "outer" and "gathered", and
- * "queue/LAST", "cursor/LAST", "pending/REGION/NUMBER" for what is kept, and "cursor_of/REGION": the batches of another
- * region that are in the parameters. Regions by index. */
+ * "queue/LAST", "cursor/LAST", "pending/REGION/NUMBER", "relay/REGION/NUMBER" and "relay_cursor/REGION/NUMBER" for what is
+ * kept, and "cursor_of/REGION": the batches of another region that are in the parameters. Regions by index. */
 
 #include "actors/shard/shard_internal.h"
 
@@ -11,6 +11,7 @@
 
 #define QUEUE_FIELDS 6u
 #define PENDING_FIELDS 6u
+#define RELAY_FIELDS 9u /* those of pending, and the line */
 #define HELD_FIELDS 3
 
 /* -- out --------------------------------------------------------------------------------------------------
@@ -73,6 +74,24 @@ static void s_pack_lists(const shard_core_t *self, message_t *message)
         s_pack_head(&self->pending[i].head, row + 2);
     }
     message_set_u64s(&message->shard_state.pending, items, self->pending_count * PENDING_FIELDS);
+    free(items);
+}
+
+static void s_pack_relays(const shard_core_t *self, message_t *message)
+{
+    uint64_t *items = calloc(self->relays.count * RELAY_FIELDS + 1, sizeof *items);
+    CHECK(items);
+    for (size_t i = 0; i < self->relays.count; i++) {
+        const relay_t *relay = &self->relays.items[i];
+        uint64_t *row = items + i * RELAY_FIELDS;
+        row[0] = relay->region;
+        row[1] = relay->kept.head.last;
+        s_pack_head(&relay->kept.head, row + 2);
+        row[PENDING_FIELDS] = relay->history;
+        row[PENDING_FIELDS + 1] = relay->follows_history;
+        row[PENDING_FIELDS + 2] = relay->follows;
+    }
+    message_set_u64s(&message->shard_state.relays, items, self->relays.count * RELAY_FIELDS);
     free(items);
 }
 
@@ -152,6 +171,7 @@ buf_t *state_pack(const shard_core_t *self)
     s_pack_lists(self, message);
     s_pack_held(self, message);
     s_pack_votes(self, message);
+    s_pack_relays(self, message);
     size_t envelope_bytes;
     buf_t *packed = message_pack(message, &envelope_bytes);
     message_destroy(&message);
@@ -178,9 +198,10 @@ static const char *s_key(char name[MANIFEST_NAME_MAX + 1], const char *what, uin
     return name;
 }
 
-static const char *s_pending_key(char name[MANIFEST_NAME_MAX + 1], uint64_t region, uint64_t number)
+static const char *s_region_key(char name[MANIFEST_NAME_MAX + 1], const char *what, uint64_t region,
+                                uint64_t number)
 {
-    snprintf(name, MANIFEST_NAME_MAX + 1, "pending/%" PRIu64 "/%" PRIu64, region, number);
+    snprintf(name, MANIFEST_NAME_MAX + 1, "%s/%" PRIu64 "/%" PRIu64, what, region, number);
     return name;
 }
 
@@ -240,7 +261,16 @@ bool state_add_values(const shard_core_t *self, snapshot_t *snapshot, err_t *err
     }
     for (size_t i = 0; i < self->pending_count; i++) {
         const pending_t *pending = &self->pending[i];
-        if (!s_add(snapshot, s_pending_key(name, pending->region, pending->head.last), pending->data, err))
+        if (!s_add(snapshot, s_region_key(name, "pending", pending->region, pending->head.last),
+                   pending->data, err))
+            return false;
+    }
+    for (size_t i = 0; i < self->relays.count; i++) {
+        const relay_t *relay = &self->relays.items[i];
+        uint64_t number = relay->kept.head.last;
+        if (!s_add(snapshot, s_region_key(name, "relay", relay->region, number), relay->kept.data, err) ||
+            !s_add(snapshot, s_region_key(name, "relay_cursor", relay->region, number), relay->kept.cursor,
+                   err))
             return false;
     }
     return s_add_cursors(self, snapshot, err) && s_add_held(self, snapshot, err);
@@ -468,13 +498,47 @@ static err_code_t s_load_pending(shard_core_t *self, const wire_u64s_t *rows, co
         pending_t pending = {.region = (size_t)row[0]};
         if (!s_load_head(row + 2, row[1], row[1], &pending.head) || row[0] >= shard_region_count(self))
             return err_set(err, ERR_MALFORMED, "state: pending");
-        err_code_t code = s_load_tensor(self, snapshot, s_pending_key(name, row[0], row[1]),
+        err_code_t code = s_load_tensor(self, snapshot, s_region_key(name, "pending", row[0], row[1]),
                                         pending.head.kind != DELTA_NOTHING, &pending.data, err);
         if (code)
             return code;
         shard_pending_add(self, &pending);
     }
     return ERR_OK;
+}
+
+static err_code_t s_load_relay(shard_core_t *self, const uint64_t *row, const snapshot_t *snapshot,
+                               err_t *err)
+{
+    char name[MANIFEST_NAME_MAX + 1];
+    relay_t relay = {.region = (size_t)row[0],
+                     .history = row[PENDING_FIELDS],
+                     .follows_history = row[PENDING_FIELDS + 1],
+                     .follows = row[PENDING_FIELDS + 2],
+                     .kept = {.mark = self->mark.number}}; /* at least the one it was cut with */
+    if (!s_load_head(row + 2, row[1], row[1], &relay.kept.head) || row[0] >= shard_region_count(self))
+        return err_set(err, ERR_MALFORMED, "state: relays");
+    buf_t *cursor = snapshot_peek(snapshot, s_region_key(name, "relay_cursor", row[0], row[1]));
+    if (!cursor || buf_size(cursor) % sizeof(range_t))
+        return err_set(err, ERR_MALFORMED, "the snapshot has no %s", name);
+    err_code_t code = s_load_tensor(self, snapshot, s_region_key(name, "relay", row[0], row[1]),
+                                    relay.kept.head.kind != DELTA_NOTHING, &relay.kept.data, err);
+    if (code)
+        return code;
+    relay.kept.cursor = buf_ref(cursor);
+    shard_relay_add(self, &relay);
+    return ERR_OK;
+}
+
+static err_code_t s_load_relays(shard_core_t *self, const wire_u64s_t *rows, const snapshot_t *snapshot,
+                                err_t *err)
+{
+    if (rows->count % RELAY_FIELDS)
+        return err_set(err, ERR_MALFORMED, "state: relays");
+    err_code_t code = ERR_OK;
+    for (size_t i = 0; i < rows->count && !code; i += RELAY_FIELDS)
+        code = s_load_relay(self, rows->items + i, snapshot, err);
+    return code;
 }
 
 static err_code_t s_load_votes(shard_core_t *self, const wire_u64s_t *rows, err_t *err)
@@ -628,6 +692,8 @@ static err_code_t s_load(shard_core_t *self, const message_t *message, const sna
         code = s_load_pending(self, &message->shard_state.pending, snapshot, err);
     if (!code)
         code = s_load_votes(self, &message->shard_state.votes, err);
+    if (!code && !self->visits)
+        code = s_load_relays(self, &message->shard_state.relays, snapshot, err);
     if (!code && !self->visits)
         code = s_load_held(self, &message->shard_state.held, snapshot, err);
     return code;

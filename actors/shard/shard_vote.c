@@ -20,8 +20,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TURN_US 1000000 /* until the next region in line proposes */
-#define AGAIN_US 500000 /* what is not answered is said again */
+#define TURN_US 1000000       /* until the next region in line proposes */
+#define AGAIN_FIRST_US 100000 /* what is not answered is said again after this, doubling ... */
+#define AGAIN_LAST_US 500000  /* ... up to this */
 
 static uint64_t s_bit(size_t region)
 {
@@ -224,6 +225,14 @@ static void s_common(const shard_core_t *self, uint64_t group, uint64_t *ret_tak
     }
 }
 
+static void s_wait(shard_core_t *self, bool anew)
+{
+    shard_vote_t *all = &self->vote;
+    int64_t longer_us = 2 * all->pause_us < AGAIN_LAST_US ? 2 * all->pause_us : AGAIN_LAST_US;
+    all->pause_us = anew ? AGAIN_FIRST_US : longer_us;
+    all->again_us = self->now_us + all->pause_us;
+}
+
 /* -- proposing --------------------------------------------------------------------------------------------
  */
 
@@ -253,6 +262,7 @@ static void s_accept(shard_core_t *self, vote_t *vote)
     shard_vote_t *all = &self->vote;
     all->phase = VOTE_ACCEPT;
     all->answers = all->firm = 0;
+    s_wait(self, true);
     if (all->best.ballot > vote->ballot)
         memcpy(vote->taken, all->best.taken, sizeof vote->taken);
     else if (!vote->ballot)
@@ -268,7 +278,7 @@ static void s_begin(shard_core_t *self)
     bool again = self->spec.region_index == 0 && vote->ballot == 1 && vote->promised == 1;
     all->ballot = again ? 1 : s_ballot(self, vote);
     all->answers = all->firm = all->best.ballot = 0;
-    all->again_us = self->now_us + AGAIN_US;
+    s_wait(self, true);
     if (all->ballot == 1) {
         s_accept(self, vote);
         return;
@@ -284,7 +294,7 @@ static void s_ask(shard_core_t *self)
     const vote_t *vote = s_find(self, all->round);
     if (all->phase == VOTE_IDLE || !vote || !s_stored(self, vote) || vote->promised != all->ballot)
         return;
-    all->again_us = self->now_us + AGAIN_US;
+    all->again_us = self->now_us + all->pause_us;
     s_want(self, all->round, all->ballot, all->phase == VOTE_ACCEPT ? vote->taken : NULL, ~all->answers);
 }
 
@@ -356,7 +366,7 @@ static void s_next_round(shard_core_t *self, uint64_t round)
     all->phase = VOTE_IDLE;
     all->seen = 0;
     all->enough_us = all->turn_us = all->ready_us = ROLE_NEVER;
-    all->again_us = self->now_us + AGAIN_US;
+    s_wait(self, true);
 }
 
 void shard_vote_advance(shard_core_t *self)
@@ -372,7 +382,7 @@ void shard_vote_advance(shard_core_t *self)
     if (!all->works)
         return;
     if (!worked)
-        all->again_us = self->now_us + AGAIN_US;
+        s_wait(self, true);
     s_update_own(self);
     all->ready_us = s_ready_us(self);
     if (all->ready_us <= self->now_us && all->turn_us == ROLE_NEVER) {
@@ -384,7 +394,7 @@ void shard_vote_advance(shard_core_t *self)
         s_begin(self);
     if (self->now_us < all->again_us)
         return;
-    all->again_us = self->now_us + AGAIN_US;
+    s_wait(self, false);
     if (all->muted == VOTE_MUTED)
         shard_stand_ask(self);
     if (all->phase == VOTE_IDLE)
@@ -585,6 +595,7 @@ void shard_vote_committed(shard_core_t *self)
     s_ask(self);
     s_judge(self);
     s_trim(self);
+    shard_relay_trim(self);
     shard_advance(self);
 }
 
@@ -592,6 +603,19 @@ const uint64_t *shard_vote_decided(const shard_core_t *self, uint64_t round)
 {
     const vote_t *vote = s_find(self, round);
     return vote && vote->decided ? vote->taken : NULL;
+}
+
+bool shard_vote_has(const shard_core_t *self, size_t region, size_t origin, uint64_t number)
+{
+    return s_row(self, region)[origin] >= number;
+}
+
+bool shard_vote_lacked(const shard_core_t *self, size_t origin, uint64_t number)
+{
+    for (size_t r = 0; r < shard_region_count(self); r++)
+        if (r != origin && r != self->spec.region_index && !shard_vote_has(self, r, origin, number))
+            return true;
+    return false;
 }
 
 /* -- losses -----------------------------------------------------------------------------------------------
@@ -655,6 +679,8 @@ void shard_vote_join(shard_core_t *self, const shard_core_t *peer)
 void shard_vote_unsettle(shard_core_t *self, size_t region)
 {
     self->vote.settled[region] = 0;
+    if (self->vote.on)
+        memset(s_row(self, region), 0, shard_region_count(self) * sizeof *self->vote.have);
 }
 
 /* -- life -------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 /* quorum - rounds whose members are decided: a region that is cut off or slow does not hold the others longer than
  * `grace`, and all replicas are equal bit for bit at the end, whoever decides, dies, or comes late.
  *
- *   sim.quorum [--first SEED] [--seeds N] [--verbose]
+ *   sim.quorum [--first SEED] [--seeds N] [--strategy NAME] [--victim REGION] [--wild] [--verbose]
  *
  * Each world has one region that nobody reaches for a while, in turn each of them, so also the one that decides first.
  * Where the regions that are left are a majority they must have ended all their rounds by then; and the same world in
@@ -11,6 +11,7 @@
 #include "tests/sim/sim.h"
 
 #include <getopt.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,13 +37,13 @@ static unsigned s_every(const case_t *with)
 static topology_t *s_topology(const case_t *with, uint64_t seed)
 {
     char text[4096];
-    int n =
-        snprintf(text, sizeof text,
-                 "job:\n  name: quorum\n  model: softmax\n  data: {kind: idx, dir: none}\n  batch: 4\n"
-                 "  seed: %u\n  optimizer: {name: momentum, lr: 0.05, momentum: 0.9, schedule: linear}\n"
-                 "  sync: {strategy: %s, every: %u, inside: sync, window: 64MiB, quorum: %s, grace: 100ms, away_after: 1h}\n"
-                 "regions:\n",
-                 (unsigned)seed, with->strategy, s_every(with), with->quorum);
+    int n = snprintf(text, sizeof text,
+                     "job:\n  name: quorum\n  model: softmax\n  data: {kind: idx, dir: none}\n  batch: 4\n"
+                     "  seed: %u\n  optimizer: {name: momentum, lr: 0.05, momentum: 0.9, schedule: linear}\n"
+                     "  sync: {strategy: %s, every: %u, inside: sync, window: 64MiB, quorum: %s, grace: "
+                     "100ms, away_after: 1h}\n"
+                     "regions:\n",
+                     (unsigned)seed, with->strategy, s_every(with), with->quorum);
     for (unsigned r = 0; r < with->regions; r++)
         n += snprintf(text + n, sizeof text - (size_t)n, "  - {name: r%u, data_share: %u, shards: 2}\n", r,
                       r ? 1 : 2);
@@ -153,11 +154,18 @@ static bool s_check(const case_t *with, uint64_t seed, bool unheld, bool verbose
 
 int main(int argc, char **argv)
 {
-    static const struct option longs[] = {
-        {"seeds", 1, NULL, 'n'}, {"first", 1, NULL, 'f'}, {"verbose", 0, NULL, 'v'}, {0}};
+    static const struct option longs[] = {{"seeds", 1, NULL, 'n'},
+                                          {"first", 1, NULL, 'f'},
+                                          {"verbose", 0, NULL, 'v'},
+                                          {"strategy", 1, NULL, 's'},
+                                          {"victim", 1, NULL, 'c'},
+                                          {"wild", 0, NULL, 'w'},
+                                          {0}};
     static const char *const strategies[] = {"ssgd", "sma", "diloco"};
     uint64_t seeds = 2, first = 1;
-    bool verbose = false;
+    const char *strategy = NULL;
+    unsigned only_victim = UINT_MAX;
+    bool verbose = false, only_wild = false;
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
         if (c == 'n')
             seeds = strtoull(optarg, NULL, 10);
@@ -165,6 +173,12 @@ int main(int argc, char **argv)
             first = strtoull(optarg, NULL, 10);
         else if (c == 'v')
             verbose = true;
+        else if (c == 's')
+            strategy = optarg;
+        else if (c == 'c')
+            only_victim = (unsigned)strtoul(optarg, NULL, 10);
+        else if (c == 'w')
+            only_wild = true;
         else
             return 2;
     }
@@ -172,11 +186,16 @@ int main(int argc, char **argv)
     for (uint64_t seed = first; seed < first + seeds; seed++) {
         for (unsigned i = 0; i < 9; i++) { /* each region of three, each strategy */
             case_t with = {.strategy = strategies[i % 3], .regions = 3, .victim = i / 3, .quorum = "0.5"};
-            for (unsigned wild = 0; wild < 2; wild++, runs++) {
+            if ((strategy && strcmp(strategy, with.strategy)) ||
+                (only_victim != UINT_MAX && only_victim != with.victim))
+                continue;
+            for (unsigned wild = only_wild; wild < 2; wild++, runs++) {
                 with.wild = wild;
                 wrong += !s_check(&with, seed, true, verbose, &faults);
             }
         }
+        if (strategy || only_victim != UINT_MAX || only_wild)
+            continue; /* some world is replayed */
         for (unsigned victim = 0; victim < 2;
              victim++, runs++) { /* of two regions the first is the majority */
             case_t with = {.strategy = "diloco", .regions = 2, .victim = victim, .quorum = "0.5"};

@@ -99,7 +99,7 @@ static void s_check_death(bool told)
     world_settle(w, 12000000);
     /* What one had accepted may be decided; else the others decide what both have. */
     cr_assert_eq(s_value(w, 1), told ? 11 : 110);
-    cr_assert_eq(s_value(w, 2), told ? 0 : 110, "of region 0 it has nothing");
+    cr_assert_eq(s_value(w, 2), told ? 11 : 110, "what region 0 sent is handed on by region 1");
     w->cut[0] = false;
     world_settle(w, 12000000);
     s_expect_all(w);
