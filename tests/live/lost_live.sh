@@ -11,7 +11,7 @@ job:
   batch: 20
   optimizer: {name: sgd, lr: 1, schedule: constant}
   sync: {strategy: asgd-ga, every: 4, away_after: 30s}
-checkpoint: {every: 8, keep: 3}
+checkpoint: {every: 8, keep: 3, mark_every: 0} # so that what is damaged holds steps
 regions:
   - {name: north, data_share: 1, workers: 1, shards: 2}
   - {name: south, data_share: 1, workers: 1, shards: 2}
