@@ -1,6 +1,6 @@
 /* The network: every message is packed and unpacked, and may be lost, doubled, late or cut off, by the
  * world's seed. */
-#include "tests/sim/sim_internal.h"
+#include "deploy/simulate/sim_internal.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* Deaths of schedulers: what they kept is on a disk in memory, a successor starts from it a while later, and sometimes the
  * one that was taken for dead had only stood still, wakes up, and goes on as if nothing had happened. */
-#include "tests/sim/sim_internal.h"
+#include "deploy/simulate/sim_internal.h"
 
 #include "actors/scheduler/keep.h"
 #include "store/kv_mem.h"

@@ -1,4 +1,4 @@
-#include "tests/sim/sim_internal.h"
+#include "deploy/simulate/sim_internal.h"
 
 #include <stdlib.h>
 #include <string.h>

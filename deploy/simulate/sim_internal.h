@@ -1,8 +1,8 @@
 /* sim_internal - what the files of the simulator share. */
-#ifndef TESTS_SIM_SIM_INTERNAL_H
-#define TESTS_SIM_SIM_INTERNAL_H
+#ifndef DEPLOY_SIMULATE_SIM_INTERNAL_H
+#define DEPLOY_SIMULATE_SIM_INTERNAL_H
 
-#include "tests/sim/sim.h"
+#include "deploy/simulate/sim.h"
 
 #include "actors/keeper/keeper_core.h"
 #include "actors/model/dataset.h"

@@ -1,5 +1,5 @@
 /* Faults of disks, payloads and pauses: what is lost with a shard, and who wakes up beside a successor. */
-#include "tests/sim/sim_internal.h"
+#include "deploy/simulate/sim_internal.h"
 
 #include <stdlib.h>
 #include <string.h>

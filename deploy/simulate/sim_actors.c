@@ -1,5 +1,5 @@
 /* The actors of a world: starting and killing them, and what they have done outside their cores. */
-#include "tests/sim/sim_internal.h"
+#include "deploy/simulate/sim_internal.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* The disks of a world's nodes: what shards and keepers have stored there, and nodes that are lost with them or without. */
-#include "tests/sim/sim_internal.h"
+#include "deploy/simulate/sim_internal.h"
 
 #include <stdlib.h>
 #include <string.h>

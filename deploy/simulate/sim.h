@@ -7,8 +7,8 @@
  *          core.
  * Threads  one.
  */
-#ifndef TESTS_SIM_SIM_H
-#define TESTS_SIM_SIM_H
+#ifndef DEPLOY_SIMULATE_SIM_H
+#define DEPLOY_SIMULATE_SIM_H
 
 #include "actors/kit/breaks.h"
 #include "actors/kit/role.h"
