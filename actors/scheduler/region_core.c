@@ -245,7 +245,7 @@ static void s_advance(region_core_t *self, int64_t now_us)
         s_send_curve(self);
     }
     if (now_us >= self->status_us) {
-        self->status_us = now_us + STATUS_EVERY_US;
+        self->status_us = now_us + (self->spec.status_us ? self->spec.status_us : STATUS_EVERY_US);
         s_send_statuses(self, now_us);
     }
 }
