@@ -383,7 +383,7 @@ sim_stats_t sim_stats(const sim_t *self)
             stats.restarts += view.report->region_report.restarts;
         }
     }
-    for (size_t i = 0; i < self->actor_count; i++) {
+    for (size_t i = 0; i < self->actor_count && !self->spec.pace; i++) {
         const sim_actor_t *actor = &self->actors[i];
         if (actor->role != &shard_role || actor->zombie || !actor->core)
             continue;
