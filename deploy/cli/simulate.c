@@ -5,6 +5,7 @@
 #include "codec/base/json.h"
 #include "codec/base/units.h"
 #include "codec/compress/encoding.h"
+#include "deploy/launch/host.h"
 #include "deploy/launch/launch.h"
 #include "deploy/simulate/predict.h"
 
@@ -27,6 +28,7 @@ typedef struct {
     plan_t plan;
     prediction_t result;
     bool json, shows;
+    host_t host;
     time_t began_s, shown_s;
 } simulation_t;
 
@@ -165,17 +167,21 @@ static err_code_t s_prepare(simulation_t *self, const cli_args_t *args, err_t *e
 
 /* ---- progress ---- */
 
-static void s_progress(void *hint, const predict_progress_t *progress)
+/* A signal ends it, and what it has come to is told. */
+static bool s_progress(void *hint, const predict_progress_t *progress)
 {
     simulation_t *self = hint;
     time_t now_s = time(NULL);
+    if (host_wait(&self->host, 0).signal)
+        return false;
     if (!self->shows || now_s - self->shown_s < SHOW_EVERY_S)
-        return;
+        return true;
     self->shown_s = now_s;
     char at[UNITS_TEXT_MAX];
     fprintf(stderr, "simulated %s, %.1f %% of the samples, %.1f million events in %.0f s\n",
             units_print_duration(progress->virtual_us, at), 100 * progress->done, (double)progress->events / 1e6,
             difftime(now_s, self->began_s));
+    return true;
 }
 
 /* ---- for people ---- */
@@ -326,11 +332,13 @@ static int s_run(const cli_args_t *args)
     simulation_t *self = calloc(1, sizeof *self);
     CHECK(self);
     launch_init(&self->launch);
+    host_init(&self->host);
     self->json = cli_has(args, "json");
     self->shows = !cli_has(args, "quiet");
     int status = launch_read(&self->launch, cli_positional(args), sets, set_count, NULL, &err)
                      ? cli_fail(EXIT_WRONG, NULL, "%s", err.text)
                      : s_simulate(self, args);
+    host_fini(&self->host);
     launch_fini(&self->launch);
     free(self);
     return status;

@@ -289,8 +289,8 @@ static err_code_t s_run(const world_t *self, sim_t *sim, err_t *err)
         predict_progress_t progress = {.done = (double)done / (double)self->job.samples_total,
                                        .virtual_us = until_us,
                                        .events = sim_stats(sim).events};
-        if (spec->progress)
-            spec->progress(spec->hint, &progress);
+        if (spec->progress && !spec->progress(spec->hint, &progress))
+            break;
     }
     return sim_state(sim) == RUN_FAILED ? s_stuck(self, sim, err) : ERR_OK;
 }

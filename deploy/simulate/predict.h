@@ -34,7 +34,8 @@ typedef struct {
     uint64_t machine_cores; /* not 0: all regions are on one machine of so many cores */
     int64_t limit_us;       /* virtual; ends there; INT64_MAX: when the run is over */
     uint64_t seed;
-    void (*progress)(void *hint, const predict_progress_t *progress); /* NULL: nobody asks */
+    bool (*progress)(void *hint, const predict_progress_t *progress); /* once a virtual second; false ends it there;
+                                                                         NULL: nobody asks */
     void *hint;
 } predict_spec_t;
 

@@ -114,36 +114,35 @@ void sim_send(sim_t *self, size_t from_actor, message_t **message_p)
 
 /* ---- what brokers say of the links ---- */
 
-static void s_tell(sim_t *self, size_t region, size_t other, const char *role, bool with_index)
+static void s_tell(sim_t *self, size_t region, const char *listener)
 {
     const sim_pace_t *pace = self->spec.pace;
-    const topology_region_t *to = &self->topology->regions[region];
-    for (size_t k = 0; k < (with_index ? to->shards : 1); k++) {
-        char name[2 * WIRE_NAME_SIZE], broker[2 * WIRE_NAME_SIZE];
-        snprintf(name, sizeof name, with_index ? "%s/%s/%zu" : "%s/%s", role, to->name, k);
-        snprintf(broker, sizeof broker, "broker/%s", to->name);
-        size_t actor = sim_find(self, name);
-        if (actor == SIZE_MAX || !self->actors[actor].alive)
+    size_t actor = sim_find(self, listener);
+    wire_name_t broker;
+    snprintf(broker, sizeof broker, "broker/%s", self->topology->regions[region].name);
+    for (size_t other = 0; other < self->topology->region_count; other++) {
+        if (other == region || actor == SIZE_MAX || !self->actors[actor].alive)
             continue;
-        message_t *state = message_new(KIND_link_state, name, broker);
+        message_t *state = message_new(KIND_link_state, listener, broker);
         message_set_name(state->link_state.region, self->topology->regions[other].name);
-        if (pace->link(pace->hint, region, other, state)) {
+        if (pace->link(pace->hint, region, other, state))
             self->actors[actor].role->message(self->actors[actor].core, &state, self->now_us);
-            sim_after(self, actor);
-        }
         message_destroy(&state);
+        sim_after(self, actor);
     }
 }
 
 void sim_tell_links(sim_t *self)
 {
-    size_t count = self->topology->region_count;
-    for (size_t region = 0; region < count; region++)
-        for (size_t other = 0; other < count; other++) {
-            if (region == other)
-                continue;
-            s_tell(self, region, other, "scheduler", false);
-            s_tell(self, region, other, "synchronizer", true);
+    for (size_t r = 0; r < self->topology->region_count; r++) {
+        const topology_region_t *region = &self->topology->regions[r];
+        char name[2 * WIRE_NAME_SIZE];
+        snprintf(name, sizeof name, "scheduler/%s", region->name);
+        s_tell(self, r, name);
+        for (uint64_t k = 0; k < region->shards; k++) {
+            snprintf(name, sizeof name, "synchronizer/%s/%llu", region->name, (unsigned long long)k);
+            s_tell(self, r, name);
         }
+    }
     sim_schedule(self, (sim_event_t){.at_us = self->now_us + self->spec.pace->link_every_us, .kind = SIM_LINKS});
 }
