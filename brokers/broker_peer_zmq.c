@@ -137,7 +137,7 @@ err_code_t broker_peers_start(broker_t *self, err_t *err)
 {
     const topology_t *topology = self->spec.topology;
     self->polls_changed = true;
-    self->peers = calloc(topology->link_count + 1, sizeof *self->peers);
+    self->peers = calloc(topology->region_count + 1, sizeof *self->peers);
     CHECK(self->peers);
     for (size_t i = 0; i < topology->link_count; i++) {
         const topology_link_t *spec = &topology->links[i];
@@ -189,7 +189,7 @@ static bool s_usable(const broker_t *self, const broker_peer_t *peer, size_t reg
 {
     if (peer->region_index == region_index)
         return peer->up || self->now_us - peer->down_us < RELAY_AFTER_US;
-    return peer->up && (link_stats(peer->link).reaches >> region_index & 1);
+    return peer->up && (link_stats(peer->link).reaches[region_index / 64] >> region_index % 64 & 1);
 }
 
 broker_peer_t *broker_peer_toward(const broker_t *self, size_t region_index, bool *ret_usable)
@@ -210,11 +210,13 @@ broker_peer_t *broker_peer_toward(const broker_t *self, size_t region_index, boo
 
 static void s_tell_reaches(broker_t *self)
 {
-    _Static_assert(TOPOLOGY_REGIONS_MAX <= 64, "a bit for each region");
-    uint64_t reaches = 0;
-    for (size_t i = 0; i < self->peer_count; i++)
+    _Static_assert(TOPOLOGY_REGIONS_MAX <= 64 * LINK_REACH_WORDS, "a bit for each region");
+    uint64_t reaches[LINK_REACH_WORDS] = {0};
+    for (size_t i = 0; i < self->peer_count; i++) {
+        size_t region = self->peers[i].region_index;
         if (self->peers[i].up)
-            reaches |= UINT64_C(1) << self->peers[i].region_index;
+            reaches[region / 64] |= UINT64_C(1) << region % 64;
+    }
     for (size_t i = 0; i < self->peer_count; i++)
         link_set_reaches(self->peers[i].link, reaches);
 }

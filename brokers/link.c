@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define QUEUE_MAX_BYTES (256u << 20)
 
@@ -208,9 +209,9 @@ uint64_t link_wanted(const link_t *self)
     return self->width.wanted;
 }
 
-void link_set_reaches(link_t *self, uint64_t reaches)
+void link_set_reaches(link_t *self, const uint64_t reaches[LINK_REACH_WORDS])
 {
-    self->reaches = reaches;
+    memcpy(self->reaches, reaches, sizeof self->reaches);
 }
 
 bool link_idle(const link_t *self)

@@ -34,6 +34,8 @@ typedef struct {
     uint64_t seed; /* of jitter and loss */
 } link_spec_t;
 
+#define LINK_REACH_WORDS 2 /* a bit for each region */
+
 typedef struct {
     bool up; /* a ping was answered within LINK_DEAD_US, both ways */
     uint64_t rate_bytes_per_s;
@@ -46,7 +48,7 @@ typedef struct {
     uint64_t refused;     /* malformed or foreign frames */
     uint64_t connections; /* that data is spread over now */
     bool foreign;         /* the last hello was of another job or region */
-    uint64_t reaches;     /* what the other end said last */
+    uint64_t reaches[LINK_REACH_WORDS]; /* what the other end said last */
 } link_stats_t;
 
 #define LINK_DEAD_US 5000000
@@ -102,7 +104,7 @@ void link_outage(link_t *self, int64_t until_us);
 uint64_t link_wanted(const link_t *self);
 
 /* Said with every ping: the regions that this one reaches by links of its own, a bit each. */
-void link_set_reaches(link_t *self, uint64_t reaches);
+void link_set_reaches(link_t *self, const uint64_t reaches[LINK_REACH_WORDS]);
 
 bool link_idle(const link_t *self); /* nothing queued or unacknowledged */
 link_stats_t link_stats(const link_t *self);

@@ -162,7 +162,7 @@ struct link {
     int64_t pinged_us; /* when a ping of ours was answered last; LINK_NEVER: not yet */
     link_estimate_t estimate;
     link_width_t width;
-    uint64_t reaches;
+    uint64_t reaches[LINK_REACH_WORDS];
     link_wire_t wire;
     link_stats_t stats;
 };

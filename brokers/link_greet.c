@@ -118,7 +118,8 @@ static message_t *s_ping(link_t *self)
     message_t *message = message_new(KIND_link_ping, self->peer_name, self->own_name);
     message->link_ping.answer = self->pong_due;
     message->link_ping.connections = self->width.count;
-    message->link_ping.reaches = self->reaches;
+    message->link_ping.reaches = self->reaches[0];
+    message->link_ping.reaches_beyond = self->reaches[1];
     message->link_ping.stamp_us = self->pong_due ? self->pong_stamp_us : self->now_us;
     if (self->pong_due)
         self->pong_due = false;
@@ -142,7 +143,8 @@ message_t *link_greet_take(link_t *self, uint64_t *ret_connection)
 void link_greet_ping(link_t *self, const message_t *message)
 {
     link_width_wish(self, message->link_ping.connections);
-    self->stats.reaches = message->link_ping.reaches;
+    self->stats.reaches[0] = message->link_ping.reaches;
+    self->stats.reaches[1] = message->link_ping.reaches_beyond;
     if (!message->link_ping.answer) {
         self->pong_due = true;
         self->pong_stamp_us = message->link_ping.stamp_us;

@@ -1,4 +1,5 @@
 #include "brokers/topology.h"
+#include "brokers/topology_check.h"
 #include "brokers/topology_field.h"
 #include "brokers/topology_value.h"
 #include "codec/base/hash.h"
@@ -26,15 +27,60 @@ bool topology_waits(const topology_t *self)
     return strategy == STRATEGY_SMA || strategy == STRATEGY_SSGD || strategy == STRATEGY_DILOCO;
 }
 
+static bool s_joins(const topology_link_t *link, size_t region_a, size_t region_b)
+{
+    return (link->between[0] == region_a && link->between[1] == region_b) ||
+           (link->between[0] == region_b && link->between[1] == region_a);
+}
+
+/* The table of pairs is a hint: a topology that was not read from a file has none. */
 const topology_link_t *topology_link(const topology_t *self, size_t region_a, size_t region_b)
+{
+    size_t row = region_a < self->region_count && region_b < self->region_count
+                     ? self->link_rows[region_a][region_b]
+                     : 0;
+    if (row && row <= self->link_count && s_joins(&self->links[row - 1], region_a, region_b))
+        return &self->links[row - 1];
+    for (size_t i = 0; i < self->link_count; i++)
+        if (s_joins(&self->links[i], region_a, region_b))
+            return &self->links[i];
+    return NULL;
+}
+
+/* -- the row for all pairs --------------------------------------------------------------------------------
+ */
+
+static void s_note_rows(topology_t *self)
 {
     for (size_t i = 0; i < self->link_count; i++) {
         const size_t *between = self->links[i].between;
-        if ((between[0] == region_a && between[1] == region_b) ||
-            (between[0] == region_b && between[1] == region_a))
-            return &self->links[i];
+        self->link_rows[between[0]][between[1]] = self->link_rows[between[1]][between[0]] = (uint16_t)(i + 1);
     }
-    return NULL;
+}
+
+void topology_expand(topology_t *self)
+{
+    topology_link_t all = {0};
+    size_t kept = 0;
+    for (size_t i = 0; i < self->link_count; i++) {
+        if (self->links[i].between[0] == TOPOLOGY_ALL)
+            all = self->links[i];
+        else
+            self->links[kept++] = self->links[i];
+    }
+    bool given = kept < self->link_count;
+    self->link_count = kept;
+    s_note_rows(self);
+    all.of_all = true;
+    for (size_t a = 0; given && a < self->region_count; a++)
+        for (size_t b = a + 1; b < self->region_count; b++) {
+            if (self->link_rows[a][b])
+                continue;
+            all.between[0] = a;
+            all.between[1] = b;
+            self->links[self->link_count++] = all;
+        }
+    s_note_rows(self);
 }
 
 /* -- digest -----------------------------------------------------------------------------------------------

@@ -4,7 +4,8 @@
  * Why      every process reads the same file and derives the same facts from it; nothing else configures a run.
  * Not      deciding anything: plans are the scheduler's.
  * Threads  immutable once read; any thread may read.
- * Limits   TOPOLOGY_REGIONS_MAX regions, TOPOLOGY_OFFERS_MAX offers per region, files of at most 1 MiB.
+ * Limits   TOPOLOGY_REGIONS_MAX regions, a link for each pair of them, TOPOLOGY_OFFERS_MAX offers per region, files of at most
+ *          1 MiB.
  */
 #ifndef BROKERS_TOPOLOGY_H
 #define BROKERS_TOPOLOGY_H
@@ -16,8 +17,10 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define TOPOLOGY_REGIONS_MAX 64
-#define TOPOLOGY_LINKS_MAX 512
+#define TOPOLOGY_REGIONS_MAX 128
+#define TOPOLOGY_LINKS_MAX (TOPOLOGY_REGIONS_MAX * (TOPOLOGY_REGIONS_MAX - 1) / 2)
+#define TOPOLOGY_VOTERS_MAX 64 /* regions of a job whose rounds do not need everybody: a bit each */
+#define TOPOLOGY_ALL (SIZE_MAX - 1) /* links[].between while a file is read: every pair without a row of its own */
 #define TOPOLOGY_OFFERS_MAX 20
 #define TOPOLOGY_NAME_MAX                                                                                    \
     32 /* region and offer names: letters, digits, '-' and '_', terminating zero included */
@@ -73,6 +76,7 @@ typedef struct {
     bool emulate;         /* shape this link to the figures above; default false */
     uint64_t connections; /* tcp connections for data beside the one for control; 0: auto, by measuring */
     char congestion[TOPOLOGY_NAME_MAX]; /* of tcp: bbr or system */
+    bool of_all; /* made of the row `between: all` */
 } topology_link_t;
 
 typedef struct {
@@ -137,6 +141,7 @@ typedef struct {
     size_t region_count;
     topology_link_t links[TOPOLOGY_LINKS_MAX];
     size_t link_count;
+    uint16_t link_rows[TOPOLOGY_REGIONS_MAX][TOPOLOGY_REGIONS_MAX]; /* of a pair: index + 1; 0: none */
 } topology_t;
 
 /* Reads, sets and checks. `sets` are "a.b[0].c=v" (forms: topology_set.h) from the command line, applied

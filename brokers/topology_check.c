@@ -90,6 +90,10 @@ static err_code_t s_check_job(const tree_t *tree, const topology_t *self, err_t 
     if (!self->job.optimizer.momentum_kind && self->job.optimizer.momentum > 0)
         return s_fail(tree, "job.optimizer.momentum", err,
                       "sgd has none; write name: momentum, or leave it out");
+    if (self->job.sync.quorum < 1 && self->region_count > TOPOLOGY_VOTERS_MAX)
+        return s_fail(tree, "job.sync.quorum", err,
+                      "with more than %d regions every round needs all of them; write 1, or leave it out",
+                      TOPOLOGY_VOTERS_MAX);
     bool models = self->job.sync.strategy == STRATEGY_AMA || self->job.sync.strategy == STRATEGY_SMA;
     if (models && strcmp(self->job.sync.encoding, "topk") == 0)
         return s_fail(
@@ -205,6 +209,24 @@ static err_code_t s_check_ends(const tree_t *tree, const topology_t *self, size_
     return ERR_OK;
 }
 
+/* The row for every pair without one of its own. */
+static err_code_t s_check_all(const tree_t *tree, const topology_t *self, size_t index, const char *path,
+                              err_t *err)
+{
+    for (size_t i = 0; i < index; i++)
+        if (self->links[i].between[0] == TOPOLOGY_ALL)
+            return s_fail(tree, path, err, "all is written in links[%zu] already; write one such row", i);
+    return ERR_OK;
+}
+
+static bool s_has_all(const topology_t *self)
+{
+    for (size_t i = 0; i < self->link_count; i++)
+        if (self->links[i].between[0] == TOPOLOGY_ALL)
+            return true;
+    return false;
+}
+
 static err_code_t s_check_link(const tree_t *tree, const topology_t *self, size_t index, err_t *err)
 {
     err_code_t code = s_check_ends(tree, self, index, err);
@@ -213,6 +235,8 @@ static err_code_t s_check_link(const tree_t *tree, const topology_t *self, size_
     const topology_link_t *link = &self->links[index];
     char path[PATH_MAX_LENGTH];
     snprintf(path, sizeof path, "links[%zu].between", index);
+    if (link->between[0] == TOPOLOGY_ALL)
+        return s_check_all(tree, self, index, path, err);
     const char *a = self->regions[link->between[0]].name;
     const char *b = self->regions[link->between[1]].name;
     if (link->between[0] == link->between[1])
@@ -231,7 +255,7 @@ static err_code_t s_check_links(const tree_t *tree, const topology_t *self, err_
         if (code)
             return code;
     }
-    for (size_t a = 0; a < self->region_count; a++)
+    for (size_t a = 0; a < self->region_count && !s_has_all(self); a++)
         for (size_t b = a + 1; b < self->region_count; b++)
             if (way_next(self, a, b, NULL) == SIZE_MAX)
                 return s_fail(

@@ -131,7 +131,7 @@ const char *field_remedy(const field_t *self, char out[FIELD_REMEDY_MAX])
         text = "write async, sync or ssp: S with S from 1 to 1000000";
         break;
     case FIELD_BETWEEN:
-        text = "write two different regions, such as [north, south]";
+        text = "write two different regions, such as [north, south], or all";
         break;
     }
     snprintf(out, FIELD_REMEDY_MAX, "%s", text);

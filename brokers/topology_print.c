@@ -24,6 +24,14 @@ static void s_print_key(printer_t *self, const field_t *field, int indent)
     self->dash = false;
 }
 
+/* Rows made of `between: all` are alike, and stand behind the others: one says it for all. */
+static bool s_is_repeated(const printer_t *self, const field_t *field, size_t index)
+{
+    const topology_link_t *links = self->topology->links;
+    return field->offset == offsetof(topology_t, links) && index && links[index].of_all &&
+           links[index - 1].of_all;
+}
+
 static void s_print_list(printer_t *self, const field_t *field, const void *base, int indent)
 {
     size_t count = *(const size_t *)(const void *)((const char *)base + field->count_offset);
@@ -31,6 +39,8 @@ static void s_print_list(printer_t *self, const field_t *field, const void *base
     s_print_key(self, field, indent);
     fprintf(self->out, count ? "\n" : " []\n");
     for (size_t i = 0; i < count; i++) {
+        if (s_is_repeated(self, field, i))
+            continue;
         self->dash = true;
         s_print_map(self, field, (const char *)base + field->offset + i * field->element_size, indent + 4);
         self->annotate = false; /* once is enough */
@@ -43,6 +53,10 @@ static void s_print_between(printer_t *self, const field_t *field, const topolog
     char a[VALUE_TEXT_MAX], b[VALUE_TEXT_MAX];
     const field_t *name = field_find(field_find(NULL, "regions"), "name");
     s_print_key(self, field, indent);
+    if (link->of_all) {
+        fprintf(self->out, " all\n");
+        return;
+    }
     fprintf(self->out, " [%s, %s]\n", value_print(name, &self->topology->regions[link->between[0]], a),
             value_print(name, &self->topology->regions[link->between[1]], b));
 }

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PATH_SIZE 128 /* the longest: regions[63].offers[19].price_per_s */
+#define PATH_SIZE 128 /* the longest: regions[127].offers[19].price_per_s */
 
 typedef struct {
     const tree_t *tree;
@@ -61,6 +61,10 @@ static err_code_t s_read_between(reader_t *self, const field_t *field, const tre
 {
     topology_link_t *link = base;
     char remedy[FIELD_REMEDY_MAX];
+    if (node->kind == TREE_SCALAR && strcmp(node->text, "all") == 0) {
+        link->between[0] = link->between[1] = TOPOLOGY_ALL;
+        return ERR_OK;
+    }
     if (node->kind != TREE_LIST)
         return s_wrong_kind(self, field, node, path);
     if (node->count != 2)
@@ -185,7 +189,10 @@ static err_code_t s_read_tree(const tree_t *tree, topology_t *self, err_t *err)
     if (code)
         return code;
     topology_complete(tree, self);
-    return topology_check(tree, self, err);
+    code = topology_check(tree, self, err);
+    if (!code)
+        topology_expand(self);
+    return code;
 }
 
 err_code_t topology_parse(const char *name, const char *text, size_t size, const char *const *sets,

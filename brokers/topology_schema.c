@@ -108,6 +108,15 @@ static json_value_t *s_name(void)
     return name;
 }
 
+/* Two names, or the word for every pair. */
+static void s_set_between(json_value_t *schema)
+{
+    json_value_t *names = json_new_object(), *all = json_new_object();
+    s_set_list(names, s_name(), 2, 2);
+    json_set_string(all, "const", "all");
+    s_set_either(schema, names, all);
+}
+
 static void s_set_text(json_value_t *schema, const field_t *field)
 {
     json_set_string(schema, "type", "string");
@@ -156,7 +165,7 @@ static json_value_t *s_value_of(const field_t *field)
         s_set_inside(schema);
         break;
     case FIELD_BETWEEN:
-        s_set_list(schema, s_name(), 2, 2);
+        s_set_between(schema);
         break;
     case FIELD_PATH:
     case FIELD_ENDPOINT:

@@ -425,11 +425,18 @@ static void s_message_in(void *core, message_t **message_p, int64_t now_us)
     message_destroy(message_p);
 }
 
+static int64_t s_pause(const node_core_t *self)
+{
+    if (!self->placed)
+        return NODE_FIRST_ANNOUNCE_US;
+    return self->spec.announce_us ? self->spec.announce_us : NODE_ANNOUNCE_US;
+}
+
 static int64_t s_next_announce(const node_core_t *self)
 {
     if (self->announce_us == INT64_MIN)
         return 0;
-    return self->announce_us + (self->placed ? NODE_ANNOUNCE_US : NODE_FIRST_ANNOUNCE_US);
+    return self->announce_us + s_pause(self);
 }
 
 static void s_tick(void *core, int64_t now_us)

@@ -33,6 +33,7 @@ typedef struct {
     uint64_t memory_bytes;
     uint64_t samples; /* training samples of all regions */
     uint64_t incarnation;
+    int64_t announce_us; /* between two announcements, once something is placed; 0: as the scheduler expects */
     size_t held_count; /* shards whose snapshots lie here */
     uint64_t held_shards[NODE_HELD_MAX];
     uint64_t held_incarnations[NODE_HELD_MAX];

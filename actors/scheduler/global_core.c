@@ -10,7 +10,7 @@
 #define LOOK_US (1000 * MILLISECOND_US)    /* between two looks at who is silent */
 #define HELD_UP_US (3000 * MILLISECOND_US) /* between two events: this scheduler itself stood still */
 #define LINGER_US (1000 * MILLISECOND_US)  /* after the last farewell, for reports whose bye was lost */
-#define ACTORS_MAX 8192
+#define ACTORS_MAX 65536
 #define OWN_NAME "scheduler/global"
 
 static size_t s_region_count(const global_core_t *self)
@@ -413,9 +413,9 @@ static void s_take_refused(global_core_t *self, const message_t *message)
 
 static actor_entry_t *s_actor(global_core_t *self, const char *name)
 {
-    for (size_t index = 0; index < self->actor_count; index++)
-        if (!strcmp(self->actors[index].status->status.actor, name))
-            return &self->actors[index];
+    size_t known = names_find(&self->names, name);
+    if (known != SIZE_MAX)
+        return &self->actors[known];
     if (self->actor_count == ACTORS_MAX)
         return NULL;
     if (self->actor_count == self->actor_capacity) {
@@ -423,6 +423,7 @@ static actor_entry_t *s_actor(global_core_t *self, const char *name)
         self->actors = realloc(self->actors, self->actor_capacity * sizeof *self->actors);
         CHECK(self->actors);
     }
+    names_set(&self->names, name, self->actor_count);
     actor_entry_t *actor = &self->actors[self->actor_count++];
     *actor = (actor_entry_t){.status = message_new(KIND_status, OWN_NAME, OWN_NAME)};
     message_set_name(actor->status->status.actor, name);
@@ -543,6 +544,7 @@ static void s_destroy(void **core_p)
     for (size_t index = 0; index < self->actor_count; index++)
         message_destroy(&self->actors[index].status);
     free(self->actors);
+    names_fini(&self->names);
     global_mark_destroy(&self->mark);
     outbox_fini(&self->outbox);
     free(self);

@@ -8,6 +8,7 @@
 #define ACTORS_SCHEDULER_GLOBAL_STATE_H
 
 #include "actors/scheduler/global_core.h"
+#include "codec/base/names.h"
 
 #define GLOBAL_ROWS_MAX (1u << 20) /* of one region's curve */
 
@@ -35,6 +36,7 @@ struct global_core {
     global_mark_t *mark;
     actor_entry_t *actors; /* the first is this scheduler itself */
     size_t actor_count, actor_capacity;
+    names_t names; /* of actors: index */
     run_state_t state;
     bool done; /* the stop is the end of the job */
     int64_t since_us, stop_us, stop_next_us, progress_us, patience_us;

@@ -227,7 +227,8 @@ static void s_adopt(lease_table_t *self, worker_entry_t *entry, const lease_requ
     }
 }
 
-/* The lowest run of free batches, and how many are free in all. */
+/* The lowest run of free batches, and how many are free in all. Workers hold an interval or two each, which are put in one by
+ * one: joining sets would copy the whole for each of them. */
 static bool s_free(lease_table_t *self, uint64_t *ret_first, uint64_t *ret_end, uint64_t *ret_count)
 {
     err_code_t code = ranges_copy(&self->taken, &self->applied);
@@ -235,8 +236,11 @@ static bool s_free(lease_table_t *self, uint64_t *ret_first, uint64_t *ret_end, 
         code = ranges_union(&self->taken, &self->claims_young);
     if (!code)
         code = ranges_union(&self->taken, &self->claims_old);
-    for (size_t index = 0; !code && index < self->spec.worker_count; index++)
-        code = ranges_union(&self->taken, &self->workers[index].leased);
+    for (size_t index = 0; index < self->spec.worker_count; index++) {
+        const ranges_t *leased = &self->workers[index].leased;
+        for (size_t run = 0; !code && run < leased->count; run++)
+            code = ranges_add(&self->taken, leased->items[run].first, leased->items[run].end);
+    }
     if (code)
         return false;
     *ret_count = self->spec.batches - ranges_size(&self->taken);

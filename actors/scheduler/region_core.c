@@ -227,6 +227,7 @@ static void s_update_waits_for(region_core_t *self, int64_t now_us)
 
 static void s_advance(region_core_t *self, int64_t now_us)
 {
+    self->due_known = false;
     if (self->finished)
         return;
     region_lose_silent(self, now_us);
@@ -245,7 +246,7 @@ static void s_advance(region_core_t *self, int64_t now_us)
         s_send_curve(self);
     }
     if (now_us >= self->status_us) {
-        self->status_us = now_us + STATUS_EVERY_US;
+        self->status_us = now_us + (self->spec.status_us ? self->spec.status_us : STATUS_EVERY_US);
         s_send_statuses(self, now_us);
     }
 }
@@ -394,23 +395,16 @@ static void s_take(region_core_t *self, message_t **message_p, int64_t now_us)
     }
 }
 
-static void s_message(void *core, message_t **message_p, int64_t now_us)
-{
-    region_core_t *self = core;
-    if (!self->finished && !s_is_outdated(self, *message_p))
-        s_take(self, message_p, now_us);
-    message_destroy(message_p);
-    s_advance(self, now_us);
-}
-
-static void s_tick(void *core, int64_t now_us)
-{
-    s_advance(core, now_us);
-}
-
 static int64_t s_least(int64_t a, int64_t b)
 {
     return a < b ? a : b;
+}
+
+static int64_t s_find_due(const region_core_t *self)
+{
+    int64_t due = s_least(self->report_us, self->status_us);
+    due = self->stopping ? due : s_least(due, region_keep_due(self));
+    return s_least(due, self->stopping ? region_stop_due(self) : region_place_due(self));
 }
 
 static int64_t s_due(const void *core)
@@ -418,9 +412,46 @@ static int64_t s_due(const void *core)
     const region_core_t *self = core;
     if (self->finished)
         return ROLE_NEVER;
-    int64_t due = s_least(self->report_us, self->status_us);
-    due = self->stopping ? due : s_least(due, region_keep_due(self));
-    return s_least(due, self->stopping ? region_stop_due(self) : region_place_due(self));
+    return self->due_known ? self->due_us : s_find_due(self);
+}
+
+/* Told with every announcement of its node. */
+static bool s_knows_placed(region_core_t *self, const message_t *message)
+{
+    const region_actor_t *actor = region_actor_named(self, message->placed.actor);
+    return actor && !message->placed.code && actor->state == PLACE_READY &&
+           actor->incarnation == message->placed.incarnation;
+}
+
+/* What a region of many workers hears most moves nothing on: the timers look at what came of it. Not right after a while
+ * without an event, in which this scheduler may have stood still. */
+static bool s_only_tells(region_core_t *self, const message_t *message, int64_t now_us)
+{
+    bool tells = message->kind == KIND_status || message->kind == KIND_lease_want ||
+                 message->kind == KIND_link_state ||
+                 (message->kind == KIND_placed && s_knows_placed(self, message));
+    if (!tells || self->finished || now_us - self->advanced_us >= REPORT_EVERY_US)
+        return false;
+    if (!self->due_known)
+        self->due_us = s_find_due(self);
+    self->due_known = true;
+    return now_us < self->due_us;
+}
+
+static void s_message(void *core, message_t **message_p, int64_t now_us)
+{
+    region_core_t *self = core;
+    bool only_tells = s_only_tells(self, *message_p, now_us);
+    if (!self->finished && !s_is_outdated(self, *message_p))
+        s_take(self, message_p, now_us);
+    message_destroy(message_p);
+    if (!only_tells || self->report_us == 0)
+        s_advance(self, now_us);
+}
+
+static void s_tick(void *core, int64_t now_us)
+{
+    s_advance(core, now_us);
 }
 
 static outbox_t *s_outbox(void *core)
@@ -446,6 +477,7 @@ static void s_destroy(void **core_p)
     for (size_t index = 0; index < self->actor_count; index++)
         message_destroy(&self->actors[index].status);
     free(self->actors);
+    names_fini(&self->names);
     message_destroy(&self->saved);
     free(self->known);
     outbox_fini(&self->outbox);

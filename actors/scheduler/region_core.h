@@ -28,6 +28,7 @@ typedef struct {
     int64_t settle_us;
     bool evaluates;     /* there is a test set: evaluate every quarter of an epoch and at the end */
     uint64_t pid;       /* of this process, for status; 0 when it does not matter */
+    int64_t status_us;  /* between two times that the global scheduler is told of all actors; 0: twice a second */
     const kept_t *kept; /* of the predecessor, borrowed for the call; NULL: none */
 } region_spec_t;
 

@@ -454,52 +454,58 @@ void region_take_placed(region_core_t *self, const message_t *message, int64_t n
     if (!node)
         return;
     node->seen_us = now_us;
-    for (size_t index = 0; index < self->actor_count; index++) {
-        region_actor_t *actor = &self->actors[index];
-        if (strcmp(actor->name, message->placed.actor))
-            continue;
-        if (!message->placed.code &&
-            region_adopt(self, actor, (size_t)(node - self->nodes), message->placed.incarnation, now_us))
-            return;
-        if (message->placed.code && actor->state == PLACE_NONE &&
-            message->placed.incarnation > actor->incarnation &&
-            message->placed.incarnation >> 32 < self->spec.term) {
-            region_keep_found(self, actor, (size_t)(node - self->nodes));
-            actor->incarnation =
-                message->placed.incarnation; /* ended under a predecessor: not to be adopted */
-        }
-        if (actor->incarnation != message->placed.incarnation || actor->state == PLACE_NONE ||
-            actor->node != (size_t)(node - self->nodes))
-            continue;
-        if (!message->placed.code) {
-            if (actor->state == PLACE_READY)
-                return;
-            actor->state = PLACE_READY;
-            self->restarts += actor->ran;
-            actor->ran = true;
-            actor->failures = 0;
-            actor->since_us = actor->seen_us = now_us;
-            if (actor->role == ROLE_WORKER)
-                lease_table_start(self->leases, actor->index, actor->incarnation);
-        } else if (actor->state == PLACE_READY)
+    region_actor_t *actor = region_actor_named(self, message->placed.actor);
+    if (!actor)
+        return;
+    if (!message->placed.code &&
+        region_adopt(self, actor, (size_t)(node - self->nodes), message->placed.incarnation, now_us))
+        return;
+    if (message->placed.code && actor->state == PLACE_NONE &&
+        message->placed.incarnation > actor->incarnation &&
+        message->placed.incarnation >> 32 < self->spec.term) {
+        region_keep_found(self, actor, (size_t)(node - self->nodes));
+        actor->incarnation = message->placed.incarnation; /* ended under a predecessor: not to be adopted */
+    }
+    if (actor->incarnation != message->placed.incarnation || actor->state == PLACE_NONE ||
+        actor->node != (size_t)(node - self->nodes))
+        return;
+    if (message->placed.code) {
+        if (actor->state == PLACE_READY)
             region_actor_ended(self, actor, now_us);
         else
             s_start_failed(self, actor, message, now_us);
-        return;
+    } else if (actor->state != PLACE_READY) {
+        actor->state = PLACE_READY;
+        self->restarts += actor->ran;
+        actor->ran = true;
+        actor->failures = 0;
+        actor->since_us = actor->seen_us = now_us;
+        if (actor->role == ROLE_WORKER)
+            lease_table_start(self->leases, actor->index, actor->incarnation);
     }
+}
+
+/* Actors are added, and may be arranged anew: then the table is made again. */
+region_actor_t *region_actor_named(region_core_t *self, const char *name)
+{
+    size_t index = names_find(&self->names, name);
+    if (index < self->actor_count && !strcmp(self->actors[index].name, name))
+        return &self->actors[index];
+    if (index == SIZE_MAX && self->names.count == self->actor_count)
+        return NULL;
+    names_fini(&self->names);
+    for (index = 0; index < self->actor_count; index++)
+        names_set(&self->names, self->actors[index].name, index);
+    index = names_find(&self->names, name);
+    return index == SIZE_MAX ? NULL : &self->actors[index];
 }
 
 region_actor_t *region_actor_find(region_core_t *self, const message_t *message)
 {
-    for (size_t index = 0; index < self->actor_count; index++) {
-        region_actor_t *actor = &self->actors[index];
-        if (strcmp(actor->name, message->from))
-            continue;
-        if (actor->incarnation != message->incarnation || actor->state == PLACE_NONE)
-            return NULL;
-        return actor;
-    }
-    return NULL;
+    region_actor_t *actor = region_actor_named(self, message->from);
+    if (!actor || actor->incarnation != message->incarnation || actor->state == PLACE_NONE)
+        return NULL;
+    return actor;
 }
 
 size_t region_ready(const region_core_t *self, region_role_t role)

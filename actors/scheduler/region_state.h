@@ -12,6 +12,7 @@
 
 #include "actors/scheduler/lease.h"
 #include "actors/scheduler/region_core.h"
+#include "codec/base/names.h"
 
 #define MILLISECOND_US ((int64_t)1000)
 #define SECOND_US (1000 * MILLISECOND_US)
@@ -152,6 +153,8 @@ struct region_core {
     int64_t started_us;
     int64_t advanced_us; /* newest event */
     int64_t listens_us;  /* since when without a gap */
+    bool due_known;      /* nothing but news that move nothing on has come since it was found ... */
+    int64_t due_us;      /* ... when the next tick is needed */
 
     job_t job;
     bool job_known;
@@ -167,6 +170,7 @@ struct region_core {
     size_t shard_count, synchronizer_count, worker_count;
     region_actor_t *actors; /* shards, synchronizers, workers; NULL before there is a plan */
     size_t actor_count;
+    names_t names;   /* of actors: index; an entry that does not fit any more is looked for anew */
     uint64_t issued; /* newest incarnation */
     uint64_t restarts;
 
@@ -236,6 +240,7 @@ void region_set_plan(region_core_t *self, size_t workers);
 void region_add_actors(region_core_t *self); /* of the plan */
 err_code_t region_derive(region_core_t *self, uint64_t samples, err_t *err);
 region_node_t *region_node_find(region_core_t *self, const char *name);
+region_actor_t *region_actor_named(region_core_t *self, const char *name); /* NULL: there is none */
 region_actor_t *region_actor_find(region_core_t *self,
                                   const message_t *message); /* sender, in its incarnation */
 void region_lose_silent(region_core_t *self, int64_t now_us);

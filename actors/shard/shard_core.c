@@ -155,6 +155,7 @@ static void s_destroy_workers(shard_core_t *self)
     while (self->held_count)
         held_drop(self, self->held_count - 1);
     free(self->workers);
+    names_fini(&self->worker_names);
     free(self->held);
 }
 

@@ -292,7 +292,7 @@ static void s_send_chunk(shard_core_t *self, const kept_t *kept, uint64_t chunk,
     message->delta.encoding = kept->encoding;
     message->delta.layout = self->spec.layout;
     message->delta.elements = self->spec.elements;
-    message->delta.members = regions == 64 ? UINT64_MAX : (UINT64_C(1) << regions) - 1;
+    message->delta.members = regions >= 64 ? UINT64_MAX : (UINT64_C(1) << regions) - 1;
     message->delta.chunk = chunk;
     message->delta.chunk_count = s_chunk_count(self, kept);
     message->delta.offset = chunk * self->spec.chunk_bytes;

@@ -42,7 +42,7 @@ static void s_drop_unapplied(shard_core_t *self)
 {
     ahead_drop(self);
     for (size_t i = 0; i < self->worker_count; i++) {
-        self->workers[i].pull_waits = false;
+        shard_pull_forget(self, &self->workers[i]);
         for (size_t k = 0; k < SHARD_STAGED_MAX; k++)
             staged_drop(&self->workers[i].staged[k]);
     }

@@ -29,6 +29,7 @@
 #include "actors/shard/assembly.h"
 #include "actors/shard/shard_core.h"
 #include "actors/synchronizer/strategy.h"
+#include "codec/base/names.h"
 #include "codec/compress/encoding.h"
 
 #define SHARD_BLOCK 4096u          /* elements worked on at a time: 16 KiB, stays in the first-level cache */
@@ -418,6 +419,8 @@ struct shard_core {
     part_t *parts;  /* (width) */
     worker_entry_t *workers;
     size_t worker_count;
+    names_t worker_names; /* index */
+    size_t pulls_waiting; /* workers whose pull has not been answered */
     held_t *held;
     size_t held_count, held_capacity;
     uint64_t touches, serials;
@@ -510,7 +513,8 @@ void held_add(shard_core_t *self, const held_t *held); /* moves its assembly in 
 bool shard_step_try(shard_core_t *self);
 bool shard_step_missing(const shard_core_t *self, uint64_t *ret_batch); /* a push that a begun step lacks */
 void shard_pull(shard_core_t *self, const message_t *message);
-void shard_pull_want(worker_entry_t *worker, uint64_t request, uint64_t batch);
+void shard_pull_want(shard_core_t *self, worker_entry_t *worker, uint64_t request, uint64_t batch);
+void shard_pull_forget(shard_core_t *self, worker_entry_t *worker);
 void shard_pull_serve(shard_core_t *self);
 bool shard_accumulates(const shard_core_t *self); /* local gradients are summed for other regions */
 uint64_t shard_chunk_count(const shard_core_t *self);

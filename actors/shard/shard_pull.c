@@ -80,10 +80,17 @@ static bool s_may_begin(const shard_core_t *self, uint64_t batch)
     return ranges_has_all(&self->applied, 0, below);
 }
 
-void shard_pull_want(worker_entry_t *worker, uint64_t request, uint64_t batch)
+void shard_pull_forget(shard_core_t *self, worker_entry_t *worker)
+{
+    self->pulls_waiting -= worker->pull_waits;
+    worker->pull_waits = false;
+}
+
+void shard_pull_want(shard_core_t *self, worker_entry_t *worker, uint64_t request, uint64_t batch)
 {
     if (worker->pull_waits && request < worker->pull)
         return;
+    self->pulls_waiting += !worker->pull_waits;
     worker->pull_waits = true;
     worker->pull = request;
     worker->pull_batch = batch;
@@ -93,11 +100,13 @@ void shard_pull_serve(shard_core_t *self)
 {
     if (self->stopping)
         return;
-    for (size_t i = 0; i < self->worker_count; i++) {
+    size_t left = self->pulls_waiting;
+    for (size_t i = 0; left && i < self->worker_count; i++) {
         worker_entry_t *worker = &self->workers[i];
+        left -= worker->pull_waits;
         if (!worker->pull_waits || !s_may_begin(self, worker->pull_batch))
             continue;
-        worker->pull_waits = false;
+        shard_pull_forget(self, worker);
         worker->pull_answered = worker->pull;
         s_answer(self, worker->name, worker->pull);
         FAILPOINT(shard_pull_answered);
@@ -117,5 +126,5 @@ void shard_pull(shard_core_t *self, const message_t *message)
         shard_refuse(self, message, ERR_LIMIT, "no such batch in this region");
         return;
     }
-    shard_pull_want(worker, message->number, message->pull.batch);
+    shard_pull_want(self, worker, message->number, message->pull.batch);
 }

@@ -18,12 +18,12 @@ static bool s_own_worker(const shard_core_t *self, const char *from)
            from[skip + length] == '/';
 }
 
-static void s_renew(worker_entry_t *worker, uint64_t incarnation)
+static void s_renew(shard_core_t *self, worker_entry_t *worker, uint64_t incarnation)
 {
     for (size_t i = 0; i < SHARD_STAGED_MAX; i++)
         staged_drop(&worker->staged[i]);
     worker->incarnation = incarnation;
-    worker->pull_waits = false;
+    shard_pull_forget(self, worker);
     worker->pull_answered = 0;
 }
 
@@ -33,16 +33,15 @@ worker_entry_t *shard_worker(shard_core_t *self, const message_t *message)
         shard_refuse(self, message, ERR_DENIED, "only workers of the shard's own region push and pull");
         return NULL;
     }
-    size_t i = 0;
-    while (i < self->worker_count && strcmp(self->workers[i].name, message->from) != 0)
-        i++;
+    size_t i = names_find(&self->worker_names, message->from);
+    i = i == SIZE_MAX ? self->worker_count : i;
     if (i == SHARD_WORKERS_MAX) {
         shard_refuse(self, message, ERR_LIMIT, "too many workers at one shard");
         return NULL;
     }
     worker_entry_t *worker = &self->workers[i];
     if (i == self->worker_count) {
-        self->worker_count++;
+        names_set(&self->worker_names, message->from, self->worker_count++);
         message_set_name(worker->name, message->from);
         worker->incarnation = message->incarnation;
     }
@@ -51,7 +50,7 @@ worker_entry_t *shard_worker(shard_core_t *self, const message_t *message)
         return NULL;
     }
     if (message->incarnation > worker->incarnation)
-        s_renew(worker, message->incarnation);
+        s_renew(self, worker, message->incarnation);
     return worker;
 }
 
@@ -256,7 +255,7 @@ static void s_chunk(shard_core_t *self, worker_entry_t *worker, const message_t 
     if (message->push.samples == 0 && !message->data.buf) { /* the worker found NaN or Inf itself */
         s_hold(self, worker, batch, 0, ERR_NUMBER, staged);
         if (message->push.pull)
-            shard_pull_want(worker, message->push.pull, message->push.pull_batch);
+            shard_pull_want(self, worker, message->push.pull, message->push.pull_batch);
         return;
     }
     if (!s_intact(self, message)) {
@@ -273,7 +272,7 @@ static void s_chunk(shard_core_t *self, worker_entry_t *worker, const message_t 
     uint64_t pull_batch = staged ? staged->pull_batch : message->push.pull_batch;
     s_hold(self, worker, batch, code ? 0 : message->push.samples, code, staged);
     if (pull)
-        shard_pull_want(worker, pull, pull_batch);
+        shard_pull_want(self, worker, pull, pull_batch);
 }
 
 void shard_push(shard_core_t *self, message_t *message)
@@ -293,7 +292,7 @@ void shard_push(shard_core_t *self, message_t *message)
     if (s_seen(self, worker, message)) {
         bool last = message->push.chunk + 1 == message->push.chunk_count;
         if (message->push.pull && (last || message->push.pull != worker->pull_answered))
-            shard_pull_want(worker, message->push.pull, message->push.pull_batch);
+            shard_pull_want(self, worker, message->push.pull, message->push.pull_batch);
         return;
     }
     bool touches = (batch && ranges_has(&self->applied, batch - 1)) || ranges_has(&self->applied, batch + 1);

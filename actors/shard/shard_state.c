@@ -124,7 +124,7 @@ static void s_pack_numbers(const shard_core_t *self, message_t *message)
     message->shard_state.closed = self->closed;
     message->shard_state.round = self->round;
     message->shard_state.members =
-        shard_region_count(self) == 64 ? UINT64_MAX : (UINT64_C(1) << shard_region_count(self)) - 1;
+        shard_region_count(self) >= 64 ? UINT64_MAX : (UINT64_C(1) << shard_region_count(self)) - 1;
     message->shard_state.duplicates = self->duplicates;
     message->shard_state.refusals = self->refusals;
     message->shard_state.rolled_back = self->rolled_back;

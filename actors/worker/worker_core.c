@@ -219,7 +219,7 @@ static void s_show(worker_core_t *self, int64_t now_us)
         return;
     message_set_name(self->waits_for, name);
     self->since_us = now_us;
-    if (self->status_us > self->status_sent_us + STATUS_CHANGE_US)
+    if (!self->spec.status_us && self->status_us > self->status_sent_us + STATUS_CHANGE_US)
         self->status_us = self->status_sent_us + STATUS_CHANGE_US;
 }
 
@@ -240,7 +240,7 @@ static void s_status(worker_core_t *self, int64_t now_us)
     status->status.applied = self->done;
     s_send(self, &status);
     self->status_sent_us = now_us;
-    self->status_us = now_us + STATUS_EVERY_US;
+    self->status_us = now_us + (self->spec.status_us ? self->spec.status_us : STATUS_EVERY_US);
 }
 
 static void s_finish(worker_core_t *self, int64_t now_us)

@@ -25,6 +25,7 @@ typedef struct {
         *shard_first;   /* (shard_count + 1): first element of each shard, and the number of all; copied */
     size_t chunk_bytes; /* MESSAGE_CHUNK_BYTES; a multiple of 4 */
     bool checksums;     /* whether to send them (not within one process) and to insist on them */
+    int64_t status_us;  /* between two statuses; 0: as the scheduler expects of a real worker */
 } worker_spec_t;
 
 typedef struct worker_core worker_core_t;

@@ -18,7 +18,7 @@
  * A world that goes wrong prints its seed; `--first SEED --seeds 1 --verbose` replays it.
  */
 #include "codec/compress/encoding.h"
-#include "tests/sim/sim.h"
+#include "deploy/simulate/sim.h"
 
 #include <getopt.h>
 #include <stdlib.h>

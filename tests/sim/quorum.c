@@ -8,7 +8,7 @@
  * which rounds need everybody must not, or nothing would be shown. Some worlds also lose, double and reorder messages,
  * fail to store, and kill shards, synchronizers and workers.
  */
-#include "tests/sim/sim.h"
+#include "deploy/simulate/sim.h"
 
 #include <getopt.h>
 #include <limits.h>

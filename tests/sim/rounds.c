@@ -6,7 +6,7 @@
  * ssgd over several regions equals one process with the big batch; and with `inside: sync` and one worker per region
  * a seed gives the same bits whatever the network does, also over stops and restarts.
  */
-#include "tests/sim/sim.h"
+#include "deploy/simulate/sim.h"
 
 #include "actors/model/model.h"
 #include "actors/model/optimizer.h"

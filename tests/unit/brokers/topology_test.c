@@ -321,6 +321,42 @@ Test(topology, snapshots_can_be_kept_by_others)
     s_check_round_trip(t, "replica");
 }
 
+/* One row says it for every pair that has none of its own, and is one row again when it is printed. */
+Test(topology, a_row_for_all_links_every_pair_without_a_row_of_its_own)
+{
+    static const char text[] =
+        "job: {name: t, model: lenet, data: {dir: /data}}\n"
+        "regions: [{name: a, data_share: 1}, {name: b, data_share: 1}, {name: c, data_share: 1}, {name: d, data_share: 1}]\n"
+        "links:\n  - {between: all, rtt: 40ms}\n  - {between: [c, b], rtt: 5ms}\n";
+    topology_t *t = s_parse(text, NULL, 0);
+    cr_assert_eq(t->link_count, 6);
+    for (size_t a = 0; a < 4; a++)
+        for (size_t b = 0; b < 4; b++) {
+            const topology_link_t *link = topology_link(t, a, b);
+            cr_assert_eq(link != NULL, a != b);
+            cr_assert(!link || (link->rtt_us == (a + b == 3 && a && b ? 5000 : 40000) &&
+                                link == topology_link(t, b, a)));
+        }
+    cr_assert_eq(topology_link(t, 1, 2)->between[0], 2, "a row of its own says who listens");
+    char *printed = s_print(t);
+    const char *first = strstr(printed, "between: all");
+    cr_assert(first && !strstr(first + 1, "between: all"), "%s", printed);
+    free(printed);
+    s_check_round_trip(t, "all");
+}
+
+Test(topology, as_many_regions_as_there_may_be_are_all_linked)
+{
+    char text[16384];
+    int n = snprintf(text, sizeof text, "job: {name: t, model: lenet, data: {dir: /data}}\nlinks: [{between: all}]\nregions:\n");
+    for (size_t r = 0; r < TOPOLOGY_REGIONS_MAX; r++)
+        n += snprintf(text + n, sizeof text - (size_t)n, "  - {name: r%zu, data_share: 1}\n", r);
+    topology_t *t = s_parse(text, NULL, 0);
+    cr_assert_eq(t->link_count, TOPOLOGY_LINKS_MAX);
+    cr_assert_not_null(topology_link(t, TOPOLOGY_REGIONS_MAX - 1, 0));
+    topology_destroy(&t);
+}
+
 Test(topology, a_set_gives_a_key_without_a_value_what_it_needs)
 {
     static const char *const sets[] = {"checkpoint.every=4", "links[0].between=[a, b]"};

@@ -272,7 +272,7 @@ static const case_t s_cases[] = {
     {"name: big, ", "",
      "t.yaml:14:9: regions[0].offers[0].name: missing; write 1 to 31 letters, digits, '-' and '_'"},
     {"between: [a, b]\n    ", "",
-     "t.yaml:21:5: links[0].between: missing; write two different regions, such as [north, south]"},
+     "t.yaml:21:5: links[0].between: missing; write two different regions, such as [north, south], or all"},
     {NULL, "regions: [{name: a, data_share: 1}]\n",
      "t.yaml:1:1: job: missing; write job: and its keys below it, indented"},
     {NULL, "job: {name: t, model: lenet, data: {dir: /d}}\n",
@@ -353,13 +353,15 @@ static const case_t s_cases[] = {
     {"[a, b]", "[a, a]",
      "t.yaml:21:5: links[0].between: a is linked with itself; write two different regions"},
     {"[a, b]", "[a]",
-     "t.yaml:21:5: links[0].between: is a list of 1; write two different regions, such as [north, south]"},
+     "t.yaml:21:5: links[0].between: is a list of 1; write two different regions, such as [north, south], or all"},
     {"[a, b]", "[a, b, a]",
-     "t.yaml:21:5: links[0].between: is a list of 3; write two different regions, such as [north, south]"},
+     "t.yaml:21:5: links[0].between: is a list of 3; write two different regions, such as [north, south], or all"},
     {"[a, b]", "a",
-     "t.yaml:21:14: links[0].between: is one value; write two different regions, such as [north, south]"},
+     "t.yaml:21:14: links[0].between: is one value; write two different regions, such as [north, south], or all"},
+    {"  - between: [a, b]", "  - between: all\n  - between: all",
+     "t.yaml:22:14: links[1].between: all is written in links[0] already; write one such row"},
     {"[a, b]", "[a, [b]]",
-     "t.yaml:21:18: links[0].between: is a list; write two different regions, such as [north, south]"},
+     "t.yaml:21:18: links[0].between: is a list; write two different regions, such as [north, south], or all"},
     {"rtt: 30ms", "rtt: 30ms\n  - between: [b, a]",
      "t.yaml:23:5: links[1].between: b and a are linked by links[0] already; write each pair once"},
     {"links:\n  - between: [a, b]\n    rtt: 30ms\n", "",
@@ -492,7 +494,7 @@ static const struct {
     {"links[0].between=[a, c]",
      "--set links[0].between=[a, c]: links[0].between[1]: no region has the name \"c\"; write one of a, b"},
     {"links[0].between=b",
-     "--set links[0].between=b: is one value; write two different regions, such as [north, south]"},
+     "--set links[0].between=b: is one value; write two different regions, such as [north, south], or all"},
     {"regions[b].name=a",
      "--set regions[b].name=a: regions[1].name: a is the name of regions[0] already; write another"},
     {"regions[0]=5", "--set regions[0]=5: no keys here; write KEY: VALUE, beginning with name"},
@@ -574,8 +576,8 @@ Test(wrong, limits_are_told_not_hit)
     s_check_text(many, strlen(many), "t.yaml:65535:3: yaml: more than 65536 values; write fewer");
     free(many);
     char *regions = s_repeat("job: {name: t, model: lenet, data: {dir: /d}}\nregions:\n",
-                             "- {name: a, data_share: 1}\n", 65);
-    s_check_text(regions, strlen(regions), "t.yaml:67:3: regions: has more than 64 elements; write fewer");
+                             "- {name: a, data_share: 1}\n", 129);
+    s_check_text(regions, strlen(regions), "t.yaml:131:3: regions: has more than 128 elements; write fewer");
     free(regions);
     char *large = s_repeat("", "# a comment\n", 100000);
     s_check_text(large, strlen(large), "t.yaml:1:1: yaml: longer than 1048576 bytes; write less");

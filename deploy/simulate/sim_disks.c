@@ -1,5 +1,5 @@
 /* The disks of a world's nodes: what shards and keepers have stored there, and nodes that are lost with them or without. */
-#include "tests/sim/sim_internal.h"
+#include "deploy/simulate/sim_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -7,12 +7,17 @@
 sim_copy_t *sim_copy(sim_t *self, const char *node, const char *shard, bool kept)
 {
     for (size_t i = 0; i < self->copy_count; i++) {
-        sim_copy_t *copy = &self->copies[i];
+        sim_copy_t *copy = self->copies[i];
         if (copy->kept == kept && !strcmp(copy->node, node) && !strcmp(copy->shard, shard))
             return copy;
     }
-    CHECK(self->copy_count < SIM_COPIES_MAX);
-    sim_copy_t *copy = &self->copies[self->copy_count++];
+    if (self->copy_count == self->copy_capacity) {
+        self->copy_capacity = self->copy_capacity ? 2 * self->copy_capacity : 64;
+        self->copies = realloc(self->copies, self->copy_capacity * sizeof(sim_copy_t *));
+        CHECK(self->copies);
+    }
+    sim_copy_t *copy = self->copies[self->copy_count++] = calloc(1, sizeof *copy);
+    CHECK(copy);
     message_set_name(copy->node, node);
     message_set_name(copy->shard, shard);
     copy->kept = kept;
@@ -61,8 +66,13 @@ void sim_copy_clear(sim_copy_t *copy)
 
 void sim_disks_destroy(sim_t *self)
 {
-    for (size_t i = 0; i < self->copy_count; i++)
-        sim_copy_clear(&self->copies[i]);
+    for (size_t i = 0; i < self->copy_count; i++) {
+        sim_copy_clear(self->copies[i]);
+        free(self->copies[i]);
+    }
+    free(self->copies);
+    self->copies = NULL;
+    self->copy_count = self->copy_capacity = 0;
 }
 
 static bool s_newer(const snapshot_t *a, const snapshot_t *b)
@@ -75,7 +85,7 @@ const sim_copy_t *sim_newest_copy(const sim_t *self, const char *node, const cha
 {
     const sim_copy_t *best = NULL;
     for (size_t i = 0; i < self->copy_count; i++) {
-        const sim_copy_t *copy = &self->copies[i];
+        const sim_copy_t *copy = self->copies[i];
         if (copy->snapshot && !strcmp(copy->node, node) && !strcmp(copy->shard, shard) &&
             (!best || s_newer(copy->snapshot, best->snapshot)))
             best = copy;
@@ -86,8 +96,8 @@ const sim_copy_t *sim_newest_copy(const sim_t *self, const char *node, const cha
 void sim_wipe(sim_t *self, const char *node)
 {
     for (size_t i = 0; i < self->copy_count; i++)
-        if (!strcmp(self->copies[i].node, node))
-            sim_copy_clear(&self->copies[i]);
+        if (!strcmp(self->copies[i]->node, node))
+            sim_copy_clear(self->copies[i]);
 }
 
 static void s_shard_name(const sim_t *self, size_t region, uint64_t shard, wire_name_t ret_name)
@@ -102,7 +112,7 @@ size_t sim_newest_node(const sim_t *self, size_t region, const char *shard)
     wire_name_t name;
     snprintf(name, sizeof name, "node/%s/n0", self->topology->regions[region].name);
     for (size_t i = 0; i < self->copy_count; i++) {
-        const sim_copy_t *copy = &self->copies[i];
+        const sim_copy_t *copy = self->copies[i];
         size_t node = sim_find(self, copy->node);
         if (copy->snapshot && !strcmp(copy->shard, shard) && self->actors[node].region == region &&
             (!best || s_newer(copy->snapshot, best->snapshot)))
@@ -115,9 +125,12 @@ size_t sim_newest_node(const sim_t *self, size_t region, const char *shard)
 
 void sim_take_disks(sim_t *self, sim_t *from)
 {
-    memcpy(self->copies, from->copies, sizeof self->copies);
+    sim_disks_destroy(self);
+    self->copies = from->copies;
     self->copy_count = from->copy_count;
-    from->copy_count = 0;
+    self->copy_capacity = from->copy_capacity;
+    from->copies = NULL;
+    from->copy_count = from->copy_capacity = 0;
     sim_take_schedulers(self, from);
 }
 
@@ -133,7 +146,7 @@ static size_t s_find_marked(const sim_copy_t *copy, const char *tag)
 static sim_copy_t *s_with_mark(sim_t *self, const char *shard, const char *tag)
 {
     for (size_t i = 0; i < self->copy_count; i++) {
-        sim_copy_t *copy = &self->copies[i];
+        sim_copy_t *copy = self->copies[i];
         if (!copy->kept && !strcmp(copy->shard, shard) &&
             (!tag || s_find_marked(copy, tag) < copy->marked_count))
             return copy;
@@ -237,12 +250,14 @@ void sim_take_jobs(sim_t *self, size_t keeper)
             continue;
         }
         bool fails = rng_unit(&self->rng) < self->spec.commit_failure;
-        sim_schedule(self, (sim_event_t){.at_us = self->now_us + sim_random_us(self, self->spec.commit_us),
+        keeper_job_t *kept = malloc(sizeof *kept);
+        CHECK(kept);
+        *kept = job;
+        sim_schedule(self, (sim_event_t){.at_us = self->now_us + sim_commit_us(self),
                                          .kind = SIM_KEPT,
-                                         .actor = keeper,
+                                         .actor = (uint32_t)keeper,
                                          .life = actor->life,
-                                         .job = job,
-                                         .snapshot = job.snapshot,
+                                         .what = kept,
                                          .code = fails ? ERR_FULL : ERR_OK});
     }
 }
@@ -250,15 +265,18 @@ void sim_take_jobs(sim_t *self, size_t keeper)
 void sim_kept(sim_t *self, sim_event_t *event)
 {
     sim_actor_t *actor = &self->actors[event->actor];
+    keeper_job_t *job = event->what;
+    snapshot_t *snapshot = job->snapshot;
     wire_name_t name;
-    err_t why = {.code = event->code};
-    s_shard_name(self, event->job.region, event->job.shard, name);
-    event->job.snapshot = NULL;
+    err_t why = {.code = (err_code_t)event->code};
+    s_shard_name(self, job->region, job->shard, name);
+    job->snapshot = NULL;
     if (!event->code) {
         self->stats.kept++;
-        sim_copy_set(sim_copy(self, self->actors[actor->node].name, name, true), &event->snapshot);
+        sim_copy_set(sim_copy(self, self->actors[actor->node].name, name, true), &snapshot);
     }
-    keeper_core_done(actor->core, &event->job, &why, self->now_us);
+    snapshot_destroy(&snapshot);
+    keeper_core_done(actor->core, job, &why, self->now_us);
 }
 
 /* ---- nodes that go ---- */
@@ -267,7 +285,7 @@ void sim_kept(sim_t *self, sim_event_t *event)
 static bool s_is_elsewhere(const sim_t *self, const sim_actor_t *shard, const char *without)
 {
     for (size_t i = 0; i < self->copy_count; i++) {
-        const sim_copy_t *copy = &self->copies[i];
+        const sim_copy_t *copy = self->copies[i];
         size_t node = sim_find(self, copy->node);
         if (copy->snapshot && !strcmp(copy->shard, shard->name) && strcmp(copy->node, without) != 0 &&
             copy->snapshot->id.incarnation == shard->incarnation && self->actors[node].alive)
@@ -315,11 +333,11 @@ void sim_lose_node(sim_t *self)
     sim_schedule(self,
                  (sim_event_t){.at_us = self->now_us + 1000000 + (int64_t)rng_below(&self->rng, 20000000),
                                .kind = SIM_RETURN,
-                               .actor = node});
+                               .actor = (uint32_t)node});
 }
 
 void sim_return(sim_t *self, size_t node)
 {
     if (!self->actors[node].alive && sim_state(self) == RUN_TRAINING)
-        sim_start_node(self, self->actors[node].name, self->actors[node].region);
+        sim_start_node(self, self->actors[node].name, self->actors[node].region, self->actors[node].place);
 }

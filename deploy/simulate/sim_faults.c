@@ -1,5 +1,5 @@
 /* Faults of disks, payloads and pauses: what is lost with a shard, and who wakes up beside a successor. */
-#include "tests/sim/sim_internal.h"
+#include "deploy/simulate/sim_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -90,7 +90,7 @@ static size_t s_free_slot(sim_t *self)
     for (size_t i = 0; i < self->actor_count; i++)
         if (self->actors[i].zombie && !self->actors[i].core)
             return i;
-    CHECK(self->actor_count < SIM_ACTORS_MAX);
+    CHECK(self->actor_count < self->actor_capacity);
     return self->actor_count++;
 }
 
@@ -110,11 +110,14 @@ void sim_raise_zombie(sim_t *self, size_t index)
                             .life = life,
                             .incarnation = actor->incarnation,
                             .node = actor->node,
-                            .zombie = true};
+                            .zombie = true,
+                            .tick_us = ROLE_NEVER,
+                            .scheduler = SIZE_MAX};
+    self->zombies++;
     message_set_name(zombie->name, actor->name);
     actor->core = NULL;
     int64_t wake_us = self->now_us + 200000 + (int64_t)rng_below(&self->rng, 2000000);
-    sim_schedule(self, (sim_event_t){.at_us = wake_us, .kind = SIM_WAKE, .actor = slot, .life = life});
+    sim_schedule(self, (sim_event_t){.at_us = wake_us, .kind = SIM_WAKE, .actor = (uint32_t)slot, .life = life});
 }
 
 void sim_wake(sim_t *self, size_t index)
@@ -124,7 +127,7 @@ void sim_wake(sim_t *self, size_t index)
     self->stats.zombies++;
     sim_schedule(self, (sim_event_t){.at_us = self->now_us + (int64_t)rng_below(&self->rng, 4000000),
                                      .kind = SIM_SLEEP,
-                                     .actor = index,
+                                     .actor = (uint32_t)index,
                                      .life = zombie->life});
     zombie->role->tick(zombie->core, self->now_us);
     sim_after(self, index);
@@ -140,7 +143,7 @@ void sim_sleep(sim_t *self, size_t index)
 
 size_t sim_zombie_of(const sim_t *self, const char *name)
 {
-    for (size_t i = 0; i < self->actor_count; i++)
+    for (size_t i = 0; self->zombies && i < self->actor_count; i++)
         if (self->actors[i].zombie && self->actors[i].alive && !strcmp(self->actors[i].name, name))
             return i;
     return SIZE_MAX;

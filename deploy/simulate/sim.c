@@ -1,51 +1,11 @@
-#include "tests/sim/sim_internal.h"
+#include "deploy/simulate/sim_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- the event queue: a binary heap by time, then by order of scheduling ---- */
-
-static bool s_before(const sim_event_t *a, const sim_event_t *b)
-{
-    return a->at_us != b->at_us ? a->at_us < b->at_us : a->sequence < b->sequence;
-}
-
-static void s_swap(sim_event_t *a, sim_event_t *b)
-{
-    sim_event_t t = *a;
-    *a = *b;
-    *b = t;
-}
-
 void sim_schedule(sim_t *self, sim_event_t event)
 {
-    if (self->heap_count == self->heap_capacity) {
-        self->heap_capacity = self->heap_capacity ? 2 * self->heap_capacity : 1024;
-        self->heap = realloc(self->heap, self->heap_capacity * sizeof *self->heap);
-        CHECK(self->heap);
-    }
-    event.sequence = ++self->sequence;
-    size_t i = self->heap_count++;
-    self->heap[i] = event;
-    for (; i && s_before(&self->heap[i], &self->heap[(i - 1) / 2]); i = (i - 1) / 2)
-        s_swap(&self->heap[i], &self->heap[(i - 1) / 2]);
-}
-
-static sim_event_t s_take(sim_t *self)
-{
-    sim_event_t first = self->heap[0];
-    self->heap[0] = self->heap[--self->heap_count];
-    for (size_t i = 0;;) {
-        size_t least = i, left = 2 * i + 1;
-        for (size_t c = left; c < left + 2 && c < self->heap_count; c++)
-            if (s_before(&self->heap[c], &self->heap[least]))
-                least = c;
-        if (least == i)
-            break;
-        s_swap(&self->heap[i], &self->heap[least]);
-        i = least;
-    }
-    return first;
+    queue_add(&self->queue, event);
 }
 
 int64_t sim_random_us(sim_t *self, int64_t mean_us)
@@ -53,8 +13,15 @@ int64_t sim_random_us(sim_t *self, int64_t mean_us)
     return mean_us + (int64_t)rng_below(&self->rng, (uint64_t)mean_us + 1);
 }
 
+int64_t sim_commit_us(sim_t *self)
+{
+    return self->spec.pace ? self->spec.pace->commits(self->spec.pace->hint)
+                           : sim_random_us(self, self->spec.commit_us);
+}
+
 /* ---- driving a core ---- */
 
+/* A tick that is scheduled too soon finds that nothing is due, and looks again. */
 static void s_schedule_tick(sim_t *self, size_t index)
 {
     sim_actor_t *actor = &self->actors[index];
@@ -62,9 +29,21 @@ static void s_schedule_tick(sim_t *self, size_t index)
     if (due == ROLE_NEVER)
         return;
     int64_t at = due > self->now_us ? due : self->now_us + 1;
-    sim_schedule(
-        self, (sim_event_t){
-                  .at_us = at, .kind = SIM_TICK, .actor = index, .life = actor->life, .tick = ++actor->tick});
+    if (at >= actor->tick_us)
+        return;
+    actor->tick_us = at;
+    sim_schedule(self, (sim_event_t){.at_us = at,
+                                     .kind = SIM_TICK,
+                                     .actor = (uint32_t)index,
+                                     .life = actor->life,
+                                     .tick = ++actor->tick});
+}
+
+static void s_tick(sim_t *self, sim_actor_t *actor)
+{
+    actor->tick_us = ROLE_NEVER;
+    if (actor->role->due(actor->core) <= self->now_us)
+        actor->role->tick(actor->core, self->now_us);
 }
 
 void sim_after(sim_t *self, size_t index)
@@ -73,6 +52,7 @@ void sim_after(sim_t *self, size_t index)
     if (!actor->alive)
         return;
     sim_effects(self, index);
+    sim_spend(self, index);
     message_t *message;
     while (actor->alive && (message = outbox_take(actor->role->outbox(actor->core))))
         sim_send(self, index, &message);
@@ -81,69 +61,102 @@ void sim_after(sim_t *self, size_t index)
         s_schedule_tick(self, index);
 }
 
+/* What happens to the world rather than to one of its actors; false: it is an actor's. */
+static bool s_handle_world(sim_t *self, const sim_event_t *event)
+{
+    switch ((sim_event_kind_t)event->kind) {
+    case SIM_STOP:
+        if (!self->actors[self->global].alive) {
+            sim_stop_at(self, self->now_us + 100000);
+            return true;
+        }
+        global_core_stop(self->actors[self->global].core, 5000000, self->now_us);
+        sim_after(self, self->global);
+        return true;
+    case SIM_KILL:
+        sim_kill_some(self);
+        return true;
+    case SIM_LOSE_NODE:
+        sim_lose_node(self);
+        return true;
+    case SIM_RETURN:
+        sim_return(self, event->actor);
+        return true;
+    case SIM_WIPE:
+        sim_wipe_region(self);
+        return true;
+    case SIM_SCHEDULER:
+        sim_handle_scheduler(self, event);
+        return true;
+    case SIM_LINKS:
+        sim_tell_links(self);
+        return true;
+    case SIM_WAKE:
+    case SIM_SLEEP:
+        if (self->actors[event->actor].life == event->life)
+            event->kind == SIM_WAKE ? sim_wake(self, event->actor) : sim_sleep(self, event->actor);
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void s_deliver(sim_t *self, sim_actor_t *actor, sim_event_t *event)
+{
+    message_t *message = event->what;
+    event->what = NULL;
+    if (self->spec.pace) {
+        int64_t busy_us = actor->free_us > self->now_us ? actor->free_us : self->now_us;
+        actor->free_us = busy_us + self->spec.pace->serves(self->spec.pace->hint, message);
+    }
+    actor->role->message(actor->core, &message, self->now_us);
+}
+
+static void s_committed(sim_t *self, sim_actor_t *actor, sim_event_t *event)
+{
+    snapshot_t *snapshot = event->what;
+    uint64_t number = snapshot->id.number;
+    event->what = NULL;
+    if (!event->code)
+        sim_commit(self, event->actor, &snapshot);
+    snapshot_destroy(&snapshot);
+    shard_core_committed(actor->core, number, (err_code_t)event->code, self->now_us);
+}
+
 static void s_handle(sim_t *self, sim_event_t *event)
 {
-    if (event->kind == SIM_STOP) {
-        size_t global = sim_find(self, "scheduler/global");
-        if (!self->actors[global].alive) {
-            sim_stop_at(self, self->now_us + 100000);
-            return;
-        }
-        global_core_stop(self->actors[global].core, 5000000, self->now_us);
-        sim_after(self, global);
+    if (s_handle_world(self, event))
         return;
-    }
-    if (event->kind == SIM_KILL) {
-        sim_kill_some(self);
-        return;
-    }
-    if (event->kind == SIM_LOSE_NODE) {
-        sim_lose_node(self);
-        return;
-    }
-    if (event->kind == SIM_RETURN) {
-        sim_return(self, event->actor);
-        return;
-    }
-    if (event->kind == SIM_WIPE) {
-        sim_wipe_region(self);
-        return;
-    }
-    if (event->kind == SIM_SCHEDULER) {
-        sim_handle_scheduler(self, event);
-        return;
-    }
     sim_actor_t *actor = &self->actors[event->actor];
-    if ((event->kind == SIM_WAKE || event->kind == SIM_SLEEP) && actor->life == event->life) {
-        event->kind == SIM_WAKE ? sim_wake(self, event->actor) : sim_sleep(self, event->actor);
-        return;
-    }
     /* Messages go to a name: one that was on its way reaches the successor. */
     if (!actor->alive || (event->kind != SIM_DELIVER && actor->life != event->life))
         return;
     if (event->kind == SIM_TICK && event->tick != actor->tick)
         return;
     if (event->kind == SIM_TICK)
-        actor->role->tick(actor->core, self->now_us);
+        s_tick(self, actor);
     if (event->kind == SIM_DELIVER)
-        actor->role->message(actor->core, &event->message, self->now_us);
+        s_deliver(self, actor, event);
     if (event->kind == SIM_COMPUTED)
-        sim_compute(self, event->actor);
+        actor->task.evaluate ? sim_evaluate(self, event->actor, (int64_t)event->tick)
+                             : sim_compute(self, event->actor);
     if (event->kind == SIM_KEPT)
         sim_kept(self, event);
-    if (event->kind == SIM_COMMITTED) {
-        uint64_t number = event->snapshot->id.number;
-        if (!event->code)
-            sim_commit(self, event->actor, &event->snapshot);
-        shard_core_committed(actor->core, number, event->code, self->now_us);
-    }
+    if (event->kind == SIM_COMMITTED)
+        s_committed(self, actor, event);
     sim_after(self, event->actor);
 }
 
 static void s_event_fini(sim_event_t *event)
 {
-    message_destroy(&event->message);
-    snapshot_destroy(&event->snapshot);
+    message_t *message = event->kind == SIM_DELIVER ? event->what : NULL;
+    snapshot_t *snapshot = event->kind == SIM_COMMITTED ? event->what : NULL;
+    keeper_job_t *job = event->kind == SIM_KEPT ? event->what : NULL;
+    message_destroy(&message);
+    if (job)
+        snapshot = job->snapshot;
+    snapshot_destroy(&snapshot);
+    free(job);
 }
 
 bool sim_run(sim_t *self)
@@ -153,9 +166,11 @@ bool sim_run(sim_t *self)
 
 bool sim_run_until(sim_t *self, int64_t at_us)
 {
-    while (self->heap_count && self->heap[0].at_us < at_us && !sim_is_over(self)) {
-        sim_event_t event = s_take(self);
+    const queue_event_t *next;
+    while ((next = queue_peek(&self->queue)) && next->at_us < at_us && !sim_is_over(self)) {
+        sim_event_t event = queue_take(&self->queue);
         self->now_us = event.at_us;
+        self->stats.events++;
         s_handle(self, &event);
         s_event_fini(&event);
     }
@@ -206,6 +221,29 @@ void sim_sample(uint64_t seed, uint64_t number, size_t size, float *ret_x, uint3
         ret_x[i] = (float)rng_unit(&rng);
 }
 
+/* Room for all that may run, and as much again for zombies. */
+static size_t s_capacity(const sim_t *self)
+{
+    const topology_t *topology = self->topology;
+    size_t nodes = self->spec.nodes ? self->spec.nodes : 1, count = 256;
+    for (size_t r = 0; r < topology->region_count; r++)
+        count += 1 + 2 * nodes + 2 * topology->regions[r].shards + topology->regions[r].workers;
+    return 2 * (count + 2 * self->spec.node_count);
+}
+
+/* A world that is only to be timed has one element per shard. */
+static void s_cut_shards(sim_t *self)
+{
+    size_t shards = self->topology->regions[0].shards;
+    self->shard_first = calloc(shards + 1, sizeof *self->shard_first);
+    CHECK(self->shard_first);
+    for (size_t k = 0; k < shards; k++)
+        if (self->spec.pace)
+            self->shard_first[k + 1] = k + 1;
+        else
+            layout_shard(&self->layout, shards, k, &self->shard_first[k], &self->shard_first[k + 1]);
+}
+
 sim_t *sim_new(const topology_t *topology, const sim_spec_t *spec)
 {
     sim_t *self = calloc(1, sizeof *self);
@@ -213,14 +251,20 @@ sim_t *sim_new(const topology_t *topology, const sim_spec_t *spec)
     self->topology = topology;
     self->spec = *spec;
     rng_init_for(&self->rng, spec->seed, "world", 0, 0);
+    if (!self->spec.samples)
+        self->spec.samples = topology->job.data.samples;
     err_t err = {0};
-    CHECK(job_derive(topology, topology->job.data.samples, &self->job, &err) == ERR_OK);
+    CHECK(job_derive(topology, self->spec.samples, &self->job, &err) == ERR_OK);
     CHECK(model_layout_of(topology->job.model, &self->layout, &err) == ERR_OK);
-    size_t shards = topology->regions[0].shards;
-    for (size_t k = 0; k < shards; k++)
-        layout_shard(&self->layout, shards, k, &self->shard_first[k], &self->shard_first[k + 1]);
-    s_open_data(self);
+    self->actor_capacity = s_capacity(self);
+    self->actors = calloc(self->actor_capacity, sizeof *self->actors);
+    CHECK(self->actors);
+    s_cut_shards(self);
+    if (!spec->pace)
+        s_open_data(self);
     sim_start_all(self);
+    if (spec->pace)
+        sim_schedule(self, (sim_event_t){.at_us = 1, .kind = SIM_LINKS});
     if (spec->kill_per_s > 0)
         sim_schedule(self, (sim_event_t){.at_us = (int64_t)(1e6 / spec->kill_per_s), .kind = SIM_KILL});
     if (spec->lose_node_per_s > 0)
@@ -237,9 +281,9 @@ void sim_destroy(sim_t **self_p)
     *self_p = NULL;
     if (!self)
         return;
-    while (self->heap_count)
-        s_event_fini(&self->heap[--self->heap_count]);
-    free(self->heap);
+    while (self->queue.count)
+        s_event_fini(&self->queue.items[--self->queue.count]);
+    queue_fini(&self->queue);
     for (size_t i = 0; i < self->actor_count; i++) {
         if (self->actors[i].core)
             self->actors[i].role->destroy(&self->actors[i].core);
@@ -249,6 +293,9 @@ void sim_destroy(sim_t **self_p)
     for (size_t r = 0; r < TOPOLOGY_REGIONS_MAX; r++)
         dataset_destroy(&self->datasets[r]);
     model_destroy(&self->model);
+    names_fini(&self->names);
+    free(self->actors);
+    free(self->shard_first);
     free(self->x);
     free(self->indices);
     free(self->labels);
@@ -322,13 +369,13 @@ uint64_t sim_batches_applied(const sim_t *self)
 
 run_state_t sim_state(const sim_t *self)
 {
-    return global_core_state(self->actors[sim_find(self, "scheduler/global")].core);
+    return global_core_state(self->actors[self->global].core);
 }
 
 sim_stats_t sim_stats(const sim_t *self)
 {
     sim_stats_t stats = self->stats;
-    const global_core_t *global = self->actors[sim_find(self, "scheduler/global")].core;
+    const global_core_t *global = self->actors[self->global].core;
     for (size_t r = 0; r < self->topology->region_count; r++) {
         region_view_t view = global_core_region(global, r);
         if (view.report) {
@@ -336,7 +383,7 @@ sim_stats_t sim_stats(const sim_t *self)
             stats.restarts += view.report->region_report.restarts;
         }
     }
-    for (size_t i = 0; i < self->actor_count; i++) {
+    for (size_t i = 0; i < self->actor_count && !self->spec.pace; i++) {
         const sim_actor_t *actor = &self->actors[i];
         if (actor->role != &shard_role || actor->zombie || !actor->core)
             continue;
@@ -350,7 +397,7 @@ sim_stats_t sim_stats(const sim_t *self)
 
 const char *sim_report_fault(const sim_t *self)
 {
-    const global_core_t *global = self->actors[sim_find(self, "scheduler/global")].core;
+    const global_core_t *global = self->actors[self->global].core;
     for (size_t r = 0; r < self->topology->region_count; r++) {
         region_view_t view = global_core_region(global, r);
         double epochs = (double)self->topology->job.epochs;
@@ -367,9 +414,29 @@ const char *sim_report_fault(const sim_t *self)
     return NULL;
 }
 
+const global_core_t *sim_global(const sim_t *self)
+{
+    return self->actors[self->global].core;
+}
+
+int64_t sim_now_us(const sim_t *self)
+{
+    return self->now_us;
+}
+
+sim_spent_t sim_spent(const sim_t *self, size_t region_index)
+{
+    sim_spent_t sum = {0};
+    for (size_t i = 0; i < self->actor_count; i++)
+        if (self->actors[i].role == &worker_role && self->actors[i].region == region_index)
+            for (size_t k = 0; k < SPENDS_COUNT; k++)
+                sum.us[k] += self->actors[i].spent.us[k];
+    return sum;
+}
+
 void sim_print_waits(const sim_t *self, FILE *out)
 {
-    const global_core_t *global = self->actors[sim_find(self, "scheduler/global")].core;
+    const global_core_t *global = self->actors[self->global].core;
     const char *why = "";
     global_core_failure(global, &why);
     fprintf(out, "  t=%.3f s, run state %d %s\n", (double)self->now_us / 1e6, (int)sim_state(self), why);

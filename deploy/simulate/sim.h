@@ -7,8 +7,8 @@
  *          core.
  * Threads  one.
  */
-#ifndef TESTS_SIM_SIM_H
-#define TESTS_SIM_SIM_H
+#ifndef DEPLOY_SIMULATE_SIM_H
+#define DEPLOY_SIMULATE_SIM_H
 
 #include "actors/kit/breaks.h"
 #include "actors/kit/role.h"
@@ -26,8 +26,43 @@ typedef struct {
     bool one_way;
 } sim_partition_t;
 
+/* One node of a world. */
+typedef struct {
+    size_t region;
+    char name[TOPOLOGY_NAME_MAX]; /* last part of its name */
+    uint64_t cores;
+} sim_node_t;
+
+/* How long everything takes, for a world that is to be as slow as a real one; times in virtual microseconds. */
+typedef struct {
+    void *hint;
+    /* When a message that leaves now has arrived. */
+    int64_t (*arrives)(void *hint, const message_t *message, size_t from_region, size_t to_region, int64_t now_us);
+    /* How long the receiver is busy with it; what it answers leaves after that. */
+    int64_t (*serves)(void *hint, const message_t *message);
+    /* How long a worker on the node of this row takes for so many samples; 0 samples: an evaluation. */
+    int64_t (*computes)(void *hint, size_t node, uint64_t samples);
+    int64_t (*commits)(void *hint); /* how long a snapshot takes */
+    /* What a broker says of the way to another region; false: nothing. */
+    bool (*link)(void *hint, size_t region, size_t other, message_t *link_state);
+    int64_t link_every_us; /* how often it says so */
+} sim_pace_t;
+
+/* What the time of a worker goes to. */
+typedef enum { SPENDS_COMPUTING, SPENDS_EVALUATING, SPENDS_SHARD, SPENDS_SCHEDULER, SPENDS_COUNT } sim_spends_t;
+typedef struct {
+    int64_t us[SPENDS_COUNT];
+} sim_spent_t;
+
 /* Every knob of a world, with its unit. */
 typedef struct {
+    const sim_pace_t *pace;     /* borrowed; then tensors have one element per shard, no delay or fault below counts, and
+                                   messages are handed over as they are; NULL: the knobs below */
+    const sim_node_t *node_list; /* (node_count) borrowed; NULL: `nodes` per region */
+    size_t node_count;
+    uint64_t samples; /* of the data set; 0: job.data.samples */
+    bool evaluates;   /* there is a test set */
+    int64_t beat_us;  /* between two signs of life of workers and nodes; 0: as in a real run */
     uint64_t seed;
     uint64_t term;                      /* of the schedulers: larger for each life of a job; 0 is 1 */
     int64_t lan_delay_us, wan_delay_us; /* one way; up to twice as long at random */
@@ -71,6 +106,7 @@ typedef struct {
     uint64_t duplicates_refused, rolled_back,
         welcomes; /* as the regions report them, and the shards at the end */
     uint64_t marks_made, marks_given_up;
+    uint64_t events;
     int64_t virtual_us;
 } sim_stats_t;
 
@@ -121,6 +157,9 @@ uint64_t sim_round(const sim_t *self, size_t region_index);
 
 sim_stats_t sim_stats(const sim_t *self);
 run_state_t sim_state(const sim_t *self);
+const global_core_t *sim_global(const sim_t *self); /* with the regions' reports; borrowed */
+int64_t sim_now_us(const sim_t *self);
+sim_spent_t sim_spent(const sim_t *self, size_t region_index); /* sum over a region's workers that run */
 void sim_print_waits(const sim_t *self, FILE *out); /* who waits for whom: for a run that is stuck */
 
 #endif

@@ -1,24 +1,23 @@
 /* The actors of a world: starting and killing them, and what they have done outside their cores. */
-#include "tests/sim/sim_internal.h"
+#include "deploy/simulate/sim_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 size_t sim_find(const sim_t *self, const char *name)
 {
-    for (size_t i = 0; i < self->actor_count; i++)
-        if (!strcmp(self->actors[i].name, name))
-            return i;
-    return SIZE_MAX;
+    return names_find(&self->names, name);
 }
 
 static sim_actor_t *s_slot(sim_t *self, const char *name, size_t region)
 {
     size_t index = sim_find(self, name);
     if (index == SIZE_MAX) {
-        CHECK(self->actor_count < SIM_ACTORS_MAX);
+        CHECK(self->actor_count < self->actor_capacity);
         index = self->actor_count++;
+        self->actors[index].scheduler = SIZE_MAX;
         message_set_name(self->actors[index].name, name);
+        names_set(&self->names, name, index);
     }
     sim_raise_zombie(self, index);
     sim_actor_t *actor = &self->actors[index];
@@ -29,6 +28,9 @@ static sim_actor_t *s_slot(sim_t *self, const char *name, size_t region)
     actor->alive = true;
     actor->life++;
     actor->computing = false;
+    actor->tick_us = ROLE_NEVER;
+    actor->spends = SPENDS_SCHEDULER;
+    actor->spends_us = self->now_us;
     return actor;
 }
 
@@ -41,7 +43,7 @@ static void s_begin(sim_t *self, sim_actor_t *actor, const role_t *role, void *c
     sim_after(self, (size_t)(actor - self->actors));
 }
 
-static void *s_new_node(const sim_t *self, size_t region, const char *name, uint64_t pid)
+static void *s_new_node(const sim_t *self, size_t region, const char *name, size_t place, uint64_t pid)
 {
     char digest[17];
     topology_digest(self->topology, digest);
@@ -50,9 +52,10 @@ static void *s_new_node(const sim_t *self, size_t region, const char *name, uint
                         .host = "sim",
                         .digest = digest,
                         .pid = pid,
-                        .cores = 4,
+                        .cores = self->spec.node_list ? self->spec.node_list[place].cores : 4,
                         .memory_bytes = (uint64_t)1 << 30,
-                        .samples = self->topology->job.data.samples};
+                        .samples = self->spec.samples,
+                        .announce_us = self->spec.beat_us};
     sim_find_held(self, region, name, &spec);
     return node_core_new(&spec);
 }
@@ -64,21 +67,33 @@ void sim_put(sim_t *self, const char *name, size_t region, const role_t *role, v
 }
 
 /* Another process in each life of the job, and with each start. */
-void sim_start_node(sim_t *self, const char *name, size_t region)
+void sim_start_node(sim_t *self, const char *name, size_t region, size_t place)
 {
     sim_actor_t *actor = s_slot(self, name, region);
     uint64_t pid = ((self->spec.term + 1) << 16) + actor->life;
-    s_begin(self, actor, &node_role, s_new_node(self, region, name, pid), 0);
+    actor->place = place;
+    s_begin(self, actor, &node_role, s_new_node(self, region, name, place, pid), 0);
+}
+
+static void s_start_listed(sim_t *self)
+{
+    for (size_t n = 0; n < self->spec.node_count; n++) {
+        const sim_node_t *node = &self->spec.node_list[n];
+        wire_name_t name;
+        snprintf(name, sizeof name, "node/%s/%.20s", self->topology->regions[node->region].name, node->name);
+        sim_start_node(self, name, node->region, n);
+    }
 }
 
 void sim_start_all(sim_t *self)
 {
     sim_schedulers_new(self);
-    for (size_t r = 0; r < self->topology->region_count; r++) {
+    s_start_listed(self);
+    for (size_t r = 0; !self->spec.node_list && r < self->topology->region_count; r++) {
         wire_name_t name;
         for (size_t n = 0; n < (self->spec.nodes ? self->spec.nodes : 1); n++) {
             snprintf(name, sizeof name, "node/%s/n%zu", self->topology->regions[r].name, n);
-            sim_start_node(self, name, r);
+            sim_start_node(self, name, r, n);
         }
     }
 }
@@ -93,12 +108,18 @@ static void *s_new_worker(sim_t *self, size_t region, size_t index, uint64_t inc
                           .shard_count = self->topology->regions[region].shards,
                           .shard_first = self->shard_first,
                           .chunk_bytes = self->spec.chunk_bytes,
-                          .checksums = true};
+                          .checksums = !self->spec.pace,
+                          .status_us = self->spec.beat_us};
     return worker_core_new(&spec);
 }
 
 static buf_t *s_initial(const sim_t *self, size_t first, size_t count)
 {
+    if (self->spec.pace) {
+        buf_t *zero = buf_new_zero(count * sizeof(float));
+        CHECK(zero);
+        return zero;
+    }
     float *w = malloc(self->layout.count * sizeof *w);
     CHECK(w);
     model_init(self->model, self->topology->job.seed, w);
@@ -135,7 +156,7 @@ static void *s_new_shard(sim_t *self, sim_actor_t *actor, size_t index, uint64_t
                          .history = rng_u64(&self->rng) | 1,
                          .lost = sim_lost_batches(disk),
                          .uncertain = s_is_uncertain(self, copy, disk),
-                         .checksums = true,
+                         .checksums = !self->spec.pace,
                          .breaks = self->spec.breaks};
     if (!copy) {
         buf_t *initial = s_initial(self, self->shard_first[index], spec.elements);
@@ -304,16 +325,51 @@ void sim_kill_some(sim_t *self)
 
 /* ---- what cores want done ---- */
 
+static int64_t s_step_us(sim_t *self, const sim_actor_t *actor)
+{
+    if (!self->spec.pace)
+        return sim_random_us(self, self->spec.step_us);
+    uint64_t first = 0, end = 0;
+    if (!actor->task.evaluate)
+        job_batch_samples(&self->job.regions[actor->region], actor->task.batch, &first, &end);
+    return self->spec.pace->computes(self->spec.pace->hint, self->actors[actor->node].place, end - first);
+}
+
 static void s_take_task(sim_t *self, size_t index)
 {
     sim_actor_t *actor = &self->actors[index];
     if (actor->computing || !worker_core_take_task(actor->core, &actor->task))
         return;
     actor->computing = true;
-    sim_schedule(self, (sim_event_t){.at_us = self->now_us + sim_random_us(self, self->spec.step_us),
+    int64_t begins_us = actor->free_us > self->now_us ? actor->free_us : self->now_us;
+    int64_t took_us = s_step_us(self, actor);
+    sim_schedule(self, (sim_event_t){.at_us = begins_us + took_us,
                                      .kind = SIM_COMPUTED,
-                                     .actor = index,
-                                     .life = actor->life});
+                                     .actor = (uint32_t)index,
+                                     .life = actor->life,
+                                     .tick = (uint64_t)took_us});
+}
+
+/* ---- what a worker's time goes to ---- */
+
+static sim_spends_t s_spends(const sim_actor_t *actor)
+{
+    if (actor->computing)
+        return actor->task.evaluate ? SPENDS_EVALUATING : SPENDS_COMPUTING;
+    return strncmp(worker_core_waits_for(actor->core, NULL), "shard/", 6) == 0 ? SPENDS_SHARD : SPENDS_SCHEDULER;
+}
+
+void sim_spend(sim_t *self, size_t index)
+{
+    sim_actor_t *actor = &self->actors[index];
+    if (!self->spec.pace || actor->role != &worker_role)
+        return;
+    sim_spends_t now = s_spends(actor);
+    if (now == actor->spends)
+        return;
+    actor->spent.us[actor->spends] += self->now_us - actor->spends_us;
+    actor->spends = now;
+    actor->spends_us = self->now_us;
 }
 
 static void s_take_snapshot(sim_t *self, size_t index)
@@ -325,11 +381,11 @@ static void s_take_snapshot(sim_t *self, size_t index)
     bool fails = rng_unit(&self->rng) < self->spec.commit_failure;
     self->stats.snapshots++;
     self->stats.snapshot_failures += fails;
-    sim_schedule(self, (sim_event_t){.at_us = self->now_us + sim_random_us(self, self->spec.commit_us),
+    sim_schedule(self, (sim_event_t){.at_us = self->now_us + sim_commit_us(self),
                                      .kind = SIM_COMMITTED,
-                                     .actor = index,
+                                     .actor = (uint32_t)index,
                                      .life = actor->life,
-                                     .snapshot = snapshot,
+                                     .what = snapshot,
                                      .code = fails ? ERR_FULL : ERR_OK});
 }
 
@@ -368,7 +424,12 @@ static void s_gather(sim_t *self, size_t region, uint64_t first, uint64_t end)
 void sim_compute(sim_t *self, size_t index)
 {
     sim_actor_t *actor = &self->actors[index];
-    CHECK(!actor->task.evaluate);
+    actor->computing = false;
+    if (self->spec.pace) {
+        memset(actor->task.gradient, 0, self->shard_first[self->topology->regions[0].shards] * sizeof(float));
+        worker_core_computed(actor->core, 0, self->now_us);
+        return;
+    }
     uint64_t first, end;
     const job_region_t *region = &self->job.regions[actor->region];
     job_batch_samples(region, actor->task.batch, &first, &end);
@@ -376,6 +437,13 @@ void sim_compute(sim_t *self, size_t index)
     double loss;
     model_gradient(self->model, actor->task.params, self->x, self->labels, end - first, actor->task.gradient,
                    &loss);
-    actor->computing = false;
     worker_core_computed(actor->core, loss, self->now_us);
+}
+
+/* Only of a world that is timed: of the result nobody asks. */
+void sim_evaluate(sim_t *self, size_t index, int64_t took_us)
+{
+    sim_actor_t *actor = &self->actors[index];
+    actor->computing = false;
+    worker_core_evaluated(actor->core, 0, 0, took_us, self->now_us);
 }

@@ -1,6 +1,6 @@
 /* The network: every message is packed and unpacked, and may be lost, doubled, late or cut off, by the
  * world's seed. */
-#include "tests/sim/sim_internal.h"
+#include "deploy/simulate/sim_internal.h"
 
 #include <string.h>
 
@@ -49,12 +49,33 @@ static int64_t s_delay(sim_t *self, bool wan)
     return delay;
 }
 
+/* In a world that is timed nothing is lost but what is sent to nobody. */
+static void s_hand_over(sim_t *self, const sim_actor_t *from, size_t to, message_t **message_p)
+{
+    if (to == SIZE_MAX || !self->actors[to].alive) {
+        message_destroy(message_p);
+        return;
+    }
+    const sim_pace_t *pace = self->spec.pace;
+    int64_t leaves_us = from->free_us > self->now_us ? from->free_us : self->now_us;
+    sim_schedule(self, (sim_event_t){.at_us = pace->arrives(pace->hint, *message_p, from->region,
+                                                            self->actors[to].region, leaves_us),
+                                     .kind = SIM_DELIVER,
+                                     .actor = (uint32_t)to,
+                                     .what = *message_p});
+    *message_p = NULL;
+}
+
 void sim_send(sim_t *self, size_t from_actor, message_t **message_p)
 {
     message_t *message = *message_p;
     const sim_actor_t *from = &self->actors[from_actor];
     size_t to = sim_find(self, message->to);
     self->stats.messages++;
+    if (self->spec.pace) {
+        s_hand_over(self, from, to, message_p);
+        return;
+    }
     sim_zombie_hears(self, message);
     /* Its region's broker knows the successor, and carries on nothing of an older incarnation. */
     if (from->zombie && !(self->spec.breaks & BREAK_FENCING)) {
@@ -80,13 +101,48 @@ void sim_send(sim_t *self, size_t from_actor, message_t **message_p)
     if (zombie != SIZE_MAX && zombie != from_actor && !lost)
         sim_schedule(self, (sim_event_t){.at_us = self->now_us + s_delay(self, false),
                                          .kind = SIM_DELIVER,
-                                         .actor = zombie,
-                                         .message = s_over_the_wire(self, message)});
+                                         .actor = (uint32_t)zombie,
+                                         .what = s_over_the_wire(self, message)});
     for (int i = 0; i < copies; i++)
         sim_schedule(self, (sim_event_t){.at_us = self->now_us +
                                                   s_delay(self, from->region != self->actors[to].region),
                                          .kind = SIM_DELIVER,
-                                         .actor = to,
-                                         .message = s_over_the_wire(self, message)});
+                                         .actor = (uint32_t)to,
+                                         .what = s_over_the_wire(self, message)});
     message_destroy(message_p);
+}
+
+/* ---- what brokers say of the links ---- */
+
+static void s_tell(sim_t *self, size_t region, const char *listener)
+{
+    const sim_pace_t *pace = self->spec.pace;
+    size_t actor = sim_find(self, listener);
+    wire_name_t broker;
+    snprintf(broker, sizeof broker, "broker/%s", self->topology->regions[region].name);
+    for (size_t other = 0; other < self->topology->region_count; other++) {
+        if (other == region || actor == SIZE_MAX || !self->actors[actor].alive)
+            continue;
+        message_t *state = message_new(KIND_link_state, listener, broker);
+        message_set_name(state->link_state.region, self->topology->regions[other].name);
+        if (pace->link(pace->hint, region, other, state))
+            self->actors[actor].role->message(self->actors[actor].core, &state, self->now_us);
+        message_destroy(&state);
+        sim_after(self, actor);
+    }
+}
+
+void sim_tell_links(sim_t *self)
+{
+    for (size_t r = 0; r < self->topology->region_count; r++) {
+        const topology_region_t *region = &self->topology->regions[r];
+        char name[2 * WIRE_NAME_SIZE];
+        snprintf(name, sizeof name, "scheduler/%s", region->name);
+        s_tell(self, r, name);
+        for (uint64_t k = 0; k < region->shards; k++) {
+            snprintf(name, sizeof name, "synchronizer/%s/%llu", region->name, (unsigned long long)k);
+            s_tell(self, r, name);
+        }
+    }
+    sim_schedule(self, (sim_event_t){.at_us = self->now_us + self->spec.pace->link_every_us, .kind = SIM_LINKS});
 }

@@ -1,8 +1,8 @@
 /* sim_internal - what the files of the simulator share. */
-#ifndef TESTS_SIM_SIM_INTERNAL_H
-#define TESTS_SIM_SIM_INTERNAL_H
+#ifndef DEPLOY_SIMULATE_SIM_INTERNAL_H
+#define DEPLOY_SIMULATE_SIM_INTERNAL_H
 
-#include "tests/sim/sim.h"
+#include "deploy/simulate/sim.h"
 
 #include "actors/keeper/keeper_core.h"
 #include "actors/model/dataset.h"
@@ -12,8 +12,9 @@
 #include "actors/shard/shard_core.h"
 #include "actors/synchronizer/synchronizer_core.h"
 #include "actors/worker/worker_core.h"
+#include "codec/base/names.h"
+#include "deploy/simulate/queue.h"
 
-#define SIM_ACTORS_MAX 512
 #define SIM_OLDER 6 /* snapshots before the newest that a disk may be found at */
 #define SIM_MARKS_MAX 16
 
@@ -30,23 +31,12 @@ typedef enum {
     SIM_SCHEDULER,
     SIM_WIPE,
     SIM_WAKE,
-    SIM_SLEEP
+    SIM_SLEEP,
+    SIM_LINKS
 } sim_event_kind_t;
 
-typedef struct {
-    int64_t at_us;
-    uint64_t sequence; /* order among events of one moment */
-    sim_event_kind_t kind;
-    size_t actor;
-    uint64_t life; /* of the actor: what a former one had begun is dropped with it */
-    uint64_t tick; /* SIM_TICK: the newest scheduled wins */
-    message_t *message;
-    snapshot_t *snapshot;
-    err_code_t code;
-    keeper_job_t job; /* SIM_KEPT; its snapshot is `snapshot` */
-} sim_event_t;
-
-#define SIM_COPIES_MAX 512
+/* What an event points to: SIM_DELIVER message_t, SIM_COMMITTED snapshot_t, SIM_KEPT keeper_job_t with its snapshot. */
+typedef queue_event_t sim_event_t;
 
 /* What lies on a node's disk of one shard: its own snapshots, or copies of them; the newest, and common points. */
 typedef struct {
@@ -78,6 +68,13 @@ typedef struct {
     size_t node; /* hosted: by which node */
     bool hangs;  /* died in silence */
     bool zombie; /* has a successor by the same name, in another place */
+    int64_t tick_us; /* when it is ticked next; ROLE_NEVER: nothing is scheduled */
+    int64_t free_us; /* when it has done what it was sent; what it says leaves no sooner */
+    size_t place;    /* node: row of the spec's list */
+    size_t scheduler; /* scheduler: row of the schedulers; SIZE_MAX: is none */
+    sim_spent_t spent; /* worker: what its time went to */
+    sim_spends_t spends; /* now */
+    int64_t spends_us;   /* since when */
 } sim_actor_t;
 
 struct sim {
@@ -85,16 +82,17 @@ struct sim {
     sim_spec_t spec;
     job_t job;
     layout_t layout;
-    size_t shard_first[65];
+    size_t *shard_first; /* (shards + 1) */
     rng_t rng;
     int64_t now_us;
-    sim_event_t *heap;
-    size_t heap_count, heap_capacity;
-    uint64_t sequence;
-    sim_actor_t actors[SIM_ACTORS_MAX];
-    size_t actor_count;
-    sim_copy_t copies[SIM_COPIES_MAX];
-    size_t copy_count;
+    queue_t queue;
+    sim_actor_t *actors; /* (actor_capacity) stay where they are */
+    size_t actor_count, actor_capacity;
+    names_t names;       /* of actors, zombies apart */
+    size_t global;       /* the global scheduler's */
+    size_t zombies;      /* slots that were ever one's */
+    sim_copy_t **copies; /* (copy_capacity) */
+    size_t copy_count, copy_capacity;
     dataset_t *datasets[TOPOLOGY_REGIONS_MAX];
     model_t *model;
     struct sim_schedulers *schedulers;
@@ -106,10 +104,12 @@ struct sim {
 /* sim.c */
 void sim_schedule(sim_t *self, sim_event_t event);
 int64_t sim_random_us(sim_t *self, int64_t mean_us); /* between once and twice */
+int64_t sim_commit_us(sim_t *self); /* of one snapshot */
 void sim_after(sim_t *self, size_t actor); /* outbox, effects and next tick, after a call into a core */
 
 /* sim_network.c */
 void sim_send(sim_t *self, size_t from_actor, message_t **message_p);
+void sim_tell_links(sim_t *self); /* brokers say how regions are reached, and are due again */
 
 /* sim_disks.c */
 sim_copy_t *sim_copy(sim_t *self, const char *node, const char *shard, bool kept); /* made when it is not there */
@@ -141,7 +141,7 @@ void sim_damage(sim_t *self, message_t *message);
 /* sim_actors.c */
 size_t sim_find(const sim_t *self, const char *name); /* SIZE_MAX when it never was */
 void sim_start_all(sim_t *self);                      /* schedulers and nodes */
-void sim_start_node(sim_t *self, const char *name, size_t region);
+void sim_start_node(sim_t *self, const char *name, size_t region, size_t place);
 void sim_put(sim_t *self, const char *name, size_t region, const role_t *role, void *core,
              uint64_t incarnation);
 void sim_start_actor(sim_t *self, const char *name, size_t node, uint64_t incarnation);
@@ -150,6 +150,8 @@ void sim_end_finished(sim_t *self, size_t actor);
 void sim_kill_some(sim_t *self);
 void sim_effects(sim_t *self, size_t actor);
 void sim_compute(sim_t *self, size_t actor);
+void sim_evaluate(sim_t *self, size_t actor, int64_t took_us);
+void sim_spend(sim_t *self, size_t actor); /* a worker may do something else now */
 
 /* sim_schedulers.c */
 void sim_schedulers_new(sim_t *self);

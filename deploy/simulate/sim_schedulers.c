@@ -1,6 +1,6 @@
 /* Deaths of schedulers: what they kept is on a disk in memory, a successor starts from it a while later, and sometimes the
  * one that was taken for dead had only stood still, wakes up, and goes on as if nothing had happened. */
-#include "tests/sim/sim_internal.h"
+#include "deploy/simulate/sim_internal.h"
 
 #include "actors/scheduler/keep.h"
 #include "store/kv_mem.h"
@@ -60,6 +60,16 @@ static const role_t *s_role(const sim_t *self, const scheduler_t *scheduler)
 
 /* ---- starting ---- */
 
+static size_t s_nodes_of(const sim_t *self, size_t region)
+{
+    size_t count = 0;
+    for (size_t n = 0; n < self->spec.node_count; n++)
+        count += self->spec.node_list[n].region == region;
+    if (!self->spec.node_list)
+        count = self->spec.nodes;
+    return count ? count : 1;
+}
+
 static void *s_new_core(sim_t *self, const scheduler_t *scheduler, const kept_t *kept)
 {
     if (s_is_global(self, scheduler)) {
@@ -69,8 +79,10 @@ static void *s_new_core(sim_t *self, const scheduler_t *scheduler, const kept_t 
     region_spec_t spec = {.topology = self->topology,
                           .region_index = scheduler->region,
                           .term = scheduler->term,
-                          .nodes_expected = self->spec.nodes ? self->spec.nodes : 1,
+                          .nodes_expected = s_nodes_of(self, scheduler->region),
                           .settle_us = 1000000,
+                          .evaluates = self->spec.evaluates,
+                          .status_us = 8 * self->spec.beat_us,
                           .kept = kept};
     return region_core_new(&spec, self->now_us);
 }
@@ -88,6 +100,10 @@ static void s_start(sim_t *self, scheduler_t *scheduler)
     kept_fini(&kept);
     sim_put(self, scheduler->name, global ? 0 : scheduler->region, s_role(self, scheduler), core,
             global ? scheduler->term : scheduler->term << 32);
+    size_t index = sim_find(self, scheduler->name);
+    self->actors[index].scheduler = (size_t)(scheduler - self->schedulers->items);
+    if (global)
+        self->global = index;
 }
 
 void sim_schedulers_new(sim_t *self)
@@ -138,8 +154,14 @@ void sim_schedulers_destroy(sim_t *self)
 
 void sim_keep(sim_t *self, size_t actor)
 {
-    scheduler_t *scheduler = s_find(self, self->actors[actor].name);
-    CHECK(scheduler && keep_work(scheduler->keep, self->actors[actor].core, self->now_us, NULL) == ERR_OK);
+    size_t row = self->actors[actor].scheduler;
+    scheduler_t *scheduler = row == SIZE_MAX ? s_find(self, self->actors[actor].name) : &self->schedulers->items[row];
+    const keep_source_t *source = s_is_global(self, scheduler) ? &global_source : &region_source;
+    if (!self->spec.pace) {
+        CHECK(keep_work(scheduler->keep, self->actors[actor].core, self->now_us, NULL) == ERR_OK);
+    } else if (source->kept) { /* none dies here */
+        source->kept(self->actors[actor].core, source->decisions(self->actors[actor].core));
+    }
 }
 
 /* The schedulers' disks of a former life of the job; the global one's run is over. */
@@ -164,7 +186,7 @@ static void s_schedule(sim_t *self, scheduler_event_t what, const scheduler_t *s
 {
     sim_schedule(self, (sim_event_t){.at_us = self->now_us + (after_us > 0 ? after_us : 1),
                                      .kind = SIM_SCHEDULER,
-                                     .actor = (size_t)(scheduler - self->schedulers->items),
+                                     .actor = (uint32_t)(scheduler - self->schedulers->items),
                                      .life = (uint64_t)what,
                                      .tick = tick});
 }
@@ -237,7 +259,7 @@ static void s_wake(sim_t *self, scheduler_t *scheduler)
  * successor. */
 void sim_zombie_hears(sim_t *self, const message_t *message)
 {
-    scheduler_t *scheduler = s_find(self, message->to);
+    scheduler_t *scheduler = self->spec.scheduler_kill_per_s > 0 ? s_find(self, message->to) : NULL;
     zombie_t *zombie = scheduler ? &scheduler->zombie : NULL;
     if (!zombie || !zombie->core || zombie->backlog_count == BACKLOG_MAX)
         return;

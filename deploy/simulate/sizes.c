@@ -1,0 +1,78 @@
+#include "deploy/simulate/sizes.h"
+
+#include "codec/compress/encoding.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void sizes_init(sizes_t *self, const topology_t *topology, const layout_t *layout)
+{
+    const encoding_t *encoding = encoding_named(topology->job.sync.encoding);
+    const encoding_t *values = encoding_named(topology->job.sync.topk_values);
+    encoding_setting_t setting = {.ratio = topology->job.sync.topk_ratio,
+                                  .values = values ? values->number : 0};
+    CHECK(encoding);
+    size_t shards = topology->regions[0].shards;
+    *self = (sizes_t){.shard_count = shards,
+                      .plain = calloc(shards, sizeof *self->plain),
+                      .encoded = calloc(shards, sizeof *self->encoded),
+                      .element_bytes = encoding_size_most(encoding, &setting, 1),
+                      .encoding = encoding->number};
+    CHECK(self->plain && self->encoded);
+    for (size_t k = 0; k < shards; k++) {
+        size_t first, end;
+        layout_shard(layout, shards, k, &first, &end);
+        self->plain[k] = (end - first) * sizeof(float);
+        self->encoded[k] = encoding_size_most(encoding, &setting, end - first);
+    }
+}
+
+void sizes_fini(sizes_t *self)
+{
+    free(self->plain);
+    free(self->encoded);
+    *self = (sizes_t){0};
+}
+
+/* "shard/eu/2" -> 2 */
+static size_t s_index(const sizes_t *self, const char *name)
+{
+    const char *slash = strrchr(name, '/');
+    size_t index = slash ? strtoul(slash + 1, NULL, 10) : 0;
+    return index < self->shard_count ? index : 0;
+}
+
+uint64_t sizes_data(const sizes_t *self, const message_t *message)
+{
+    if (!message->data.buf)
+        return 0;
+    switch (message->kind) {
+    case KIND_push:
+        return self->plain[s_index(self, message->to)];
+    case KIND_params:
+        return self->plain[s_index(self, message->from)];
+    case KIND_delta:
+        return message->delta.shard < self->shard_count
+                   ? (message->delta.encoding ? self->encoded : self->plain)[message->delta.shard]
+                   : 0;
+    case KIND_snapshot_piece: /* a value of one element stands for a tensor */
+        return message->data.size_bytes == sizeof(float) ? self->plain[0] : message->data.size_bytes;
+    default:
+        return message->data.size_bytes;
+    }
+}
+
+uint64_t sizes_message(const message_t *message, uint64_t data_bytes)
+{
+    size_t envelope_bytes;
+    buf_t *frames = message_pack(message, &envelope_bytes);
+    uint64_t chunks = (data_bytes + MESSAGE_CHUNK_BYTES - 1) / MESSAGE_CHUNK_BYTES;
+    uint64_t bytes = data_bytes + (chunks ? chunks : 1) * buf_size(frames);
+    buf_destroy(&frames);
+    return bytes;
+}
+
+double sizes_scale(const sizes_t *self)
+{
+    return self->element_bytes ? (double)self->encoded[0] / (double)self->element_bytes : 1;
+}
