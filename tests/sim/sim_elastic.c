@@ -106,7 +106,7 @@ void sim_node_ended(sim_t *self, size_t index)
 {
     sim_actor_t *node = &self->actors[index];
     node->alive = false;
-    if (sim_state(self) != RUN_TRAINING)
+    if (sim_state(self) >= RUN_STOPPING)
         return;
     bool needed = false;
     for (size_t i = 0; i < self->copy_count; i++)
