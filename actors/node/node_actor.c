@@ -65,7 +65,10 @@ static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err
                           .cores = cores > 0 ? (uint64_t)cores : 1,
                           .memory_bytes = pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : 0,
                           .samples = self->with.job->samples,
-                          .incarnation = *incarnation};
+                          .incarnation = *incarnation,
+                          .offer = self->with.offer,
+                          .samples_per_s = self->with.samples_per_s,
+                          .age_us = self->with.age_us};
     s_find_held(self, spec);
     *ret_core = self->core = node_core_new(spec);
     free(spec);
@@ -147,13 +150,13 @@ void node_actor_fill(const node_host_t *self, shell_spec_t *spec)
     spec->hint = hint;
 }
 
-static void s_stop(void *core, void *arg, int64_t now_us)
+static void s_leave(void *core, void *arg, int64_t now_us)
 {
     (void)arg;
-    node_core_stop(core, now_us);
+    node_core_leave(core, now_us);
 }
 
 void node_actor_drain(shell_t *shell)
 {
-    shell_call(shell, s_stop, NULL, NULL);
+    shell_call(shell, s_leave, NULL, NULL);
 }

@@ -20,6 +20,9 @@ typedef struct {
     const char *name;                  /* "node/eu/a"; borrowed too */
     isolate_t isolate;                 /* where its actors run */
     const char *const *host_arguments; /* see hosting_spec_t; borrowed too */
+    const char *offer;                 /* that it is a unit of, NULL: of none; borrowed too */
+    double samples_per_s;              /* measured, of one core; 0: not */
+    int64_t age_us;                    /* of the process */
     bool checksums;                    /* other actors of the region are in other processes */
 } node_host_t;
 
@@ -27,7 +30,7 @@ typedef struct {
  */
 void node_actor_fill(const node_host_t *self, shell_spec_t *spec);
 
-/* Asks a running one to stop as if the scheduler had. */
+/* Asks a running one to leave: what it hosts goes on elsewhere, or stops where there is nobody else. */
 void node_actor_drain(shell_t *shell);
 
 #endif

@@ -45,6 +45,7 @@ static int s_run(const cli_args_t *args)
     char where[TOPOLOGY_NAME_MAX + 16];
     serve_spec_t spec = {.where = where,
                          .node_name = "main",
+                         .probe_us = SERVE_PROBE_US,
                          .isolate = isolate_find(isolate ? isolate : ""),
                          .parent = parent ? (pid_t)strtol(parent, NULL, 10) : 0};
     if (!region || !parts || spec.isolate == ISOLATE_COUNT || !spec.parent || !s_parse_parts(parts, &spec))

@@ -8,6 +8,8 @@
 #include "actors/node/hosting.h"
 #include "deploy/launch/launch.h"
 
+#define SERVE_PROBE_US 50000
+
 typedef struct {
     const char *where; /* for errors: "broker" */
     size_t region_index;
@@ -16,6 +18,8 @@ typedef struct {
     bool node;             /* hosts a node, which needs launch->dataset */
     isolate_t isolate;     /* where the node's actors run */
     const char *node_name; /* its last part */
+    const char *offer;     /* that the node is a unit of; NULL: of none */
+    int64_t probe_us;      /* how long it measures what a core computes, before it announces itself; 0: not at all */
     const char *log_name;  /* of the log file, for processes that host actors; NULL: standard error */
     pid_t parent;          /* `up`; ends when this is no longer the parent; 0: started by hand */
 } serve_spec_t;
