@@ -9,5 +9,7 @@
 #include <stdint.h>
 
 int64_t clock_now_us(void);
+/* What the calling thread has had of a core: time in which others ran there does not count. */
+int64_t clock_thread_us(void);
 
 #endif

@@ -46,6 +46,7 @@ static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err
                               .region_index = with->region_index,
                               .isolate = with->isolate,
                               .checksums = with->checksums,
+                              .pace = with->pace,
                               .find = self->find,
                               .find_hint = self->find_hint};
     err_code_t rc = self->ops->open(&hosting, &self->hosting, err);

@@ -16,6 +16,8 @@ typedef struct {
     bool node;             /* hosts a node, which needs launch->dataset */
     isolate_t isolate;     /* where the node's actors run */
     const char *node_name; /* its last part */
+    const char *offer;     /* that the node is a unit of; NULL: of none */
+    bool rents;            /* the scheduler's nodes are started and ended here, when the topology says plan.apply */
     const char *log_name;  /* of the log file, for processes that host actors; NULL: standard error */
     pid_t parent;          /* `up`; ends when this is no longer the parent; 0: started by hand */
 } serve_spec_t;
