@@ -55,7 +55,7 @@ typedef struct {
 typedef struct {
     char name[TOPOLOGY_NAME_MAX];
     double data_share;                 /* any positive scale; required */
-    uint64_t workers;                  /* default 1 */
+    uint64_t workers;                  /* 0: auto, one per core of the nodes that are there; default 1 */
     uint64_t shards;                   /* default 1; equal in all regions (checked) */
     char bind[TOPOLOGY_TEXT_MAX];      /* broker.bind; default tcp://127.0.0.1:* */
     char advertise[TOPOLOGY_TEXT_MAX]; /* broker.advertise; default: what bind came to */

@@ -155,6 +155,20 @@ static err_code_t s_check_broker(const tree_t *tree, const topology_t *self, siz
     return ERR_OK;
 }
 
+/* Where workers go in step, or at most so far apart, a step is as many batches as there are workers. */
+static err_code_t s_check_workers(const tree_t *tree, const topology_t *self, size_t index, err_t *err)
+{
+    if (self->regions[index].workers || self->job.sync.inside == INSIDE_ASYNC)
+        return ERR_OK;
+    char path[PATH_MAX_LENGTH];
+    snprintf(path, sizeof path, "regions[%zu].workers", index);
+    return s_fail(
+        tree, path, err,
+        "auto changes their number while it trains, and job.sync.inside: %s counts steps by it; write "
+        "a number, or inside: async",
+        self->job.sync.inside == INSIDE_SYNC ? "sync" : "ssp");
+}
+
 static err_code_t s_check_regions(const tree_t *tree, const topology_t *self, err_t *err)
 {
     for (size_t i = 0; i < self->region_count; i++) {
@@ -170,6 +184,8 @@ static err_code_t s_check_regions(const tree_t *tree, const topology_t *self, er
                           "differs from %s, which has %llu; write the same number in all regions",
                           self->regions[0].name, (unsigned long long)self->regions[0].shards);
         err_code_t code = s_check_offers(tree, &self->regions[i], i, err);
+        if (!code)
+            code = s_check_workers(tree, self, i, err);
         if (!code)
             code = s_check_broker(tree, self, i, err);
         if (code)

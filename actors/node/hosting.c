@@ -38,21 +38,22 @@ static const char *const s_verbs[] = {[NODE_START] = "start", [NODE_DRAIN] = "dr
 
 void hosting_print_command(const node_command_t *command, char *ret_line, size_t size)
 {
-    snprintf(ret_line, size, "%s %s %" PRIu64 " %d %" PRIu64 " %" PRIu64, s_verbs[command->verb],
+    snprintf(ret_line, size, "%s %s %" PRIu64 " %d %" PRIu64 " %" PRIu64 " %d", s_verbs[command->verb],
              command->actor, command->incarnation, command->done, command->newest_incarnation,
-             command->newest_number);
+             command->newest_number, command->handed);
 }
 
 bool hosting_parse_command(const char *line, node_command_t *ret_command)
 {
     char verb[16];
-    int done;
+    int done, handed;
     *ret_command = (node_command_t){0};
-    if (sscanf(line, "%15s %63s %" SCNu64 " %d %" SCNu64 " %" SCNu64, verb, ret_command->actor,
+    if (sscanf(line, "%15s %63s %" SCNu64 " %d %" SCNu64 " %" SCNu64 " %d", verb, ret_command->actor,
                &ret_command->incarnation, &done, &ret_command->newest_incarnation,
-               &ret_command->newest_number) != 6)
+               &ret_command->newest_number, &handed) != 7)
         return false;
     ret_command->done = done != 0;
+    ret_command->handed = handed != 0;
     for (size_t i = 0; i < sizeof s_verbs / sizeof *s_verbs; i++)
         if (!strcmp(verb, s_verbs[i])) {
             ret_command->verb = (node_verb_t)i;

@@ -54,7 +54,8 @@ static void s_fill_shard(const hosting_spec_t *with, const node_command_t *comma
                            .shard_index = index,
                            .checksums = with->checksums,
                            .newest_incarnation = command->newest_incarnation,
-                           .newest_number = command->newest_number};
+                           .newest_number = command->newest_number,
+                           .handed = command->handed};
     shard_actor_fill(&shard, spec);
 }
 

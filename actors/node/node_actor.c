@@ -148,13 +148,13 @@ void node_actor_fill(const node_host_t *self, shell_spec_t *spec)
     spec->hint = hint;
 }
 
-static void s_stop(void *core, void *arg, int64_t now_us)
+static void s_leave(void *core, void *arg, int64_t now_us)
 {
     (void)arg;
-    node_core_stop(core, now_us);
+    node_core_leave(core, now_us);
 }
 
 void node_actor_drain(shell_t *shell)
 {
-    shell_call(shell, s_stop, NULL, NULL);
+    shell_call(shell, s_leave, NULL, NULL);
 }

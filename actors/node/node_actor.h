@@ -28,7 +28,7 @@ typedef struct {
  */
 void node_actor_fill(const node_host_t *self, shell_spec_t *spec);
 
-/* Asks a running one to stop as if the scheduler had. */
+/* Asks a running one to leave: what it hosts goes on elsewhere, or stops where there is nobody else. */
 void node_actor_drain(shell_t *shell);
 
 #endif

@@ -20,16 +20,18 @@ typedef struct {
     char name[WIRE_NAME_SIZE];
     uint64_t incarnation;
     actor_state_t state;
-    bool ran;            /* this incarnation has been READY */
-    err_t why;           /* of ACTOR_ENDED */
-    int64_t draining_us; /* since when */
-    uint64_t successor;  /* incarnation that starts when this one has ended; 0: none */
+    bool ran;                                   /* this incarnation has been READY */
+    err_t why;                                  /* of ACTOR_ENDED */
+    int64_t draining_us;                        /* since when */
+    uint64_t successor;                         /* incarnation that starts when this one has ended; 0: none */
     uint64_t newest_incarnation, newest_number; /* of the newest placement */
+    bool handed;
 } node_actor_t;
 
 struct node_core {
     node_spec_t spec;
     char name[WIRE_NAME_SIZE], region[WIRE_NAME_SIZE], host[WIRE_NAME_SIZE], digest[WIRE_NAME_SIZE];
+    char offer[WIRE_NAME_SIZE];
     char scheduler[WIRE_NAME_SIZE];
     uint64_t scheduler_incarnation; /* newest seen */
     outbox_t outbox;
@@ -37,7 +39,9 @@ struct node_core {
     size_t actor_count;
     node_command_t *commands;
     size_t command_head, command_count, command_capacity;
-    bool placed, stopping, done, all_stopped, finished, released;
+    bool placed, leaving, stopping, done, all_stopped, finished, released;
+    int64_t begun_us;             /* first event; -1: none yet */
+    int64_t heard_us, changed_us; /* leaving: of the scheduler; an actor's state */
     int64_t announce_us, stopped_us, stopped_since_us;
     err_t failure;
 };
@@ -56,6 +60,7 @@ static void s_command(node_core_t *self, node_verb_t verb, const node_actor_t *a
     *command = (node_command_t){.verb = verb, .incarnation = actor->incarnation, .done = self->done};
     command->newest_incarnation = actor->newest_incarnation;
     command->newest_number = actor->newest_number;
+    command->handed = actor->handed;
     memcpy(command->actor, actor->name, sizeof command->actor);
 }
 
@@ -148,6 +153,10 @@ static void s_announce(node_core_t *self, int64_t now_us)
     message_set_u64s(&message->announce.held_numbers, spec->held_numbers, spec->held_count);
     message->announce.samples = spec->samples;
     message->announce.scheduler = self->scheduler_incarnation;
+    message_set_name(message->announce.offer, self->offer);
+    message->announce.samples_per_s = spec->samples_per_s;
+    message->announce.leaving = self->leaving;
+    message->announce.age_us = spec->age_us + (self->begun_us < 0 ? 0 : now_us - self->begun_us);
     s_set_hosted(self, message);
     outbox_add(&self->outbox, &message);
     for (size_t i = 0; i < self->actor_count; i++)
@@ -171,6 +180,7 @@ static void s_note_newest(node_actor_t *actor, const message_t *place)
 {
     actor->newest_incarnation = place->place.newest_incarnation;
     actor->newest_number = place->place.newest_number;
+    actor->handed = place->place.handed;
 }
 
 static void s_place(node_core_t *self, const message_t *message)
@@ -198,6 +208,58 @@ static void s_place(node_core_t *self, const message_t *message)
             s_command(self, NODE_KILL, actor);
         actor->state = ACTOR_KILLED;
         actor->successor = incarnation;
+    }
+}
+
+/* ---- retiring and leaving
+ * --------------------------------------------------------------------------------------------- */
+
+static void s_drain(node_core_t *self, node_actor_t *actor, int64_t now_us)
+{
+    if (actor->state == ACTOR_STARTING) {
+        actor->state = ACTOR_KILLED;
+        s_command(self, NODE_KILL, actor);
+    } else if (actor->state == ACTOR_RUNNING) {
+        actor->state = ACTOR_DRAINING;
+        actor->draining_us = now_us;
+        s_command(self, NODE_DRAIN, actor);
+    } else if (actor->state == ACTOR_ENDED) {
+        s_tell(self, actor);
+    }
+}
+
+/* An incarnation that is not here is remembered as one that has ended: its placement may still be on its way. */
+static void s_retire(node_core_t *self, const message_t *message, int64_t now_us)
+{
+    const char *name = message->retire.actor;
+    uint64_t incarnation = message->retire.incarnation;
+    node_actor_t *actor = s_find(self, name);
+    if (self->stopping)
+        return;
+    if (!actor)
+        actor = s_add(self, name);
+    if (actor && actor->incarnation < incarnation && !s_is_live(actor)) {
+        actor->incarnation = incarnation;
+        actor->state = ACTOR_ENDED;
+        actor->why = (err_t){0};
+    }
+    if (actor && actor->successor == incarnation)
+        actor->successor = 0;
+    if (actor && actor->incarnation == incarnation)
+        s_drain(self, actor, now_us);
+    else
+        s_send_placed(self, name, incarnation, ERR_STOPPED, "is not here");
+}
+
+/* One that does not end is ended. */
+static void s_kill_late(node_core_t *self, int64_t now_us)
+{
+    for (size_t i = 0; i < self->actor_count; i++) {
+        node_actor_t *actor = &self->actors[i];
+        if (actor->state != ACTOR_DRAINING || now_us - actor->draining_us < NODE_DRAIN_US)
+            continue;
+        actor->state = ACTOR_KILLED;
+        s_command(self, NODE_KILL, actor);
     }
 }
 
@@ -306,6 +368,25 @@ void node_core_stop(node_core_t *self, int64_t now_us)
     s_stop(self, false, now_us);
 }
 
+void node_core_leave(node_core_t *self, int64_t now_us)
+{
+    if (!self->placed || !self->scheduler_incarnation) {
+        s_stop(self, false, now_us);
+        return;
+    }
+    self->leaving = true;
+    self->heard_us = self->changed_us = now_us;
+    s_announce(self, now_us);
+}
+
+/* Nobody takes care of what is here: it ends as it stands, and what is durable lies on this disk. */
+static void s_go_on_leaving(node_core_t *self, int64_t now_us)
+{
+    if (now_us - self->heard_us >= NODE_LEAVE_SILENCE_US ||
+        now_us - self->changed_us >= NODE_LEAVE_PATIENCE_US)
+        s_stop(self, false, now_us);
+}
+
 /* ---- what the driver reports
  * ---------------------------------------------------------------------------------- */
 
@@ -322,6 +403,7 @@ void node_core_ready(node_core_t *self, const char *name, uint64_t incarnation, 
         return;
     actor->state = ACTOR_RUNNING;
     actor->ran = true;
+    self->changed_us = now_us;
     s_tell(self, actor);
     if (self->stopping)
         s_go_on_stopping(self, now_us);
@@ -339,6 +421,7 @@ void node_core_ended(node_core_t *self, const char *name, uint64_t incarnation, 
         failed = true; /* did not drain */
     actor->state = ACTOR_ENDED;
     actor->why = *why;
+    self->changed_us = now_us;
     if (failed && self->stopping)
         s_fail(self, actor);
     if (actor->successor)
@@ -362,6 +445,10 @@ node_core_t *node_core_new(const node_spec_t *spec)
     snprintf(self->host, sizeof self->host, "%s", spec->host);
     message_set_name(self->digest, spec->digest);
     snprintf(self->scheduler, sizeof self->scheduler, "scheduler/%.*s", WIRE_NAME_SIZE - 11, spec->region);
+    if (spec->offer)
+        message_set_name(self->offer, spec->offer);
+    self->spec.offer = NULL;
+    self->begun_us = -1;
     self->announce_us = INT64_MIN;
     outbox_init(&self->outbox);
     return self;
@@ -389,12 +476,13 @@ static void s_refused(node_core_t *self, const message_t *message)
 }
 
 /* Two schedulers of a region: what the older one says is refused. */
-static bool s_is_outdated(node_core_t *self, const message_t *message)
+static bool s_is_outdated(node_core_t *self, const message_t *message, int64_t now_us)
 {
     if (strcmp(message->from, self->scheduler))
         return false;
     if (message->incarnation >= self->scheduler_incarnation) {
         self->scheduler_incarnation = message->incarnation;
+        self->heard_us = now_us;
         return false;
     }
     message_t *answer = s_message(self, KIND_refused, self->scheduler);
@@ -410,12 +498,14 @@ static void s_message_in(void *core, message_t **message_p, int64_t now_us)
 {
     node_core_t *self = core;
     const message_t *message = *message_p;
-    if (s_is_outdated(self, message)) {
+    if (s_is_outdated(self, message, now_us)) {
         message_destroy(message_p);
         return;
     }
     if (message->kind == KIND_place)
         s_place(self, message);
+    else if (message->kind == KIND_retire)
+        s_retire(self, message, now_us);
     else if (message->kind == KIND_stop)
         s_stop(self, message->stop.done, now_us);
     else if (message->kind == KIND_bye && self->all_stopped)
@@ -429,14 +519,21 @@ static int64_t s_next_announce(const node_core_t *self)
 {
     if (self->announce_us == INT64_MIN)
         return 0;
-    return self->announce_us + (self->placed ? NODE_ANNOUNCE_US : NODE_FIRST_ANNOUNCE_US);
+    bool soon = !self->placed || self->leaving;
+    return self->announce_us + (soon ? NODE_FIRST_ANNOUNCE_US : NODE_ANNOUNCE_US);
 }
 
 static void s_tick(void *core, int64_t now_us)
 {
     node_core_t *self = core;
+    if (self->begun_us < 0)
+        self->begun_us = now_us;
+    if (self->leaving && !self->stopping)
+        s_go_on_leaving(self, now_us);
     if (self->stopping)
         s_go_on_stopping(self, now_us);
+    else
+        s_kill_late(self, now_us);
     if (!self->all_stopped && s_next_announce(self) <= now_us)
         s_announce(self, now_us); /* also while it drains: who is silent is taken for lost */
 }

@@ -5,6 +5,8 @@
  * How      place is idempotent by incarnation; an older incarnation of the same actor is ended first, whether it
  *          runs or hangs, an older placement is refused. What became of an actor (READY, FAILED, ended) is told with every
  *          announcement, so that a scheduler that was started again knows who runs; an older scheduler is refused.
+ * Leaves   told to end by its process it says so to the scheduler, which has its actors end or go on elsewhere, and then stops
+ *          it. It stops by itself when it hears of no scheduler, or when nothing changes.
  * Stops    workers first, then shards (their final snapshot), then synchronizers; then `stopped`, until bye. A keeper goes
  *          on until then: the last snapshots of other nodes may be on their way to it.
  * Effects  node_core_take_command offers what is to be done; the driver reports with node_core_ready and
@@ -23,6 +25,9 @@
 #define NODE_DRAIN_US                                                                                        \
     15000000 /* how long an actor may drain without ending, before it is ended where it stands */
 
+#define NODE_LEAVE_SILENCE_US 5000000  /* leaving: without a word from the scheduler, until it stops by itself */
+#define NODE_LEAVE_PATIENCE_US 60000000 /* leaving: without an actor that ends or starts, until it stops by itself */
+
 typedef struct {
     const char *name;   /* "node/eu/a"; copied */
     const char *region; /* copied */
@@ -33,6 +38,9 @@ typedef struct {
     uint64_t memory_bytes;
     uint64_t samples; /* training samples of all regions */
     uint64_t incarnation;
+    const char *offer;    /* that it is a unit of; copied; NULL: of none */
+    double samples_per_s; /* of one core; 0: not measured */
+    int64_t age_us;       /* since its process was started, when the core is made */
     size_t held_count; /* shards whose snapshots lie here */
     uint64_t held_shards[NODE_HELD_MAX];
     uint64_t held_incarnations[NODE_HELD_MAX];
@@ -55,7 +63,8 @@ typedef struct {
     char actor[WIRE_NAME_SIZE];
     uint64_t incarnation;
     bool done; /* of NODE_DRAIN: the job is complete */
-    uint64_t newest_incarnation, newest_number; /* of NODE_START: as in the message place */
+    uint64_t newest_incarnation, newest_number; /* of NODE_START: as in the message place ... */
+    bool handed;                                /* ... this too */
 } node_command_t;
 
 /* The next thing to be done; false when there is none. */
@@ -66,7 +75,9 @@ void node_core_ready(node_core_t *self, const char *actor, uint64_t incarnation,
 void node_core_ended(node_core_t *self, const char *actor, uint64_t incarnation, const err_t *why,
                      int64_t now_us);
 
-/* The process was told to end: as a stop from the scheduler. */
+/* The process was told to end: it leaves, or stops where nobody has placed anything. */
+void node_core_leave(node_core_t *self, int64_t now_us);
+/* As a stop from the scheduler. */
 void node_core_stop(node_core_t *self, int64_t now_us);
 
 /* Once it has stopped: why an actor did not end as it should, or could not be started and was missing at the end.

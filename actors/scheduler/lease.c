@@ -1,6 +1,8 @@
 #include "actors/scheduler/lease.h"
 
+#include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define REPORTS_TO_CONFIRM 2 /* of every shard, until an unconfirmed claim is dropped */
 
@@ -17,6 +19,8 @@ typedef struct {
     bool live;
     lease_grant_t newest; /* number 0: none yet */
     ranges_t leased;
+    double speed;       /* batches per second, 0: not known */
+    int64_t refused_us; /* since when it has been refused what there is, for its speed; 0: it is not */
 } worker_entry_t;
 
 struct lease_table {
@@ -32,14 +36,25 @@ struct lease_table {
 
 lease_table_t *lease_table_new(const lease_spec_t *spec)
 {
-    CHECK(spec->shard_count > 0 && spec->worker_count > 0);
+    CHECK(spec->shard_count > 0);
     lease_table_t *self = calloc(1, sizeof *self);
     CHECK(self);
     self->spec = *spec;
     self->shards = calloc(spec->shard_count, sizeof *self->shards);
-    self->workers = calloc(spec->worker_count, sizeof *self->workers);
+    self->workers = calloc(spec->worker_count + 1, sizeof *self->workers);
     CHECK(self->shards && self->workers);
     return self;
+}
+
+void lease_table_grow(lease_table_t *self, size_t worker_count)
+{
+    size_t before = self->spec.worker_count;
+    if (worker_count <= before)
+        return;
+    self->workers = realloc(self->workers, worker_count * sizeof *self->workers);
+    CHECK(self->workers);
+    memset(self->workers + before, 0, (worker_count - before) * sizeof *self->workers);
+    self->spec.worker_count = worker_count;
 }
 
 void lease_table_destroy(lease_table_t **self_p)
@@ -182,12 +197,20 @@ void lease_table_start(lease_table_t *self, size_t worker, uint64_t incarnation)
     entry->incarnation = incarnation;
     entry->live = true;
     entry->newest = (lease_grant_t){0};
+    entry->speed = 0;
+    entry->refused_us = 0;
 }
 
 void lease_table_release(lease_table_t *self, size_t worker)
 {
     CHECK(worker < self->spec.worker_count);
     s_clear(&self->workers[worker].leased);
+    self->workers[worker].live = false;
+}
+
+void lease_table_retire(lease_table_t *self, size_t worker)
+{
+    CHECK(worker < self->spec.worker_count);
     self->workers[worker].live = false;
 }
 
@@ -243,23 +266,119 @@ static bool s_free(lease_table_t *self, uint64_t *ret_first, uint64_t *ret_end, 
     return ranges_gap(&self->taken, 0, self->spec.batches, ret_first, ret_end);
 }
 
+uint64_t lease_table_free(lease_table_t *self)
+{
+    uint64_t first, end, count;
+    return lease_table_known(self) && s_free(self, &first, &end, &count) ? count : 0;
+}
+
+/* ---- speeds
+ * --------------------------------------------------------------------------------------------------- */
+
+/* What all living workers do together; who has not told yet counts as the mean of those who have. */
+typedef struct {
+    size_t live;
+    uint64_t leased;
+    double sum, fastest, mean; /* batches per second; 0: nobody has told */
+} pace_t;
+
+static pace_t s_pace(const lease_table_t *self)
+{
+    pace_t pace = {0};
+    size_t known = 0;
+    for (size_t index = 0; index < self->spec.worker_count; index++) {
+        const worker_entry_t *entry = &self->workers[index];
+        pace.leased += ranges_size(&entry->leased);
+        if (!entry->live)
+            continue;
+        pace.live++;
+        known += entry->speed > 0;
+        pace.sum += entry->speed;
+        if (entry->speed > pace.fastest)
+            pace.fastest = entry->speed;
+    }
+    pace.mean = known ? pace.sum / (double)known : 0;
+    pace.sum += (double)(pace.live - known) * pace.mean;
+    return pace;
+}
+
+static double s_speed(const worker_entry_t *entry, const pace_t *pace)
+{
+    return entry->speed > 0 ? entry->speed : pace->mean;
+}
+
+/* Its part of what all do together. */
+static double s_share(const worker_entry_t *entry, const pace_t *pace)
+{
+    return pace->sum > 0 ? s_speed(entry, pace) / pace->sum : 1 / (double)(pace->live ? pace->live : 1);
+}
+
+/* The longest lease of a worker: in time, as long as that of the fastest. */
+static uint64_t s_longest(const worker_entry_t *entry, const pace_t *pace)
+{
+    if (pace->fastest <= 0)
+        return LEASE_LONGEST;
+    double length = LEASE_LONGEST * s_speed(entry, pace) / pace->fastest;
+    return length < 1 ? 1 : (uint64_t)length;
+}
+
+/* When the others could be done with everything that is left: together, or the one who is first done with what it holds and
+ * with one batch more. In seconds; negative when there are no others. */
+static double s_others_end(const lease_table_t *self, const worker_entry_t *entry, const pace_t *pace,
+                           uint64_t left)
+{
+    double others = pace->sum - s_speed(entry, pace), first = -1;
+    for (size_t index = 0; index < self->spec.worker_count; index++) {
+        const worker_entry_t *other = &self->workers[index];
+        if (other == entry || !other->live)
+            continue;
+        double end = (double)(ranges_size(&other->leased) + 1) / s_speed(other, pace);
+        if (first < 0 || end < first)
+            first = end;
+    }
+    if (first < 0)
+        return -1;
+    double together = (double)left / others;
+    return together > first ? together : first;
+}
+
+/* Whether the run would end later with one more batch here than without. The others may hang, or evaluate: a refusal ends
+ * when the batch could have been done. */
+static bool s_is_too_slow(const lease_table_t *self, worker_entry_t *entry, const pace_t *pace,
+                          uint64_t free_count, int64_t now_us)
+{
+    double speed = s_speed(entry, pace);
+    if (self->spec.one_by_one || speed <= 0 || pace->live < 2)
+        return false;
+    double end = s_others_end(self, entry, pace, free_count + pace->leased);
+    double own = (double)(ranges_size(&entry->leased) + 1) / speed;
+    if (end < 0 || own <= end * (1 + 1e-6)) {
+        entry->refused_us = 0;
+        return false;
+    }
+    if (!entry->refused_us)
+        entry->refused_us = now_us > 0 ? now_us : 1;
+    return (double)(now_us - entry->refused_us) < 1e6 / speed;
+}
+
 /* What a worker keeps: what it computes and one lease more; where a step is shared out, a whole step, as the others
  * may be away. */
-static uint64_t s_most(const lease_table_t *self)
+static uint64_t s_most(const lease_table_t *self, const worker_entry_t *entry, const pace_t *pace)
 {
     if (!self->spec.one_by_one)
-        return 2 * LEASE_LONGEST;
+        return 2 * s_longest(entry, pace);
     return self->spec.worker_count > 2 ? self->spec.worker_count : 2;
 }
 
 /* A free batch below all that a worker holds is another matter: what it holds may have to wait for exactly that
  * one. */
-static bool s_may_have(const lease_table_t *self, const worker_entry_t *entry, uint64_t first)
+static bool s_may_have(const lease_table_t *self, const worker_entry_t *entry, const pace_t *pace,
+                       uint64_t first)
 {
     uint64_t held = ranges_size(&entry->leased);
     if (held == 0 || first < entry->leased.items[0].first)
         return true;
-    if (held >= s_most(self))
+    if (held >= s_most(self, entry, pace))
         return false;
     for (size_t index = 0; self->spec.one_by_one && index < self->spec.worker_count; index++) {
         const worker_entry_t *other = &self->workers[index];
@@ -269,26 +388,30 @@ static bool s_may_have(const lease_table_t *self, const worker_entry_t *entry, u
     return true;
 }
 
-/* Near the end leases get shorter, so that the workers finish together. */
-static uint64_t s_length(const lease_table_t *self, uint64_t free_count)
+/* Near the end leases get shorter, half of a worker's share of what is left, so that all finish together. */
+static uint64_t s_length(const lease_table_t *self, const worker_entry_t *entry, const pace_t *pace,
+                         uint64_t free_count)
 {
     if (self->spec.one_by_one)
         return 1;
-    uint64_t parts = 2 * (uint64_t)self->spec.worker_count;
-    uint64_t length = free_count / parts + (free_count % parts != 0);
-    return length > LEASE_LONGEST ? LEASE_LONGEST : length;
+    uint64_t length = (uint64_t)ceil((double)free_count * s_share(entry, pace) / 2 - 1e-9);
+    uint64_t longest = s_longest(entry, pace);
+    return length > longest ? longest : length ? length : 1;
 }
 
-static lease_answer_t s_grant(lease_table_t *self, worker_entry_t *entry, bool evaluate,
+static lease_answer_t s_grant(lease_table_t *self, worker_entry_t *entry, const lease_request_t *request,
                               lease_grant_t *ret_grant)
 {
     uint64_t first = 0, end = 0, count;
+    bool evaluate = request->evaluate;
     if (!lease_table_known(self))
         return LEASE_NOTHING;
     if (!evaluate) {
-        if (!s_free(self, &first, &end, &count) || !s_may_have(self, entry, first))
+        pace_t pace = s_pace(self);
+        if (!s_free(self, &first, &end, &count) || !s_may_have(self, entry, &pace, first) ||
+            s_is_too_slow(self, entry, &pace, count, request->now_us))
             return LEASE_NOTHING;
-        uint64_t length = s_length(self, count);
+        uint64_t length = s_length(self, entry, &pace, count);
         if (end - first > length)
             end = first + length;
         if (ranges_add(&entry->leased, first, end))
@@ -316,5 +439,7 @@ lease_answer_t lease_table_want(lease_table_t *self, size_t worker, const lease_
         s_adopt(self, entry, request);
     else
         s_settle(self, entry, request->holding);
-    return request->only_tells ? LEASE_NOTHING : s_grant(self, entry, request->evaluate, ret_grant);
+    if (request->batches_per_s > 0)
+        entry->speed = request->batches_per_s;
+    return request->only_tells ? LEASE_NOTHING : s_grant(self, entry, request, ret_grant);
 }

@@ -160,8 +160,9 @@ bool region_settle(region_core_t *self, int64_t now_us)
 bool region_adopt(region_core_t *self, region_actor_t *actor, size_t node, uint64_t incarnation,
                   int64_t now_us)
 {
-    if (actor->state != PLACE_NONE || incarnation <= actor->incarnation ||
-        incarnation >> 32 >= self->spec.term)
+    bool newer =
+        actor->state == PLACE_NONE || !self->settled; /* one that moved may be told of by both nodes */
+    if (!newer || incarnation <= actor->incarnation || incarnation >> 32 >= self->spec.term)
         return false;
     actor->state = PLACE_READY;
     actor->node = node;
@@ -171,6 +172,8 @@ bool region_adopt(region_core_t *self, region_actor_t *actor, size_t node, uint6
     self->adopted++;
     region_keep_found(self, actor, node);
     if (actor->role == ROLE_WORKER) {
+        actor->wanted = true;
+        actor->home = self->elastic ? node : NOWHERE;
         actor->untold = true;
         lease_table_start(self->leases, actor->index, incarnation);
     }

@@ -126,6 +126,14 @@ static void s_report(region_core_t *self, int64_t now_us)
     report->region_report.plan = self->plan;
     report->region_report.curve_rows = self->row_count;
     report->region_report.keep_lag_us = region_keep_lag_us(self);
+    report->region_report.worker_start_us = self->worker_start_worst_us;
+    report->region_report.worker_start_median_us = region_worker_start_median_us(self);
+    report->region_report.worker_starts = self->worker_start_count;
+    report->region_report.join_us = self->join_worst_us;
+    report->region_report.joins = self->join_count;
+    report->region_report.moves = self->moves;
+    for (size_t node = 0; node < self->node_count; node++)
+        report->region_report.nodes += region_node_alive(self, node);
     report->region_report.epoch_samples = self->job_known ? self->job.samples : 0;
     region_send(self, &report);
 }
@@ -153,8 +161,10 @@ static void s_send_curve(region_core_t *self)
 
 static const char *s_actor_state(const region_actor_t *actor)
 {
+    if (actor->state == PLACE_NONE && !actor->wanted)
+        return "stopped";
     if (actor->state == PLACE_NONE)
-        return actor->ran ? "lost" : "starting";
+        return actor->ran && !actor->moved ? "lost" : "starting";
     return "starting";
 }
 
@@ -236,6 +246,7 @@ static void s_advance(region_core_t *self, int64_t now_us)
     else if (!self->failure) {
         region_place(self, now_us);
         region_keep(self, now_us);
+        region_let_go(self, now_us);
         region_train(self, now_us);
     }
     s_update_waits_for(self, now_us);

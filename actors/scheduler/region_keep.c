@@ -16,9 +16,10 @@ static bool s_wanted(const region_core_t *self)
     return self->spec.topology->checkpoint.replicas > 0;
 }
 
-static bool s_node_alive(const region_core_t *self, size_t node)
+/* Copies for good, or for a move. */
+static bool s_is_kept(const region_core_t *self, size_t shard)
 {
-    return node != NOWHERE && !self->nodes[node].lost && !self->nodes[node].stopped;
+    return s_wanted(self) || self->keeps[shard].handing;
 }
 
 static bool s_newer(uint64_t incarnation, uint64_t number, uint64_t than_incarnation, uint64_t than_number)
@@ -34,19 +35,31 @@ static const char *s_last_part(const char *name)
     return slash ? slash + 1 : name;
 }
 
-static void s_add_keeper(region_core_t *self, size_t node)
+static region_actor_t *s_keeper_of(const region_core_t *self, size_t node)
 {
     for (size_t i = 0; i < self->actor_count; i++)
         if (self->actors[i].role == ROLE_KEEPER && self->actors[i].index == node)
-            return;
-    self->actors = realloc(self->actors, (self->actor_count + 1) * sizeof *self->actors);
-    CHECK(self->actors);
-    region_actor_t *actor = &self->actors[self->actor_count++];
-    *actor =
-        (region_actor_t){.role = ROLE_KEEPER, .index = node, .node = NOWHERE, .since_us = self->started_us};
-    char name[2 * WIRE_NAME_SIZE];
-    snprintf(name, sizeof name, "keeper/%s/%s", self->region->name, s_last_part(self->nodes[node].name));
-    message_set_name(actor->name, name);
+            return &self->actors[i];
+    return NULL;
+}
+
+static region_actor_t *s_add_keeper(region_core_t *self, size_t node)
+{
+    region_actor_t *keeper = s_keeper_of(self, node);
+    return keeper ? keeper : region_actor_add(self, ROLE_KEEPER, node, s_last_part(self->nodes[node].name));
+}
+
+void region_keep_on(region_core_t *self, size_t node)
+{
+    region_actor_t *keeper = s_add_keeper(self, node);
+    keeper->wanted = true;
+}
+
+region_actor_t *region_keep_found_keeper(region_core_t *self, const char *actor, size_t node)
+{
+    char own[3 * WIRE_NAME_SIZE];
+    snprintf(own, sizeof own, "keeper/%s/%s", self->region->name, s_last_part(self->nodes[node].name));
+    return strcmp(own, actor) ? NULL : s_add_keeper(self, node);
 }
 
 void region_keep_joined(region_core_t *self, size_t node)
@@ -102,14 +115,15 @@ void region_keep_start(region_core_t *self)
     self->keeps = calloc(self->shard_count, sizeof *self->keeps);
     CHECK(self->keeps);
     for (size_t k = 0; k < self->shard_count; k++)
-        self->keeps[k] = (region_keep_t){.assignment = self->spec.term << 32, .inherited = self->saved != NULL};
+        self->keeps[k] =
+            (region_keep_t){.assignment = self->spec.term << 32, .inherited = self->saved != NULL};
+    self->named = calloc(self->spec.topology->region_count * self->shard_count, sizeof *self->named);
+    CHECK(self->named);
     if (!s_wanted(self))
         return;
     s_take_outside(self);
     for (size_t node = 0; node < self->node_count; node++)
         s_add_keeper(self, node);
-    self->named = calloc(self->spec.topology->region_count * self->shard_count, sizeof *self->named);
-    CHECK(self->named);
 }
 
 void region_keep_fini(region_core_t *self)
@@ -120,14 +134,14 @@ void region_keep_fini(region_core_t *self)
 
 size_t region_keeper_home(const region_core_t *self, const region_actor_t *keeper)
 {
-    return s_node_alive(self, keeper->index) ? keeper->index : NOWHERE;
+    return keeper->wanted && region_node_alive(self, keeper->index) ? keeper->index : NOWHERE;
 }
 
 /* ---- who keeps for whom ---- */
 
 static bool s_serves(const region_core_t *self, const region_actor_t *actor, int64_t now_us)
 {
-    return actor->role == ROLE_KEEPER && s_node_alive(self, actor->index) && actor->ran &&
+    return actor->role == ROLE_KEEPER && region_node_alive(self, actor->index) && actor->ran &&
            (actor->state == PLACE_READY || now_us - actor->since_us < GRACE_US);
 }
 
@@ -171,7 +185,8 @@ static void s_drop_unable(const region_core_t *self, size_t shard, int64_t now_u
     for (size_t i = 0; i < keep->keeper_count; i++) {
         region_keeper_t keeper = keep->keepers[i];
         const region_actor_t *actor = s_keeper_named(self, keeper.name);
-        bool stays = actor ? s_serves(self, actor, now_us) && actor->index != self->actors[shard].node
+        bool stays = actor ? s_serves(self, actor, now_us) && region_node_stays(self, actor->index) &&
+                                 actor->index != self->actors[shard].node
                            : !strcmp(keeper.name, keep->elsewhere);
         if (stays && actor && actor->incarnation != keeper.incarnation) {
             keeper.incarnation = actor->incarnation;
@@ -192,7 +207,7 @@ static const region_actor_t *s_least_busy(const region_core_t *self, size_t shar
     for (size_t i = 0; i < self->actor_count; i++) {
         const region_actor_t *actor = &self->actors[i];
         if (actor->role != ROLE_KEEPER || actor->state != PLACE_READY ||
-            actor->index == self->actors[shard].node || !s_node_alive(self, actor->index) ||
+            actor->index == self->actors[shard].node || !region_node_stays(self, actor->index) ||
             s_is_assigned(&self->keeps[shard], actor->name))
             continue;
         size_t times = s_times_assigned(self, actor->name);
@@ -210,7 +225,9 @@ static void s_fill(const region_core_t *self, size_t shard)
     size_t wanted = self->spec.topology->checkpoint.replicas;
     if (keep->elsewhere[0] && !s_is_assigned(keep, keep->elsewhere))
         s_assign(keep, keep->elsewhere, 0);
-    size_t here = wanted - self->spec.topology->checkpoint.elsewhere;
+    size_t here = wanted - (wanted && self->spec.topology->checkpoint.elsewhere);
+    if (!here && keep->handing)
+        here = 1; /* where it goes on */
     size_t have = keep->keeper_count - (keep->elsewhere[0] != 0);
     const region_actor_t *actor;
     for (; have < here && (actor = s_least_busy(self, shard)); have++)
@@ -317,6 +334,26 @@ static region_answer_t *s_answer_of(region_keep_t *keep, const char *name)
     return NULL;
 }
 
+/* The present keepers alone: of one that has handed over nothing newer can be anywhere. */
+bool region_keep_sealed(region_core_t *self, size_t shard, size_t *ret_node)
+{
+    region_keep_t *keep = &self->keeps[shard];
+    const region_shard_t *newest = &self->shards[shard];
+    if (!keep->seal)
+        keep->seal = ++self->issued;
+    for (size_t i = 0; i < keep->keeper_count; i++) {
+        const region_actor_t *actor = s_keeper_named(self, keep->keepers[i].name);
+        if (!actor || !region_node_stays(self, actor->index))
+            continue;
+        const region_answer_t *answer = s_answer_of(keep, actor->name);
+        if (!answer)
+            s_send_seal(self, actor->name, shard);
+        else if (answer->incarnation == newest->newest_incarnation && answer->number == newest->newest_number)
+            *ret_node = actor->index;
+    }
+    return *ret_node != NOWHERE;
+}
+
 /* Asks every keeper that may have copies; returns how many have not answered. */
 static size_t s_ask_seals(region_core_t *self, size_t shard)
 {
@@ -324,7 +361,8 @@ static size_t s_ask_seals(region_core_t *self, size_t shard)
     size_t missing = 0;
     for (size_t i = 0; i < self->actor_count; i++) {
         const region_actor_t *actor = &self->actors[i];
-        if (actor->role != ROLE_KEEPER || !s_node_alive(self, actor->index) || s_answer_of(keep, actor->name))
+        if (actor->role != ROLE_KEEPER || !region_node_alive(self, actor->index) ||
+            s_answer_of(keep, actor->name))
             continue;
         missing++;
         if (actor->state == PLACE_READY)
@@ -414,13 +452,13 @@ static size_t s_at_home(const region_core_t *self, const region_actor_t *actor)
 {
     size_t best = NOWHERE;
     uint64_t incarnation = 0, number = 0, i = 0, n = 0;
-    if (actor->ran && s_node_alive(self, actor->node) &&
+    if (actor->ran && region_node_alive(self, actor->node) &&
         (self->nodes[actor->node].announce->announce.pid == self->keeps[actor->index].pid ||
          s_holds_newest(self, actor->node, actor->index)))
         return actor->node;
     bool ran = actor->ran || (self->keeps[actor->index].inherited && self->adopted);
     for (size_t node = 0; !ran && node < self->node_count; node++) {
-        if (!s_node_alive(self, node) || !s_holds_newest(self, node, actor->index) ||
+        if (!region_node_alive(self, node) || !s_holds_newest(self, node, actor->index) ||
             !s_holds(self, node, actor->index, &i, &n) ||
             (best != NOWHERE && !s_newer(i, n, incarnation, number)))
             continue;
@@ -465,7 +503,7 @@ static void s_fetch_here(region_core_t *self, size_t shard, const region_answer_
 {
     region_keep_t *keep = &self->keeps[shard];
     const region_actor_t *target = keep->target[0] ? s_keeper_named(self, keep->target) : NULL;
-    if (!target || target->state != PLACE_READY || !s_node_alive(self, target->index))
+    if (!target || target->state != PLACE_READY || !region_node_alive(self, target->index))
         target = s_keeper_on(self, region_least_loaded(self));
     if (!target)
         return;
@@ -499,7 +537,7 @@ static size_t s_node_with(const region_core_t *self, const region_keep_t *keep, 
     for (size_t i = 0; i < keep->answer_count; i++) {
         const region_answer_t *answer = &keep->answers[i];
         const region_actor_t *actor = s_keeper_named(self, answer->keeper);
-        if (actor && s_node_alive(self, actor->index) && answer->number &&
+        if (actor && region_node_alive(self, actor->index) && answer->number &&
             !s_newer(best->incarnation, best->number, answer->incarnation, answer->number))
             return actor->index;
     }
@@ -512,7 +550,7 @@ static size_t s_holder(const region_core_t *self, size_t shard, const region_ans
     uint64_t incarnation = best ? best->incarnation : 0, number = best ? best->number : 0, i, n;
     size_t holder = NOWHERE;
     for (size_t node = 0; node < self->node_count; node++) {
-        if (!s_node_alive(self, node) || !s_holds(self, node, shard, &i, &n) ||
+        if (!region_node_alive(self, node) || !s_holds(self, node, shard, &i, &n) ||
             s_newer(incarnation, number, i, n))
             continue;
         holder = node;
@@ -564,7 +602,7 @@ size_t region_keep_home(region_core_t *self, const region_actor_t *actor, int64_
         return node;
     if (!s_anything_known(self, actor->index))
         return region_least_loaded(self);
-    bool away = !actor->ran || !s_node_alive(self, actor->node); /* it may come back, with its disk */
+    bool away = !actor->ran || !region_node_alive(self, actor->node); /* it may come back, with its disk */
     if (away && now_us - actor->since_us < self->spec.topology->checkpoint.move_after_us) {
         message_set_name(keep->waits_for, actor->node != NOWHERE ? self->nodes[actor->node].name : "nodes");
         return NOWHERE;
@@ -597,25 +635,25 @@ void region_keep_found(region_core_t *self, region_actor_t *actor, size_t node)
 
 void region_keep_message(region_core_t *self, const message_t *m, int64_t now_us)
 {
-    if (!self->actors || !s_wanted(self))
+    if (!self->actors)
         return;
     if (m->kind == KIND_sealed)
         s_take_sealed(self, m, now_us);
     else if (m->kind == KIND_snapshot_kept)
         s_take_kept(self, m);
-    else if (m->kind == KIND_keeper_want)
+    else if (m->kind == KIND_keeper_want && s_wanted(self))
         s_take_want(self, m, now_us);
-    else if (m->kind == KIND_keeper_named)
+    else if (m->kind == KIND_keeper_named && s_wanted(self))
         s_take_named(self, m, now_us);
 }
 
 void region_keep(region_core_t *self, int64_t now_us)
 {
-    if (!self->actors || !s_wanted(self))
+    if (!self->actors)
         return;
     for (size_t shard = 0; shard < self->shard_count; shard++) {
         s_want_elsewhere(self, shard, now_us);
-        if (self->actors[shard].state != PLACE_READY)
+        if (self->actors[shard].state != PLACE_READY || !s_is_kept(self, shard))
             continue; /* who kept for it is asked when it goes on elsewhere */
         s_drop_unable(self, shard, now_us);
         s_fill(self, shard);
@@ -626,8 +664,9 @@ void region_keep(region_core_t *self, int64_t now_us)
 int64_t region_keep_due(const region_core_t *self)
 {
     int64_t due = ROLE_NEVER;
-    for (size_t shard = 0; self->actors && s_wanted(self) && shard < self->shard_count; shard++)
-        if (self->actors[shard].state == PLACE_READY && self->keeps[shard].told_us < due)
+    for (size_t shard = 0; self->actors && shard < self->shard_count; shard++)
+        if (self->actors[shard].state == PLACE_READY && s_is_kept(self, shard) &&
+            self->keeps[shard].told_us < due)
             due = self->keeps[shard].told_us;
     return due;
 }

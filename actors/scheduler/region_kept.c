@@ -54,8 +54,8 @@ static void s_put_links(const region_core_t *self, message_t *state)
  * both directions. */
 #define FIGURES(X)                                                                                           \
     X(history)                                                                                               \
-    X(steps) X(rounds) X(samples_applied) X(duplicates) X(refused) X(closed) X(lasts) X(rolled_back)         \
-        X(welcomes)
+    X(steps)                                                                                                 \
+    X(rounds) X(samples_applied) X(duplicates) X(refused) X(closed) X(lasts) X(rolled_back) X(welcomes)
 #define COUNT_FIGURE(name) +1
 #define FIGURE_WORDS (1 FIGURES(COUNT_FIGURE))
 
@@ -86,6 +86,7 @@ static void s_put_run(const region_core_t *self, message_t *state)
     state->region_state.term = self->spec.term;
     state->region_state.plan = self->plan;
     state->region_state.workers = self->actors ? self->worker_count : 0;
+    state->region_state.elastic = self->actors && self->elastic;
     state->region_state.samples_announced = self->job_known ? self->samples_announced : 0;
     state->region_state.stopping = (self->stopping || self->drain_known) && !self->finished;
     state->region_state.stop_done = self->stop_done && !self->finished;
@@ -101,6 +102,7 @@ static void s_put_figures(const region_core_t *self, message_t *state, int64_t n
     state->region_state.train_us = region_train_us(self, now_us);
     state->region_state.rented_us = region_rented_us(self, now_us);
     state->region_state.restarts = self->restarts;
+    state->region_state.moves = self->moves;
     state->region_state.samples_repeated = self->samples_repeated;
     state->region_state.samples_reached = self->samples_reached;
     state->region_state.loss_samples = self->loss_samples;
@@ -208,6 +210,7 @@ static void s_take_figures(region_core_t *self)
     self->train_before_us = saved->region_state.train_us;
     self->rented_before_us = saved->region_state.rented_us;
     self->restarts = saved->region_state.restarts;
+    self->moves = saved->region_state.moves;
     self->samples_repeated = saved->region_state.samples_repeated;
     self->samples_reached = saved->region_state.samples_reached;
     self->loss_samples = saved->region_state.loss_samples;
@@ -227,10 +230,11 @@ static void s_take_run(region_core_t *self, int64_t now_us)
     self->global_incarnation = saved->region_state.global;
     s_take_nodes(self);
     if (saved->region_state.samples_announced &&
-        !region_derive(self, saved->region_state.samples_announced, NULL) && saved->region_state.workers &&
+        !region_derive(self, saved->region_state.samples_announced, NULL) &&
+        (saved->region_state.workers || saved->region_state.elastic) &&
         saved->region_state.workers <= WORKERS_MAX) {
         self->plan = saved->region_state.plan;
-        region_set_plan(self, saved->region_state.workers);
+        region_set_plan(self, saved->region_state.workers, saved->region_state.elastic);
         region_add_actors(self);
     }
     if (!saved->region_state.stopping)

@@ -5,57 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- nodes
- * ---------------------------------------------------------------------------------------------------- */
-
-region_node_t *region_node_find(region_core_t *self, const char *name)
-{
-    for (size_t index = 0; index < self->node_count; index++)
-        if (!strcmp(self->nodes[index].name, name))
-            return &self->nodes[index];
-    return NULL;
-}
-
-static bool s_is_node_name(const region_core_t *self, const char *name)
-{
-    char prefix[WIRE_NAME_SIZE];
-    int length = snprintf(prefix, sizeof prefix, "node/%s/", self->region->name);
-    return !strncmp(name, prefix, (size_t)length) && name[length];
-}
-
-/* The job follows from the topology and the size of the data set, which the first node tells. */
-err_code_t region_derive(region_core_t *self, uint64_t samples, err_t *err)
-{
-    if (self->job_known && samples != self->samples_announced)
-        return err_set(err, ERR_JOB,
-                       "the data set has %llu samples, other nodes have %llu; use the same data set",
-                       (unsigned long long)samples, (unsigned long long)self->samples_announced);
-    if (self->job_known)
-        return ERR_OK;
-    err_code_t code = job_derive(self->spec.topology, samples, &self->job, err);
-    if (code)
-        return code;
-    self->job_known = true;
-    self->samples_announced = samples;
-    self->share = &self->job.regions[self->spec.region_index];
-    return ERR_OK;
-}
-
-static bool s_held_well_formed(const message_t *message)
-{
-    return message->announce.held_shards.count == message->announce.held_incarnations.count &&
-           message->announce.held_shards.count == message->announce.held_numbers.count;
-}
-
-static err_code_t s_check_announce(region_core_t *self, const message_t *message, err_t *err)
-{
-    if (strcmp(message->announce.digest, self->digest))
-        return err_set(err, ERR_JOB, "this node has another topology; start it with the topology of the job");
-    if (!s_held_well_formed(message))
-        return err_set(err, ERR_MALFORMED, "the lists of held shards differ in length");
-    return region_derive(self, message->announce.samples, err);
-}
-
 void region_actor_ended(region_core_t *self, region_actor_t *actor, int64_t now_us)
 {
     if (actor->state == PLACE_NONE)
@@ -68,152 +17,53 @@ void region_actor_ended(region_core_t *self, region_actor_t *actor, int64_t now_
     actor->pause_us = actor->pause_us ? 2 * actor->pause_us : PAUSE_FIRST_US;
     if (actor->pause_us > PAUSE_MOST_US)
         actor->pause_us = PAUSE_MOST_US;
+    actor->retire_us = 0;
+    actor->decided_us = 0;
     message_destroy(&actor->status);
-    if (actor->role == ROLE_WORKER)
-        region_worker_lost(self, actor->index);
-}
-
-static void s_node_emptied(region_core_t *self, const region_node_t *node, int64_t now_us)
-{
-    for (size_t index = 0; index < self->actor_count; index++)
-        if (self->actors[index].node == (size_t)(node - self->nodes))
-            region_actor_ended(self, &self->actors[index], now_us);
-}
-
-static region_node_t *s_add_node(region_core_t *self, const message_t *message, int64_t now_us)
-{
-    if (self->node_count == NODES_MAX)
-        return NULL;
-    region_node_t *node = &self->nodes[self->node_count++];
-    message_set_name(node->name, message->from);
-    node->joined_us = now_us;
-    self->newest_node_us = now_us;
-    return node;
-}
-
-/* A node that runs what a predecessor placed may never be told anything else: it must hear of this scheduler, or it would
- * do what one that was taken for dead goes on to ask for. */
-static void s_make_known(region_core_t *self, const message_t *announce)
-{
-    if (announce->announce.scheduler >= self->spec.term << 32 || self->decisions_kept < self->term_decision)
+    if (actor->role != ROLE_WORKER)
         return;
-    message_t *ack = message_new(KIND_report_ack, announce->from, self->name);
-    region_send(self, &ack);
-}
-
-void region_take_announce(region_core_t *self, const message_t *message, int64_t now_us)
-{
-    err_t err = {0};
-    if (!s_is_node_name(self, message->from))
-        return;
-    if (s_check_announce(self, message, &err)) {
-        region_refuse(self, message, err.code, err.text);
-        return;
-    }
-    region_node_t *node = region_node_find(self, message->from);
-    if (!node) {
-        node = s_add_node(self, message, now_us);
-        if (!node) {
-            region_refuse(self, message, ERR_LIMIT, "the region has too many nodes");
-            return;
-        }
-    } else if (message->incarnation < node->announce->incarnation) {
-        return; /* of a process that was replaced */
-    } else if (message->incarnation > node->announce->incarnation ||
-               node->announce->announce.pid != message->announce.pid) {
-        s_node_emptied(self, node, now_us);
-        node->stopped = false;
-    }
-    if (node->lost) {
-        node->lost = false;
-        node->joined_us = now_us;
-    }
-    node->seen_us = now_us;
-    message_destroy(&node->announce);
-    node->announce = message_dup(message);
-    region_keep_joined(self, (size_t)(node - self->nodes));
-    region_check_fence(self, message);
-    region_known_heard(self, message, now_us);
-    s_make_known(self, message);
-}
-
-void region_node_left(region_core_t *self, region_node_t *node, int64_t now_us)
-{
-    if (node->lost)
-        return;
-    node->lost = true;
-    node->rented_us += node->seen_us - node->joined_us;
-    s_node_emptied(self, node, now_us);
-}
-
-/* Silence is counted while this scheduler listens: after it was held up itself, what the others sent meanwhile
- * is still to be read. */
-bool region_is_silent(const region_core_t *self, int64_t seen_us, int64_t silence_us, int64_t now_us)
-{
-    int64_t from_us = seen_us > self->listens_us ? seen_us : self->listens_us;
-    return now_us - from_us >= silence_us;
-}
-
-static void s_lose_nodes(region_core_t *self, int64_t now_us)
-{
-    int64_t silence_us = self->stopping ? SILENCE_STOPPING_US : SILENCE_US;
-    for (size_t index = 0; index < self->node_count; index++) {
-        region_node_t *node = &self->nodes[index];
-        if (!node->stopped && region_is_silent(self, node->seen_us, silence_us, now_us))
-            region_node_left(self, node, now_us);
-    }
-}
-
-/* Every actor that runs tells its status at least once a second. One that does not has died without a word that
- * arrived, or hangs; either way it is placed again. Its node ends what may be left of it before it starts the
- * successor, and where that cannot be done the incarnation keeps it from acting. */
-static void s_lose_actors(region_core_t *self, int64_t now_us)
-{
-    for (size_t index = 0; index < self->actor_count; index++) {
-        region_actor_t *actor = &self->actors[index];
-        if (actor->state == PLACE_READY && region_is_silent(self, actor->seen_us, SILENCE_US, now_us))
-            region_actor_ended(self, actor, now_us);
-    }
-}
-
-void region_lose_silent(region_core_t *self, int64_t now_us)
-{
-    if (now_us - self->advanced_us > HELD_UP_US)
-        self->listens_us = now_us;
-    self->advanced_us = now_us;
-    s_lose_nodes(self, now_us);
-    if (!self->stopping)
-        s_lose_actors(self, now_us);
-}
-
-int64_t region_rented_us(const region_core_t *self, int64_t now_us)
-{
-    int64_t sum = self->rented_before_us;
-    for (size_t index = 0; index < self->node_count; index++) {
-        const region_node_t *node = &self->nodes[index];
-        sum += node->rented_us;
-        if (!node->lost)
-            sum += now_us - node->joined_us;
-    }
-    return sum;
+    region_worker_lost(self, actor->index);
+    self->workers_us = now_us;
 }
 
 /* ---- the plan
  * ------------------------------------------------------------------------------------------------- */
 
-static region_actor_t *s_add_actor(region_core_t *self, region_role_t role, const char *prefix, size_t index)
+region_actor_t *region_actor_add(region_core_t *self, region_role_t role, size_t index, const char *rest)
 {
+    static const char *const prefixes[] = {[ROLE_SHARD] = "shard",
+                                           [ROLE_SYNCHRONIZER] = "synchronizer",
+                                           [ROLE_WORKER] = "worker",
+                                           [ROLE_KEEPER] = "keeper"};
+    self->actors = realloc(self->actors, (self->actor_count + 1) * sizeof *self->actors);
+    CHECK(self->actors);
     region_actor_t *actor = &self->actors[self->actor_count++];
-    *actor = (region_actor_t){.role = role, .index = index, .node = NOWHERE, .since_us = self->started_us};
-    char name[2 * WIRE_NAME_SIZE];
-    snprintf(name, sizeof name, "%s/%s/%zu", prefix, self->region->name, index);
+    *actor = (region_actor_t){.role = role,
+                              .index = index,
+                              .node = NOWHERE,
+                              .since_us = self->started_us,
+                              .wanted = true,
+                              .home = NOWHERE,
+                              .former.node = NOWHERE};
+    char name[3 * WIRE_NAME_SIZE];
+    snprintf(name, sizeof name, "%s/%s/%s", prefixes[role], self->region->name, rest);
     message_set_name(actor->name, name);
     return actor;
 }
 
-void region_set_plan(region_core_t *self, size_t workers)
+static void s_add_numbered(region_core_t *self, region_role_t role, size_t count)
+{
+    char number[24];
+    for (size_t index = 0; index < count; index++) {
+        snprintf(number, sizeof number, "%zu", index);
+        region_actor_add(self, role, index, number);
+    }
+}
+
+void region_set_plan(region_core_t *self, size_t workers, bool elastic)
 {
     self->plan_taken = true;
+    self->elastic = elastic;
     self->shard_count = self->region->shards;
     self->synchronizer_count = self->spec.topology->region_count > 1 ? self->shard_count : 0;
     self->worker_count = workers;
@@ -225,8 +75,9 @@ void region_take_plan(region_core_t *self, const message_t *message)
 {
     if (message->plan.plan <= self->plan)
         return;
-    if (message->plan.shards != self->region->shards || message->plan.workers < 1 ||
-        message->plan.workers > WORKERS_MAX) {
+    bool elastic = message->plan.workers == 0;
+    if (message->plan.shards != self->region->shards || message->plan.workers > WORKERS_MAX ||
+        (elastic && self->spec.topology->job.sync.inside != INSIDE_ASYNC)) {
         region_refuse(self, message, ERR_CONFIG,
                       "the plan does not fit the topology; start all with the same one");
         return;
@@ -234,14 +85,12 @@ void region_take_plan(region_core_t *self, const message_t *message)
     self->plan = message->plan.plan;
     region_decide(self);
     if (!self->actors)
-        region_set_plan(self, message->plan.workers);
+        region_set_plan(self, message->plan.workers, elastic);
 }
 
 static bool s_nodes_settled(const region_core_t *self, int64_t now_us)
 {
-    size_t living = 0;
-    for (size_t index = 0; index < self->node_count; index++)
-        living += !self->nodes[index].lost;
+    size_t living = region_nodes_staying(self);
     if (!living || !self->job_known)
         return false;
     return living >= self->spec.nodes_expected || now_us - self->newest_node_us >= self->spec.settle_us;
@@ -249,15 +98,11 @@ static bool s_nodes_settled(const region_core_t *self, int64_t now_us)
 
 void region_add_actors(region_core_t *self)
 {
-    size_t count = self->shard_count + self->synchronizer_count + self->worker_count;
-    self->actors = calloc(count, sizeof *self->actors);
-    CHECK(self->actors);
-    for (size_t index = 0; index < self->shard_count; index++)
-        s_add_actor(self, ROLE_SHARD, "shard", index);
-    for (size_t index = 0; index < self->synchronizer_count; index++)
-        s_add_actor(self, ROLE_SYNCHRONIZER, "synchronizer", index);
-    for (size_t index = 0; index < self->worker_count; index++)
-        s_add_actor(self, ROLE_WORKER, "worker", index);
+    s_add_numbered(self, ROLE_SHARD, self->shard_count);
+    s_add_numbered(self, ROLE_SYNCHRONIZER, self->synchronizer_count);
+    s_add_numbered(self, ROLE_WORKER, self->worker_count);
+    for (size_t index = 0; self->elastic && index < self->actor_count; index++)
+        self->actors[index].wanted = self->actors[index].role != ROLE_WORKER;
     region_train_start(self);
     region_keep_start(self);
 }
@@ -267,7 +112,7 @@ static bool s_begin(region_core_t *self, int64_t now_us)
     if (self->actors)
         return true;
     if (!self->plan_taken && now_us - self->started_us >= PLAN_PATIENCE_US)
-        region_set_plan(self, self->region->workers);
+        region_set_plan(self, self->region->workers, self->region->workers == 0);
     if (!self->plan_taken || !s_nodes_settled(self, now_us))
         return false;
     region_add_actors(self);
@@ -294,7 +139,7 @@ size_t region_least_loaded(const region_core_t *self)
     size_t best = NOWHERE;
     double least = 0;
     for (size_t index = 0; index < self->node_count; index++) {
-        if (self->nodes[index].lost || self->nodes[index].stopped)
+        if (!region_node_stays(self, index))
             continue;
         double load = s_load(self, index);
         if (best == NOWHERE || load < least ||
@@ -329,28 +174,41 @@ static size_t s_newest_holder(const region_core_t *self, size_t shard)
     return best;
 }
 
-static bool s_alive(const region_core_t *self, size_t node)
+/* What a node has of a shard is the newest that is known. */
+static bool s_holds_newest(const region_core_t *self, size_t node, size_t shard)
 {
-    return node != NOWHERE && !self->nodes[node].lost && !self->nodes[node].stopped;
+    const message_t *announce = self->nodes[node].announce;
+    const region_shard_t *newest = &self->shards[shard];
+    for (size_t held = 0; held < announce->announce.held_shards.count; held++) {
+        uint64_t incarnation = announce->announce.held_incarnations.items[held];
+        if (announce->announce.held_shards.items[held] != shard)
+            continue;
+        return incarnation > newest->newest_incarnation ||
+               (incarnation == newest->newest_incarnation &&
+                announce->announce.held_numbers.items[held] >= newest->newest_number);
+    }
+    return false;
 }
 
 /* A shard goes where its snapshots are. One whose node is gone waits for it as long as a region may be away,
- * since a start from nothing is a loss. */
+ * since a start from nothing, or from what it was before it moved, is a loss. */
 static size_t s_shard_home(region_core_t *self, const region_actor_t *actor, int64_t now_us)
 {
+    if (self->keeps[actor->index].handed)
+        return region_move_home(self, actor, now_us);
     if (self->spec.topology->checkpoint.replicas)
         return region_keep_home(self, actor, now_us);
-    if (actor->ran && s_alive(self, actor->node))
+    if (actor->ran && region_node_alive(self, actor->node))
         return actor->node;
     size_t holder = s_newest_holder(self, actor->index);
-    if (holder != NOWHERE)
+    if (holder != NOWHERE && s_holds_newest(self, holder, actor->index))
         return holder;
     const region_shard_t *shard = &self->shards[actor->index];
     bool stored =
         shard->newest_incarnation || (shard->progress && shard->progress->progress.durable.count > 0);
     if (stored && now_us - actor->since_us < self->spec.topology->job.sync.away_after_us)
         return NOWHERE;
-    return region_least_loaded(self);
+    return holder != NOWHERE ? holder : region_least_loaded(self);
 }
 
 static size_t s_home(region_core_t *self, const region_actor_t *actor, int64_t now_us)
@@ -361,9 +219,9 @@ static size_t s_home(region_core_t *self, const region_actor_t *actor, int64_t n
         return region_keeper_home(self, actor);
     if (actor->role == ROLE_SYNCHRONIZER) {
         size_t node = self->actors[actor->index].node;
-        return s_alive(self, node) ? node : NOWHERE;
+        return region_node_alive(self, node) ? node : NOWHERE;
     }
-    return region_least_loaded(self);
+    return region_worker_home(self, actor);
 }
 
 /* ---- placing
@@ -396,6 +254,7 @@ static void s_ask(region_core_t *self, region_actor_t *actor, int64_t now_us)
     if (actor->role == ROLE_SHARD) {
         place->place.newest_incarnation = self->shards[actor->index].newest_incarnation;
         place->place.newest_number = self->shards[actor->index].newest_number;
+        place->place.handed = self->keeps[actor->index].handed;
     }
     region_send(self, &place);
     actor->next_us = now_us + REPEAT_EVERY_US;
@@ -403,9 +262,12 @@ static void s_ask(region_core_t *self, region_actor_t *actor, int64_t now_us)
 
 static void s_place_actor(region_core_t *self, region_actor_t *actor, int64_t now_us)
 {
-    if (actor->state == PLACE_READY || now_us < actor->next_us || !s_turn(self, actor->role))
+    if (actor->state == PLACE_READY || now_us < actor->next_us || !actor->wanted ||
+        !s_turn(self, actor->role))
         return;
     if (actor->state == PLACE_NONE) {
+        if (actor->role == ROLE_WORKER && !region_worker_may_start(self, actor))
+            return;
         size_t node = s_home(self, actor, now_us);
         if (node == NOWHERE) {
             actor->next_us = now_us + REPEAT_EVERY_US;
@@ -414,6 +276,7 @@ static void s_place_actor(region_core_t *self, region_actor_t *actor, int64_t no
         actor->node = node;
         actor->state = PLACE_ASKED;
         actor->since_us = now_us;
+        actor->decided_us = actor->decided_us ? actor->decided_us : now_us;
         actor->incarnation = ++self->issued;
         region_keep_placed(self, actor);
         actor->untold = false;
@@ -435,8 +298,18 @@ void region_place(region_core_t *self, int64_t now_us)
     if (!s_begin(self, now_us) || !s_may_settle(self, now_us) || !region_settle(self, now_us))
         return;
     region_ask_workers(self, now_us);
+    region_move(self, now_us);
+    region_workers(self, now_us);
     for (size_t index = 0; index < self->actor_count; index++)
         s_place_actor(self, &self->actors[index], now_us);
+}
+
+void region_retire(region_core_t *self, size_t node, const char *actor, uint64_t incarnation)
+{
+    message_t *retire = message_new(KIND_retire, self->nodes[node].name, self->name);
+    message_set_name(retire->retire.actor, actor);
+    retire->retire.incarnation = incarnation;
+    region_send(self, &retire);
 }
 
 static void s_start_failed(region_core_t *self, region_actor_t *actor, const message_t *message,
@@ -448,45 +321,88 @@ static void s_start_failed(region_core_t *self, region_actor_t *actor, const mes
         region_fail(self, (err_code_t)message->placed.code, "%s does not start: %s", actor->name, reason);
 }
 
+static void s_started(region_core_t *self, region_actor_t *actor, int64_t now_us)
+{
+    if (actor->state == PLACE_READY)
+        return;
+    actor->state = PLACE_READY;
+    self->restarts += actor->ran && !actor->moved;
+    actor->ran = true;
+    actor->moved = false;
+    actor->failures = 0;
+    actor->since_us = actor->seen_us = actor->ready_us = now_us;
+    if (actor->role == ROLE_WORKER)
+        lease_table_start(self->leases, actor->index, actor->incarnation);
+    if (actor->role == ROLE_SHARD)
+        self->keeps[actor->index].handed = false; /* what was handed over is its own now */
+}
+
+static region_actor_t *s_named(region_core_t *self, const char *name)
+{
+    for (size_t index = 0; index < self->actor_count; index++)
+        if (!strcmp(self->actors[index].name, name))
+            return &self->actors[index];
+    return NULL;
+}
+
+/* One that a predecessor has added: a worker for a core, a keeper for a while. */
+static region_actor_t *s_add_named(region_core_t *self, const char *name, size_t node)
+{
+    char prefix[WIRE_NAME_SIZE];
+    int length = snprintf(prefix, sizeof prefix, "worker/%s/", self->region->name);
+    unsigned long index;
+    char rest;
+    if (!self->actors || self->settled)
+        return NULL;
+    if (!strncmp(name, prefix, (size_t)length) && sscanf(name + length, "%lu%c", &index, &rest) == 1 &&
+        self->elastic && index < WORKERS_MAX) {
+        while (self->worker_count <= index)
+            region_worker_add(self);
+        return s_named(self, name);
+    }
+    return region_keep_found_keeper(self, name, node);
+}
+
+/* A node tells of an incarnation that is not the one that counts. */
+static void s_take_other(region_core_t *self, region_actor_t *actor, size_t node, const message_t *message,
+                         int64_t now_us)
+{
+    uint64_t incarnation = message->placed.incarnation;
+    bool older = incarnation >> 32 < self->spec.term;
+    if (!message->placed.code && region_adopt(self, actor, node, incarnation, now_us))
+        return;
+    if (message->placed.code && actor->state == PLACE_NONE && incarnation > actor->incarnation && older) {
+        region_keep_found(self, actor, node);
+        actor->incarnation = incarnation; /* ended under a predecessor: not to be adopted */
+    }
+    if (message->placed.code)
+        region_former_ended(self, node, actor->name, incarnation);
+    else if (self->settled && incarnation <= actor->incarnation)
+        region_retire(self, node, actor->name,
+                      incarnation); /* it has a successor, or is not wanted any more */
+}
+
 void region_take_placed(region_core_t *self, const message_t *message, int64_t now_us)
 {
-    region_node_t *node = region_node_find(self, message->from);
-    if (!node)
+    region_node_t *from = region_node_find(self, message->from);
+    if (!from)
         return;
-    node->seen_us = now_us;
-    for (size_t index = 0; index < self->actor_count; index++) {
-        region_actor_t *actor = &self->actors[index];
-        if (strcmp(actor->name, message->placed.actor))
-            continue;
-        if (!message->placed.code &&
-            region_adopt(self, actor, (size_t)(node - self->nodes), message->placed.incarnation, now_us))
-            return;
-        if (message->placed.code && actor->state == PLACE_NONE &&
-            message->placed.incarnation > actor->incarnation &&
-            message->placed.incarnation >> 32 < self->spec.term) {
-            region_keep_found(self, actor, (size_t)(node - self->nodes));
-            actor->incarnation =
-                message->placed.incarnation; /* ended under a predecessor: not to be adopted */
-        }
-        if (actor->incarnation != message->placed.incarnation || actor->state == PLACE_NONE ||
-            actor->node != (size_t)(node - self->nodes))
-            continue;
-        if (!message->placed.code) {
-            if (actor->state == PLACE_READY)
-                return;
-            actor->state = PLACE_READY;
-            self->restarts += actor->ran;
-            actor->ran = true;
-            actor->failures = 0;
-            actor->since_us = actor->seen_us = now_us;
-            if (actor->role == ROLE_WORKER)
-                lease_table_start(self->leases, actor->index, actor->incarnation);
-        } else if (actor->state == PLACE_READY)
-            region_actor_ended(self, actor, now_us);
-        else
-            s_start_failed(self, actor, message, now_us);
+    from->seen_us = now_us;
+    size_t node = (size_t)(from - self->nodes);
+    region_actor_t *actor = s_named(self, message->placed.actor);
+    if (!actor)
+        actor = s_add_named(self, message->placed.actor, node);
+    if (!actor)
         return;
-    }
+    if (actor->incarnation != message->placed.incarnation || actor->state == PLACE_NONE ||
+        actor->node != node)
+        s_take_other(self, actor, node, message, now_us);
+    else if (!message->placed.code)
+        s_started(self, actor, now_us);
+    else if (actor->state == PLACE_READY || !actor->wanted || actor->retire_us)
+        region_actor_ended(self, actor, now_us);
+    else
+        s_start_failed(self, actor, message, now_us);
 }
 
 region_actor_t *region_actor_find(region_core_t *self, const message_t *message)
@@ -513,7 +429,7 @@ size_t region_ready(const region_core_t *self, region_role_t role)
 /* A keeper of a node that is gone is missed by nobody. */
 static bool s_missing(const region_core_t *self, const region_actor_t *actor)
 {
-    return actor->state != PLACE_READY &&
+    return actor->state != PLACE_READY && actor->wanted &&
            (actor->role != ROLE_KEEPER || region_keeper_home(self, actor) != NOWHERE);
 }
 
@@ -529,10 +445,12 @@ int64_t region_place_due(const region_core_t *self)
 {
     int64_t due = ROLE_NEVER;
     for (size_t index = 0; self->settled && !self->failure && index < self->actor_count; index++)
-        if (self->actors[index].state != PLACE_READY && s_turn(self, self->actors[index].role) &&
-            self->actors[index].next_us < due)
+        if (self->actors[index].state != PLACE_READY && self->actors[index].wanted &&
+            s_turn(self, self->actors[index].role) && self->actors[index].next_us < due)
             due = self->actors[index].next_us;
-    return due;
+    if (self->settled && !self->failure && self->workers_us < due && region_shards_known(self))
+        due = self->workers_us;
+    return region_move_due(self) < due ? region_move_due(self) : due;
 }
 
 const char *region_place_waits_for(const region_core_t *self)

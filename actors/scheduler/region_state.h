@@ -1,9 +1,9 @@
 /* region_state - what the files of the regional scheduler share: its nodes, actors, leases, figures and how it
  * ends.
  *
- * Why      one state machine in several files: region_core.c (messages, reports), region_place.c (nodes and actors),
- *          region_keep.c (keepers, and shards whose node is gone), region_adopt.c (those of a predecessor), region_train.c
- *          (leases, progress, evaluations, curve), region_stop.c (close, stop, farewell) and region_kept.c (what a
+ * Why      one state machine in several files: region_core.c (messages, reports), region_nodes.c (who is there),
+ *          region_place.c (plan, actors), region_workers.c (how many work), region_move.c (nodes that leave), region_keep.c (keepers, and
+ *          shards whose node is gone), region_adopt.c (those of a predecessor), region_train.c (leases, progress, evaluations, curve), region_stop.c (close, stop, farewell) and region_kept.c (what a
  *          successor must know).
  * Not      for anybody else: the contract is region_core.h.
  */
@@ -29,7 +29,10 @@
 #define PAUSE_MOST_US (5 * SECOND_US)
 #define PAUSE_FORGOTTEN_US (2 * SECOND_US) /* after running so long an end counts as the first again */
 #define REPLACEMENTS_MAX 3                 /* of an actor that fails to start */
+#define WORKERS_EVERY_US (50 * MILLISECOND_US) /* between two looks at how many workers are needed */
+#define WORKER_IDLE_US (1 * SECOND_US)         /* a worker for which there is nothing ends after so long */
 #define NODES_MAX 1024
+#define NODE_WORKERS_MAX 192 /* of NODE_ACTORS_MAX actors */
 #define WORKERS_MAX 4096
 #define NOWHERE SIZE_MAX
 
@@ -39,6 +42,11 @@ typedef struct {
     int64_t joined_us;
     int64_t seen_us;
     int64_t rented_us; /* of stays that ended in silence */
+    int64_t came_us;    /* of this process */
+    int64_t trained_us; /* the first batch that was applied for it; 0: none yet */
+    int64_t age_us;     /* of its process when it joined */
+    int64_t let_go_us;  /* leaving: next `stop` */
+    bool joins;         /* came while the region trained */
     bool lost;
     bool stopped;
 } region_node_t;
@@ -62,6 +70,18 @@ typedef struct {
     int64_t seen_us;
     message_t *status; /* newest of this incarnation, or NULL */
     int64_t status_us;
+    bool wanted;         /* worker, keeper: else it is not placed, and ends if it runs */
+    size_t home;         /* worker of an elastic region: the node for a core of which it is */
+    bool moved;          /* its next start is no restart */
+    int64_t retire_us;   /* next `retire` */
+    int64_t idle_us;     /* worker: since when there is nothing for it; 0: there is */
+    int64_t decided_us;  /* worker: when it was decided to start it; 0: that start is accounted for */
+    int64_t ready_us;
+    struct {
+        size_t node; /* NOWHERE: none */
+        uint64_t incarnation;
+        int64_t next_us;
+    } former; /* an incarnation that has a successor elsewhere and is to be ended */
 } region_actor_t;
 
 typedef struct {
@@ -104,6 +124,10 @@ typedef struct {
     size_t answer_count;
     wire_name_t target; /* keeper that fetches for it from another region */
     wire_name_t waits_for;
+    bool handing;        /* its node leaves: it is to hand over */
+    int64_t hand_us;     /* next `hand_over` */
+    bool handed;         /* its newest snapshot is its last, and its keepers have it */
+    int64_t handed_us;
 } region_keep_t;
 
 typedef struct {
@@ -124,6 +148,7 @@ typedef struct {
 } region_row_t;
 
 #define REGION_LATER_MAX 16
+#define REGION_STARTS_MAX 64
 
 typedef struct {
     bool pending; /* a worker is to be asked, or has been */
@@ -164,11 +189,18 @@ struct region_core {
 
     uint64_t plan;
     bool plan_taken;
-    size_t shard_count, synchronizer_count, worker_count;
+    bool elastic; /* workers follow the cores of the nodes */
+    size_t shard_count, synchronizer_count;
+    size_t worker_count; /* numbers that workers may have; not all of them run */
     region_actor_t *actors; /* shards, synchronizers, workers; NULL before there is a plan */
     size_t actor_count;
     uint64_t issued; /* newest incarnation */
-    uint64_t restarts;
+    uint64_t restarts, moves;
+    int64_t workers_us; /* when it is next looked at how many workers there are to be */
+    int64_t worker_starts[REGION_STARTS_MAX]; /* the newest, from decision to first computation */
+    uint64_t worker_start_count;
+    int64_t worker_start_worst_us, join_worst_us;
+    uint64_t join_count;
 
     message_t *saved;      /* a predecessor's state, NULL: none */
     region_known_t *known; /* nodes of the predecessor */
@@ -228,31 +260,57 @@ void region_refuse(region_core_t *self, const message_t *message, err_code_t cod
 void region_decide(region_core_t *self);   /* something that must be durable before it is told */
 void region_outdated(region_core_t *self); /* a newer scheduler runs: ends this one where it stands */
 
-/* region_place.c */
+/* region_nodes.c */
 void region_take_announce(region_core_t *self, const message_t *message, int64_t now_us);
-void region_take_placed(region_core_t *self, const message_t *message, int64_t now_us);
-void region_take_plan(region_core_t *self, const message_t *message);
-void region_set_plan(region_core_t *self, size_t workers);
-void region_add_actors(region_core_t *self); /* of the plan */
 err_code_t region_derive(region_core_t *self, uint64_t samples, err_t *err);
 region_node_t *region_node_find(region_core_t *self, const char *name);
-region_actor_t *region_actor_find(region_core_t *self,
-                                  const message_t *message); /* sender, in its incarnation */
 void region_lose_silent(region_core_t *self, int64_t now_us);
 bool region_is_silent(const region_core_t *self, int64_t seen_us, int64_t silence_us, int64_t now_us);
-void region_actor_ended(region_core_t *self, region_actor_t *actor, int64_t now_us); /* it is placed again */
-void region_place(region_core_t *self, int64_t now_us);
 void region_node_left(region_core_t *self, region_node_t *node,
                       int64_t now_us); /* it is gone, and all on it */
+int64_t region_rented_us(const region_core_t *self, int64_t now_us);
+bool region_node_alive(const region_core_t *self, size_t node);
+bool region_node_leaves(const region_core_t *self, size_t node);
+bool region_node_stays(const region_core_t *self, size_t node); /* alive, and not leaving */
+size_t region_nodes_staying(const region_core_t *self);
+
+/* region_place.c */
+void region_take_placed(region_core_t *self, const message_t *message, int64_t now_us);
+void region_take_plan(region_core_t *self, const message_t *message);
+void region_set_plan(region_core_t *self, size_t workers, bool elastic);
+void region_add_actors(region_core_t *self); /* of the plan */
+region_actor_t *region_actor_add(region_core_t *self, region_role_t role, size_t index, const char *rest);
+region_actor_t *region_actor_find(region_core_t *self,
+                                  const message_t *message); /* sender, in its incarnation */
+void region_actor_ended(region_core_t *self, region_actor_t *actor, int64_t now_us); /* it is placed again */
+void region_place(region_core_t *self, int64_t now_us);
+void region_retire(region_core_t *self, size_t node, const char *actor, uint64_t incarnation);
 size_t region_ready(const region_core_t *self, region_role_t role);
 bool region_placed(const region_core_t *self);
-int64_t region_rented_us(const region_core_t *self, int64_t now_us);
 int64_t region_place_due(const region_core_t *self);
 const char *region_place_waits_for(const region_core_t *self);
 
 size_t region_least_loaded(const region_core_t *self);
 
+/* region_workers.c */
+void region_workers(region_core_t *self, int64_t now_us);
+region_actor_t *region_worker_add(region_core_t *self); /* a further number; NULL: there are as many as may be */
+bool region_worker_may_start(const region_core_t *self, const region_actor_t *worker);
+size_t region_worker_home(const region_core_t *self, const region_actor_t *worker);
+void region_worker_told(region_core_t *self, const message_t *want, region_actor_t *worker, int64_t now_us);
+int64_t region_worker_start_median_us(const region_core_t *self);
+
+/* region_move.c */
+void region_move(region_core_t *self, int64_t now_us);
+void region_let_go(region_core_t *self, int64_t now_us); /* nodes that leave and on which nothing is left */
+size_t region_move_home(region_core_t *self, const region_actor_t *shard, int64_t now_us); /* of one that handed over */
+void region_former_ended(region_core_t *self, size_t node, const char *actor, uint64_t incarnation);
+int64_t region_move_due(const region_core_t *self);
+
 /* region_keep.c */
+bool region_keep_sealed(region_core_t *self, size_t shard, size_t *ret_node); /* by all that keep for it */
+void region_keep_on(region_core_t *self, size_t node); /* a keeper there, for a while */
+region_actor_t *region_keep_found_keeper(region_core_t *self, const char *actor, size_t node);
 void region_keep_start(region_core_t *self); /* with the plan */
 void region_keep_fini(region_core_t *self);
 void region_keep(region_core_t *self, int64_t now_us);

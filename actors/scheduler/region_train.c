@@ -19,7 +19,7 @@ void region_train_start(region_core_t *self)
     };
     self->leases = lease_table_new(&spec);
     self->shards = calloc(self->shard_count, sizeof *self->shards);
-    self->losses = calloc(self->worker_count, sizeof *self->losses);
+    self->losses = calloc(self->worker_count + 1, sizeof *self->losses);
     CHECK(self->shards && self->losses);
     region_restore_shards(self);
 }
@@ -180,8 +180,7 @@ int64_t region_train_us(const region_core_t *self, int64_t now_us)
     if (self->first_lease_us < 0)
         return self->train_before_us;
     int64_t end = self->train_end_us >= 0 ? self->train_end_us : now_us;
-    return self->train_before_us + end - self->first_lease_us -
-           self->evaluating_us / (int64_t)self->worker_count;
+    return self->train_before_us + end - self->first_lease_us - self->evaluating_us;
 }
 
 double region_loss(const region_core_t *self)
@@ -210,6 +209,15 @@ static void s_take_loss(region_core_t *self, const message_t *message, size_t wo
     self->loss_sum += sum - before->loss_sum;
     before->samples = message->lease_want.samples;
     before->loss_sum = sum;
+}
+
+/* What it computes, from its own figures; 0 when it has told too little. */
+static double s_batches_per_s(const region_core_t *self, const message_t *message)
+{
+    double batch = (double)self->share->samples / (double)self->share->batches_per_epoch;
+    if (message->lease_want.compute_us <= 0)
+        return 0;
+    return 1e6 * (double)message->lease_want.samples / batch / (double)message->lease_want.compute_us;
 }
 
 /* ---- leases
@@ -254,6 +262,7 @@ void region_take_want(region_core_t *self, const message_t *message, region_acto
         return;
     }
     s_take_loss(self, message, worker->index);
+    region_worker_told(self, message, worker, now_us);
     worker->untold = false;
     if (holding.count && self->first_lease_us < 0)
         self->first_lease_us = now_us; /* it was leased by a predecessor */
@@ -264,6 +273,8 @@ void region_take_want(region_core_t *self, const message_t *message, region_acto
             .holding = &holding,
             .evaluate = self->evaluation.pending && !self->evaluation.granted,
             .only_tells = !region_workers_told(self, now_us),
+            .batches_per_s = s_batches_per_s(self, message),
+            .now_us = now_us,
         };
         lease_grant_t grant;
         lease_answer_t answer = lease_table_want(self->leases, worker->index, &request, &grant);
@@ -336,6 +347,13 @@ static void s_begin_evaluation(region_core_t *self, bool final, int64_t now_us)
         s_end_evaluation(self);
 }
 
+/* An evaluation keeps one of so many workers from training. */
+static int64_t s_sharing(const region_core_t *self)
+{
+    size_t workers = self->elastic ? region_ready(self, ROLE_WORKER) : self->worker_count;
+    return workers ? (int64_t)workers : 1;
+}
+
 void region_take_evaluated(region_core_t *self, const message_t *message, const region_actor_t *worker,
                            int64_t now_us)
 {
@@ -352,7 +370,7 @@ void region_take_evaluated(region_core_t *self, const message_t *message, const 
         return;
     }
     if (self->train_end_us < 0)
-        self->evaluating_us += message->evaluated.took_us;
+        self->evaluating_us += message->evaluated.took_us / s_sharing(self);
     evaluation->row.test_accuracy = message->evaluated.accuracy;
     evaluation->row.test_loss = message->evaluated.loss;
     s_end_evaluation(self);

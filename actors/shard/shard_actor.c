@@ -93,6 +93,8 @@ static uint64_t s_lost(const shard_hint_t *self, const statedir_latest_t *latest
 static bool s_is_old(const shard_hint_t *self, const statedir_latest_t *latest)
 {
     uint64_t incarnation = self->with.newest_incarnation;
+    if (self->with.handed && latest->incarnation == incarnation && latest->number == self->with.newest_number)
+        return false;
     if (latest->kept && self->with.topology->checkpoint.durability != DURABILITY_REPLICA)
         return true;
     return latest->incarnation < incarnation ||

@@ -18,7 +18,8 @@ typedef struct {
     size_t region_index;
     size_t shard_index;
     bool checksums; /* workers may be in other processes */
-    uint64_t newest_incarnation, newest_number; /* of the newest snapshot known to be durable; 0: none */
+    uint64_t newest_incarnation, newest_number; /* of the newest snapshot known to be durable; 0: none ... */
+    bool handed; /* ... which its predecessor handed over, and did nothing after it */
 } shard_actor_t;
 
 /* Fills role, ops and hint of a shell's spec. */

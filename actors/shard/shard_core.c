@@ -245,11 +245,30 @@ static void s_stop(shard_core_t *self)
 /* A shard that is not dirty any more has nothing left to wait for: it ends without asking other regions. */
 static void s_finish(shard_core_t *self)
 {
-    if (!self->stopping || self->finished || self->shot.number ||
+    if (!self->stopping || self->handing || self->finished || self->shot.number ||
         (shard_dirty(self) && !shard_unsettled(self)))
         return;
     self->finished = true;
     shard_report(self);
+}
+
+/* Its scheduler lets it go on elsewhere: as a stop, but it stays to give its last snapshot away, and to say so until it is
+ * told to end. One that asks where it stands first finishes that. */
+static void s_hand_over(shard_core_t *self, const message_t *message)
+{
+    if (self->stopping || shard_unsettled(self) || strcmp(message->from, self->scheduler) ||
+        message->hand_over.incarnation != self->spec.incarnation)
+        return;
+    self->handing = true;
+    self->handed_from = self->number;
+    s_stop(self);
+    self->report_soon = true;
+}
+
+bool shard_has_handed(const shard_core_t *self)
+{
+    return self->handing && !self->shot.number && self->committed_number > self->handed_from &&
+           !shard_dirty(self);
 }
 
 /* Two schedulers of a region: what the older one says is refused. */
@@ -331,7 +350,11 @@ static void s_dispatch(shard_core_t *self, message_t *message)
     case KIND_mark:
         shard_mark(self, message);
         break;
+    case KIND_hand_over:
+        s_hand_over(self, message);
+        break;
     case KIND_stop:
+        self->handing = false;
         s_stop(self);
         break;
     default: /* what brokers tell everybody */

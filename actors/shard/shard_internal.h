@@ -31,7 +31,7 @@
 #include "codec/compress/encoding.h"
 
 #define SHARD_BLOCK 4096u          /* elements worked on at a time: 16 KiB, stays in the first-level cache */
-#define SHARD_WORKERS_MAX 1024u    /* names remembered */
+#define SHARD_WORKERS_MAX 4096u    /* names remembered */
 #define SHARD_STAGED_MAX 2u        /* incomplete pushes per worker: one under way and one that overtakes it */
 #define SHARD_INTERVALS_MAX 16384u /* of the applied set: what surely fits a map frame, twice */
 #define SHARD_KEPT_MAX 1024u /* own deltas, whatever their bytes: each is a row of the state and two values */
@@ -419,6 +419,8 @@ struct shard_core {
     int64_t head_us, report_us, reported_us;
     bool report_soon;
     bool stopping, finished;
+    bool handing;         /* stops, but stays until its last snapshot has gone to its keepers and it is told to end */
+    uint64_t handed_from; /* number of the newest snapshot taken before that */
     const char *state;
     wire_name_t waits_for;
     int64_t state_since_us;
@@ -432,6 +434,7 @@ void shard_advance(shard_core_t *self); /* everything that can be done now */
 void shard_changed(shard_core_t *self);
 size_t shard_region_count(const shard_core_t *self);
 size_t shard_bytes(const shard_core_t *self); /* of a tensor of this shard */
+bool shard_has_handed(const shard_core_t *self); /* nothing is left to do here, and nothing is missing in the snapshot */
 shard_core_t *shard_alloc(const shard_spec_t *spec);
 void shard_destroy(void **core_p);
 
@@ -625,6 +628,7 @@ bool shard_keep_fetch(shard_core_t *self,
 void shard_keep_tick(shard_core_t *self);
 int64_t shard_keep_due(const shard_core_t *self);
 uint64_t shard_keep_kept(const shard_core_t *self);
+uint64_t shard_keep_assignment(const shard_core_t *self); /* that is fulfilled; 0: none */
 int64_t shard_keep_lag_us(const shard_core_t *self);
 const char *shard_keep_waits_for(const shard_core_t *self);
 

@@ -39,7 +39,7 @@ void shard_keep_taken(shard_core_t *self, const snapshot_t *snapshot)
 {
     keep_t *keep = &self->keep;
     snapshot_destroy(&keep->taken);
-    if (!self->spec.topology->checkpoint.replicas)
+    if (!self->spec.topology->checkpoint.replicas && !keep->keeper_count && !self->handing)
         return;
     keep->taken = snapshot_new(&snapshot->id);
     CHECK(keep->taken);
@@ -237,7 +237,7 @@ void shard_keep_message(shard_core_t *self, const message_t *message)
 static void s_give_up(shard_core_t *self)
 {
     keep_t *keep = &self->keep;
-    if (!self->stopping || !keep->waits || self->now_us - keep->heard_us < KEEP_STOP_US)
+    if (!self->stopping || self->handing || !keep->waits || self->now_us - keep->heard_us < KEEP_STOP_US)
         return;
     keep->waits = 0;
     self->committed_changes = self->shot.changes;
@@ -258,7 +258,8 @@ void shard_keep_tick(shard_core_t *self)
 int64_t shard_keep_due(const shard_core_t *self)
 {
     const keep_t *keep = &self->keep;
-    int64_t due = self->stopping && keep->waits ? keep->heard_us + KEEP_STOP_US : ROLE_NEVER;
+    int64_t due =
+        self->stopping && !self->handing && keep->waits ? keep->heard_us + KEEP_STOP_US : ROLE_NEVER;
     for (size_t i = 0; i < keep->keeper_count; i++) {
         const keeper_t *keeper = &keep->keepers[i];
         int64_t at = keeper->giving != KEEP_NONE  ? keeper->offer_us
@@ -270,6 +271,15 @@ int64_t shard_keep_due(const shard_core_t *self)
 }
 
 /* ---- what others see ---- */
+
+/* Where a snapshot counts only with its copies, or is the last one, all keepers must have that one. */
+uint64_t shard_keep_assignment(const shard_core_t *self)
+{
+    const keep_t *keep = &self->keep;
+    bool exact = self->handing || self->spec.topology->checkpoint.durability == DURABILITY_REPLICA;
+    uint64_t least = exact && self->committed_number ? self->committed_number : 1;
+    return keep->keeper_count && s_kept(keep) >= least ? keep->assignment : 0;
+}
 
 uint64_t shard_keep_kept(const shard_core_t *self)
 {

@@ -81,6 +81,8 @@ static void s_progress(shard_core_t *self)
     message->progress.welcomes = self->welcomes;
     message->progress.number = self->committed_number;
     message->progress.kept = shard_keep_kept(self);
+    message->progress.handed = shard_has_handed(self);
+    message->progress.assignment = shard_keep_assignment(self);
     message->progress.keep_lag_us = shard_keep_lag_us(self);
     shard_send(self, &message);
 }

@@ -30,6 +30,8 @@ static const char *s_reason(const shard_core_t *self)
         return shard_mark_tag(self);
     if (!self->stored)
         return "start";
+    if (self->handing && self->number <= self->handed_from)
+        return "stop";
     if (!shard_dirty(self))
         return NULL;
     if (shard_donor_waits(self))

@@ -59,7 +59,8 @@ struct worker_core {
     char reason[ERR_TEXT_MAX];
     char waits_for[WIRE_NAME_SIZE];
     int64_t since_us;
-    bool started; /* has been told the time */
+    bool started;                 /* has been told the time */
+    int64_t started_us, begun_us; /* from then to its first computation, 0: none yet */
 };
 
 /* ---- what it has, what it wants
@@ -197,6 +198,8 @@ static void s_want(worker_core_t *self, int64_t now_us)
     want->lease_want.samples = self->samples;
     want->lease_want.loss_sum = self->loss_sum;
     want->lease_want.compute_us = self->compute_us;
+    want->lease_want.begun_us = self->begun_us;
+    want->lease_want.done = self->done;
     s_send(self, &want);
 }
 
@@ -268,6 +271,7 @@ static void s_advance(worker_core_t *self, int64_t now_us)
         return;
     if (!self->started) {
         self->started = true;
+        self->started_us = now_us;
         self->since_us = self->want_us = self->status_us = self->status_sent_us = now_us;
     }
     s_fill(self, now_us);
@@ -488,6 +492,8 @@ bool worker_core_take_task(worker_core_t *self, worker_task_t *ret_task)
         return false;
     self->slot = SLOT_COMPUTING;
     self->compute_began_us = self->now_us;
+    if (!self->begun_us && !self->evaluating)
+        self->begun_us = self->now_us > self->started_us ? self->now_us - self->started_us : 1;
     *ret_task =
         (worker_task_t){.evaluate = self->evaluating, .batch = self->batch, .params = self->pull.params};
     if (!self->evaluating)

@@ -2,7 +2,7 @@
  * sample had to be processed, not one more, not one less.
  *
  *   sim.ledger [--seeds N] [--first SEED] [--strategy asgd|asgd-ga|ssgd|sma] [--encoding NAME] [--kills]
- *              [--nodes] [--schedulers] [--stop | --marks] [--lose] [--away] [--zombies] [--damage] [--quorum]
+ *              [--nodes | --elastic] [--schedulers] [--stop | --marks] [--lose] [--away] [--zombies] [--damage] [--quorum]
  *              [--break dedup|fencing|output-commit|checksum|mark|hold [--expect-wrong]] [--verbose]
  *
  * With --quorum rounds (ssgd) do not need all regions. Without --encoding half of the worlds encode their deltas, one
@@ -11,6 +11,8 @@
  * must be exact, and so must a new world that goes on from all shards' snapshots of one of these points.
  *
  * With --nodes each region has three nodes, durability is `replica`, and nodes are lost, most of them with their disks.
+ * With --elastic workers follow the cores of nodes that join, are told to leave, and die and come back; a node that leaves is
+ * gone with its disk. Where none dies nothing may be computed twice.
  * --lose, without encoding: with a shard that is killed its disk may be emptied or found at an older snapshot, and a
  * whole region may come back empty. --away: partitions that last longer than sync.away_after. --zombies: a shard or synchronizer that hung
  * wakes up beside its successor. --damage: the network changes bytes of payloads.
@@ -29,7 +31,8 @@
 typedef struct {
     uint64_t seeds, first;
     const char *strategy, *encoding;
-    bool kills, nodes, schedulers, stop, marks, lose, away, zombies, damage, quorum, expect_wrong, verbose;
+    bool kills, nodes, elastic, schedulers, stop, marks, lose, away, zombies, damage, quorum, expect_wrong,
+        verbose;
     unsigned breaks;
 } options_t;
 
@@ -61,11 +64,16 @@ static topology_t *s_topology(rng_t *rng, const options_t *options, uint64_t see
     const char *strategy = options->strategy ? options->strategy : strategies[rng_below(rng, 2)];
     static const size_t widths[] = {1, 2, 4};
     size_t regions = 2 + rng_below(rng, 2), shards = widths[rng_below(rng, 3)];
-    char text[8192], encoding[128], copies[128];
+    char text[8192], encoding[128], copies[128], workers[24];
     snprintf(copies, sizeof copies, ", durability: replica, replicas: %u, elsewhere: %s, move_after: %us",
              options->nodes ? (unsigned)(1 + rng_below(rng, 2)) : 1,
              options->nodes && !rng_below(rng, 3) ? "true" : "false",
              options->nodes ? (unsigned)(1 + rng_below(rng, 5)) : 1);
+    if (options->elastic)
+        snprintf(copies, sizeof copies, "%s",
+                 rng_below(rng, 3)   ? ""
+                 : rng_below(rng, 2) ? ", durability: replica, replicas: 1, move_after: 2s"
+                                     : ", durability: process, replicas: 1, move_after: 60s");
     int n = snprintf(
         text, sizeof text,
         "job:\n  name: sim\n  model: ledger\n  data: {kind: counter, samples: %u}\n  epochs: %u\n"
@@ -75,18 +83,22 @@ static topology_t *s_topology(rng_t *rng, const options_t *options, uint64_t see
         (unsigned)(200 + rng_below(rng, 1500)), (unsigned)(1 + rng_below(rng, 2)),
         (unsigned)(8 + rng_below(rng, 40)), (unsigned)seed, strategy,
         strcmp(strategy, "asgd-ga") ? 1u : (unsigned)(1 + rng_below(rng, 8)),
-        rng_below(rng, 3)   ? "async"
+        options->elastic    ? "async"
+        : rng_below(rng, 3) ? "async"
         : rng_below(rng, 2) ? "sync"
                             : "{ssp: 1}",
         (unsigned)(2 + rng_below(rng, 30)), (unsigned)(8 + rng_below(rng, 100)),
         s_encoding(options, seed, encoding),
         options->away || options->lose ? (unsigned)(2000 + rng_below(rng, 2000)) : 60000u,
-        options->quorum ? ", quorum: 0.5, grace: 50ms" : "",
-        (unsigned)(1 + rng_below(rng, 30)), options->marks ? "0.1" : "1", options->nodes ? copies : "");
-    for (size_t r = 0; r < regions; r++)
+        options->quorum ? ", quorum: 0.5, grace: 50ms" : "", (unsigned)(1 + rng_below(rng, 30)),
+        options->marks ? "0.1" : "1", options->nodes || options->elastic ? copies : "");
+    for (size_t r = 0; r < regions; r++) {
+        unsigned share = (unsigned)(1 + rng_below(rng, 3));
+        snprintf(workers, sizeof workers, "%u", (unsigned)(1 + rng_below(rng, 3)));
         n += snprintf(text + n, sizeof text - (size_t)n,
-                      "  - {name: r%zu, data_share: %u, workers: %u, shards: %zu}\n", r,
-                      (unsigned)(1 + rng_below(rng, 3)), (unsigned)(1 + rng_below(rng, 3)), shards);
+                      "  - {name: r%zu, data_share: %u, workers: %s, shards: %zu}\n", r, share,
+                      options->elastic ? "auto" : workers, shards);
+    }
     n += snprintf(text + n, sizeof text - (size_t)n, "links:\n");
     for (size_t a = 0; a < regions; a++)
         for (size_t b = a + 1; b < regions; b++)
@@ -98,6 +110,18 @@ static topology_t *s_topology(rng_t *rng, const options_t *options, uint64_t see
         exit(2);
     }
     return topology;
+}
+
+/* Half of the worlds lose no node: there nothing may be computed twice. */
+static void s_be_elastic(rng_t *rng, sim_spec_t *spec)
+{
+    spec->nodes = 1 + rng_below(rng, 3);
+    spec->nodes_most = 8;
+    spec->join_per_s = 0.2 + rng_unit(rng);
+    spec->leave_per_s = (0.2 + rng_unit(rng)) * 4; /* most of those told are no nodes */
+    spec->lose_node_per_s = rng_below(rng, 2) ? 0 : 0.1 + rng_unit(rng) / 2;
+    spec->uneven = true;
+    spec->step_us *= 4;
 }
 
 static sim_spec_t s_spec(rng_t *rng, const options_t *options, const topology_t *topology, uint64_t seed)
@@ -125,8 +149,10 @@ static sim_spec_t s_spec(rng_t *rng, const options_t *options, const topology_t 
                        .kill_until_us = 60000000,
                        .nodes = options->nodes ? 3 : 1,
                        .lose_node_per_s = options->nodes ? 0.5 : 0,
-                       .lose_node_disk = 0.7,
+                       .lose_node_disk = options->elastic ? 0 : 0.7,
                        .limit_us = 3600000000};
+    if (options->elastic)
+        s_be_elastic(rng, &spec);
     if (options->breaks & BREAK_OUTPUT_COMMIT) /* the longer a commit takes, the more has left before it */
         spec.commit_us *= 20;
     if (options->breaks & ~(unsigned)(BREAK_MARK | BREAK_HOLD)) {
@@ -192,6 +218,12 @@ static void s_add(sim_stats_t *sum, const sim_stats_t *one)
     sum->killed_keepers += one->killed_keepers;
     sum->lost_nodes += one->lost_nodes;
     sum->lost_disks += one->lost_disks;
+    sum->joined += one->joined;
+    sum->told_to_leave += one->told_to_leave;
+    sum->left += one->left;
+    sum->drained += one->drained;
+    sum->moves += one->moves;
+    sum->samples_repeated += one->samples_repeated;
     sum->kept += one->kept;
     sum->moved += one->moved;
     sum->killed_in_silence += one->killed_in_silence;
@@ -332,8 +364,16 @@ static void s_world(uint64_t seed, const options_t *options, totals_t *totals)
         sim_open_shards(sim);
     size_t wrong = done ? s_wrong(sim, topology, options->verbose) : 0;
     sim_stats_t stats = sim_stats(sim);
+    if (options->elastic && options->verbose)
+        fprintf(stderr, "  joined %llu, told to leave %llu, left %llu, drained %llu, lost %llu; moves %llu\n",
+                (unsigned long long)stats.joined, (unsigned long long)stats.told_to_leave,
+                (unsigned long long)stats.left, (unsigned long long)stats.drained,
+                (unsigned long long)stats.lost_nodes, (unsigned long long)stats.moves);
     const char *fault = options->schedulers && done ? s_scheduler_fault(sim, &stats, options) : NULL;
     bool fits = !options->marks || options->lose || options->away || options->zombies || stats.welcomes == 0;
+    bool quiet = options->elastic && !options->kills && !options->lose && !options->stop && !stats.lost_nodes;
+    if (done && quiet && (stats.rolled_back || stats.samples_repeated || stats.welcomes))
+        fault = "something was lost or computed twice though nobody died";
     if (done && !fits)
         fault = "what was taken back to one point needed a welcome";
     s_add(&totals->stats, &stats);
@@ -380,6 +420,7 @@ static options_t s_options(int argc, char **argv)
                                           {"damage", 0, NULL, 'd'},
                                           {"nodes", 0, NULL, 'o'},
                                           {"quorum", 0, NULL, 'q'},
+                                          {"elastic", 0, NULL, 'E'},
                                           {0}};
     options_t options = {.seeds = 500, .first = 1};
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
@@ -401,6 +442,8 @@ static options_t s_options(int argc, char **argv)
             options.stop = true;
         else if (c == 'o')
             options.nodes = true;
+        else if (c == 'E')
+            options.elastic = true;
         else if (c == 'm')
             options.marks = true;
         else if (c == 'b')
@@ -432,6 +475,8 @@ static bool s_faults_fired(const totals_t *totals, const options_t *options)
     bool killed = !options->kills ||
                   (s->killed_workers && s->killed_shards && s->killed_synchronizers && s->killed_in_silence);
     if (options->nodes && !(s->lost_disks && s->lost_nodes > s->lost_disks && s->kept && s->moved))
+        return false;
+    if (options->elastic && !(s->joined && s->left > s->drained && s->drained && s->moves && s->lost_nodes))
         return false;
     if (!options->encoding && !options->lose && !totals->encoded)
         return false;
@@ -474,6 +519,13 @@ int main(int argc, char **argv)
                (unsigned long long)s->lost_nodes, (unsigned long long)s->lost_disks,
                (unsigned long long)s->kept, (unsigned long long)s->killed_keepers,
                (unsigned long long)s->moved);
+    if (options.elastic)
+        printf("nodes joined %llu, told to leave %llu, left %llu, drained %llu, lost %llu; shards moved "
+               "%llu; samples "
+               "computed twice %llu\n",
+               (unsigned long long)s->joined, (unsigned long long)s->told_to_leave,
+               (unsigned long long)s->left, (unsigned long long)s->drained, (unsigned long long)s->lost_nodes,
+               (unsigned long long)s->moves, (unsigned long long)s->samples_repeated);
     printf("disks emptied %llu, rolled back %llu; regions wiped %llu; zombies %llu; payloads damaged %llu; "
            "updates "
            "rolled back %llu, welcomes %llu\n",

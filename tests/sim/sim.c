@@ -77,6 +77,8 @@ void sim_after(sim_t *self, size_t index)
     while (actor->alive && (message = outbox_take(actor->role->outbox(actor->core))))
         sim_send(self, index, &message);
     sim_end_finished(self, index);
+    if (actor->alive && actor->role == &node_role && node_role.finished(actor->core))
+        sim_node_ended(self, index);
     if (actor->alive)
         s_schedule_tick(self, index);
 }
@@ -103,6 +105,10 @@ static void s_handle(sim_t *self, sim_event_t *event)
     }
     if (event->kind == SIM_RETURN) {
         sim_return(self, event->actor);
+        return;
+    }
+    if (event->kind == SIM_JOIN || event->kind == SIM_LEAVE) {
+        event->kind == SIM_JOIN ? sim_join(self) : sim_leave(self);
         return;
     }
     if (event->kind == SIM_WIPE) {
@@ -226,6 +232,7 @@ sim_t *sim_new(const topology_t *topology, const sim_spec_t *spec)
     if (spec->lose_node_per_s > 0)
         sim_schedule(self,
                      (sim_event_t){.at_us = (int64_t)(1e6 / spec->lose_node_per_s), .kind = SIM_LOSE_NODE});
+    sim_elastic_new(self);
     if (spec->wipe_us)
         sim_schedule(self, (sim_event_t){.at_us = spec->wipe_us, .kind = SIM_WIPE});
     return self;
@@ -255,6 +262,12 @@ void sim_destroy(sim_t **self_p)
     free(self);
 }
 
+static void s_open_shard(sim_t *self, const char *name, size_t node)
+{
+    node_command_t command = {.incarnation = UINT64_MAX};
+    sim_start_actor(self, name, node, &command);
+}
+
 void sim_open_shards(sim_t *self)
 {
     for (size_t r = 0; r < self->topology->region_count; r++)
@@ -263,7 +276,7 @@ void sim_open_shards(sim_t *self)
             snprintf(name, sizeof name, "shard/%s/%zu", self->topology->regions[r].name, k);
             size_t index = sim_find(self, name);
             if (index == SIZE_MAX || !self->actors[index].core)
-                sim_start_actor(self, name, sim_newest_node(self, r, name), UINT64_MAX);
+                s_open_shard(self, name, sim_newest_node(self, r, name));
         }
 }
 
@@ -334,6 +347,8 @@ sim_stats_t sim_stats(const sim_t *self)
         if (view.report) {
             stats.duplicates_refused += view.report->region_report.duplicates_refused;
             stats.restarts += view.report->region_report.restarts;
+            stats.moves += view.report->region_report.moves;
+            stats.samples_repeated += view.report->region_report.samples_repeated;
         }
     }
     for (size_t i = 0; i < self->actor_count; i++) {

@@ -43,6 +43,9 @@ typedef struct {
     int64_t kill_until_us; /* none after this */
     size_t nodes;           /* per region, each with a disk of its own; 0: one */
     double lose_node_per_s; /* nodes that go with all that runs on them, where others have what they hold */
+    double join_per_s, leave_per_s; /* nodes that come; nodes that are told to end, and do in order */
+    size_t nodes_most;              /* per region, for those that come; 0: none comes */
+    bool uneven;                    /* nodes have 1 to 3 cores, and up to four times the time for a step */
     double lose_node_disk;  /* probability that its disk is gone too; else it is there when the node is back */
     double
         lose_disk;   /* probability that a shard's disk dies with it: emptied, or back at an older snapshot */
@@ -63,6 +66,8 @@ typedef struct {
     uint64_t snapshots, snapshot_failures;
     uint64_t killed_workers, killed_shards, killed_synchronizers, killed_keepers, killed_in_silence;
     uint64_t lost_nodes, lost_disks;
+    uint64_t joined, told_to_leave, left, drained; /* left: with nothing that the region needs; drained: with it */
+    uint64_t moves, samples_repeated, workers_most; /* as the regions report it */
     uint64_t kept, moved; /* snapshots that keepers stored; starts from one of those */
     uint64_t disks_emptied, disks_rolled_back, regions_wiped, zombies, zombies_refused, damaged;
     uint64_t killed_regional, killed_global, killed_at_end, schedulers_woken, schedulers_refused;

@@ -50,7 +50,7 @@ static void *s_new_node(const sim_t *self, size_t region, const char *name, uint
                         .host = "sim",
                         .digest = digest,
                         .pid = pid,
-                        .cores = 4,
+                        .cores = sim_cores(self, name),
                         .memory_bytes = (uint64_t)1 << 30,
                         .samples = self->topology->job.data.samples};
     sim_find_held(self, region, name, &spec);
@@ -68,6 +68,8 @@ void sim_start_node(sim_t *self, const char *name, size_t region)
 {
     sim_actor_t *actor = s_slot(self, name, region);
     uint64_t pid = ((self->spec.term + 1) << 16) + actor->life;
+    actor->leaves = false;
+    actor->slow = sim_slowness(self, name);
     s_begin(self, actor, &node_role, s_new_node(self, region, name, pid), 0);
 }
 
@@ -109,19 +111,27 @@ static buf_t *s_initial(const sim_t *self, size_t first, size_t count)
 }
 
 /* Whether a shard that goes on from a copy, or from none, may have had something newer; with durability `replica` a copy is
- * always enough. */
-static bool s_is_uncertain(sim_t *self, const sim_copy_t *copy, const sim_copy_t *disk)
+ * always enough, and so is one of what its predecessor handed over. */
+static bool s_is_uncertain(sim_t *self, const sim_copy_t *copy, const sim_copy_t *disk,
+                           const node_command_t *command)
 {
     if (!copy)
         return true;
+    const snapshot_id_t *id = &copy->snapshot->id;
+    if (command->handed && id->incarnation == command->newest_incarnation &&
+        id->number == command->newest_number)
+        return false;
     if (self->topology->checkpoint.durability == DURABILITY_REPLICA)
         return false;
-    return copy->snapshot->id.number != disk->newest.number ||
-           copy->snapshot->id.incarnation != disk->newest.incarnation;
+    if (id->incarnation < command->newest_incarnation ||
+        (id->incarnation == command->newest_incarnation && id->number < command->newest_number))
+        return true;
+    return id->number != disk->newest.number || id->incarnation != disk->newest.incarnation;
 }
 
-static void *s_new_shard(sim_t *self, sim_actor_t *actor, size_t index, uint64_t incarnation)
+static void *s_new_shard(sim_t *self, sim_actor_t *actor, size_t index, const node_command_t *command)
 {
+    uint64_t incarnation = command->incarnation;
     const sim_copy_t *disk = sim_disk(self, actor);
     const sim_copy_t *copy = sim_newest_copy(self, self->actors[actor->node].name, actor->name);
     shard_spec_t spec = {.topology = self->topology,
@@ -134,7 +144,7 @@ static void *s_new_shard(sim_t *self, sim_actor_t *actor, size_t index, uint64_t
                          .chunk_bytes = self->spec.chunk_bytes,
                          .history = rng_u64(&self->rng) | 1,
                          .lost = sim_lost_batches(disk),
-                         .uncertain = s_is_uncertain(self, copy, disk),
+                         .uncertain = s_is_uncertain(self, copy, disk, command),
                          .checksums = true,
                          .breaks = self->spec.breaks};
     if (!copy) {
@@ -173,8 +183,9 @@ static void *s_new_synchronizer(sim_t *self, size_t region, size_t index, uint64
     return synchronizer_core_new(&spec);
 }
 
-void sim_start_actor(sim_t *self, const char *name, size_t node, uint64_t incarnation)
+void sim_start_actor(sim_t *self, const char *name, size_t node, const node_command_t *command)
 {
+    uint64_t incarnation = command->incarnation;
     size_t region = self->actors[node].region;
     sim_actor_t *actor = s_slot(self, name, region);
     actor->node = node;
@@ -183,7 +194,7 @@ void sim_start_actor(sim_t *self, const char *name, size_t node, uint64_t incarn
     if (!strncmp(name, "worker/", 7)) {
         s_begin(self, actor, &worker_role, s_new_worker(self, region, index, incarnation), incarnation);
     } else if (!strncmp(name, "shard/", 6)) {
-        s_begin(self, actor, &shard_role, s_new_shard(self, actor, index, incarnation), incarnation);
+        s_begin(self, actor, &shard_role, s_new_shard(self, actor, index, command), incarnation);
     } else if (!strncmp(name, "keeper/", 7)) {
         s_begin(self, actor, &keeper_role, s_new_keeper(self, actor, incarnation), incarnation);
     } else {
@@ -265,7 +276,7 @@ static void s_take_commands(sim_t *self, size_t node)
     node_command_t command;
     while (node_core_take_command(core, &command)) {
         if (command.verb == NODE_START) {
-            sim_start_actor(self, command.actor, node, command.incarnation);
+            sim_start_actor(self, command.actor, node, &command);
             node_core_ready(core, command.actor, command.incarnation, self->now_us);
             continue;
         }
@@ -310,7 +321,8 @@ static void s_take_task(sim_t *self, size_t index)
     if (actor->computing || !worker_core_take_task(actor->core, &actor->task))
         return;
     actor->computing = true;
-    sim_schedule(self, (sim_event_t){.at_us = self->now_us + sim_random_us(self, self->spec.step_us),
+    int64_t step_us = sim_random_us(self, self->spec.step_us) * self->actors[actor->node].slow;
+    sim_schedule(self, (sim_event_t){.at_us = self->now_us + step_us,
                                      .kind = SIM_COMPUTED,
                                      .actor = index,
                                      .life = actor->life});

@@ -281,9 +281,12 @@ static bool s_is_elsewhere(const sim_t *self, const sim_actor_t *shard, const ch
 static bool s_may_lose(const sim_t *self, size_t node)
 {
     const sim_actor_t *victim = &self->actors[node];
+    if (!self->topology->checkpoint.replicas) /* it comes back with its disk */
+        return victim->role == &node_role && victim->alive;
     for (size_t i = 0; i < self->actor_count; i++) {
         const sim_actor_t *actor = &self->actors[i];
-        if (actor->role == &node_role && actor->region == victim->region && !actor->alive)
+        bool gone = !actor->alive || actor->leaves;
+        if (actor->role == &node_role && actor->region == victim->region && gone && !actor->left)
             return false;
         if (actor->role == &shard_role &&
             (!actor->alive || !s_is_elsewhere(self, actor, self->actors[actor->node].name) ||
@@ -308,7 +311,7 @@ void sim_lose_node(sim_t *self)
     for (size_t i = 0; i < self->actor_count; i++)
         if (i == node || (self->actors[i].role != &node_role && self->actors[i].node == node))
             self->actors[i].alive = false;
-    if (rng_unit(&self->rng) < self->spec.lose_node_disk) {
+    if (self->topology->checkpoint.replicas && rng_unit(&self->rng) < self->spec.lose_node_disk) {
         self->stats.lost_disks++;
         sim_wipe(self, self->actors[node].name);
     }

@@ -26,6 +26,8 @@ typedef enum {
     SIM_KILL,
     SIM_LOSE_NODE,
     SIM_RETURN,
+    SIM_JOIN,
+    SIM_LEAVE,
     SIM_STOP,
     SIM_SCHEDULER,
     SIM_WIPE,
@@ -76,6 +78,9 @@ typedef struct {
     worker_task_t task;
     bool computing;
     size_t node; /* hosted: by which node */
+    int64_t slow; /* node: times the time for a step */
+    bool leaves;  /* node: it was told to end ... */
+    bool left;    /* ... and has, with nothing that the region needs */
     bool hangs;  /* died in silence */
     bool zombie; /* has a successor by the same name, in another place */
 } sim_actor_t;
@@ -125,6 +130,13 @@ void sim_find_kept(const sim_t *self, const char *node, keeper_core_t *core);
 void sim_find_held(const sim_t *self, size_t region, const char *node, node_spec_t *spec);
 void sim_lose_node(sim_t *self);
 void sim_return(sim_t *self, size_t node);
+/* sim_elastic.c */
+void sim_elastic_new(sim_t *self);
+void sim_join(sim_t *self);
+void sim_leave(sim_t *self);
+void sim_node_ended(sim_t *self, size_t node);
+uint64_t sim_cores(const sim_t *self, const char *node);
+int64_t sim_slowness(const sim_t *self, const char *node);
 /* sim_faults.c */
 void sim_commit(sim_t *self, size_t actor, snapshot_t **snapshot_p);
 sim_copy_t *sim_disk(sim_t *self, const sim_actor_t *shard);
@@ -144,7 +156,7 @@ void sim_start_all(sim_t *self);                      /* schedulers and nodes */
 void sim_start_node(sim_t *self, const char *name, size_t region);
 void sim_put(sim_t *self, const char *name, size_t region, const role_t *role, void *core,
              uint64_t incarnation);
-void sim_start_actor(sim_t *self, const char *name, size_t node, uint64_t incarnation);
+void sim_start_actor(sim_t *self, const char *name, size_t node, const node_command_t *command);
 void sim_kill(sim_t *self, size_t actor, bool silent);
 void sim_end_finished(sim_t *self, size_t actor);
 void sim_kill_some(sim_t *self);
