@@ -20,6 +20,7 @@ typedef struct {
     const char *name;                  /* "node/eu/a"; borrowed too */
     isolate_t isolate;                 /* where its actors run */
     const char *const *host_arguments; /* see hosting_spec_t; borrowed too */
+    const char *offer;                 /* that it is a unit of; NULL: of none */
     double pace;                       /* see hosting_spec_t */
     bool checksums;                    /* other actors of the region are in other processes */
 } node_host_t;

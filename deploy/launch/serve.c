@@ -172,6 +172,7 @@ static err_code_t s_start_node(serve_t *self, uint64_t least, err_t *err)
                         .name = self->node_name,
                         .isolate = self->spec->isolate,
                         .host_arguments = self->host_arguments,
+                        .offer = self->spec->offer,
                         .pace = s_pace(self),
                         .checksums = !self->spec->broker};
     shell_spec_t shell = {
