@@ -283,7 +283,7 @@ static void s_loop(serve_t *self)
         s_look_after_units(self);
         if (self->spec->parent && getppid() != self->spec->parent)
             _exit(EXIT_FAILED);
-        if (event.signal == SIGTERM || (event.signal && !self->spec->parent))
+        if (event.signal == SIGTERM || (event.signal == SIGINT && !self->spec->parent))
             s_take_signal(self, event.signal);
     }
 }
