@@ -145,7 +145,7 @@ static const field_t s_fields[] = {
     {"plan.emulate", FIELD_NUMBER, .offset = PLAN(emulate), .min = "0", .max = "1", .otherwise = "0",
      .unit = "cores",
      .help = "part of a core of this machine that stands for a core of power 1: workers wait after each step "
-             "until it has taken as long; 0: no waiting"},
+             "until it has taken as long, by plan.samples_per_s where it is known; 0: no waiting"},
     {"plan.rent", FIELD_PATH, .offset = PLAN(rent), .otherwise = "",
      .help = "command called as COMMAND start|stop REGION OFFER NAME to rent or return a node; none: nodes "
              "are processes on the scheduler's machine"},

@@ -19,7 +19,7 @@
 #include "brokers/job.h"
 
 #define PLAN_FRONTIER_MAX 512u
-#define PLAN_START_S 3.0 /* start_s of nodes on the scheduler's machine, about */
+#define PLAN_START_S 2.0 /* start_s of nodes on the scheduler's machine, about */
 
 typedef enum {
     PLAN_EVERYTHING, /* rent all there is: the baseline */

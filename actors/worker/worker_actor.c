@@ -118,11 +118,16 @@ static void s_compute(worker_hint_t *self)
                    &self->mean_loss);
 }
 
-/* A slower core is emulated by waiting: the step takes what it took of this core, as long as it takes there. What others did on
- * this core meanwhile does not count, and what a late timer took is made up for at the next step. */
+/* A slower core is emulated by waiting. One whose speed the topology says takes as long as that says; else the step takes what it
+ * took of this core, as long as it takes there, whatever others did on this core meanwhile. What a late timer took is made
+ * up for at the next step. */
 static void s_pace(worker_hint_t *self, int64_t began_us, int64_t core_us)
 {
-    int64_t whole_us = (int64_t)((double)core_us / self->with.pace);
+    double samples_per_s = self->with.topology->plan.samples_per_s;
+    uint64_t first, end;
+    job_batch_samples(&self->with.job->regions[self->with.region_index], self->task.batch, &first, &end);
+    double took_us = samples_per_s > 0 ? 1e6 * (double)(end - first) / samples_per_s : (double)core_us;
+    int64_t whole_us = (int64_t)(took_us / self->with.pace);
     int64_t made_up_us = self->late_us < whole_us / 2 ? self->late_us : whole_us / 2;
     self->due_us = began_us + whole_us - made_up_us;
     self->waits = true;
