@@ -18,7 +18,7 @@
 
 #include "brokers/job.h"
 
-#define PLAN_FRONTIER_MAX 512u
+#define PLAN_FRONTIER_MAX 1024u
 #define PLAN_START_S 2.0 /* start_s of nodes on the scheduler's machine, about */
 
 typedef enum {

@@ -30,12 +30,12 @@ static size_t s_join(const plan_set_t *items, size_t count, double power, double
                   : (plan_set_t){.power = a.power, .price = a.price, .from = (uint32_t)(2 * without - 2)};
         with -= takes;
         without -= !takes;
-        if (!(set.price < least))
-            continue;
-        least = set.price;
-        bool same = at < 2 * count && set.power >= out[at].power;
-        at -= !same;
-        out[at] = set;
+        /* Written in any case, and kept by moving `at`: a branch here would be guessed wrong every other time. */
+        bool kept = set.price < least, same = kept && at < 2 * count && set.power >= out[at].power;
+        size_t slot = same ? at : at - 1;
+        least = kept ? set.price : least;
+        out[slot] = set;
+        at = kept ? slot : at;
     }
     memmove(out, out + at, (2 * count - at) * sizeof *out);
     return 2 * count - at;

@@ -166,7 +166,8 @@ bool region_adopt(region_core_t *self, region_actor_t *actor, size_t node, uint6
         return false;
     actor->state = PLACE_READY;
     actor->node = node;
-    actor->incarnation = incarnation;
+    actor->incarnation = actor->ran_incarnation = incarnation;
+    actor->ran_node = node;
     actor->ran = true;
     actor->since_us = actor->seen_us = now_us;
     self->adopted++;

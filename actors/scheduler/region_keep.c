@@ -119,6 +119,11 @@ void region_keep_start(region_core_t *self)
             (region_keep_t){.assignment = self->spec.term << 32, .inherited = self->saved != NULL};
     self->named = calloc(self->spec.topology->region_count * self->shard_count, sizeof *self->named);
     CHECK(self->named);
+    const wire_u64s_t *handed = self->saved ? &self->saved->region_state.handed : NULL;
+    for (size_t k = 0; handed && handed->count == 2 * self->shard_count && k < self->shard_count; k++) {
+        self->keeps[k].handed_incarnation = handed->items[2 * k];
+        self->keeps[k].handed_number = handed->items[2 * k + 1];
+    }
     if (!s_wanted(self))
         return;
     s_take_outside(self);

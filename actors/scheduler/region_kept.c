@@ -75,6 +75,11 @@ static void s_put_shards(const region_core_t *self, message_t *state)
 #undef PUT_FIGURE
     }
     message_set_u64s(&state->region_state.newest, newest, self->shard_count * NEWEST_WORDS);
+    for (size_t index = 0; index < self->shard_count; index++) {
+        newest[NEWEST_WORDS * index] = self->keeps[index].handed_incarnation;
+        newest[NEWEST_WORDS * index + 1] = self->keeps[index].handed_number;
+    }
+    message_set_u64s(&state->region_state.handed, newest, self->shard_count * NEWEST_WORDS);
     message_set_u64s(&state->region_state.figures, words, figures);
     free(words);
     free(newest);
@@ -131,6 +136,8 @@ static message_t *s_state(const void *core, int64_t now_us)
                           *figures = &self->saved->region_state.figures;
         message_set_u64s(&state->region_state.newest, newest->items, newest->count);
         message_set_u64s(&state->region_state.figures, figures->items, figures->count);
+        const wire_u64s_t *handed = &self->saved->region_state.handed;
+        message_set_u64s(&state->region_state.handed, handed->items, handed->count);
         message_set_text(&state->region_state.keepers, self->saved->region_state.keepers);
     }
     return state;

@@ -42,6 +42,9 @@ static void s_hand_over(region_core_t *self, size_t shard, int64_t now_us)
     if (s_has_handed(self, shard)) {
         keep->handed = true;
         keep->handed_us = now_us;
+        keep->handed_incarnation = actor->incarnation;
+        keep->handed_number = self->shards[shard].progress->progress.number;
+        region_decide(self);
         keep->seal = 0;
         keep->answer_count = 0;
         self->moves++;

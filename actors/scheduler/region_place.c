@@ -44,6 +44,7 @@ region_actor_t *region_actor_add(region_core_t *self, region_role_t role, size_t
                               .since_us = self->started_us,
                               .wanted = true,
                               .home = NOWHERE,
+                              .ran_node = NOWHERE,
                               .former.node = NOWHERE};
     char name[3 * WIRE_NAME_SIZE];
     snprintf(name, sizeof name, "%s/%s/%s", prefixes[role], self->region->name, rest);
@@ -178,7 +179,7 @@ static size_t s_newest_holder(const region_core_t *self, size_t shard)
     return best;
 }
 
-/* What a node has of a shard is the newest that is known. */
+/* What a node has of a shard is the newest that is known, and nothing newer can be where it ran last. */
 static bool s_holds_newest(const region_core_t *self, size_t node, size_t shard)
 {
     const message_t *announce = self->nodes[node].announce;
@@ -187,6 +188,8 @@ static bool s_holds_newest(const region_core_t *self, size_t node, size_t shard)
         uint64_t incarnation = announce->announce.held_incarnations.items[held];
         if (announce->announce.held_shards.items[held] != shard)
             continue;
+        if (incarnation < self->actors[shard].ran_incarnation)
+            return false;
         return incarnation > newest->newest_incarnation ||
                (incarnation == newest->newest_incarnation &&
                 announce->announce.held_numbers.items[held] >= newest->newest_number);
@@ -250,16 +253,32 @@ static bool s_turn(const region_core_t *self, region_role_t role)
     return s_all_ran(self, ROLE_SHARD) && s_all_ran(self, ROLE_SYNCHRONIZER) && region_shards_known(self);
 }
 
+/* What a start must not be older than. An incarnation that ran on another node, and did not hand over, may have stored
+ * something there that it could not tell; where a snapshot counts only with its copies they would know. */
+static void s_put_newest(const region_core_t *self, const region_actor_t *actor, message_t *place)
+{
+    const region_shard_t *newest = &self->shards[actor->index];
+    const region_keep_t *keep = &self->keeps[actor->index];
+    bool last = newest->newest_incarnation && newest->newest_incarnation == keep->handed_incarnation &&
+                newest->newest_number == keep->handed_number;
+    bool handed = last && (keep->handed || actor->node == actor->ran_node);
+    bool exact = handed || self->spec.topology->checkpoint.durability == DURABILITY_REPLICA;
+    place->place.handed = handed;
+    place->place.newest_incarnation = newest->newest_incarnation;
+    place->place.newest_number = newest->newest_number;
+    if (exact || actor->node == actor->ran_node || actor->ran_incarnation <= newest->newest_incarnation)
+        return;
+    place->place.newest_incarnation = actor->ran_incarnation;
+    place->place.newest_number = 0;
+}
+
 static void s_ask(region_core_t *self, region_actor_t *actor, int64_t now_us)
 {
     message_t *place = message_new(KIND_place, self->nodes[actor->node].name, self->name);
     message_set_name(place->place.actor, actor->name);
     place->place.incarnation = actor->incarnation;
-    if (actor->role == ROLE_SHARD) {
-        place->place.newest_incarnation = self->shards[actor->index].newest_incarnation;
-        place->place.newest_number = self->shards[actor->index].newest_number;
-        place->place.handed = self->keeps[actor->index].handed;
-    }
+    if (actor->role == ROLE_SHARD)
+        s_put_newest(self, actor, place);
     region_send(self, &place);
     actor->next_us = now_us + REPEAT_EVERY_US;
 }
@@ -332,6 +351,8 @@ static void s_started(region_core_t *self, region_actor_t *actor, int64_t now_us
     actor->state = PLACE_READY;
     self->restarts += actor->ran && !actor->moved;
     actor->ran = true;
+    actor->ran_incarnation = actor->incarnation;
+    actor->ran_node = actor->node;
     actor->moved = false;
     actor->failures = 0;
     actor->since_us = actor->seen_us = actor->ready_us = now_us;

@@ -62,7 +62,9 @@ typedef struct {
     place_state_t state;
     size_t node; /* where it is or last was; NOWHERE before */
     uint64_t incarnation;
-    bool ran;          /* has been READY */
+    bool ran;          /* has been READY ... */
+    uint64_t ran_incarnation; /* ... the newest that was, and where: it may have stored what it could not tell any more */
+    size_t ran_node;
     bool untold;       /* worker: adopted, and has not said what it holds */
     unsigned failures; /* starts that failed in a row */
     int64_t pause_us;  /* before the next placement after an end */
@@ -129,6 +131,7 @@ typedef struct {
     int64_t hand_us;     /* next `hand_over` */
     bool handed;         /* its newest snapshot is its last, and its keepers have it */
     int64_t handed_us;
+    uint64_t handed_incarnation, handed_number; /* the newest that was handed over */
 } region_keep_t;
 
 typedef struct {

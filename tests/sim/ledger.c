@@ -113,9 +113,9 @@ static topology_t *s_topology(rng_t *rng, const options_t *options, uint64_t see
 }
 
 /* Half of the worlds lose no node: there nothing may be computed twice. */
-static void s_be_elastic(rng_t *rng, sim_spec_t *spec)
+static void s_be_elastic(rng_t *rng, sim_spec_t *spec, bool copies)
 {
-    spec->nodes = 1 + rng_below(rng, 3);
+    spec->nodes = 1 + copies + rng_below(rng, 3);
     spec->nodes_most = 8;
     spec->join_per_s = 0.2 + rng_unit(rng);
     spec->leave_per_s = (0.2 + rng_unit(rng)) * 4; /* most of those told are no nodes */
@@ -152,7 +152,7 @@ static sim_spec_t s_spec(rng_t *rng, const options_t *options, const topology_t 
                        .lose_node_disk = options->elastic ? 0 : 0.7,
                        .limit_us = 3600000000};
     if (options->elastic)
-        s_be_elastic(rng, &spec);
+        s_be_elastic(rng, &spec, topology->checkpoint.replicas > 0);
     if (options->breaks & BREAK_OUTPUT_COMMIT) /* the longer a commit takes, the more has left before it */
         spec.commit_us *= 20;
     if (options->breaks & ~(unsigned)(BREAK_MARK | BREAK_HOLD)) {

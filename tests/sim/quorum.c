@@ -36,13 +36,13 @@ static unsigned s_every(const case_t *with)
 static topology_t *s_topology(const case_t *with, uint64_t seed)
 {
     char text[4096];
-    int n =
-        snprintf(text, sizeof text,
-                 "job:\n  name: quorum\n  model: softmax\n  data: {kind: idx, dir: none}\n  batch: 4\n"
-                 "  seed: %u\n  optimizer: {name: momentum, lr: 0.05, momentum: 0.9, schedule: linear}\n"
-                 "  sync: {strategy: %s, every: %u, inside: sync, window: 64MiB, quorum: %s, grace: 100ms, away_after: 1h}\n"
-                 "regions:\n",
-                 (unsigned)seed, with->strategy, s_every(with), with->quorum);
+    int n = snprintf(text, sizeof text,
+                     "job:\n  name: quorum\n  model: softmax\n  data: {kind: idx, dir: none}\n  batch: 4\n"
+                     "  seed: %u\n  optimizer: {name: momentum, lr: 0.05, momentum: 0.9, schedule: linear}\n"
+                     "  sync: {strategy: %s, every: %u, inside: sync, window: 64MiB, quorum: %s, grace: "
+                     "100ms, away_after: 1h}\n"
+                     "regions:\n",
+                     (unsigned)seed, with->strategy, s_every(with), with->quorum);
     for (unsigned r = 0; r < with->regions; r++)
         n += snprintf(text + n, sizeof text - (size_t)n, "  - {name: r%u, data_share: %u, shards: 2}\n", r,
                       r ? 1 : 2);

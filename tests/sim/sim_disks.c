@@ -323,6 +323,6 @@ void sim_lose_node(sim_t *self)
 
 void sim_return(sim_t *self, size_t node)
 {
-    if (!self->actors[node].alive && sim_state(self) == RUN_TRAINING)
+    if (!self->actors[node].alive && sim_state(self) < RUN_STOPPING) /* a global scheduler's successor may still start */
         sim_start_node(self, self->actors[node].name, self->actors[node].region);
 }

@@ -61,12 +61,25 @@ void sim_join(sim_t *self)
     }
 }
 
+/* Copies need another node: where they are asked for, two stay. */
+static bool s_may_leave(const sim_t *self, size_t node)
+{
+    size_t staying = 0;
+    for (size_t i = 0; i < self->actor_count; i++) {
+        const sim_actor_t *actor = &self->actors[i];
+        staying += actor->role == &node_role && actor->region == self->actors[node].region && i != node &&
+                   actor->alive && !actor->leaves;
+    }
+    return !self->topology->checkpoint.replicas || staying >= 2;
+}
+
 void sim_leave(sim_t *self)
 {
     size_t node = rng_below(&self->rng, self->actor_count);
     s_schedule(self, SIM_LEAVE, self->spec.leave_per_s);
     sim_actor_t *actor = &self->actors[node];
-    if (!s_is_busy(self) || actor->role != &node_role || !actor->alive || actor->leaves)
+    if (!s_is_busy(self) || actor->role != &node_role || !actor->alive || actor->leaves ||
+        !s_may_leave(self, node))
         return;
     actor->leaves = true;
     self->stats.told_to_leave++;
@@ -93,7 +106,7 @@ void sim_node_ended(sim_t *self, size_t index)
 {
     sim_actor_t *node = &self->actors[index];
     node->alive = false;
-    if (sim_state(self) != RUN_TRAINING)
+    if (sim_state(self) >= RUN_STOPPING)
         return;
     bool needed = false;
     for (size_t i = 0; i < self->copy_count; i++)
