@@ -6,6 +6,7 @@
 #define PAUSE_FIRST_US ((int64_t)1000000)
 #define PAUSE_MOST_US ((int64_t)60000000)
 #define STEADY_US ((int64_t)30000000) /* after being there so long a death counts as the first again */
+#define LATE_US ((int64_t)2000000) /* what an ended node said may arrive so long after */
 #define RETURN_AGAIN_US ((int64_t)30000000) /* a unit that was returned and is still there is returned once more */
 
 typedef enum {
@@ -159,6 +160,7 @@ static void s_end(region_rent_t *self, unit_t *unit, int64_t now_us)
         self->rented_us[unit->offer] += now_us - unit->rented_us;
     unit->state = UNIT_FREE;
     unit->shards = 0;
+    unit->next_us = now_us + LATE_US;
 }
 
 /* It did not come, or died: again after a pause. */
@@ -326,6 +328,8 @@ void region_rent_seen(region_rent_t *self, const char *offer, const char *name, 
     size_t index = s_offer(self, offer);
     unit_t *unit = s_find(self, name);
     if (index == self->spec.region->offer_count)
+        return;
+    if (unit && unit->state == UNIT_FREE && now_us < unit->next_us)
         return;
     if (!unit || unit->state == UNIT_FREE || unit->state == UNIT_PAUSING) {
         uint64_t number = s_number(self, index, name);

@@ -67,6 +67,9 @@ jq -e '.regions[0] as $r | $r.offers | ($r.rent_cost >= .[0].rented_s * 2 + .[1]
     "$work/report.json" >/dev/null || fail "the cost of the region whose prices changed"
 jq -e '((.regions | map(.cost) | add) - .cost | fabs) < 1e-6 * .cost' "$work/report.json" >/dev/null || fail "the sum of costs"
 jq -e '.emulate == 0.5 and .predicted_s > 0 and .planned_s > 0' "$work/report.json" >/dev/null || fail "prediction and emulation are not named"
+# A core of power 1 is half of one that computes 2000 samples/s, so no step took less.
+jq -e '[.regions[0].compute_s * 1000, .regions[1].compute_s * 500] | map(. >= 0.97 * '$((samples * epochs / 2))') | all' \
+    "$work/report.json" >/dev/null || fail "workers computed faster than the emulated cores can"
 expect_counters "$work/run" "$samples" "$epochs" fast slow
 until_true test -z "$(pgrep -f -- "--state $work/run" || true)"
 
