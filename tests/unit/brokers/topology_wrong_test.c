@@ -54,14 +54,13 @@ static const case_t s_cases[] = {
      "t.yaml:5:3: job.xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...: unknown key; write one of name, model, "
      "data, epochs, batch, seed, optimizer, sync"},
     {"cores: 4", "power: 0",
-     "t.yaml:14:28: regions[0].offers[0].power: 0 is out of range; write a number above 0, up to 1000000"},
+     "t.yaml:14:28: regions[0].offers[0].power: \"0\" is too small; write a number above 0 up to 1000000"},
     {"cores: 4", "power: -1",
-     "t.yaml:14:28: regions[0].offers[0].power: -1 is out of range; write a number above 0, up to 1000000"},
+     "t.yaml:14:28: regions[0].offers[0].power: \"-1\" is not a number; write a number above 0 up to 1000000"},
     {"cores: 4", "price_per_s: -1",
-     "t.yaml:14:34: regions[0].offers[0].price_per_s: -1 is out of range; write a number from 0 to 1000000000"},
+     "t.yaml:14:34: regions[0].offers[0].price_per_s: \"-1\" is not a number; write a number from 0 to 1000000000"},
     {"cores: 4", "count: 0",
-     "t.yaml:14:28: regions[0].offers[0].count: 0 is out of range; write a whole number from 1 to 1000000 "
-     "units"},
+     "t.yaml:14:28: regions[0].offers[0].count: \"0\" is too small; write a whole number from 1 to 1000000"},
     {"cores: 4", "core: 4", "t.yaml:14:21: regions[0].offers[0].core: unknown key; write cores"},
     {"rtt: 30ms", "ttr: 30ms", "t.yaml:22:5: links[0].ttr: unknown key; write rtt"},
     {"every: 8", "evry: 8", "t.yaml:7:29: job.sync.evry: unknown key; write every"},

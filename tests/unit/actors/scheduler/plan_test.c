@@ -302,6 +302,7 @@ static void s_line(strategy_name_t strategy)
 {
     memset(&s_topology, 0, sizeof s_topology);
     s_topology.job.sync.strategy = strategy;
+    s_topology.job.sync.quorum = 1;
     s_topology.region_count = 3;
     for (size_t r = 0; r < 3; r++) {
         topology_region_t *region = &s_topology.regions[r];
