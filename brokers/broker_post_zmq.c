@@ -263,8 +263,10 @@ static err_code_t s_register(broker_t *self, letter_t *letter, const message_t *
     if (broker_region_of(self->spec.topology, name, strlen(name)) != self->spec.region_index)
         return ERR_DENIED;
     bool known = routes_find(self->routes, name, strlen(name)) != NULL;
-    err_code_t code =
-        routes_register(self->routes, name, zmq_msg_data(&letter->id), zmq_msg_size(&letter->id),
+    err_code_t code = routes_contend(self->routes, name, hello->incarnation, self->now_us);
+    if (code != ERR_OK)
+        return code;
+    code = routes_register(self->routes, name, zmq_msg_data(&letter->id), zmq_msg_size(&letter->id),
                         hello->incarnation, hello->hello.pid, self->now_us);
     if (code == ERR_OK && !known)
         log_event(LEVEL_DEBUG, self->name, "registered", "actor=%s pid=%llu incarnation=%llu", name,
@@ -276,6 +278,8 @@ static const char *s_why(err_code_t code)
 {
     if (code == ERR_STALE)
         return "a newer incarnation of this actor has registered; end";
+    if (code == ERR_IN_USE)
+        return "another node of this name runs in the region; start this one with another --name";
     if (code == ERR_DENIED)
         return "the actor's name is not of this region; register with its own region's broker";
     return "too many actors, or too long a name";
@@ -291,15 +295,16 @@ static void s_hello(broker_t *self, letter_t *letter)
         return;
     }
     err_code_t code = s_register(self, letter, hello);
-    message_t *answer;
+    message_t *answer = NULL;
     if (code == ERR_OK) {
         answer = s_answer(self, KIND_registered, &letter->envelope);
         message_set_name(answer->registered.region, self->region->name);
-    } else {
+    } else if (code != ERR_TIMEOUT) {
         answer = s_refused(self, &letter->envelope, code, s_why(code));
         answer->refused.newest = routes_newest(self->routes, hello->from, strlen(hello->from));
     }
-    s_reply(self, letter, answer);
+    if (answer)
+        s_reply(self, letter, answer);
     message_destroy(&hello);
     frames_fini(&frames);
 }

@@ -95,6 +95,19 @@ static bool s_is_new(const route_t *route, const void *id, size_t id_size)
     return route->id_size != id_size || memcmp(route->id, id, id_size) != 0;
 }
 
+err_code_t routes_contend(routes_t *self, const char *name, uint64_t incarnation, int64_t now_us)
+{
+    route_t *route = s_find(self, name, strnlen(name, WIRE_NAME_SIZE));
+    if (strncmp(name, "node/", 5) != 0 || !route || !route->id_size ||
+        (uint32_t)route->incarnation == (uint32_t)incarnation || now_us - route->seen_us >= ROUTE_CONTEND_US)
+        return ERR_OK;
+    if (route->contender != incarnation) {
+        route->contender = incarnation;
+        route->contended_us = now_us;
+    }
+    return route->seen_us > route->contended_us ? ERR_IN_USE : ERR_TIMEOUT;
+}
+
 err_code_t routes_register(routes_t *self, const char *name, const void *id, size_t id_size,
                            uint64_t incarnation, uint64_t pid, int64_t now_us)
 {

@@ -14,6 +14,7 @@
 
 #define ROUTE_MAX 16384
 #define ROUTE_ID_MAX 32
+#define ROUTE_CONTEND_US 2500000
 #define ROUTE_EXPIRE_US 10000000 /* without a hello; they come once a second */
 
 typedef struct {
@@ -23,6 +24,8 @@ typedef struct {
     uint64_t incarnation;
     uint64_t pid;
     int64_t seen_us;
+    uint64_t contender;   /* incarnation of a node that claims the name from another disk; 0: none */
+    int64_t contended_us; /* since when */
     buf_t *pending; /* a uint64_t that the sender keeps: bytes on their way to it. Shared, so that it outlives
                        the route */
 } route_t;
@@ -31,6 +34,13 @@ typedef struct routes routes_t;
 
 routes_t *routes_new(void);
 void routes_destroy(routes_t **self_p);
+
+/* Nodes name themselves: what the lower half of a node's incarnation says is its disk. One with another disk than the node that
+ * is connected by its name has the name when that one is not heard of for ROUTE_CONTEND_US.
+ *
+ * Whether a hello may be taken. ERR_IN_USE: the other one has been heard of since; ERR_TIMEOUT: not decided yet, the hello is to
+ * be left unanswered. */
+MUST_USE err_code_t routes_contend(routes_t *self, const char *name, uint64_t incarnation, int64_t now_us);
 
 /* A hello. ERR_STALE: a greater incarnation has been here. ERR_LIMIT: too many names, or a name or id too
  * long. */

@@ -75,10 +75,12 @@ static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err
                           .digest = digest,
                           .pid = (uint64_t)getpid(),
                           .cores = s_cores(self),
-                          .offer = self->with.offer,
                           .memory_bytes = pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : 0,
                           .samples = self->with.job->samples,
-                          .incarnation = *incarnation};
+                          .incarnation = *incarnation,
+                          .offer = self->with.offer,
+                          .samples_per_s = self->with.samples_per_s,
+                          .age_us = self->with.age_us};
     s_find_held(self, spec);
     *ret_core = self->core = node_core_new(spec);
     free(spec);

@@ -467,9 +467,10 @@ static void s_destroy(void **core_p)
 
 static void s_refused(node_core_t *self, const message_t *message)
 {
-    if (message->refused.kind != KIND_announce)
+    bool named = message->refused.kind == KIND_hello && message->refused.code == ERR_IN_USE;
+    if (message->refused.kind != KIND_announce && !named)
         return;
-    self->failure.code = ERR_JOB;
+    self->failure.code = named ? ERR_IN_USE : ERR_JOB;
     snprintf(self->failure.text, sizeof self->failure.text, "%s",
              message->refused.reason ? message->refused.reason : "the scheduler refused this node");
     self->stopping = self->finished = true;

@@ -28,7 +28,9 @@ static size_t s_find_problems(const topology_t *topology, const job_t *job, FILE
             problems +=
                 s_problem(out, region->name, (double)(region->workers - job->regions[r].batches_per_epoch),
                           " workers find no batch in an epoch", "use fewer workers or a smaller job.batch");
-        load[r] = (double)job->regions[r].samples / (double)(region->workers ? region->workers : 1);
+        if (!region->workers)
+            return problems; /* how many there are is seen when nodes are there */
+        load[r] = (double)job->regions[r].samples / (double)region->workers;
         longest = load[r] > longest ? load[r] : longest;
     }
     for (size_t r = 0; r < topology->region_count; r++)
@@ -54,10 +56,12 @@ static void s_print_summary(const topology_t *topology, const job_t *job)
     free(layout);
     for (size_t r = 0; r < topology->region_count; r++) {
         const job_region_t *region = &job->regions[r];
-        printf("  %-16s %llu samples (%.1f%%), %llu workers, %llu shards, %llu steps of %llu batches up to "
+        char workers[32] = "a worker for each core";
+        if (topology->regions[r].workers)
+            snprintf(workers, sizeof workers, "%llu workers", (unsigned long long)topology->regions[r].workers);
+        printf("  %-16s %llu samples (%.1f%%), %s, %llu shards, %llu steps of %llu batches up to "
                "%llu samples\n",
-               topology->regions[r].name, (unsigned long long)region->samples, 100 * region->share,
-               (unsigned long long)topology->regions[r].workers,
+               topology->regions[r].name, (unsigned long long)region->samples, 100 * region->share, workers,
                (unsigned long long)topology->regions[r].shards, (unsigned long long)region->steps,
                (unsigned long long)region->width, (unsigned long long)region->batch_max);
     }

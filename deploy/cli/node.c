@@ -1,6 +1,7 @@
 #include "deploy/cli/commands.h"
 
 #include "codec/base/rng.h"
+#include "codec/base/units.h"
 #include "deploy/launch/serve.h"
 
 #include <ctype.h>
@@ -8,6 +9,7 @@
 #include <string.h>
 
 #define NODE_NAME_MAX 24
+#define PROBE_MOST_US 60000000
 
 static bool s_is_name(const char *name)
 {
@@ -34,6 +36,29 @@ static int s_serve(launch_t *launch, serve_spec_t *spec)
     return serve_run(launch, spec);
 }
 
+static int s_take_probe(const cli_args_t *args, int64_t *ret_us)
+{
+    const char *text = cli_value(args, "probe-time");
+    *ret_us = SERVE_PROBE_US;
+    if (text && (units_parse_duration(text, ret_us, NULL) || *ret_us < 0 || *ret_us > PROBE_MOST_US))
+        return cli_fail(EXIT_WRONG, "node", "--probe-time %s: write a time up to 60s, such as 100ms, or 0 for none",
+                        text);
+    return EXIT_DONE;
+}
+
+/* An offer is one of the region's. */
+static int s_check_offer(const launch_t *launch, const serve_spec_t *spec)
+{
+    const topology_region_t *region = &launch->topology->regions[spec->region_index];
+    for (size_t i = 0; i < region->offer_count; i++)
+        if (spec->offer && !strcmp(region->offers[i].name, spec->offer))
+            return EXIT_DONE;
+    if (!spec->offer)
+        return EXIT_DONE;
+    return cli_fail(EXIT_WRONG, "node", "--offer %s: region %s has no such offer; name one of its offers, or leave it out",
+                    spec->offer, region->name);
+}
+
 static int s_run(const cli_args_t *args)
 {
     char made_up[NODE_NAME_MAX];
@@ -44,12 +69,17 @@ static int s_run(const cli_args_t *args)
                         NODE_NAME_MAX);
     serve_spec_t spec = {.where = "node", .node = true, .node_name = name ? name : made_up};
     int wrong = commands_isolate(args, "node", &spec.isolate);
+    if (!wrong)
+        wrong = s_take_probe(args, &spec.probe_us);
     if (wrong)
         return wrong;
+    spec.offer = cli_value(args, "offer");
     launch_t launch;
     launch_init(&launch);
     int status = serve_prepare(&launch, "node", cli_value(args, "topology"), cli_value(args, "region"),
                                cli_value(args, "state"), &spec.region_index);
+    if (!status)
+        status = s_check_offer(&launch, &spec);
     if (!status)
         status = s_serve(&launch, &spec);
     launch_fini(&launch);
@@ -67,4 +97,7 @@ const cli_command_t command_node = {
                 {"region", 'r', "NAME", "where this machine is"},
                 {"isolate", 0, "WHAT", COMMANDS_ISOLATE},
                 {"name", 'n', "NAME", "of this node, unique in its region (default: made up)"},
+                {"offer", 0, "NAME", "the offer of its region that this machine is a unit of (default: of none)"},
+                {"probe-time", 0, "TIME",
+                 "how long it measures what one core computes before it comes (default: 50ms; 0: not at all)"},
                 {"state", 's', "DIR", "keep snapshots here (default: ~/.local/state/cloudless/JOB)"}}};

@@ -47,6 +47,7 @@ static int s_run(const cli_args_t *args)
                          .node_name = cli_has(args, "node") ? cli_value(args, "node") : "main",
                          .offer = cli_value(args, "offer"),
                          .rents = true,
+                         .probe_us = SERVE_PROBE_US,
                          .isolate = isolate_find(isolate ? isolate : ""),
                          .parent = parent ? (pid_t)strtol(parent, NULL, 10) : 0};
     if (!region || !parts || spec.isolate == ISOLATE_COUNT || !spec.parent || !s_parse_parts(parts, &spec))

@@ -99,6 +99,12 @@ static void s_add_region(json_value_t *regions, const global_core_t *core, const
     json_set_u64(row, "rounds", report->region_report.rounds);
     json_set_u64(row, "workers", region->workers ? region->workers : report->region_report.workers);
     json_set_u64(row, "shards", region->shards);
+    json_set_u64(row, "worker_starts", report->region_report.worker_starts);
+    json_set_number(row, "worker_start_s", (double)report->region_report.worker_start_us / 1e6);
+    json_set_number(row, "worker_start_median_s", (double)report->region_report.worker_start_median_us / 1e6);
+    json_set_u64(row, "nodes_joined", report->region_report.joins);
+    json_set_number(row, "join_s", (double)report->region_report.join_us / 1e6);
+    json_set_u64(row, "shards_moved", report->region_report.moves);
     json_set_number(row, "train_s", (double)report->region_report.train_us / 1e6);
     json_set_number(row, "compute_s", (double)report->region_report.compute_us / 1e6);
     json_set_number(row, "rented_s",

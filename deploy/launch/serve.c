@@ -4,13 +4,14 @@
 #include "actors/kit/process.h"
 #include "actors/node/node_actor.h"
 #include "actors/scheduler/region_actor.h"
+#include "actors/worker/probe.h"
 #include "brokers/broker.h"
 #include "codec/base/log.h"
-#include "codec/base/rng.h"
 #include "deploy/cli/cli.h"
 #include "deploy/launch/host.h"
 #include "deploy/launch/renter.h"
 #include "deploy/launch/starts.h"
+#include "store/lockfile.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -33,6 +34,8 @@ typedef struct {
     shell_t *node;
     char scheduler_name[WIRE_NAME_SIZE];
     char node_name[WIRE_NAME_SIZE];
+    int name_fd;          /* the lock on the node's name in this state directory */
+    double samples_per_s; /* of one core */
     int first_signal;
     int64_t half_ended_us; /* one of two actors has ended since */
     bool over;             /* a broker alone was told to end */
@@ -145,17 +148,50 @@ static void s_fill_host_arguments(serve_t *self)
 
 /* A node that is started again must come after the one that was killed, which the broker still knows for a while, and
  * before which one that was stopped may wake up. Its starts are counted on its disk; where another disk counted
- * further, `least` says so. The random half tells apart two nodes that a mistake gave one name and one count. Actors
- * are fenced by the scheduler's incarnations, never by this. */
+ * further, `least` says so. The lower half is that of the disk: by it a broker tells a node that comes back from another one
+ * to which a mistake gave its name. Actors are fenced by the scheduler's incarnations, never by this. */
 static err_code_t s_node_incarnation(serve_t *self, uint64_t least, uint64_t *ret_incarnation, err_t *err)
 {
     uint64_t count;
     char name[STATEDIR_NAME_MAX];
     snprintf(name, sizeof name, "node-%s-%s", self->launch->topology->regions[self->spec->region_index].name,
              self->spec->node_name);
-    err_code_t rc = starts_count(self->launch->run_dir, name, least >> 32, &count, err);
-    *ret_incarnation = count << 32 | (rng_entropy() & UINT32_MAX);
+    uint32_t disk = 0;
+    err_code_t rc = starts_disk(self->launch->run_dir, &disk, err);
+    if (!rc)
+        rc = starts_count(self->launch->run_dir, name, least >> 32, &count, err);
+    if (!rc)
+        *ret_incarnation = count << 32 | disk;
     return rc;
+}
+
+/* Of two nodes of one name that share a disk the second ends; of two disks the broker says so. */
+static err_code_t s_lock_name(serve_t *self, err_t *err)
+{
+    char path[STATEDIR_PATH_MAX + STATEDIR_NAME_MAX + 16];
+    const char *region = self->launch->topology->regions[self->spec->region_index].name;
+    snprintf(path, sizeof path, "%s/node-%s-%s.lock", self->launch->run_dir, region, self->spec->node_name);
+    err_code_t rc = lockfile_take(path, &self->name_fd, err);
+    if (rc != ERR_IN_USE)
+        return rc;
+    return err_set(err, rc, "node %s of region %s runs here already, pid %d; start this one with another --name",
+                   self->spec->node_name, region, (int)lockfile_holder(path));
+}
+
+/* Plans rest on what this machine does, not on what its name promises. */
+static err_code_t s_probe(serve_t *self, err_t *err)
+{
+    const topology_t *topology = self->launch->topology;
+    double pace = s_pace(self);
+    if (!self->spec->probe_us)
+        return ERR_OK;
+    self->samples_per_s = topology->plan.samples_per_s;
+    bool known = pace > 0 && self->samples_per_s > 0; /* of an emulated core the topology says it */
+    err_code_t rc = known ? ERR_OK
+                          : probe_measure(topology->job.model, (size_t)topology->job.batch,
+                                          self->spec->probe_us, &self->samples_per_s, err);
+    self->samples_per_s *= pace > 0 ? pace : 1;
+    return rc ? err_prefix(err, rc, "the probe of what this machine computes") : ERR_OK;
 }
 
 static err_code_t s_start_node(serve_t *self, uint64_t least, err_t *err)
@@ -174,6 +210,8 @@ static err_code_t s_start_node(serve_t *self, uint64_t least, err_t *err)
                         .host_arguments = self->host_arguments,
                         .offer = self->spec->offer,
                         .pace = s_pace(self),
+                        .samples_per_s = self->samples_per_s,
+                        .age_us = clock_process_age_us(),
                         .checksums = !self->spec->broker};
     shell_spec_t shell = {
         .find = launch_find_broker, .find_hint = &self->where, .notify_fd = self->host.notify_fd};
@@ -190,6 +228,10 @@ static err_code_t s_start(serve_t *self, err_t *err)
     err_code_t rc = self->spec->broker ? s_start_broker(self, err) : ERR_OK;
     if (!rc && self->spec->scheduler)
         rc = s_start_scheduler(self, err);
+    if (!rc && self->spec->node)
+        rc = s_lock_name(self, err);
+    if (!rc && self->spec->node)
+        rc = s_probe(self, err);
     if (!rc && self->spec->node)
         rc = s_start_node(self, 0, err);
     if (rc || !self->spec->parent)
@@ -290,7 +332,7 @@ static void s_loop(serve_t *self)
 
 int serve_run(launch_t *launch, const serve_spec_t *spec)
 {
-    serve_t self = {.launch = launch, .spec = spec, .where = {launch, spec->region_index, NULL}};
+    serve_t self = {.launch = launch, .spec = spec, .where = {launch, spec->region_index, NULL}, .name_fd = -1};
     err_t err = {0};
     host_init(&self.host);
     err_code_t rc = s_start(&self, &err);
@@ -301,6 +343,7 @@ int serve_run(launch_t *launch, const serve_spec_t *spec)
     renter_destroy(&self.renter, SERVE_FAREWELL_US);
     if (self.broker)
         broker_stop(&self.broker, SERVE_LINGER_US);
+    lockfile_release(&self.name_fd);
     host_fini(&self.host);
     if (rc)
         return cli_fail(EXIT_FAILED, spec->where, "%s", err.text);

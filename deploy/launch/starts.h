@@ -14,4 +14,7 @@
 MUST_USE err_code_t starts_count(const char *run_dir, const char *name, uint64_t least, uint64_t *ret_count,
                                  err_t *err);
 
+/* A number that is made up once for a state directory: who has another one has another disk. Never 0. Errors: as above. */
+MUST_USE err_code_t starts_disk(const char *run_dir, uint32_t *ret_disk, err_t *err);
+
 #endif

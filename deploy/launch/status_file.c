@@ -37,6 +37,13 @@ static void s_add_region(json_value_t *regions, const char *name, region_view_t 
         json_set_u64(row, "samples", view.report->region_report.samples);
         json_set_u64(row, "steps", view.report->region_report.steps);
         json_set_u64(row, "rounds", view.report->region_report.rounds);
+        json_set_u64(row, "nodes", view.report->region_report.nodes);
+        json_set_u64(row, "workers", view.report->region_report.workers);
+        json_set_u64(row, "worker_starts", view.report->region_report.worker_starts);
+        json_set_number(row, "worker_start_s", (double)view.report->region_report.worker_start_us / 1e6);
+        json_set_u64(row, "nodes_joined", view.report->region_report.joins);
+        json_set_number(row, "join_s", (double)view.report->region_report.join_us / 1e6);
+        json_set_u64(row, "shards_moved", view.report->region_report.moves);
         json_set_number(row, "loss", view.report->region_report.loss);
         json_set_number(row, "test_accuracy", view.report->region_report.test_accuracy);
         json_set_number(row, "keep_lag_s", (double)view.report->region_report.keep_lag_us / 1e6);
