@@ -6,10 +6,11 @@
 
 static err_code_t s_refuse(const char *path, err_t *err)
 {
-    return err_set(err, ERR_CONFIG,
-                   "%s: may not change while the job runs; change prices, counts of offers, and rate, rtt and "
-                   "price of links alone",
-                   path);
+    return err_set(
+        err, ERR_CONFIG,
+        "%s: may not change while the job runs; change prices, counts of offers, and rate, rtt and "
+        "price of links alone",
+        path);
 }
 
 static size_t s_count(const field_t *list, const void *base)
@@ -17,7 +18,8 @@ static size_t s_count(const field_t *list, const void *base)
     return *(const size_t *)(const void *)((const char *)base + list->count_offset);
 }
 
-static err_code_t s_compare(const field_t *parent, const char *prefix, const void *a, const void *b, err_t *err);
+static err_code_t s_compare(const field_t *parent, const char *prefix, const void *a, const void *b,
+                            err_t *err);
 
 static err_code_t s_compare_list(const field_t *list, const char *path, const void *a, const void *b,
                                  err_t *err)
@@ -36,7 +38,8 @@ static err_code_t s_compare_list(const field_t *list, const char *path, const vo
 }
 
 /* Values are equal when they print the same. */
-static err_code_t s_compare(const field_t *parent, const char *prefix, const void *a, const void *b, err_t *err)
+static err_code_t s_compare(const field_t *parent, const char *prefix, const void *a, const void *b,
+                            err_t *err)
 {
     err_code_t rc = ERR_OK;
     for (const field_t *field = field_next(parent, NULL); field && !rc; field = field_next(parent, field)) {

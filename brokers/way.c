@@ -64,9 +64,8 @@ void way_table(const topology_t *topology, size_t *ret_next)
     }
     for (size_t here = 0; here < count; here++)
         for (size_t to = 0; to < count; to++)
-            ret_next[here * count + to] = here == to || links[here][to]
-                                              ? to
-                                              : s_relay_of((const links_t *)links, count, here, to);
+            ret_next[here * count + to] =
+                here == to || links[here][to] ? to : s_relay_of((const links_t *)links, count, here, to);
 }
 
 size_t way_next(const topology_t *topology, size_t here, size_t to, const bool *usable)

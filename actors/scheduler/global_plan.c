@@ -4,18 +4,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CORE_LEAST_S 3.0   /* measured computing that says something about a speed */
-#define LINK_BUSY 0.6      /* part of its measured rate that a link must carry for the measure to be its limit */
-#define MATCH_SLOWER 1.02  /* `match`: a cheaper plan may take so much longer */
+#define CORE_LEAST_S 3.0 /* measured computing that says something about a speed */
+#define LINK_BUSY 0.6 /* part of its measured rate that a link must carry for the measure to be its limit */
+#define MATCH_SLOWER 1.02 /* `match`: a cheaper plan may take so much longer */
 
 typedef struct {
-    message_t *report;       /* newest; NULL: none yet */
-    int64_t since_us;        /* of the window */
-    uint64_t computed;       /* and what was counted at its beginning */
+    message_t *report; /* newest; NULL: none yet */
+    int64_t since_us;  /* of the window */
+    uint64_t computed; /* and what was counted at its beginning */
     double core_s;
     uint64_t sent[TOPOLOGY_REGIONS_MAX];
-    double speed;            /* measured / assumed, 0: not yet */
-    double rates[TOPOLOGY_REGIONS_MAX]; /* measured bytes per second to each region, 0: as assumed */
+    double speed;                                /* measured / assumed, 0: not yet */
+    double rates[TOPOLOGY_REGIONS_MAX];          /* measured bytes per second to each region, 0: as assumed */
     int64_t lacks_since_us[TOPOLOGY_OFFERS_MAX]; /* fewer are there than were rented; 0: not so */
     int64_t lack_until_us[TOPOLOGY_OFFERS_MAX];  /* fewer are to be had; 0: not so */
     uint64_t had[TOPOLOGY_OFFERS_MAX];
@@ -57,12 +57,12 @@ static void s_rest_of(global_plan_t *self, size_t r)
 {
     const job_region_t *all = &self->with.job.regions[r];
     const message_t *report = self->regions[r].report;
-    uint64_t total = all->samples * self->with.job.epochs,
-             done = report ? report->region_report.samples : 0;
+    uint64_t total = all->samples * self->with.job.epochs, done = report ? report->region_report.samples : 0;
     job_region_t *rest = &self->rest_job.regions[r];
     *rest = *all;
     rest->samples = done < total ? total - done : 0;
-    rest->steps_per_epoch = total ? (uint64_t)((double)all->steps * (double)rest->samples / (double)total) : 0;
+    rest->steps_per_epoch =
+        total ? (uint64_t)((double)all->steps * (double)rest->samples / (double)total) : 0;
 }
 
 static void s_limit_units(global_plan_t *self, size_t r, int64_t now_us)
@@ -106,7 +106,8 @@ static void s_prepare(global_plan_t *self, int64_t now_us)
         s_rest_of(self, r);
         s_limit_units(self, r, now_us);
         self->input.speed[r] = self->regions[r].speed;
-        self->input.free_power[r] = report && report->region_report.free_power > 0 ? report->region_report.free_power : 0;
+        self->input.free_power[r] =
+            report && report->region_report.free_power > 0 ? report->region_report.free_power : 0;
     }
     s_set_rates(self);
 }
@@ -143,7 +144,8 @@ static void s_measure_links(global_plan_t *self, size_t r, const message_t *repo
     for (size_t other = 0; other < self->topology->region_count; other++) {
         const topology_link_t *link = other == r ? NULL : topology_link(self->topology, r, other);
         double rate = (double)s_item(&report->region_report.link_rates, other);
-        double sent = (double)(s_item(&report->region_report.link_sent, other) - region->sent[other]) / window_s;
+        double sent =
+            (double)(s_item(&report->region_report.link_sent, other) - region->sent[other]) / window_s;
         if (!link || rate <= 0 || !link->rate_bytes_per_s)
             continue;
         if (sent >= LINK_BUSY * rate || rate > (double)link->rate_bytes_per_s)
@@ -159,8 +161,8 @@ static void s_measure(global_plan_t *self, size_t r, const message_t *report, in
         return;
     double core_s = report->region_report.core_s - region->core_s;
     if (!again && core_s >= CORE_LEAST_S)
-        region->speed = (double)(report->region_report.computed - region->computed) / core_s /
-                        self->with.samples_per_s;
+        region->speed =
+            (double)(report->region_report.computed - region->computed) / core_s / self->with.samples_per_s;
     if (!again)
         s_measure_links(self, r, report, (double)(now_us - region->since_us) / 1e6);
     s_begin_window(region, report, now_us);
@@ -569,7 +571,8 @@ void global_plan_take(global_plan_t *self, const message_t *state, int64_t now_u
 {
     const wire_u64s_t *words = &state->global_state.plans;
     size_t each = s_entry_words(self);
-    if (words->count < 1 + each || (words->count - 1) % each || words->count > 1 + each * GLOBAL_PLAN_ENTRIES_MAX)
+    if (words->count < 1 + each || (words->count - 1) % each ||
+        words->count > 1 + each * GLOBAL_PLAN_ENTRIES_MAX)
         return;
     self->entry_count = 0;
     for (size_t at = 1; at < words->count; at += each)

@@ -237,9 +237,9 @@ static void s_run(sweep_t *self, visit_fn *visit, void *hint)
 typedef struct {
     plan_objective_t objective;
     double limit;
-    bool found;     /* within the limit */
-    double best;    /* cost of the best plan so far */
-    double nearest; /* what comes nearest to an impossible limit */
+    bool found;                          /* within the limit */
+    double best;                         /* cost of the best plan so far */
+    double nearest;                      /* what comes nearest to an impossible limit */
     size_t chosen[TOPOLOGY_REGIONS_MAX]; /* of it */
 } search_t;
 

@@ -26,7 +26,9 @@ static size_t s_join(const plan_set_t *items, size_t count, double power, double
         plan_set_t b = with ? items[with - 1] : (plan_set_t){.power = -1};
         bool takes = with && b.power + power >= a.power;
         plan_set_t set =
-            takes ? (plan_set_t){.power = b.power + power, .price = b.price + price, .from = (uint32_t)(2 * with - 1)}
+            takes ? (plan_set_t){.power = b.power + power,
+                                 .price = b.price + price,
+                                 .from = (uint32_t)(2 * with - 1)}
                   : (plan_set_t){.power = a.power, .price = a.price, .from = (uint32_t)(2 * without - 2)};
         with -= takes;
         without -= !takes;
@@ -66,8 +68,7 @@ static err_code_t s_step(plan_frontier_t *self, const topology_offer_t *offer, s
     self->count = s_thin(scratch, count);
     CHECK(self->count <= SETS_MAX);
     plan_step_t *step = &self->steps[self->step_count];
-    *step = (plan_step_t){
-        .offer = index, .units = units, .from = malloc(self->count * sizeof *step->from)};
+    *step = (plan_step_t){.offer = index, .units = units, .from = malloc(self->count * sizeof *step->from)};
     if (!step->from)
         return err_set(err, ERR_MEMORY, "no memory for %zu sets of units", self->count);
     self->step_count++;

@@ -6,8 +6,9 @@
 #define PAUSE_FIRST_US ((int64_t)1000000)
 #define PAUSE_MOST_US ((int64_t)60000000)
 #define STEADY_US ((int64_t)30000000) /* after being there so long a death counts as the first again */
-#define LATE_US ((int64_t)2000000) /* what an ended node said may arrive so long after */
-#define RETURN_AGAIN_US ((int64_t)30000000) /* a unit that was returned and is still there is returned once more */
+#define LATE_US ((int64_t)2000000)    /* what an ended node said may arrive so long after */
+#define RETURN_AGAIN_US                                                                                      \
+    ((int64_t)30000000) /* a unit that was returned and is still there is returned once more */
 
 typedef enum {
     UNIT_FREE,      /* never rented, or ended */
@@ -110,7 +111,8 @@ static uint64_t s_number(const region_rent_t *self, size_t offer, const char *na
 {
     size_t length = strlen(self->spec.region->offers[offer].name);
     char *end;
-    if (strncmp(name, self->spec.region->offers[offer].name, length) || name[length] != '-' || !name[length + 1])
+    if (strncmp(name, self->spec.region->offers[offer].name, length) || name[length] != '-' ||
+        !name[length + 1])
         return UINT64_MAX;
     uint64_t number = strtoull(name + length + 1, &end, 10);
     return *end ? UINT64_MAX : number;
@@ -253,7 +255,8 @@ static void s_match(region_rent_t *self, size_t offer, int64_t now_us)
 {
     while (s_staying(self, offer) > self->wanted[offer])
         s_return_one(self, offer, now_us);
-    while (s_staying(self, offer) < self->wanted[offer] && now_us - self->started_us >= self->spec.settle_us) {
+    while (s_staying(self, offer) < self->wanted[offer] &&
+           now_us - self->started_us >= self->spec.settle_us) {
         unit_t *unit = s_add(self, offer, s_least_free(self, offer));
         if (!unit)
             return;

@@ -34,8 +34,8 @@ void region_units_seen(region_core_t *self, const region_node_t *node, int64_t n
 {
     const char *offer = node->announce->announce.offer;
     if (offer[0] && !node->stopped)
-        region_rent_seen(self->rent, offer, s_last_part(node->name), s_shards_on(self, (size_t)(node - self->nodes)),
-                         now_us);
+        region_rent_seen(self->rent, offer, s_last_part(node->name),
+                         s_shards_on(self, (size_t)(node - self->nodes)), now_us);
 }
 
 void region_units_gone(region_core_t *self, const region_node_t *node, int64_t now_us)
@@ -93,7 +93,8 @@ static const topology_offer_t *s_offer_of(const region_core_t *self, const regio
 }
 
 /* What a worker has computed since it told the last time. */
-void region_units_computed(region_core_t *self, const region_actor_t *worker, uint64_t samples, int64_t took_us)
+void region_units_computed(region_core_t *self, const region_actor_t *worker, uint64_t samples,
+                           int64_t took_us)
 {
     const topology_offer_t *offer =
         worker->node == NOWHERE ? NULL : s_offer_of(self, &self->nodes[worker->node]);

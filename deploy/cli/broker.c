@@ -16,9 +16,10 @@ static int s_run(const cli_args_t *args)
     int status = serve_prepare(&launch, "broker", cli_value(args, "topology"), cli_value(args, "region"),
                                cli_value(args, "state"), &spec.region_index);
     if (!status && launch.topology->plan.apply && !rent && !launch.topology->plan.rent[0])
-        status = cli_fail(EXIT_WRONG, "broker",
-                          "plan.apply rents nodes, and nothing says how; write plan.rent: COMMAND, or --rent local "
-                          "for nodes on this machine");
+        status = cli_fail(
+            EXIT_WRONG, "broker",
+            "plan.apply rents nodes, and nothing says how; write plan.rent: COMMAND, or --rent local "
+            "for nodes on this machine");
     if (!status) {
         char role[TOPOLOGY_NAME_MAX + 16];
         err_t err = {0};

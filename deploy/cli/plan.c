@@ -200,8 +200,8 @@ static int s_plan(planner_t *self)
     CHECK(plan);
     json_value_t *document = json_new_object();
     plan_objective_t objective = (plan_objective_t)self->launch.topology->plan.objective;
-    err_code_t rc =
-        plan_make(&self->input, objective, planning_limit(self->launch.topology, objective), plan, &impossible);
+    err_code_t rc = plan_make(&self->input, objective, planning_limit(self->launch.topology, objective), plan,
+                              &impossible);
     if (rc && rc != ERR_LIMIT)
         err = impossible;
     else

@@ -178,8 +178,10 @@ static void s_take_process(conduct_t *self, const char *rest)
 static const struct {
     const char *word;
     void (*take)(conduct_t *self, const char *rest);
-} s_words[] = {{"drain", s_take_drain}, {"failed", s_take_failed}, {"process", s_take_process},
-              {"reread", s_take_reread}};
+} s_words[] = {{"drain", s_take_drain},
+               {"failed", s_take_failed},
+               {"process", s_take_process},
+               {"reread", s_take_reread}};
 
 static void s_take_line(conduct_t *self, const char *line)
 {

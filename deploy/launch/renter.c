@@ -102,11 +102,16 @@ static int s_open_log(const renter_t *self, const char *name)
 
 static void s_start_process(renter_t *self, const rent_command_t *command)
 {
-    const char *const arguments[] = {"cloudless", "region", "--topology", self->topology, "--region",
-                                     s_region(self), "--state", self->spec.launch->state_dir, "--parent",
-                                     self->parent, "--parts", "node", "--isolate",
-                                     isolate_name(self->spec.isolate), "--node", command->name, "--offer",
-                                     command->offer, NULL};
+    const char *const arguments[] = {"cloudless",  "region",
+                                     "--topology", self->topology,
+                                     "--region",   s_region(self),
+                                     "--state",    self->spec.launch->state_dir,
+                                     "--parent",   self->parent,
+                                     "--parts",    "node",
+                                     "--isolate",  isolate_name(self->spec.isolate),
+                                     "--node",     command->name,
+                                     "--offer",    command->offer,
+                                     NULL};
     for (size_t i = self->job_count; i-- > 0;) /* one that hangs is replaced */
         if (!strcmp(self->jobs[i].name, command->name))
             s_drop(self, i);
@@ -138,11 +143,16 @@ static void s_run_command(renter_t *self, const rent_command_t *command)
     static const char script[] = "exec \"$@\"";
     extern char **environ;
     const char *verb = command->verb == RENT_START ? "start" : "stop";
-    char *const arguments[] = {"sh",         "-c",
-                               (char *)(uintptr_t)script,          "rent",
-                               (char *)(uintptr_t)self->spec.command, (char *)(uintptr_t)verb,
-                               (char *)(uintptr_t)s_region(self),  (char *)(uintptr_t)command->offer,
-                               (char *)(uintptr_t)command->name,   NULL};
+    char *const arguments[] = {"sh",
+                               "-c",
+                               (char *)(uintptr_t)script,
+                               "rent",
+                               (char *)(uintptr_t)self->spec.command,
+                               (char *)(uintptr_t)verb,
+                               (char *)(uintptr_t)s_region(self),
+                               (char *)(uintptr_t)command->offer,
+                               (char *)(uintptr_t)command->name,
+                               NULL};
     int log_fd = s_open_log(self, command->name);
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;

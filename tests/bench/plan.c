@@ -139,8 +139,7 @@ static void s_compare(int runs)
     static plan_t plan;
     s_make(SMALL_REGIONS, SMALL_OFFERS);
     plan_input_t input = s_input();
-    double began_s = s_now_s(), least = s_brute(&input), brute_s = s_now_s() - began_s,
-           took_s[RUNS_MAX];
+    double began_s = s_now_s(), least = s_brute(&input), brute_s = s_now_s() - began_s, took_s[RUNS_MAX];
     for (int i = 0; i < runs; i++) {
         began_s = s_now_s();
         if (plan_make(&input, PLAN_CHEAPEST, 0, &plan, NULL) || fabs(plan.cost / least - 1) > 1e-9) {

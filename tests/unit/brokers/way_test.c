@@ -84,7 +84,7 @@ Test(way, the_table_of_all_pairs_says_the_same)
         for (size_t here = 0; here < 6; here++)
             for (size_t to = 0; to < 6; to++)
                 if (here != to)
-                    cr_assert_eq(next[here * 6 + to], way_next(&topologies[t], here, to, NULL), "%zu %zu", here,
-                                 to);
+                    cr_assert_eq(next[here * 6 + to], way_next(&topologies[t], here, to, NULL), "%zu %zu",
+                                 here, to);
     }
 }

@@ -32,7 +32,8 @@ static void s_setup(objective_t objective)
         region->offers[0] =
             (topology_offer_t){.name = "core", .count = CORES, .cores = 1, .power = 1, .price_per_s = 1};
     }
-    s_topology.links[0] = (topology_link_t){.between = {0, 1}, .rate_bytes_per_s = 10000000, .price_per_gb = 1};
+    s_topology.links[0] =
+        (topology_link_t){.between = {0, 1}, .rate_bytes_per_s = 10000000, .price_per_gb = 1};
     s_topology.link_count = 1;
     s_with = (global_plan_with_t){.samples_per_s = 50, .delta_bytes = 1000, .start_s = 2};
     cr_assert_eq(job_derive(&s_topology, 12000, &s_with.job, NULL), ERR_OK);
@@ -113,14 +114,16 @@ Test(global_plan, follows_a_region_that_is_slower_than_assumed)
     s_setup(OBJECTIVE_MATCH);
     global_plan_t *plan = s_new();
     cr_assert_eq(s_units(plan, 0), CORES);
-    state_t states[2] = {{.done = 600, .units = CORES, .speed = 1}, {.done = 300, .units = CORES, .speed = 0.5}};
+    state_t states[2] = {{.done = 600, .units = CORES, .speed = 1},
+                         {.done = 300, .units = CORES, .speed = 0.5}};
     int64_t at_us = s_go(plan, states, 1, 60);
     cr_assert_gt(at_us, 0, "no new plan");
     cr_assert_lt(s_units(plan, 0), 7);
     cr_assert_eq(s_units(plan, 1), CORES);
     cr_assert_str_eq(s_reason(plan), "r1 has 0.50 of the speed that was assumed");
     cr_assert_eq(global_plan_number(plan), 2);
-    cr_assert_eq(s_go(plan, states, (int)(at_us / SECOND) + 1, (int)(at_us / SECOND) + 8), -1, "it goes to and fro");
+    cr_assert_eq(s_go(plan, states, (int)(at_us / SECOND) + 1, (int)(at_us / SECOND) + 8), -1,
+                 "it goes to and fro");
     global_plan_destroy(&plan);
 }
 
@@ -128,7 +131,8 @@ Test(global_plan, a_little_is_not_worth_a_change)
 {
     s_setup(OBJECTIVE_MATCH);
     global_plan_t *plan = s_new();
-    state_t states[2] = {{.done = 600, .units = CORES, .speed = 1}, {.done = 570, .units = CORES, .speed = 0.95}};
+    state_t states[2] = {{.done = 600, .units = CORES, .speed = 1},
+                         {.done = 570, .units = CORES, .speed = 0.95}};
     cr_assert_eq(s_go(plan, states, 1, 30), -1, "%s", s_reason(plan));
     global_plan_destroy(&plan);
 }
@@ -139,7 +143,8 @@ Test(global_plan, the_end_is_too_near_for_a_change)
     global_plan_t *plan = s_new();
     s_topology.regions[0].offers[0].count = s_topology.regions[1].offers[0].count = 2 * CORES;
     global_plan_reread(plan);
-    state_t states[2] = {{.done = 59500, .units = CORES, .speed = 1}, {.done = 59500, .units = CORES, .speed = 1}};
+    state_t states[2] = {{.done = 59500, .units = CORES, .speed = 1},
+                         {.done = 59500, .units = CORES, .speed = 1}};
     cr_assert_eq(s_go(plan, states, 1, 1), -1, "started nodes would come when all is done");
     global_plan_destroy(&plan);
 }
@@ -148,8 +153,8 @@ Test(global_plan, a_price_that_changed_changes_the_plan)
 {
     s_setup(OBJECTIVE_CHEAPEST);
     for (size_t r = 0; r < 2; r++) {
-        s_topology.regions[r].offers[1] = (topology_offer_t){
-            .name = "other", .count = CORES, .cores = 1, .power = 1, .price_per_s = 2};
+        s_topology.regions[r].offers[1] =
+            (topology_offer_t){.name = "other", .count = CORES, .cores = 1, .power = 1, .price_per_s = 2};
         s_topology.regions[r].offer_count = 2;
     }
     global_plan_t *plan = s_new();
@@ -224,7 +229,8 @@ Test(global_plan, a_successor_goes_on_with_the_plan_and_its_story)
 {
     s_setup(OBJECTIVE_MATCH);
     global_plan_t *plan = s_new();
-    state_t states[2] = {{.done = 600, .units = CORES, .speed = 1}, {.done = 300, .units = CORES, .speed = 0.5}};
+    state_t states[2] = {{.done = 600, .units = CORES, .speed = 1},
+                         {.done = 300, .units = CORES, .speed = 0.5}};
     cr_assert_gt(s_go(plan, states, 1, 60), 0);
     message_t *kept = message_new(KIND_global_state, "scheduler/global", "scheduler/global");
     global_plan_put(plan, 61 * SECOND, kept);
@@ -260,7 +266,8 @@ Test(global_cost, what_was_used_before_a_price_changed_is_paid_at_the_old_one)
 {
     s_setup(OBJECTIVE_MATCH);
     global_paid_t paid = {0}, taken;
-    message_t *before = s_used(10 * (uint64_t)SECOND, 2000000000), *after = s_used(15 * (uint64_t)SECOND, 3000000000);
+    message_t *before = s_used(10 * (uint64_t)SECOND, 2000000000),
+              *after = s_used(15 * (uint64_t)SECOND, 3000000000);
     cr_assert_float_eq(global_cost(&s_topology, 0, &paid, before).total, 10 * 1 + 2 * 1, 1e-9);
     global_cost_settle(&s_topology, 0, &paid, before);
     s_topology.regions[0].offers[0].price_per_s = 3;

@@ -346,7 +346,8 @@ Test(plan, where_regions_wait_each_round_takes_its_way)
     plan_t plan;
     cr_assert_eq(plan_make(&input, PLAN_EVERYTHING, 0, &plan, NULL), ERR_OK);
     double round_s = 2 * 1.0 + (0.1 + 0.3) / 2;
-    cr_assert_float_eq(plan.regions[1].wan_s, plan.regions[1].rounds * round_s, 1e-9, "all wait for the longest way");
+    cr_assert_float_eq(plan.regions[1].wan_s, plan.regions[1].rounds * round_s, 1e-9,
+                       "all wait for the longest way");
     cr_assert_float_eq(plan.regions[0].epoch_s, plan.regions[0].compute_s + plan.regions[0].wan_s, 1e-9);
     s_topology.job.sync.quorum = 0.5;
     plan_evaluate(&input, &plan);
@@ -385,7 +386,8 @@ Test(plan, an_encoding_and_the_start_count)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         snprintf(s_topology.job.sync.encoding, sizeof s_topology.job.sync.encoding, "%s", rows[i].encoding);
         double bytes = (double)plan_delta_bytes(&s_topology, 100000);
-        cr_assert_float_eq(bytes, 100000 * rows[i].per_value, 0.01 * bytes, "%s: %g", rows[i].encoding, bytes);
+        cr_assert_float_eq(bytes, 100000 * rows[i].per_value, 0.01 * bytes, "%s: %g", rows[i].encoding,
+                           bytes);
     }
     plan_input_t input = s_input();
     plan_t bare, whole;
