@@ -134,6 +134,10 @@ typedef struct {
         int64_t deadline_us;  /* of the run, for objective deadline */
         double budget;        /* of the run, for objective budget */
         double samples_per_s; /* of one core of power 1; 0: measured */
+        bool apply;           /* nodes are rented and returned by plan */
+        double emulate;       /* part of a core that stands for a core of power 1; 0: cores are what they are */
+        char rent[TOPOLOGY_TEXT_MAX]; /* command that rents and returns; empty: nodes on this machine */
+        int64_t rent_patience_us;     /* a rented node that has not come by then is rented anew */
     } plan;
     security_t security;
     bool security_given; /* `security: none` is written in the file */
@@ -160,6 +164,11 @@ size_t topology_region_index(const topology_t *self, const char *name);
 bool topology_waits(const topology_t *self);
 /* The link between two regions, or NULL. */
 const topology_link_t *topology_link(const topology_t *self, size_t region_a, size_t region_b);
+
+/* Whether a job that runs may go on with `changed`, read from the changed file.
+ *
+ * Errors   ERR_CONFIG: names the first key that differs and is not one of those that may (`live` in the table) */
+MUST_USE err_code_t topology_may_become(const topology_t *self, const topology_t *changed, err_t *err);
 
 /* XXH3 over everything that must be equal in all processes of a job and for a resume: job (without data.dir),
  * number of shards, regions and their shares, and where inside is sync their workers, which a step's batches

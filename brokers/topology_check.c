@@ -40,6 +40,8 @@ void topology_complete(const tree_t *tree, topology_t *self)
         self->job.sync.every = 1;
     if (!self->job.optimizer.momentum_kind && !s_written(tree, "job.optimizer.momentum"))
         self->job.optimizer.momentum = 0;
+    for (size_t i = 0; self->plan.apply && i < self->region_count; i++)
+        self->regions[i].workers = 0; /* as many as what is rented has cores */
 }
 
 /* -- the job ----------------------------------------------------------------------------------------------

@@ -36,6 +36,7 @@ typedef struct {
     const char *path;
     field_type_t type;
     bool required;
+    bool live;   /* may change while the job runs: what plans are made of */
     bool digest; /* must be equal in all processes of a job and for a resume */
     bool above;  /* min itself is not allowed */
     bool below;  /* max itself is not allowed */

@@ -18,4 +18,7 @@
  * Where nothing works now it is the way to wait for: the own link, else the best relay. */
 size_t way_next(const topology_t *topology, size_t here, size_t to, const bool *usable);
 
+/* way_next with all links working, for all pairs at once: ret_next[here * region_count + to], `here` for itself. */
+void way_table(const topology_t *topology, size_t *ret_next);
+
 #endif

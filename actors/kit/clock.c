@@ -5,11 +5,21 @@
 #include <time.h>
 #include <unistd.h>
 
-int64_t clock_now_us(void)
+static int64_t s_read_us(clockid_t clock)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+int64_t clock_now_us(void)
+{
+    return s_read_us(CLOCK_MONOTONIC);
+}
+
+int64_t clock_thread_us(void)
+{
+    return s_read_us(CLOCK_THREAD_CPUTIME_ID);
 }
 
 /* The name of the program, in brackets, may hold anything: fields are counted from behind it. */

@@ -38,6 +38,7 @@ typedef struct {
     size_t region_index;
     isolate_t isolate;
     bool checksums; /* actors of the region are in several processes */
+    double pace;    /* part of a core that a worker computes with; 0: all of it */
     shell_find_fn *find;
     void *find_hint;
 } hosting_spec_t;

@@ -34,8 +34,13 @@ static void s_fill_worker(const hosting_spec_t *with, const node_command_t *comm
                           shell_spec_t *spec)
 {
     (void)command;
-    worker_actor_t worker = {with->topology,     with->job, with->dataset,
-                             with->region_index, index,     with->checksums};
+    worker_actor_t worker = {.topology = with->topology,
+                             .job = with->job,
+                             .dataset = with->dataset,
+                             .region_index = with->region_index,
+                             .worker_index = index,
+                             .checksums = with->checksums,
+                             .pace = with->pace};
     worker_actor_fill(&worker, spec);
 }
 

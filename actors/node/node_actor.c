@@ -33,6 +33,17 @@ static void s_find_held(const node_hint_t *self, node_spec_t *spec)
     }
 }
 
+/* A unit of an offer has the cores of the offer. */
+static uint64_t s_cores(const node_hint_t *self)
+{
+    const topology_region_t *region = &self->with.topology->regions[self->with.region_index];
+    for (size_t i = 0; self->with.offer && i < region->offer_count; i++)
+        if (!strcmp(region->offers[i].name, self->with.offer))
+            return region->offers[i].cores;
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    return cores > 0 ? (uint64_t)cores : 1;
+}
+
 static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err_t *err)
 {
     node_hint_t *self = hint;
@@ -46,6 +57,7 @@ static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err
                               .region_index = with->region_index,
                               .isolate = with->isolate,
                               .checksums = with->checksums,
+                              .pace = with->pace,
                               .find = self->find,
                               .find_hint = self->find_hint};
     err_code_t rc = self->ops->open(&hosting, &self->hosting, err);
@@ -54,7 +66,7 @@ static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err
     char host[WIRE_NAME_SIZE] = "", digest[17];
     gethostname(host, sizeof host - 1);
     topology_digest(self->with.topology, digest);
-    long cores = sysconf(_SC_NPROCESSORS_ONLN), pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
     node_spec_t *spec = calloc(1, sizeof *spec);
     CHECK(spec);
     *spec = (node_spec_t){.name = self->with.name,
@@ -62,7 +74,7 @@ static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err
                           .host = host,
                           .digest = digest,
                           .pid = (uint64_t)getpid(),
-                          .cores = cores > 0 ? (uint64_t)cores : 1,
+                          .cores = s_cores(self),
                           .memory_bytes = pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : 0,
                           .samples = self->with.job->samples,
                           .incarnation = *incarnation,

@@ -22,6 +22,7 @@ typedef struct {
     const char *const *host_arguments; /* see hosting_spec_t; borrowed too */
     const char *offer;                 /* that it is a unit of, NULL: of none; borrowed too */
     double samples_per_s;              /* measured, of one core; 0: not */
+    double pace;                       /* see hosting_spec_t */
     int64_t age_us;                    /* of the process */
     bool checksums;                    /* other actors of the region are in other processes */
 } node_host_t;

@@ -20,6 +20,7 @@ typedef struct {
     int64_t observed_us;
     uint64_t marks_made, marks_given_up; /* as logged */
     bool last_observed;
+    size_t plans; /* logged */
 } global_hint_t;
 
 /* ---- what is kept
@@ -106,7 +107,8 @@ static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err
     global_spec_t spec = {.topology = self->with.topology,
                           .incarnation = *incarnation,
                           .pid = (uint64_t)getpid(),
-                          .kept = &kept};
+                          .kept = &kept,
+                          .plan = self->with.plan};
     *ret_core = self->core = global_core_new(&spec, clock_now_us());
     kept_fini(&kept);
     return ERR_OK;
@@ -125,11 +127,38 @@ static void s_log_marks(global_hint_t *self)
     self->marks_given_up = global_mark_given_up(mark);
 }
 
+static void s_log_plan(const global_hint_t *self, size_t index)
+{
+    const topology_t *topology = self->with.topology;
+    const global_plan_entry_t *entry = global_plan_at(global_core_plan(self->core), index);
+    char reason[GLOBAL_PLAN_REASON_MAX], units[1024] = "";
+    size_t at = 0;
+    for (size_t r = 0; r < topology->region_count; r++)
+        for (size_t i = 0; i < topology->regions[r].offer_count && at < sizeof units; i++)
+            at += (size_t)snprintf(units + at, sizeof units - at, "%s%s/%s=%llu", at ? " " : "",
+                                   topology->regions[r].name, topology->regions[r].offers[i].name,
+                                   (unsigned long long)entry->units[r][i]);
+    log_event(LEVEL_INFO, "scheduler/global", "plan",
+              "number=%zu reason=\"%s\" objective=%s predicted_s=%.3f predicted_cost=%.6g units=\"%s\"",
+              index + 1, global_plan_reason(entry, topology, reason),
+              plan_objective_name((plan_objective_t)topology->plan.objective), entry->predicted_s,
+              entry->predicted_cost, units);
+}
+
+/* Every change of plan, once. */
+static void s_log_plans(global_hint_t *self)
+{
+    const global_plan_t *plan = global_core_plan(self->core);
+    for (size_t count = plan ? global_plan_count(plan) : 0; self->plans < count; self->plans++)
+        s_log_plan(self, self->plans);
+}
+
 static void s_observe(global_hint_t *self, int64_t now_us, bool last)
 {
     self->observed_us = now_us;
     self->last_observed |= last;
     s_log_marks(self);
+    s_log_plans(self);
     if (self->with.observe)
         self->with.observe(self->with.observe_hint, self->core, now_us, last);
 }
@@ -197,6 +226,19 @@ static void s_region_failed(void *core, void *arg, int64_t now_us)
 {
     const global_call_t *call = arg;
     global_core_region_failed(core, call->region_index, call->failure.code, call->failure.text, now_us);
+}
+
+static void s_reread(void *core, void *arg, int64_t now_us)
+{
+    global_core_reread(core, arg, now_us);
+}
+
+void global_actor_reread(shell_t *shell, const topology_t *changed)
+{
+    topology_t *copy = malloc(sizeof *copy);
+    CHECK(copy);
+    *copy = *changed;
+    shell_call(shell, s_reread, copy, free);
 }
 
 void global_actor_drain(shell_t *shell, int64_t patience_us)

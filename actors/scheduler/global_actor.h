@@ -19,6 +19,7 @@ typedef void global_observe_fn(void *hint, const global_core_t *core, int64_t no
 typedef struct {
     const topology_t *topology; /* this and the next are borrowed for the life of the actor */
     const char *state_dir;
+    const global_plan_with_t *plan; /* borrowed too; NULL: nothing is rented by plan */
     global_observe_fn *observe; /* NULL: nobody */
     void *observe_hint;
 } global_actor_t;
@@ -32,6 +33,9 @@ MUST_USE err_code_t global_actor_forget(const char *state_dir, err_t *err);
 
 /* Asks a running one for a drain: everything stops where it can go on from, and it ends when that is done. */
 void global_actor_drain(shell_t *shell, int64_t patience_us);
+
+/* The topology's file has changed; copied. */
+void global_actor_reread(shell_t *shell, const topology_t *changed);
 
 /* Tells it that the process of a region has died. */
 void global_actor_region_failed(shell_t *shell, size_t region_index, err_code_t code, const char *reason);

@@ -46,9 +46,10 @@ static void s_send_plan(global_core_t *self, size_t index)
 {
     const topology_region_t *region = &self->spec.topology->regions[index];
     message_t *plan = message_new(KIND_plan, self->regions[index].scheduler, OWN_NAME);
-    plan->number = plan->plan.plan = 1;
+    plan->number = plan->plan.plan = global_rent_number(self);
     plan->plan.workers = region->workers;
     plan->plan.shards = region->shards;
+    global_rent_fill(self, index, plan);
     s_send(self, &plan);
 }
 
@@ -259,6 +260,8 @@ static void s_advance(global_core_t *self, int64_t now_us)
     if (self->finished)
         return;
     s_look_for_missing(self, now_us);
+    if (self->state < RUN_STOPPING)
+        global_rent_tick(self, now_us);
     if (self->state == RUN_STARTING && s_all(self, s_is_placed))
         s_move(self, RUN_TRAINING, now_us);
     if (self->state < RUN_STOPPING && s_all(self, s_is_complete))
@@ -268,6 +271,7 @@ static void s_advance(global_core_t *self, int64_t now_us)
         s_send_stops(self, now_us);
         if (s_all(self, s_is_over)) {
             s_move(self, s_outcome(self), now_us);
+            self->ended_us = now_us;
             self->farewell_us = now_us;
             for (size_t index = 1; index < s_region_count(self); index++)
                 s_bye(self, index, now_us);
@@ -316,7 +320,7 @@ static void s_answer(global_core_t *self, size_t index, int64_t now_us)
     region_entry_t *region = &self->regions[index];
     const message_t *report = region->report;
     s_send_ack(self, index);
-    if (report->region_report.plan < 1 && self->state < RUN_STOPPING)
+    if (report->region_report.plan < global_rent_number(self) && self->state < RUN_STOPPING)
         s_send_plan(self, index);
     if (!report->region_report.stopped || report->region_report.curve_rows > region->row_count) {
         region->stopped = false; /* started again since */
@@ -361,6 +365,7 @@ static void s_take_report(global_core_t *self, message_t **message_p, int64_t no
     *message_p = NULL;
     region->seen_us = now_us;
     region->placed = region->placed || message->region_report.placed;
+    global_rent_report(self, index, now_us);
     if (message->region_report.code)
         s_fail(self, (err_code_t)message->region_report.code, region->scheduler,
                message->region_report.reason, now_us);
@@ -511,7 +516,8 @@ static int64_t s_due(const void *core)
         return ROLE_NEVER;
     if (self->state < RUN_STOPPING) {
         int64_t mark_us = global_mark_due(self->mark), look_us = self->advanced_us + LOOK_US;
-        return mark_us < look_us ? mark_us : look_us;
+        int64_t due_us = mark_us < look_us ? mark_us : look_us, rent_us = global_rent_due(self);
+        return rent_us < due_us ? rent_us : due_us;
     }
     if (s_ended(self))
         return self->farewell_us + (self->home_released ? LINGER_US : HOME_US);
@@ -545,6 +551,7 @@ static void s_destroy(void **core_p)
         message_destroy(&self->actors[index].status);
     free(self->actors);
     names_fini(&self->names);
+    global_rent_fini(self);
     global_mark_destroy(&self->mark);
     outbox_fini(&self->outbox);
     free(self);
@@ -561,6 +568,7 @@ global_core_t *global_core_new(const global_spec_t *spec, int64_t now_us)
     self->spec = *spec;
     topology_digest(spec->topology, self->digest);
     outbox_init(&self->outbox);
+    global_rent_init(self, now_us);
     self->mark = global_mark_new(spec->topology, spec->incarnation);
     self->since_us = self->advanced_us = self->listens_us = now_us;
     for (size_t index = 0; index < s_region_count(self); index++) {

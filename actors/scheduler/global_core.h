@@ -12,7 +12,9 @@
 #define ACTORS_SCHEDULER_GLOBAL_CORE_H
 
 #include "actors/kit/role.h"
+#include "actors/scheduler/global_cost.h"
 #include "actors/scheduler/global_mark.h"
+#include "actors/scheduler/global_plan.h"
 #include "actors/scheduler/keep.h"
 #include "brokers/job.h"
 
@@ -21,6 +23,7 @@ typedef struct {
     uint64_t incarnation;
     uint64_t pid;       /* of this process, for status; 0 when it does not matter */
     const kept_t *kept; /* of the predecessor, borrowed for the call; NULL: none */
+    const global_plan_with_t *plan; /* what plans are made with, borrowed for the call; NULL: nothing is rented by plan */
 } global_spec_t;
 
 typedef struct global_core global_core_t;
@@ -38,6 +41,9 @@ void global_core_stop(global_core_t *self, int64_t patience_us, int64_t now_us);
 /* Marks a region as failed from outside (its process died). */
 void global_core_region_failed(global_core_t *self, size_t region_index, err_code_t code, const char *reason,
                                int64_t now_us);
+
+/* The topology's file has changed; topology_may_become has said that this is one to go on with. Copied. */
+void global_core_reread(global_core_t *self, const topology_t *changed, int64_t now_us);
 
 /* Everything that is known, borrowed until the next call into the core. */
 typedef struct {
@@ -63,6 +69,11 @@ size_t global_core_actor_count(const global_core_t *self);
 actor_view_t global_core_actor(const global_core_t *self, size_t index);
 region_view_t global_core_region(const global_core_t *self, size_t index);
 const global_mark_t *global_core_mark(const global_core_t *self); /* the common points of all shards */
+const topology_t *global_core_topology(const global_core_t *self); /* with the prices of now */
+global_cost_t global_core_cost(const global_core_t *self, size_t index);
+const global_plan_t *global_core_plan(const global_core_t *self); /* NULL: nothing is rented by plan */
+/* From the first plan to the end of the run, or until now. */
+int64_t global_core_planned_us(const global_core_t *self, int64_t now_us);
 err_code_t global_core_failure(const global_core_t *self, const char **ret_reason);
 
 #endif

@@ -8,7 +8,6 @@
 static message_t *s_state(const void *core, int64_t now_us)
 {
     const global_core_t *self = core;
-    (void)now_us;
     message_t *state = message_new(KIND_global_state, "scheduler/global", "scheduler/global");
     uint64_t finals[TOPOLOGY_REGIONS_MAX];
     size_t count = self->spec.topology->region_count;
@@ -21,6 +20,7 @@ static message_t *s_state(const void *core, int64_t now_us)
     state->global_state.code = self->failure;
     message_set_text(&state->global_state.reason, self->reason);
     message_set_u64s(&state->global_state.finals, finals, count);
+    global_rent_put(self, now_us, state);
     return state;
 }
 
@@ -83,6 +83,7 @@ void global_restore(global_core_t *self, int64_t now_us)
     if (!state || strcmp(state->global_state.digest, self->digest))
         return;
     bool stopped = false;
+    global_rent_take(self, state, now_us);
     for (size_t index = 0; index < self->spec.topology->region_count; index++) {
         s_take_region(self, index, now_us);
         stopped |= self->regions[index].stopped;

@@ -1,7 +1,7 @@
 /* global_state - what the files of the global scheduler share: the run, its regions, and what is known of actors.
  *
- * Why      one state machine in two files: global_core.c (messages, the run) and global_kept.c (what a successor must
- *          know).
+ * Why      one state machine in three files: global_core.c (messages, the run), global_rent.c (plans, prices) and
+ *          global_kept.c (what a successor must know).
  * Not      for anybody else: the contract is global_core.h.
  */
 #ifndef ACTORS_SCHEDULER_GLOBAL_STATE_H
@@ -34,6 +34,10 @@ struct global_core {
     outbox_t outbox;
     region_entry_t regions[TOPOLOGY_REGIONS_MAX];
     global_mark_t *mark;
+    topology_t *topology; /* the spec's, with the prices of now */
+    global_plan_t *plan;  /* NULL: nothing is rented by plan */
+    global_paid_t *paid;  /* (regions) */
+    int64_t ended_us;     /* when everything rented was over; -1: not yet */
     actor_entry_t *actors; /* the first is this scheduler itself */
     size_t actor_count, actor_capacity;
     names_t names; /* of actors: index */
@@ -53,6 +57,17 @@ struct global_core {
 /* global_core.c */
 void global_add_row(global_core_t *self, size_t region, const message_t *curve);
 void global_begin_stop(global_core_t *self, bool done, int64_t now_us);
+
+/* global_rent.c */
+void global_rent_init(global_core_t *self, int64_t now_us);
+void global_rent_fini(global_core_t *self);
+void global_rent_report(global_core_t *self, size_t region, int64_t now_us);
+void global_rent_tick(global_core_t *self, int64_t now_us);
+int64_t global_rent_due(const global_core_t *self);
+uint64_t global_rent_number(const global_core_t *self); /* of the newest plan; 1 when there are none */
+void global_rent_fill(const global_core_t *self, size_t region, message_t *plan);
+void global_rent_put(const global_core_t *self, int64_t now_us, message_t *state);
+void global_rent_take(global_core_t *self, const message_t *state, int64_t now_us);
 
 /* global_kept.c */
 void global_restore(global_core_t *self, int64_t now_us);

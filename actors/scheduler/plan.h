@@ -4,6 +4,9 @@
  * How      of each region's sets of units only those matter that no other beats in both power and price (its frontier).
  *          With all regions' frontier times in ascending order, one sweep meets every plan that can be best for any
  *          objective: at each time every region has its cheapest set that is not slower.
+ * WAN      a region's deltas go to all others, to those without a link of their own over a third (brokers/way.h), which pays for
+ *          its hop. Where nobody waits, sending hides behind computing or the other way round; `every: auto` sends as many as
+ *          the links drain meanwhile, within its limits. Where regions wait, each round adds its way to the computing.
  * Source   load power = power / data, and a straggler that all others are matched to: Cloudless-Training
  *          (arXiv 2303.05330), section 3.2. The other objectives are ours.
  * Threads  any; nothing is kept.
@@ -16,6 +19,7 @@
 #include "brokers/job.h"
 
 #define PLAN_FRONTIER_MAX 1024u
+#define PLAN_START_S 2.0 /* start_s of nodes on the scheduler's machine, about */
 
 typedef enum {
     PLAN_EVERYTHING, /* rent all there is: the baseline */
@@ -32,7 +36,10 @@ typedef struct {
     const job_t *job;
     double samples_per_s; /* one core of power 1; above 0 */
     double speed[TOPOLOGY_REGIONS_MAX]; /* measured / assumed power of a region's cores; 0 is 1 */
+    double free_power[TOPOLOGY_REGIONS_MAX]; /* of cores that are there and cost nothing */
     uint64_t delta_bytes;               /* of one exchange to one region, encoded */
+    uint64_t last_bytes;                /* of the last exchange of the run, not encoded */
+    double start_s; /* what is rented and does not train: from the command to the first batch, and the end */
 } plan_input_t;
 
 typedef struct {
@@ -42,9 +49,10 @@ typedef struct {
     double load_power;                   /* power / share of the data */
     double price_per_s;
     double compute_s; /* of one epoch */
-    double wan_s;     /* of one epoch: sending its deltas over its slowest link */
+    double rounds;    /* of one epoch */
+    double wan_s;     /* of one epoch: sending its deltas over its slowest link; with waiting: until all are there */
     double epoch_s;   /* what of both the strategy cannot hide */
-    double sent_gb;   /* over links, per epoch */
+    double sent_gb;   /* over its links, per epoch, what it relays for others included */
     double wan_cost;  /* per epoch */
 } plan_region_t;
 
@@ -52,7 +60,8 @@ typedef struct {
     plan_region_t regions[TOPOLOGY_REGIONS_MAX];
     size_t straggler; /* the region that takes longest */
     double epoch_s;   /* its time */
-    double run_s;     /* epochs x epoch_s */
+    double last_s;    /* the last exchange */
+    double run_s;     /* start_s + epochs x epoch_s + last_s */
     double rent;      /* cost of the whole run: run_s x all regions' prices */
     double cost;      /* rent and WAN */
 } plan_t;
@@ -80,6 +89,9 @@ MUST_USE err_code_t plan_make(const plan_input_t *input, plan_objective_t object
  */
 MUST_USE err_code_t plan_choices(const plan_input_t *input, size_t most, plan_t **ret_plans, size_t *ret_count,
                                  err_t *err);
+
+/* Bytes of one exchange of a model with so many parameters, as the topology has it encoded. */
+uint64_t plan_delta_bytes(const topology_t *topology, size_t elements);
 
 /* The figures of given units (regions[].units is read, the rest is filled in): what a change would cost. */
 void plan_evaluate(const plan_input_t *input, plan_t *plan);

@@ -166,10 +166,18 @@ static void s_keep(region_hint_t *self, void *core, int64_t now_us)
     self->keep_failed = failed;
 }
 
+static void s_rent(region_hint_t *self)
+{
+    rent_command_t command;
+    while (self->with.rent && region_core_take_command(self->core, &command))
+        self->with.rent(self->with.rent_hint, &command);
+}
+
 static int64_t s_work(void *hint, void *core, int64_t now_us)
 {
     region_hint_t *self = hint;
     s_keep(self, core, now_us);
+    s_rent(self);
     s_log_wait(self, now_us);
     return now_us + REGION_WAIT_LOG_US;
 }
@@ -192,4 +200,16 @@ void region_actor_fill(const region_actor_t *self, shell_spec_t *spec)
     spec->role = &region_role;
     spec->ops = &ops;
     spec->hint = hint;
+}
+
+static void s_unit_ended(void *core, void *arg, int64_t now_us)
+{
+    region_core_unit_ended(core, arg, now_us);
+}
+
+void region_actor_unit_ended(shell_t *shell, const char *name)
+{
+    char *copy = strdup(name);
+    CHECK(copy);
+    shell_call(shell, s_unit_ended, copy, free);
 }

@@ -8,6 +8,7 @@
 #define ACTORS_SCHEDULER_REGION_ACTOR_H
 
 #include "actors/kit/shell.h"
+#include "actors/scheduler/region_rent.h"
 
 typedef struct {
     const topology_t *topology; /* this and the next are borrowed for the life of the actor */
@@ -15,9 +16,14 @@ typedef struct {
     size_t region_index;
     size_t nodes_expected; /* see region_core.h */
     int64_t settle_us;
+    void (*rent)(void *hint, const rent_command_t *command); /* carries out what is rented; NULL: nobody does */
+    void *rent_hint;
 } region_actor_t;
 
 /* Fills role, ops and hint of a shell's spec. */
 void region_actor_fill(const region_actor_t *self, shell_spec_t *spec);
+
+/* Tells a running one that a rented unit's node has ended, or could not be started. */
+void region_actor_unit_ended(shell_t *shell, const char *name);
 
 #endif

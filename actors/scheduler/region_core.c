@@ -135,6 +135,7 @@ static void s_report(region_core_t *self, int64_t now_us)
     for (size_t node = 0; node < self->node_count; node++)
         report->region_report.nodes += region_node_alive(self, node);
     report->region_report.epoch_samples = self->job_known ? self->job.samples : 0;
+    region_units_report(self, report, now_us);
     region_send(self, &report);
 }
 
@@ -241,6 +242,7 @@ static void s_advance(region_core_t *self, int64_t now_us)
     if (self->finished)
         return;
     region_lose_silent(self, now_us);
+    region_units(self, now_us);
     region_known_drained(self, now_us);
     if (self->stopping)
         region_stop(self, now_us);
@@ -276,6 +278,7 @@ static void s_take_link_state(region_core_t *self, const message_t *message)
     if (index == SIZE_MAX || index == self->spec.region_index)
         return;
     region_link_t *link = &self->links[index];
+    link->rate = message->link_state.rate_bytes_per_s;
     s_take_reading(&link->sent, &link->sent_before, message->link_state.sent_bytes);
     s_take_reading(&link->received, &link->received_before, message->link_state.received_bytes);
 }
@@ -331,7 +334,7 @@ static void s_take_from_global(region_core_t *self, const message_t *message, in
         return;
     s_note_global(self, message, now_us);
     if (message->kind == KIND_plan)
-        region_take_plan(self, message);
+        region_take_plan(self, message, now_us);
     else if (message->kind == KIND_bye)
         region_take_bye(self);
     else if (message->report_ack.curve_have <= self->row_count)
@@ -413,7 +416,7 @@ static int64_t s_least(int64_t a, int64_t b)
 
 static int64_t s_find_due(const region_core_t *self)
 {
-    int64_t due = s_least(self->report_us, self->status_us);
+    int64_t due = s_least(s_least(self->report_us, self->status_us), region_units_due(self));
     due = self->stopping ? due : s_least(due, region_keep_due(self));
     return s_least(due, self->stopping ? region_stop_due(self) : region_place_due(self));
 }
@@ -483,6 +486,7 @@ static void s_destroy(void **core_p)
         return;
     region_train_fini(self);
     region_keep_fini(self);
+    region_rent_destroy(&self->rent);
     for (size_t index = 0; index < self->node_count; index++)
         message_destroy(&self->nodes[index].announce);
     for (size_t index = 0; index < self->actor_count; index++)
@@ -511,6 +515,7 @@ region_core_t *region_core_new(const region_spec_t *spec, int64_t now_us)
     self->loss_before = NAN;
     self->first_lease_us = self->train_end_us = self->global_heard_us = -1;
     self->report_us = self->status_us = now_us;
+    region_units_init(self, now_us);
     region_restore(self, now_us);
     self->spec.kept = NULL;
     return self;

@@ -17,6 +17,7 @@
 
 #include "actors/kit/role.h"
 #include "actors/scheduler/keep.h"
+#include "actors/scheduler/region_rent.h"
 #include "brokers/job.h"
 
 typedef struct {
@@ -37,6 +38,10 @@ extern const role_t region_role;
 extern const keep_source_t region_source;
 
 region_core_t *region_core_new(const region_spec_t *spec, int64_t now_us);
+
+/* What is to be rented or returned; false when there is nothing. Whoever does it tells when a unit's node has ended. */
+bool region_core_take_command(region_core_t *self, rent_command_t *ret_command);
+void region_core_unit_ended(region_core_t *self, const char *name, int64_t now_us);
 
 /* The broker process may end: stopped, and the global scheduler said bye (or did not within its time). */
 bool region_core_finished(const region_core_t *self);

@@ -127,6 +127,7 @@ static message_t *s_state(const void *core, int64_t now_us)
     s_put_figures(self, state, now_us);
     s_put_nodes(self, state);
     s_put_links(self, state);
+    region_units_put(self, state, now_us);
     if (self->shards) {
         s_put_shards(self, state);
         region_keep_put(self, state);
@@ -194,7 +195,7 @@ static void s_take_links(region_core_t *self)
     for (size_t index = 0; index < self->spec.topology->region_count; index++)
         if (links->count >= LINK_WORDS * (index + 1)) {
             const uint64_t *words = links->items + LINK_WORDS * index;
-            self->links[index] = (region_link_t){words[0], words[1], words[2], words[3]};
+            self->links[index] = (region_link_t){.sent = words[0], .received = words[1], .sent_before = words[2], .received_before = words[3]};
         }
 }
 
@@ -226,6 +227,7 @@ static void s_take_figures(region_core_t *self)
     self->quarter_known = saved->region_state.quarter_known;
     self->quarter = saved->region_state.quarter;
     self->complete = saved->region_state.complete;
+    region_units_take_figures(self, saved);
     s_take_links(self);
     s_take_rows(self);
 }
@@ -240,7 +242,9 @@ static void s_take_run(region_core_t *self, int64_t now_us)
         !region_derive(self, saved->region_state.samples_announced, NULL) &&
         (saved->region_state.workers || saved->region_state.elastic) &&
         saved->region_state.workers <= WORKERS_MAX) {
-        self->plan = saved->region_state.plan;
+        if (!self->spec.topology->plan.apply) /* else the global scheduler is asked for the newest */
+            self->plan = saved->region_state.plan;
+        region_units_take_plan(self, saved, now_us);
         region_set_plan(self, saved->region_state.workers, saved->region_state.elastic);
         region_add_actors(self);
     }

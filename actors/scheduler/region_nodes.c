@@ -128,6 +128,7 @@ void region_take_announce(region_core_t *self, const message_t *message, int64_t
     region_check_fence(self, message);
     region_known_heard(self, message, now_us);
     s_make_known(self, message);
+    region_units_seen(self, node, now_us);
 }
 
 void region_node_left(region_core_t *self, region_node_t *node, int64_t now_us)
@@ -135,6 +136,7 @@ void region_node_left(region_core_t *self, region_node_t *node, int64_t now_us)
     if (node->lost)
         return;
     node->lost = true;
+    region_units_gone(self, node, now_us);
     node->rented_us += node->seen_us - node->joined_us;
     self->workers_us = now_us;
     s_node_emptied(self, node, now_us);

@@ -72,7 +72,7 @@ void region_set_plan(region_core_t *self, size_t workers, bool elastic)
 
 /* Numbers of actors follow the plan until the first of them is placed; then the plan's number alone is noted.
  */
-void region_take_plan(region_core_t *self, const message_t *message)
+void region_take_plan(region_core_t *self, const message_t *message, int64_t now_us)
 {
     if (message->plan.plan <= self->plan)
         return;
@@ -84,6 +84,7 @@ void region_take_plan(region_core_t *self, const message_t *message)
         return;
     }
     self->plan = message->plan.plan;
+    region_units_plan(self, message, now_us);
     region_decide(self);
     if (!self->actors)
         region_set_plan(self, message->plan.workers, elastic);
@@ -94,7 +95,9 @@ static bool s_nodes_settled(const region_core_t *self, int64_t now_us)
     size_t living = region_nodes_staying(self);
     if (!living || !self->job_known)
         return false;
-    return living >= self->spec.nodes_expected || now_us - self->newest_node_us >= self->spec.settle_us;
+    size_t rented = region_units_expected(self);
+    size_t expected = rented == SIZE_MAX ? self->spec.nodes_expected : rented;
+    return living >= expected || now_us - self->newest_node_us >= self->spec.settle_us;
 }
 
 void region_add_actors(region_core_t *self)
@@ -112,7 +115,8 @@ static bool s_begin(region_core_t *self, int64_t now_us)
 {
     if (self->actors)
         return true;
-    if (!self->plan_taken && now_us - self->started_us >= PLAN_PATIENCE_US)
+    bool alone = !self->spec.topology->plan.apply; /* else nobody but the global scheduler knows what to rent */
+    if (alone && !self->plan_taken && now_us - self->started_us >= PLAN_PATIENCE_US)
         region_set_plan(self, self->region->workers, self->region->workers == 0);
     if (!self->plan_taken || !s_nodes_settled(self, now_us))
         return false;

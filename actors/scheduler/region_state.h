@@ -12,6 +12,7 @@
 
 #include "actors/scheduler/lease.h"
 #include "actors/scheduler/region_core.h"
+#include "actors/scheduler/region_rent.h"
 #include "codec/base/names.h"
 
 #define MILLISECOND_US ((int64_t)1000)
@@ -142,6 +143,7 @@ typedef struct {
 } region_loss_t;
 
 typedef struct {
+    uint64_t rate;                         /* measured, 0: unknown */
     uint64_t sent, received;               /* newest reading */
     uint64_t sent_before, received_before; /* of brokers that ended */
 } region_link_t;
@@ -220,6 +222,10 @@ struct region_core {
     int64_t ask_us;     /* next question to adopted workers */
     uint64_t decisions, decisions_kept, term_decision;
 
+    region_rent_t *rent;
+    uint64_t computed; /* samples, by workers */
+    double core_s;     /* that they took, each second times the power of its core */
+
     lease_table_t *leases;
     region_shard_t *shards;
     region_keep_t *keeps; /* per shard */
@@ -284,7 +290,7 @@ size_t region_nodes_staying(const region_core_t *self);
 
 /* region_place.c */
 void region_take_placed(region_core_t *self, const message_t *message, int64_t now_us);
-void region_take_plan(region_core_t *self, const message_t *message);
+void region_take_plan(region_core_t *self, const message_t *message, int64_t now_us);
 void region_set_plan(region_core_t *self, size_t workers, bool elastic);
 void region_add_actors(region_core_t *self); /* of the plan */
 region_actor_t *region_actor_add(region_core_t *self, region_role_t role, size_t index, const char *rest);
@@ -314,6 +320,20 @@ void region_let_go(region_core_t *self, int64_t now_us); /* nodes that leave and
 size_t region_move_home(region_core_t *self, const region_actor_t *shard, int64_t now_us); /* of one that handed over */
 void region_former_ended(region_core_t *self, size_t node, const char *actor, uint64_t incarnation);
 int64_t region_move_due(const region_core_t *self);
+
+/* region_units.c */
+void region_units_init(region_core_t *self, int64_t now_us);
+void region_units_seen(region_core_t *self, const region_node_t *node, int64_t now_us);
+void region_units_gone(region_core_t *self, const region_node_t *node, int64_t now_us);
+void region_units_plan(region_core_t *self, const message_t *plan, int64_t now_us);
+void region_units(region_core_t *self, int64_t now_us);
+size_t region_units_expected(const region_core_t *self); /* SIZE_MAX: nothing is rented by plan */
+int64_t region_units_due(const region_core_t *self);
+void region_units_computed(region_core_t *self, const region_actor_t *worker, uint64_t samples, int64_t took_us);
+void region_units_report(const region_core_t *self, message_t *report, int64_t now_us);
+void region_units_put(const region_core_t *self, message_t *state, int64_t now_us);
+void region_units_take_figures(region_core_t *self, const message_t *saved);
+void region_units_take_plan(region_core_t *self, const message_t *saved, int64_t now_us);
 
 /* region_keep.c */
 bool region_keep_sealed(region_core_t *self, size_t shard, size_t *ret_node); /* by all that keep for it */

@@ -51,6 +51,7 @@ void region_take_stopped(region_core_t *self, const message_t *message, int64_t 
         region_node_left(self, node, now_us);
     else if (node && !node->stopped) {
         node->stopped = true;
+        region_units_gone(self, node, now_us);
         if (message->stopped.code)
             region_fail(self, (err_code_t)message->stopped.code, "%s: %s", node->name,
                         message->stopped.reason ? message->stopped.reason : "failed while it stopped");

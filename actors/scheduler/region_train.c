@@ -188,9 +188,9 @@ double region_loss(const region_core_t *self)
     return self->loss_samples ? self->loss_sum / (double)self->loss_samples : self->loss_before;
 }
 
-static void s_take_loss(region_core_t *self, const message_t *message, size_t worker)
+static void s_take_loss(region_core_t *self, const message_t *message, const region_actor_t *worker)
 {
-    region_loss_t *before = &self->losses[worker];
+    region_loss_t *before = &self->losses[worker->index];
     double sum = message->lease_want.loss_sum;
     if (message->incarnation > before->incarnation) {
         *before = (region_loss_t){.incarnation = message->incarnation};
@@ -200,7 +200,11 @@ static void s_take_loss(region_core_t *self, const message_t *message, size_t wo
                 .incarnation = message->incarnation, .samples = message->lease_want.samples, .loss_sum = sum};
     }
     if (message->lease_want.compute_us > before->compute_us) {
-        self->compute_us += message->lease_want.compute_us - before->compute_us;
+        int64_t took_us = message->lease_want.compute_us - before->compute_us;
+        uint64_t samples = message->lease_want.samples;
+        samples = samples > before->samples ? samples - before->samples : 0;
+        region_units_computed(self, worker, samples, took_us);
+        self->compute_us += took_us;
         before->compute_us = message->lease_want.compute_us;
     }
     if (message->lease_want.samples <= before->samples || !isfinite(sum))
@@ -261,7 +265,7 @@ void region_take_want(region_core_t *self, const message_t *message, region_acto
         region_refuse(self, message, ERR_MALFORMED, "the batches held are not sorted and disjoint");
         return;
     }
-    s_take_loss(self, message, worker->index);
+    s_take_loss(self, message, worker);
     region_worker_told(self, message, worker, now_us);
     worker->untold = false;
     if (holding.count && self->first_lease_us < 0)

@@ -44,9 +44,9 @@ static double s_run(probe_t *self, int64_t least_us)
     model_gradient(self->model, self->w, self->x, self->labels, self->batch, self->g, &loss);
     while (self->count < PROBE_BATCHES_MAX &&
            (self->count < PROBE_BATCHES_MIN || clock_now_us() - began_us < least_us)) {
-        int64_t from_us = clock_now_us();
+        int64_t from_us = clock_thread_us();
         model_gradient(self->model, self->w, self->x, self->labels, self->batch, self->g, &loss);
-        self->took_us[self->count++] = clock_now_us() - from_us;
+        self->took_us[self->count++] = clock_thread_us() - from_us;
     }
     qsort(self->took_us, self->count, sizeof *self->took_us, s_by_value);
     int64_t median_us = self->took_us[self->count / 2];

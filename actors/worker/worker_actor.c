@@ -20,6 +20,10 @@ typedef struct {
     uint64_t epoch;   /* UINT64_MAX: none yet */
     uint64_t batch_max;
 
+    bool waits; /* the gradient is there, and its time is not over */
+    double mean_loss;
+    int64_t due_us, late_us; /* when it is; how late that was noticed the last time */
+
     bool evaluating;
     worker_task_t task;
     uint64_t tested, correct;
@@ -110,9 +114,33 @@ static void s_compute(worker_hint_t *self)
     s_shuffle(self, self->task.batch / region->batches_per_epoch);
     size_t count = (size_t)(end - first);
     dataset_gather(self->with.dataset, self->order + first, count, self->x, self->labels);
-    double loss = 0;
-    model_gradient(self->model, self->task.params, self->x, self->labels, count, self->task.gradient, &loss);
-    worker_core_computed(self->core, loss, clock_now_us());
+    model_gradient(self->model, self->task.params, self->x, self->labels, count, self->task.gradient,
+                   &self->mean_loss);
+}
+
+/* A slower core is emulated by waiting. One whose speed the topology says takes as long as that says; else the step takes what it
+ * took of this core, as long as it takes there, whatever others did on this core meanwhile. What a late timer took is made
+ * up for at the next step. */
+static void s_pace(worker_hint_t *self, int64_t began_us, int64_t core_us)
+{
+    double samples_per_s = self->with.topology->plan.samples_per_s;
+    uint64_t first, end;
+    job_batch_samples(&self->with.job->regions[self->with.region_index], self->task.batch, &first, &end);
+    double took_us = samples_per_s > 0 ? 1e6 * (double)(end - first) / samples_per_s : (double)core_us;
+    int64_t whole_us = (int64_t)(took_us / self->with.pace);
+    int64_t made_up_us = self->late_us < whole_us / 2 ? self->late_us : whole_us / 2;
+    self->due_us = began_us + whole_us - made_up_us;
+    self->waits = true;
+}
+
+static void s_step(worker_hint_t *self)
+{
+    int64_t began_us = clock_now_us(), core_us = clock_thread_us();
+    s_compute(self);
+    if (self->with.pace > 0)
+        s_pace(self, began_us, clock_thread_us() - core_us);
+    else
+        worker_core_computed(self->core, self->mean_loss, clock_now_us());
 }
 
 static void s_begin_evaluation(worker_hint_t *self, int64_t now_us)
@@ -147,11 +175,18 @@ static int64_t s_work(void *hint, void *core, int64_t now_us)
 {
     (void)core;
     worker_hint_t *self = hint;
+    if (self->waits) {
+        if (now_us < self->due_us)
+            return self->due_us;
+        self->waits = false;
+        self->late_us = now_us - self->due_us;
+        worker_core_computed(self->core, self->mean_loss, now_us);
+    }
     if (!self->evaluating) {
         if (!worker_core_take_task(self->core, &self->task))
             return ROLE_NEVER;
         if (!self->task.evaluate) {
-            s_compute(self);
+            s_step(self);
             return now_us;
         }
         s_begin_evaluation(self, now_us);

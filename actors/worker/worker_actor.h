@@ -16,6 +16,7 @@ typedef struct {
     size_t region_index;
     size_t worker_index;
     bool checksums; /* shards may be in other processes */
+    double pace;    /* part of this machine's core that it computes with; 0: all of it */
 } worker_actor_t;
 
 /* Fills role, ops and hint of a shell's spec. */

@@ -3,14 +3,23 @@
 #include "deploy/launch/serve.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static int s_run(const cli_args_t *args)
 {
     launch_t launch;
     launch_init(&launch);
-    serve_spec_t spec = {.where = "broker", .broker = true, .scheduler = true};
+    const char *rent = cli_value(args, "rent");
+    if (rent && strcmp(rent, "local"))
+        return cli_fail(EXIT_WRONG, "broker", "--rent %s: write local, for nodes on this machine", rent);
+    serve_spec_t spec = {.where = "broker", .broker = true, .scheduler = true, .rents = true};
     int status = serve_prepare(&launch, "broker", cli_value(args, "topology"), cli_value(args, "region"),
                                cli_value(args, "state"), &spec.region_index);
+    if (!status && launch.topology->plan.apply && !rent && !launch.topology->plan.rent[0])
+        status = cli_fail(
+            EXIT_WRONG, "broker",
+            "plan.apply rents nodes, and nothing says how; write plan.rent: COMMAND, or --rent local "
+            "for nodes on this machine");
     if (!status) {
         char role[TOPOLOGY_NAME_MAX + 16];
         err_t err = {0};
@@ -32,4 +41,5 @@ const cli_command_t command_broker = {
     .options = {
         {"topology", 't', "FILE", "the same file as everywhere in the job"},
         {"region", 'r', "NAME", "whose broker this is"},
+        {"rent", 0, "local", "with plan.apply: nodes are processes of this machine, not rented by plan.rent"},
         {"state", 's', "DIR", "keep the scheduler's state here (default: ~/.local/state/cloudless/JOB)"}}};

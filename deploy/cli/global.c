@@ -36,6 +36,7 @@ static int s_run(const cli_args_t *args)
         conduct_spec_t spec = {.where = "up",
                                .resume = resume,
                                .report_path = cli_value(args, "report"),
+                               .topology = cli_value(args, "topology"),
                                .json = cli_has(args, "json"),
                                .quiet = cli_has(args, "quiet"),
                                .began_us = began ? strtoll(began, NULL, 10) : 0,

@@ -107,6 +107,7 @@ static int s_host(launch_t *launch, const cli_args_t *args, size_t region)
                            .node = cli_value(args, "node"),
                            .region_index = region,
                            .checksums = true,
+                           .pace = cli_has(args, "pace") ? strtod(cli_value(args, "pace"), NULL) : 0,
                            .find = launch_find_broker,
                            .find_hint = &where};
     if (hosting_threads.open(&spec, &self.hosting, &err))
@@ -151,4 +152,5 @@ const cli_command_t command_host = {
                 {"node", 0, "NAME", "the node's whole name"},
                 {"samples", 0, "N", "of all regions"},
                 {"hosts", 0, "WHAT", "the actor, or the role of the actors"},
+                {"pace", 0, "PART", "of a core that a worker computes with"},
                 {"log", 0, "NAME", "log to a file of the state directory, not to standard error"}}};

@@ -1,64 +1,28 @@
 #include "deploy/cli/commands.h"
 
-#include "actors/model/model.h"
 #include "actors/scheduler/plan.h"
-#include "actors/worker/probe.h"
 #include "codec/base/json.h"
 #include "codec/base/units.h"
-#include "deploy/launch/launch.h"
+#include "deploy/launch/planning.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define PLAN_PROBE_US 300000
 #define PLAN_CHOICES 12u
-
-/* The objectives of the topology and of the planner are one list. */
-_Static_assert((int)OBJECTIVE_BUDGET == (int)PLAN_BUDGET && (int)OBJECTIVE_MATCH == (int)PLAN_MATCH,
-               "one list of objectives");
 
 typedef struct {
     launch_t launch;
-    job_t job;
+    global_plan_with_t with;
     plan_input_t input;
     bool measured;
     bool json;
 } planner_t;
 
-/* ---- input ---- */
-
-/* Samples of the job: from the topology where it says, else from the data set. */
-static err_code_t s_derive(planner_t *self, err_t *err)
-{
-    uint64_t samples = self->launch.topology->job.data.samples;
-    if (samples)
-        return job_derive(self->launch.topology, samples, &self->job, err);
-    err_code_t rc = launch_peek_dataset(&self->launch, err);
-    if (!rc)
-        self->job = self->launch.job;
-    return rc;
-}
-
 static err_code_t s_prepare(planner_t *self, err_t *err)
 {
-    const topology_t *topology = self->launch.topology;
-    err_code_t rc = plan_check(topology, err);
-    if (!rc)
-        rc = s_derive(self, err);
-    layout_t *layout = calloc(1, sizeof *layout);
-    CHECK(layout);
-    if (!rc)
-        rc = model_layout_of(topology->job.model, layout, err);
-    self->input = (plan_input_t){.topology = topology,
-                                 .job = &self->job,
-                                 .samples_per_s = topology->plan.samples_per_s,
-                                 .delta_bytes = layout->count * sizeof(float)};
-    free(layout);
-    self->measured = !rc && topology->plan.samples_per_s <= 0;
-    if (self->measured)
-        rc = probe_measure(topology->job.model, (size_t)topology->job.batch, PLAN_PROBE_US,
-                           &self->input.samples_per_s, err);
+    err_code_t rc = planning_prepare(&self->launch, &self->with, &self->measured, err);
+    self->input = planning_input(&self->launch, &self->with);
     return rc;
 }
 
@@ -133,6 +97,7 @@ static json_value_t *s_document_of(const planner_t *self, const plan_t *plan)
         json_set_number(item, "power", region->power);
         json_set_number(item, "load_power", region->load_power);
         json_set_number(item, "compute_s", region->compute_s);
+        json_set_number(item, "rounds", region->rounds);
         json_set_number(item, "wan_s", region->wan_s);
         json_set_number(item, "epoch_s", region->epoch_s);
         json_set_number(item, "price_per_s", region->price_per_s);
@@ -146,15 +111,10 @@ static json_value_t *s_document_of(const planner_t *self, const plan_t *plan)
 
 /* ---- the objectives ---- */
 
-static double s_limit(const topology_t *topology, plan_objective_t objective)
-{
-    return objective == PLAN_DEADLINE ? (double)topology->plan.deadline_us / 1e6 : topology->plan.budget;
-}
-
-static bool s_has_limit(const topology_t *topology, plan_objective_t objective)
+static bool s_haplanning_limit(const topology_t *topology, plan_objective_t objective)
 {
     bool limited = objective == PLAN_DEADLINE || objective == PLAN_BUDGET;
-    return !limited || s_limit(topology, objective) > 0;
+    return !limited || planning_limit(topology, objective) > 0;
 }
 
 /* What every objective would choose; those that need a limit only where one is given. */
@@ -167,9 +127,9 @@ static err_code_t s_print_objectives(const planner_t *self, json_value_t *docume
         printf("\n  %-16s %12s %12s %11s %11s\n", "objective", "run", "cost", "time", "cost");
     for (size_t i = 0; i < PLAN_OBJECTIVES && !rc; i++) {
         plan_objective_t objective = (plan_objective_t)i;
-        if (!s_has_limit(self->launch.topology, objective))
+        if (!s_haplanning_limit(self->launch.topology, objective))
             continue;
-        rc = plan_make(&self->input, objective, s_limit(self->launch.topology, objective), &plan, err);
+        rc = plan_make(&self->input, objective, planning_limit(self->launch.topology, objective), &plan, err);
         bool impossible = rc == ERR_LIMIT;
         if (impossible)
             rc = ERR_OK;
@@ -216,14 +176,19 @@ static void s_print_heading(const planner_t *self, json_value_t *document, plan_
     json_set_string(document, "objective", plan_objective_name(objective));
     json_set_number(document, "samples_per_s", self->input.samples_per_s);
     json_set_bool(document, "measured", self->measured);
+    json_set_number(document, "emulate", self->launch.topology->plan.emulate);
     json_value_t *row = s_document_of(self, plan);
     json_set_moved(document, "plan", &row);
     if (self->json)
         return;
-    printf("job %s: %llu samples, %llu epochs; a core of power 1 computes %.0f samples/s (%s)\n",
-           self->launch.topology->job.name, (unsigned long long)self->job.samples,
-           (unsigned long long)self->job.epochs, self->input.samples_per_s,
-           self->measured ? "measured here; plan.samples_per_s sets it" : "plan.samples_per_s");
+    char emulated[64] = "";
+    if (self->launch.topology->plan.emulate > 0)
+        snprintf(emulated, sizeof emulated, ", %.4g of a core of this machine",
+                 self->launch.topology->plan.emulate);
+    printf("job %s: %llu samples, %llu epochs; a core of power 1 computes %.0f samples/s (%s%s)\n",
+           self->launch.topology->job.name, (unsigned long long)self->with.job.samples,
+           (unsigned long long)self->with.job.epochs, self->input.samples_per_s,
+           self->measured ? "measured here; plan.samples_per_s sets it" : "plan.samples_per_s", emulated);
     printf("objective %s\n", plan_objective_name(objective));
     s_print_regions(self, plan);
 }
@@ -235,8 +200,8 @@ static int s_plan(planner_t *self)
     CHECK(plan);
     json_value_t *document = json_new_object();
     plan_objective_t objective = (plan_objective_t)self->launch.topology->plan.objective;
-    err_code_t rc =
-        plan_make(&self->input, objective, s_limit(self->launch.topology, objective), plan, &impossible);
+    err_code_t rc = plan_make(&self->input, objective, planning_limit(self->launch.topology, objective), plan,
+                              &impossible);
     if (rc && rc != ERR_LIMIT)
         err = impossible;
     else

@@ -44,7 +44,9 @@ static int s_run(const cli_args_t *args)
     const char *parts = cli_value(args, "parts"), *isolate = cli_value(args, "isolate");
     char where[TOPOLOGY_NAME_MAX + 16];
     serve_spec_t spec = {.where = where,
-                         .node_name = "main",
+                         .node_name = cli_has(args, "node") ? cli_value(args, "node") : "main",
+                         .offer = cli_value(args, "offer"),
+                         .rents = true,
                          .probe_us = SERVE_PROBE_US,
                          .isolate = isolate_find(isolate ? isolate : ""),
                          .parent = parent ? (pid_t)strtol(parent, NULL, 10) : 0};
@@ -71,4 +73,6 @@ const cli_command_t command_region = {
                 {"state", 0, "DIR", "held by the parent"},
                 {"parent", 0, "PID", "ends when this is no longer its parent"},
                 {"parts", 0, "LIST", "of broker,scheduler,node: what this process is"},
+                {"node", 0, "NAME", "of a rented node, its last part"},
+                {"offer", 0, "NAME", "that it is a unit of"},
                 {"isolate", 0, "WHAT", "as of up"}}};

@@ -2,6 +2,7 @@
 
 #include "actors/kit/clock.h"
 #include "deploy/launch/conduct.h"
+#include "deploy/launch/planning.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -38,6 +39,10 @@ static int s_prepare(launch_t *launch, const cli_args_t *args)
     if (rc)
         return cli_fail(EXIT_WRONG, "scheduler", "%s", err.text);
     s_try_dataset(launch);
+    if (launch->topology->plan.apply)
+        rc = planning_check(launch, &err);
+    if (rc)
+        return cli_fail(rc == ERR_LIMIT ? EXIT_PROBLEMS : EXIT_WRONG, "scheduler", "%s", err.text);
     return EXIT_DONE;
 }
 
@@ -50,6 +55,7 @@ static int s_run(const cli_args_t *args)
     if (!status) {
         conduct_spec_t spec = {.where = "scheduler",
                                .report_path = cli_value(args, "report"),
+                               .topology = cli_value(args, "topology"),
                                .json = cli_has(args, "json"),
                                .quiet = cli_has(args, "quiet"),
                                .began_us = began_us};

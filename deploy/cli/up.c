@@ -2,6 +2,7 @@
 
 #include "actors/kit/clock.h"
 #include "codec/base/failpoint.h"
+#include "deploy/launch/planning.h"
 #include "deploy/launch/supervise.h"
 
 #include <stdio.h>
@@ -47,7 +48,9 @@ static int s_prepare(launch_t *launch, const cli_args_t *args)
     const char *const *sets = cli_values(args, "set", &set_count);
     if (launch_read(launch, cli_positional(args), sets, set_count, cli_value(args, "seed"), &err))
         return cli_fail(EXIT_WRONG, NULL, "%s", err.text);
-    err_code_t rc = ERR_OK;
+    err_code_t rc = launch->topology->plan.apply ? planning_check(launch, &err) : ERR_OK;
+    if (rc)
+        return cli_fail(rc == ERR_LIMIT ? EXIT_PROBLEMS : EXIT_WRONG, "up", "%s", err.text);
     if (cli_has(args, "report"))
         rc = launch_check_output(cli_value(args, "report"), &err);
     if (!rc)
@@ -96,7 +99,11 @@ static int s_run(const cli_args_t *args)
     snprintf(began, sizeof began, "%lld", (long long)clock_now_us());
     const char *arguments[8] = {"--began", began};
     s_hand_on(args, arguments + 2);
-    supervise_spec_t spec = {.arguments = arguments, .quiet = cli_has(args, "quiet")};
+    supervise_spec_t spec = {.arguments = arguments,
+                             .quiet = cli_has(args, "quiet"),
+                             .topology = cli_positional(args),
+                             .seed = cli_value(args, "seed")};
+    spec.sets = cli_values(args, "set", &spec.set_count);
     int status = commands_isolate(args, "up", &spec.isolate);
     if (!status)
         status = s_break(args);

@@ -27,13 +27,23 @@ typedef struct {
     bool carries;
 } row_t;
 
-/* What shares a process, in the order in which they are started. */
-static const row_t s_rows[ISOLATE_COUNT][4] = {
-    [ISOLATE_REGION] = {{"region", "broker,scheduler,node", false}},
-    [ISOLATE_ROLE] = {{"broker", "broker", true}, {"scheduler", "scheduler", false}, {"node", "node", false}},
-    [ISOLATE_ACTOR] = {{"broker", "broker", true},
-                       {"scheduler", "scheduler", false},
-                       {"node", "node", false}},
+/* What shares a process, in the order in which they are started. Where nodes are rented by plan their scheduler has them
+ * started. */
+static const row_t s_rows[2][ISOLATE_COUNT][4] = {
+    {
+        [ISOLATE_REGION] = {{"region", "broker,scheduler,node", false}},
+        [ISOLATE_ROLE] = {{"broker", "broker", true},
+                          {"scheduler", "scheduler", false},
+                          {"node", "node", false}},
+        [ISOLATE_ACTOR] = {{"broker", "broker", true},
+                           {"scheduler", "scheduler", false},
+                           {"node", "node", false}},
+    },
+    {
+        [ISOLATE_REGION] = {{"region", "broker,scheduler", false}},
+        [ISOLATE_ROLE] = {{"broker", "broker", true}, {"scheduler", "scheduler", false}},
+        [ISOLATE_ACTOR] = {{"broker", "broker", true}, {"scheduler", "scheduler", false}},
+    },
 };
 
 static void s_add(children_t *self, const launch_t *launch, isolate_t isolate, const row_t *row,
@@ -79,7 +89,7 @@ err_code_t children_init(children_t *self, const launch_t *launch, isolate_t iso
     snprintf(self->parent, sizeof self->parent, "%d", (int)getpid());
     s_add_global(self, launch, arguments);
     for (size_t r = 0; r < launch->topology->region_count; r++)
-        for (const row_t *row = s_rows[isolate]; row->name; row++)
+        for (const row_t *row = s_rows[launch->topology->plan.apply][isolate]; row->name; row++)
             s_add(self, launch, isolate, row, r, log_dir);
     return ERR_OK;
 }

@@ -6,6 +6,7 @@
 #include "codec/base/log.h"
 #include "deploy/cli/cli.h"
 #include "deploy/launch/host.h"
+#include "deploy/launch/planning.h"
 #include "deploy/launch/progress.h"
 #include "deploy/launch/report.h"
 #include "deploy/launch/status_file.h"
@@ -35,6 +36,7 @@ typedef struct {
 
     /* written by the scheduler's thread; read here when it has ended */
     progress_t progress;
+    global_plan_with_t plan_with;
     char status_path[STATEDIR_PATH_MAX + 32];
     bool status_failed;
     json_value_t *report;
@@ -61,6 +63,7 @@ static void s_observe(void *hint, const global_core_t *core, int64_t now_us, boo
     if (!last)
         return;
     report_context_t context = {.topology = topology,
+                                .now_us = now_us,
                                 .wall_us = now_us - self->spec->began_us,
                                 .one_node_each = self->spec->parent != 0,
                                 .processes = &processes};
@@ -74,11 +77,16 @@ static void s_observe(void *hint, const global_core_t *core, int64_t now_us, boo
 static err_code_t s_start_scheduler(conduct_t *self, err_t *err)
 {
     launch_t *launch = self->launch;
+    bool applies = launch->topology->plan.apply;
+    err_code_t rc = applies ? planning_prepare(launch, &self->plan_with, NULL, err) : ERR_OK;
+    if (rc)
+        return rc;
     snprintf(self->status_path, sizeof self->status_path, "%s/" LAUNCH_STATUS_FILE, launch->state_dir);
     progress_init(&self->progress, self->spec->quiet ? NULL : stderr, launch->topology,
                   launch->dataset ? &launch->job : NULL, clock_now_us());
     global_actor_t actor = {.topology = launch->topology,
                             .state_dir = launch->state_dir,
+                            .plan = applies ? &self->plan_with : NULL,
                             .observe = s_observe,
                             .observe_hint = self};
     shell_spec_t shell = {.name = "scheduler/global",
@@ -93,9 +101,29 @@ static err_code_t s_start_scheduler(conduct_t *self, err_t *err)
 /* ---- run
  * ----------------------------------------------------------------------------------------------------- */
 
-/* Under `up` a Ctrl-C is for the parent, which then tells. */
+/* Prices, offers or links in the file are others now; what may not change is refused, and nothing happens. */
+static void s_reread(conduct_t *self)
+{
+    topology_t *changed = NULL;
+    err_t err = {0};
+    if (launch_reread(self->launch, self->spec->topology, NULL, 0, NULL, &changed, &err)) {
+        log_event(LEVEL_WARN, self->spec->where, "reread", "reason=\"%s\"; going on as before", err.text);
+        fprintf(stderr, "cloudless: %s: %s\n", self->spec->where, err.text);
+        return;
+    }
+    log_event(LEVEL_INFO, self->spec->where, "reread", "file=%s", self->spec->topology);
+    global_actor_reread(self->scheduler, changed);
+    topology_destroy(&changed);
+}
+
+/* Under `up` a Ctrl-C, and a SIGHUP of the terminal, is for the parent, which then tells. */
 static void s_take_signal(conduct_t *self, int signal)
 {
+    if (signal == SIGHUP) {
+        if (!self->spec->parent)
+            s_reread(self);
+        return;
+    }
     if (self->spec->parent && signal == SIGINT)
         return;
     if (self->first_signal)
@@ -125,6 +153,12 @@ static void s_take_failed(conduct_t *self, const char *rest)
     global_actor_drain(self->scheduler, CONDUCT_CRASH_US);
 }
 
+static void s_take_reread(conduct_t *self, const char *rest)
+{
+    (void)rest;
+    s_reread(self);
+}
+
 static void s_take_process(conduct_t *self, const char *rest)
 {
     size_t index;
@@ -144,7 +178,10 @@ static void s_take_process(conduct_t *self, const char *rest)
 static const struct {
     const char *word;
     void (*take)(conduct_t *self, const char *rest);
-} s_words[] = {{"drain", s_take_drain}, {"failed", s_take_failed}, {"process", s_take_process}};
+} s_words[] = {{"drain", s_take_drain},
+               {"failed", s_take_failed},
+               {"process", s_take_process},
+               {"reread", s_take_reread}};
 
 static void s_take_line(conduct_t *self, const char *line)
 {

@@ -16,6 +16,7 @@ typedef struct {
     bool json;               /* the report on standard output, in place of the table */
     bool quiet;              /* no progress, no table */
     int64_t began_us;        /* the command */
+    const char *topology;    /* file to be read again after a SIGHUP, or when the parent says so */
     pid_t parent;            /* `up`; ends when this is no longer the parent; 0: started by hand */
 } conduct_spec_t;
 

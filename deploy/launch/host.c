@@ -11,7 +11,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-static const int s_taken[] = {SIGINT, SIGTERM, SIGCHLD};
+static const int s_taken[] = {SIGINT, SIGTERM, SIGHUP, SIGCHLD};
 
 static int s_signals[2] = {-1, -1}; /* a pipe, for there is one process and a handler has no arguments */
 

@@ -35,8 +35,8 @@ void launch_fini(launch_t *self)
     topology_destroy(&self->topology);
 }
 
-err_code_t launch_read(launch_t *self, const char *path, const char *const *sets, size_t set_count,
-                       const char *seed, err_t *err)
+static err_code_t s_read(const char *path, const char *const *sets, size_t set_count, const char *seed,
+                         topology_t **ret_topology, err_t *err)
 {
     const char **all = calloc(set_count + 1, sizeof *all);
     CHECK(all);
@@ -48,11 +48,37 @@ err_code_t launch_read(launch_t *self, const char *path, const char *const *sets
         snprintf(text, sizeof text, "job.seed=%s", seed);
         all[count++] = text;
     }
-    err_code_t rc = topology_read(path, all, count, &self->topology, err);
+    err_code_t rc = topology_read(path, all, count, ret_topology, err);
     free(all);
+    return rc;
+}
+
+err_code_t launch_read(launch_t *self, const char *path, const char *const *sets, size_t set_count,
+                       const char *seed, err_t *err)
+{
+    err_code_t rc = s_read(path, sets, set_count, seed, &self->topology, err);
     if (!rc)
         topology_digest(self->topology, self->digest);
     return rc;
+}
+
+err_code_t launch_reread(const launch_t *self, const char *path, const char *const *sets, size_t set_count,
+                         const char *seed, topology_t **ret_changed, err_t *err)
+{
+    topology_t *changed = NULL;
+    err_code_t rc = s_read(path, sets, set_count, seed, &changed, err);
+    if (rc)
+        return rc;
+    if (changed->plan.samples_per_s <= 0) /* was measured */
+        changed->plan.samples_per_s = self->topology->plan.samples_per_s;
+    err_t why = {0};
+    rc = topology_may_become(self->topology, changed, &why);
+    if (rc) {
+        topology_destroy(&changed);
+        return err_set(err, rc, "%s: %s", path, why.text);
+    }
+    *ret_changed = changed;
+    return ERR_OK;
 }
 
 /* ---- state directory
@@ -110,13 +136,13 @@ static err_code_t s_make_parents(const char *path, err_t *err)
 }
 
 /* The topology as it is after --set and --seed: children and `checkpoint` read the same. */
-static err_code_t s_write_topology(const launch_t *self, err_t *err)
+err_code_t launch_replace_topology(const launch_t *self, const topology_t *changed, err_t *err)
 {
     char *text = NULL, path[STATEDIR_PATH_MAX + 32];
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
     CHECK(out);
-    topology_print(self->topology, out);
+    topology_print(changed, out);
     fclose(out);
     snprintf(path, sizeof path, "%s/" LAUNCH_TOPOLOGY_FILE, self->state_dir);
     err_code_t rc = file_write(path, text, size, err);
@@ -185,7 +211,7 @@ static err_code_t s_take_state(launch_t *self, err_t *err)
                        "choose another --state",
                        self->state_dir, role, (int)holder, self->state_dir);
     rc = s_open_run(self, err);
-    return rc ? rc : s_write_topology(self, err);
+    return rc ? rc : launch_replace_topology(self, self->topology, err);
 }
 
 bool launch_is_state(const char *dir)
@@ -219,7 +245,7 @@ static err_code_t s_create_state(launch_t *self, err_t *err)
     for (int i = 0; !rc; i++) {
         rc = statedir_open(self->state_dir, self->topology->job.name, self->digest, &self->state, err);
         if (!rc)
-            rc = s_write_topology(self, err);
+            rc = launch_replace_topology(self, self->topology, err);
         statedir_close(&self->state);
         if (rc != ERR_IN_USE || i == LAUNCH_PATIENCE)
             return rc;

@@ -32,6 +32,13 @@ void launch_fini(launch_t *self);
 MUST_USE err_code_t launch_read(launch_t *self, const char *path, const char *const *sets, size_t set_count,
                                 const char *seed, err_t *err);
 
+/* Reads it again while the job runs. Errors: as above; ERR_CONFIG when something has changed that may not. */
+MUST_USE err_code_t launch_reread(const launch_t *self, const char *path, const char *const *sets, size_t set_count,
+                                  const char *seed, topology_t **ret_changed, err_t *err);
+
+/* Puts the effective topology into the state directory once more, after such a change. Errors: those of file_write. */
+MUST_USE err_code_t launch_replace_topology(const launch_t *self, const topology_t *changed, err_t *err);
+
 /* Chooses the state directory: `given`, or ${XDG_STATE_HOME:-~/.local/state}/cloudless/JOBNAME. Creates
  * nothing. */
 MUST_USE err_code_t launch_choose_state(launch_t *self, const char *given, err_t *err);

@@ -22,7 +22,20 @@ const char *report_state_name(run_state_t state)
 /* ---- cost
  * ---------------------------------------------------------------------------------------------------- */
 
-/* Price of everything rented in a region for one second, and how many units that is. */
+static uint64_t s_item(const wire_u64s_t *items, size_t index)
+{
+    return index < items->count ? items->items[index] : 0;
+}
+
+static uint64_t s_sum_of(const wire_u64s_t *items)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < items->count; i++)
+        sum += items->items[i];
+    return sum;
+}
+
+/* Price of everything offered in a region for one second, and how many units that is. */
 static double s_price_per_s(const topology_region_t *region, uint64_t *ret_units)
 {
     double price = 0;
@@ -34,43 +47,50 @@ static double s_price_per_s(const topology_region_t *region, uint64_t *ret_units
     return price;
 }
 
-/* Mean price of the region's links: a delta goes over each of them. */
-static double s_price_per_gb(const topology_t *topology, size_t region)
+/* What units were rented for, of every offer; where no node is a unit of an offer, its nodes stand for all there is. */
+static global_cost_t s_cost(const global_core_t *core, const report_context_t *context, size_t region)
 {
-    double sum = 0;
-    size_t count = 0;
-    for (size_t i = 0; i < topology->link_count; i++)
-        if (topology->links[i].between[0] == region || topology->links[i].between[1] == region) {
-            sum += topology->links[i].price_per_gb;
-            count++;
-        }
-    return count ? sum / (double)count : 0;
-}
-
-/* Rented seconds x price + GB sent x price. */
-static double s_cost(const report_context_t *context, size_t region, const message_t *report)
-{
+    global_cost_t cost = global_core_cost(core, region);
+    const message_t *report = global_core_region(core, region).report;
+    if (!report || cost.rented_s > 0)
+        return cost;
     uint64_t units;
-    double price_per_s = s_price_per_s(&context->topology->regions[region], &units);
+    double price_per_s = s_price_per_s(&global_core_topology(core)->regions[region], &units);
     double nodes = context->one_node_each || !units ? 1 : (double)units;
-    double rented_s = (double)report->region_report.rented_us / 1e6 / nodes;
-    double sent_gb = (double)report->region_report.wan_sent_bytes / 1e9;
-    return rented_s * price_per_s + sent_gb * s_price_per_gb(context->topology, region);
+    cost.rent = (double)report->region_report.rented_us / 1e6 / nodes * price_per_s;
+    cost.total = cost.rent + cost.wan;
+    return cost;
 }
 
 /* ---- the document
  * -------------------------------------------------------------------------------------------- */
 
+/* Seconds that units of each offer were rented. */
+static void s_add_offers(json_value_t *row, const topology_region_t *region, const message_t *report)
+{
+    json_value_t *offers = json_new_array();
+    for (size_t i = 0; i < region->offer_count; i++) {
+        json_value_t *offer = json_new_object();
+        json_set_string(offer, "name", region->offers[i].name);
+        json_set_number(offer, "rented_s", (double)s_item(&report->region_report.rented, i) / 1e6);
+        json_set_number(offer, "price_per_s", region->offers[i].price_per_s);
+        json_add_moved(offers, &offer);
+    }
+    json_set_moved(row, "offers", &offers);
+}
+
 static void s_add_region(json_value_t *regions, const global_core_t *core, const report_context_t *context,
                          size_t index)
 {
-    const topology_region_t *region = &context->topology->regions[index];
+    const topology_region_t *region = &global_core_topology(core)->regions[index];
     static const message_t nothing; /* a region that never reported */
     const message_t *report = global_core_region(core, index).report;
     if (!report)
         report = &nothing;
     uint64_t units;
     s_price_per_s(region, &units);
+    bool by_offer = s_sum_of(&report->region_report.rented) > 0;
+    global_cost_t cost = s_cost(core, context, index);
     json_value_t *row = json_new_object();
     json_set_string(row, "name", region->name);
     json_set_u64(row, "samples", report->region_report.samples);
@@ -87,8 +107,11 @@ static void s_add_region(json_value_t *regions, const global_core_t *core, const
     json_set_u64(row, "shards_moved", report->region_report.moves);
     json_set_number(row, "train_s", (double)report->region_report.train_us / 1e6);
     json_set_number(row, "compute_s", (double)report->region_report.compute_us / 1e6);
-    json_set_number(row, "rented_s", (double)report->region_report.rented_us / 1e6);
+    json_set_number(row, "rented_s",
+                    by_offer ? cost.rented_s : (double)report->region_report.rented_us / 1e6);
     json_set_u64(row, "units", units);
+    s_add_offers(row, region, report);
+    json_set_u64(row, "rent_failures", report->region_report.rent_failures);
     json_set_u64(row, "wan_sent_bytes", report->region_report.wan_sent_bytes);
     json_set_u64(row, "wan_received_bytes", report->region_report.wan_received_bytes);
     json_set_u64(row, "duplicates_refused", report->region_report.duplicates_refused);
@@ -100,7 +123,9 @@ static void s_add_region(json_value_t *regions, const global_core_t *core, const
     json_set_u64(row, "welcomes", report->region_report.welcomes);
     json_set_number(row, "loss", report == &nothing ? NAN : report->region_report.loss);
     json_set_number(row, "test_accuracy", report == &nothing ? NAN : report->region_report.test_accuracy);
-    json_set_number(row, "cost", s_cost(context, index, report));
+    json_set_number(row, "rent_cost", cost.rent);
+    json_set_number(row, "wan_cost", cost.wan);
+    json_set_number(row, "cost", cost.total);
     json_set_string(row, "parameters_sha256", NULL);
     json_add_moved(regions, &row);
 }
@@ -178,7 +203,7 @@ static totals_t s_totals(const global_core_t *core, const report_context_t *cont
         totals.refused += report->region_report.refused;
         totals.rolled_back += report->region_report.updates_rolled_back;
         totals.welcomes += report->region_report.welcomes;
-        totals.cost += s_cost(context, r, report);
+        totals.cost += s_cost(core, context, r).total;
         if (report->region_report.train_us > totals.train_us)
             totals.train_us = report->region_report.train_us;
         s_mean(report->region_report.loss, weight, &loss, &loss_weights);
@@ -237,6 +262,52 @@ void report_print_warning(const json_value_t *report, FILE *out)
             json_get_number(report, "final_loss", NAN), (unsigned long long)refused);
 }
 
+/* ---- plans ---- */
+
+static json_value_t *s_units_of(const topology_t *topology, const global_plan_entry_t *entry)
+{
+    json_value_t *items = json_new_array();
+    for (size_t r = 0; r < topology->region_count; r++)
+        for (size_t i = 0; i < topology->regions[r].offer_count; i++) {
+            json_value_t *item = json_new_object();
+            json_set_string(item, "region", topology->regions[r].name);
+            json_set_string(item, "offer", topology->regions[r].offers[i].name);
+            json_set_u64(item, "units", entry->units[r][i]);
+            json_add_moved(items, &item);
+        }
+    return items;
+}
+
+/* What was predicted, beside what it came to; and every change of plan with its reason. */
+static void s_add_plans(json_value_t *report, const global_core_t *core, const report_context_t *context,
+                        double cost)
+{
+    const global_plan_t *plan = global_core_plan(core);
+    const topology_t *topology = context->topology;
+    if (topology->plan.emulate > 0)
+        json_set_number(report, "emulate", topology->plan.emulate);
+    if (!plan)
+        return;
+    json_set_string(report, "objective", plan_objective_name((plan_objective_t)topology->plan.objective));
+    json_set_number(report, "predicted_s", global_plan_at(plan, 0)->predicted_s);
+    json_set_number(report, "planned_s", (double)global_core_planned_us(core, context->now_us) / 1e6);
+    json_set_number(report, "predicted_cost", global_plan_at(plan, 0)->predicted_cost);
+    json_set_number(report, "planned_cost", cost);
+    json_value_t *plans = json_new_array();
+    for (size_t i = 0; i < global_plan_count(plan); i++) {
+        const global_plan_entry_t *entry = global_plan_at(plan, i);
+        char reason[GLOBAL_PLAN_REASON_MAX];
+        json_value_t *row = json_new_object(), *units = s_units_of(topology, entry);
+        json_set_number(row, "t_s", (double)entry->at_us / 1e6);
+        json_set_string(row, "reason", global_plan_reason(entry, topology, reason));
+        json_set_moved(row, "units", &units);
+        json_set_number(row, "predicted_s", entry->predicted_s);
+        json_set_number(row, "predicted_cost", entry->predicted_cost);
+        json_add_moved(plans, &row);
+    }
+    json_set_moved(report, "plans", &plans);
+}
+
 json_value_t *report_new(const global_core_t *core, const report_context_t *context)
 {
     const topology_t *topology = context->topology;
@@ -271,6 +342,7 @@ json_value_t *report_new(const global_core_t *core, const report_context_t *cont
     json_set_moved(report, "regions", &regions);
     json_value_t *curve = s_curve(core, topology);
     json_set_moved(report, "curve", &curve);
+    s_add_plans(report, core, context, totals.cost);
     return report;
 }
 
@@ -296,6 +368,16 @@ void report_add_parameters(json_value_t *report, const topology_t *topology, con
 /* ---- the table
  * ----------------------------------------------------------------------------------------------- */
 
+/* Its seconds are those of all units together. */
+static bool s_rents_by_offer(const json_value_t *row)
+{
+    const json_value_t *offers = json_get(row, "offers");
+    for (size_t i = 0; i < json_count(offers); i++)
+        if (json_get_number(json_at(offers, i), "rented_s", 0) > 0)
+            return true;
+    return false;
+}
+
 static void s_print_region(const json_value_t *row, FILE *out)
 {
     char time[UNITS_TEXT_MAX], sent[UNITS_TEXT_MAX], received[UNITS_TEXT_MAX], rented[96];
@@ -303,8 +385,12 @@ static void s_print_region(const json_value_t *row, FILE *out)
     units_print_size(json_get_u64(row, "wan_sent_bytes", 0), sent);
     units_print_size(json_get_u64(row, "wan_received_bytes", 0), received);
     uint64_t units = json_get_u64(row, "units", 0);
-    snprintf(rented, sizeof rented, "%llu x %.0f s", (unsigned long long)(units ? units : 1),
-             json_get_number(row, "rented_s", 0));
+    bool by_offer = s_rents_by_offer(row);
+    if (by_offer)
+        snprintf(rented, sizeof rented, "%.0f s", json_get_number(row, "rented_s", 0));
+    else
+        snprintf(rented, sizeof rented, "%llu x %.0f s", (unsigned long long)(units ? units : 1),
+                 json_get_number(row, "rented_s", 0));
     fprintf(out, "  %-12s %9llu %8s %10s %10.6f %9s %12s\n", json_get_string(row, "name", ""),
             (unsigned long long)json_get_u64(row, "samples", 0), time, rented,
             json_get_number(row, "cost", 0), sent, received);
@@ -324,6 +410,38 @@ static void s_print_losses(const json_value_t *report, FILE *out)
     if (rolled_back || welcomes)
         fprintf(out, "  updates rolled back %llu, and computed again; welcomes %llu\n",
                 (unsigned long long)rolled_back, (unsigned long long)welcomes);
+}
+
+static void s_print_units(const json_value_t *units, FILE *out)
+{
+    for (size_t i = 0; i < json_count(units); i++) {
+        const json_value_t *item = json_at(units, i);
+        uint64_t count = json_get_u64(item, "units", 0);
+        if (count)
+            fprintf(out, "  %s %llu x %s", json_get_string(item, "region", ""), (unsigned long long)count,
+                    json_get_string(item, "offer", ""));
+    }
+}
+
+/* Predicted and measured, and what was rented when and why. */
+static void s_print_plans(const json_value_t *report, FILE *out)
+{
+    const json_value_t *plans = json_get(report, "plans");
+    if (json_get_number(report, "emulate", 0) > 0)
+        fprintf(out, "  speeds are emulated: a core of power 1 is %.4g of a core of this machine\n",
+                json_get_number(report, "emulate", 0));
+    if (!plans)
+        return;
+    fprintf(out, "  objective %s: predicted %.1f s and cost %.6g, measured %.1f s and %.6g\n",
+            json_get_string(report, "objective", ""), json_get_number(report, "predicted_s", 0),
+            json_get_number(report, "predicted_cost", 0), json_get_number(report, "planned_s", 0),
+            json_get_number(report, "planned_cost", 0));
+    for (size_t i = 0; i < json_count(plans); i++) {
+        const json_value_t *plan = json_at(plans, i);
+        fprintf(out, "  at %8.1f s", json_get_number(plan, "t_s", 0));
+        s_print_units(json_get(plan, "units"), out);
+        fprintf(out, "  (%s)\n", json_get_string(plan, "reason", ""));
+    }
 }
 
 void report_print_table(const json_value_t *report, FILE *out)
@@ -349,4 +467,5 @@ void report_print_table(const json_value_t *report, FILE *out)
             (unsigned long long)json_get_u64(report, "restarts", 0), also, train, wall,
             json_get_number(report, "cost", 0));
     s_print_losses(report, out);
+    s_print_plans(report, out);
 }

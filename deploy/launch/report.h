@@ -14,6 +14,7 @@
 
 typedef struct {
     const topology_t *topology;
+    int64_t now_us;
     int64_t wall_us;    /* since the command began */
     bool one_node_each; /* a region's node stands for all that is rented there (`up`) */
     const process_rows_t *processes;

@@ -9,6 +9,7 @@
 #include "codec/base/log.h"
 #include "deploy/cli/cli.h"
 #include "deploy/launch/host.h"
+#include "deploy/launch/renter.h"
 #include "deploy/launch/starts.h"
 #include "store/lockfile.h"
 
@@ -38,8 +39,9 @@ typedef struct {
     int first_signal;
     int64_t half_ended_us; /* one of two actors has ended since */
     bool over;             /* a broker alone was told to end */
-    char host_topology[STATEDIR_PATH_MAX + 32], host_parent[16], host_samples[24];
-    const char *host_arguments[17];
+    char host_topology[STATEDIR_PATH_MAX + 32], host_parent[16], host_samples[24], host_pace[32];
+    const char *host_arguments[19];
+    renter_t *renter; /* NULL: nothing is rented here */
     err_t failure;
 } serve_t;
 
@@ -55,6 +57,18 @@ static size_t s_nodes_expected(const topology_region_t *region)
     return units ? (size_t)units : SIZE_MAX;
 }
 
+/* What stands for a core of the node: of an offer its power, where speeds are emulated. */
+static double s_pace(const serve_t *self)
+{
+    const topology_t *topology = self->launch->topology;
+    const topology_region_t *region = &topology->regions[self->spec->region_index];
+    double power = 1;
+    for (size_t i = 0; self->spec->offer && i < region->offer_count; i++)
+        if (!strcmp(region->offers[i].name, self->spec->offer))
+            power = region->offers[i].power;
+    return topology->plan.emulate * power;
+}
+
 static err_code_t s_start_broker(serve_t *self, err_t *err)
 {
     const topology_t *topology = self->launch->topology;
@@ -68,11 +82,26 @@ static err_code_t s_start_broker(serve_t *self, err_t *err)
     return rc;
 }
 
+static void s_rent(void *hint, const rent_command_t *command)
+{
+    renter_want(hint, command);
+}
+
 static err_code_t s_start_scheduler(serve_t *self, err_t *err)
 {
     const topology_t *topology = self->launch->topology;
     const topology_region_t *region = &topology->regions[self->spec->region_index];
+    if (topology->plan.apply && self->spec->rents) {
+        renter_spec_t renter = {.launch = self->launch,
+                                .region_index = self->spec->region_index,
+                                .isolate = self->spec->isolate,
+                                .command = topology->plan.rent,
+                                .notify_fd = self->host.notify_fd};
+        self->renter = renter_new(&renter);
+    }
     region_actor_t actor = {.topology = topology,
+                            .rent = self->renter ? s_rent : NULL,
+                            .rent_hint = self->renter,
                             .state_dir = self->launch->state_dir,
                             .region_index = self->spec->region_index,
                             .nodes_expected = self->spec->parent ? 1 : s_nodes_expected(region),
@@ -94,6 +123,7 @@ static void s_fill_host_arguments(serve_t *self)
     snprintf(self->host_topology, sizeof self->host_topology, "%s/" LAUNCH_TOPOLOGY_FILE, launch->state_dir);
     snprintf(self->host_parent, sizeof self->host_parent, "%d", (int)getpid());
     snprintf(self->host_samples, sizeof self->host_samples, "%llu", (unsigned long long)launch->job.samples);
+    snprintf(self->host_pace, sizeof self->host_pace, "%.17g", s_pace(self));
     const char *const arguments[] = {"cloudless",
                                      "host",
                                      "--topology",
@@ -108,6 +138,8 @@ static void s_fill_host_arguments(serve_t *self)
                                      self->node_name,
                                      "--samples",
                                      self->host_samples,
+                                     "--pace",
+                                     self->host_pace,
                                      self->spec->log_name ? "--log" : NULL,
                                      self->spec->log_name,
                                      NULL};
@@ -150,10 +182,15 @@ static err_code_t s_lock_name(serve_t *self, err_t *err)
 static err_code_t s_probe(serve_t *self, err_t *err)
 {
     const topology_t *topology = self->launch->topology;
+    double pace = s_pace(self);
     if (!self->spec->probe_us)
         return ERR_OK;
-    err_code_t rc = probe_measure(topology->job.model, (size_t)topology->job.batch, self->spec->probe_us,
-                                  &self->samples_per_s, err);
+    self->samples_per_s = topology->plan.samples_per_s;
+    bool known = pace > 0 && self->samples_per_s > 0; /* of an emulated core the topology says it */
+    err_code_t rc = known ? ERR_OK
+                          : probe_measure(topology->job.model, (size_t)topology->job.batch,
+                                          self->spec->probe_us, &self->samples_per_s, err);
+    self->samples_per_s *= pace > 0 ? pace : 1;
     return rc ? err_prefix(err, rc, "the probe of what this machine computes") : ERR_OK;
 }
 
@@ -172,6 +209,7 @@ static err_code_t s_start_node(serve_t *self, uint64_t least, err_t *err)
                         .isolate = self->spec->isolate,
                         .host_arguments = self->host_arguments,
                         .offer = self->spec->offer,
+                        .pace = s_pace(self),
                         .samples_per_s = self->samples_per_s,
                         .age_us = clock_process_age_us(),
                         .checksums = !self->spec->broker};
@@ -257,6 +295,13 @@ static void s_outbid(serve_t *self)
         self->failure = err;
 }
 
+static void s_look_after_units(serve_t *self)
+{
+    char name[2 * TOPOLOGY_NAME_MAX];
+    while (self->renter && renter_look(self->renter, name))
+        region_actor_unit_ended(self->scheduler, name);
+}
+
 static bool s_is_over(serve_t *self)
 {
     if (!self->scheduler && !self->node)
@@ -277,9 +322,10 @@ static void s_loop(serve_t *self)
     while (!s_is_over(self)) {
         host_event_t event = host_wait(&self->host, SERVE_LOOK_MS);
         s_outbid(self);
+        s_look_after_units(self);
         if (self->spec->parent && getppid() != self->spec->parent)
             _exit(EXIT_FAILED);
-        if (event.signal == SIGTERM || (event.signal && !self->spec->parent))
+        if (event.signal == SIGTERM || (event.signal == SIGINT && !self->spec->parent))
             s_take_signal(self, event.signal);
     }
 }
@@ -294,6 +340,7 @@ int serve_run(launch_t *launch, const serve_spec_t *spec)
         s_loop(&self);
     shell_destroy(&self.node);
     shell_destroy(&self.scheduler);
+    renter_destroy(&self.renter, SERVE_FAREWELL_US);
     if (self.broker)
         broker_stop(&self.broker, SERVE_LINGER_US);
     lockfile_release(&self.name_fd);

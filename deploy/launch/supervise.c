@@ -82,8 +82,31 @@ static void s_start_due(supervise_t *self)
 /* ---- events
  * ---------------------------------------------------------------------------------------------------- */
 
+/* What changed is put where the global scheduler reads it; what may not change is refused, and nothing happens. */
+static void s_reread(supervise_t *self)
+{
+    topology_t *changed = NULL;
+    err_t err = {0};
+    const supervise_spec_t *spec = self->spec;
+    err_code_t rc =
+        launch_reread(self->launch, spec->topology, spec->sets, spec->set_count, spec->seed, &changed, &err);
+    if (!rc)
+        rc = launch_replace_topology(self->launch, changed, &err);
+    topology_destroy(&changed);
+    if (rc) {
+        log_event(LEVEL_WARN, "up", "reread", "reason=\"%s\"; going on as before", err.text);
+        fprintf(stderr, "cloudless: up: %s\n", err.text);
+        return;
+    }
+    s_say(self, "reread");
+}
+
 static void s_take_signal(supervise_t *self, int signal)
 {
+    if (signal == SIGHUP) {
+        s_reread(self);
+        return;
+    }
     if (self->first_signal) {
         children_kill(&self->children);
         _exit(128 + signal);
@@ -156,6 +179,8 @@ static void s_note_failure(supervise_t *self)
 static void s_wait(supervise_t *self)
 {
     host_event_t event = host_wait(&self->host, SUPERVISE_LOOK_MS);
+    if (event.signal == SIGHUP)
+        event.signal = 0; /* nothing is rented any more */
     if (event.signal && self->first_signal) {
         children_kill(&self->children);
         _exit(128 + event.signal);

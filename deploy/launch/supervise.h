@@ -3,7 +3,7 @@
  *
  * Why      the process that a person started does nothing that could make it die, so that the run survives whatever does.
  * How      the global scheduler's process shows progress and prints the outcome; this one tells it over its standard
- *          input what it must know: "drain", "failed REGION REASON", "process INDEX PID RESTARTS NAME". A new one is told
+ *          input what it must know: "drain", "reread", "failed REGION REASON", "process INDEX PID RESTARTS NAME". A new one is told
  *          again.
  * Threads  the main thread.
  */
@@ -16,6 +16,9 @@ typedef struct {
     isolate_t isolate;
     const char *const *arguments; /* of the global scheduler's process, ended by NULL */
     bool quiet;
+    const char *topology, *seed; /* as given, to be read again after a SIGHUP; seed may be NULL */
+    const char *const *sets;
+    size_t set_count;
 } supervise_spec_t;
 
 /* Runs until the job is done, drained or failed; returns the exit status. */

@@ -24,16 +24,19 @@ expect 0 plan "$work/job.yaml" --json
 cp "$work/last.out" "$work/plan.json"
 [ "$(json "$work/plan.json" plan.regions[0].workers)" = 6 ] || fail "workers of the fast region"
 [ "$(json "$work/plan.json" plan.regions[1].workers)" = 12 ] || fail "workers of the slow region"
-[ "$(json "$work/plan.json" plan.run_s)" = 20 ] || fail "time of the run"
-[ "$(json "$work/plan.json" objectives.everything.rent)" = 480 ] || fail "rent of everything"
-[ "$(json "$work/plan.json" objectives.match.rent)" = 360 ] || fail "rent of match"
+# And two seconds in which nodes start and end; the last exchange is next to nothing.
+near() { awk -v a="$(json "$work/plan.json" "$1")" -v b="$2" 'BEGIN { exit !(a >= b && a < b * 1.001) }' || fail "$1 is not $2"; }
+near plan.epoch_s 20
+near plan.run_s 22
+near objectives.everything.rent $((24 * 22))
+near objectives.match.rent $((18 * 22))
 
 expect 0 plan "$work/job.yaml"
 expect_line "$work/last.out" '^  slow .* 12 of 12 core'
 expect_line "$work/last.out" '^  match .* -25\.0 %'
 
 expect 3 plan "$work/job.yaml" --set plan.objective=deadline --set plan.deadline=5s
-expect_line "$work/last.err" '^cloudless: plan: plan.deadline: 5 s is impossible with these offers; the fastest takes 20 s$'
+expect_line "$work/last.err" '^cloudless: plan: plan.deadline: 5 s is impossible with these offers; the fastest takes 22.0'
 expect 3 plan "$work/job.yaml" --set plan.objective=budget --set plan.budget=1
 expect_line "$work/last.err" '^cloudless: plan: plan.budget: 1 is impossible with these offers; the cheapest costs '
 

@@ -67,3 +67,24 @@ Test(way, the_relay_whose_slower_link_is_fastest)
     cr_assert_eq(way_next(t, A, B, (bool[TOPOLOGY_REGIONS_MAX]){[C] = true}), C);
     topology_destroy(&t);
 }
+
+/* One rule, asked for one pair or for all. */
+Test(way, the_table_of_all_pairs_says_the_same)
+{
+    static topology_t topologies[2];
+    topologies[0].region_count = topologies[1].region_count = 6;
+    for (size_t i = 0; i < 7; i++)
+        topologies[0].links[topologies[0].link_count++] =
+            (topology_link_t){.between = {i % 6, (i * i + 1) % 6 == i % 6 ? (i + 2) % 6 : (i * i + 1) % 6},
+                              .rate_bytes_per_s = 1000 * (i % 3),
+                              .rtt_us = (int64_t)(1000 * (i % 4))};
+    for (size_t t = 0; t < 2; t++) {
+        size_t next[36];
+        way_table(&topologies[t], next);
+        for (size_t here = 0; here < 6; here++)
+            for (size_t to = 0; to < 6; to++)
+                if (here != to)
+                    cr_assert_eq(next[here * 6 + to], way_next(&topologies[t], here, to, NULL), "%zu %zu",
+                                 here, to);
+    }
+}

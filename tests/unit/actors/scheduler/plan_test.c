@@ -295,3 +295,118 @@ Test(plan, names_the_nearest_possible)
     cr_assert_eq(plan_make(&input, PLAN_BUDGET, 1, &plan, &err), ERR_LIMIT);
     cr_assert(strstr(err.text, "the cheapest costs"), "%s", err.text);
 }
+
+/* ---- the WAN ---- */
+
+static void s_line(strategy_name_t strategy)
+{
+    memset(&s_topology, 0, sizeof s_topology);
+    s_topology.job.sync.strategy = strategy;
+    s_topology.job.sync.quorum = 1;
+    s_topology.region_count = 3;
+    for (size_t r = 0; r < 3; r++) {
+        topology_region_t *region = &s_topology.regions[r];
+        snprintf(region->name, sizeof region->name, "r%zu", r);
+        region->workers = region->shards = 1;
+        region->data_share = 1;
+        region->offer_count = 1;
+        region->offers[0] =
+            (topology_offer_t){.name = "core", .count = 4, .cores = 1, .power = 1, .price_per_s = 1};
+    }
+    /* a - b - c: a and c reach each other over b */
+    s_topology.links[0] = (topology_link_t){
+        .between = {0, 1}, .rate_bytes_per_s = 1000000, .rtt_us = 100000, .price_per_gb = 1};
+    s_topology.links[1] = (topology_link_t){
+        .between = {1, 2}, .rate_bytes_per_s = 2000000, .rtt_us = 300000, .price_per_gb = 10};
+    s_topology.link_count = 2;
+    s_derive(1200); /* 400 samples, 40 steps, 10 rounds each */
+}
+
+Test(plan, a_pair_without_a_link_goes_over_a_third_region_which_pays_its_hop)
+{
+    s_line(STRATEGY_ASGD_GA);
+    plan_input_t input = s_input();
+    plan_t plan;
+    cr_assert_eq(plan_make(&input, PLAN_EVERYTHING, 0, &plan, NULL), ERR_OK);
+    /* a-b carries, towards b, what a sends to b and to c: two deltas of 1 MB a round */
+    cr_assert_float_eq(plan.regions[0].rounds, 10, 1e-9);
+    cr_assert_float_eq(plan.regions[0].wan_s, 10 * 2 * 1.0, 1e-9);
+    cr_assert_float_eq(plan.regions[0].sent_gb, 10 * 2e-3, 1e-9);
+    cr_assert_float_eq(plan.regions[0].wan_cost, 10 * 2e-3 * 1, 1e-9);
+    /* b sends to both, and hands on from a to c and from c to a */
+    cr_assert_float_eq(plan.regions[1].sent_gb, 10 * 4e-3, 1e-9);
+    cr_assert_float_eq(plan.regions[1].wan_cost, 10 * (2e-3 * 1 + 2e-3 * 10), 1e-9);
+    cr_assert_float_eq(plan.regions[2].wan_s, 10 * 2 * 1.0, 1e-9, "its way to a ends in the slower link");
+}
+
+Test(plan, where_regions_wait_each_round_takes_its_way)
+{
+    s_line(STRATEGY_SMA);
+    plan_input_t input = s_input();
+    plan_t plan;
+    cr_assert_eq(plan_make(&input, PLAN_EVERYTHING, 0, &plan, NULL), ERR_OK);
+    double round_s = 2 * 1.0 + (0.1 + 0.3) / 2;
+    cr_assert_float_eq(plan.regions[1].wan_s, plan.regions[1].rounds * round_s, 1e-9,
+                       "all wait for the longest way");
+    cr_assert_float_eq(plan.regions[0].epoch_s, plan.regions[0].compute_s + plan.regions[0].wan_s, 1e-9);
+    s_topology.job.sync.quorum = 0.5;
+    plan_evaluate(&input, &plan);
+    cr_assert_float_eq(plan.regions[0].wan_s, plan.regions[0].rounds * (round_s + 2 * 0.4), 1e-9, "and vote");
+}
+
+Test(plan, every_auto_sends_what_the_links_drain)
+{
+    s_line(STRATEGY_ASGD_GA);
+    s_topology.job.sync.every = 0;
+    s_topology.job.sync.every_least = 1;
+    s_topology.job.sync.every_most = 20;
+    plan_input_t input = s_input();
+    plan_t plan, fewer;
+    cr_assert_eq(plan_make(&input, PLAN_EVERYTHING, 0, &plan, NULL), ERR_OK);
+    cr_assert_float_eq(plan.regions[0].rounds, 2, 1e-9, "no fewer than every_most steps let");
+    cr_assert_float_eq(plan.epoch_s, 4, 1e-9, "two rounds of two deltas");
+    input.samples_per_s = 10; /* ten seconds and more of computing */
+    cr_assert_eq(plan_make(&input, PLAN_EVERYTHING, 0, &plan, NULL), ERR_OK);
+    cr_assert_float_eq(plan.epoch_s, 10, 1e-9);
+    cr_assert_float_eq(plan.regions[0].rounds, 10 / (2 + 0.4), 1e-9);
+    fewer = plan;
+    fewer.regions[0].units[0] = 2;
+    plan_evaluate(&input, &fewer);
+    cr_assert_float_eq(fewer.regions[0].rounds, 20 / (2 + 0.4), 1e-9, "more time, more rounds");
+    cr_assert(fewer.cost - fewer.rent > plan.cost - plan.rent);
+}
+
+Test(plan, an_encoding_and_the_start_count)
+{
+    s_line(STRATEGY_ASGD_GA);
+    static const struct {
+        const char *encoding;
+        double per_value;
+    } rows[] = {{"none", 4}, {"fp16", 2}, {"bf16", 2}, {"int8", 1.02}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        snprintf(s_topology.job.sync.encoding, sizeof s_topology.job.sync.encoding, "%s", rows[i].encoding);
+        double bytes = (double)plan_delta_bytes(&s_topology, 100000);
+        cr_assert_float_eq(bytes, 100000 * rows[i].per_value, 0.01 * bytes, "%s: %g", rows[i].encoding,
+                           bytes);
+    }
+    plan_input_t input = s_input();
+    plan_t bare, whole;
+    cr_assert_eq(plan_make(&input, PLAN_FASTEST, 0, &bare, NULL), ERR_OK);
+    input.start_s = 3;
+    input.last_bytes = 5000000;
+    cr_assert_eq(plan_make(&input, PLAN_FASTEST, 0, &whole, NULL), ERR_OK);
+    cr_assert_float_eq(whole.run_s, bare.run_s + 3 + 2 * 5.0, 1e-9);
+    cr_assert(whole.cost > bare.cost);
+}
+
+Test(plan, nodes_that_cost_nothing_are_used_first)
+{
+    s_pair(1, 1, 1);
+    plan_input_t input = s_input();
+    plan_t plan;
+    input.free_power[0] = 12;
+    cr_assert_eq(plan_make(&input, PLAN_MATCH, 0, &plan, NULL), ERR_OK);
+    cr_assert_eq(plan.regions[0].units[0], 0);
+    cr_assert_eq(plan.regions[1].units[0], 12);
+    cr_assert_float_eq(plan.regions[0].power, 12, 1e-9);
+}

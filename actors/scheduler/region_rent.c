@@ -1,0 +1,415 @@
+#include "actors/scheduler/region_rent.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PAUSE_FIRST_US ((int64_t)1000000)
+#define PAUSE_MOST_US ((int64_t)60000000)
+#define STEADY_US ((int64_t)30000000) /* after being there so long a death counts as the first again */
+#define LATE_US ((int64_t)2000000)    /* what an ended node said may arrive so long after */
+#define RETURN_AGAIN_US                                                                                      \
+    ((int64_t)30000000) /* a unit that was returned and is still there is returned once more */
+
+typedef enum {
+    UNIT_FREE,      /* never rented, or ended */
+    UNIT_ASKED,     /* the command was given */
+    UNIT_HERE,      /* its node has announced itself */
+    UNIT_RETURNING, /* told to leave; counts until it has ended */
+    UNIT_PAUSING,   /* failed; wanted again later, costs nothing meanwhile */
+} unit_state_t;
+
+typedef struct {
+    size_t offer;
+    uint64_t number; /* K of OFFER-K */
+    unit_state_t state;
+    size_t shards;
+    int64_t rented_us, here_us, next_us, pause_us;
+    uint64_t again;
+} unit_t;
+
+struct region_rent {
+    region_rent_spec_t spec;
+    int64_t started_us;
+    bool wants, keep, done, stopping;
+    uint64_t wanted[TOPOLOGY_OFFERS_MAX];
+    int64_t rented_us[TOPOLOGY_OFFERS_MAX]; /* of units that have ended */
+    uint64_t failures;
+    unit_t units[REGION_UNITS_MAX];
+    size_t unit_count;
+    rent_command_t *commands;
+    size_t command_head, command_count, command_capacity;
+};
+
+region_rent_t *region_rent_new(const region_rent_spec_t *spec, int64_t now_us)
+{
+    region_rent_t *self = calloc(1, sizeof *self);
+    CHECK(self);
+    self->spec = *spec;
+    self->started_us = now_us;
+    return self;
+}
+
+void region_rent_destroy(region_rent_t **self_p)
+{
+    if (*self_p)
+        free((*self_p)->commands);
+    free(*self_p);
+    *self_p = NULL;
+}
+
+/* ---- units ---- */
+
+static bool s_counts(const unit_t *unit)
+{
+    return unit->state == UNIT_ASKED || unit->state == UNIT_HERE || unit->state == UNIT_RETURNING;
+}
+
+static const char *s_offer_name(const region_rent_t *self, const unit_t *unit)
+{
+    return self->spec.region->offers[unit->offer].name;
+}
+
+static void s_name(const region_rent_t *self, const unit_t *unit, char ret_name[2 * TOPOLOGY_NAME_MAX])
+{
+    snprintf(ret_name, 2 * TOPOLOGY_NAME_MAX, "%s-%llu", s_offer_name(self, unit),
+             (unsigned long long)unit->number);
+}
+
+static void s_command(region_rent_t *self, rent_verb_t verb, const unit_t *unit)
+{
+    if (self->command_count == self->command_capacity) {
+        self->command_capacity = self->command_capacity ? 2 * self->command_capacity : 16;
+        self->commands = realloc(self->commands, self->command_capacity * sizeof *self->commands);
+        CHECK(self->commands);
+    }
+    rent_command_t *command = &self->commands[self->command_count++];
+    *command = (rent_command_t){.verb = verb, .again = unit->again};
+    snprintf(command->offer, sizeof command->offer, "%s", s_offer_name(self, unit));
+    s_name(self, unit, command->name);
+}
+
+bool region_rent_take_command(region_rent_t *self, rent_command_t *ret_command)
+{
+    if (self->command_head == self->command_count) {
+        self->command_head = self->command_count = 0;
+        return false;
+    }
+    *ret_command = self->commands[self->command_head++];
+    return true;
+}
+
+static size_t s_offer(const region_rent_t *self, const char *name)
+{
+    size_t index = 0;
+    while (index < self->spec.region->offer_count && strcmp(self->spec.region->offers[index].name, name))
+        index++;
+    return index;
+}
+
+/* The number behind OFFER-; UINT64_MAX for a name that no unit has. */
+static uint64_t s_number(const region_rent_t *self, size_t offer, const char *name)
+{
+    size_t length = strlen(self->spec.region->offers[offer].name);
+    char *end;
+    if (strncmp(name, self->spec.region->offers[offer].name, length) || name[length] != '-' ||
+        !name[length + 1])
+        return UINT64_MAX;
+    uint64_t number = strtoull(name + length + 1, &end, 10);
+    return *end ? UINT64_MAX : number;
+}
+
+static unit_t *s_find(region_rent_t *self, const char *name)
+{
+    char own[2 * TOPOLOGY_NAME_MAX];
+    for (size_t i = 0; i < self->unit_count; i++) {
+        s_name(self, &self->units[i], own);
+        if (!strcmp(own, name))
+            return &self->units[i];
+    }
+    return NULL;
+}
+
+/* Ended ones are used again, so that a name's directory and its shards are. */
+static unit_t *s_add(region_rent_t *self, size_t offer, uint64_t number)
+{
+    unit_t *unit = NULL;
+    for (size_t i = 0; i < self->unit_count && !unit; i++)
+        if (self->units[i].offer == offer && self->units[i].number == number)
+            unit = &self->units[i];
+    if (!unit && self->unit_count == REGION_UNITS_MAX)
+        return NULL;
+    if (!unit)
+        unit = &self->units[self->unit_count++];
+    *unit = (unit_t){.offer = offer, .number = number};
+    return unit;
+}
+
+static uint64_t s_least_free(const region_rent_t *self, size_t offer)
+{
+    for (uint64_t number = 0;; number++) {
+        bool taken = false;
+        for (size_t i = 0; i < self->unit_count; i++)
+            taken |= self->units[i].offer == offer && self->units[i].number == number &&
+                     self->units[i].state != UNIT_FREE;
+        if (!taken)
+            return number;
+    }
+}
+
+static void s_end(region_rent_t *self, unit_t *unit, int64_t now_us)
+{
+    if (s_counts(unit))
+        self->rented_us[unit->offer] += now_us - unit->rented_us;
+    unit->state = UNIT_FREE;
+    unit->shards = 0;
+    unit->next_us = now_us + LATE_US;
+}
+
+/* It did not come, or died: again after a pause. */
+static void s_fail(region_rent_t *self, unit_t *unit, int64_t now_us)
+{
+    bool steady = unit->state == UNIT_HERE && now_us - unit->here_us >= STEADY_US;
+    s_end(self, unit, now_us);
+    self->failures++;
+    unit->again = steady ? 1 : unit->again + 1;
+    unit->pause_us = steady || !unit->pause_us ? PAUSE_FIRST_US : 2 * unit->pause_us;
+    if (unit->pause_us > PAUSE_MOST_US)
+        unit->pause_us = PAUSE_MOST_US;
+    unit->state = UNIT_PAUSING;
+    unit->next_us = now_us + unit->pause_us;
+}
+
+static void s_start(region_rent_t *self, unit_t *unit, int64_t now_us)
+{
+    unit->state = UNIT_ASKED;
+    unit->rented_us = now_us;
+    unit->next_us = now_us + self->spec.patience_us;
+    s_command(self, RENT_START, unit);
+}
+
+static void s_return(region_rent_t *self, unit_t *unit, int64_t now_us)
+{
+    unit->state = UNIT_RETURNING;
+    unit->next_us = now_us + RETURN_AGAIN_US;
+    s_command(self, RENT_RETURN, unit);
+}
+
+/* ---- what is wanted ---- */
+
+void region_rent_want(region_rent_t *self, const uint64_t *units, size_t count, bool keep, int64_t now_us)
+{
+    self->wants = true;
+    self->keep = keep;
+    for (size_t i = 0; i < self->spec.region->offer_count; i++)
+        self->wanted[i] = i < count ? units[i] : 0;
+    region_rent_tick(self, now_us);
+}
+
+void region_rent_work_done(region_rent_t *self, bool done)
+{
+    self->done = done;
+}
+
+void region_rent_stop(region_rent_t *self)
+{
+    self->stopping = true;
+}
+
+/* Of units that stay: wanted ones that pause are on their way as well. */
+static uint64_t s_staying(const region_rent_t *self, size_t offer)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i < self->unit_count; i++)
+        count += self->units[i].offer == offer && self->units[i].state != UNIT_FREE &&
+                 self->units[i].state != UNIT_RETURNING;
+    return count;
+}
+
+/* Before others: what is not there yet, then what hosts fewer shards, then the newest. */
+static bool s_goes_before(const unit_t *a, const unit_t *b)
+{
+    bool a_here = a->state == UNIT_HERE, b_here = b->state == UNIT_HERE;
+    if (a_here != b_here)
+        return !a_here;
+    if (a->shards != b->shards)
+        return a->shards < b->shards;
+    return a->number > b->number;
+}
+
+static void s_return_one(region_rent_t *self, size_t offer, int64_t now_us)
+{
+    unit_t *first = NULL;
+    for (size_t i = 0; i < self->unit_count; i++) {
+        unit_t *unit = &self->units[i];
+        if (unit->offer == offer && unit->state != UNIT_FREE && unit->state != UNIT_RETURNING &&
+            (!first || s_goes_before(unit, first)))
+            first = unit;
+    }
+    if (first->state == UNIT_PAUSING)
+        first->state = UNIT_FREE;
+    else
+        s_return(self, first, now_us);
+}
+
+static void s_match(region_rent_t *self, size_t offer, int64_t now_us)
+{
+    while (s_staying(self, offer) > self->wanted[offer])
+        s_return_one(self, offer, now_us);
+    while (s_staying(self, offer) < self->wanted[offer] &&
+           now_us - self->started_us >= self->spec.settle_us) {
+        unit_t *unit = s_add(self, offer, s_least_free(self, offer));
+        if (!unit)
+            return;
+        s_start(self, unit, now_us);
+    }
+}
+
+/* Nothing is left to compute: what hosts no shard goes, whatever the plan says. */
+static void s_return_idle(region_rent_t *self, int64_t now_us)
+{
+    bool hosts = false;
+    for (size_t i = 0; i < self->unit_count; i++)
+        hosts |= self->units[i].state == UNIT_HERE && self->units[i].shards > 0;
+    for (size_t i = 0; hosts && i < self->unit_count; i++) {
+        unit_t *unit = &self->units[i];
+        if (unit->state == UNIT_PAUSING)
+            unit->state = UNIT_FREE;
+        else if (unit->state == UNIT_ASKED || (unit->state == UNIT_HERE && !unit->shards))
+            s_return(self, unit, now_us);
+    }
+}
+
+static void s_look(region_rent_t *self, unit_t *unit, int64_t now_us)
+{
+    if (now_us < unit->next_us)
+        return;
+    if (unit->state == UNIT_ASKED) {
+        s_command(self, RENT_RETURN, unit); /* whatever may still come of it */
+        s_fail(self, unit, now_us);
+    } else if (unit->state == UNIT_PAUSING) {
+        s_start(self, unit, now_us);
+    } else if (unit->state == UNIT_RETURNING) {
+        s_return(self, unit, now_us);
+    }
+}
+
+void region_rent_tick(region_rent_t *self, int64_t now_us)
+{
+    if (!self->wants || self->stopping)
+        return;
+    for (size_t i = 0; i < self->unit_count; i++)
+        s_look(self, &self->units[i], now_us);
+    if (self->done && !self->keep) {
+        s_return_idle(self, now_us);
+        return;
+    }
+    for (size_t offer = 0; offer < self->spec.region->offer_count; offer++)
+        s_match(self, offer, now_us);
+}
+
+int64_t region_rent_due(const region_rent_t *self)
+{
+    int64_t due = INT64_MAX, settled_us = self->started_us + self->spec.settle_us;
+    if (!self->wants || self->stopping)
+        return due;
+    for (size_t i = 0; i < self->unit_count; i++) {
+        const unit_t *unit = &self->units[i];
+        bool timed = unit->state != UNIT_FREE && unit->state != UNIT_HERE;
+        if (timed && unit->next_us < due)
+            due = unit->next_us;
+    }
+    for (size_t offer = 0; !self->done && offer < self->spec.region->offer_count; offer++)
+        if (s_staying(self, offer) < self->wanted[offer] && settled_us < due)
+            due = settled_us;
+    return due;
+}
+
+/* ---- what is there ---- */
+
+void region_rent_seen(region_rent_t *self, const char *offer, const char *name, size_t shards, int64_t now_us)
+{
+    size_t index = s_offer(self, offer);
+    unit_t *unit = s_find(self, name);
+    if (index == self->spec.region->offer_count)
+        return;
+    if (unit && unit->state == UNIT_FREE && now_us < unit->next_us)
+        return;
+    if (!unit || unit->state == UNIT_FREE || unit->state == UNIT_PAUSING) {
+        uint64_t number = s_number(self, index, name);
+        unit = number == UINT64_MAX ? NULL : s_add(self, index, number);
+        if (!unit)
+            return;
+        unit->rented_us = now_us;
+        unit->state = UNIT_ASKED;
+    }
+    unit->shards = shards;
+    if (unit->state != UNIT_ASKED)
+        return;
+    unit->state = UNIT_HERE;
+    unit->here_us = now_us;
+}
+
+void region_rent_ended(region_rent_t *self, const char *name, int64_t now_us)
+{
+    unit_t *unit = s_find(self, name);
+    if (!unit || !s_counts(unit))
+        return;
+    if (unit->state == UNIT_RETURNING || self->stopping || !self->wants)
+        s_end(self, unit, now_us);
+    else
+        s_fail(self, unit, now_us);
+}
+
+/* ---- figures ---- */
+
+bool region_rent_wants(const region_rent_t *self)
+{
+    return self->wants;
+}
+
+bool region_rent_keeps(const region_rent_t *self)
+{
+    return self->keep;
+}
+
+uint64_t region_rent_wanted(const region_rent_t *self, size_t offer)
+{
+    return self->wanted[offer];
+}
+
+uint64_t region_rent_wanted_all(const region_rent_t *self)
+{
+    uint64_t sum = 0;
+    for (size_t offer = 0; offer < self->spec.region->offer_count; offer++)
+        sum += self->wanted[offer];
+    return sum;
+}
+
+uint64_t region_rent_present(const region_rent_t *self, size_t offer)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i < self->unit_count; i++)
+        count += self->units[i].offer == offer && self->units[i].state == UNIT_HERE;
+    return count;
+}
+
+int64_t region_rent_us(const region_rent_t *self, size_t offer, int64_t now_us)
+{
+    int64_t sum = self->rented_us[offer];
+    for (size_t i = 0; i < self->unit_count; i++)
+        if (self->units[i].offer == offer && s_counts(&self->units[i]))
+            sum += now_us - self->units[i].rented_us;
+    return sum;
+}
+
+uint64_t region_rent_failures(const region_rent_t *self)
+{
+    return self->failures;
+}
+
+void region_rent_restore(region_rent_t *self, const uint64_t *rented_us, size_t count, uint64_t failures)
+{
+    self->failures = failures;
+    for (size_t offer = 0; offer < count && offer < self->spec.region->offer_count; offer++)
+        self->rented_us[offer] = (int64_t)rented_us[offer];
+}

@@ -1,0 +1,73 @@
+/* region_rent - which nodes a region rents: compares what the plan wants with what is there, and says what is to be done.
+ *
+ * Why      the plan decides what is rented, and nothing else; what runs follows from the nodes that are there.
+ * How      a unit of an offer is one node, OFFER-K with the least K that is free. A unit is rented from the command that
+ *          starts it until its node has ended; one that does not come within `patience`, or dies, is started anew after a
+ *          pause that doubles. Too many: those that host no shard go first, then the newest.
+ *          A region with nothing left to do keeps only units that host shards, unless it is to keep all.
+ * Effects  region_rent_take_command offers what is to be done; whoever does it reports with region_rent_ended, and nodes
+ *          report by themselves (region_rent_seen).
+ * Threads  one at a time; time is given with every call.
+ * Limits   REGION_UNITS_MAX units at a time; what is wanted beyond is not rented.
+ */
+#ifndef ACTORS_SCHEDULER_REGION_RENT_H
+#define ACTORS_SCHEDULER_REGION_RENT_H
+
+#include "brokers/topology.h"
+#include "codec/wire/message.h"
+
+#define REGION_UNITS_MAX 1024u
+
+typedef struct region_rent region_rent_t;
+
+typedef struct {
+    const topology_region_t *region; /* borrowed */
+    int64_t patience_us;
+    int64_t settle_us; /* nodes of a predecessor may tell for so long that they are there, before others are rented */
+} region_rent_spec_t;
+
+region_rent_t *region_rent_new(const region_rent_spec_t *spec, int64_t now_us);
+void region_rent_destroy(region_rent_t **self_p);
+
+/* What a plan says: units of each offer (missing ones: 0), and whether all are kept until the end of the run. */
+void region_rent_want(region_rent_t *self, const uint64_t *units, size_t count, bool keep, int64_t now_us);
+/* The region has nothing left to compute. */
+void region_rent_work_done(region_rent_t *self, bool done);
+/* The run is being stopped: nothing more is rented or returned. */
+void region_rent_stop(region_rent_t *self);
+
+/* A node of an offer announced itself. Anybody's: one that was not rented here is counted as rented from now on.
+ *
+ *   in   name    last part of the node's name, OFFER-K
+ *        shards  how many it hosts
+ */
+void region_rent_seen(region_rent_t *self, const char *offer, const char *name, size_t shards, int64_t now_us);
+/* Its node has ended, died, or is given up as silent; whether that was wanted is known here. */
+void region_rent_ended(region_rent_t *self, const char *name, int64_t now_us);
+
+typedef enum { RENT_START, RENT_RETURN } rent_verb_t;
+
+typedef struct {
+    rent_verb_t verb;
+    char offer[TOPOLOGY_NAME_MAX];
+    char name[2 * TOPOLOGY_NAME_MAX];
+    uint64_t again; /* how often it failed in a row */
+} rent_command_t;
+
+bool region_rent_take_command(region_rent_t *self, rent_command_t *ret_command);
+
+void region_rent_tick(region_rent_t *self, int64_t now_us);
+int64_t region_rent_due(const region_rent_t *self); /* INT64_MAX: never */
+
+/* Figures. */
+bool region_rent_wants(const region_rent_t *self);                       /* a plan was given */
+uint64_t region_rent_wanted(const region_rent_t *self, size_t offer);
+uint64_t region_rent_wanted_all(const region_rent_t *self);
+bool region_rent_keeps(const region_rent_t *self);
+uint64_t region_rent_present(const region_rent_t *self, size_t offer);   /* nodes that are there */
+int64_t region_rent_us(const region_rent_t *self, size_t offer, int64_t now_us);
+uint64_t region_rent_failures(const region_rent_t *self);
+/* What a predecessor had counted. */
+void region_rent_restore(region_rent_t *self, const uint64_t *rented_us, size_t count, uint64_t failures);
+
+#endif

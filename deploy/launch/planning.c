@@ -1,0 +1,97 @@
+#include "deploy/launch/planning.h"
+
+#include "actors/model/model.h"
+#include "actors/worker/probe.h"
+
+#include <stdlib.h>
+
+#define PLANNING_PROBE_US 300000
+
+/* The objectives of the topology and of the planner are one list. */
+_Static_assert((int)OBJECTIVE_BUDGET == (int)PLAN_BUDGET && (int)OBJECTIVE_MATCH == (int)PLAN_MATCH,
+               "one list of objectives");
+
+static err_code_t s_derive(launch_t *launch, job_t *ret_job, err_t *err)
+{
+    uint64_t samples = launch->topology->job.data.samples;
+    if (launch->dataset) {
+        *ret_job = launch->job;
+        return ERR_OK;
+    }
+    if (samples)
+        return job_derive(launch->topology, samples, ret_job, err);
+    err_code_t rc = launch_peek_dataset(launch, err);
+    if (!rc)
+        *ret_job = launch->job;
+    return rc;
+}
+
+static err_code_t s_measure(const topology_t *topology, double *ret_samples_per_s, err_t *err)
+{
+    double part = topology->plan.emulate > 0 ? topology->plan.emulate : 1;
+    *ret_samples_per_s = topology->plan.samples_per_s;
+    err_code_t rc = ERR_OK;
+    if (*ret_samples_per_s <= 0)
+        rc = probe_measure(topology->job.model, (size_t)topology->job.batch, PLANNING_PROBE_US,
+                           ret_samples_per_s, err);
+    *ret_samples_per_s *= part;
+    return rc;
+}
+
+err_code_t planning_prepare(launch_t *launch, global_plan_with_t *ret_with, bool *ret_measured, err_t *err)
+{
+    const topology_t *topology = launch->topology;
+    *ret_with = (global_plan_with_t){.start_s = PLAN_START_S};
+    err_code_t rc = plan_check(topology, err);
+    if (!rc)
+        rc = s_derive(launch, &ret_with->job, err);
+    layout_t *layout = calloc(1, sizeof *layout);
+    CHECK(layout);
+    if (!rc)
+        rc = model_layout_of(topology->job.model, layout, err);
+    if (!rc) {
+        ret_with->delta_bytes = plan_delta_bytes(topology, layout->count);
+        ret_with->last_bytes = layout->count * sizeof(float);
+        rc = s_measure(topology, &ret_with->samples_per_s, err);
+    }
+    free(layout);
+    if (ret_measured)
+        *ret_measured = topology->plan.samples_per_s <= 0;
+    return rc;
+}
+
+plan_input_t planning_input(const launch_t *launch, const global_plan_with_t *with)
+{
+    return (plan_input_t){.topology = launch->topology,
+                          .job = &with->job,
+                          .samples_per_s = with->samples_per_s,
+                          .delta_bytes = with->delta_bytes,
+                          .last_bytes = with->last_bytes,
+                          .start_s = with->start_s};
+}
+
+double planning_limit(const topology_t *topology, plan_objective_t objective)
+{
+    if (objective == PLAN_DEADLINE)
+        return (double)topology->plan.deadline_us / 1e6;
+    return objective == PLAN_BUDGET ? topology->plan.budget : 0;
+}
+
+err_code_t planning_check(launch_t *launch, err_t *err)
+{
+    global_plan_with_t *with = calloc(1, sizeof *with);
+    plan_t *plan = calloc(1, sizeof *plan);
+    CHECK(with && plan);
+    err_code_t rc = planning_prepare(launch, with, NULL, err);
+    plan_input_t input = planning_input(launch, with);
+    topology_t *topology = launch->topology;
+    plan_objective_t objective = (plan_objective_t)topology->plan.objective;
+    if (!rc)
+        rc = plan_make(&input, objective, planning_limit(topology, objective), plan, err);
+    if (!rc)
+        topology->plan.samples_per_s =
+            with->samples_per_s / (topology->plan.emulate > 0 ? topology->plan.emulate : 1);
+    free(with);
+    free(plan);
+    return rc;
+}

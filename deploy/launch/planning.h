@@ -1,0 +1,31 @@
+/* planning - what plans are made with: the job, the speed of a core, the bytes of an exchange.
+ *
+ * Why      `plan`, `up` and the global scheduler must come to the same plan.
+ * Threads  the main thread.
+ */
+#ifndef DEPLOY_LAUNCH_PLANNING_H
+#define DEPLOY_LAUNCH_PLANNING_H
+
+#include "actors/scheduler/global_plan.h"
+#include "deploy/launch/launch.h"
+
+/* The number of samples comes from the topology, else from the data set that is open, else from a look at it; the speed from
+ * plan.samples_per_s, else it is measured here.
+ *
+ *   out  ret_measured  may be NULL
+ *
+ * Errors   those of plan_check, dataset_open, job_derive and probe_measure
+ */
+MUST_USE err_code_t planning_prepare(launch_t *launch, global_plan_with_t *ret_with, bool *ret_measured, err_t *err);
+
+/* Of a whole run. */
+plan_input_t planning_input(const launch_t *launch, const global_plan_with_t *with);
+
+/* Seconds or cost of the topology, as the objective needs; 0: none. */
+double planning_limit(const topology_t *topology, plan_objective_t objective);
+
+/* Whether nodes can be rented by plan for what the topology asks. What was measured is put into the topology, so that all processes
+ * of the run plan with it. Errors: as above; ERR_LIMIT with what is possible. */
+MUST_USE err_code_t planning_check(launch_t *launch, err_t *err);
+
+#endif

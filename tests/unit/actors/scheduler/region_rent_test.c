@@ -1,0 +1,172 @@
+#include "actors/scheduler/region_rent.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+#define SECOND ((int64_t)1000000)
+
+static topology_region_t s_region = {
+    .name = "eu",
+    .offer_count = 2,
+    .offers = {{.name = "small", .count = 4, .cores = 1, .power = 1, .price_per_s = 1},
+               {.name = "big", .count = 2, .cores = 4, .power = 1, .price_per_s = 3}},
+};
+
+static region_rent_t *s_new(int64_t settle_us)
+{
+    region_rent_spec_t spec = {.region = &s_region, .patience_us = 60 * SECOND, .settle_us = settle_us};
+    return region_rent_new(&spec, 0);
+}
+
+static void s_want(region_rent_t *rent, uint64_t small, uint64_t big, int64_t now_us)
+{
+    uint64_t units[] = {small, big};
+    region_rent_want(rent, units, 2, false, now_us);
+}
+
+static void s_expect(region_rent_t *rent, rent_verb_t verb, const char *name)
+{
+    rent_command_t command;
+    cr_assert(region_rent_take_command(rent, &command), "nothing is to be done, not %s", name);
+    cr_assert_eq(command.verb, verb, "%s", command.name);
+    cr_assert_str_eq(command.name, name);
+    cr_assert_eq(strncmp(command.name, command.offer, strlen(command.offer)), 0);
+}
+
+static void s_expect_nothing(region_rent_t *rent)
+{
+    rent_command_t command;
+    cr_assert_not(region_rent_take_command(rent, &command), "%s is to be done", command.name);
+}
+
+/* Two small ones that are there since 1 s; the first hosts the shards. */
+static region_rent_t *s_pair(void)
+{
+    region_rent_t *rent = s_new(0);
+    s_want(rent, 2, 0, 0);
+    s_expect(rent, RENT_START, "small-0");
+    s_expect(rent, RENT_START, "small-1");
+    region_rent_seen(rent, "small", "small-0", 2, SECOND);
+    region_rent_seen(rent, "small", "small-1", 0, SECOND);
+    cr_assert_eq(region_rent_present(rent, 0), 2);
+    return rent;
+}
+
+Test(rent, starts_what_is_wanted_and_returns_what_hosts_nothing_first)
+{
+    region_rent_t *rent = s_pair();
+    s_want(rent, 1, 1, 2 * SECOND);
+    s_expect(rent, RENT_RETURN, "small-1");
+    s_expect(rent, RENT_START, "big-0");
+    s_expect_nothing(rent);
+    region_rent_destroy(&rent);
+}
+
+Test(rent, counts_from_the_command_to_the_end_of_the_node)
+{
+    region_rent_t *rent = s_pair();
+    cr_assert_eq(region_rent_us(rent, 0, 3 * SECOND), 6 * SECOND);
+    s_want(rent, 1, 0, 3 * SECOND);
+    cr_assert_eq(region_rent_us(rent, 0, 5 * SECOND), 10 * SECOND, "one that leaves is paid for");
+    region_rent_ended(rent, "small-1", 5 * SECOND);
+    region_rent_seen(rent, "small", "small-1", 0, 5 * SECOND + 1); /* said before it ended */
+    cr_assert_eq(region_rent_us(rent, 0, 9 * SECOND), 14 * SECOND, "one that has left is not");
+    cr_assert_eq(region_rent_failures(rent), 0);
+    region_rent_destroy(&rent);
+}
+
+Test(rent, one_that_dies_is_rented_anew_in_growing_pauses)
+{
+    region_rent_t *rent = s_pair();
+    int64_t now_us = 2 * SECOND, pause_us = SECOND;
+    for (int i = 0; i < 4; i++, pause_us *= 2) {
+        region_rent_ended(rent, "small-1", now_us);
+        region_rent_tick(rent, now_us);
+        s_expect_nothing(rent);
+        cr_assert_eq(region_rent_due(rent), now_us + pause_us);
+        now_us += pause_us;
+        region_rent_tick(rent, now_us);
+        s_expect(rent, RENT_START, "small-1");
+        region_rent_seen(rent, "small", "small-1", 0, ++now_us);
+    }
+    cr_assert_eq(region_rent_failures(rent), 4);
+    region_rent_ended(rent, "small-1", now_us += 31 * SECOND);
+    cr_assert_eq(region_rent_due(rent), now_us + SECOND, "it had been there for long");
+    region_rent_destroy(&rent);
+}
+
+Test(rent, one_that_does_not_come_is_given_up_and_rented_anew)
+{
+    region_rent_t *rent = s_new(0);
+    s_want(rent, 1, 0, 0);
+    s_expect(rent, RENT_START, "small-0");
+    region_rent_tick(rent, 60 * SECOND - 1);
+    s_expect_nothing(rent);
+    cr_assert_eq(region_rent_due(rent), 60 * SECOND);
+    region_rent_tick(rent, 60 * SECOND);
+    s_expect(rent, RENT_RETURN, "small-0");
+    region_rent_tick(rent, 61 * SECOND);
+    s_expect(rent, RENT_START, "small-0");
+    cr_assert_eq(region_rent_us(rent, 0, 61 * SECOND), 60 * SECOND);
+    region_rent_destroy(&rent);
+}
+
+Test(rent, nothing_left_to_do_leaves_what_hosts_shards)
+{
+    region_rent_t *rent = s_pair();
+    region_rent_work_done(rent, true);
+    region_rent_tick(rent, 2 * SECOND);
+    s_expect(rent, RENT_RETURN, "small-1");
+    s_expect_nothing(rent);
+    region_rent_ended(rent, "small-1", 3 * SECOND);
+    region_rent_tick(rent, 4 * SECOND);
+    s_expect_nothing(rent);
+    region_rent_work_done(rent, false); /* a shard has lost something */
+    region_rent_tick(rent, 5 * SECOND);
+    s_expect(rent, RENT_START, "small-1");
+    region_rent_destroy(&rent);
+}
+
+Test(rent, all_is_kept_until_the_end_where_the_plan_says_so)
+{
+    region_rent_t *rent = s_pair();
+    region_rent_want(rent, (uint64_t[]){2, 0}, 2, true, SECOND);
+    region_rent_work_done(rent, true);
+    region_rent_tick(rent, 2 * SECOND);
+    s_expect_nothing(rent);
+    region_rent_stop(rent);
+    region_rent_ended(rent, "small-0", 3 * SECOND);
+    region_rent_tick(rent, 30 * SECOND);
+    s_expect_nothing(rent);
+    cr_assert_eq(region_rent_failures(rent), 0, "a run that stops ends its nodes");
+    region_rent_destroy(&rent);
+}
+
+Test(rent, a_successor_waits_for_the_nodes_that_are_there)
+{
+    region_rent_t *rent = s_new(3 * SECOND);
+    region_rent_restore(rent, (uint64_t[]){7000000, 0}, 2, 5);
+    s_want(rent, 2, 0, 0);
+    s_expect_nothing(rent);
+    region_rent_seen(rent, "small", "small-1", 0, SECOND);
+    region_rent_tick(rent, 3 * SECOND);
+    s_expect(rent, RENT_START, "small-0");
+    s_expect_nothing(rent);
+    cr_assert_eq(region_rent_us(rent, 0, 4 * SECOND), 7 * SECOND + 3 * SECOND + SECOND);
+    cr_assert_eq(region_rent_failures(rent), 5);
+    region_rent_destroy(&rent);
+}
+
+Test(rent, strange_names_are_nobodys_units)
+{
+    region_rent_t *rent = s_new(0);
+    s_want(rent, 1, 0, 0);
+    s_expect(rent, RENT_START, "small-0");
+    static const char *const names[] = {"small-", "small", "small-x", "smaller-1", "", "big-0"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        region_rent_seen(rent, "small", names[i], 0, SECOND);
+    region_rent_seen(rent, "huge", "huge-0", 0, SECOND);
+    region_rent_ended(rent, "huge-0", SECOND);
+    cr_assert_eq(region_rent_present(rent, 0), 0);
+    region_rent_destroy(&rent);
+}
