@@ -127,13 +127,18 @@ static void s_open_again(shard_core_t *self, const buf_t *former, const buf_t *f
     buf_touch(self->parameters);
 }
 
-/* Contributions that the donor has not applied and does not hold. */
+/* Contributions that the donor has not applied and does not hold. A gradient or difference that no round has had yet is in
+ * a later one, however old it is. */
 static void s_pend_again(shard_core_t *self, uint64_t number, buf_t **views)
 {
     for (size_t i = 0; i < self->queue_count; i++) {
         const kept_t *kept = &self->queue[i];
-        if (kept->head.last <= number || kept->head.last <= self->round)
+        if (kept->head.last <= number)
             continue;
+        if (shard_round_late(self, &kept->head)) {
+            self->samples_applied += kept->head.samples;
+            continue;
+        }
         pending_t own = {.region = self->spec.region_index, .head = kept->head};
         own.data = buf_ref(views[i] ? views[i] : kept->data);
         if (views[i])

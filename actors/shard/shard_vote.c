@@ -60,6 +60,8 @@ static vote_t *s_find(const shard_core_t *self, uint64_t round)
 vote_t *shard_vote_add(shard_core_t *self, const vote_t *vote)
 {
     shard_vote_t *all = &self->vote;
+    if (vote->decided && vote->ballot) /* as of before a restart */
+        all->leader = (vote->ballot - 1) % shard_region_count(self);
     if (all->count == all->capacity) {
         all->capacity = all->capacity ? 2 * all->capacity : 8;
         all->log = realloc(all->log, all->capacity * sizeof *all->log);
@@ -155,6 +157,15 @@ static void s_tell(shard_core_t *self, const vote_t *vote, size_t region)
 {
     message_t *message = s_message(self, KIND_decision, region, vote->round);
     message_set_u64s(&message->decision.taken, vote->taken, shard_region_count(self));
+    message->decision.settled = self->vote.settled[self->spec.region_index];
+    message->decision.mark = self->mark.number;
+    shard_send(self, &message);
+}
+
+/* It was let go, as all had told that they have that round durably. */
+static void s_tell_gone(shard_core_t *self, uint64_t round, size_t region)
+{
+    message_t *message = s_message(self, KIND_decision, region, round);
     message->decision.settled = self->vote.settled[self->spec.region_index];
     message->decision.mark = self->mark.number;
     shard_send(self, &message);
@@ -472,6 +483,8 @@ static void s_on_want(shard_core_t *self, const message_t *message, size_t regio
     }
     if (ballot == 0)
         s_answer_have(self, region);
+    if (round <= self->round)
+        s_tell_gone(self, round, region);
     if (ballot == 0 || round <= self->round) /* nothing to promise */
         return;
     vote_t *vote = s_get(self, round);
@@ -521,6 +534,9 @@ static void s_on_vote(shard_core_t *self, const message_t *message, size_t regio
 static void s_on_decision(shard_core_t *self, const message_t *message, size_t region)
 {
     const wire_u64s_t *taken = &message->decision.taken;
+    bool lacks = message->number == self->round + 1 && !shard_vote_decided(self, message->number);
+    if (taken->count == 0 && lacks)
+        shard_enter(self, false); /* an older state than it had was gone on from */
     if (message->number <= self->round || !s_is_whole(self, taken))
         return;
     vote_t *vote = s_get(self, message->number);

@@ -19,7 +19,9 @@
 #define EVERY 4
 #define CUT_US 600000
 #define CUT_WILD_US 3000000 /* when all have begun, in spite of everything */
-#define HEAL_US 100000000
+#define HEAL_US 60000000
+#define HEAL_WILD_US                                                                                         \
+    200000000 /* rounds that wait for what was lost take longer, and must all have ended by then, too */
 #define ELEMENTS_MAX 10000
 
 typedef struct {
@@ -61,6 +63,11 @@ static topology_t *s_topology(const case_t *with, uint64_t seed)
     return topology;
 }
 
+static int64_t s_heal_us(const case_t *with)
+{
+    return with->wild ? HEAL_WILD_US : HEAL_US;
+}
+
 static sim_spec_t s_spec(const case_t *with, uint64_t seed)
 {
     sim_spec_t spec = {.seed = seed,
@@ -83,7 +90,7 @@ static sim_spec_t s_spec(const case_t *with, uint64_t seed)
                 (sim_partition_t){.from_region = with->victim,
                                   .to_region = r,
                                   .from_us = with->wild ? CUT_WILD_US : CUT_US,
-                                  .until_us = HEAL_US};
+                                  .until_us = s_heal_us(with)};
     return spec;
 }
 
@@ -126,7 +133,7 @@ static bool s_check(const case_t *with, uint64_t seed, bool unheld, bool verbose
     sim_t *sim = sim_new(topology, &spec);
     sim_run_until(sim, with->wild ? CUT_WILD_US : CUT_US);
     uint64_t before = s_rounds(with, sim);
-    sim_run_until(sim, HEAL_US - 1);
+    sim_run_until(sim, s_heal_us(with) - 1);
     uint64_t rounds = s_rounds(with, sim), all = STEPS / s_every(with);
     bool good = before < all || s_fail(with, seed, "it was nearly over when the region was cut off");
     if (verbose)

@@ -145,3 +145,47 @@ Test(vote, only_the_same_shard_of_another_region_votes)
         cr_assert_eq(s_value(w, r), 111);
     world_destroy(w);
 }
+
+static message_t *s_want(uint64_t round)
+{
+    uint64_t have[3] = {0};
+    message_t *m = message_new(KIND_vote_want, "shard/region0/0", "shard/region1/0");
+    m->number = round;
+    m->incarnation = 1;
+    message_set_u64s(&m->vote_want.taken, have, 3);
+    return m;
+}
+
+/* A shard that was started from an older state than anybody knew asks for a round whose decision nobody keeps. */
+Test(vote, who_asks_for_a_decision_that_was_let_go_is_told_and_enters)
+{
+    world_t *w = s_world(0.5);
+    for (uint64_t batch = 0; batch < 3; batch++) {
+        for (size_t r = 0; r < 3; r++)
+            s_push(w, r, batch);
+        world_settle(w, 3000000);
+    }
+    cr_assert_eq(shard_core_round(w->shard[0][0]), 3);
+    message_t *m = s_want(1), *told = NULL;
+    shard_role.message(w->shard[0][0], &m, w->now);
+    while (!told && (m = outbox_take(shard_role.outbox(w->shard[0][0])))) {
+        if (m->kind == KIND_decision)
+            told = m;
+        else
+            message_destroy(&m);
+    }
+    cr_assert_not_null(told);
+    cr_assert_eq(told->number, 1);
+    cr_assert_eq(told->decision.taken.count, 0);
+    told->number = 4; /* as to one whose next round that is */
+    world_send_shard(w, told);
+    world_settle(w, 3000000);
+    cr_assert_eq(shard_core_welcomes(w->shard[1][0]), 1);
+    cr_assert_eq(shard_core_rolled_back(w->shard[1][0]), 0);
+    for (size_t r = 0; r < 3; r++)
+        s_push(w, r, 3);
+    world_settle(w, 8000000);
+    for (size_t r = 0; r < 3; r++)
+        cr_assert_eq(s_value(w, r), 444, "region %zu", r);
+    world_destroy(w);
+}
