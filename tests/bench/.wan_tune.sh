@@ -28,17 +28,19 @@ scenes=(
     "four|4|--link 0-1:rate=900Mbit,rtt=10ms --link 0-2:rate=300Mbit,rtt=30ms --link 0-3:rate=100Mbit,rtt=60ms --link 1-2:rate=100Mbit,rtt=30ms --link 1-3:rate=50Mbit,rtt=80ms --link 2-3:rate=20Mbit,rtt=100ms|rate: 100Mbit, rtt: 30ms"
 )
 
-# name | keys of job.optimizer | keys of job.sync. Rules that add gradients of several regions are steady without momentum.
+# name | keys of job.optimizer | keys of job.sync. Rules that add gradients of several regions are steady without momentum. Learning
+# rates, and staleness where it matters, are the best of short runs of LeNet in the scene wan that do not diverge for one seed and
+# not for another: README.md, "Over a WAN", has what was tried for asgd, the baseline.
 strategies=(
-    "asgd|name: sgd, lr: 0.06, warmup: 10%|strategy: asgd, staleness: 4, window: 64MiB"
-    "asgd-ga|name: sgd, lr: 0.06, warmup: 10%|strategy: asgd-ga, every: 8, staleness: 3, window: 64MiB"
+    "asgd|name: sgd, lr: 0.12, warmup: 10%|strategy: asgd, staleness: 2, window: 64MiB"
+    "asgd-ga|name: sgd, lr: 0.08, warmup: 10%|strategy: asgd-ga, every: 8, staleness: 3, window: 64MiB"
     "asgd-ga-topk|name: sgd, lr: 0.06, warmup: 10%|strategy: asgd-ga, every: 8, staleness: 3, encoding: topk"
     "asgd-ga-auto|name: sgd, lr: 0.06, warmup: 10%|strategy: asgd-ga, every: auto, staleness: 3, encoding: int8"
-    "ama|lr: 0.02, momentum: 0.9, warmup: 5%|strategy: ama, every: 16"
-    "ama-int8|lr: 0.02, momentum: 0.9, warmup: 5%|strategy: ama, every: 32, encoding: int8"
-    "sma-int8|lr: 0.02, momentum: 0.9, warmup: 5%|strategy: sma, every: 32, encoding: int8"
-    "diloco|lr: 0.02, momentum: 0.9, warmup: 5%|strategy: diloco, every: 32, encoding: int8"
-    "diloco-async|lr: 0.02, momentum: 0.9, warmup: 5%|strategy: diloco-async, every: 32, encoding: int8"
+    "ama|lr: 0.03, momentum: 0.9, warmup: 5%|strategy: ama, every: 16, staleness: 16"
+    "ama-int8|lr: 0.03, momentum: 0.9, warmup: 5%|strategy: ama, every: 32, staleness: 16, encoding: int8"
+    "sma-int8|lr: 0.02, momentum: 0.9, warmup: 5%|strategy: sma, every: 16, encoding: int8"
+    "diloco|lr: 0.02, momentum: 0.9, warmup: 5%|strategy: diloco, every: 16, outer_lr: 1, outer_momentum: 0.5, encoding: int8"
+    "diloco-async|lr: 0.02, momentum: 0.9, warmup: 5%|strategy: diloco-async, every: 16, staleness: 16, outer_lr: 1, outer_momentum: 0.5, encoding: int8"
     "ssgd|lr: 0.02, momentum: 0.9, warmup: 5%|strategy: ssgd, window: 64MiB"
 )
 
