@@ -183,7 +183,7 @@ watch() { # DIR PID
 }
 
 run_one() { # MODEL SCENE STRATEGY SEED: a line of figures into $rows
-    local dir=$scratch/run scene regions lab_options status=0 began=$SECONDS
+    local dir=$scratch/run scene regions lab_options job status=0
     rm -rf "$dir"
     mkdir -p "$dir"
     run_index=$((run_index + 1))
@@ -192,14 +192,15 @@ run_one() { # MODEL SCENE STRATEGY SEED: a line of figures into $rows
     write_topology "$dir/job.yaml" "$1" "$2" "$3" "$4" "$in_lab"
     if [ -n "$in_lab" ]; then
         read -ra lab_options <<<"$(column "$scene" 3)"
-        "$lab" --regions "$regions" --seed "$4" --stats "$dir/lab.json" "${lab_options[@]}" -- bash "$0" inside "$dir" "$regions" &
+        "$lab" --regions "$regions" --seed "$4" --stats "$dir/lab.json" "${lab_options[@]}" -- bash "$0" inside "$dir" "$regions" 2>"$dir/lab.err" &
     else
         echo '[]' >"$dir/lab.json"
         "$cloudless" up "$dir/job.yaml" --state "$dir/state" --report "$dir/report.json" >"$dir/up.out" 2>"$dir/progress.err" &
         echo "$!" >"$dir/pids"
     fi
-    watch "$dir" "$!"
-    wait "$!" || status=$?
+    job=$!
+    watch "$dir" "$job"
+    wait "$job" || status=$?
     if ((status != 0)); then
         tail -n 3 "$dir"/*.err >&2
         fail "$1 $2 $3 seed $4 ended with $status"
@@ -379,6 +380,9 @@ run_all() {
         echo "wan.sh: using the emulated link of one machine instead" >&2
         in_lab=
     }
+    for model in ${want_models//,/ }; do row models "$model" >/dev/null || exit 1; done
+    for scene in ${want_scenes//,/ }; do row scenes "$scene" >/dev/null || exit 1; done
+    for strategy in ${want_strategies//,/ }; do row strategies "$strategy" >/dev/null || exit 1; done
     run_count=$((seeds * $(wc -w <<<"${want_models//,/ }") * $(wc -w <<<"${want_scenes//,/ }") * $(wc -w <<<"${want_strategies//,/ }")))
     for seed in $(seq "$seeds"); do # the outermost, so that a disturbance of the machine does not meet one row alone
         for model in ${want_models//,/ }; do
