@@ -186,9 +186,12 @@ run_one() { # MODEL SCENE STRATEGY SEED: a line of figures into $rows
     local dir=$scratch/run scene regions lab_options job status=0
     rm -rf "$dir"
     mkdir -p "$dir"
-    run_index=$((run_index + 1))
+    run_index=$((run_index + 1)) scene=$(row scenes "$2") regions=$(column "$scene" 2)
+    [ -n "$in_lab" ] || [ -z "$(column "$scene" 3)" ] || [ -n "$(column "$scene" 4)" ] || {
+        echo "[$run_index/$run_count] $2: an emulated link cannot show it; left out" >&2
+        return
+    }
     echo "[$run_index/$run_count] $1 $2 $3, seed $4; $((SECONDS / 60)) min so far" >&2
-    scene=$(row scenes "$2") regions=$(column "$scene" 2)
     write_topology "$dir/job.yaml" "$1" "$2" "$3" "$4" "$in_lab"
     if [ -n "$in_lab" ]; then
         read -ra lab_options <<<"$(column "$scene" 3)"
@@ -270,10 +273,11 @@ goals=(
 
 # The figures that are promised, beside what was measured; rows that were not run are left out.
 figures_table() {
-    echo "| model | strategy | figure | target | measured | |"
-    echo "|---|---|---|---|---|---|"
     printf '%s\n' "${goals[@]}" | awk -F'\t' "$medians"'
-        function line(what, target, value, good) { printf "| %s | %s | %s | %s | %s | %s |\n", goal[1], goal[2], what, target, value, good ? "reached" : "missed" }
+        function line(what, target, value, good) {
+            if (!lines++) print "| model | strategy | figure | target | measured | |\n|---|---|---|---|---|---|"
+            printf "| %s | %s | %s | %s | %s | %s |\n", goal[1], goal[2], what, target, value, good ? "reached" : "missed"
+        }
         function judge(   k, base, inside) {
             k = goal[1] FS "wan" FS goal[2]; base = of(k, "", "asgd"); inside = room(k)
             if (!(k in n)) return
