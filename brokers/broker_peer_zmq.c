@@ -20,18 +20,26 @@
 #define RELAY_AFTER_US 2000000 /* of a link not being up: a start or a short cut is waited for */
 #define SNDBUF_LEAST 65536
 #define SNDBUF_MOST (4 << 20)
+#define RETRY_MOST_MS 2000 /* between two tries of tcp: above the round trip of a thin link that is full */
+#ifndef TCP_RTO_MAX_MS
+#define TCP_RTO_MAX_MS 44 /* of Linux 6.15; headers here are older */
+#endif
 
 static const char *s_region_name(const broker_t *self, const broker_peer_t *peer)
 {
     return self->spec.topology->regions[peer->region_index].name;
 }
 
-/* Of a link's tcp connection. A kernel that lacks it, or keeps it for others, leaves the system's in place. */
-static void s_set_congestion(const broker_peer_t *peer, int fd)
+/* Of a link's tcp connection. A kernel that lacks one of them, or keeps it for others, leaves the system's in place. After an
+ * outage of ten seconds tcp would be silent for five more, as it doubles the time between its tries. */
+static void s_tune_tcp(const broker_peer_t *peer, int fd)
 {
     const char *name = peer->spec->congestion;
     if (fd >= 0 && name[0] && strcmp(name, "system") != 0)
         (void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, (socklen_t)strlen(name));
+    int retry_ms = RETRY_MOST_MS;
+    if (fd >= 0)
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_RTO_MAX_MS, &retry_ms, sizeof retry_ms);
 }
 
 /* ---- start and stop ---------------------------------------------------------------------------------- */
@@ -256,7 +264,7 @@ static broker_peer_t *s_greet(broker_t *self, zmq_msg_t *id, const message_t *he
     broker_side_t *side = &peer->sides[connection];
     side->id_size = zmq_msg_size(id);
     memcpy(side->id, zmq_msg_data(id), side->id_size);
-    s_set_congestion(peer, zmq_msg_get(id, ZMQ_SRCFD));
+    s_tune_tcp(peer, zmq_msg_get(id, ZMQ_SRCFD));
     link_connected(peer->link, connection, self->now_us);
     return peer;
 }
@@ -332,7 +340,7 @@ static void s_watch(broker_t *self, broker_peer_t *peer, size_t connection)
             peer->find_wait_us = FIND_LEAST_US;
         }
         if (what == ZMQ_EVENT_CONNECTED)
-            s_set_congestion(peer, (int)value);
+            s_tune_tcp(peer, (int)value);
         else if (what == ZMQ_EVENT_HANDSHAKE_SUCCEEDED)
             link_connected(peer->link, connection, self->now_us);
         else if (what == ZMQ_EVENT_DISCONNECTED)

@@ -132,7 +132,7 @@ static void s_pump(synchronizer_core_t *self, destination_t *destination)
         if (flying && destination->flying_bytes + delta->total_bytes > window)
             return;
         if (!flying)
-            destination->heard_us = self->now_us;
+            destination->heard_us = destination->advanced_us = self->now_us;
         for (uint64_t i = 0; i < delta->chunk_count; i++)
             s_send_chunk(self, destination, delta->chunks[i]);
         destination->sent = delta->last;
@@ -150,10 +150,12 @@ static uint64_t s_first_sent(const synchronizer_core_t *self, const destination_
 /* Goes back to what the destination has; the pump sends the rest again, the same bytes. */
 static void s_step_back(synchronizer_core_t *self, destination_t *destination)
 {
+    int64_t advanced_us = destination->advanced_us;
     destination->sent = s_first_sent(self, destination);
     destination->flying_bytes = 0;
     destination->stepped_us = self->now_us;
     s_pump(self, destination);
+    destination->advanced_us = advanced_us; /* sending again is none */
 }
 
 /* The number that the destination expects is kept no longer. Its shard judges that for itself, and answers: so this is
@@ -191,6 +193,15 @@ static int64_t s_patience(const destination_t *destination)
         patience +=
             (int64_t)(1.5e6 * (double)destination->flying_bytes / (double)destination->rate_bytes_per_s);
     return patience;
+}
+
+/* Most of what flies still lies in the link's queue: the link brings it by itself, also after a cut, and copies behind it
+ * would make a thin link slower. The queue may be of others: so this holds for a while only. */
+static bool s_carried(const synchronizer_core_t *self, const destination_t *destination)
+{
+    return destination->link_up && destination->flying_bytes &&
+           destination->queued_bytes >= destination->flying_bytes / 2 &&
+           self->now_us < destination->advanced_us + RELAY_CARRIED_US;
 }
 
 static bool s_lacks(const synchronizer_core_t *self, const destination_t *destination)
@@ -419,6 +430,7 @@ static bool s_same_gap(const synchronizer_core_t *self, const destination_t *des
 static void s_advanced(synchronizer_core_t *self, destination_t *destination)
 {
     destination->pause_us = RELAY_RESEND_FIRST_US;
+    destination->advanced_us = self->now_us;
     s_tell_shard(self, destination);
     relay_drop_below(&self->relay, synchronizer_core_delivered(self) + 1);
     if (self->relay.oldest <= synchronizer_core_delivered(self))
@@ -510,8 +522,11 @@ static void s_on_link(synchronizer_core_t *self, const message_t *message)
         destination->rate_bytes_per_s = message->link_state.rate_bytes_per_s;
         destination->rtt_us =
             message->link_state.rtt_us < INT32_MAX ? (int64_t)message->link_state.rtt_us : INT32_MAX;
+        destination->queued_bytes = message->link_state.queued_bytes;
         if (returned)
             destination->pause_us = RELAY_RESEND_FIRST_US;
+        if (s_carried(self, destination))
+            destination->heard_us = self->now_us;
     }
 }
 

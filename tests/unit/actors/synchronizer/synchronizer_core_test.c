@@ -262,14 +262,20 @@ Test(synchronizer, asks_with_one_chunk_what_is_durable)
     s_end();
 }
 
-static void s_link(bool up, uint64_t rate_bytes_per_s, uint64_t rtt_us)
+static void s_link_holds(bool up, uint64_t rate_bytes_per_s, uint64_t rtt_us, uint64_t queued_bytes)
 {
     message_t *m = message_new(KIND_link_state, "synchronizer/region0/0", "broker/region0");
     message_set_name(m->link_state.region, "region1");
     m->link_state.up = up;
     m->link_state.rate_bytes_per_s = rate_bytes_per_s;
     m->link_state.rtt_us = rtt_us;
+    m->link_state.queued_bytes = queued_bytes;
     s_say(m);
+}
+
+static void s_link(bool up, uint64_t rate_bytes_per_s, uint64_t rtt_us)
+{
+    s_link_holds(up, rate_bytes_per_s, rtt_us, 0);
 }
 
 Test(synchronizer, is_patient_with_a_slow_link_and_silent_when_it_is_down)
@@ -288,6 +294,30 @@ Test(synchronizer, is_patient_with_a_slow_link_and_silent_when_it_is_down)
     s_link(true, 0, 1000);
     s_wait(1);
     s_expect_deltas("1 ");
+    s_end();
+}
+
+Test(synchronizer, sends_no_copy_of_what_the_link_still_holds)
+{
+    s_start(1 << 20);
+    s_link(true, 1 << 20, 1000);
+    s_delta(1, 1);
+    s_expect_deltas("1 ");
+    s_link(false, 0, 0);
+    s_wait(10000000);
+    for (size_t i = 0; i < 20; i++) {
+        s_link_holds(true, 1 << 20, 1000, DELTA_BYTES / 2);
+        s_wait(500000);
+        s_expect_deltas("");
+    }
+    s_link_holds(true, 1 << 20, 1000, DELTA_BYTES / 2 - 1); /* it may have been lost behind the link */
+    s_wait(1100000);
+    s_expect_deltas("1 ");
+    for (size_t i = 0; i < 100; i++) { /* a queue that stays may be of others */
+        s_link_holds(true, 1 << 20, 1000, 1 << 20);
+        s_wait(500000);
+    }
+    cr_assert_gt(s_sent().chunks, 0);
     s_end();
 }
 
