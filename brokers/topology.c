@@ -86,6 +86,14 @@ void topology_expand(topology_t *self)
 /* -- digest -----------------------------------------------------------------------------------------------
  */
 
+static bool s_counts(const field_t *parent)
+{
+    for (const field_t *field = field_next(parent, NULL); field; field = field_next(parent, field))
+        if (field->digest || s_counts(field))
+            return true;
+    return false;
+}
+
 /* One line per row that counts; the order is the table's, so the order of keys in a file does not matter. */
 static void s_write_digest(const field_t *parent, const void *base, FILE *out)
 {
@@ -93,7 +101,7 @@ static void s_write_digest(const field_t *parent, const void *base, FILE *out)
         char text[VALUE_TEXT_MAX];
         if (field->type == FIELD_MAP) {
             s_write_digest(field, base, out);
-        } else if (field->type == FIELD_LIST) {
+        } else if (field->type == FIELD_LIST && s_counts(field)) {
             size_t count = *(const size_t *)(const void *)((const char *)base + field->count_offset);
             for (size_t i = 0; i < count; i++)
                 s_write_digest(field, (const char *)base + field->offset + i * field->element_size, out);

@@ -196,7 +196,8 @@ static const field_t s_fields[] = {
      .help =
          "one for each pair of regions; two without one are reached over a third that is linked with both"},
     {"links[].between", FIELD_BETWEEN, .offset = LINK(between), .required = true,
-     .help = "two regions; the broker of the first listens, that of the second dials; or all: every pair without a row "
+     .help = "two regions; the broker of the first listens, that of the second dials; or all: every pair "
+             "without a row "
              "of its own"},
     {"links[].rate", FIELD_RATE, .live = true, .offset = LINK(rate_bytes_per_s), .min = "0", .max = "1000GB",
      .otherwise = "0", .help = "how much goes through, each way; 0: not limited"},

@@ -147,6 +147,7 @@ static incoming_t *s_stage(shard_core_t *self, size_t index, const message_t *me
         incoming = s_make_room(self, origin, message->delta.first);
     if (!incoming)
         return NULL;
+    self->nothing_comes = false;
     *incoming = (incoming_t){.used = true,
                              .head = s_head(message),
                              .history = message->delta.history,
@@ -297,11 +298,21 @@ static incoming_t *s_next(shard_core_t *self, origin_t *origin)
     return next->code || assembly_complete(&next->assembly) ? next : NULL;
 }
 
+static bool s_some(const origin_t *origin)
+{
+    for (size_t i = 0; i < SHARD_INCOMING_MAX; i++)
+        if (origin->incoming[i].used)
+            return true;
+    return false;
+}
+
 bool shard_delta_try(shard_core_t *self)
 {
-    if (self->short_of_memory)
+    if (self->short_of_memory || self->nothing_comes)
         return false;
+    bool some = false;
     for (size_t r = 0; r < shard_region_count(self); r++) {
+        some = some || s_some(&self->origins[r]);
         incoming_t *next = s_next(self, &self->origins[r]);
         if (!next)
             continue;
@@ -313,6 +324,7 @@ bool shard_delta_try(shard_core_t *self)
         shard_delta_ack(self, r, code);
         return true;
     }
+    self->nothing_comes = !some;
     return false;
 }
 

@@ -425,6 +425,7 @@ struct shard_core {
     size_t held_count, held_capacity;
     uint64_t touches, serials;
     ahead_t ahead;
+    bool nothing_comes; /* no delta of any region is being assembled, or waits for its turn */
     uint64_t *checksums; /* of the chunks of the buffer checksums_of */
     uint64_t checksums_of;
     bool short_of_memory; /* something could not be applied: tried again at the next tick */

@@ -7,12 +7,20 @@
 
 #include <string.h>
 
+/* "ROLE/REGION/K" with this shard's K, of another region. */
 size_t shard_region_by_name(const shard_core_t *self, const char *role, const char *from)
 {
-    char name[3 * WIRE_NAME_SIZE];
+    char end[24];
+    size_t skip = strlen(role), length = strlen(from);
+    size_t tail = (size_t)snprintf(end, sizeof end, "/%zu", self->spec.shard_index);
+    if (length < skip + 1 + tail || strncmp(from, role, skip) != 0 || from[skip] != '/' ||
+        strcmp(from + length - tail, end) != 0)
+        return SIZE_MAX;
+    const char *name = from + skip + 1;
+    length -= skip + 1 + tail;
     for (size_t r = 0; r < shard_region_count(self); r++) {
-        shard_peer_name(self, role, r, name, sizeof name);
-        if (r != self->spec.region_index && strcmp(name, from) == 0)
+        const char *region = self->spec.topology->regions[r].name;
+        if (r != self->spec.region_index && strncmp(region, name, length) == 0 && !region[length])
             return r;
     }
     return SIZE_MAX;

@@ -42,12 +42,14 @@ static err_code_t s_parse_hours(const char *text, int64_t *ret_us, err_t *err)
     if (!text)
         return ERR_OK;
     if (end == text || *end || !(hours > 0) || hours > 1e6)
-        return err_set(err, ERR_USAGE, "--hours %s: is no number of hours; write one above 0, such as 1.5", text);
+        return err_set(err, ERR_USAGE, "--hours %s: is no number of hours; write one above 0, such as 1.5",
+                       text);
     *ret_us = (int64_t)(hours * 3600e6);
     return ERR_OK;
 }
 
-static err_code_t s_parse_whole(const char *option, const char *text, uint64_t otherwise, uint64_t *ret, err_t *err)
+static err_code_t s_parse_whole(const char *option, const char *text, uint64_t otherwise, uint64_t *ret,
+                                err_t *err)
 {
     *ret = otherwise;
     if (text && units_parse_u64(text, ret, NULL))
@@ -66,8 +68,8 @@ static err_code_t s_parse_units(simulation_t *self, const char *text, err_t *err
         return err_set(err, ERR_USAGE, "--units %s: write REGION.OFFER=COUNT, such as eu.small=4", text);
     size_t r = topology_region_index(topology, region);
     if (r == SIZE_MAX)
-        return err_set(err, ERR_USAGE, "--units %s: the topology has no region %s; write one of its regions", text,
-                       region);
+        return err_set(err, ERR_USAGE, "--units %s: the topology has no region %s; write one of its regions",
+                       text, region);
     const topology_region_t *with = &topology->regions[r];
     for (size_t i = 0; i < with->offer_count; i++) {
         if (strcmp(with->offers[i].name, offer))
@@ -78,7 +80,8 @@ static err_code_t s_parse_units(simulation_t *self, const char *text, err_t *err
         self->units[r][i] = count;
         return ERR_OK;
     }
-    return err_set(err, ERR_USAGE, "--units %s: region %s offers no %s; write one of its offers", text, region, offer);
+    return err_set(err, ERR_USAGE, "--units %s: region %s offers no %s; write one of its offers", text,
+                   region, offer);
 }
 
 static err_code_t s_find_objective(simulation_t *self, const char *name, plan_objective_t *ret, err_t *err)
@@ -89,9 +92,9 @@ static err_code_t s_find_objective(simulation_t *self, const char *name, plan_ob
             self->objective = plan_objective_name(*ret);
             return ERR_OK;
         }
-    return err_set(err, ERR_USAGE,
-                   "--objective %s: is not known; write everything, match, fastest, cheapest, deadline or budget",
-                   name);
+    return err_set(
+        err, ERR_USAGE,
+        "--objective %s: is not known; write everything, match, fastest, cheapest, deadline or budget", name);
 }
 
 /* What the planner would rent for an objective. */
@@ -109,10 +112,12 @@ static err_code_t s_plan(simulation_t *self, const char *name, err_t *err)
                           .samples_per_s = self->spec.pace.samples_per_s,
                           .delta_bytes = layout->count * sizeof(float)};
     free(layout);
-    double limit = objective == PLAN_DEADLINE ? (double)topology->plan.deadline_us / 1e6 : topology->plan.budget;
+    double limit =
+        objective == PLAN_DEADLINE ? (double)topology->plan.deadline_us / 1e6 : topology->plan.budget;
     bool limited = objective == PLAN_DEADLINE || objective == PLAN_BUDGET;
     if (!rc && limited && !(limit > 0))
-        rc = err_set(err, ERR_USAGE, "--objective %s: needs a limit; write --set plan.%s=VALUE too", name, name);
+        rc = err_set(err, ERR_USAGE, "--objective %s: needs a limit; write --set plan.%s=VALUE too", name,
+                     name);
     if (!rc)
         rc = plan_make(&input, objective, limit, &self->plan, err);
     for (size_t r = 0; r < topology->region_count && !rc; r++)
@@ -179,8 +184,8 @@ static bool s_progress(void *hint, const predict_progress_t *progress)
     self->shown_s = now_s;
     char at[UNITS_TEXT_MAX];
     fprintf(stderr, "simulated %s, %.1f %% of the samples, %.1f million events in %.0f s\n",
-            units_print_duration(progress->virtual_us, at), 100 * progress->done, (double)progress->events / 1e6,
-            difftime(now_s, self->began_s));
+            units_print_duration(progress->virtual_us, at), 100 * progress->done,
+            (double)progress->events / 1e6, difftime(now_s, self->began_s));
     return true;
 }
 
@@ -197,7 +202,8 @@ static void s_print_row(const char *name, const predict_region_t *row)
     printf("  %-12.12s %7llu %12llu %10s %6.1f %% %6.1f %% %6.1f %% %6.1f %% %9s %9s %12.6g\n", name,
            (unsigned long long)row->workers, (unsigned long long)row->samples, s_time(row->train_s, time),
            100 * row->computed, 100 * row->waited_shard, 100 * row->waited_scheduler, 100 * row->evaluated,
-           units_print_size(row->sent_bytes, sent), units_print_size(row->received_bytes, received), row->cost);
+           units_print_size(row->sent_bytes, sent), units_print_size(row->received_bytes, received),
+           row->cost);
 }
 
 static void s_print_table(const simulation_t *self)
@@ -205,8 +211,9 @@ static void s_print_table(const simulation_t *self)
     const topology_t *topology = self->launch.topology;
     const prediction_t *result = &self->result;
     char virtual[UNITS_TEXT_MAX], run[UNITS_TEXT_MAX];
-    printf("job %s: %s on %zu regions, %s%s; a core of power 1 computes %.0f samples/s (%s)\n", topology->job.name,
-           topology->job.model, topology->region_count, self->spec.units ? "renting " : "with the topology's workers",
+    printf("job %s: %s on %zu regions, %s%s; a core of power 1 computes %.0f samples/s (%s)\n",
+           topology->job.name, topology->job.model, topology->region_count,
+           self->spec.units ? "renting " : "with the topology's workers",
            !self->spec.units ? ""
            : self->objective ? self->objective
                              : "the units given",
@@ -223,7 +230,8 @@ static void s_print_table(const simulation_t *self)
                100 * (double)result->total.samples / (double)result->total.samples_total);
     else
         printf("  ");
-    printf("the run takes %s and costs %.6g (rent %.6g, WAN %.6g)\n", s_time(result->run_s, run), result->run_cost,
+    printf("the run takes %s and costs %.6g (rent %.6g, WAN %.6g)\n", s_time(result->run_s, run),
+           result->run_cost,
            result->run_cost * (result->total.cost > 0 ? result->total.rent / result->total.cost : 0),
            result->run_cost * (result->total.cost > 0 ? result->total.wan_cost / result->total.cost : 0));
 }
@@ -240,6 +248,7 @@ static json_value_t *s_document_of(const predict_region_t *row, const char *name
     json_set_u64(item, "samples", row->samples);
     json_set_u64(item, "samples_total", row->samples_total);
     json_set_u64(item, "rounds", row->rounds);
+    json_set_u64(item, "restarts", row->restarts);
     json_set_number(item, "train_s", row->train_s);
     json_set_number(item, "computed", row->computed);
     json_set_number(item, "waited_for_shards", row->waited_shard);
@@ -352,11 +361,12 @@ const cli_command_t command_simulate = {
     .notes = "Without --objective and --units the topology's workers run, on machines of power 1.\n"
              "With plan.samples_per_s nothing is measured, and a seed gives the same prediction everywhere.",
     .run = s_run,
-    .options = {{"objective", 0, "NAME", "rent what the plan for it would: everything, match, fastest ..."},
-                {"units", 0, "REGION.OFFER=N", "rent so many units of an offer; may be repeated"},
-                {"hours", 0, "H", "end after so many virtual hours, and tell what the whole run would come to"},
-                {"seed", 0, "N", "what times vary by; default job.seed"},
-                {"cores", 0, "N", "all regions are on one machine of so many cores, as with `up`"},
-                {"set", 0, "KEY=VALUE", "change a key of the topology; may be repeated"},
-                {"quiet", 'q', NULL, "no progress on standard error"},
-                {"json", 0, NULL, "print all of it as JSON"}}};
+    .options = {
+        {"objective", 0, "NAME", "rent what the plan for it would: everything, match, fastest ..."},
+        {"units", 0, "REGION.OFFER=N", "rent so many units of an offer; may be repeated"},
+        {"hours", 0, "H", "end after so many virtual hours, and tell what the whole run would come to"},
+        {"seed", 0, "N", "what times vary by; default job.seed"},
+        {"cores", 0, "N", "all regions are on one machine of so many cores, as with `up`"},
+        {"set", 0, "KEY=VALUE", "change a key of the topology; may be repeated"},
+        {"quiet", 'q', NULL, "no progress on standard error"},
+        {"json", 0, NULL, "print all of it as JSON"}}};

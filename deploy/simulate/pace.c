@@ -19,12 +19,13 @@
 #define ROUNDS_MAX 400
 #define HANDOVERS 400
 
-/* What a step costs beside its gradient, for those who have only said what a core computes: of one 2.1 GHz Xeon core, by
- * pace_measure with lenet; commits as tests/bench/snapshot_write finds them on a local SSD, without and with a sync. */
-static const pace_t s_table = {.apply_bytes_per_s = 1.5e9,
-                               .copy_bytes_per_s = 5e9,
-                               .delta_bytes_per_s = 1.0e9,
-                               .hop_us = 40,
+/* What a step costs beside its gradient, for those who have only said what a core computes: as pace_measure found it with
+ * lenet on one core of a cloud's Xeon with AVX-512; commits as tests/bench/snapshot_write finds them on a local disk, without
+ * and with a sync. */
+static const pace_t s_table = {.apply_bytes_per_s = 5.5e9,
+                               .copy_bytes_per_s = 16e9,
+                               .delta_bytes_per_s = 6e9,
+                               .hop_us = 2,
                                .spread = 0.03};
 #define TESTS_PER_SAMPLE 3 /* a gradient goes forward once and back twice */
 
@@ -182,10 +183,12 @@ static topology_t *s_one_shard(const topology_t *topology)
     return copy;
 }
 
-static void s_measure_pushes(const topology_t *topology, const layout_t *layout, int64_t least_us, pace_t *self)
+static void s_measure_pushes(const topology_t *topology, const layout_t *layout, int64_t least_us,
+                             pace_t *self)
 {
     pushes_t pushes = {.topology = s_one_shard(topology), .elements = layout->count};
-    CHECK(!job_derive(pushes.topology, 1000 * topology->job.batch * topology->region_count, &pushes.job, NULL));
+    CHECK(
+        !job_derive(pushes.topology, 1000 * topology->job.batch * topology->region_count, &pushes.job, NULL));
     shard_spec_t spec = {.topology = pushes.topology,
                          .job = &pushes.job,
                          .incarnation = 1,
@@ -234,12 +237,14 @@ static void s_code(void *hint)
     encoding_add(self->decoded, self->values, self->values, self->elements);
 }
 
-static void s_measure_delta(const topology_t *topology, const layout_t *layout, int64_t least_us, pace_t *self)
+static void s_measure_delta(const topology_t *topology, const layout_t *layout, int64_t least_us,
+                            pace_t *self)
 {
     const encoding_t *values = encoding_named(topology->job.sync.topk_values);
-    delta_t delta = {.encoding = encoding_named(topology->job.sync.encoding),
-                     .setting = {.ratio = topology->job.sync.topk_ratio, .values = values ? values->number : 0},
-                     .elements = layout->count};
+    delta_t delta = {
+        .encoding = encoding_named(topology->job.sync.encoding),
+        .setting = {.ratio = topology->job.sync.topk_ratio, .values = values ? values->number : 0},
+        .elements = layout->count};
     delta.values = calloc(3 * delta.elements, sizeof *delta.values);
     delta.bytes = buf_new(encoding_size_most(delta.encoding, &delta.setting, delta.elements));
     CHECK(delta.values && delta.bytes);
@@ -313,7 +318,8 @@ err_code_t pace_measure(const topology_t *topology, int64_t least_us, pace_t *re
     CHECK(layout);
     err_code_t rc = model_layout_of(topology->job.model, layout, err);
     if (!rc)
-        rc = probe_measure(topology->job.model, (size_t)topology->job.batch, least_us / 2, &self.samples_per_s, err);
+        rc = probe_measure(topology->job.model, (size_t)topology->job.batch, least_us / 2,
+                           &self.samples_per_s, err);
     if (!rc)
         rc = s_measure_tests(topology, least_us / 8, &self, err);
     if (!rc) {

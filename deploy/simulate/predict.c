@@ -7,10 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LAN_BYTES_PER_S 1.25e9 /* between the nodes of a region: 10 Gbit/s, which clouds give machines of a few cores */
-#define CROWD_BEAT_US 2000000  /* the schedulers take nobody for lost before 5 s */
+#define LAN_BYTES_PER_S                                                                                      \
+    1.25e9 /* between the nodes of a region: 10 Gbit/s, which clouds give machines of a few cores */
+#define CROWD_BEAT_US 2000000 /* the schedulers take nobody for lost before 5 s */
 #define CROWD_LINK_US 30000000
-#define LINK_US 1000000 /* brokers say so once a second */
+#define LINK_US 1000000  /* brokers say so once a second */
 #define NODE_WORKERS 128 /* of a node that stands for the machines nobody described */
 #define SLICE_US 1000000
 #define STUCK_US (3600 * (int64_t)1000000) /* without a sample */
@@ -38,7 +39,9 @@ typedef struct {
 static double s_plain(const world_t *self, const message_t *message, const char *name)
 {
     const char *slash = strrchr(name, '/');
-    size_t index = message->kind == KIND_delta ? message->delta.shard : slash ? strtoul(slash + 1, NULL, 10) : 0;
+    size_t index = message->kind == KIND_delta ? message->delta.shard
+                   : slash                     ? strtoul(slash + 1, NULL, 10)
+                                               : 0;
     return (double)self->sizes.plain[index < self->sizes.shard_count ? index : 0];
 }
 
@@ -122,7 +125,8 @@ static bool s_link(void *hint, size_t region, size_t other, message_t *state)
     const wan_line_t *back = &self->wan.lines[other * self->wan.count + region];
     state->link_state.up = true;
     state->link_state.rate_bytes_per_s =
-        (uint64_t)((double)way->link->rate_bytes_per_s / sizes_scale(&self->sizes)) + (way->link->rate_bytes_per_s > 0);
+        (uint64_t)((double)way->link->rate_bytes_per_s / sizes_scale(&self->sizes)) +
+        (way->link->rate_bytes_per_s > 0);
     state->link_state.rtt_us = (uint64_t)way->link->rtt_us;
     state->link_state.sent_bytes = own->bytes;
     state->link_state.received_bytes = back->bytes;
@@ -148,8 +152,8 @@ static err_code_t s_set_workers(world_t *self, err_t *err)
         topology_region_t *region = &self->topology->regions[r];
         region->workers = s_workers(self, r);
         if (!region->workers)
-            return err_set(err, ERR_CONFIG, "region %s would have no worker; rent a unit of one of its offers",
-                           region->name);
+            return err_set(err, ERR_CONFIG,
+                           "region %s would have no worker; rent a unit of one of its offers", region->name);
         if (region->workers > PREDICT_WORKERS_MAX)
             return err_set(err, ERR_LIMIT, "region %s would have %llu workers; at most %d are simulated",
                            region->name, (unsigned long long)region->workers, PREDICT_WORKERS_MAX);
@@ -308,17 +312,24 @@ static double s_price_per_s(const world_t *self, size_t r)
     return price;
 }
 
+static double s_part(double us, double all_us)
+{
+    return us > all_us ? 1 : us / all_us;
+}
+
+/* Of the time from the first lease to the last change, that of other regions included; evaluations come on top of it. A worker
+ * that neither computes nor waits for a shard has no batch to compute. */
 static void s_add_shares(const sim_spent_t *spent, predict_region_t *ret)
 {
-    double sum = 0;
-    for (size_t k = 0; k < SPENDS_COUNT; k++)
-        sum += (double)spent->us[k];
-    if (sum <= 0)
+    double tests_us = (double)spent->us[SPENDS_EVALUATING];
+    double all_us = 1e6 * ret->train_s * (double)ret->workers + tests_us;
+    if (all_us <= 0)
         return;
-    ret->computed = (double)spent->us[SPENDS_COMPUTING] / sum;
-    ret->evaluated = (double)spent->us[SPENDS_EVALUATING] / sum;
-    ret->waited_shard = (double)spent->us[SPENDS_SHARD] / sum;
-    ret->waited_scheduler = (double)spent->us[SPENDS_SCHEDULER] / sum;
+    ret->computed = s_part((double)spent->us[SPENDS_COMPUTING], all_us);
+    ret->evaluated = s_part(tests_us, all_us);
+    ret->waited_shard = s_part((double)spent->us[SPENDS_SHARD], all_us);
+    double rest = 1 - ret->computed - ret->evaluated - ret->waited_shard;
+    ret->waited_scheduler = rest > 0 ? rest : 0;
 }
 
 static void s_judge_region(const world_t *self, const sim_t *sim, size_t r, predict_region_t *ret)
@@ -331,13 +342,14 @@ static void s_judge_region(const world_t *self, const sim_t *sim, size_t r, pred
                               .sent_bytes = wan_sent(&self->wan, r),
                               .received_bytes = wan_received(&self->wan, r),
                               .wan_cost = wan_cost(&self->wan, r)};
-    s_add_shares(&spent, ret);
     if (report) {
         ret->samples = report->region_report.samples;
         ret->rounds = report->region_report.rounds;
+        ret->restarts = report->region_report.restarts;
         ret->train_s = (double)report->region_report.train_us / 1e6;
         ret->rented_s = (double)report->region_report.rented_us / 1e6;
     }
+    s_add_shares(&spent, ret);
     ret->rent = ret->rented_s / (double)ret->nodes * s_price_per_s(self, r);
     ret->cost = ret->rent + ret->wan_cost;
 }
@@ -356,6 +368,7 @@ static void s_add(predict_region_t *sum, const predict_region_t *one)
     SUMMED(nodes)
     SUMMED(samples)
     SUMMED(samples_total)
+    SUMMED(restarts)
     SUMMED(sent_bytes)
     SUMMED(received_bytes)
     SUMMED(rented_s)

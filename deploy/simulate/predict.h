@@ -43,6 +43,7 @@ typedef struct {
     uint64_t workers, nodes;
     uint64_t samples, samples_total; /* done, and of the whole run */
     uint64_t rounds;
+    uint64_t restarts; /* of actors that were taken for lost: none ever is */
     double train_s;                  /* first lease to last change */
     double computed;                 /* share of the workers' time that went to gradients ... */
     double evaluated, waited_shard, waited_scheduler; /* ... and the rest */

@@ -264,6 +264,7 @@ sim_t *sim_new(const topology_t *topology, const sim_spec_t *spec)
     err_t err = {0};
     CHECK(job_derive(topology, self->spec.samples, &self->job, &err) == ERR_OK);
     CHECK(model_layout_of(topology->job.model, &self->layout, &err) == ERR_OK);
+    topology_digest(topology, self->digest);
     self->actor_capacity = s_capacity(self);
     self->actors = calloc(self->actor_capacity, sizeof *self->actors);
     CHECK(self->actors);
@@ -444,10 +445,15 @@ int64_t sim_now_us(const sim_t *self)
 sim_spent_t sim_spent(const sim_t *self, size_t region_index)
 {
     sim_spent_t sum = {0};
-    for (size_t i = 0; i < self->actor_count; i++)
-        if (self->actors[i].role == &worker_role && self->actors[i].region == region_index)
-            for (size_t k = 0; k < SPENDS_COUNT; k++)
-                sum.us[k] += self->actors[i].spent.us[k];
+    for (size_t i = 0; i < self->actor_count; i++) {
+        const sim_actor_t *actor = &self->actors[i];
+        if (actor->role != &worker_role || actor->region != region_index)
+            continue;
+        for (size_t k = 0; k < SPENDS_COUNT; k++)
+            sum.us[k] += actor->spent.us[k];
+        if (actor->alive)
+            sum.us[actor->spends] += self->now_us - actor->spends_us;
+    }
     return sum;
 }
 

@@ -45,12 +45,10 @@ static void s_begin(sim_t *self, sim_actor_t *actor, const role_t *role, void *c
 
 static void *s_new_node(const sim_t *self, size_t region, const char *name, size_t place, uint64_t pid)
 {
-    char digest[17];
-    topology_digest(self->topology, digest);
     node_spec_t spec = {.name = name,
                         .region = self->topology->regions[region].name,
                         .host = "sim",
-                        .digest = digest,
+                        .digest = self->digest,
                         .pid = pid,
                         .cores = self->spec.node_list ? self->spec.node_list[place].cores : sim_cores(self, name),
                         .memory_bytes = (uint64_t)1 << 30,
@@ -367,7 +365,8 @@ static sim_spends_t s_spends(const sim_actor_t *actor)
 {
     if (actor->computing)
         return actor->task.evaluate ? SPENDS_EVALUATING : SPENDS_COMPUTING;
-    return strncmp(worker_core_waits_for(actor->core, NULL), "shard/", 6) == 0 ? SPENDS_SHARD : SPENDS_SCHEDULER;
+    return strncmp(worker_core_waits_for(actor->core, NULL), "shard/", 6) == 0 ? SPENDS_SHARD
+                                                                               : SPENDS_SCHEDULER;
 }
 
 void sim_spend(sim_t *self, size_t index)

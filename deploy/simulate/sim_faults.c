@@ -117,7 +117,8 @@ void sim_raise_zombie(sim_t *self, size_t index)
     message_set_name(zombie->name, actor->name);
     actor->core = NULL;
     int64_t wake_us = self->now_us + 200000 + (int64_t)rng_below(&self->rng, 2000000);
-    sim_schedule(self, (sim_event_t){.at_us = wake_us, .kind = SIM_WAKE, .actor = (uint32_t)slot, .life = life});
+    sim_schedule(self,
+                 (sim_event_t){.at_us = wake_us, .kind = SIM_WAKE, .actor = (uint32_t)slot, .life = life});
 }
 
 void sim_wake(sim_t *self, size_t index)

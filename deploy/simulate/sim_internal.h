@@ -87,6 +87,7 @@ struct sim {
     sim_spec_t spec;
     job_t job;
     layout_t layout;
+    char digest[17]; /* of the topology */
     size_t *shard_first; /* (shards + 1) */
     rng_t rng;
     int64_t now_us;

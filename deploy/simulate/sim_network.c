@@ -144,5 +144,6 @@ void sim_tell_links(sim_t *self)
             s_tell(self, r, name);
         }
     }
-    sim_schedule(self, (sim_event_t){.at_us = self->now_us + self->spec.pace->link_every_us, .kind = SIM_LINKS});
+    sim_schedule(self,
+                 (sim_event_t){.at_us = self->now_us + self->spec.pace->link_every_us, .kind = SIM_LINKS});
 }

@@ -155,7 +155,8 @@ void sim_schedulers_destroy(sim_t *self)
 void sim_keep(sim_t *self, size_t actor)
 {
     size_t row = self->actors[actor].scheduler;
-    scheduler_t *scheduler = row == SIZE_MAX ? s_find(self, self->actors[actor].name) : &self->schedulers->items[row];
+    scheduler_t *scheduler =
+        row == SIZE_MAX ? s_find(self, self->actors[actor].name) : &self->schedulers->items[row];
     const keep_source_t *source = s_is_global(self, scheduler) ? &global_source : &region_source;
     if (!self->spec.pace) {
         CHECK(keep_work(scheduler->keep, self->actors[actor].core, self->now_us, NULL) == ERR_OK);

@@ -324,10 +324,10 @@ Test(topology, snapshots_can_be_kept_by_others)
 /* One row says it for every pair that has none of its own, and is one row again when it is printed. */
 Test(topology, a_row_for_all_links_every_pair_without_a_row_of_its_own)
 {
-    static const char text[] =
-        "job: {name: t, model: lenet, data: {dir: /data}}\n"
-        "regions: [{name: a, data_share: 1}, {name: b, data_share: 1}, {name: c, data_share: 1}, {name: d, data_share: 1}]\n"
-        "links:\n  - {between: all, rtt: 40ms}\n  - {between: [c, b], rtt: 5ms}\n";
+    static const char text[] = "job: {name: t, model: lenet, data: {dir: /data}}\n"
+                               "regions: [{name: a, data_share: 1}, {name: b, data_share: 1}, {name: c, "
+                               "data_share: 1}, {name: d, data_share: 1}]\n"
+                               "links:\n  - {between: all, rtt: 40ms}\n  - {between: [c, b], rtt: 5ms}\n";
     topology_t *t = s_parse(text, NULL, 0);
     cr_assert_eq(t->link_count, 6);
     for (size_t a = 0; a < 4; a++)
@@ -348,7 +348,8 @@ Test(topology, a_row_for_all_links_every_pair_without_a_row_of_its_own)
 Test(topology, as_many_regions_as_there_may_be_are_all_linked)
 {
     char text[16384];
-    int n = snprintf(text, sizeof text, "job: {name: t, model: lenet, data: {dir: /data}}\nlinks: [{between: all}]\nregions:\n");
+    int n = snprintf(text, sizeof text,
+                     "job: {name: t, model: lenet, data: {dir: /data}}\nlinks: [{between: all}]\nregions:\n");
     for (size_t r = 0; r < TOPOLOGY_REGIONS_MAX; r++)
         n += snprintf(text + n, sizeof text - (size_t)n, "  - {name: r%zu, data_share: 1}\n", r);
     topology_t *t = s_parse(text, NULL, 0);

@@ -209,7 +209,8 @@ static const case_t s_cases[] = {
     {"disk", "replicas",
      "t.yaml:9:15: checkpoint.durability: \"replicas\" is not known here; write process, disk or replica"},
     {"disk", "replica",
-     "t.yaml:9:15: checkpoint.durability: replica needs copies on other nodes; write checkpoint.replicas: 1 or "
+     "t.yaml:9:15: checkpoint.durability: replica needs copies on other nodes; write checkpoint.replicas: 1 "
+     "or "
      "more too"},
     {"durability: disk", "replicas: 9",
      "t.yaml:9:13: checkpoint.replicas: \"9\" is too large; write a whole number from 0 to 8"},
@@ -217,9 +218,11 @@ static const case_t s_cases[] = {
      "t.yaml:9:14: checkpoint.elsewhere: says where one of the copies lies, and there is none; write "
      "checkpoint.replicas: 1 or more too"},
     {"durability: disk", "wan_share: 0",
-     "t.yaml:9:14: checkpoint.wan_share: \"0\" is too small; write a ratio above 0 up to 1, such as 0.05 or 5%"},
+     "t.yaml:9:14: checkpoint.wan_share: \"0\" is too small; write a ratio above 0 up to 1, such as 0.05 or "
+     "5%"},
     {"durability: disk", "move_after: 1ms",
-     "t.yaml:9:15: checkpoint.move_after: \"1ms\" is too small; write a duration from 100ms to 24h, such as 30ms or 10s"},
+     "t.yaml:9:15: checkpoint.move_after: \"1ms\" is too small; write a duration from 100ms to 24h, such as "
+     "30ms or 10s"},
     {"lr: 0.1", "lr: 0",
      "t.yaml:6:35: job.optimizer.lr: \"0\" is too small; write a number above 0 up to 1000"},
     {"lr: 0.1", "lr: nan",
@@ -361,27 +364,34 @@ static const case_t s_cases[] = {
     {"[a, b]", "[a, a]",
      "t.yaml:21:5: links[0].between: a is linked with itself; write two different regions"},
     {"[a, b]", "[a]",
-     "t.yaml:21:5: links[0].between: is a list of 1; write two different regions, such as [north, south], or all"},
+     "t.yaml:21:5: links[0].between: is a list of 1; write two different regions, such as [north, south], or "
+     "all"},
     {"[a, b]", "[a, b, a]",
-     "t.yaml:21:5: links[0].between: is a list of 3; write two different regions, such as [north, south], or all"},
+     "t.yaml:21:5: links[0].between: is a list of 3; write two different regions, such as [north, south], or "
+     "all"},
     {"[a, b]", "a",
-     "t.yaml:21:14: links[0].between: is one value; write two different regions, such as [north, south], or all"},
+     "t.yaml:21:14: links[0].between: is one value; write two different regions, such as [north, south], or "
+     "all"},
     {"  - between: [a, b]", "  - between: all\n  - between: all",
      "t.yaml:22:14: links[1].between: all is written in links[0] already; write one such row"},
     {"[a, b]", "[a, [b]]",
-     "t.yaml:21:18: links[0].between: is a list; write two different regions, such as [north, south], or all"},
+     "t.yaml:21:18: links[0].between: is a list; write two different regions, such as [north, south], or "
+     "all"},
     {"rtt: 30ms", "rtt: 30ms\n  - between: [b, a]",
      "t.yaml:23:5: links[1].between: b and a are linked by links[0] already; write each pair once"},
     {"links:\n  - between: [a, b]\n    rtt: 30ms\n", "",
-     "t.yaml:1:1: links: none joins a and b, and no third region is linked with both; write \"- between: [a, b]\" with its "
+     "t.yaml:1:1: links: none joins a and b, and no third region is linked with both; write \"- between: [a, "
+     "b]\" with its "
      "rate and rtt"},
     {"links:\n  - between: [a, b]\n    rtt: 30ms\n", "links: []\n",
-     "t.yaml:20:1: links: none joins a and b, and no third region is linked with both; write \"- between: [a, b]\" with its "
+     "t.yaml:20:1: links: none joins a and b, and no third region is linked with both; write \"- between: "
+     "[a, b]\" with its "
      "rate and rtt"},
     {"links:\n  - between: [a, b]\n    rtt: 30ms\n", "links:\n",
      "t.yaml:20:7: links: has no value; write a list, each element beginning with \"- \""},
     {"links:", "  - {name: c, data_share: 1}\nlinks:",
-     "t.yaml:21:1: links: none joins a and c, and no third region is linked with both; write \"- between: [a, c]\" with its "
+     "t.yaml:21:1: links: none joins a and c, and no third region is linked with both; write \"- between: "
+     "[a, c]\" with its "
      "rate and rtt"},
     {"127.0.0.1", "0.0.0.0",
      "t.yaml:19:20: regions[1].broker.bind: others can reach it there, and nothing is encrypted; write "
@@ -526,8 +536,9 @@ static const struct {
      "vvvvvvvv...: \"vvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvv...\" is not a name; write 1 to 31 letters, "
      "digits, '-' and '_'"},
     {"security=tls", "--set security=tls: \"tls\" is not known here; write none"},
-    {"links=[]", "--set links=[]: none joins a and b, and no third region is linked with both; write \"- between: [a, b]\" with its "
-     "rate and rtt"},
+    {"links=[]", "--set links=[]: none joins a and b, and no third region is linked with both; write \"- "
+                 "between: [a, b]\" with its "
+                 "rate and rtt"},
     {"job=[1]", "--set job=[1]: no keys here; write KEY: VALUE, beginning with name"},
     {"job.epochs={a: *x}",
      "--set job.epochs={a: *x}: the value is not valid YAML; write for instance [north, south]"},

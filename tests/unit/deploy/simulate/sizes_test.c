@@ -21,7 +21,8 @@ static topology_t *s_topology(const char *encoding)
     return topology;
 }
 
-static uint64_t s_data(const sizes_t *sizes, message_kind_t kind, const char *to, const char *from, uint64_t encoding)
+static uint64_t s_data(const sizes_t *sizes, message_kind_t kind, const char *to, const char *from,
+                       uint64_t encoding)
 {
     message_t *message = message_new(kind, to, from);
     buf_t *one = buf_new_zero(sizeof(float));

@@ -8,11 +8,12 @@
 static topology_t *s_topology(const char *links)
 {
     char text[1024];
-    int n = snprintf(text, sizeof text,
-                     "job: {name: t, model: lenet, data: {dir: /data}}\n"
-                     "regions: [{name: a, data_share: 1}, {name: b, data_share: 1}, {name: c, data_share: 1}]\n"
-                     "links: [%s]\n",
-                     links);
+    int n =
+        snprintf(text, sizeof text,
+                 "job: {name: t, model: lenet, data: {dir: /data}}\n"
+                 "regions: [{name: a, data_share: 1}, {name: b, data_share: 1}, {name: c, data_share: 1}]\n"
+                 "links: [%s]\n",
+                 links);
     topology_t *topology = NULL;
     err_t err = {0};
     cr_assert_eq(topology_parse("t", text, (size_t)n, NULL, 0, &topology, &err), ERR_OK, "%s", err.text);
@@ -30,8 +31,10 @@ Test(wan, bytes_take_their_time_one_after_the_other_and_half_a_round_trip)
     cr_assert(first_us >= 1020000 && first_us < 1030000, "%lld", (long long)first_us);
     int64_t second_us = wan_arrives(&wan, 0, 1, MEGABYTE, false, 0);
     cr_assert(second_us >= first_us + 1000000 && second_us < first_us + 1010000);
-    cr_assert(wan_arrives(&wan, 1, 0, MEGABYTE, false, 0) < first_us + 10000, "the other way is another line");
-    cr_assert(wan_arrives(&wan, 0, 2, MEGABYTE, false, 0) < first_us + 10000, "and another region another link");
+    cr_assert(wan_arrives(&wan, 1, 0, MEGABYTE, false, 0) < first_us + 10000,
+              "the other way is another line");
+    cr_assert(wan_arrives(&wan, 0, 2, MEGABYTE, false, 0) < first_us + 10000,
+              "and another region another link");
     cr_assert(wan_sent(&wan, 0) >= 3 * MEGABYTE && wan_sent(&wan, 0) < 3 * MEGABYTE + 20000);
     cr_assert(wan_received(&wan, 1) >= 2 * MEGABYTE);
     wan_fini(&wan);
@@ -55,7 +58,8 @@ Test(wan, control_waits_for_one_piece_alone)
 /* The thinner of the two hops decides; the other one adds a chunk, not the whole again. */
 Test(wan, a_region_without_a_link_is_reached_over_a_third)
 {
-    topology_t *topology = s_topology("{between: [a, b], rate: 10MB, rtt: 20ms}, {between: [b, c], rate: 1MB, rtt: 20ms}");
+    topology_t *topology =
+        s_topology("{between: [a, b], rate: 10MB, rtt: 20ms}, {between: [b, c], rate: 1MB, rtt: 20ms}");
     wan_t wan;
     wan_init(&wan, topology, 1);
     int64_t at_us = wan_arrives(&wan, 0, 2, 20 * MEGABYTE, false, 0);
