@@ -27,7 +27,7 @@ static int s_serve(launch_t *launch, serve_spec_t *spec)
     snprintf(role, sizeof role, "node-%s-%s", launch->topology->regions[spec->region_index].name,
              spec->node_name);
     err_code_t rc = launch_join_state(launch, role, &err);
-    if (rc == ERR_IN_USE)
+    if (rc == ERR_IN_USE && strstr(err.text, role)) /* not the whole directory */
         return cli_fail(EXIT_FAILED, "node",
                         "node %s of region %s runs here already; start this one with another --name",
                         spec->node_name, launch->topology->regions[spec->region_index].name);
