@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define OTHERS_STEPS 20
 #define REPORTS_TO_CONFIRM 2 /* of every shard, until an unconfirmed claim is dropped */
 
 typedef struct {
@@ -208,6 +209,12 @@ void lease_table_release(lease_table_t *self, size_t worker)
     self->workers[worker].live = false;
 }
 
+void lease_table_expect(lease_table_t *self, size_t worker, double batches_per_s)
+{
+    CHECK(worker < self->spec.worker_count);
+    self->workers[worker].speed = batches_per_s;
+}
+
 void lease_table_retire(lease_table_t *self, size_t worker)
 {
     CHECK(worker < self->spec.worker_count);
@@ -326,43 +333,60 @@ static uint64_t s_longest(const worker_entry_t *entry, const pace_t *pace)
     return length < 1 ? 1 : (uint64_t)length;
 }
 
-/* When the others could be done with everything that is left: together, or the one who is first done with what it holds and
- * with one batch more. In seconds; negative when there are no others. */
+/* How many whole batches the others do in a time. */
+static double s_others_do(const lease_table_t *self, const worker_entry_t *entry, const pace_t *pace,
+                          double seconds)
+{
+    double sum = 0;
+    for (size_t index = 0; index < self->spec.worker_count; index++) {
+        const worker_entry_t *other = &self->workers[index];
+        if (other != entry && other->live)
+            sum += floor(seconds * s_speed(other, pace) * (1 + 1e-9));
+    }
+    return sum;
+}
+
+/* When the others could be done with everything that is left, a batch being done by one of them: the least time T with
+ * sum of floor(T x speed) >= left. */
 static double s_others_end(const lease_table_t *self, const worker_entry_t *entry, const pace_t *pace,
                            uint64_t left)
 {
-    double others = pace->sum - s_speed(entry, pace), first = -1;
-    for (size_t index = 0; index < self->spec.worker_count; index++) {
-        const worker_entry_t *other = &self->workers[index];
-        if (other == entry || !other->live)
-            continue;
-        double end = (double)(ranges_size(&other->leased) + 1) / s_speed(other, pace);
-        if (first < 0 || end < first)
-            first = end;
+    double low = (double)left / (pace->sum - s_speed(entry, pace)), high = low;
+    while (s_others_do(self, entry, pace, high) < (double)left)
+        high *= 2;
+    for (int step = 0; step < OTHERS_STEPS && high > low; step++) {
+        double middle = (low + high) / 2;
+        if (s_others_do(self, entry, pace, middle) < (double)left)
+            low = middle;
+        else
+            high = middle;
     }
-    if (first < 0)
-        return -1;
-    double together = (double)left / others;
-    return together > first ? together : first;
+    return high;
 }
 
-/* Whether the run would end later with one more batch here than without. The others may hang, or evaluate: a refusal ends
- * when the batch could have been done. */
-static bool s_is_too_slow(const lease_table_t *self, worker_entry_t *entry, const pace_t *pace,
-                          uint64_t free_count, int64_t now_us)
+/* How many more batches a worker may take without the run ending later than with the others alone; UINT64_MAX: any number. */
+static uint64_t s_fitting(const lease_table_t *self, const worker_entry_t *entry, const pace_t *pace,
+                          uint64_t free_count)
 {
-    double speed = s_speed(entry, pace);
-    if (self->spec.one_by_one || speed <= 0 || pace->live < 2)
-        return false;
+    double speed = s_speed(entry, pace), left = (double)(free_count + pace->leased);
+    if (self->spec.one_by_one || speed <= 0 || pace->live < 2 ||
+        (double)ranges_size(&entry->leased) + LEASE_LONGEST < left / pace->sum * speed)
+        return UINT64_MAX;
     double end = s_others_end(self, entry, pace, free_count + pace->leased);
-    double own = (double)(ranges_size(&entry->leased) + 1) / speed;
-    if (end < 0 || own <= end * (1 + 1e-6)) {
+    double most = floor(end * speed * (1 + 1e-6)) - (double)ranges_size(&entry->leased);
+    return most < 0 ? 0 : (uint64_t)most;
+}
+
+/* The others may hang, or evaluate: who is too slow is refused a batch until that could have been done. */
+static bool s_is_refused(worker_entry_t *entry, const pace_t *pace, uint64_t fitting, int64_t now_us)
+{
+    if (fitting) {
         entry->refused_us = 0;
         return false;
     }
     if (!entry->refused_us)
         entry->refused_us = now_us > 0 ? now_us : 1;
-    return (double)(now_us - entry->refused_us) < 1e6 / speed;
+    return (double)(now_us - entry->refused_us) < 1e6 / s_speed(entry, pace);
 }
 
 /* What a worker keeps: what it computes and one lease more; where a step is shared out, a whole step, as the others
@@ -412,10 +436,14 @@ static lease_answer_t s_grant(lease_table_t *self, worker_entry_t *entry, const 
         return LEASE_NOTHING;
     if (!evaluate) {
         pace_t pace = s_pace(self);
-        if (!s_free(self, &first, &end, &count) || !s_may_have(self, entry, &pace, first) ||
-            s_is_too_slow(self, entry, &pace, count, request->now_us))
+        if (!s_free(self, &first, &end, &count) || !s_may_have(self, entry, &pace, first))
+            return LEASE_NOTHING;
+        uint64_t fitting = s_fitting(self, entry, &pace, count);
+        if (s_is_refused(entry, &pace, fitting, request->now_us))
             return LEASE_NOTHING;
         uint64_t length = s_length(self, entry, &pace, count);
+        if (length > fitting)
+            length = fitting ? fitting : 1;
         if (end - first > length)
             end = first + length;
         if (ranges_add(&entry->leased, first, end))

@@ -46,6 +46,8 @@ void lease_table_start(lease_table_t *self, size_t worker, uint64_t incarnation)
 /* A worker is lost: its leases are free, and this incarnation gets no more. */
 void lease_table_release(lease_table_t *self, size_t worker);
 
+/* What it is expected to compute, in batches per second, until it has told; 0: not known. */
+void lease_table_expect(lease_table_t *self, size_t worker, double batches_per_s);
 /* It was told to end: it gets nothing more, and keeps what it works on until it is released. */
 void lease_table_retire(lease_table_t *self, size_t worker);
 

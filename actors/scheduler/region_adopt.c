@@ -134,11 +134,13 @@ const char *region_adopt_waits_for(const region_core_t *self)
     return "nodes";
 }
 
-/* Where some were running, the others were as well, and are placed again. */
+/* Where some were running, the others were as well, and are placed again; but for workers, which also end when there is
+ * nothing for them. */
 static void s_note_missing(region_core_t *self)
 {
     for (size_t index = 0; index < self->actor_count; index++)
-        if (self->adopted && self->saved && self->saved->region_state.placed)
+        if (self->adopted && self->saved && self->saved->region_state.placed &&
+            self->actors[index].role != ROLE_WORKER)
             self->actors[index].ran = true;
 }
 

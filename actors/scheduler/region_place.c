@@ -356,8 +356,10 @@ static void s_started(region_core_t *self, region_actor_t *actor, int64_t now_us
     actor->moved = false;
     actor->failures = 0;
     actor->since_us = actor->seen_us = actor->ready_us = now_us;
-    if (actor->role == ROLE_WORKER)
+    if (actor->role == ROLE_WORKER) {
         lease_table_start(self->leases, actor->index, actor->incarnation);
+        lease_table_expect(self->leases, actor->index, region_worker_expected(self, actor));
+    }
     if (actor->role == ROLE_SHARD)
         self->keeps[actor->index].handed = false; /* what was handed over is its own now */
 }

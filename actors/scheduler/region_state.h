@@ -378,6 +378,7 @@ void region_take_progress(region_core_t *self, const message_t *message, size_t 
 void region_take_want(region_core_t *self, const message_t *message, region_actor_t *worker, int64_t now_us);
 void region_take_evaluated(region_core_t *self, const message_t *message, const region_actor_t *worker,
                            int64_t now_us);
+double region_worker_expected(const region_core_t *self, const region_actor_t *worker); /* batches per second */
 void region_worker_lost(region_core_t *self, size_t worker);
 bool region_shards_known(const region_core_t *self);
 bool region_has_all(const region_core_t *self); /* and every other region's last delta is */

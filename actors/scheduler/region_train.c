@@ -215,13 +215,25 @@ static void s_take_loss(region_core_t *self, const message_t *message, const reg
     before->loss_sum = sum;
 }
 
-/* What it computes, from its own figures; 0 when it has told too little. */
+static double s_mean_batch(const region_core_t *self)
+{
+    return (double)self->share->samples / (double)self->share->batches_per_epoch;
+}
+
+/* What a core of its node was measured to; 0: it was not. */
+double region_worker_expected(const region_core_t *self, const region_actor_t *worker)
+{
+    double speed = self->nodes[worker->node].announce->announce.samples_per_s / s_mean_batch(self);
+    return isfinite(speed) && speed > 0 ? speed : 0;
+}
+
+/* What it computes, from its own figures; 0 when it has none yet. */
 static double s_batches_per_s(const region_core_t *self, const message_t *message)
 {
-    double batch = (double)self->share->samples / (double)self->share->batches_per_epoch;
     if (message->lease_want.compute_us <= 0)
         return 0;
-    return 1e6 * (double)message->lease_want.samples / batch / (double)message->lease_want.compute_us;
+    return 1e6 * (double)message->lease_want.samples / s_mean_batch(self) /
+           (double)message->lease_want.compute_us;
 }
 
 /* ---- leases

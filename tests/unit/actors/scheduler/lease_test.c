@@ -365,3 +365,154 @@ Test(lease, whoever_dies_every_batch_is_leased_until_it_is_durable)
         s_run_world(seed, true);
     }
 }
+
+/* ---- speeds
+ * --------------------------------------------------------------------------------------------------- */
+
+#define PLAYED_MOST 8
+
+/* Workers of known speed, which ask when they have nothing left. Virtual time in microseconds. */
+typedef struct {
+    double batch_us;
+    uint64_t incarnation, last_grant, first, end, length; /* what it holds: the rest of its newest lease */
+    uint64_t done, longest;
+    int64_t ends_us; /* of the batch it computes; 0: idle */
+} played_t;
+
+static void s_played_want(lease_table_t *table, size_t index, played_t *worker, int64_t now_us)
+{
+    if (worker->first < worker->end)
+        return;
+    ranges_t holding = {0};
+    lease_grant_t grant;
+    cr_assert_eq(ranges_add(&holding, worker->first, worker->end), ERR_OK);
+    lease_request_t request = {.incarnation = 1,
+                               .last_grant = worker->last_grant,
+                               .holding = &holding,
+                               .batches_per_s = 1e6 / worker->batch_us,
+                               .now_us = now_us};
+    if (lease_table_want(table, index, &request, &grant) == LEASE_GRANTED) {
+        worker->last_grant = grant.number;
+        worker->first = grant.first;
+        worker->end = grant.end;
+        worker->length = grant.end - grant.first;
+        if (worker->done && worker->length > worker->longest)
+            worker->longest = worker->length;
+    }
+    ranges_fini(&holding);
+}
+
+/* Everything by every shard; returns when the last batch is computed and, for each worker, when it had its last. */
+static int64_t s_play(lease_table_t *table, played_t *workers, size_t count, uint64_t batches,
+                      int64_t *ret_last_us)
+{
+    int64_t now_us = 1, end_us = 0;
+    ranges_t applied = {0};
+    for (; !ranges_has_all(&applied, 0, batches); now_us += 1000) {
+        cr_assert_lt(now_us, 1000000000, "stuck");
+        for (size_t i = 0; i < count; i++) {
+            played_t *worker = &workers[i];
+            if (worker->ends_us && worker->ends_us <= now_us) {
+                cr_assert_eq(ranges_add(&applied, worker->first, worker->first + 1), ERR_OK);
+                ret_last_us[i] = end_us = worker->ends_us;
+                worker->first++;
+                worker->done++;
+                worker->ends_us = 0;
+                for (size_t shard = 0; shard < SHARDS; shard++)
+                    cr_assert_eq(lease_table_progress(table, shard, 1, 1, &applied, &applied), ERR_OK);
+            }
+            s_played_want(table, i, worker, now_us);
+            if (!worker->ends_us && worker->first < worker->end)
+                worker->ends_us = now_us + (int64_t)worker->batch_us;
+        }
+    }
+    ranges_fini(&applied);
+    return end_us;
+}
+
+/* Whatever their speeds, all workers end within the time that the slowest needs for one batch. */
+static void s_end_together(const double *batch_us, size_t count, uint64_t batches)
+{
+    played_t workers[PLAYED_MOST] = {{0}};
+    int64_t last_us[PLAYED_MOST] = {0};
+    double slowest = 0, sum = 0;
+    for (size_t i = 0; i < count; i++) {
+        workers[i].batch_us = batch_us[i];
+        slowest = batch_us[i] > slowest ? batch_us[i] : slowest;
+        sum += 1 / batch_us[i];
+    }
+    lease_table_t *table = s_known(batches, count, false);
+    for (size_t i = 0; i < count; i++)
+        lease_table_expect(table, i, 1e6 / batch_us[i]);
+    int64_t end_us = s_play(table, workers, count, batches, last_us);
+    double least_us = (double)batches / sum;
+    cr_assert_leq((double)end_us, least_us + slowest + 1000.0 * (double)batches / (double)count,
+                  "%zu workers, %llu batches: %.0f ms, %.0f at best, a slow batch takes %.0f", count,
+                  (unsigned long long)batches, (double)end_us / 1e3, least_us / 1e3, slowest / 1e3);
+    for (size_t i = 0; i < count && batches >= 20 * count; i++)
+        cr_assert_leq((double)(end_us - last_us[i]), slowest * 1.1 + 2000,
+                      "worker %zu stood still for %.0f ms", i, (double)(end_us - last_us[i]) / 1e3);
+    lease_table_destroy(&table);
+}
+
+Test(lease, fast_and_slow_workers_reach_the_end_together)
+{
+    s_end_together((double[]){50000, 200000}, 2, 200);
+    s_end_together((double[]){50000, 50000, 200000}, 3, 203);
+    s_end_together((double[]){200000, 50000, 50000, 50000}, 4, 97);
+    s_end_together((double[]){30000, 100000, 400000}, 3, 150);
+    s_end_together((double[]){50000, 50000, 50000, 50000}, 4, 101);
+    rng_t rng;
+    rng_init(&rng, 7);
+    for (int round = 0; round < 40; round++) {
+        double batch_us[PLAYED_MOST];
+        size_t count = 1 + rng_below(&rng, PLAYED_MOST);
+        for (size_t i = 0; i < count; i++)
+            batch_us[i] = 20000 * (double)(1 + rng_below(&rng, 6));
+        s_end_together(batch_us, count, 1 + rng_below(&rng, 300));
+    }
+}
+
+Test(lease, a_slow_worker_gets_shorter_leases)
+{
+    lease_table_t *table = s_known(1000, 2, false);
+    played_t workers[2] = {{.batch_us = 50000}, {.batch_us = 200000}};
+    int64_t last_us[2];
+    s_play(table, workers, 2, 1000, last_us);
+    cr_assert_eq(workers[0].longest, LEASE_LONGEST);
+    cr_assert_eq(workers[1].longest, LEASE_LONGEST / 4);
+    cr_assert(workers[0].done > 780 && workers[0].done < 820, "%llu", (unsigned long long)workers[0].done);
+    lease_table_destroy(&table);
+}
+
+/* The fast one hangs, or evaluates: what it leaves is refused to the slow one for as long as a batch takes it. */
+Test(lease, a_refusal_for_slowness_ends)
+{
+    lease_table_t *table = s_known(2, 2, false);
+    ranges_t none = {0};
+    lease_grant_t grant;
+    lease_request_t fast = {.incarnation = 1, .holding = &none, .batches_per_s = 10, .now_us = 1};
+    lease_request_t slow = {.incarnation = 1, .holding = &none, .batches_per_s = 1, .now_us = 1};
+    cr_assert_eq(lease_table_want(table, 0, &fast, &grant), LEASE_GRANTED);
+    cr_assert_eq(lease_table_want(table, 1, &slow, &grant), LEASE_NOTHING, "the fast one does both sooner");
+    slow.now_us = 900000;
+    cr_assert_eq(lease_table_want(table, 1, &slow, &grant), LEASE_NOTHING);
+    slow.now_us = 1000002;
+    cr_assert_eq(lease_table_want(table, 1, &slow, &grant), LEASE_GRANTED);
+    lease_table_destroy(&table);
+}
+
+Test(lease, a_worker_that_was_added_gets_leases_and_one_that_is_retired_none)
+{
+    lease_table_t *table = s_known(100, 1, false);
+    lease_grant_t grant;
+    lease_table_grow(table, 3);
+    cr_assert_eq(s_want(table, 2, 1, 0, 0, 0, &grant), LEASE_GRANTED);
+    cr_assert_eq(lease_table_free(table), 100 - (grant.end - grant.first));
+    lease_table_retire(table, 2);
+    cr_assert_eq(s_want(table, 2, 1, 1, 0, 0, &grant), LEASE_NOTHING);
+    cr_assert_eq(lease_table_free(table), 92, "what it works on is not free before it has ended");
+    lease_table_release(table, 2);
+    cr_assert_eq(lease_table_free(table), 100);
+    lease_table_destroy(&table);
+}

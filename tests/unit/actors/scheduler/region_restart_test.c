@@ -79,7 +79,7 @@ Test(region_restart, adopts_who_runs_and_places_who_does_not)
     message_t *report = s_report(bench);
     cr_assert(report->region_report.placed);
     cr_assert_eq(report->region_report.samples, 30);
-    cr_assert_eq(report->region_report.restarts, 1);
+    cr_assert_eq(report->region_report.restarts, 0);
     cr_assert_eq(report->region_report.samples_repeated, 0);
     message_destroy(&report);
     s_free(bench);
