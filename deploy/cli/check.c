@@ -58,7 +58,8 @@ static void s_print_summary(const topology_t *topology, const job_t *job)
         const job_region_t *region = &job->regions[r];
         char workers[32] = "a worker for each core";
         if (topology->regions[r].workers)
-            snprintf(workers, sizeof workers, "%llu workers", (unsigned long long)topology->regions[r].workers);
+            snprintf(workers, sizeof workers, "%llu workers",
+                     (unsigned long long)topology->regions[r].workers);
         printf("  %-16s %llu samples (%.1f%%), %s, %llu shards, %llu steps of %llu batches up to "
                "%llu samples\n",
                topology->regions[r].name, (unsigned long long)region->samples, 100 * region->share, workers,

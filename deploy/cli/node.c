@@ -26,10 +26,17 @@ static int s_serve(launch_t *launch, serve_spec_t *spec)
     err_t err = {0};
     snprintf(role, sizeof role, "node-%s-%s", launch->topology->regions[spec->region_index].name,
              spec->node_name);
-    if (launch_join_state(launch, role, &err) || launch_open_log(launch, role, true, &err))
+    err_code_t rc = launch_join_state(launch, role, &err);
+    if (rc == ERR_IN_USE)
+        return cli_fail(EXIT_FAILED, "node",
+                        "node %s of region %s runs here already; start this one with another --name",
+                        spec->node_name, launch->topology->regions[spec->region_index].name);
+    if (!rc)
+        rc = launch_open_log(launch, role, true, &err);
+    if (rc)
         return cli_fail(EXIT_WRONG, "node", "%s", err.text);
     spec->log_name = role;
-    err_code_t rc = launch_open_dataset(launch, spec->region_index, &err);
+    rc = launch_open_dataset(launch, spec->region_index, &err);
     if (rc)
         return cli_fail(rc == ERR_NOT_FOUND || rc == ERR_CONFIG ? EXIT_WRONG : EXIT_FAILED, "node", "%s",
                         err.text);
@@ -41,8 +48,8 @@ static int s_take_probe(const cli_args_t *args, int64_t *ret_us)
     const char *text = cli_value(args, "probe-time");
     *ret_us = SERVE_PROBE_US;
     if (text && (units_parse_duration(text, ret_us, NULL) || *ret_us < 0 || *ret_us > PROBE_MOST_US))
-        return cli_fail(EXIT_WRONG, "node", "--probe-time %s: write a time up to 60s, such as 100ms, or 0 for none",
-                        text);
+        return cli_fail(EXIT_WRONG, "node",
+                        "--probe-time %s: write a time up to 60s, such as 100ms, or 0 for none", text);
     return EXIT_DONE;
 }
 
@@ -55,7 +62,8 @@ static int s_check_offer(const launch_t *launch, const serve_spec_t *spec)
             return EXIT_DONE;
     if (!spec->offer)
         return EXIT_DONE;
-    return cli_fail(EXIT_WRONG, "node", "--offer %s: region %s has no such offer; name one of its offers, or leave it out",
+    return cli_fail(EXIT_WRONG, "node",
+                    "--offer %s: region %s has no such offer; name one of its offers, or leave it out",
                     spec->offer, region->name);
 }
 
@@ -93,11 +101,12 @@ const cli_command_t command_node = {
     .example = "cloudless node --topology job.yaml --region shanghai --name rack1",
     .notes = COMMANDS_RESUME,
     .run = s_run,
-    .options = {{"topology", 't', "FILE", "the same file as everywhere in the job"},
-                {"region", 'r', "NAME", "where this machine is"},
-                {"isolate", 0, "WHAT", COMMANDS_ISOLATE},
-                {"name", 'n', "NAME", "of this node, unique in its region (default: made up)"},
-                {"offer", 0, "NAME", "the offer of its region that this machine is a unit of (default: of none)"},
-                {"probe-time", 0, "TIME",
-                 "how long it measures what one core computes before it comes (default: 50ms; 0: not at all)"},
-                {"state", 's', "DIR", "keep snapshots here (default: ~/.local/state/cloudless/JOB)"}}};
+    .options = {
+        {"topology", 't', "FILE", "the same file as everywhere in the job"},
+        {"region", 'r', "NAME", "where this machine is"},
+        {"isolate", 0, "WHAT", COMMANDS_ISOLATE},
+        {"name", 'n', "NAME", "of this node, unique in its region (default: made up)"},
+        {"offer", 0, "NAME", "the offer of its region that this machine is a unit of (default: of none)"},
+        {"probe-time", 0, "TIME",
+         "how long it measures what one core computes before it comes (default: 50ms; 0: not at all)"},
+        {"state", 's', "DIR", "keep snapshots here (default: ~/.local/state/cloudless/JOB)"}}};

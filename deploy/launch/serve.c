@@ -11,7 +11,6 @@
 #include "deploy/launch/host.h"
 #include "deploy/launch/renter.h"
 #include "deploy/launch/starts.h"
-#include "store/lockfile.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -34,7 +33,6 @@ typedef struct {
     shell_t *node;
     char scheduler_name[WIRE_NAME_SIZE];
     char node_name[WIRE_NAME_SIZE];
-    int name_fd;          /* the lock on the node's name in this state directory */
     double samples_per_s; /* of one core */
     int first_signal;
     int64_t half_ended_us; /* one of two actors has ended since */
@@ -165,19 +163,6 @@ static err_code_t s_node_incarnation(serve_t *self, uint64_t least, uint64_t *re
     return rc;
 }
 
-/* Of two nodes of one name that share a disk the second ends; of two disks the broker says so. */
-static err_code_t s_lock_name(serve_t *self, err_t *err)
-{
-    char path[STATEDIR_PATH_MAX + STATEDIR_NAME_MAX + 16];
-    const char *region = self->launch->topology->regions[self->spec->region_index].name;
-    snprintf(path, sizeof path, "%s/node-%s-%s.lock", self->launch->run_dir, region, self->spec->node_name);
-    err_code_t rc = lockfile_take(path, &self->name_fd, err);
-    if (rc != ERR_IN_USE)
-        return rc;
-    return err_set(err, rc, "node %s of region %s runs here already, pid %d; start this one with another --name",
-                   self->spec->node_name, region, (int)lockfile_holder(path));
-}
-
 /* Plans rest on what this machine does, not on what its name promises. */
 static err_code_t s_probe(serve_t *self, err_t *err)
 {
@@ -228,8 +213,6 @@ static err_code_t s_start(serve_t *self, err_t *err)
     err_code_t rc = self->spec->broker ? s_start_broker(self, err) : ERR_OK;
     if (!rc && self->spec->scheduler)
         rc = s_start_scheduler(self, err);
-    if (!rc && self->spec->node)
-        rc = s_lock_name(self, err);
     if (!rc && self->spec->node)
         rc = s_probe(self, err);
     if (!rc && self->spec->node)
@@ -332,7 +315,7 @@ static void s_loop(serve_t *self)
 
 int serve_run(launch_t *launch, const serve_spec_t *spec)
 {
-    serve_t self = {.launch = launch, .spec = spec, .where = {launch, spec->region_index, NULL}, .name_fd = -1};
+    serve_t self = {.launch = launch, .spec = spec, .where = {launch, spec->region_index, NULL}};
     err_t err = {0};
     host_init(&self.host);
     err_code_t rc = s_start(&self, &err);
@@ -343,7 +326,6 @@ int serve_run(launch_t *launch, const serve_spec_t *spec)
     renter_destroy(&self.renter, SERVE_FAREWELL_US);
     if (self.broker)
         broker_stop(&self.broker, SERVE_LINGER_US);
-    lockfile_release(&self.name_fd);
     host_fini(&self.host);
     if (rc)
         return cli_fail(EXIT_FAILED, spec->where, "%s", err.text);

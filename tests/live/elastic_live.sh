@@ -1,0 +1,101 @@
+# Machines by hand, and workers that follow them: while it trains one joins, one is told to leave and hands its shards over, one
+# is killed and comes back. The ledger is exact, and nothing is computed twice for the one that left.
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+samples=9000 epochs=${EPOCHS:-40} shards=2
+
+read -r eu_port us_port < <("$LIVE_TOOL" ports 2)
+cat >"$work/job.yaml" <<YAML
+job:
+  name: elastic
+  model: ledger
+  data: {kind: counter, samples: $samples}
+  epochs: $epochs
+  batch: 30
+  optimizer: {name: sgd, lr: 1, schedule: constant}
+  sync: {strategy: asgd-ga, every: 4}
+regions:
+  - name: eu
+    data_share: 2
+    workers: auto
+    shards: $shards
+    broker: {bind: "tcp://127.0.0.1:$eu_port", advertise: "tcp://127.0.0.1:$eu_port"}
+    offers: [{name: small, count: 1}]
+  - name: us
+    data_share: 1
+    workers: auto
+    shards: $shards
+    broker: {bind: "tcp://127.0.0.1:$us_port", advertise: "tcp://127.0.0.1:$us_port"}
+    offers: [{name: small, count: 2}]
+links:
+  - {between: [eu, us], rate: 100Mbit, rtt: 10ms, emulate: true}
+YAML
+
+declare -A pids
+role() { # ROLE: starts it; the log of an earlier start stays
+    local name=$1
+    case $name in
+    scheduler) begin "$name" scheduler --topology "$work/job.yaml" --state "$work/on-$name" --report "$work/report.json" ;;
+    broker-*) begin "$name" broker --topology "$work/job.yaml" --region "${name#broker-}" --state "$work/on-$name" ;;
+    node-*) begin "$name" node --topology "$work/job.yaml" --region "${name:5:2}" --name "${name:8}" --offer small --state "$work/on-$name" ;;
+    esac
+    pids[$name]=$pid
+}
+
+status() { "$CLOUDLESS" status --state "$work/on-scheduler" --json >"$work/status.json"; }
+figure() { status && json "$work/status.json" "regions[$1].$2"; }
+beyond() { [ "$(figure "$1" "$2")" -gt "$3" ]; }
+# on NODE KIND: actors of a kind that run there.
+on() {
+    status && tr -d '\n ' <"$work/status.json" | grep -o "\"name\":\"$2/[^}]*" | grep "\"node\":\"node/$1\"" | grep -vc '"state":"stopped"'
+}
+has() { [ "$(on "$1" "$2")" -ge "$3" ]; }
+
+for name in broker-eu broker-us scheduler node-eu-a node-us-a node-us-b; do role "$name"; done
+until_true beyond 0 steps 40
+
+# One joins: it gets workers, and a batch that it computed is applied.
+role node-eu-b
+until_true beyond 0 nodes_joined 0
+until_true has eu/b worker 1
+
+# A second one by its name is refused, wherever it keeps its state; the first goes on.
+"$CLOUDLESS" node --topology "$work/job.yaml" --region eu --name b --state "$work/on-twin" >"$work/twin.out" 2>"$work/twin.err"
+[ $? -eq 1 ] || fail "a second node by the name of the first was not refused"
+expect_line "$work/twin.err" 'another node of this name runs in the region.*--name'
+"$CLOUDLESS" node --topology "$work/job.yaml" --region eu --name b --state "$work/on-node-eu-b" >"$work/twin.out" 2>"$work/twin.err"
+[ $? -eq 1 ] || fail "a second node on the disk of the first was not refused"
+expect_line "$work/twin.err" 'node b of region eu runs here already; .*--name'
+alive "${pids[node-eu-b]}" || fail "the first node of a name did not go on"
+
+# The one with all the shards is told to leave: they go on on the other one.
+has eu/a shard $shards || fail "the shards are not where they were placed"
+kill -TERM "${pids[node-eu-a]}"
+expect_end "${pids[node-eu-a]}" 0 "a node that leaves"
+has eu/b shard $shards || fail "a node left without handing its shards over"
+[ "$(figure 0 shards_moved)" = $shards ] || fail "not all shards were moved"
+rm -rf "$work/on-node-eu-a"
+before=$(figure 0 steps)
+until_true beyond 0 steps "$((before + 40))"
+
+# One is killed, and started again.
+kill -KILL "${pids[node-us-b]}"
+expect_end "${pids[node-us-b]}" 137 "a killed node"
+role node-us-b
+before=$(figure 1 steps)
+until_true beyond 1 steps "$((before + 20))"
+
+for name in node-us-a node-us-b node-eu-b broker-us broker-eu scheduler; do expect_end "${pids[$name]}" 0 "$name"; done
+[ "$(json "$work/report.json" samples)" = $((samples * epochs)) ] || fail "samples in the report"
+[ "$(json "$work/report.json" "regions[0].samples_repeated")" = 0 ] || fail "samples were computed twice for a node that left"
+for region in 0 1; do
+    [ "$(json "$work/report.json" "regions[$region].updates_rolled_back")" = 0 ] || fail "something was rolled back"
+    echo "region $region: a node joined in $(json "$work/report.json" "regions[$region].join_s") s, a worker started in" \
+        "$(json "$work/report.json" "regions[$region].worker_start_median_s") s," \
+        "at most $(json "$work/report.json" "regions[$region].worker_start_s") s"
+done
+
+cp -a "$work/on-node-us-a" "$work/whole-us"
+cp -an "$work/on-node-us-b/us/." "$work/whole-us/us/"
+expect_counters "$work/on-node-eu-b" $samples $epochs eu
+expect_counters "$work/whole-us" $samples $epochs us
