@@ -49,7 +49,7 @@ err_code_t starts_count(const char *run_dir, const char *name, uint64_t least, u
 err_code_t starts_disk(const char *run_dir, uint32_t *ret_disk, err_t *err)
 {
     char path[STATEDIR_PATH_MAX + 16];
-    uint64_t disk;
+    uint64_t disk = 0;
     snprintf(path, sizeof path, "%s/disk", run_dir);
     err_code_t rc = s_read(path, &disk, err);
     if (!rc && !disk) {
