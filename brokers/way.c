@@ -38,14 +38,12 @@ static size_t s_relay(const topology_t *topology, size_t here, size_t to, const 
 
 /* ---- all pairs ---- */
 
-typedef const topology_link_t *links_t[TOPOLOGY_REGIONS_MAX];
-
-static size_t s_relay_of(const links_t *links, size_t count, size_t here, size_t to)
+static size_t s_relay_of(const topology_link_t *const *links, size_t count, size_t here, size_t to)
 {
     size_t best = SIZE_MAX;
     const topology_link_t *best_hops[2];
     for (size_t relay = 0; relay < count; relay++) {
-        const topology_link_t *hops[2] = {links[here][relay], links[relay][to]};
+        const topology_link_t *hops[2] = {links[here * count + relay], links[relay * count + to]};
         if (!hops[0] || !hops[1] || (best != SIZE_MAX && !s_better(hops, best_hops)))
             continue;
         best = relay;
@@ -57,15 +55,17 @@ static size_t s_relay_of(const links_t *links, size_t count, size_t here, size_t
 void way_table(const topology_t *topology, size_t *ret_next)
 {
     size_t count = topology->region_count;
-    links_t links[TOPOLOGY_REGIONS_MAX] = {0};
+    const topology_link_t *links[TOPOLOGY_REGIONS_MAX * TOPOLOGY_REGIONS_MAX];
+    for (size_t i = 0; i < count * count; i++)
+        links[i] = NULL;
     for (size_t i = topology->link_count; i-- > 0;) { /* the first named holds */
         const size_t *between = topology->links[i].between;
-        links[between[0]][between[1]] = links[between[1]][between[0]] = &topology->links[i];
+        links[between[0] * count + between[1]] = links[between[1] * count + between[0]] = &topology->links[i];
     }
     for (size_t here = 0; here < count; here++)
         for (size_t to = 0; to < count; to++)
             ret_next[here * count + to] =
-                here == to || links[here][to] ? to : s_relay_of((const links_t *)links, count, here, to);
+                here == to || links[here * count + to] ? to : s_relay_of(links, count, here, to);
 }
 
 size_t way_next(const topology_t *topology, size_t here, size_t to, const bool *usable)

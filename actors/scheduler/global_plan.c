@@ -1,49 +1,10 @@
-#include "actors/scheduler/global_plan.h"
+#include "actors/scheduler/global_plan_state.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define CORE_LEAST_S 3.0 /* measured computing that says something about a speed */
-#define LINK_BUSY 0.6 /* part of its measured rate that a link must carry for the measure to be its limit */
 #define MATCH_SLOWER 1.02 /* `match`: a cheaper plan may take so much longer */
-
-typedef struct {
-    message_t *report; /* newest; NULL: none yet */
-    int64_t since_us;  /* of the window */
-    uint64_t computed; /* and what was counted at its beginning */
-    double core_s;
-    uint64_t sent[TOPOLOGY_REGIONS_MAX];
-    double speed;                                /* measured / assumed, 0: not yet */
-    double rates[TOPOLOGY_REGIONS_MAX];          /* measured bytes per second to each region, 0: as assumed */
-    int64_t lacks_since_us[TOPOLOGY_OFFERS_MAX]; /* fewer are there than were rented; 0: not so */
-    int64_t lack_until_us[TOPOLOGY_OFFERS_MAX];  /* fewer are to be had; 0: not so */
-    uint64_t had[TOPOLOGY_OFFERS_MAX];
-} measured_t;
-
-/* What the plan that runs was made for. */
-typedef struct {
-    double speed[TOPOLOGY_REGIONS_MAX], free_power[TOPOLOGY_REGIONS_MAX];
-    double rates[TOPOLOGY_REGIONS_MAX]; /* least of a region's links / assumed */
-    bool lacks[TOPOLOGY_REGIONS_MAX];
-} made_for_t;
-
-struct global_plan {
-    const topology_t *topology;
-    global_plan_with_t with;
-    measured_t regions[TOPOLOGY_REGIONS_MAX];
-    made_for_t made_for;
-    topology_t *rest; /* the topology with what is to be had and measured */
-    job_t rest_job;
-    plan_input_t input; /* of the two */
-    plan_t current, next;
-    bool changed;
-    double spent;
-    int64_t began_us, look_us;
-    uint64_t number;
-    global_plan_entry_t *entries;
-    size_t entry_count;
-};
 
 /* ---- what is left ---- */
 
@@ -119,81 +80,6 @@ static double s_limit(const global_plan_t *self, int64_t now_us)
     if (s_objective(self) == PLAN_DEADLINE)
         return (double)topology->plan.deadline_us / 1e6 - age_s;
     return topology->plan.budget - self->spent;
-}
-
-/* ---- measuring ---- */
-
-static uint64_t s_item(const wire_u64s_t *items, size_t index)
-{
-    return index < items->count ? items->items[index] : 0;
-}
-
-static void s_begin_window(measured_t *self, const message_t *report, int64_t now_us)
-{
-    self->since_us = now_us;
-    self->computed = report->region_report.computed;
-    self->core_s = report->region_report.core_s;
-    for (size_t other = 0; other < TOPOLOGY_REGIONS_MAX; other++)
-        self->sent[other] = s_item(&report->region_report.link_sent, other);
-}
-
-/* A measured rate is the link's limit where it is kept busy; and one above the assumed is one in any case. */
-static void s_measure_links(global_plan_t *self, size_t r, const message_t *report, double window_s)
-{
-    measured_t *region = &self->regions[r];
-    for (size_t other = 0; other < self->topology->region_count; other++) {
-        const topology_link_t *link = other == r ? NULL : topology_link(self->topology, r, other);
-        double rate = (double)s_item(&report->region_report.link_rates, other);
-        double sent =
-            (double)(s_item(&report->region_report.link_sent, other) - region->sent[other]) / window_s;
-        if (!link || rate <= 0 || !link->rate_bytes_per_s)
-            continue;
-        if (sent >= LINK_BUSY * rate || rate > (double)link->rate_bytes_per_s)
-            region->rates[other] = rate;
-    }
-}
-
-static void s_measure(global_plan_t *self, size_t r, const message_t *report, int64_t now_us)
-{
-    measured_t *region = &self->regions[r];
-    bool again = report->region_report.computed < region->computed || !region->since_us;
-    if (!again && now_us - region->since_us < GLOBAL_PLAN_WINDOW_US)
-        return;
-    double core_s = report->region_report.core_s - region->core_s;
-    if (!again && core_s >= CORE_LEAST_S)
-        region->speed =
-            (double)(report->region_report.computed - region->computed) / core_s / self->with.samples_per_s;
-    if (!again)
-        s_measure_links(self, r, report, (double)(now_us - region->since_us) / 1e6);
-    s_begin_window(region, report, now_us);
-}
-
-/* Units that were rented and are not there. */
-static void s_look_for_lacks(global_plan_t *self, size_t r, const message_t *report, int64_t now_us)
-{
-    measured_t *region = &self->regions[r];
-    bool idle = report->region_report.closed || report->region_report.complete;
-    for (size_t i = 0; i < self->topology->regions[r].offer_count; i++) {
-        uint64_t present = s_item(&report->region_report.units, i);
-        bool lacks = !idle && present < self->current.regions[r].units[i];
-        if (!lacks)
-            region->lacks_since_us[i] = 0;
-        else if (!region->lacks_since_us[i])
-            region->lacks_since_us[i] = now_us;
-        else if (now_us - region->lacks_since_us[i] >= self->topology->plan.rent_patience_us) {
-            region->lack_until_us[i] = now_us + GLOBAL_PLAN_LACK_US;
-            region->had[i] = present;
-        }
-    }
-}
-
-void global_plan_report(global_plan_t *self, size_t r, const message_t *report, int64_t now_us)
-{
-    measured_t *region = &self->regions[r];
-    s_measure(self, r, report, now_us);
-    s_look_for_lacks(self, r, report, now_us);
-    message_destroy(&region->report);
-    region->report = message_dup(report);
 }
 
 void global_plan_spent(global_plan_t *self, double cost)
@@ -501,85 +387,4 @@ const global_plan_entry_t *global_plan_at(const global_plan_t *self, size_t inde
 {
     CHECK(index < self->entry_count);
     return &self->entries[index];
-}
-
-/* ---- for a successor ---- */
-
-#define ENTRY_WORDS 6
-
-static uint64_t s_bits(double value)
-{
-    uint64_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
-}
-
-static double s_value(uint64_t bits)
-{
-    double value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-static size_t s_entry_words(const global_plan_t *self)
-{
-    size_t words = ENTRY_WORDS;
-    for (size_t r = 0; r < self->topology->region_count; r++)
-        words += self->topology->regions[r].offer_count;
-    return words;
-}
-
-void global_plan_put(const global_plan_t *self, int64_t now_us, message_t *state)
-{
-    size_t count = 0;
-    uint64_t *words = calloc(1 + self->entry_count * s_entry_words(self), sizeof *words);
-    CHECK(words);
-    words[count++] = self->number;
-    for (size_t e = 0; e < self->entry_count; e++) {
-        const global_plan_entry_t *entry = &self->entries[e];
-        words[count++] = (uint64_t)entry->at_us;
-        words[count++] = entry->because;
-        words[count++] = entry->region;
-        words[count++] = s_bits(entry->value);
-        words[count++] = s_bits(entry->predicted_s);
-        words[count++] = s_bits(entry->predicted_cost);
-        for (size_t r = 0; r < self->topology->region_count; r++)
-            for (size_t i = 0; i < self->topology->regions[r].offer_count; i++)
-                words[count++] = entry->units[r][i];
-    }
-    message_set_u64s(&state->global_state.plans, words, count);
-    state->global_state.planned_us = now_us - self->began_us;
-    free(words);
-}
-
-static void s_take_entry(global_plan_t *self, const uint64_t *words)
-{
-    global_plan_entry_t *entry = &self->entries[self->entry_count++];
-    *entry = (global_plan_entry_t){.at_us = (int64_t)words[0],
-                                   .because = words[1] <= BECAUSE_REST ? (because_t)words[1] : BECAUSE_REST,
-                                   .region = words[2] < self->topology->region_count ? words[2] : 0,
-                                   .value = s_value(words[3]),
-                                   .predicted_s = s_value(words[4]),
-                                   .predicted_cost = s_value(words[5])};
-    size_t at = ENTRY_WORDS;
-    for (size_t r = 0; r < self->topology->region_count; r++)
-        for (size_t i = 0; i < self->topology->regions[r].offer_count; i++)
-            entry->units[r][i] = words[at++];
-}
-
-void global_plan_take(global_plan_t *self, const message_t *state, int64_t now_us)
-{
-    const wire_u64s_t *words = &state->global_state.plans;
-    size_t each = s_entry_words(self);
-    if (words->count < 1 + each || (words->count - 1) % each ||
-        words->count > 1 + each * GLOBAL_PLAN_ENTRIES_MAX)
-        return;
-    self->entry_count = 0;
-    for (size_t at = 1; at < words->count; at += each)
-        s_take_entry(self, words->items + at);
-    self->number = words->items[0];
-    self->began_us = now_us - state->global_state.planned_us;
-    for (size_t r = 0; r < self->topology->region_count; r++)
-        memcpy(self->current.regions[r].units, global_plan_newest(self)->units[r],
-               sizeof self->current.regions[r].units);
 }

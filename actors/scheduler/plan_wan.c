@@ -20,8 +20,8 @@ uint64_t plan_delta_bytes(const topology_t *topology, size_t elements)
 typedef struct {
     const plan_input_t *input;
     size_t count;
-    size_t next[TOPOLOGY_REGIONS_MAX * TOPOLOGY_REGIONS_MAX];
-    double streams[TOPOLOGY_REGIONS_MAX][TOPOLOGY_REGIONS_MAX]; /* deltas of one round on each hop */
+    size_t *next;
+    double *streams; /* (from, to) deltas of one round on each hop */
 } ways_t;
 
 /* Calls for each hop of what one region sends to all others. */
@@ -43,19 +43,19 @@ static void s_each_hop(ways_t *ways, plan_wan_t *wan, hop_fn *fn)
 static void s_count(ways_t *ways, plan_wan_t *wan, size_t origin, size_t from, size_t to)
 {
     (void)wan, (void)origin;
-    ways->streams[from][to]++;
+    ways->streams[from * ways->count + to]++;
 }
 
 static void s_add(ways_t *ways, plan_wan_t *wan, size_t origin, size_t from, size_t to)
 {
     const topology_link_t *link = topology_link(ways->input->topology, from, to);
-    double rate = (double)link->rate_bytes_per_s, streams = ways->streams[from][to];
+    double rate = (double)link->rate_bytes_per_s, streams = ways->streams[from * ways->count + to];
     double delta_s = rate > 0 ? streams * (double)ways->input->delta_bytes / rate : 0;
     double last_s = rate > 0 ? streams * (double)ways->input->last_bytes / rate : 0;
     wan->delta_s[origin] = fmax(wan->delta_s[origin], delta_s);
     wan->last_s = fmax(wan->last_s, last_s);
-    wan->hops[from][origin]++;
-    wan->prices[from][origin] += link->price_per_gb;
+    wan->by[from * ways->count + origin].hops++;
+    wan->by[from * ways->count + origin].price += link->price_per_gb;
     wan->price[origin] += link->price_per_gb;
 }
 
@@ -70,18 +70,23 @@ static double s_rtt_s(const ways_t *ways, size_t from, size_t to)
 
 plan_wan_t *plan_wan_new(const plan_input_t *input)
 {
-    plan_wan_t *self = calloc(1, sizeof *self);
-    ways_t *ways = calloc(1, sizeof *ways);
-    CHECK(self && ways);
-    ways->input = input;
-    ways->count = input->topology->region_count;
+    size_t count = input->topology->region_count, pairs = count * count;
+    plan_wan_t *self = calloc(1, sizeof *self + pairs * sizeof *self->by);
+    ways_t with = {.input = input,
+                   .count = count,
+                   .next = malloc(pairs * sizeof *with.next),
+                   .streams = calloc(pairs, sizeof *with.streams)},
+           *ways = &with;
+    CHECK(self && ways->next && ways->streams);
+    self->count = count;
     way_table(input->topology, ways->next);
     s_each_hop(ways, self, s_count);
     s_each_hop(ways, self, s_add);
     for (size_t r = 0; r < ways->count; r++)
         for (size_t other = 0; other < ways->count; other++)
             self->rtt_s[r] = fmax(self->rtt_s[r], s_rtt_s(ways, r, other));
-    free(ways);
+    free(ways->next);
+    free(ways->streams);
     return self;
 }
 
@@ -143,7 +148,7 @@ void plan_wan_fill(const plan_wan_t *self, const plan_input_t *input, size_t r, 
     ret_region->sent_gb = ret_region->wan_cost = 0;
     for (size_t origin = 0; origin < input->topology->region_count; origin++) {
         double rounds = plan_wan_rounds(self, input, origin, epoch_s);
-        ret_region->sent_gb += rounds * gb * self->hops[r][origin];
-        ret_region->wan_cost += rounds * gb * self->prices[r][origin];
+        ret_region->sent_gb += rounds * gb * self->by[r * self->count + origin].hops;
+        ret_region->wan_cost += rounds * gb * self->by[r * self->count + origin].price;
     }
 }

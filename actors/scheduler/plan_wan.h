@@ -11,9 +11,11 @@ typedef struct {
     double delta_s[TOPOLOGY_REGIONS_MAX]; /* one round's part of the slowest hop that its deltas take */
     double last_s;
     double rtt_s[TOPOLOGY_REGIONS_MAX];                        /* of its longest way */
-    double hops[TOPOLOGY_REGIONS_MAX][TOPOLOGY_REGIONS_MAX];   /* [payer][origin]: of one round of origin */
-    double prices[TOPOLOGY_REGIONS_MAX][TOPOLOGY_REGIONS_MAX]; /* the same, each times its price per GB */
     double price[TOPOLOGY_REGIONS_MAX];                        /* of one round of origin and GB, all payers */
+    size_t count;
+    struct {
+        double hops, price; /* of one round of origin; the price per GB of them together */
+    } by[]; /* (count payers, count origins) */
 } plan_wan_t;
 
 plan_wan_t *plan_wan_new(const plan_input_t *input);

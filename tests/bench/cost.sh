@@ -20,7 +20,7 @@ scenes=(
     "both|2|1|0.7|1|10"
 )
 all_objectives=everything,match,fastest # cheapest takes many times as long where every core has one price
-model=softmax samples=60000 batch=64 emulate=0.005 samples_per_s=100000 epochs=4 runs=1
+model=softmax samples=60000 batch=128 emulate=0.005 samples_per_s=100000 epochs=4 runs=1
 short= chosen= out= objectives=$all_objectives
 
 usage() { sed -n '4s/^# *//p' "$0"; }
@@ -60,8 +60,8 @@ job:
   data: {dir: /usr/share/datasets/fashion-mnist, samples: $samples}
   epochs: $epochs
   batch: $batch
-  optimizer: {name: sgd, lr: 0.05, warmup: 10%}
-  sync: {strategy: ama, every: 16}
+  optimizer: {name: sgd, lr: 0.1, warmup: 10%}
+  sync: {strategy: ama, every: 8}
 checkpoint: {durability: process, every: 64, mark_every: 0}
 plan: {objective: $3, apply: true, emulate: $emulate, samples_per_s: $samples_per_s}
 regions:
@@ -121,7 +121,7 @@ run_scene() { # SCENE-ROW
 }
 
 table() {
-    echo "Two regions a and b, model $model, $samples samples of Fashion-MNIST, $epochs epochs, batch $batch, \`ama\` every 16 steps,"
+    echo "Two regions a and b, model $model, $samples samples of Fashion-MNIST, $epochs epochs, batch $batch, \`ama\` every 8 steps,"
     echo "100 Mbit/s and 30 ms; equal price per core. A core of power 1 is emulated by $emulate of a core of this machine,"
     echo "$(nproc) cores, and computes $(awk "BEGIN { print $samples_per_s * $emulate }") samples/s. Runs per row: $runs (median). Load of the machine before: $(cut -d' ' -f1 /proc/loadavg)."
     echo
