@@ -10,7 +10,7 @@
 #define RELAY_STATUS_US 1000000
 #define RELAY_RESEND_FIRST_US 1000000
 #define RELAY_RESEND_LAST_US 5000000
-#define RELAY_CARRIED_US 60000000 /* without an advance, until a link's queue is no longer taken for progress */
+#define RELAY_CARRIED_US 60000000 /* so long a link's queue is taken for progress */
 #define RELAY_GAP_US 100000 /* a gap told again within this (or a round trip and a half) is the same one */
 
 /* One delta of the own shard: its chunks as they came, data by reference. */
@@ -52,7 +52,7 @@ typedef struct {
     uint64_t flying_bytes;     /* of those above `applied` */
     int64_t heard_us;   /* when it last answered, or was first sent something after it had everything */
     int64_t stepped_us; /* when sending last began again */
-    int64_t advanced_us; /* when it last took something, or was first sent something after it had everything */
+    int64_t advanced_us; /* when it last took something, or lacked nothing before */
     int64_t pause_us;   /* of silence, before it is sent again */
     err_code_t code;    /* of its last answer */
     bool link_known, link_up;
