@@ -65,7 +65,7 @@ static void s_want_one(region_actor_t *worker, size_t home, int64_t now_us)
     worker->ran = false; /* a start on demand is no restart */
     worker->home = home;
     worker->idle_us = 0;
-    worker->decided_us = now_us;
+    worker->decided_us = 0; /* until it is its turn */
     worker->next_us = now_us;
     worker->pause_us = 0;
 }
