@@ -418,9 +418,11 @@ void region_take_placed(region_core_t *self, const message_t *message, int64_t n
         s_take_other(self, actor, node, message, now_us);
     else if (!message->placed.code)
         s_started(self, actor, now_us);
-    else if (actor->state == PLACE_READY || !actor->wanted || actor->retire_us)
+    else if (actor->state == PLACE_READY || !actor->wanted || actor->retire_us) {
+        if (actor->role == ROLE_WORKER && message->placed.code == ERR_STOPPED)
+            actor->ran = false; /* dismissed, maybe by a predecessor: not a death */
         region_actor_ended(self, actor, now_us);
-    else
+    } else
         s_start_failed(self, actor, message, now_us);
 }
 
