@@ -197,6 +197,15 @@ static bool s_holds_newest(const region_core_t *self, size_t node, size_t shard)
     return false;
 }
 
+/* Every node that this scheduler or its predecessor knew is there, or has handed over what it had: nothing is to come. */
+static bool s_none_missing(const region_core_t *self)
+{
+    for (size_t index = 0; index < self->node_count; index++)
+        if (self->nodes[index].lost && !self->nodes[index].stopped)
+            return false;
+    return region_known_all_heard(self);
+}
+
 /* A shard goes where its snapshots are. One whose node is gone waits for it as long as a region may be away,
  * since a start from nothing, or from what it was before it moved, is a loss. */
 static size_t s_shard_home(region_core_t *self, const region_actor_t *actor, int64_t now_us)
@@ -208,7 +217,7 @@ static size_t s_shard_home(region_core_t *self, const region_actor_t *actor, int
     if (actor->ran && region_node_alive(self, actor->node))
         return actor->node;
     size_t holder = s_newest_holder(self, actor->index);
-    if (holder != NOWHERE && s_holds_newest(self, holder, actor->index))
+    if (holder != NOWHERE && (s_holds_newest(self, holder, actor->index) || s_none_missing(self)))
         return holder;
     const region_shard_t *shard = &self->shards[actor->index];
     bool stored =
