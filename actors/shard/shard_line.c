@@ -74,8 +74,10 @@ void shard_line_begin(shard_core_t *self, uint64_t follows_history, uint64_t fol
     self->follows = self->cut = follows;
     self->open_first = follows + 1;
     self->committed_last = follows;
-    for (size_t r = 0; r < shard_region_count(self); r++)
-        self->destination_taken[r] = self->destination_durable[r] = follows;
+    for (size_t r = 0; r < shard_region_count(self); r++) {
+        self->destination_taken[r] = follows;
+        self->destination_durable[r] = 0; /* until it says so: it may lack what nobody can send it any more */
+    }
 }
 
 /* A newer entry makes the positions of this shard in all streams begin anew for everybody. */

@@ -202,6 +202,38 @@ Test(adopt, models_enter_by_their_share_and_rounds_end_equal)
     }
 }
 
+/* Region 0's contribution to the second round reached region 1, and then its disk is lost; it takes region 1's state. Nobody
+ * can send that contribution to region 2 any more, which lacks it: it is told, and takes the state of those who have it. */
+Test(adopt, who_lacks_a_contribution_that_is_lost_is_told)
+{
+    const strategy_name_t strategies[] = {STRATEGY_SMA, STRATEGY_SSGD};
+    for (size_t s = 0; s < 2; s++) {
+        world_t *w = s_world(3, strategies[s], 1);
+        for (uint64_t b = 0; b < 2; b++) {
+            w->cut[2] = b == 1;
+            for (size_t r = 0; r < 3; r++)
+                world_push(w, r, 0, b, s_g);
+            world_settle(w, 1000000);
+        }
+        s_lose(w, 0, 0, NULL);
+        world_settle(w, 5000000);
+        cr_assert_eq(shard_core_welcomes(w->shard[0][0]), 1);
+        cr_assert_eq(shard_core_round(w->shard[2][0]), 1, "it lacks both contributions to the second");
+        w->cut[2] = false;
+        world_settle(w, 20000000);
+        cr_assert_eq(shard_core_welcomes(w->shard[2][0]), 1);
+        for (uint64_t b = 0; b < s_batches(w, 0); b++)
+            for (size_t r = 0; r < 3; r++)
+                world_push(w, r, 0, b, s_g);
+        world_finish(w);
+        const float *a = shard_core_parameters(w->shard[0][0]);
+        for (size_t r = 1; r < 3; r++)
+            for (size_t i = 0; i < world_size(w, 0); i++)
+                cr_assert_eq(a[i], shard_core_parameters(w->shard[r][0])[i]);
+        world_destroy(w);
+    }
+}
+
 /* -- nonsense ------------------------------------------------------------------------------------------------- */
 
 static snapshot_t *s_with(const snapshot_t *from, const char *name, size_t size, float first)
