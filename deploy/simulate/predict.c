@@ -97,11 +97,18 @@ static double s_background_us(world_t *self)
     return took_us;
 }
 
+/* What an emulated core computes of a core of this machine; evaluations are not slowed down. */
+static double s_emulated(const world_t *self)
+{
+    double part = self->topology->plan.emulate;
+    return self->spec->units && part > 0 ? part : 1;
+}
+
 static int64_t s_computes(void *hint, size_t node, uint64_t samples)
 {
     world_t *self = hint;
     const pace_t *pace = &self->spec->pace;
-    double rate = self->power[node] * (samples ? pace->samples_per_s : pace->tests_per_s);
+    double rate = self->power[node] * (samples ? pace->samples_per_s * s_emulated(self) : pace->tests_per_s);
     double took_us = 1e6 * (double)(samples ? samples : self->spec->tests) / rate * self->crowding;
     took_us *= 1 + pace->spread * (2 * rng_unit(&self->rng) - 1);
     return (int64_t)(took_us + s_background_us(self)) + 1;
@@ -224,7 +231,7 @@ static err_code_t s_make(world_t *self, const predict_spec_t *spec, err_t *err)
     for (size_t r = 0; r < regions && !rc; r++)
         s_add_nodes(self, r);
     if (!rc && spec->machine_cores) {
-        double each = (double)s_all_workers(self) / (double)spec->machine_cores;
+        double each = s_emulated(self) * (double)s_all_workers(self) / (double)spec->machine_cores;
         self->crowding = each > 1 ? each : 1;
         self->no_core_spare = each >= 1;
     }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What renting by plan saves beside renting everything: real runs on this machine, two regions whose data or machines are unequal.
 #
-#   tests/bench/cost.sh [--scenes LIST] [--objectives LIST] [--runs N] [--epochs N] [--out NAME] [--short]
+#   tests/bench/cost.sh [--scenes LIST] [--objectives LIST] [--runs N] [--epochs N] [--out NAME] [--short] [--simulate-only]
 #
 # LISTs are comma-separated names of rows below. A core is emulated by a part of a core of this machine (plan.emulate), so that all
 # units that are rented fit into it; the table names that part. Time and cost are from the first plan to the end of the
@@ -21,7 +21,7 @@ scenes=(
 )
 all_objectives=everything,match,fastest # cheapest takes many times as long where every core has one price
 model=softmax samples=60000 batch=128 emulate=0.005 samples_per_s=100000 epochs=4 runs=1
-short= chosen= out= objectives=$all_objectives
+short= simulate_only= chosen= out= objectives=$all_objectives
 
 usage() { sed -n '4s/^# *//p' "$0"; }
 fail() {
@@ -37,6 +37,7 @@ while (($#)); do
     --epochs) epochs=${2:?}; shift 2 ;;
     --out) out=${2:?}; shift 2 ;;
     --short) short=1; shift ;;
+    --simulate-only) simulate_only=1; shift ;;
     *) usage >&2; exit 2 ;;
     esac
 done
@@ -133,9 +134,42 @@ table() {
     done
 }
 
-if [ "$out" ]; then
-    table | tee "$here/results/$out.md"
+# The same scenes without emulation, as `simulate` sees them: at the original's size, two regions of 12 cores, and ten times that.
+simulated() {
+    local name row size objective base
+    echo
+    echo "Simulated (\`cloudless simulate\`), model lenet, 1,700 samples/s a core, 10 epochs, batch 64, \`ama\` every 32 steps, \`int8\`:"
+    echo
+    echo "| scene | units of each region | objective | workers | time | more time | cost | saved | optimum | saved / optimum |"
+    echo "|---|---|---|---|---|---|---|---|---|---|"
+    for name in ${chosen//,/ }; do
+        row=$(printf '%s\n' "${scenes[@]}" | grep -m1 "^$name|")
+        for size in ${row##*|} "${row##*|}0"; do
+            base=
+            for objective in everything match; do
+                write_topology "$work/simulated.yaml" "${row%|*}|$size" everything
+                sed -i -e 's/^plan: .*/plan: {samples_per_s: 1700}/' -e 's/model: .*/model: lenet/' -e 's/epochs: .*/epochs: 10/' \
+                    -e 's/batch: .*/batch: 64/' -e 's/every: 8}/every: 32, encoding: int8}/' -e 's/samples: [0-9]*/samples: 60000/' "$work/simulated.yaml"
+                "$cloudless" simulate "$work/simulated.yaml" --objective "$objective" --json --quiet >"$work/simulated.json" ||
+                    fail "$name, $objective: not simulated"
+                [ "$base" ] || base=$(jq -r '[.run_s, .run_cost] | join(" ")' "$work/simulated.json")
+                # shellcheck disable=SC2046
+                awk -v head="$name | $size | $objective" -v optimum="$(optimum "$row")" -v base="$base" -v objective="$objective" \
+                    -v now="$(jq -r '[.run_s, .run_cost, .total.workers] | join(" ")' "$work/simulated.json")" 'BEGIN {
+                    split(base, b); split(now, n); saved = 1 - n[2] / b[2]
+                    ratio = optimum > 0 && objective != "everything" ? sprintf("%.2f", saved / optimum) : "-"
+                    printf "| %s | %d | %.1f s | %+.1f %% | %.3f | %.1f %% | %.1f %% | %s |\n", head, n[3], n[1],
+                        100 * (n[1] / b[1] - 1), n[2], 100 * saved, 100 * optimum, ratio }'
+            done
+        done
+    done
+}
+
+if [ "$simulate_only" ]; then
+    simulated
+elif [ "$out" ]; then
+    { table && simulated; } | tee "$here/results/$out.md"
 else
-    table
+    table && simulated
 fi
 exit "${PIPESTATUS[0]}"
