@@ -271,8 +271,6 @@ static void s_take_results(keeper_hint_t *self, int64_t now_us)
         writer_result_t result;
         if (!place->writer || !writer_take_result(place->writer, &result))
             continue;
-        if (result.error.code == ERR_STALE && result.id.number == snapshot_store_newest(place->store))
-            result.error = (err_t){0}; /* committed before a keeper died, who could not tell: one name is one snapshot */
         if (result.error.code)
             log_event(LEVEL_ERROR, self->name, "copy_failed", "number=%llu reason=\"%s\"",
                       (unsigned long long)result.id.number, result.error.text);
