@@ -104,6 +104,14 @@ uint64_t snapshot_store_bytes_written(const snapshot_store_t *self);
  */
 MUST_USE err_code_t snapshot_commit(snapshot_store_t *self, const snapshot_t *snapshot, err_t *err);
 
+/* Removes all snapshots newer than one, readable or not, in one transaction: what comes next may take their numbers.
+ *
+ *   in   number  of the newest that stays; 0: none does
+ *
+ * Errors   ERR_IO, ERR_FULL, ERR_MEMORY; nothing is removed then
+ */
+MUST_USE err_code_t snapshot_forget_after(snapshot_store_t *self, uint64_t number, err_t *err);
+
 #define SNAPSHOT_NEWEST UINT64_MAX
 
 /* Reads a snapshot and checks every byte of it.

@@ -379,3 +379,61 @@ err_code_t snapshot_commit(snapshot_store_t *self, const snapshot_t *snapshot, e
     pthread_mutex_unlock(&self->lock);
     return code ? err_prefix(err, code, "store snapshot %" PRIu64, snapshot->id.number) : ERR_OK;
 }
+
+/* ---- Forgetting ---- */
+
+static err_code_t s_delete_newer(snapshot_store_t *self, size_t stays, uint64_t number, kv_txn_t *txn, err_t *err)
+{
+    char key[KV_KEY_MAX + 1];
+    snapshot_view_t *view = &self->view;
+    snapshot_view_t kept = {.good = view->good, .good_count = stays};
+    number_set_t named = {0};
+    err_code_t code = snapshot_view_keys(&kept, 0, NULL, &named, err);
+    for (size_t i = stays; i < view->good_count && !code; i++) {
+        const manifest_t *manifest = &view->good[i];
+        code = kv_del(txn, manifest_key(manifest->id.number, key), err);
+        for (size_t j = 0; j < manifest->count && !code; j++)
+            if (!number_set_has(&named, manifest->values[j].key))
+                code = s_delete_value(txn, &manifest->values[j], err);
+    }
+    for (size_t i = 0; i < view->bad_count && !code; i++)
+        if (view->bad[i] > number)
+            code = kv_del(txn, manifest_key(view->bad[i], key), err);
+    number_set_fini(&named);
+    return code;
+}
+
+static void s_note_forgotten(snapshot_store_t *self, size_t stays, uint64_t number)
+{
+    snapshot_view_t *view = &self->view;
+    while (view->good_count > stays)
+        manifest_fini(&view->good[--view->good_count]);
+    while (view->bad_count && view->bad[view->bad_count - 1] > number)
+        view->bad_count--;
+    atomic_store(&self->newest, stays ? view->good[stays - 1].id.number : 0);
+}
+
+static err_code_t s_forget_after(snapshot_store_t *self, uint64_t number, err_t *err)
+{
+    size_t stays = 0;
+    kv_txn_t *txn = NULL;
+    while (stays < self->view.good_count && self->view.good[stays].id.number <= number)
+        stays++;
+    err_code_t code = kv_begin(self->kv, &txn, err);
+    if (!code)
+        code = s_delete_newer(self, stays, number, txn, err);
+    if (!code)
+        code = kv_commit(&txn, err);
+    kv_abort(&txn);
+    if (!code)
+        s_note_forgotten(self, stays, number);
+    return code;
+}
+
+err_code_t snapshot_forget_after(snapshot_store_t *self, uint64_t number, err_t *err)
+{
+    pthread_mutex_lock(&self->lock);
+    err_code_t code = s_forget_after(self, number, err);
+    pthread_mutex_unlock(&self->lock);
+    return code ? err_prefix(err, code, "remove snapshots after %" PRIu64, number) : ERR_OK;
+}

@@ -22,6 +22,8 @@ typedef struct {
     keeper_job_t job; /* of the snapshot that is being written */
     size_t region;
     uint64_t shard, incarnation;
+    uint64_t damaged, good; /* the incarnation whose store was found damaged, 0: none, and its newest whole copy */
+    bool unreadable;        /* that store must not be mapped by this process */
     int lock_fd; /* nodes that share a state directory must not write the same copies */
     kv_t *kv;    /* NULL: closed */
     snapshot_store_t *store;
@@ -45,6 +47,30 @@ static const char *s_region(const keeper_hint_t *self, size_t region)
 
 /* ---- what lies here at the start ---- */
 
+static place_t *s_place(keeper_hint_t *self, size_t region, uint64_t shard)
+{
+    for (size_t i = 0; i < self->place_count; i++)
+        if (self->places[i].region == region && self->places[i].shard == shard)
+            return &self->places[i];
+    place_t *place = &self->places[self->place_count++]; /* as many as the core has entries, at most */
+    *place = (place_t){.region = region, .shard = shard, .lock_fd = -1};
+    return place;
+}
+
+static void s_note_damage(keeper_hint_t *self, size_t region, uint32_t shard, uint64_t incarnation,
+                          const char *path, const verify_report_t *report)
+{
+    place_t *place = s_place(self, region, shard);
+    log_event(LEVEL_WARN, self->name, "copy_damaged", "path=%s problems=%llu reason=\"%s\"; it does not count", path,
+              (unsigned long long)report->problem_total,
+              report->problem_count ? report->problems[report->problem_count - 1].text : "damaged");
+    if (incarnation < place->damaged)
+        return;
+    place->damaged = incarnation;
+    place->good = report->newest_good;
+    place->unreadable = report->killed;
+}
+
 /* The newest copy that is whole; a damaged one does not count, and is told. */
 static err_code_t s_newest_whole(keeper_hint_t *self, size_t region, uint32_t shard,
                                  const uint64_t *incarnations, size_t count, uint64_t *ret_incarnation,
@@ -61,10 +87,7 @@ static err_code_t s_newest_whole(keeper_hint_t *self, size_t region, uint32_t sh
             return rc;
         uint64_t number = rc ? 0 : report.newest_good;
         if (!rc && report.problem_total)
-            log_event(LEVEL_WARN, self->name, "copy_damaged",
-                      "path=%s problems=%llu reason=\"%s\"; it does not count", path,
-                      (unsigned long long)report.problem_total,
-                      report.problem_count ? report.problems[report.problem_count - 1].text : "damaged");
+            s_note_damage(self, region, shard, incarnations[i], path, &report);
         if (!rc)
             verify_report_fini(&report);
         if (!number)
@@ -141,16 +164,6 @@ static err_code_t s_lock(place_t *place, const char *store, err_t *err)
                    "%s is held by another node's keeper; give each node a state directory of its own", path);
 }
 
-static place_t *s_place(keeper_hint_t *self, size_t region, uint64_t shard)
-{
-    for (size_t i = 0; i < self->place_count; i++)
-        if (self->places[i].region == region && self->places[i].shard == shard)
-            return &self->places[i];
-    place_t *place = &self->places[self->place_count++]; /* as many as the core has entries, at most */
-    *place = (place_t){.region = region, .shard = shard, .lock_fd = -1};
-    return place;
-}
-
 static err_code_t s_watch(keeper_hint_t *self, place_t *place, err_t *err)
 {
     struct epoll_event event = {.events = EPOLLIN};
@@ -159,23 +172,51 @@ static err_code_t s_watch(keeper_hint_t *self, place_t *place, err_t *err)
     return ERR_OK;
 }
 
+static err_code_t s_open_store(keeper_hint_t *self, place_t *place, const char *path, err_t *err)
+{
+    bool process = self->with.topology->checkpoint.durability == DURABILITY_PROCESS;
+    kv_lmdb_options_t options = {.durability = process ? KV_DURABILITY_PROCESS : KV_DURABILITY_DISK};
+    snapshot_store_options_t keep = {.keep = SNAPSHOTS_KEPT};
+    err_code_t rc = kv_lmdb_open(path, &options, &place->kv, err);
+    return rc ? rc : snapshot_store_open(place->kv, &keep, &place->store, err);
+}
+
+/* A copy that was damaged is given again, under its number: what is left of it goes first. */
+static err_code_t s_open_damaged(keeper_hint_t *self, place_t *place, char path[STATEDIR_PATH_MAX], err_t *err)
+{
+    err_t why = {0};
+    const char *region = s_region(self, place->region);
+    uint32_t shard = (uint32_t)place->shard;
+    err_code_t rc = place->unreadable ? ERR_IO : s_open_store(self, place, path, &why);
+    if (!rc)
+        rc = snapshot_forget_after(place->store, place->good, &why);
+    if (rc) { /* nothing can be stored there any more */
+        snapshot_store_destroy(&place->store);
+        kv_destroy(&place->kv);
+        rc = statedir_kept_remove(self->with.state_dir, region, shard, place->damaged, err);
+        if (!rc)
+            rc = statedir_kept(self->with.state_dir, region, shard, place->damaged, path, err);
+        if (!rc)
+            rc = s_open_store(self, place, path, err);
+    }
+    if (!rc)
+        place->damaged = 0;
+    return rc;
+}
+
 static err_code_t s_open_place(keeper_hint_t *self, place_t *place, uint64_t incarnation, err_t *err)
 {
     if (place->kv && place->incarnation == incarnation)
         return ERR_OK;
     s_close_place(place);
     char path[STATEDIR_PATH_MAX];
-    bool process = self->with.topology->checkpoint.durability == DURABILITY_PROCESS;
-    kv_lmdb_options_t options = {.durability = process ? KV_DURABILITY_PROCESS : KV_DURABILITY_DISK};
-    snapshot_store_options_t keep = {.keep = SNAPSHOTS_KEPT};
     err_code_t rc = statedir_kept(self->with.state_dir, s_region(self, place->region), (uint32_t)place->shard,
                                   incarnation, path, err);
     if (!rc)
         rc = s_lock(place, path, err);
     if (!rc)
-        rc = kv_lmdb_open(path, &options, &place->kv, err);
-    if (!rc)
-        rc = snapshot_store_open(place->kv, &keep, &place->store, err);
+        rc = place->damaged && place->damaged == incarnation ? s_open_damaged(self, place, path, err)
+                                                             : s_open_store(self, place, path, err);
     if (!rc)
         rc = writer_new(place->store, &place->writer, err);
     if (!rc)

@@ -468,6 +468,33 @@ Test(snapshot, damaged_value_is_named_and_passed_over)
     kv_destroy(&kv);
 }
 
+static void s_forgets(kv_t *kv)
+{
+    snapshot_store_t *store = fixture_open(kv);
+    for (uint64_t number = 1; number <= 3; number++)
+        cr_assert_eq(fixture_commit(store, number, &s_err), ERR_OK);
+    cr_assert_eq(snapshot_forget_after(store, 2, &s_err), ERR_OK);
+    cr_assert_eq(snapshot_store_newest(store), 2);
+    s_expect(store, 2);
+    cr_assert_eq(fixture_commit(store, 2, &s_err), ERR_STALE);
+    cr_assert_eq(fixture_commit(store, 3, &s_err), ERR_OK);
+    snapshot_store_destroy(&store);
+    store = fixture_open(kv);
+    s_expect(store, 2);
+    s_expect(store, 3);
+    cr_assert_eq(snapshot_forget_after(store, 0, &s_err), ERR_OK);
+    cr_assert_eq(snapshot_store_newest(store), 0);
+    cr_assert_eq(fixture_count_keys(kv, "m/"), 0);
+    cr_assert_eq(fixture_count_keys(kv, "v/"), 0);
+    cr_assert_eq(fixture_commit(store, 1, &s_err), ERR_OK);
+    snapshot_store_destroy(&store);
+}
+
+Test(snapshot, forgets_newer_ones_and_takes_their_numbers_again)
+{
+    s_each(s_forgets);
+}
+
 /* A damaged manifest: its number is not used again, its values are not taken for orphans, and it goes in its
  * turn. */
 Test(snapshot, damaged_manifest)
@@ -485,6 +512,12 @@ Test(snapshot, damaged_manifest)
     cr_assert_eq(snapshot_store_newest(store), 1);
     cr_assert_eq(snapshot_load(store, SNAPSHOT_NEWEST, &snapshot, &s_err), ERR_CHECKSUM);
     cr_assert_eq(fixture_commit(store, 2, &s_err), ERR_STALE);
+    cr_assert_eq(snapshot_forget_after(store, 1, &s_err), ERR_OK);
+    cr_assert_eq(fixture_commit(store, 2, &s_err), ERR_OK);
+    snapshot_store_destroy(&store);
+    cr_assert(kv_mem_flip(kv, "m/0000000000000002", 20, 1));
+    store = fixture_open(kv);
+    pieces = fixture_count_keys(kv, "v/");
     for (uint64_t number = 3; number <= 5; number++)
         cr_assert_eq(fixture_commit(store, number, &s_err), ERR_OK);
     cr_assert_eq(fixture_count_keys(kv, "m/"), 2);

@@ -172,19 +172,44 @@ Test(keeper_actor, old_incarnations_are_removed_but_for_the_one_before)
     s_free(b);
 }
 
+/* Zeros over pages of a copy's store, from a page on. */
+static void s_damage(const bench_t *b, const char *store, off_t from, off_t to)
+{
+    char path[TEMP_PATH_MAX], zeros[4096] = {0};
+    int fd = open(temp_path(&b->temp, store, path), O_WRONLY | O_CLOEXEC);
+    cr_assert_geq(fd, 0);
+    for (off_t at = from * 4096; at < to * 4096; at += 4096)
+        cr_assert_eq(pwrite(fd, zeros, sizeof zeros, at), (ssize_t)sizeof zeros);
+    close(fd);
+}
+
 Test(keeper_actor, a_copy_damaged_on_the_disk_does_not_count)
 {
     bench_t *b = s_bench();
     s_keep(b, 3, 5);
     s_keep(b, 4, 6);
     s_close(b);
-    char path[TEMP_PATH_MAX], zeros[4096] = {0};
-    int fd = open(temp_path(&b->temp, "eu/kept-0/0000000000000004/data.mdb", path), O_WRONLY | O_CLOEXEC);
-    cr_assert_geq(fd, 0);
-    for (off_t at = 2 * 4096; at < 30 * 4096; at += 4096)
-        cr_assert_eq(pwrite(fd, zeros, sizeof zeros, at), (ssize_t)sizeof zeros);
-    close(fd);
+    s_damage(b, "eu/kept-0/0000000000000004/data.mdb", 2, 30);
     s_open(b);
     s_expect_held(b, 9, 3, 5);
     s_free(b);
+}
+
+/* Its shard goes on giving it under the number that the damaged store knows. */
+Test(keeper_actor, a_damaged_copy_is_replaced_by_the_same_snapshot)
+{
+    static const off_t ends[] = {30, 3}; /* all of its values, or no more than a page */
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        bench_t *b = s_bench();
+        s_keep(b, 3, 5);
+        s_keep(b, 4, 6);
+        s_close(b);
+        s_damage(b, "eu/kept-0/0000000000000004/data.mdb", 2, ends[i]);
+        s_open(b);
+        s_keep(b, 4, 6);
+        s_close(b);
+        s_open(b);
+        s_expect_held(b, 9, 4, 6);
+        s_free(b);
+    }
 }
