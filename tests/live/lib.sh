@@ -66,9 +66,13 @@ expect_line() {
     }
 }
 
-# until_true COMMAND...: looks until it holds; the test's own time limit ends it.
+# until_true COMMAND...: looks until it holds, for as long as anything here may take.
 until_true() {
-    until "$@" 2>/dev/null; do sleep 0.05; done
+    local end=$((SECONDS + 240))
+    until "$@" 2>/dev/null; do
+        [ $SECONDS -lt $end ] || fail "it did not come to be in 240 s: $*"
+        sleep 0.05
+    done
 }
 
 alive() { kill -0 "$1" 2>/dev/null; }

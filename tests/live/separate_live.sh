@@ -1,9 +1,9 @@
 # Each process has a state directory of its own, as on machines of their own, and brokers have fixed addresses. A node that is
-# stopped, and one that is killed, go on when they are started again; so does a job whose scheduler was stopped, when
+# stopped hands its shards to another one; one that is killed is waited for, and goes on when it is started again; so does a job whose scheduler was stopped, when
 # everything is started again. The ledger is exact. What processes log is in DIR/log/NAME.log.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-samples=9000 epochs=10
+samples=9000 epochs=30
 
 read -r eu_port us_port < <("$LIVE_TOOL" ports 2)
 cat >"$work/job.yaml" <<YAML
@@ -53,19 +53,19 @@ steps() {
         json "$work/status.json" "regions[$1].steps"
 }
 beyond() { [ "$(steps "$1")" -gt "$2" ]; }
-actor_waits() { grep -q '"waits_for": "shard/us/' "$work/status.json" || { steps 0 && false; }; }
+moved() { steps 0 >/dev/null && ! grep -q '"node": "node/us/a"' "$work/status.json"; }
 
 start_all
 until_true beyond 1 40
 kill -TERM "${pids[node-us-a]}"
 expect_end "${pids[node-us-a]}" 0 "a stopped node"
-until_true actor_waits # for the shard that it had
-until_true grep -q 'waits for shard/us/' "$work/scheduler.err" # a person sees it too
+until_true moved
 before=$(steps 1)
-role node-us-a
 until_true beyond 1 "$((before + 40))"
+role node-us-a
 kill -KILL "${pids[node-eu-b]}"
 expect_end "${pids[node-eu-b]}" 137 "a killed node"
+until_true grep -q 'waits for shard/eu/' "$work/scheduler.err" # a person sees it
 before=$(steps 0)
 role node-eu-b
 until_true beyond 0 "$((before + 20))"
