@@ -382,7 +382,8 @@ err_code_t snapshot_commit(snapshot_store_t *self, const snapshot_t *snapshot, e
 
 /* ---- Forgetting ---- */
 
-static err_code_t s_delete_newer(snapshot_store_t *self, size_t stays, uint64_t number, kv_txn_t *txn, err_t *err)
+static err_code_t s_delete_newer(snapshot_store_t *self, size_t stays, uint64_t number, kv_txn_t *txn,
+                                 err_t *err)
 {
     char key[KV_KEY_MAX + 1];
     snapshot_view_t *view = &self->view;

@@ -22,10 +22,11 @@ typedef struct {
     keeper_job_t job; /* of the snapshot that is being written */
     size_t region;
     uint64_t shard, incarnation;
-    uint64_t damaged, good; /* the incarnation whose store was found damaged, 0: none, and its newest whole copy */
-    bool unreadable;        /* that store must not be mapped by this process */
-    int lock_fd; /* nodes that share a state directory must not write the same copies */
-    kv_t *kv;    /* NULL: closed */
+    uint64_t damaged,
+        good;        /* the incarnation whose store was found damaged, 0: none, and its newest whole copy */
+    bool unreadable; /* that store must not be mapped by this process */
+    int lock_fd;     /* nodes that share a state directory must not write the same copies */
+    kv_t *kv;        /* NULL: closed */
     snapshot_store_t *store;
     writer_t *writer;
 } place_t;
@@ -61,7 +62,8 @@ static void s_note_damage(keeper_hint_t *self, size_t region, uint32_t shard, ui
                           const char *path, const verify_report_t *report)
 {
     place_t *place = s_place(self, region, shard);
-    log_event(LEVEL_WARN, self->name, "copy_damaged", "path=%s problems=%llu reason=\"%s\"; it does not count", path,
+    log_event(LEVEL_WARN, self->name, "copy_damaged",
+              "path=%s problems=%llu reason=\"%s\"; it does not count", path,
               (unsigned long long)report->problem_total,
               report->problem_count ? report->problems[report->problem_count - 1].text : "damaged");
     if (incarnation < place->damaged)
@@ -182,7 +184,8 @@ static err_code_t s_open_store(keeper_hint_t *self, place_t *place, const char *
 }
 
 /* A copy that was damaged is given again, under its number: what is left of it goes first. */
-static err_code_t s_open_damaged(keeper_hint_t *self, place_t *place, char path[STATEDIR_PATH_MAX], err_t *err)
+static err_code_t s_open_damaged(keeper_hint_t *self, place_t *place, char path[STATEDIR_PATH_MAX],
+                                 err_t *err)
 {
     err_t why = {0};
     const char *region = s_region(self, place->region);

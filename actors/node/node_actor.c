@@ -33,12 +33,10 @@ static void s_find_held(const node_hint_t *self, node_spec_t *spec)
     }
 }
 
-/* A unit of an offer has the cores of the offer. */
-static uint64_t s_cores(const node_hint_t *self)
+uint64_t node_cores(const topology_region_t *region, const char *offer)
 {
-    const topology_region_t *region = &self->with.topology->regions[self->with.region_index];
-    for (size_t i = 0; self->with.offer && i < region->offer_count; i++)
-        if (!strcmp(region->offers[i].name, self->with.offer))
+    for (size_t i = 0; offer && i < region->offer_count; i++)
+        if (!strcmp(region->offers[i].name, offer))
             return region->offers[i].cores;
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     return cores > 0 ? (uint64_t)cores : 1;
@@ -74,7 +72,8 @@ static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err
                           .host = host,
                           .digest = digest,
                           .pid = (uint64_t)getpid(),
-                          .cores = s_cores(self),
+                          .cores = node_cores(&self->with.topology->regions[self->with.region_index],
+                                              self->with.offer),
                           .memory_bytes = pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : 0,
                           .samples = self->with.job->samples,
                           .incarnation = *incarnation,

@@ -31,6 +31,9 @@ typedef struct {
  */
 void node_actor_fill(const node_host_t *self, shell_spec_t *spec);
 
+/* How many cores a node has: those of the offer that it is a unit of, else those of the machine. */
+uint64_t node_cores(const topology_region_t *region, const char *offer);
+
 /* Asks a running one to leave: what it hosts goes on elsewhere, or stops where there is nobody else. */
 void node_actor_drain(shell_t *shell);
 

@@ -141,6 +141,21 @@ static err_code_t s_measure_data(simulation_t *self, err_t *err)
     return ERR_OK;
 }
 
+/* How many cores compute at once on one machine: all of the one that the regions share, or those of the largest unit. */
+static uint64_t s_together(const simulation_t *self)
+{
+    const topology_t *topology = self->launch.topology;
+    uint64_t most = 1, workers = 0;
+    for (size_t r = 0; r < topology->region_count; r++) {
+        const topology_region_t *region = &topology->regions[r];
+        workers += region->workers;
+        for (size_t i = 0; i < region->offer_count; i++)
+            most = region->offers[i].cores > most ? region->offers[i].cores : most;
+    }
+    uint64_t cores = self->spec.machine_cores;
+    return !cores ? most : workers && workers < cores ? workers : cores;
+}
+
 static err_code_t s_prepare(simulation_t *self, const cli_args_t *args, err_t *err)
 {
     const topology_t *topology = self->launch.topology;
@@ -160,7 +175,7 @@ static err_code_t s_prepare(simulation_t *self, const cli_args_t *args, err_t *e
     if (!rc && topology->plan.samples_per_s > 0)
         self->spec.pace = pace_given(topology);
     else if (!rc)
-        rc = pace_measure(topology, MEASURE_US, &self->spec.pace, err);
+        rc = pace_measure(topology, s_together(self), MEASURE_US, &self->spec.pace, err);
     for (size_t i = 0; i < unit_count && !rc; i++)
         rc = s_parse_units(self, units[i], err);
     if (!rc && objective)

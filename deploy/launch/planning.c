@@ -32,7 +32,7 @@ static err_code_t s_measure(const topology_t *topology, double *ret_samples_per_
     *ret_samples_per_s = topology->plan.samples_per_s;
     err_code_t rc = ERR_OK;
     if (*ret_samples_per_s <= 0)
-        rc = probe_measure(topology->job.model, (size_t)topology->job.batch, PLANNING_PROBE_US,
+        rc = probe_measure(topology->job.model, (size_t)topology->job.batch, 1, PLANNING_PROBE_US,
                            ret_samples_per_s, err);
     *ret_samples_per_s *= part;
     return rc;

@@ -311,14 +311,15 @@ static void s_measure_hop(pace_t *self)
     self->hop_us = took_us[HANDOVERS / 2];
 }
 
-err_code_t pace_measure(const topology_t *topology, int64_t least_us, pace_t *ret_self, err_t *err)
+err_code_t pace_measure(const topology_t *topology, uint64_t cores, int64_t least_us, pace_t *ret_self,
+                        err_t *err)
 {
     pace_t self = {.spread = s_table.spread, .measured = true};
     layout_t *layout = calloc(1, sizeof *layout);
     CHECK(layout);
     err_code_t rc = model_layout_of(topology->job.model, layout, err);
     if (!rc)
-        rc = probe_measure(topology->job.model, (size_t)topology->job.batch, least_us / 2,
+        rc = probe_measure(topology->job.model, (size_t)topology->job.batch, cores, least_us / 2,
                            &self.samples_per_s, err);
     if (!rc)
         rc = s_measure_tests(topology, least_us / 8, &self, err);

@@ -28,7 +28,9 @@ typedef struct {
 /* From plan.samples_per_s and the table. */
 pace_t pace_given(const topology_t *topology);
 
-/* Measured for about so long. Errors: those of model_new. */
-MUST_USE err_code_t pace_measure(const topology_t *topology, int64_t least_us, pace_t *ret_self, err_t *err);
+/* Measured for about so long, gradients on as many cores at once as compute together on one machine of the job. Errors: those of
+ * model_new. */
+MUST_USE err_code_t pace_measure(const topology_t *topology, uint64_t cores, int64_t least_us,
+                                 pace_t *ret_self, err_t *err);
 
 #endif
