@@ -262,6 +262,62 @@ Test(node_retire, as_many_that_are_not_known_as_may_be_are_all_answered)
     s_destroy(&core);
 }
 
+static void s_run_one(node_core_t *core, int number, uint64_t incarnation)
+{
+    char name[32];
+    snprintf(name, sizeof name, "worker/eu/%d", number);
+    s_run(core, name, incarnation);
+}
+
+/* Which number a worker on demand gets is chance: a node that stays for long sees many. */
+Test(node_retire, makes_room_for_more_names_than_a_node_can_host_at_once)
+{
+    node_core_t *core = s_new();
+    uint64_t incarnation = 10;
+    s_run(core, SHARD, 1);
+    for (int i = 0; i < 3 * NODE_ACTORS_MAX; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "worker/eu/%d", i);
+        s_run_one(core, i, ++incarnation);
+        s_retire(core, name, incarnation, S);
+        s_expect_command(core, NODE_DRAIN, name, incarnation);
+        node_core_ended(core, name, incarnation, &s_finished, S);
+        s_expect_placed(core, incarnation, ERR_STOPPED);
+    }
+    s_place(core, "worker/eu/0", 11, S); /* on its way since then */
+    s_expect_placed(core, 11, ERR_STALE);
+    s_expect_no_command(core);
+    s_place(core, SHARD, 1, S);
+    s_expect_placed(core, 1, ERR_OK);
+    for (int i = 1; i < NODE_ACTORS_MAX; i++)
+        s_run_one(core, i, ++incarnation);
+    s_place(core, "worker/eu/one-more", ++incarnation, S);
+    s_expect_placed(core, incarnation, ERR_LIMIT);
+    s_expect_no_command(core);
+    s_destroy(&core);
+}
+
+/* It is told at the end. */
+Test(node_retire, makes_no_room_by_forgetting_what_could_not_be_started)
+{
+    node_core_t *core = s_new();
+    err_t why = {.code = ERR_MEMORY, .text = "no memory"};
+    const char *reason;
+    s_place(core, WORKER, 1, S);
+    s_expect_command(core, NODE_START, WORKER, 1);
+    node_core_ended(core, WORKER, 1, &why, S);
+    s_expect_placed(core, 1, ERR_MEMORY);
+    for (int i = 1; i < 2 * NODE_ACTORS_MAX; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "worker/eu/%d", i);
+        s_retire(core, name, (uint64_t)i + 1, S);
+        s_expect_placed(core, (uint64_t)i + 1, ERR_STOPPED);
+    }
+    node_core_stop(core, 2 * S);
+    cr_assert_eq(node_core_failure(core, &reason), ERR_MEMORY);
+    s_destroy(&core);
+}
+
 Test(node_retire, while_the_node_stops_changes_nothing)
 {
     node_core_t *core = s_new();
