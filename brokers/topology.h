@@ -104,7 +104,7 @@ typedef struct {
             uint64_t every;       /* local steps between cuts, 0: auto; 1 for asgd and ssgd (checked) */
             uint64_t every_least; /* of every: auto */
             uint64_t every_most;
-            char encoding[TOPOLOGY_NAME_MAX]; /* none, fp16, bf16, int8 or topk */
+            char encoding[TOPOLOGY_NAME_MAX]; /* none, fp16, bf16, int8, int4 or topk */
             inside_t inside;                  /* async, sync or "ssp: s" */
             uint64_t inside_slack;            /* s of ssp */
             uint64_t staleness;               /* rounds a destination may lack before the region waits */
@@ -115,7 +115,7 @@ typedef struct {
             double outer_lr; /* of diloco */
             double outer_momentum;
             double topk_ratio;                   /* share of the values that topk carries */
-            char topk_values[TOPOLOGY_NAME_MAX]; /* how it writes them: fp16 or int8 */
+            char topk_values[TOPOLOGY_NAME_MAX]; /* how it writes them: fp16, int8 or int4 */
         } sync;
     } job;
     struct {

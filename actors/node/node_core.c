@@ -39,6 +39,7 @@ struct node_core {
     size_t actor_count;
     node_command_t *commands;
     size_t command_head, command_count, command_capacity;
+    uint64_t forgotten; /* newest incarnation of an entry that made room for another */
     bool placed, leaving, stopping, done, all_stopped, finished, released;
     int64_t begun_us;             /* first event; -1: none yet */
     int64_t heard_us, changed_us; /* leaving: of the scheduler; an actor's state */
@@ -89,11 +90,28 @@ static node_actor_t *s_find(node_core_t *self, const char *name)
     return NULL;
 }
 
+/* Of those that have ended in order the one that ended first. Names of workers change hands: in time a node may have hosted
+ * more of them than it can at once. */
+static node_actor_t *s_forget(node_core_t *self)
+{
+    node_actor_t *oldest = NULL;
+    for (size_t i = 0; i < self->actor_count; i++) {
+        node_actor_t *actor = &self->actors[i];
+        bool in_order = actor->state == ACTOR_ENDED && (actor->ran || !actor->why.code);
+        if (in_order && (!oldest || actor->incarnation < oldest->incarnation))
+            oldest = actor;
+    }
+    if (oldest && oldest->incarnation > self->forgotten)
+        self->forgotten = oldest->incarnation;
+    return oldest;
+}
+
 static node_actor_t *s_add(node_core_t *self, const char *name)
 {
-    if (self->actor_count == NODE_ACTORS_MAX)
+    bool full = self->actor_count == NODE_ACTORS_MAX;
+    node_actor_t *actor = full ? s_forget(self) : &self->actors[self->actor_count++];
+    if (!actor)
         return NULL;
-    node_actor_t *actor = &self->actors[self->actor_count++];
     *actor = (node_actor_t){0};
     snprintf(actor->name, sizeof actor->name, "%s", name);
     return actor;
@@ -191,11 +209,12 @@ static void s_place(node_core_t *self, const message_t *message)
         return; /* silence: this node will be missed and the actor placed elsewhere */
     self->placed = true;
     node_actor_t *actor = s_find(self, name);
-    if (!actor)
+    bool forgotten = !actor && incarnation <= self->forgotten;
+    if (!actor && !forgotten)
         actor = s_add(self, name);
-    if (!actor) {
+    if (!actor && !forgotten) {
         s_send_placed(self, name, incarnation, ERR_LIMIT, "the node hosts as many actors as it can");
-    } else if (incarnation < actor->incarnation) {
+    } else if (forgotten || incarnation < actor->incarnation) {
         s_send_placed(self, name, incarnation, ERR_STALE, "a newer incarnation was placed here");
     } else if (incarnation == actor->incarnation) {
         s_tell(self, actor);

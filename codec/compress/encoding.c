@@ -3,6 +3,7 @@
 #include "codec/compress/bf16.h"
 #include "codec/compress/bits.h"
 #include "codec/compress/fp16.h"
+#include "codec/compress/int4.h"
 #include "codec/compress/int8.h"
 #include "codec/compress/lanes.h"
 #include "codec/compress/none.h"
@@ -28,6 +29,10 @@ static const encoding_t s_encodings[] = {
      .size_most = topk_size_most,
      .encode = topk_encode,
      .decode = topk_decode},
+    {.number = 5,
+     .name = "int4",
+     .doc = "64 values to a scale: an eighth of the bytes",
+     .blocks = &int4_blocks},
 };
 
 const encoding_t *encoding_at(size_t index)

@@ -2,7 +2,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 plain=
-for encoding in none fp16 int8 topk; do
+for encoding in none fp16 int8 int4 topk; do
     expect 0 up "$SOURCE/deploy/topologies/ledger.yaml" --state "$work/$encoding" --report "$work/$encoding.json" \
         --set job.sync.encoding=$encoding --set job.data.samples=12345 --set job.epochs=2
     expect_counters "$work/$encoding" 12345 2 north south

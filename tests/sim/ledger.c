@@ -54,10 +54,11 @@ static const char *s_encoding(const options_t *options, uint64_t seed, char text
     rng_init_for(&rng, seed, "encoding", 0, 0);
     const char *name = options->encoding                     ? options->encoding
                        : options->lose || rng_below(&rng, 2) ? "none"
-                                                             : encoding_at(1 + rng_below(&rng, 4))->name;
-    static const char *const ratios[] = {"0.001", "0.01", "0.1", "1"};
+                                                             : encoding_at(1 + rng_below(&rng, 5))->name;
+    static const char *const ratios[] = {"0.001", "0.01", "0.1", "1"},
+                      *const values[] = {"fp16", "int8", "int4"};
     snprintf(text, 128, "encoding: %s, topk_ratio: %s, topk_values: %s", name, ratios[rng_below(&rng, 4)],
-             rng_below(&rng, 2) ? "fp16" : "int8");
+             values[rng_below(&rng, 3)]);
     return text;
 }
 

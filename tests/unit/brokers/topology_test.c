@@ -123,8 +123,9 @@ Test(topology, every_encoding_can_be_chosen_and_is_in_the_digest)
             cr_assert_str_neq(digests[i], digests[count]);
         s_check_round_trip(t, set);
     }
-    const char *others[][1] = {{"job.sync.topk_ratio=0.02"}, {"job.sync.topk_values=int8"}};
-    for (size_t i = 0; i < 2; i++) {
+    const char *others[][1] = {
+        {"job.sync.topk_ratio=0.02"}, {"job.sync.topk_values=int8"}, {"job.sync.topk_values=int4"}};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         topology_t *t = s_parse(s_small, others[i], 1);
         topology_digest(t, digests[count]);
         cr_assert_str_neq(digests[count], digests[0]);

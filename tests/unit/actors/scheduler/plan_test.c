@@ -382,7 +382,7 @@ Test(plan, an_encoding_and_the_start_count)
     static const struct {
         const char *encoding;
         double per_value;
-    } rows[] = {{"none", 4}, {"fp16", 2}, {"bf16", 2}, {"int8", 1.02}};
+    } rows[] = {{"none", 4}, {"fp16", 2}, {"bf16", 2}, {"int8", 1.02}, {"int4", 0.53}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         snprintf(s_topology.job.sync.encoding, sizeof s_topology.job.sync.encoding, "%s", rows[i].encoding);
         double bytes = (double)plan_delta_bytes(&s_topology, 100000);

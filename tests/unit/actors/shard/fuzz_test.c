@@ -119,7 +119,7 @@ static uint64_t s_world_of_noise(strategy_name_t strategy, inside_t inside, uint
     t->job.optimizer.lr = 1e-30;
     t->job.sync.topk_ratio = 0.3;
     snprintf(t->job.sync.topk_values, sizeof t->job.sync.topk_values, "fp16");
-    snprintf(t->job.sync.encoding, sizeof t->job.sync.encoding, "%s", encoding_at(seed % 5)->name);
+    snprintf(t->job.sync.encoding, sizeof t->job.sync.encoding, "%s", encoding_at(seed % 6)->name);
     world_t *w = world_new(t, ELEMENTS);
     w->no_sync = true;
     w->checksums = seed % 2;

@@ -150,8 +150,8 @@ Test(snapshot, restored_and_taken_again_says_the_same)
     strategy_name_t strategies[] = {STRATEGY_ASGD, STRATEGY_ASGD_GA, STRATEGY_AMA,         STRATEGY_SMA,
                                     STRATEGY_SSGD, STRATEGY_DILOCO,  STRATEGY_DILOCO_ASYNC};
     const size_t count = sizeof strategies / sizeof *strategies;
-    static const char *const encodings[] = {"none", "bf16", "int8", "topk"};
-    for (size_t s = 0; s < 4 * count; s++) {
+    static const char *const encodings[] = {"none", "bf16", "int8", "int4", "topk"};
+    for (size_t s = 0; s < sizeof encodings / sizeof *encodings * count; s++) {
         strategy_name_t strategy = strategies[s % count];
         world_t *w;
         const snapshot_t *before = s_full(&w, strategy, encodings[s / count]);

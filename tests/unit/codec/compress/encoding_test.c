@@ -18,10 +18,11 @@ typedef struct {
 static const case_t s_cases[] = {
     {"none", {0, 0}},    {"fp16", {0, 0}},   {"bf16", {0, 0}}, {"int8", {0, 0}},      {"topk", {0.01, 1}},
     {"topk", {0.01, 3}}, {"topk", {0.3, 3}}, {"topk", {1, 1}}, {"topk", {0.0001, 1}},
+    {"int4", {0, 0}},    {"topk", {0.01, 5}}, {"topk", {0.3, 5}},
 };
 #define CASES (sizeof s_cases / sizeof *s_cases)
 
-static const size_t s_counts[] = {0, 1, 2, 3, 63, 64, 65, 255, 256, 257, 1023, 1024, 1025, 2049, 5003};
+static const size_t s_counts[] = {0, 1, 2, 3, 63, 64, 65, 127, 128, 129, 255, 256, 257, 1023, 1024, 1025, 2049, 5003};
 #define COUNTS (sizeof s_counts / sizeof *s_counts)
 #define COUNT_MOST 5003
 
@@ -125,7 +126,7 @@ Test(encoding, the_table_is_consistent)
             tried |= strcmp(s_cases[c].name, row->name) == 0;
         cr_assert(tried, "%s has no case here", row->name);
     }
-    cr_assert_eq(count, 5);
+    cr_assert_eq(count, 6);
     cr_assert_eq(encoding_named("none")->number, 0);
     cr_assert_null(encoding_find(UINT64_MAX));
     cr_assert_null(encoding_named("no-such-encoding"));
@@ -338,6 +339,20 @@ Test(encoding, of_bytes_that_no_encoder_writes_is_refused)
         {"int8", "-128", ERR_MALFORMED, {120, 0, 0, 0, 0x80}, 12},
         {"int8", "a scale of nothing", ERR_MALFORMED, {120, 1, 0, 0, 1}, 12},
         {"int8", "padding", ERR_MALFORMED, {120, 0, 0, 0, 1, 1, 1, 1, 1, 1}, 12},
+        {"int4", "the largest scale", ERR_OK, {0x09, 0x7e, 0, 0, 7, 9}, 12},
+        {"int4", "a scale too large", ERR_NUMBER, {0x0a, 0x7e, 0, 0, 1}, 12},
+        {"int4", "a scale too large and without values", ERR_NUMBER, {0x80, 0x7f}, 12},
+        {"int4", "a scale below zero", ERR_NUMBER, {0x80, 0xbf, 0, 0, 1}, 12},
+        {"int4", "the smallest scale", ERR_OK, {0, 4, 0, 0, 1}, 12},
+        {"int4", "a scale too small", ERR_MALFORMED, {0xff, 3, 0, 0, 1}, 12},
+        {"int4", "a scale of zero", ERR_MALFORMED, {0, 0, 0, 0, 1}, 12},
+        {"int4", "a scale without values", ERR_MALFORMED, {0x80, 0x3f}, 12},
+        {"int4", "-8", ERR_MALFORMED, {0x80, 0x3f, 0, 0, 8}, 12},
+        {"int4", "-8 in an upper half", ERR_MALFORMED, {0x80, 0x3f, 0, 0, 1, 0x80}, 12},
+        {"int4", "a scale of nothing", ERR_MALFORMED, {0x80, 0x3f, 0x80, 0x3f, 1}, 12},
+        {"int4", "padding", ERR_MALFORMED, {0x80, 0x3f, 0, 0, 1, 1, 1, 1, 1, 1}, 12},
+        {"int4", "an upper half behind the last", ERR_MALFORMED, {0x80, 0x3f, 0, 0, 0x11}, 12},
+        {"int4", "nothing", ERR_OK, {0}, 12},
         /* width 0, so that an index is its distance in zeros and a one: 0b11010 are 1, 2, ... */
         {"topk", "good", ERR_OK, {1, 0, 0, 0, 1, 0, 0, 0, 2, [16] = 0x06, [20] = 0, 0x3c, 0, 0x3c}, 24},
         {"topk", "nothing", ERR_OK, {1}, 16},
