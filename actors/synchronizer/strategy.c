@@ -18,6 +18,14 @@ static const strategy_t s_strategies[] = {
      .merges = true,
      .local_step = true,
      .outer = true},
+    {.id = STRATEGY_ASP,
+     .name = "asp",
+     .cuts = DELTA_DIFFERENCE,
+     .merges = true,
+     .local_step = true,
+     .outer = true,
+     .adds = true,
+     .selects = true},
 };
 
 const strategy_t *strategy_find(strategy_name_t id)
@@ -26,4 +34,23 @@ const strategy_t *strategy_find(strategy_name_t id)
         if (s_strategies[i].id == id)
             return &s_strategies[i];
     err_abort(__FILE__, __LINE__, "a known strategy");
+}
+
+const encoding_t *strategy_encoding(const topology_t *topology, encoding_setting_t *ret_setting)
+{
+    bool selects = strategy_find(topology->job.sync.strategy)->selects;
+    const encoding_t *row = encoding_named(topology->job.sync.encoding);
+    const encoding_t *values = selects ? row : encoding_named(topology->job.sync.topk_values);
+    *ret_setting = (encoding_setting_t){.ratio = selects ? 1 : topology->job.sync.topk_ratio,
+                                        .values = values && values->blocks ? values->number : 0};
+    return selects ? encoding_named("topk") : row ? row : encoding_find(0);
+}
+
+uint64_t strategy_delta_bytes(const topology_t *topology, size_t elements)
+{
+    encoding_setting_t setting;
+    const encoding_t *row = strategy_encoding(topology, &setting);
+    if (strategy_find(topology->job.sync.strategy)->selects)
+        setting.ratio = STRATEGY_SIGNIFICANT;
+    return encoding_size_most(row, &setting, elements);
 }

@@ -64,6 +64,7 @@ static inline topology_t *world_topology(size_t regions, strategy_name_t strateg
     t->job.sync.quorum = 1;
     t->job.sync.outer_lr = 0.7;
     t->job.sync.outer_momentum = 0.9;
+    t->job.sync.threshold = 0.01;
     t->region_count = regions;
     for (size_t r = 0; r < regions; r++) {
         snprintf(t->regions[r].name, sizeof t->regions[r].name, "region%zu", r);
