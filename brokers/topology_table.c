@@ -56,9 +56,8 @@ static const field_t s_fields[] = {
     {"job.sync", FIELD_MAP, .help = "how regions exchange what they learned"},
     {"job.sync.strategy", FIELD_ENUM, .offset = JOB(sync.strategy),
      .values = "asgd|asgd-ga|ama|sma|ssgd|diloco|diloco-async|asp", .otherwise = "asgd-ga", .digest = true,
-     .help =
-         "gradients each step, gradients summed, models averaged, outer steps with what models gained, "
-         "significant changes; sma, ssgd and diloco wait for all regions"},
+     .help = "gradients each step, gradients summed, models averaged, outer steps with what models gained, "
+             "significant changes; sma, ssgd and diloco wait for all regions"},
     {"job.sync.every", FIELD_WHOLE, .offset = JOB(sync.every), .values = "auto", .min = "1", .max = "1000000",
      .otherwise = "8", .digest = true, .unit = "steps",
      .help = "steps of a region between exchanges; always 1 with asgd and ssgd; auto: as soon as all other "

@@ -8,14 +8,14 @@
  * follows. Under ama the errors of successive models cancel out instead of adding up to a bias. Carrying a part of the
  * values only (topk) would make the rest of the model zero; the topology's check refuses it.
  *
+ * Under asp the residual is what is not significant yet. Where nothing is, the cut carries the cursor alone.
+ *
  * Under ssgd a gradient is weighted by its samples, and a last one without samples weighs nothing: there the residual of
  * the last round ends with the run, unless gradients are counts and simply added.
  *
  * Under a waiting strategy a region adds its own contribution as the others see it, so that replicas stay equal. */
 
 #include "actors/shard/shard_internal.h"
-
-#include <math.h>
 
 void shard_encode_derive(shard_core_t *self)
 {
@@ -103,11 +103,10 @@ err_code_t shard_encode_view(const shard_core_t *self, uint64_t encoding, buf_t 
     return code;
 }
 
-/* Of a job that goes on from a snapshot the same as if it had not stopped. */
+/* Steps are part of the version: a job that goes on from a snapshot goes on with the same threshold. */
 static float s_threshold(const shard_core_t *self)
 {
-    double t = self->steps > 1 ? (double)self->steps : 1;
-    return (float)(self->spec.topology->job.sync.threshold / sqrt(t));
+    return strategy_threshold(self->spec.topology, self->steps / self->region->steps_per_epoch);
 }
 
 static err_code_t s_encode(shard_core_t *self, const buf_t *values, room_t *room, encoded_t *ret)

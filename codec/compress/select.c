@@ -76,7 +76,8 @@ size_t select_find(const float *x, size_t count, uint32_t least, uint32_t end, u
 static bool s_beyond(float x, float scale, float factor, uint32_t least)
 {
     uint32_t magnitude = bits_of(x) & BITS_MAGNITUDE;
-    return (magnitude >= least) & (bits_float(magnitude) > factor * bits_float(bits_of(scale) & BITS_MAGNITUDE));
+    return (magnitude >= least) &
+           (bits_float(magnitude) > factor * bits_float(bits_of(scale) & BITS_MAGNITUDE));
 }
 
 static size_t s_find_beyond_rest(const float *x, const float *scale, size_t first, size_t count, float factor,

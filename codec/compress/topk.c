@@ -106,7 +106,8 @@ static size_t s_find(const pick_t *pick, const float *x, size_t first, size_t co
 {
     if (!pick->scale)
         return select_find(x + first, count, pick->least, BITS_INFINITY, ret_indices);
-    return select_find_beyond(x + first, pick->scale + first, count, pick->threshold, pick->least, ret_indices);
+    return select_find_beyond(x + first, pick->scale + first, count, pick->threshold, pick->least,
+                              ret_indices);
 }
 
 static void s_write(writer_t *self, float *x, size_t count, const pick_t *pick)

@@ -5,7 +5,7 @@
  *              [--nodes | --elastic] [--schedulers] [--stop | --marks] [--lose] [--away] [--zombies] [--damage] [--quorum]
  *              [--break dedup|fencing|output-commit|checksum|mark|hold [--expect-wrong]] [--verbose]
  *
- * Of sma and diloco the regions' bits must be equal; diloco-async runs with outer_lr 1 and no momentum, and is counted by shares.
+ * asp adds plainly, with one of several thresholds. Of sma and diloco the regions' bits must be equal; diloco-async runs with outer_lr 1 and no momentum, and is counted by shares.
  * With --quorum rounds do not need all regions. Without --encoding half of the worlds encode their deltas, one
  * way or another: what deltas leave out must have come by the end. With --stop each world is stopped at random moments, drained as by SIGTERM or cut off as by a loss of power, and
  * a new world goes on from what its shards had committed. With --marks a job is led to common points of its shards; it

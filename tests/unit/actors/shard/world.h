@@ -29,7 +29,7 @@ typedef struct {
     snapshot_t *out[WORLD_REGIONS][WORLD_SHARDS];  /* taken, not committed */
     snapshot_t *last[WORLD_REGIONS][WORLD_SHARDS]; /* committed */
     bool auto_commit, checksums, no_sync;
-    unsigned breaks; /* of actors/kit/breaks.h */
+    unsigned breaks;         /* of actors/kit/breaks.h */
     bool cut[WORLD_REGIONS]; /* nothing passes between this region and others */
     outbox_t mail;           /* to workers and schedulers */
     outbox_t wan;            /* deltas and acks, when no_sync */
