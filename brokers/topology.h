@@ -33,7 +33,8 @@ typedef enum {
     STRATEGY_SMA,
     STRATEGY_SSGD,
     STRATEGY_DILOCO,
-    STRATEGY_DILOCO_ASYNC
+    STRATEGY_DILOCO_ASYNC,
+    STRATEGY_ASP
 } strategy_name_t;
 typedef enum { INSIDE_ASYNC, INSIDE_SYNC, INSIDE_SSP } inside_t; /* consistency inside a region */
 typedef enum { DURABILITY_PROCESS, DURABILITY_DISK, DURABILITY_REPLICA } durability_t;
@@ -114,6 +115,7 @@ typedef struct {
             int64_t grace_us;
             double outer_lr; /* of diloco */
             double outer_momentum;
+            double threshold;                    /* of asp: change of a value, relative to it */
             double topk_ratio;                   /* share of the values that topk carries */
             char topk_values[TOPOLOGY_NAME_MAX]; /* how it writes them: fp16, int8 or int4 */
         } sync;

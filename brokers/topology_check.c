@@ -102,6 +102,11 @@ static err_code_t s_check_job(const tree_t *tree, const topology_t *self, err_t 
             tree, "job.sync.encoding", err,
             "topk sends some of the values alone, which is no model to average; write fp16, bf16 or "
             "int8, or strategy: asgd-ga or diloco");
+    if (self->job.sync.strategy == STRATEGY_ASP && strcmp(self->job.sync.encoding, "topk") == 0)
+        return s_fail(
+            tree, "job.sync.encoding", err,
+            "asp itself chooses which values it sends, and this says how each is written; write none, "
+            "fp16, bf16 or int8, or strategy: asgd-ga");
     return s_check_data(tree, self, err);
 }
 

@@ -55,10 +55,9 @@ static const field_t s_fields[] = {
          "share of the run in which the learning rate rises from 0; steadies a start with late gradients"},
     {"job.sync", FIELD_MAP, .help = "how regions exchange what they learned"},
     {"job.sync.strategy", FIELD_ENUM, .offset = JOB(sync.strategy),
-     .values = "asgd|asgd-ga|ama|sma|ssgd|diloco|diloco-async", .otherwise = "asgd-ga", .digest = true,
-     .help =
-         "gradients each step, gradients summed, models averaged, outer steps with what models gained; sma, "
-         "ssgd and diloco wait for all regions"},
+     .values = "asgd|asgd-ga|ama|sma|ssgd|diloco|diloco-async|asp", .otherwise = "asgd-ga", .digest = true,
+     .help = "gradients each step, gradients summed, models averaged, outer steps with what models gained, "
+             "significant changes; sma, ssgd and diloco wait for all regions"},
     {"job.sync.every", FIELD_WHOLE, .offset = JOB(sync.every), .values = "auto", .min = "1", .max = "1000000",
      .otherwise = "8", .digest = true, .unit = "steps",
      .help = "steps of a region between exchanges; always 1 with asgd and ssgd; auto: as soon as all other "
@@ -75,6 +74,9 @@ static const field_t s_fields[] = {
     {"job.sync.outer_momentum", FIELD_NUMBER, .offset = JOB(sync.outer_momentum), .min = "0", .max = "1",
      .below = true, .otherwise = "0.9", .digest = true,
      .help = "diloco: how much of the last rounds' differences goes on"},
+    {"job.sync.threshold", FIELD_RATIO, .offset = JOB(sync.threshold), .min = "0", .above = true, .max = "1",
+     .otherwise = "0.01", .digest = true,
+     .help = "asp: a value is sent when its change since it was sent exceeds this part of it"},
     {"job.sync.encoding", FIELD_WORD, .offset = JOB(sync.encoding), .values = "none|fp16|bf16|int8|int4|topk",
      .otherwise = "none", .digest = true,
      .help = "how what crosses between regions is made smaller; what it leaves out is sent later"},

@@ -1,18 +1,14 @@
 #include "actors/scheduler/plan_wan.h"
 
+#include "actors/synchronizer/strategy.h"
 #include "brokers/way.h"
-#include "codec/compress/encoding.h"
 
 #include <math.h>
 #include <stdlib.h>
 
 uint64_t plan_delta_bytes(const topology_t *topology, size_t elements)
 {
-    const encoding_t *encoding = encoding_named(topology->job.sync.encoding);
-    const encoding_t *values = encoding_named(topology->job.sync.topk_values);
-    encoding_setting_t setting = {.ratio = topology->job.sync.topk_ratio,
-                                  .values = values ? values->number : 0};
-    return encoding ? encoding_size_most(encoding, &setting, elements) : elements * sizeof(float);
+    return strategy_delta_bytes(topology, elements);
 }
 
 /* ---- ways ---- */

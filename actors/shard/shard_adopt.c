@@ -2,7 +2,8 @@
  *
  *   X keeps everything after (h, n)   state := D's state, and X's own deltas after n and its open accumulator applied
  *                                     to it again; X's line, numbers and applied batches stay
- *                                     (differences and contributions to rounds: are taken again as received ones are)
+ *                                     (differences and contributions to rounds: are taken again as received ones are;
+ *                                     those of asp, and what they left out, are in it at once)
  *   else                              state := D's state; own batches := those that are in it, the others are computed
  *                                     again; a new history follows (h, n)
  *   both                              positions in the streams of the others := D's; in D's own: its last delta
@@ -33,7 +34,8 @@ static err_code_t s_check(shard_core_t *peer, err_t *err)
     if (!finite)
         return err_set(err, ERR_NUMBER, "the state of another region is not finite");
     /* Changed in place from here on, so that memory cannot run short half way. */
-    if (!buf_make_unique(&peer->parameters) || (peer->momentum && !buf_make_unique(&peer->momentum)))
+    if (!buf_make_unique(&peer->parameters) || (peer->momentum && !buf_make_unique(&peer->momentum)) ||
+        (peer->outer.start && !buf_make_unique(&peer->outer.start)))
         return err_set(err, ERR_MEMORY, "no memory for the state of another region");
     return ERR_OK;
 }
@@ -107,7 +109,31 @@ static void s_model_again(shard_core_t *self, const buf_t *model, uint64_t numbe
     CHECK(version_mix(self, &blend, 1.0f - share, share));
 }
 
-/* Own differences that are not in the donor's state act later, as received ones; the open local steps lead on from where
+static void s_subtract(shard_core_t *self, buf_t *from, const buf_t *difference)
+{
+    const float *d = buf_peek(difference);
+    float *x = buf_data(from);
+    for (size_t i = 0; i < self->spec.elements; i++)
+        x[i] -= d[i];
+    buf_touch(from);
+}
+
+/* Own differences that are not in the donor's state, and what they left out, which no region but this one has. */
+static void s_differences_again(shard_core_t *self, uint64_t number, buf_t *view)
+{
+    for (size_t i = 0; i < self->queue_count; i++) {
+        const kept_t *kept = &self->queue[i];
+        if (kept->head.last <= number || !kept->data)
+            continue;
+        if (kept->encoding)
+            CHECK(!shard_encode_view(self, kept->encoding, kept->data, view)); /* made or checked here */
+        s_subtract(self, self->outer.start, kept->encoding ? view : kept->data);
+    }
+    if (self->residual)
+        s_subtract(self, self->outer.start, self->residual);
+}
+
+/* Own differences that are not in the donor's state act later, as received ones, or are in `start` again; the open local steps lead on from where
  * its start is. Written in place. */
 static void s_open_again(shard_core_t *self, const buf_t *former, const buf_t *former_start, uint64_t number)
 {
@@ -256,6 +282,8 @@ static void s_keep_own(shard_core_t *self, const buf_t *former, const buf_t *sta
 {
     if (self->sees_own)
         s_pend_again(self, number, room->views);
+    if (self->outer.on && self->strategy->adds)
+        s_differences_again(self, number, room->views[self->queue_count]);
     if (self->outer.on)
         s_open_again(self, former, start, number);
     else if (self->strategy->cuts == DELTA_MODEL)

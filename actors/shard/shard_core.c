@@ -56,7 +56,8 @@ static void s_derive(shard_core_t *self)
     self->automatic = !single && topology->job.sync.every == 0;
     self->every = single ? 1 : self->automatic ? topology->job.sync.every_most : topology->job.sync.every;
     self->waits = self->strategy->waits && topology->region_count > 1;
-    self->sees_own = self->waits || (self->strategy->outer && topology->region_count > 1);
+    self->sees_own =
+        self->waits || (self->strategy->outer && !self->strategy->adds && topology->region_count > 1);
     self->in_order = self->waits || topology->job.sync.inside == INSIDE_SYNC;
     self->steps_alone = self->strategy->local_step || topology->region_count == 1;
     self->plain_sum = strcmp(topology->job.data.kind, "counter") == 0;

@@ -110,6 +110,7 @@ static void s_make(shard_core_t *self, bool final, bool whole)
     buf_t *values = s_values(self, self->open_steps, whole);
     encoded_t encoded = shard_encode(self, &values, whole);
     buf_t *data = encoded.data;
+    outer_go_on(self, encoded.refused);
     FAILPOINT(shard_delta_encoded);
     kept_t kept = {
         .head = {.first = self->open_first,

@@ -8,6 +8,8 @@
  * follows. Under ama the errors of successive models cancel out instead of adding up to a bias. Carrying a part of the
  * values only (topk) would make the rest of the model zero; the topology's check refuses it.
  *
+ * Under asp the residual is what is not significant yet. Where nothing is, the cut carries the cursor alone.
+ *
  * Under ssgd a gradient is weighted by its samples, and a last one without samples weighs nothing: there the residual of
  * the last round ends with the run, unless gradients are counts and simply added.
  *
@@ -17,12 +19,7 @@
 
 void shard_encode_derive(shard_core_t *self)
 {
-    const topology_t *topology = self->spec.topology;
-    const encoding_t *row = encoding_named(topology->job.sync.encoding);
-    const encoding_t *values = encoding_named(topology->job.sync.topk_values);
-    self->encoding = row ? row : encoding_find(0);
-    self->encoding_setting =
-        (encoding_setting_t){.ratio = topology->job.sync.topk_ratio, .values = values ? values->number : 0};
+    self->encoding = strategy_encoding(self->spec.topology, &self->encoding_setting);
 }
 
 size_t shard_encoded_bytes(const shard_core_t *self)
@@ -106,18 +103,28 @@ err_code_t shard_encode_view(const shard_core_t *self, uint64_t encoding, buf_t 
     return code;
 }
 
+/* Steps are part of the version: a job that goes on from a snapshot goes on with the same threshold. */
+static float s_threshold(const shard_core_t *self)
+{
+    return strategy_threshold(self->spec.topology, self->steps / self->region->steps_per_epoch);
+}
+
 static err_code_t s_encode(shard_core_t *self, const buf_t *values, room_t *room, encoded_t *ret)
 {
     size_t size;
     encoding_input_t input = {.count = self->spec.elements,
                               .values = buf_peek(values),
                               .residual = self->residual ? buf_peek(self->residual) : NULL,
-                              .ret_residual = buf_data(room->residual)};
+                              .ret_residual = buf_data(room->residual),
+                              .scale = self->strategy->selects ? buf_peek(self->parameters) : NULL,
+                              .threshold = s_threshold(self)};
     err_code_t code =
         encoding_encode(self->encoding, &self->encoding_setting, &input, buf_data(room->bytes), &size, NULL);
     if (code)
         return code;
     s_keep_residual(self, room);
+    if (size == 0)
+        return ERR_OK; /* nothing is significant */
     ret->encoding = self->encoding->number;
     ret->data = s_fit(&room->bytes, size);
     CHECK(ret->data);
@@ -139,11 +146,13 @@ encoded_t shard_encode(shard_core_t *self, buf_t **values_p, bool whole)
     if (whole || self->encoding->number == 0 || !s_find_room(self, &room)) {
         if (s_finite(self, values_p))
             encoded.data = *values_p;
+        encoded.refused = !encoded.data;
         encoded.view = buf_ref(encoded.data);
         *values_p = NULL;
         return encoded;
     }
-    self->refusals += s_encode(self, *values_p, &room, &encoded) != ERR_OK;
+    encoded.refused = s_encode(self, *values_p, &room, &encoded) != ERR_OK;
+    self->refusals += encoded.refused;
     s_leave(self, &room);
     version_release(self, values_p);
     return encoded;

@@ -14,7 +14,7 @@
  *   shard_line      own lines, positions, who is away shard_stand     asking and saying where a shard stands
  *   shard_enter     taking another region's state     shard_adopt     the arithmetic of that
  *   shard_donor     giving the own state
- *   shard_outer     the second optimizer of diloco
+ *   shard_outer     the second optimizer of diloco, and what asp adds
  *   shard_vote      what is in a round that not all regions need to reach
  *   shard_relay     handing on what others sent to those who lack it
  *   shard_encode    what a cut carries, what it leaves for the next one
@@ -151,6 +151,7 @@ typedef struct {
     buf_t *data; /* NULL: nothing to send */
     buf_t *view; /* float32, as receivers see it; NULL where only they want to know */
     uint64_t encoding;
+    bool refused; /* it is not finite */
 } encoded_t;
 
 typedef struct {
@@ -494,6 +495,7 @@ void outer_begin(shard_core_t *self); /* once the parameters are there */
 void outer_fini(shard_core_t *self);
 void outer_keep(shard_core_t *self);              /* the parameters are a round's mean */
 void outer_return(shard_core_t *self);            /* local steps since `start` have come for nothing */
+void outer_go_on(shard_core_t *self, bool refused); /* the own difference is cut: where it stays, the next begins here */
 bool outer_ready(shard_core_t *self);             /* a step may be made: there is room for its cut */
 buf_t *outer_cut(shard_core_t *self, bool whole); /* the difference, with the residual if it is to be whole */
 bool outer_round(shard_core_t *self, const blend_t *mean); /* NULL: nobody contributed anything */

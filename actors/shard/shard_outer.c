@@ -1,4 +1,4 @@
-/* The outer optimizer of diloco: `start` is where the local steps since the last cut began, and what deltas act on; the
+/* The outer optimizer of diloco, and the differences of asp: `start` is where the local steps since the last cut began, and what deltas act on; the
  * formulas are in actors/synchronizer/strategy.h. Local steps never change it, so a difference holds what they gained
  * and nothing else. The local optimizer's momentum stays in its region.
  *
@@ -6,6 +6,9 @@
  *
  * Without rounds the own delta waits in `pending` like others' until it is taken, which needs memory and may come
  * later; it acts as others see it, and what its encoding left out is in the residual alone.
+ *
+ * Under asp the own difference stays in the parameters, so that start follows them at each cut; what others send is added
+ * to both. What of a difference was not significant is in the residual, and in the parameters, and nowhere else.
  *
  * Of models (sma) whose rounds need not all regions, start is the last mean: a region whose model came late goes back to it.
  *
@@ -37,8 +40,8 @@ void outer_begin(shard_core_t *self)
 {
     const topology_t *topology = self->spec.topology;
     self->outer.on = self->strategy->outer && shard_region_count(self) > 1;
-    self->outer.lr = (float)topology->job.sync.outer_lr;
-    self->outer.mu = (float)topology->job.sync.outer_momentum;
+    self->outer.lr = self->strategy->adds ? 1 : (float)topology->job.sync.outer_lr;
+    self->outer.mu = self->strategy->adds ? 0 : (float)topology->job.sync.outer_momentum;
     self->outer.keeps = self->vote.on && self->strategy->cuts == DELTA_MODEL;
     if (!(self->outer.on || self->outer.keeps) || self->outer.start)
         return;
@@ -57,12 +60,26 @@ void outer_fini(shard_core_t *self)
     buf_destroy(&self->outer.room);
 }
 
-void outer_keep(shard_core_t *self)
+static void s_start_here(shard_core_t *self)
 {
-    if (!self->outer.keeps)
-        return;
     version_release(self, &self->outer.start);
     self->outer.start = buf_ref(self->parameters);
+}
+
+void outer_keep(shard_core_t *self)
+{
+    if (self->outer.keeps)
+        s_start_here(self);
+}
+
+void outer_go_on(shard_core_t *self, bool refused)
+{
+    if (!self->outer.on || !self->strategy->adds)
+        return;
+    if (refused)
+        outer_return(self);
+    else
+        s_start_here(self);
 }
 
 void outer_return(shard_core_t *self)
@@ -205,7 +222,7 @@ bool outer_add(shard_core_t *self, size_t region, const blend_t *delta)
 {
     act_t act = {.lr = self->outer.lr,
                  .mu = self->outer.mu,
-                 .share = (float)self->spec.job->regions[region].share,
+                 .share = self->strategy->adds ? 1 : (float)self->spec.job->regions[region].share,
                  .turn = self->outer.arrivals + 1 >= shard_region_count(self)};
     if (!s_act(self, delta, &act))
         return false;

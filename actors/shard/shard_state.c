@@ -604,7 +604,7 @@ static err_code_t s_load_outer(shard_core_t *self, const snapshot_t *snapshot, e
     bool on = self->strategy->outer && shard_region_count(self) > 1;
     if (!on && !(self->vote.on && self->strategy->cuts == DELTA_MODEL))
         return ERR_OK;
-    bool remembers = on && self->spec.topology->job.sync.outer_momentum > 0;
+    bool remembers = on && !self->strategy->adds && self->spec.topology->job.sync.outer_momentum > 0;
     err_code_t code = s_load_tensor(self, snapshot, "start", true, &outer->start, err);
     if (!code && remembers)
         code = s_load_tensor(self, snapshot, "outer", true, &outer->momentum, err);

@@ -1,5 +1,7 @@
 #include "actors/synchronizer/strategy.h"
 
+#include <math.h>
+
 static const strategy_t s_strategies[] = {
     {.id = STRATEGY_ASGD, .name = "asgd", .cuts = DELTA_GRADIENT, .local_step = true},
     {.id = STRATEGY_ASGD_GA, .name = "asgd-ga", .cuts = DELTA_GRADIENT, .merges = true, .local_step = true},
@@ -18,6 +20,14 @@ static const strategy_t s_strategies[] = {
      .merges = true,
      .local_step = true,
      .outer = true},
+    {.id = STRATEGY_ASP,
+     .name = "asp",
+     .cuts = DELTA_DIFFERENCE,
+     .merges = true,
+     .local_step = true,
+     .outer = true,
+     .adds = true,
+     .selects = true},
 };
 
 const strategy_t *strategy_find(strategy_name_t id)
@@ -26,4 +36,36 @@ const strategy_t *strategy_find(strategy_name_t id)
         if (s_strategies[i].id == id)
             return &s_strategies[i];
     err_abort(__FILE__, __LINE__, "a known strategy");
+}
+
+const encoding_t *strategy_encoding(const topology_t *topology, encoding_setting_t *ret_setting)
+{
+    bool selects = strategy_find(topology->job.sync.strategy)->selects;
+    const encoding_t *row = encoding_named(topology->job.sync.encoding);
+    const encoding_t *values = selects ? row : encoding_named(topology->job.sync.topk_values);
+    *ret_setting = (encoding_setting_t){.ratio = selects ? 1 : topology->job.sync.topk_ratio,
+                                        .values = values && values->blocks ? values->number : 0};
+    return selects ? encoding_named("topk") : row ? row : encoding_find(0);
+}
+
+float strategy_threshold(const topology_t *topology, uint64_t epoch)
+{
+    return (float)(topology->job.sync.threshold / sqrt((double)epoch + 1));
+}
+
+static double s_significant(const topology_t *topology)
+{
+    uint64_t every = topology->job.sync.every ? topology->job.sync.every : topology->job.sync.every_most;
+    double way = topology->job.optimizer.lr / (1 - topology->job.optimizer.momentum);
+    double odds = (double)every * pow(0.0016 * way / topology->job.sync.threshold, 0.75);
+    return odds / (1 + odds);
+}
+
+uint64_t strategy_delta_bytes(const topology_t *topology, size_t elements)
+{
+    encoding_setting_t setting;
+    const encoding_t *row = strategy_encoding(topology, &setting);
+    if (strategy_find(topology->job.sync.strategy)->selects)
+        setting.ratio = s_significant(topology);
+    return encoding_size_most(row, &setting, elements);
 }

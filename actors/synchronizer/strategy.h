@@ -23,6 +23,17 @@
  *             Source: delayed Nesterov, arXiv 2401.09135, algorithm 3 with c = 0 and shares for 1 / N.
  *             lr and mu: job.sync.outer_lr and outer_momentum.
  *
+ *   asp       local steps act at once. After `every` of them d = s - w + e is what has changed here since it was sent (e: what
+ *             earlier cuts have left); sent are the d_i with |d_i| > v |w_i|, v = threshold / sqrt(t) in the t-th pass over the
+ *             region's data; the rest is the next e. Where w_i is 0, any change counts. A receiver:  w <- w - d,  s <- s - d,
+ *             so that its own next difference has local steps alone. Nobody waits. Everybody adds everything in full, so that
+ *             replicas differ by what is not significant or under way, and by nothing at the end. But what R regions gain adds up:
+ *             a step is R times as long as one region's. Weighing what others send, as ama and diloco-async do, would avoid that,
+ *             and leave replicas apart for ever, as a region's own steps would weigh more here than there. So it is the rate that
+ *             is to be divided by R. The local optimizer's momentum stays in its region.
+ *             Source: Gaia, Hsieh et al., NSDI 2017, sections 4.2 and 5.2. Its t counts iterations; with one per mini-batch
+ *             everything would be significant after an epoch or two.
+ *
  * `every: auto` (strategies that do not wait): a cut is made when every destination has taken the one before and
  * every_least steps are done, and at every_most steps in any case; it is the same cut for all destinations.
  *
@@ -32,6 +43,7 @@
 #define ACTORS_SYNCHRONIZER_STRATEGY_H
 
 #include "brokers/topology.h"
+#include "codec/compress/encoding.h"
 
 /* Values travel on the wire. */
 typedef enum { DELTA_GRADIENT, DELTA_MODEL, DELTA_NOTHING, DELTA_DIFFERENCE } delta_kind_t;
@@ -43,10 +55,26 @@ typedef struct {
     bool waits;         /* a cut opens a round that all members must reach */
     bool merges;        /* at a full window further cuts are merged; else the region waits */
     bool local_step;    /* a local gradient is applied at once (false: ssgd, only with the round) */
-    bool outer;         /* a second optimizer takes what local steps have gained */
+    bool outer;         /* a cut is what local steps have gained since `start`, which is what deltas act on */
+    bool adds;          /* of that, the own stays in the model as it is; others add it plainly */
+    bool selects;       /* a cut carries the values whose change is significant */
     bool mean_gradient; /* contributions are weighted by their samples (ssgd) */
 } strategy_t;
 
 const strategy_t *strategy_find(strategy_name_t id);
+
+/* How the deltas of a job are encoded, all but those that are sent whole. */
+const encoding_t *strategy_encoding(const topology_t *topology, encoding_setting_t *ret_setting);
+
+/* asp: a change is significant when it exceeds this part of its value. epoch: 0 in the first pass over the region's data. */
+float strategy_threshold(const topology_t *topology, uint64_t epoch);
+
+/* Bytes of an encoded delta of so many elements; of asp an estimate, for its first epoch, as it depends on the values:
+ *
+ *     share of them / the rest = every x (0.0016 x lr / (1 - momentum) / threshold) ^ 3/4
+ *
+ * Source  measured with lenet and mlp-large, thresholds 0.01 to 0.3, every 8 to 32, both optimizers: shares of 0.04 to 0.6,
+ *         at most half as much again as the estimate, and two thirds of it at least. Other models may differ by more. */
+uint64_t strategy_delta_bytes(const topology_t *topology, size_t elements);
 
 #endif

@@ -24,7 +24,7 @@
 
 /* What a job chooses beside the row; the same on both sides. */
 typedef struct {
-    double ratio;    /* topk: share of the values that is carried, above 0, at most 1 */
+    double ratio;    /* topk: share of the values that is carried, at most; above 0, at most 1 */
     uint64_t values; /* topk: number of the encoding of those values */
 } encoding_setting_t;
 
@@ -33,6 +33,8 @@ typedef struct {
     const float *values;   /* (count) */
     const float *residual; /* (count) what earlier bytes did not carry; NULL: nothing */
     float *ret_residual;   /* (count) what these do not; may be `residual`, else apart; NULL: not wanted */
+    const float *scale;    /* (count) topk with a ratio of 1: carried is what exceeds, in magnitude, ... */
+    float threshold;       /* ... threshold x |scale|; NULL: by the ratio */
 } encoding_input_t;
 
 /* Encodings that treat values block by block have these; the rest is made of them. */
@@ -74,7 +76,7 @@ bool encoding_fits(const encoding_t *self, const encoding_setting_t *setting, si
  *
  *   in   input        with a residual to go to, where `some`
  *   out  ret_bytes    (encoding_size_most) of any alignment
- *   out  ret_size     how many of them are used
+ *   out  ret_size     how many of them are used; 0: there are no values, or none of them exceeds its threshold
  *
  * Errors   ERR_NUMBER (NaN or Inf in values + residual): ret_residual is untouched */
 MUST_USE err_code_t encoding_encode(const encoding_t *self, const encoding_setting_t *setting,

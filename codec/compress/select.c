@@ -3,6 +3,8 @@
 #include "codec/compress/bits.h"
 #include "codec/compress/lanes.h"
 
+#include <stdbool.h>
+
 #if LANES_X86
 #include <immintrin.h>
 #endif
@@ -69,6 +71,55 @@ size_t select_find(const float *x, size_t count, uint32_t least, uint32_t end, u
         return s_find_avx2(x, count, least, end, ret_indices);
 #endif
     return s_find_rest(x, 0, count, least, end, ret_indices);
+}
+
+static bool s_beyond(float x, float scale, float factor, uint32_t least)
+{
+    uint32_t magnitude = bits_of(x) & BITS_MAGNITUDE;
+    return (magnitude >= least) &
+           (bits_float(magnitude) > factor * bits_float(bits_of(scale) & BITS_MAGNITUDE));
+}
+
+static size_t s_find_beyond_rest(const float *x, const float *scale, size_t first, size_t count, float factor,
+                                 uint32_t least, uint32_t *ret_indices)
+{
+    size_t found = 0;
+    for (size_t i = first; i < count; i++) {
+        ret_indices[found] = (uint32_t)i;
+        found += s_beyond(x[i], scale[i], factor, least);
+    }
+    return found;
+}
+
+#if LANES_X86
+LANES_TARGET_AVX2 static size_t s_find_beyond_avx2(const float *x, const float *scale, size_t count,
+                                                   float factor, uint32_t least, uint32_t *ret_indices)
+{
+    const __m256i mask = _mm256_set1_epi32(BITS_MAGNITUDE), below = _mm256_set1_epi32((int)least - 1);
+    const __m256 factors = _mm256_set1_ps(factor);
+    size_t found = 0, i = 0;
+    for (; i + 8 <= count; i += 8) {
+        __m256i have = _mm256_and_si256(_mm256_castps_si256(_mm256_loadu_ps(x + i)), mask);
+        __m256i against = _mm256_and_si256(_mm256_castps_si256(_mm256_loadu_ps(scale + i)), mask);
+        __m256 limit = _mm256_mul_ps(factors, _mm256_castsi256_ps(against));
+        __m256 beyond = _mm256_cmp_ps(_mm256_castsi256_ps(have), limit, _CMP_GT_OQ);
+        __m256i good = _mm256_and_si256(_mm256_cmpgt_epi32(have, below), _mm256_castps_si256(beyond));
+        unsigned hits = (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(good));
+        for (; hits; hits &= hits - 1)
+            ret_indices[found++] = (uint32_t)i + (uint32_t)__builtin_ctz(hits);
+    }
+    return found + s_find_beyond_rest(x, scale, i, count, factor, least, ret_indices + found);
+}
+#endif
+
+size_t select_find_beyond(const float *x, const float *scale, size_t count, float factor, uint32_t least,
+                          uint32_t *ret_indices)
+{
+#if LANES_X86
+    if (lanes_used() == LANES_AVX2 || lanes_used() == LANES_AVX512)
+        return s_find_beyond_avx2(x, scale, count, factor, least, ret_indices);
+#endif
+    return s_find_beyond_rest(x, scale, 0, count, factor, least, ret_indices);
 }
 
 /* -- counting ---------------------------------------------------------------------------------------------

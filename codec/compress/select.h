@@ -27,4 +27,9 @@ uint32_t select_threshold(const select_t *self, const float *x, size_t count, si
 /* The indices (at most count) of magnitudes whose bits are in [least, end), in ascending order; returns how many. */
 size_t select_find(const float *x, size_t count, uint32_t least, uint32_t end, uint32_t *ret_indices);
 
+/* The indices (at most count) of those x that exceed factor x |scale|, in magnitude and in float32, and whose bits are
+ * `least` or more; in ascending order; returns how many. scale (count). */
+size_t select_find_beyond(const float *x, const float *scale, size_t count, float factor, uint32_t least,
+                          uint32_t *ret_indices);
+
 #endif

@@ -94,19 +94,35 @@ static void s_flush(writer_t *self, float *x)
     self->held = 0;
 }
 
-/* All above the threshold, and of those that equal it the first `equal` ones. */
-static void s_write(writer_t *self, float *x, size_t count, uint32_t threshold, size_t equal)
+/* Which values are carried. */
+typedef struct {
+    uint32_t least;     /* bits of their smallest magnitude */
+    size_t equal;       /* of those that equal it the first so many; SIZE_MAX: all */
+    const float *scale; /* NULL: no matter */
+    float threshold;    /* of scale */
+} pick_t;
+
+static size_t s_find(const pick_t *pick, const float *x, size_t first, size_t count, uint32_t *ret_indices)
+{
+    if (!pick->scale)
+        return select_find(x + first, count, pick->least, BITS_INFINITY, ret_indices);
+    return select_find_beyond(x + first, pick->scale + first, count, pick->threshold, pick->least,
+                              ret_indices);
+}
+
+static void s_write(writer_t *self, float *x, size_t count, const pick_t *pick)
 {
     uint32_t found[ENCODING_BLOCK];
+    size_t equal = pick->equal;
     for (size_t first = 0; first < count; first += ENCODING_BLOCK) {
         size_t n = count - first < ENCODING_BLOCK ? count - first : ENCODING_BLOCK;
-        size_t hits = select_find(x + first, n, threshold, BITS_INFINITY, found);
+        size_t hits = s_find(pick, x, first, n, found);
         for (size_t i = 0; i < hits; i++) {
             size_t index = first + found[i];
-            bool equals = (bits_of(x[index]) & BITS_MAGNITUDE) == threshold;
+            bool equals = (bits_of(x[index]) & BITS_MAGNITUDE) == pick->least;
             if (equals && equal == 0)
                 continue;
-            equal -= equals;
+            equal -= equals && equal != SIZE_MAX;
             s_put_index(self, index);
             self->where[self->held] = index;
             self->x[self->held++] = x[index];
@@ -121,7 +137,7 @@ static void s_write(writer_t *self, float *x, size_t count, uint32_t threshold, 
 }
 
 /* values + residual to where the residual goes, and which of them are the largest. */
-static uint32_t s_select(const encoding_input_t *input, size_t most, size_t *ret_equal)
+static pick_t s_pick_largest(const encoding_input_t *input, uint32_t least, size_t most)
 {
     select_t select = {0};
     float *x = input->ret_residual;
@@ -132,25 +148,42 @@ static uint32_t s_select(const encoding_input_t *input, size_t most, size_t *ret
     }
     size_t above;
     uint32_t threshold = select_threshold(&select, x, input->count, most, &above);
-    *ret_equal = most - above;
-    return threshold;
+    if (threshold < least)
+        return (pick_t){.least = least, .equal = most};
+    return (pick_t){.least = threshold, .equal = most - above};
 }
 
-/* The values are written behind the room that indices may need, and moved to the end of those there are. */
+/* The same, and which of them exceed their threshold: `most` becomes how many. */
+static pick_t s_pick_beyond(const encoding_input_t *input, uint32_t least, size_t *ret_most)
+{
+    pick_t pick = {.least = least, .equal = SIZE_MAX, .scale = input->scale, .threshold = input->threshold};
+    uint32_t found[ENCODING_BLOCK];
+    float *x = input->ret_residual;
+    *ret_most = 0;
+    for (size_t first = 0; first < input->count; first += ENCODING_BLOCK) {
+        size_t left = input->count - first, n = left < ENCODING_BLOCK ? left : ENCODING_BLOCK;
+        encoding_add(input->values + first, input->residual ? input->residual + first : NULL, x + first, n);
+        *ret_most += s_find(&pick, x, first, n, found);
+    }
+    return pick;
+}
+
+/* The values are written behind the room that indices may need, and moved to the end of those there are. However many
+ * exceed their threshold, with indices they take no more room than if all did. */
 size_t topk_encode(const encoding_setting_t *setting, const encoding_input_t *input, uint8_t *ret_bytes)
 {
-    size_t most = s_most(setting, input->count), equal;
-    uint32_t threshold = s_select(input, most, &equal);
+    size_t most = s_most(setting, input->count);
+    writer_t writer = {.values = s_values(setting->values)};
+    CHECK(!input->scale || most == input->count);
+    pick_t pick = input->scale ? s_pick_beyond(input, writer.values->least, &most)
+                               : s_pick_largest(input, writer.values->least, most);
+    if (most == 0)
+        return 0;
     uint8_t *values = ret_bytes + HEADER + s_index_most(most, input->count);
-    writer_t writer = {.values = s_values(setting->values),
-                       .width = s_width(most, input->count),
-                       .index_at = ret_bytes + HEADER,
-                       .value_at = values};
-    if (threshold < writer.values->least) {
-        threshold = writer.values->least;
-        equal = most;
-    }
-    s_write(&writer, input->ret_residual, input->count, threshold, equal);
+    writer.width = s_width(most, input->count);
+    writer.index_at = ret_bytes + HEADER;
+    writer.value_at = values;
+    s_write(&writer, input->ret_residual, input->count, &pick);
     uint32_t words = (uint32_t)((writer.index_at - ret_bytes - HEADER) / 4);
     size_t value_bytes = (size_t)(writer.value_at - values);
     memset(ret_bytes, 0, HEADER);

@@ -1,6 +1,7 @@
-/* topk - the values of the largest magnitude, and where they were. See encoding.h for the contract.
+/* topk - some of the values, and where they were. See encoding.h for the contract.
  *
- * Which    as many as the ratio says, at least one; of equal magnitudes those with the lower index. Never a zero.
+ * Which    those of the largest magnitude, as many as the ratio says, at least one; of equal magnitudes those with the
+ *          lower index. Or all that exceed their threshold, be it none. Never a zero.
  * Layout   16 bytes: encoding of the values, width w, 2 zeros, words of the indices (u32), how many values (u64).
  *          Then the indices: what lies between one and the next is the number d >= 0, written as d >> w zeros, a one,
  *          and the w lower bits of d; lowest bit first, filled up with zeros to words of 32 bits. They cannot but

@@ -3,9 +3,9 @@
 #include "actors/kit/clock.h"
 #include "actors/model/model.h"
 #include "actors/shard/shard_core.h"
+#include "actors/synchronizer/strategy.h"
 #include "actors/worker/probe.h"
 #include "codec/base/rng.h"
-#include "codec/compress/encoding.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -216,6 +216,7 @@ static void s_measure_pushes(const topology_t *topology, const layout_t *layout,
 typedef struct {
     const encoding_t *encoding;
     encoding_setting_t setting;
+    bool selects;
     size_t elements;
     float *values, *residual, *decoded;
     buf_t *bytes;
@@ -229,7 +230,8 @@ static void s_code(void *hint)
     encoding_input_t input = {.count = self->elements,
                               .values = self->values,
                               .residual = self->residual,
-                              .ret_residual = self->residual};
+                              .ret_residual = self->residual,
+                              .scale = self->selects ? self->values : NULL};
     CHECK(!encoding_encode(self->encoding, &self->setting, &input, buf_data(self->bytes), &size, NULL));
     slice_t whole = slice_of(self->bytes, 0, size);
     CHECK(!encoding_decode(self->encoding, &whole, 1, self->decoded, self->elements, NULL));
@@ -240,11 +242,9 @@ static void s_code(void *hint)
 static void s_measure_delta(const topology_t *topology, const layout_t *layout, int64_t least_us,
                             pace_t *self)
 {
-    const encoding_t *values = encoding_named(topology->job.sync.topk_values);
-    delta_t delta = {
-        .encoding = encoding_named(topology->job.sync.encoding),
-        .setting = {.ratio = topology->job.sync.topk_ratio, .values = values ? values->number : 0},
-        .elements = layout->count};
+    delta_t delta = {.elements = layout->count,
+                     .selects = strategy_find(topology->job.sync.strategy)->selects};
+    delta.encoding = strategy_encoding(topology, &delta.setting);
     delta.values = calloc(3 * delta.elements, sizeof *delta.values);
     delta.bytes = buf_new(encoding_size_most(delta.encoding, &delta.setting, delta.elements));
     CHECK(delta.values && delta.bytes);

@@ -225,6 +225,7 @@ static err_code_t s_make(world_t *self, const predict_spec_t *spec, err_t *err)
     if (!rc) {
         sizes_init(&self->sizes, self->topology, layout);
         s_scale_windows(self);
+        self->topology->job.sync.threshold = 0; /* all is sent; how much that is of a real model sizes says */
         rc = job_derive(self->topology, spec->samples, &self->job, err);
     }
     free(layout);

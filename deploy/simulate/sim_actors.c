@@ -436,7 +436,8 @@ void sim_compute(sim_t *self, size_t index)
     sim_actor_t *actor = &self->actors[index];
     actor->computing = false;
     if (self->spec.pace) {
-        memset(actor->task.gradient, 0, self->shard_first[self->topology->regions[0].shards] * sizeof(float));
+        for (size_t k = 0; k < self->shard_first[self->topology->regions[0].shards]; k++)
+            actor->task.gradient[k] = 1; /* so that there is a change to send */
         worker_core_computed(actor->core, 0, self->now_us);
         return;
     }

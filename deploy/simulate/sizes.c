@@ -1,17 +1,14 @@
 #include "deploy/simulate/sizes.h"
 
-#include "codec/compress/encoding.h"
+#include "actors/synchronizer/strategy.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 void sizes_init(sizes_t *self, const topology_t *topology, const layout_t *layout)
 {
-    const encoding_t *encoding = encoding_named(topology->job.sync.encoding);
-    const encoding_t *values = encoding_named(topology->job.sync.topk_values);
-    encoding_setting_t setting = {.ratio = topology->job.sync.topk_ratio,
-                                  .values = values ? values->number : 0};
-    CHECK(encoding);
+    encoding_setting_t setting;
+    const encoding_t *encoding = strategy_encoding(topology, &setting);
     size_t shards = topology->regions[0].shards;
     *self = (sizes_t){.shard_count = shards,
                       .plain = calloc(shards, sizeof *self->plain),
@@ -23,7 +20,7 @@ void sizes_init(sizes_t *self, const topology_t *topology, const layout_t *layou
         size_t first, end;
         layout_shard(layout, shards, k, &first, &end);
         self->plain[k] = (end - first) * sizeof(float);
-        self->encoded[k] = encoding_size_most(encoding, &setting, end - first);
+        self->encoded[k] = strategy_delta_bytes(topology, end - first);
     }
 }
 

@@ -16,7 +16,7 @@
 typedef struct {
     size_t shard_count;
     uint64_t *plain;        /* (shard_count) bytes of a shard's float32 */
-    uint64_t *encoded;      /* (shard_count) of an encoded delta of it, at most */
+    uint64_t *encoded;      /* (shard_count) of an encoded delta of it, as far as that can be foretold */
     uint64_t element_bytes; /* of an encoded delta of one element */
     uint64_t encoding;      /* its number */
 } sizes_t;

@@ -1,7 +1,7 @@
 # The ledger comes out exact in every region, by one command, for the strategies that must not lose or double anything.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-for strategy in asgd asgd-ga; do
+for strategy in asgd asgd-ga asp; do
     every=8
     [ "$strategy" = asgd ] && every=1
     expect 0 up "$SOURCE/deploy/topologies/ledger.yaml" --state "$work/$strategy" --report "$work/$strategy.json" \

@@ -5,7 +5,7 @@
  *              [--nodes | --elastic] [--schedulers] [--stop | --marks] [--lose] [--away] [--zombies] [--damage] [--quorum]
  *              [--break dedup|fencing|output-commit|checksum|mark|hold [--expect-wrong]] [--verbose]
  *
- * Of sma and diloco the regions' bits must be equal; diloco-async runs with outer_lr 1 and no momentum, and is counted by shares.
+ * asp adds plainly, with one of several thresholds. Of sma and diloco the regions' bits must be equal; diloco-async runs with outer_lr 1 and no momentum, and is counted by shares.
  * With --quorum rounds do not need all regions. Without --encoding half of the worlds encode their deltas, one
  * way or another: what deltas leave out must have come by the end. With --stop each world is stopped at random moments, drained as by SIGTERM or cut off as by a loss of power, and
  * a new world goes on from what its shards had committed. With --marks a job is led to common points of its shards; it
@@ -48,7 +48,7 @@ typedef struct {
 } totals_t;
 
 /* From a stream of its own, so that the rest of a world is the same with and without. */
-static const char *s_encoding(const options_t *options, uint64_t seed, char text[128])
+static const char *s_encoding(const options_t *options, uint64_t seed, const char *strategy, char text[192])
 {
     rng_t rng;
     rng_init_for(&rng, seed, "encoding", 0, 0);
@@ -57,15 +57,18 @@ static const char *s_encoding(const options_t *options, uint64_t seed, char text
                                                              : encoding_at(1 + rng_below(&rng, 5))->name;
     static const char *const ratios[] = {"0.001", "0.01", "0.1", "1"},
                       *const values[] = {"fp16", "int8", "int4"};
-    snprintf(text, 128, "encoding: %s, topk_ratio: %s, topk_values: %s", name, ratios[rng_below(&rng, 4)],
+    snprintf(text, 192, "encoding: %s, topk_ratio: %s, topk_values: %s", name, ratios[rng_below(&rng, 4)],
              values[rng_below(&rng, 3)]);
+    if (!strcmp(strategy, "asp")) /* chooses itself what it sends */
+        snprintf(text, 192, "encoding: %s, threshold: %s", strcmp(name, "topk") ? name : "none",
+                 ratios[rng_below(&rng, 4)]);
     return text;
 }
 
 /* Whether several steps make a delta. */
 static bool s_gathers(const char *strategy)
 {
-    return !strcmp(strategy, "asgd-ga") || !strncmp(strategy, "diloco", 6);
+    return !strcmp(strategy, "asgd-ga") || !strncmp(strategy, "diloco", 6) || !strcmp(strategy, "asp");
 }
 
 static topology_t *s_topology(rng_t *rng, const options_t *options, uint64_t seed)
@@ -74,7 +77,7 @@ static topology_t *s_topology(rng_t *rng, const options_t *options, uint64_t see
     const char *strategy = options->strategy ? options->strategy : strategies[rng_below(rng, 2)];
     static const size_t widths[] = {1, 2, 4};
     size_t regions = 2 + rng_below(rng, 2), shards = widths[rng_below(rng, 3)];
-    char text[8192], encoding[128], copies[128], workers[24];
+    char text[8192], encoding[192], copies[128], workers[24];
     snprintf(copies, sizeof copies, ", durability: replica, replicas: %u, elsewhere: %s, move_after: %us",
              options->nodes ? (unsigned)(1 + rng_below(rng, 2)) : 1,
              options->nodes && !rng_below(rng, 3) ? "true" : "false",
@@ -98,7 +101,7 @@ static topology_t *s_topology(rng_t *rng, const options_t *options, uint64_t see
         : rng_below(rng, 2) ? "sync"
                             : "{ssp: 1}",
         (unsigned)(2 + rng_below(rng, 30)), (unsigned)(8 + rng_below(rng, 100)),
-        s_encoding(options, seed, encoding),
+        s_encoding(options, seed, strategy, encoding),
         options->away || options->lose ? (unsigned)(2000 + rng_below(rng, 2000)) : 60000u,
         options->quorum                     ? ", quorum: 0.5, grace: 50ms"
         : !strcmp(strategy, "diloco-async") ? ", outer_lr: 1, outer_momentum: 0"

@@ -74,7 +74,7 @@ Test(topology, what_is_left_out_has_its_default)
     cr_assert_eq(t->job.sync.every, 8);
     cr_assert_str_eq(t->job.sync.encoding, "none");
     cr_assert_str_eq(t->job.sync.topk_values, "fp16");
-    cr_assert(t->job.sync.topk_ratio == 0.01);
+    cr_assert(t->job.sync.topk_ratio == 0.01 && t->job.sync.threshold == 0.01);
     cr_assert_eq(t->job.sync.inside, INSIDE_ASYNC);
     cr_assert_eq(t->job.sync.staleness, 4);
     cr_assert_eq(t->job.sync.window_bytes, 4u << 20);
@@ -217,6 +217,9 @@ Test(topology, defaults_follow_strategy_and_optimizer)
     t = s_set("job.sync.strategy=diloco-async");
     cr_assert_eq(t->job.sync.strategy, STRATEGY_DILOCO_ASYNC);
     s_check_round_trip(t, "diloco-async");
+    t = s_set("job.sync.strategy=asp");
+    cr_assert(t->job.sync.strategy == STRATEGY_ASP && t->job.sync.every == 8);
+    s_check_round_trip(t, "asp");
     t = s_set("job.sync.strategy=ama");
     cr_assert_eq(t->job.sync.every, 8);
     s_check_round_trip(t, "ama");
@@ -462,7 +465,7 @@ Test(topology, the_schema_is_json_and_has_every_key)
     const json_value_t *momentum = s_schema_at(schema, "job.optimizer.momentum");
     cr_assert(json_get_number(momentum, "exclusiveMaximum", 0) == 1);
     cr_assert(json_get_number(momentum, "minimum", -1) == 0);
-    cr_assert_eq(json_count(json_get(s_schema_at(schema, "job.sync.strategy"), "enum")), 7);
+    cr_assert_eq(json_count(json_get(s_schema_at(schema, "job.sync.strategy"), "enum")), 8);
     cr_assert(json_get(s_schema_at(schema, "job.sync.every"), "anyOf"));
     cr_assert(!json_get_bool(s_schema_at(schema, "job"), "additionalProperties", true));
     free(text);
@@ -493,6 +496,7 @@ Test(topology, the_digest_is_of_what_must_be_equal_and_of_nothing_else)
         "job.sync.every_most=9",
         "job.sync.outer_lr=1",
         "job.sync.outer_momentum=0",
+        "job.sync.threshold=2%",
         "job.sync.strategy=diloco",
         "job.optimizer.lr=1",
         "job.data.split=label",

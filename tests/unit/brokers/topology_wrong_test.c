@@ -56,9 +56,11 @@ static const case_t s_cases[] = {
     {"cores: 4", "power: 0",
      "t.yaml:14:28: regions[0].offers[0].power: \"0\" is too small; write a number above 0 up to 1000000"},
     {"cores: 4", "power: -1",
-     "t.yaml:14:28: regions[0].offers[0].power: \"-1\" is not a number; write a number above 0 up to 1000000"},
+     "t.yaml:14:28: regions[0].offers[0].power: \"-1\" is not a number; write a number above 0 up to "
+     "1000000"},
     {"cores: 4", "price_per_s: -1",
-     "t.yaml:14:34: regions[0].offers[0].price_per_s: \"-1\" is not a number; write a number from 0 to 1000000000"},
+     "t.yaml:14:34: regions[0].offers[0].price_per_s: \"-1\" is not a number; write a number from 0 to "
+     "1000000000"},
     {"cores: 4", "count: 0",
      "t.yaml:14:28: regions[0].offers[0].count: \"0\" is too small; write a whole number from 1 to 1000000"},
     {"cores: 4", "core: 4", "t.yaml:14:21: regions[0].offers[0].core: unknown key; write cores"},
@@ -156,6 +158,20 @@ static const case_t s_cases[] = {
      "there"},
     {"every: 8", "outer_momentum: 1",
      "t.yaml:7:45: job.sync.outer_momentum: \"1\" is too large; write a number from 0 to below 1"},
+    {"every: 8", "threshold: 0",
+     "t.yaml:7:40: job.sync.threshold: \"0\" is too small; write a ratio above 0 up to 1, such as 0.05 or "
+     "5%"},
+    {"every: 8", "threshold: 101%",
+     "t.yaml:7:40: job.sync.threshold: \"101%\" is too large; write a ratio above 0 up to 1, such as 0.05 or "
+     "5%"},
+    {"every: 8", "threshold: nan",
+     "t.yaml:7:40: job.sync.threshold: \"nan\" is not a ratio; write a ratio above 0 up to 1, such as 0.05 "
+     "or "
+     "5%"},
+    {"asgd-ga, every: 8", "asp, encoding: topk",
+     "t.yaml:7:35: job.sync.encoding: asp itself chooses which values it sends, and this says how each is "
+     "written; "
+     "write none, fp16, bf16 or int8, or strategy: asgd-ga"},
     {"every: 8", "window: 64",
      "t.yaml:7:37: job.sync.window: \"64\" is not a size with its unit; write a size from 1KiB to 1024GiB, "
      "such as 64MiB"},
@@ -205,7 +221,8 @@ static const case_t s_cases[] = {
      "to 1000000"},
     {"asgd-ga", "agsd",
      "t.yaml:7:20: job.sync.strategy: \"agsd\" is not known here; write asgd, asgd-ga, ama, sma, ssgd, "
-     "diloco or diloco-async"},
+     "diloco, "
+     "diloco-async or asp"},
     {"disk", "replicas",
      "t.yaml:9:15: checkpoint.durability: \"replicas\" is not known here; write process, disk or replica"},
     {"disk", "replica",

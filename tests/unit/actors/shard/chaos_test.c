@@ -213,6 +213,7 @@ static bool s_run(strategy_name_t strategy, inside_t inside, uint64_t seed, size
     t->job.optimizer.lr = 1;
     t->job.sync.outer_lr = 2; /* of two equal regions: the mean of differences becomes their sum */
     t->job.sync.outer_momentum = 0;
+    t->job.sync.threshold = 0.3;
     t->job.sync.inside = inside;
     t->job.sync.window_bytes = 96 * (1 + seed % 5);
     t->job.sync.staleness = 2 + seed % 9;
@@ -276,6 +277,11 @@ Test(chaos, diloco)
 Test(chaos, diloco_async)
 {
     s_check(STRATEGY_DILOCO_ASYNC);
+}
+
+Test(chaos, asp)
+{
+    s_check(STRATEGY_ASP);
 }
 
 Test(chaos, sma_replicas_stay_equal)

@@ -118,6 +118,8 @@ static void s_check_exact(size_t regions, strategy_name_t strategy, uint64_t eve
 Test(encode, counts_are_exact_at_the_end)
 {
     for (size_t e = 0; e < ENCODINGS; e++) {
+        s_check_exact(2 + e % 2, STRATEGY_ASP, 1 + e,
+                      strcmp(s_encodings[e], "topk") ? s_encodings[e] : "none");
         s_check_exact(2, STRATEGY_ASGD, 1, s_encodings[e]);
         s_check_exact(3, STRATEGY_ASGD_GA, 4, s_encodings[e]);
         s_check_exact(2, STRATEGY_SSGD, 1, s_encodings[e]);

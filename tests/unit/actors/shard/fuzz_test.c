@@ -1,6 +1,7 @@
 /* No message, whatever its fields, may crash a shard, or change a parameter to what is not a number. */
 #include "tests/unit/actors/shard/world.h"
 
+#include "actors/synchronizer/strategy.h"
 #include "codec/base/rng.h"
 #include "codec/compress/encoding.h"
 
@@ -61,8 +62,8 @@ static message_t *s_delta(const world_t *w, rng_t *rng)
     m->delta.kind = s_number(rng);
     m->delta.samples = rng_below(rng, 4) ? 4 : s_number(rng);
     m->delta.final = rng_below(rng, 64) == 0;
-    const encoding_t *encoding = encoding_named(w->topology->job.sync.encoding);
-    const encoding_setting_t setting = {.ratio = w->topology->job.sync.topk_ratio, .values = 1};
+    encoding_setting_t setting;
+    const encoding_t *encoding = strategy_encoding(w->topology, &setting);
     if (rng_below(rng, 4) == 0)
         encoding = encoding_find(0);
     m->delta.encoding = rng_below(rng, 8) ? encoding->number : s_number(rng);
@@ -148,7 +149,7 @@ Test(fuzz, any_fields_at_all)
     printf("seed %llu\n", (unsigned long long)base);
     uint64_t applied = 0;
     for (uint64_t seed = base; seed < base + 10; seed++)
-        for (int strategy = STRATEGY_ASGD; strategy <= STRATEGY_DILOCO_ASYNC; strategy++)
+        for (int strategy = STRATEGY_ASGD; strategy <= STRATEGY_ASP; strategy++)
             for (int inside = INSIDE_ASYNC; inside <= INSIDE_SSP; inside++)
                 applied += s_world_of_noise((strategy_name_t)strategy, (inside_t)inside, seed);
     cr_assert_gt(applied, 100, "the noise must have some sense in it");

@@ -363,4 +363,5 @@ Test(automatic, cuts_when_the_last_one_has_arrived_between_the_least_and_the_mos
     s_check_auto(STRATEGY_ASGD_GA);
     s_check_auto(STRATEGY_AMA);
     s_check_auto(STRATEGY_DILOCO_ASYNC);
+    s_check_auto(STRATEGY_ASP);
 }

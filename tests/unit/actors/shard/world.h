@@ -29,7 +29,7 @@ typedef struct {
     snapshot_t *out[WORLD_REGIONS][WORLD_SHARDS];  /* taken, not committed */
     snapshot_t *last[WORLD_REGIONS][WORLD_SHARDS]; /* committed */
     bool auto_commit, checksums, no_sync;
-    unsigned breaks; /* of actors/kit/breaks.h */
+    unsigned breaks;         /* of actors/kit/breaks.h */
     bool cut[WORLD_REGIONS]; /* nothing passes between this region and others */
     outbox_t mail;           /* to workers and schedulers */
     outbox_t wan;            /* deltas and acks, when no_sync */
@@ -64,6 +64,7 @@ static inline topology_t *world_topology(size_t regions, strategy_name_t strateg
     t->job.sync.quorum = 1;
     t->job.sync.outer_lr = 0.7;
     t->job.sync.outer_momentum = 0.9;
+    t->job.sync.threshold = 0.01;
     t->region_count = regions;
     for (size_t r = 0; r < regions; r++) {
         snprintf(t->regions[r].name, sizeof t->regions[r].name, "region%zu", r);

@@ -127,3 +127,89 @@ Test(topk, finds_room_for_indices_as_far_apart_as_can_be)
         s_check(0.0001, 1, COUNT_MOST);
     }
 }
+
+/* -- beyond a threshold -------------------------------------------------------------------------------------
+ */
+
+static float s_scale[COUNT_MOST], s_before[COUNT_MOST], s_rest[COUNT_MOST];
+
+static size_t s_encode_beyond(float threshold, uint64_t values, size_t count, uint8_t **ret_bytes)
+{
+    encoding_setting_t setting = {1, values};
+    const encoding_t *row = encoding_named("topk");
+    size_t size, most = encoding_size_most(row, &setting, count);
+    *ret_bytes = malloc(most);
+    encoding_input_t input = {.count = count,
+                              .values = s_x,
+                              .residual = s_before,
+                              .ret_residual = s_rest,
+                              .scale = s_scale,
+                              .threshold = threshold};
+    cr_assert_eq(encoding_encode(row, &setting, &input, *ret_bytes, &size, NULL), ERR_OK);
+    cr_assert(size <= most && (size == 0 || encoding_fits(row, &setting, count, size)));
+    return size;
+}
+
+/* Returns how many values were carried; they come back as they are, or as their encoding makes them. */
+static size_t s_check_beyond(float threshold, uint64_t values, size_t count)
+{
+    uint8_t *bytes;
+    size_t size = s_encode_beyond(threshold, values, count, &bytes), carried = 0;
+    memset(s_back, 0, sizeof s_back);
+    if (size)
+        s_decode(bytes, size, count);
+    for (size_t i = 0; i < count; i++) {
+        float sum = s_x[i] + s_before[i];
+        bool beyond = sum != 0 && fabsf(sum) > threshold * fabsf(s_scale[i]);
+        carried += beyond;
+        cr_assert_eq(s_back[i] + s_rest[i], sum, "%zu of %zu: %g", i, count, (double)sum);
+        cr_assert(beyond || s_back[i] == 0);
+        cr_assert(values || s_back[i] == (beyond ? sum : 0));
+    }
+    cr_assert_eq(size == 0, carried == 0);
+    free(bytes);
+    return carried;
+}
+
+Test(topk, takes_what_is_beyond_its_threshold)
+{
+    const size_t counts[] = {1, 7, 100, 1023, 1025, 20000};
+    const float thresholds[] = {0, 0.01f, 0.1f, 1, 10, 1e9f};
+    rng_t rng;
+    rng_init(&rng, test_seed());
+    for (size_t i = 0; i < COUNT_MOST; i++) {
+        s_x[i] = (float)rng_below(&rng, 201) - 100;
+        s_before[i] = (float)rng_below(&rng, 7) - 3;
+        s_scale[i] = rng_below(&rng, 10) ? (float)rng_normal(&rng) * 300 : rng_below(&rng, 2) ? 0.0f : -0.0f;
+    }
+    for (size_t n = 0; n < sizeof counts / sizeof *counts; n++) {
+        size_t last = SIZE_MAX;
+        for (size_t t = 0; t < sizeof thresholds / sizeof *thresholds; t++) {
+            size_t carried = s_check_beyond(thresholds[t], 0, counts[n]);
+            s_check_beyond(thresholds[t], 1, counts[n]);
+            s_check_beyond(thresholds[t], 3, counts[n]);
+            cr_assert_leq(carried, last);
+            cr_assert(counts[n] < 1000 || t < 2 || carried < last, "every threshold leaves others out");
+            last = carried;
+        }
+    }
+}
+
+Test(topk, is_no_bytes_when_nothing_is_beyond_its_threshold)
+{
+    uint8_t *bytes;
+    for (size_t i = 0; i < 1000; i++) {
+        s_x[i] = 1;
+        s_before[i] = 0;
+        s_scale[i] = 100;
+    }
+    cr_assert_eq(s_encode_beyond(0.01f, 1, 1000, &bytes), 0, "as much is not more");
+    cr_assert_arr_eq(s_rest, s_x, 1000 * sizeof *s_x);
+    free(bytes);
+    s_x[999] = 0x1p-25f;
+    s_scale[999] = 0;
+    cr_assert_eq(s_encode_beyond(0.01f, 1, 1000, &bytes), 0, "a half that small is zero");
+    free(bytes);
+    cr_assert_gt(s_encode_beyond(0.01f, 0, 1000, &bytes), HEADER);
+    free(bytes);
+}
