@@ -29,6 +29,7 @@ static world_t *s_world(size_t regions, strategy_name_t strategy, uint64_t every
     snprintf(t->job.sync.encoding, sizeof t->job.sync.encoding, "%s", encoding);
     snprintf(t->job.sync.topk_values, sizeof t->job.sync.topk_values, "int8");
     t->job.sync.topk_ratio = 0.01;
+    t->job.sync.threshold = 0.3;
     t->job.sync.outer_lr = 2; /* of two equal regions: the mean of differences becomes their sum */
     t->job.sync.outer_momentum = 0;
     if (strategy == STRATEGY_SSGD)
