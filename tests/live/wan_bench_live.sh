@@ -15,11 +15,11 @@ grep '^| softmax | wan | asgd-ga-topk' "$work/table" | grep -Eq '\| [0-9.]+ MB \
 ! grep -q 'nan\|null' "$work/table" || fail "a figure is missing"
 
 status=0
-wan --models softmax --scenes wan --strategies ama-int8 --samples 60000 --epochs 1000 --seeds 1 --out '' --limit 5 \
+wan --models softmax --scenes wan --strategies ama-int8 --samples 60000 --epochs 1000 --seeds 1 --out '' --limit 20 \
     >"$work/late" 2>"$work/late.err" || status=$?
 [ "$status" -eq 1 ] || fail "a run that takes too long ended with $status"
-expect_line "$work/late.err" 'not done after 5 s'
-expect_line "$work/late.err" 'shard/east/0'
+expect_line "$work/late.err" 'not done after 20 s'
+expect_line "$work/late.err" 'scheduler/global' # a slow machine has no more yet
 ! grep -q '^| softmax' "$work/late" || fail "figures of a run that was not done"
 
 status=0
