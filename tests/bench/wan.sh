@@ -44,7 +44,7 @@ strategies=(
     "diloco-int4|lr: 0.02, momentum: 0.9, warmup: 5%|strategy: diloco, every: 16, outer_lr: 1, outer_momentum: 0.5, encoding: int4"
     "diloco-async|lr: 0.02, momentum: 0.9, warmup: 5%|strategy: diloco-async, every: 16, staleness: 16, outer_lr: 1, outer_momentum: 0.5, encoding: int8"
     "diloco-async-int4|lr: 0.02, momentum: 0.9, warmup: 5%|strategy: diloco-async, every: 16, staleness: 16, outer_lr: 1, outer_momentum: 0.5, encoding: int4"
-    "asp|lr: 0.015, momentum: 0.9, warmup: 5%|strategy: asp, every: 8, staleness: 16, encoding: int8, threshold: 5%"
+    "asp|lr: 0.01, momentum: 0.9, warmup: 5%|strategy: asp, every: 8, staleness: 8, encoding: int8, threshold: 5%"
     "ssgd|lr: 0.02, momentum: 0.9, warmup: 5%|strategy: ssgd, window: 64MiB"
 )
 
