@@ -133,6 +133,7 @@ static void s_make(shard_core_t *self, bool final, bool whole)
     } else if (self->sees_own) {
         pending_t own = {.region = self->spec.region_index, .head = kept.head, .data = buf_ref(encoded.view)};
         shard_pending_add(self, &own);
+        outer_made(self);
     }
     buf_destroy(&encoded.view);
     FAILPOINT(shard_delta_cut);

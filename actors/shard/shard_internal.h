@@ -496,6 +496,7 @@ void outer_keep(shard_core_t *self);              /* the parameters are a round'
 void outer_return(shard_core_t *self);            /* local steps since `start` have come for nothing */
 bool outer_ready(shard_core_t *self);             /* a step may be made: there is room for its cut */
 buf_t *outer_cut(shard_core_t *self, bool whole); /* the difference, with the residual if it is to be whole */
+void outer_made(shard_core_t *self);              /* the own contribution waits for its round */
 bool outer_round(shard_core_t *self, const blend_t *mean); /* NULL: nobody contributed anything */
 bool outer_add(shard_core_t *self, size_t region, const blend_t *delta);
 bool outer_try(shard_core_t *self); /* without rounds: takes the own delta; whether it did */

@@ -110,6 +110,13 @@ buf_t *outer_cut(shard_core_t *self, bool whole)
     return out;
 }
 
+/* A difference that comes late acts in some later round: what it has must not be in the next one, too. */
+void outer_made(shard_core_t *self)
+{
+    if (self->outer.on && self->waits && !shard_round_open(self))
+        outer_return(self);
+}
+
 /* -- acting -----------------------------------------------------------------------------------------------
  */
 
