@@ -232,12 +232,12 @@ static void s_take(buf_t **to, buf_t **from_p)
     *from_p = NULL;
 }
 
-/* The tensors, and what goes with them. Returns the former parameters and start. */
+/* The tensors, and what goes with them. Returns the former parameters, and where their open local steps began. */
 static buf_t *s_take_tensors(shard_core_t *self, shard_core_t *peer, buf_t **ret_start)
 {
     buf_t *former = self->parameters;
-    *ret_start = self->outer.start;
-    self->outer.start = NULL;
+    *ret_start = buf_ref(self->outer.base ? self->outer.base : self->outer.start);
+    buf_destroy(&self->outer.base);
     s_take(&self->outer.start, &peer->outer.start);
     s_take(&self->outer.momentum, &peer->outer.momentum);
     s_take(&self->outer.gathered, &peer->outer.gathered);
