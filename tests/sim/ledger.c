@@ -7,8 +7,8 @@
  *              [--break dedup|fencing|output-commit|checksum|mark|hold [--expect-wrong]] [--verbose]
  *
  * Of sma and diloco the regions' bits must be equal; diloco-async runs with outer_lr 1 and no momentum, and is counted by shares.
- * With --overlap it is diloco whose local steps go on while a round is under way, and that is counted by shares, too: what is
- * learned meanwhile must be there once. (With --quorum as well means are of those who are in a round: there bits alone.)
+ * With --overlap it is diloco whose local steps mostly go on while a round is under way, and that is counted by shares, too: what
+ * is learned meanwhile must be there once. (With --quorum as well means are of those who are in a round: there bits alone.)
  * With --quorum rounds do not need all regions. Without --encoding half of the worlds encode their deltas, one
  * way or another: what deltas leave out must have come by the end. With --stop each world is stopped at random moments, drained as by SIGTERM or cut off as by a loss of power, and
  * a new world goes on from what its shards had committed. With --marks a job is led to common points of its shards; it
@@ -71,7 +71,7 @@ static bool s_gathers(const char *strategy)
 }
 
 typedef struct {
-    unsigned every, overlap; /* of --overlap; else 0 */
+    unsigned every, overlap; /* of --overlap, there sometimes 0, too; else 0 */
     char text[128];          /* what there is to say of rounds */
 } rounds_t;
 
@@ -83,7 +83,7 @@ static rounds_t s_rounds(const options_t *options, const char *strategy, uint64_
     rng_init_for(&rng, seed, "overlap", 0, 0);
     if (options->overlap) {
         self.every = (unsigned)(2 + rng_below(&rng, 8));
-        self.overlap = (unsigned)(1 + rng_below(&rng, self.every - 1));
+        self.overlap = (unsigned)rng_below(&rng, self.every);
     }
     bool as_it_is = options->overlap || (!options->quorum && !strcmp(strategy, "diloco-async"));
     snprintf(self.text, sizeof self.text, "%s%s, overlap: %u",
@@ -240,11 +240,12 @@ static void s_count(const topology_t *topology, size_t region, uint64_t ret_coun
     dataset_destroy(&dataset);
 }
 
-/* A difference acts by its region's share. */
+/* A difference acts by its region's share; so does the mean of a round that has all regions. */
 static bool s_shares(const topology_t *topology)
 {
+    bool all = topology->job.sync.quorum >= 1 && topology->job.sync.outer_momentum <= 0;
     return topology->job.sync.strategy == STRATEGY_DILOCO_ASYNC ||
-           (topology->job.sync.overlap && topology->job.sync.quorum >= 1);
+           (topology->job.sync.strategy == STRATEGY_DILOCO && all);
 }
 
 /* What each counter must be: without rounds a difference acts by its region's share of the samples, a gradient as it is. */
