@@ -234,6 +234,8 @@ void shard_close(shard_core_t *self, const message_t *message)
         shard_refuse(self, message, ERR_STATE, "some batch of the region is not durable here");
         return;
     }
+    if (self->overlap && shard_round_open(self))
+        return; /* steps since its cut are counted from what it does; the scheduler asks again */
     if (shard_region_count(self) > 1 && (!outer_ready(self) || !shard_encode_whole(self)))
         return; /* the scheduler asks again */
     self->closed = true;
