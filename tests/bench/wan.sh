@@ -40,6 +40,7 @@ strategies=(
     "ama-int8|lr: 0.03, momentum: 0.9, warmup: 5%|strategy: ama, every: 32, staleness: 16, encoding: int8"
     "sma-int8|lr: 0.02, momentum: 0.9, warmup: 5%|strategy: sma, every: 16, encoding: int8"
     "diloco|lr: 0.02, momentum: 0.9, warmup: 5%|strategy: diloco, every: 16, outer_lr: 1, outer_momentum: 0.5, encoding: int8"
+    "diloco-overlap|lr: 0.02, momentum: 0.9, warmup: 5%|strategy: diloco, every: 16, overlap: 8, outer_lr: 1, outer_momentum: 0.5, encoding: int8"
     "diloco-async|lr: 0.02, momentum: 0.9, warmup: 5%|strategy: diloco-async, every: 16, staleness: 16, outer_lr: 1, outer_momentum: 0.5, encoding: int8"
     "ssgd|lr: 0.02, momentum: 0.9, warmup: 5%|strategy: ssgd, window: 64MiB"
 )
