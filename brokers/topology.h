@@ -105,6 +105,7 @@ typedef struct {
             uint64_t every;       /* local steps between cuts, 0: auto; 1 for asgd and ssgd (checked) */
             uint64_t every_least; /* of every: auto */
             uint64_t every_most;
+            uint64_t overlap; /* local steps that are made while a round of diloco is under way; below every */
             char encoding[TOPOLOGY_NAME_MAX]; /* none, fp16, bf16, int8, int4 or topk */
             inside_t inside;                  /* async, sync or "ssp: s" */
             uint64_t inside_slack;            /* s of ssp */

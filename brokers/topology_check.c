@@ -80,6 +80,22 @@ static err_code_t s_check_auto(const tree_t *tree, const topology_t *self, err_t
     return ERR_OK;
 }
 
+static err_code_t s_check_overlap(const tree_t *tree, const topology_t *self, err_t *err)
+{
+    const uint64_t overlap = self->job.sync.overlap, every = self->job.sync.every;
+    if (overlap && self->job.sync.strategy != STRATEGY_DILOCO)
+        return s_fail(
+            tree, "job.sync.overlap", err,
+            "only rounds of diloco are overlapped with steps; write strategy: diloco, or leave it out");
+    if (overlap && overlap >= every)
+        return s_fail(
+            tree, "job.sync.overlap", err,
+            "a round is to be over before the next one begins, after %llu steps; write less here, or "
+            "more at every",
+            (unsigned long long)every);
+    return ERR_OK;
+}
+
 static err_code_t s_check_job(const tree_t *tree, const topology_t *self, err_t *err)
 {
     if (s_steps_alone(self) && self->job.sync.every != 1)
@@ -87,6 +103,8 @@ static err_code_t s_check_job(const tree_t *tree, const topology_t *self, err_t 
                       "strategy %s exchanges at every step; write 1, or leave it out",
                       self->job.sync.strategy == STRATEGY_ASGD ? "asgd" : "ssgd");
     err_code_t code = s_check_auto(tree, self, err);
+    if (!code)
+        code = s_check_overlap(tree, self, err);
     if (code)
         return code;
     if (!self->job.optimizer.momentum_kind && self->job.optimizer.momentum > 0)

@@ -68,6 +68,10 @@ static const field_t s_fields[] = {
     {"job.sync.every_most", FIELD_WHOLE, .offset = JOB(sync.every_most), .min = "1", .max = "1000000",
      .otherwise = "256", .digest = true, .unit = "steps",
      .help = "every: auto: steps between exchanges, at most"},
+    {"job.sync.overlap", FIELD_WHOLE, .offset = JOB(sync.overlap), .min = "0", .max = "1000000",
+     .otherwise = "0", .digest = true, .unit = "steps",
+     .help = "diloco: steps that are made while a round is under way, before what came of it is taken up; "
+             "shards then exchange in turn"},
     {"job.sync.outer_lr", FIELD_NUMBER, .offset = JOB(sync.outer_lr), .min = "0", .above = true, .max = "10",
      .otherwise = "0.7", .digest = true,
      .help = "diloco: how far a round goes along the regions' mean difference"},

@@ -222,6 +222,18 @@ static void s_take_origin(origin_t *origin, uint64_t history, uint64_t taken, bu
     origin->suspect = origin->position_told = false;
 }
 
+/* The donor's batches as of its last cut. Nothing is cut for a newcomer where regions wait for each other: there steps go
+ * in order, and those that are open are the last. */
+static buf_t *s_cursor(const shard_core_t *peer)
+{
+    uint64_t open = peer->waits ? peer->open_steps * peer->region->width : 0;
+    range_t below = {0, ranges_size(&peer->applied) - open};
+    buf_t *cursor = open ? buf_new_copy(&below, below.end ? sizeof below : 0)
+                         : buf_new_copy(peer->applied.items, peer->applied.count * sizeof(range_t));
+    CHECK(cursor);
+    return cursor;
+}
+
 static void s_take_positions(shard_core_t *self, const shard_core_t *peer)
 {
     for (size_t r = 0; r < shard_region_count(self); r++) {
@@ -233,8 +245,7 @@ static void s_take_positions(shard_core_t *self, const shard_core_t *peer)
             self->origins[r].samples = from->samples;
             continue;
         }
-        buf_t *cursor = buf_new_copy(peer->applied.items, peer->applied.count * sizeof(range_t));
-        CHECK(cursor);
+        buf_t *cursor = s_cursor(peer);
         s_take_origin(&self->origins[r], peer->history, shard_line_last(peer), cursor, peer->closed);
         buf_destroy(&cursor);
     }
@@ -258,12 +269,12 @@ static void s_take(buf_t **to, buf_t **from_p)
     *from_p = NULL;
 }
 
-/* The tensors, and what goes with them. Returns the former parameters and start. */
+/* The tensors, and what goes with them. Returns the former parameters, and where their open local steps began. */
 static buf_t *s_take_tensors(shard_core_t *self, shard_core_t *peer, buf_t **ret_start)
 {
     buf_t *former = self->parameters;
-    *ret_start = self->outer.start;
-    self->outer.start = NULL;
+    *ret_start = buf_ref(self->outer.base ? self->outer.base : self->outer.start);
+    buf_destroy(&self->outer.base);
     s_take(&self->outer.start, &peer->outer.start);
     s_take(&self->outer.momentum, &peer->outer.momentum);
     s_take(&self->outer.gathered, &peer->outer.gathered);

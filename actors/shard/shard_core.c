@@ -47,6 +47,14 @@ void shard_changed(shard_core_t *self)
 /* -- life -------------------------------------------------------------------------------------------------
  */
 
+/* Shards cut in turn, so that the link carries one after the other, when local steps need not wait for that. */
+static uint64_t s_first(const shard_core_t *self)
+{
+    size_t shards = self->spec.topology->regions[self->spec.region_index].shards;
+    uint64_t turn = self->overlap ? self->spec.shard_index * self->every / shards : 0;
+    return turn ? turn : self->every;
+}
+
 static void s_derive(shard_core_t *self)
 {
     const topology_t *topology = self->spec.topology;
@@ -56,6 +64,8 @@ static void s_derive(shard_core_t *self)
     self->automatic = !single && topology->job.sync.every == 0;
     self->every = single ? 1 : self->automatic ? topology->job.sync.every_most : topology->job.sync.every;
     self->waits = self->strategy->waits && topology->region_count > 1;
+    self->overlap = self->waits && self->strategy->outer ? topology->job.sync.overlap : 0;
+    self->first = s_first(self);
     self->sees_own =
         self->waits || (self->strategy->outer && !self->strategy->adds && topology->region_count > 1);
     self->in_order = self->waits || topology->job.sync.inside == INSIDE_SYNC;

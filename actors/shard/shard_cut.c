@@ -42,10 +42,18 @@ uint64_t shard_cut_stable(const shard_core_t *self)
     return least == SIZE_MAX ? self->cut : self->destination_durable[least];
 }
 
+/* What is to be under way while local steps go on does not count. */
+static uint64_t s_meant(const shard_core_t *self)
+{
+    const buf_t *newest = self->overlap && self->queue_count ? self->queue[self->queue_count - 1].data : NULL;
+    return newest ? buf_size(newest) : 0;
+}
+
 static bool s_window_full(const shard_core_t *self)
 {
+    uint64_t window = self->spec.topology->job.sync.window_bytes;
     return self->queue_count >= SHARD_KEPT_MAX ||
-           (self->queue_count && self->kept_bytes >= self->spec.topology->job.sync.window_bytes);
+           (self->queue_count && self->kept_bytes - s_meant(self) >= window);
 }
 
 /* What every destination that is waited for has taken. */
@@ -59,7 +67,8 @@ bool shard_cut_limited(const shard_core_t *self)
 {
     if (shard_region_count(self) == 1)
         return false;
-    if (self->vote.on) /* a region that lags is left out; what is kept for it is limited in bytes */
+    /* A region that lags is left out, or the round that is under way waits for it; what is kept is limited in bytes. */
+    if (self->vote.on || self->overlap)
         return s_window_full(self);
     if (self->cut - s_reached(self) >= s_most(self->spec.topology->job.sync.staleness, 1))
         return true;
@@ -134,6 +143,7 @@ static void s_make(shard_core_t *self, bool final, bool whole)
     } else if (self->sees_own) {
         pending_t own = {.region = self->spec.region_index, .head = kept.head, .data = buf_ref(encoded.view)};
         shard_pending_add(self, &own);
+        outer_made(self, encoded.view != NULL);
     }
     buf_destroy(&encoded.view);
     FAILPOINT(shard_delta_cut);
@@ -189,7 +199,8 @@ void shard_cut_forget(shard_core_t *self)
  * destination has taken all that was cut: then the links are free. */
 static bool s_due(const shard_core_t *self)
 {
-    if (self->open_steps >= (self->cut - self->open_first + 2) * self->every)
+    uint64_t span = self->cut ? (self->cut - self->open_first + 2) * self->every : self->first;
+    if (self->open_steps >= span)
         return true;
     return self->automatic && !s_merged(self) &&
            self->open_steps >= self->spec.topology->job.sync.every_least && s_reached(self) >= self->cut;
@@ -224,6 +235,8 @@ void shard_close(shard_core_t *self, const message_t *message)
         shard_refuse(self, message, ERR_STATE, "some batch of the region is not durable here");
         return;
     }
+    if (self->overlap && shard_round_open(self))
+        return; /* steps since its cut are counted from what it does; the scheduler asks again */
     if (shard_region_count(self) > 1 && (!outer_ready(self) || !shard_encode_whole(self)))
         return; /* the scheduler asks again */
     self->closed = true;

@@ -212,7 +212,8 @@ typedef struct {
     bool on;
     bool keeps; /* only `start`: the mean that a late model gives way to */
     float lr, mu;
-    buf_t *start;      /* what deltas act on; local steps began here */
+    buf_t *start; /* what deltas act on; local steps began here */
+    buf_t *base;  /* while a cut's round is under way: local steps since the cut began here; NULL: at start */
     buf_t *momentum;   /* NULL: mu is 0 */
     buf_t *gathered;   /* without rounds: what its momentum lacks yet; NULL: nothing */
     uint64_t arrivals; /* in `gathered` */
@@ -364,6 +365,8 @@ struct shard_core {
     const strategy_t *strategy;
     optimizer_t optimizer;
     uint64_t every;   /* steps per cut; at most so many when automatic */
+    uint64_t first;   /* steps before the first cut */
+    uint64_t overlap; /* steps between a cut and what its round does; 0: steps wait for the round */
     bool automatic;   /* a cut is made when every destination has taken the one before */
     bool in_order;    /* inside sync, and rounds: a step is the same batches in every shard */
     bool waits;       /* a waiting strategy among several regions */
@@ -426,7 +429,7 @@ struct shard_core {
     size_t held_count, held_capacity;
     uint64_t touches, serials;
     ahead_t ahead;
-    bool nothing_comes; /* no delta of any region is being assembled, or waits for its turn */
+    bool nothing_comes;  /* no delta of any region is being assembled, or waits for its turn */
     uint64_t *checksums; /* of the chunks of the buffer checksums_of */
     uint64_t checksums_of;
     bool short_of_memory; /* something could not be applied: tried again at the next tick */
@@ -449,7 +452,7 @@ struct shard_core {
     int64_t head_us, report_us, reported_us;
     bool report_soon;
     bool stopping, finished;
-    bool handing;         /* stops, but stays until its last snapshot has gone to its keepers and it is told to end */
+    bool handing; /* stops, but stays until its last snapshot has gone to its keepers and it is told to end */
     uint64_t handed_from; /* number of the newest snapshot taken before that */
     const char *state;
     wire_name_t waits_for;
@@ -464,7 +467,8 @@ void shard_advance(shard_core_t *self); /* everything that can be done now */
 void shard_changed(shard_core_t *self);
 size_t shard_region_count(const shard_core_t *self);
 size_t shard_bytes(const shard_core_t *self); /* of a tensor of this shard */
-bool shard_has_handed(const shard_core_t *self); /* nothing is left to do here, and nothing is missing in the snapshot */
+bool shard_has_handed(
+    const shard_core_t *self); /* nothing is left to do here, and nothing is missing in the snapshot */
 shard_core_t *shard_alloc(const shard_spec_t *spec);
 void shard_destroy(void **core_p);
 
@@ -498,6 +502,8 @@ void outer_return(shard_core_t *self);            /* local steps since `start` h
 void outer_go_on(shard_core_t *self, bool refused); /* the own difference is cut: where it stays, the next begins here */
 bool outer_ready(shard_core_t *self);             /* a step may be made: there is room for its cut */
 buf_t *outer_cut(shard_core_t *self, bool whole); /* the difference, with the residual if it is to be whole */
+void outer_made(shard_core_t *self,
+                bool carried); /* the own contribution, or what is none, waits for its round */
 bool outer_round(shard_core_t *self, const blend_t *mean); /* NULL: nobody contributed anything */
 bool outer_add(shard_core_t *self, size_t region, const blend_t *delta);
 bool outer_try(shard_core_t *self); /* without rounds: takes the own delta; whether it did */
@@ -617,6 +623,7 @@ bool shard_delta_try(shard_core_t *self);
 void shard_delta_ack(shard_core_t *self, size_t origin, err_code_t code);
 void incoming_drop(incoming_t *self);
 bool shard_round_open(const shard_core_t *self); /* own contribution made, round not applied */
+bool shard_round_bars(const shard_core_t *self); /* and no local step may be made before it is */
 bool shard_round_try(shard_core_t *self);
 size_t
 shard_round_lacks(const shard_core_t *self); /* a region whose contribution is missing; SIZE_MAX: none */

@@ -4,6 +4,9 @@
  *
  * While nothing is open, start and parameters are one buffer: the next step copies it as it writes.
  *
+ * With overlap local steps go on after a cut, from where it was made: `base`. What its round does takes the place of what
+ * was cut, and what came after the cut stays: w <- s + (w - base). The next cut has that and what follows, once.
+ *
  * Without rounds the own delta waits in `pending` like others' until it is taken, which needs memory and may come
  * later; it acts as others see it, and what its encoding left out is in the residual alone.
  *
@@ -31,6 +34,7 @@ typedef struct {
     bool turn;     /* of the late momentum: it acts now */
     target_t start, momentum, gathered, parameters;
     const float *gathered_from; /* NULL: nothing is gathered */
+    const float *base;          /* where open steps began, when not at start */
 } act_t;
 
 /* -- life -------------------------------------------------------------------------------------------------
@@ -55,6 +59,7 @@ void outer_begin(shard_core_t *self)
 void outer_fini(shard_core_t *self)
 {
     buf_destroy(&self->outer.start);
+    buf_destroy(&self->outer.base);
     buf_destroy(&self->outer.momentum);
     buf_destroy(&self->outer.gathered);
     buf_destroy(&self->outer.room);
@@ -114,7 +119,8 @@ buf_t *outer_cut(shard_core_t *self, bool whole)
     buf_t *out = self->outer.room;
     self->outer.room = NULL;
     CHECK(out);
-    const float *s = buf_peek(self->outer.start), *w = buf_peek(self->parameters);
+    const buf_t *from = self->outer.base ? self->outer.base : self->outer.start;
+    const float *s = buf_peek(from), *w = buf_peek(self->parameters);
     const float *e = rest ? buf_peek(rest) : NULL;
     float *d = buf_data(out);
     for (size_t i = 0; i < self->spec.elements; i++)
@@ -125,6 +131,25 @@ buf_t *outer_cut(shard_core_t *self, bool whole)
     if (e)
         version_release(self, &self->residual);
     return out;
+}
+
+static void s_drop_base(shard_core_t *self)
+{
+    if (self->outer.base)
+        version_release(self, &self->outer.base);
+}
+
+/* A difference that comes late acts in some later round: what it has must not be in the next one, too. One that is not
+ * finite carries nothing, and nothing goes on from it. */
+void outer_made(shard_core_t *self, bool carried)
+{
+    if (!self->outer.on || !self->waits)
+        return;
+    s_drop_base(self);
+    if (!shard_round_open(self) || (self->overlap && !carried))
+        outer_return(self);
+    else if (self->overlap)
+        self->outer.base = buf_ref(self->parameters);
 }
 
 /* -- acting -----------------------------------------------------------------------------------------------
@@ -151,6 +176,7 @@ static bool s_open(shard_core_t *self, act_t *act)
     if (good && self->open_steps)
         good = version_open(self, &act->parameters, &self->parameters, false);
     act->gathered_from = outer->gathered ? buf_peek(outer->gathered) : NULL;
+    act->base = outer->base ? buf_peek(outer->base) : NULL;
     if (good)
         return true;
     s_drop(self, act);
@@ -175,19 +201,22 @@ static float s_way(const act_t *act, size_t i, float d)
 
 static void s_block(const act_t *act, size_t first, size_t count, const float *d)
 {
-    for (size_t i = 0; i < count; i++) {
-        float way = s_way(act, first + i, d[i]);
-        act->start.to[first + i] = act->start.from[first + i] - way;
-        if (act->parameters.slot)
-            act->parameters.to[first + i] = act->parameters.from[first + i] - way;
+    const target_t *w = &act->parameters;
+    for (size_t i = first; i < first + count; i++) {
+        float way = s_way(act, i, d[i - first]);
+        act->start.to[i] = act->start.from[i] - way;
+        if (w->slot)
+            w->to[i] = act->base ? act->start.to[i] + (w->from[i] - act->base[i]) : w->from[i] - way;
     }
 }
 
 /* Local steps that are under way stay as they are, moved with their start. */
 static void s_settle(shard_core_t *self)
 {
-    if (!self->open_steps)
-        outer_return(self);
+    if (self->open_steps)
+        return;
+    s_drop_base(self);
+    outer_return(self);
 }
 
 static bool s_act(shard_core_t *self, const blend_t *delta, act_t *act)
@@ -204,6 +233,7 @@ static bool s_act(shard_core_t *self, const blend_t *delta, act_t *act)
     version_commit(self, &act->parameters);
     if (act->turn && self->outer.gathered)
         version_release(self, &self->outer.gathered);
+    s_drop_base(self);
     s_settle(self);
     return true;
 }

@@ -61,7 +61,7 @@ static bool s_may_begin(const shard_core_t *self, uint64_t batch)
 {
     if (ranges_has(&self->applied, batch))
         return true;
-    if (shard_round_open(self) || shard_cut_limited(self))
+    if (shard_round_bars(self) || shard_cut_limited(self))
         return false;
     const topology_t *topology = self->spec.topology;
     uint64_t width = self->region->width, slack = 0;

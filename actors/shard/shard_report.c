@@ -32,9 +32,9 @@ static const char *s_waits_for(const shard_core_t *self, wire_name_t text)
         message_set_name(text, shard_keep_waits_for(self));
     else if (self->short_of_memory)
         message_set_name(text, "memory");
-    else if (shard_round_open(self) && shard_round_lacks(self) != SIZE_MAX)
+    else if (shard_round_bars(self) && shard_round_lacks(self) != SIZE_MAX)
         message_set_name(text, s_region(self, shard_round_lacks(self)));
-    else if (self->vote.on && shard_round_open(self))
+    else if (self->vote.on && shard_round_bars(self))
         message_set_name(text, "majority of regions");
     else if (!self->closed && shard_cut_limited(self))
         message_set_name(text, s_limit(self));

@@ -40,6 +40,19 @@ bool shard_round_open(const shard_core_t *self)
     return self->waits && self->cut > self->round;
 }
 
+/* A round acts a fixed number of steps after the own cut, however quick the others were, so that what is computed does
+ * not depend on the network; at once when no steps are left, and on a region that lags. */
+static bool s_travels(const shard_core_t *self)
+{
+    return self->open_steps < self->overlap && self->cut == self->round + 1 && !self->closed &&
+           !ranges_has_all(&self->applied, 0, self->region->batches);
+}
+
+bool shard_round_bars(const shard_core_t *self)
+{
+    return shard_round_open(self) && !s_travels(self);
+}
+
 size_t shard_round_lacks(const shard_core_t *self)
 {
     for (size_t r = 0; r < shard_region_count(self); r++)
@@ -193,7 +206,7 @@ static bool s_taken(const shard_core_t *self, uint64_t *ret_taken)
 bool shard_round_try(shard_core_t *self)
 {
     uint64_t number = self->round + 1, samples, taken[TOPOLOGY_REGIONS_MAX];
-    if (!self->waits || self->short_of_memory || !s_taken(self, taken))
+    if (!self->waits || self->short_of_memory || s_travels(self) || !s_taken(self, taken))
         return false;
     blend_t blend;
     s_blend(self, number, taken, &blend, &samples);

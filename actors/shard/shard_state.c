@@ -1,5 +1,5 @@
 /* The snapshot of a shard: "state" (a packed shard_state message behind the length of its envelope), the
- * tensors "parameters", "momentum", "open" and "residual", of the outer optimizer "start", "outer" and "gathered", and
+ * tensors "parameters", "momentum", "open" and "residual", of the outer optimizer "start", "base", "outer" and "gathered", and
  * "queue/LAST", "cursor/LAST", "pending/REGION/NUMBER", "relay/REGION/NUMBER" and "relay_cursor/REGION/NUMBER" for what is
  * kept, and "cursor_of/REGION": the batches of another region that are in the parameters. Regions by index. */
 
@@ -250,6 +250,7 @@ bool state_add_values(const shard_core_t *self, snapshot_t *snapshot, err_t *err
         !s_add(snapshot, "momentum", self->momentum, err) || !s_add(snapshot, "open", self->open, err) ||
         !s_add(snapshot, "residual", self->residual, err) ||
         !s_add(snapshot, "start", self->outer.start, err) ||
+        !s_add(snapshot, "base", self->open_steps ? self->outer.base : NULL, err) ||
         !s_add(snapshot, "outer", self->outer.momentum, err) ||
         !s_add(snapshot, "gathered", self->outer.gathered, err))
         return false;
@@ -598,6 +599,15 @@ static err_code_t s_load_held(shard_core_t *self, const wire_u64s_t *rows, const
     return ERR_OK;
 }
 
+/* Where the steps since an open round's cut began; or, as there are none yet, will begin. */
+static err_code_t s_load_base(shard_core_t *self, const snapshot_t *snapshot, err_t *err)
+{
+    if (!self->overlap || self->open_steps || !shard_round_open(self))
+        return s_load_tensor(self, snapshot, "base", false, &self->outer.base, err);
+    self->outer.base = buf_ref(self->parameters);
+    return ERR_OK;
+}
+
 static err_code_t s_load_outer(shard_core_t *self, const snapshot_t *snapshot, err_t *err)
 {
     outer_t *outer = &self->outer;
@@ -606,6 +616,8 @@ static err_code_t s_load_outer(shard_core_t *self, const snapshot_t *snapshot, e
         return ERR_OK;
     bool remembers = on && !self->strategy->adds && self->spec.topology->job.sync.outer_momentum > 0;
     err_code_t code = s_load_tensor(self, snapshot, "start", true, &outer->start, err);
+    if (!code && on && self->waits && !self->visits)
+        code = s_load_base(self, snapshot, err);
     if (!code && remembers)
         code = s_load_tensor(self, snapshot, "outer", true, &outer->momentum, err);
     if (!code && remembers)

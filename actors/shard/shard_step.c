@@ -127,7 +127,7 @@ bool shard_accumulates(const shard_core_t *self)
 
 bool shard_step_try(shard_core_t *self)
 {
-    if (shard_round_open(self) || shard_cut_limited(self) || self->short_of_memory || self->closed)
+    if (shard_round_bars(self) || shard_cut_limited(self) || self->short_of_memory || self->closed)
         return false;
     size_t count = s_pick(self);
     if (count == 0 || !outer_ready(self))

@@ -14,6 +14,13 @@
  *             with d = sum n_r d_r / N in the order of regions:  m <- mu m + d,  s <- s - lr (d + mu m),  w_r <- s.
  *             All replicas are then equal.     Source: DiLoCo, arXiv 2311.08105, algorithm 1 with outer Nesterov
  *             (Sutskever et al. 2013, as PyTorch's SGD with nesterov computes it).
+ *             With `overlap: t` steps go on while a round is under way: w'_r being the model as it was cut, the round
+ *             acts t steps later,  w_r <- s + (w_r - w'_r).  Those t steps are in the next difference. A shard is a fragment of
+ *             the model with rounds of its own, and shards cut in turn. That it is always t steps, and not as soon
+ *             as the others are there, makes what is computed independent of the network. Source: Streaming DiLoCo, arXiv
+ *             2501.18512; its mixing factor alpha is left out: what was cut comes back as the round's step and
+ *             what came after it is nowhere else yet, so any other share than 0 of the one and 1 of the other would have
+ *             samples counted twice or lost.
  *   diloco-async  the same differences, and nobody waits. Each delta, also the own one, acts when it is taken, with
  *             its region's share a_r = n_r / N of the samples:  s <- s - lr a_r d_r,  g <- g + a_r d_r;  every R-th of
  *             them (R regions) is followed by  m <- mu m + g,  s <- s - lr mu m,  g <- 0:  momentum comes late, once

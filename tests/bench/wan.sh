@@ -42,6 +42,7 @@ strategies=(
     "sma-int8|lr: 0.02, momentum: 0.9, warmup: 5%|strategy: sma, every: 16, encoding: int8"
     "diloco|lr: 0.02, momentum: 0.9, warmup: 5%|strategy: diloco, every: 16, outer_lr: 1, outer_momentum: 0.5, encoding: int8"
     "diloco-int4|lr: 0.02, momentum: 0.9, warmup: 5%|strategy: diloco, every: 16, outer_lr: 1, outer_momentum: 0.5, encoding: int4"
+    "diloco-overlap|lr: 0.02, momentum: 0.9, warmup: 5%|strategy: diloco, every: 16, overlap: 8, outer_lr: 1, outer_momentum: 0.5, encoding: int8"
     "diloco-async|lr: 0.02, momentum: 0.9, warmup: 5%|strategy: diloco-async, every: 16, staleness: 16, outer_lr: 1, outer_momentum: 0.5, encoding: int8"
     "diloco-async-int4|lr: 0.02, momentum: 0.9, warmup: 5%|strategy: diloco-async, every: 16, staleness: 16, outer_lr: 1, outer_momentum: 0.5, encoding: int4"
     "asp|lr: 0.01, momentum: 0.9, warmup: 5%|strategy: asp, every: 8, staleness: 8, encoding: int8, threshold: 5%"

@@ -3,9 +3,13 @@
  *
  *   sim.ledger [--seeds N] [--first SEED] [--strategy NAME] [--encoding NAME] [--kills]
  *              [--nodes | --elastic] [--schedulers] [--stop | --marks] [--lose] [--away] [--zombies] [--damage] [--quorum]
+ *              [--overlap]
  *              [--break dedup|fencing|output-commit|checksum|mark|hold [--expect-wrong]] [--verbose]
  *
- * asp adds plainly, with one of several thresholds. Of sma and diloco the regions' bits must be equal; diloco-async runs with outer_lr 1 and no momentum, and is counted by shares.
+ * asp adds plainly, with one of several thresholds. Of sma and diloco the regions' bits must be equal; diloco-async runs
+ * with outer_lr 1 and no momentum, and is counted by shares.
+ * With --overlap it is diloco whose local steps mostly go on while a round is under way, and that is counted by shares, too: what
+ * is learned meanwhile must be there once. (With --quorum as well means are of those who are in a round: there bits alone.)
  * With --quorum rounds do not need all regions. Without --encoding half of the worlds encode their deltas, one
  * way or another: what deltas leave out must have come by the end. With --stop each world is stopped at random moments, drained as by SIGTERM or cut off as by a loss of power, and
  * a new world goes on from what its shards had committed. With --marks a job is led to common points of its shards; it
@@ -34,8 +38,8 @@
 typedef struct {
     uint64_t seeds, first;
     const char *strategy, *encoding;
-    bool kills, nodes, elastic, schedulers, stop, marks, lose, away, zombies, damage, quorum, expect_wrong,
-        verbose;
+    bool kills, nodes, elastic, schedulers, stop, marks, lose, away, zombies, damage, quorum, overlap,
+        expect_wrong, verbose;
     unsigned breaks;
 } options_t;
 
@@ -71,10 +75,33 @@ static bool s_gathers(const char *strategy)
     return !strcmp(strategy, "asgd-ga") || !strncmp(strategy, "diloco", 6) || !strcmp(strategy, "asp");
 }
 
+typedef struct {
+    unsigned every, overlap; /* of --overlap, there sometimes 0, too; else 0 */
+    char text[128];          /* what there is to say of rounds */
+} rounds_t;
+
+/* From a stream of its own, too. Counts are exact when a difference acts as it is. */
+static rounds_t s_rounds(const options_t *options, const char *strategy, uint64_t seed)
+{
+    rng_t rng;
+    rounds_t self = {0};
+    rng_init_for(&rng, seed, "overlap", 0, 0);
+    if (options->overlap) {
+        self.every = (unsigned)(2 + rng_below(&rng, 8));
+        self.overlap = (unsigned)rng_below(&rng, self.every);
+    }
+    bool as_it_is = options->overlap || (!options->quorum && !strcmp(strategy, "diloco-async"));
+    snprintf(self.text, sizeof self.text, "%s%s, overlap: %u",
+             options->quorum ? ", quorum: 0.5, grace: 50ms" : "",
+             as_it_is ? ", outer_lr: 1, outer_momentum: 0" : "", self.overlap);
+    return self;
+}
+
 static topology_t *s_topology(rng_t *rng, const options_t *options, uint64_t seed)
 {
     static const char *strategies[] = {"asgd", "asgd-ga"};
     const char *strategy = options->strategy ? options->strategy : strategies[rng_below(rng, 2)];
+    rounds_t rounds = s_rounds(options, strategy, seed);
     static const size_t widths[] = {1, 2, 4};
     size_t regions = 2 + rng_below(rng, 2), shards = widths[rng_below(rng, 3)];
     char text[8192], encoding[192], copies[128], workers[24];
@@ -95,19 +122,18 @@ static topology_t *s_topology(rng_t *rng, const options_t *options, uint64_t see
         "checkpoint: {every: %u, mark_every: %s%s}\nregions:\n",
         (unsigned)(200 + rng_below(rng, 1500)), (unsigned)(1 + rng_below(rng, 2)),
         (unsigned)(8 + rng_below(rng, 40)), (unsigned)seed, strategy,
-        s_gathers(strategy) ? (unsigned)(1 + rng_below(rng, 8)) : 1u,
+        rounds.every          ? rounds.every
+        : s_gathers(strategy) ? (unsigned)(1 + rng_below(rng, 8))
+                              : 1u,
         options->elastic    ? "async"
         : rng_below(rng, 3) ? "async"
         : rng_below(rng, 2) ? "sync"
                             : "{ssp: 1}",
         (unsigned)(2 + rng_below(rng, 30)), (unsigned)(8 + rng_below(rng, 100)),
         s_encoding(options, seed, strategy, encoding),
-        options->away || options->lose ? (unsigned)(2000 + rng_below(rng, 2000)) : 60000u,
-        options->quorum                     ? ", quorum: 0.5, grace: 50ms"
-        : !strcmp(strategy, "diloco-async") ? ", outer_lr: 1, outer_momentum: 0"
-                                            : "",
-        (unsigned)(1 + rng_below(rng, 30)),
-        options->marks ? "0.1" : "1", options->nodes || options->elastic ? copies : "");
+        options->away || options->lose ? (unsigned)(2000 + rng_below(rng, 2000)) : 60000u, rounds.text,
+        (unsigned)(1 + rng_below(rng, 30)), options->marks ? "0.1" : "1",
+        options->nodes || options->elastic ? copies : "");
     for (size_t r = 0; r < regions; r++) {
         unsigned share = (unsigned)(1 + rng_below(rng, 3));
         snprintf(workers, sizeof workers, "%u", (unsigned)(1 + rng_below(rng, 3)));
@@ -219,6 +245,14 @@ static void s_count(const topology_t *topology, size_t region, uint64_t ret_coun
     dataset_destroy(&dataset);
 }
 
+/* A difference acts by its region's share; so does the mean of a round that has all regions. */
+static bool s_shares(const topology_t *topology)
+{
+    bool all = topology->job.sync.quorum >= 1 && topology->job.sync.outer_momentum <= 0;
+    return topology->job.sync.strategy == STRATEGY_DILOCO_ASYNC ||
+           (topology->job.sync.strategy == STRATEGY_DILOCO && all);
+}
+
 /* What each counter must be: without rounds a difference acts by its region's share of the samples, a gradient as it is. */
 static void s_truth(const topology_t *topology, double ret_want[COUNTERS])
 {
@@ -228,7 +262,7 @@ static void s_truth(const topology_t *topology, double ret_want[COUNTERS])
         s_count(topology, r, counts);
         for (size_t c = 0; c < COUNTERS; c++)
             own += counts[c];
-        bool shared = topology->job.sync.strategy == STRATEGY_DILOCO_ASYNC;
+        bool shared = s_shares(topology);
         double share = shared ? (double)own / (double)topology->job.data.samples : 1;
         for (size_t c = 0; c < COUNTERS; c++)
             ret_want[c] += share * (double)(counts[c] * topology->job.epochs);
@@ -238,7 +272,8 @@ static void s_truth(const topology_t *topology, double ret_want[COUNTERS])
 /* Models are no counts, nor are means of differences: they must only be equal, bit for bit. */
 static bool s_averages(const topology_t *topology)
 {
-    return topology->job.sync.strategy == STRATEGY_SMA || topology->job.sync.strategy == STRATEGY_DILOCO;
+    return topology->job.sync.strategy == STRATEGY_SMA ||
+           (topology->job.sync.strategy == STRATEGY_DILOCO && !s_shares(topology));
 }
 
 /* How many counters of all regions differ from the truth. */
@@ -247,14 +282,13 @@ static size_t s_wrong(const sim_t *sim, const topology_t *topology, bool verbose
     size_t wrong = 0;
     float first[COUNTERS];
     double want[COUNTERS];
-    double rounding =
-        topology->job.sync.strategy == STRATEGY_DILOCO_ASYNC ? 0.01 : 0; /* a share is 0.1 or more */
+    double rounding = s_shares(topology) ? 0.01 : 0; /* a share is 0.1 or more */
     s_truth(topology, want);
     sim_parameters(sim, 0, first);
     for (size_t r = 0; r < topology->region_count; r++) {
         float have[COUNTERS];
         sim_parameters(sim, r, have);
-        wrong += s_averages(topology) && memcmp(have, first, sizeof have) != 0;
+        wrong += topology_waits(topology) && memcmp(have, first, sizeof have) != 0;
         for (size_t c = 0; c < COUNTERS && !s_averages(topology); c++) {
             if (fabs((double)have[c] - want[c]) <= rounding)
                 continue;
@@ -467,14 +501,16 @@ static unsigned s_break(const char *name)
 
 static options_t s_options(int argc, char **argv)
 {
-    static const struct option longs[] = {
-        {"seeds", 1, NULL, 'n'},        {"first", 1, NULL, 'f'},   {"strategy", 1, NULL, 's'},
-        {"encoding", 1, NULL, 'c'},     {"kills", 0, NULL, 'k'},   {"schedulers", 0, NULL, 'S'},
-        {"stop", 0, NULL, 't'},         {"marks", 0, NULL, 'm'},   {"break", 1, NULL, 'b'},
-        {"expect-wrong", 0, NULL, 'e'}, {"verbose", 0, NULL, 'v'}, {"lose", 0, NULL, 'l'},
-        {"away", 0, NULL, 'a'},         {"zombies", 0, NULL, 'z'}, {"damage", 0, NULL, 'd'},
-        {"nodes", 0, NULL, 'o'},        {"quorum", 0, NULL, 'q'},  {"elastic", 0, NULL, 'E'},
-        {0}};
+    static const struct option longs[] = {{"seeds", 1, NULL, 'n'},    {"first", 1, NULL, 'f'},
+                                          {"strategy", 1, NULL, 's'}, {"encoding", 1, NULL, 'c'},
+                                          {"kills", 0, NULL, 'k'},    {"schedulers", 0, NULL, 'S'},
+                                          {"stop", 0, NULL, 't'},     {"marks", 0, NULL, 'm'},
+                                          {"break", 1, NULL, 'b'},    {"expect-wrong", 0, NULL, 'e'},
+                                          {"verbose", 0, NULL, 'v'},  {"lose", 0, NULL, 'l'},
+                                          {"away", 0, NULL, 'a'},     {"zombies", 0, NULL, 'z'},
+                                          {"damage", 0, NULL, 'd'},   {"nodes", 0, NULL, 'o'},
+                                          {"quorum", 0, NULL, 'q'},   {"elastic", 0, NULL, 'E'},
+                                          {"overlap", 0, NULL, 'O'},  {0}};
     options_t options = {.seeds = 500, .first = 1};
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
         if (c == 'n')
@@ -487,6 +523,8 @@ static options_t s_options(int argc, char **argv)
             options.encoding = optarg;
         else if (c == 'q')
             options.quorum = true;
+        else if (c == 'O')
+            options.overlap = true;
         else if (c == 'k')
             options.kills = true;
         else if (c == 'S')
@@ -516,6 +554,8 @@ static options_t s_options(int argc, char **argv)
         else
             exit(2);
     }
+    if (options.overlap)
+        options.strategy = "diloco";
     return options;
 }
 

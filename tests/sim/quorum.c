@@ -29,6 +29,7 @@ typedef struct {
     unsigned regions, victim;
     bool wild;
     const char *quorum;
+    unsigned overlap;
 } case_t;
 
 static unsigned s_every(const case_t *with)
@@ -43,9 +44,9 @@ static topology_t *s_topology(const case_t *with, uint64_t seed)
                      "job:\n  name: quorum\n  model: softmax\n  data: {kind: idx, dir: none}\n  batch: 4\n"
                      "  seed: %u\n  optimizer: {name: momentum, lr: 0.05, momentum: 0.9, schedule: linear}\n"
                      "  sync: {strategy: %s, every: %u, inside: sync, window: 64MiB, quorum: %s, grace: "
-                     "100ms, away_after: 1h}\n"
+                     "100ms, away_after: 1h, overlap: %u}\n"
                      "regions:\n",
-                     (unsigned)seed, with->strategy, s_every(with), with->quorum);
+                     (unsigned)seed, with->strategy, s_every(with), with->quorum, with->overlap);
     for (unsigned r = 0; r < with->regions; r++)
         n += snprintf(text + n, sizeof text - (size_t)n, "  - {name: r%u, data_share: %u, shards: 2}\n", r,
                       r ? 1 : 2);
@@ -96,9 +97,9 @@ static sim_spec_t s_spec(const case_t *with, uint64_t seed)
 
 static bool s_fail(const case_t *with, uint64_t seed, const char *what)
 {
-    fprintf(stderr, "%s, %u regions, r%u cut off, quorum %s%s, seed %llu: %s\n", with->strategy,
-            with->regions, with->victim, with->quorum, with->wild ? ", wild" : "", (unsigned long long)seed,
-            what);
+    fprintf(stderr, "%s, overlap %u, %u regions, r%u cut off, quorum %s%s, seed %llu: %s\n", with->strategy,
+            with->overlap, with->regions, with->victim, with->quorum, with->wild ? ", wild" : "",
+            (unsigned long long)seed, what);
     return false;
 }
 
@@ -168,7 +169,11 @@ int main(int argc, char **argv)
                                           {"victim", 1, NULL, 'c'},
                                           {"wild", 0, NULL, 'w'},
                                           {0}};
-    static const char *const strategies[] = {"ssgd", "sma", "diloco"};
+    static const struct {
+        const char *strategy;
+        unsigned overlap;
+    } rows[] = {{"ssgd", 0}, {"sma", 0}, {"diloco", 0}, {"diloco", 2}};
+    const unsigned row_count = sizeof rows / sizeof *rows;
     uint64_t seeds = 2, first = 1;
     const char *strategy = NULL;
     unsigned only_victim = UINT_MAX;
@@ -191,8 +196,12 @@ int main(int argc, char **argv)
     }
     size_t wrong = 0, runs = 0, faults = 0;
     for (uint64_t seed = first; seed < first + seeds; seed++) {
-        for (unsigned i = 0; i < 9; i++) { /* each region of three, each strategy */
-            case_t with = {.strategy = strategies[i % 3], .regions = 3, .victim = i / 3, .quorum = "0.5"};
+        for (unsigned i = 0; i < 3 * row_count; i++) { /* each region of three, each strategy */
+            case_t with = {.strategy = rows[i % row_count].strategy,
+                           .overlap = rows[i % row_count].overlap,
+                           .regions = 3,
+                           .victim = i / row_count,
+                           .quorum = "0.5"};
             if ((strategy && strcmp(strategy, with.strategy)) ||
                 (only_victim != UINT_MAX && only_victim != with.victim))
                 continue;

@@ -4,7 +4,8 @@
  *   sim.rounds [--first SEED] [--seeds N]
  *
  * ssgd over several regions equals one process with the big batch; and with `inside: sync` and one worker per region
- * a seed gives the same bits whatever the network does, also over stops and restarts.
+ * a seed gives the same bits whatever the network does, also over stops and restarts. Where local steps overlap with
+ * rounds, replicas are also equal at the end when shards, synchronizers and workers are killed meanwhile.
  */
 #include "deploy/simulate/sim.h"
 
@@ -22,6 +23,7 @@ typedef struct {
     const char *strategy, *model;
     unsigned every, regions, workers;
     const char *encoding;
+    unsigned overlap;
 } case_t;
 
 static topology_t *s_topology(const case_t *with, uint64_t seed)
@@ -32,9 +34,9 @@ static topology_t *s_topology(const case_t *with, uint64_t seed)
                      "  batch: 4\n  seed: %u\n"
                      "  optimizer: {name: momentum, lr: 0.05, momentum: 0.9, schedule: linear}\n"
                      "  sync: {strategy: %s, every: %u, inside: sync, staleness: 4, window: 1MiB,\n"
-                     "         encoding: %s}\nregions:\n",
+                     "         encoding: %s, overlap: %u}\nregions:\n",
                      with->model, (unsigned)seed, with->strategy, with->every,
-                     with->encoding ? with->encoding : "none");
+                     with->encoding ? with->encoding : "none", with->overlap);
     for (unsigned r = 0; r < with->regions; r++)
         n += snprintf(text + n, sizeof text - (size_t)n,
                       "  - {name: r%u, data_share: %u, workers: %u, shards: 2}\n", r, r ? 1 : 2,
@@ -240,6 +242,22 @@ static bool s_check_bits(const case_t *with, uint64_t seed, const topology_t *to
     return good;
 }
 
+/* Who dies goes on from its newest snapshot, also one that was taken while a round was under way. */
+static bool s_check_kills(const case_t *with, uint64_t seed, const topology_t *topology, size_t count)
+{
+    sim_spec_t spec = s_spec(seed, true);
+    spec.kill_per_s = 3;
+    spec.kill_until_us = 60000000;
+    sim_t *sim = sim_new(topology, &spec);
+    float *w = s_replicas(topology, sim, count);
+    sim_stats_t stats = sim_stats(sim);
+    bool good = s_check_replicas(with, seed, w, count) &&
+                (stats.killed_shards > 0 || s_fail(with, seed, "no shard was killed", 0));
+    free(w);
+    sim_destroy(&sim);
+    return good;
+}
+
 static bool s_check(const case_t *with, uint64_t seed)
 {
     topology_t *topology = s_topology(with, seed);
@@ -249,6 +267,8 @@ static bool s_check(const case_t *with, uint64_t seed)
     size_t count = layout->count;
     float *calm = s_run(topology, seed, false, 0, count);
     bool good = s_check_replicas(with, seed, calm, count) && s_check_bits(with, seed, topology, calm, count);
+    if (good && with->overlap)
+        good = s_check_kills(with, seed, topology, count);
     if (good && !strcmp(with->strategy, "ssgd")) {
         float *single = s_single(topology);
         double distance = s_distance(calm, single, count);
@@ -265,9 +285,10 @@ int main(int argc, char **argv)
 {
     static const struct option longs[] = {{"seeds", 1, NULL, 'n'}, {"first", 1, NULL, 'f'}, {0}};
     static const case_t cases[] = {
-        {"ssgd", "softmax", 1, 2, 1, NULL},   {"ssgd", "softmax", 1, 3, 2, NULL},
-        {"ssgd", "mlp", 1, 2, 1, NULL},       {"sma", "softmax", 4, 3, 1, NULL},
-        {"diloco", "softmax", 4, 3, 1, NULL}, {"diloco", "softmax", 5, 2, 1, "topk"},
+        {"ssgd", "softmax", 1, 2, 1, NULL, 0},   {"ssgd", "softmax", 1, 3, 2, NULL, 0},
+        {"ssgd", "mlp", 1, 2, 1, NULL, 0},       {"sma", "softmax", 4, 3, 1, NULL, 0},
+        {"diloco", "softmax", 4, 3, 1, NULL, 0}, {"diloco", "softmax", 5, 2, 1, "topk", 0},
+        {"diloco", "softmax", 6, 3, 1, NULL, 4}, {"diloco", "softmax", 5, 2, 1, "topk", 1},
     };
     uint64_t seeds = 3, first = 1;
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {

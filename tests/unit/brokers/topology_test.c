@@ -83,6 +83,7 @@ Test(topology, what_is_left_out_has_its_default)
     cr_assert(t->job.sync.quorum == 1);
     cr_assert(t->job.sync.outer_lr == 0.7 && t->job.sync.outer_momentum == 0.9);
     cr_assert(t->job.sync.every_least == 1 && t->job.sync.every_most == 256);
+    cr_assert_eq(t->job.sync.overlap, 0);
     cr_assert_eq(t->checkpoint.every, 32);
     cr_assert_eq(t->checkpoint.keep, 3);
     cr_assert_eq(t->checkpoint.durability, DURABILITY_DISK);

@@ -156,6 +156,19 @@ static const case_t s_cases[] = {
     {"every: 8", "every: auto, every_least: 9, every_most: 8",
      "t.yaml:7:55: job.sync.every_least: is more than every_most, which is 8; write less here, or more "
      "there"},
+    {"every: 8", "overlap: -1",
+     "t.yaml:7:38: job.sync.overlap: \"-1\" is not a whole number; write a whole number from 0 to 1000000"},
+    {"every: 8", "every: 8, overlap: 2",
+     "t.yaml:7:48: job.sync.overlap: only rounds of diloco are overlapped with steps; write strategy: "
+     "diloco, "
+     "or leave it out"},
+    {"asgd-ga, every: 8", "sma, every: 8, overlap: 2",
+     "t.yaml:7:44: job.sync.overlap: only rounds of diloco are overlapped with steps; write strategy: "
+     "diloco, "
+     "or leave it out"},
+    {"asgd-ga, every: 8", "diloco, every: 8, overlap: 8",
+     "t.yaml:7:47: job.sync.overlap: a round is to be over before the next one begins, after 8 steps; write "
+     "less here, or more at every"},
     {"every: 8", "outer_momentum: 1",
      "t.yaml:7:45: job.sync.outer_momentum: \"1\" is too large; write a number from 0 to below 1"},
     {"every: 8", "threshold: 0",

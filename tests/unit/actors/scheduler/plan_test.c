@@ -348,7 +348,14 @@ Test(plan, where_regions_wait_each_round_takes_its_way)
     double round_s = 2 * 1.0 + (0.1 + 0.3) / 2;
     cr_assert_float_eq(plan.regions[1].wan_s, plan.regions[1].rounds * round_s, 1e-9,
                        "all wait for the longest way");
-    cr_assert_float_eq(plan.regions[0].epoch_s, plan.regions[0].compute_s + plan.regions[0].wan_s, 1e-9);
+    const plan_region_t *first = &plan.regions[0];
+    cr_assert_float_eq(first->epoch_s, first->compute_s + first->wan_s, 1e-9);
+    s_topology.job.sync.strategy = STRATEGY_DILOCO;
+    s_topology.job.sync.overlap = 1;
+    plan_evaluate(&input, &plan);
+    double left_s = first->wan_s - first->compute_s / (double)s_topology.job.sync.every;
+    cr_assert_float_eq(first->epoch_s, first->compute_s + fmax(left_s, 0), 1e-9, "a part is overlapped");
+    s_topology.job.sync.overlap = 0;
     s_topology.job.sync.quorum = 0.5;
     plan_evaluate(&input, &plan);
     cr_assert_float_eq(plan.regions[0].wan_s, plan.regions[0].rounds * (round_s + 2 * 0.4), 1e-9, "and vote");

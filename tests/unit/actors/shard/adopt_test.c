@@ -9,18 +9,25 @@
 
 static float s_g[ELEMENTS];
 
-static world_t *s_world(size_t regions, strategy_name_t strategy, uint64_t every)
+static world_t *s_world_overlapping(size_t regions, strategy_name_t strategy, uint64_t every,
+                                    uint64_t overlap)
 {
     for (size_t i = 0; i < ELEMENTS; i++)
         s_g[i] = (float)(i + 1);
     topology_t *t = world_topology(regions, strategy, every, 1);
     t->job.optimizer.lr = 1;
+    t->job.sync.overlap = overlap;
     t->job.sync.away_after_us = 1000000;
     t->checkpoint.every = 1;
     world_t *w = world_new(t, ELEMENTS);
     world_start(w, 80 * regions);
     world_run(w);
     return w;
+}
+
+static world_t *s_world(size_t regions, strategy_name_t strategy, uint64_t every)
+{
+    return s_world_overlapping(regions, strategy, every, 0);
 }
 
 static uint64_t s_batches(const world_t *w, size_t r)
@@ -65,8 +72,8 @@ static void s_expect_whole(world_t *w)
         float have[ELEMENTS];
         world_replica(w, r, have);
         for (size_t i = 0; i < ELEMENTS; i++)
-            cr_assert_eq(have[i], 0 - (float)batches * s_g[i], "region %d element %d: %g of %d", (int)r, (int)i,
-                         (double)(have[i] / -s_g[i]), (int)batches);
+            cr_assert_eq(have[i], 0 - (float)batches * s_g[i], "region %d element %d: %g of %d", (int)r,
+                         (int)i, (double)(have[i] / -s_g[i]), (int)batches);
     }
 }
 
@@ -202,6 +209,36 @@ Test(adopt, models_enter_by_their_share_and_rounds_end_equal)
     }
 }
 
+/* Region 1 takes the state of region 0, which has made steps since its last cut; then region 0 takes its own back from there,
+ * as of that cut: the steps since were nowhere else. With overlap a round is under way as well. */
+Test(adopt, steps_since_the_last_cut_are_not_taken_for_part_of_it)
+{
+    for (uint64_t overlap = 0; overlap < 3; overlap += 2) {
+        world_t *w = s_world_overlapping(2, STRATEGY_DILOCO, 4, overlap);
+        uint64_t made =
+            overlap ? 5 : 6; /* one step behind a cut whose round is under way, or two behind a round */
+        for (uint64_t b = 0; b < made; b++)
+            for (size_t r = 0; r < (b < 4 ? 2u : 1u); r++)
+                world_push(w, r, 0, b, s_g);
+        world_settle(w, 1000000);
+        cr_assert_eq(shard_core_round(w->shard[0][0]), overlap ? 0 : 1);
+        s_lose(w, 1, 0, NULL);
+        world_settle(w, 5000000);
+        cr_assert_eq(shard_core_welcomes(w->shard[1][0]), 1);
+        s_lose(w, 0, 0, NULL);
+        world_settle(w, 5000000);
+        cr_assert_eq(shard_core_welcomes(w->shard[0][0]), 1);
+        cr_assert_eq(ranges_size(shard_core_applied(w->shard[0][0])), 4);
+        for (uint64_t b = 0; b < s_batches(w, 0); b++)
+            for (size_t r = 0; r < 2; r++)
+                world_push(w, r, 0, b, s_g);
+        world_finish(w);
+        for (size_t i = 0; i < world_size(w, 0); i++)
+            cr_assert_eq(shard_core_parameters(w->shard[0][0])[i], shard_core_parameters(w->shard[1][0])[i]);
+        world_destroy(w);
+    }
+}
+
 /* Region 0's contribution to the second round reached region 1, and then its disk is lost; it takes region 1's state. Nobody
  * can send that contribution to region 2 any more, which lacks it: it is told, and takes the state of those who have it. */
 Test(adopt, who_lacks_a_contribution_that_is_lost_is_told)
@@ -265,12 +302,9 @@ Test(adopt, a_state_that_cannot_be_is_refused_and_changes_nothing)
         float first;
         size_t donor;
         err_code_t code;
-    } rows[] = {{"parameters", size, NAN, 1, ERR_NUMBER},
-                {"parameters", size, INFINITY, 1, ERR_NUMBER},
-                {"parameters", size - 4, 0, 1, ERR_SHAPE},
-                {"state", size, 0, 1, ERR_MALFORMED},
-                {"cursor_of/0", 20, 0, 1, ERR_MALFORMED},
-                {"", 0, 0, 0, ERR_JOB}};
+    } rows[] = {{"parameters", size, NAN, 1, ERR_NUMBER},  {"parameters", size, INFINITY, 1, ERR_NUMBER},
+                {"parameters", size - 4, 0, 1, ERR_SHAPE}, {"state", size, 0, 1, ERR_MALFORMED},
+                {"cursor_of/0", 20, 0, 1, ERR_MALFORMED},  {"", 0, 0, 0, ERR_JOB}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         snapshot_t *bad = s_with(w->last[1][0], rows[i].name, rows[i].size, rows[i].first);
         uint64_t changes = core->changes;
@@ -293,8 +327,8 @@ Test(adopt, nobody_asked_for_it)
 {
     world_t *w = s_world(2, STRATEGY_ASGD, 1);
     s_some_of_each(w);
-    static const message_kind_t kinds[] = {KIND_snapshot_offer, KIND_snapshot_piece, KIND_stand, KIND_stream_gap,
-                                           KIND_welcome_want, KIND_snapshot_fetch};
+    static const message_kind_t kinds[] = {KIND_snapshot_offer, KIND_snapshot_piece, KIND_stand,
+                                           KIND_stream_gap,     KIND_welcome_want,   KIND_snapshot_fetch};
     static const char *const senders[] = {"shard/region1/0", "shard/region1/1", "worker/region0/0", "nobody"};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         for (size_t s = 0; s < sizeof senders / sizeof *senders; s++) {

@@ -362,6 +362,161 @@ Test(diloco, without_rounds_deltas_act_as_the_formulas_say)
     s_check_async(0);
 }
 
+/* -- rounds under way while local steps go on ---------------------------------------------------------------
+ */
+
+#define EVERY 4
+#define OVERLAP 2
+
+static world_t *s_overlapping(size_t regions)
+{
+    world_t *w = s_world(regions, STRATEGY_DILOCO, EVERY, 1);
+    w->topology->job.sync.overlap = OVERLAP;
+    w->topology->job.optimizer.linear = false;
+    return w;
+}
+
+/* Steps that shard k has made when it cuts: two shards, so half a turn apart. */
+static bool s_cuts_at(size_t k, uint64_t steps)
+{
+    return steps > 0 && steps % EVERY == (k ? EVERY / 2 : 0);
+}
+
+typedef struct {
+    naive_t all[WORLD_REGIONS];
+    double cut[WORLD_REGIONS][ELEMENTS],
+        base[WORLD_REGIONS][ELEMENTS]; /* the difference, and where it was cut */
+} naive_overlap_t;
+
+/* The elements of one shard, after `steps`: first what a round does that was cut OVERLAP steps ago, then the own cut. */
+static void s_naive_overlap(naive_overlap_t *self, const world_t *w, size_t k, uint64_t steps)
+{
+    const size_t regions = w->topology->region_count;
+    for (size_t d = world_first(w, k); d < world_first(w, k + 1); d++) {
+        double mean = 0;
+        for (size_t r = 0; r < regions; r++)
+            mean += w->job.regions[r].share * self->cut[r][d];
+        for (size_t r = 0; r < regions && steps >= OVERLAP && s_cuts_at(k, steps - OVERLAP); r++) {
+            naive_t *own = &self->all[r];
+            own->m[d] = 0.9 * own->m[d] + mean;
+            own->start[d] -= 0.7 * (mean + 0.9 * own->m[d]);
+            own->w[d] = own->start[d] + (own->w[d] - self->base[r][d]);
+        }
+        for (size_t r = 0; r < regions && s_cuts_at(k, steps); r++) {
+            self->cut[r][d] = self->all[r].start[d] - self->all[r].w[d];
+            self->base[r][d] = self->all[r].w[d];
+        }
+    }
+}
+
+static uint64_t s_rounds_of(size_t k, uint64_t steps)
+{
+    uint64_t rounds = 0;
+    for (uint64_t at = 0; at + OVERLAP <= steps; at++)
+        rounds += s_cuts_at(k, at);
+    return rounds;
+}
+
+Test(overlap, a_round_acts_some_steps_after_its_cut_and_what_was_learned_since_stays)
+{
+    const size_t regions = 3;
+    world_t *w = s_overlapping(regions);
+    world_start(w, 240);
+    naive_overlap_t naive = {0};
+    uint64_t steps = w->job.regions[0].steps;
+    cr_assert_gt(steps, 3 * EVERY);
+    for (uint64_t step = 0; step < steps - 1; step++) { /* at the last one rounds act at once */
+        s_step(w, step);
+        for (size_t r = 0; r < regions; r++)
+            s_naive_step(w, &naive.all[r], r, step, 0.05);
+        for (size_t k = 0; k < 2; k++) {
+            s_naive_overlap(&naive, w, k, step + 1);
+            cr_assert_eq(shard_core_round(w->shard[0][k]), s_rounds_of(k, step + 1), "shard %zu, step %d", k,
+                         (int)step);
+        }
+        for (size_t r = 0; r < regions; r++)
+            cr_assert_lt(s_naive_distance(w, naive.all, r), 1e-5, "region %zu, step %d", r, (int)step);
+    }
+    cr_assert_gt(fabs(naive.all[0].start[0]), 1e-3);
+    s_step(w, steps - 1);
+    world_finish(w);
+    float have[WORLD_REGIONS][ELEMENTS];
+    for (size_t r = 0; r < regions; r++) {
+        world_replica(w, r, have[r]);
+        cr_assert_arr_eq(have[r], have[0], sizeof *have);
+        cr_assert_eq(shard_core_samples_applied(w->shard[r][0]), 240);
+    }
+    world_destroy(w);
+}
+
+/* How many steps region 0 can make before it has to wait. */
+static uint64_t s_steps_alone(world_t *w, uint64_t step)
+{
+    float params[ELEMENTS], g[ELEMENTS];
+    uint64_t made = 0;
+    for (; world_pull(w, 0, 0, step + made, params); made++) {
+        s_gradient(w, 0, step + made, params, g);
+        world_push(w, 0, 0, step + made, g);
+    }
+    return made;
+}
+
+Test(overlap, when_the_round_is_late_local_steps_wait)
+{
+    world_t *w = s_overlapping(2);
+    w->topology->job.sync.window_bytes = 1; /* what is meant to be under way is not limited by it */
+    w->topology->job.sync.staleness = 1;
+    world_start(w, 240);
+    world_run(w);
+    w->cut[1] = true;
+    cr_assert_eq(s_steps_alone(w, 0), EVERY / 2 + OVERLAP, "shard 1 cuts first");
+    cr_assert_eq(s_steps_alone(w, EVERY / 2 + OVERLAP), 0);
+    world_settle(w, 3000000);
+    bool named = false;
+    message_t *m;
+    while ((m = world_mail(w, KIND_status))) {
+        named |=
+            strcmp(m->status.actor, "shard/region0/1") == 0 && strcmp(m->status.waits_for, "region1") == 0;
+        message_destroy(&m);
+    }
+    cr_assert(named, "it says for whom");
+    cr_assert_eq(shard_core_round(w->shard[0][1]), 0);
+    w->cut[1] = false;
+    world_settle(w, 3000000);
+    float params[ELEMENTS], g[ELEMENTS];
+    for (uint64_t step = 0; step < EVERY / 2; step++) {
+        cr_assert(world_pull(w, 1, 0, step, params));
+        s_gradient(w, 1, step, params, g);
+        world_push(w, 1, 0, step, g);
+    }
+    cr_assert_eq(shard_core_round(w->shard[0][1]), 1, "the other has cut, too");
+    cr_assert_eq(shard_core_round(w->shard[1][1]), 0, "and makes its steps first");
+    cr_assert_eq(s_steps_alone(w, EVERY / 2 + OVERLAP), OVERLAP, "until shard 0 waits for its round");
+    world_destroy(w);
+}
+
+Test(overlap, a_difference_that_is_not_finite_is_not_gone_on_from)
+{
+    world_t *w = s_overlapping(2);
+    w->topology->job.optimizer.momentum_kind = false;
+    w->topology->job.optimizer.lr = 10;
+    world_start(w, 240);
+    world_run(w);
+    float huge[ELEMENTS], have[ELEMENTS];
+    for (size_t d = 0; d < ELEMENTS; d++)
+        huge[d] = 3e38f;
+    world_push(w, 0, 0, 0, huge);
+    world_replica(w, 0, have);
+    cr_assert(isinf(have[0]) && isinf(have[ELEMENTS - 1]));
+    const float nothing[ELEMENTS] = {0};
+    for (uint64_t step = 1; step < EVERY; step++)
+        world_push(w, 0, 0, step, nothing);
+    world_replica(w, 0, have);
+    for (size_t d = 0; d < ELEMENTS; d++)
+        cr_assert_eq(have[d], 0, "element %zu: back where it began", d);
+    world_destroy(w);
+}
+
 /* -- going on from a snapshot ------------------------------------------------------------------------------
  */
 
@@ -405,9 +560,11 @@ static bool s_push_missing(world_t *w)
 }
 
 /* Trains to the end; all actors restart from their newest snapshots every `restart` passes, 0: never. */
-static void s_whole_run(strategy_name_t strategy, uint64_t every, int restart, float ret_params[2][ELEMENTS])
+static void s_whole_run(strategy_name_t strategy, uint64_t every, uint64_t overlap, int restart,
+                        float ret_params[2][ELEMENTS])
 {
     world_t *w = s_world(2, strategy, every, 1);
+    w->topology->job.sync.overlap = overlap;
     w->topology->checkpoint.every = (uint64_t)restart % 2; /* also in the midst of a round */
     world_start(w, 240);
     world_run(w);
@@ -426,10 +583,22 @@ static void s_whole_run(strategy_name_t strategy, uint64_t every, int restart, f
 static void s_check_restart(strategy_name_t strategy, uint64_t every)
 {
     float straight[2][ELEMENTS], restarted[2][ELEMENTS];
-    s_whole_run(strategy, every, 0, straight);
+    s_whole_run(strategy, every, 0, 0, straight);
     cr_assert_arr_eq(straight[0], straight[1], sizeof straight[0]);
     for (int restart = 1; restart < 6; restart++) {
-        s_whole_run(strategy, every, restart + (int)every, restarted);
+        s_whole_run(strategy, every, 0, restart + (int)every, restarted);
+        cr_assert_arr_eq(straight, restarted, sizeof straight);
+    }
+}
+
+/* Each step is stored: shards that cut in turn would go back to different ones else. */
+Test(restore, a_round_under_way_and_the_steps_since_are_gone_on_with_to_the_same_bits)
+{
+    float straight[2][ELEMENTS], restarted[2][ELEMENTS];
+    s_whole_run(STRATEGY_DILOCO, 5, 3, 0, straight);
+    cr_assert_arr_eq(straight[0], straight[1], sizeof straight[0]);
+    for (int restart = 1; restart < 10; restart += 2) {
+        s_whole_run(STRATEGY_DILOCO, 5, 3, restart, restarted);
         cr_assert_arr_eq(straight, restarted, sizeof straight);
     }
 }

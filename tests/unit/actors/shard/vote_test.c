@@ -189,3 +189,38 @@ Test(vote, who_asks_for_a_decision_that_was_let_go_is_told_and_enters)
         cr_assert_eq(s_value(w, r), 444, "region %zu", r);
     world_destroy(w);
 }
+
+/* A difference that comes late is counted once, and so is what the region learns before it has been taken. */
+Test(vote, what_a_region_that_lags_has_gained_is_counted_once)
+{
+    topology_t *t = world_topology(3, STRATEGY_DILOCO, 1, 1);
+    t->job.optimizer.lr = 1;
+    t->job.sync.quorum = 0.5;
+    t->job.sync.grace_us = 100000;
+    t->job.sync.outer_lr = 1;
+    t->job.sync.outer_momentum = 0;
+    world_t *w = world_new(t, ELEMENTS);
+    world_start(w, 120);
+    world_run(w);
+    static const float nothing[ELEMENTS], three[ELEMENTS] = {3, 3};
+    w->cut[2] = true;
+    world_push(w, 2, 0, 0, three);
+    for (uint64_t batch = 0; batch < 4; batch++) {
+        for (size_t r = 0; r < 2; r++)
+            world_push(w, r, 0, batch, nothing);
+        world_settle(w, 2000000);
+    }
+    cr_assert_eq(shard_core_round(w->shard[0][0]), 4);
+    w->cut[2] = false;
+    world_settle(w, 8000000);
+    cr_assert_eq(shard_core_round(w->shard[2][0]), 4, "it has caught up, and its differences are late");
+    for (uint64_t batch = 1; batch < 4; batch++)
+        world_push(w, 2, 0, batch, three);
+    world_settle(w, 2000000);
+    for (size_t r = 0; r < 3; r++)
+        world_push(w, r, 0, 4, nothing);
+    world_settle(w, 8000000);
+    for (size_t r = 0; r < 3; r++)
+        cr_assert_eq(s_value(w, r), 4, "region %zu: %g", r, (double)s_value(w, r));
+    world_destroy(w);
+}
