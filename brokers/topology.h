@@ -114,6 +114,7 @@ typedef struct {
             int64_t grace_us;
             double outer_lr; /* of diloco */
             double outer_momentum;
+            double compensate;                   /* lambda, of asgd and asgd-ga; 0: off */
             double topk_ratio;                   /* share of the values that topk carries */
             char topk_values[TOPOLOGY_NAME_MAX]; /* how it writes them: fp16 or int8 */
         } sync;

@@ -80,6 +80,22 @@ static err_code_t s_check_auto(const tree_t *tree, const topology_t *self, err_t
     return ERR_OK;
 }
 
+static err_code_t s_check_compensate(const tree_t *tree, const topology_t *self, err_t *err)
+{
+    strategy_name_t strategy = self->job.sync.strategy;
+    if (!(self->job.sync.compensate > 0))
+        return ERR_OK;
+    if (strategy != STRATEGY_ASGD && strategy != STRATEGY_ASGD_GA)
+        return s_fail(
+            tree, "job.sync.compensate", err,
+            "corrects gradients that come late, which this strategy does not send; write strategy: asgd-ga "
+            "or asgd, or leave it out");
+    if (strcmp(self->job.data.kind, "counter") == 0)
+        return s_fail(tree, "job.sync.compensate", err,
+                      "with kind counter gradients are counts, which are added as they are; leave it out");
+    return ERR_OK;
+}
+
 static err_code_t s_check_job(const tree_t *tree, const topology_t *self, err_t *err)
 {
     if (s_steps_alone(self) && self->job.sync.every != 1)
@@ -87,6 +103,8 @@ static err_code_t s_check_job(const tree_t *tree, const topology_t *self, err_t 
                       "strategy %s exchanges at every step; write 1, or leave it out",
                       self->job.sync.strategy == STRATEGY_ASGD ? "asgd" : "ssgd");
     err_code_t code = s_check_auto(tree, self, err);
+    if (!code)
+        code = s_check_compensate(tree, self, err);
     if (code)
         return code;
     if (!self->job.optimizer.momentum_kind && self->job.optimizer.momentum > 0)
