@@ -55,7 +55,8 @@ void drift_begin(shard_core_t *self)
         drift->others = buf_new_zero(shard_bytes(self));
         CHECK(drift->bases && drift->block && drift->others);
     }
-    s_drop(self, drift->count);
+    if (drift->count)
+        s_drop(self, drift->count);
     memset(drift->named, 0, sizeof drift->named);
     if (self->open_steps == 0)
         drift_keep(self);
@@ -134,6 +135,8 @@ void drift_trim(shard_core_t *self)
     drift_t *drift = &self->drift;
     uint64_t least = UINT64_MAX;
     size_t gone = 0;
+    if (!drift->count)
+        return;
     for (size_t r = 0; r < shard_region_count(self); r++)
         if (r != self->spec.region_index && !self->origins[r].final && drift->named[r] < least)
             least = drift->named[r];
