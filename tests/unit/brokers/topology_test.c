@@ -82,6 +82,7 @@ Test(topology, what_is_left_out_has_its_default)
     cr_assert_eq(t->job.sync.grace_us, 10000000);
     cr_assert(t->job.sync.quorum == 1);
     cr_assert(t->job.sync.outer_lr == 0.7 && t->job.sync.outer_momentum == 0.9);
+    cr_assert(!(t->job.sync.compensate > 0));
     cr_assert(t->job.sync.every_least == 1 && t->job.sync.every_most == 256);
     cr_assert_eq(t->checkpoint.every, 32);
     cr_assert_eq(t->checkpoint.keep, 3);
@@ -216,6 +217,9 @@ Test(topology, defaults_follow_strategy_and_optimizer)
     t = s_set("job.sync.strategy=diloco-async");
     cr_assert_eq(t->job.sync.strategy, STRATEGY_DILOCO_ASYNC);
     s_check_round_trip(t, "diloco-async");
+    t = s_set("job.sync.compensate=0.04");
+    cr_assert(t->job.sync.compensate == 0.04);
+    s_check_round_trip(t, "compensate");
     t = s_set("job.sync.strategy=ama");
     cr_assert_eq(t->job.sync.every, 8);
     s_check_round_trip(t, "ama");
@@ -492,6 +496,7 @@ Test(topology, the_digest_is_of_what_must_be_equal_and_of_nothing_else)
         "job.sync.every_most=9",
         "job.sync.outer_lr=1",
         "job.sync.outer_momentum=0",
+        "job.sync.compensate=0.04",
         "job.sync.strategy=diloco",
         "job.optimizer.lr=1",
         "job.data.split=label",

@@ -56,9 +56,11 @@ static const case_t s_cases[] = {
     {"cores: 4", "power: 0",
      "t.yaml:14:28: regions[0].offers[0].power: \"0\" is too small; write a number above 0 up to 1000000"},
     {"cores: 4", "power: -1",
-     "t.yaml:14:28: regions[0].offers[0].power: \"-1\" is not a number; write a number above 0 up to 1000000"},
+     "t.yaml:14:28: regions[0].offers[0].power: \"-1\" is not a number; write a number above 0 up to "
+     "1000000"},
     {"cores: 4", "price_per_s: -1",
-     "t.yaml:14:34: regions[0].offers[0].price_per_s: \"-1\" is not a number; write a number from 0 to 1000000000"},
+     "t.yaml:14:34: regions[0].offers[0].price_per_s: \"-1\" is not a number; write a number from 0 to "
+     "1000000000"},
     {"cores: 4", "count: 0",
      "t.yaml:14:28: regions[0].offers[0].count: \"0\" is too small; write a whole number from 1 to 1000000"},
     {"cores: 4", "core: 4", "t.yaml:14:21: regions[0].offers[0].core: unknown key; write cores"},
@@ -156,6 +158,18 @@ static const case_t s_cases[] = {
      "there"},
     {"every: 8", "outer_momentum: 1",
      "t.yaml:7:45: job.sync.outer_momentum: \"1\" is too large; write a number from 0 to below 1"},
+    {"every: 8", "compensate: -1",
+     "t.yaml:7:41: job.sync.compensate: \"-1\" is not a number; write a number from 0 to 1000"},
+    {"every: 8", "compensate: much",
+     "t.yaml:7:41: job.sync.compensate: \"much\" is not a number; write a number from 0 to 1000"},
+    {"asgd-ga, every: 8", "ama, compensate: 0.04",
+     "t.yaml:7:37: job.sync.compensate: corrects gradients that come late, which this strategy does not "
+     "send; "
+     "write strategy: asgd-ga or asgd, or leave it out"},
+    {"asgd-ga, every: 8", "ssgd, compensate: 0.04",
+     "t.yaml:7:38: job.sync.compensate: corrects gradients that come late, which this strategy does not "
+     "send; "
+     "write strategy: asgd-ga or asgd, or leave it out"},
     {"every: 8", "window: 64",
      "t.yaml:7:37: job.sync.window: \"64\" is not a size with its unit; write a size from 1KiB to 1024GiB, "
      "such as 64MiB"},
@@ -328,6 +342,11 @@ static const case_t s_cases[] = {
     {"kind: idx, dir: /data", "kind: counter, samples: 5",
      "t.yaml:4:16: job.data.kind: counter is for model ledger alone; write idx, or change job.model to "
      "ledger"},
+    {"model: lenet\n  data: {kind: idx, dir: /data}\n  epochs: 2\n  optimizer: {name: momentum, lr: 0.1, "
+     "momentum: 0.5}\n  sync: {strategy: asgd-ga, every: 8}",
+     "model: ledger\n  data: {kind: counter, samples: 8}\n  sync: {compensate: 1}",
+     "t.yaml:5:22: job.sync.compensate: with kind counter gradients are counts, which are added as they are; "
+     "leave it out"},
     {"model: lenet\n  data: {kind: idx, dir: /data}", "model: ledger\n  data: {kind: counter}",
      "t.yaml:4:3: job.data.samples: missing with kind counter; write samples: 1000 for instance"},
     {"model: lenet\n  data: {kind: idx, dir: /data}", "model: ledger\n  data: {kind: counter, samples: 0}",
