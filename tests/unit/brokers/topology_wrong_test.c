@@ -346,7 +346,7 @@ static const case_t s_cases[] = {
      "momentum: 0.5}\n  sync: {strategy: asgd-ga, every: 8}",
      "model: ledger\n  data: {kind: counter, samples: 8}\n  sync: {compensate: 1}",
      "t.yaml:5:22: job.sync.compensate: with kind counter gradients are counts, which are added as they are; "
-     "leave it out"},
+     "write 0, or leave it out"},
     {"model: lenet\n  data: {kind: idx, dir: /data}", "model: ledger\n  data: {kind: counter}",
      "t.yaml:4:3: job.data.samples: missing with kind counter; write samples: 1000 for instance"},
     {"model: lenet\n  data: {kind: idx, dir: /data}", "model: ledger\n  data: {kind: counter, samples: 0}",
