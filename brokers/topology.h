@@ -117,6 +117,7 @@ typedef struct {
             double outer_lr; /* of diloco */
             double outer_momentum;
             double threshold;                    /* of asp: change of a value, relative to it */
+            double compensate;                   /* lambda, of asgd and asgd-ga; 0: off */
             double topk_ratio;                   /* share of the values that topk carries */
             char topk_values[TOPOLOGY_NAME_MAX]; /* how it writes them: fp16, int8 or int4 */
         } sync;

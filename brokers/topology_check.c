@@ -96,6 +96,23 @@ static err_code_t s_check_overlap(const tree_t *tree, const topology_t *self, er
     return ERR_OK;
 }
 
+static err_code_t s_check_compensate(const tree_t *tree, const topology_t *self, err_t *err)
+{
+    strategy_name_t strategy = self->job.sync.strategy;
+    if (!(self->job.sync.compensate > 0))
+        return ERR_OK;
+    if (strategy != STRATEGY_ASGD && strategy != STRATEGY_ASGD_GA)
+        return s_fail(
+            tree, "job.sync.compensate", err,
+            "corrects gradients that come late, which this strategy does not send; write strategy: asgd-ga "
+            "or asgd, or leave it out");
+    if (strcmp(self->job.data.kind, "counter") == 0)
+        return s_fail(tree, "job.sync.compensate", err,
+                      "with kind counter gradients are counts, which are added as they are; write 0, or leave it "
+                      "out");
+    return ERR_OK;
+}
+
 static err_code_t s_check_job(const tree_t *tree, const topology_t *self, err_t *err)
 {
     if (s_steps_alone(self) && self->job.sync.every != 1)
@@ -105,6 +122,8 @@ static err_code_t s_check_job(const tree_t *tree, const topology_t *self, err_t 
     err_code_t code = s_check_auto(tree, self, err);
     if (!code)
         code = s_check_overlap(tree, self, err);
+    if (!code)
+        code = s_check_compensate(tree, self, err);
     if (code)
         return code;
     if (!self->job.optimizer.momentum_kind && self->job.optimizer.momentum > 0)
@@ -124,7 +143,7 @@ static err_code_t s_check_job(const tree_t *tree, const topology_t *self, err_t 
         return s_fail(
             tree, "job.sync.encoding", err,
             "asp itself chooses which values it sends, and this says how each is written; write none, "
-            "fp16, bf16 or int8, or strategy: asgd-ga");
+            "fp16, bf16, int8 or int4, or strategy: asgd-ga");
     return s_check_data(tree, self, err);
 }
 

@@ -81,6 +81,10 @@ static const field_t s_fields[] = {
     {"job.sync.threshold", FIELD_RATIO, .offset = JOB(sync.threshold), .min = "0", .above = true, .max = "1",
      .otherwise = "0.01", .digest = true,
      .help = "asp: a value is sent when its change since it was sent exceeds this part of it"},
+    {"job.sync.compensate", FIELD_NUMBER, .offset = JOB(sync.compensate), .min = "0", .max = "1000",
+     .otherwise = "0", .digest = true,
+     .help = "asgd, asgd-ga: how strongly other regions' late gradients are corrected for the steps made here "
+             "meanwhile; 0: not"},
     {"job.sync.encoding", FIELD_WORD, .offset = JOB(sync.encoding), .values = "none|fp16|bf16|int8|int4|topk",
      .otherwise = "none", .digest = true,
      .help = "how what crosses between regions is made smaller; what it leaves out is sent later"},

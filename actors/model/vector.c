@@ -31,6 +31,30 @@ void vector_mix(size_t n, float *restrict a, float x, const float *restrict b, f
         a[i] = x * a[i] + y * b[i];
 }
 
+CLONES
+void vector_compensate(size_t n, float *restrict y, float factor, const float *restrict g,
+                       const float *restrict w, const float *restrict other, const float *restrict base)
+{
+    for (size_t i = 0; i < n; i++) {
+        float late = g[i] + factor * g[i] * g[i] * ((w[i] - other[i]) - base[i]);
+        y[i] = late - late == 0.0f ? late : g[i]; /* Inf - Inf and NaN - NaN are NaN */
+    }
+}
+
+CLONES
+void vector_add_difference(size_t n, float *restrict a, const float *restrict x, const float *restrict y)
+{
+    for (size_t i = 0; i < n; i++)
+        a[i] += x[i] - y[i];
+}
+
+CLONES
+void vector_subtract(size_t n, float *restrict a, const float *restrict x, const float *restrict y)
+{
+    for (size_t i = 0; i < n; i++)
+        a[i] = x[i] - y[i];
+}
+
 /* The largest magnitude as bits: for floats without their sign the order of the bits is that of the values,
  * and infinity and the NaNs are above all numbers. */
 CLONES

@@ -16,6 +16,15 @@
 void vector_add(size_t n, float *a, const float *b);
 /* a <- x a + y b; the arrays must not overlap. */
 void vector_mix(size_t n, float *a, float x, const float *b, float y);
+/* y <- g + factor g g (w - other - base), element by element; g itself where that is not finite. y overlaps nothing.
+ *
+ * Source   Zheng et al., arXiv 1609.08326, equation 10 */
+void vector_compensate(size_t n, float *y, float factor, const float *g, const float *w, const float *other,
+                       const float *base);
+/* a <- a + (x - y); the arrays must not overlap. */
+void vector_add_difference(size_t n, float *a, const float *x, const float *y);
+/* a <- x - y; the arrays must not overlap. */
+void vector_subtract(size_t n, float *a, const float *x, const float *y);
 /* Whether no element is NaN or Inf. */
 bool vector_finite(size_t n, const float *a);
 

@@ -357,6 +357,7 @@ err_code_t shard_adopt(shard_core_t *self, size_t donor, snapshot_t **snapshot_p
         s_keep_own(self, former, start, own->taken, &room);
     else
         s_lose_own(self, peer);
+    drift_begin(self);
     buf_destroy(&former);
     buf_destroy(&start);
     s_leave(&room);

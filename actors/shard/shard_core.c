@@ -72,6 +72,7 @@ static void s_derive(shard_core_t *self)
     self->steps_alone = self->strategy->local_step || topology->region_count == 1;
     self->plain_sum = strcmp(topology->job.data.kind, "counter") == 0;
     shard_encode_derive(self);
+    drift_derive(self);
     shard_vote_begin(self);
     self->optimizer = (optimizer_t){
         .kind = topology->job.optimizer.momentum_kind ? OPTIMIZER_MOMENTUM : OPTIMIZER_SGD,
@@ -136,6 +137,7 @@ shard_core_t *shard_core_new(const shard_spec_t *spec, buf_t **initial_p)
         CHECK(self->momentum);
     }
     outer_begin(self);
+    drift_begin(self);
     self->changes = 1;
     if (spec->uncertain && spec->topology->region_count > 1)
         shard_ask_at_start(self);
@@ -182,6 +184,7 @@ static void s_destroy_version(shard_core_t *self)
     for (size_t i = 0; i < self->queue_count; i++) {
         buf_destroy(&self->queue[i].data);
         buf_destroy(&self->queue[i].cursor);
+        buf_destroy(&self->queue[i].seen);
         free(self->queue[i].checksums);
     }
     for (size_t i = 0; i < self->pending_count; i++)
@@ -198,6 +201,7 @@ static void s_destroy_version(shard_core_t *self)
     buf_destroy(&self->open);
     buf_destroy(&self->residual);
     outer_fini(self);
+    drift_fini(self);
     for (size_t i = 0; i < SHARD_SPARES; i++)
         buf_destroy(&self->spares[i]);
 }

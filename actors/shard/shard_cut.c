@@ -132,11 +132,13 @@ static void s_make(shard_core_t *self, bool final, bool whole)
         .data = data,
         .encoding = encoded.encoding,
         .cursor = s_cursor(self),
+        .seen = drift_seen(self),
     };
     self->open_first = self->cut + 1;
     self->open_steps = 0;
     self->open_samples = 0;
     shard_queue_add(self, &kept);
+    drift_keep(self);
     if (self->sees_own && shard_round_late(self, &kept.head)) {
         self->samples_applied += kept.head.samples;
         outer_return(self);
@@ -186,6 +188,7 @@ static void s_kept_fini(shard_core_t *self, kept_t *kept)
     if (kept->data)
         version_release(self, &kept->data);
     buf_destroy(&kept->cursor);
+    buf_destroy(&kept->seen);
     free(kept->checksums);
 }
 
@@ -285,6 +288,12 @@ static void s_set_cursor(wire_ranges_t *field, const kept_t *kept)
     message_set_ranges(field, &view);
 }
 
+static void s_set_seen(wire_u64s_t *field, const kept_t *kept)
+{
+    if (kept->seen)
+        message_set_u64s(field, buf_peek(kept->seen), buf_size(kept->seen) / sizeof(uint64_t));
+}
+
 static void s_send_chunk(shard_core_t *self, const kept_t *kept, uint64_t chunk, const stream_t *stream)
 {
     message_t *message = shard_message(self, KIND_delta, stream->to);
@@ -312,8 +321,10 @@ static void s_send_chunk(shard_core_t *self, const kept_t *kept, uint64_t chunk,
     message->delta.offset = chunk * self->spec.chunk_bytes;
     message->delta.total = kept->data ? buf_size(kept->data) : 0;
     message->delta.checksum = kept->checksums[chunk];
-    if (chunk == 0)
+    if (chunk == 0) {
         s_set_cursor(&message->delta.cursor, kept);
+        s_set_seen(&message->delta.seen, kept);
+    }
     message->data = s_chunk(self, kept, chunk);
     shard_send(self, &message);
 }

@@ -174,6 +174,20 @@ static err_code_t s_add_cursor(const shard_core_t *self, size_t origin, incoming
     return ERR_OK;
 }
 
+/* How far the origin had taken this shard's stream when it cut. */
+static err_code_t s_add_seen(const shard_core_t *self, incoming_t *incoming, const message_t *message)
+{
+    const wire_u64s_t *seen = &message->delta.seen;
+    if (seen->count == 0)
+        return ERR_OK;
+    if (seen->count != 2 * shard_region_count(self))
+        return ERR_SHAPE;
+    incoming->tells = true;
+    incoming->seen_history = seen->items[2 * self->spec.region_index];
+    incoming->seen = seen->items[2 * self->spec.region_index + 1];
+    return ERR_OK;
+}
+
 static void s_add(shard_core_t *self, size_t origin, incoming_t *incoming, const message_t *message)
 {
     incoming->mark = message->delta.mark > incoming->mark ? message->delta.mark : incoming->mark;
@@ -182,6 +196,8 @@ static void s_add(shard_core_t *self, size_t origin, incoming_t *incoming, const
         return;
     incoming->stable = message->delta.stable > incoming->stable ? message->delta.stable : incoming->stable;
     err_code_t code = message->delta.chunk == 0 ? s_add_cursor(self, origin, incoming, message) : ERR_OK;
+    if (!code && message->delta.chunk == 0)
+        code = s_add_seen(self, incoming, message);
     if (!code)
         code = assembly_add(&incoming->assembly, message->delta.chunk, message->delta.offset, &message->data);
     if (!code && !incoming->encoding && !slice_finite(&message->data, self->scratch))
@@ -204,7 +220,7 @@ static bool s_apply(shard_core_t *self, size_t origin, const incoming_t *incomin
     float share = (float)self->spec.job->regions[origin].share;
     switch (incoming->head.kind) {
     case DELTA_GRADIENT:
-        return version_step(self, &blend, true, false);
+        return drift_step(self, origin, incoming, &blend);
     case DELTA_MODEL:
         return version_mix(self, &blend, 1.0f - share, share);
     case DELTA_DIFFERENCE:
@@ -267,6 +283,7 @@ static bool s_take(shard_core_t *self, size_t index, incoming_t *incoming)
     if (incoming->decoded)
         version_release(self, &incoming->decoded);
     incoming_drop(incoming);
+    drift_trim(self);
     if (self->taken_since_us == ROLE_NEVER)
         self->taken_since_us = self->now_us;
     shard_changed(self);

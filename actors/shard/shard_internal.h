@@ -15,6 +15,7 @@
  *   shard_enter     taking another region's state     shard_adopt     the arithmetic of that
  *   shard_donor     giving the own state
  *   shard_outer     the second optimizer of diloco, and what asp adds
+ *   shard_drift     late gradients compensated for what this region has done meanwhile
  *   shard_vote      what is in a round that not all regions need to reach
  *   shard_relay     handing on what others sent to those who lack it
  *   shard_encode    what a cut carries, what it leaves for the next one
@@ -103,6 +104,7 @@ typedef struct {
     buf_t *data;         /* NULL for kind nothing */
     uint64_t encoding;   /* of data */
     buf_t *cursor;       /* pairs of uint64: own batches applied as of the cut */
+    buf_t *seen; /* pairs of uint64: per region, history and number taken as of the cut; NULL: not told */
     uint64_t *checksums; /* per chunk, when it was sent once */
 } kept_t;
 
@@ -143,6 +145,8 @@ typedef struct {
     uint64_t encoding;
     assembly_t assembly;
     buf_t *cursor;  /* pairs of uint64: the origin's batches as of its cut; comes with chunk 0 */
+    bool tells;     /* how far the origin had taken this shard's stream as of its cut: */
+    uint64_t seen_history, seen;
     buf_t *decoded; /* what the assembly held, once its turn has come; NULL: not encoded */
 } incoming_t;
 
@@ -219,6 +223,23 @@ typedef struct {
     uint64_t arrivals; /* in `gathered` */
     buf_t *room;       /* soft: for the next difference */
 } outer_t;
+
+/* Where this region's own steps had led to when it cut a number. */
+typedef struct {
+    uint64_t history, number;
+    buf_t *own;
+} base_t;
+
+/* How far this region has gone since others saw it last (shard_drift). Not stored: a restart begins anew. */
+typedef struct {
+    bool on;
+    float lambda;
+    buf_t *others; /* what other regions' deltas have added to the parameters; own = parameters - others */
+    base_t *bases; /* (most) oldest first */
+    size_t count, most;
+    uint64_t named[TOPOLOGY_REGIONS_MAX]; /* newest number that a delta of each region was compensated from */
+    float *block;                         /* (2, SHARD_BLOCK) */
+} drift_t;
 
 /* What a shard has promised, accepted or learned about a round; stored. */
 typedef struct {
@@ -383,6 +404,7 @@ struct shard_core {
     /* the version */
     buf_t *parameters, *momentum, *open;
     outer_t outer;
+    drift_t drift;
     buf_t *residual; /* what encoded cuts have not carried yet; NULL: nothing */
     uint64_t history, version, steps, samples_applied;
     ranges_t applied, refused;
@@ -400,7 +422,7 @@ struct shard_core {
     size_t pending_count, pending_capacity;
     shard_vote_t vote;
     shard_relays_t relays;
-    uint64_t duplicates, refusals, rolled_back;
+    uint64_t duplicates, refusals, rolled_back, uncompensated;
     uint64_t entry_number, welcomes;
     uint64_t follows_history, follows; /* where the history goes on from */
     shard_mark_t mark;
@@ -507,6 +529,15 @@ void outer_made(shard_core_t *self,
 bool outer_round(shard_core_t *self, const blend_t *mean); /* NULL: nobody contributed anything */
 bool outer_add(shard_core_t *self, size_t region, const blend_t *delta);
 bool outer_try(shard_core_t *self); /* without rounds: takes the own delta; whether it did */
+
+/* shard_drift */
+void drift_derive(shard_core_t *self);
+void drift_begin(shard_core_t *self); /* the parameters are new: what was kept of older ones goes */
+void drift_fini(shard_core_t *self);
+buf_t *drift_seen(const shard_core_t *self); /* for a cut; NULL: not told */
+void drift_keep(shard_core_t *self);         /* a number has been cut */
+void drift_trim(shard_core_t *self);         /* a delta has been taken */
+bool drift_step(shard_core_t *self, size_t origin, const incoming_t *incoming, const blend_t *gradient);
 
 /* shard_ahead */
 void ahead_add(shard_core_t *self, const staged_t *staged, uint64_t chunk, uint64_t offset,

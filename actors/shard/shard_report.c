@@ -74,6 +74,7 @@ static void s_progress(shard_core_t *self)
     message->progress.duplicates = self->duplicates;
     message->progress.refused = self->refusals;
     message->progress.rolled_back = self->rolled_back;
+    message->progress.uncompensated = self->uncompensated;
     message->progress.snapshots_failed = self->snapshots_failed;
     message->progress.closed = self->closed_durable;
     message->progress.lasts = shard_core_lasts(self);

@@ -1,6 +1,6 @@
 /* The snapshot of a shard: "state" (a packed shard_state message behind the length of its envelope), the
  * tensors "parameters", "momentum", "open" and "residual", of the outer optimizer "start", "base", "outer" and "gathered", and
- * "queue/LAST", "cursor/LAST", "pending/REGION/NUMBER", "relay/REGION/NUMBER" and "relay_cursor/REGION/NUMBER" for what is
+ * "queue/LAST", "cursor/LAST", "seen/LAST", "pending/REGION/NUMBER", "relay/REGION/NUMBER" and "relay_cursor/REGION/NUMBER" for what is
  * kept, and "cursor_of/REGION": the batches of another region that are in the parameters. Regions by index. */
 
 #include "actors/shard/shard_internal.h"
@@ -128,6 +128,7 @@ static void s_pack_numbers(const shard_core_t *self, message_t *message)
     message->shard_state.duplicates = self->duplicates;
     message->shard_state.refusals = self->refusals;
     message->shard_state.rolled_back = self->rolled_back;
+    message->shard_state.uncompensated = self->uncompensated;
     message->shard_state.muted = self->vote.muted;
     message->shard_state.arrivals = self->outer.arrivals;
     message->shard_state.layout = self->spec.layout;
@@ -257,7 +258,8 @@ bool state_add_values(const shard_core_t *self, snapshot_t *snapshot, err_t *err
     for (size_t i = 0; i < self->queue_count; i++) {
         const kept_t *kept = &self->queue[i];
         if (!s_add(snapshot, s_key(name, "queue", kept->head.last), kept->data, err) ||
-            !s_add(snapshot, s_key(name, "cursor", kept->head.last), kept->cursor, err))
+            !s_add(snapshot, s_key(name, "cursor", kept->head.last), kept->cursor, err) ||
+            !s_add(snapshot, s_key(name, "seen", kept->head.last), kept->seen, err))
             return false;
     }
     for (size_t i = 0; i < self->pending_count; i++) {
@@ -390,6 +392,7 @@ static err_code_t s_load_numbers(shard_core_t *self, const message_t *message, e
     self->duplicates = message->shard_state.duplicates;
     self->refusals = message->shard_state.refusals;
     self->rolled_back = message->shard_state.rolled_back;
+    self->uncompensated = message->shard_state.uncompensated;
     self->entry_number = message->shard_state.entry;
     self->follows_history = message->shard_state.follows_history;
     self->follows = message->shard_state.follows;
@@ -482,6 +485,9 @@ static err_code_t s_load_queue(shard_core_t *self, const message_t *message, con
         if (code)
             return code;
         kept.cursor = buf_ref(cursor);
+        buf_t *seen = snapshot_peek(snapshot, s_key(name, "seen", kept.head.last));
+        if (seen && buf_size(seen) == 2 * sizeof(uint64_t) * shard_region_count(self))
+            kept.seen = buf_ref(seen);
         kept.mark = self->mark.number; /* at least the one it was cut with */
         shard_queue_add(self, &kept);
     }
@@ -719,7 +725,9 @@ err_code_t state_load(shard_core_t *self, const snapshot_t *snapshot, err_t *err
         return code;
     code = s_load(self, message, snapshot, err);
     message_destroy(&message);
-    if (!code)
-        s_settle(self, snapshot);
-    return code;
+    if (code)
+        return code;
+    s_settle(self, snapshot);
+    drift_begin(self);
+    return ERR_OK;
 }

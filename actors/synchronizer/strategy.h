@@ -41,6 +41,24 @@
  *             Source: Gaia, Hsieh et al., NSDI 2017, sections 4.2 and 5.2. Its t counts iterations; with one per mini-batch
  *             everything would be significant after an epoch or two.
  *
+ * job.sync.compensate (asgd, asgd-ga): a gradient sum g of k steps that another region computed at parameters which lacked
+ * this region's newest steps is applied as
+ *
+ *             g + (lambda / k) g g (w - w_bak), element by element: the first term of the gradient's Taylor series, with
+ *             g g in place of the Hessian.     Source: DC-ASGD-c, arXiv 1609.08326, equation 10, there k = 1; the sum of
+ *             k gradients has k times the curvature of one.
+ *
+ * It is the receiver that does it: only it knows w, and the sender's gradient is the same for all. A delta tells which
+ * number of each region's stream its origin had taken when it cut (delta.seen); w - w_bak is what this region's own steps
+ * have done since it cut that number (shard_drift). What other regions' deltas have done since, those of the origin above
+ * all, does not count: the origin had its own in the parameters it computed with, and the paper's worker, too, is
+ * compensated for the work of others alone. Third regions' deltas reach both sides about as late.
+ *   Kept for it: one tensor, and one for each cut that some region may name, at most 1 + the less of job.sync.staleness
+ * and how many deltas job.sync.window holds (at least 2); the oldest goes when there are more. A delta whose number is not
+ * kept (that, a restart, another region's state) is applied as it is, and counted (`uncompensated` in the report).
+ *   Not: inside a region, where a gradient is a few steps old and its worker's version is not kept; of the ledger's counts,
+ * which must stay plain sums; the paper's adaptive lambda, which would be one more tensor and one more key.
+ *
  * `every: auto` (strategies that do not wait): a cut is made when every destination has taken the one before and
  * every_least steps are done, and at every_most steps in any case; it is the same cut for all destinations.
  *

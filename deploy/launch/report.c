@@ -122,6 +122,7 @@ static void s_add_region(json_value_t *regions, const global_core_t *core, const
     json_set_u64(row, "snapshots_failed", report->region_report.snapshots_failed);
     json_set_number(row, "keep_lag_s", (double)report->region_report.keep_lag_us / 1e6);
     json_set_u64(row, "welcomes", report->region_report.welcomes);
+    json_set_u64(row, "uncompensated", report->region_report.uncompensated);
     json_set_number(row, "loss", report == &nothing ? NAN : report->region_report.loss);
     json_set_number(row, "test_accuracy", report == &nothing ? NAN : report->region_report.test_accuracy);
     json_set_number(row, "rent_cost", cost.rent);

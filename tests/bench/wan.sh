@@ -34,6 +34,7 @@ scenes=(
 strategies=(
     "asgd|name: sgd, lr: 0.12, warmup: 10%|strategy: asgd, staleness: 2, window: 64MiB"
     "asgd-ga|name: sgd, lr: 0.08, warmup: 10%|strategy: asgd-ga, every: 8, staleness: 3, window: 64MiB"
+    "asgd-ga-dc|name: sgd, lr: 0.08, warmup: 10%|strategy: asgd-ga, every: 8, staleness: 3, window: 64MiB, compensate: 0.04"
     "asgd-ga-topk|name: sgd, lr: 0.06, warmup: 10%|strategy: asgd-ga, every: 8, staleness: 3, encoding: topk"
     "asgd-ga-auto|name: sgd, lr: 0.06, warmup: 10%|strategy: asgd-ga, every: auto, staleness: 3, encoding: int8"
     "ama|lr: 0.03, momentum: 0.9, warmup: 5%|strategy: ama, every: 16, staleness: 16"

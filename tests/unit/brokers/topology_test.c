@@ -82,6 +82,7 @@ Test(topology, what_is_left_out_has_its_default)
     cr_assert_eq(t->job.sync.grace_us, 10000000);
     cr_assert(t->job.sync.quorum == 1);
     cr_assert(t->job.sync.outer_lr == 0.7 && t->job.sync.outer_momentum == 0.9);
+    cr_assert(!(t->job.sync.compensate > 0));
     cr_assert(t->job.sync.every_least == 1 && t->job.sync.every_most == 256);
     cr_assert_eq(t->job.sync.overlap, 0);
     cr_assert_eq(t->checkpoint.every, 32);
@@ -221,6 +222,9 @@ Test(topology, defaults_follow_strategy_and_optimizer)
     t = s_set("job.sync.strategy=asp");
     cr_assert(t->job.sync.strategy == STRATEGY_ASP && t->job.sync.every == 8);
     s_check_round_trip(t, "asp");
+    t = s_set("job.sync.compensate=0.04");
+    cr_assert(t->job.sync.compensate == 0.04);
+    s_check_round_trip(t, "compensate");
     t = s_set("job.sync.strategy=ama");
     cr_assert_eq(t->job.sync.every, 8);
     s_check_round_trip(t, "ama");
@@ -498,6 +502,7 @@ Test(topology, the_digest_is_of_what_must_be_equal_and_of_nothing_else)
         "job.sync.outer_lr=1",
         "job.sync.outer_momentum=0",
         "job.sync.threshold=2%",
+        "job.sync.compensate=0.04",
         "job.sync.strategy=diloco",
         "job.optimizer.lr=1",
         "job.data.split=label",

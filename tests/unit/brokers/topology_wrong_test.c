@@ -184,7 +184,19 @@ static const case_t s_cases[] = {
     {"asgd-ga, every: 8", "asp, encoding: topk",
      "t.yaml:7:35: job.sync.encoding: asp itself chooses which values it sends, and this says how each is "
      "written; "
-     "write none, fp16, bf16 or int8, or strategy: asgd-ga"},
+     "write none, fp16, bf16, int8 or int4, or strategy: asgd-ga"},
+    {"every: 8", "compensate: -1",
+     "t.yaml:7:41: job.sync.compensate: \"-1\" is not a number; write a number from 0 to 1000"},
+    {"every: 8", "compensate: much",
+     "t.yaml:7:41: job.sync.compensate: \"much\" is not a number; write a number from 0 to 1000"},
+    {"asgd-ga, every: 8", "ama, compensate: 0.04",
+     "t.yaml:7:37: job.sync.compensate: corrects gradients that come late, which this strategy does not "
+     "send; "
+     "write strategy: asgd-ga or asgd, or leave it out"},
+    {"asgd-ga, every: 8", "ssgd, compensate: 0.04",
+     "t.yaml:7:38: job.sync.compensate: corrects gradients that come late, which this strategy does not "
+     "send; "
+     "write strategy: asgd-ga or asgd, or leave it out"},
     {"every: 8", "window: 64",
      "t.yaml:7:37: job.sync.window: \"64\" is not a size with its unit; write a size from 1KiB to 1024GiB, "
      "such as 64MiB"},
@@ -358,6 +370,11 @@ static const case_t s_cases[] = {
     {"kind: idx, dir: /data", "kind: counter, samples: 5",
      "t.yaml:4:16: job.data.kind: counter is for model ledger alone; write idx, or change job.model to "
      "ledger"},
+    {"model: lenet\n  data: {kind: idx, dir: /data}\n  epochs: 2\n  optimizer: {name: momentum, lr: 0.1, "
+     "momentum: 0.5}\n  sync: {strategy: asgd-ga, every: 8}",
+     "model: ledger\n  data: {kind: counter, samples: 8}\n  sync: {compensate: 1}",
+     "t.yaml:5:22: job.sync.compensate: with kind counter gradients are counts, which are added as they are; "
+     "write 0, or leave it out"},
     {"model: lenet\n  data: {kind: idx, dir: /data}", "model: ledger\n  data: {kind: counter}",
      "t.yaml:4:3: job.data.samples: missing with kind counter; write samples: 1000 for instance"},
     {"model: lenet\n  data: {kind: idx, dir: /data}", "model: ledger\n  data: {kind: counter, samples: 0}",

@@ -2,6 +2,7 @@
 #include "tests/unit/actors/model/reference.h"
 
 #include <float.h>
+#include <math.h>
 
 Test(vector, add)
 {
@@ -32,6 +33,44 @@ Test(vector, mix)
         cr_assert_eq(a[i], sum, "%zu", i);
     }
     free(a), free(b), free(kept);
+}
+
+/* Plainly, in double; what cannot be computed in float32 is g itself. */
+Test(vector, compensate)
+{
+    rng_t rng;
+    rng_init(&rng, test_seed());
+    float *g = test_random(&rng, 333, 1), *w = test_random(&rng, 333, 1), *other = test_random(&rng, 333, 1),
+          *base = test_random(&rng, 333, 1), *y = test_alloc(333, sizeof *y);
+    g[17] = 1e30f;
+    g[200] = -FLT_MAX;
+    vector_compensate(333, y, 0.3f, g, w, other, base);
+    for (size_t i = 0; i < 333; i++) {
+        double x = (double)g[i];
+        double expected = i == 17 || i == 200 ? x
+                                              : x + (double)0.3f * x * x *
+                                                        ((double)w[i] - (double)other[i] - (double)base[i]);
+        cr_assert(fabs((double)y[i] - expected) <= 1e-6 * (1 + fabs(expected)), "%zu", i);
+    }
+    free(g), free(w), free(other), free(base), free(y);
+}
+
+Test(vector, differences)
+{
+    for (size_t n = 0; n < 70; n++) {
+        float a[70], b[70], x[70], y[70];
+        for (size_t i = 0; i < 70; i++) {
+            a[i] = b[i] = (float)i;
+            x[i] = 3 * (float)i;
+            y[i] = 1000;
+        }
+        vector_add_difference(n, a, x, y);
+        vector_subtract(n, b, x, y);
+        for (size_t i = 0; i < 70; i++) {
+            cr_assert_eq(a[i], i < n ? 4 * (float)i - 1000 : (float)i);
+            cr_assert_eq(b[i], i < n ? 3 * (float)i - 1000 : (float)i);
+        }
+    }
 }
 
 /* Every position of the first and last vectors, around the blocks and in the rest. */
