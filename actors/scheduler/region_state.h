@@ -223,6 +223,7 @@ struct region_core {
     uint64_t decisions, decisions_kept, term_decision;
 
     region_rent_t *rent;
+    uint64_t rent_noted; /* commands that are among the decisions */
     uint64_t computed; /* samples, by workers */
     double core_s;     /* that they took, each second times the power of its core */
 
@@ -333,6 +334,7 @@ void region_units_computed(region_core_t *self, const region_actor_t *worker, ui
 void region_units_report(const region_core_t *self, message_t *report, int64_t now_us);
 void region_units_put(const region_core_t *self, message_t *state, int64_t now_us);
 void region_units_take_figures(region_core_t *self, const message_t *saved);
+void region_units_take_units(region_core_t *self, const message_t *saved, int64_t now_us);
 void region_units_take_plan(region_core_t *self, const message_t *saved, int64_t now_us);
 
 /* region_keep.c */

@@ -2,8 +2,10 @@
 
 #include "deploy/launch/serve.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static int s_run(const cli_args_t *args)
 {
@@ -12,7 +14,7 @@ static int s_run(const cli_args_t *args)
     const char *rent = cli_value(args, "rent");
     if (rent && strcmp(rent, "local"))
         return cli_fail(EXIT_WRONG, "broker", "--rent %s: write local, for nodes on this machine", rent);
-    serve_spec_t spec = {.where = "broker", .broker = true, .scheduler = true, .rents = true};
+    serve_spec_t spec = {.where = "broker", .broker = true, .scheduler = true, .rents = true, .rents_here = rent != NULL};
     int status = serve_prepare(&launch, "broker", cli_value(args, "topology"), cli_value(args, "region"),
                                cli_value(args, "state"), &spec.region_index);
     if (!status && launch.topology->plan.apply && !rent && !launch.topology->plan.rent[0])
@@ -20,6 +22,9 @@ static int s_run(const cli_args_t *args)
             EXIT_WRONG, "broker",
             "plan.apply rents nodes, and nothing says how; write plan.rent: COMMAND, or --rent local "
             "for nodes on this machine");
+    const char *command = launch.topology && launch.topology->plan.apply && !rent ? launch.topology->plan.rent : "";
+    if (!status && strchr(command, '/') && access(command, X_OK))
+        status = cli_fail(EXIT_WRONG, "broker", "plan.rent: %s cannot be run: %s", command, strerror(errno));
     if (!status) {
         char role[TOPOLOGY_NAME_MAX + 16];
         err_t err = {0};
