@@ -8,7 +8,7 @@
 #define STEADY_US ((int64_t)30000000) /* after being there so long a death counts as the first again */
 #define LATE_US ((int64_t)2000000)    /* what an ended node said may arrive so long after */
 #define RETURN_AGAIN_US                                                                                      \
-    ((int64_t)30000000) /* a unit that was returned and is still there is returned once more */
+    ((int64_t)30000000)             /* a unit that was returned and is still there is returned once more */
 #define BACK_US ((int64_t)10000000) /* a predecessor's node that is there tells so within that time */
 #define KEPT_WORDS 6
 
@@ -28,7 +28,7 @@ typedef struct {
     int64_t rented_us, next_us, pause_us;
     int64_t here_us;   /* 0: its node has not been heard */
     int64_t before_us; /* from the command to the start of its node's process; -1: not known */
-    bool inherited;    /* rented by a predecessor, and not heard since */
+    bool inherited;    /* rented by a predecessor */
     uint64_t again;
 } unit_t;
 
@@ -350,13 +350,13 @@ int64_t region_rent_due(const region_rent_t *self)
 
 /* ---- what is there ---- */
 
-/* What a predecessor rented is paid for since then, also while nobody counted: its node knows how old it is. */
+/* What a predecessor rented is paid for since then, also while nobody counted: its node knows how old it is. What is heard
+ * first may have been said long before, so that later ones count as well. */
 static void s_take_over(unit_t *unit, int64_t age_us, int64_t now_us)
 {
     int64_t rented_us = now_us - age_us - (unit->before_us > 0 ? unit->before_us : 0);
     if (unit->inherited && rented_us < unit->rented_us)
         unit->rented_us = rented_us;
-    unit->inherited = false;
     if (unit->before_us < 0)
         unit->before_us = now_us - age_us > unit->rented_us ? now_us - age_us - unit->rented_us : 0;
 }

@@ -220,6 +220,7 @@ Test(rent, a_successor_takes_over_machines_and_pays_for_the_time_between)
     int64_t now_us = 1000 * SECOND; /* 20 s later, by a clock that says something else */
     rent = s_succeed(&rent, 3, 10 * SECOND, now_us);
     s_expect_nothing(rent);
+    s_aged(rent, "small-0", 9 * SECOND, now_us + SECOND);  /* was on its way when nobody listened */
     s_aged(rent, "small-0", 28 * SECOND, now_us + SECOND); /* it was 8 s old then; 21 s have passed */
     cr_assert_eq(region_rent_present(rent, 0), 1);
     cr_assert_eq(region_rent_us(rent, 0, now_us + SECOND), (30 + 11 + 11) * SECOND);
@@ -282,7 +283,7 @@ Test(rent, machines_are_cleared_away_however_they_end)
     region_rent_ended(rent, "small-1", 2 * SECOND); /* died */
     s_expect(rent, RENT_CLEAR, "small-1");
     region_rent_stop(rent, 2 * SECOND);
-    s_expect(rent, RENT_CLEAR, "small-3"); /* on its way */
+    s_expect(rent, RENT_CLEAR, "small-3");          /* on its way */
     region_rent_ended(rent, "small-0", 3 * SECOND); /* the end of the run */
     s_expect(rent, RENT_CLEAR, "small-0");
     region_rent_given_back(rent, "small-0", 4 * SECOND);

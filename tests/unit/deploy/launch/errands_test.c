@@ -197,7 +197,8 @@ Test(errands, a_stop_that_fails_or_hangs_is_run_again)
 {
     world_t w;
     s_begin(&w, "rent");
-    s_write(&w, "stop-small-0", "[ -e once ] && exit 0; touch once; echo hangs >>calls; while :; do sleep 0.01; done");
+    s_write(&w, "stop-small-0",
+            "[ -e once ] && exit 0; touch once; echo hangs >>calls; while :; do sleep 0.01; done");
     s_add(&w, RENT_CLEAR, "small-0");
     s_await(&w, "hangs");
     w.now_us += 10 * SECOND;
