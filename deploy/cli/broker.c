@@ -34,8 +34,12 @@ static int s_run(const cli_args_t *args)
     const char *rent = cli_value(args, "rent");
     if (rent && strcmp(rent, "local"))
         return cli_fail(EXIT_WRONG, "broker", "--rent %s: write local, for nodes on this machine", rent);
-    serve_spec_t spec = {
-        .where = "broker", .broker = true, .scheduler = true, .rents = true, .rents_here = rent != NULL};
+    serve_spec_t spec = {.where = "broker",
+                         .broker = true,
+                         .scheduler = true,
+                         .rents = true,
+                         .rents_here = rent != NULL,
+                         .topology = cli_value(args, "topology")};
     int status = serve_prepare(&launch, "broker", cli_value(args, "topology"), cli_value(args, "region"),
                                cli_value(args, "state"), &spec.region_index);
     if (!status && launch.topology->plan.apply && !rent && !launch.topology->plan.rent[0])

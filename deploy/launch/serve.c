@@ -279,6 +279,21 @@ static void s_outbid(serve_t *self)
         self->failure = err;
 }
 
+/* Links that are emulated here follow the file; what else may change is the global scheduler's. */
+static void s_reread(serve_t *self)
+{
+    topology_t *changed = NULL;
+    err_t err = {0};
+    if (!self->broker || !self->spec->topology)
+        return;
+    if (launch_reread(self->launch, self->spec->topology, NULL, 0, NULL, &changed, &err)) {
+        log_event(LEVEL_WARN, self->spec->where, "reread", "reason=\"%s\"; going on as before", err.text);
+        return;
+    }
+    broker_change_links(self->broker, changed);
+    topology_destroy(&changed);
+}
+
 static void s_look_after_units(serve_t *self)
 {
     char name[2 * TOPOLOGY_NAME_MAX];
@@ -310,6 +325,8 @@ static void s_loop(serve_t *self)
         s_look_after_units(self);
         if (self->spec->parent && getppid() != self->spec->parent)
             _exit(EXIT_FAILED);
+        if (event.signal == SIGHUP)
+            s_reread(self);
         if (event.signal == SIGTERM || (event.signal == SIGINT && !self->spec->parent))
             s_take_signal(self, event.signal);
     }

@@ -12,6 +12,7 @@
 
 typedef struct {
     const char *where; /* for errors: "broker" */
+    const char *topology;  /* its file, read again at a SIGHUP; NULL: where nothing follows from it */
     size_t region_index;
     bool broker;           /* hosts the region's broker */
     bool scheduler;        /* and its scheduler */
