@@ -174,11 +174,19 @@ static void s_rent(region_hint_t *self)
         self->with.rent(self->with.rent_hint, &command);
 }
 
+static void s_log_moves(const region_hint_t *self)
+{
+    region_move_t move;
+    while (region_core_take_move(self->core, &move))
+        log_event(LEVEL_INFO, move.shard, "moved", "from=%s to=%s reason=\"%s\"", move.from, move.to, move.why);
+}
+
 static int64_t s_work(void *hint, void *core, int64_t now_us)
 {
     region_hint_t *self = hint;
     s_keep(self, core, now_us);
     s_rent(self);
+    s_log_moves(self);
     s_log_wait(self, now_us);
     return now_us + REGION_WAIT_LOG_US;
 }

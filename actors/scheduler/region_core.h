@@ -44,6 +44,13 @@ region_core_t *region_core_new(const region_spec_t *spec, int64_t now_us);
 bool region_core_take_command(region_core_t *self, rent_command_t *ret_command);
 void region_core_unit_ended(region_core_t *self, const char *name, rent_end_t end, int64_t now_us);
 
+typedef struct {
+    const char *shard, *from, *to, *why; /* borrowed until the next call */
+} region_move_t;
+
+/* The next shard that goes on on another node, for the log; false: none. */
+bool region_core_take_move(region_core_t *self, region_move_t *ret_move);
+
 /* The broker process may end: stopped, and the global scheduler said bye (or did not within its time). */
 bool region_core_finished(const region_core_t *self);
 /* 0, or why the region failed; text borrowed. */
