@@ -5,7 +5,7 @@
  *          routing id) and the dialing side of links connect. A name's second part is its region ("shard/eu/2");
  *          other regions go over their link, "scheduler/global" to the home region. An unknown name is answered
  *          with `unreachable`. hello from an older incarnation than registered is answered with refused ERR_STALE.
- * Threads  start, stop and the getters from the thread that made it.
+ * Threads  start, stop, change_links and the getters from the thread that made it.
  */
 #ifndef BROKERS_BROKER_H
 #define BROKERS_BROKER_H
@@ -29,6 +29,9 @@ MUST_USE err_code_t broker_start(const broker_spec_t *spec, broker_t **ret_self,
 const char *broker_inproc(const broker_t *self); /* endpoints, borrowed */
 const char *broker_ipc(const broker_t *self);
 const char *broker_tcp(const broker_t *self);
+
+/* The topology has changed while it runs: its emulated links take on their new rates and round trips. Copied. */
+void broker_change_links(broker_t *self, const topology_t *changed);
 
 /* Sends what is queued (at most linger_us), then ends the thread. */
 void broker_stop(broker_t **self_p, int64_t linger_us);

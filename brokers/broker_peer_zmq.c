@@ -510,3 +510,18 @@ bool broker_peers_idle(const broker_t *self)
             return false;
     return true;
 }
+
+void broker_peers_change(broker_t *self, const topology_link_t *links)
+{
+    for (size_t i = 0; i < self->peer_count; i++) {
+        broker_peer_t *peer = &self->peers[i];
+        const topology_link_t *link = &links[peer->spec - self->spec.topology->links];
+        if (!peer->spec->emulate)
+            continue; /* is what it is */
+        link_change(peer->link, link->rate_bytes_per_s, link->rtt_us);
+        peer->dirty = true;
+        log_event(LEVEL_INFO, self->name, "link_changed", "region=%s rate_bytes_per_s=%llu rtt_us=%lld",
+                  s_region_name(self, peer), (unsigned long long)link->rate_bytes_per_s,
+                  (long long)link->rtt_us);
+    }
+}

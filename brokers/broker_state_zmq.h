@@ -69,6 +69,7 @@ struct broker {
     err_code_t code; /* of the start */
     err_t err;
     _Atomic int64_t linger_us;
+    topology_link_t *_Atomic changed; /* the links as they are from now on; the thread takes them */
     /* -------------------------------------------------------------------------------------------------------
      */
     void *router;
@@ -118,5 +119,6 @@ void broker_peer_polled(broker_t *self, const zmq_pollitem_t *items);
 void broker_peers_pump(broker_t *self); /* those that are dirty or due */
 int64_t broker_peers_due(const broker_t *self);
 bool broker_peers_idle(const broker_t *self);
+void broker_peers_change(broker_t *self, const topology_link_t *links); /* of the topology, as they are now */
 
 #endif

@@ -97,6 +97,10 @@ static void s_read_pipe(broker_t *self, loop_t *loop)
     int size = zmq_recv(loop->items[0].socket, word, sizeof word, ZMQ_DONTWAIT);
     if (size == 5 && memcmp(word, "$TERM", 5) == 0)
         loop->stop_us = self->now_us + atomic_load(&self->linger_us);
+    topology_link_t *changed = atomic_exchange(&self->changed, NULL);
+    if (changed)
+        broker_peers_change(self, changed);
+    free(changed);
 }
 
 static void s_watch_sides(broker_t *self, loop_t *loop)
@@ -208,7 +212,19 @@ void broker_stop(broker_t **self_p, int64_t linger_us)
         return;
     atomic_store(&self->linger_us, linger_us);
     zactor_destroy(&self->actor);
+    free(self->changed);
     free(self);
+}
+
+void broker_change_links(broker_t *self, const topology_t *changed)
+{
+    size_t count = self->spec.topology->link_count;
+    CHECK(changed->link_count == count);
+    topology_link_t *links = calloc(count + 1, sizeof *links);
+    CHECK(links);
+    memcpy(links, changed->links, count * sizeof *links);
+    free(atomic_exchange(&self->changed, links));
+    zstr_send(self->actor, "LINKS");
 }
 
 const char *broker_inproc(const broker_t *self)

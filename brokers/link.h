@@ -97,6 +97,9 @@ message_t *link_take_outgoing(link_t *self, uint64_t *ret_connection);
 /* The next message that arrived whole, once and in its class's order; false when none. */
 bool link_take_delivered(link_t *self, frames_t *ret_frames);
 
+/* Emulated: another rate and round trip from now on; what is on the way already arrives as it would have. */
+void link_change(link_t *self, uint64_t rate_bytes_per_s, int64_t rtt_us);
+
 /* Emulated outage: until then nothing leaves or arrives (tests, laboratory). 0 ends it. */
 void link_outage(link_t *self, int64_t until_us);
 

@@ -43,6 +43,12 @@ void link_wire_fini(link_t *self)
     free(self->wire.lines);
 }
 
+void link_change(link_t *self, uint64_t rate_bytes_per_s, int64_t rtt_us)
+{
+    self->spec.rate_bytes_per_s = rate_bytes_per_s;
+    self->spec.rtt_us = rtt_us;
+}
+
 bool link_wire_out(const link_t *self)
 {
     return self->now_us < self->wire.outage_until_us;

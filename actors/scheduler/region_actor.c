@@ -126,6 +126,7 @@ static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err
                           .settle_us = self->with.settle_us,
                           .evaluates = kind && !strcmp(kind, "idx"),
                           .pid = (uint64_t)getpid(),
+                          .units_outlive = self->with.units_outlive,
                           .kept = &kept};
     if (!rc) {
         *incarnation = term << 32;
@@ -173,11 +174,19 @@ static void s_rent(region_hint_t *self)
         self->with.rent(self->with.rent_hint, &command);
 }
 
+static void s_log_moves(const region_hint_t *self)
+{
+    region_move_t move;
+    while (region_core_take_move(self->core, &move))
+        log_event(LEVEL_INFO, move.shard, "moved", "from=%s to=%s reason=\"%s\"", move.from, move.to, move.why);
+}
+
 static int64_t s_work(void *hint, void *core, int64_t now_us)
 {
     region_hint_t *self = hint;
     s_keep(self, core, now_us);
     s_rent(self);
+    s_log_moves(self);
     s_log_wait(self, now_us);
     return now_us + REGION_WAIT_LOG_US;
 }
@@ -202,14 +211,22 @@ void region_actor_fill(const region_actor_t *self, shell_spec_t *spec)
     spec->hint = hint;
 }
 
+typedef struct {
+    rent_end_t end;
+    char name[2 * TOPOLOGY_NAME_MAX];
+} unit_end_t;
+
 static void s_unit_ended(void *core, void *arg, int64_t now_us)
 {
-    region_core_unit_ended(core, arg, now_us);
+    const unit_end_t *unit = arg;
+    region_core_unit_ended(core, unit->name, unit->end, now_us);
 }
 
-void region_actor_unit_ended(shell_t *shell, const char *name)
+void region_actor_unit_ended(shell_t *shell, const char *name, rent_end_t end)
 {
-    char *copy = strdup(name);
-    CHECK(copy);
-    shell_call(shell, s_unit_ended, copy, free);
+    unit_end_t *unit = calloc(1, sizeof *unit);
+    CHECK(unit);
+    unit->end = end;
+    snprintf(unit->name, sizeof unit->name, "%s", name);
+    shell_call(shell, s_unit_ended, unit, free);
 }

@@ -18,12 +18,13 @@ typedef struct {
     int64_t settle_us;
     void (*rent)(void *hint, const rent_command_t *command); /* carries out what is rented; NULL: nobody does */
     void *rent_hint;
+    bool units_outlive; /* see region_core.h */
 } region_actor_t;
 
 /* Fills role, ops and hint of a shell's spec. */
 void region_actor_fill(const region_actor_t *self, shell_spec_t *spec);
 
-/* Tells a running one that a rented unit's node has ended, or could not be started. */
-void region_actor_unit_ended(shell_t *shell, const char *name);
+/* Tells a running one what has come of a rented unit. */
+void region_actor_unit_ended(shell_t *shell, const char *name, rent_end_t end);
 
 #endif

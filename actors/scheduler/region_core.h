@@ -29,6 +29,7 @@ typedef struct {
     int64_t settle_us;
     bool evaluates;     /* there is a test set: evaluate every quarter of an epoch and at the end */
     uint64_t pid;       /* of this process, for status; 0 when it does not matter */
+    bool units_outlive; /* what is rented are machines of their own, not processes that end with this one */
     int64_t status_us;  /* between two times that the global scheduler is told of all actors; 0: twice a second */
     const kept_t *kept; /* of the predecessor, borrowed for the call; NULL: none */
 } region_spec_t;
@@ -39,9 +40,16 @@ extern const keep_source_t region_source;
 
 region_core_t *region_core_new(const region_spec_t *spec, int64_t now_us);
 
-/* What is to be rented or returned; false when there is nothing. Whoever does it tells when a unit's node has ended. */
+/* What is to be rented or returned; false when there is nothing. Whoever does it tells what came of it. */
 bool region_core_take_command(region_core_t *self, rent_command_t *ret_command);
-void region_core_unit_ended(region_core_t *self, const char *name, int64_t now_us);
+void region_core_unit_ended(region_core_t *self, const char *name, rent_end_t end, int64_t now_us);
+
+typedef struct {
+    const char *shard, *from, *to, *why; /* borrowed until the next call */
+} region_move_t;
+
+/* The next shard that goes on on another node, for the log; false: none. */
+bool region_core_take_move(region_core_t *self, region_move_t *ret_move);
 
 /* The broker process may end: stopped, and the global scheduler said bye (or did not within its time). */
 bool region_core_finished(const region_core_t *self);

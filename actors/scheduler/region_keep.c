@@ -116,7 +116,10 @@ void region_keep_start(region_core_t *self)
     CHECK(self->keeps);
     for (size_t k = 0; k < self->shard_count; k++)
         self->keeps[k] =
-            (region_keep_t){.assignment = self->spec.term << 32, .inherited = self->saved != NULL};
+            (region_keep_t){.assignment = self->spec.term << 32,
+                            .inherited = self->saved != NULL,
+                            .target_node = NOWHERE,
+                            .from_node = NOWHERE};
     self->named = calloc(self->spec.topology->region_count * self->shard_count, sizeof *self->named);
     CHECK(self->named);
     const wire_u64s_t *handed = self->saved ? &self->saved->region_state.handed : NULL;
@@ -182,6 +185,12 @@ static void s_assign(region_keep_t *keep, const char *name, uint64_t incarnation
     keep->changed = true;
 }
 
+bool region_keep_has(const region_core_t *self, size_t shard, size_t node)
+{
+    const region_actor_t *keeper = s_keeper_of(self, node);
+    return keeper && keeper->state == PLACE_READY && s_is_assigned(&self->keeps[shard], keeper->name);
+}
+
 /* Whoever can keep no longer leaves; one that was started again may have lost its disk. */
 static void s_drop_unable(const region_core_t *self, size_t shard, int64_t now_us)
 {
@@ -233,6 +242,10 @@ static void s_fill(const region_core_t *self, size_t shard)
     size_t here = wanted - (wanted && self->spec.topology->checkpoint.elsewhere);
     if (!here && keep->handing)
         here = 1; /* where it goes on */
+    const region_actor_t *target = keep->goes ? s_keeper_of(self, keep->target_node) : NULL;
+    if (target && target->state == PLACE_READY && !s_is_assigned(keep, target->name) &&
+        keep->keeper_count < REGION_KEEPERS_MAX)
+        s_assign(keep, target->name, target->incarnation);
     size_t have = keep->keeper_count - (keep->elsewhere[0] != 0);
     const region_actor_t *actor;
     for (; have < here && (actor = s_least_busy(self, shard)); have++)
@@ -353,7 +366,9 @@ bool region_keep_sealed(region_core_t *self, size_t shard, size_t *ret_node)
         const region_answer_t *answer = s_answer_of(keep, actor->name);
         if (!answer)
             s_send_seal(self, actor->name, shard);
-        else if (answer->incarnation == newest->newest_incarnation && answer->number == newest->newest_number)
+        else if (answer->incarnation == newest->newest_incarnation &&
+                 answer->number == newest->newest_number &&
+                 (*ret_node == NOWHERE || !keep->goes || *ret_node != keep->target_node))
             *ret_node = actor->index;
     }
     return *ret_node != NOWHERE;

@@ -237,6 +237,7 @@ static void s_take_run(region_core_t *self, int64_t now_us)
 {
     const message_t *saved = self->saved;
     self->global_incarnation = saved->region_state.global;
+    region_units_take_units(self, saved, now_us);
     s_take_nodes(self);
     if (saved->region_state.samples_announced &&
         !region_derive(self, saved->region_state.samples_announced, NULL) &&

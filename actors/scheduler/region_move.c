@@ -1,4 +1,4 @@
-/* Nodes that leave: their shards stop and hand their last snapshot to a keeper on a node that stays, and go on there; when
+/* Shards that go on elsewhere, mostly from nodes that leave: their shards stop and hand their last snapshot to a keeper on a node that stays, and go on there; when
  * nothing is left on a node it is let go. Training goes on meanwhile: what workers ask of such a shard waits for a moment. */
 #include "actors/scheduler/region_state.h"
 
@@ -11,7 +11,9 @@
 static bool s_is_to_go(const region_core_t *self, size_t shard)
 {
     const region_actor_t *actor = &self->actors[shard];
-    return actor->state == PLACE_READY && region_node_leaves(self, actor->node) && region_nodes_staying(self);
+    return actor->state == PLACE_READY &&
+           (self->keeps[shard].goes ||
+            (region_node_leaves(self, actor->node) && region_nodes_staying(self)));
 }
 
 static bool s_has_handed(const region_core_t *self, size_t shard)
@@ -47,11 +49,14 @@ static void s_hand_over(region_core_t *self, size_t shard, int64_t now_us)
         region_decide(self);
         keep->seal = 0;
         keep->answer_count = 0;
+        keep->from_node = actor->node;
+        if (!keep->goes)
+            snprintf(keep->why, sizeof keep->why, "its node leaves");
         self->moves++;
         s_succeed(self, actor, now_us);
         return;
     }
-    if (now_us < keep->hand_us || !keep->keeper_count)
+    if (now_us < keep->hand_us || !keep->keeper_count || !region_balance_may_stop(self, shard, now_us))
         return;
     keep->hand_us = now_us + REPEAT_EVERY_US;
     message_t *order = message_new(KIND_hand_over, actor->name, self->name);
@@ -59,11 +64,28 @@ static void s_hand_over(region_core_t *self, size_t shard, int64_t now_us)
     region_send(self, &order);
 }
 
+/* One that was told to hand over, maybe by a predecessor, and is not to go: it begins again where it is. */
+static void s_stay(region_core_t *self, size_t shard, int64_t now_us)
+{
+    region_actor_t *actor = &self->actors[shard];
+    const message_t *progress = self->shards[shard].progress;
+    if (actor->state != PLACE_READY || !progress || progress->incarnation != actor->incarnation ||
+        !progress->progress.handed || !region_node_stays(self, actor->node) || now_us < actor->retire_us)
+        return;
+    actor->moved = true;
+    actor->retire_us = now_us + REPEAT_EVERY_US;
+    region_retire(self, actor->node, actor->name, actor->incarnation);
+}
+
 /* A keeper where shards can go on, unless there is one. */
-static void s_prepare(region_core_t *self)
+static void s_prepare(region_core_t *self, size_t shard)
 {
     if (self->spec.topology->checkpoint.replicas)
         return;
+    if (self->keeps[shard].goes) {
+        region_keep_on(self, self->keeps[shard].target_node);
+        return;
+    }
     for (size_t i = 0; i < self->actor_count; i++)
         if (self->actors[i].role == ROLE_KEEPER && self->actors[i].wanted &&
             region_node_stays(self, self->actors[i].index))
@@ -97,22 +119,24 @@ size_t region_move_home(region_core_t *self, const region_actor_t *actor, int64_
     region_keep_t *keep = &self->keeps[actor->index];
     size_t node = NOWHERE;
     message_set_name(keep->waits_for, "keepers");
-    if (region_keep_sealed(self, actor->index, &node) && node != NOWHERE)
+    bool sealed = region_keep_sealed(self, actor->index, &node) && node != NOWHERE;
+    bool awaits = keep->goes && node != keep->target_node && region_node_stays(self, keep->target_node) &&
+                  now_us - keep->handed_us < HANDED_PATIENCE_US / 2;
+    if (sealed && !awaits)
         return node;
     if (now_us - keep->handed_us >= HANDED_PATIENCE_US)
         keep->handed = false;
     return NOWHERE;
 }
 
-/* ---- synchronizers ---- */
+/* ---- synchronizers: beside their shards ---- */
 
 static void s_follow(region_core_t *self, int64_t now_us)
 {
     for (size_t i = 0; i < self->synchronizer_count; i++) {
         region_actor_t *actor = &self->actors[self->shard_count + i];
         const region_actor_t *shard = &self->actors[i];
-        if (actor->state != PLACE_NONE && region_node_leaves(self, actor->node) &&
-            shard->state == PLACE_READY && shard->node != actor->node)
+        if (actor->state != PLACE_NONE && shard->state == PLACE_READY && shard->node != actor->node)
             s_succeed(self, actor, now_us);
     }
 }
@@ -150,9 +174,11 @@ void region_move(region_core_t *self, int64_t now_us)
 {
     for (size_t shard = 0; shard < self->shard_count; shard++) {
         self->keeps[shard].handing = s_is_to_go(self, shard);
-        if (!self->keeps[shard].handing)
+        if (!self->keeps[shard].handing) {
+            s_stay(self, shard, now_us);
             continue;
-        s_prepare(self);
+        }
+        s_prepare(self, shard);
         s_hand_over(self, shard, now_us);
     }
     s_follow(self, now_us);
@@ -170,6 +196,23 @@ int64_t region_move_due(const region_core_t *self)
         if (self->actors[i].former.node != NOWHERE && self->actors[i].former.next_us < due)
             due = self->actors[i].former.next_us;
     return due;
+}
+
+bool region_core_take_move(region_core_t *self, region_move_t *ret_move)
+{
+    for (size_t shard = 0; self->keeps && shard < self->shard_count; shard++) {
+        region_keep_t *keep = &self->keeps[shard];
+        const region_actor_t *actor = &self->actors[shard];
+        if (keep->from_node == NOWHERE || actor->state != PLACE_READY)
+            continue;
+        *ret_move = (region_move_t){.shard = actor->name,
+                                    .from = self->nodes[keep->from_node].name,
+                                    .to = self->nodes[actor->node].name,
+                                    .why = keep->why};
+        keep->from_node = NOWHERE;
+        return true;
+    }
+    return false;
 }
 
 /* ---- letting go ---- */

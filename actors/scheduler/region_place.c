@@ -330,6 +330,7 @@ void region_place(region_core_t *self, int64_t now_us)
     if (!s_begin(self, now_us) || !s_may_settle(self, now_us) || !region_settle(self, now_us))
         return;
     region_ask_workers(self, now_us);
+    region_balance(self, now_us);
     region_move(self, now_us);
     region_workers(self, now_us);
     for (size_t index = 0; index < self->actor_count; index++)
@@ -370,7 +371,8 @@ static void s_started(region_core_t *self, region_actor_t *actor, int64_t now_us
         lease_table_expect(self->leases, actor->index, region_worker_expected(self, actor));
     }
     if (actor->role == ROLE_SHARD)
-        self->keeps[actor->index].handed = false; /* what was handed over is its own now */
+        self->keeps[actor->index].handed = self->keeps[actor->index].goes =
+            false; /* what was handed over is its own now */
 }
 
 /* One that a predecessor has added: a worker for a core, a keeper for a while. */

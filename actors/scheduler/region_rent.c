@@ -8,7 +8,9 @@
 #define STEADY_US ((int64_t)30000000) /* after being there so long a death counts as the first again */
 #define LATE_US ((int64_t)2000000)    /* what an ended node said may arrive so long after */
 #define RETURN_AGAIN_US                                                                                      \
-    ((int64_t)30000000) /* a unit that was returned and is still there is returned once more */
+    ((int64_t)30000000)             /* a unit that was returned and is still there is returned once more */
+#define BACK_US ((int64_t)10000000) /* a predecessor's node that is there tells so within that time */
+#define KEPT_WORDS 6
 
 typedef enum {
     UNIT_FREE,      /* never rented, or ended */
@@ -23,7 +25,10 @@ typedef struct {
     uint64_t number; /* K of OFFER-K */
     unit_state_t state;
     size_t shards;
-    int64_t rented_us, here_us, next_us, pause_us;
+    int64_t rented_us, next_us, pause_us;
+    int64_t here_us;   /* 0: its node has not been heard */
+    int64_t before_us; /* from the command to the start of its node's process; -1: not known */
+    bool inherited;    /* rented by a predecessor */
     uint64_t again;
 } unit_t;
 
@@ -38,6 +43,7 @@ struct region_rent {
     size_t unit_count;
     rent_command_t *commands;
     size_t command_head, command_count, command_capacity;
+    uint64_t issued;
 };
 
 region_rent_t *region_rent_new(const region_rent_spec_t *spec, int64_t now_us)
@@ -83,6 +89,7 @@ static void s_command(region_rent_t *self, rent_verb_t verb, const unit_t *unit)
         CHECK(self->commands);
     }
     rent_command_t *command = &self->commands[self->command_count++];
+    self->issued++;
     *command = (rent_command_t){.verb = verb, .again = unit->again};
     snprintf(command->offer, sizeof command->offer, "%s", s_offer_name(self, unit));
     s_name(self, unit, command->name);
@@ -140,7 +147,7 @@ static unit_t *s_add(region_rent_t *self, size_t offer, uint64_t number)
         return NULL;
     if (!unit)
         unit = &self->units[self->unit_count++];
-    *unit = (unit_t){.offer = offer, .number = number};
+    *unit = (unit_t){.offer = offer, .number = number, .before_us = -1};
     return unit;
 }
 
@@ -165,9 +172,17 @@ static void s_end(region_rent_t *self, unit_t *unit, int64_t now_us)
     unit->next_us = now_us + LATE_US;
 }
 
+/* A machine of its own is still there when its node is not. */
+static void s_clear(region_rent_t *self, const unit_t *unit)
+{
+    if (self->spec.outlive)
+        s_command(self, RENT_CLEAR, unit);
+}
+
 /* It did not come, or died: again after a pause. */
 static void s_fail(region_rent_t *self, unit_t *unit, int64_t now_us)
 {
+    s_clear(self, unit);
     bool steady = unit->state == UNIT_HERE && now_us - unit->here_us >= STEADY_US;
     s_end(self, unit, now_us);
     self->failures++;
@@ -183,6 +198,9 @@ static void s_start(region_rent_t *self, unit_t *unit, int64_t now_us)
 {
     unit->state = UNIT_ASKED;
     unit->rented_us = now_us;
+    unit->here_us = 0;
+    unit->before_us = -1;
+    unit->inherited = false;
     unit->next_us = now_us + self->spec.patience_us;
     s_command(self, RENT_START, unit);
 }
@@ -191,7 +209,7 @@ static void s_return(region_rent_t *self, unit_t *unit, int64_t now_us)
 {
     unit->state = UNIT_RETURNING;
     unit->next_us = now_us + RETURN_AGAIN_US;
-    s_command(self, RENT_RETURN, unit);
+    s_command(self, self->spec.outlive && !unit->here_us ? RENT_CLEAR : RENT_RETURN, unit);
 }
 
 /* ---- what is wanted ---- */
@@ -210,9 +228,14 @@ void region_rent_work_done(region_rent_t *self, bool done)
     self->done = done;
 }
 
-void region_rent_stop(region_rent_t *self)
+void region_rent_stop(region_rent_t *self, int64_t now_us)
 {
+    if (self->stopping)
+        return;
     self->stopping = true;
+    for (size_t i = 0; self->spec.outlive && i < self->unit_count; i++)
+        if (self->units[i].state == UNIT_ASKED)
+            s_return(self, &self->units[i], now_us);
 }
 
 /* Of units that stay: wanted ones that pause are on their way as well. */
@@ -284,7 +307,8 @@ static void s_look(region_rent_t *self, unit_t *unit, int64_t now_us)
     if (now_us < unit->next_us)
         return;
     if (unit->state == UNIT_ASKED) {
-        s_command(self, RENT_RETURN, unit); /* whatever may still come of it */
+        if (!self->spec.outlive)
+            s_command(self, RENT_RETURN, unit); /* whatever may still come of it */
         s_fail(self, unit, now_us);
     } else if (unit->state == UNIT_PAUSING) {
         s_start(self, unit, now_us);
@@ -326,8 +350,20 @@ int64_t region_rent_due(const region_rent_t *self)
 
 /* ---- what is there ---- */
 
-void region_rent_seen(region_rent_t *self, const char *offer, const char *name, size_t shards, int64_t now_us)
+/* What a predecessor rented is paid for since then, also while nobody counted: its node knows how old it is. What is heard
+ * first may have been said long before, so that later ones count as well. */
+static void s_take_over(unit_t *unit, int64_t age_us, int64_t now_us)
 {
+    int64_t rented_us = now_us - age_us - (unit->before_us > 0 ? unit->before_us : 0);
+    if (unit->inherited && rented_us < unit->rented_us)
+        unit->rented_us = rented_us;
+    if (unit->before_us < 0)
+        unit->before_us = now_us - age_us > unit->rented_us ? now_us - age_us - unit->rented_us : 0;
+}
+
+void region_rent_seen(region_rent_t *self, const region_rent_node_t *node, int64_t now_us)
+{
+    const char *offer = node->offer, *name = node->name;
     size_t index = s_offer(self, offer);
     unit_t *unit = s_find(self, name);
     if (index == self->spec.region->offer_count)
@@ -342,11 +378,12 @@ void region_rent_seen(region_rent_t *self, const char *offer, const char *name, 
         unit->rented_us = now_us;
         unit->state = UNIT_ASKED;
     }
-    unit->shards = shards;
-    if (unit->state != UNIT_ASKED)
-        return;
-    unit->state = UNIT_HERE;
-    unit->here_us = now_us;
+    unit->shards = node->shards;
+    s_take_over(unit, node->age_us, now_us);
+    if (!unit->here_us)
+        unit->here_us = now_us;
+    if (unit->state == UNIT_ASKED)
+        unit->state = UNIT_HERE;
 }
 
 void region_rent_ended(region_rent_t *self, const char *name, int64_t now_us)
@@ -354,10 +391,28 @@ void region_rent_ended(region_rent_t *self, const char *name, int64_t now_us)
     unit_t *unit = s_find(self, name);
     if (!unit || !s_counts(unit))
         return;
-    if (unit->state == UNIT_RETURNING || self->stopping || !self->wants)
+    if (unit->state == UNIT_RETURNING) {
         s_end(self, unit, now_us);
-    else
+    } else if (self->stopping || !self->wants) {
+        s_clear(self, unit);
+        s_end(self, unit, now_us);
+    } else {
         s_fail(self, unit, now_us);
+    }
+}
+
+void region_rent_refused(region_rent_t *self, const char *name, int64_t now_us)
+{
+    unit_t *unit = s_find(self, name);
+    if (unit && unit->state == UNIT_ASKED && !unit->inherited)
+        s_fail(self, unit, now_us);
+}
+
+void region_rent_given_back(region_rent_t *self, const char *name, int64_t now_us)
+{
+    unit_t *unit = s_find(self, name);
+    if (unit && unit->state == UNIT_RETURNING && !unit->here_us)
+        s_end(self, unit, now_us);
 }
 
 /* ---- figures ---- */
@@ -407,9 +462,62 @@ uint64_t region_rent_failures(const region_rent_t *self)
     return self->failures;
 }
 
+uint64_t region_rent_issued(const region_rent_t *self)
+{
+    return self->issued;
+}
+
+/* ---- for a successor ---- */
+
 void region_rent_restore(region_rent_t *self, const uint64_t *rented_us, size_t count, uint64_t failures)
 {
     self->failures = failures;
     for (size_t offer = 0; offer < count && offer < self->spec.region->offer_count; offer++)
         self->rented_us[offer] = (int64_t)rented_us[offer];
+}
+
+void region_rent_put(const region_rent_t *self, wire_u64s_t *ret_units, int64_t now_us)
+{
+    uint64_t *words = calloc(self->unit_count * KEPT_WORDS + 1, sizeof *words);
+    CHECK(words);
+    size_t count = 0;
+    for (size_t i = 0; self->spec.outlive && i < self->unit_count; i++) {
+        const unit_t *unit = &self->units[i];
+        if (!s_counts(unit))
+            continue;
+        words[count++] = unit->offer;
+        words[count++] = unit->number;
+        words[count++] = unit->state;
+        words[count++] = (uint64_t)(now_us - unit->rented_us);
+        words[count++] = (uint64_t)(unit->before_us + 1);
+        words[count++] = unit->again;
+    }
+    message_set_u64s(ret_units, words, count);
+    free(words);
+}
+
+/* One that was there tells so soon; one that was on its way has all its time; one that was to go goes. */
+static void s_inherit(region_rent_t *self, const uint64_t *words, int64_t now_us)
+{
+    unit_t *unit = s_add(self, words[0], words[1]);
+    if (!unit)
+        return;
+    bool leaves = words[2] == UNIT_RETURNING;
+    int64_t patience_us = self->spec.patience_us;
+    if (words[2] == UNIT_HERE && patience_us > BACK_US)
+        patience_us = BACK_US;
+    unit->state = leaves ? UNIT_RETURNING : UNIT_ASKED;
+    unit->inherited = true;
+    unit->rented_us = now_us - (int64_t)words[3];
+    unit->before_us = (int64_t)words[4] - 1;
+    unit->again = words[5];
+    unit->next_us = leaves ? now_us : now_us + patience_us;
+    self->rented_us[unit->offer] -= (int64_t)words[3]; /* was counted among what its offer had come to */
+}
+
+void region_rent_take(region_rent_t *self, const wire_u64s_t *units, int64_t now_us)
+{
+    for (size_t at = 0; self->spec.outlive && at + KEPT_WORDS <= units->count; at += KEPT_WORDS)
+        if (units->items[at] < self->spec.region->offer_count)
+            s_inherit(self, units->items + at, now_us);
 }

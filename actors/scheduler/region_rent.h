@@ -5,8 +5,10 @@
  *          starts it until its node has ended; one that does not come within `patience`, or dies, is started anew after a
  *          pause that doubles. Too many: those that host no shard go first, then the newest.
  *          A region with nothing left to do keeps only units that host shards, unless it is to keep all.
- * Effects  region_rent_take_command offers what is to be done; whoever does it reports with region_rent_ended, and nodes
- *          report by themselves (region_rent_seen).
+ *          Units on machines of their own outlive this scheduler: its successor knows them (region_rent_put, _take), and takes
+ *          them over when their nodes announce themselves. Each of them is cleared away when it has ended, however it did.
+ * Effects  region_rent_take_command offers what is to be done; whoever does it reports with region_rent_ended, _refused and
+ *          _given_back, and nodes report by themselves (region_rent_seen).
  * Threads  one at a time; time is given with every call.
  * Limits   REGION_UNITS_MAX units at a time; what is wanted beyond is not rented.
  */
@@ -24,6 +26,7 @@ typedef struct {
     const topology_region_t *region; /* borrowed */
     int64_t patience_us;
     int64_t settle_us; /* nodes of a predecessor may tell for so long that they are there, before others are rented */
+    bool outlive;      /* units are machines of their own */
 } region_rent_spec_t;
 
 region_rent_t *region_rent_new(const region_rent_spec_t *spec, int64_t now_us);
@@ -33,19 +36,32 @@ void region_rent_destroy(region_rent_t **self_p);
 void region_rent_want(region_rent_t *self, const uint64_t *units, size_t count, bool keep, int64_t now_us);
 /* The region has nothing left to compute. */
 void region_rent_work_done(region_rent_t *self, bool done);
-/* The run is being stopped: nothing more is rented or returned. */
-void region_rent_stop(region_rent_t *self);
+/* The run is being stopped: nothing more is rented; nodes that are there are ended with the run. */
+void region_rent_stop(region_rent_t *self, int64_t now_us);
 
-/* A node of an offer announced itself. Anybody's: one that was not rented here is counted as rented from now on.
- *
- *   in   name    last part of the node's name, OFFER-K
- *        shards  how many it hosts
- */
-void region_rent_seen(region_rent_t *self, const char *offer, const char *name, size_t shards, int64_t now_us);
+typedef struct {
+    const char *offer, *name; /* borrowed; the last part of the node's name, OFFER-K */
+    size_t shards;            /* how many it hosts */
+    int64_t age_us;           /* of its process */
+} region_rent_node_t;
+
+/* A node of an offer announced itself. Anybody's: one that was not rented here is counted as rented from now on. */
+void region_rent_seen(region_rent_t *self, const region_rent_node_t *node, int64_t now_us);
 /* Its node has ended, died, or is given up as silent; whether that was wanted is known here. */
 void region_rent_ended(region_rent_t *self, const char *name, int64_t now_us);
 
-typedef enum { RENT_START, RENT_RETURN } rent_verb_t;
+/* What a command that was run for a unit of its own machine came to; a node that is there says more than either. */
+void region_rent_refused(region_rent_t *self, const char *name, int64_t now_us);    /* it could not be started */
+void region_rent_given_back(region_rent_t *self, const char *name, int64_t now_us);
+
+/* The three, for whoever carries commands out. */
+typedef enum { RENT_END_NODE, RENT_END_REFUSED, RENT_END_GIVEN_BACK } rent_end_t;
+
+typedef enum {
+    RENT_START,
+    RENT_RETURN, /* its node is to leave, and then the machine to be given back */
+    RENT_CLEAR,  /* there is no node: whatever is left of it is to be given back */
+} rent_verb_t;
 
 typedef struct {
     rent_verb_t verb;
@@ -67,7 +83,11 @@ bool region_rent_keeps(const region_rent_t *self);
 uint64_t region_rent_present(const region_rent_t *self, size_t offer);   /* nodes that are there */
 int64_t region_rent_us(const region_rent_t *self, size_t offer, int64_t now_us);
 uint64_t region_rent_failures(const region_rent_t *self);
-/* What a predecessor had counted. */
+uint64_t region_rent_issued(const region_rent_t *self); /* commands so far */
+
+/* What a predecessor had counted; then the units that it had rented, of those that outlive it. */
 void region_rent_restore(region_rent_t *self, const uint64_t *rented_us, size_t count, uint64_t failures);
+void region_rent_take(region_rent_t *self, const wire_u64s_t *units, int64_t now_us);
+void region_rent_put(const region_rent_t *self, wire_u64s_t *ret_units, int64_t now_us);
 
 #endif

@@ -2,7 +2,7 @@
  * ends.
  *
  * Why      one state machine in several files: region_core.c (messages, reports), region_nodes.c (who is there),
- *          region_place.c (plan, actors), region_workers.c (how many work), region_move.c (nodes that leave), region_keep.c (keepers, and
+ *          region_place.c (plan, actors), region_workers.c (how many work), region_move.c (shards that go on elsewhere), region_balance.c (onto nodes that join), region_keep.c (keepers, and
  *          shards whose node is gone), region_adopt.c (those of a predecessor), region_train.c (leases, progress, evaluations, curve), region_stop.c (close, stop, farewell) and region_kept.c (what a
  *          successor must know).
  * Not      for anybody else: the contract is region_core.h.
@@ -128,7 +128,12 @@ typedef struct {
     size_t answer_count;
     wire_name_t target; /* keeper that fetches for it from another region */
     wire_name_t waits_for;
-    bool handing;        /* its node leaves: it is to hand over */
+    bool handing;        /* its node leaves, or it goes to another one: it is to hand over */
+    bool goes;           /* to `target_node`, although its own stays ... */
+    size_t target_node;
+    int64_t goes_us;     /* ... since then, as ... */
+    char why[64];
+    size_t from_node;    /* where it handed over; NOWHERE: nothing is to be told */
     int64_t hand_us;     /* next `hand_over` */
     bool handed;         /* its newest snapshot is its last, and its keepers have it */
     int64_t handed_us;
@@ -205,6 +210,7 @@ struct region_core {
     names_t names;   /* of actors: index; an entry that does not fit any more is looked for anew */
     uint64_t issued; /* newest incarnation */
     uint64_t restarts, moves;
+    int64_t balance_us; /* when it is next looked at who hosts how many shards */
     int64_t workers_us; /* when it is next looked at how many workers there are to be */
     int64_t worker_starts[REGION_STARTS_MAX]; /* the newest, from decision to first computation */
     uint64_t worker_start_count;
@@ -223,6 +229,7 @@ struct region_core {
     uint64_t decisions, decisions_kept, term_decision;
 
     region_rent_t *rent;
+    uint64_t rent_noted; /* commands that are among the decisions */
     uint64_t computed; /* samples, by workers */
     double core_s;     /* that they took, each second times the power of its core */
 
@@ -321,6 +328,11 @@ size_t region_move_home(region_core_t *self, const region_actor_t *shard, int64_
 void region_former_ended(region_core_t *self, size_t node, const char *actor, uint64_t incarnation);
 int64_t region_move_due(const region_core_t *self);
 
+/* region_balance.c */
+void region_balance(region_core_t *self, int64_t now_us);
+/* Whether one that is to hand over is told so now. */
+bool region_balance_may_stop(const region_core_t *self, size_t shard, int64_t now_us);
+
 /* region_units.c */
 void region_units_init(region_core_t *self, int64_t now_us);
 void region_units_seen(region_core_t *self, const region_node_t *node, int64_t now_us);
@@ -333,9 +345,11 @@ void region_units_computed(region_core_t *self, const region_actor_t *worker, ui
 void region_units_report(const region_core_t *self, message_t *report, int64_t now_us);
 void region_units_put(const region_core_t *self, message_t *state, int64_t now_us);
 void region_units_take_figures(region_core_t *self, const message_t *saved);
+void region_units_take_units(region_core_t *self, const message_t *saved, int64_t now_us);
 void region_units_take_plan(region_core_t *self, const message_t *saved, int64_t now_us);
 
 /* region_keep.c */
+bool region_keep_has(const region_core_t *self, size_t shard, size_t node); /* the keeper there is one of its */
 bool region_keep_sealed(region_core_t *self, size_t shard, size_t *ret_node); /* by all that keep for it */
 void region_keep_on(region_core_t *self, size_t node); /* a keeper there, for a while */
 region_actor_t *region_keep_found_keeper(region_core_t *self, const char *actor, size_t node);

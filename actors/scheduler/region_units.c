@@ -5,13 +5,15 @@
 
 #define UNITS_SETTLE_US (3 * SECOND_US) /* nodes announce themselves every second */
 
-/* What a predecessor has rented is there already, or has gone with it. */
+/* What a predecessor has rented is known when it outlives that; else it has gone, or is there soon. */
 void region_units_init(region_core_t *self, int64_t now_us)
 {
     const message_t *saved = self->spec.kept ? self->spec.kept->state : NULL;
+    bool settles = saved && saved->region_state.units.count && !self->spec.units_outlive;
     region_rent_spec_t spec = {.region = self->region,
                                .patience_us = self->spec.topology->plan.rent_patience_us,
-                               .settle_us = saved && saved->region_state.units.count ? UNITS_SETTLE_US : 0};
+                               .settle_us = settles ? UNITS_SETTLE_US : 0,
+                               .outlive = self->spec.units_outlive};
     self->rent = region_rent_new(&spec, now_us);
 }
 
@@ -32,10 +34,13 @@ static size_t s_shards_on(const region_core_t *self, size_t node)
 
 void region_units_seen(region_core_t *self, const region_node_t *node, int64_t now_us)
 {
-    const char *offer = node->announce->announce.offer;
-    if (offer[0] && !node->stopped)
-        region_rent_seen(self->rent, offer, s_last_part(node->name),
-                         s_shards_on(self, (size_t)(node - self->nodes)), now_us);
+    const message_t *announce = node->announce;
+    region_rent_node_t unit = {.offer = announce->announce.offer,
+                               .name = s_last_part(node->name),
+                               .shards = s_shards_on(self, (size_t)(node - self->nodes)),
+                               .age_us = announce->announce.age_us > 0 ? announce->announce.age_us : 0};
+    if (unit.offer[0] && !node->stopped)
+        region_rent_seen(self->rent, &unit, now_us);
 }
 
 void region_units_gone(region_core_t *self, const region_node_t *node, int64_t now_us)
@@ -58,10 +63,19 @@ static void s_note_shards(region_core_t *self, int64_t now_us)
             region_units_seen(self, &self->nodes[index], now_us);
 }
 
-void region_units(region_core_t *self, int64_t now_us)
+/* A successor must know of a unit before it is rented. */
+static void s_note_commands(region_core_t *self)
+{
+    if (region_rent_issued(self->rent) == self->rent_noted)
+        return;
+    self->rent_noted = region_rent_issued(self->rent);
+    region_decide(self);
+}
+
+static void s_units(region_core_t *self, int64_t now_us)
 {
     if (self->stopping) {
-        region_rent_stop(self->rent);
+        region_rent_stop(self->rent, now_us);
         return;
     }
     bool done = self->leases && region_shards_known(self) && lease_table_all_applied(self->leases);
@@ -69,6 +83,12 @@ void region_units(region_core_t *self, int64_t now_us)
         s_note_shards(self, now_us);
     region_rent_work_done(self->rent, done);
     region_rent_tick(self->rent, now_us);
+}
+
+void region_units(region_core_t *self, int64_t now_us)
+{
+    s_units(self, now_us);
+    s_note_commands(self);
 }
 
 /* How many nodes are to be there before placing begins; SIZE_MAX: as the driver says. */
@@ -151,16 +171,22 @@ void region_units_put(const region_core_t *self, message_t *state, int64_t now_u
     if (region_rent_wants(self->rent))
         message_set_u64s(&state->region_state.units, units, self->region->offer_count);
     s_set_rented(self, &state->region_state.rented, now_us);
+    region_rent_put(self->rent, &state->region_state.rented_units, now_us);
     state->region_state.rent_failures = region_rent_failures(self->rent);
     state->region_state.computed = self->computed;
     state->region_state.core_s = self->core_s;
     state->region_state.keep = region_rent_keeps(self->rent);
 }
 
-void region_units_take_figures(region_core_t *self, const message_t *saved)
+static void s_take_rented(region_core_t *self, const message_t *saved)
 {
     region_rent_restore(self->rent, saved->region_state.rented.items, saved->region_state.rented.count,
                         saved->region_state.rent_failures);
+}
+
+void region_units_take_figures(region_core_t *self, const message_t *saved)
+{
+    s_take_rented(self, saved);
     self->computed = saved->region_state.computed;
     self->core_s = saved->region_state.core_s;
 }
@@ -173,6 +199,15 @@ void region_units_take_plan(region_core_t *self, const message_t *saved, int64_t
                          saved->region_state.keep, now_us);
 }
 
+/* They are there, and are paid for, whether anything was trained on them or not. */
+void region_units_take_units(region_core_t *self, const message_t *saved, int64_t now_us)
+{
+    if (!saved->region_state.rented_units.count)
+        return;
+    s_take_rented(self, saved);
+    region_rent_take(self->rent, &saved->region_state.rented_units, now_us);
+}
+
 /* ---- the contract ---- */
 
 bool region_core_take_command(region_core_t *self, rent_command_t *ret_command)
@@ -180,8 +215,14 @@ bool region_core_take_command(region_core_t *self, rent_command_t *ret_command)
     return region_rent_take_command(self->rent, ret_command);
 }
 
-void region_core_unit_ended(region_core_t *self, const char *name, int64_t now_us)
+void region_core_unit_ended(region_core_t *self, const char *name, rent_end_t end, int64_t now_us)
 {
-    region_rent_ended(self->rent, name, now_us);
+    static void (*const tell[])(region_rent_t *, const char *, int64_t) = {
+        [RENT_END_NODE] = region_rent_ended,
+        [RENT_END_REFUSED] = region_rent_refused,
+        [RENT_END_GIVEN_BACK] = region_rent_given_back,
+    };
+    tell[end](self->rent, name, now_us);
+    s_note_commands(self);
     self->report_us = now_us;
 }

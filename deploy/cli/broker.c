@@ -2,8 +2,30 @@
 
 #include "deploy/launch/serve.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
+
+#define NAME_MOST (24 - 5) /* a node's name has 24 characters, -1023 among them */
+
+/* Units of machines are nodes by names that are made of their offers'. */
+static int s_check_rent(const launch_t *launch, size_t region)
+{
+    const topology_t *topology = launch->topology;
+    const char *command = topology->plan.rent;
+    if (!topology->plan.apply || !command[0])
+        return EXIT_DONE;
+    if (strchr(command, '/') && access(command, X_OK))
+        return cli_fail(EXIT_WRONG, "broker", "plan.rent: %s cannot be run: %s", command, strerror(errno));
+    for (size_t i = 0; i < topology->regions[region].offer_count; i++)
+        if (strlen(topology->regions[region].offers[i].name) > NAME_MOST)
+            return cli_fail(EXIT_WRONG, "broker",
+                            "offer %s of region %s: with plan.rent write a name of up to %d characters",
+                            topology->regions[region].offers[i].name, topology->regions[region].name,
+                            NAME_MOST);
+    return EXIT_DONE;
+}
 
 static int s_run(const cli_args_t *args)
 {
@@ -12,7 +34,12 @@ static int s_run(const cli_args_t *args)
     const char *rent = cli_value(args, "rent");
     if (rent && strcmp(rent, "local"))
         return cli_fail(EXIT_WRONG, "broker", "--rent %s: write local, for nodes on this machine", rent);
-    serve_spec_t spec = {.where = "broker", .broker = true, .scheduler = true, .rents = true};
+    serve_spec_t spec = {.where = "broker",
+                         .broker = true,
+                         .scheduler = true,
+                         .rents = true,
+                         .rents_here = rent != NULL,
+                         .topology = cli_value(args, "topology")};
     int status = serve_prepare(&launch, "broker", cli_value(args, "topology"), cli_value(args, "region"),
                                cli_value(args, "state"), &spec.region_index);
     if (!status && launch.topology->plan.apply && !rent && !launch.topology->plan.rent[0])
@@ -20,6 +47,8 @@ static int s_run(const cli_args_t *args)
             EXIT_WRONG, "broker",
             "plan.apply rents nodes, and nothing says how; write plan.rent: COMMAND, or --rent local "
             "for nodes on this machine");
+    if (!status && !rent)
+        status = s_check_rent(&launch, spec.region_index);
     if (!status) {
         char role[TOPOLOGY_NAME_MAX + 16];
         err_t err = {0};

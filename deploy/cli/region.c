@@ -44,6 +44,7 @@ static int s_run(const cli_args_t *args)
     const char *parts = cli_value(args, "parts"), *isolate = cli_value(args, "isolate");
     char where[TOPOLOGY_NAME_MAX + 16];
     serve_spec_t spec = {.where = where,
+                         .topology = cli_value(args, "topology"),
                          .node_name = cli_has(args, "node") ? cli_value(args, "node") : "main",
                          .offer = cli_value(args, "offer"),
                          .rents = true,

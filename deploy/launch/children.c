@@ -287,6 +287,16 @@ void children_ask(children_t *self, bool carriers)
     }
 }
 
+/* One that is not ready would die of it, or reads what is there now. */
+void children_tell_changed(children_t *self)
+{
+    for (size_t i = 0; i < self->count; i++) {
+        const child_t *child = &self->items[i];
+        if (child->state == CHILD_RUNS && child->region != CHILDREN_GLOBAL && child->ready)
+            kill(process_pid(child->process), SIGHUP);
+    }
+}
+
 void children_kill(children_t *self)
 {
     for (size_t i = 0; i < self->count; i++)

@@ -67,6 +67,7 @@ int64_t children_due(const children_t *self); /* of the next start, INT64_MAX: n
 /* Of the regions' processes those that carry messages, or all others: how many run; SIGTERM to them. */
 size_t children_running(const children_t *self, bool carriers);
 void children_ask(children_t *self, bool carriers);
+void children_tell_changed(children_t *self); /* SIGHUP to the regions' processes: the topology is to be read again */
 void children_kill(children_t *self); /* all, at once, without waiting */
 
 /* The next failure of a region's process that was not yet taken, or NULL. */

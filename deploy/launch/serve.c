@@ -93,13 +93,14 @@ static err_code_t s_start_scheduler(serve_t *self, err_t *err)
         renter_spec_t renter = {.launch = self->launch,
                                 .region_index = self->spec->region_index,
                                 .isolate = self->spec->isolate,
-                                .command = topology->plan.rent,
+                                .command = self->spec->rents_here ? "" : topology->plan.rent,
                                 .notify_fd = self->host.notify_fd};
         self->renter = renter_new(&renter);
     }
     region_actor_t actor = {.topology = topology,
                             .rent = self->renter ? s_rent : NULL,
                             .rent_hint = self->renter,
+                            .units_outlive = self->renter && !self->spec->rents_here && topology->plan.rent[0],
                             .state_dir = self->launch->state_dir,
                             .region_index = self->spec->region_index,
                             .nodes_expected = self->spec->parent ? 1 : s_nodes_expected(region),
@@ -279,11 +280,27 @@ static void s_outbid(serve_t *self)
         self->failure = err;
 }
 
+/* Links that are emulated here follow the file; what else may change is the global scheduler's. */
+static void s_reread(serve_t *self)
+{
+    topology_t *changed = NULL;
+    err_t err = {0};
+    if (!self->broker || !self->spec->topology)
+        return;
+    if (launch_reread(self->launch, self->spec->topology, NULL, 0, NULL, &changed, &err)) {
+        log_event(LEVEL_WARN, self->spec->where, "reread", "reason=\"%s\"; going on as before", err.text);
+        return;
+    }
+    broker_change_links(self->broker, changed);
+    topology_destroy(&changed);
+}
+
 static void s_look_after_units(serve_t *self)
 {
     char name[2 * TOPOLOGY_NAME_MAX];
-    while (self->renter && renter_look(self->renter, name))
-        region_actor_unit_ended(self->scheduler, name);
+    rent_end_t end;
+    while (self->renter && renter_look(self->renter, name, &end))
+        region_actor_unit_ended(self->scheduler, name, end);
 }
 
 static bool s_is_over(serve_t *self)
@@ -309,6 +326,8 @@ static void s_loop(serve_t *self)
         s_look_after_units(self);
         if (self->spec->parent && getppid() != self->spec->parent)
             _exit(EXIT_FAILED);
+        if (event.signal == SIGHUP)
+            s_reread(self);
         if (event.signal == SIGTERM || (event.signal == SIGINT && !self->spec->parent))
             s_take_signal(self, event.signal);
     }

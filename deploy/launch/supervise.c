@@ -99,6 +99,7 @@ static void s_reread(supervise_t *self)
         return;
     }
     s_say(self, "reread");
+    children_tell_changed(&self->children);
 }
 
 static void s_take_signal(supervise_t *self, int signal)

@@ -45,8 +45,9 @@ sed -i 's/batch: 50/batch: 25/' "$work/live.yaml"
 kill -HUP "$up"
 until_true grep -q 'live.yaml: job.batch: may not change while the job runs' "$work/up.err"
 
-# The offer that was cheap is not any more: the other one is rented in its place.
-sed -e 's/name: cheap, count: 2, price_per_s: 1/name: cheap, count: 2, price_per_s: 9/' "$work/job.yaml" >"$work/live.yaml"
+# The offer that was cheap is not any more: the other one is rented in its place. The link is another one, too.
+sed -e 's/name: cheap, count: 2, price_per_s: 1/name: cheap, count: 2, price_per_s: 9/' -e 's/rate: 100Mbit, rtt: 10ms/rate: 50Mbit, rtt: 40ms/' \
+    "$work/job.yaml" >"$work/live.yaml"
 kill -HUP "$up"
 expect_end "$up" 0 "the run"
 
@@ -57,6 +58,9 @@ jq -e '.plans | length >= 2' "$work/report.json" >/dev/null || fail "the price h
 [ "$(jq -r '.plans[1].reason' "$work/report.json")" = "prices, offers or links in the topology have changed" ] || fail "the reason of the new plan"
 [ "$(units 1 fast cheap)" -eq 0 ] && [ "$(units 1 fast dear)" -gt 0 ] || fail "the new plan rents what is dear now"
 grep -q 'ev=plan number=2 reason="prices' "$work/run/log/up.log" || fail "the new plan is not logged"
+for region in fast:slow slow:fast; do
+    grep -q "ev=link_changed region=${region#*:} rate_bytes_per_s=6250000 rtt_us=40000" "$work/run/log/${region%:*}.log" || fail "the link is as it was"
+done
 grep -q 'ev=returned offer=cheap' "$work/run/log/fast.log" || fail "nothing was returned"
 
 # Seconds x price + GB x price: exactly where no price has changed, and within both prices where one has.

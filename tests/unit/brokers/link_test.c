@@ -152,6 +152,33 @@ Test(link, keeps_the_emulated_rate)
     }
 }
 
+Test(link, takes_on_another_rate_and_round_trip)
+{
+    struct {
+        uint64_t from, to;
+    } rows[] = {{100 * MBIT, 10 * MBIT}, {10 * MBIT, 100 * MBIT}, {MBIT, 0}, {0, 10 * MBIT}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        link_spec_t spec = {.emulate = true, .rate_bytes_per_s = rows[i].from, .rtt_us = 10000};
+        world_t w;
+        s_init(&w, &spec);
+        s_connect(&w);
+        s_keep_full(&w, SECOND / 2);
+        for (int end = 0; end < 2; end++)
+            link_change(w.ends[end], rows[i].to, 200000);
+        s_keep_full(&w, 6 * SECOND);
+        uint64_t sent = link_stats(w.ends[0]).sent_bytes;
+        s_keep_full(&w, 4 * SECOND);
+        double rate = (double)(link_stats(w.ends[0]).sent_bytes - sent) / 4;
+        if (rows[i].to)
+            cr_assert_lt(rate, 1.03 * (double)rows[i].to, "row %zu: %g", i, rate);
+        bool faster = rows[i].to > rows[i].from; /* which the window has to find out */
+        double least = !rows[i].to ? 10 * MBIT : (faster ? 0.5 : 0.9) * (double)rows[i].to;
+        cr_assert_gt(rate, least, "row %zu: %g", i, rate);
+        cr_assert_gt(link_stats(w.ends[0]).rtt_us, 100000); /* smoothed */
+        s_fini(&w);
+    }
+}
+
 Test(link, fills_a_long_path)
 {
     link_spec_t spec = {.emulate = true, .rate_bytes_per_s = 100 * MBIT, .rtt_us = 300000};

@@ -1,0 +1,261 @@
+#include "deploy/launch/errands.h"
+
+#include "actors/kit/process.h"
+#include "codec/base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define STOPS_MOST 4
+#define PAUSE_FIRST_US ((int64_t)1000000) /* before a stop that failed is run again; doubles */
+#define TERM_US ((int64_t)5000000)        /* what is told to end is killed after so long */
+
+typedef struct {
+    rent_command_t command;
+    pid_t pid;        /* 0: it is not its turn yet */
+    int64_t began_us; /* of the process */
+    int64_t next_us;  /* not before */
+    int64_t told_us;  /* when it was told to end; 0: it was not */
+    int tries;
+} errand_t;
+
+struct errands {
+    errands_spec_t spec;
+    errand_t *items; /* in the order in which they came */
+    size_t count;
+};
+
+errands_t *errands_new(const errands_spec_t *spec)
+{
+    errands_t *self = calloc(1, sizeof *self);
+    CHECK(self);
+    self->spec = *spec;
+    return self;
+}
+
+static bool s_starts(const errand_t *errand)
+{
+    return errand->command.verb == RENT_START;
+}
+
+void errands_destroy(errands_t **self_p)
+{
+    errands_t *self = *self_p;
+    *self_p = NULL;
+    if (!self)
+        return;
+    for (size_t i = 0; i < self->count; i++)
+        if (!s_starts(&self->items[i]))
+            log_event(LEVEL_WARN, self->items[i].command.name, "not_given_back",
+                      "reason=\"%s has not ended\"; this machine may still be rented", self->spec.command);
+    free(self->items);
+    free(self);
+}
+
+size_t errands_count(const errands_t *self)
+{
+    return self->count;
+}
+
+static bool s_is_of(const errand_t *errand, const char *name)
+{
+    return !strcmp(errand->command.name, name);
+}
+
+static void s_remove(errands_t *self, size_t index)
+{
+    self->count--;
+    memmove(self->items + index, self->items + index + 1, (self->count - index) * sizeof *self->items);
+}
+
+/* ---- taking ---- */
+
+/* Of those that came before: what they were to do is not wanted any more. */
+static void s_end_starts(errands_t *self, const char *name, size_t before, int64_t now_us)
+{
+    for (size_t i = before; i-- > 0;) {
+        errand_t *errand = &self->items[i];
+        if (!s_is_of(errand, name) || !s_starts(errand) || errand->told_us)
+            continue;
+        if (!errand->pid) {
+            s_remove(self, i);
+            continue;
+        }
+        errand->told_us = now_us;
+        kill(-errand->pid, SIGTERM);
+    }
+}
+
+static bool s_stops(const errands_t *self, const char *name)
+{
+    for (size_t i = 0; i < self->count; i++)
+        if (s_is_of(&self->items[i], name) && !s_starts(&self->items[i]))
+            return true;
+    return false;
+}
+
+void errands_add(errands_t *self, const rent_command_t *command, int64_t now_us)
+{
+    if (command->verb == RENT_CLEAR)
+        s_end_starts(self, command->name, self->count, now_us);
+    if (command->verb != RENT_START && s_stops(self, command->name))
+        return;
+    self->items = realloc(self->items, (self->count + 1) * sizeof *self->items);
+    CHECK(self->items);
+    self->items[self->count++] = (errand_t){.command = *command, .next_us = now_us};
+}
+
+/* ---- running ---- */
+
+int errands_open_log(const char *log_dir, const char *region, const char *name)
+{
+    char path[STATEDIR_PATH_MAX + 4 * TOPOLOGY_NAME_MAX];
+    snprintf(path, sizeof path, "%s/node-%s-%s.log", log_dir, region, name);
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    return fd >= 0 ? fd : open("/dev/null", O_WRONLY | O_CLOEXEC);
+}
+
+static int s_spawn(const errands_t *self, const rent_command_t *command, pid_t *ret_pid)
+{
+    static const char script[] = "CLOUDLESS_TOPOLOGY=$1; export CLOUDLESS_TOPOLOGY; shift; exec \"$@\"";
+    extern char **environ;
+    const char *const arguments[] = {"sh",
+                                     "-c",
+                                     script,
+                                     "rent",
+                                     self->spec.topology,
+                                     self->spec.command,
+                                     command->verb == RENT_START ? "start" : "stop",
+                                     self->spec.region,
+                                     command->offer,
+                                     command->name,
+                                     NULL};
+    int log_fd = errands_open_log(self->spec.log_dir, self->spec.region, command->name);
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t none;
+    sigemptyset(&none);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_adddup2(&actions, log_fd, STDOUT_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, log_fd, STDERR_FILENO);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setpgroup(&attributes, 0);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
+    int failed =
+        posix_spawn(ret_pid, "/bin/sh", &actions, &attributes, (char *const *)(uintptr_t)arguments, environ);
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&actions);
+    close(log_fd);
+    return failed;
+}
+
+/* One after another for a unit; but a start that runs as long as its node does not hold up the stop of that. */
+static bool s_is_its_turn(const errands_t *self, size_t index)
+{
+    const errand_t *errand = &self->items[index];
+    for (size_t i = 0; i < index; i++) {
+        const errand_t *earlier = &self->items[i];
+        bool beside = errand->command.verb == RENT_RETURN && s_starts(earlier) && !earlier->told_us;
+        if (s_is_of(earlier, errand->command.name) && !beside)
+            return false;
+    }
+    return true;
+}
+
+static void s_end_hanging(const errands_t *self, errand_t *errand, int64_t now_us)
+{
+    bool stop = !s_starts(errand) && now_us - errand->began_us >= self->spec.patience_us;
+    bool told = errand->told_us && now_us - errand->told_us >= TERM_US;
+    if (stop || told)
+        kill(-errand->pid, SIGKILL);
+}
+
+/* ---- what came of it ---- */
+
+static bool s_start_has_ended(errands_t *self, size_t index, const char *how, bool failed)
+{
+    errand_t *errand = &self->items[index];
+    bool refused = failed && !errand->told_us;
+    if (refused)
+        log_event(LEVEL_WARN, errand->command.name, "ended", "reason=\"its command %s\"", how);
+    s_remove(self, index);
+    return refused;
+}
+
+/* True: it is given back. */
+static bool s_stop_has_ended(errands_t *self, size_t index, const char *how, bool failed, int64_t now_us)
+{
+    errand_t *errand = &self->items[index];
+    if (!failed) {
+        rent_command_t command = errand->command;
+        s_remove(self, index);
+        s_end_starts(self, command.name, index, now_us);
+        return true;
+    }
+    if (++errand->tries == STOPS_MOST) {
+        log_event(LEVEL_WARN, errand->command.name, "not_given_back",
+                  "reason=\"%s stop %s\"; given up, this machine may still be rented", self->spec.command,
+                  how);
+        s_remove(self, index);
+        return false;
+    }
+    int64_t pause_us = PAUSE_FIRST_US << (errand->tries - 1);
+    log_event(LEVEL_WARN, errand->command.name, "not_given_back",
+              "reason=\"%s stop %s\"; trying again in %d s", self->spec.command, how,
+              (int)(pause_us / 1000000));
+    errand->pid = 0;
+    errand->next_us = now_us + pause_us;
+    return false;
+}
+
+static bool s_has_ended(errands_t *self, size_t index, int status, int64_t now_us, rent_end_t *ret_end)
+{
+    char how[128];
+    process_status_text(status, how, sizeof how);
+    bool starts = s_starts(&self->items[index]);
+    *ret_end = starts ? RENT_END_REFUSED : RENT_END_GIVEN_BACK;
+    return starts ? s_start_has_ended(self, index, how, status != 0)
+                  : s_stop_has_ended(self, index, how, status != 0, now_us);
+}
+
+static bool s_look_at(errands_t *self, size_t index, int64_t now_us, rent_end_t *ret_end)
+{
+    errand_t *errand = &self->items[index];
+    int status = 0;
+    if (!errand->pid && (now_us < errand->next_us || !s_is_its_turn(self, index)))
+        return false;
+    if (!errand->pid) {
+        int failed = s_spawn(self, &errand->command, &errand->pid);
+        errand->began_us = now_us;
+        if (!failed)
+            return false;
+        log_event(LEVEL_WARN, errand->command.name, "rent", "reason=\"%s: %s\"", self->spec.command,
+                  strerror(failed));
+        return s_has_ended(self, index, 127 << 8, now_us, ret_end);
+    }
+    s_end_hanging(self, errand, now_us);
+    pid_t found = waitpid(errand->pid, &status, WNOHANG);
+    if (found != errand->pid && !(found < 0 && errno == ECHILD))
+        return false;
+    return s_has_ended(self, index, found < 0 ? 127 << 8 : status, now_us, ret_end);
+}
+
+bool errands_look(errands_t *self, int64_t now_us, char ret_name[2 * TOPOLOGY_NAME_MAX], rent_end_t *ret_end)
+{
+    for (size_t i = 0; i < self->count;) {
+        size_t count = self->count;
+        memcpy(ret_name, self->items[i].command.name, sizeof self->items[i].command.name);
+        if (s_look_at(self, i, now_us, ret_end))
+            return true;
+        i = count == self->count ? i + 1 : 0; /* one less: others may have been waiting for it */
+    }
+    return false;
+}
