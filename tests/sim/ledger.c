@@ -56,11 +56,12 @@ static const char *s_encoding(const options_t *options, uint64_t seed, const cha
                        : options->lose || rng_below(&rng, 2) ? "none"
                                                              : encoding_at(1 + rng_below(&rng, 4))->name;
     static const char *const ratios[] = {"0.001", "0.01", "0.1", "1"};
+    static const char *const thresholds[] = {"0.2", "0.5", "1", "1"}; /* counters come to a few */
     snprintf(text, 192, "encoding: %s, topk_ratio: %s, topk_values: %s", name, ratios[rng_below(&rng, 4)],
              rng_below(&rng, 2) ? "fp16" : "int8");
     if (!strcmp(strategy, "asp")) /* chooses itself what it sends */
         snprintf(text, 192, "encoding: %s, threshold: %s", strcmp(name, "topk") ? name : "none",
-                 ratios[rng_below(&rng, 4)]);
+                 thresholds[rng_below(&rng, 4)]);
     return text;
 }
 
