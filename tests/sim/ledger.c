@@ -61,11 +61,12 @@ static const char *s_encoding(const options_t *options, uint64_t seed, const cha
                                                              : encoding_at(1 + rng_below(&rng, 5))->name;
     static const char *const ratios[] = {"0.001", "0.01", "0.1", "1"},
                       *const values[] = {"fp16", "int8", "int4"};
+    static const char *const thresholds[] = {"0.2", "0.5", "1", "1"}; /* counters come to a few */
     snprintf(text, 192, "encoding: %s, topk_ratio: %s, topk_values: %s", name, ratios[rng_below(&rng, 4)],
              values[rng_below(&rng, 3)]);
     if (!strcmp(strategy, "asp")) /* chooses itself what it sends */
         snprintf(text, 192, "encoding: %s, threshold: %s", strcmp(name, "topk") ? name : "none",
-                 ratios[rng_below(&rng, 4)]);
+                 thresholds[rng_below(&rng, 4)]);
     return text;
 }
 
