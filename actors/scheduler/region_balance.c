@@ -5,12 +5,16 @@
 
 #include <stdio.h>
 
-#define LOOK_EVERY_US (1 * SECOND_US)
-#define STAYS_US (3 * SECOND_US) /* a node that came is there to stay */
-#define PAUSE_US (5 * SECOND_US) /* between two moves */
-#define COPY_US (5 * SECOND_US)  /* for the first copy; then it is stopped without one */
+/* After so long a node that came is there to stay; as long is between two moves, a third of it between two looks. */
+#define STAYS_US (3 * SECOND_US)
+#define COPY_US (5 * SECOND_US) /* for the first copy; then it is stopped without one */
 #define GIVE_UP_US (60 * SECOND_US)
 #define FAILED_US (60 * SECOND_US) /* before another is tried */
+
+static int64_t s_stays_us(const region_core_t *self)
+{
+    return self->spec.stays_us ? self->spec.stays_us : STAYS_US;
+}
 
 static bool s_works(const region_core_t *self)
 {
@@ -45,7 +49,8 @@ static size_t s_extreme(const region_core_t *self, bool most, int64_t now_us)
 {
     size_t best = NOWHERE, its = 0;
     for (size_t node = 0; node < self->node_count; node++) {
-        if (!region_node_stays(self, node) || (!most && now_us - self->nodes[node].came_us < STAYS_US))
+        if (!region_node_stays(self, node) ||
+            (!most && now_us - self->nodes[node].came_us < s_stays_us(self)))
             continue;
         size_t count = s_shards_on(self, node);
         if (best == NOWHERE || (most ? count > its : count < its)) {
@@ -91,7 +96,7 @@ void region_balance(region_core_t *self, int64_t now_us)
     s_give_up(self, now_us);
     if (now_us < self->balance_us)
         return;
-    self->balance_us = now_us + LOOK_EVERY_US;
+    self->balance_us = now_us + s_stays_us(self) / 3;
     if (!s_works(self))
         return;
     size_t from = s_extreme(self, true, now_us), to = s_extreme(self, false, now_us);
@@ -101,7 +106,7 @@ void region_balance(region_core_t *self, int64_t now_us)
     if (there < here + 2 || (double)there / s_cores(self, from) <= (double)(here + 1) / s_cores(self, to))
         return;
     s_begin(self, from, to, now_us);
-    self->balance_us = now_us + PAUSE_US;
+    self->balance_us = now_us + s_stays_us(self);
 }
 
 bool region_balance_may_stop(const region_core_t *self, size_t shard, int64_t now_us)

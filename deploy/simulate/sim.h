@@ -80,6 +80,7 @@ typedef struct {
     double lose_node_per_s; /* nodes that go with all that runs on them, where others have what they hold */
     double join_per_s, leave_per_s; /* nodes that come; nodes that are told to end, and do in order */
     size_t nodes_most;              /* per region, for those that come; 0: none comes */
+    int64_t stays_us;               /* see region_core.h */
     bool uneven;                    /* nodes have 1 to 3 cores, and up to four times the time for a step */
     double lose_node_disk;  /* probability that its disk is gone too; else it is there when the node is back */
     double

@@ -82,6 +82,7 @@ static void *s_new_core(sim_t *self, const scheduler_t *scheduler, const kept_t 
                           .nodes_expected = s_nodes_of(self, scheduler->region),
                           .settle_us = 1000000,
                           .evaluates = self->spec.evaluates,
+                          .stays_us = self->spec.stays_us,
                           .status_us = 8 * self->spec.beat_us,
                           .kept = kept};
     return region_core_new(&spec, self->now_us);

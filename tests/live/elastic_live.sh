@@ -1,4 +1,4 @@
-# Machines by hand, and workers that follow them: while it trains one joins, one is told to leave and hands its shards over, one
+# Machines by hand, and workers and shards that follow them: while it trains one joins, one is told to leave and hands its shards over, one
 # is killed and comes back. The ledger is exact, and nothing is computed twice for the one that left.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -68,12 +68,20 @@ expect_line "$work/twin.err" 'another node of this name runs in the region.*--na
 expect_line "$work/twin.err" 'node b of region eu runs here already; .*--name'
 alive "${pids[node-eu-b]}" || fail "the first node of a name did not go on"
 
-# The one with all the shards is told to leave: they go on on the other one.
-has eu/a shard $shards || fail "the shards are not where they were placed"
+# One of the shards goes there, too, and not back.
+until_true has eu/b shard 1
+until_true beyond 0 shards_moved 0
+until_true grep -q 'ev=moved from=node/eu/a to=node/eu/b reason="2 shards there, 0 on the other node"' "$work/on-broker-eu/log/broker-eu.log"
+before=$(figure 0 steps)
+until_true beyond 0 steps "$((before + 40))"
+[ "$(on eu/a shard)" -eq $((shards - 1)) ] && [ "$(figure 0 shards_moved)" -eq 1 ] || fail "the shards do not stay where they are"
+
+# The first one is told to leave: what is left there goes on on the other one.
 kill -TERM "${pids[node-eu-a]}"
 expect_end "${pids[node-eu-a]}" 0 "a node that leaves"
 until_true has eu/b shard $shards
 until_true beyond 0 shards_moved $((shards - 1))
+grep -q 'ev=moved .*reason="its node leaves"' "$work/on-broker-eu/log/broker-eu.log" || fail "the move is not logged"
 rm -rf "$work/on-node-eu-a"
 before=$(figure 0 steps)
 until_true beyond 0 steps "$((before + 40))"

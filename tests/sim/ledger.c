@@ -164,6 +164,7 @@ static void s_be_elastic(rng_t *rng, sim_spec_t *spec, bool copies)
     spec->leave_per_s = (0.2 + rng_unit(rng)) * 4; /* most of those told are no nodes */
     spec->lose_node_per_s = rng_below(rng, 2) ? 0 : 0.1 + rng_unit(rng) / 2;
     spec->uneven = true;
+    spec->stays_us = 50000; /* shards follow often */
     spec->step_us *= 4;
 }
 
