@@ -61,8 +61,8 @@ static err_code_t s_check_exposure(const broker_t *self, const char *bind, err_t
             "%s: %s can be reached from elsewhere, without encryption; write security: none to accept that, "
             "or bind 127.0.0.1",
             self->name, bind);
-    log_event(LEVEL_WARN, self->name, "exposed", "bind=%s security=none; anybody who reaches it can take part",
-              bind);
+    log_event(LEVEL_WARN, self->name, "exposed",
+              "bind=%s security=none; anybody who reaches it can take part", bind);
     return ERR_OK;
 }
 

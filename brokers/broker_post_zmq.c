@@ -267,7 +267,7 @@ static err_code_t s_register(broker_t *self, letter_t *letter, const message_t *
     if (code != ERR_OK)
         return code;
     code = routes_register(self->routes, name, zmq_msg_data(&letter->id), zmq_msg_size(&letter->id),
-                        hello->incarnation, hello->hello.pid, self->now_us);
+                           hello->incarnation, hello->hello.pid, self->now_us);
     if (code == ERR_OK && !known)
         log_event(LEVEL_DEBUG, self->name, "registered", "actor=%s pid=%llu incarnation=%llu", name,
                   (unsigned long long)hello->hello.pid, (unsigned long long)hello->incarnation);

@@ -107,9 +107,10 @@ static err_code_t s_check_compensate(const tree_t *tree, const topology_t *self,
             "corrects gradients that come late, which this strategy does not send; write strategy: asgd-ga "
             "or asgd, or leave it out");
     if (strcmp(self->job.data.kind, "counter") == 0)
-        return s_fail(tree, "job.sync.compensate", err,
-                      "with kind counter gradients are counts, which are added as they are; write 0, or leave it "
-                      "out");
+        return s_fail(
+            tree, "job.sync.compensate", err,
+            "with kind counter gradients are counts, which are added as they are; write 0, or leave it "
+            "out");
     return ERR_OK;
 }
 

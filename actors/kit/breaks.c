@@ -8,8 +8,9 @@
 static const struct {
     const char *name;
     breaks_t guard;
-} s_guards[] = {{"dedup", BREAK_DEDUP},       {"fencing", BREAK_FENCING}, {"output-commit", BREAK_OUTPUT_COMMIT},
-                {"checksum", BREAK_CHECKSUM}, {"mark", BREAK_MARK},       {"hold", BREAK_HOLD}};
+} s_guards[] = {
+    {"dedup", BREAK_DEDUP},       {"fencing", BREAK_FENCING}, {"output-commit", BREAK_OUTPUT_COMMIT},
+    {"checksum", BREAK_CHECKSUM}, {"mark", BREAK_MARK},       {"hold", BREAK_HOLD}};
 
 unsigned breaks_find(const char *name)
 {

@@ -67,19 +67,19 @@ static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err
     long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
     node_spec_t *spec = calloc(1, sizeof *spec);
     CHECK(spec);
-    *spec = (node_spec_t){.name = self->with.name,
-                          .region = self->with.topology->regions[self->with.region_index].name,
-                          .host = host,
-                          .digest = digest,
-                          .pid = (uint64_t)getpid(),
-                          .cores = node_cores(&self->with.topology->regions[self->with.region_index],
-                                              self->with.offer),
-                          .memory_bytes = pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : 0,
-                          .samples = self->with.job->samples,
-                          .incarnation = *incarnation,
-                          .offer = self->with.offer,
-                          .samples_per_s = self->with.samples_per_s,
-                          .age_us = self->with.age_us};
+    *spec = (node_spec_t){
+        .name = self->with.name,
+        .region = self->with.topology->regions[self->with.region_index].name,
+        .host = host,
+        .digest = digest,
+        .pid = (uint64_t)getpid(),
+        .cores = node_cores(&self->with.topology->regions[self->with.region_index], self->with.offer),
+        .memory_bytes = pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : 0,
+        .samples = self->with.job->samples,
+        .incarnation = *incarnation,
+        .offer = self->with.offer,
+        .samples_per_s = self->with.samples_per_s,
+        .age_us = self->with.age_us};
     s_find_held(self, spec);
     *ret_core = self->core = node_core_new(spec);
     free(spec);

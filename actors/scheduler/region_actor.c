@@ -178,7 +178,8 @@ static void s_log_moves(const region_hint_t *self)
 {
     region_move_t move;
     while (region_core_take_move(self->core, &move))
-        log_event(LEVEL_INFO, move.shard, "moved", "from=%s to=%s reason=\"%s\"", move.from, move.to, move.why);
+        log_event(LEVEL_INFO, move.shard, "moved", "from=%s to=%s reason=\"%s\"", move.from, move.to,
+                  move.why);
 }
 
 static int64_t s_work(void *hint, void *core, int64_t now_us)

@@ -115,11 +115,10 @@ void region_keep_start(region_core_t *self)
     self->keeps = calloc(self->shard_count, sizeof *self->keeps);
     CHECK(self->keeps);
     for (size_t k = 0; k < self->shard_count; k++)
-        self->keeps[k] =
-            (region_keep_t){.assignment = self->spec.term << 32,
-                            .inherited = self->saved != NULL,
-                            .target_node = NOWHERE,
-                            .from_node = NOWHERE};
+        self->keeps[k] = (region_keep_t){.assignment = self->spec.term << 32,
+                                         .inherited = self->saved != NULL,
+                                         .target_node = NOWHERE,
+                                         .from_node = NOWHERE};
     self->named = calloc(self->spec.topology->region_count * self->shard_count, sizeof *self->named);
     CHECK(self->named);
     const wire_u64s_t *handed = self->saved ? &self->saved->region_state.handed : NULL;

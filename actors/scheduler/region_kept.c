@@ -195,7 +195,8 @@ static void s_take_links(region_core_t *self)
     for (size_t index = 0; index < self->spec.topology->region_count; index++)
         if (links->count >= LINK_WORDS * (index + 1)) {
             const uint64_t *words = links->items + LINK_WORDS * index;
-            self->links[index] = (region_link_t){.sent = words[0], .received = words[1], .sent_before = words[2], .received_before = words[3]};
+            self->links[index] = (region_link_t){
+                .sent = words[0], .received = words[1], .sent_before = words[2], .received_before = words[3]};
         }
 }
 

@@ -12,8 +12,7 @@ static bool s_is_to_go(const region_core_t *self, size_t shard)
 {
     const region_actor_t *actor = &self->actors[shard];
     return actor->state == PLACE_READY &&
-           (self->keeps[shard].goes ||
-            (region_node_leaves(self, actor->node) && region_nodes_staying(self)));
+           (self->keeps[shard].goes || (region_node_leaves(self, actor->node) && region_nodes_staying(self)));
 }
 
 static bool s_has_handed(const region_core_t *self, size_t shard)

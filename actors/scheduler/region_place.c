@@ -115,7 +115,8 @@ static bool s_begin(region_core_t *self, int64_t now_us)
 {
     if (self->actors)
         return true;
-    bool alone = !self->spec.topology->plan.apply; /* else nobody but the global scheduler knows what to rent */
+    bool alone =
+        !self->spec.topology->plan.apply; /* else nobody but the global scheduler knows what to rent */
     if (alone && !self->plan_taken && now_us - self->started_us >= PLAN_PATIENCE_US)
         region_set_plan(self, self->region->workers, self->region->workers == 0);
     if (!self->plan_taken || !s_nodes_settled(self, now_us))

@@ -100,7 +100,8 @@ static err_code_t s_start_scheduler(serve_t *self, err_t *err)
     region_actor_t actor = {.topology = topology,
                             .rent = self->renter ? s_rent : NULL,
                             .rent_hint = self->renter,
-                            .units_outlive = self->renter && !self->spec->rents_here && topology->plan.rent[0],
+                            .units_outlive =
+                                self->renter && !self->spec->rents_here && topology->plan.rent[0],
                             .state_dir = self->launch->state_dir,
                             .region_index = self->spec->region_index,
                             .nodes_expected = self->spec->parent ? 1 : s_nodes_expected(region),

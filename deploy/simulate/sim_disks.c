@@ -189,7 +189,8 @@ void sim_take_mark(sim_t *self, sim_t *from, const char *tag)
             snapshot_t **marked = &copy->marked[s_find_marked(copy, tag)], *newest = copy->snapshot;
             copy->snapshot = *marked;
             *marked = newest;
-            copy->snapshot->id.incarnation |= UINT32_MAX; /* above all that was known of, as `checkpoint restore` does */
+            copy->snapshot->id.incarnation |=
+                UINT32_MAX; /* above all that was known of, as `checkpoint restore` does */
             copy->newest =
                 copy->snapshot->id; /* all shards go back together: nothing is lost to any of them */
         }
@@ -342,6 +343,7 @@ void sim_lose_node(sim_t *self)
 
 void sim_return(sim_t *self, size_t node)
 {
-    if (!self->actors[node].alive && sim_state(self) < RUN_STOPPING) /* a global scheduler's successor may still start */
+    if (!self->actors[node].alive &&
+        sim_state(self) < RUN_STOPPING) /* a global scheduler's successor may still start */
         sim_start_node(self, self->actors[node].name, self->actors[node].region, self->actors[node].place);
 }

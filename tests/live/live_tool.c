@@ -286,8 +286,10 @@ int main(int argc, char **argv)
         return live_marks_print(argv[2], (unsigned)atoi(argv[3]), argv + 4, (size_t)argc - 4);
     if (argc >= 6 && !strcmp(argv[1], "restore"))
         return live_marks_restore(argv[2], argv[3], (unsigned)atoi(argv[4]), argv + 5, (size_t)argc - 5);
-    fprintf(stderr, "usage: live_tool counters FILE SAMPLES EPOCHS | json FILE PATH | pid STATE NAME | ports N | damage STATE "
-                    "REGION SHARD | mark STATE NAME | marks STATE SHARDS REGION... | restore STATE TAG SHARDS REGION... | "
+    fprintf(stderr, "usage: live_tool counters FILE SAMPLES EPOCHS | json FILE PATH | pid STATE NAME | ports "
+                    "N | damage STATE "
+                    "REGION SHARD | mark STATE NAME | marks STATE SHARDS REGION... | restore STATE TAG "
+                    "SHARDS REGION... | "
                     "images DIR TRAIN TEST\n");
     return 2;
 }

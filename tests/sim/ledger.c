@@ -59,8 +59,8 @@ static const char *s_encoding(const options_t *options, uint64_t seed, const cha
     const char *name = options->encoding                     ? options->encoding
                        : options->lose || rng_below(&rng, 2) ? "none"
                                                              : encoding_at(1 + rng_below(&rng, 5))->name;
-    static const char *const ratios[] = {"0.001", "0.01", "0.1", "1"},
-                      *const values[] = {"fp16", "int8", "int4"};
+    static const char *const ratios[] = {"0.001", "0.01", "0.1", "1"}, *const values[] = {"fp16", "int8",
+                                                                                          "int4"};
     static const char *const thresholds[] = {"0.2", "0.5", "1", "1"}; /* counters come to a few */
     snprintf(text, 192, "encoding: %s, topk_ratio: %s, topk_values: %s", name, ratios[rng_below(&rng, 4)],
              values[rng_below(&rng, 3)]);

@@ -207,7 +207,8 @@ static const case_t s_cases[] = {
     {"every: 8", "quorum: 1.5",
      "t.yaml:7:37: job.sync.quorum: \"1.5\" is too large; write a ratio above 0 up to 1, such as 0.05 or 5%"},
     {"every: 8", "encoding: int2",
-     "t.yaml:7:39: job.sync.encoding: \"int2\" is not known here; write none, fp16, bf16, int8, int4 or topk"},
+     "t.yaml:7:39: job.sync.encoding: \"int2\" is not known here; write none, fp16, bf16, int8, int4 or "
+     "topk"},
     {"every: 8", "topk_ratio: 0",
      "t.yaml:7:41: job.sync.topk_ratio: \"0\" is too small; write a ratio above 0 up to 1, such as 0.05 or "
      "5%"},

@@ -52,8 +52,10 @@ typedef struct {
     size_t batch;
 } reference_t;
 
-static const reference_t REFERENCES[] = {
-    {"softmax", s_softmax, 7850, 7}, {"mlp", s_mlp, 235146, 5}, {"lenet", s_lenet, 431080, 6}, {"mlp-large", s_mlp_large, 2661898, 2}};
+static const reference_t REFERENCES[] = {{"softmax", s_softmax, 7850, 7},
+                                         {"mlp", s_mlp, 235146, 5},
+                                         {"lenet", s_lenet, 431080, 6},
+                                         {"mlp-large", s_mlp_large, 2661898, 2}};
 
 typedef struct {
     const reference_t *reference;

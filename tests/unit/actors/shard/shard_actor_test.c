@@ -39,9 +39,10 @@ static void s_bench(bench_t *bench, size_t regions)
     static const char *text = "job:\n  name: t\n  model: ledger\n  data: {kind: counter, samples: 1000}\n"
                               "regions:\n  - {name: a, data_share: 1, workers: 1, shards: 2}\n";
     char whole[512];
-    int n =
-        snprintf(whole, sizeof whole, "%s%s", text,
-                 regions == 2 ? "  - {name: b, data_share: 1, workers: 1, shards: 2}\nlinks:\n  - {between: [a, b]}\n" : "");
+    int n = snprintf(
+        whole, sizeof whole, "%s%s", text,
+        regions == 2 ? "  - {name: b, data_share: 1, workers: 1, shards: 2}\nlinks:\n  - {between: [a, b]}\n"
+                     : "");
     *bench = (bench_t){0};
     cr_assert_eq(topology_parse("t", whole, (size_t)n, NULL, 0, &bench->topology, &s_err), ERR_OK, "%s",
                  s_err.text);

@@ -16,13 +16,14 @@ typedef struct {
 
 /* Every row, and topk with each kind of values and with ratios at both ends. */
 static const case_t s_cases[] = {
-    {"none", {0, 0}},    {"fp16", {0, 0}},   {"bf16", {0, 0}}, {"int8", {0, 0}},      {"topk", {0.01, 1}},
-    {"topk", {0.01, 3}}, {"topk", {0.3, 3}}, {"topk", {1, 1}}, {"topk", {0.0001, 1}},
-    {"int4", {0, 0}},    {"topk", {0.01, 5}}, {"topk", {0.3, 5}},
+    {"none", {0, 0}},      {"fp16", {0, 0}},    {"bf16", {0, 0}},    {"int8", {0, 0}},
+    {"topk", {0.01, 1}},   {"topk", {0.01, 3}}, {"topk", {0.3, 3}},  {"topk", {1, 1}},
+    {"topk", {0.0001, 1}}, {"int4", {0, 0}},    {"topk", {0.01, 5}}, {"topk", {0.3, 5}},
 };
 #define CASES (sizeof s_cases / sizeof *s_cases)
 
-static const size_t s_counts[] = {0, 1, 2, 3, 63, 64, 65, 127, 128, 129, 255, 256, 257, 1023, 1024, 1025, 2049, 5003};
+static const size_t s_counts[] = {0,   1,   2,   3,   63,   64,   65,   127,  128,
+                                  129, 255, 256, 257, 1023, 1024, 1025, 2049, 5003};
 #define COUNTS (sizeof s_counts / sizeof *s_counts)
 #define COUNT_MOST 5003
 
@@ -226,7 +227,8 @@ static size_t s_cut(rng_t *rng, const made_t *made, slice_t *ret_slices)
 {
     size_t at = 0, count = 0;
     while (at < made->size || count == 0) {
-        size_t left = made->size - at, size = count + 1 == PIECES ? left : rng_below(rng, left / 2 + 1 + left % 2);
+        size_t left = made->size - at,
+               size = count + 1 == PIECES ? left : rng_below(rng, left / 2 + 1 + left % 2);
         buf_t *buf = buf_new_copy(made->bytes + at, size);
         ret_slices[count++] = slice_of(buf, 0, size);
         buf_destroy(&buf);
