@@ -31,17 +31,6 @@ links:
   - {between: [eu, us], rate: 100Mbit, rtt: 10ms, emulate: true}
 YAML
 
-declare -A pids
-role() { # ROLE: starts it; the log of an earlier start stays
-    local name=$1
-    case $name in
-    scheduler) begin "$name" scheduler --topology "$work/job.yaml" --state "$work/on-$name" --report "$work/report.json" ;;
-    broker-*) begin "$name" broker --topology "$work/job.yaml" --region "${name#broker-}" --state "$work/on-$name" ;;
-    node-*) begin "$name" node --topology "$work/job.yaml" --region "${name:5:2}" --name "${name:8}" --offer small --state "$work/on-$name" ;;
-    esac
-    pids[$name]=$pid
-}
-
 status() { "$CLOUDLESS" status --state "$work/on-scheduler" --json >"$work/status.json"; }
 figure() { status && json "$work/status.json" "regions[$1].$2"; }
 beyond() { [ "$(figure "$1" "$2")" -gt "$3" ]; }
@@ -51,11 +40,13 @@ on() {
 }
 has() { [ "$(on "$1" "$2")" -ge "$3" ]; }
 
-for name in broker-eu broker-us scheduler node-eu-a node-us-a node-us-b; do role "$name"; done
+node() { role "node-$1" --offer small; }
+for name in broker-eu broker-us scheduler; do role "$name"; done
+for name in eu-a us-a us-b; do node "$name"; done
 until_true beyond 0 steps 40
 
 # One joins: it gets workers, and a batch that it computed is applied.
-role node-eu-b
+node eu-b
 until_true beyond 0 nodes_joined 0
 until_true has eu/b worker 1
 
@@ -89,7 +80,7 @@ until_true beyond 0 steps "$((before + 40))"
 # One is killed, and started again.
 kill -KILL "${pids[node-us-b]}"
 expect_end "${pids[node-us-b]}" 137 "a killed node"
-role node-us-b
+node us-b
 before=$(figure 1 steps)
 until_true beyond 1 steps "$((before + 20))"
 

@@ -32,17 +32,6 @@ links:
   - {between: [eu, us], rate: 100Mbit, rtt: 10ms, emulate: true}
 YAML
 
-declare -A pids
-role() { # ROLE: starts it; the log of an earlier start stays
-    local name=$1
-    case $name in
-    scheduler) begin "$name" scheduler --topology "$work/job.yaml" --state "$work/on-$name" --report "$work/report.json" ;;
-    broker-*) begin "$name" broker --topology "$work/job.yaml" --region "${name#broker-}" --state "$work/on-$name" ;;
-    node-*) begin "$name" node --topology "$work/job.yaml" --region "${name:5:2}" --name "${name:8}" --state "$work/on-$name" ;;
-    esac
-    pids[$name]=$pid
-}
-
 status() { "$CLOUDLESS" status --state "$work/on-scheduler" --json >"$work/status.json"; }
 steps() { status && json "$work/status.json" "regions[$1].steps"; }
 beyond() { [ "$(steps "$1")" -gt "$2" ]; }

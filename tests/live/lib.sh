@@ -40,6 +40,20 @@ begin() {
     started+=("$pid")
 }
 
+declare -A pids
+# role NAME ARGS...: a process of the job in $work/job.yaml as on a machine of its own, with its state in $work/on-NAME: `scheduler`,
+# broker-REGION, or node-REGION-NODE; its pid in ${pids[NAME]}. The log of an earlier start stays.
+role() {
+    local name=$1 region=${1#*-}
+    local options=(--topology "$work/job.yaml" --state "$work/on-$name" "${@:2}")
+    case $name in
+    scheduler) begin "$name" scheduler "${options[@]}" --report "$work/report.json" ;;
+    broker-*) begin "$name" broker "${options[@]}" --region "$region" ;;
+    node-*) begin "$name" node "${options[@]}" --region "${region%%-*}" --name "${region#*-}" ;;
+    esac
+    pids[$name]=$pid
+}
+
 # expect_end PID STATUS WHAT: waits for a process that was begun here.
 expect_end() {
     local status=0

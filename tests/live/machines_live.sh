@@ -69,14 +69,6 @@ kill_machines() {
 }
 trap 'kill_machines; cleanup' EXIT
 
-declare -A pids
-role() {
-    case $1 in
-    scheduler) begin "$1" scheduler --topology "$work/job.yaml" --state "$work/on-$1" --report "$work/report.json" ;;
-    broker-*) begin "$1" broker --topology "$work/job.yaml" --region "${1#broker-}" --state "$work/on-$1" ;;
-    esac
-    pids[$1]=$pid
-}
 status() { "$CLOUDLESS" status --state "$work/on-scheduler" --json >"$work/status.json"; }
 figure() { status && json "$work/status.json" "regions[$1].$2"; }
 beyond() { [ "$(figure "$1" "$2")" -gt "$3" ]; }

@@ -49,7 +49,6 @@ regions:
 YAML
 
 state=$work/hand
-declare -A pids
 for name in scheduler broker node-a node-b; do
     case $name in
     scheduler) begin "$name" scheduler --topology "$work/job.yaml" --state "$state" --report "$work/hand.json" --quiet ;;

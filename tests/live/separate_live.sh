@@ -32,17 +32,6 @@ links:
   - {between: [eu, us], rate: 100Mbit, rtt: 10ms, emulate: true}
 YAML
 
-declare -A pids
-role() { # ROLE: starts it; the log of an earlier start stays
-    local name=$1
-    case $name in
-    scheduler) begin "$name" scheduler --topology "$work/job.yaml" --state "$work/on-$name" --report "$work/report.json" ;;
-    broker-*) begin "$name" broker --topology "$work/job.yaml" --region "${name#broker-}" --state "$work/on-$name" ;;
-    node-*) begin "$name" node --topology "$work/job.yaml" --region "${name:5:2}" --name "${name:8}" --state "$work/on-$name" ;;
-    esac
-    pids[$name]=$pid
-}
-
 all="node-us-b node-us-a node-eu-b node-eu-a broker-us broker-eu scheduler"
 start_all() { for name in $all; do role "$name"; done; }
 end_all() { for name in $all; do expect_end "${pids[$name]}" 0 "$1: $name"; done; }
