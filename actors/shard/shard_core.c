@@ -272,10 +272,11 @@ static void s_finish(shard_core_t *self)
 }
 
 /* Its scheduler lets it go on elsewhere: as a stop, but it stays to give its last snapshot away, and to say so until it is
- * told to end. One that asks where it stands first finishes that. */
+ * told to end. One that asks where it stands first finishes that: until then it reports nothing, and after a stop it would not any
+ * more. */
 static void s_hand_over(shard_core_t *self, const message_t *message)
 {
-    if (self->stopping || shard_unsettled(self) || strcmp(message->from, self->scheduler) ||
+    if (self->stopping || !shard_runs(self) || strcmp(message->from, self->scheduler) ||
         message->hand_over.incarnation != self->spec.incarnation)
         return;
     self->handing = true;

@@ -55,9 +55,11 @@ expect_end "$up" 0 "the run"
     [ "$(units 0 slow core)" = "$(planned 1 core)" ] || fail "the first plan is not what cloudless plan says"
 [ "$(units 0 fast cheap)" -gt 0 ] && [ "$(units 0 fast dear)" -eq 0 ] || fail "the first plan does not rent what is cheap"
 jq -e '.plans | length >= 2' "$work/report.json" >/dev/null || fail "the price has changed, and no plan was made"
-[ "$(jq -r '.plans[1].reason' "$work/report.json")" = "prices, offers or links in the topology have changed" ] || fail "the reason of the new plan"
-[ "$(units 1 fast cheap)" -eq 0 ] && [ "$(units 1 fast dear)" -gt 0 ] || fail "the new plan rents what is dear now"
-grep -q 'ev=plan number=2 reason="prices' "$work/run/log/up.log" || fail "the new plan is not logged"
+# A busy machine may have led to others before it.
+new=$(jq -r '[.plans[].reason] | index("prices, offers or links in the topology have changed") // ""' "$work/report.json")
+[ "$new" ] || fail "the reason of the new plan"
+[ "$(units "$new" fast cheap)" -eq 0 ] && [ "$(units "$new" fast dear)" -gt 0 ] || fail "the new plan rents what is dear now"
+grep -q "ev=plan number=$((new + 1)) reason=\"prices" "$work/run/log/up.log" || fail "the new plan is not logged"
 for region in fast:slow slow:fast; do
     grep -q "ev=link_changed region=${region#*:} rate_bytes_per_s=6250000 rtt_us=40000" "$work/run/log/${region%:*}.log" || fail "the link is as it was"
 done
