@@ -10,9 +10,12 @@
 static void s_print_actor(const json_value_t *row)
 {
     const char *waits_for = json_get_string(row, "waits_for", "");
-    printf("  %-28s %-9s %8llu %10llu %10llu  %.1f s%s%s\n", json_get_string(row, "name", ""),
-           json_get_string(row, "state", ""), (unsigned long long)json_get_u64(row, "pid", 0),
-           (unsigned long long)json_get_u64(row, "applied", 0),
+    uint64_t number = json_get_u64(row, "pid", 0);
+    char pid[24];
+    snprintf(pid, sizeof pid, number ? "%llu" : "-",
+             (unsigned long long)number); /* 0 would name a group to `kill` */
+    printf("  %-28s %-9s %8s %10llu %10llu  %.1f s%s%s\n", json_get_string(row, "name", ""),
+           json_get_string(row, "state", ""), pid, (unsigned long long)json_get_u64(row, "applied", 0),
            (unsigned long long)json_get_u64(row, "durable", 0), json_get_number(row, "since_s", 0),
            *waits_for ? ", waits for " : "", waits_for);
 }
