@@ -1,6 +1,6 @@
 /* Shards follow nodes that join: one at a time goes from the node that hosts most to the one that hosts fewest, where that leaves
  * them nearer to each other, so that this comes to an end. It goes as from a node that leaves, but nothing hurries: it is
- * stopped only when there is a copy of it where it goes on. */
+ * stopped when there is a copy of it where it goes on, or when none has come for COPY_US; its last snapshot goes there in either case. */
 #include "actors/scheduler/region_state.h"
 
 #include <stdio.h>

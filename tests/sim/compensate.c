@@ -8,6 +8,7 @@
  * applied as it is, and counted. Where nobody dies and staleness leaves room, nothing is.
  */
 #include "deploy/simulate/sim.h"
+#include "tests/sim/regions.h"
 
 #include "actors/model/model.h"
 
@@ -32,29 +33,13 @@ typedef struct {
 
 static topology_t *s_topology(const case_t *with, uint64_t seed, const char *lambda)
 {
-    char text[4096];
-    int n = snprintf(
-        text, sizeof text,
-        "job:\n  name: compensate\n  model: softmax\n  data: {kind: idx, dir: none}\n  batch: 4\n"
-        "  seed: %u\n  optimizer: {name: sgd, lr: 0.02}\n"
-        "  sync: {strategy: %s, every: %s, encoding: %s, compensate: %s, staleness: %u, window: 1MiB}\n"
-        "regions:\n",
-        (unsigned)seed, with->strategy, with->every, with->encoding, lambda, with->wild ? 4 : 64);
-    for (unsigned r = 0; r < with->regions; r++)
-        n += snprintf(text + n, sizeof text - (size_t)n, "  - {name: r%u, data_share: %u, shards: 2}\n", r,
-                      r ? 1 : 2);
-    n += snprintf(text + n, sizeof text - (size_t)n, "links:\n");
-    for (unsigned a = 0; a < with->regions; a++)
-        for (unsigned b = a + 1; b < with->regions; b++)
-            n += snprintf(text + n, sizeof text - (size_t)n, "  - {between: [r%u, r%u]}\n", a, b);
-    topology_t *topology = NULL;
-    err_t err = {0};
-    if (topology_parse("world", text, (size_t)n, NULL, 0, &topology, &err)) {
-        fprintf(stderr, "%s\n%s\n", err.text, text);
-        exit(2);
-    }
-    topology->job.data.samples = (uint64_t)STEPS * 4 * with->regions;
-    return topology;
+    char job[1024];
+    snprintf(job, sizeof job,
+             "job:\n  name: compensate\n  model: softmax\n  data: {kind: idx, dir: none}\n  batch: 4\n"
+             "  seed: %u\n  optimizer: {name: sgd, lr: 0.02}\n"
+             "  sync: {strategy: %s, every: %s, encoding: %s, compensate: %s, staleness: %u, window: 1MiB}\n",
+             (unsigned)seed, with->strategy, with->every, with->encoding, lambda, with->wild ? 4 : 64);
+    return regions_topology(job, with->regions, 1, (uint64_t)STEPS * 4 * with->regions);
 }
 
 static sim_spec_t s_spec(const case_t *with, uint64_t seed)

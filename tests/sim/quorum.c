@@ -9,6 +9,7 @@
  * fail to store, and kill shards, synchronizers and workers.
  */
 #include "deploy/simulate/sim.h"
+#include "tests/sim/regions.h"
 
 #include <getopt.h>
 #include <limits.h>
@@ -39,29 +40,14 @@ static unsigned s_every(const case_t *with)
 
 static topology_t *s_topology(const case_t *with, uint64_t seed)
 {
-    char text[4096];
-    int n = snprintf(text, sizeof text,
-                     "job:\n  name: quorum\n  model: softmax\n  data: {kind: idx, dir: none}\n  batch: 4\n"
-                     "  seed: %u\n  optimizer: {name: momentum, lr: 0.05, momentum: 0.9, schedule: linear}\n"
-                     "  sync: {strategy: %s, every: %u, inside: sync, window: 64MiB, quorum: %s, grace: "
-                     "100ms, away_after: 1h, overlap: %u}\n"
-                     "regions:\n",
-                     (unsigned)seed, with->strategy, s_every(with), with->quorum, with->overlap);
-    for (unsigned r = 0; r < with->regions; r++)
-        n += snprintf(text + n, sizeof text - (size_t)n, "  - {name: r%u, data_share: %u, shards: 2}\n", r,
-                      r ? 1 : 2);
-    n += snprintf(text + n, sizeof text - (size_t)n, "links:\n");
-    for (unsigned a = 0; a < with->regions; a++)
-        for (unsigned b = a + 1; b < with->regions; b++)
-            n += snprintf(text + n, sizeof text - (size_t)n, "  - {between: [r%u, r%u]}\n", a, b);
-    topology_t *topology = NULL;
-    err_t err = {0};
-    if (topology_parse("world", text, (size_t)n, NULL, 0, &topology, &err)) {
-        fprintf(stderr, "%s\n%s\n", err.text, text);
-        exit(2);
-    }
-    topology->job.data.samples = (uint64_t)STEPS * 4 * with->regions;
-    return topology;
+    char job[1024];
+    snprintf(job, sizeof job,
+             "job:\n  name: quorum\n  model: softmax\n  data: {kind: idx, dir: none}\n  batch: 4\n"
+             "  seed: %u\n  optimizer: {name: momentum, lr: 0.05, momentum: 0.9, schedule: linear}\n"
+             "  sync: {strategy: %s, every: %u, inside: sync, window: 64MiB, quorum: %s, grace: "
+             "100ms, away_after: 1h, overlap: %u}\n",
+             (unsigned)seed, with->strategy, s_every(with), with->quorum, with->overlap);
+    return regions_topology(job, with->regions, 1, (uint64_t)STEPS * 4 * with->regions);
 }
 
 static int64_t s_heal_us(const case_t *with)

@@ -8,6 +8,7 @@
  * rounds, replicas are also equal at the end when shards, synchronizers and workers are killed meanwhile.
  */
 #include "deploy/simulate/sim.h"
+#include "tests/sim/regions.h"
 
 #include "actors/model/model.h"
 #include "actors/model/optimizer.h"
@@ -28,31 +29,17 @@ typedef struct {
 
 static topology_t *s_topology(const case_t *with, uint64_t seed)
 {
-    char text[4096];
-    int n = snprintf(text, sizeof text,
-                     "job:\n  name: rounds\n  model: %s\n  data: {kind: idx, dir: none}\n  epochs: 2\n"
-                     "  batch: 4\n  seed: %u\n"
-                     "  optimizer: {name: momentum, lr: 0.05, momentum: 0.9, schedule: linear}\n"
-                     "  sync: {strategy: %s, every: %u, inside: sync, staleness: 4, window: 1MiB,\n"
-                     "         encoding: %s, overlap: %u}\nregions:\n",
-                     with->model, (unsigned)seed, with->strategy, with->every,
-                     with->encoding ? with->encoding : "none", with->overlap);
-    for (unsigned r = 0; r < with->regions; r++)
-        n += snprintf(text + n, sizeof text - (size_t)n,
-                      "  - {name: r%u, data_share: %u, workers: %u, shards: 2}\n", r, r ? 1 : 2,
-                      with->workers);
-    n += snprintf(text + n, sizeof text - (size_t)n, "links:\n");
-    for (unsigned a = 0; a < with->regions; a++)
-        for (unsigned b = a + 1; b < with->regions; b++)
-            n += snprintf(text + n, sizeof text - (size_t)n, "  - {between: [r%u, r%u]}\n", a, b);
-    topology_t *topology = NULL;
-    err_t err = {0};
-    if (topology_parse("world", text, (size_t)n, NULL, 0, &topology, &err)) {
-        fprintf(stderr, "%s\n%s\n", err.text, text);
-        exit(2);
-    }
-    topology->job.data.samples = (uint64_t)STEPS / 2 * 4 * with->regions * with->workers; /* in two epochs */
-    return topology;
+    char job[1024];
+    snprintf(job, sizeof job,
+             "job:\n  name: rounds\n  model: %s\n  data: {kind: idx, dir: none}\n  epochs: 2\n"
+             "  batch: 4\n  seed: %u\n"
+             "  optimizer: {name: momentum, lr: 0.05, momentum: 0.9, schedule: linear}\n"
+             "  sync: {strategy: %s, every: %u, inside: sync, staleness: 4, window: 1MiB,\n"
+             "         encoding: %s, overlap: %u}\n",
+             with->model, (unsigned)seed, with->strategy, with->every,
+             with->encoding ? with->encoding : "none", with->overlap);
+    return regions_topology(job, with->regions, with->workers,
+                            (uint64_t)STEPS / 2 * 4 * with->regions * with->workers); /* in two epochs */
 }
 
 static sim_spec_t s_spec(uint64_t seed, bool faults)
