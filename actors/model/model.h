@@ -11,6 +11,7 @@
 #ifndef ACTORS_MODEL_MODEL_H
 #define ACTORS_MODEL_MODEL_H
 
+#include "actors/model/dataset.h"
 #include "codec/base/err.h"
 #include "codec/tensor/layout.h"
 
@@ -25,6 +26,11 @@ bool model_known(const char *name);
 const char *model_names(void);
 /* Whether the model is trained on images (idx) or on counters, as a data kind: "idx" or "counter". */
 const char *model_data_kind(const char *name);
+
+/* Whether a model can be trained on such data: kind, size of a picture, number of classes.
+ *
+ * Errors   ERR_NOT_FOUND (name); ERR_CONFIG: says what the data are, and what the model takes */
+MUST_USE err_code_t model_accepts(const char *name, const dataset_facts_t *data, err_t *err);
 
 #define MODEL_BATCH_MAX 65536
 

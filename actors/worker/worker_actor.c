@@ -38,7 +38,10 @@ static err_code_t s_open_model(worker_hint_t *self, err_t *err)
 {
     const job_region_t *region = &self->with.job->regions[self->with.region_index];
     self->batch_max = region->batch_max > WORKER_TEST_BATCH ? region->batch_max : WORKER_TEST_BATCH;
-    err_code_t rc = model_new(self->with.topology->job.model, self->batch_max, &self->model, err);
+    const char *name = self->with.topology->job.model;
+    err_code_t rc = model_accepts(name, dataset_facts(self->with.dataset), err);
+    if (!rc)
+        rc = model_new(name, self->batch_max, &self->model, err);
     if (rc)
         return rc;
     size_t sample_size = dataset_sample_size(self->with.dataset);

@@ -20,6 +20,12 @@ static bool s_is_name(const char *name)
     return length > 0 && length <= NODE_NAME_MAX;
 }
 
+static int s_wrong_data(err_code_t rc, const err_t *err)
+{
+    return cli_fail(rc == ERR_NOT_FOUND || rc == ERR_CONFIG ? EXIT_WRONG : EXIT_FAILED, "node", "%s",
+                    err->text);
+}
+
 static int s_serve(launch_t *launch, serve_spec_t *spec)
 {
     char role[TOPOLOGY_NAME_MAX + NODE_NAME_MAX + 16];
@@ -38,8 +44,7 @@ static int s_serve(launch_t *launch, serve_spec_t *spec)
     spec->log_name = role;
     rc = launch_open_dataset(launch, spec->region_index, &err);
     if (rc)
-        return cli_fail(rc == ERR_NOT_FOUND || rc == ERR_CONFIG ? EXIT_WRONG : EXIT_FAILED, "node", "%s",
-                        err.text);
+        return s_wrong_data(rc, &err);
     return serve_run(launch, spec);
 }
 
@@ -67,6 +72,14 @@ static int s_check_offer(const launch_t *launch, const serve_spec_t *spec)
                     spec->offer, region->name);
 }
 
+/* Before anything is created: what does not fit the model leaves nothing behind. */
+static int s_check_data(launch_t *launch)
+{
+    err_t err = {0};
+    err_code_t rc = launch_look_dataset(launch, &err);
+    return rc ? s_wrong_data(rc, &err) : EXIT_DONE;
+}
+
 static int s_run(const cli_args_t *args)
 {
     char made_up[NODE_NAME_MAX];
@@ -88,6 +101,8 @@ static int s_run(const cli_args_t *args)
                                cli_value(args, "state"), &spec.region_index);
     if (!status)
         status = s_check_offer(&launch, &spec);
+    if (!status)
+        status = s_check_data(&launch);
     if (!status)
         status = s_serve(&launch, &spec);
     launch_fini(&launch);

@@ -83,7 +83,7 @@ static err_code_t s_start_scheduler(conduct_t *self, err_t *err)
         return rc;
     snprintf(self->status_path, sizeof self->status_path, "%s/" LAUNCH_STATUS_FILE, launch->state_dir);
     progress_init(&self->progress, self->spec->quiet ? NULL : stderr, launch->topology,
-                  launch->dataset ? &launch->job : NULL, clock_now_us());
+                  launch->job.samples ? &launch->job : NULL, clock_now_us());
     global_actor_t actor = {.topology = launch->topology,
                             .state_dir = launch->state_dir,
                             .plan = applies ? &self->plan_with : NULL,

@@ -1,4 +1,5 @@
 #include "actors/model/model.h"
+#include "brokers/topology_field.h"
 #include "tests/unit/actors/model/reference.h"
 
 #define CLASSES 10
@@ -288,6 +289,54 @@ Test(model, names)
     snprintf(names, sizeof names, "%s", model_names());
     for (char *rest = names, *name; (name = strtok_r(rest, ", ", &rest));)
         cr_assert(model_known(name), "%s", name);
+}
+
+/* The topology's table has the names too: brokers know no models. */
+Test(model, a_topology_may_name_every_model_and_no_other)
+{
+    const field_t *job = NULL, *row = NULL;
+    for (size_t i = 0; i < field_count(); i++)
+        job = strcmp(field_at(i)->path, "job") ? job : field_at(i);
+    row = field_find(job, "model");
+    char all[256] = "";
+    size_t length = 0, count;
+    const char *value;
+    for (count = 0; (value = field_value(row, count, &length)); count++)
+        snprintf(all + strlen(all), sizeof all - strlen(all), "%s%.*s", count ? ", " : "", (int)length,
+                 value);
+    cr_assert_str_eq(all, model_names());
+}
+
+/* What a model cannot read is refused before it computes: it would read beyond a batch's end. */
+Test(model, accepts_data_that_fit_it)
+{
+    const dataset_facts_t well = {.kind = "idx", .total = 9, .height = 28, .width = 28, .label_most = 9};
+    const dataset_facts_t counter = {.kind = "counter", .total = 9, .height = 1, .width = 1};
+    cr_assert_eq(model_accepts("lenet", &well, NULL), ERR_OK);
+    cr_assert_eq(model_accepts("softmax", &well, NULL), ERR_OK);
+    cr_assert_eq(model_accepts("ledger", &counter, NULL), ERR_OK);
+    cr_assert_eq(model_accepts("resnet", &well, NULL), ERR_NOT_FOUND);
+    static const struct {
+        dataset_facts_t data;
+        const char *says, *remedy;
+    } rows[] = {
+        {{.kind = "idx", .height = 8, .width = 8, .label_most = 2}, "8 x 8", "28 x 28"},
+        {{.kind = "idx", .height = 32, .width = 32, .label_most = 9}, "32 x 32", "28 x 28"},
+        {{.kind = "idx", .height = 14, .width = 56, .label_most = 9}, "14 x 56", "28 x 28"},
+        {{.kind = "idx", .height = 28, .width = 28, .label_most = 46}, "0 to 46", "no more classes"},
+        {{.kind = "idx", .height = 28, .width = 28, .label_least = 1, .label_most = 26},
+         "1 to 26",
+         "no more classes"},
+        {{.kind = "idx", .height = 28, .width = 28, .label_least = 1, .label_most = 10},
+         "1 to 10",
+         "number them from 0"},
+        {{.kind = "counter", .height = 1, .width = 1}, "counter", "idx"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        err_t err = {0};
+        cr_assert_eq(model_accepts("lenet", &rows[i].data, &err), ERR_CONFIG, "%zu", i);
+        cr_assert(strstr(err.text, rows[i].says) && strstr(err.text, rows[i].remedy), "%s", err.text);
+    }
 }
 
 Test(model, refuses_what_it_cannot_do)
