@@ -52,6 +52,7 @@ static err_code_t s_model(tale_t *tale, const cli_args_t *args, const topology_t
         json_set_u64(tale->document, "tensors", parameters->layout.tensor_count);
         json_set_u64(tale->document, "parameters", parameters->layout.count);
         json_set_string(tale->document, "parameters_sha256", hex);
+        json_set_u64(tale->document, "not_finite", parameters_not_finite(parameters));
     }
     parameters_destroy(&parameters);
     return code;
@@ -60,6 +61,10 @@ static err_code_t s_model(tale_t *tale, const cli_args_t *args, const topology_t
 static int s_end_model(tale_t *tale)
 {
     const json_value_t *document = tale->document;
+    uint64_t not_finite = json_get_u64(document, "not_finite", 0);
+    if (not_finite)
+        cli_fail(EXIT_DONE, tale->where, "%llu values of region %s are not finite: its training diverged",
+                 (unsigned long long)not_finite, json_get_string(document, "region", ""));
     return tale_end(
         tale, EXIT_DONE, "%s: %llu tensors, %llu parameters of region %s, sha256 %s",
         json_get_string(document, "file", ""), (unsigned long long)json_get_u64(document, "tensors", 0),
