@@ -191,7 +191,7 @@ const cli_command_t checkpoint_export = {
                 {"region", 'r', "NAME", "whose replica; of an archive: only this region"},
                 {"output", 'o', "FILE", "where to write the model"},
                 {"archive", 'a', "FILE", "where to write an archive"},
-                {"tag", 't', "TAG", "as of this common point, not the newest"},
+                {"tag", 0, "TAG", "as of this common point, not the newest"},
                 TALE_HERE_OPTION,
                 TALE_FORCE_OPTION,
                 TALE_DRY_OPTION,
