@@ -80,7 +80,7 @@ static err_code_t s_start_scheduler(conduct_t *self, err_t *err)
 {
     launch_t *launch = self->launch;
     bool applies = launch->topology->plan.apply;
-    err_code_t rc = applies ? planning_prepare(launch, &self->plan_with, NULL, err) : ERR_OK;
+    err_code_t rc = applies ? planning_prepare(launch, 0, &self->plan_with, NULL, err) : ERR_OK;
     if (rc)
         return rc;
     snprintf(self->status_path, sizeof self->status_path, "%s/" LAUNCH_STATUS_FILE, launch->state_dir);
