@@ -127,7 +127,7 @@ static err_code_t s_measure_data(simulation_t *self, err_t *err)
     err_code_t rc = launch_try_dataset(&self->launch, err);
     if (rc)
         return rc;
-    self->spec.samples = self->job.samples;
+    self->spec.samples = self->launch.job.samples;
     if (!self->launch.topology->job.data.samples)
         self->spec.tests = self->launch.facts.tests;
     return ERR_OK;
