@@ -30,15 +30,17 @@ uint64_t dataset_region_samples(const double *shares, size_t region_count, size_
 
 /* -- files ---- */
 
+typedef enum { LOOK_NOT, LOOK_AT, LOOK_THROUGH } look_t;
+
 /* Opens a file, or only looks at it: then the cache directory is not needed, and there are no data afterwards. */
-static err_code_t s_file(const dataset_spec_t *spec, const char *name, size_t rank, bool look, idx_t *ret_idx,
-                         err_t *err)
+static err_code_t s_file(const dataset_spec_t *spec, const char *name, size_t rank, look_t look,
+                         idx_t *ret_idx, err_t *err)
 {
-    return look ? idx_look(spec->dir, name, rank, ret_idx, err)
-                : idx_open(spec->dir, name, spec->cache_dir, rank, ret_idx, err);
+    return look == LOOK_NOT ? idx_open(spec->dir, name, spec->cache_dir, rank, ret_idx, err)
+                            : idx_look(spec->dir, name, rank, look == LOOK_THROUGH, ret_idx, err);
 }
 
-static err_code_t s_open_part(const dataset_spec_t *spec, const char *images, const char *labels, bool look,
+static err_code_t s_open_part(const dataset_spec_t *spec, const char *images, const char *labels, look_t look,
                               part_t *part, err_t *err)
 {
     err_code_t code = s_file(spec, images, 3, look, &part->images, err);
@@ -65,7 +67,7 @@ static unsigned s_most(unsigned a, unsigned b)
     return a > b ? a : b;
 }
 
-static err_code_t s_open_idx(dataset_t *self, const dataset_spec_t *spec, bool look, err_t *err)
+static err_code_t s_open_idx(dataset_t *self, const dataset_spec_t *spec, look_t look, err_t *err)
 {
     if (!spec->dir)
         return err_set(err, ERR_CONFIG, "data.dir is missing; write the directory of the files");
@@ -106,7 +108,7 @@ static err_code_t s_open_counter(dataset_t *self, const dataset_spec_t *spec, er
     return ERR_OK;
 }
 
-static err_code_t s_open_kind(dataset_t *self, const dataset_spec_t *spec, bool look, err_t *err)
+static err_code_t s_open_kind(dataset_t *self, const dataset_spec_t *spec, look_t look, err_t *err)
 {
     err_code_t code = ERR_OK;
     if (spec->kind && strcmp(spec->kind, "idx") == 0)
@@ -192,7 +194,7 @@ err_code_t dataset_open(const dataset_spec_t *spec, dataset_t **ret_self, err_t 
         return err_set(err, ERR_MEMORY, "no memory for a data set");
     err_code_t code = s_check_shares(spec, err);
     if (!code)
-        code = s_open_kind(self, spec, false, err);
+        code = s_open_kind(self, spec, LOOK_NOT, err);
     if (!code)
         code = s_split(self, spec, err);
     if (code) {
@@ -217,10 +219,10 @@ void dataset_destroy(dataset_t **self_p)
     *self_p = NULL;
 }
 
-err_code_t dataset_look(const dataset_spec_t *spec, dataset_facts_t *ret_facts, err_t *err)
+err_code_t dataset_look(const dataset_spec_t *spec, bool thorough, dataset_facts_t *ret_facts, err_t *err)
 {
     dataset_t self = {0};
-    err_code_t code = s_open_kind(&self, spec, true, err);
+    err_code_t code = s_open_kind(&self, spec, thorough ? LOOK_THROUGH : LOOK_AT, err);
     if (!code)
         *ret_facts = self.facts;
     return code;

@@ -12,6 +12,7 @@
 
 #include "codec/base/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -43,9 +44,10 @@ typedef struct {
     unsigned label_least, label_most; /* of training and test samples; 0 for counter, whose labels are any */
 } dataset_facts_t;
 
-/* Reads the files through and keeps nothing, on disk or in memory; needs neither a cache directory nor a region.
- * Errors: as of dataset_open. */
-MUST_USE err_code_t dataset_look(const dataset_spec_t *spec, dataset_facts_t *ret_facts, err_t *err);
+/* Looks at the files and keeps nothing, on disk or in memory; needs neither a cache directory nor a region. `thorough`: reads
+ * packed pictures through, so that damage shows. Errors: as of dataset_open. */
+MUST_USE err_code_t dataset_look(const dataset_spec_t *spec, bool thorough, dataset_facts_t *ret_facts,
+                                 err_t *err);
 
 /* Errors: ERR_NOT_FOUND (a file is missing: names it and the Debian package that has it), ERR_MALFORMED
  * (truncated, wrong magic, counts that differ: names file, expected and found bytes), ERR_CONFIG (kind,

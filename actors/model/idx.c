@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -361,25 +360,40 @@ err_code_t idx_open(const char *dir, const char *name, const char *cache_dir, si
                         : s_map(found.path, rank, ret_self, err);
 }
 
-static err_code_t s_look_packed(const char *path, size_t rank, idx_t *ret_self, err_t *err)
+static err_code_t s_look_at_header(gzFile file, const char *path, size_t rank, idx_t *ret_self, err_t *err)
+{
+    uint8_t bytes[HEADER_SIZE(IDX_RANK_MAX)];
+    uint64_t ignored;
+    int got = gzread(file, bytes, HEADER_SIZE(rank));
+    return s_read_header(path, bytes, got > 0 ? (size_t)got : 0, rank, ret_self, &ignored, err);
+}
+
+static err_code_t s_look_packed(const char *path, size_t rank, bool thorough, idx_t *ret_self, err_t *err)
 {
     gzFile file = gzopen(path, "rbe");
     if (!file)
         return s_io(err, "open", path);
-    gzbuffer(file, CHUNK_SIZE);
-    err_code_t code = s_inflate(file, path, rank, -1, path, ret_self, err);
+    err_code_t code = ERR_OK;
+    if (thorough || rank == 1) {
+        gzbuffer(file, CHUNK_SIZE);
+        code = s_inflate(file, path, rank, -1, path, ret_self, err);
+    } else {
+        code = s_look_at_header(file, path, rank, ret_self, err);
+    }
     gzclose(file);
     return code;
 }
 
-err_code_t idx_look(const char *dir, const char *name, size_t rank, idx_t *ret_self, err_t *err)
+err_code_t idx_look(const char *dir, const char *name, size_t rank, bool thorough, idx_t *ret_self,
+                    err_t *err)
 {
     CHECK(rank >= 1 && rank <= IDX_RANK_MAX);
     found_t found;
     idx_t idx = {0};
     err_code_t code = s_find(dir, name, &found, err);
     if (!code)
-        code = found.packed ? s_look_packed(found.path, rank, &idx, err) : s_map(found.path, rank, &idx, err);
+        code = found.packed ? s_look_packed(found.path, rank, thorough, &idx, err)
+                            : s_map(found.path, rank, &idx, err);
     if (code)
         return code;
     size_t size = idx.map_size;

@@ -14,6 +14,7 @@
 
 #include "codec/base/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -40,7 +41,9 @@ MUST_USE err_code_t idx_open(const char *dir, const char *name, const char *cach
                              idx_t *ret_self, err_t *err);
 void idx_close(idx_t *self);
 
-/* What such a file holds, without its data: reads it through and keeps nothing. Errors: as above, but for ERR_CONFIG. */
-MUST_USE err_code_t idx_look(const char *dir, const char *name, size_t rank, idx_t *ret_self, err_t *err);
+/* What such a file holds, without its data, and keeps nothing. Reads it through where the range of values is asked for (rank 1)
+ * or it is to be `thorough`; of a larger packed file else only the beginning. Errors: as above, but for ERR_CONFIG. */
+MUST_USE err_code_t idx_look(const char *dir, const char *name, size_t rank, bool thorough, idx_t *ret_self,
+                             err_t *err);
 
 #endif

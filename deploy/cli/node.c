@@ -76,7 +76,7 @@ static int s_check_offer(const launch_t *launch, const serve_spec_t *spec)
 static int s_check_data(launch_t *launch)
 {
     err_t err = {0};
-    err_code_t rc = launch_look_dataset(launch, &err);
+    err_code_t rc = launch_look_dataset(launch, false, &err);
     return rc ? s_wrong_data(rc, &err) : EXIT_DONE;
 }
 

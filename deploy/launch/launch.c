@@ -474,18 +474,18 @@ static err_code_t s_derive_job(launch_t *self, const dataset_facts_t *facts, err
     return job_derive(topology, facts->total, &self->job, err);
 }
 
-err_code_t launch_look_dataset(launch_t *self, err_t *err)
+err_code_t launch_look_dataset(launch_t *self, bool thorough, err_t *err)
 {
     double shares[TOPOLOGY_REGIONS_MAX];
     dataset_spec_t spec = s_dataset_spec(self->topology, shares);
     dataset_facts_t facts;
-    err_code_t rc = dataset_look(&spec, &facts, err);
+    err_code_t rc = dataset_look(&spec, thorough, &facts, err);
     return rc ? rc : s_derive_job(self, &facts, err);
 }
 
 err_code_t launch_try_dataset(launch_t *self, err_t *err)
 {
-    err_code_t rc = launch_look_dataset(self, err);
+    err_code_t rc = launch_look_dataset(self, false, err);
     uint64_t samples = self->topology->job.data.samples;
     if (rc != ERR_NOT_FOUND || !samples)
         return rc;

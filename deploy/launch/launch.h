@@ -68,10 +68,11 @@ void launch_abandon_state(launch_t *self);
 MUST_USE err_code_t launch_count_snapshots(const launch_t *self, size_t *ret_count, err_t *err);
 
 /* Looks at the data set without keeping any of it, on disk or in memory, compares it with the model, and derives the job.
- * Every command does so before it creates anything.
+ * Every command does so before it creates anything; `thorough`: and reads
+ * everything through.
  *
  * Errors   those of dataset_look, model_accepts and job_derive */
-MUST_USE err_code_t launch_look_dataset(launch_t *self, err_t *err);
+MUST_USE err_code_t launch_look_dataset(launch_t *self, bool thorough, err_t *err);
 
 /* The same for commands that compute nothing with it: where the files are not there, and the topology says how many samples
  * there are, the job is derived from that, and facts.kind is NULL. */

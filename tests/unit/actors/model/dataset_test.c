@@ -276,7 +276,7 @@ Test(dataset, any_label_is_read_and_told)
     files_t files = s_files(false);
     dataset_spec_t spec = s_spec(&files, (double[]){1}, 1);
     dataset_facts_t facts;
-    cr_assert_eq(dataset_look(&spec, &facts, NULL), ERR_OK);
+    cr_assert_eq(dataset_look(&spec, true, &facts, NULL), ERR_OK);
     cr_assert(facts.total == TRAIN && facts.tests == TEST && facts.height == 2 && facts.width == 3);
     cr_assert(facts.label_least == 0 && facts.label_most == 9 && !strcmp(facts.kind, "idx"));
     files_write_idx(&files, TRAIN_LABELS, false, 1, (size_t[]){TRAIN}, 5, 256);
@@ -288,7 +288,7 @@ Test(dataset, any_label_is_read_and_told)
     dataset_gather(dataset, &last, 1, x, &label);
     cr_assert_eq(label, 255);
     dataset_destroy(&dataset);
-    cr_assert_eq(dataset_look(&spec, &facts, NULL), ERR_OK);
+    cr_assert_eq(dataset_look(&spec, true, &facts, NULL), ERR_OK);
     cr_assert_eq(facts.label_most, 255);
     cr_assert_neq(access(files.cache, F_OK), 0, "a look leaves nothing behind");
     files_destroy(&files);
@@ -299,7 +299,7 @@ Test(dataset, a_look_at_a_counter_counts_nothing)
 {
     dataset_spec_t spec = {.kind = "counter", .samples = UINT32_MAX};
     dataset_facts_t facts;
-    cr_assert_eq(dataset_look(&spec, &facts, NULL), ERR_OK);
+    cr_assert_eq(dataset_look(&spec, true, &facts, NULL), ERR_OK);
     cr_assert(facts.total == UINT32_MAX && facts.height == 1 && facts.width == 1 && facts.tests == 0);
 }
 
