@@ -15,6 +15,7 @@ typedef struct {
     char name[TOPOLOGY_NAME_MAX + 16];
     uint64_t pid; /* 0: does not run now */
     uint64_t restarts;
+    char died[256]; /* of what, again and again; empty: does not */
 } process_row_t;
 
 typedef struct {
