@@ -126,7 +126,8 @@ static void s_take_signal(conduct_t *self, int signal)
             s_reread(self);
         return;
     }
-    if ((self->spec->parent && signal == SIGINT) || (signal == HOST_STOP && self->first_signal))
+    bool parents = self->spec->parent && (signal == SIGINT || signal == HOST_HANGUP);
+    if (parents || (signal > SIGRTMAX && self->first_signal))
         return;
     if (self->first_signal)
         _exit(128 + signal);

@@ -245,7 +245,7 @@ static void s_drain(serve_t *self)
 
 static void s_take_signal(serve_t *self, int signal)
 {
-    if (signal == HOST_STOP && self->first_signal)
+    if (signal > SIGRTMAX && self->first_signal)
         return;
     if (self->first_signal)
         _exit(128 + signal);
@@ -332,8 +332,8 @@ static void s_loop(serve_t *self)
             _exit(EXIT_FAILED);
         if (event.signal == SIGHUP)
             s_reread(self);
-        if (event.signal == SIGTERM || event.signal == HOST_STOP ||
-            (event.signal == SIGINT && !self->spec->parent))
+        bool parents = self->spec->parent && (event.signal == SIGINT || event.signal == HOST_HANGUP);
+        if (event.signal && event.signal != SIGHUP && !parents)
             s_take_signal(self, event.signal);
     }
 }

@@ -109,7 +109,7 @@ static void s_take_signal(supervise_t *self, int signal)
         s_reread(self);
         return;
     }
-    if (signal == HOST_STOP && self->first_signal)
+    if (signal > SIGRTMAX && self->first_signal)
         return;
     if (self->first_signal) {
         children_kill(&self->children);
@@ -183,7 +183,7 @@ static void s_note_failure(supervise_t *self)
 static void s_wait(supervise_t *self)
 {
     host_event_t event = host_wait(&self->host, SUPERVISE_LOOK_MS);
-    if (event.signal == SIGHUP || event.signal == HOST_STOP)
+    if (event.signal == SIGHUP || event.signal == HOST_HANGUP || event.signal == HOST_STOP)
         event.signal = 0; /* nothing is rented any more, and it stops */
     if (event.signal && self->first_signal) {
         children_kill(&self->children);
