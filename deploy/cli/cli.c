@@ -1,5 +1,6 @@
 #include "deploy/cli/cli.h"
 
+#include "codec/base/outlet.h"
 #include "deploy/launch/host.h"
 
 #include <errno.h>
@@ -8,6 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#define CLI_PATIENCE_US 1000000 /* for who reads standard error */
 
 typedef struct {
     const char *items[CLI_VALUES_MAX];
@@ -31,7 +35,7 @@ int cli_fail(exit_status_t status, const char *where, const char *format, ...)
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     fflush(stdout);
-    fprintf(stderr, "cloudless: %s%s%s\n", where ? where : "", where ? ": " : "", text);
+    outlet_say("cloudless: %s%s%s\n", where ? where : "", where ? ": " : "", text);
     return (int)status;
 }
 
@@ -252,7 +256,9 @@ static int s_main(int argc, char **argv, const cli_command_t *group, const cli_c
 
 int cli_main(int argc, char **argv, const cli_command_t *const *table)
 {
-    return s_main(argc, argv, NULL, table);
+    int status = s_main(argc, argv, NULL, table);
+    (void)!outlet_flush(STDERR_FILENO, CLI_PATIENCE_US, NULL); /* what nobody reads is lost, no more */
+    return status;
 }
 
 /* ---- reading

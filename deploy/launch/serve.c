@@ -7,6 +7,7 @@
 #include "actors/worker/probe.h"
 #include "brokers/broker.h"
 #include "codec/base/log.h"
+#include "codec/base/outlet.h"
 #include "deploy/cli/cli.h"
 #include "deploy/launch/control.h"
 #include "deploy/launch/host.h"
@@ -253,7 +254,7 @@ static void s_take_signal(serve_t *self, int signal)
     log_event(LEVEL_INFO, self->spec->where, "signal", "signal=%d; draining, a second one ends at once",
               signal);
     if (!self->spec->parent)
-        fprintf(stderr, "stopping after a last snapshot; once more ends at once\n");
+        outlet_say("stopping after a last snapshot; once more ends at once\n");
     s_drain(self);
 }
 
