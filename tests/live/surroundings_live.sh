@@ -46,11 +46,14 @@ expect 0 stop --state "$work/unread.state"
 expect_end "$unread" 0 "an up whose standard error nobody read"
 exec 9<&-
 
+begun() { grep -q '^cloudless$' "/proc/$1/comm"; } # before, a signal would be for this script
+
 # Ctrl-C in its first moments, wherever that hits. (Without env, what is begun in the background ignores it.)
-for pause in 0.05 0.15 0.3 0.5; do
+for pause in 0.02 0.15 0.4; do
     env --default-signal=INT setsid "$CLOUDLESS" up "${ledger[@]}" --set job.epochs=100000 --state "$work/early-$pause" --quiet >/dev/null 2>"$work/early.err" &
     early=$!
     started+=("$early")
+    until_true begun "$early"
     sleep "$pause"
     status=0
     kill -INT -- "-$early" 2>/dev/null
@@ -64,6 +67,7 @@ for signal in INT TERM HUP; do
     env --default-signal=INT "$CLOUDLESS" check "$work/held-$signal" >/dev/null 2>"$work/held.err" & # reads what nobody writes
     held=$!
     started+=("$held")
+    until_true begun "$held"
     kill -"$signal" "$held"
     status=0
     wait "$held" || status=$?
