@@ -197,6 +197,19 @@ static err_code_t s_make_core(shard_hint_t *self, err_t *err)
 /* ---- life
  * ---------------------------------------------------------------------------------------------------- */
 
+static void s_remove_dir(const char *path)
+{
+    DIR *dir = opendir(path);
+    if (!dir)
+        return;
+    struct dirent *entry;
+    while ((entry = readdir(dir)))
+        if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
+            unlinkat(dirfd(dir), entry->d_name, 0);
+    closedir(dir);
+    rmdir(path);
+}
+
 /* Opens the store in self->dir and starts its writer. */
 static err_code_t s_open_dir(shard_hint_t *self, err_t *err)
 {
@@ -247,6 +260,9 @@ static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err
     void *core = self->core;
     if (core)
         shard_role.destroy(&core);
+    s_close_store(self);
+    if (rc == ERR_FULL && self->dir[0]) /* it is tried again, each time in a directory of its own */
+        s_remove_dir(self->dir);
     return rc;
 }
 
@@ -259,19 +275,6 @@ static void s_close(void *hint)
 
 /* ---- snapshots
  * ----------------------------------------------------------------------------------------------- */
-
-static void s_remove_dir(const char *path)
-{
-    DIR *dir = opendir(path);
-    if (!dir)
-        return;
-    struct dirent *entry;
-    while ((entry = readdir(dir)))
-        if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
-            unlinkat(dirfd(dir), entry->d_name, 0);
-    closedir(dir);
-    rmdir(path);
-}
 
 /* After the first commit into this store those before it are no longer needed, but for the newest few. */
 static void s_clean(shard_hint_t *self)

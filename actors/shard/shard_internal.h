@@ -305,6 +305,7 @@ typedef struct {
     size_t giving;        /* index of what it is given now; KEEP_NONE */
     int64_t offer_us;     /* when the offer is repeated */
     int64_t retry_us;     /* not before: it has refused one */
+    err_code_t refused;   /* its newest answer */
 } keeper_t;
 
 typedef struct {
@@ -320,7 +321,6 @@ typedef struct {
         waits; /* number that is committed here and not kept by all yet, with durability replica; 0: none */
     uint64_t kept, kept_changes; /* newest that all keepers have */
     int64_t kept_us, begun_us, heard_us;
-    err_code_t refused; /* newest answer of a keeper */
 } keep_t;
 /* What another region's shard has said of itself, and of this shard's stream. */
 typedef struct {
@@ -716,6 +716,7 @@ uint64_t shard_keep_kept(const shard_core_t *self);
 uint64_t shard_keep_assignment(const shard_core_t *self); /* that is fulfilled; 0: none */
 int64_t shard_keep_lag_us(const shard_core_t *self);
 const char *shard_keep_waits_for(const shard_core_t *self);
+const char *shard_keep_refused(const shard_core_t *self); /* a keeper whose disk is full; empty: none */
 
 /* shard_snapshot, shard_state, shard_report */
 void shard_committed(shard_core_t *self); /* the snapshot that is out is durable at the job's level */

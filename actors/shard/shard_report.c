@@ -85,6 +85,7 @@ static void s_progress(shard_core_t *self)
     message->progress.handed = shard_has_handed(self);
     message->progress.assignment = shard_keep_assignment(self);
     message->progress.keep_lag_us = shard_keep_lag_us(self);
+    message_set_name(message->progress.keep_refused, shard_keep_refused(self));
     shard_send(self, &message);
 }
 
