@@ -19,6 +19,7 @@
  *   shard_vote      what is in a round that not all regions need to reach
  *   shard_relay     handing on what others sent to those who lack it
  *   shard_encode    what a cut carries, what it leaves for the next one
+ *   shard_uncovered going on while the disk is full
  *
  * Threads  those of the core.
  */
@@ -380,6 +381,14 @@ typedef struct {
     size_t kept_count;
 } shard_mark_t;
 
+/* While the disk is full, and the job says to go on (shard_uncovered). Soft: what is lost by a death is just this. */
+typedef struct {
+    bool on;
+    uint64_t last;    /* own delta that has left so */
+    uint64_t count;   /* of those */
+    uint64_t changes; /* what must be committed before nothing of it can be lost any more */
+} uncovered_t;
+
 struct shard_core {
     shard_spec_t spec;
     const job_region_t *region;
@@ -469,6 +478,7 @@ struct shard_core {
     int64_t retry_us, retry_pause_us;
     err_code_t store_error;
     uint64_t snapshots_failed;
+    uncovered_t uncovered;
 
     /* reports */
     int64_t head_us, report_us, reported_us;
@@ -725,6 +735,12 @@ int64_t shard_snapshot_due(const shard_core_t *self);
 buf_t *state_pack(const shard_core_t *self);
 err_code_t state_load(shard_core_t *self, const snapshot_t *snapshot, err_t *err);
 bool state_add_values(const shard_core_t *self, snapshot_t *snapshot, err_t *err);
+
+/* shard_uncovered */
+bool shard_uncovered(const shard_core_t *self);          /* trains on without its disk, now */
+void shard_uncovered_send(shard_core_t *self);           /* then: what is cut and has not left does so */
+uint64_t shard_uncovered_sent(const shard_core_t *self); /* last own delta that has left */
+void shard_uncovered_end(shard_core_t *self);
 
 /* shard_mark */
 void shard_mark(shard_core_t *self, const message_t *message);

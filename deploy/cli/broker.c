@@ -28,11 +28,12 @@ static int s_check_rent(const launch_t *launch, size_t region)
     return EXIT_DONE;
 }
 
-static int s_serve(launch_t *launch, const serve_spec_t *spec)
+static int s_serve(launch_t *launch, serve_spec_t *spec)
 {
     char role[TOPOLOGY_NAME_MAX + 16];
     err_t err = {0};
     snprintf(role, sizeof role, "broker-%s", launch->topology->regions[spec->region_index].name);
+    spec->role = role;
     err_code_t rc = await_room_join(launch, "broker", role, true, &err);
     if (rc == ERR_STOPPED)
         return EXIT_DONE;

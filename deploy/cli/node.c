@@ -45,7 +45,7 @@ static int s_serve(launch_t *launch, serve_spec_t *spec)
                         spec->node_name, region);
     if (rc && rc != ERR_STOPPED)
         return cli_fail(EXIT_WRONG, "node", "%s", err.text);
-    spec->log_name = role;
+    spec->log_name = spec->role = role;
     data_t data = {launch, spec->region_index};
     await_room_t who = {.where = "node", .state_dir = launch->state_dir};
     if (!rc)
@@ -118,7 +118,7 @@ const cli_command_t command_node = {
         {"topology", 't', "FILE", "the same file as everywhere in the job"},
         {"region", 'r', "NAME", "where this machine is"},
         {"isolate", 0, "WHAT", COMMANDS_ISOLATE},
-        {"name", 'n', "NAME", "of this node, unique in its region (default: made up)"},
+        {"name", 0, "NAME", "of this node, unique in its region (default: made up)"},
         {"offer", 0, "NAME", "the offer of its region that this machine is a unit of (default: of none)"},
         {"probe-time", 0, "TIME",
          "how long it measures what one core computes before it comes (default: 50ms; 0: not at all)"},

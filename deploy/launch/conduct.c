@@ -6,6 +6,7 @@
 #include "codec/base/log.h"
 #include "deploy/cli/cli.h"
 #include "deploy/launch/await_room.h"
+#include "deploy/launch/control.h"
 #include "deploy/launch/host.h"
 #include "deploy/launch/planning.h"
 #include "deploy/launch/progress.h"
@@ -27,6 +28,7 @@ typedef struct {
     launch_t *launch;
     const conduct_spec_t *spec;
     host_t host;
+    control_t *control; /* NULL: nobody can ask */
     launch_where_t where;
     process_lines_t told; /* by the parent */
     shell_t *scheduler;
@@ -99,7 +101,7 @@ static err_code_t s_start(conduct_t *self, err_t *err)
 {
     launch_t *launch = self->launch;
     err_code_t rc =
-        launch->topology->plan.apply ? planning_prepare(launch, &self->plan_with, NULL, err) : ERR_OK;
+        launch->topology->plan.apply ? planning_prepare(launch, 0, &self->plan_with, NULL, err) : ERR_OK;
     if (rc)
         return rc;
     snprintf(self->status_path, sizeof self->status_path, "%s/" LAUNCH_STATUS_FILE, launch->state_dir);
@@ -136,7 +138,7 @@ static void s_take_signal(conduct_t *self, int signal)
             s_reread(self);
         return;
     }
-    if (self->spec->parent && signal == SIGINT)
+    if ((self->spec->parent && signal == SIGINT) || (signal == HOST_STOP && self->first_signal))
         return;
     if (self->first_signal)
         _exit(128 + signal);
@@ -294,9 +296,14 @@ static int s_finish(conduct_t *self)
     return status;
 }
 
+static const control_word_t s_asked[] = {{"stop", host_answer_stop}, {NULL, NULL}};
+
 static int s_run(conduct_t *self)
 {
     err_t err = {0};
+    if (control_open(self->launch->state_dir, CONTROL_SCHEDULER, s_asked, self, &self->control, &err))
+        log_event(LEVEL_WARN, self->spec->where, "control",
+                  "reason=\"%s\"; a signal can stop it, cloudless stop cannot", err.text);
     err_code_t rc = s_start(self, &err);
     if (rc == ERR_STOPPED)
         return EXIT_DONE; /* it had not begun */
@@ -322,6 +329,7 @@ int conduct_run(launch_t *launch, const conduct_spec_t *spec)
     pthread_mutex_init(&self->mutex, NULL);
     host_init(&self->host);
     int status = s_run(self);
+    control_close(&self->control);
     shell_destroy(&self->scheduler);
     host_fini(&self->host);
     pthread_mutex_destroy(&self->mutex);

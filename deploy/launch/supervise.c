@@ -5,6 +5,7 @@
 #include "codec/base/log.h"
 #include "deploy/cli/cli.h"
 #include "deploy/launch/await_room.h"
+#include "deploy/launch/control.h"
 #include "deploy/launch/host.h"
 
 #include <signal.h>
@@ -134,6 +135,8 @@ static void s_take_signal(supervise_t *self, int signal)
         s_reread(self);
         return;
     }
+    if (signal == HOST_STOP && self->first_signal)
+        return;
     if (self->first_signal) {
         children_kill(&self->children);
         _exit(128 + signal);
@@ -208,8 +211,8 @@ static void s_note_failure(supervise_t *self)
 static void s_wait(supervise_t *self)
 {
     host_event_t event = host_wait(&self->host, SUPERVISE_LOOK_MS);
-    if (event.signal == SIGHUP)
-        event.signal = 0; /* nothing is rented any more */
+    if (event.signal == SIGHUP || event.signal == HOST_STOP)
+        event.signal = 0; /* nothing is rented any more, and it stops */
     if (event.signal && self->first_signal) {
         children_kill(&self->children);
         _exit(128 + event.signal);
@@ -276,6 +279,8 @@ static bool s_forget(const launch_t *launch)
     return rc != ERR_STOPPED;
 }
 
+static const control_word_t s_words[] = {{"stop", host_answer_stop}, {NULL, NULL}};
+
 int supervise_run(const launch_t *launch, const supervise_spec_t *spec)
 {
     supervise_t *self = calloc(1, sizeof *self);
@@ -288,12 +293,17 @@ int supervise_run(const launch_t *launch, const supervise_spec_t *spec)
         return cli_fail(EXIT_FAILED, "up", "%s", err.text);
     }
     host_init(&self->host);
+    control_t *control = NULL;
+    if (control_open(launch->state_dir, CONTROL_UP, s_words, NULL, &control, &err))
+        log_event(LEVEL_WARN, "up", "control", "reason=\"%s\"; a signal can stop it, cloudless stop cannot",
+                  err.text);
     int status = EXIT_DONE; /* told to end before anything began */
     if (s_forget(launch)) {
         s_loop(self);
         s_await_regions(self);
         status = s_finish(self);
     }
+    control_close(&control);
     children_fini(&self->children);
     host_fini(&self->host);
     free(self);
