@@ -5,9 +5,9 @@
 #include "codec/base/log.h"
 #include "deploy/cli/cli.h"
 #include "deploy/launch/host.h"
+#include "codec/base/outlet.h"
 
 #include <signal.h>
-#include <stdio.h>
 #include <unistd.h>
 
 #define AWAIT_ROOM_LOOK_MS 500
@@ -28,7 +28,7 @@ static void s_say(const await_room_t *self, const char *why, bool first)
     if (self->parent)
         s_tell_parent(why);
     else if (first)
-        fprintf(stderr, "cloudless: %s: waits for room: %s\n", self->where, why);
+        outlet_say("cloudless: %s: waits for room: %s\n", self->where, why);
 }
 
 static void s_go_on(const await_room_t *self)

@@ -3,6 +3,7 @@
 #include "actors/kit/clock.h"
 #include "actors/scheduler/global_actor.h"
 #include "codec/base/log.h"
+#include "codec/base/outlet.h"
 #include "deploy/cli/cli.h"
 #include "deploy/launch/await_room.h"
 #include "deploy/launch/control.h"
@@ -86,9 +87,9 @@ static void s_take_waiting(supervise_t *self)
         char line[PROCESS_LINE_MAX];
         const char *above = s_draws(self) ? "\n" : "";
         if (child->waits_for[0])
-            fprintf(stderr, "%scloudless: %s waits for room: %s\n", above, child->name, child->waits_for);
+            outlet_say("%scloudless: %s waits for room: %s\n", above, child->name, child->waits_for);
         else
-            fprintf(stderr, "%scloudless: %s has room again\n", above, child->name);
+            outlet_say("%scloudless: %s has room again\n", above, child->name);
         snprintf(line, sizeof line, AWAIT_ROOM_WORD " %zu %s", (size_t)(child - self->children.items),
                  child->waits_for);
         s_say(self, line);
@@ -122,7 +123,7 @@ static void s_reread(supervise_t *self)
     topology_destroy(&changed);
     if (rc) {
         log_event(LEVEL_WARN, "up", "reread", "reason=\"%s\"; going on as before", err.text);
-        fprintf(stderr, "cloudless: up: %s\n", err.text);
+        outlet_say("cloudless: up: %s\n", err.text);
         return;
     }
     s_say(self, "reread");
@@ -135,14 +136,14 @@ static void s_take_signal(supervise_t *self, int signal)
         s_reread(self);
         return;
     }
-    if (signal == HOST_STOP && self->first_signal)
+    if (signal > SIGRTMAX && self->first_signal)
         return;
     if (self->first_signal) {
         children_kill(&self->children);
         _exit(128 + signal);
     }
     self->first_signal = signal;
-    fprintf(stderr, "%sstopping after a last snapshot; once more ends at once\n", s_draws(self) ? "\n" : "");
+    outlet_say("%sstopping after a last snapshot; once more ends at once\n", s_draws(self) ? "\n" : "");
     s_say(self, "drain");
     if (s_global(self)->state == CHILD_RUNS && s_global(self)->waits_for[0])
         kill(process_pid(s_global(self)->process), SIGTERM); /* it does not listen before it has begun */
@@ -211,7 +212,7 @@ static void s_note_failure(supervise_t *self)
 static void s_wait(supervise_t *self)
 {
     host_event_t event = host_wait(&self->host, SUPERVISE_LOOK_MS);
-    if (event.signal == SIGHUP || event.signal == HOST_STOP)
+    if (event.signal == SIGHUP || event.signal == HOST_HANGUP || event.signal == HOST_STOP)
         event.signal = 0; /* nothing is rented any more, and it stops */
     if (event.signal && self->first_signal) {
         children_kill(&self->children);
