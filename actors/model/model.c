@@ -3,6 +3,7 @@
 #include "actors/model/blas.h"
 #include "actors/model/ledger.h"
 #include "actors/model/net.h"
+#include "actors/model/vector.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -191,6 +192,17 @@ void model_gradient(model_t *self, const float *w, const float *x, const uint32_
     }
     ledger_gradient(labels, count, ret_g);
     *ret_loss = 0;
+}
+
+void model_join(const model_t *self, size_t done, size_t count, const float *part, double part_loss, float *g,
+                double *loss)
+{
+    double share = (double)count / (double)(done + count);
+    if (self->net)
+        vector_mix(self->layout.count, g, (float)(1 - share), part, (float)share);
+    else
+        vector_add(self->layout.count, g, part);
+    *loss += share * (part_loss - *loss);
 }
 
 void model_evaluate(model_t *self, const float *w, const float *x, const uint32_t *labels, size_t count,

@@ -34,6 +34,10 @@ MUST_USE err_code_t model_accepts(const char *name, const dataset_facts_t *data,
 
 #define MODEL_BATCH_MAX 65536
 
+/* A batch with more samples than this is computed piece by piece: its memory does not grow with it, and whoever computes can look
+ * at something else in between. */
+#define MODEL_PIECE 512
+
 /* Scratch for batches of up to batch_max samples. No allocation afterwards. Errors: ERR_NOT_FOUND (name),
  * ERR_LIMIT (batch_max 0 or above MODEL_BATCH_MAX), ERR_MEMORY. */
 MUST_USE err_code_t model_new(const char *name, size_t batch_max, model_t **ret_self, err_t *err);
@@ -58,6 +62,11 @@ void model_init(const model_t *self, uint64_t seed, float *ret_w);
  * ledger: ret_g is minus how often each counter was chosen (label mod 1000), a sum; ret_loss is 0. */
 void model_gradient(model_t *self, const float *w, const float *x, const uint32_t *labels, size_t count,
                     float *ret_g, double *ret_loss);
+
+/* Makes g, the gradient of `done` samples, and its loss those of `done` + `count`, where part and part_loss are of these count.
+ * Both as model_gradient has them. */
+void model_join(const model_t *self, size_t done, size_t count, const float *part, double part_loss, float *g,
+                double *loss);
 
 /* Forward only: adds the batch's summed loss and number of right answers. */
 void model_evaluate(model_t *self, const float *w, const float *x, const uint32_t *labels, size_t count,

@@ -464,6 +464,20 @@ static dataset_spec_t s_dataset_spec(const topology_t *topology, double *shares)
                             .region_count = topology->region_count};
 }
 
+/* A shard without a parameter would wait for nothing, and be waited for. */
+static err_code_t s_check_shards(const topology_t *topology, err_t *err)
+{
+    layout_t *layout = calloc(1, sizeof *layout);
+    CHECK(layout);
+    err_code_t rc = model_layout_of(topology->job.model, layout, err);
+    if (!rc && topology->regions[0].shards > layout->count)
+        rc = err_set(err, ERR_CONFIG,
+                     "regions[0].shards: %llu are more than the %zu parameters of model %s; write fewer",
+                     (unsigned long long)topology->regions[0].shards, layout->count, topology->job.model);
+    free(layout);
+    return rc;
+}
+
 /* What computes later relies on it: sizes, classes and kinds of data and model are compared here, and nowhere else. */
 static err_code_t s_derive_job(launch_t *self, const dataset_facts_t *facts, err_t *err)
 {
@@ -471,6 +485,9 @@ static err_code_t s_derive_job(launch_t *self, const dataset_facts_t *facts, err
     err_code_t rc = model_accepts(topology->job.model, facts, err);
     if (rc)
         return err_prefix(err, rc, "job.data.dir %s", topology->job.data.dir);
+    rc = s_check_shards(topology, err);
+    if (rc)
+        return rc;
     self->facts = *facts;
     return job_derive(topology, facts->total, &self->job, err);
 }

@@ -69,6 +69,17 @@ for command in check plan simulate 'up --state unfit'; do
 done
 [ ! -e unfit ] || fail "a misspelt model left a state directory"
 
+bad 2 'regions.0..shards: 1024 are more than the 1000 parameters of model ledger' check "$ledger" \
+    --set regions[0].shards=1024 --set regions[1].shards=1024
+
+# A name, or an address of IPv6, to listen on.
+for bind in localhost $(grep -q '^00000000000000000000000000000001 ' /proc/net/if_inet6 2>/dev/null && echo '[::1]'); do
+    expect 0 up "$ledger" --state "$work/on-$bind" --quiet --set job.data.samples=1000 --set job.epochs=1 \
+        --set "regions[0].broker.bind=tcp://$bind:*" --set "regions[1].broker.bind=tcp://$bind:*"
+done
+bad 1 '^cloudless: .*no-such-name.invalid is no address, no interface of this machine and no known name' up "$ledger" \
+    --state "$work/nameless" --quiet --set "regions[0].broker.bind=tcp://no-such-name.invalid:*" --set security=none
+
 # A port in use: two regions that want the same one.
 cat >"$work/port.yaml" <<YAML
 job: {name: port, model: ledger, data: {kind: counter, samples: 1000}, optimizer: {name: sgd, lr: 1, schedule: constant}}

@@ -307,6 +307,38 @@ Test(model, a_topology_may_name_every_model_and_no_other)
     cr_assert_str_eq(all, model_names());
 }
 
+/* A large batch is computed piece by piece, and means the same. */
+Test(model, pieces_of_a_batch_join_to_its_gradient)
+{
+    enum { COUNT = 7, FIRST = 3 };
+    static const char *const names[] = {"softmax", "ledger"};
+    for (size_t m = 0; m < 2; m++) {
+        model_t *model = NULL;
+        cr_assert_eq(model_new(names[m], COUNT, &model, NULL), ERR_OK);
+        size_t N = model_layout(model)->count, size = model_sample_size(model);
+        float *w = test_alloc(N, sizeof *w), *x = test_alloc(COUNT * size, sizeof *x);
+        float *whole = test_alloc(N, sizeof *whole), *g = test_alloc(N, sizeof *g),
+              *part = test_alloc(N, sizeof *part);
+        uint32_t labels[COUNT];
+        for (size_t i = 0; i < COUNT * size; i++)
+            x[i] = (float)(i % 17) / 17;
+        for (size_t i = 0; i < COUNT; i++)
+            labels[i] = (uint32_t)(i * 3 % 10);
+        model_init(model, 1, w);
+        double loss, joined, part_loss;
+        model_gradient(model, w, x, labels, COUNT, whole, &loss);
+        model_gradient(model, w, x, labels, FIRST, g, &joined);
+        model_gradient(model, w, x + FIRST * size, labels + FIRST, COUNT - FIRST, part, &part_loss);
+        model_join(model, FIRST, COUNT - FIRST, part, part_loss, g, &joined);
+        for (size_t i = 0; i < N; i++)
+            cr_assert_float_eq(g[i], whole[i], 1e-5, "%s %zu: %g, not %g", names[m], i, (double)g[i],
+                               (double)whole[i]);
+        cr_assert_float_eq(joined, loss, 1e-6);
+        free(w), free(x), free(whole), free(g), free(part);
+        model_destroy(&model);
+    }
+}
+
 /* What a model cannot read is refused before it computes: it would read beyond a batch's end. */
 Test(model, accepts_data_that_fit_it)
 {
