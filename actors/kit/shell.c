@@ -362,6 +362,8 @@ static void s_run(shell_t *self, zsock_t *pipe)
             shell_link_new(self->name, self->spec.incarnation, self->spec.find, self->spec.find_hint);
         s_set_state(self, SHELL_READY, NULL);
         s_loop(self, pipe);
+        if (self->spec.ops->halt)
+            self->spec.ops->halt(self->spec.hint);
         s_outcome(self, &failure);
         shell_link_destroy(&self->link, failure.code != ERR_STALE);
         self->spec.role->destroy(&self->core);

@@ -2,6 +2,7 @@
 
 #include "actors/kit/clock.h"
 #include "actors/model/model.h"
+#include "actors/worker/aside.h"
 #include "actors/worker/worker_core.h"
 #include "codec/base/rng.h"
 
@@ -9,6 +10,8 @@
 #include <stdlib.h>
 
 #define WORKER_TEST_BATCH 200 /* test samples between two looks at the mailbox */
+#define WORKER_ASIDE_US                                                                                      \
+    50000 /* what takes longer is computed by another thread: this one keeps the actor alive */
 
 typedef struct {
     worker_actor_t with;
@@ -20,6 +23,11 @@ typedef struct {
     uint32_t *order;  /* (samples of the region): the permutation of `epoch` */
     uint64_t epoch;   /* UINT64_MAX: none yet */
     uint64_t piece_max;
+
+    aside_t *aside;
+    bool away;       /* a piece is computed there */
+    bool last;       /* the newest piece was the last */
+    int64_t took_us; /* the newest piece; at first nobody knows */
 
     bool computing; /* a batch, piece by piece; the mailbox is looked at in between */
     uint64_t computed;
@@ -63,12 +71,22 @@ static err_code_t s_open_model(worker_hint_t *self, err_t *err)
     return ERR_OK;
 }
 
+/* What is computed aside works with the core's buffers. */
+static void s_halt(void *hint)
+{
+    worker_hint_t *self = hint;
+    aside_destroy(&self->aside);
+}
+
 static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err_t *err)
 {
     worker_hint_t *self = hint;
     err_code_t rc = s_open_model(self, err);
+    if (!rc)
+        rc = aside_new(&self->aside, err);
     if (rc)
         return rc;
+    self->took_us = INT64_MAX;
     const layout_t *layout = model_layout(self->model);
     size_t shard_count = self->with.topology->regions[self->with.region_index].shards;
     size_t *shard_first = malloc((shard_count + 1) * sizeof *shard_first);
@@ -93,6 +111,7 @@ static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err
 static void s_close(void *hint)
 {
     worker_hint_t *self = hint;
+    aside_destroy(&self->aside);
     model_destroy(&self->model);
     free(self->x);
     free(self->labels);
@@ -164,13 +183,9 @@ static void s_begin_step(worker_hint_t *self)
     self->began_us = clock_now_us();
 }
 
-static void s_step(worker_hint_t *self)
+static void s_computed(worker_hint_t *self)
 {
-    int64_t core_us = clock_thread_us();
-    self->computing = !s_compute(self);
-    self->core_us += clock_thread_us() - core_us;
-    if (self->computing)
-        return;
+    self->computing = false;
     if (self->with.pace > 0)
         s_pace(self, self->began_us, self->core_us);
     else
@@ -185,8 +200,8 @@ static void s_begin_evaluation(worker_hint_t *self, int64_t now_us)
     self->began_us = now_us;
 }
 
-/* One piece of the test set; the mailbox is looked at in between. */
-static void s_evaluate(worker_hint_t *self)
+/* One piece of the test set; returns whether it was the last. */
+static bool s_evaluate(worker_hint_t *self)
 {
     uint64_t total = dataset_test_samples(self->with.dataset);
     uint64_t count = total - self->tested < WORKER_TEST_BATCH ? total - self->tested : WORKER_TEST_BATCH;
@@ -196,8 +211,12 @@ static void s_evaluate(worker_hint_t *self)
                        &self->correct);
         self->tested += count;
     }
-    if (self->tested < total)
-        return;
+    return self->tested == total;
+}
+
+static void s_evaluated(worker_hint_t *self)
+{
+    uint64_t total = dataset_test_samples(self->with.dataset);
     int64_t now_us = clock_now_us();
     double loss = total ? self->loss / (double)total : NAN;
     double accuracy = total ? (double)self->correct / (double)total : NAN;
@@ -205,10 +224,47 @@ static void s_evaluate(worker_hint_t *self)
     worker_core_evaluated(self->core, loss, accuracy, now_us - self->began_us, now_us);
 }
 
+/* In whichever thread. */
+static void s_piece(void *hint)
+{
+    worker_hint_t *self = hint;
+    int64_t began_us = clock_now_us(), core_us = clock_thread_us();
+    self->last = self->computing ? s_compute(self) : s_evaluate(self);
+    self->core_us += clock_thread_us() - core_us;
+    self->took_us = clock_now_us() - began_us;
+}
+
+static void s_take_piece(worker_hint_t *self)
+{
+    if (self->last && self->computing)
+        s_computed(self);
+    else if (self->last)
+        s_evaluated(self);
+}
+
+/* What is short is computed here: handing it over would cost more. */
+static int64_t s_next_piece(worker_hint_t *self, int64_t now_us)
+{
+    if (self->took_us > WORKER_ASIDE_US) {
+        self->away = true;
+        aside_begin(self->aside, s_piece, self);
+        return ROLE_NEVER;
+    }
+    s_piece(self);
+    s_take_piece(self);
+    return now_us;
+}
+
 static int64_t s_work(void *hint, void *core, int64_t now_us)
 {
     (void)core;
     worker_hint_t *self = hint;
+    if (self->away) {
+        if (!aside_is_over(self->aside))
+            return ROLE_NEVER;
+        self->away = false;
+        s_take_piece(self);
+    }
     if (self->waits) {
         if (now_us < self->due_us)
             return self->due_us;
@@ -224,11 +280,13 @@ static int64_t s_work(void *hint, void *core, int64_t now_us)
         else
             s_begin_step(self);
     }
-    if (self->computing)
-        s_step(self);
-    else
-        s_evaluate(self);
-    return now_us;
+    return s_next_piece(self, now_us);
+}
+
+static int s_fd(void *hint)
+{
+    const worker_hint_t *self = hint;
+    return aside_fd(self->aside);
 }
 
 static err_code_t s_failure(void *hint, void *core, err_t *err)
@@ -241,7 +299,8 @@ static err_code_t s_failure(void *hint, void *core, err_t *err)
 
 void worker_actor_fill(const worker_actor_t *self, shell_spec_t *spec)
 {
-    static const shell_ops_t ops = {.open = s_open, .work = s_work, .failure = s_failure, .close = s_close};
+    static const shell_ops_t ops = {
+        .open = s_open, .work = s_work, .fd = s_fd, .halt = s_halt, .failure = s_failure, .close = s_close};
     worker_hint_t *hint = calloc(1, sizeof *hint);
     CHECK(hint);
     hint->with = *self;
