@@ -33,6 +33,8 @@ static int s_prepare(launch_t *launch, const cli_args_t *args)
         rc = launch_choose_state(launch, cli_value(args, "state"), &err);
     if (!rc)
         rc = launch_join_state(launch, "scheduler", &err);
+    if (!rc)
+        rc = launch_begin_run(launch, &err);
     /* A terminal shows progress, which names what is waited for. */
     if (!rc)
         rc = launch_open_log(launch, "scheduler", cli_has(args, "quiet") || !isatty(STDERR_FILENO), &err);
