@@ -1,5 +1,6 @@
 #include "store/statedir.h"
 
+#include "codec/base/quote.h"
 #include "store/file.h"
 #include "store/lockfile.h"
 #include "store/verify.h"
@@ -18,7 +19,9 @@
 #define LOCK_FILE "lock"
 #define SEAL_FILE "seal"
 #define JOB_TEXT_MAX 2048
-#define HEADING "cloudless state 1"
+#define FAMILY "cloudless state "
+#define VERSION 1
+#define HEADING FAMILY "1"
 #define ADOPTED " adopted"
 #define RUN_TRIES 100 /* to have the directory for a moment, when others want the same */
 #define RUN_PAUSE_NS 20000000
@@ -63,6 +66,16 @@ static void s_job_text(const job_t *job, char out[JOB_TEXT_MAX])
                  job->run.adopted ? ADOPTED : "");
 }
 
+/* Written by a program of another version than this one's: the number it says, 0 when it is none. */
+static uint64_t s_other_version(const char *text)
+{
+    char *end = NULL;
+    uint64_t version = 0;
+    if (strncmp(text, FAMILY, strlen(FAMILY)) == 0)
+        version = strtoull(text + strlen(FAMILY), &end, 10);
+    return end && *end == '\n' && version != VERSION ? version : 0;
+}
+
 /* The rest of the line "WORD REST", which *text_p then stands behind; false when it is another line. */
 static bool s_take_line(char **text_p, const char *word, char out[STATEDIR_NAME_MAX + 1])
 {
@@ -99,6 +112,23 @@ static bool s_parse_job(char *text, job_t *ret_job)
     return !*text || (s_take_line(&text, "run ", run) && !*text && s_parse_run(run, &ret_job->run));
 }
 
+static err_code_t s_unreadable(const char *path, const char *text, err_t *err)
+{
+    char quoted[QUOTE_MAX];
+    uint64_t version = s_other_version(text);
+    if (version)
+        return err_set(
+            err, ERR_JOB,
+            "state directory %s was written by another version of cloudless (its format is %" PRIu64
+            ", this one's is %d); use that version, or name another directory with --state",
+            path, version, VERSION);
+    return err_set(err, ERR_JOB,
+                   "the file %s/" JOB_FILE
+                   " is damaged; cloudless checkpoint repair --state %s writes it anew, or name another "
+                   "directory with --state",
+                   path, quote_word(path, quoted));
+}
+
 static err_code_t s_read_job(const char *path, job_t *ret_job, err_t *err)
 {
     char file[STATEDIR_PATH_MAX];
@@ -107,9 +137,7 @@ static err_code_t s_read_job(const char *path, job_t *ret_job, err_t *err)
     if (!code)
         code = file_read(file, JOB_TEXT_MAX - 1, &bytes, err);
     if (!code && !s_parse_job(buf_data(bytes), ret_job))
-        code = err_set(err, ERR_JOB,
-                       "%s/" JOB_FILE " cannot be read; name another directory with --state, or remove it",
-                       path);
+        code = s_unreadable(path, buf_peek(bytes), err);
     buf_destroy(&bytes);
     return code;
 }
@@ -132,14 +160,13 @@ err_code_t statedir_check(const char *path, const char *job_name, const char *di
         return code;
     if (strcmp(job.name, job_name) != 0)
         return err_set(err, ERR_JOB,
-                       "state directory %s belongs to job %.100s, not %.100s; name another one with --state, "
-                       "or remove it",
+                       "state directory %s belongs to job %.100s, not %.100s; name another one with --state",
                        path, job.name, job_name);
     if (strcmp(job.digest, digest) != 0)
         return err_set(
             err, ERR_JOB,
-            "state directory %s belongs to job %.100s with other settings; undo the change, name another "
-            "directory with --state, or remove it",
+            "state directory %s belongs to job %.100s with other settings; undo the change, or name another "
+            "directory with --state",
             path, job.name);
     return ERR_OK;
 }
@@ -188,7 +215,7 @@ static err_code_t s_look(statedir_t *self, err_t *err)
 
 static err_code_t s_lock(statedir_t *self, err_t *err)
 {
-    char lock[STATEDIR_PATH_MAX];
+    char lock[STATEDIR_PATH_MAX], quoted[QUOTE_MAX];
     err_code_t code = s_join(self->path, LOCK_FILE, lock, err);
     if (code)
         return code;
@@ -197,9 +224,9 @@ static err_code_t s_lock(statedir_t *self, err_t *err)
         return code;
     return err_set(
         err, ERR_IN_USE,
-        "state directory %s is in use by process %ld; stop it with `cloudless stop --state %s`, or name "
+        "state directory %s is in use by process %ld; stop it with cloudless stop --state %s, or name "
         "another one with --state",
-        self->path, (long)lockfile_holder(lock), self->path);
+        self->path, (long)lockfile_holder(lock), quote_word(self->path, quoted));
 }
 
 static void s_fill_job(job_t *job, const char *job_name, const char *digest, const statedir_run_t *run)
@@ -558,7 +585,9 @@ err_code_t statedir_sealed(const char *path, const char *region, uint32_t shard,
         *ret_incarnation = store.incarnation;
         return ERR_OK;
     }
-    return err_set(err, ERR_MALFORMED, "%s is not what was written there; remove the folder it is in", file);
+    return err_set(err, ERR_MALFORMED,
+                   "the file %s is not what was written there; remove that file and the copies beside it",
+                   file);
 }
 
 err_code_t statedir_kept_list(const char *path, const char *region, uint32_t shard, uint64_t **ret_items,
