@@ -47,7 +47,7 @@ static void s_set_number(json_value_t *schema, const field_t *field)
 static void s_set_unit(json_value_t *schema, const char *units)
 {
     char pattern[128];
-    snprintf(pattern, sizeof pattern, "^[0-9]+(\\.[0-9]+)?(%s)$", units);
+    snprintf(pattern, sizeof pattern, "^[0-9]+(\\.[0-9]+)? ?(%s)$", units);
     json_value_t *text = json_new_object();
     s_set_pattern(text, pattern);
     json_value_t *zero = json_new_object();

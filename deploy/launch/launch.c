@@ -38,6 +38,21 @@ void launch_fini(launch_t *self)
     topology_destroy(&self->topology);
 }
 
+/* A directory as it was meant where the command was given: what goes on later may do so from elsewhere. What does not fit stays
+ * as it is, and will be told as missing. */
+static void s_make_absolute(char dir[TOPOLOGY_TEXT_MAX])
+{
+    char base[PATH_MAX] = "", whole[2 * PATH_MAX];
+    const char *home = getenv("HOME"), *rest = dir;
+    bool at_home = dir[0] == '~' && (dir[1] == '/' || !dir[1]);
+    if (!dir[0] || dir[0] == '/' || (at_home && !home) || (!at_home && !getcwd(base, sizeof base)))
+        return;
+    rest += at_home ? 1 + (dir[1] == '/') : 0;
+    snprintf(whole, sizeof whole, "%s/%s", at_home ? home : base, rest);
+    if (strlen(whole) < TOPOLOGY_TEXT_MAX)
+        snprintf(dir, TOPOLOGY_TEXT_MAX, "%s", whole);
+}
+
 static err_code_t s_read(const char *path, const char *const *sets, size_t set_count, const char *seed,
                          topology_t **ret_topology, err_t *err)
 {
@@ -53,6 +68,8 @@ static err_code_t s_read(const char *path, const char *const *sets, size_t set_c
     }
     err_code_t rc = topology_read(path, all, count, ret_topology, err);
     free(all);
+    if (!rc)
+        s_make_absolute((*ret_topology)->job.data.dir);
     return rc;
 }
 
@@ -118,6 +135,23 @@ err_code_t launch_choose_state(launch_t *self, const char *given, err_t *err)
 }
 
 /* An error about a directory that the user has named gets its remedy. */
+/* Of which settings a directory is, where it says so itself: the first that differs. */
+static void s_name_difference(const launch_t *self, err_code_t rc, err_t *err)
+{
+    char path[STATEDIR_PATH_MAX + 32], text[300];
+    topology_t *there = NULL;
+    char *end = err && rc == ERR_JOB ? strstr(err->text, " with other settings") : NULL;
+    snprintf(path, sizeof path, "%s/" LAUNCH_TOPOLOGY_FILE, self->state_dir);
+    if (!end || topology_read(path, NULL, 0, &there, NULL))
+        return;
+    if (topology_difference(there, self->topology, text, sizeof text)) {
+        end += strlen(" with other settings");
+        snprintf(end, sizeof err->text - (size_t)(end - err->text),
+                 ": %s; undo the change, or name another directory with --state", text);
+    }
+    topology_destroy(&there);
+}
+
 static err_code_t s_advise(err_code_t rc, err_t *err)
 {
     if (rc == ERR_OK || !err || strchr(err->text, ';'))
@@ -307,7 +341,9 @@ bool launch_is_state(const char *dir)
 
 err_code_t launch_take_state(launch_t *self, err_t *err)
 {
-    return s_advise(s_take_state(self, err), err);
+    err_code_t rc = s_take_state(self, err);
+    s_name_difference(self, rc, err);
+    return s_advise(rc, err);
 }
 
 err_code_t launch_share_state(launch_t *self, err_t *err)
@@ -377,7 +413,9 @@ static err_code_t s_join_state(launch_t *self, const char *role, err_t *err)
 
 err_code_t launch_join_state(launch_t *self, const char *role, err_t *err)
 {
-    return s_advise(s_join_state(self, role, err), err);
+    err_code_t rc = s_join_state(self, role, err);
+    s_name_difference(self, rc, err);
+    return s_advise(rc, err);
 }
 
 static void s_empty_folder(const char *path)

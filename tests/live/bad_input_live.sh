@@ -63,6 +63,11 @@ bytes "$work/odd/t10k-labels-idx1-ubyte" 10 '\56'
 unfit 'odd: labels are 0 to 46, and model softmax tells 10 classes apart'
 bytes "$work/odd/t10k-labels-idx1-ubyte" 10 '\1'
 expect 0 check "$work/images.yaml"
+for dir in odd "~/odd"; do
+    (cd "$work" && HOME=$work expect 0 up images.yaml --state "from-$(basename "$dir")" --set "job.data.dir=$dir" --quiet) || exit 1
+    rm -rf "$work/moved" && mv "$work/from-odd" "$work/moved"
+    expect_line "$work/moved/topology.yaml" "^ *dir: \"?$work/odd\"?\$"
+done
 sed -i 's/softmax/sofmax/' "$work/images.yaml"
 for command in check plan simulate 'up --state unfit'; do
     bad 2 '^cloudless: .*images.yaml:3:10: job.model: "sofmax" is not known here; write softmax, ' $command "$work/images.yaml"
@@ -98,7 +103,7 @@ expect_end "$pid" 0 "a drained broker"
 # State directories: of another job, no state directory at all, nothing to resume.
 expect 0 up "$ledger" --state "$work/mine" --set job.data.samples=3000 --set job.epochs=1 --quiet
 cp -a "$work/mine" "$work/before"
-bad 2 '^cloudless: up: .*another job|^cloudless: up: .*other job|belongs to' up "$ledger" --state "$work/mine" --set job.data.samples=4000
+bad 2 '^cloudless: up: .*belongs to job .* with other settings: job.data.samples is 3000, not 4000; undo' up "$ledger" --state "$work/mine" --set job.data.samples=4000
 bad 2 '^cloudless: up: .*--resume' up "$ledger" --state "$work/mine" --set job.data.samples=3000 --set job.epochs=1
 diff -r --exclude lock.mdb "$work/before/north" "$work/mine/north" >/dev/null || fail "a refused up changed the state directory"
 bad 2 '^cloudless: up: .*nothing to go on' up "$ledger" --state "$work/new" --resume
