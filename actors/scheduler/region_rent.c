@@ -40,6 +40,7 @@ struct region_rent {
     uint64_t wanted[TOPOLOGY_OFFERS_MAX];
     int64_t rented_us[TOPOLOGY_OFFERS_MAX]; /* of units that have ended */
     uint64_t failures;
+    int64_t start_us; /* from the command to the first work, of the newest that works */
     unit_t units[REGION_UNITS_MAX];
     size_t unit_count;
     rent_command_t *commands;
@@ -402,6 +403,13 @@ static void s_take_over(unit_t *unit, int64_t age_us, int64_t now_us)
         unit->before_us = now_us - age_us > unit->rented_us ? now_us - age_us - unit->rented_us : 0;
 }
 
+static void s_work(region_rent_t *self, unit_t *unit, int64_t now_us)
+{
+    if (!unit->works && !unit->inherited)
+        self->start_us = now_us - unit->rented_us;
+    unit->works = true;
+}
+
 void region_rent_seen(region_rent_t *self, const region_rent_node_t *node, int64_t now_us)
 {
     const char *offer = node->offer, *name = node->name;
@@ -420,7 +428,8 @@ void region_rent_seen(region_rent_t *self, const region_rent_node_t *node, int64
         unit->state = UNIT_ASKED;
     }
     unit->shards = node->shards;
-    unit->works = node->works;
+    if (node->works)
+        s_work(self, unit, now_us);
     s_take_over(unit, node->age_us, now_us);
     if (!unit->here_us)
         unit->here_us = now_us;
@@ -443,11 +452,25 @@ void region_rent_ended(region_rent_t *self, const char *name, int64_t now_us)
     }
 }
 
+void region_rent_gone(region_rent_t *self, const char *name, int64_t now_us)
+{
+    const unit_t *unit = s_find(self, name);
+    if (unit && unit->here_us)
+        region_rent_ended(self, name, now_us);
+}
+
 void region_rent_hosts(region_rent_t *self, const char *name, size_t shards)
 {
     unit_t *unit = s_find(self, name);
     if (unit)
         unit->shards = shards;
+}
+
+void region_rent_works(region_rent_t *self, const char *name, int64_t now_us)
+{
+    unit_t *unit = s_find(self, name);
+    if (unit && unit->state == UNIT_HERE)
+        s_work(self, unit, now_us);
 }
 
 bool region_rent_missed(const region_rent_t *self, size_t *at_p, char ret_name[2 * TOPOLOGY_NAME_MAX])
@@ -532,6 +555,11 @@ int64_t region_rent_us(const region_rent_t *self, size_t offer, int64_t now_us)
         if (self->units[i].offer == offer && s_counts(&self->units[i]))
             sum += now_us - self->units[i].rented_us;
     return sum;
+}
+
+int64_t region_rent_start_us(const region_rent_t *self)
+{
+    return self->start_us;
 }
 
 uint64_t region_rent_failures(const region_rent_t *self)

@@ -50,12 +50,15 @@ typedef struct {
 
 /* A node of an offer announced itself. Anybody's: one that was not rented here is counted as rented from now on. */
 void region_rent_seen(region_rent_t *self, const region_rent_node_t *node, int64_t now_us);
-/* How many shards are on a unit, or wait for it to come back. */
+/* What is known of a unit without having heard from it: how many shards are there, or wait for it to come back. */
 void region_rent_hosts(region_rent_t *self, const char *name, size_t shards);
+void region_rent_works(region_rent_t *self, const char *name, int64_t now_us);
 /* The next unit from `*at_p` on that is not there and for which shards wait; false: there is none. */
 bool region_rent_missed(const region_rent_t *self, size_t *at_p, char ret_name[2 * TOPOLOGY_NAME_MAX]);
 /* Its node has ended, died, or is given up as silent; whether that was wanted is known here. */
 void region_rent_ended(region_rent_t *self, const char *name, int64_t now_us);
+/* The same of a node that was heard and is not any more: nothing when the unit was started anew since, and its node is to come. */
+void region_rent_gone(region_rent_t *self, const char *name, int64_t now_us);
 
 /* What a command that was run for a unit of its own machine came to; a node that is there says more than either. */
 void region_rent_refused(region_rent_t *self, const char *name, int64_t now_us);    /* it could not be started */
@@ -91,6 +94,7 @@ bool region_rent_swaps(const region_rent_t *self);  /* something stays until wha
 bool region_rent_coming(const region_rent_t *self); /* something is on its way */
 uint64_t region_rent_present(const region_rent_t *self, size_t offer);   /* nodes that are there */
 int64_t region_rent_us(const region_rent_t *self, size_t offer, int64_t now_us);
+int64_t region_rent_start_us(const region_rent_t *self); /* from the command to the first work, of the newest; 0: not known */
 uint64_t region_rent_failures(const region_rent_t *self);
 uint64_t region_rent_issued(const region_rent_t *self); /* commands so far */
 

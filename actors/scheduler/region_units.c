@@ -97,7 +97,7 @@ void region_units_gone(region_core_t *self, const region_node_t *node, int64_t n
     if (!node->announce->announce.offer[0])
         return;
     s_note_left(self, s_last_part(node->name));
-    region_rent_ended(self->rent, s_last_part(node->name), now_us);
+    region_rent_gone(self->rent, s_last_part(node->name), now_us);
 }
 
 void region_units_plan(region_core_t *self, const message_t *plan, int64_t now_us)
@@ -106,12 +106,17 @@ void region_units_plan(region_core_t *self, const message_t *plan, int64_t now_u
         region_rent_want(self->rent, plan->plan.units.items, plan->plan.units.count, plan->plan.keep, now_us);
 }
 
-/* Who hosts shards changes between announcements. */
-static void s_note_shards(region_core_t *self, int64_t now_us)
+/* Who hosts shards, and who computes, changes between announcements. */
+static void s_note_nodes(region_core_t *self, int64_t now_us)
 {
-    for (size_t index = 0; index < self->node_count; index++)
-        if (!self->nodes[index].lost && !self->nodes[index].stopped)
-            region_units_seen(self, &self->nodes[index], now_us);
+    for (size_t index = 0; index < self->node_count; index++) {
+        const region_node_t *node = &self->nodes[index];
+        if (node->lost || node->stopped || !node->announce->announce.offer[0])
+            continue;
+        region_rent_hosts(self->rent, s_last_part(node->name), s_shards_on(self, index));
+        if (s_works(self, node))
+            region_rent_works(self->rent, s_last_part(node->name), now_us);
+    }
 }
 
 /* A successor must know of a unit before it is rented. */
@@ -131,7 +136,7 @@ static void s_units(region_core_t *self, int64_t now_us)
     }
     bool done = self->leases && region_shards_known(self) && lease_table_all_applied(self->leases);
     if (done || region_rent_swaps(self->rent))
-        s_note_shards(self, now_us);
+        s_note_nodes(self, now_us);
     s_note_missed(self);
     region_rent_work_done(self->rent, done);
     region_rent_tick(self->rent, now_us);
@@ -205,6 +210,7 @@ void region_units_report(const region_core_t *self, message_t *report, int64_t n
     }
     message_set_u64s(&report->region_report.units, units, self->region->offer_count);
     s_set_rented(self, &report->region_report.rented, now_us);
+    report->region_report.rent_start_us = region_rent_start_us(self->rent);
     report->region_report.rent_failures = region_rent_failures(self->rent);
     message_set_u64s(&report->region_report.link_sent, sent, regions);
     message_set_u64s(&report->region_report.link_rates, rates, regions);

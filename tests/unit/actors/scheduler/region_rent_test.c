@@ -75,6 +75,7 @@ Test(rent, starts_what_is_wanted_and_returns_what_hosts_nothing_first)
     region_rent_tick(rent, 4 * SECOND);
     s_expect_nothing(rent);
     s_seen(rent, "big", "big-0", 0, 5 * SECOND);
+    cr_assert_eq(region_rent_start_us(rent), 3 * SECOND, "from the command to the first work");
     region_rent_tick(rent, 5 * SECOND);
     s_expect(rent, RENT_RETURN, "small-1");
     s_expect_nothing(rent);
