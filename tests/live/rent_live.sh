@@ -31,7 +31,6 @@ YAML
 # units PLANS-ITEM REGION OFFER: of a plan in the report.
 units() { jq -r ".plans[$1].units[] | select(.region == \"$2\" and .offer == \"$3\") | .units" "$work/report.json"; }
 steps() { "$CLOUDLESS" status --state "$work/run" --json >"$work/status.json" && json "$work/status.json" 'regions[0].steps'; }
-begun() { [ "$(steps)" -gt 0 ]; }
 planned() { json "$work/plan.json" "plan.regions[$1].units.$2"; }
 
 expect 0 plan "$work/job.yaml" --json
@@ -41,7 +40,7 @@ cp "$work/job.yaml" "$work/live.yaml"
 begin up up "$work/live.yaml" --state "$work/run" --report "$work/report.json" --quiet
 up=$pid
 pace_begin
-until_true begun
+until_true grep -q 'ev=marked tag=mark/epoch-1' "$work/run/log/up.log"
 progress_usual 40 steps
 
 # Something else than prices may not change: one line, and nothing happens.
