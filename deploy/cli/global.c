@@ -29,9 +29,8 @@ static int s_run(const cli_args_t *args)
     int status = s_prepare(&launch, args);
     if (!status) {
         /* The effective topology: what was given with --set and --seed need not be given again. */
-        char resume[3 * STATEDIR_PATH_MAX];
-        snprintf(resume, sizeof resume, "cloudless up %s/" LAUNCH_TOPOLOGY_FILE " --state %s",
-                 launch.state_dir, launch.state_dir);
+        char resume[LAUNCH_COMMAND_MAX];
+        launch_up_command(launch.state_dir, resume);
         const char *began = cli_value(args, "began");
         conduct_spec_t spec = {.where = "up",
                                .resume = resume,
@@ -53,6 +52,7 @@ const cli_command_t command_global = {
         "The global scheduler of `up`, which shows progress and prints the outcome; started by `up` alone.",
     .example = "cloudless up TOPOLOGY",
     .run = s_run,
+    .waits = true,
     .hidden = true,
     .options = {{"topology", 0, "FILE", "the effective topology in the state directory"},
                 {"state", 0, "DIR", "held by the parent"},
