@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #define TERM 6ull
+#define RUN 7u
 #define NAME "scheduler/eu"
 #define SAMPLES 300 /* 15 batches of this region */
 #define BATCHES 15
@@ -93,6 +94,7 @@ static inline void s_announce(bench_t *b, size_t node)
     message_t *m = message_new(KIND_announce, NAME, s_node(node));
     topology_digest(&b->topology, m->announce.digest);
     m->announce.pid = b->pid[node];
+    m->announce.run = RUN;
     m->announce.cores = 2;
     m->announce.samples = SAMPLES;
     m->announce.leaving = b->leaving[node];
@@ -215,7 +217,7 @@ static inline void s_pass(bench_t *b, int64_t us)
 static inline void s_begin(bench_t *b)
 {
     region_spec_t spec = {
-        .topology = &b->topology, .term = TERM, .nodes_expected = NODES, .settle_us = SECOND};
+        .topology = &b->topology, .term = TERM, .run = RUN, .nodes_expected = NODES, .settle_us = SECOND};
     region_role.destroy((void **)&b->core);
     b->core = region_core_new(&spec, 0);
 }
@@ -249,7 +251,7 @@ static inline bench_t *s_bench_of(uint64_t replicas, bool elsewhere, uint64_t wo
 static inline void s_start(bench_t *b)
 {
     message_t *plan = message_new(KIND_plan, NAME, "scheduler/global");
-    plan->plan = (plan_t_){.plan = 1, .workers = b->topology.regions[0].workers, .shards = 1};
+    plan->plan = (plan_t_){.plan = 1, .run = RUN, .workers = b->topology.regions[0].workers, .shards = 1};
     s_give(b, plan);
     s_pass(b, 3 * SECOND);
 }
