@@ -107,7 +107,8 @@ static void s_add_region(json_value_t *regions, const global_core_t *core, const
     json_set_u64(row, "nodes_joined", report->region_report.joins);
     json_set_number(row, "join_s", (double)report->region_report.join_us / 1e6);
     json_set_number(row, "still_s", (double)report->region_report.still_us / 1e6);
-    json_set_string(row, "still_why", report->region_report.still_why);
+    const char *why = report->region_report.still_why;
+    json_set_string(row, "still_why", why ? why : "");
     json_set_u64(row, "shards_moved", report->region_report.moves);
     json_set_number(row, "train_s", (double)report->region_report.train_us / 1e6);
     json_set_number(row, "compute_s", (double)report->region_report.compute_us / 1e6);

@@ -114,7 +114,8 @@ Test(region_still, a_successor_goes_on_with_what_was)
     cr_assert_eq(keep_now(keep, b->core, b->now_us, NULL), ERR_OK);
     cr_assert_eq(keep_load(keep, KIND_region_state, &kept, NULL), ERR_OK);
     region_role.destroy((void **)&b->core);
-    region_spec_t spec = {.topology = &b->topology, .term = TERM + 1, .kept = &kept, .nodes_expected = NODES};
+    region_spec_t spec = {
+        .topology = &b->topology, .term = TERM + 1, .run = RUN, .kept = &kept, .nodes_expected = NODES};
     b->core = region_core_new(&spec, b->now_us);
     region_role.tick(b->core, b->now_us);
     s_hear(b);

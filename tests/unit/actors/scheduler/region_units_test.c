@@ -42,7 +42,7 @@ static void s_tell_plan(rented_t *self, uint64_t cheap, uint64_t dear)
 {
     uint64_t units[] = {cheap, dear};
     message_t *plan = message_new(KIND_plan, NAME, "scheduler/global");
-    plan->plan = (plan_t_){.plan = ++self->plan, .shards = 1};
+    plan->plan = (plan_t_){.plan = ++self->plan, .run = RUN, .shards = 1};
     message_set_u64s(&plan->plan.units, units, 2);
     s_give(self->bench, plan);
 }
