@@ -103,8 +103,8 @@ static const case_t s_cases[] = {
     {"rtt: 30ms", "rtt: 30",
      "t.yaml:22:10: links[0].rtt: \"30\" is not a duration with its unit; write a duration from 0 to 60s, "
      "such as 30ms or 10s"},
-    {"rtt: 30ms", "rtt: 30 ms",
-     "t.yaml:22:10: links[0].rtt: \"30 ms\" is not a duration with its unit; write a duration from 0 to 60s, "
+    {"rtt: 30ms", "rtt: 30  ms",
+     "t.yaml:22:10: links[0].rtt: \"30  ms\" is not a duration with its unit; write a duration from 0 to 60s, "
      "such as 30ms or 10s"},
     {"rtt: 30ms", "rtt: 30msx",
      "t.yaml:22:10: links[0].rtt: \"30msx\" is not a duration with its unit; write a duration from 0 to 60s, "
