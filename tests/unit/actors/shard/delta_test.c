@@ -373,6 +373,30 @@ Test(delta, is_sent_again_with_the_same_bytes_until_it_is_durable)
     world_destroy(w);
 }
 
+/* Whoever asks is given what is committed: the rest may yet be forgotten, and another be cut under its number. */
+Test(delta, that_is_not_committed_is_not_sent_to_who_asks_for_it_either)
+{
+    world_t *w = s_world(STRATEGY_ASGD);
+    message_t *items[CHUNKS * 3];
+    s_make(w, items, 1);
+    s_free(items, CHUNKS);
+    w->auto_commit = false;
+    world_push_shard(w, 0, 0, 0, 1, s_g);
+    world_run(w);
+    s_fetch(w, 2);
+    cr_assert_eq(s_deltas(w, items, CHUNKS * 3), 0);
+    s_fetch(w, 0);
+    cr_assert_eq(s_deltas(w, items, CHUNKS * 3), CHUNKS);
+    cr_assert_eq(items[0]->delta.last, 1);
+    s_free(items, CHUNKS);
+    world_commit(w, 0, 0, ERR_OK);
+    world_run(w);
+    cr_assert_eq(s_deltas(w, items, CHUNKS * 3), CHUNKS);
+    cr_assert_eq(items[0]->delta.last, 2);
+    s_free(items, CHUNKS);
+    world_destroy(w);
+}
+
 Test(delta, is_kept_across_a_restart)
 {
     world_t *w = s_world(STRATEGY_ASGD);
