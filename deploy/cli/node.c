@@ -35,7 +35,7 @@ static int s_serve(launch_t *launch, serve_spec_t *spec)
         rc = launch_open_log(launch, role, true, &err);
     if (rc)
         return cli_fail(EXIT_WRONG, "node", "%s", err.text);
-    spec->log_name = role;
+    spec->log_name = spec->role = role;
     rc = launch_open_dataset(launch, spec->region_index, &err);
     if (rc)
         return cli_fail(rc == ERR_NOT_FOUND || rc == ERR_CONFIG ? EXIT_WRONG : EXIT_FAILED, "node", "%s",
@@ -105,7 +105,7 @@ const cli_command_t command_node = {
         {"topology", 't', "FILE", "the same file as everywhere in the job"},
         {"region", 'r', "NAME", "where this machine is"},
         {"isolate", 0, "WHAT", COMMANDS_ISOLATE},
-        {"name", 'n', "NAME", "of this node, unique in its region (default: made up)"},
+        {"name", 0, "NAME", "of this node, unique in its region (default: made up)"},
         {"offer", 0, "NAME", "the offer of its region that this machine is a unit of (default: of none)"},
         {"probe-time", 0, "TIME",
          "how long it measures what one core computes before it comes (default: 50ms; 0: not at all)"},

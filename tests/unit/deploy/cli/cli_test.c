@@ -122,6 +122,28 @@ static int s_call_group(int argc, const char **argv)
     return cli_main(argc, (char **)(uintptr_t)argv, s_grouped);
 }
 
+static const char *s_letters[256];
+
+static void s_check_letters(const cli_command_t *const *table)
+{
+    for (; *table; table++) {
+        if ((*table)->group)
+            s_check_letters((*table)->group);
+        for (const cli_option_t *option = (*table)->options; option->name; option++) {
+            const char **meaning = &s_letters[(unsigned char)option->letter];
+            cr_assert(!option->letter || !*meaning || !strcmp(*meaning, option->name),
+                      "-%c is --%s, and --%s in %s", option->letter, *meaning, option->name, (*table)->name);
+            *meaning = option->name;
+        }
+    }
+}
+
+Test(cli, a_letter_means_the_same_in_every_command)
+{
+    s_check_letters(commands);
+    cr_assert_str_eq(s_letters['r'], "region");
+}
+
 Test(cli, a_group_has_commands_of_its_own, .init = cr_redirect_stderr)
 {
     const char *good[] = {"cloudless", "things", "look", "x", "-s", "dir", "y", NULL};
