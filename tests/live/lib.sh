@@ -26,9 +26,17 @@ cleanup() {
         done
     fi
     rm -rf "$work"
+    [ "$status" -ne 0 ] || [ ${#skipped[@]} -eq 0 ] || status=77
     exit "$status"
 }
 trap cleanup EXIT
+
+# skip PART WHY: this part cannot run here. The others do, and then the test counts as skipped, not as passed.
+skipped=()
+skip() {
+    skipped+=("$1")
+    echo "SKIPPED: $(basename "$0" .sh): $1: $2" >&2
+}
 
 fail() {
     echo "FAIL: $*" >&2
