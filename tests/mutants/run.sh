@@ -22,6 +22,8 @@ read_list() {
             finds[at]='' puts[at]=''
             ;;
         '- '*) finds[at]+=${finds[at]:+$'\n'}${line#- } ;;
+        '-') finds[at]+=$'\n' ;;
+        '+') ;;
         '+ '*) puts[at]+=${puts[at]:+$'\n'}${line#+ } ;;
         *)
             echo "mutants: $list: what is this line? $line" >&2
