@@ -2,6 +2,7 @@
 
 #include "actors/kit/clock.h"
 #include "codec/base/log.h"
+#include "codec/base/machine.h"
 #include "store/statedir.h"
 
 #include <stdlib.h>
@@ -20,17 +21,22 @@ typedef struct {
 /* ---- life
  * ---------------------------------------------------------------------------------------------------- */
 
-static void s_find_held(const node_hint_t *self, node_spec_t *spec)
+/* What cannot be read for want of room is not told to be lacking. Errors: ERR_FULL. */
+static err_code_t s_find_held(const node_hint_t *self, node_spec_t *spec, err_t *err)
 {
     const topology_region_t *region = &self->with.topology->regions[self->with.region_index];
     for (uint64_t k = 0; k < region->shards && spec->held_count < NODE_HELD_MAX; k++) {
         statedir_latest_t latest;
-        if (statedir_shard_latest(self->with.state_dir, region->name, (uint32_t)k, &latest, NULL))
+        err_code_t rc = statedir_shard_latest(self->with.state_dir, region->name, (uint32_t)k, &latest, err);
+        if (rc == ERR_FULL)
+            return rc;
+        if (rc)
             continue;
         spec->held_shards[spec->held_count] = k;
         spec->held_incarnations[spec->held_count] = latest.incarnation;
         spec->held_numbers[spec->held_count++] = latest.number;
     }
+    return ERR_OK;
 }
 
 uint64_t node_cores(const topology_region_t *region, const char *offer)
@@ -61,8 +67,8 @@ static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err
     err_code_t rc = self->ops->open(&hosting, &self->hosting, err);
     if (rc)
         return rc;
-    char host[WIRE_NAME_SIZE] = "", digest[17];
-    gethostname(host, sizeof host - 1);
+    char host[MACHINE_NAME_MAX], digest[17];
+    machine_name(host);
     topology_digest(self->with.topology, digest);
     long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
     node_spec_t *spec = calloc(1, sizeof *spec);
@@ -80,10 +86,11 @@ static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err
         .offer = self->with.offer,
         .samples_per_s = self->with.samples_per_s,
         .age_us = self->with.age_us};
-    s_find_held(self, spec);
-    *ret_core = self->core = node_core_new(spec);
+    rc = s_find_held(self, spec, err);
+    if (!rc)
+        *ret_core = self->core = node_core_new(spec);
     free(spec);
-    return ERR_OK;
+    return rc;
 }
 
 static void s_close(void *hint)

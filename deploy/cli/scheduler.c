@@ -1,6 +1,7 @@
 #include "deploy/cli/commands.h"
 
 #include "actors/kit/clock.h"
+#include "deploy/launch/await_room.h"
 #include "deploy/launch/conduct.h"
 #include "deploy/launch/planning.h"
 
@@ -31,11 +32,10 @@ static int s_prepare(launch_t *launch, const cli_args_t *args)
         rc = launch_check_output(cli_value(args, "report"), &err);
     if (!rc)
         rc = launch_choose_state(launch, cli_value(args, "state"), &err);
-    if (!rc)
-        rc = launch_join_state(launch, "scheduler", &err);
     /* A terminal shows progress, which names what is waited for. */
+    bool echo = cli_has(args, "quiet") || !isatty(STDERR_FILENO);
     if (!rc)
-        rc = launch_open_log(launch, "scheduler", cli_has(args, "quiet") || !isatty(STDERR_FILENO), &err);
+        rc = await_room_join(launch, "scheduler", "scheduler", echo, &err);
     if (rc)
         return cli_fail(EXIT_WRONG, "scheduler", "%s", err.text);
     s_try_dataset(launch);
@@ -71,6 +71,7 @@ const cli_command_t command_scheduler = {
     .example = "cloudless scheduler --topology job.yaml --state /var/lib/cloudless/job --report report.json",
     .notes = COMMANDS_RESUME,
     .run = s_run,
+    .waits = true,
     .options = {{"topology", 't', "FILE", "the same file as everywhere in the job"},
                 {"region", 0, "NAME", "the first region; may be left out"},
                 {"state", 's', "DIR", "keep status here (default: ~/.local/state/cloudless/JOB)"},

@@ -4,7 +4,9 @@
 #include "actors/kit/process.h"
 #include "actors/scheduler/global_actor.h"
 #include "codec/base/log.h"
+#include "codec/base/outlet.h"
 #include "deploy/cli/cli.h"
+#include "deploy/launch/await_room.h"
 #include "deploy/launch/control.h"
 #include "deploy/launch/host.h"
 #include "deploy/launch/planning.h"
@@ -21,6 +23,7 @@
 
 #define CONDUCT_PATIENCE_US 10000000 /* a drain without progress ends after this */
 #define CONDUCT_CRASH_US 5000000     /* the same when a region's process cannot go on */
+#define CONDUCT_READ_US 10000000     /* who reads standard output takes something within this time */
 #define CONDUCT_LOOK_MS 250
 
 typedef struct {
@@ -76,16 +79,12 @@ static void s_observe(void *hint, const global_core_t *core, int64_t now_us, boo
 /* ---- start
  * --------------------------------------------------------------------------------------------------- */
 
-static err_code_t s_start_scheduler(conduct_t *self, err_t *err)
+static err_code_t s_start_scheduler(void *hint, err_t *err)
 {
+    conduct_t *self = hint;
     launch_t *launch = self->launch;
     bool applies = launch->topology->plan.apply;
-    err_code_t rc = applies ? planning_prepare(launch, 0, &self->plan_with, NULL, err) : ERR_OK;
-    if (rc)
-        return rc;
-    snprintf(self->status_path, sizeof self->status_path, "%s/" LAUNCH_STATUS_FILE, launch->state_dir);
-    progress_init(&self->progress, self->spec->quiet ? NULL : stderr, launch->topology,
-                  launch->dataset ? &launch->job : NULL, clock_now_us());
+    shell_destroy(&self->scheduler); /* one that found no room */
     global_actor_t actor = {.topology = launch->topology,
                             .state_dir = launch->state_dir,
                             .plan = applies ? &self->plan_with : NULL,
@@ -100,6 +99,21 @@ static err_code_t s_start_scheduler(conduct_t *self, err_t *err)
     return shell_wait_ready(self->scheduler, err);
 }
 
+static err_code_t s_start(conduct_t *self, err_t *err)
+{
+    launch_t *launch = self->launch;
+    err_code_t rc =
+        launch->topology->plan.apply ? planning_prepare(launch, 0, &self->plan_with, NULL, err) : ERR_OK;
+    if (rc)
+        return rc;
+    snprintf(self->status_path, sizeof self->status_path, "%s/" LAUNCH_STATUS_FILE, launch->state_dir);
+    progress_init(&self->progress, !self->spec->quiet, launch->topology,
+                  launch->dataset ? &launch->job : NULL, clock_now_us());
+    await_room_t who = {
+        .where = self->spec->where, .state_dir = launch->state_dir, .parent = self->spec->parent};
+    return await_room(&who, s_start_scheduler, self, err);
+}
+
 /* ---- run
  * ----------------------------------------------------------------------------------------------------- */
 
@@ -110,7 +124,7 @@ static void s_reread(conduct_t *self)
     err_t err = {0};
     if (launch_reread(self->launch, self->spec->topology, NULL, 0, NULL, &changed, &err)) {
         log_event(LEVEL_WARN, self->spec->where, "reread", "reason=\"%s\"; going on as before", err.text);
-        fprintf(stderr, "cloudless: %s: %s\n", self->spec->where, err.text);
+        outlet_say("cloudless: %s: %s\n", self->spec->where, err.text);
         return;
     }
     log_event(LEVEL_INFO, self->spec->where, "reread", "file=%s", self->spec->topology);
@@ -126,14 +140,15 @@ static void s_take_signal(conduct_t *self, int signal)
             s_reread(self);
         return;
     }
-    if ((self->spec->parent && signal == SIGINT) || (signal == HOST_STOP && self->first_signal))
+    bool parents = self->spec->parent && (signal == SIGINT || signal == HOST_HANGUP);
+    if (parents || (signal > SIGRTMAX && self->first_signal))
         return;
     if (self->first_signal)
         _exit(128 + signal);
     self->first_signal = signal;
     if (!self->spec->parent)
-        fprintf(stderr, "%sstopping after a last snapshot; once more ends at once\n",
-                self->progress.terminal ? "\n" : "");
+        outlet_say("%sstopping after a last snapshot; once more ends at once\n",
+                   self->progress.terminal ? "\n" : "");
     global_actor_drain(self->scheduler, CONDUCT_PATIENCE_US);
 }
 
@@ -177,13 +192,27 @@ static void s_take_process(conduct_t *self, const char *rest)
     pthread_mutex_unlock(&self->mutex);
 }
 
+/* "INDEX REASON": the process waits for room on its disk; without a reason it does not any more. */
+static void s_take_waiting(conduct_t *self, const char *rest)
+{
+    char *why;
+    size_t index = strtoul(rest, &why, 10);
+    if (index >= PROCESS_ROWS_MAX)
+        return;
+    pthread_mutex_lock(&self->mutex);
+    process_row_t *row = &self->processes.items[index];
+    snprintf(row->waits_for, sizeof row->waits_for, "%s", why + (*why == ' '));
+    pthread_mutex_unlock(&self->mutex);
+}
+
 static const struct {
     const char *word;
     void (*take)(conduct_t *self, const char *rest);
 } s_words[] = {{"drain", s_take_drain},
                {"failed", s_take_failed},
                {"process", s_take_process},
-               {"reread", s_take_reread}};
+               {"reread", s_take_reread},
+               {AWAIT_ROOM_WORD, s_take_waiting}};
 
 static void s_take_line(conduct_t *self, const char *line)
 {
@@ -216,6 +245,19 @@ static void s_loop(conduct_t *self)
 /* ---- end
  * ----------------------------------------------------------------------------------------------------- */
 
+static void s_print(int fd, void (*print)(const json_value_t *report, FILE *out), const json_value_t *report)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    CHECK(out);
+    print(report, out);
+    fclose(out);
+    if (size)
+        outlet_write(fd, text, size);
+    free(text);
+}
+
 static int s_write_report(conduct_t *self)
 {
     err_t err = {0};
@@ -224,13 +266,12 @@ static int s_write_report(conduct_t *self)
         return cli_fail(EXIT_FAILED, self->spec->where, "%s", err.text);
     if (self->spec->json) {
         char *text = json_print(self->report, false);
-        fputs(text, stdout);
+        outlet_write(STDOUT_FILENO, text, strlen(text));
         free(text);
     } else if (!self->spec->quiet) {
-        report_print_table(self->report, stdout);
+        s_print(STDOUT_FILENO, report_print_table, self->report);
     }
-    fflush(stdout);
-    report_print_warning(self->report, stderr);
+    s_print(STDERR_FILENO, report_print_warning, self->report);
     return EXIT_DONE;
 }
 
@@ -241,9 +282,11 @@ static void s_tell_resume(const conduct_t *self)
     if (self->state != RUN_DRAINED || !self->spec->resume || self->spec->quiet)
         return;
     bool stored = !launch_count_snapshots(self->launch, &count, NULL) && count;
-    fprintf(self->spec->json ? stderr : stdout, "%s; go on with: %s%s\n",
-            stored ? "stopped" : "stopped before the first snapshot", self->spec->resume,
-            stored ? " --resume" : "");
+    char text[4 * STATEDIR_PATH_MAX];
+    int length = snprintf(text, sizeof text, "%s; go on with: %s%s\n",
+                          stored ? "stopped" : "stopped before the first snapshot", self->spec->resume,
+                          stored ? " --resume" : "");
+    outlet_write(self->spec->json ? STDERR_FILENO : STDOUT_FILENO, text, (size_t)length);
 }
 
 /* Whoever starts the whole run begins, or resumes, one; a scheduler that alone is started again goes on in the run that
@@ -253,6 +296,20 @@ static void s_forget(const conduct_t *self)
     err_t err = {0};
     if (global_actor_forget(self->launch->state_dir, &err))
         log_event(LEVEL_WARN, "scheduler/global", "forget", "reason=\"%s\"", err.text);
+}
+
+/* Whoever was to get the outcome has it, or is told where it is. */
+static int s_hand_over(const conduct_t *self, int status)
+{
+    err_t err = {0};
+    char spare[STATEDIR_PATH_MAX + 32];
+    const char *path = self->spec->report_path ? self->spec->report_path : spare;
+    snprintf(spare, sizeof spare, "%s/" LAUNCH_REPORT_FILE, self->launch->state_dir);
+    if (!outlet_flush(STDOUT_FILENO, CONDUCT_READ_US, &err))
+        return status;
+    bool kept = self->report && (self->spec->report_path || !json_write_file(self->report, spare, NULL));
+    return cli_fail(EXIT_FAILED, self->spec->where, "standard output: %s%s%s", err.text,
+                    kept ? "; the report is in " : "", kept ? path : "");
 }
 
 static int s_finish(conduct_t *self)
@@ -267,7 +324,7 @@ static int s_finish(conduct_t *self)
     if (failure.code)
         return cli_fail(EXIT_FAILED, self->spec->where, "%s", failure.text);
     s_tell_resume(self);
-    return status;
+    return s_hand_over(self, status);
 }
 
 static const control_word_t s_asked[] = {{"stop", host_answer_stop}, {NULL, NULL}};
@@ -278,7 +335,10 @@ static int s_run(conduct_t *self)
     if (control_open(self->launch->state_dir, CONTROL_SCHEDULER, s_asked, self, &self->control, &err))
         log_event(LEVEL_WARN, self->spec->where, "control",
                   "reason=\"%s\"; a signal can stop it, cloudless stop cannot", err.text);
-    if (s_start_scheduler(self, &err))
+    err_code_t rc = s_start(self, &err);
+    if (rc == ERR_STOPPED)
+        return EXIT_DONE; /* it had not begun */
+    if (rc)
         return cli_fail(EXIT_FAILED, self->spec->where, "%s", err.text);
     if (self->spec->parent) {
         process_lines_init(&self->told, STDIN_FILENO);
