@@ -42,15 +42,26 @@ test_file() {
     esac
 }
 
+# times FILE TEXT: how often it is there, as it stands.
+times() {
+    FIND=$2 awk 'BEGIN { RS = "\001"; find = ENVIRON["FIND"] }
+        { text = $0; while ((at = index(text, find))) { n++; text = substr(text, at + length(find)) } }
+        END { print n + 0 }' "$1"
+}
+
+# change FILE TEXT OTHER: the file with the other text instead, on standard output.
+change() {
+    FIND=$2 PUT=$3 awk 'BEGIN { RS = "\001"; find = ENVIRON["FIND"] }
+        { at = index($0, find); printf "%s%s%s", substr($0, 1, at - 1), ENVIRON["PUT"], substr($0, at + length(find)) }' "$1"
+}
+
 # fits N: whether that mutant can be made of the source as it is.
 fits() {
-    local file=$top/${files[$1]} text rest name
-    text=$(cat "$file" 2>/dev/null) || text=''
-    rest=${text#*"${finds[$1]}"}
-    if [ -z "${finds[$1]}" ] || [ "$rest" = "$text" ]; then
-        echo "${names[$1]}: not in ${files[$1]}: ${finds[$1]}"
-    elif [ "${rest#*"${finds[$1]}"}" != "$rest" ]; then
-        echo "${names[$1]}: more than once in ${files[$1]}: ${finds[$1]}"
+    local file=$top/${files[$1]} name
+    if [ -z "${finds[$1]}" ] || [ ! -f "$file" ]; then
+        echo "${names[$1]}: no text, or no file ${files[$1]}"
+    elif [ "$(times "$file" "${finds[$1]}")" != 1 ]; then
+        echo "${names[$1]}: there $(times "$file" "${finds[$1]}") times in ${files[$1]}, not once: ${finds[$1]}"
     fi
     for name in ${tests[$1]}; do
         [ -f "$top/$(test_file "$name")" ] || echo "${names[$1]}: there is no test $name"
@@ -93,22 +104,12 @@ run_test() {
     (cd "$build/out" && CLOUDLESS_SEED=1 timeout -k 5 "$2" "tests/${command[0]}" "${command[@]:1}") >"$build/test.log" 2>&1
 }
 
+# The copy has the times of the source, so that only what is new is built; but what an interrupted run had changed is built again.
 prepare() {
-    mkdir -p "$build"
-    git ls-files -z --cached --others --exclude-standard | rsync_to "$build/source"
-    cmake -S "$build/source" -B "$build/out" -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG="-O0 -w" >"$build/build.log" ||
-        return 1
-}
-
-# rsync_to DIR: the files named on standard input, of which only those that differ are written.
-rsync_to() {
-    local file
-    while IFS= read -r -d '' file; do
-        [ -f "$file" ] || continue
-        cmp -s "$file" "$1/$file" && continue
-        mkdir -p "$1/$(dirname "$file")"
-        cp "$file" "$1/$file"
-    done
+    mkdir -p "$build/source"
+    git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents --preserve=timestamps -t "$build/source" || return 1
+    [ ! -f "$build/changed" ] || (cd "$build/source" && touch -c "$(cat "$build/changed")")
+    cmake -S "$build/source" -B "$build/out" -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG="-O0 -w" >"$build/build.log"
 }
 
 # limit TEST: how long it may take with a mutant: much longer than it takes without, which must pass.
@@ -126,10 +127,10 @@ limit() {
 
 # judge N: says `killed`, `hangs`, `survived` or `unbuilt`, and by whom.
 judge() {
-    local file=$build/source/${files[$1]} text name status verdict='survived -'
-    text=$(cat "$file"; echo .)
-    text=${text%.}
-    printf '%s' "${text/"${finds[$1]}"/"${puts[$1]}"}" >"$file"
+    local file=$build/source/${files[$1]} name status verdict='survived -'
+    echo "${files[$1]}" >"$build/changed"
+    cp "$file" "$build/kept"
+    change "$build/kept" "${finds[$1]}" "${puts[$1]}" >"$file"
     for name in ${tests[$1]}; do
         build_tests "$name" || {
             verdict='unbuilt -'
@@ -141,7 +142,8 @@ judge() {
         [ "$status" -ne 124 ] && [ "$status" -ne 137 ] || verdict="hangs $name"
         [ "$status" -eq 0 ] || break
     done
-    printf '%s' "$text" >"$file"
+    cp "$build/kept" "$file"
+    rm "$build/changed"
     echo "$verdict"
 }
 
