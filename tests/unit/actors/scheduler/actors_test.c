@@ -4,6 +4,7 @@
 #include "actors/scheduler/global_actor.h"
 #include "actors/scheduler/region_actor.h"
 #include "store/kv_lmdb.h"
+#include "store/statedir.h"
 #include "tests/unit/store/temp.h"
 
 static temp_t s_temp;
@@ -18,7 +19,10 @@ static void s_setup(void)
     temp_init(&s_temp);
     temp_path(&s_temp, "state", s_state);
     temp_path(&s_temp, "left", s_left);
-    cr_assert_eq(mkdir(s_state, 0700), 0);
+    statedir_t *state = NULL;
+    cr_assert_eq(statedir_open(s_state, "t", "d1g3st", &state, &s_err), ERR_OK, "%s", s_err.text);
+    cr_assert_eq(statedir_begin_run(state, &(statedir_run_t){.id = 0xab}, &s_err), ERR_OK, "%s", s_err.text);
+    statedir_close(&state);
     cr_assert_eq(topology_parse("t", text, sizeof text - 1, NULL, 0, &s_topology, &s_err), ERR_OK, "%s",
                  s_err.text);
 }
