@@ -55,9 +55,11 @@ static void s_hand_over(region_core_t *self, size_t shard, int64_t now_us)
         s_succeed(self, actor, now_us);
         return;
     }
-    if (now_us < keep->hand_us || !keep->keeper_count || !region_balance_may_stop(self, shard))
+    if (now_us < keep->hand_us || !keep->keeper_count)
         return;
-    keep->hand_us = now_us + REPEAT_EVERY_US;
+    keep->hand_us = now_us + REPEAT_EVERY_US; /* also to the next look at one that may not be stopped yet */
+    if (!region_balance_may_stop(self, shard))
+        return;
     message_t *order = message_new(KIND_hand_over, actor->name, self->name);
     order->hand_over.incarnation = actor->incarnation;
     region_send(self, &order);
