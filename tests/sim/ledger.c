@@ -638,6 +638,10 @@ int main(int argc, char **argv)
                (unsigned long long)f->killed_regional, (unsigned long long)f->killed_global,
                (unsigned long long)f->killed_at_end, (unsigned long long)f->schedulers_woken,
                (unsigned long long)f->schedulers_refused, (unsigned long long)s->restarts);
+    if (options.full)
+        printf("disks full %llu; starts without room %llu; shards that went on %llu, that died of it %llu\n",
+               (unsigned long long)s->full_disks, (unsigned long long)s->without_room,
+               (unsigned long long)s->went_on, (unsigned long long)s->exposed);
     if (totals.resumed)
         printf("resumed after a region had been away: %llu\n", (unsigned long long)totals.resumed);
     if (options.stop)
