@@ -373,6 +373,61 @@ Test(delta, is_sent_again_with_the_same_bytes_until_it_is_durable)
     world_destroy(w);
 }
 
+static void s_give_delta(world_t *w, message_t *const *items)
+{
+    for (size_t i = 0; i < CHUNKS; i++)
+        s_give(w, items[i]);
+}
+
+/* It arrived while its line could be gone on from; then another one was. */
+Test(delta, what_was_staged_of_a_line_that_ended_is_dropped)
+{
+    world_t *w = s_world(STRATEGY_ASGD);
+    message_t *items[CHUNKS * 2];
+    s_make(w, items, 2);
+    s_give_delta(w, items + CHUNKS);
+    s_expect(w, 0);
+    for (size_t i = 0; i < CHUNKS; i++)
+        items[i]->delta.history = 2000;
+    s_give_delta(w, items);
+    s_expect(w, 1);
+    s_free(items, CHUNKS * 2);
+    world_destroy(w);
+}
+
+Test(delta, a_new_line_goes_on_from_exactly_what_was_taken)
+{
+    for (uint64_t follows = 0; follows <= 2; follows++) {
+        world_t *w = s_world(STRATEGY_ASGD);
+        message_t *items[CHUNKS * 2];
+        s_make(w, items, 2);
+        s_give_delta(w, items);
+        for (size_t i = CHUNKS; i < 2 * CHUNKS; i++) {
+            items[i]->delta.history = 2000;
+            items[i]->delta.follows_history = items[0]->delta.history;
+            items[i]->delta.follows = follows;
+        }
+        s_give_delta(w, items + CHUNKS);
+        s_expect(w, follows == 1 ? 2 : 1);
+        s_free(items, CHUNKS * 2);
+        world_destroy(w);
+    }
+}
+
+Test(delta, whose_chunks_leave_a_gap_changes_nothing_and_uses_up_its_number)
+{
+    world_t *w = s_world(STRATEGY_ASGD);
+    message_t *items[CHUNKS * 2];
+    s_make(w, items, 2);
+    items[1]->delta.offset = 0;
+    s_give_delta(w, items);
+    s_expect(w, 0);
+    s_give_delta(w, items + CHUNKS);
+    s_expect(w, 1);
+    s_free(items, CHUNKS * 2);
+    world_destroy(w);
+}
+
 /* Whoever asks is given what is committed: the rest may yet be forgotten, and another be cut under its number. */
 Test(delta, that_is_not_committed_is_not_sent_to_who_asks_for_it_either)
 {
