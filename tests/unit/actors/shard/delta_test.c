@@ -428,6 +428,31 @@ Test(delta, whose_chunks_leave_a_gap_changes_nothing_and_uses_up_its_number)
     world_destroy(w);
 }
 
+Test(delta, of_another_shard_behind_the_end_or_beyond_the_region_is_not_taken)
+{
+    enum { SHARD, END, CURSOR, WAYS };
+    for (int way = 0; way < WAYS; way++) {
+        world_t *w = s_world(STRATEGY_ASGD);
+        message_t *items[CHUNKS * 2];
+        s_make(w, items, 2);
+        range_t beyond = {0, UINT64_C(1) << 40};
+        ranges_t cursor = {.items = &beyond, .count = 1};
+        if (way == CURSOR)
+            message_set_ranges(&items[0]->delta.cursor, &cursor);
+        for (size_t i = 0; i < CHUNKS; i++) {
+            items[i]->delta.shard = way == SHARD;
+            items[i]->delta.final = way == END;
+        }
+        s_give_delta(w, items);
+        s_expect(w, way == END);
+        s_give_delta(w,
+                     items + CHUNKS); /* in its turn where the one before is refused for its content alone */
+        s_expect(w, way == CURSOR || way == END);
+        s_free(items, CHUNKS * 2);
+        world_destroy(w);
+    }
+}
+
 /* Whoever asks is given what is committed: the rest may yet be forgotten, and another be cut under its number. */
 Test(delta, that_is_not_committed_is_not_sent_to_who_asks_for_it_either)
 {
