@@ -477,6 +477,24 @@ Test(delta, that_is_not_committed_is_not_sent_to_who_asks_for_it_either)
     world_destroy(w);
 }
 
+Test(delta, a_synchronizer_that_was_replaced_is_not_listened_to)
+{
+    world_t *w = s_world(STRATEGY_ASGD);
+    message_t *items[CHUNKS * 3];
+    s_make(w, items, 1);
+    s_free(items, CHUNKS);
+    for (uint64_t incarnation = 2; incarnation >= 1; incarnation--) {
+        message_t *m = message_new(KIND_stream_fetch, "shard/region0/0", "synchronizer/region0/0");
+        m->incarnation = incarnation;
+        m->stream_fetch.history = 1000;
+        world_send_shard(w, m);
+        cr_assert_eq(s_deltas(w, items, CHUNKS * 3), incarnation == 2 ? CHUNKS : 0);
+        if (incarnation == 2)
+            s_free(items, CHUNKS);
+    }
+    world_destroy(w);
+}
+
 Test(delta, is_kept_across_a_restart)
 {
     world_t *w = s_world(STRATEGY_ASGD);
