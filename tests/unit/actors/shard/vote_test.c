@@ -260,3 +260,34 @@ Test(vote, what_a_region_that_lags_has_gained_is_counted_once)
         cr_assert_eq(s_value(w, r), 4, "region %zu: %g", r, (double)s_value(w, r));
     world_destroy(w);
 }
+
+/* Handing on: exactly what is asked for, of exactly that region. */
+Test(vote, what_one_region_sent_is_handed_on_from_where_another_lacks_it)
+{
+    world_t *w = s_world(0.5);
+    w->puppet[2] = true;
+    for (uint64_t batch = 0; batch < 3; batch++) {
+        for (size_t r = 0; r < 2; r++)
+            s_push(w, r, batch);
+        world_settle(w, 3000000);
+    }
+    cr_assert_eq(shard_core_round(w->shard[1][0]), 3);
+    world_forget_mail(w);
+    message_t *m = message_new(KIND_stream_fetch, "shard/region1/0", "shard/region2/0");
+    m->incarnation = 1;
+    m->stream_fetch.from = 2;
+    message_set_name(m->stream_fetch.origin, "region0");
+    shard_role.message(w->shard[1][0], &m, w->now);
+    world_run(w);
+    bool seen[4] = {false};
+    while ((m = world_mail(w, KIND_delta))) {
+        if (strcmp(m->from, "shard/region1/0") == 0) {
+            cr_assert_str_eq(m->delta.origin, "region0");
+            cr_assert(m->delta.first >= 2 && m->delta.first <= 3, "%d", (int)m->delta.first);
+            seen[m->delta.first] = true;
+        }
+        message_destroy(&m);
+    }
+    cr_assert(seen[2] && seen[3]);
+    world_destroy(w);
+}
