@@ -7,7 +7,7 @@
 #include "codec/base/failpoint.h"
 #include "codec/base/log.h"
 #include "codec/base/machine.h"
-#include "store/kv_lmdb.h"
+#include "store/file.h"
 #include "store/statedir.h"
 
 #include <dirent.h>
@@ -16,7 +16,8 @@
 #include <unistd.h>
 
 #define REGION_TERM_KEY "term"
-#define REGION_WAIT_LOG_US 5000000 /* between two log lines that name whom it waits for */
+#define REGION_TERM_FILE "scheduler-" /* and the region's name, in the run folder */
+#define REGION_WAIT_LOG_US 5000000    /* between two log lines that name whom it waits for */
 
 typedef struct {
     region_actor_t with;
@@ -67,6 +68,36 @@ static err_code_t s_stored_term(kv_t *kv, uint64_t *ret_term, err_t *err)
     return rc;
 }
 
+/* The term stands in a file too: on a machine without shards nothing else tells it when the store is lost, and a scheduler
+ * of an older term than its nodes know is refused. */
+static err_code_t s_term_path(const region_hint_t *self, char path[STATEDIR_PATH_MAX + 64], err_t *err)
+{
+    char folder[STATEDIR_PATH_MAX];
+    err_code_t rc = statedir_folder(self->with.state_dir, STATEDIR_RUN, folder, err);
+    snprintf(path, STATEDIR_PATH_MAX + 64, "%s/%s%s", rc ? "" : folder, REGION_TERM_FILE,
+             self->with.topology->regions[self->with.region_index].name);
+    return rc;
+}
+
+static uint64_t s_noted_term(const region_hint_t *self)
+{
+    char path[STATEDIR_PATH_MAX + 64];
+    buf_t *text = NULL;
+    uint64_t term = 0;
+    if (!s_term_path(self, path, NULL) && !file_read(path, 32, &text, NULL))
+        term = strtoull(buf_peek(text), NULL, 10);
+    buf_destroy(&text);
+    return term < UINT32_MAX ? term : 0;
+}
+
+static err_code_t s_note_term(const region_hint_t *self, uint64_t term, err_t *err)
+{
+    char path[STATEDIR_PATH_MAX + 64], text[32];
+    int length = snprintf(text, sizeof text, "%llu\n", (unsigned long long)term);
+    err_code_t rc = s_term_path(self, path, err);
+    return rc ? rc : file_write(path, text, (size_t)length, err);
+}
+
 /* What the predecessor kept; nothing when it cannot be read, as the truth is elsewhere. */
 static void s_load_kept(region_hint_t *self, kept_t *ret_kept)
 {
@@ -91,13 +122,16 @@ static err_code_t s_next_term(region_hint_t *self, const kept_t *kept, uint64_t 
         uint64_t seen = s_shard_term(self->with.state_dir, region->name, k);
         term = seen > term ? seen : term;
     }
-    *ret_term = term + 1;
+    uint64_t noted = s_noted_term(self);
+    *ret_term = (noted > term ? noted : term) + 1;
     if (*ret_term >= INCARNATION_TERM_MAX)
         return err_set(
             err, ERR_LIMIT,
             "%s/%s/scheduler: term %llu is more than a scheduler can be started; remove that folder",
             self->with.state_dir, region->name, (unsigned long long)*ret_term);
-    rc = kv_store(self->kv, REGION_TERM_KEY, ret_term, sizeof *ret_term, err);
+    rc = s_note_term(self, *ret_term, err);
+    if (!rc)
+        rc = kv_store(self->kv, REGION_TERM_KEY, ret_term, sizeof *ret_term, err);
     FAILPOINT(scheduler_stored);
     return rc;
 }
@@ -107,8 +141,13 @@ static err_code_t s_open_kv(region_hint_t *self, err_t *err)
     const topology_region_t *region = &self->with.topology->regions[self->with.region_index];
     char path[STATEDIR_PATH_MAX];
     err_code_t rc = statedir_scheduler(self->with.state_dir, region->name, path, err);
-    kv_lmdb_options_t options = {.durability = KV_DURABILITY_DISK};
-    return rc ? rc : kv_lmdb_open(path, &options, &self->kv, err);
+    err_t lost = {0};
+    if (!rc)
+        rc = keep_open(path, &self->kv, &lost, err);
+    if (!rc && lost.code)
+        log_event(LEVEL_WARN, self->actor, "kept_damaged", "reason=\"%s\"; figures and curve begin anew",
+                  lost.text);
+    return rc;
 }
 
 /* ---- life

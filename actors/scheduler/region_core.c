@@ -66,6 +66,7 @@ static void s_sum_shards(const region_core_t *self, message_t *report)
             report->region_report.rounds = progress->progress.rounds;
         report->region_report.duplicates_refused += progress->progress.duplicates;
         report->region_report.refused += progress->progress.refused;
+        report->region_report.not_finite += progress->progress.not_finite;
         report->region_report.updates_rolled_back += progress->progress.rolled_back;
         report->region_report.snapshots_failed += progress->progress.snapshots_failed;
         report->region_report.uncovered += progress->progress.uncovered;
@@ -146,6 +147,7 @@ static void s_report(region_core_t *self, int64_t now_us)
         report->region_report.nodes += region_node_alive(self, node);
     report->region_report.epoch_samples = self->job_known ? self->job.samples : 0;
     region_units_report(self, report, now_us);
+    region_still_report(self, report);
     region_send(self, &report);
 }
 
@@ -282,6 +284,7 @@ static void s_advance(region_core_t *self, int64_t now_us)
         region_train(self, now_us);
     }
     s_update_waits_for(self, now_us);
+    region_still(self, now_us);
     if (now_us >= self->report_us) {
         self->report_us = now_us + REPORT_EVERY_US;
         s_report(self, now_us);
