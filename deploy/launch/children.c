@@ -132,7 +132,7 @@ bool children_start_due(children_t *self, bool region_too, int64_t now_us)
             (!region_too && child->region != CHILDREN_GLOBAL))
             continue;
         err_t err = {0};
-        child->ready = child->asked = false;
+        child->ready = child->asked = child->left = false;
         child->state = CHILD_RUNS;
         if (s_start(child, &err)) {
             child->state = CHILD_FAILED;
@@ -201,7 +201,7 @@ static bool s_is_outcome(const child_t *child)
     if (!WIFEXITED(child->status))
         return false;
     if (WEXITSTATUS(child->status) == 0)
-        return !child->carries || child->asked;
+        return !(child->carries || child->left) || child->asked;
     return child->region == CHILDREN_GLOBAL || s_last_error(child, said, sizeof said);
 }
 
@@ -226,16 +226,24 @@ static void s_died(child_t *child, int64_t now_us)
         child->pause_us = CHILD_PAUSE_MOST_US;
 }
 
-static void s_look(child_t *child, int64_t now_us)
+static void s_hear(child_t *child, int64_t now_us)
 {
     char line[PROCESS_LINE_MAX];
-    while (process_lines_take(process_lines(child->process), line))
-        if (!strcmp(line, "ready") && !child->ready) {
-            child->ready = true;
-            child->ready_us = now_us;
-        }
+    while (process_lines_take(process_lines(child->process), line)) {
+        child->left = child->left || !strcmp(line, "left");
+        if (strcmp(line, "ready") || child->ready)
+            continue;
+        child->ready = true;
+        child->ready_us = now_us;
+    }
+}
+
+static void s_look(child_t *child, int64_t now_us)
+{
+    s_hear(child, now_us);
     if (!process_has_ended(child->process, &child->status))
         return;
+    s_hear(child, now_us); /* its last words */
     process_destroy(&child->process);
     if (s_is_outcome(child) || (child->asked && WIFEXITED(child->status)))
         child->state = WEXITSTATUS(child->status) ? CHILD_FAILED : CHILD_DONE;
@@ -283,7 +291,8 @@ void children_ask(children_t *self, bool carriers)
             child->asked)
             continue;
         child->asked = true;
-        kill(process_pid(child->process), SIGTERM);
+        if (process_lines_say(process_lines(child->process), "stop"))
+            kill(process_pid(child->process), SIGKILL); /* it hears nothing any more */
     }
 }
 

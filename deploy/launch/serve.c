@@ -38,7 +38,8 @@ typedef struct {
     double samples_per_s; /* of one core */
     int first_signal;
     int64_t half_ended_us; /* one of two actors has ended since */
-    bool over;             /* a broker alone was told to end */
+    bool leaves;           /* a signal: the run goes on */
+    process_lines_t told;  /* by the parent */
     char host_topology[STATEDIR_PATH_MAX + 32], host_parent[16], host_samples[24], host_pace[32];
     const char *host_arguments[19];
     renter_t *renter; /* NULL: nothing is rented here */
@@ -224,24 +225,43 @@ static err_code_t s_start(serve_t *self, err_t *err)
         rc = s_start_node(self, 0, err);
     if (rc || !self->spec->parent)
         return rc;
-    process_lines_t lines;
-    process_lines_init(&lines, STDIN_FILENO);
-    return process_lines_say(&lines, "ready") ? err_set(err, ERR_STOPPED, "the parent is gone") : ERR_OK;
+    process_lines_init(&self->told, STDIN_FILENO);
+    self->host.watch_fd = STDIN_FILENO;
+    return process_lines_say(&self->told, "ready") ? err_set(err, ERR_STOPPED, "the parent is gone") : ERR_OK;
 }
 
 /* ---- run
  * ----------------------------------------------------------------------------------------------------- */
 
-static void s_drain(serve_t *self)
+/* A node gives away what it has; a scheduler and a broker have kept all that a successor needs, and go last. */
+static void s_leave(serve_t *self)
 {
-    if (!self->scheduler && !self->node)
-        self->over = true; /* a broker alone has nothing to finish */
-    if (!self->scheduler && self->node)
+    self->leaves = true;
+    if (self->node)
         node_actor_drain(self->node);
-    if (!self->scheduler)
+}
+
+/* The whole run, by way of the scheduler; where there is none it can only leave. */
+static void s_stop(serve_t *self)
+{
+    if (!self->scheduler) {
+        s_leave(self);
         return;
+    }
     message_t *stop = message_new(KIND_stop, self->scheduler_name, self->scheduler_name);
     shell_post(self->scheduler, &stop);
+}
+
+static void s_tell_leaving(const serve_t *self)
+{
+    const char *region = self->launch->topology->regions[self->spec->region_index].name;
+    if (self->scheduler)
+        outlet_say("the broker of %s ends, and the run goes on when it is started again; once more ends at "
+                   "once; the "
+                   "whole run is stopped by: cloudless stop --state %s\n",
+                   region, self->launch->state_dir);
+    else
+        outlet_say("leaving the run after a last snapshot; once more ends at once\n");
 }
 
 static void s_take_signal(serve_t *self, int signal)
@@ -251,11 +271,27 @@ static void s_take_signal(serve_t *self, int signal)
     if (self->first_signal)
         _exit(128 + signal);
     self->first_signal = signal;
-    log_event(LEVEL_INFO, self->spec->where, "signal", "signal=%d; draining, a second one ends at once",
-              signal);
-    if (!self->spec->parent)
-        outlet_say("stopping after a last snapshot; once more ends at once\n");
-    s_drain(self);
+    bool stops = signal == HOST_STOP;
+    log_event(LEVEL_INFO, self->spec->where, stops ? "stop" : "signal",
+              "signal=%d; %s, a second one ends at once", signal, stops ? "stopping" : "leaving");
+    if (!self->spec->parent && stops && self->scheduler)
+        outlet_say("stopping the run after a last snapshot; Ctrl-C ends this at once\n");
+    else if (!self->spec->parent)
+        s_tell_leaving(self);
+    if (stops)
+        s_stop(self);
+    else
+        s_leave(self);
+}
+
+static void s_listen(serve_t *self)
+{
+    char line[PROCESS_LINE_MAX];
+    while (process_lines_take(&self->told, line))
+        if (!strcmp(line, "stop"))
+            s_take_signal(self, HOST_STOP);
+    if (self->told.ended || process_is_orphan(self->spec->parent))
+        _exit(EXIT_FAILED);
 }
 
 /* Whether an actor has ended; the first failure is kept. */
@@ -310,8 +346,10 @@ static void s_look_after_units(serve_t *self)
 
 static bool s_is_over(serve_t *self)
 {
+    if (self->leaves)
+        return !self->node || s_has_ended(self, self->node);
     if (!self->scheduler && !self->node)
-        return self->over;
+        return false; /* a broker alone ends when it is told to */
     bool scheduler_ended = s_has_ended(self, self->scheduler), node_ended = s_has_ended(self, self->node);
     if (scheduler_ended && node_ended)
         return true;
@@ -329,8 +367,8 @@ static void s_loop(serve_t *self)
         host_event_t event = host_wait(&self->host, SERVE_LOOK_MS);
         s_outbid(self);
         s_look_after_units(self);
-        if (self->spec->parent && getppid() != self->spec->parent)
-            _exit(EXIT_FAILED);
+        if (self->spec->parent)
+            s_listen(self);
         if (event.signal == SIGHUP)
             s_reread(self);
         bool parents = self->spec->parent && (event.signal == SIGINT || event.signal == HOST_HANGUP);
@@ -362,11 +400,13 @@ int serve_run(launch_t *launch, const serve_spec_t *spec)
         s_loop(&self);
     shell_destroy(&self.node);
     shell_destroy(&self.scheduler);
-    renter_destroy(&self.renter, SERVE_FAREWELL_US);
+    renter_destroy(&self.renter, self.leaves ? 0 : SERVE_FAREWELL_US);
     if (self.broker)
         broker_stop(&self.broker, SERVE_LINGER_US);
     control_close(&control);
     host_fini(&self.host);
+    if (self.leaves && spec->parent && process_lines_say(&self.told, "left"))
+        return EXIT_FAILED;
     if (rc)
         return cli_fail(EXIT_FAILED, spec->where, "%s", err.text);
     if (self.failure.code)
