@@ -79,7 +79,7 @@ err_code_t broker_bind(broker_t *self, err_t *err)
         code = broker_socket_path(path, err);
     if (code == ERR_OK) {
         snprintf(endpoint, sizeof endpoint, "ipc://%s", path);
-        code = s_bind_one(self, endpoint, "the permissions of /tmp", self->ipc, sizeof self->ipc, err);
+        code = s_bind_one(self, endpoint, "the permissions of TMPDIR", self->ipc, sizeof self->ipc, err);
     }
     if (code == ERR_OK) {
         snprintf(endpoint, sizeof endpoint, "inproc://broker-%016llx", (unsigned long long)rng_entropy());
