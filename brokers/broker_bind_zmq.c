@@ -1,6 +1,7 @@
 /* broker_bind - the one ROUTER socket of a broker and the three places where it listens. */
 #include "brokers/broker_state_zmq.h"
 
+#include "brokers/gate_zmq.h"
 #include "codec/base/log.h"
 #include "codec/base/rng.h"
 
@@ -26,10 +27,10 @@ static err_code_t s_open_router(broker_t *self, err_t *err)
     s_set(self->router, ZMQ_LINGER, 0);
     s_set(self->router, ZMQ_HANDSHAKE_IVL, 5000);
     s_set(self->router, ZMQ_TCP_MAXRT, 20000);
-    s_set(self->router, ZMQ_BACKLOG, 256);
+    s_set(self->router, ZMQ_BACKLOG, gate_backlog(gate_limit()));
     int64_t most = MESSAGE_DATA_MAX;
     CHECK(zmq_setsockopt(self->router, ZMQ_MAXMSGSIZE, &most, sizeof most) == 0);
-    return ERR_OK;
+    return gate_open(self->context, self->router, self->name, &self->gate, err);
 }
 
 static err_code_t s_bind_one(broker_t *self, const char *endpoint, const char *key, char *ret_endpoint,
