@@ -73,3 +73,19 @@ for signal in INT TERM HUP; do
     wait "$held" || status=$?
     [ "$status" -gt 128 ] || fail "a check that was sent SIG$signal ended with $status"
 done
+
+# Limits that no run fits into are named before anything starts.
+limited() { # OPTION VALUE PATTERN
+    (
+        ulimit "$1" "$2"
+        "$CLOUDLESS" up "${ledger[@]}" --state "$work/limited" --quiet
+    ) >/dev/null 2>"$work/last.err"
+    [ $? = 1 ] || fail "with ulimit $1 $2 it did not end with 1"
+    expect_line "$work/last.err" "^cloudless: up: $3"
+    [ ! -e "$work/limited" ] || fail "it left something"
+}
+limited -n 64 'open files are limited to 64 .*ulimit -n'
+limited -f 100 'files are limited to 100 KiB .*ulimit -f'
+if ! ldd "$CLOUDLESS" | grep -q 'lib.san'; then # sanitizers need more than that themselves
+    limited -v 1000000 'memory is limited to .*ulimit -v'
+fi
