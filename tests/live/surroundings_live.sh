@@ -89,3 +89,11 @@ limited -f 100 'files are limited to 100 KiB .*ulimit -f'
 if ! ldd "$CLOUDLESS" | grep -q 'lib.san'; then # sanitizers need more than that themselves
     limited -v 1000000 'memory is limited to .*ulimit -v'
 fi
+
+# A name that nobody knows is told as that.
+sed 's|  - name: north|&\n    broker: {bind: "tcp://127.0.0.1:*", advertise: "tcp://broker-a.invalid:5599"}|' \
+    "$SOURCE/deploy/topologies/ledger.yaml" >"$work/named.yaml"
+grep -q broker-a "$work/named.yaml" || fail "the topology has no such line any more"
+begin named node --topology "$work/named.yaml" --region north --name a --state "$work/named"
+until_true grep -q 'ev=broker_unreachable endpoint=tcp://broker-a.invalid:5599 .*name unknown: broker-a.invalid' "$work/named/log/node-north-a.log"
+kill -KILL "$pid"
