@@ -28,6 +28,7 @@ typedef struct {
     uint64_t samples;      /* counter: how many training samples. idx: 0 = all */
     dataset_split_t
         split; /* share: a seeded shuffle cut in proportion; label: sorted by label, then cut so */
+    bool look; /* only to be looked at: what belongs to the region is counted, and cannot be gathered */
     uint64_t seed;
     const double *region_shares; /* one per region of the job, any positive scale */
     size_t region_count;

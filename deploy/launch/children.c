@@ -233,7 +233,7 @@ static void s_hear(child_t *child, int64_t now_us)
         child->left = child->left || !strcmp(line, "left");
         if (strcmp(line, "ready") || child->ready)
             continue;
-        child->ready = true;
+        child->ready = child->came = true;
         child->ready_us = now_us;
     }
 }

@@ -35,6 +35,7 @@ typedef struct {
     bool asked;         /* to end */
     bool left;          /* it was told to end by somebody else: it is started again, as one that died */
     bool ready;
+    bool came; /* was ready once */
     int64_t ready_us, again_us, pause_us;
     unsigned failed_starts; /* in a row */
     uint64_t restarts;

@@ -447,7 +447,7 @@ err_code_t launch_check_output(const char *path, err_t *err)
 /* ---- data set
  * ------------------------------------------------------------------------------------------------ */
 
-err_code_t launch_open_dataset(launch_t *self, size_t region_index, err_t *err)
+static err_code_t s_open_dataset(launch_t *self, size_t region_index, bool look, err_t *err)
 {
     const topology_t *topology = self->topology;
     char cache[STATEDIR_PATH_MAX];
@@ -463,12 +463,23 @@ err_code_t launch_open_dataset(launch_t *self, size_t region_index, err_t *err)
                            .samples = topology->job.data.samples,
                            .split =
                                topology->job.data.split_by_label ? DATASET_SPLIT_LABEL : DATASET_SPLIT_SHARE,
+                           .look = look,
                            .seed = topology->job.seed,
                            .region_shares = shares,
                            .region_count = topology->region_count,
                            .region_index = region_index};
     rc = dataset_open(&spec, &self->dataset, err);
     return rc ? rc : job_derive(topology, dataset_total_samples(self->dataset), &self->job, err);
+}
+
+err_code_t launch_open_dataset(launch_t *self, size_t region_index, err_t *err)
+{
+    return s_open_dataset(self, region_index, false, err);
+}
+
+err_code_t launch_look_at_dataset(launch_t *self, err_t *err)
+{
+    return s_open_dataset(self, 0, true, err);
 }
 
 /* ---- broker

@@ -71,7 +71,9 @@ MUST_USE err_code_t launch_count_snapshots(const launch_t *self, size_t *ret_cou
  */
 MUST_USE err_code_t launch_open_dataset(launch_t *self, size_t region_index, err_t *err);
 
-/* The same without a state directory, for commands that run nothing: what is unpacked is gone afterwards. */
+/* The same without a state directory, for commands that run nothing: what is unpacked is gone afterwards, and samples can only
+ * be counted. */
+MUST_USE err_code_t launch_look_at_dataset(launch_t *self, err_t *err); /* with one */
 MUST_USE err_code_t launch_peek_dataset(launch_t *self, err_t *err);
 
 /* Where a region's broker is, for shells: hint is launch_where_t. */

@@ -29,7 +29,7 @@ err_code_t launch_peek_dataset(launch_t *self, err_t *err)
              base && *base ? base : "/tmp");
     if (!mkdtemp(self->state_dir))
         return err_set(err, ERR_IO, "%s: no temporary directory; set TMPDIR", self->state_dir);
-    err_code_t rc = launch_open_dataset(self, 0, err);
+    err_code_t rc = launch_look_at_dataset(self, err);
     s_remove(self->state_dir);
     return rc;
 }

@@ -74,6 +74,12 @@ for signal in INT TERM HUP; do
     [ "$status" -gt 128 ] || fail "a check that was sent SIG$signal ended with $status"
 done
 
+# No work in proportion to a number in a file: neither its memory, nor its time.
+(
+    ulimit -v 3000000
+    timeout 60 "$CLOUDLESS" check "${ledger[0]}" --set job.data.samples=4294967295
+) >"$work/last.out" 2>"$work/last.err" || ldd "$CLOUDLESS" | grep -q 'lib.san' || fail "check counts what it need not: $(cat "$work/last.err")"
+
 # Limits that no run fits into are named before anything starts.
 limited() { # OPTION VALUE PATTERN
     (
