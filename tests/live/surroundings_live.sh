@@ -61,6 +61,32 @@ for pause in 0.02 0.15 0.4; do
     [ "$status" = 0 ] || [ "$status" = 130 ] || fail "Ctrl-C after $pause s: $status"
 done
 
+# A terminal that is closed stops `up` in order; with nohup, or in a session without it, the run goes on.
+in_terminal() { # NAME COMMAND...: in one of its own, which goes with $pid
+    local name=$1
+    shift
+    printf -v line '%q ' "$@" up "${ledger[@]}" --set job.epochs=100000 --state "$work/$name" --quiet
+    script --quiet --flush --command "exec $line" /dev/null >/dev/null 2>&1 </dev/null &
+    pid=$!
+    started+=("$pid")
+    until_true trains "$work/$name"
+    kill -KILL "$pid"
+}
+idle() { "$CLOUDLESS" status --state "$work/$1" --json >"$work/status.json" && [ "$(json "$work/status.json" running)" = false ]; }
+in_terminal terminal "$CLOUDLESS"
+until_true idle terminal
+[ "$(json "$work/status.json" state)" = drained ] || fail "a closed terminal did not stop it in order"
+in_terminal nohup nohup "$CLOUDLESS"
+before=$(durable)
+onward() { trains "$work/nohup" && [ "$(durable)" -gt $((before + 6000)) ]; }
+until_true onward
+expect 0 stop --state "$work/nohup"
+in_terminal setsid setsid --wait "$CLOUDLESS"
+before=$(durable)
+onward() { trains "$work/setsid" && [ "$(durable)" -gt $((before + 6000)) ]; }
+until_true onward
+expect 0 stop --state "$work/setsid"
+
 # Commands that only look end when they are told to.
 for signal in INT TERM HUP; do
     mkfifo "$work/held-$signal"
