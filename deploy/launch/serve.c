@@ -22,6 +22,7 @@
 #define SERVE_SETTLE_US 2000000 /* places when no further node came for so long */
 #define SERVE_FAREWELL_US                                                                                    \
     5000000 /* how long the node may stay when the scheduler has ended, and the other way round */
+#define SERVE_BYE_US 300000 /* within which a node that its scheduler knew has ended, too */
 #define SERVE_LINGER_US 1000000
 #define SERVE_LOOK_MS 500
 
@@ -38,6 +39,7 @@ typedef struct {
     double samples_per_s; /* of one core */
     int first_signal;
     int64_t half_ended_us; /* one of two actors has ended since */
+    bool dismissed;        /* the node, by this process */
     bool leaves;           /* a signal: the run goes on */
     process_lines_t told;  /* by the parent */
     char host_topology[STATEDIR_PATH_MAX + 32], host_parent[16], host_samples[24], host_pace[32];
@@ -358,7 +360,12 @@ static bool s_is_over(serve_t *self)
         return false;
     if (!self->half_ended_us)
         self->half_ended_us = clock_now_us();
-    return scheduler_ended && clock_now_us() - self->half_ended_us >= SERVE_FAREWELL_US;
+    int64_t waited_us = clock_now_us() - self->half_ended_us;
+    if (scheduler_ended && waited_us >= SERVE_BYE_US && !self->dismissed) {
+        self->dismissed = true; /* it was stopped before it knew the node: nobody else says bye */
+        node_actor_drain(self->node);
+    }
+    return scheduler_ended && waited_us >= SERVE_FAREWELL_US;
 }
 
 static void s_loop(serve_t *self)
