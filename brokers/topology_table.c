@@ -18,8 +18,9 @@ static const field_t s_fields[] = {
     {"job", FIELD_MAP, .required = true, .help = "what is trained"},
     {"job.name", FIELD_NAME, .offset = JOB(name), .required = true, .digest = true,
      .help = "name of this job; a state directory remembers it"},
-    {"job.model", FIELD_NAME, .offset = JOB(model), .required = true, .digest = true,
-     .help = "softmax, mlp, mlp-large, lenet, or ledger (which counts samples to check the system itself)"},
+    {"job.model", FIELD_WORD, .offset = JOB(model), .values = "softmax|mlp|mlp-large|lenet|ledger",
+     .required = true, .digest = true,
+     .help = "what is trained; ledger counts samples, to check the system itself"},
     {"job.data", FIELD_MAP, .required = true, .help = "the training data"},
     {"job.data.kind", FIELD_WORD, .offset = JOB(data.kind), .values = "idx|counter", .otherwise = "idx",
      .digest = true, .help = "idx: files of the MNIST family; counter: no files, sample i is the number i"},
@@ -123,6 +124,11 @@ static const field_t s_fields[] = {
      .otherwise = "disk",
      .help = "what a snapshot survives: the end of a process, a power cut too, or the loss of a node with "
              "its disk"},
+    {"checkpoint.when_full", FIELD_ENUM, .offset = CHECKPOINT(when_full), .values = "wait|go_on",
+     .otherwise = "wait",
+     .help = "what a region among several does while its disk is full: wait for room, or train on though "
+             "nothing of "
+             "it survives a death"},
     {"checkpoint.replicas", FIELD_WHOLE, .offset = CHECKPOINT(replicas), .min = "0", .max = "8",
      .otherwise = "0", .unit = "copies", .help = "copies of each snapshot on other nodes, by their keepers"},
     {"checkpoint.elsewhere", FIELD_BOOL, .offset = CHECKPOINT(elsewhere), .otherwise = "false",

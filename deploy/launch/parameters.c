@@ -6,6 +6,7 @@
 #include "store/snapshot.h"
 #include "store/statedir.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +26,8 @@ static err_code_t s_load_shard(const char *state_dir, const char *region, uint64
 {
     statedir_latest_t latest;
     err_code_t rc = statedir_shard_latest(state_dir, region, (uint32_t)shard, &latest, err);
+    if (!rc && latest.skipped) /* older than the others' would be a mixture */
+        rc = err_set(err, ERR_CHECKSUM, "the newest snapshot is damaged: %.300s", latest.why);
     if (rc)
         return rc;
     kv_lmdb_options_t options = {.read_only = true};
@@ -35,7 +38,7 @@ static err_code_t s_load_shard(const char *state_dir, const char *region, uint64
     if (!rc)
         rc = snapshot_store_open(kv, NULL, &store, err);
     if (!rc)
-        rc = snapshot_load_newest_good(store, NULL, NULL, &snapshot, err);
+        rc = snapshot_load(store, SNAPSHOT_NEWEST, &snapshot, err);
     if (!rc)
         rc = s_copy(snapshot, out, count, err);
     snapshot_destroy(&snapshot);
@@ -91,4 +94,12 @@ void parameters_destroy(parameters_t **self_p)
 void parameters_sha256(const parameters_t *self, char ret_hex[SHA256_HEX_SIZE])
 {
     safetensors_sha256(&self->layout, self->values, ret_hex);
+}
+
+size_t parameters_not_finite(const parameters_t *self)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < self->layout.count; i++)
+        count += !isfinite(self->values[i]);
+    return count;
 }

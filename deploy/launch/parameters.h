@@ -1,7 +1,8 @@
 /* parameters - a region's model as its shards have committed it, put together again.
  *
- * Why      export and the reports' SHA-256 read the same bytes in the same way.
- * How      the newest good snapshot of every shard, also while they are written; nothing is locked or changed.
+ * Why      reports tell the SHA-256 of what was trained.
+ * How      the newest snapshot of every shard, also while they are written; nothing is locked or changed. What is damaged
+ *          is not passed over: `checkpoint export` says what can be had then.
  * Threads  any.
  */
 #ifndef DEPLOY_LAUNCH_PARAMETERS_H
@@ -23,6 +24,9 @@ MUST_USE err_code_t parameters_load(const topology_t *topology, const char *stat
 /* A model's layout with all values 0. Errors: ERR_NOT_FOUND (no such model), ERR_MEMORY. */
 MUST_USE err_code_t parameters_new(const char *model, parameters_t **ret_self, err_t *err);
 void parameters_destroy(parameters_t **self_p);
+
+/* How many values are not finite. */
+size_t parameters_not_finite(const parameters_t *self);
 
 void parameters_sha256(const parameters_t *self, char ret_hex[SHA256_HEX_SIZE]);
 

@@ -3,6 +3,9 @@
 #include "deploy/cli/checkpoint/spare.h"
 #include "deploy/cli/checkpoint/tale.h"
 
+#include "actors/scheduler/keep.h"
+#include "deploy/launch/launch.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +18,7 @@ typedef struct {
     bool older; /* also where the newest cannot be had */
     uint64_t taken;
     uint64_t remaining;
+    uint64_t set_aside; /* stores of schedulers */
 } repair_t;
 
 /* One store of a shard as it is to become: its own whole snapshots, and spares where it has none. */
@@ -31,6 +35,7 @@ typedef struct {
     row_t *rows;            /* (count), by number */
     size_t count;
     uint64_t spares; /* how many of the rows are taken from elsewhere */
+    bool replaced;   /* another store of the same incarnation is newer: nothing is added here */
 } plan_t;
 
 static int s_by_number(const void *a, const void *b)
@@ -73,7 +78,7 @@ static void s_fill(plan_t *plan, const spare_t *spare)
         plan->spares += !good;
         return;
     }
-    if (spare->id.number < newest_good && plan->store && plan->store->readable)
+    if (plan->replaced || (spare->id.number < newest_good && plan->store && plan->store->readable))
         return;
     plan->rows[plan->count++] = (row_t){.number = spare->id.number, .spare = spare};
     plan->spares++;
@@ -157,6 +162,9 @@ static void s_tell_remaining(repair_t *self, const plan_t *plan, bool written)
 static err_code_t s_store(repair_t *self, const store_place_t *place, catalog_store_t *store, err_t *err)
 {
     plan_t plan = {.place = *place, .store = store};
+    if (store && store + 1 < self->catalog->stores + self->catalog->count)
+        plan.replaced =
+            stores_same_shard(place, &store[1].place) && store[1].place.incarnation == place->incarnation;
     s_plan(self, &plan);
     bool any_damaged = false, any_good = false;
     for (size_t i = 0; i < plan.count; i++) {
@@ -170,6 +178,21 @@ static err_code_t s_store(repair_t *self, const store_place_t *place, catalog_st
         s_tell_remaining(self, &plan, write);
     free(plan.rows);
     return code;
+}
+
+/* ---- What schedulers keep ---- */
+
+/* They begin anew without it: figures and decisions, never an update. */
+static err_code_t s_scheduler(repair_t *self, const catalog_store_t *store, err_t *err)
+{
+    err_t lost = {.code = ERR_OK};
+    err_code_t code = keep_set_aside(store->path, self->tale.dry, &lost, err);
+    if (code || !lost.code)
+        return code;
+    tale_row(&self->tale, self->tale.dry ? "to set aside" : "set aside", store->place.below, NULL, 0,
+             lost.text);
+    self->set_aside++;
+    return ERR_OK;
 }
 
 /* ---- Everything ---- */
@@ -204,8 +227,11 @@ static err_code_t s_repair(repair_t *self, const char *region, err_t *err)
     err_code_t code = ERR_OK;
     for (size_t i = 0; i < self->catalog->count && !code; i++) {
         catalog_store_t *store = &self->catalog->stores[i];
-        if (store->place.kind == STORE_SHARD && (!region || !strcmp(region, store->place.region)))
+        if (store->place.kind == STORE_SHARD && (!region || !strcmp(region, store->place.region)) &&
+            !catalog_is_gone(self->catalog, store))
             code = s_store(self, &store->place, store, err);
+        else if (stores_is_scheduler(&store->place))
+            code = s_scheduler(self, store, err);
     }
     for (size_t i = 0; i < self->spares.count && !code; i++) {
         store_place_t place;
@@ -219,6 +245,7 @@ static int s_end(repair_t *self)
 {
     json_set_u64(self->tale.document, "taken", self->taken);
     json_set_u64(self->tale.document, "remaining", self->remaining);
+    json_set_u64(self->tale.document, "set_aside", self->set_aside);
     const char *did = self->tale.dry ? "would take" : "took";
     if (self->remaining)
         return tale_end(&self->tale, EXIT_PROBLEMS,
@@ -226,14 +253,17 @@ static int s_end(repair_t *self)
                         " stay damaged: no whole copy was found; name more with "
                         "--from or --archive",
                         did, self->taken, self->remaining);
-    return tale_end(&self->tale, EXIT_DONE, "%s %" PRIu64 " snapshots; nothing is damaged", did, self->taken);
+    return tale_end(&self->tale, EXIT_DONE, "%s %" PRIu64 " snapshots; nothing %sis damaged", did,
+                    self->taken, self->set_aside ? "else " : "");
 }
 
 static err_code_t s_open(repair_t *self, const cli_args_t *args, err_t *err)
 {
     const char *from = cli_value(args, "from"), *archive = cli_value(args, "archive"),
                *region = cli_value(args, "region");
-    err_code_t code = catalog_open(cli_value(args, "state"), false, &self->catalog, err);
+    /* Beside a running job (a dry run then) it is looked at one moment of it. */
+    bool live = self->tale.dry && launch_holder(cli_value(args, "state"));
+    err_code_t code = catalog_open(cli_value(args, "state"), live, &self->catalog, err);
     if (!code && !self->tale.dry)
         code = build_take(&self->catalog, &self->state, err);
     if (!code && region && topology_region_index(self->catalog->topology, region) == SIZE_MAX)

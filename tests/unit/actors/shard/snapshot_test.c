@@ -78,7 +78,7 @@ Test(snapshot, a_failing_store_is_tried_again_with_growing_pauses_and_shown)
     message_t *m = NULL;
     while ((m = world_mail(w, KIND_status)) && strcmp(m->from, "shard/region0/0") != 0)
         message_destroy(&m);
-    cr_assert_str_eq(m->status.waits_for, "snapshot store");
+    cr_assert_str_eq(m->status.waits_for, "disk");
     message_destroy(&m);
     world_push(w, 0, 0, 0, s_g);
     cr_assert_eq(shard_core_samples_applied(w->shard[0][0]), 4, "training goes on");
@@ -262,6 +262,30 @@ Test(snapshot, of_another_job_or_shard_is_refused)
     s_expect_refused(&spec, snapshot, ERR_JOB);
     spec = world_spec(w, 1, 0);
     s_expect_refused(&spec, snapshot, ERR_JOB);
+    world_destroy(w);
+}
+
+Test(snapshot, of_another_run_is_refused_with_both_identities)
+{
+    world_t *w;
+    err_t err = {0};
+    shard_core_t *core = NULL;
+    snapshot_t *before = s_full(&w, STRATEGY_ASGD_GA, "none");
+    shard_spec_t spec = world_spec(w, 0, 0);
+    spec.run = 0xab;
+    cr_assert_eq(shard_core_restore(&spec, before, &core, &err), ERR_OK, "of a time without identities: %s",
+                 err.text);
+    message_t *news = s_nothing(w, 2);
+    shard_role.message(core, &news, w->now);
+    snapshot_t *named = shard_core_take_snapshot(core, w->now + 10000000);
+    cr_assert_not_null(named);
+    shard_role.destroy((void **)&core);
+    spec.run = 0xcd;
+    cr_assert_eq(shard_core_restore(&spec, named, &core, &err), ERR_JOB);
+    cr_assert_null(core);
+    cr_assert_not_null(strstr(err.text, "00000000000000ab"), "%s", err.text);
+    cr_assert_not_null(strstr(err.text, "00000000000000cd"), "%s", err.text);
+    snapshot_destroy(&named);
     world_destroy(w);
 }
 
