@@ -421,7 +421,9 @@ int serve_run(launch_t *launch, const serve_spec_t *spec)
         s_loop(&self);
     shell_destroy(&self.node);
     shell_destroy(&self.scheduler);
-    renter_destroy(&self.renter, self.leaves ? 0 : SERVE_FAREWELL_US);
+    if (self.leaves)
+        renter_destroy(&self.renter, 0); /* its successor takes over */
+    renter_destroy(&self.renter, SERVE_FAREWELL_US);
     if (self.broker)
         broker_stop(&self.broker, SERVE_LINGER_US);
     control_close(&control);
