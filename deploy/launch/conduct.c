@@ -227,12 +227,8 @@ static void s_take_waiting(conduct_t *self, const char *rest)
 static const struct {
     const char *word;
     void (*take)(conduct_t *self, const char *rest);
-} s_words[] = {{"drain", s_take_drain},
-               {"died", s_take_died},
-               {"failed", s_take_failed},
-               {"process", s_take_process},
-               {"reread", s_take_reread},
-               {AWAIT_ROOM_WORD, s_take_waiting}};
+} s_words[] = {{"drain", s_take_drain},     {"died", s_take_died},     {"failed", s_take_failed},
+               {"process", s_take_process}, {"reread", s_take_reread}, {AWAIT_ROOM_WORD, s_take_waiting}};
 
 static void s_take_line(conduct_t *self, const char *line)
 {
