@@ -256,12 +256,12 @@ static bool s_is_empty(const region_core_t *self, size_t node)
     return s_are_kept(self);
 }
 
-/* Nothing is left there; or there is nobody to go on, and then the node ends as in a drain. */
+/* Nothing is left there; or there is nobody to go on, nor anybody on the way, and then the node ends as in a drain. */
 void region_let_go(region_core_t *self, int64_t now_us)
 {
     if (self->actors && !self->settled)
         return; /* what a predecessor had placed is not known yet */
-    bool last = !region_nodes_staying(self);
+    bool last = !region_nodes_staying(self) && !region_rent_coming(self->rent);
     for (size_t node = 0; node < self->node_count; node++) {
         region_node_t *leaver = &self->nodes[node];
         if (!region_node_leaves(self, node) || now_us < leaver->let_go_us)
