@@ -104,11 +104,11 @@ run_test() {
     (cd "$build/out" && CLOUDLESS_SEED=1 timeout -k 5 "$2" "tests/${command[0]}" "${command[@]:1}") >"$build/test.log" 2>&1
 }
 
-# The copy has the times of the source, so that only what is new is built; but what an interrupted run had changed is built again.
+# The copy has the times of the source, so that only what is new is built; but what a run had changed is built again.
 prepare() {
     mkdir -p "$build/source"
     git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents --preserve=timestamps -t "$build/source" || return 1
-    [ ! -f "$build/changed" ] || (cd "$build/source" && touch -c "$(cat "$build/changed")")
+    [ ! -f "$build/changed" ] || (cd "$build/source" && xargs touch -c <"$build/changed") && rm -f "$build/changed"
     cmake -S "$build/source" -B "$build/out" -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG="-O0 -w" >"$build/build.log"
 }
 
@@ -128,7 +128,7 @@ limit() {
 # judge N: says `killed`, `hangs`, `survived` or `unbuilt`, and by whom.
 judge() {
     local file=$build/source/${files[$1]} name status verdict='survived -'
-    echo "${files[$1]}" >"$build/changed"
+    echo "${files[$1]}" >>"$build/changed"
     cp "$file" "$build/kept"
     change "$build/kept" "${finds[$1]}" "${puts[$1]}" >"$file"
     for name in ${tests[$1]}; do
@@ -143,7 +143,6 @@ judge() {
         [ "$status" -eq 0 ] || break
     done
     cp "$build/kept" "$file"
-    rm "$build/changed"
     echo "$verdict"
 }
 
