@@ -41,9 +41,10 @@ static void s_forget_actors(json_value_t *document)
 
 static int s_run(const cli_args_t *args)
 {
-    const char *dir = cli_value(args, "state");
-    if (!dir)
-        return cli_fail(EXIT_WRONG, "status", "--state is missing; name the run's state directory");
+    char dir[STATEDIR_PATH_MAX];
+    int status = commands_state(args, "status", dir);
+    if (status)
+        return status;
     char path[STATEDIR_PATH_MAX + 32];
     snprintf(path, sizeof path, "%s/" LAUNCH_STATUS_FILE, dir);
     bool running = launch_holder(dir) != 0;
@@ -78,4 +79,4 @@ const cli_command_t command_status = {
     .summary = "Shows every actor of a run: where it is, what it does, whom it waits for.",
     .example = "cloudless status --state run1",
     .run = s_run,
-    .options = {{"state", 's', "DIR", "the run's state directory"}, {"json", 0, NULL, "print it as JSON"}}};
+    .options = {{"state", 's', "DIR", COMMANDS_STATE}, {"json", 0, NULL, "print it as JSON"}}};

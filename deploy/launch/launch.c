@@ -101,16 +101,14 @@ static err_code_t s_absolute(const char *path, char ret[STATEDIR_PATH_MAX], err_
 
 err_code_t launch_choose_state(launch_t *self, const char *given, err_t *err)
 {
-    char path[PATH_MAX];
-    const char *base = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+    char path[PATH_MAX], base[STATEDIR_PATH_MAX];
+    err_code_t rc = given ? ERR_OK : launch_default_base(base, err);
+    if (rc)
+        return rc;
     if (given)
         snprintf(path, sizeof path, "%s", given);
-    else if (base && base[0] == '/')
-        snprintf(path, sizeof path, "%s/cloudless/%s", base, self->topology->job.name);
-    else if (home && home[0] == '/')
-        snprintf(path, sizeof path, "%s/.local/state/cloudless/%s", home, self->topology->job.name);
     else
-        return err_set(err, ERR_USAGE, "there is no home directory to keep state in; give --state DIR");
+        snprintf(path, sizeof path, "%s/%s", base, self->topology->job.name);
     if (!path[0])
         return err_set(err, ERR_USAGE, "--state is empty; name a directory");
     return s_absolute(path, self->state_dir, err);

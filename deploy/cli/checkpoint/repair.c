@@ -12,6 +12,7 @@
 
 typedef struct {
     tale_t tale;
+    char dir[STATEDIR_PATH_MAX];
     catalog_t *catalog;
     statedir_t *state;
     spares_t spares;
@@ -262,8 +263,8 @@ static err_code_t s_open(repair_t *self, const cli_args_t *args, err_t *err)
     const char *from = cli_value(args, "from"), *archive = cli_value(args, "archive"),
                *region = cli_value(args, "region");
     /* Beside a running job (a dry run then) it is looked at one moment of it. */
-    bool live = self->tale.dry && launch_holder(cli_value(args, "state"));
-    err_code_t code = catalog_open(cli_value(args, "state"), live, &self->catalog, err);
+    bool live = self->tale.dry && launch_holder(self->dir);
+    err_code_t code = catalog_open(self->dir, live, &self->catalog, err);
     if (!code && !self->tale.dry)
         code = build_take(&self->catalog, &self->state, err);
     if (!code && region && topology_region_index(self->catalog->topology, region) == SIZE_MAX)
@@ -282,15 +283,15 @@ static int s_run(const cli_args_t *args)
 {
     repair_t self = {.older = cli_has(args, "older")};
     err_t err = {0};
-    if (!cli_has(args, "state"))
-        return cli_fail(EXIT_WRONG, "checkpoint repair",
-                        "--state is missing; name the run's state directory");
+    int status = commands_state(args, "checkpoint repair", self.dir);
+    if (status)
+        return status;
     tale_init(&self.tale, args, "checkpoint repair");
     self.tale.dry = cli_has(args, "dry-run");
     err_code_t code = s_open(&self, args, &err);
     if (!code)
         code = s_repair(&self, cli_value(args, "region"), &err);
-    int status = code ? tale_fail(&self.tale, code, &err) : s_end(&self);
+    status = code ? tale_fail(&self.tale, code, &err) : s_end(&self);
     spares_fini(&self.spares);
     statedir_close(&self.state);
     catalog_destroy(&self.catalog);
