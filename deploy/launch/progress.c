@@ -123,6 +123,21 @@ static const message_t *s_longest_wait(const global_core_t *core)
     return best;
 }
 
+/* Who waits for somebody that waits says less than who is at the end of that chain. */
+static const message_t *s_last_wait(const global_core_t *core, const message_t *wait)
+{
+    size_t count = global_core_actor_count(core), hops = 0;
+    for (size_t i = 0; wait && i < count && hops < count; i++) {
+        const message_t *status = global_core_actor(core, i).status;
+        if (!status || !status->status.waits_for[0] || strcmp(status->status.actor, wait->status.waits_for))
+            continue;
+        wait = status;
+        hops++;
+        i = SIZE_MAX; /* from the first on */
+    }
+    return wait;
+}
+
 /* Nothing when there is progress; else who waits for whom. */
 static void s_add_wait(line_t *line, const progress_t *self, const global_core_t *core, int64_t now_us)
 {
@@ -135,7 +150,7 @@ static void s_add_wait(line_t *line, const progress_t *self, const global_core_t
             s_add(line, "waits for the broker of %s since %s  ", self->topology->regions[r].name, time);
             return;
         }
-    const message_t *wait = s_longest_wait(core);
+    const message_t *wait = s_last_wait(core, s_longest_wait(core));
     if (wait)
         s_add(line, "%s waits for %s since %s  ", wait->status.actor, wait->status.waits_for, time);
 }

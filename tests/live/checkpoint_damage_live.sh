@@ -112,6 +112,9 @@ exact "$work/hurt-3"
 # A shard that is gone altogether.
 checkpoint 0 copy --state "$work/whole" --to "$work/gone"
 rm -rf "$work/gone/south/shard-1"
+cp -a "$work/gone" "$work/without"
+exact "$work/without" # nobody could have it: it is not waited for
+expect_line "$work/without/log/south.log" 'actor=shard/south/1 ev=newest_lost .*going on at node/south/main from what there is'
 checkpoint 0 repair --state "$work/gone" --from "$work/whole"
 exact "$work/gone"
 # An archive with one byte changed, and one cut short.
