@@ -106,12 +106,18 @@ static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err
         rc = s_open_kv(self->with.state_dir, &self->kv, err);
     if (rc)
         return rc;
+    statedir_run_t run;
+    rc = statedir_run(self->with.state_dir, &run, err);
+    if (rc)
+        return rc;
     kept_t kept;
     machine_name(self->machine);
     s_load_kept(self, &kept);
     global_spec_t spec = {.topology = self->with.topology,
                           .incarnation = *incarnation,
                           .pid = (uint64_t)getpid(),
+                          .run = run.id,
+                          .run_adopts = run.adopted,
                           .machine = self->machine,
                           .kept = &kept,
                           .plan = self->with.plan};

@@ -25,6 +25,7 @@ typedef struct {
     kv_t *kv;
     keep_t *keep;
     bool keep_failed; /* and it was said */
+    uint64_t run;     /* of the directory */
     char actor[WIRE_NAME_SIZE], machine[WIRE_NAME_SIZE];
     int64_t logged_us;
 } region_hint_t;
@@ -156,6 +157,11 @@ static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err
     if (rc)
         return rc;
     uint64_t term;
+    statedir_run_t run;
+    rc = statedir_run(self->with.state_dir, &run, err);
+    if (rc)
+        return rc;
+    self->run = run.id;
     kept_t kept;
     s_load_kept(self, &kept);
     rc = s_next_term(self, &kept, &term, err);
@@ -167,6 +173,8 @@ static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err
                           .settle_us = self->with.settle_us,
                           .evaluates = kind && !strcmp(kind, "idx"),
                           .pid = (uint64_t)getpid(),
+                          .run = run.id,
+                          .run_adopts = run.adopted,
                           .machine = self->machine,
                           .units_outlive = self->with.units_outlive,
                           .kept = &kept};
@@ -199,11 +207,24 @@ static void s_log_wait(region_hint_t *self, int64_t now_us)
               (double)(now_us - since_us) / 1e6);
 }
 
+/* The directory is one of the run before anything follows from that. */
+static err_code_t s_join_run(region_hint_t *self, err_t *err)
+{
+    statedir_run_t run;
+    run.id = region_core_run(self->core, &run.adopted);
+    if (run.id == self->run)
+        return ERR_OK;
+    err_code_t rc = statedir_join_run(self->with.state_dir, &run, err);
+    if (!rc)
+        self->run = run.id;
+    return rc;
+}
+
 /* A full disk stops no training: it is said once, and tried again. */
 static void s_keep(region_hint_t *self, void *core, int64_t now_us)
 {
     err_t err = {0};
-    bool failed = keep_work(self->keep, core, now_us, &err) != ERR_OK;
+    bool failed = s_join_run(self, &err) || keep_work(self->keep, core, now_us, &err);
     if (failed && !self->keep_failed)
         log_event(LEVEL_WARN, self->actor, "keep_failed", "reason=\"%s\"; going on, trying again", err.text);
     self->keep_failed = failed;

@@ -75,7 +75,7 @@ void region_set_plan(region_core_t *self, size_t workers, bool elastic)
  */
 void region_take_plan(region_core_t *self, const message_t *message, int64_t now_us)
 {
-    if (message->plan.plan <= self->plan)
+    if (!region_run_join(self, message, now_us) || message->plan.plan <= self->plan)
         return;
     bool elastic = message->plan.workers == 0;
     if (message->plan.shards != self->region->shards || message->plan.workers > WORKERS_MAX ||
@@ -117,6 +117,7 @@ static bool s_begin(region_core_t *self, int64_t now_us)
     if (self->actors)
         return true;
     bool alone =
+        self->run != RUN_ID_NONE &&
         !self->spec.topology->plan.apply; /* else nobody but the global scheduler knows what to rent */
     if (alone && !self->plan_taken && now_us - self->started_us >= PLAN_PATIENCE_US)
         region_set_plan(self, self->region->workers, self->region->workers == 0);
@@ -304,6 +305,7 @@ static void s_ask(region_core_t *self, region_actor_t *actor, int64_t now_us)
     message_t *place = message_new(KIND_place, self->nodes[actor->node].name, self->name);
     message_set_name(place->place.actor, actor->name);
     place->place.incarnation = actor->incarnation;
+    place->place.run = self->run;
     if (actor->role == ROLE_SHARD)
         s_put_newest(self, actor, place);
     region_send(self, &place);
@@ -365,7 +367,8 @@ bool region_core_take_missing(region_core_t *self, region_missing_t *ret_missing
 
 void region_place(region_core_t *self, int64_t now_us)
 {
-    if (!s_begin(self, now_us) || !s_may_settle(self, now_us) || !region_settle(self, now_us))
+    if (!region_run_ready(self) || !s_begin(self, now_us) || !s_may_settle(self, now_us) ||
+        !region_settle(self, now_us))
         return;
     region_ask_workers(self, now_us);
     region_balance(self, now_us);

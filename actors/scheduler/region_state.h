@@ -2,7 +2,7 @@
  * ends.
  *
  * Why      one state machine in several files: region_core.c (messages, reports), region_nodes.c (who is there),
- *          region_place.c (plan, actors), region_workers.c (how many work), region_move.c (shards that go on elsewhere), region_balance.c (onto nodes that join), region_keep.c (keepers, and
+ *          region_run.c (to which run it belongs), region_place.c (plan, actors), region_workers.c (how many work), region_move.c (shards that go on elsewhere), region_balance.c (onto nodes that join), region_keep.c (keepers, and
  *          shards whose node is gone), region_adopt.c (those of a predecessor), region_train.c (leases, progress, evaluations, curve), region_stop.c (close, stop, farewell) and region_kept.c (what a
  *          successor must know).
  * Not      for anybody else: the contract is region_core.h.
@@ -14,6 +14,7 @@
 #include "actors/scheduler/region_core.h"
 #include "actors/scheduler/region_rent.h"
 #include "codec/base/names.h"
+#include "codec/base/run_id.h"
 
 #define MILLISECOND_US ((int64_t)1000)
 #define SECOND_US (1000 * MILLISECOND_US)
@@ -212,6 +213,10 @@ struct region_core {
     size_t node_count;
     int64_t newest_node_us;
 
+    uint64_t run;          /* RUN_ID_NONE: nobody has said yet */
+    bool run_adopts;       /* directories without an identity may belong to it */
+    bool run_shared;       /* the global scheduler that was heard in this life is of the same */
+    uint64_t run_decision; /* it is in the directory when so many decisions are kept */
     uint64_t plan;
     bool plan_taken;
     bool elastic; /* workers follow the cores of the nodes */
@@ -312,6 +317,16 @@ bool region_node_alive(const region_core_t *self, size_t node);
 bool region_node_leaves(const region_core_t *self, size_t node);
 bool region_node_stays(const region_core_t *self, size_t node); /* alive, and not leaving */
 size_t region_nodes_staying(const region_core_t *self);
+
+/* region_run.c */
+bool region_run_is_foreign(region_core_t *self,
+                           const message_t *message); /* of another run's global scheduler; it is told */
+err_code_t region_run_check(const region_core_t *self, const message_t *announce, err_t *err);
+bool region_run_join(region_core_t *self, const message_t *plan,
+                     int64_t now_us);             /* false: the plan is not for this region */
+bool region_run_ready(const region_core_t *self); /* it is known and kept, and something may be placed */
+void region_run_refused(region_core_t *self, const message_t *message);
+void region_run_end(region_core_t *self, const err_t *why); /* ends, and tells the nodes why */
 
 /* region_place.c */
 void region_take_placed(region_core_t *self, const message_t *message, int64_t now_us);

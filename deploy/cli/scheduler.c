@@ -36,6 +36,8 @@ static int s_prepare(launch_t *launch, const cli_args_t *args)
     bool echo = cli_has(args, "quiet") || !isatty(STDERR_FILENO);
     if (!rc)
         rc = await_room_join(launch, "scheduler", "scheduler", echo, &err);
+    if (!rc)
+        rc = launch_begin_run(launch, &err);
     if (rc)
         return cli_fail(EXIT_WRONG, "scheduler", "%s", err.text);
     s_try_dataset(launch);

@@ -262,7 +262,28 @@ static err_code_t s_take_state(launch_t *self, err_t *err)
                        "choose another --state",
                        self->state_dir, role, (int)holder, quote_word(self->state_dir, quoted));
     rc = s_open_run(self, err);
+    if (!rc)
+        rc = launch_begin_run(self, err);
     return rc ? rc : launch_replace_topology(self, self->topology, err);
+}
+
+/* A global scheduler that ran here before there were identities has left its number. */
+static bool s_was_begun(const launch_t *self)
+{
+    char path[STATEDIR_PATH_MAX + 32];
+    snprintf(path, sizeof path, "%s/scheduler-global", self->run_dir);
+    return access(path, F_OK) == 0;
+}
+
+err_code_t launch_begin_run(launch_t *self, err_t *err)
+{
+    statedir_run_t run;
+    err_code_t rc = statedir_run(self->state_dir, &run, err);
+    if (rc || run.id != RUN_ID_NONE)
+        return rc;
+    run = (statedir_run_t){.id = run_id_new(), .adopted = s_was_begun(self)};
+    return self->state ? statedir_begin_run(self->state, &run, err)
+                       : statedir_join_run(self->state_dir, &run, err);
 }
 
 const char *launch_up_command(const char *state_dir, char out[LAUNCH_COMMAND_MAX])

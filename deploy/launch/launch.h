@@ -56,6 +56,10 @@ MUST_USE err_code_t launch_take_state(launch_t *self, err_t *err);
 /* Joins a state directory in a role ("node-eu-a") of which there may be one. Errors: as above. */
 MUST_USE err_code_t launch_join_state(launch_t *self, const char *role, err_t *err);
 
+/* Gives the run that this process begins its identity, unless the directory is of one already: for the process of the
+ * global scheduler, or the one that holds its directory. Errors: those of statedir_join_run. */
+MUST_USE err_code_t launch_begin_run(launch_t *self, err_t *err);
+
 /* Uses a state directory that this process's parent holds. */
 MUST_USE err_code_t launch_share_state(launch_t *self, err_t *err);
 

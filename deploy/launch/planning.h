@@ -17,8 +17,8 @@
  *
  * Errors   those of plan_check, dataset_open, job_derive and probe_measure
  */
-MUST_USE err_code_t planning_prepare(launch_t *launch, double core_samples_per_s, global_plan_with_t *ret_with, bool *ret_measured,
-                                     err_t *err);
+MUST_USE err_code_t planning_prepare(launch_t *launch, double core_samples_per_s,
+                                     global_plan_with_t *ret_with, bool *ret_measured, err_t *err);
 
 /* Of a whole run. */
 plan_input_t planning_input(const launch_t *launch, const global_plan_with_t *with);
