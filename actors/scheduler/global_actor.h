@@ -35,6 +35,9 @@ MUST_USE err_code_t global_actor_forget(const char *state_dir, err_t *err);
 /* Asks a running one for a drain: everything stops where it can go on from, and it ends when that is done. */
 void global_actor_drain(shell_t *shell, int64_t patience_us);
 
+/* Asks it for a common point of that name; what becomes of it global_core_mark tells its observer. */
+void global_actor_mark(shell_t *shell, const char *name, bool fresh);
+
 /* The topology's file has changed; copied. */
 void global_actor_reread(shell_t *shell, const topology_t *changed);
 

@@ -682,6 +682,11 @@ region_view_t global_core_region(const global_core_t *self, size_t index)
     };
 }
 
+void global_core_ask_mark(global_core_t *self, const char *name, bool fresh, int64_t now_us)
+{
+    global_mark_ask(self->mark, name, fresh, now_us);
+}
+
 const global_mark_t *global_core_mark(const global_core_t *self)
 {
     return self->mark;

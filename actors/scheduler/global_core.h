@@ -80,6 +80,8 @@ link_view_t global_core_link(const global_core_t *self, size_t from, size_t to);
 size_t global_core_actor_count(const global_core_t *self);
 actor_view_t global_core_actor(const global_core_t *self, size_t index);
 region_view_t global_core_region(const global_core_t *self, size_t index);
+/* Asks for a common point: see global_mark_ask. */
+void global_core_ask_mark(global_core_t *self, const char *name, bool fresh, int64_t now_us);
 const global_mark_t *global_core_mark(const global_core_t *self);  /* the common points of all shards */
 const topology_t *global_core_topology(const global_core_t *self); /* with the prices of now */
 global_cost_t global_core_cost(const global_core_t *self, size_t index);

@@ -3,6 +3,7 @@
 #include "actors/kit/clock.h"
 #include "actors/kit/process.h"
 #include "actors/scheduler/global_actor.h"
+#include "actors/scheduler/global_mark.h"
 #include "codec/base/log.h"
 #include "codec/base/outlet.h"
 #include "deploy/cli/cli.h"
@@ -38,6 +39,9 @@ typedef struct {
     char region_failure[PROCESS_LINE_MAX]; /* of a region's process; empty: none */
     pthread_mutex_t mutex;                 /* of the next */
     process_rows_t processes;
+    char mark_name[GLOBAL_MARK_NAME_MAX + 1]; /* a common point to be asked for; empty: none */
+    bool mark_fresh;
+    global_mark_asked_t marked; /* what became of it, as observed */
 
     /* written by the scheduler's thread; read here when it has ended */
     progress_t progress;
@@ -59,6 +63,7 @@ static void s_observe(void *hint, const global_core_t *core, int64_t now_us, boo
     err_t err = {0};
     pthread_mutex_lock(&self->mutex);
     process_rows_t processes = self->processes;
+    self->marked = *global_mark_asked(global_core_mark(core));
     pthread_mutex_unlock(&self->mutex);
     if (status_file_write(self->status_path, core, topology, &processes, now_us, &err) &&
         !self->status_failed) {
@@ -231,10 +236,24 @@ static void s_listen(conduct_t *self)
         _exit(EXIT_FAILED);
 }
 
+/* What the control's thread took. */
+static void s_ask_mark(conduct_t *self)
+{
+    char name[GLOBAL_MARK_NAME_MAX + 1];
+    pthread_mutex_lock(&self->mutex);
+    memcpy(name, self->mark_name, sizeof name);
+    bool fresh = self->mark_fresh;
+    self->mark_name[0] = '\0';
+    pthread_mutex_unlock(&self->mutex);
+    if (name[0])
+        global_actor_mark(self->scheduler, name, fresh);
+}
+
 static void s_loop(conduct_t *self)
 {
     while (shell_state(self->scheduler, NULL) != SHELL_ENDED) {
         host_event_t event = host_wait(&self->host, CONDUCT_LOOK_MS);
+        s_ask_mark(self);
         if (event.signal)
             s_take_signal(self, event.signal);
         if (self->spec->parent)
@@ -327,7 +346,43 @@ static int s_finish(conduct_t *self)
     return s_hand_over(self, status);
 }
 
-static const control_word_t s_asked[] = {{"stop", host_answer_stop}, {NULL, NULL}};
+/* "NAME" or "NAME new": the main thread asks the scheduler. */
+static char *s_answer_mark(void *hint, const char *rest)
+{
+    conduct_t *self = hint;
+    char name[GLOBAL_MARK_NAME_MAX + 2] = "", word[4] = "";
+    int words = sscanf(rest, "%33s %3s", name, word);
+    bool fits = words >= 1 && global_mark_name_fits(name);
+    pthread_mutex_lock(&self->mutex);
+    bool busy = self->mark_name[0] || self->marked.state == MARK_AWAITED;
+    bool known = self->marked.state == MARK_MADE && !strcmp(self->marked.name, name);
+    if (fits && !busy && !known) {
+        memcpy(self->mark_name, name, sizeof self->mark_name);
+        self->mark_fresh = words == 2 && !strcmp(word, "new");
+    }
+    pthread_mutex_unlock(&self->mutex);
+    char *answer = strdup(!fits ? "wrong" : busy ? "busy" : known ? "known" : "asked");
+    CHECK(answer);
+    return answer;
+}
+
+/* "STATE TAG" of the point that was asked for by that name. */
+static char *s_answer_marked(void *hint, const char *rest)
+{
+    static const char *const states[] = {"none", "awaited", "made", "failed"};
+    conduct_t *self = hint;
+    char *answer = NULL;
+    pthread_mutex_lock(&self->mutex);
+    bool same = !strcmp(self->marked.name, rest);
+    int length =
+        asprintf(&answer, "%s %s", states[same ? self->marked.state : MARK_NOT_ASKED], self->marked.tag);
+    pthread_mutex_unlock(&self->mutex);
+    CHECK(length > 0);
+    return answer;
+}
+
+static const control_word_t s_asked[] = {
+    {"stop", host_answer_stop}, {"mark", s_answer_mark}, {"marked", s_answer_marked}, {NULL, NULL}};
 
 static int s_run(conduct_t *self)
 {

@@ -11,7 +11,7 @@
 #include "brokers/job.h"
 #include "store/statedir.h"
 
-#define LAUNCH_TOPOLOGY_FILE "topology.yaml" /* the effective topology, in the state directory */
+#define LAUNCH_TOPOLOGY_FILE STATEDIR_TOPOLOGY_FILE /* the effective topology, in the state directory */
 #define LAUNCH_STATUS_FILE "status.json"
 #define LAUNCH_REPORT_FILE "report.json" /* when nobody took it from standard output */
 
