@@ -342,6 +342,27 @@ static void s_answer(global_core_t *self, size_t index, int64_t now_us)
         s_bye(self, index, now_us);
 }
 
+/* Data sets of different sizes cut other batches, rounds and shares of the same job. */
+static void s_compare_data(global_core_t *self, size_t index, int64_t now_us)
+{
+    const message_t *report = self->regions[index].report;
+    uint64_t mine = report->region_report.epoch_samples;
+    for (size_t other = 0; mine && other < s_region_count(self); other++) {
+        const message_t *beside = self->regions[other].report;
+        uint64_t theirs = beside ? beside->region_report.epoch_samples : 0;
+        if (!theirs || theirs == mine)
+            continue;
+        char text[ERR_TEXT_MAX];
+        snprintf(
+            text, sizeof text,
+            "its data set has %llu training samples, and that of region %s has %llu; have the same files in "
+            "job.data.dir everywhere, or set job.data.samples",
+            (unsigned long long)mine, self->spec.topology->regions[other].name, (unsigned long long)theirs);
+        s_fail(self, ERR_JOB, self->regions[index].scheduler, text, now_us);
+        return;
+    }
+}
+
 static void s_take_report(global_core_t *self, message_t **message_p, int64_t now_us)
 {
     message_t *message = *message_p;
@@ -378,6 +399,8 @@ static void s_take_report(global_core_t *self, message_t **message_p, int64_t no
     region->seen_us = now_us;
     region->placed = region->placed || message->region_report.placed;
     global_rent_report(self, index, now_us);
+    if (self->state < RUN_STOPPING)
+        s_compare_data(self, index, now_us);
     if (message->region_report.code)
         s_fail(self, (err_code_t)message->region_report.code, region->scheduler,
                message->region_report.reason, now_us);

@@ -82,7 +82,8 @@ static void s_put_links(const region_core_t *self, message_t *state)
 #define FIGURES(X)                                                                                           \
     X(history)                                                                                               \
     X(steps)                                                                                                 \
-    X(rounds) X(samples_applied) X(duplicates) X(refused) X(closed) X(lasts) X(rolled_back) X(welcomes)
+    X(rounds)                                                                                                \
+    X(samples_applied) X(duplicates) X(refused) X(not_finite) X(closed) X(lasts) X(rolled_back) X(welcomes)
 #define COUNT_FIGURE(name) +1
 #define FIGURE_WORDS (1 FIGURES(COUNT_FIGURE))
 

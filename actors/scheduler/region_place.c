@@ -398,6 +398,20 @@ static void s_start_failed(region_core_t *self, region_actor_t *actor, const mes
         region_fail(self, (err_code_t)message->placed.code, "%s does not start: %s", actor->name, reason);
 }
 
+/* One that dies again and again while nothing gets done would do so for ever: that is an outcome. While others get on it is
+ * tried again in growing pauses. */
+static void s_died(region_core_t *self, region_actor_t *actor, const message_t *message, int64_t now_us)
+{
+    const char *reason = message->placed.reason ? message->placed.reason : err_meaning(message->placed.code);
+    actor->deaths = actor->died_at == self->samples_most ? actor->deaths + 1 : 1;
+    actor->died_at = self->samples_most;
+    region_actor_ended(self, actor, now_us);
+    if (actor->deaths >= DEATHS_MAX)
+        region_fail(self, (err_code_t)message->placed.code,
+                    "%s died %u times in a row, and nothing was done in between: %s", actor->name,
+                    actor->deaths, reason);
+}
+
 static void s_started(region_core_t *self, region_actor_t *actor, int64_t now_us)
 {
     if (actor->state == PLACE_READY)
@@ -478,7 +492,10 @@ void region_take_placed(region_core_t *self, const message_t *message, int64_t n
     else if (actor->state == PLACE_READY || !actor->wanted || actor->retire_us) {
         if (actor->role == ROLE_WORKER && message->placed.code == ERR_STOPPED)
             actor->ran = false; /* dismissed, maybe by a predecessor: not a death */
-        region_actor_ended(self, actor, now_us);
+        if (actor->state == PLACE_READY && actor->wanted && !actor->retire_us && !self->stopping)
+            s_died(self, actor, message, now_us);
+        else
+            region_actor_ended(self, actor, now_us);
     } else
         s_start_failed(self, actor, message, now_us);
 }

@@ -32,6 +32,7 @@
 #define TELL_US (2 * SECOND_US)     /* grants wait so long for adopted workers to tell what they hold */
 #define PAUSE_FIRST_US (200 * MILLISECOND_US) /* before an actor that ended is placed again; doubles */
 #define PAUSE_MOST_US (5 * SECOND_US)
+#define DEATHS_MAX 8                /* of an actor, in a row, while the region gets nothing done */
 #define PAUSE_FORGOTTEN_US (2 * SECOND_US)     /* after running so long an end counts as the first again */
 #define REPLACEMENTS_MAX 3                     /* of an actor that fails to start */
 #define WORKERS_EVERY_US (50 * MILLISECOND_US) /* between two looks at how many workers are needed */
@@ -72,6 +73,8 @@ typedef struct {
     size_t ran_node;
     bool untold;       /* worker: adopted, and has not said what it holds */
     unsigned failures; /* starts that failed in a row */
+    unsigned deaths;   /* in a row since the region got ... */
+    uint64_t died_at;  /* ... so far */
     wire_name_t lacks_room; /* "disk for NAME": the newest start found none on its node; empty: it did */
     int64_t pause_us;  /* before the next placement after an end */
     int64_t next_us;   /* next `place`, or the earliest next placement */
@@ -262,6 +265,7 @@ struct region_core {
     uint64_t samples_repeated;
     int64_t compute_us;       /* of all workers */
     uint64_t samples_reached; /* applied by every shard */
+    uint64_t samples_most;    /* that it ever came to: what is done again after a loss is no progress */
 
     int64_t first_lease_us, train_end_us;                       /* -1: not yet */
     int64_t train_before_us, rented_before_us, lived_before_us; /* of predecessors */

@@ -129,6 +129,7 @@ static void s_pack_numbers(const shard_core_t *self, message_t *message)
         shard_region_count(self) >= 64 ? UINT64_MAX : (UINT64_C(1) << shard_region_count(self)) - 1;
     message->shard_state.duplicates = self->duplicates;
     message->shard_state.refusals = self->refusals;
+    message->shard_state.not_finite = self->not_finite;
     message->shard_state.rolled_back = self->rolled_back;
     message->shard_state.uncompensated = self->uncompensated;
     message->shard_state.muted = self->vote.muted;
@@ -396,6 +397,7 @@ static err_code_t s_load_numbers(shard_core_t *self, const message_t *message, e
     self->outer.arrivals = message->shard_state.arrivals;
     self->duplicates = message->shard_state.duplicates;
     self->refusals = message->shard_state.refusals;
+    self->not_finite = message->shard_state.not_finite;
     self->rolled_back = message->shard_state.rolled_back;
     self->uncompensated = message->shard_state.uncompensated;
     self->entry_number = message->shard_state.entry;
