@@ -39,15 +39,12 @@ typedef struct {
     char region_failure[PROCESS_LINE_MAX]; /* of a region's process; empty: none */
     pthread_mutex_t mutex;                 /* of the next */
     process_rows_t processes;
-<<<<<<< HEAD
     char mark_name[GLOBAL_MARK_NAME_MAX + 1]; /* a common point to be asked for; empty: none */
     bool mark_fresh;
     global_mark_asked_t marked; /* what became of it, as observed */
-=======
     uint64_t done[TOPOLOGY_REGIONS_MAX]; /* samples, per region ... */
 
     uint64_t done_told[TOPOLOGY_REGIONS_MAX]; /* ... as the parent knows */
->>>>>>> main
 
     /* written by the scheduler's thread; read here when it has ended */
     progress_t progress;
@@ -69,14 +66,11 @@ static void s_observe(void *hint, const global_core_t *core, int64_t now_us, boo
     err_t err = {0};
     pthread_mutex_lock(&self->mutex);
     process_rows_t processes = self->processes;
-<<<<<<< HEAD
     self->marked = *global_mark_asked(global_core_mark(core));
-=======
     for (size_t r = 0; r < topology->region_count; r++) {
         const message_t *report = global_core_region(core, r).report;
         self->done[r] = report ? report->region_report.samples : 0;
     }
->>>>>>> main
     pthread_mutex_unlock(&self->mutex);
     if (status_file_write(self->status_path, core, topology, &processes, now_us, &err) &&
         !self->status_failed) {
