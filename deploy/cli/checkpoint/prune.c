@@ -110,15 +110,15 @@ static err_code_t s_store(prune_t *self, walk_t *walk, catalog_store_t *store, b
         goes[i] = s_goes(self, walk, store, &store->snapshots[i]);
         going += goes[i];
     }
-    bool all = going == store->count && old;
-    const char *damage = going && !all ? s_stays_damaged(store, goes) : NULL;
-    if (!store->readable && !all)
+    bool all = going == store->count && old, theirs = last && self->live; /* it changes while it is read */
+    const char *damage = going && !all && !theirs ? s_stays_damaged(store, goes) : NULL;
+    if (!store->readable && !all && !theirs)
         damage = store->why;
     err_code_t code = ERR_OK;
     if (damage) {
         tale_row(&self->tale, "left", store->place.below, NULL, 0, damage);
         self->left++;
-    } else if ((going || all) && !(last && self->live)) {
+    } else if ((going || all) && !theirs) {
         s_tell_going(self, store, goes);
         if (!self->tale.dry)
             code = all ? build_remove(store->path, err) : s_rewrite(store, goes, err);
