@@ -77,7 +77,7 @@ static void s_observe(void *hint, const global_core_t *core, int64_t now_us, boo
         self->status_failed = true;
         log_event(LEVEL_WARN, "scheduler/global", "status_file", "reason=\"%s\"; going on without", err.text);
     }
-    if (!last)
+    if (!last || global_core_displaced(core))
         return;
     report_context_t context = {.topology = topology,
                                 .now_us = now_us,
@@ -232,12 +232,8 @@ static void s_take_waiting(conduct_t *self, const char *rest)
 static const struct {
     const char *word;
     void (*take)(conduct_t *self, const char *rest);
-} s_words[] = {{"drain", s_take_drain},
-               {"died", s_take_died},
-               {"failed", s_take_failed},
-               {"process", s_take_process},
-               {"reread", s_take_reread},
-               {AWAIT_ROOM_WORD, s_take_waiting}};
+} s_words[] = {{"drain", s_take_drain},     {"died", s_take_died},     {"failed", s_take_failed},
+               {"process", s_take_process}, {"reread", s_take_reread}, {AWAIT_ROOM_WORD, s_take_waiting}};
 
 static void s_take_line(conduct_t *self, const char *line)
 {
@@ -379,7 +375,7 @@ static int s_finish(conduct_t *self)
     err_t failure = {0};
     shell_state(self->scheduler, &failure);
     int status = self->report ? s_write_report(self) : EXIT_DONE;
-    if (!status && failure.code != ERR_STALE)
+    if (!status && self->report)
         s_forget(self);
     if (self->region_failure[0] && !s_is_cause(self, &failure))
         return cli_fail(EXIT_FAILED, NULL, "%s", self->region_failure);
