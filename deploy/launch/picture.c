@@ -89,7 +89,7 @@ const row_field_t picture_link_fields[] = {
     LINK(relay, ROW_TEXT, "", "region that what is sent goes over", "over"),
     LINK(rate_bytes_per_s, ROW_COUNT, "bytes/s", "measured", "rate"),
     LINK(rtt_s, ROW_NUMBER, "s", "round trip", "round trip"),
-    LINK(connections, ROW_COUNT, "", "for data, that are used; 0: there is no link of its own", "conns"),
+    LINK(connections, ROW_COUNT, "", "for data, that are used; 0: the own link is not up", "conns"),
     LINK(queued_bytes, ROW_COUNT, "bytes", "wait to be sent", NULL),
     LINK(sent_bytes, ROW_COUNT, "bytes", "over the link since its broker started", NULL),
     LINK(received_bytes, ROW_COUNT, "bytes", "over the link since its broker started", NULL),
