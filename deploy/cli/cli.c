@@ -1,10 +1,17 @@
 #include "deploy/cli/cli.h"
 
+#include "codec/base/outlet.h"
+#include "deploy/launch/host.h"
+
+#include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#define CLI_PATIENCE_US 1000000 /* for who reads standard error */
 
 typedef struct {
     const char *items[CLI_VALUES_MAX];
@@ -28,7 +35,7 @@ int cli_fail(exit_status_t status, const char *where, const char *format, ...)
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     fflush(stdout);
-    fprintf(stderr, "cloudless: %s%s%s\n", where ? where : "", where ? ": " : "", text);
+    outlet_say("cloudless: %s%s%s\n", where ? where : "", where ? ": " : "", text);
     return (int)status;
 }
 
@@ -205,6 +212,27 @@ static int s_unknown(const cli_command_t *group, const char *written, const cli_
                     group ? group->name : "", group ? " " : "");
 }
 
+/* What was printed and did not arrive is a failure, whatever it was. */
+static int s_flush(const cli_command_t *command, int status)
+{
+    errno = 0;
+    bool lost = fflush(stdout) || ferror(stdout);
+    if (!lost || (status != EXIT_DONE && status != EXIT_PROBLEMS))
+        return status;
+    return cli_fail(EXIT_FAILED, command ? command->name : NULL,
+                    "standard output: %s; nobody has what was printed",
+                    errno ? strerror(errno) : "cannot be written");
+}
+
+static int s_run(const cli_command_t *command, int argc, char **argv)
+{
+    cli_args_t args = {.command = command};
+    if (!command->waits)
+        host_leave_signals();
+    int stop = s_parse(argc, argv, &args);
+    return s_flush(command, stop ? stop - 1 : command->run(&args));
+}
+
 /* argv[0] is the program or the group. */
 static int s_main(int argc, char **argv, const cli_command_t *group, const cli_command_t *const *table)
 {
@@ -214,23 +242,23 @@ static int s_main(int argc, char **argv, const cli_command_t *group, const cli_c
     }
     if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
         s_print_commands(stdout, group, table);
-        return EXIT_DONE;
+        return s_flush(group, EXIT_DONE);
     }
     for (size_t i = 0; table[i]; i++) {
         if (strcmp(argv[1], s_word(table[i])) != 0)
             continue;
         if (table[i]->group)
             return s_main(argc - 1, argv + 1, table[i], table[i]->group);
-        cli_args_t args = {.command = table[i]};
-        int stop = s_parse(argc - 1, argv + 1, &args);
-        return stop ? stop - 1 : table[i]->run(&args);
+        return s_run(table[i], argc - 1, argv + 1);
     }
     return s_unknown(group, argv[1], table);
 }
 
 int cli_main(int argc, char **argv, const cli_command_t *const *table)
 {
-    return s_main(argc, argv, NULL, table);
+    int status = s_main(argc, argv, NULL, table);
+    (void)!outlet_flush(STDERR_FILENO, CLI_PATIENCE_US, NULL); /* what nobody reads is lost, no more */
+    return status;
 }
 
 /* ---- reading

@@ -4,6 +4,7 @@
 #include "actors/kit/process.h"
 #include "actors/scheduler/global_actor.h"
 #include "codec/base/log.h"
+#include "codec/base/outlet.h"
 #include "deploy/cli/cli.h"
 #include "deploy/launch/control.h"
 #include "deploy/launch/host.h"
@@ -24,6 +25,7 @@
 
 #define CONDUCT_PATIENCE_US 10000000 /* a drain without progress ends after this */
 #define CONDUCT_CRASH_US 5000000     /* the same when a region's process cannot go on */
+#define CONDUCT_READ_US 10000000     /* who reads standard output takes something within this time */
 #define CONDUCT_LOOK_MS 250
 
 typedef struct {
@@ -109,7 +111,7 @@ static err_code_t s_start_scheduler(conduct_t *self, err_t *err)
         return rc;
     snprintf(self->status_path, sizeof self->status_path, "%s/" LAUNCH_STATUS_FILE, launch->state_dir);
     pace_init(&self->pace, clock_now_us());
-    progress_init(&self->progress, self->spec->quiet ? NULL : stderr, self->spec->began_us);
+    progress_init(&self->progress, !self->spec->quiet, self->spec->began_us);
     global_actor_t actor = {.topology = launch->topology,
                             .state_dir = launch->state_dir,
                             .plan = applies ? &self->plan_with : NULL,
@@ -134,7 +136,7 @@ static void s_reread(conduct_t *self)
     err_t err = {0};
     if (launch_reread(self->launch, self->spec->topology, NULL, 0, NULL, &changed, &err)) {
         log_event(LEVEL_WARN, self->spec->where, "reread", "reason=\"%s\"; going on as before", err.text);
-        fprintf(stderr, "cloudless: %s: %s\n", self->spec->where, err.text);
+        outlet_say("cloudless: %s: %s\n", self->spec->where, err.text);
         return;
     }
     log_event(LEVEL_INFO, self->spec->where, "reread", "file=%s", self->spec->topology);
@@ -150,14 +152,15 @@ static void s_take_signal(conduct_t *self, int signal)
             s_reread(self);
         return;
     }
-    if ((self->spec->parent && signal == SIGINT) || (signal == HOST_STOP && self->first_signal))
+    bool parents = self->spec->parent && (signal == SIGINT || signal == HOST_HANGUP);
+    if (parents || (signal > SIGRTMAX && self->first_signal))
         return;
     if (self->first_signal)
         _exit(128 + signal);
     self->first_signal = signal;
     if (!self->spec->parent)
-        fprintf(stderr, "%sstopping after a last snapshot; once more ends at once\n",
-                self->progress.terminal ? "\n" : "");
+        outlet_say("%sstopping after a last snapshot; once more ends at once\n",
+                   self->progress.terminal ? "\n" : "");
     global_actor_drain(self->scheduler, CONDUCT_PATIENCE_US);
 }
 
@@ -240,6 +243,19 @@ static void s_loop(conduct_t *self)
 /* ---- end
  * ----------------------------------------------------------------------------------------------------- */
 
+static void s_print(int fd, void (*print)(const json_value_t *report, FILE *out), const json_value_t *report)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    CHECK(out);
+    print(report, out);
+    fclose(out);
+    if (size)
+        outlet_write(fd, text, size);
+    free(text);
+}
+
 static int s_write_report(conduct_t *self)
 {
     err_t err = {0};
@@ -248,18 +264,17 @@ static int s_write_report(conduct_t *self)
         return cli_fail(EXIT_FAILED, self->spec->where, "%s", err.text);
     if (self->spec->json) {
         char *text = json_print(self->report, false);
-        fputs(text, stdout);
+        outlet_write(STDOUT_FILENO, text, strlen(text));
         free(text);
     } else if (!self->spec->quiet) {
-        report_print_table(self->report, stdout);
+        s_print(STDOUT_FILENO, report_print_table, self->report);
     }
-    fflush(stdout);
-    report_print_warning(self->report, stderr);
+    s_print(STDERR_FILENO, report_print_warning, self->report);
     return EXIT_DONE;
 }
 
 /* Done or drained are not the same: the share that was done, and who asked. */
-static void s_tell_drained(const conduct_t *self, FILE *out)
+static void s_print_drained(const conduct_t *self, FILE *out)
 {
     double share = json_get_number(self->report, "done_share", NAN);
     bool here = !strcmp(self->stopper, GLOBAL_STOPPER_HERE);
@@ -271,13 +286,9 @@ static void s_tell_drained(const conduct_t *self, FILE *out)
 }
 
 /* What to type to go on; without a snapshot there is nothing to resume. */
-static void s_tell_resume(const conduct_t *self)
+static void s_print_resume(const conduct_t *self, FILE *out)
 {
     size_t count = 0;
-    FILE *out = self->spec->json ? stderr : stdout;
-    if (self->state != RUN_DRAINED || self->spec->quiet)
-        return;
-    s_tell_drained(self, out);
     if (!self->spec->resume) {
         fprintf(out, "; go on by starting the same commands again\n");
         return;
@@ -288,14 +299,34 @@ static void s_tell_resume(const conduct_t *self)
 }
 
 /* Where the model is: here, or on which machines. */
-static void s_tell_model(const conduct_t *self)
+static void s_print_model(const conduct_t *self, FILE *out)
 {
     json_value_t *document = NULL;
-    if (self->spec->quiet || self->spec->json || !self->picture ||
-        json_parse(self->picture, strlen(self->picture), &document, NULL))
+    if (!self->picture || json_parse(self->picture, strlen(self->picture), &document, NULL))
         return;
-    picture_print_model(document, self->launch->state_dir, stdout);
+    picture_print_model(document, self->launch->state_dir, out);
     json_destroy(&document);
+}
+
+/* What is to be done now. */
+static void s_tell_next(const conduct_t *self)
+{
+    char *text = NULL;
+    size_t size = 0;
+    if (self->spec->quiet || !self->report)
+        return;
+    FILE *out = open_memstream(&text, &size);
+    CHECK(out);
+    if (!self->spec->json)
+        s_print_model(self, out);
+    if (self->state == RUN_DRAINED) {
+        s_print_drained(self, out);
+        s_print_resume(self, out);
+    }
+    fclose(out);
+    if (size)
+        outlet_write(self->spec->json ? STDERR_FILENO : STDOUT_FILENO, text, size);
+    free(text);
 }
 
 /* A drain that was not asked for here is no success here. */
@@ -314,6 +345,20 @@ static void s_forget(const conduct_t *self)
         log_event(LEVEL_WARN, "scheduler/global", "forget", "reason=\"%s\"", err.text);
 }
 
+/* Whoever was to get the outcome has it, or is told where it is. */
+static int s_hand_over(const conduct_t *self, int status)
+{
+    err_t err = {0};
+    char spare[STATEDIR_PATH_MAX + 32];
+    const char *path = self->spec->report_path ? self->spec->report_path : spare;
+    snprintf(spare, sizeof spare, "%s/" LAUNCH_REPORT_FILE, self->launch->state_dir);
+    if (!outlet_flush(STDOUT_FILENO, CONDUCT_READ_US, &err))
+        return status;
+    bool kept = self->report && (self->spec->report_path || !json_write_file(self->report, spare, NULL));
+    return cli_fail(EXIT_FAILED, self->spec->where, "standard output: %s%s%s", err.text,
+                    kept ? "; the report is in " : "", kept ? path : "");
+}
+
 static int s_finish(conduct_t *self)
 {
     err_t failure = {0};
@@ -325,9 +370,8 @@ static int s_finish(conduct_t *self)
         return cli_fail(EXIT_FAILED, NULL, "%s", self->region_failure);
     if (failure.code)
         return cli_fail(EXIT_FAILED, self->spec->where, "%s", failure.text);
-    s_tell_model(self);
-    s_tell_resume(self);
-    return status ? status : s_status(self);
+    s_tell_next(self);
+    return s_hand_over(self, status ? status : s_status(self));
 }
 
 /* In control's thread. */

@@ -1,10 +1,12 @@
 #include "deploy/launch/progress.h"
 
+#include "codec/base/outlet.h"
 #include "codec/base/units.h"
 #include "deploy/launch/report.h"
 
 #include <math.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -13,10 +15,10 @@
 #define PROGRESS_BAR 12          /* characters */
 #define PROGRESS_CUT_LEAST 16    /* of a text that is cut */
 
-void progress_init(progress_t *self, FILE *out, int64_t now_us)
+void progress_init(progress_t *self, bool shown, int64_t now_us)
 {
-    *self = (progress_t){.out = out, .began_us = now_us};
-    self->terminal = out && isatty(fileno(out));
+    *self = (progress_t){.shown = shown, .began_us = now_us};
+    self->terminal = shown && isatty(STDERR_FILENO);
 }
 
 /* ---- figures
@@ -213,21 +215,20 @@ void progress_compose(const progress_t *self, const global_core_t *core, const p
 static size_t s_width(const progress_t *self)
 {
     struct winsize window = {0};
-    if (!self->terminal || ioctl(fileno(self->out), TIOCGWINSZ, &window) || window.ws_col < 2)
+    if (!self->terminal || ioctl(STDERR_FILENO, TIOCGWINSZ, &window) || window.ws_col < 2)
         return PROGRESS_LINE_MAX;
     return window.ws_col;
 }
 
 void progress_show(progress_t *self, const global_core_t *core, const pace_t *pace, int64_t now_us, bool last)
 {
-    if (!self->out || (!self->terminal && !last && now_us - self->printed_us < PROGRESS_LINE_US))
+    if (!self->shown || (!self->terminal && !last && now_us - self->printed_us < PROGRESS_LINE_US))
         return;
     char line[PROGRESS_LINE_MAX];
     self->printed_us = now_us;
     progress_compose(self, core, pace, now_us, s_width(self), line);
     if (self->terminal)
-        fprintf(self->out, "\r%s\033[K%s", line, last ? "\n" : "");
+        outlet_say("\r%s\033[K%s", line, last ? "\n" : "");
     else
-        fprintf(self->out, "%s\n", line);
-    fflush(self->out);
+        outlet_say("%s\n", line);
 }

@@ -1,4 +1,5 @@
-/* progress - how far a run is, on a terminal as a line that is drawn over, elsewhere as a line every few seconds.
+/* progress - how far a run is, on standard error: on a terminal as a line that is drawn over, elsewhere as a line every few
+ * seconds.
  *
  * How      a line is made of parts, each with a worth: however narrow the terminal, what is worth most is on it.
  * Threads  the global scheduler's thread.
@@ -8,17 +9,17 @@
 
 #include "deploy/launch/pace.h"
 
-#include <stdio.h>
+#include <stdbool.h>
 
 #define PROGRESS_LINE_MAX 512
 
 typedef struct {
-    FILE *out; /* NULL: quiet */
+    bool shown;
     bool terminal;
     int64_t began_us, printed_us;
 } progress_t;
 
-void progress_init(progress_t *self, FILE *out, int64_t now_us);
+void progress_init(progress_t *self, bool shown, int64_t now_us);
 
 /* Draws or prints, when it is time; with `last` always, ending the line. */
 void progress_show(progress_t *self, const global_core_t *core, const pace_t *pace, int64_t now_us,
