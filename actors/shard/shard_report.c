@@ -24,12 +24,12 @@ static const char *s_waits_for(const shard_core_t *self, wire_name_t text)
 {
     uint64_t batch;
     text[0] = 0;
-    if (!self->stopping && !shard_runs(self))
-        shard_enter_waits_for(self, text);
-    else if (self->store_error)
+    if (self->store_error && (self->stopping || shard_runs(self)))
         message_set_name(text, "snapshot store");
-    else if (shard_keep_waits_for(self))
+    else if (shard_keep_waits_for(self)) /* also of the first snapshot */
         message_set_name(text, shard_keep_waits_for(self));
+    else if (!self->stopping && !shard_runs(self))
+        shard_enter_waits_for(self, text);
     else if (self->short_of_memory)
         message_set_name(text, "memory");
     else if (shard_round_bars(self) && shard_round_lacks(self) != SIZE_MAX)

@@ -8,6 +8,7 @@
 
 #define PACE_EVERY_US 1000000 /* over which a rate is measured */
 #define PACE_KEEPS 0.6        /* of the rate before */
+#define PACE_HOPS_MAX 8       /* of who waits for whom */
 #define PACE_STILL_US 4000000 /* without progress for so long, the wait is named */
 
 void pace_init(pace_t *self, int64_t now_us)
@@ -143,6 +144,29 @@ static const message_t *s_longest_wait(const global_core_t *core)
     return best;
 }
 
+static const message_t *s_row(const global_core_t *core, const char *actor)
+{
+    for (size_t i = 0; i < global_core_actor_count(core); i++) {
+        const message_t *status = global_core_actor(core, i).status;
+        if (status && !strcmp(status->status.actor, actor))
+            return status;
+    }
+    return NULL;
+}
+
+/* Who is waited for may wait itself: the last one that does explains it. */
+static const message_t *s_reason(const global_core_t *core)
+{
+    const message_t *at = s_longest_wait(core);
+    for (int hops = 0; at && hops < PACE_HOPS_MAX; hops++) {
+        const message_t *next = s_row(core, at->status.waits_for);
+        if (!next || !next->status.waits_for[0])
+            break;
+        at = next;
+    }
+    return at;
+}
+
 /* A link that should be there and is not: its region's name, address and trouble. */
 static const message_t *s_missing_link(const global_core_t *core)
 {
@@ -175,7 +199,7 @@ const char *pace_wait(const pace_t *self, const global_core_t *core, int64_t now
         return out;
     units_print_duration(now_us - self->still_us, time);
     size_t unseen = s_unseen(core);
-    const message_t *wait = s_longest_wait(core), *link = s_missing_link(core);
+    const message_t *wait = s_reason(core), *link = s_missing_link(core);
     if (unseen != SIZE_MAX)
         snprintf(out, PACE_WAIT_MAX, "waits for the broker of %s since %s",
                  global_core_topology(core)->regions[unseen].name, time);
