@@ -43,6 +43,17 @@ static void s_print_links(const json_value_t *links, FILE *out)
     json_destroy(&shown);
 }
 
+/* Processes that cannot start yet. */
+static void s_print_processes(const json_value_t *processes, FILE *out)
+{
+    for (size_t i = 0; i < json_count(processes); i++) {
+        const json_value_t *row = json_at(processes, i);
+        const char *waits_for = json_get_string(row, "waits_for", "");
+        if (waits_for[0])
+            fprintf(out, "  process %s waits: %s\n", json_get_string(row, "name", ""), waits_for);
+    }
+}
+
 void picture_print(const json_value_t *document, bool actors, FILE *out)
 {
     const json_value_t *rows = json_get(document, "actors");
@@ -53,6 +64,7 @@ void picture_print(const json_value_t *document, bool actors, FILE *out)
     }
     if (!actors)
         return;
+    s_print_processes(json_get(document, "processes"), out);
     s_print_links(json_get(document, "links"), out);
     if (json_count(rows)) {
         fprintf(out, "\n");
