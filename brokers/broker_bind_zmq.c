@@ -1,4 +1,5 @@
 /* broker_bind - the one ROUTER socket of a broker and the three places where it listens. */
+#include "brokers/address_zmq.h"
 #include "brokers/broker_state_zmq.h"
 
 #include "codec/base/log.h"
@@ -35,6 +36,7 @@ static err_code_t s_open_router(broker_t *self, err_t *err)
 static err_code_t s_bind_one(broker_t *self, const char *endpoint, const char *key, char *ret_endpoint,
                              size_t size, err_t *err)
 {
+    address_choose_family(self->router, endpoint);
     if (zmq_bind(self->router, endpoint) < 0) {
         int why = errno;
         if (why == EADDRINUSE)
@@ -69,12 +71,14 @@ static err_code_t s_check_exposure(const broker_t *self, const char *bind, err_t
 err_code_t broker_bind(broker_t *self, err_t *err)
 {
     const char *bind = self->region->bind[0] ? self->region->bind : "tcp://127.0.0.1:*";
-    char path[TOPOLOGY_TEXT_MAX], endpoint[TOPOLOGY_TEXT_MAX + 8];
+    char path[TOPOLOGY_TEXT_MAX], endpoint[TOPOLOGY_TEXT_MAX + 8], address[TOPOLOGY_TEXT_MAX];
     err_code_t code = s_check_exposure(self, bind, err);
     if (code == ERR_OK)
         code = s_open_router(self, err);
     if (code == ERR_OK)
-        code = s_bind_one(self, bind, "broker.bind", self->tcp, sizeof self->tcp, err);
+        code = address_to_bind(bind, address, err);
+    if (code == ERR_OK)
+        code = s_bind_one(self, address, "broker.bind", self->tcp, sizeof self->tcp, err);
     if (code == ERR_OK)
         code = broker_socket_path(path, err);
     if (code == ERR_OK) {

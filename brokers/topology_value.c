@@ -175,7 +175,7 @@ static bool s_parse_inside(const field_t *field, const char *text, topology_t *t
 static bool s_is_name(const char *text)
 {
     size_t length = strlen(text);
-    return length > 0 && length < TOPOLOGY_NAME_MAX &&
+    return length > 0 && length < TOPOLOGY_NAME_MAX && text[0] != '-' &&
            strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") == length;
 }
 
@@ -285,7 +285,9 @@ bool value_parse(const field_t *field, const char *text, bool quoted, void *base
         return s_parse_numeric(field, text, (char *)base + field->offset, what);
     if (s_parse_other(field, text, base))
         return true;
-    snprintf(what, VALUE_WHAT_MAX, "%s %s", tree_quote(text, quote), s_wrong(field->type));
+    bool dash = field->type == FIELD_NAME && text[0] == '-'; /* would be an option where it is an argument */
+    snprintf(what, VALUE_WHAT_MAX, "%s %s", tree_quote(text, quote),
+             dash ? "begins with '-'" : s_wrong(field->type));
     return false;
 }
 

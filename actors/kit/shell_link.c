@@ -1,5 +1,6 @@
 #include "actors/kit/shell_link.h"
 
+#include "brokers/address_zmq.h"
 #include "actors/kit/clock.h"
 #include "brokers/frames_zmq.h"
 #include "codec/base/log.h"
@@ -82,6 +83,7 @@ static err_code_t s_connect(shell_link_t *self, int64_t now_us, err_t *err)
     zsock_set_reconnect_ivl(self->socket, LINK_RECONNECT_MS);
     zsock_set_reconnect_ivl_max(self->socket, LINK_RECONNECT_MAX_MS);
     zsock_set_handshake_ivl(self->socket, 5000);
+    address_choose_family(zsock_resolve(self->socket), self->endpoint);
     if (zmq_connect(zsock_resolve(self->socket), self->endpoint)) {
         err_code_t rc =
             err_set(err, ERR_UNREACHABLE, "connect to %s: %s", self->endpoint, zmq_strerror(errno));

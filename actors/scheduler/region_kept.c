@@ -82,7 +82,8 @@ static void s_put_links(const region_core_t *self, message_t *state)
 #define FIGURES(X)                                                                                           \
     X(history)                                                                                               \
     X(steps)                                                                                                 \
-    X(rounds) X(samples_applied) X(duplicates) X(refused) X(closed) X(lasts) X(rolled_back) X(welcomes)
+    X(rounds)                                                                                                \
+    X(samples_applied) X(duplicates) X(refused) X(not_finite) X(closed) X(lasts) X(rolled_back) X(welcomes)
 #define COUNT_FIGURE(name) +1
 #define FIGURE_WORDS (1 FIGURES(COUNT_FIGURE))
 
@@ -116,6 +117,8 @@ static void s_put_run(const region_core_t *self, message_t *state)
 {
     message_set_name(state->region_state.digest, self->digest);
     state->region_state.term = self->spec.term;
+    state->region_state.run = self->run;
+    state->region_state.adopts = self->run_adopts;
     state->region_state.plan = self->plan;
     state->region_state.workers = self->actors ? self->worker_count : 0;
     state->region_state.elastic = self->actors && self->elastic;

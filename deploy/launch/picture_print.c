@@ -43,12 +43,15 @@ static void s_print_links(const json_value_t *links, FILE *out)
     json_destroy(&shown);
 }
 
-/* Processes that cannot start yet. */
+/* Processes that die again and again, or cannot start yet: nobody sees their actors. */
 static void s_print_processes(const json_value_t *processes, FILE *out)
 {
     for (size_t i = 0; i < json_count(processes); i++) {
         const json_value_t *row = json_at(processes, i);
-        const char *waits_for = json_get_string(row, "waits_for", "");
+        const char *waits_for = json_get_string(row, "waits_for", ""),
+                   *died = json_get_string(row, "died", "");
+        if (died[0])
+            fprintf(out, "  %s\n", died);
         if (waits_for[0])
             fprintf(out, "  process %s waits: %s\n", json_get_string(row, "name", ""), waits_for);
     }

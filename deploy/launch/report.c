@@ -117,6 +117,7 @@ static void s_add_region(json_value_t *regions, const global_core_t *core, const
     json_set_u64(row, "wan_received_bytes", report->region_report.wan_received_bytes);
     json_set_u64(row, "duplicates_refused", report->region_report.duplicates_refused);
     json_set_u64(row, "refused", report->region_report.refused);
+    json_set_u64(row, "not_finite", report->region_report.not_finite);
     json_set_u64(row, "restarts", report->region_report.restarts);
     json_set_u64(row, "updates_rolled_back", report->region_report.updates_rolled_back);
     json_set_u64(row, "snapshots_failed", report->region_report.snapshots_failed);
@@ -197,7 +198,7 @@ report_totals_t report_totals(const global_core_t *core, const report_context_t 
         totals.samples += report->region_report.samples;
         totals.restarts += report->region_report.restarts;
         totals.rounds += report->region_report.rounds;
-        totals.refused += report->region_report.refused;
+        totals.not_finite += report->region_report.not_finite;
         totals.rolled_back += report->region_report.updates_rolled_back;
         totals.welcomes += report->region_report.welcomes;
         totals.wan_sent_bytes += report->region_report.wan_sent_bytes;
@@ -227,14 +228,15 @@ static double s_first_loss(const global_core_t *core, const topology_t *topology
     return least;
 }
 
-/* Updates that were not finite, a loss that is not, or one far above what guessing costs or what it began with. */
+/* Updates that were not finite, or a loss far above what guessing costs or what it began with. Where no loss is known nothing
+ * is said about it. */
 static bool s_has_diverged(const global_core_t *core, const topology_t *topology,
                            const report_totals_t *totals)
 {
     if (!strcmp(topology->job.data.kind, "counter") || !totals->samples)
         return false;
     double first = s_first_loss(core, topology);
-    return totals->refused || !isfinite(totals->loss) || totals->loss > REPORT_LOSS_MOST ||
+    return totals->not_finite || totals->loss > REPORT_LOSS_MOST ||
            (isfinite(first) && totals->loss > REPORT_LOSS_GROWTH * first && totals->loss > 1);
 }
 
@@ -265,15 +267,22 @@ static void s_print_disk(const json_value_t *report, uint64_t failed, FILE *out)
 
 void report_print_warning(const json_value_t *report, FILE *out)
 {
-    uint64_t failed = s_sum(report, "snapshots_failed"), refused = s_sum(report, "refused");
+    uint64_t failed = s_sum(report, "snapshots_failed"), not_finite = s_sum(report, "not_finite");
     if (failed)
         s_print_disk(report, failed, out);
-    if (!json_get_bool(report, "diverged", false))
+    uint64_t parameters = s_sum(report, "parameters_not_finite");
+    if (!json_get_bool(report, "diverged", false) && !parameters)
         return;
+    char refused[64] = "", exported[64] = "";
+    if (not_finite)
+        snprintf(refused, sizeof refused, ", %llu updates refused as not finite",
+                 (unsigned long long)not_finite);
+    if (parameters)
+        snprintf(exported, sizeof exported, ", %llu parameters not finite", (unsigned long long)parameters);
     fprintf(out,
-            "cloudless: the training diverged: loss %.3g, %llu updates refused as not finite; use a smaller "
-            "job.optimizer.lr, a longer job.optimizer.warmup or a smaller job.sync.staleness\n",
-            json_get_number(report, "final_loss", NAN), (unsigned long long)refused);
+            "cloudless: the training diverged: loss %.3g%s%s; use a smaller job.optimizer.lr, a longer "
+            "job.optimizer.warmup or a smaller job.sync.staleness\n",
+            json_get_number(report, "final_loss", NAN), refused, exported);
 }
 
 json_value_t *report_new(const global_core_t *core, const report_context_t *context)
@@ -333,6 +342,9 @@ void report_add_parameters(json_value_t *report, const topology_t *topology, con
         if (parameters_load(topology, state_dir, r, &parameters, NULL))
             continue; /* another machine's disk has them */
         parameters_sha256(parameters, hex);
+        size_t not_finite = parameters_not_finite(parameters);
+        if (not_finite)
+            json_set_u64(s_region_row(report, r), "parameters_not_finite", not_finite);
         parameters_destroy(&parameters);
         json_set_string(s_region_row(report, r), "parameters_sha256", hex);
     }

@@ -166,6 +166,23 @@ static void s_take_failures(supervise_t *self)
     }
 }
 
+/* Who dies again and again is told before it is given up: on the terminal, and to the global scheduler for `status`. */
+static void s_take_dying(supervise_t *self)
+{
+    child_t *child;
+    while ((child = children_take_dying(&self->children))) {
+        char reason[1024], line[PROCESS_LINE_MAX];
+        children_reason(child, reason, sizeof reason);
+        snprintf(line, sizeof line, "died %zu %s", (size_t)(child - self->children.items), reason);
+        s_say(self, line);
+        int64_t pause_us = child->again_us - clock_now_us();
+        bool drawn = isatty(STDERR_FILENO);
+        if (!self->spec->quiet)
+            outlet_say("%scloudless: up: %s; starting it again in %lld ms\n", drawn ? "\n" : "", reason,
+                       (long long)(pause_us > 0 ? pause_us : 0) / 1000);
+    }
+}
+
 static int s_timeout_ms(const supervise_t *self, int64_t now_us)
 {
     int64_t due_us = children_due(&self->children);
@@ -189,6 +206,7 @@ static void s_loop(supervise_t *self)
         if (event.signal)
             s_take_signal(self, event.signal);
         children_look(&self->children, clock_now_us());
+        s_take_dying(self);
         s_take_waiting(self);
         s_take_failures(self);
     }

@@ -56,6 +56,7 @@ static void *s_new_node(const sim_t *self, size_t region, const char *name, size
                         .samples = self->spec.samples,
                         .announce_us = self->spec.beat_us};
     sim_find_held(self, region, name, &spec);
+    spec.run = spec.held_count ? SIM_RUN : RUN_ID_NONE;
     return node_core_new(&spec);
 }
 
@@ -161,6 +162,7 @@ static void *s_new_shard(sim_t *self, sim_actor_t *actor, size_t index, const no
                          .incarnation = incarnation,
                          .elements = self->shard_first[index + 1] - self->shard_first[index],
                          .layout = layout_digest(&self->layout),
+                         .run = command->run,
                          .chunk_bytes = self->spec.chunk_bytes,
                          .history = rng_u64(&self->rng) | 1,
                          .lost = sim_lost_batches(disk),

@@ -13,10 +13,12 @@
 #include "actors/synchronizer/synchronizer_core.h"
 #include "actors/worker/worker_core.h"
 #include "codec/base/names.h"
+#include "codec/base/run_id.h"
 #include "deploy/simulate/queue.h"
 
 #define SIM_OLDER 6 /* snapshots before the newest that a disk may be found at */
 #define SIM_MARKS_MAX 16
+#define SIM_RUN UINT64_C(1) /* identity of the job's run, which regions and nodes learn */
 
 typedef enum {
     SIM_TICK,

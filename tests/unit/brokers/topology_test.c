@@ -251,7 +251,7 @@ Test(topology, extremes_read_and_print)
         "job.data.dir=données # 1",
         "job.name=no",
         "job.name=007",
-        "job.name=-_-",
+        "job.name=_-_",
         "regions[0].broker.bind=tcp://[::1]:5555",
         "links[0].between=[a, b]",
     };

@@ -92,6 +92,7 @@ static void s_begin(world_t *w)
     placement_t workers[2];
     message_t *plan = message_new(KIND_plan, NAME, GLOBAL);
     plan->plan.plan = 1;
+    plan->plan.run = RUN;
     plan->plan.workers = 2;
     plan->plan.shards = 2;
     driver_give(&w->bench->by, plan);

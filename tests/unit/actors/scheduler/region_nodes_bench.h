@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #define TERM 6ull
+#define RUN 7u
 #define NAME "scheduler/eu"
 #define SAMPLES 300 /* 15 batches of this region */
 #define BATCHES 15
@@ -79,6 +80,7 @@ static inline void s_announce(bench_t *b, size_t node)
     message_t *m = message_new(KIND_announce, NAME, s_node(node));
     topology_digest(&b->topology, m->announce.digest);
     m->announce.pid = b->pid[node];
+    m->announce.run = RUN;
     m->announce.cores = 2;
     m->announce.samples = SAMPLES;
     m->announce.leaving = b->leaving[node];
@@ -214,7 +216,8 @@ static inline bench_t *s_bench_of(uint64_t replicas, bool elsewhere, uint64_t wo
         t->regions[index].workers = workers;
         t->regions[index].shards = 1;
     }
-    region_spec_t spec = {.topology = t, .term = TERM, .nodes_expected = NODES, .settle_us = SECOND};
+    region_spec_t spec = {
+        .topology = t, .term = TERM, .run = RUN, .nodes_expected = NODES, .settle_us = SECOND};
     b->core = region_core_new(&spec, 0);
     for (size_t node = 0; node < NODES; node++)
         b->pid[node] = 100 + node;
@@ -224,7 +227,7 @@ static inline bench_t *s_bench_of(uint64_t replicas, bool elsewhere, uint64_t wo
 static inline void s_start(bench_t *b)
 {
     message_t *plan = message_new(KIND_plan, NAME, "scheduler/global");
-    plan->plan = (plan_t_){.plan = 1, .workers = b->topology.regions[0].workers, .shards = 1};
+    plan->plan = (plan_t_){.plan = 1, .run = RUN, .workers = b->topology.regions[0].workers, .shards = 1};
     s_give(b, plan);
     s_pass(b, 3 * SECOND);
 }
