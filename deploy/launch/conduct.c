@@ -48,7 +48,7 @@ typedef struct {
     uint64_t done_told[TOPOLOGY_REGIONS_MAX]; /* ... as the parent knows */
 
     /* written by the scheduler's thread; read here when it has ended */
-    pace_t pace;
+    headway_t headway;
     progress_t progress;
     global_plan_with_t plan_with;
     char status_path[STATEDIR_PATH_MAX + 32];
@@ -93,9 +93,9 @@ static buf_t *s_observe(void *hint, const global_core_t *core, int64_t now_us, b
                                 .wall_us = now_us - self->spec->began_us,
                                 .one_node_each = self->spec->parent != 0,
                                 .processes = &processes};
-    pace_look(&self->pace, core, now_us);
-    progress_show(&self->progress, core, &self->pace, now_us, last);
-    json_value_t *document = picture_new(core, &self->pace, &context);
+    headway_look(&self->headway, core, now_us);
+    progress_show(&self->progress, core, &self->headway, now_us, last);
+    json_value_t *document = picture_new(core, &self->headway, &context);
     char *text = json_print(document, false);
     json_destroy(&document);
     buf_t *picture = buf_new_copy(text, strlen(text));
@@ -139,7 +139,7 @@ static err_code_t s_start(conduct_t *self, err_t *err)
     if (rc)
         return rc;
     snprintf(self->status_path, sizeof self->status_path, "%s/" LAUNCH_STATUS_FILE, launch->state_dir);
-    pace_init(&self->pace, clock_now_us());
+    headway_init(&self->headway, clock_now_us());
     progress_init(&self->progress, !self->spec->quiet, self->spec->began_us);
     await_room_t who = {
         .where = self->spec->where, .state_dir = launch->state_dir, .parent = self->spec->parent};

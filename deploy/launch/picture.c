@@ -134,7 +134,7 @@ static void s_add(json_value_t *array, const row_field_t *fields, const void *ro
     json_add_moved(array, &object);
 }
 
-static void s_add_region(json_value_t *regions, const global_core_t *core, const pace_t *pace,
+static void s_add_region(json_value_t *regions, const global_core_t *core, const headway_t *headway,
                          const report_context_t *context, size_t index)
 {
     static const message_t nothing = {.region_report = {.loss = NAN, .test_accuracy = NAN}};
@@ -145,11 +145,11 @@ static void s_add_region(json_value_t *regions, const global_core_t *core, const
         .machine = report->region_report.machine,
         .seen = view.seen,
         .seen_s = view.seen ? s_seconds(context->now_us - view.seen_us) : NAN,
-        .done_share = pace_share(core, index),
+        .done_share = headway_share(core, index),
         .samples = report->region_report.samples,
         .samples_total = report->region_report.samples_total,
-        .samples_per_s = pace_rate(pace, core, index),
-        .left_s = pace_left_s(pace, core, index),
+        .samples_per_s = headway_rate(headway, core, index),
+        .left_s = headway_left_s(headway, core, index),
         .steps = report->region_report.steps,
         .rounds = report->region_report.rounds,
         .nodes = report->region_report.nodes,
@@ -225,27 +225,27 @@ static void s_add_actor(json_value_t *actors, actor_view_t view, int64_t now_us)
 
 /* ---- the whole ---- */
 
-static void s_put_run(json_value_t *document, const global_core_t *core, const pace_t *pace,
+static void s_put_run(json_value_t *document, const global_core_t *core, const headway_t *headway,
                       const report_context_t *context)
 {
     report_totals_t totals = report_totals(core, context);
     const char *reason = "";
-    char waits[PACE_WAIT_MAX];
+    char waits[HEADWAY_WAIT_MAX];
     err_code_t failure = global_core_failure(core, &reason);
     picture_run_t run = {
         .job = context->topology->job.name,
         .state = report_state_name(global_core_state(core)),
         .failure = failure ? reason : "",
         .stopper = global_core_stopper(core),
-        .waits_for = pace_wait(pace, core, context->now_us, waits),
-        .still_s = s_seconds(context->now_us - pace->still_us),
+        .waits_for = headway_wait(headway, core, context->now_us, waits),
+        .still_s = s_seconds(context->now_us - headway->still_us),
         .machine = global_core_machine(core),
         .pid = (uint64_t)getpid(),
-        .done_share = pace_share(core, SIZE_MAX),
+        .done_share = headway_share(core, SIZE_MAX),
         .samples = totals.samples,
-        .samples_total = pace_samples_total(core, SIZE_MAX),
-        .samples_per_s = pace_rate(pace, core, SIZE_MAX),
-        .left_s = pace_left_s(pace, core, SIZE_MAX),
+        .samples_total = headway_samples_total(core, SIZE_MAX),
+        .samples_per_s = headway_rate(headway, core, SIZE_MAX),
+        .left_s = headway_left_s(headway, core, SIZE_MAX),
         .elapsed_s = s_seconds(context->wall_us),
         .train_s = s_seconds(totals.train_us),
         .loss = totals.loss,
@@ -257,14 +257,15 @@ static void s_put_run(json_value_t *document, const global_core_t *core, const p
     rows_put(document, picture_run_fields, &run);
 }
 
-json_value_t *picture_new(const global_core_t *core, const pace_t *pace, const report_context_t *context)
+json_value_t *picture_new(const global_core_t *core, const headway_t *headway,
+                          const report_context_t *context)
 {
     json_value_t *document = json_new_object(), *regions = json_new_array(), *links = json_new_array(),
                  *actors = json_new_array();
     size_t count = global_core_topology(core)->region_count;
-    s_put_run(document, core, pace, context);
+    s_put_run(document, core, headway, context);
     for (size_t r = 0; r < count; r++)
-        s_add_region(regions, core, pace, context, r);
+        s_add_region(regions, core, headway, context, r);
     for (size_t from = 0; from < count; from++)
         for (size_t to = 0; to < count; to++)
             s_add_link(links, core, from, to, context->now_us);

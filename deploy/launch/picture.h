@@ -8,7 +8,7 @@
 #ifndef DEPLOY_LAUNCH_PICTURE_H
 #define DEPLOY_LAUNCH_PICTURE_H
 
-#include "deploy/launch/pace.h"
+#include "deploy/launch/headway.h"
 #include "deploy/launch/report.h"
 #include "deploy/launch/rows.h"
 
@@ -16,7 +16,8 @@
 extern const row_field_t picture_run_fields[], picture_region_fields[], picture_link_fields[],
     picture_actor_fields[];
 
-json_value_t *picture_new(const global_core_t *core, const pace_t *pace, const report_context_t *context);
+json_value_t *picture_new(const global_core_t *core, const headway_t *headway,
+                          const report_context_t *context);
 
 /* For people: how far it is and how fast, then regions, links, actors; with `actors` false without those. */
 void picture_print(const json_value_t *document, bool actors, FILE *out);

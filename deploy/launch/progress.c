@@ -27,7 +27,7 @@ void progress_init(progress_t *self, bool shown, int64_t now_us)
 typedef struct {
     const progress_t *self;
     const global_core_t *core;
-    const pace_t *pace;
+    const headway_t *headway;
     int64_t now_us;
     uint64_t wan_bytes;
     double share, loss, accuracy;
@@ -41,10 +41,14 @@ static void s_mean(double value, double *sum, double *count)
     }
 }
 
-static scene_t s_scene(const progress_t *self, const global_core_t *core, const pace_t *pace, int64_t now_us)
+static scene_t s_scene(const progress_t *self, const global_core_t *core, const headway_t *headway,
+                       int64_t now_us)
 {
-    scene_t scene = {
-        .self = self, .core = core, .pace = pace, .now_us = now_us, .share = pace_share(core, SIZE_MAX)};
+    scene_t scene = {.self = self,
+                     .core = core,
+                     .headway = headway,
+                     .now_us = now_us,
+                     .share = headway_share(core, SIZE_MAX)};
     double loss = 0, losses = 0, accuracy = 0, accuracies = 0;
     for (size_t r = 0; r < global_core_topology(core)->region_count; r++) {
         const message_t *report = global_core_region(core, r).report;
@@ -99,7 +103,7 @@ static void s_state(const scene_t *scene, part_t *part)
 
 static void s_done(const scene_t *scene, part_t *part)
 {
-    uint64_t samples = pace_samples(scene->core, SIZE_MAX);
+    uint64_t samples = headway_samples(scene->core, SIZE_MAX);
     if (isfinite(scene->share))
         s_add(part, "%.0f%%", floor(100 * scene->share));
     else if (samples)
@@ -108,15 +112,15 @@ static void s_done(const scene_t *scene, part_t *part)
 
 static void s_wait(const scene_t *scene, part_t *part)
 {
-    char wait[PACE_WAIT_MAX];
-    s_add(part, "%s", pace_wait(scene->pace, scene->core, scene->now_us, wait));
+    char wait[HEADWAY_WAIT_MAX];
+    s_add(part, "%s", headway_wait(scene->headway, scene->core, scene->now_us, wait));
 }
 
 static void s_regions(const scene_t *scene, part_t *part)
 {
     const topology_t *topology = global_core_topology(scene->core);
     for (size_t r = 0; r < topology->region_count; r++) {
-        double share = pace_share(scene->core, r);
+        double share = headway_share(scene->core, r);
         const char *name = topology->regions[r].name, *gap = part->length ? "  " : "";
         if (isfinite(share))
             s_add(part, "%s%s %.0f%%", gap, name, floor(100 * share));
@@ -127,13 +131,13 @@ static void s_regions(const scene_t *scene, part_t *part)
 
 static void s_rate(const scene_t *scene, part_t *part)
 {
-    s_add(part, "%.0f samples/s", pace_rate(scene->pace, scene->core, SIZE_MAX));
+    s_add(part, "%.0f samples/s", headway_rate(scene->headway, scene->core, SIZE_MAX));
 }
 
 static void s_left(const scene_t *scene, part_t *part)
 {
     char time[UNITS_TEXT_MAX];
-    double left_s = pace_left_s(scene->pace, scene->core, SIZE_MAX);
+    double left_s = headway_left_s(scene->headway, scene->core, SIZE_MAX);
     if (global_core_state(scene->core) == RUN_TRAINING && isfinite(left_s) && left_s > 0 && left_s < 1e9)
         s_add(part, "left %s", units_print_duration((int64_t)(left_s * 1e6), time));
 }
@@ -184,12 +188,12 @@ static size_t s_best(const part_t *parts, const bool *looked)
     return best;
 }
 
-void progress_compose(const progress_t *self, const global_core_t *core, const pace_t *pace, int64_t now_us,
-                      size_t width, char out[PROGRESS_LINE_MAX])
+void progress_compose(const progress_t *self, const global_core_t *core, const headway_t *headway,
+                      int64_t now_us, size_t width, char out[PROGRESS_LINE_MAX])
 {
     part_t parts[PARTS] = {0};
     bool looked[PARTS] = {false}, shown[PARTS] = {false};
-    scene_t scene = s_scene(self, core, pace, now_us);
+    scene_t scene = s_scene(self, core, headway, now_us);
     size_t used = 0, room = (width < PROGRESS_LINE_MAX ? width : PROGRESS_LINE_MAX) - 1, best;
     for (size_t i = 0; i < PARTS; i++)
         s_parts[i].add(&scene, &parts[i]);
@@ -220,13 +224,14 @@ static size_t s_width(const progress_t *self)
     return window.ws_col;
 }
 
-void progress_show(progress_t *self, const global_core_t *core, const pace_t *pace, int64_t now_us, bool last)
+void progress_show(progress_t *self, const global_core_t *core, const headway_t *headway, int64_t now_us,
+                   bool last)
 {
     if (!self->shown || (!self->terminal && !last && now_us - self->printed_us < PROGRESS_LINE_US))
         return;
     char line[PROGRESS_LINE_MAX];
     self->printed_us = now_us;
-    progress_compose(self, core, pace, now_us, s_width(self), line);
+    progress_compose(self, core, headway, now_us, s_width(self), line);
     if (self->terminal)
         outlet_say("\r%s\033[K%s", line, last ? "\n" : "");
     else

@@ -7,7 +7,7 @@
 #ifndef DEPLOY_LAUNCH_PROGRESS_H
 #define DEPLOY_LAUNCH_PROGRESS_H
 
-#include "deploy/launch/pace.h"
+#include "deploy/launch/headway.h"
 
 #include <stdbool.h>
 
@@ -22,11 +22,11 @@ typedef struct {
 void progress_init(progress_t *self, bool shown, int64_t now_us);
 
 /* Draws or prints, when it is time; with `last` always, ending the line. */
-void progress_show(progress_t *self, const global_core_t *core, const pace_t *pace, int64_t now_us,
+void progress_show(progress_t *self, const global_core_t *core, const headway_t *headway, int64_t now_us,
                    bool last);
 
 /* The line, shorter than `width` characters; `bar` only on a terminal. */
-void progress_compose(const progress_t *self, const global_core_t *core, const pace_t *pace, int64_t now_us,
-                      size_t width, char out[PROGRESS_LINE_MAX]);
+void progress_compose(const progress_t *self, const global_core_t *core, const headway_t *headway,
+                      int64_t now_us, size_t width, char out[PROGRESS_LINE_MAX]);
 
 #endif

@@ -8,11 +8,11 @@
 static json_value_t *s_picture(bench_t *bench, int64_t now_us)
 {
     static const process_rows_t none;
-    pace_t pace;
-    pace_init(&pace, 0);
+    headway_t headway;
+    headway_init(&headway, 0);
     report_context_t context = {
         .topology = &bench->topology, .now_us = now_us, .wall_us = now_us, .processes = &none};
-    return picture_new(bench->by.core, &pace, &context);
+    return picture_new(bench->by.core, &headway, &context);
 }
 
 static void s_link(bench_t *bench, size_t from, bool up, bool was_up, const char *relay)

@@ -1,4 +1,4 @@
-#include "deploy/launch/pace.h"
+#include "deploy/launch/headway.h"
 
 #include "codec/base/units.h"
 
@@ -6,14 +6,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PACE_EVERY_US 1000000 /* over which a rate is measured */
-#define PACE_KEEPS 0.6        /* of the rate before */
-#define PACE_HOPS_MAX 8       /* of who waits for whom */
-#define PACE_STILL_US 4000000 /* without progress for so long, the wait is named */
+#define HEADWAY_EVERY_US 1000000 /* over which a rate is measured */
+#define HEADWAY_KEEPS 0.6        /* of the rate before */
+#define HEADWAY_HOPS_MAX 8       /* of who waits for whom */
+#define HEADWAY_STILL_US 4000000 /* without progress for so long, the wait is named */
 
-void pace_init(pace_t *self, int64_t now_us)
+void headway_init(headway_t *self, int64_t now_us)
 {
-    *self = (pace_t){.still_us = now_us};
+    *self = (headway_t){.still_us = now_us};
 }
 
 static const message_t *s_report(const global_core_t *core, size_t region)
@@ -22,32 +22,32 @@ static const message_t *s_report(const global_core_t *core, size_t region)
 }
 
 /* A region tells what it had before, bit by bit, until its workers start: that is not computed now. */
-static void s_look(pace_region_t *self, const message_t *report, int64_t now_us)
+static void s_look(headway_region_t *self, const message_t *report, int64_t now_us)
 {
     uint64_t samples = report ? report->region_report.samples : 0;
     bool works = report && report->region_report.workers > 0;
     if (!works || !self->measures || samples < self->from_samples) {
         bool over = report && report->region_report.complete;
-        *self = (pace_region_t){.measures = works,
-                                .from_us = now_us,
-                                .from_samples = samples,
-                                .rate = over || !works ? 0 : self->rate};
+        *self = (headway_region_t){.measures = works,
+                                   .from_us = now_us,
+                                   .from_samples = samples,
+                                   .rate = over || !works ? 0 : self->rate};
         return;
     }
     int64_t elapsed_us = now_us - self->from_us;
-    if (elapsed_us < PACE_EVERY_US)
+    if (elapsed_us < HEADWAY_EVERY_US)
         return;
     double rate = (double)(samples - self->from_samples) * 1e6 / (double)elapsed_us;
-    self->rate = self->rate > 0 ? PACE_KEEPS * self->rate + (1 - PACE_KEEPS) * rate : rate;
+    self->rate = self->rate > 0 ? HEADWAY_KEEPS * self->rate + (1 - HEADWAY_KEEPS) * rate : rate;
     self->from_us = now_us;
     self->from_samples = samples;
 }
 
-void pace_look(pace_t *self, const global_core_t *core, int64_t now_us)
+void headway_look(headway_t *self, const global_core_t *core, int64_t now_us)
 {
     for (size_t r = 0; r < global_core_topology(core)->region_count; r++)
         s_look(&self->regions[r], s_report(core, r), now_us);
-    uint64_t samples = pace_samples(core, SIZE_MAX);
+    uint64_t samples = headway_samples(core, SIZE_MAX);
     if (samples != self->still_samples)
         self->still_us = now_us;
     self->still_samples = samples;
@@ -66,7 +66,7 @@ static size_t s_end(const global_core_t *core, size_t region)
     return region == SIZE_MAX ? global_core_topology(core)->region_count : region + 1;
 }
 
-uint64_t pace_samples(const global_core_t *core, size_t region)
+uint64_t headway_samples(const global_core_t *core, size_t region)
 {
     uint64_t sum = 0;
     for (size_t r = s_first(region); r < s_end(core, region); r++)
@@ -75,7 +75,7 @@ uint64_t pace_samples(const global_core_t *core, size_t region)
 }
 
 /* Of the run only when all regions have told. */
-uint64_t pace_samples_total(const global_core_t *core, size_t region)
+uint64_t headway_samples_total(const global_core_t *core, size_t region)
 {
     uint64_t sum = 0;
     for (size_t r = s_first(region); r < s_end(core, region); r++) {
@@ -87,7 +87,7 @@ uint64_t pace_samples_total(const global_core_t *core, size_t region)
     return sum;
 }
 
-double pace_rate(const pace_t *self, const global_core_t *core, size_t region)
+double headway_rate(const headway_t *self, const global_core_t *core, size_t region)
 {
     double sum = 0;
     for (size_t r = s_first(region); global_core_state(core) < RUN_DONE && r < s_end(core, region); r++)
@@ -95,19 +95,19 @@ double pace_rate(const pace_t *self, const global_core_t *core, size_t region)
     return sum;
 }
 
-double pace_share(const global_core_t *core, size_t region)
+double headway_share(const global_core_t *core, size_t region)
 {
-    uint64_t total = pace_samples_total(core, region);
-    return total ? (double)pace_samples(core, region) / (double)total : NAN;
+    uint64_t total = headway_samples_total(core, region);
+    return total ? (double)headway_samples(core, region) / (double)total : NAN;
 }
 
-double pace_left_s(const pace_t *self, const global_core_t *core, size_t region)
+double headway_left_s(const headway_t *self, const global_core_t *core, size_t region)
 {
     double longest = 0;
     if (global_core_state(core) > RUN_TRAINING)
         return NAN;
     for (size_t r = s_first(region); r < s_end(core, region); r++) {
-        uint64_t total = pace_samples_total(core, r), samples = pace_samples(core, r);
+        uint64_t total = headway_samples_total(core, r), samples = headway_samples(core, r);
         double left = total > samples ? (double)(total - samples) : 0;
         if (!total || (left > 0 && self->regions[r].rate <= 0))
             return NAN;
@@ -158,7 +158,7 @@ static const message_t *s_row(const global_core_t *core, const char *actor)
 static const message_t *s_reason(const global_core_t *core)
 {
     const message_t *at = s_longest_wait(core);
-    for (int hops = 0; at && hops < PACE_HOPS_MAX; hops++) {
+    for (int hops = 0; at && hops < HEADWAY_HOPS_MAX; hops++) {
         const message_t *next = s_row(core, at->status.waits_for);
         if (!next || !next->status.waits_for[0])
             break;
@@ -191,23 +191,24 @@ static size_t s_unseen(const global_core_t *core)
     return r < count ? r : SIZE_MAX;
 }
 
-const char *pace_wait(const pace_t *self, const global_core_t *core, int64_t now_us, char out[PACE_WAIT_MAX])
+const char *headway_wait(const headway_t *self, const global_core_t *core, int64_t now_us,
+                         char out[HEADWAY_WAIT_MAX])
 {
     char time[UNITS_TEXT_MAX];
     out[0] = '\0';
-    if (now_us - self->still_us < PACE_STILL_US || global_core_state(core) > RUN_STOPPING)
+    if (now_us - self->still_us < HEADWAY_STILL_US || global_core_state(core) > RUN_STOPPING)
         return out;
     units_print_duration(now_us - self->still_us, time);
     size_t unseen = s_unseen(core);
     const message_t *wait = s_reason(core), *link = s_missing_link(core);
     if (unseen != SIZE_MAX)
-        snprintf(out, PACE_WAIT_MAX, "waits for the broker of %s since %s",
+        snprintf(out, HEADWAY_WAIT_MAX, "waits for the broker of %s since %s",
                  global_core_topology(core)->regions[unseen].name, time);
     else if (link)
-        snprintf(out, PACE_WAIT_MAX, "waits for the link to %s since %s: %s", link->link_state.region, time,
-                 link->link_state.error);
+        snprintf(out, HEADWAY_WAIT_MAX, "waits for the link to %s since %s: %s", link->link_state.region,
+                 time, link->link_state.error);
     else if (wait)
-        snprintf(out, PACE_WAIT_MAX, "%s waits for %s since %s", wait->status.actor, wait->status.waits_for,
-                 time);
+        snprintf(out, HEADWAY_WAIT_MAX, "%s waits for %s since %s", wait->status.actor,
+                 wait->status.waits_for, time);
     return out;
 }
