@@ -147,6 +147,7 @@ static void s_report(region_core_t *self, int64_t now_us)
         report->region_report.nodes += region_node_alive(self, node);
     report->region_report.epoch_samples = self->job_known ? self->job.samples : 0;
     region_units_report(self, report, now_us);
+    region_still_report(self, report);
     region_send(self, &report);
 }
 
@@ -283,6 +284,7 @@ static void s_advance(region_core_t *self, int64_t now_us)
         region_train(self, now_us);
     }
     s_update_waits_for(self, now_us);
+    region_still(self, now_us);
     if (now_us >= self->report_us) {
         self->report_us = now_us + REPORT_EVERY_US;
         s_report(self, now_us);

@@ -160,6 +160,7 @@ static message_t *s_state(const void *core, int64_t now_us)
     s_put_running(self, state);
     s_put_links(self, state);
     region_units_put(self, state, now_us);
+    region_still_put(self, state);
     if (self->shards) {
         s_put_shards(self, state);
         region_keep_put(self, state);
@@ -272,6 +273,7 @@ static void s_take_figures(region_core_t *self)
     self->quarter = saved->region_state.quarter;
     self->complete = saved->region_state.complete;
     region_units_take_figures(self, saved);
+    region_still_take(self, saved);
     s_take_links(self);
     s_take_rows(self);
 }

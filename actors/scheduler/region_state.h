@@ -3,7 +3,7 @@
  *
  * Why      one state machine in several files: region_core.c (messages, reports), region_nodes.c (who is there),
  *          region_run.c (to which run it belongs), region_place.c (plan, actors), region_workers.c (how many work), region_move.c (shards that go on elsewhere), region_balance.c (onto nodes that join), region_keep.c (keepers, and
- *          shards whose node is gone), region_adopt.c (those of a predecessor), region_train.c (leases, progress, evaluations, curve), region_stop.c (close, stop, farewell) and region_kept.c (what a
+ *          shards whose node is gone), region_adopt.c (those of a predecessor), region_train.c (leases, progress, evaluations, curve), region_still.c (how long nothing was applied), region_stop.c (close, stop, farewell) and region_kept.c (what a
  *          successor must know).
  * Not      for anybody else: the contract is region_core.h.
  */
@@ -190,6 +190,23 @@ typedef struct {
     bool heard; /* it is there again, was started anew, or has stopped */
 } region_known_t;
 
+#define REGION_WHY_MAX (3 * WIRE_NAME_SIZE + 64)
+#define REGION_WHYS 4
+
+typedef struct {
+    bool trained;     /* there was something to apply when it was last looked */
+    int64_t since_us; /* nothing was applied */
+    int64_t looked_us;
+    uint64_t applied; /* batches */
+    struct {
+        char text[REGION_WHY_MAX];
+        int64_t us;
+    } whys[REGION_WHYS]; /* since then */
+    size_t why_count;
+    int64_t longest_us;
+    char longest_why[REGION_WHY_MAX];
+} region_still_t;
+
 struct region_core {
     region_spec_t spec;
     const topology_region_t *region;
@@ -278,6 +295,8 @@ struct region_core {
     size_t row_count, row_capacity;
     uint64_t rows_known; /* by the global scheduler */
     bool complete;
+
+    region_still_t still;
 
     bool stopping, stop_done, stop_own, final, finished, outdated;
     int64_t stop_us; /* next `stop` to nodes */
@@ -444,6 +463,12 @@ void region_note_standing(region_core_t *self, int64_t now_us);
 double region_loss(const region_core_t *self);
 void region_add_row(region_core_t *self, const region_row_t *row);
 const char *region_train_waits_for(const region_core_t *self);
+
+/* region_still.c */
+void region_still(region_core_t *self, int64_t now_us);
+void region_still_report(const region_core_t *self, message_t *report);
+void region_still_put(const region_core_t *self, message_t *state);
+void region_still_take(region_core_t *self, const message_t *saved);
 
 /* region_stop.c */
 void region_take_stop(region_core_t *self, const message_t *message, int64_t now_us);

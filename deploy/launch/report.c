@@ -9,8 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define REPORT_LOSS_MOST 4.6   /* twice the cross-entropy of guessing one of ten classes */
-#define REPORT_LOSS_GROWTH 1.5 /* times what the curve began with */
+#define REPORT_LOSS_MOST 4.6    /* twice the cross-entropy of guessing one of ten classes */
+#define REPORT_STILL_US 1000000 /* shorter stands are told in the document alone */
+#define REPORT_LOSS_GROWTH 1.5  /* times what the curve began with */
 
 const char *report_state_name(run_state_t state)
 {
@@ -105,6 +106,9 @@ static void s_add_region(json_value_t *regions, const global_core_t *core, const
     json_set_number(row, "worker_start_median_s", (double)report->region_report.worker_start_median_us / 1e6);
     json_set_u64(row, "nodes_joined", report->region_report.joins);
     json_set_number(row, "join_s", (double)report->region_report.join_us / 1e6);
+    json_set_number(row, "still_s", (double)report->region_report.still_us / 1e6);
+    const char *why = report->region_report.still_why;
+    json_set_string(row, "still_why", why ? why : "");
     json_set_u64(row, "shards_moved", report->region_report.moves);
     json_set_number(row, "train_s", (double)report->region_report.train_us / 1e6);
     json_set_number(row, "compute_s", (double)report->region_report.compute_us / 1e6);
@@ -397,6 +401,21 @@ static void s_print_losses(const json_value_t *report, FILE *out)
                 (unsigned long long)rolled_back, (unsigned long long)welcomes);
 }
 
+/* Of regions that waited for something; a batch that takes long is no stand. */
+static void s_print_stands(const json_value_t *report, FILE *out)
+{
+    const json_value_t *regions = json_get(report, "regions");
+    for (size_t i = 0; i < json_count(regions); i++) {
+        const json_value_t *row = json_at(regions, i);
+        const char *why = json_get_string(row, "still_why", "");
+        char time[UNITS_TEXT_MAX];
+        int64_t us = (int64_t)(json_get_number(row, "still_s", 0) * 1e6);
+        if (us >= REPORT_STILL_US && why[0])
+            fprintf(out, "  %s stood still for %s at most: %s\n", json_get_string(row, "name", ""),
+                    units_print_duration(us, time), why);
+    }
+}
+
 void report_print_table(const json_value_t *report, FILE *out)
 {
     char wall[UNITS_TEXT_MAX], train[UNITS_TEXT_MAX];
@@ -420,5 +439,6 @@ void report_print_table(const json_value_t *report, FILE *out)
             (unsigned long long)json_get_u64(report, "restarts", 0), also, train, wall,
             json_get_number(report, "cost", 0));
     s_print_losses(report, out);
+    s_print_stands(report, out);
     report_plans_print(report, out);
 }

@@ -257,6 +257,13 @@ static const case_t s_cases[] = {
      "more too"},
     {"durability: disk", "replicas: 9",
      "t.yaml:9:13: checkpoint.replicas: \"9\" is too large; write a whole number from 0 to 8"},
+    {"strategy: asgd-ga, every: 8}\ncheckpoint:\n",
+     "strategy: sma, every: 8, quorum: 0.5}\ncheckpoint:\n  when_full: go_on\n",
+     "t.yaml:9:14: checkpoint.when_full: rounds that need not every region vote on what is durable, and go "
+     "on "
+     "without one whose disk is full; write wait, or job.sync.quorum: 1"},
+    {"durability: disk", "when_full: stop",
+     "t.yaml:9:14: checkpoint.when_full: \"stop\" is not known here; write wait or go_on"},
     {"durability: disk", "elsewhere: true",
      "t.yaml:9:14: checkpoint.elsewhere: says where one of the copies lies, and there is none; write "
      "checkpoint.replicas: 1 or more too"},

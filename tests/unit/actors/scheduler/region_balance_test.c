@@ -209,6 +209,8 @@ Test(region_balance, a_shard_never_stops_for_a_node_that_has_no_copy)
     cr_assert(w.assignment, "the keeper there is tried");
     s_live(&w, true, 30 * SECOND);
     cr_assert_eq(w.orders, 0);
+    cr_assert_gt(region_role.due(w.bench->by.core), w.bench->by.now_us,
+                 "it looks again later, not all the time");
     w.refused = true;
     s_live(&w, true, 2 * SECOND);
     cr_assert_eq(w.orders, 0);
