@@ -2,6 +2,7 @@
 #include "brokers/address_zmq.h"
 #include "brokers/broker_state_zmq.h"
 
+#include "brokers/gate_zmq.h"
 #include "codec/base/log.h"
 #include "codec/base/rng.h"
 
@@ -27,10 +28,10 @@ static err_code_t s_open_router(broker_t *self, err_t *err)
     s_set(self->router, ZMQ_LINGER, 0);
     s_set(self->router, ZMQ_HANDSHAKE_IVL, 5000);
     s_set(self->router, ZMQ_TCP_MAXRT, 20000);
-    s_set(self->router, ZMQ_BACKLOG, 256);
+    s_set(self->router, ZMQ_BACKLOG, gate_backlog(gate_limit()));
     int64_t most = MESSAGE_DATA_MAX;
     CHECK(zmq_setsockopt(self->router, ZMQ_MAXMSGSIZE, &most, sizeof most) == 0);
-    return ERR_OK;
+    return gate_open(self->context, self->router, self->name, &self->gate, err);
 }
 
 static err_code_t s_bind_one(broker_t *self, const char *endpoint, const char *key, char *ret_endpoint,
@@ -83,7 +84,7 @@ err_code_t broker_bind(broker_t *self, err_t *err)
         code = broker_socket_path(path, err);
     if (code == ERR_OK) {
         snprintf(endpoint, sizeof endpoint, "ipc://%s", path);
-        code = s_bind_one(self, endpoint, "the permissions of /tmp", self->ipc, sizeof self->ipc, err);
+        code = s_bind_one(self, endpoint, "the permissions of TMPDIR", self->ipc, sizeof self->ipc, err);
     }
     if (code == ERR_OK) {
         snprintf(endpoint, sizeof endpoint, "inproc://broker-%016llx", (unsigned long long)rng_entropy());

@@ -265,6 +265,12 @@ static const char *s_wrong(field_type_t type)
     }
 }
 
+/* What may be left out may be taken back as well: an address, on a machine where it means nothing. */
+static bool s_may_be_empty(const field_t *field)
+{
+    return field->type == FIELD_ENDPOINT && field->otherwise && !field->otherwise[0];
+}
+
 bool value_parse(const field_t *field, const char *text, bool quoted, void *base, char what[VALUE_WHAT_MAX])
 {
     char quote[TREE_QUOTE_MAX];
@@ -272,6 +278,10 @@ bool value_parse(const field_t *field, const char *text, bool quoted, void *base
     if (quoted && plain_only) {
         snprintf(what, VALUE_WHAT_MAX, "%s in quotes is text", tree_quote(text, quote));
         return false;
+    }
+    if (text[0] == '\0' && s_may_be_empty(field)) {
+        ((char *)base)[field->offset] = '\0';
+        return true;
     }
     if (!quoted && (text[0] == '\0' || strcmp(text, "~") == 0 || strcmp(text, "null") == 0)) {
         snprintf(what, VALUE_WHAT_MAX, "has no value");

@@ -37,7 +37,8 @@ static err_code_t s_open_kv(const char *state_dir, kv_t **ret_kv, err_t *err)
     snprintf(path, sizeof path, "%s/global", folder);
     rc = keep_open(path, ret_kv, &lost, err);
     if (!rc && lost.code)
-        log_event(LEVEL_WARN, "scheduler/global", "kept_damaged", "reason=\"%s\"; asking the regions", lost.text);
+        log_event(LEVEL_WARN, "scheduler/global", "kept_damaged", "reason=\"%s\"; asking the regions",
+                  lost.text);
     return rc;
 }
 

@@ -115,6 +115,7 @@ static void s_give_up(global_core_t *self, int64_t now_us)
         if (region->stopped || region->given_up)
             continue;
         int64_t heard_us = region->seen_us > self->stop_us ? region->seen_us : self->stop_us;
+        heard_us = self->listens_us > heard_us ? self->listens_us : heard_us;
         int64_t silence_us = region->seen_us < 0 ? UNSEEN_US : self->spec.topology->job.sync.away_after_us;
         region->given_up = now_us - heard_us >= silence_us || now_us - self->progress_us >= self->patience_us;
     }
@@ -213,6 +214,14 @@ static void s_end_without(global_core_t *self, size_t index, int64_t now_us)
     s_fail(self, ERR_TIMEOUT, region->scheduler, text, now_us);
     for (size_t other = 0; other < s_region_count(self); other++)
         self->regions[other].given_up |= s_is_away(self, &self->regions[other], now_us);
+}
+
+/* Whom nobody hears is the one who is cut off: silence of others counts from when one of them is heard again. */
+static void s_hear(global_core_t *self, int64_t now_us)
+{
+    if (now_us - self->heard_us > HELD_UP_US)
+        self->listens_us = self->progress_us = now_us;
+    self->heard_us = now_us;
 }
 
 /* Silence is counted while this scheduler listens. */
@@ -381,6 +390,7 @@ static void s_take_report(global_core_t *self, message_t **message_p, int64_t no
     }
     if (global_run_is_foreign(self, index, message, now_us))
         return;
+    s_hear(self, now_us);
     region_entry_t *region = &self->regions[index];
     if (s_is_late(region->report, message)) {
         if (message->incarnation < region->report->incarnation)
@@ -449,14 +459,22 @@ void global_end(global_core_t *self, err_code_t code, const char *reason)
     self->failure = code;
     snprintf(self->reason, sizeof self->reason, "%s", reason);
     self->state = RUN_FAILED;
-    self->finished = true;
+    self->finished = self->displaced = true;
+}
+
+/* The broker knows another process by this name. */
+static bool s_is_taken(const message_t *message)
+{
+    return message->refused.kind == KIND_hello && message->refused.code == ERR_IN_USE;
 }
 
 /* A region has heard of a newer global scheduler: this one ends where it stands. */
 static void s_take_refused(global_core_t *self, const message_t *message, int64_t now_us)
 {
     size_t region = s_region_of(self, message);
-    if (message->refused.incarnation != self->spec.incarnation)
+    if (s_is_taken(message))
+        global_end(self, ERR_IN_USE, message->refused.reason ? message->refused.reason : "another one runs");
+    if (message->refused.incarnation != self->spec.incarnation || self->finished)
         return;
     if (message->refused.code == ERR_STALE)
         global_end(self, ERR_STALE, "a newer global scheduler of this job runs; this one ends");
@@ -665,7 +683,7 @@ global_core_t *global_core_new(const global_spec_t *spec, int64_t now_us)
     CHECK(self->links);
     global_rent_init(self, now_us);
     self->mark = global_mark_new(spec->topology, spec->incarnation);
-    self->since_us = self->advanced_us = self->listens_us = now_us;
+    self->since_us = self->advanced_us = self->listens_us = self->heard_us = now_us;
     self->foreign_us = -1;
     for (size_t index = 0; index < s_region_count(self); index++) {
         region_entry_t *region = &self->regions[index];
@@ -736,6 +754,11 @@ region_view_t global_core_region(const global_core_t *self, size_t index)
 const global_mark_t *global_core_mark(const global_core_t *self)
 {
     return self->mark;
+}
+
+bool global_core_displaced(const global_core_t *self)
+{
+    return self->displaced;
 }
 
 err_code_t global_core_failure(const global_core_t *self, const char **ret_reason)

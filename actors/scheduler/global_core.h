@@ -89,6 +89,8 @@ global_cost_t global_core_cost(const global_core_t *self, size_t index);
 const global_plan_t *global_core_plan(const global_core_t *self); /* NULL: nothing is rented by plan */
 /* From the first plan to the end of the run, or until now. */
 int64_t global_core_planned_us(const global_core_t *self, int64_t now_us);
+/* It ended because the run is another scheduler's: its figures are nobody's. */
+bool global_core_displaced(const global_core_t *self);
 err_code_t global_core_failure(const global_core_t *self, const char **ret_reason);
 /* Who asked for a drain: GLOBAL_STOPPER_HERE, a region's scheduler, or another actor; empty: nobody. Borrowed. */
 #define GLOBAL_STOPPER_HERE "here" /* by global_core_stop */

@@ -55,14 +55,15 @@ struct global_core {
     int64_t farewell_us; /* newest bye, or the end of the run */
     bool home_released;  /* bye was said to the region whose broker carries everybody's messages */
     bool drain_known;    /* the predecessor was draining; carried on when a region of that time is heard */
-    int64_t advanced_us, listens_us; /* newest event; since when without a gap */
+    int64_t advanced_us, listens_us; /* newest event; since when without a gap ... */
+    int64_t heard_us;                /* ... in hearing any region */
     int64_t foreign_us;              /* since when regions of another run are heard, -1: none is */
     uint64_t foreign_run;
     uint64_t decisions;              /* see keep.h */
     buf_t *picture;                  /* what is shown, NULL: nothing yet ... */
     int64_t pictured_us;             /* ... as of then */
     link_entry_t *links;             /* (regions, regions) from, to */
-    bool finished;
+    bool finished, displaced;
     err_code_t failure;
     char reason[ERR_TEXT_MAX];
 };

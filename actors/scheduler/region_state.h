@@ -32,7 +32,7 @@
 #define TELL_US (2 * SECOND_US)     /* grants wait so long for adopted workers to tell what they hold */
 #define PAUSE_FIRST_US (200 * MILLISECOND_US) /* before an actor that ended is placed again; doubles */
 #define PAUSE_MOST_US (5 * SECOND_US)
-#define DEATHS_MAX 8                /* of an actor, in a row, while the region gets nothing done */
+#define DEATHS_MAX 8                           /* of an actor, in a row, while the region gets nothing done */
 #define PAUSE_FORGOTTEN_US (2 * SECOND_US)     /* after running so long an end counts as the first again */
 #define REPLACEMENTS_MAX 3                     /* of an actor that fails to start */
 #define WORKERS_EVERY_US (50 * MILLISECOND_US) /* between two looks at how many workers are needed */

@@ -2,6 +2,7 @@
 
 #include "codec/base/outlet.h"
 #include "deploy/launch/host.h"
+#include "deploy/launch/limits.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -229,7 +230,10 @@ static int s_run(const cli_command_t *command, int argc, char **argv)
     cli_args_t args = {.command = command};
     if (!command->waits)
         host_leave_signals();
+    err_t err = {0};
     int stop = s_parse(argc, argv, &args);
+    if (!stop && command->waits && !command->hidden && limits_check(&err)) /* their children inherit them */
+        stop = 1 + cli_fail(EXIT_FAILED, command->name, "%s", err.text);
     return s_flush(command, stop ? stop - 1 : command->run(&args));
 }
 

@@ -142,7 +142,7 @@ bool children_start_due(children_t *self, bool region_too, int64_t now_us)
             (!region_too && child->region != CHILDREN_GLOBAL))
             continue;
         err_t err = {0};
-        child->ready = child->asked = false;
+        child->ready = child->asked = child->left = false;
         child->state = CHILD_RUNS;
         err_code_t rc = s_start(child, &err);
         s_note_waiting(child, rc == ERR_FULL ? err.text : "");
@@ -219,7 +219,7 @@ static bool s_is_outcome(const child_t *child)
     if (!WIFEXITED(child->status))
         return false;
     if (WEXITSTATUS(child->status) == 0)
-        return !child->carries || child->asked;
+        return !(child->carries || child->left) || child->asked;
     return child->region == CHILDREN_GLOBAL || s_last_error(child, said, sizeof said);
 }
 
@@ -246,7 +246,8 @@ static void s_died(const children_t *self, child_t *child, int64_t now_us)
     child->failed_starts = child->ready ? 0 : child->failed_starts + 1;
     s_note_waiting(child, "");
     process_status_text(child->status, how, sizeof how);
-    s_count_death(self, child);
+    if (!child->left)
+        s_count_death(self, child);
     if (child->failed_starts >= CHILD_STARTS_MAX || child->deaths >= CHILD_DEATHS_MAX) {
         child->state = CHILD_FAILED;
         return;
@@ -273,7 +274,7 @@ static void s_take_done(children_t *self, const char *line)
         self->done[region] = samples;
 }
 
-static void s_look(children_t *self, child_t *child, int64_t now_us)
+static void s_hear(children_t *self, child_t *child, int64_t now_us)
 {
     static const size_t word = sizeof AWAIT_ROOM_WORD - 1;
     char line[PROCESS_LINE_MAX];
@@ -281,14 +282,22 @@ static void s_look(children_t *self, child_t *child, int64_t now_us)
         if (child->region == CHILDREN_GLOBAL)
             s_take_done(self, line);
         if (!strcmp(line, "ready") && !child->ready) {
-            child->ready = true;
+            child->ready = child->came = true;
             child->ready_us = now_us;
+        } else if (!strcmp(line, "left")) {
+            child->left = true;
         } else if (!strncmp(line, AWAIT_ROOM_WORD, word)) {
             s_note_waiting(child, line + word + (line[word] == ' '));
         }
     }
+}
+
+static void s_look(children_t *self, child_t *child, int64_t now_us)
+{
+    s_hear(self, child, now_us);
     if (!process_has_ended(child->process, &child->status))
         return;
+    s_hear(self, child, now_us); /* its last words */
     process_destroy(&child->process);
     if (s_is_outcome(child) || (child->asked && WIFEXITED(child->status)))
         child->state = WEXITSTATUS(child->status) ? CHILD_FAILED : CHILD_DONE;
@@ -359,7 +368,8 @@ void children_ask(children_t *self, bool carriers)
             child->asked)
             continue;
         child->asked = true;
-        kill(process_pid(child->process), SIGTERM);
+        if (!child->ready || process_lines_say(process_lines(child->process), "stop"))
+            kill(process_pid(child->process), SIGTERM); /* it does not listen yet, or any more */
     }
 }
 

@@ -34,7 +34,9 @@ typedef struct {
     child_state_t state;
     process_t *process; /* of CHILD_RUNS */
     bool asked;         /* to end */
+    bool left;          /* it was told to end by somebody else: it is started again, as one that died */
     bool ready;
+    bool came; /* was ready once */
     int64_t ready_us, again_us, pause_us;
     unsigned failed_starts; /* in a row */
     unsigned deaths;  /* in a row without anything done in between, as told by the global scheduler ... */
@@ -71,7 +73,7 @@ void children_look(children_t *self, int64_t now_us);
 
 int64_t children_due(const children_t *self); /* of the next start, INT64_MAX: none */
 
-/* Of the regions' processes those that carry messages, or all others: how many run; SIGTERM to them. */
+/* Of the regions' processes those that carry messages, or all others: how many run; they are told to stop. */
 size_t children_running(const children_t *self, bool carriers);
 void children_ask(children_t *self, bool carriers);
 void children_tell_changed(

@@ -100,7 +100,7 @@ static buf_t *s_observe(void *hint, const global_core_t *core, int64_t now_us, b
     json_destroy(&document);
     buf_t *picture = buf_new_copy(text, strlen(text));
     s_publish(self, text, now_us);
-    if (last) {
+    if (last && !global_core_displaced(core)) {
         self->state = global_core_state(core);
         snprintf(self->stopper, sizeof self->stopper, "%s", global_core_stopper(core));
         self->report = report_new(core, &context);
@@ -430,7 +430,7 @@ static int s_finish(conduct_t *self)
     err_t failure = {0};
     shell_state(self->scheduler, &failure);
     int status = self->report ? s_write_report(self) : EXIT_DONE;
-    if (!status && failure.code != ERR_STALE)
+    if (!status && self->report)
         s_forget(self);
     if (self->region_failure[0] && !s_is_cause(self, &failure))
         return cli_fail(EXIT_FAILED, NULL, "%s", self->region_failure);

@@ -29,6 +29,8 @@ typedef struct {
     size_t failed_region;
     char failure[2048]; /* of a region's process, the first; empty: none */
     bool told;          /* the global scheduler knows of it */
+    bool
+        stillborn; /* a process that has never been there failed: nothing has begun that had to be finished */
 } supervise_t;
 
 static child_t *s_global(supervise_t *self)
@@ -160,8 +162,10 @@ static void s_take_failures(supervise_t *self)
         if (!self->failure[0]) {
             snprintf(self->failure, sizeof self->failure, "%s", reason);
             self->failed_region = child->region;
-            s_tell_failure(self);
+            if (child->came)
+                s_tell_failure(self);
         }
+        self->stillborn = self->stillborn || !child->came;
         children_ask(&self->children, false); /* the stop may have had to go through the one that failed */
     }
 }
@@ -195,7 +199,7 @@ static int s_timeout_ms(const supervise_t *self, int64_t now_us)
 
 static bool s_is_over(supervise_t *self)
 {
-    return s_global(self)->state == CHILD_DONE || s_global(self)->state == CHILD_FAILED;
+    return self->stillborn || s_global(self)->state == CHILD_DONE || s_global(self)->state == CHILD_FAILED;
 }
 
 static void s_loop(supervise_t *self)
@@ -249,9 +253,9 @@ static void s_await_regions(supervise_t *self)
     bool killed = false;
     while (children_running(&self->children, false)) {
         int64_t waited_us = clock_now_us() - began_us;
-        if (waited_us >= SUPERVISE_KILL_US || s_lost(self)) {
+        if (self->stillborn || waited_us >= SUPERVISE_KILL_US || s_lost(self)) {
             children_kill(&self->children);
-            killed = !s_lost(self);
+            killed = !self->stillborn && !s_lost(self);
         } else if (waited_us >= SUPERVISE_ASK_US) {
             children_ask(&self->children, false);
         }
@@ -275,7 +279,7 @@ static int s_finish(supervise_t *self)
         children_reason(s_global(self), reason, sizeof reason);
         return cli_fail(EXIT_FAILED, "up", "%s", reason);
     }
-    if (self->failure[0] && !self->told)
+    if (self->failure[0] && (!self->told || self->stillborn))
         return cli_fail(EXIT_FAILED, NULL, "%s", self->failure);
     return WEXITSTATUS(s_global(self)->status);
 }

@@ -91,6 +91,10 @@ until_true test -s "$work/holder/run/broker-a"
 port=$(grep -o 'tcp://.*' "$work/holder/run/broker-a" | head -n 1)
 sed "s|tcp://127.0.0.1:\*|$port|" "$work/port.yaml" >"$work/taken.yaml"
 bad 1 "^cloudless: .*${port##*:}" up "$work/taken.yaml" --state "$work/taken" --quiet
+began=$(date +%s%N)
+bad 1 "^cloudless: .*${port##*:}" up "$work/taken.yaml" --state "$work/taken-again" --quiet --isolate actor
+took_ms=$((($(date +%s%N) - began) / 1000000))
+[ "$took_ms" -lt 4000 ] || fail "a start that failed took $took_ms ms to end" # a second, on a quiet machine; a stop in order takes longer
 bad 1 "^cloudless: broker: .*${port##*:}" broker --topology "$work/taken.yaml" --region a --state "$work/taken2"
 kill -TERM "$pid"
 expect_end "$pid" 0 "a drained broker"
