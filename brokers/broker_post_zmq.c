@@ -97,6 +97,7 @@ static void s_written(void *data, void *hint)
 {
     (void)data;
     counted_t *counted = hint;
+    frames_take_over(counted);
     atomic_fetch_sub(s_counter(counted->pending), zmq_msg_size(&counted->msg));
     buf_destroy(&counted->pending);
     zmq_msg_close(&counted->msg);
@@ -114,7 +115,10 @@ static void s_count(zmq_msg_t *msg, buf_t *pending)
     size_t size = zmq_msg_size(&counted->msg);
     atomic_fetch_add(s_counter(pending), size);
     zmq_msg_close(msg);
-    CHECK(zmq_msg_init_data(msg, zmq_msg_data(&counted->msg), size, s_written, counted) == 0);
+    void *data = zmq_msg_data(&counted->msg);
+    frames_hand_over(data);
+    frames_hand_over(counted);
+    CHECK(zmq_msg_init_data(msg, data, size, s_written, counted) == 0);
 }
 
 err_code_t broker_post_hand_over(broker_t *self, const route_t *route, zmq_msg_t *parts, size_t count)
@@ -380,8 +384,10 @@ static void s_dispatch(broker_t *self, letter_t *letter)
 {
     envelope_t *e = &letter->envelope;
     size_t size = letter->count ? zmq_msg_size(&letter->parts[0]) : 0;
-    if (size <= sizeof letter->head && letter->count)
+    if (size <= sizeof letter->head && letter->count) {
+        frames_take_over(zmq_msg_data(&letter->parts[0]));
         memcpy(letter->head, zmq_msg_data(&letter->parts[0]), size);
+    }
     if (letter->count < 2 || letter->excess || size > sizeof letter->head ||
         envelope_peek(letter->head, size, e, NULL) != ERR_OK) {
         broker_post_malformed(self);
