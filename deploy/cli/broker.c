@@ -52,6 +52,7 @@ static int s_run(const cli_args_t *args)
     if (!status) {
         char role[TOPOLOGY_NAME_MAX + 16];
         err_t err = {0};
+        spec.role = role;
         snprintf(role, sizeof role, "broker-%s", launch.topology->regions[spec.region_index].name);
         status = launch_join_state(&launch, role, &err) || launch_open_log(&launch, role, true, &err)
                      ? cli_fail(EXIT_WRONG, "broker", "%s", err.text)

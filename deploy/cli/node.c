@@ -35,7 +35,7 @@ static int s_serve(launch_t *launch, serve_spec_t *spec)
         rc = launch_open_log(launch, role, true, &err);
     if (rc)
         return cli_fail(EXIT_WRONG, "node", "%s", err.text);
-    spec->log_name = role;
+    spec->log_name = spec->role = role;
     rc = launch_open_dataset(launch, spec->region_index, &err);
     if (rc)
         return cli_fail(rc == ERR_NOT_FOUND || rc == ERR_CONFIG ? EXIT_WRONG : EXIT_FAILED, "node", "%s",

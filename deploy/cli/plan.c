@@ -21,7 +21,7 @@ typedef struct {
 
 static err_code_t s_prepare(planner_t *self, err_t *err)
 {
-    err_code_t rc = planning_prepare(&self->launch, &self->with, &self->measured, err);
+    err_code_t rc = planning_prepare(&self->launch, 0, &self->with, &self->measured, err);
     self->input = planning_input(&self->launch, &self->with);
     return rc;
 }
@@ -33,20 +33,6 @@ static const char *s_time(double seconds, char out[UNITS_TEXT_MAX])
     return units_print_duration((int64_t)(seconds * 1e6), out);
 }
 
-/* "4 x small, 1 x gpu" */
-static const char *s_rented(const topology_region_t *region, const plan_region_t *plan, char *out,
-                            size_t size)
-{
-    size_t length = 0;
-    out[0] = '\0';
-    for (size_t i = 0; i < region->offer_count && length < size; i++)
-        if (plan->units[i])
-            length += (size_t)snprintf(out + length, size - length, "%s%llu of %llu %s", length ? ", " : "",
-                                       (unsigned long long)plan->units[i],
-                                       (unsigned long long)region->offers[i].count, region->offers[i].name);
-    return out;
-}
-
 static void s_print_regions(const planner_t *self, const plan_t *plan)
 {
     const topology_t *topology = self->launch.topology;
@@ -54,12 +40,12 @@ static void s_print_regions(const planner_t *self, const plan_t *plan)
            "load power", "computing", "WAN", "price/s", "rented");
     for (size_t r = 0; r < topology->region_count; r++) {
         const plan_region_t *region = &plan->regions[r];
-        char compute[UNITS_TEXT_MAX], wan[UNITS_TEXT_MAX], rented[512];
+        char compute[UNITS_TEXT_MAX], wan[UNITS_TEXT_MAX], rented[PLANNING_UNITS_MAX];
         printf("  %-16s %7llu %6llu %8.2f %10.2f %12s %12s %10.6g  %s%s\n", topology->regions[r].name,
                (unsigned long long)region->workers, (unsigned long long)topology->regions[r].shards,
                region->power, region->load_power, s_time(region->compute_s, compute),
                s_time(region->wan_s, wan), region->price_per_s,
-               s_rented(&topology->regions[r], region, rented, sizeof rented),
+               planning_print_units(&topology->regions[r], region->units, rented),
                r == plan->straggler ? "  <- slowest" : "");
     }
     char epoch[UNITS_TEXT_MAX], run[UNITS_TEXT_MAX];
@@ -111,7 +97,7 @@ static json_value_t *s_document_of(const planner_t *self, const plan_t *plan)
 
 /* ---- the objectives ---- */
 
-static bool s_haplanning_limit(const topology_t *topology, plan_objective_t objective)
+static bool s_has_limit(const topology_t *topology, plan_objective_t objective)
 {
     bool limited = objective == PLAN_DEADLINE || objective == PLAN_BUDGET;
     return !limited || planning_limit(topology, objective) > 0;
@@ -127,7 +113,7 @@ static err_code_t s_print_objectives(const planner_t *self, json_value_t *docume
         printf("\n  %-16s %12s %12s %11s %11s\n", "objective", "run", "cost", "time", "cost");
     for (size_t i = 0; i < PLAN_OBJECTIVES && !rc; i++) {
         plan_objective_t objective = (plan_objective_t)i;
-        if (!s_haplanning_limit(self->launch.topology, objective))
+        if (!s_has_limit(self->launch.topology, objective))
             continue;
         rc = plan_make(&self->input, objective, planning_limit(self->launch.topology, objective), &plan, err);
         bool impossible = rc == ERR_LIMIT;

@@ -1,15 +1,11 @@
 #include "deploy/cli/commands.h"
 
-#include "actors/model/model.h"
-#include "actors/scheduler/plan.h"
 #include "codec/base/json.h"
 #include "codec/base/units.h"
-#include "codec/compress/encoding.h"
 #include "deploy/launch/host.h"
-#include "deploy/launch/launch.h"
+#include "deploy/launch/planning.h"
 #include "deploy/simulate/predict.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +17,7 @@
 
 typedef struct {
     launch_t launch;
-    job_t job;
+    global_plan_with_t with; /* of an objective */
     predict_spec_t spec;
     predict_units_t units[TOPOLOGY_REGIONS_MAX];
     const char *objective; /* NULL: units were given, or the topology's workers run */
@@ -97,29 +93,29 @@ static err_code_t s_find_objective(simulation_t *self, const char *name, plan_ob
         "--objective %s: is not known; write everything, match, fastest, cheapest, deadline or budget", name);
 }
 
-/* What the planner would rent for an objective. */
+static err_code_t s_need_limit(const topology_t *topology, plan_objective_t objective, err_t *err)
+{
+    bool limited = objective == PLAN_DEADLINE || objective == PLAN_BUDGET;
+    const char *name = plan_objective_name(objective);
+    if (!limited || planning_limit(topology, objective) > 0)
+        return ERR_OK;
+    return err_set(err, ERR_USAGE, "--objective %s: needs a limit; write --set plan.%s=VALUE too", name,
+                   name);
+}
+
+/* What `plan` says for an objective. */
 static err_code_t s_plan(simulation_t *self, const char *name, err_t *err)
 {
     const topology_t *topology = self->launch.topology;
     plan_objective_t objective = PLAN_EVERYTHING;
-    layout_t *layout = calloc(1, sizeof *layout);
-    CHECK(layout);
     err_code_t rc = s_find_objective(self, name, &objective, err);
     if (!rc)
-        rc = model_layout_of(topology->job.model, layout, err);
-    plan_input_t input = {.topology = topology,
-                          .job = &self->job,
-                          .samples_per_s = self->spec.pace.samples_per_s,
-                          .delta_bytes = layout->count * sizeof(float)};
-    free(layout);
-    double limit =
-        objective == PLAN_DEADLINE ? (double)topology->plan.deadline_us / 1e6 : topology->plan.budget;
-    bool limited = objective == PLAN_DEADLINE || objective == PLAN_BUDGET;
-    if (!rc && limited && !(limit > 0))
-        rc = err_set(err, ERR_USAGE, "--objective %s: needs a limit; write --set plan.%s=VALUE too", name,
-                     name);
+        rc = s_need_limit(topology, objective, err);
     if (!rc)
-        rc = plan_make(&input, objective, limit, &self->plan, err);
+        rc = planning_prepare(&self->launch, self->spec.pace.samples_per_s, &self->with, NULL, err);
+    plan_input_t input = planning_input(&self->launch, &self->with);
+    if (!rc)
+        rc = plan_make(&input, objective, planning_limit(topology, objective), &self->plan, err);
     for (size_t r = 0; r < topology->region_count && !rc; r++)
         memcpy(self->units[r], self->plan.regions[r].units, sizeof self->units[r]);
     return rc;
@@ -131,12 +127,11 @@ static err_code_t s_measure_data(simulation_t *self, err_t *err)
     const topology_t *topology = self->launch.topology;
     self->spec.samples = topology->job.data.samples;
     if (self->spec.samples)
-        return job_derive(topology, self->spec.samples, &self->job, err);
+        return ERR_OK;
     err_code_t rc = launch_peek_dataset(&self->launch, err);
     if (rc)
         return rc;
-    self->job = self->launch.job;
-    self->spec.samples = self->job.samples;
+    self->spec.samples = self->launch.job.samples;
     self->spec.tests = dataset_test_samples(self->launch.dataset);
     return ERR_OK;
 }
@@ -239,6 +234,11 @@ static void s_print_table(const simulation_t *self)
         s_print_row(topology->regions[r].name, &result->regions[r]);
     if (result->region_count > 1)
         s_print_row("all", &result->total);
+    for (size_t r = 0; self->spec.units && r < result->region_count; r++) {
+        char rented[PLANNING_UNITS_MAX];
+        printf("  %s rents %s\n", topology->regions[r].name,
+               planning_print_units(&topology->regions[r], self->units[r], rented));
+    }
     printf("  computed: share of the workers' time; beside it what they waited for, or tested\n");
     if (!result->over)
         printf("  ended after %s with %.1f %% of the samples; ", s_time(result->virtual_s, virtual),
@@ -278,6 +278,15 @@ static json_value_t *s_document_of(const predict_region_t *row, const char *name
     return item;
 }
 
+static void s_add_units(const simulation_t *self, size_t r, json_value_t *row)
+{
+    const topology_region_t *region = &self->launch.topology->regions[r];
+    json_value_t *units = json_new_object();
+    for (size_t i = 0; i < region->offer_count; i++)
+        json_set_u64(units, region->offers[i].name, self->units[r][i]);
+    json_set_moved(row, "units", &units);
+}
+
 static json_value_t *s_document_of_pace(const pace_t *pace)
 {
     json_value_t *item = json_new_object();
@@ -311,6 +320,8 @@ static void s_print_document(const simulation_t *self)
     json_set_moved(document, "total", &total);
     for (size_t r = 0; r < result->region_count; r++) {
         json_value_t *row = s_document_of(&result->regions[r], self->launch.topology->regions[r].name);
+        if (self->spec.units)
+            s_add_units(self, r, row);
         json_add_moved(regions, &row);
     }
     json_set_moved(document, "regions", &regions);

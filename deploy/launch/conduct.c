@@ -5,6 +5,7 @@
 #include "actors/scheduler/global_actor.h"
 #include "codec/base/log.h"
 #include "deploy/cli/cli.h"
+#include "deploy/launch/control.h"
 #include "deploy/launch/host.h"
 #include "deploy/launch/planning.h"
 #include "deploy/launch/progress.h"
@@ -26,6 +27,7 @@ typedef struct {
     launch_t *launch;
     const conduct_spec_t *spec;
     host_t host;
+    control_t *control; /* NULL: nobody can ask */
     launch_where_t where;
     process_lines_t told; /* by the parent */
     shell_t *scheduler;
@@ -78,7 +80,7 @@ static err_code_t s_start_scheduler(conduct_t *self, err_t *err)
 {
     launch_t *launch = self->launch;
     bool applies = launch->topology->plan.apply;
-    err_code_t rc = applies ? planning_prepare(launch, &self->plan_with, NULL, err) : ERR_OK;
+    err_code_t rc = applies ? planning_prepare(launch, 0, &self->plan_with, NULL, err) : ERR_OK;
     if (rc)
         return rc;
     snprintf(self->status_path, sizeof self->status_path, "%s/" LAUNCH_STATUS_FILE, launch->state_dir);
@@ -124,7 +126,7 @@ static void s_take_signal(conduct_t *self, int signal)
             s_reread(self);
         return;
     }
-    if (self->spec->parent && signal == SIGINT)
+    if ((self->spec->parent && signal == SIGINT) || (signal == HOST_STOP && self->first_signal))
         return;
     if (self->first_signal)
         _exit(128 + signal);
@@ -268,9 +270,14 @@ static int s_finish(conduct_t *self)
     return status;
 }
 
+static const control_word_t s_asked[] = {{"stop", host_answer_stop}, {NULL, NULL}};
+
 static int s_run(conduct_t *self)
 {
     err_t err = {0};
+    if (control_open(self->launch->state_dir, CONTROL_SCHEDULER, s_asked, self, &self->control, &err))
+        log_event(LEVEL_WARN, self->spec->where, "control",
+                  "reason=\"%s\"; a signal can stop it, cloudless stop cannot", err.text);
     if (s_start_scheduler(self, &err))
         return cli_fail(EXIT_FAILED, self->spec->where, "%s", err.text);
     if (self->spec->parent) {
@@ -293,6 +300,7 @@ int conduct_run(launch_t *launch, const conduct_spec_t *spec)
     pthread_mutex_init(&self->mutex, NULL);
     host_init(&self->host);
     int status = s_run(self);
+    control_close(&self->control);
     shell_destroy(&self->scheduler);
     host_fini(&self->host);
     pthread_mutex_destroy(&self->mutex);

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -50,6 +51,20 @@ void host_init(host_t *self)
 void host_fini(host_t *self)
 {
     close(self->notify_fd);
+}
+
+void host_stop(void)
+{
+    s_handle(HOST_STOP);
+}
+
+char *host_answer_stop(void *hint, const char *rest)
+{
+    (void)hint, (void)rest;
+    host_stop();
+    char *answer = strdup("stopping\n");
+    CHECK(answer);
+    return answer;
 }
 
 host_event_t host_wait(host_t *self, int timeout_ms)

@@ -15,8 +15,10 @@ typedef struct {
     int watch_fd;  /* whatever else it returns for when readable; -1: nothing */
 } host_t;
 
+#define HOST_STOP 100 /* as a signal: `cloudless stop` asked for it; no signal has this number */
+
 typedef struct {
-    int signal; /* SIGINT or SIGTERM, 0: none */
+    int signal; /* SIGINT, SIGTERM, SIGHUP or HOST_STOP, 0: none */
     bool child; /* a child has ended */
 } host_event_t;
 
@@ -28,5 +30,11 @@ void host_fini(host_t *self);
 
 /* Returns when something happened, or after timeout_ms. */
 host_event_t host_wait(host_t *self, int timeout_ms);
+
+/* The main thread's next host_wait returns with HOST_STOP. Any thread. */
+void host_stop(void);
+
+/* Answers "stop" with host_stop; for control_open. */
+char *host_answer_stop(void *hint, const char *rest);
 
 #endif

@@ -85,7 +85,14 @@ err_code_t launch_find_broker(void *hint, char ret_endpoint[TOPOLOGY_TEXT_MAX], 
 bool launch_is_state(const char *dir);
 
 /* The process that works in a state directory: of the lock, else the scheduler started by hand, else any
- * other; 0: none. */
+ * other; 0: none. The number is what that process knows itself by: good to be shown, never to be signalled. */
 pid_t launch_holder(const char *state_dir);
+
+/* Whom to ask about the run that works in a state directory, as control_ask calls them: `up`, else the scheduler, else all
+ * brokers, else all nodes.
+ *
+ *   out  ret_names  (count) freed with free(), as one
+ */
+void launch_owners(const char *state_dir, char (**ret_names)[STATEDIR_NAME_MAX], size_t *ret_count);
 
 #endif

@@ -3,6 +3,7 @@
 #include "actors/model/model.h"
 #include "actors/worker/probe.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define PLANNING_PROBE_US 300000
@@ -26,10 +27,10 @@ static err_code_t s_derive(launch_t *launch, job_t *ret_job, err_t *err)
     return rc;
 }
 
-static err_code_t s_measure(const topology_t *topology, double *ret_samples_per_s, err_t *err)
+static err_code_t s_measure(const topology_t *topology, double core, double *ret_samples_per_s, err_t *err)
 {
     double part = topology->plan.emulate > 0 ? topology->plan.emulate : 1;
-    *ret_samples_per_s = topology->plan.samples_per_s;
+    *ret_samples_per_s = core > 0 ? core : topology->plan.samples_per_s;
     err_code_t rc = ERR_OK;
     if (*ret_samples_per_s <= 0)
         rc = probe_measure(topology->job.model, (size_t)topology->job.batch, 1, PLANNING_PROBE_US,
@@ -38,7 +39,8 @@ static err_code_t s_measure(const topology_t *topology, double *ret_samples_per_
     return rc;
 }
 
-err_code_t planning_prepare(launch_t *launch, global_plan_with_t *ret_with, bool *ret_measured, err_t *err)
+err_code_t planning_prepare(launch_t *launch, double core_samples_per_s, global_plan_with_t *ret_with,
+                            bool *ret_measured, err_t *err)
 {
     const topology_t *topology = launch->topology;
     *ret_with = (global_plan_with_t){.start_s = PLAN_START_S};
@@ -52,7 +54,7 @@ err_code_t planning_prepare(launch_t *launch, global_plan_with_t *ret_with, bool
     if (!rc) {
         ret_with->delta_bytes = plan_delta_bytes(topology, layout->count);
         ret_with->last_bytes = layout->count * sizeof(float);
-        rc = s_measure(topology, &ret_with->samples_per_s, err);
+        rc = s_measure(topology, core_samples_per_s, &ret_with->samples_per_s, err);
     }
     free(layout);
     if (ret_measured)
@@ -77,12 +79,25 @@ double planning_limit(const topology_t *topology, plan_objective_t objective)
     return objective == PLAN_BUDGET ? topology->plan.budget : 0;
 }
 
+const char *planning_print_units(const topology_region_t *region, const uint64_t units[TOPOLOGY_OFFERS_MAX],
+                                 char out[PLANNING_UNITS_MAX])
+{
+    size_t length = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < region->offer_count && length < PLANNING_UNITS_MAX; i++)
+        if (units[i])
+            length += (size_t)snprintf(out + length, PLANNING_UNITS_MAX - length, "%s%llu of %llu %s",
+                                       length ? ", " : "", (unsigned long long)units[i],
+                                       (unsigned long long)region->offers[i].count, region->offers[i].name);
+    return out;
+}
+
 err_code_t planning_check(launch_t *launch, err_t *err)
 {
     global_plan_with_t *with = calloc(1, sizeof *with);
     plan_t *plan = calloc(1, sizeof *plan);
     CHECK(with && plan);
-    err_code_t rc = planning_prepare(launch, with, NULL, err);
+    err_code_t rc = planning_prepare(launch, 0, with, NULL, err);
     plan_input_t input = planning_input(launch, with);
     topology_t *topology = launch->topology;
     plan_objective_t objective = (plan_objective_t)topology->plan.objective;

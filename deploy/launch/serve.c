@@ -8,6 +8,7 @@
 #include "brokers/broker.h"
 #include "codec/base/log.h"
 #include "deploy/cli/cli.h"
+#include "deploy/launch/control.h"
 #include "deploy/launch/host.h"
 #include "deploy/launch/renter.h"
 #include "deploy/launch/starts.h"
@@ -244,6 +245,8 @@ static void s_drain(serve_t *self)
 
 static void s_take_signal(serve_t *self, int signal)
 {
+    if (signal == HOST_STOP && self->first_signal)
+        return;
     if (self->first_signal)
         _exit(128 + signal);
     self->first_signal = signal;
@@ -329,16 +332,30 @@ static void s_loop(serve_t *self)
             _exit(EXIT_FAILED);
         if (event.signal == SIGHUP)
             s_reread(self);
-        if (event.signal == SIGTERM || (event.signal == SIGINT && !self->spec->parent))
+        if (event.signal == SIGTERM || event.signal == HOST_STOP ||
+            (event.signal == SIGINT && !self->spec->parent))
             s_take_signal(self, event.signal);
     }
+}
+
+static const control_word_t s_words[] = {{"stop", host_answer_stop}, {NULL, NULL}};
+
+static void s_open_control(const serve_t *self, control_t **ret_control)
+{
+    err_t err = {0};
+    const char *role = self->spec->role;
+    if (role && control_open(self->launch->state_dir, role, s_words, NULL, ret_control, &err))
+        log_event(LEVEL_WARN, self->spec->where, "control",
+                  "reason=\"%s\"; a signal can stop it, cloudless stop cannot", err.text);
 }
 
 int serve_run(launch_t *launch, const serve_spec_t *spec)
 {
     serve_t self = {.launch = launch, .spec = spec, .where = {launch, spec->region_index, NULL}};
     err_t err = {0};
+    control_t *control = NULL;
     host_init(&self.host);
+    s_open_control(&self, &control);
     err_code_t rc = s_start(&self, &err);
     if (!rc)
         s_loop(&self);
@@ -347,6 +364,7 @@ int serve_run(launch_t *launch, const serve_spec_t *spec)
     renter_destroy(&self.renter, SERVE_FAREWELL_US);
     if (self.broker)
         broker_stop(&self.broker, SERVE_LINGER_US);
+    control_close(&control);
     host_fini(&self.host);
     if (rc)
         return cli_fail(EXIT_FAILED, spec->where, "%s", err.text);

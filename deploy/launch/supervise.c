@@ -4,6 +4,7 @@
 #include "actors/scheduler/global_actor.h"
 #include "codec/base/log.h"
 #include "deploy/cli/cli.h"
+#include "deploy/launch/control.h"
 #include "deploy/launch/host.h"
 
 #include <signal.h>
@@ -108,6 +109,8 @@ static void s_take_signal(supervise_t *self, int signal)
         s_reread(self);
         return;
     }
+    if (signal == HOST_STOP && self->first_signal)
+        return;
     if (self->first_signal) {
         children_kill(&self->children);
         _exit(128 + signal);
@@ -180,8 +183,8 @@ static void s_note_failure(supervise_t *self)
 static void s_wait(supervise_t *self)
 {
     host_event_t event = host_wait(&self->host, SUPERVISE_LOOK_MS);
-    if (event.signal == SIGHUP)
-        event.signal = 0; /* nothing is rented any more */
+    if (event.signal == SIGHUP || event.signal == HOST_STOP)
+        event.signal = 0; /* nothing is rented any more, and it stops */
     if (event.signal && self->first_signal) {
         children_kill(&self->children);
         _exit(128 + event.signal);
@@ -238,6 +241,8 @@ static void s_forget(const launch_t *launch)
         log_event(LEVEL_WARN, "up", "forget", "reason=\"%s\"", err.text);
 }
 
+static const control_word_t s_words[] = {{"stop", host_answer_stop}, {NULL, NULL}};
+
 int supervise_run(const launch_t *launch, const supervise_spec_t *spec)
 {
     supervise_t *self = calloc(1, sizeof *self);
@@ -250,10 +255,15 @@ int supervise_run(const launch_t *launch, const supervise_spec_t *spec)
         return cli_fail(EXIT_FAILED, "up", "%s", err.text);
     }
     host_init(&self->host);
+    control_t *control = NULL;
+    if (control_open(launch->state_dir, CONTROL_UP, s_words, NULL, &control, &err))
+        log_event(LEVEL_WARN, "up", "control", "reason=\"%s\"; a signal can stop it, cloudless stop cannot",
+                  err.text);
     s_forget(launch);
     s_loop(self);
     s_await_regions(self);
     int status = s_finish(self);
+    control_close(&control);
     children_fini(&self->children);
     host_fini(&self->host);
     free(self);

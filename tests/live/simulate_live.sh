@@ -84,7 +84,7 @@ expect_line "$work/last.err" '^cloudless: simulate: --objective cheap: is not kn
 expect 2 simulate "$work/job.yaml" --objective deadline
 expect_line "$work/last.err" 'needs a limit; write --set plan.deadline=VALUE too$'
 expect 3 simulate "$work/job.yaml" --objective deadline --set plan.deadline=5s
-expect_line "$work/last.err" '5 s is impossible with these offers; the fastest takes 20 s$'
+expect_line "$work/last.err" '5 s is impossible with these offers; the fastest takes 22.0'
 expect 2 simulate "$work/job.yaml" --objective match --units fast.core=1
 expect_line "$work/last.err" 'write one of them$'
 expect 2 simulate "$work/job.yaml" --units fast.core

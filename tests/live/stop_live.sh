@@ -1,0 +1,35 @@
+# `stop` reaches whoever works in the directory, wherever that is, and nobody else.
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+ledger=("$SOURCE/deploy/topologies/ledger.yaml" --set job.data.samples=60000 --set job.epochs=1000 --quiet)
+trains() {
+    "$CLOUDLESS" status --state "$1" --json >"$work/status.json" && [ "$(json "$work/status.json" state)" = training ]
+}
+
+# In a pid namespace of its own, where its number is another process' of this one; below a path too long for a socket.
+deep=$work/$(printf 'long-%.0s' {1..30})
+if unshare --pid --fork --mount-proc true 2>/dev/null; then
+    unshare --pid --fork --kill-child --mount-proc sh -c '"$@" & wait $!' sh \
+        "$CLOUDLESS" up "${ledger[@]}" --state "$deep" >"$work/apart.out" 2>"$work/apart.err" &
+    apart=$!
+    started+=("$apart")
+    until_true trains "$deep"
+    expect 0 stop --state "$deep"
+    expect_line "$work/last.out" '^stopped .* in '
+    expect_end "$apart" 0 "an up in another pid namespace that was stopped"
+else
+    echo "skipped: stop across pid namespaces; unshare --pid is not allowed here" >&2
+fi
+
+# One that stands still hears of it when it goes on; until then who asks may give up.
+begin still up "${ledger[@]}" --state "$work/still"
+still=$pid
+until_true trains "$work/still"
+kill -STOP "$still"
+begin stop stop --state "$work/still"
+stop=$pid
+until_true grep -q "^process $still does not answer" "$work/stop.err"
+kill -CONT "$still"
+expect_end "$stop" 0 "a stop of one that stood still"
+expect_line "$work/stop.out" "^stopped process $still in "
+expect_end "$still" 0 "an up that was stopped"
