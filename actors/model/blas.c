@@ -5,7 +5,9 @@
 #include <cblas.h>
 #include <dlfcn.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define LIBRARY "libopenblas.so.0"
 
@@ -15,7 +17,7 @@ typedef void product_fn(enum CBLAS_ORDER, enum CBLAS_TRANSPOSE, enum CBLAS_TRANS
 
 /* The library's, for a process has it once. */
 static product_fn *s_product;
-static const char *s_kernel;
+static const char *s_kernel, *s_config;
 
 err_code_t blas_open(err_t *err)
 {
@@ -25,15 +27,17 @@ err_code_t blas_open(err_t *err)
     if (!library)
         return err_set(err, ERR_NOT_FOUND, "%s; install OpenBLAS (Debian: libopenblas0)", dlerror());
     product_fn *product;
-    char *(*corename)(void);
+    char *(*corename)(void), *(*config)(void);
     void (*set_threads)(int);
     *(void **)&product = dlsym(library, "cblas_sgemm"); /* as POSIX says: ISO C has no cast for it */
     *(void **)&corename = dlsym(library, "openblas_get_corename");
+    *(void **)&config = dlsym(library, "openblas_get_config");
     *(void **)&set_threads = dlsym(library, "openblas_set_num_threads");
-    if (!product || !corename || !set_threads)
+    if (!product || !corename || !config || !set_threads)
         return err_set(err, ERR_NOT_FOUND, LIBRARY " is not OpenBLAS; install it (Debian: libopenblas0)");
     set_threads(1);
     s_kernel = corename();
+    s_config = config();
     s_product = product;
     return ERR_OK;
 }
@@ -42,6 +46,16 @@ const char *blas_kernel(void)
 {
     CHECK(s_product);
     return s_kernel;
+}
+
+const char *blas_version(char *text, size_t size)
+{
+    err_t err;
+    if (blas_open(&err))
+        snprintf(text, size, "%s", err.text);
+    else
+        snprintf(text, size, "%s", s_config + (strncmp(s_config, "OpenBLAS ", 9) ? 0 : 9));
+    return text;
 }
 
 void blas_product(blas_form_t a_form, blas_form_t b_form, size_t M, size_t N, size_t K, const float *a,

@@ -27,6 +27,9 @@ MUST_USE err_code_t blas_open(err_t *err);
 /* The kernel that computes, as the library calls it: "SkylakeX". Borrowed for ever; needs an open library. */
 const char *blas_kernel(void);
 
+/* "0.3.21, DYNAMIC_ARCH": what is installed, opened for this with whatever kernel; into text. */
+const char *blas_version(char *text, size_t size);
+
 /* C <- A B + beta C, all row-major without gaps. Needs an open library.
  *   in   a (M, K), or (K, M) when transposed; b (K, N), or (N, K) when transposed
  *   out  c (M, N), not read when beta is 0 */

@@ -155,6 +155,7 @@ const cli_command_t command_check = {
     .positional = "[TOPOLOGY]",
     .example = "cloudless check deploy/topologies/two-regions.yaml",
     .run = s_run,
+    .computes = true,
     .options = {{"set", 0, "KEY=VALUE", "change a key of the topology; may be repeated"},
                 {"schema", 0, NULL, "print the JSON Schema of topologies, for editors"},
                 {"default", 0, NULL, "print a topology with every key, its default and what it means"},

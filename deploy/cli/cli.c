@@ -1,5 +1,8 @@
 #include "deploy/cli/cli.h"
 
+#include "actors/model/kernel.h"
+#include "deploy/cli/version.h"
+
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -89,7 +92,11 @@ static void s_print_commands(FILE *out, const cli_command_t *group, const cli_co
             fprintf(out, "  %-10s %s\n", s_word(*table), (*table)->summary);
     if (group && group->notes)
         fprintf(out, "\n%s\n", group->notes);
-    fprintf(out, "\nEvery command explains itself: cloudless%s%s COMMAND --help\n", space, name);
+    fprintf(out,
+            "\nEvery command explains itself: cloudless%s%s COMMAND --help, or cloudless help%s%s COMMAND\n",
+            space, name, space, name);
+    if (!group)
+        fprintf(out, "What this is, and with which libraries: cloudless --version\n");
     if (group)
         fprintf(out, "\nExample: %s\n", group->example);
 }
@@ -205,6 +212,41 @@ static int s_unknown(const cli_command_t *group, const char *written, const cli_
                     group ? group->name : "", group ? " " : "");
 }
 
+static const cli_command_t *s_find(const char *word, const cli_command_t *const *table)
+{
+    for (size_t i = 0; table[i]; i++)
+        if (!strcmp(word, s_word(table[i])))
+            return table[i];
+    return NULL;
+}
+
+static int s_run(const cli_command_t *command, int argc, char **argv)
+{
+    err_t err;
+    cli_args_t args = {.command = command};
+    int stop = s_parse(argc, argv, &args);
+    if (stop)
+        return stop - 1;
+    if (command->computes && kernel_prepare(&err))
+        return cli_fail(EXIT_FAILED, command->name, "%s", err.text);
+    return command->run(&args);
+}
+
+/* help, help COMMAND, help GROUP COMMAND */
+static int s_help(int argc, char **argv, const cli_command_t *group, const cli_command_t *const *table)
+{
+    const cli_command_t *command = argc ? s_find(argv[0], table) : NULL;
+    if (!argc)
+        s_print_commands(stdout, group, table);
+    else if (!command)
+        return s_unknown(group, argv[0], table);
+    else if (command->group)
+        return s_help(argc - 1, argv + 1, command, command->group);
+    else
+        s_print_help(stdout, command);
+    return EXIT_DONE;
+}
+
 /* argv[0] is the program or the group. */
 static int s_main(int argc, char **argv, const cli_command_t *group, const cli_command_t *const *table)
 {
@@ -212,20 +254,19 @@ static int s_main(int argc, char **argv, const cli_command_t *group, const cli_c
         s_print_commands(stderr, group, table);
         return EXIT_WRONG;
     }
-    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
-        s_print_commands(stdout, group, table);
+    if (!strcmp(argv[1], "help"))
+        return s_help(argc - 2, argv + 2, group, table);
+    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
+        return s_help(0, NULL, group, table);
+    if (!group && (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V"))) {
+        version_print(stdout);
         return EXIT_DONE;
     }
-    for (size_t i = 0; table[i]; i++) {
-        if (strcmp(argv[1], s_word(table[i])) != 0)
-            continue;
-        if (table[i]->group)
-            return s_main(argc - 1, argv + 1, table[i], table[i]->group);
-        cli_args_t args = {.command = table[i]};
-        int stop = s_parse(argc - 1, argv + 1, &args);
-        return stop ? stop - 1 : table[i]->run(&args);
-    }
-    return s_unknown(group, argv[1], table);
+    const cli_command_t *command = s_find(argv[1], table);
+    if (!command)
+        return s_unknown(group, argv[1], table);
+    return command->group ? s_main(argc - 1, argv + 1, command, command->group)
+                          : s_run(command, argc - 1, argv + 1);
 }
 
 int cli_main(int argc, char **argv, const cli_command_t *const *table)

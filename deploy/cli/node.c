@@ -101,6 +101,7 @@ const cli_command_t command_node = {
     .example = "cloudless node --topology job.yaml --region shanghai --name rack1",
     .notes = COMMANDS_RESUME,
     .run = s_run,
+    .computes = true,
     .options = {
         {"topology", 't', "FILE", "the same file as everywhere in the job"},
         {"region", 'r', "NAME", "where this machine is"},
