@@ -1,6 +1,7 @@
 #include "actors/node/node_actor.h"
 
 #include "actors/kit/clock.h"
+#include "actors/model/kernel.h"
 #include "codec/base/log.h"
 #include "store/statedir.h"
 
@@ -79,6 +80,7 @@ static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err
         .incarnation = *incarnation,
         .offer = self->with.offer,
         .samples_per_s = self->with.samples_per_s,
+        .kernel = kernel_chosen()->name,
         .age_us = self->with.age_us};
     s_find_held(self, spec);
     *ret_core = self->core = node_core_new(spec);

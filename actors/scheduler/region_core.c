@@ -124,6 +124,8 @@ static void s_report(region_core_t *self, int64_t now_us)
     report->region_report.stopped = self->final;
     report->region_report.code = self->failure;
     message_set_text(&report->region_report.reason, self->reason);
+    char kernels[REGION_KERNELS_MAX];
+    message_set_text(&report->region_report.kernels, region_kernels(self, kernels));
     report->region_report.plan = self->plan;
     report->region_report.curve_rows = self->row_count;
     report->region_report.keep_lag_us = region_keep_lag_us(self);
