@@ -177,6 +177,7 @@ void broker_peers_stop(broker_t *self)
         for (size_t k = 0; k < peer->side_count; k++)
             s_side_close(&peer->sides[k]);
         free(peer->sides);
+        broker_trouble_fini(peer);
         link_destroy(&peer->link);
     }
     free(self->peers);
@@ -436,8 +437,9 @@ static void s_log_changes(broker_t *self, broker_peer_t *peer)
                   s_region_name(self, peer));
     bool changed = stats.up != peer->up;
     if (changed)
-        peer->down_us = self->now_us;
+        *(stats.up ? &peer->up_us : &peer->down_us) = self->now_us;
     peer->up = stats.up;
+    peer->was_up |= stats.up;
     if (changed)
         s_tell_reaches(self);
     peer->foreign = stats.foreign;

@@ -413,6 +413,7 @@ static void s_tell_state(broker_t *self, size_t region)
         message->link_state.queued_bytes = stats.queued_bytes;
         message->link_state.sent_bytes = counted.sent_bytes;
         message->link_state.received_bytes = counted.received_bytes;
+        broker_trouble_tell(self, region, way, message);
         err_code_t code = frames_send_message_zmq(self->router, route->id, route->id_size, message);
         message_destroy(&message);
         if (code == ERR_UNREACHABLE)
@@ -433,6 +434,8 @@ void broker_post_timer(broker_t *self)
     self->timer_due_us = self->now_us + TIMER_US;
     broker_fault_release(self);
     routes_expire(self->routes, self->now_us);
+    for (size_t i = 0; i < self->peer_count; i++)
+        broker_trouble_look(self, &self->peers[i]);
     for (size_t region = 0; region < self->spec.topology->region_count; region++)
         if (region != self->spec.region_index)
             s_tell_state(self, region);

@@ -9,6 +9,7 @@
 #include "brokers/broker_fault_zmq.h"
 #include "brokers/broker_files.h"
 #include "brokers/frames_zmq.h"
+#include "brokers/reach.h"
 #include "codec/base/rng.h"
 
 #include <stdatomic.h>
@@ -35,8 +36,15 @@ typedef struct {
     int64_t find_due_us;
     int64_t find_wait_us;
     int64_t due_us;
-    bool dirty;       /* something was told to the link since it was pumped */
-    int64_t down_us;  /* since when it is not up */
+    bool dirty;      /* something was told to the link since it was pumped */
+    int64_t down_us; /* since when it is not up */
+    int64_t up_us;   /* since when it is; as long as it is */
+    bool was_up;
+    struct {
+        reach_t *reach; /* under way; NULL: not */
+        int64_t reach_due_us, reach_wait_us, log_due_us, log_wait_us;
+        char text[REACH_TEXT_MAX]; /* the last reason; empty: none is known */
+    } trouble;
     uint64_t detours; /* messages of this region for others that went over this one */
     uint64_t relayed; /* messages of other regions that were handed on to this one */
     bool up, foreign; /* as last logged */
@@ -96,13 +104,15 @@ void broker_post_delivered(broker_t *self, broker_peer_t *peer, const frames_t *
 void broker_post_timer(broker_t *self);
 void broker_post_malformed(broker_t *self);
 /* To an actor of this region; takes the parts on success. Errors: ERR_UNREACHABLE, ERR_FULL, ERR_IO. */
-MUST_USE err_code_t broker_post_hand_over(broker_t *self, const route_t *route, zmq_msg_t *parts, size_t count);
+MUST_USE err_code_t broker_post_hand_over(broker_t *self, const route_t *route, zmq_msg_t *parts,
+                                          size_t count);
 
 /* broker_fault_zmq.c: what a test wants to go wrong; without faults a message is handed over as it is. */
 void broker_fault_open(broker_t *self);
 void broker_fault_release(broker_t *self); /* lets a message that was held back go */
 bool broker_fault_cuts(const broker_t *self, size_t to);
-MUST_USE err_code_t broker_fault_forward(broker_t *self, const route_t *route, zmq_msg_t *parts, size_t count);
+MUST_USE err_code_t broker_fault_forward(broker_t *self, const route_t *route, zmq_msg_t *parts,
+                                         size_t count);
 
 /* broker_peer_zmq.c: links. */
 MUST_USE err_code_t broker_peers_start(broker_t *self, err_t *err);
@@ -119,6 +129,12 @@ void broker_peer_polled(broker_t *self, const zmq_pollitem_t *items);
 void broker_peers_pump(broker_t *self); /* those that are dirty or due */
 int64_t broker_peers_due(const broker_t *self);
 bool broker_peers_idle(const broker_t *self);
+/* broker_trouble_zmq.c: why a link is not up. */
+void broker_trouble_look(broker_t *self, broker_peer_t *peer); /* now and then */
+void broker_trouble_fini(broker_peer_t *peer);
+void broker_trouble_tell(const broker_t *self, size_t region, const broker_peer_t *way,
+                         message_t *link_state);
+
 void broker_peers_change(broker_t *self, const topology_link_t *links); /* of the topology, as they are now */
 
 #endif

@@ -1,44 +1,32 @@
 #include "store/archive.h"
 
 #include "codec/base/hash.h"
+#include "codec/base/output.h"
 #include "store/archive_lines.h"
 #include "store/file.h"
 
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define BLOCK_BYTES ((size_t)1 << 20)
 
 struct archive_writer {
     struct archive *tar;
     archive_lines_t lines;
-    char path[PATH_MAX];
-    char temporary[PATH_MAX];
-    int fd;
-    bool overwrite;
+    output_t output;
 };
-
-static err_code_t s_exists(const char *path, err_t *err)
-{
-    return err_set(err, ERR_EXISTS, "%s is there already; add --force to replace it, or choose another name",
-                   path);
-}
 
 static err_code_t s_fail_write(const archive_writer_t *self, err_t *err)
 {
     int number = archive_errno(self->tar);
     err_code_t code = number > 0 ? file_code_of(number) : ERR_IO;
     return err_set(err, code == ERR_NOT_FOUND || code == ERR_EXISTS ? ERR_IO : code, "write %s: %s",
-                   self->path, archive_error_string(self->tar) ? archive_error_string(self->tar) : "failed");
+                   self->output.path, archive_error_string(self->tar) ? archive_error_string(self->tar) : "failed");
 }
 
 /* How the end of the name says that it is compressed. */
@@ -59,24 +47,18 @@ static int s_add_filter(struct archive *tar, const char *path)
     return archive_write_add_filter_zstd(tar);
 }
 
-static err_code_t s_begin(archive_writer_t *self, err_t *err)
+static err_code_t s_begin(archive_writer_t *self, const char *path, bool overwrite, err_t *err)
 {
-    if (!self->overwrite && access(self->path, F_OK) == 0)
-        return s_exists(self->path, err);
-    err_code_t code = archive_lines_init(&self->lines, err);
+    err_code_t code = output_begin(&self->output, path, overwrite, err);
+    if (!code)
+        code = archive_lines_init(&self->lines, err);
     if (code)
         return code;
     self->tar = archive_write_new();
     if (!self->tar)
-        return err_set(err, ERR_MEMORY, "write %s: no memory", self->path);
-    int length = snprintf(self->temporary, sizeof self->temporary, "%s.XXXXXX", self->path);
-    self->fd = length < (int)sizeof self->temporary ? mkostemp(self->temporary, O_CLOEXEC) : -1;
-    if (self->fd < 0) {
-        self->temporary[0] = '\0';
-        return err_set(err, file_code_of(errno), "create %s: %s", self->path, strerror(errno));
-    }
-    if (s_add_filter(self->tar, self->path) != ARCHIVE_OK ||
-        archive_write_set_format_pax_restricted(self->tar) || archive_write_open_fd(self->tar, self->fd))
+        return err_set(err, ERR_MEMORY, "write %s: no memory", path);
+    if (s_add_filter(self->tar, path) != ARCHIVE_OK || archive_write_set_format_pax_restricted(self->tar) ||
+        archive_write_open_fd(self->tar, self->output.fd))
         return s_fail_write(self, err);
     return ERR_OK;
 }
@@ -86,12 +68,8 @@ err_code_t archive_create(const char *path, bool overwrite, archive_writer_t **r
     archive_writer_t *self = calloc(1, sizeof *self);
     if (!self)
         return err_set(err, ERR_MEMORY, "write %s: no memory", path);
-    self->fd = -1;
-    self->overwrite = overwrite;
-    int length = snprintf(self->path, sizeof self->path, "%s", path);
-    err_code_t code = length <= 0 || length >= (int)sizeof self->path
-                          ? err_set(err, ERR_LIMIT, "the path of the archive is empty or too long")
-                          : s_begin(self, err);
+    self->output.fd = -1;
+    err_code_t code = s_begin(self, path, overwrite, err);
     if (code)
         archive_abandon(&self);
     else
@@ -118,7 +96,7 @@ static err_code_t s_put_raw(archive_writer_t *self, const char *name, const void
 {
     struct archive_entry *entry = archive_entry_new();
     if (!entry)
-        return err_set(err, ERR_MEMORY, "write %s: no memory", self->path);
+        return err_set(err, ERR_MEMORY, "write %s: no memory", self->output.path);
     archive_entry_set_pathname(entry, name);
     archive_entry_set_filetype(entry, AE_IFREG);
     archive_entry_set_perm(entry, 0600);
@@ -200,28 +178,6 @@ err_code_t archive_put_snapshot(archive_writer_t *self, const char *region, uint
     return code;
 }
 
-static err_code_t s_name_it(archive_writer_t *self, err_t *err)
-{
-    const char *to = self->path;
-    int failed = self->overwrite ? rename(self->temporary, to)
-                                 : renameat2(AT_FDCWD, self->temporary, AT_FDCWD, to, RENAME_NOREPLACE);
-    if (failed && !self->overwrite && (errno == EINVAL || errno == ENOSYS)) { /* the file system cannot */
-        failed = link(self->temporary, to);
-        if (!failed)
-            unlink(self->temporary);
-    }
-    if (failed)
-        return errno == EEXIST ? s_exists(to, err)
-                               : err_set(err, file_code_of(errno), "rename to %s: %s", to, strerror(errno));
-    self->temporary[0] = '\0';
-    char parent[PATH_MAX];
-    snprintf(parent, sizeof parent, "%s", to);
-    char *slash = strrchr(parent, '/');
-    if (slash)
-        slash[slash == parent] = '\0';
-    return file_sync_dir(slash ? parent : ".", err);
-}
-
 err_code_t archive_finish(archive_writer_t **self_p, err_t *err)
 {
     archive_writer_t *self = *self_p;
@@ -230,10 +186,8 @@ err_code_t archive_finish(archive_writer_t **self_p, err_t *err)
         code = s_put_raw(self, ARCHIVE_END_NAME, self->lines.text, self->lines.size, err);
     if (!code && archive_write_close(self->tar) != ARCHIVE_OK)
         code = s_fail_write(self, err);
-    if (!code && fsync(self->fd) != 0)
-        code = err_set(err, file_code_of(errno), "sync %s: %s", self->path, strerror(errno));
     if (!code)
-        code = s_name_it(self, err);
+        code = output_finish(&self->output, err);
     archive_abandon(self_p);
     return code;
 }
@@ -246,10 +200,7 @@ void archive_abandon(archive_writer_t **self_p)
         return;
     if (self->tar)
         archive_write_free(self->tar);
-    if (self->fd >= 0)
-        close(self->fd);
-    if (self->temporary[0])
-        unlink(self->temporary);
+    output_abandon(&self->output);
     archive_lines_fini(&self->lines);
     free(self);
 }

@@ -25,7 +25,7 @@
 
 typedef struct archive_writer archive_writer_t;
 
-/* Begins an archive under a temporary name beside path. How it is compressed follows from the end of the name: .gz or
+/* Begins an archive at a path, which codec/base/output.h writes ("-": standard output). How it is compressed follows from the end of the name: .gz or
  * .tgz gzip, .tar not at all, otherwise zstd.
  *
  * Errors   ERR_EXISTS (path is there, and not to be overwritten), ERR_NOT_FOUND (directory), ERR_DENIED, ERR_IO,

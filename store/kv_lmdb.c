@@ -461,7 +461,17 @@ static void s_destroy(kv_t *base)
 
 static const kv_ops_t s_ops = {s_destroy, s_begin, s_put, s_del, s_commit, s_abort, s_sync, s_read, s_keys};
 
-/* A reader that died holding old pages would make the file grow for ever: clear its slot. */
+static int s_try_env(kv_lmdb_t *self, const kv_lmdb_options_t *options, unsigned flags)
+{
+    int rc = mdb_env_create(&self->env);
+    if (rc == 0 && !options->read_only)
+        rc = mdb_env_set_mapsize(self->env, options->map_bytes ? options->map_bytes : KV_LMDB_MAP_BYTES);
+    return rc ? rc : mdb_env_open(self->env, self->dir, flags, 0600);
+}
+
+/* Whoever may read a store but not write beside it (another user, a copy kept for safety) cannot enter the list of readers:
+ * then without it. A writer at work may use pages again that are being read; checksums tell. A reader that died holding
+ * old pages would make the file grow for ever: its slot is cleared. */
 static int s_open_env(kv_lmdb_t *self, const kv_lmdb_options_t *options)
 {
     unsigned flags = MDB_NOTLS;
@@ -469,11 +479,12 @@ static int s_open_env(kv_lmdb_t *self, const kv_lmdb_options_t *options)
         flags |= MDB_NOSYNC;
     if (options->read_only)
         flags |= MDB_RDONLY;
-    int rc = mdb_env_create(&self->env);
-    if (rc == 0 && !options->read_only)
-        rc = mdb_env_set_mapsize(self->env, options->map_bytes ? options->map_bytes : KV_LMDB_MAP_BYTES);
-    if (rc == 0)
-        rc = mdb_env_open(self->env, self->dir, flags, 0600);
+    int rc = s_try_env(self, options, flags);
+    if (options->read_only && (rc == EACCES || rc == EPERM)) {
+        mdb_env_close(self->env);
+        self->env = NULL;
+        rc = s_try_env(self, options, flags | MDB_NOLOCK);
+    }
     return rc ? rc : mdb_reader_check(self->env, NULL);
 }
 

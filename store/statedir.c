@@ -1,5 +1,6 @@
 #include "store/statedir.h"
 
+#include "codec/base/quote.h"
 #include "store/file.h"
 #include "store/lockfile.h"
 #include "store/verify.h"
@@ -17,7 +18,9 @@
 #define LOCK_FILE "lock"
 #define SEAL_FILE "seal"
 #define JOB_TEXT_MAX 2048
-#define HEADING "cloudless state 1"
+#define FAMILY "cloudless state "
+#define VERSION 1
+#define HEADING FAMILY "1"
 
 struct statedir {
     char path[STATEDIR_PATH_MAX];
@@ -48,6 +51,16 @@ static void s_job_text(const char *job_name, const char *digest, char out[JOB_TE
     snprintf(out, JOB_TEXT_MAX, HEADING "\njob %s\ndigest %s\n", job_name, digest);
 }
 
+/* Written by a program of another version than this one's: the number it says, 0 when it is none. */
+static uint64_t s_other_version(const char *text)
+{
+    char *end = NULL;
+    uint64_t version = 0;
+    if (strncmp(text, FAMILY, strlen(FAMILY)) == 0)
+        version = strtoull(text + strlen(FAMILY), &end, 10);
+    return end && *end == '\n' && version != VERSION ? version : 0;
+}
+
 /* The name of the job in a job file, for the message alone. */
 static void s_other_name(const char *text, char out[STATEDIR_NAME_MAX + 1])
 {
@@ -61,25 +74,33 @@ static void s_other_name(const char *text, char out[STATEDIR_NAME_MAX + 1])
 static err_code_t s_compare(const char *path, const char *text, const char *job_name, const char *digest,
                             err_t *err)
 {
-    char expected[JOB_TEXT_MAX], other[STATEDIR_NAME_MAX + 1];
+    char expected[JOB_TEXT_MAX], other[STATEDIR_NAME_MAX + 1], quoted[QUOTE_MAX];
     s_job_text(job_name, digest, expected);
     if (strcmp(text, expected) == 0)
         return ERR_OK;
+    uint64_t version = s_other_version(text);
+    if (version)
+        return err_set(
+            err, ERR_JOB,
+            "state directory %s was written by another version of cloudless (its format is %" PRIu64
+            ", this one's is %d); use that version, or name another directory with --state",
+            path, version, VERSION);
     s_other_name(text, other);
     if (strncmp(text, HEADING "\n", strlen(HEADING "\n")) != 0 || !other[0])
         return err_set(err, ERR_JOB,
-                       "%s/" JOB_FILE " cannot be read; name another directory with --state, or remove it",
-                       path);
+                       "the file %s/" JOB_FILE
+                       " is damaged; cloudless checkpoint repair --state %s writes it anew, or name another "
+                       "directory with --state",
+                       path, quote_word(path, quoted));
     if (strcmp(other, job_name) == 0)
         return err_set(
             err, ERR_JOB,
-            "state directory %s belongs to job %.100s with other settings; undo the change, name another "
-            "directory with --state, or remove it",
+            "state directory %s belongs to job %.100s with other settings; undo the change, or name another "
+            "directory with --state",
             path, other);
-    return err_set(
-        err, ERR_JOB,
-        "state directory %s belongs to job %.100s, not %.100s; name another one with --state, or remove it",
-        path, other, job_name);
+    return err_set(err, ERR_JOB,
+                   "state directory %s belongs to job %.100s, not %.100s; name another one with --state",
+                   path, other, job_name);
 }
 
 err_code_t statedir_check(const char *path, const char *job_name, const char *digest, err_t *err)
@@ -139,7 +160,7 @@ static err_code_t s_look(statedir_t *self, err_t *err)
 
 static err_code_t s_lock(statedir_t *self, err_t *err)
 {
-    char lock[STATEDIR_PATH_MAX];
+    char lock[STATEDIR_PATH_MAX], quoted[QUOTE_MAX];
     err_code_t code = s_join(self->path, LOCK_FILE, lock, err);
     if (code)
         return code;
@@ -148,9 +169,9 @@ static err_code_t s_lock(statedir_t *self, err_t *err)
         return code;
     return err_set(
         err, ERR_IN_USE,
-        "state directory %s is in use by process %ld; stop it with `cloudless stop --state %s`, or name "
+        "state directory %s is in use by process %ld; stop it with cloudless stop --state %s, or name "
         "another one with --state",
-        self->path, (long)lockfile_holder(lock), self->path);
+        self->path, (long)lockfile_holder(lock), quote_word(self->path, quoted));
 }
 
 /* Under the lock: the job file is compared, or written by the first to come. */
@@ -450,7 +471,9 @@ err_code_t statedir_sealed(const char *path, const char *region, uint32_t shard,
         *ret_incarnation = store.incarnation;
         return ERR_OK;
     }
-    return err_set(err, ERR_MALFORMED, "%s is not what was written there; remove the folder it is in", file);
+    return err_set(err, ERR_MALFORMED,
+                   "the file %s is not what was written there; remove that file and the copies beside it",
+                   file);
 }
 
 err_code_t statedir_kept_list(const char *path, const char *region, uint32_t shard, uint64_t **ret_items,

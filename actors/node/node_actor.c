@@ -3,6 +3,7 @@
 #include "actors/kit/clock.h"
 #include "actors/model/kernel.h"
 #include "codec/base/log.h"
+#include "codec/base/machine.h"
 #include "store/statedir.h"
 
 #include <stdlib.h>
@@ -62,8 +63,8 @@ static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err
     err_code_t rc = self->ops->open(&hosting, &self->hosting, err);
     if (rc)
         return rc;
-    char host[WIRE_NAME_SIZE] = "", digest[17];
-    gethostname(host, sizeof host - 1);
+    char host[MACHINE_NAME_MAX], digest[17];
+    machine_name(host);
     topology_digest(self->with.topology, digest);
     long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
     node_spec_t *spec = calloc(1, sizeof *spec);

@@ -3,6 +3,7 @@
 #include "actors/kit/clock.h"
 #include "actors/scheduler/keep.h"
 #include "codec/base/log.h"
+#include "codec/base/machine.h"
 #include "store/file.h"
 #include "store/kv_lmdb.h"
 #include "store/statedir.h"
@@ -18,6 +19,7 @@ typedef struct {
     keep_t *keep;
     bool keep_failed; /* and it was said */
     int64_t observed_us;
+    char machine[WIRE_NAME_SIZE];
     uint64_t marks_made, marks_given_up; /* as logged */
     bool last_observed;
     size_t plans; /* logged */
@@ -103,10 +105,12 @@ static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err
     if (rc)
         return rc;
     kept_t kept;
+    machine_name(self->machine);
     s_load_kept(self, &kept);
     global_spec_t spec = {.topology = self->with.topology,
                           .incarnation = *incarnation,
                           .pid = (uint64_t)getpid(),
+                          .machine = self->machine,
                           .kept = &kept,
                           .plan = self->with.plan};
     *ret_core = self->core = global_core_new(&spec, clock_now_us());

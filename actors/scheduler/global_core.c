@@ -449,6 +449,19 @@ static void s_take_status(global_core_t *self, message_t **message_p, int64_t no
     actor->seen_us = now_us;
 }
 
+/* What a region's scheduler hands on of its broker's; a broker's own goes nowhere. */
+static void s_take_link(global_core_t *self, message_t **message_p, int64_t now_us)
+{
+    size_t from = s_region_of(self, *message_p);
+    size_t to = topology_region_index(self->spec.topology, (*message_p)->link_state.region);
+    if (from == s_region_count(self) || to == SIZE_MAX || from == to)
+        return;
+    link_entry_t *link = &self->links[from * s_region_count(self) + to];
+    message_destroy(&link->state);
+    *link = (link_entry_t){.state = *message_p, .seen_us = now_us};
+    *message_p = NULL;
+}
+
 static const char *s_waited_for(const global_core_t *self)
 {
     for (size_t index = 0; index < s_region_count(self); index++) {
@@ -470,6 +483,7 @@ static void s_show_self(global_core_t *self, int64_t now_us)
     message_set_name(own->status->status.state, states[self->state]);
     message_set_name(own->status->status.waits_for, s_waited_for(self));
     own->status->status.pid = self->spec.pid;
+    message_set_name(own->status->status.machine, self->spec.machine ? self->spec.machine : "");
     own->status->status.incarnation = self->spec.incarnation;
     own->status->status.since_us = (uint64_t)(now_us - self->since_us);
     own->seen_us = now_us;
@@ -487,6 +501,9 @@ static void s_message(void *core, message_t **message_p, int64_t now_us)
         break;
     case KIND_status:
         s_take_status(self, message_p, now_us);
+        break;
+    case KIND_link_state:
+        s_take_link(self, message_p, now_us);
         break;
     case KIND_marked:
         global_mark_answer(self->mark, *message_p, now_us);
@@ -549,6 +566,9 @@ static void s_destroy(void **core_p)
     }
     for (size_t index = 0; index < self->actor_count; index++)
         message_destroy(&self->actors[index].status);
+    for (size_t index = 0; index < s_region_count(self) * s_region_count(self); index++)
+        message_destroy(&self->links[index].state);
+    free(self->links);
     free(self->actors);
     names_fini(&self->names);
     global_rent_fini(self);
@@ -568,6 +588,8 @@ global_core_t *global_core_new(const global_spec_t *spec, int64_t now_us)
     self->spec = *spec;
     topology_digest(spec->topology, self->digest);
     outbox_init(&self->outbox);
+    self->links = calloc(s_region_count(self) * s_region_count(self) + 1, sizeof *self->links);
+    CHECK(self->links);
     global_rent_init(self, now_us);
     self->mark = global_mark_new(spec->topology, spec->incarnation);
     self->since_us = self->advanced_us = self->listens_us = now_us;
@@ -602,6 +624,13 @@ void global_core_region_failed(global_core_t *self, size_t region_index, err_cod
     region->given_up = true;
     s_fail(self, code, region->scheduler, reason, now_us);
     s_advance(self, now_us);
+}
+
+link_view_t global_core_link(const global_core_t *self, size_t from, size_t to)
+{
+    CHECK(from < s_region_count(self) && to < s_region_count(self));
+    const link_entry_t *link = &self->links[from * s_region_count(self) + to];
+    return (link_view_t){.state = link->state, .seen_us = link->seen_us};
 }
 
 size_t global_core_actor_count(const global_core_t *self)

@@ -21,9 +21,11 @@
 typedef struct {
     const topology_t *topology; /* borrowed */
     uint64_t incarnation;
-    uint64_t pid;       /* of this process, for status; 0 when it does not matter */
-    const kept_t *kept; /* of the predecessor, borrowed for the call; NULL: none */
-    const global_plan_with_t *plan; /* what plans are made with, borrowed for the call; NULL: nothing is rented by plan */
+    uint64_t pid;        /* of this process, for status; 0 when it does not matter */
+    const char *machine; /* host name, for status; NULL: not told */
+    const kept_t *kept;  /* of the predecessor, borrowed for the call; NULL: none */
+    const global_plan_with_t
+        *plan; /* what plans are made with, borrowed for the call; NULL: nothing is rented by plan */
 } global_spec_t;
 
 typedef struct global_core global_core_t;
@@ -65,10 +67,18 @@ typedef struct {
     int64_t seen_us;
 } actor_view_t;
 
+typedef struct {
+    const message_t *state; /* the newest link_state from its scheduler, NULL before the first */
+    int64_t seen_us;
+} link_view_t;
+
+/* How a region reaches another one, as it says. */
+link_view_t global_core_link(const global_core_t *self, size_t from, size_t to);
+
 size_t global_core_actor_count(const global_core_t *self);
 actor_view_t global_core_actor(const global_core_t *self, size_t index);
 region_view_t global_core_region(const global_core_t *self, size_t index);
-const global_mark_t *global_core_mark(const global_core_t *self); /* the common points of all shards */
+const global_mark_t *global_core_mark(const global_core_t *self);  /* the common points of all shards */
 const topology_t *global_core_topology(const global_core_t *self); /* with the prices of now */
 global_cost_t global_core_cost(const global_core_t *self, size_t index);
 const global_plan_t *global_core_plan(const global_core_t *self); /* NULL: nothing is rented by plan */

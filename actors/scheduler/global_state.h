@@ -28,16 +28,21 @@ typedef struct {
     int64_t seen_us;
 } actor_entry_t;
 
+typedef struct {
+    message_t *state; /* NULL: not told yet */
+    int64_t seen_us;
+} link_entry_t;
+
 struct global_core {
     global_spec_t spec;
     char digest[17];
     outbox_t outbox;
     region_entry_t regions[TOPOLOGY_REGIONS_MAX];
     global_mark_t *mark;
-    topology_t *topology; /* the spec's, with the prices of now */
-    global_plan_t *plan;  /* NULL: nothing is rented by plan */
-    global_paid_t *paid;  /* (regions) */
-    int64_t ended_us;     /* when everything rented was over; -1: not yet */
+    topology_t *topology;  /* the spec's, with the prices of now */
+    global_plan_t *plan;   /* NULL: nothing is rented by plan */
+    global_paid_t *paid;   /* (regions) */
+    int64_t ended_us;      /* when everything rented was over; -1: not yet */
     actor_entry_t *actors; /* the first is this scheduler itself */
     size_t actor_count, actor_capacity;
     names_t names; /* of actors: index */
@@ -49,6 +54,7 @@ struct global_core {
     bool drain_known;    /* the predecessor was draining; carried on when a region of that time is heard */
     int64_t advanced_us, listens_us; /* newest event; since when without a gap */
     uint64_t decisions;              /* see keep.h */
+    link_entry_t *links;             /* (regions, regions) from, to */
     bool finished;
     err_code_t failure;
     char reason[ERR_TEXT_MAX];

@@ -6,6 +6,7 @@
 #include "actors/scheduler/region_core.h"
 #include "codec/base/failpoint.h"
 #include "codec/base/log.h"
+#include "codec/base/machine.h"
 #include "store/kv_lmdb.h"
 #include "store/statedir.h"
 
@@ -23,7 +24,7 @@ typedef struct {
     kv_t *kv;
     keep_t *keep;
     bool keep_failed; /* and it was said */
-    char actor[WIRE_NAME_SIZE];
+    char actor[WIRE_NAME_SIZE], machine[WIRE_NAME_SIZE];
     int64_t logged_us;
 } region_hint_t;
 
@@ -111,6 +112,7 @@ static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err
     region_hint_t *self = hint;
     snprintf(self->actor, sizeof self->actor, "scheduler/%s",
              self->with.topology->regions[self->with.region_index].name);
+    machine_name(self->machine);
     err_code_t rc = s_open_kv(self, err);
     if (rc)
         return rc;
@@ -126,6 +128,7 @@ static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err
                           .settle_us = self->with.settle_us,
                           .evaluates = kind && !strcmp(kind, "idx"),
                           .pid = (uint64_t)getpid(),
+                          .machine = self->machine,
                           .units_outlive = self->with.units_outlive,
                           .kept = &kept};
     if (!rc) {

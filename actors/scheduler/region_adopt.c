@@ -173,6 +173,7 @@ bool region_adopt(region_core_t *self, region_actor_t *actor, size_t node, uint6
     actor->ran = true;
     actor->since_us = actor->seen_us = now_us;
     self->adopted++;
+    region_came_back(self, actor->name); /* and was never away */
     region_keep_found(self, actor, node);
     if (actor->role == ROLE_WORKER) {
         actor->wanted = true;

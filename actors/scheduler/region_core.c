@@ -113,6 +113,8 @@ static void s_report(region_core_t *self, int64_t now_us)
     report->region_report.restarts = self->restarts;
     report->region_report.loss = region_loss(self);
     report->region_report.train_us = region_train_us(self, now_us);
+    report->region_report.lived_us = self->lived_before_us + now_us - self->started_us;
+    message_set_name(report->region_report.machine, self->spec.machine ? self->spec.machine : "");
     report->region_report.compute_us = self->compute_us;
     report->region_report.rented_us = region_rented_us(self, now_us);
     report->region_report.placed = region_placed(self);
@@ -187,8 +189,10 @@ static void s_forward(region_core_t *self, const region_actor_t *actor, int64_t 
     }
     message_set_name(status->status.actor, actor->name);
     status->status.incarnation = actor->incarnation;
-    if (actor->node != NOWHERE)
+    if (actor->node != NOWHERE) {
         message_set_name(status->status.node, self->nodes[actor->node].name);
+        message_set_name(status->status.machine, self->nodes[actor->node].announce->announce.host);
+    }
     region_send(self, &status);
 }
 
@@ -214,6 +218,7 @@ static void s_send_statuses(region_core_t *self, int64_t now_us)
     message_set_name(status->status.state, s_own_state(self));
     message_set_name(status->status.waits_for, self->waits_for);
     status->status.pid = self->spec.pid;
+    message_set_name(status->status.machine, self->spec.machine ? self->spec.machine : "");
     status->status.incarnation = self->spec.term << 32;
     status->status.since_us = (uint64_t)(now_us - self->waits_since_us);
     if (self->leases) {
@@ -221,6 +226,21 @@ static void s_send_statuses(region_core_t *self, int64_t now_us)
         status->status.durable = lease_table_durable_count(self->leases);
     }
     region_send(self, &status);
+}
+
+/* What the broker says of every way to another region goes on to whoever looks at the run. */
+static void s_send_links(region_core_t *self, int64_t now_us)
+{
+    for (size_t index = 0; index < self->spec.topology->region_count; index++) {
+        const region_link_t *link = &self->links[index];
+        if (!link->state)
+            continue;
+        message_t *state = message_dup(link->state);
+        message_set_name(state->to, GLOBAL_NAME);
+        message_set_name(state->from, self->name);
+        state->link_state.since_us += now_us - link->state_us;
+        region_send(self, &state);
+    }
 }
 
 /* ---- the state machine
@@ -245,6 +265,7 @@ static void s_advance(region_core_t *self, int64_t now_us)
     if (self->finished)
         return;
     region_lose_silent(self, now_us);
+    region_note_standing(self, now_us);
     region_units(self, now_us);
     region_known_drained(self, now_us);
     if (self->stopping)
@@ -262,8 +283,13 @@ static void s_advance(region_core_t *self, int64_t now_us)
         s_send_curve(self);
     }
     if (now_us >= self->status_us) {
-        self->status_us = now_us + (self->spec.status_us ? self->spec.status_us : STATUS_EVERY_US);
+        int64_t every_us = self->spec.status_us ? self->spec.status_us : STATUS_EVERY_US;
+        self->status_us = now_us + every_us;
         s_send_statuses(self, now_us);
+        if (now_us >= self->links_us) {
+            self->links_us = now_us + LINKS_PER_STATUS * every_us;
+            s_send_links(self, now_us);
+        }
     }
 }
 
@@ -275,8 +301,9 @@ static void s_take_reading(uint64_t *now, uint64_t *before, uint64_t reading)
     *now = reading;
 }
 
-static void s_take_link_state(region_core_t *self, const message_t *message)
+static void s_take_link_state(region_core_t *self, message_t **message_p, int64_t now_us)
 {
+    const message_t *message = *message_p;
     size_t index = topology_region_index(self->spec.topology, message->link_state.region);
     if (index == SIZE_MAX || index == self->spec.region_index)
         return;
@@ -284,6 +311,15 @@ static void s_take_link_state(region_core_t *self, const message_t *message)
     link->rate = message->link_state.rate_bytes_per_s;
     s_take_reading(&link->sent, &link->sent_before, message->link_state.sent_bytes);
     s_take_reading(&link->received, &link->received_before, message->link_state.received_bytes);
+    if (!link->state || link->state->link_state.up != message->link_state.up)
+        self->links_us = 0; /* with the next statuses */
+    message_destroy(&link->state);
+    link->state = *message_p;
+    *message_p = NULL;
+    if (link->state->link_state.since_us < 0 || link->state->link_state.since_us > INT64_MAX / 2)
+        link->state->link_state.since_us = 0;
+    link->state_us = now_us;
+    region_note_standing(self, now_us);
 }
 
 /* The actor that sent a message, in its incarnation; it and its node are alive. NULL for anybody else. */
@@ -389,7 +425,7 @@ static void s_take(region_core_t *self, message_t **message_p, int64_t now_us)
         region_keep_message(self, message, now_us);
         break;
     case KIND_link_state:
-        s_take_link_state(self, message);
+        s_take_link_state(self, message_p, now_us);
         break;
     case KIND_plan:
     case KIND_report_ack:
@@ -496,7 +532,10 @@ static void s_destroy(void **core_p)
         message_destroy(&self->actors[index].status);
     free(self->actors);
     names_fini(&self->names);
+    for (size_t index = 0; index < self->spec.topology->region_count; index++)
+        message_destroy(&self->links[index].state);
     message_destroy(&self->saved);
+    free(self->died);
     free(self->known);
     outbox_fini(&self->outbox);
     free(self);

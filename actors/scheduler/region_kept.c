@@ -36,6 +36,33 @@ static void s_put_nodes(const region_core_t *self, message_t *state)
     message_set_u64s(&state->region_state.nodes, words, count);
 }
 
+/* Those that run, and those of the predecessor that have not come back yet. None when the end is in order. */
+static void s_put_running(const region_core_t *self, message_t *state)
+{
+    uint64_t *words = calloc(self->actor_count + self->died_count + 1, sizeof *words);
+    CHECK(words);
+    size_t count = 0;
+    for (size_t index = 0; index < self->actor_count; index++)
+        if (self->actors[index].state == PLACE_READY)
+            words[count++] = region_name_hash(self->actors[index].name);
+    for (size_t index = 0; index < self->died_count; index++)
+        words[count++] = self->died[index];
+    if (!self->stopping && !self->drain_known && count <= WIRE_LIST_MAX)
+        message_set_u64s(&state->region_state.running, words, count);
+    free(words);
+}
+
+bool region_came_back(region_core_t *self, const char *actor)
+{
+    uint64_t name = region_name_hash(actor);
+    for (size_t index = 0; index < self->died_count; index++)
+        if (self->died[index] == name) {
+            self->died[index] = self->died[--self->died_count];
+            return true;
+        }
+    return false;
+}
+
 static void s_put_links(const region_core_t *self, message_t *state)
 {
     uint64_t words[LINK_WORDS * TOPOLOGY_REGIONS_MAX];
@@ -105,6 +132,7 @@ static void s_put_run(const region_core_t *self, message_t *state)
 static void s_put_figures(const region_core_t *self, message_t *state, int64_t now_us)
 {
     state->region_state.train_us = region_train_us(self, now_us);
+    state->region_state.lived_us = self->lived_before_us + now_us - self->started_us;
     state->region_state.rented_us = region_rented_us(self, now_us);
     state->region_state.restarts = self->restarts;
     state->region_state.moves = self->moves;
@@ -126,6 +154,7 @@ static message_t *s_state(const void *core, int64_t now_us)
     s_put_run(self, state);
     s_put_figures(self, state, now_us);
     s_put_nodes(self, state);
+    s_put_running(self, state);
     s_put_links(self, state);
     region_units_put(self, state, now_us);
     if (self->shards) {
@@ -189,6 +218,16 @@ static void s_take_nodes(region_core_t *self)
             (region_known_t){.name = nodes->items[index], .pid = nodes->items[index + 1]};
 }
 
+/* All who ran then; those who are adopted have not died. */
+static void s_take_running(region_core_t *self)
+{
+    const wire_u64s_t *running = &self->saved->region_state.running;
+    self->died = calloc(running->count + 1, sizeof *self->died);
+    CHECK(self->died);
+    for (size_t index = 0; index < running->count; index++)
+        self->died[self->died_count++] = running->items[index];
+}
+
 static void s_take_links(region_core_t *self)
 {
     const wire_u64s_t *links = &self->saved->region_state.links;
@@ -217,6 +256,7 @@ static void s_take_figures(region_core_t *self)
 {
     const message_t *saved = self->saved;
     self->train_before_us = saved->region_state.train_us;
+    self->lived_before_us = saved->region_state.lived_us;
     self->rented_before_us = saved->region_state.rented_us;
     self->restarts = saved->region_state.restarts;
     self->moves = saved->region_state.moves;
@@ -273,6 +313,7 @@ void region_restore(region_core_t *self, int64_t now_us)
     if (!self->spec.kept || !self->spec.kept->state)
         return;
     self->saved = message_dup(self->spec.kept->state);
+    s_take_running(self);
     if (s_has_snapshots(self->saved))
         s_take_figures(self);
     if (!strcmp(self->saved->region_state.digest, self->digest))

@@ -360,7 +360,8 @@ static void s_started(region_core_t *self, region_actor_t *actor, int64_t now_us
     if (actor->state == PLACE_READY)
         return;
     actor->state = PLACE_READY;
-    self->restarts += actor->ran && !actor->moved;
+    bool came_back = region_came_back(self, actor->name); /* its scheduler died with it */
+    self->restarts += (actor->ran || came_back) && !actor->moved;
     actor->ran = true;
     actor->ran_incarnation = actor->incarnation;
     actor->ran_node = actor->node;

@@ -19,6 +19,8 @@
 #define SECOND_US (1000 * MILLISECOND_US)
 #define REPORT_EVERY_US (250 * MILLISECOND_US)
 #define STATUS_EVERY_US (500 * MILLISECOND_US)
+#define LINKS_PER_STATUS 2        /* links are told so much more seldom than actors */
+#define STANDS_US (1 * SECOND_US) /* workers that have waited for so long have nothing to compute */
 #define REPEAT_EVERY_US (300 * MILLISECOND_US) /* place, close, stop */
 #define PLAN_PATIENCE_US (2 * SECOND_US)       /* then the topology's own numbers are the plan */
 #define SILENCE_US (5 * SECOND_US)             /* a node or an actor silent for so long is lost */
@@ -29,8 +31,8 @@
 #define TELL_US (2 * SECOND_US)     /* grants wait so long for adopted workers to tell what they hold */
 #define PAUSE_FIRST_US (200 * MILLISECOND_US) /* before an actor that ended is placed again; doubles */
 #define PAUSE_MOST_US (5 * SECOND_US)
-#define PAUSE_FORGOTTEN_US (2 * SECOND_US) /* after running so long an end counts as the first again */
-#define REPLACEMENTS_MAX 3                 /* of an actor that fails to start */
+#define PAUSE_FORGOTTEN_US (2 * SECOND_US)     /* after running so long an end counts as the first again */
+#define REPLACEMENTS_MAX 3                     /* of an actor that fails to start */
 #define WORKERS_EVERY_US (50 * MILLISECOND_US) /* between two looks at how many workers are needed */
 #define WORKER_IDLE_US (1 * SECOND_US)         /* a worker for which there is nothing ends after so long */
 #define NODES_MAX 1024
@@ -43,7 +45,7 @@ typedef struct {
     message_t *announce; /* the newest */
     int64_t joined_us;
     int64_t seen_us;
-    int64_t rented_us; /* of stays that ended in silence */
+    int64_t rented_us;  /* of stays that ended in silence */
     int64_t came_us;    /* of this process */
     int64_t trained_us; /* the first batch that was applied for it; 0: none yet */
     int64_t age_us;     /* of its process when it joined */
@@ -63,8 +65,9 @@ typedef struct {
     place_state_t state;
     size_t node; /* where it is or last was; NOWHERE before */
     uint64_t incarnation;
-    bool ran;          /* has been READY ... */
-    uint64_t ran_incarnation; /* ... the newest that was, and where: it may have stored what it could not tell any more */
+    bool ran; /* has been READY ... */
+    uint64_t
+        ran_incarnation; /* ... the newest that was, and where: it may have stored what it could not tell any more */
     size_t ran_node;
     bool untold;       /* worker: adopted, and has not said what it holds */
     unsigned failures; /* starts that failed in a row */
@@ -74,12 +77,12 @@ typedef struct {
     int64_t seen_us;
     message_t *status; /* newest of this incarnation, or NULL */
     int64_t status_us;
-    bool wanted;         /* worker, keeper: else it is not placed, and ends if it runs */
-    size_t home;         /* worker of an elastic region: the node for a core of which it is */
-    bool moved;          /* its next start is no restart */
-    int64_t retire_us;   /* next `retire` */
-    int64_t idle_us;     /* worker: since when there is nothing for it; 0: there is */
-    int64_t decided_us;  /* worker: when it was decided to start it; 0: that start is accounted for */
+    bool wanted;        /* worker, keeper: else it is not placed, and ends if it runs */
+    size_t home;        /* worker of an elastic region: the node for a core of which it is */
+    bool moved;         /* its next start is no restart */
+    int64_t retire_us;  /* next `retire` */
+    int64_t idle_us;    /* worker: since when there is nothing for it; 0: there is */
+    int64_t decided_us; /* worker: when it was decided to start it; 0: that start is accounted for */
     int64_t ready_us;
     struct {
         size_t node; /* NOWHERE: none */
@@ -114,28 +117,28 @@ typedef struct {
     bool changed;
     region_keeper_t keepers[REGION_KEEPERS_MAX];
     size_t keeper_count;
-    int64_t told_us;       /* when it is told again */
-    wire_name_t elsewhere; /* keeper in another region, empty: none */
+    int64_t told_us;                         /* when it is told again */
+    wire_name_t elsewhere;                   /* keeper in another region, empty: none */
     wire_name_t outside[REGION_KEEPERS_MAX]; /* all that were named, the newest last */
     size_t outside_count;
-    size_t asked_region;   /* how many regions after the own one; 0: nobody was asked */
+    size_t asked_region; /* how many regions after the own one; 0: nobody was asked */
     int64_t want_us, named_us;
-    uint64_t pid;  /* of the node's process where it was placed last */
+    uint64_t pid;   /* of the node's process where it was placed last */
     bool inherited; /* placed by a predecessor: who keeps for it is not known */
-    uint64_t seal; /* incarnation that the keepers are being sealed with; 0: they are not */
+    uint64_t seal;  /* incarnation that the keepers are being sealed with; 0: they are not */
     int64_t seal_us;
     region_answer_t answers[REGION_ANSWERS_MAX];
     size_t answer_count;
     wire_name_t target; /* keeper that fetches for it from another region */
     wire_name_t waits_for;
-    bool handing;        /* its node leaves, or it goes to another one: it is to hand over */
-    bool goes;           /* to `target_node`, although its own stays ... */
+    bool handing; /* its node leaves, or it goes to another one: it is to hand over */
+    bool goes;    /* to `target_node`, although its own stays ... */
     size_t target_node;
-    int64_t goes_us;     /* ... since then, as ... */
+    int64_t goes_us; /* ... since then, as ... */
     char why[64];
-    size_t from_node;    /* where it handed over; NOWHERE: nothing is to be told */
-    int64_t hand_us;     /* next `hand_over` */
-    bool handed;         /* its newest snapshot is its last, and its keepers have it */
+    size_t from_node; /* where it handed over; NOWHERE: nothing is to be told */
+    int64_t hand_us;  /* next `hand_over` */
+    bool handed;      /* its newest snapshot is its last, and its keepers have it */
     int64_t handed_us;
     uint64_t handed_incarnation, handed_number; /* the newest that was handed over */
 } region_keep_t;
@@ -148,6 +151,8 @@ typedef struct {
 } region_loss_t;
 
 typedef struct {
+    message_t *state; /* the broker's newest, NULL: none yet */
+    int64_t state_us;
     uint64_t rate;                         /* measured, 0: unknown */
     uint64_t sent, received;               /* newest reading */
     uint64_t sent_before, received_before; /* of brokers that ended */
@@ -204,14 +209,17 @@ struct region_core {
     bool plan_taken;
     bool elastic; /* workers follow the cores of the nodes */
     size_t shard_count, synchronizer_count;
-    size_t worker_count; /* numbers that workers may have; not all of them run */
+    size_t worker_count;    /* numbers that workers may have; not all of them run */
     region_actor_t *actors; /* shards, synchronizers, workers; NULL before there is a plan */
     size_t actor_count;
     names_t names;   /* of actors: index; an entry that does not fit any more is looked for anew */
     uint64_t issued; /* newest incarnation */
     uint64_t restarts, moves;
-    int64_t balance_us; /* when it is next looked at who hosts how many shards */
-    int64_t workers_us; /* when it is next looked at how many workers there are to be */
+    uint64_t *
+        died; /* checksums of the names of actors that ran under a predecessor and have not been seen since */
+    size_t died_count;
+    int64_t balance_us;                       /* when it is next looked at who hosts how many shards */
+    int64_t workers_us;                       /* when it is next looked at how many workers there are to be */
     int64_t worker_starts[REGION_STARTS_MAX]; /* the newest, from decision to first computation */
     uint64_t worker_start_count;
     int64_t worker_start_worst_us, join_worst_us;
@@ -230,23 +238,26 @@ struct region_core {
 
     region_rent_t *rent;
     uint64_t rent_noted; /* commands that are among the decisions */
-    uint64_t computed; /* samples, by workers */
-    double core_s;     /* that they took, each second times the power of its core */
+    uint64_t computed;   /* samples, by workers */
+    double core_s;       /* that they took, each second times the power of its core */
 
     lease_table_t *leases;
     region_shard_t *shards;
-    region_keep_t *keeps; /* per shard */
-    wire_name_t *named;   /* (regions, shards) keepers that other regions were told of */
+    region_keep_t *keeps;  /* per shard */
+    wire_name_t *named;    /* (regions, shards) keepers that other regions were told of */
     region_loss_t *losses; /* per worker */
     region_link_t links[TOPOLOGY_REGIONS_MAX];
     uint64_t samples_repeated;
-    int64_t compute_us; /* of all workers */
+    int64_t compute_us;       /* of all workers */
     uint64_t samples_reached; /* applied by every shard */
 
-    int64_t first_lease_us, train_end_us;      /* -1: not yet */
-    int64_t train_before_us, rented_before_us; /* of predecessors */
-    int64_t evaluating_us;                     /* sum over workers, before the end of training */
-    uint64_t loss_samples;                     /* since the newest row */
+    int64_t first_lease_us, train_end_us;                       /* -1: not yet */
+    int64_t train_before_us, rented_before_us, lived_before_us; /* of predecessors */
+    bool stands;           /* another region's broker is not there, and nobody has anything to compute ... */
+    int64_t stands_us;     /* ... as of then */
+    int64_t stood_us;      /* so long until then */
+    int64_t evaluating_us; /* sum over workers, before the end of training */
+    uint64_t loss_samples; /* since the newest row */
     double loss_sum;
     double loss_before; /* mean up to that row, NaN when none was told */
     bool quarter_known;
@@ -264,7 +275,7 @@ struct region_core {
     uint64_t global_incarnation;
     int64_t global_heard_us; /* -1: never */
     uint64_t reports;
-    int64_t report_us, status_us; /* next */
+    int64_t report_us, status_us, links_us; /* next */
 
     err_code_t failure;
     char reason[ERR_TEXT_MAX];
@@ -318,7 +329,8 @@ size_t region_least_loaded(const region_core_t *self);
 
 /* region_workers.c */
 void region_workers(region_core_t *self, int64_t now_us);
-region_actor_t *region_worker_add(region_core_t *self); /* a further number; NULL: there are as many as may be */
+region_actor_t *
+region_worker_add(region_core_t *self); /* a further number; NULL: there are as many as may be */
 bool region_worker_may_start(const region_core_t *self, const region_actor_t *worker);
 size_t region_worker_home(const region_core_t *self, const region_actor_t *worker);
 void region_worker_told(region_core_t *self, const message_t *want, region_actor_t *worker, int64_t now_us);
@@ -327,7 +339,8 @@ int64_t region_worker_start_median_us(const region_core_t *self);
 /* region_move.c */
 void region_move(region_core_t *self, int64_t now_us);
 void region_let_go(region_core_t *self, int64_t now_us); /* nodes that leave and on which nothing is left */
-size_t region_move_home(region_core_t *self, const region_actor_t *shard, int64_t now_us); /* of one that handed over */
+size_t region_move_home(region_core_t *self, const region_actor_t *shard,
+                        int64_t now_us); /* of one that handed over */
 void region_former_ended(region_core_t *self, size_t node, const char *actor, uint64_t incarnation);
 int64_t region_move_due(const region_core_t *self);
 
@@ -344,7 +357,8 @@ void region_units_plan(region_core_t *self, const message_t *plan, int64_t now_u
 void region_units(region_core_t *self, int64_t now_us);
 size_t region_units_expected(const region_core_t *self); /* SIZE_MAX: nothing is rented by plan */
 int64_t region_units_due(const region_core_t *self);
-void region_units_computed(region_core_t *self, const region_actor_t *worker, uint64_t samples, int64_t took_us);
+void region_units_computed(region_core_t *self, const region_actor_t *worker, uint64_t samples,
+                           int64_t took_us);
 void region_units_report(const region_core_t *self, message_t *report, int64_t now_us);
 void region_units_put(const region_core_t *self, message_t *state, int64_t now_us);
 void region_units_take_figures(region_core_t *self, const message_t *saved);
@@ -352,7 +366,8 @@ void region_units_take_units(region_core_t *self, const message_t *saved, int64_
 void region_units_take_plan(region_core_t *self, const message_t *saved, int64_t now_us);
 
 /* region_keep.c */
-bool region_keep_has(const region_core_t *self, size_t shard, size_t node); /* the keeper there is one of its */
+bool region_keep_has(const region_core_t *self, size_t shard,
+                     size_t node); /* the keeper there is one of its */
 bool region_keep_sealed(region_core_t *self, size_t shard, size_t *ret_node); /* by all that keep for it */
 void region_keep_on(region_core_t *self, size_t node); /* a keeper there, for a while */
 region_actor_t *region_keep_found_keeper(region_core_t *self, const char *actor, size_t node);
@@ -366,7 +381,8 @@ void region_keep_found(region_core_t *self, region_actor_t *actor, size_t node);
 void region_keep_put(const region_core_t *self, message_t *state);
 void region_keep_placed(region_core_t *self, const region_actor_t *actor); /* where was decided */
 size_t region_keeper_home(const region_core_t *self, const region_actor_t *keeper);
-size_t region_keep_home(region_core_t *self, const region_actor_t *shard, int64_t now_us); /* NOWHERE: not yet */
+size_t region_keep_home(region_core_t *self, const region_actor_t *shard,
+                        int64_t now_us); /* NOWHERE: not yet */
 int64_t region_keep_due(const region_core_t *self);
 int64_t region_keep_lag_us(const region_core_t *self);
 const char *region_keep_waits_for(const region_core_t *self, const region_actor_t *actor);
@@ -386,7 +402,8 @@ const char *region_adopt_waits_for(const region_core_t *self);
 /* region_kept.c */
 uint64_t region_name_hash(const char *name);
 void region_restore(region_core_t *self, int64_t now_us);
-void region_restore_shards(region_core_t *self); /* when there are shards */
+void region_restore_shards(region_core_t *self);               /* when there are shards */
+bool region_came_back(region_core_t *self, const char *actor); /* it ran under a predecessor; said once */
 
 /* region_train.c */
 void region_train_start(region_core_t *self); /* with the plan */
@@ -395,7 +412,8 @@ void region_take_progress(region_core_t *self, const message_t *message, size_t 
 void region_take_want(region_core_t *self, const message_t *message, region_actor_t *worker, int64_t now_us);
 void region_take_evaluated(region_core_t *self, const message_t *message, const region_actor_t *worker,
                            int64_t now_us);
-double region_worker_expected(const region_core_t *self, const region_actor_t *worker); /* batches per second */
+double region_worker_expected(const region_core_t *self,
+                              const region_actor_t *worker); /* batches per second */
 void region_worker_lost(region_core_t *self, size_t worker);
 bool region_shards_known(const region_core_t *self);
 bool region_has_all(const region_core_t *self); /* and every other region's last delta is */
@@ -403,6 +421,7 @@ bool region_closed(const region_core_t *self);  /* every shard's final cut is du
 void region_train(region_core_t *self, int64_t now_us);
 void region_conclude(region_core_t *self, int64_t now_us);
 int64_t region_train_us(const region_core_t *self, int64_t now_us);
+void region_note_standing(region_core_t *self, int64_t now_us);
 double region_loss(const region_core_t *self);
 void region_add_row(region_core_t *self, const region_row_t *row);
 const char *region_train_waits_for(const region_core_t *self);

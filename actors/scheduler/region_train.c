@@ -173,14 +173,52 @@ static void s_close(region_core_t *self, int64_t now_us)
 /* ---- time and loss
  * -------------------------------------------------------------------------------------------- */
 
-/* From the first lease until every region's final delta is durable here (or a stop): waiting for others
- * counts, time without a scheduler does not. An evaluation keeps one worker from training, so its time counts by the worker's share. */
+static bool s_is_away(const region_core_t *self)
+{
+    for (size_t index = 0; index < self->spec.topology->region_count; index++)
+        if (self->links[index].state && !self->links[index].state->link_state.up)
+            return true;
+    return false;
+}
+
+static bool s_nobody_computes(const region_core_t *self, int64_t now_us)
+{
+    for (size_t index = 0; index < self->actor_count; index++) {
+        const region_actor_t *actor = &self->actors[index];
+        if (actor->role != ROLE_WORKER || actor->state != PLACE_READY)
+            continue;
+        const message_t *status = actor->status;
+        if (!status || !status->status.waits_for[0] ||
+            (int64_t)status->status.since_us + now_us - actor->status_us < STANDS_US)
+            return false;
+    }
+    return true;
+}
+
+/* All workers wait while another region's broker is not there: time that nobody trains in. */
+void region_note_standing(region_core_t *self, int64_t now_us)
+{
+    if (self->stands)
+        self->stood_us += now_us - self->stands_us;
+    self->stands = self->first_lease_us >= 0 && self->train_end_us < 0 && s_is_away(self) &&
+                   s_nobody_computes(self, now_us);
+    self->stands_us = now_us;
+}
+
+static int64_t s_stood_us(const region_core_t *self, int64_t end_us)
+{
+    return self->stood_us + (self->stands && end_us > self->stands_us ? end_us - self->stands_us : 0);
+}
+
+/* From the first lease until every region's final delta is durable here (or a stop): waiting for what others send
+ * counts, waiting for others to be there does not, nor does time without a scheduler. An evaluation keeps one worker from
+ * training, so its time counts by the worker's share. */
 int64_t region_train_us(const region_core_t *self, int64_t now_us)
 {
     if (self->first_lease_us < 0)
         return self->train_before_us;
     int64_t end = self->train_end_us >= 0 ? self->train_end_us : now_us;
-    return self->train_before_us + end - self->first_lease_us - self->evaluating_us;
+    return self->train_before_us + end - self->first_lease_us - self->evaluating_us - s_stood_us(self, end);
 }
 
 double region_loss(const region_core_t *self)

@@ -1,11 +1,11 @@
 #include "codec/base/json.h"
 
+#include "codec/base/output.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
-#include <limits.h>
 #include <math.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -306,65 +306,18 @@ static err_code_t s_fail(const char *verb, const char *path, err_t *err)
     return err_set(err, code, "%s %s: %s", verb, path, strerror(why));
 }
 
-static bool s_write_all(int fd, const char *text, size_t size)
-{
-    while (size) {
-        ssize_t wrote = write(fd, text, size);
-        if (wrote < 0 && errno != EINTR)
-            return false;
-        if (wrote > 0) {
-            text += wrote;
-            size -= (size_t)wrote;
-        }
-    }
-    return fsync(fd) == 0;
-}
-
-/* A rename is on disk only when its directory is. Not every file system can do it, and the file itself is
- * safe. */
-static void s_sync_folder_of(const char *path)
-{
-    char folder[PATH_MAX];
-    snprintf(folder, sizeof folder, "%s", path);
-    char *slash = strrchr(folder, '/');
-    if (slash)
-        slash[slash == folder] = 0;
-    int fd = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd >= 0) {
-        (void)fsync(fd);
-        close(fd);
-    }
-}
-
-static err_code_t s_write_new(const char *path, const char *text, size_t size, err_t *err)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (fd < 0)
-        return s_fail("create", path, err);
-    err_code_t code = s_write_all(fd, text, size) ? ERR_OK : s_fail("write", path, err);
-    if (close(fd) != 0 && !code)
-        code = s_fail("write", path, err);
-    return code;
-}
-
 err_code_t json_write_file(const json_value_t *self, const char *path, err_t *err)
 {
-    static atomic_uint last;
-    char temporary[PATH_MAX];
-    int length = snprintf(temporary, sizeof temporary, "%s.%ld.%u.new", path, (long)getpid(),
-                          atomic_fetch_add(&last, 1));
-    if (length < 0 || (size_t)length >= sizeof temporary)
-        return err_set(err, ERR_LIMIT, "%s: path too long", path);
+    output_t output;
     size_t size;
     char *text = s_to_text(self, false, &size);
-    err_code_t code = s_write_new(temporary, text, size, err);
+    err_code_t code = output_begin(&output, path, true, err);
+    if (!code)
+        code = output_write(&output, text, size, err);
+    if (!code)
+        code = output_finish(&output, err);
     free(text);
-    if (!code && rename(temporary, path) != 0)
-        code = s_fail("rename to", path, err);
-    if (code)
-        (void)unlink(temporary);
-    else
-        s_sync_folder_of(path);
+    output_abandon(&output);
     return code;
 }
 

@@ -43,7 +43,7 @@ bool json_get_bool(const json_value_t *object, const char *key, bool otherwise);
 char *json_print(const json_value_t *self, bool compact);
 /* ERR_MALFORMED with the line of the mistake. */
 MUST_USE err_code_t json_parse(const char *text, size_t size, json_value_t **ret_self, err_t *err);
-/* Whole file through a temporary name, fsync and rename; and back (at most 64 MiB). */
+/* Whole file, written as codec/base/output.h says; and back (at most 64 MiB). */
 MUST_USE err_code_t json_write_file(const json_value_t *self, const char *path, err_t *err);
 MUST_USE err_code_t json_read_file(const char *path, json_value_t **ret_self, err_t *err);
 

@@ -1,11 +1,11 @@
 #include "codec/tensor/safetensors.h"
 
 #include "codec/base/json.h"
+#include "codec/base/output.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,11 +26,6 @@ static err_code_t s_io(err_t *err, const char *what, const char *path)
                    what, strerror(errno));
 }
 
-static err_code_t s_too_long(err_t *err, const char *path)
-{
-    return err_set(err, ERR_LIMIT, "%.200s...: path too long", path);
-}
-
 /* Names need no escaping: layout_add admits none that would. */
 static int s_print_tensor(FILE *out, const tensor_t *tensor)
 {
@@ -41,21 +36,35 @@ static int s_print_tensor(FILE *out, const tensor_t *tensor)
                    (tensor->offset + tensor->count) * sizeof(float));
 }
 
-/* Length and JSON header in one block, for the caller to free. */
-static err_code_t s_print_header(const layout_t *layout, const float *values, char **ret_bytes,
-                                 size_t *ret_size, err_t *err)
+/* What the file says of itself, as JSON; free() it. */
+static char *s_print_metadata(const layout_t *layout, const float *values, const safetensors_note_t *notes)
 {
     char hex[SHA256_HEX_SIZE];
+    json_value_t *metadata = json_new_object();
+    safetensors_sha256(layout, values, hex);
+    json_set_string(metadata, "format", "pt");
+    json_set_string(metadata, "written_by", WRITER);
+    json_set_string(metadata, SHA256_KEY, hex);
+    for (; notes && notes->key; notes++)
+        json_set_string(metadata, notes->key, notes->value);
+    char *text = json_print(metadata, true);
+    json_destroy(&metadata);
+    return text;
+}
+
+/* Length and JSON header in one block, for the caller to free. */
+static err_code_t s_print_header(const layout_t *layout, const float *values, const safetensors_note_t *notes,
+                                 char **ret_bytes, size_t *ret_size, err_t *err)
+{
     char *bytes = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&bytes, &size);
     if (!out)
         return err_set(err, ERR_MEMORY, "no memory for a header");
     fwrite("\0\0\0\0\0\0\0", 1, LENGTH_SIZE, out);
-    safetensors_sha256(layout, values, hex);
-    fprintf(out,
-            "{\"" METADATA "\":{\"format\":\"pt\",\"written_by\":\"" WRITER "\",\"" SHA256_KEY "\":\"%s\"}",
-            hex);
+    char *metadata = s_print_metadata(layout, values, notes);
+    fprintf(out, "{\"" METADATA "\":%s", metadata);
+    free(metadata);
     for (size_t i = 0; i < layout->tensor_count; i++) {
         fputc(',', out);
         s_print_tensor(out, layout->tensors + i);
@@ -75,94 +84,23 @@ static err_code_t s_print_header(const layout_t *layout, const float *values, ch
     return ERR_OK;
 }
 
-static err_code_t s_write_all(int fd, const void *data, size_t size, const char *path, err_t *err)
+err_code_t safetensors_write(const char *path, const layout_t *layout, const float *values,
+                             const safetensors_note_t *notes, bool overwrite, err_t *err)
 {
-    for (const char *bytes = data; size;) {
-        ssize_t written = write(fd, bytes, size);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written < 0)
-            return s_io(err, "write", path);
-        bytes += written;
-        size -= (size_t)written;
-    }
-    return ERR_OK;
-}
-
-static err_code_t s_exists(err_t *err, const char *path)
-{
-    return err_set(err, ERR_EXISTS, "%s: is there already; remove it or write to another name", path);
-}
-
-/* Gives the finished file its name. Without overwriting the system decides, so that of two writers one is
- * refused. */
-static err_code_t s_rename(const char *from, const char *to, bool overwrite, err_t *err)
-{
-    int failed = overwrite ? rename(from, to) : renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE);
-    if (failed && !overwrite && (errno == EINVAL || errno == ENOSYS)) {
-        /* A file system that cannot: a link never replaces either, and the old name goes. */
-        failed = link(from, to);
-        if (!failed)
-            unlink(from);
-    }
-    if (failed)
-        return errno == EEXIST ? s_exists(err, to) : s_io(err, "rename to", to);
-    return ERR_OK;
-}
-
-/* Makes the new name durable; a directory that cannot be synced has no better way. */
-static void s_sync_dir(const char *path)
-{
-    char dir[PATH_MAX];
-    const char *slash = strrchr(path, '/');
-    if (!slash)
-        snprintf(dir, sizeof dir, ".");
-    else
-        snprintf(dir, sizeof dir, "%.*s", slash == path ? 1 : (int)(slash - path), path);
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return;
-    fsync(fd);
-    close(fd);
-}
-
-static err_code_t s_write_temp(int fd, const char *path, const char *header, size_t header_size,
-                               const layout_t *layout, const float *values, err_t *err)
-{
-    err_code_t code = s_write_all(fd, header, header_size, path, err);
-    if (!code)
-        code = s_write_all(fd, values, layout->count * sizeof *values, path, err);
-    if (!code && (fchmod(fd, 0644) < 0 || fsync(fd) < 0))
-        code = s_io(err, "write", path);
-    return code;
-}
-
-err_code_t safetensors_write(const char *path, const layout_t *layout, const float *values, bool overwrite,
-                             err_t *err)
-{
-    char temp_path[PATH_MAX], *header = NULL;
+    output_t output;
+    char *header = NULL;
     size_t header_size = 0;
-    if (snprintf(temp_path, sizeof temp_path, "%s.XXXXXX", path) >= (int)sizeof temp_path)
-        return s_too_long(err, path);
-    if (!overwrite && access(path, F_OK) == 0)
-        return s_exists(err, path);
-    err_code_t code = s_print_header(layout, values, &header, &header_size, err);
-    if (code)
-        return code;
-    int fd = mkostemp(temp_path, O_CLOEXEC);
-    if (fd < 0) {
-        free(header);
-        return s_io(err, "create a file beside", path);
-    }
-    code = s_write_temp(fd, temp_path, header, header_size, layout, values, err);
-    free(header);
-    close(fd);
+    err_code_t code = output_begin(&output, path, overwrite, err);
     if (!code)
-        code = s_rename(temp_path, path, overwrite, err);
-    if (code)
-        unlink(temp_path);
-    else
-        s_sync_dir(path);
+        code = s_print_header(layout, values, notes, &header, &header_size, err);
+    if (!code)
+        code = output_write(&output, header, header_size, err);
+    if (!code)
+        code = output_write(&output, values, layout->count * sizeof *values, err);
+    if (!code)
+        code = output_finish(&output, err);
+    free(header);
+    output_abandon(&output);
     return code;
 }
 

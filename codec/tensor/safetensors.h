@@ -22,11 +22,20 @@
 
 #define SAFETENSORS_HEADER_MAX (1U << 20)
 
-/* Writes values (layout->count) float32 to path: a temporary name beside it, fsync, rename, fsync of the
- * directory. A file that is there stays untouched unless `overwrite`. Errors   ERR_EXISTS (path is there),
- * ERR_LIMIT (path or header too long), ERR_MEMORY, ERR_IO, ERR_FULL */
+/* A line of the file's metadata. */
+typedef struct {
+    const char *key, *value;
+} safetensors_note_t;
+
+/* Writes values (layout->count) float32 to path as codec/base/output.h says: whole or not at all, and never in place of a
+ * file that is there unless `overwrite`.
+ *
+ *   in   notes  more metadata, ended by a row without a key; NULL: none
+ *
+ * Errors   ERR_EXISTS (path is there), ERR_LIMIT (path too long), ERR_MEMORY, ERR_IO, ERR_FULL, ERR_DENIED, ERR_NOT_FOUND
+ */
 MUST_USE err_code_t safetensors_write(const char *path, const layout_t *layout, const float *values,
-                                      bool overwrite, err_t *err);
+                                      const safetensors_note_t *notes, bool overwrite, err_t *err);
 
 /* Reads a file that has exactly the tensors of the layout, in any order, into values (layout->count).
  * Errors   ERR_NOT_FOUND, ERR_MALFORMED (lengths, offsets, JSON), ERR_SHAPE (another tensor, shape or type),

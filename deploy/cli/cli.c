@@ -25,7 +25,7 @@ struct cli_args {
 
 int cli_fail(exit_status_t status, const char *where, const char *format, ...)
 {
-    char text[1024];
+    char text[4096];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);

@@ -29,9 +29,8 @@ static int s_run(const cli_args_t *args)
     int status = s_prepare(&launch, args);
     if (!status) {
         /* The effective topology: what was given with --set and --seed need not be given again. */
-        char resume[3 * STATEDIR_PATH_MAX];
-        snprintf(resume, sizeof resume, "cloudless up %s/" LAUNCH_TOPOLOGY_FILE " --state %s",
-                 launch.state_dir, launch.state_dir);
+        char resume[LAUNCH_COMMAND_MAX];
+        launch_up_command(launch.state_dir, resume);
         const char *began = cli_value(args, "began");
         conduct_spec_t spec = {.where = "up",
                                .resume = resume,

@@ -106,7 +106,7 @@ const cli_command_t command_node = {
         {"topology", 't', "FILE", "the same file as everywhere in the job"},
         {"region", 'r', "NAME", "where this machine is"},
         {"isolate", 0, "WHAT", COMMANDS_ISOLATE},
-        {"name", 'n', "NAME", "of this node, unique in its region (default: made up)"},
+        {"name", 0, "NAME", "of this node, unique in its region (default: made up)"},
         {"offer", 0, "NAME", "the offer of its region that this machine is a unit of (default: of none)"},
         {"probe-time", 0, "TIME",
          "how long it measures what one core computes before it comes (default: 50ms; 0: not at all)"},

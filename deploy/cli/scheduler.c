@@ -74,6 +74,6 @@ const cli_command_t command_scheduler = {
     .options = {{"topology", 't', "FILE", "the same file as everywhere in the job"},
                 {"region", 0, "NAME", "the first region; may be left out"},
                 {"state", 's', "DIR", "keep status here (default: ~/.local/state/cloudless/JOB)"},
-                {"report", 'r', "FILE", "write the final report as JSON"},
+                {"report", 0, "FILE", "write the final report as JSON"},
                 {"json", 0, NULL, "print the final report as JSON in place of the table"},
                 {"quiet", 'q', NULL, "no progress, no table"}}};

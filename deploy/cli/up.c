@@ -129,7 +129,7 @@ const cli_command_t command_up = {
     .options = {
         {"state", 's', "DIR", "keep snapshots, logs and status here (default: ~/.local/state/cloudless/JOB)"},
         {"resume", 0, NULL, "go on from the snapshots in the state directory"},
-        {"report", 'r', "FILE", "write the final report as JSON"},
+        {"report", 0, "FILE", "write the final report as JSON"},
         {"isolate", 0, "WHAT", COMMANDS_ISOLATE},
         {"set", 0, "KEY=VALUE", "change a key of the topology, as in job.sync.every=4; may be repeated"},
         {"seed", 0, "N", "same as --set job.seed=N"},

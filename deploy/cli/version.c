@@ -1,7 +1,7 @@
 #include "deploy/cli/version.h"
 
 #include "actors/model/blas.h"
-#include "commit.h"
+#include "deploy/commit.h"
 
 #include <archive.h>
 #include <czmq.h>

@@ -3,6 +3,7 @@
 #include "brokers/broker.h"
 #include "codec/base/failpoint.h"
 #include "codec/base/log.h"
+#include "codec/base/quote.h"
 #include "codec/base/units.h"
 #include "deploy/launch/control.h"
 #include "store/file.h"
@@ -250,7 +251,7 @@ static err_code_t s_open_run(launch_t *self, err_t *err)
 
 static err_code_t s_take_state(launch_t *self, err_t *err)
 {
-    char role[NAME_MAX + 1];
+    char role[NAME_MAX + 1], quoted[QUOTE_MAX];
     err_code_t rc = s_make_parents(self->state_dir, err);
     if (!rc)
         rc = statedir_open(self->state_dir, self->topology->job.name, self->digest, &self->state, err);
@@ -261,9 +262,18 @@ static err_code_t s_take_state(launch_t *self, err_t *err)
         return err_set(err, ERR_IN_USE,
                        "%s: in use by %s, process %d; stop it with cloudless stop --state %s, or "
                        "choose another --state",
-                       self->state_dir, role, (int)holder, self->state_dir);
+                       self->state_dir, role, (int)holder, quote_word(self->state_dir, quoted));
     rc = s_open_run(self, err);
     return rc ? rc : launch_replace_topology(self, self->topology, err);
+}
+
+const char *launch_up_command(const char *state_dir, char out[LAUNCH_COMMAND_MAX])
+{
+    char topology[STATEDIR_PATH_MAX + 32], file[QUOTE_MAX], dir[QUOTE_MAX];
+    snprintf(topology, sizeof topology, "%s/" LAUNCH_TOPOLOGY_FILE, state_dir);
+    snprintf(out, LAUNCH_COMMAND_MAX, "cloudless up %s --state %s", quote_word(topology, file),
+             quote_word(state_dir, dir));
+    return out;
 }
 
 bool launch_is_state(const char *dir)
@@ -312,6 +322,7 @@ static err_code_t s_create_state(launch_t *self, err_t *err)
 /* `up` holds the lock for good, the creation by another process only for a moment. */
 static err_code_t s_check_not_held(const launch_t *self, err_t *err)
 {
+    char quoted[QUOTE_MAX];
     pid_t holder = 0;
     for (int i = 0; i < LAUNCH_PATIENCE; i++) {
         holder = statedir_lock_holder(self->state_dir);
@@ -322,7 +333,7 @@ static err_code_t s_check_not_held(const launch_t *self, err_t *err)
     return err_set(err, ERR_IN_USE,
                    "%s: in use by process %d; stop it with cloudless stop --state %s, or choose "
                    "another --state",
-                   self->state_dir, (int)holder, self->state_dir);
+                   self->state_dir, (int)holder, quote_word(self->state_dir, quoted));
 }
 
 static err_code_t s_join_state(launch_t *self, const char *role, err_t *err)

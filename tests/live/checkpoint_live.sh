@@ -112,7 +112,7 @@ refused 2 "verify: $work/photos is no state directory; give --state as for up" v
 refused 2 "show: there is no shard 7 in region north; it has 2, the first is 0" show --state "$state" --region north --shard 7
 refused 2 "show: there is no region east in this job; name one of its regions" show --state "$state" --region east --shard 0
 refused 1 "show: shard 0 of region north has no snapshot with the tag noon" show --state "$state" --region north --shard 0 --tag noon
-refused 2 "export: $work/live.tar.zst is there already; add --force to replace it, or choose another name" \
+refused 2 "export: $work/live.tar.zst is there already; add --force to replace it, or name another one" \
     export --state "$state" --archive "$work/live.tar.zst"
 refused 2 "export: there is no region east in this job; name one of its regions" export --state "$state" --region east -o "$work/x"
 refused 2 "prune: --keep 0: write a number of at least 1" prune --state "$state" --keep 0

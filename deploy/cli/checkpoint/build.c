@@ -1,5 +1,6 @@
 #include "deploy/cli/checkpoint/build.h"
 
+#include "codec/base/quote.h"
 #include "deploy/launch/launch.h"
 #include "store/file.h"
 #include "store/kv_child.h"
@@ -195,6 +196,17 @@ static bool s_is_empty(const char *path)
     return dir && entries <= 2;
 }
 
+/* Whether no process works there. */
+static err_code_t s_check_idle(const char *path, err_t *err)
+{
+    char quoted[QUOTE_MAX];
+    pid_t holder = launch_holder(path);
+    if (!holder)
+        return ERR_OK;
+    return err_set(err, ERR_IN_USE, "%s is in use by process %ld; stop it with cloudless stop --state %s",
+                   path, (long)holder, quote_word(path, quoted));
+}
+
 /* Whether something may be put there. */
 static err_code_t s_check_place(const char *path, bool force, err_t *err)
 {
@@ -207,11 +219,7 @@ static err_code_t s_check_place(const char *path, bool force, err_t *err)
     if (!force)
         return err_set(err, ERR_EXISTS, "%s is there already; add --force to replace it, or name another one",
                        path);
-    pid_t holder = launch_holder(path);
-    if (holder)
-        return err_set(err, ERR_IN_USE, "%s is in use by process %ld; stop it with cloudless stop --state %s",
-                       path, (long)holder, path);
-    return ERR_OK;
+    return s_check_idle(path, err);
 }
 
 err_code_t build_dir_begin(build_dir_t *self, const char *path, const char *source, bool force, bool dry,
@@ -278,12 +286,10 @@ err_code_t build_take(catalog_t **catalog_p, statedir_t **ret_state, err_t *err)
     char digest[17], dir[STATEDIR_PATH_MAX];
     const catalog_t *catalog = *catalog_p;
     snprintf(dir, sizeof dir, "%s", catalog->dir);
-    pid_t holder = launch_holder(dir);
-    if (holder)
-        return err_set(err, ERR_IN_USE, "%s is in use by process %ld; stop it with cloudless stop --state %s",
-                       dir, (long)holder, dir);
     topology_digest(catalog->topology, digest);
-    err_code_t code = statedir_open(dir, catalog->topology->job.name, digest, ret_state, err);
+    err_code_t code = s_check_idle(dir, err);
+    if (!code)
+        code = statedir_open(dir, catalog->topology->job.name, digest, ret_state, err);
     catalog_destroy(catalog_p);
     return code ? code : catalog_open(dir, false, catalog_p, err);
 }

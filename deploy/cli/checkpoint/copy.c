@@ -124,6 +124,7 @@ static err_code_t s_copy(copy_t *self, err_t *err)
 
 static int s_end(copy_t *self)
 {
+    char command[LAUNCH_COMMAND_MAX];
     const char *did = self->tale.dry ? "would copy" : "copied";
     const together_t *together = &self->together;
     json_set_string(self->tale.document, "to", self->target.path);
@@ -132,10 +133,8 @@ static int s_end(copy_t *self)
     json_set_bool(self->tale.document, "fits", together->fits);
     if (!together->fits)
         tale_row(&self->tale, "note", together->catalog->dir, NULL, 0, together->why);
-    return tale_end(&self->tale, EXIT_DONE,
-                    "%s %" PRIu64 " snapshots to %s; go on there with cloudless up %s/" LAUNCH_TOPOLOGY_FILE
-                    " --state %s --resume",
-                    did, self->snapshots, self->target.path, self->target.path, self->target.path);
+    return tale_end(&self->tale, EXIT_DONE, "%s %" PRIu64 " snapshots to %s; go on there with %s --resume",
+                    did, self->snapshots, self->target.path, launch_up_command(self->target.path, command));
 }
 
 static int s_run(const cli_args_t *args)
@@ -172,7 +171,7 @@ const cli_command_t checkpoint_copy = {
              "leaves\nis called DIR.XXXXXX and may be removed.",
     .run = s_run,
     .options = {TALE_STATE_OPTION,
-                {"to", 't', "DIR", "where the copy is put"},
+                {"to", 0, "DIR", "where the copy is put"},
                 TALE_FORCE_OPTION,
                 TALE_DRY_OPTION,
                 TALE_JSON_OPTION}};

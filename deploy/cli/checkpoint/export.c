@@ -2,6 +2,7 @@
 #include "deploy/cli/checkpoint/tale.h"
 #include "deploy/cli/checkpoint/together.h"
 
+#include "codec/base/output.h"
 #include "codec/tensor/safetensors.h"
 #include "deploy/cli/checkpoint/source.h"
 #include "deploy/launch/launch.h"
@@ -40,11 +41,11 @@ static err_code_t s_model(tale_t *tale, const cli_args_t *args, const topology_t
     parameters_t *parameters = NULL;
     char hex[SHA256_HEX_SIZE];
     err_code_t code = s_load(args, topology, index, &parameters, err);
-    if (!code && tale->dry && !cli_has(args, "force") && access(file, F_OK) == 0)
-        code = err_set(err, ERR_EXISTS,
-                       "%s is there already; add --force to replace it, or choose another name", file);
+    if (!code && tale->dry)
+        code = output_check(file, cli_has(args, "force"), err);
     if (!code && !tale->dry)
-        code = safetensors_write(file, &parameters->layout, parameters->values, cli_has(args, "force"), err);
+        code = safetensors_write(file, &parameters->layout, parameters->values, NULL, cli_has(args, "force"),
+                                 err);
     if (!code) {
         parameters_sha256(parameters, hex);
         json_set_string(tale->document, "file", file);
@@ -101,9 +102,8 @@ static err_code_t s_write_archive(tale_t *tale, together_t *together, const char
     err_code_t code = ERR_OK;
     if (!tale->dry)
         code = archive_create(file, force, &archive, err);
-    else if (!force && access(file, F_OK) == 0)
-        code = err_set(err, ERR_EXISTS,
-                       "%s is there already; add --force to replace it, or choose another name", file);
+    else
+        code = output_check(file, force, err);
     if (!code && archive)
         code = s_put_topology(together->catalog->dir, archive, err);
     for (size_t i = 0; i < together->count && !code; i++)
@@ -191,7 +191,7 @@ const cli_command_t checkpoint_export = {
                 {"region", 'r', "NAME", "whose replica; of an archive: only this region"},
                 {"output", 'o', "FILE", "where to write the model"},
                 {"archive", 'a', "FILE", "where to write an archive"},
-                {"tag", 't', "TAG", "as of this common point, not the newest"},
+                {"tag", 0, "TAG", "as of this common point, not the newest"},
                 TALE_HERE_OPTION,
                 TALE_FORCE_OPTION,
                 TALE_DRY_OPTION,

@@ -69,13 +69,13 @@ static err_code_t s_import(import_t *self, const char *file, err_t *err)
 
 static int s_end(import_t *self)
 {
+    char command[LAUNCH_COMMAND_MAX];
     const char *to = self->target.path;
     json_set_string(self->tale.document, "to", to);
     json_set_u64(self->tale.document, "shards", self->shards);
-    return tale_end(&self->tale, EXIT_DONE,
-                    "%s %zu shards to %s; go on there with cloudless up %s/" LAUNCH_TOPOLOGY_FILE
-                    " --state %s --resume",
-                    self->tale.dry ? "would import" : "imported", self->shards, to, to, to);
+    return tale_end(&self->tale, EXIT_DONE, "%s %zu shards to %s; go on there with %s --resume",
+                    self->tale.dry ? "would import" : "imported", self->shards, to,
+                    launch_up_command(to, command));
 }
 
 static int s_run(const cli_args_t *args)

@@ -175,7 +175,7 @@ const cli_command_t checkpoint_prune = {
     .run = s_run,
     .options = {
         TALE_STATE_OPTION,
-        {"keep", 'k', "N", "snapshots of each shard that stay (default: checkpoint.keep of the topology)"},
+        {"keep", 0, "N", "snapshots of each shard that stay (default: checkpoint.keep of the topology)"},
         {"tags", 0, NULL, "common points (mark/...) are removed and counted like others"},
         TALE_DRY_OPTION,
         TALE_JSON_OPTION}};

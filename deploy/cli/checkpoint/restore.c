@@ -175,7 +175,7 @@ const cli_command_t checkpoint_restore = {
              "again.",
     .run = s_run,
     .options = {TALE_STATE_OPTION,
-                {"to", 't', "TAG", "name of the common point"},
+                {"to", 0, "TAG", "name of the common point"},
                 {"to-number", 0, "N", "the snapshot N of every shard, if they fit together"},
                 TALE_REGION_OPTION,
                 TALE_HERE_OPTION,

@@ -212,5 +212,5 @@ const cli_command_t checkpoint_show = {
                 {"region", 'r', "NAME", "whose shard"},
                 {"shard", 'k', "K", "which shard, from 0"},
                 {"number", 0, "N", "the snapshot of this number"},
-                {"tag", 't', "TAG", "the newest with this tag; NAME also finds mark/NAME"},
+                {"tag", 0, "TAG", "the newest with this tag; NAME also finds mark/NAME"},
                 TALE_JSON_OPTION}};

@@ -69,7 +69,7 @@ void tale_print_json(json_value_t **document_p)
 
 int tale_end(tale_t *self, int status, const char *format, ...)
 {
-    char text[1024];
+    char text[4096];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);

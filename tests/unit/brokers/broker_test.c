@@ -692,3 +692,74 @@ Test(broker, a_link_that_is_down_is_gone_around)
     s_fini(&w);
     free(others);
 }
+
+/* The first state of the link to a region for which `holds`. */
+static message_t *s_state_that(const actor_t *actor, const char *region, bool (*holds)(const message_t *))
+{
+    for (;;) {
+        message_t *m = s_wait(actor, KIND_link_state);
+        if (!strcmp(m->link_state.region, region) && holds(m))
+            return m;
+        message_destroy(&m);
+    }
+}
+
+static bool s_has_error(const message_t *m)
+{
+    return m->link_state.error && m->link_state.error[0];
+}
+
+static bool s_has_connections(const message_t *m)
+{
+    return m->link_state.own_up && m->link_state.connections && m->link_state.since_us > 0;
+}
+
+Test(broker, a_link_that_never_came_up_is_told_with_its_address_and_the_reason)
+{
+    world_t w;
+    s_init(&w);
+    actor_t b = s_actor(broker_tcp(w.brokers[1]), "scheduler/us", 1);
+    s_register(&b, "us");
+    message_t *m = s_state_that(&b, "eu", s_has_connections);
+    cr_assert(m->link_state.was_up);
+    cr_assert(m->link_state.address && m->link_state.address[0]);
+    message_destroy(&m);
+    s_leave(&b);
+    broker_stop(&w.brokers[1], 0);
+    topology_t *others = w.topology, *t = calloc(1, sizeof *t);
+    *t = *others;
+    w.topology = t;
+    strcpy(t->regions[0].advertise, "tcp://127.0.0.1:1"); /* nobody may listen there */
+    s_start(&w, 1);
+    b = s_actor(broker_tcp(w.brokers[1]), "scheduler/us", 1);
+    s_register(&b, "us");
+    m = s_state_that(&b, "eu", s_has_error);
+    cr_assert_not(m->link_state.up);
+    cr_assert_not(m->link_state.was_up);
+    cr_assert_str_eq(m->link_state.address, "tcp://127.0.0.1:1");
+    cr_assert(strstr(m->link_state.error, "refused"), "%s", m->link_state.error);
+    cr_assert_geq(m->link_state.since_us, 3000000);
+    message_destroy(&m);
+    s_leave(&b);
+    s_fini(&w);
+    free(others);
+}
+
+static bool s_is_relayed(const message_t *m)
+{
+    return m->link_state.up && m->link_state.relay[0];
+}
+
+Test(broker, a_region_that_is_reached_over_another_one_says_over_which)
+{
+    world_t w;
+    s_init_three(&w);
+    actor_t a = s_actor(broker_tcp(w.brokers[0]), "scheduler/eu", 1);
+    s_register(&a, "eu");
+    message_t *m = s_state_that(&a, "us", s_is_relayed);
+    cr_assert_str_eq(m->link_state.relay, "asia");
+    cr_assert_eq(m->link_state.connections, 0, "there is no link");
+    message_destroy(&m);
+    s_leave(&a);
+    s_fini(&w);
+}

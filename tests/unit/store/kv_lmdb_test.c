@@ -239,6 +239,45 @@ Test(kv_lmdb, a_reader_creates_nothing)
     cr_assert_eq(access(path, F_OK), -1);
 }
 
+/* As another user, or from a copy whose files may only be read. */
+static int s_read_without_rights(void)
+{
+    size_t size = 0;
+    kv_t *kv = NULL;
+    kv_lmdb_options_t options = {.read_only = true};
+    if (getuid() == 0 && setuid(65534) != 0)
+        return 1;
+    if (kv_lmdb_open(s_dir, &options, &kv, &s_err))
+        return 2;
+    return s_get(kv, "a", &size) == ERR_OK && size == 3 ? 0 : 3;
+}
+
+static void s_expect_readable(void)
+{
+    int status = 0;
+    cr_assert_eq(chmod(s_dir, 0555), 0);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(s_read_without_rights());
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %d", status);
+    cr_assert_eq(chmod(s_dir, 0755), 0);
+}
+
+Test(kv_lmdb, what_one_may_read_but_not_write_is_readable)
+{
+    char data[TEMP_PATH_MAX], lock[TEMP_PATH_MAX];
+    kv_t *kv = s_open(NULL);
+    cr_assert_eq(kv_store(kv, "a", "abc", 3, &s_err), ERR_OK);
+    kv_destroy(&kv);
+    temp_path(&s_temp, "store/data.mdb", data);
+    temp_path(&s_temp, "store/lock.mdb", lock);
+    cr_assert(chmod(s_temp.dir, 0755) == 0 && chmod(data, 0444) == 0 && chmod(lock, 0444) == 0);
+    s_expect_readable();
+    cr_assert_eq(unlink(lock), 0); /* a copy of the data alone */
+    s_expect_readable();
+}
+
 Test(kv_lmdb, not_a_store)
 {
     char path[TEMP_PATH_MAX + 16];

@@ -118,6 +118,29 @@ Test(statedir, a_damaged_job_file_is_not_overwritten)
     buf_destroy(&contents);
 }
 
+/* What a job file says, and what is said of it. */
+static void s_expect_said(const char *text, const char *said)
+{
+    char file[TEMP_PATH_MAX + 16];
+    snprintf(file, sizeof file, "%s/job", s_dir);
+    cr_assert_eq(file_write(file, text, strlen(text), &s_err), ERR_OK);
+    cr_assert_eq(statedir_check(s_dir, "fashion", "d1g3st", &s_err), ERR_JOB);
+    cr_assert_not_null(strstr(s_err.text, said), "%s", s_err.text);
+    cr_assert_null(strstr(s_err.text, "remove"), "a directory that holds a model is not to be removed: %s",
+                   s_err.text);
+}
+
+Test(statedir, what_is_wrong_with_a_job_file_is_said_and_nobody_is_told_to_remove_a_model)
+{
+    statedir_t *state = s_open();
+    statedir_close(&state);
+    s_expect_said("cloudless state 99\njob fashion\n", "another version of cloudless (its format is 99");
+    s_expect_said("cloudless state x\njob fashion\n", "is damaged; cloudless checkpoint repair --state ");
+    s_expect_said("", "is damaged; cloudless checkpoint repair --state ");
+    s_expect_said("cloudless state 1\njob fashion\ndigest other\n",
+                  "undo the change, or name another directory");
+}
+
 Test(statedir, names_that_cannot_be)
 {
     statedir_t *state = NULL;

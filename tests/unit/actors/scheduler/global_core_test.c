@@ -276,3 +276,25 @@ Test(global, leads_to_a_common_point_when_all_regions_together_are_there)
     message_destroy(&mark);
     s_free(bench);
 }
+
+Test(global, knows_how_regions_reach_each_other_from_their_schedulers_alone)
+{
+    bench_t *bench = s_bench();
+    cr_assert_null(global_core_link(bench->by.core, 0, 1).state);
+    const char *const from[] = {"broker/eu", "scheduler/moon", "scheduler/us"};
+    for (size_t i = 0; i < 3; i++) {
+        message_t *state = message_new(KIND_link_state, GLOBAL, from[i]);
+        message_set_name(state->link_state.region, "eu");
+        state->link_state.connections = 5;
+        driver_give(&bench->by, state);
+        bool told = global_core_link(bench->by.core, 1, 0).state != NULL;
+        cr_assert_eq(told, i == 2, "%s", from[i]);
+    }
+    cr_assert_eq(global_core_link(bench->by.core, 1, 0).state->link_state.connections, 5);
+    cr_assert_null(global_core_link(bench->by.core, 0, 1).state, "each says its own");
+    message_t *state = message_new(KIND_link_state, GLOBAL, "scheduler/us");
+    message_set_name(state->link_state.region, "us");
+    driver_give(&bench->by, state);
+    cr_assert_null(global_core_link(bench->by.core, 1, 1).state);
+    s_free(bench);
+}

@@ -295,3 +295,96 @@ Test(region, forwards_statuses_with_node_and_pid)
     cr_assert_eq(own, 1);
     s_free(bench);
 }
+
+static void s_link(bench_t *bench, bool up)
+{
+    message_t *state = message_new(KIND_link_state, NAME, "broker/eu");
+    message_set_name(state->link_state.region, "us");
+    state->link_state.up = state->link_state.own_up = up;
+    state->link_state.since_us = 3 * SECOND;
+    message_set_text(&state->link_state.address, "tcp://us.example:5590");
+    message_set_text(&state->link_state.error, up ? "" : "name unknown: us.example");
+    driver_give(&bench->by, state);
+}
+
+Test(region, hands_on_how_the_other_regions_are_reached)
+{
+    bench_t *bench = s_bench(2, false);
+    s_link(bench, false);
+    driver_drop(&bench->by);
+    driver_tick(&bench->by, SECOND);
+    message_t *state = driver_take(&bench->by, KIND_link_state);
+    cr_assert_not_null(state);
+    cr_assert_str_eq(state->to, GLOBAL);
+    cr_assert_str_eq(state->from, NAME);
+    cr_assert_eq(state->link_state.since_us, 4 * SECOND, "as old as it is by now");
+    cr_assert_str_eq(state->link_state.error, "name unknown: us.example");
+    message_destroy(&state);
+    driver_drop(&bench->by);
+    s_link(bench, true);
+    driver_tick(&bench->by, 1500 * MS);
+    cr_assert_eq(driver_count(&bench->by, KIND_link_state), 1, "a change is told with the next statuses");
+    s_free(bench);
+}
+
+static int64_t s_train_us(bench_t *bench)
+{
+    message_t *report = s_report(bench);
+    int64_t train_us = report->region_report.train_us;
+    message_destroy(&report);
+    return train_us;
+}
+
+static void s_worker_is(bench_t *bench, const placement_t *worker, const char *waits_for)
+{
+    message_t *status = message_new(KIND_status, NAME, worker->actor);
+    status->incarnation = worker->incarnation;
+    message_set_name(status->status.waits_for, waits_for);
+    driver_give(&bench->by, status);
+}
+
+Test(region, waiting_for_another_regions_broker_is_no_training_time)
+{
+    bench_t *bench = s_bench(2, false);
+    running_t running = s_running(bench);
+    s_want(bench, &running.workers[0], 0, 0, 0, 0, 0);
+    s_link(bench, true);
+    s_worker_is(bench, &running.workers[0], "shard/eu/0");
+    s_worker_is(bench, &running.workers[1], "shard/eu/0");
+    driver_tick(&bench->by, 2 * SECOND);
+    cr_assert_eq(s_train_us(bench), 2250 * MS, "everybody is there, and what they send is waited for");
+    s_worker_is(bench, &running.workers[1], "");
+    s_link(bench, false);
+    driver_tick(&bench->by, 4 * SECOND);
+    cr_assert_eq(s_train_us(bench), 4250 * MS, "a worker computes on while the other is away");
+    s_worker_is(bench, &running.workers[1], "shard/eu/0");
+    for (int i = 0; i < 240; i++) /* both have to be heard of, or they would be lost */ {
+        driver_tick(&bench->by, bench->by.now_us + 250 * MS);
+        driver_drop(&bench->by);
+    }
+    int64_t train_us = s_train_us(bench);
+    cr_assert(train_us >= 5250 * MS && train_us <= 5500 * MS, "it stands: %lld", (long long)train_us);
+    s_link(bench, true);
+    cr_assert_eq(s_train_us(bench), train_us + 250 * MS, "and trains again since the other is back");
+    s_free(bench);
+}
+
+Test(region, says_on_which_machine_everybody_is)
+{
+    bench_t *bench = s_bench(1, false);
+    s_plan(bench);
+    message_t *announce = s_announce(bench, "node/eu/a", 1);
+    message_set_name(announce->announce.host, "machine-7");
+    driver_give(&bench->by, announce);
+    driver_give(&bench->by, s_announce(bench, "node/eu/b", 2));
+    driver_drop(&bench->by);
+    driver_tick(&bench->by, SECOND);
+    bool told = false;
+    message_t *status;
+    while ((status = driver_take(&bench->by, KIND_status))) {
+        told |= !strcmp(status->status.node, "node/eu/a") && !strcmp(status->status.machine, "machine-7");
+        message_destroy(&status);
+    }
+    cr_assert(told);
+    s_free(bench);
+}

@@ -79,7 +79,7 @@ Test(region_restart, adopts_who_runs_and_places_who_does_not)
     message_t *report = s_report(bench);
     cr_assert(report->region_report.placed);
     cr_assert_eq(report->region_report.samples, 30);
-    cr_assert_eq(report->region_report.restarts, 0);
+    cr_assert_eq(report->region_report.restarts, 1, "it ended by a failure while nobody watched");
     cr_assert_eq(report->region_report.samples_repeated, 0);
     message_destroy(&report);
     s_free(bench);
@@ -393,5 +393,48 @@ Test(region_restart, machines_that_are_there_are_not_rented_again)
     driver_tick(&bench->by, 17 * SECOND);
     s_expect_command(bench, RENT_START, "small-0");
     s_expect_no_command(bench);
+    s_free(bench);
+}
+
+/* Both nodes come back as new processes, and host nobody. */
+static uint64_t s_restarts_after_all_came_anew(bench_t *bench)
+{
+    placement_t places[6];
+    driver_give(&bench->by, s_announce(bench, "node/eu/a", 11));
+    driver_give(&bench->by, s_announce(bench, "node/eu/b", 12));
+    for (size_t round = 0; round < 8; round++) {
+        size_t count = s_places(bench, places, 6, true, ERR_OK);
+        for (size_t i = 0; i < count; i++)
+            if (!strncmp(places[i].actor, "shard/", 6))
+                s_progress(bench, &places[i], (told_t){0});
+        driver_tick(&bench->by, bench->by.now_us + 400 * MS);
+    }
+    message_t *report = s_report(bench);
+    uint64_t restarts = report->region_report.restarts;
+    cr_assert_eq(report->region_report.shards, 2);
+    cr_assert_eq(report->region_report.workers, 2);
+    message_destroy(&report);
+    return restarts;
+}
+
+Test(region_restart, who_dies_with_the_scheduler_is_restarted)
+{
+    bench_t *bench = s_bench(1, false);
+    running_t running = s_running(bench);
+    s_end(bench, &running.workers[0]); /* did not run at that moment */
+    s_restart(bench);
+    cr_assert_eq(s_restarts_after_all_came_anew(bench), 3, "two shards and a worker");
+    s_free(bench);
+}
+
+Test(region_restart, who_ended_in_order_is_not_restarted)
+{
+    bench_t *bench = s_bench(1, false);
+    s_running(bench);
+    driver_give(&bench->by, message_new(KIND_stop, NAME, GLOBAL));
+    s_stopped(bench, "node/eu/a");
+    s_stopped(bench, "node/eu/b");
+    s_restart(bench);
+    cr_assert_eq(s_restarts_after_all_came_anew(bench), 0);
     s_free(bench);
 }

@@ -74,7 +74,7 @@ Test(safetensors, bytes_are_those_of_the_format)
 {
     case_t self = s_new();
     char bytes[512];
-    cr_assert_eq(safetensors_write(self.path, &self.layout, VALUES, false, NULL), ERR_OK);
+    cr_assert_eq(safetensors_write(self.path, &self.layout, VALUES, NULL, false, NULL), ERR_OK);
     size_t size = s_load(&self, bytes, sizeof bytes);
     uint64_t length = 0;
     for (size_t i = 8; i-- > 0;)
@@ -83,10 +83,10 @@ Test(safetensors, bytes_are_those_of_the_format)
     cr_assert_eq(size, 8 + length + sizeof VALUES);
     char expected[512], hex[SHA256_HEX_SIZE];
     safetensors_sha256(&self.layout, VALUES, hex);
-    snprintf(
-        expected, sizeof expected,
-        "{\"__metadata__\":{\"format\":\"pt\",\"written_by\":\"cloudless\",\"parameters_sha256\":\"%s\"},%s",
-        hex, &HEADER[1]);
+    snprintf(expected, sizeof expected,
+             "{\"__metadata__\":{\"format\": \"pt\", \"written_by\": \"cloudless\", \"parameters_sha256\": "
+             "\"%s\"},%s",
+             hex, &HEADER[1]);
     cr_assert(length >= strlen(expected) && memcmp(bytes + 8, expected, strlen(expected)) == 0);
     for (size_t i = 8 + strlen(expected); i < 8 + length; i++)
         cr_assert_eq(bytes[i], ' ');
@@ -98,9 +98,23 @@ Test(safetensors, roundtrip)
 {
     case_t self = s_new();
     float values[8];
-    cr_assert_eq(safetensors_write(self.path, &self.layout, VALUES, false, NULL), ERR_OK);
+    cr_assert_eq(safetensors_write(self.path, &self.layout, VALUES, NULL, false, NULL), ERR_OK);
     cr_assert_eq(safetensors_read(self.path, &self.layout, values, NULL), ERR_OK);
     cr_assert_eq(memcmp(values, VALUES, sizeof VALUES), 0);
+    s_destroy(&self);
+}
+
+Test(safetensors, notes_are_in_the_metadata)
+{
+    case_t self = s_new();
+    char bytes[1024] = "";
+    float values[8];
+    const safetensors_note_t notes[] = {{"point", "mark/\"noon\""}, {"batches", "488 to 496"}, {NULL, NULL}};
+    cr_assert_eq(safetensors_write(self.path, &self.layout, VALUES, notes, false, NULL), ERR_OK);
+    s_load(&self, bytes, sizeof bytes - 1);
+    cr_assert(strstr(bytes + 8, "\"point\": \"mark/\\\"noon\\\"\", \"batches\": \"488 to 496\"}"), "%s",
+              bytes + 8);
+    cr_assert_eq(safetensors_read(self.path, &self.layout, values, NULL), ERR_OK);
     s_destroy(&self);
 }
 
@@ -108,7 +122,7 @@ Test(safetensors, a_changed_value_is_refused)
 {
     case_t self = s_new();
     char bytes[512];
-    cr_assert_eq(safetensors_write(self.path, &self.layout, VALUES, false, NULL), ERR_OK);
+    cr_assert_eq(safetensors_write(self.path, &self.layout, VALUES, NULL, false, NULL), ERR_OK);
     size_t size = s_load(&self, bytes, sizeof bytes);
     bytes[size - 3] ^= 1;
     s_store(&self, bytes, size);
@@ -125,12 +139,12 @@ Test(safetensors, overwrites_only_when_told)
     case_t self = s_new();
     float values[8], zeros[8] = {0};
     err_t err;
-    cr_assert_eq(safetensors_write(self.path, &self.layout, VALUES, false, NULL), ERR_OK);
-    cr_assert_eq(safetensors_write(self.path, &self.layout, zeros, false, &err), ERR_EXISTS);
+    cr_assert_eq(safetensors_write(self.path, &self.layout, VALUES, NULL, false, NULL), ERR_OK);
+    cr_assert_eq(safetensors_write(self.path, &self.layout, zeros, NULL, false, &err), ERR_EXISTS);
     cr_assert(strstr(err.text, self.path), "%s", err.text);
     cr_assert_eq(safetensors_read(self.path, &self.layout, values, NULL), ERR_OK);
     cr_assert_eq(memcmp(values, VALUES, sizeof VALUES), 0);
-    cr_assert_eq(safetensors_write(self.path, &self.layout, zeros, true, NULL), ERR_OK);
+    cr_assert_eq(safetensors_write(self.path, &self.layout, zeros, NULL, true, NULL), ERR_OK);
     cr_assert_eq(safetensors_read(self.path, &self.layout, values, NULL), ERR_OK);
     cr_assert_eq(memcmp(values, zeros, sizeof zeros), 0);
     s_destroy(&self);
@@ -142,9 +156,10 @@ Test(safetensors, a_failed_write_leaves_nothing)
     char path[160];
     err_t err;
     snprintf(path, sizeof path, "%s/no/such/dir/x", self.dir);
-    cr_assert_eq(safetensors_write(path, &self.layout, VALUES, false, &err), ERR_IO);
+    cr_assert_eq(safetensors_write(path, &self.layout, VALUES, NULL, false, &err), ERR_NOT_FOUND);
     cr_assert(strstr(err.text, path), "%s", err.text);
-    cr_assert_eq(safetensors_write(self.dir, &self.layout, VALUES, true, &err), ERR_IO, "a directory");
+    cr_assert_eq(safetensors_write(self.dir, &self.layout, VALUES, NULL, true, &err), ERR_USAGE,
+                 "a directory");
     s_destroy(&self);
 }
 
@@ -169,7 +184,7 @@ Test(safetensors, refuses_a_file_cut_anywhere)
 {
     case_t self = s_new();
     char bytes[512];
-    cr_assert_eq(safetensors_write(self.path, &self.layout, VALUES, false, NULL), ERR_OK);
+    cr_assert_eq(safetensors_write(self.path, &self.layout, VALUES, NULL, false, NULL), ERR_OK);
     size_t size = s_load(&self, bytes, sizeof bytes);
     uint64_t length;
     memcpy(&length, bytes, 8);
@@ -232,7 +247,7 @@ Test(safetensors, sha256_is_of_the_tensor_bytes)
 {
     case_t self = s_new();
     char hex[SHA256_HEX_SIZE], other[SHA256_HEX_SIZE], bytes[512];
-    cr_assert_eq(safetensors_write(self.path, &self.layout, VALUES, false, NULL), ERR_OK);
+    cr_assert_eq(safetensors_write(self.path, &self.layout, VALUES, NULL, false, NULL), ERR_OK);
     size_t size = s_load(&self, bytes, sizeof bytes);
     safetensors_sha256(&self.layout, VALUES, hex);
     sha256_t *sha256 = sha256_new();
