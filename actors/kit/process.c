@@ -94,10 +94,13 @@ _Noreturn static void s_become(const process_spec_t *spec, int input, pid_t pare
         _exit(1);
     if (spec->own_group)
         setpgid(0, 0);
-    sigset_t none;
-    sigemptyset(&none);
+    sigset_t held; /* until it can act on them: whoever is told to end in its first moments ends in order */
+    sigemptyset(&held);
+    sigaddset(&held, SIGINT);
+    sigaddset(&held, SIGTERM);
+    sigaddset(&held, SIGHUP);
     signal(SIGPIPE, SIG_DFL); /* what is ignored stays ignored over an exec, handlers do not */
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    sigprocmask(SIG_SETMASK, &held, NULL);
     execv("/proc/self/exe", (char *const *)(uintptr_t)spec->arguments);
     _exit(1);
 }

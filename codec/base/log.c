@@ -1,5 +1,7 @@
 #include "codec/base/log.h"
 
+#include "codec/base/outlet.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -60,6 +62,10 @@ static void s_flatten(char *text, size_t size)
 static void s_write(int fd, const char *line, size_t size)
 {
     ssize_t wrote;
+    if (fd == STDERR_FILENO) {
+        outlet_write(fd, line, size);
+        return;
+    }
     do
         wrote = write(fd, line, size);
     while (wrote < 0 && errno == EINTR);

@@ -68,6 +68,7 @@ const cli_command_t command_broker = {
     .example = "cloudless broker --topology job.yaml --region shanghai",
     .notes = COMMANDS_RESUME,
     .run = s_run,
+    .waits = true,
     .options = {
         {"topology", 't', "FILE", "the same file as everywhere in the job"},
         {"region", 'r', "NAME", "whose broker this is"},

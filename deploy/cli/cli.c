@@ -1,13 +1,19 @@
 #include "deploy/cli/cli.h"
 
 #include "actors/model/kernel.h"
+#include "codec/base/outlet.h"
 #include "deploy/cli/version.h"
+#include "deploy/launch/host.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#define CLI_PATIENCE_US 1000000 /* for who reads standard error */
 
 typedef struct {
     const char *items[CLI_VALUES_MAX];
@@ -31,7 +37,7 @@ int cli_fail(exit_status_t status, const char *where, const char *format, ...)
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     fflush(stdout);
-    fprintf(stderr, "cloudless: %s%s%s\n", where ? where : "", where ? ": " : "", text);
+    outlet_say("cloudless: %s%s%s\n", where ? where : "", where ? ": " : "", text);
     return (int)status;
 }
 
@@ -212,6 +218,18 @@ static int s_unknown(const cli_command_t *group, const char *written, const cli_
                     group ? group->name : "", group ? " " : "");
 }
 
+/* What was printed and did not arrive is a failure, whatever it was. */
+static int s_flush(const cli_command_t *command, int status)
+{
+    errno = 0;
+    bool lost = fflush(stdout) || ferror(stdout);
+    if (!lost || (status != EXIT_DONE && status != EXIT_PROBLEMS))
+        return status;
+    return cli_fail(EXIT_FAILED, command ? command->name : NULL,
+                    "standard output: %s; nobody has what was printed",
+                    errno ? strerror(errno) : "cannot be written");
+}
+
 static const cli_command_t *s_find(const char *word, const cli_command_t *const *table)
 {
     for (size_t i = 0; table[i]; i++)
@@ -224,12 +242,12 @@ static int s_run(const cli_command_t *command, int argc, char **argv)
 {
     err_t err;
     cli_args_t args = {.command = command};
+    if (!command->waits)
+        host_leave_signals();
     int stop = s_parse(argc, argv, &args);
-    if (stop)
-        return stop - 1;
-    if (command->computes && kernel_prepare(&err))
-        return cli_fail(EXIT_FAILED, command->name, "%s", err.text);
-    return command->run(&args);
+    if (!stop && command->computes && kernel_prepare(&err))
+        stop = 1 + cli_fail(EXIT_FAILED, command->name, "%s", err.text);
+    return s_flush(command, stop ? stop - 1 : command->run(&args));
 }
 
 /* help, help COMMAND, help GROUP COMMAND */
@@ -244,7 +262,7 @@ static int s_help(int argc, char **argv, const cli_command_t *group, const cli_c
         return s_help(argc - 1, argv + 1, command, command->group);
     else
         s_print_help(stdout, command);
-    return EXIT_DONE;
+    return s_flush(command, EXIT_DONE);
 }
 
 /* argv[0] is the program or the group. */
@@ -260,7 +278,7 @@ static int s_main(int argc, char **argv, const cli_command_t *group, const cli_c
         return s_help(0, NULL, group, table);
     if (!group && (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V"))) {
         version_print(stdout);
-        return EXIT_DONE;
+        return s_flush(NULL, EXIT_DONE);
     }
     const cli_command_t *command = s_find(argv[1], table);
     if (!command)
@@ -271,7 +289,9 @@ static int s_main(int argc, char **argv, const cli_command_t *group, const cli_c
 
 int cli_main(int argc, char **argv, const cli_command_t *const *table)
 {
-    return s_main(argc, argv, NULL, table);
+    int status = s_main(argc, argv, NULL, table);
+    (void)!outlet_flush(STDERR_FILENO, CLI_PATIENCE_US, NULL); /* what nobody reads is lost, no more */
+    return status;
 }
 
 /* ---- reading

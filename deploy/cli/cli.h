@@ -14,7 +14,7 @@
 
 typedef enum {
     EXIT_DONE = 0,     /* also after a drained SIGINT or SIGTERM */
-    EXIT_FAILED = 1,   /* while running */
+    EXIT_FAILED = 1,   /* while running; also when output could not be written */
     EXIT_WRONG = 2,    /* usage, topology, data set or state directory */
     EXIT_PROBLEMS = 3, /* a check found some */
 } exit_status_t;
@@ -39,6 +39,7 @@ typedef struct cli_command {
     const char *example;    /* one line, or several, each a whole command */
     const char *notes;      /* lines below the options; NULL: none */
     int (*run)(const cli_args_t *args);
+    bool waits;    /* takes signals with host_wait; those of others end it at once */
     bool hidden;   /* for this program's own use */
     bool computes; /* a kernel is chosen before it runs, while the process has one thread */
     const struct cli_command *const

@@ -52,6 +52,7 @@ const cli_command_t command_global = {
         "The global scheduler of `up`, which shows progress and prints the outcome; started by `up` alone.",
     .example = "cloudless up TOPOLOGY",
     .run = s_run,
+    .waits = true,
     .hidden = true,
     .options = {{"topology", 0, "FILE", "the effective topology in the state directory"},
                 {"state", 0, "DIR", "held by the parent"},

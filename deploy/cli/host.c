@@ -145,6 +145,7 @@ const cli_command_t command_host = {
     .example = "cloudless node --isolate actor",
     .run = s_run,
     .computes = true,
+    .waits = true,
     .hidden = true,
     .options = {{"topology", 0, "FILE", "as of the node"},
                 {"region", 0, "NAME", "as of the node"},

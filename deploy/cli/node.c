@@ -102,6 +102,7 @@ const cli_command_t command_node = {
     .notes = COMMANDS_RESUME,
     .run = s_run,
     .computes = true,
+    .waits = true,
     .options = {
         {"topology", 't', "FILE", "the same file as everywhere in the job"},
         {"region", 'r', "NAME", "where this machine is"},

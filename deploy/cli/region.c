@@ -69,6 +69,7 @@ const cli_command_t command_region = {
     .example = "cloudless up TOPOLOGY",
     .run = s_run,
     .computes = true,
+    .waits = true,
     .hidden = true,
     .options = {{"topology", 0, "FILE", "the effective topology in the state directory"},
                 {"region", 0, "NAME", "which"},

@@ -71,6 +71,7 @@ const cli_command_t command_scheduler = {
     .example = "cloudless scheduler --topology job.yaml --state /var/lib/cloudless/job --report report.json",
     .notes = COMMANDS_RESUME,
     .run = s_run,
+    .waits = true,
     .options = {{"topology", 't', "FILE", "the same file as everywhere in the job"},
                 {"region", 0, "NAME", "the first region; may be left out"},
                 {"state", 's', "DIR", "keep status here (default: ~/.local/state/cloudless/JOB)"},

@@ -1,6 +1,7 @@
 #include "deploy/cli/commands.h"
 
 #include "codec/base/json.h"
+#include "codec/base/outlet.h"
 #include "codec/base/units.h"
 #include "deploy/launch/host.h"
 #include "deploy/launch/planning.h"
@@ -193,9 +194,9 @@ static bool s_progress(void *hint, const predict_progress_t *progress)
         return true;
     self->shown_s = now_s;
     char at[UNITS_TEXT_MAX];
-    fprintf(stderr, "simulated %s, %.1f %% of the samples, %.1f million events in %.0f s\n",
-            units_print_duration(progress->virtual_us, at), 100 * progress->done,
-            (double)progress->events / 1e6, difftime(now_s, self->began_s));
+    outlet_say("simulated %s, %.1f %% of the samples, %.1f million events in %.0f s\n",
+               units_print_duration(progress->virtual_us, at), 100 * progress->done,
+               (double)progress->events / 1e6, difftime(now_s, self->began_s));
     return true;
 }
 
@@ -388,6 +389,7 @@ const cli_command_t command_simulate = {
              "With plan.samples_per_s nothing is measured, and a seed gives the same prediction everywhere.",
     .run = s_run,
     .computes = true,
+    .waits = true,
     .options = {
         {"objective", 0, "NAME", "rent what the plan for it would: everything, match, fastest ..."},
         {"units", 0, "REGION.OFFER=N", "rent so many units of an offer; may be repeated"},

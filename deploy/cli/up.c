@@ -126,6 +126,7 @@ const cli_command_t command_up = {
     .example = "cloudless up deploy/topologies/two-regions.yaml --state run1 --set job.epochs=2",
     .run = s_run,
     .computes = true,
+    .waits = true,
     .options = {
         {"state", 's', "DIR", "keep snapshots, logs and status here (default: ~/.local/state/cloudless/JOB)"},
         {"resume", 0, NULL, "go on from the snapshots in the state directory"},

@@ -4,6 +4,7 @@
 #include "actors/kit/process.h"
 #include "actors/scheduler/global_actor.h"
 #include "codec/base/log.h"
+#include "codec/base/outlet.h"
 #include "deploy/cli/cli.h"
 #include "deploy/launch/control.h"
 #include "deploy/launch/host.h"
@@ -21,6 +22,7 @@
 
 #define CONDUCT_PATIENCE_US 10000000 /* a drain without progress ends after this */
 #define CONDUCT_CRASH_US 5000000     /* the same when a region's process cannot go on */
+#define CONDUCT_READ_US 10000000     /* who reads standard output takes something within this time */
 #define CONDUCT_LOOK_MS 250
 
 typedef struct {
@@ -84,7 +86,7 @@ static err_code_t s_start_scheduler(conduct_t *self, err_t *err)
     if (rc)
         return rc;
     snprintf(self->status_path, sizeof self->status_path, "%s/" LAUNCH_STATUS_FILE, launch->state_dir);
-    progress_init(&self->progress, self->spec->quiet ? NULL : stderr, launch->topology,
+    progress_init(&self->progress, !self->spec->quiet, launch->topology,
                   launch->dataset ? &launch->job : NULL, clock_now_us());
     global_actor_t actor = {.topology = launch->topology,
                             .state_dir = launch->state_dir,
@@ -110,7 +112,7 @@ static void s_reread(conduct_t *self)
     err_t err = {0};
     if (launch_reread(self->launch, self->spec->topology, NULL, 0, NULL, &changed, &err)) {
         log_event(LEVEL_WARN, self->spec->where, "reread", "reason=\"%s\"; going on as before", err.text);
-        fprintf(stderr, "cloudless: %s: %s\n", self->spec->where, err.text);
+        outlet_say("cloudless: %s: %s\n", self->spec->where, err.text);
         return;
     }
     log_event(LEVEL_INFO, self->spec->where, "reread", "file=%s", self->spec->topology);
@@ -126,14 +128,15 @@ static void s_take_signal(conduct_t *self, int signal)
             s_reread(self);
         return;
     }
-    if ((self->spec->parent && signal == SIGINT) || (signal == HOST_STOP && self->first_signal))
+    bool parents = self->spec->parent && (signal == SIGINT || signal == HOST_HANGUP);
+    if (parents || (signal > SIGRTMAX && self->first_signal))
         return;
     if (self->first_signal)
         _exit(128 + signal);
     self->first_signal = signal;
     if (!self->spec->parent)
-        fprintf(stderr, "%sstopping after a last snapshot; once more ends at once\n",
-                self->progress.terminal ? "\n" : "");
+        outlet_say("%sstopping after a last snapshot; once more ends at once\n",
+                   self->progress.terminal ? "\n" : "");
     global_actor_drain(self->scheduler, CONDUCT_PATIENCE_US);
 }
 
@@ -216,6 +219,19 @@ static void s_loop(conduct_t *self)
 /* ---- end
  * ----------------------------------------------------------------------------------------------------- */
 
+static void s_print(int fd, void (*print)(const json_value_t *report, FILE *out), const json_value_t *report)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    CHECK(out);
+    print(report, out);
+    fclose(out);
+    if (size)
+        outlet_write(fd, text, size);
+    free(text);
+}
+
 static int s_write_report(conduct_t *self)
 {
     err_t err = {0};
@@ -224,13 +240,12 @@ static int s_write_report(conduct_t *self)
         return cli_fail(EXIT_FAILED, self->spec->where, "%s", err.text);
     if (self->spec->json) {
         char *text = json_print(self->report, false);
-        fputs(text, stdout);
+        outlet_write(STDOUT_FILENO, text, strlen(text));
         free(text);
     } else if (!self->spec->quiet) {
-        report_print_table(self->report, stdout);
+        s_print(STDOUT_FILENO, report_print_table, self->report);
     }
-    fflush(stdout);
-    report_print_warning(self->report, stderr);
+    s_print(STDERR_FILENO, report_print_warning, self->report);
     return EXIT_DONE;
 }
 
@@ -241,9 +256,11 @@ static void s_tell_resume(const conduct_t *self)
     if (self->state != RUN_DRAINED || !self->spec->resume || self->spec->quiet)
         return;
     bool stored = !launch_count_snapshots(self->launch, &count, NULL) && count;
-    fprintf(self->spec->json ? stderr : stdout, "%s; go on with: %s%s\n",
-            stored ? "stopped" : "stopped before the first snapshot", self->spec->resume,
-            stored ? " --resume" : "");
+    char text[4 * STATEDIR_PATH_MAX];
+    int length = snprintf(text, sizeof text, "%s; go on with: %s%s\n",
+                          stored ? "stopped" : "stopped before the first snapshot", self->spec->resume,
+                          stored ? " --resume" : "");
+    outlet_write(self->spec->json ? STDERR_FILENO : STDOUT_FILENO, text, (size_t)length);
 }
 
 /* Whoever starts the whole run begins, or resumes, one; a scheduler that alone is started again goes on in the run that
@@ -253,6 +270,20 @@ static void s_forget(const conduct_t *self)
     err_t err = {0};
     if (global_actor_forget(self->launch->state_dir, &err))
         log_event(LEVEL_WARN, "scheduler/global", "forget", "reason=\"%s\"", err.text);
+}
+
+/* Whoever was to get the outcome has it, or is told where it is. */
+static int s_hand_over(const conduct_t *self, int status)
+{
+    err_t err = {0};
+    char spare[STATEDIR_PATH_MAX + 32];
+    const char *path = self->spec->report_path ? self->spec->report_path : spare;
+    snprintf(spare, sizeof spare, "%s/" LAUNCH_REPORT_FILE, self->launch->state_dir);
+    if (!outlet_flush(STDOUT_FILENO, CONDUCT_READ_US, &err))
+        return status;
+    bool kept = self->report && (self->spec->report_path || !json_write_file(self->report, spare, NULL));
+    return cli_fail(EXIT_FAILED, self->spec->where, "standard output: %s%s%s", err.text,
+                    kept ? "; the report is in " : "", kept ? path : "");
 }
 
 static int s_finish(conduct_t *self)
@@ -267,7 +298,7 @@ static int s_finish(conduct_t *self)
     if (failure.code)
         return cli_fail(EXIT_FAILED, self->spec->where, "%s", failure.text);
     s_tell_resume(self);
-    return status;
+    return s_hand_over(self, status);
 }
 
 static const control_word_t s_asked[] = {{"stop", host_answer_stop}, {NULL, NULL}};

@@ -9,12 +9,16 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 static const int s_taken[] = {SIGINT, SIGTERM, SIGHUP, SIGCHLD};
 
 static int s_signals[2] = {-1, -1}; /* a pipe, for there is one process and a handler has no arguments */
+
+static bool s_terminal; /* there is one */
+static bool s_stays;    /* when it goes: nohup */
 
 static void s_handle(int signal)
 {
@@ -26,8 +30,42 @@ static void s_handle(int signal)
     errno = saved_errno;
 }
 
+static bool s_has_terminal(void)
+{
+    int fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
+/* The lowest that is free is taken, so what was closed is open afterwards, and this ends. */
+static void s_open_standard(void)
+{
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
+static void s_raise_limits(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur == files.rlim_max)
+        return;
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+}
+
 void host_prepare(void)
 {
+    s_open_standard();
+    s_raise_limits();
+    struct sigaction before;
+    sigaction(SIGHUP, NULL, &before);
+    s_terminal = s_has_terminal();
+    s_stays = before.sa_handler == SIG_IGN;
     CHECK(pipe2(s_signals, O_CLOEXEC | O_NONBLOCK) == 0);
     struct sigaction action = {.sa_handler = s_handle, .sa_flags = SA_RESTART};
     sigset_t set;
@@ -39,6 +77,15 @@ void host_prepare(void)
     sigprocmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
     setenv("ZSYS_SIGHANDLER", "false", 1);
+}
+
+void host_leave_signals(void)
+{
+    sigset_t none;
+    for (size_t i = 0; i < sizeof s_taken / sizeof *s_taken; i++)
+        signal(s_taken[i], s_taken[i] == SIGHUP && s_stays ? SIG_IGN : SIG_DFL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
 void host_init(host_t *self)
@@ -67,6 +114,15 @@ char *host_answer_stop(void *hint, const char *rest)
     return answer;
 }
 
+/* What a SIGHUP says; 0: nothing. The kernel takes the terminal from all of its session before it sends any. */
+static int s_hangup(void)
+{
+    if (!s_terminal || s_has_terminal())
+        return SIGHUP;
+    s_terminal = false;
+    return s_stays ? 0 : HOST_HANGUP;
+}
+
 host_event_t host_wait(host_t *self, int timeout_ms)
 {
     host_event_t event = {0};
@@ -85,7 +141,7 @@ host_event_t host_wait(host_t *self, int timeout_ms)
         if (byte == SIGCHLD)
             event.child = true;
         else
-            event.signal = byte;
+            event.signal = byte == SIGHUP ? s_hangup() : byte;
     }
     return event;
 }

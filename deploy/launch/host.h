@@ -1,8 +1,11 @@
-/* host - what the main thread of a process waits for: signals, actors whose state changed, children, and time.
+/* host - a process and its surroundings: descriptors and limits it begins with, and what its main thread waits for: signals,
+ * actors whose state changed, children, and time.
  *
  * Why      signals are acted on here and nowhere else: the handler only writes into a pipe.
  * How      they are blocked but while the main thread waits. They have handlers all the same, because libraries start
  *          threads before main begins (OpenBLAS does), and a signal that such a thread takes must not end the process.
+ *          A SIGHUP says that the terminal is gone when there was one and it is; else it is a person's. With nohup the end of
+ *          the terminal is nothing.
  * Threads  the main thread; the notify descriptor may be written by any.
  */
 #ifndef DEPLOY_LAUNCH_HOST_H
@@ -15,15 +18,22 @@ typedef struct {
     int watch_fd;  /* whatever else it returns for when readable; -1: nothing */
 } host_t;
 
-#define HOST_STOP 100 /* as a signal: `cloudless stop` asked for it; no signal has this number */
+/* As signals; none has these numbers. */
+#define HOST_STOP 100   /* `cloudless stop` asked for it */
+#define HOST_HANGUP 101 /* the terminal is gone */
 
 typedef struct {
-    int signal; /* SIGINT, SIGTERM, SIGHUP or HOST_STOP, 0: none */
+    int signal; /* SIGINT, SIGTERM, SIGHUP or one of the above, 0: none */
     bool child; /* a child has ended */
 } host_event_t;
 
-/* Once, at the start of main: takes SIGINT, SIGTERM and SIGCHLD, ignores SIGPIPE, and keeps czmq from taking any. */
+/* Once, first in main: opens /dev/null as those of descriptors 0, 1 and 2 that are closed, lest the next file be one of them;
+ * raises the soft limit of open files to the hard one; takes SIGINT, SIGTERM, SIGHUP and SIGCHLD, ignores SIGPIPE, and keeps
+ * czmq from taking any. */
 void host_prepare(void);
+
+/* For commands that never call host_wait: signals do what they do by default, at once. */
+void host_leave_signals(void);
 
 void host_init(host_t *self);
 void host_fini(host_t *self);

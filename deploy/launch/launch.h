@@ -13,6 +13,7 @@
 
 #define LAUNCH_TOPOLOGY_FILE "topology.yaml" /* the effective topology, in the state directory */
 #define LAUNCH_STATUS_FILE "status.json"
+#define LAUNCH_REPORT_FILE "report.json" /* when nobody took it from standard output */
 
 typedef struct {
     topology_t *topology;

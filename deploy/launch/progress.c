@@ -1,5 +1,6 @@
 #include "deploy/launch/progress.h"
 
+#include "codec/base/outlet.h"
 #include "codec/base/units.h"
 #include "deploy/launch/report.h"
 
@@ -31,15 +32,15 @@ static void s_add(line_t *line, const char *format, ...)
         line->length += (size_t)length < room ? (size_t)length : room - 1;
 }
 
-void progress_init(progress_t *self, FILE *out, const topology_t *topology, const job_t *job, int64_t now_us)
+void progress_init(progress_t *self, bool shown, const topology_t *topology, const job_t *job, int64_t now_us)
 {
-    *self = (progress_t){.out = out,
+    *self = (progress_t){.shown = shown,
                          .topology = topology,
                          .job = job,
                          .began_us = now_us,
                          .rate_us = now_us,
                          .still_us = now_us};
-    self->terminal = out && isatty(fileno(out));
+    self->terminal = shown && isatty(STDERR_FILENO);
 }
 
 /* ---- figures
@@ -220,7 +221,7 @@ static void s_draw(progress_t *self, const global_core_t *core, int64_t now_us, 
 {
     struct winsize window = {0};
     line_t line;
-    if (ioctl(fileno(self->out), TIOCGWINSZ, &window) || window.ws_col < 2)
+    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &window) || window.ws_col < 2)
         window.ws_col = PROGRESS_LINE_MAX;
     for (size_t i = 0; i < PROGRESS_VIEWS; i++) {
         line = (line_t){.length = 0};
@@ -230,12 +231,12 @@ static void s_draw(progress_t *self, const global_core_t *core, int64_t now_us, 
     }
     if (line.length >= window.ws_col)
         line.text[window.ws_col - 1] = '\0';
-    fprintf(self->out, "\r%s\033[K%s", line.text, last ? "\n" : "");
+    outlet_say("\r%s\033[K%s", line.text, last ? "\n" : "");
 }
 
 void progress_show(progress_t *self, const global_core_t *core, int64_t now_us, bool last)
 {
-    if (!self->out)
+    if (!self->shown)
         return;
     uint64_t samples = s_figures(self, core).samples;
     s_measure_rate(self, samples, now_us);
@@ -248,7 +249,6 @@ void progress_show(progress_t *self, const global_core_t *core, int64_t now_us, 
     } else {
         line_t line = {.length = 0};
         s_compose(self, core, now_us, &s_views[0], &line);
-        fprintf(self->out, "%s\n", line.text);
+        outlet_say("%s\n", line.text);
     }
-    fflush(self->out);
 }

@@ -1,4 +1,4 @@
-/* progress - how far a run is, on a terminal as a bar that is drawn over, elsewhere as a line every few seconds.
+/* progress - how far a run is, on standard error: on a terminal as a bar that is drawn over, elsewhere as a line every few seconds.
  *
  * Threads  the global scheduler's thread.
  */
@@ -8,10 +8,10 @@
 #include "actors/scheduler/global_core.h"
 #include "brokers/job.h"
 
-#include <stdio.h>
+#include <stdbool.h>
 
 typedef struct {
-    FILE *out; /* NULL: quiet */
+    bool shown;
     const topology_t *topology;
     const job_t *job; /* NULL: the data set is not here, so no shares */
     bool terminal;
@@ -23,7 +23,8 @@ typedef struct {
     int64_t still_us; /* since when no sample was added */
 } progress_t;
 
-void progress_init(progress_t *self, FILE *out, const topology_t *topology, const job_t *job, int64_t now_us);
+void progress_init(progress_t *self, bool shown, const topology_t *topology, const job_t *job,
+                   int64_t now_us);
 
 /* Draws or prints, when it is time; with `last` always, ending the line. */
 void progress_show(progress_t *self, const global_core_t *core, int64_t now_us, bool last);

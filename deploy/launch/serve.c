@@ -8,6 +8,7 @@
 #include "actors/worker/probe.h"
 #include "brokers/broker.h"
 #include "codec/base/log.h"
+#include "codec/base/outlet.h"
 #include "deploy/cli/cli.h"
 #include "deploy/launch/control.h"
 #include "deploy/launch/host.h"
@@ -249,7 +250,7 @@ static void s_drain(serve_t *self)
 
 static void s_take_signal(serve_t *self, int signal)
 {
-    if (signal == HOST_STOP && self->first_signal)
+    if (signal > SIGRTMAX && self->first_signal)
         return;
     if (self->first_signal)
         _exit(128 + signal);
@@ -257,7 +258,7 @@ static void s_take_signal(serve_t *self, int signal)
     log_event(LEVEL_INFO, self->spec->where, "signal", "signal=%d; draining, a second one ends at once",
               signal);
     if (!self->spec->parent)
-        fprintf(stderr, "stopping after a last snapshot; once more ends at once\n");
+        outlet_say("stopping after a last snapshot; once more ends at once\n");
     s_drain(self);
 }
 
@@ -336,8 +337,8 @@ static void s_loop(serve_t *self)
             _exit(EXIT_FAILED);
         if (event.signal == SIGHUP)
             s_reread(self);
-        if (event.signal == SIGTERM || event.signal == HOST_STOP ||
-            (event.signal == SIGINT && !self->spec->parent))
+        bool parents = self->spec->parent && (event.signal == SIGINT || event.signal == HOST_HANGUP);
+        if (event.signal && event.signal != SIGHUP && !parents)
             s_take_signal(self, event.signal);
     }
 }

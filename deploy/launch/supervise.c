@@ -3,6 +3,7 @@
 #include "actors/kit/clock.h"
 #include "actors/scheduler/global_actor.h"
 #include "codec/base/log.h"
+#include "codec/base/outlet.h"
 #include "deploy/cli/cli.h"
 #include "deploy/launch/control.h"
 #include "deploy/launch/host.h"
@@ -96,7 +97,7 @@ static void s_reread(supervise_t *self)
     topology_destroy(&changed);
     if (rc) {
         log_event(LEVEL_WARN, "up", "reread", "reason=\"%s\"; going on as before", err.text);
-        fprintf(stderr, "cloudless: up: %s\n", err.text);
+        outlet_say("cloudless: up: %s\n", err.text);
         return;
     }
     s_say(self, "reread");
@@ -109,7 +110,7 @@ static void s_take_signal(supervise_t *self, int signal)
         s_reread(self);
         return;
     }
-    if (signal == HOST_STOP && self->first_signal)
+    if (signal > SIGRTMAX && self->first_signal)
         return;
     if (self->first_signal) {
         children_kill(&self->children);
@@ -117,7 +118,7 @@ static void s_take_signal(supervise_t *self, int signal)
     }
     self->first_signal = signal;
     bool drawn = !self->spec->quiet && isatty(STDERR_FILENO);
-    fprintf(stderr, "%sstopping after a last snapshot; once more ends at once\n", drawn ? "\n" : "");
+    outlet_say("%sstopping after a last snapshot; once more ends at once\n", drawn ? "\n" : "");
     s_say(self, "drain");
 }
 
@@ -183,7 +184,7 @@ static void s_note_failure(supervise_t *self)
 static void s_wait(supervise_t *self)
 {
     host_event_t event = host_wait(&self->host, SUPERVISE_LOOK_MS);
-    if (event.signal == SIGHUP || event.signal == HOST_STOP)
+    if (event.signal == SIGHUP || event.signal == HOST_HANGUP || event.signal == HOST_STOP)
         event.signal = 0; /* nothing is rented any more, and it stops */
     if (event.signal && self->first_signal) {
         children_kill(&self->children);
