@@ -17,13 +17,40 @@ const char *stores_kind_name(store_kind_t kind)
     return s_kinds[kind];
 }
 
+static store_place_t s_place(store_kind_t kind, const char *region, uint32_t shard,
+                             const statedir_store_t *store)
+{
+    char name[STATEDIR_STORE_NAME_SIZE];
+    store_place_t place = {
+        .kind = kind, .shard = shard, .incarnation = store->incarnation, .replacement = store->replacement};
+    snprintf(place.region, sizeof place.region, "%s", region);
+    snprintf(place.below, sizeof place.below, "%s/%s-%" PRIu32 "/%s", place.region, s_kinds[kind], shard,
+             statedir_store_name(store, name));
+    return place;
+}
+
 store_place_t stores_place(store_kind_t kind, const char *region, uint32_t shard, uint64_t incarnation)
 {
-    store_place_t place = {.kind = kind, .shard = shard, .incarnation = incarnation};
-    snprintf(place.region, sizeof place.region, "%s", region);
-    snprintf(place.below, sizeof place.below, "%s/%s-%" PRIu32 "/%016" PRIx64, place.region, s_kinds[kind],
-             shard, incarnation);
-    return place;
+    return s_place(kind, region, shard, &(statedir_store_t){incarnation, 0});
+}
+
+bool stores_is_scheduler(const store_place_t *place)
+{
+    const char *slash = strrchr(place->below, '/');
+    return place->kind == STORE_OTHER &&
+           (!strcmp(place->below, STORES_GLOBAL) || (slash && !strcmp(slash, "/scheduler")));
+}
+
+bool stores_same_shard(const store_place_t *a, const store_place_t *b)
+{
+    return a->kind == b->kind && a->kind != STORE_OTHER && a->shard == b->shard &&
+           !strcmp(a->region, b->region);
+}
+
+int stores_compare_age(const store_place_t *a, const store_place_t *b)
+{
+    return statedir_store_compare(&(statedir_store_t){a->incarnation, a->replacement},
+                                  &(statedir_store_t){b->incarnation, b->replacement});
 }
 
 err_code_t stores_path(const char *state_dir, const store_place_t *place, char ret[STATEDIR_PATH_MAX],
@@ -51,8 +78,10 @@ static store_place_t s_parse(const char *below)
             continue;
         char *end;
         unsigned long shard = strtoul(slash + 2 + length, &end, 10);
-        uint64_t incarnation = *end == '/' ? strtoull(end + 1, NULL, 16) : 0;
-        store_place_t place = stores_place(kind, region, (uint32_t)shard, incarnation);
+        statedir_store_t store;
+        if (*end != '/' || !statedir_store_parse(end + 1, &store))
+            continue;
+        store_place_t place = s_place(kind, region, (uint32_t)shard, &store);
         if (!strcmp(place.below, below)) /* only what the same numbers would be written as */
             return place;
     }
@@ -114,14 +143,25 @@ static int s_compare(const void *a, const void *b)
     if (!order)
         order = (left->shard > right->shard) - (left->shard < right->shard);
     if (!order)
-        order = (left->incarnation > right->incarnation) - (left->incarnation < right->incarnation);
+        order = stores_compare_age(left, right);
     return order ? order : strcmp(left->below, right->below);
+}
+
+/* The one store among what is otherwise only of a moment. */
+static err_code_t s_add_global(stores_t *self, const char *state_dir, err_t *err)
+{
+    char path[STATEDIR_PATH_MAX + 32];
+    struct stat status;
+    snprintf(path, sizeof path, "%s/" STORES_GLOBAL "/data.mdb", state_dir);
+    return stat(path, &status) == 0 ? s_add(self, STORES_GLOBAL, err) : ERR_OK;
 }
 
 err_code_t stores_find(const char *state_dir, stores_t *ret_stores, err_t *err)
 {
     stores_t self = {0};
     err_code_t code = s_walk(&self, state_dir, "", 0, err);
+    if (!code)
+        code = s_add_global(&self, state_dir, err);
     if (self.count > 1)
         qsort(self.items, self.count, sizeof *self.items, s_compare);
     if (code)

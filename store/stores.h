@@ -1,8 +1,10 @@
 /* stores - every store that lies in a state directory, found by looking: those of shards, the copies that keepers
  * hold, and the rest (schedulers').
  *
- *   REGION/shard-K/INCARNATION/   of a shard
+ *   REGION/shard-K/INCARNATION/   of a shard; INCARNATION.N/ its N-th replacement
  *   REGION/kept-K/INCARNATION/    a keeper's copy of the same
+ *   REGION/scheduler/             what a regional scheduler keeps for its successor
+ *   run/global/                   what the global scheduler does
  *   anything else with a data.mdb in it
  *
  * Why      tools that recover must see what is there, not what should be.
@@ -15,19 +17,21 @@
 #include "store/statedir.h"
 
 #define STORES_DEPTH 4
+#define STORES_GLOBAL "run/global"
 
-typedef enum { STORE_SHARD, STORE_KEPT, STORE_OTHER } store_kind_t;
+typedef enum { STORE_SHARD, STORE_KEPT, STORE_OTHER } store_kind_t; /* schedulers' are STORE_OTHER */
 
 typedef struct {
     store_kind_t kind;
     char region[STATEDIR_NAME_MAX + 1]; /* empty for STORE_OTHER */
     uint32_t shard;
     uint64_t incarnation;
+    uint64_t replacement;          /* 0: none */
     char below[STATEDIR_PATH_MAX]; /* its path in the state directory */
 } store_place_t;
 
 typedef struct {
-    store_place_t *items; /* by kind, region, shard, incarnation (oldest first), path */
+    store_place_t *items; /* by kind, region, shard, incarnation and replacement (oldest first), path */
     size_t count;
 } stores_t;
 
@@ -44,5 +48,14 @@ MUST_USE err_code_t stores_path(const char *state_dir, const store_place_t *plac
 
 /* Fills a place of a shard or a copy, with its path below the state directory. */
 store_place_t stores_place(store_kind_t kind, const char *region, uint32_t shard, uint64_t incarnation);
+
+/* Whether a scheduler keeps there what its successor is to know. */
+bool stores_is_scheduler(const store_place_t *place);
+
+/* Whether both are of the same shard of the same region, and of the same kind; not of the rest. */
+bool stores_same_shard(const store_place_t *a, const store_place_t *b);
+
+/* Which is newer, as strcmp: by incarnation, then by replacement. */
+int stores_compare_age(const store_place_t *a, const store_place_t *b);
 
 #endif

@@ -79,7 +79,7 @@ static err_code_t s_next_incarnation(const global_hint_t *self, uint64_t *ret_in
     err_code_t rc = statedir_folder(self->with.state_dir, STATEDIR_RUN, folder, err);
     if (rc)
         return rc;
-    snprintf(path, sizeof path, "%s/scheduler-global", folder);
+    snprintf(path, sizeof path, "%s/" GLOBAL_STARTS_FILE, folder);
     buf_t *stored = NULL;
     uint64_t last = 0;
     rc = file_read(path, sizeof text, &stored, err);

@@ -25,6 +25,8 @@ static err_code_t s_load_shard(const char *state_dir, const char *region, uint64
 {
     statedir_latest_t latest;
     err_code_t rc = statedir_shard_latest(state_dir, region, (uint32_t)shard, &latest, err);
+    if (!rc && latest.skipped) /* older than the others' would be a mixture */
+        rc = err_set(err, ERR_CHECKSUM, "the newest snapshot is damaged: %.300s", latest.why);
     if (rc)
         return rc;
     kv_lmdb_options_t options = {.read_only = true};
@@ -35,7 +37,7 @@ static err_code_t s_load_shard(const char *state_dir, const char *region, uint64
     if (!rc)
         rc = snapshot_store_open(kv, NULL, &store, err);
     if (!rc)
-        rc = snapshot_load_newest_good(store, NULL, NULL, &snapshot, err);
+        rc = snapshot_load(store, SNAPSHOT_NEWEST, &snapshot, err);
     if (!rc)
         rc = s_copy(snapshot, out, count, err);
     snapshot_destroy(&snapshot);

@@ -2,10 +2,13 @@
 #include "deploy/cli/checkpoint/commands.h"
 #include "deploy/cli/checkpoint/tale.h"
 #include "deploy/cli/checkpoint/together.h"
+
+#include "actors/scheduler/global_actor.h"
 #include "deploy/launch/launch.h"
 #include "store/file.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 typedef struct {
     tale_t tale;
@@ -73,16 +76,28 @@ static err_code_t s_store(copy_t *self, catalog_store_t *store, err_t *err)
     return code;
 }
 
-/* Schedulers' stores last: their term is then above everything in the shards'. */
+/* Schedulers' stores last: their term is then above everything in the shards'. What the global scheduler keeps is about the
+ * run that goes on there; a damaged store of theirs costs figures alone. */
 static err_code_t s_other(copy_t *self, const catalog_store_t *store, err_t *err)
 {
     char path[STATEDIR_PATH_MAX];
+    err_t why = {.code = ERR_OK};
+    if (!strcmp(store->place.below, STORES_GLOBAL))
+        return ERR_OK;
     err_code_t code = stores_path(self->target.temporary, &store->place, path, err);
-    if (!code && !self->tale.dry)
-        code = build_copy_keys(store->path, path, err);
-    if (!code)
+    if (code)
+        return code;
+    if (!store->readable)
+        code = err_set(&why, ERR_MALFORMED, "%s", store->why);
+    else if (!self->tale.dry)
+        code = build_copy_keys(store->path, path, &why);
+    if (code && code != ERR_MALFORMED && code != ERR_CHECKSUM && code != ERR_VERSION)
+        return err_set(err, code, "%s", why.text);
+    if (code)
+        tale_row(&self->tale, "left", store->place.below, NULL, 0, why.text);
+    else
         tale_row(&self->tale, self->tale.dry ? "to copy" : "copied", store->place.below, NULL, 0, NULL);
-    return code;
+    return code && !self->tale.dry ? file_remove_tree(path, err) : ERR_OK;
 }
 
 /* The newest snapshot of every shard must come along; a copy without it would silently be older. */
@@ -92,7 +107,7 @@ static err_code_t s_check_newest(copy_t *self, err_t *err)
     for (size_t i = 0; i < self->together.count && !code; i++) {
         snapshot_t *snapshot = NULL;
         const pick_t *pick = &self->together.picks[i];
-        code = catalog_load(pick->store, pick->snapshot->number, &snapshot, err);
+        code = pick_load(pick, &snapshot, err);
         snapshot_destroy(&snapshot);
     }
     return code;
@@ -110,6 +125,25 @@ static err_code_t s_place(copy_t *self, err_t *err)
     return code;
 }
 
+/* Regions refuse a global scheduler that is older than the newest they know, which their stores here tell. */
+static err_code_t s_starts(copy_t *self, err_t *err)
+{
+    char from[STATEDIR_PATH_MAX + 64], to[STATEDIR_PATH_MAX + 64];
+    buf_t *text = NULL;
+    snprintf(from, sizeof from, "%s/run/" GLOBAL_STARTS_FILE, self->together.catalog->dir);
+    err_code_t code = file_read(from, FILE_MAX_BYTES, &text, err);
+    if (code == ERR_NOT_FOUND)
+        return ERR_OK;
+    snprintf(to, sizeof to, "%s/run", self->target.temporary);
+    if (!code)
+        code = file_make_dirs(to, err);
+    snprintf(to, sizeof to, "%s/run/" GLOBAL_STARTS_FILE, self->target.temporary);
+    if (!code)
+        code = file_write(to, buf_peek(text), buf_size(text), err);
+    buf_destroy(&text);
+    return code;
+}
+
 static err_code_t s_copy(copy_t *self, err_t *err)
 {
     catalog_t *catalog = self->together.catalog;
@@ -119,6 +153,8 @@ static err_code_t s_copy(copy_t *self, err_t *err)
     for (size_t i = 0; i < catalog->count && !code; i++)
         code = catalog->stores[i].place.kind == STORE_OTHER ? s_other(self, &catalog->stores[i], err)
                                                             : s_store(self, &catalog->stores[i], err);
+    if (!code && !self->tale.dry)
+        code = s_starts(self, err);
     return code || self->tale.dry ? code : s_place(self, err);
 }
 

@@ -1,6 +1,6 @@
 #include "deploy/cli/checkpoint/commands.h"
-#include "deploy/cli/checkpoint/source.h"
 #include "deploy/cli/checkpoint/tale.h"
+#include "deploy/cli/checkpoint/whole.h"
 
 #include "codec/base/units.h"
 
@@ -12,7 +12,8 @@
 #include <unistd.h>
 
 typedef struct {
-    source_t *source;
+    catalog_t *catalog;
+    choice_t choice;
     size_t region_index;
     parameters_t *parameters;
     char path[STATEDIR_PATH_MAX];
@@ -32,22 +33,21 @@ typedef struct {
 /* PATH, PATH@TAG or PATH@NUMBER; a path that is there is meant as it stands. */
 static err_code_t s_open_side(side_t *side, const char *text, err_t *err)
 {
-    choice_t choice = {.tag = NULL};
     const char *at = strchr(text, '@');
     bool chosen = at && at > text && at[1] && access(text, F_OK) != 0; /* tags may have '/' */
     int length = chosen ? (int)(at - text) : (int)strlen(text);
     if (snprintf(side->path, sizeof side->path, "%.*s", length, text) >= (int)sizeof side->path)
         return err_set(err, ERR_USAGE, "%.200s: the path is too long", text);
-    if (chosen && units_parse_u64(at + 1, &choice.number, NULL)) {
+    if (chosen && units_parse_u64(at + 1, &side->choice.number, NULL)) {
         snprintf(side->tag, sizeof side->tag, "%s", at + 1);
-        choice.tag = side->tag;
+        side->choice.tag = side->tag;
     }
-    return source_open(side->path, &choice, &side->source, err);
+    return catalog_open_any(side->path, true, &side->catalog, err);
 }
 
 static err_code_t s_find_region(side_t *side, const char *region, err_t *err)
 {
-    side->region_index = topology_region_index(source_topology(side->source), region);
+    side->region_index = topology_region_index(side->catalog->topology, region);
     return side->region_index != SIZE_MAX
                ? ERR_OK
                : err_set(err, ERR_USAGE, "there is no region %s in %s; name one of its regions", region,
@@ -117,20 +117,12 @@ static uint64_t s_item(const wire_u64s_t *list, size_t index)
     return index < list->count ? list->items[index] : 0;
 }
 
-static uint64_t s_batches(const message_t *state)
-{
-    uint64_t count = 0;
-    for (size_t i = 0; i < state->shard_state.applied.count; i++)
-        count += state->shard_state.applied.items[i].end - state->shard_state.applied.items[i].first;
-    return count;
-}
-
 /* Where the same region stood; two regions stand at places of their own. */
 static void s_positions(diff_t *self, const char *region, uint32_t shard, const message_t *a,
                         const message_t *b)
 {
-    const topology_t *topology = source_topology(self->sides[0].source);
-    s_position(self, region, shard, "batches", s_batches(a), s_batches(b));
+    const topology_t *topology = self->sides[0].catalog->topology;
+    s_position(self, region, shard, "batches", catalog_batches(a), catalog_batches(b));
     s_position(self, region, shard, "steps", a->shard_state.steps, b->shard_state.steps);
     s_position(self, region, shard, "samples", a->shard_state.samples_applied,
                b->shard_state.samples_applied);
@@ -149,9 +141,13 @@ static void s_positions(diff_t *self, const char *region, uint32_t shard, const 
 static err_code_t s_load_side(side_t *side, uint32_t shard, message_t **ret_state, err_t *err)
 {
     snapshot_t *snapshot = NULL;
-    err_code_t code = source_load(side->source, side->region_index, shard, &snapshot, err);
+    pick_t pick;
+    err_code_t code = catalog_pick(side->catalog, side->region_index, shard, &side->choice, &pick, err);
     if (!code)
-        code = source_place(snapshot, source_topology(side->source), shard, side->parameters, err);
+        code = pick_load(&pick, &snapshot, err);
+    if (code)
+        return err_prefix(err, code, "%s", side->path);
+    code = whole_place(snapshot, side->catalog->topology, shard, side->parameters, err);
     buf_t *state = code ? NULL : snapshot_peek(snapshot, "state");
     if (!code)
         code =
@@ -176,7 +172,7 @@ static err_code_t s_shard(diff_t *self, const char *region, uint32_t shard, bool
 static err_code_t s_new_parameters(side_t *side, err_t *err)
 {
     parameters_destroy(&side->parameters);
-    return parameters_new(source_topology(side->source)->job.model, &side->parameters, err);
+    return parameters_new(side->catalog->topology->job.model, &side->parameters, err);
 }
 
 static err_code_t s_region(diff_t *self, const char *region, const char *against, err_t *err)
@@ -188,8 +184,8 @@ static err_code_t s_region(diff_t *self, const char *region, const char *against
         code = s_new_parameters(&self->sides[i], err);
     if (code)
         return code;
-    uint64_t shards = source_topology(self->sides[0].source)->regions[0].shards;
-    if (shards != source_topology(self->sides[1].source)->regions[0].shards)
+    uint64_t shards = self->sides[0].catalog->topology->regions[0].shards;
+    if (shards != self->sides[1].catalog->topology->regions[0].shards)
         return err_set(err, ERR_USAGE, "they have different numbers of shards and cannot be compared");
     for (uint32_t k = 0; k < shards && !code; k++)
         code = s_shard(self, region, k, !strcmp(region, against), err);
@@ -204,7 +200,7 @@ static err_code_t s_diff(diff_t *self, const cli_args_t *args, err_t *err)
         code = s_open_side(&self->sides[i], cli_positional_at(args, i), err);
     if (code || region)
         return code ? code : s_region(self, region, against ? against : region, err);
-    const topology_t *topology = source_topology(self->sides[0].source);
+    const topology_t *topology = self->sides[0].catalog->topology;
     for (size_t r = 0; r < topology->region_count && !code; r++)
         code = s_region(self, topology->regions[r].name, topology->regions[r].name, err);
     return code;
@@ -254,7 +250,7 @@ static int s_run(const cli_args_t *args)
             : s_diff(&self, args, &err);
     int status = code ? tale_fail(&self.tale, code, &err) : s_end(&self);
     for (size_t i = 0; i < 2; i++) {
-        source_destroy(&self.sides[i].source);
+        catalog_destroy(&self.sides[i].catalog);
         parameters_destroy(&self.sides[i].parameters);
     }
     json_destroy(&self.tensors);

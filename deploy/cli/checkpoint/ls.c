@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void s_set_hex(json_value_t *row, const char *key, uint64_t value)
@@ -36,14 +37,14 @@ static json_value_t *s_snapshot(const catalog_store_t *store, size_t index, bool
     return row;
 }
 
-/* The last store of its shard and kind is the newest: that is their order. */
+/* Whether no newer store of its shard and kind has anything. */
 static bool s_is_newest(const catalog_t *catalog, size_t index)
 {
-    const store_place_t *place = &catalog->stores[index].place, *next = place;
-    for (size_t i = index + 1; i < catalog->count; i++) {
-        next = &catalog->stores[i].place;
-        if (next->kind == place->kind && next->shard == place->shard &&
-            !strcmp(next->region, place->region) && catalog->stores[i].count)
+    const store_place_t *place = &catalog->stores[index].place;
+    for (size_t i = 0; i < catalog->count; i++) {
+        const store_place_t *other = &catalog->stores[i].place;
+        if (stores_same_shard(place, other) && stores_compare_age(other, place) > 0 &&
+            catalog->stores[i].count)
             return false;
     }
     return true;
@@ -100,35 +101,108 @@ static void s_print_text(const json_value_t *document)
     }
 }
 
+/* ---- Common points ---- */
+
+static json_value_t *s_points(const catalog_t *catalog)
+{
+    point_t *points = NULL;
+    size_t count = 0, shards = 0;
+    json_value_t *rows = json_new_array();
+    for (size_t r = 0; r < catalog->topology->region_count; r++)
+        shards += catalog->topology->regions[r].shards;
+    points_find(catalog, &points, &count);
+    for (size_t i = 0; i < count; i++) {
+        json_value_t *row = json_new_object();
+        json_set_string(row, "point", points[i].tag + strlen(SNAPSHOT_MARK_PREFIX));
+        json_set_u64(row, "shards", points[i].shards);
+        json_set_u64(row, "shards_expected", shards);
+        json_set_u64(row, "batches_least", points[i].least);
+        json_set_u64(row, "batches_most", points[i].most);
+        json_add_moved(rows, &row);
+    }
+    free(points);
+    return rows;
+}
+
+static void s_print_points(const json_value_t *document)
+{
+    const json_value_t *points = json_get(document, "points");
+    printf("job %s\n    %-28s %14s  batches of each shard\n", json_get_string(document, "job", ""),
+           "common point", "shards");
+    for (size_t i = 0; i < json_count(points); i++) {
+        const json_value_t *row = json_at(points, i);
+        uint64_t shards = json_get_u64(row, "shards", 0), expected = json_get_u64(row, "shards_expected", 0);
+        uint64_t least = json_get_u64(row, "batches_least", 0), most = json_get_u64(row, "batches_most", 0);
+        printf("  %s %-28s %6" PRIu64 " of %4" PRIu64 "  %" PRIu64, shards == expected ? " " : "!",
+               json_get_string(row, "point", ""), shards, expected, least);
+        printf(least < most ? " to %" PRIu64 "\n" : "\n", most);
+    }
+    if (!json_count(points))
+        printf("there is none; cloudless checkpoint mark makes one of a running job\n");
+}
+
+/* ---- The command ---- */
+
+static void s_fill(json_value_t *document, const catalog_t *catalog, const char *region, bool points)
+{
+    json_value_t *stores = json_new_array();
+    json_set_string(document, "job", catalog->topology->job.name);
+    for (size_t i = 0; i < catalog->count && !points; i++) {
+        const store_place_t *place = &catalog->stores[i].place;
+        if (place->kind == STORE_OTHER || (region && strcmp(region, place->region) != 0))
+            continue;
+        json_value_t *store = s_store(catalog, i);
+        json_add_moved(stores, &store);
+    }
+    json_value_t *rows = points ? s_points(catalog) : NULL;
+    if (points)
+        json_set_moved(document, "points", &rows);
+    else
+        json_set_moved(document, "stores", &stores);
+    json_destroy(&stores);
+}
+
+/* What is listed as damaged is a problem found, as in verify. */
+static bool s_has_damage(const catalog_t *catalog)
+{
+    for (size_t i = 0; i < catalog->count; i++) {
+        const catalog_store_t *store = &catalog->stores[i];
+        bool damaged = !store->readable && store->place.kind != STORE_OTHER;
+        for (size_t k = 0; k < store->count; k++)
+            damaged = damaged || !store->snapshots[k].readable;
+        if (damaged && !catalog_is_gone(catalog, store))
+            return true;
+    }
+    return false;
+}
+
+static int s_print(tale_t *tale, const catalog_t *catalog, const char *region, bool points)
+{
+    s_fill(tale->document, catalog, region, points);
+    if (tale->json)
+        tale_print_json(&tale->document);
+    else if (points)
+        s_print_points(tale->document);
+    else
+        s_print_text(tale->document);
+    return s_has_damage(catalog) ? EXIT_PROBLEMS : EXIT_DONE;
+}
+
 static int s_run(const cli_args_t *args)
 {
     tale_t tale;
     catalog_t *catalog = NULL;
     err_t err = {0};
-    const char *region = cli_value(args, "region");
-    if (!cli_has(args, "state"))
-        return cli_fail(EXIT_WRONG, "checkpoint ls", "--state is missing; name the run's state directory");
+    const char *region = cli_value(args, "region"), *archive = cli_value(args, "archive");
+    if (!archive == !cli_has(args, "state"))
+        return cli_fail(EXIT_WRONG, "checkpoint ls", "give either --state or --archive");
     tale_init(&tale, args, "checkpoint ls");
-    err_code_t code = catalog_open(cli_value(args, "state"), false, &catalog, &err);
+    err_code_t code = archive ? catalog_open_archive(archive, &catalog, &err)
+                              : catalog_open(cli_value(args, "state"), true, &catalog, &err);
     if (!code && region && topology_region_index(catalog->topology, region) == SIZE_MAX)
         code = err_set(&err, ERR_USAGE, "there is no region %s in this job; name one of its regions", region);
-    int status = code ? tale_fail(&tale, code, &err) : EXIT_DONE;
-    if (!code) {
-        json_value_t *stores = json_new_array();
-        json_set_string(tale.document, "job", catalog->topology->job.name);
-        for (size_t i = 0; i < catalog->count; i++) {
-            const store_place_t *place = &catalog->stores[i].place;
-            if (place->kind == STORE_OTHER || (region && strcmp(region, place->region) != 0))
-                continue;
-            json_value_t *store = s_store(catalog, i);
-            json_add_moved(stores, &store);
-        }
-        json_set_moved(tale.document, "stores", &stores);
-        if (tale.json)
-            tale_print_json(&tale.document);
-        else
-            s_print_text(tale.document);
-    }
+    int status =
+        code ? tale_fail(&tale, code, &err) : s_print(&tale, catalog, region, cli_has(args, "points"));
     catalog_destroy(&catalog);
     tale_fini(&tale);
     return status;
@@ -136,10 +210,18 @@ static int s_run(const cli_args_t *args)
 
 const cli_command_t checkpoint_ls = {
     .name = "checkpoint ls",
-    .summary = "Lists every snapshot of every shard, and the copies that keepers hold.",
-    .example = "cloudless checkpoint ls --state run1",
+    .summary = "Lists every snapshot of every shard, and the copies that keepers hold; or the common points.",
+    .example = "cloudless checkpoint ls --state run1\n"
+               "         cloudless checkpoint ls --state run1 --points",
     .notes = "* is the newest, from which a shard starts. batches and steps are the shard's own, cut is the "
-             "last number "
-             "of its\nstream to other regions.",
+             "last number of its\n"
+             "stream to other regions. A common point that not all shards have is marked with !. Ends with 3 "
+             "when something\n"
+             "is damaged.",
     .run = s_run,
-    .options = {TALE_STATE_OPTION, TALE_REGION_OPTION, TALE_JSON_OPTION}};
+    .options = {
+        TALE_STATE_OPTION,
+        {"archive", 'a', "FILE", "an archive in place of a state directory"},
+        {"points", 0, NULL, "the common points, to which checkpoint restore --to and export --to go back"},
+        TALE_REGION_OPTION,
+        TALE_JSON_OPTION}};

@@ -1,6 +1,7 @@
 #include "deploy/cli/checkpoint/catalog.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,74 +18,147 @@ bool choice_fits(const choice_t *choice, const manifest_id_t *id)
            (!strncmp(id->tag, MARK_PREFIX, prefix) && !strcmp(id->tag + prefix, choice->tag));
 }
 
+/* ---- The stores of one shard, its own and copies, newest first ---- */
+
+/* What there is under one name: the store of an incarnation, and a copy of it. */
+typedef struct {
+    catalog_store_t *items[2];
+    size_t count;
+} namesakes_t;
+
 static bool s_is_of(const catalog_store_t *store, const char *region, uint32_t shard)
 {
-    return store->place.kind == STORE_SHARD && store->place.shard == shard &&
+    return store->place.kind != STORE_OTHER && store->place.shard == shard &&
            !strcmp(store->place.region, region);
 }
 
-/* What is wrong with a shard's store or snapshot that might have been the one. */
-static err_code_t s_damaged(const catalog_store_t *store, const char *why, err_t *err)
+/* The stores of the newest name that is older than `than`, which may be NULL. */
+static namesakes_t s_next(const catalog_t *self, const char *region, uint32_t shard,
+                          const store_place_t *than)
 {
-    return err_set(err, ERR_CHECKSUM, "%s: %s", store->place.below, why);
+    namesakes_t found = {.count = 0};
+    for (size_t i = 0; i < self->count; i++) {
+        catalog_store_t *store = &self->stores[i];
+        if (!s_is_of(store, region, shard) || (than && stores_compare_age(&store->place, than) >= 0))
+            continue;
+        int order = found.count ? stores_compare_age(&store->place, &found.items[0]->place) : 1;
+        if (order > 0)
+            found.count = 0;
+        if (order >= 0 && found.count < 2)
+            found.items[found.count++] = store;
+    }
+    return found;
 }
 
-/* Looks through one store, newest snapshot first; *ret_found says whether there is an answer. A snapshot whose tag
- * cannot be read is not the one with a tag; with none asked for it is the newest, and damaged. */
-static err_code_t s_look(catalog_store_t *store, const choice_t *choice, pick_t *pick, bool *ret_found,
-                         err_t *err)
+/* ---- One snapshot among them ---- */
+
+typedef struct {
+    const choice_t *choice;
+    pick_t pick;            /* snapshot NULL: nothing yet */
+    char why[ERR_TEXT_MAX]; /* what may have been the one cannot be read, and why; empty: nothing such */
+} search_t;
+
+static void s_note_damage(search_t *self, const catalog_store_t *store, const char *why)
 {
-    bool any = !choice->tag && !choice->number;
-    if (!store->readable) {
-        *ret_found = any;
-        return any ? s_damaged(store, store->why, err) : ERR_OK;
-    }
-    for (size_t i = store->count; i-- > 0 && !*ret_found;) {
+    if (!self->why[0])
+        snprintf(self->why, sizeof self->why, "%s: %s", store->place.below, why);
+}
+
+/* A snapshot whose tag cannot be read is not the one with a tag; with none asked for it is the newest. */
+static bool s_may_be(const choice_t *choice, const catalog_snapshot_t *snapshot)
+{
+    if (snapshot->manifest.id.number)
+        return choice_fits(choice, &snapshot->manifest.id);
+    return !choice->tag && (!choice->number || choice->number == snapshot->number);
+}
+
+/* The newest in one store that fits and can be read; the same in its namesake is a twin. */
+static void s_look_readable(search_t *self, catalog_store_t *store)
+{
+    pick_t *pick = &self->pick;
+    for (size_t i = store->count; i-- > 0;) {
         const catalog_snapshot_t *snapshot = &store->snapshots[i];
-        bool known = snapshot->manifest.id.number != 0;
-        bool fits = known ? choice_fits(choice, &snapshot->manifest.id)
-                          : !choice->tag && (any || choice->number == snapshot->number);
-        if (!fits)
+        if (!snapshot->readable || !s_may_be(self->choice, snapshot))
             continue;
-        *ret_found = true;
-        if (!snapshot->readable)
-            return s_damaged(store, snapshot->why, err);
+        if (pick->snapshot && snapshot->number == pick->snapshot->number)
+            pick->twin = store;
+        if (pick->snapshot && snapshot->number <= pick->snapshot->number)
+            return;
         pick->store = store;
         pick->snapshot = snapshot;
+        pick->twin = NULL;
+        return;
     }
-    return ERR_OK;
 }
 
-static void s_say_choice(const choice_t *choice, char out[128])
+/* What may have been newer, and cannot be read: of a store that cannot be read at all nobody knows. */
+static void s_look_damaged(search_t *self, const catalog_store_t *store)
 {
+    uint64_t found = self->pick.snapshot ? self->pick.snapshot->number : 0;
+    if (!store->readable && !self->choice->tag && !self->choice->number)
+        s_note_damage(self, store, store->why);
+    for (size_t i = store->count; i-- > 0;) {
+        const catalog_snapshot_t *snapshot = &store->snapshots[i];
+        if (!snapshot->readable && snapshot->number > found && s_may_be(self->choice, snapshot))
+            s_note_damage(self, store, snapshot->why);
+    }
+}
+
+static void s_look(search_t *self, const namesakes_t *stores)
+{
+    for (size_t i = 0; i < stores->count; i++)
+        s_look_readable(self, stores->items[i]);
+    for (size_t i = 0; i < stores->count; i++)
+        s_look_damaged(self, stores->items[i]);
+}
+
+static err_code_t s_not_found(const catalog_t *self, const search_t *search, const char *region, err_t *err)
+{
+    const choice_t *choice = search->choice;
+    char points[ERR_TEXT_MAX / 2] = "";
     if (choice->tag)
-        snprintf(out, 128, "no snapshot with the tag %.80s", choice->tag);
-    else if (choice->number)
-        snprintf(out, 128, "no snapshot %" PRIu64, choice->number);
-    else
-        snprintf(out, 128, "no snapshot");
+        points_say(self, points, sizeof points);
+    if (choice->tag)
+        return err_set(err, ERR_NOT_FOUND,
+                       "shard %" PRIu32 " of region %s has no snapshot with the tag %.80s%s",
+                       search->pick.shard, region, choice->tag, points);
+    if (choice->number)
+        return err_set(err, ERR_NOT_FOUND, "shard %" PRIu32 " of region %s has no snapshot %" PRIu64,
+                       search->pick.shard, region, choice->number);
+    return err_set(err, ERR_NOT_FOUND, "shard %" PRIu32 " of region %s has no snapshot in %s",
+                   search->pick.shard, region, self->dir);
 }
 
 err_code_t catalog_pick(const catalog_t *self, size_t region_index, uint32_t shard, const choice_t *choice,
                         pick_t *ret_pick, err_t *err)
 {
     const char *region = self->topology->regions[region_index].name;
-    pick_t pick = {.region_index = region_index, .shard = shard};
-    bool found = false;
-    err_code_t code = ERR_OK;
-    for (size_t i = self->count; i-- > 0 && !found && !code;)
-        if (s_is_of(&self->stores[i], region, shard))
-            code = s_look(&self->stores[i], choice, &pick, &found, err);
-    char what[128];
-    s_say_choice(choice, what);
-    if (!code && !found)
-        code = err_set(err, ERR_NOT_FOUND, "shard %" PRIu32 " of region %s has %s", shard, region, what);
-    else if (code)
-        err_prefix(err, code, "shard %" PRIu32 " of region %s is damaged", shard, region);
-    if (!code)
-        *ret_pick = pick;
+    search_t search = {.choice = choice, .pick = {.region_index = region_index, .shard = shard}};
+    namesakes_t stores = s_next(self, region, shard, NULL);
+    while (stores.count && !search.pick.snapshot && (choice->older || !search.why[0])) {
+        s_look(&search, &stores);
+        stores = s_next(self, region, shard, &stores.items[0]->place);
+    }
+    search.pick.passed_over = search.why[0];
+    if (search.why[0] && !choice->older)
+        return err_set(err, ERR_CHECKSUM, "shard %" PRIu32 " of region %s is damaged: %s", shard, region,
+                       search.why);
+    if (!search.pick.snapshot)
+        return s_not_found(self, &search, region, err);
+    *ret_pick = search.pick;
+    return ERR_OK;
+}
+
+err_code_t pick_load(const pick_t *self, snapshot_t **ret_snapshot, err_t *err)
+{
+    err_code_t code = catalog_load(self->store, self->snapshot->number, ret_snapshot, err);
+    bool damaged = code == ERR_CHECKSUM || code == ERR_MALFORMED || code == ERR_VERSION;
+    if (damaged && self->twin && !catalog_load(self->twin, self->snapshot->number, ret_snapshot, NULL))
+        return ERR_OK;
     return code;
 }
+
+/* ---- All of them ---- */
 
 /* Whether anything of a region's own, or of one shard, lies in the state directory; on another machine's it does not. */
 static bool s_is_here(const catalog_t *self, const char *region, const uint32_t *shard)
@@ -142,7 +216,40 @@ err_code_t catalog_pick_all(const catalog_t *self, const char *region, bool here
     return ERR_OK;
 }
 
-/* ---- Whether they fit together ---- */
+/* ---- Whether they belong together ---- */
+
+/* The oldest plain snapshot that a shard's store keeps; common points are much older than that. NULL: it has one alone. */
+static const catalog_snapshot_t *s_oldest(const pick_t *pick)
+{
+    for (size_t i = 0; i < pick->store->count; i++) {
+        const catalog_snapshot_t *snapshot = &pick->store->snapshots[i];
+        if (snapshot == pick->snapshot)
+            return NULL;
+        if (snapshot->readable && !snapshot_is_mark(snapshot->manifest.id.tag))
+            return snapshot;
+    }
+    return NULL;
+}
+
+bool picks_abreast(const topology_t *topology, const pick_t *picks, size_t count, err_t *err)
+{
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < count; k++) {
+            const catalog_snapshot_t *oldest = s_oldest(&picks[k]);
+            if (picks[i].region_index != picks[k].region_index || !oldest ||
+                picks[i].snapshot->batches >= oldest->batches)
+                continue;
+            err_set(err, ERR_STATE,
+                    "the shards of region %s are not of one moment: shard %" PRIu32 " has applied %" PRIu64
+                    " batches, shard %" PRIu32 " %" PRIu64,
+                    topology->regions[picks[i].region_index].name, picks[i].shard, picks[i].snapshot->batches,
+                    picks[k].shard, picks[k].snapshot->batches);
+            return false;
+        }
+    return true;
+}
+
+/* ---- Whether regions fit together ---- */
 
 /* The last number of its stream that a shard does not keep any more. */
 static uint64_t s_gone(const message_t *state)

@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MARK_PREFIX "mark/"
-
 typedef struct {
     tale_t tale;
     catalog_t *catalog;
@@ -19,12 +17,8 @@ typedef struct {
     bool live; /* a job runs: what it may be writing is left to its own rule */
     uint64_t removed;
     uint64_t removed_bytes;
+    uint64_t left; /* stores in which something is damaged */
 } prune_t;
-
-static bool s_same_shard(const store_place_t *a, const store_place_t *b)
-{
-    return a->kind == b->kind && a->shard == b->shard && !strcmp(a->region, b->region);
-}
 
 static bool s_is_whole(catalog_store_t *store, const catalog_snapshot_t *snapshot)
 {
@@ -51,7 +45,7 @@ static bool s_goes(const prune_t *self, walk_t *walk, catalog_store_t *store,
     }
     if (!snapshot->readable)
         return true;
-    if (!self->tags && !strncmp(snapshot->manifest.id.tag, MARK_PREFIX, strlen(MARK_PREFIX)))
+    if (!self->tags && snapshot_is_mark(snapshot->manifest.id.tag))
         return false;
     if (walk->kept >= self->keep)
         return true;
@@ -81,7 +75,32 @@ static err_code_t s_rewrite(catalog_store_t *store, const bool *goes, err_t *err
     return code;
 }
 
-/* `last`: the newest store of its shard, which may be written just now. */
+static void s_tell_going(prune_t *self, const catalog_store_t *store, const bool *goes)
+{
+    const char *what = self->tale.dry ? "to remove" : "removed";
+    for (size_t i = 0; i < store->count; i++) {
+        const catalog_snapshot_t *snapshot = &store->snapshots[i];
+        if (!goes[i])
+            continue;
+        tale_row(&self->tale, what, store->place.below, snapshot->readable ? &snapshot->manifest.id : NULL,
+                 snapshot->size_bytes, snapshot->readable ? NULL : snapshot->why);
+        self->removed++;
+        self->removed_bytes += snapshot->size_bytes;
+    }
+    if (!store->count)
+        tale_row(&self->tale, what, store->place.below, NULL, 0, store->readable ? "empty" : store->why);
+}
+
+/* A store is written anew without what goes; one that holds something damaged cannot be, and stays as it is. */
+static const char *s_stays_damaged(catalog_store_t *store, const bool *goes)
+{
+    for (size_t i = 0; i < store->count; i++)
+        if (!goes[i] && !s_is_whole(store, &store->snapshots[i]))
+            return store->snapshots[i].readable ? "a value is damaged" : store->snapshots[i].why;
+    return NULL;
+}
+
+/* One of which nothing stays goes whole, also an empty or unreadable one when it is older than the newest good. */
 static err_code_t s_store(prune_t *self, walk_t *walk, catalog_store_t *store, bool last, err_t *err)
 {
     bool old = walk->found_good, *goes = calloc(store->count + 1, sizeof *goes);
@@ -91,24 +110,18 @@ static err_code_t s_store(prune_t *self, walk_t *walk, catalog_store_t *store, b
         goes[i] = s_goes(self, walk, store, &store->snapshots[i]);
         going += goes[i];
     }
-    bool whole = going == store->count &&
-                 old; /* also an empty or unreadable one, when it is older than the newest good */
+    bool all = going == store->count && old;
+    const char *damage = going && !all ? s_stays_damaged(store, goes) : NULL;
+    if (!store->readable && !all)
+        damage = store->why;
     err_code_t code = ERR_OK;
-    if ((going || whole) && !(last && self->live)) {
-        for (size_t i = 0; i < store->count; i++)
-            if (goes[i]) {
-                tale_row(&self->tale, self->tale.dry ? "to remove" : "removed", store->place.below,
-                         store->snapshots[i].readable ? &store->snapshots[i].manifest.id : NULL,
-                         store->snapshots[i].size_bytes,
-                         store->snapshots[i].readable ? NULL : store->snapshots[i].why);
-                self->removed++;
-                self->removed_bytes += store->snapshots[i].size_bytes;
-            }
-        if (whole && !store->count)
-            tale_row(&self->tale, self->tale.dry ? "to remove" : "removed", store->place.below, NULL, 0,
-                     store->readable ? "empty" : store->why);
+    if (damage) {
+        tale_row(&self->tale, "left", store->place.below, NULL, 0, damage);
+        self->left++;
+    } else if ((going || all) && !(last && self->live)) {
+        s_tell_going(self, store, goes);
         if (!self->tale.dry)
-            code = whole ? build_remove(store->path, err) : s_rewrite(store, goes, err);
+            code = all ? build_remove(store->path, err) : s_rewrite(store, goes, err);
     }
     free(goes);
     return code;
@@ -120,7 +133,7 @@ static err_code_t s_prune(prune_t *self, err_t *err)
     err_code_t code = ERR_OK;
     for (size_t i = self->catalog->count; i-- > 0 && !code;) { /* newest first, shard by shard */
         catalog_store_t *store = &self->catalog->stores[i];
-        bool last = i + 1 == self->catalog->count || !s_same_shard(&store->place, &store[1].place);
+        bool last = i + 1 == self->catalog->count || !stores_same_shard(&store->place, &store[1].place);
         if (last)
             walk = (walk_t){0};
         if (store->place.kind != STORE_OTHER)
@@ -131,13 +144,19 @@ static err_code_t s_prune(prune_t *self, err_t *err)
 
 static int s_end(prune_t *self)
 {
-    char size[UNITS_TEXT_MAX];
+    char size[UNITS_TEXT_MAX], left[128] = "";
     json_set_u64(self->tale.document, "removed", self->removed);
     json_set_u64(self->tale.document, "removed_bytes", self->removed_bytes);
-    return tale_end(&self->tale, EXIT_DONE, "%s %" PRIu64 " snapshots, %s%s",
+    json_set_u64(self->tale.document, "left", self->left);
+    if (self->left)
+        snprintf(left, sizeof left,
+                 "; %" PRIu64
+                 " damaged stores are left as they are, cloudless checkpoint repair may have a remedy",
+                 self->left);
+    return tale_end(&self->tale, self->left ? EXIT_PROBLEMS : EXIT_DONE, "%s %" PRIu64 " snapshots, %s%s%s",
                     self->tale.dry ? "would remove" : "removed", self->removed,
                     units_print_size(self->removed_bytes, size),
-                    self->live ? "; the newest stores are left to the running job" : "");
+                    self->live ? "; the newest stores are left to the running job" : "", left);
 }
 
 static int s_run(const cli_args_t *args)
@@ -172,6 +191,8 @@ const cli_command_t checkpoint_prune = {
     .summary =
         "Removes old snapshots; never the newest whole one of a shard, and common points only with --tags.",
     .example = "cloudless checkpoint prune --state run1 --keep 2 --dry-run",
+    .notes = "A store in which something damaged has to stay is left as it is, and the exit status is 3; the "
+             "others are pruned.",
     .run = s_run,
     .options = {
         TALE_STATE_OPTION,

@@ -2,6 +2,7 @@
 #include "deploy/cli/checkpoint/commands.h"
 #include "deploy/cli/checkpoint/spare.h"
 #include "deploy/cli/checkpoint/tale.h"
+#include "deploy/launch/launch.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -31,6 +32,7 @@ typedef struct {
     row_t *rows;            /* (count), by number */
     size_t count;
     uint64_t spares; /* how many of the rows are taken from elsewhere */
+    bool replaced;   /* another store of the same incarnation is newer: nothing is added here */
 } plan_t;
 
 static int s_by_number(const void *a, const void *b)
@@ -73,7 +75,7 @@ static void s_fill(plan_t *plan, const spare_t *spare)
         plan->spares += !good;
         return;
     }
-    if (spare->id.number < newest_good && plan->store && plan->store->readable)
+    if (plan->replaced || (spare->id.number < newest_good && plan->store && plan->store->readable))
         return;
     plan->rows[plan->count++] = (row_t){.number = spare->id.number, .spare = spare};
     plan->spares++;
@@ -157,6 +159,9 @@ static void s_tell_remaining(repair_t *self, const plan_t *plan, bool written)
 static err_code_t s_store(repair_t *self, const store_place_t *place, catalog_store_t *store, err_t *err)
 {
     plan_t plan = {.place = *place, .store = store};
+    if (store && store + 1 < self->catalog->stores + self->catalog->count)
+        plan.replaced =
+            stores_same_shard(place, &store[1].place) && store[1].place.incarnation == place->incarnation;
     s_plan(self, &plan);
     bool any_damaged = false, any_good = false;
     for (size_t i = 0; i < plan.count; i++) {
@@ -204,7 +209,8 @@ static err_code_t s_repair(repair_t *self, const char *region, err_t *err)
     err_code_t code = ERR_OK;
     for (size_t i = 0; i < self->catalog->count && !code; i++) {
         catalog_store_t *store = &self->catalog->stores[i];
-        if (store->place.kind == STORE_SHARD && (!region || !strcmp(region, store->place.region)))
+        if (store->place.kind == STORE_SHARD && (!region || !strcmp(region, store->place.region)) &&
+            !catalog_is_gone(self->catalog, store))
             code = s_store(self, &store->place, store, err);
     }
     for (size_t i = 0; i < self->spares.count && !code; i++) {
@@ -233,7 +239,9 @@ static err_code_t s_open(repair_t *self, const cli_args_t *args, err_t *err)
 {
     const char *from = cli_value(args, "from"), *archive = cli_value(args, "archive"),
                *region = cli_value(args, "region");
-    err_code_t code = catalog_open(cli_value(args, "state"), false, &self->catalog, err);
+    /* Beside a running job (a dry run then) it is looked at one moment of it. */
+    bool live = self->tale.dry && launch_holder(cli_value(args, "state"));
+    err_code_t code = catalog_open(cli_value(args, "state"), live, &self->catalog, err);
     if (!code && !self->tale.dry)
         code = build_take(&self->catalog, &self->state, err);
     if (!code && region && topology_region_index(self->catalog->topology, region) == SIZE_MAX)

@@ -1,14 +1,11 @@
 #include "deploy/cli/checkpoint/build.h"
 #include "deploy/cli/checkpoint/commands.h"
 #include "deploy/cli/checkpoint/tale.h"
-
-#include "codec/base/units.h"
+#include "deploy/launch/launch.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define MARK_PREFIX "mark/"
 
 typedef struct {
     tale_t tale;
@@ -63,7 +60,7 @@ static err_code_t s_write(restore_t *self, size_t index, err_t *err)
     snapshot_t *snapshot = NULL;
     store_place_t place =
         stores_place(STORE_SHARD, pick->store->place.region, pick->shard, self->incarnation);
-    err_code_t code = catalog_load(pick->store, pick->snapshot->number, &snapshot, err);
+    err_code_t code = pick_load(pick, &snapshot, err);
     if (!code)
         tale_row(&self->tale, self->tale.dry ? "to restore" : "restored", place.below, &snapshot->id,
                  pick->snapshot->size_bytes, NULL);
@@ -108,24 +105,18 @@ static int s_end(restore_t *self, const char *point)
     json_set_string(self->tale.document, "point", point);
     json_set_string(self->tale.document, "incarnation", incarnation);
     json_set_u64(self->tale.document, "shards", self->count);
-    return tale_end(&self->tale, EXIT_DONE, "%s %zu shards to %s; go on with --resume",
-                    self->tale.dry ? "would put back" : "put back", self->count, point);
+    char command[LAUNCH_COMMAND_MAX];
+    return tale_end(&self->tale, EXIT_DONE, "%s %zu shards to %s; go on with %s --resume",
+                    self->tale.dry ? "would put back" : "put back", self->count, point,
+                    launch_up_command(self->catalog->dir, command));
 }
 
-static err_code_t s_choose(const cli_args_t *args, choice_t *choice, char tag[MANIFEST_NAME_MAX + 1],
-                           err_t *err)
+/* Only common points: snapshots of other tags were taken by each shard for itself. */
+static void s_choose(const char *to, choice_t *choice, char tag[MANIFEST_NAME_MAX + 1])
 {
-    const char *to = cli_value(args, "to"), *number = cli_value(args, "to-number");
-    if (number)
-        return units_parse_u64(number, &choice->number, NULL) || !choice->number
-                   ? err_set(err, ERR_USAGE,
-                             "--to-number %s is no number of a snapshot; see cloudless checkpoint ls", number)
-                   : ERR_OK;
-    /* Only common points: snapshots of other tags were taken by each shard for itself. */
-    bool full = !strncmp(to, MARK_PREFIX, strlen(MARK_PREFIX));
-    snprintf(tag, MANIFEST_NAME_MAX + 1, "%s%s", full ? "" : MARK_PREFIX, to);
+    bool full = snapshot_is_mark(to);
+    snprintf(tag, MANIFEST_NAME_MAX + 1, "%s%s", full ? "" : SNAPSHOT_MARK_PREFIX, to);
     choice->tag = tag;
-    return ERR_OK;
 }
 
 static int s_run(const cli_args_t *args)
@@ -134,15 +125,14 @@ static int s_run(const cli_args_t *args)
     err_t err = {0};
     choice_t choice = {0};
     char tag[MANIFEST_NAME_MAX + 1] = "";
-    if (!cli_has(args, "state") || cli_has(args, "to") == cli_has(args, "to-number"))
+    if (!cli_has(args, "state") || !cli_has(args, "to"))
         return cli_fail(
             EXIT_WRONG, "checkpoint restore",
-            "--state and either --to or --to-number are needed; see cloudless checkpoint restore --help");
+            "--state and --to are needed; cloudless checkpoint ls --points lists the common points");
     tale_init(&self.tale, args, "checkpoint restore");
     self.tale.dry = cli_has(args, "dry-run");
-    err_code_t code = s_choose(args, &choice, tag, &err);
-    if (!code)
-        code = catalog_open(cli_value(args, "state"), false, &self.catalog, &err);
+    s_choose(cli_value(args, "to"), &choice, tag);
+    err_code_t code = catalog_open(cli_value(args, "state"), false, &self.catalog, &err);
     if (!code && !self.tale.dry)
         code = build_take(&self.catalog, &self.state, &err);
     if (!code)
@@ -150,8 +140,7 @@ static int s_run(const cli_args_t *args)
                                 &self.picks, &self.count, &err);
     if (!code)
         code = s_restore(&self, &err);
-    int status = code ? tale_fail(&self.tale, code, &err)
-                      : s_end(&self, choice.tag ? tag : cli_value(args, "to-number"));
+    int status = code ? tale_fail(&self.tale, code, &err) : s_end(&self, tag);
     for (size_t i = 0; self.builds && i < self.count; i++)
         build_fini(&self.builds[i]);
     free(self.builds);
@@ -175,8 +164,7 @@ const cli_command_t checkpoint_restore = {
              "again.",
     .run = s_run,
     .options = {TALE_STATE_OPTION,
-                {"to", 0, "TAG", "name of the common point"},
-                {"to-number", 0, "N", "the snapshot N of every shard, if they fit together"},
+                {"to", 0, "POINT", "name of the common point; see checkpoint ls --points"},
                 TALE_REGION_OPTION,
                 TALE_HERE_OPTION,
                 TALE_DRY_OPTION,

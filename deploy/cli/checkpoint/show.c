@@ -10,12 +10,28 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define JSON_WHOLE_MAX (UINT64_C(1) << 53)
+
 /* ---- The state, field by field as the schema says ---- */
 
-/* Numbers that are names, not counts: a reader of JSON must not round them. */
+/* Numbers that are names, not counts, and lists in which such are: readers of JSON keep 53 bits of a number. */
 static bool s_is_name(const schema_field_t *field)
 {
-    return strstr(field->name, "history") || !strcmp(field->name, "layout");
+    static const char *const names[] = {"layout", "members", "mark",  "marks", "origin_incarnation",
+                                        "entry",  "votes",   "relays"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strcmp(field->name, names[i]))
+            return true;
+    return strstr(field->name, "history") != NULL;
+}
+
+/* A counter that has grown beyond what readers keep is a text, too, rather than another number. */
+static bool s_fit_json(const uint64_t *numbers, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (numbers[i] > JSON_WHOLE_MAX)
+            return false;
+    return true;
 }
 
 static void s_set_names(json_value_t *object, const schema_field_t *field, const uint64_t *items,
@@ -46,9 +62,11 @@ static void s_set_field(json_value_t *object, const schema_field_t *field, const
 {
     const wire_ranges_t *ranges = value;
     const wire_u64s_t *list = value;
-    if (s_is_name(field)) {
-        bool one = field->type == TYPE_u64;
-        s_set_names(object, field, one ? value : list->items, one ? 1 : list->count);
+    bool one = field->type == TYPE_u64, many = field->type == TYPE_u64s;
+    const uint64_t *numbers = one ? value : many ? list->items : NULL;
+    size_t count = one ? 1 : many ? list->count : 0;
+    if (s_is_name(field) || !s_fit_json(numbers, count)) {
+        s_set_names(object, field, numbers, count);
         return;
     }
     switch (field->type) {
@@ -176,15 +194,18 @@ static int s_run(const cli_args_t *args)
     pick_t pick;
     snapshot_t *snapshot = NULL;
     err_t err = {0};
-    if (!cli_has(args, "state") || !cli_has(args, "region") || !cli_has(args, "shard"))
+    const char *archive = cli_value(args, "archive");
+    if (!archive == !cli_has(args, "state") || !cli_has(args, "region") || !cli_has(args, "shard"))
         return cli_fail(EXIT_WRONG, "checkpoint show",
-                        "--state, --region and --shard are needed; see cloudless checkpoint show --help");
+                        "--region and --shard are needed, and either --state or --archive; see cloudless "
+                        "checkpoint show --help");
     tale_init(&tale, args, "checkpoint show");
-    err_code_t code = catalog_open(cli_value(args, "state"), true, &catalog, &err);
+    err_code_t code = archive ? catalog_open_archive(archive, &catalog, &err)
+                              : catalog_open(cli_value(args, "state"), true, &catalog, &err);
     if (!code)
         code = s_find(catalog, args, &pick, &err);
     if (!code) /* what is shown is whole */
-        code = catalog_load(pick.store, pick.snapshot->number, &snapshot, &err);
+        code = pick_load(&pick, &snapshot, &err);
     int status = code ? tale_fail(&tale, code, &err) : EXIT_DONE;
     if (!code) {
         s_fill(tale.document, &pick);
@@ -203,12 +224,14 @@ const cli_command_t checkpoint_show = {
     .name = "checkpoint show",
     .summary = "Shows one snapshot of one shard: its values with their checksums, and where the shard stood.",
     .example = "cloudless checkpoint show --state run1 --region shanghai --shard 0 --json",
-    .notes =
-        "Without --number and --tag it is the newest. Every value is checked. Fields of the state are "
-        "explained in "
-        "the\nprotocol document under shard_state; applied lists first and end of each interval of batches.",
+    .notes = "Without --number and --tag it is the newest. Every value is checked. Fields of the state are "
+             "explained in the\n"
+             "protocol document under shard_state; applied lists first and end of each interval of batches. "
+             "Numbers that are names\n"
+             "(histories, layouts, incarnations, points, votes) are texts of 16 hexadecimal digits.",
     .run = s_run,
     .options = {TALE_STATE_OPTION,
+                {"archive", 'a', "FILE", "an archive in place of a state directory"},
                 {"region", 'r', "NAME", "whose shard"},
                 {"shard", 'k', "K", "which shard, from 0"},
                 {"number", 0, "N", "the snapshot of this number"},

@@ -1,7 +1,5 @@
 #include "deploy/cli/checkpoint/spare.h"
 
-#include "store/archive.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,18 +12,19 @@ static spare_t *s_add(spares_t *self)
     return &items[self->count++];
 }
 
-/* Only what is whole is a spare: it is read now, and again when it is taken. */
+/* Only what is whole is a spare: it is read now, and again when it is taken. An archive was read whole when it was opened. */
 static void s_add_store(spares_t *self, const catalog_t *catalog, catalog_store_t *store)
 {
     for (size_t i = 0; i < store->count; i++) {
         const catalog_snapshot_t *snapshot = &store->snapshots[i];
         snapshot_t *loaded = NULL;
-        if (!snapshot->readable || catalog_load(store, snapshot->number, &loaded, NULL))
+        if (!snapshot->readable || (!store->archived && catalog_load(store, snapshot->number, &loaded, NULL)))
             continue;
         snapshot_destroy(&loaded);
         spare_t *spare = s_add(self);
         snprintf(spare->region, sizeof spare->region, "%s", store->place.region);
-        snprintf(spare->from, sizeof spare->from, "%s/%s", catalog->dir, store->place.below);
+        snprintf(spare->from, sizeof spare->from, "%s%s%s", catalog->dir, catalog->is_archive ? "" : "/",
+                 catalog->is_archive ? "" : store->place.below);
         spare->shard = store->place.shard;
         spare->id = snapshot->manifest.id;
         spare->size_bytes = snapshot->size_bytes;
@@ -51,53 +50,25 @@ static err_code_t s_check_job(const char *path, const topology_t *theirs, const 
                    theirs->job.name);
 }
 
-err_code_t spares_add_dir(spares_t *self, const char *dir, const topology_t *topology, err_t *err)
+static err_code_t s_add_all(spares_t *self, catalog_t *other, const topology_t *topology, err_t *err)
 {
-    err_code_t code = catalog_open(dir, false, &self->other, err);
-    if (!code)
-        code = s_check_job(dir, self->other->topology, topology, err);
-    for (size_t i = 0; !code && i < self->other->count; i++)
-        if (self->other->stores[i].place.kind != STORE_OTHER)
-            s_add_store(self, self->other, &self->other->stores[i]);
+    err_code_t code = s_check_job(other->dir, other->topology, topology, err);
+    for (size_t i = 0; !code && i < other->count; i++)
+        if (other->stores[i].place.kind != STORE_OTHER)
+            s_add_store(self, other, &other->stores[i]);
     return code;
 }
 
-/* ---- Archives ---- */
-
-typedef struct {
-    spares_t *spares;
-    const topology_t *topology;
-    const char *path;
-} listing_t;
-
-/* Notes what there is; nothing is wanted of it yet. */
-static bool s_list(void *hint, const char *region, uint32_t shard, const manifest_t *manifest)
+err_code_t spares_add_dir(spares_t *self, const char *dir, const topology_t *topology, err_t *err)
 {
-    listing_t *self = hint;
-    size_t index = topology_region_index(self->topology, region);
-    if (index == SIZE_MAX)
-        return false;
-    spare_t *spare = s_add(self->spares);
-    snprintf(spare->region, sizeof spare->region, "%s", region);
-    snprintf(spare->from, sizeof spare->from, "%s", self->path);
-    spare->shard = shard;
-    spare->id = manifest->id;
-    for (size_t i = 0; i < manifest->count; i++)
-        spare->size_bytes += manifest->values[i].size_bytes;
-    spare->archive = self->spares->archive;
-    spare->region_index = index;
-    return false;
+    err_code_t code = catalog_open(dir, false, &self->others[0], err);
+    return code ? code : s_add_all(self, self->others[0], topology, err);
 }
 
 err_code_t spares_add_archive(spares_t *self, const char *path, const topology_t *topology, err_t *err)
 {
-    choice_t any = {.tag = NULL};
-    err_code_t code = source_open(path, &any, &self->archive, err);
-    if (!code)
-        code = s_check_job(path, source_topology(self->archive), topology, err);
-    listing_t listing = {.spares = self, .topology = topology, .path = path};
-    archive_visitor_t visitor = {.hint = &listing, .wants = s_list};
-    return code ? code : archive_read(path, &visitor, err);
+    err_code_t code = catalog_open_archive(path, &self->others[1], err);
+    return code ? code : s_add_all(self, self->others[1], topology, err);
 }
 
 /* ---- All ---- */
@@ -119,8 +90,8 @@ void spares_sort(spares_t *self)
 void spares_fini(spares_t *self)
 {
     free(self->items);
-    catalog_destroy(&self->other);
-    source_destroy(&self->archive);
+    catalog_destroy(&self->others[0]);
+    catalog_destroy(&self->others[1]);
     *self = (spares_t){0};
 }
 
@@ -132,6 +103,5 @@ bool spare_belongs(const spare_t *self, const store_place_t *place)
 
 err_code_t spare_load(const spare_t *self, snapshot_t **ret_snapshot, err_t *err)
 {
-    return self->store ? catalog_load(self->store, self->id.number, ret_snapshot, err)
-                       : source_load(self->archive, self->region_index, self->shard, ret_snapshot, err);
+    return catalog_load(self->store, self->id.number, ret_snapshot, err);
 }

@@ -7,7 +7,6 @@
 #define DEPLOY_CLI_CHECKPOINT_SPARE_H
 
 #include "deploy/cli/checkpoint/catalog.h"
-#include "deploy/cli/checkpoint/source.h"
 
 typedef struct {
     char region[TOPOLOGY_NAME_MAX];
@@ -15,16 +14,13 @@ typedef struct {
     manifest_id_t id;
     uint64_t size_bytes;
     char from[STATEDIR_PATH_MAX]; /* where it lies, for people */
-    catalog_store_t *store;       /* borrowed; NULL: in the archive */
-    source_t *archive;            /* borrowed */
-    size_t region_index;          /* in the archive */
+    catalog_store_t *store;       /* borrowed */
 } spare_t;
 
 typedef struct {
     spare_t *items; /* by incarnation and number once sorted */
     size_t count;
-    catalog_t *other;
-    source_t *archive;
+    catalog_t *others[2]; /* a directory and an archive; NULL: none */
 } spares_t;
 
 /* Adds the keepers' copies of a state directory, which must outlive the list; those of another one and its shards' own

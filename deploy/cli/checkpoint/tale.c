@@ -44,19 +44,19 @@ size_t tale_count(const tale_t *self)
     return json_count(self->rows);
 }
 
-static void s_print_row(const json_value_t *row)
+static void s_print_row(FILE *out, const json_value_t *row)
 {
     char size[UNITS_TEXT_MAX];
     uint64_t number = json_get_u64(row, "number", 0), bytes = json_get_u64(row, "size_bytes", 0);
     const char *tag = json_get_string(row, "tag", ""), *why = json_get_string(row, "why", "");
-    printf("  %-9s %s", json_get_string(row, "what", ""), json_get_string(row, "store", ""));
+    fprintf(out, "  %-9s %s", json_get_string(row, "what", ""), json_get_string(row, "store", ""));
     if (number)
-        printf("  snapshot %" PRIu64, number);
+        fprintf(out, "  snapshot %" PRIu64, number);
     if (*tag)
-        printf(" (%s)", tag);
+        fprintf(out, " (%s)", tag);
     if (bytes)
-        printf("  %s", units_print_size(bytes, size));
-    printf("%s%s\n", *why ? ": " : "", why);
+        fprintf(out, "  %s", units_print_size(bytes, size));
+    fprintf(out, "%s%s\n", *why ? ": " : "", why);
 }
 
 void tale_print_json(json_value_t **document_p)
@@ -75,9 +75,10 @@ int tale_end(tale_t *self, int status, const char *format, ...)
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     if (!self->json) {
+        FILE *out = self->aside ? stderr : stdout;
         for (size_t i = 0; i < json_count(self->rows); i++)
-            s_print_row(json_at(self->rows, i));
-        printf("%s\n", text);
+            s_print_row(out, json_at(self->rows, i));
+        fprintf(out, "%s\n", text);
         return status;
     }
     json_set_bool(self->document, "dry_run", self->dry);

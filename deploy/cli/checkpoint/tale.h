@@ -44,6 +44,7 @@ typedef struct {
     json_value_t *rows;
     bool json;
     bool dry;
+    bool aside; /* standard output is taken: text goes to standard error */
 } tale_t;
 
 void tale_init(tale_t *self, const cli_args_t *args, const char *where);

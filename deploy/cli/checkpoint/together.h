@@ -13,15 +13,19 @@ typedef struct {
     const char *dir;
     const char *region; /* NULL: all that have anything here */
     bool here;          /* shards without a store here are left out */
+    bool abreast;       /* beside a running job: at a moment at which the shards of each region are, too */
     choice_t choice;
-} together_spec_t;
+} together_spec_t; /* `choice.older` is for a directory that nobody works in */
 
 typedef struct {
     catalog_t *catalog; /* held */
     pick_t *picks;      /* (count) */
     size_t count;
-    bool fits; /* false: from a directory that nobody works in, and that did not fit as it was */
+    /* False in a directory that nobody works in, which is as it is: */
+    bool fits; /* regions can go on together */
     char why[256];
+    bool abreast; /* the shards of each region are of about one moment */
+    char why_apart[256];
 } together_t;
 
 /* Errors: those of catalog_open and catalog_pick; ERR_STATE (a running job did not come to a moment that fits). */

@@ -1,16 +1,13 @@
 #include "deploy/cli/checkpoint/catalog.h"
 #include "deploy/cli/checkpoint/commands.h"
 #include "deploy/cli/checkpoint/tale.h"
+#include "deploy/cli/checkpoint/together.h"
 #include "deploy/launch/launch.h"
-#include "store/archive.h"
-#include "store/kv_child.h"
 #include "store/verify.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define SHARDS_MAX 1024 /* regions[].shards */
 
 typedef struct {
     tale_t tale;
@@ -18,13 +15,14 @@ typedef struct {
     uint64_t snapshots;
     uint64_t values;
     uint64_t size_bytes;
+    uint64_t shards_expected, shards_here; /* that the topology has, and that have a snapshot */
+    bool not_compared;                     /* the job runs too fast to see it at one moment */
 } verify_t;
 
-/* ---- Stores ---- */
+/* ---- What each store holds ---- */
 
 static void s_tell(verify_t *self, const char *below, const verify_report_t *report)
 {
-    self->stores++;
     self->snapshots += report->snapshots;
     self->values += report->values;
     self->size_bytes += report->size_bytes;
@@ -40,122 +38,176 @@ static void s_tell(verify_t *self, const char *below, const verify_report_t *rep
     }
 }
 
-/* A store without snapshots: every key is read. */
-static err_code_t s_read_keys(verify_t *self, const char *path, err_t *err)
+static bool s_told(const verify_report_t *report, uint64_t number)
 {
-    kv_t *kv = NULL;
-    kv_keys_t keys = {0};
-    err_code_t code = kv_child_open(path, &kv, err);
-    if (!code)
-        code = kv_keys(kv, "", &keys, err);
-    for (size_t i = 0; i < keys.count && !code; i++) {
-        buf_t *value = NULL;
-        code = kv_get(kv, keys.items[i].key, &value, err);
-        self->values += !code;
-        buf_destroy(&value);
-    }
-    kv_keys_fini(&keys);
-    kv_destroy(&kv);
-    self->stores++;
-    return code;
+    for (size_t i = 0; i < report->problem_count; i++)
+        if (report->problems[i].number == number || !report->problems[i].number)
+            return true;
+    return false;
 }
 
-static err_code_t s_store(verify_t *self, const char *state_dir, const store_place_t *place, err_t *err)
+/* Bytes can be whole and still not be what they lie under: another shard's, another model's, no state. */
+static void s_tell_misplaced(verify_t *self, const catalog_store_t *store, const verify_report_t *report)
 {
-    char path[STATEDIR_PATH_MAX];
+    for (size_t i = 0; i < store->count; i++) {
+        const catalog_snapshot_t *snapshot = &store->snapshots[i];
+        manifest_id_t id = {.number = snapshot->number};
+        if (!snapshot->readable && !s_told(report, snapshot->number))
+            tale_row(&self->tale, "damaged", store->place.below, &id, 0, snapshot->why);
+    }
+    if (!store->readable && !report->problem_total)
+        tale_row(&self->tale, "damaged", store->place.below, NULL, 0, store->why);
+}
+
+static err_code_t s_shard_store(verify_t *self, const catalog_t *catalog, const catalog_store_t *store,
+                                err_t *err)
+{
     verify_report_t report = {0};
     err_t why = {.code = ERR_OK};
-    err_code_t code = stores_path(state_dir, place, path, err);
-    if (code)
-        return code;
-    if (place->kind == STORE_OTHER) {
-        code = s_read_keys(self, path, &why);
-    } else {
-        code = verify_dir(path, &report, &why);
-        s_tell(self, place->below, &report);
-        verify_report_fini(&report);
-    }
-    if (code == ERR_MALFORMED || code == ERR_CHECKSUM || code == ERR_VERSION)
-        tale_row(&self->tale, "damaged", place->below, NULL, 0, why.text);
-    else if (code && code != ERR_NOT_FOUND) /* not there: a running job has removed or just begun it */
+    err_code_t code = verify_dir(store->path, &report, &why);
+    self->stores++;
+    if (code == ERR_NOT_FOUND && catalog->live)
+        return ERR_OK; /* the running job has removed or just begun it */
+    if (code && code != ERR_NOT_FOUND)
         return err_set(err, code, "%s", why.text);
+    s_tell(self, store->place.below, &report);
+    if (!catalog_is_gone(catalog, store))
+        s_tell_misplaced(self, store, &report);
+    verify_report_fini(&report);
     return ERR_OK;
 }
 
-/* That every shard the job has is there at all, where anything of its region is. */
-static void s_find_missing(verify_t *self, const topology_t *topology, const stores_t *places)
+static err_code_t s_stores(verify_t *self, const catalog_t *catalog, err_t *err)
 {
-    for (size_t r = 0; r < topology->region_count; r++) {
-        bool here = false, found[SHARDS_MAX] = {false};
-        const topology_region_t *region = &topology->regions[r];
-        for (size_t i = 0; i < places->count; i++) {
-            const store_place_t *place = &places->items[i];
-            if (place->kind != STORE_SHARD || strcmp(place->region, region->name) != 0)
-                continue;
-            here = true;
-            if (place->shard < SHARDS_MAX)
-                found[place->shard] = true;
+    err_code_t code = ERR_OK;
+    for (size_t i = 0; i < catalog->count && !code; i++) {
+        const catalog_store_t *store = &catalog->stores[i];
+        if (store->place.kind != STORE_OTHER) {
+            code = s_shard_store(self, catalog, store, err);
+            continue;
         }
-        for (uint32_t k = 0; here && k < region->shards && k < SHARDS_MAX; k++) {
-            char below[TOPOLOGY_NAME_MAX + 32];
-            snprintf(below, sizeof below, "%s/shard-%" PRIu32, region->name, k);
-            if (!found[k])
-                tale_row(&self->tale, "missing", below, NULL, 0, "there is no store of this shard");
-        }
+        self->stores++;
+        if (!store->readable)
+            tale_row(&self->tale, "damaged", store->place.below, NULL, 0, store->why);
     }
+    return code;
+}
+
+/* ---- What is expected, and is not there ---- */
+
+/* Without `here` every shard of the topology is to be here, with it those that have a store. */
+static void s_shard(verify_t *self, const catalog_t *catalog, size_t region_index, uint32_t shard, bool here)
+{
+    char below[TOPOLOGY_NAME_MAX + 32];
+    const char *region = catalog->topology->regions[region_index].name;
+    choice_t any = {.tag = NULL};
+    pick_t pick;
+    err_t why = {.code = ERR_OK};
+    self->shards_expected++;
+    err_code_t code = catalog_pick(catalog, region_index, shard, &any, &pick, &why);
+    self->shards_here += !code;
+    snprintf(below, sizeof below, "%s/shard-%" PRIu32, region, shard);
+    if (code == ERR_NOT_FOUND && !here && !catalog->live)
+        tale_row(&self->tale, "missing", below, NULL, 0,
+                 catalog_is_here(catalog, region)
+                     ? "the topology has this shard, and there is no snapshot of it"
+                     : "the topology has this region, and nothing of it is here (--here: it lies on another "
+                       "machine)");
+}
+
+static void s_expected(verify_t *self, const catalog_t *catalog, bool here)
+{
+    const topology_t *topology = catalog->topology;
+    for (size_t r = 0; r < topology->region_count; r++)
+        for (uint32_t k = 0; k < topology->regions[r].shards; k++)
+            s_shard(self, catalog, r, k, here);
+    for (size_t i = 0; i < catalog->count; i++) {
+        const store_place_t *place = &catalog->stores[i].place;
+        size_t r = place->kind == STORE_OTHER ? 0 : topology_region_index(topology, place->region);
+        if (r == SIZE_MAX)
+            tale_row(&self->tale, "foreign", place->below, NULL, 0, "the topology has no such region");
+        else if (place->kind != STORE_OTHER && place->shard >= topology->regions[r].shards)
+            tale_row(&self->tale, "foreign", place->below, NULL, 0, "the topology has no such shard");
+    }
+}
+
+/* ---- Whether the newest belong together ---- */
+
+/* Of one moment; beside a running job it is looked until there is one. Damage was told already. */
+static void s_together(verify_t *self, const char *dir, bool live)
+{
+    together_t together = {0};
+    err_t why = {.code = ERR_OK};
+    together_spec_t spec = {.dir = dir, .here = true};
+    err_code_t code = together_open(&together, &spec, &why);
+    self->not_compared = live && code;
+    if (!code && !together.fits)
+        tale_row(&self->tale, "apart", "the newest of all shards", NULL, 0, together.why);
+    if (!code && !together.abreast && !live)
+        tale_row(&self->tale, "apart", "the newest of all shards", NULL, 0, together.why_apart);
+    together_fini(&together);
+}
+
+/* ---- A state directory ---- */
+
+static err_code_t s_check_job(verify_t *self, const catalog_t *catalog)
+{
+    char digest[17];
+    err_t why = {.code = ERR_OK};
+    topology_digest(catalog->topology, digest);
+    err_code_t code = statedir_check(catalog->dir, catalog->topology->job.name, digest, &why);
+    if (code == ERR_NOT_FOUND)
+        err_set(&why, code, "there is no such file; cloudless checkpoint repair writes it anew");
+    if (code)
+        tale_row(&self->tale, code == ERR_NOT_FOUND ? "missing" : "damaged", "job", NULL, 0, why.text);
+    return code;
 }
 
 static err_code_t s_state(verify_t *self, const char *dir, bool here, err_t *err)
 {
-    char path[STATEDIR_PATH_MAX + 32];
-    topology_t *topology = NULL;
-    stores_t places = {0};
-    if (!launch_is_state(dir))
-        return err_set(err, ERR_USAGE, "%s is no state directory; give --state as for up", dir);
-    snprintf(path, sizeof path, "%s/" LAUNCH_TOPOLOGY_FILE, dir);
+    catalog_t *catalog = NULL;
     err_t why = {.code = ERR_OK};
-    if (topology_read(path, NULL, 0, &topology, &why))
+    err_code_t code = catalog_open(dir, true, &catalog, &why);
+    if (code == ERR_CONFIG) { /* nothing more can be said without knowing what should be there */
         tale_row(&self->tale, "damaged", LAUNCH_TOPOLOGY_FILE, NULL, 0, why.text);
-    err_code_t code = stores_find(dir, &places, err);
-    for (size_t i = 0; i < places.count && !code; i++)
-        code = s_store(self, dir, &places.items[i], err);
-    if (!code && topology && !here)
-        s_find_missing(self, topology, &places);
-    stores_fini(&places);
-    topology_destroy(&topology);
+        return ERR_OK;
+    }
+    if (code)
+        return err_set(err, code, "%s", why.text);
+    bool job = !s_check_job(self, catalog), live = catalog->live;
+    code = s_stores(self, catalog, err);
+    if (!code)
+        s_expected(self, catalog, here);
+    catalog_destroy(&catalog);
+    if (!code && job && self->shards_here)
+        s_together(self, dir, live);
     return code;
 }
 
 /* ---- Archives ---- */
 
-static err_code_t s_seen(void *hint, const char *region, uint32_t shard, const snapshot_t *snapshot,
-                         err_t *err)
-{
-    verify_t *self = hint;
-    message_t *state = NULL;
-    self->snapshots++;
-    self->values += snapshot->count;
-    for (size_t i = 0; i < snapshot->count; i++)
-        self->size_bytes += buf_size(snapshot->values[i].buf);
-    buf_t *bytes = snapshot_peek(snapshot, "state");
-    err_code_t code =
-        bytes ? catalog_decode(bytes, &state, err) : err_set(err, ERR_MALFORMED, "there is no state");
-    message_destroy(&state);
-    return code ? err_prefix(err, code, "%s/shard-%" PRIu32, region, shard) : ERR_OK;
-}
-
 static err_code_t s_archive(verify_t *self, const char *path, err_t *err)
 {
-    archive_visitor_t visitor = {.hint = self, .snapshot = s_seen};
+    catalog_t *catalog = NULL;
     err_t why = {.code = ERR_OK};
-    err_code_t code = archive_read(path, &visitor, &why);
+    err_code_t code = catalog_open_archive(path, &catalog, &why);
     self->stores++;
-    if (code == ERR_NOT_FOUND)
-        return err_set(err, ERR_USAGE, "%s", why.text);
-    if (code == ERR_IO || code == ERR_MEMORY || code == ERR_DENIED)
+    if (code == ERR_USAGE || code == ERR_IO || code == ERR_MEMORY || code == ERR_DENIED)
         return err_set(err, code, "%s", why.text);
-    if (code)
+    if (code) {
         tale_row(&self->tale, "damaged", path, NULL, 0, why.text);
+        return ERR_OK;
+    }
+    for (size_t i = 0; i < catalog->count; i++) {
+        const catalog_snapshot_t *snapshot = &catalog->stores[i].snapshots[0];
+        self->snapshots++;
+        self->values += snapshot->manifest.count;
+        self->size_bytes += snapshot->size_bytes;
+    }
+    self->shards_here = catalog->count;
+    for (size_t r = 0; r < catalog->topology->region_count; r++)
+        self->shards_expected += catalog->topology->regions[r].shards;
+    catalog_destroy(&catalog);
     return ERR_OK;
 }
 
@@ -163,18 +215,26 @@ static err_code_t s_archive(verify_t *self, const char *path, err_t *err)
 
 static int s_end(verify_t *self)
 {
-    json_set_u64(self->tale.document, "stores", self->stores);
-    json_set_u64(self->tale.document, "snapshots", self->snapshots);
-    json_set_u64(self->tale.document, "values", self->values);
-    json_set_u64(self->tale.document, "size_bytes", self->size_bytes);
+    json_value_t *document = self->tale.document;
+    json_set_u64(document, "stores", self->stores);
+    json_set_u64(document, "snapshots", self->snapshots);
+    json_set_u64(document, "values", self->values);
+    json_set_u64(document, "size_bytes", self->size_bytes);
+    json_set_u64(document, "shards_expected", self->shards_expected);
+    json_set_u64(document, "shards_here", self->shards_here);
+    json_set_bool(document, "compared", !self->not_compared);
     size_t problems = tale_count(&self->tale);
-    json_set_u64(self->tale.document, "problems", problems);
+    json_set_u64(document, "problems", problems);
     if (problems)
-        return tale_end(&self->tale, EXIT_PROBLEMS, "%zu problems in %" PRIu64 " stores", problems,
-                        self->stores);
+        return tale_end(&self->tale, EXIT_PROBLEMS,
+                        "%zu problems in %" PRIu64 " stores; of %" PRIu64 " shards %" PRIu64
+                        " have a snapshot here",
+                        problems, self->stores, self->shards_expected, self->shards_here);
     return tale_end(&self->tale, EXIT_DONE,
-                    "all is well: %" PRIu64 " stores, %" PRIu64 " snapshots, %" PRIu64 " values",
-                    self->stores, self->snapshots, self->values);
+                    "all is well: %" PRIu64 " of %" PRIu64 " shards, %" PRIu64 " stores, %" PRIu64
+                    " snapshots, %" PRIu64 " values%s",
+                    self->shards_here, self->shards_expected, self->stores, self->snapshots, self->values,
+                    self->not_compared ? "; the running job moves too fast to compare its shards" : "");
 }
 
 static int s_run(const cli_args_t *args)
@@ -194,9 +254,14 @@ static int s_run(const cli_args_t *args)
 
 const cli_command_t checkpoint_verify = {
     .name = "checkpoint verify",
-    .summary = "Reads every value of every snapshot and says what is wrong; a damaged file harms nobody.",
+    .summary =
+        "Reads every value of every snapshot and says what is wrong or missing; a damaged file harms nobody.",
     .example = "cloudless checkpoint verify --state run1",
-    .notes = "Ends with 3 when something is wrong; cloudless checkpoint repair may have a remedy.",
+    .notes = "What should be there follows from the topology; each snapshot must be of the shard, the model "
+             "and the\n"
+             "incarnation that it lies under, and the newest of all shards must belong together. Ends with 3 "
+             "when something\n"
+             "is wrong; cloudless checkpoint repair may have a remedy.",
     .run = s_run,
     .options = {TALE_STATE_OPTION,
                 {"archive", 'a', "FILE", "an archive in place of a state directory"},

@@ -30,25 +30,32 @@ static void s_make(const char *below)
 
 Test(stores, are_found_by_looking)
 {
-    static const char *const made[] = {"south/shard-0/0000000100000001",
-                                       "north/kept-0/0000000200000001",
-                                       "north/shard-10/0000000100000001",
-                                       "north/shard-2/0000000200000001",
-                                       "north/shard-2/0000000100000003",
-                                       "north/scheduler",
-                                       "scheduler",
-                                       "run/north/shard-0/0000000100000001",  /* not looked into */
-                                       "north/shard-2/.new-0000000300000001", /* of an interrupted tool */
-                                       "north/shard-02/0000000100000001",     /* nothing writes it so */
-                                       "north/shard-3/1"};
+    static const char *const made[] = {
+        "south/shard-0/0000000100000001",
+        "north/kept-0/0000000200000001",
+        "north/shard-10/0000000100000001",
+        "north/shard-2/0000000200000001",
+        "north/shard-2/0000000100000003",
+        "north/scheduler",
+        "scheduler",
+        "run/global",
+        "north/shard-2/0000000100000003.1", /* the disk had spoiled the one before */
+        "north/shard-2/0000000100000003.01",
+        "run/north/shard-0/0000000100000001",  /* not looked into */
+        "north/shard-2/.new-0000000300000001", /* of an interrupted tool */
+        "north/shard-02/0000000100000001",     /* nothing writes it so */
+        "north/shard-3/1"};
     static const char *const expected[] = {"north/shard-2/0000000100000003",
+                                           "north/shard-2/0000000100000003.1",
                                            "north/shard-2/0000000200000001",
                                            "north/shard-10/0000000100000001",
                                            "south/shard-0/0000000100000001",
                                            "north/kept-0/0000000200000001",
                                            "north/scheduler",
                                            "north/shard-02/0000000100000001",
+                                           "north/shard-2/0000000100000003.01",
                                            "north/shard-3/1",
+                                           "run/global",
                                            "scheduler"};
     size_t count = sizeof expected / sizeof *expected;
     for (size_t i = 0; i < sizeof made / sizeof *made; i++)
@@ -58,11 +65,18 @@ Test(stores, are_found_by_looking)
     for (size_t i = 0; i < stores.count && i < count; i++)
         cr_expect_str_eq(stores.items[i].below, expected[i]);
     cr_assert_eq(stores.count, count);
-    cr_assert_eq(stores.items[2].kind, STORE_SHARD);
-    cr_assert_eq(stores.items[2].shard, 10);
-    cr_assert_eq(stores.items[1].incarnation, 0x200000001);
-    cr_assert_eq(stores.items[4].kind, STORE_KEPT);
-    cr_assert_eq(stores.items[6].kind, STORE_OTHER);
+    cr_assert_eq(stores.items[1].replacement, 1);
+    cr_assert_eq(stores.items[3].kind, STORE_SHARD);
+    cr_assert_eq(stores.items[3].shard, 10);
+    cr_assert_eq(stores.items[2].incarnation, 0x200000001);
+    cr_assert_eq(stores.items[5].kind, STORE_KEPT);
+    cr_assert_eq(stores.items[7].kind, STORE_OTHER);
+    cr_assert(stores_is_scheduler(&stores.items[6]) && !stores_is_scheduler(&stores.items[7]));
+    cr_assert(stores_is_scheduler(&stores.items[10]) && !stores_is_scheduler(&stores.items[5]));
+    cr_assert(stores_same_shard(&stores.items[0], &stores.items[2]) &&
+              stores_compare_age(&stores.items[0], &stores.items[1]) < 0);
+    cr_assert(!stores_same_shard(&stores.items[2], &stores.items[3]) &&
+              !stores_same_shard(&stores.items[7], &stores.items[7]));
     stores_fini(&stores);
 }
 
