@@ -3,6 +3,7 @@
 #include "brokers/broker_files.h"
 
 #include "codec/base/rng.h"
+#include "store/file.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -27,15 +28,15 @@ err_code_t broker_file_write(const char *run_dir, const char *region, const char
     snprintf(temporary, sizeof temporary, "%s.%ld", path, (long)getpid());
     FILE *file = fopen(temporary, "we");
     if (!file)
-        return err_set(err, ERR_IO, "cannot write %s: %s; make the directory writable", temporary,
-                       strerror(errno));
+        return err_set(err, file_code_of(errno), "cannot write %s: %s; make the directory writable",
+                       temporary, strerror(errno));
     bool bad = fprintf(file, "%s\n%s\n", tcp, ipc) < 0;
     bad = fclose(file) != 0 || bad;
     if (!bad && rename(temporary, path) == 0)
         return ERR_OK;
-    err_set(err, ERR_IO, "cannot write %s: %s; make room and start again", path, strerror(errno));
+    err_code_t code = err_set(err, file_code_of(errno), "cannot write %s: %s", path, strerror(errno));
     unlink(temporary);
-    return ERR_IO;
+    return code;
 }
 
 static bool s_file_read(const char *run_dir, const char *region, char tcp[TOPOLOGY_TEXT_MAX],

@@ -23,7 +23,7 @@ typedef struct {
 } broker_spec_t;
 
 /* Returns when the broker is bound and serving. Writes run_dir/broker-REGION: one endpoint per line, tcp
- * first, then ipc. Errors: ERR_IN_USE (address: says which and what to do), ERR_CONFIG, ERR_IO. */
+ * first, then ipc. Errors: ERR_IN_USE (address: says which and what to do), ERR_CONFIG, ERR_IO, ERR_FULL. */
 MUST_USE err_code_t broker_start(const broker_spec_t *spec, broker_t **ret_self, err_t *err);
 
 const char *broker_inproc(const broker_t *self); /* endpoints, borrowed */

@@ -38,6 +38,7 @@ typedef enum {
 } strategy_name_t;
 typedef enum { INSIDE_ASYNC, INSIDE_SYNC, INSIDE_SSP } inside_t; /* consistency inside a region */
 typedef enum { DURABILITY_PROCESS, DURABILITY_DISK, DURABILITY_REPLICA } durability_t;
+typedef enum { WHEN_FULL_WAIT, WHEN_FULL_GO_ON } when_full_t;
 typedef enum { SECURITY_NONE } security_t;
 typedef enum {
     OBJECTIVE_EVERYTHING,
@@ -126,6 +127,7 @@ typedef struct {
         uint64_t every; /* steps between snapshots when nothing else asks for one */
         uint64_t keep;
         durability_t durability;
+        when_full_t when_full;
         uint64_t replicas;     /* copies on other nodes */
         bool elsewhere;        /* one of them in another region */
         double wan_share;      /* of a link's rate, for copies */

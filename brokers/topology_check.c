@@ -336,6 +336,11 @@ static err_code_t s_check_checkpoint(const tree_t *tree, const topology_t *self,
     if (self->checkpoint.durability == DURABILITY_REPLICA && !self->checkpoint.replicas)
         return s_fail(tree, "checkpoint.durability", err,
                       "replica needs copies on other nodes; write checkpoint.replicas: 1 or more too");
+    if (self->checkpoint.when_full == WHEN_FULL_GO_ON && self->job.sync.quorum < 1)
+        return s_fail(
+            tree, "checkpoint.when_full", err,
+            "rounds that need not every region vote on what is durable, and go on without one whose disk is "
+            "full; write wait, or job.sync.quorum: 1");
     if (self->checkpoint.elsewhere && !self->checkpoint.replicas)
         return s_fail(
             tree, "checkpoint.elsewhere", err,

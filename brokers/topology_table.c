@@ -123,6 +123,11 @@ static const field_t s_fields[] = {
      .otherwise = "disk",
      .help = "what a snapshot survives: the end of a process, a power cut too, or the loss of a node with "
              "its disk"},
+    {"checkpoint.when_full", FIELD_ENUM, .offset = CHECKPOINT(when_full), .values = "wait|go_on",
+     .otherwise = "wait",
+     .help = "what a region among several does while its disk is full: wait for room, or train on though "
+             "nothing of "
+             "it survives a death"},
     {"checkpoint.replicas", FIELD_WHOLE, .offset = CHECKPOINT(replicas), .min = "0", .max = "8",
      .otherwise = "0", .unit = "copies", .help = "copies of each snapshot on other nodes, by their keepers"},
     {"checkpoint.elsewhere", FIELD_BOOL, .offset = CHECKPOINT(elsewhere), .otherwise = "false",

@@ -3,6 +3,7 @@
 #include "codec/base/failpoint.h"
 #include "store/file.h"
 #include "store/lockfile.h"
+#include "store/room.h"
 
 #include <errno.h>
 #include <lmdb.h>
@@ -17,6 +18,8 @@
 #define PATH_SIZE 4096
 #define READERS_EVERY 32 /* transactions between two looks for readers that died */
 #define ROOM_SLACK_BYTES ((uint64_t)1 << 20)
+#define LOCK_BYTES 8192        /* lock.mdb, with as many readers as LMDB has room for by default */
+#define FIRST_BYTES (2 * 4096) /* a new data.mdb */
 
 /* Directories open in this process: LMDB loses its locks when one is opened twice. */
 typedef struct place {
@@ -461,6 +464,35 @@ static void s_destroy(kv_t *base)
 
 static const kv_ops_t s_ops = {s_destroy, s_begin, s_put, s_del, s_commit, s_abort, s_sync, s_read, s_keys};
 
+/* Before LMDB maps them: its lock file, which it writes through the map, and the first pages of a new store. */
+static err_code_t s_reserve(const kv_lmdb_t *self, bool fresh, err_t *err)
+{
+    char path[PATH_SIZE];
+    snprintf(path, sizeof path, "%s/lock.mdb", self->dir);
+    err_code_t code = room_take(path, LOCK_BYTES, err);
+    if (code || !fresh)
+        return code;
+    snprintf(path, sizeof path, "%s/data.mdb", self->dir);
+    return room_take_ahead(path, FIRST_BYTES, err);
+}
+
+/* A store whose first pages could not all be written would be taken for a damaged one. */
+static void s_undo_first(const kv_lmdb_t *self)
+{
+    char path[PATH_SIZE];
+    snprintf(path, sizeof path, "%s/data.mdb", self->dir);
+    if (truncate(path, 0) != 0)
+        errno = 0; /* then it is damaged, and the next start says so */
+}
+
+static bool s_is_empty(const kv_lmdb_t *self)
+{
+    char path[PATH_SIZE];
+    struct stat status;
+    snprintf(path, sizeof path, "%s/data.mdb", self->dir);
+    return stat(path, &status) != 0 ? errno == ENOENT : status.st_size == 0;
+}
+
 static int s_try_env(kv_lmdb_t *self, const kv_lmdb_options_t *options, unsigned flags)
 {
     int rc = mdb_env_create(&self->env);
@@ -536,7 +568,13 @@ static err_code_t s_open(kv_lmdb_t *self, const kv_lmdb_options_t *options, err_
     err_code_t code = s_open_dir(self, err);
     if (code)
         return code;
+    bool fresh = !options->read_only && s_is_empty(self);
+    code = s_reserve(self, fresh, err);
+    if (code)
+        return code;
     int rc = s_open_env(self, options);
+    if (rc && fresh)
+        s_undo_first(self);
     if (rc == 0)
         rc = s_open_dbi(self);
     if (rc)

@@ -4,6 +4,7 @@
  * Not      for network file systems (LMDB maps the file), and not for a file that may be damaged: reading one can
  *          kill the process, so verify it first (store/verify.h).
  * Threads  as kv.h. Never use a kv across fork: the child opens the directory itself.
+ * Room     what LMDB writes through a map is reserved before it is mapped: on a full disk that write would be a SIGBUS.
  * Limits   the file grows by doubling up to map_max_bytes, then ERR_FULL.
  */
 #ifndef STORE_KV_LMDB_H
@@ -27,7 +28,8 @@ typedef struct {
  *   in   options  NULL: process durability and the sizes above
  *
  * Errors   ERR_IN_USE (open in this process, or another one writes: its pid is in the text), ERR_NOT_FOUND
- * (read only and not there, or no parent), ERR_IO, ERR_DENIED, ERR_MALFORMED (not an LMDB file, or damaged)
+ * (read only and not there, or no parent), ERR_FULL (nothing is damaged, try again when there is room), ERR_IO, ERR_DENIED,
+ * ERR_MALFORMED (not an LMDB file, or damaged)
  */
 MUST_USE err_code_t kv_lmdb_open(const char *dir, const kv_lmdb_options_t *options, kv_t **ret_self,
                                  err_t *err);

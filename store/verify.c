@@ -308,7 +308,7 @@ static err_code_t s_take_end(verify_report_t *report, const record_t *record)
 static err_code_t s_take_failed(verify_report_t *report, const err_t *why, err_t *err)
 {
     if (why->code == ERR_NOT_FOUND || why->code == ERR_MEMORY || why->code == ERR_DENIED ||
-        why->code == ERR_IN_USE)
+        why->code == ERR_IN_USE || why->code == ERR_FULL)
         return err_set(err, why->code, "%s", why->text);
     verify_problem_t problem = s_problem(0, "", why->code, why->text);
     return s_add(report, &problem, err);

@@ -23,7 +23,8 @@
 
 static err_code_t s_io(err_t *err, const char *what, const char *path)
 {
-    return err_set(err, ERR_IO, "%s: cannot %s: %s", path, what, strerror(errno));
+    bool full = errno == ENOSPC || errno == EDQUOT;
+    return err_set(err, full ? ERR_FULL : ERR_IO, "%s: cannot %s: %s", path, what, strerror(errno));
 }
 
 static uint32_t s_big_endian(const uint8_t *bytes)

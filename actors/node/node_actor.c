@@ -22,17 +22,22 @@ typedef struct {
 /* ---- life
  * ---------------------------------------------------------------------------------------------------- */
 
-static void s_find_held(const node_hint_t *self, node_spec_t *spec)
+/* What cannot be read for want of room is not told to be lacking. Errors: ERR_FULL. */
+static err_code_t s_find_held(const node_hint_t *self, node_spec_t *spec, err_t *err)
 {
     const topology_region_t *region = &self->with.topology->regions[self->with.region_index];
     for (uint64_t k = 0; k < region->shards && spec->held_count < NODE_HELD_MAX; k++) {
         statedir_latest_t latest;
-        if (statedir_shard_latest(self->with.state_dir, region->name, (uint32_t)k, &latest, NULL))
+        err_code_t rc = statedir_shard_latest(self->with.state_dir, region->name, (uint32_t)k, &latest, err);
+        if (rc == ERR_FULL)
+            return rc;
+        if (rc)
             continue;
         spec->held_shards[spec->held_count] = k;
         spec->held_incarnations[spec->held_count] = latest.incarnation;
         spec->held_numbers[spec->held_count++] = latest.number;
     }
+    return ERR_OK;
 }
 
 uint64_t node_cores(const topology_region_t *region, const char *offer)
@@ -83,10 +88,11 @@ static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err
         .samples_per_s = self->with.samples_per_s,
         .kernel = kernel_chosen()->name,
         .age_us = self->with.age_us};
-    s_find_held(self, spec);
-    *ret_core = self->core = node_core_new(spec);
+    rc = s_find_held(self, spec, err);
+    if (!rc)
+        *ret_core = self->core = node_core_new(spec);
     free(spec);
-    return ERR_OK;
+    return rc;
 }
 
 static void s_close(void *hint)

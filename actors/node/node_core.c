@@ -337,12 +337,14 @@ static void s_fail(node_core_t *self, const node_actor_t *actor)
 }
 
 /* An actor that had run and died was placed again, here or elsewhere: no failure. One that could not be
- * started is, unless the job was completed without it. */
+ * started is, unless the job was completed without it, or all it lacked was room: what it has stored is as it was. */
 static void s_conclude(node_core_t *self)
 {
-    for (size_t i = 0; !self->done && i < self->actor_count; i++)
-        if (self->actors[i].state == ACTOR_ENDED && self->actors[i].why.code && !self->actors[i].ran)
-            s_fail(self, &self->actors[i]);
+    for (size_t i = 0; !self->done && i < self->actor_count; i++) {
+        const node_actor_t *actor = &self->actors[i];
+        if (actor->state == ACTOR_ENDED && actor->why.code && actor->why.code != ERR_FULL && !actor->ran)
+            s_fail(self, actor);
+    }
 }
 
 /* Drains the actors whose turn it is; ends those that take too long; says stopped when none is left. */

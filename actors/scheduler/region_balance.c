@@ -1,13 +1,12 @@
 /* Shards follow nodes that join: one at a time goes from the node that hosts most to the one that hosts fewest, where that leaves
  * them nearer to each other, so that this comes to an end. It goes as from a node that leaves, but nothing hurries: it is
- * stopped when there is a copy of it where it goes on, or when none has come for COPY_US; its last snapshot goes there in either case. */
+ * stopped when there is a copy of it where it goes on, and never before; to a node whose disk is full nothing goes. */
 #include "actors/scheduler/region_state.h"
 
 #include <stdio.h>
 
 /* After so long a node that came is there to stay; as long is between two moves, a third of it between two looks. */
 #define STAYS_US (3 * SECOND_US)
-#define COPY_US (5 * SECOND_US) /* for the first copy; then it is stopped without one */
 #define GIVE_UP_US (60 * SECOND_US)
 #define FAILED_US (60 * SECOND_US) /* before another is tried */
 
@@ -76,14 +75,23 @@ static void s_begin(region_core_t *self, size_t from, size_t to, int64_t now_us)
     }
 }
 
-/* Where it was to go is gone, or nothing comes of it. Should it have been stopped already it goes on where it is. */
+/* The keeper where it goes on has no room for it. */
+static bool s_is_refused(const region_core_t *self, size_t shard)
+{
+    const message_t *progress = self->shards[shard].progress;
+    return progress && progress->incarnation == self->actors[shard].incarnation &&
+           region_keep_is_on(self, progress->progress.keep_refused, self->keeps[shard].target_node);
+}
+
+/* Where it was to go is gone or full, or nothing comes of it. Should it have been stopped already it goes on where it is. */
 static void s_give_up(region_core_t *self, int64_t now_us)
 {
     for (size_t shard = 0; shard < self->shard_count; shard++) {
         region_keep_t *keep = &self->keeps[shard];
         const region_actor_t *actor = &self->actors[shard];
         bool can = region_node_stays(self, keep->target_node) && actor->state == PLACE_READY &&
-                   region_node_stays(self, actor->node) && now_us - keep->goes_us < GIVE_UP_US;
+                   region_node_stays(self, actor->node) && now_us - keep->goes_us < GIVE_UP_US &&
+                   !s_is_refused(self, shard);
         if (!keep->goes || keep->handed || can)
             continue;
         keep->goes = false;
@@ -109,15 +117,13 @@ void region_balance(region_core_t *self, int64_t now_us)
     self->balance_us = now_us + s_stays_us(self);
 }
 
-bool region_balance_may_stop(const region_core_t *self, size_t shard, int64_t now_us)
+bool region_balance_may_stop(const region_core_t *self, size_t shard)
 {
     const region_keep_t *keep = &self->keeps[shard];
     const message_t *progress = self->shards[shard].progress;
     if (!keep->goes)
         return true;
-    if (!region_keep_has(self, shard, keep->target_node))
-        return false;
-    bool copied = progress && progress->incarnation == self->actors[shard].incarnation && !keep->changed &&
-                  progress->progress.assignment == keep->assignment;
-    return copied || now_us - keep->goes_us >= COPY_US;
+    return region_keep_has(self, shard, keep->target_node) && progress &&
+           progress->incarnation == self->actors[shard].incarnation && !keep->changed &&
+           progress->progress.assignment == keep->assignment;
 }

@@ -68,6 +68,7 @@ static void s_sum_shards(const region_core_t *self, message_t *report)
         report->region_report.refused += progress->progress.refused;
         report->region_report.updates_rolled_back += progress->progress.rolled_back;
         report->region_report.snapshots_failed += progress->progress.snapshots_failed;
+        report->region_report.uncovered += progress->progress.uncovered;
         report->region_report.welcomes += progress->progress.welcomes;
         report->region_report.uncompensated += progress->progress.uncompensated;
         first = false;

@@ -9,6 +9,7 @@
 #define TELL_EVERY_US (1 * SECOND_US)
 #define GRACE_US (3 * SECOND_US) /* a keeper that is being started again keeps its shards for so long */
 #define SEAL_PATIENCE_US (3 * SECOND_US)  /* for keepers that do not answer, when one of the assigned has */
+#define FULL_US (60 * SECOND_US)          /* after a refusal for want of room a keeper is the last choice */
 #define NAMED_SILENCE_US (10 * SECOND_US) /* then a keeper is asked for in the next region */
 
 static bool s_wanted(const region_core_t *self)
@@ -190,6 +191,57 @@ bool region_keep_has(const region_core_t *self, size_t shard, size_t node)
     return keeper && keeper->state == PLACE_READY && s_is_assigned(&self->keeps[shard], keeper->name);
 }
 
+bool region_keep_is_on(const region_core_t *self, const char *keeper, size_t node)
+{
+    const region_actor_t *actor = s_keeper_of(self, node);
+    return actor && !strcmp(actor->name, keeper);
+}
+
+static bool s_is_full(const region_actor_t *keeper, int64_t now_us)
+{
+    return keeper->full_us && now_us - keeper->full_us < FULL_US;
+}
+
+static void s_note_full(region_core_t *self, size_t shard, int64_t now_us)
+{
+    const message_t *progress = self->shards[shard].progress;
+    if (!progress || progress->incarnation != self->actors[shard].incarnation ||
+        !progress->progress.keep_refused[0])
+        return;
+    for (size_t i = 0; i < self->actor_count; i++)
+        if (self->actors[i].role == ROLE_KEEPER &&
+            !strcmp(self->actors[i].name, progress->progress.keep_refused))
+            self->actors[i].full_us = now_us;
+}
+
+/* On another node than the shard's, with room, and with the least to keep; ties go by name. */
+static const region_actor_t *s_least_busy(const region_core_t *self, size_t shard, int64_t now_us)
+{
+    const region_actor_t *best = NULL;
+    size_t least = 0;
+    for (size_t i = 0; i < self->actor_count; i++) {
+        const region_actor_t *actor = &self->actors[i];
+        if (actor->role != ROLE_KEEPER || actor->state != PLACE_READY ||
+            actor->index == self->actors[shard].node || !region_node_stays(self, actor->index) ||
+            s_is_assigned(&self->keeps[shard], actor->name))
+            continue;
+        size_t times = s_times_assigned(self, actor->name) + (s_is_full(actor, now_us) ? SIZE_MAX / 2 : 0);
+        if (!best || times < least || (times == least && strcmp(actor->name, best->name) < 0)) {
+            best = actor;
+            least = times;
+        }
+    }
+    return best;
+}
+
+/* Another keeper has room for what this one has not. */
+static bool s_may_replace(const region_core_t *self, size_t shard, const region_actor_t *keeper,
+                          int64_t now_us)
+{
+    const region_actor_t *other = s_is_full(keeper, now_us) ? s_least_busy(self, shard, now_us) : NULL;
+    return other && !s_is_full(other, now_us);
+}
+
 /* Whoever can keep no longer leaves; one that was started again may have lost its disk. */
 static void s_drop_unable(const region_core_t *self, size_t shard, int64_t now_us)
 {
@@ -199,7 +251,8 @@ static void s_drop_unable(const region_core_t *self, size_t shard, int64_t now_u
         region_keeper_t keeper = keep->keepers[i];
         const region_actor_t *actor = s_keeper_named(self, keeper.name);
         bool stays = actor ? s_serves(self, actor, now_us) && region_node_stays(self, actor->index) &&
-                                 actor->index != self->actors[shard].node
+                                 actor->index != self->actors[shard].node &&
+                                 !s_may_replace(self, shard, actor, now_us)
                            : !strcmp(keeper.name, keep->elsewhere);
         if (stays && actor && actor->incarnation != keeper.incarnation) {
             keeper.incarnation = actor->incarnation;
@@ -212,27 +265,7 @@ static void s_drop_unable(const region_core_t *self, size_t shard, int64_t now_u
     keep->keeper_count = count;
 }
 
-/* On another node than the shard's, with the least to keep; ties go by name. */
-static const region_actor_t *s_least_busy(const region_core_t *self, size_t shard)
-{
-    const region_actor_t *best = NULL;
-    size_t least = 0;
-    for (size_t i = 0; i < self->actor_count; i++) {
-        const region_actor_t *actor = &self->actors[i];
-        if (actor->role != ROLE_KEEPER || actor->state != PLACE_READY ||
-            actor->index == self->actors[shard].node || !region_node_stays(self, actor->index) ||
-            s_is_assigned(&self->keeps[shard], actor->name))
-            continue;
-        size_t times = s_times_assigned(self, actor->name);
-        if (!best || times < least || (times == least && strcmp(actor->name, best->name) < 0)) {
-            best = actor;
-            least = times;
-        }
-    }
-    return best;
-}
-
-static void s_fill(const region_core_t *self, size_t shard)
+static void s_fill(const region_core_t *self, size_t shard, int64_t now_us)
 {
     region_keep_t *keep = &self->keeps[shard];
     size_t wanted = self->spec.topology->checkpoint.replicas;
@@ -247,7 +280,7 @@ static void s_fill(const region_core_t *self, size_t shard)
         s_assign(keep, target->name, target->incarnation);
     size_t have = keep->keeper_count - (keep->elsewhere[0] != 0);
     const region_actor_t *actor;
-    for (; have < here && (actor = s_least_busy(self, shard)); have++)
+    for (; have < here && (actor = s_least_busy(self, shard, now_us)); have++)
         s_assign(keep, actor->name, actor->incarnation);
 }
 
@@ -674,8 +707,9 @@ void region_keep(region_core_t *self, int64_t now_us)
         s_want_elsewhere(self, shard, now_us);
         if (self->actors[shard].state != PLACE_READY || !s_is_kept(self, shard))
             continue; /* who kept for it is asked when it goes on elsewhere */
+        s_note_full(self, shard, now_us);
         s_drop_unable(self, shard, now_us);
-        s_fill(self, shard);
+        s_fill(self, shard, now_us);
         s_tell(self, shard, now_us);
     }
 }
@@ -702,6 +736,8 @@ int64_t region_keep_lag_us(const region_core_t *self)
 const char *region_keep_waits_for(const region_core_t *self, const region_actor_t *actor)
 {
     bool shard = actor->role == ROLE_SHARD && actor->state == PLACE_NONE;
+    if (actor->lacks_room[0])
+        return actor->lacks_room;
     return shard && self->keeps[actor->index].waits_for[0] ? self->keeps[actor->index].waits_for
                                                            : actor->name;
 }

@@ -55,7 +55,7 @@ static void s_hand_over(region_core_t *self, size_t shard, int64_t now_us)
         s_succeed(self, actor, now_us);
         return;
     }
-    if (now_us < keep->hand_us || !keep->keeper_count || !region_balance_may_stop(self, shard, now_us))
+    if (now_us < keep->hand_us || !keep->keeper_count || !region_balance_may_stop(self, shard))
         return;
     keep->hand_us = now_us + REPEAT_EVERY_US;
     message_t *order = message_new(KIND_hand_over, actor->name, self->name);

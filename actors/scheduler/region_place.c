@@ -351,7 +351,10 @@ static void s_start_failed(region_core_t *self, region_actor_t *actor, const mes
 {
     const char *reason = message->placed.reason ? message->placed.reason : err_meaning(message->placed.code);
     region_actor_ended(self, actor, now_us);
-    if (++actor->failures > REPLACEMENTS_MAX)
+    actor->lacks_room[0] = 0;
+    if (message->placed.code == ERR_FULL) /* it waits, however long that is */
+        snprintf(actor->lacks_room, sizeof actor->lacks_room, "disk for %s", actor->name);
+    else if (++actor->failures > REPLACEMENTS_MAX)
         region_fail(self, (err_code_t)message->placed.code, "%s does not start: %s", actor->name, reason);
 }
 
@@ -367,6 +370,7 @@ static void s_started(region_core_t *self, region_actor_t *actor, int64_t now_us
     actor->ran_node = actor->node;
     actor->moved = false;
     actor->failures = 0;
+    actor->lacks_room[0] = 0;
     actor->since_us = actor->seen_us = actor->ready_us = now_us;
     if (actor->role == ROLE_WORKER) {
         lease_table_start(self->leases, actor->index, actor->incarnation);

@@ -71,6 +71,7 @@ typedef struct {
     size_t ran_node;
     bool untold;       /* worker: adopted, and has not said what it holds */
     unsigned failures; /* starts that failed in a row */
+    wire_name_t lacks_room; /* "disk for NAME": the newest start found none on its node; empty: it did */
     int64_t pause_us;  /* before the next placement after an end */
     int64_t next_us;   /* next `place`, or the earliest next placement */
     int64_t since_us;  /* of `state` */
@@ -78,6 +79,7 @@ typedef struct {
     message_t *status; /* newest of this incarnation, or NULL */
     int64_t status_us;
     bool wanted;        /* worker, keeper: else it is not placed, and ends if it runs */
+    int64_t full_us;    /* keeper: its disk was full then; 0: never */
     size_t home;        /* worker of an elastic region: the node for a core of which it is */
     bool moved;         /* its next start is no restart */
     int64_t retire_us;  /* next `retire` */
@@ -347,7 +349,7 @@ int64_t region_move_due(const region_core_t *self);
 /* region_balance.c */
 void region_balance(region_core_t *self, int64_t now_us);
 /* Whether one that is to hand over is told so now. */
-bool region_balance_may_stop(const region_core_t *self, size_t shard, int64_t now_us);
+bool region_balance_may_stop(const region_core_t *self, size_t shard);
 
 /* region_units.c */
 void region_units_init(region_core_t *self, int64_t now_us);
@@ -368,6 +370,7 @@ void region_units_take_plan(region_core_t *self, const message_t *saved, int64_t
 /* region_keep.c */
 bool region_keep_has(const region_core_t *self, size_t shard,
                      size_t node); /* the keeper there is one of its */
+bool region_keep_is_on(const region_core_t *self, const char *keeper, size_t node);
 bool region_keep_sealed(region_core_t *self, size_t shard, size_t *ret_node); /* by all that keep for it */
 void region_keep_on(region_core_t *self, size_t node); /* a keeper there, for a while */
 region_actor_t *region_keep_found_keeper(region_core_t *self, const char *actor, size_t node);

@@ -7,6 +7,7 @@
 #include "codec/base/failpoint.h"
 #include "codec/base/log.h"
 #include "codec/base/rng.h"
+#include "store/cover.h"
 #include "store/kv_lmdb.h"
 #include "store/snapshot.h"
 #include "store/statedir.h"
@@ -31,6 +32,7 @@ typedef struct {
     kv_t *kv;
     snapshot_store_t *store;
     writer_t *writer;           /* NULL: the store was given up and no new one could be made yet */
+    bool uncovered;             /* trains on without its disk, and the store says so */
     int64_t again_us, pause_us; /* when the next attempt is made, and how long after one that failed */
     bool cleaned;               /* the predecessors' directories are removed */
 } shard_hint_t;
@@ -93,9 +95,12 @@ static uint64_t s_lost(const shard_hint_t *self, const statedir_latest_t *latest
 static bool s_is_old(const shard_hint_t *self, const statedir_latest_t *latest)
 {
     uint64_t incarnation = self->with.newest_incarnation;
+    const topology_t *topology = self->with.topology;
     if (self->with.handed && latest->incarnation == incarnation && latest->number == self->with.newest_number)
         return false;
-    if (latest->kept && self->with.topology->checkpoint.durability != DURABILITY_REPLICA)
+    if (latest->kept ? topology->checkpoint.durability != DURABILITY_REPLICA ||
+                           topology->checkpoint.when_full == WHEN_FULL_GO_ON
+                     : cover_is_off(latest->path))
         return true;
     return latest->incarnation < incarnation ||
            (latest->incarnation == incarnation && latest->number < self->with.newest_number);
@@ -115,11 +120,11 @@ static err_code_t s_resume(shard_hint_t *self, const shard_spec_t *spec, const s
         from.loses = alone;
         from.uncertain = !alone;
         from.lost = s_lost(self, latest, snapshot);
-        log_event(LEVEL_WARN, self->name, "rolled_back",
-                  "snapshot=%llu skipped=%u lost=%llu reason=\"%s\"; %s", (unsigned long long)latest->number,
-                  latest->skipped, (unsigned long long)from.lost,
-                  latest->skipped ? latest->why : "a newer snapshot is known to have been durable",
-                  alone ? "going on from it" : "asking the other regions where they stand");
+        log_event(
+            LEVEL_WARN, self->name, "rolled_back", "snapshot=%llu skipped=%u lost=%llu reason=\"%s\"; %s",
+            (unsigned long long)latest->number, latest->skipped, (unsigned long long)from.lost,
+            latest->skipped ? latest->why : "something newer than that was or may have been seen by others",
+            alone ? "going on from it" : "asking the other regions where they stand");
     } else {
         log_event(LEVEL_INFO, self->name, "resumes", "snapshot=%llu incarnation=%llx",
                   (unsigned long long)latest->number, (unsigned long long)latest->incarnation);
@@ -197,6 +202,19 @@ static err_code_t s_make_core(shard_hint_t *self, err_t *err)
 /* ---- life
  * ---------------------------------------------------------------------------------------------------- */
 
+static void s_remove_dir(const char *path)
+{
+    DIR *dir = opendir(path);
+    if (!dir)
+        return;
+    struct dirent *entry;
+    while ((entry = readdir(dir)))
+        if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
+            unlinkat(dirfd(dir), entry->d_name, 0);
+    closedir(dir);
+    rmdir(path);
+}
+
 /* Opens the store in self->dir and starts its writer. */
 static err_code_t s_open_dir(shard_hint_t *self, err_t *err)
 {
@@ -210,6 +228,8 @@ static err_code_t s_open_dir(shard_hint_t *self, err_t *err)
     snapshot_store_options_t keep = {.keep = (uint32_t)topology->checkpoint.keep,
                                      .marks = (uint32_t)topology->checkpoint.marks + 1};
     rc = snapshot_store_open(self->kv, &keep, &self->store, err);
+    if (!rc && topology->checkpoint.when_full == WHEN_FULL_GO_ON)
+        rc = cover_put_on(self->dir, err);
     return rc ? rc : writer_new(self->store, &self->writer, err);
 }
 
@@ -247,6 +267,9 @@ static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err
     void *core = self->core;
     if (core)
         shard_role.destroy(&core);
+    s_close_store(self);
+    if (rc == ERR_FULL && self->dir[0]) /* it is tried again, each time in a directory of its own */
+        s_remove_dir(self->dir);
     return rc;
 }
 
@@ -259,19 +282,6 @@ static void s_close(void *hint)
 
 /* ---- snapshots
  * ----------------------------------------------------------------------------------------------- */
-
-static void s_remove_dir(const char *path)
-{
-    DIR *dir = opendir(path);
-    if (!dir)
-        return;
-    struct dirent *entry;
-    while ((entry = readdir(dir)))
-        if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
-            unlinkat(dirfd(dir), entry->d_name, 0);
-    closedir(dir);
-    rmdir(path);
-}
 
 /* After the first commit into this store those before it are no longer needed, but for the newest few. */
 static void s_clean(shard_hint_t *self)
@@ -335,6 +345,31 @@ static void s_make_again(shard_hint_t *self, int64_t now_us)
     self->pause_us = 2 * self->pause_us < STORE_AGAIN_LAST_US ? 2 * self->pause_us : STORE_AGAIN_LAST_US;
 }
 
+/* ---- a full disk that is not waited for
+ * ------------------------------------------------------------------------------------------------ */
+
+/* Before anything leaves that is not on the disk the store says so, and until all of it is. */
+static void s_uncover(shard_hint_t *self, int64_t now_us)
+{
+    err_t err = {0};
+    if (!self->uncovered && shard_core_may_go_on(self->core)) {
+        if (cover_take_off(self->dir, &err)) {
+            log_event(LEVEL_ERROR, self->name, "waits_for_room", "reason=\"%s\"; cannot go on without",
+                      err.text);
+            return;
+        }
+        log_event(LEVEL_ERROR, self->name, "undurable",
+                  "reason=\"the disk is full\"; training goes on, and what it does now is lost if it dies");
+        self->uncovered = true;
+    }
+    if (self->uncovered && shard_core_may_go_on(self->core))
+        shard_core_go_on(self->core, now_us);
+    if (!self->uncovered || shard_core_uncovered(self->core) || cover_put_on(self->dir, &err))
+        return;
+    log_event(LEVEL_WARN, self->name, "durable_again", "reason=\"there is room\"; nothing was lost");
+    self->uncovered = false;
+}
+
 static void s_take_result(shard_hint_t *self, int64_t now_us)
 {
     writer_result_t result;
@@ -348,6 +383,7 @@ static void s_take_result(shard_hint_t *self, int64_t now_us)
     else
         s_clean(self);
     shard_core_committed(self->core, result.id.number, result.error.code, now_us);
+    s_uncover(self, now_us);
     if (result.suspect)
         s_give_up(self, now_us);
 }

@@ -59,6 +59,13 @@ snapshot_t *shard_core_take_snapshot(shard_core_t *self, int64_t now_us);
 /* What became of it. On an error the core asks again, after a growing pause, and training goes on. */
 void shard_core_committed(shard_core_t *self, uint64_t number, err_code_t code, int64_t now_us);
 
+/* With checkpoint.when_full: go_on, when the disk has refused a snapshot for want of room: training goes on at durability
+ * `none`. The driver first notes on the disk that what it finds there is then not all that others have seen (a start says so
+ * by `uncertain`); shard_core_uncovered tells when that note may go. */
+bool shard_core_may_go_on(const shard_core_t *self);
+void shard_core_go_on(shard_core_t *self, int64_t now_us);
+bool shard_core_uncovered(const shard_core_t *self);
+
 /* For status, tests and checkers; borrowed until the next call into the core. */
 const float *shard_core_parameters(const shard_core_t *self); /* (elements) */
 const ranges_t *shard_core_applied(const shard_core_t *self);

@@ -149,6 +149,7 @@ static void s_make(shard_core_t *self, bool final, bool whole)
     }
     buf_destroy(&encoded.view);
     FAILPOINT(shard_delta_cut);
+    shard_uncovered_send(self);
 }
 
 static bool s_merged(const shard_core_t *self)
@@ -158,7 +159,7 @@ static bool s_merged(const shard_core_t *self)
 
 uint64_t shard_cut_sendable(const shard_core_t *self)
 {
-    return self->spec.breaks & BREAK_OUTPUT_COMMIT ? shard_line_last(self) : self->committed_last;
+    return self->spec.breaks & BREAK_OUTPUT_COMMIT ? shard_line_last(self) : shard_uncovered_sent(self);
 }
 
 /* All that is open goes into a delta at once and as it is, with what earlier ones left out, so that the state can be named

@@ -38,7 +38,7 @@ void shard_delta_ack(shard_core_t *self, size_t origin, err_code_t code)
     ack->delta_ack.shard = self->spec.shard_index;
     ack->delta_ack.history = from->history;
     ack->delta_ack.applied = from->taken;
-    ack->delta_ack.durable = from->durable;
+    ack->delta_ack.durable = shard_uncovered(self) && !from->final ? from->taken : from->durable;
     ack->delta_ack.code = (uint64_t)code;
     ack->delta_ack.entry = self->entry_number;
     shard_send(self, &ack);

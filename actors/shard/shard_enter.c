@@ -62,6 +62,7 @@ void shard_enter(shard_core_t *self, bool lossy)
     self->entry.lossy |= lossy;
     if (!shard_runs(self))
         return;
+    shard_uncovered_end(self);
     s_drop_unapplied(self);
     shard_donor_drop(self);
     shard_mark_drop(self);

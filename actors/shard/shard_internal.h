@@ -19,6 +19,7 @@
  *   shard_vote      what is in a round that not all regions need to reach
  *   shard_relay     handing on what others sent to those who lack it
  *   shard_encode    what a cut carries, what it leaves for the next one
+ *   shard_uncovered going on while the disk is full
  *
  * Threads  those of the core.
  */
@@ -305,6 +306,7 @@ typedef struct {
     size_t giving;        /* index of what it is given now; KEEP_NONE */
     int64_t offer_us;     /* when the offer is repeated */
     int64_t retry_us;     /* not before: it has refused one */
+    err_code_t refused;   /* its newest answer */
 } keeper_t;
 
 typedef struct {
@@ -320,7 +322,6 @@ typedef struct {
         waits; /* number that is committed here and not kept by all yet, with durability replica; 0: none */
     uint64_t kept, kept_changes; /* newest that all keepers have */
     int64_t kept_us, begun_us, heard_us;
-    err_code_t refused; /* newest answer of a keeper */
 } keep_t;
 /* What another region's shard has said of itself, and of this shard's stream. */
 typedef struct {
@@ -379,6 +380,14 @@ typedef struct {
     uint64_t kept[SHARD_MARKS_MAX * SHARD_MARK_FIELDS]; /* stored; rows of kept_count */
     size_t kept_count;
 } shard_mark_t;
+
+/* While the disk is full, and the job says to go on (shard_uncovered). Soft: what is lost by a death is just this. */
+typedef struct {
+    bool on;
+    uint64_t last;    /* own delta that has left so */
+    uint64_t count;   /* of those */
+    uint64_t changes; /* what must be committed before nothing of it can be lost any more */
+} uncovered_t;
 
 struct shard_core {
     shard_spec_t spec;
@@ -469,6 +478,7 @@ struct shard_core {
     int64_t retry_us, retry_pause_us;
     err_code_t store_error;
     uint64_t snapshots_failed;
+    uncovered_t uncovered;
 
     /* reports */
     int64_t head_us, report_us, reported_us;
@@ -716,6 +726,7 @@ uint64_t shard_keep_kept(const shard_core_t *self);
 uint64_t shard_keep_assignment(const shard_core_t *self); /* that is fulfilled; 0: none */
 int64_t shard_keep_lag_us(const shard_core_t *self);
 const char *shard_keep_waits_for(const shard_core_t *self);
+const char *shard_keep_refused(const shard_core_t *self); /* a keeper whose disk is full; empty: none */
 
 /* shard_snapshot, shard_state, shard_report */
 void shard_committed(shard_core_t *self); /* the snapshot that is out is durable at the job's level */
@@ -724,6 +735,12 @@ int64_t shard_snapshot_due(const shard_core_t *self);
 buf_t *state_pack(const shard_core_t *self);
 err_code_t state_load(shard_core_t *self, const snapshot_t *snapshot, err_t *err);
 bool state_add_values(const shard_core_t *self, snapshot_t *snapshot, err_t *err);
+
+/* shard_uncovered */
+bool shard_uncovered(const shard_core_t *self);          /* trains on without its disk, now */
+void shard_uncovered_send(shard_core_t *self);           /* then: what is cut and has not left does so */
+uint64_t shard_uncovered_sent(const shard_core_t *self); /* last own delta that has left */
+void shard_uncovered_end(shard_core_t *self);
 
 /* shard_mark */
 void shard_mark(shard_core_t *self, const message_t *message);

@@ -214,7 +214,7 @@ static void s_take_kept(shard_core_t *self, const message_t *message)
     if (keeper->giving == KEEP_NONE || keep->given[keeper->giving].number != what->number)
         return;
     keeper->giving = KEEP_NONE;
-    keep->refused = (err_code_t)what->code;
+    keeper->refused = (err_code_t)what->code;
     keeper->retry_us = what->code ? self->now_us + KEEP_RETRY_US : 0;
     s_check(self);
     s_go_on(self);
@@ -304,6 +304,15 @@ const char *shard_keep_waits_for(const shard_core_t *self)
         if (keep->keepers[i].kept < keep->waits)
             return keep->keepers[i].name;
     return "keepers";
+}
+
+const char *shard_keep_refused(const shard_core_t *self)
+{
+    const keep_t *keep = &self->keep;
+    for (size_t i = 0; i < keep->keeper_count; i++)
+        if (keep->keepers[i].refused == ERR_FULL)
+            return keep->keepers[i].name;
+    return "";
 }
 
 void shard_keep_init(shard_core_t *self)

@@ -74,6 +74,7 @@ void shard_line_begin(shard_core_t *self, uint64_t follows_history, uint64_t fol
     self->follows = self->cut = follows;
     self->open_first = follows + 1;
     self->committed_last = follows;
+    self->uncovered.last = 0;
     for (size_t r = 0; r < shard_region_count(self); r++) {
         self->destination_taken[r] = follows;
         self->destination_durable[r] = 0; /* until it says so: it may lack what nobody can send it any more */

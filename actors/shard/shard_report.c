@@ -23,11 +23,12 @@ static const char *s_limit(const shard_core_t *self)
 static const char *s_waits_for(const shard_core_t *self, wire_name_t text)
 {
     uint64_t batch;
+    bool stores = shard_runs(self) || self->stopping || self->entry.phase == ENTRY_STORES;
     text[0] = 0;
-    if (!self->stopping && !shard_runs(self))
+    if (self->store_error && stores)
+        message_set_name(text, self->store_error == ERR_FULL ? "disk" : "snapshot store");
+    else if (!self->stopping && !shard_runs(self))
         shard_enter_waits_for(self, text);
-    else if (self->store_error)
-        message_set_name(text, "snapshot store");
     else if (shard_keep_waits_for(self))
         message_set_name(text, shard_keep_waits_for(self));
     else if (self->short_of_memory)
@@ -49,10 +50,11 @@ static void s_update_state(shard_core_t *self)
     s_waits_for(self, waits_for);
     if (self->state_since_us == 0) /* the clock is first seen with the first event */
         self->state_since_us = self->now_us;
-    const char *state = self->finished   ? "stopped"
-                        : self->stopping ? "draining"
-                        : waits_for[0]   ? "waiting"
-                                         : "running";
+    const char *state = self->finished          ? "stopped"
+                        : self->stopping        ? "draining"
+                        : shard_uncovered(self) ? "undurable"
+                        : waits_for[0]          ? "waiting"
+                                                : "running";
     if (strcmp(state, self->state) == 0 && strcmp(waits_for, self->waits_for) == 0)
         return;
     self->state = state;
@@ -85,6 +87,8 @@ static void s_progress(shard_core_t *self)
     message->progress.handed = shard_has_handed(self);
     message->progress.assignment = shard_keep_assignment(self);
     message->progress.keep_lag_us = shard_keep_lag_us(self);
+    message_set_name(message->progress.keep_refused, shard_keep_refused(self));
+    message->progress.uncovered = self->uncovered.count;
     shard_send(self, &message);
 }
 

@@ -140,11 +140,12 @@ void shard_committed(shard_core_t *self)
     if (self->shot.outlived)
         return;
     self->stored = true;
-    uint64_t first_new = self->committed_last + 1;
+    uint64_t first_new = shard_uncovered_sent(self) + 1;
     self->committed_last = self->shot.last;
     self->committed_changes = self->shot.changes;
     self->committed_steps = self->shot.steps;
     self->closed_durable = self->shot.closed;
+    shard_uncovered_end(self);
     CHECK(!ranges_copy(&self->durable, &self->shot.applied));
     s_tell_origins(self);
     if (self->entry.phase == ENTRY_STORES)
@@ -171,7 +172,7 @@ void shard_core_committed(shard_core_t *self, uint64_t number, err_code_t code, 
         code = shard_keep_committed(self, number, &waits);
     if (code) {
         self->shot.number = 0;
-        shard_donor_committed(self, number, code);
+        shard_donor_committed(self, number, shard_uncovered(self) && code == ERR_FULL ? ERR_OK : code);
         shard_mark_committed(self, code);
         if (self->shot.outlived)
             return;

@@ -1,5 +1,6 @@
 #include "deploy/cli/commands.h"
 
+#include "deploy/launch/await_room.h"
 #include "deploy/launch/serve.h"
 
 #include <errno.h>
@@ -27,6 +28,18 @@ static int s_check_rent(const launch_t *launch, size_t region)
     return EXIT_DONE;
 }
 
+static int s_serve(launch_t *launch, serve_spec_t *spec)
+{
+    char role[TOPOLOGY_NAME_MAX + 16];
+    err_t err = {0};
+    snprintf(role, sizeof role, "broker-%s", launch->topology->regions[spec->region_index].name);
+    spec->role = role;
+    err_code_t rc = await_room_join(launch, "broker", role, true, &err);
+    if (rc == ERR_STOPPED)
+        return EXIT_DONE;
+    return rc ? cli_fail(EXIT_WRONG, "broker", "%s", err.text) : serve_run(launch, spec);
+}
+
 static int s_run(const cli_args_t *args)
 {
     launch_t launch;
@@ -49,15 +62,8 @@ static int s_run(const cli_args_t *args)
             "for nodes on this machine");
     if (!status && !rent)
         status = s_check_rent(&launch, spec.region_index);
-    if (!status) {
-        char role[TOPOLOGY_NAME_MAX + 16];
-        err_t err = {0};
-        spec.role = role;
-        snprintf(role, sizeof role, "broker-%s", launch.topology->regions[spec.region_index].name);
-        status = launch_join_state(&launch, role, &err) || launch_open_log(&launch, role, true, &err)
-                     ? cli_fail(EXIT_WRONG, "broker", "%s", err.text)
-                     : serve_run(&launch, &spec);
-    }
+    if (!status)
+        status = s_serve(&launch, &spec);
     launch_fini(&launch);
     return status;
 }

@@ -1,9 +1,20 @@
 #include "deploy/cli/commands.h"
 
+#include "deploy/launch/await_room.h"
 #include "deploy/launch/conduct.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+
+static err_code_t s_prepare_state(void *hint, err_t *err)
+{
+    launch_t *launch = hint;
+    dataset_destroy(&launch->dataset); /* of an attempt without room */
+    err_code_t rc = launch_share_state(launch, err);
+    if (!rc)
+        rc = launch_open_dataset(launch, 0, err);
+    return rc ? rc : launch_open_log(launch, "up", false, err);
+}
 
 static int s_prepare(launch_t *launch, const cli_args_t *args)
 {
@@ -13,12 +24,11 @@ static int s_prepare(launch_t *launch, const cli_args_t *args)
     err_code_t rc = launch_read(launch, cli_value(args, "topology"), NULL, 0, NULL, &err);
     if (!rc)
         rc = launch_choose_state(launch, cli_value(args, "state"), &err);
+    await_room_t who = {.where = "up",
+                        .state_dir = launch->state_dir,
+                        .parent = (pid_t)strtol(cli_value(args, "parent"), NULL, 10)};
     if (!rc)
-        rc = launch_share_state(launch, &err);
-    if (!rc)
-        rc = launch_open_dataset(launch, 0, &err);
-    if (!rc)
-        rc = launch_open_log(launch, "up", false, &err);
+        rc = await_room(&who, s_prepare_state, launch, &err);
     return rc ? cli_fail(EXIT_FAILED, "up", "%s", err.text) : EXIT_DONE;
 }
 

@@ -4,6 +4,7 @@
 #include "actors/kit/process.h"
 #include "actors/node/hosting.h"
 #include "codec/base/log.h"
+#include "deploy/launch/await_room.h"
 #include "deploy/launch/host.h"
 #include "deploy/launch/launch.h"
 
@@ -36,6 +37,21 @@ static err_code_t s_prepare_job(launch_t *launch, const cli_args_t *args, size_t
     return job_derive(launch->topology, strtoull(samples, NULL, 10), &launch->job, err);
 }
 
+typedef struct {
+    launch_t *launch;
+    const cli_args_t *args;
+    size_t region;
+} preparation_t;
+
+static err_code_t s_prepare_state(void *hint, err_t *err)
+{
+    const preparation_t *self = hint;
+    err_code_t rc = launch_share_state(self->launch, err);
+    if (!rc && cli_has(self->args, "log"))
+        rc = launch_open_log(self->launch, cli_value(self->args, "log"), true, err);
+    return rc ? rc : s_prepare_job(self->launch, self->args, self->region, err);
+}
+
 static err_code_t s_prepare(launch_t *launch, const cli_args_t *args, size_t *ret_region, err_t *err)
 {
     err_code_t rc = launch_read(launch, cli_value(args, "topology"), NULL, 0, NULL, err);
@@ -45,11 +61,9 @@ static err_code_t s_prepare(launch_t *launch, const cli_args_t *args, size_t *re
     if (*ret_region == SIZE_MAX)
         return err_set(err, ERR_CONFIG, "there is no region %s", cli_value(args, "region"));
     rc = launch_choose_state(launch, cli_value(args, "state"), err);
-    if (!rc)
-        rc = launch_share_state(launch, err);
-    if (!rc && cli_has(args, "log"))
-        rc = launch_open_log(launch, cli_value(args, "log"), true, err);
-    return rc ? rc : s_prepare_job(launch, args, *ret_region, err);
+    preparation_t preparation = {launch, args, *ret_region};
+    await_room_t who = {.where = cli_value(args, "hosts"), .state_dir = launch->state_dir};
+    return rc ? rc : await_room(&who, s_prepare_state, &preparation, err);
 }
 
 /* ---- run

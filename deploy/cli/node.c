@@ -2,6 +2,7 @@
 
 #include "codec/base/rng.h"
 #include "codec/base/units.h"
+#include "deploy/launch/await_room.h"
 #include "deploy/launch/serve.h"
 
 #include <ctype.h>
@@ -20,27 +21,39 @@ static bool s_is_name(const char *name)
     return length > 0 && length <= NODE_NAME_MAX;
 }
 
+typedef struct {
+    launch_t *launch;
+    size_t region;
+} data_t;
+
+static err_code_t s_open_dataset(void *hint, err_t *err)
+{
+    const data_t *self = hint;
+    return launch_open_dataset(self->launch, self->region, err);
+}
+
 static int s_serve(launch_t *launch, serve_spec_t *spec)
 {
     char role[TOPOLOGY_NAME_MAX + NODE_NAME_MAX + 16];
+    const char *region = launch->topology->regions[spec->region_index].name;
     err_t err = {0};
-    snprintf(role, sizeof role, "node-%s-%s", launch->topology->regions[spec->region_index].name,
-             spec->node_name);
-    err_code_t rc = launch_join_state(launch, role, &err);
+    snprintf(role, sizeof role, "node-%s-%s", region, spec->node_name);
+    err_code_t rc = await_room_join(launch, "node", role, true, &err);
     if (rc == ERR_IN_USE && strstr(err.text, role)) /* not the whole directory */
         return cli_fail(EXIT_FAILED, "node",
                         "node %s of region %s runs here already; start this one with another --name",
-                        spec->node_name, launch->topology->regions[spec->region_index].name);
-    if (!rc)
-        rc = launch_open_log(launch, role, true, &err);
-    if (rc)
+                        spec->node_name, region);
+    if (rc && rc != ERR_STOPPED)
         return cli_fail(EXIT_WRONG, "node", "%s", err.text);
     spec->log_name = spec->role = role;
-    rc = launch_open_dataset(launch, spec->region_index, &err);
-    if (rc)
+    data_t data = {launch, spec->region_index};
+    await_room_t who = {.where = "node", .state_dir = launch->state_dir};
+    if (!rc)
+        rc = await_room(&who, s_open_dataset, &data, &err);
+    if (rc && rc != ERR_STOPPED)
         return cli_fail(rc == ERR_NOT_FOUND || rc == ERR_CONFIG ? EXIT_WRONG : EXIT_FAILED, "node", "%s",
                         err.text);
-    return serve_run(launch, spec);
+    return rc ? EXIT_DONE : serve_run(launch, spec);
 }
 
 static int s_take_probe(const cli_args_t *args, int64_t *ret_us)

@@ -1,17 +1,30 @@
 #include "deploy/cli/commands.h"
 
+#include "deploy/launch/await_room.h"
 #include "deploy/launch/serve.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+typedef struct {
+    launch_t *launch;
+    const serve_spec_t *spec;
+} preparation_t;
+
+static err_code_t s_prepare(void *hint, err_t *err)
+{
+    const preparation_t *self = hint;
+    err_code_t rc = launch_share_state(self->launch, err);
+    return !rc && self->spec->node ? launch_open_dataset(self->launch, self->spec->region_index, err) : rc;
+}
+
 static int s_serve(launch_t *launch, const serve_spec_t *spec)
 {
     err_t err = {0};
-    err_code_t rc = launch_share_state(launch, &err);
-    if (!rc && spec->node)
-        rc = launch_open_dataset(launch, spec->region_index, &err);
+    preparation_t preparation = {launch, spec};
+    await_room_t who = {.where = spec->where, .state_dir = launch->state_dir, .parent = spec->parent};
+    err_code_t rc = await_room(&who, s_prepare, &preparation, &err);
     return rc ? cli_fail(EXIT_FAILED, spec->where, "%s", err.text) : serve_run(launch, spec);
 }
 

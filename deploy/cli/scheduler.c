@@ -1,6 +1,7 @@
 #include "deploy/cli/commands.h"
 
 #include "actors/kit/clock.h"
+#include "deploy/launch/await_room.h"
 #include "deploy/launch/conduct.h"
 #include "deploy/launch/planning.h"
 
@@ -31,11 +32,10 @@ static int s_prepare(launch_t *launch, const cli_args_t *args)
         rc = launch_check_output(cli_value(args, "report"), &err);
     if (!rc)
         rc = launch_choose_state(launch, cli_value(args, "state"), &err);
-    if (!rc)
-        rc = launch_join_state(launch, "scheduler", &err);
     /* A terminal shows progress, which names what is waited for. */
+    bool echo = cli_has(args, "quiet") || !isatty(STDERR_FILENO);
     if (!rc)
-        rc = launch_open_log(launch, "scheduler", cli_has(args, "quiet") || !isatty(STDERR_FILENO), &err);
+        rc = await_room_join(launch, "scheduler", "scheduler", echo, &err);
     if (rc)
         return cli_fail(EXIT_WRONG, "scheduler", "%s", err.text);
     s_try_dataset(launch);

@@ -2,6 +2,7 @@
 
 #include "actors/kit/clock.h"
 #include "codec/base/failpoint.h"
+#include "deploy/launch/await_room.h"
 #include "deploy/launch/planning.h"
 #include "deploy/launch/supervise.h"
 
@@ -40,6 +41,13 @@ static int s_prepare_state(launch_t *launch, const cli_args_t *args)
     return rc ? cli_fail(EXIT_FAILED, "up", "%s", err.text) : EXIT_DONE;
 }
 
+static err_code_t s_take_state(void *hint, err_t *err)
+{
+    launch_t *launch = hint;
+    statedir_close(&launch->state); /* of an attempt without room */
+    return launch_take_state(launch, err);
+}
+
 /* Everything that can be wrong before anything runs; what fails here leaves nothing behind. */
 static int s_prepare(launch_t *launch, const cli_args_t *args)
 {
@@ -55,8 +63,9 @@ static int s_prepare(launch_t *launch, const cli_args_t *args)
         rc = launch_check_output(cli_value(args, "report"), &err);
     if (!rc)
         rc = launch_choose_state(launch, cli_value(args, "state"), &err);
+    await_room_t who = {.where = "up", .state_dir = launch->state_dir};
     if (!rc)
-        rc = launch_take_state(launch, &err);
+        rc = await_room(&who, s_take_state, launch, &err);
     int status = rc ? cli_fail(EXIT_WRONG, "up", "%s", err.text) : s_prepare_state(launch, args);
     if (status)
         launch_abandon_state(launch);

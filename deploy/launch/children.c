@@ -1,6 +1,7 @@
 #include "deploy/launch/children.h"
 
 #include "codec/base/log.h"
+#include "deploy/launch/await_room.h"
 #include "store/file.h"
 
 #include <errno.h>
@@ -123,6 +124,14 @@ static err_code_t s_start(child_t *child, err_t *err)
     return rc;
 }
 
+static void s_note_waiting(child_t *child, const char *why)
+{
+    if (!strcmp(child->waits_for, why))
+        return;
+    snprintf(child->waits_for, sizeof child->waits_for, "%s", why);
+    child->waits_told = false;
+}
+
 bool children_start_due(children_t *self, bool region_too, int64_t now_us)
 {
     bool any = false;
@@ -134,7 +143,12 @@ bool children_start_due(children_t *self, bool region_too, int64_t now_us)
         err_t err = {0};
         child->ready = child->asked = false;
         child->state = CHILD_RUNS;
-        if (s_start(child, &err)) {
+        err_code_t rc = s_start(child, &err);
+        s_note_waiting(child, rc == ERR_FULL ? err.text : "");
+        if (rc == ERR_FULL) { /* for its log */
+            child->state = CHILD_WAITS;
+            child->again_us = now_us + CHILD_PAUSE_MOST_US;
+        } else if (rc) {
             child->state = CHILD_FAILED;
             snprintf(child->why, sizeof child->why, "%s", err.text);
         }
@@ -209,6 +223,7 @@ static void s_died(child_t *child, int64_t now_us)
 {
     char how[128];
     child->failed_starts = child->ready ? 0 : child->failed_starts + 1;
+    s_note_waiting(child, "");
     process_status_text(child->status, how, sizeof how);
     if (child->failed_starts >= CHILD_STARTS_MAX) {
         child->state = CHILD_FAILED;
@@ -228,11 +243,14 @@ static void s_died(child_t *child, int64_t now_us)
 
 static void s_look(child_t *child, int64_t now_us)
 {
+    static const size_t word = sizeof AWAIT_ROOM_WORD - 1;
     char line[PROCESS_LINE_MAX];
     while (process_lines_take(process_lines(child->process), line))
         if (!strcmp(line, "ready") && !child->ready) {
             child->ready = true;
             child->ready_us = now_us;
+        } else if (!strncmp(line, AWAIT_ROOM_WORD, word)) {
+            s_note_waiting(child, line + word + (line[word] == ' '));
         }
     if (!process_has_ended(child->process, &child->status))
         return;
@@ -257,6 +275,19 @@ child_t *children_take_failed(children_t *self)
         if (child->region == CHILDREN_GLOBAL || child->state != CHILD_FAILED || child->reported)
             continue;
         child->reported = true;
+        return child;
+    }
+    return NULL;
+}
+
+const child_t *children_take_waiting(children_t *self)
+{
+    for (size_t i = 0; i < self->count; i++) {
+        child_t *child = &self->items[i];
+        if (child->waits_told || (!child->waits_for[0] && !child->waited))
+            continue;
+        child->waits_told = true;
+        child->waited = child->waits_for[0] != '\0';
         return child;
     }
     return NULL;
@@ -313,5 +344,6 @@ void children_rows(const children_t *self, process_rows_t *ret_rows)
         *row = (process_row_t){.pid = child->state == CHILD_RUNS ? (uint64_t)process_pid(child->process) : 0,
                                .restarts = child->restarts};
         snprintf(row->name, sizeof row->name, "%s", child->name);
+        snprintf(row->waits_for, sizeof row->waits_for, "%s", child->waits_for);
     }
 }

@@ -37,10 +37,12 @@ typedef struct {
     int64_t ready_us, again_us, pause_us;
     unsigned failed_starts; /* in a row */
     uint64_t restarts;
-    off_t log_from;         /* where this start's lines begin */
-    int status;             /* as of waitpid, of the last that has ended */
-    char why[ERR_TEXT_MAX]; /* it could not be started */
-    bool reported;          /* its failure was taken */
+    off_t log_from;               /* where this start's lines begin */
+    int status;                   /* as of waitpid, of the last that has ended */
+    char why[ERR_TEXT_MAX];       /* it could not be started */
+    char waits_for[ERR_TEXT_MAX]; /* room on the disk, before it can start; empty: it does not */
+    bool waited, waits_told;      /* as it was when it was taken; there is nothing newer */
+    bool reported;                /* its failure was taken */
 } child_t;
 
 typedef struct {
@@ -67,11 +69,15 @@ int64_t children_due(const children_t *self); /* of the next start, INT64_MAX: n
 /* Of the regions' processes those that carry messages, or all others: how many run; SIGTERM to them. */
 size_t children_running(const children_t *self, bool carriers);
 void children_ask(children_t *self, bool carriers);
-void children_tell_changed(children_t *self); /* SIGHUP to the regions' processes: the topology is to be read again */
+void children_tell_changed(
+    children_t *self);                /* SIGHUP to the regions' processes: the topology is to be read again */
 void children_kill(children_t *self); /* all, at once, without waiting */
 
 /* The next failure of a region's process that was not yet taken, or NULL. */
 child_t *children_take_failed(children_t *self);
+
+/* The next process that has begun to wait for room on the disk, or that need not any more, and was not yet taken; or NULL. */
+const child_t *children_take_waiting(children_t *self);
 
 /* Why it failed, one line: the last error in its log, or how it ended. */
 void children_reason(const child_t *child, char *ret_text, size_t size);

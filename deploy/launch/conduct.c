@@ -6,6 +6,7 @@
 #include "codec/base/log.h"
 #include "codec/base/outlet.h"
 #include "deploy/cli/cli.h"
+#include "deploy/launch/await_room.h"
 #include "deploy/launch/control.h"
 #include "deploy/launch/host.h"
 #include "deploy/launch/planning.h"
@@ -78,16 +79,12 @@ static void s_observe(void *hint, const global_core_t *core, int64_t now_us, boo
 /* ---- start
  * --------------------------------------------------------------------------------------------------- */
 
-static err_code_t s_start_scheduler(conduct_t *self, err_t *err)
+static err_code_t s_start_scheduler(void *hint, err_t *err)
 {
+    conduct_t *self = hint;
     launch_t *launch = self->launch;
     bool applies = launch->topology->plan.apply;
-    err_code_t rc = applies ? planning_prepare(launch, 0, &self->plan_with, NULL, err) : ERR_OK;
-    if (rc)
-        return rc;
-    snprintf(self->status_path, sizeof self->status_path, "%s/" LAUNCH_STATUS_FILE, launch->state_dir);
-    progress_init(&self->progress, !self->spec->quiet, launch->topology,
-                  launch->dataset ? &launch->job : NULL, clock_now_us());
+    shell_destroy(&self->scheduler); /* one that found no room */
     global_actor_t actor = {.topology = launch->topology,
                             .state_dir = launch->state_dir,
                             .plan = applies ? &self->plan_with : NULL,
@@ -100,6 +97,21 @@ static err_code_t s_start_scheduler(conduct_t *self, err_t *err)
     global_actor_fill(&actor, &shell);
     self->scheduler = shell_start(&shell);
     return shell_wait_ready(self->scheduler, err);
+}
+
+static err_code_t s_start(conduct_t *self, err_t *err)
+{
+    launch_t *launch = self->launch;
+    err_code_t rc =
+        launch->topology->plan.apply ? planning_prepare(launch, 0, &self->plan_with, NULL, err) : ERR_OK;
+    if (rc)
+        return rc;
+    snprintf(self->status_path, sizeof self->status_path, "%s/" LAUNCH_STATUS_FILE, launch->state_dir);
+    progress_init(&self->progress, !self->spec->quiet, launch->topology,
+                  launch->dataset ? &launch->job : NULL, clock_now_us());
+    await_room_t who = {
+        .where = self->spec->where, .state_dir = launch->state_dir, .parent = self->spec->parent};
+    return await_room(&who, s_start_scheduler, self, err);
 }
 
 /* ---- run
@@ -180,13 +192,27 @@ static void s_take_process(conduct_t *self, const char *rest)
     pthread_mutex_unlock(&self->mutex);
 }
 
+/* "INDEX REASON": the process waits for room on its disk; without a reason it does not any more. */
+static void s_take_waiting(conduct_t *self, const char *rest)
+{
+    char *why;
+    size_t index = strtoul(rest, &why, 10);
+    if (index >= PROCESS_ROWS_MAX)
+        return;
+    pthread_mutex_lock(&self->mutex);
+    process_row_t *row = &self->processes.items[index];
+    snprintf(row->waits_for, sizeof row->waits_for, "%s", why + (*why == ' '));
+    pthread_mutex_unlock(&self->mutex);
+}
+
 static const struct {
     const char *word;
     void (*take)(conduct_t *self, const char *rest);
 } s_words[] = {{"drain", s_take_drain},
                {"failed", s_take_failed},
                {"process", s_take_process},
-               {"reread", s_take_reread}};
+               {"reread", s_take_reread},
+               {AWAIT_ROOM_WORD, s_take_waiting}};
 
 static void s_take_line(conduct_t *self, const char *line)
 {
@@ -309,7 +335,10 @@ static int s_run(conduct_t *self)
     if (control_open(self->launch->state_dir, CONTROL_SCHEDULER, s_asked, self, &self->control, &err))
         log_event(LEVEL_WARN, self->spec->where, "control",
                   "reason=\"%s\"; a signal can stop it, cloudless stop cannot", err.text);
-    if (s_start_scheduler(self, &err))
+    err_code_t rc = s_start(self, &err);
+    if (rc == ERR_STOPPED)
+        return EXIT_DONE; /* it had not begun */
+    if (rc)
         return cli_fail(EXIT_FAILED, self->spec->where, "%s", err.text);
     if (self->spec->parent) {
         process_lines_init(&self->told, STDIN_FILENO);

@@ -338,6 +338,7 @@ static err_code_t s_check_not_held(const launch_t *self, err_t *err)
 
 static err_code_t s_join_state(launch_t *self, const char *role, err_t *err)
 {
+    lockfile_release(&self->role_lock); /* of an attempt that went on and found no room */
     err_code_t rc = statedir_check(self->state_dir, self->topology->job.name, self->digest, err);
     if (rc == ERR_NOT_FOUND)
         rc = s_create_state(self, err);

@@ -121,6 +121,7 @@ static void s_add_region(json_value_t *regions, const global_core_t *core, const
     json_set_u64(row, "restarts", report->region_report.restarts);
     json_set_u64(row, "updates_rolled_back", report->region_report.updates_rolled_back);
     json_set_u64(row, "snapshots_failed", report->region_report.snapshots_failed);
+    json_set_u64(row, "undurable_exchanges", report->region_report.uncovered);
     json_set_number(row, "keep_lag_s", (double)report->region_report.keep_lag_us / 1e6);
     json_set_u64(row, "welcomes", report->region_report.welcomes);
     json_set_u64(row, "uncompensated", report->region_report.uncompensated);
@@ -248,15 +249,27 @@ static uint64_t s_sum(const json_value_t *report, const char *key)
     return sum;
 }
 
+/* One region trains on; among several its exchanges wait for the disk, unless they were told not to. */
+static void s_print_disk(const json_value_t *report, uint64_t failed, FILE *out)
+{
+    uint64_t uncovered = s_sum(report, "undurable_exchanges");
+    bool several = json_count(json_get(report, "regions")) > 1;
+    fprintf(out, "cloudless: the disk refused %llu snapshots, %s; look for snapshot_failed in the logs\n",
+            (unsigned long long)failed,
+            several && !uncovered ? "and its region waited for room" : "while training went on");
+    if (uncovered)
+        fprintf(out,
+                "cloudless: %llu exchanges left a region before they were on a disk (checkpoint.when_full: "
+                "go_on); what a "
+                "death cost meanwhile is among welcomes and samples repeated\n",
+                (unsigned long long)uncovered);
+}
+
 void report_print_warning(const json_value_t *report, FILE *out)
 {
     uint64_t failed = s_sum(report, "snapshots_failed"), refused = s_sum(report, "refused");
     if (failed)
-        fprintf(out,
-                "cloudless: the disk refused %llu snapshots, while training went on; look for "
-                "snapshot_failed in the "
-                "logs\n",
-                (unsigned long long)failed);
+        s_print_disk(report, failed, out);
     if (!json_get_bool(report, "diverged", false))
         return;
     fprintf(out,

@@ -10,6 +10,7 @@
 #include "codec/base/log.h"
 #include "codec/base/outlet.h"
 #include "deploy/cli/cli.h"
+#include "deploy/launch/await_room.h"
 #include "deploy/launch/control.h"
 #include "deploy/launch/host.h"
 #include "deploy/launch/renter.h"
@@ -43,6 +44,7 @@ typedef struct {
     char host_topology[STATEDIR_PATH_MAX + 32], host_parent[16], host_samples[24], host_pace[32];
     const char *host_arguments[19];
     renter_t *renter; /* NULL: nothing is rented here */
+    uint64_t least;   /* starts of this node that are known */
     err_t failure;
 } serve_t;
 
@@ -70,8 +72,9 @@ static double s_pace(const serve_t *self)
     return topology->plan.emulate * power;
 }
 
-static err_code_t s_start_broker(serve_t *self, err_t *err)
+static err_code_t s_start_broker(void *hint, err_t *err)
 {
+    serve_t *self = hint;
     const topology_t *topology = self->launch->topology;
     broker_spec_t spec = {.topology = topology,
                           .region_index = self->spec->region_index,
@@ -88,11 +91,13 @@ static void s_rent(void *hint, const rent_command_t *command)
     renter_want(hint, command);
 }
 
-static err_code_t s_start_scheduler(serve_t *self, err_t *err)
+static err_code_t s_start_scheduler(void *hint, err_t *err)
 {
+    serve_t *self = hint;
     const topology_t *topology = self->launch->topology;
     const topology_region_t *region = &topology->regions[self->spec->region_index];
-    if (topology->plan.apply && self->spec->rents) {
+    shell_destroy(&self->scheduler); /* one that found no room */
+    if (topology->plan.apply && self->spec->rents && !self->renter) {
         renter_spec_t renter = {.launch = self->launch,
                                 .region_index = self->spec->region_index,
                                 .isolate = self->spec->isolate,
@@ -185,9 +190,11 @@ static err_code_t s_probe(serve_t *self, err_t *err)
     return rc ? err_prefix(err, rc, "the probe of what this machine computes") : ERR_OK;
 }
 
-static err_code_t s_start_node(serve_t *self, uint64_t least, err_t *err)
+static err_code_t s_start_node(void *hint, err_t *err)
 {
+    serve_t *self = hint;
     const topology_t *topology = self->launch->topology;
+    shell_destroy(&self->node); /* one that found no room, or was outbid */
     snprintf(self->node_name, sizeof self->node_name, "node/%s/%s",
              topology->regions[self->spec->region_index].name, self->spec->node_name);
     s_fill_host_arguments(self);
@@ -206,7 +213,7 @@ static err_code_t s_start_node(serve_t *self, uint64_t least, err_t *err)
                         .checksums = !self->spec->broker};
     shell_spec_t shell = {
         .find = launch_find_broker, .find_hint = &self->where, .notify_fd = self->host.notify_fd};
-    err_code_t rc = s_node_incarnation(self, least, &shell.incarnation, err);
+    err_code_t rc = s_node_incarnation(self, self->least, &shell.incarnation, err);
     if (rc)
         return rc;
     node_actor_fill(&node, &shell);
@@ -217,15 +224,22 @@ static err_code_t s_start_node(serve_t *self, uint64_t least, err_t *err)
     return shell_wait_ready(self->node, err);
 }
 
+static err_code_t s_with_room(serve_t *self, await_room_step_fn *step, err_t *err)
+{
+    await_room_t who = {
+        .where = self->spec->where, .state_dir = self->launch->state_dir, .parent = self->spec->parent};
+    return await_room(&who, step, self, err);
+}
+
 static err_code_t s_start(serve_t *self, err_t *err)
 {
-    err_code_t rc = self->spec->broker ? s_start_broker(self, err) : ERR_OK;
+    err_code_t rc = self->spec->broker ? s_with_room(self, s_start_broker, err) : ERR_OK;
     if (!rc && self->spec->scheduler)
-        rc = s_start_scheduler(self, err);
+        rc = s_with_room(self, s_start_scheduler, err);
     if (!rc && self->spec->node)
         rc = s_probe(self, err);
     if (!rc && self->spec->node)
-        rc = s_start_node(self, 0, err);
+        rc = s_with_room(self, s_start_node, err);
     if (rc || !self->spec->parent)
         return rc;
     process_lines_t lines;
@@ -284,8 +298,8 @@ static void s_outbid(serve_t *self)
         return;
     log_event(LEVEL_WARN, self->node_name, "outbid",
               "reason=\"the broker knows a later start by this name\"; starting after it");
-    shell_destroy(&self->node);
-    if (s_start_node(self, newest, &err) && !self->failure.code)
+    self->least = newest;
+    if (s_with_room(self, s_start_node, &err) && !self->failure.code)
         self->failure = err;
 }
 
@@ -371,6 +385,8 @@ int serve_run(launch_t *launch, const serve_spec_t *spec)
         broker_stop(&self.broker, SERVE_LINGER_US);
     control_close(&control);
     host_fini(&self.host);
+    if (rc == ERR_STOPPED)
+        return EXIT_DONE; /* it had not begun */
     if (rc)
         return cli_fail(EXIT_FAILED, spec->where, "%s", err.text);
     if (self.failure.code)

@@ -5,6 +5,7 @@
 #include "codec/base/log.h"
 #include "codec/base/outlet.h"
 #include "deploy/cli/cli.h"
+#include "deploy/launch/await_room.h"
 #include "deploy/launch/control.h"
 #include "deploy/launch/host.h"
 
@@ -67,6 +68,31 @@ static void s_tell_processes(supervise_t *self)
         snprintf(line, sizeof line, "process %zu %llu %llu %s", i, (unsigned long long)rows.items[i].pid,
                  (unsigned long long)rows.items[i].restarts, rows.items[i].name);
         s_say(self, line);
+        snprintf(line, sizeof line, AWAIT_ROOM_WORD " %zu %s", i, rows.items[i].waits_for);
+        s_say(self, line);
+    }
+}
+
+/* The global scheduler's process draws its progress in the terminal's last line. */
+static bool s_draws(const supervise_t *self)
+{
+    return !self->spec->quiet && isatty(STDERR_FILENO);
+}
+
+/* Who waits for room on the disk has no log that says so, maybe: the terminal does, and status. */
+static void s_take_waiting(supervise_t *self)
+{
+    const child_t *child;
+    while ((child = children_take_waiting(&self->children))) {
+        char line[PROCESS_LINE_MAX];
+        const char *above = s_draws(self) ? "\n" : "";
+        if (child->waits_for[0])
+            outlet_say("%scloudless: %s waits for room: %s\n", above, child->name, child->waits_for);
+        else
+            outlet_say("%scloudless: %s has room again\n", above, child->name);
+        snprintf(line, sizeof line, AWAIT_ROOM_WORD " %zu %s", (size_t)(child - self->children.items),
+                 child->waits_for);
+        s_say(self, line);
     }
 }
 
@@ -117,9 +143,10 @@ static void s_take_signal(supervise_t *self, int signal)
         _exit(128 + signal);
     }
     self->first_signal = signal;
-    bool drawn = !self->spec->quiet && isatty(STDERR_FILENO);
-    outlet_say("%sstopping after a last snapshot; once more ends at once\n", drawn ? "\n" : "");
+    outlet_say("%sstopping after a last snapshot; once more ends at once\n", s_draws(self) ? "\n" : "");
     s_say(self, "drain");
+    if (s_global(self)->state == CHILD_RUNS && s_global(self)->waits_for[0])
+        kill(process_pid(s_global(self)->process), SIGTERM); /* it does not listen before it has begun */
 }
 
 /* A region's process that cannot go on takes the run with it; whatever else runs is stopped in order. */
@@ -162,6 +189,7 @@ static void s_loop(supervise_t *self)
         if (event.signal)
             s_take_signal(self, event.signal);
         children_look(&self->children, clock_now_us());
+        s_take_waiting(self);
         s_take_failures(self);
     }
 }
@@ -235,11 +263,21 @@ static int s_finish(supervise_t *self)
 }
 
 /* A run begins, or is resumed: what the global scheduler of an earlier one kept for its successor is not meant for it. */
-static void s_forget(const launch_t *launch)
+static err_code_t s_forget_kept(void *hint, err_t *err)
+{
+    const launch_t *launch = hint;
+    return global_actor_forget(launch->state_dir, err);
+}
+
+/* false: told to end while it waited for room. */
+static bool s_forget(const launch_t *launch)
 {
     err_t err = {0};
-    if (global_actor_forget(launch->state_dir, &err))
+    await_room_t who = {.where = "up", .state_dir = launch->state_dir};
+    err_code_t rc = await_room(&who, s_forget_kept, (void *)(uintptr_t)launch, &err);
+    if (rc && rc != ERR_STOPPED)
         log_event(LEVEL_WARN, "up", "forget", "reason=\"%s\"", err.text);
+    return rc != ERR_STOPPED;
 }
 
 static const control_word_t s_words[] = {{"stop", host_answer_stop}, {NULL, NULL}};
@@ -260,10 +298,12 @@ int supervise_run(const launch_t *launch, const supervise_spec_t *spec)
     if (control_open(launch->state_dir, CONTROL_UP, s_words, NULL, &control, &err))
         log_event(LEVEL_WARN, "up", "control", "reason=\"%s\"; a signal can stop it, cloudless stop cannot",
                   err.text);
-    s_forget(launch);
-    s_loop(self);
-    s_await_regions(self);
-    int status = s_finish(self);
+    int status = EXIT_DONE; /* told to end before anything began */
+    if (s_forget(launch)) {
+        s_loop(self);
+        s_await_regions(self);
+        status = s_finish(self);
+    }
     control_close(&control);
     children_fini(&self->children);
     host_fini(&self->host);

@@ -28,7 +28,7 @@ YAML
 status() { "$CLOUDLESS" status --state "$1" --json >"$work/status.json"; }
 steps() { status "$1" && json "$work/status.json" 'regions[0].steps'; }
 has_steps() { [ "$(steps "$1")" -gt "$2" ]; }
-waits_for_store() { status "$1" && grep -q '"waits_for": "snapshot store"' "$work/status.json"; }
+waits_for_store() { status "$1" && grep -Eq '"waits_for": "(disk|snapshot store)"' "$work/status.json"; }
 
 # go_on STATE: while the store is refused, steps are made and nothing becomes durable.
 go_on() {

@@ -1,6 +1,7 @@
 #include "store/kv_lmdb.h"
 
-#include "tests/unit/store/temp.h"
+#include "store/file.h"
+#include "tests/unit/store/small_disk.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -409,4 +410,52 @@ Test(kv_lmdb, a_reader_that_died_does_not_hold_old_pages)
     cr_assert_eq(stat(path, &status), 0);
     cr_assert_lt(status.st_size, 40 * (off_t)sizeof data, "%lld bytes", (long long)status.st_size);
     kv_destroy(&kv);
+}
+
+/* ---- full disks ---- */
+
+/* Opens, stores and reads with so many pages left; returns the first error. */
+static err_code_t s_use(const kv_lmdb_options_t *options)
+{
+    kv_t *kv = NULL;
+    size_t size = 0;
+    err_code_t code = kv_lmdb_open(s_dir, options, &kv, &s_err);
+    if (!code)
+        code = kv_store(kv, "k", "value", 5, &s_err);
+    if (!code)
+        code = s_get(kv, "k", &size);
+    kv_destroy(&kv);
+    return code;
+}
+
+/* However little room there is, nothing kills the process, nothing is taken for damaged, and later it works. */
+Test(kv_lmdb, a_full_disk_refuses_and_never_kills)
+{
+    enum { PAGES = 64, MOST = 24 };
+    for (size_t left = 0; left < MOST; left++) {
+        if (left == 0)
+            small_disk_mount(s_temp.dir, PAGES);
+        small_disk_fill(s_temp.dir, left);
+        err_code_t code = s_use(NULL);
+        cr_assert(code == ERR_FULL || (code == ERR_OK && left > 4), "%zu pages left: %s: %s", left,
+                  err_name(code), s_err.text);
+        small_disk_empty(s_temp.dir);
+        cr_assert_eq(s_use(NULL), ERR_OK, "after %zu pages: %s", left, s_err.text);
+        cr_assert_eq(file_remove_tree(s_dir, &s_err), ERR_OK, "%s", s_err.text);
+    }
+    small_disk_unmount(s_temp.dir);
+}
+
+Test(kv_lmdb, what_is_stored_can_be_read_on_a_full_disk)
+{
+    kv_lmdb_options_t options = {.read_only = true};
+    kv_t *kv = NULL;
+    size_t size = 0;
+    small_disk_mount(s_temp.dir, 64);
+    cr_assert_eq(s_use(NULL), ERR_OK, "%s", s_err.text);
+    small_disk_fill(s_temp.dir, 0);
+    cr_assert_eq(kv_lmdb_open(s_dir, &options, &kv, &s_err), ERR_OK, "%s", s_err.text);
+    cr_assert_eq(s_get(kv, "k", &size), ERR_OK, "%s", s_err.text);
+    kv_destroy(&kv);
+    small_disk_unmount(s_temp.dir);
 }

@@ -3,7 +3,7 @@
 #include "store/kv_lmdb.h"
 #include "store/kv_mem.h"
 #include "tests/unit/store/fixture.h"
-#include "tests/unit/store/temp.h"
+#include "tests/unit/store/small_disk.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -239,4 +239,30 @@ Test(verify_dir, random_damage_of_the_file)
     }
     cr_log_info("%d of %d with problems, %d killed the child", wrong, ROUNDS, killed);
     cr_assert_gt(wrong, 0);
+}
+
+/* A store whose lock file must be made again, on a full disk: it cannot be read now, which is no damage. */
+Test(verify, no_room_is_no_damage)
+{
+    temp_t temp;
+    char dir[TEMP_PATH_MAX], lock[TEMP_PATH_MAX + 16];
+    verify_report_t report = {0};
+    kv_t *kv = NULL;
+    temp_init(&temp);
+    temp_path(&temp, "store", dir);
+    snprintf(lock, sizeof lock, "%s/lock.mdb", dir);
+    small_disk_mount(temp.dir, 256);
+    cr_assert_eq(kv_lmdb_open(dir, NULL, &kv, &s_err), ERR_OK, "%s", s_err.text);
+    s_two_snapshots(kv);
+    kv_destroy(&kv);
+    cr_assert_eq(unlink(lock), 0);
+    small_disk_fill(temp.dir, 0);
+    cr_assert_eq(verify_dir(dir, &report, &s_err), ERR_FULL, "%s", s_err.text);
+    small_disk_empty(temp.dir);
+    cr_assert_eq(verify_dir(dir, &report, &s_err), ERR_OK, "%s", s_err.text);
+    cr_assert_eq(report.newest_good, 2);
+    cr_assert_eq(report.problem_total, 0);
+    verify_report_fini(&report);
+    small_disk_unmount(temp.dir);
+    temp_fini(&temp);
 }

@@ -88,6 +88,20 @@ Test(node_core, an_actor_that_died_and_was_placed_again_is_no_failure)
     s_destroy(&core);
 }
 
+/* What it has stored is as it was: a drain meanwhile is in order. */
+Test(node_core, an_actor_that_found_no_room_is_no_failure)
+{
+    node_core_t *core = s_new();
+    const char *reason;
+    err_t why = {.code = ERR_FULL, .text = "no room"};
+    s_place(core, "shard/eu/0", 7, 0);
+    s_expect_command(core, NODE_START, "shard/eu/0", 7);
+    node_core_ended(core, "shard/eu/0", 7, &why, 0);
+    node_role.message(core, &(message_t *){message_new(KIND_stop, "node/eu/a", "scheduler/eu")}, S);
+    cr_assert_eq(node_core_failure(core, &reason), ERR_OK, "%s", reason);
+    s_destroy(&core);
+}
+
 Test(node_core, an_actor_that_could_not_be_started_is_a_failure_at_the_end)
 {
     for (int done = 0; done < 2; done++) {

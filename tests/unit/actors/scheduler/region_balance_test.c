@@ -5,7 +5,8 @@ typedef struct {
     bench_t *bench;
     placement_t shards[2], keeper;
     uint64_t assignment, number;
-    bool handed; /* shard 1 says so */
+    bool handed;            /* shard 1 says so */
+    bool uncopied, refused; /* no copy of it comes; because there is no room */
     size_t orders;
     message_t *order, *seal, *retire, *place; /* of shard 1, the newest */
 } world_t;
@@ -56,7 +57,9 @@ static message_t *s_told(world_t *w, size_t shard)
     progress->incarnation = w->shards[shard].incarnation;
     progress->progress.history = 1;
     progress->progress.number = w->number;
-    progress->progress.assignment = shard ? w->assignment : 0;
+    progress->progress.assignment = shard && !w->uncopied ? w->assignment : 0;
+    if (shard && w->refused)
+        message_set_name(progress->progress.keep_refused, w->keeper.actor);
     progress->progress.handed = shard && w->handed;
     return progress;
 }
@@ -191,6 +194,28 @@ Test(region_balance, a_shard_that_was_stopped_for_nothing_begins_again_where_it_
     cr_assert_not_null(w.place);
     cr_assert_str_eq(w.place->to, "node/eu/a");
     cr_assert_eq(s_moves(&w), 0);
+    s_end_world(&w);
+}
+
+/* The node that joins has no room: nobody is stopped for it, and it is not asked again at once. */
+Test(region_balance, a_shard_never_stops_for_a_node_that_has_no_copy)
+{
+    world_t w;
+    s_begin(&w);
+    w.uncopied = true;
+    for (int i = 0; i < 20 && !w.assignment; i++)
+        s_live(&w, true, 500 * MS);
+    cr_assert(w.assignment, "the keeper there is tried");
+    s_live(&w, true, 30 * SECOND);
+    cr_assert_eq(w.orders, 0);
+    w.refused = true;
+    s_live(&w, true, 2 * SECOND);
+    cr_assert_eq(w.orders, 0);
+    w.refused = w.uncopied = false;
+    s_live(&w, true, 50 * SECOND);
+    cr_assert_eq(w.orders, 0, "not at once");
+    s_live(&w, true, 20 * SECOND);
+    cr_assert_gt(w.orders, 0, "and later, with room");
     s_end_world(&w);
 }
 

@@ -349,3 +349,30 @@ Test(region, a_node_that_leaves_by_itself_is_told_bye_and_its_actors_move)
     cr_assert_not(region_core_finished(bench->by.core));
     s_free(bench);
 }
+
+/* However long its node's disk is full, the region waits for it, and says for what. */
+Test(region, a_shard_that_finds_no_room_is_waited_for)
+{
+    bench_t *bench = s_bench(1, false);
+    placement_t places[8];
+    bench->spec.nodes_expected = 1;
+    driver_fini(&bench->by);
+    bench->by.core = region_core_new(&bench->spec, 0);
+    s_plan(bench);
+    driver_give(&bench->by, s_announce(bench, "node/eu/a", 1));
+    cr_assert_eq(s_places(bench, places, 2, true, ERR_FULL), 2);
+    cr_assert_str_eq(region_core_waits_for(bench->by.core, NULL), "disk for shard/eu/0");
+    for (int i = 0; i < 40; i++) {
+        driver_tick(&bench->by, bench->by.now_us + SECOND);
+        driver_give(&bench->by, s_announce(bench, "node/eu/a", 1));
+        s_places(bench, places, 8, true, ERR_FULL);
+        message_t *report = s_report(bench);
+        cr_assert_eq(report->region_report.code, ERR_OK, "%s", report->region_report.reason);
+        message_destroy(&report);
+    }
+    driver_tick(&bench->by, bench->by.now_us + 5 * SECOND);
+    driver_give(&bench->by, s_announce(bench, "node/eu/a", 1));
+    cr_assert_eq(s_places(bench, places, 8, true, ERR_OK), 2);
+    cr_assert_str_neq(region_core_waits_for(bench->by.core, NULL), "disk for shard/eu/0");
+    s_free(bench);
+}

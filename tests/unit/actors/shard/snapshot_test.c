@@ -78,7 +78,7 @@ Test(snapshot, a_failing_store_is_tried_again_with_growing_pauses_and_shown)
     message_t *m = NULL;
     while ((m = world_mail(w, KIND_status)) && strcmp(m->from, "shard/region0/0") != 0)
         message_destroy(&m);
-    cr_assert_str_eq(m->status.waits_for, "snapshot store");
+    cr_assert_str_eq(m->status.waits_for, "disk");
     message_destroy(&m);
     world_push(w, 0, 0, 0, s_g);
     cr_assert_eq(shard_core_samples_applied(w->shard[0][0]), 4, "training goes on");

@@ -1,0 +1,74 @@
+/* Going on while the disk is full (checkpoint.when_full: go_on). Cut, encode, send: what is cut leaves before it is committed,
+ * and what is taken counts as kept, so that neither this region nor the others come to their limits. If the shard dies before
+ * a snapshot is committed again, that is a loss like one of its disk: it enters (shard_enter). The last delta of a run never
+ * leaves so, and a snapshot is tried all the while.
+ */
+
+#include "actors/shard/shard_internal.h"
+
+bool shard_uncovered(const shard_core_t *self)
+{
+    return self->uncovered.on && shard_runs(self) && !self->closed && !self->stopping;
+}
+
+/* Nothing is lost by a death now: all that has left, and all that was told to be kept, is in the newest snapshot. */
+static bool s_covers(const shard_core_t *self)
+{
+    return self->committed_changes >= self->uncovered.changes;
+}
+
+bool shard_core_uncovered(const shard_core_t *self)
+{
+    return self->uncovered.on || !s_covers(self);
+}
+
+bool shard_core_may_go_on(const shard_core_t *self)
+{
+    return self->spec.topology->checkpoint.when_full == WHEN_FULL_GO_ON && shard_region_count(self) > 1 &&
+           self->store_error == ERR_FULL && self->stored && shard_runs(self) && !self->closed &&
+           !self->stopping;
+}
+
+static void s_tell_origins(shard_core_t *self)
+{
+    for (size_t r = 0; r < shard_region_count(self); r++)
+        if (r != self->spec.region_index && self->origins[r].taken > self->origins[r].durable)
+            shard_delta_ack(self, r, ERR_OK);
+}
+
+void shard_core_go_on(shard_core_t *self, int64_t now_us)
+{
+    self->now_us = now_us;
+    CHECK(shard_core_may_go_on(self));
+    if (self->uncovered.on)
+        return;
+    self->uncovered.on = true;
+    self->report_soon = true;
+    shard_uncovered_send(self);
+    s_tell_origins(self);
+}
+
+void shard_uncovered_send(shard_core_t *self)
+{
+    uint64_t last = shard_line_last(self);
+    if (!shard_uncovered(self))
+        return;
+    self->uncovered.changes = self->changes;
+    for (size_t i = 0; i < self->queue_count; i++)
+        self->uncovered.count += self->queue[i].head.last > shard_uncovered_sent(self);
+    shard_cut_send(self, shard_uncovered_sent(self) + 1, last);
+    self->uncovered.last = last;
+}
+
+uint64_t shard_uncovered_sent(const shard_core_t *self)
+{
+    return self->committed_last > self->uncovered.last ? self->committed_last : self->uncovered.last;
+}
+
+/* What it says from now on is true again; what it said before is, once all that has changed till now is committed. */
+void shard_uncovered_end(shard_core_t *self)
+{
+    if (self->uncovered.on)
+        self->uncovered.changes = self->changes;
+    self->uncovered.on = false;
+}

@@ -1,0 +1,73 @@
+# A full disk under two regions: by default a region waits for it, and says so; whoever dies meanwhile waits for room and
+# goes on; with `checkpoint.when_full: go_on` nobody waits, and a death is a loss as any other: entered, told, equal.
+# Needs a small file system of its own: as root, or in a namespace where users may have one.
+if [ "$(id -u)" -ne 0 ]; then
+    unshare -rm true 2>/dev/null || { echo "no small file system can be mounted here"; exit 77; }
+    exec unshare -rm bash "$0"
+fi
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+disk=$work/disk
+trap 'umount -l "$disk" 2>/dev/null; cleanup' EXIT
+mkdir "$disk"
+mount -t tmpfs -o size=24m none "$disk" || exit 77
+
+job() { # EPOCHS: the small job of a full disk
+    cat <<YAML
+job:
+  name: full2
+  model: ledger
+  data: {kind: counter, samples: 60000}
+  epochs: $1
+  batch: 50
+  optimizer: {name: sgd, lr: 1, schedule: constant}
+  sync: {strategy: asgd-ga, every: 8}
+checkpoint: {every: 16, keep: 256}
+regions:
+  - {name: north, data_share: 2, workers: 2, shards: 2}
+  - {name: south, data_share: 1, workers: 1, shards: 2}
+links:
+  - {between: [north, south], rate: 100Mbit, rtt: 10ms, emulate: true}
+YAML
+}
+
+status() { "$CLOUDLESS" status --state "$state" --json >"$work/status.json"; }
+steps() { status && json "$work/status.json" "regions[$1].steps"; }
+has_steps() { [ "$(steps "$1")" -gt "$2" ]; }
+shows() { status && grep -q -- "$1" "$work/status.json"; }
+pid_of() { # PROCESS: its pid in status
+    status && "$LIVE_TOOL" json "$work/status.json" "processes[$1].pid"
+}
+
+start() { # NAME EPOCHS [--set ...]
+    state=$disk/$1
+    job "$2" >"$work/$1.yaml"
+    begin "$1" up "$work/$1.yaml" --state "$state" --report "$work/$1.json" "${@:3}"
+    until_true has_steps 0 200
+    until_true has_steps 1 100
+}
+
+fill() { # to the last page
+    dd if=/dev/zero of="$disk/filler" bs=64k 2>/dev/null
+    dd if=/dev/zero of="$disk/filler2" bs=4k 2>/dev/null
+}
+make_room() { rm "$disk/filler" "$disk/filler2"; }
+
+# Both regions stand for the disk, then the process of one dies, and the global scheduler's.
+waits_and_goes_on() {
+    start waits 40
+    fill
+    until_true shows '"waits_for": "disk"'
+    kill -KILL "$(pid_of 1)"
+    until_true grep -q 'region north waits for room: ' "$work/waits.err"
+    until_true shows 'No space left on device'
+    kill -KILL "$(pid_of 0)"
+    until_true grep -q 'scheduler/global waits for room: ' "$work/waits.err"
+    alive "$pid" || fail "the run did not wait"
+    make_room
+    expect_end "$pid" 0 "up on a disk that was full"
+    expect_line "$work/waits.err" 'region north has room again'
+    expect_counters "$state" 60000 40 north south
+}
+
+waits_and_goes_on
