@@ -123,7 +123,6 @@ Test(kernel, of_this_machine_uses_what_its_processor_has)
     err_t err = {0};
     cr_assert_eq(kernel_choose(&processor, NULL, s_try_as_unknown, NULL, &kernel, &err), ERR_OK, "%s",
                  err.text);
-    cr_log_warn("%s: %s", kernel.name, kernel.why);
     if (processor.level >= PROCESSOR_AVX)
         cr_assert_str_neq(kernel.name, "Prescott");
 }
