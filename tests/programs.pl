@@ -6,7 +6,7 @@
 use strict;
 use warnings;
 
-my %wrapper = map { $_ => 1 } qw(exec command sudo env timeout nice setsid nsenter unshare xargs nohup stdbuf time at flock);
+my %wrapper = map { $_ => 1 } qw(exec command sudo env timeout nice setsid nsenter unshare xargs nohup stdbuf time flock);
 my %keyword = map { $_ => 1 } qw(if then else elif fi do done while until for in case esac function select { } ! [[ ]] [ coproc);
 my %builtin = map { $_ => 1 } split ' ', `bash -c 'compgen -b; compgen -k' | tr '\\n' ' '`;
 
