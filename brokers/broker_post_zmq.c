@@ -172,7 +172,6 @@ static broker_peer_t *s_toward(const broker_t *self, size_t region)
 static void s_route(broker_t *self, letter_t *letter)
 {
     envelope_t *e = &letter->envelope;
-    wire_name_t to = {0}, from = {0};
     const route_t *route = routes_find(self->routes, e->to, e->to_length);
     broker_peer_t *peer = NULL;
     err_code_t code = ERR_UNREACHABLE;
@@ -183,13 +182,8 @@ static void s_route(broker_t *self, letter_t *letter)
     } else {
         peer = s_toward(self, broker_region_of(self->spec.topology, e->to, e->to_length));
     }
-    /* From here on the envelope's frame may be gone; its names are needed for the answer. */
-    memcpy(to, e->to, e->to_length);
-    memcpy(from, e->from, e->from_length);
-    e->to = to;
-    e->from = from;
     if (route && code == ERR_UNREACHABLE)
-        routes_gone(self->routes, to, e->to_length);
+        routes_gone(self->routes, e->to, e->to_length);
     if (peer) {
         frames_t frames = s_frames(letter);
         code = s_send_far(self, peer, e->class, &frames);

@@ -1,5 +1,7 @@
 #include "actors/node/node_core.h"
 
+#include "codec/base/run_id.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,7 +61,8 @@ static void s_command(node_core_t *self, node_verb_t verb, const node_actor_t *a
         CHECK(self->commands);
     }
     node_command_t *command = &self->commands[self->command_count++];
-    *command = (node_command_t){.verb = verb, .incarnation = actor->incarnation, .done = self->done};
+    *command = (node_command_t){
+        .verb = verb, .incarnation = actor->incarnation, .run = self->spec.run, .done = self->done};
     command->newest_incarnation = actor->newest_incarnation;
     command->newest_number = actor->newest_number;
     command->handed = actor->handed;
@@ -163,6 +166,7 @@ static void s_announce(node_core_t *self, int64_t now_us)
     message_t *message = s_message(self, KIND_announce, self->scheduler);
     const node_spec_t *spec = &self->spec;
     message_set_name(message->announce.digest, self->digest);
+    message->announce.run = spec->run;
     message->announce.pid = spec->pid;
     message_set_name(message->announce.host, self->host);
     message->announce.cores = spec->cores;
@@ -203,12 +207,29 @@ static void s_note_newest(node_actor_t *actor, const message_t *place)
     actor->handed = place->place.handed;
 }
 
+/* The first placement says of which run the directory is from then on. */
+static bool s_is_of_run(node_core_t *self, const message_t *place)
+{
+    err_t why = {0};
+    if (place->place.run == RUN_ID_NONE)
+        return false; /* of nobody who could place anything */
+    if (self->spec.run == RUN_ID_NONE)
+        self->spec.run = place->place.run;
+    if (self->spec.run == place->place.run)
+        return true;
+    run_id_refuse(&why, self->name, self->spec.run, place->place.run);
+    s_send_placed(self, place->place.actor, place->place.incarnation, why.code, why.text);
+    return false;
+}
+
 static void s_place(node_core_t *self, const message_t *message)
 {
     const char *name = message->place.actor;
     uint64_t incarnation = message->place.incarnation;
     if (self->stopping)
         return; /* silence: this node will be missed and the actor placed elsewhere */
+    if (!s_is_of_run(self, message))
+        return;
     self->placed = true;
     node_actor_t *actor = s_find(self, name);
     bool forgotten = !actor && incarnation <= self->forgotten;

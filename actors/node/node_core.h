@@ -38,6 +38,7 @@ typedef struct {
     uint64_t memory_bytes;
     uint64_t samples; /* training samples of all regions */
     uint64_t incarnation;
+    uint64_t run;        /* that its directory belongs to; RUN_ID_NONE: the first placement says */
     int64_t announce_us; /* between two announcements, once something is placed; 0: as the scheduler expects */
     const char *offer;    /* that it is a unit of; copied; NULL: of none */
     double samples_per_s; /* of one core; 0: not measured */
@@ -64,12 +65,13 @@ typedef struct {
     node_verb_t verb;
     char actor[WIRE_NAME_SIZE];
     uint64_t incarnation;
+    uint64_t run; /* of NODE_START: the directory is one of this run before anything is started */
     bool done; /* of NODE_DRAIN: the job is complete */
     uint64_t newest_incarnation, newest_number; /* of NODE_START: as in the message place ... */
     bool handed;                                /* ... this too */
 } node_command_t;
 
-/* The next thing to be done; false when there is none. */
+/* The next thing to be done; false when there is none. What cannot be started in a directory of the run has ended: ERR_JOB. */
 bool node_core_take_command(node_core_t *self, node_command_t *ret_command);
 
 void node_core_ready(node_core_t *self, const char *actor, uint64_t incarnation, int64_t now_us);

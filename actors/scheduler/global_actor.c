@@ -5,7 +5,6 @@
 #include "codec/base/log.h"
 #include "codec/base/machine.h"
 #include "store/file.h"
-#include "store/kv_lmdb.h"
 #include "store/statedir.h"
 
 #include <stdlib.h>
@@ -34,9 +33,13 @@ static err_code_t s_open_kv(const char *state_dir, kv_t **ret_kv, err_t *err)
     err_code_t rc = statedir_folder(state_dir, STATEDIR_RUN, folder, err);
     if (rc)
         return rc;
+    err_t lost = {0};
     snprintf(path, sizeof path, "%s/global", folder);
-    kv_lmdb_options_t options = {.durability = KV_DURABILITY_DISK};
-    return kv_lmdb_open(path, &options, ret_kv, err);
+    rc = keep_open(path, ret_kv, &lost, err);
+    if (!rc && lost.code)
+        log_event(LEVEL_WARN, "scheduler/global", "kept_damaged", "reason=\"%s\"; asking the regions",
+                  lost.text);
+    return rc;
 }
 
 err_code_t global_actor_forget(const char *state_dir, err_t *err)
@@ -104,12 +107,18 @@ static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err
         rc = s_open_kv(self->with.state_dir, &self->kv, err);
     if (rc)
         return rc;
+    statedir_run_t run;
+    rc = statedir_run(self->with.state_dir, &run, err);
+    if (rc)
+        return rc;
     kept_t kept;
     machine_name(self->machine);
     s_load_kept(self, &kept);
     global_spec_t spec = {.topology = self->with.topology,
                           .incarnation = *incarnation,
                           .pid = (uint64_t)getpid(),
+                          .run = run.id,
+                          .run_adopts = run.adopted,
                           .machine = self->machine,
                           .kept = &kept,
                           .plan = self->with.plan};

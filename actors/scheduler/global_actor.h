@@ -12,7 +12,8 @@
 #include "actors/scheduler/global_core.h"
 
 #define GLOBAL_OBSERVE_US 250000
-#define GLOBAL_STARTS_FILE "scheduler-global" /* in the run folder: how often one was started, its incarnation */
+#define GLOBAL_STARTS_FILE                                                                                   \
+    "scheduler-global" /* in the run folder: how often one was started, its incarnation */
 
 /* Called every GLOBAL_OBSERVE_US, and once more with `last` when the core has finished or the actor ends. */
 typedef void global_observe_fn(void *hint, const global_core_t *core, int64_t now_us, bool last);

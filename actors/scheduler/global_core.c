@@ -26,7 +26,7 @@ static bool s_ended(const global_core_t *self)
 /* ---- sending
  * -------------------------------------------------------------------------------------------------- */
 
-static void s_send(global_core_t *self, message_t **message_p)
+void global_send(global_core_t *self, message_t **message_p)
 {
     (*message_p)->incarnation = self->spec.incarnation;
     outbox_add(&self->outbox, message_p);
@@ -39,7 +39,7 @@ static void s_refuse(global_core_t *self, const message_t *message, err_code_t c
     answer->refused.code = code;
     answer->refused.incarnation = message->incarnation;
     message_set_text(&answer->refused.reason, reason);
-    s_send(self, &answer);
+    global_send(self, &answer);
 }
 
 static void s_send_plan(global_core_t *self, size_t index)
@@ -49,15 +49,18 @@ static void s_send_plan(global_core_t *self, size_t index)
     plan->number = plan->plan.plan = global_rent_number(self);
     plan->plan.workers = region->workers;
     plan->plan.shards = region->shards;
+    plan->plan.run = self->spec.run;
+    plan->plan.adopts = self->spec.run_adopts;
     global_rent_fill(self, index, plan);
-    s_send(self, &plan);
+    global_send(self, &plan);
 }
 
 static void s_send_ack(global_core_t *self, size_t index)
 {
     message_t *ack = message_new(KIND_report_ack, self->regions[index].scheduler, OWN_NAME);
     ack->report_ack.curve_have = self->regions[index].row_count;
-    s_send(self, &ack);
+    ack->report_ack.run = self->spec.run;
+    global_send(self, &ack);
 }
 
 /* ---- the run
@@ -125,7 +128,8 @@ static void s_send_stops(global_core_t *self, int64_t now_us)
             continue;
         message_t *stop = message_new(KIND_stop, self->regions[index].scheduler, OWN_NAME);
         stop->stop.done = self->done;
-        s_send(self, &stop);
+        stop->stop.run = self->spec.run;
+        global_send(self, &stop);
     }
 }
 
@@ -226,7 +230,8 @@ static void s_bye(global_core_t *self, size_t index, int64_t now_us)
 {
     self->farewell_us = now_us;
     message_t *bye = message_new(KIND_bye, self->regions[index].scheduler, OWN_NAME);
-    s_send(self, &bye);
+    bye->bye.run = self->spec.run;
+    global_send(self, &bye);
 }
 
 /* Nobody is let go before all have stopped, and the home region last: its broker carries what the others and this
@@ -257,6 +262,9 @@ static void s_lead(global_core_t *self, int64_t now_us)
 
 static void s_advance(global_core_t *self, int64_t now_us)
 {
+    if (self->finished)
+        return;
+    global_run_tick(self, now_us);
     if (self->finished)
         return;
     s_look_for_missing(self, now_us);
@@ -320,7 +328,9 @@ static void s_answer(global_core_t *self, size_t index, int64_t now_us)
     region_entry_t *region = &self->regions[index];
     const message_t *report = region->report;
     s_send_ack(self, index);
-    if (report->region_report.plan < global_rent_number(self) && self->state < RUN_STOPPING)
+    bool lacks =
+        report->region_report.plan < global_rent_number(self) || report->region_report.run == RUN_ID_NONE;
+    if (lacks && self->state < RUN_STOPPING)
         s_send_plan(self, index);
     if (!report->region_report.stopped || report->region_report.curve_rows > region->row_count) {
         region->stopped = false; /* started again since */
@@ -330,6 +340,27 @@ static void s_answer(global_core_t *self, size_t index, int64_t now_us)
     region->stopped = true;
     if (s_ended(self) && (index > 0 || self->home_released))
         s_bye(self, index, now_us);
+}
+
+/* Data sets of different sizes cut other batches, rounds and shares of the same job. */
+static void s_compare_data(global_core_t *self, size_t index, int64_t now_us)
+{
+    const message_t *report = self->regions[index].report;
+    uint64_t mine = report->region_report.epoch_samples;
+    for (size_t other = 0; mine && other < s_region_count(self); other++) {
+        const message_t *beside = self->regions[other].report;
+        uint64_t theirs = beside ? beside->region_report.epoch_samples : 0;
+        if (!theirs || theirs == mine)
+            continue;
+        char text[ERR_TEXT_MAX];
+        snprintf(
+            text, sizeof text,
+            "its data set has %llu training samples, and that of region %s has %llu; have the same files in "
+            "job.data.dir everywhere, or set job.data.samples",
+            (unsigned long long)mine, self->spec.topology->regions[other].name, (unsigned long long)theirs);
+        s_fail(self, ERR_JOB, self->regions[index].scheduler, text, now_us);
+        return;
+    }
 }
 
 static void s_take_report(global_core_t *self, message_t **message_p, int64_t now_us)
@@ -346,6 +377,8 @@ static void s_take_report(global_core_t *self, message_t **message_p, int64_t no
                  "this region has another topology; start it with the topology of the job");
         return;
     }
+    if (global_run_is_foreign(self, index, message, now_us))
+        return;
     region_entry_t *region = &self->regions[index];
     if (s_is_late(region->report, message)) {
         if (message->incarnation < region->report->incarnation)
@@ -366,6 +399,8 @@ static void s_take_report(global_core_t *self, message_t **message_p, int64_t no
     region->seen_us = now_us;
     region->placed = region->placed || message->region_report.placed;
     global_rent_report(self, index, now_us);
+    if (self->state < RUN_STOPPING)
+        s_compare_data(self, index, now_us);
     if (message->region_report.code)
         s_fail(self, (err_code_t)message->region_report.code, region->scheduler,
                message->region_report.reason, now_us);
@@ -401,19 +436,29 @@ static void s_take_curve(global_core_t *self, const message_t *message)
     if (index == s_region_count(self))
         return;
     const message_t *report = self->regions[index].report;
-    if (!report || message->incarnation == report->incarnation)
+    bool foreign = message->incarnation && message->incarnation == self->regions[index].foreign;
+    if (!foreign && (!report || message->incarnation == report->incarnation))
         global_add_row(self, index, message);
 }
 
-/* A region has heard of a newer global scheduler: this one ends where it stands. */
-static void s_take_refused(global_core_t *self, const message_t *message)
+void global_end(global_core_t *self, err_code_t code, const char *reason)
 {
-    if (message->refused.code != ERR_STALE || message->refused.incarnation != self->spec.incarnation)
-        return;
-    self->failure = ERR_STALE;
-    snprintf(self->reason, sizeof self->reason, "a newer global scheduler of this job runs; this one ends");
+    self->failure = code;
+    snprintf(self->reason, sizeof self->reason, "%s", reason);
     self->state = RUN_FAILED;
     self->finished = true;
+}
+
+/* A region has heard of a newer global scheduler: this one ends where it stands. */
+static void s_take_refused(global_core_t *self, const message_t *message, int64_t now_us)
+{
+    size_t region = s_region_of(self, message);
+    if (message->refused.incarnation != self->spec.incarnation)
+        return;
+    if (message->refused.code == ERR_STALE)
+        global_end(self, ERR_STALE, "a newer global scheduler of this job runs; this one ends");
+    else if (message->refused.code == ERR_JOB && region < s_region_count(self))
+        global_run_refused(self, region, message, now_us);
 }
 
 static actor_entry_t *s_actor(global_core_t *self, const char *name)
@@ -438,7 +483,9 @@ static actor_entry_t *s_actor(global_core_t *self, const char *name)
 static void s_take_status(global_core_t *self, message_t **message_p, int64_t now_us)
 {
     message_t *message = *message_p;
-    if (s_region_of(self, message) == s_region_count(self) || !message->status.actor[0])
+    size_t region = s_region_of(self, message);
+    if (region == s_region_count(self) || !message->status.actor[0] ||
+        (message->incarnation && message->incarnation == self->regions[region].foreign))
         return;
     actor_entry_t *actor = s_actor(self, message->status.actor);
     if (!actor || message->status.incarnation < actor->status->status.incarnation)
@@ -509,7 +556,7 @@ static void s_message(void *core, message_t **message_p, int64_t now_us)
         global_mark_answer(self->mark, *message_p, now_us);
         break;
     case KIND_refused:
-        s_take_refused(self, *message_p);
+        s_take_refused(self, *message_p, now_us);
         break;
     case KIND_stop:
         global_begin_stop(self, false, now_us);
@@ -593,6 +640,7 @@ global_core_t *global_core_new(const global_spec_t *spec, int64_t now_us)
     global_rent_init(self, now_us);
     self->mark = global_mark_new(spec->topology, spec->incarnation);
     self->since_us = self->advanced_us = self->listens_us = now_us;
+    self->foreign_us = -1;
     for (size_t index = 0; index < s_region_count(self); index++) {
         region_entry_t *region = &self->regions[index];
         snprintf(region->scheduler, sizeof region->scheduler, "scheduler/%s",

@@ -21,7 +21,9 @@
 typedef struct {
     const topology_t *topology; /* borrowed */
     uint64_t incarnation;
-    uint64_t pid;        /* of this process, for status; 0 when it does not matter */
+    uint64_t pid;    /* of this process, for status; 0 when it does not matter */
+    uint64_t run;    /* its identity */
+    bool run_adopts; /* it was begun before runs had identities: directories without one may belong to it */
     const char *machine; /* host name, for status; NULL: not told */
     const kept_t *kept;  /* of the predecessor, borrowed for the call; NULL: none */
     const global_plan_with_t

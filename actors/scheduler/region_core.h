@@ -29,6 +29,8 @@ typedef struct {
     int64_t settle_us;
     bool evaluates;      /* there is a test set: evaluate every quarter of an epoch and at the end */
     uint64_t pid;        /* of this process, for status; 0 when it does not matter */
+    uint64_t run;        /* that its directory belongs to; RUN_ID_NONE: the first plan says */
+    bool run_adopts;     /* that run was begun before runs had identities */
     const char *machine; /* host name, for status; NULL: not told */
     bool units_outlive;  /* what is rented are machines of their own, not processes that end with this one */
     int64_t
@@ -43,6 +45,10 @@ extern const role_t region_role;
 extern const keep_source_t region_source;
 
 region_core_t *region_core_new(const region_spec_t *spec, int64_t now_us);
+
+/* The run it belongs to, RUN_ID_NONE: not known. Whoever drives it makes its directory one of that run before what is kept
+ * is stored: nothing is placed before that. */
+uint64_t region_core_run(const region_core_t *self, bool *ret_adopts);
 
 /* What is to be rented or returned; false when there is nothing. Whoever does it tells what came of it. */
 bool region_core_take_command(region_core_t *self, rent_command_t *ret_command);

@@ -47,6 +47,9 @@ static err_code_t s_check_announce(region_core_t *self, const message_t *message
 {
     if (strcmp(message->announce.digest, self->digest))
         return err_set(err, ERR_JOB, "this node has another topology; start it with the topology of the job");
+    err_code_t code = region_run_check(self, message, err);
+    if (code)
+        return code;
     if (!s_held_well_formed(message))
         return err_set(err, ERR_MALFORMED, "the lists of held shards differ in length");
     return region_derive(self, message->announce.samples, err);

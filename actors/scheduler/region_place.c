@@ -74,7 +74,7 @@ void region_set_plan(region_core_t *self, size_t workers, bool elastic)
  */
 void region_take_plan(region_core_t *self, const message_t *message, int64_t now_us)
 {
-    if (message->plan.plan <= self->plan)
+    if (!region_run_join(self, message, now_us) || message->plan.plan <= self->plan)
         return;
     bool elastic = message->plan.workers == 0;
     if (message->plan.shards != self->region->shards || message->plan.workers > WORKERS_MAX ||
@@ -116,6 +116,7 @@ static bool s_begin(region_core_t *self, int64_t now_us)
     if (self->actors)
         return true;
     bool alone =
+        self->run != RUN_ID_NONE &&
         !self->spec.topology->plan.apply; /* else nobody but the global scheduler knows what to rent */
     if (alone && !self->plan_taken && now_us - self->started_us >= PLAN_PATIENCE_US)
         region_set_plan(self, self->region->workers, self->region->workers == 0);
@@ -287,6 +288,7 @@ static void s_ask(region_core_t *self, region_actor_t *actor, int64_t now_us)
     message_t *place = message_new(KIND_place, self->nodes[actor->node].name, self->name);
     message_set_name(place->place.actor, actor->name);
     place->place.incarnation = actor->incarnation;
+    place->place.run = self->run;
     if (actor->role == ROLE_SHARD)
         s_put_newest(self, actor, place);
     region_send(self, &place);
@@ -328,7 +330,8 @@ static bool s_may_settle(const region_core_t *self, int64_t now_us)
 
 void region_place(region_core_t *self, int64_t now_us)
 {
-    if (!s_begin(self, now_us) || !s_may_settle(self, now_us) || !region_settle(self, now_us))
+    if (!region_run_ready(self) || !s_begin(self, now_us) || !s_may_settle(self, now_us) ||
+        !region_settle(self, now_us))
         return;
     region_ask_workers(self, now_us);
     region_balance(self, now_us);
@@ -356,6 +359,20 @@ static void s_start_failed(region_core_t *self, region_actor_t *actor, const mes
         snprintf(actor->lacks_room, sizeof actor->lacks_room, "disk for %s", actor->name);
     else if (++actor->failures > REPLACEMENTS_MAX)
         region_fail(self, (err_code_t)message->placed.code, "%s does not start: %s", actor->name, reason);
+}
+
+/* One that dies again and again while nothing gets done would do so for ever: that is an outcome. While others get on it is
+ * tried again in growing pauses. */
+static void s_died(region_core_t *self, region_actor_t *actor, const message_t *message, int64_t now_us)
+{
+    const char *reason = message->placed.reason ? message->placed.reason : err_meaning(message->placed.code);
+    actor->deaths = actor->died_at == self->samples_most ? actor->deaths + 1 : 1;
+    actor->died_at = self->samples_most;
+    region_actor_ended(self, actor, now_us);
+    if (actor->deaths >= DEATHS_MAX)
+        region_fail(self, (err_code_t)message->placed.code,
+                    "%s died %u times in a row, and nothing was done in between: %s", actor->name,
+                    actor->deaths, reason);
 }
 
 static void s_started(region_core_t *self, region_actor_t *actor, int64_t now_us)
@@ -438,7 +455,10 @@ void region_take_placed(region_core_t *self, const message_t *message, int64_t n
     else if (actor->state == PLACE_READY || !actor->wanted || actor->retire_us) {
         if (actor->role == ROLE_WORKER && message->placed.code == ERR_STOPPED)
             actor->ran = false; /* dismissed, maybe by a predecessor: not a death */
-        region_actor_ended(self, actor, now_us);
+        if (actor->state == PLACE_READY && actor->wanted && !actor->retire_us && !self->stopping)
+            s_died(self, actor, message, now_us);
+        else
+            region_actor_ended(self, actor, now_us);
     } else
         s_start_failed(self, actor, message, now_us);
 }

@@ -258,7 +258,7 @@ static bool s_take(shard_core_t *self, size_t index, incoming_t *incoming)
 {
     origin_t *origin = &self->origins[index];
     if (incoming->code) {
-        self->refusals++;
+        shard_refused(self, incoming->code);
     } else {
         if (!(self->waits ? s_pend(self, index, incoming) : s_apply(self, index, incoming)))
             return false;

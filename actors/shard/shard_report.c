@@ -75,6 +75,7 @@ static void s_progress(shard_core_t *self)
     message->progress.samples_applied = self->samples_applied;
     message->progress.duplicates = self->duplicates;
     message->progress.refused = self->refusals;
+    message->progress.not_finite = self->not_finite;
     message->progress.rolled_back = self->rolled_back;
     message->progress.uncompensated = self->uncompensated;
     message->progress.snapshots_failed = self->snapshots_failed;

@@ -14,11 +14,16 @@ typedef struct {
     worker_actor_t with;
     worker_core_t *core; /* the shell's */
     model_t *model;
-    float *x;         /* (batch_max, sample_size) */
-    uint32_t *labels; /* (batch_max) */
+    float *x;         /* (piece_max, sample_size) */
+    uint32_t *labels; /* (piece_max) */
+    float *part;      /* (N): gradient of a later piece; NULL: batches are of one */
     uint32_t *order;  /* (samples of the region): the permutation of `epoch` */
     uint64_t epoch;   /* UINT64_MAX: none yet */
-    uint64_t batch_max;
+    uint64_t piece_max;
+
+    bool computing; /* a batch, piece by piece; the mailbox is looked at in between */
+    uint64_t computed;
+    int64_t core_us; /* that it took so far */
 
     bool waits; /* the gradient is there, and its time is not over */
     double mean_loss;
@@ -37,17 +42,24 @@ typedef struct {
 static err_code_t s_open_model(worker_hint_t *self, err_t *err)
 {
     const job_region_t *region = &self->with.job->regions[self->with.region_index];
-    self->batch_max = region->batch_max > WORKER_TEST_BATCH ? region->batch_max : WORKER_TEST_BATCH;
-    err_code_t rc = model_new(self->with.topology->job.model, self->batch_max, &self->model, err);
+    bool several = region->batch_max > MODEL_PIECE;
+    uint64_t most = several ? MODEL_PIECE : region->batch_max;
+    self->piece_max = most > WORKER_TEST_BATCH ? most : WORKER_TEST_BATCH;
+    const char *name = self->with.topology->job.model;
+    err_code_t rc = model_accepts(name, dataset_facts(self->with.dataset), err);
+    if (!rc)
+        rc = model_new(name, self->piece_max, &self->model, err);
     if (rc)
         return rc;
     size_t sample_size = dataset_sample_size(self->with.dataset);
-    self->x = malloc(self->batch_max * sample_size * sizeof *self->x);
-    self->labels = malloc(self->batch_max * sizeof *self->labels);
+    self->x = malloc(self->piece_max * sample_size * sizeof *self->x);
+    self->labels = malloc(self->piece_max * sizeof *self->labels);
     self->order = malloc((region->samples + 1) * sizeof *self->order);
-    if (!self->x || !self->labels || !self->order)
+    if (several)
+        self->part = malloc(model_layout(self->model)->count * sizeof *self->part);
+    if (!self->x || !self->labels || !self->order || (several && !self->part))
         return err_set(err, ERR_MEMORY, "no memory for batches of %llu samples; choose a smaller job.batch",
-                       (unsigned long long)self->batch_max);
+                       (unsigned long long)region->batch_max);
     return ERR_OK;
 }
 
@@ -84,6 +96,7 @@ static void s_close(void *hint)
     model_destroy(&self->model);
     free(self->x);
     free(self->labels);
+    free(self->part);
     free(self->order);
     free(self);
 }
@@ -106,16 +119,26 @@ static void s_shuffle(worker_hint_t *self, uint64_t epoch)
     self->epoch = epoch;
 }
 
-static void s_compute(worker_hint_t *self)
+/* The next piece of the batch; returns whether it was the last. */
+static bool s_compute(worker_hint_t *self)
 {
     const job_region_t *region = &self->with.job->regions[self->with.region_index];
     uint64_t first, end;
     job_batch_samples(region, self->task.batch, &first, &end);
     s_shuffle(self, self->task.batch / region->batches_per_epoch);
-    size_t count = (size_t)(end - first);
-    dataset_gather(self->with.dataset, self->order + first, count, self->x, self->labels);
-    model_gradient(self->model, self->task.params, self->x, self->labels, count, self->task.gradient,
+    uint64_t from = first + self->computed, left = end - from;
+    size_t count = (size_t)(left < MODEL_PIECE ? left : MODEL_PIECE);
+    double loss;
+    float *gradient = self->computed ? self->part : self->task.gradient;
+    dataset_gather(self->with.dataset, self->order + from, count, self->x, self->labels);
+    model_gradient(self->model, self->task.params, self->x, self->labels, count, gradient, &loss);
+    if (self->computed)
+        model_join(self->model, self->computed, count, self->part, loss, self->task.gradient,
                    &self->mean_loss);
+    else
+        self->mean_loss = loss;
+    self->computed += count;
+    return count == left;
 }
 
 /* A slower core is emulated by waiting. One whose speed the topology says takes as long as that says; else the step takes what it
@@ -133,12 +156,23 @@ static void s_pace(worker_hint_t *self, int64_t began_us, int64_t core_us)
     self->waits = true;
 }
 
+static void s_begin_step(worker_hint_t *self)
+{
+    self->computing = true;
+    self->computed = 0;
+    self->core_us = 0;
+    self->began_us = clock_now_us();
+}
+
 static void s_step(worker_hint_t *self)
 {
-    int64_t began_us = clock_now_us(), core_us = clock_thread_us();
-    s_compute(self);
+    int64_t core_us = clock_thread_us();
+    self->computing = !s_compute(self);
+    self->core_us += clock_thread_us() - core_us;
+    if (self->computing)
+        return;
     if (self->with.pace > 0)
-        s_pace(self, began_us, clock_thread_us() - core_us);
+        s_pace(self, self->began_us, self->core_us);
     else
         worker_core_computed(self->core, self->mean_loss, clock_now_us());
 }
@@ -182,16 +216,18 @@ static int64_t s_work(void *hint, void *core, int64_t now_us)
         self->late_us = now_us - self->due_us;
         worker_core_computed(self->core, self->mean_loss, now_us);
     }
-    if (!self->evaluating) {
+    if (!self->evaluating && !self->computing) {
         if (!worker_core_take_task(self->core, &self->task))
             return ROLE_NEVER;
-        if (!self->task.evaluate) {
-            s_step(self);
-            return now_us;
-        }
-        s_begin_evaluation(self, now_us);
+        if (self->task.evaluate)
+            s_begin_evaluation(self, now_us);
+        else
+            s_begin_step(self);
     }
-    s_evaluate(self);
+    if (self->computing)
+        s_step(self);
+    else
+        s_evaluate(self);
     return now_us;
 }
 

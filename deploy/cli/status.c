@@ -20,10 +20,21 @@ static void s_print_actor(const json_value_t *row)
            *waits_for ? ", waits for " : "", waits_for);
 }
 
+/* What dies again and again, before the actors that nobody sees for that. */
+static void s_print_dying(const json_value_t *document)
+{
+    const json_value_t *processes = json_get(document, "processes");
+    for (size_t i = 0; i < json_count(processes); i++)
+        if (json_get(json_at(processes, i), "died"))
+            printf("  %s\n", json_get_string(json_at(processes, i), "died", ""));
+}
+
 static void s_print_table(const json_value_t *document, bool running)
 {
     printf("job %s: %s%s\n", json_get_string(document, "job", ""), json_get_string(document, "state", ""),
            running ? "" : "; nothing runs now");
+    if (running)
+        s_print_dying(document);
     const json_value_t *actors = json_get(document, "actors");
     if (!running || !json_count(actors))
         return;

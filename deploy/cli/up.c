@@ -56,7 +56,12 @@ static int s_prepare(launch_t *launch, const cli_args_t *args)
     const char *const *sets = cli_values(args, "set", &set_count);
     if (launch_read(launch, cli_positional(args), sets, set_count, cli_value(args, "seed"), &err))
         return cli_fail(EXIT_WRONG, NULL, "%s", err.text);
-    err_code_t rc = launch->topology->plan.apply ? planning_check(launch, &err) : ERR_OK;
+    err_code_t rc = launch_look_dataset(launch, false, &err);
+    if (rc)
+        return cli_fail(rc == ERR_NOT_FOUND || rc == ERR_CONFIG ? EXIT_WRONG : EXIT_FAILED, "up", "%s",
+                        err.text);
+    if (launch->topology->plan.apply)
+        rc = planning_check(launch, &err);
     if (rc)
         return cli_fail(rc == ERR_LIMIT ? EXIT_PROBLEMS : EXIT_WRONG, "up", "%s", err.text);
     if (cli_has(args, "report"))

@@ -38,6 +38,9 @@ typedef struct {
     char region_failure[PROCESS_LINE_MAX]; /* of a region's process; empty: none */
     pthread_mutex_t mutex;                 /* of the next */
     process_rows_t processes;
+    uint64_t done[TOPOLOGY_REGIONS_MAX]; /* samples, per region ... */
+
+    uint64_t done_told[TOPOLOGY_REGIONS_MAX]; /* ... as the parent knows */
 
     /* written by the scheduler's thread; read here when it has ended */
     progress_t progress;
@@ -59,6 +62,10 @@ static void s_observe(void *hint, const global_core_t *core, int64_t now_us, boo
     err_t err = {0};
     pthread_mutex_lock(&self->mutex);
     process_rows_t processes = self->processes;
+    for (size_t r = 0; r < topology->region_count; r++) {
+        const message_t *report = global_core_region(core, r).report;
+        self->done[r] = report ? report->region_report.samples : 0;
+    }
     pthread_mutex_unlock(&self->mutex);
     if (status_file_write(self->status_path, core, topology, &processes, now_us, &err) &&
         !self->status_failed) {
@@ -108,7 +115,7 @@ static err_code_t s_start(conduct_t *self, err_t *err)
         return rc;
     snprintf(self->status_path, sizeof self->status_path, "%s/" LAUNCH_STATUS_FILE, launch->state_dir);
     progress_init(&self->progress, !self->spec->quiet, launch->topology,
-                  launch->dataset ? &launch->job : NULL, clock_now_us());
+                  launch->job.samples ? &launch->job : NULL, clock_now_us());
     await_room_t who = {
         .where = self->spec->where, .state_dir = launch->state_dir, .parent = self->spec->parent};
     return await_room(&who, s_start_scheduler, self, err);
@@ -185,10 +192,22 @@ static void s_take_process(conduct_t *self, const char *rest)
         return;
     pthread_mutex_lock(&self->mutex);
     process_row_t *row = &self->processes.items[index];
-    *row = (process_row_t){.pid = pid, .restarts = restarts};
+    row->pid = pid;
+    row->restarts = restarts;
     snprintf(row->name, sizeof row->name, "%s", rest + at);
     if (self->processes.count <= index)
         self->processes.count = index + 1;
+    pthread_mutex_unlock(&self->mutex);
+}
+
+static void s_take_died(conduct_t *self, const char *rest)
+{
+    char *reason;
+    size_t index = strtoul(rest, &reason, 10);
+    if (*reason != ' ' || index >= PROCESS_ROWS_MAX)
+        return;
+    pthread_mutex_lock(&self->mutex);
+    snprintf(self->processes.items[index].died, sizeof self->processes.items[index].died, "%s", reason + 1);
     pthread_mutex_unlock(&self->mutex);
 }
 
@@ -208,11 +227,8 @@ static void s_take_waiting(conduct_t *self, const char *rest)
 static const struct {
     const char *word;
     void (*take)(conduct_t *self, const char *rest);
-} s_words[] = {{"drain", s_take_drain},
-               {"failed", s_take_failed},
-               {"process", s_take_process},
-               {"reread", s_take_reread},
-               {AWAIT_ROOM_WORD, s_take_waiting}};
+} s_words[] = {{"drain", s_take_drain},     {"died", s_take_died},     {"failed", s_take_failed},
+               {"process", s_take_process}, {"reread", s_take_reread}, {AWAIT_ROOM_WORD, s_take_waiting}};
 
 static void s_take_line(conduct_t *self, const char *line)
 {
@@ -231,14 +247,29 @@ static void s_listen(conduct_t *self)
         _exit(EXIT_FAILED);
 }
 
+/* The parent is told what gets done: a process that dies again and again without that is given up. */
+static void s_tell_done(conduct_t *self)
+{
+    uint64_t done[TOPOLOGY_REGIONS_MAX];
+    pthread_mutex_lock(&self->mutex);
+    memcpy(done, self->done, sizeof done);
+    pthread_mutex_unlock(&self->mutex);
+    for (size_t r = 0; r < self->launch->topology->region_count; r++)
+        if (done[r] > self->done_told[r] &&
+            !process_lines_say(&self->told, "done %zu %llu", r, (unsigned long long)done[r]))
+            self->done_told[r] = done[r];
+}
+
 static void s_loop(conduct_t *self)
 {
     while (shell_state(self->scheduler, NULL) != SHELL_ENDED) {
         host_event_t event = host_wait(&self->host, CONDUCT_LOOK_MS);
         if (event.signal)
             s_take_signal(self, event.signal);
-        if (self->spec->parent)
+        if (self->spec->parent) {
             s_listen(self);
+            s_tell_done(self);
+        }
     }
 }
 
@@ -298,6 +329,14 @@ static void s_forget(const conduct_t *self)
         log_event(LEVEL_WARN, "scheduler/global", "forget", "reason=\"%s\"", err.text);
 }
 
+/* Whether the scheduler had failed for a reason of its own before a region's process did: the first reason is the cause. */
+static bool s_is_cause(const conduct_t *self, const err_t *failure)
+{
+    char process[200];
+    snprintf(process, sizeof process, "%s", self->region_failure);
+    return failure->code && failure->code != ERR_STALE && !strstr(failure->text, process);
+}
+
 /* Whoever was to get the outcome has it, or is told where it is. */
 static int s_hand_over(const conduct_t *self, int status)
 {
@@ -319,7 +358,7 @@ static int s_finish(conduct_t *self)
     int status = self->report ? s_write_report(self) : EXIT_DONE;
     if (!status && failure.code != ERR_STALE)
         s_forget(self);
-    if (self->region_failure[0])
+    if (self->region_failure[0] && !s_is_cause(self, &failure))
         return cli_fail(EXIT_FAILED, NULL, "%s", self->region_failure);
     if (failure.code)
         return cli_fail(EXIT_FAILED, self->spec->where, "%s", failure.text);

@@ -1,5 +1,6 @@
 #include "deploy/launch/launch.h"
 
+#include "actors/model/model.h"
 #include "brokers/broker.h"
 #include "codec/base/failpoint.h"
 #include "codec/base/log.h"
@@ -264,7 +265,28 @@ static err_code_t s_take_state(launch_t *self, err_t *err)
                        "choose another --state",
                        self->state_dir, role, (int)holder, quote_word(self->state_dir, quoted));
     rc = s_open_run(self, err);
+    if (!rc)
+        rc = launch_begin_run(self, err);
     return rc ? rc : launch_replace_topology(self, self->topology, err);
+}
+
+/* A global scheduler that ran here before there were identities has left its number. */
+static bool s_was_begun(const launch_t *self)
+{
+    char path[STATEDIR_PATH_MAX + 32];
+    snprintf(path, sizeof path, "%s/scheduler-global", self->run_dir);
+    return access(path, F_OK) == 0;
+}
+
+err_code_t launch_begin_run(launch_t *self, err_t *err)
+{
+    statedir_run_t run;
+    err_code_t rc = statedir_run(self->state_dir, &run, err);
+    if (rc || run.id != RUN_ID_NONE)
+        return rc;
+    run = (statedir_run_t){.id = run_id_new(), .adopted = s_was_begun(self)};
+    return self->state ? statedir_begin_run(self->state, &run, err)
+                       : statedir_join_run(self->state_dir, &run, err);
 }
 
 const char *launch_up_command(const char *state_dir, char out[LAUNCH_COMMAND_MAX])
@@ -448,28 +470,79 @@ err_code_t launch_check_output(const char *path, err_t *err)
 /* ---- data set
  * ------------------------------------------------------------------------------------------------ */
 
-err_code_t launch_open_dataset(launch_t *self, size_t region_index, err_t *err)
+/* `shares` has room for all regions and must live as long as the spec. */
+static dataset_spec_t s_dataset_spec(const topology_t *topology, double *shares)
+{
+    for (size_t r = 0; r < topology->region_count; r++)
+        shares[r] = topology->regions[r].data_share;
+    return (dataset_spec_t){.kind = topology->job.data.kind,
+                            .dir = topology->job.data.dir,
+                            .samples = topology->job.data.samples,
+                            .split =
+                                topology->job.data.split_by_label ? DATASET_SPLIT_LABEL : DATASET_SPLIT_SHARE,
+                            .seed = topology->job.seed,
+                            .region_shares = shares,
+                            .region_count = topology->region_count};
+}
+
+/* A shard without a parameter would wait for nothing, and be waited for. */
+static err_code_t s_check_shards(const topology_t *topology, err_t *err)
+{
+    layout_t *layout = calloc(1, sizeof *layout);
+    CHECK(layout);
+    err_code_t rc = model_layout_of(topology->job.model, layout, err);
+    if (!rc && topology->regions[0].shards > layout->count)
+        rc = err_set(err, ERR_CONFIG,
+                     "regions[0].shards: %llu are more than the %zu parameters of model %s; write fewer",
+                     (unsigned long long)topology->regions[0].shards, layout->count, topology->job.model);
+    free(layout);
+    return rc;
+}
+
+/* What computes later relies on it: sizes, classes and kinds of data and model are compared here, and nowhere else. */
+static err_code_t s_derive_job(launch_t *self, const dataset_facts_t *facts, err_t *err)
 {
     const topology_t *topology = self->topology;
+    err_code_t rc = model_accepts(topology->job.model, facts, err);
+    if (rc)
+        return err_prefix(err, rc, "job.data.dir %s", topology->job.data.dir);
+    rc = s_check_shards(topology, err);
+    if (rc)
+        return rc;
+    self->facts = *facts;
+    return job_derive(topology, facts->total, &self->job, err);
+}
+
+err_code_t launch_look_dataset(launch_t *self, bool thorough, err_t *err)
+{
+    double shares[TOPOLOGY_REGIONS_MAX];
+    dataset_spec_t spec = s_dataset_spec(self->topology, shares);
+    dataset_facts_t facts;
+    err_code_t rc = dataset_look(&spec, thorough, &facts, err);
+    return rc ? rc : s_derive_job(self, &facts, err);
+}
+
+err_code_t launch_try_dataset(launch_t *self, err_t *err)
+{
+    err_code_t rc = launch_look_dataset(self, false, err);
+    uint64_t samples = self->topology->job.data.samples;
+    if (rc != ERR_NOT_FOUND || !samples)
+        return rc;
+    return job_derive(self->topology, samples, &self->job, err);
+}
+
+err_code_t launch_open_dataset(launch_t *self, size_t region_index, err_t *err)
+{
     char cache[STATEDIR_PATH_MAX];
     err_code_t rc = statedir_folder(self->state_dir, STATEDIR_DATA, cache, err);
     if (rc)
         return rc;
     double shares[TOPOLOGY_REGIONS_MAX];
-    for (size_t r = 0; r < topology->region_count; r++)
-        shares[r] = topology->regions[r].data_share;
-    dataset_spec_t spec = {.kind = topology->job.data.kind,
-                           .dir = topology->job.data.dir,
-                           .cache_dir = cache,
-                           .samples = topology->job.data.samples,
-                           .split =
-                               topology->job.data.split_by_label ? DATASET_SPLIT_LABEL : DATASET_SPLIT_SHARE,
-                           .seed = topology->job.seed,
-                           .region_shares = shares,
-                           .region_count = topology->region_count,
-                           .region_index = region_index};
+    dataset_spec_t spec = s_dataset_spec(self->topology, shares);
+    spec.cache_dir = cache;
+    spec.region_index = region_index;
     rc = dataset_open(&spec, &self->dataset, err);
-    return rc ? rc : job_derive(topology, dataset_total_samples(self->dataset), &self->job, err);
+    return rc ? rc : s_derive_job(self, dataset_facts(self->dataset), err);
 }
 
 /* ---- broker

@@ -61,6 +61,8 @@ void process_rows_add(json_value_t *document, const process_rows_t *rows)
         json_set_string(row, "name", rows->items[i].name);
         json_set_u64(row, "pid", rows->items[i].pid);
         json_set_u64(row, "restarts", rows->items[i].restarts);
+        if (rows->items[i].died[0])
+            json_set_string(row, "died", rows->items[i].died);
         if (rows->items[i].waits_for[0])
             json_set_string(row, "waits_for", rows->items[i].waits_for);
         json_add_moved(processes, &row);

@@ -15,6 +15,7 @@ typedef struct {
     char name[TOPOLOGY_NAME_MAX + 16];
     uint64_t pid; /* 0: does not run now */
     uint64_t restarts;
+    char died[256];               /* of what, again and again; empty: does not */
     char waits_for[ERR_TEXT_MAX]; /* room on the disk, before it can start; empty: it does not */
 } process_row_t;
 

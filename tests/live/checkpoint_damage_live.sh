@@ -62,6 +62,19 @@ expect_line "$work/last.out" '^  left +north/shard-0/'
 expect_line "$work/last.out" '^  removed +south/shard-1/'
 rm -rf "$work/hurt"
 
+# ---- what schedulers keep: set aside, said, and started without ----
+checkpoint 0 copy --state "$state" --to "$work/hurt"
+dd if=/dev/zero of="$work/hurt/north/scheduler/data.mdb" bs=4096 count=3 conv=notrunc status=none
+checkpoint 3 verify --state "$work/hurt"
+expect_line "$work/last.out" '^  damaged +north/scheduler: '
+cp -a "$work/hurt" "$work/mended"
+checkpoint 0 repair --state "$work/mended"
+expect_line "$work/last.out" '^  set aside north/scheduler: '
+checkpoint 0 verify --state "$work/mended"
+exact "$work/hurt"
+expect_line "$work/hurt/log/north.log" 'actor=scheduler/north ev=kept_damaged .*begin anew'
+rm -rf "$work/hurt" "$work/mended"
+
 # ---- damage and repair ----
 checkpoint 0 copy --state "$state" --to "$work/hurt"
 "$LIVE_TOOL" damage "$work/hurt" north 0 || fail "nothing was damaged"

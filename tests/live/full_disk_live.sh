@@ -10,7 +10,7 @@ fi
 disk=$work/disk
 trap 'umount -l "$disk" 2>/dev/null; cleanup' EXIT
 mkdir "$disk"
-mount -t tmpfs -o size=24m none "$disk" || exit 77
+mount -t tmpfs -o size=32m none "$disk" || exit 77
 
 job() { # EPOCHS: the small job of a full disk
     cat <<YAML
@@ -68,6 +68,27 @@ waits_and_goes_on() {
     expect_end "$pid" 0 "up on a disk that was full"
     expect_line "$work/waits.err" 'region north has room again'
     expect_counters "$state" 60000 40 north south
+    rm -rf "$state"
 }
 
 waits_and_goes_on
+
+# Nobody waits; then the process of one region dies, with more behind it than its disk has.
+goes_on() {
+    start on 40 --set checkpoint.when_full=go_on
+    fill
+    until_true shows '"state": "undurable"'
+    local north south
+    north=$(steps 0) south=$(steps 1)
+    until_true has_steps 0 "$((north + 500))"
+    until_true has_steps 1 "$((south + 300))"
+    kill -KILL "$(pid_of 1)"
+    until_true grep -q 'region north waits for room: ' "$work/on.err"
+    make_room
+    expect_end "$pid" 0 "up that goes on without its disk"
+    [ "$(json "$work/on.json" 'welcomes')" -gt 0 ] || fail "nobody entered after the loss"
+    expect_line "$work/on.err" '[0-9]+ exchanges left a region before they were on a disk'
+    expect_counters "$state" 60000 40 north south
+}
+
+goes_on

@@ -89,6 +89,54 @@ until_true() {
     done
 }
 
+# ---- progress, counted in steps beside those of a job to which nothing is done ----
+# Seconds say nothing on a busy machine. The job beside makes about ten steps a second where nothing else runs, and hardly computes.
+pace_begin() {
+    cat >"$work/pace.yaml" <<'YAML'
+job:
+  name: pace
+  model: ledger
+  data: {kind: counter, samples: 1000}
+  epochs: 100000
+  batch: 10
+  optimizer: {name: sgd, lr: 1, schedule: constant}
+checkpoint: {durability: process, every: 1000, mark_every: 0}
+plan: {emulate: 0.01, samples_per_s: 10000}
+regions: [{name: pace, data_share: 1}]
+YAML
+    begin pace up "$work/pace.yaml" --state "$work/pace" --quiet
+    until_true pace
+}
+pace() { "$CLOUDLESS" status --state "$work/pace" --json >"$work/pace.json" && json "$work/pace.json" 'regions[0].steps'; }
+number() { "$@" 2>/dev/null | grep -x '[0-9]*' || echo 0; }
+
+# progress_from FIGURE...: from here on something happens to the job, whose steps FIGURE prints.
+progress_from() {
+    progress_figure=("$@")
+    progress_steps=$(number "$@")
+    progress_pace=$(number pace)
+}
+# progress_usual STEPS FIGURE...: nothing happens to it, and this is how many steps the job beside makes for STEPS.
+progress_usual() {
+    local steps=$1
+    shift
+    progress_from "$@"
+    until_true progress_made "$steps"
+    usual=$(($(number pace) - progress_pace))
+}
+progress_made() { [ $(($(number "${progress_figure[@]}") - progress_steps)) -ge "$1" ]; }
+# progress_to STEPS WHAT: since then it has made as many steps, thrice as slowly as usual at most, and after as long as it takes to
+# notice that somebody is gone and to begin again. That is a third of what a region waits for one that may come back.
+progress_to() {
+    local end=$((SECONDS + 240)) most=$((3 * usual + 200)) passed
+    until progress_made "$1"; do
+        passed=$(($(number pace) - progress_pace))
+        [ "$passed" -le "$most" ] && [ $SECONDS -lt $end ] ||
+            fail "$2: $(($(number "${progress_figure[@]}") - progress_steps)) of $1 steps were made while the job beside made $passed; without, $usual are usual"
+        sleep 0.05
+    done
+}
+
 alive() { kill -0 "$1" 2>/dev/null; }
 gone() { ! kill -0 "$1" 2>/dev/null; }
 

@@ -3,8 +3,8 @@
  *
  *   sim.ledger [--seeds N] [--first SEED] [--strategy NAME] [--encoding NAME] [--kills]
  *              [--nodes | --elastic] [--schedulers] [--stop | --marks] [--lose] [--away] [--zombies] [--damage] [--quorum]
- *              [--overlap]
- *              [--break dedup|fencing|output-commit|checksum|mark|hold [--expect-wrong]] [--verbose]
+ *              [--overlap] [--full | --go-on]
+ *              [--break dedup|fencing|output-commit|checksum|mark|hold|cover [--expect-wrong]] [--verbose]
  *
  * asp adds plainly, with one of several thresholds. Of sma and diloco the regions' bits must be equal; diloco-async runs
  * with outer_lr 1 and no momentum, and is counted by shares.
@@ -18,7 +18,7 @@
  * With --nodes each region has three nodes, durability is `replica`, and nodes are lost, most of them with their disks.
  * With --elastic workers follow the cores of nodes that join, are told to leave, and die and come back; a node that leaves is
  * gone with its disk. Where none dies nothing may be computed twice.
- * --lose, without encoding: with a shard that is killed its disk may be emptied or found at an older snapshot, and a
+ * --lose, without encoding (so is --go-on): with a shard that is killed its disk may be emptied or found at an older snapshot, and a
  * whole region may come back empty. --away: partitions that last longer than sync.away_after. --zombies: a shard or synchronizer that hung
  * wakes up beside its successor. --damage: the network changes bytes of payloads.
  *
@@ -38,8 +38,8 @@
 typedef struct {
     uint64_t seeds, first;
     const char *strategy, *encoding;
-    bool kills, nodes, elastic, schedulers, stop, marks, lose, away, zombies, damage, quorum, overlap,
-        expect_wrong, verbose;
+    bool kills, nodes, elastic, schedulers, stop, marks, lose, away, zombies, damage, quorum, overlap, full,
+        go_on, expect_wrong, verbose;
     unsigned breaks;
 } options_t;
 
@@ -56,9 +56,10 @@ static const char *s_encoding(const options_t *options, uint64_t seed, const cha
 {
     rng_t rng;
     rng_init_for(&rng, seed, "encoding", 0, 0);
-    const char *name = options->encoding                     ? options->encoding
-                       : options->lose || rng_below(&rng, 2) ? "none"
-                                                             : encoding_at(1 + rng_below(&rng, 5))->name;
+    const char *name = options->encoding ? options->encoding
+                       : options->lose || options->go_on || rng_below(&rng, 2)
+                           ? "none"
+                           : encoding_at(1 + rng_below(&rng, 5))->name;
     static const char *const ratios[] = {"0.001", "0.01", "0.1", "1"}, *const values[] = {"fp16", "int8",
                                                                                           "int4"};
     static const char *const thresholds[] = {"0.2", "0.5", "1", "1"}; /* counters come to a few */
@@ -120,7 +121,7 @@ static topology_t *s_topology(rng_t *rng, const options_t *options, uint64_t see
         "job:\n  name: sim\n  model: ledger\n  data: {kind: counter, samples: %u}\n  epochs: %u\n"
         "  batch: %u\n  seed: %u\n  optimizer: {name: sgd, lr: 1, momentum: 0, schedule: constant}\n"
         "  sync: {strategy: %s, every: %u, inside: %s, staleness: %u, window: %ukB, %s, away_after: %ums%s}\n"
-        "checkpoint: {every: %u, mark_every: %s%s}\nregions:\n",
+        "checkpoint: {every: %u, mark_every: %s%s%s}\nregions:\n",
         (unsigned)(200 + rng_below(rng, 1500)), (unsigned)(1 + rng_below(rng, 2)),
         (unsigned)(8 + rng_below(rng, 40)), (unsigned)seed, strategy,
         rounds.every          ? rounds.every
@@ -134,7 +135,7 @@ static topology_t *s_topology(rng_t *rng, const options_t *options, uint64_t see
         s_encoding(options, seed, strategy, encoding),
         options->away || options->lose ? (unsigned)(2000 + rng_below(rng, 2000)) : 60000u, rounds.text,
         (unsigned)(1 + rng_below(rng, 30)), options->marks ? "0.1" : "1",
-        options->nodes || options->elastic ? copies : "");
+        options->nodes || options->elastic ? copies : "", options->go_on ? ", when_full: go_on" : "");
     for (size_t r = 0; r < regions; r++) {
         unsigned share = (unsigned)(1 + rng_below(rng, 3));
         snprintf(workers, sizeof workers, "%u", (unsigned)(1 + rng_below(rng, 3)));
@@ -190,6 +191,8 @@ static sim_spec_t s_spec(rng_t *rng, const options_t *options, const topology_t 
                        .damage = options->damage ? rng_unit(rng) * 0.05 : 0,
                        .scheduler_kill_per_s = options->schedulers ? 0.1 + rng_unit(rng) : 0,
                        .scheduler_zombie = 0.5,
+                       .full_per_s = options->full ? 0.5 + 2 * rng_unit(rng) : 0,
+                       .full_us = 8000000,
                        .kill_until_us = 60000000,
                        .nodes = options->nodes ? 3 : 1,
                        .lose_node_per_s = options->nodes ? 0.5 : 0,
@@ -199,7 +202,7 @@ static sim_spec_t s_spec(rng_t *rng, const options_t *options, const topology_t 
         s_be_elastic(rng, &spec, topology->checkpoint.replicas > 0);
     if (options->breaks & BREAK_OUTPUT_COMMIT) /* the longer a commit takes, the more has left before it */
         spec.commit_us *= 20;
-    if (options->breaks & ~(unsigned)(BREAK_MARK | BREAK_HOLD)) {
+    if (options->breaks & ~(unsigned)(BREAK_MARK | BREAK_HOLD | BREAK_COVER)) {
         spec.kill_per_s *= 3;
         spec.limit_us = 200000000; /* a world without a guard may also never end */
     }
@@ -336,6 +339,10 @@ static void s_add(sim_stats_t *sum, const sim_stats_t *one)
     sum->killed_regional += one->killed_regional;
     sum->killed_global += one->killed_global;
     sum->killed_at_end += one->killed_at_end;
+    sum->full_disks += one->full_disks;
+    sum->without_room += one->without_room;
+    sum->went_on += one->went_on;
+    sum->exposed += one->exposed;
     sum->schedulers_woken += one->schedulers_woken;
     sum->schedulers_refused += one->schedulers_refused;
     sum->restarts += one->restarts;
@@ -470,10 +477,15 @@ static void s_world(uint64_t seed, const options_t *options, totals_t *totals)
                 (unsigned long long)stats.left, (unsigned long long)stats.drained,
                 (unsigned long long)stats.lost_nodes, (unsigned long long)stats.moves);
     const char *fault = options->schedulers && done ? s_scheduler_fault(sim, &stats, options) : NULL;
-    bool fits = !options->marks || options->lose || options->away || options->zombies || stats.welcomes == 0;
+    bool fits = !options->marks || options->lose || options->go_on || options->away || options->zombies ||
+                stats.welcomes == 0;
     bool quiet = options->elastic && !options->kills && !options->lose && !options->stop && !stats.lost_nodes;
     if (done && quiet && (stats.rolled_back || stats.samples_repeated || stats.welcomes))
         fault = "something was lost or computed twice though nobody died";
+    bool waits = options->full && !options->go_on && !options->lose && !options->away && !options->zombies &&
+                 !options->stop && !options->nodes && !options->elastic && !options->schedulers;
+    if (done && waits && (stats.rolled_back || stats.welcomes))
+        fault = "something was lost though all waited for their disks";
     if (done && !fits)
         fault = "what was taken back to one point needed a welcome";
     s_add(&totals->stats, &stats);
@@ -512,7 +524,8 @@ static options_t s_options(int argc, char **argv)
                                           {"away", 0, NULL, 'a'},     {"zombies", 0, NULL, 'z'},
                                           {"damage", 0, NULL, 'd'},   {"nodes", 0, NULL, 'o'},
                                           {"quorum", 0, NULL, 'q'},   {"elastic", 0, NULL, 'E'},
-                                          {"overlap", 0, NULL, 'O'},  {0}};
+                                          {"overlap", 0, NULL, 'O'},  {"full", 0, NULL, 'F'},
+                                          {"go-on", 0, NULL, 'g'},    {0}};
     options_t options = {.seeds = 500, .first = 1};
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
         if (c == 'n')
@@ -527,6 +540,8 @@ static options_t s_options(int argc, char **argv)
             options.quorum = true;
         else if (c == 'O')
             options.overlap = true;
+        else if (c == 'F' || c == 'g')
+            options.full = true, options.go_on |= c == 'g';
         else if (c == 'k')
             options.kills = true;
         else if (c == 'S')
@@ -573,7 +588,7 @@ static bool s_faults_fired(const totals_t *totals, const options_t *options)
         return false;
     if (options->elastic && !(s->joined && s->left > s->drained && s->drained && s->moves && s->lost_nodes))
         return false;
-    if (!options->encoding && !options->lose && !totals->encoded)
+    if (!options->encoding && !options->lose && !options->go_on && !totals->encoded)
         return false;
     if (options->stop && !(totals->drained && totals->cut_off))
         return false;
@@ -583,6 +598,11 @@ static bool s_faults_fired(const totals_t *totals, const options_t *options)
         return false;
     bool fenced = options->breaks & BREAK_FENCING || s->zombies_refused;
     if ((options->zombies && !(s->zombies && fenced)) || (options->damage && !s->damaged))
+        return false;
+    if (options->full && !(s->full_disks && (!options->kills || s->without_room)))
+        return false;
+    if (options->go_on &&
+        !(s->went_on && (!options->kills || (options->breaks & BREAK_COVER || (s->exposed && s->welcomes)))))
         return false;
     if (options->marks && !(totals->restored > totals->worlds / 2 && s->marks_given_up))
         return false;
@@ -634,6 +654,10 @@ int main(int argc, char **argv)
                (unsigned long long)s->killed_regional, (unsigned long long)s->killed_global,
                (unsigned long long)s->killed_at_end, (unsigned long long)s->schedulers_woken,
                (unsigned long long)s->schedulers_refused, (unsigned long long)s->restarts);
+    if (options.full)
+        printf("disks full %llu; starts without room %llu; shards that went on %llu, that died of it %llu\n",
+               (unsigned long long)s->full_disks, (unsigned long long)s->without_room,
+               (unsigned long long)s->went_on, (unsigned long long)s->exposed);
     if (totals.resumed)
         printf("resumed after a region had been away: %llu\n", (unsigned long long)totals.resumed);
     if (options.stop)

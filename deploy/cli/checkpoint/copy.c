@@ -116,11 +116,14 @@ static err_code_t s_check_newest(copy_t *self, err_t *err)
 static err_code_t s_place(copy_t *self, err_t *err)
 {
     char path[STATEDIR_PATH_MAX + 32];
+    statedir_run_t run;
     buf_t *text = NULL;
     snprintf(path, sizeof path, "%s/" LAUNCH_TOPOLOGY_FILE, self->together.catalog->dir);
     err_code_t code = file_read(path, FILE_MAX_BYTES, &text, err);
     if (!code)
-        code = build_dir_place(&self->target, buf_peek(text), buf_size(text), err);
+        code = statedir_run(self->together.catalog->dir, &run, err);
+    if (!code)
+        code = build_dir_place(&self->target, buf_peek(text), buf_size(text), &run, err);
     buf_destroy(&text);
     return code;
 }

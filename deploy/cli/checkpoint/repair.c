@@ -2,6 +2,8 @@
 #include "deploy/cli/checkpoint/commands.h"
 #include "deploy/cli/checkpoint/spare.h"
 #include "deploy/cli/checkpoint/tale.h"
+
+#include "actors/scheduler/keep.h"
 #include "deploy/launch/launch.h"
 
 #include <inttypes.h>
@@ -16,6 +18,7 @@ typedef struct {
     bool older; /* also where the newest cannot be had */
     uint64_t taken;
     uint64_t remaining;
+    uint64_t set_aside; /* stores of schedulers */
 } repair_t;
 
 /* One store of a shard as it is to become: its own whole snapshots, and spares where it has none. */
@@ -177,6 +180,21 @@ static err_code_t s_store(repair_t *self, const store_place_t *place, catalog_st
     return code;
 }
 
+/* ---- What schedulers keep ---- */
+
+/* They begin anew without it: figures and decisions, never an update. */
+static err_code_t s_scheduler(repair_t *self, const catalog_store_t *store, err_t *err)
+{
+    err_t lost = {.code = ERR_OK};
+    err_code_t code = keep_set_aside(store->path, self->tale.dry, &lost, err);
+    if (code || !lost.code)
+        return code;
+    tale_row(&self->tale, self->tale.dry ? "to set aside" : "set aside", store->place.below, NULL, 0,
+             lost.text);
+    self->set_aside++;
+    return ERR_OK;
+}
+
 /* ---- Everything ---- */
 
 static bool s_has_newer(const catalog_t *catalog, const store_place_t *place)
@@ -212,6 +230,8 @@ static err_code_t s_repair(repair_t *self, const char *region, err_t *err)
         if (store->place.kind == STORE_SHARD && (!region || !strcmp(region, store->place.region)) &&
             !catalog_is_gone(self->catalog, store))
             code = s_store(self, &store->place, store, err);
+        else if (stores_is_scheduler(&store->place))
+            code = s_scheduler(self, store, err);
     }
     for (size_t i = 0; i < self->spares.count && !code; i++) {
         store_place_t place;
@@ -225,6 +245,7 @@ static int s_end(repair_t *self)
 {
     json_set_u64(self->tale.document, "taken", self->taken);
     json_set_u64(self->tale.document, "remaining", self->remaining);
+    json_set_u64(self->tale.document, "set_aside", self->set_aside);
     const char *did = self->tale.dry ? "would take" : "took";
     if (self->remaining)
         return tale_end(&self->tale, EXIT_PROBLEMS,
@@ -232,7 +253,8 @@ static int s_end(repair_t *self)
                         " stay damaged: no whole copy was found; name more with "
                         "--from or --archive",
                         did, self->taken, self->remaining);
-    return tale_end(&self->tale, EXIT_DONE, "%s %" PRIu64 " snapshots; nothing is damaged", did, self->taken);
+    return tale_end(&self->tale, EXIT_DONE, "%s %" PRIu64 " snapshots; nothing %sis damaged", did,
+                    self->taken, self->set_aside ? "else " : "");
 }
 
 static err_code_t s_open(repair_t *self, const cli_args_t *args, err_t *err)

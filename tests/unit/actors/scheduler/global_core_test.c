@@ -71,6 +71,27 @@ Test(global, a_late_report_is_not_newer)
     s_free(bench);
 }
 
+/* Else their batches, rounds and shares would be of different jobs. */
+Test(global, regions_whose_data_sets_differ_end_the_run_with_both_numbers)
+{
+    bench_t *bench = s_bench();
+    for (size_t region = 0; region < 2; region++) {
+        message_t *report = s_report(bench, region);
+        driver_give(&bench->by, report);
+        report = s_report(bench, region);
+        report->region_report.epoch_samples = region ? 59000 : 60000;
+        report->region_report.placed = true;
+        driver_give(&bench->by, report);
+        cr_assert_eq(global_core_state(bench->by.core) == RUN_STOPPING, region == 1);
+    }
+    const char *reason = NULL;
+    cr_assert_eq(global_core_failure(bench->by.core, &reason), ERR_JOB);
+    cr_assert(strstr(reason, "scheduler/us") && strstr(reason, "59000") &&
+                  strstr(reason, "region eu has 60000"),
+              "%s", reason);
+    s_free(bench);
+}
+
 Test(global, ends_a_run_that_is_complete_in_every_region)
 {
     bench_t *bench = s_bench();

@@ -365,6 +365,7 @@ Test(region_restart, machines_that_are_there_are_not_rented_again)
     bench->by.core = region_core_new(&bench->spec, 0);
     message_t *plan = message_new(KIND_plan, NAME, GLOBAL);
     plan->plan.plan = 1;
+    plan->plan.run = RUN;
     plan->plan.shards = 2;
     message_set_u64s(&plan->plan.units, (uint64_t[]){2}, 1);
     driver_give(&bench->by, plan);
