@@ -1,6 +1,7 @@
 #include "store/statedir.h"
 
 #include "codec/base/quote.h"
+#include "codec/wire/message.h"
 #include "store/file.h"
 #include "store/lockfile.h"
 #include "store/verify.h"
@@ -469,7 +470,7 @@ bool statedir_store_parse(const char *name, statedir_store_t *ret_store)
     if (length == 0 || length > 18 || replacement[length] || (name[16] && replacement[0] == '0'))
         return false;
     *ret_store = (statedir_store_t){strtoull(name, NULL, 16), strtoull(replacement, NULL, 10)};
-    return true;
+    return incarnation_is_possible(ret_store->incarnation);
 }
 
 const char *statedir_store_name(const statedir_store_t *store, char out[STATEDIR_STORE_NAME_SIZE])

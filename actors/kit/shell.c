@@ -207,6 +207,8 @@ static size_t s_read(shell_t *self)
             s_take_fence(self, message);
         else if (message->kind != KIND_registered)
             self->spec.role->message(self->core, &message, now_us);
+        else if (self->spec.ops->heard)
+            self->spec.ops->heard(self->spec.hint, self->core, now_us);
         message_destroy(&message);
     }
     return count;

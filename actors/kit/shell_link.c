@@ -5,8 +5,10 @@
 #include "brokers/frames_zmq.h"
 #include "brokers/reach.h"
 #include "codec/base/log.h"
+#include "codec/base/rng.h"
 
 #include <czmq.h>
+#include <unistd.h>
 
 #define LINK_HELLO_US 1000000      /* between two hellos once registered */
 #define LINK_FIRST_HELLO_US 100000 /* before */
@@ -24,7 +26,8 @@
 
 struct shell_link {
     const char *name; /* borrowed from the shell */
-    uint64_t incarnation;
+    uint64_t incarnation, life;
+    char host[WIRE_NAME_SIZE];
     shell_find_fn *find;
     void *find_hint;
     zsock_t *socket;
@@ -44,6 +47,8 @@ shell_link_t *shell_link_new(const char *name, uint64_t incarnation, shell_find_
     CHECK(self);
     self->name = name;
     self->incarnation = incarnation;
+    self->life = rng_entropy() | 1;
+    gethostname(self->host, sizeof self->host - 1);
     self->find = find;
     self->find_hint = find_hint;
     self->search_pause_us = LINK_SEARCH_US;
@@ -176,6 +181,8 @@ static void s_hello(shell_link_t *self, int64_t now_us)
     message_t *hello = message_new(KIND_hello, "broker", self->name);
     hello->incarnation = self->incarnation;
     hello->hello.pid = (uint64_t)getpid();
+    hello->hello.life = self->life;
+    message_set_name(hello->hello.host, self->host);
     bool sent = !frames_send_message_zmq(zsock_resolve(self->socket), NULL, 0, hello);
     message_destroy(&hello);
     self->registered = self->registered && sent;

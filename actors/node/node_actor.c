@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define NODE_ALONE_TIMES 10 /* of what a region may be away */
+
 typedef struct {
     node_host_t with;
     shell_find_fn *find;
@@ -88,6 +90,7 @@ static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err
         .samples = self->with.job->samples,
         .incarnation = *incarnation,
         .run = self->run.id,
+        .alone_us = NODE_ALONE_TIMES * with->topology->job.sync.away_after_us,
         .offer = self->with.offer,
         .samples_per_s = self->with.samples_per_s,
         .kernel = kernel_chosen()->name,
@@ -164,6 +167,12 @@ static int s_fd(void *hint)
     return self->ops->fd(self->hosting);
 }
 
+static void s_heard(void *hint, void *core, int64_t now_us)
+{
+    (void)hint;
+    node_core_heard(core, now_us);
+}
+
 static err_code_t s_failure(void *hint, void *core, err_t *err)
 {
     (void)core;
@@ -176,7 +185,7 @@ static err_code_t s_failure(void *hint, void *core, err_t *err)
 void node_actor_fill(const node_host_t *self, shell_spec_t *spec)
 {
     static const shell_ops_t ops = {
-        .open = s_open, .work = s_work, .fd = s_fd, .failure = s_failure, .close = s_close};
+        .open = s_open, .work = s_work, .fd = s_fd, .heard = s_heard, .failure = s_failure, .close = s_close};
     node_hint_t *hint = calloc(1, sizeof *hint);
     CHECK(hint);
     hint->with = *self;

@@ -46,6 +46,7 @@ struct node_core {
     bool placed, leaving, stopping, done, all_stopped, finished, released;
     int64_t begun_us;             /* first event; -1: none yet */
     int64_t heard_us, changed_us; /* leaving: of the scheduler; an actor's state */
+    int64_t broker_us;            /* newest answer of the broker */
     int64_t announce_us, stopped_us, stopped_since_us;
     err_t failure;
 };
@@ -230,6 +231,10 @@ static void s_place(node_core_t *self, const message_t *message)
         return; /* silence: this node will be missed and the actor placed elsewhere */
     if (!s_is_of_run(self, message))
         return;
+    if (incarnation >> 32 > message->incarnation >> 32) {
+        s_send_placed(self, name, incarnation, ERR_LIMIT, "its scheduler cannot have given this incarnation");
+        return;
+    }
     self->placed = true;
     node_actor_t *actor = s_find(self, name);
     bool forgotten = !actor && incarnation <= self->forgotten;
@@ -576,11 +581,26 @@ static int64_t s_next_announce(const node_core_t *self)
     return self->announce_us + s_pause(self);
 }
 
+/* The job may have ended while it was cut off: nobody would ever tell it. */
+static void s_end_alone(node_core_t *self, int64_t now_us)
+{
+    if (!self->spec.alone_us || !self->placed || now_us - self->broker_us < self->spec.alone_us)
+        return;
+    err_set(&self->failure, ERR_TIMEOUT,
+            "no broker of region %s has answered for %lld s, and the job may be over; what is durable is in "
+            "the state "
+            "directory: start this node again to go on",
+            self->region, (long long)(self->spec.alone_us / 1000000));
+    s_stop(self, false, now_us);
+}
+
 static void s_tick(void *core, int64_t now_us)
 {
     node_core_t *self = core;
     if (self->begun_us < 0)
-        self->begun_us = now_us;
+        self->begun_us = self->broker_us = now_us;
+    if (!self->stopping)
+        s_end_alone(self, now_us);
     if (self->leaving && !self->stopping)
         s_go_on_leaving(self, now_us);
     if (self->stopping)
@@ -631,6 +651,11 @@ err_code_t node_core_failure(const node_core_t *self, const char **ret_reason)
 {
     *ret_reason = self->failure.text;
     return self->failure.code;
+}
+
+void node_core_heard(node_core_t *self, int64_t now_us)
+{
+    self->broker_us = now_us;
 }
 
 bool node_core_stopping(const node_core_t *self)

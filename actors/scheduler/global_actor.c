@@ -172,8 +172,9 @@ static void s_observe(global_hint_t *self, int64_t now_us, bool last)
     self->last_observed |= last;
     s_log_marks(self);
     s_log_plans(self);
-    if (self->with.observe)
-        self->with.observe(self->with.observe_hint, self->core, now_us, last);
+    buf_t *picture =
+        self->with.observe ? self->with.observe(self->with.observe_hint, self->core, now_us, last) : NULL;
+    global_core_show(self->core, &picture, now_us);
 }
 
 static int64_t s_work(void *hint, void *core, int64_t now_us)

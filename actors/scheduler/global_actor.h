@@ -15,14 +15,15 @@
 #define GLOBAL_STARTS_FILE                                                                                   \
     "scheduler-global" /* in the run folder: how often one was started, its incarnation */
 
-/* Called every GLOBAL_OBSERVE_US, and once more with `last` when the core has finished or the actor ends. */
-typedef void global_observe_fn(void *hint, const global_core_t *core, int64_t now_us, bool last);
+/* Called every GLOBAL_OBSERVE_US, and once more with `last` when the core has finished or the actor ends. Returns what
+ * whoever asks is shown (the caller's), or NULL. */
+typedef buf_t *global_observe_fn(void *hint, const global_core_t *core, int64_t now_us, bool last);
 
 typedef struct {
     const topology_t *topology; /* this and the next are borrowed for the life of the actor */
     const char *state_dir;
     const global_plan_with_t *plan; /* borrowed too; NULL: nothing is rented by plan */
-    global_observe_fn *observe; /* NULL: nobody */
+    global_observe_fn *observe;     /* NULL: nobody */
     void *observe_hint;
 } global_actor_t;
 

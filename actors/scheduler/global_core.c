@@ -72,7 +72,7 @@ static void s_move(global_core_t *self, run_state_t state, int64_t now_us)
     self->since_us = now_us;
 }
 
-static void s_stop(global_core_t *self, bool done, int64_t patience_us, int64_t now_us)
+static void s_stop(global_core_t *self, bool done, const char *stopper, int64_t patience_us, int64_t now_us)
 {
     if (self->state >= RUN_STOPPING) {
         if (patience_us < self->patience_us)
@@ -80,6 +80,8 @@ static void s_stop(global_core_t *self, bool done, int64_t patience_us, int64_t 
         return;
     }
     self->done = done;
+    if (stopper != self->stopper)
+        message_set_name(self->stopper, stopper);
     self->decisions++;
     self->drain_known = false;
     self->patience_us = patience_us;
@@ -88,9 +90,9 @@ static void s_stop(global_core_t *self, bool done, int64_t patience_us, int64_t 
     s_move(self, RUN_STOPPING, now_us);
 }
 
-void global_begin_stop(global_core_t *self, bool done, int64_t now_us)
+void global_begin_stop(global_core_t *self, bool done, const char *stopper, int64_t now_us)
 {
-    s_stop(self, done, self->spec.topology->job.sync.away_after_us, now_us);
+    s_stop(self, done, stopper, self->spec.topology->job.sync.away_after_us, now_us);
 }
 
 static void s_fail(global_core_t *self, err_code_t code, const char *name, const char *reason, int64_t now_us)
@@ -101,7 +103,7 @@ static void s_fail(global_core_t *self, err_code_t code, const char *name, const
         snprintf(self->reason, sizeof self->reason, "%s: %s", name,
                  reason && *reason ? reason : err_meaning(code));
     }
-    s_stop(self, false, self->spec.topology->job.sync.away_after_us, now_us);
+    s_stop(self, false, "", self->spec.topology->job.sync.away_after_us, now_us);
 }
 
 /* A region that was never there is not waited for, and one that fell silent no longer than a region may be
@@ -113,6 +115,7 @@ static void s_give_up(global_core_t *self, int64_t now_us)
         if (region->stopped || region->given_up)
             continue;
         int64_t heard_us = region->seen_us > self->stop_us ? region->seen_us : self->stop_us;
+        heard_us = self->listens_us > heard_us ? self->listens_us : heard_us;
         int64_t silence_us = region->seen_us < 0 ? UNSEEN_US : self->spec.topology->job.sync.away_after_us;
         region->given_up = now_us - heard_us >= silence_us || now_us - self->progress_us >= self->patience_us;
     }
@@ -213,6 +216,14 @@ static void s_end_without(global_core_t *self, size_t index, int64_t now_us)
         self->regions[other].given_up |= s_is_away(self, &self->regions[other], now_us);
 }
 
+/* Whom nobody hears is the one who is cut off: silence of others counts from when one of them is heard again. */
+static void s_hear(global_core_t *self, int64_t now_us)
+{
+    if (now_us - self->heard_us > HELD_UP_US)
+        self->listens_us = self->progress_us = now_us;
+    self->heard_us = now_us;
+}
+
 /* Silence is counted while this scheduler listens. */
 static void s_look_for_missing(global_core_t *self, int64_t now_us)
 {
@@ -273,7 +284,7 @@ static void s_advance(global_core_t *self, int64_t now_us)
     if (self->state == RUN_STARTING && s_all(self, s_is_placed))
         s_move(self, RUN_TRAINING, now_us);
     if (self->state < RUN_STOPPING && s_all(self, s_is_complete))
-        s_stop(self, true, self->spec.topology->job.sync.away_after_us, now_us);
+        s_stop(self, true, "", self->spec.topology->job.sync.away_after_us, now_us);
     if (self->state == RUN_STOPPING) {
         s_give_up(self, now_us);
         s_send_stops(self, now_us);
@@ -379,6 +390,7 @@ static void s_take_report(global_core_t *self, message_t **message_p, int64_t no
     }
     if (global_run_is_foreign(self, index, message, now_us))
         return;
+    s_hear(self, now_us);
     region_entry_t *region = &self->regions[index];
     if (s_is_late(region->report, message)) {
         if (message->incarnation < region->report->incarnation)
@@ -406,7 +418,8 @@ static void s_take_report(global_core_t *self, message_t **message_p, int64_t no
                message->region_report.reason, now_us);
     else if ((message->region_report.stopped && !message->region_report.complete) ||
              (self->drain_known && same))
-        global_begin_stop(self, false, now_us); /* drained from its side, or by the predecessor */
+        global_begin_stop(self, false, self->drain_known ? self->stopper : region->scheduler,
+                          now_us); /* drained from its side, or by the predecessor */
     s_answer(self, index, now_us);
 }
 
@@ -446,14 +459,22 @@ void global_end(global_core_t *self, err_code_t code, const char *reason)
     self->failure = code;
     snprintf(self->reason, sizeof self->reason, "%s", reason);
     self->state = RUN_FAILED;
-    self->finished = true;
+    self->finished = self->displaced = true;
+}
+
+/* The broker knows another process by this name. */
+static bool s_is_taken(const message_t *message)
+{
+    return message->refused.kind == KIND_hello && message->refused.code == ERR_IN_USE;
 }
 
 /* A region has heard of a newer global scheduler: this one ends where it stands. */
 static void s_take_refused(global_core_t *self, const message_t *message, int64_t now_us)
 {
     size_t region = s_region_of(self, message);
-    if (message->refused.incarnation != self->spec.incarnation)
+    if (s_is_taken(message))
+        global_end(self, ERR_IN_USE, message->refused.reason ? message->refused.reason : "another one runs");
+    if (message->refused.incarnation != self->spec.incarnation || self->finished)
         return;
     if (message->refused.code == ERR_STALE)
         global_end(self, ERR_STALE, "a newer global scheduler of this job runs; this one ends");
@@ -509,6 +530,25 @@ static void s_take_link(global_core_t *self, message_t **message_p, int64_t now_
     *message_p = NULL;
 }
 
+static void s_show_picture(global_core_t *self, const message_t *want, int64_t now_us)
+{
+    message_t *picture = message_new(KIND_picture, want->from, OWN_NAME);
+    if (self->picture) {
+        picture->picture.age_us = now_us - self->pictured_us;
+        picture->data = slice_of(self->picture, 0, buf_size(self->picture));
+    }
+    global_send(self, &picture);
+}
+
+void global_core_show(global_core_t *self, buf_t **picture_p, int64_t now_us)
+{
+    buf_destroy(&self->picture);
+    if (*picture_p && buf_size(*picture_p) <= MESSAGE_DATA_MAX)
+        self->picture = buf_ref(*picture_p);
+    self->pictured_us = now_us;
+    buf_destroy(picture_p);
+}
+
 static const char *s_waited_for(const global_core_t *self)
 {
     for (size_t index = 0; index < s_region_count(self); index++) {
@@ -530,7 +570,7 @@ static void s_show_self(global_core_t *self, int64_t now_us)
     message_set_name(own->status->status.state, states[self->state]);
     message_set_name(own->status->status.waits_for, s_waited_for(self));
     own->status->status.pid = self->spec.pid;
-    message_set_name(own->status->status.machine, self->spec.machine ? self->spec.machine : "");
+    message_set_name(own->status->status.machine, self->machine);
     own->status->status.incarnation = self->spec.incarnation;
     own->status->status.since_us = (uint64_t)(now_us - self->since_us);
     own->seen_us = now_us;
@@ -552,6 +592,9 @@ static void s_message(void *core, message_t **message_p, int64_t now_us)
     case KIND_link_state:
         s_take_link(self, message_p, now_us);
         break;
+    case KIND_picture_want:
+        s_show_picture(self, *message_p, now_us);
+        break;
     case KIND_marked:
         global_mark_answer(self->mark, *message_p, now_us);
         break;
@@ -559,7 +602,7 @@ static void s_message(void *core, message_t **message_p, int64_t now_us)
         s_take_refused(self, *message_p, now_us);
         break;
     case KIND_stop:
-        global_begin_stop(self, false, now_us);
+        global_begin_stop(self, false, (*message_p)->from, now_us);
         break;
     default: /* unreachable above all: regions come in any order and are told again by timers */
         break;
@@ -616,6 +659,7 @@ static void s_destroy(void **core_p)
     for (size_t index = 0; index < s_region_count(self) * s_region_count(self); index++)
         message_destroy(&self->links[index].state);
     free(self->links);
+    buf_destroy(&self->picture);
     free(self->actors);
     names_fini(&self->names);
     global_rent_fini(self);
@@ -639,7 +683,7 @@ global_core_t *global_core_new(const global_spec_t *spec, int64_t now_us)
     CHECK(self->links);
     global_rent_init(self, now_us);
     self->mark = global_mark_new(spec->topology, spec->incarnation);
-    self->since_us = self->advanced_us = self->listens_us = now_us;
+    self->since_us = self->advanced_us = self->listens_us = self->heard_us = now_us;
     self->foreign_us = -1;
     for (size_t index = 0; index < s_region_count(self); index++) {
         region_entry_t *region = &self->regions[index];
@@ -647,6 +691,8 @@ global_core_t *global_core_new(const global_spec_t *spec, int64_t now_us)
                  spec->topology->regions[index].name);
         region->seen_us = -1;
     }
+    message_set_name(self->machine, spec->machine ? spec->machine : "");
+    self->spec.machine = NULL;
     global_restore(self, now_us);
     self->spec.kept = NULL;
     s_show_self(self, now_us);
@@ -660,7 +706,7 @@ run_state_t global_core_state(const global_core_t *self)
 
 void global_core_stop(global_core_t *self, int64_t patience_us, int64_t now_us)
 {
-    s_stop(self, false, patience_us, now_us);
+    s_stop(self, false, GLOBAL_STOPPER_HERE, patience_us, now_us);
     s_advance(self, now_us);
 }
 
@@ -710,11 +756,26 @@ const global_mark_t *global_core_mark(const global_core_t *self)
     return self->mark;
 }
 
+bool global_core_displaced(const global_core_t *self)
+{
+    return self->displaced;
+}
+
 err_code_t global_core_failure(const global_core_t *self, const char **ret_reason)
 {
     if (ret_reason)
         *ret_reason = self->reason;
     return self->failure;
+}
+
+const char *global_core_stopper(const global_core_t *self)
+{
+    return self->stopper;
+}
+
+const char *global_core_machine(const global_core_t *self)
+{
+    return self->machine;
 }
 
 const role_t global_role = {

@@ -44,7 +44,8 @@ static uint64_t s_shard_term(const char *state_dir, const char *region, uint64_t
     while (dir && (entry = readdir(dir))) {
         char *end;
         uint64_t incarnation = strtoull(entry->d_name, &end, 16);
-        if (end == entry->d_name + 16 && !*end && incarnation >> 32 > term)
+        if (end == entry->d_name + 16 && !*end && incarnation_is_possible(incarnation) &&
+            incarnation >> 32 > term)
             term = incarnation >> 32;
     }
     if (dir)
@@ -123,6 +124,11 @@ static err_code_t s_next_term(region_hint_t *self, const kept_t *kept, uint64_t 
     }
     uint64_t noted = s_noted_term(self);
     *ret_term = (noted > term ? noted : term) + 1;
+    if (*ret_term >= INCARNATION_TERM_MAX)
+        return err_set(
+            err, ERR_LIMIT,
+            "%s/%s/scheduler: term %llu is more than a scheduler can be started; remove that folder",
+            self->with.state_dir, region->name, (unsigned long long)*ret_term);
     rc = s_note_term(self, *ret_term, err);
     if (!rc)
         rc = kv_store(self->kv, REGION_TERM_KEY, ret_term, sizeof *ret_term, err);

@@ -405,7 +405,11 @@ static bool s_is_outdated(region_core_t *self, const message_t *message)
 
 static void s_take_refused(region_core_t *self, const message_t *message)
 {
-    if (message->refused.code == ERR_STALE && message->refused.incarnation == self->spec.term << 32)
+    if (message->refused.kind == KIND_hello && message->refused.code == ERR_IN_USE) {
+        region_fail(self, ERR_IN_USE, "%s",
+                    message->refused.reason ? message->refused.reason : "another one runs");
+        self->finished = self->outdated = true;
+    } else if (message->refused.code == ERR_STALE && message->refused.incarnation == self->spec.term << 32)
         region_outdated(self);
     else if (!strcmp(message->from, GLOBAL_NAME) && message->refused.run != RUN_ID_NONE)
         region_run_refused(self, message);

@@ -282,7 +282,8 @@ static void s_take_figures(region_core_t *self)
 static void s_take_run(region_core_t *self, int64_t now_us)
 {
     const message_t *saved = self->saved;
-    self->global_incarnation = saved->region_state.global;
+    if (incarnation_is_possible(saved->region_state.global))
+        self->global_incarnation = saved->region_state.global;
     region_units_take_units(self, saved, now_us);
     s_take_nodes(self);
     if (saved->region_state.samples_announced &&

@@ -521,14 +521,27 @@ int64_t region_place_due(const region_core_t *self)
     return region_move_due(self) < due ? region_move_due(self) : due;
 }
 
+/* A shard that has not told what it has, before which nobody gets work; the first of them all when there is none. */
+static const char *s_silent_shard(const region_core_t *self)
+{
+    for (size_t index = 0; index < self->shard_count; index++) {
+        const message_t *progress = self->shards[index].progress;
+        if (!progress || progress->incarnation < self->actors[index].incarnation)
+            return self->actors[index].name;
+    }
+    return self->actors[0].name;
+}
+
 const char *region_place_waits_for(const region_core_t *self)
 {
     if (!self->actors)
         return !self->plan_taken ? "scheduler/global" : "nodes";
     if (!self->settled)
         return region_adopt_waits_for(self);
-    for (size_t index = 0; index < self->actor_count; index++)
-        if (s_missing(self, &self->actors[index]))
-            return region_keep_waits_for(self, &self->actors[index]);
+    for (size_t index = 0; index < self->actor_count; index++) {
+        const region_actor_t *actor = &self->actors[index];
+        if (s_missing(self, actor))
+            return s_turn(self, actor->role) ? region_keep_waits_for(self, actor) : s_silent_shard(self);
+    }
     return "";
 }

@@ -373,7 +373,7 @@ static err_code_t s_load_regions(shard_core_t *self, const message_t *message, e
         origin->samples = columns[2]->items[r];
         origin->final = origin->final_durable = columns[3]->items[r] != 0;
         origin->stable = columns[4]->items[r];
-        origin->incarnation = columns[5]->items[r];
+        origin->incarnation = incarnation_is_possible(columns[5]->items[r]) ? columns[5]->items[r] : 0;
         self->destination_durable[r] = self->destination_taken[r] = columns[6]->items[r];
         if (self->destination_durable[r] > message->shard_state.cut)
             return err_set(err, ERR_MALFORMED, "state: a destination has more than was cut");

@@ -4,6 +4,7 @@
 #include "brokers/broker.h"
 #include "codec/base/failpoint.h"
 #include "codec/base/log.h"
+#include "codec/base/log_file.h"
 #include "codec/base/quote.h"
 #include "codec/base/units.h"
 #include "deploy/launch/control.h"
@@ -437,10 +438,8 @@ err_code_t launch_open_log(const launch_t *self, const char *name, bool echo, er
     if (rc)
         return rc;
     snprintf(path, sizeof path, "%s/%s.log", folder, name);
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    if (fd < 0)
+    if (log_open_file(path, LOG_FILE_MOST_BYTES, LEVEL_INFO, err))
         return err_set(err, file_code_of(errno), "%s: %s", path, strerror(errno));
-    log_open(fd, LEVEL_INFO);
     if (echo)
         log_echo(STDERR_FILENO, LEVEL_WARN);
     return ERR_OK;

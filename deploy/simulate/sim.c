@@ -322,7 +322,7 @@ void sim_destroy(sim_t **self_p)
 
 static void s_open_shard(sim_t *self, const char *name, size_t node)
 {
-    node_command_t command = {.incarnation = UINT64_MAX};
+    node_command_t command = {.incarnation = (INCARNATION_TERM_MAX << 32) - 1};
     sim_start_actor(self, name, node, &command);
 }
 

@@ -36,7 +36,10 @@ steps() { status && json "$work/status.json" "regions[$1].steps"; }
 has_steps() { [ "$(steps "$1")" -gt "$2" ]; }
 shows() { status && grep -q -- "$1" "$work/status.json"; }
 pid_of() { # PROCESS: its pid in status
-    status && "$LIVE_TOOL" json "$work/status.json" "processes[$1].pid"
+    status && json "$work/status.json" "processes[$1].pid"
+}
+actor_pid() { # NAME
+    status && grep -A1 "\"name\": \"$1\"" "$work/status.json" | sed -n 's/.*"pid": \([0-9]*\).*/\1/p'
 }
 
 start() { # NAME EPOCHS [--set ...]
@@ -72,6 +75,21 @@ waits_and_goes_on() {
 }
 
 waits_and_goes_on
+
+# A shard alone, in a process of its own: its region says what it waits for.
+one_shard_waits() {
+    start one 20 --isolate actor
+    fill
+    until_true shows '"waits_for": "disk"'
+    kill -KILL "$(actor_pid shard/north/0)"
+    until_true shows 'disk for shard/north/0'
+    make_room
+    expect_end "$pid" 0 "up with a shard that found no room"
+    expect_counters "$state" 60000 20 north south
+    rm -rf "$state"
+}
+
+one_shard_waits
 
 # Nobody waits; then the process of one region dies, with more behind it than its disk has.
 goes_on() {

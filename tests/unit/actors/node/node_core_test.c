@@ -310,3 +310,41 @@ Test(node_core, nothing_of_another_run_is_started)
     s_run(core, "shard/eu/0", 5);
     s_destroy(&core);
 }
+
+Test(node_core, a_scheduler_cannot_give_an_incarnation_of_a_later_term)
+{
+    node_core_t *core = s_new();
+    s_place_of(core, "shard/eu/0", UINT64_MAX, RUN);
+    s_expect_no_command(core);
+    s_expect_placed(core, UINT64_MAX, ERR_LIMIT);
+    s_run(core, "shard/eu/0", 5);
+    s_destroy(&core);
+}
+
+Test(node_core, without_a_broker_for_long_it_ends_in_order_and_says_so)
+{
+    const char *reason;
+    node_spec_t spec = {.name = "node/eu/a",
+                        .region = "eu",
+                        .host = "host",
+                        .digest = "0123456789abcdef",
+                        .run = RUN,
+                        .alone_us = 60 * S};
+    node_core_t *core = node_core_new(&spec);
+    node_role.tick(core, 0);
+    node_role.tick(core, 100 * S);
+    cr_assert_not(node_core_stopping(core), "nothing was placed: it waits for a job");
+    s_run(core, "worker/eu/0", 5);
+    node_core_heard(core, 100 * S);
+    node_role.tick(core, 159 * S);
+    cr_assert_not(node_core_stopping(core));
+    node_role.tick(core, 160 * S);
+    cr_assert(node_core_stopping(core));
+    s_expect_command(core, NODE_DRAIN, "worker/eu/0", 5);
+    node_core_ended(core, "worker/eu/0", 5, &s_finished, 161 * S);
+    node_role.tick(core, 161 * S + NODE_BYE_US);
+    cr_assert(node_role.finished(core));
+    cr_assert_eq(node_core_failure(core, &reason), ERR_TIMEOUT);
+    cr_assert_not_null(strstr(reason, "no broker of region eu"), "%s", reason);
+    s_destroy(&core);
+}

@@ -98,3 +98,70 @@ Test(global_run, told_by_a_region_of_another_one_it_ends_too)
     cr_assert(global_role.finished(bench->by.core));
     s_free(bench);
 }
+
+/* ---- cut off ---- */
+
+Test(global_run, one_that_was_cut_off_declares_nobody_missing_whom_it_could_not_hear)
+{
+    bench_t *bench = s_bench();
+    s_placed(bench, 0);
+    s_placed(bench, 1);
+    for (int64_t at = SECOND; at <= 3 * AWAY_US; at += SECOND)
+        driver_tick(&bench->by, at); /* it hears nothing, and meanwhile all finish */
+    s_complete(bench, 0);            /* the first word: the other one's is on its way */
+    driver_tick(&bench->by, bench->by.now_us + SECOND);
+    cr_assert_eq(global_core_failure(bench->by.core, NULL), ERR_OK);
+    s_complete(bench, 1);
+    cr_assert_eq(global_core_state(bench->by.core), RUN_STOPPING);
+    s_final(bench, 0, 0);
+    s_final(bench, 1, 0);
+    cr_assert_eq(global_core_state(bench->by.core), RUN_DONE);
+    s_free(bench);
+}
+
+Test(global_run, one_that_was_cut_off_does_not_stop_a_region_that_still_trains)
+{
+    bench_t *bench = s_bench();
+    s_placed(bench, 0);
+    s_placed(bench, 1);
+    for (int64_t at = SECOND; at <= 3 * AWAY_US; at += SECOND)
+        driver_tick(&bench->by, at);
+    driver_drop(&bench->by);
+    s_complete(bench, 0);
+    s_placed(bench, 1);
+    cr_assert_eq(driver_count(&bench->by, KIND_stop), 0);
+    cr_assert_eq(global_core_state(bench->by.core), RUN_TRAINING);
+    s_free(bench);
+}
+
+Test(global_run, cut_off_while_it_stops_it_waits_for_the_final_reports_again)
+{
+    bench_t *bench = s_bench();
+    s_complete(bench, 0);
+    s_complete(bench, 1);
+    cr_assert_eq(global_core_state(bench->by.core), RUN_STOPPING);
+    bench->by.now_us += 3 * AWAY_US; /* not even a tick */
+    s_final(bench, 0, 0);
+    driver_tick(&bench->by, bench->by.now_us + SECOND);
+    cr_assert_eq(global_core_state(bench->by.core), RUN_STOPPING, "the other one gets its time, too");
+    s_final(bench, 1, 0);
+    cr_assert_eq(global_core_state(bench->by.core), RUN_DONE);
+    s_free(bench);
+}
+
+Test(global_run, another_process_by_its_name_ends_it_with_the_broker_s_words_and_without_a_report)
+{
+    const char *reason;
+    bench_t *bench = s_bench();
+    message_t *refused = message_new(KIND_refused, GLOBAL, "broker/eu");
+    refused->refused.kind = KIND_hello;
+    refused->refused.code = ERR_IN_USE;
+    message_set_text(&refused->refused.reason, "runs already: process 5 on first");
+    driver_give(&bench->by, refused);
+    cr_assert(global_role.finished(bench->by.core));
+    cr_assert(global_core_displaced(bench->by.core));
+    cr_assert_eq(global_core_failure(bench->by.core, &reason), ERR_IN_USE);
+    cr_assert_str_eq(reason, "runs already: process 5 on first");
+    cr_assert_eq(driver_count(&bench->by, KIND_stop), 0);
+    s_free(bench);
+}

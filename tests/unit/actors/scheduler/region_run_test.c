@@ -97,6 +97,28 @@ Test(region_run, without_one_there_are_no_figures)
     s_free(bench);
 }
 
+Test(region_run, a_node_that_tells_of_an_impossible_incarnation_is_refused_and_no_term_follows_it)
+{
+    bench_t *bench = s_bench(2, false);
+    s_plan(bench);
+    message_t *announce = s_announce(bench, "node/eu/a", 1);
+    message_set_u64s(&announce->announce.hosted, (uint64_t[]){UINT64_MAX}, 1);
+    driver_give(&bench->by, announce);
+    announce = s_announce(bench, "node/eu/a", 1);
+    announce->announce.scheduler = UINT64_MAX - 7;
+    driver_give(&bench->by, announce);
+    cr_assert_eq(driver_count(&bench->by, KIND_refused), 2);
+    cr_assert_not(region_core_finished(bench->by.core));
+    cr_assert_eq(region_core_failure(bench->by.core, NULL), ERR_OK);
+    driver_give(&bench->by, s_announce(bench, "node/eu/a", 1));
+    driver_give(&bench->by, s_announce(bench, "node/eu/b", 2));
+    message_t *place = driver_take(&bench->by, KIND_place);
+    cr_assert_not_null(place);
+    cr_assert_eq(place->place.incarnation >> 32, TERM);
+    message_destroy(&place);
+    s_free(bench);
+}
+
 Test(region_run, a_plan_without_one_is_refused)
 {
     bench_t *bench = s_unnamed();
