@@ -328,6 +328,9 @@ void region_outdated(region_core_t *self); /* a newer scheduler runs: ends this 
 
 /* region_nodes.c */
 void region_take_announce(region_core_t *self, const message_t *message, int64_t now_us);
+/* The kernels that nodes have told they compute with, each once: "Haswell, SkylakeX"; into text. */
+#define REGION_KERNELS_MAX 256
+const char *region_kernels(const region_core_t *self, char text[REGION_KERNELS_MAX]);
 err_code_t region_derive(region_core_t *self, uint64_t samples, err_t *err);
 region_node_t *region_node_find(region_core_t *self, const char *name);
 region_actor_t *region_actor_named(region_core_t *self, const char *name); /* NULL: there is none */

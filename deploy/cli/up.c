@@ -145,6 +145,7 @@ const cli_command_t command_up = {
     .positional = "TOPOLOGY",
     .example = "cloudless up deploy/topologies/two-regions.yaml --state run1 --set job.epochs=2",
     .run = s_run,
+    .computes = true,
     .waits = true,
     .options = {
         {"state", 's', "DIR", "keep snapshots, logs and status here (default: ~/.local/state/cloudless/JOB)"},

@@ -95,6 +95,7 @@ static void s_add_region(json_value_t *regions, const global_core_t *core, const
     global_cost_t cost = report_cost(core, context, index);
     json_value_t *row = json_new_object();
     json_set_string(row, "name", region->name);
+    json_set_string(row, "kernels", report->region_report.kernels ? report->region_report.kernels : "");
     json_set_u64(row, "samples", report->region_report.samples);
     json_set_u64(row, "samples_repeated", report->region_report.samples_repeated);
     json_set_u64(row, "steps", report->region_report.steps);
