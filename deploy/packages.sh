@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that are missing, and nothing when none is: packages.sh run|build|test|bench ...
-# Each group stands with the reason for it; every script of the project installs through here.
+# Installs the Debian packages that are missing, and nothing when none is: packages.sh [--list] build|data|test|bench ...
+# Each group stands with the reason for it; every script of the project installs through here. --list prints the names alone.
 set -euo pipefail
 
 packages() {
@@ -19,10 +19,16 @@ packages() {
         echo zlib1g-dev                                  # gzipped data sets
         ;;
     data) echo dataset-fashion-mnist ;;              # 60,000 + 10,000 real images
-    test) echo libcriterion-dev git ;;               # unit tests; the layering test lists tracked files
+    test)
+        echo libcriterion-dev # unit tests
+        echo git              # which files there are; the commit
+        echo jq               # figures out of reports
+        echo iproute2         # network namespaces; which ports are taken
+        echo procps           # which processes there are
+        echo e2fsprogs mount  # small file systems that fill up
+        ;;
     bench)
         echo iperf3      # the physical limit beside our own figures
-        echo jq          # figures out of reports
         echo gnuplot-nox # accuracy against time
         ;;
     *)
@@ -31,6 +37,12 @@ packages() {
         ;;
     esac
 }
+
+if [ "${1-}" = --list ]; then
+    shift
+    for group in "$@"; do packages "$group"; done
+    exit
+fi
 
 missing=()
 for group in "$@"; do

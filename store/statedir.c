@@ -119,7 +119,7 @@ static err_code_t s_unreadable(const char *path, const char *text, err_t *err)
     uint64_t version = s_other_version(text);
     if (version)
         return err_set(
-            err, ERR_JOB,
+            err, ERR_VERSION,
             "state directory %s was written by another version of cloudless (its format is %" PRIu64
             ", this one's is %d); use that version, or name another directory with --state",
             path, version, VERSION);
@@ -193,6 +193,19 @@ static err_code_t s_check_empty(const char *path, err_t *err)
     return code;
 }
 
+/* A topology that a run has put there says that this was a state directory, and what is missing. */
+static err_code_t s_check_lost_job(const char *path, err_t *err)
+{
+    char topology[STATEDIR_PATH_MAX], run[STATEDIR_PATH_MAX], quoted[QUOTE_MAX];
+    if (s_join(path, STATEDIR_TOPOLOGY_FILE, topology, NULL) || s_join(path, "run", run, NULL) ||
+        access(topology, F_OK) != 0 || access(run, F_OK) != 0)
+        return ERR_JOB;
+    return err_set(err, ERR_JOB,
+                   "state directory %s has lost its file " JOB_FILE
+                   "; cloudless checkpoint repair --state %s writes it anew",
+                   path, quote_word(path, quoted));
+}
+
 /* ---- Opening ---- */
 
 /* Before anything is created: is it there, and is it one? */
@@ -210,6 +223,8 @@ static err_code_t s_look(statedir_t *self, err_t *err)
     code = file_make_dirs(self->path, err);
     if (!code)
         code = s_check_empty(self->path, err);
+    if (code == ERR_JOB)
+        code = s_check_lost_job(self->path, err);
     /* Another process may have made it one in between; it writes its job before anything else. */
     return code == ERR_JOB && stat(job, &status) == 0 ? ERR_OK : code;
 }

@@ -25,6 +25,7 @@
 
 #define STATEDIR_PATH_MAX 1024
 #define STATEDIR_NAME_MAX 255
+#define STATEDIR_TOPOLOGY_FILE "topology.yaml" /* the job's, as it runs; written by others */
 
 typedef struct statedir statedir_t;
 

@@ -1,6 +1,6 @@
 #include "actors/model/model.h"
 
-#include "actors/model/blas.h"
+#include "actors/model/kernel.h"
 #include "actors/model/ledger.h"
 #include "actors/model/net.h"
 #include "actors/model/vector.h"
@@ -129,10 +129,11 @@ err_code_t model_accepts(const char *name, const dataset_facts_t *data, err_t *e
 
 err_code_t model_new(const char *name, size_t batch_max, model_t **ret_self, err_t *err)
 {
-    blas_single_thread();
     const row_t *row = s_row(name);
     if (!row)
         return s_unknown(name, err);
+    if (kernel_prepare(err))
+        return err ? err->code : ERR_NOT_FOUND;
     if (batch_max < 1 || batch_max > MODEL_BATCH_MAX)
         return err_set(err, ERR_LIMIT, "batch %zu; write 1 to %d", batch_max, MODEL_BATCH_MAX);
     model_t *self = calloc(1, sizeof *self);

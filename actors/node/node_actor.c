@@ -1,6 +1,7 @@
 #include "actors/node/node_actor.h"
 
 #include "actors/kit/clock.h"
+#include "actors/model/kernel.h"
 #include "codec/base/log.h"
 #include "codec/base/machine.h"
 #include "store/statedir.h"
@@ -92,6 +93,7 @@ static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err
         .alone_us = NODE_ALONE_TIMES * with->topology->job.sync.away_after_us,
         .offer = self->with.offer,
         .samples_per_s = self->with.samples_per_s,
+        .kernel = kernel_chosen()->name,
         .age_us = self->with.age_us};
     rc = s_find_held(self, spec, err);
     if (!rc)

@@ -34,6 +34,7 @@ struct node_core {
     node_spec_t spec;
     char name[WIRE_NAME_SIZE], region[WIRE_NAME_SIZE], host[WIRE_NAME_SIZE], digest[WIRE_NAME_SIZE];
     char offer[WIRE_NAME_SIZE];
+    char kernel[WIRE_NAME_SIZE];
     char scheduler[WIRE_NAME_SIZE];
     uint64_t scheduler_incarnation; /* newest seen */
     outbox_t outbox;
@@ -177,6 +178,7 @@ static void s_announce(node_core_t *self, int64_t now_us)
     message->announce.samples = spec->samples;
     message->announce.scheduler = self->scheduler_incarnation;
     message_set_name(message->announce.offer, self->offer);
+    message_set_name(message->announce.kernel, self->kernel);
     message->announce.samples_per_s = spec->samples_per_s;
     message->announce.leaving = self->leaving;
     message->announce.age_us = spec->age_us + (self->begun_us < 0 ? 0 : now_us - self->begun_us);
@@ -494,7 +496,9 @@ node_core_t *node_core_new(const node_spec_t *spec)
     snprintf(self->scheduler, sizeof self->scheduler, "scheduler/%.*s", WIRE_NAME_SIZE - 11, spec->region);
     if (spec->offer)
         message_set_name(self->offer, spec->offer);
-    self->spec.offer = NULL;
+    if (spec->kernel)
+        message_set_name(self->kernel, spec->kernel);
+    self->spec.offer = self->spec.kernel = NULL;
     self->begun_us = -1;
     self->announce_us = INT64_MIN;
     outbox_init(&self->outbox);

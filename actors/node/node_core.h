@@ -44,6 +44,7 @@ typedef struct {
     int64_t announce_us; /* between two announcements, once something is placed; 0: as the scheduler expects */
     const char *offer;    /* that it is a unit of; copied; NULL: of none */
     double samples_per_s; /* of one core; 0: not measured */
+    const char *kernel;   /* of OpenBLAS; copied; NULL: not known */
     int64_t age_us;       /* since its process was started, when the core is made */
     size_t held_count; /* shards whose snapshots lie here */
     uint64_t held_shards[NODE_HELD_MAX];

@@ -7,6 +7,7 @@
 #include "store/file.h"
 #include "store/statedir.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -172,8 +173,9 @@ static void s_observe(global_hint_t *self, int64_t now_us, bool last)
     self->last_observed |= last;
     s_log_marks(self);
     s_log_plans(self);
-    if (self->with.observe)
-        self->with.observe(self->with.observe_hint, self->core, now_us, last);
+    buf_t *picture =
+        self->with.observe ? self->with.observe(self->with.observe_hint, self->core, now_us, last) : NULL;
+    global_core_show(self->core, &picture, now_us);
 }
 
 static int64_t s_work(void *hint, void *core, int64_t now_us)
@@ -252,6 +254,26 @@ void global_actor_reread(shell_t *shell, const topology_t *changed)
     CHECK(copy);
     *copy = *changed;
     shell_call(shell, s_reread, copy, free);
+}
+
+typedef struct {
+    char name[GLOBAL_MARK_NAME_MAX + 1];
+    bool fresh;
+} mark_call_t;
+
+static void s_mark(void *core, void *arg, int64_t now_us)
+{
+    const mark_call_t *call = arg;
+    global_core_ask_mark(core, call->name, call->fresh, now_us);
+}
+
+void global_actor_mark(shell_t *shell, const char *name, bool fresh)
+{
+    mark_call_t *call = calloc(1, sizeof *call);
+    CHECK(call);
+    snprintf(call->name, sizeof call->name, "%s", name);
+    call->fresh = fresh;
+    shell_call(shell, s_mark, call, free);
 }
 
 void global_actor_drain(shell_t *shell, int64_t patience_us)

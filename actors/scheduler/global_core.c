@@ -72,7 +72,7 @@ static void s_move(global_core_t *self, run_state_t state, int64_t now_us)
     self->since_us = now_us;
 }
 
-static void s_stop(global_core_t *self, bool done, int64_t patience_us, int64_t now_us)
+static void s_stop(global_core_t *self, bool done, const char *stopper, int64_t patience_us, int64_t now_us)
 {
     if (self->state >= RUN_STOPPING) {
         if (patience_us < self->patience_us)
@@ -80,6 +80,8 @@ static void s_stop(global_core_t *self, bool done, int64_t patience_us, int64_t 
         return;
     }
     self->done = done;
+    if (stopper != self->stopper)
+        message_set_name(self->stopper, stopper);
     self->decisions++;
     self->drain_known = false;
     self->patience_us = patience_us;
@@ -88,9 +90,9 @@ static void s_stop(global_core_t *self, bool done, int64_t patience_us, int64_t 
     s_move(self, RUN_STOPPING, now_us);
 }
 
-void global_begin_stop(global_core_t *self, bool done, int64_t now_us)
+void global_begin_stop(global_core_t *self, bool done, const char *stopper, int64_t now_us)
 {
-    s_stop(self, done, self->spec.topology->job.sync.away_after_us, now_us);
+    s_stop(self, done, stopper, self->spec.topology->job.sync.away_after_us, now_us);
 }
 
 static void s_fail(global_core_t *self, err_code_t code, const char *name, const char *reason, int64_t now_us)
@@ -101,7 +103,7 @@ static void s_fail(global_core_t *self, err_code_t code, const char *name, const
         snprintf(self->reason, sizeof self->reason, "%s: %s", name,
                  reason && *reason ? reason : err_meaning(code));
     }
-    s_stop(self, false, self->spec.topology->job.sync.away_after_us, now_us);
+    s_stop(self, false, "", self->spec.topology->job.sync.away_after_us, now_us);
 }
 
 /* A region that was never there is not waited for, and one that fell silent no longer than a region may be
@@ -282,7 +284,7 @@ static void s_advance(global_core_t *self, int64_t now_us)
     if (self->state == RUN_STARTING && s_all(self, s_is_placed))
         s_move(self, RUN_TRAINING, now_us);
     if (self->state < RUN_STOPPING && s_all(self, s_is_complete))
-        s_stop(self, true, self->spec.topology->job.sync.away_after_us, now_us);
+        s_stop(self, true, "", self->spec.topology->job.sync.away_after_us, now_us);
     if (self->state == RUN_STOPPING) {
         s_give_up(self, now_us);
         s_send_stops(self, now_us);
@@ -416,7 +418,8 @@ static void s_take_report(global_core_t *self, message_t **message_p, int64_t no
                message->region_report.reason, now_us);
     else if ((message->region_report.stopped && !message->region_report.complete) ||
              (self->drain_known && same))
-        global_begin_stop(self, false, now_us); /* drained from its side, or by the predecessor */
+        global_begin_stop(self, false, self->drain_known ? self->stopper : region->scheduler,
+                          now_us); /* drained from its side, or by the predecessor */
     s_answer(self, index, now_us);
 }
 
@@ -527,6 +530,25 @@ static void s_take_link(global_core_t *self, message_t **message_p, int64_t now_
     *message_p = NULL;
 }
 
+static void s_show_picture(global_core_t *self, const message_t *want, int64_t now_us)
+{
+    message_t *picture = message_new(KIND_picture, want->from, OWN_NAME);
+    if (self->picture) {
+        picture->picture.age_us = now_us - self->pictured_us;
+        picture->data = slice_of(self->picture, 0, buf_size(self->picture));
+    }
+    global_send(self, &picture);
+}
+
+void global_core_show(global_core_t *self, buf_t **picture_p, int64_t now_us)
+{
+    buf_destroy(&self->picture);
+    if (*picture_p && buf_size(*picture_p) <= MESSAGE_DATA_MAX)
+        self->picture = buf_ref(*picture_p);
+    self->pictured_us = now_us;
+    buf_destroy(picture_p);
+}
+
 static const char *s_waited_for(const global_core_t *self)
 {
     for (size_t index = 0; index < s_region_count(self); index++) {
@@ -548,7 +570,7 @@ static void s_show_self(global_core_t *self, int64_t now_us)
     message_set_name(own->status->status.state, states[self->state]);
     message_set_name(own->status->status.waits_for, s_waited_for(self));
     own->status->status.pid = self->spec.pid;
-    message_set_name(own->status->status.machine, self->spec.machine ? self->spec.machine : "");
+    message_set_name(own->status->status.machine, self->machine);
     own->status->status.incarnation = self->spec.incarnation;
     own->status->status.since_us = (uint64_t)(now_us - self->since_us);
     own->seen_us = now_us;
@@ -570,6 +592,9 @@ static void s_message(void *core, message_t **message_p, int64_t now_us)
     case KIND_link_state:
         s_take_link(self, message_p, now_us);
         break;
+    case KIND_picture_want:
+        s_show_picture(self, *message_p, now_us);
+        break;
     case KIND_marked:
         global_mark_answer(self->mark, *message_p, now_us);
         break;
@@ -577,7 +602,7 @@ static void s_message(void *core, message_t **message_p, int64_t now_us)
         s_take_refused(self, *message_p, now_us);
         break;
     case KIND_stop:
-        global_begin_stop(self, false, now_us);
+        global_begin_stop(self, false, (*message_p)->from, now_us);
         break;
     default: /* unreachable above all: regions come in any order and are told again by timers */
         break;
@@ -634,6 +659,7 @@ static void s_destroy(void **core_p)
     for (size_t index = 0; index < s_region_count(self) * s_region_count(self); index++)
         message_destroy(&self->links[index].state);
     free(self->links);
+    buf_destroy(&self->picture);
     free(self->actors);
     names_fini(&self->names);
     global_rent_fini(self);
@@ -665,6 +691,8 @@ global_core_t *global_core_new(const global_spec_t *spec, int64_t now_us)
                  spec->topology->regions[index].name);
         region->seen_us = -1;
     }
+    message_set_name(self->machine, spec->machine ? spec->machine : "");
+    self->spec.machine = NULL;
     global_restore(self, now_us);
     self->spec.kept = NULL;
     s_show_self(self, now_us);
@@ -678,7 +706,7 @@ run_state_t global_core_state(const global_core_t *self)
 
 void global_core_stop(global_core_t *self, int64_t patience_us, int64_t now_us)
 {
-    s_stop(self, false, patience_us, now_us);
+    s_stop(self, false, GLOBAL_STOPPER_HERE, patience_us, now_us);
     s_advance(self, now_us);
 }
 
@@ -723,6 +751,11 @@ region_view_t global_core_region(const global_core_t *self, size_t index)
     };
 }
 
+void global_core_ask_mark(global_core_t *self, const char *name, bool fresh, int64_t now_us)
+{
+    global_mark_ask(self->mark, name, fresh, now_us);
+}
+
 const global_mark_t *global_core_mark(const global_core_t *self)
 {
     return self->mark;
@@ -738,6 +771,16 @@ err_code_t global_core_failure(const global_core_t *self, const char **ret_reaso
     if (ret_reason)
         *ret_reason = self->reason;
     return self->failure;
+}
+
+const char *global_core_stopper(const global_core_t *self)
+{
+    return self->stopper;
+}
+
+const char *global_core_machine(const global_core_t *self)
+{
+    return self->machine;
 }
 
 const role_t global_role = {

@@ -49,6 +49,9 @@ void global_core_region_failed(global_core_t *self, size_t region_index, err_cod
 /* The topology's file has changed; topology_may_become has said that this is one to go on with. Copied. */
 void global_core_reread(global_core_t *self, const topology_t *changed, int64_t now_us);
 
+/* What whoever asks is shown from now on: a document, of now; takes it. */
+void global_core_show(global_core_t *self, buf_t **picture_p, int64_t now_us);
+
 /* Everything that is known, borrowed until the next call into the core. */
 typedef struct {
     uint64_t index;
@@ -80,6 +83,8 @@ link_view_t global_core_link(const global_core_t *self, size_t from, size_t to);
 size_t global_core_actor_count(const global_core_t *self);
 actor_view_t global_core_actor(const global_core_t *self, size_t index);
 region_view_t global_core_region(const global_core_t *self, size_t index);
+/* Asks for a common point: see global_mark_ask. */
+void global_core_ask_mark(global_core_t *self, const char *name, bool fresh, int64_t now_us);
 const global_mark_t *global_core_mark(const global_core_t *self);  /* the common points of all shards */
 const topology_t *global_core_topology(const global_core_t *self); /* with the prices of now */
 global_cost_t global_core_cost(const global_core_t *self, size_t index);
@@ -89,5 +94,9 @@ int64_t global_core_planned_us(const global_core_t *self, int64_t now_us);
 /* It ended because the run is another scheduler's: its figures are nobody's. */
 bool global_core_displaced(const global_core_t *self);
 err_code_t global_core_failure(const global_core_t *self, const char **ret_reason);
+/* Who asked for a drain: GLOBAL_STOPPER_HERE, a region's scheduler, or another actor; empty: nobody. Borrowed. */
+#define GLOBAL_STOPPER_HERE "here" /* by global_core_stop */
+const char *global_core_stopper(const global_core_t *self);
+const char *global_core_machine(const global_core_t *self); /* the spec's, or empty; borrowed */
 
 #endif

@@ -50,6 +50,7 @@ struct global_core {
     names_t names; /* of actors: index */
     run_state_t state;
     bool done; /* the stop is the end of the job */
+    wire_name_t stopper, machine;
     int64_t since_us, stop_us, stop_next_us, progress_us, patience_us;
     int64_t farewell_us; /* newest bye, or the end of the run */
     bool home_released;  /* bye was said to the region whose broker carries everybody's messages */
@@ -59,6 +60,8 @@ struct global_core {
     int64_t foreign_us;              /* since when regions of another run are heard, -1: none is */
     uint64_t foreign_run;
     uint64_t decisions;              /* see keep.h */
+    buf_t *picture;                  /* what is shown, NULL: nothing yet ... */
+    int64_t pictured_us;             /* ... as of then */
     link_entry_t *links;             /* (regions, regions) from, to */
     bool finished, displaced;
     err_code_t failure;
@@ -67,7 +70,7 @@ struct global_core {
 
 /* global_core.c */
 void global_add_row(global_core_t *self, size_t region, const message_t *curve);
-void global_begin_stop(global_core_t *self, bool done, int64_t now_us);
+void global_begin_stop(global_core_t *self, bool done, const char *stopper, int64_t now_us);
 void global_send(global_core_t *self, message_t **message_p);
 void global_end(global_core_t *self, err_code_t code,
                 const char *reason); /* where it stands: the run is another's */

@@ -251,12 +251,32 @@ static void s_log_moves(const region_hint_t *self)
                   move.why);
 }
 
+/* What is lost, and what ends the wait. */
+static void s_log_missing(const region_hint_t *self)
+{
+    region_missing_t loss;
+    while (region_core_take_missing(self->core, &loss))
+        if (loss.awaited)
+            log_event(LEVEL_WARN, loss.shard, "newest_missing",
+                      "snapshot=%llu incarnation=%016llx reason=\"no node that is here has it\"; waiting for "
+                      "who had it, for %.0f s "
+                      "(job.sync.away_after), then going on without",
+                      (unsigned long long)loss.number, (unsigned long long)loss.incarnation,
+                      (double)loss.patience_us / 1e6);
+        else
+            log_event(LEVEL_WARN, loss.shard, "newest_lost",
+                      "snapshot=%llu incarnation=%016llx reason=\"no node has it\"; going on at %s from what "
+                      "there is",
+                      (unsigned long long)loss.number, (unsigned long long)loss.incarnation, loss.node);
+}
+
 static int64_t s_work(void *hint, void *core, int64_t now_us)
 {
     region_hint_t *self = hint;
     s_keep(self, core, now_us);
     s_rent(self);
     s_log_moves(self);
+    s_log_missing(self);
     s_log_wait(self, now_us);
     return now_us + REGION_WAIT_LOG_US;
 }

@@ -134,6 +134,8 @@ static void s_report(region_core_t *self, int64_t now_us)
     report->region_report.closed = region_closed(self);
     report->region_report.samples_total =
         self->share ? self->share->samples * self->spec.topology->job.epochs : 0;
+    char kernels[REGION_KERNELS_MAX];
+    message_set_text(&report->region_report.kernels, region_kernels(self, kernels));
     report->region_report.plan = self->plan;
     report->region_report.curve_rows = self->row_count;
     report->region_report.keep_lag_us = region_keep_lag_us(self);

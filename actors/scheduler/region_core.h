@@ -61,6 +61,18 @@ typedef struct {
 /* The next shard that goes on on another node, for the log; false: none. */
 bool region_core_take_move(region_core_t *self, region_move_t *ret_move);
 
+typedef struct {
+    const char *shard; /* borrowed until the next call */
+    uint64_t incarnation,
+        number;   /* of the newest snapshot that is known to have been durable; 0: not known */
+    bool awaited; /* for whoever has it; else the shard goes on from what there is */
+    int64_t patience_us;
+    const char *node; /* where it goes on; NULL: it waits */
+} region_missing_t;
+
+/* The next shard whose newest snapshot is on no node that is here, for the log; false: none. */
+bool region_core_take_missing(region_core_t *self, region_missing_t *ret_missing);
+
 /* The broker process may end: stopped, and the global scheduler said bye (or did not within its time). */
 bool region_core_finished(const region_core_t *self);
 /* 0, or why the region failed; text borrowed. */

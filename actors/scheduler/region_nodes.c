@@ -151,6 +151,21 @@ void region_take_announce(region_core_t *self, const message_t *message, int64_t
     region_units_seen(self, node, now_us);
 }
 
+const char *region_kernels(const region_core_t *self, char text[REGION_KERNELS_MAX])
+{
+    size_t length = 0;
+    text[0] = 0;
+    for (size_t i = 0; i < self->node_count; i++) {
+        const char *kernel = self->nodes[i].announce->announce.kernel;
+        size_t size = strlen(kernel);
+        if (!size || strstr(text, kernel) || length + size + sizeof ", " > REGION_KERNELS_MAX)
+            continue;
+        length +=
+            (size_t)snprintf(text + length, REGION_KERNELS_MAX - length, "%s%s", length ? ", " : "", kernel);
+    }
+    return text;
+}
+
 void region_node_left(region_core_t *self, region_node_t *node, int64_t now_us)
 {
     if (node->lost)

@@ -2,6 +2,7 @@
 
 #include "codec/base/failpoint.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -208,8 +209,21 @@ static bool s_none_missing(const region_core_t *self)
     return region_known_all_heard(self);
 }
 
-/* A shard goes where its snapshots are. One whose node is gone waits for it as long as a region may be away,
- * since a start from nothing, or from what it was before it moved, is a loss. */
+static void s_note_missing(region_core_t *self, const region_actor_t *actor, region_missing_state_t missing)
+{
+    region_keep_t *keep = &self->keeps[actor->index];
+    int64_t patience_s = self->spec.topology->job.sync.away_after_us / 1000000;
+    char text[2 * WIRE_NAME_SIZE];
+    keep->missing_untold = missing != MISSING_NONE && (missing != keep->missing || keep->missing_untold);
+    keep->missing = missing;
+    snprintf(text, sizeof text, "snapshot %" PRIu64 " of %s (at most %" PRId64 " s)",
+             self->shards[actor->index].newest_number, actor->name, patience_s);
+    if (missing == MISSING_AWAITED)
+        message_set_name(keep->waits_for, text);
+}
+
+/* A shard goes where its snapshots are. One whose node is gone waits for it as long as a region may be away, since a start
+ * from nothing, or from what it was before it moved, is a loss; not when all who could have it are there and do not. */
 static size_t s_shard_home(region_core_t *self, const region_actor_t *actor, int64_t now_us)
 {
     if (self->keeps[actor->index].handed)
@@ -219,12 +233,15 @@ static size_t s_shard_home(region_core_t *self, const region_actor_t *actor, int
     if (actor->ran && region_node_alive(self, actor->node))
         return actor->node;
     size_t holder = s_newest_holder(self, actor->index);
-    if (holder != NOWHERE && (s_holds_newest(self, holder, actor->index) || s_none_missing(self)))
+    if (holder != NOWHERE && s_holds_newest(self, holder, actor->index))
         return holder;
     const region_shard_t *shard = &self->shards[actor->index];
     bool stored =
         shard->newest_incarnation || (shard->progress && shard->progress->progress.durable.count > 0);
-    if (stored && now_us - actor->since_us < self->spec.topology->job.sync.away_after_us)
+    bool waits = stored && !s_none_missing(self) &&
+                 now_us - actor->since_us < self->spec.topology->job.sync.away_after_us;
+    s_note_missing(self, actor, waits ? MISSING_AWAITED : stored ? MISSING_ACCEPTED : MISSING_NONE);
+    if (waits)
         return NOWHERE;
     return holder != NOWHERE ? holder : region_least_loaded(self);
 }
@@ -326,6 +343,26 @@ static bool s_may_settle(const region_core_t *self, int64_t now_us)
     if (self->settled || (self->known_count && region_known_all_heard(self)))
         return true;
     return s_nodes_settled(self, now_us);
+}
+
+bool region_core_take_missing(region_core_t *self, region_missing_t *ret_missing)
+{
+    for (size_t shard = 0; self->keeps && shard < self->shard_count; shard++) {
+        region_keep_t *keep = &self->keeps[shard];
+        const region_actor_t *actor = &self->actors[shard];
+        bool awaited = keep->missing == MISSING_AWAITED;
+        if (!keep->missing_untold || (!awaited && actor->node == NOWHERE))
+            continue;
+        *ret_missing = (region_missing_t){.shard = actor->name,
+                                       .incarnation = self->shards[shard].newest_incarnation,
+                                       .number = self->shards[shard].newest_number,
+                                       .awaited = awaited,
+                                       .patience_us = self->spec.topology->job.sync.away_after_us,
+                                       .node = awaited ? NULL : self->nodes[actor->node].name};
+        keep->missing_untold = false;
+        return true;
+    }
+    return false;
 }
 
 void region_place(region_core_t *self, int64_t now_us)
@@ -521,14 +558,27 @@ int64_t region_place_due(const region_core_t *self)
     return region_move_due(self) < due ? region_move_due(self) : due;
 }
 
+/* A shard that has not told what it has, before which nobody gets work; the first of them all when there is none. */
+static const char *s_silent_shard(const region_core_t *self)
+{
+    for (size_t index = 0; index < self->shard_count; index++) {
+        const message_t *progress = self->shards[index].progress;
+        if (!progress || progress->incarnation < self->actors[index].incarnation)
+            return self->actors[index].name;
+    }
+    return self->actors[0].name;
+}
+
 const char *region_place_waits_for(const region_core_t *self)
 {
     if (!self->actors)
         return !self->plan_taken ? "scheduler/global" : "nodes";
     if (!self->settled)
         return region_adopt_waits_for(self);
-    for (size_t index = 0; index < self->actor_count; index++)
-        if (s_missing(self, &self->actors[index]))
-            return region_keep_waits_for(self, &self->actors[index]);
+    for (size_t index = 0; index < self->actor_count; index++) {
+        const region_actor_t *actor = &self->actors[index];
+        if (s_missing(self, actor))
+            return s_turn(self, actor->role) ? region_keep_waits_for(self, actor) : s_silent_shard(self);
+    }
     return "";
 }

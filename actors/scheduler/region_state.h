@@ -117,8 +117,13 @@ typedef struct {
     uint64_t incarnation, number; /* 0: nothing */
 } region_answer_t;
 
+/* The newest snapshot of a shard is on no node that is here. */
+typedef enum { MISSING_NONE, MISSING_AWAITED, MISSING_ACCEPTED } region_missing_state_t;
+
 /* Who keeps a shard's snapshots, and how it goes on when its node is gone. */
 typedef struct {
+    region_missing_state_t missing; /* its newest snapshot, ... */
+    bool missing_untold;            /* ... which the log is still to say */
     uint64_t assignment;
     bool changed;
     region_keeper_t keepers[REGION_KEEPERS_MAX];
@@ -323,6 +328,9 @@ void region_outdated(region_core_t *self); /* a newer scheduler runs: ends this 
 
 /* region_nodes.c */
 void region_take_announce(region_core_t *self, const message_t *message, int64_t now_us);
+/* The kernels that nodes have told they compute with, each once: "Haswell, SkylakeX"; into text. */
+#define REGION_KERNELS_MAX 256
+const char *region_kernels(const region_core_t *self, char text[REGION_KERNELS_MAX]);
 err_code_t region_derive(region_core_t *self, uint64_t samples, err_t *err);
 region_node_t *region_node_find(region_core_t *self, const char *name);
 region_actor_t *region_actor_named(region_core_t *self, const char *name); /* NULL: there is none */

@@ -1,5 +1,7 @@
 #include "deploy/cli/commands.h"
 
+#include "actors/model/blas.h"
+#include "actors/model/kernel.h"
 #include "actors/model/model.h"
 #include "codec/base/json.h"
 #include "codec/base/units.h"
@@ -21,6 +23,9 @@ static size_t s_problem(FILE *out, const char *region, double value, const char 
 static size_t s_find_problems(const topology_t *topology, const job_t *job, FILE *out)
 {
     size_t problems = 0;
+    if (kernel_chosen()->wrong)
+        problems += (size_t)fprintf(out, "  problem: kernel %s %s; unset " BLAS_KERNEL_VARIABLE "\n",
+                                    kernel_chosen()->name, kernel_chosen()->why) > 0;
     double longest = 0, load[TOPOLOGY_REGIONS_MAX];
     for (size_t r = 0; r < topology->region_count; r++) {
         const topology_region_t *region = &topology->regions[r];
@@ -54,6 +59,7 @@ static void s_print_summary(const topology_t *topology, const job_t *job)
            topology->job.model, layout->count, (unsigned long long)job->samples,
            (unsigned long long)job->epochs);
     free(layout);
+    printf("  %-16s %s: %s\n", "kernel", kernel_chosen()->name, kernel_chosen()->why);
     for (size_t r = 0; r < topology->region_count; r++) {
         const job_region_t *region = &job->regions[r];
         char workers[32] = "a worker for each core";
@@ -83,6 +89,8 @@ static json_value_t *s_document(const topology_t *topology, const job_t *job, si
     json_set_u64(document, "samples", job->samples);
     json_set_u64(document, "epochs", job->epochs);
     json_set_u64(document, "problems", problems);
+    json_set_string(document, "kernel", kernel_chosen()->name);
+    json_set_string(document, "kernel_reason", kernel_chosen()->why);
     for (size_t r = 0; r < topology->region_count; r++) {
         json_value_t *row = json_new_object();
         json_set_string(row, "name", topology->regions[r].name);
@@ -155,6 +163,7 @@ const cli_command_t command_check = {
     .positional = "[TOPOLOGY]",
     .example = "cloudless check deploy/topologies/two-regions.yaml",
     .run = s_run,
+    .computes = true,
     .options = {{"set", 0, "KEY=VALUE", "change a key of the topology; may be repeated"},
                 {"schema", 0, NULL, "print the JSON Schema of topologies, for editors"},
                 {"default", 0, NULL, "print a topology with every key, its default and what it means"},

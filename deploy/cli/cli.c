@@ -1,6 +1,8 @@
 #include "deploy/cli/cli.h"
 
+#include "actors/model/kernel.h"
 #include "codec/base/outlet.h"
+#include "deploy/cli/version.h"
 #include "deploy/launch/host.h"
 #include "deploy/launch/limits.h"
 
@@ -97,7 +99,11 @@ static void s_print_commands(FILE *out, const cli_command_t *group, const cli_co
             fprintf(out, "  %-10s %s\n", s_word(*table), (*table)->summary);
     if (group && group->notes)
         fprintf(out, "\n%s\n", group->notes);
-    fprintf(out, "\nEvery command explains itself: cloudless%s%s COMMAND --help\n", space, name);
+    fprintf(out,
+            "\nEvery command explains itself: cloudless%s%s COMMAND --help, or cloudless help%s%s COMMAND\n",
+            space, name, space, name);
+    if (!group)
+        fprintf(out, "What this is, and with which libraries: cloudless --version\n");
     if (group)
         fprintf(out, "\nExample: %s\n", group->example);
 }
@@ -225,6 +231,14 @@ static int s_flush(const cli_command_t *command, int status)
                     errno ? strerror(errno) : "cannot be written");
 }
 
+static const cli_command_t *s_find(const char *word, const cli_command_t *const *table)
+{
+    for (size_t i = 0; table[i]; i++)
+        if (!strcmp(word, s_word(table[i])))
+            return table[i];
+    return NULL;
+}
+
 static int s_run(const cli_command_t *command, int argc, char **argv)
 {
     cli_args_t args = {.command = command};
@@ -234,7 +248,24 @@ static int s_run(const cli_command_t *command, int argc, char **argv)
     int stop = s_parse(argc, argv, &args);
     if (!stop && command->waits && !command->hidden && limits_check(&err)) /* their children inherit them */
         stop = 1 + cli_fail(EXIT_FAILED, command->name, "%s", err.text);
+    if (!stop && command->computes && kernel_prepare(&err))
+        stop = 1 + cli_fail(EXIT_FAILED, command->name, "%s", err.text);
     return s_flush(command, stop ? stop - 1 : command->run(&args));
+}
+
+/* help, help COMMAND, help GROUP COMMAND */
+static int s_help(int argc, char **argv, const cli_command_t *group, const cli_command_t *const *table)
+{
+    const cli_command_t *command = argc ? s_find(argv[0], table) : NULL;
+    if (!argc)
+        s_print_commands(stdout, group, table);
+    else if (!command)
+        return s_unknown(group, argv[0], table);
+    else if (command->group)
+        return s_help(argc - 1, argv + 1, command, command->group);
+    else
+        s_print_help(stdout, command);
+    return s_flush(command, EXIT_DONE);
 }
 
 /* argv[0] is the program or the group. */
@@ -244,18 +275,19 @@ static int s_main(int argc, char **argv, const cli_command_t *group, const cli_c
         s_print_commands(stderr, group, table);
         return EXIT_WRONG;
     }
-    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
-        s_print_commands(stdout, group, table);
-        return s_flush(group, EXIT_DONE);
+    if (!strcmp(argv[1], "help"))
+        return s_help(argc - 2, argv + 2, group, table);
+    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
+        return s_help(0, NULL, group, table);
+    if (!group && (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V"))) {
+        version_print(stdout);
+        return s_flush(NULL, EXIT_DONE);
     }
-    for (size_t i = 0; table[i]; i++) {
-        if (strcmp(argv[1], s_word(table[i])) != 0)
-            continue;
-        if (table[i]->group)
-            return s_main(argc - 1, argv + 1, table[i], table[i]->group);
-        return s_run(table[i], argc - 1, argv + 1);
-    }
-    return s_unknown(group, argv[1], table);
+    const cli_command_t *command = s_find(argv[1], table);
+    if (!command)
+        return s_unknown(group, argv[1], table);
+    return command->group ? s_main(argc - 1, argv + 1, command, command->group)
+                          : s_run(command, argc - 1, argv + 1);
 }
 
 int cli_main(int argc, char **argv, const cli_command_t *const *table)

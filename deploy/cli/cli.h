@@ -17,6 +17,7 @@ typedef enum {
     EXIT_FAILED = 1,   /* while running; also when output could not be written */
     EXIT_WRONG = 2,    /* usage, topology, data set or state directory */
     EXIT_PROBLEMS = 3, /* a check found some */
+    EXIT_DRAINED = 4,  /* ended in order before the end, as somebody elsewhere asked for */
 } exit_status_t;
 
 #define CLI_OPTIONS_MAX 16
@@ -39,14 +40,16 @@ typedef struct cli_command {
     const char *example;    /* one line, or several, each a whole command */
     const char *notes;      /* lines below the options; NULL: none */
     int (*run)(const cli_args_t *args);
-    bool waits;  /* takes signals with host_wait; those of others end it at once */
-    bool hidden; /* for this program's own use */
+    bool waits;    /* takes signals with host_wait; those of others end it at once */
+    bool hidden;   /* for this program's own use */
+    bool computes; /* a kernel is chosen before it runs, while the process has one thread */
     const struct cli_command *const
         *group; /* commands below this one, ended by a NULL, which then has no more */
     cli_option_t options[CLI_OPTIONS_MAX]; /* ended by a row without a name; --help is added */
 } cli_command_t;
 
-/* Runs the command that argv names; returns the exit status. The table ends with a NULL. */
+/* Runs the command that argv names; returns the exit status. The table ends with a NULL. Beside the commands there are
+ * `help [COMMAND]`, --help and --version. */
 int cli_main(int argc, char **argv, const cli_command_t *const *table);
 
 /* The value of an option (the last, when repeated), or NULL; a flag's value is "". */

@@ -158,6 +158,7 @@ const cli_command_t command_host = {
     .summary = "Hosts actors of a node in a process of their own; started by a node alone.",
     .example = "cloudless node --isolate actor",
     .run = s_run,
+    .computes = true,
     .waits = true,
     .hidden = true,
     .options = {{"topology", 0, "FILE", "as of the node"},

@@ -129,6 +129,7 @@ const cli_command_t command_node = {
     .example = "cloudless node --topology job.yaml --region shanghai --name rack1",
     .notes = COMMANDS_RESUME,
     .run = s_run,
+    .computes = true,
     .waits = true,
     .options = {
         {"topology", 't', "FILE", "the same file as everywhere in the job"},

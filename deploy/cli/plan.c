@@ -242,6 +242,7 @@ const cli_command_t command_plan = {
     .positional = "TOPOLOGY",
     .example = "cloudless plan deploy/topologies/two-regions.yaml --set plan.objective=match",
     .run = s_run,
+    .computes = true,
     .options = {{"set", 0, "KEY=VALUE",
                  "change a key of the topology, as in plan.objective=deadline; may be repeated"},
                 {"json", 0, NULL, "print all of it as JSON"}}};

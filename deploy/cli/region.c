@@ -81,6 +81,7 @@ const cli_command_t command_region = {
     .summary = "Parts of one region of `up` in one process; started by `up` alone.",
     .example = "cloudless up TOPOLOGY",
     .run = s_run,
+    .computes = true,
     .waits = true,
     .hidden = true,
     .options = {{"topology", 0, "FILE", "the effective topology in the state directory"},

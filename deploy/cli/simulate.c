@@ -385,6 +385,7 @@ const cli_command_t command_simulate = {
     .notes = "Without --objective and --units the topology's workers run, on machines of power 1.\n"
              "With plan.samples_per_s nothing is measured, and a seed gives the same prediction everywhere.",
     .run = s_run,
+    .computes = true,
     .waits = true,
     .options = {
         {"objective", 0, "NAME", "rent what the plan for it would: everything, match, fastest ..."},

@@ -2,6 +2,7 @@
 
 #include "actors/kit/clock.h"
 #include "codec/base/failpoint.h"
+#include "deploy/cli/checkpoint/finished.h"
 #include "deploy/launch/await_room.h"
 #include "deploy/launch/planning.h"
 #include "deploy/launch/supervise.h"
@@ -37,6 +38,11 @@ static int s_prepare_state(launch_t *launch, const cli_args_t *args)
     if (rc)
         return cli_fail(rc == ERR_NOT_FOUND || rc == ERR_CONFIG ? EXIT_WRONG : EXIT_FAILED, "up", "%s",
                         err.text);
+    if (cli_has(args, "resume") && finished(launch) && !cli_has(args, "quiet"))
+        fprintf(stderr,
+                "this job is finished: all %llu epochs are trained; it is only evaluated and reported once "
+                "more\n",
+                (unsigned long long)launch->job.epochs);
     rc = launch_open_log(launch, "up", false, &err);
     return rc ? cli_fail(EXIT_FAILED, "up", "%s", err.text) : EXIT_DONE;
 }
@@ -139,6 +145,7 @@ const cli_command_t command_up = {
     .positional = "TOPOLOGY",
     .example = "cloudless up deploy/topologies/two-regions.yaml --state run1 --set job.epochs=2",
     .run = s_run,
+    .computes = true,
     .waits = true,
     .options = {
         {"state", 's', "DIR", "keep snapshots, logs and status here (default: ~/.local/state/cloudless/JOB)"},

@@ -4,6 +4,7 @@
 #include "brokers/broker.h"
 #include "codec/base/failpoint.h"
 #include "codec/base/log.h"
+#include "codec/base/log_file.h"
 #include "codec/base/quote.h"
 #include "codec/base/units.h"
 #include "deploy/launch/control.h"
@@ -119,16 +120,14 @@ static err_code_t s_absolute(const char *path, char ret[STATEDIR_PATH_MAX], err_
 
 err_code_t launch_choose_state(launch_t *self, const char *given, err_t *err)
 {
-    char path[PATH_MAX];
-    const char *base = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+    char path[PATH_MAX], base[STATEDIR_PATH_MAX];
+    err_code_t rc = given ? ERR_OK : launch_default_base(base, err);
+    if (rc)
+        return rc;
     if (given)
         snprintf(path, sizeof path, "%s", given);
-    else if (base && base[0] == '/')
-        snprintf(path, sizeof path, "%s/cloudless/%s", base, self->topology->job.name);
-    else if (home && home[0] == '/')
-        snprintf(path, sizeof path, "%s/.local/state/cloudless/%s", home, self->topology->job.name);
     else
-        return err_set(err, ERR_USAGE, "there is no home directory to keep state in; give --state DIR");
+        snprintf(path, sizeof path, "%s/%s", base, self->topology->job.name);
     if (!path[0])
         return err_set(err, ERR_USAGE, "--state is empty; name a directory");
     return s_absolute(path, self->state_dir, err);
@@ -475,10 +474,8 @@ err_code_t launch_open_log(const launch_t *self, const char *name, bool echo, er
     if (rc)
         return rc;
     snprintf(path, sizeof path, "%s/%s.log", folder, name);
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    if (fd < 0)
+    if (log_open_file(path, LOG_FILE_MOST_BYTES, LEVEL_INFO, err))
         return err_set(err, file_code_of(errno), "%s: %s", path, strerror(errno));
-    log_open(fd, LEVEL_INFO);
     if (echo)
         log_echo(STDERR_FILENO, LEVEL_WARN);
     return ERR_OK;

@@ -11,7 +11,7 @@
 #include "brokers/job.h"
 #include "store/statedir.h"
 
-#define LAUNCH_TOPOLOGY_FILE "topology.yaml" /* the effective topology, in the state directory */
+#define LAUNCH_TOPOLOGY_FILE STATEDIR_TOPOLOGY_FILE /* the effective topology, in the state directory */
 #define LAUNCH_STATUS_FILE "status.json"
 #define LAUNCH_REPORT_FILE "report.json" /* when nobody took it from standard output */
 
@@ -44,6 +44,11 @@ MUST_USE err_code_t launch_replace_topology(const launch_t *self, const topology
 /* Chooses the state directory: `given`, or ${XDG_STATE_HOME:-~/.local/state}/cloudless/JOBNAME. Creates
  * nothing. */
 MUST_USE err_code_t launch_choose_state(launch_t *self, const char *given, err_t *err);
+
+/* Where state directories are when none is named, and which of those there is meant: the only one, or the only one that
+ * somebody works in. Errors: ERR_USAGE (no home, nothing there, or several), ERR_LIMIT. */
+MUST_USE err_code_t launch_default_base(char ret[STATEDIR_PATH_MAX], err_t *err);
+MUST_USE err_code_t launch_find_state(char ret[STATEDIR_PATH_MAX], err_t *err);
 
 /* Takes the whole state directory for this process and its children, and puts the effective topology there.
  * Errors: those of statedir_open; ERR_IN_USE also when processes that were started by hand work in it. */

@@ -50,7 +50,7 @@ static double s_price_per_s(const topology_region_t *region, uint64_t *ret_units
 }
 
 /* What units were rented for, of every offer; where no node is a unit of an offer, its nodes stand for all there is. */
-static global_cost_t s_cost(const global_core_t *core, const report_context_t *context, size_t region)
+global_cost_t report_cost(const global_core_t *core, const report_context_t *context, size_t region)
 {
     global_cost_t cost = global_core_cost(core, region);
     const message_t *report = global_core_region(core, region).report;
@@ -92,9 +92,10 @@ static void s_add_region(json_value_t *regions, const global_core_t *core, const
     uint64_t units;
     s_price_per_s(region, &units);
     bool by_offer = s_sum_of(&report->region_report.rented) > 0;
-    global_cost_t cost = s_cost(core, context, index);
+    global_cost_t cost = report_cost(core, context, index);
     json_value_t *row = json_new_object();
     json_set_string(row, "name", region->name);
+    json_set_string(row, "kernels", report->region_report.kernels ? report->region_report.kernels : "");
     json_set_u64(row, "samples", report->region_report.samples);
     json_set_u64(row, "samples_repeated", report->region_report.samples_repeated);
     json_set_u64(row, "steps", report->region_report.steps);
@@ -182,12 +183,6 @@ static json_value_t *s_curve(const global_core_t *core, const topology_t *topolo
     return curve;
 }
 
-typedef struct {
-    uint64_t samples, restarts, rounds, not_finite, rolled_back, welcomes;
-    int64_t train_us;
-    double loss, accuracy, cost; /* means weighted by samples; NaN without any */
-} totals_t;
-
 static void s_mean(double value, double weight, double *sum, double *weights)
 {
     if (isfinite(value) && weight > 0) {
@@ -196,9 +191,9 @@ static void s_mean(double value, double weight, double *sum, double *weights)
     }
 }
 
-static totals_t s_totals(const global_core_t *core, const report_context_t *context)
+report_totals_t report_totals(const global_core_t *core, const report_context_t *context)
 {
-    totals_t totals = {0};
+    report_totals_t totals = {0};
     double loss = 0, loss_weights = 0, accuracy = 0, accuracy_weights = 0;
     for (size_t r = 0; r < context->topology->region_count; r++) {
         const message_t *report = global_core_region(core, r).report;
@@ -211,7 +206,11 @@ static totals_t s_totals(const global_core_t *core, const report_context_t *cont
         totals.not_finite += report->region_report.not_finite;
         totals.rolled_back += report->region_report.updates_rolled_back;
         totals.welcomes += report->region_report.welcomes;
-        totals.cost += s_cost(core, context, r).total;
+        totals.wan_sent_bytes += report->region_report.wan_sent_bytes;
+        totals.samples_total += report->region_report.samples_total;
+        if (report->region_report.lived_us > totals.lived_us)
+            totals.lived_us = report->region_report.lived_us;
+        totals.cost += report_cost(core, context, r).total;
         if (report->region_report.train_us > totals.train_us)
             totals.train_us = report->region_report.train_us;
         s_mean(report->region_report.loss, weight, &loss, &loss_weights);
@@ -236,7 +235,8 @@ static double s_first_loss(const global_core_t *core, const topology_t *topology
 
 /* Updates that were not finite, or a loss far above what guessing costs or what it began with. Where no loss is known nothing
  * is said about it. */
-static bool s_has_diverged(const global_core_t *core, const topology_t *topology, const totals_t *totals)
+static bool s_has_diverged(const global_core_t *core, const topology_t *topology,
+                           const report_totals_t *totals)
 {
     if (!strcmp(topology->job.data.kind, "counter") || !totals->samples)
         return false;
@@ -293,7 +293,7 @@ void report_print_warning(const json_value_t *report, FILE *out)
 json_value_t *report_new(const global_core_t *core, const report_context_t *context)
 {
     const topology_t *topology = context->topology;
-    totals_t totals = s_totals(core, context);
+    report_totals_t totals = report_totals(core, context);
     json_value_t *report = json_new_object();
     json_set_string(report, "job", topology->job.name);
     json_set_string(report, "model", topology->job.model);
@@ -305,7 +305,12 @@ json_value_t *report_new(const global_core_t *core, const report_context_t *cont
     json_set_string(report, "encoding", topology->job.sync.encoding);
     json_set_u64(report, "seed", topology->job.seed);
     json_set_string(report, "state", report_state_name(global_core_state(core)));
+    json_set_string(report, "stopper", global_core_stopper(core));
+    json_set_number(report, "done_share",
+                    totals.samples_total ? (double)totals.samples / (double)totals.samples_total : NAN);
     json_set_number(report, "wall_s", (double)context->wall_us / 1e6);
+    json_set_number(report, "lived_s",
+                    (double)(totals.lived_us > context->wall_us ? totals.lived_us : context->wall_us) / 1e6);
     json_set_number(report, "train_s", (double)totals.train_us / 1e6);
     json_set_u64(report, "epochs", topology->job.epochs);
     json_set_u64(report, "samples", totals.samples);
@@ -420,7 +425,7 @@ void report_print_table(const json_value_t *report, FILE *out)
             "WAN sent", "WAN received");
     for (size_t i = 0; i < json_count(regions); i++)
         s_print_region(json_at(regions, i), out);
-    units_print_duration((int64_t)(json_get_number(report, "wall_s", 0) * 1e6), wall);
+    units_print_duration((int64_t)(json_get_number(report, "lived_s", 0) * 1e6), wall);
     units_print_duration((int64_t)(json_get_number(report, "train_s", 0) * 1e6), train);
     fprintf(out, "\n  %s, %s, %s:", json_get_string(report, "job", ""), json_get_string(report, "model", ""),
             json_get_string(report, "strategy", ""));

@@ -4,6 +4,7 @@
 #include "actors/kit/process.h"
 #include "actors/node/node_actor.h"
 #include "actors/scheduler/region_actor.h"
+#include "actors/model/kernel.h"
 #include "actors/worker/probe.h"
 #include "brokers/broker.h"
 #include "codec/base/log.h"
@@ -14,8 +15,10 @@
 #include "deploy/launch/host.h"
 #include "deploy/launch/renter.h"
 #include "deploy/launch/starts.h"
+#include "deploy/launch/watch.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -38,6 +41,7 @@ typedef struct {
     char scheduler_name[WIRE_NAME_SIZE];
     char node_name[WIRE_NAME_SIZE];
     double samples_per_s; /* of one core */
+    atomic_bool started;  /* `where` is final */
     int first_signal;
     int64_t half_ended_us; /* one of two actors has ended since */
     bool dismissed;        /* the node, by this process */
@@ -219,6 +223,9 @@ static err_code_t s_start_node(void *hint, err_t *err)
     if (rc)
         return rc;
     node_actor_fill(&node, &shell);
+    const kernel_t *kernel = kernel_chosen();
+    log_event(kernel->wrong ? LEVEL_WARN : LEVEL_INFO, self->node_name, "kernel", "kernel=%s reason=\"%s\"",
+              kernel->name, kernel->why);
     self->node = shell_start(&shell);
     return shell_wait_ready(self->node, err);
 }
@@ -398,13 +405,25 @@ static void s_loop(serve_t *self)
     }
 }
 
-static const control_word_t s_words[] = {{"stop", host_answer_stop}, {NULL, NULL}};
+/* In control's thread, which ends before the broker does. */
+static char *s_answer_status(void *hint, const char *rest)
+{
+    serve_t *self = hint;
+    (void)rest;
+    char *text =
+        atomic_load(&self->started) ? watch_answer(&self->where) : strdup("!this process is starting");
+    CHECK(text);
+    return text;
+}
 
-static void s_open_control(const serve_t *self, control_t **ret_control)
+static const control_word_t s_words[] = {
+    {"stop", host_answer_stop}, {WATCH_WORD, s_answer_status}, {NULL, NULL}};
+
+static void s_open_control(serve_t *self, control_t **ret_control)
 {
     err_t err = {0};
     const char *role = self->spec->role;
-    if (role && control_open(self->launch->state_dir, role, s_words, NULL, ret_control, &err))
+    if (role && control_open(self->launch->state_dir, role, s_words, self, ret_control, &err))
         log_event(LEVEL_WARN, self->spec->where, "control",
                   "reason=\"%s\"; a signal can stop it, cloudless stop cannot", err.text);
 }
@@ -417,6 +436,7 @@ int serve_run(launch_t *launch, const serve_spec_t *spec)
     host_init(&self.host);
     s_open_control(&self, &control);
     err_code_t rc = s_start(&self, &err);
+    atomic_store(&self.started, !rc);
     if (!rc)
         s_loop(&self);
     shell_destroy(&self.node);
@@ -424,9 +444,9 @@ int serve_run(launch_t *launch, const serve_spec_t *spec)
     if (self.leaves)
         renter_destroy(&self.renter, 0); /* its successor takes over */
     renter_destroy(&self.renter, SERVE_FAREWELL_US);
+    control_close(&control);
     if (self.broker)
         broker_stop(&self.broker, SERVE_LINGER_US);
-    control_close(&control);
     host_fini(&self.host);
     bool left = self.leaves || rc == ERR_STOPPED;
     if (left && spec->parent && process_lines_say(&self.told, "left"))

@@ -10,21 +10,24 @@
 static const char *const s_layers[] = {"codec", "store", "brokers", "actors", "deploy"};
 #define LAYERS (sizeof s_layers / sizeof *s_layers)
 
+/* Says which versions are loaded, and calls nothing else of them. */
+#define VERSION "deploy/cli/version.c"
+
 /* The only files (patterns of paths from the root) that may include a library's header. */
 static const struct {
     const char *header;
     const char *files[6];
 } s_doorways[] = {
-    {"msgpack.h", {"codec/wire/*"}},
-    {"lmdb.h", {"store/kv_lmdb.c"}},
-    {"archive.h", {"store/archive.c", "store/archive_read.c"}},
+    {"msgpack.h", {"codec/wire/*", VERSION}},
+    {"lmdb.h", {"store/kv_lmdb.c", VERSION}},
+    {"archive.h", {"store/archive.c", "store/archive_read.c", VERSION}},
     {"archive_entry.h", {"store/archive.c", "store/archive_read.c"}},
     {"cblas.h", {"actors/model/*"}},
-    {"yaml.h", {"brokers/yaml.c"}},
-    {"jansson.h", {"codec/base/json.c"}},
-    {"xxhash.h", {"codec/base/hash.c"}},
-    {"sodium.h", {"codec/base/hash.c"}},
-    {"zlib.h", {"actors/model/idx.c"}},
+    {"yaml.h", {"brokers/yaml.c", VERSION}},
+    {"jansson.h", {"codec/base/json.c", VERSION}},
+    {"xxhash.h", {"codec/base/hash.c", VERSION}},
+    {"sodium.h", {"codec/base/hash.c", VERSION}},
+    {"zlib.h", {"actors/model/idx.c", VERSION}},
     {"czmq.h", {"*_actor.c", "*_zmq.c", "*_zmq.h", "actors/kit/*", "deploy/*"}},
     {"zmq.h", {"*_actor.c", "*_zmq.c", "*_zmq.h", "actors/kit/*", "deploy/*"}},
 };

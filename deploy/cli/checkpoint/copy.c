@@ -180,10 +180,14 @@ static int s_run(const cli_args_t *args)
 {
     copy_t self = {0};
     err_t err = {0};
-    const char *from = cli_value(args, "state"), *to = cli_value(args, "to");
-    if (!from || !to)
+    char from[STATEDIR_PATH_MAX];
+    const char *to = cli_value(args, "to");
+    if (!to)
         return cli_fail(EXIT_WRONG, "checkpoint copy",
-                        "--state and --to are needed; see cloudless checkpoint copy --help");
+                        "--to is needed; name the directory that is to be the copy");
+    int status = commands_state(args, "checkpoint copy", from);
+    if (status)
+        return status;
     tale_init(&self.tale, args, "checkpoint copy");
     self.tale.dry = cli_has(args, "dry-run");
     together_spec_t spec = {.dir = from, .here = true};
@@ -192,7 +196,7 @@ static int s_run(const cli_args_t *args)
         code = build_dir_begin(&self.target, to, from, cli_has(args, "force"), self.tale.dry, &err);
     if (!code)
         code = s_copy(&self, &err);
-    int status = code ? tale_fail(&self.tale, code, &err) : s_end(&self);
+    status = code ? tale_fail(&self.tale, code, &err) : s_end(&self);
     build_dir_fini(&self.target);
     together_fini(&self.together);
     tale_fini(&self.tale);

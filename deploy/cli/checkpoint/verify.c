@@ -268,13 +268,17 @@ static int s_run(const cli_args_t *args)
 {
     verify_t self = {0};
     err_t err = {0};
-    const char *dir = cli_value(args, "state"), *archive = cli_value(args, "archive");
-    if (!dir == !archive)
+    char dir[STATEDIR_PATH_MAX];
+    const char *archive = cli_value(args, "archive");
+    if (archive && cli_has(args, "state"))
         return cli_fail(EXIT_WRONG, "checkpoint verify", "give either --state or --archive");
+    int status = archive ? EXIT_DONE : commands_state(args, "checkpoint verify", dir);
+    if (status)
+        return status;
     tale_init(&self.tale, args, "checkpoint verify");
     err_code_t code =
-        dir ? s_state(&self, dir, cli_has(args, "here"), &err) : s_archive(&self, archive, &err);
-    int status = code ? tale_fail(&self.tale, code, &err) : s_end(&self);
+        archive ? s_archive(&self, archive, &err) : s_state(&self, dir, cli_has(args, "here"), &err);
+    status = code ? tale_fail(&self.tale, code, &err) : s_end(&self);
     tale_fini(&self.tale);
     return status;
 }

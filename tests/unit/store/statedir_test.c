@@ -144,6 +144,22 @@ Test(statedir, a_job_file_with_a_spoiled_run_is_of_nobody)
     }
 }
 
+Test(statedir, one_that_has_lost_its_job_file_is_told_from_a_folder_of_somebody_else)
+{
+    static const char *const made[] = {"run/disk", "topology.yaml"};
+    char path[TEMP_PATH_MAX + 32];
+    statedir_t *state = NULL;
+    snprintf(path, sizeof path, "%s/run", s_dir);
+    cr_assert_eq(file_make_dirs(path, &s_err), ERR_OK);
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(path, sizeof path, "%s/%s", s_dir, made[i]);
+        cr_assert_eq(file_write(path, "x", 1, &s_err), ERR_OK);
+        cr_assert_eq(statedir_open(s_dir, "fashion", "d1g3st", &state, &s_err), ERR_JOB);
+        bool told = strstr(s_err.text, "has lost its file job; cloudless checkpoint repair --state ") != NULL;
+        cr_assert_eq(told, i == 1, "%s", s_err.text);
+    }
+}
+
 Test(statedir, a_folder_of_somebody_else_is_left_alone)
 {
     char file[TEMP_PATH_MAX + 16];
@@ -186,12 +202,12 @@ Test(statedir, a_damaged_job_file_is_not_overwritten)
 }
 
 /* What a job file says, and what is said of it. */
-static void s_expect_said(const char *text, const char *said)
+static void s_expect_said(const char *text, err_code_t code, const char *said)
 {
     char file[TEMP_PATH_MAX + 16];
     snprintf(file, sizeof file, "%s/job", s_dir);
     cr_assert_eq(file_write(file, text, strlen(text), &s_err), ERR_OK);
-    cr_assert_eq(statedir_check(s_dir, "fashion", "d1g3st", &s_err), ERR_JOB);
+    cr_assert_eq(statedir_check(s_dir, "fashion", "d1g3st", &s_err), code);
     cr_assert_not_null(strstr(s_err.text, said), "%s", s_err.text);
     cr_assert_null(strstr(s_err.text, "remove"), "a directory that holds a model is not to be removed: %s",
                    s_err.text);
@@ -201,10 +217,12 @@ Test(statedir, what_is_wrong_with_a_job_file_is_said_and_nobody_is_told_to_remov
 {
     statedir_t *state = s_open();
     statedir_close(&state);
-    s_expect_said("cloudless state 99\njob fashion\n", "another version of cloudless (its format is 99");
-    s_expect_said("cloudless state x\njob fashion\n", "is damaged; cloudless checkpoint repair --state ");
-    s_expect_said("", "is damaged; cloudless checkpoint repair --state ");
-    s_expect_said("cloudless state 1\njob fashion\ndigest other\n",
+    s_expect_said("cloudless state 99\njob fashion\n", ERR_VERSION,
+                  "another version of cloudless (its format is 99");
+    s_expect_said("cloudless state x\njob fashion\n", ERR_JOB,
+                  "is damaged; cloudless checkpoint repair --state ");
+    s_expect_said("", ERR_JOB, "is damaged; cloudless checkpoint repair --state ");
+    s_expect_said("cloudless state 1\njob fashion\ndigest other\n", ERR_JOB,
                   "undo the change, or name another directory");
 }
 

@@ -1,5 +1,5 @@
-#include "actors/model/blas.h"
 #include "actors/model/conv.h"
+#include "actors/model/kernel.h"
 #include "tests/unit/actors/model/reference.h"
 
 typedef struct {
@@ -68,7 +68,7 @@ static void s_check(conv_t conv, size_t count)
                    test_widen(w, w_size),
                    test_widen(y, y_size),
                    test_widen(y, y_size)};
-    blas_single_thread();
+    cr_assert_eq(kernel_prepare(NULL), ERR_OK);
     conv_forward(&conv, count, x, w, patches, y);
     s_weighted(&self);
     for (size_t i = 0; i < y_size; i++)

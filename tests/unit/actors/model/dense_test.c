@@ -1,5 +1,5 @@
-#include "actors/model/blas.h"
 #include "actors/model/dense.h"
+#include "actors/model/kernel.h"
 #include "tests/unit/actors/model/reference.h"
 
 typedef struct {
@@ -49,7 +49,7 @@ static void s_check(dense_t dense, size_t B)
                    test_widen(bias, O),
                    test_widen(dy, B * O),
                    test_widen(y, B * O)};
-    blas_single_thread();
+    cr_assert_eq(kernel_prepare(NULL), ERR_OK);
     dense_forward(&dense, B, x, w, bias, y);
     s_weighted(&self);
     test_all_near("y", B * O, y, self.y, 1e-5);
@@ -73,6 +73,7 @@ Test(dense, first_layer_without_dx)
 {
     dense_t dense = {.I = 2, .O = 1};
     float x[] = {3, 4}, w[] = {1, 1}, bias[] = {0}, y[1], dy[] = {2}, dw[2], db[1];
+    cr_assert_eq(kernel_prepare(NULL), ERR_OK);
     dense_forward(&dense, 1, x, w, bias, y);
     dense_backward(&dense, 1, x, w, y, dy, dw, db, NULL);
     cr_assert(y[0] == 7 && dw[0] == 6 && dw[1] == 8 && db[0] == 2);

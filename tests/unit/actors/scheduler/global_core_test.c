@@ -319,3 +319,21 @@ Test(global, knows_how_regions_reach_each_other_from_their_schedulers_alone)
     cr_assert_null(global_core_link(bench->by.core, 1, 1).state);
     s_free(bench);
 }
+
+Test(global, knows_who_asked_for_a_drain)
+{
+    bench_t *bench = s_bench();
+    s_placed(bench, 0);
+    s_placed(bench, 1);
+    cr_assert_str_eq(global_core_stopper(bench->by.core), "");
+    s_final(bench, 1, 0); /* was stopped where it is */
+    cr_assert_eq(global_core_state(bench->by.core), RUN_STOPPING);
+    cr_assert_str_eq(global_core_stopper(bench->by.core), "scheduler/us");
+    global_core_stop(bench->by.core, SECOND, 0);
+    cr_assert_str_eq(global_core_stopper(bench->by.core), "scheduler/us", "the first counts");
+    s_free(bench);
+    bench = s_bench();
+    global_core_stop(bench->by.core, SECOND, 0);
+    cr_assert_str_eq(global_core_stopper(bench->by.core), GLOBAL_STOPPER_HERE);
+    s_free(bench);
+}

@@ -19,6 +19,24 @@ Test(region, reports_four_times_a_second)
     s_free(bench);
 }
 
+Test(region, reports_each_kernel_that_its_nodes_compute_with_once)
+{
+    static const char *const kernels[] = {"SkylakeX", "Haswell", "SkylakeX", ""};
+    bench_t *bench = s_bench(2, false);
+    for (uint64_t i = 0; i < 4; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "node/eu/%llu", (unsigned long long)i);
+        message_t *announce = s_announce(bench, name, i + 1);
+        message_set_name(announce->announce.kernel, kernels[i]);
+        driver_give(&bench->by, announce);
+    }
+    driver_tick(&bench->by, 0);
+    message_t *report = s_report(bench);
+    cr_assert_str_eq(report->region_report.kernels, "SkylakeX, Haswell");
+    message_destroy(&report);
+    s_free(bench);
+}
+
 Test(region, evaluates_each_quarter_and_merges_what_passes_meanwhile)
 {
     bench_t *bench = s_bench(1, true);

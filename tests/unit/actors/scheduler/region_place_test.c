@@ -267,7 +267,11 @@ Test(region, a_shard_waits_for_the_disk_that_holds_it)
             message_destroy(&place);
         }
     }
-    cr_assert_str_eq(region_core_waits_for(bench->by.core, NULL), "shard/eu/0");
+    cr_assert_str_eq(region_core_waits_for(bench->by.core, NULL), "snapshot 0 of shard/eu/0 (at most 30 s)");
+    region_missing_t missing;
+    cr_assert(region_core_take_missing(bench->by.core, &missing) && missing.awaited);
+    cr_assert_str_eq(missing.shard, "shard/eu/0");
+    cr_assert(!region_core_take_missing(bench->by.core, &missing), "it is said once");
     driver_tick(&bench->by, 36 * SECOND);
     driver_give(&bench->by, s_announce(bench, running.shards[0].node, 77));
     bool placed = false;

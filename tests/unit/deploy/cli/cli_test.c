@@ -1,4 +1,5 @@
 #include "deploy/cli/commands.h"
+#include "deploy/cli/version.h"
 
 #include <criterion/criterion.h>
 #include <criterion/redirect.h>
@@ -157,10 +158,56 @@ Test(cli, a_group_has_commands_of_its_own, .init = cr_redirect_stderr)
     cr_expect_eq(s_call_group(2, wrong), EXIT_WRONG);
     cr_expect_eq(s_seen.runs, 0);
     fflush(stderr);
-    cr_assert_stderr_eq_str(
-        "cloudless: things look: missing: B; see cloudless things look --help\n"
-        "cloudless: things: there is no command loop; did you mean look?\n"
-        "Things.\n\nUsage: cloudless things COMMAND [OPTIONS]\n\n"
-        "  look       Looks.\n\nEvery command explains itself: cloudless things COMMAND --help\n"
-        "\nExample: cloudless things look a b\n");
+    cr_assert_stderr_eq_str("cloudless: things look: missing: B; see cloudless things look --help\n"
+                            "cloudless: things: there is no command loop; did you mean look?\n"
+                            "Things.\n\nUsage: cloudless things COMMAND [OPTIONS]\n\n"
+                            "  look       Looks.\n\nEvery command explains itself: cloudless things COMMAND "
+                            "--help, or cloudless help things COMMAND\n"
+                            "\nExample: cloudless things look a b\n");
+}
+
+Test(cli, help_explains_a_command_as_its_own_option_does, .init = cr_redirect_stdout)
+{
+    const char *help[] = {"cloudless", "help", "things", "look", NULL};
+    const char *option[] = {"cloudless", "things", "look", "--help", NULL};
+    cr_expect_eq(s_call_group(4, help), EXIT_DONE);
+    fflush(stdout);
+    cr_expect_eq(s_call_group(4, option), EXIT_DONE);
+    cr_expect_eq(s_seen.runs, 0);
+    fflush(stdout);
+    static const char text[] = "Looks.\n\nUsage: cloudless things look [OPTIONS] A B\n\n"
+                               "  -s, --state DIR            where\n      --set K=V              what\n"
+                               "      --json                 how\n      --help                 this text\n"
+                               "\nExample: cloudless things look a b\n";
+    char twice[2 * sizeof text];
+    snprintf(twice, sizeof twice, "%s%s", text, text);
+    cr_assert_stdout_eq_str(twice);
+}
+
+Test(cli, help_for_what_is_not_there_is_an_error, .init = cr_redirect_stderr)
+{
+    const char *wrong[] = {"cloudless", "help", "thinks", NULL};
+    cr_expect_eq(s_call_group(3, wrong), EXIT_WRONG);
+    fflush(stderr);
+    cr_assert_stderr_eq_str("cloudless: there is no command thinks; did you mean things?\n");
+}
+
+Test(cli, version_names_the_commit_and_each_library)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    cr_assert(out);
+    version_print(out);
+    fclose(out);
+    cr_assert(strstr(text, "cloudless ") == text && strstr(text, "(commit "), "%s", text);
+    static const char *const libraries[] = {"libzmq",    "czmq",       "msgpack-c", "LMDB",
+                                            "OpenBLAS",  "libyaml",    "jansson",   "xxHash",
+                                            "libsodium", "libarchive", "zlib"};
+    for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++) {
+        const char *line = strstr(text, libraries[i]);
+        cr_assert(line && line[strcspn(line, "0123456789\n")] != '\n', "%s has no version in %s",
+                  libraries[i], text);
+    }
+    free(text);
 }
