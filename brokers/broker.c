@@ -15,6 +15,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+/* A socket's address has room for 107 characters, of which 45 are the names below. */
+#define SOCKET_BASE_MAX 62
+#define SOCKET_DIR_MAX 96
+
 static void s_file_path(char *out, size_t size, const char *run_dir, const char *region)
 {
     snprintf(out, size, "%s/broker-%s", run_dir, region);
@@ -125,16 +129,44 @@ static void s_sweep(const char *dir)
     closedir(listing);
 }
 
+/* A directory of this user alone, made when nothing is there. */
+static bool s_take_dir(const char *dir)
+{
+    struct stat info;
+    if (mkdir(dir, 0700) < 0 && errno != EEXIST)
+        return false;
+    return lstat(dir, &info) == 0 && S_ISDIR(info.st_mode) && info.st_uid == geteuid() &&
+           !(info.st_mode & 077);
+}
+
+/* One that all processes of this user share, or where others have taken its name one of this process' own. The runtime
+ * directory of a login comes last: it goes when the login ends, which a run may outlive. */
+static err_code_t s_find_dir(char ret_dir[SOCKET_DIR_MAX], err_t *err)
+{
+    const char *const bases[] = {getenv("TMPDIR"), "/tmp", getenv("XDG_RUNTIME_DIR")};
+    const size_t count = sizeof bases / sizeof *bases;
+    for (size_t i = 0; i < 2 * count; i++) {
+        const char *base = bases[i % count];
+        bool own = i >= count;
+        if (!base || base[0] != '/' || strlen(base) > SOCKET_BASE_MAX)
+            continue;
+        snprintf(ret_dir, SOCKET_DIR_MAX, "%s/cloudless-%lu%s", base, (unsigned long)geteuid(),
+                 own ? "-XXXXXX" : "");
+        if (own ? mkdtemp(ret_dir) != NULL : s_take_dir(ret_dir))
+            return ERR_OK;
+    }
+    return err_set(err, ERR_IO,
+                   "no directory for local sockets: %s; set TMPDIR to one that can be written, of at "
+                   "most %d characters",
+                   strerror(errno), SOCKET_BASE_MAX);
+}
+
 err_code_t broker_socket_path(char ret_path[TOPOLOGY_TEXT_MAX], err_t *err)
 {
-    char dir[64];
-    snprintf(dir, sizeof dir, "/tmp/cloudless-%lu", (unsigned long)getuid());
-    if (mkdir(dir, 0700) < 0 && errno != EEXIST)
-        return err_set(err, ERR_IO, "cannot make %s: %s; make /tmp writable", dir, strerror(errno));
-    struct stat info;
-    if (lstat(dir, &info) < 0 || !S_ISDIR(info.st_mode) || info.st_uid != getuid() ||
-        (info.st_mode & 077) != 0)
-        return err_set(err, ERR_IO, "%s is not a directory of this user alone; remove it", dir);
+    char dir[SOCKET_DIR_MAX];
+    err_code_t code = s_find_dir(dir, err);
+    if (code)
+        return code;
     s_sweep(dir);
     snprintf(ret_path, TOPOLOGY_TEXT_MAX, "%s/%ld-%08lx", dir, (long)getpid(),
              (unsigned long)(rng_entropy() & 0xffffffff));

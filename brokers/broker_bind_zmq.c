@@ -1,6 +1,8 @@
 /* broker_bind - the one ROUTER socket of a broker and the three places where it listens. */
+#include "brokers/address_zmq.h"
 #include "brokers/broker_state_zmq.h"
 
+#include "brokers/gate_zmq.h"
 #include "codec/base/log.h"
 #include "codec/base/rng.h"
 
@@ -26,15 +28,16 @@ static err_code_t s_open_router(broker_t *self, err_t *err)
     s_set(self->router, ZMQ_LINGER, 0);
     s_set(self->router, ZMQ_HANDSHAKE_IVL, 5000);
     s_set(self->router, ZMQ_TCP_MAXRT, 20000);
-    s_set(self->router, ZMQ_BACKLOG, 256);
+    s_set(self->router, ZMQ_BACKLOG, gate_backlog(gate_limit()));
     int64_t most = MESSAGE_DATA_MAX;
     CHECK(zmq_setsockopt(self->router, ZMQ_MAXMSGSIZE, &most, sizeof most) == 0);
-    return ERR_OK;
+    return gate_open(self->context, self->router, self->name, &self->gate, err);
 }
 
 static err_code_t s_bind_one(broker_t *self, const char *endpoint, const char *key, char *ret_endpoint,
                              size_t size, err_t *err)
 {
+    address_choose_family(self->router, endpoint);
     if (zmq_bind(self->router, endpoint) < 0) {
         int why = errno;
         if (why == EADDRINUSE)
@@ -69,17 +72,19 @@ static err_code_t s_check_exposure(const broker_t *self, const char *bind, err_t
 err_code_t broker_bind(broker_t *self, err_t *err)
 {
     const char *bind = self->region->bind[0] ? self->region->bind : "tcp://127.0.0.1:*";
-    char path[TOPOLOGY_TEXT_MAX], endpoint[TOPOLOGY_TEXT_MAX + 8];
+    char path[TOPOLOGY_TEXT_MAX], endpoint[TOPOLOGY_TEXT_MAX + 8], address[TOPOLOGY_TEXT_MAX];
     err_code_t code = s_check_exposure(self, bind, err);
     if (code == ERR_OK)
         code = s_open_router(self, err);
     if (code == ERR_OK)
-        code = s_bind_one(self, bind, "broker.bind", self->tcp, sizeof self->tcp, err);
+        code = address_to_bind(bind, address, err);
+    if (code == ERR_OK)
+        code = s_bind_one(self, address, "broker.bind", self->tcp, sizeof self->tcp, err);
     if (code == ERR_OK)
         code = broker_socket_path(path, err);
     if (code == ERR_OK) {
         snprintf(endpoint, sizeof endpoint, "ipc://%s", path);
-        code = s_bind_one(self, endpoint, "the permissions of /tmp", self->ipc, sizeof self->ipc, err);
+        code = s_bind_one(self, endpoint, "the permissions of TMPDIR", self->ipc, sizeof self->ipc, err);
     }
     if (code == ERR_OK) {
         snprintf(endpoint, sizeof endpoint, "inproc://broker-%016llx", (unsigned long long)rng_entropy());

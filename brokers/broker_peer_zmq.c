@@ -2,6 +2,7 @@
  * sockets come in at its ROUTER and say with link_hello which connection they are. The second dials, finds
  * the other again when it came back elsewhere, and learns from a monitor when a connection was made or lost.
  */
+#include "brokers/address_zmq.h"
 #include "brokers/broker_state_zmq.h"
 
 #include "brokers/way.h"
@@ -116,6 +117,8 @@ static err_code_t s_open_sides(broker_t *self, broker_peer_t *peer, err_t *err)
             return code;
         peer->open_count++;
         self->polls_changed = true;
+        if (peer->endpoint[0])
+            address_choose_family(side->dealer, peer->endpoint);
         if (peer->endpoint[0] && zmq_connect(side->dealer, peer->endpoint) < 0)
             return err_set(err, ERR_IO, "%s: cannot dial %s: %s", self->name, peer->endpoint,
                            zmq_strerror(errno));
@@ -296,6 +299,7 @@ static void s_redial(broker_t *self, broker_peer_t *peer, const char *endpoint)
     for (size_t i = 0; i < peer->open_count; i++) {
         if (peer->endpoint[0])
             zmq_disconnect(peer->sides[i].dealer, peer->endpoint);
+        address_choose_family(peer->sides[i].dealer, endpoint);
         if (zmq_connect(peer->sides[i].dealer, endpoint) < 0)
             log_event(LEVEL_WARN, self->name, "link_dial", "region=%s endpoint=%s error=\"%s\"; trying again",
                       s_region_name(self, peer), endpoint, zmq_strerror(errno));

@@ -97,6 +97,7 @@ static void s_written(void *data, void *hint)
 {
     (void)data;
     counted_t *counted = hint;
+    frames_take_over(counted);
     atomic_fetch_sub(s_counter(counted->pending), zmq_msg_size(&counted->msg));
     buf_destroy(&counted->pending);
     zmq_msg_close(&counted->msg);
@@ -114,7 +115,10 @@ static void s_count(zmq_msg_t *msg, buf_t *pending)
     size_t size = zmq_msg_size(&counted->msg);
     atomic_fetch_add(s_counter(pending), size);
     zmq_msg_close(msg);
-    CHECK(zmq_msg_init_data(msg, zmq_msg_data(&counted->msg), size, s_written, counted) == 0);
+    void *data = zmq_msg_data(&counted->msg);
+    frames_hand_over(data);
+    frames_hand_over(counted);
+    CHECK(zmq_msg_init_data(msg, data, size, s_written, counted) == 0);
 }
 
 err_code_t broker_post_hand_over(broker_t *self, const route_t *route, zmq_msg_t *parts, size_t count)
@@ -172,7 +176,6 @@ static broker_peer_t *s_toward(const broker_t *self, size_t region)
 static void s_route(broker_t *self, letter_t *letter)
 {
     envelope_t *e = &letter->envelope;
-    wire_name_t to = {0}, from = {0};
     const route_t *route = routes_find(self->routes, e->to, e->to_length);
     broker_peer_t *peer = NULL;
     err_code_t code = ERR_UNREACHABLE;
@@ -183,13 +186,8 @@ static void s_route(broker_t *self, letter_t *letter)
     } else {
         peer = s_toward(self, broker_region_of(self->spec.topology, e->to, e->to_length));
     }
-    /* From here on the envelope's frame may be gone; its names are needed for the answer. */
-    memcpy(to, e->to, e->to_length);
-    memcpy(from, e->from, e->from_length);
-    e->to = to;
-    e->from = from;
     if (route && code == ERR_UNREACHABLE)
-        routes_gone(self->routes, to, e->to_length);
+        routes_gone(self->routes, e->to, e->to_length);
     if (peer) {
         frames_t frames = s_frames(letter);
         code = s_send_far(self, peer, e->class, &frames);
@@ -257,17 +255,34 @@ void broker_post_delivered(broker_t *self, broker_peer_t *peer, const frames_t *
 
 /* ---- registration ------------------------------------------------------------------------------------ */
 
+/* Where somebody else claims a scheduler's name: one whose process has died is not waited for. */
+static void s_look_for_holder(broker_t *self, const char *name, uint64_t life)
+{
+    const route_t *route = routes_find(self->routes, name, strlen(name));
+    if (!route || strncmp(name, "scheduler/", strlen("scheduler/")) != 0 || route->life == life)
+        return;
+    message_t *probe = message_new(KIND_registered, route->name, self->name);
+    message_set_name(probe->registered.region, self->region->name);
+    err_code_t code = frames_send_message_zmq(self->router, route->id, route->id_size, probe);
+    message_destroy(&probe);
+    if (code == ERR_UNREACHABLE)
+        routes_gone(self->routes, name, strlen(name));
+}
+
 static err_code_t s_register(broker_t *self, letter_t *letter, const message_t *hello)
 {
     const char *name = hello->from;
     if (broker_region_of(self->spec.topology, name, strlen(name)) != self->spec.region_index)
         return ERR_DENIED;
     bool known = routes_find(self->routes, name, strlen(name)) != NULL;
-    err_code_t code = routes_contend(self->routes, name, hello->incarnation, self->now_us);
+    s_look_for_holder(self, name, hello->hello.life);
+    err_code_t code = routes_contend(self->routes, name, hello->incarnation, hello->hello.life, self->now_us);
     if (code != ERR_OK)
         return code;
     code = routes_register(self->routes, name, zmq_msg_data(&letter->id), zmq_msg_size(&letter->id),
                            hello->incarnation, hello->hello.pid, self->now_us);
+    if (code == ERR_OK)
+        routes_note(self->routes, name, hello->hello.life, hello->hello.host);
     if (code == ERR_OK && !known)
         log_event(LEVEL_DEBUG, self->name, "registered", "actor=%s pid=%llu incarnation=%llu", name,
                   (unsigned long long)hello->hello.pid, (unsigned long long)hello->incarnation);
@@ -283,6 +298,24 @@ static const char *s_why(err_code_t code)
     if (code == ERR_DENIED)
         return "the actor's name is not of this region; register with its own region's broker";
     return "too many actors, or too long a name";
+}
+
+/* By whom a name is taken. */
+static void s_tell_holder(const broker_t *self, const message_t *hello, message_t *answer)
+{
+    char text[ERR_TEXT_MAX];
+    const route_t *route = routes_find(self->routes, hello->from, strlen(hello->from));
+    if (!route || strncmp(hello->from, "scheduler/", strlen("scheduler/")) != 0)
+        return;
+    snprintf(text, sizeof text,
+             "%s runs already: process %llu on %s; this one ends, stop that one first to take over",
+             route->name, (unsigned long long)route->pid,
+             route->host[0] ? route->host : "an unknown machine");
+    message_set_text(&answer->refused.reason, text);
+    log_event(LEVEL_WARN, self->name, "two_schedulers",
+              "actor=%s stays=\"process %llu on %s\" refused=\"process %llu on %s\"", route->name,
+              (unsigned long long)route->pid, route->host, (unsigned long long)hello->hello.pid,
+              hello->hello.host);
 }
 
 static void s_hello(broker_t *self, letter_t *letter)
@@ -301,6 +334,8 @@ static void s_hello(broker_t *self, letter_t *letter)
         message_set_name(answer->registered.region, self->region->name);
     } else if (code != ERR_TIMEOUT) {
         answer = s_refused(self, &letter->envelope, code, s_why(code));
+        if (code == ERR_IN_USE)
+            s_tell_holder(self, hello, answer);
         answer->refused.newest = routes_newest(self->routes, hello->from, strlen(hello->from));
     }
     if (answer)
@@ -349,8 +384,10 @@ static void s_dispatch(broker_t *self, letter_t *letter)
 {
     envelope_t *e = &letter->envelope;
     size_t size = letter->count ? zmq_msg_size(&letter->parts[0]) : 0;
-    if (size <= sizeof letter->head && letter->count)
+    if (size <= sizeof letter->head && letter->count) {
+        frames_take_over(zmq_msg_data(&letter->parts[0]));
         memcpy(letter->head, zmq_msg_data(&letter->parts[0]), size);
+    }
     if (letter->count < 2 || letter->excess || size > sizeof letter->head ||
         envelope_peek(letter->head, size, e, NULL) != ERR_OK) {
         broker_post_malformed(self);

@@ -81,6 +81,7 @@ struct broker {
     /* -------------------------------------------------------------------------------------------------------
      */
     void *router;
+    struct gate *gate; /* of the router's listener */
     routes_t *routes;
     uint64_t pid;
     broker_peer_t *peers;

@@ -5,6 +5,7 @@
  * has its turn every ROUND_US at the latest.
  */
 #include "brokers/broker_state_zmq.h"
+#include "brokers/gate_zmq.h"
 
 #include <czmq.h> /* here alone: its syslog.h has macros named like the levels of codec/base/log.h */
 
@@ -50,6 +51,7 @@ static void s_close(broker_t *self, int64_t linger_us)
     if (self->routes && self->router)
         broker_fault_release(self);
     broker_peers_stop(self);
+    gate_close(&self->gate);
     if (self->router) {
         int linger_ms = linger_us / 1000 > INT_MAX ? INT_MAX : (int)(linger_us / 1000);
         CHECK(zmq_setsockopt(self->router, ZMQ_LINGER, &linger_ms, sizeof linger_ms) == 0);

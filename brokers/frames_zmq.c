@@ -6,16 +6,24 @@
 
 #define FLOAT_ALIGN 8
 
-/* ZeroMQ hands messages from thread to thread by means that ThreadSanitizer cannot see in a library that is not built for
- * it; without being told, it would take every tensor that travels inside a process for a race. */
 #ifdef __SANITIZE_THREAD__
 #include <sanitizer/tsan_interface.h>
-#define HANDED_OVER(data) __tsan_release(data)
-#define TAKEN_OVER(data) __tsan_acquire(data)
+#define TOLD(call) call
 #else
-#define HANDED_OVER(data) (void)(data)
-#define TAKEN_OVER(data) (void)(data)
+#define TOLD(call) (void)0
 #endif
+
+void frames_hand_over(const void *data)
+{
+    (void)data;
+    TOLD(__tsan_release((void *)(uintptr_t)data));
+}
+
+void frames_take_over(const void *data)
+{
+    (void)data;
+    TOLD(__tsan_acquire((void *)(uintptr_t)data));
+}
 
 static void s_close(void *data, void *hint)
 {
@@ -29,7 +37,7 @@ slice_t frames_slice_zmq(zmq_msg_t *msg)
     size_t size = zmq_msg_size(msg);
     char *data = zmq_msg_data(msg);
     buf_t *buf;
-    TAKEN_OVER(data);
+    frames_take_over(data);
     if (size < FRAMES_COPY_BYTES || (uintptr_t)data % FLOAT_ALIGN != 0) {
         buf = buf_new_copy(data, size);
         zmq_msg_close(msg);
@@ -58,11 +66,11 @@ void frames_msg_zmq(const slice_t *slice, zmq_msg_t *ret_msg)
         CHECK(zmq_msg_init_size(ret_msg, size) == 0);
         if (size)
             memcpy(zmq_msg_data(ret_msg), slice_peek(slice), size);
-        HANDED_OVER(zmq_msg_data(ret_msg));
+        frames_hand_over(zmq_msg_data(ret_msg));
         return;
     }
     void *data = (char *)buf_data(slice->buf) + slice->offset_bytes;
-    HANDED_OVER(data);
+    frames_hand_over(data);
     CHECK(zmq_msg_init_data(ret_msg, data, size, s_release, buf_ref(slice->buf)) == 0);
 }
 

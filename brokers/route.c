@@ -95,14 +95,28 @@ static bool s_is_new(const route_t *route, const void *id, size_t id_size)
     return route->id_size != id_size || memcmp(route->id, id, id_size) != 0;
 }
 
-err_code_t routes_contend(routes_t *self, const char *name, uint64_t incarnation, int64_t now_us)
+/* Whether somebody else than who has the name claims it, and by which number. */
+static bool s_claims(const route_t *route, const char *name, uint64_t incarnation, uint64_t life,
+                     uint64_t *ret_who)
+{
+    bool node = strncmp(name, "node/", strlen("node/")) == 0;
+    bool scheduler = strncmp(name, "scheduler/", strlen("scheduler/")) == 0;
+    *ret_who = node ? incarnation : life;
+    if (node)
+        return (uint32_t)route->incarnation != (uint32_t)incarnation;
+    return scheduler && life && route->life && route->life != life;
+}
+
+err_code_t routes_contend(routes_t *self, const char *name, uint64_t incarnation, uint64_t life,
+                          int64_t now_us)
 {
     route_t *route = s_find(self, name, strnlen(name, WIRE_NAME_SIZE));
-    if (strncmp(name, "node/", 5) != 0 || !route || !route->id_size ||
-        (uint32_t)route->incarnation == (uint32_t)incarnation || now_us - route->seen_us >= ROUTE_CONTEND_US)
+    uint64_t who;
+    if (!route || !route->id_size || !s_claims(route, name, incarnation, life, &who) ||
+        now_us - route->seen_us >= ROUTE_CONTEND_US)
         return ERR_OK;
-    if (route->contender != incarnation) {
-        route->contender = incarnation;
+    if (route->contender != who) {
+        route->contender = who;
         route->contended_us = now_us;
     }
     return route->seen_us > route->contended_us ? ERR_IN_USE : ERR_TIMEOUT;
@@ -132,6 +146,15 @@ err_code_t routes_register(routes_t *self, const char *name, const void *id, siz
     route->pid = pid;
     route->seen_us = now_us;
     return ERR_OK;
+}
+
+void routes_note(routes_t *self, const char *name, uint64_t life, const char *host)
+{
+    route_t *route = s_find(self, name, strnlen(name, WIRE_NAME_SIZE));
+    if (!route)
+        return;
+    route->life = life;
+    message_set_name(route->host, host);
 }
 
 uint64_t routes_newest(const routes_t *self, const char *name, size_t length)

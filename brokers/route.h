@@ -24,7 +24,9 @@ typedef struct {
     uint64_t incarnation;
     uint64_t pid;
     int64_t seen_us;
-    uint64_t contender;   /* incarnation of a node that claims the name from another disk; 0: none */
+    uint64_t life;        /* of a scheduler: its start */
+    wire_name_t host;     /* where its process is */
+    uint64_t contender;   /* who claims the name meanwhile, from another disk or start; 0: nobody */
     int64_t contended_us; /* since when */
     buf_t *pending; /* a uint64_t that the sender keeps: bytes on their way to it. Shared, so that it outlives
                        the route */
@@ -36,11 +38,16 @@ routes_t *routes_new(void);
 void routes_destroy(routes_t **self_p);
 
 /* Nodes name themselves: what the lower half of a node's incarnation says is its disk. One with another disk than the node that
- * is connected by its name has the name when that one is not heard of for ROUTE_CONTEND_US.
+ * is connected by its name has the name when that one is not heard of for ROUTE_CONTEND_US. So has another start of a scheduler:
+ * of two the first stays, and never notices.
  *
  * Whether a hello may be taken. ERR_IN_USE: the other one has been heard of since; ERR_TIMEOUT: not decided yet, the hello is to
  * be left unanswered. */
-MUST_USE err_code_t routes_contend(routes_t *self, const char *name, uint64_t incarnation, int64_t now_us);
+MUST_USE err_code_t routes_contend(routes_t *self, const char *name, uint64_t incarnation, uint64_t life,
+                                   int64_t now_us);
+
+/* Who has registered, for the next one who claims the name. */
+void routes_note(routes_t *self, const char *name, uint64_t life, const char *host);
 
 /* A hello. ERR_STALE: a greater incarnation has been here. ERR_LIMIT: too many names, or a name or id too
  * long. */

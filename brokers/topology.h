@@ -176,6 +176,10 @@ const topology_link_t *topology_link(const topology_t *self, size_t region_a, si
  * Errors   ERR_CONFIG: names the first key that differs and is not one of those that may (`live` in the table) */
 MUST_USE err_code_t topology_may_become(const topology_t *self, const topology_t *changed, err_t *err);
 
+/* The first key for which topology_digest differs, with both values: "job.epochs is 4, not 2"; false: they do not differ, or by
+ * the number of elements of a list. */
+bool topology_difference(const topology_t *self, const topology_t *other, char *ret_text, size_t size);
+
 /* XXH3 over everything that must be equal in all processes of a job and for a resume: job (without data.dir),
  * number of shards, regions and their shares, and where inside is sync their workers, which a step's batches
  * are counted by. The order of keys in the file does not matter. As 16 hexadecimal digits. */

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <stdarg.h>
 #include <string.h>
+#include <strings.h>
 
 #define PATH_MAX_LENGTH 96
 
@@ -178,6 +179,30 @@ static bool s_is_wildcard(const char *host)
     return strcmp(host, "*") == 0 || strcmp(host, "0.0.0.0") == 0 || strcmp(host, "[::]") == 0;
 }
 
+/* Two brokers cannot listen at one place of a machine, nor be dialled at one. Several machines may use the same address and port
+ * where an address is not of one machine alone. */
+static err_code_t s_check_apart(const tree_t *tree, const topology_t *self, size_t index, err_t *err)
+{
+    const topology_region_t *region = &self->regions[index];
+    char path[PATH_MAX_LENGTH], host[TOPOLOGY_TEXT_MAX];
+    unsigned port;
+    CHECK(value_endpoint(region->bind, host, &port));
+    bool own = port && !s_is_wildcard(host);
+    for (size_t i = 0; i < index; i++) {
+        const topology_region_t *other = &self->regions[i];
+        snprintf(path, sizeof path, "regions[%zu].broker.bind", index);
+        if (own && strcmp(region->bind, other->bind) == 0)
+            return s_fail(tree, path, err, "%s listens there already; write another port, or tcp://HOST:*",
+                          other->name);
+        snprintf(path, sizeof path, "regions[%zu].broker.advertise", index);
+        if (region->advertise[0] && strcmp(region->advertise, other->advertise) == 0)
+            return s_fail(tree, path, err,
+                          "%s is dialled there already; write this broker's own address and port",
+                          other->name);
+    }
+    return ERR_OK;
+}
+
 static err_code_t s_check_broker(const tree_t *tree, const topology_t *self, size_t index, err_t *err)
 {
     const topology_region_t *region = &self->regions[index];
@@ -195,8 +220,9 @@ static err_code_t s_check_broker(const tree_t *tree, const topology_t *self, siz
             tree, path, err,
             "is every address of the machine, so others cannot tell which to dial; write advertise: "
             "tcp://HOST:PORT too");
-    if (region->advertise[0] == '\0')
-        return ERR_OK;
+    err_code_t code = s_check_apart(tree, self, index, err);
+    if (code || region->advertise[0] == '\0')
+        return code;
     snprintf(path, sizeof path, "regions[%zu].broker.advertise", index);
     CHECK(value_endpoint(region->advertise, host, &port));
     if (s_is_wildcard(host) || port == 0)
@@ -218,21 +244,44 @@ static err_code_t s_check_workers(const tree_t *tree, const topology_t *self, si
         self->job.sync.inside == INSIDE_SYNC ? "sync" : "ssp");
 }
 
+/* Names are those of directories, also on disks that know no small and large letters, and of command-line arguments. */
+static err_code_t s_check_name(const tree_t *tree, const topology_t *self, size_t index, const char *path,
+                               err_t *err)
+{
+    const char *name = self->regions[index].name;
+    for (size_t i = 0; i < index; i++)
+        if (strcasecmp(name, self->regions[i].name) == 0)
+            return s_fail(tree, path, err, "differs from %s in small and large letters alone; write another",
+                          self->regions[i].name);
+    return ERR_OK;
+}
+
 static err_code_t s_check_regions(const tree_t *tree, const topology_t *self, err_t *err)
 {
     for (size_t i = 0; i < self->region_count; i++) {
         char path[PATH_MAX_LENGTH];
+        err_code_t code = ERR_OK;
         size_t first = topology_region_index(self, self->regions[i].name);
         snprintf(path, sizeof path, "regions[%zu].name", i);
         if (first < i)
             return s_fail(tree, path, err, "%s is the name of regions[%zu] already; write another",
                           self->regions[i].name, first);
+        code = s_check_name(tree, self, i, path, err);
+        if (code)
+            return code;
+        if (self->plan.apply && self->regions[i].offer_count == 0) {
+            snprintf(path, sizeof path, "regions[%zu].offers", i);
+            return s_fail(tree, path, err,
+                          "missing, and plan.apply rents nothing else; write \"- {name: small, count: 4}\" "
+                          "below it for "
+                          "instance, or plan.apply: false");
+        }
         snprintf(path, sizeof path, "regions[%zu].shards", i);
         if (self->regions[i].shards != self->regions[0].shards)
             return s_fail(tree, path, err,
                           "differs from %s, which has %llu; write the same number in all regions",
                           self->regions[0].name, (unsigned long long)self->regions[0].shards);
-        err_code_t code = s_check_offers(tree, &self->regions[i], i, err);
+        code = s_check_offers(tree, &self->regions[i], i, err);
         if (!code)
             code = s_check_workers(tree, self, i, err);
         if (!code)

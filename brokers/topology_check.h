@@ -1,6 +1,6 @@
 /* topology_check - what the keys of a topology demand of each other, once each is right by itself.
  *
- * Threads  any.      Not  whether the model exists: brokers know no models.
+ * Threads  any.      Not  whether model and data fit: brokers know neither.
  */
 #ifndef BROKERS_TOPOLOGY_CHECK_H
 #define BROKERS_TOPOLOGY_CHECK_H

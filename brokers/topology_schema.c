@@ -47,7 +47,7 @@ static void s_set_number(json_value_t *schema, const field_t *field)
 static void s_set_unit(json_value_t *schema, const char *units)
 {
     char pattern[128];
-    snprintf(pattern, sizeof pattern, "^[0-9]+(\\.[0-9]+)?(%s)$", units);
+    snprintf(pattern, sizeof pattern, "^[0-9]+(\\.[0-9]+)? ?(%s)$", units);
     json_value_t *text = json_new_object();
     s_set_pattern(text, pattern);
     json_value_t *zero = json_new_object();
@@ -104,7 +104,7 @@ static void s_set_list(json_value_t *schema, json_value_t *items, size_t least, 
 static json_value_t *s_name(void)
 {
     json_value_t *name = json_new_object();
-    s_set_pattern(name, "^[A-Za-z0-9_-]{1,31}$");
+    s_set_pattern(name, "^[A-Za-z0-9_][A-Za-z0-9_-]{0,30}$");
     return name;
 }
 

@@ -175,7 +175,7 @@ static bool s_parse_inside(const field_t *field, const char *text, topology_t *t
 static bool s_is_name(const char *text)
 {
     size_t length = strlen(text);
-    return length > 0 && length < TOPOLOGY_NAME_MAX &&
+    return length > 0 && length < TOPOLOGY_NAME_MAX && text[0] != '-' &&
            strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") == length;
 }
 
@@ -265,6 +265,12 @@ static const char *s_wrong(field_type_t type)
     }
 }
 
+/* What may be left out may be taken back as well: an address, on a machine where it means nothing. */
+static bool s_may_be_empty(const field_t *field)
+{
+    return field->type == FIELD_ENDPOINT && field->otherwise && !field->otherwise[0];
+}
+
 bool value_parse(const field_t *field, const char *text, bool quoted, void *base, char what[VALUE_WHAT_MAX])
 {
     char quote[TREE_QUOTE_MAX];
@@ -272,6 +278,10 @@ bool value_parse(const field_t *field, const char *text, bool quoted, void *base
     if (quoted && plain_only) {
         snprintf(what, VALUE_WHAT_MAX, "%s in quotes is text", tree_quote(text, quote));
         return false;
+    }
+    if (text[0] == '\0' && s_may_be_empty(field)) {
+        ((char *)base)[field->offset] = '\0';
+        return true;
     }
     if (!quoted && (text[0] == '\0' || strcmp(text, "~") == 0 || strcmp(text, "null") == 0)) {
         snprintf(what, VALUE_WHAT_MAX, "has no value");
@@ -285,7 +295,9 @@ bool value_parse(const field_t *field, const char *text, bool quoted, void *base
         return s_parse_numeric(field, text, (char *)base + field->offset, what);
     if (s_parse_other(field, text, base))
         return true;
-    snprintf(what, VALUE_WHAT_MAX, "%s %s", tree_quote(text, quote), s_wrong(field->type));
+    bool dash = field->type == FIELD_NAME && text[0] == '-'; /* would be an option where it is an argument */
+    snprintf(what, VALUE_WHAT_MAX, "%s %s", tree_quote(text, quote),
+             dash ? "begins with '-'" : s_wrong(field->type));
     return false;
 }
 

@@ -1,6 +1,7 @@
 /* main - one binary, `cloudless`; everything else is in deploy/cli. */
 #include "deploy/cli/commands.h"
 #include "deploy/launch/host.h"
+#include "deploy/launch/init.h"
 
 #include <malloc.h>
 #include <signal.h>
@@ -23,6 +24,8 @@ __attribute__((section(".preinit_array"), used)) static void (*const s_first)(vo
 
 int main(int argc, char **argv)
 {
+    if (init_is_needed())
+        return init_run(argv);
     mallopt(M_MMAP_THRESHOLD, MAIN_KEEP_BYTES);
     mallopt(M_TRIM_THRESHOLD, MAIN_KEEP_BYTES);
     host_prepare();

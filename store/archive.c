@@ -26,7 +26,8 @@ static err_code_t s_fail_write(const archive_writer_t *self, err_t *err)
     int number = archive_errno(self->tar);
     err_code_t code = number > 0 ? file_code_of(number) : ERR_IO;
     return err_set(err, code == ERR_NOT_FOUND || code == ERR_EXISTS ? ERR_IO : code, "write %s: %s",
-                   self->output.path, archive_error_string(self->tar) ? archive_error_string(self->tar) : "failed");
+                   self->output.path,
+                   archive_error_string(self->tar) ? archive_error_string(self->tar) : "failed");
 }
 
 /* How the end of the name says that it is compressed. */

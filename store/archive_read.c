@@ -166,7 +166,8 @@ static err_code_t s_value(reader_t *self, struct archive_entry *entry, const cha
 
 static err_code_t s_file(reader_t *self, struct archive_entry *entry, const char *name, err_t *err)
 {
-    if (self->file_count == FILES_MAX || strlen(name) >= ARCHIVE_NAME_ROOM || name[0] == '.')
+    if (self->file_count == FILES_MAX || strlen(name) >= ARCHIVE_NAME_ROOM || name[0] == '.' || !name[0] ||
+        strchr(name, '/'))
         return err_set(err, ERR_MALFORMED, "an entry that archives do not have: %.120s", name);
     small_file_t *file = &self->files[self->file_count];
     err_code_t code = s_take(self, entry, SIZE_MAX, ARCHIVE_FILE_MAX_BYTES, &file->bytes, err);

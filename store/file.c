@@ -166,11 +166,15 @@ err_code_t file_read(const char *path, size_t max_bytes, buf_t **ret_contents, e
     return code;
 }
 
+/* One that is made is there after a power cut: a file in it is no use otherwise. */
 static err_code_t s_make_dir(const char *path, err_t *err)
 {
     struct stat status;
-    if (mkdir(path, 0700) == 0)
-        return ERR_OK;
+    char parent[PATH_MAX];
+    if (mkdir(path, 0700) == 0) {
+        s_parent(path, parent);
+        return file_sync_dir(parent, err);
+    }
     if (errno != EEXIST)
         return s_fail(err, "create directory", path);
     if (stat(path, &status) != 0)

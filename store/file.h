@@ -24,8 +24,8 @@ MUST_USE err_code_t file_write(const char *path, const void *data, size_t size, 
  * text can be used in place. Errors: ERR_NOT_FOUND, ERR_LIMIT, ERR_IO, ERR_DENIED, ERR_MEMORY. */
 MUST_USE err_code_t file_read(const char *path, size_t max_bytes, buf_t **ret_contents, err_t *err);
 
-/* Creates a directory with all its parents, mode 0700; one that is there is fine. Errors: ERR_IO, ERR_FULL,
- * ERR_DENIED, ERR_EXISTS (not a directory). */
+/* Creates a directory with all its parents, mode 0700; one that is there is fine. What was created survives a power cut.
+ * Errors: ERR_IO, ERR_FULL, ERR_DENIED, ERR_EXISTS (not a directory). */
 MUST_USE err_code_t file_make_dirs(const char *path, err_t *err);
 
 /* Makes the names in a directory survive a power cut. Errors: ERR_IO, ERR_NOT_FOUND, ERR_DENIED. */

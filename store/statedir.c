@@ -1,6 +1,7 @@
 #include "store/statedir.h"
 
 #include "codec/base/quote.h"
+#include "codec/wire/message.h"
 #include "store/file.h"
 #include "store/lockfile.h"
 #include "store/verify.h"
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define JOB_FILE "job"
@@ -21,6 +23,9 @@
 #define FAMILY "cloudless state "
 #define VERSION 1
 #define HEADING FAMILY "1"
+#define ADOPTED " adopted"
+#define RUN_TRIES 100 /* to have the directory for a moment, when others want the same */
+#define RUN_PAUSE_NS 20000000
 
 struct statedir {
     char path[STATEDIR_PATH_MAX];
@@ -46,9 +51,20 @@ static err_code_t s_check_line(const char *what, const char *text, err_t *err)
     return ERR_OK;
 }
 
-static void s_job_text(const char *job_name, const char *digest, char out[JOB_TEXT_MAX])
+/* What a job file says. */
+typedef struct {
+    char name[STATEDIR_NAME_MAX + 1];
+    char digest[STATEDIR_NAME_MAX + 1];
+    statedir_run_t run;
+} job_t;
+
+static void s_job_text(const job_t *job, char out[JOB_TEXT_MAX])
 {
-    snprintf(out, JOB_TEXT_MAX, HEADING "\njob %s\ndigest %s\n", job_name, digest);
+    char run[RUN_ID_TEXT_SIZE];
+    int length = snprintf(out, JOB_TEXT_MAX, HEADING "\njob %s\ndigest %s\n", job->name, job->digest);
+    if (job->run.id != RUN_ID_NONE)
+        snprintf(out + length, JOB_TEXT_MAX - (size_t)length, "run %s%s\n", run_id_text(job->run.id, run),
+                 job->run.adopted ? ADOPTED : "");
 }
 
 /* Written by a program of another version than this one's: the number it says, 0 when it is none. */
@@ -61,59 +77,99 @@ static uint64_t s_other_version(const char *text)
     return end && *end == '\n' && version != VERSION ? version : 0;
 }
 
-/* The name of the job in a job file, for the message alone. */
-static void s_other_name(const char *text, char out[STATEDIR_NAME_MAX + 1])
+/* The rest of the line "WORD REST", which *text_p then stands behind; false when it is another line. */
+static bool s_take_line(char **text_p, const char *word, char out[STATEDIR_NAME_MAX + 1])
 {
-    const char *line = strstr(text, "\njob ");
-    size_t length = line ? strcspn(line + 5, "\n") : 0;
-    if (length > STATEDIR_NAME_MAX)
-        length = 0;
-    snprintf(out, STATEDIR_NAME_MAX + 1, "%.*s", (int)length, length ? line + 5 : "");
+    size_t length = strlen(word), rest = strcspn(*text_p, "\n");
+    if (strncmp(*text_p, word, length) != 0 || rest <= length || rest - length > STATEDIR_NAME_MAX ||
+        (*text_p)[rest] != '\n')
+        return false;
+    memcpy(out, *text_p + length, rest - length);
+    out[rest - length] = '\0';
+    *text_p += rest + 1;
+    return true;
 }
 
-static err_code_t s_compare(const char *path, const char *text, const char *job_name, const char *digest,
-                            err_t *err)
+static bool s_parse_run(char *line, statedir_run_t *ret_run)
 {
-    char expected[JOB_TEXT_MAX], other[STATEDIR_NAME_MAX + 1], quoted[QUOTE_MAX];
-    s_job_text(job_name, digest, expected);
-    if (strcmp(text, expected) == 0)
-        return ERR_OK;
+    char *blank = strchr(line, ' ');
+    ret_run->adopted = blank && strcmp(blank, ADOPTED) == 0;
+    if (blank && !ret_run->adopted)
+        return false;
+    if (blank)
+        *blank = '\0';
+    return run_id_parse(line, &ret_run->id);
+}
+
+static bool s_parse_job(char *text, job_t *ret_job)
+{
+    char run[STATEDIR_NAME_MAX + 1];
+    *ret_job = (job_t){.run.id = RUN_ID_NONE};
+    if (strncmp(text, HEADING "\n", strlen(HEADING "\n")) != 0)
+        return false;
+    text += strlen(HEADING "\n");
+    if (!s_take_line(&text, "job ", ret_job->name) || !s_take_line(&text, "digest ", ret_job->digest))
+        return false;
+    return !*text || (s_take_line(&text, "run ", run) && !*text && s_parse_run(run, &ret_job->run));
+}
+
+static err_code_t s_unreadable(const char *path, const char *text, err_t *err)
+{
+    char quoted[QUOTE_MAX];
     uint64_t version = s_other_version(text);
     if (version)
         return err_set(
-            err, ERR_JOB,
+            err, ERR_VERSION,
             "state directory %s was written by another version of cloudless (its format is %" PRIu64
             ", this one's is %d); use that version, or name another directory with --state",
             path, version, VERSION);
-    s_other_name(text, other);
-    if (strncmp(text, HEADING "\n", strlen(HEADING "\n")) != 0 || !other[0])
-        return err_set(err, ERR_JOB,
-                       "the file %s/" JOB_FILE
-                       " is damaged; cloudless checkpoint repair --state %s writes it anew, or name another "
-                       "directory with --state",
-                       path, quote_word(path, quoted));
-    if (strcmp(other, job_name) == 0)
-        return err_set(
-            err, ERR_JOB,
-            "state directory %s belongs to job %.100s with other settings; undo the change, or name another "
-            "directory with --state",
-            path, other);
     return err_set(err, ERR_JOB,
-                   "state directory %s belongs to job %.100s, not %.100s; name another one with --state",
-                   path, other, job_name);
+                   "the file %s/" JOB_FILE
+                   " is damaged; cloudless checkpoint repair --state %s writes it anew, or name another "
+                   "directory with --state",
+                   path, quote_word(path, quoted));
+}
+
+static err_code_t s_read_job(const char *path, job_t *ret_job, err_t *err)
+{
+    char file[STATEDIR_PATH_MAX];
+    buf_t *bytes = NULL;
+    err_code_t code = s_join(path, JOB_FILE, file, err);
+    if (!code)
+        code = file_read(file, JOB_TEXT_MAX - 1, &bytes, err);
+    if (!code && !s_parse_job(buf_data(bytes), ret_job))
+        code = s_unreadable(path, buf_peek(bytes), err);
+    buf_destroy(&bytes);
+    return code;
+}
+
+static err_code_t s_write_job(const char *path, const job_t *job, err_t *err)
+{
+    char file[STATEDIR_PATH_MAX], text[JOB_TEXT_MAX];
+    err_code_t code = s_join(path, JOB_FILE, file, err);
+    if (code)
+        return code;
+    s_job_text(job, text);
+    return file_write(file, text, strlen(text), err);
 }
 
 err_code_t statedir_check(const char *path, const char *job_name, const char *digest, err_t *err)
 {
-    char file[STATEDIR_PATH_MAX];
-    buf_t *text = NULL;
-    err_code_t code = s_join(path, JOB_FILE, file, err);
-    if (!code)
-        code = file_read(file, JOB_TEXT_MAX - 1, &text, err);
-    if (!code)
-        code = s_compare(path, buf_peek(text), job_name, digest, err);
-    buf_destroy(&text);
-    return code;
+    job_t job;
+    err_code_t code = s_read_job(path, &job, err);
+    if (code)
+        return code;
+    if (strcmp(job.name, job_name) != 0)
+        return err_set(err, ERR_JOB,
+                       "state directory %s belongs to job %.100s, not %.100s; name another one with --state",
+                       path, job.name, job_name);
+    if (strcmp(job.digest, digest) != 0)
+        return err_set(
+            err, ERR_JOB,
+            "state directory %s belongs to job %.100s with other settings; undo the change, or name another "
+            "directory with --state",
+            path, job.name);
+    return ERR_OK;
 }
 
 /* Whether there is nothing but what an interrupted creation leaves. */
@@ -137,6 +193,19 @@ static err_code_t s_check_empty(const char *path, err_t *err)
     return code;
 }
 
+/* A topology that a run has put there says that this was a state directory, and what is missing. */
+static err_code_t s_check_lost_job(const char *path, err_t *err)
+{
+    char topology[STATEDIR_PATH_MAX], run[STATEDIR_PATH_MAX], quoted[QUOTE_MAX];
+    if (s_join(path, STATEDIR_TOPOLOGY_FILE, topology, NULL) || s_join(path, "run", run, NULL) ||
+        access(topology, F_OK) != 0 || access(run, F_OK) != 0)
+        return ERR_JOB;
+    return err_set(err, ERR_JOB,
+                   "state directory %s has lost its file " JOB_FILE
+                   "; cloudless checkpoint repair --state %s writes it anew",
+                   path, quote_word(path, quoted));
+}
+
 /* ---- Opening ---- */
 
 /* Before anything is created: is it there, and is it one? */
@@ -154,6 +223,8 @@ static err_code_t s_look(statedir_t *self, err_t *err)
     code = file_make_dirs(self->path, err);
     if (!code)
         code = s_check_empty(self->path, err);
+    if (code == ERR_JOB)
+        code = s_check_lost_job(self->path, err);
     /* Another process may have made it one in between; it writes its job before anything else. */
     return code == ERR_JOB && stat(job, &status) == 0 ? ERR_OK : code;
 }
@@ -174,19 +245,23 @@ static err_code_t s_lock(statedir_t *self, err_t *err)
         self->path, (long)lockfile_holder(lock), quote_word(self->path, quoted));
 }
 
+static void s_fill_job(job_t *job, const char *job_name, const char *digest, const statedir_run_t *run)
+{
+    *job = (job_t){.run = *run};
+    snprintf(job->name, sizeof job->name, "%s", job_name);
+    snprintf(job->digest, sizeof job->digest, "%s", digest);
+}
+
 /* Under the lock: the job file is compared, or written by the first to come. */
 static err_code_t s_claim(statedir_t *self, const char *job_name, const char *digest, err_t *err)
 {
-    char job[STATEDIR_PATH_MAX], text[JOB_TEXT_MAX];
+    job_t job;
     err_code_t code = statedir_check(self->path, job_name, digest, err);
     if (code != ERR_NOT_FOUND)
         return code;
-    code = s_join(self->path, JOB_FILE, job, err);
-    if (code)
-        return code;
     self->is_new = true;
-    s_job_text(job_name, digest, text);
-    return file_write(job, text, strlen(text), err);
+    s_fill_job(&job, job_name, digest, &(statedir_run_t){.id = RUN_ID_NONE});
+    return s_write_job(self->path, &job, err);
 }
 
 static err_code_t s_open(statedir_t *self, const char *job_name, const char *digest, err_t *err)
@@ -219,16 +294,71 @@ err_code_t statedir_open(const char *path, const char *job_name, const char *dig
     return code;
 }
 
-err_code_t statedir_mark(const char *path, const char *job_name, const char *digest, err_t *err)
+err_code_t statedir_mark(const char *path, const char *job_name, const char *digest,
+                         const statedir_run_t *run, err_t *err)
 {
-    char job[STATEDIR_PATH_MAX], text[JOB_TEXT_MAX];
+    job_t job;
     err_code_t code = s_check_line("the name of the job", job_name, err);
     if (!code)
-        code = s_join(path, JOB_FILE, job, err);
+        code = s_check_line("the digest of the job", digest, err);
     if (code)
         return code;
-    s_job_text(job_name, digest, text);
-    return file_write(job, text, strlen(text), err);
+    s_fill_job(&job, job_name, digest, run);
+    return s_write_job(path, &job, err);
+}
+
+/* ---- The run ---- */
+
+err_code_t statedir_run(const char *path, statedir_run_t *ret_run, err_t *err)
+{
+    job_t job;
+    err_code_t code = s_read_job(path, &job, err);
+    if (!code)
+        *ret_run = job.run;
+    return code;
+}
+
+/* Under the lock. */
+static err_code_t s_set_run(const char *path, const statedir_run_t *run, err_t *err)
+{
+    job_t job;
+    char what[STATEDIR_PATH_MAX + 24];
+    CHECK(run->id != RUN_ID_NONE);
+    err_code_t code = s_read_job(path, &job, err);
+    if (code || job.run.id == run->id)
+        return code;
+    snprintf(what, sizeof what, "the state directory %.300s", path);
+    if (job.run.id != RUN_ID_NONE)
+        return run_id_refuse(err, what, job.run.id, run->id);
+    job.run = *run;
+    return s_write_job(path, &job, err);
+}
+
+err_code_t statedir_begin_run(statedir_t *self, const statedir_run_t *run, err_t *err)
+{
+    return s_set_run(self->path, run, err);
+}
+
+err_code_t statedir_join_run(const char *path, const statedir_run_t *run, err_t *err)
+{
+    statedir_run_t known;
+    char lock[STATEDIR_PATH_MAX];
+    int fd = -1;
+    err_code_t code = statedir_run(path, &known, err);
+    if (code || known.id == run->id)
+        return code;
+    code = s_join(path, LOCK_FILE, lock, err);
+    for (int i = 0; !code && fd < 0; i++) {
+        code = lockfile_take(lock, &fd, err);
+        if (code != ERR_IN_USE || i == RUN_TRIES)
+            continue;
+        nanosleep(&(struct timespec){.tv_nsec = RUN_PAUSE_NS}, NULL);
+        code = ERR_OK;
+    }
+    if (!code)
+        code = s_set_run(path, run, err);
+    lockfile_release(&fd);
+    return code;
 }
 
 void statedir_close(statedir_t **self_p)
@@ -355,7 +485,7 @@ bool statedir_store_parse(const char *name, statedir_store_t *ret_store)
     if (length == 0 || length > 18 || replacement[length] || (name[16] && replacement[0] == '0'))
         return false;
     *ret_store = (statedir_store_t){strtoull(name, NULL, 16), strtoull(replacement, NULL, 10)};
-    return true;
+    return incarnation_is_possible(ret_store->incarnation);
 }
 
 const char *statedir_store_name(const statedir_store_t *store, char out[STATEDIR_STORE_NAME_SIZE])

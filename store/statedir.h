@@ -1,6 +1,6 @@
 /* statedir - the directory in which a job keeps what survives it.
  *
- *   DIR/job                                    whose it is: name and digest
+ *   DIR/job                                    whose it is: name, digest, and the run as soon as it is known
  *   DIR/lock                                   held by the one process that runs the job here
  *   DIR/log/  DIR/run/  DIR/data/              log files, sockets and small files of the run, unpacked data sets
  *             DIR/REGION/scheduler/                      the regional scheduler's store
@@ -16,6 +16,7 @@
 #define STORE_STATEDIR_H
 
 #include "codec/base/err.h"
+#include "codec/base/run_id.h"
 #include "store/manifest.h"
 
 #include <stdbool.h>
@@ -24,6 +25,7 @@
 
 #define STATEDIR_PATH_MAX 1024
 #define STATEDIR_NAME_MAX 255
+#define STATEDIR_TOPOLOGY_FILE "topology.yaml" /* the job's, as it runs; written by others */
 
 typedef struct statedir statedir_t;
 
@@ -39,9 +41,29 @@ typedef struct statedir statedir_t;
 MUST_USE err_code_t statedir_open(const char *path, const char *job_name, const char *digest,
                                   statedir_t **ret_self, err_t *err);
 
+/* The run that a directory belongs to. Whoever begins the run makes the identity; others take it over once they are told. */
+typedef struct {
+    uint64_t id;  /* RUN_ID_NONE: not known yet */
+    bool adopted; /* begun before runs had identities: what has none may belong to it */
+} statedir_run_t;
+
+/* Reads it. Errors: ERR_NOT_FOUND (no state directory), ERR_JOB (its job file cannot be read), ERR_IO. */
+MUST_USE err_code_t statedir_run(const char *path, statedir_run_t *ret_run, err_t *err);
+
+/* Makes a directory one of a run, on the disk when it returns; nothing happens when it is already. Processes that share
+ * a directory may do so at once: the first decides.
+ *
+ * Errors   ERR_JOB (of another run: the text has both identities and what to do), ERR_NOT_FOUND, ERR_IO, ERR_FULL,
+ * ERR_DENIED, ERR_IN_USE (somebody else holds the directory)
+ */
+MUST_USE err_code_t statedir_join_run(const char *path, const statedir_run_t *run, err_t *err);
+/* The same for whoever holds it. */
+MUST_USE err_code_t statedir_begin_run(statedir_t *self, const statedir_run_t *run, err_t *err);
+
 /* Makes a directory that a tool has filled the state directory of a job. Errors: ERR_IO, ERR_FULL, ERR_DENIED,
  * ERR_LIMIT. */
-MUST_USE err_code_t statedir_mark(const char *path, const char *job_name, const char *digest, err_t *err);
+MUST_USE err_code_t statedir_mark(const char *path, const char *job_name, const char *digest,
+                                  const statedir_run_t *run, err_t *err);
 
 /* Gives the lock up; NULL is fine. */
 void statedir_close(statedir_t **self_p);

@@ -56,6 +56,10 @@ MUST_USE err_code_t verify_kv(kv_t *kv, verify_report_t *ret_report, err_t *err)
  */
 MUST_USE err_code_t verify_dir(const char *dir, verify_report_t *ret_report, err_t *err);
 
+/* The same for a store that holds no snapshots (a scheduler's): every key is read. What its values mean is their owner's
+ * to check. Errors: as verify_dir. */
+MUST_USE err_code_t verify_keys_dir(const char *dir, verify_report_t *ret_report, err_t *err);
+
 void verify_report_fini(verify_report_t *report);
 
 #endif

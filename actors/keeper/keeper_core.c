@@ -354,11 +354,21 @@ static void s_tick(void *core, int64_t now_us)
         s_status(self);
 }
 
+/* A seal, or an offer, of an incarnation that nobody can have given would keep out everything that comes. */
+static bool s_is_possible(const message_t *message)
+{
+    if (message->kind == KIND_seal)
+        return incarnation_is_possible(message->seal.incarnation);
+    return message->kind != KIND_snapshot_offer ||
+           incarnation_is_possible(message->snapshot_offer.incarnation);
+}
+
 static void s_message_in(void *core, message_t **message_p, int64_t now_us)
 {
     keeper_core_t *self = core;
     self->now_us = now_us;
-    s_dispatch(self, *message_p);
+    if (s_is_possible(*message_p))
+        s_dispatch(self, *message_p);
     message_destroy(message_p);
     if (now_us >= self->status_us)
         s_tick(self, now_us);

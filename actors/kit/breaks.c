@@ -10,7 +10,8 @@ static const struct {
     breaks_t guard;
 } s_guards[] = {
     {"dedup", BREAK_DEDUP},       {"fencing", BREAK_FENCING}, {"output-commit", BREAK_OUTPUT_COMMIT},
-    {"checksum", BREAK_CHECKSUM}, {"mark", BREAK_MARK},       {"hold", BREAK_HOLD}};
+    {"checksum", BREAK_CHECKSUM}, {"mark", BREAK_MARK},       {"hold", BREAK_HOLD},
+    {"cover", BREAK_COVER}};
 
 unsigned breaks_find(const char *name)
 {

@@ -14,6 +14,7 @@ typedef enum {
     BREAK_CHECKSUM = 1u << 3, /* payload bytes are not checked */
     BREAK_MARK = 1u << 4,     /* deltas from behind a common point are taken before it */
     BREAK_HOLD = 1u << 5,     /* kept deltas are let go while a common point is made */
+    BREAK_COVER = 1u << 6,    /* a store does not say that something has left which it has not */
 } breaks_t;
 
 /* The guard of a name, "output-commit" for instance; 0: there is none. */

@@ -99,6 +99,7 @@ _Noreturn static void s_become(const process_spec_t *spec, int input, pid_t pare
     sigaddset(&held, SIGINT);
     sigaddset(&held, SIGTERM);
     sigaddset(&held, SIGHUP);
+    signal(SIGXFSZ, SIG_DFL);
     signal(SIGPIPE, SIG_DFL); /* what is ignored stays ignored over an exec, handlers do not */
     sigprocmask(SIG_SETMASK, &held, NULL);
     execv("/proc/self/exe", (char *const *)(uintptr_t)spec->arguments);

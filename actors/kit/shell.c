@@ -207,6 +207,8 @@ static size_t s_read(shell_t *self)
             s_take_fence(self, message);
         else if (message->kind != KIND_registered)
             self->spec.role->message(self->core, &message, now_us);
+        else if (self->spec.ops->heard)
+            self->spec.ops->heard(self->spec.hint, self->core, now_us);
         message_destroy(&message);
     }
     return count;
@@ -362,6 +364,8 @@ static void s_run(shell_t *self, zsock_t *pipe)
             shell_link_new(self->name, self->spec.incarnation, self->spec.find, self->spec.find_hint);
         s_set_state(self, SHELL_READY, NULL);
         s_loop(self, pipe);
+        if (self->spec.ops->halt)
+            self->spec.ops->halt(self->spec.hint);
         s_outcome(self, &failure);
         shell_link_destroy(&self->link, failure.code != ERR_STALE);
         self->spec.role->destroy(&self->core);

@@ -32,6 +32,10 @@ typedef struct {
     int64_t (*work)(void *hint, void *core, int64_t now_us);
     /* A descriptor that wakes the actor when readable; work must make it unreadable. */
     int (*fd)(void *hint);
+    /* Before the core goes: whatever else works with what it has lent ends. */
+    void (*halt)(void *hint);
+    /* The broker has answered: this actor is not cut off. Optional. */
+    void (*heard)(void *hint, void *core, int64_t now_us);
     /* Why a finished core failed; ERR_OK when it did not. */
     err_code_t (*failure)(void *hint, void *core, err_t *err);
     /* After the core is gone, also when open failed. Gives the hint back. */

@@ -1,10 +1,14 @@
 #include "actors/kit/shell_link.h"
 
+#include "brokers/address_zmq.h"
 #include "actors/kit/clock.h"
 #include "brokers/frames_zmq.h"
+#include "brokers/reach.h"
 #include "codec/base/log.h"
+#include "codec/base/rng.h"
 
 #include <czmq.h>
+#include <unistd.h>
 
 #define LINK_HELLO_US 1000000      /* between two hellos once registered */
 #define LINK_FIRST_HELLO_US 100000 /* before */
@@ -22,14 +26,16 @@
 
 struct shell_link {
     const char *name; /* borrowed from the shell */
-    uint64_t incarnation;
+    uint64_t incarnation, life;
+    char host[WIRE_NAME_SIZE];
     shell_find_fn *find;
     void *find_hint;
     zsock_t *socket;
     char endpoint[TOPOLOGY_TEXT_MAX];
     bool registered, was_registered;
     int64_t started_us, heard_us, hello_us, hello_pause_us, look_us, search_us, search_pause_us,
-        complained_us;
+        complained_us, silent_us;
+    reach_t *trial; /* of an address where nobody answers: why; NULL: none is under way */
     outbox_t held;
     size_t held_count;
     uint64_t dropped;
@@ -41,6 +47,8 @@ shell_link_t *shell_link_new(const char *name, uint64_t incarnation, shell_find_
     CHECK(self);
     self->name = name;
     self->incarnation = incarnation;
+    self->life = rng_entropy() | 1;
+    gethostname(self->host, sizeof self->host - 1);
     self->find = find;
     self->find_hint = find_hint;
     self->search_pause_us = LINK_SEARCH_US;
@@ -64,6 +72,7 @@ void shell_link_destroy(shell_link_t **self_p, bool flush)
     if (!self)
         return;
     s_close(self, flush ? LINK_LINGER_MS : 0);
+    reach_destroy(&self->trial);
     outbox_fini(&self->held);
     free(self);
 }
@@ -82,6 +91,7 @@ static err_code_t s_connect(shell_link_t *self, int64_t now_us, err_t *err)
     zsock_set_reconnect_ivl(self->socket, LINK_RECONNECT_MS);
     zsock_set_reconnect_ivl_max(self->socket, LINK_RECONNECT_MAX_MS);
     zsock_set_handshake_ivl(self->socket, 5000);
+    address_choose_family(zsock_resolve(self->socket), self->endpoint);
     if (zmq_connect(zsock_resolve(self->socket), self->endpoint)) {
         err_code_t rc =
             err_set(err, ERR_UNREACHABLE, "connect to %s: %s", self->endpoint, zmq_strerror(errno));
@@ -137,10 +147,30 @@ static void s_check_silence(shell_link_t *self, int64_t now_us)
     int64_t limit_us = self->registered ? LINK_LOST_US : LINK_SILENCE_US;
     if (now_us - self->heard_us < limit_us)
         return;
-    log_event(LEVEL_WARN, self->name, "broker_silent", "endpoint=%s since_s=%.1f; connecting anew",
-              self->endpoint, (double)(now_us - self->heard_us) / 1e6);
+    if (!self->trial) {
+        self->trial = reach_begin(self->endpoint);
+        self->silent_us = self->heard_us;
+    }
     s_close(self, 0);
     self->search_us = 0;
+}
+
+/* What the trial of a silent address came to: who cannot be reached is something else than who does not answer. */
+static void s_tell_silence(shell_link_t *self, int64_t now_us)
+{
+    char why[REACH_TEXT_MAX];
+    if (!self->trial || !reach_done(self->trial, why))
+        return;
+    reach_destroy(&self->trial);
+    double since_s = (double)(now_us - self->silent_us) / 1e6;
+    if (self->registered)
+        return; /* it is there again */
+    if (why[0])
+        log_event(LEVEL_WARN, self->name, "broker_unreachable",
+                  "endpoint=%s since_s=%.1f reason=\"%s\"; trying again", self->endpoint, since_s, why);
+    else
+        log_event(LEVEL_WARN, self->name, "broker_silent", "endpoint=%s since_s=%.1f; connecting anew",
+                  self->endpoint, since_s);
 }
 
 /* Once a second when the broker knows us; before, soon after the connection is there. */
@@ -151,6 +181,8 @@ static void s_hello(shell_link_t *self, int64_t now_us)
     message_t *hello = message_new(KIND_hello, "broker", self->name);
     hello->incarnation = self->incarnation;
     hello->hello.pid = (uint64_t)getpid();
+    hello->hello.life = self->life;
+    message_set_name(hello->hello.host, self->host);
     bool sent = !frames_send_message_zmq(zsock_resolve(self->socket), NULL, 0, hello);
     message_destroy(&hello);
     self->registered = self->registered && sent;
@@ -165,6 +197,7 @@ void shell_link_tick(shell_link_t *self, int64_t now_us)
 {
     if (self->socket)
         s_check_silence(self, now_us);
+    s_tell_silence(self, now_us);
     if (self->socket)
         s_look(self, now_us);
     if (!self->socket)

@@ -12,10 +12,11 @@
 
 #include "codec/base/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define DATASET_CLASSES 10 /* labels are below this; idx files with others are refused */
+#define DATASET_LABELS 256 /* labels are below this */
 
 typedef struct dataset dataset_t;
 
@@ -34,6 +35,20 @@ typedef struct {
     size_t region_index; /* whose samples this dataset serves */
 } dataset_spec_t;
 
+/* What a data set is, without its samples. */
+typedef struct {
+    const char *kind;                 /* "idx" or "counter"; borrowed for ever */
+    uint64_t total;                   /* training samples of all regions */
+    uint64_t tests;                   /* 0 for counter */
+    size_t height, width;             /* of a picture; 1 x 1 for counter */
+    unsigned label_least, label_most; /* of training and test samples; 0 for counter, whose labels are any */
+} dataset_facts_t;
+
+/* Looks at the files and keeps nothing, on disk or in memory; needs neither a cache directory nor a region. `thorough`: reads
+ * packed pictures through, so that damage shows. Errors: as of dataset_open. */
+MUST_USE err_code_t dataset_look(const dataset_spec_t *spec, bool thorough, dataset_facts_t *ret_facts,
+                                 err_t *err);
+
 /* Errors: ERR_NOT_FOUND (a file is missing: names it and the Debian package that has it), ERR_MALFORMED
  * (truncated, wrong magic, counts that differ: names file, expected and found bytes), ERR_CONFIG (kind,
  * shares, samples), ERR_LIMIT (2^32 samples or more), ERR_MEMORY, ERR_IO. */
@@ -44,9 +59,10 @@ void dataset_destroy(dataset_t **self_p);
  * rounding, so the regions' counts add up to `total`. */
 uint64_t dataset_region_samples(const double *shares, size_t region_count, size_t index, uint64_t total);
 
-uint64_t dataset_samples(const dataset_t *self);       /* training samples of this region */
-uint64_t dataset_total_samples(const dataset_t *self); /* of all regions */
-uint64_t dataset_test_samples(const dataset_t *self);  /* 0 for counter */
+const dataset_facts_t *dataset_facts(const dataset_t *self); /* borrowed */
+uint64_t dataset_samples(const dataset_t *self);             /* training samples of this region */
+uint64_t dataset_total_samples(const dataset_t *self);       /* of all regions */
+uint64_t dataset_test_samples(const dataset_t *self);        /* 0 for counter */
 size_t
 dataset_sample_size(const dataset_t *self); /* float32 values per sample: 784 for 28 x 28; 1 for counter */
 

@@ -61,6 +61,15 @@ static err_code_t s_read_header(const char *path, const uint8_t *bytes, size_t s
     return ERR_OK;
 }
 
+/* Widens the range of values by `size` more of them. */
+static void s_note_range(idx_t *self, const uint8_t *bytes, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        self->least = bytes[i] < self->least ? bytes[i] : self->least;
+        self->most = bytes[i] > self->most ? bytes[i] : self->most;
+    }
+}
+
 static err_code_t s_wrong_size(const char *path, uint64_t expected, uint64_t found, err_t *err)
 {
     return err_set(
@@ -81,7 +90,7 @@ static err_code_t s_map(const char *path, size_t rank, idx_t *ret_self, err_t *e
         close(fd);
         return err_set(err, ERR_IO, "%s: not a regular file", path);
     }
-    idx_t idx = {.map_size = (size_t)status.st_size};
+    idx_t idx = {.map_size = (size_t)status.st_size, .least = UINT8_MAX};
     uint64_t expected = 0;
     idx.map = idx.map_size ? mmap(NULL, idx.map_size, PROT_READ, MAP_SHARED, fd, 0) : NULL;
     close(fd);
@@ -95,6 +104,8 @@ static err_code_t s_map(const char *path, size_t rank, idx_t *ret_self, err_t *e
         return code;
     }
     idx.data = (const uint8_t *)idx.map + HEADER_SIZE(rank);
+    if (rank == 1)
+        s_note_range(&idx, idx.data, idx.dims[0]);
     *ret_self = idx;
     return ERR_OK;
 }
@@ -148,21 +159,31 @@ static err_code_t s_check_end(gzFile file, const char *gz_path, uint64_t found, 
     return found == expected ? ERR_OK : s_wrong_size(gz_path, expected, found, err);
 }
 
+/* The values of a chunk that begins `found` bytes into the file. */
+static void s_note_chunk(idx_t *self, const uint8_t *chunk, size_t size, uint64_t found, size_t rank)
+{
+    size_t skip = found < HEADER_SIZE(rank) ? HEADER_SIZE(rank) - (size_t)found : 0;
+    if (rank == 1 && skip < size)
+        s_note_range(self, chunk + skip, size - skip);
+}
+
+/* Reads a packed file to its end, into `fd` where that is not -1. */
 static err_code_t s_inflate(gzFile file, const char *gz_path, size_t rank, int fd, const char *temp_path,
-                            err_t *err)
+                            idx_t *ret_idx, err_t *err)
 {
     uint8_t *chunk = malloc(CHUNK_SIZE);
     if (!chunk)
         return err_set(err, ERR_MEMORY, "%s: no memory to unpack it", gz_path);
     uint64_t expected = 0, found = 0;
     err_code_t code = ERR_OK;
+    *ret_idx = (idx_t){.least = UINT8_MAX};
     for (size_t size; !code && (size = s_read_chunk(file, chunk)) > 0; found += size) {
-        idx_t idx;
         if (found == 0)
-            code = s_read_header(gz_path, chunk, size, rank, &idx, &expected, err);
+            code = s_read_header(gz_path, chunk, size, rank, ret_idx, &expected, err);
         if (!code && found + size > expected)
             code = s_wrong_size(gz_path, expected, found + size, err);
-        if (!code)
+        s_note_chunk(ret_idx, chunk, size, found, rank);
+        if (!code && fd >= 0)
             code = s_write_all(fd, chunk, size, temp_path, err);
     }
     free(chunk);
@@ -186,7 +207,8 @@ static err_code_t s_unpack(const char *gz_path, size_t rank, const char *path, e
         return s_io(err, "create", temp_path);
     }
     gzbuffer(file, CHUNK_SIZE);
-    err_code_t code = s_inflate(file, gz_path, rank, fd, temp_path, err);
+    idx_t ignored;
+    err_code_t code = s_inflate(file, gz_path, rank, fd, temp_path, &ignored, err);
     gzclose(file);
     if (!code && (fchmod(fd, 0644) < 0 || fsync(fd) < 0))
         code = s_io(err, "write", temp_path);
@@ -270,25 +292,115 @@ static err_code_t s_open_packed(const char *gz_path, const char *name, const cha
     return code ? code : s_map(path, rank, ret_self, err);
 }
 
+/* ---- names ---- */
+
+typedef struct {
+    char path[PATH_MAX];
+    struct stat status;
+    bool packed;
+} found_t;
+
+/* What begins as gzip's files do is packed, whatever its name is. */
+static bool s_is_packed(const char *path)
+{
+    uint8_t magic[2] = {0};
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    bool packed = fd >= 0 && read(fd, magic, sizeof magic) == (ssize_t)sizeof magic && magic[0] == 0x1f &&
+                  magic[1] == 0x8b;
+    if (fd >= 0)
+        close(fd);
+    return packed;
+}
+
+/* "train-images-idx3-ubyte" as some unpack it: "train-images.idx3-ubyte". */
+static void s_dot(char *name)
+{
+    char *dash = strstr(name, "-idx");
+    if (dash)
+        *dash = '.';
+}
+
+/* The file by any of its names. */
+static err_code_t s_find(const char *dir, const char *name, found_t *ret, err_t *err)
+{
+    static const struct {
+        bool dotted;
+        const char *suffix;
+    } forms[] = {{false, ""}, {false, ".gz"}, {true, ""}, {true, ".gz"}};
+    char dotted[NAME_MAX + 1];
+    snprintf(dotted, sizeof dotted, "%s", name);
+    s_dot(dotted);
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        if (snprintf(ret->path, sizeof ret->path, "%s/%s%s", dir, forms[i].dotted ? dotted : name,
+                     forms[i].suffix) >= (int)sizeof ret->path)
+            return err_set(err, ERR_LIMIT, "%.200s...: path too long", dir);
+        if (stat(ret->path, &ret->status) == 0) {
+            ret->packed = forms[i].suffix[0] || s_is_packed(ret->path);
+            return ERR_OK;
+        }
+        if (errno != ENOENT && errno != ENOTDIR)
+            return s_io(err, "open", ret->path);
+    }
+    return err_set(err, ERR_NOT_FOUND,
+                   "%s/%s: no such file, nor %s, nor with .gz; apt-get install " PACKAGE
+                   " and set data.dir to /usr/share/datasets/fashion-mnist, or to where your files are",
+                   dir, name, dotted);
+}
+
+/* ---- all ---- */
+
 err_code_t idx_open(const char *dir, const char *name, const char *cache_dir, size_t rank, idx_t *ret_self,
                     err_t *err)
 {
-    char path[PATH_MAX], gz_path[PATH_MAX];
-    struct stat status;
     CHECK(rank >= 1 && rank <= IDX_RANK_MAX);
-    if (snprintf(path, sizeof path, "%s/%s", dir, name) >= (int)sizeof path ||
-        snprintf(gz_path, sizeof gz_path, "%s/%s.gz", dir, name) >= (int)sizeof gz_path)
-        return err_set(err, ERR_LIMIT, "%.200s...: path too long", dir);
-    if (stat(path, &status) == 0)
-        return s_map(path, rank, ret_self, err);
-    if (errno != ENOENT && errno != ENOTDIR)
+    found_t found;
+    err_code_t code = s_find(dir, name, &found, err);
+    if (code)
+        return code;
+    return found.packed ? s_open_packed(found.path, name, cache_dir, &found.status, rank, ret_self, err)
+                        : s_map(found.path, rank, ret_self, err);
+}
+
+static err_code_t s_look_at_header(gzFile file, const char *path, size_t rank, idx_t *ret_self, err_t *err)
+{
+    uint8_t bytes[HEADER_SIZE(IDX_RANK_MAX)];
+    uint64_t ignored;
+    int got = gzread(file, bytes, HEADER_SIZE(rank));
+    return s_read_header(path, bytes, got > 0 ? (size_t)got : 0, rank, ret_self, &ignored, err);
+}
+
+static err_code_t s_look_packed(const char *path, size_t rank, bool thorough, idx_t *ret_self, err_t *err)
+{
+    gzFile file = gzopen(path, "rbe");
+    if (!file)
         return s_io(err, "open", path);
-    if (stat(gz_path, &status) == 0)
-        return s_open_packed(gz_path, name, cache_dir, &status, rank, ret_self, err);
-    if (errno != ENOENT && errno != ENOTDIR)
-        return s_io(err, "open", gz_path);
-    return err_set(err, ERR_NOT_FOUND,
-                   "%s: no such file, nor with .gz; apt-get install " PACKAGE
-                   " and set data.dir to /usr/share/datasets/fashion-mnist, or to where your files are",
-                   path);
+    err_code_t code = ERR_OK;
+    if (thorough || rank == 1) {
+        gzbuffer(file, CHUNK_SIZE);
+        code = s_inflate(file, path, rank, -1, path, ret_self, err);
+    } else {
+        code = s_look_at_header(file, path, rank, ret_self, err);
+    }
+    gzclose(file);
+    return code;
+}
+
+err_code_t idx_look(const char *dir, const char *name, size_t rank, bool thorough, idx_t *ret_self,
+                    err_t *err)
+{
+    CHECK(rank >= 1 && rank <= IDX_RANK_MAX);
+    found_t found;
+    idx_t idx = {0};
+    err_code_t code = s_find(dir, name, &found, err);
+    if (!code)
+        code = found.packed ? s_look_packed(found.path, rank, thorough, &idx, err)
+                            : s_map(found.path, rank, &idx, err);
+    if (code)
+        return code;
+    size_t size = idx.map_size;
+    idx_close(&(idx_t){.map = idx.map, .map_size = size});
+    idx.map = NULL;
+    idx.data = NULL;
+    *ret_self = idx;
+    return ERR_OK;
 }

@@ -3,6 +3,7 @@
 #include "actors/model/kernel.h"
 #include "actors/model/ledger.h"
 #include "actors/model/net.h"
+#include "actors/model/vector.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,33 +11,36 @@
 typedef struct {
     const char *name;
     const char *data_kind;
-    size_t sample_size;
+    size_t height, width;               /* of a picture */
     net_layer_t layers[NET_LAYERS_MAX]; /* up to the first without a name; none: the ledger */
 } row_t;
 
 /* One row per model. The names of the layers are those of the same model in PyTorch. */
 static const row_t ROWS[] = {
-    {"softmax", "idx", 784, {{.name = "fc", .kind = NET_DENSE, .dense = {.I = 784, .O = 10}}}},
+    {"softmax", "idx", 28, 28, {{.name = "fc", .kind = NET_DENSE, .dense = {.I = 784, .O = 10}}}},
     {"mlp",
      "idx",
-     784,
+     28,
+     28,
      {{.name = "fc1", .kind = NET_DENSE, .dense = {.I = 784, .O = 256, .relu = true}},
       {.name = "fc2", .kind = NET_DENSE, .dense = {.I = 256, .O = 128, .relu = true}},
       {.name = "fc3", .kind = NET_DENSE, .dense = {.I = 128, .O = 10}}}},
     {"mlp-large",
      "idx",
-     784,
+     28,
+     28,
      {{.name = "fc1", .kind = NET_DENSE, .dense = {.I = 784, .O = 2048, .relu = true}},
       {.name = "fc2", .kind = NET_DENSE, .dense = {.I = 2048, .O = 512, .relu = true}},
       {.name = "fc3", .kind = NET_DENSE, .dense = {.I = 512, .O = 10}}}},
     {"lenet",
      "idx",
-     784,
+     28,
+     28,
      {{.name = "conv1", .kind = NET_CONV, .conv = {.I = 1, .H = 28, .W = 28, .O = 20, .K = 5}},
       {.name = "conv2", .kind = NET_CONV, .conv = {.I = 20, .H = 12, .W = 12, .O = 50, .K = 5}},
       {.name = "fc1", .kind = NET_DENSE, .dense = {.I = 800, .O = 500, .relu = true}},
       {.name = "fc2", .kind = NET_DENSE, .dense = {.I = 500, .O = 10}}}},
-    {"ledger", "counter", 1, {{.name = NULL}}},
+    {"ledger", "counter", 1, 1, {{.name = NULL}}},
 };
 #define ROW_COUNT (sizeof ROWS / sizeof *ROWS)
 #define NAMES "softmax, mlp, mlp-large, lenet, ledger"
@@ -96,6 +100,33 @@ err_code_t model_layout_of(const char *name, layout_t *ret_layout, err_t *err)
     return layout_add(ret_layout, "counters", 1, (size_t[]){LEDGER_COUNTERS}, err);
 }
 
+static err_code_t s_check_labels(const row_t *row, const dataset_facts_t *data, err_t *err)
+{
+    size_t classes = net_output_size(row->layers, s_layer_count(row));
+    if (data->label_most < classes)
+        return ERR_OK;
+    bool from_one = data->label_least > 0 && data->label_most - data->label_least < classes;
+    return err_set(err, ERR_CONFIG, "labels are %u to %u, and model %s tells %zu classes apart, 0 to %zu; %s",
+                   data->label_least, data->label_most, row->name, classes, classes - 1,
+                   from_one ? "number them from 0" : "use data with no more classes");
+}
+
+err_code_t model_accepts(const char *name, const dataset_facts_t *data, err_t *err)
+{
+    const row_t *row = s_row(name);
+    if (!row)
+        return s_unknown(name, err);
+    if (strcmp(row->data_kind, data->kind))
+        return err_set(err, ERR_CONFIG,
+                       "data are of kind %s, and model %s takes %s; change job.data.kind, or job.model",
+                       data->kind, name, row->data_kind);
+    if (data->height != row->height || data->width != row->width)
+        return err_set(err, ERR_CONFIG,
+                       "pictures are %zu x %zu, and model %s takes %zu x %zu; use such pictures",
+                       data->height, data->width, name, row->height, row->width);
+    return s_layer_count(row) ? s_check_labels(row, data, err) : ERR_OK;
+}
+
 err_code_t model_new(const char *name, size_t batch_max, model_t **ret_self, err_t *err)
 {
     const row_t *row = s_row(name);
@@ -138,7 +169,7 @@ const layout_t *model_layout(const model_t *self)
 
 size_t model_sample_size(const model_t *self)
 {
-    return self->row->sample_size;
+    return self->row->height * self->row->width;
 }
 
 size_t model_class_count(const model_t *self)
@@ -162,6 +193,17 @@ void model_gradient(model_t *self, const float *w, const float *x, const uint32_
     }
     ledger_gradient(labels, count, ret_g);
     *ret_loss = 0;
+}
+
+void model_join(const model_t *self, size_t done, size_t count, const float *part, double part_loss, float *g,
+                double *loss)
+{
+    double share = (double)count / (double)(done + count);
+    if (self->net)
+        vector_mix(self->layout.count, g, (float)(1 - share), part, (float)share);
+    else
+        vector_add(self->layout.count, g, part);
+    *loss += share * (part_loss - *loss);
 }
 
 void model_evaluate(model_t *self, const float *w, const float *x, const uint32_t *labels, size_t count,

@@ -11,6 +11,7 @@
 #ifndef ACTORS_MODEL_MODEL_H
 #define ACTORS_MODEL_MODEL_H
 
+#include "actors/model/dataset.h"
 #include "codec/base/err.h"
 #include "codec/tensor/layout.h"
 
@@ -26,7 +27,16 @@ const char *model_names(void);
 /* Whether the model is trained on images (idx) or on counters, as a data kind: "idx" or "counter". */
 const char *model_data_kind(const char *name);
 
+/* Whether a model can be trained on such data: kind, size of a picture, number of classes.
+ *
+ * Errors   ERR_NOT_FOUND (name); ERR_CONFIG: says what the data are, and what the model takes */
+MUST_USE err_code_t model_accepts(const char *name, const dataset_facts_t *data, err_t *err);
+
 #define MODEL_BATCH_MAX 65536
+
+/* A batch with more samples than this is computed piece by piece: its memory does not grow with it, and whoever computes can look
+ * at something else in between. */
+#define MODEL_PIECE 512
 
 /* Scratch for batches of up to batch_max samples. No allocation afterwards. Errors: ERR_NOT_FOUND (name),
  * ERR_LIMIT (batch_max 0 or above MODEL_BATCH_MAX), ERR_MEMORY. */
@@ -52,6 +62,11 @@ void model_init(const model_t *self, uint64_t seed, float *ret_w);
  * ledger: ret_g is minus how often each counter was chosen (label mod 1000), a sum; ret_loss is 0. */
 void model_gradient(model_t *self, const float *w, const float *x, const uint32_t *labels, size_t count,
                     float *ret_g, double *ret_loss);
+
+/* Makes g, the gradient of `done` samples, and its loss those of `done` + `count`, where part and part_loss are of these count.
+ * Both as model_gradient has them. */
+void model_join(const model_t *self, size_t done, size_t count, const float *part, double part_loss, float *g,
+                double *loss);
 
 /* Forward only: adds the batch's summed loss and number of right answers. */
 void model_evaluate(model_t *self, const float *w, const float *x, const uint32_t *labels, size_t count,

@@ -38,9 +38,9 @@ static const char *const s_verbs[] = {[NODE_START] = "start", [NODE_DRAIN] = "dr
 
 void hosting_print_command(const node_command_t *command, char *ret_line, size_t size)
 {
-    snprintf(ret_line, size, "%s %s %" PRIu64 " %d %" PRIu64 " %" PRIu64 " %d", s_verbs[command->verb],
-             command->actor, command->incarnation, command->done, command->newest_incarnation,
-             command->newest_number, command->handed);
+    snprintf(ret_line, size, "%s %s %" PRIu64 " %d %" PRIu64 " %" PRIu64 " %d %" PRIu64,
+             s_verbs[command->verb], command->actor, command->incarnation, command->done,
+             command->newest_incarnation, command->newest_number, command->handed, command->run);
 }
 
 bool hosting_parse_command(const char *line, node_command_t *ret_command)
@@ -48,9 +48,9 @@ bool hosting_parse_command(const char *line, node_command_t *ret_command)
     char verb[16];
     int done, handed;
     *ret_command = (node_command_t){0};
-    if (sscanf(line, "%15s %63s %" SCNu64 " %d %" SCNu64 " %" SCNu64 " %d", verb, ret_command->actor,
+    if (sscanf(line, "%15s %63s %" SCNu64 " %d %" SCNu64 " %" SCNu64 " %d %" SCNu64, verb, ret_command->actor,
                &ret_command->incarnation, &done, &ret_command->newest_incarnation,
-               &ret_command->newest_number, &handed) != 7)
+               &ret_command->newest_number, &handed, &ret_command->run) != 8)
         return false;
     ret_command->done = done != 0;
     ret_command->handed = handed != 0;

@@ -219,6 +219,8 @@ static void s_hear(processes_t *self, house_t *house)
         return;
     size_t length = (size_t)snprintf(reason, sizeof reason, "its process ");
     process_status_text(status, reason + length, sizeof reason - length);
+    length = strlen(reason);
+    snprintf(reason + length, sizeof reason - length, "; see the log of %s", self->with.node);
     s_leave(self, house, reason);
 }
 

@@ -55,7 +55,8 @@ static void s_fill_shard(const hosting_spec_t *with, const node_command_t *comma
                            .checksums = with->checksums,
                            .newest_incarnation = command->newest_incarnation,
                            .newest_number = command->newest_number,
-                           .handed = command->handed};
+                           .handed = command->handed,
+                           .run = command->run};
     shard_actor_fill(&shard, spec);
 }
 

@@ -10,11 +10,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#define NODE_ALONE_TIMES 10 /* of what a region may be away */
+
 typedef struct {
     node_host_t with;
     shell_find_fn *find;
     void *find_hint;
     node_core_t *core; /* the shell's */
+    statedir_run_t run; /* of the directory */
     const hosting_ops_t *ops;
     void *hosting; /* NULL: not open */
 } node_hint_t;
@@ -65,7 +68,9 @@ static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err
                               .pace = with->pace,
                               .find = self->find,
                               .find_hint = self->find_hint};
-    err_code_t rc = self->ops->open(&hosting, &self->hosting, err);
+    err_code_t rc = statedir_run(with->state_dir, &self->run, err);
+    if (!rc)
+        rc = self->ops->open(&hosting, &self->hosting, err);
     if (rc)
         return rc;
     char host[MACHINE_NAME_MAX], digest[17];
@@ -84,6 +89,8 @@ static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err
         .memory_bytes = pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : 0,
         .samples = self->with.job->samples,
         .incarnation = *incarnation,
+        .run = self->run.id,
+        .alone_us = NODE_ALONE_TIMES * with->topology->job.sync.away_after_us,
         .offer = self->with.offer,
         .samples_per_s = self->with.samples_per_s,
         .kernel = kernel_chosen()->name,
@@ -117,6 +124,21 @@ static void s_tell(node_hint_t *self, const hosting_event_t *event, int64_t now_
     node_core_ended(self->core, event->actor, event->incarnation, &event->why, now_us);
 }
 
+/* Nothing is started before the directory is of the run. */
+static void s_command(node_hint_t *self, const node_command_t *command, int64_t now_us)
+{
+    err_t err = {0};
+    statedir_run_t run = {.id = command->run};
+    if (command->verb == NODE_START && self->run.id != run.id) {
+        if (statedir_join_run(self->with.state_dir, &run, &err)) {
+            node_core_ended(self->core, command->actor, command->incarnation, &err, now_us);
+            return;
+        }
+        self->run = run;
+    }
+    self->ops->command(self->hosting, command, now_us);
+}
+
 /* What became of actors leads to commands, and commands may come true at once. */
 static int64_t s_work(void *hint, void *core, int64_t now_us)
 {
@@ -132,7 +154,7 @@ static int64_t s_work(void *hint, void *core, int64_t now_us)
             any = true;
         }
         while (node_core_take_command(self->core, &command)) {
-            self->ops->command(self->hosting, &command, now_us);
+            s_command(self, &command, now_us);
             any = true;
         }
     } while (any);
@@ -143,6 +165,12 @@ static int s_fd(void *hint)
 {
     const node_hint_t *self = hint;
     return self->ops->fd(self->hosting);
+}
+
+static void s_heard(void *hint, void *core, int64_t now_us)
+{
+    (void)hint;
+    node_core_heard(core, now_us);
 }
 
 static err_code_t s_failure(void *hint, void *core, err_t *err)
@@ -157,7 +185,7 @@ static err_code_t s_failure(void *hint, void *core, err_t *err)
 void node_actor_fill(const node_host_t *self, shell_spec_t *spec)
 {
     static const shell_ops_t ops = {
-        .open = s_open, .work = s_work, .fd = s_fd, .failure = s_failure, .close = s_close};
+        .open = s_open, .work = s_work, .fd = s_fd, .heard = s_heard, .failure = s_failure, .close = s_close};
     node_hint_t *hint = calloc(1, sizeof *hint);
     CHECK(hint);
     hint->with = *self;

@@ -1,5 +1,7 @@
 #include "actors/node/node_core.h"
 
+#include "codec/base/run_id.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,6 +46,7 @@ struct node_core {
     bool placed, leaving, stopping, done, all_stopped, finished, released;
     int64_t begun_us;             /* first event; -1: none yet */
     int64_t heard_us, changed_us; /* leaving: of the scheduler; an actor's state */
+    int64_t broker_us;            /* newest answer of the broker */
     int64_t announce_us, stopped_us, stopped_since_us;
     err_t failure;
 };
@@ -59,7 +62,8 @@ static void s_command(node_core_t *self, node_verb_t verb, const node_actor_t *a
         CHECK(self->commands);
     }
     node_command_t *command = &self->commands[self->command_count++];
-    *command = (node_command_t){.verb = verb, .incarnation = actor->incarnation, .done = self->done};
+    *command = (node_command_t){
+        .verb = verb, .incarnation = actor->incarnation, .run = self->spec.run, .done = self->done};
     command->newest_incarnation = actor->newest_incarnation;
     command->newest_number = actor->newest_number;
     command->handed = actor->handed;
@@ -163,6 +167,7 @@ static void s_announce(node_core_t *self, int64_t now_us)
     message_t *message = s_message(self, KIND_announce, self->scheduler);
     const node_spec_t *spec = &self->spec;
     message_set_name(message->announce.digest, self->digest);
+    message->announce.run = spec->run;
     message->announce.pid = spec->pid;
     message_set_name(message->announce.host, self->host);
     message->announce.cores = spec->cores;
@@ -203,12 +208,33 @@ static void s_note_newest(node_actor_t *actor, const message_t *place)
     actor->handed = place->place.handed;
 }
 
+/* The first placement says of which run the directory is from then on. */
+static bool s_is_of_run(node_core_t *self, const message_t *place)
+{
+    err_t why = {0};
+    if (place->place.run == RUN_ID_NONE)
+        return false; /* of nobody who could place anything */
+    if (self->spec.run == RUN_ID_NONE)
+        self->spec.run = place->place.run;
+    if (self->spec.run == place->place.run)
+        return true;
+    run_id_refuse(&why, self->name, self->spec.run, place->place.run);
+    s_send_placed(self, place->place.actor, place->place.incarnation, why.code, why.text);
+    return false;
+}
+
 static void s_place(node_core_t *self, const message_t *message)
 {
     const char *name = message->place.actor;
     uint64_t incarnation = message->place.incarnation;
     if (self->stopping)
         return; /* silence: this node will be missed and the actor placed elsewhere */
+    if (!s_is_of_run(self, message))
+        return;
+    if (incarnation >> 32 > message->incarnation >> 32) {
+        s_send_placed(self, name, incarnation, ERR_LIMIT, "its scheduler cannot have given this incarnation");
+        return;
+    }
     self->placed = true;
     node_actor_t *actor = s_find(self, name);
     bool forgotten = !actor && incarnation <= self->forgotten;
@@ -555,11 +581,26 @@ static int64_t s_next_announce(const node_core_t *self)
     return self->announce_us + s_pause(self);
 }
 
+/* The job may have ended while it was cut off: nobody would ever tell it. */
+static void s_end_alone(node_core_t *self, int64_t now_us)
+{
+    if (!self->spec.alone_us || !self->placed || now_us - self->broker_us < self->spec.alone_us)
+        return;
+    err_set(&self->failure, ERR_TIMEOUT,
+            "no broker of region %s has answered for %lld s, and the job may be over; what is durable is in "
+            "the state "
+            "directory: start this node again to go on",
+            self->region, (long long)(self->spec.alone_us / 1000000));
+    s_stop(self, false, now_us);
+}
+
 static void s_tick(void *core, int64_t now_us)
 {
     node_core_t *self = core;
     if (self->begun_us < 0)
-        self->begun_us = now_us;
+        self->begun_us = self->broker_us = now_us;
+    if (!self->stopping)
+        s_end_alone(self, now_us);
     if (self->leaving && !self->stopping)
         s_go_on_leaving(self, now_us);
     if (self->stopping)
@@ -610,6 +651,11 @@ err_code_t node_core_failure(const node_core_t *self, const char **ret_reason)
 {
     *ret_reason = self->failure.text;
     return self->failure.code;
+}
+
+void node_core_heard(node_core_t *self, int64_t now_us)
+{
+    self->broker_us = now_us;
 }
 
 bool node_core_stopping(const node_core_t *self)

@@ -7,6 +7,7 @@
  *          announcement, so that a scheduler that was started again knows who runs; an older scheduler is refused.
  * Leaves   told to end by its process it says so to the scheduler, which has its actors end or go on elsewhere, and then stops
  *          it. It stops by itself when it hears of no scheduler, or when nothing changes.
+ * Alone    one that hosts actors and finds no broker any more ends in order: the job may be over.
  * Stops    workers first, then shards (their final snapshot), then synchronizers; then `stopped`, until bye. A keeper goes
  *          on until then: the last snapshots of other nodes may be on their way to it.
  * Effects  node_core_take_command offers what is to be done; the driver reports with node_core_ready and
@@ -38,6 +39,8 @@ typedef struct {
     uint64_t memory_bytes;
     uint64_t samples; /* training samples of all regions */
     uint64_t incarnation;
+    uint64_t run;        /* that its directory belongs to; RUN_ID_NONE: the first placement says */
+    int64_t alone_us;    /* hosting actors it ends after so long without a broker; 0: never */
     int64_t announce_us; /* between two announcements, once something is placed; 0: as the scheduler expects */
     const char *offer;    /* that it is a unit of; copied; NULL: of none */
     double samples_per_s; /* of one core; 0: not measured */
@@ -64,12 +67,13 @@ typedef struct {
     node_verb_t verb;
     char actor[WIRE_NAME_SIZE];
     uint64_t incarnation;
+    uint64_t run; /* of NODE_START: the directory is one of this run before anything is started */
     bool done; /* of NODE_DRAIN: the job is complete */
     uint64_t newest_incarnation, newest_number; /* of NODE_START: as in the message place ... */
     bool handed;                                /* ... this too */
 } node_command_t;
 
-/* The next thing to be done; false when there is none. */
+/* The next thing to be done; false when there is none. What cannot be started in a directory of the run has ended: ERR_JOB. */
 bool node_core_take_command(node_core_t *self, node_command_t *ret_command);
 
 void node_core_ready(node_core_t *self, const char *actor, uint64_t incarnation, int64_t now_us);
@@ -85,6 +89,8 @@ void node_core_stop(node_core_t *self, int64_t now_us);
 /* Once it has stopped: why an actor did not end as it should, or could not be started and was missing at the end.
  * ERR_OK also when actors died meanwhile and were placed again. Text borrowed. */
 err_code_t node_core_failure(const node_core_t *self, const char **ret_reason);
+/* Its broker has answered. */
+void node_core_heard(node_core_t *self, int64_t now_us);
 /* Told to stop, by whomever. */
 bool node_core_stopping(const node_core_t *self);
 /* Bye was said after a stop because the job is complete or was drained. */

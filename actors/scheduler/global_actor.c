@@ -5,9 +5,9 @@
 #include "codec/base/log.h"
 #include "codec/base/machine.h"
 #include "store/file.h"
-#include "store/kv_lmdb.h"
 #include "store/statedir.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -34,9 +34,13 @@ static err_code_t s_open_kv(const char *state_dir, kv_t **ret_kv, err_t *err)
     err_code_t rc = statedir_folder(state_dir, STATEDIR_RUN, folder, err);
     if (rc)
         return rc;
+    err_t lost = {0};
     snprintf(path, sizeof path, "%s/global", folder);
-    kv_lmdb_options_t options = {.durability = KV_DURABILITY_DISK};
-    return kv_lmdb_open(path, &options, ret_kv, err);
+    rc = keep_open(path, ret_kv, &lost, err);
+    if (!rc && lost.code)
+        log_event(LEVEL_WARN, "scheduler/global", "kept_damaged", "reason=\"%s\"; asking the regions",
+                  lost.text);
+    return rc;
 }
 
 err_code_t global_actor_forget(const char *state_dir, err_t *err)
@@ -104,12 +108,18 @@ static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err
         rc = s_open_kv(self->with.state_dir, &self->kv, err);
     if (rc)
         return rc;
+    statedir_run_t run;
+    rc = statedir_run(self->with.state_dir, &run, err);
+    if (rc)
+        return rc;
     kept_t kept;
     machine_name(self->machine);
     s_load_kept(self, &kept);
     global_spec_t spec = {.topology = self->with.topology,
                           .incarnation = *incarnation,
                           .pid = (uint64_t)getpid(),
+                          .run = run.id,
+                          .run_adopts = run.adopted,
                           .machine = self->machine,
                           .kept = &kept,
                           .plan = self->with.plan};
@@ -163,8 +173,9 @@ static void s_observe(global_hint_t *self, int64_t now_us, bool last)
     self->last_observed |= last;
     s_log_marks(self);
     s_log_plans(self);
-    if (self->with.observe)
-        self->with.observe(self->with.observe_hint, self->core, now_us, last);
+    buf_t *picture =
+        self->with.observe ? self->with.observe(self->with.observe_hint, self->core, now_us, last) : NULL;
+    global_core_show(self->core, &picture, now_us);
 }
 
 static int64_t s_work(void *hint, void *core, int64_t now_us)
@@ -243,6 +254,26 @@ void global_actor_reread(shell_t *shell, const topology_t *changed)
     CHECK(copy);
     *copy = *changed;
     shell_call(shell, s_reread, copy, free);
+}
+
+typedef struct {
+    char name[GLOBAL_MARK_NAME_MAX + 1];
+    bool fresh;
+} mark_call_t;
+
+static void s_mark(void *core, void *arg, int64_t now_us)
+{
+    const mark_call_t *call = arg;
+    global_core_ask_mark(core, call->name, call->fresh, now_us);
+}
+
+void global_actor_mark(shell_t *shell, const char *name, bool fresh)
+{
+    mark_call_t *call = calloc(1, sizeof *call);
+    CHECK(call);
+    snprintf(call->name, sizeof call->name, "%s", name);
+    call->fresh = fresh;
+    shell_call(shell, s_mark, call, free);
 }
 
 void global_actor_drain(shell_t *shell, int64_t patience_us)

@@ -12,16 +12,18 @@
 #include "actors/scheduler/global_core.h"
 
 #define GLOBAL_OBSERVE_US 250000
-#define GLOBAL_STARTS_FILE "scheduler-global" /* in the run folder: how often one was started, its incarnation */
+#define GLOBAL_STARTS_FILE                                                                                   \
+    "scheduler-global" /* in the run folder: how often one was started, its incarnation */
 
-/* Called every GLOBAL_OBSERVE_US, and once more with `last` when the core has finished or the actor ends. */
-typedef void global_observe_fn(void *hint, const global_core_t *core, int64_t now_us, bool last);
+/* Called every GLOBAL_OBSERVE_US, and once more with `last` when the core has finished or the actor ends. Returns what
+ * whoever asks is shown (the caller's), or NULL. */
+typedef buf_t *global_observe_fn(void *hint, const global_core_t *core, int64_t now_us, bool last);
 
 typedef struct {
     const topology_t *topology; /* this and the next are borrowed for the life of the actor */
     const char *state_dir;
     const global_plan_with_t *plan; /* borrowed too; NULL: nothing is rented by plan */
-    global_observe_fn *observe; /* NULL: nobody */
+    global_observe_fn *observe;     /* NULL: nobody */
     void *observe_hint;
 } global_actor_t;
 
@@ -34,6 +36,9 @@ MUST_USE err_code_t global_actor_forget(const char *state_dir, err_t *err);
 
 /* Asks a running one for a drain: everything stops where it can go on from, and it ends when that is done. */
 void global_actor_drain(shell_t *shell, int64_t patience_us);
+
+/* Asks it for a common point of that name; what becomes of it global_core_mark tells its observer. */
+void global_actor_mark(shell_t *shell, const char *name, bool fresh);
 
 /* The topology's file has changed; copied. */
 void global_actor_reread(shell_t *shell, const topology_t *changed);

@@ -26,7 +26,7 @@ static bool s_ended(const global_core_t *self)
 /* ---- sending
  * -------------------------------------------------------------------------------------------------- */
 
-static void s_send(global_core_t *self, message_t **message_p)
+void global_send(global_core_t *self, message_t **message_p)
 {
     (*message_p)->incarnation = self->spec.incarnation;
     outbox_add(&self->outbox, message_p);
@@ -39,7 +39,7 @@ static void s_refuse(global_core_t *self, const message_t *message, err_code_t c
     answer->refused.code = code;
     answer->refused.incarnation = message->incarnation;
     message_set_text(&answer->refused.reason, reason);
-    s_send(self, &answer);
+    global_send(self, &answer);
 }
 
 static void s_send_plan(global_core_t *self, size_t index)
@@ -49,15 +49,18 @@ static void s_send_plan(global_core_t *self, size_t index)
     plan->number = plan->plan.plan = global_rent_number(self);
     plan->plan.workers = region->workers;
     plan->plan.shards = region->shards;
+    plan->plan.run = self->spec.run;
+    plan->plan.adopts = self->spec.run_adopts;
     global_rent_fill(self, index, plan);
-    s_send(self, &plan);
+    global_send(self, &plan);
 }
 
 static void s_send_ack(global_core_t *self, size_t index)
 {
     message_t *ack = message_new(KIND_report_ack, self->regions[index].scheduler, OWN_NAME);
     ack->report_ack.curve_have = self->regions[index].row_count;
-    s_send(self, &ack);
+    ack->report_ack.run = self->spec.run;
+    global_send(self, &ack);
 }
 
 /* ---- the run
@@ -69,7 +72,7 @@ static void s_move(global_core_t *self, run_state_t state, int64_t now_us)
     self->since_us = now_us;
 }
 
-static void s_stop(global_core_t *self, bool done, int64_t patience_us, int64_t now_us)
+static void s_stop(global_core_t *self, bool done, const char *stopper, int64_t patience_us, int64_t now_us)
 {
     if (self->state >= RUN_STOPPING) {
         if (patience_us < self->patience_us)
@@ -77,6 +80,8 @@ static void s_stop(global_core_t *self, bool done, int64_t patience_us, int64_t 
         return;
     }
     self->done = done;
+    if (stopper != self->stopper)
+        message_set_name(self->stopper, stopper);
     self->decisions++;
     self->drain_known = false;
     self->patience_us = patience_us;
@@ -85,9 +90,9 @@ static void s_stop(global_core_t *self, bool done, int64_t patience_us, int64_t 
     s_move(self, RUN_STOPPING, now_us);
 }
 
-void global_begin_stop(global_core_t *self, bool done, int64_t now_us)
+void global_begin_stop(global_core_t *self, bool done, const char *stopper, int64_t now_us)
 {
-    s_stop(self, done, self->spec.topology->job.sync.away_after_us, now_us);
+    s_stop(self, done, stopper, self->spec.topology->job.sync.away_after_us, now_us);
 }
 
 static void s_fail(global_core_t *self, err_code_t code, const char *name, const char *reason, int64_t now_us)
@@ -98,7 +103,7 @@ static void s_fail(global_core_t *self, err_code_t code, const char *name, const
         snprintf(self->reason, sizeof self->reason, "%s: %s", name,
                  reason && *reason ? reason : err_meaning(code));
     }
-    s_stop(self, false, self->spec.topology->job.sync.away_after_us, now_us);
+    s_stop(self, false, "", self->spec.topology->job.sync.away_after_us, now_us);
 }
 
 /* A region that was never there is not waited for, and one that fell silent no longer than a region may be
@@ -110,6 +115,7 @@ static void s_give_up(global_core_t *self, int64_t now_us)
         if (region->stopped || region->given_up)
             continue;
         int64_t heard_us = region->seen_us > self->stop_us ? region->seen_us : self->stop_us;
+        heard_us = self->listens_us > heard_us ? self->listens_us : heard_us;
         int64_t silence_us = region->seen_us < 0 ? UNSEEN_US : self->spec.topology->job.sync.away_after_us;
         region->given_up = now_us - heard_us >= silence_us || now_us - self->progress_us >= self->patience_us;
     }
@@ -125,7 +131,8 @@ static void s_send_stops(global_core_t *self, int64_t now_us)
             continue;
         message_t *stop = message_new(KIND_stop, self->regions[index].scheduler, OWN_NAME);
         stop->stop.done = self->done;
-        s_send(self, &stop);
+        stop->stop.run = self->spec.run;
+        global_send(self, &stop);
     }
 }
 
@@ -209,6 +216,14 @@ static void s_end_without(global_core_t *self, size_t index, int64_t now_us)
         self->regions[other].given_up |= s_is_away(self, &self->regions[other], now_us);
 }
 
+/* Whom nobody hears is the one who is cut off: silence of others counts from when one of them is heard again. */
+static void s_hear(global_core_t *self, int64_t now_us)
+{
+    if (now_us - self->heard_us > HELD_UP_US)
+        self->listens_us = self->progress_us = now_us;
+    self->heard_us = now_us;
+}
+
 /* Silence is counted while this scheduler listens. */
 static void s_look_for_missing(global_core_t *self, int64_t now_us)
 {
@@ -226,7 +241,8 @@ static void s_bye(global_core_t *self, size_t index, int64_t now_us)
 {
     self->farewell_us = now_us;
     message_t *bye = message_new(KIND_bye, self->regions[index].scheduler, OWN_NAME);
-    s_send(self, &bye);
+    bye->bye.run = self->spec.run;
+    global_send(self, &bye);
 }
 
 /* Nobody is let go before all have stopped, and the home region last: its broker carries what the others and this
@@ -259,13 +275,16 @@ static void s_advance(global_core_t *self, int64_t now_us)
 {
     if (self->finished)
         return;
+    global_run_tick(self, now_us);
+    if (self->finished)
+        return;
     s_look_for_missing(self, now_us);
     if (self->state < RUN_STOPPING)
         global_rent_tick(self, now_us);
     if (self->state == RUN_STARTING && s_all(self, s_is_placed))
         s_move(self, RUN_TRAINING, now_us);
     if (self->state < RUN_STOPPING && s_all(self, s_is_complete))
-        s_stop(self, true, self->spec.topology->job.sync.away_after_us, now_us);
+        s_stop(self, true, "", self->spec.topology->job.sync.away_after_us, now_us);
     if (self->state == RUN_STOPPING) {
         s_give_up(self, now_us);
         s_send_stops(self, now_us);
@@ -320,7 +339,9 @@ static void s_answer(global_core_t *self, size_t index, int64_t now_us)
     region_entry_t *region = &self->regions[index];
     const message_t *report = region->report;
     s_send_ack(self, index);
-    if (report->region_report.plan < global_rent_number(self) && self->state < RUN_STOPPING)
+    bool lacks =
+        report->region_report.plan < global_rent_number(self) || report->region_report.run == RUN_ID_NONE;
+    if (lacks && self->state < RUN_STOPPING)
         s_send_plan(self, index);
     if (!report->region_report.stopped || report->region_report.curve_rows > region->row_count) {
         region->stopped = false; /* started again since */
@@ -330,6 +351,27 @@ static void s_answer(global_core_t *self, size_t index, int64_t now_us)
     region->stopped = true;
     if (s_ended(self) && (index > 0 || self->home_released))
         s_bye(self, index, now_us);
+}
+
+/* Data sets of different sizes cut other batches, rounds and shares of the same job. */
+static void s_compare_data(global_core_t *self, size_t index, int64_t now_us)
+{
+    const message_t *report = self->regions[index].report;
+    uint64_t mine = report->region_report.epoch_samples;
+    for (size_t other = 0; mine && other < s_region_count(self); other++) {
+        const message_t *beside = self->regions[other].report;
+        uint64_t theirs = beside ? beside->region_report.epoch_samples : 0;
+        if (!theirs || theirs == mine)
+            continue;
+        char text[ERR_TEXT_MAX];
+        snprintf(
+            text, sizeof text,
+            "its data set has %llu training samples, and that of region %s has %llu; have the same files in "
+            "job.data.dir everywhere, or set job.data.samples",
+            (unsigned long long)mine, self->spec.topology->regions[other].name, (unsigned long long)theirs);
+        s_fail(self, ERR_JOB, self->regions[index].scheduler, text, now_us);
+        return;
+    }
 }
 
 static void s_take_report(global_core_t *self, message_t **message_p, int64_t now_us)
@@ -346,6 +388,9 @@ static void s_take_report(global_core_t *self, message_t **message_p, int64_t no
                  "this region has another topology; start it with the topology of the job");
         return;
     }
+    if (global_run_is_foreign(self, index, message, now_us))
+        return;
+    s_hear(self, now_us);
     region_entry_t *region = &self->regions[index];
     if (s_is_late(region->report, message)) {
         if (message->incarnation < region->report->incarnation)
@@ -366,12 +411,15 @@ static void s_take_report(global_core_t *self, message_t **message_p, int64_t no
     region->seen_us = now_us;
     region->placed = region->placed || message->region_report.placed;
     global_rent_report(self, index, now_us);
+    if (self->state < RUN_STOPPING)
+        s_compare_data(self, index, now_us);
     if (message->region_report.code)
         s_fail(self, (err_code_t)message->region_report.code, region->scheduler,
                message->region_report.reason, now_us);
     else if ((message->region_report.stopped && !message->region_report.complete) ||
              (self->drain_known && same))
-        global_begin_stop(self, false, now_us); /* drained from its side, or by the predecessor */
+        global_begin_stop(self, false, self->drain_known ? self->stopper : region->scheduler,
+                          now_us); /* drained from its side, or by the predecessor */
     s_answer(self, index, now_us);
 }
 
@@ -401,19 +449,37 @@ static void s_take_curve(global_core_t *self, const message_t *message)
     if (index == s_region_count(self))
         return;
     const message_t *report = self->regions[index].report;
-    if (!report || message->incarnation == report->incarnation)
+    bool foreign = message->incarnation && message->incarnation == self->regions[index].foreign;
+    if (!foreign && (!report || message->incarnation == report->incarnation))
         global_add_row(self, index, message);
 }
 
-/* A region has heard of a newer global scheduler: this one ends where it stands. */
-static void s_take_refused(global_core_t *self, const message_t *message)
+void global_end(global_core_t *self, err_code_t code, const char *reason)
 {
-    if (message->refused.code != ERR_STALE || message->refused.incarnation != self->spec.incarnation)
-        return;
-    self->failure = ERR_STALE;
-    snprintf(self->reason, sizeof self->reason, "a newer global scheduler of this job runs; this one ends");
+    self->failure = code;
+    snprintf(self->reason, sizeof self->reason, "%s", reason);
     self->state = RUN_FAILED;
-    self->finished = true;
+    self->finished = self->displaced = true;
+}
+
+/* The broker knows another process by this name. */
+static bool s_is_taken(const message_t *message)
+{
+    return message->refused.kind == KIND_hello && message->refused.code == ERR_IN_USE;
+}
+
+/* A region has heard of a newer global scheduler: this one ends where it stands. */
+static void s_take_refused(global_core_t *self, const message_t *message, int64_t now_us)
+{
+    size_t region = s_region_of(self, message);
+    if (s_is_taken(message))
+        global_end(self, ERR_IN_USE, message->refused.reason ? message->refused.reason : "another one runs");
+    if (message->refused.incarnation != self->spec.incarnation || self->finished)
+        return;
+    if (message->refused.code == ERR_STALE)
+        global_end(self, ERR_STALE, "a newer global scheduler of this job runs; this one ends");
+    else if (message->refused.code == ERR_JOB && region < s_region_count(self))
+        global_run_refused(self, region, message, now_us);
 }
 
 static actor_entry_t *s_actor(global_core_t *self, const char *name)
@@ -438,7 +504,9 @@ static actor_entry_t *s_actor(global_core_t *self, const char *name)
 static void s_take_status(global_core_t *self, message_t **message_p, int64_t now_us)
 {
     message_t *message = *message_p;
-    if (s_region_of(self, message) == s_region_count(self) || !message->status.actor[0])
+    size_t region = s_region_of(self, message);
+    if (region == s_region_count(self) || !message->status.actor[0] ||
+        (message->incarnation && message->incarnation == self->regions[region].foreign))
         return;
     actor_entry_t *actor = s_actor(self, message->status.actor);
     if (!actor || message->status.incarnation < actor->status->status.incarnation)
@@ -462,6 +530,25 @@ static void s_take_link(global_core_t *self, message_t **message_p, int64_t now_
     *message_p = NULL;
 }
 
+static void s_show_picture(global_core_t *self, const message_t *want, int64_t now_us)
+{
+    message_t *picture = message_new(KIND_picture, want->from, OWN_NAME);
+    if (self->picture) {
+        picture->picture.age_us = now_us - self->pictured_us;
+        picture->data = slice_of(self->picture, 0, buf_size(self->picture));
+    }
+    global_send(self, &picture);
+}
+
+void global_core_show(global_core_t *self, buf_t **picture_p, int64_t now_us)
+{
+    buf_destroy(&self->picture);
+    if (*picture_p && buf_size(*picture_p) <= MESSAGE_DATA_MAX)
+        self->picture = buf_ref(*picture_p);
+    self->pictured_us = now_us;
+    buf_destroy(picture_p);
+}
+
 static const char *s_waited_for(const global_core_t *self)
 {
     for (size_t index = 0; index < s_region_count(self); index++) {
@@ -483,7 +570,7 @@ static void s_show_self(global_core_t *self, int64_t now_us)
     message_set_name(own->status->status.state, states[self->state]);
     message_set_name(own->status->status.waits_for, s_waited_for(self));
     own->status->status.pid = self->spec.pid;
-    message_set_name(own->status->status.machine, self->spec.machine ? self->spec.machine : "");
+    message_set_name(own->status->status.machine, self->machine);
     own->status->status.incarnation = self->spec.incarnation;
     own->status->status.since_us = (uint64_t)(now_us - self->since_us);
     own->seen_us = now_us;
@@ -505,14 +592,17 @@ static void s_message(void *core, message_t **message_p, int64_t now_us)
     case KIND_link_state:
         s_take_link(self, message_p, now_us);
         break;
+    case KIND_picture_want:
+        s_show_picture(self, *message_p, now_us);
+        break;
     case KIND_marked:
         global_mark_answer(self->mark, *message_p, now_us);
         break;
     case KIND_refused:
-        s_take_refused(self, *message_p);
+        s_take_refused(self, *message_p, now_us);
         break;
     case KIND_stop:
-        global_begin_stop(self, false, now_us);
+        global_begin_stop(self, false, (*message_p)->from, now_us);
         break;
     default: /* unreachable above all: regions come in any order and are told again by timers */
         break;
@@ -569,6 +659,7 @@ static void s_destroy(void **core_p)
     for (size_t index = 0; index < s_region_count(self) * s_region_count(self); index++)
         message_destroy(&self->links[index].state);
     free(self->links);
+    buf_destroy(&self->picture);
     free(self->actors);
     names_fini(&self->names);
     global_rent_fini(self);
@@ -592,13 +683,16 @@ global_core_t *global_core_new(const global_spec_t *spec, int64_t now_us)
     CHECK(self->links);
     global_rent_init(self, now_us);
     self->mark = global_mark_new(spec->topology, spec->incarnation);
-    self->since_us = self->advanced_us = self->listens_us = now_us;
+    self->since_us = self->advanced_us = self->listens_us = self->heard_us = now_us;
+    self->foreign_us = -1;
     for (size_t index = 0; index < s_region_count(self); index++) {
         region_entry_t *region = &self->regions[index];
         snprintf(region->scheduler, sizeof region->scheduler, "scheduler/%s",
                  spec->topology->regions[index].name);
         region->seen_us = -1;
     }
+    message_set_name(self->machine, spec->machine ? spec->machine : "");
+    self->spec.machine = NULL;
     global_restore(self, now_us);
     self->spec.kept = NULL;
     s_show_self(self, now_us);
@@ -612,7 +706,7 @@ run_state_t global_core_state(const global_core_t *self)
 
 void global_core_stop(global_core_t *self, int64_t patience_us, int64_t now_us)
 {
-    s_stop(self, false, patience_us, now_us);
+    s_stop(self, false, GLOBAL_STOPPER_HERE, patience_us, now_us);
     s_advance(self, now_us);
 }
 
@@ -657,9 +751,19 @@ region_view_t global_core_region(const global_core_t *self, size_t index)
     };
 }
 
+void global_core_ask_mark(global_core_t *self, const char *name, bool fresh, int64_t now_us)
+{
+    global_mark_ask(self->mark, name, fresh, now_us);
+}
+
 const global_mark_t *global_core_mark(const global_core_t *self)
 {
     return self->mark;
+}
+
+bool global_core_displaced(const global_core_t *self)
+{
+    return self->displaced;
 }
 
 err_code_t global_core_failure(const global_core_t *self, const char **ret_reason)
@@ -667,6 +771,16 @@ err_code_t global_core_failure(const global_core_t *self, const char **ret_reaso
     if (ret_reason)
         *ret_reason = self->reason;
     return self->failure;
+}
+
+const char *global_core_stopper(const global_core_t *self)
+{
+    return self->stopper;
+}
+
+const char *global_core_machine(const global_core_t *self)
+{
+    return self->machine;
 }
 
 const role_t global_role = {

@@ -21,7 +21,9 @@
 typedef struct {
     const topology_t *topology; /* borrowed */
     uint64_t incarnation;
-    uint64_t pid;        /* of this process, for status; 0 when it does not matter */
+    uint64_t pid;    /* of this process, for status; 0 when it does not matter */
+    uint64_t run;    /* its identity */
+    bool run_adopts; /* it was begun before runs had identities: directories without one may belong to it */
     const char *machine; /* host name, for status; NULL: not told */
     const kept_t *kept;  /* of the predecessor, borrowed for the call; NULL: none */
     const global_plan_with_t
@@ -46,6 +48,9 @@ void global_core_region_failed(global_core_t *self, size_t region_index, err_cod
 
 /* The topology's file has changed; topology_may_become has said that this is one to go on with. Copied. */
 void global_core_reread(global_core_t *self, const topology_t *changed, int64_t now_us);
+
+/* What whoever asks is shown from now on: a document, of now; takes it. */
+void global_core_show(global_core_t *self, buf_t **picture_p, int64_t now_us);
 
 /* Everything that is known, borrowed until the next call into the core. */
 typedef struct {
@@ -78,12 +83,20 @@ link_view_t global_core_link(const global_core_t *self, size_t from, size_t to);
 size_t global_core_actor_count(const global_core_t *self);
 actor_view_t global_core_actor(const global_core_t *self, size_t index);
 region_view_t global_core_region(const global_core_t *self, size_t index);
+/* Asks for a common point: see global_mark_ask. */
+void global_core_ask_mark(global_core_t *self, const char *name, bool fresh, int64_t now_us);
 const global_mark_t *global_core_mark(const global_core_t *self);  /* the common points of all shards */
 const topology_t *global_core_topology(const global_core_t *self); /* with the prices of now */
 global_cost_t global_core_cost(const global_core_t *self, size_t index);
 const global_plan_t *global_core_plan(const global_core_t *self); /* NULL: nothing is rented by plan */
 /* From the first plan to the end of the run, or until now. */
 int64_t global_core_planned_us(const global_core_t *self, int64_t now_us);
+/* It ended because the run is another scheduler's: its figures are nobody's. */
+bool global_core_displaced(const global_core_t *self);
 err_code_t global_core_failure(const global_core_t *self, const char **ret_reason);
+/* Who asked for a drain: GLOBAL_STOPPER_HERE, a region's scheduler, or another actor; empty: nobody. Borrowed. */
+#define GLOBAL_STOPPER_HERE "here" /* by global_core_stop */
+const char *global_core_stopper(const global_core_t *self);
+const char *global_core_machine(const global_core_t *self); /* the spec's, or empty; borrowed */
 
 #endif

@@ -17,6 +17,7 @@ static message_t *s_state(const void *core, int64_t now_us)
     state->global_state.incarnation = self->spec.incarnation;
     state->global_state.stopping = self->state >= RUN_STOPPING || self->drain_known;
     state->global_state.stop_done = self->done;
+    message_set_text(&state->global_state.stopper, self->stopper);
     state->global_state.code = self->failure;
     message_set_text(&state->global_state.reason, self->reason);
     message_set_u64s(&state->global_state.finals, finals, count);
@@ -94,6 +95,8 @@ void global_restore(global_core_t *self, int64_t now_us)
     snprintf(self->reason, sizeof self->reason, "%s",
              state->global_state.reason ? state->global_state.reason : "");
     self->drain_known = true;
+    snprintf(self->stopper, sizeof self->stopper, "%s",
+             state->global_state.stopper ? state->global_state.stopper : "");
     if (state->global_state.stop_done || self->failure || stopped)
-        global_begin_stop(self, state->global_state.stop_done, now_us);
+        global_begin_stop(self, state->global_state.stop_done, self->stopper, now_us);
 }

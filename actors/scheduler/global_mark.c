@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,6 +32,11 @@ struct global_mark {
     int64_t begin_us; /* the next one may begin; ROLE_NEVER: nothing has been heard of the job yet */
     uint64_t made, given_up;
     wire_name_t newest;
+    global_mark_asked_t asked;
+    bool fresh;       /* its name was never used */
+    bool serves;      /* the point that is under way is the one that was asked for */
+    uint64_t tries;   /* at it */
+    int64_t asked_us; /* it may begin */
 };
 
 global_mark_t *global_mark_new(const topology_t *topology, uint64_t incarnation)
@@ -91,22 +97,52 @@ static void s_name(global_mark_t *self)
     message_set_name(self->tag, text);
 }
 
+/* The first attempt has the name as it was asked for, if nobody can mistake it for an earlier point. */
+static void s_begin_asked(global_mark_t *self, int64_t now_us)
+{
+    char text[2 * WIRE_NAME_SIZE];
+    self->number++;
+    self->serves = true;
+    int length = snprintf(text, sizeof text, "mark/%s", self->asked.name);
+    if (self->tries++ || !self->fresh)
+        snprintf(text + length, sizeof text - (size_t)length, ":%" PRIu64 ".%" PRIu64, self->number >> 32,
+                 self->number & UINT32_MAX);
+    message_set_name(self->tag, text);
+    s_enter(self, PHASE_HOLD, now_us);
+}
+
+static void s_end_asked(global_mark_t *self, bool made, int64_t now_us)
+{
+    self->asked_us = now_us + GLOBAL_MARK_PAUSE_US;
+    if (made)
+        self->asked.state = MARK_MADE;
+    else if (self->stopped || self->tries >= GLOBAL_MARK_TRIES)
+        self->asked.state = MARK_FAILED;
+    if (made)
+        message_set_name(self->asked.tag, self->tag);
+}
+
 /* The number is that of the point's place where that is free, so that a name needs nothing behind it. */
 static void s_begin(global_mark_t *self, int64_t now_us)
 {
     uint64_t natural = self->incarnation << 32 | self->wanted;
     self->number = natural > self->number ? natural : self->number + 1;
+    self->serves = false;
     s_name(self);
     s_enter(self, PHASE_HOLD, now_us);
 }
 
 static void s_end(global_mark_t *self, bool made, int64_t now_us)
 {
+    if (self->serves)
+        s_end_asked(self, made, now_us);
     if (made) {
         self->made++;
-        self->begun = self->wanted;
+        self->begun = self->serves ? self->begun : self->wanted;
         message_set_name(self->newest, self->tag);
         self->pause_us = GLOBAL_MARK_PAUSE_US;
+    } else if (self->serves) {
+        self->given_up++;
     } else {
         self->given_up++;
         self->begin_us = now_us + self->pause_us;
@@ -162,7 +198,10 @@ void global_mark_answer(global_mark_t *self, const message_t *message, int64_t n
         s_end(self, false, now_us);
         if (stale) {
             s_raise(self, message->marked.mark);
-            self->begin_us = now_us;
+            if (self->serves)
+                self->asked_us = now_us;
+            else
+                self->begin_us = now_us;
         }
         return;
     }
@@ -207,6 +246,35 @@ void global_mark_stop(global_mark_t *self, int64_t now_us)
     self->stopped = true;
     if (self->phase == PHASE_HOLD || self->phase == PHASE_TAKE)
         s_end(self, false, now_us);
+    if (self->asked.state == MARK_AWAITED)
+        self->asked.state = MARK_FAILED;
+}
+
+/* ---- a point that is asked for
+ * --------------------------------------------------------------------------------- */
+
+bool global_mark_name_fits(const char *name)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+    size_t length = strlen(name);
+    return length && length <= GLOBAL_MARK_NAME_MAX && strspn(name, letters) == length &&
+           !strchr("-_.", name[0]) && strncmp(name, "epoch-", strlen("epoch-")) != 0;
+}
+
+void global_mark_ask(global_mark_t *self, const char *name, bool fresh, int64_t now_us)
+{
+    if (self->asked.state == MARK_AWAITED || !global_mark_name_fits(name))
+        return;
+    self->asked = (global_mark_asked_t){.state = self->stopped ? MARK_FAILED : MARK_AWAITED};
+    snprintf(self->asked.name, sizeof self->asked.name, "%s", name);
+    self->fresh = fresh;
+    self->tries = 0;
+    self->asked_us = now_us;
+}
+
+const global_mark_asked_t *global_mark_asked(const global_mark_t *self)
+{
+    return &self->asked;
 }
 
 /* ---- time
@@ -227,6 +295,17 @@ static void s_tell(const global_mark_t *self, outbox_t *outbox)
     }
 }
 
+/* When the point that was asked for may begin; a later scheduler first hears where the job is. */
+static int64_t s_asked_due(const global_mark_t *self)
+{
+    bool idle = self->phase == PHASE_NONE || self->phase == PHASE_END;
+    bool unsettled = self->topology->checkpoint.mark_every > 0 && self->incarnation > 1 &&
+                     self->number == self->incarnation << 32;
+    if (!idle || self->asked.state != MARK_AWAITED)
+        return ROLE_NEVER;
+    return unsettled && self->begin_us > self->asked_us ? self->begin_us : self->asked_us;
+}
+
 void global_mark_tick(global_mark_t *self, int64_t now_us, outbox_t *outbox)
 {
     bool impatient = self->phase != PHASE_NONE && now_us - self->progress_us >= GLOBAL_MARK_PATIENCE_US;
@@ -234,6 +313,8 @@ void global_mark_tick(global_mark_t *self, int64_t now_us, outbox_t *outbox)
         self->phase = PHASE_NONE; /* who has not heard of the end finds it by itself */
     else if (impatient)
         s_end(self, false, now_us);
+    if (now_us >= s_asked_due(self))
+        s_begin_asked(self, now_us);
     if (self->phase == PHASE_NONE || now_us < self->next_us)
         return;
     self->next_us = now_us + GLOBAL_MARK_REPEAT_US;
@@ -242,7 +323,8 @@ void global_mark_tick(global_mark_t *self, int64_t now_us, outbox_t *outbox)
 
 int64_t global_mark_due(const global_mark_t *self)
 {
-    return self->phase == PHASE_NONE ? ROLE_NEVER : self->next_us;
+    int64_t due = self->phase == PHASE_NONE ? ROLE_NEVER : self->next_us, asked = s_asked_due(self);
+    return asked < due ? asked : due;
 }
 
 /* ---- what others see

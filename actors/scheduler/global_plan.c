@@ -193,18 +193,6 @@ static void s_going_on(global_plan_t *self, plan_t *ret_plan)
     plan_evaluate(&self->input, ret_plan);
 }
 
-/* Price per second of what the new plan rents and the old one has not. */
-static double s_started(const global_plan_t *self, const plan_t *from, const plan_t *to)
-{
-    double price = 0;
-    for (size_t r = 0; r < self->topology->region_count; r++)
-        for (size_t i = 0; i < self->topology->regions[r].offer_count; i++)
-            if (to->regions[r].units[i] > from->regions[r].units[i])
-                price += (double)(to->regions[r].units[i] - from->regions[r].units[i]) *
-                         self->topology->regions[r].offers[i].price_per_s;
-    return price;
-}
-
 static bool s_differs(const global_plan_t *self, const plan_t *a, const plan_t *b)
 {
     for (size_t r = 0; r < self->topology->region_count; r++)
@@ -218,29 +206,27 @@ typedef struct {
     bool slower;
 } gain_t;
 
-static gain_t s_gain(const global_plan_t *self, const plan_t *now, const plan_t *next)
+static gain_t s_gain(const plan_t *now, swap_t swap)
 {
-    double start_s = self->with.start_s, own = s_started(self, now, next) * start_s;
     if (!isfinite(now->run_s)) /* a region has nothing left that computes */
-        return (gain_t){.quicker = isfinite(next->run_s), .cheaper = isfinite(next->run_s)};
-    double saved_s = (now->run_s - next->run_s) * fmax(0, 1 - start_s / fmax(next->run_s, 1e-9));
-    return (gain_t){.quicker = saved_s > GLOBAL_PLAN_GAIN * now->run_s,
-                    .cheaper = now->cost - next->cost - own > GLOBAL_PLAN_GAIN * now->cost,
-                    .slower = next->run_s > now->run_s * MATCH_SLOWER};
+        return (gain_t){.quicker = isfinite(swap.run_s), .cheaper = isfinite(swap.run_s)};
+    return (gain_t){.quicker = now->run_s - swap.run_s > GLOBAL_PLAN_GAIN * now->run_s,
+                    .cheaper = now->cost - swap.cost > GLOBAL_PLAN_GAIN * now->cost,
+                    .slower = swap.run_s > now->run_s * MATCH_SLOWER};
 }
 
-static bool s_pays(const global_plan_t *self, const plan_t *now, const plan_t *next, double limit)
+static bool s_pays(const global_plan_t *self, const plan_t *now, swap_t swap, double limit)
 {
-    gain_t gain = s_gain(self, now, next);
+    gain_t gain = s_gain(now, swap);
     switch (s_objective(self)) {
     case PLAN_EVERYTHING:
         return true;
     case PLAN_CHEAPEST:
         return gain.cheaper;
     case PLAN_DEADLINE:
-        return now->run_s > limit ? gain.quicker : gain.cheaper && next->run_s <= limit;
+        return now->run_s > limit ? gain.quicker : gain.cheaper && swap.run_s <= limit;
     case PLAN_BUDGET:
-        return now->cost > limit ? gain.cheaper : gain.quicker && next->cost <= limit;
+        return now->cost > limit ? gain.cheaper : gain.quicker && swap.cost <= limit;
     default: /* match and fastest: time first, then money for no more time */
         return gain.quicker || (gain.cheaper && !gain.slower);
     }
@@ -248,11 +234,11 @@ static bool s_pays(const global_plan_t *self, const plan_t *now, const plan_t *n
 
 /* ---- taking a plan ---- */
 
-static void s_note(global_plan_t *self, global_plan_entry_t entry, int64_t now_us)
+static void s_note(global_plan_t *self, global_plan_entry_t entry, swap_t rest, int64_t now_us)
 {
     entry.at_us = now_us - self->began_us;
-    entry.predicted_s = (double)entry.at_us / 1e6 + self->current.run_s;
-    entry.predicted_cost = self->spent + self->current.cost;
+    entry.predicted_s = (double)entry.at_us / 1e6 + rest.run_s;
+    entry.predicted_cost = self->spent + rest.cost;
     for (size_t r = 0; r < self->topology->region_count; r++)
         memcpy(entry.units[r], self->current.regions[r].units, sizeof entry.units[r]);
     if (self->entry_count == GLOBAL_PLAN_ENTRIES_MAX)
@@ -260,12 +246,13 @@ static void s_note(global_plan_t *self, global_plan_entry_t entry, int64_t now_u
     self->entries[self->entry_count++] = entry;
 }
 
-static void s_take(global_plan_t *self, const plan_t *plan, global_plan_entry_t why, int64_t now_us)
+static void s_take(global_plan_t *self, const plan_t *plan, swap_t rest, global_plan_entry_t why,
+                   int64_t now_us)
 {
     self->current = *plan;
     self->number++;
     self->changed = false;
-    s_note(self, why, now_us);
+    s_note(self, why, rest, now_us);
     made_for_t *made_for = &self->made_for;
     for (size_t r = 0; r < self->topology->region_count; r++) {
         made_for->speed[r] = self->input.speed[r];
@@ -291,16 +278,18 @@ static bool s_replan(global_plan_t *self, int64_t now_us)
     double limit = s_limit(self, now_us);
     err_code_t rc = plan_make(&self->input, s_objective(self), limit, next, NULL);
     bool made = !rc || rc == ERR_LIMIT;
+    swap_t swap = {0};
     if (made) {
         s_leave_done(self, next);
         plan_evaluate(&self->input, next);
         s_going_on(self, now);
-        made = s_differs(self, next, &self->current) && s_pays(self, now, next, limit);
+        swap = global_plan_swap(self, now, next);
+        made = s_differs(self, next, &self->current) && s_pays(self, now, swap, limit);
     }
     global_plan_entry_t why = s_why(self);
     self->changed = false;
     if (made)
-        s_take(self, next, why, now_us);
+        s_take(self, next, swap, why, now_us);
     free(next);
     return made;
 }
@@ -338,7 +327,8 @@ err_code_t global_plan_new(const topology_t *topology, const global_plan_with_t 
         global_plan_destroy(&self);
         return rc;
     }
-    s_take(self, &self->next, (global_plan_entry_t){.because = BECAUSE_START}, now_us);
+    swap_t whole = {.run_s = self->next.run_s, .cost = self->next.cost};
+    s_take(self, &self->next, whole, (global_plan_entry_t){.because = BECAUSE_START}, now_us);
     *ret_self = self;
     return ERR_OK;
 }

@@ -2,8 +2,8 @@
  *
  * Why      speeds and rates are assumed before a run and measured in it; nodes die and join; prices change.
  * How      every few seconds the rest of the run is planned anew with what was measured, and compared with going on as it is. A
- *          new plan is taken when it saves more than GLOBAL_PLAN_GAIN of what is left, after the start of what it would rent
- *          has been paid. A unit that is not there for `patience` counts as not to be had for GLOBAL_PLAN_LACK_US.
+ *          new plan is taken when it saves more than GLOBAL_PLAN_GAIN of what is left, with all that going over to it takes: the
+ *          start of what it rents, as measured, while what it gives back still computes and is paid for, and handing over. A unit that is not there for `patience` counts as not to be had for GLOBAL_PLAN_LACK_US.
  *          With objective `everything` all there is is rented and kept until the end.
  * Threads  one at a time; time is given with every call.
  */

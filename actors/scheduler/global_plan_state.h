@@ -1,6 +1,7 @@
 /* global_plan_state - what the files of global_plan.h share.
  *
- * Why      one thing in three files: global_plan.c (plans, and whether a new one pays), global_plan_measure.c (what is measured) and
+ * Why      one thing in four files: global_plan.c (plans, and whether a new one pays), global_plan_swap.c (what going over to it
+ *          takes), global_plan_measure.c (what is measured) and
  *          global_plan_kept.c (what a successor must know).
  * Not      for anybody else: the contract is global_plan.h.
  */
@@ -45,5 +46,11 @@ struct global_plan {
     global_plan_entry_t *entries;
     size_t entry_count;
 };
+
+/* The rest of the run when it goes over from one plan to another now, both evaluated. */
+typedef struct {
+    double run_s, cost;
+} swap_t;
+swap_t global_plan_swap(const global_plan_t *self, const plan_t *from, const plan_t *to);
 
 #endif

@@ -1,6 +1,6 @@
 /* global_state - what the files of the global scheduler share: the run, its regions, and what is known of actors.
  *
- * Why      one state machine in three files: global_core.c (messages, the run), global_rent.c (plans, prices) and
+ * Why      one state machine in four files: global_core.c (messages, the run), global_run.c (regions of another run), global_rent.c (plans, prices) and
  *          global_kept.c (what a successor must know).
  * Not      for anybody else: the contract is global_core.h.
  */
@@ -9,6 +9,7 @@
 
 #include "actors/scheduler/global_core.h"
 #include "codec/base/names.h"
+#include "codec/base/run_id.h"
 
 #define GLOBAL_ROWS_MAX (1u << 20) /* of one region's curve */
 
@@ -21,6 +22,7 @@ typedef struct {
     bool placed;  /* has been */
     bool stopped; /* its final report is here, with its whole curve */
     bool given_up;
+    uint64_t foreign; /* incarnation of a scheduler of another run, 0: none has reported */
 } region_entry_t;
 
 typedef struct {
@@ -48,21 +50,36 @@ struct global_core {
     names_t names; /* of actors: index */
     run_state_t state;
     bool done; /* the stop is the end of the job */
+    wire_name_t stopper, machine;
     int64_t since_us, stop_us, stop_next_us, progress_us, patience_us;
     int64_t farewell_us; /* newest bye, or the end of the run */
     bool home_released;  /* bye was said to the region whose broker carries everybody's messages */
     bool drain_known;    /* the predecessor was draining; carried on when a region of that time is heard */
-    int64_t advanced_us, listens_us; /* newest event; since when without a gap */
+    int64_t advanced_us, listens_us; /* newest event; since when without a gap ... */
+    int64_t heard_us;                /* ... in hearing any region */
+    int64_t foreign_us;              /* since when regions of another run are heard, -1: none is */
+    uint64_t foreign_run;
     uint64_t decisions;              /* see keep.h */
+    buf_t *picture;                  /* what is shown, NULL: nothing yet ... */
+    int64_t pictured_us;             /* ... as of then */
     link_entry_t *links;             /* (regions, regions) from, to */
-    bool finished;
+    bool finished, displaced;
     err_code_t failure;
     char reason[ERR_TEXT_MAX];
 };
 
 /* global_core.c */
 void global_add_row(global_core_t *self, size_t region, const message_t *curve);
-void global_begin_stop(global_core_t *self, bool done, int64_t now_us);
+void global_begin_stop(global_core_t *self, bool done, const char *stopper, int64_t now_us);
+void global_send(global_core_t *self, message_t **message_p);
+void global_end(global_core_t *self, err_code_t code,
+                const char *reason); /* where it stands: the run is another's */
+
+/* global_run.c */
+bool global_run_is_foreign(global_core_t *self, size_t region, const message_t *report,
+                           int64_t now_us); /* and is refused */
+void global_run_refused(global_core_t *self, size_t region, const message_t *refused, int64_t now_us);
+void global_run_tick(global_core_t *self, int64_t now_us);
 
 /* global_rent.c */
 void global_rent_init(global_core_t *self, int64_t now_us);

@@ -2,7 +2,13 @@
 
 #include "codec/base/failpoint.h"
 #include "codec/base/hash.h"
+#include "store/file.h"
+#include "store/kv_lmdb.h"
+#include "store/statedir.h"
+#include "store/verify.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -103,6 +109,46 @@ static void s_row_key(size_t region, size_t index, char ret_key[KV_KEY_MAX + 1])
     snprintf(ret_key, KV_KEY_MAX + 1, "row/%04zu/%08zu", region, index);
 }
 
+/* ---- opening ---- */
+
+/* "DIR/scheduler" becomes "DIR/.damaged-scheduler": tools and starts pass names with a dot over. */
+static err_code_t s_move_aside(const char *path, char aside[STATEDIR_PATH_MAX], err_t *err)
+{
+    const char *slash = strrchr(path, '/');
+    int folder = slash ? (int)(slash - path) + 1 : 0;
+    snprintf(aside, STATEDIR_PATH_MAX, "%.*s.damaged-%s", folder, path, path + folder);
+    err_code_t rc = file_remove_tree(aside, err);
+    if (!rc && rename(path, aside) != 0)
+        rc = err_set(err, file_code_of(errno), "set %s aside: %s", path, strerror(errno));
+    return rc;
+}
+
+err_code_t keep_set_aside(const char *path, bool dry, err_t *ret_lost, err_t *err)
+{
+    char aside[STATEDIR_PATH_MAX] = "";
+    verify_report_t report = {0};
+    *ret_lost = (err_t){.code = ERR_OK};
+    err_code_t rc = verify_keys_dir(path, &report, err);
+    if (rc == ERR_NOT_FOUND) /* nothing was kept */
+        return ERR_OK;
+    bool damaged = !rc && report.problem_total > 0;
+    if (damaged && !dry)
+        rc = s_move_aside(path, aside, err);
+    if (damaged && !rc)
+        err_set(ret_lost, ERR_MALFORMED, "%.200s%s%.200s",
+                report.problem_count ? report.problems[0].text : "damaged", dry ? "" : "; set aside as ",
+                aside);
+    verify_report_fini(&report);
+    return rc;
+}
+
+err_code_t keep_open(const char *path, kv_t **ret_kv, err_t *ret_lost, err_t *err)
+{
+    kv_lmdb_options_t options = {.durability = KV_DURABILITY_DISK};
+    err_code_t rc = keep_set_aside(path, false, ret_lost, err);
+    return rc ? rc : kv_lmdb_open(path, &options, ret_kv, err);
+}
+
 /* ---- reading ---- */
 
 static void s_load_region(keep_t *self, size_t region, kept_region_t *kept)
@@ -148,6 +194,30 @@ void kept_fini(kept_t *self)
         free(kept->rows);
         *kept = (kept_region_t){0};
     }
+}
+
+err_code_t keep_check(kv_t *kv, err_t *err)
+{
+    static const struct {
+        const char *prefix;
+        message_kind_t kinds[2];
+    } kept[] = {{STATE_KEY, {KIND_region_state, KIND_global_state}},
+                {"report/", {KIND_region_report, KIND_region_report}},
+                {"row/", {KIND_curve, KIND_curve}}};
+    err_code_t rc = ERR_OK;
+    for (size_t i = 0; i < sizeof kept / sizeof *kept && !rc; i++) {
+        kv_keys_t keys = {0};
+        rc = kv_keys(kv, kept[i].prefix, &keys, err);
+        for (size_t k = 0; k < keys.count && !rc; k++) {
+            message_t *message = NULL;
+            rc = s_get(kv, keys.items[k].key, kept[i].kinds[0], &message, NULL);
+            if (rc)
+                rc = s_get(kv, keys.items[k].key, kept[i].kinds[1], &message, err);
+            message_destroy(&message);
+        }
+        kv_keys_fini(&keys);
+    }
+    return rc;
 }
 
 /* ---- writing ---- */

@@ -15,6 +15,8 @@
 #include "codec/wire/message.h"
 #include "store/kv.h"
 
+#include <stdbool.h>
+
 #define KEEP_EVERY_US ((int64_t)500000)
 
 /* What a core lets be kept; messages that are returned are the caller's. */
@@ -41,6 +43,24 @@ typedef struct {
 } kept_t;
 
 void kept_fini(kept_t *self);
+
+/* Opens the store of a scheduler, having read it in a child first. One that is damaged is set aside, beside its place under
+ * a name with a dot, and a new one begun: what it kept are figures and decisions, never an update.
+ *
+ *   out  ret_kv    the caller's
+ *   out  ret_lost  why it was set aside, and where it is now; code ERR_OK: it was not
+ *
+ * Errors   those of kv_lmdb_open
+ */
+MUST_USE err_code_t keep_open(const char *path, kv_t **ret_kv, err_t *ret_lost, err_t *err);
+
+/* Puts a damaged store aside, as keep_open does; *ret_lost says why and where, or is ERR_OK when it is whole or not there.
+ * With `dry` it stays where it is. Errors: ERR_IO, ERR_DENIED. */
+MUST_USE err_code_t keep_set_aside(const char *path, bool dry, err_t *ret_lost, err_t *err);
+
+/* Reads everything that schedulers keep and checks it; for tools. Errors: ERR_CHECKSUM, ERR_MALFORMED, ERR_VERSION, and
+ * those of kv_get. */
+MUST_USE err_code_t keep_check(kv_t *kv, err_t *err);
 
 typedef struct keep keep_t;
 

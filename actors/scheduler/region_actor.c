@@ -7,7 +7,7 @@
 #include "codec/base/failpoint.h"
 #include "codec/base/log.h"
 #include "codec/base/machine.h"
-#include "store/kv_lmdb.h"
+#include "store/file.h"
 #include "store/statedir.h"
 
 #include <dirent.h>
@@ -16,7 +16,8 @@
 #include <unistd.h>
 
 #define REGION_TERM_KEY "term"
-#define REGION_WAIT_LOG_US 5000000 /* between two log lines that name whom it waits for */
+#define REGION_TERM_FILE "scheduler-" /* and the region's name, in the run folder */
+#define REGION_WAIT_LOG_US 5000000    /* between two log lines that name whom it waits for */
 
 typedef struct {
     region_actor_t with;
@@ -24,6 +25,7 @@ typedef struct {
     kv_t *kv;
     keep_t *keep;
     bool keep_failed; /* and it was said */
+    uint64_t run;     /* of the directory */
     char actor[WIRE_NAME_SIZE], machine[WIRE_NAME_SIZE];
     int64_t logged_us;
 } region_hint_t;
@@ -42,7 +44,8 @@ static uint64_t s_shard_term(const char *state_dir, const char *region, uint64_t
     while (dir && (entry = readdir(dir))) {
         char *end;
         uint64_t incarnation = strtoull(entry->d_name, &end, 16);
-        if (end == entry->d_name + 16 && !*end && incarnation >> 32 > term)
+        if (end == entry->d_name + 16 && !*end && incarnation_is_possible(incarnation) &&
+            incarnation >> 32 > term)
             term = incarnation >> 32;
     }
     if (dir)
@@ -63,6 +66,36 @@ static err_code_t s_stored_term(kv_t *kv, uint64_t *ret_term, err_t *err)
         memcpy(ret_term, buf_peek(value), sizeof *ret_term);
     buf_destroy(&value);
     return rc;
+}
+
+/* The term stands in a file too: on a machine without shards nothing else tells it when the store is lost, and a scheduler
+ * of an older term than its nodes know is refused. */
+static err_code_t s_term_path(const region_hint_t *self, char path[STATEDIR_PATH_MAX + 64], err_t *err)
+{
+    char folder[STATEDIR_PATH_MAX];
+    err_code_t rc = statedir_folder(self->with.state_dir, STATEDIR_RUN, folder, err);
+    snprintf(path, STATEDIR_PATH_MAX + 64, "%s/%s%s", rc ? "" : folder, REGION_TERM_FILE,
+             self->with.topology->regions[self->with.region_index].name);
+    return rc;
+}
+
+static uint64_t s_noted_term(const region_hint_t *self)
+{
+    char path[STATEDIR_PATH_MAX + 64];
+    buf_t *text = NULL;
+    uint64_t term = 0;
+    if (!s_term_path(self, path, NULL) && !file_read(path, 32, &text, NULL))
+        term = strtoull(buf_peek(text), NULL, 10);
+    buf_destroy(&text);
+    return term < UINT32_MAX ? term : 0;
+}
+
+static err_code_t s_note_term(const region_hint_t *self, uint64_t term, err_t *err)
+{
+    char path[STATEDIR_PATH_MAX + 64], text[32];
+    int length = snprintf(text, sizeof text, "%llu\n", (unsigned long long)term);
+    err_code_t rc = s_term_path(self, path, err);
+    return rc ? rc : file_write(path, text, (size_t)length, err);
 }
 
 /* What the predecessor kept; nothing when it cannot be read, as the truth is elsewhere. */
@@ -89,8 +122,16 @@ static err_code_t s_next_term(region_hint_t *self, const kept_t *kept, uint64_t 
         uint64_t seen = s_shard_term(self->with.state_dir, region->name, k);
         term = seen > term ? seen : term;
     }
-    *ret_term = term + 1;
-    rc = kv_store(self->kv, REGION_TERM_KEY, ret_term, sizeof *ret_term, err);
+    uint64_t noted = s_noted_term(self);
+    *ret_term = (noted > term ? noted : term) + 1;
+    if (*ret_term >= INCARNATION_TERM_MAX)
+        return err_set(
+            err, ERR_LIMIT,
+            "%s/%s/scheduler: term %llu is more than a scheduler can be started; remove that folder",
+            self->with.state_dir, region->name, (unsigned long long)*ret_term);
+    rc = s_note_term(self, *ret_term, err);
+    if (!rc)
+        rc = kv_store(self->kv, REGION_TERM_KEY, ret_term, sizeof *ret_term, err);
     FAILPOINT(scheduler_stored);
     return rc;
 }
@@ -100,8 +141,13 @@ static err_code_t s_open_kv(region_hint_t *self, err_t *err)
     const topology_region_t *region = &self->with.topology->regions[self->with.region_index];
     char path[STATEDIR_PATH_MAX];
     err_code_t rc = statedir_scheduler(self->with.state_dir, region->name, path, err);
-    kv_lmdb_options_t options = {.durability = KV_DURABILITY_DISK};
-    return rc ? rc : kv_lmdb_open(path, &options, &self->kv, err);
+    err_t lost = {0};
+    if (!rc)
+        rc = keep_open(path, &self->kv, &lost, err);
+    if (!rc && lost.code)
+        log_event(LEVEL_WARN, self->actor, "kept_damaged", "reason=\"%s\"; figures and curve begin anew",
+                  lost.text);
+    return rc;
 }
 
 /* ---- life
@@ -117,6 +163,11 @@ static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err
     if (rc)
         return rc;
     uint64_t term;
+    statedir_run_t run;
+    rc = statedir_run(self->with.state_dir, &run, err);
+    if (rc)
+        return rc;
+    self->run = run.id;
     kept_t kept;
     s_load_kept(self, &kept);
     rc = s_next_term(self, &kept, &term, err);
@@ -128,6 +179,8 @@ static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err
                           .settle_us = self->with.settle_us,
                           .evaluates = kind && !strcmp(kind, "idx"),
                           .pid = (uint64_t)getpid(),
+                          .run = run.id,
+                          .run_adopts = run.adopted,
                           .machine = self->machine,
                           .units_outlive = self->with.units_outlive,
                           .kept = &kept};
@@ -160,11 +213,24 @@ static void s_log_wait(region_hint_t *self, int64_t now_us)
               (double)(now_us - since_us) / 1e6);
 }
 
+/* The directory is one of the run before anything follows from that. */
+static err_code_t s_join_run(region_hint_t *self, err_t *err)
+{
+    statedir_run_t run;
+    run.id = region_core_run(self->core, &run.adopted);
+    if (run.id == self->run)
+        return ERR_OK;
+    err_code_t rc = statedir_join_run(self->with.state_dir, &run, err);
+    if (!rc)
+        self->run = run.id;
+    return rc;
+}
+
 /* A full disk stops no training: it is said once, and tried again. */
 static void s_keep(region_hint_t *self, void *core, int64_t now_us)
 {
     err_t err = {0};
-    bool failed = keep_work(self->keep, core, now_us, &err) != ERR_OK;
+    bool failed = s_join_run(self, &err) || keep_work(self->keep, core, now_us, &err);
     if (failed && !self->keep_failed)
         log_event(LEVEL_WARN, self->actor, "keep_failed", "reason=\"%s\"; going on, trying again", err.text);
     self->keep_failed = failed;
@@ -185,12 +251,32 @@ static void s_log_moves(const region_hint_t *self)
                   move.why);
 }
 
+/* What is lost, and what ends the wait. */
+static void s_log_missing(const region_hint_t *self)
+{
+    region_missing_t loss;
+    while (region_core_take_missing(self->core, &loss))
+        if (loss.awaited)
+            log_event(LEVEL_WARN, loss.shard, "newest_missing",
+                      "snapshot=%llu incarnation=%016llx reason=\"no node that is here has it\"; waiting for "
+                      "who had it, for %.0f s "
+                      "(job.sync.away_after), then going on without",
+                      (unsigned long long)loss.number, (unsigned long long)loss.incarnation,
+                      (double)loss.patience_us / 1e6);
+        else
+            log_event(LEVEL_WARN, loss.shard, "newest_lost",
+                      "snapshot=%llu incarnation=%016llx reason=\"no node has it\"; going on at %s from what "
+                      "there is",
+                      (unsigned long long)loss.number, (unsigned long long)loss.incarnation, loss.node);
+}
+
 static int64_t s_work(void *hint, void *core, int64_t now_us)
 {
     region_hint_t *self = hint;
     s_keep(self, core, now_us);
     s_rent(self);
     s_log_moves(self);
+    s_log_missing(self);
     s_log_wait(self, now_us);
     return now_us + REGION_WAIT_LOG_US;
 }

@@ -66,6 +66,7 @@ static void s_sum_shards(const region_core_t *self, message_t *report)
             report->region_report.rounds = progress->progress.rounds;
         report->region_report.duplicates_refused += progress->progress.duplicates;
         report->region_report.refused += progress->progress.refused;
+        report->region_report.not_finite += progress->progress.not_finite;
         report->region_report.updates_rolled_back += progress->progress.rolled_back;
         report->region_report.snapshots_failed += progress->progress.snapshots_failed;
         report->region_report.uncovered += progress->progress.uncovered;
@@ -104,6 +105,16 @@ static void s_report(region_core_t *self, int64_t now_us)
     report->number = ++self->reports;
     message_set_name(report->region_report.region, self->region->name);
     message_set_name(report->region_report.digest, self->digest);
+    message_set_name(report->region_report.machine, self->spec.machine ? self->spec.machine : "");
+    report->region_report.run = self->run;
+    report->region_report.stopped = self->final;
+    report->region_report.code = self->failure;
+    message_set_text(&report->region_report.reason, self->reason);
+    if (self->run == RUN_ID_NONE) { /* what there may be of figures is of an unknown run */
+        report->region_report.test_accuracy = report->region_report.test_loss = NAN;
+        region_send(self, &report);
+        return;
+    }
     s_sum_shards(self, report);
     s_sum_links(self, report);
     s_newest_test(self, report);
@@ -115,7 +126,6 @@ static void s_report(region_core_t *self, int64_t now_us)
     report->region_report.loss = region_loss(self);
     report->region_report.train_us = region_train_us(self, now_us);
     report->region_report.lived_us = self->lived_before_us + now_us - self->started_us;
-    message_set_name(report->region_report.machine, self->spec.machine ? self->spec.machine : "");
     report->region_report.compute_us = self->compute_us;
     report->region_report.rented_us = region_rented_us(self, now_us);
     report->region_report.placed = region_placed(self);
@@ -124,9 +134,6 @@ static void s_report(region_core_t *self, int64_t now_us)
     report->region_report.closed = region_closed(self);
     report->region_report.samples_total =
         self->share ? self->share->samples * self->spec.topology->job.epochs : 0;
-    report->region_report.stopped = self->final;
-    report->region_report.code = self->failure;
-    message_set_text(&report->region_report.reason, self->reason);
     char kernels[REGION_KERNELS_MAX];
     message_set_text(&report->region_report.kernels, region_kernels(self, kernels));
     report->region_report.plan = self->plan;
@@ -142,6 +149,7 @@ static void s_report(region_core_t *self, int64_t now_us)
         report->region_report.nodes += region_node_alive(self, node);
     report->region_report.epoch_samples = self->job_known ? self->job.samples : 0;
     region_units_report(self, report, now_us);
+    region_still_report(self, report);
     region_send(self, &report);
 }
 
@@ -278,10 +286,12 @@ static void s_advance(region_core_t *self, int64_t now_us)
         region_train(self, now_us);
     }
     s_update_waits_for(self, now_us);
+    region_still(self, now_us);
     if (now_us >= self->report_us) {
         self->report_us = now_us + REPORT_EVERY_US;
         s_report(self, now_us);
-        s_send_curve(self);
+        if (self->run != RUN_ID_NONE)
+            s_send_curve(self);
     }
     if (now_us >= self->status_us) {
         int64_t every_us = self->spec.status_us ? self->spec.status_us : STATUS_EVERY_US;
@@ -381,9 +391,11 @@ static void s_take_from_global(region_core_t *self, const message_t *message, in
         self->rows_known = message->report_ack.curve_have;
 }
 
-/* Two global schedulers: what the older one says is refused. */
+/* Two global schedulers: what the older one says is refused, and what one of another run says. */
 static bool s_is_outdated(region_core_t *self, const message_t *message)
 {
+    if (region_run_is_foreign(self, message))
+        return true;
     if (strcmp(message->from, GLOBAL_NAME) || message->kind == KIND_refused ||
         message->incarnation >= self->global_incarnation)
         return false;
@@ -393,8 +405,14 @@ static bool s_is_outdated(region_core_t *self, const message_t *message)
 
 static void s_take_refused(region_core_t *self, const message_t *message)
 {
-    if (message->refused.code == ERR_STALE && message->refused.incarnation == self->spec.term << 32)
+    if (message->refused.kind == KIND_hello && message->refused.code == ERR_IN_USE) {
+        region_fail(self, ERR_IN_USE, "%s",
+                    message->refused.reason ? message->refused.reason : "another one runs");
+        self->finished = self->outdated = true;
+    } else if (message->refused.code == ERR_STALE && message->refused.incarnation == self->spec.term << 32)
         region_outdated(self);
+    else if (!strcmp(message->from, GLOBAL_NAME) && message->refused.run != RUN_ID_NONE)
+        region_run_refused(self, message);
     else if (!strcmp(message->from, GLOBAL_NAME) && message->refused.code == ERR_JOB)
         region_fail(self, ERR_JOB, "%s",
                     message->refused.reason ? message->refused.reason
@@ -555,6 +573,8 @@ region_core_t *region_core_new(const region_spec_t *spec, int64_t now_us)
     outbox_init(&self->outbox);
     self->started_us = self->advanced_us = self->listens_us = self->waits_since_us = now_us;
     self->issued = spec->term << 32;
+    self->run = spec->run;
+    self->run_adopts = spec->run_adopts;
     self->loss_before = NAN;
     self->first_lease_us = self->train_end_us = self->global_heard_us = -1;
     self->report_us = self->status_us = now_us;
@@ -562,6 +582,12 @@ region_core_t *region_core_new(const region_spec_t *spec, int64_t now_us)
     region_restore(self, now_us);
     self->spec.kept = NULL;
     return self;
+}
+
+uint64_t region_core_run(const region_core_t *self, bool *ret_adopts)
+{
+    *ret_adopts = self->run_adopts;
+    return self->run;
 }
 
 bool region_core_finished(const region_core_t *self)

@@ -29,6 +29,8 @@ typedef struct {
     int64_t settle_us;
     bool evaluates;      /* there is a test set: evaluate every quarter of an epoch and at the end */
     uint64_t pid;        /* of this process, for status; 0 when it does not matter */
+    uint64_t run;        /* that its directory belongs to; RUN_ID_NONE: the first plan says */
+    bool run_adopts;     /* that run was begun before runs had identities */
     const char *machine; /* host name, for status; NULL: not told */
     bool units_outlive;  /* what is rented are machines of their own, not processes that end with this one */
     int64_t
@@ -44,6 +46,10 @@ extern const keep_source_t region_source;
 
 region_core_t *region_core_new(const region_spec_t *spec, int64_t now_us);
 
+/* The run it belongs to, RUN_ID_NONE: not known. Whoever drives it makes its directory one of that run before what is kept
+ * is stored: nothing is placed before that. */
+uint64_t region_core_run(const region_core_t *self, bool *ret_adopts);
+
 /* What is to be rented or returned; false when there is nothing. Whoever does it tells what came of it. */
 bool region_core_take_command(region_core_t *self, rent_command_t *ret_command);
 void region_core_unit_ended(region_core_t *self, const char *name, rent_end_t end, int64_t now_us);
@@ -54,6 +60,18 @@ typedef struct {
 
 /* The next shard that goes on on another node, for the log; false: none. */
 bool region_core_take_move(region_core_t *self, region_move_t *ret_move);
+
+typedef struct {
+    const char *shard; /* borrowed until the next call */
+    uint64_t incarnation,
+        number;   /* of the newest snapshot that is known to have been durable; 0: not known */
+    bool awaited; /* for whoever has it; else the shard goes on from what there is */
+    int64_t patience_us;
+    const char *node; /* where it goes on; NULL: it waits */
+} region_missing_t;
+
+/* The next shard whose newest snapshot is on no node that is here, for the log; false: none. */
+bool region_core_take_missing(region_core_t *self, region_missing_t *ret_missing);
 
 /* The broker process may end: stopped, and the global scheduler said bye (or did not within its time). */
 bool region_core_finished(const region_core_t *self);

@@ -82,7 +82,8 @@ static void s_put_links(const region_core_t *self, message_t *state)
 #define FIGURES(X)                                                                                           \
     X(history)                                                                                               \
     X(steps)                                                                                                 \
-    X(rounds) X(samples_applied) X(duplicates) X(refused) X(closed) X(lasts) X(rolled_back) X(welcomes)
+    X(rounds)                                                                                                \
+    X(samples_applied) X(duplicates) X(refused) X(not_finite) X(closed) X(lasts) X(rolled_back) X(welcomes)
 #define COUNT_FIGURE(name) +1
 #define FIGURE_WORDS (1 FIGURES(COUNT_FIGURE))
 
@@ -116,6 +117,8 @@ static void s_put_run(const region_core_t *self, message_t *state)
 {
     message_set_name(state->region_state.digest, self->digest);
     state->region_state.term = self->spec.term;
+    state->region_state.run = self->run;
+    state->region_state.adopts = self->run_adopts;
     state->region_state.plan = self->plan;
     state->region_state.workers = self->actors ? self->worker_count : 0;
     state->region_state.elastic = self->actors && self->elastic;
@@ -157,6 +160,7 @@ static message_t *s_state(const void *core, int64_t now_us)
     s_put_running(self, state);
     s_put_links(self, state);
     region_units_put(self, state, now_us);
+    region_still_put(self, state);
     if (self->shards) {
         s_put_shards(self, state);
         region_keep_put(self, state);
@@ -269,6 +273,7 @@ static void s_take_figures(region_core_t *self)
     self->quarter = saved->region_state.quarter;
     self->complete = saved->region_state.complete;
     region_units_take_figures(self, saved);
+    region_still_take(self, saved);
     s_take_links(self);
     s_take_rows(self);
 }
@@ -277,7 +282,8 @@ static void s_take_figures(region_core_t *self)
 static void s_take_run(region_core_t *self, int64_t now_us)
 {
     const message_t *saved = self->saved;
-    self->global_incarnation = saved->region_state.global;
+    if (incarnation_is_possible(saved->region_state.global))
+        self->global_incarnation = saved->region_state.global;
     region_units_take_units(self, saved, now_us);
     s_take_nodes(self);
     if (saved->region_state.samples_announced &&

@@ -55,9 +55,11 @@ static void s_hand_over(region_core_t *self, size_t shard, int64_t now_us)
         s_succeed(self, actor, now_us);
         return;
     }
-    if (now_us < keep->hand_us || !keep->keeper_count || !region_balance_may_stop(self, shard))
+    if (now_us < keep->hand_us || !keep->keeper_count)
         return;
-    keep->hand_us = now_us + REPEAT_EVERY_US;
+    keep->hand_us = now_us + REPEAT_EVERY_US; /* also to the next look at one that may not be stopped yet */
+    if (!region_balance_may_stop(self, shard))
+        return;
     message_t *order = message_new(KIND_hand_over, actor->name, self->name);
     order->hand_over.incarnation = actor->incarnation;
     region_send(self, &order);
@@ -254,12 +256,12 @@ static bool s_is_empty(const region_core_t *self, size_t node)
     return s_are_kept(self);
 }
 
-/* Nothing is left there; or there is nobody to go on, and then the node ends as in a drain. */
+/* Nothing is left there; or there is nobody to go on, nor anybody on the way, and then the node ends as in a drain. */
 void region_let_go(region_core_t *self, int64_t now_us)
 {
     if (self->actors && !self->settled)
         return; /* what a predecessor had placed is not known yet */
-    bool last = !region_nodes_staying(self);
+    bool last = !region_nodes_staying(self) && !region_rent_coming(self->rent);
     for (size_t node = 0; node < self->node_count; node++) {
         region_node_t *leaver = &self->nodes[node];
         if (!region_node_leaves(self, node) || now_us < leaver->let_go_us)

@@ -43,12 +43,32 @@ static bool s_held_well_formed(const message_t *message)
            message->announce.held_shards.count == message->announce.held_numbers.count;
 }
 
+/* What nobody can have given would be the fence, and every term that may follow it is below. */
+static bool s_are_possible(const wire_u64s_t *incarnations)
+{
+    for (size_t index = 0; index < incarnations->count; index++)
+        if (!incarnation_is_possible(incarnations->items[index]))
+            return false;
+    return true;
+}
+
+static bool s_is_possible(const message_t *message)
+{
+    return s_are_possible(&message->announce.held_incarnations) &&
+           s_are_possible(&message->announce.hosted) && incarnation_is_possible(message->announce.scheduler);
+}
+
 static err_code_t s_check_announce(region_core_t *self, const message_t *message, err_t *err)
 {
     if (strcmp(message->announce.digest, self->digest))
         return err_set(err, ERR_JOB, "this node has another topology; start it with the topology of the job");
+    err_code_t code = region_run_check(self, message, err);
+    if (code)
+        return code;
     if (!s_held_well_formed(message))
         return err_set(err, ERR_MALFORMED, "the lists of held shards differ in length");
+    if (!s_is_possible(message))
+        return err_set(err, ERR_LIMIT, "it tells of an incarnation that nobody can have given");
     return region_derive(self, message->announce.samples, err);
 }
 

@@ -2,6 +2,7 @@
 
 #include "codec/base/failpoint.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,7 +75,7 @@ void region_set_plan(region_core_t *self, size_t workers, bool elastic)
  */
 void region_take_plan(region_core_t *self, const message_t *message, int64_t now_us)
 {
-    if (message->plan.plan <= self->plan)
+    if (!region_run_join(self, message, now_us) || message->plan.plan <= self->plan)
         return;
     bool elastic = message->plan.workers == 0;
     if (message->plan.shards != self->region->shards || message->plan.workers > WORKERS_MAX ||
@@ -116,6 +117,7 @@ static bool s_begin(region_core_t *self, int64_t now_us)
     if (self->actors)
         return true;
     bool alone =
+        self->run != RUN_ID_NONE &&
         !self->spec.topology->plan.apply; /* else nobody but the global scheduler knows what to rent */
     if (alone && !self->plan_taken && now_us - self->started_us >= PLAN_PATIENCE_US)
         region_set_plan(self, self->region->workers, self->region->workers == 0);
@@ -207,8 +209,21 @@ static bool s_none_missing(const region_core_t *self)
     return region_known_all_heard(self);
 }
 
-/* A shard goes where its snapshots are. One whose node is gone waits for it as long as a region may be away,
- * since a start from nothing, or from what it was before it moved, is a loss. */
+static void s_note_missing(region_core_t *self, const region_actor_t *actor, region_missing_state_t missing)
+{
+    region_keep_t *keep = &self->keeps[actor->index];
+    int64_t patience_s = self->spec.topology->job.sync.away_after_us / 1000000;
+    char text[2 * WIRE_NAME_SIZE];
+    keep->missing_untold = missing != MISSING_NONE && (missing != keep->missing || keep->missing_untold);
+    keep->missing = missing;
+    snprintf(text, sizeof text, "snapshot %" PRIu64 " of %s (at most %" PRId64 " s)",
+             self->shards[actor->index].newest_number, actor->name, patience_s);
+    if (missing == MISSING_AWAITED)
+        message_set_name(keep->waits_for, text);
+}
+
+/* A shard goes where its snapshots are. One whose node is gone waits for it as long as a region may be away, since a start
+ * from nothing, or from what it was before it moved, is a loss; not when all who could have it are there and do not. */
 static size_t s_shard_home(region_core_t *self, const region_actor_t *actor, int64_t now_us)
 {
     if (self->keeps[actor->index].handed)
@@ -218,12 +233,15 @@ static size_t s_shard_home(region_core_t *self, const region_actor_t *actor, int
     if (actor->ran && region_node_alive(self, actor->node))
         return actor->node;
     size_t holder = s_newest_holder(self, actor->index);
-    if (holder != NOWHERE && (s_holds_newest(self, holder, actor->index) || s_none_missing(self)))
+    if (holder != NOWHERE && s_holds_newest(self, holder, actor->index))
         return holder;
     const region_shard_t *shard = &self->shards[actor->index];
     bool stored =
         shard->newest_incarnation || (shard->progress && shard->progress->progress.durable.count > 0);
-    if (stored && now_us - actor->since_us < self->spec.topology->job.sync.away_after_us)
+    bool waits = stored && !s_none_missing(self) &&
+                 now_us - actor->since_us < self->spec.topology->job.sync.away_after_us;
+    s_note_missing(self, actor, waits ? MISSING_AWAITED : stored ? MISSING_ACCEPTED : MISSING_NONE);
+    if (waits)
         return NOWHERE;
     return holder != NOWHERE ? holder : region_least_loaded(self);
 }
@@ -287,6 +305,7 @@ static void s_ask(region_core_t *self, region_actor_t *actor, int64_t now_us)
     message_t *place = message_new(KIND_place, self->nodes[actor->node].name, self->name);
     message_set_name(place->place.actor, actor->name);
     place->place.incarnation = actor->incarnation;
+    place->place.run = self->run;
     if (actor->role == ROLE_SHARD)
         s_put_newest(self, actor, place);
     region_send(self, &place);
@@ -326,9 +345,30 @@ static bool s_may_settle(const region_core_t *self, int64_t now_us)
     return s_nodes_settled(self, now_us);
 }
 
+bool region_core_take_missing(region_core_t *self, region_missing_t *ret_missing)
+{
+    for (size_t shard = 0; self->keeps && shard < self->shard_count; shard++) {
+        region_keep_t *keep = &self->keeps[shard];
+        const region_actor_t *actor = &self->actors[shard];
+        bool awaited = keep->missing == MISSING_AWAITED;
+        if (!keep->missing_untold || (!awaited && actor->node == NOWHERE))
+            continue;
+        *ret_missing = (region_missing_t){.shard = actor->name,
+                                       .incarnation = self->shards[shard].newest_incarnation,
+                                       .number = self->shards[shard].newest_number,
+                                       .awaited = awaited,
+                                       .patience_us = self->spec.topology->job.sync.away_after_us,
+                                       .node = awaited ? NULL : self->nodes[actor->node].name};
+        keep->missing_untold = false;
+        return true;
+    }
+    return false;
+}
+
 void region_place(region_core_t *self, int64_t now_us)
 {
-    if (!s_begin(self, now_us) || !s_may_settle(self, now_us) || !region_settle(self, now_us))
+    if (!region_run_ready(self) || !s_begin(self, now_us) || !s_may_settle(self, now_us) ||
+        !region_settle(self, now_us))
         return;
     region_ask_workers(self, now_us);
     region_balance(self, now_us);
@@ -356,6 +396,20 @@ static void s_start_failed(region_core_t *self, region_actor_t *actor, const mes
         snprintf(actor->lacks_room, sizeof actor->lacks_room, "disk for %s", actor->name);
     else if (++actor->failures > REPLACEMENTS_MAX)
         region_fail(self, (err_code_t)message->placed.code, "%s does not start: %s", actor->name, reason);
+}
+
+/* One that dies again and again while nothing gets done would do so for ever: that is an outcome. While others get on it is
+ * tried again in growing pauses. */
+static void s_died(region_core_t *self, region_actor_t *actor, const message_t *message, int64_t now_us)
+{
+    const char *reason = message->placed.reason ? message->placed.reason : err_meaning(message->placed.code);
+    actor->deaths = actor->died_at == self->samples_most ? actor->deaths + 1 : 1;
+    actor->died_at = self->samples_most;
+    region_actor_ended(self, actor, now_us);
+    if (actor->deaths >= DEATHS_MAX)
+        region_fail(self, (err_code_t)message->placed.code,
+                    "%s died %u times in a row, and nothing was done in between: %s", actor->name,
+                    actor->deaths, reason);
 }
 
 static void s_started(region_core_t *self, region_actor_t *actor, int64_t now_us)
@@ -438,7 +492,10 @@ void region_take_placed(region_core_t *self, const message_t *message, int64_t n
     else if (actor->state == PLACE_READY || !actor->wanted || actor->retire_us) {
         if (actor->role == ROLE_WORKER && message->placed.code == ERR_STOPPED)
             actor->ran = false; /* dismissed, maybe by a predecessor: not a death */
-        region_actor_ended(self, actor, now_us);
+        if (actor->state == PLACE_READY && actor->wanted && !actor->retire_us && !self->stopping)
+            s_died(self, actor, message, now_us);
+        else
+            region_actor_ended(self, actor, now_us);
     } else
         s_start_failed(self, actor, message, now_us);
 }
@@ -501,14 +558,27 @@ int64_t region_place_due(const region_core_t *self)
     return region_move_due(self) < due ? region_move_due(self) : due;
 }
 
+/* A shard that has not told what it has, before which nobody gets work; the first of them all when there is none. */
+static const char *s_silent_shard(const region_core_t *self)
+{
+    for (size_t index = 0; index < self->shard_count; index++) {
+        const message_t *progress = self->shards[index].progress;
+        if (!progress || progress->incarnation < self->actors[index].incarnation)
+            return self->actors[index].name;
+    }
+    return self->actors[0].name;
+}
+
 const char *region_place_waits_for(const region_core_t *self)
 {
     if (!self->actors)
         return !self->plan_taken ? "scheduler/global" : "nodes";
     if (!self->settled)
         return region_adopt_waits_for(self);
-    for (size_t index = 0; index < self->actor_count; index++)
-        if (s_missing(self, &self->actors[index]))
-            return region_keep_waits_for(self, &self->actors[index]);
+    for (size_t index = 0; index < self->actor_count; index++) {
+        const region_actor_t *actor = &self->actors[index];
+        if (s_missing(self, actor))
+            return s_turn(self, actor->role) ? region_keep_waits_for(self, actor) : s_silent_shard(self);
+    }
     return "";
 }

@@ -24,7 +24,8 @@ typedef struct {
     size_t offer;
     uint64_t number; /* K of OFFER-K */
     unit_state_t state;
-    size_t shards;
+    size_t shards; /* that it hosts, or that wait for it to come back */
+    bool works;
     int64_t rented_us, next_us, pause_us;
     int64_t here_us;   /* 0: its node has not been heard */
     int64_t before_us; /* from the command to the start of its node's process; -1: not known */
@@ -39,6 +40,7 @@ struct region_rent {
     uint64_t wanted[TOPOLOGY_OFFERS_MAX];
     int64_t rented_us[TOPOLOGY_OFFERS_MAX]; /* of units that have ended */
     uint64_t failures;
+    int64_t start_us; /* from the command to the first work, of the newest that works */
     unit_t units[REGION_UNITS_MAX];
     size_t unit_count;
     rent_command_t *commands;
@@ -113,36 +115,41 @@ static size_t s_offer(const region_rent_t *self, const char *name)
     return index;
 }
 
-/* The number behind OFFER-; UINT64_MAX for a name that no unit has. */
+/* The number behind OFFER-, as it is written there; UINT64_MAX for a name that no unit has. */
 static uint64_t s_number(const region_rent_t *self, size_t offer, const char *name)
 {
     size_t length = strlen(self->spec.region->offers[offer].name);
-    char *end;
-    if (strncmp(name, self->spec.region->offers[offer].name, length) || name[length] != '-' ||
-        !name[length + 1])
+    if (strncmp(name, self->spec.region->offers[offer].name, length) || name[length] != '-')
         return UINT64_MAX;
-    uint64_t number = strtoull(name + length + 1, &end, 10);
-    return *end ? UINT64_MAX : number;
+    const char *digits = name + length + 1;
+    char own[24];
+    uint64_t number = strtoull(digits, NULL, 10);
+    snprintf(own, sizeof own, "%llu", (unsigned long long)number);
+    return strcmp(own, digits) ? UINT64_MAX : number;
+}
+
+static unit_t *s_unit(region_rent_t *self, size_t offer, uint64_t number)
+{
+    for (size_t i = 0; i < self->unit_count; i++)
+        if (self->units[i].offer == offer && self->units[i].number == number)
+            return &self->units[i];
+    return NULL;
 }
 
 static unit_t *s_find(region_rent_t *self, const char *name)
 {
-    char own[2 * TOPOLOGY_NAME_MAX];
-    for (size_t i = 0; i < self->unit_count; i++) {
-        s_name(self, &self->units[i], own);
-        if (!strcmp(own, name))
-            return &self->units[i];
+    unit_t *unit = NULL;
+    for (size_t offer = 0; offer < self->spec.region->offer_count && !unit; offer++) {
+        uint64_t number = s_number(self, offer, name);
+        unit = number == UINT64_MAX ? NULL : s_unit(self, offer, number);
     }
-    return NULL;
+    return unit;
 }
 
 /* Ended ones are used again, so that a name's directory and its shards are. */
 static unit_t *s_add(region_rent_t *self, size_t offer, uint64_t number)
 {
-    unit_t *unit = NULL;
-    for (size_t i = 0; i < self->unit_count && !unit; i++)
-        if (self->units[i].offer == offer && self->units[i].number == number)
-            unit = &self->units[i];
+    unit_t *unit = s_unit(self, offer, number);
     if (!unit && self->unit_count == REGION_UNITS_MAX)
         return NULL;
     if (!unit)
@@ -168,7 +175,7 @@ static void s_end(region_rent_t *self, unit_t *unit, int64_t now_us)
     if (s_counts(unit))
         self->rented_us[unit->offer] += now_us - unit->rented_us;
     unit->state = UNIT_FREE;
-    unit->shards = 0;
+    unit->works = false;
     unit->next_us = now_us + LATE_US;
 }
 
@@ -200,7 +207,7 @@ static void s_start(region_rent_t *self, unit_t *unit, int64_t now_us)
     unit->rented_us = now_us;
     unit->here_us = 0;
     unit->before_us = -1;
-    unit->inherited = false;
+    unit->inherited = unit->works = false;
     unit->next_us = now_us + self->spec.patience_us;
     s_command(self, RENT_START, unit);
 }
@@ -259,7 +266,7 @@ static bool s_goes_before(const unit_t *a, const unit_t *b)
     return a->number > b->number;
 }
 
-static void s_return_one(region_rent_t *self, size_t offer, int64_t now_us)
+static unit_t *s_first_to_go(region_rent_t *self, size_t offer)
 {
     unit_t *first = NULL;
     for (size_t i = 0; i < self->unit_count; i++) {
@@ -268,16 +275,47 @@ static void s_return_one(region_rent_t *self, size_t offer, int64_t now_us)
             (!first || s_goes_before(unit, first)))
             first = unit;
     }
-    if (first->state == UNIT_PAUSING)
-        first->state = UNIT_FREE;
-    else
-        s_return(self, first, now_us);
+    return first;
 }
 
-static void s_match(region_rent_t *self, size_t offer, int64_t now_us)
+static void s_drop(region_rent_t *self, unit_t *unit, int64_t now_us)
 {
-    while (s_staying(self, offer) > self->wanted[offer])
-        s_return_one(self, offer, now_us);
+    if (unit->state == UNIT_PAUSING)
+        unit->state = UNIT_FREE;
+    else
+        s_return(self, unit, now_us);
+}
+
+/* All that the plan wants is there, and computes. */
+static bool s_is_complete(const region_rent_t *self, int64_t now_us)
+{
+    uint64_t working[TOPOLOGY_OFFERS_MAX] = {0};
+    for (size_t i = 0; i < self->unit_count; i++) {
+        const unit_t *unit = &self->units[i];
+        bool steady = now_us - unit->here_us >= STEADY_US;
+        working[unit->offer] += unit->state == UNIT_HERE && (unit->works || steady);
+    }
+    for (size_t offer = 0; offer < self->spec.region->offer_count; offer++)
+        if (working[offer] < self->wanted[offer])
+            return false;
+    return true;
+}
+
+/* What may have shards, of which nobody else has as much, is needed until somebody can take them over. */
+static bool s_is_needed(const unit_t *unit, bool complete)
+{
+    bool here = unit->state == UNIT_HERE || (unit->inherited && unit->state == UNIT_ASKED);
+    return here ? !complete : unit->shards > 0;
+}
+
+static void s_match(region_rent_t *self, size_t offer, bool complete, int64_t now_us)
+{
+    while (s_staying(self, offer) > self->wanted[offer]) {
+        unit_t *unit = s_first_to_go(self, offer);
+        if (s_is_needed(unit, complete))
+            return; /* and so is every other */
+        s_drop(self, unit, now_us);
+    }
     while (s_staying(self, offer) < self->wanted[offer] &&
            now_us - self->started_us >= self->spec.settle_us) {
         unit_t *unit = s_add(self, offer, s_least_free(self, offer));
@@ -295,10 +333,9 @@ static void s_return_idle(region_rent_t *self, int64_t now_us)
         hosts |= self->units[i].state == UNIT_HERE && self->units[i].shards > 0;
     for (size_t i = 0; hosts && i < self->unit_count; i++) {
         unit_t *unit = &self->units[i];
-        if (unit->state == UNIT_PAUSING)
-            unit->state = UNIT_FREE;
-        else if (unit->state == UNIT_ASKED || (unit->state == UNIT_HERE && !unit->shards))
-            s_return(self, unit, now_us);
+        bool goes = unit->state == UNIT_PAUSING || unit->state == UNIT_ASKED || unit->state == UNIT_HERE;
+        if (goes && !unit->shards)
+            s_drop(self, unit, now_us);
     }
 }
 
@@ -317,18 +354,23 @@ static void s_look(region_rent_t *self, unit_t *unit, int64_t now_us)
     }
 }
 
+static void s_match_all(region_rent_t *self, int64_t now_us)
+{
+    bool complete = s_is_complete(self, now_us);
+    for (size_t offer = 0; offer < self->spec.region->offer_count; offer++)
+        s_match(self, offer, complete, now_us);
+}
+
 void region_rent_tick(region_rent_t *self, int64_t now_us)
 {
     if (!self->wants || self->stopping)
         return;
+    if (self->done && !self->keep)
+        s_return_idle(self, now_us);
+    else
+        s_match_all(self, now_us);
     for (size_t i = 0; i < self->unit_count; i++)
         s_look(self, &self->units[i], now_us);
-    if (self->done && !self->keep) {
-        s_return_idle(self, now_us);
-        return;
-    }
-    for (size_t offer = 0; offer < self->spec.region->offer_count; offer++)
-        s_match(self, offer, now_us);
 }
 
 int64_t region_rent_due(const region_rent_t *self)
@@ -361,6 +403,13 @@ static void s_take_over(unit_t *unit, int64_t age_us, int64_t now_us)
         unit->before_us = now_us - age_us > unit->rented_us ? now_us - age_us - unit->rented_us : 0;
 }
 
+static void s_work(region_rent_t *self, unit_t *unit, int64_t now_us)
+{
+    if (!unit->works && !unit->inherited)
+        self->start_us = now_us - unit->rented_us;
+    unit->works = true;
+}
+
 void region_rent_seen(region_rent_t *self, const region_rent_node_t *node, int64_t now_us)
 {
     const char *offer = node->offer, *name = node->name;
@@ -379,6 +428,8 @@ void region_rent_seen(region_rent_t *self, const region_rent_node_t *node, int64
         unit->state = UNIT_ASKED;
     }
     unit->shards = node->shards;
+    if (node->works)
+        s_work(self, unit, now_us);
     s_take_over(unit, node->age_us, now_us);
     if (!unit->here_us)
         unit->here_us = now_us;
@@ -391,7 +442,7 @@ void region_rent_ended(region_rent_t *self, const char *name, int64_t now_us)
     unit_t *unit = s_find(self, name);
     if (!unit || !s_counts(unit))
         return;
-    if (unit->state == UNIT_RETURNING) {
+    if (unit->state == UNIT_RETURNING && !unit->shards) {
         s_end(self, unit, now_us);
     } else if (self->stopping || !self->wants) {
         s_clear(self, unit);
@@ -399,6 +450,39 @@ void region_rent_ended(region_rent_t *self, const char *name, int64_t now_us)
     } else {
         s_fail(self, unit, now_us);
     }
+}
+
+void region_rent_gone(region_rent_t *self, const char *name, int64_t now_us)
+{
+    const unit_t *unit = s_find(self, name);
+    if (unit && unit->here_us)
+        region_rent_ended(self, name, now_us);
+}
+
+void region_rent_hosts(region_rent_t *self, const char *name, size_t shards)
+{
+    unit_t *unit = s_find(self, name);
+    if (unit)
+        unit->shards = shards;
+}
+
+void region_rent_works(region_rent_t *self, const char *name, int64_t now_us)
+{
+    unit_t *unit = s_find(self, name);
+    if (unit && unit->state == UNIT_HERE)
+        s_work(self, unit, now_us);
+}
+
+bool region_rent_missed(const region_rent_t *self, size_t *at_p, char ret_name[2 * TOPOLOGY_NAME_MAX])
+{
+    while (*at_p < self->unit_count) {
+        const unit_t *unit = &self->units[(*at_p)++];
+        if (!unit->shards || (unit->state != UNIT_ASKED && unit->state != UNIT_PAUSING))
+            continue;
+        s_name(self, unit, ret_name);
+        return true;
+    }
+    return false;
 }
 
 void region_rent_refused(region_rent_t *self, const char *name, int64_t now_us)
@@ -416,6 +500,22 @@ void region_rent_given_back(region_rent_t *self, const char *name, int64_t now_u
 }
 
 /* ---- figures ---- */
+
+bool region_rent_swaps(const region_rent_t *self)
+{
+    for (size_t offer = 0; offer < self->spec.region->offer_count; offer++)
+        if (s_staying(self, offer) > self->wanted[offer])
+            return self->wants && !self->stopping;
+    return false;
+}
+
+bool region_rent_coming(const region_rent_t *self)
+{
+    bool coming = false;
+    for (size_t i = 0; i < self->unit_count; i++)
+        coming |= self->units[i].state == UNIT_ASKED || self->units[i].state == UNIT_PAUSING;
+    return coming && self->wants && !self->stopping;
+}
 
 bool region_rent_wants(const region_rent_t *self)
 {
@@ -457,6 +557,11 @@ int64_t region_rent_us(const region_rent_t *self, size_t offer, int64_t now_us)
     return sum;
 }
 
+int64_t region_rent_start_us(const region_rent_t *self)
+{
+    return self->start_us;
+}
+
 uint64_t region_rent_failures(const region_rent_t *self)
 {
     return self->failures;
@@ -481,9 +586,9 @@ void region_rent_put(const region_rent_t *self, wire_u64s_t *ret_units, int64_t 
     uint64_t *words = calloc(self->unit_count * KEPT_WORDS + 1, sizeof *words);
     CHECK(words);
     size_t count = 0;
-    for (size_t i = 0; self->spec.outlive && i < self->unit_count; i++) {
+    for (size_t i = 0; i < self->unit_count; i++) {
         const unit_t *unit = &self->units[i];
-        if (!s_counts(unit))
+        if (self->spec.outlive ? !s_counts(unit) : !unit->shards)
             continue;
         words[count++] = unit->offer;
         words[count++] = unit->number;
@@ -512,12 +617,25 @@ static void s_inherit(region_rent_t *self, const uint64_t *words, int64_t now_us
     unit->before_us = (int64_t)words[4] - 1;
     unit->again = words[5];
     unit->next_us = leaves ? now_us : now_us + patience_us;
+    unit->shards = words[2] == UNIT_HERE;              /* it may have some */
     self->rented_us[unit->offer] -= (int64_t)words[3]; /* was counted among what its offer had come to */
+}
+
+/* It ended with the predecessor; what it has on its disk nobody else has. */
+static void s_begin_again(region_rent_t *self, const uint64_t *words, int64_t now_us)
+{
+    unit_t *unit = s_add(self, words[0], words[1]);
+    if (!unit)
+        return;
+    unit->state = UNIT_PAUSING;
+    unit->shards = 1;
+    unit->next_us = now_us + self->spec.settle_us;
 }
 
 void region_rent_take(region_rent_t *self, const wire_u64s_t *units, int64_t now_us)
 {
-    for (size_t at = 0; self->spec.outlive && at + KEPT_WORDS <= units->count; at += KEPT_WORDS)
+    void (*take)(region_rent_t *, const uint64_t *, int64_t) = self->spec.outlive ? s_inherit : s_begin_again;
+    for (size_t at = 0; at + KEPT_WORDS <= units->count; at += KEPT_WORDS)
         if (units->items[at] < self->spec.region->offer_count)
-            s_inherit(self, units->items + at, now_us);
+            take(self, units->items + at, now_us);
 }

@@ -3,7 +3,9 @@
  * Why      the plan decides what is rented, and nothing else; what runs follows from the nodes that are there.
  * How      a unit of an offer is one node, OFFER-K with the least K that is free. A unit is rented from the command that
  *          starts it until its node has ended; one that does not come within `patience`, or dies, is started anew after a
- *          pause that doubles. Too many: those that host no shard go first, then the newest.
+ *          pause that doubles. Too many: those that host no shard go first, then the newest; but none that is there goes before all
+ *          that is wanted is there and works, so that whatever is swapped has somebody to hand over to. One that has died with
+ *          shards that nobody else has is started anew for their sake, wanted or not.
  *          A region with nothing left to do keeps only units that host shards, unless it is to keep all.
  *          Units on machines of their own outlive this scheduler: its successor knows them (region_rent_put, _take), and takes
  *          them over when their nodes announce themselves. Each of them is cleared away when it has ended, however it did.
@@ -42,13 +44,21 @@ void region_rent_stop(region_rent_t *self, int64_t now_us);
 typedef struct {
     const char *offer, *name; /* borrowed; the last part of the node's name, OFFER-K */
     size_t shards;            /* how many it hosts */
+    bool works;               /* something was computed there, or there is nothing to compute */
     int64_t age_us;           /* of its process */
 } region_rent_node_t;
 
 /* A node of an offer announced itself. Anybody's: one that was not rented here is counted as rented from now on. */
 void region_rent_seen(region_rent_t *self, const region_rent_node_t *node, int64_t now_us);
+/* What is known of a unit without having heard from it: how many shards are there, or wait for it to come back. */
+void region_rent_hosts(region_rent_t *self, const char *name, size_t shards);
+void region_rent_works(region_rent_t *self, const char *name, int64_t now_us);
+/* The next unit from `*at_p` on that is not there and for which shards wait; false: there is none. */
+bool region_rent_missed(const region_rent_t *self, size_t *at_p, char ret_name[2 * TOPOLOGY_NAME_MAX]);
 /* Its node has ended, died, or is given up as silent; whether that was wanted is known here. */
 void region_rent_ended(region_rent_t *self, const char *name, int64_t now_us);
+/* The same of a node that was heard and is not any more: nothing when the unit was started anew since, and its node is to come. */
+void region_rent_gone(region_rent_t *self, const char *name, int64_t now_us);
 
 /* What a command that was run for a unit of its own machine came to; a node that is there says more than either. */
 void region_rent_refused(region_rent_t *self, const char *name, int64_t now_us);    /* it could not be started */
@@ -80,8 +90,11 @@ bool region_rent_wants(const region_rent_t *self);                       /* a pl
 uint64_t region_rent_wanted(const region_rent_t *self, size_t offer);
 uint64_t region_rent_wanted_all(const region_rent_t *self);
 bool region_rent_keeps(const region_rent_t *self);
+bool region_rent_swaps(const region_rent_t *self);  /* something stays until what is wanted in its place works */
+bool region_rent_coming(const region_rent_t *self); /* something is on its way */
 uint64_t region_rent_present(const region_rent_t *self, size_t offer);   /* nodes that are there */
 int64_t region_rent_us(const region_rent_t *self, size_t offer, int64_t now_us);
+int64_t region_rent_start_us(const region_rent_t *self); /* from the command to the first work, of the newest; 0: not known */
 uint64_t region_rent_failures(const region_rent_t *self);
 uint64_t region_rent_issued(const region_rent_t *self); /* commands so far */
 

@@ -2,8 +2,8 @@
  * ends.
  *
  * Why      one state machine in several files: region_core.c (messages, reports), region_nodes.c (who is there),
- *          region_place.c (plan, actors), region_workers.c (how many work), region_move.c (shards that go on elsewhere), region_balance.c (onto nodes that join), region_keep.c (keepers, and
- *          shards whose node is gone), region_adopt.c (those of a predecessor), region_train.c (leases, progress, evaluations, curve), region_stop.c (close, stop, farewell) and region_kept.c (what a
+ *          region_run.c (to which run it belongs), region_place.c (plan, actors), region_workers.c (how many work), region_move.c (shards that go on elsewhere), region_balance.c (onto nodes that join), region_keep.c (keepers, and
+ *          shards whose node is gone), region_adopt.c (those of a predecessor), region_train.c (leases, progress, evaluations, curve), region_still.c (how long nothing was applied), region_stop.c (close, stop, farewell) and region_kept.c (what a
  *          successor must know).
  * Not      for anybody else: the contract is region_core.h.
  */
@@ -14,6 +14,7 @@
 #include "actors/scheduler/region_core.h"
 #include "actors/scheduler/region_rent.h"
 #include "codec/base/names.h"
+#include "codec/base/run_id.h"
 
 #define MILLISECOND_US ((int64_t)1000)
 #define SECOND_US (1000 * MILLISECOND_US)
@@ -31,6 +32,7 @@
 #define TELL_US (2 * SECOND_US)     /* grants wait so long for adopted workers to tell what they hold */
 #define PAUSE_FIRST_US (200 * MILLISECOND_US) /* before an actor that ended is placed again; doubles */
 #define PAUSE_MOST_US (5 * SECOND_US)
+#define DEATHS_MAX 8                           /* of an actor, in a row, while the region gets nothing done */
 #define PAUSE_FORGOTTEN_US (2 * SECOND_US)     /* after running so long an end counts as the first again */
 #define REPLACEMENTS_MAX 3                     /* of an actor that fails to start */
 #define WORKERS_EVERY_US (50 * MILLISECOND_US) /* between two looks at how many workers are needed */
@@ -71,6 +73,8 @@ typedef struct {
     size_t ran_node;
     bool untold;       /* worker: adopted, and has not said what it holds */
     unsigned failures; /* starts that failed in a row */
+    unsigned deaths;   /* in a row since the region got ... */
+    uint64_t died_at;  /* ... so far */
     wire_name_t lacks_room; /* "disk for NAME": the newest start found none on its node; empty: it did */
     int64_t pause_us;  /* before the next placement after an end */
     int64_t next_us;   /* next `place`, or the earliest next placement */
@@ -113,8 +117,13 @@ typedef struct {
     uint64_t incarnation, number; /* 0: nothing */
 } region_answer_t;
 
+/* The newest snapshot of a shard is on no node that is here. */
+typedef enum { MISSING_NONE, MISSING_AWAITED, MISSING_ACCEPTED } region_missing_state_t;
+
 /* Who keeps a shard's snapshots, and how it goes on when its node is gone. */
 typedef struct {
+    region_missing_state_t missing; /* its newest snapshot, ... */
+    bool missing_untold;            /* ... which the log is still to say */
     uint64_t assignment;
     bool changed;
     region_keeper_t keepers[REGION_KEEPERS_MAX];
@@ -186,6 +195,23 @@ typedef struct {
     bool heard; /* it is there again, was started anew, or has stopped */
 } region_known_t;
 
+#define REGION_WHY_MAX (3 * WIRE_NAME_SIZE + 64)
+#define REGION_WHYS 4
+
+typedef struct {
+    bool trained;     /* there was something to apply when it was last looked */
+    int64_t since_us; /* nothing was applied */
+    int64_t looked_us;
+    uint64_t applied; /* batches */
+    struct {
+        char text[REGION_WHY_MAX];
+        int64_t us;
+    } whys[REGION_WHYS]; /* since then */
+    size_t why_count;
+    int64_t longest_us;
+    char longest_why[REGION_WHY_MAX];
+} region_still_t;
+
 struct region_core {
     region_spec_t spec;
     const topology_region_t *region;
@@ -207,6 +233,10 @@ struct region_core {
     size_t node_count;
     int64_t newest_node_us;
 
+    uint64_t run;          /* RUN_ID_NONE: nobody has said yet */
+    bool run_adopts;       /* directories without an identity may belong to it */
+    bool run_shared;       /* the global scheduler that was heard in this life is of the same */
+    uint64_t run_decision; /* it is in the directory when so many decisions are kept */
     uint64_t plan;
     bool plan_taken;
     bool elastic; /* workers follow the cores of the nodes */
@@ -252,6 +282,7 @@ struct region_core {
     uint64_t samples_repeated;
     int64_t compute_us;       /* of all workers */
     uint64_t samples_reached; /* applied by every shard */
+    uint64_t samples_most;    /* that it ever came to: what is done again after a loss is no progress */
 
     int64_t first_lease_us, train_end_us;                       /* -1: not yet */
     int64_t train_before_us, rented_before_us, lived_before_us; /* of predecessors */
@@ -269,6 +300,8 @@ struct region_core {
     size_t row_count, row_capacity;
     uint64_t rows_known; /* by the global scheduler */
     bool complete;
+
+    region_still_t still;
 
     bool stopping, stop_done, stop_own, final, finished, outdated;
     int64_t stop_us; /* next `stop` to nodes */
@@ -310,6 +343,16 @@ bool region_node_alive(const region_core_t *self, size_t node);
 bool region_node_leaves(const region_core_t *self, size_t node);
 bool region_node_stays(const region_core_t *self, size_t node); /* alive, and not leaving */
 size_t region_nodes_staying(const region_core_t *self);
+
+/* region_run.c */
+bool region_run_is_foreign(region_core_t *self,
+                           const message_t *message); /* of another run's global scheduler; it is told */
+err_code_t region_run_check(const region_core_t *self, const message_t *announce, err_t *err);
+bool region_run_join(region_core_t *self, const message_t *plan,
+                     int64_t now_us);             /* false: the plan is not for this region */
+bool region_run_ready(const region_core_t *self); /* it is known and kept, and something may be placed */
+void region_run_refused(region_core_t *self, const message_t *message);
+void region_run_end(region_core_t *self, const err_t *why); /* ends, and tells the nodes why */
 
 /* region_place.c */
 void region_take_placed(region_core_t *self, const message_t *message, int64_t now_us);
@@ -428,6 +471,12 @@ void region_note_standing(region_core_t *self, int64_t now_us);
 double region_loss(const region_core_t *self);
 void region_add_row(region_core_t *self, const region_row_t *row);
 const char *region_train_waits_for(const region_core_t *self);
+
+/* region_still.c */
+void region_still(region_core_t *self, int64_t now_us);
+void region_still_report(const region_core_t *self, message_t *report);
+void region_still_put(const region_core_t *self, message_t *state);
+void region_still_take(region_core_t *self, const message_t *saved);
 
 /* region_stop.c */
 void region_take_stop(region_core_t *self, const message_t *message, int64_t now_us);

@@ -69,6 +69,7 @@ static void s_reach(region_core_t *self)
     if (samples < self->samples_reached)
         self->samples_repeated += self->samples_reached - samples;
     self->samples_reached = samples;
+    self->samples_most = samples > self->samples_most ? samples : self->samples_most;
 }
 
 /* A later incarnation that has stored nothing yet goes on from what an earlier one has stored. */

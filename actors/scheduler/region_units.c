@@ -23,13 +23,33 @@ static const char *s_last_part(const char *name)
     return slash ? slash + 1 : name;
 }
 
+/* One that is not placed may have its newest snapshot on the disk of any node that says it has one. */
+static bool s_may_need(const region_core_t *self, size_t shard, size_t node)
+{
+    const region_actor_t *actor = &self->actors[shard];
+    const wire_u64s_t *held = &self->nodes[node].announce->announce.held_shards;
+    if (self->keeps[shard].handed)
+        return false;
+    bool holds = actor->node == node;
+    for (size_t i = 0; actor->state == PLACE_NONE && i < held->count; i++)
+        holds |= held->items[i] == shard;
+    return holds;
+}
+
+/* Shards that are there, or cannot go on without it. */
 static size_t s_shards_on(const region_core_t *self, size_t node)
 {
+    if (!self->actors)
+        return self->nodes[node].announce->announce.held_shards.count;
     size_t count = 0;
-    for (size_t index = 0; index < self->actor_count; index++)
-        count += self->actors[index].role == ROLE_SHARD && self->actors[index].node == node &&
-                 self->actors[index].state != PLACE_NONE;
+    for (size_t shard = 0; shard < self->shard_count; shard++)
+        count += s_may_need(self, shard, node);
     return count;
+}
+
+static bool s_works(const region_core_t *self, const region_node_t *node)
+{
+    return node->trained_us || (self->leases && region_shards_known(self) && !lease_table_free(self->leases));
 }
 
 void region_units_seen(region_core_t *self, const region_node_t *node, int64_t now_us)
@@ -38,15 +58,46 @@ void region_units_seen(region_core_t *self, const region_node_t *node, int64_t n
     region_rent_node_t unit = {.offer = announce->announce.offer,
                                .name = s_last_part(node->name),
                                .shards = s_shards_on(self, (size_t)(node - self->nodes)),
+                               .works = s_works(self, node),
                                .age_us = announce->announce.age_us > 0 ? announce->announce.age_us : 0};
     if (unit.offer[0] && !node->stopped)
         region_rent_seen(self->rent, &unit, now_us);
 }
 
+static region_node_t *s_node_of(region_core_t *self, const char *unit)
+{
+    char name[3 * WIRE_NAME_SIZE];
+    snprintf(name, sizeof name, "node/%s/%s", self->region->name, unit);
+    return region_node_find(self, name);
+}
+
+/* It has ended: what was not handed over is still there, and comes back with it alone. */
+static void s_note_left(region_core_t *self, const char *unit)
+{
+    const region_node_t *node = s_node_of(self, unit);
+    if (node && node->announce)
+        region_rent_hosts(self->rent, unit, s_shards_on(self, (size_t)(node - self->nodes)));
+}
+
+/* Shards that waited for a unit may run elsewhere by now. */
+static void s_note_missed(region_core_t *self)
+{
+    char name[2 * TOPOLOGY_NAME_MAX];
+    bool all = self->actors && region_ready(self, ROLE_SHARD) == self->shard_count;
+    for (size_t at = 0; region_rent_missed(self->rent, &at, name);) {
+        if (s_node_of(self, name))
+            s_note_left(self, name);
+        else if (all)
+            region_rent_hosts(self->rent, name, 0);
+    }
+}
+
 void region_units_gone(region_core_t *self, const region_node_t *node, int64_t now_us)
 {
-    if (node->announce->announce.offer[0])
-        region_rent_ended(self->rent, s_last_part(node->name), now_us);
+    if (!node->announce->announce.offer[0])
+        return;
+    s_note_left(self, s_last_part(node->name));
+    region_rent_gone(self->rent, s_last_part(node->name), now_us);
 }
 
 void region_units_plan(region_core_t *self, const message_t *plan, int64_t now_us)
@@ -55,12 +106,17 @@ void region_units_plan(region_core_t *self, const message_t *plan, int64_t now_u
         region_rent_want(self->rent, plan->plan.units.items, plan->plan.units.count, plan->plan.keep, now_us);
 }
 
-/* Who hosts shards changes between announcements. */
-static void s_note_shards(region_core_t *self, int64_t now_us)
+/* Who hosts shards, and who computes, changes between announcements. */
+static void s_note_nodes(region_core_t *self, int64_t now_us)
 {
-    for (size_t index = 0; index < self->node_count; index++)
-        if (!self->nodes[index].lost && !self->nodes[index].stopped)
-            region_units_seen(self, &self->nodes[index], now_us);
+    for (size_t index = 0; index < self->node_count; index++) {
+        const region_node_t *node = &self->nodes[index];
+        if (node->lost || node->stopped || !node->announce->announce.offer[0])
+            continue;
+        region_rent_hosts(self->rent, s_last_part(node->name), s_shards_on(self, index));
+        if (s_works(self, node))
+            region_rent_works(self->rent, s_last_part(node->name), now_us);
+    }
 }
 
 /* A successor must know of a unit before it is rented. */
@@ -79,8 +135,9 @@ static void s_units(region_core_t *self, int64_t now_us)
         return;
     }
     bool done = self->leases && region_shards_known(self) && lease_table_all_applied(self->leases);
-    if (done)
-        s_note_shards(self, now_us);
+    if (done || region_rent_swaps(self->rent))
+        s_note_nodes(self, now_us);
+    s_note_missed(self);
     region_rent_work_done(self->rent, done);
     region_rent_tick(self->rent, now_us);
 }
@@ -153,6 +210,7 @@ void region_units_report(const region_core_t *self, message_t *report, int64_t n
     }
     message_set_u64s(&report->region_report.units, units, self->region->offer_count);
     s_set_rented(self, &report->region_report.rented, now_us);
+    report->region_report.rent_start_us = region_rent_start_us(self->rent);
     report->region_report.rent_failures = region_rent_failures(self->rent);
     message_set_u64s(&report->region_report.link_sent, sent, regions);
     message_set_u64s(&report->region_report.link_rates, rates, regions);
@@ -222,6 +280,8 @@ void region_core_unit_ended(region_core_t *self, const char *name, rent_end_t en
         [RENT_END_REFUSED] = region_rent_refused,
         [RENT_END_GIVEN_BACK] = region_rent_given_back,
     };
+    if (end == RENT_END_NODE)
+        s_note_left(self, name);
     tell[end](self->rent, name, now_us);
     s_note_commands(self);
     self->report_us = now_us;

@@ -170,6 +170,7 @@ static err_code_t s_make_core(shard_hint_t *self, err_t *err)
         layout_shard(layout, region->shards, self->with.shard_index, &first, &end);
     shard_spec_t spec = {.topology = self->with.topology,
                          .job = self->with.job,
+                         .run = self->with.run,
                          .region_index = self->with.region_index,
                          .shard_index = self->with.shard_index,
                          .incarnation = self->incarnation,

@@ -20,6 +20,7 @@ typedef struct {
     bool checksums; /* workers may be in other processes */
     uint64_t newest_incarnation, newest_number; /* of the newest snapshot known to be durable; 0: none ... */
     bool handed; /* ... which its predecessor handed over, and did nothing after it */
+    uint64_t run; /* that the state directory belongs to */
 } shard_actor_t;
 
 /* Fills role, ops and hint of a shell's spec. */

@@ -27,6 +27,12 @@ void shard_send(shard_core_t *self, message_t **message_p)
     outbox_add(&self->outbox, message_p);
 }
 
+void shard_refused(shard_core_t *self, err_code_t code)
+{
+    self->refusals++;
+    self->not_finite += code == ERR_NUMBER;
+}
+
 void shard_refuse(shard_core_t *self, const message_t *message, err_code_t code, const char *reason)
 {
     message_t *answer = shard_message(self, KIND_refused, message->from);

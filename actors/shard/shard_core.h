@@ -30,6 +30,7 @@ typedef struct {
     uint64_t incarnation;
     size_t elements;    /* of this shard */
     uint64_t layout;    /* layout_digest of the model */
+    uint64_t run;       /* identity of the run, stored with every snapshot; RUN_ID_NONE: not known */
     size_t chunk_bytes; /* MESSAGE_CHUNK_BYTES; small in the simulator; a multiple of 4 */
     uint64_t history;   /* random, for a start that loses something; not 0 */
     bool loses; /* restore: from an older snapshot than the newest, which is a loss: a new history begins */

@@ -258,7 +258,7 @@ static bool s_take(shard_core_t *self, size_t index, incoming_t *incoming)
 {
     origin_t *origin = &self->origins[index];
     if (incoming->code) {
-        self->refusals++;
+        shard_refused(self, incoming->code);
     } else {
         if (!(self->waits ? s_pend(self, index, incoming) : s_apply(self, index, incoming)))
             return false;
@@ -364,9 +364,9 @@ static err_code_t s_numbers(const shard_core_t *self, const origin_t *origin, co
 }
 
 /* Returns what to answer; sets *ret_quiet when taking it answers already. `own`: from the origin itself; who hands on
- * another line may be the one who is wrong. */
+ * another line may be the one who is wrong. Nothing lasts of what is not taken, the sender's incarnation neither. */
 static err_code_t s_chunk(shard_core_t *self, size_t index, const message_t *message, bool own,
-                          bool *ret_quiet)
+                          uint64_t *fence, bool *ret_quiet)
 {
     origin_t *origin = &self->origins[index];
     bool same_history = message->delta.history && message->delta.history == origin->history;
@@ -388,6 +388,7 @@ static err_code_t s_chunk(shard_core_t *self, size_t index, const message_t *mes
     incoming_t *incoming = s_stage(self, index, message);
     if (!incoming)
         return ERR_GAP;
+    *fence = message->incarnation;
     s_add(self, index, incoming, message);
     *ret_quiet = s_next(self, origin) != NULL && !self->short_of_memory;
     const incoming_t *next = s_find(origin, origin->taken + 1);
@@ -397,15 +398,17 @@ static err_code_t s_chunk(shard_core_t *self, size_t index, const message_t *mes
 }
 
 /* Each knows who has spoken: the synchronizer of the origin, or the shard that hands on. */
+static uint64_t *s_fence(shard_core_t *self, size_t origin, size_t by)
+{
+    return by == origin ? &self->origins[origin].incarnation : &self->origins[by].shard_incarnation;
+}
+
 static bool s_is_newest(shard_core_t *self, const message_t *message, size_t origin, size_t by)
 {
-    uint64_t *incarnation =
-        by == origin ? &self->origins[origin].incarnation : &self->origins[by].shard_incarnation;
-    if (message->incarnation < *incarnation && !(self->spec.breaks & BREAK_FENCING)) {
+    if (message->incarnation < *s_fence(self, origin, by) && !(self->spec.breaks & BREAK_FENCING)) {
         shard_refuse(self, message, ERR_STALE, "a newer incarnation of the sender has spoken");
         return false;
     }
-    *incarnation = message->incarnation;
     return true;
 }
 
@@ -425,7 +428,7 @@ void shard_delta(shard_core_t *self, message_t *message)
     bool quiet = false;
     if (message->delta.last > self->origins[index].taken)
         shard_relay_heard(self, index, by != index);
-    err_code_t code = s_chunk(self, index, message, by == index, &quiet);
+    err_code_t code = s_chunk(self, index, message, by == index, s_fence(self, index, by), &quiet);
     if (!quiet && by == index)
         shard_delta_ack(self, index, code);
 }

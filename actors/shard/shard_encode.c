@@ -31,7 +31,7 @@ static bool s_finite(shard_core_t *self, buf_t **values_p)
 {
     if (!*values_p || vector_finite(self->spec.elements, buf_peek(*values_p)))
         return true;
-    self->refusals++;
+    shard_refused(self, ERR_NUMBER);
     buf_destroy(values_p);
     return false;
 }
@@ -151,8 +151,10 @@ encoded_t shard_encode(shard_core_t *self, buf_t **values_p, bool whole)
         *values_p = NULL;
         return encoded;
     }
-    encoded.refused = s_encode(self, *values_p, &room, &encoded) != ERR_OK;
-    self->refusals += encoded.refused;
+    err_code_t code = s_encode(self, *values_p, &room, &encoded);
+    encoded.refused = code != ERR_OK;
+    if (code)
+        shard_refused(self, code);
     s_leave(self, &room);
     version_release(self, values_p);
     return encoded;

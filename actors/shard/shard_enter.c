@@ -215,7 +215,8 @@ static bool s_from_donor(const shard_core_t *self, const message_t *message)
 
 static void s_give_up(shard_core_t *self, err_code_t code)
 {
-    self->refusals += code != ERR_OK;
+    if (code)
+        shard_refused(self, code);
     self->entry.stands[self->entry.donor] = (stand_view_t){0};
     s_ask_again(self);
 }

@@ -432,6 +432,7 @@ struct shard_core {
     shard_vote_t vote;
     shard_relays_t relays;
     uint64_t duplicates, refusals, rolled_back, uncompensated;
+    uint64_t not_finite; /* of the refusals */
     uint64_t entry_number, welcomes;
     uint64_t follows_history, follows; /* where the history goes on from */
     shard_mark_t mark;
@@ -494,6 +495,8 @@ struct shard_core {
 /* shard_core */
 message_t *shard_message(const shard_core_t *self, message_kind_t kind, const char *to);
 void shard_send(shard_core_t *self, message_t **message_p);
+/* Counts an update that was refused for its content. */
+void shard_refused(shard_core_t *self, err_code_t code);
 void shard_refuse(shard_core_t *self, const message_t *message, err_code_t code, const char *reason);
 void shard_advance(shard_core_t *self); /* everything that can be done now */
 void shard_changed(shard_core_t *self);

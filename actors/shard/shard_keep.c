@@ -80,10 +80,19 @@ static void s_go_on(shard_core_t *self)
     s_forget(keep);
 }
 
-/* The newest number that every keeper has; 0 when there is none. */
-static uint64_t s_kept(const keep_t *keep)
+/* Where a snapshot counts only with its copies there are to be all that were asked for: too few keepers are none. */
+static bool s_are_enough(const shard_core_t *self)
 {
-    uint64_t least = keep->keeper_count ? UINT64_MAX : 0;
+    bool exact = self->spec.topology->checkpoint.durability == DURABILITY_REPLICA;
+    size_t least = exact ? (size_t)self->spec.topology->checkpoint.replicas : 1;
+    return self->keep.keeper_count >= (least ? least : 1);
+}
+
+/* The newest number that every keeper has; 0 when there is none. */
+static uint64_t s_kept(const shard_core_t *self)
+{
+    const keep_t *keep = &self->keep;
+    uint64_t least = s_are_enough(self) ? UINT64_MAX : 0;
     for (size_t i = 0; i < keep->keeper_count; i++)
         if (keep->keepers[i].kept < least)
             least = keep->keepers[i].kept;
@@ -102,7 +111,7 @@ static keeper_t *s_keeper(keep_t *keep, const char *name)
 static void s_note_kept(shard_core_t *self)
 {
     keep_t *keep = &self->keep;
-    uint64_t kept = s_kept(keep);
+    uint64_t kept = s_kept(self);
     for (size_t i = 0; i < KEEP_GIVEN_MAX; i++) {
         const given_t *given = &keep->given[i];
         if (given->giver && given->number <= kept && given->number > keep->kept) {
@@ -117,7 +126,7 @@ static void s_check(shard_core_t *self)
 {
     keep_t *keep = &self->keep;
     s_note_kept(self);
-    if (!keep->waits || s_kept(keep) < keep->waits)
+    if (!keep->waits || s_kept(self) < keep->waits)
         return;
     keep->waits = 0;
     shard_committed(self);
@@ -278,7 +287,7 @@ uint64_t shard_keep_assignment(const shard_core_t *self)
     const keep_t *keep = &self->keep;
     bool exact = self->handing || self->spec.topology->checkpoint.durability == DURABILITY_REPLICA;
     uint64_t least = exact && self->committed_number ? self->committed_number : 1;
-    return keep->keeper_count && s_kept(keep) >= least ? keep->assignment : 0;
+    return keep->keeper_count && s_kept(self) >= least ? keep->assignment : 0;
 }
 
 uint64_t shard_keep_kept(const shard_core_t *self)
@@ -300,7 +309,7 @@ const char *shard_keep_waits_for(const shard_core_t *self)
     const keep_t *keep = &self->keep;
     if (!keep->waits || self->now_us - keep->heard_us < KEEP_WAIT_SHOWN_US)
         return NULL;
-    for (size_t i = 0; i < keep->keeper_count; i++)
+    for (size_t i = 0; s_are_enough(self) && i < keep->keeper_count; i++)
         if (keep->keepers[i].kept < keep->waits)
             return keep->keepers[i].name;
     return "keepers";

@@ -146,6 +146,8 @@ void shard_mark(shard_core_t *self, const message_t *message)
         s_answer(self, number, phase, ERR_OK);
     } else if (number == mark->done) {
         s_answer(self, number, phase, ERR_OK);
+    } else if (shard_uncovered(self)) { /* its disk takes no snapshot, and nobody is to wait for one */
+        s_answer(self, number, phase, ERR_STATE);
     } else if (number != mark->held && number <= mark->number) {
         s_answer(self, mark->number, phase, ERR_STALE);
     } else if (phase == PHASE_HOLD) {

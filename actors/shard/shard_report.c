@@ -27,10 +27,10 @@ static const char *s_waits_for(const shard_core_t *self, wire_name_t text)
     text[0] = 0;
     if (self->store_error && stores)
         message_set_name(text, self->store_error == ERR_FULL ? "disk" : "snapshot store");
+    else if (shard_keep_waits_for(self)) /* also of the first snapshot */
+        message_set_name(text, shard_keep_waits_for(self));
     else if (!self->stopping && !shard_runs(self))
         shard_enter_waits_for(self, text);
-    else if (shard_keep_waits_for(self))
-        message_set_name(text, shard_keep_waits_for(self));
     else if (self->short_of_memory)
         message_set_name(text, "memory");
     else if (shard_round_bars(self) && shard_round_lacks(self) != SIZE_MAX)
@@ -75,6 +75,7 @@ static void s_progress(shard_core_t *self)
     message->progress.samples_applied = self->samples_applied;
     message->progress.duplicates = self->duplicates;
     message->progress.refused = self->refusals;
+    message->progress.not_finite = self->not_finite;
     message->progress.rolled_back = self->rolled_back;
     message->progress.uncompensated = self->uncompensated;
     message->progress.snapshots_failed = self->snapshots_failed;

@@ -5,6 +5,8 @@
 
 #include "actors/shard/shard_internal.h"
 
+#include "codec/base/run_id.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -127,11 +129,13 @@ static void s_pack_numbers(const shard_core_t *self, message_t *message)
         shard_region_count(self) >= 64 ? UINT64_MAX : (UINT64_C(1) << shard_region_count(self)) - 1;
     message->shard_state.duplicates = self->duplicates;
     message->shard_state.refusals = self->refusals;
+    message->shard_state.not_finite = self->not_finite;
     message->shard_state.rolled_back = self->rolled_back;
     message->shard_state.uncompensated = self->uncompensated;
     message->shard_state.muted = self->vote.muted;
     message->shard_state.arrivals = self->outer.arrivals;
     message->shard_state.layout = self->spec.layout;
+    message->shard_state.run = self->spec.run;
     message->shard_state.elements = self->spec.elements;
     message->shard_state.shard = self->spec.shard_index;
     message->shard_state.entry = self->entry_number;
@@ -325,6 +329,8 @@ static err_code_t s_check_job(const shard_core_t *self, const message_t *message
         message->shard_state.shard != self->spec.shard_index)
         return err_set(err, ERR_JOB, "the snapshot is of shard %" PRIu64 " of region %s; start from its own",
                        message->shard_state.shard, message->shard_state.region);
+    if (run_id_differs(message->shard_state.run, self->spec.run))
+        return run_id_refuse(err, "the snapshot", message->shard_state.run, self->spec.run);
     if (message->shard_state.layout != self->spec.layout)
         return err_set(err, ERR_JOB, "the snapshot is of another model; use another state directory");
     if (message->shard_state.elements != self->spec.elements)
@@ -367,7 +373,7 @@ static err_code_t s_load_regions(shard_core_t *self, const message_t *message, e
         origin->samples = columns[2]->items[r];
         origin->final = origin->final_durable = columns[3]->items[r] != 0;
         origin->stable = columns[4]->items[r];
-        origin->incarnation = columns[5]->items[r];
+        origin->incarnation = incarnation_is_possible(columns[5]->items[r]) ? columns[5]->items[r] : 0;
         self->destination_durable[r] = self->destination_taken[r] = columns[6]->items[r];
         if (self->destination_durable[r] > message->shard_state.cut)
             return err_set(err, ERR_MALFORMED, "state: a destination has more than was cut");
@@ -391,6 +397,7 @@ static err_code_t s_load_numbers(shard_core_t *self, const message_t *message, e
     self->outer.arrivals = message->shard_state.arrivals;
     self->duplicates = message->shard_state.duplicates;
     self->refusals = message->shard_state.refusals;
+    self->not_finite = message->shard_state.not_finite;
     self->rolled_back = message->shard_state.rolled_back;
     self->uncompensated = message->shard_state.uncompensated;
     self->entry_number = message->shard_state.entry;

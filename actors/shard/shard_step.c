@@ -83,7 +83,7 @@ static void s_record(shard_core_t *self, const held_t *held)
     CHECK(!ranges_add(&self->applied, held->batch,
                       held->batch + 1)); /* its room was checked when the push came */
     if (held->code) {
-        self->refusals++;
+        shard_refused(self, held->code);
         err_code_t full = ranges_add(&self->refused, held->batch, held->batch + 1);
         (void)full; /* a set full of intervals names no more of them; the count goes on alone */
     }

@@ -44,6 +44,7 @@ void shard_core_go_on(shard_core_t *self, int64_t now_us)
         return;
     self->uncovered.on = true;
     self->report_soon = true;
+    shard_mark_drop(self);
     shard_uncovered_send(self);
     s_tell_origins(self);
 }

@@ -70,6 +70,7 @@ static void s_free(probe_t *self)
 
 static err_code_t s_make(probe_t *self, const char *model, size_t batch, err_t *err)
 {
+    batch = batch < MODEL_PIECE ? batch : MODEL_PIECE;
     self->batch = batch;
     err_code_t rc = model_new(model, batch, &self->model, err);
     if (rc)

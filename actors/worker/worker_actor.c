@@ -2,6 +2,7 @@
 
 #include "actors/kit/clock.h"
 #include "actors/model/model.h"
+#include "actors/worker/aside.h"
 #include "actors/worker/worker_core.h"
 #include "codec/base/rng.h"
 
@@ -9,16 +10,28 @@
 #include <stdlib.h>
 
 #define WORKER_TEST_BATCH 200 /* test samples between two looks at the mailbox */
+#define WORKER_ASIDE_US                                                                                      \
+    50000 /* what takes longer is computed by another thread: this one keeps the actor alive */
 
 typedef struct {
     worker_actor_t with;
     worker_core_t *core; /* the shell's */
     model_t *model;
-    float *x;         /* (batch_max, sample_size) */
-    uint32_t *labels; /* (batch_max) */
+    float *x;         /* (piece_max, sample_size) */
+    uint32_t *labels; /* (piece_max) */
+    float *part;      /* (N): gradient of a later piece; NULL: batches are of one */
     uint32_t *order;  /* (samples of the region): the permutation of `epoch` */
     uint64_t epoch;   /* UINT64_MAX: none yet */
-    uint64_t batch_max;
+    uint64_t piece_max;
+
+    aside_t *aside;
+    bool away;       /* a piece is computed there */
+    bool last;       /* the newest piece was the last */
+    int64_t took_us; /* the newest piece; at first nobody knows */
+
+    bool computing; /* a batch, piece by piece; the mailbox is looked at in between */
+    uint64_t computed;
+    int64_t core_us; /* that it took so far */
 
     bool waits; /* the gradient is there, and its time is not over */
     double mean_loss;
@@ -37,26 +50,43 @@ typedef struct {
 static err_code_t s_open_model(worker_hint_t *self, err_t *err)
 {
     const job_region_t *region = &self->with.job->regions[self->with.region_index];
-    self->batch_max = region->batch_max > WORKER_TEST_BATCH ? region->batch_max : WORKER_TEST_BATCH;
-    err_code_t rc = model_new(self->with.topology->job.model, self->batch_max, &self->model, err);
+    bool several = region->batch_max > MODEL_PIECE;
+    uint64_t most = several ? MODEL_PIECE : region->batch_max;
+    self->piece_max = most > WORKER_TEST_BATCH ? most : WORKER_TEST_BATCH;
+    const char *name = self->with.topology->job.model;
+    err_code_t rc = model_accepts(name, dataset_facts(self->with.dataset), err);
+    if (!rc)
+        rc = model_new(name, self->piece_max, &self->model, err);
     if (rc)
         return rc;
     size_t sample_size = dataset_sample_size(self->with.dataset);
-    self->x = malloc(self->batch_max * sample_size * sizeof *self->x);
-    self->labels = malloc(self->batch_max * sizeof *self->labels);
+    self->x = malloc(self->piece_max * sample_size * sizeof *self->x);
+    self->labels = malloc(self->piece_max * sizeof *self->labels);
     self->order = malloc((region->samples + 1) * sizeof *self->order);
-    if (!self->x || !self->labels || !self->order)
+    if (several)
+        self->part = malloc(model_layout(self->model)->count * sizeof *self->part);
+    if (!self->x || !self->labels || !self->order || (several && !self->part))
         return err_set(err, ERR_MEMORY, "no memory for batches of %llu samples; choose a smaller job.batch",
-                       (unsigned long long)self->batch_max);
+                       (unsigned long long)region->batch_max);
     return ERR_OK;
+}
+
+/* What is computed aside works with the core's buffers. */
+static void s_halt(void *hint)
+{
+    worker_hint_t *self = hint;
+    aside_destroy(&self->aside);
 }
 
 static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err_t *err)
 {
     worker_hint_t *self = hint;
     err_code_t rc = s_open_model(self, err);
+    if (!rc)
+        rc = aside_new(&self->aside, err);
     if (rc)
         return rc;
+    self->took_us = INT64_MAX;
     const layout_t *layout = model_layout(self->model);
     size_t shard_count = self->with.topology->regions[self->with.region_index].shards;
     size_t *shard_first = malloc((shard_count + 1) * sizeof *shard_first);
@@ -81,9 +111,11 @@ static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err
 static void s_close(void *hint)
 {
     worker_hint_t *self = hint;
+    aside_destroy(&self->aside);
     model_destroy(&self->model);
     free(self->x);
     free(self->labels);
+    free(self->part);
     free(self->order);
     free(self);
 }
@@ -106,16 +138,26 @@ static void s_shuffle(worker_hint_t *self, uint64_t epoch)
     self->epoch = epoch;
 }
 
-static void s_compute(worker_hint_t *self)
+/* The next piece of the batch; returns whether it was the last. */
+static bool s_compute(worker_hint_t *self)
 {
     const job_region_t *region = &self->with.job->regions[self->with.region_index];
     uint64_t first, end;
     job_batch_samples(region, self->task.batch, &first, &end);
     s_shuffle(self, self->task.batch / region->batches_per_epoch);
-    size_t count = (size_t)(end - first);
-    dataset_gather(self->with.dataset, self->order + first, count, self->x, self->labels);
-    model_gradient(self->model, self->task.params, self->x, self->labels, count, self->task.gradient,
+    uint64_t from = first + self->computed, left = end - from;
+    size_t count = (size_t)(left < MODEL_PIECE ? left : MODEL_PIECE);
+    double loss;
+    float *gradient = self->computed ? self->part : self->task.gradient;
+    dataset_gather(self->with.dataset, self->order + from, count, self->x, self->labels);
+    model_gradient(self->model, self->task.params, self->x, self->labels, count, gradient, &loss);
+    if (self->computed)
+        model_join(self->model, self->computed, count, self->part, loss, self->task.gradient,
                    &self->mean_loss);
+    else
+        self->mean_loss = loss;
+    self->computed += count;
+    return count == left;
 }
 
 /* A slower core is emulated by waiting. One whose speed the topology says takes as long as that says; else the step takes what it
@@ -133,12 +175,19 @@ static void s_pace(worker_hint_t *self, int64_t began_us, int64_t core_us)
     self->waits = true;
 }
 
-static void s_step(worker_hint_t *self)
+static void s_begin_step(worker_hint_t *self)
 {
-    int64_t began_us = clock_now_us(), core_us = clock_thread_us();
-    s_compute(self);
+    self->computing = true;
+    self->computed = 0;
+    self->core_us = 0;
+    self->began_us = clock_now_us();
+}
+
+static void s_computed(worker_hint_t *self)
+{
+    self->computing = false;
     if (self->with.pace > 0)
-        s_pace(self, began_us, clock_thread_us() - core_us);
+        s_pace(self, self->began_us, self->core_us);
     else
         worker_core_computed(self->core, self->mean_loss, clock_now_us());
 }
@@ -151,8 +200,8 @@ static void s_begin_evaluation(worker_hint_t *self, int64_t now_us)
     self->began_us = now_us;
 }
 
-/* One piece of the test set; the mailbox is looked at in between. */
-static void s_evaluate(worker_hint_t *self)
+/* One piece of the test set; returns whether it was the last. */
+static bool s_evaluate(worker_hint_t *self)
 {
     uint64_t total = dataset_test_samples(self->with.dataset);
     uint64_t count = total - self->tested < WORKER_TEST_BATCH ? total - self->tested : WORKER_TEST_BATCH;
@@ -162,8 +211,12 @@ static void s_evaluate(worker_hint_t *self)
                        &self->correct);
         self->tested += count;
     }
-    if (self->tested < total)
-        return;
+    return self->tested == total;
+}
+
+static void s_evaluated(worker_hint_t *self)
+{
+    uint64_t total = dataset_test_samples(self->with.dataset);
     int64_t now_us = clock_now_us();
     double loss = total ? self->loss / (double)total : NAN;
     double accuracy = total ? (double)self->correct / (double)total : NAN;
@@ -171,10 +224,47 @@ static void s_evaluate(worker_hint_t *self)
     worker_core_evaluated(self->core, loss, accuracy, now_us - self->began_us, now_us);
 }
 
+/* In whichever thread. */
+static void s_piece(void *hint)
+{
+    worker_hint_t *self = hint;
+    int64_t began_us = clock_now_us(), core_us = clock_thread_us();
+    self->last = self->computing ? s_compute(self) : s_evaluate(self);
+    self->core_us += clock_thread_us() - core_us;
+    self->took_us = clock_now_us() - began_us;
+}
+
+static void s_take_piece(worker_hint_t *self)
+{
+    if (self->last && self->computing)
+        s_computed(self);
+    else if (self->last)
+        s_evaluated(self);
+}
+
+/* What is short is computed here: handing it over would cost more. */
+static int64_t s_next_piece(worker_hint_t *self, int64_t now_us)
+{
+    if (self->took_us > WORKER_ASIDE_US) {
+        self->away = true;
+        aside_begin(self->aside, s_piece, self);
+        return ROLE_NEVER;
+    }
+    s_piece(self);
+    s_take_piece(self);
+    return now_us;
+}
+
 static int64_t s_work(void *hint, void *core, int64_t now_us)
 {
     (void)core;
     worker_hint_t *self = hint;
+    if (self->away) {
+        if (!aside_is_over(self->aside))
+            return ROLE_NEVER;
+        self->away = false;
+        s_take_piece(self);
+    }
     if (self->waits) {
         if (now_us < self->due_us)
             return self->due_us;
@@ -182,17 +272,21 @@ static int64_t s_work(void *hint, void *core, int64_t now_us)
         self->late_us = now_us - self->due_us;
         worker_core_computed(self->core, self->mean_loss, now_us);
     }
-    if (!self->evaluating) {
+    if (!self->evaluating && !self->computing) {
         if (!worker_core_take_task(self->core, &self->task))
             return ROLE_NEVER;
-        if (!self->task.evaluate) {
-            s_step(self);
-            return now_us;
-        }
-        s_begin_evaluation(self, now_us);
+        if (self->task.evaluate)
+            s_begin_evaluation(self, now_us);
+        else
+            s_begin_step(self);
     }
-    s_evaluate(self);
-    return now_us;
+    return s_next_piece(self, now_us);
+}
+
+static int s_fd(void *hint)
+{
+    const worker_hint_t *self = hint;
+    return aside_fd(self->aside);
 }
 
 static err_code_t s_failure(void *hint, void *core, err_t *err)
@@ -205,7 +299,8 @@ static err_code_t s_failure(void *hint, void *core, err_t *err)
 
 void worker_actor_fill(const worker_actor_t *self, shell_spec_t *spec)
 {
-    static const shell_ops_t ops = {.open = s_open, .work = s_work, .failure = s_failure, .close = s_close};
+    static const shell_ops_t ops = {
+        .open = s_open, .work = s_work, .fd = s_fd, .halt = s_halt, .failure = s_failure, .close = s_close};
     worker_hint_t *hint = calloc(1, sizeof *hint);
     CHECK(hint);
     hint->with = *self;

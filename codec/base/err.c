@@ -5,6 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What is quoted may come from a file or a peer: it must not break the line, nor tell a terminal what to do. */
+static void s_one_line(char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < ' ' || *text == 127)
+            *text = '?';
+}
+
 err_code_t err_set(err_t *err, err_code_t code, const char *format, ...)
 {
     if (err) {
@@ -12,6 +20,7 @@ err_code_t err_set(err_t *err, err_code_t code, const char *format, ...)
         va_start(args, format);
         vsnprintf(err->text, sizeof err->text, format, args);
         va_end(args);
+        s_one_line(err->text);
         err->code = code;
     }
     return code;
@@ -31,6 +40,7 @@ err_code_t err_prefix(err_t *err, err_code_t code, const char *format, ...)
         if (length >= 0 && (size_t)length < sizeof err->text)
             stpncpy(err->text + length, tail, sizeof err->text - (size_t)length - 1);
         err->text[sizeof err->text - 1] = 0;
+        s_one_line(err->text);
         err->code = code;
     }
     return code;

@@ -49,7 +49,8 @@ typedef struct {
 
 #define MUST_USE __attribute__((warn_unused_result))
 
-/* Fills err (which may be NULL) and returns code, so that `return err_set(...)` is the way to fail. */
+/* Fills err (which may be NULL) and returns code, so that `return err_set(...)` is the way to fail. Control characters of
+ * what is quoted become '?'. */
 err_code_t err_set(err_t *err, err_code_t code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* Puts "PREFIX: " before the text of an error on its way up; returns code unchanged. */

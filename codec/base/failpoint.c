@@ -28,7 +28,9 @@ static const struct {
 
 static cell_t s_private[FAILPOINT_COUNT];
 static cell_t *_Atomic s_cells;           /* NULL: nothing is counted */
-static uint64_t s_armed[FAILPOINT_COUNT]; /* the hit that strikes; 0: none. Written before s_cells */
+static uint64_t
+    s_armed[FAILPOINT_COUNT]; /* the hit that strikes; 0: none. Written before s_cells, as the next */
+static bool s_armed_on[FAILPOINT_COUNT]; /* and every later one */
 
 const char *failpoint_name(failpoint_t point)
 {
@@ -53,6 +55,7 @@ static void s_arm_one(const char *text, size_t length)
         if (strlen(s_points[i].name) != name_length || strncmp(s_points[i].name, text, name_length) != 0)
             continue;
         s_armed[i] = colon ? strtoull(colon + 1, NULL, 10) : 1;
+        s_armed_on[i] = text[length - 1] == '+';
         return;
     }
     fprintf(stderr, "cloudless: " FAILPOINT_VARIABLE ": there is no failpoint '%.*s'\n", (int)name_length,
@@ -63,6 +66,7 @@ static void s_arm_one(const char *text, size_t length)
 static void s_arm(const char *points)
 {
     memset(s_armed, 0, sizeof s_armed);
+    memset(s_armed_on, 0, sizeof s_armed_on);
     while (points && *points) {
         size_t length = strcspn(points, ",");
         s_arm_one(points, length);
@@ -114,7 +118,7 @@ bool failpoint_strikes(failpoint_t point)
     if (!cells)
         return false;
     uint64_t hit = atomic_fetch_add_explicit(&cells[point].hits, 1, memory_order_relaxed) + 1;
-    if (hit != s_armed[point])
+    if (hit != s_armed[point] && !(s_armed_on[point] && hit > s_armed[point]))
         return false;
     atomic_fetch_add(&cells[point].strikes, 1);
     return true;

@@ -4,7 +4,7 @@
  *          CLOUDLESS_FAILPOINTS; in all others a failpoint is nothing.
  * How      every point counts its hits, of all processes of a run together, in one shared file of the run's directory.
  *          CLOUDLESS_FAILPOINT="shard.push.applied:3,..." kills (SIGKILL) whoever hits that point for the third time:
- *          the count goes on over restarts, so it happens once. A point of the kind `fails` makes its operation fail then.
+ *          the count goes on over restarts, so it happens once; "worker.computed:3+" kills there from then on. A point of the kind `fails` makes its operation fail then.
  * Threads  any.
  * Not      a log: nothing is written when a process is killed; the shared file says which points were hit and struck.
  */

@@ -42,6 +42,11 @@ void json_destroy(json_value_t **self_p)
     *self_p = NULL;
 }
 
+json_value_t *json_dup(const json_value_t *self)
+{
+    return s_out(json_deep_copy(s_in(self)));
+}
+
 /* ---- building
  * ------------------------------------------------------------------------------------------------ */
 

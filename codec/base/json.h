@@ -16,6 +16,7 @@ typedef struct json_value json_value_t; /* an owned document or a borrowed part 
 json_value_t *json_new_object(void);
 json_value_t *json_new_array(void);
 void json_destroy(json_value_t **self_p);
+json_value_t *json_dup(const json_value_t *self); /* all of it */
 
 /* Keys are set in call order and printed in that order; a key set again is replaced. NaN and Inf become null,
  * bytes that are not UTF-8 become '?', a u64 above 2^63 - 1 the nearest double. */

@@ -112,7 +112,7 @@ static err_code_t s_parse(const sort_t *sort, const char *text, uint64_t *ret_va
     }
     if (!*end)
         return err_set(err, ERR_MALFORMED, "\"%s\" has no unit; %s", text, sort->write);
-    const unit_t *unit = s_find_unit(sort, end);
+    const unit_t *unit = s_find_unit(sort, end + (*end == ' ')); /* as it is printed for people */
     if (!unit)
         return err_set(err, ERR_MALFORMED, "\"%s\": \"%s\" is not a unit of a %s; %s", text, end, sort->noun,
                        sort->write);

@@ -75,6 +75,9 @@ static err_code_t s_read_values(reader_t *reader, envelope_t *self, err_t *err)
         code = s_read_name(reader, "from", &self->from, &self->from_length, err);
     if (!code)
         code = s_read_u64(reader, "incarnation", &self->incarnation, err);
+    if (!code && !incarnation_is_possible(self->incarnation))
+        code = err_set(err, ERR_LIMIT, "envelope: nobody can have given the incarnation %llx",
+                       (unsigned long long)self->incarnation);
     if (!code)
         code = s_read_u64(reader, "number", &self->number, err);
     if (!code)

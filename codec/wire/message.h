@@ -40,6 +40,13 @@ typedef struct {
     size_t count;
 } wire_u64s_t;
 
+/* Terms count the starts of one scheduler, or of one node: nobody can have given a greater one, whatever it says. */
+#define INCARNATION_TERM_MAX (UINT64_C(1) << 24)
+static inline bool incarnation_is_possible(uint64_t incarnation)
+{
+    return incarnation >> 32 < INCARNATION_TERM_MAX;
+}
+
 typedef enum { CLASS_CONTROL, CLASS_PULL, CLASS_DELTA, CLASS_BULK, CLASS_COUNT } message_class_t;
 
 typedef enum {

@@ -4,6 +4,7 @@
 #include "codec/base/outlet.h"
 #include "deploy/cli/version.h"
 #include "deploy/launch/host.h"
+#include "deploy/launch/limits.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -240,11 +241,13 @@ static const cli_command_t *s_find(const char *word, const cli_command_t *const 
 
 static int s_run(const cli_command_t *command, int argc, char **argv)
 {
-    err_t err;
     cli_args_t args = {.command = command};
     if (!command->waits)
         host_leave_signals();
+    err_t err = {0};
     int stop = s_parse(argc, argv, &args);
+    if (!stop && command->waits && !command->hidden && limits_check(&err)) /* their children inherit them */
+        stop = 1 + cli_fail(EXIT_FAILED, command->name, "%s", err.text);
     if (!stop && command->computes && kernel_prepare(&err))
         stop = 1 + cli_fail(EXIT_FAILED, command->name, "%s", err.text);
     return s_flush(command, stop ? stop - 1 : command->run(&args));

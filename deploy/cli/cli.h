@@ -17,6 +17,7 @@ typedef enum {
     EXIT_FAILED = 1,   /* while running; also when output could not be written */
     EXIT_WRONG = 2,    /* usage, topology, data set or state directory */
     EXIT_PROBLEMS = 3, /* a check found some */
+    EXIT_DRAINED = 4,  /* ended in order before the end, as somebody elsewhere asked for */
 } exit_status_t;
 
 #define CLI_OPTIONS_MAX 16

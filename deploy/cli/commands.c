@@ -1,5 +1,10 @@
 #include "deploy/cli/commands.h"
 
+#include "deploy/launch/launch.h"
+
+#include <stdio.h>
+#include <string.h>
+
 const cli_command_t *const commands[] = {&command_up,         &command_check,
                                          &command_plan,       &command_simulate,
                                          &command_status,     &command_stop,
@@ -7,6 +12,23 @@ const cli_command_t *const commands[] = {&command_up,         &command_check,
                                          &command_broker,     &command_node,
                                          &command_region,     &command_global,
                                          &command_host,       NULL};
+
+int commands_state(const cli_args_t *args, const char *where, char ret_dir[STATEDIR_PATH_MAX])
+{
+    const char *given = cli_value(args, "state");
+    err_t err = {0};
+    if (given && (!*given || strlen(given) >= STATEDIR_PATH_MAX))
+        return cli_fail(EXIT_WRONG, where, "--state is empty or too long; name a directory");
+    if (given) {
+        snprintf(ret_dir, STATEDIR_PATH_MAX, "%s", given);
+        return EXIT_DONE;
+    }
+    if (launch_find_state(ret_dir, &err))
+        return cli_fail(EXIT_WRONG, where, "%s", err.text);
+    if (!cli_has(args, "json"))
+        fprintf(stderr, "state directory %s\n", ret_dir);
+    return EXIT_DONE;
+}
 
 int commands_isolate(const cli_args_t *args, const char *where, isolate_t *ret_isolate)
 {

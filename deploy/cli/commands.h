@@ -7,6 +7,7 @@
 
 #include "actors/node/hosting.h"
 #include "deploy/cli/cli.h"
+#include "store/statedir.h"
 
 extern const cli_command_t command_up, command_node, command_broker, command_scheduler, command_check, command_plan,
     command_simulate,
@@ -24,6 +25,12 @@ extern const cli_command_t command_up, command_node, command_broker, command_sch
 
 /* Reads --isolate. Prints its error; 0 or the exit status. */
 int commands_isolate(const cli_args_t *args, const char *where, isolate_t *ret_isolate);
+
+/* --state, or where a run is when none is named, which is then said on standard error unless --json is given. Prints its
+ * error; 0 or the exit status. */
+#define COMMANDS_STATE                                                                                       \
+    "the run's state directory (default: the only one, or the only one in use, in ~/.local/state/cloudless)"
+int commands_state(const cli_args_t *args, const char *where, char ret_dir[STATEDIR_PATH_MAX]);
 
 /* All of them in the order of help; ends with NULL. */
 extern const cli_command_t *const commands[];

@@ -21,6 +21,12 @@ static bool s_is_name(const char *name)
     return length > 0 && length <= NODE_NAME_MAX;
 }
 
+static int s_wrong_data(err_code_t rc, const err_t *err)
+{
+    return cli_fail(rc == ERR_NOT_FOUND || rc == ERR_CONFIG ? EXIT_WRONG : EXIT_FAILED, "node", "%s",
+                    err->text);
+}
+
 typedef struct {
     launch_t *launch;
     size_t region;
@@ -51,8 +57,7 @@ static int s_serve(launch_t *launch, serve_spec_t *spec)
     if (!rc)
         rc = await_room(&who, s_open_dataset, &data, &err);
     if (rc && rc != ERR_STOPPED)
-        return cli_fail(rc == ERR_NOT_FOUND || rc == ERR_CONFIG ? EXIT_WRONG : EXIT_FAILED, "node", "%s",
-                        err.text);
+        return s_wrong_data(rc, &err);
     return rc ? EXIT_DONE : serve_run(launch, spec);
 }
 
@@ -80,6 +85,14 @@ static int s_check_offer(const launch_t *launch, const serve_spec_t *spec)
                     spec->offer, region->name);
 }
 
+/* Before anything is created: what does not fit the model leaves nothing behind. */
+static int s_check_data(launch_t *launch)
+{
+    err_t err = {0};
+    err_code_t rc = launch_look_dataset(launch, false, &err);
+    return rc ? s_wrong_data(rc, &err) : EXIT_DONE;
+}
+
 static int s_run(const cli_args_t *args)
 {
     char made_up[NODE_NAME_MAX];
@@ -101,6 +114,8 @@ static int s_run(const cli_args_t *args)
                                cli_value(args, "state"), &spec.region_index);
     if (!status)
         status = s_check_offer(&launch, &spec);
+    if (!status)
+        status = s_check_data(&launch);
     if (!status)
         status = s_serve(&launch, &spec);
     launch_fini(&launch);

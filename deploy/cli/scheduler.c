@@ -8,11 +8,12 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* The machine of the scheduler need not have the data; with it, progress is shown as a share. */
-static void s_try_dataset(launch_t *launch)
+/* The machine of the scheduler need not have the data; with it, progress is shown as a share, and what does not fit the model
+ * is told before a machine is rented for it. */
+static err_code_t s_try_dataset(launch_t *launch, err_t *err)
 {
-    if (launch_open_dataset(launch, 0, NULL))
-        dataset_destroy(&launch->dataset);
+    err_code_t rc = launch_try_dataset(launch, err);
+    return rc == ERR_NOT_FOUND || rc == ERR_IO ? ERR_OK : rc;
 }
 
 static int s_prepare(launch_t *launch, const cli_args_t *args)
@@ -27,8 +28,8 @@ static int s_prepare(launch_t *launch, const cli_args_t *args)
         return cli_fail(EXIT_WRONG, "scheduler",
                         "the global scheduler belongs to the first region, %s; leave --region out",
                         launch->topology->regions[0].name);
-    err_code_t rc = ERR_OK;
-    if (cli_has(args, "report"))
+    err_code_t rc = s_try_dataset(launch, &err);
+    if (!rc && cli_has(args, "report"))
         rc = launch_check_output(cli_value(args, "report"), &err);
     if (!rc)
         rc = launch_choose_state(launch, cli_value(args, "state"), &err);
@@ -36,9 +37,10 @@ static int s_prepare(launch_t *launch, const cli_args_t *args)
     bool echo = cli_has(args, "quiet") || !isatty(STDERR_FILENO);
     if (!rc)
         rc = await_room_join(launch, "scheduler", "scheduler", echo, &err);
+    if (!rc)
+        rc = launch_begin_run(launch, &err);
     if (rc)
         return cli_fail(EXIT_WRONG, "scheduler", "%s", err.text);
-    s_try_dataset(launch);
     if (launch->topology->plan.apply)
         rc = planning_check(launch, &err);
     if (rc)

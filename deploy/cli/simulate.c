@@ -122,18 +122,15 @@ static err_code_t s_plan(simulation_t *self, const char *name, err_t *err)
     return rc;
 }
 
-/* Samples of the job and its test set: from the topology where it says, else from the data set. */
+/* Samples of the job and its test set: of the data set, else as the topology says. */
 static err_code_t s_measure_data(simulation_t *self, err_t *err)
 {
-    const topology_t *topology = self->launch.topology;
-    self->spec.samples = topology->job.data.samples;
-    if (self->spec.samples)
-        return ERR_OK;
-    err_code_t rc = launch_peek_dataset(&self->launch, err);
+    err_code_t rc = launch_try_dataset(&self->launch, err);
     if (rc)
         return rc;
     self->spec.samples = self->launch.job.samples;
-    self->spec.tests = dataset_test_samples(self->launch.dataset);
+    if (!self->launch.topology->job.data.samples)
+        self->spec.tests = self->launch.facts.tests;
     return ERR_OK;
 }
 

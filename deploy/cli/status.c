@@ -1,81 +1,175 @@
 #include "deploy/cli/commands.h"
 
 #include "codec/base/json.h"
+#include "codec/base/units.h"
+#include "deploy/launch/control.h"
 #include "deploy/launch/launch.h"
+#include "deploy/launch/picture.h"
+#include "deploy/launch/watch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 
-static void s_print_actor(const json_value_t *row)
+#define STATUS_ASK_US (WATCH_PATIENCE_US + 2000000) /* who is asked asks the global scheduler in turn */
+#define STATUS_OLD_S 5                              /* a picture that is older is no present */
+
+typedef struct {
+    const char *dir;
+    json_value_t *document; /* NULL: none yet */
+    double age_s;
+    bool running, asked;    /* the run has answered */
+    char why[ERR_TEXT_MAX]; /* it has not; empty: nobody was there to be asked */
+} status_t;
+
+/* ---- the run is asked ---- */
+
+static bool s_ask(status_t *self, const char *name)
 {
-    const char *waits_for = json_get_string(row, "waits_for", "");
-    uint64_t number = json_get_u64(row, "pid", 0);
-    char pid[24];
-    snprintf(pid, sizeof pid, number ? "%llu" : "-",
-             (unsigned long long)number); /* 0 would name a group to `kill` */
-    printf("  %-28s %-9s %8s %10llu %10llu  %.1f s%s%s\n", json_get_string(row, "name", ""),
-           json_get_string(row, "state", ""), pid, (unsigned long long)json_get_u64(row, "applied", 0),
-           (unsigned long long)json_get_u64(row, "durable", 0), json_get_number(row, "since_s", 0),
-           *waits_for ? ", waits for " : "", waits_for);
+    char *answer = NULL;
+    err_t err = {0};
+    err_code_t rc = control_ask(self->dir, name, WATCH_WORD, STATUS_ASK_US, &answer, NULL, &err);
+    if (!rc)
+        rc = watch_parse(answer, &self->document, &self->age_s, &err);
+    free(answer);
+    if (rc && rc != ERR_VERSION && rc != ERR_NOT_FOUND && !self->why[0])
+        snprintf(self->why, sizeof self->why, "%s: %s", name, err.text);
+    return !rc;
 }
 
-static void s_print_table(const json_value_t *document, bool running)
+/* The global scheduler knows it at once; all others ask it. `up` does not. */
+static void s_ask_all(status_t *self)
 {
-    printf("job %s: %s%s\n", json_get_string(document, "job", ""), json_get_string(document, "state", ""),
-           running ? "" : "; nothing runs now");
-    const json_value_t *actors = json_get(document, "actors");
-    if (!running || !json_count(actors))
-        return;
-    printf("\n  %-28s %-9s %8s %10s %10s  since\n", "actor", "state", "pid", "applied", "durable");
-    for (size_t i = 0; i < json_count(actors); i++)
-        s_print_actor(json_at(actors, i));
+    char(*names)[STATEDIR_NAME_MAX] = NULL;
+    size_t count = 0;
+    self->asked = s_ask(self, CONTROL_SCHEDULER);
+    launch_owners(self->dir, &names, &count);
+    for (size_t i = 0; !self->asked && i < count; i++)
+        if (strcmp(names[i], CONTROL_SCHEDULER) != 0 && strcmp(names[i], CONTROL_UP) != 0)
+            self->asked = s_ask(self, names[i]);
+    free(names);
 }
 
-/* Nothing runs: the last known state, without actors. */
+/* ---- or what it left ---- */
+
+static double s_file_age_s(const char *path)
+{
+    struct stat info;
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    double age_s = stat(path, &info) ? 0
+                                     : (double)(now.tv_sec - info.st_mtim.tv_sec) +
+                                           (double)(now.tv_nsec - info.st_mtim.tv_nsec) / 1e9;
+    return age_s > 0 ? age_s : 0;
+}
+
+static int s_read_file(status_t *self)
+{
+    char path[STATEDIR_PATH_MAX + 32];
+    err_t err = {0};
+    snprintf(path, sizeof path, "%s/" LAUNCH_STATUS_FILE, self->dir);
+    err_code_t rc = json_read_file(path, &self->document, &err);
+    self->age_s = s_file_age_s(path);
+    if (!rc)
+        return EXIT_DONE;
+    if (rc != ERR_NOT_FOUND)
+        return cli_fail(EXIT_FAILED, "status", "%s", err.text);
+    if (!launch_is_state(self->dir))
+        return cli_fail(EXIT_WRONG, "status", "%s is no state directory; give --state as for up", self->dir);
+    json_value_t *none = json_new_array();
+    self->document = json_new_object();
+    json_set_string(self->document, "state", self->running ? "starting" : "stopped");
+    json_set_moved(self->document, "actors", &none);
+    return EXIT_DONE;
+}
+
+/* ---- shown ---- */
+
+static void s_print_head(const status_t *self)
+{
+    char age[UNITS_TEXT_MAX];
+    const char *job = json_get_string(self->document, "job", ""),
+               *failure = json_get_string(self->document, "failure", "");
+    printf("%s%s%s%s", *job ? "job " : "", job, *job ? ": " : "",
+           json_get_string(self->document, "state", ""));
+    if (*failure)
+        printf(" (%s)", failure);
+    units_print_duration((int64_t)(self->age_s * 1e6), age);
+    if (!self->running)
+        printf("; nothing runs here now, as of %s ago\n", age);
+    else if (self->asked)
+        printf(", as of %.1f s ago\n", self->age_s);
+    else
+        printf("\n");
+    if (self->running && !self->asked && self->age_s >= STATUS_OLD_S)
+        printf("  NOT THE PRESENT: this is %s old, and the run has not answered (%s)\n", age,
+               self->why[0] ? self->why : "nobody could be asked");
+    else if (self->running && !self->asked)
+        printf("  as of %.1f s ago, from the state directory (%s)\n", self->age_s,
+               self->why[0] ? self->why : "nobody could be asked");
+}
+
+static void s_print(const status_t *self)
+{
+    s_print_head(self);
+    picture_print(self->document, self->running, stdout);
+    const char *state = json_get_string(self->document, "state", "");
+    if (!self->running || !strcmp(state, "done"))
+        picture_print_model(self->document, self->dir, stdout);
+}
+
+/* Nothing runs: the last known state, without actors; links and waits went with them. */
 static void s_forget_actors(json_value_t *document)
 {
-    json_value_t *none = json_new_array();
-    json_set_moved(document, "actors", &none);
+    json_value_t *actors = json_new_array(), *links = json_new_array();
+    json_set_moved(document, "actors", &actors);
+    json_set_moved(document, "links", &links);
+}
+
+static void s_print_json(status_t *self)
+{
+    json_set_bool(self->document, "running", self->running);
+    json_set_bool(self->document, "asked", self->asked);
+    json_set_number(self->document, "age_s", self->age_s);
+    json_set_string(self->document, "not_answered", self->why);
+    if (!self->running)
+        s_forget_actors(self->document);
+    char *text = json_print(self->document, false);
+    fputs(text, stdout);
+    free(text);
 }
 
 static int s_run(const cli_args_t *args)
 {
-    const char *dir = cli_value(args, "state");
-    if (!dir)
-        return cli_fail(EXIT_WRONG, "status", "--state is missing; name the run's state directory");
-    char path[STATEDIR_PATH_MAX + 32];
-    snprintf(path, sizeof path, "%s/" LAUNCH_STATUS_FILE, dir);
-    bool running = launch_holder(dir) != 0;
-    json_value_t *document = NULL;
-    err_t err = {0};
-    err_code_t rc = json_read_file(path, &document, &err);
-    if (rc == ERR_NOT_FOUND) {
-        if (!launch_is_state(dir))
-            return cli_fail(EXIT_WRONG, "status", "%s is no state directory; give --state as for up", dir);
-        document = json_new_object();
-        json_set_string(document, "state", running ? "starting" : "stopped");
-        s_forget_actors(document);
-    } else if (rc) {
-        return cli_fail(EXIT_FAILED, "status", "%s", err.text);
+    char dir[STATEDIR_PATH_MAX];
+    status_t self = {.dir = dir};
+    if (cli_has(args, "explain")) {
+        picture_explain(stdout);
+        return EXIT_DONE;
     }
-    json_set_bool(document, "running", running);
-    if (!running)
-        s_forget_actors(document);
-    if (cli_has(args, "json")) {
-        char *text = json_print(document, false);
-        fputs(text, stdout);
-        free(text);
-    } else {
-        s_print_table(document, running);
-    }
-    json_destroy(&document);
-    return EXIT_DONE;
+    int status = commands_state(args, "status", dir);
+    if (status)
+        return status;
+    self.running = launch_holder(self.dir) != 0;
+    if (self.running)
+        s_ask_all(&self);
+    status = self.document ? EXIT_DONE : s_read_file(&self);
+    if (!status && cli_has(args, "json"))
+        s_print_json(&self);
+    else if (!status)
+        s_print(&self);
+    json_destroy(&self.document);
+    return status;
 }
 
 const cli_command_t command_status = {
     .name = "status",
-    .summary = "Shows every actor of a run: where it is, what it does, whom it waits for.",
+    .summary =
+        "Shows how a run stands, on any of its machines: progress, links, every actor and whom it waits for.",
     .example = "cloudless status --state run1",
     .run = s_run,
-    .options = {{"state", 's', "DIR", "the run's state directory"}, {"json", 0, NULL, "print it as JSON"}}};
+    .options = {{"state", 's', "DIR", COMMANDS_STATE},
+                {"json", 0, NULL, "print it as JSON"},
+                {"explain", 0, NULL, "say what every figure is, and its unit"}}};

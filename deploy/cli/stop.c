@@ -95,9 +95,10 @@ static void s_tell(const cli_args_t *args, const stop_t *self, bool was_running)
 
 static int s_run(const cli_args_t *args)
 {
-    const char *dir = cli_value(args, "state");
-    if (!dir)
-        return cli_fail(EXIT_WRONG, "stop", "--state is missing; name the run's state directory");
+    char dir[STATEDIR_PATH_MAX];
+    int status = commands_state(args, "stop", dir);
+    if (status)
+        return status;
     int64_t began_us = clock_now_us();
     stop_t self = {.dir = dir,
                    .quiet = cli_has(args, "json"),
@@ -123,5 +124,4 @@ const cli_command_t command_stop = {
     .notes = "Asks who works in the directory: `up`, a scheduler or a broker stops the whole run, a node "
              "leaves it.",
     .run = s_run,
-    .options = {{"state", 's', "DIR", "the run's state directory"},
-                {"json", 0, NULL, "print the outcome as JSON"}}};
+    .options = {{"state", 's', "DIR", COMMANDS_STATE}, {"json", 0, NULL, "print the outcome as JSON"}}};

@@ -2,6 +2,7 @@
 
 #include "actors/kit/clock.h"
 #include "codec/base/failpoint.h"
+#include "deploy/cli/checkpoint/finished.h"
 #include "deploy/launch/await_room.h"
 #include "deploy/launch/planning.h"
 #include "deploy/launch/supervise.h"
@@ -37,6 +38,11 @@ static int s_prepare_state(launch_t *launch, const cli_args_t *args)
     if (rc)
         return cli_fail(rc == ERR_NOT_FOUND || rc == ERR_CONFIG ? EXIT_WRONG : EXIT_FAILED, "up", "%s",
                         err.text);
+    if (cli_has(args, "resume") && finished(launch) && !cli_has(args, "quiet"))
+        fprintf(stderr,
+                "this job is finished: all %llu epochs are trained; it is only evaluated and reported once "
+                "more\n",
+                (unsigned long long)launch->job.epochs);
     rc = launch_open_log(launch, "up", false, &err);
     return rc ? cli_fail(EXIT_FAILED, "up", "%s", err.text) : EXIT_DONE;
 }
@@ -56,7 +62,12 @@ static int s_prepare(launch_t *launch, const cli_args_t *args)
     const char *const *sets = cli_values(args, "set", &set_count);
     if (launch_read(launch, cli_positional(args), sets, set_count, cli_value(args, "seed"), &err))
         return cli_fail(EXIT_WRONG, NULL, "%s", err.text);
-    err_code_t rc = launch->topology->plan.apply ? planning_check(launch, &err) : ERR_OK;
+    err_code_t rc = launch_look_dataset(launch, false, &err);
+    if (rc)
+        return cli_fail(rc == ERR_NOT_FOUND || rc == ERR_CONFIG ? EXIT_WRONG : EXIT_FAILED, "up", "%s",
+                        err.text);
+    if (launch->topology->plan.apply)
+        rc = planning_check(launch, &err);
     if (rc)
         return cli_fail(rc == ERR_LIMIT ? EXIT_PROBLEMS : EXIT_WRONG, "up", "%s", err.text);
     if (cli_has(args, "report"))

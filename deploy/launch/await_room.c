@@ -44,7 +44,8 @@ static bool s_pause(const await_room_t *self, host_t *host)
     host_event_t event = host_wait(host, AWAIT_ROOM_LOOK_MS);
     if (self->parent && process_is_orphan(self->parent))
         _exit(EXIT_FAILED);
-    return event.signal != SIGTERM && (event.signal != SIGINT || self->parent);
+    bool parents = self->parent && (event.signal == SIGINT || event.signal == HOST_HANGUP);
+    return !event.signal || event.signal == SIGHUP || parents;
 }
 
 static err_code_t s_await(const await_room_t *self, await_room_step_fn *step, void *hint, host_t *host,

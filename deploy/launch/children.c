@@ -16,6 +16,7 @@
 #define CHILD_LOG_TAIL 16384
 #define CHILD_STARTS_MAX 5     /* in a row that did not become ready */
 #define CHILD_QUICK_US 1000000 /* who dies so soon after it was ready will do so again */
+#define CHILD_DEATHS_MAX 8     /* in a row without anything done in between */
 #define CHILD_PAUSE_US 200000
 #define CHILD_PAUSE_MOST_US 5000000
 
@@ -141,7 +142,7 @@ bool children_start_due(children_t *self, bool region_too, int64_t now_us)
             (!region_too && child->region != CHILDREN_GLOBAL))
             continue;
         err_t err = {0};
-        child->ready = child->asked = false;
+        child->ready = child->asked = child->left = false;
         child->state = CHILD_RUNS;
         err_code_t rc = s_start(child, &err);
         s_note_waiting(child, rc == ERR_FULL ? err.text : "");
@@ -203,8 +204,11 @@ void children_reason(const child_t *child, char *ret_text, size_t size)
         return;
     }
     process_status_text(child->status, how, sizeof how);
+    char again[96] = "";
+    if (child->deaths > 1)
+        snprintf(again, sizeof again, ", %u times in a row with nothing done in between", child->deaths);
     snprintf(ret_text, size, "the process of %s %s%s%s%s", child->name, how,
-             child->failed_starts >= CHILD_STARTS_MAX ? ", each time it was started" : "",
+             child->failed_starts >= CHILD_STARTS_MAX ? ", each time it was started" : again,
              child->log[0] ? "; see " : "", child->log);
 }
 
@@ -215,17 +219,36 @@ static bool s_is_outcome(const child_t *child)
     if (!WIFEXITED(child->status))
         return false;
     if (WEXITSTATUS(child->status) == 0)
-        return !child->carries || child->asked;
+        return !(child->carries || child->left) || child->asked;
     return child->region == CHILDREN_GLOBAL || s_last_error(child, said, sizeof said);
 }
 
-static void s_died(child_t *child, int64_t now_us)
+/* What the process is for gets done: its region's samples, of the global scheduler all. */
+static uint64_t s_done(const children_t *self, const child_t *child)
+{
+    uint64_t all = 0;
+    for (size_t r = 0; r < TOPOLOGY_REGIONS_MAX; r++)
+        all += child->region == r || child->region == CHILDREN_GLOBAL ? self->done[r] : 0;
+    return all;
+}
+
+static void s_count_death(const children_t *self, child_t *child)
+{
+    uint64_t done = s_done(self, child);
+    child->deaths = child->died_at == done ? child->deaths + 1 : 1;
+    child->died_at = done;
+    child->dies = child->deaths > 2;
+}
+
+static void s_died(const children_t *self, child_t *child, int64_t now_us)
 {
     char how[128];
     child->failed_starts = child->ready ? 0 : child->failed_starts + 1;
     s_note_waiting(child, "");
     process_status_text(child->status, how, sizeof how);
-    if (child->failed_starts >= CHILD_STARTS_MAX) {
+    if (!child->left)
+        s_count_death(self, child);
+    if (child->failed_starts >= CHILD_STARTS_MAX || child->deaths >= CHILD_DEATHS_MAX) {
         child->state = CHILD_FAILED;
         return;
     }
@@ -241,31 +264,52 @@ static void s_died(child_t *child, int64_t now_us)
         child->pause_us = CHILD_PAUSE_MOST_US;
 }
 
-static void s_look(child_t *child, int64_t now_us)
+/* "done REGION SAMPLES" */
+static void s_take_done(children_t *self, const char *line)
+{
+    size_t region;
+    unsigned long long samples;
+    if (sscanf(line, "done %zu %llu", &region, &samples) == 2 && region < TOPOLOGY_REGIONS_MAX &&
+        samples > self->done[region])
+        self->done[region] = samples;
+}
+
+static void s_hear(children_t *self, child_t *child, int64_t now_us)
 {
     static const size_t word = sizeof AWAIT_ROOM_WORD - 1;
     char line[PROCESS_LINE_MAX];
-    while (process_lines_take(process_lines(child->process), line))
+    while (process_lines_take(process_lines(child->process), line)) {
+        if (child->region == CHILDREN_GLOBAL)
+            s_take_done(self, line);
         if (!strcmp(line, "ready") && !child->ready) {
-            child->ready = true;
+            child->ready = child->came = true;
             child->ready_us = now_us;
+        } else if (!strcmp(line, "left")) {
+            child->left = true;
         } else if (!strncmp(line, AWAIT_ROOM_WORD, word)) {
             s_note_waiting(child, line + word + (line[word] == ' '));
         }
+    }
+}
+
+static void s_look(children_t *self, child_t *child, int64_t now_us)
+{
+    s_hear(self, child, now_us);
     if (!process_has_ended(child->process, &child->status))
         return;
+    s_hear(self, child, now_us); /* its last words */
     process_destroy(&child->process);
     if (s_is_outcome(child) || (child->asked && WIFEXITED(child->status)))
         child->state = WEXITSTATUS(child->status) ? CHILD_FAILED : CHILD_DONE;
     else
-        s_died(child, now_us);
+        s_died(self, child, now_us);
 }
 
 void children_look(children_t *self, int64_t now_us)
 {
     for (size_t i = 0; i < self->count; i++)
         if (self->items[i].state == CHILD_RUNS)
-            s_look(&self->items[i], now_us);
+            s_look(self, &self->items[i], now_us);
 }
 
 child_t *children_take_failed(children_t *self)
@@ -277,6 +321,16 @@ child_t *children_take_failed(children_t *self)
         child->reported = true;
         return child;
     }
+    return NULL;
+}
+
+child_t *children_take_dying(children_t *self)
+{
+    for (size_t i = 0; i < self->count; i++)
+        if (self->items[i].dies && self->items[i].state == CHILD_WAITS) {
+            self->items[i].dies = false;
+            return &self->items[i];
+        }
     return NULL;
 }
 
@@ -314,7 +368,8 @@ void children_ask(children_t *self, bool carriers)
             child->asked)
             continue;
         child->asked = true;
-        kill(process_pid(child->process), SIGTERM);
+        if (!child->ready || process_lines_say(process_lines(child->process), "stop"))
+            kill(process_pid(child->process), SIGTERM); /* it does not listen yet, or any more */
     }
 }
 

@@ -2,7 +2,8 @@
  * unasked is started again; one that says why it cannot go on, or does not even start time after time, is a failure.
  *
  * How      each tells on its standard input (see actors/kit/process.h) when it is ready. The first start after a death
- *          comes at once; the pause doubles while it dies soon after it was ready.
+ *          comes at once; the pause doubles while it dies soon after it was ready. One that dies again and again while its region, by
+ *          what the global scheduler tells ("done REGION SAMPLES"), gets nothing done is a failure too.
  * Threads  the main thread, which must outlive them: the kernel ends them with the thread that made them.
  */
 #ifndef DEPLOY_LAUNCH_CHILDREN_H
@@ -33,9 +34,14 @@ typedef struct {
     child_state_t state;
     process_t *process; /* of CHILD_RUNS */
     bool asked;         /* to end */
+    bool left;          /* it was told to end by somebody else: it is started again, as one that died */
     bool ready;
+    bool came; /* was ready once */
     int64_t ready_us, again_us, pause_us;
     unsigned failed_starts; /* in a row */
+    unsigned deaths;  /* in a row without anything done in between, as told by the global scheduler ... */
+    uint64_t died_at; /* ... samples by then */
+    bool dies;        /* has just died, not for the first time in a row */
     uint64_t restarts;
     off_t log_from;               /* where this start's lines begin */
     int status;                   /* as of waitpid, of the last that has ended */
@@ -48,6 +54,7 @@ typedef struct {
 typedef struct {
     child_t items[PROCESS_ROWS_MAX]; /* the first is the global scheduler's */
     size_t count;
+    uint64_t done[TOPOLOGY_REGIONS_MAX]; /* samples, per region, the most that was told */
     char topology[STATEDIR_PATH_MAX + 32], parent[16];
 } children_t;
 
@@ -66,7 +73,7 @@ void children_look(children_t *self, int64_t now_us);
 
 int64_t children_due(const children_t *self); /* of the next start, INT64_MAX: none */
 
-/* Of the regions' processes those that carry messages, or all others: how many run; SIGTERM to them. */
+/* Of the regions' processes those that carry messages, or all others: how many run; they are told to stop. */
 size_t children_running(const children_t *self, bool carriers);
 void children_ask(children_t *self, bool carriers);
 void children_tell_changed(
@@ -76,6 +83,8 @@ void children_kill(children_t *self); /* all, at once, without waiting */
 /* The next failure of a region's process that was not yet taken, or NULL. */
 child_t *children_take_failed(children_t *self);
 
+/* The next that died again without anything done in between and is to be started again, or NULL. */
+child_t *children_take_dying(children_t *self);
 /* The next process that has begun to wait for room on the disk, or that need not any more, and was not yet taken; or NULL. */
 const child_t *children_take_waiting(children_t *self);
 

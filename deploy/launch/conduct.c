@@ -3,17 +3,21 @@
 #include "actors/kit/clock.h"
 #include "actors/kit/process.h"
 #include "actors/scheduler/global_actor.h"
+#include "actors/scheduler/global_mark.h"
 #include "codec/base/log.h"
 #include "codec/base/outlet.h"
 #include "deploy/cli/cli.h"
 #include "deploy/launch/await_room.h"
 #include "deploy/launch/control.h"
 #include "deploy/launch/host.h"
+#include "deploy/launch/picture.h"
 #include "deploy/launch/planning.h"
 #include "deploy/launch/progress.h"
 #include "deploy/launch/report.h"
 #include "deploy/launch/status_file.h"
+#include "deploy/launch/watch.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -38,42 +42,76 @@ typedef struct {
     char region_failure[PROCESS_LINE_MAX]; /* of a region's process; empty: none */
     pthread_mutex_t mutex;                 /* of the next */
     process_rows_t processes;
+    char mark_name[GLOBAL_MARK_NAME_MAX + 1]; /* a common point to be asked for; empty: none */
+    bool mark_fresh;
+    global_mark_asked_t marked; /* what became of it, as observed */
+
+    char *picture; /* the newest document; NULL: none yet ... */
+    int64_t pictured_us;
+    uint64_t done[TOPOLOGY_REGIONS_MAX]; /* samples, per region ... */
+
+    uint64_t done_told[TOPOLOGY_REGIONS_MAX]; /* ... as the parent knows */
 
     /* written by the scheduler's thread; read here when it has ended */
+    headway_t headway;
     progress_t progress;
     global_plan_with_t plan_with;
     char status_path[STATEDIR_PATH_MAX + 32];
     bool status_failed;
     json_value_t *report;
     run_state_t state;
+    char stopper[WIRE_NAME_SIZE];
 } conduct_t;
 
 /* ---- in the scheduler's thread
  * -------------------------------------------------------------------------------- */
 
-static void s_observe(void *hint, const global_core_t *core, int64_t now_us, bool last)
+/* For who asks over the control, and for the file. */
+static void s_publish(conduct_t *self, char *text, int64_t now_us)
+{
+    err_t err = {0};
+    bool failed = status_file_write(self->status_path, text, &err) != ERR_OK;
+    if (failed && !self->status_failed)
+        log_event(LEVEL_WARN, "scheduler/global", "status_file",
+                  "reason=\"%s\"; going on without, who asks is answered", err.text);
+    self->status_failed = failed;
+    pthread_mutex_lock(&self->mutex);
+    free(self->picture);
+    self->picture = text;
+    self->pictured_us = now_us;
+    pthread_mutex_unlock(&self->mutex);
+}
+
+static buf_t *s_observe(void *hint, const global_core_t *core, int64_t now_us, bool last)
 {
     conduct_t *self = hint;
     const topology_t *topology = self->launch->topology;
-    progress_show(&self->progress, core, now_us, last);
-    err_t err = {0};
     pthread_mutex_lock(&self->mutex);
     process_rows_t processes = self->processes;
-    pthread_mutex_unlock(&self->mutex);
-    if (status_file_write(self->status_path, core, topology, &processes, now_us, &err) &&
-        !self->status_failed) {
-        self->status_failed = true;
-        log_event(LEVEL_WARN, "scheduler/global", "status_file", "reason=\"%s\"; going on without", err.text);
+    self->marked = *global_mark_asked(global_core_mark(core));
+    for (size_t r = 0; r < topology->region_count; r++) {
+        const message_t *report = global_core_region(core, r).report;
+        self->done[r] = report ? report->region_report.samples : 0;
     }
-    if (!last)
-        return;
+    pthread_mutex_unlock(&self->mutex);
     report_context_t context = {.topology = topology,
                                 .now_us = now_us,
                                 .wall_us = now_us - self->spec->began_us,
                                 .one_node_each = self->spec->parent != 0,
                                 .processes = &processes};
-    self->state = global_core_state(core);
-    self->report = report_new(core, &context);
+    headway_look(&self->headway, core, now_us);
+    progress_show(&self->progress, core, &self->headway, now_us, last);
+    json_value_t *document = picture_new(core, &self->headway, &context);
+    char *text = json_print(document, false);
+    json_destroy(&document);
+    buf_t *picture = buf_new_copy(text, strlen(text));
+    s_publish(self, text, now_us);
+    if (last && !global_core_displaced(core)) {
+        self->state = global_core_state(core);
+        snprintf(self->stopper, sizeof self->stopper, "%s", global_core_stopper(core));
+        self->report = report_new(core, &context);
+    }
+    return picture;
 }
 
 /* ---- start
@@ -107,8 +145,8 @@ static err_code_t s_start(conduct_t *self, err_t *err)
     if (rc)
         return rc;
     snprintf(self->status_path, sizeof self->status_path, "%s/" LAUNCH_STATUS_FILE, launch->state_dir);
-    progress_init(&self->progress, !self->spec->quiet, launch->topology,
-                  launch->dataset ? &launch->job : NULL, clock_now_us());
+    headway_init(&self->headway, clock_now_us());
+    progress_init(&self->progress, !self->spec->quiet, self->spec->began_us);
     await_room_t who = {
         .where = self->spec->where, .state_dir = launch->state_dir, .parent = self->spec->parent};
     return await_room(&who, s_start_scheduler, self, err);
@@ -185,10 +223,22 @@ static void s_take_process(conduct_t *self, const char *rest)
         return;
     pthread_mutex_lock(&self->mutex);
     process_row_t *row = &self->processes.items[index];
-    *row = (process_row_t){.pid = pid, .restarts = restarts};
+    row->pid = pid;
+    row->restarts = restarts;
     snprintf(row->name, sizeof row->name, "%s", rest + at);
     if (self->processes.count <= index)
         self->processes.count = index + 1;
+    pthread_mutex_unlock(&self->mutex);
+}
+
+static void s_take_died(conduct_t *self, const char *rest)
+{
+    char *reason;
+    size_t index = strtoul(rest, &reason, 10);
+    if (*reason != ' ' || index >= PROCESS_ROWS_MAX)
+        return;
+    pthread_mutex_lock(&self->mutex);
+    snprintf(self->processes.items[index].died, sizeof self->processes.items[index].died, "%s", reason + 1);
     pthread_mutex_unlock(&self->mutex);
 }
 
@@ -208,11 +258,8 @@ static void s_take_waiting(conduct_t *self, const char *rest)
 static const struct {
     const char *word;
     void (*take)(conduct_t *self, const char *rest);
-} s_words[] = {{"drain", s_take_drain},
-               {"failed", s_take_failed},
-               {"process", s_take_process},
-               {"reread", s_take_reread},
-               {AWAIT_ROOM_WORD, s_take_waiting}};
+} s_words[] = {{"drain", s_take_drain},     {"died", s_take_died},     {"failed", s_take_failed},
+               {"process", s_take_process}, {"reread", s_take_reread}, {AWAIT_ROOM_WORD, s_take_waiting}};
 
 static void s_take_line(conduct_t *self, const char *line)
 {
@@ -231,14 +278,43 @@ static void s_listen(conduct_t *self)
         _exit(EXIT_FAILED);
 }
 
+/* What the control's thread took. */
+static void s_ask_mark(conduct_t *self)
+{
+    char name[GLOBAL_MARK_NAME_MAX + 1];
+    pthread_mutex_lock(&self->mutex);
+    memcpy(name, self->mark_name, sizeof name);
+    bool fresh = self->mark_fresh;
+    self->mark_name[0] = '\0';
+    pthread_mutex_unlock(&self->mutex);
+    if (name[0])
+        global_actor_mark(self->scheduler, name, fresh);
+}
+
+/* The parent is told what gets done: a process that dies again and again without that is given up. */
+static void s_tell_done(conduct_t *self)
+{
+    uint64_t done[TOPOLOGY_REGIONS_MAX];
+    pthread_mutex_lock(&self->mutex);
+    memcpy(done, self->done, sizeof done);
+    pthread_mutex_unlock(&self->mutex);
+    for (size_t r = 0; r < self->launch->topology->region_count; r++)
+        if (done[r] > self->done_told[r] &&
+            !process_lines_say(&self->told, "done %zu %llu", r, (unsigned long long)done[r]))
+            self->done_told[r] = done[r];
+}
+
 static void s_loop(conduct_t *self)
 {
     while (shell_state(self->scheduler, NULL) != SHELL_ENDED) {
         host_event_t event = host_wait(&self->host, CONDUCT_LOOK_MS);
+        s_ask_mark(self);
         if (event.signal)
             s_take_signal(self, event.signal);
-        if (self->spec->parent)
+        if (self->spec->parent) {
             s_listen(self);
+            s_tell_done(self);
+        }
     }
 }
 
@@ -275,18 +351,67 @@ static int s_write_report(conduct_t *self)
     return EXIT_DONE;
 }
 
+/* Done or drained are not the same: the share that was done, and who asked. */
+static void s_print_drained(const conduct_t *self, FILE *out)
+{
+    double share = json_get_number(self->report, "done_share", NAN);
+    bool here = !strcmp(self->stopper, GLOBAL_STOPPER_HERE);
+    fprintf(out, "stopped before the end");
+    if (isfinite(share))
+        fprintf(out, ", at %.1f %% of the samples", floor(1000 * share) / 10);
+    fprintf(out, here ? ", as asked for here" : ", as asked for by %s",
+            self->stopper[0] ? self->stopper : "somebody else");
+}
+
 /* What to type to go on; without a snapshot there is nothing to resume. */
-static void s_tell_resume(const conduct_t *self)
+static void s_print_resume(const conduct_t *self, FILE *out)
 {
     size_t count = 0;
-    if (self->state != RUN_DRAINED || !self->spec->resume || self->spec->quiet)
+    if (!self->spec->resume) {
+        fprintf(out, "; go on by starting the same commands again\n");
         return;
+    }
     bool stored = !launch_count_snapshots(self->launch, &count, NULL) && count;
-    char text[4 * STATEDIR_PATH_MAX];
-    int length = snprintf(text, sizeof text, "%s; go on with: %s%s\n",
-                          stored ? "stopped" : "stopped before the first snapshot", self->spec->resume,
-                          stored ? " --resume" : "");
-    outlet_write(self->spec->json ? STDERR_FILENO : STDOUT_FILENO, text, (size_t)length);
+    fprintf(out, "%s; go on with: %s%s\n", stored ? "" : " and before the first snapshot", self->spec->resume,
+            stored ? " --resume" : "");
+}
+
+/* Where the model is: here, or on which machines. */
+static void s_print_model(const conduct_t *self, FILE *out)
+{
+    json_value_t *document = NULL;
+    if (!self->picture || json_parse(self->picture, strlen(self->picture), &document, NULL))
+        return;
+    picture_print_model(document, self->launch->state_dir, out);
+    json_destroy(&document);
+}
+
+/* What is to be done now. */
+static void s_tell_next(const conduct_t *self)
+{
+    char *text = NULL;
+    size_t size = 0;
+    if (self->spec->quiet || !self->report)
+        return;
+    FILE *out = open_memstream(&text, &size);
+    CHECK(out);
+    if (!self->spec->json)
+        s_print_model(self, out);
+    if (self->state == RUN_DRAINED) {
+        s_print_drained(self, out);
+        s_print_resume(self, out);
+    }
+    fclose(out);
+    if (size)
+        outlet_write(self->spec->json ? STDERR_FILENO : STDOUT_FILENO, text, size);
+    free(text);
+}
+
+/* A drain that was not asked for here is no success here. */
+static int s_status(const conduct_t *self)
+{
+    bool foreign = self->state == RUN_DRAINED && strcmp(self->stopper, GLOBAL_STOPPER_HERE) != 0;
+    return foreign ? EXIT_DRAINED : EXIT_DONE;
 }
 
 /* Whoever starts the whole run begins, or resumes, one; a scheduler that alone is started again goes on in the run that
@@ -296,6 +421,14 @@ static void s_forget(const conduct_t *self)
     err_t err = {0};
     if (global_actor_forget(self->launch->state_dir, &err))
         log_event(LEVEL_WARN, "scheduler/global", "forget", "reason=\"%s\"", err.text);
+}
+
+/* Whether the scheduler had failed for a reason of its own before a region's process did: the first reason is the cause. */
+static bool s_is_cause(const conduct_t *self, const err_t *failure)
+{
+    char process[200];
+    snprintf(process, sizeof process, "%s", self->region_failure);
+    return failure->code && failure->code != ERR_STALE && !strstr(failure->text, process);
 }
 
 /* Whoever was to get the outcome has it, or is told where it is. */
@@ -317,17 +450,69 @@ static int s_finish(conduct_t *self)
     err_t failure = {0};
     shell_state(self->scheduler, &failure);
     int status = self->report ? s_write_report(self) : EXIT_DONE;
-    if (!status && failure.code != ERR_STALE)
+    if (!status && self->report)
         s_forget(self);
-    if (self->region_failure[0])
+    if (self->region_failure[0] && !s_is_cause(self, &failure))
         return cli_fail(EXIT_FAILED, NULL, "%s", self->region_failure);
     if (failure.code)
         return cli_fail(EXIT_FAILED, self->spec->where, "%s", failure.text);
-    s_tell_resume(self);
-    return s_hand_over(self, status);
+    s_tell_next(self);
+    return s_hand_over(self, status ? status : s_status(self));
 }
 
-static const control_word_t s_asked[] = {{"stop", host_answer_stop}, {NULL, NULL}};
+/* "NAME" or "NAME new": the main thread asks the scheduler. */
+static char *s_answer_mark(void *hint, const char *rest)
+{
+    conduct_t *self = hint;
+    char name[GLOBAL_MARK_NAME_MAX + 2] = "", word[4] = "";
+    int words = sscanf(rest, "%33s %3s", name, word);
+    bool fits = words >= 1 && global_mark_name_fits(name);
+    pthread_mutex_lock(&self->mutex);
+    bool busy = self->mark_name[0] || self->marked.state == MARK_AWAITED;
+    bool known = self->marked.state == MARK_MADE && !strcmp(self->marked.name, name);
+    if (fits && !busy && !known) {
+        memcpy(self->mark_name, name, sizeof self->mark_name);
+        self->mark_fresh = words == 2 && !strcmp(word, "new");
+    }
+    pthread_mutex_unlock(&self->mutex);
+    char *answer = strdup(!fits ? "wrong" : busy ? "busy" : known ? "known" : "asked");
+    CHECK(answer);
+    return answer;
+}
+
+/* "STATE TAG" of the point that was asked for by that name. */
+static char *s_answer_marked(void *hint, const char *rest)
+{
+    static const char *const states[] = {"none", "awaited", "made", "failed"};
+    conduct_t *self = hint;
+    char *answer = NULL;
+    pthread_mutex_lock(&self->mutex);
+    bool same = !strcmp(self->marked.name, rest);
+    int length =
+        asprintf(&answer, "%s %s", states[same ? self->marked.state : MARK_NOT_ASKED], self->marked.tag);
+    pthread_mutex_unlock(&self->mutex);
+    CHECK(length > 0);
+    return answer;
+}
+
+/* In control's thread. */
+static char *s_answer_status(void *hint, const char *rest)
+{
+    conduct_t *self = hint;
+    (void)rest;
+    pthread_mutex_lock(&self->mutex);
+    char *text = self->picture ? watch_print(self->picture, clock_now_us() - self->pictured_us)
+                               : strdup("!the global scheduler has just begun");
+    pthread_mutex_unlock(&self->mutex);
+    CHECK(text);
+    return text;
+}
+
+static const control_word_t s_asked[] = {{"stop", host_answer_stop},
+                                         {"mark", s_answer_mark},
+                                         {"marked", s_answer_marked},
+                                         {WATCH_WORD, s_answer_status},
+                                         {NULL, NULL}};
 
 static int s_run(conduct_t *self)
 {
@@ -365,6 +550,7 @@ int conduct_run(launch_t *launch, const conduct_spec_t *spec)
     host_fini(&self->host);
     pthread_mutex_destroy(&self->mutex);
     json_destroy(&self->report);
+    free(self->picture);
     free(self);
     return status;
 }

@@ -76,6 +76,7 @@ void host_prepare(void)
     }
     sigprocmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file beyond ulimit -f is an error like a full disk */
     setenv("ZSYS_SIGHANDLER", "false", 1);
 }
 

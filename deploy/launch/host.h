@@ -28,8 +28,8 @@ typedef struct {
 } host_event_t;
 
 /* Once, first in main: opens /dev/null as those of descriptors 0, 1 and 2 that are closed, lest the next file be one of them;
- * raises the soft limit of open files to the hard one; takes SIGINT, SIGTERM, SIGHUP and SIGCHLD, ignores SIGPIPE, and keeps
- * czmq from taking any. */
+ * raises the soft limit of open files to the hard one; takes SIGINT, SIGTERM, SIGHUP and SIGCHLD, ignores SIGPIPE and SIGXFSZ, and
+ * keeps czmq from taking any. */
 void host_prepare(void);
 
 /* For commands that never call host_wait: signals do what they do by default, at once. */

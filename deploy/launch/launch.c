@@ -1,8 +1,10 @@
 #include "deploy/launch/launch.h"
 
+#include "actors/model/model.h"
 #include "brokers/broker.h"
 #include "codec/base/failpoint.h"
 #include "codec/base/log.h"
+#include "codec/base/log_file.h"
 #include "codec/base/quote.h"
 #include "codec/base/units.h"
 #include "deploy/launch/control.h"
@@ -37,6 +39,21 @@ void launch_fini(launch_t *self)
     topology_destroy(&self->topology);
 }
 
+/* A directory as it was meant where the command was given: what goes on later may do so from elsewhere. What does not fit stays
+ * as it is, and will be told as missing. */
+static void s_make_absolute(char dir[TOPOLOGY_TEXT_MAX])
+{
+    char base[PATH_MAX] = "", whole[2 * PATH_MAX];
+    const char *home = getenv("HOME"), *rest = dir;
+    bool at_home = dir[0] == '~' && (dir[1] == '/' || !dir[1]);
+    if (!dir[0] || dir[0] == '/' || (at_home && !home) || (!at_home && !getcwd(base, sizeof base)))
+        return;
+    rest += at_home ? 1 + (dir[1] == '/') : 0;
+    snprintf(whole, sizeof whole, "%s/%s", at_home ? home : base, rest);
+    if (strlen(whole) < TOPOLOGY_TEXT_MAX)
+        snprintf(dir, TOPOLOGY_TEXT_MAX, "%s", whole);
+}
+
 static err_code_t s_read(const char *path, const char *const *sets, size_t set_count, const char *seed,
                          topology_t **ret_topology, err_t *err)
 {
@@ -52,6 +69,8 @@ static err_code_t s_read(const char *path, const char *const *sets, size_t set_c
     }
     err_code_t rc = topology_read(path, all, count, ret_topology, err);
     free(all);
+    if (!rc)
+        s_make_absolute((*ret_topology)->job.data.dir);
     return rc;
 }
 
@@ -101,22 +120,37 @@ static err_code_t s_absolute(const char *path, char ret[STATEDIR_PATH_MAX], err_
 
 err_code_t launch_choose_state(launch_t *self, const char *given, err_t *err)
 {
-    char path[PATH_MAX];
-    const char *base = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+    char path[PATH_MAX], base[STATEDIR_PATH_MAX];
+    err_code_t rc = given ? ERR_OK : launch_default_base(base, err);
+    if (rc)
+        return rc;
     if (given)
         snprintf(path, sizeof path, "%s", given);
-    else if (base && base[0] == '/')
-        snprintf(path, sizeof path, "%s/cloudless/%s", base, self->topology->job.name);
-    else if (home && home[0] == '/')
-        snprintf(path, sizeof path, "%s/.local/state/cloudless/%s", home, self->topology->job.name);
     else
-        return err_set(err, ERR_USAGE, "there is no home directory to keep state in; give --state DIR");
+        snprintf(path, sizeof path, "%s/%s", base, self->topology->job.name);
     if (!path[0])
         return err_set(err, ERR_USAGE, "--state is empty; name a directory");
     return s_absolute(path, self->state_dir, err);
 }
 
 /* An error about a directory that the user has named gets its remedy. */
+/* Of which settings a directory is, where it says so itself: the first that differs. */
+static void s_name_difference(const launch_t *self, err_code_t rc, err_t *err)
+{
+    char path[STATEDIR_PATH_MAX + 32], text[300];
+    topology_t *there = NULL;
+    char *end = err && rc == ERR_JOB ? strstr(err->text, " with other settings") : NULL;
+    snprintf(path, sizeof path, "%s/" LAUNCH_TOPOLOGY_FILE, self->state_dir);
+    if (!end || topology_read(path, NULL, 0, &there, NULL))
+        return;
+    if (topology_difference(there, self->topology, text, sizeof text)) {
+        end += strlen(" with other settings");
+        snprintf(end, sizeof err->text - (size_t)(end - err->text),
+                 ": %s; undo the change, or name another directory with --state", text);
+    }
+    topology_destroy(&there);
+}
+
 static err_code_t s_advise(err_code_t rc, err_t *err)
 {
     if (rc == ERR_OK || !err || strchr(err->text, ';'))
@@ -264,7 +298,28 @@ static err_code_t s_take_state(launch_t *self, err_t *err)
                        "choose another --state",
                        self->state_dir, role, (int)holder, quote_word(self->state_dir, quoted));
     rc = s_open_run(self, err);
+    if (!rc)
+        rc = launch_begin_run(self, err);
     return rc ? rc : launch_replace_topology(self, self->topology, err);
+}
+
+/* A global scheduler that ran here before there were identities has left its number. */
+static bool s_was_begun(const launch_t *self)
+{
+    char path[STATEDIR_PATH_MAX + 32];
+    snprintf(path, sizeof path, "%s/scheduler-global", self->run_dir);
+    return access(path, F_OK) == 0;
+}
+
+err_code_t launch_begin_run(launch_t *self, err_t *err)
+{
+    statedir_run_t run;
+    err_code_t rc = statedir_run(self->state_dir, &run, err);
+    if (rc || run.id != RUN_ID_NONE)
+        return rc;
+    run = (statedir_run_t){.id = run_id_new(), .adopted = s_was_begun(self)};
+    return self->state ? statedir_begin_run(self->state, &run, err)
+                       : statedir_join_run(self->state_dir, &run, err);
 }
 
 const char *launch_up_command(const char *state_dir, char out[LAUNCH_COMMAND_MAX])
@@ -285,7 +340,9 @@ bool launch_is_state(const char *dir)
 
 err_code_t launch_take_state(launch_t *self, err_t *err)
 {
-    return s_advise(s_take_state(self, err), err);
+    err_code_t rc = s_take_state(self, err);
+    s_name_difference(self, rc, err);
+    return s_advise(rc, err);
 }
 
 err_code_t launch_share_state(launch_t *self, err_t *err)
@@ -355,7 +412,9 @@ static err_code_t s_join_state(launch_t *self, const char *role, err_t *err)
 
 err_code_t launch_join_state(launch_t *self, const char *role, err_t *err)
 {
-    return s_advise(s_join_state(self, role, err), err);
+    err_code_t rc = s_join_state(self, role, err);
+    s_name_difference(self, rc, err);
+    return s_advise(rc, err);
 }
 
 static void s_empty_folder(const char *path)
@@ -415,10 +474,8 @@ err_code_t launch_open_log(const launch_t *self, const char *name, bool echo, er
     if (rc)
         return rc;
     snprintf(path, sizeof path, "%s/%s.log", folder, name);
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    if (fd < 0)
+    if (log_open_file(path, LOG_FILE_MOST_BYTES, LEVEL_INFO, err))
         return err_set(err, file_code_of(errno), "%s: %s", path, strerror(errno));
-    log_open(fd, LEVEL_INFO);
     if (echo)
         log_echo(STDERR_FILENO, LEVEL_WARN);
     return ERR_OK;
@@ -448,28 +505,79 @@ err_code_t launch_check_output(const char *path, err_t *err)
 /* ---- data set
  * ------------------------------------------------------------------------------------------------ */
 
-err_code_t launch_open_dataset(launch_t *self, size_t region_index, err_t *err)
+/* `shares` has room for all regions and must live as long as the spec. */
+static dataset_spec_t s_dataset_spec(const topology_t *topology, double *shares)
+{
+    for (size_t r = 0; r < topology->region_count; r++)
+        shares[r] = topology->regions[r].data_share;
+    return (dataset_spec_t){.kind = topology->job.data.kind,
+                            .dir = topology->job.data.dir,
+                            .samples = topology->job.data.samples,
+                            .split =
+                                topology->job.data.split_by_label ? DATASET_SPLIT_LABEL : DATASET_SPLIT_SHARE,
+                            .seed = topology->job.seed,
+                            .region_shares = shares,
+                            .region_count = topology->region_count};
+}
+
+/* A shard without a parameter would wait for nothing, and be waited for. */
+static err_code_t s_check_shards(const topology_t *topology, err_t *err)
+{
+    layout_t *layout = calloc(1, sizeof *layout);
+    CHECK(layout);
+    err_code_t rc = model_layout_of(topology->job.model, layout, err);
+    if (!rc && topology->regions[0].shards > layout->count)
+        rc = err_set(err, ERR_CONFIG,
+                     "regions[0].shards: %llu are more than the %zu parameters of model %s; write fewer",
+                     (unsigned long long)topology->regions[0].shards, layout->count, topology->job.model);
+    free(layout);
+    return rc;
+}
+
+/* What computes later relies on it: sizes, classes and kinds of data and model are compared here, and nowhere else. */
+static err_code_t s_derive_job(launch_t *self, const dataset_facts_t *facts, err_t *err)
 {
     const topology_t *topology = self->topology;
+    err_code_t rc = model_accepts(topology->job.model, facts, err);
+    if (rc)
+        return err_prefix(err, rc, "job.data.dir %s", topology->job.data.dir);
+    rc = s_check_shards(topology, err);
+    if (rc)
+        return rc;
+    self->facts = *facts;
+    return job_derive(topology, facts->total, &self->job, err);
+}
+
+err_code_t launch_look_dataset(launch_t *self, bool thorough, err_t *err)
+{
+    double shares[TOPOLOGY_REGIONS_MAX];
+    dataset_spec_t spec = s_dataset_spec(self->topology, shares);
+    dataset_facts_t facts;
+    err_code_t rc = dataset_look(&spec, thorough, &facts, err);
+    return rc ? rc : s_derive_job(self, &facts, err);
+}
+
+err_code_t launch_try_dataset(launch_t *self, err_t *err)
+{
+    err_code_t rc = launch_look_dataset(self, false, err);
+    uint64_t samples = self->topology->job.data.samples;
+    if (rc != ERR_NOT_FOUND || !samples)
+        return rc;
+    return job_derive(self->topology, samples, &self->job, err);
+}
+
+err_code_t launch_open_dataset(launch_t *self, size_t region_index, err_t *err)
+{
     char cache[STATEDIR_PATH_MAX];
     err_code_t rc = statedir_folder(self->state_dir, STATEDIR_DATA, cache, err);
     if (rc)
         return rc;
     double shares[TOPOLOGY_REGIONS_MAX];
-    for (size_t r = 0; r < topology->region_count; r++)
-        shares[r] = topology->regions[r].data_share;
-    dataset_spec_t spec = {.kind = topology->job.data.kind,
-                           .dir = topology->job.data.dir,
-                           .cache_dir = cache,
-                           .samples = topology->job.data.samples,
-                           .split =
-                               topology->job.data.split_by_label ? DATASET_SPLIT_LABEL : DATASET_SPLIT_SHARE,
-                           .seed = topology->job.seed,
-                           .region_shares = shares,
-                           .region_count = topology->region_count,
-                           .region_index = region_index};
+    dataset_spec_t spec = s_dataset_spec(self->topology, shares);
+    spec.cache_dir = cache;
+    spec.region_index = region_index;
     rc = dataset_open(&spec, &self->dataset, err);
-    return rc ? rc : job_derive(topology, dataset_total_samples(self->dataset), &self->job, err);
+    return rc ? rc : s_derive_job(self, dataset_facts(self->dataset), err);
 }
 
 /* ---- broker

@@ -11,7 +11,7 @@
 #include "brokers/job.h"
 #include "store/statedir.h"
 
-#define LAUNCH_TOPOLOGY_FILE "topology.yaml" /* the effective topology, in the state directory */
+#define LAUNCH_TOPOLOGY_FILE STATEDIR_TOPOLOGY_FILE /* the effective topology, in the state directory */
 #define LAUNCH_STATUS_FILE "status.json"
 #define LAUNCH_REPORT_FILE "report.json" /* when nobody took it from standard output */
 
@@ -23,7 +23,8 @@ typedef struct {
     statedir_t *state;  /* held by `up` alone */
     int role_lock;      /* held by the processes that are started by hand; -1: none */
     dataset_t *dataset; /* NULL where no data is needed */
-    job_t job;          /* of the data set, when there is one */
+    dataset_facts_t facts; /* of the data set, when it was looked at */
+    job_t job;             /* of it */
 } launch_t;
 
 void launch_init(launch_t *self);
@@ -44,12 +45,21 @@ MUST_USE err_code_t launch_replace_topology(const launch_t *self, const topology
  * nothing. */
 MUST_USE err_code_t launch_choose_state(launch_t *self, const char *given, err_t *err);
 
+/* Where state directories are when none is named, and which of those there is meant: the only one, or the only one that
+ * somebody works in. Errors: ERR_USAGE (no home, nothing there, or several), ERR_LIMIT. */
+MUST_USE err_code_t launch_default_base(char ret[STATEDIR_PATH_MAX], err_t *err);
+MUST_USE err_code_t launch_find_state(char ret[STATEDIR_PATH_MAX], err_t *err);
+
 /* Takes the whole state directory for this process and its children, and puts the effective topology there.
  * Errors: those of statedir_open; ERR_IN_USE also when processes that were started by hand work in it. */
 MUST_USE err_code_t launch_take_state(launch_t *self, err_t *err);
 
 /* Joins a state directory in a role ("node-eu-a") of which there may be one. Errors: as above. */
 MUST_USE err_code_t launch_join_state(launch_t *self, const char *role, err_t *err);
+
+/* Gives the run that this process begins its identity, unless the directory is of one already: for the process of the
+ * global scheduler, or the one that holds its directory. Errors: those of statedir_join_run. */
+MUST_USE err_code_t launch_begin_run(launch_t *self, err_t *err);
 
 /* Uses a state directory that this process's parent holds. */
 MUST_USE err_code_t launch_share_state(launch_t *self, err_t *err);
@@ -67,12 +77,19 @@ void launch_abandon_state(launch_t *self);
 /* How many shards of all regions have a snapshot to go on from. */
 MUST_USE err_code_t launch_count_snapshots(const launch_t *self, size_t *ret_count, err_t *err);
 
-/* Opens the data set as a region sees it and derives the job. Errors: those of dataset_open and job_derive.
- */
-MUST_USE err_code_t launch_open_dataset(launch_t *self, size_t region_index, err_t *err);
+/* Looks at the data set without keeping any of it, on disk or in memory, compares it with the model, and derives the job.
+ * Every command does so before it creates anything; `thorough`: and reads
+ * everything through.
+ *
+ * Errors   those of dataset_look, model_accepts and job_derive */
+MUST_USE err_code_t launch_look_dataset(launch_t *self, bool thorough, err_t *err);
 
-/* The same without a state directory, for commands that run nothing: what is unpacked is gone afterwards. */
-MUST_USE err_code_t launch_peek_dataset(launch_t *self, err_t *err);
+/* The same for commands that compute nothing with it: where the files are not there, and the topology says how many samples
+ * there are, the job is derived from that, and facts.kind is NULL. */
+MUST_USE err_code_t launch_try_dataset(launch_t *self, err_t *err);
+
+/* Opens the data set as a region sees it, compares and derives. Errors: those of dataset_open, and as above. */
+MUST_USE err_code_t launch_open_dataset(launch_t *self, size_t region_index, err_t *err);
 
 /* Where a region's broker is, for shells: hint is launch_where_t. */
 typedef struct {

@@ -6,6 +6,7 @@
 #include "store/snapshot.h"
 #include "store/statedir.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -93,4 +94,12 @@ void parameters_destroy(parameters_t **self_p)
 void parameters_sha256(const parameters_t *self, char ret_hex[SHA256_HEX_SIZE])
 {
     safetensors_sha256(&self->layout, self->values, ret_hex);
+}
+
+size_t parameters_not_finite(const parameters_t *self)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < self->layout.count; i++)
+        count += !isfinite(self->values[i]);
+    return count;
 }

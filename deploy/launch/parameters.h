@@ -25,6 +25,9 @@ MUST_USE err_code_t parameters_load(const topology_t *topology, const char *stat
 MUST_USE err_code_t parameters_new(const char *model, parameters_t **ret_self, err_t *err);
 void parameters_destroy(parameters_t **self_p);
 
+/* How many values are not finite. */
+size_t parameters_not_finite(const parameters_t *self);
+
 void parameters_sha256(const parameters_t *self, char ret_hex[SHA256_HEX_SIZE]);
 
 #endif

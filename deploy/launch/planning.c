@@ -14,14 +14,7 @@ _Static_assert((int)OBJECTIVE_BUDGET == (int)PLAN_BUDGET && (int)OBJECTIVE_MATCH
 
 static err_code_t s_derive(launch_t *launch, job_t *ret_job, err_t *err)
 {
-    uint64_t samples = launch->topology->job.data.samples;
-    if (launch->dataset) {
-        *ret_job = launch->job;
-        return ERR_OK;
-    }
-    if (samples)
-        return job_derive(launch->topology, samples, ret_job, err);
-    err_code_t rc = launch_peek_dataset(launch, err);
+    err_code_t rc = launch->job.samples ? ERR_OK : launch_try_dataset(launch, err);
     if (!rc)
         *ret_job = launch->job;
     return rc;

@@ -9,16 +9,16 @@
 #include "actors/scheduler/global_plan.h"
 #include "deploy/launch/launch.h"
 
-/* The number of samples comes from the topology, else from the data set that is open, else from a look at it.
+/* The number of samples comes from the data set that was looked at, else from a look at it, else from the topology.
  *
  *   in   core_samples_per_s  of a whole core of this machine, where the caller has measured it; 0: plan.samples_per_s, else it is
  *                            measured here
  *   out  ret_measured        may be NULL
  *
- * Errors   those of plan_check, dataset_open, job_derive and probe_measure
+ * Errors   those of plan_check, launch_try_dataset and probe_measure
  */
-MUST_USE err_code_t planning_prepare(launch_t *launch, double core_samples_per_s, global_plan_with_t *ret_with, bool *ret_measured,
-                                     err_t *err);
+MUST_USE err_code_t planning_prepare(launch_t *launch, double core_samples_per_s,
+                                     global_plan_with_t *ret_with, bool *ret_measured, err_t *err);
 
 /* Of a whole run. */
 plan_input_t planning_input(const launch_t *launch, const global_plan_with_t *with);

@@ -1,32 +1,32 @@
-/* progress - how far a run is, on standard error: on a terminal as a bar that is drawn over, elsewhere as a line every few seconds.
+/* progress - how far a run is, on standard error: on a terminal as a line that is drawn over, elsewhere as a line every few
+ * seconds.
  *
+ * How      a line is made of parts, each with a worth: however narrow the terminal, what is worth most is on it.
  * Threads  the global scheduler's thread.
  */
 #ifndef DEPLOY_LAUNCH_PROGRESS_H
 #define DEPLOY_LAUNCH_PROGRESS_H
 
-#include "actors/scheduler/global_core.h"
-#include "brokers/job.h"
+#include "deploy/launch/headway.h"
 
 #include <stdbool.h>
 
+#define PROGRESS_LINE_MAX 512
+
 typedef struct {
     bool shown;
-    const topology_t *topology;
-    const job_t *job; /* NULL: the data set is not here, so no shares */
     bool terminal;
-    bool drawn;
-    int64_t began_us, printed_us, rate_us;
-    uint64_t rate_samples;
-    double rate; /* samples per second, smoothed */
-    uint64_t still_samples;
-    int64_t still_us; /* since when no sample was added */
+    int64_t began_us, printed_us;
 } progress_t;
 
-void progress_init(progress_t *self, bool shown, const topology_t *topology, const job_t *job,
-                   int64_t now_us);
+void progress_init(progress_t *self, bool shown, int64_t now_us);
 
 /* Draws or prints, when it is time; with `last` always, ending the line. */
-void progress_show(progress_t *self, const global_core_t *core, int64_t now_us, bool last);
+void progress_show(progress_t *self, const global_core_t *core, const headway_t *headway, int64_t now_us,
+                   bool last);
+
+/* The line, shorter than `width` characters; `bar` only on a terminal. */
+void progress_compose(const progress_t *self, const global_core_t *core, const headway_t *headway,
+                      int64_t now_us, size_t width, char out[PROGRESS_LINE_MAX]);
 
 #endif

@@ -213,7 +213,7 @@ void renter_destroy(renter_t **self_p, int64_t patience_us)
     *self_p = NULL;
     if (!self)
         return;
-    if (self->errands)
+    if (self->errands && patience_us)
         patience_us = self->spec.launch->topology->plan.rent_patience_us;
     int64_t began_us = clock_now_us();
     while (!s_is_done(self) && clock_now_us() - began_us < patience_us)

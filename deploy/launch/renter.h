@@ -26,7 +26,7 @@ typedef struct renter renter_t;
 
 renter_t *renter_new(const renter_spec_t *spec);
 /* Units still there are given `patience_us` to end by themselves, then killed. Commands that run have plan.rent_patience to end,
- * and are then left alone. */
+ * and are then left alone; with a patience of 0 at once, as a successor takes over. */
 void renter_destroy(renter_t **self_p, int64_t patience_us);
 
 /* To be carried out at the next look; copied. */

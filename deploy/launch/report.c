@@ -9,8 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define REPORT_LOSS_MOST 4.6   /* twice the cross-entropy of guessing one of ten classes */
-#define REPORT_LOSS_GROWTH 1.5 /* times what the curve began with */
+#define REPORT_LOSS_MOST 4.6    /* twice the cross-entropy of guessing one of ten classes */
+#define REPORT_STILL_US 1000000 /* shorter stands are told in the document alone */
+#define REPORT_LOSS_GROWTH 1.5  /* times what the curve began with */
 
 const char *report_state_name(run_state_t state)
 {
@@ -49,7 +50,7 @@ static double s_price_per_s(const topology_region_t *region, uint64_t *ret_units
 }
 
 /* What units were rented for, of every offer; where no node is a unit of an offer, its nodes stand for all there is. */
-static global_cost_t s_cost(const global_core_t *core, const report_context_t *context, size_t region)
+global_cost_t report_cost(const global_core_t *core, const report_context_t *context, size_t region)
 {
     global_cost_t cost = global_core_cost(core, region);
     const message_t *report = global_core_region(core, region).report;
@@ -91,7 +92,7 @@ static void s_add_region(json_value_t *regions, const global_core_t *core, const
     uint64_t units;
     s_price_per_s(region, &units);
     bool by_offer = s_sum_of(&report->region_report.rented) > 0;
-    global_cost_t cost = s_cost(core, context, index);
+    global_cost_t cost = report_cost(core, context, index);
     json_value_t *row = json_new_object();
     json_set_string(row, "name", region->name);
     json_set_string(row, "kernels", report->region_report.kernels ? report->region_report.kernels : "");
@@ -106,6 +107,9 @@ static void s_add_region(json_value_t *regions, const global_core_t *core, const
     json_set_number(row, "worker_start_median_s", (double)report->region_report.worker_start_median_us / 1e6);
     json_set_u64(row, "nodes_joined", report->region_report.joins);
     json_set_number(row, "join_s", (double)report->region_report.join_us / 1e6);
+    json_set_number(row, "still_s", (double)report->region_report.still_us / 1e6);
+    const char *why = report->region_report.still_why;
+    json_set_string(row, "still_why", why ? why : "");
     json_set_u64(row, "shards_moved", report->region_report.moves);
     json_set_number(row, "train_s", (double)report->region_report.train_us / 1e6);
     json_set_number(row, "compute_s", (double)report->region_report.compute_us / 1e6);
@@ -118,6 +122,7 @@ static void s_add_region(json_value_t *regions, const global_core_t *core, const
     json_set_u64(row, "wan_received_bytes", report->region_report.wan_received_bytes);
     json_set_u64(row, "duplicates_refused", report->region_report.duplicates_refused);
     json_set_u64(row, "refused", report->region_report.refused);
+    json_set_u64(row, "not_finite", report->region_report.not_finite);
     json_set_u64(row, "restarts", report->region_report.restarts);
     json_set_u64(row, "updates_rolled_back", report->region_report.updates_rolled_back);
     json_set_u64(row, "snapshots_failed", report->region_report.snapshots_failed);
@@ -178,12 +183,6 @@ static json_value_t *s_curve(const global_core_t *core, const topology_t *topolo
     return curve;
 }
 
-typedef struct {
-    uint64_t samples, restarts, rounds, refused, rolled_back, welcomes;
-    int64_t train_us;
-    double loss, accuracy, cost; /* means weighted by samples; NaN without any */
-} totals_t;
-
 static void s_mean(double value, double weight, double *sum, double *weights)
 {
     if (isfinite(value) && weight > 0) {
@@ -192,9 +191,9 @@ static void s_mean(double value, double weight, double *sum, double *weights)
     }
 }
 
-static totals_t s_totals(const global_core_t *core, const report_context_t *context)
+report_totals_t report_totals(const global_core_t *core, const report_context_t *context)
 {
-    totals_t totals = {0};
+    report_totals_t totals = {0};
     double loss = 0, loss_weights = 0, accuracy = 0, accuracy_weights = 0;
     for (size_t r = 0; r < context->topology->region_count; r++) {
         const message_t *report = global_core_region(core, r).report;
@@ -204,10 +203,14 @@ static totals_t s_totals(const global_core_t *core, const report_context_t *cont
         totals.samples += report->region_report.samples;
         totals.restarts += report->region_report.restarts;
         totals.rounds += report->region_report.rounds;
-        totals.refused += report->region_report.refused;
+        totals.not_finite += report->region_report.not_finite;
         totals.rolled_back += report->region_report.updates_rolled_back;
         totals.welcomes += report->region_report.welcomes;
-        totals.cost += s_cost(core, context, r).total;
+        totals.wan_sent_bytes += report->region_report.wan_sent_bytes;
+        totals.samples_total += report->region_report.samples_total;
+        if (report->region_report.lived_us > totals.lived_us)
+            totals.lived_us = report->region_report.lived_us;
+        totals.cost += report_cost(core, context, r).total;
         if (report->region_report.train_us > totals.train_us)
             totals.train_us = report->region_report.train_us;
         s_mean(report->region_report.loss, weight, &loss, &loss_weights);
@@ -230,13 +233,15 @@ static double s_first_loss(const global_core_t *core, const topology_t *topology
     return least;
 }
 
-/* Updates that were not finite, a loss that is not, or one far above what guessing costs or what it began with. */
-static bool s_has_diverged(const global_core_t *core, const topology_t *topology, const totals_t *totals)
+/* Updates that were not finite, or a loss far above what guessing costs or what it began with. Where no loss is known nothing
+ * is said about it. */
+static bool s_has_diverged(const global_core_t *core, const topology_t *topology,
+                           const report_totals_t *totals)
 {
     if (!strcmp(topology->job.data.kind, "counter") || !totals->samples)
         return false;
     double first = s_first_loss(core, topology);
-    return totals->refused || !isfinite(totals->loss) || totals->loss > REPORT_LOSS_MOST ||
+    return totals->not_finite || totals->loss > REPORT_LOSS_MOST ||
            (isfinite(first) && totals->loss > REPORT_LOSS_GROWTH * first && totals->loss > 1);
 }
 
@@ -267,21 +272,28 @@ static void s_print_disk(const json_value_t *report, uint64_t failed, FILE *out)
 
 void report_print_warning(const json_value_t *report, FILE *out)
 {
-    uint64_t failed = s_sum(report, "snapshots_failed"), refused = s_sum(report, "refused");
+    uint64_t failed = s_sum(report, "snapshots_failed"), not_finite = s_sum(report, "not_finite");
     if (failed)
         s_print_disk(report, failed, out);
-    if (!json_get_bool(report, "diverged", false))
+    uint64_t parameters = s_sum(report, "parameters_not_finite");
+    if (!json_get_bool(report, "diverged", false) && !parameters)
         return;
+    char refused[64] = "", exported[64] = "";
+    if (not_finite)
+        snprintf(refused, sizeof refused, ", %llu updates refused as not finite",
+                 (unsigned long long)not_finite);
+    if (parameters)
+        snprintf(exported, sizeof exported, ", %llu parameters not finite", (unsigned long long)parameters);
     fprintf(out,
-            "cloudless: the training diverged: loss %.3g, %llu updates refused as not finite; use a smaller "
-            "job.optimizer.lr, a longer job.optimizer.warmup or a smaller job.sync.staleness\n",
-            json_get_number(report, "final_loss", NAN), (unsigned long long)refused);
+            "cloudless: the training diverged: loss %.3g%s%s; use a smaller job.optimizer.lr, a longer "
+            "job.optimizer.warmup or a smaller job.sync.staleness\n",
+            json_get_number(report, "final_loss", NAN), refused, exported);
 }
 
 json_value_t *report_new(const global_core_t *core, const report_context_t *context)
 {
     const topology_t *topology = context->topology;
-    totals_t totals = s_totals(core, context);
+    report_totals_t totals = report_totals(core, context);
     json_value_t *report = json_new_object();
     json_set_string(report, "job", topology->job.name);
     json_set_string(report, "model", topology->job.model);
@@ -293,7 +305,12 @@ json_value_t *report_new(const global_core_t *core, const report_context_t *cont
     json_set_string(report, "encoding", topology->job.sync.encoding);
     json_set_u64(report, "seed", topology->job.seed);
     json_set_string(report, "state", report_state_name(global_core_state(core)));
+    json_set_string(report, "stopper", global_core_stopper(core));
+    json_set_number(report, "done_share",
+                    totals.samples_total ? (double)totals.samples / (double)totals.samples_total : NAN);
     json_set_number(report, "wall_s", (double)context->wall_us / 1e6);
+    json_set_number(report, "lived_s",
+                    (double)(totals.lived_us > context->wall_us ? totals.lived_us : context->wall_us) / 1e6);
     json_set_number(report, "train_s", (double)totals.train_us / 1e6);
     json_set_u64(report, "epochs", topology->job.epochs);
     json_set_u64(report, "samples", totals.samples);
@@ -330,6 +347,9 @@ void report_add_parameters(json_value_t *report, const topology_t *topology, con
         if (parameters_load(topology, state_dir, r, &parameters, NULL))
             continue; /* another machine's disk has them */
         parameters_sha256(parameters, hex);
+        size_t not_finite = parameters_not_finite(parameters);
+        if (not_finite)
+            json_set_u64(s_region_row(report, r), "parameters_not_finite", not_finite);
         parameters_destroy(&parameters);
         json_set_string(s_region_row(report, r), "parameters_sha256", hex);
     }
@@ -382,6 +402,21 @@ static void s_print_losses(const json_value_t *report, FILE *out)
                 (unsigned long long)rolled_back, (unsigned long long)welcomes);
 }
 
+/* Of regions that waited for something; a batch that takes long is no stand. */
+static void s_print_stands(const json_value_t *report, FILE *out)
+{
+    const json_value_t *regions = json_get(report, "regions");
+    for (size_t i = 0; i < json_count(regions); i++) {
+        const json_value_t *row = json_at(regions, i);
+        const char *why = json_get_string(row, "still_why", "");
+        char time[UNITS_TEXT_MAX];
+        int64_t us = (int64_t)(json_get_number(row, "still_s", 0) * 1e6);
+        if (us >= REPORT_STILL_US && why[0])
+            fprintf(out, "  %s stood still for %s at most: %s\n", json_get_string(row, "name", ""),
+                    units_print_duration(us, time), why);
+    }
+}
+
 void report_print_table(const json_value_t *report, FILE *out)
 {
     char wall[UNITS_TEXT_MAX], train[UNITS_TEXT_MAX];
@@ -390,7 +425,7 @@ void report_print_table(const json_value_t *report, FILE *out)
             "WAN sent", "WAN received");
     for (size_t i = 0; i < json_count(regions); i++)
         s_print_region(json_at(regions, i), out);
-    units_print_duration((int64_t)(json_get_number(report, "wall_s", 0) * 1e6), wall);
+    units_print_duration((int64_t)(json_get_number(report, "lived_s", 0) * 1e6), wall);
     units_print_duration((int64_t)(json_get_number(report, "train_s", 0) * 1e6), train);
     fprintf(out, "\n  %s, %s, %s:", json_get_string(report, "job", ""), json_get_string(report, "model", ""),
             json_get_string(report, "strategy", ""));
@@ -405,5 +440,6 @@ void report_print_table(const json_value_t *report, FILE *out)
             (unsigned long long)json_get_u64(report, "restarts", 0), also, train, wall,
             json_get_number(report, "cost", 0));
     s_print_losses(report, out);
+    s_print_stands(report, out);
     report_plans_print(report, out);
 }

@@ -22,6 +22,17 @@ typedef struct {
 
 json_value_t *report_new(const global_core_t *core, const report_context_t *context);
 
+/* What a region has cost so far. */
+global_cost_t report_cost(const global_core_t *core, const report_context_t *context, size_t region);
+
+/* Sums over regions; loss and accuracy are means weighted by samples, NaN without any. */
+typedef struct {
+    uint64_t samples, samples_total, restarts, rounds, not_finite, rolled_back, welcomes, wan_sent_bytes;
+    int64_t train_us, lived_us;
+    double loss, accuracy, cost;
+} report_totals_t;
+report_totals_t report_totals(const global_core_t *core, const report_context_t *context);
+
 /* Adds parameters_sha256 of every region that has snapshots in a state directory; null for the others. */
 void report_add_parameters(json_value_t *report, const topology_t *topology, const char *state_dir);
 

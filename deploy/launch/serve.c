@@ -15,8 +15,10 @@
 #include "deploy/launch/host.h"
 #include "deploy/launch/renter.h"
 #include "deploy/launch/starts.h"
+#include "deploy/launch/watch.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,6 +26,7 @@
 #define SERVE_SETTLE_US 2000000 /* places when no further node came for so long */
 #define SERVE_FAREWELL_US                                                                                    \
     5000000 /* how long the node may stay when the scheduler has ended, and the other way round */
+#define SERVE_BYE_US 300000 /* within which a node that its scheduler knew has ended, too */
 #define SERVE_LINGER_US 1000000
 #define SERVE_LOOK_MS 500
 
@@ -38,9 +41,12 @@ typedef struct {
     char scheduler_name[WIRE_NAME_SIZE];
     char node_name[WIRE_NAME_SIZE];
     double samples_per_s; /* of one core */
+    atomic_bool started;  /* `where` is final */
     int first_signal;
     int64_t half_ended_us; /* one of two actors has ended since */
-    bool over;             /* a broker alone was told to end */
+    bool dismissed;        /* the node, by this process */
+    bool leaves;           /* a signal: the run goes on */
+    process_lines_t told;  /* by the parent */
     char host_topology[STATEDIR_PATH_MAX + 32], host_parent[16], host_samples[24], host_pace[32];
     const char *host_arguments[19];
     renter_t *renter; /* NULL: nothing is rented here */
@@ -233,6 +239,7 @@ static err_code_t s_with_room(serve_t *self, await_room_step_fn *step, err_t *er
 
 static err_code_t s_start(serve_t *self, err_t *err)
 {
+    process_lines_init(&self->told, STDIN_FILENO);
     err_code_t rc = self->spec->broker ? s_with_room(self, s_start_broker, err) : ERR_OK;
     if (!rc && self->spec->scheduler)
         rc = s_with_room(self, s_start_scheduler, err);
@@ -242,24 +249,42 @@ static err_code_t s_start(serve_t *self, err_t *err)
         rc = s_with_room(self, s_start_node, err);
     if (rc || !self->spec->parent)
         return rc;
-    process_lines_t lines;
-    process_lines_init(&lines, STDIN_FILENO);
-    return process_lines_say(&lines, "ready") ? err_set(err, ERR_STOPPED, "the parent is gone") : ERR_OK;
+    self->host.watch_fd = STDIN_FILENO;
+    return process_lines_say(&self->told, "ready") ? err_set(err, ERR_STOPPED, "the parent is gone") : ERR_OK;
 }
 
 /* ---- run
  * ----------------------------------------------------------------------------------------------------- */
 
-static void s_drain(serve_t *self)
+/* A node gives away what it has; a scheduler and a broker have kept all that a successor needs, and go last. */
+static void s_leave(serve_t *self)
 {
-    if (!self->scheduler && !self->node)
-        self->over = true; /* a broker alone has nothing to finish */
-    if (!self->scheduler && self->node)
+    self->leaves = true;
+    if (self->node)
         node_actor_drain(self->node);
-    if (!self->scheduler)
+}
+
+/* The whole run, by way of the scheduler; where there is none it can only leave. */
+static void s_stop(serve_t *self)
+{
+    if (!self->scheduler) {
+        s_leave(self);
         return;
+    }
     message_t *stop = message_new(KIND_stop, self->scheduler_name, self->scheduler_name);
     shell_post(self->scheduler, &stop);
+}
+
+static void s_tell_leaving(const serve_t *self)
+{
+    const char *region = self->launch->topology->regions[self->spec->region_index].name;
+    if (self->scheduler)
+        outlet_say("the broker of %s ends, and the run goes on when it is started again; once more ends at "
+                   "once; the "
+                   "whole run is stopped by: cloudless stop --state %s\n",
+                   region, self->launch->state_dir);
+    else
+        outlet_say("leaving the run after a last snapshot; once more ends at once\n");
 }
 
 static void s_take_signal(serve_t *self, int signal)
@@ -269,11 +294,27 @@ static void s_take_signal(serve_t *self, int signal)
     if (self->first_signal)
         _exit(128 + signal);
     self->first_signal = signal;
-    log_event(LEVEL_INFO, self->spec->where, "signal", "signal=%d; draining, a second one ends at once",
-              signal);
-    if (!self->spec->parent)
-        outlet_say("stopping after a last snapshot; once more ends at once\n");
-    s_drain(self);
+    bool stops = signal == HOST_STOP;
+    log_event(LEVEL_INFO, self->spec->where, stops ? "stop" : "signal",
+              "signal=%d; %s, a second one ends at once", signal, stops ? "stopping" : "leaving");
+    if (!self->spec->parent && stops && self->scheduler)
+        outlet_say("stopping the run after a last snapshot; Ctrl-C ends this at once\n");
+    else if (!self->spec->parent)
+        s_tell_leaving(self);
+    if (stops)
+        s_stop(self);
+    else
+        s_leave(self);
+}
+
+static void s_listen(serve_t *self)
+{
+    char line[PROCESS_LINE_MAX];
+    while (process_lines_take(&self->told, line))
+        if (!strcmp(line, "stop"))
+            s_take_signal(self, HOST_STOP);
+    if (self->told.ended || process_is_orphan(self->spec->parent))
+        _exit(EXIT_FAILED);
 }
 
 /* Whether an actor has ended; the first failure is kept. */
@@ -328,8 +369,10 @@ static void s_look_after_units(serve_t *self)
 
 static bool s_is_over(serve_t *self)
 {
+    if (self->leaves)
+        return !self->node || s_has_ended(self, self->node);
     if (!self->scheduler && !self->node)
-        return self->over;
+        return false; /* a broker alone ends when it is told to */
     bool scheduler_ended = s_has_ended(self, self->scheduler), node_ended = s_has_ended(self, self->node);
     if (scheduler_ended && node_ended)
         return true;
@@ -338,7 +381,12 @@ static bool s_is_over(serve_t *self)
         return false;
     if (!self->half_ended_us)
         self->half_ended_us = clock_now_us();
-    return scheduler_ended && clock_now_us() - self->half_ended_us >= SERVE_FAREWELL_US;
+    int64_t waited_us = clock_now_us() - self->half_ended_us;
+    if (scheduler_ended && waited_us >= SERVE_BYE_US && !self->dismissed) {
+        self->dismissed = true; /* it was stopped before it knew the node: nobody else says bye */
+        node_actor_drain(self->node);
+    }
+    return scheduler_ended && waited_us >= SERVE_FAREWELL_US;
 }
 
 static void s_loop(serve_t *self)
@@ -347,8 +395,8 @@ static void s_loop(serve_t *self)
         host_event_t event = host_wait(&self->host, SERVE_LOOK_MS);
         s_outbid(self);
         s_look_after_units(self);
-        if (self->spec->parent && getppid() != self->spec->parent)
-            _exit(EXIT_FAILED);
+        if (self->spec->parent)
+            s_listen(self);
         if (event.signal == SIGHUP)
             s_reread(self);
         bool parents = self->spec->parent && (event.signal == SIGINT || event.signal == HOST_HANGUP);
@@ -357,13 +405,25 @@ static void s_loop(serve_t *self)
     }
 }
 
-static const control_word_t s_words[] = {{"stop", host_answer_stop}, {NULL, NULL}};
+/* In control's thread, which ends before the broker does. */
+static char *s_answer_status(void *hint, const char *rest)
+{
+    serve_t *self = hint;
+    (void)rest;
+    char *text =
+        atomic_load(&self->started) ? watch_answer(&self->where) : strdup("!this process is starting");
+    CHECK(text);
+    return text;
+}
 
-static void s_open_control(const serve_t *self, control_t **ret_control)
+static const control_word_t s_words[] = {
+    {"stop", host_answer_stop}, {WATCH_WORD, s_answer_status}, {NULL, NULL}};
+
+static void s_open_control(serve_t *self, control_t **ret_control)
 {
     err_t err = {0};
     const char *role = self->spec->role;
-    if (role && control_open(self->launch->state_dir, role, s_words, NULL, ret_control, &err))
+    if (role && control_open(self->launch->state_dir, role, s_words, self, ret_control, &err))
         log_event(LEVEL_WARN, self->spec->where, "control",
                   "reason=\"%s\"; a signal can stop it, cloudless stop cannot", err.text);
 }
@@ -376,15 +436,21 @@ int serve_run(launch_t *launch, const serve_spec_t *spec)
     host_init(&self.host);
     s_open_control(&self, &control);
     err_code_t rc = s_start(&self, &err);
+    atomic_store(&self.started, !rc);
     if (!rc)
         s_loop(&self);
     shell_destroy(&self.node);
     shell_destroy(&self.scheduler);
+    if (self.leaves)
+        renter_destroy(&self.renter, 0); /* its successor takes over */
     renter_destroy(&self.renter, SERVE_FAREWELL_US);
+    control_close(&control);
     if (self.broker)
         broker_stop(&self.broker, SERVE_LINGER_US);
-    control_close(&control);
     host_fini(&self.host);
+    bool left = self.leaves || rc == ERR_STOPPED;
+    if (left && spec->parent && process_lines_say(&self.told, "left"))
+        return EXIT_FAILED;
     if (rc == ERR_STOPPED)
         return EXIT_DONE; /* it had not begun */
     if (rc)

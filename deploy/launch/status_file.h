@@ -1,4 +1,5 @@
-/* status_file - DIR/status.json: how the run stands, for `status` and for programs; replaced several times a second.
+/* status_file - DIR/status.json: how the run stood last (picture.h), for `status` when nobody can be asked, and for programs;
+ * replaced several times a second.
  *
  * Threads  written by the global scheduler's thread; read by any process.
  */
@@ -15,6 +16,7 @@ typedef struct {
     char name[TOPOLOGY_NAME_MAX + 16];
     uint64_t pid; /* 0: does not run now */
     uint64_t restarts;
+    char died[256];               /* of what, again and again; empty: does not */
     char waits_for[ERR_TEXT_MAX]; /* room on the disk, before it can start; empty: it does not */
 } process_row_t;
 
@@ -27,7 +29,6 @@ typedef struct {
 void process_rows_add(json_value_t *document, const process_rows_t *rows);
 
 /* Replaces the file in one step (without fsync: it is worth nothing after a power cut). Errors: ERR_IO. */
-MUST_USE err_code_t status_file_write(const char *path, const global_core_t *core, const topology_t *topology,
-                                      const process_rows_t *processes, int64_t now_us, err_t *err);
+MUST_USE err_code_t status_file_write(const char *path, const char *text, err_t *err);
 
 #endif

@@ -29,6 +29,8 @@ typedef struct {
     size_t failed_region;
     char failure[2048]; /* of a region's process, the first; empty: none */
     bool told;          /* the global scheduler knows of it */
+    bool
+        stillborn; /* a process that has never been there failed: nothing has begun that had to be finished */
 } supervise_t;
 
 static child_t *s_global(supervise_t *self)
@@ -160,9 +162,28 @@ static void s_take_failures(supervise_t *self)
         if (!self->failure[0]) {
             snprintf(self->failure, sizeof self->failure, "%s", reason);
             self->failed_region = child->region;
-            s_tell_failure(self);
+            if (child->came)
+                s_tell_failure(self);
         }
+        self->stillborn = self->stillborn || !child->came;
         children_ask(&self->children, false); /* the stop may have had to go through the one that failed */
+    }
+}
+
+/* Who dies again and again is told before it is given up: on the terminal, and to the global scheduler for `status`. */
+static void s_take_dying(supervise_t *self)
+{
+    child_t *child;
+    while ((child = children_take_dying(&self->children))) {
+        char reason[1024], line[PROCESS_LINE_MAX];
+        children_reason(child, reason, sizeof reason);
+        snprintf(line, sizeof line, "died %zu %s", (size_t)(child - self->children.items), reason);
+        s_say(self, line);
+        int64_t pause_us = child->again_us - clock_now_us();
+        bool drawn = isatty(STDERR_FILENO);
+        if (!self->spec->quiet)
+            outlet_say("%scloudless: up: %s; starting it again in %lld ms\n", drawn ? "\n" : "", reason,
+                       (long long)(pause_us > 0 ? pause_us : 0) / 1000);
     }
 }
 
@@ -178,7 +199,7 @@ static int s_timeout_ms(const supervise_t *self, int64_t now_us)
 
 static bool s_is_over(supervise_t *self)
 {
-    return s_global(self)->state == CHILD_DONE || s_global(self)->state == CHILD_FAILED;
+    return self->stillborn || s_global(self)->state == CHILD_DONE || s_global(self)->state == CHILD_FAILED;
 }
 
 static void s_loop(supervise_t *self)
@@ -189,6 +210,7 @@ static void s_loop(supervise_t *self)
         if (event.signal)
             s_take_signal(self, event.signal);
         children_look(&self->children, clock_now_us());
+        s_take_dying(self);
         s_take_waiting(self);
         s_take_failures(self);
     }
@@ -231,9 +253,9 @@ static void s_await_regions(supervise_t *self)
     bool killed = false;
     while (children_running(&self->children, false)) {
         int64_t waited_us = clock_now_us() - began_us;
-        if (waited_us >= SUPERVISE_KILL_US || s_lost(self)) {
+        if (self->stillborn || waited_us >= SUPERVISE_KILL_US || s_lost(self)) {
             children_kill(&self->children);
-            killed = !s_lost(self);
+            killed = !self->stillborn && !s_lost(self);
         } else if (waited_us >= SUPERVISE_ASK_US) {
             children_ask(&self->children, false);
         }
@@ -257,7 +279,7 @@ static int s_finish(supervise_t *self)
         children_reason(s_global(self), reason, sizeof reason);
         return cli_fail(EXIT_FAILED, "up", "%s", reason);
     }
-    if (self->failure[0] && !self->told)
+    if (self->failure[0] && (!self->told || self->stillborn))
         return cli_fail(EXIT_FAILED, NULL, "%s", self->failure);
     return WEXITSTATUS(s_global(self)->status);
 }

@@ -78,6 +78,9 @@ static bool s_handle_world(sim_t *self, const sim_event_t *event)
     case SIM_KILL:
         sim_kill_some(self);
         return true;
+    case SIM_FILL:
+        sim_fill(self);
+        return true;
     case SIM_LOSE_NODE:
         sim_lose_node(self);
         return true;
@@ -125,10 +128,13 @@ static void s_committed(sim_t *self, sim_actor_t *actor, sim_event_t *event)
     snapshot_t *snapshot = event->what;
     uint64_t number = snapshot->id.number;
     event->what = NULL;
+    if (sim_is_full(self, actor->node))
+        event->code = ERR_FULL;
     if (!event->code)
         sim_commit(self, event->actor, &snapshot);
     snapshot_destroy(&snapshot);
     shard_core_committed(actor->core, number, (err_code_t)event->code, self->now_us);
+    sim_uncover(self, event->actor);
 }
 
 static void s_handle(sim_t *self, sim_event_t *event)
@@ -276,6 +282,8 @@ sim_t *sim_new(const topology_t *topology, const sim_spec_t *spec)
         sim_schedule(self, (sim_event_t){.at_us = 1, .kind = SIM_LINKS});
     if (spec->kill_per_s > 0)
         sim_schedule(self, (sim_event_t){.at_us = (int64_t)(1e6 / spec->kill_per_s), .kind = SIM_KILL});
+    if (spec->full_per_s > 0)
+        sim_schedule(self, (sim_event_t){.at_us = (int64_t)(1e6 / spec->full_per_s), .kind = SIM_FILL});
     if (spec->lose_node_per_s > 0)
         sim_schedule(self,
                      (sim_event_t){.at_us = (int64_t)(1e6 / spec->lose_node_per_s), .kind = SIM_LOSE_NODE});
@@ -314,7 +322,7 @@ void sim_destroy(sim_t **self_p)
 
 static void s_open_shard(sim_t *self, const char *name, size_t node)
 {
-    node_command_t command = {.incarnation = UINT64_MAX};
+    node_command_t command = {.incarnation = (INCARNATION_TERM_MAX << 32) - 1};
     sim_start_actor(self, name, node, &command);
 }
 

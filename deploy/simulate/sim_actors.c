@@ -56,6 +56,7 @@ static void *s_new_node(const sim_t *self, size_t region, const char *name, size
                         .samples = self->spec.samples,
                         .announce_us = self->spec.beat_us};
     sim_find_held(self, region, name, &spec);
+    spec.run = spec.held_count ? SIM_RUN : RUN_ID_NONE;
     return node_core_new(&spec);
 }
 
@@ -138,9 +139,12 @@ static bool s_is_uncertain(sim_t *self, const sim_copy_t *copy, const sim_copy_t
     if (!copy)
         return true;
     const snapshot_id_t *id = &copy->snapshot->id;
+    bool goes_on = self->topology->checkpoint.when_full == WHEN_FULL_GO_ON;
     if (command->handed && id->incarnation == command->newest_incarnation &&
         id->number == command->newest_number)
         return false;
+    if (copy->kept ? goes_on : disk->exposed)
+        return true;
     if (self->topology->checkpoint.durability == DURABILITY_REPLICA)
         return false;
     if (id->incarnation < command->newest_incarnation ||
@@ -161,6 +165,7 @@ static void *s_new_shard(sim_t *self, sim_actor_t *actor, size_t index, const no
                          .incarnation = incarnation,
                          .elements = self->shard_first[index + 1] - self->shard_first[index],
                          .layout = layout_digest(&self->layout),
+                         .run = command->run,
                          .chunk_bytes = self->spec.chunk_bytes,
                          .history = rng_u64(&self->rng) | 1,
                          .lost = sim_lost_batches(disk),
@@ -174,6 +179,7 @@ static void *s_new_shard(sim_t *self, sim_actor_t *actor, size_t index, const no
     shard_core_t *core = NULL;
     err_t err = {0};
     self->stats.moved += copy->kept;
+    self->stats.exposed += !copy->kept && disk->exposed;
     err_code_t code = shard_core_restore(&spec, copy->snapshot, &core, &err);
     if (code)
         fprintf(stderr, "sim: restore %s: %s\n", actor->name, err.text);
@@ -290,11 +296,24 @@ static void s_bury(sim_t *self, size_t node, const node_command_t *command)
     node_core_ended(self->actors[node].core, command->actor, command->incarnation, &why, self->now_us);
 }
 
+/* A shard has a store to open, in a directory of its own. */
+static bool s_lacks_room(sim_t *self, size_t node, const node_command_t *command)
+{
+    if (strncmp(command->actor, "shard/", 6) != 0 || !sim_is_full(self, node))
+        return false;
+    err_t why = {.code = ERR_FULL};
+    self->stats.without_room++;
+    node_core_ended(self->actors[node].core, command->actor, command->incarnation, &why, self->now_us);
+    return true;
+}
+
 static void s_take_commands(sim_t *self, size_t node)
 {
     node_core_t *core = self->actors[node].core;
     node_command_t command;
     while (node_core_take_command(core, &command)) {
+        if (command.verb == NODE_START && s_lacks_room(self, node, &command))
+            continue;
         if (command.verb == NODE_START) {
             sim_start_actor(self, command.actor, node, &command);
             node_core_ready(core, command.actor, command.incarnation, self->now_us);

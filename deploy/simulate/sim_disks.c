@@ -270,6 +270,8 @@ void sim_kept(sim_t *self, sim_event_t *event)
     keeper_job_t *job = event->what;
     snapshot_t *snapshot = job->snapshot;
     wire_name_t name;
+    if (sim_is_full(self, actor->node))
+        event->code = ERR_FULL;
     err_t why = {.code = (err_code_t)event->code};
     s_shard_name(self, job->region, job->shard, name);
     job->snapshot = NULL;
@@ -279,6 +281,42 @@ void sim_kept(sim_t *self, sim_event_t *event)
     }
     snapshot_destroy(&snapshot);
     keeper_core_done(actor->core, job, &why, self->now_us);
+}
+
+/* ---- full disks ---- */
+
+bool sim_is_full(const sim_t *self, size_t node)
+{
+    return self->now_us < self->actors[node].full_until_us;
+}
+
+void sim_fill(sim_t *self)
+{
+    sim_actor_t *node = &self->actors[rng_below(&self->rng, self->actor_count)];
+    if (self->now_us >= self->spec.kill_until_us)
+        return;
+    if (node->role == &node_role && node->alive && node->full_until_us < self->now_us) {
+        self->stats.full_disks++;
+        node->full_until_us = self->now_us + 1 + (int64_t)rng_below(&self->rng, (uint64_t)self->spec.full_us);
+    }
+    int64_t pause_us = sim_random_us(self, (int64_t)(1e6 / self->spec.full_per_s));
+    sim_schedule(self, (sim_event_t){.at_us = self->now_us + pause_us, .kind = SIM_FILL});
+}
+
+/* What is noted on the disk before anything leaves that is not on it, and until all of it is. */
+void sim_uncover(sim_t *self, size_t index)
+{
+    const sim_actor_t *shard = &self->actors[index];
+    if (shard->zombie)
+        return; /* its store is none that anybody goes on from */
+    sim_copy_t *disk = sim_disk(self, shard);
+    if (shard_core_may_go_on(shard->core)) {
+        self->stats.went_on += !shard_core_uncovered(shard->core);
+        disk->exposed = !(self->spec.breaks & BREAK_COVER);
+        shard_core_go_on(shard->core, self->now_us);
+    } else if (!shard_core_uncovered(shard->core) && disk->newest.incarnation == shard->incarnation) {
+        disk->exposed = false;
+    }
 }
 
 /* ---- nodes that go ---- */

@@ -13,10 +13,12 @@
 #include "actors/synchronizer/synchronizer_core.h"
 #include "actors/worker/worker_core.h"
 #include "codec/base/names.h"
+#include "codec/base/run_id.h"
 #include "deploy/simulate/queue.h"
 
 #define SIM_OLDER 6 /* snapshots before the newest that a disk may be found at */
 #define SIM_MARKS_MAX 16
+#define SIM_RUN UINT64_C(1) /* identity of the job's run, which regions and nodes learn */
 
 typedef enum {
     SIM_TICK,
@@ -26,6 +28,7 @@ typedef enum {
     SIM_KEPT,
     SIM_KILL,
     SIM_LOSE_NODE,
+    SIM_FILL,
     SIM_RETURN,
     SIM_JOIN,
     SIM_LEAVE,
@@ -52,6 +55,7 @@ typedef struct {
     snapshot_t *older[SIM_OLDER]; /* those before the newest, of its own alone */
     snapshot_id_t newest;         /* it ever stored, as schedulers know it, whatever became of it */
     uint64_t newest_batches;
+    bool exposed; /* something has left since that is not here (checkpoint.when_full: go_on) */
 } sim_copy_t;
 
 typedef struct {
@@ -69,6 +73,7 @@ typedef struct {
     bool computing;
     size_t node; /* hosted: by which node */
     int64_t slow; /* node: times the time for a step */
+    int64_t full_until_us; /* node: its disk refuses everything before this */
     bool leaves;  /* node: it was told to end ... */
     bool left;    /* ... and has, with nothing that the region needs */
     bool hangs;  /* died in silence */
@@ -130,6 +135,9 @@ void sim_kept(sim_t *self, sim_event_t *event);
 void sim_find_kept(const sim_t *self, const char *node, keeper_core_t *core);
 void sim_find_held(const sim_t *self, size_t region, const char *node, node_spec_t *spec);
 void sim_lose_node(sim_t *self);
+void sim_fill(sim_t *self);
+bool sim_is_full(const sim_t *self, size_t node);
+void sim_uncover(sim_t *self, size_t shard); /* after each commit, or none: whether it goes on without */
 void sim_return(sim_t *self, size_t node);
 /* sim_elastic.c */
 void sim_elastic_new(sim_t *self);

@@ -73,12 +73,14 @@ static size_t s_nodes_of(const sim_t *self, size_t region)
 static void *s_new_core(sim_t *self, const scheduler_t *scheduler, const kept_t *kept)
 {
     if (s_is_global(self, scheduler)) {
-        global_spec_t spec = {.topology = self->topology, .incarnation = scheduler->term, .kept = kept};
+        global_spec_t spec = {
+            .topology = self->topology, .incarnation = scheduler->term, .run = SIM_RUN, .kept = kept};
         return global_core_new(&spec, self->now_us);
     }
     region_spec_t spec = {.topology = self->topology,
                           .region_index = scheduler->region,
                           .term = scheduler->term,
+                          .run = kept->state ? kept->state->region_state.run : RUN_ID_NONE,
                           .nodes_expected = s_nodes_of(self, scheduler->region),
                           .settle_us = 1000000,
                           .evaluates = self->spec.evaluates,

@@ -163,7 +163,7 @@ static void s_beside_torch(scene_t *self)
         if (python)
             pclose(python);
         if (!good) {
-            printf("  python3-torch is not installed: no step of PyTorch's beside this one\n");
+            printf("SKIPPED: lenet_step: a step of PyTorch's beside this one: python3-torch is not installed\n");
             return;
         }
     }

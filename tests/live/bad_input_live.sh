@@ -44,6 +44,47 @@ truncate -s 5000 "$work/short/train-images-idx3-ubyte"
 idx "$work/short"
 bad 1 '^cloudless: up: .*train-images-idx3-ubyte' up "$work/images.yaml" --state "$work/truncated"
 
+# Data that do not fit the model: refused by every command, before anything computes, is listened on or is created.
+bytes() { printf "$3" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none; } # FILE OFFSET BYTES
+unfit() { # PATTERN
+    bad 2 "^cloudless: check: .*$1" check "$work/images.yaml"
+    bad 2 "^cloudless: simulate: .*$1" simulate "$work/images.yaml"
+    bad 2 "^cloudless: up: .*$1" up "$work/images.yaml" --state "$work/unfit"
+    bad 2 "^cloudless: node: .*$1" node --topology "$work/images.yaml" --region here --state "$work/unfit"
+    bad 2 "^cloudless: scheduler: .*$1" scheduler --topology "$work/images.yaml" --state "$work/unfit"
+    [ ! -e "$work/unfit" ] || fail "data that do not fit left a state directory"
+}
+"$LIVE_TOOL" images "$work/odd" 100 20 || fail "no data"
+idx "$work/odd"
+for part in train t10k; do bytes "$work/odd/$part-images-idx3-ubyte" 8 '\0\0\0\16\0\0\0\70'; done
+unfit 'odd: pictures are 14 x 56, and model softmax takes 28 x 28'
+for part in train t10k; do bytes "$work/odd/$part-images-idx3-ubyte" 8 '\0\0\0\34\0\0\0\34'; done
+bytes "$work/odd/t10k-labels-idx1-ubyte" 10 '\56'
+unfit 'odd: labels are 0 to 46, and model softmax tells 10 classes apart'
+bytes "$work/odd/t10k-labels-idx1-ubyte" 10 '\1'
+expect 0 check "$work/images.yaml"
+for dir in odd "~/odd"; do
+    (cd "$work" && HOME=$work expect 0 up images.yaml --state "from-$(basename "$dir")" --set "job.data.dir=$dir" --quiet) || exit 1
+    rm -rf "$work/moved" && mv "$work/from-odd" "$work/moved"
+    expect_line "$work/moved/topology.yaml" "^ *dir: \"?$work/odd\"?\$"
+done
+sed -i 's/softmax/sofmax/' "$work/images.yaml"
+for command in check plan simulate 'up --state unfit'; do
+    bad 2 '^cloudless: .*images.yaml:3:10: job.model: "sofmax" is not known here; write softmax, ' $command "$work/images.yaml"
+done
+[ ! -e unfit ] || fail "a misspelt model left a state directory"
+
+bad 2 'regions.0..shards: 1024 are more than the 1000 parameters of model ledger' check "$ledger" \
+    --set regions[0].shards=1024 --set regions[1].shards=1024
+
+# A name, or an address of IPv6, to listen on.
+for bind in localhost $(grep -q '^00000000000000000000000000000001 ' /proc/net/if_inet6 2>/dev/null && echo '[::1]'); do
+    expect 0 up "$ledger" --state "$work/on-$bind" --quiet --set job.data.samples=1000 --set job.epochs=1 \
+        --set "regions[0].broker.bind=tcp://$bind:*" --set "regions[1].broker.bind=tcp://$bind:*"
+done
+bad 1 '^cloudless: .*no-such-name.invalid is no address, no interface of this machine and no known name' up "$ledger" \
+    --state "$work/nameless" --quiet --set "regions[0].broker.bind=tcp://no-such-name.invalid:*" --set security=none
+
 # A port in use: two regions that want the same one.
 cat >"$work/port.yaml" <<YAML
 job: {name: port, model: ledger, data: {kind: counter, samples: 1000}, optimizer: {name: sgd, lr: 1, schedule: constant}}
@@ -55,6 +96,10 @@ until_true test -s "$work/holder/run/broker-a"
 port=$(grep -o 'tcp://.*' "$work/holder/run/broker-a" | head -n 1)
 sed "s|tcp://127.0.0.1:\*|$port|" "$work/port.yaml" >"$work/taken.yaml"
 bad 1 "^cloudless: .*${port##*:}" up "$work/taken.yaml" --state "$work/taken" --quiet
+began=$(date +%s%N)
+bad 1 "^cloudless: .*${port##*:}" up "$work/taken.yaml" --state "$work/taken-again" --quiet --isolate actor
+took_ms=$((($(date +%s%N) - began) / 1000000))
+[ "$took_ms" -lt 4000 ] || fail "a start that failed took $took_ms ms to end" # a second, on a quiet machine; a stop in order takes longer
 bad 1 "^cloudless: broker: .*${port##*:}" broker --topology "$work/taken.yaml" --region a --state "$work/taken2"
 kill -TERM "$pid"
 expect_end "$pid" 0 "a drained broker"
@@ -62,7 +107,7 @@ expect_end "$pid" 0 "a drained broker"
 # State directories: of another job, no state directory at all, nothing to resume.
 expect 0 up "$ledger" --state "$work/mine" --set job.data.samples=3000 --set job.epochs=1 --quiet
 cp -a "$work/mine" "$work/before"
-bad 2 '^cloudless: up: .*another job|^cloudless: up: .*other job|belongs to' up "$ledger" --state "$work/mine" --set job.data.samples=4000
+bad 2 '^cloudless: up: .*belongs to job .* with other settings: job.data.samples is 3000, not 4000; undo' up "$ledger" --state "$work/mine" --set job.data.samples=4000
 bad 2 '^cloudless: up: .*--resume' up "$ledger" --state "$work/mine" --set job.data.samples=3000 --set job.epochs=1
 diff -r --exclude lock.mdb "$work/before/north" "$work/mine/north" >/dev/null || fail "a refused up changed the state directory"
 bad 2 '^cloudless: up: .*nothing to go on' up "$ledger" --state "$work/new" --resume

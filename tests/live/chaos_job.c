@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <glob.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,7 +19,7 @@
 #include <unistd.h>
 
 #define HANGS_US 90000000
-#define JOB_TEXT_MAX 4096
+#define SANITIZER "sanitizer" /* how the names of its reports begin */
 
 static const char *const s_regions[] = {"north", "south", "east"};
 
@@ -86,6 +87,16 @@ static bool s_write_topology(chaos_run_t *self, char path[PATH_MAX])
 
 /* ---- the process ---- */
 
+/* What a sanitizer finds goes into the job's directory, for the judge: who dies of it is started again. */
+static void s_report_into(const chaos_run_t *self, const char *variable)
+{
+    char options[2 * PATH_MAX];
+    const char *given = getenv(variable);
+    snprintf(options, sizeof options, "%s%slog_path=%s/" SANITIZER, given ? given : "", given ? ":" : "",
+             self->job.dir);
+    setenv(variable, options, 1);
+}
+
 _Noreturn static void s_become(const chaos_run_t *self, const char *topology, const char *failpoints)
 {
     char faults[PATH_MAX], out[PATH_MAX];
@@ -102,6 +113,8 @@ _Noreturn static void s_become(const chaos_run_t *self, const char *topology, co
         arguments[count++] = "--break";
         arguments[count++] = self->job.breaks;
     }
+    s_report_into(self, "ASAN_OPTIONS");
+    s_report_into(self, "UBSAN_OPTIONS");
     setenv(BROKER_FAULT_VARIABLE, faults, 1);
     if (failpoints)
         setenv("CLOUDLESS_FAILPOINT", failpoints, 1);
@@ -192,6 +205,19 @@ static bool s_judge_region(const chaos_run_t *self, size_t region)
     return wrong == 0;
 }
 
+static bool s_no_reports(const chaos_run_t *self)
+{
+    glob_t found = {0};
+    char pattern[PATH_MAX + 32];
+    snprintf(pattern, sizeof pattern, "%s/" SANITIZER ".*", self->job.dir);
+    bool none = glob(pattern, 0, NULL, &found) == GLOB_NOMATCH;
+    if (!none)
+        fprintf(stderr, "chaos: a sanitizer has found something: %s\n",
+                found.gl_pathc ? found.gl_pathv[0] : pattern);
+    globfree(&found);
+    return none;
+}
+
 bool chaos_run_judge(chaos_run_t *self)
 {
     if (self->pid || !WIFEXITED(self->status) || WEXITSTATUS(self->status)) {
@@ -205,7 +231,7 @@ bool chaos_run_judge(chaos_run_t *self)
                 self->job.dir);
         return false;
     }
-    bool good = true;
+    bool good = s_no_reports(self);
     for (size_t r = 0; r < self->job.regions; r++)
         good = s_judge_region(self, r) && good;
     return good;

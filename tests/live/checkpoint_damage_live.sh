@@ -62,6 +62,43 @@ expect_line "$work/last.out" '^  left +north/shard-0/'
 expect_line "$work/last.out" '^  removed +south/shard-1/'
 rm -rf "$work/hurt"
 
+# ---- its own files: taken from elsewhere, and written anew ----
+cp -a "$work/whole" "$work/hurt"
+cp "$work/hurt/job" "$work/job.was"
+: >"$work/hurt/topology.yaml" && rm "$work/hurt/job"
+checkpoint 3 verify --state "$work/hurt"
+checkpoint 2 repair --state "$work/hurt"
+cp "$work/job.was" "$work/hurt/job"
+refused 2 "ls: the topology.yaml of $work/hurt is damaged; cloudless checkpoint repair --state $work/hurt --from DIR (or --archive FILE) takes it from elsewhere" \
+    ls --state "$work/hurt"
+rm "$work/hurt/job"
+checkpoint 0 repair --state "$work/hurt" --archive "$work/whole.tar.gz" --dry-run
+[ ! -s "$work/hurt/topology.yaml" ] || fail "a dry repair wrote a topology"
+checkpoint 0 repair --state "$work/hurt" --archive "$work/whole.tar.gz"
+expect_line "$work/last.out" "^  taken +topology.yaml .*$work/whole.tar.gz$"
+expect_line "$work/last.out" '^  written +job: '
+cmp "$work/hurt/job" "$work/job.was" || fail "the job file is another one"
+checkpoint 0 verify --state "$work/hurt"
+echo x >"$work/hurt/job"
+expect 2 up "$work/job.yaml" --state "$work/hurt" --resume
+expect_line "$work/last.err" "the file $work/hurt/job is damaged; cloudless checkpoint repair --state $work/hurt writes it anew"
+checkpoint 0 repair --state "$work/hurt"
+checkpoint 0 verify --state "$work/hurt"
+rm -rf "$work/hurt"
+
+# ---- what schedulers keep: set aside, said, and started without ----
+checkpoint 0 copy --state "$state" --to "$work/hurt"
+dd if=/dev/zero of="$work/hurt/north/scheduler/data.mdb" bs=4096 count=3 conv=notrunc status=none
+checkpoint 3 verify --state "$work/hurt"
+expect_line "$work/last.out" '^  damaged +north/scheduler: '
+cp -a "$work/hurt" "$work/mended"
+checkpoint 0 repair --state "$work/mended"
+expect_line "$work/last.out" '^  set aside north/scheduler: '
+checkpoint 0 verify --state "$work/mended"
+exact "$work/hurt"
+expect_line "$work/hurt/log/north.log" 'actor=scheduler/north ev=kept_damaged .*begin anew'
+rm -rf "$work/hurt" "$work/mended"
+
 # ---- damage and repair ----
 checkpoint 0 copy --state "$state" --to "$work/hurt"
 "$LIVE_TOOL" damage "$work/hurt" north 0 || fail "nothing was damaged"
@@ -99,6 +136,9 @@ exact "$work/hurt-3"
 # A shard that is gone altogether.
 checkpoint 0 copy --state "$work/whole" --to "$work/gone"
 rm -rf "$work/gone/south/shard-1"
+cp -a "$work/gone" "$work/without"
+exact "$work/without" # nobody could have it: it is not waited for
+expect_line "$work/without/log/south.log" 'actor=shard/south/1 ev=newest_lost .*going on at node/south/main from what there is'
 checkpoint 0 repair --state "$work/gone" --from "$work/whole"
 exact "$work/gone"
 # An archive with one byte changed, and one cut short.

@@ -70,7 +70,15 @@ refused 2 "export: $work/live.tar.zst is there already; add --force to replace i
 refused 2 "export: there is no region east in this job; name one of its regions" export --state "$state" --region east -o "$work/x"
 refused 2 "prune: --keep 0: write a number of at least 1" prune --state "$state" --keep 0
 refused 1 "restore: shard 0 of region north has no snapshot with the tag mark/noon; there is no common point here" restore --state "$state" --to noon
-refused 2 "verify: give either --state or --archive" verify
+export XDG_STATE_HOME=$work/home
+refused 2 "verify: give either --state or --archive" verify --state "$state" --archive "$work/live.tar.zst"
+refused 2 "verify: no run is kept in $work/home/cloudless; name its directory with --state" verify
+mkdir -p "$work/home/cloudless" && cp -a "$state" "$work/home/cloudless/tools"
+checkpoint 0 verify
+expect_line "$work/last.err" "^state directory $work/home/cloudless/tools$"
+expect 0 status
+expect_line "$work/last.out" '^job tools: '
+rm -rf "$work/home"
 refused 2 "diff: missing: B; see cloudless checkpoint diff --help" diff "$state"
 refused 2 "ls: there is no option --stade; see cloudless checkpoint ls --help" ls --stade x
 expect 2 checkpoint lss
@@ -157,3 +165,5 @@ expect 0 up "$work/moved/topology.yaml" --state "$work/moved" --resume --quiet -
 expect_counters "$work/moved" $samples $epochs north south
 leftovers=$(find "$work" -name '.new-*' -o -name '.old-*' -o -name '*.[A-Za-z0-9][A-Za-z0-9][A-Za-z0-9][A-Za-z0-9][A-Za-z0-9][A-Za-z0-9]' -type d)
 [ -z "$leftovers" ] || fail "left over: $leftovers"
+expect 0 up "$work/moved/topology.yaml" --state "$work/moved" --resume
+expect_line "$work/last.err" '^this job is finished: all 60 epochs are trained'

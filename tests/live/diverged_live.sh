@@ -21,3 +21,7 @@ expect 0 up "$work/job.yaml" --state "$work/badly" --report "$work/badly.json" -
 expect_line "$work/last.err" '^cloudless: the training diverged.*job.optimizer.lr'
 [ "$(grep -c '^cloudless: ' "$work/last.err")" = 1 ] || fail "more than one line"
 [ "$(json "$work/badly.json" diverged)" = true ] || fail "diverged in the report"
+# The words about what is not finite stand there exactly when something was.
+finite() { [ "$(json "$1" regions[0].not_finite)" = 0 ] && ! grep -q parameters_not_finite "$1"; }
+if finite "$work/badly.json"; then ! grep -q 'not finite' "$work/last.err"; else grep -q 'not finite' "$work/last.err"; fi ||
+    fail "not the whole truth: $(cat "$work/last.err")"

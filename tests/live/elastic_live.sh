@@ -43,7 +43,9 @@ has() { [ "$(on "$1" "$2")" -ge "$3" ]; }
 node() { role "node-$1" --offer small; }
 for name in broker-eu broker-us scheduler; do role "$name"; done
 for name in eu-a us-a us-b; do node "$name"; done
-until_true beyond 0 steps 40
+pace_begin
+until_true beyond 0 steps 0
+progress_usual 40 figure 0 steps
 
 # One joins: it gets workers, and a batch that it computed is applied.
 node eu-b
@@ -60,29 +62,29 @@ expect_line "$work/twin.err" 'node b of region eu runs here already; .*--name'
 alive "${pids[node-eu-b]}" || fail "the first node of a name did not go on"
 
 # One of the shards goes there, too, and not back.
+progress_from figure 0 steps
 until_true has eu/b shard 1
 until_true beyond 0 shards_moved 0
 until_true grep -q 'ev=moved from=node/eu/a to=node/eu/b reason="2 shards there, 0 on the other node"' "$work/on-broker-eu/log/broker-eu.log"
-before=$(figure 0 steps)
-until_true beyond 0 steps "$((before + 40))"
+progress_to 40 "a shard moves to a node that has joined"
 [ "$(on eu/a shard)" -eq $((shards - 1)) ] && [ "$(figure 0 shards_moved)" -eq 1 ] || fail "the shards do not stay where they are"
 
 # The first one is told to leave: what is left there goes on on the other one.
+progress_from figure 0 steps
 kill -TERM "${pids[node-eu-a]}"
 expect_end "${pids[node-eu-a]}" 0 "a node that leaves"
 until_true has eu/b shard $shards
 until_true beyond 0 shards_moved $((shards - 1))
 grep -q 'ev=moved .*reason="its node leaves"' "$work/on-broker-eu/log/broker-eu.log" || fail "the move is not logged"
 rm -rf "$work/on-node-eu-a"
-before=$(figure 0 steps)
-until_true beyond 0 steps "$((before + 40))"
+progress_to 40 "all shards of a node that leaves move"
 
 # One is killed, and started again.
+progress_from figure 1 steps
 kill -KILL "${pids[node-us-b]}"
 expect_end "${pids[node-us-b]}" 137 "a killed node"
 node us-b
-before=$(figure 1 steps)
-until_true beyond 1 steps "$((before + 20))"
+progress_to 20 "a node is killed, and started again"
 
 for name in node-us-a node-us-b node-eu-b broker-us broker-eu scheduler; do expect_end "${pids[$name]}" 0 "$name"; done
 [ "$(json "$work/report.json" samples)" = $((samples * epochs)) ] || fail "samples in the report"

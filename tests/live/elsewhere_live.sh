@@ -37,13 +37,15 @@ steps() {
 beyond() { [ "$(steps "$1")" -gt "$2" ]; }
 
 for name in broker-eu broker-us scheduler node-eu-a node-us-a; do role "$name"; done
-until_true beyond 0 40
+pace_begin
+until_true beyond 0 0
+progress_usual 40 steps 0
 kill -KILL "${pids[node-eu-a]}"
 expect_end "${pids[node-eu-a]}" 137 "a killed node"
 rm -rf "$work/on-node-eu-a"
-before=$(steps 0)
+progress_from steps 0
 role node-eu-b
-until_true beyond 0 "$((before + 40))"
+progress_to 40 "a region's only node is lost with its disk, and another one comes"
 grep -q 'shard/eu/0 ev=resumes' "$work/on-node-eu-b/log/node-eu-b.log" || fail "shard/eu/0 did not go on from a copy"
 
 for name in node-eu-b node-us-a broker-eu broker-us scheduler; do expect_end "${pids[$name]}" 0 "$name"; done

@@ -10,7 +10,7 @@ fi
 disk=$work/disk
 trap 'umount -l "$disk" 2>/dev/null; cleanup' EXIT
 mkdir "$disk"
-mount -t tmpfs -o size=24m none "$disk" || exit 77
+mount -t tmpfs -o size=32m none "$disk" || exit 77
 
 job() { # EPOCHS: the small job of a full disk
     cat <<YAML
@@ -36,7 +36,10 @@ steps() { status && json "$work/status.json" "regions[$1].steps"; }
 has_steps() { [ "$(steps "$1")" -gt "$2" ]; }
 shows() { status && grep -q -- "$1" "$work/status.json"; }
 pid_of() { # PROCESS: its pid in status
-    status && "$LIVE_TOOL" json "$work/status.json" "processes[$1].pid"
+    status && json "$work/status.json" "processes[$1].pid"
+}
+actor_pid() { # NAME
+    status && grep -A1 "\"name\": \"$1\"" "$work/status.json" | sed -n 's/.*"pid": \([0-9]*\).*/\1/p'
 }
 
 start() { # NAME EPOCHS [--set ...]
@@ -68,6 +71,42 @@ waits_and_goes_on() {
     expect_end "$pid" 0 "up on a disk that was full"
     expect_line "$work/waits.err" 'region north has room again'
     expect_counters "$state" 60000 40 north south
+    rm -rf "$state"
 }
 
 waits_and_goes_on
+
+# A shard alone, in a process of its own: its region says what it waits for.
+one_shard_waits() {
+    start one 20 --isolate actor
+    fill
+    until_true shows '"waits_for": "disk"'
+    kill -KILL "$(actor_pid shard/north/0)"
+    until_true shows 'disk for shard/north/0'
+    make_room
+    expect_end "$pid" 0 "up with a shard that found no room"
+    expect_counters "$state" 60000 20 north south
+    rm -rf "$state"
+}
+
+one_shard_waits
+
+# Nobody waits; then the process of one region dies, with more behind it than its disk has.
+goes_on() {
+    start on 40 --set checkpoint.when_full=go_on
+    fill
+    until_true shows '"state": "undurable"'
+    local north south
+    north=$(steps 0) south=$(steps 1)
+    until_true has_steps 0 "$((north + 500))"
+    until_true has_steps 1 "$((south + 300))"
+    kill -KILL "$(pid_of 1)"
+    until_true grep -q 'region north waits for room: ' "$work/on.err"
+    make_room
+    expect_end "$pid" 0 "up that goes on without its disk"
+    [ "$(json "$work/on.json" 'welcomes')" -gt 0 ] || fail "nobody entered after the loss"
+    expect_line "$work/on.err" '[0-9]+ exchanges left a region before they were on a disk'
+    expect_counters "$state" 60000 40 north south
+}
+
+goes_on

@@ -50,15 +50,17 @@ moved() { # REGION NODE: none of its shards is there any more
 }
 
 for name in broker-eu broker-us scheduler node-eu-a node-eu-b node-eu-c node-us-a node-us-b; do role "$name"; done
-until_true beyond 0 40
+pace_begin
+until_true beyond 0 0
+progress_usual 40 steps 0
 victim=$(node_of shard/eu/0)
 [ -n "$victim" ] || fail "nobody tells where shard/eu/0 is"
+progress_from steps 0
 kill -KILL "${pids[node-eu-$victim]}"
 expect_end "${pids[node-eu-$victim]}" 137 "a killed node"
 rm -rf "$work/on-node-eu-$victim"
 until_true moved eu "$victim"
-before=$(steps 0)
-until_true beyond 0 "$((before + 40))"
+progress_to 40 "a node is lost with its disk, and its shards go on elsewhere"
 
 # What another node keeps for the shard is damaged while that node is away.
 keeper=$([ "$(node_of shard/us/0)" = a ] && echo b || echo a)

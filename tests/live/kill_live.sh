@@ -24,9 +24,11 @@ strike() { # NAME: kills its process; both regions train on with a new one
     local process
     until_true runs "$1"
     process=$(cat "$work/pid")
+    progress_from steps 0
     kill -KILL "$process" 2>/dev/null || return 0 # a status a moment old: it has just been started again
     killed=$((killed + 1))
     until_true moved "$1" "$process"
+    progress_to 10 "$1 is killed"
     advance
 }
 
@@ -36,6 +38,7 @@ start() { # ISOLATE EPOCHS
         --isolate "$1" --set job.data.samples=$samples --set job.epochs="$2" --set links[0].rtt=100ms
     run=$pid
     until_true beyond 1 10
+    progress_usual 10 steps 0
 }
 
 finish() { # ISOLATE EPOCHS
@@ -45,6 +48,7 @@ finish() { # ISOLATE EPOCHS
     [ "$(json "$work/report.json" samples)" = $((samples * $2)) ] || fail "samples in the report"
 }
 
+pace_begin
 start actor 16
 for round in 1 2; do
     for name in worker/north/0 shard/north/0 synchronizer/south/1 shard/south/1 worker/south/0; do strike "$name"; done

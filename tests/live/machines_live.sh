@@ -94,16 +94,20 @@ hung=$(cat "$machines/hung-big-1")
     fail "the unit whose start failed was not cleared away and rented anew"
 grep -q 'no such machine' "$work/on-broker-eu/log/node-eu-small-1.log" || fail "the command's words are not in the log"
 for k in 0 1 2; do until_true on eu/small-$k; done
-until_true beyond 0 steps 40
+pace_begin
+until_true beyond 0 steps 0
+progress_usual 40 figure 0 steps
 
 # One dies: it is cleared away and rented anew, and trains again.
 before=$(called "start eu small small-1")
 victim=$(node_of eu-small-1)
+progress_from figure 0 steps
 kill -KILL "$victim"
 again() { [ "$(called "start eu small small-1")" -gt "$before" ] && runs eu-small-1; }
 until_true again
 [ "$(node_of eu-small-1)" != "$victim" ] || fail "the node that was killed is still there"
 until_true on eu/small-1
+progress_to 40 "a rented machine dies, and another one is rented"
 
 # The process of the region's scheduler dies: what it had rented runs on, and its successor takes it over.
 calls() { grep ' eu ' "$work/calls"; }
@@ -117,8 +121,8 @@ back=$((SECONDS + down + 1))
 until_true test_time "$back"
 for k in $all; do runs $k || fail "$k ended with the process of its scheduler"; done
 role broker-eu
-before=$(figure 0 steps)
-until_true beyond 0 steps "$((before + 40))"
+progress_from figure 0 steps
+progress_to 40 "a region's scheduler was killed, and has a successor"
 for k in 0 1 2; do until_true on eu/small-$k; done
 [ "$(calls)" = "$calls_before" ] || fail "something was rented or returned by the successor: $(calls)"
 [ "$(for k in $all; do node_of $k; done)" = "$before_pids" ] || fail "the nodes are not those that were there"

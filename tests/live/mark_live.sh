@@ -12,6 +12,12 @@ has() { marks && grep -Eqx -- "$1" "$work/marks"; }
 begin first "${up[@]}"
 first=$pid
 until_true has 'mark/epoch-1'
+expect 0 checkpoint mark before-lunch --state "$state"
+expect_line "$work/last.out" '^made common point before-lunch; '
+has 'mark/before-lunch' || fail "not all shards have the point that was asked for: $(cat "$work/marks")"
+expect 2 checkpoint mark before-lunch --state "$state"
+expect_line "$work/last.err" 'there is a common point before-lunch already; choose another name$'
+expect 2 checkpoint mark epoch-7 --state "$state"
 expect 0 stop --state "$state"
 expect_end "$first" 0 "the run that was stopped"
 
@@ -19,6 +25,15 @@ expect 0 "${up[@]}" --resume
 expect_counters "$state" 30000 8 north south
 has 'mark/epoch-1' || fail "the point of the first run is gone: $(cat "$work/marks")"
 [ "$(find "$state/north/shard-0" -mindepth 1 -maxdepth 1 | wc -l)" -le 9 ] || fail "more stores stay than hold points"
+
+expect 1 checkpoint mark too-late --state "$state"
+expect_line "$work/last.err" "no global scheduler runs in $state; "
+expect 0 checkpoint ls --state "$state" --points
+expect_line "$work/last.out" '^    before-lunch +4 of +4 '
+cp -a "$state" "$work/asked"
+expect 0 checkpoint restore --state "$work/asked" --to before-lunch
+expect 0 up "$work/asked/topology.yaml" --state "$work/asked" --resume --quiet
+expect_counters "$work/asked" 30000 8 north south
 
 expect 0 checkpoint restore --state "$state" --to mark/epoch-1
 expect 0 checkpoint export --state "$state" --region north -o "$work/back.safetensors"

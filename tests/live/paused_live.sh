@@ -19,15 +19,18 @@ steps() {
 }
 beyond() { [ "$(steps)" -gt "$1" ]; }
 
+pace_begin
 until_true beyond 10
+progress_usual 10 steps
 for name in shard/north/0 worker/south/0; do
     until_true runs "$name"
     process=$(cat "$work/pid")
+    progress_from steps
     kill -STOP "$process"
     until_true gone "$process"
     until_true moved "$name" "$process"
     expect_line "$state/log/node-$(echo "$name" | cut -d/ -f2).log" "actor=$name ev=ended .*ended where it stood"
-    until_true beyond "$(steps)"
+    progress_to 10 "$name is stopped where it stands"
 done
 expect_end "$run" 0 "a run with stopped actors"
 expect_counters "$state" $samples 8 north south

@@ -30,6 +30,7 @@ YAML
 
 # units PLANS-ITEM REGION OFFER: of a plan in the report.
 units() { jq -r ".plans[$1].units[] | select(.region == \"$2\" and .offer == \"$3\") | .units" "$work/report.json"; }
+steps() { "$CLOUDLESS" status --state "$work/run" --json >"$work/status.json" && json "$work/status.json" 'regions[0].steps'; }
 planned() { json "$work/plan.json" "plan.regions[$1].units.$2"; }
 
 expect 0 plan "$work/job.yaml" --json
@@ -38,7 +39,9 @@ cp "$work/last.out" "$work/plan.json"
 cp "$work/job.yaml" "$work/live.yaml"
 begin up up "$work/live.yaml" --state "$work/run" --report "$work/report.json" --quiet
 up=$pid
+pace_begin
 until_true grep -q 'ev=marked tag=mark/epoch-1' "$work/run/log/up.log"
+progress_usual 40 steps
 
 # Something else than prices may not change: one line, and nothing happens.
 sed -i 's/batch: 50/batch: 25/' "$work/live.yaml"
@@ -48,7 +51,10 @@ until_true grep -q 'live.yaml: job.batch: may not change while the job runs' "$w
 # The offer that was cheap is not any more: the other one is rented in its place. The link is another one, too.
 sed -e 's/name: cheap, count: 2, price_per_s: 1/name: cheap, count: 2, price_per_s: 9/' -e 's/rate: 100Mbit, rtt: 10ms/rate: 50Mbit, rtt: 40ms/' \
     "$work/job.yaml" >"$work/live.yaml"
+progress_from steps
 kill -HUP "$up"
+until_true grep -q 'ev=returned offer=cheap' "$work/run/log/fast.log"
+progress_to 40 "other machines are rented in place of all that a region has"
 expect_end "$up" 0 "the run"
 
 [ "$(units 0 fast cheap)" = "$(planned 0 cheap)" ] && [ "$(units 0 fast dear)" = "$(planned 0 dear)" ] &&
@@ -63,7 +69,15 @@ grep -q "ev=plan number=$((new + 1)) reason=\"prices" "$work/run/log/up.log" || 
 for region in fast:slow slow:fast; do
     grep -q "ev=link_changed region=${region#*:} rate_bytes_per_s=6250000 rtt_us=40000" "$work/run/log/${region%:*}.log" || fail "the link is as it was"
 done
-grep -q 'ev=returned offer=cheap' "$work/run/log/fast.log" || fail "nothing was returned"
+# New ones first; what they take over was stopped in order, so that nothing is lost and nothing is computed twice.
+first=$(grep -n 'ev=rented offer=dear' "$work/run/log/fast.log" | head -n 1 | cut -d: -f1)
+last=$(grep -n 'ev=returned offer=cheap' "$work/run/log/fast.log" | head -n 1 | cut -d: -f1)
+[ "$first" -lt "$last" ] || fail "the old machines were returned before the new ones were rented"
+grep -q 'ev=moved .*from=node/fast/cheap-.* to=node/fast/dear-' "$work/run/log/fast.log" || fail "no shard has moved"
+jq -e '.regions[0] | .samples_repeated == 0 and .updates_rolled_back == 0 and .shards_moved > 0' "$work/report.json" >/dev/null ||
+    fail "something was lost on the way to the new machines"
+jq -e '.regions | map(.still_s >= 0 and (.still_why | type == "string")) | all' "$work/report.json" >/dev/null ||
+    fail "how long a region stood still, and why, is not told"
 
 # Seconds x price + GB x price: exactly where no price has changed, and within both prices where one has.
 jq -e '.regions[1] | ((.offers[0].rented_s * .offers[0].price_per_s + .wan_sent_bytes / 1e9 * 3 - .cost) | fabs) < 1e-5 * .cost' \

@@ -29,6 +29,7 @@ start_global() {
 }
 
 # shows PATTERN: in the status of the run.
+steps() { "$CLOUDLESS" status --state "$state" --json >"$work/status.json" && json "$work/status.json" 'regions[0].steps'; }
 shows() { "$CLOUDLESS" status --state "$state" --json 2>/dev/null | grep -q "$1"; }
 
 others=()
@@ -45,18 +46,23 @@ kill_global() {
     kills=$((kills + 1))
 }
 
+pace_begin
 kills=0
 for moment in starting training training training; do
     start_global $kills
     case $moment in
     starting) until_true test -s "$state/status.json" ;;
-    training) until_true shows '"state": *"training"' ;;
+    training)
+        until_true shows '"state": *"training"'
+        [ "${usual:-}" ] || { progress_usual 20 steps && progress_from steps; }
+        ;;
     esac
     kill_global "$moment"
 done
 
 # The end: killed as soon as it is seen to stop the regions, until one of them gets through with it.
 start_global end
+progress_to 20 "the global scheduler is killed again and again"
 while alive "$scheduler"; do
     if [ "$kills" -lt 7 ] && shows '"state": *"\(stopping\|done\)"' && kill -KILL "$scheduler" 2>/dev/null; then
         wait "$scheduler" 2>/dev/null

@@ -45,19 +45,21 @@ beyond() { [ "$(steps "$1")" -gt "$2" ]; }
 moved() { steps 0 >/dev/null && ! grep -q '"node": "node/us/a"' "$work/status.json"; }
 
 start_all
-until_true beyond 1 40
+pace_begin
+until_true beyond 1 0
+progress_usual 40 steps 1
+progress_from steps 1
 kill -TERM "${pids[node-us-a]}"
 expect_end "${pids[node-us-a]}" 0 "a stopped node"
 until_true moved
-before=$(steps 1)
-until_true beyond 1 "$((before + 40))"
+progress_to 40 "a node hands its shards over"
 role node-us-a
 kill -KILL "${pids[node-eu-b]}"
 expect_end "${pids[node-eu-b]}" 137 "a killed node"
 until_true grep -q 'waits for shard/eu/' "$work/scheduler.err" # a person sees it
-before=$(steps 0)
+progress_from steps 0
 role node-eu-b
-until_true beyond 0 "$((before + 20))"
+progress_to 20 "a node that was killed is started again"
 kill -TERM "${pids[scheduler]}"
 end_all "stopped"
 [ "$(json "$work/report.json" samples)" -lt $((samples * epochs)) ] || fail "the job was over before it was stopped"

@@ -21,6 +21,24 @@ else
     echo "skipped: stop across pid namespaces; unshare --pid is not allowed here" >&2
 fi
 
+# As process 1 it buries orphans, and hands on what it is sent.
+if unshare --pid --fork --mount-proc true 2>/dev/null; then
+    unshare --pid --fork --kill-child --mount-proc "$CLOUDLESS" up "${ledger[@]}" --state "$work/first" \
+        >"$work/first.out" 2>"$work/first.err" &
+    outside=$!
+    started+=("$outside")
+    until_true trains "$work/first"
+    first=$(pgrep -P "$outside")
+    nsenter --target "$first" --pid sh -c 'sleep 0.2 & :'
+    adopted() { pgrep -P "$first" -x sleep >"$work/orphan"; }
+    until_true adopted
+    buried() { [ ! -e "/proc/$(cat "$work/orphan")" ]; }
+    until_true buried
+    kill -TERM "$first"
+    expect_end "$outside" 0 "an up that is process 1 and was told to end"
+    expect_line "$work/first.err" '^stopping after a last snapshot'
+fi
+
 # One that stands still hears of it when it goes on; until then who asks may give up.
 begin still up "${ledger[@]}" --state "$work/still"
 still=$pid

@@ -61,6 +61,32 @@ for pause in 0.02 0.15 0.4; do
     [ "$status" = 0 ] || [ "$status" = 130 ] || fail "Ctrl-C after $pause s: $status"
 done
 
+# A terminal that is closed stops `up` in order; with nohup, or in a session without it, the run goes on.
+in_terminal() { # NAME COMMAND...: in one of its own, which goes with $pid
+    local name=$1
+    shift
+    printf -v line '%q ' "$@" up "${ledger[@]}" --set job.epochs=100000 --state "$work/$name" --quiet
+    script --quiet --flush --command "exec $line" /dev/null >/dev/null 2>&1 </dev/null &
+    pid=$!
+    started+=("$pid")
+    until_true trains "$work/$name"
+    kill -KILL "$pid"
+}
+idle() { "$CLOUDLESS" status --state "$work/$1" --json >"$work/status.json" && [ "$(json "$work/status.json" running)" = false ]; }
+in_terminal terminal "$CLOUDLESS"
+until_true idle terminal
+[ "$(json "$work/status.json" state)" = drained ] || fail "a closed terminal did not stop it in order"
+in_terminal nohup nohup "$CLOUDLESS"
+before=$(durable)
+onward() { trains "$work/nohup" && [ "$(durable)" -gt $((before + 6000)) ]; }
+until_true onward
+expect 0 stop --state "$work/nohup"
+in_terminal setsid setsid --wait "$CLOUDLESS"
+before=$(durable)
+onward() { trains "$work/setsid" && [ "$(durable)" -gt $((before + 6000)) ]; }
+until_true onward
+expect 0 stop --state "$work/setsid"
+
 # Commands that only look end when they are told to.
 for signal in INT TERM HUP; do
     mkfifo "$work/held-$signal"
@@ -73,3 +99,32 @@ for signal in INT TERM HUP; do
     wait "$held" || status=$?
     [ "$status" -gt 128 ] || fail "a check that was sent SIG$signal ended with $status"
 done
+
+# No work in proportion to a number in a file: neither its memory, nor its time.
+sanitized=$(ldd "$CLOUDLESS" | grep -c 'lib.san') # which needs more memory than any limit here itself
+(
+    [ "$sanitized" != 0 ] || ulimit -v 3000000
+    timeout 60 "$CLOUDLESS" check "${ledger[0]}" --set job.data.samples=4294967295
+) >"$work/last.out" 2>"$work/last.err" || fail "check counts what it need not: $(cat "$work/last.err")"
+
+# Limits that no run fits into are named before anything starts.
+limited() { # OPTION VALUE PATTERN
+    (
+        ulimit "$1" "$2"
+        "$CLOUDLESS" up "${ledger[@]}" --state "$work/limited" --quiet
+    ) >/dev/null 2>"$work/last.err"
+    [ $? = 1 ] || fail "with ulimit $1 $2 it did not end with 1"
+    expect_line "$work/last.err" "^cloudless: up: $3"
+    [ ! -e "$work/limited" ] || fail "it left something"
+}
+limited -n 64 'open files are limited to 64 .*ulimit -n'
+limited -f 100 'files are limited to 100 KiB .*ulimit -f'
+[ "$sanitized" != 0 ] || limited -v 1000000 'memory is limited to .*ulimit -v'
+
+# A name that nobody knows is told as that.
+sed 's|  - name: north|&\n    broker: {bind: "tcp://127.0.0.1:*", advertise: "tcp://broker-a.invalid:5599"}|' \
+    "$SOURCE/deploy/topologies/ledger.yaml" >"$work/named.yaml"
+grep -q broker-a "$work/named.yaml" || fail "the topology has no such line any more"
+begin named node --topology "$work/named.yaml" --region north --name a --state "$work/named"
+until_true grep -q 'ev=broker_unreachable endpoint=tcp://broker-a.invalid:5599 .*name unknown: broker-a.invalid' "$work/named/log/node-north-a.log"
+kill -KILL "$pid"

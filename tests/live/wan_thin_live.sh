@@ -24,8 +24,8 @@ status=0
 "$tools/lab" --link 0-1:rate=40Mbit,rtt=30ms --at 3s:0-1:rate=1Mbit --at 11s:0-1:rate=40Mbit --stats "$work/lab.json" -- \
     bash "${BASH_SOURCE[0]}" inside "$work" 2>"$work/lab.err" || status=$?
 [ "$status" -ne 77 ] || {
-    cat "$work/lab.err"
-    exit 77
+    skip all "$(cat "$work/lab.err")"
+    exit
 }
 cat "$work"/*.log
 [ "$status" -eq 0 ] || fail "it ended with $status"

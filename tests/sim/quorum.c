@@ -9,6 +9,7 @@
  * fail to store, and kill shards, synchronizers and workers.
  */
 #include "deploy/simulate/sim.h"
+#include "tests/sim/faults.h"
 #include "tests/sim/regions.h"
 
 #include <getopt.h>
@@ -113,7 +114,7 @@ static bool s_equal(const case_t *with, const sim_t *sim)
 }
 
 /* `unheld`: the others are a majority, and rounds do not need everybody. */
-static bool s_check(const case_t *with, uint64_t seed, bool unheld, bool verbose, size_t *faults)
+static bool s_check(const case_t *with, uint64_t seed, bool unheld, bool verbose, faults_t *faults)
 {
     topology_t *topology = s_topology(with, seed);
     sim_spec_t spec = s_spec(with, seed);
@@ -140,7 +141,8 @@ static bool s_check(const case_t *with, uint64_t seed, bool unheld, bool verbose
         good = s_fail(with, seed, "replicas differ");
     }
     sim_stats_t stats = sim_stats(sim);
-    *faults += stats.killed_shards > 0 && stats.lost > 0;
+    faults_ask(faults, &spec);
+    faults_add(faults, &stats);
     sim_destroy(&sim);
     topology_destroy(&topology);
     return good;
@@ -180,7 +182,8 @@ int main(int argc, char **argv)
         else
             return 2;
     }
-    size_t wrong = 0, runs = 0, faults = 0;
+    size_t wrong = 0, runs = 0;
+    faults_t faults = {0};
     for (uint64_t seed = first; seed < first + seeds; seed++) {
         for (unsigned i = 0; i < 3 * row_count; i++) { /* each region of three, each strategy */
             case_t with = {.strategy = rows[i % row_count].strategy,
@@ -207,6 +210,8 @@ int main(int argc, char **argv)
         wrong += !s_check(&held, seed, false, verbose, &faults);
         runs++;
     }
-    printf("worlds %zu: wrong %zu; %zu with shards killed and messages lost\n", runs, wrong, faults);
-    return wrong || !faults ? 1 : 0;
+    printf("worlds %zu: wrong %zu; shards killed %llu, messages lost %llu, cut off %llu\n", runs, wrong,
+           (unsigned long long)faults.fired.killed_shards, (unsigned long long)faults.fired.lost,
+           (unsigned long long)faults.fired.cut);
+    return wrong || !faults_all_fired(&faults) ? 1 : 0;
 }

@@ -8,6 +8,7 @@
  * rounds, replicas are also equal at the end when shards, synchronizers and workers are killed meanwhile.
  */
 #include "deploy/simulate/sim.h"
+#include "tests/sim/faults.h"
 #include "tests/sim/regions.h"
 
 #include "actors/model/model.h"
@@ -26,6 +27,11 @@ typedef struct {
     const char *encoding;
     unsigned overlap;
 } case_t;
+
+typedef struct {
+    faults_t faults;
+    uint64_t stops, drained; /* that were planned; that came before the end */
+} totals_t;
 
 static topology_t *s_topology(const case_t *with, uint64_t seed)
 {
@@ -153,18 +159,29 @@ static float *s_replicas(const topology_t *topology, sim_t *sim, size_t count)
     return w;
 }
 
+static void s_note(totals_t *totals, const sim_spec_t *spec, const sim_t *sim)
+{
+    sim_stats_t stats = sim_stats(sim);
+    faults_ask(&totals->faults, spec);
+    faults_add(&totals->faults, &stats);
+}
+
 /* A run that is drained `stops` times on its way, at random moments. */
-static float *s_run(const topology_t *topology, uint64_t seed, bool faults, unsigned stops, size_t count)
+static float *s_run(const topology_t *topology, uint64_t seed, bool faults, unsigned stops, size_t count,
+                    totals_t *totals)
 {
     rng_t rng;
     rng_init_for(&rng, seed, "stops", 0, 0);
     sim_spec_t spec = s_spec(seed, faults);
     sim_t *sim = sim_new(topology, &spec);
+    totals->stops += stops;
     for (unsigned i = 0; i < stops; i++) {
         sim_stop_at(sim, 1000000 + (int64_t)rng_below(&rng, 4000000));
         sim_run(sim);
         if (sim_state(sim) != RUN_DRAINED)
             break;
+        totals->drained++;
+        s_note(totals, &spec, sim);
         spec.term = i + 2;
         spec.seed = rng_u64(&rng);
         sim_t *next = sim_new(topology, &spec);
@@ -173,6 +190,7 @@ static float *s_run(const topology_t *topology, uint64_t seed, bool faults, unsi
         sim = next;
     }
     float *w = s_replicas(topology, sim, count);
+    s_note(totals, &spec, sim);
     sim_destroy(&sim);
     return w;
 }
@@ -211,16 +229,16 @@ static bool s_check_same(const case_t *with, uint64_t seed, const char *which, c
 }
 
 static bool s_check_bits(const case_t *with, uint64_t seed, const topology_t *topology, const float *calm,
-                         size_t count)
+                         size_t count, totals_t *totals)
 {
-    float *wild = s_run(topology, seed, true, 0, count);
+    float *wild = s_run(topology, seed, true, 0, count, totals);
     bool good = s_check_replicas(with, seed, wild, count) &&
                 s_check_same(with, seed, "the network's faults change bits", calm, wild, count);
     free(wild);
     if (!good || with->workers > 1)
         return good;
     for (unsigned faults = 0; good && faults < 2; faults++) {
-        float *stopped = s_run(topology, seed, faults, 2, count);
+        float *stopped = s_run(topology, seed, faults, 2, count, totals);
         good = s_check_replicas(with, seed, stopped, count) &&
                s_check_same(with, seed, faults ? "stops change bits, with faults" : "stops change bits", calm,
                             stopped, count);
@@ -230,7 +248,8 @@ static bool s_check_bits(const case_t *with, uint64_t seed, const topology_t *to
 }
 
 /* Who dies goes on from its newest snapshot, also one that was taken while a round was under way. */
-static bool s_check_kills(const case_t *with, uint64_t seed, const topology_t *topology, size_t count)
+static bool s_check_kills(const case_t *with, uint64_t seed, const topology_t *topology, size_t count,
+                          totals_t *totals)
 {
     sim_spec_t spec = s_spec(seed, true);
     spec.kill_per_s = 3;
@@ -238,6 +257,7 @@ static bool s_check_kills(const case_t *with, uint64_t seed, const topology_t *t
     sim_t *sim = sim_new(topology, &spec);
     float *w = s_replicas(topology, sim, count);
     sim_stats_t stats = sim_stats(sim);
+    s_note(totals, &spec, sim);
     bool good = s_check_replicas(with, seed, w, count) &&
                 (stats.killed_shards > 0 || s_fail(with, seed, "no shard was killed", 0));
     free(w);
@@ -245,17 +265,18 @@ static bool s_check_kills(const case_t *with, uint64_t seed, const topology_t *t
     return good;
 }
 
-static bool s_check(const case_t *with, uint64_t seed)
+static bool s_check(const case_t *with, uint64_t seed, totals_t *totals)
 {
     topology_t *topology = s_topology(with, seed);
     layout_t *layout = calloc(1, sizeof *layout);
     err_t err = {0};
     CHECK(layout && model_layout_of(with->model, layout, &err) == ERR_OK);
     size_t count = layout->count;
-    float *calm = s_run(topology, seed, false, 0, count);
-    bool good = s_check_replicas(with, seed, calm, count) && s_check_bits(with, seed, topology, calm, count);
+    float *calm = s_run(topology, seed, false, 0, count, totals);
+    bool good =
+        s_check_replicas(with, seed, calm, count) && s_check_bits(with, seed, topology, calm, count, totals);
     if (good && with->overlap)
-        good = s_check_kills(with, seed, topology, count);
+        good = s_check_kills(with, seed, topology, count, totals);
     if (good && !strcmp(with->strategy, "ssgd")) {
         float *single = s_single(topology);
         double distance = s_distance(calm, single, count);
@@ -287,9 +308,12 @@ int main(int argc, char **argv)
             return 2;
     }
     size_t wrong = 0, runs = 0;
+    totals_t totals = {0};
     for (uint64_t seed = first; seed < first + seeds; seed++)
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++, runs++)
-            wrong += !s_check(&cases[i], seed);
-    printf("worlds %zu: wrong %zu\n", runs, wrong);
-    return wrong ? 1 : 0;
+            wrong += !s_check(&cases[i], seed, &totals);
+    printf("worlds %zu: wrong %zu; drained on the way %llu of %llu times\n", runs, wrong,
+           (unsigned long long)totals.drained, (unsigned long long)totals.stops);
+    bool drained = faults_one_fired("drained on the way", true, 2 * totals.drained > totals.stops);
+    return wrong || !faults_all_fired(&totals.faults) || !drained;
 }

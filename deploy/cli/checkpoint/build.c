@@ -255,14 +255,15 @@ static err_code_t s_sync_all(const char *path, err_t *err)
     return code;
 }
 
-err_code_t build_dir_place(build_dir_t *self, const char *text, size_t size, err_t *err)
+err_code_t build_dir_place(build_dir_t *self, const char *text, size_t size, const statedir_run_t *run,
+                           err_t *err)
 {
     char path[STATEDIR_PATH_MAX + 32], digest[17];
     topology_t *topology = NULL;
     err_code_t code = topology_parse(LAUNCH_TOPOLOGY_FILE, text, size, NULL, 0, &topology, err);
     if (!code) {
         topology_digest(topology, digest);
-        code = statedir_mark(self->temporary, topology->job.name, digest, err);
+        code = statedir_mark(self->temporary, topology->job.name, digest, run, err);
     }
     topology_destroy(&topology);
     snprintf(path, sizeof path, "%s/" LAUNCH_TOPOLOGY_FILE, self->temporary);

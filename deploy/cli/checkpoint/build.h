@@ -55,8 +55,9 @@ typedef struct {
 MUST_USE err_code_t build_dir_begin(build_dir_t *self, const char *path, const char *source, bool force,
                                     bool dry, err_t *err);
 
-/* Writes job and topology, and puts it in its place. Errors: also ERR_CONFIG (the topology). */
-MUST_USE err_code_t build_dir_place(build_dir_t *self, const char *topology, size_t size, err_t *err);
+/* Writes job and topology, and puts it in its place. It goes on as the same run. Errors: also ERR_CONFIG (the topology). */
+MUST_USE err_code_t build_dir_place(build_dir_t *self, const char *topology, size_t size,
+                                    const statedir_run_t *run, err_t *err);
 void build_dir_fini(build_dir_t *self);
 
 /* Takes a state directory for a tool that writes in it, and reads its catalog anew. Errors: ERR_IN_USE, and those of

@@ -80,7 +80,10 @@ bool catalog_is_own(const catalog_t *self, const store_place_t *place, const cat
 {
     const message_t *state = snapshot->state;
     uint64_t incarnation = snapshot->manifest.id.incarnation;
-    if (strcmp(state->shard_state.region, place->region) != 0 || state->shard_state.shard != place->shard)
+    if (run_id_differs(self->run, state->shard_state.run))
+        run_id_refuse(why, "the snapshot", state->shard_state.run, self->run);
+    else if (strcmp(state->shard_state.region, place->region) != 0 ||
+             state->shard_state.shard != place->shard)
         err_set(why, ERR_JOB, "snapshot %" PRIu64 " is of shard %" PRIu64 " of region %s, not of this one",
                 snapshot->number, state->shard_state.shard, state->shard_state.region);
     else if (self->layout && state->shard_state.layout != self->layout)
@@ -219,10 +222,10 @@ static err_code_t s_list(catalog_t *self, const stores_t *places, bool hold, err
 static err_code_t s_no_topology(const char *dir, err_code_t code, const err_t *why, err_t *err)
 {
     char quoted[QUOTE_MAX];
-    if (!launch_is_state(dir))
-        return code == ERR_NOT_FOUND
-                   ? err_set(err, ERR_USAGE, "%s is no state directory; give --state as for up", dir)
-                   : err_set(err, code, "%s", why->text);
+    if (code != ERR_NOT_FOUND && code != ERR_CONFIG)
+        return err_set(err, code, "%s", why->text);
+    if (code == ERR_NOT_FOUND && !launch_is_state(dir))
+        return err_set(err, ERR_USAGE, "%s is no state directory; give --state as for up", dir);
     return err_set(err, ERR_CONFIG,
                    "the " LAUNCH_TOPOLOGY_FILE
                    " of %s is %s; cloudless checkpoint repair --state %s --from DIR (or --archive FILE) "
@@ -253,6 +256,7 @@ err_code_t catalog_open(const char *dir, bool hold, catalog_t **ret_self, err_t 
     catalog_t *self = calloc(1, sizeof *self);
     CHECK(self);
     stores_t places = {0};
+    statedir_run_t run;
     int length = snprintf(self->dir, sizeof self->dir, "%s", dir);
     while (length > 1 && length < (int)sizeof self->dir && self->dir[length - 1] == '/')
         self->dir[--length] = '\0';
@@ -262,6 +266,7 @@ err_code_t catalog_open(const char *dir, bool hold, catalog_t **ret_self, err_t 
     if (!code) {
         catalog_note_layout(self);
         self->live = launch_holder(self->dir) != 0;
+        self->run = statedir_run(self->dir, &run, NULL) ? RUN_ID_NONE : run.id;
     }
     if (!code)
         code = stores_find(self->dir, &places, err);

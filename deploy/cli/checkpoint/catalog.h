@@ -41,6 +41,7 @@ typedef struct {
     bool is_archive;
     bool live;               /* somebody worked there when it was opened */
     topology_t *topology;    /* as in the state directory or the archive */
+    uint64_t run;            /* of the directory, or of the archive's snapshots; RUN_ID_NONE: not known */
     uint64_t layout;         /* digest of the model's; 0: no such model is known here */
     catalog_store_t *stores; /* in the order of store/stores.h */
     size_t count;
@@ -73,7 +74,7 @@ MUST_USE err_code_t catalog_decode(const buf_t *state, message_t **ret_state, er
 /* How many batches of its own region a state has applied. */
 uint64_t catalog_batches(const message_t *state);
 
-/* Whether a snapshot is what it lies under: of that region, shard, model and incarnation. `why` says what it is instead. */
+/* Whether a snapshot is what it lies under: of that run, region, shard, model and incarnation. `why` says what it is instead. */
 bool catalog_is_own(const catalog_t *self, const store_place_t *place, const catalog_snapshot_t *snapshot,
                     err_t *why);
 

@@ -61,11 +61,13 @@ static err_code_t s_topology(void *hint, const char *name, const void *data, siz
 }
 
 /* What was written here lies where it says; an archive that was put together by hand may not. */
-static err_code_t s_check_own(const catalog_t *self, err_t *err)
+static err_code_t s_check_own(catalog_t *self, err_t *err)
 {
     for (size_t i = 0; i < self->count; i++) {
         err_t why = {.code = ERR_OK};
         const catalog_store_t *store = &self->stores[i];
+        if (self->run == RUN_ID_NONE)
+            self->run = store->snapshots->state->shard_state.run;
         if (!catalog_is_own(self, &store->place, store->snapshots, &why))
             return err_set(err, ERR_JOB, "archive %s: %s: %s", self->dir, store->place.below, why.text);
     }

@@ -9,6 +9,7 @@ static const cli_command_t *const s_group[] = {&checkpoint_ls,
                                                &checkpoint_import,
                                                &checkpoint_copy,
                                                &checkpoint_prune,
+                                               &checkpoint_mark,
                                                &checkpoint_restore,
                                                &checkpoint_repair,
                                                NULL};

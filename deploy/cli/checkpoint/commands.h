@@ -9,6 +9,6 @@
 
 extern const cli_command_t checkpoint_ls, checkpoint_show, checkpoint_verify, checkpoint_diff,
     checkpoint_export, checkpoint_import, checkpoint_copy, checkpoint_prune, checkpoint_restore,
-    checkpoint_repair;
+    checkpoint_repair, checkpoint_mark;
 
 #endif

@@ -116,11 +116,14 @@ static err_code_t s_check_newest(copy_t *self, err_t *err)
 static err_code_t s_place(copy_t *self, err_t *err)
 {
     char path[STATEDIR_PATH_MAX + 32];
+    statedir_run_t run;
     buf_t *text = NULL;
     snprintf(path, sizeof path, "%s/" LAUNCH_TOPOLOGY_FILE, self->together.catalog->dir);
     err_code_t code = file_read(path, FILE_MAX_BYTES, &text, err);
     if (!code)
-        code = build_dir_place(&self->target, buf_peek(text), buf_size(text), err);
+        code = statedir_run(self->together.catalog->dir, &run, err);
+    if (!code)
+        code = build_dir_place(&self->target, buf_peek(text), buf_size(text), &run, err);
     buf_destroy(&text);
     return code;
 }
@@ -177,10 +180,14 @@ static int s_run(const cli_args_t *args)
 {
     copy_t self = {0};
     err_t err = {0};
-    const char *from = cli_value(args, "state"), *to = cli_value(args, "to");
-    if (!from || !to)
+    char from[STATEDIR_PATH_MAX];
+    const char *to = cli_value(args, "to");
+    if (!to)
         return cli_fail(EXIT_WRONG, "checkpoint copy",
-                        "--state and --to are needed; see cloudless checkpoint copy --help");
+                        "--to is needed; name the directory that is to be the copy");
+    int status = commands_state(args, "checkpoint copy", from);
+    if (status)
+        return status;
     tale_init(&self.tale, args, "checkpoint copy");
     self.tale.dry = cli_has(args, "dry-run");
     together_spec_t spec = {.dir = from, .here = true};
@@ -189,7 +196,7 @@ static int s_run(const cli_args_t *args)
         code = build_dir_begin(&self.target, to, from, cli_has(args, "force"), self.tale.dry, &err);
     if (!code)
         code = s_copy(&self, &err);
-    int status = code ? tale_fail(&self.tale, code, &err) : s_end(&self);
+    status = code ? tale_fail(&self.tale, code, &err) : s_end(&self);
     build_dir_fini(&self.target);
     together_fini(&self.together);
     tale_fini(&self.tale);

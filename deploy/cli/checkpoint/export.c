@@ -17,6 +17,7 @@
 
 typedef struct {
     tale_t tale;
+    char dir[STATEDIR_PATH_MAX];
     const cli_args_t *args;
     together_t together;
 } export_t;
@@ -86,7 +87,7 @@ static err_code_t s_choose(export_t *self, err_t *err)
 {
     const cli_args_t *args = self->args;
     bool mixed = cli_has(args, "allow-mixed");
-    together_spec_t spec = {.dir = cli_value(args, "state"),
+    together_spec_t spec = {.dir = self->dir,
                             .region = cli_value(args, "region"),
                             .abreast = !mixed,
                             .choice = {.tag = cli_value(args, "to"), .older = mixed}};
@@ -205,7 +206,7 @@ static err_code_t s_archive(export_t *self, err_t *err)
 {
     const cli_args_t *args = self->args;
     const char *file = cli_value(args, "archive");
-    together_spec_t spec = {.dir = cli_value(args, "state"),
+    together_spec_t spec = {.dir = self->dir,
                             .region = cli_value(args, "region"),
                             .here = cli_has(args, "here"),
                             .choice = {.tag = cli_value(args, "to")}};
@@ -253,9 +254,9 @@ static int s_run(const cli_args_t *args)
     int status = s_check_options(args);
     if (status)
         return status;
-    if (!cli_has(args, "state"))
-        return cli_fail(EXIT_WRONG, "checkpoint export",
-                        "--state is missing; name the run's state directory");
+    status = commands_state(args, "checkpoint export", self.dir);
+    if (status)
+        return status;
     tale_init(&self.tale, args, "checkpoint export");
     self.tale.dry = cli_has(args, "dry-run");
     self.tale.aside = output_is_stdout(archive ? cli_value(args, "archive") : cli_value(args, "output"));

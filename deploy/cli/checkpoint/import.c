@@ -11,6 +11,7 @@ typedef struct {
     build_dir_t target;
     buf_t *topology; /* its text */
     size_t shards;
+    statedir_run_t run; /* as the snapshots say */
 } import_t;
 
 static uint64_t s_size(const snapshot_t *snapshot)
@@ -19,6 +20,23 @@ static uint64_t s_size(const snapshot_t *snapshot)
     for (size_t i = 0; i < snapshot->count; i++)
         size += buf_size(snapshot->values[i].buf);
     return size;
+}
+
+/* All of an archive are of one run. */
+static err_code_t s_note_run(import_t *self, const snapshot_t *snapshot, err_t *err)
+{
+    message_t *state = NULL;
+    const buf_t *bytes = snapshot_peek(snapshot, "state");
+    err_code_t code = bytes ? catalog_decode(bytes, &state, err)
+                            : err_set(err, ERR_MALFORMED, "a snapshot of the archive has no state");
+    if (code)
+        return code;
+    uint64_t run = state->shard_state.run;
+    message_destroy(&state);
+    if (run_id_differs(self->run.id, run))
+        return run_id_refuse(err, "a snapshot of the archive", run, self->run.id);
+    self->run.id = run != RUN_ID_NONE ? run : self->run.id;
+    return ERR_OK;
 }
 
 static err_code_t s_snapshot(void *hint, const char *region, uint32_t shard, const snapshot_t *snapshot,
@@ -31,9 +49,10 @@ static err_code_t s_snapshot(void *hint, const char *region, uint32_t shard, con
     tale_row(&self->tale, self->tale.dry ? "to import" : "imported", place.below, &snapshot->id,
              s_size(snapshot), NULL);
     self->shards++;
-    if (self->tale.dry)
-        return ERR_OK;
-    err_code_t code = stores_path(self->target.temporary, &place, path, err);
+    err_code_t code = s_note_run(self, snapshot, err);
+    if (code || self->tale.dry)
+        return code;
+    code = stores_path(self->target.temporary, &place, path, err);
     if (!code)
         code = build_begin(&build, path, err);
     if (!code)
@@ -63,7 +82,8 @@ static err_code_t s_import(import_t *self, const char *file, err_t *err)
         code =
             err_set(err, ERR_MALFORMED, "%s: has no topology; it was not written by checkpoint export", file);
     if (!code && !self->tale.dry)
-        code = build_dir_place(&self->target, buf_peek(self->topology), buf_size(self->topology), err);
+        code = build_dir_place(&self->target, buf_peek(self->topology), buf_size(self->topology), &self->run,
+                               err);
     return code;
 }
 

@@ -194,15 +194,18 @@ static int s_run(const cli_args_t *args)
     catalog_t *catalog = NULL;
     err_t err = {0};
     const char *region = cli_value(args, "region"), *archive = cli_value(args, "archive");
-    if (!archive == !cli_has(args, "state"))
+    char dir[STATEDIR_PATH_MAX];
+    if (archive && cli_has(args, "state"))
         return cli_fail(EXIT_WRONG, "checkpoint ls", "give either --state or --archive");
+    int status = archive ? EXIT_DONE : commands_state(args, "checkpoint ls", dir);
+    if (status)
+        return status;
     tale_init(&tale, args, "checkpoint ls");
-    err_code_t code = archive ? catalog_open_archive(archive, &catalog, &err)
-                              : catalog_open(cli_value(args, "state"), true, &catalog, &err);
+    err_code_t code =
+        archive ? catalog_open_archive(archive, &catalog, &err) : catalog_open(dir, true, &catalog, &err);
     if (!code && region && topology_region_index(catalog->topology, region) == SIZE_MAX)
         code = err_set(&err, ERR_USAGE, "there is no region %s in this job; name one of its regions", region);
-    int status =
-        code ? tale_fail(&tale, code, &err) : s_print(&tale, catalog, region, cli_has(args, "points"));
+    status = code ? tale_fail(&tale, code, &err) : s_print(&tale, catalog, region, cli_has(args, "points"));
     catalog_destroy(&catalog);
     tale_fini(&tale);
     return status;

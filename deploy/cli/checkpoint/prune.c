@@ -110,15 +110,15 @@ static err_code_t s_store(prune_t *self, walk_t *walk, catalog_store_t *store, b
         goes[i] = s_goes(self, walk, store, &store->snapshots[i]);
         going += goes[i];
     }
-    bool all = going == store->count && old;
-    const char *damage = going && !all ? s_stays_damaged(store, goes) : NULL;
-    if (!store->readable && !all)
+    bool all = going == store->count && old, theirs = last && self->live; /* it changes while it is read */
+    const char *damage = going && !all && !theirs ? s_stays_damaged(store, goes) : NULL;
+    if (!store->readable && !all && !theirs)
         damage = store->why;
     err_code_t code = ERR_OK;
     if (damage) {
         tale_row(&self->tale, "left", store->place.below, NULL, 0, damage);
         self->left++;
-    } else if ((going || all) && !(last && self->live)) {
+    } else if ((going || all) && !theirs) {
         s_tell_going(self, store, goes);
         if (!self->tale.dry)
             code = all ? build_remove(store->path, err) : s_rewrite(store, goes, err);
@@ -164,22 +164,24 @@ static int s_run(const cli_args_t *args)
     prune_t self = {.tags = cli_has(args, "tags")};
     statedir_t *state = NULL;
     err_t err = {0};
-    const char *dir = cli_value(args, "state"), *keep = cli_value(args, "keep");
-    if (!dir)
-        return cli_fail(EXIT_WRONG, "checkpoint prune", "--state is missing; name the run's state directory");
+    char dir[STATEDIR_PATH_MAX];
+    const char *keep = cli_value(args, "keep");
     if (keep && (units_parse_u64(keep, &self.keep, NULL) || !self.keep))
         return cli_fail(EXIT_WRONG, "checkpoint prune", "--keep %s: write a number of at least 1", keep);
+    int status = commands_state(args, "checkpoint prune", dir);
+    if (status)
+        return status;
     tale_init(&self.tale, args, "checkpoint prune");
     self.tale.dry = cli_has(args, "dry-run");
     err_code_t code = catalog_open(dir, false, &self.catalog, &err);
-    self.live = !code && launch_holder(dir) != 0;
+    self.live = !code && self.catalog->live;
     if (!code && !self.live && !self.tale.dry)
         code = build_take(&self.catalog, &state, &err);
     if (!code && !keep)
         self.keep = self.catalog->topology->checkpoint.keep;
     if (!code)
         code = s_prune(&self, &err);
-    int status = code ? tale_fail(&self.tale, code, &err) : s_end(&self);
+    status = code ? tale_fail(&self.tale, code, &err) : s_end(&self);
     statedir_close(&state);
     catalog_destroy(&self.catalog);
     tale_fini(&self.tale);

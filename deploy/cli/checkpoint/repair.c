@@ -1,7 +1,10 @@
 #include "deploy/cli/checkpoint/build.h"
 #include "deploy/cli/checkpoint/commands.h"
+#include "deploy/cli/checkpoint/files.h"
 #include "deploy/cli/checkpoint/spare.h"
 #include "deploy/cli/checkpoint/tale.h"
+
+#include "actors/scheduler/keep.h"
 #include "deploy/launch/launch.h"
 
 #include <inttypes.h>
@@ -10,12 +13,16 @@
 
 typedef struct {
     tale_t tale;
+    char dir[STATEDIR_PATH_MAX];
     catalog_t *catalog;
     statedir_t *state;
     spares_t spares;
     bool older; /* also where the newest cannot be had */
     uint64_t taken;
     uint64_t remaining;
+    uint64_t set_aside; /* stores of schedulers */
+    uint64_t files;     /* of the directory itself */
+    bool dry_end;
 } repair_t;
 
 /* One store of a shard as it is to become: its own whole snapshots, and spares where it has none. */
@@ -177,6 +184,21 @@ static err_code_t s_store(repair_t *self, const store_place_t *place, catalog_st
     return code;
 }
 
+/* ---- What schedulers keep ---- */
+
+/* They begin anew without it: figures and decisions, never an update. */
+static err_code_t s_scheduler(repair_t *self, const catalog_store_t *store, err_t *err)
+{
+    err_t lost = {.code = ERR_OK};
+    err_code_t code = keep_set_aside(store->path, self->tale.dry, &lost, err);
+    if (code || !lost.code)
+        return code;
+    tale_row(&self->tale, self->tale.dry ? "to set aside" : "set aside", store->place.below, NULL, 0,
+             lost.text);
+    self->set_aside++;
+    return ERR_OK;
+}
+
 /* ---- Everything ---- */
 
 static bool s_has_newer(const catalog_t *catalog, const store_place_t *place)
@@ -212,6 +234,8 @@ static err_code_t s_repair(repair_t *self, const char *region, err_t *err)
         if (store->place.kind == STORE_SHARD && (!region || !strcmp(region, store->place.region)) &&
             !catalog_is_gone(self->catalog, store))
             code = s_store(self, &store->place, store, err);
+        else if (stores_is_scheduler(&store->place))
+            code = s_scheduler(self, store, err);
     }
     for (size_t i = 0; i < self->spares.count && !code; i++) {
         store_place_t place;
@@ -225,6 +249,11 @@ static int s_end(repair_t *self)
 {
     json_set_u64(self->tale.document, "taken", self->taken);
     json_set_u64(self->tale.document, "remaining", self->remaining);
+    json_set_u64(self->tale.document, "set_aside", self->set_aside);
+    json_set_u64(self->tale.document, "files", self->files);
+    if (self->dry_end)
+        return tale_end(&self->tale, EXIT_DONE,
+                        "would take " LAUNCH_TOPOLOGY_FILE ", and then see what else is to be repaired");
     const char *did = self->tale.dry ? "would take" : "took";
     if (self->remaining)
         return tale_end(&self->tale, EXIT_PROBLEMS,
@@ -232,7 +261,8 @@ static int s_end(repair_t *self)
                         " stay damaged: no whole copy was found; name more with "
                         "--from or --archive",
                         did, self->taken, self->remaining);
-    return tale_end(&self->tale, EXIT_DONE, "%s %" PRIu64 " snapshots; nothing is damaged", did, self->taken);
+    return tale_end(&self->tale, EXIT_DONE, "%s %" PRIu64 " snapshots; nothing %sis damaged", did,
+                    self->taken, self->set_aside || self->files ? "else " : "");
 }
 
 static err_code_t s_open(repair_t *self, const cli_args_t *args, err_t *err)
@@ -240,8 +270,15 @@ static err_code_t s_open(repair_t *self, const cli_args_t *args, err_t *err)
     const char *from = cli_value(args, "from"), *archive = cli_value(args, "archive"),
                *region = cli_value(args, "region");
     /* Beside a running job (a dry run then) it is looked at one moment of it. */
-    bool live = self->tale.dry && launch_holder(cli_value(args, "state"));
-    err_code_t code = catalog_open(cli_value(args, "state"), live, &self->catalog, err);
+    bool busy = launch_holder(self->dir) != 0, taken = false, written = false;
+    err_code_t code = busy ? ERR_OK : files_mend_topology(&self->tale, self->dir, from, archive, &taken, err);
+    self->dry_end = !code && taken && self->tale.dry; /* nothing more can be read before it is there */
+    if (code || self->dry_end)
+        return code;
+    code = catalog_open(self->dir, busy && self->tale.dry, &self->catalog, err);
+    if (!code && !busy)
+        code = files_mend_job(&self->tale, self->catalog, &written, err);
+    self->files += taken + written;
     if (!code && !self->tale.dry)
         code = build_take(&self->catalog, &self->state, err);
     if (!code && region && topology_region_index(self->catalog->topology, region) == SIZE_MAX)
@@ -249,9 +286,9 @@ static err_code_t s_open(repair_t *self, const cli_args_t *args, err_t *err)
     if (!code)
         spares_add_kept(&self->spares, self->catalog);
     if (!code && from)
-        code = spares_add_dir(&self->spares, from, self->catalog->topology, err);
+        code = spares_add_dir(&self->spares, from, self->catalog, err);
     if (!code && archive)
-        code = spares_add_archive(&self->spares, archive, self->catalog->topology, err);
+        code = spares_add_archive(&self->spares, archive, self->catalog, err);
     spares_sort(&self->spares);
     return code;
 }
@@ -260,15 +297,15 @@ static int s_run(const cli_args_t *args)
 {
     repair_t self = {.older = cli_has(args, "older")};
     err_t err = {0};
-    if (!cli_has(args, "state"))
-        return cli_fail(EXIT_WRONG, "checkpoint repair",
-                        "--state is missing; name the run's state directory");
+    int status = commands_state(args, "checkpoint repair", self.dir);
+    if (status)
+        return status;
     tale_init(&self.tale, args, "checkpoint repair");
     self.tale.dry = cli_has(args, "dry-run");
     err_code_t code = s_open(&self, args, &err);
-    if (!code)
+    if (!code && !self.dry_end)
         code = s_repair(&self, cli_value(args, "region"), &err);
-    int status = code ? tale_fail(&self.tale, code, &err) : s_end(&self);
+    status = code ? tale_fail(&self.tale, code, &err) : s_end(&self);
     spares_fini(&self.spares);
     statedir_close(&self.state);
     catalog_destroy(&self.catalog);
@@ -278,8 +315,9 @@ static int s_run(const cli_args_t *args)
 
 const cli_command_t checkpoint_repair = {
     .name = "checkpoint repair",
-    .summary = "Takes snapshots that are missing or damaged from keepers' copies, another state directory or "
-               "an archive.",
+    .summary =
+        "Takes snapshots that are missing or damaged, and a lost topology, from keepers' copies, another "
+        "state directory or an archive.",
     .example = "cloudless checkpoint repair --state run1 --from /mnt/node-b/run1 --dry-run",
     .notes = "Only a copy of the very snapshot that is damaged takes its place, or one that is newer; every "
              "byte of it is "

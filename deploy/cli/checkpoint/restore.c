@@ -125,14 +125,17 @@ static int s_run(const cli_args_t *args)
     err_t err = {0};
     choice_t choice = {0};
     char tag[MANIFEST_NAME_MAX + 1] = "";
-    if (!cli_has(args, "state") || !cli_has(args, "to"))
-        return cli_fail(
-            EXIT_WRONG, "checkpoint restore",
-            "--state and --to are needed; cloudless checkpoint ls --points lists the common points");
+    char dir[STATEDIR_PATH_MAX];
+    if (!cli_has(args, "to"))
+        return cli_fail(EXIT_WRONG, "checkpoint restore",
+                        "--to is needed; cloudless checkpoint ls --points lists the common points");
+    int status = commands_state(args, "checkpoint restore", dir);
+    if (status)
+        return status;
     tale_init(&self.tale, args, "checkpoint restore");
     self.tale.dry = cli_has(args, "dry-run");
     s_choose(cli_value(args, "to"), &choice, tag);
-    err_code_t code = catalog_open(cli_value(args, "state"), false, &self.catalog, &err);
+    err_code_t code = catalog_open(dir, false, &self.catalog, &err);
     if (!code && !self.tale.dry)
         code = build_take(&self.catalog, &self.state, &err);
     if (!code)
@@ -140,7 +143,7 @@ static int s_run(const cli_args_t *args)
                                 &self.picks, &self.count, &err);
     if (!code)
         code = s_restore(&self, &err);
-    int status = code ? tale_fail(&self.tale, code, &err) : s_end(&self, tag);
+    status = code ? tale_fail(&self.tale, code, &err) : s_end(&self, tag);
     for (size_t i = 0; self.builds && i < self.count; i++)
         build_fini(&self.builds[i]);
     free(self.builds);

@@ -194,19 +194,23 @@ static int s_run(const cli_args_t *args)
     pick_t pick;
     snapshot_t *snapshot = NULL;
     err_t err = {0};
+    char dir[STATEDIR_PATH_MAX];
     const char *archive = cli_value(args, "archive");
-    if (!archive == !cli_has(args, "state") || !cli_has(args, "region") || !cli_has(args, "shard"))
+    if ((archive && cli_has(args, "state")) || !cli_has(args, "region") || !cli_has(args, "shard"))
         return cli_fail(EXIT_WRONG, "checkpoint show",
                         "--region and --shard are needed, and either --state or --archive; see cloudless "
                         "checkpoint show --help");
+    int status = archive ? EXIT_DONE : commands_state(args, "checkpoint show", dir);
+    if (status)
+        return status;
     tale_init(&tale, args, "checkpoint show");
-    err_code_t code = archive ? catalog_open_archive(archive, &catalog, &err)
-                              : catalog_open(cli_value(args, "state"), true, &catalog, &err);
+    err_code_t code =
+        archive ? catalog_open_archive(archive, &catalog, &err) : catalog_open(dir, true, &catalog, &err);
     if (!code)
         code = s_find(catalog, args, &pick, &err);
     if (!code) /* what is shown is whole */
         code = pick_load(&pick, &snapshot, &err);
-    int status = code ? tale_fail(&tale, code, &err) : EXIT_DONE;
+    status = code ? tale_fail(&tale, code, &err) : EXIT_DONE;
     if (!code) {
         s_fill(tale.document, &pick);
         if (tale.json)

@@ -39,36 +39,37 @@ void spares_add_kept(spares_t *self, const catalog_t *catalog)
             s_add_store(self, catalog, &catalog->stores[i]);
 }
 
-static err_code_t s_check_job(const char *path, const topology_t *theirs, const topology_t *ours, err_t *err)
+static err_code_t s_check_job(const catalog_t *theirs, const catalog_t *ours, err_t *err)
 {
     char a[17], b[17];
-    topology_digest(theirs, a);
-    topology_digest(ours, b);
-    if (!strcmp(a, b) && !strcmp(theirs->job.name, ours->job.name))
-        return ERR_OK;
-    return err_set(err, ERR_JOB, "%s is of job %s, or of other settings; nothing of it fits here", path,
-                   theirs->job.name);
+    topology_digest(theirs->topology, a);
+    topology_digest(ours->topology, b);
+    if (strcmp(a, b) != 0 || strcmp(theirs->topology->job.name, ours->topology->job.name) != 0)
+        return err_set(err, ERR_JOB, "%s is of job %s, or of other settings; nothing of it fits here",
+                       theirs->dir, theirs->topology->job.name);
+    return run_id_differs(theirs->run, ours->run) ? run_id_refuse(err, theirs->dir, theirs->run, ours->run)
+                                                  : ERR_OK;
 }
 
-static err_code_t s_add_all(spares_t *self, catalog_t *other, const topology_t *topology, err_t *err)
+static err_code_t s_add_all(spares_t *self, catalog_t *other, const catalog_t *ours, err_t *err)
 {
-    err_code_t code = s_check_job(other->dir, other->topology, topology, err);
+    err_code_t code = s_check_job(other, ours, err);
     for (size_t i = 0; !code && i < other->count; i++)
         if (other->stores[i].place.kind != STORE_OTHER)
             s_add_store(self, other, &other->stores[i]);
     return code;
 }
 
-err_code_t spares_add_dir(spares_t *self, const char *dir, const topology_t *topology, err_t *err)
+err_code_t spares_add_dir(spares_t *self, const char *dir, const catalog_t *ours, err_t *err)
 {
     err_code_t code = catalog_open(dir, false, &self->others[0], err);
-    return code ? code : s_add_all(self, self->others[0], topology, err);
+    return code ? code : s_add_all(self, self->others[0], ours, err);
 }
 
-err_code_t spares_add_archive(spares_t *self, const char *path, const topology_t *topology, err_t *err)
+err_code_t spares_add_archive(spares_t *self, const char *path, const catalog_t *ours, err_t *err)
 {
     err_code_t code = catalog_open_archive(path, &self->others[1], err);
-    return code ? code : s_add_all(self, self->others[1], topology, err);
+    return code ? code : s_add_all(self, self->others[1], ours, err);
 }
 
 /* ---- All ---- */

@@ -26,9 +26,8 @@ typedef struct {
 /* Adds the keepers' copies of a state directory, which must outlive the list; those of another one and its shards' own
  * stores; what an archive holds. Errors: ERR_JOB (of another job), and those of catalog_open and archive_read. */
 void spares_add_kept(spares_t *self, const catalog_t *catalog);
-MUST_USE err_code_t spares_add_dir(spares_t *self, const char *dir, const topology_t *topology, err_t *err);
-MUST_USE err_code_t spares_add_archive(spares_t *self, const char *path, const topology_t *topology,
-                                       err_t *err);
+MUST_USE err_code_t spares_add_dir(spares_t *self, const char *dir, const catalog_t *ours, err_t *err);
+MUST_USE err_code_t spares_add_archive(spares_t *self, const char *path, const catalog_t *ours, err_t *err);
 void spares_sort(spares_t *self);
 void spares_fini(spares_t *self);
 

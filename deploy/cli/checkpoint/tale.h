@@ -7,7 +7,7 @@
 #define DEPLOY_CLI_CHECKPOINT_TALE_H
 
 #include "codec/base/json.h"
-#include "deploy/cli/cli.h"
+#include "deploy/cli/commands.h"
 #include "store/manifest.h"
 
 #include <stdbool.h>
@@ -15,7 +15,7 @@
 /* Options that many commands share. */
 #define TALE_STATE_OPTION                                                                                    \
     {                                                                                                        \
-        "state", 's', "DIR", "the run's state directory"                                                     \
+        "state", 's', "DIR", COMMANDS_STATE                                                                  \
     }
 #define TALE_REGION_OPTION                                                                                   \
     {                                                                                                        \

@@ -2,7 +2,10 @@
 #include "deploy/cli/checkpoint/commands.h"
 #include "deploy/cli/checkpoint/tale.h"
 #include "deploy/cli/checkpoint/together.h"
+
+#include "actors/scheduler/keep.h"
 #include "deploy/launch/launch.h"
+#include "store/kv_child.h"
 #include "store/verify.h"
 
 #include <inttypes.h>
@@ -77,18 +80,42 @@ static err_code_t s_shard_store(verify_t *self, const catalog_t *catalog, const 
     return ERR_OK;
 }
 
+/* What schedulers keep has checksums of its own. */
+static err_code_t s_check_kept(const catalog_store_t *store, err_t *why)
+{
+    kv_t *kv = NULL;
+    err_code_t code = kv_child_open(store->path, &kv, why);
+    if (!code)
+        code = keep_check(kv, why);
+    kv_destroy(&kv);
+    return code;
+}
+
+static err_code_t s_other_store(verify_t *self, const catalog_t *catalog, const catalog_store_t *store,
+                                err_t *err)
+{
+    verify_report_t report = {0};
+    err_t why = {.code = ERR_OK};
+    err_code_t code = verify_keys_dir(store->path, &report, &why);
+    self->stores++;
+    if (code && code != ERR_NOT_FOUND)
+        return err_set(err, code, "%s", why.text);
+    s_tell(self, store->place.below, &report);
+    if (code && !catalog->live && !store->readable)
+        tale_row(&self->tale, "damaged", store->place.below, NULL, 0, store->why);
+    if (!code && !report.problem_total && stores_is_scheduler(&store->place) && s_check_kept(store, &why))
+        tale_row(&self->tale, "damaged", store->place.below, NULL, 0, why.text);
+    verify_report_fini(&report);
+    return ERR_OK;
+}
+
 static err_code_t s_stores(verify_t *self, const catalog_t *catalog, err_t *err)
 {
     err_code_t code = ERR_OK;
     for (size_t i = 0; i < catalog->count && !code; i++) {
         const catalog_store_t *store = &catalog->stores[i];
-        if (store->place.kind != STORE_OTHER) {
-            code = s_shard_store(self, catalog, store, err);
-            continue;
-        }
-        self->stores++;
-        if (!store->readable)
-            tale_row(&self->tale, "damaged", store->place.below, NULL, 0, store->why);
+        code = store->place.kind == STORE_OTHER ? s_other_store(self, catalog, store, err)
+                                                : s_shard_store(self, catalog, store, err);
     }
     return code;
 }
@@ -241,13 +268,17 @@ static int s_run(const cli_args_t *args)
 {
     verify_t self = {0};
     err_t err = {0};
-    const char *dir = cli_value(args, "state"), *archive = cli_value(args, "archive");
-    if (!dir == !archive)
+    char dir[STATEDIR_PATH_MAX];
+    const char *archive = cli_value(args, "archive");
+    if (archive && cli_has(args, "state"))
         return cli_fail(EXIT_WRONG, "checkpoint verify", "give either --state or --archive");
+    int status = archive ? EXIT_DONE : commands_state(args, "checkpoint verify", dir);
+    if (status)
+        return status;
     tale_init(&self.tale, args, "checkpoint verify");
     err_code_t code =
-        dir ? s_state(&self, dir, cli_has(args, "here"), &err) : s_archive(&self, archive, &err);
-    int status = code ? tale_fail(&self.tale, code, &err) : s_end(&self);
+        archive ? s_archive(&self, archive, &err) : s_state(&self, dir, cli_has(args, "here"), &err);
+    status = code ? tale_fail(&self.tale, code, &err) : s_end(&self);
     tale_fini(&self.tale);
     return status;
 }

@@ -696,7 +696,8 @@ Test(broker, a_link_that_is_down_is_gone_around)
 /* The first state of the link to a region for which `holds`. */
 static message_t *s_state_that(const actor_t *actor, const char *region, bool (*holds)(const message_t *))
 {
-    for (;;) {
+    for (int states = 0;; states++) { /* each region's is told twice a second */
+        cr_assert_lt(states, 120, "the state of the link to %s never comes to be", region);
         message_t *m = s_wait(actor, KIND_link_state);
         if (!strcmp(m->link_state.region, region) && holds(m))
             return m;

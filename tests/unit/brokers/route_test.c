@@ -109,3 +109,21 @@ Test(route, the_region_is_the_second_part_of_a_name)
         cr_assert_eq(strncmp(region, cases[i].region, length), 0);
     }
 }
+
+Test(route, of_two_schedulers_the_one_that_is_heard_stays_and_a_silent_one_is_replaced)
+{
+    routes_t *routes = routes_new();
+    const char *name = "scheduler/global";
+    cr_assert_eq(routes_contend(routes, name, 1, 11, 0), ERR_OK);
+    cr_assert_eq(routes_register(routes, name, "a", 1, 1, 77, 0), ERR_OK);
+    routes_note(routes, name, 11, "first");
+    cr_assert_eq(routes_contend(routes, name, 1, 11, 1000), ERR_OK, "its own next hello");
+    cr_assert_eq(routes_contend(routes, name, 5, 22, 1000), ERR_TIMEOUT, "whatever its number");
+    cr_assert_eq(routes_register(routes, name, "a", 1, 1, 77, 2000), ERR_OK);
+    cr_assert_eq(routes_contend(routes, name, 5, 22, 3000), ERR_IN_USE);
+    cr_assert_str_eq(routes_find(routes, NAME("scheduler/global"))->host, "first");
+    cr_assert_eq(routes_contend(routes, name, 5, 22, 2000 + ROUTE_CONTEND_US), ERR_OK, "the first is gone");
+    cr_assert_eq(routes_contend(routes, "worker/eu/0", 5, 22, 3000), ERR_OK,
+                 "actors that are placed are not contended");
+    routes_destroy(&routes);
+}

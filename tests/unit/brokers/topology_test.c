@@ -251,7 +251,7 @@ Test(topology, extremes_read_and_print)
         "job.data.dir=données # 1",
         "job.name=no",
         "job.name=007",
-        "job.name=-_-",
+        "job.name=_-_",
         "regions[0].broker.bind=tcp://[::1]:5555",
         "links[0].between=[a, b]",
     };
@@ -274,6 +274,13 @@ Test(topology, a_broker_may_be_reached_from_outside_when_the_file_says_so)
     t = s_parse(s_small, wild, 3);
     cr_assert_str_eq(t->regions[1].advertise, "tcp://b.example.org:7000");
     s_check_round_trip(t, "wildcard");
+    static const char *const again[] = {
+        "regions[b].broker={bind: tcp://127.0.0.1:7000, advertise: tcp://b.example.org:7000}",
+        "regions[b].broker.advertise="};
+    t = s_parse(s_small, again, 2);
+    cr_assert_str_eq(t->regions[1].advertise, "",
+                     "and taken back where the whole job goes on on one machine");
+    s_check_round_trip(t, "taken back");
     static const char *const loopback[] = {"tcp://127.1.2.3:*", "tcp://localhost:80", "tcp://[::1]:80"};
     for (size_t i = 0; i < 3; i++) {
         char set[64];

@@ -103,8 +103,8 @@ static const case_t s_cases[] = {
     {"rtt: 30ms", "rtt: 30",
      "t.yaml:22:10: links[0].rtt: \"30\" is not a duration with its unit; write a duration from 0 to 60s, "
      "such as 30ms or 10s"},
-    {"rtt: 30ms", "rtt: 30 ms",
-     "t.yaml:22:10: links[0].rtt: \"30 ms\" is not a duration with its unit; write a duration from 0 to 60s, "
+    {"rtt: 30ms", "rtt: 30  ms",
+     "t.yaml:22:10: links[0].rtt: \"30  ms\" is not a duration with its unit; write a duration from 0 to 60s, "
      "such as 30ms or 10s"},
     {"rtt: 30ms", "rtt: 30msx",
      "t.yaml:22:10: links[0].rtt: \"30msx\" is not a duration with its unit; write a duration from 0 to 60s, "
@@ -257,6 +257,13 @@ static const case_t s_cases[] = {
      "more too"},
     {"durability: disk", "replicas: 9",
      "t.yaml:9:13: checkpoint.replicas: \"9\" is too large; write a whole number from 0 to 8"},
+    {"strategy: asgd-ga, every: 8}\ncheckpoint:\n",
+     "strategy: sma, every: 8, quorum: 0.5}\ncheckpoint:\n  when_full: go_on\n",
+     "t.yaml:9:14: checkpoint.when_full: rounds that need not every region vote on what is durable, and go "
+     "on "
+     "without one whose disk is full; write wait, or job.sync.quorum: 1"},
+    {"durability: disk", "when_full: stop",
+     "t.yaml:9:14: checkpoint.when_full: \"stop\" is not known here; write wait or go_on"},
     {"durability: disk", "elsewhere: true",
      "t.yaml:9:14: checkpoint.elsewhere: says where one of the copies lies, and there is none; write "
      "checkpoint.replicas: 1 or more too"},
@@ -318,7 +325,8 @@ static const case_t s_cases[] = {
     {"tcp://127.0.0.1:*", "tcp://a b:1",
      "t.yaml:19:20: regions[1].broker.bind: \"tcp://a b:1\" is not an endpoint; write tcp://HOST:PORT"},
     {"  name: t\n", "", "t.yaml:1:1: job.name: missing; write 1 to 31 letters, digits, '-' and '_'"},
-    {"  model: lenet\n", "", "t.yaml:1:1: job.model: missing; write 1 to 31 letters, digits, '-' and '_'"},
+    {"  model: lenet\n", "",
+     "t.yaml:1:1: job.model: missing; write softmax, mlp, mlp-large, lenet or ledger"},
     {"  data: {kind: idx, dir: /data}\n", "",
      "t.yaml:1:1: job.data: missing; write data: and its keys below it, indented"},
     {"    data_share: 2\n", "",
@@ -563,6 +571,11 @@ static const struct {
      "--set links[0].between=b: is one value; write two different regions, such as [north, south], or all"},
     {"regions[b].name=a",
      "--set regions[b].name=a: regions[1].name: a is the name of regions[0] already; write another"},
+    {"regions[b].name=A", "--set regions[b].name=A: regions[1].name: differs from a in small and large "
+                          "letters alone; write another"},
+    {"job.name=-t", "--set job.name=-t: \"-t\" begins with '-'; write 1 to 31 letters, digits, '-' and '_'"},
+    {"job.model=lennet",
+     "--set job.model=lennet: \"lennet\" is not known here; write softmax, mlp, mlp-large, lenet or ledger"},
     {"regions[0]=5", "--set regions[0]=5: no keys here; write KEY: VALUE, beginning with name"},
     {"job.data={kind: counter, samples: 5}",
      "--set job.data={kind: counter, samples: 5}: job.data.kind: counter is for model ledger alone; write "
@@ -609,6 +622,36 @@ Test(wrong, a_wrong_set_is_told_by_its_own_text)
                          s_sets[i].error);
         s_check_one_line(err.text);
         cr_assert_null(topology);
+    }
+}
+
+/* What would only fail when it is started, or never do anything. */
+Test(wrong, what_cannot_run_is_told)
+{
+    static const struct {
+        const char *sets[2];
+        const char *error;
+    } rows[] = {
+        {{"regions[a].broker.bind=tcp://127.0.0.1:5591", "regions[b].broker.bind=tcp://127.0.0.1:5591"},
+         "--set regions[b].broker.bind=tcp://127.0.0.1:5591: regions[1].broker.bind: a listens there "
+         "already; write "
+         "another port, or tcp://HOST:*"},
+        {{"regions[a].broker.advertise=tcp://x:5", "regions[b].broker.advertise=tcp://x:5"},
+         "--set regions[b].broker.advertise=tcp://x:5: regions[1].broker.advertise: a is dialled there "
+         "already; write "
+         "this broker's own address and port"},
+        {{"plan.apply=true", "job.epochs=1"},
+         "t.yaml:16:5: regions[1].offers: missing, and plan.apply rents nothing else; write \"- {name: "
+         "small, count: 4}\" "
+         "below it for instance, or plan.apply: false"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        topology_t *topology = NULL;
+        err_t err = {0};
+        cr_expect_eq(topology_parse("t.yaml", s_right, strlen(s_right), rows[i].sets, 2, &topology, &err),
+                     ERR_CONFIG);
+        cr_expect_str_eq(err.text, rows[i].error, "\n  got      %s\n  expected %s", err.text, rows[i].error);
+        topology_destroy(&topology);
     }
 }
 

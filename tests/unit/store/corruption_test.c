@@ -406,6 +406,7 @@ Test(corruption, of_a_model)
     cr_assert_eq(layout_add(&s_layout, "fc1.weight", 2, (size_t[]){50, 60}, NULL), ERR_OK);
     cr_assert_eq(layout_add(&s_layout, "fc2.weight", 2, (size_t[]){50, 60}, NULL),
                  ERR_OK); /* can be taken for fc1's */
-    cr_assert_eq(safetensors_write(temp_path(&s_temp, "m", path), &s_layout, s_values, NULL, false, NULL), ERR_OK);
+    cr_assert_eq(safetensors_write(temp_path(&s_temp, "m", path), &s_layout, s_values, NULL, false, NULL),
+                 ERR_OK);
     s_run("safetensors", path, s_look_model, 2);
 }

@@ -77,6 +77,89 @@ Test(statedir, of_another_job)
     statedir_close(&state);
 }
 
+/* ---- the run ---- */
+
+static statedir_run_t s_run_of(const char *path)
+{
+    statedir_run_t run;
+    cr_assert_eq(statedir_run(path, &run, &s_err), ERR_OK, "%s", s_err.text);
+    return run;
+}
+
+Test(statedir, is_of_no_run_until_one_is_begun_and_then_of_that_one)
+{
+    statedir_t *state = s_open();
+    cr_assert_eq(s_run_of(s_dir).id, RUN_ID_NONE);
+    cr_assert_eq(statedir_begin_run(state, &(statedir_run_t){.id = 0xab}, &s_err), ERR_OK, "%s", s_err.text);
+    statedir_close(&state);
+    cr_assert_eq(s_run_of(s_dir).id, 0xab);
+    cr_assert_not(s_run_of(s_dir).adopted);
+    state = s_open();
+    cr_assert_eq(s_run_of(s_dir).id, 0xab, "opening it again changes nothing");
+    statedir_close(&state);
+}
+
+Test(statedir, of_another_run_says_both_identities_and_what_to_do)
+{
+    statedir_t *state = s_open();
+    statedir_close(&state);
+    cr_assert_eq(statedir_join_run(s_dir, &(statedir_run_t){.id = 0xab, .adopted = true}, &s_err), ERR_OK);
+    cr_assert_eq(statedir_join_run(s_dir, &(statedir_run_t){.id = 0xab}, &s_err), ERR_OK, "the same again");
+    cr_assert_eq(statedir_join_run(s_dir, &(statedir_run_t){.id = 0xcd}, &s_err), ERR_JOB);
+    cr_assert_not_null(strstr(s_err.text, "00000000000000ab"), "%s", s_err.text);
+    cr_assert_not_null(strstr(s_err.text, "00000000000000cd"), "%s", s_err.text);
+    cr_assert_not_null(strstr(s_err.text, "--state"), "%s", s_err.text);
+    cr_assert_eq(s_run_of(s_dir).id, 0xab);
+    cr_assert(s_run_of(s_dir).adopted, "who came first decides");
+}
+
+Test(statedir, of_the_version_before_has_no_run_and_can_take_one)
+{
+    char file[TEMP_PATH_MAX + 16];
+    static const char before[] = "cloudless state 1\njob fashion\ndigest d1g3st\n";
+    cr_assert_eq(file_make_dirs(s_dir, &s_err), ERR_OK);
+    snprintf(file, sizeof file, "%s/job", s_dir);
+    cr_assert_eq(file_write(file, before, strlen(before), &s_err), ERR_OK);
+    cr_assert_eq(s_run_of(s_dir).id, RUN_ID_NONE);
+    cr_assert_eq(statedir_check(s_dir, "fashion", "d1g3st", &s_err), ERR_OK, "%s", s_err.text);
+    cr_assert_eq(statedir_join_run(s_dir, &(statedir_run_t){.id = 1}, &s_err), ERR_OK, "%s", s_err.text);
+    cr_assert_eq(s_run_of(s_dir).id, 1);
+}
+
+Test(statedir, a_job_file_with_a_spoiled_run_is_of_nobody)
+{
+    char file[TEMP_PATH_MAX + 16], text[256];
+    static const char *const spoiled[] = {"run 0123456789abcde\n",           "run 0123456789ABCDEF\n",
+                                          "run 0000000000000000\n",          "run 0123456789abcdef\nmore\n",
+                                          "run 0123456789abcdef adopte\n",   "run 0123456789abcdef",
+                                          "run 0123456789abcdef adopted \n", "rum 0123456789abcdef\n"};
+    statedir_run_t run;
+    cr_assert_eq(file_make_dirs(s_dir, &s_err), ERR_OK);
+    snprintf(file, sizeof file, "%s/job", s_dir);
+    for (size_t i = 0; i < sizeof spoiled / sizeof *spoiled; i++) {
+        snprintf(text, sizeof text, "cloudless state 1\njob fashion\ndigest d1g3st\n%s", spoiled[i]);
+        cr_assert_eq(file_write(file, text, strlen(text), &s_err), ERR_OK);
+        cr_assert_eq(statedir_run(s_dir, &run, &s_err), ERR_JOB, "%s", spoiled[i]);
+        cr_assert_eq(statedir_check(s_dir, "fashion", "d1g3st", &s_err), ERR_JOB, "%s", spoiled[i]);
+    }
+}
+
+Test(statedir, one_that_has_lost_its_job_file_is_told_from_a_folder_of_somebody_else)
+{
+    static const char *const made[] = {"run/disk", "topology.yaml"};
+    char path[TEMP_PATH_MAX + 32];
+    statedir_t *state = NULL;
+    snprintf(path, sizeof path, "%s/run", s_dir);
+    cr_assert_eq(file_make_dirs(path, &s_err), ERR_OK);
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(path, sizeof path, "%s/%s", s_dir, made[i]);
+        cr_assert_eq(file_write(path, "x", 1, &s_err), ERR_OK);
+        cr_assert_eq(statedir_open(s_dir, "fashion", "d1g3st", &state, &s_err), ERR_JOB);
+        bool told = strstr(s_err.text, "has lost its file job; cloudless checkpoint repair --state ") != NULL;
+        cr_assert_eq(told, i == 1, "%s", s_err.text);
+    }
+}
+
 Test(statedir, a_folder_of_somebody_else_is_left_alone)
 {
     char file[TEMP_PATH_MAX + 16];
@@ -119,12 +202,12 @@ Test(statedir, a_damaged_job_file_is_not_overwritten)
 }
 
 /* What a job file says, and what is said of it. */
-static void s_expect_said(const char *text, const char *said)
+static void s_expect_said(const char *text, err_code_t code, const char *said)
 {
     char file[TEMP_PATH_MAX + 16];
     snprintf(file, sizeof file, "%s/job", s_dir);
     cr_assert_eq(file_write(file, text, strlen(text), &s_err), ERR_OK);
-    cr_assert_eq(statedir_check(s_dir, "fashion", "d1g3st", &s_err), ERR_JOB);
+    cr_assert_eq(statedir_check(s_dir, "fashion", "d1g3st", &s_err), code);
     cr_assert_not_null(strstr(s_err.text, said), "%s", s_err.text);
     cr_assert_null(strstr(s_err.text, "remove"), "a directory that holds a model is not to be removed: %s",
                    s_err.text);
@@ -134,10 +217,12 @@ Test(statedir, what_is_wrong_with_a_job_file_is_said_and_nobody_is_told_to_remov
 {
     statedir_t *state = s_open();
     statedir_close(&state);
-    s_expect_said("cloudless state 99\njob fashion\n", "another version of cloudless (its format is 99");
-    s_expect_said("cloudless state x\njob fashion\n", "is damaged; cloudless checkpoint repair --state ");
-    s_expect_said("", "is damaged; cloudless checkpoint repair --state ");
-    s_expect_said("cloudless state 1\njob fashion\ndigest other\n",
+    s_expect_said("cloudless state 99\njob fashion\n", ERR_VERSION,
+                  "another version of cloudless (its format is 99");
+    s_expect_said("cloudless state x\njob fashion\n", ERR_JOB,
+                  "is damaged; cloudless checkpoint repair --state ");
+    s_expect_said("", ERR_JOB, "is damaged; cloudless checkpoint repair --state ");
+    s_expect_said("cloudless state 1\njob fashion\ndigest other\n", ERR_JOB,
                   "undo the change, or name another directory");
 }
 

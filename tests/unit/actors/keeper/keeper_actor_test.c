@@ -4,6 +4,7 @@
 #include "actors/keeper/keeper_core.h"
 #include "actors/keeper/transfer.h"
 #include "store/statedir.h"
+#include "tests/unit/store/power.h"
 #include "tests/unit/store/temp.h"
 
 #include <criterion/criterion.h>
@@ -145,6 +146,27 @@ Test(keeper_actor, what_is_kept_is_on_the_disk_and_found_again)
     cr_assert_eq(seal, 9);
     s_open(b);
     s_free(b);
+}
+
+/* Whoever hears that it is kept counts on it. */
+static void s_check_power_cut(durability_t durability, bool survives)
+{
+    char left[TEMP_PATH_MAX];
+    statedir_latest_t latest = {0};
+    bench_t *b = s_bench();
+    b->topology.checkpoint.durability = durability;
+    s_keep(b, 3, 5);
+    power_cut(b->temp.dir, temp_path(&b->temp, "left", left));
+    bool there = !statedir_shard_latest(left, "eu", 0, &latest, NULL) && latest.number == 5;
+    cr_assert_eq(there, survives, "durability %d", (int)durability);
+    s_free(b);
+}
+
+Test(keeper_actor, what_is_kept_survives_a_power_cut_as_far_as_was_asked_for)
+{
+    s_check_power_cut(DURABILITY_DISK, true);
+    s_check_power_cut(DURABILITY_REPLICA, true);
+    s_check_power_cut(DURABILITY_PROCESS, false);
 }
 
 Test(keeper_actor, a_sealed_store_is_closed_for_the_shard_that_starts_from_it)

@@ -264,12 +264,43 @@ Test(dataset, refuses_files_that_do_not_belong_together)
     dataset_spec_t spec = s_spec(&files, (double[]){1}, 1);
     files_write_idx(&files, TRAIN_LABELS, false, 1, (size_t[]){TRAIN - 1}, 3, 10);
     s_check_refused(&spec, ERR_MALFORMED, "101 images", "100 labels");
-    files_write_idx(&files, TRAIN_LABELS, false, 1, (size_t[]){TRAIN}, 1, 11);
-    s_check_refused(&spec, ERR_MALFORMED, TRAIN_LABELS, "label 10 is 10, expected less than 10");
     files_write_idx(&files, TRAIN_LABELS, false, 1, (size_t[]){TRAIN}, 3, 10);
     files_write_idx(&files, TEST_IMAGES, false, 3, (size_t[]){TEST, 3, 2}, 5, 251);
     s_check_refused(&spec, ERR_MALFORMED, "2 x 3", "3 x 2");
     files_destroy(&files);
+}
+
+/* Labels are what they are, whatever a model makes of them. */
+Test(dataset, any_label_is_read_and_told)
+{
+    files_t files = s_files(false);
+    dataset_spec_t spec = s_spec(&files, (double[]){1}, 1);
+    dataset_facts_t facts;
+    cr_assert_eq(dataset_look(&spec, true, &facts, NULL), ERR_OK);
+    cr_assert(facts.total == TRAIN && facts.tests == TEST && facts.height == 2 && facts.width == 3);
+    cr_assert(facts.label_least == 0 && facts.label_most == 9 && !strcmp(facts.kind, "idx"));
+    files_write_idx(&files, TRAIN_LABELS, false, 1, (size_t[]){TRAIN}, 5, 256);
+    spec.split = DATASET_SPLIT_LABEL;
+    dataset_t *dataset = s_open(&spec);
+    cr_assert_eq(dataset_facts(dataset)->label_most, 255);
+    uint32_t last = TRAIN - 1, label;
+    float x[SIZE];
+    dataset_gather(dataset, &last, 1, x, &label);
+    cr_assert_eq(label, 255);
+    dataset_destroy(&dataset);
+    cr_assert_eq(dataset_look(&spec, true, &facts, NULL), ERR_OK);
+    cr_assert_eq(facts.label_most, 255);
+    cr_assert_neq(access(files.cache, F_OK), 0, "a look leaves nothing behind");
+    files_destroy(&files);
+}
+
+/* Neither memory nor time in proportion to a number in a file. */
+Test(dataset, a_look_at_a_counter_counts_nothing)
+{
+    dataset_spec_t spec = {.kind = "counter", .samples = UINT32_MAX};
+    dataset_facts_t facts;
+    cr_assert_eq(dataset_look(&spec, true, &facts, NULL), ERR_OK);
+    cr_assert(facts.total == UINT32_MAX && facts.height == 1 && facts.width == 1 && facts.tests == 0);
 }
 
 Test(dataset, refuses_a_wrong_spec)

@@ -216,6 +216,62 @@ Test(idx, wrong_magic_and_dimensions)
     files_destroy(&files);
 }
 
+#define DOTTED "train-images.idx3-ubyte"
+
+/* Other tools unpack them under this name, or leave them packed without an ending that says so. */
+Test(idx, other_names_of_the_same_file)
+{
+    static const struct {
+        const char *name;
+        bool packed;
+    } rows[] = {{DOTTED, false}, {DOTTED ".gz", true}, {NAME, true}, {DOTTED, true}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        files_t files = files_new();
+        files_write_idx(&files, rows[i].name, rows[i].packed, 3, DIMS, 7, 251);
+        s_check_contents(&files);
+        cr_assert_eq(s_count_cached(&files, NAME "."), rows[i].packed ? 2 : 0);
+        files_destroy(&files);
+    }
+}
+
+Test(idx, a_look_keeps_nothing)
+{
+    for (int packed = 0; packed < 2; packed++) {
+        files_t files = files_new();
+        const char *name = packed ? "l.gz" : "l";
+        files_write_idx(&files, name, packed, 1, (size_t[]){300000}, 3, 40);
+        idx_t idx;
+        err_t err;
+        cr_assert_eq(idx_look(files.dir, "l", 1, false, &idx, &err), ERR_OK, "%s", err.text);
+        cr_assert(idx.rank == 1 && idx.dims[0] == 300000 && idx.least == 0 && idx.most == 39);
+        cr_assert(!idx.map && !idx.data);
+        cr_assert_neq(access(files.cache, F_OK), 0);
+        files_cut(&files, name, -1);
+        cr_assert_eq(idx_look(files.dir, "l", 1, false, &idx, &err), ERR_MALFORMED);
+        cr_assert(strstr(err.text, name) && strstr(err.text, "bytes"), "%s", err.text);
+        files_destroy(&files);
+    }
+    files_t files = files_new();
+    uint8_t from_one[] = {0, 0, 8, 1, 0, 0, 0, 2, 1, 26};
+    files_write(&files, "l", from_one, sizeof from_one);
+    idx_t idx;
+    cr_assert_eq(idx_look(files.dir, "l", 1, false, &idx, NULL), ERR_OK);
+    cr_assert(idx.least == 1 && idx.most == 26);
+    files_destroy(&files);
+}
+
+Test(idx, a_look_reads_pictures_through_when_told_to)
+{
+    files_t files = files_new();
+    files_write_idx(&files, NAME ".gz", true, 3, DIMS, 7, 251);
+    files_cut(&files, NAME ".gz", -9);
+    idx_t idx;
+    cr_assert_eq(idx_look(files.dir, NAME, 3, false, &idx, NULL), ERR_OK);
+    cr_assert(idx.dims[0] == 50 && idx.dims[1] == 4 && idx.dims[2] == 3);
+    cr_assert_eq(idx_look(files.dir, NAME, 3, true, &idx, NULL), ERR_MALFORMED);
+    files_destroy(&files);
+}
+
 Test(idx, what_is_no_file)
 {
     files_t files = files_new();

@@ -1,4 +1,5 @@
 #include "actors/model/model.h"
+#include "brokers/topology_field.h"
 #include "tests/unit/actors/model/reference.h"
 
 #define CLASSES 10
@@ -288,6 +289,86 @@ Test(model, names)
     snprintf(names, sizeof names, "%s", model_names());
     for (char *rest = names, *name; (name = strtok_r(rest, ", ", &rest));)
         cr_assert(model_known(name), "%s", name);
+}
+
+/* The topology's table has the names too: brokers know no models. */
+Test(model, a_topology_may_name_every_model_and_no_other)
+{
+    const field_t *job = NULL, *row = NULL;
+    for (size_t i = 0; i < field_count(); i++)
+        job = strcmp(field_at(i)->path, "job") ? job : field_at(i);
+    row = field_find(job, "model");
+    char all[256] = "";
+    size_t length = 0, count;
+    const char *value;
+    for (count = 0; (value = field_value(row, count, &length)); count++)
+        snprintf(all + strlen(all), sizeof all - strlen(all), "%s%.*s", count ? ", " : "", (int)length,
+                 value);
+    cr_assert_str_eq(all, model_names());
+}
+
+/* A large batch is computed piece by piece, and means the same. */
+Test(model, pieces_of_a_batch_join_to_its_gradient)
+{
+    enum { COUNT = 7, FIRST = 3 };
+    static const char *const names[] = {"softmax", "ledger"};
+    for (size_t m = 0; m < 2; m++) {
+        model_t *model = NULL;
+        cr_assert_eq(model_new(names[m], COUNT, &model, NULL), ERR_OK);
+        size_t N = model_layout(model)->count, size = model_sample_size(model);
+        float *w = test_alloc(N, sizeof *w), *x = test_alloc(COUNT * size, sizeof *x);
+        float *whole = test_alloc(N, sizeof *whole), *g = test_alloc(N, sizeof *g),
+              *part = test_alloc(N, sizeof *part);
+        uint32_t labels[COUNT];
+        for (size_t i = 0; i < COUNT * size; i++)
+            x[i] = (float)(i % 17) / 17;
+        for (size_t i = 0; i < COUNT; i++)
+            labels[i] = (uint32_t)(i * 3 % 10);
+        model_init(model, 1, w);
+        double loss, joined, part_loss;
+        model_gradient(model, w, x, labels, COUNT, whole, &loss);
+        model_gradient(model, w, x, labels, FIRST, g, &joined);
+        model_gradient(model, w, x + FIRST * size, labels + FIRST, COUNT - FIRST, part, &part_loss);
+        model_join(model, FIRST, COUNT - FIRST, part, part_loss, g, &joined);
+        for (size_t i = 0; i < N; i++)
+            cr_assert_float_eq(g[i], whole[i], 1e-5, "%s %zu: %g, not %g", names[m], i, (double)g[i],
+                               (double)whole[i]);
+        cr_assert_float_eq(joined, loss, 1e-6);
+        free(w), free(x), free(whole), free(g), free(part);
+        model_destroy(&model);
+    }
+}
+
+/* What a model cannot read is refused before it computes: it would read beyond a batch's end. */
+Test(model, accepts_data_that_fit_it)
+{
+    const dataset_facts_t well = {.kind = "idx", .total = 9, .height = 28, .width = 28, .label_most = 9};
+    const dataset_facts_t counter = {.kind = "counter", .total = 9, .height = 1, .width = 1};
+    cr_assert_eq(model_accepts("lenet", &well, NULL), ERR_OK);
+    cr_assert_eq(model_accepts("softmax", &well, NULL), ERR_OK);
+    cr_assert_eq(model_accepts("ledger", &counter, NULL), ERR_OK);
+    cr_assert_eq(model_accepts("resnet", &well, NULL), ERR_NOT_FOUND);
+    static const struct {
+        dataset_facts_t data;
+        const char *says, *remedy;
+    } rows[] = {
+        {{.kind = "idx", .height = 8, .width = 8, .label_most = 2}, "8 x 8", "28 x 28"},
+        {{.kind = "idx", .height = 32, .width = 32, .label_most = 9}, "32 x 32", "28 x 28"},
+        {{.kind = "idx", .height = 14, .width = 56, .label_most = 9}, "14 x 56", "28 x 28"},
+        {{.kind = "idx", .height = 28, .width = 28, .label_most = 46}, "0 to 46", "no more classes"},
+        {{.kind = "idx", .height = 28, .width = 28, .label_least = 1, .label_most = 26},
+         "1 to 26",
+         "no more classes"},
+        {{.kind = "idx", .height = 28, .width = 28, .label_least = 1, .label_most = 10},
+         "1 to 10",
+         "number them from 0"},
+        {{.kind = "counter", .height = 1, .width = 1}, "counter", "idx"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        err_t err = {0};
+        cr_assert_eq(model_accepts("lenet", &rows[i].data, &err), ERR_CONFIG, "%zu", i);
+        cr_assert(strstr(err.text, rows[i].says) && strstr(err.text, rows[i].remedy), "%s", err.text);
+    }
 }
 
 Test(model, refuses_what_it_cannot_do)

@@ -25,7 +25,8 @@ Test(hosting, commands_and_events_are_read_as_they_were_written)
                                   .incarnation = UINT64_MAX - 3,
                                   .done = verb == NODE_DRAIN,
                                   .newest_incarnation = UINT64_MAX - 5,
-                                  .newest_number = 12},
+                                  .newest_number = 12,
+                                  .run = UINT64_MAX - 7},
                        read;
         char line[PROCESS_LINE_MAX];
         hosting_print_command(&command, line, sizeof line);
@@ -36,6 +37,7 @@ Test(hosting, commands_and_events_are_read_as_they_were_written)
         cr_assert_eq(read.done, verb == NODE_DRAIN);
         cr_assert_eq(read.newest_incarnation, UINT64_MAX - 5);
         cr_assert_eq(read.newest_number, 12);
+        cr_assert_eq(read.run, UINT64_MAX - 7);
     }
     hosting_event_t events[] = {
         {.actor = "worker/eu/0", .incarnation = 7},

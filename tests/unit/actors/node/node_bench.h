@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define S ((int64_t)1000000)
+#define RUN 7u
 
 static inline node_core_t *s_new(void)
 {
@@ -20,7 +21,8 @@ static inline node_core_t *s_new(void)
                         .digest = "0123456789abcdef",
                         .pid = 42,
                         .cores = 2,
-                        .samples = 100};
+                        .samples = 100,
+                        .run = RUN};
     return node_core_new(&spec);
 }
 
@@ -36,6 +38,7 @@ static inline void s_place(node_core_t *core, const char *actor, uint64_t incarn
     message_t *message = message_new(KIND_place, "node/eu/a", "scheduler/eu");
     message_set_name(message->place.actor, actor);
     message->place.incarnation = incarnation;
+    message->place.run = RUN;
     node_role.message(core, &message, now_us);
     cr_assert_null(message);
 }

@@ -1,3 +1,4 @@
+#include "codec/base/run_id.h"
 #include "tests/unit/actors/node/node_bench.h"
 
 Test(node_core, announces_itself_at_once_and_every_second)
@@ -222,6 +223,7 @@ Test(node_core, tells_a_new_scheduler_whom_it_hosts_and_refuses_the_old_one)
     message->incarnation = 2ull << 32;
     message_set_name(message->place.actor, "worker/eu/1");
     message->place.incarnation = 7;
+    message->place.run = RUN;
     node_role.message(core, &message, S);
     node_role.tick(core, 3 * S);
     message = s_take(core, KIND_announce);
@@ -263,5 +265,86 @@ Test(node_core, a_keeper_goes_on_until_bye)
     cr_assert_not(node_role.finished(core), "others take longer");
     s_send(core, KIND_bye, 8 * S);
     cr_assert(node_role.finished(core));
+    s_destroy(&core);
+}
+
+/* ---- the run ---- */
+
+static void s_place_of(node_core_t *core, const char *actor, uint64_t incarnation, uint64_t run)
+{
+    message_t *message = message_new(KIND_place, "node/eu/a", "scheduler/eu");
+    message_set_name(message->place.actor, actor);
+    message->place.incarnation = incarnation;
+    message->place.run = run;
+    node_role.message(core, &message, S);
+}
+
+Test(node_core, is_of_the_run_of_its_first_placement_and_says_so)
+{
+    node_spec_t spec = {
+        .name = "node/eu/a", .region = "eu", .host = "host", .digest = "0123456789abcdef", .cores = 2};
+    node_core_t *core = node_core_new(&spec);
+    node_command_t command;
+    s_place_of(core, "shard/eu/0", 5, RUN_ID_NONE);
+    s_expect_no_command(core);
+    s_place_of(core, "shard/eu/0", 5, RUN);
+    cr_assert(node_core_take_command(core, &command));
+    cr_assert_eq(command.run, RUN);
+    node_role.tick(core, S);
+    message_t *announce = s_take(core, KIND_announce);
+    cr_assert_eq(announce->announce.run, RUN);
+    message_destroy(&announce);
+    s_destroy(&core);
+}
+
+Test(node_core, nothing_of_another_run_is_started)
+{
+    node_core_t *core = s_new();
+    s_place_of(core, "shard/eu/0", 5, RUN + 1);
+    s_expect_no_command(core);
+    message_t *placed = s_take(core, KIND_placed);
+    cr_assert_eq(placed->placed.code, ERR_JOB);
+    cr_assert_not_null(strstr(placed->placed.reason, "0000000000000007"), "%s", placed->placed.reason);
+    cr_assert_not_null(strstr(placed->placed.reason, "0000000000000008"), "%s", placed->placed.reason);
+    message_destroy(&placed);
+    s_run(core, "shard/eu/0", 5);
+    s_destroy(&core);
+}
+
+Test(node_core, a_scheduler_cannot_give_an_incarnation_of_a_later_term)
+{
+    node_core_t *core = s_new();
+    s_place_of(core, "shard/eu/0", UINT64_MAX, RUN);
+    s_expect_no_command(core);
+    s_expect_placed(core, UINT64_MAX, ERR_LIMIT);
+    s_run(core, "shard/eu/0", 5);
+    s_destroy(&core);
+}
+
+Test(node_core, without_a_broker_for_long_it_ends_in_order_and_says_so)
+{
+    const char *reason;
+    node_spec_t spec = {.name = "node/eu/a",
+                        .region = "eu",
+                        .host = "host",
+                        .digest = "0123456789abcdef",
+                        .run = RUN,
+                        .alone_us = 60 * S};
+    node_core_t *core = node_core_new(&spec);
+    node_role.tick(core, 0);
+    node_role.tick(core, 100 * S);
+    cr_assert_not(node_core_stopping(core), "nothing was placed: it waits for a job");
+    s_run(core, "worker/eu/0", 5);
+    node_core_heard(core, 100 * S);
+    node_role.tick(core, 159 * S);
+    cr_assert_not(node_core_stopping(core));
+    node_role.tick(core, 160 * S);
+    cr_assert(node_core_stopping(core));
+    s_expect_command(core, NODE_DRAIN, "worker/eu/0", 5);
+    node_core_ended(core, "worker/eu/0", 5, &s_finished, 161 * S);
+    node_role.tick(core, 161 * S + NODE_BYE_US);
+    cr_assert(node_role.finished(core));
+    cr_assert_eq(node_core_failure(core, &reason), ERR_TIMEOUT);
+    cr_assert_not_null(strstr(reason, "no broker of region eu"), "%s", reason);
     s_destroy(&core);
 }

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define GLOBAL "scheduler/global"
+#define RUN 7u
 #define AWAY_US (30 * SECOND)
 
 static const char *const s_names[] = {"eu", "us"};
@@ -39,10 +40,10 @@ static inline bench_t *s_bench(void)
         bench->topology.regions[index].workers = 3 + index;
         bench->topology.regions[index].shards = 2;
     }
-    bench->by =
-        (driver_t){.role = &global_role,
-                   .core = global_core_new(
-                       &(global_spec_t){.topology = &bench->topology, .incarnation = 9, .pid = 42}, 0)};
+    bench->by = (driver_t){
+        .role = &global_role,
+        .core = global_core_new(
+            &(global_spec_t){.topology = &bench->topology, .incarnation = 9, .pid = 42, .run = RUN}, 0)};
     return bench;
 }
 
@@ -60,6 +61,7 @@ static inline message_t *s_report(bench_t *bench, size_t region)
     message_set_name(report->region_report.region, s_names[region]);
     topology_digest(&bench->topology, report->region_report.digest);
     report->region_report.plan = 1;
+    report->region_report.run = RUN;
     return report;
 }
 

@@ -71,6 +71,27 @@ Test(global, a_late_report_is_not_newer)
     s_free(bench);
 }
 
+/* Else their batches, rounds and shares would be of different jobs. */
+Test(global, regions_whose_data_sets_differ_end_the_run_with_both_numbers)
+{
+    bench_t *bench = s_bench();
+    for (size_t region = 0; region < 2; region++) {
+        message_t *report = s_report(bench, region);
+        driver_give(&bench->by, report);
+        report = s_report(bench, region);
+        report->region_report.epoch_samples = region ? 59000 : 60000;
+        report->region_report.placed = true;
+        driver_give(&bench->by, report);
+        cr_assert_eq(global_core_state(bench->by.core) == RUN_STOPPING, region == 1);
+    }
+    const char *reason = NULL;
+    cr_assert_eq(global_core_failure(bench->by.core, &reason), ERR_JOB);
+    cr_assert(strstr(reason, "scheduler/us") && strstr(reason, "59000") &&
+                  strstr(reason, "region eu has 60000"),
+              "%s", reason);
+    s_free(bench);
+}
+
 Test(global, ends_a_run_that_is_complete_in_every_region)
 {
     bench_t *bench = s_bench();
@@ -296,5 +317,23 @@ Test(global, knows_how_regions_reach_each_other_from_their_schedulers_alone)
     message_set_name(state->link_state.region, "us");
     driver_give(&bench->by, state);
     cr_assert_null(global_core_link(bench->by.core, 1, 1).state);
+    s_free(bench);
+}
+
+Test(global, knows_who_asked_for_a_drain)
+{
+    bench_t *bench = s_bench();
+    s_placed(bench, 0);
+    s_placed(bench, 1);
+    cr_assert_str_eq(global_core_stopper(bench->by.core), "");
+    s_final(bench, 1, 0); /* was stopped where it is */
+    cr_assert_eq(global_core_state(bench->by.core), RUN_STOPPING);
+    cr_assert_str_eq(global_core_stopper(bench->by.core), "scheduler/us");
+    global_core_stop(bench->by.core, SECOND, 0);
+    cr_assert_str_eq(global_core_stopper(bench->by.core), "scheduler/us", "the first counts");
+    s_free(bench);
+    bench = s_bench();
+    global_core_stop(bench->by.core, SECOND, 0);
+    cr_assert_str_eq(global_core_stopper(bench->by.core), GLOBAL_STOPPER_HERE);
     s_free(bench);
 }

@@ -245,3 +245,58 @@ Test(global_mark, a_stop_ends_it)
     cr_assert_eq(s_sent(bench, 0), 0);
     s_free(bench);
 }
+
+Test(global_mark, a_name_that_somebody_asks_for_is_made_at_once_and_no_epoch_is_skipped)
+{
+    bench_t *bench = s_bench(1);
+    global_mark_ask(bench->mark, "before-lunch", true, bench->now_us);
+    cr_assert_eq(global_mark_due(bench->mark), bench->now_us);
+    s_make(bench, "mark/before-lunch");
+    cr_assert_eq(global_mark_asked(bench->mark)->state, MARK_MADE);
+    cr_assert_str_eq(global_mark_asked(bench->mark)->tag, "mark/before-lunch");
+    global_mark_ask(bench->mark, "again", false, bench->now_us);
+    s_make(bench, "mark/again:1.2");
+    s_reach(bench, EPOCH);
+    s_make(bench, "mark/epoch-1:1.3");
+    s_free(bench);
+}
+
+Test(global_mark, an_attempt_at_a_name_that_came_to_nothing_gets_another_tag_and_the_third_ends_it)
+{
+    bench_t *bench = s_bench(1);
+    static const char *const tags[] = {"mark/noon", "mark/noon:1.2", "mark/noon:1.3"};
+    global_mark_ask(bench->mark, "noon", true, bench->now_us);
+    for (size_t i = 0; i < GLOBAL_MARK_TRIES; i++) {
+        s_expect(bench, HOLD, tags[i]);
+        global_mark_ask(bench->mark, "other", true, bench->now_us); /* not taken meanwhile */
+        s_answer(bench, 1, bench->number, HOLD, ERR_STATE);
+        cr_assert_eq(global_mark_asked(bench->mark)->state,
+                     i + 1 < GLOBAL_MARK_TRIES ? MARK_AWAITED : MARK_FAILED);
+        bench->now_us += GLOBAL_MARK_PAUSE_US;
+    }
+    cr_assert_str_eq(global_mark_asked(bench->mark)->name, "noon");
+    s_free(bench);
+}
+
+Test(global_mark, a_name_is_asked_for_in_vain_when_the_run_ends)
+{
+    bench_t *bench = s_bench(1);
+    global_mark_ask(bench->mark, "noon", true, bench->now_us);
+    s_expect(bench, HOLD, "mark/noon");
+    global_mark_stop(bench->mark, bench->now_us);
+    cr_assert_eq(global_mark_asked(bench->mark)->state, MARK_FAILED);
+    global_mark_ask(bench->mark, "later", true, bench->now_us);
+    cr_assert_eq(global_mark_asked(bench->mark)->state, MARK_FAILED);
+    s_free(bench);
+}
+
+Test(global_mark, names_that_somebody_may_ask_for)
+{
+    static const char *const good[] = {"noon", "before-lunch", "v1.2_a", "E"};
+    static const char *const bad[] = {"",    "-x",        ".x",      "a b",
+                                      "a:1", "mark/noon", "epoch-1", "abcdefghijklmnopqrstuvwxyzabcdefg"};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        cr_expect(global_mark_name_fits(good[i]), "%s", good[i]);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        cr_expect(!global_mark_name_fits(bad[i]), "%s", bad[i]);
+}

@@ -51,6 +51,7 @@ typedef struct {
     uint64_t done, units;
     double speed; /* of its cores beside what was assumed */
     uint64_t sent, rate;
+    int64_t start_us; /* of what was rented, as measured */
 } state_t;
 
 static void s_tell(global_plan_t *plan, size_t region, state_t state, int64_t now_us)
@@ -60,6 +61,7 @@ static void s_tell(global_plan_t *plan, size_t region, state_t state, int64_t no
     sent[!region] = state.sent;
     rates[!region] = state.rate;
     report->region_report.placed = true;
+    report->region_report.rent_start_us = state.start_us;
     report->region_report.samples = report->region_report.computed = state.done;
     report->region_report.core_s = (double)state.done / (50 * state.speed);
     message_set_u64s(&report->region_report.units, &state.units, 1);
@@ -168,6 +170,90 @@ Test(global_plan, a_price_that_changed_changes_the_plan)
     cr_assert_gt(global_plan_newest(plan)->units[0][1], 0);
     cr_assert_str_eq(s_reason(plan), "prices, offers or links in the topology have changed");
     global_plan_destroy(&plan);
+}
+
+/* ---- what a change must gain, and what it takes ---- */
+
+/* One unit of a region computes for 1200 s at a price of 1; then another offer, as strong, is cheaper by `part`. */
+static global_plan_t *s_cheaper_by(double part)
+{
+    s_setup(OBJECTIVE_CHEAPEST);
+    for (size_t r = 0; r < 2; r++) {
+        s_topology.regions[r].offers[1] = s_topology.regions[r].offers[0];
+        s_topology.regions[r].offers[1].price_per_s = 2;
+        s_topology.regions[r].offers[0].count = s_topology.regions[r].offers[1].count = 1;
+        s_topology.regions[r].offer_count = 2;
+    }
+    global_plan_t *plan = s_new();
+    cr_assert_eq(s_units(plan, 0), 1);
+    for (size_t r = 0; r < 2; r++)
+        s_topology.regions[r].offers[1].price_per_s = 1 - part;
+    global_plan_reread(plan);
+    return plan;
+}
+
+static bool s_swaps(global_plan_t *plan, int64_t start_us)
+{
+    state_t state = {.done = 10, .units = 1, .speed = 1, .start_us = start_us};
+    return s_go(plan, (state_t[]){state, state}, 1, 1) > 0;
+}
+
+Test(global_plan, three_parts_in_a_hundred_of_the_cost_are_worth_a_change_and_less_is_not)
+{
+    static const struct {
+        double part;
+        bool swaps;
+    } rows[] = {{0.001, false}, {0.01, false}, {0.028, false}, {0.04, true}, {0.1, true}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        global_plan_t *plan = s_cheaper_by(rows[i].part);
+        cr_assert_eq(s_swaps(plan, 0), rows[i].swaps, "%g", rows[i].part);
+        global_plan_destroy(&plan);
+    }
+}
+
+Test(global_plan, three_parts_in_a_hundred_of_the_time_are_worth_a_change_and_less_is_not)
+{
+    static const struct {
+        uint64_t more; /* cores beside 50 */
+        bool swaps;
+    } rows[] = {{1, false}, {2, true}, {5, true}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        s_setup(OBJECTIVE_FASTEST);
+        s_with.samples_per_s = 2;
+        s_topology.regions[0].offers[0].count = s_topology.regions[1].offers[0].count = 50;
+        global_plan_t *plan = s_new();
+        s_topology.regions[0].offers[0].count = s_topology.regions[1].offers[0].count = 50 + rows[i].more;
+        global_plan_reread(plan);
+        state_t state = {.done = 10, .units = 50, .speed = 25};
+        cr_assert_eq(s_go(plan, (state_t[]){state, state}, 1, 1) > 0, rows[i].swaps, "%d", (int)rows[i].more);
+        global_plan_destroy(&plan);
+    }
+}
+
+/* Both are paid for while the new one starts, and the old one computes; then it hands over, and nobody does. */
+Test(global_plan, a_swap_costs_its_overlap)
+{
+    global_plan_t *plan = s_cheaper_by(0.5);
+    cr_assert(s_swaps(plan, 60 * SECOND));
+    const global_plan_entry_t *entry = global_plan_newest(plan);
+    double rest_s = 59990 / 50.0, start_s = 60, hand_s = 1;
+    cr_assert_float_eq(entry->predicted_s, 1 + rest_s + hand_s, 0.01);
+    double both = start_s * (1 + 0.5) + hand_s * (1 + 0.5), alone = (rest_s - start_s) * 0.5;
+    cr_assert_float_eq(entry->predicted_cost, 2 * (both + alone), 0.01, "%g", entry->predicted_cost);
+    global_plan_destroy(&plan);
+}
+
+Test(global_plan, a_swap_that_starts_slowly_does_not_pay)
+{
+    static const struct {
+        int start_s;
+        bool swaps;
+    } rows[] = {{2, true}, {200, true}, {400, false}, {2000, false}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        global_plan_t *plan = s_cheaper_by(0.3);
+        cr_assert_eq(s_swaps(plan, rows[i].start_s * SECOND), rows[i].swaps, "%d s", rows[i].start_s);
+        global_plan_destroy(&plan);
+    }
 }
 
 Test(global_plan, what_does_not_come_is_done_without)

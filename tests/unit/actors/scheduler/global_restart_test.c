@@ -10,7 +10,8 @@ static void s_restart(bench_t *bench)
     driver_fini(&bench->by);
     kept_t kept;
     cr_assert_eq(keep_load(keep, KIND_global_state, &kept, NULL), ERR_OK);
-    global_spec_t spec = {.topology = &bench->topology, .incarnation = 9 + ++bench->lives, .kept = &kept};
+    global_spec_t spec = {
+        .topology = &bench->topology, .incarnation = 9 + ++bench->lives, .kept = &kept, .run = RUN};
     bench->by.core = global_core_new(&spec, bench->by.now_us);
     kept_fini(&kept);
     keep_destroy(&keep);

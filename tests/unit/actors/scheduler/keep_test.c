@@ -1,8 +1,11 @@
 /* What schedulers keep: damage is found, a disk that fails loses nothing that was stored, a new curve replaces the old. */
 #include "actors/scheduler/keep.h"
 #include "store/kv_mem.h"
+#include "store/verify.h"
+#include "tests/unit/store/temp.h"
 
 #include <criterion/criterion.h>
+#include <fcntl.h>
 
 typedef struct {
     uint64_t restarts, decisions, kept;
@@ -130,7 +133,9 @@ Test(keep, damage_is_found)
     played_t core = {.restarts = 1, .rows = 3};
     kept_t kept;
     cr_assert_eq(keep_now(keep, &core, 0, NULL), ERR_OK);
+    cr_assert_eq(keep_check(kv, NULL), ERR_OK);
     cr_assert(kv_mem_flip(kv, "row/0001/00000001", 30, 4));
+    cr_assert_eq(keep_check(kv, NULL), ERR_CHECKSUM);
     cr_assert_eq(s_load(kv, &kept), ERR_OK);
     cr_assert_eq(kept.regions[1].row_count, 1, "up to the damaged one");
     kept_fini(&kept);
@@ -144,4 +149,60 @@ Test(keep, damage_is_found)
     cr_assert_eq(s_load(kv, &kept), ERR_MALFORMED);
     keep_destroy(&keep);
     kv_destroy(&kv);
+}
+
+static void s_spoil(const char *path)
+{
+    char file[TEMP_PATH_MAX + 16], zeros[8192] = {0};
+    snprintf(file, sizeof file, "%s/data.mdb", path);
+    int fd = open(file, O_WRONLY);
+    cr_assert(fd >= 0 && write(fd, zeros, sizeof zeros) == sizeof zeros);
+    close(fd);
+}
+
+Test(keep, a_damaged_store_is_set_aside_and_a_new_one_begun)
+{
+    temp_t temp;
+    char path[TEMP_PATH_MAX], aside[TEMP_PATH_MAX];
+    kv_t *kv = NULL;
+    err_t err = {0}, lost = {0};
+    temp_init(&temp);
+    temp_path(&temp, "scheduler", path);
+    temp_path(&temp, ".damaged-scheduler", aside);
+    for (int i = 0; i < 2; i++) { /* also when one was set aside before */
+        cr_assert_eq(keep_open(path, &kv, &lost, &err), ERR_OK, "%s", err.text);
+        cr_assert_eq(lost.code, i ? ERR_MALFORMED : ERR_OK, "%s", lost.text);
+        cr_assert_eq(kv_store(kv, "term", "12345678", 8, &err), ERR_OK);
+        kv_destroy(&kv);
+        cr_assert_eq(keep_open(path, &kv, &lost, &err), ERR_OK);
+        cr_assert_eq(lost.code, ERR_OK, "a whole one stays: %s", lost.text);
+        kv_destroy(&kv);
+        s_spoil(path);
+    }
+    cr_assert_eq(keep_set_aside(path, true, &lost, &err), ERR_OK);
+    cr_assert(lost.code && !access(path, F_OK), "a dry run leaves it");
+    cr_assert_eq(keep_open(path, &kv, &lost, &err), ERR_OK, "%s", err.text);
+    cr_assert(strstr(lost.text, path) && strstr(lost.text, aside), "%s", lost.text);
+    buf_t *value = NULL;
+    cr_assert_eq(kv_get(kv, "term", &value, &err), ERR_NOT_FOUND);
+    kv_destroy(&kv);
+    temp_fini(&temp);
+}
+
+Test(keep, what_is_not_there_is_begun_and_nothing_was_lost)
+{
+    temp_t temp;
+    char path[TEMP_PATH_MAX];
+    kv_t *kv = NULL;
+    err_t lost = {0};
+    verify_report_t report = {0};
+    temp_init(&temp);
+    cr_assert_eq(keep_open(temp_path(&temp, "scheduler", path), &kv, &lost, NULL), ERR_OK);
+    cr_assert_eq(lost.code, ERR_OK);
+    cr_assert_eq(kv_store(kv, "a", "b", 1, NULL), ERR_OK);
+    cr_assert_eq(verify_keys_dir(path, &report, NULL), ERR_OK);
+    cr_assert(report.values == 1 && report.problem_total == 0);
+    verify_report_fini(&report);
+    kv_destroy(&kv);
+    temp_fini(&temp);
 }

@@ -151,6 +151,7 @@ static message_t *s_answer(const message_t *asked)
     } else if (asked->kind == KIND_region_report) {
         answer = message_new(KIND_plan, asked->from, asked->to);
         answer->plan.plan = 1;
+        answer->plan.run = 7;
         answer->plan.workers = answer->plan.shards = 2;
     } else if (asked->kind == KIND_pull) {
         size_t total = strcmp(asked->to, "shard/eu/0") ? 3 : 5;
@@ -241,7 +242,7 @@ Test(nonsense, does_not_harm_the_global_scheduler)
 {
     topology_t *topology = s_topology();
     for (uint64_t seed = s_seed(), end = seed + 3; seed < end; seed++) {
-        void *core = global_core_new(&(global_spec_t){.topology = topology, .incarnation = 1}, 0);
+        void *core = global_core_new(&(global_spec_t){.topology = topology, .incarnation = 1, .run = 7}, 0);
         s_torture(&global_role, core, topology, seed);
         global_role.destroy(&core);
     }
@@ -252,7 +253,8 @@ Test(nonsense, does_not_harm_a_regional_scheduler)
 {
     topology_t *topology = s_topology();
     for (uint64_t seed = s_seed(), end = seed + 6; seed < end; seed++) {
-        region_spec_t spec = {.topology = topology, .term = 1, .nodes_expected = 1, .evaluates = seed % 2};
+        region_spec_t spec = {
+            .topology = topology, .term = 1, .run = 7, .nodes_expected = 1, .evaluates = seed % 2};
         void *core = region_core_new(&spec, 0);
         s_torture(&region_role, core, topology, seed);
         region_role.destroy(&core);

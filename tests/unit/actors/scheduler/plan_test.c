@@ -104,7 +104,7 @@ static void s_random_case(rng_t *rng)
 
 typedef struct {
     double fastest_s, fastest_cost, cheapest, within, first_s;
-    double match_s, match_cost;
+    double match_s, match_prices;
 } brute_t;
 
 static double s_compute_s(const plan_input_t *input, const plan_t *plan)
@@ -114,6 +114,14 @@ static double s_compute_s(const plan_input_t *input, const plan_t *plan)
         most = fmax(most, plan->regions[r].compute_s);
     (void)input;
     return most;
+}
+
+static double s_prices(const plan_t *plan)
+{
+    double sum = 0;
+    for (size_t r = 0; r < s_topology.region_count; r++)
+        sum += plan->regions[r].price_per_s;
+    return sum;
 }
 
 static bool s_less(double a, double b)
@@ -131,9 +139,9 @@ static void s_look(const plan_input_t *input, const plan_t *plan, double deadlin
         best->fastest_cost = plan->cost;
     }
     if (s_less(compute_s, best->match_s) ||
-        (!s_less(best->match_s, compute_s) && plan->cost < best->match_cost)) {
+        (!s_less(best->match_s, compute_s) && s_prices(plan) < best->match_prices)) {
         best->match_s = compute_s;
-        best->match_cost = plan->cost;
+        best->match_prices = s_prices(plan);
     }
     best->cheapest = fmin(best->cheapest, plan->cost);
     if (plan->run_s <= deadline)
@@ -188,6 +196,8 @@ static void s_compare(const plan_input_t *input, rng_t *rng, unsigned number)
     cr_assert_eq(plan_make(input, PLAN_MATCH, 0, &plan, &err), ERR_OK);
     double match_s = s_compute_s(input, &plan);
     cr_assert_float_eq(match_s, best.match_s, 1e-9 * best.match_s, "case %u: match", number);
+    cr_assert_float_eq(s_prices(&plan), best.match_prices, 1e-9 * best.match_prices,
+                       "case %u: prices of match", number);
     err_code_t rc = plan_make(input, PLAN_DEADLINE, deadline, &plan, &err);
     cr_assert_eq(rc, isfinite(best.within) ? ERR_OK : ERR_LIMIT, "case %u: deadline", number);
     double wanted = rc ? best.fastest_cost : best.within;
@@ -213,7 +223,66 @@ Test(plan, equals_brute_force)
     }
 }
 
+/* Five regions with 1, 2 ... 5 parts of the data, each with 12 cores at a price of 1 and 12 at 3: the last one needs all of them, and
+ * then 4.8, 9.6, 14.4 and 19.2 cores are as fast. */
+Test(plan, match_rents_the_cheapest_that_is_fast_enough_in_each_of_many_regions)
+{
+    for (size_t regions = 3; regions <= 5; regions++) {
+        s_pair(1, 1, 1);
+        s_topology.region_count = regions;
+        for (size_t r = 0; r < regions; r++) {
+            topology_region_t *region = &s_topology.regions[r];
+            *region = (topology_region_t){.workers = 1, .shards = 1, .offer_count = 2};
+            snprintf(region->name, sizeof region->name, "r%zu", r);
+            region->data_share = (double)(r + 1);
+            for (size_t i = 0; i < 2; i++)
+                region->offers[i] = (topology_offer_t){
+                    .name = "o", .count = 12, .cores = 1, .power = 1, .price_per_s = i ? 3 : 1};
+        }
+        s_derive(150000);
+        plan_input_t input = s_input();
+        plan_t plan;
+        cr_assert_eq(plan_make(&input, PLAN_MATCH, 0, &plan, NULL), ERR_OK);
+        for (size_t r = 0; r < regions; r++) {
+            uint64_t cores = (uint64_t)ceil(24.0 * (double)(r + 1) / (double)regions - 0.01);
+            cr_assert_eq(plan.regions[r].units[0], cores < 12 ? cores : 12, "region %zu of %zu", r, regions);
+            cr_assert_eq(plan.regions[r].units[1], cores < 12 ? 0 : cores - 12, "region %zu of %zu", r,
+                         regions);
+        }
+    }
+}
+
 /* ---- choices ---- */
+
+/* Of more plans than are wanted every so-manieth is given, the first and the last among them. */
+Test(plan, choices_are_spread_evenly)
+{
+    s_pair(0.7, 2, 1);
+    plan_input_t input = s_input();
+    plan_t *all = NULL, *some = NULL;
+    size_t total = 0, count = 0;
+    for (size_t r = 0; r < 2; r++) { /* what is fast is dear */
+        topology_region_t *region = &s_topology.regions[r];
+        for (region->offer_count = 1; region->offer_count < 4; region->offer_count++) {
+            topology_offer_t *offer = &region->offers[region->offer_count];
+            *offer = region->offers[0];
+            offer->price_per_s = (double)region->offer_count + 1;
+        }
+    }
+    cr_assert_eq(plan_choices(&input, 1000, &all, &total, NULL), ERR_OK);
+    cr_assert(total > 12 && total < 1000, "%zu", total);
+    for (size_t most = 2; most <= total + 1; most++) {
+        cr_assert_eq(plan_choices(&input, most, &some, &count, NULL), ERR_OK);
+        cr_assert_eq(count, most < total ? most : total, "%zu of %zu", count, total);
+        for (size_t i = 0; i < count; i++) {
+            size_t at = most < total ? i * (total - 1) / (most - 1) : i;
+            cr_assert_float_eq(some[i].run_s, all[at].run_s, 1e-9, "choice %zu of %zu", i, most);
+            cr_assert_float_eq(some[i].cost, all[at].cost, 1e-9 * all[at].cost);
+        }
+        free(some);
+    }
+    free(all);
+}
 
 Test(plan, choices_are_undominated)
 {

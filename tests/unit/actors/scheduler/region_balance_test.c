@@ -92,6 +92,7 @@ static void s_begin(world_t *w)
     placement_t workers[2];
     message_t *plan = message_new(KIND_plan, NAME, GLOBAL);
     plan->plan.plan = 1;
+    plan->plan.run = RUN;
     plan->plan.workers = 2;
     plan->plan.shards = 2;
     driver_give(&w->bench->by, plan);
@@ -208,6 +209,8 @@ Test(region_balance, a_shard_never_stops_for_a_node_that_has_no_copy)
     cr_assert(w.assignment, "the keeper there is tried");
     s_live(&w, true, 30 * SECOND);
     cr_assert_eq(w.orders, 0);
+    cr_assert_gt(region_role.due(w.bench->by.core), w.bench->by.now_us,
+                 "it looks again later, not all the time");
     w.refused = true;
     s_live(&w, true, 2 * SECOND);
     cr_assert_eq(w.orders, 0);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #define TERM 6ull
+#define RUN 7u
 #define NAME "scheduler/eu"
 #define GLOBAL "scheduler/global"
 #define SAMPLES 300
@@ -41,6 +42,7 @@ static inline bench_t *s_bench(size_t regions, bool evaluates)
     cr_assert_eq(job_derive(topology, SAMPLES, &bench->job, &err), ERR_OK);
     bench->spec = (region_spec_t){.topology = topology,
                                   .term = TERM,
+                                  .run = RUN,
                                   .nodes_expected = 2,
                                   .settle_us = 3 * SECOND,
                                   .evaluates = evaluates};
@@ -59,6 +61,7 @@ static inline message_t *s_announce(bench_t *bench, const char *node, uint64_t p
     message_t *announce = message_new(KIND_announce, NAME, node);
     topology_digest(&bench->topology, announce->announce.digest);
     announce->announce.pid = pid;
+    announce->announce.run = RUN;
     announce->announce.cores = 2;
     announce->announce.samples = SAMPLES;
     return announce;
@@ -68,6 +71,7 @@ static inline void s_plan(bench_t *bench)
 {
     message_t *plan = message_new(KIND_plan, NAME, GLOBAL);
     plan->plan.plan = 1;
+    plan->plan.run = RUN;
     plan->plan.workers = 2;
     plan->plan.shards = 2;
     driver_give(&bench->by, plan);

@@ -12,10 +12,14 @@
 #include <stdlib.h>
 
 #define TERM 6ull
+#define RUN 7u
 #define NAME "scheduler/eu"
 #define SAMPLES 300 /* 15 batches of this region */
 #define BATCHES 15
 #define NODES 3
+#ifndef NODE_NAMES /* of nodes that are rented: OFFER-0 ... */
+#define NODE_NAMES "a", "b", "c"
+#endif
 #define SHARD "shard/eu/0"
 
 typedef struct {
@@ -39,9 +43,16 @@ typedef struct {
     size_t seals, hand_overs, retires, stops[NODES];
 } bench_t;
 
+static inline const char *s_node_name(size_t index)
+{
+    static const char *const names[NODES] = {NODE_NAMES};
+    return names[index];
+}
+
 static inline const char *s_node(size_t index)
 {
-    static const char *const names[NODES] = {"node/eu/a", "node/eu/b", "node/eu/c"};
+    static char names[NODES][WIRE_NAME_SIZE];
+    snprintf(names[index], sizeof names[index], "node/eu/%s", s_node_name(index));
     return names[index];
 }
 
@@ -55,7 +66,11 @@ static inline placed_t *s_placed(bench_t *b, const char *actor)
 
 static inline size_t s_index(const char *node)
 {
-    return (size_t)(node[strlen(node) - 1] - 'a');
+    size_t index = 0;
+    while (index < NODES && strcmp(strrchr(node, '/') + 1, s_node_name(index)))
+        index++;
+    cr_assert_lt(index, NODES, "%s", node);
+    return index;
 }
 
 static inline void s_give(bench_t *b, message_t *m)
@@ -79,9 +94,13 @@ static inline void s_announce(bench_t *b, size_t node)
     message_t *m = message_new(KIND_announce, NAME, s_node(node));
     topology_digest(&b->topology, m->announce.digest);
     m->announce.pid = b->pid[node];
+    m->announce.run = RUN;
     m->announce.cores = 2;
     m->announce.samples = SAMPLES;
     m->announce.leaving = b->leaving[node];
+    const char *dash = strchr(s_node_name(node), '-');
+    snprintf(m->announce.offer, sizeof m->announce.offer, "%.*s", dash ? (int)(dash - s_node_name(node)) : 0,
+             s_node_name(node));
     s_set_hosted(b, node, m);
     uint64_t zero = 0;
     message_set_u64s(&m->announce.held_shards, &zero, b->held_number[node] != 0);
@@ -194,6 +213,15 @@ static inline void s_pass(bench_t *b, int64_t us)
     }
 }
 
+/* A scheduler for the topology as it is now. */
+static inline void s_begin(bench_t *b)
+{
+    region_spec_t spec = {
+        .topology = &b->topology, .term = TERM, .run = RUN, .nodes_expected = NODES, .settle_us = SECOND};
+    region_role.destroy((void **)&b->core);
+    b->core = region_core_new(&spec, 0);
+}
+
 /* `workers` 0: one for each core of the nodes. */
 static inline bench_t *s_bench_of(uint64_t replicas, bool elsewhere, uint64_t workers)
 {
@@ -214,17 +242,16 @@ static inline bench_t *s_bench_of(uint64_t replicas, bool elsewhere, uint64_t wo
         t->regions[index].workers = workers;
         t->regions[index].shards = 1;
     }
-    region_spec_t spec = {.topology = t, .term = TERM, .nodes_expected = NODES, .settle_us = SECOND};
-    b->core = region_core_new(&spec, 0);
     for (size_t node = 0; node < NODES; node++)
         b->pid[node] = 100 + node;
+    s_begin(b);
     return b;
 }
 
 static inline void s_start(bench_t *b)
 {
     message_t *plan = message_new(KIND_plan, NAME, "scheduler/global");
-    plan->plan = (plan_t_){.plan = 1, .workers = b->topology.regions[0].workers, .shards = 1};
+    plan->plan = (plan_t_){.plan = 1, .run = RUN, .workers = b->topology.regions[0].workers, .shards = 1};
     s_give(b, plan);
     s_pass(b, 3 * SECOND);
 }

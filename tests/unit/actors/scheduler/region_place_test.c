@@ -178,6 +178,34 @@ Test(region, an_actor_that_does_not_start_is_tried_four_times)
     s_free(bench);
 }
 
+/* At the same place each time, and nobody else gets on either. */
+Test(region, an_actor_that_dies_again_and_again_is_an_outcome)
+{
+    bench_t *bench = s_bench(1, false);
+    running_t running = s_running(bench);
+    placement_t worker = running.workers[0];
+    unsigned deaths = 0;
+    for (; !region_core_failure(bench->by.core, NULL); deaths++) {
+        if (deaths == 6) /* what is done in between makes it count anew */
+            for (size_t shard = 0; shard < 2; shard++)
+                s_progress(bench, &running.shards[shard], (told_t){.applied = 1});
+        s_end(bench, &worker);
+        while (!region_core_failure(bench->by.core, NULL) && s_places(bench, &worker, 1, true, ERR_OK) == 0) {
+            s_alive(bench, &running.shards[0]), s_alive(bench, &running.shards[1]),
+                s_alive(bench, &running.workers[1]);
+            driver_give(&bench->by, s_announce(bench, "node/eu/a", 1));
+            driver_give(&bench->by, s_announce(bench, "node/eu/b", 2));
+            driver_tick(&bench->by, bench->by.now_us + 100 * MS);
+        }
+        cr_assert_lt(deaths, 20);
+    }
+    cr_assert_eq(deaths, 6 + 8);
+    const char *reason;
+    cr_assert_eq(region_core_failure(bench->by.core, &reason), ERR_IO);
+    cr_assert(strstr(reason, worker.actor) && strstr(reason, "8 times in a row"), "%s", reason);
+    s_free(bench);
+}
+
 Test(region, an_actor_that_ends_is_placed_again_and_counted)
 {
     bench_t *bench = s_bench(2, false);
@@ -239,7 +267,11 @@ Test(region, a_shard_waits_for_the_disk_that_holds_it)
             message_destroy(&place);
         }
     }
-    cr_assert_str_eq(region_core_waits_for(bench->by.core, NULL), "shard/eu/0");
+    cr_assert_str_eq(region_core_waits_for(bench->by.core, NULL), "snapshot 0 of shard/eu/0 (at most 30 s)");
+    region_missing_t missing;
+    cr_assert(region_core_take_missing(bench->by.core, &missing) && missing.awaited);
+    cr_assert_str_eq(missing.shard, "shard/eu/0");
+    cr_assert(!region_core_take_missing(bench->by.core, &missing), "it is said once");
     driver_tick(&bench->by, 36 * SECOND);
     driver_give(&bench->by, s_announce(bench, running.shards[0].node, 77));
     bool placed = false;

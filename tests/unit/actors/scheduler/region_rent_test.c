@@ -20,7 +20,14 @@ static region_rent_t *s_new(int64_t settle_us)
 
 static void s_seen(region_rent_t *rent, const char *offer, const char *name, size_t shards, int64_t now_us)
 {
-    region_rent_node_t node = {.offer = offer, .name = name, .shards = shards};
+    region_rent_node_t node = {.offer = offer, .name = name, .shards = shards, .works = true};
+    region_rent_seen(rent, &node, now_us);
+}
+
+/* It is there, and has not computed anything yet. */
+static void s_comes(region_rent_t *rent, const char *offer, const char *name, int64_t now_us)
+{
+    region_rent_node_t node = {.offer = offer, .name = name};
     region_rent_seen(rent, &node, now_us);
 }
 
@@ -62,8 +69,115 @@ Test(rent, starts_what_is_wanted_and_returns_what_hosts_nothing_first)
 {
     region_rent_t *rent = s_pair();
     s_want(rent, 1, 1, 2 * SECOND);
-    s_expect(rent, RENT_RETURN, "small-1");
     s_expect(rent, RENT_START, "big-0");
+    s_expect_nothing(rent);
+    s_comes(rent, "big", "big-0", 3 * SECOND);
+    region_rent_tick(rent, 4 * SECOND);
+    s_expect_nothing(rent);
+    s_seen(rent, "big", "big-0", 0, 5 * SECOND);
+    cr_assert_eq(region_rent_start_us(rent), 3 * SECOND, "from the command to the first work");
+    region_rent_tick(rent, 5 * SECOND);
+    s_expect(rent, RENT_RETURN, "small-1");
+    s_expect_nothing(rent);
+    region_rent_destroy(&rent);
+}
+
+/* ---- swaps ---- */
+
+Test(rent, all_of_a_region_go_when_all_that_replace_them_work)
+{
+    region_rent_t *rent = s_pair();
+    s_want(rent, 0, 2, 2 * SECOND);
+    s_expect(rent, RENT_START, "big-0");
+    s_expect(rent, RENT_START, "big-1");
+    cr_assert(region_rent_swaps(rent) && region_rent_coming(rent));
+    s_seen(rent, "big", "big-0", 0, 3 * SECOND);
+    s_comes(rent, "big", "big-1", 3 * SECOND);
+    region_rent_tick(rent, 4 * SECOND);
+    s_expect_nothing(rent);
+    cr_assert_not(region_rent_coming(rent));
+    s_seen(rent, "big", "big-1", 0, 5 * SECOND);
+    region_rent_tick(rent, 5 * SECOND);
+    s_expect(rent, RENT_RETURN, "small-1");
+    s_expect(rent, RENT_RETURN, "small-0");
+    s_expect_nothing(rent);
+    cr_assert_not(region_rent_swaps(rent));
+    region_rent_destroy(&rent);
+}
+
+Test(rent, what_is_there_stays_while_its_successor_does_not_come)
+{
+    region_rent_t *rent = s_pair();
+    s_want(rent, 0, 1, 2 * SECOND);
+    s_expect(rent, RENT_START, "big-0");
+    for (int64_t now_us = 3 * SECOND; now_us < 62 * SECOND; now_us += SECOND)
+        region_rent_tick(rent, now_us);
+    s_expect_nothing(rent);
+    region_rent_tick(rent, 62 * SECOND);
+    s_expect(rent, RENT_RETURN, "big-0"); /* whatever may still come of it */
+    region_rent_tick(rent, 63 * SECOND);
+    s_expect(rent, RENT_START, "big-0");
+    s_expect_nothing(rent);
+    s_want(rent, 2, 0, 64 * SECOND); /* the planner has seen that it is not to be had */
+    s_expect(rent, RENT_RETURN, "big-0");
+    s_expect_nothing(rent);
+    region_rent_destroy(&rent);
+}
+
+Test(rent, one_that_is_there_for_long_counts_though_nothing_was_computed_there)
+{
+    region_rent_t *rent = s_pair();
+    s_want(rent, 1, 1, 2 * SECOND);
+    s_expect(rent, RENT_START, "big-0");
+    s_comes(rent, "big", "big-0", 3 * SECOND);
+    region_rent_tick(rent, 33 * SECOND - 1);
+    s_expect_nothing(rent);
+    region_rent_tick(rent, 33 * SECOND);
+    s_expect(rent, RENT_RETURN, "small-1");
+    region_rent_destroy(&rent);
+}
+
+Test(rent, one_that_dies_with_shards_comes_back_for_them_whatever_the_plan_wants)
+{
+    region_rent_t *rent = s_pair();
+    s_want(rent, 0, 1, 2 * SECOND);
+    s_expect(rent, RENT_START, "big-0");
+    region_rent_ended(rent, "small-1", 3 * SECOND); /* it hosted none: nobody misses it */
+    region_rent_ended(rent, "small-0", 3 * SECOND);
+    region_rent_tick(rent, 4 * SECOND);
+    s_expect(rent, RENT_START, "small-0");
+    s_expect_nothing(rent);
+    char name[2 * TOPOLOGY_NAME_MAX];
+    size_t at = 0;
+    cr_assert(region_rent_missed(rent, &at, name));
+    cr_assert_str_eq(name, "small-0");
+    cr_assert_not(region_rent_missed(rent, &at, name));
+    s_seen(rent, "small", "small-0", 2, 5 * SECOND);
+    s_seen(rent, "big", "big-0", 0, 5 * SECOND);
+    region_rent_tick(rent, 5 * SECOND);
+    s_expect(rent, RENT_RETURN, "small-0");
+    region_rent_ended(rent, "small-0", 6 * SECOND); /* before it has handed them over */
+    region_rent_tick(rent, 8 * SECOND);
+    s_expect(rent, RENT_START, "small-0");
+    s_seen(rent, "small", "small-0", 2, 9 * SECOND);
+    region_rent_tick(rent, 9 * SECOND);
+    s_expect(rent, RENT_RETURN, "small-0");
+    region_rent_hosts(rent, "small-0", 0);
+    region_rent_ended(rent, "small-0", 10 * SECOND);
+    region_rent_tick(rent, 60 * SECOND);
+    s_expect_nothing(rent);
+    cr_assert_eq(region_rent_failures(rent), 3);
+    region_rent_destroy(&rent);
+}
+
+Test(rent, one_whose_shards_run_elsewhere_is_not_missed)
+{
+    region_rent_t *rent = s_pair();
+    s_want(rent, 0, 1, 2 * SECOND);
+    s_expect(rent, RENT_START, "big-0");
+    region_rent_ended(rent, "small-0", 3 * SECOND);
+    region_rent_hosts(rent, "small-0", 0);
+    region_rent_tick(rent, 40 * SECOND);
     s_expect_nothing(rent);
     region_rent_destroy(&rent);
 }
@@ -74,6 +188,7 @@ Test(rent, counts_from_the_command_to_the_end_of_the_node)
     cr_assert_eq(region_rent_us(rent, 0, 3 * SECOND), 6 * SECOND);
     s_want(rent, 1, 0, 3 * SECOND);
     cr_assert_eq(region_rent_us(rent, 0, 5 * SECOND), 10 * SECOND, "one that leaves is paid for");
+    s_expect(rent, RENT_RETURN, "small-1");
     region_rent_ended(rent, "small-1", 5 * SECOND);
     s_seen(rent, "small", "small-1", 0, 5 * SECOND + 1); /* said before it ended */
     cr_assert_eq(region_rent_us(rent, 0, 9 * SECOND), 14 * SECOND, "one that has left is not");
@@ -177,6 +292,26 @@ Test(rent, strange_names_are_nobodys_units)
     region_rent_destroy(&rent);
 }
 
+Test(rent, a_successor_starts_what_has_the_shards_though_the_plan_wants_others)
+{
+    region_rent_t *rent = s_pair();
+    s_want(rent, 0, 1, 2 * SECOND);
+    message_t *state = message_new(KIND_region_state, "scheduler/eu", "scheduler/eu");
+    region_rent_put(rent, &state->region_state.rented_units, 3 * SECOND);
+    region_rent_destroy(&rent);
+    rent = s_new(3 * SECOND);
+    region_rent_take(rent, &state->region_state.rented_units, 0);
+    message_destroy(&state);
+    s_want(rent, 0, 1, 0);
+    s_expect_nothing(rent);
+    cr_assert_eq(region_rent_us(rent, 0, 3 * SECOND), 0, "it is gone, and not paid for");
+    region_rent_tick(rent, 3 * SECOND);
+    s_expect(rent, RENT_START, "big-0");
+    s_expect(rent, RENT_START, "small-0");
+    s_expect_nothing(rent);
+    region_rent_destroy(&rent);
+}
+
 /* ---- machines of their own ---- */
 
 static region_rent_t *s_machines(int64_t now_us)
@@ -187,7 +322,7 @@ static region_rent_t *s_machines(int64_t now_us)
 
 static void s_aged(region_rent_t *rent, const char *name, int64_t age_us, int64_t now_us)
 {
-    region_rent_node_t node = {.offer = "small", .name = name, .age_us = age_us};
+    region_rent_node_t node = {.offer = "small", .name = name, .works = true, .age_us = age_us};
     region_rent_seen(rent, &node, now_us);
 }
 
@@ -309,5 +444,22 @@ Test(rent, a_machine_that_is_returned_is_paid_for_until_its_node_has_ended)
     region_rent_ended(rent, "small-0", 5 * SECOND);
     s_expect_nothing(rent);
     cr_assert_eq(region_rent_us(rent, 0, 9 * SECOND), (5 + 3) * SECOND);
+    region_rent_destroy(&rent);
+}
+
+Test(rent, a_successor_returns_nothing_before_what_replaces_it_works)
+{
+    region_rent_t *rent = s_machines(0);
+    s_want(rent, 1, 0, 0);
+    s_expect(rent, RENT_START, "small-0");
+    s_aged(rent, "small-0", 0, SECOND);
+    rent = s_succeed(&rent, 1, 3 * SECOND, 4 * SECOND);
+    s_want(rent, 0, 1, 4 * SECOND);
+    s_expect(rent, RENT_START, "big-0");
+    s_expect_nothing(rent);
+    s_aged(rent, "small-0", 3 * SECOND, 5 * SECOND);
+    s_seen(rent, "big", "big-0", 0, 6 * SECOND);
+    region_rent_tick(rent, 6 * SECOND);
+    s_expect(rent, RENT_RETURN, "small-0");
     region_rent_destroy(&rent);
 }

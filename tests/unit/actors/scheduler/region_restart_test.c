@@ -365,6 +365,7 @@ Test(region_restart, machines_that_are_there_are_not_rented_again)
     bench->by.core = region_core_new(&bench->spec, 0);
     message_t *plan = message_new(KIND_plan, NAME, GLOBAL);
     plan->plan.plan = 1;
+    plan->plan.run = RUN;
     plan->plan.shards = 2;
     message_set_u64s(&plan->plan.units, (uint64_t[]){2}, 1);
     driver_give(&bench->by, plan);
@@ -436,5 +437,82 @@ Test(region_restart, who_ended_in_order_is_not_restarted)
     s_stopped(bench, "node/eu/b");
     s_restart(bench);
     cr_assert_eq(s_restarts_after_all_came_anew(bench), 0);
+    s_free(bench);
+}
+
+/* Its process was started anew, and says what it has of the first shard, or nothing. */
+static void s_comes_back(bench_t *bench, const char *node, uint64_t pid, bool has)
+{
+    uint64_t shard = 0, incarnation = TERM << 32 | 1, number = 7;
+    message_t *announce = s_announce(bench, node, pid);
+    if (has) {
+        message_set_u64s(&announce->announce.held_shards, &shard, 1);
+        message_set_u64s(&announce->announce.held_incarnations, &incarnation, 1);
+        message_set_u64s(&announce->announce.held_numbers, &number, 1);
+    }
+    driver_give(&bench->by, announce);
+}
+
+/* Stored snapshot 8 of each shard, died, and is back with the next term. */
+static void s_stored_and_restarted(bench_t *bench, running_t *running)
+{
+    for (size_t index = 0; index < 2; index++) {
+        message_t *progress = message_new(KIND_progress, NAME, running->shards[index].actor);
+        progress->incarnation = running->shards[index].incarnation;
+        progress->progress.history = 1;
+        progress->progress.number = 8;
+        driver_give(&bench->by, progress);
+    }
+    s_restart(bench);
+}
+
+static bool s_places_first_shard(bench_t *bench)
+{
+    placement_t places[6];
+    size_t count = s_places(bench, places, 6, false, ERR_OK);
+    for (size_t index = 0; index < count; index++)
+        if (!strcmp(places[index].actor, "shard/eu/0"))
+            return true;
+    return false;
+}
+
+Test(region_restart, a_shard_whose_store_is_gone_is_not_waited_for_when_all_who_could_have_it_are_there)
+{
+    for (int has = 0; has < 2; has++) { /* nothing at all, and an older snapshot than was durable */
+        bench_t *bench = s_bench(2, false);
+        running_t running = s_running(bench);
+        region_missing_t missing;
+        s_stored_and_restarted(bench, &running);
+        s_comes_back(bench, "node/eu/a", 11, has);
+        s_comes_back(bench, "node/eu/b", 12, false);
+        cr_assert(s_places_first_shard(bench), "at once");
+        cr_assert(region_core_take_missing(bench->by.core, &missing) && !missing.awaited);
+        cr_assert_eq(missing.number, 8);
+        cr_assert(missing.node);
+        s_free(bench);
+    }
+}
+
+Test(region_restart, a_shard_whose_store_may_be_with_a_node_that_is_not_there_is_waited_for_by_name)
+{
+    bench_t *bench = s_bench(2, false);
+    running_t running = s_running(bench);
+    region_missing_t missing;
+    s_stored_and_restarted(bench, &running);
+    for (int64_t at_us = SECOND; at_us < 29 * SECOND; at_us += SECOND) {
+        driver_tick(&bench->by, at_us);
+        s_comes_back(bench, "node/eu/a", 11, false);
+        cr_assert(!s_places_first_shard(bench));
+    }
+    cr_assert_str_eq(region_core_waits_for(bench->by.core, NULL), "snapshot 8 of shard/eu/0 (at most 30 s)");
+    cr_assert(region_core_take_missing(bench->by.core, &missing) && missing.awaited);
+    cr_assert_eq(missing.patience_us, 30 * SECOND);
+    driver_tick(&bench->by, 31 * SECOND);
+    s_comes_back(bench, "node/eu/a", 11, false);
+    driver_tick(&bench->by, 32 * SECOND);
+    cr_assert(s_places_first_shard(bench), "its time is over");
+    while (region_core_take_missing(bench->by.core, &missing) && strcmp(missing.shard, "shard/eu/0"))
+        ;
+    cr_assert(!missing.awaited && missing.node);
     s_free(bench);
 }

@@ -506,11 +506,13 @@ static world_t *s_world(uint64_t seed, double loss, double deaths, inside_t insi
     rng_init(&world->rng, seed);
     s_describe(&world->topology, inside);
     cr_assert_eq(job_derive(&world->topology, SAMPLES, &world->job, &err), ERR_OK);
-    world->global = global_core_new(&(global_spec_t){.topology = &world->topology, .incarnation = 5}, 0);
+    world->global =
+        global_core_new(&(global_spec_t){.topology = &world->topology, .incarnation = 5, .run = 7}, 0);
     for (size_t region = 0; region < REGIONS; region++) {
         region_spec_t spec = {.topology = &world->topology,
                               .region_index = region,
                               .term = 3,
+                              .run = 7,
                               .nodes_expected = 1,
                               .settle_us = SECOND,
                               .evaluates = region == 0};

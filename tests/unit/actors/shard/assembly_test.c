@@ -76,6 +76,17 @@ Test(assembly, sees_gaps_and_overlaps)
     }
 }
 
+Test(assembly, sees_an_end_that_is_not_reached)
+{
+    assembly_t a = {0};
+    cr_assert_eq(assembly_begin(&a, 2, 40, 16), ERR_OK);
+    cr_assert_eq(s_add(&a, 0, 0, 4, 0), ERR_OK);
+    cr_assert_eq(s_add(&a, 1, 4, 4, 0), ERR_OK);
+    cr_assert(assembly_complete(&a));
+    cr_assert_not(assembly_seamless(&a), "eight values of ten");
+    assembly_fini(&a);
+}
+
 Test(assembly, of_nothing_is_one_empty_chunk)
 {
     assembly_t a = {0};

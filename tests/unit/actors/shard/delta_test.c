@@ -373,6 +373,128 @@ Test(delta, is_sent_again_with_the_same_bytes_until_it_is_durable)
     world_destroy(w);
 }
 
+static void s_give_delta(world_t *w, message_t *const *items)
+{
+    for (size_t i = 0; i < CHUNKS; i++)
+        s_give(w, items[i]);
+}
+
+/* It arrived while its line could be gone on from; then another one was. */
+Test(delta, what_was_staged_of_a_line_that_ended_is_dropped)
+{
+    world_t *w = s_world(STRATEGY_ASGD);
+    message_t *items[CHUNKS * 2];
+    s_make(w, items, 2);
+    s_give_delta(w, items + CHUNKS);
+    s_expect(w, 0);
+    for (size_t i = 0; i < CHUNKS; i++)
+        items[i]->delta.history = 2000;
+    s_give_delta(w, items);
+    s_expect(w, 1);
+    s_free(items, CHUNKS * 2);
+    world_destroy(w);
+}
+
+Test(delta, a_new_line_goes_on_from_exactly_what_was_taken)
+{
+    for (uint64_t follows = 0; follows <= 2; follows++) {
+        world_t *w = s_world(STRATEGY_ASGD);
+        message_t *items[CHUNKS * 2];
+        s_make(w, items, 2);
+        s_give_delta(w, items);
+        for (size_t i = CHUNKS; i < 2 * CHUNKS; i++) {
+            items[i]->delta.history = 2000;
+            items[i]->delta.follows_history = items[0]->delta.history;
+            items[i]->delta.follows = follows;
+        }
+        s_give_delta(w, items + CHUNKS);
+        s_expect(w, follows == 1 ? 2 : 1);
+        s_free(items, CHUNKS * 2);
+        world_destroy(w);
+    }
+}
+
+Test(delta, whose_chunks_leave_a_gap_changes_nothing_and_uses_up_its_number)
+{
+    world_t *w = s_world(STRATEGY_ASGD);
+    message_t *items[CHUNKS * 2];
+    s_make(w, items, 2);
+    items[1]->delta.offset = 0;
+    s_give_delta(w, items);
+    s_expect(w, 0);
+    s_give_delta(w, items + CHUNKS);
+    s_expect(w, 1);
+    s_free(items, CHUNKS * 2);
+    world_destroy(w);
+}
+
+Test(delta, of_another_shard_behind_the_end_or_beyond_the_region_is_not_taken)
+{
+    enum { SHARD, END, CURSOR, WAYS };
+    for (int way = 0; way < WAYS; way++) {
+        world_t *w = s_world(STRATEGY_ASGD);
+        message_t *items[CHUNKS * 2];
+        s_make(w, items, 2);
+        range_t beyond = {0, UINT64_C(1) << 40};
+        ranges_t cursor = {.items = &beyond, .count = 1};
+        if (way == CURSOR)
+            message_set_ranges(&items[0]->delta.cursor, &cursor);
+        for (size_t i = 0; i < CHUNKS; i++) {
+            items[i]->delta.shard = way == SHARD;
+            items[i]->delta.final = way == END;
+        }
+        s_give_delta(w, items);
+        s_expect(w, way == END);
+        s_give_delta(w,
+                     items + CHUNKS); /* in its turn where the one before is refused for its content alone */
+        s_expect(w, way == CURSOR || way == END);
+        s_free(items, CHUNKS * 2);
+        world_destroy(w);
+    }
+}
+
+/* Whoever asks is given what is committed: the rest may yet be forgotten, and another be cut under its number. */
+Test(delta, that_is_not_committed_is_not_sent_to_who_asks_for_it_either)
+{
+    world_t *w = s_world(STRATEGY_ASGD);
+    message_t *items[CHUNKS * 3];
+    s_make(w, items, 1);
+    s_free(items, CHUNKS);
+    w->auto_commit = false;
+    world_push_shard(w, 0, 0, 0, 1, s_g);
+    world_run(w);
+    s_fetch(w, 2);
+    cr_assert_eq(s_deltas(w, items, CHUNKS * 3), 0);
+    s_fetch(w, 0);
+    cr_assert_eq(s_deltas(w, items, CHUNKS * 3), CHUNKS);
+    cr_assert_eq(items[0]->delta.last, 1);
+    s_free(items, CHUNKS);
+    world_commit(w, 0, 0, ERR_OK);
+    world_run(w);
+    cr_assert_eq(s_deltas(w, items, CHUNKS * 3), CHUNKS);
+    cr_assert_eq(items[0]->delta.last, 2);
+    s_free(items, CHUNKS);
+    world_destroy(w);
+}
+
+Test(delta, a_synchronizer_that_was_replaced_is_not_listened_to)
+{
+    world_t *w = s_world(STRATEGY_ASGD);
+    message_t *items[CHUNKS * 3];
+    s_make(w, items, 1);
+    s_free(items, CHUNKS);
+    for (uint64_t incarnation = 2; incarnation >= 1; incarnation--) {
+        message_t *m = message_new(KIND_stream_fetch, "shard/region0/0", "synchronizer/region0/0");
+        m->incarnation = incarnation;
+        m->stream_fetch.history = 1000;
+        world_send_shard(w, m);
+        cr_assert_eq(s_deltas(w, items, CHUNKS * 3), incarnation == 2 ? CHUNKS : 0);
+        if (incarnation == 2)
+            s_free(items, CHUNKS);
+    }
+    world_destroy(w);
+}
+
 Test(delta, is_kept_across_a_restart)
 {
     world_t *w = s_world(STRATEGY_ASGD);

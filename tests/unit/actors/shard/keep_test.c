@@ -289,3 +289,24 @@ Test(keep, a_stop_waits_for_keepers_only_while_something_moves)
     cr_assert_eq(w->last[0][0]->id.number, w->shard[0][0]->number, "what is here is on the disk");
     world_destroy(w);
 }
+
+Test(keep, too_few_keepers_are_waited_for_by_name)
+{
+    world_t *w = s_world(DURABILITY_REPLICA);
+    w->topology->checkpoint.replicas = 2;
+    world_run(w);
+    world_push(w, 0, 0, 0, s_g);
+    s_assign_all(w); /* one, of two */
+    s_keep_all(w);
+    world_settle(w, 2 * KEEP_WAIT_SHOWN_US);
+    cr_assert_eq(s_durable(w, 0, 0), 0, "a copy is missing");
+    cr_assert_eq(s_taken(w, 1, 0, 0), 0);
+    cr_assert_str_eq(w->shard[0][0]->waits_for, "keepers");
+    for (size_t r = 0; r < 2; r++)
+        for (size_t k = 0; k < WORLD_SHARDS; k++)
+            s_assign(w, r, k, 2, A " 1\n" B " 1\n");
+    s_keep_all(w);
+    cr_assert_eq(s_durable(w, 0, 0), 1);
+    cr_assert_eq(s_taken(w, 1, 0, 0), 1);
+    world_destroy(w);
+}

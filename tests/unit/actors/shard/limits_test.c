@@ -119,6 +119,40 @@ Test(limits, refusals_go_on_when_their_set_is_full)
         outbox_init(shard_role.outbox(w->shard[0][0]));
     }
     cr_assert_eq(s_steps(w), batches);
+    w->now += 1000000;
+    shard_role.tick(w->shard[0][0], w->now);
+    message_t *told = NULL;
+    for (message_t *m; (m = outbox_take(shard_role.outbox(w->shard[0][0])));) {
+        if (m->kind == KIND_progress) {
+            message_destroy(&told);
+            told = m;
+        } else {
+            message_destroy(&m);
+        }
+    }
+    cr_assert(told && told->progress.refused == batches / 2 && told->progress.not_finite == batches / 2);
+    message_destroy(&told);
+    world_destroy(w);
+}
+
+/* What has the wrong number or sender says nothing about the training. */
+Test(limits, a_batch_that_cannot_be_is_refused_and_no_sign_of_divergence)
+{
+    topology_t *t = world_topology(1, STRATEGY_ASGD, 1, 1);
+    world_t *w = world_new(t, 2);
+    world_start(w, 10);
+    float g[2] = {1, 1};
+    message_t *m = world_push_chunk(w, 0, 0, 0, 1000000, g, 0, 1), *told = NULL;
+    world_deliver(w, &m);
+    w->now += 1000000;
+    shard_role.tick(w->shard[0][0], w->now);
+    while (!told && (m = outbox_take(shard_role.outbox(w->shard[0][0]))))
+        if (m->kind == KIND_progress && m->progress.refused)
+            told = m;
+        else
+            message_destroy(&m);
+    cr_assert(told && told->progress.refused == 1 && told->progress.not_finite == 0);
+    message_destroy(&told);
     world_destroy(w);
 }
 

@@ -9,6 +9,7 @@
 #include "store/manifest.h"
 #include "store/snapshot_store.h"
 #include "store/statedir.h"
+#include "tests/unit/store/power.h"
 #include "tests/unit/store/temp.h"
 
 #include <unistd.h>
@@ -171,4 +172,38 @@ Test(shard_actor, a_suspect_store_is_replaced_from_memory)
     s_bench(&bench, 1); /* and a successor finds it */
     cr_assert_eq(s_open(&bench, 3, &core), ERR_OK, "%s", s_err.text);
     s_end(&bench, &core);
+}
+
+/* ---- a power cut ---- */
+
+static void s_check_durability(durability_t durability, bool survives)
+{
+    static unsigned cuts;
+    bench_t bench;
+    char left[TEMP_PATH_MAX], name[32];
+    void *core = NULL;
+    statedir_latest_t latest = {0};
+    temp_t before = s_temp;
+    snprintf(name, sizeof name, "state-%u", cuts);
+    temp_path(&before, name, left);
+    snprintf(s_temp.dir, sizeof s_temp.dir, "%.60s", left);
+    cr_assert_eq(mkdir(s_temp.dir, 0700), 0);
+    s_bench(&bench, 1);
+    bench.topology->checkpoint.durability = durability;
+    cr_assert_eq(s_open(&bench, 2, &core), ERR_OK, "%s", s_err.text);
+    cr_assert_gt(s_stored(&bench, core, 0), 0, "nothing was stored");
+    snprintf(name, sizeof name, "left-%u", cuts++);
+    power_cut(s_temp.dir, temp_path(&before, name, left));
+    bool there = !statedir_shard_latest(left, "a", 0, &latest, &s_err) && latest.number > 0;
+    cr_assert_eq(there, survives, "durability %d", (int)durability);
+    s_end(&bench, &core);
+    s_temp = before;
+}
+
+/* Without durability disk it is the model that shows that it can lose something. */
+Test(shard_actor, what_it_has_stored_survives_a_power_cut_as_far_as_was_asked_for)
+{
+    s_check_durability(DURABILITY_DISK, true);
+    s_check_durability(DURABILITY_REPLICA, true);
+    s_check_durability(DURABILITY_PROCESS, false);
 }

@@ -265,6 +265,30 @@ Test(snapshot, of_another_job_or_shard_is_refused)
     world_destroy(w);
 }
 
+Test(snapshot, of_another_run_is_refused_with_both_identities)
+{
+    world_t *w;
+    err_t err = {0};
+    shard_core_t *core = NULL;
+    snapshot_t *before = s_full(&w, STRATEGY_ASGD_GA, "none");
+    shard_spec_t spec = world_spec(w, 0, 0);
+    spec.run = 0xab;
+    cr_assert_eq(shard_core_restore(&spec, before, &core, &err), ERR_OK, "of a time without identities: %s",
+                 err.text);
+    message_t *news = s_nothing(w, 2);
+    shard_role.message(core, &news, w->now);
+    snapshot_t *named = shard_core_take_snapshot(core, w->now + 10000000);
+    cr_assert_not_null(named);
+    shard_role.destroy((void **)&core);
+    spec.run = 0xcd;
+    cr_assert_eq(shard_core_restore(&spec, named, &core, &err), ERR_JOB);
+    cr_assert_null(core);
+    cr_assert_not_null(strstr(err.text, "00000000000000ab"), "%s", err.text);
+    cr_assert_not_null(strstr(err.text, "00000000000000cd"), "%s", err.text);
+    snapshot_destroy(&named);
+    world_destroy(w);
+}
+
 Test(snapshot, goes_through_a_store)
 {
     world_t *w;

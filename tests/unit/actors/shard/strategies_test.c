@@ -617,3 +617,21 @@ Test(restore, sma_goes_on_to_the_same_bits)
 {
     s_check_restart(STRATEGY_SMA, 3);
 }
+
+/* What is computed after a cut is computed from its round. */
+Test(strategies, no_step_is_made_while_a_round_is_open)
+{
+    static const float ones[ELEMENTS] = {1, 1};
+    world_t *w = world_new(world_topology(2, STRATEGY_SSGD, 1, 1), ELEMENTS);
+    world_start(w, 64);
+    world_run(w);
+    world_push(w, 0, 0, 0, ones);
+    world_push(w, 0, 0, 1, ones);
+    world_settle(w, 500000);
+    cr_assert(ranges_has(shard_core_applied(w->shard[0][0]), 0));
+    cr_assert_not(ranges_has(shard_core_applied(w->shard[0][0]), 1), "the other region has cut nothing yet");
+    world_push(w, 1, 0, 0, ones);
+    world_settle(w, 500000);
+    cr_assert(ranges_has(shard_core_applied(w->shard[0][0]), 1));
+    world_destroy(w);
+}

@@ -3,11 +3,11 @@
 
 #define ELEMENTS 16
 
-static const float s_g[3][ELEMENTS] = {{1, 1}, {10, 10}, {100, 100}};
+static const float s_g[4][ELEMENTS] = {{1, 1}, {10, 10}, {100, 100}, {1000, 1000}};
 
-static world_t *s_world(double quorum)
+static world_t *s_world_of(size_t regions, double quorum)
 {
-    topology_t *t = world_topology(3, STRATEGY_SSGD, 1, 1);
+    topology_t *t = world_topology(regions, STRATEGY_SSGD, 1, 1);
     t->job.optimizer.lr = 1;
     snprintf(t->job.data.kind, sizeof t->job.data.kind, "counter");
     t->job.sync.quorum = quorum;
@@ -16,6 +16,11 @@ static world_t *s_world(double quorum)
     world_start(w, 120);
     world_run(w);
     return w;
+}
+
+static world_t *s_world(double quorum)
+{
+    return s_world_of(3, quorum);
 }
 
 static void s_push(world_t *w, size_t r, uint64_t batch)
@@ -69,11 +74,39 @@ Test(vote, with_a_quorum_of_all_nobody_goes_on_alone)
     world_destroy(w);
 }
 
-/* The first decider stores what it proposes and dies before anybody hears of it, or after one has. */
-static void s_check_death(bool told)
+/* What binds is the share that is asked for, not that some are a majority. */
+static void s_check_share(double quorum, bool enough)
+{
+    world_t *w = s_world_of(4, quorum);
+    w->cut[3] = true;
+    for (size_t r = 0; r < 4; r++)
+        s_push(w, r, 0);
+    world_settle(w, 5000000);
+    for (size_t r = 0; r < 3; r++)
+        cr_assert_eq(s_value(w, r), enough ? 111 : 0, "quorum %g, region %zu: %g", quorum, r,
+                     (double)s_value(w, r));
+    w->cut[3] = false;
+    world_settle(w, 8000000);
+    for (size_t r = 0; r < 4; r++)
+        cr_assert_eq(s_value(w, r), enough ? 111 : 1111, "quorum %g, region %zu: %g", quorum, r,
+                     (double)s_value(w, r));
+    world_destroy(w);
+}
+
+Test(vote, three_of_four_are_enough_for_three_quarters_and_not_for_nine_tenths)
+{
+    s_check_share(0.75, true);
+    s_check_share(0.76, false);
+    s_check_share(0.9, false);
+}
+
+/* The first decider stores what it proposes and dies before anybody hears of it, or after `hearer` has; the other region
+ * was cut off until then. */
+static void s_check_death(bool told, size_t hearer)
 {
     world_t *w = s_world(0.5);
-    w->cut[2] = true;
+    size_t absent = 3 - hearer;
+    w->cut[absent] = true;
     for (size_t r = 0; r < 3; r++)
         s_push(w, r, 0);
     w->auto_commit = false;
@@ -91,15 +124,16 @@ static void s_check_death(bool told)
     world_commit(w, 0, 0, ERR_OK);
     if (told)
         world_run(w);
-    cr_assert_eq(s_value(w, 1), 0);
+    cr_assert_eq(s_value(w, hearer), 0);
     world_crash(w, 0, 0); /* with what it had to say */
-    w->cut[2] = false;
+    w->cut[absent] = false;
     w->cut[0] = true; /* and stays away: others must find out what it may have decided */
     w->auto_commit = true;
     world_settle(w, 12000000);
-    /* What one had accepted may be decided; else the others decide what both have. */
-    cr_assert_eq(s_value(w, 1), told ? 11 : 110);
-    cr_assert_eq(s_value(w, 2), told ? 11 : 110, "what region 0 sent is handed on by region 1");
+    /* What one had accepted may be decided, whoever asks; else the others decide what both have. */
+    float value = !told ? 110 : hearer == 1 ? 11 : 101;
+    cr_assert_eq(s_value(w, hearer), value);
+    cr_assert_eq(s_value(w, absent), value, "what region 0 sent is handed on by region %zu", hearer);
     w->cut[0] = false;
     world_settle(w, 12000000);
     s_expect_all(w);
@@ -108,8 +142,10 @@ static void s_check_death(bool told)
 
 Test(vote, a_decider_that_dies_between_storing_and_sending_changes_nothing)
 {
-    s_check_death(false);
-    s_check_death(true);
+    for (size_t hearer = 1; hearer <= 2; hearer++) {
+        s_check_death(false, hearer);
+        s_check_death(true, hearer);
+    }
 }
 
 Test(vote, only_the_same_shard_of_another_region_votes)
@@ -222,5 +258,36 @@ Test(vote, what_a_region_that_lags_has_gained_is_counted_once)
     world_settle(w, 8000000);
     for (size_t r = 0; r < 3; r++)
         cr_assert_eq(s_value(w, r), 4, "region %zu: %g", r, (double)s_value(w, r));
+    world_destroy(w);
+}
+
+/* Handing on: exactly what is asked for, of exactly that region. */
+Test(vote, what_one_region_sent_is_handed_on_from_where_another_lacks_it)
+{
+    world_t *w = s_world(0.5);
+    w->puppet[2] = true;
+    for (uint64_t batch = 0; batch < 3; batch++) {
+        for (size_t r = 0; r < 2; r++)
+            s_push(w, r, batch);
+        world_settle(w, 3000000);
+    }
+    cr_assert_eq(shard_core_round(w->shard[1][0]), 3);
+    world_forget_mail(w);
+    message_t *m = message_new(KIND_stream_fetch, "shard/region1/0", "shard/region2/0");
+    m->incarnation = 1;
+    m->stream_fetch.from = 2;
+    message_set_name(m->stream_fetch.origin, "region0");
+    shard_role.message(w->shard[1][0], &m, w->now);
+    world_run(w);
+    bool seen[4] = {false};
+    while ((m = world_mail(w, KIND_delta))) {
+        if (strcmp(m->from, "shard/region1/0") == 0) {
+            cr_assert_str_eq(m->delta.origin, "region0");
+            cr_assert(m->delta.first >= 2 && m->delta.first <= 3, "%d", (int)m->delta.first);
+            seen[m->delta.first] = true;
+        }
+        message_destroy(&m);
+    }
+    cr_assert(seen[2] && seen[3]);
     world_destroy(w);
 }

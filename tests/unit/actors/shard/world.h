@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WORLD_REGIONS 3
+#define WORLD_REGIONS 4
 #define WORLD_SHARDS 2
 #define WORLD_LAYOUT 77
 
@@ -31,8 +31,10 @@ typedef struct {
     bool auto_commit, checksums, no_sync;
     unsigned breaks;         /* of actors/kit/breaks.h */
     bool cut[WORLD_REGIONS]; /* nothing passes between this region and others */
-    outbox_t mail;           /* to workers and schedulers */
-    outbox_t wan;            /* deltas and acks, when no_sync */
+    bool
+        puppet[WORLD_REGIONS]; /* the test itself plays its part: what it is sent is mail, it sends nothing */
+    outbox_t mail;             /* to workers, schedulers, puppets */
+    outbox_t wan;              /* deltas and acks, when no_sync */
     uint64_t requests, incarnation;
     int64_t now;
 } world_t;
@@ -157,8 +159,10 @@ static inline void world_deliver(world_t *w, message_t **m)
     size_t to = world_region(w, (*m)->to), from = world_region(w, (*m)->from);
     size_t k = (size_t)((*m)->to[strlen((*m)->to) - 1] - '0');
     bool wan = to != from && to != SIZE_MAX && from != SIZE_MAX;
-    if (wan && (w->cut[to] || w->cut[from]))
+    if (wan && (w->cut[to] || w->cut[from] || w->puppet[from]))
         message_destroy(m);
+    else if (wan && w->puppet[to])
+        outbox_add(&w->mail, m);
     else if (strncmp((*m)->to, "shard/", 6) == 0)
         shard_role.message(w->shard[to][k], m, w->now);
     else if (strncmp((*m)->to, "synchronizer/", 13) == 0 && !w->no_sync)

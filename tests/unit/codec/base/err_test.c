@@ -30,6 +30,15 @@ Test(err, long_texts_keep_their_beginning)
     cr_assert_eq(strlen(err.text), ERR_TEXT_MAX - 1);
 }
 
+Test(err, a_text_is_one_line_whatever_it_quotes)
+{
+    err_t err;
+    err_set(&err, ERR_MALFORMED, "no such name: %s", "a\n\tb\x1b[2J\x7f\xc3\xa9");
+    cr_assert_str_eq(err.text, "no such name: a??b?[2J?\xc3\xa9");
+    err_prefix(&err, ERR_MALFORMED, "read %s", "x\ry");
+    cr_assert_str_eq(err.text, "read x?y: no such name: a??b?[2J?\xc3\xa9");
+}
+
 Test(err, codes_have_names_and_meanings)
 {
     cr_assert_str_eq(err_name(ERR_MALFORMED), "MALFORMED");

@@ -7,6 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#define HEAD                                                                                                 \
+    "^t=20[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]\\.[0-9]{3}Z up=[0-9]+\\.[0-9]{3}"
+
 static int s_pipe[2];
 
 static void s_capture(log_level_t least)
@@ -45,8 +48,8 @@ Test(log, writes_one_line_per_event)
     log_event(LEVEL_WARN, "shard/eu/2", "push_stale", "step=%d have=%d from=%s; dropping", 41, 44,
               "worker/us/7");
     s_read(text, sizeof text);
-    cr_assert(s_matches(text, "^t=[0-9]+\\.[0-9]{3} lvl=warn actor=shard/eu/2 ev=push_stale step=41 have=44 "
-                              "from=worker/us/7; dropping\n$"),
+    cr_assert(s_matches(text, HEAD " lvl=warn machine=[^ ]+ actor=shard/eu/2 ev=push_stale step=41 have=44 "
+                                   "from=worker/us/7; dropping\n$"),
               "%s", text);
 }
 
@@ -59,9 +62,9 @@ Test(log, names_levels_and_leaves_out_lower_ones)
     log_event(LEVEL_WARN, "a", "three", "x=%d", 3);
     log_event(LEVEL_ERROR, "a", "four", NULL);
     s_read(text, sizeof text);
-    cr_assert(
-        s_matches(text, "^t=[0-9.]+ lvl=warn actor=a ev=three x=3\nt=[0-9.]+ lvl=error actor=a ev=four\n$"),
-        "%s", text);
+    cr_assert(s_matches(text, HEAD " lvl=warn machine=[^ ]+ actor=a ev=three x=3\nt=[^ ]+ up=[0-9.]+ "
+                                   "lvl=error machine=[^ ]+ actor=a ev=four\n$"),
+              "%s", text);
 }
 
 Test(log, stays_one_line_whatever_it_is_told)
@@ -99,7 +102,7 @@ static void *s_many(void *name)
 
 Test(log, threads_do_not_mix_lines)
 {
-    static char text[THREADS * LINES * 160];
+    static char text[THREADS * LINES * 320];
     static char names[THREADS][8] = {"one", "two", "three", "four"};
     pthread_t threads[THREADS];
     s_capture(LEVEL_INFO);
@@ -111,8 +114,9 @@ Test(log, threads_do_not_mix_lines)
     int lines = 0;
     for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"), lines++)
         cr_assert(
-            s_matches(line,
-                      "^t=[0-9.]+ lvl=info actor=(one|two|three|four) ev=tick line=[0-9]+ filler=\\.{32}$"),
+            s_matches(
+                line, HEAD
+                " lvl=info machine=[^ ]+ actor=(one|two|three|four) ev=tick line=[0-9]+ filler=\\.{32}$"),
             "%s", line);
     cr_assert_eq(lines, THREADS * LINES);
 }
@@ -120,7 +124,7 @@ Test(log, threads_do_not_mix_lines)
 Test(log, echoes_what_people_need)
 {
     int echo[2];
-    char text[256], echoed[256];
+    char text[1024], echoed[1024];
     cr_assert_eq(pipe(echo), 0);
     s_capture(LEVEL_INFO);
     log_echo(echo[1], LEVEL_WARN);
@@ -135,4 +139,24 @@ Test(log, echoes_what_people_need)
     close(echo[0]);
     cr_assert(s_matches(text, "ev=resumes\n.*ev=waits\n.*ev=later\n$"), "%s", text);
     cr_assert(s_matches(echoed, "^t=[^\n]*ev=waits\n$"), "%s", echoed);
+}
+
+Test(log, a_warning_that_comes_again_and_again_backs_off_and_a_fact_does_not)
+{
+    static char text[65536];
+    s_capture(LEVEL_INFO);
+    for (int i = 0; i < 100; i++) {
+        log_event(LEVEL_WARN, "broker/eu", "malformed", "count=%d; dropped", i);
+        log_event(LEVEL_INFO, "scheduler/eu", "moved", "number=%d", i);
+    }
+    log_event(LEVEL_WARN, "broker/us", "malformed", "count=%d; dropped", 100);
+    s_read(text, sizeof text);
+    size_t warnings = 0, facts = 0;
+    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+        warnings += strstr(line, "actor=broker/eu ") != NULL;
+        facts += strstr(line, "ev=moved") != NULL;
+        cr_expect(s_matches(line, "actor=(broker/eu|broker/us|scheduler/eu) "));
+    }
+    cr_assert_eq(warnings, 3);
+    cr_assert_eq(facts, 100);
 }

@@ -91,7 +91,7 @@ Test(units, durations)
         {"1.5", ERR_MALFORMED},
         {"-5s", ERR_LIMIT},
         {"+5s", ERR_MALFORMED},
-        {"5 s", ERR_MALFORMED},
+        {"5  s", ERR_MALFORMED},
         {" 5s", ERR_MALFORMED},
         {"5s ", ERR_MALFORMED},
         {"5sec", ERR_MALFORMED},
@@ -263,4 +263,17 @@ Test(units, exact_text_reads_back)
     }
     s_assert_back(UINT64_MAX);
     s_assert_back(INT64_MAX);
+}
+
+/* What is printed for people can be written back. */
+Test(units, a_printed_value_is_read)
+{
+    char out[UNITS_TEXT_MAX];
+    uint64_t value;
+    cr_assert_eq(units_parse_rate(units_print_rate(12500000, out), &value, NULL), ERR_OK, "%s", out);
+    cr_assert_eq(value, 12500000);
+    cr_assert_eq(units_parse_size(units_print_size(64 << 20, out), &value, NULL), ERR_OK, "%s", out);
+    cr_assert_eq(value, 64 << 20);
+    cr_assert_eq(units_parse_rate("100  Mbit", &value, NULL), ERR_MALFORMED);
+    cr_assert_eq(units_parse_rate("100 ", &value, NULL), ERR_MALFORMED);
 }

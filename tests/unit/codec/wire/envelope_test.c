@@ -103,3 +103,19 @@ Test(envelope, an_actor_takes_known_kinds_in_their_class)
     cr_assert_eq(s_unpack((message_kind_t)9999, CLASS_BULK), ERR_VERSION);
     cr_assert_eq(s_unpack((message_kind_t)0, CLASS_BULK), ERR_VERSION);
 }
+
+Test(envelope, an_incarnation_that_nobody_can_have_given_is_refused)
+{
+    uint64_t impossible[] = {UINT64_MAX, INCARNATION_TERM_MAX << 32};
+    for (size_t i = 0; i < 3; i++) {
+        size_t envelope_bytes;
+        envelope_t envelope;
+        message_t *message = message_new(KIND_bye, "a", "b");
+        message->incarnation = i < 2 ? impossible[i] : (INCARNATION_TERM_MAX << 32) - 1;
+        buf_t *bytes = message_pack(message, &envelope_bytes);
+        cr_assert_eq(envelope_peek(buf_peek(bytes), envelope_bytes, &envelope, NULL),
+                     i < 2 ? ERR_LIMIT : ERR_OK);
+        buf_destroy(&bytes);
+        message_destroy(&message);
+    }
+}

@@ -96,7 +96,7 @@ static inline message_t *sample_random(rng_t *rng, const schema_t *schema)
     sample_string(rng, to, sizeof to);
     sample_string(rng, from, sizeof from);
     message_t *self = message_new(schema->kind, to, from);
-    self->incarnation = sample_u64(rng);
+    self->incarnation = sample_u64(rng) % (INCARNATION_TERM_MAX << 32);
     self->number = sample_u64(rng);
     for (size_t index = 0; index < schema->field_count; index++)
         if (rng_below(rng, 2))

@@ -170,6 +170,8 @@ Test(control, answers_with_no_descriptors_left)
     limit.rlim_cur = 64;
     cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
     cr_expect(s_child_is_answered());
+    limit.rlim_cur = limit.rlim_max; /* to clear up */
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
 Test(control, one_that_connects_and_is_silent_is_let_go)

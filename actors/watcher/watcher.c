@@ -1,0 +1,95 @@
+#include "actors/watcher/watcher.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define WATCHER_GLOBAL "scheduler/global"
+#define WATCHER_REPEAT_US 300000
+
+struct watcher {
+    wire_name_t name;
+    outbox_t outbox;
+    message_t *picture;
+    bool alone;
+    int64_t next_us;
+};
+
+watcher_t *watcher_new(const char *name, int64_t now_us)
+{
+    watcher_t *self = calloc(1, sizeof *self);
+    CHECK(self);
+    message_set_name(self->name, name);
+    outbox_init(&self->outbox);
+    self->next_us = now_us;
+    return self;
+}
+
+const message_t *watcher_picture(const watcher_t *self)
+{
+    return self->picture;
+}
+
+bool watcher_is_alone(const watcher_t *self)
+{
+    return self->alone;
+}
+
+static void s_tick(void *core, int64_t now_us)
+{
+    watcher_t *self = core;
+    if (self->picture || now_us < self->next_us)
+        return;
+    self->next_us = now_us + WATCHER_REPEAT_US;
+    message_t *want = message_new(KIND_picture_want, WATCHER_GLOBAL, self->name);
+    outbox_add(&self->outbox, &want);
+}
+
+static void s_message(void *core, message_t **message_p, int64_t now_us)
+{
+    watcher_t *self = core;
+    message_t *message = *message_p;
+    if (message->kind == KIND_picture && !strcmp(message->from, WATCHER_GLOBAL) && !self->picture) {
+        self->picture = message;
+        *message_p = NULL;
+    }
+    self->alone = message->kind == KIND_unreachable;
+    message_destroy(message_p);
+    s_tick(self, now_us);
+}
+
+static int64_t s_due(const void *core)
+{
+    const watcher_t *self = core;
+    return self->picture ? ROLE_NEVER : self->next_us;
+}
+
+static outbox_t *s_outbox(void *core)
+{
+    watcher_t *self = core;
+    return &self->outbox;
+}
+
+static bool s_finished(const void *core)
+{
+    const watcher_t *self = core;
+    return self->picture != NULL;
+}
+
+static void s_destroy(void **core_p)
+{
+    watcher_t *self = *core_p;
+    if (!self)
+        return;
+    message_destroy(&self->picture);
+    outbox_fini(&self->outbox);
+    free(self);
+    *core_p = NULL;
+}
+
+const role_t watcher_role = {.name = "watcher",
+                             .message = s_message,
+                             .tick = s_tick,
+                             .due = s_due,
+                             .outbox = s_outbox,
+                             .finished = s_finished,
+                             .destroy = s_destroy};

@@ -1,0 +1,131 @@
+/* What `status` shows, on every machine, and what it is made of. */
+#include "deploy/launch/picture.h"
+#include "deploy/launch/watch.h"
+#include "tests/unit/actors/scheduler/global_bench.h"
+
+#include <criterion/criterion.h>
+
+static json_value_t *s_picture(bench_t *bench, int64_t now_us)
+{
+    static const process_rows_t none;
+    headway_t headway;
+    headway_init(&headway, 0);
+    report_context_t context = {
+        .topology = &bench->topology, .now_us = now_us, .wall_us = now_us, .processes = &none};
+    return picture_new(bench->by.core, &headway, &context);
+}
+
+static void s_link(bench_t *bench, size_t from, bool up, bool was_up, const char *relay)
+{
+    message_t *state = message_new(KIND_link_state, GLOBAL, s_schedulers[from]);
+    message_set_name(state->link_state.region, s_names[1 - from]);
+    message_set_name(state->link_state.relay, relay);
+    message_set_text(&state->link_state.address, "tcp://there:5590");
+    message_set_text(&state->link_state.error, up ? "" : "connection refused: nobody listens there");
+    state->link_state.up = up;
+    state->link_state.was_up = was_up;
+    state->link_state.since_us = 7 * SECOND;
+    state->link_state.rtt_us = 30000;
+    state->link_state.rate_bytes_per_s = 12500000;
+    driver_give(&bench->by, state);
+}
+
+static const char *s_link_state_of(const json_value_t *document, size_t index)
+{
+    return json_get_string(json_at(json_get(document, "links"), index), "state", "");
+}
+
+Test(picture, links_are_rows_whatever_became_of_them)
+{
+    static const struct {
+        bool up, was_up;
+        const char *relay, *state;
+    } rows[] = {{false, false, "", "never up"},
+                {true, true, "", "up"},
+                {false, true, "", "down"},
+                {true, true, "asia", "relayed"}};
+    bench_t *bench = s_bench();
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        s_link(bench, 0, rows[i].up, rows[i].was_up, rows[i].relay);
+        json_value_t *document = s_picture(bench, 3 * SECOND);
+        cr_expect_str_eq(s_link_state_of(document, 0), rows[i].state);
+        const json_value_t *link = json_at(json_get(document, "links"), 0);
+        cr_expect_float_eq(json_get_number(link, "since_s", 0), 10, 1e-9, "as old as it is by now");
+        cr_expect_float_eq(json_get_number(link, "seen_s", 0), 3, 1e-9);
+        cr_expect_str_eq(json_get_string(link, "address", ""), "tcp://there:5590");
+        json_destroy(&document);
+    }
+    s_free(bench);
+}
+
+Test(picture, rows_have_machine_and_node_and_an_age)
+{
+    bench_t *bench = s_bench();
+    message_t *status = message_new(KIND_status, GLOBAL, "scheduler/eu");
+    message_set_name(status->status.actor, "worker/eu/0");
+    message_set_name(status->status.node, "node/eu/a");
+    message_set_name(status->status.machine, "machine-7");
+    driver_give(&bench->by, status);
+    json_value_t *document = s_picture(bench, 25 * SECOND);
+    const json_value_t *row = json_at(json_get(document, "actors"), 1);
+    cr_assert_str_eq(json_get_string(row, "name", ""), "worker/eu/0");
+    cr_assert_str_eq(json_get_string(row, "machine", ""), "machine-7");
+    cr_assert_str_eq(json_get_string(row, "node", ""), "node/eu/a");
+    cr_assert_float_eq(json_get_number(row, "seen_s", 0), 25, 1e-9);
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    picture_print(document, true, out);
+    fclose(out);
+    cr_assert(strstr(text, "machine-7"), "%s", text);
+    cr_assert_null(strstr(text, " 0  worker"), "an unknown process is no number");
+    free(text);
+    json_destroy(&document);
+    s_free(bench);
+}
+
+static void s_expect_explained(const char *explained)
+{
+    static const char *const figures[] = {"left_s", "cost", "rtt_s", "error", "machine", "waits_for"};
+    for (size_t i = 0; i < sizeof figures / sizeof *figures; i++)
+        cr_expect(strstr(explained, figures[i]), "%s", figures[i]);
+}
+
+Test(picture, every_figure_has_a_meaning)
+{
+    const row_field_t *const lists[] = {picture_run_fields, picture_region_fields, picture_link_fields,
+                                        picture_actor_fields};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        for (const row_field_t *field = lists[i]; field->name; field++) {
+            cr_expect_gt(strlen(field->help), 0, "%s", field->name);
+            bool seconds = strlen(field->name) > 2 && !strcmp(field->name + strlen(field->name) - 2, "_s");
+            bool rate = strstr(field->name, "per_s") != NULL;
+            cr_expect_eq(seconds && !rate, !strcmp(field->unit, "s"), "%s is in %s", field->name,
+                         field->unit);
+        }
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    picture_explain(out);
+    fclose(out);
+    s_expect_explained(text);
+    free(text);
+}
+
+Test(watch, an_answer_tells_its_age_or_why_there_is_none)
+{
+    json_value_t *document = NULL;
+    double age_s = 0;
+    err_t err = {0};
+    char *answer = watch_print("{\"state\": \"training\"}", 1500000);
+    cr_assert_eq(watch_parse(answer, &document, &age_s, &err), ERR_OK, "%s", err.text);
+    cr_assert_float_eq(age_s, 1.5, 1e-9);
+    cr_assert_str_eq(json_get_string(document, "state", ""), "training");
+    json_destroy(&document);
+    free(answer);
+    cr_assert_eq(watch_parse("!nobody is there\n", &document, &age_s, &err), ERR_UNREACHABLE);
+    cr_assert_str_eq(err.text, "nobody is there");
+    cr_assert_eq(watch_parse("stopping", &document, &age_s, &err), ERR_MALFORMED);
+    cr_assert_eq(watch_parse("12", &document, &age_s, &err), ERR_MALFORMED);
+    cr_assert_neq(watch_parse("12\n{", &document, &age_s, &err), ERR_OK);
+}
