@@ -23,6 +23,8 @@ typedef struct {
     uint64_t incarnation;
     actor_state_t state;
     bool ran;                                   /* this incarnation has been READY */
+    bool asked;                                 /* it was told to end ... */
+    bool former_asked;                          /* ... and so was who ran before it */
     err_t why;                                  /* of ACTOR_ENDED */
     int64_t draining_us;                        /* since when */
     uint64_t successor;                         /* incarnation that starts when this one has ended; 0: none */
@@ -122,12 +124,13 @@ static node_actor_t *s_add(node_core_t *self, const char *name)
     return actor;
 }
 
-static void s_send_placed(node_core_t *self, const char *actor, uint64_t incarnation, err_code_t code,
-                          const char *reason)
+static void s_send_placed(node_core_t *self, const char *actor, uint64_t incarnation, bool asked,
+                          err_code_t code, const char *reason)
 {
     message_t *placed = s_message(self, KIND_placed, self->scheduler);
     message_set_name(placed->placed.actor, actor);
     placed->placed.incarnation = incarnation;
+    placed->placed.asked = asked;
     placed->placed.code = code;
     if (code)
         message_set_text(&placed->placed.reason, reason);
@@ -139,9 +142,10 @@ static void s_send_placed(node_core_t *self, const char *actor, uint64_t incarna
 static void s_tell(node_core_t *self, const node_actor_t *actor)
 {
     if (actor->state == ACTOR_RUNNING)
-        s_send_placed(self, actor->name, actor->incarnation, ERR_OK, NULL);
+        s_send_placed(self, actor->name, actor->incarnation, actor->former_asked, ERR_OK, NULL);
     else if (actor->state == ACTOR_ENDED)
-        s_send_placed(self, actor->name, actor->incarnation, actor->why.code ? actor->why.code : ERR_STOPPED,
+        s_send_placed(self, actor->name, actor->incarnation, actor->asked,
+                      actor->why.code ? actor->why.code : ERR_STOPPED,
                       actor->why.code ? actor->why.text : "has ended");
 }
 
@@ -195,7 +199,8 @@ static void s_start(node_core_t *self, node_actor_t *actor, uint64_t incarnation
 {
     actor->incarnation = incarnation;
     actor->state = ACTOR_STARTING;
-    actor->ran = false;
+    actor->former_asked = actor->asked || (!actor->ran && actor->former_asked);
+    actor->ran = actor->asked = false;
     actor->successor = 0;
     actor->why = (err_t){0};
     s_command(self, NODE_START, actor);
@@ -219,7 +224,7 @@ static bool s_is_of_run(node_core_t *self, const message_t *place)
     if (self->spec.run == place->place.run)
         return true;
     run_id_refuse(&why, self->name, self->spec.run, place->place.run);
-    s_send_placed(self, place->place.actor, place->place.incarnation, why.code, why.text);
+    s_send_placed(self, place->place.actor, place->place.incarnation, false, why.code, why.text);
     return false;
 }
 
@@ -232,7 +237,8 @@ static void s_place(node_core_t *self, const message_t *message)
     if (!s_is_of_run(self, message))
         return;
     if (incarnation >> 32 > message->incarnation >> 32) {
-        s_send_placed(self, name, incarnation, ERR_LIMIT, "its scheduler cannot have given this incarnation");
+        s_send_placed(self, name, incarnation, false, ERR_LIMIT,
+                      "its scheduler cannot have given this incarnation");
         return;
     }
     self->placed = true;
@@ -241,9 +247,9 @@ static void s_place(node_core_t *self, const message_t *message)
     if (!actor && !forgotten)
         actor = s_add(self, name);
     if (!actor && !forgotten) {
-        s_send_placed(self, name, incarnation, ERR_LIMIT, "the node hosts as many actors as it can");
+        s_send_placed(self, name, incarnation, false, ERR_LIMIT, "the node hosts as many actors as it can");
     } else if (forgotten || incarnation < actor->incarnation) {
-        s_send_placed(self, name, incarnation, ERR_STALE, "a newer incarnation was placed here");
+        s_send_placed(self, name, incarnation, false, ERR_STALE, "a newer incarnation was placed here");
     } else if (incarnation == actor->incarnation) {
         s_tell(self, actor);
     } else if (actor->state == ACTOR_FREE || actor->state == ACTOR_ENDED) {
@@ -254,6 +260,7 @@ static void s_place(node_core_t *self, const message_t *message)
         if (actor->state != ACTOR_KILLED)
             s_command(self, NODE_KILL, actor);
         actor->state = ACTOR_KILLED;
+        actor->asked = false; /* it ends where it stands */
         actor->successor = incarnation;
     }
 }
@@ -263,6 +270,7 @@ static void s_place(node_core_t *self, const message_t *message)
 
 static void s_drain(node_core_t *self, node_actor_t *actor, int64_t now_us)
 {
+    actor->asked = actor->asked || actor->state == ACTOR_STARTING || actor->state == ACTOR_RUNNING;
     if (actor->state == ACTOR_STARTING) {
         actor->state = ACTOR_KILLED;
         s_command(self, NODE_KILL, actor);
@@ -288,6 +296,7 @@ static void s_retire(node_core_t *self, const message_t *message, int64_t now_us
     if (actor && actor->incarnation < incarnation && !s_is_live(actor)) {
         actor->incarnation = incarnation;
         actor->state = ACTOR_ENDED;
+        actor->asked = true;
         actor->why = (err_t){0};
     }
     if (actor && actor->successor == incarnation)
@@ -295,7 +304,7 @@ static void s_retire(node_core_t *self, const message_t *message, int64_t now_us
     if (actor && actor->incarnation == incarnation)
         s_drain(self, actor, now_us);
     else
-        s_send_placed(self, name, incarnation, ERR_STOPPED, "is not here");
+        s_send_placed(self, name, incarnation, false, ERR_STOPPED, "is not here");
 }
 
 /* One that does not end is ended. */

@@ -37,14 +37,14 @@ static void s_put_nodes(const region_core_t *self, message_t *state)
     message_set_u64s(&state->region_state.nodes, words, count);
 }
 
-/* Those that run, and those of the predecessor that have not come back yet. None when the end is in order. */
+/* Those that run and are to, and those of the predecessor that have not come back yet. None when the end is in order. */
 static void s_put_running(const region_core_t *self, message_t *state)
 {
     uint64_t *words = calloc(self->actor_count + self->died_count + 1, sizeof *words);
     CHECK(words);
     size_t count = 0;
     for (size_t index = 0; index < self->actor_count; index++)
-        if (self->actors[index].state == PLACE_READY)
+        if (self->actors[index].state == PLACE_READY && !self->actors[index].moved)
             words[count++] = region_name_hash(self->actors[index].name);
     for (size_t index = 0; index < self->died_count; index++)
         words[count++] = self->died[index];

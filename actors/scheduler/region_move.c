@@ -73,9 +73,7 @@ static void s_stay(region_core_t *self, size_t shard, int64_t now_us)
     if (actor->state != PLACE_READY || !progress || progress->incarnation != actor->incarnation ||
         !progress->progress.handed || !region_node_stays(self, actor->node) || now_us < actor->retire_us)
         return;
-    actor->moved = true;
-    actor->retire_us = now_us + REPEAT_EVERY_US;
-    region_retire(self, actor->node, actor->name, actor->incarnation);
+    region_actor_retire(self, actor, now_us);
 }
 
 /* A keeper where shards can go on, unless there is one. */
@@ -109,8 +107,7 @@ static void s_end_keepers(region_core_t *self, int64_t now_us)
         keeper->wanted = false;
         if (keeper->state == PLACE_NONE || now_us < keeper->retire_us)
             continue;
-        keeper->retire_us = now_us + REPEAT_EVERY_US;
-        region_retire(self, keeper->node, keeper->name, keeper->incarnation);
+        region_actor_retire(self, keeper, now_us);
     }
 }
 

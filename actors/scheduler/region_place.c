@@ -409,6 +409,16 @@ void region_retire(region_core_t *self, size_t node, const char *actor, uint64_t
     region_send(self, &retire);
 }
 
+/* Asked again until its node tells. A successor has to know before the node does, or it would take it for one that died. */
+void region_actor_retire(region_core_t *self, region_actor_t *actor, int64_t now_us)
+{
+    if (!actor->moved)
+        region_decide(self);
+    actor->moved = true;
+    actor->retire_us = now_us + REPEAT_EVERY_US;
+    region_retire(self, actor->node, actor->name, actor->incarnation);
+}
+
 static void s_start_failed(region_core_t *self, region_actor_t *actor, const message_t *message,
                            int64_t now_us)
 {
@@ -435,13 +445,14 @@ static void s_died(region_core_t *self, region_actor_t *actor, const message_t *
                     actor->deaths, reason);
 }
 
-static void s_started(region_core_t *self, region_actor_t *actor, int64_t now_us)
+/* `in_order`: who ran before it had been told to end, maybe by a predecessor. */
+static void s_started(region_core_t *self, region_actor_t *actor, bool in_order, int64_t now_us)
 {
     if (actor->state == PLACE_READY)
         return;
     actor->state = PLACE_READY;
     bool came_back = region_came_back(self, actor->name); /* its scheduler died with it */
-    self->restarts += (actor->ran || came_back) && !actor->moved;
+    self->restarts += (actor->ran || came_back) && !actor->moved && !in_order;
     actor->ran = true;
     actor->ran_incarnation = actor->incarnation;
     actor->ran_node = actor->node;
@@ -477,6 +488,13 @@ static region_actor_t *s_add_named(region_core_t *self, const char *name, size_t
     return region_keep_found_keeper(self, name, node);
 }
 
+/* Asked to by a predecessor, maybe one that woke up again: not a death. */
+static void s_ended_in_order(region_core_t *self, region_actor_t *actor)
+{
+    actor->moved = true;
+    region_came_back(self, actor->name);
+}
+
 /* A node tells of an incarnation that is not the one that counts. */
 static void s_take_other(region_core_t *self, region_actor_t *actor, size_t node, const message_t *message,
                          int64_t now_us)
@@ -488,6 +506,8 @@ static void s_take_other(region_core_t *self, region_actor_t *actor, size_t node
     if (message->placed.code && actor->state == PLACE_NONE && incarnation > actor->incarnation && older) {
         region_keep_found(self, actor, node);
         actor->incarnation = incarnation; /* ended under a predecessor: not to be adopted */
+        if (message->placed.asked)
+            s_ended_in_order(self, actor);
     }
     if (message->placed.code)
         region_former_ended(self, node, actor->name, incarnation);
@@ -512,11 +532,12 @@ void region_take_placed(region_core_t *self, const message_t *message, int64_t n
         actor->node != node)
         s_take_other(self, actor, node, message, now_us);
     else if (!message->placed.code)
-        s_started(self, actor, now_us);
+        s_started(self, actor, message->placed.asked, now_us);
     else if (actor->state == PLACE_READY || !actor->wanted || actor->retire_us) {
-        if (actor->role == ROLE_WORKER && message->placed.code == ERR_STOPPED)
-            actor->ran = false; /* dismissed, maybe by a predecessor: not a death */
-        if (actor->state == PLACE_READY && actor->wanted && !actor->retire_us && !self->stopping)
+        bool asked = message->placed.asked || actor->retire_us || !actor->wanted;
+        if (message->placed.asked)
+            s_ended_in_order(self, actor);
+        if (actor->state == PLACE_READY && !asked && !self->stopping)
             s_died(self, actor, message, now_us);
         else
             region_actor_ended(self, actor, now_us);

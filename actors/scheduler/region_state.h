@@ -85,7 +85,7 @@ typedef struct {
     bool wanted;        /* worker, keeper: else it is not placed, and ends if it runs */
     int64_t full_us;    /* keeper: its disk was full then; 0: never */
     size_t home;        /* worker of an elastic region: the node for a core of which it is */
-    bool moved;         /* its next start is no restart */
+    bool moved;         /* it ends, or has ended, in order: its next start is no restart */
     int64_t retire_us;  /* next `retire` */
     int64_t idle_us;    /* worker: since when there is nothing for it; 0: there is */
     int64_t decided_us; /* worker: when it was decided to start it; 0: that start is accounted for */
@@ -366,6 +366,7 @@ region_actor_t *region_actor_find(region_core_t *self,
 void region_actor_ended(region_core_t *self, region_actor_t *actor, int64_t now_us); /* it is placed again */
 void region_place(region_core_t *self, int64_t now_us);
 void region_retire(region_core_t *self, size_t node, const char *actor, uint64_t incarnation);
+void region_actor_retire(region_core_t *self, region_actor_t *actor, int64_t now_us); /* it ends in order */
 size_t region_ready(const region_core_t *self, region_role_t role);
 bool region_placed(const region_core_t *self);
 int64_t region_place_due(const region_core_t *self);

@@ -159,9 +159,7 @@ static void s_retire(region_core_t *self, region_actor_t *worker, int64_t now_us
     if (worker->state == PLACE_NONE || (worker->wanted && !leaves) || now_us < worker->retire_us)
         return;
     lease_table_retire(self->leases, worker->index);
-    worker->moved = true;
-    worker->retire_us = now_us + REPEAT_EVERY_US;
-    region_retire(self, worker->node, worker->name, worker->incarnation);
+    region_actor_retire(self, worker, now_us);
 }
 
 void region_workers(region_core_t *self, int64_t now_us)

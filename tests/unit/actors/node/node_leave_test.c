@@ -152,6 +152,43 @@ Test(node_leave, with_a_scheduler_that_does_nothing_its_patience_ends)
 /* -- retiring ---------------------------------------------------------------------------------------------
  */
 
+static void s_expect_asked(node_core_t *core, uint64_t incarnation, bool asked)
+{
+    message_t *placed = s_take(core, KIND_placed);
+    cr_assert_not_null(placed);
+    cr_assert_eq(placed->placed.incarnation, incarnation);
+    cr_assert_eq(placed->placed.asked, asked, "%d", (int)incarnation);
+    message_destroy(&placed);
+}
+
+static void s_follow(node_core_t *core, uint64_t incarnation)
+{
+    s_place(core, WORKER, incarnation, S);
+    node_core_ready(core, WORKER, incarnation, S);
+}
+
+/* Whoever did not hear of the end hears it with the next one. */
+Test(node_retire, who_was_told_to_end_is_told_apart_from_who_died)
+{
+    node_core_t *core = s_new();
+    s_follow(core, 5);
+    s_expect_asked(core, 5, false);
+    node_core_ended(core, WORKER, 5, &s_stopped, S);
+    s_expect_asked(core, 5, false);
+    s_follow(core, 6);
+    s_expect_asked(core, 6, false);
+    s_retire(core, WORKER, 6, S);
+    node_core_ended(core, WORKER, 6, &s_finished, S);
+    s_expect_asked(core, 6, true);
+    s_follow(core, 7);
+    s_expect_asked(core, 7, true);
+    s_place(core, WORKER, 8, S); /* over one that runs */
+    node_core_ended(core, WORKER, 7, &s_stopped, S);
+    node_core_ready(core, WORKER, 8, S);
+    s_expect_asked(core, 8, false);
+    s_destroy(&core);
+}
+
 Test(node_retire, of_one_that_runs_asks_it_once_and_tells_when_it_has_ended)
 {
     node_core_t *core = s_new();

@@ -440,6 +440,72 @@ Test(region_restart, who_ended_in_order_is_not_restarted)
     s_free(bench);
 }
 
+/* Kept before its node is asked: whenever the scheduler dies, its successor knows that it was to end. */
+Test(region_restart, who_was_told_to_end_has_not_died_with_the_scheduler)
+{
+    bench_t *bench = s_bench(1, false);
+    running_t running = s_running(bench);
+    for (size_t index = 0; index < 2; index++)
+        s_progress(bench, &running.shards[index], (told_t){.applied = 30, .durable = 30});
+    driver_drop(&bench->by);
+    uint64_t decided = 0;
+    for (int64_t at_us = 0; !driver_count(&bench->by, KIND_retire); at_us += 50 * MS) {
+        cr_assert_lt(at_us, 3 * SECOND, "there is nothing to do for them");
+        decided = region_source.decisions(bench->by.core);
+        driver_drop(&bench->by);
+        driver_tick(&bench->by, at_us);
+    }
+    cr_assert_gt(region_source.decisions(bench->by.core), decided);
+    s_restart(bench);
+    cr_assert_eq(s_restarts_after_all_came_anew(bench), 2, "the shards");
+    s_free(bench);
+}
+
+static void s_tell_worker(bench_t *bench, const placement_t *worker, err_code_t code, bool asked)
+{
+    message_t *placed = message_new(KIND_placed, NAME, worker->node);
+    message_set_name(placed->placed.actor, worker->actor);
+    placed->placed.incarnation = worker->incarnation;
+    placed->placed.code = code;
+    placed->placed.asked = asked;
+    driver_give(&bench->by, placed);
+}
+
+/* A predecessor woke up and ended a worker before its node knew the successor. `heard`: that it ended, not only from the
+ * one that follows. */
+static uint64_t s_restarts_after_an_end(bool heard, bool asked)
+{
+    bench_t *bench = s_bench(2, false);
+    running_t running = s_running(bench);
+    placement_t place;
+    s_restart(bench);
+    placement_t worker = running.workers[1];
+    s_announce_hosted(bench, &running, "node/eu/a", 1, worker.actor);
+    s_announce_hosted(bench, &running, "node/eu/b", 2, worker.actor);
+    for (size_t index = 0; index < 5; index++)
+        s_tell_worker(bench, s_all(&running, index), ERR_OK, false);
+    if (heard)
+        s_tell_worker(bench, &worker, ERR_STOPPED, asked);
+    for (size_t index = 0; index < 2; index++)
+        s_progress(bench, &running.shards[index], (told_t){.applied = 3, .durable = 3});
+    cr_assert_eq(s_places(bench, &place, 1, false, ERR_OK), 1);
+    cr_assert_str_eq(place.actor, worker.actor);
+    s_tell_worker(bench, &place, ERR_OK, asked && !heard);
+    message_t *report = s_report(bench);
+    uint64_t restarts = report->region_report.restarts;
+    message_destroy(&report);
+    s_free(bench);
+    return restarts;
+}
+
+Test(region_restart, who_was_ended_by_a_scheduler_that_woke_up_has_not_died)
+{
+    for (int heard = 0; heard < 2; heard++) {
+        cr_assert_eq(s_restarts_after_an_end(heard, true), 0, "heard %d", heard);
+        cr_assert_eq(s_restarts_after_an_end(heard, false), 1, "heard %d: nobody asked it to", heard);
+    }
+}
+
 /* Its process was started anew, and says what it has of the first shard, or nothing. */
 static void s_comes_back(bench_t *bench, const char *node, uint64_t pid, bool has)
 {
