@@ -30,6 +30,17 @@ __attribute__((format(printf, 4, 5))) static err_code_t s_fail(const tree_t *tre
     return tree_fail(tree, node, path, err, "%s", text);
 }
 
+/* Whether all of "A|B" was read as it was meant, so that a relation among them says something. */
+static bool s_sound(const tree_t *tree, const char *keys)
+{
+    return !mistakes_touch_any(tree->mistakes, keys);
+}
+
+static err_code_t s_first(err_code_t first, err_code_t next)
+{
+    return first ? first : next;
+}
+
 static bool s_steps_alone(const topology_t *self)
 {
     return self->job.sync.strategy == STRATEGY_ASGD || self->job.sync.strategy == STRATEGY_SSGD;
@@ -115,26 +126,34 @@ static err_code_t s_check_compensate(const tree_t *tree, const topology_t *self,
     return ERR_OK;
 }
 
-static err_code_t s_check_job(const tree_t *tree, const topology_t *self, err_t *err)
+static err_code_t s_check_every(const tree_t *tree, const topology_t *self, err_t *err)
 {
     if (s_steps_alone(self) && self->job.sync.every != 1)
         return s_fail(tree, "job.sync.every", err,
                       "strategy %s exchanges at every step; write 1, or leave it out",
                       self->job.sync.strategy == STRATEGY_ASGD ? "asgd" : "ssgd");
-    err_code_t code = s_check_auto(tree, self, err);
-    if (!code)
-        code = s_check_overlap(tree, self, err);
-    if (!code)
-        code = s_check_compensate(tree, self, err);
-    if (code)
-        return code;
+    return ERR_OK;
+}
+
+static err_code_t s_check_momentum(const tree_t *tree, const topology_t *self, err_t *err)
+{
     if (!self->job.optimizer.momentum_kind && self->job.optimizer.momentum > 0)
         return s_fail(tree, "job.optimizer.momentum", err,
                       "sgd has none; write name: momentum, or leave it out");
+    return ERR_OK;
+}
+
+static err_code_t s_check_quorum(const tree_t *tree, const topology_t *self, err_t *err)
+{
     if (self->job.sync.quorum < 1 && self->region_count > TOPOLOGY_VOTERS_MAX)
         return s_fail(tree, "job.sync.quorum", err,
                       "with more than %d regions every round needs all of them; write 1, or leave it out",
                       TOPOLOGY_VOTERS_MAX);
+    return ERR_OK;
+}
+
+static err_code_t s_check_encoding(const tree_t *tree, const topology_t *self, err_t *err)
+{
     bool models = self->job.sync.strategy == STRATEGY_AMA || self->job.sync.strategy == STRATEGY_SMA;
     if (models && strcmp(self->job.sync.encoding, "topk") == 0)
         return s_fail(
@@ -146,7 +165,7 @@ static err_code_t s_check_job(const tree_t *tree, const topology_t *self, err_t 
             tree, "job.sync.encoding", err,
             "asp itself chooses which values it sends, and this says how each is written; write none, "
             "fp16, bf16, int8 or int4, or strategy: asgd-ga");
-    return s_check_data(tree, self, err);
+    return ERR_OK;
 }
 
 /* -- regions ----------------------------------------------------------------------------------------------
@@ -155,15 +174,18 @@ static err_code_t s_check_job(const tree_t *tree, const topology_t *self, err_t 
 static err_code_t s_check_offers(const tree_t *tree, const topology_region_t *region, size_t index,
                                  err_t *err)
 {
+    err_code_t code = ERR_OK;
     for (size_t i = 0; i < region->offer_count; i++)
         for (size_t k = 0; k < i; k++)
             if (strcmp(region->offers[i].name, region->offers[k].name) == 0) {
                 char path[PATH_MAX_LENGTH];
                 snprintf(path, sizeof path, "regions[%zu].offers[%zu].name", index, i);
-                return s_fail(tree, path, err, "%s is the name of offers[%zu] already; write another",
-                              region->offers[i].name, k);
+                if (region->offers[i].name[0] && s_sound(tree, path))
+                    code = s_first(code, s_fail(tree, path, err,
+                                                "%s is the name of offers[%zu] already; write another",
+                                                region->offers[i].name, k));
             }
-    return ERR_OK;
+    return code;
 }
 
 static bool s_is_loopback(const char *host)
@@ -190,6 +212,9 @@ static err_code_t s_check_apart(const tree_t *tree, const topology_t *self, size
     bool own = port && !s_is_wildcard(host);
     for (size_t i = 0; i < index; i++) {
         const topology_region_t *other = &self->regions[i];
+        snprintf(path, sizeof path, "regions[%zu].broker", i);
+        if (!s_sound(tree, path))
+            continue;
         snprintf(path, sizeof path, "regions[%zu].broker.bind", index);
         if (own && strcmp(region->bind, other->bind) == 0)
             return s_fail(tree, path, err, "%s listens there already; write another port, or tcp://HOST:*",
@@ -256,40 +281,63 @@ static err_code_t s_check_name(const tree_t *tree, const topology_t *self, size_
     return ERR_OK;
 }
 
+static err_code_t s_check_names(const tree_t *tree, const topology_t *self, size_t index, err_t *err)
+{
+    char path[PATH_MAX_LENGTH];
+    size_t first = topology_region_index(self, self->regions[index].name);
+    snprintf(path, sizeof path, "regions[%zu].name", index);
+    if (first < index)
+        return s_fail(tree, path, err, "%s is the name of regions[%zu] already; write another",
+                      self->regions[index].name, first);
+    return s_check_name(tree, self, index, path, err);
+}
+
+static err_code_t s_check_offered(const tree_t *tree, const topology_t *self, size_t index, err_t *err)
+{
+    if (!self->plan.apply || self->regions[index].offer_count)
+        return s_check_offers(tree, &self->regions[index], index, err);
+    char path[PATH_MAX_LENGTH];
+    snprintf(path, sizeof path, "regions[%zu].offers", index);
+    return s_fail(tree, path, err,
+                  "missing, and plan.apply rents nothing else; write \"- {name: small, count: 4}\" "
+                  "below it for "
+                  "instance, or plan.apply: false");
+}
+
+static err_code_t s_check_shards(const tree_t *tree, const topology_t *self, size_t index, err_t *err)
+{
+    char path[PATH_MAX_LENGTH];
+    snprintf(path, sizeof path, "regions[%zu].shards", index);
+    if (self->regions[index].shards == self->regions[0].shards)
+        return ERR_OK;
+    return s_fail(tree, path, err, "differs from %s, which has %llu; write the same number in all regions",
+                  self->regions[0].name, (unsigned long long)self->regions[0].shards);
+}
+
+/* What is demanded of each region, and which of its keys, and of others, must be right for that to mean something. */
+static const struct {
+    err_code_t (*check)(const tree_t *tree, const topology_t *self, size_t index, err_t *err);
+    const char *own;    /* of this region */
+    const char *others; /* "A|B" */
+} s_region_checks[] = {
+    {s_check_names, "name", "regions[].name"},
+    {s_check_offered, "offers", "plan.apply"},
+    {s_check_shards, "shards", "regions[0].shards"},
+    {s_check_workers, "workers", "job.sync.inside|plan.apply"},
+    {s_check_broker, "broker", "security"},
+};
+
 static err_code_t s_check_regions(const tree_t *tree, const topology_t *self, err_t *err)
 {
-    for (size_t i = 0; i < self->region_count; i++) {
-        char path[PATH_MAX_LENGTH];
-        err_code_t code = ERR_OK;
-        size_t first = topology_region_index(self, self->regions[i].name);
-        snprintf(path, sizeof path, "regions[%zu].name", i);
-        if (first < i)
-            return s_fail(tree, path, err, "%s is the name of regions[%zu] already; write another",
-                          self->regions[i].name, first);
-        code = s_check_name(tree, self, i, path, err);
-        if (code)
-            return code;
-        if (self->plan.apply && self->regions[i].offer_count == 0) {
-            snprintf(path, sizeof path, "regions[%zu].offers", i);
-            return s_fail(tree, path, err,
-                          "missing, and plan.apply rents nothing else; write \"- {name: small, count: 4}\" "
-                          "below it for "
-                          "instance, or plan.apply: false");
+    err_code_t code = ERR_OK;
+    for (size_t i = 0; i < self->region_count; i++)
+        for (size_t k = 0; k < sizeof s_region_checks / sizeof *s_region_checks; k++) {
+            char path[PATH_MAX_LENGTH];
+            snprintf(path, sizeof path, "regions[%zu].%s", i, s_region_checks[k].own);
+            if (s_sound(tree, path) && s_sound(tree, s_region_checks[k].others))
+                code = s_first(code, s_region_checks[k].check(tree, self, i, err));
         }
-        snprintf(path, sizeof path, "regions[%zu].shards", i);
-        if (self->regions[i].shards != self->regions[0].shards)
-            return s_fail(tree, path, err,
-                          "differs from %s, which has %llu; write the same number in all regions",
-                          self->regions[0].name, (unsigned long long)self->regions[0].shards);
-        code = s_check_offers(tree, &self->regions[i], i, err);
-        if (!code)
-            code = s_check_workers(tree, self, i, err);
-        if (!code)
-            code = s_check_broker(tree, self, i, err);
-        if (code)
-            return code;
-    }
-    return ERR_OK;
+    return code;
 }
 
 /* -- links ------------------------------------------------------------------------------------------------
@@ -358,13 +406,8 @@ static err_code_t s_check_link(const tree_t *tree, const topology_t *self, size_
     return ERR_OK;
 }
 
-static err_code_t s_check_links(const tree_t *tree, const topology_t *self, err_t *err)
+static err_code_t s_check_joined(const tree_t *tree, const topology_t *self, err_t *err)
 {
-    for (size_t i = 0; i < self->link_count; i++) {
-        err_code_t code = s_check_link(tree, self, i, err);
-        if (code)
-            return code;
-    }
     for (size_t a = 0; a < self->region_count && !s_has_all(self); a++)
         for (size_t b = a + 1; b < self->region_count; b++)
             if (way_next(self, a, b, NULL) == SIZE_MAX)
@@ -377,36 +420,79 @@ static err_code_t s_check_links(const tree_t *tree, const topology_t *self, err_
     return ERR_OK;
 }
 
+/* A link that names nobody may be the one that is missed elsewhere. */
+static err_code_t s_check_links(const tree_t *tree, const topology_t *self, err_t *err)
+{
+    err_code_t code = ERR_OK;
+    for (size_t i = 0; i < self->link_count; i++) {
+        char path[PATH_MAX_LENGTH];
+        snprintf(path, sizeof path, "links[%zu].between", i);
+        if (s_sound(tree, path))
+            code = s_first(code, s_check_link(tree, self, i, err));
+    }
+    return code || !s_sound(tree, "links") ? code : s_check_joined(tree, self, err);
+}
+
 /* -- checkpoint -------------------------------------------------------------------------------------------
  */
 
-static err_code_t s_check_checkpoint(const tree_t *tree, const topology_t *self, err_t *err)
+static err_code_t s_check_replica(const tree_t *tree, const topology_t *self, err_t *err)
 {
     if (self->checkpoint.durability == DURABILITY_REPLICA && !self->checkpoint.replicas)
         return s_fail(tree, "checkpoint.durability", err,
                       "replica needs copies on other nodes; write checkpoint.replicas: 1 or more too");
+    return ERR_OK;
+}
+
+static err_code_t s_check_full(const tree_t *tree, const topology_t *self, err_t *err)
+{
     if (self->checkpoint.when_full == WHEN_FULL_GO_ON && self->job.sync.quorum < 1)
         return s_fail(
             tree, "checkpoint.when_full", err,
             "rounds that need not every region vote on what is durable, and go on without one whose disk is "
             "full; write wait, or job.sync.quorum: 1");
+    return ERR_OK;
+}
+
+static err_code_t s_check_elsewhere(const tree_t *tree, const topology_t *self, err_t *err)
+{
     if (self->checkpoint.elsewhere && !self->checkpoint.replicas)
         return s_fail(
             tree, "checkpoint.elsewhere", err,
             "says where one of the copies lies, and there is none; write checkpoint.replicas: 1 or more too");
-    if (self->checkpoint.elsewhere && self->region_count < 2)
+    if (self->checkpoint.elsewhere && self->region_count == 1)
         return s_fail(tree, "checkpoint.elsewhere", err, "needs another region; write false");
     return ERR_OK;
 }
 
+/* -- all of it --------------------------------------------------------------------------------------------
+ */
+
+/* What is demanded, and which keys must be right for that to mean something. */
+static const struct {
+    err_code_t (*check)(const tree_t *tree, const topology_t *self, err_t *err);
+    const char *keys;
+} s_checks[] = {
+    {s_check_every, "job.sync.every|job.sync.strategy"},
+    {s_check_auto, "job.sync.every|job.sync.every_least|job.sync.every_most|job.sync.strategy"},
+    {s_check_overlap, "job.sync.overlap|job.sync.every|job.sync.strategy"},
+    {s_check_compensate, "job.sync.compensate|job.sync.strategy|job.data.kind"},
+    {s_check_momentum, "job.optimizer"},
+    {s_check_quorum, "job.sync.quorum"},
+    {s_check_encoding, "job.sync.encoding|job.sync.strategy"},
+    {s_check_data, "job.data|job.model"},
+    {s_check_regions, ""},
+    {s_check_links, "regions[].name"},
+    {s_check_replica, "checkpoint.durability|checkpoint.replicas"},
+    {s_check_full, "checkpoint.when_full|job.sync.quorum"},
+    {s_check_elsewhere, "checkpoint.elsewhere|checkpoint.replicas"},
+};
+
 err_code_t topology_check(const tree_t *tree, const topology_t *self, err_t *err)
 {
-    err_code_t code = s_check_job(tree, self, err);
-    if (!code)
-        code = s_check_regions(tree, self, err);
-    if (!code)
-        code = s_check_links(tree, self, err);
-    if (!code)
-        code = s_check_checkpoint(tree, self, err);
+    err_code_t code = ERR_OK;
+    for (size_t i = 0; i < sizeof s_checks / sizeof *s_checks; i++)
+        if (s_sound(tree, s_checks[i].keys))
+            code = s_first(code, s_checks[i].check(tree, self, err));
     return code;
 }

@@ -12,7 +12,8 @@
  * where. */
 void topology_complete(const tree_t *tree, topology_t *self);
 
-/* Errors: ERR_CONFIG with "FILE:LINE:COL: key: what; write ..." for the first relation that does not hold. */
+/* Errors: ERR_CONFIG with "FILE:LINE:COL: key: what; write ..." for the first relation that does not hold;
+ * the tree's mistakes take all. Nothing is told of relations among keys that are wrong by themselves. */
 MUST_USE err_code_t topology_check(const tree_t *tree, const topology_t *self, err_t *err);
 
 /* Puts a link for each pair without one in the place of the row `between: all`, and fills in the table of pairs. What was

@@ -1,8 +1,10 @@
 /* From a file to a topology_t: the tree is walked along the table, then what its keys demand of each other is
  * checked. */
 #include "brokers/topology.h"
+#include "brokers/topology_all.h"
 #include "brokers/topology_check.h"
 #include "brokers/topology_field.h"
+#include "brokers/topology_idle.h"
 #include "brokers/topology_set.h"
 #include "brokers/topology_value.h"
 #include "brokers/yaml_tree.h"
@@ -21,6 +23,12 @@ typedef struct {
 
 static err_code_t s_read_map(reader_t *self, const field_t *parent, const tree_node_t *node, const char *path,
                              void *base);
+
+/* What went wrong first; what is right further on is read all the same, and what is wrong is told too. */
+static err_code_t s_first(err_code_t first, err_code_t next)
+{
+    return first ? first : next;
+}
 
 /* -- values -----------------------------------------------------------------------------------------------
  */
@@ -52,6 +60,8 @@ static err_code_t s_read_scalar(reader_t *self, const field_t *field, const tree
     char what[VALUE_WHAT_MAX], remedy[FIELD_REMEDY_MAX];
     if (value_parse(field, value, node->quoted, base, what))
         return ERR_OK;
+    if (!field->required)
+        value_default(field, base);
     return tree_fail(self->tree, node, path, self->err, "%s; %s", what, field_remedy(field, remedy));
 }
 
@@ -71,6 +81,7 @@ static err_code_t s_read_between(reader_t *self, const field_t *field, const tre
         return tree_fail(self->tree, node, path, self->err, "is a list of %zu; %s", node->count,
                          field_remedy(field, remedy));
     const tree_node_t *end = node->first;
+    link->between[0] = link->between[1] = SIZE_MAX;
     for (size_t i = 0; i < 2; i++, end = end->next) {
         if (end->kind != TREE_SCALAR)
             return s_wrong_kind(self, field, end, path);
@@ -91,25 +102,36 @@ static err_code_t s_read_list(reader_t *self, const field_t *field, const tree_n
                          "has more than %zu elements; write fewer", field->element_max);
     size_t *count = (size_t *)(void *)((char *)base + field->count_offset);
     char *elements = (char *)base + field->offset;
+    err_code_t code = ERR_OK;
     for (const tree_node_t *child = node->first; child; child = child->next, ++*count) {
         char child_path[PATH_SIZE];
         snprintf(child_path, sizeof child_path, "%.100s[%u]", path, (unsigned)*count);
-        err_code_t code = s_read_map(self, field, child, child_path, elements + *count * field->element_size);
-        if (code)
-            return code;
+        code = s_first(code,
+                       s_read_map(self, field, child, child_path, elements + *count * field->element_size));
     }
-    return ERR_OK;
+    return code;
 }
 
 /* -- maps -------------------------------------------------------------------------------------------------
  */
 
+/* An unknown key: what it was to be is not known either, so nothing is said about its neighbours' relations. */
+static err_code_t s_unknown(reader_t *self, const field_t *parent, const tree_node_t *child, const char *path,
+                            const char *child_path)
+{
+    char remedy[FIELD_REMEDY_MAX];
+    mistakes_add(self->tree->mistakes, path, "");
+    return tree_fail_key(self->tree, child, child_path, self->err, "unknown key; %s",
+                         field_suggest(parent, child->key, remedy));
+}
+
 /* Every key known, and once. */
 static err_code_t s_check_keys(reader_t *self, const field_t *parent, const tree_node_t *node,
                                const char *path)
 {
+    err_code_t code = ERR_OK;
     for (const tree_node_t *child = node->first; child; child = child->next) {
-        char remedy[FIELD_REMEDY_MAX], quote[TREE_QUOTE_MAX], child_path[PATH_SIZE];
+        char quote[TREE_QUOTE_MAX], child_path[PATH_SIZE];
         bool known = field_find(parent, child->key) != NULL;
         if (!known) {
             tree_quote(child->key, quote);
@@ -117,21 +139,36 @@ static err_code_t s_check_keys(reader_t *self, const field_t *parent, const tree
         }
         snprintf(child_path, sizeof child_path, "%s%s%s", path, *path ? "." : "",
                  known ? child->key : quote + 1);
-        if (!known)
-            return tree_fail_key(self->tree, child, child_path, self->err, "unknown key; %s",
-                                 field_suggest(parent, child->key, remedy));
         const tree_node_t *first = tree_get(node, child->key);
-        if (first != child)
-            return tree_fail_key(self->tree, child, child_path, self->err,
-                                 "is here a second time, after line %zu; write it once", first->key_line);
+        if (!known)
+            code = s_first(code, s_unknown(self, parent, child, path, child_path));
+        else if (first != child)
+            code = s_first(code, tree_fail_key(self->tree, child, child_path, self->err,
+                                               "is here a second time, after line %zu; write it once",
+                                               first->key_line));
     }
-    return ERR_OK;
+    return code;
 }
 
-static err_code_t s_read_absent(reader_t *self, const field_t *field, const tree_node_t *parent,
-                                const char *path, void *base)
+/* Whether a missing key is there under a name near to its own, which was told already. */
+static bool s_is_misspelt(const field_t *field, const field_t *parent, const tree_node_t *node)
+{
+    char remedy[FIELD_REMEDY_MAX], right[FIELD_REMEDY_MAX];
+    snprintf(right, sizeof right, "write %s", field_key(field));
+    for (const tree_node_t *child = node->first; child; child = child->next)
+        if (!field_find(parent, child->key) && strcmp(field_suggest(parent, child->key, remedy), right) == 0)
+            return true;
+    return false;
+}
+
+static err_code_t s_read_absent(reader_t *self, const field_t *field, const field_t *above,
+                                const tree_node_t *parent, const char *path, void *base)
 {
     char remedy[FIELD_REMEDY_MAX];
+    if (field->required && s_is_misspelt(field, above, parent)) {
+        mistakes_add(self->tree->mistakes, path, "");
+        return ERR_CONFIG;
+    }
     if (field->required)
         return tree_fail(self->tree, parent, path, self->err, "missing; %s", field_remedy(field, remedy));
     if (field->type == FIELD_MAP) {
@@ -169,12 +206,12 @@ static err_code_t s_read_map(reader_t *self, const field_t *parent, const tree_n
                          "no keys here; write KEY: VALUE, beginning with %s",
                          field_key(field_next(parent, NULL)));
     err_code_t code = s_check_keys(self, parent, node, path);
-    for (const field_t *field = field_next(parent, NULL); field && !code; field = field_next(parent, field)) {
+    for (const field_t *field = field_next(parent, NULL); field; field = field_next(parent, field)) {
         char child_path[PATH_SIZE];
         snprintf(child_path, sizeof child_path, "%s%s%s", path, *path ? "." : "", field_key(field));
         const tree_node_t *child = tree_get(node, field_key(field));
-        code = child ? s_read_present(self, field, child, child_path, base)
-                     : s_read_absent(self, field, node, child_path, base);
+        code = s_first(code, child ? s_read_present(self, field, child, child_path, base)
+                                   : s_read_absent(self, field, parent, node, child_path, base));
     }
     return code;
 }
@@ -186,30 +223,52 @@ static err_code_t s_read_tree(const tree_t *tree, topology_t *self, err_t *err)
 {
     reader_t reader = {.tree = tree, .topology = self, .err = err};
     err_code_t code = s_read_map(&reader, NULL, tree->root, "", self);
+    topology_complete(tree, self);
+    code = s_first(code, topology_check(tree, self, err));
+    if (!code) {
+        topology_expand(self);
+        topology_note_idle(tree, self);
+    }
+    tree_place(tree, "job.data.dir", tree->mistakes->data_place);
+    tree_place(tree, "regions[0].shards", tree->mistakes->shards_place);
+    return code;
+}
+
+/* Every --set is tried, so that all wrong ones are told. */
+static err_code_t s_read_with(tree_t *tree, const char *const *sets, size_t set_count, topology_t *self,
+                              err_t *err)
+{
+    err_code_t code = ERR_OK;
+    for (size_t i = 0; i < set_count; i++)
+        code = s_first(code, topology_set_apply(tree, sets[i], err));
+    return code == ERR_MEMORY ? code : s_first(code, s_read_tree(tree, self, err));
+}
+
+err_code_t topology_parse_all(const char *name, const char *text, size_t size, const char *const *sets,
+                              size_t set_count, mistakes_t *mistakes, topology_t **ret_self, err_t *err)
+{
+    tree_t *tree = NULL;
+    err_code_t code = tree_parse(name, text, size, &tree, err);
     if (code)
         return code;
-    topology_complete(tree, self);
-    code = topology_check(tree, self, err);
-    if (!code)
-        topology_expand(self);
+    tree->mistakes = mistakes;
+    topology_t *self = calloc(1, sizeof *self);
+    code = self ? s_read_with(tree, sets, set_count, self, err)
+                : err_set(err, ERR_MEMORY, "%s: no memory to read it", name);
+    tree_destroy(&tree);
+    if (code && code != ERR_CONFIG)
+        topology_destroy(&self);
+    *ret_self = self;
     return code;
 }
 
 err_code_t topology_parse(const char *name, const char *text, size_t size, const char *const *sets,
                           size_t set_count, topology_t **ret_self, err_t *err)
 {
-    tree_t *tree = NULL;
-    err_code_t code = tree_parse(name, text, size, &tree, err);
-    if (code)
-        return code;
-    for (size_t i = 0; i < set_count && !code; i++)
-        code = topology_set_apply(tree, sets[i], err);
+    mistakes_t *mistakes = mistakes_new();
     topology_t *self = NULL;
-    if (!code && !(self = calloc(1, sizeof *self)))
-        code = err_set(err, ERR_MEMORY, "%s: no memory to read it", name);
-    if (!code)
-        code = s_read_tree(tree, self, err);
-    tree_destroy(&tree);
+    err_code_t code = topology_parse_all(name, text, size, sets, set_count, mistakes, &self, err);
+    free(mistakes);
     if (code)
         topology_destroy(&self);
     else
@@ -227,8 +286,8 @@ static err_code_t s_read_bytes(FILE *file, const char *path, char *bytes, size_t
     return ERR_OK;
 }
 
-err_code_t topology_read(const char *path, const char *const *sets, size_t set_count, topology_t **ret_self,
-                         err_t *err)
+err_code_t topology_read_all(const char *path, const char *const *sets, size_t set_count,
+                             mistakes_t *mistakes, topology_t **ret_self, err_t *err)
 {
     FILE *file = fopen(path, "rb");
     if (!file)
@@ -240,7 +299,21 @@ err_code_t topology_read(const char *path, const char *const *sets, size_t set_c
                             : err_set(err, ERR_MEMORY, "%s: no memory to read it", path);
     fclose(file);
     if (!code)
-        code = topology_parse(path, bytes, size, sets, set_count, ret_self, err);
+        code = topology_parse_all(path, bytes, size, sets, set_count, mistakes, ret_self, err);
     free(bytes);
+    return code;
+}
+
+err_code_t topology_read(const char *path, const char *const *sets, size_t set_count, topology_t **ret_self,
+                         err_t *err)
+{
+    mistakes_t *mistakes = mistakes_new();
+    topology_t *self = NULL;
+    err_code_t code = topology_read_all(path, sets, set_count, mistakes, &self, err);
+    free(mistakes);
+    if (code)
+        topology_destroy(&self);
+    else
+        *ret_self = self;
     return code;
 }

@@ -111,6 +111,8 @@ err_code_t topology_set_apply(tree_t *tree, const char *set, err_t *err)
         code = s_walk(tree, path, set, err, &node);
     if (!code)
         tree_take(node, value->root, set);
+    if (code && node && node->kind == TREE_SCALAR && !node->text && tree_set_text(node, ""))
+        code = err_set(err, ERR_MEMORY, "--set: no memory");
     tree_destroy(&value);
     free(path);
     return code;

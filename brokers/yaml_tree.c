@@ -187,13 +187,21 @@ static void s_one_line(char *text)
             *text = '?';
 }
 
-static err_code_t s_fail_at(const char *where, const char *key, err_t *err, const char *format, va_list args)
+/* What is written of a place keeps room for the reason, which says more. */
+#define WHERE_MAX 240
+
+static err_code_t s_fail_at(const tree_t *self, const char *where, const char *key, const char *shown_key,
+                            err_t *err, const char *format, va_list args)
 {
     char text[ERR_TEXT_MAX];
+    err_t whole = {0};
     vsnprintf(text, sizeof text, format, args);
-    err_set(err, ERR_CONFIG, "%s: %s%s%s", where, key, *key ? ": " : "", text);
-    if (err)
-        s_one_line(err->text);
+    err_set(&whole, ERR_CONFIG, "%s: %s%s%s", where, shown_key, *shown_key ? ": " : "", text);
+    s_one_line(whole.text);
+    if (err && !(self->mistakes && self->mistakes->told))
+        *err = whole;
+    if (self->mistakes)
+        mistakes_add(self->mistakes, key, whole.text);
     return ERR_CONFIG;
 }
 
@@ -205,16 +213,42 @@ static const char *s_set_place(const char *set, const char *key, char *out, size
     return strlen(key) == key_length && strncmp(set, key, key_length) == 0 ? "" : key;
 }
 
+/* "NAME:LINE:COLUMN"; of a long name its end, which is the file's own. */
+static void s_file_place(const tree_t *self, const tree_node_t *node, bool at_key, char *out, size_t size)
+{
+    size_t length = strlen(self->name);
+    bool cut = length > 160;
+    snprintf(out, size, "%s%s:%zu:%zu", cut ? "..." : "", self->name + (cut ? length - 157 : 0),
+             at_key ? node->key_line : node->line, at_key ? node->key_column : node->column);
+}
+
+static bool s_at_key(const tree_node_t *node)
+{
+    return node->kind != TREE_SCALAR && node->key_line > 0;
+}
+
+const char *tree_place(const tree_t *self, const char *path, char out[MISTAKES_PLACE_MAX])
+{
+    bool found;
+    const tree_node_t *node = tree_nearest(self, path, &found);
+    if (node->set)
+        s_set_place(node->set, "", out, MISTAKES_PLACE_MAX);
+    else
+        s_file_place(self, node, s_at_key(node), out, MISTAKES_PLACE_MAX);
+    s_one_line(out);
+    return out;
+}
+
 static err_code_t s_fail_node(const tree_t *self, const tree_node_t *node, bool at_key, const char *key,
                               err_t *err, const char *format, va_list args)
 {
-    char where[ERR_TEXT_MAX];
+    char where[WHERE_MAX];
+    const char *shown = key;
     if (node->set)
-        key = s_set_place(node->set, key, where, sizeof where);
+        shown = s_set_place(node->set, key, where, sizeof where);
     else
-        snprintf(where, sizeof where, "%.200s:%zu:%zu", self->name, at_key ? node->key_line : node->line,
-                 at_key ? node->key_column : node->column);
-    return s_fail_at(where, key, err, format, args);
+        s_file_place(self, node, at_key, where, sizeof where);
+    return s_fail_at(self, where, key, shown, err, format, args);
 }
 
 err_code_t tree_fail(const tree_t *self, const tree_node_t *node, const char *key, err_t *err,
@@ -222,8 +256,7 @@ err_code_t tree_fail(const tree_t *self, const tree_node_t *node, const char *ke
 {
     va_list args;
     va_start(args, format);
-    bool at_key = node->kind != TREE_SCALAR && node->key_line > 0;
-    err_code_t code = s_fail_node(self, node, at_key, key, err, format, args);
+    err_code_t code = s_fail_node(self, node, s_at_key(node), key, err, format, args);
     va_end(args);
     return code;
 }
@@ -236,4 +269,19 @@ err_code_t tree_fail_key(const tree_t *self, const tree_node_t *node, const char
     err_code_t code = s_fail_node(self, node, node->key_line > 0, key, err, format, args);
     va_end(args);
     return code;
+}
+
+void tree_note(const tree_t *self, const char *key, const char *format, ...)
+{
+    mistakes_t *mistakes = self->mistakes;
+    if (!mistakes || mistakes->note_count == MISTAKES_NOTES_MAX)
+        return;
+    char place[MISTAKES_PLACE_MAX], text[ERR_TEXT_MAX / 2];
+    err_t note = {0};
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    (void)err_set(&note, ERR_CONFIG, "%s: %s: %s", tree_place(self, key, place), key, text);
+    memcpy(mistakes->notes[mistakes->note_count++], note.text, sizeof note.text);
 }

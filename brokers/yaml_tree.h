@@ -8,6 +8,7 @@
 #ifndef BROKERS_YAML_TREE_H
 #define BROKERS_YAML_TREE_H
 
+#include "brokers/mistakes.h"
 #include "codec/base/err.h"
 
 #include <stddef.h>
@@ -37,6 +38,7 @@ struct tree_node {
 typedef struct {
     char *name; /* of the file, for errors */
     tree_node_t *root;
+    mistakes_t *mistakes; /* borrowed; where errors are gathered, so that `err` keeps the first; or NULL */
 } tree_t;
 
 /* Errors: ERR_CONFIG with "NAME:LINE:COLUMN: yaml: what; write ..." for bad syntax or a limit, ERR_MEMORY. */
@@ -82,6 +84,13 @@ err_code_t tree_fail(const tree_t *self, const tree_node_t *node, const char *ke
 /* The same, located by the node's key whatever it is. */
 err_code_t tree_fail_key(const tree_t *self, const tree_node_t *node, const char *key, err_t *err,
                          const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+/* "NAME:LINE:COLUMN: KEY: text" among the notes of the mistakes, where there is room. */
+void tree_note(const tree_t *self, const char *key, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* "NAME:LINE:COLUMN", or "--set A=V", of what a path names or is nearest to it. Returns out. */
+const char *tree_place(const tree_t *self, const char *path, char out[MISTAKES_PLACE_MAX]);
 
 /* `text` in double quotes for an error: printable ASCII only, shortened. Returns out. */
 const char *tree_quote(const char *text, char out[TREE_QUOTE_MAX]);

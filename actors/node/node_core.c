@@ -467,7 +467,7 @@ void node_core_ended(node_core_t *self, const char *name, uint64_t incarnation, 
     bool asked = actor->state == ACTOR_KILLED || actor->state == ACTOR_DRAINING;
     bool failed = why->code && (why->code != ERR_STOPPED || !asked);
     if (actor->state == ACTOR_KILLED && !actor->successor && self->stopping)
-        failed = true; /* did not drain */
+        failed = !self->done; /* did not drain: of a job that is done everything is durable */
     actor->state = ACTOR_ENDED;
     actor->why = *why;
     self->changed_us = now_us;

@@ -10,6 +10,7 @@
  * Alone    one that hosts actors and finds no broker any more ends in order: the job may be over.
  * Stops    workers first, then shards (their final snapshot), then synchronizers; then `stopped`, until bye. A keeper goes
  *          on until then: the last snapshots of other nodes may be on their way to it.
+ *          An actor that does not end is ended: a failure, but not of a job that is done, where everything is durable.
  * Effects  node_core_take_command offers what is to be done; the driver reports with node_core_ready and
  *          node_core_ended.
  * Threads  one at a time (see role.h).
@@ -26,8 +27,10 @@
 #define NODE_DRAIN_US                                                                                        \
     15000000 /* how long an actor may drain without ending, before it is ended where it stands */
 
-#define NODE_LEAVE_SILENCE_US 5000000  /* leaving: without a word from the scheduler, until it stops by itself */
-#define NODE_LEAVE_PATIENCE_US 60000000 /* leaving: without an actor that ends or starts, until it stops by itself */
+#define NODE_LEAVE_SILENCE_US                                                                                \
+    5000000 /* leaving: without a word from the scheduler, until it stops by itself */
+#define NODE_LEAVE_PATIENCE_US                                                                               \
+    60000000 /* leaving: without an actor that ends or starts, until it stops by itself */
 
 typedef struct {
     const char *name;   /* "node/eu/a"; copied */
@@ -39,14 +42,15 @@ typedef struct {
     uint64_t memory_bytes;
     uint64_t samples; /* training samples of all regions */
     uint64_t incarnation;
-    uint64_t run;        /* that its directory belongs to; RUN_ID_NONE: the first placement says */
-    int64_t alone_us;    /* hosting actors it ends after so long without a broker; 0: never */
-    int64_t announce_us; /* between two announcements, once something is placed; 0: as the scheduler expects */
-    const char *offer;    /* that it is a unit of; copied; NULL: of none */
+    uint64_t run;     /* that its directory belongs to; RUN_ID_NONE: the first placement says */
+    int64_t alone_us; /* hosting actors it ends after so long without a broker; 0: never */
+    int64_t
+        announce_us;   /* between two announcements, once something is placed; 0: as the scheduler expects */
+    const char *offer; /* that it is a unit of; copied; NULL: of none */
     double samples_per_s; /* of one core; 0: not measured */
     const char *kernel;   /* of OpenBLAS; copied; NULL: not known */
     int64_t age_us;       /* since its process was started, when the core is made */
-    size_t held_count; /* shards whose snapshots lie here */
+    size_t held_count;    /* shards whose snapshots lie here */
     uint64_t held_shards[NODE_HELD_MAX];
     uint64_t held_incarnations[NODE_HELD_MAX];
     uint64_t held_numbers[NODE_HELD_MAX];
@@ -68,7 +72,7 @@ typedef struct {
     char actor[WIRE_NAME_SIZE];
     uint64_t incarnation;
     uint64_t run; /* of NODE_START: the directory is one of this run before anything is started */
-    bool done; /* of NODE_DRAIN: the job is complete */
+    bool done;    /* of NODE_DRAIN: the job is complete */
     uint64_t newest_incarnation, newest_number; /* of NODE_START: as in the message place ... */
     bool handed;                                /* ... this too */
 } node_command_t;

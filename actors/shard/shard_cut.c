@@ -141,7 +141,8 @@ static void s_make(shard_core_t *self, bool final, bool whole)
     drift_keep(self);
     if (self->sees_own && shard_round_late(self, &kept.head)) {
         self->samples_applied += kept.head.samples;
-        outer_return(self);
+        if (self->outer.start) /* none: a region that had closed says so again, behind rounds that need all */
+            outer_return(self);
     } else if (self->sees_own) {
         pending_t own = {.region = self->spec.region_index, .head = kept.head, .data = buf_ref(encoded.view)};
         shard_pending_add(self, &own);

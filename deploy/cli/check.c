@@ -46,6 +46,14 @@ static size_t s_find_problems(const topology_t *topology, const job_t *job, FILE
     return problems;
 }
 
+/* What the topology says that comes to nothing. */
+static size_t s_print_notes(const mistakes_t *mistakes, FILE *out)
+{
+    for (size_t i = 0; i < mistakes->note_count; i++)
+        fprintf(out, "  problem: %s\n", mistakes->notes[i]);
+    return mistakes->note_count;
+}
+
 /* ---- summary
  * ------------------------------------------------------------------------------------------------- */
 
@@ -119,15 +127,16 @@ static int s_check(launch_t *launch, const cli_args_t *args)
     size_t set_count;
     const char *const *sets = cli_values(args, "set", &set_count);
     if (launch_read(launch, cli_positional(args), sets, set_count, NULL, &err))
-        return cli_fail(EXIT_WRONG, NULL, "%s", err.text);
+        return launch_wrong(launch, EXIT_WRONG, NULL, &err, true);
     err_code_t rc = launch_look_dataset(launch, true, &err);
     if (rc)
-        return cli_fail(rc == ERR_NOT_FOUND || rc == ERR_CONFIG ? EXIT_WRONG : EXIT_FAILED, "check", "%s",
-                        err.text);
+        return launch_wrong(launch, rc == ERR_NOT_FOUND || rc == ERR_CONFIG ? EXIT_WRONG : EXIT_FAILED,
+                            "check", &err, false);
     bool json = cli_has(args, "json");
     if (!json)
         s_print_summary(launch->topology, &launch->job);
-    size_t problems = s_find_problems(launch->topology, &launch->job, json ? stderr : stdout);
+    size_t problems = s_find_problems(launch->topology, &launch->job, json ? stderr : stdout) +
+                      s_print_notes(launch->mistakes, json ? stderr : stdout);
     if (json) {
         json_value_t *document = s_document(launch->topology, &launch->job, problems);
         s_print_json(&document);

@@ -224,7 +224,7 @@ static int s_run(const cli_args_t *args)
     int status = EXIT_DONE;
     err_code_t rc = launch_read(&self->launch, cli_positional(args), sets, set_count, NULL, &err);
     if (rc)
-        status = cli_fail(EXIT_WRONG, NULL, "%s", err.text);
+        status = launch_wrong(&self->launch, EXIT_WRONG, NULL, &err, true);
     else if ((rc = s_prepare(self, &err)))
         status = cli_fail(rc == ERR_NOT_FOUND || rc == ERR_CONFIG ? EXIT_WRONG : EXIT_FAILED, "plan", "%s",
                           err.text);

@@ -22,7 +22,7 @@ static int s_prepare(launch_t *launch, const cli_args_t *args)
     if (!cli_has(args, "topology"))
         return cli_fail(EXIT_WRONG, "scheduler", "--topology is missing; see cloudless scheduler --help");
     if (launch_read(launch, cli_value(args, "topology"), NULL, 0, NULL, &err))
-        return cli_fail(EXIT_WRONG, NULL, "%s", err.text);
+        return launch_wrong(launch, EXIT_WRONG, NULL, &err, false);
     const char *region = cli_value(args, "region");
     if (region && topology_region_index(launch->topology, region) != 0)
         return cli_fail(EXIT_WRONG, "scheduler",

@@ -369,7 +369,7 @@ static int s_run(const cli_args_t *args)
     self->json = cli_has(args, "json");
     self->shows = !cli_has(args, "quiet");
     int status = launch_read(&self->launch, cli_positional(args), sets, set_count, NULL, &err)
-                     ? cli_fail(EXIT_WRONG, NULL, "%s", err.text)
+                     ? launch_wrong(&self->launch, EXIT_WRONG, NULL, &err, true)
                      : s_simulate(self, args);
     host_fini(&self->host);
     launch_fini(&self->launch);

@@ -36,8 +36,8 @@ static int s_prepare_state(launch_t *launch, const cli_args_t *args)
         return status;
     err_code_t rc = launch_open_dataset(launch, 0, &err);
     if (rc)
-        return cli_fail(rc == ERR_NOT_FOUND || rc == ERR_CONFIG ? EXIT_WRONG : EXIT_FAILED, "up", "%s",
-                        err.text);
+        return launch_wrong(launch, rc == ERR_NOT_FOUND || rc == ERR_CONFIG ? EXIT_WRONG : EXIT_FAILED, "up",
+                            &err, false);
     if (cli_has(args, "resume") && finished(launch) && !cli_has(args, "quiet"))
         fprintf(stderr,
                 "this job is finished: all %llu epochs are trained; it is only evaluated and reported once "
@@ -61,7 +61,7 @@ static int s_prepare(launch_t *launch, const cli_args_t *args)
     size_t set_count;
     const char *const *sets = cli_values(args, "set", &set_count);
     if (launch_read(launch, cli_positional(args), sets, set_count, cli_value(args, "seed"), &err))
-        return cli_fail(EXIT_WRONG, NULL, "%s", err.text);
+        return launch_wrong(launch, EXIT_WRONG, NULL, &err, true);
     err_code_t rc = launch_look_dataset(launch, false, &err);
     if (rc)
         return cli_fail(rc == ERR_NOT_FOUND || rc == ERR_CONFIG ? EXIT_WRONG : EXIT_FAILED, "up", "%s",

@@ -2,11 +2,13 @@
 
 #include "actors/model/model.h"
 #include "brokers/broker.h"
+#include "brokers/topology_all.h"
 #include "codec/base/failpoint.h"
 #include "codec/base/log.h"
 #include "codec/base/log_file.h"
 #include "codec/base/quote.h"
 #include "codec/base/units.h"
+#include "deploy/cli/cli.h"
 #include "deploy/launch/control.h"
 #include "store/file.h"
 #include "store/lockfile.h"
@@ -37,6 +39,8 @@ void launch_fini(launch_t *self)
     lockfile_release(&self->role_lock);
     statedir_close(&self->state);
     topology_destroy(&self->topology);
+    free(self->mistakes);
+    self->mistakes = NULL;
 }
 
 /* A directory as it was meant where the command was given: what goes on later may do so from elsewhere. What does not fit stays
@@ -55,7 +59,7 @@ static void s_make_absolute(char dir[TOPOLOGY_TEXT_MAX])
 }
 
 static err_code_t s_read(const char *path, const char *const *sets, size_t set_count, const char *seed,
-                         topology_t **ret_topology, err_t *err)
+                         mistakes_t *mistakes, topology_t **ret_topology, err_t *err)
 {
     const char **all = calloc(set_count + 1, sizeof *all);
     CHECK(all);
@@ -67,9 +71,9 @@ static err_code_t s_read(const char *path, const char *const *sets, size_t set_c
         snprintf(text, sizeof text, "job.seed=%s", seed);
         all[count++] = text;
     }
-    err_code_t rc = topology_read(path, all, count, ret_topology, err);
+    err_code_t rc = topology_read_all(path, all, count, mistakes, ret_topology, err);
     free(all);
-    if (!rc)
+    if (*ret_topology)
         s_make_absolute((*ret_topology)->job.data.dir);
     return rc;
 }
@@ -77,7 +81,9 @@ static err_code_t s_read(const char *path, const char *const *sets, size_t set_c
 err_code_t launch_read(launch_t *self, const char *path, const char *const *sets, size_t set_count,
                        const char *seed, err_t *err)
 {
-    err_code_t rc = s_read(path, sets, set_count, seed, &self->topology, err);
+    free(self->mistakes);
+    self->mistakes = mistakes_new();
+    err_code_t rc = s_read(path, sets, set_count, seed, self->mistakes, &self->topology, err);
     if (!rc)
         topology_digest(self->topology, self->digest);
     return rc;
@@ -87,9 +93,13 @@ err_code_t launch_reread(const launch_t *self, const char *path, const char *con
                          const char *seed, topology_t **ret_changed, err_t *err)
 {
     topology_t *changed = NULL;
-    err_code_t rc = s_read(path, sets, set_count, seed, &changed, err);
-    if (rc)
+    mistakes_t *mistakes = mistakes_new();
+    err_code_t rc = s_read(path, sets, set_count, seed, mistakes, &changed, err);
+    free(mistakes);
+    if (rc) {
+        topology_destroy(&changed);
         return rc;
+    }
     if (changed->plan.samples_per_s <= 0) /* was measured */
         changed->plan.samples_per_s = self->topology->plan.samples_per_s;
     err_t why = {0};
@@ -526,7 +536,7 @@ static err_code_t s_check_shards(const topology_t *topology, err_t *err)
     layout_t *layout = calloc(1, sizeof *layout);
     CHECK(layout);
     err_code_t rc = model_layout_of(topology->job.model, layout, err);
-    if (!rc && topology->regions[0].shards > layout->count)
+    if (!rc && topology->region_count && topology->regions[0].shards > layout->count)
         rc = err_set(err, ERR_CONFIG,
                      "regions[0].shards: %llu are more than the %zu parameters of model %s; write fewer",
                      (unsigned long long)topology->regions[0].shards, layout->count, topology->job.model);
@@ -548,13 +558,63 @@ static err_code_t s_derive_job(launch_t *self, const dataset_facts_t *facts, err
     return job_derive(topology, facts->total, &self->job, err);
 }
 
+/* Puts where the topology says it before what is wrong with it. */
+static err_code_t s_place(const char *place, err_code_t code, err_t *err)
+{
+    return place[0] ? err_prefix(err, code, "%s", place) : code;
+}
+
+/* What is wrong with the data is told beside what is wrong elsewhere, as far as each is known. */
+static void s_look_anyway(launch_t *self)
+{
+    double shares[TOPOLOGY_REGIONS_MAX];
+    dataset_facts_t facts;
+    err_t err = {0};
+    const topology_t *topology = self->topology;
+    if (!topology || !self->mistakes->count)
+        return;
+    if (!mistakes_touch_any(self->mistakes, "job.data|job.model|regions")) {
+        dataset_spec_t spec = s_dataset_spec(topology, shares);
+        err_code_t rc = dataset_look(&spec, false, &facts, &err);
+        if (!rc && (rc = model_accepts(topology->job.model, &facts, &err)))
+            rc = err_prefix(&err, rc, "job.data.dir %s", topology->job.data.dir);
+        if (rc && s_place(self->mistakes->data_place, rc, &err))
+            mistakes_add(self->mistakes, "job.data", err.text);
+    }
+    if (!mistakes_touch_any(self->mistakes, "job.model|regions[0].shards") && s_check_shards(topology, &err))
+        mistakes_add(self->mistakes, "regions[0].shards",
+                     s_place(self->mistakes->shards_place, ERR_CONFIG, &err) ? err.text : "");
+}
+
+int launch_wrong(launch_t *self, int status, const char *where, const err_t *err, bool looks)
+{
+    cli_fail((exit_status_t)status, where, "%s", err->text);
+    const mistakes_t *mistakes = self->mistakes;
+    if (looks)
+        s_look_anyway(self);
+    for (size_t i = 0; mistakes && i < mistakes->count; i++)
+        if (mistakes->rows[i].text[0] && strcmp(mistakes->rows[i].text, err->text) != 0)
+            cli_fail((exit_status_t)status, where, "%s", mistakes->rows[i].text);
+    if (mistakes && mistakes->more)
+        cli_fail((exit_status_t)status, where, "%zu more mistakes; correct these first", mistakes->more);
+    return status;
+}
+
 err_code_t launch_look_dataset(launch_t *self, bool thorough, err_t *err)
 {
     double shares[TOPOLOGY_REGIONS_MAX];
     dataset_spec_t spec = s_dataset_spec(self->topology, shares);
     dataset_facts_t facts;
     err_code_t rc = dataset_look(&spec, thorough, &facts, err);
-    return rc ? rc : s_derive_job(self, &facts, err);
+    err_t shards = {0};
+    if (rc && self->mistakes && s_check_shards(self->topology, &shards) == ERR_CONFIG)
+        mistakes_add(self->mistakes, "regions[0].shards",
+                     s_place(self->mistakes->shards_place, ERR_CONFIG, &shards) ? shards.text : "");
+    if (!rc)
+        rc = s_derive_job(self, &facts, err);
+    return (rc == ERR_NOT_FOUND || rc == ERR_CONFIG) && self->mistakes
+               ? s_place(self->mistakes->data_place, rc, err)
+               : rc;
 }
 
 err_code_t launch_try_dataset(launch_t *self, err_t *err)

@@ -9,6 +9,7 @@
 #include "actors/kit/shell.h"
 #include "actors/model/dataset.h"
 #include "brokers/job.h"
+#include "brokers/mistakes.h"
 #include "store/statedir.h"
 
 #define LAUNCH_TOPOLOGY_FILE STATEDIR_TOPOLOGY_FILE /* the effective topology, in the state directory */
@@ -17,12 +18,13 @@
 
 typedef struct {
     topology_t *topology;
+    mistakes_t *mistakes; /* of the topology, once it was read */
     char digest[17];
     char state_dir[STATEDIR_PATH_MAX]; /* absolute */
     char run_dir[STATEDIR_PATH_MAX];
-    statedir_t *state;  /* held by `up` alone */
-    int role_lock;      /* held by the processes that are started by hand; -1: none */
-    dataset_t *dataset; /* NULL where no data is needed */
+    statedir_t *state;     /* held by `up` alone */
+    int role_lock;         /* held by the processes that are started by hand; -1: none */
+    dataset_t *dataset;    /* NULL where no data is needed */
     dataset_facts_t facts; /* of the data set, when it was looked at */
     job_t job;             /* of it */
 } launch_t;
@@ -34,9 +36,13 @@ void launch_fini(launch_t *self);
 MUST_USE err_code_t launch_read(launch_t *self, const char *path, const char *const *sets, size_t set_count,
                                 const char *seed, err_t *err);
 
+/* After launch_read, or launch_look_dataset, failed: prints every mistake that is in the topology, the first as `err` has it, and
+ * returns `status`. With `looks`, the data set is looked at too where the topology's other mistakes let it. */
+int launch_wrong(launch_t *self, int status, const char *where, const err_t *err, bool looks);
+
 /* Reads it again while the job runs. Errors: as above; ERR_CONFIG when something has changed that may not. */
-MUST_USE err_code_t launch_reread(const launch_t *self, const char *path, const char *const *sets, size_t set_count,
-                                  const char *seed, topology_t **ret_changed, err_t *err);
+MUST_USE err_code_t launch_reread(const launch_t *self, const char *path, const char *const *sets,
+                                  size_t set_count, const char *seed, topology_t **ret_changed, err_t *err);
 
 /* Puts the effective topology into the state directory once more, after such a change. Errors: those of file_write. */
 MUST_USE err_code_t launch_replace_topology(const launch_t *self, const topology_t *changed, err_t *err);

@@ -35,7 +35,7 @@ const row_field_t picture_run_fields[] = {
     {0}};
 
 typedef struct {
-    const char *name, *machine;
+    const char *name, *machine, *kernels;
     bool seen, complete;
     uint64_t samples, samples_total, steps, rounds, nodes, workers, shards, restarts, worker_starts,
         nodes_joined, shards_moved;
@@ -47,6 +47,7 @@ typedef struct {
 const row_field_t picture_region_fields[] = {
     REGION(name, ROW_TEXT, "", "the region", "region"),
     REGION(machine, ROW_TEXT, "", "where its scheduler runs", "machine"),
+    REGION(kernels, ROW_TEXT, "", "of OpenBLAS that its nodes compute with", NULL),
     REGION(seen, ROW_BOOL, "", "it has reported to this global scheduler", NULL),
     REGION(seen_s, ROW_NUMBER, "s", "age of this row: since its newest report", "heard"),
     REGION(done_share, ROW_NUMBER, "share", "of its samples of all epochs", "done"),
@@ -143,6 +144,7 @@ static void s_add_region(json_value_t *regions, const global_core_t *core, const
     picture_region_t row = {
         .name = global_core_topology(core)->regions[index].name,
         .machine = report->region_report.machine,
+        .kernels = report->region_report.kernels ? report->region_report.kernels : "",
         .seen = view.seen,
         .seen_s = view.seen ? s_seconds(context->now_us - view.seen_us) : NAN,
         .done_share = headway_share(core, index),

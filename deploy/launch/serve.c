@@ -473,7 +473,7 @@ int serve_prepare(launch_t *launch, const char *where, const char *topology, con
         return cli_fail(EXIT_WRONG, where, "%s is missing; see cloudless %s --help",
                         topology ? "--region" : "--topology", where);
     if (launch_read(launch, topology, NULL, 0, NULL, &err))
-        return cli_fail(EXIT_WRONG, NULL, "%s", err.text);
+        return launch_wrong(launch, EXIT_WRONG, NULL, &err, false);
     *ret_region = topology_region_index(launch->topology, region);
     if (*ret_region == SIZE_MAX)
         return cli_fail(EXIT_WRONG, where, "there is no region %s in %s; name one of its regions", region,

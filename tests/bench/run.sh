@@ -37,8 +37,7 @@ for source in tests/bench/${name:-*}.c; do
     program=build/release/bench/bench.$(basename "$source" .c)
     echo "== $(basename "$source" .c)"
     result=0
-    "$program" --rows "$rows" "${options[@]}" > >(tee -a "$scratch/out") || result=$?
-    wait $! || true
+    "$program" --rows "$rows" "${options[@]}" | tee -a "$scratch/out" || result=${PIPESTATUS[0]}
     ((result == 0 || status == 1)) || status=$result
 done
 [ -z "$json" ] || { echo '['; paste -sd, "$rows"; echo ']'; } >"$json"

@@ -16,7 +16,10 @@ bad 2 '^cloudless: there is no command uo; did you mean up' uo
 bad 2 '^cloudless: up: there is no option --stade' up "$ledger" --stade
 bad 2 '^cloudless: .*no-such.yaml.*' up "$work/no-such.yaml" --state "$work/none"
 printf 'job: {name: x, model: ledger, epoch: 3}\n' >"$work/wrong.yaml"
-bad 2 '^cloudless: .*wrong.yaml:1:[0-9]+: job.epoch: ' check "$work/wrong.yaml"
+expect 2 check "$work/wrong.yaml" # all that is wrong at once, a line each
+for mistake in 'job.epoch: ' 'job.data: missing' 'regions: missing'; do
+    expect_line "$work/last.err" "^cloudless: .*wrong.yaml:1:[0-9]+: $mistake"
+done
 bad 2 '^cloudless: .*job.epochs' up "$ledger" --state "$work/none" --set job.epochs=many
 [ ! -e "$work/none" ] || fail "a wrong topology left a state directory"
 

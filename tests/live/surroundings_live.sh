@@ -76,6 +76,7 @@ idle() { "$CLOUDLESS" status --state "$work/$1" --json >"$work/status.json" && [
 in_terminal terminal "$CLOUDLESS"
 until_true idle terminal
 [ "$(json "$work/status.json" state)" = drained ] || fail "a closed terminal did not stop it in order"
+cd "$work" || fail "cannot enter $work" # nohup writes beside itself
 in_terminal nohup nohup "$CLOUDLESS"
 before=$(durable)
 onward() { trains "$work/nohup" && [ "$(durable)" -gt $((before + 6000)) ]; }

@@ -187,6 +187,28 @@ Test(node_core, an_actor_that_does_not_drain_is_ended_and_reported)
     s_destroy(&core);
 }
 
+/* A full disk takes no last snapshot, and that of a job that is done adds nothing to what is durable. */
+Test(node_core, who_does_not_drain_after_the_job_is_done_is_no_failure)
+{
+    node_core_t *core = s_new();
+    const char *reason;
+    s_run(core, "shard/eu/0", 3);
+    message_t *stop = message_new(KIND_stop, "node/eu/a", "scheduler/eu");
+    stop->stop.done = true;
+    node_role.message(core, &stop, S);
+    s_expect_command(core, NODE_DRAIN, "shard/eu/0", 3);
+    node_role.tick(core, S + NODE_DRAIN_US);
+    s_expect_command(core, NODE_KILL, "shard/eu/0", 3);
+    err_t ended = {.code = ERR_STOPPED, .text = "ended where it stood"};
+    node_core_ended(core, "shard/eu/0", 3, &ended, S + NODE_DRAIN_US);
+    message_t *stopped = s_take(core, KIND_stopped);
+    cr_assert_not_null(stopped);
+    cr_assert_eq(stopped->stopped.code, ERR_OK);
+    message_destroy(&stopped);
+    cr_assert_eq(node_core_failure(core, &reason), ERR_OK, "%s", reason);
+    s_destroy(&core);
+}
+
 Test(node_core, nothing_is_started_while_it_stops)
 {
     node_core_t *core = s_new();

@@ -271,6 +271,34 @@ Test(adopt, who_lacks_a_contribution_that_is_lost_is_told)
     }
 }
 
+/* Both regions have done all and closed; then they lose their disks, one after the other. That it is closed each says again,
+ * in a line of its own, and what the second says is of a round that came with the first. */
+Test(adopt, who_had_closed_says_so_again_behind_a_round)
+{
+    const strategy_name_t strategies[] = {STRATEGY_SMA, STRATEGY_SSGD, STRATEGY_DILOCO};
+    for (size_t s = 0; s < 3; s++) {
+        world_t *w = s_world(2, strategies[s], 1);
+        for (uint64_t b = 0; b < s_batches(w, 0); b++)
+            for (size_t r = 0; r < 2; r++)
+                world_push(w, r, 0, b, s_g);
+        world_finish(w);
+        float before[ELEMENTS], after[ELEMENTS];
+        world_replica(w, 0, before);
+        for (size_t r = 0; r < 2; r++) {
+            s_lose(w, r, 0, NULL);
+            world_settle(w, 5000000);
+            cr_assert_eq(shard_core_welcomes(w->shard[r][0]), 1);
+        }
+        world_finish(w);
+        cr_assert_eq(shard_core_round(w->shard[1][0]), s_batches(w, 0) + 2);
+        for (size_t r = 0; r < 2; r++) {
+            world_replica(w, r, after);
+            cr_assert_arr_eq(after, before, sizeof before);
+        }
+        world_destroy(w);
+    }
+}
+
 /* -- nonsense ------------------------------------------------------------------------------------------------- */
 
 static snapshot_t *s_with(const snapshot_t *from, const char *name, size_t size, float first)

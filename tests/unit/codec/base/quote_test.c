@@ -28,7 +28,7 @@ Test(quote, a_shell_reads_back_what_was_meant)
 Test(quote, what_is_plain_stays_as_it_is)
 {
     char out[QUOTE_MAX];
-    cr_assert_str_eq(quote_word("/work/run-1/topology.yaml", out), "/work/run-1/topology.yaml");
+    cr_assert_str_eq(quote_word("/srv/run-1/topology.yaml", out), "/srv/run-1/topology.yaml");
     cr_assert_str_eq(quote_word("", out), "''");
 }
 

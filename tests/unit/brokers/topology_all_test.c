@@ -1,0 +1,164 @@
+/* All mistakes of a topology are told by one call, and nothing that only follows from them. */
+#include "brokers/topology_all.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+static mistakes_t *s_read(const char *text, const char *const *sets, size_t count, err_code_t expected)
+{
+    mistakes_t *mistakes = mistakes_new();
+    topology_t *topology = NULL;
+    err_t err = {0};
+    cr_assert_eq(topology_parse_all("t.yaml", text, strlen(text), sets, count, mistakes, &topology, &err),
+                 expected, "%s", err.text);
+    cr_assert_not_null(topology);
+    topology_destroy(&topology);
+    return mistakes;
+}
+
+static void s_check(mistakes_t *mistakes, const char *const *expected, size_t count)
+{
+    size_t told = 0;
+    for (size_t i = 0; i < mistakes->count; i++)
+        if (mistakes->rows[i].text[0]) {
+            cr_assert_lt(told, count, "too many: %s", mistakes->rows[i].text);
+            cr_expect_eq(strncmp(mistakes->rows[i].text, expected[told], strlen(expected[told])), 0, "%s",
+                         mistakes->rows[i].text);
+            told++;
+        }
+    cr_expect_eq(told, count);
+    free(mistakes);
+}
+
+Test(topology_all, every_mistake_is_told_and_none_that_follows_from_another)
+{
+    static const char text[] =
+        "job:\n"
+        "  name: t\n"
+        "  modle: lenet\n"
+        "  data: {kind: idx, dir: /nowhere}\n"
+        "  epochs: many\n"
+        "  sync: {strategy: diloc, overlap: 3, threshold: 5}\n"
+        "regions:\n"
+        "  - {name: a, data_share: 1, shards: 2, broker: {bind: \"tcp://127.0.0.1:5000\"}}\n"
+        "  - {name: b, data_share: -1, broker: {bind: \"tcp://127.0.0.1:5000\"}}\n"
+        "links:\n"
+        "  - {between: [a, c], rate: fast}\n";
+    static const char *const sets[] = {"nonsense", "job.x]=1", "job.seed=x"};
+    static const char *const expected[] = {
+        "--set nonsense: no KEY=VALUE",
+        "--set job.x]=1: the path is not understood",
+        "t.yaml:3:3: job.modle: unknown key; write model",
+        "t.yaml:5:11: job.epochs: \"many\" is not a whole number",
+        "--set job.seed=x: \"x\" is not a whole number",
+        "t.yaml:6:20: job.sync.strategy: \"diloc\" is not known here",
+        "t.yaml:6:50: job.sync.threshold: \"5\" is too large",
+        "t.yaml:9:27: regions[1].data_share: \"-1\" is not a number",
+        "t.yaml:11:29: links[0].rate: \"fast\" is not a rate",
+        "t.yaml:9:5: regions[1].shards: differs from a, which has 2",
+        "t.yaml:9:46: regions[1].broker.bind: a listens there already",
+        "t.yaml:11:19: links[0].between[1]: no region has the name \"c\"",
+    };
+    s_check(s_read(text, sets, 3, ERR_CONFIG), expected, sizeof expected / sizeof *expected);
+}
+
+static const char s_right[] = "job: {name: t, model: lenet, data: {dir: /data}}\n"
+                              "regions:\n"
+                              "  - {name: a, data_share: 1}\n"
+                              "  - {name: b, data_share: 1}\n"
+                              "links:\n"
+                              "  - {between: [a, b]}\n";
+
+Test(topology_all, relations_are_told_beside_each_other)
+{
+    static const char *const sets[] = {"job.sync.overlap=2", "checkpoint.durability=replica",
+                                       "checkpoint.elsewhere=true", "regions[b].name=A"};
+    static const char *const expected[] = {
+        "--set job.sync.overlap=2: only rounds of diloco",
+        "--set regions[b].name=A: regions[1].name: differs from a in small and large letters",
+        "--set checkpoint.durability=replica: replica needs copies",
+        "--set checkpoint.elsewhere=true: says where one of the copies lies",
+    };
+    mistakes_t *mistakes = s_read(s_right, sets, 4, ERR_CONFIG);
+    size_t told = mistakes->told;
+    cr_expect_eq(told, 4, "a region whose name is wrong is not missed by links");
+    s_check(mistakes, expected, 4);
+}
+
+Test(topology_all, more_mistakes_than_there_is_room_for_are_counted)
+{
+    mistakes_t *mistakes = mistakes_new();
+    for (int i = 0; i < MISTAKES_MAX + 3; i++)
+        mistakes_add(mistakes, "a.b", "x");
+    cr_expect_eq(mistakes->told, MISTAKES_MAX);
+    cr_expect_eq(mistakes->more, 3);
+    cr_expect(mistakes_touch(mistakes, "a") && mistakes_touch(mistakes, "a.b[0].c"));
+    cr_expect_not(mistakes_touch(mistakes, "a.bc"));
+    mistakes_add(mistakes, "a.b", "x");
+    free(mistakes);
+    mistakes = mistakes_new();
+    mistakes_add(mistakes, "r[12].name", "x");
+    cr_expect(mistakes_touch_any(mistakes, "other|r[].name"));
+    cr_expect_not(mistakes_touch_any(mistakes, "r[1].name|r[12].names|"));
+    free(mistakes);
+}
+
+/* One set each that comes to nothing in s_right, and what makes it count. */
+Test(topology_all, what_does_nothing_in_this_job_is_told)
+{
+    static const struct {
+        const char *set, *with, *key;
+    } rows[] = {
+        {"job.sync.every_least=2", "job.sync.every=auto", "job.sync.every_least"},
+        {"job.sync.every_most=20", "job.sync.every=auto", "job.sync.every_most"},
+        {"job.sync.outer_lr=0.5", "job.sync.strategy=diloco", "job.sync.outer_lr"},
+        {"job.sync.outer_momentum=0.5", "job.sync.strategy=diloco-async", "job.sync.outer_momentum"},
+        {"job.sync.threshold=5%", "job.sync.strategy=asp", "job.sync.threshold"},
+        {"job.sync.topk_ratio=5%", "job.sync.encoding=topk", "job.sync.topk_ratio"},
+        {"job.sync.topk_values=int8", "job.sync.encoding=topk", "job.sync.topk_values"},
+        {"job.sync.quorum=0.5", "job.sync.strategy=sma", "job.sync.quorum"},
+        {"checkpoint.wan_share=0.5", "checkpoint={replicas: 1, elsewhere: true, wan_share: 0.5}",
+         "checkpoint.wan_share"},
+        {"plan.deadline=3s", "plan.objective=deadline", "plan.deadline"},
+        {"plan.budget=3", "plan.objective=budget", "plan.budget"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const char *sets[] = {rows[i].set, rows[i].with};
+        mistakes_t *mistakes = s_read(s_right, sets, 1, ERR_OK);
+        cr_expect_eq(mistakes->note_count, 1, "%s", rows[i].set);
+        cr_expect(strstr(mistakes->notes[0], rows[i].key), "%s", mistakes->notes[0]);
+        free(mistakes);
+        mistakes = s_read(s_right, sets, 2, ERR_OK);
+        cr_expect_eq(mistakes->note_count, 0, "%s: %s", rows[i].with, mistakes->notes[0]);
+        free(mistakes);
+    }
+    static const char *const staleness[] = {"job.sync.staleness=3", "job.sync.strategy=sma"};
+    mistakes_t *mistakes = s_read(s_right, staleness, 2, ERR_OK);
+    cr_expect(mistakes->note_count == 1 && strstr(mistakes->notes[0], "job.sync.staleness"));
+    free(mistakes);
+    mistakes = s_read(s_right, staleness, 1, ERR_OK);
+    cr_expect_eq(mistakes->note_count, 0);
+    free(mistakes);
+}
+
+Test(topology_all, copies_and_brokers_that_lead_nowhere_are_told)
+{
+    static const char *const copies[] = {"checkpoint.replicas=1"};
+    mistakes_t *mistakes = s_read(s_right, copies, 1, ERR_OK);
+    cr_expect_str_eq(
+        mistakes->notes[0],
+        "--set checkpoint.replicas=1: checkpoint.replicas: 1 copies need as many other nodes, and with "
+        "`up` a has 0; write less, or start nodes on other machines");
+    free(mistakes);
+    static const char *const fixed[] = {"security=none", "regions[a].broker.bind=tcp://10.0.0.1:5000",
+                                        "regions[a].broker.advertise=tcp://10.0.0.1:5000"};
+    mistakes = s_read(s_right, fixed, 2, ERR_OK);
+    cr_expect_eq(mistakes->note_count, 1);
+    cr_expect(strstr(mistakes->notes[0], "nobody on another machine is told to dial it"), "%s",
+              mistakes->notes[0]);
+    free(mistakes);
+    mistakes = s_read(s_right, fixed, 3, ERR_OK);
+    cr_expect_eq(mistakes->note_count, 0);
+    free(mistakes);
+}
