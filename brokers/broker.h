@@ -20,6 +20,7 @@ typedef struct {
     size_t region_index;
     const char *run_dir; /* where endpoints of brokers are written and looked up: run_dir/broker-REGION */
     uint64_t seed;       /* of emulated jitter and loss */
+    uint64_t run;        /* that the state directory belongs to; RUN_ID_NONE: none yet */
 } broker_spec_t;
 
 /* Returns when the broker is bound and serving. Writes run_dir/broker-REGION: one endpoint per line, tcp

@@ -1,5 +1,4 @@
-/* broker_peer - the sockets below a link. Of `between` the first region listens: the dialing broker's DEALER
- * sockets come in at its ROUTER and say with link_hello which connection they are. The second dials, finds
+/* broker_peer - the sockets below a link. Of `between` the first region listens (broker_greet_zmq.c). The second dials, finds
  * the other again when it came back elsewhere, and learns from a monitor when a connection was made or lost.
  */
 #include "brokers/address_zmq.h"
@@ -7,6 +6,7 @@
 
 #include "brokers/way.h"
 #include "codec/base/log.h"
+#include "codec/base/machine.h"
 #include "codec/base/rng.h"
 
 #include <errno.h>
@@ -33,7 +33,7 @@ static const char *s_region_name(const broker_t *self, const broker_peer_t *peer
 
 /* Of a link's tcp connection. A kernel that lacks one of them, or keeps it for others, leaves the system's in place. After an
  * outage of ten seconds tcp would be silent for five more, as it doubles the time between its tries. */
-static void s_tune_tcp(const broker_peer_t *peer, int fd)
+void broker_peer_tune(const broker_peer_t *peer, int fd)
 {
     const char *name = peer->spec->congestion;
     if (fd >= 0 && name[0] && strcmp(name, "system") != 0)
@@ -100,6 +100,9 @@ static link_t *s_link(const broker_t *self, const broker_peer_t *peer)
                         .loss = t->loss,
                         .seed = self->spec.seed + self->spec.region_index * TOPOLOGY_REGIONS_MAX +
                                 peer->region_index};
+    spec.run = self->spec.run;
+    spec.pid = self->pid;
+    machine_name(spec.host);
     message_set_name(spec.local, self->region->name);
     message_set_name(spec.remote, s_region_name(self, peer));
     topology_digest(self->spec.topology, spec.digest);
@@ -233,65 +236,6 @@ static void s_tell_reaches(broker_t *self)
         link_set_reaches(self->peers[i].link, reaches);
 }
 
-/* ---- the listening side ------------------------------------------------------------------------------ */
-
-static broker_peer_t *s_owner(const broker_t *self, zmq_msg_t *id, uint64_t *ret_connection)
-{
-    size_t size = zmq_msg_size(id);
-    for (size_t i = 0; i < self->peer_count; i++)
-        for (size_t k = 0; !self->peers[i].dials && k < self->peers[i].side_count; k++) {
-            const broker_side_t *side = &self->peers[i].sides[k];
-            if (side->id_size == size && memcmp(side->id, zmq_msg_data(id), size) == 0) {
-                *ret_connection = k;
-                return &self->peers[i];
-            }
-        }
-    return NULL;
-}
-
-/* The peer that a hello claims to be, and its connection; a new connection takes the place of the last. */
-static broker_peer_t *s_greet(broker_t *self, zmq_msg_t *id, const message_t *hello, uint64_t *ret_connection)
-{
-    broker_peer_t *owner = s_owner(self, id, ret_connection);
-    if (owner)
-        return owner;
-    size_t region = topology_region_index(self->spec.topology, hello->link_hello.region);
-    broker_peer_t *peer = broker_peer_of(self, region);
-    uint64_t connection = hello->link_hello.connection;
-    if (!peer || peer->dials || connection >= peer->side_count || zmq_msg_size(id) > ROUTE_ID_MAX)
-        return NULL;
-    char digest[17];
-    topology_digest(self->spec.topology, digest);
-    *ret_connection = connection;
-    if (strcmp(digest, hello->link_hello.digest) != 0)
-        return peer; /* the link refuses and counts it */
-    broker_side_t *side = &peer->sides[connection];
-    side->id_size = zmq_msg_size(id);
-    memcpy(side->id, zmq_msg_data(id), side->id_size);
-    s_tune_tcp(peer, zmq_msg_get(id, ZMQ_SRCFD));
-    link_connected(peer->link, connection, self->now_us);
-    return peer;
-}
-
-void broker_peer_receive(broker_t *self, zmq_msg_t *id, const frames_t *frames)
-{
-    message_t *message = NULL;
-    if (frames_unpack(frames, &message, NULL) != ERR_OK) {
-        broker_post_malformed(self);
-        return;
-    }
-    uint64_t connection = 0;
-    broker_peer_t *peer = message->kind == KIND_link_hello ? s_greet(self, id, message, &connection)
-                                                           : s_owner(self, id, &connection);
-    if (peer) {
-        link_message(peer->link, connection, &message, self->now_us);
-        peer->dirty = true;
-    } else {
-        broker_post_malformed(self); /* nobody we know: it greets again by itself */
-        message_destroy(&message);
-    }
-}
-
 /* ---- the dialing side -------------------------------------------------------------------------------- */
 
 static void s_redial(broker_t *self, broker_peer_t *peer, const char *endpoint)
@@ -345,7 +289,7 @@ static void s_watch(broker_t *self, broker_peer_t *peer, size_t connection)
             peer->find_wait_us = FIND_LEAST_US;
         }
         if (what == ZMQ_EVENT_CONNECTED)
-            s_tune_tcp(peer, (int)value);
+            broker_peer_tune(peer, (int)value);
         else if (what == ZMQ_EVENT_HANDSHAKE_SUCCEEDED)
             link_connected(peer->link, connection, self->now_us);
         else if (what == ZMQ_EVENT_DISCONNECTED)
@@ -366,10 +310,12 @@ static void s_read(broker_t *self, broker_peer_t *peer, size_t connection)
             code = frames_unpack(&frames, &message, NULL);
             frames_fini(&frames);
         }
-        if (code == ERR_OK)
-            link_message(peer->link, connection, &message, self->now_us);
-        else
+        if (code != ERR_OK)
             broker_post_malformed(self);
+        else if (message->kind == KIND_refused)
+            broker_peer_refused(self, peer, connection, &message);
+        else
+            link_message(peer->link, connection, &message, self->now_us);
         peer->dirty = true;
     }
 }
@@ -412,7 +358,7 @@ void broker_peer_polled(broker_t *self, const zmq_pollitem_t *items)
 
 /* ---- both -------------------------------------------------------------------------------------------- */
 
-static void s_send(broker_t *self, broker_peer_t *peer, uint64_t connection, const message_t *message)
+void broker_peer_send(broker_t *self, broker_peer_t *peer, uint64_t connection, const message_t *message)
 {
     broker_side_t *side = &peer->sides[connection];
     if (broker_fault_cuts(self, peer->region_index))
@@ -437,7 +383,8 @@ static void s_log_changes(broker_t *self, broker_peer_t *peer)
                   s_region_name(self, peer));
     if (stats.foreign && !peer->foreign)
         log_event(LEVEL_WARN, self->name, "link_foreign",
-                  "region=%s; its topology is another: start both regions from the same file",
+                  "region=%s; its topology or its run is another: start both regions from the same file, for "
+                  "the same run",
                   s_region_name(self, peer));
     bool changed = stats.up != peer->up;
     if (changed)
@@ -483,7 +430,7 @@ static void s_pump(broker_t *self, broker_peer_t *peer)
         frames_fini(&frames);
     }
     while ((message = link_take_outgoing(peer->link, &connection))) {
-        s_send(self, peer, connection, message);
+        broker_peer_send(self, peer, connection, message);
         message_destroy(&message);
     }
     s_log_changes(self, peer);

@@ -22,6 +22,8 @@ typedef struct {
     void *monitor;
 } broker_side_t;
 
+#define BROKER_WHO_MAX (WIRE_NAME_SIZE + 40)
+
 typedef struct {
     const topology_link_t *spec;
     size_t region_index; /* of the other region */
@@ -45,6 +47,13 @@ typedef struct {
         int64_t reach_due_us, reach_wait_us, log_due_us, log_wait_us;
         char text[REACH_TEXT_MAX]; /* the last reason; empty: none is known */
     } trouble;
+    struct {
+        uint64_t session; /* of the broker at the other end; a listening peer's, 0: none has been here */
+        char who[BROKER_WHO_MAX];
+        char rival
+            [ERR_TEXT_MAX]; /* two brokers of that region, or another run: the last refusal, here or there */
+        int64_t rival_us, log_due_us;
+    } guest;
     uint64_t detours; /* messages of this region for others that went over this one */
     uint64_t relayed; /* messages of other regions that were handed on to this one */
     bool up, foreign; /* as last logged */
@@ -121,8 +130,8 @@ void broker_peers_stop(broker_t *self);
 broker_peer_t *broker_peer_of(const broker_t *self, size_t region_index);
 /* The neighbour that gets what is for a region: that region, or a relay; NULL when there is no way. *ret_usable: it works now. */
 broker_peer_t *broker_peer_toward(const broker_t *self, size_t region_index, bool *ret_usable);
-/* A link_* message came in at the router from a connection; takes the frames' references on its own. */
-void broker_peer_receive(broker_t *self, zmq_msg_t *id, const frames_t *frames);
+void broker_peer_tune(const broker_peer_t *peer, int fd); /* of a link's tcp connection */
+void broker_peer_send(broker_t *self, broker_peer_t *peer, uint64_t connection, const message_t *message);
 void broker_peer_poll_items(const broker_t *self, zmq_pollitem_t *items); /* two per dialed side, in order */
 size_t broker_peer_poll_count(const broker_t *self);
 size_t broker_peer_poll_most(const broker_t *self); /* what it may become */
@@ -130,6 +139,13 @@ void broker_peer_polled(broker_t *self, const zmq_pollitem_t *items);
 void broker_peers_pump(broker_t *self); /* those that are dirty or due */
 int64_t broker_peers_due(const broker_t *self);
 bool broker_peers_idle(const broker_t *self);
+/* broker_greet_zmq.c: who is at the other end of a link, and who is not. */
+/* A link_* message came in at the router from a connection; takes the frames' references on its own. */
+void broker_peer_receive(broker_t *self, zmq_msg_t *id, const frames_t *frames);
+/* A dialled broker answered with `refused`; takes it. */
+void broker_peer_refused(broker_t *self, broker_peer_t *peer, uint64_t connection, message_t **message_p);
+/* Two brokers of that region, as long as they are; empty: there are not. */
+const char *broker_peer_rival(const broker_t *self, const broker_peer_t *peer);
 /* broker_trouble_zmq.c: why a link is not up. */
 void broker_trouble_look(broker_t *self, broker_peer_t *peer); /* now and then */
 void broker_trouble_fini(broker_peer_t *peer);

@@ -28,8 +28,10 @@ static const char *s_address(const broker_t *self, const broker_peer_t *peer)
 /* What is known without dialling. */
 static const char *s_plain_reason(const broker_peer_t *peer)
 {
+    if (link_stats(peer->link).turned_away && peer->guest.rival[0])
+        return peer->guest.rival;
     if (peer->foreign)
-        return "its topology is another: start both regions from the same file";
+        return "its topology or its run is another: start both regions from the same file, for the same run";
     if (!peer->dials)
         return peer->was_up ? "it was lost, and has not been dialled again" : "nobody has dialled here yet";
     return peer->endpoint[0]
@@ -109,5 +111,6 @@ void broker_trouble_tell(const broker_t *self, size_t region, const broker_peer_
     message->link_state.was_up = own->was_up;
     message->link_state.connections = own->up ? link_stats(own->link).connections : 0;
     message_set_text(&message->link_state.address, s_address(self, own));
-    message_set_text(&message->link_state.error, own->trouble.text);
+    const char *rival = broker_peer_rival(self, own);
+    message_set_text(&message->link_state.error, rival[0] ? rival : own->trouble.text);
 }

@@ -94,6 +94,8 @@ void link_message(link_t *self, uint64_t connection, message_t **message_p, int6
         return;
     }
     self->stats.received_bytes += link_message_bytes(message);
+    if (message->kind != KIND_link_hello)
+        self->heard_us = now_us;
     if (connection >= self->connection_count)
         self->stats.refused++;
     else if (message->kind == KIND_link_hello)

@@ -14,6 +14,7 @@
 #ifndef BROKERS_LINK_H
 #define BROKERS_LINK_H
 
+#include "codec/base/machine.h"
 #include "codec/wire/message.h"
 
 typedef struct {
@@ -21,11 +22,14 @@ typedef struct {
     char remote[WIRE_NAME_SIZE];
     char digest[WIRE_NAME_SIZE]; /* of the topology; a peer with another is refused */
     uint64_t session;            /* random, not 0 */
-    uint64_t connections;        /* for data, at least 1 */
-    bool measure;                /* use as many of them as carry more: begins with LINK_CONNECTIONS_FIRST */
-    size_t piece_bytes;          /* 0: 64 KiB, less on links so thin that this would take longer than 20 ms */
-    size_t window_bytes;         /* most bytes sent and not acknowledged; 0: follows rate x round trip */
-    size_t queue_max_bytes;      /* default 256 MiB when 0 */
+    uint64_t run; /* identity of the run, as far as it is known; a peer of another is refused */
+    uint64_t pid; /* who this is, for people */
+    char host[MACHINE_NAME_MAX];
+    uint64_t connections;   /* for data, at least 1 */
+    bool measure;           /* use as many of them as carry more: begins with LINK_CONNECTIONS_FIRST */
+    size_t piece_bytes;     /* 0: 64 KiB, less on links so thin that this would take longer than 20 ms */
+    size_t window_bytes;    /* most bytes sent and not acknowledged; 0: follows rate x round trip */
+    size_t queue_max_bytes; /* default 256 MiB when 0 */
     bool emulate;
     uint64_t rate_bytes_per_s; /* 0: unlimited */
     int64_t rtt_us;
@@ -44,15 +48,18 @@ typedef struct {
     uint64_t sent_bytes; /* as on the wire: pieces and their headers */
     uint64_t received_bytes;
     uint64_t resent_bytes;
-    uint64_t reconnects;  /* sessions or connections begun anew */
-    uint64_t refused;     /* malformed or foreign frames */
-    uint64_t connections; /* that data is spread over now */
-    bool foreign;         /* the last hello was of another job or region */
+    uint64_t reconnects;                /* sessions or connections begun anew */
+    uint64_t refused;                   /* malformed or foreign frames */
+    uint64_t connections;               /* that data is spread over now */
+    bool foreign;                       /* the last hello was of another job, run or region */
+    bool turned_away;                   /* the other end has refused this one, which greets again later */
     uint64_t reaches[LINK_REACH_WORDS]; /* what the other end said last */
 } link_stats_t;
 
 #define LINK_DEAD_US 5000000
 #define LINK_PING_US 500000
+#define LINK_REFUSED_US 500000
+#define LINK_REFUSED_MOST_US 8000000
 #define LINK_CONNECTIONS_MAX 64 /* for data */
 #define LINK_CONNECTIONS_FIRST 2
 #define LINK_CONNECTIONS_MEASURED 16 /* the most that measuring finds */
@@ -80,6 +87,20 @@ MUST_USE err_code_t link_send(link_t *self, message_class_t class, frames_t *fra
 
 /* A message (link_*) came in on a connection; takes it. */
 void link_message(link_t *self, uint64_t connection, message_t **message_p, int64_t now_us);
+
+/* Two brokers of a region: the one whose session the link has stays as long as it is there.
+ *
+ * Whether a hello of `session` may be taken. ERR_IN_USE: another session is there, heard of since this one claimed its place;
+ * ERR_TIMEOUT: not decided yet, the hello is to be left unanswered; ERR_STALE: the session has been replaced. */
+MUST_USE err_code_t link_contend(link_t *self, uint64_t session, int64_t now_us);
+
+/* For the control connection of who is there: a hello that asks for another one, past the emulated wire. */
+message_t *link_probe(link_t *self);
+
+/* The other end has refused (kind link_hello) what this one said on a connection: it greets again later, each time after twice the
+ * time up to LINK_REFUSED_MOST_US; where its session was replaced, with the fresh one. */
+void link_refused(link_t *self, uint64_t connection, const message_t *refused, uint64_t fresh_session,
+                  int64_t now_us);
 
 /* A connection was (re)made by the transport: greets, and sends again what may be lost. */
 void link_connected(link_t *self, uint64_t connection, int64_t now_us);

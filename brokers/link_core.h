@@ -145,6 +145,10 @@ struct link {
     uint64_t peer_session; /* 0: not met */
     uint64_t past[LINK_PAST_MAX];
     size_t past_next;
+    int64_t heard_us;     /* when something of the peer's session arrived last */
+    uint64_t contender;   /* session that claims the place of the peer's; 0: none has */
+    int64_t contended_us; /* since when */
+    int64_t refused_until_us, refused_wait_us;
     size_t connection_count; /* control included */
     link_connection_t *connections;
     link_out_t out[CLASS_COUNT];

@@ -1,6 +1,8 @@
 /* link_greet - who is at the other end: hellos, sessions, pings. */
 #include "brokers/link_core.h"
 
+#include "codec/base/run_id.h"
+
 #include <string.h>
 
 #define HELLO_US 500000
@@ -34,7 +36,8 @@ static bool s_is_foreign(const link_t *self, uint64_t connection, const message_
 {
     return strcmp(message->link_hello.region, self->spec.remote) != 0 ||
            strcmp(message->link_hello.digest, self->spec.digest) != 0 || message->link_hello.session == 0 ||
-           message->link_hello.connection != connection;
+           message->link_hello.connection != connection ||
+           run_id_differs(message->link_hello.run, self->spec.run);
 }
 
 void link_greet_hello(link_t *self, uint64_t connection, const message_t *message)
@@ -48,6 +51,11 @@ void link_greet_hello(link_t *self, uint64_t connection, const message_t *messag
     }
     if (session != self->peer_session)
         s_new_session(self, session);
+    self->heard_us = self->now_us;
+    if (connection == 0) {
+        self->stats.turned_away = false;
+        self->refused_wait_us = 0;
+    }
     if (!c->greeted) {
         c->progress_us = self->now_us;
         if (connection == 0)
@@ -62,6 +70,54 @@ void link_greet_hello(link_t *self, uint64_t connection, const message_t *messag
     }
     for (size_t class = 0; class < CLASS_COUNT && class < message->link_hello.next.count; class ++)
         link_out_acked(self, class, message->link_hello.next.items[class]);
+}
+
+err_code_t link_contend(link_t *self, uint64_t session, int64_t now_us)
+{
+    if (session == self->peer_session)
+        return ERR_OK;
+    if (s_is_past(self, session))
+        return ERR_STALE;
+    if (!self->peer_session || !self->connections[0].open || now_us - self->heard_us >= LINK_DEAD_US)
+        return ERR_OK;
+    if (self->contender != session) {
+        self->contender = session;
+        self->contended_us = now_us;
+    }
+    return self->heard_us > self->contended_us ? ERR_IN_USE : ERR_TIMEOUT;
+}
+
+/* What the other end does not take is no session of it: both number again when it does. */
+static void s_renew(link_t *self, uint64_t session)
+{
+    self->spec.session = session;
+    self->peer_session = 0;
+    self->pinged_us = LINK_NEVER;
+    for (size_t i = 0; i < self->connection_count; i++)
+        self->connections[i].greeted = false;
+}
+
+void link_refused(link_t *self, uint64_t connection, const message_t *refused, uint64_t fresh_session,
+                  int64_t now_us)
+{
+    self->now_us = now_us;
+    if (connection >= self->connection_count || refused->refused.incarnation != self->spec.session)
+        return; /* about a session that this end has given up */
+    if (now_us >= self->refused_until_us) {
+        int64_t wait_us = self->refused_wait_us ? 2 * self->refused_wait_us : LINK_REFUSED_US;
+        self->refused_wait_us = wait_us < LINK_REFUSED_MOST_US ? wait_us : LINK_REFUSED_MOST_US;
+        self->refused_until_us = now_us + self->refused_wait_us;
+    }
+    if (refused->refused.code == ERR_STALE)
+        s_renew(self, fresh_session);
+    self->stats.turned_away = true;
+    for (size_t i = 0; i < self->connection_count; i++) {
+        link_connection_t *c = &self->connections[i];
+        if (i == connection)
+            c->greeted = false;
+        if (c->open && !c->greeted)
+            c->hello_due_us = self->refused_until_us;
+    }
 }
 
 /* A piece or an acknowledgement of a session that we do not know: say who we are, not too often. */
@@ -93,19 +149,34 @@ bool link_greet_ready(const link_t *self)
     return s_control_up(self) && (self->pong_due || self->ping_due_us <= self->now_us);
 }
 
-static message_t *s_hello(link_t *self, uint64_t connection)
+/* Asks for an answer. */
+static message_t *s_write_hello(const link_t *self, uint64_t connection)
 {
-    link_connection_t *c = &self->connections[connection];
     message_t *message = message_new(KIND_link_hello, self->peer_name, self->own_name);
     message_set_name(message->link_hello.region, self->spec.local);
     message_set_name(message->link_hello.digest, self->spec.digest);
+    message_set_name(message->link_hello.host, self->spec.host);
+    message->link_hello.pid = self->spec.pid;
+    message->link_hello.run = self->spec.run;
     message->link_hello.session = self->spec.session;
     message->link_hello.connection = connection;
-    message->link_hello.peer_session = c->hello_due_us <= self->now_us ? 0 : self->peer_session;
     uint64_t next[CLASS_COUNT];
     for (size_t class = 0; class < CLASS_COUNT; class ++)
         next[class] = self->in[class].next;
     message_set_u64s(&message->link_hello.next, next, CLASS_COUNT);
+    return message;
+}
+
+message_t *link_probe(link_t *self)
+{
+    return s_write_hello(self, 0);
+}
+
+static message_t *s_hello(link_t *self, uint64_t connection)
+{
+    link_connection_t *c = &self->connections[connection];
+    message_t *message = s_write_hello(self, connection);
+    message->link_hello.peer_session = c->hello_due_us <= self->now_us ? 0 : self->peer_session;
     if (c->hello_due_us <= self->now_us)
         c->hello_due_us = self->now_us + HELLO_US;
     else

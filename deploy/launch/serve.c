@@ -9,6 +9,7 @@
 #include "brokers/broker.h"
 #include "codec/base/log.h"
 #include "codec/base/outlet.h"
+#include "codec/base/run_id.h"
 #include "deploy/cli/cli.h"
 #include "deploy/launch/await_room.h"
 #include "deploy/launch/control.h"
@@ -86,7 +87,11 @@ static err_code_t s_start_broker(void *hint, err_t *err)
                           .region_index = self->spec->region_index,
                           .run_dir = self->launch->run_dir,
                           .seed = topology->job.seed};
-    err_code_t rc = broker_start(&spec, &self->broker, err);
+    statedir_run_t run;
+    err_code_t rc = statedir_run(self->launch->state_dir, &run, err);
+    spec.run = rc ? RUN_ID_NONE : run.id;
+    if (!rc)
+        rc = broker_start(&spec, &self->broker, err);
     if (!rc)
         self->where.inproc = broker_inproc(self->broker);
     return rc;

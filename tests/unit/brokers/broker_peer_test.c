@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -42,6 +43,16 @@ typedef struct {
     void *actor;
 } world_t;
 
+static broker_t *s_broker(const world_t *w, size_t region, const char *dir, uint64_t run)
+{
+    broker_spec_t spec = {
+        .topology = w->topology, .region_index = region, .run_dir = dir, .seed = 1, .run = run};
+    broker_t *broker = NULL;
+    err_t err = {0};
+    cr_assert_eq(broker_start(&spec, &broker, &err), ERR_OK, "%s", err.text);
+    return broker;
+}
+
 static void s_start(world_t *w, const char *congestion)
 {
     memset(w, 0, sizeof *w);
@@ -55,37 +66,51 @@ static void s_start(world_t *w, const char *congestion)
     t->link_count = 1;
     t->links[0] = (topology_link_t){.between = {0, 1}, .connections = 2};
     strcpy(t->links[0].congestion, congestion);
-    for (size_t region = 0; region < 2; region++) {
-        broker_spec_t spec = {.topology = t, .region_index = region, .run_dir = w->dir, .seed = 1};
-        err_t err = {0};
-        cr_assert_eq(broker_start(&spec, &w->brokers[region], &err), ERR_OK, "%s", err.text);
+    for (size_t region = 0; region < 2; region++)
+        w->brokers[region] = s_broker(w, region, w->dir, 0xab);
+}
+
+static void *s_actor(const broker_t *broker)
+{
+    int linger = 0;
+    void *actor = zmq_socket(zsys_init(), ZMQ_DEALER);
+    zmq_setsockopt(actor, ZMQ_LINGER, &linger, sizeof linger);
+    cr_assert_eq(zmq_connect(actor, broker_inproc(broker)), 0);
+    return actor;
+}
+
+static void s_register(void *actor, const char *name)
+{
+    message_t *hello = message_new(KIND_hello, "broker", name);
+    hello->incarnation = 1;
+    hello->hello.pid = (uint64_t)getpid();
+    cr_assert_eq(frames_send_message_zmq(actor, NULL, 0, hello), ERR_OK);
+    message_destroy(&hello);
+}
+
+/* Until the actor is told that the link is as asked, with that error (NULL: whatever). */
+static void s_wait_until(void *actor, const char *name, bool up, const char *error)
+{
+    for (bool seen = false; !seen;) {
+        zmq_pollitem_t item = {.socket = actor, .events = ZMQ_POLLIN};
+        s_register(actor, name); /* once a second, as they do */
+        cr_assert_gt(zmq_poll(&item, 1, 60000), 0, "%s waits in vain", name);
+        frames_t frames;
+        message_t *m = NULL;
+        cr_assert_eq(frames_recv_zmq(actor, NULL, &frames), ERR_OK);
+        cr_assert_eq(frames_unpack(&frames, &m, NULL), ERR_OK);
+        seen = m->kind == KIND_link_state && m->link_state.up == up &&
+               (!error || (m->link_state.error && strstr(m->link_state.error, error)));
+        message_destroy(&m);
+        frames_fini(&frames);
     }
 }
 
 /* Until the link is up, as an actor of eu is told. */
 static void s_wait_until_up(world_t *w)
 {
-    int linger = 0, patience = 60000;
-    w->actor = zmq_socket(zsys_init(), ZMQ_DEALER);
-    zmq_setsockopt(w->actor, ZMQ_LINGER, &linger, sizeof linger);
-    zmq_setsockopt(w->actor, ZMQ_RCVTIMEO, &patience, sizeof patience);
-    cr_assert_eq(zmq_connect(w->actor, broker_inproc(w->brokers[0])), 0);
-    message_t *hello = message_new(KIND_hello, "broker", "synchronizer/eu/0");
-    hello->incarnation = 1;
-    hello->hello.pid = (uint64_t)getpid();
-    cr_assert_eq(frames_send_message_zmq(w->actor, NULL, 0, hello), ERR_OK);
-    message_destroy(&hello);
-    for (bool up = false; !up;) {
-        zmq_pollitem_t item = {.socket = w->actor, .events = ZMQ_POLLIN};
-        cr_assert_gt(zmq_poll(&item, 1, patience), 0, "the link does not come up");
-        frames_t frames;
-        message_t *message = NULL;
-        cr_assert_eq(frames_recv_zmq(w->actor, NULL, &frames), ERR_OK);
-        cr_assert_eq(frames_unpack(&frames, &message, NULL), ERR_OK);
-        up = message->kind == KIND_link_state && message->link_state.up;
-        message_destroy(&message);
-        frames_fini(&frames);
-    }
+    w->actor = s_actor(w->brokers[0]);
+    s_wait_until(w->actor, "synchronizer/eu/0", true, NULL);
 }
 
 static void s_stop(world_t *w)
@@ -115,4 +140,63 @@ Test(broker_peer, a_link_that_leaves_it_to_the_system_asks_for_none)
     s_wait_until_up(&w);
     s_stop(&w);
     cr_assert_eq(s_count(), 0);
+}
+
+/* Another machine's directory, in which the broker of eu is known as it would be by its address. */
+static void s_second_dir(const world_t *w, char dir[80])
+{
+    char from[120], to[120], line[256];
+    snprintf(dir, 80, "%s-2", w->dir);
+    cr_assert_eq(mkdir(dir, 0700), 0);
+    snprintf(from, sizeof from, "%s/broker-eu", w->dir);
+    snprintf(to, sizeof to, "%s/broker-eu", dir);
+    FILE *in = fopen(from, "r"), *out = fopen(to, "w");
+    while (fgets(line, sizeof line, in))
+        fputs(line, out);
+    fclose(in);
+    fclose(out);
+}
+
+static void s_remove_dir(const char *dir)
+{
+    char path[120];
+    snprintf(path, sizeof path, "%s/broker-eu", dir);
+    cr_assert_eq(remove(path), 0);
+    cr_assert_eq(rmdir(dir), 0);
+}
+
+Test(broker_peer, of_two_brokers_of_a_region_the_second_waits_until_the_first_is_gone)
+{
+    char dir[80];
+    world_t w;
+    s_start(&w, "system");
+    s_wait_until_up(&w);
+    s_second_dir(&w, dir);
+    broker_t *second = s_broker(&w, 1, dir, 0xab);
+    void *actor = s_actor(second);
+    s_wait_until(w.actor, "synchronizer/eu/0", true, "two brokers of region us: process ");
+    s_wait_until(actor, "synchronizer/us/0", false, "two brokers of region us: process ");
+    broker_stop(&w.brokers[1], 0);
+    s_wait_until(actor, "synchronizer/us/0", true, NULL);
+    zmq_close(actor);
+    broker_stop(&second, 0);
+    s_remove_dir(dir);
+    s_stop(&w);
+}
+
+Test(broker_peer, a_broker_of_another_run_is_refused_with_both_identities)
+{
+    char dir[80];
+    world_t w;
+    s_start(&w, "system");
+    s_wait_until_up(&w);
+    s_second_dir(&w, dir);
+    broker_t *second = s_broker(&w, 1, dir, 0xcd);
+    void *actor = s_actor(second);
+    s_wait_until(actor, "synchronizer/us/0", false, "00000000000000cd");
+    s_wait_until(actor, "synchronizer/us/0", false, "00000000000000ab");
+    zmq_close(actor);
+    broker_stop(&second, 0);
+    s_remove_dir(dir);
+    s_stop(&w);
 }

@@ -134,13 +134,16 @@ Test(link_peer, an_acknowledgement_of_what_was_never_sent_is_refused)
     s_fini(&w);
 }
 
-Test(link_peer, a_peer_of_another_job_or_region_is_refused)
+Test(link_peer, a_peer_of_another_job_run_or_region_is_refused)
 {
-    for (int how = 0; how < 2; how++) {
+    for (int how = 0; how < 3; how++) {
         world_t w;
         s_init(&w, NULL);
         link_spec_t spec = w.specs[1];
-        strcpy(how ? spec.digest : spec.local, "other");
+        if (how == 2)
+            spec.run = w.specs[0].run + 1;
+        else
+            strcpy(how ? spec.digest : spec.local, "other");
         link_destroy(&w.ends[1]);
         w.ends[1] = link_new(&spec, w.now_us);
         s_connect(&w);
@@ -212,5 +215,120 @@ Test(link_peer, a_session_that_is_over_does_not_come_back)
     s_send(&w, 1, CLASS_BULK, 10, 1000);
     cr_assert(s_run_until_idle(&w, SECOND));
     s_assert_all_arrived(&w);
+    s_fini(&w);
+}
+
+/* ---- two brokers of a region ------------------------------------------------------------------------- */
+
+static message_t *s_hello_of(const world_t *w, uint64_t session)
+{
+    message_t *m = message_new(KIND_link_hello, "broker/eu", "broker/us");
+    strcpy(m->link_hello.region, "us");
+    strcpy(m->link_hello.digest, w->specs[0].digest);
+    m->link_hello.session = session;
+    return m;
+}
+
+static message_t *s_refusal(uint64_t session, err_code_t code)
+{
+    message_t *m = message_new(KIND_refused, "broker/us", "broker/eu");
+    m->refused.kind = KIND_link_hello;
+    m->refused.code = code;
+    m->refused.incarnation = session;
+    return m;
+}
+
+Test(link_peer, of_two_brokers_the_one_that_is_there_stays)
+{
+    world_t w;
+    s_init(&w, NULL);
+    cr_assert_eq(link_contend(w.ends[0], 555, w.now_us), ERR_OK, "nobody is there yet");
+    s_connect(&w);
+    s_run(&w, SECOND);
+    cr_assert_eq(link_contend(w.ends[0], w.specs[1].session, w.now_us), ERR_OK, "itself");
+    cr_assert_eq(link_contend(w.ends[0], 555, w.now_us), ERR_TIMEOUT);
+    w.delay_us[0] = 100;
+    message_t *probe = link_probe(w.ends[0]);
+    link_message(w.ends[1], 0, &probe, w.now_us);
+    s_run(&w, 1000);
+    cr_assert_eq(link_contend(w.ends[0], 555, w.now_us), ERR_IN_USE, "it answers at once");
+    w.cut[1][0] = w.cut[1][1] = w.cut[1][2] = true;
+    s_run(&w, LINK_DEAD_US - SECOND);
+    cr_assert_eq(link_contend(w.ends[0], 666, w.now_us), ERR_TIMEOUT, "it may be slow");
+    s_run(&w, SECOND);
+    cr_assert_eq(link_contend(w.ends[0], 666, w.now_us), ERR_OK, "it is silent");
+    s_fini(&w);
+}
+
+Test(link_peer, the_place_of_a_broker_whose_connection_is_closed_is_free_at_once)
+{
+    world_t w;
+    s_init(&w, NULL);
+    s_connect(&w);
+    s_run(&w, SECOND);
+    cr_assert_eq(link_contend(w.ends[0], 555, w.now_us), ERR_TIMEOUT);
+    link_disconnected(w.ends[0], 0, w.now_us);
+    cr_assert_eq(link_contend(w.ends[0], 555, w.now_us), ERR_OK);
+    s_fini(&w);
+}
+
+Test(link_peer, one_that_was_replaced_comes_back_with_another_session)
+{
+    world_t w;
+    s_init(&w, NULL);
+    w.lenient = true;
+    s_connect(&w);
+    s_send_mix(&w, 20);
+    s_run(&w, SECOND);
+    message_t *m = s_hello_of(&w, 555);
+    link_message(w.ends[0], 0, &m, w.now_us);
+    cr_assert_eq(link_contend(w.ends[0], w.specs[1].session, w.now_us), ERR_STALE);
+    m = s_refusal(7, ERR_STALE);
+    link_refused(w.ends[1], 0, m, 888, w.now_us);
+    cr_assert_not(link_stats(w.ends[1]).turned_away, "about another session");
+    message_destroy(&m);
+    m = s_refusal(w.specs[1].session, ERR_STALE);
+    for (uint64_t c = 0; c <= w.specs[1].connections; c++)
+        link_refused(w.ends[1], c, m, 999 + c, w.now_us);
+    message_destroy(&m);
+    link_tick(w.ends[1], w.now_us);
+    cr_assert(link_stats(w.ends[1]).turned_away);
+    cr_assert_not(link_stats(w.ends[1]).up);
+    for (uint64_t c = 0; c <= w.specs[0].connections; c++)
+        link_connected(w.ends[0], c, w.now_us);
+    s_send_mix(&w, 20);
+    cr_assert(s_run_until_idle(&w, 20 * SECOND));
+    s_assert_all_arrived(&w);
+    cr_assert_eq(link_contend(w.ends[0], 999, w.now_us), ERR_OK, "the first of the fresh ones is its own");
+    s_run(&w, SECOND);
+    cr_assert(link_stats(w.ends[1]).up);
+    cr_assert_not(link_stats(w.ends[1]).turned_away);
+    s_fini(&w);
+}
+
+Test(link_peer, one_that_is_refused_greets_again_less_and_less_often)
+{
+    world_t w;
+    s_init(&w, NULL);
+    link_connected(w.ends[1], 0, w.now_us);
+    unsigned hellos = 0;
+    int64_t last_us = 0, longest_us = 0;
+    for (int64_t end_us = w.now_us + 60 * SECOND; w.now_us < end_us; w.now_us += 10000) {
+        uint64_t connection;
+        link_tick(w.ends[1], w.now_us);
+        message_t *m = link_take_outgoing(w.ends[1], &connection);
+        if (!m)
+            continue;
+        longest_us = last_us && w.now_us - last_us > longest_us ? w.now_us - last_us : longest_us;
+        last_us = w.now_us;
+        hellos++;
+        message_destroy(&m);
+        m = s_refusal(w.specs[1].session, ERR_IN_USE);
+        link_refused(w.ends[1], 0, m, 999, w.now_us);
+        message_destroy(&m);
+    }
+    cr_assert_lt(hellos, 15);
+    cr_assert_gt(longest_us, LINK_REFUSED_MOST_US - SECOND);
+    cr_assert_lt(longest_us, LINK_REFUSED_MOST_US + SECOND, "and takes over within seconds");
     s_fini(&w);
 }

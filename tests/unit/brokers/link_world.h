@@ -54,7 +54,7 @@ static inline uint64_t s_seed(void)
 
 static inline link_spec_t s_spec(const char *local, const char *remote, uint64_t session)
 {
-    link_spec_t spec = {.session = session, .connections = 2, .seed = s_seed() + session};
+    link_spec_t spec = {.session = session, .run = 0xab, .connections = 2, .seed = s_seed() + session};
     strcpy(spec.local, local);
     strcpy(spec.remote, remote);
     strcpy(spec.digest, "0123456789abcdef");
