@@ -1,4 +1,5 @@
 /* From bytes to a tree, through libyaml: the only file that calls it. */
+#include "brokers/yaml_likely.h"
 #include "brokers/yaml_tree.h"
 
 #include <stdlib.h>
@@ -193,8 +194,17 @@ static err_code_t s_syntax_error(const tree_t *self, const yaml_parser_t *parser
     tree_node_t place = s_place(&parser->problem_mark);
     if (parser->error == YAML_READER_ERROR)
         s_locate(text, size, parser->problem_offset, &place);
-    return tree_fail(self, &place, "yaml", err, "%s; write valid YAML",
-                     parser->problem ? parser->problem : "wrong syntax");
+    yaml_fault_t fault = {.problem = parser->problem ? parser->problem : "wrong syntax",
+                          .context = parser->context,
+                          .line = place.line,
+                          .column = place.column,
+                          .begin_line = parser->context ? parser->context_mark.line + 1 : 0,
+                          .begin_column = parser->context_mark.column + 1};
+    const char *likely = yaml_likely(text, size, &fault);
+    place.line = fault.line;
+    place.column = fault.column;
+    return likely ? tree_fail(self, &place, "yaml", err, "%s", likely)
+                  : tree_fail(self, &place, "yaml", err, "%s; write valid YAML", fault.problem);
 }
 
 static err_code_t s_guard(const tree_t *self, const char *text, size_t size, err_t *err)

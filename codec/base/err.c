@@ -13,15 +13,41 @@ static void s_one_line(char *text)
             *text = '?';
 }
 
+#define WHOLE_MAX 12288 /* two of the longest paths, and words */
+#define HEAD_MAX 200
+
+static bool s_is_inside_character(char c)
+{
+    return ((unsigned char)c & 0xc0) == 0x80;
+}
+
+/* The beginning of a text that is too long says where it happened, its end why and what to do: the middle goes. */
+static void s_put(err_t *err, err_code_t code, const char *whole)
+{
+    static const char gap[] = "...";
+    size_t length = strlen(whole), head = HEAD_MAX, tail = sizeof err->text - 1 - HEAD_MAX - (sizeof gap - 1);
+    if (length < sizeof err->text) {
+        memcpy(err->text, whole, length + 1);
+    } else {
+        while (head && s_is_inside_character(whole[head]))
+            head--;
+        while (tail && s_is_inside_character(whole[length - tail]))
+            tail--;
+        snprintf(err->text, sizeof err->text, "%.*s%s%s", (int)head, whole, gap, whole + length - tail);
+    }
+    s_one_line(err->text);
+    err->code = code;
+}
+
 err_code_t err_set(err_t *err, err_code_t code, const char *format, ...)
 {
     if (err) {
+        char whole[WHOLE_MAX];
         va_list args;
         va_start(args, format);
-        vsnprintf(err->text, sizeof err->text, format, args);
+        vsnprintf(whole, sizeof whole, format, args);
         va_end(args);
-        s_one_line(err->text);
-        err->code = code;
+        s_put(err, code, whole);
     }
     return code;
 }
@@ -29,19 +55,13 @@ err_code_t err_set(err_t *err, err_code_t code, const char *format, ...)
 err_code_t err_prefix(err_t *err, err_code_t code, const char *format, ...)
 {
     if (err) {
-        char prefix[ERR_TEXT_MAX], tail[ERR_TEXT_MAX];
+        char prefix[WHOLE_MAX - ERR_TEXT_MAX], whole[WHOLE_MAX];
         va_list args;
         va_start(args, format);
         vsnprintf(prefix, sizeof prefix, format, args);
         va_end(args);
-        memcpy(tail, err->text, sizeof tail);
-        /* A text that is too long loses its end: the beginning says where it happened. */
-        int length = snprintf(err->text, sizeof err->text, "%s: ", prefix);
-        if (length >= 0 && (size_t)length < sizeof err->text)
-            stpncpy(err->text + length, tail, sizeof err->text - (size_t)length - 1);
-        err->text[sizeof err->text - 1] = 0;
-        s_one_line(err->text);
-        err->code = code;
+        snprintf(whole, sizeof whole, "%.*s: %s", (int)sizeof prefix - 3, prefix, err->text);
+        s_put(err, code, whole);
     }
     return code;
 }

@@ -5,6 +5,7 @@
 #include "actors/model/model.h"
 #include "codec/base/json.h"
 #include "codec/base/units.h"
+#include "deploy/launch/dial.h"
 #include "deploy/launch/launch.h"
 
 #include <stdio.h>
@@ -132,11 +133,17 @@ static int s_check(launch_t *launch, const cli_args_t *args)
     if (rc)
         return launch_wrong(launch, rc == ERR_NOT_FOUND || rc == ERR_CONFIG ? EXIT_WRONG : EXIT_FAILED,
                             "check", &err, false);
+    if (cli_has(args, "dial") && launch_choose_state(launch, cli_value(args, "state"), &err))
+        return cli_fail(EXIT_WRONG, "check", "%s", err.text);
     bool json = cli_has(args, "json");
     if (!json)
         s_print_summary(launch->topology, &launch->job);
     size_t problems = s_find_problems(launch->topology, &launch->job, json ? stderr : stdout) +
-                      s_print_notes(launch->mistakes, json ? stderr : stdout);
+                      s_print_notes(launch->mistakes, json ? stderr : stdout) +
+                      dial_binds(launch->topology, json ? stderr : stdout);
+    if (cli_has(args, "dial"))
+        problems += dial_brokers(launch->topology, json ? stderr : stdout) +
+                    dial_room(launch, json ? stderr : stdout);
     if (json) {
         json_value_t *document = s_document(launch->topology, &launch->job, problems);
         s_print_json(&document);
@@ -174,6 +181,8 @@ const cli_command_t command_check = {
     .run = s_run,
     .computes = true,
     .options = {{"set", 0, "KEY=VALUE", "change a key of the topology; may be repeated"},
+                {"dial", 0, NULL, "try from here what the topology says of brokers and of the state directory"},
+                {"state", 0, "DIR", "state directory, for --dial"},
                 {"schema", 0, NULL, "print the JSON Schema of topologies, for editors"},
                 {"default", 0, NULL, "print a topology with every key, its default and what it means"},
                 {"json", 0, NULL, "print the summary as JSON"}}};

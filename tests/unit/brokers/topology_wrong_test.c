@@ -104,7 +104,8 @@ static const case_t s_cases[] = {
      "t.yaml:22:10: links[0].rtt: \"30\" is not a duration with its unit; write a duration from 0 to 60s, "
      "such as 30ms or 10s"},
     {"rtt: 30ms", "rtt: 30  ms",
-     "t.yaml:22:10: links[0].rtt: \"30  ms\" is not a duration with its unit; write a duration from 0 to 60s, "
+     "t.yaml:22:10: links[0].rtt: \"30  ms\" is not a duration with its unit; write a duration from 0 to "
+     "60s, "
      "such as 30ms or 10s"},
     {"rtt: 30ms", "rtt: 30msx",
      "t.yaml:22:10: links[0].rtt: \"30msx\" is not a duration with its unit; write a duration from 0 to 60s, "
@@ -352,12 +353,18 @@ static const case_t s_cases[] = {
     {NULL, "- job\n", "t.yaml:1:1: no keys here; write KEY: VALUE, beginning with job"},
     {NULL, "hello\n", "t.yaml:1:1: no keys here; write KEY: VALUE, beginning with job"},
     {NULL, "# nothing\n", "t.yaml:1:1: yaml: nothing is in it; write at least job: and regions:"},
-    {NULL, "job: {name: t\n", "t.yaml:2:1: yaml: did not find expected ',' or '}'; write valid YAML"},
-    {NULL, "job: [a\n  b: c\n", "t.yaml:2:4: yaml: did not find expected ',' or ']'; write valid YAML"},
-    {NULL, "job:\n\tname: t\n",
-     "t.yaml:2:1: yaml: found character that cannot start any token; write valid YAML"},
-    {NULL, "job: \"abc\n", "t.yaml:2:1: yaml: found unexpected end of stream; write valid YAML"},
-    {NULL, "a: b: c\n", "t.yaml:1:5: yaml: mapping values are not allowed in this context; write valid YAML"},
+    {NULL, "job: {name: t\n",
+     "t.yaml:1:6: yaml: a brace that is opened here is not closed, or a comma is missing; write KEY: VALUE, "
+     "... and }"},
+    {NULL, "job: [a\n  b: c\n",
+     "t.yaml:1:6: yaml: a bracket that is opened here is not closed, or a comma is missing; write A, B, ... "
+     "and ]"},
+    {NULL, "job:\n\tname: t\n", "t.yaml:2:1: yaml: a tab where the line is indented; write spaces"},
+    {NULL, "job: \"abc\n",
+     "t.yaml:1:6: yaml: a quote that is opened here is never closed; write one at the end of the text too"},
+    {NULL, "a: b: c\n",
+     "t.yaml:1:5: yaml: a colon in a text, or a key that is indented too far; write the text in quotes, or "
+     "fewer spaces"},
     {NULL, "job: &x {name: t}\nregions: *x\n",
      "t.yaml:1:6: yaml: anchors (&) and aliases (*) are not read; write the value out"},
     {NULL, "job: *x\n", "t.yaml:1:6: yaml: anchors (&) and aliases (*) are not read; write the value out"},
@@ -696,9 +703,8 @@ Test(wrong, limits_are_told_not_hit)
 
 Test(wrong, bytes_that_are_no_text)
 {
-    s_check_text("job: \xff\xfe\n", 8, "t.yaml:1:6: yaml: invalid leading UTF-8 octet; write valid YAML");
+    s_check_text("job: \xff\xfe\n", 8, "t.yaml:1:6: yaml: a byte that is no UTF-8; write the file as UTF-8");
     s_check_text("a: b\nc: \"\\0\"\n", 13, "t.yaml:2:4: yaml: a zero byte inside a text; write it without");
-    s_check_text("a: b\nc\0d: e\n", 12,
-                 "t.yaml:2:2: yaml: control characters are not allowed; write valid YAML");
+    s_check_text("a: b\nc\0d: e\n", 12, "t.yaml:2:2: yaml: a control character; write without it");
     s_check_text("", 0, "t.yaml:1:1: yaml: nothing is in it; write at least job: and regions:");
 }

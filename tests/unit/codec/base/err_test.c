@@ -15,19 +15,39 @@ Test(err, fills_and_gathers_prefixes)
     cr_assert_eq(err_prefix(NULL, ERR_IO, "nobody listens"), ERR_IO);
 }
 
-Test(err, long_texts_keep_their_beginning)
+/* A path of any length does not hide the reason. */
+Test(err, long_texts_keep_their_beginning_and_their_reason)
 {
-    char filler[2 * ERR_TEXT_MAX];
+    char filler[4096];
     err_t err = {0};
     memset(filler, 'x', sizeof filler - 1);
     filler[sizeof filler - 1] = 0;
-    err_set(&err, ERR_IO, "%s", filler);
+    err_set(&err, ERR_IO, "open %s: no such file; write another", filler);
     cr_assert_eq(strlen(err.text), ERR_TEXT_MAX - 1);
-    err_prefix(&err, ERR_IO, "here");
+    cr_assert(strncmp(err.text, "open xxx", 8) == 0);
+    cr_assert(strstr(err.text, "...") && strstr(err.text, "xxx: no such file; write another"));
+    err_prefix(&err, ERR_IO, "here %s", filler);
     cr_assert_eq(strlen(err.text), ERR_TEXT_MAX - 1);
-    cr_assert(strncmp(err.text, "here: xxx", 9) == 0);
-    err_prefix(&err, ERR_IO, "%s", filler);
-    cr_assert_eq(strlen(err.text), ERR_TEXT_MAX - 1);
+    cr_assert(strncmp(err.text, "here xxx", 8) == 0);
+    cr_assert_str_eq(err.text + strlen(err.text) - 15, "; write another");
+}
+
+Test(err, a_cut_never_divides_a_character)
+{
+    for (size_t shift = 0; shift < 4; shift++) {
+        char filler[2048];
+        err_t err = {0};
+        size_t at = shift;
+        memset(filler, 'x', shift);
+        for (; at + 2 < sizeof filler - 1; at += 2)
+            memcpy(filler + at, "\xc3\xa9", 2);
+        filler[at] = 0;
+        err_set(&err, ERR_IO, "%s", filler);
+        const char *gap = strstr(err.text, "...");
+        cr_assert(gap && gap > err.text);
+        cr_expect_neq((unsigned char)gap[-1], 0xc3);
+        cr_expect_neq((unsigned char)gap[3], 0xa9);
+    }
 }
 
 Test(err, a_text_is_one_line_whatever_it_quotes)
