@@ -11,7 +11,7 @@ red --break checksum --only 'kill worker' --network 20000
 
 # Nor may a run count as exact in which a sanitizer found something, whatever became of the process: here one writes its report,
 # and the run goes on as if nothing had been. Real ones, where they are built in, write theirs where they are told to.
-found='AddressSanitizer: as if'
+found='==1==ERROR: AddressSanitizer: as if'
 cat >"$work/found" <<SH
 #!/usr/bin/env bash
 path=\${ASAN_OPTIONS##*log_path=}

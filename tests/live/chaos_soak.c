@@ -73,8 +73,8 @@ bool chaos_run_soak(const chaos_job_t *job, const chaos_soak_t *soak)
         return false;
     double epochs = CALIBRATE_EPOCHS * soak->minutes * 60 / (speed.seconds > 0.1 ? speed.seconds : 0.1);
     own.epochs = epochs < 1 ? 1 : (unsigned long)epochs;
-    outcome_t calm = s_run(&own, "without faults", 0);
-    outcome_t rough = s_run(&own, "with kills", (int64_t)(soak->interval_s * 1e6));
+    outcome_t calm = s_run(&own, "without-faults", 0);
+    outcome_t rough = s_run(&own, "with-kills", (int64_t)(soak->interval_s * 1e6));
     double share = rough.seconds > 0 ? calm.seconds / rough.seconds : 0;
     for (size_t i = 0; i < VICTIMS; i++)
         printf("  killed %-14s %zu times\n", s_victims[i], rough.kills[i]);

@@ -48,7 +48,7 @@ judge() {
     # shellcheck disable=SC2086 # words
     closure $(./deploy/packages.sh --list $groups) >"$work/$name.has"
     calls=$(perl tests/programs.pl "$@") || fail "cannot read the scripts"
-    [ "$(wc -l <<<"$calls")" -gt 5 ] || fail "only these calls were found in $*: $calls"
+    [ "$(wc -l <<<"$calls")" -gt 3 ] || fail "only these calls were found in $*: $calls"
     while read -r program; do
         package=$(package_of "$program")
         [ -z "$package" ] || grep -qx "$package" "$work/$name.has" ||
@@ -57,10 +57,12 @@ judge() {
     done < <(awk '{ print $2 }' <<<"$calls" | sort -u)
 }
 
-mapfile -t scripts < <(git ls-files | grep -v '^tests/bench/' |
+mapfile -t scripts < <(git ls-files | grep -vE '^tests/(bench|groups|fuzz)/' |
     while read -r file; do [[ $file == *.sh || $(head -c 2 "$file" 2>/dev/null) == '#!' ]] && echo "$file"; done | grep -v '\.pl$')
 mapfile -t benches < <(git ls-files 'tests/bench/*.sh')
 judge tests "build data test" "${scripts[@]}" README.md
+mapfile -t fuzzers < <(git ls-files 'tests/fuzz/*.sh' tests/groups/fuzz.sh)
+judge fuzzers "build data test fuzz" "${fuzzers[@]}"
 judge benches "build data test bench" "${benches[@]}"
 grep -q '^jq ' "$work/tests.seen" || fail "nobody was seen to call jq, which several scripts do"
 echo "$(sort -u "$work"/*.seen | wc -l) programs, each of a package that is installed for it"

@@ -110,7 +110,7 @@ expect 3 up "$work/job.yaml" --state "$work/none" --set plan.objective=budget --
 expect_line "$work/last.err" '^cloudless: up: plan.budget: 0.5 is impossible with these offers; the cheapest costs '
 sed '/name: slow/,/offers/{/offers/d}' "$work/job.yaml" >"$work/bare.yaml"
 expect 2 up "$work/bare.yaml" --state "$work/none"
-expect_line "$work/last.err" 'regions\[1\].offers: region slow has nothing to rent'
+expect_line "$work/last.err" 'regions\[1\].offers: missing'
 expect 2 up "$work/job.yaml" --state "$work/none" --set 'regions[1].offers[0].price_per_s=0'
 expect_line "$work/last.err" 'offer core of region slow has no price; write one above 0'
 [ ! -e "$work/none" ] || fail "a run that cannot be has left something behind"
