@@ -175,6 +175,7 @@ bool region_adopt(region_core_t *self, region_actor_t *actor, size_t node, uint6
     self->adopted++;
     region_came_back(self, actor->name); /* and was never away */
     region_keep_found(self, actor, node);
+    region_shard_ran(self, actor);
     if (actor->role == ROLE_WORKER) {
         actor->wanted = true;
         actor->home = self->elastic ? node : NOWHERE;

@@ -8,6 +8,7 @@
 
 #define LINK_WORDS 4
 #define NEWEST_WORDS 2
+#define RAN_WORDS 2
 
 uint64_t region_name_hash(const char *name)
 {
@@ -113,6 +114,33 @@ static void s_put_shards(const region_core_t *self, message_t *state)
     free(newest);
 }
 
+/* Who has the newest snapshot, if that is lost or has left by now as well. */
+static void s_put_ran(const region_core_t *self, message_t *state)
+{
+    uint64_t *words = calloc(self->shard_count * RAN_WORDS + 1, sizeof *words);
+    CHECK(words);
+    for (size_t index = 0; index < self->shard_count; index++) {
+        words[RAN_WORDS * index] = self->shards[index].ran_on;
+        words[RAN_WORDS * index + 1] = self->shards[index].ran_pid;
+    }
+    message_set_u64s(&state->region_state.ran_on, words, self->shard_count * RAN_WORDS);
+    free(words);
+}
+
+void region_shard_ran(region_core_t *self, const region_actor_t *actor)
+{
+    if (actor->role != ROLE_SHARD)
+        return;
+    region_shard_t *shard = &self->shards[actor->index];
+    const region_node_t *node = &self->nodes[actor->node];
+    uint64_t name = region_name_hash(node->name), pid = node->announce->announce.pid;
+    if (shard->ran_on == name && shard->ran_pid == pid)
+        return;
+    shard->ran_on = name;
+    shard->ran_pid = pid;
+    region_decide(self);
+}
+
 static void s_put_run(const region_core_t *self, message_t *state)
 {
     message_set_name(state->region_state.digest, self->digest);
@@ -163,6 +191,7 @@ static message_t *s_state(const void *core, int64_t now_us)
     region_still_put(self, state);
     if (self->shards) {
         s_put_shards(self, state);
+        s_put_ran(self, state);
         region_keep_put(self, state);
     } else if (self->saved) {
         const wire_u64s_t *newest = &self->saved->region_state.newest,
@@ -171,6 +200,8 @@ static message_t *s_state(const void *core, int64_t now_us)
         message_set_u64s(&state->region_state.figures, figures->items, figures->count);
         const wire_u64s_t *handed = &self->saved->region_state.handed;
         message_set_u64s(&state->region_state.handed, handed->items, handed->count);
+        const wire_u64s_t *ran_on = &self->saved->region_state.ran_on;
+        message_set_u64s(&state->region_state.ran_on, ran_on->items, ran_on->count);
         message_set_text(&state->region_state.keepers, self->saved->region_state.keepers);
     }
     return state;
@@ -326,10 +357,21 @@ void region_restore(region_core_t *self, int64_t now_us)
         s_take_run(self, now_us);
 }
 
+static void s_take_ran(region_core_t *self)
+{
+    const wire_u64s_t *ran_on = &self->saved->region_state.ran_on;
+    for (size_t index = 0; ran_on->count == self->shard_count * RAN_WORDS && index < self->shard_count;
+         index++) {
+        self->shards[index].ran_on = ran_on->items[RAN_WORDS * index];
+        self->shards[index].ran_pid = ran_on->items[RAN_WORDS * index + 1];
+    }
+}
+
 void region_restore_shards(region_core_t *self)
 {
     if (!self->saved)
         return;
+    s_take_ran(self);
     const wire_u64s_t *newest = &self->saved->region_state.newest,
                       *figures = &self->saved->region_state.figures;
     if (newest->count != self->shard_count * NEWEST_WORDS ||

@@ -200,9 +200,29 @@ static bool s_holds_newest(const region_core_t *self, size_t node, size_t shard)
     return false;
 }
 
-/* Every node that this scheduler or its predecessor knew is there, or has handed over what it had: nothing is to come. */
-static bool s_none_missing(const region_core_t *self)
+/* The node where a shard ran last, under this scheduler or a predecessor, if it is there; only it is sure to have had the
+ * newest snapshot. A predecessor may have given it up as lost, or have let it go. */
+static size_t s_ran_on(const region_core_t *self, size_t shard)
 {
+    for (size_t index = 0; index < self->node_count; index++)
+        if (region_node_alive(self, index) &&
+            region_name_hash(self->nodes[index].name) == self->shards[shard].ran_on)
+            return index;
+    return NOWHERE;
+}
+
+/* Where its process has gone on since the shard ran there it says what it had before that. */
+static bool s_has_gone_on(const region_core_t *self, size_t node, size_t shard)
+{
+    return node != NOWHERE && self->nodes[node].announce->announce.pid == self->shards[shard].ran_pid;
+}
+
+/* The node where it ran last is there, and so is every node that this scheduler or its predecessor knew, or it has handed over
+ * what it had: nothing is to come. */
+static bool s_none_missing(const region_core_t *self, size_t ran_on)
+{
+    if (ran_on == NOWHERE)
+        return false;
     for (size_t index = 0; index < self->node_count; index++)
         if (self->nodes[index].lost && !self->nodes[index].stopped)
             return false;
@@ -232,13 +252,16 @@ static size_t s_shard_home(region_core_t *self, const region_actor_t *actor, int
         return region_keep_home(self, actor, now_us);
     if (actor->ran && region_node_alive(self, actor->node))
         return actor->node;
+    size_t ran_on = s_ran_on(self, actor->index);
+    if (s_has_gone_on(self, ran_on, actor->index))
+        return ran_on;
     size_t holder = s_newest_holder(self, actor->index);
     if (holder != NOWHERE && s_holds_newest(self, holder, actor->index))
         return holder;
     const region_shard_t *shard = &self->shards[actor->index];
     bool stored =
         shard->newest_incarnation || (shard->progress && shard->progress->progress.durable.count > 0);
-    bool waits = stored && !s_none_missing(self) &&
+    bool waits = stored && !s_none_missing(self, ran_on) &&
                  now_us - actor->since_us < self->spec.topology->job.sync.away_after_us;
     s_note_missing(self, actor, waits ? MISSING_AWAITED : stored ? MISSING_ACCEPTED : MISSING_NONE);
     if (waits)
@@ -433,6 +456,7 @@ static void s_started(region_core_t *self, region_actor_t *actor, bool in_order,
     actor->ran = true;
     actor->ran_incarnation = actor->incarnation;
     actor->ran_node = actor->node;
+    region_shard_ran(self, actor);
     actor->moved = false;
     actor->failures = 0;
     actor->lacks_room[0] = 0;

@@ -100,7 +100,8 @@ typedef struct {
 typedef struct {
     message_t *progress; /* newest of the newest incarnation, or NULL; its sets are in the lease table */
     uint64_t newest_incarnation, newest_number; /* of the newest snapshot known to be durable */
-    int64_t close_us;                           /* next `close` */
+    uint64_t ran_on, ran_pid; /* node (checksum of its name) and process where it ran last; 0: not known */
+    int64_t close_us;         /* next `close` */
 } region_shard_t;
 
 #define REGION_KEEPERS_MAX 8
@@ -450,6 +451,7 @@ const char *region_adopt_waits_for(const region_core_t *self);
 uint64_t region_name_hash(const char *name);
 void region_restore(region_core_t *self, int64_t now_us);
 void region_restore_shards(region_core_t *self);               /* when there are shards */
+void region_shard_ran(region_core_t *self, const region_actor_t *actor); /* where it is now; a successor knows */
 bool region_came_back(region_core_t *self, const char *actor); /* it ran under a predecessor; said once */
 
 /* region_train.c */

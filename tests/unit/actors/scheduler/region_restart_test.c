@@ -582,3 +582,58 @@ Test(region_restart, a_shard_whose_store_may_be_with_a_node_that_is_not_there_is
     cr_assert(!missing.awaited && missing.node);
     s_free(bench);
 }
+
+/* The node of the first shard falls silent, is given up, and only then the scheduler dies: its successor never knew that node. */
+static void s_given_up_and_restarted(bench_t *bench, const running_t *running)
+{
+    cr_assert_str_eq(running->shards[0].node, "node/eu/a");
+    message_t *progress = message_new(KIND_progress, NAME, running->shards[0].actor);
+    progress->incarnation = running->shards[0].incarnation;
+    progress->progress.history = 1;
+    progress->progress.number = 7;
+    driver_give(&bench->by, progress);
+    for (int64_t at_us = SECOND; at_us <= 8 * SECOND; at_us += SECOND) {
+        driver_tick(&bench->by, at_us);
+        driver_give(&bench->by, s_announce(bench, "node/eu/b", 2));
+    }
+    s_restart(bench);
+}
+
+Test(region_restart, a_shard_waits_for_a_node_that_was_given_up_before_its_scheduler_died)
+{
+    for (int twice = 0; twice < 2; twice++) { /* also when the successor dies before it has placed anything */
+        bench_t *bench = s_bench(2, false);
+        running_t running = s_running(bench);
+        s_given_up_and_restarted(bench, &running);
+        if (twice)
+            s_restart(bench);
+        for (int64_t at_us = 9 * SECOND; at_us < 30 * SECOND; at_us += SECOND) {
+            driver_tick(&bench->by, at_us);
+            s_comes_back(bench, "node/eu/b", 12, false);
+            cr_assert(!s_places_first_shard(bench), "a start from nothing would lose what node/eu/a has");
+        }
+        s_comes_back(bench, "node/eu/a", 11, true);
+        driver_tick(&bench->by, 31 * SECOND);
+        message_t *place = driver_take(&bench->by, KIND_place);
+        cr_assert_str_eq(place->place.actor, "shard/eu/0");
+        cr_assert_str_eq(place->to, "node/eu/a");
+        message_destroy(&place);
+        s_free(bench);
+    }
+}
+
+/* What a node says that it holds is as old as its process: its shard may have stored more since. */
+Test(region_restart, a_shard_goes_back_to_a_process_that_has_gone_on)
+{
+    bench_t *bench = s_bench(2, false);
+    running_t running = s_running(bench);
+    s_stored_and_restarted(bench, &running);
+    s_comes_back(bench, "node/eu/b", 12, true);
+    s_comes_back(bench, "node/eu/a", 1, false);
+    driver_tick(&bench->by, SECOND);
+    message_t *place = driver_take(&bench->by, KIND_place);
+    cr_assert_str_eq(place->place.actor, "shard/eu/0");
+    cr_assert_str_eq(place->to, running.shards[0].node);
+    message_destroy(&place);
+    s_free(bench);
+}
