@@ -291,10 +291,14 @@ static bool s_take(shard_core_t *self, size_t index, incoming_t *incoming)
     return true;
 }
 
-/* No region can be two rounds ahead of what is applied here. */
-static bool s_early(const shard_core_t *self, uint64_t number)
+/* No region is two rounds ahead of what is applied here; but for one that lost its disk behind its last delta, and ends its
+ * line by one more: what is decided to be in the next round is taken, or that round would never be whole. */
+static bool s_early(const shard_core_t *self, size_t index, uint64_t number)
 {
-    return self->waits && number > self->round + 2;
+    if (!self->waits || number <= self->round + 2)
+        return false;
+    const uint64_t *decided = self->vote.on ? shard_vote_decided(self, self->round + 1) : NULL;
+    return !decided || number > decided[index];
 }
 
 /* Whether a delta of that history goes on from what was taken, or will. */
@@ -306,7 +310,8 @@ static bool s_in_line(const origin_t *origin, uint64_t history, uint64_t follows
 static incoming_t *s_next(shard_core_t *self, origin_t *origin)
 {
     incoming_t *next = s_find(origin, origin->taken + 1);
-    if (!next || s_early(self, next->head.last) || !shard_mark_lets(self, next->mark))
+    if (!next || s_early(self, (size_t)(origin - self->origins), next->head.last) ||
+        !shard_mark_lets(self, next->mark))
         return NULL;
     if (!s_in_line(origin, next->history, next->follows_history, next->follows)) {
         incoming_drop(next);

@@ -83,14 +83,17 @@ static bool s_all_heard(const shard_core_t *self)
     return true;
 }
 
-/* Everybody has exactly what this shard has of its own stream. */
+/* Everybody has exactly what this shard has of its own stream, and keeps what it lacks of theirs: what they let go before
+ * it lost that nobody sends any more. */
 static bool s_agreed(const shard_core_t *self)
 {
     uint64_t history, number;
     shard_line_position(self, &history, &number);
     for (size_t r = 0; r < shard_region_count(self); r++) {
         const stand_view_t *stand = &self->entry.stands[r];
-        if (r != self->spec.region_index && (stand->history != history || stand->taken != number))
+        if (r == self->spec.region_index)
+            continue;
+        if (stand->history != history || stand->taken != number || !shard_stand_can_follow(self, r))
             return false;
     }
     return true;
@@ -329,6 +332,7 @@ static void s_ask(shard_core_t *self)
         s_want(self);
 }
 
+/* A synchronizer whose shard has nothing to send any more does not say what is kept no longer: so its shard is asked. */
 static void s_tell_positions(shard_core_t *self)
 {
     if (self->now_us < self->entry.position_us)
@@ -338,7 +342,7 @@ static void s_tell_positions(shard_core_t *self)
         if (r == self->spec.region_index || self->origins[r].position_told || self->origins[r].final)
             continue;
         shard_delta_ack(self, r, ERR_GAP); /* what follows is expected */
-        shard_stand_ask_one(self, r);      /* whether that is known */
+        shard_suspect(self, r);            /* asks whether that is known, and can come at all */
         some = true;
     }
     self->entry.position_us = some ? self->now_us + SHARD_POSITION_US : ROLE_NEVER;

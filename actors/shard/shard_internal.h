@@ -621,6 +621,8 @@ void shard_stand_say(shard_core_t *self, size_t region);
 void shard_stand_tick(shard_core_t *self);
 int64_t shard_stand_due(const shard_core_t *self);
 void shard_suspect(shard_core_t *self, size_t origin);
+/* Whether what follows this shard's position in the stream of `region` can still come, as that one has said. */
+bool shard_stand_can_follow(const shard_core_t *self, size_t region);
 void shard_gap(shard_core_t *self, const message_t *message);
 
 /* shard_enter */

@@ -108,10 +108,10 @@ void shard_gap(shard_core_t *self, const message_t *message)
         shard_delta_ack(self, index, ERR_OK);
 }
 
-/* Whether what follows this shard's position in the stream of `region` can still come. */
-static bool s_can_follow(const shard_core_t *self, size_t region, const stand_view_t *stand)
+bool shard_stand_can_follow(const shard_core_t *self, size_t region)
 {
     const origin_t *origin = &self->origins[region];
+    const stand_view_t *stand = &self->entry.stands[region];
     bool in_line = stand->line == origin->history ||
                    (stand->follows_history == origin->history && stand->follows == origin->taken);
     return in_line && stand->oldest <= origin->taken + 1;
@@ -124,7 +124,7 @@ static void s_judge(shard_core_t *self, size_t region)
     if (!origin->suspect || stand->entering) /* what enters will stand elsewhere afterwards */
         return;
     origin->suspect = false;
-    if (!s_can_follow(self, region, stand))
+    if (!shard_stand_can_follow(self, region))
         shard_enter(self, false);
 }
 

@@ -137,6 +137,56 @@ Test(adopt, who_finds_that_nothing_is_lost_goes_on)
     world_destroy(w);
 }
 
+/* A new one knows of no stream until its shard has something to send. */
+static void s_restart_synchronizer(world_t *w, size_t r, size_t k)
+{
+    synchronizer_spec_t spec = {
+        .topology = w->topology, .region_index = r, .shard_index = k, .incarnation = ++w->incarnation};
+    synchronizer_role.destroy((void **)&w->sync[r][k]);
+    w->sync[r][k] = synchronizer_core_new(&spec);
+}
+
+/* Region 0 had cut nothing when its disk was lost, so everybody has what it has of its own stream. But region 1 has let go
+ * what it had sent it, and has nothing else to send: nobody would send that again, or say that it is gone. */
+Test(adopt, who_lacks_what_others_let_go_does_not_stay)
+{
+    world_t *w = s_world(2, STRATEGY_ASGD, 1);
+    s_push_all(w, 1, 1);
+    world_settle(w, 4000000);
+    cr_assert_eq(w->shard[1][0]->queue_count, 0);
+    s_restart_synchronizer(w, 1, 0);
+    s_lose(w, 0, 0, NULL);
+    for (int i = 0; i < 20; i++) {
+        world_tick(w, 50000);
+        cr_assert(!shard_runs(w->shard[0][0]) || w->shard[0][0]->origins[1].taken == 1, "it stayed");
+    }
+    cr_assert_eq(shard_core_welcomes(w->shard[0][0]), 1);
+    s_expect_whole(w);
+    world_destroy(w);
+}
+
+/* The same, but region 1 still kept it when it said where it stands; then region 0 is cut off, and it is let go. */
+Test(adopt, what_is_let_go_behind_a_stand_is_missed)
+{
+    world_t *w = s_world(2, STRATEGY_ASGD, 1);
+    message_t *want = message_new(KIND_stand_want, "shard/region1/0", "shard/region0/0");
+    want->incarnation = 1;
+    world_send_shard(w, want);
+    s_push_all(w, 1, 1);
+    s_lose(w, 0, 0, NULL);
+    world_tick(w, 50000);
+    cr_assert(shard_runs(w->shard[0][0]), "it stays");
+    w->cut[0] = true;
+    world_settle(w, 4000000);
+    cr_assert_eq(w->shard[1][0]->queue_count, 0);
+    s_restart_synchronizer(w, 1, 0);
+    w->cut[0] = false;
+    world_settle(w, 5000000);
+    cr_assert_eq(shard_core_welcomes(w->shard[0][0]), 1);
+    s_expect_whole(w);
+    world_destroy(w);
+}
+
 /* Region 1 of two is away: region 0 goes on without it, region 1 keeps everything; then it is welcomed, with its own. */
 Test(adopt, a_region_that_was_away_loses_nothing)
 {

@@ -288,3 +288,43 @@ Test(ballot, only_what_all_of_a_group_have_is_proposed)
     message_destroy(&want);
     world_destroy(w);
 }
+
+/* The end of a line that goes on from (follows_history, number - 1) in a history of its own, or of the first one. */
+static void s_delta(world_t *w, uint64_t history, uint64_t follows_history, uint64_t number)
+{
+    message_t *m = message_new(KIND_delta, "shard/region1/0", "synchronizer/region2/0");
+    message_set_name(m->delta.origin, "region2");
+    m->incarnation = 1;
+    m->delta.history = history;
+    m->delta.follows_history = follows_history;
+    m->delta.follows = follows_history ? number - 1 : 0;
+    m->delta.first = m->delta.last = number;
+    m->delta.layout = WORLD_LAYOUT;
+    m->delta.elements = world_size(w, 0);
+    m->delta.kind = DELTA_NOTHING;
+    m->delta.chunk_count = 1;
+    m->delta.checksum = hash_checksum("", 0);
+    s_give(w, m);
+}
+
+/* A region that had ended two rounds ahead lost its disk, and began a new line behind that: what is decided is taken, however
+ * far ahead it is, and nothing else. */
+Test(ballot, what_is_decided_is_taken_however_early)
+{
+    world_t *w = s_world();
+    const origin_t *origin = &w->shard[1][0]->origins[2];
+    s_delta(w, 77, 0, 1);
+    s_delta(w, 77, 0, 2);
+    s_delta(w, 78, 77, 3);
+    world_settle(w, 100000);
+    cr_assert_eq(origin->taken, 2, "it is early");
+    uint64_t taken[4] = {0, 0, 3, 0};
+    message_t *m = s_from(0, KIND_decision);
+    message_set_u64s(&m->decision.taken, taken, 4);
+    s_give(w, m);
+    s_delta(w, 78, 77, 3);
+    world_settle(w, 100000);
+    cr_assert_eq(origin->taken, 3);
+    cr_assert_eq(w->shard[1][0]->round, 1);
+    world_destroy(w);
+}
