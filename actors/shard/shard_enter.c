@@ -172,6 +172,7 @@ static void s_stay(shard_core_t *self)
     shard_vote_mute(self);
     self->rolled_back += self->spec.lost;
     self->spec.lost = 0;
+    self->entry.stayed = true;
     for (size_t r = 0; r < shard_region_count(self); r++)
         self->origins[r].position_told = false;
     shard_entry_next(self);
@@ -332,7 +333,8 @@ static void s_ask(shard_core_t *self)
         s_want(self);
 }
 
-/* A synchronizer whose shard has nothing to send any more does not say what is kept no longer: so its shard is asked. */
+/* A synchronizer whose shard has nothing to send any more does not say what is kept no longer: so one that stayed after a loss
+ * asks its shard whether what follows can come at all. Who has lost nothing knows that it can. */
 static void s_tell_positions(shard_core_t *self)
 {
     if (self->now_us < self->entry.position_us)
@@ -342,7 +344,10 @@ static void s_tell_positions(shard_core_t *self)
         if (r == self->spec.region_index || self->origins[r].position_told || self->origins[r].final)
             continue;
         shard_delta_ack(self, r, ERR_GAP); /* what follows is expected */
-        shard_suspect(self, r);            /* asks whether that is known, and can come at all */
+        if (self->entry.stayed)
+            shard_suspect(self, r);
+        else
+            shard_stand_ask_one(self, r); /* whether that is known */
         some = true;
     }
     self->entry.position_us = some ? self->now_us + SHARD_POSITION_US : ROLE_NEVER;

@@ -348,6 +348,7 @@ typedef struct {
     int64_t since_us;
     int64_t ask_us, pause_us; /* next stand_want */
     int64_t heard_us;         /* from the donor */
+    bool stayed;              /* after a loss, with what was here: what it lacks of others may be kept no longer */
     int64_t position_us;      /* next telling of new positions; ROLE_NEVER: all are known */
     taker_t *taker;
     stand_view_t stands[TOPOLOGY_REGIONS_MAX];

@@ -56,7 +56,7 @@ progress_to 40 "a node hands its shards over"
 role node-us-a
 kill -KILL "${pids[node-eu-b]}"
 expect_end "${pids[node-eu-b]}" 137 "a killed node"
-until_true grep -q 'waits for shard/eu/' "$work/scheduler.err" # a person sees it
+until_true grep -q 'waits for .*shard/eu/' "$work/scheduler.err" # a person sees it
 progress_from steps 0
 role node-eu-b
 progress_to 20 "a node that was killed is started again"
