@@ -49,23 +49,23 @@ finish() { # ISOLATE EPOCHS
 }
 
 pace_begin
-start actor 16
+start actor 40
 for round in 1 2; do
     for name in worker/north/0 shard/north/0 synchronizer/south/1 shard/south/1 worker/south/0; do strike "$name"; done
 done
 actors=$killed
 for name in "broker north" "node south" "broker south" "broker north"; do strike "$name"; done
 processes=$((killed - actors))
-finish actor 16
+finish actor 40
 [ "$(json "$work/report.json" restarts)" -ge "$actors" ] || fail "$actors actors were killed, the report has $(json "$work/report.json" restarts)"
 [ "$(json "$work/report.json" process_restarts)" -ge "$processes" ] ||
     fail "$processes processes were killed, the report has $(json "$work/report.json" process_restarts)"
 [ "$actors" -ge 8 ] && [ "$processes" -ge 3 ] || fail "only $actors and $processes kills hit"
 
-start role 8
+start role 20
 for round in 1 2 3; do
     strike "broker north"
     strike "broker south"
 done
-finish role 8
+finish role 20
 [ "$killed" -ge 5 ] || fail "only $killed kills hit"
