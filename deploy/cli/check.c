@@ -86,7 +86,7 @@ static void s_print_summary(const topology_t *topology, const job_t *job)
         char rate[UNITS_TEXT_MAX], rtt[UNITS_TEXT_MAX];
         printf("  %s - %s: %s, round trip %s%s\n", topology->regions[link->between[0]].name,
                topology->regions[link->between[1]].name,
-               link->rate_bytes_per_s ? units_print_rate(link->rate_bytes_per_s, rate) : "any rate",
+               link->rate_bytes_per_s ? units_print_rate(link->rate_bytes_per_s, rate) : "rate not given",
                units_print_duration(link->rtt_us, rtt), link->emulate ? ", emulated" : "");
     }
 }
