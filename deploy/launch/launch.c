@@ -339,11 +339,11 @@ err_code_t launch_begin_run(launch_t *self, err_t *err)
                        : statedir_join_run(self->state_dir, &run, err);
 }
 
-const char *launch_up_command(const char *state_dir, char out[LAUNCH_COMMAND_MAX])
+const char *launch_resume_command(const char *state_dir, char out[LAUNCH_COMMAND_MAX])
 {
     char topology[STATEDIR_PATH_MAX + 32], file[QUOTE_MAX], dir[QUOTE_MAX];
     snprintf(topology, sizeof topology, "%s/" LAUNCH_TOPOLOGY_FILE, state_dir);
-    snprintf(out, LAUNCH_COMMAND_MAX, "cloudless up %s --state %s", quote_word(topology, file),
+    snprintf(out, LAUNCH_COMMAND_MAX, "cloudless up %s --state %s --resume", quote_word(topology, file),
              quote_word(state_dir, dir));
     return out;
 }

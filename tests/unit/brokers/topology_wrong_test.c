@@ -651,6 +651,11 @@ Test(wrong, what_cannot_run_is_told)
          "t.yaml:16:5: regions[1].offers: missing, and plan.apply rents nothing else; write \"- {name: "
          "small, count: 4}\" "
          "below it for instance, or plan.apply: false"},
+        {{"links=[]", "regions=[{name: r23456789012345678901234567, data_share: 1, offers: [{name: "
+                      "o23456789012345678901234567}]}]"},
+         "--set regions=[{name: r23456789012345678901234567, data_share: 1, offers: [{name: "
+         "o23456789012345678901234567}]}]: regions[0].offers[0].name: this name and the region's are 54 "
+         "letters together, and units are named by both; write at most 52"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         topology_t *topology = NULL;
