@@ -29,9 +29,16 @@ typedef struct {
 /* One node of a world. */
 typedef struct {
     size_t region;
-    char name[TOPOLOGY_NAME_MAX]; /* last part of its name */
+    char name[2 * TOPOLOGY_NAME_MAX]; /* last part of its name; of a unit OFFER-K */
+    const char *offer;                /* that it is a unit of; NULL: of none */
     uint64_t cores;
 } sim_node_t;
+
+/* What a region rents from the beginning on; all are kept until the end, or returned as live ones are. */
+typedef struct {
+    uint64_t units[TOPOLOGY_OFFERS_MAX];
+    bool keep;
+} sim_rent_t;
 
 /* How long everything takes, for a world that is to be as slow as a real one; times in virtual microseconds. */
 typedef struct {
@@ -60,6 +67,7 @@ typedef struct {
                                    messages are handed over as they are; NULL: the knobs below */
     const sim_node_t *node_list; /* (node_count) borrowed; NULL: `nodes` per region */
     size_t node_count;
+    const sim_rent_t *rents; /* (regions) borrowed; node_list has their units; NULL: nothing is rented */
     uint64_t samples; /* of the data set; 0: job.data.samples */
     bool evaluates;   /* there is a test set */
     int64_t beat_us;  /* between two signs of life of workers and nodes; 0: as in a real run */

@@ -88,7 +88,11 @@ static void *s_new_core(sim_t *self, const scheduler_t *scheduler, const kept_t 
                           .stays_us = self->spec.stays_us,
                           .status_us = 8 * self->spec.beat_us,
                           .kept = kept};
-    return region_core_new(&spec, self->now_us);
+    region_core_t *core = region_core_new(&spec, self->now_us);
+    const sim_rent_t *rent = self->spec.rents ? &self->spec.rents[scheduler->region] : NULL;
+    if (rent)
+        region_core_rent(core, rent->units, rent->keep, self->now_us);
+    return core;
 }
 
 static void s_start(sim_t *self, scheduler_t *scheduler)
