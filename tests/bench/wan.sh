@@ -484,11 +484,7 @@ while (($#)); do
     [ $# -ge 2 ] || wrong "$1: what it is to be is missing"
     shift 2
 done
-if [ -z "$from" ] && [ -z "${CLOUDLESS:-}" ]; then
-    "$root/deploy/packages.sh" build data bench || exit 1
-    [ -f "$root/build/release/build.ninja" ] || (cd "$root" && cmake --preset release >/dev/null)
-    (cd "$root" && cmake --build --preset release --target cloudless bench.lab bench.compute >/dev/null) || fail "does not build"
-fi
+[ -n "$from" ] || rows_build cloudless bench.lab bench.compute || fail "does not build"
 scratch=$(mktemp -d)
 trap 'end_run "$scratch/run"; rm -rf "$scratch"' EXIT
 mkfifo "$scratch/never"

@@ -9,7 +9,8 @@
 #                                    and fails where one does not say itself: samples, durability, seeds (null: means nothing here)
 #   rows_numbered FILE...            all rows as one JSON array, each with the number of its origin (made_by)
 #   rows_origins FILE...             the origins by number, as a table
-#   rows_load, rows_seeds            jq: of several rows, for a cell of a table
+#   rows_load, rows_seeds            jq (in $rows_jq): of several rows, for a cell of a table
+#   rows_build TARGETS...            builds what is measured; CLOUDLESS: that program instead
 rows_open() {
     local cloudless=$1
     shift
@@ -62,6 +63,15 @@ rows_origins() {
     echo "| made by | command | commit | machine | kernel of OpenBLAS | durability |"
     echo "|---|---|---|---|---|---|"
     jq -rs "$rows_jq"' origins | to_entries[] | "| \(.key + 1) | `\(.value.command)` | \(.value.commit) | \(.value.machine) | \(.value.kernel | or_none) | \(.value.durability | or_none) |"' "$@"
+}
+
+# Builds what a script measures with, unless CLOUDLESS names a program; then $rows_built is where they are.
+rows_build() { # TARGETS...
+    rows_built=$rows_root/build/release
+    [ -z "${CLOUDLESS:-}" ] || return 0
+    "$rows_root/deploy/packages.sh" build data test bench || return
+    [ -f "$rows_built/build.ninja" ] || (cd "$rows_root" && cmake --preset release >/dev/null) || return
+    (cd "$rows_root" && cmake --build --preset release --target "$@" >/dev/null)
 }
 
 rows_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
