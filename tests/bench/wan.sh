@@ -85,7 +85,7 @@ What a run is:
   --optimizer KEYS    in place of the strategy's, such as "name: sgd, lr: 0.1"
   --sync KEYS         in place of the same of the strategy's or added to them, such as "staleness: 8"
   --limit SECONDS     a run that takes longer is ended, says where it stood, and fails (default: 1800)
-  --late-is-never     such a run is a row without a time
+  --late-is-never     such a run, or one that fails, is a row without a time
   --until-reached     a run ends as soon as all regions have the accuracy: what it sends and ends with is then not of a whole run
 
 What comes out:
@@ -267,7 +267,7 @@ run_one() { # MODEL SCENE STRATEGY SEED: a row of figures into $rows
     job=$!
     watch "$dir" "$job" "$target"
     wait "$job" || status=$?
-    if ((status != 0)) && [ -n "$late_is_never" ] && [ ! -e "$dir/report.json" ]; then
+    if ((status != 0)) && [ -n "$late_is_never" ]; then
         late_row "$@" | rows_add "$rows"
         return
     fi
@@ -284,7 +284,7 @@ keys_json() { # MODEL STRATEGY: what it was trained with
     jq -n --arg optimizer "${optimizer:-$(column "$keys" 2)}" --arg sync "$(with_keys "$(column "$keys" 3)" "$sync")" '{optimizer: $optimizer, sync: $sync}'
 }
 
-late_row() { # MODEL SCENE STRATEGY SEED: it was ended at the limit
+late_row() { # MODEL SCENE STRATEGY SEED: it was ended at the limit, or diverged
     jq -n --argjson keys "$(keys_json "$1" "$3")" --arg model "$1" --arg scene "$2" --arg strategy "$3" --argjson seed "$4" --argjson limit "$limit" '
         {model: $model, scene: $scene, strategy: $strategy} + $keys + {limit_s: $limit, samples: null, durability: "process", seeds: [$seed]}'
 }
