@@ -282,11 +282,13 @@ static err_code_t s_check_workers(const tree_t *tree, const topology_t *self, si
         return ERR_OK;
     char path[PATH_MAX_LENGTH];
     snprintf(path, sizeof path, "regions[%zu].workers", index);
+    char slack[32];
+    snprintf(slack, sizeof slack, "ssp:%llu", (unsigned long long)self->job.sync.inside_slack);
     return s_fail(
         tree, path, err,
         "auto changes their number while it trains, and job.sync.inside: %s counts steps by it; write "
         "a number, or inside: async",
-        self->job.sync.inside == INSIDE_SYNC ? "sync" : "ssp");
+        self->job.sync.inside == INSIDE_SYNC ? "sync" : slack);
 }
 
 /* Names are those of directories, also on disks that know no small and large letters, and of command-line arguments. */

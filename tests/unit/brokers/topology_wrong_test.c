@@ -227,24 +227,24 @@ static const case_t s_cases[] = {
      "t.yaml:7:41: job.sync.away_after: \"1ms\" is too small; write a duration from 100ms to 24h, such as "
      "30ms or 10s"},
     {"every: 8", "inside: ssp",
-     "t.yaml:7:37: job.sync.inside: \"ssp\" is not known here; write async, sync or ssp: S with S from 1 to "
+     "t.yaml:7:37: job.sync.inside: \"ssp\" is not known here; write async, sync or ssp:S with S from 1 to "
      "1000000"},
     {"every: 8", "inside: \"ssp: 0\"",
-     "t.yaml:7:37: job.sync.inside: \"ssp: 0\" is not known here; write async, sync or ssp: S with S from 1 "
+     "t.yaml:7:37: job.sync.inside: \"ssp: 0\" is not known here; write async, sync or ssp:S with S from 1 "
      "to 1000000"},
     {"every: 8", "inside: {ssp: 0}",
-     "t.yaml:7:29: job.sync.inside: \"ssp: 0\" is not known here; write async, sync or ssp: S with S from 1 "
+     "t.yaml:7:29: job.sync.inside: \"ssp: 0\" is not known here; write async, sync or ssp:S with S from 1 "
      "to 1000000"},
     {"every: 8", "inside: {sps: 4}",
-     "t.yaml:7:29: job.sync.inside: has keys of its own; write async, sync or ssp: S with S from 1 to "
+     "t.yaml:7:29: job.sync.inside: has keys of its own; write async, sync or ssp:S with S from 1 to "
      "1000000"},
     {"every: 8", "inside: {ssp: 4, x: 1}",
-     "t.yaml:7:29: job.sync.inside: has keys of its own; write async, sync or ssp: S with S from 1 to "
+     "t.yaml:7:29: job.sync.inside: has keys of its own; write async, sync or ssp:S with S from 1 to "
      "1000000"},
     {"every: 8", "inside: [sync]",
-     "t.yaml:7:29: job.sync.inside: is a list; write async, sync or ssp: S with S from 1 to 1000000"},
+     "t.yaml:7:29: job.sync.inside: is a list; write async, sync or ssp:S with S from 1 to 1000000"},
     {"every: 8", "inside: ssp:4x",
-     "t.yaml:7:37: job.sync.inside: \"ssp:4x\" is not known here; write async, sync or ssp: S with S from 1 "
+     "t.yaml:7:37: job.sync.inside: \"ssp:4x\" is not known here; write async, sync or ssp:S with S from 1 "
      "to 1000000"},
     {"asgd-ga", "agsd",
      "t.yaml:7:20: job.sync.strategy: \"agsd\" is not known here; write asgd, asgd-ga, ama, sma, ssgd, "
