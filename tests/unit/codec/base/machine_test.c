@@ -33,8 +33,8 @@ Test(machine, a_process_is_the_same_each_time_and_no_other)
     cr_expect_neq(s_of_child(), child);
 }
 
-/* Both are process 1, one after the other, as in a container that is started again. */
-static uint64_t s_first_of_a_namespace(void)
+/* Both are process 1, as in two containers. */
+static uint64_t s_first_of_a_namespace(pid_t *ret_holder)
 {
     uint64_t process = 0;
     int ends[2];
@@ -49,19 +49,28 @@ static uint64_t s_first_of_a_namespace(void)
             _exit(write(ends[1], &process, sizeof process) != sizeof process);
         }
         waitpid(first, NULL, 0);
-        _exit(0);
+        pause(); /* holds the namespace, whose number comes again otherwise */
     }
     close(ends[1]);
     if (read(ends[0], &process, sizeof process) != (ssize_t)sizeof process)
         process = 0;
     close(ends[0]);
-    waitpid(parent, NULL, 0);
+    *ret_holder = parent;
     return process;
+}
+
+static void s_end(pid_t child)
+{
+    kill(child, SIGKILL);
+    cr_assert_eq(waitpid(child, NULL, 0), child);
 }
 
 Test(machine, two_that_are_process_1_differ)
 {
-    uint64_t first = s_first_of_a_namespace(), second = s_first_of_a_namespace();
+    pid_t holders[2];
+    uint64_t first = s_first_of_a_namespace(&holders[0]), second = s_first_of_a_namespace(&holders[1]);
+    s_end(holders[0]);
+    s_end(holders[1]);
     if (!first)
         cr_skip_test("needs the right to make a namespace");
     cr_expect_neq(first, second);
