@@ -126,13 +126,12 @@ Test(picture, status_and_report_of_a_region_have_the_same_figures)
 {
     static const process_rows_t none;
     bench_t *bench = s_bench();
-    message_t *told = message_new(KIND_region_report, GLOBAL, s_schedulers[0]);
+    message_t *told = s_report(bench, 0);
     told->region_report.samples = 320000;
     told->region_report.updates_rolled_back = 7;
     told->region_report.train_us = 82 * SECOND;
     told->region_report.rented_us = 98 * SECOND;
     told->region_report.wan_sent_bytes = 3 << 20;
-    told->region_report.run = RUN;
     driver_give(&bench->by, told);
     report_context_t context = {
         .topology = &bench->topology, .now_us = SECOND, .wall_us = SECOND, .processes = &none};
@@ -146,7 +145,7 @@ Test(picture, status_and_report_of_a_region_have_the_same_figures)
     char *status = s_table(s_print_picture, document), *table = s_table(report_print_table, report);
     cr_expect(strstr(status, "  eu has lost 7 updates, which are computed again; 0 of its shards"), "%s",
               status);
-    cr_expect(strstr(table, "320000  1m 22s  1 x 98 s  0.000000  3 MiB"), "%s", table);
+    cr_expect(strstr(table, "320000  1m 22s  1 x 98 s  0.000000     3 MiB           0 B"), "%s", table);
     free(status);
     free(table);
     json_destroy(&document);
