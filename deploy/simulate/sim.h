@@ -81,7 +81,7 @@ typedef struct {
     int64_t step_us;       /* of one gradient, up to twice as long at random */
     int64_t commit_us;     /* of one snapshot, up to twice as long at random */
     double commit_failure; /* probability that a snapshot fails with ERR_FULL */
-    double full_per_s;     /* disks of random nodes that become full, for up to full_us; not after kill_until_us */
+    double full_per_s;     /* disks of random nodes and schedulers that become full, for up to full_us; not after kill_until_us */
     int64_t full_us;
     double kill_per_s;     /* deaths of random workers, shards and synchronizers, per virtual second */
     double kill_silent;    /* probability that nobody tells the node: as an actor that hangs */
@@ -110,7 +110,10 @@ typedef struct {
 typedef struct {
     uint64_t messages, bytes, lost, duplicated, reordered, cut; /* network */
     uint64_t snapshots, snapshot_failures;
-    uint64_t full_disks, without_room; /* starts that found none */
+    uint64_t full_disks, full_schedulers; /* of nodes; of schedulers */
+    uint64_t without_room;                /* starts that found none */
+    uint64_t unkept;                      /* times that a scheduler could not keep what it had to */
+    uint64_t moved_blind;                 /* shards told to hand over of which no other node had a copy */
     uint64_t went_on, exposed;         /* shards that trained on with a full disk; starts after one that did had died */
     uint64_t killed_workers, killed_shards, killed_synchronizers, killed_keepers, killed_in_silence;
     uint64_t lost_nodes, lost_disks;
@@ -150,6 +153,9 @@ void sim_stop_at(sim_t *self, int64_t at_us);
 /* Moves what the shards of another world of the same topology have committed onto the disks of a new one: its
  * shards go on from there. */
 void sim_take_disks(sim_t *self, sim_t *from);
+
+/* Whether a new one may have another topology, as far as the newest snapshots on the disks go (actors/shard/shard_carry.h). */
+bool sim_may_carry(const sim_t *self, const topology_t *next);
 
 /* The tags of the common points that every shard of a world has on its disk, oldest first; at most `max`. */
 size_t sim_marks(sim_t *self, wire_name_t *ret_tags, size_t max);

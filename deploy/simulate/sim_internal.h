@@ -137,6 +137,7 @@ void sim_find_held(const sim_t *self, size_t region, const char *node, node_spec
 void sim_lose_node(sim_t *self);
 void sim_fill(sim_t *self);
 bool sim_is_full(const sim_t *self, size_t node);
+void sim_check_move(sim_t *self, const message_t *hand_over); /* that a copy is where it can go */
 void sim_uncover(sim_t *self, size_t shard); /* after each commit, or none: whether it goes on without */
 void sim_return(sim_t *self, size_t node);
 /* sim_elastic.c */
@@ -180,6 +181,7 @@ void sim_spend(sim_t *self, size_t actor); /* a worker may do something else now
 void sim_schedulers_new(sim_t *self);
 void sim_schedulers_destroy(sim_t *self);
 void sim_keep(sim_t *self, size_t actor);
+void sim_fill_scheduler(sim_t *self, size_t actor);
 void sim_take_schedulers(sim_t *self, sim_t *from);
 void sim_zombie_hears(sim_t *self, const message_t *message);
 void sim_handle_scheduler(sim_t *self, const sim_event_t *event);
