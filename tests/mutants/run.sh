@@ -94,13 +94,14 @@ program() {
 build_tests() {
     local name targets=()
     for name in "$@"; do targets+=("$(program "$name" | cut -d' ' -f1)"); done
-    cmake --build "$build/out" --target "${targets[@]}" >"$build/build.log" 2>&1
+    ninja -C "$build/out" "${targets[@]}" >"$build/build.log" 2>&1
 }
 
-# run_test TEST SECONDS: its status; 124 and more when it hung or was ended by a signal.
+# run_test TEST SECONDS: its status; 124 and more when it hung or was ended by a signal. The first assertion that fails is enough.
 run_test() {
     local command
     read -ra command <<<"$(program "$1")"
+    [[ $1 != unit.* ]] || command+=(--fail-fast)
     (cd "$build/out" && CLOUDLESS_SEED=1 timeout -k 5 "$2" "tests/${command[0]}" "${command[@]:1}") >"$build/test.log" 2>&1
 }
 
@@ -109,20 +110,23 @@ prepare() {
     mkdir -p "$build/source"
     git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents --preserve=timestamps -t "$build/source" || return 1
     [ ! -f "$build/changed" ] || (cd "$build/source" && xargs touch -c <"$build/changed") && rm -f "$build/changed"
-    cmake -S "$build/source" -B "$build/out" -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG="-O0 -w" >"$build/build.log"
+    local linker=()
+    [ -z "$(type -P ld.lld)" ] || linker=(-DCMAKE_EXE_LINKER_FLAGS="-fuse-ld=lld -Wl,--strip-debug")
+    cmake -S "$build/source" -B "$build/out" -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG="-O0 -w" "${linker[@]}" \
+        >"$build/build.log"
 }
 
 # limit TEST: how long it may take with a mutant: much longer than it takes without, which must pass.
 declare -A limits
 limit() {
-    local began=$SECONDS
+    local began
     [ -z "${limits[$1]:-}" ] || return 0
-    build_tests "$1" && run_test "$1" 600 || {
+    build_tests "$1" && began=$SECONDS && run_test "$1" 600 || {
         tail -n 20 "$build/build.log" "$build/test.log" >&2
         echo "mutants: $1 fails without a mutant" >&2
         return 1
     }
-    limits[$1]=$((10 * (SECONDS - began) + 30))
+    limits[$1]=$((5 * (SECONDS - began) + 20))
 }
 
 # judge N: says `killed`, `hangs`, `survived` or `unbuilt`, and by whom.

@@ -328,3 +328,34 @@ Test(ballot, what_is_decided_is_taken_however_early)
     cr_assert_eq(w->shard[1][0]->round, 1);
     world_destroy(w);
 }
+
+static bool s_says_muted(world_t *w, uint64_t round)
+{
+    world_forget_mail(w);
+    message_t *m = s_from(0, KIND_vote_want), *vote = NULL;
+    m->number = round;
+    m->vote_want.ballot = 8;
+    s_give(w, m);
+    vote = s_said(w, KIND_vote);
+    cr_assert_not_null(vote);
+    bool muted = vote->vote.muted;
+    message_destroy(&vote);
+    return muted;
+}
+
+/* Which votes were lost nobody knows before all others have said how far they voted: until then it is every round's. */
+Test(ballot, who_lost_its_votes_is_mute_until_all_others_have_said_how_far_they_are)
+{
+    world_t *w = s_world();
+    shard_core_t *shard = w->shard[1][0];
+    shard_vote_mute(shard);
+    cr_assert(s_says_muted(w, 1));
+    cr_assert(s_says_muted(w, 100), "a round that is far ahead, too");
+    shard_vote_heard(shard, 0, 3);
+    shard_vote_heard(shard, 2, 5);
+    cr_assert(s_says_muted(w, 100), "one has not been heard");
+    shard_vote_heard(shard, 3, 4);
+    cr_assert(s_says_muted(w, 5), "the farthest of them");
+    cr_assert_not(s_says_muted(w, 6), "nobody can have voted on that yet");
+    world_destroy(w);
+}

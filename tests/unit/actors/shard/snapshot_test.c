@@ -92,7 +92,15 @@ Test(snapshot, a_commit_that_is_not_the_one_out_is_ignored)
     world_run(w);
     shard_core_committed(w->shard[0][0], 0, ERR_OK, w->now);
     shard_core_committed(w->shard[0][0], 2, ERR_OK, w->now);
-    cr_assert_null(shard_core_take_snapshot(w->shard[0][0], w->now));
+    world_push(w, 0, 0, 0, s_g);
+    world_push(w, 0, 0, 1, s_g);
+    cr_assert_null(shard_core_take_snapshot(w->shard[0][0], w->now + 10000000), "the first is still out");
+    shard_core_committed(w->shard[0][0], 2, ERR_FULL, w->now);
+    cr_assert_null(shard_core_take_snapshot(w->shard[0][0], w->now + 10000000), "and has not failed");
+    cr_assert_eq(w->out[0][0]->id.number, 1);
+    world_commit(w, 0, 0, ERR_OK);
+    world_store(w, 0, 0);
+    cr_assert_eq(w->out[0][0]->id.number, 2, "what has changed meanwhile");
     world_destroy(w);
 }
 
