@@ -408,3 +408,36 @@ Test(region, a_shard_that_finds_no_room_is_waited_for)
     cr_assert_str_neq(region_core_waits_for(bench->by.core, NULL), "disk for shard/eu/0");
     s_free(bench);
 }
+
+static void s_tell_placed(bench_t *bench, const placement_t *of, uint64_t incarnation, err_code_t code)
+{
+    message_t *placed = message_new(KIND_placed, NAME, of->node);
+    message_set_name(placed->placed.actor, of->actor);
+    placed->placed.incarnation = incarnation;
+    placed->placed.code = code;
+    message_set_text(&placed->placed.reason, "late");
+    driver_give(&bench->by, placed);
+}
+
+/* Late answers about an incarnation that has a successor say nothing of that one: it has neither started nor failed. */
+Test(region, what_is_said_of_another_incarnation_does_not_count)
+{
+    bench_t *bench = s_bench(1, false);
+    placement_t places[2], again[2];
+    s_plan(bench);
+    driver_give(&bench->by, s_announce(bench, "node/eu/a", 1));
+    driver_give(&bench->by, s_announce(bench, "node/eu/b", 2));
+    cr_assert_eq(s_places(bench, places, 2, false, ERR_OK), 2);
+    for (int i = 0; i < 6; i++)
+        s_tell_placed(bench, &places[0], TERM << 32, i % 2 ? ERR_OK : ERR_IO);
+    cr_assert_eq(region_core_failure(bench->by.core, NULL), ERR_OK);
+    driver_tick(&bench->by, 300 * MS);
+    cr_assert_eq(s_places(bench, again, 2, true, ERR_OK), 2, "both are asked for still");
+    cr_assert_eq(again[0].incarnation, places[0].incarnation);
+    for (int i = 0; i < 10; i++)
+        s_tell_placed(bench, &places[0], TERM << 32, ERR_IO);
+    cr_assert_eq(region_core_failure(bench->by.core, NULL), ERR_OK);
+    driver_tick(&bench->by, 2 * SECOND);
+    cr_assert_eq(s_places(bench, again, 2, true, ERR_OK), 0, "it runs");
+    s_free(bench);
+}
