@@ -178,7 +178,7 @@ while [ $# -gt 0 ]; do
     --only) only=$2 && shift ;;
     --from) from=$2 && shift ;;
     --to) to=$2 && shift ;;
-    --build) build=$2 && shift ;;
+    --build) build=$(realpath -m "$2") && shift ;;
     *)
         sed -n '2,6s/^# //p' "${BASH_SOURCE[0]}"
         [ "$1" = --help ]
