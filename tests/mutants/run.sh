@@ -129,37 +129,44 @@ limit() {
     limits[$1]=$((5 * (SECONDS - began) + 20))
 }
 
-# judge N: says `killed`, `hangs`, `survived` or `unbuilt`, and by whom.
-judge() {
-    local file=$build/source/${files[$1]} name status verdict='survived -'
+# try N TEST: changes the source, builds and runs the test, and puts the source back; sets `verdict`.
+try() {
+    local file=$build/source/${files[$1]} status=0
     echo "${files[$1]}" >>"$build/changed"
     cp "$file" "$build/kept"
     change "$build/kept" "${finds[$1]}" "${puts[$1]}" >"$file"
-    for name in ${tests[$1]}; do
-        build_tests "$name" || {
-            verdict='unbuilt -'
-            break
-        }
-        status=0
-        run_test "$name" "${limits[$name]}" || status=$?
-        [ "$status" -eq 0 ] || verdict="killed $name"
-        [ "$status" -ne 124 ] && [ "$status" -ne 137 ] || verdict="hangs $name"
-        [ "$status" -eq 0 ] || break
-    done
+    if build_tests "$2"; then
+        run_test "$2" "${limits[$2]}" || status=$?
+        case $status in
+        0) verdict='survived -' ;;
+        124 | 137) verdict="hangs $2" ;;
+        *) verdict="killed $2" ;;
+        esac
+    else
+        verdict='unbuilt -'
+    fi
     cp "$build/kept" "$file"
-    echo "$verdict"
+}
+
+# judge N: the first test that goes red ends it.
+judge() {
+    local name
+    for name in ${tests[$1]}; do
+        limit "$name" || return 1
+        try "$1" "$name"
+        [[ $verdict == survived* ]] || break
+    done
 }
 
 run() {
-    local i name count=0 killed=0 wrong=0 verdict
+    local i count=0 killed=0 wrong=0 verdict
     prepare || {
         cat "$build/build.log" >&2
         return 1
     }
     for i in "${!names[@]}"; do
         [ $((i + 1)) -ge "$from" ] && [ $((i + 1)) -le "$to" ] && [[ "${names[i]} ${files[i]}" == *"$only"* ]] || continue
-        for name in ${tests[i]}; do limit "$name" || return 1; done
-        verdict=$(judge "$i")
+        judge "$i" || return 1
         count=$((count + 1))
         case $verdict in
         killed* | hangs*) killed=$((killed + 1)) ;;
