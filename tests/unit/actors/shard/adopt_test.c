@@ -449,3 +449,19 @@ Test(adopt, a_snapshot_of_the_state_before_does_not_count)
     s_expect_whole(w);
     world_destroy(w);
 }
+
+/* What can be gone on from is what is kept, of this line or the end of the one before: numbers of another line say nothing. */
+Test(adopt, a_position_of_another_line_is_not_gone_on_from)
+{
+    world_t *w = s_world(2, STRATEGY_ASGD, 1);
+    w->cut[1] = true;
+    s_push_all(w, 0, 3);
+    const shard_core_t *shard = w->shard[0][0];
+    cr_assert_eq(shard_line_last(shard), 3);
+    for (uint64_t number = 0; number <= 3; number++) {
+        cr_assert(shard_line_has(shard, shard->history, number), "%d", (int)number);
+        cr_assert_not(shard_line_has(shard, shard->history + 2, number), "%d", (int)number);
+    }
+    cr_assert_not(shard_line_has(shard, shard->history, 4));
+    world_destroy(w);
+}
