@@ -317,3 +317,29 @@ Test(vote, what_is_kept_for_others_is_bounded_by_the_window)
         cr_assert_eq(relays->items[i].kept.head.last, 3 + i);
     world_destroy(w);
 }
+
+Test(vote, what_is_handed_on_is_of_the_region_that_was_asked_for)
+{
+    world_t *w = s_world(0.5);
+    w->puppet[2] = true;
+    s_keep(w, 2, 8, 32);
+    s_keep(w, 1, 5, 32);
+    s_keep(w, 2, 9, 32);
+    s_keep(w, 1, 6, 32);
+    message_t *m = message_new(KIND_stream_fetch, "shard/region0/0", "shard/region2/0");
+    m->incarnation = 1;
+    m->stream_fetch.from = 1;
+    message_set_name(m->stream_fetch.origin, "region1");
+    shard_role.message(w->shard[0][0], &m, w->now);
+    world_run(w);
+    uint64_t next = 5;
+    while ((m = world_mail(w, KIND_delta))) {
+        cr_assert_str_eq(m->delta.origin, "region1");
+        cr_assert(m->delta.first == next || (m->delta.first == next + 1 && m->delta.chunk == 0), "%d",
+                  (int)m->delta.first);
+        next = m->delta.first;
+        message_destroy(&m);
+    }
+    cr_assert_eq(next, 6);
+    world_destroy(w);
+}
