@@ -129,6 +129,28 @@ Test(region, begins_above_every_term_that_was_used_once_that_is_stored)
     s_free(bench);
 }
 
+/* It would be above every term that may follow: held, hosted, or heard of a scheduler. */
+Test(region, what_nobody_can_have_given_is_refused_and_does_not_last)
+{
+    for (int i = 0; i < 3; i++) {
+        bench_t *bench = s_bench(1, false);
+        uint64_t never = UINT64_MAX;
+        message_t *announce = i ? s_announce(bench, "node/eu/a", 1) : s_announce_held(bench, never);
+        if (i == 1)
+            message_set_u64s(&announce->announce.hosted, &never, 1);
+        announce->announce.scheduler = i == 2 ? never : 0;
+        driver_give(&bench->by, announce);
+        message_t *refused = driver_take(&bench->by, KIND_refused);
+        cr_assert_not_null(refused, "%d", i);
+        cr_assert_eq(refused->refused.code, ERR_LIMIT);
+        message_destroy(&refused);
+        running_t running = s_running(bench);
+        cr_assert_eq(running.shards[0].incarnation, TERM << 32 | 1, "%d", i);
+        cr_assert_eq(region_core_failure(bench->by.core, NULL), ERR_OK);
+        s_free(bench);
+    }
+}
+
 Test(region, that_has_placed_something_fails_when_a_later_term_was_used)
 {
     bench_t *bench = s_bench(1, false);
