@@ -327,9 +327,9 @@ Test(global_plan, a_region_that_is_done_keeps_what_it_has)
 {
     s_setup(OBJECTIVE_MATCH);
     global_plan_t *plan = s_new();
-    state_t states[2] = {{.done = 60000, .units = CORES, .speed = 1},
-                         {.done = 10000, .units = CORES, .speed = 1}};
-    cr_assert_eq(s_go(plan, states, 1, 1), -1, "%s", s_reason(plan));
+    state_t states[2] = {{.done = 10000, .units = CORES, .speed = 1},
+                         {.done = 600, .units = CORES, .speed = 1}};
+    cr_assert_eq(s_go(plan, states, 6, 6), -1, "%s", s_reason(plan));
     cr_assert_eq(s_units(plan, 0), CORES);
     global_plan_destroy(&plan);
 }
