@@ -46,7 +46,8 @@ typedef enum {
     OBJECTIVE_FASTEST,
     OBJECTIVE_CHEAPEST,
     OBJECTIVE_DEADLINE,
-    OBJECTIVE_BUDGET
+    OBJECTIVE_BUDGET,
+    OBJECTIVE_UNTIL_DONE
 } objective_t; /* what a plan is made for */
 
 typedef struct {

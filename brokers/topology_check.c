@@ -171,10 +171,30 @@ static err_code_t s_check_encoding(const tree_t *tree, const topology_t *self, e
 /* -- regions ----------------------------------------------------------------------------------------------
  */
 
+#define UNIT_NAME_MAX                                                                                        \
+    52 /* of a region and an offer: node/REGION/OFFER-1023 is one name of a message (wire_name_t) */
+
+static err_code_t s_check_unit_name(const tree_t *tree, const topology_region_t *region, size_t index,
+                                    size_t offer, err_t *err)
+{
+    size_t length = strlen(region->name) + strlen(region->offers[offer].name);
+    char path[PATH_MAX_LENGTH];
+    snprintf(path, sizeof path, "regions[%zu].offers[%zu].name", index, offer);
+    if (length <= UNIT_NAME_MAX || !s_sound(tree, path))
+        return ERR_OK;
+    return s_fail(
+        tree, path, err,
+        "this name and the region's are %zu letters together, and units are named by both; write at "
+        "most %d",
+        length, UNIT_NAME_MAX);
+}
+
 static err_code_t s_check_offers(const tree_t *tree, const topology_region_t *region, size_t index,
                                  err_t *err)
 {
     err_code_t code = ERR_OK;
+    for (size_t i = 0; i < region->offer_count; i++)
+        code = s_first(code, s_check_unit_name(tree, region, index, i, err));
     for (size_t i = 0; i < region->offer_count; i++)
         for (size_t k = 0; k < i; k++)
             if (strcmp(region->offers[i].name, region->offers[k].name) == 0) {
@@ -262,11 +282,13 @@ static err_code_t s_check_workers(const tree_t *tree, const topology_t *self, si
         return ERR_OK;
     char path[PATH_MAX_LENGTH];
     snprintf(path, sizeof path, "regions[%zu].workers", index);
+    char slack[32];
+    snprintf(slack, sizeof slack, "ssp:%llu", (unsigned long long)self->job.sync.inside_slack);
     return s_fail(
         tree, path, err,
         "auto changes their number while it trains, and job.sync.inside: %s counts steps by it; write "
         "a number, or inside: async",
-        self->job.sync.inside == INSIDE_SYNC ? "sync" : "ssp");
+        self->job.sync.inside == INSIDE_SYNC ? "sync" : slack);
 }
 
 /* Names are those of directories, also on disks that know no small and large letters, and of command-line arguments. */

@@ -128,7 +128,7 @@ const char *field_remedy(const field_t *self, char out[FIELD_REMEDY_MAX])
         text = "write tcp://HOST:PORT";
         break;
     case FIELD_INSIDE:
-        text = "write async, sync or ssp: S with S from 1 to 1000000";
+        text = "write async, sync or ssp:S with S from 1 to 1000000";
         break;
     case FIELD_BETWEEN:
         text = "write two different regions, such as [north, south], or all";

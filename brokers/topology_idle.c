@@ -111,6 +111,11 @@ static const struct {
     {"plan.rent_patience", s_rents, "is for plan.apply: true; write that, or leave it out"},
 };
 
+const char *topology_idle_key(size_t index)
+{
+    return index < sizeof s_rows / sizeof *s_rows ? s_rows[index].key : NULL;
+}
+
 /* Whether it was written, and differs from what it is when left out: --default's file is well. */
 static bool s_is_chosen(const tree_t *tree, const topology_t *self, topology_t *scratch, const char *key)
 {

@@ -14,4 +14,7 @@
  * hold. `self` has no mistakes. */
 void topology_note_idle(const tree_t *tree, const topology_t *self);
 
+/* The keys of the whole job that may do nothing, one after the other; NULL behind the last. A test has a case for each. */
+const char *topology_idle_key(size_t index);
+
 #endif

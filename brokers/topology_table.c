@@ -147,10 +147,9 @@ static const field_t s_fields[] = {
 
     {"plan", FIELD_MAP, .help = "what is rented of the regions' offers"},
     {"plan.objective", FIELD_ENUM, .offset = PLAN(objective),
-     .values = "everything|match|fastest|cheapest|deadline|budget", .otherwise = "everything",
+     .values = "everything|match|fastest|cheapest|deadline|budget|until-done", .otherwise = "everything",
      .help = "all there is; no region faster than the slowest; least time; least cost, also within a time; "
-             "least time "
-             "within a cost"},
+             "least time within a cost; all there is, in each region until it is done"},
     {"plan.deadline", FIELD_DURATION, .offset = PLAN(deadline_us), .min = "0", .max = "8760h",
      .otherwise = "0", .help = "time that the run may take, with objective deadline"},
     {"plan.budget", FIELD_NUMBER, .offset = PLAN(budget), .min = "0", .max = "1000000000000",

@@ -220,6 +220,7 @@ static bool s_pays(const global_plan_t *self, const plan_t *now, swap_t swap, do
     gain_t gain = s_gain(now, swap);
     switch (s_objective(self)) {
     case PLAN_EVERYTHING:
+    case PLAN_UNTIL_DONE:
         return true;
     case PLAN_CHEAPEST:
         return gain.cheaper;

@@ -12,6 +12,7 @@
 static const char *const s_names[PLAN_OBJECTIVES] = {
     [PLAN_EVERYTHING] = "everything", [PLAN_MATCH] = "match",       [PLAN_FASTEST] = "fastest",
     [PLAN_CHEAPEST] = "cheapest",     [PLAN_DEADLINE] = "deadline", [PLAN_BUDGET] = "budget",
+    [PLAN_UNTIL_DONE] = "until-done",
 };
 
 const char *plan_objective_name(plan_objective_t objective)
@@ -290,6 +291,28 @@ static void s_everything(const plan_input_t *input, plan_t *ret_plan)
     plan_evaluate(input, ret_plan);
 }
 
+/* How many units of a region host its shards, which stay until the end; of all of them that part. */
+static double s_hosting(const topology_region_t *region, const plan_region_t *plan)
+{
+    double units = 0, shards = (double)region->shards;
+    for (size_t i = 0; i < region->offer_count; i++)
+        units += (double)plan->units[i];
+    return units > shards ? shards / units : 1;
+}
+
+/* A region that is done before the others pays on for what hosts its shards; where regions wait, none is. */
+static void s_until_done(const plan_input_t *input, plan_t *plan)
+{
+    s_everything(input, plan);
+    for (size_t r = 0; r < input->topology->region_count && !input->job->waits; r++) {
+        const plan_region_t *region = &plan->regions[r];
+        double early_s = (double)input->job->epochs * (plan->epoch_s - region->epoch_s);
+        double saved = early_s * region->price_per_s * (1 - s_hosting(&input->topology->regions[r], region));
+        plan->rent -= saved;
+        plan->cost -= saved;
+    }
+}
+
 static err_code_t s_impossible(const search_t *self, err_t *err)
 {
     if (self->objective == PLAN_DEADLINE)
@@ -308,8 +331,8 @@ err_code_t plan_make(const plan_input_t *input, plan_objective_t objective, doub
     err_code_t rc = plan_check(input->topology, err);
     if (rc)
         return rc;
-    if (objective == PLAN_EVERYTHING) {
-        s_everything(input, ret_plan);
+    if (objective == PLAN_EVERYTHING || objective == PLAN_UNTIL_DONE) {
+        objective == PLAN_EVERYTHING ? s_everything(input, ret_plan) : s_until_done(input, ret_plan);
         return ERR_OK;
     }
     sweep_t sweep;

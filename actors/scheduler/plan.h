@@ -28,8 +28,9 @@ typedef enum {
     PLAN_CHEAPEST,   /* least cost */
     PLAN_DEADLINE,   /* least cost within a time */
     PLAN_BUDGET,     /* least time within a cost */
+    PLAN_UNTIL_DONE, /* rent all there is; a region that has done its part returns what it does not need */
 } plan_objective_t;
-#define PLAN_OBJECTIVES 6
+#define PLAN_OBJECTIVES 7
 
 typedef struct {
     const topology_t *topology; /* borrowed, as is job */

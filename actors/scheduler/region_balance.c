@@ -1,6 +1,6 @@
 /* Shards follow nodes that join: one at a time goes from the node that hosts most to the one that hosts fewest, where that leaves
- * them nearer to each other, so that this comes to an end. It goes as from a node that leaves, but nothing hurries: it is
- * stopped when there is a copy of it where it goes on, and never before; to a node whose disk is full nothing goes. */
+ * them nearer to each other, so that this comes to an end. It goes as from a node that leaves; to a node
+ * whose disk is full nothing goes. */
 #include "actors/scheduler/region_state.h"
 
 #include <stdio.h>
@@ -115,15 +115,4 @@ void region_balance(region_core_t *self, int64_t now_us)
         return;
     s_begin(self, from, to, now_us);
     self->balance_us = now_us + s_stays_us(self);
-}
-
-bool region_balance_may_stop(const region_core_t *self, size_t shard)
-{
-    const region_keep_t *keep = &self->keeps[shard];
-    const message_t *progress = self->shards[shard].progress;
-    if (!keep->goes)
-        return true;
-    return region_keep_has(self, shard, keep->target_node) && progress &&
-           progress->incarnation == self->actors[shard].incarnation && !keep->changed &&
-           progress->progress.assignment == keep->assignment;
 }

@@ -50,6 +50,10 @@ region_core_t *region_core_new(const region_spec_t *spec, int64_t now_us);
  * is stored: nothing is placed before that. */
 uint64_t region_core_run(const region_core_t *self, bool *ret_adopts);
 
+/* A plan that stands from the beginning, where no global scheduler makes one: units of each of the region's offers, and whether
+ * all are kept until the end. */
+void region_core_rent(region_core_t *self, const uint64_t *units, bool keep, int64_t now_us);
+
 /* What is to be rented or returned; false when there is nothing. Whoever does it tells what came of it. */
 bool region_core_take_command(region_core_t *self, rent_command_t *ret_command);
 void region_core_unit_ended(region_core_t *self, const char *name, rent_end_t end, int64_t now_us);

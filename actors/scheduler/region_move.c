@@ -1,5 +1,6 @@
-/* Shards that go on elsewhere, mostly from nodes that leave: their shards stop and hand their last snapshot to a keeper on a node that stays, and go on there; when
- * nothing is left on a node it is let go. Training goes on meanwhile: what workers ask of such a shard waits for a moment. */
+/* Shards that go on elsewhere, mostly from nodes that leave. One trains on until there is a copy of it where it can go on, and is never
+ * stopped before: a node may have no room, or nobody may get there. Then it stops and hands its last snapshot to the keeper there, and
+ * goes on; when nothing is left on a node it is let go. Training goes on meanwhile: what workers ask of such a shard waits for a moment. */
 #include "actors/scheduler/region_state.h"
 
 #include <string.h>
@@ -21,6 +22,23 @@ static bool s_has_handed(const region_core_t *self, size_t shard)
     return progress && progress->incarnation == self->actors[shard].incarnation &&
            progress->progress.handed && progress->progress.assignment == self->keeps[shard].assignment &&
            self->keeps[shard].keeper_count && !self->keeps[shard].changed;
+}
+
+static bool s_is_kept_on(const region_core_t *self, size_t shard, size_t node)
+{
+    return region_node_stays(self, node) && region_keep_has(self, shard, node);
+}
+
+/* Its keepers have some copy of what it is now, and one of them is where it can go on. */
+static bool s_may_stop(const region_core_t *self, size_t shard)
+{
+    const region_keep_t *keep = &self->keeps[shard];
+    const message_t *progress = self->shards[shard].progress;
+    bool there = keep->goes && s_is_kept_on(self, shard, keep->target_node);
+    for (size_t node = 0; !keep->goes && !there && node < self->node_count; node++)
+        there = s_is_kept_on(self, shard, node);
+    return there && progress && progress->incarnation == self->actors[shard].incarnation && !keep->changed &&
+           progress->progress.assignment == keep->assignment;
 }
 
 /* Its node ends what is left of it there; whether that is heard does not matter, as its successor is newer. */
@@ -58,7 +76,7 @@ static void s_hand_over(region_core_t *self, size_t shard, int64_t now_us)
     if (now_us < keep->hand_us || !keep->keeper_count)
         return;
     keep->hand_us = now_us + REPEAT_EVERY_US; /* also to the next look at one that may not be stopped yet */
-    if (!region_balance_may_stop(self, shard))
+    if (!s_may_stop(self, shard))
         return;
     message_t *order = message_new(KIND_hand_over, actor->name, self->name);
     order->hand_over.incarnation = actor->incarnation;
@@ -122,6 +140,8 @@ size_t region_move_home(region_core_t *self, const region_actor_t *actor, int64_
                   now_us - keep->handed_us < HANDED_PATIENCE_US / 2;
     if (sealed && !awaits)
         return node;
+    if (!region_nodes_staying(self) && !region_node_alive(self, actor->node))
+        keep->handed_us = now_us; /* nobody is there who could have it */
     if (now_us - keep->handed_us >= HANDED_PATIENCE_US)
         keep->handed = false;
     return NOWHERE;

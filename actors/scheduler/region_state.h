@@ -393,8 +393,6 @@ int64_t region_move_due(const region_core_t *self);
 
 /* region_balance.c */
 void region_balance(region_core_t *self, int64_t now_us);
-/* Whether one that is to hand over is told so now. */
-bool region_balance_may_stop(const region_core_t *self, size_t shard);
 
 /* region_units.c */
 void region_units_init(region_core_t *self, int64_t now_us);

@@ -268,6 +268,11 @@ void region_units_take_units(region_core_t *self, const message_t *saved, int64_
 
 /* ---- the contract ---- */
 
+void region_core_rent(region_core_t *self, const uint64_t *units, bool keep, int64_t now_us)
+{
+    region_rent_want(self->rent, units, self->region->offer_count, keep, now_us);
+}
+
 bool region_core_take_command(region_core_t *self, rent_command_t *ret_command)
 {
     return region_rent_take_command(self->rent, ret_command);

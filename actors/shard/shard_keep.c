@@ -218,13 +218,17 @@ static void s_take_kept(shard_core_t *self, const message_t *message)
     if (!keeper || what->incarnation != self->spec.incarnation || what->shard != self->spec.shard_index)
         return;
     keep->heard_us = self->now_us;
+    uint64_t fulfilled = shard_keep_assignment(self);
     if (!what->code && what->number > keeper->kept && what->number <= self->number)
         keeper->kept = what->number;
-    if (keeper->giving == KEEP_NONE || keep->given[keeper->giving].number != what->number)
-        return;
-    keeper->giving = KEEP_NONE;
-    keeper->refused = (err_code_t)what->code;
-    keeper->retry_us = what->code ? self->now_us + KEEP_RETRY_US : 0;
+    /* What was offered twice may be refused and then kept: that counts, too. */
+    if (keeper->giving != KEEP_NONE && keep->given[keeper->giving].number == what->number) {
+        keeper->giving = KEEP_NONE;
+        keeper->refused = (err_code_t)what->code;
+        keeper->retry_us = what->code ? self->now_us + KEEP_RETRY_US : 0;
+    }
+    if (shard_keep_assignment(self) != fulfilled)
+        self->report_soon = true; /* a move may wait for it */
     s_check(self);
     s_go_on(self);
 }
@@ -280,6 +284,12 @@ int64_t shard_keep_due(const shard_core_t *self)
 }
 
 /* ---- what others see ---- */
+
+/* Keepers that were given to it in the midst of training have nothing to fetch until there is another snapshot: it may be a while. */
+bool shard_keep_lacks(const shard_core_t *self)
+{
+    return !self->stopping && self->keep.keeper_count && self->keep.newest == KEEP_NONE;
+}
 
 /* Where a snapshot counts only with its copies, or is the last one, all keepers must have that one. */
 uint64_t shard_keep_assignment(const shard_core_t *self)

@@ -32,6 +32,8 @@ static const char *s_reason(const shard_core_t *self)
         return "start";
     if (self->handing && self->number <= self->handed_from)
         return "stop";
+    if (shard_keep_lacks(self))
+        return "keep";
     if (!shard_dirty(self))
         return NULL;
     if (shard_donor_waits(self))

@@ -50,10 +50,13 @@ typedef struct {
 #define MUST_USE __attribute__((warn_unused_result))
 
 /* Fills err (which may be NULL) and returns code, so that `return err_set(...)` is the way to fail. Control characters of
- * what is quoted become '?'. */
-err_code_t err_set(err_t *err, err_code_t code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+ * what is quoted become '?'. Of a text that does not fit the middle goes, marked "...": its beginning says where it happened, its
+ * end why and what to do; write texts in that order. */
+err_code_t err_set(err_t *err, err_code_t code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
-/* Puts "PREFIX: " before the text of an error on its way up; returns code unchanged. */
+/* Puts "PREFIX: " before the text of an error on its way up; returns code unchanged. What does not fit goes as above, so the
+ * reason stays however many prefixes come before it. */
 err_code_t err_prefix(err_t *err, err_code_t code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -22,15 +22,29 @@ static const unit_t s_durations[] = {
     {"h", 3600000000u, 1}, {"d", 86400000000u, 1}, {NULL, 0, 0},
 };
 
+#define BYTES                                                                                                \
+    {"B", 1, 1}, {"kB", 1000, 1}, {"MB", 1000000, 1}, {"GB", 1000000000, 1}, {"TB", 1000000000000u, 1},      \
+        {"KiB", UINT64_C(1) << 10, 1}, {"MiB", UINT64_C(1) << 20, 1}, {"GiB", UINT64_C(1) << 30, 1},         \
+    {                                                                                                        \
+        "TiB", UINT64_C(1) << 40, 1                                                                          \
+    }
+
 static const unit_t s_rates[] = {
-    {"bit", 1, 8},        {"kbit", 1000, 8},    {"Mbit", 1000000, 8}, {"Gbit", 1000000000, 8},
-    {"B", 1, 1},          {"kB", 1000, 1},      {"MB", 1000000, 1},   {"GB", 1000000000, 1},
-    {"KiB", 1u << 10, 1}, {"MiB", 1u << 20, 1}, {"GiB", 1u << 30, 1}, {NULL, 0, 0},
+    {"bit", 1, 8},
+    {"kbit", 1000, 8},
+    {"Mbit", 1000000, 8},
+    {"Gbit", 1000000000, 8},
+    {"Tbit", 1000000000000u, 8},
+    {"Pbit", 1000000000000000u, 8},
+    BYTES,
+    {NULL, 0, 0},
 };
 
 static const unit_t s_sizes[] = {
-    {"B", 1, 1},          {"kB", 1000, 1},      {"MB", 1000000, 1},   {"GB", 1000000000, 1},
-    {"KiB", 1u << 10, 1}, {"MiB", 1u << 20, 1}, {"GiB", 1u << 30, 1}, {NULL, 0, 0},
+    BYTES,
+    {"PiB", UINT64_C(1) << 50, 1},
+    {"EiB", UINT64_C(1) << 60, 1},
+    {NULL, 0, 0},
 };
 
 /* What a quantity of one sort looks like, for parsing and for saying what to write instead. */
@@ -45,10 +59,10 @@ typedef struct {
 static const sort_t s_duration = {"duration", "write for example 250ms, 1.5s or 2m (us ms s m h d)",
                                   s_durations, "", INT64_MAX};
 static const sort_t s_rate = {
-    "rate", "write for example 100Mbit or 12.5MB (bit kbit Mbit Gbit B kB MB GB KiB MiB GiB)", s_rates, "/s",
-    UINT64_MAX};
-static const sort_t s_size = {"size", "write for example 64MiB or 1.5GB (B kB MB GB KiB MiB GiB)", s_sizes,
-                              "", UINT64_MAX};
+    "rate", "write for example 100Mbit or 12.5MB (bit kbit Mbit Gbit Tbit B kB MB GB KiB MiB GiB)", s_rates,
+    "/s", UINT64_MAX};
+static const sort_t s_size = {"size", "write for example 64MiB or 1.5GB (B kB MB GB TB KiB MiB GiB TiB)",
+                              s_sizes, "", UINT64_MAX};
 
 /* A decimal number as digits and how many of them stand behind the point. */
 typedef struct {
@@ -128,10 +142,42 @@ static err_code_t s_parse(const sort_t *sort, const char *text, uint64_t *ret_va
     return ERR_OK;
 }
 
+/* "2m 05s", as it is printed for people: where the second begins, and the first in ret_first; NULL when there is one alone. */
+static const char *s_second_of(const char *text, char ret_first[UNITS_TEXT_MAX])
+{
+    const char *space = strchr(text, ' ');
+    size_t length = space ? (size_t)(space - text) : 0;
+    if (!length || s_is_digit(space[-1]) || !s_is_digit(space[1]) || length >= UNITS_TEXT_MAX)
+        return NULL;
+    memcpy(ret_first, text, length);
+    ret_first[length] = '\0';
+    return space + 1;
+}
+
+static err_code_t s_parse_two(const char *text, const char *first, const char *second, uint64_t *ret_value,
+                              err_t *err)
+{
+    uint64_t great = 0, small = 0;
+    err_code_t code = s_parse(&s_duration, first, &great, err);
+    if (!code)
+        code = s_parse(&s_duration, second, &small, err);
+    if (code)
+        return code;
+    if (small >= great)
+        return err_set(err, ERR_MALFORMED, "\"%s\": the smaller part comes last; %s", text, s_duration.write);
+    if (great > INT64_MAX - small)
+        return err_set(err, ERR_LIMIT, "\"%s\" is too large", text);
+    *ret_value = great + small;
+    return ERR_OK;
+}
+
 err_code_t units_parse_duration(const char *text, int64_t *ret_us, err_t *err)
 {
     uint64_t value;
-    err_code_t code = s_parse(&s_duration, text, &value, err);
+    char first[UNITS_TEXT_MAX];
+    const char *second = s_second_of(text, first);
+    err_code_t code =
+        second ? s_parse_two(text, first, second, &value, err) : s_parse(&s_duration, text, &value, err);
     if (!code)
         *ret_us = (int64_t)value;
     return code;
@@ -202,7 +248,7 @@ err_code_t units_parse_ratio(const char *text, double *ret_ratio, err_t *err)
 {
     double value;
     const char *end = s_read_double(text, &value);
-    if (!end || (*end && strcmp(end, "%") != 0))
+    if (!end || (*end && strcmp(end, "%") != 0 && strcmp(end, " %") != 0))
         return err_set(err, ERR_MALFORMED, "\"%s\" is not a ratio; write for example 0.05 or 5%%", text);
     if (!isfinite(value))
         return err_set(err, ERR_LIMIT, "\"%s\" is too large", text);

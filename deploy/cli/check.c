@@ -6,6 +6,7 @@
 #include "codec/base/json.h"
 #include "codec/base/units.h"
 #include "deploy/launch/dial.h"
+#include "deploy/launch/dial_way.h"
 #include "deploy/launch/launch.h"
 
 #include <stdio.h>
@@ -86,7 +87,7 @@ static void s_print_summary(const topology_t *topology, const job_t *job)
         char rate[UNITS_TEXT_MAX], rtt[UNITS_TEXT_MAX];
         printf("  %s - %s: %s, round trip %s%s\n", topology->regions[link->between[0]].name,
                topology->regions[link->between[1]].name,
-               link->rate_bytes_per_s ? units_print_rate(link->rate_bytes_per_s, rate) : "any rate",
+               link->rate_bytes_per_s ? units_print_rate(link->rate_bytes_per_s, rate) : "rate not given",
                units_print_duration(link->rtt_us, rtt), link->emulate ? ", emulated" : "");
     }
 }
@@ -122,6 +123,25 @@ static void s_print_json(json_value_t **document_p)
     json_destroy(document_p);
 }
 
+/* What may be sent to each broker is asked for: a link may be paid by the byte. */
+static int s_read_transfer(const cli_args_t *args, uint64_t *ret_bytes)
+{
+    const char *text = cli_value(args, "transfer");
+    char least[UNITS_TEXT_MAX], most[UNITS_TEXT_MAX];
+    err_t err = {0};
+    if (!text)
+        return EXIT_DONE;
+    if (!cli_has(args, "dial"))
+        return cli_fail(EXIT_WRONG, "check", "--transfer is for --dial; give both");
+    if (units_parse_size(text, ret_bytes, &err))
+        return cli_fail(EXIT_WRONG, "check", "--transfer: %s", err.text);
+    if (*ret_bytes < DIAL_WAY_LEAST_BYTES || *ret_bytes > DIAL_WAY_MOST_BYTES)
+        return cli_fail(EXIT_WRONG, "check", "--transfer: write %s to %s",
+                        units_print_size(DIAL_WAY_LEAST_BYTES, least),
+                        units_print_size(DIAL_WAY_MOST_BYTES, most));
+    return EXIT_DONE;
+}
+
 static int s_check(launch_t *launch, const cli_args_t *args)
 {
     err_t err = {0};
@@ -133,6 +153,10 @@ static int s_check(launch_t *launch, const cli_args_t *args)
     if (rc)
         return launch_wrong(launch, rc == ERR_NOT_FOUND || rc == ERR_CONFIG ? EXIT_WRONG : EXIT_FAILED,
                             "check", &err, false);
+    uint64_t transfer_bytes = 0;
+    int status = s_read_transfer(args, &transfer_bytes);
+    if (status)
+        return status;
     if (cli_has(args, "dial") && launch_choose_state(launch, cli_value(args, "state"), &err))
         return cli_fail(EXIT_WRONG, "check", "%s", err.text);
     bool json = cli_has(args, "json");
@@ -142,7 +166,7 @@ static int s_check(launch_t *launch, const cli_args_t *args)
                       s_print_notes(launch->mistakes, json ? stderr : stdout) +
                       dial_binds(launch->topology, json ? stderr : stdout);
     if (cli_has(args, "dial"))
-        problems += dial_brokers(launch->topology, json ? stderr : stdout) +
+        problems += dial_brokers(launch->topology, transfer_bytes, json ? stderr : stdout) +
                     dial_room(launch, json ? stderr : stdout);
     if (json) {
         json_value_t *document = s_document(launch->topology, &launch->job, problems);
@@ -180,9 +204,12 @@ const cli_command_t command_check = {
     .example = "cloudless check deploy/topologies/two-regions.yaml",
     .run = s_run,
     .computes = true,
-    .options = {{"set", 0, "KEY=VALUE", "change a key of the topology; may be repeated"},
-                {"dial", 0, NULL, "try from here what the topology says of brokers and of the state directory"},
-                {"state", 0, "DIR", "state directory, for --dial"},
-                {"schema", 0, NULL, "print the JSON Schema of topologies, for editors"},
-                {"default", 0, NULL, "print a topology with every key, its default and what it means"},
-                {"json", 0, NULL, "print the summary as JSON"}}};
+    .options = {
+        {"set", 0, "KEY=VALUE", "change a key of the topology; may be repeated"},
+        {"dial", 0, NULL, "try from here what the topology says of brokers and of the state directory"},
+        {"transfer", 0, "SIZE",
+         "with --dial: send at most this to each broker, and for 3 s, to measure its rate"},
+        {"state", 0, "DIR", "state directory, for --dial"},
+        {"schema", 0, NULL, "print the JSON Schema of topologies, for editors"},
+        {"default", 0, NULL, "print a topology with every key, its default and what it means"},
+        {"json", 0, NULL, "print the summary as JSON"}}};

@@ -1,6 +1,7 @@
 #include "deploy/cli/cli.h"
 
 #include "actors/model/kernel.h"
+#include "codec/base/home.h"
 #include "codec/base/outlet.h"
 #include "deploy/cli/version.h"
 #include "deploy/launch/host.h"
@@ -8,6 +9,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +17,7 @@
 #include <unistd.h>
 
 #define CLI_PATIENCE_US 1000000 /* for who reads standard error */
+#define CLI_PATHS_MAX 64
 
 typedef struct {
     const char *items[CLI_VALUES_MAX];
@@ -25,6 +28,8 @@ struct cli_args {
     const cli_command_t *command;
     values_t values[CLI_OPTIONS_MAX];
     const char *positionals[CLI_POSITIONALS_MAX];
+    char *paths[CLI_PATHS_MAX]; /* of those above, with the home directory in place of ~; the caller's */
+    size_t path_count;
 };
 
 /* ---- errors
@@ -166,14 +171,41 @@ static int s_usage(const cli_command_t *command, const char *what, const char *w
     return cli_fail(EXIT_WRONG, command->name, "%s%s; see cloudless %s --help", what, which, command->name);
 }
 
-/* What is left after the options, word for word as the command says. */
+/* A shell reads "~/x", but not "--state=~/x", nor what a program passes on. */
+static const char *s_path(cli_args_t *args, const char *written)
+{
+    if (written[0] != '~' || args->path_count == CLI_PATHS_MAX)
+        return written;
+    char path[PATH_MAX];
+    char *copy = strdup(home_expand(written, path, sizeof path));
+    CHECK(copy);
+    return args->paths[args->path_count++] = copy;
+}
+
+static bool s_names_path(const cli_option_t *option)
+{
+    return option->argument && (!strcmp(option->argument, "DIR") || !strcmp(option->argument, "FILE"));
+}
+
+static const char *s_word_of(cli_args_t *args, const char *wanted, const char *written)
+{
+    return strncmp(wanted, "NAME", strlen("NAME")) ? s_path(args, written) : written;
+}
+
+static void s_free_paths(cli_args_t *args)
+{
+    while (args->path_count)
+        free(args->paths[--args->path_count]);
+}
+
+/* What is left after the options, word for word as the command says: paths, but for a NAME. */
 static int s_take_positionals(int argc, char **argv, cli_args_t *args)
 {
     const char *wanted = args->command->positional ? args->command->positional : "";
     for (size_t i = 0; *wanted; i++) {
         CHECK(i < CLI_POSITIONALS_MAX);
         if (optind < argc)
-            args->positionals[i] = argv[optind++];
+            args->positionals[i] = s_word_of(args, wanted, argv[optind++]);
         else if (*wanted != '[')
             return 1 + s_usage(args->command, "missing: ", wanted);
         wanted += strcspn(wanted, " ");
@@ -202,10 +234,12 @@ static int s_parse(int argc, char **argv, cli_args_t *args)
             return 1 + s_usage(command, "there is no option ", written);
         if (found == ':')
             return 1 + s_usage(command, "a value is missing after ", written);
-        values_t *values = &args->values[s_index_of(command, found)];
+        size_t index = s_index_of(command, found);
+        values_t *values = &args->values[index];
         if (values->count == CLI_VALUES_MAX)
             return 1 + s_usage(command, "given too often: ", written);
-        values->items[values->count++] = optarg ? optarg : "";
+        const char *value = optarg ? optarg : "";
+        values->items[values->count++] = s_names_path(&command->options[index]) ? s_path(args, value) : value;
     }
     return s_take_positionals(argc, argv, args);
 }
@@ -250,7 +284,9 @@ static int s_run(const cli_command_t *command, int argc, char **argv)
         stop = 1 + cli_fail(EXIT_FAILED, command->name, "%s", err.text);
     if (!stop && command->computes && kernel_prepare(&err))
         stop = 1 + cli_fail(EXIT_FAILED, command->name, "%s", err.text);
-    return s_flush(command, stop ? stop - 1 : command->run(&args));
+    int status = stop ? stop - 1 : command->run(&args);
+    s_free_paths(&args);
+    return s_flush(command, status);
 }
 
 /* help, help COMMAND, help GROUP COMMAND */

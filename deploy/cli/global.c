@@ -40,7 +40,7 @@ static int s_run(const cli_args_t *args)
     if (!status) {
         /* The effective topology: what was given with --set and --seed need not be given again. */
         char resume[LAUNCH_COMMAND_MAX];
-        launch_up_command(launch.state_dir, resume);
+        launch_resume_command(launch.state_dir, resume);
         const char *began = cli_value(args, "began");
         conduct_spec_t spec = {.where = "up",
                                .resume = resume,

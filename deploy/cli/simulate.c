@@ -89,9 +89,10 @@ static err_code_t s_find_objective(simulation_t *self, const char *name, plan_ob
             self->objective = plan_objective_name(*ret);
             return ERR_OK;
         }
-    return err_set(
-        err, ERR_USAGE,
-        "--objective %s: is not known; write everything, match, fastest, cheapest, deadline or budget", name);
+    return err_set(err, ERR_USAGE,
+                   "--objective %s: is not known; write everything, match, fastest, cheapest, deadline, "
+                   "budget or until-done",
+                   name);
 }
 
 static err_code_t s_need_limit(const topology_t *topology, plan_objective_t objective, err_t *err)
@@ -117,6 +118,7 @@ static err_code_t s_plan(simulation_t *self, const char *name, err_t *err)
     plan_input_t input = planning_input(&self->launch, &self->with);
     if (!rc)
         rc = plan_make(&input, objective, planning_limit(topology, objective), &self->plan, err);
+    self->spec.keep = objective == PLAN_EVERYTHING;
     for (size_t r = 0; r < topology->region_count && !rc; r++)
         memcpy(self->units[r], self->plan.regions[r].units, sizeof self->units[r]);
     return rc;

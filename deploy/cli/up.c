@@ -10,8 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Whether there is something to go on from, and whether that is wanted. */
-static int s_check_resume(const launch_t *launch, bool resume)
+/* Whether there is something to go on from, and whether that is wanted. A run that was stopped before its first snapshot is
+ * one to go on with as well. */
+static int s_check_resume(const launch_t *launch, bool resume, bool quiet)
 {
     size_t count = 0;
     err_t err = {0};
@@ -21,9 +22,11 @@ static int s_check_resume(const launch_t *launch, bool resume)
         return cli_fail(EXIT_WRONG, "up",
                         "%s: there is a run to go on with; add --resume, or choose another --state",
                         launch->state_dir);
-    if (!count && resume)
+    if (resume && statedir_is_new(launch->state))
         return cli_fail(EXIT_WRONG, "up", "%s: there is nothing to go on with; leave --resume out",
                         launch->state_dir);
+    if (!count && resume && !quiet)
+        fprintf(stderr, "this job has no snapshot yet: it starts from the beginning\n");
     return EXIT_DONE;
 }
 
@@ -31,7 +34,7 @@ static int s_check_resume(const launch_t *launch, bool resume)
 static int s_prepare_state(launch_t *launch, const cli_args_t *args)
 {
     err_t err = {0};
-    int status = s_check_resume(launch, cli_has(args, "resume"));
+    int status = s_check_resume(launch, cli_has(args, "resume"), cli_has(args, "quiet"));
     if (status)
         return status;
     err_code_t rc = launch_open_dataset(launch, 0, &err);

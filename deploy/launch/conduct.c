@@ -363,7 +363,7 @@ static void s_print_drained(const conduct_t *self, FILE *out)
             self->stopper[0] ? self->stopper : "somebody else");
 }
 
-/* What to type to go on; without a snapshot there is nothing to resume. */
+/* What to type to go on. */
 static void s_print_resume(const conduct_t *self, FILE *out)
 {
     size_t count = 0;
@@ -371,9 +371,8 @@ static void s_print_resume(const conduct_t *self, FILE *out)
         fprintf(out, "; go on by starting the same commands again\n");
         return;
     }
-    bool stored = !launch_count_snapshots(self->launch, &count, NULL) && count;
-    fprintf(out, "%s; go on with: %s%s\n", stored ? "" : " and before the first snapshot", self->spec->resume,
-            stored ? " --resume" : "");
+    bool none = !launch_count_snapshots(self->launch, &count, NULL) && !count;
+    fprintf(out, "%s; go on with: %s\n", none ? " and before the first snapshot" : "", self->spec->resume);
 }
 
 /* Where the model is: here, or on which machines. */

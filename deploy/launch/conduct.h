@@ -10,8 +10,8 @@
 #include "deploy/launch/launch.h"
 
 typedef struct {
-    const char *where;  /* for errors: "up" */
-    const char *resume; /* what to type to go on after a drain, without --resume; NULL: nothing is said */
+    const char *where;       /* for errors: "up" */
+    const char *resume;      /* what to type to go on after a drain; NULL: nothing is said */
     const char *report_path; /* NULL: none */
     bool json;               /* the report on standard output, in place of the table */
     bool quiet;              /* no progress, no table */

@@ -8,6 +8,7 @@
 #include "brokers/topology_value.h"
 #include "codec/base/rng.h"
 #include "codec/base/units.h"
+#include "deploy/launch/dial_way.h"
 
 #include <arpa/inet.h>
 #include <czmq.h>
@@ -17,7 +18,10 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/statvfs.h>
+#include <time.h>
 #include <unistd.h>
+
+#define DIAL_TRANSFER "4MiB" /* fills 100 Mbit/s for a third of a second */
 
 /* ---- where brokers listen
  * ------------------------------------------------------------------------------------ */
@@ -40,31 +44,48 @@ static const char *s_try_bind(const char *host)
     return failed ? "is no address of this machine" : NULL;
 }
 
-static size_t s_check_bind(const topology_region_t *region, FILE *out)
+/* Why a broker cannot listen there on this machine; NULL: it can. */
+static const char *s_why_not(const char *bind, err_t *err)
 {
     char endpoint[TOPOLOGY_TEXT_MAX], host[TOPOLOGY_TEXT_MAX];
     unsigned port;
+    if (address_to_bind(bind, endpoint, err))
+        return err->text;
+    return value_endpoint(endpoint, host, &port) && host[0] != '*' ? s_try_bind(host) : NULL;
+}
+
+/* Its broker runs here, as far as that can be seen: it is dialled at an address of this machine. */
+static bool s_is_here(const topology_t *topology, size_t index)
+{
     err_t err = {0};
-    const char *why = NULL;
-    if (address_to_bind(region->bind, endpoint, &err))
-        why = err.text;
-    else if (value_endpoint(endpoint, host, &port) && host[0] != '*')
-        why = s_try_bind(host);
+    const char *advertise = topology->regions[index].advertise;
+    for (size_t r = 0; r < topology->region_count; r++)
+        if (topology->regions[r].advertise[0])
+            return advertise[0] && !s_why_not(advertise, &err);
+    return true;
+}
+
+static size_t s_check_bind(const topology_region_t *region, bool here, FILE *out)
+{
+    err_t err = {0};
+    const char *why = s_why_not(region->bind, &err);
     if (!why)
         return 0;
-    fprintf(out, "  problem: region %s: broker.bind %s%s%s; correct broker.bind\n", region->name,
-            why == err.text ? "" : region->bind, why == err.text ? "" : " ", why);
-    return 1;
+    const char *bind = why == err.text ? "" : region->bind, *space = why == err.text ? "" : " ";
+    if (here)
+        fprintf(out, "  problem: region %s: broker.bind %s%s%s; correct broker.bind\n", region->name, bind,
+                space, why);
+    else
+        fprintf(out, "  %-16s broker.bind %s%s%s; well where its broker runs on another\n", region->name,
+                bind, space, why);
+    return here;
 }
 
 size_t dial_binds(const topology_t *topology, FILE *out)
 {
     size_t problems = 0;
     for (size_t r = 0; r < topology->region_count; r++)
-        if (topology->regions[r].advertise[0])
-            return 0; /* of several machines: which regions are of this one is not known */
-    for (size_t r = 0; r < topology->region_count; r++)
-        problems += s_check_bind(&topology->regions[r], out);
+        problems += s_check_bind(&topology->regions[r], s_is_here(topology, r), out);
     return problems;
 }
 
@@ -78,7 +99,10 @@ typedef struct {
     bool over;
     char why[REACH_TEXT_MAX];
     void *socket;                /* to whoever listens there */
+    char name[WIRE_NAME_SIZE];   /* as which this process greets */
     char answer[WIRE_NAME_SIZE]; /* "broker/REGION"; "": none */
+    int64_t ahead_us;            /* how much its machine's time of day is, about; 0: not told */
+    dial_way_t way;              /* to the region's own broker */
 } call_t;
 
 static void s_begin(call_t *self, const topology_region_t *region)
@@ -103,15 +127,21 @@ static void s_greet(call_t *self, void *context)
         return;
     zmq_setsockopt(self->socket, ZMQ_LINGER, &linger, sizeof linger);
     address_choose_family(self->socket, self->endpoint);
-    char name[WIRE_NAME_SIZE];
-    snprintf(name, sizeof name, "watcher/%s/%08llx", self->region->name,
+    snprintf(self->name, sizeof self->name, "watcher/%s/%08llx", self->region->name,
              (unsigned long long)(rng_entropy() & 0xffffffff));
-    message_t *hello = message_new(KIND_hello, "broker", name);
+    message_t *hello = message_new(KIND_hello, "broker", self->name);
     hello->hello.pid = (uint64_t)getpid();
     hello->hello.life = rng_entropy() | 1;
     if (zmq_connect(self->socket, self->endpoint) || frames_send_message_zmq(self->socket, NULL, 0, hello))
         self->over = true;
     message_destroy(&hello);
+}
+
+static int64_t s_day_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
 static void s_hear(call_t *self)
@@ -122,6 +152,8 @@ static void s_hear(call_t *self)
         return;
     if (!frames_unpack(&frames, &message, NULL)) {
         snprintf(self->answer, sizeof self->answer, "%s", message->from);
+        if (message->kind == KIND_registered && message->registered.day_us)
+            self->ahead_us = message->registered.day_us - s_day_us();
         self->over = true;
     }
     message_destroy(&message);
@@ -149,6 +181,27 @@ static void s_wait(call_t *calls, size_t count, bool greeted)
         (void)poll(NULL, 0, 10);
 }
 
+static bool s_is_right(const call_t *self)
+{
+    return strncmp(self->answer, "broker/", 7) == 0 && strcmp(self->answer + 7, self->region->name) == 0;
+}
+
+/* Its broker answers. */
+static size_t s_tell_clock(const call_t *self, FILE *out)
+{
+    int64_t apart_us = llabs(self->ahead_us);
+    char text[UNITS_TEXT_MAX];
+    if (apart_us <= DIAL_CLOCK_S * INT64_C(1000000) + self->way.rtt_us)
+        return 0;
+    fprintf(out,
+            "  problem: region %s: the clock of its broker is %s %s this machine's, so times in logs do not "
+            "fit; set "
+            "one of them\n",
+            self->region->name, units_print_duration(apart_us, text),
+            self->ahead_us > 0 ? "ahead of" : "behind");
+    return 1;
+}
+
 static size_t s_tell(const call_t *self, FILE *out)
 {
     const char *region = self->region->name;
@@ -160,9 +213,9 @@ static size_t s_tell(const call_t *self, FILE *out)
         fprintf(out, "  %-16s %s: nobody listens there yet\n", region, self->endpoint);
         return 0;
     }
-    if (strcmp(answer, region) == 0) {
+    if (s_is_right(self)) {
         fprintf(out, "  %-16s %s: its broker answers\n", region, self->endpoint);
-        return 0;
+        return s_tell_clock(self, out);
     }
     if (answer[0])
         fprintf(out, "  problem: region %s: %s is the broker of %s, not of %s; correct %s\n", region,
@@ -178,7 +231,66 @@ static size_t s_tell(const call_t *self, FILE *out)
     return 1;
 }
 
-size_t dial_brokers(const topology_t *topology, FILE *out)
+/* ---- links
+ * --------------------------------------------------------------------------------------------------- */
+
+static void s_tell_way(const call_t *self, uint64_t transfer_bytes, FILE *out)
+{
+    char text[UNITS_TEXT_MAX];
+    fprintf(out, "    from here to %s: ", self->region->name);
+    if (!s_is_right(self)) {
+        fprintf(out, "not measured, as its broker does not answer\n");
+        return;
+    }
+    if (!self->way.answered) {
+        fprintf(out, "not measured, as nothing came back in %d s\n", DIAL_WAY_PATIENCE_MS / 1000);
+        return;
+    }
+    fprintf(out, "round trip %s, ", units_print_duration(self->way.rtt_us, text));
+    if (!transfer_bytes)
+        fprintf(out, "rate not measured (--transfer %s would be sent for that)\n", DIAL_TRANSFER);
+    else if (!self->way.rate_bytes_per_s)
+        fprintf(out, "rate not measured, as too little of %s came back in %d s\n",
+                units_print_size(self->way.sent_bytes, text), DIAL_WAY_PATIENCE_MS / 1000);
+    else
+        fprintf(out, "%s", units_print_rate(self->way.rate_bytes_per_s, text));
+    if (transfer_bytes && self->way.rate_bytes_per_s)
+        fprintf(out, ", of %s there and back\n", units_print_size(self->way.sent_bytes, text));
+}
+
+/* Beside what the file says of a link what was measured of the ways to its ends: where this machine is of one of them, that to
+ * the other is the link. */
+static void s_tell_link(const topology_link_t *link, const call_t *calls, uint64_t transfer_bytes, FILE *out)
+{
+    const call_t *ends[2] = {&calls[link->between[0]], &calls[link->between[1]]};
+    char rate[UNITS_TEXT_MAX], rtt[UNITS_TEXT_MAX];
+    if (!s_is_right(ends[0]) && !s_is_right(ends[1]))
+        return;
+    fprintf(out, "  %s - %s: the file says %s, round trip %s%s\n", ends[0]->region->name,
+            ends[1]->region->name,
+            link->rate_bytes_per_s ? units_print_rate(link->rate_bytes_per_s, rate) : "no rate",
+            units_print_duration(link->rtt_us, rtt),
+            link->emulate ? ", emulated by the brokers, which is not seen here" : "");
+    for (size_t i = 0; i < 2; i++)
+        s_tell_way(ends[i], transfer_bytes, out);
+}
+
+/* ---- all
+ * ----------------------------------------------------------------------------------------------------- */
+
+/* Those that are no longer waited for are greeted. */
+static void s_greet_all(call_t *calls, size_t count, void *context)
+{
+    for (size_t r = 0; r < count; r++) {
+        if (!calls[r].over || calls[r].why[0])
+            continue;
+        calls[r].over = false;
+        s_greet(&calls[r], context);
+    }
+    s_wait(calls, count, true);
+}
+
+size_t dial_brokers(const topology_t *topology, uint64_t transfer_bytes, FILE *out)
 {
     size_t count = topology->region_count, problems = 0;
     call_t *calls = calloc(count, sizeof *calls);
@@ -187,15 +299,15 @@ size_t dial_brokers(const topology_t *topology, FILE *out)
     for (size_t r = 0; r < count; r++)
         s_begin(&calls[r], &topology->regions[r]);
     s_wait(calls, count, false);
-    for (size_t r = 0; r < count; r++) {
-        if (!calls[r].over || calls[r].why[0])
-            continue;
-        calls[r].over = false;
-        s_greet(&calls[r], context);
-    }
-    s_wait(calls, count, true);
-    for (size_t r = 0; r < count; r++) {
+    s_greet_all(calls, count, context);
+    for (size_t r = 0; r < count; r++)
+        if (s_is_right(&calls[r])) /* one after the other, so that none takes another's share */
+            calls[r].way = dial_way_measure(calls[r].socket, calls[r].name, transfer_bytes);
+    for (size_t r = 0; r < count; r++)
         problems += s_tell(&calls[r], out);
+    for (size_t i = 0; i < topology->link_count; i++)
+        s_tell_link(&topology->links[i], calls, transfer_bytes, out);
+    for (size_t r = 0; r < count; r++) {
         reach_destroy(&calls[r].trial);
         if (calls[r].socket)
             zmq_close(calls[r].socket);

@@ -4,6 +4,7 @@
 #include "brokers/broker.h"
 #include "brokers/topology_all.h"
 #include "codec/base/failpoint.h"
+#include "codec/base/home.h"
 #include "codec/base/log.h"
 #include "codec/base/log_file.h"
 #include "codec/base/quote.h"
@@ -43,19 +44,25 @@ void launch_fini(launch_t *self)
     self->mistakes = NULL;
 }
 
-/* A directory as it was meant where the command was given: what goes on later may do so from elsewhere. What does not fit stays
- * as it is, and will be told as missing. */
-static void s_make_absolute(char dir[TOPOLOGY_TEXT_MAX])
+/* A path as it was meant where the command was given: what goes on later may do so from elsewhere. What does not fit stays as it
+ * is, and will be told as missing. */
+static void s_make_absolute(char path[TOPOLOGY_TEXT_MAX])
 {
-    char base[PATH_MAX] = "", whole[2 * PATH_MAX];
-    const char *home = getenv("HOME"), *rest = dir;
-    bool at_home = dir[0] == '~' && (dir[1] == '/' || !dir[1]);
-    if (!dir[0] || dir[0] == '/' || (at_home && !home) || (!at_home && !getcwd(base, sizeof base)))
+    char base[PATH_MAX], whole[2 * PATH_MAX], written[TOPOLOGY_TEXT_MAX];
+    memcpy(written, path, sizeof written);
+    home_expand(written, path, TOPOLOGY_TEXT_MAX);
+    if (!path[0] || path[0] == '/' || !getcwd(base, sizeof base))
         return;
-    rest += at_home ? 1 + (dir[1] == '/') : 0;
-    snprintf(whole, sizeof whole, "%s/%s", at_home ? home : base, rest);
+    snprintf(whole, sizeof whole, "%s/%s", base, path);
     if (strlen(whole) < TOPOLOGY_TEXT_MAX)
-        snprintf(dir, TOPOLOGY_TEXT_MAX, "%s", whole);
+        snprintf(path, TOPOLOGY_TEXT_MAX, "%s", whole);
+}
+
+static void s_make_paths_absolute(topology_t *topology)
+{
+    s_make_absolute(topology->job.data.dir);
+    if (strchr(topology->plan.rent, '/') || topology->plan.rent[0] == '~') /* else it is looked for in PATH */
+        s_make_absolute(topology->plan.rent);
 }
 
 static err_code_t s_read(const char *path, const char *const *sets, size_t set_count, const char *seed,
@@ -74,7 +81,7 @@ static err_code_t s_read(const char *path, const char *const *sets, size_t set_c
     err_code_t rc = topology_read_all(path, all, count, mistakes, ret_topology, err);
     free(all);
     if (*ret_topology)
-        s_make_absolute((*ret_topology)->job.data.dir);
+        s_make_paths_absolute(*ret_topology);
     return rc;
 }
 
@@ -332,11 +339,11 @@ err_code_t launch_begin_run(launch_t *self, err_t *err)
                        : statedir_join_run(self->state_dir, &run, err);
 }
 
-const char *launch_up_command(const char *state_dir, char out[LAUNCH_COMMAND_MAX])
+const char *launch_resume_command(const char *state_dir, char out[LAUNCH_COMMAND_MAX])
 {
     char topology[STATEDIR_PATH_MAX + 32], file[QUOTE_MAX], dir[QUOTE_MAX];
     snprintf(topology, sizeof topology, "%s/" LAUNCH_TOPOLOGY_FILE, state_dir);
-    snprintf(out, LAUNCH_COMMAND_MAX, "cloudless up %s --state %s", quote_word(topology, file),
+    snprintf(out, LAUNCH_COMMAND_MAX, "cloudless up %s --state %s --resume", quote_word(topology, file),
              quote_word(state_dir, dir));
     return out;
 }

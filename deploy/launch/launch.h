@@ -105,9 +105,9 @@ typedef struct {
 } launch_where_t;
 err_code_t launch_find_broker(void *hint, char ret_endpoint[TOPOLOGY_TEXT_MAX], err_t *err);
 
-/* What to type to train from the topology that lies in a state directory; for a shell, without --resume. */
+/* What to type to go on with the topology that lies in a state directory; for a shell. */
 #define LAUNCH_COMMAND_MAX (3 * STATEDIR_PATH_MAX)
-const char *launch_up_command(const char *state_dir, char out[LAUNCH_COMMAND_MAX]);
+const char *launch_resume_command(const char *state_dir, char out[LAUNCH_COMMAND_MAX]);
 
 /* Whether a job's state is kept there. */
 bool launch_is_state(const char *dir);

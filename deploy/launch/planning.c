@@ -9,7 +9,7 @@
 #define PLANNING_PROBE_US 300000
 
 /* The objectives of the topology and of the planner are one list. */
-_Static_assert((int)OBJECTIVE_BUDGET == (int)PLAN_BUDGET && (int)OBJECTIVE_MATCH == (int)PLAN_MATCH,
+_Static_assert((int)OBJECTIVE_UNTIL_DONE == (int)PLAN_UNTIL_DONE && (int)OBJECTIVE_MATCH == (int)PLAN_MATCH,
                "one list of objectives");
 
 static err_code_t s_derive(launch_t *launch, job_t *ret_job, err_t *err)

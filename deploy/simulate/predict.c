@@ -26,6 +26,7 @@ typedef struct {
     rng_t rng;
     sim_node_t *nodes; /* (node_count) */
     double *power;     /* (node_count) */
+    sim_rent_t *rents; /* (regions) of units; NULL: none are given */
     size_t node_count;
     uint64_t *region_nodes; /* (regions) */
     double *ports;          /* (regions, shards, in and out) when the shard's network is free */
@@ -168,15 +169,21 @@ static err_code_t s_set_workers(world_t *self, err_t *err)
     return ERR_OK;
 }
 
-static void s_add_node(world_t *self, size_t region, uint64_t cores, double power)
+static void s_add_node(world_t *self, sim_node_t node, double power)
 {
     self->nodes = realloc(self->nodes, (self->node_count + 1) * sizeof *self->nodes);
     self->power = realloc(self->power, (self->node_count + 1) * sizeof *self->power);
     CHECK(self->nodes && self->power);
-    sim_node_t *node = &self->nodes[self->node_count];
-    *node = (sim_node_t){.region = region, .cores = cores};
-    snprintf(node->name, sizeof node->name, "n%zu", (size_t)self->region_nodes[region]++);
+    self->region_nodes[node.region]++;
+    self->nodes[self->node_count] = node;
     self->power[self->node_count++] = power;
+}
+
+static void s_add_unit(world_t *self, size_t r, const topology_offer_t *offer, uint64_t number)
+{
+    sim_node_t node = {.region = r, .cores = offer->cores, .offer = offer->name};
+    snprintf(node.name, sizeof node.name, "%s-%llu", offer->name, (unsigned long long)number);
+    s_add_node(self, node, offer->power);
 }
 
 /* One for each unit; else as few as hold the topology's workers. */
@@ -185,10 +192,15 @@ static void s_add_nodes(world_t *self, size_t r)
     const topology_region_t *region = &self->topology->regions[r];
     for (size_t i = 0; self->spec->units && i < region->offer_count; i++)
         for (uint64_t u = 0; u < self->spec->units[r][i]; u++)
-            s_add_node(self, r, region->offers[i].cores, region->offers[i].power);
+            s_add_unit(self, r, &region->offers[i], u);
     uint64_t nodes = 1 + (region->workers - 1) / NODE_WORKERS;
-    for (uint64_t n = 0; !self->spec->units && n < nodes; n++)
-        s_add_node(self, r, 1 + (region->workers - 1) / nodes, 1);
+    for (uint64_t n = 0; !self->spec->units && n < nodes; n++) {
+        sim_node_t node = {.region = r, .cores = 1 + (region->workers - 1) / nodes};
+        snprintf(node.name, sizeof node.name, "n%llu", (unsigned long long)n);
+        s_add_node(self, node, 1);
+    }
+    if (self->spec->units)
+        memcpy(self->rents[r].units, self->spec->units[r], sizeof self->rents[r].units);
 }
 
 /* Limits in bytes are compared with tensors of one element. */
@@ -216,7 +228,10 @@ static err_code_t s_make(world_t *self, const predict_spec_t *spec, err_t *err)
     size_t regions = self->topology->region_count;
     self->region_nodes = calloc(regions, sizeof *self->region_nodes);
     self->ports = calloc(2 * regions * self->topology->regions[0].shards, sizeof *self->ports);
-    CHECK(self->region_nodes && self->ports);
+    self->rents = spec->units ? calloc(regions, sizeof *self->rents) : NULL;
+    CHECK(self->region_nodes && self->ports && (self->rents || !spec->units));
+    for (size_t r = 0; r < regions && self->rents; r++)
+        self->rents[r].keep = spec->keep;
     rng_init_for(&self->rng, spec->seed, "steps", 0, 0);
     wan_init(&self->wan, self->topology, spec->seed);
     err_code_t rc = s_set_workers(self, err);
@@ -246,6 +261,7 @@ static void s_fini(world_t *self)
     free(self->topology);
     free(self->nodes);
     free(self->power);
+    free(self->rents);
     free(self->region_nodes);
     free(self->ports);
 }
@@ -315,9 +331,24 @@ static double s_price_per_s(const world_t *self, size_t r)
     const topology_region_t *region = &self->topology->regions[r];
     double price = 0;
     for (size_t i = 0; i < region->offer_count; i++)
-        price += (double)(self->spec->units ? self->spec->units[r][i] : region->offers[i].count) *
-                 region->offers[i].price_per_s;
+        price += (double)region->offers[i].count * region->offers[i].price_per_s;
     return price;
+}
+
+/* Units are paid from the beginning until each has ended; without any, a region's nodes stand for all that it offers. */
+static void s_judge_rent(const world_t *self, const message_t *report, size_t r, predict_region_t *ret)
+{
+    const topology_region_t *region = &self->topology->regions[r];
+    const wire_u64s_t *rented = &report->region_report.rented;
+    ret->rented_s = (double)report->region_report.rented_us / 1e6;
+    ret->rent = ret->rented_s / (double)ret->nodes * s_price_per_s(self, r);
+    if (!self->rents)
+        return;
+    ret->rented_s = ret->rent = 0;
+    for (size_t i = 0; i < region->offer_count && i < rented->count; i++) {
+        ret->rented_s += (double)rented->items[i] / 1e6;
+        ret->rent += (double)rented->items[i] / 1e6 * region->offers[i].price_per_s;
+    }
 }
 
 static double s_part(double us, double all_us)
@@ -355,10 +386,9 @@ static void s_judge_region(const world_t *self, const sim_t *sim, size_t r, pred
         ret->rounds = report->region_report.rounds;
         ret->restarts = report->region_report.restarts;
         ret->train_s = (double)report->region_report.train_us / 1e6;
-        ret->rented_s = (double)report->region_report.rented_us / 1e6;
+        s_judge_rent(self, report, r, ret);
     }
     s_add_shares(&spent, ret);
-    ret->rent = ret->rented_s / (double)ret->nodes * s_price_per_s(self, r);
     ret->cost = ret->rent + ret->wan_cost;
 }
 
@@ -431,6 +461,7 @@ err_code_t predict_run(const predict_spec_t *spec, prediction_t *ret_self, err_t
     sim_spec_t wanted = {.pace = &pace,
                          .node_list = world.nodes,
                          .node_count = world.node_count,
+                         .rents = world.rents,
                          .samples = spec->samples,
                          .evaluates = spec->tests > 0,
                          .beat_us = crowd ? CROWD_BEAT_US : 0,

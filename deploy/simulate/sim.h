@@ -29,9 +29,16 @@ typedef struct {
 /* One node of a world. */
 typedef struct {
     size_t region;
-    char name[TOPOLOGY_NAME_MAX]; /* last part of its name */
+    char name[2 * TOPOLOGY_NAME_MAX]; /* last part of its name; of a unit OFFER-K */
+    const char *offer;                /* that it is a unit of; NULL: of none */
     uint64_t cores;
 } sim_node_t;
+
+/* What a region rents from the beginning on; all are kept until the end, or returned as live ones are. */
+typedef struct {
+    uint64_t units[TOPOLOGY_OFFERS_MAX];
+    bool keep;
+} sim_rent_t;
 
 /* How long everything takes, for a world that is to be as slow as a real one; times in virtual microseconds. */
 typedef struct {
@@ -60,6 +67,7 @@ typedef struct {
                                    messages are handed over as they are; NULL: the knobs below */
     const sim_node_t *node_list; /* (node_count) borrowed; NULL: `nodes` per region */
     size_t node_count;
+    const sim_rent_t *rents; /* (regions) borrowed; node_list has their units; NULL: nothing is rented */
     uint64_t samples; /* of the data set; 0: job.data.samples */
     bool evaluates;   /* there is a test set */
     int64_t beat_us;  /* between two signs of life of workers and nodes; 0: as in a real run */
@@ -73,7 +81,7 @@ typedef struct {
     int64_t step_us;       /* of one gradient, up to twice as long at random */
     int64_t commit_us;     /* of one snapshot, up to twice as long at random */
     double commit_failure; /* probability that a snapshot fails with ERR_FULL */
-    double full_per_s;     /* disks of random nodes that become full, for up to full_us; not after kill_until_us */
+    double full_per_s;     /* disks of random nodes and schedulers that become full, for up to full_us; not after kill_until_us */
     int64_t full_us;
     double kill_per_s;     /* deaths of random workers, shards and synchronizers, per virtual second */
     double kill_silent;    /* probability that nobody tells the node: as an actor that hangs */
@@ -102,7 +110,10 @@ typedef struct {
 typedef struct {
     uint64_t messages, bytes, lost, duplicated, reordered, cut; /* network */
     uint64_t snapshots, snapshot_failures;
-    uint64_t full_disks, without_room; /* starts that found none */
+    uint64_t full_disks, full_schedulers; /* of nodes; of schedulers */
+    uint64_t without_room;                /* starts that found none */
+    uint64_t unkept;                      /* times that a scheduler could not keep what it had to */
+    uint64_t moved_blind;                 /* shards told to hand over of which no other node had a copy */
     uint64_t went_on, exposed;         /* shards that trained on with a full disk; starts after one that did had died */
     uint64_t killed_workers, killed_shards, killed_synchronizers, killed_keepers, killed_in_silence;
     uint64_t lost_nodes, lost_disks;

@@ -48,6 +48,7 @@ static void *s_new_node(const sim_t *self, size_t region, const char *name, size
     node_spec_t spec = {.name = name,
                         .region = self->topology->regions[region].name,
                         .host = "sim",
+                        .offer = self->spec.node_list ? self->spec.node_list[place].offer : NULL,
                         .digest = self->digest,
                         .pid = pid,
                         .cores =
@@ -77,12 +78,19 @@ void sim_start_node(sim_t *self, const char *name, size_t region, size_t place)
     s_begin(self, actor, &node_role, s_new_node(self, region, name, place, pid), 0);
 }
 
+void sim_unit_name(const sim_t *self, size_t region, const char *unit, wire_name_t ret_name)
+{
+    char name[3 * WIRE_NAME_SIZE];
+    snprintf(name, sizeof name, "node/%s/%s", self->topology->regions[region].name, unit);
+    message_set_name(ret_name, name);
+}
+
 static void s_start_listed(sim_t *self)
 {
     for (size_t n = 0; n < self->spec.node_count; n++) {
         const sim_node_t *node = &self->spec.node_list[n];
         wire_name_t name;
-        snprintf(name, sizeof name, "node/%s/%.20s", self->topology->regions[node->region].name, node->name);
+        sim_unit_name(self, node->region, node->name, name);
         sim_start_node(self, name, node->region, n);
     }
 }
@@ -430,6 +438,8 @@ void sim_effects(sim_t *self, size_t index)
         sim_take_jobs(self, index);
     if (actor->role == &region_role || actor->role == &global_role)
         sim_keep(self, index);
+    if (actor->role == &region_role)
+        sim_rent(self, index);
     if (actor->role == &node_role)
         s_take_commands(self, index);
 }

@@ -299,6 +299,8 @@ void sim_fill(sim_t *self)
         self->stats.full_disks++;
         node->full_until_us = self->now_us + 1 + (int64_t)rng_below(&self->rng, (uint64_t)self->spec.full_us);
     }
+    if (node->scheduler != SIZE_MAX)
+        sim_fill_scheduler(self, (size_t)(node - self->actors));
     int64_t pause_us = sim_random_us(self, (int64_t)(1e6 / self->spec.full_per_s));
     sim_schedule(self, (sim_event_t){.at_us = self->now_us + pause_us, .kind = SIM_FILL});
 }
@@ -332,6 +334,14 @@ static bool s_is_elsewhere(const sim_t *self, const sim_actor_t *shard, const ch
             return true;
     }
     return false;
+}
+
+void sim_check_move(sim_t *self, const message_t *hand_over)
+{
+    const sim_actor_t *shard = &self->actors[sim_find(self, hand_over->to)];
+    if (shard->incarnation == hand_over->hand_over.incarnation &&
+        !s_is_elsewhere(self, shard, self->actors[shard->node].name))
+        self->stats.moved_blind++;
 }
 
 /* One loss at a time is what one copy makes good: every node of the region is there, and every shard runs and lies on two

@@ -73,6 +73,14 @@ static bool s_may_leave(const sim_t *self, size_t node)
     return !self->topology->checkpoint.replicas || staying >= 2;
 }
 
+static void s_tell_to_leave(sim_t *self, size_t node)
+{
+    self->actors[node].leaves = true;
+    self->stats.told_to_leave++;
+    node_core_leave(self->actors[node].core, self->now_us);
+    sim_after(self, node);
+}
+
 void sim_leave(sim_t *self)
 {
     size_t node = rng_below(&self->rng, self->actor_count);
@@ -81,15 +89,28 @@ void sim_leave(sim_t *self)
     if (!s_is_busy(self) || actor->role != &node_role || !actor->alive || actor->leaves ||
         !s_may_leave(self, node))
         return;
-    actor->leaves = true;
-    self->stats.told_to_leave++;
-    node_core_leave(actor->core, self->now_us);
-    sim_after(self, node);
+    s_tell_to_leave(self, node);
 }
 
-/* Whether some other node that is there has as much of a shard. */
+/* What is to be rented is there from the beginning; what is returned leaves. */
+void sim_rent(sim_t *self, size_t region_scheduler)
+{
+    const sim_actor_t *scheduler = &self->actors[region_scheduler];
+    rent_command_t command;
+    while (region_core_take_command(scheduler->core, &command)) {
+        wire_name_t name;
+        sim_unit_name(self, scheduler->region, command.name, name);
+        size_t node = sim_find(self, name);
+        if (command.verb == RENT_RETURN && node != SIZE_MAX && self->actors[node].alive)
+            s_tell_to_leave(self, node);
+    }
+}
+
+/* Whether a shard would go on from there: it ran there to the end, or no other node that is there has as much of it. */
 static bool s_is_needed(const sim_t *self, const char *node, const sim_copy_t *copy)
 {
+    if (self->actors[sim_find(self, copy->shard)].node == sim_find(self, node))
+        return true;
     for (size_t i = 0; i < self->copy_count; i++) {
         const sim_copy_t *other = self->copies[i];
         if (!other->snapshot || strcmp(other->shard, copy->shard) != 0 || !strcmp(other->node, node))

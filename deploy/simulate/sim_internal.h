@@ -137,12 +137,14 @@ void sim_find_held(const sim_t *self, size_t region, const char *node, node_spec
 void sim_lose_node(sim_t *self);
 void sim_fill(sim_t *self);
 bool sim_is_full(const sim_t *self, size_t node);
+void sim_check_move(sim_t *self, const message_t *hand_over); /* that a copy is where it can go */
 void sim_uncover(sim_t *self, size_t shard); /* after each commit, or none: whether it goes on without */
 void sim_return(sim_t *self, size_t node);
 /* sim_elastic.c */
 void sim_elastic_new(sim_t *self);
 void sim_join(sim_t *self);
 void sim_leave(sim_t *self);
+void sim_rent(sim_t *self, size_t region_scheduler); /* what it wants returned leaves */
 void sim_node_ended(sim_t *self, size_t node);
 uint64_t sim_cores(const sim_t *self, const char *node);
 int64_t sim_slowness(const sim_t *self, const char *node);
@@ -163,6 +165,7 @@ void sim_damage(sim_t *self, message_t *message);
 size_t sim_find(const sim_t *self, const char *name); /* SIZE_MAX when it never was */
 void sim_start_all(sim_t *self);                      /* schedulers and nodes */
 void sim_start_node(sim_t *self, const char *name, size_t region, size_t place);
+void sim_unit_name(const sim_t *self, size_t region, const char *unit, wire_name_t ret_name);
 void sim_put(sim_t *self, const char *name, size_t region, const role_t *role, void *core,
              uint64_t incarnation);
 void sim_start_actor(sim_t *self, const char *name, size_t node, const node_command_t *command);
@@ -178,6 +181,7 @@ void sim_spend(sim_t *self, size_t actor); /* a worker may do something else now
 void sim_schedulers_new(sim_t *self);
 void sim_schedulers_destroy(sim_t *self);
 void sim_keep(sim_t *self, size_t actor);
+void sim_fill_scheduler(sim_t *self, size_t actor);
 void sim_take_schedulers(sim_t *self, sim_t *from);
 void sim_zombie_hears(sim_t *self, const message_t *message);
 void sim_handle_scheduler(sim_t *self, const sim_event_t *event);

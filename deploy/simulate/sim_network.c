@@ -77,6 +77,8 @@ void sim_send(sim_t *self, size_t from_actor, message_t **message_p)
         return;
     }
     sim_zombie_hears(self, message);
+    if (message->kind == KIND_hand_over && !from->zombie)
+        sim_check_move(self, message);
     /* Its region's broker knows the successor, and carries on nothing of an older incarnation. */
     if (from->zombie && !(self->spec.breaks & BREAK_FENCING)) {
         self->stats.zombies_refused++;

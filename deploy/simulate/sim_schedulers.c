@@ -31,6 +31,7 @@ typedef struct {
     uint64_t term;
     kv_t *kv;
     keep_t *keep;
+    int64_t full_until_us; /* its disk refuses everything before this */
     zombie_t zombie;
 } scheduler_t;
 
@@ -87,7 +88,11 @@ static void *s_new_core(sim_t *self, const scheduler_t *scheduler, const kept_t 
                           .stays_us = self->spec.stays_us,
                           .status_us = 8 * self->spec.beat_us,
                           .kept = kept};
-    return region_core_new(&spec, self->now_us);
+    region_core_t *core = region_core_new(&spec, self->now_us);
+    const sim_rent_t *rent = self->spec.rents ? &self->spec.rents[scheduler->region] : NULL;
+    if (rent)
+        region_core_rent(core, rent->units, rent->keep, self->now_us);
+    return core;
 }
 
 static void s_start(sim_t *self, scheduler_t *scheduler)
@@ -155,6 +160,27 @@ void sim_schedulers_destroy(sim_t *self)
 
 /* ---- what is kept ---- */
 
+static bool s_is_full(const sim_t *self, const scheduler_t *scheduler)
+{
+    return self->now_us < scheduler->full_until_us;
+}
+
+static void s_set_full(scheduler_t *scheduler, bool full)
+{
+    kv_mem_set_fault(scheduler->kv, KV_MEM_COMMIT,
+                     (kv_mem_fault_t){.repeat = full ? -1 : 0, .code = full ? ERR_FULL : ERR_OK});
+}
+
+void sim_fill_scheduler(sim_t *self, size_t actor)
+{
+    scheduler_t *scheduler = &self->schedulers->items[self->actors[actor].scheduler];
+    if (s_is_full(self, scheduler))
+        return;
+    self->stats.full_schedulers++;
+    scheduler->full_until_us =
+        self->now_us + 1 + (int64_t)rng_below(&self->rng, (uint64_t)self->spec.full_us);
+}
+
 void sim_keep(sim_t *self, size_t actor)
 {
     size_t row = self->actors[actor].scheduler;
@@ -162,7 +188,11 @@ void sim_keep(sim_t *self, size_t actor)
         row == SIZE_MAX ? s_find(self, self->actors[actor].name) : &self->schedulers->items[row];
     const keep_source_t *source = s_is_global(self, scheduler) ? &global_source : &region_source;
     if (!self->spec.pace) {
-        CHECK(keep_work(scheduler->keep, self->actors[actor].core, self->now_us, NULL) == ERR_OK);
+        s_set_full(scheduler, s_is_full(self, scheduler));
+        uint64_t failed = kv_mem_failed(scheduler->kv, KV_MEM_COMMIT);
+        err_code_t code = keep_work(scheduler->keep, self->actors[actor].core, self->now_us, NULL);
+        CHECK(!code || (code == ERR_FULL && s_is_full(self, scheduler)));
+        self->stats.unkept += kv_mem_failed(scheduler->kv, KV_MEM_COMMIT) - failed;
     } else if (source->kept) { /* none dies here */
         source->kept(self->actors[actor].core, source->decisions(self->actors[actor].core));
     }
@@ -229,6 +259,13 @@ static void s_succeed(sim_t *self, scheduler_t *scheduler)
         s_schedule(self, EVENT_WAKE, scheduler, (int64_t)rng_below(&self->rng, WAKES_MOST_US), 0);
 }
 
+/* Its term must be on the disk before it says anything. */
+static void s_wait_for_room(sim_t *self, const scheduler_t *scheduler)
+{
+    self->stats.without_room++;
+    s_schedule(self, EVENT_START, scheduler, scheduler->full_until_us - self->now_us, 0);
+}
+
 /* ---- zombies ---- */
 
 /* It reads what has come and sends whatever it likes; who refuses it is heard, and then it has to end. */
@@ -284,7 +321,10 @@ void sim_handle_scheduler(sim_t *self, const sim_event_t *event)
         s_kill(self);
         break;
     case EVENT_START:
-        s_succeed(self, scheduler);
+        if (s_is_full(self, scheduler))
+            s_wait_for_room(self, scheduler);
+        else
+            s_succeed(self, scheduler);
         break;
     case EVENT_WAKE:
         if (zombie && !scheduler->zombie.awake)

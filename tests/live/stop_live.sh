@@ -51,3 +51,35 @@ kill -CONT "$still"
 expect_end "$stop" 0 "a stop of one that stood still"
 expect_line "$work/stop.out" "^stopped process $still in "
 expect_end "$still" 0 "an up that was stopped"
+
+# One that was stopped before anything was stored is gone on with all the same, from the beginning.
+early=("$SOURCE/deploy/topologies/ledger.yaml" --set job.data.samples=6000 --set job.epochs=2 --state "$work/early")
+begin early up "${early[@]}"
+early=("${early[@]}" --resume)
+up=$pid
+until_true test -S "$work/early/run/up.sock"
+expect 0 stop --state "$work/early"
+expect_end "$up" 0 "an up that was stopped at its start"
+expect_line "$work/early.out" 'go on with: cloudless up .* --resume$'
+rm -rf "$work"/early/*/shard-* # on a busy machine the stop may have come later
+expect 0 up "${early[@]}"
+expect_line "$work/last.err" '^this job has no snapshot yet: it starts from the beginning$'
+expect_counters "$work/early" 6000 2 north south
+
+# By hand, too: the same commands again.
+by_hand() { # starts all of them; their pids are in ${hands[@]}
+    local part hands_of=("scheduler" "broker --region north" "broker --region south" "node --region north" "node --region south")
+    hands=()
+    for part in "${hands_of[@]}"; do
+        begin "hand-${#hands[@]}" $part --topology "$SOURCE/deploy/topologies/ledger.yaml" --state "$work/hand"
+        hands+=("$pid")
+    done
+}
+by_hand
+until_true test -S "$work/hand/run/scheduler.sock"
+expect 0 stop --state "$work/hand"
+for pid in "${hands[@]}"; do expect_end "$pid" 0 "a process that was stopped at its start"; done
+rm -rf "$work"/hand/*/shard-*
+by_hand
+for pid in "${hands[@]}"; do expect_end "$pid" 0 "a process that was started again"; done
+expect_counters "$work/hand" 60000 2 north south

@@ -32,6 +32,8 @@
       spec->kill_per_s > 0 && spec->zombie > 0 && !(spec->breaks & BREAK_FENCING), zombies_refused)          \
     X("node lost", spec->lose_node_per_s > 0, lost_nodes)                                                    \
     X("node lost with its disk", spec->lose_node_per_s > 0 && spec->lose_node_disk > 0, lost_disks)          \
+    X("disk of a scheduler full", spec->full_per_s > 0, full_schedulers)                                     \
+    X("decision that could not be kept", spec->full_per_s > 0, unkept)                                       \
     X("node joined", spec->join_per_s > 0, joined)                                                           \
     X("node told to leave", spec->leave_per_s > 0, told_to_leave)                                            \
     X("node left", spec->leave_per_s > 0, left)                                                              \

@@ -320,6 +320,7 @@ static void s_add(totals_t *totals, const sim_t *sim)
     sum->kept += one.kept;
     sum->moved += one.moved;
     sum->full_disks += one.full_disks;
+    sum->moved_blind += one.moved_blind;
     sum->without_room += one.without_room;
     sum->went_on += one.went_on;
     sum->exposed += one.exposed;
@@ -462,6 +463,8 @@ static void s_world(uint64_t seed, const options_t *options, totals_t *totals)
     bool quiet = options->elastic && !options->kills && !options->lose && !options->stop && !stats.lost_nodes;
     if (done && quiet && (stats.rolled_back || stats.samples_repeated || stats.welcomes))
         fault = "something was lost or computed twice though nobody died";
+    if (done && quiet && stats.moved_blind)
+        fault = "a shard was told to hand over before there was a copy where it could go";
     bool waits = options->full && !options->go_on && !options->lose && !options->away && !options->zombies &&
                  !options->stop && !options->nodes && !options->elastic && !options->schedulers;
     if (done && waits && (stats.rolled_back || stats.welcomes))
@@ -639,8 +642,11 @@ int main(int argc, char **argv)
                (unsigned long long)f->killed_at_end, (unsigned long long)f->schedulers_woken,
                (unsigned long long)f->schedulers_refused, (unsigned long long)s->restarts);
     if (options.full)
-        printf("disks full %llu; starts without room %llu; shards that went on %llu, that died of it %llu\n",
-               (unsigned long long)s->full_disks, (unsigned long long)s->without_room,
+        printf("disks full %llu, of schedulers %llu, decisions not kept %llu; starts without room %llu; "
+               "shards that went "
+               "on %llu, that died of it %llu\n",
+               (unsigned long long)s->full_disks, (unsigned long long)f->full_schedulers,
+               (unsigned long long)f->unkept, (unsigned long long)s->without_room,
                (unsigned long long)s->went_on, (unsigned long long)s->exposed);
     if (totals.resumed)
         printf("resumed after a region had been away: %llu\n", (unsigned long long)totals.resumed);

@@ -172,8 +172,8 @@ static int s_end(copy_t *self)
     json_set_bool(self->tale.document, "fits", together->fits);
     if (!together->fits)
         tale_row(&self->tale, "note", together->catalog->dir, NULL, 0, together->why);
-    return tale_end(&self->tale, EXIT_DONE, "%s %" PRIu64 " snapshots to %s; go on there with %s --resume",
-                    did, self->snapshots, self->target.path, launch_up_command(self->target.path, command));
+    return tale_end(&self->tale, EXIT_DONE, "%s %" PRIu64 " snapshots to %s; go on there with %s", did,
+                    self->snapshots, self->target.path, launch_resume_command(self->target.path, command));
 }
 
 static int s_run(const cli_args_t *args)

@@ -93,9 +93,9 @@ static int s_end(import_t *self)
     const char *to = self->target.path;
     json_set_string(self->tale.document, "to", to);
     json_set_u64(self->tale.document, "shards", self->shards);
-    return tale_end(&self->tale, EXIT_DONE, "%s %zu shards to %s; go on there with %s --resume",
+    return tale_end(&self->tale, EXIT_DONE, "%s %zu shards to %s; go on there with %s",
                     self->tale.dry ? "would import" : "imported", self->shards, to,
-                    launch_up_command(to, command));
+                    launch_resume_command(to, command));
 }
 
 static int s_run(const cli_args_t *args)

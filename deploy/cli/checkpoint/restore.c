@@ -106,9 +106,9 @@ static int s_end(restore_t *self, const char *point)
     json_set_string(self->tale.document, "incarnation", incarnation);
     json_set_u64(self->tale.document, "shards", self->count);
     char command[LAUNCH_COMMAND_MAX];
-    return tale_end(&self->tale, EXIT_DONE, "%s %zu shards to %s; go on with %s --resume",
+    return tale_end(&self->tale, EXIT_DONE, "%s %zu shards to %s; go on with %s",
                     self->tale.dry ? "would put back" : "put back", self->count, point,
-                    launch_up_command(self->catalog->dir, command));
+                    launch_resume_command(self->catalog->dir, command));
 }
 
 /* Only common points: snapshots of other tags were taken by each shard for itself. */

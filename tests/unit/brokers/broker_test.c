@@ -135,6 +135,7 @@ static void s_register(const actor_t *actor, const char *region)
     s_hello(actor);
     message_t *m = s_wait(actor, KIND_registered);
     cr_assert_str_eq(m->registered.region, region);
+    cr_assert_gt(m->registered.day_us, 0);
     cr_assert_str_eq(m->to, actor->name);
     message_destroy(&m);
 }

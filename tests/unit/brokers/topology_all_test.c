@@ -1,5 +1,6 @@
 /* All mistakes of a topology are told by one call, and nothing that only follows from them. */
 #include "brokers/topology_all.h"
+#include "brokers/topology_idle.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -104,40 +105,91 @@ Test(topology_all, more_mistakes_than_there_is_room_for_are_counted)
     free(mistakes);
 }
 
-/* One set each that comes to nothing in s_right, and what makes it count. */
-Test(topology_all, what_does_nothing_in_this_job_is_told)
+static const char s_alone[] = "job: {name: t, model: ledger, data: {kind: counter, samples: 100}}\n"
+                              "regions:\n"
+                              "  - {name: a, data_share: 1}\n";
+static const char s_offered[] = "job: {name: t, model: lenet, data: {dir: /data}}\n"
+                                "regions:\n"
+                                "  - {name: a, data_share: 1, offers: [{name: c, count: 1}]}\n"
+                                "  - {name: b, data_share: 1, offers: [{name: c, count: 1}]}\n"
+                                "links:\n"
+                                "  - {between: [a, b]}\n";
+
+/* A file and what is set in it, or nothing, before the key is. */
+typedef struct {
+    const char *text, *with;
+} setting_t;
+
+/* A key, a value that is not its default, where that comes to nothing, and where it counts. */
+static const struct {
+    const char *key, *value;
+    setting_t idle, counts;
+} s_idle[] = {
+    {"job.data.dir", "/x", {s_alone, NULL}, {s_right, NULL}},
+    {"job.data.split", "label", {s_alone, NULL}, {s_right, NULL}},
+    {"job.sync.every_least", "2", {s_right, NULL}, {s_right, "job.sync.every=auto"}},
+    {"job.sync.every_most", "20", {s_right, NULL}, {s_right, "job.sync.every=auto"}},
+    {"job.sync.outer_lr", "0.5", {s_right, NULL}, {s_right, "job.sync.strategy=diloco"}},
+    {"job.sync.outer_momentum", "0.5", {s_right, NULL}, {s_right, "job.sync.strategy=diloco-async"}},
+    {"job.sync.threshold", "5%", {s_right, NULL}, {s_right, "job.sync.strategy=asp"}},
+    {"job.sync.encoding", "int8", {s_alone, NULL}, {s_right, NULL}},
+    {"job.sync.window", "1MiB", {s_alone, NULL}, {s_right, NULL}},
+    {"job.sync.topk_ratio", "5%", {s_right, NULL}, {s_right, "job.sync.encoding=topk"}},
+    {"job.sync.topk_values", "int8", {s_right, NULL}, {s_right, "job.sync.encoding=topk"}},
+    {"job.sync.staleness", "3", {s_right, "job.sync.strategy=sma"}, {s_right, NULL}},
+    {"job.sync.quorum", "0.5", {s_right, NULL}, {s_right, "job.sync.strategy=sma"}},
+    {"job.sync.grace",
+     "1s",
+     {s_right, "job.sync.strategy=sma"},
+     {s_right, "job.sync={strategy: sma, quorum: 0.5}"}},
+    {"checkpoint.when_full", "go_on", {s_alone, NULL}, {s_right, NULL}},
+    {"checkpoint.wan_share", "0.5", {s_right, NULL}, {s_right, "checkpoint={replicas: 1, elsewhere: true}"}},
+    {"plan.deadline", "3s", {s_right, NULL}, {s_right, "plan.objective=deadline"}},
+    {"plan.budget", "3", {s_right, NULL}, {s_right, "plan.objective=budget"}},
+    {"plan.rent", "/bin/rent", {s_offered, NULL}, {s_offered, "plan.apply=true"}},
+    {"plan.rent_patience", "3s", {s_offered, NULL}, {s_offered, "plan.apply=true"}},
+};
+
+static void s_expect_notes(const setting_t *where, const char *set, const char *key, bool idle)
 {
-    static const struct {
-        const char *set, *with, *key;
-    } rows[] = {
-        {"job.sync.every_least=2", "job.sync.every=auto", "job.sync.every_least"},
-        {"job.sync.every_most=20", "job.sync.every=auto", "job.sync.every_most"},
-        {"job.sync.outer_lr=0.5", "job.sync.strategy=diloco", "job.sync.outer_lr"},
-        {"job.sync.outer_momentum=0.5", "job.sync.strategy=diloco-async", "job.sync.outer_momentum"},
-        {"job.sync.threshold=5%", "job.sync.strategy=asp", "job.sync.threshold"},
-        {"job.sync.topk_ratio=5%", "job.sync.encoding=topk", "job.sync.topk_ratio"},
-        {"job.sync.topk_values=int8", "job.sync.encoding=topk", "job.sync.topk_values"},
-        {"job.sync.quorum=0.5", "job.sync.strategy=sma", "job.sync.quorum"},
-        {"checkpoint.wan_share=0.5", "checkpoint={replicas: 1, elsewhere: true, wan_share: 0.5}",
-         "checkpoint.wan_share"},
-        {"plan.deadline=3s", "plan.objective=deadline", "plan.deadline"},
-        {"plan.budget=3", "plan.objective=budget", "plan.budget"},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        const char *sets[] = {rows[i].set, rows[i].with};
-        mistakes_t *mistakes = s_read(s_right, sets, 1, ERR_OK);
-        cr_expect_eq(mistakes->note_count, 1, "%s", rows[i].set);
-        cr_expect(strstr(mistakes->notes[0], rows[i].key), "%s", mistakes->notes[0]);
-        free(mistakes);
-        mistakes = s_read(s_right, sets, 2, ERR_OK);
-        cr_expect_eq(mistakes->note_count, 0, "%s: %s", rows[i].with, mistakes->notes[0]);
-        free(mistakes);
-    }
-    static const char *const staleness[] = {"job.sync.staleness=3", "job.sync.strategy=sma"};
-    mistakes_t *mistakes = s_read(s_right, staleness, 2, ERR_OK);
-    cr_expect(mistakes->note_count == 1 && strstr(mistakes->notes[0], "job.sync.staleness"));
+    const char *sets[2] = {where->with ? where->with : set, set};
+    mistakes_t *mistakes = s_read(where->text, sets, where->with ? 2 : 1, ERR_OK);
+    cr_expect_eq(mistakes->note_count, idle ? 1 : 0, "%s with %s: %s", set, where->with, mistakes->notes[0]);
+    char text[MISTAKES_KEY_MAX];
+    snprintf(text, sizeof text, "%s: does nothing in this job", key);
+    cr_expect(!idle || strstr(mistakes->notes[0], text), "%s", mistakes->notes[0]);
     free(mistakes);
-    mistakes = s_read(s_right, staleness, 1, ERR_OK);
+}
+
+Test(topology_all, every_key_that_does_nothing_in_this_job_is_told)
+{
+    for (size_t i = 0; i < sizeof s_idle / sizeof *s_idle; i++) {
+        char set[64];
+        snprintf(set, sizeof set, "%s=%s", s_idle[i].key, s_idle[i].value);
+        s_expect_notes(&s_idle[i].idle, set, s_idle[i].key, true);
+        s_expect_notes(&s_idle[i].counts, set, s_idle[i].key, false);
+    }
+}
+
+Test(topology_all, every_key_that_may_do_nothing_has_a_case)
+{
+    for (size_t row = 0; topology_idle_key(row); row++) {
+        bool has = false;
+        for (size_t i = 0; i < sizeof s_idle / sizeof *s_idle; i++)
+            has = has || !strcmp(s_idle[i].key, topology_idle_key(row));
+        cr_expect(has, "%s has no case", topology_idle_key(row));
+    }
+}
+
+Test(topology_all, a_number_of_workers_does_nothing_where_machines_are_rented)
+{
+    static const char *const sets[] = {"plan.apply=true", "regions[a].workers=2", "regions[b].workers=auto"};
+    mistakes_t *mistakes = s_read(s_offered, sets, 3, ERR_OK);
+    cr_expect_eq(mistakes->note_count, 1);
+    cr_expect(strstr(mistakes->notes[0], "regions[0].workers: does nothing in this job: plan.apply"), "%s",
+              mistakes->notes[0]);
+    free(mistakes);
+    mistakes = s_read(s_offered, sets + 1, 1, ERR_OK);
     cr_expect_eq(mistakes->note_count, 0);
     free(mistakes);
 }

@@ -227,24 +227,24 @@ static const case_t s_cases[] = {
      "t.yaml:7:41: job.sync.away_after: \"1ms\" is too small; write a duration from 100ms to 24h, such as "
      "30ms or 10s"},
     {"every: 8", "inside: ssp",
-     "t.yaml:7:37: job.sync.inside: \"ssp\" is not known here; write async, sync or ssp: S with S from 1 to "
+     "t.yaml:7:37: job.sync.inside: \"ssp\" is not known here; write async, sync or ssp:S with S from 1 to "
      "1000000"},
     {"every: 8", "inside: \"ssp: 0\"",
-     "t.yaml:7:37: job.sync.inside: \"ssp: 0\" is not known here; write async, sync or ssp: S with S from 1 "
+     "t.yaml:7:37: job.sync.inside: \"ssp: 0\" is not known here; write async, sync or ssp:S with S from 1 "
      "to 1000000"},
     {"every: 8", "inside: {ssp: 0}",
-     "t.yaml:7:29: job.sync.inside: \"ssp: 0\" is not known here; write async, sync or ssp: S with S from 1 "
+     "t.yaml:7:29: job.sync.inside: \"ssp: 0\" is not known here; write async, sync or ssp:S with S from 1 "
      "to 1000000"},
     {"every: 8", "inside: {sps: 4}",
-     "t.yaml:7:29: job.sync.inside: has keys of its own; write async, sync or ssp: S with S from 1 to "
+     "t.yaml:7:29: job.sync.inside: has keys of its own; write async, sync or ssp:S with S from 1 to "
      "1000000"},
     {"every: 8", "inside: {ssp: 4, x: 1}",
-     "t.yaml:7:29: job.sync.inside: has keys of its own; write async, sync or ssp: S with S from 1 to "
+     "t.yaml:7:29: job.sync.inside: has keys of its own; write async, sync or ssp:S with S from 1 to "
      "1000000"},
     {"every: 8", "inside: [sync]",
-     "t.yaml:7:29: job.sync.inside: is a list; write async, sync or ssp: S with S from 1 to 1000000"},
+     "t.yaml:7:29: job.sync.inside: is a list; write async, sync or ssp:S with S from 1 to 1000000"},
     {"every: 8", "inside: ssp:4x",
-     "t.yaml:7:37: job.sync.inside: \"ssp:4x\" is not known here; write async, sync or ssp: S with S from 1 "
+     "t.yaml:7:37: job.sync.inside: \"ssp:4x\" is not known here; write async, sync or ssp:S with S from 1 "
      "to 1000000"},
     {"asgd-ga", "agsd",
      "t.yaml:7:20: job.sync.strategy: \"agsd\" is not known here; write asgd, asgd-ga, ama, sma, ssgd, "
@@ -651,6 +651,11 @@ Test(wrong, what_cannot_run_is_told)
          "t.yaml:16:5: regions[1].offers: missing, and plan.apply rents nothing else; write \"- {name: "
          "small, count: 4}\" "
          "below it for instance, or plan.apply: false"},
+        {{"links=[]", "regions=[{name: r23456789012345678901234567, data_share: 1, offers: [{name: "
+                      "o23456789012345678901234567}]}]"},
+         "--set regions=[{name: r23456789012345678901234567, data_share: 1, offers: [{name: "
+         "o23456789012345678901234567}]}]: regions[0].offers[0].name: this name and the region's are 54 "
+         "letters together, and units are named by both; write at most 52"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         topology_t *topology = NULL;

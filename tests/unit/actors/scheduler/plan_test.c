@@ -72,6 +72,25 @@ Test(plan, saves_what_arithmetic_allows)
     cr_assert_float_eq(s_saved(PLAN_MATCH), 8 / 24.0, 1e-3);
 }
 
+/* Half of the time one region of two has nothing left to do, and all of its 12 units go but the one with its shard. Where
+ * regions wait for each other none is done before the others. */
+Test(plan, what_is_returned_when_a_region_is_done_is_not_paid)
+{
+    s_pair(1, 2, 1);
+    cr_assert_float_eq(s_saved(PLAN_UNTIL_DONE), 11 / 12.0 * 6 / 24.0, 1e-3);
+    cr_assert_lt(s_saved(PLAN_UNTIL_DONE), s_saved(PLAN_MATCH));
+    s_topology.regions[1].shards = 6;
+    cr_assert_float_eq(s_saved(PLAN_UNTIL_DONE), 6 / 12.0 * 6 / 24.0, 1e-3);
+    s_topology.regions[1].shards = 20;
+    cr_assert_float_eq(s_saved(PLAN_UNTIL_DONE), 0, 1e-9);
+    s_pair(1, 1, 1);
+    cr_assert_float_eq(s_saved(PLAN_UNTIL_DONE), 0, 1e-9);
+    s_pair(1, 2, 1);
+    s_topology.job.sync.strategy = STRATEGY_SMA;
+    s_derive(60000);
+    cr_assert_float_eq(s_saved(PLAN_UNTIL_DONE), 0, 1e-9);
+}
+
 /* ---- against trying every set of units ---- */
 
 static void s_random_case(rng_t *rng)

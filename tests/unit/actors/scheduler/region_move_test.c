@@ -12,6 +12,7 @@ static bench_t *s_leaving(void)
     s_progress(b, 4);
     cr_assert_null(s_placed(b, "keeper/eu/b"));
     cr_assert_null(s_placed(b, "keeper/eu/c"));
+    b->copied = 4;
     b->leaving[LEAVER] = true;
     return b;
 }
@@ -39,6 +40,7 @@ static const char *s_keeper(size_t node)
 /* The shard has stopped, its last snapshot is `number`, and keepers of that assignment have it. */
 static void s_handed(bench_t *b, uint64_t number, uint64_t assignment)
 {
+    b->copied = 0;
     message_t *m = s_progress_of(b, number);
     m->progress.handed = true;
     m->progress.assignment = assignment;
@@ -90,6 +92,26 @@ Test(region_move, a_shard_hands_over_and_goes_on_where_its_keeper_is)
     cr_assert(s_placed(b, s_keeper(target))->ended, "it was there for the move alone");
     cr_assert_eq(b->report->region_report.moves, 1);
     cr_assert_eq(b->report->region_report.restarts, 0, "a move is no restart");
+    s_free(b);
+}
+
+/* Where it goes the disk may be full: stopped too early it would stand still for as long. */
+Test(region_move, a_shard_trains_on_until_there_is_a_copy_where_it_can_go_on)
+{
+    bench_t *b = s_leaving();
+    b->copied = 0;
+    s_pass(b, 20 * SECOND);
+    cr_assert_neq(s_target(b), LEAVER, "somebody is to have one");
+    cr_assert_eq(b->hand_overs, 0, "nobody has one");
+    cr_assert_eq(b->stops[LEAVER], 0, "it is not let go with what nobody else has");
+    message_t *m = s_progress_of(b, 4); /* of keepers that it had before */
+    m->progress.assignment = b->keepers->keepers.assignment - 1;
+    s_give(b, m);
+    s_pass(b, 2 * SECOND);
+    cr_assert_eq(b->hand_overs, 0);
+    b->copied = 4;
+    s_pass(b, 2 * SECOND);
+    cr_assert_gt(b->hand_overs, 0);
     s_free(b);
 }
 
@@ -191,6 +213,7 @@ Test(region_move, goes_on_from_its_own_disk_when_the_target_dies_after_it_has_ha
     cr_assert_str_eq(shard->node, s_node(LEAVER));
     cr_assert_eq(shard->newest_number, 5);
     /* And then it leaves as if for the first time. */
+    b->copied = 5;
     uint64_t again = shard->incarnation;
     b->seals = 0;
     s_pass(b, 2 * SECOND);
@@ -237,6 +260,25 @@ Test(region_move, a_leaver_that_dies_after_it_has_handed_over_is_not_waited_for)
     s_pass(b, 3 * SECOND);
     cr_assert_eq(b->retires, retires, "nobody is there to be asked");
     cr_assert(region_core_failure(b->core, NULL) == ERR_OK);
+    s_free(b);
+}
+
+Test(region_move, when_all_were_gone_it_goes_on_exactly_where_its_keeper_comes_back)
+{
+    bench_t *b = s_leaving();
+    uint64_t before = s_hand_over(b);
+    size_t target = s_target(b);
+    for (size_t node = 0; node < NODES; node++)
+        s_lose(b, node);
+    s_pass(b, 30 * SECOND);
+    cr_assert_eq(s_placed(b, SHARD)->incarnation, before);
+    b->silent[target] = false;
+    b->seals = 0;
+    s_pass(b, 2 * SECOND);
+    cr_assert_gt(b->seals, 0);
+    s_sealed(b, s_keeper(target), before, 5);
+    s_pass(b, 2 * SECOND);
+    s_expect_moved(b, target, before);
     s_free(b);
 }
 

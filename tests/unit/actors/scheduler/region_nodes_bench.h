@@ -35,6 +35,8 @@ typedef struct {
     int64_t now_us;
     bool silent[NODES], leaving[NODES];
     bool lingers; /* what is to be retired goes on */
+    uint64_t
+        copied; /* number of the shard's newest snapshot, which whoever is told to keep for it has; 0: nobody has any */
     uint64_t pid[NODES];
     uint64_t held_incarnation[NODES], held_number[NODES];
     placed_t placed[64]; /* newest of each actor */
@@ -194,6 +196,26 @@ static inline void s_hear(bench_t *b)
     }
 }
 
+static inline message_t *s_progress_of(bench_t *b, uint64_t number)
+{
+    message_t *m = message_new(KIND_progress, NAME, SHARD);
+    m->incarnation = s_placed(b, SHARD)->incarnation;
+    m->progress.history = 5;
+    m->progress.number = number;
+    m->progress.keep_lag_us = 1234;
+    return m;
+}
+
+static inline void s_tell_copied(bench_t *b)
+{
+    if (!b->copied || !b->keepers || !b->keepers->keepers.names || !b->keepers->keepers.names[0] ||
+        b->silent[s_index(s_placed(b, SHARD)->node)])
+        return;
+    message_t *m = s_progress_of(b, b->copied);
+    m->progress.assignment = b->keepers->keepers.assignment;
+    s_give(b, m);
+}
+
 /* A status of everybody who runs on a node that is not silent, once a second; time passes. */
 static inline void s_pass(bench_t *b, int64_t us)
 {
@@ -208,6 +230,8 @@ static inline void s_pass(bench_t *b, int64_t us)
             m->incarnation = b->placed[i].incarnation;
             s_give(b, m);
         }
+        if (b->now_us % SECOND == 0)
+            s_tell_copied(b);
         region_role.tick(b->core, b->now_us);
         s_hear(b);
     }
@@ -265,16 +289,6 @@ static inline void s_free(bench_t *b)
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         message_destroy(s_newest(b, kinds[i]));
     free(b);
-}
-
-static inline message_t *s_progress_of(bench_t *b, uint64_t number)
-{
-    message_t *m = message_new(KIND_progress, NAME, SHARD);
-    m->incarnation = s_placed(b, SHARD)->incarnation;
-    m->progress.history = 5;
-    m->progress.number = number;
-    m->progress.keep_lag_us = 1234;
-    return m;
 }
 
 static inline void s_progress(bench_t *b, uint64_t number)

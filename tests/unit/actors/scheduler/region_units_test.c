@@ -125,7 +125,9 @@ static rented_t *s_swapping(void)
 static size_t s_move(rented_t *self)
 {
     bench_t *b = self->bench;
+    b->copied = 4;
     s_go(self, 2 * SECOND);
+    b->copied = 0;
     uint64_t before = s_placed(b, SHARD)->incarnation;
     cr_assert(b->hand_overs > 0 && b->keepers && b->keepers->keepers.names);
     size_t target = strstr(b->keepers->keepers.names, "dear-0") ? DEAR : OTHER;

@@ -383,3 +383,43 @@ Test(keep, what_is_handed_over_is_the_last_snapshot)
     cr_assert_eq(shard_keep_assignment(shard), 1);
     world_destroy(w);
 }
+
+/* It may be told to go as soon as there is a copy, and a snapshot of its own accord may be far off. */
+Test(keep, keepers_that_come_in_the_midst_of_training_get_a_snapshot_at_once)
+{
+    world_t *w = s_world(DURABILITY_DISK);
+    w->topology->checkpoint.replicas = 0;
+    w->topology->checkpoint.every = 1000;
+    world_run(w);
+    world_push(w, 0, 0, 0, s_g);
+    world_tick(w, 1);
+    uint64_t before = w->shard[0][0]->committed_number;
+    world_tick(w, 1);
+    cr_assert_eq(w->shard[0][0]->committed_number, before, "nothing calls for one");
+    world_forget_mail(w);
+    s_assign(w, 0, 0, 1, A " 1\n");
+    world_tick(w, 1);
+    cr_assert_eq(s_offered(w, A, 0, 0), before + 1);
+    s_kept(w, A, 0, 0, before + 1, ERR_OK);
+    cr_assert_eq(shard_keep_assignment(w->shard[0][0]), 1);
+    world_tick(w, 1);
+    cr_assert_eq(w->shard[0][0]->committed_number, before + 1, "one is enough");
+    world_destroy(w);
+}
+
+/* An offer that was repeated is taken up again after its first refusal. */
+Test(keep, what_is_kept_after_a_refusal_counts_though_nothing_is_offered_at_the_moment)
+{
+    world_t *w = s_world(DURABILITY_REPLICA);
+    world_run(w);
+    s_assign(w, 0, 0, 1, A " 1\n");
+    cr_assert_eq(s_offered(w, A, 0, 0), 1);
+    world_push(w, 0, 0, 0, s_g);
+    s_kept(w, A, 0, 0, 1, ERR_FULL);
+    cr_assert_eq(w->shard[0][0]->keep.waits, 1);
+    s_kept(w, A, 0, 0, 1, ERR_OK);
+    cr_assert_neq(w->shard[0][0]->keep.waits, 1, "it waits for what it has been told");
+    s_keep_all(w);
+    cr_assert_eq(s_durable(w, 0, 0), 1);
+    world_destroy(w);
+}

@@ -5,11 +5,13 @@
 #include <criterion/redirect.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct {
     int runs;
-    const char *state, *positional;
+    char state[64], positional[64];
+    char set[64]; /* the first */
     size_t sets;
     bool json;
 } s_seen;
@@ -17,10 +19,12 @@ static struct {
 static int s_run(const cli_args_t *args)
 {
     s_seen.runs++;
-    s_seen.state = cli_value(args, "state");
-    s_seen.positional = cli_positional(args);
+    const char *state = cli_value(args, "state"), *positional = cli_positional(args);
+    snprintf(s_seen.state, sizeof s_seen.state, "%s", state ? state : "");
+    snprintf(s_seen.positional, sizeof s_seen.positional, "%s", positional ? positional : "");
+    const char *const *sets = cli_values(args, "set", &s_seen.sets);
+    snprintf(s_seen.set, sizeof s_seen.set, "%s", s_seen.sets ? sets[0] : "");
     s_seen.json = cli_has(args, "json");
-    cli_values(args, "set", &s_seen.sets);
     return 7;
 }
 
@@ -51,6 +55,19 @@ Test(cli, options_in_any_order_reach_the_command)
     cr_assert_str_eq(s_seen.positional, "job.yaml");
     cr_assert_eq(s_seen.sets, 2);
     cr_assert(s_seen.json);
+}
+
+/* What a shell has not read: all that names a file or a directory, and nothing else. */
+Test(cli, a_tilde_is_the_home_directory_in_paths_alone)
+{
+    setenv("HOME", "/home/me", 1);
+    cr_assert_eq(CALL("start", "--state=~/x", "~/job.yaml", "--set=~/y"), 7);
+    cr_expect_str_eq(s_seen.state, "/home/me/x");
+    cr_expect_str_eq(s_seen.positional, "/home/me/job.yaml");
+    cr_expect_str_eq(s_seen.set, "~/y");
+    cr_assert_eq(CALL("start", "-s", "~", "./~"), 7);
+    cr_expect_str_eq(s_seen.state, "/home/me");
+    cr_expect_str_eq(s_seen.positional, "./~");
 }
 
 Test(cli, what_is_wrong_is_told_and_nothing_runs, .init = cr_redirect_stderr)

@@ -12,9 +12,9 @@
 #include <stdio.h>
 
 #define CASES 40
-#define OBJECTIVES 6
-static const char *const s_objectives[OBJECTIVES] = {"everything", "match",    "fastest",
-                                                     "cheapest",   "deadline", "budget"};
+#define OBJECTIVES 7
+static const char *const s_objectives[OBJECTIVES] = {"everything", "match",  "fastest",   "cheapest",
+                                                     "deadline",   "budget", "until-done"};
 
 /* ---- a topology, drawn ---- */
 

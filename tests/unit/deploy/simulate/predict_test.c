@@ -25,9 +25,12 @@ static topology_t *s_topology(size_t regions, unsigned workers, const char *sync
     return topology;
 }
 
-static prediction_t s_predict(const topology_t *topology, int64_t limit_us)
+static prediction_t s_predict_units(const topology_t *topology, const predict_units_t *units, bool keep,
+                                    int64_t limit_us)
 {
     predict_spec_t spec = {.topology = topology,
+                           .units = units,
+                           .keep = keep,
                            .samples = topology->job.data.samples,
                            .pace = pace_given(topology),
                            .limit_us = limit_us,
@@ -38,6 +41,11 @@ static prediction_t s_predict(const topology_t *topology, int64_t limit_us)
     prediction_t copy = *result;
     free(result);
     return copy;
+}
+
+static prediction_t s_predict(const topology_t *topology, int64_t limit_us)
+{
+    return s_predict_units(topology, NULL, false, limit_us);
 }
 
 /* 30,000 samples per region, 10 workers of 100 samples per second: 30 s, and almost all of them computed. */
@@ -86,5 +94,26 @@ Test(predict, regions_that_wait_for_each_other_are_as_slow_as_their_link)
     cr_assert(result.run_s > least_s && result.run_s < 1.5 * least_s, "%g s, link %g s", result.run_s,
               least_s);
     cr_assert(result.total.waited_shard > 0.8, "%g waited", result.total.waited_shard);
+    topology_destroy(&topology);
+}
+
+/* A region with half the data of the other is done after half of the time: then its units go, but those that host a shard. */
+Test(predict, units_of_a_region_that_is_done_are_returned)
+{
+    topology_t *topology = s_topology(2, 10, "strategy: asgd-ga, every: 50", "rate: 1Gbit, rtt: 1ms");
+    static const predict_units_t units[2] = {{10}, {10}};
+    topology->regions[0].data_share = 2;
+    prediction_t keeps = s_predict_units(topology, units, true, INT64_MAX);
+    prediction_t returns = s_predict_units(topology, units, false, INT64_MAX);
+    double all_s = keeps.regions[0].rented_s, shards = (double)topology->regions[1].shards;
+    cr_assert(keeps.over && returns.over && returns.total.restarts == 0);
+    cr_assert_eq(returns.total.samples, 60000);
+    cr_assert_float_eq(keeps.regions[1].rented_s, all_s, 0.02 * all_s);
+    cr_assert_float_eq(returns.regions[0].rented_s, all_s, 0.05 * all_s, "%g of %g s",
+                       returns.regions[0].rented_s, all_s);
+    double least_s = (0.5 + 0.5 * shards / 10) * all_s;
+    cr_assert(returns.regions[1].rented_s > 0.95 * least_s && returns.regions[1].rented_s < 1.1 * least_s,
+              "%g of %g s, at least %g", returns.regions[1].rented_s, all_s, least_s);
+    cr_assert_float_eq(returns.regions[1].rent, 2 * returns.regions[1].rented_s, 1e-6);
     topology_destroy(&topology);
 }
