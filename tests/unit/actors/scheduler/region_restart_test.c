@@ -668,3 +668,20 @@ Test(region_restart, a_shard_goes_back_to_a_process_that_has_gone_on)
     message_destroy(&place);
     s_free(bench);
 }
+
+/* The other node has an older snapshot of it: going on from that would lose what is on the node that is not there. */
+Test(region_restart, an_older_snapshot_elsewhere_is_not_gone_on_from_while_the_newest_may_come)
+{
+    bench_t *bench = s_bench(2, false);
+    running_t running = s_running(bench);
+    s_stored_and_restarted(bench, &running);
+    for (int64_t at_us = SECOND; at_us < 29 * SECOND; at_us += SECOND) {
+        driver_tick(&bench->by, at_us);
+        s_comes_back(bench, "node/eu/b", 12, true);
+        cr_assert(!s_places_first_shard(bench));
+    }
+    s_comes_back(bench, "node/eu/b", 12, true);
+    driver_tick(&bench->by, 32 * SECOND);
+    cr_assert(s_places_first_shard(bench), "its time is over: rather that than nothing");
+    s_free(bench);
+}
