@@ -181,6 +181,20 @@ MUST_USE err_code_t topology_may_become(const topology_t *self, const topology_t
  * the number of elements of a list. */
 bool topology_difference(const topology_t *self, const topology_t *other, char *ret_text, size_t size);
 
+/* A setting that a job goes on with, and what it was. */
+typedef struct {
+    char key[TOPOLOGY_NAME_MAX], from[TOPOLOGY_NAME_MAX], to[TOPOLOGY_NAME_MAX];
+} topology_carried_t;
+#define TOPOLOGY_CARRIED_MAX 8
+
+/* Whether a job that was stopped, or is done, may go on as `next`: with more epochs, another rate.
+ *
+ *   out  ret_carried  (*ret_count, at most TOPOLOGY_CARRIED_MAX) what is another now
+ *
+ * Errors   ERR_JOB: names the first key that differs and is none of those (`carry` in the table) */
+MUST_USE err_code_t topology_carry(const topology_t *self, const topology_t *next,
+                                   topology_carried_t *ret_carried, size_t *ret_count, err_t *err);
+
 /* XXH3 over everything that must be equal in all processes of a job and for a resume: job (without data.dir),
  * number of shards, regions and their shares, and where inside is sync their workers, which a step's batches
  * are counted by. The order of keys in the file does not matter. As 16 hexadecimal digits. */

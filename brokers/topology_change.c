@@ -3,6 +3,7 @@
 #include "brokers/topology_value.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static err_code_t s_refuse(const char *path, err_t *err)
@@ -67,25 +68,33 @@ err_code_t topology_may_become(const topology_t *self, const topology_t *changed
 
 /* ---- what a digest is made of ---- */
 
-static bool s_find_difference(const field_t *parent, const char *prefix, const void *a, const void *b,
-                              char *ret_text, size_t size);
+/* Told of each key that differs; true: enough. */
+typedef bool differs_fn(void *hint, const field_t *field, const char *path, const char *a, const char *b);
 
-static bool s_find_in_list(const field_t *list, const char *path, const void *a, const void *b,
-                           char *ret_text, size_t size)
+typedef struct {
+    differs_fn *tell;
+    void *hint;
+} listener_t;
+
+static bool s_find(const listener_t *self, const field_t *parent, const char *prefix, const void *a,
+                   const void *b);
+
+static bool s_find_in_list(const listener_t *self, const field_t *list, const char *path, const void *a,
+                           const void *b)
 {
     size_t count = s_count(list, a) < s_count(list, b) ? s_count(list, a) : s_count(list, b);
     for (size_t i = 0; i < count; i++) {
         char element[TOPOLOGY_TEXT_MAX];
         size_t at = list->offset + i * list->element_size;
         snprintf(element, sizeof element, "%s[%zu]", path, i);
-        if (s_find_difference(list, element, (const char *)a + at, (const char *)b + at, ret_text, size))
+        if (s_find(self, list, element, (const char *)a + at, (const char *)b + at))
             return true;
     }
     return false;
 }
 
-static bool s_find_difference(const field_t *parent, const char *prefix, const void *a, const void *b,
-                              char *ret_text, size_t size)
+static bool s_find(const listener_t *self, const field_t *parent, const char *prefix, const void *a,
+                   const void *b)
 {
     bool found = false;
     for (const field_t *field = field_next(parent, NULL); field && !found;
@@ -93,18 +102,79 @@ static bool s_find_difference(const field_t *parent, const char *prefix, const v
         char path[TOPOLOGY_TEXT_MAX], text_a[VALUE_TEXT_MAX], text_b[VALUE_TEXT_MAX];
         snprintf(path, sizeof path, "%s%s%s", prefix, *prefix ? "." : "", field_key(field));
         if (field->type == FIELD_MAP)
-            found = s_find_difference(field, path, a, b, ret_text, size);
+            found = s_find(self, field, path, a, b);
         else if (field->type == FIELD_LIST)
-            found = s_find_in_list(field, path, a, b, ret_text, size);
-        else if (field->digest && strcmp(value_print(field, a, text_a), value_print(field, b, text_b)) != 0) {
-            snprintf(ret_text, size, "%.100s is %.60s, not %.60s", path, text_a, text_b);
-            found = true;
-        }
+            found = s_find_in_list(self, field, path, a, b);
+        else if (field->digest && strcmp(value_print(field, a, text_a), value_print(field, b, text_b)) != 0)
+            found = self->tell(self->hint, field, path, text_a, text_b);
     }
     return found;
 }
 
+typedef struct {
+    char *text;
+    size_t size;
+} difference_t;
+
+static bool s_say(void *hint, const field_t *field, const char *path, const char *a, const char *b)
+{
+    const difference_t *self = hint;
+    (void)field;
+    snprintf(self->text, self->size, "%.100s is %.60s, not %.60s", path, a, b);
+    return true;
+}
+
 bool topology_difference(const topology_t *self, const topology_t *other, char *ret_text, size_t size)
 {
-    return s_find_difference(NULL, "", self, other, ret_text, size);
+    difference_t difference = {ret_text, size};
+    return s_find(&(listener_t){s_say, &difference}, NULL, "", self, other);
+}
+
+/* ---- what a job may go on with ---- */
+
+typedef struct {
+    topology_carried_t *rows;
+    size_t *count;
+    err_t *err;
+} carrying_t;
+
+static bool s_carry(void *hint, const field_t *field, const char *path, const char *a, const char *b)
+{
+    const carrying_t *self = hint;
+    if (!field->carry || *self->count == TOPOLOGY_CARRIED_MAX) {
+        err_set(self->err, ERR_JOB, "%.100s is %.60s, not %.60s", path, a, b);
+        return true;
+    }
+    topology_carried_t *row = &self->rows[(*self->count)++];
+    snprintf(row->key, sizeof row->key, "%s", path);
+    snprintf(row->from, sizeof row->from, "%s", a);
+    snprintf(row->to, sizeof row->to, "%s", b);
+    return false;
+}
+
+/* What is compared by count alone, such as regions, or workers in step. */
+static bool s_differs_otherwise(const topology_t *self, const topology_t *next)
+{
+    char a[17], b[17];
+    topology_t *same = malloc(sizeof *same);
+    CHECK(same);
+    *same = *self;
+    same->job.epochs = next->job.epochs;
+    same->job.optimizer = next->job.optimizer;
+    topology_digest(same, a);
+    topology_digest(next, b);
+    free(same);
+    return strcmp(a, b) != 0;
+}
+
+err_code_t topology_carry(const topology_t *self, const topology_t *next, topology_carried_t *ret_carried,
+                          size_t *ret_count, err_t *err)
+{
+    *ret_count = 0;
+    carrying_t carrying = {ret_carried, ret_count, err};
+    if (s_find(&(listener_t){s_carry, &carrying}, NULL, "", self, next))
+        return ERR_JOB;
+    if (s_differs_otherwise(self, next))
+        return err_set(err, ERR_JOB, "it has other regions, or other workers in step");
+    return ERR_OK;
 }

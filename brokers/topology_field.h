@@ -37,7 +37,8 @@ typedef struct {
     field_type_t type;
     bool required;
     bool live;   /* may change while the job runs: what plans are made of */
-    bool digest; /* must be equal in all processes of a job and for a resume */
+    bool digest; /* must be equal in all processes of a job and for a resume ... */
+    bool carry;  /* ... where a job that goes on may have another value than it had */
     bool above;  /* min itself is not allowed */
     bool below;  /* max itself is not allowed */
     size_t offset;

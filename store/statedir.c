@@ -19,11 +19,12 @@
 #define JOB_FILE "job"
 #define LOCK_FILE "lock"
 #define SEAL_FILE "seal"
-#define JOB_TEXT_MAX 2048
+#define JOB_TEXT_MAX 8192
 #define FAMILY "cloudless state "
 #define VERSION 1
 #define HEADING FAMILY "1"
 #define ADOPTED " adopted"
+#define CHANGED "changed "
 #define RUN_TRIES 100 /* to have the directory for a moment, when others want the same */
 #define RUN_PAUSE_NS 20000000
 
@@ -63,8 +64,11 @@ static void s_job_text(const job_t *job, char out[JOB_TEXT_MAX])
     char run[RUN_ID_TEXT_SIZE];
     int length = snprintf(out, JOB_TEXT_MAX, HEADING "\njob %s\ndigest %s\n", job->name, job->digest);
     if (job->run.id != RUN_ID_NONE)
-        snprintf(out + length, JOB_TEXT_MAX - (size_t)length, "run %s%s\n", run_id_text(job->run.id, run),
-                 job->run.adopted ? ADOPTED : "");
+        length += snprintf(out + length, JOB_TEXT_MAX - (size_t)length, "run %s%s\n",
+                           run_id_text(job->run.id, run), job->run.adopted ? ADOPTED : "");
+    for (const char *line = job->run.changes; *line; line += strcspn(line, "\n") + 1)
+        length += snprintf(out + length, JOB_TEXT_MAX - (size_t)length, CHANGED "%.*s\n",
+                           (int)strcspn(line, "\n"), line);
 }
 
 /* Written by a program of another version than this one's: the number it says, 0 when it is none. */
@@ -101,16 +105,33 @@ static bool s_parse_run(char *line, statedir_run_t *ret_run)
     return run_id_parse(line, &ret_run->id);
 }
 
+/* Whole lines; the oldest go where there is no room. */
+static void s_add_changes(statedir_run_t *run, const char *lines)
+{
+    size_t more = strlen(lines) + 1, length = strlen(run->changes);
+    const char *from = run->changes;
+    while (*from && length - (size_t)(from - run->changes) + more >= sizeof run->changes)
+        from += strcspn(from, "\n") + 1;
+    length -= (size_t)(from - run->changes);
+    memmove(run->changes, from, length + 1);
+    bool ended = more > 1 && lines[more - 2] == '\n';
+    snprintf(run->changes + length, sizeof run->changes - length, "%s%s", lines, ended ? "" : "\n");
+}
+
 static bool s_parse_job(char *text, job_t *ret_job)
 {
-    char run[STATEDIR_NAME_MAX + 1];
+    char line[STATEDIR_NAME_MAX + 1];
     *ret_job = (job_t){.run.id = RUN_ID_NONE};
     if (strncmp(text, HEADING "\n", strlen(HEADING "\n")) != 0)
         return false;
     text += strlen(HEADING "\n");
     if (!s_take_line(&text, "job ", ret_job->name) || !s_take_line(&text, "digest ", ret_job->digest))
         return false;
-    return !*text || (s_take_line(&text, "run ", run) && !*text && s_parse_run(run, &ret_job->run));
+    if (s_take_line(&text, "run ", line) && !s_parse_run(line, &ret_job->run))
+        return false;
+    while (s_take_line(&text, CHANGED, line))
+        s_add_changes(&ret_job->run, line);
+    return !*text;
 }
 
 static err_code_t s_unreadable(const char *path, const char *text, err_t *err)
@@ -164,11 +185,11 @@ err_code_t statedir_check(const char *path, const char *job_name, const char *di
                        "state directory %s belongs to job %.100s, not %.100s; name another one with --state",
                        path, job.name, job_name);
     if (strcmp(job.digest, digest) != 0)
-        return err_set(
-            err, ERR_JOB,
-            "state directory %s belongs to job %.100s with other settings; undo the change, or name another "
-            "directory with --state",
-            path, job.name);
+        return err_set(err, ERR_JOB,
+                       "state directory %s belongs to job %.100s" STATEDIR_OTHER_SETTINGS
+                       "; undo the change, or name another "
+                       "directory with --state",
+                       path, job.name);
     return ERR_OK;
 }
 
@@ -330,13 +351,27 @@ static err_code_t s_set_run(const char *path, const statedir_run_t *run, err_t *
     snprintf(what, sizeof what, "the state directory %.300s", path);
     if (job.run.id != RUN_ID_NONE)
         return run_id_refuse(err, what, job.run.id, run->id);
-    job.run = *run;
+    job.run.id = run->id;
+    job.run.adopted = run->adopted;
     return s_write_job(path, &job, err);
 }
 
 err_code_t statedir_begin_run(statedir_t *self, const statedir_run_t *run, err_t *err)
 {
     return s_set_run(self->path, run, err);
+}
+
+err_code_t statedir_carry(statedir_t *self, const char *digest, const char *changes, err_t *err)
+{
+    job_t job;
+    err_code_t code = s_check_line("the digest of the job", digest, err);
+    if (!code)
+        code = s_read_job(self->path, &job, err);
+    if (code)
+        return code;
+    snprintf(job.digest, sizeof job.digest, "%s", digest);
+    s_add_changes(&job.run, changes);
+    return s_write_job(self->path, &job, err);
 }
 
 err_code_t statedir_join_run(const char *path, const statedir_run_t *run, err_t *err)

@@ -25,7 +25,8 @@
 
 #define STATEDIR_PATH_MAX 1024
 #define STATEDIR_NAME_MAX 255
-#define STATEDIR_TOPOLOGY_FILE "topology.yaml" /* the job's, as it runs; written by others */
+#define STATEDIR_OTHER_SETTINGS " with other settings" /* in the text of ERR_JOB, where it is that alone */
+#define STATEDIR_TOPOLOGY_FILE "topology.yaml"         /* the job's, as it runs; written by others */
 
 typedef struct statedir statedir_t;
 
@@ -41,10 +42,13 @@ typedef struct statedir statedir_t;
 MUST_USE err_code_t statedir_open(const char *path, const char *job_name, const char *digest,
                                   statedir_t **ret_self, err_t *err);
 
+#define STATEDIR_CHANGES_MAX 2048
 /* The run that a directory belongs to. Whoever begins the run makes the identity; others take it over once they are told. */
 typedef struct {
     uint64_t id;  /* RUN_ID_NONE: not known yet */
     bool adopted; /* begun before runs had identities: what has none may belong to it */
+    /* Settings that it was carried on with, "KEY FROM TO" in a line each, newest last. */
+    char changes[STATEDIR_CHANGES_MAX];
 } statedir_run_t;
 
 /* Reads it. Errors: ERR_NOT_FOUND (no state directory), ERR_JOB (its job file cannot be read), ERR_IO. */
@@ -59,6 +63,13 @@ MUST_USE err_code_t statedir_run(const char *path, statedir_run_t *ret_run, err_
 MUST_USE err_code_t statedir_join_run(const char *path, const statedir_run_t *run, err_t *err);
 /* The same for whoever holds it. */
 MUST_USE err_code_t statedir_begin_run(statedir_t *self, const statedir_run_t *run, err_t *err);
+
+/* From now on the directory is of a job with another digest, on the disk when it returns: whoever calls knows that this may be.
+ *
+ *   in   changes  what is another now, as above: added to what there is, of which the oldest goes where there is no room
+ *
+ * Errors   as above */
+MUST_USE err_code_t statedir_carry(statedir_t *self, const char *digest, const char *changes, err_t *err);
 
 /* Makes a directory that a tool has filled the state directory of a job. Errors: ERR_IO, ERR_FULL, ERR_DENIED,
  * ERR_LIMIT. */

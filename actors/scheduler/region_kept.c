@@ -287,6 +287,12 @@ static void s_take_rows(region_core_t *self)
     }
 }
 
+/* Of the very same job; else it has got more epochs since, or another rate. */
+static bool s_is_same(const region_core_t *self)
+{
+    return !strcmp(self->saved->region_state.digest, self->digest);
+}
+
 static void s_take_figures(region_core_t *self)
 {
     const message_t *saved = self->saved;
@@ -300,9 +306,10 @@ static void s_take_figures(region_core_t *self)
     self->loss_samples = saved->region_state.loss_samples;
     self->loss_sum = saved->region_state.loss_sum;
     self->loss_before = saved->region_state.loss_before;
-    self->quarter_known = saved->region_state.quarter_known;
+    bool extended = saved->region_state.complete && !s_is_same(self); /* it has that end's row already */
+    self->quarter_known = saved->region_state.quarter_known && !extended;
     self->quarter = saved->region_state.quarter;
-    self->complete = saved->region_state.complete;
+    self->complete = saved->region_state.complete && s_is_same(self);
     region_units_take_figures(self, saved);
     region_still_take(self, saved);
     s_take_links(self);
@@ -353,7 +360,7 @@ void region_restore(region_core_t *self, int64_t now_us)
     s_take_running(self);
     if (s_has_snapshots(self->saved))
         s_take_figures(self);
-    if (!strcmp(self->saved->region_state.digest, self->digest))
+    if (s_is_same(self))
         s_take_run(self, now_us);
 }
 
@@ -389,5 +396,9 @@ void region_restore_shards(region_core_t *self)
 #define TAKE_FIGURE(name) shard->progress->progress.name = *words++;
         FIGURES(TAKE_FIGURE)
 #undef TAKE_FIGURE
+        if (!s_is_same(self)) {
+            shard->progress->progress.closed = false;
+            shard->progress->progress.lasts = 0;
+        }
     }
 }

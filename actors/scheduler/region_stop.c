@@ -110,9 +110,19 @@ static void s_release_nodes(region_core_t *self)
             s_say_bye(self, self->nodes[index].name);
 }
 
+/* One that came when all was over already, as it was stopped at its start, is told at once: nobody else would. */
+static void s_stop_late(region_core_t *self, int64_t now_us)
+{
+    if (!s_running(self) || now_us < self->stop_us)
+        return;
+    self->stop_us = now_us + REPEAT_EVERY_US;
+    s_stop_nodes(self);
+}
+
 void region_stop(region_core_t *self, int64_t now_us)
 {
     if (self->final) {
+        s_stop_late(self, now_us);
         if (now_us >= s_farewell_us(self))
             s_finish(self);
         return;

@@ -51,6 +51,9 @@ shard_core_t *shard_core_new(const shard_spec_t *spec, buf_t **initial_p);
 MUST_USE err_code_t shard_core_restore(const shard_spec_t *spec, const snapshot_t *snapshot,
                                        shard_core_t **ret_self, err_t *err);
 
+/* The message in a snapshot's value "state". Errors: ERR_MALFORMED, and those of message_unpack. */
+MUST_USE err_code_t shard_core_decode(const buf_t *state, message_t **ret_message, err_t *err);
+
 /* How many own batches a snapshot's value "state" says are applied. Errors: ERR_MALFORMED. */
 MUST_USE err_code_t shard_core_count(const buf_t *state, uint64_t *ret_batches, err_t *err);
 

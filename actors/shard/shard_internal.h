@@ -597,6 +597,8 @@ bool shard_cut_owes(const shard_core_t *self);         /* some destination lacks
 uint64_t shard_cut_sendable(const shard_core_t *self); /* last number that may leave the region */
 bool shard_cut_now(shard_core_t *self);      /* of all that is open, for a newcomer; false without memory */
 void shard_cut_announce(shard_core_t *self); /* an empty delta that shows others a new line */
+/* Who had made the final cut stands, as all others, behind the last of theirs: from here on equal numbers are of equal steps. */
+void shard_cut_catch_up(shard_core_t *self);
 void shard_cut_forget(shard_core_t *self);   /* the whole queue and what is open */
 
 /* shard_line */

@@ -3,6 +3,7 @@
  * "queue/LAST", "cursor/LAST", "seen/LAST", "pending/REGION/NUMBER", "relay/REGION/NUMBER" and "relay_cursor/REGION/NUMBER" for what is
  * kept, and "cursor_of/REGION": the batches of another region that are in the parameters. Regions by index. */
 
+#include "actors/shard/shard_carry.h"
 #include "actors/shard/shard_internal.h"
 
 #include "codec/base/run_id.h"
@@ -124,6 +125,8 @@ static void s_pack_numbers(const shard_core_t *self, message_t *message)
     message->shard_state.open_samples = self->open_samples;
     message->shard_state.open_first = self->open_first;
     message->shard_state.closed = self->closed;
+    message->shard_state.batches = self->region->batches;
+    message->shard_state.rate = shard_carry_rate(self->spec.topology);
     message->shard_state.round = self->round;
     message->shard_state.members =
         shard_region_count(self) >= 64 ? UINT64_MAX : (UINT64_C(1) << shard_region_count(self)) - 1;
@@ -286,7 +289,7 @@ bool state_add_values(const shard_core_t *self, snapshot_t *snapshot, err_t *err
 /* -- in ---------------------------------------------------------------------------------------------------
  */
 
-static err_code_t s_unpack(const buf_t *state, message_t **ret_message, err_t *err)
+err_code_t shard_core_decode(const buf_t *state, message_t **ret_message, err_t *err)
 {
     if (!state || buf_size(state) < 8)
         return err_set(err, ERR_MALFORMED, "the snapshot has no state");
@@ -311,7 +314,7 @@ err_code_t shard_core_count(const buf_t *state, uint64_t *ret_batches, err_t *er
 {
     message_t *message = NULL;
     ranges_t applied = {0};
-    err_code_t code = s_unpack(state, &message, err);
+    err_code_t code = shard_core_decode(state, &message, err);
     if (code)
         return code;
     code = ranges_load(&applied, message->shard_state.applied.items, message->shard_state.applied.count, err);
@@ -673,6 +676,20 @@ static void s_forget_durable(shard_core_t *self)
     }
 }
 
+/* The job has got more epochs since: what was the last of a region goes on from there. */
+static void s_reopen(shard_core_t *self)
+{
+    self->closed = false;
+    for (size_t r = 0; r < shard_region_count(self); r++)
+        self->origins[r].final = false;
+    for (size_t i = 0; i < self->queue_count; i++)
+        self->queue[i].head.final = false;
+    for (size_t i = 0; i < self->pending_count; i++)
+        self->pending[i].head.final = false;
+    for (size_t i = 0; i < self->relays.count; i++)
+        self->relays.items[i].kept.head.final = false;
+}
+
 /* What was committed is what was loaded. After a loss other regions may have what is not here: the numbers of
  * the old history must not be given to other bytes, so a new one begins, and is stored at once. */
 static void s_settle(shard_core_t *self, const snapshot_t *snapshot)
@@ -701,6 +718,10 @@ static void s_settle(shard_core_t *self, const snapshot_t *snapshot)
 static err_code_t s_load(shard_core_t *self, const message_t *message, const snapshot_t *snapshot, err_t *err)
 {
     err_code_t code = s_check_job(self, message, err);
+    /* Where something may be lost others are asked, and one of their states is taken. */
+    bool whole = !self->visits && !self->spec.loses && !self->spec.uncertain;
+    if (!code && whole)
+        code = shard_carry(self->spec.topology, self->spec.job, self->spec.region_index, message, err);
     if (!code)
         code = s_load_numbers(self, message, err);
     if (!code)
@@ -727,14 +748,19 @@ static err_code_t s_load(shard_core_t *self, const message_t *message, const sna
 err_code_t state_load(shard_core_t *self, const snapshot_t *snapshot, err_t *err)
 {
     message_t *message = NULL;
-    err_code_t code = s_unpack(snapshot_peek(snapshot, "state"), &message, err);
+    err_code_t code = shard_core_decode(snapshot_peek(snapshot, "state"), &message, err);
     if (code)
         return code;
     code = s_load(self, message, snapshot, err);
+    bool grown = !code && shard_carry_has_grown(self->region, message), had_closed = self->closed;
     message_destroy(&message);
     if (code)
         return code;
+    if (grown)
+        s_reopen(self);
     s_settle(self, snapshot);
     drift_begin(self);
+    if (grown && had_closed && !self->visits)
+        shard_cut_catch_up(self);
     return ERR_OK;
 }

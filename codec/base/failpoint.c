@@ -27,10 +27,11 @@ static const struct {
     FAILPOINTS_THAT_KILL(FAILPOINT_KILLS) FAILPOINTS_THAT_FAIL(FAILPOINT_ONLY_FAILS)};
 
 static cell_t s_private[FAILPOINT_COUNT];
-static cell_t *_Atomic s_cells;           /* NULL: nothing is counted */
-static uint64_t
-    s_armed[FAILPOINT_COUNT]; /* the hit that strikes; 0: none. Written before s_cells, as the next */
-static bool s_armed_on[FAILPOINT_COUNT]; /* and every later one */
+static cell_t *_Atomic s_cells; /* NULL: nothing is counted */
+/* The first hit that strikes (0: none), and the last. Written before s_cells. */
+static struct {
+    uint64_t first, last;
+} s_armed[FAILPOINT_COUNT];
 
 const char *failpoint_name(failpoint_t point)
 {
@@ -54,8 +55,12 @@ static void s_arm_one(const char *text, size_t length)
     for (size_t i = 0; i < FAILPOINT_COUNT; i++) {
         if (strlen(s_points[i].name) != name_length || strncmp(s_points[i].name, text, name_length) != 0)
             continue;
-        s_armed[i] = colon ? strtoull(colon + 1, NULL, 10) : 1;
-        s_armed_on[i] = text[length - 1] == '+';
+        char *end = (char *)text + length;
+        s_armed[i].first = s_armed[i].last = colon ? strtoull(colon + 1, &end, 10) : 1;
+        if (*end == '+')
+            s_armed[i].last += strtoull(end + 1, NULL, 10);
+        if (text[length - 1] == '+')
+            s_armed[i].last = UINT64_MAX;
         return;
     }
     fprintf(stderr, "cloudless: " FAILPOINT_VARIABLE ": there is no failpoint '%.*s'\n", (int)name_length,
@@ -66,7 +71,6 @@ static void s_arm_one(const char *text, size_t length)
 static void s_arm(const char *points)
 {
     memset(s_armed, 0, sizeof s_armed);
-    memset(s_armed_on, 0, sizeof s_armed_on);
     while (points && *points) {
         size_t length = strcspn(points, ",");
         s_arm_one(points, length);
@@ -118,7 +122,7 @@ bool failpoint_strikes(failpoint_t point)
     if (!cells)
         return false;
     uint64_t hit = atomic_fetch_add_explicit(&cells[point].hits, 1, memory_order_relaxed) + 1;
-    if (hit != s_armed[point] && !(s_armed_on[point] && hit > s_armed[point]))
+    if (hit < s_armed[point].first || hit > s_armed[point].last)
         return false;
     atomic_fetch_add(&cells[point].strikes, 1);
     return true;

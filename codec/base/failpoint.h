@@ -4,7 +4,8 @@
  *          CLOUDLESS_FAILPOINTS; in all others a failpoint is nothing.
  * How      every point counts its hits, of all processes of a run together, in one shared file of the run's directory.
  *          CLOUDLESS_FAILPOINT="shard.push.applied:3,..." kills (SIGKILL) whoever hits that point for the third time:
- *          the count goes on over restarts, so it happens once; "worker.computed:3+" kills there from then on. A point of the kind `fails` makes its operation fail then.
+ *          the count goes on over restarts, so it happens once; "worker.computed:3+" kills there from then on, ":3+8" eight
+ *          times more. A point of the kind `fails` makes its operation fail then.
  * Threads  any.
  * Not      a log: nothing is written when a process is killed; the shared file says which points were hit and struck.
  */
@@ -84,7 +85,7 @@ void failpoint_open(const char *run_dir);
 /* Arms points as the environment does, for tests within one process; counts begin at 0. */
 void failpoint_arm(const char *points);
 
-/* What the macros call: the hit is counted, and strikes when it is the one that was armed. */
+/* What the macros call: the hit is counted, and strikes when it is one that was armed. */
 void failpoint_hit(failpoint_t point);
 bool failpoint_strikes(failpoint_t point);
 

@@ -2,6 +2,7 @@
 
 #include "actors/kit/clock.h"
 #include "codec/base/failpoint.h"
+#include "codec/base/log.h"
 #include "deploy/cli/checkpoint/finished.h"
 #include "deploy/launch/await_room.h"
 #include "deploy/launch/planning.h"
@@ -44,9 +45,13 @@ static int s_prepare_state(launch_t *launch, const cli_args_t *args)
     if (cli_has(args, "resume") && finished(launch) && !cli_has(args, "quiet"))
         fprintf(stderr,
                 "this job is finished: all %llu epochs are trained; it is only evaluated and reported once "
-                "more\n",
-                (unsigned long long)launch->job.epochs);
+                "more; --set job.epochs=%llu, say, trains on\n",
+                (unsigned long long)launch->job.epochs, (unsigned long long)launch->job.epochs + 1);
+    if (launch->carried[0] && !cli_has(args, "quiet"))
+        fprintf(stderr, "carried on with %s\n", launch->carried);
     rc = launch_open_log(launch, "up", false, &err);
+    if (!rc && launch->carried[0])
+        log_event(LEVEL_INFO, "up", "carried_on", "with=\"%s\"", launch->carried);
     return rc ? cli_fail(EXIT_FAILED, "up", "%s", err.text) : EXIT_DONE;
 }
 
@@ -65,6 +70,9 @@ static int s_prepare(launch_t *launch, const cli_args_t *args)
     const char *const *sets = cli_values(args, "set", &set_count);
     if (launch_read(launch, cli_positional(args), sets, set_count, cli_value(args, "seed"), &err))
         return launch_wrong(launch, EXIT_WRONG, NULL, &err, true);
+    launch->carries = cli_has(args, "resume");
+    launch->sets = sets;
+    launch->set_count = set_count;
     err_code_t rc = launch_look_dataset(launch, false, &err);
     if (rc)
         return cli_fail(rc == ERR_NOT_FOUND || rc == ERR_CONFIG ? EXIT_WRONG : EXIT_FAILED, "up", "%s",
@@ -152,7 +160,8 @@ const cli_command_t command_up = {
     .waits = true,
     .options = {
         {"state", 's', "DIR", "keep snapshots, logs and status here (default: ~/.local/state/cloudless/JOB)"},
-        {"resume", 0, NULL, "go on from the snapshots in the state directory"},
+        {"resume", 0, NULL,
+         "go on from the snapshots in the state directory; job.epochs and job.optimizer may be others"},
         {"report", 0, "FILE", "write the final report as JSON"},
         {"isolate", 0, "WHAT", COMMANDS_ISOLATE},
         {"set", 0, "KEY=VALUE", "change a key of the topology, as in job.sync.every=4; may be repeated"},

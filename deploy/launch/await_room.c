@@ -91,7 +91,13 @@ static err_code_t s_join(void *hint, err_t *err)
 {
     const joining_t *self = hint;
     err_code_t rc = launch_join_state(self->launch, self->role, err);
-    return rc ? rc : launch_open_log(self->launch, self->role, self->echo, err);
+    if (!rc)
+        rc = launch_open_log(self->launch, self->role, self->echo, err);
+    if (!rc && self->launch->carried[0]) {
+        log_event(LEVEL_INFO, self->role, "carried_on", "with=\"%s\"", self->launch->carried);
+        outlet_say("carried on with %s\n", self->launch->carried);
+    }
+    return rc;
 }
 
 err_code_t await_room_join(launch_t *launch, const char *where, const char *role, bool echo, err_t *err)

@@ -36,6 +36,7 @@ typedef struct {
     host_t host;
     control_t *control; /* NULL: nobody can ask */
     launch_where_t where;
+    statedir_run_t run;   /* of the directory */
     process_lines_t told; /* by the parent */
     shell_t *scheduler;
     int first_signal;
@@ -98,7 +99,8 @@ static buf_t *s_observe(void *hint, const global_core_t *core, int64_t now_us, b
                                 .now_us = now_us,
                                 .wall_us = now_us - self->spec->began_us,
                                 .one_node_each = self->spec->parent != 0,
-                                .processes = &processes};
+                                .processes = &processes,
+                                .changes = self->run.changes};
     headway_look(&self->headway, core, now_us);
     progress_show(&self->progress, core, &self->headway, now_us, last);
     json_value_t *document = picture_new(core, &self->headway, &context);
@@ -142,6 +144,8 @@ static err_code_t s_start(conduct_t *self, err_t *err)
     launch_t *launch = self->launch;
     err_code_t rc =
         launch->topology->plan.apply ? planning_prepare(launch, 0, &self->plan_with, NULL, err) : ERR_OK;
+    if (!rc)
+        rc = statedir_run(launch->state_dir, &self->run, err);
     if (rc)
         return rc;
     snprintf(self->status_path, sizeof self->status_path, "%s/" LAUNCH_STATUS_FILE, launch->state_dir);

@@ -10,6 +10,7 @@
 #include "codec/base/quote.h"
 #include "codec/base/units.h"
 #include "deploy/cli/cli.h"
+#include "deploy/launch/carry.h"
 #include "deploy/launch/control.h"
 #include "store/file.h"
 #include "store/lockfile.h"
@@ -150,24 +151,20 @@ err_code_t launch_choose_state(launch_t *self, const char *given, err_t *err)
     return s_absolute(path, self->state_dir, err);
 }
 
-/* An error about a directory that the user has named gets its remedy. */
 /* Of which settings a directory is, where it says so itself: the first that differs. */
 static void s_name_difference(const launch_t *self, err_code_t rc, err_t *err)
 {
-    char path[STATEDIR_PATH_MAX + 32], text[300];
-    topology_t *there = NULL;
-    char *end = err && rc == ERR_JOB ? strstr(err->text, " with other settings") : NULL;
-    snprintf(path, sizeof path, "%s/" LAUNCH_TOPOLOGY_FILE, self->state_dir);
-    if (!end || topology_read(path, NULL, 0, &there, NULL))
+    char *end = err && rc == ERR_JOB ? strstr(err->text, STATEDIR_OTHER_SETTINGS) : NULL;
+    if (!end)
         return;
-    if (topology_difference(there, self->topology, text, sizeof text)) {
-        end += strlen(" with other settings");
-        snprintf(end, sizeof err->text - (size_t)(end - err->text),
-                 ": %s; undo the change, or name another directory with --state", text);
-    }
-    topology_destroy(&there);
+    char text[480];
+    carry_explain(self, text, sizeof text);
+    end += strlen(STATEDIR_OTHER_SETTINGS);
+    if (text[0])
+        snprintf(end, sizeof err->text - (size_t)(end - err->text), "%s", text);
 }
 
+/* An error about a directory that the user has named gets its remedy. */
 static err_code_t s_advise(err_code_t rc, err_t *err)
 {
     if (rc == ERR_OK || !err || strchr(err->text, ';'))
@@ -246,8 +243,7 @@ static void s_prefer_scheduler(void *hint, const char *role, pid_t holder)
     snprintf(found->role, NAME_MAX + 1, "%s", role);
 }
 
-/* A scheduler is preferred. 0: none. */
-static pid_t s_role_holder(const char *state_dir, char ret_role[NAME_MAX + 1])
+pid_t launch_role_holder(const char *state_dir, char ret_role[NAME_MAX + 1])
 {
     found_t found = {.role = ret_role};
     s_each_role(state_dir, s_prefer_scheduler, &found);
@@ -289,7 +285,7 @@ pid_t launch_holder(const char *state_dir)
 {
     char role[NAME_MAX + 1];
     pid_t holder = statedir_lock_holder(state_dir);
-    return holder ? holder : s_role_holder(state_dir, role);
+    return holder ? holder : launch_role_holder(state_dir, role);
 }
 
 static err_code_t s_open_run(launch_t *self, err_t *err)
@@ -308,7 +304,7 @@ static err_code_t s_take_state(launch_t *self, err_t *err)
         rc = statedir_open(self->state_dir, self->topology->job.name, self->digest, &self->state, err);
     if (rc)
         return rc;
-    pid_t holder = s_role_holder(self->state_dir, role);
+    pid_t holder = launch_role_holder(self->state_dir, role);
     if (holder)
         return err_set(err, ERR_IN_USE,
                        "%s: in use by %s, process %d; stop it with cloudless stop --state %s, or "
@@ -358,6 +354,10 @@ bool launch_is_state(const char *dir)
 err_code_t launch_take_state(launch_t *self, err_t *err)
 {
     err_code_t rc = s_take_state(self, err);
+    if (rc == ERR_JOB && self->carries && !self->state) {
+        rc = carry_on(self, true, self->carried, err);
+        rc = rc ? rc : s_take_state(self, err);
+    }
     s_name_difference(self, rc, err);
     return s_advise(rc, err);
 }
@@ -429,7 +429,18 @@ static err_code_t s_join_state(launch_t *self, const char *role, err_t *err)
 
 err_code_t launch_join_state(launch_t *self, const char *role, err_t *err)
 {
+    self->carries = true; /* --resume is what starting it again by hand always means */
     err_code_t rc = s_join_state(self, role, err);
+    for (int i = 0; rc == ERR_JOB && i < LAUNCH_PATIENCE; i++) { /* others may do the same at this moment */
+        rc = carry_on(self, false, self->carried, err);
+        if (rc == ERR_JOB)
+            break;
+        if (rc == ERR_IN_USE && statedir_lock_holder(self->state_dir))
+            s_pause();
+        else if (rc)
+            break;
+        rc = s_join_state(self, role, err);
+    }
     s_name_difference(self, rc, err);
     return s_advise(rc, err);
 }

@@ -12,6 +12,8 @@
 #include "brokers/mistakes.h"
 #include "store/statedir.h"
 
+#include <limits.h>
+
 #define LAUNCH_TOPOLOGY_FILE STATEDIR_TOPOLOGY_FILE /* the effective topology, in the state directory */
 #define LAUNCH_STATUS_FILE "status.json"
 #define LAUNCH_REPORT_FILE "report.json" /* when nobody took it from standard output */
@@ -23,6 +25,10 @@ typedef struct {
     char state_dir[STATEDIR_PATH_MAX]; /* absolute */
     char run_dir[STATEDIR_PATH_MAX];
     statedir_t *state;     /* held by `up` alone */
+    bool carries;          /* what it was left with may be carried on under other settings (carry.h) ... */
+    char carried[512];     /* ... as was done: which; CARRY_TEXT_MAX */
+    const char *const *sets; /* (set_count) of the command line, borrowed: `up` changes nothing that is not named there */
+    size_t set_count;
     int role_lock;         /* held by the processes that are started by hand; -1: none */
     dataset_t *dataset;    /* NULL where no data is needed */
     dataset_facts_t facts; /* of the data set, when it was looked at */
@@ -111,6 +117,9 @@ const char *launch_resume_command(const char *state_dir, char out[LAUNCH_COMMAND
 
 /* Whether a job's state is kept there. */
 bool launch_is_state(const char *dir);
+
+/* The process that was started by hand and works there, a scheduler before others, and as what; 0: none. */
+pid_t launch_role_holder(const char *state_dir, char ret_role[NAME_MAX + 1]);
 
 /* The process that works in a state directory: of the lock, else the scheduler started by hand, else any
  * other; 0: none. The number is what that process knows itself by: good to be shown, never to be signalled. */

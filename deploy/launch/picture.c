@@ -1,11 +1,13 @@
 #include "deploy/launch/picture.h"
 
+#include "deploy/launch/carry.h"
+
 #include <math.h>
 #include <string.h>
 #include <unistd.h>
 
 typedef struct {
-    const char *job, *state, *machine, *failure, *waits_for, *stopper, *refused;
+    const char *job, *state, *machine, *failure, *waits_for, *stopper, *refused, *carried_on;
     uint64_t pid, samples, samples_total, restarts, wan_sent_bytes;
     double done_share, samples_per_s, left_s, elapsed_s, train_s, loss, test_accuracy, cost, still_s;
 } picture_run_t;
@@ -33,6 +35,8 @@ const row_field_t picture_run_fields[] = {
     RUN(wan_sent_bytes, ROW_COUNT, "bytes", "between regions", "WAN"),
     RUN(cost, ROW_NUMBER, "", "of machines and of what was sent, so far", "cost"),
     RUN(restarts, ROW_COUNT, "", "actors placed again after they had run", "restarts"),
+    RUN(carried_on, ROW_TEXT, "", "settings that the run was carried on with, after a stop or its end",
+        "carried on with"),
     {0}};
 
 typedef struct {
@@ -233,7 +237,8 @@ static void s_put_run(json_value_t *document, const global_core_t *core, const h
 {
     report_totals_t totals = report_totals(core, context);
     const char *reason = "";
-    char waits[HEADWAY_WAIT_MAX];
+    char waits[HEADWAY_WAIT_MAX], carried[CARRY_TEXT_MAX];
+    carry_print(context->changes ? context->changes : "", carried);
     err_code_t failure = global_core_failure(core, &reason);
     picture_run_t run = {
         .job = context->topology->job.name,
@@ -257,6 +262,7 @@ static void s_put_run(json_value_t *document, const global_core_t *core, const h
         .wan_sent_bytes = totals.wan_sent_bytes,
         .cost = totals.cost,
         .restarts = totals.restarts,
+        .carried_on = carried,
     };
     rows_put(document, picture_run_fields, &run);
 }

@@ -1,5 +1,7 @@
 #include "deploy/launch/report.h"
 
+#include "deploy/launch/carry.h"
+
 #include "actors/synchronizer/strategy.h"
 #include "codec/base/units.h"
 #include "deploy/launch/parameters.h"
@@ -324,6 +326,8 @@ json_value_t *report_new(const global_core_t *core, const report_context_t *cont
     json_set_u64(report, "welcomes", totals.welcomes);
     json_set_number(report, "cost", totals.cost);
     process_rows_add(report, context->processes);
+    json_value_t *carried = carry_rows(context->changes ? context->changes : "");
+    json_set_moved(report, "carried_on", &carried);
     json_value_t *regions = json_new_array();
     for (size_t r = 0; r < topology->region_count; r++)
         s_add_region(regions, core, context, r);
@@ -393,6 +397,17 @@ static void s_print_number(FILE *out, const char *label, double value)
         fprintf(out, fabs(value) < 1e6 ? "  %s %.4f" : "  %s %.3e", label, value);
 }
 
+static void s_print_carried(const json_value_t *report, FILE *out)
+{
+    const json_value_t *rows = json_get(report, "carried_on");
+    for (size_t i = 0; i < json_count(rows); i++)
+        fprintf(out, "%s%s %s -> %s", i ? ", " : "  carried on with ",
+                json_get_string(json_at(rows, i), "key", ""), json_get_string(json_at(rows, i), "from", ""),
+                json_get_string(json_at(rows, i), "to", ""));
+    if (json_count(rows))
+        fprintf(out, "\n");
+}
+
 /* Only of a run in which something was lost or taken from another region. */
 static void s_print_losses(const json_value_t *report, FILE *out)
 {
@@ -440,6 +455,7 @@ void report_print_table(const json_value_t *report, FILE *out)
             (unsigned long long)json_get_u64(report, "rounds", 0),
             (unsigned long long)json_get_u64(report, "restarts", 0), also, train, wall,
             json_get_number(report, "cost", 0));
+    s_print_carried(report, out);
     s_print_losses(report, out);
     s_print_stands(report, out);
     report_plans_print(report, out);

@@ -18,6 +18,7 @@ typedef struct {
     int64_t wall_us;    /* since the command began */
     bool one_node_each; /* a region's node stands for all that is rented there (`up`) */
     const process_rows_t *processes;
+    const char *changes; /* that the run was carried on with, as statedir_run tells; NULL: none */
 } report_context_t;
 
 json_value_t *report_new(const global_core_t *core, const report_context_t *context);

@@ -1,6 +1,8 @@
 /* The disks of a world's nodes: what shards and keepers have stored there, and nodes that are lost with them or without. */
 #include "deploy/simulate/sim_internal.h"
 
+#include "actors/shard/shard_carry.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -132,6 +134,33 @@ void sim_take_disks(sim_t *self, sim_t *from)
     from->copies = NULL;
     from->copy_count = from->copy_capacity = 0;
     sim_take_schedulers(self, from);
+}
+
+static bool s_may_carry(const sim_t *self, size_t region, const char *shard, const topology_t *next,
+                        const job_t *job)
+{
+    const sim_copy_t *copy =
+        sim_newest_copy(self, self->actors[sim_newest_node(self, region, shard)].name, shard);
+    message_t *state = NULL;
+    if (!copy)
+        return true;
+    CHECK(shard_core_decode(snapshot_peek(copy->snapshot, "state"), &state, NULL) == ERR_OK);
+    bool may = shard_carry(next, job, region, state, NULL) == ERR_OK;
+    message_destroy(&state);
+    return may;
+}
+
+bool sim_may_carry(const sim_t *self, const topology_t *next)
+{
+    job_t job;
+    bool may = job_derive(next, self->spec.samples, &job, NULL) == ERR_OK;
+    for (size_t r = 0; r < self->topology->region_count; r++)
+        for (uint64_t k = 0; k < self->topology->regions[r].shards; k++) {
+            wire_name_t name;
+            s_shard_name(self, r, k, name);
+            may = may && s_may_carry(self, r, name, next, &job);
+        }
+    return may;
 }
 
 static size_t s_find_marked(const sim_copy_t *copy, const char *tag)

@@ -323,7 +323,8 @@ static void s_bench(size_t index, size_t size, int runs)
                              .peer_value = bench_median(bare, (size_t)runs),
                              .target = s_levels[index].target,
                              .at_most = true,
-                             .runs = runs});
+                             .runs = runs,
+                             .durability = s_levels[index].name + strlen("durability_")});
 }
 
 int main(int argc, char **argv)

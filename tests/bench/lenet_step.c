@@ -116,7 +116,9 @@ static void s_row(scene_t *self, const char *name, void (*call)(scene_t *), doub
                        .peer = "1024 x 1024 product",
                        .peer_value = bench_median(limits, (size_t)runs),
                        .target = target,
-                       .runs = runs};
+                       .runs = runs,
+                       .samples = BATCH * CALLS,
+                       .seed = 1};
     bench_row(&row);
     double median = bench_median(seconds, (size_t)runs);
     printf("  batch %d: %.2f ms, %.0f images/s\n", BATCH, 1e3 * median, BATCH / median);
@@ -163,7 +165,8 @@ static void s_beside_torch(scene_t *self)
         if (python)
             pclose(python);
         if (!good) {
-            printf("SKIPPED: lenet_step: a step of PyTorch's beside this one: python3-torch is not installed\n");
+            printf(
+                "SKIPPED: lenet_step: a step of PyTorch's beside this one: python3-torch is not installed\n");
             return;
         }
     }
@@ -175,7 +178,9 @@ static void s_beside_torch(scene_t *self)
                        .peer_value = bench_median(torch, (size_t)runs),
                        .target = 1,
                        .at_most = true,
-                       .runs = runs};
+                       .runs = runs,
+                       .samples = BATCH * CALLS,
+                       .seed = 1};
     bench_row(&row);
 }
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Measures the simulator: tests/bench/simulate.sh [--regions N] [--workers N] [--hours H] [--keep]. By default 100 regions of 100
 # workers for one virtual hour: mlp-large, 2 s per batch, an exchange every 5,000 steps, a full mesh of 100 Mbit/s. Prints processor
-# time, wall time, memory and events per second; with --keep they become tests/bench/results/simulate.md. Exits 3 beyond 10 minutes
-# of processor time or 4 GiB.
+# time, wall time, memory and events per second; with --keep they become tests/bench/results/simulate.md (rows: .jsonl). Exits 3 beyond
+# 10 minutes of processor time or 4 GiB.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-regions=100 workers=100 hours=1 keep=
+regions=100 workers=100 hours=1 keep= arguments=("$@")
 while (($#)); do
     case "$1" in
     --regions) regions=$2; shift 2 ;;
@@ -16,14 +16,13 @@ while (($#)); do
     *) sed -n '2,5s/^# //p' "$0" >&2; exit 2 ;;
     esac
 done
+. tests/bench/kit/rows.sh
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-if [ -z "${CLOUDLESS:-}" ]; then
-    ./deploy/packages.sh build
-    [ -f build/release/build.ninja ] || cmake --preset release >/dev/null
-    cmake --build --preset release --target cloudless >/dev/null
-    CLOUDLESS=build/release/cloudless
-fi
+rows_build cloudless
+CLOUDLESS=${CLOUDLESS:-build/release/cloudless}
+rows=$scratch/rows
+rows_open "$CLOUDLESS" tests/bench/simulate.sh "${arguments[@]}"
 {
     cat <<YAML
 job:
@@ -55,17 +54,19 @@ while kill -0 $! 2>/dev/null; do
 done
 wait $!
 read -r user system wall <"$scratch/time"
+jq --argjson u "$user" --argjson s "$system" --argjson w "$wall" --argjson m "$peak_kb" --argjson regions "$regions" --argjson workers "$workers" '
+    {regions: $regions, workers: $workers, virtual_s, processor_s: ($u + $s), wall_s: $w, memory_kb: $m, events, samples: .total.samples,
+     durability: "process", seeds: [.seed], kernel: null}' "$scratch/result.json" | rows_add "$rows"
 {
     echo "# The simulator's speed"
     echo
-    echo "\`tests/bench/simulate.sh --regions $regions --workers $workers --hours $hours\`"
+    echo "| regions x workers | virtual | processor | wall | memory | events | events per processor second | samples | seeds | load | made by |"
+    echo "|---|---|---|---|---|---|---|---|---|---|---|"
+    rows_numbered "$rows" | jq -r "$rows_jq"'.[] | "| \(.regions) x \(.workers) | \(.virtual_s | round) s | \(.processor_s | round) s | \(.wall_s | round) s | " +
+        "\(.memory_kb / 1024 | round) MiB | \(.events) | \(.events / .processor_s | round) | \(.samples) | \([.] | rows_seeds) | \([.] | rows_load) | \(.made_by) |"'
     echo
-    echo "| regions x workers | virtual | processor | wall | memory | events | events per processor second |"
-    echo "|---|---|---|---|---|---|---|"
-    jq -r --argjson u "$user" --argjson s "$system" --argjson w "$wall" --argjson m "$peak_kb" --arg what "$regions x $workers" \
-        '"| \($what) | \(.virtual_s | round) s | \($u + $s | round) s | \($w | round) s | \($m / 1024 | round) MiB | \(.events) | \(.events / ($u + $s) | round) |"' \
-        "$scratch/result.json"
+    rows_origins "$rows"
 } >"$scratch/result.md"
 cat "$scratch/result.md"
-[ -z "$keep" ] || cp "$scratch/result.md" tests/bench/results/simulate.md
+[ -z "$keep" ] || { cp "$scratch/result.md" tests/bench/results/simulate.md && cp "$rows" tests/bench/results/simulate.jsonl; }
 awk -v u="$user" -v s="$system" -v m="$peak_kb" 'BEGIN { exit u + s > 600 || m > 4194304 }' || exit 3

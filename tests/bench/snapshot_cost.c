@@ -132,7 +132,10 @@ static void s_report(figures_t figures[SCENES], size_t runs)
                            .peer = "without snapshots",
                            .peer_value = without,
                            .target = s_scenes[i].target,
-                           .runs = (int)runs};
+                           .runs = (int)runs,
+                           .durability = "process",
+                           .samples = 12800,
+                           .seed = 1};
         bench_row(&row);
         row.value = bench_median(figures[i].cpu_rates, runs);
         row.unit = "per cpu s";

@@ -151,7 +151,8 @@ static void s_bench(size_t kind, size_t size, int runs)
                              .peer = s_kinds[kind].peer,
                              .peer_value = bench_median(raw, (size_t)runs),
                              .target = s_kinds[kind].target,
-                             .runs = runs});
+                             .runs = runs,
+                             .durability = s_kinds[kind].name + strlen("snapshot_write_")});
 }
 
 int main(int argc, char **argv)

@@ -5,7 +5,7 @@
 #   tests/bench/wan_link.sh [--scenes LIST] [--seconds N] [--out NAME] [--keys "YAML KEYS OF THE LINK"]
 set -uo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-root=$(cd "$here/../.." && pwd)
+. "$here/kit/rows.sh"
 
 # name | what the laboratory does | compared with: the rate in Mbit/s, or iperf3 | least share of it | seconds in which the
 # link finds its number of connections: many round trips, of which a long path has few
@@ -50,7 +50,7 @@ if [ "${1:-}" = inside ]; then
     exit
 fi
 
-wanted=$(printf '%s\n' "${scenes[@]}" | cut -d'|' -f1 | paste -sd,) seconds=8 out=wan-link keys= arguments=$*
+wanted=$(printf '%s\n' "${scenes[@]}" | cut -d'|' -f1 | paste -sd,) seconds=8 out=wan-link keys= arguments=("$@")
 while (($#)); do
     case $1 in
     --scenes) wanted=$2 ;;
@@ -59,13 +59,10 @@ while (($#)); do
     esac
     shift 2
 done
-if [ -z "${BULK:-}" ]; then
-    "$root/deploy/packages.sh" build bench || exit 1
-    [ -f "$root/build/release/build.ninja" ] || (cd "$root" && cmake --preset release >/dev/null)
-    (cd "$root" && cmake --build --preset release --target bench.lab bench.bulk >/dev/null) || exit 1
-fi
-export BULK=${BULK:-$root/build/release/bench/bench.bulk}
-lab=${LAB:-$root/build/release/bench/bench.lab}
+rows_build cloudless bench.lab bench.bulk || exit 1
+cloudless=${CLOUDLESS:-$rows_built/cloudless}
+export BULK=${BULK:-$rows_built/bench/bench.bulk}
+lab=${LAB:-$rows_built/bench/bench.lab}
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 cat >"$scratch/job.yaml" <<YAML
@@ -79,16 +76,14 @@ links:
 YAML
 in_lab() { "$lab" --link "0-1:$1" -- bash "$0" inside "${@:2}"; }
 
-load_before=$(cut -d' ' -f1 /proc/loadavg) status=0
-table=$scratch/table
-{
-    echo "| network | link, Mbit/s | iperf3, Mbit/s (flows, congestion control) | compared with | ratio | target |"
-    echo "|---|---|---|---|---|---|"
-} | tee "$table"
+rows=$scratch/rows status=0
+: >"$rows"
+rows_open "$cloudless" tests/bench/wan_link.sh "${arguments[@]}"
 for scene in "${scenes[@]}"; do
     IFS='|' read -r name knobs with least START <<<"$scene"
     [[ ",$wanted," == *",$name,"* ]] || continue
     export START
+    rows_begin
     ours=$(in_lab "$knobs" bulk "$scratch" "$seconds")
     best=0 best_how=
     for congestion in $(tr ' ' '\n' </proc/sys/net/ipv4/tcp_available_congestion_control | grep -E 'cubic|bbr'); do
@@ -99,14 +94,21 @@ for scene in "${scenes[@]}"; do
         done
     done
     [ "$with" = iperf3 ] && with=$best
-    verdict=$(awk "BEGIN { r = ${ours:-0} / $with; printf \"%.2f\", r; exit r < $least ? 3 : 0 }") || status=3
-    echo "| $name: $knobs | ${ours:-none} | $best ($best_how) | $with | $verdict | $least |" | tee -a "$table"
+    awk "BEGIN { exit ${ours:-0} / $with < $least }" || status=3
+    jq -n --arg scene "$name" --arg network "$knobs" --argjson ours "${ours:-0}" --argjson best "$best" --arg how "$best_how" --argjson with "$with" --argjson least "$least" '
+        {scene: $scene, network: $network, link: $ours, iperf3: $best, iperf3_with: $how, beside: $with, target: $least, kernel: null, samples: null, durability: null, seeds: null}' |
+        rows_add "$rows"
 done
-[ -z "$out" ] || {
+{
     echo "# What a link carries"
     echo
-    echo "Made by \`tests/bench/wan_link.sh $arguments\` on $(nproc) cores of $(grep -m1 'model name' /proc/cpuinfo | cut -d: -f2 | xargs), Linux $(uname -r), load before and after: $load_before, $(cut -d' ' -f1 /proc/loadavg)."
+    echo "| network | link, Mbit/s | iperf3, Mbit/s (flows, congestion control) | compared with | ratio | target | load | made by |"
+    echo "|---|---|---|---|---|---|---|---|"
+    rows_numbered "$rows" | jq -r "$rows_jq"'.[] | "| \(.scene): \(.network) | \(.link) | \(.iperf3) (\(.iperf3_with)) | \(.beside) | \(.link / .beside * 100 | round / 100) | \(.target) | " +
+        "\([.] | rows_load) | \(.made_by) |"'
     echo
-    cat "$table"
-} >"$here/results/$out.md"
+    rows_origins "$rows"
+} >"$scratch/page"
+cat "$scratch/page"
+[ -z "$out" ] || { cp "$scratch/page" "$here/results/$out.md" && cp "$rows" "$here/results/$out.jsonl"; }
 exit "$status"

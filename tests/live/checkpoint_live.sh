@@ -4,7 +4,7 @@
 
 # ---- beside a running job ----
 state=$work/state
-begin run up "$work/job.yaml" --state "$state" --quiet
+begin run up "$work/job.yaml" --state "$state" --quiet "${slow[@]}"
 run=$pid
 until_true applied "$state" 100
 
@@ -137,7 +137,7 @@ refused 2 "diff: --against needs --region; see cloudless checkpoint diff --help"
 # ---- restore: on to the end, then back to the common point, and exact again ----
 "$LIVE_TOOL" mark "$work/copy" noon || fail "no common point"
 checkpoint 0 copy --state "$work/copy" --to "$work/point"
-begin more up "$work/job.yaml" --state "$work/copy" --resume --quiet
+begin more up "$work/job.yaml" --state "$work/copy" --resume --quiet "${quick[@]}"
 more=$pid
 until_true applied "$work/copy" 400
 expect 0 stop --state "$work/copy"
@@ -161,9 +161,9 @@ expect_line "$work/last.out" '^  ! noon +3 of +4 '
 checkpoint 0 copy --state "$state" --to "$work/moved"
 rm -rf "$state"
 read -r port < <("$LIVE_TOOL" ports 1)
-expect 0 up "$work/moved/topology.yaml" --state "$work/moved" --resume --quiet --set "regions[0].broker.bind=tcp://127.0.0.1:$port"
+expect 0 up "$work/moved/topology.yaml" --state "$work/moved" --resume --quiet --set "regions[0].broker.bind=tcp://127.0.0.1:$port" "${quick[@]}"
 expect_counters "$work/moved" $samples $epochs north south
 leftovers=$(find "$work" -name '.new-*' -o -name '.old-*' -o -name '*.[A-Za-z0-9][A-Za-z0-9][A-Za-z0-9][A-Za-z0-9][A-Za-z0-9][A-Za-z0-9]' -type d)
 [ -z "$leftovers" ] || fail "left over: $leftovers"
 expect 0 up "$work/moved/topology.yaml" --state "$work/moved" --resume
-expect_line "$work/last.err" '^this job is finished: all 60 epochs are trained'
+expect_line "$work/last.err" '^this job is finished: all 20 epochs are trained'

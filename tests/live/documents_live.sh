@@ -24,8 +24,8 @@ accuracy=$(json "$report" test_accuracy)
 awk -v a="$accuracy" 'BEGIN { exit !(a >= 0.88) }' || fail "the quickstart reached only $accuracy, not 0.88"
 [ "$(json "$report" model)" = lenet ] || fail "the quickstart did not train lenet"
 # The stopped and resumed ledger of the how-to is exact, and so is the one by hand: `wait` would not tell of their failure.
-expect_counters build/ledger 60000 60 north south
+expect_counters build/ledger 60000 62 north south
 expect_counters build/by-hand 60000 2 north south
 expect_counters build/killed 60000 20 north south
-expect_counters build/ledger-import 60000 60 north south
+expect_counters build/ledger-import 60000 62 north south
 echo "ran $count commands of the documents; quickstart accuracy $accuracy"

@@ -93,12 +93,14 @@ expect_line() {
     }
 }
 
-# until_true COMMAND...: looks until it holds, for as long as anything here may take.
+# until_true COMMAND...: looks until it holds, for as long as anything here may take; at first often, and then not so often that
+# looking is what the machine does. A look for leaks at the end of each look would be most of its time.
 until_true() {
-    local end=$((SECONDS + 240))
-    until "$@" 2>/dev/null; do
-        [ $SECONDS -lt $end ] || fail "it did not come to be in 240 s: $*"
-        sleep 0.05
+    local end=$((SECONDS + 480)) looks=0
+    until ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 "$@" 2>/dev/null; do
+        [ $SECONDS -lt $end ] || fail "it did not come to be in 480 s: $*"
+        looks=$((looks + 1))
+        if [ $looks -lt 10 ]; then sleep 0.05; else sleep 0.25; fi
     done
 }
 
@@ -120,7 +122,7 @@ YAML
     begin pace up "$work/pace.yaml" --state "$work/pace" --quiet
     until_true pace
 }
-pace() { "$CLOUDLESS" status --state "$work/pace" --json >"$work/pace.json" && json "$work/pace.json" 'regions[0].steps'; }
+pace() { ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 "$CLOUDLESS" status --state "$work/pace" --json >"$work/pace.json" && json "$work/pace.json" 'regions[0].steps'; }
 number() { "$@" 2>/dev/null | grep -x '[0-9]*' || echo 0; }
 
 # progress_from FIGURE...: from here on something happens to the job, whose steps FIGURE prints.
@@ -137,17 +139,23 @@ progress_usual() {
     until_true progress_made "$steps"
     usual=$(($(number pace) - progress_pace))
 }
-progress_made() { [ $(($(number "${progress_figure[@]}") - progress_steps)) -ge "$1" ]; }
+# A figure that prints `done` cannot be held up any more.
+progress_made() {
+    local now
+    now=$("${progress_figure[@]}" 2>/dev/null)
+    [ "$now" = done ] || [ $(($(number echo "$now") - progress_steps)) -ge "$1" ]
+}
 # progress_to STEPS WHAT: since then it has made as many steps, thrice as slowly as usual at most, and after as long as it takes to
 # notice that somebody is gone and to begin again. That is a third of what a region waits for one that may come back.
 progress_to() {
-    local end=$((SECONDS + 240)) most=$((3 * usual + 200)) passed
+    local end=$((SECONDS + 480)) most=$((3 * usual + 200)) passed
     until progress_made "$1"; do
         passed=$(($(number pace) - progress_pace))
         [ "$passed" -le "$most" ] && [ $SECONDS -lt $end ] ||
             fail "$2: $(($(number "${progress_figure[@]}") - progress_steps)) of $1 steps were made while the job beside made $passed; without, $usual are usual"
-        sleep 0.05
+        sleep 0.25
     done
+    echo "progress: $2: $(($(number pace) - progress_pace)) of $most (usual $usual)"
 }
 
 alive() { kill -0 "$1" 2>/dev/null; }

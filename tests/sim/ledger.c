@@ -2,7 +2,7 @@
  * sample had to be processed, not one more, not one less.
  *
  *   sim.ledger [--seeds N] [--first SEED] [--strategy NAME] [--encoding NAME] [--kills]
- *              [--nodes | --elastic] [--schedulers] [--stop | --marks] [--lose] [--away] [--zombies] [--damage] [--quorum]
+ *              [--nodes | --elastic] [--schedulers] [--stop | --marks | --more] [--lose] [--away] [--zombies] [--damage] [--quorum]
  *              [--overlap] [--full | --go-on]
  *              [--break dedup|fencing|output-commit|checksum|mark|hold|cover [--expect-wrong]] [--verbose]
  *
@@ -14,6 +14,9 @@
  * way or another: what deltas leave out must have come by the end. With --stop each world is stopped at random moments, drained as by SIGTERM or cut off as by a loss of power, and
  * a new world goes on from what its shards had committed. With --marks a job is led to common points of its shards; it
  * must be exact, and so must a new world that goes on from all shards' snapshots of one of these points.
+ *
+ * With --more a job that is done, or was stopped, goes on with more epochs, one to three times; where rounds forbid it, not before
+ * it is done. In the end the counts are those of all epochs.
  *
  * With --nodes each region has three nodes, durability is `replica`, and nodes are lost, most of them with their disks.
  * With --elastic workers follow the cores of nodes that join, are told to leave, and die and come back; a node that leaves is
@@ -39,8 +42,8 @@
 typedef struct {
     uint64_t seeds, first;
     const char *strategy, *encoding;
-    bool kills, nodes, elastic, schedulers, stop, marks, lose, away, zombies, damage, quorum, overlap, full,
-        go_on, expect_wrong, verbose;
+    bool kills, nodes, elastic, schedulers, stop, marks, more, lose, away, zombies, damage, quorum, overlap,
+        full, go_on, expect_wrong, verbose;
     unsigned breaks;
 } options_t;
 
@@ -48,6 +51,8 @@ typedef struct {
     uint64_t worlds, exact, wrong, stuck, encoded;
     uint64_t drained, cut_off; /* in the midst of training */
     uint64_t restored;         /* worlds that went on from a common point */
+    uint64_t more, not_now;    /* lives that went on with more epochs; that could not, yet ... */
+    uint64_t never;            /* ... though all was done */
     uint64_t resumed;          /* after a region had been away for too long at the end of the run */
     faults_t faults;
     sim_stats_t stats; /* of what is no fault */
@@ -365,6 +370,55 @@ static sim_t *s_lives(const topology_t *topology, sim_spec_t *spec, uint64_t see
     return sim;
 }
 
+/* The same job with more epochs. */
+static topology_t *s_longer(const topology_t *topology, uint64_t epochs)
+{
+    char *text = NULL, set[64];
+    const char *sets = set;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    topology_t *longer = NULL;
+    topology_print(topology, out);
+    fclose(out);
+    snprintf(set, sizeof set, "job.epochs=%llu", (unsigned long long)(topology->job.epochs + epochs));
+    if (topology_parse("world", text, size, &sets, 1, &longer, NULL))
+        exit(2);
+    free(text);
+    return longer;
+}
+
+static bool s_run_once(sim_t *sim, const sim_spec_t *spec);
+
+/* Lives at whose end, or amidst which, the job gets more epochs; the last one is not run. `topology_p` is its topology then.
+ * What is done in the end of a life that was not interrupted may be changed whatever the strategy. */
+static sim_t *s_more(topology_t **topology_p, sim_spec_t *spec, uint64_t seed, totals_t *totals)
+{
+    rng_t rng;
+    rng_init_for(&rng, seed, "more", 0, 0);
+    sim_t *sim = sim_new(*topology_p, spec);
+    uint64_t lives = 1 + rng_below(&rng, 3);
+    for (spec->term = 2; spec->term <= lives + 1; spec->term++) {
+        bool whole = rng_below(&rng, 2);
+        topology_t *longer = s_longer(*topology_p, 1 + rng_below(&rng, 2));
+        bool good = whole ? s_run_once(sim, spec) : s_interrupt(sim, &rng, totals);
+        bool may = good && sim_may_carry(sim, longer);
+        *(may ? &totals->more : whole && good ? &totals->never : &totals->not_now) += 1;
+        if (!good || (whole && !may)) {
+            topology_destroy(&longer);
+            return sim;
+        }
+        s_add(totals, sim);
+        spec->seed = rng_u64(&rng);
+        sim_t *next = sim_new(may ? longer : *topology_p, spec);
+        sim_take_disks(next, sim);
+        sim_destroy(&sim);
+        topology_destroy(may ? topology_p : &longer);
+        *topology_p = may ? longer : *topology_p;
+        sim = next;
+    }
+    return sim;
+}
+
 /* A world to its end, and the one that goes on from one of its common points; the same world when it has none. */
 static sim_t *s_restored(const topology_t *topology, sim_spec_t *spec, uint64_t seed,
                          const options_t *options, totals_t *totals)
@@ -430,7 +484,7 @@ static bool s_run(sim_t **sim_p, const topology_t *topology, sim_spec_t *spec, t
 /* Schedulers that die must cost nobody his life, and the report nothing. */
 static const char *s_scheduler_fault(const sim_t *sim, const sim_stats_t *stats, const options_t *options)
 {
-    if (!options->kills && !options->stop && !options->nodes && stats->restarts)
+    if (!options->kills && !options->stop && !options->more && !options->nodes && stats->restarts)
         return "an actor died of a scheduler's death";
     return sim_report_fault(sim);
 }
@@ -445,6 +499,7 @@ static void s_world(uint64_t seed, const options_t *options, totals_t *totals)
         topology_print(topology, stderr);
     faults_ask(&totals->faults, &spec);
     sim_t *sim = options->stop    ? s_lives(topology, &spec, seed, totals)
+                 : options->more  ? s_more(&topology, &spec, seed, totals)
                  : options->marks ? s_restored(topology, &spec, seed, options, totals)
                                   : sim_new(topology, &spec);
     bool done = s_run(&sim, topology, &spec, totals);
@@ -460,13 +515,15 @@ static void s_world(uint64_t seed, const options_t *options, totals_t *totals)
     const char *fault = options->schedulers && done ? s_scheduler_fault(sim, &stats, options) : NULL;
     bool fits = !options->marks || options->lose || options->go_on || options->away || options->zombies ||
                 stats.welcomes == 0;
-    bool quiet = options->elastic && !options->kills && !options->lose && !options->stop && !stats.lost_nodes;
+    bool quiet = options->elastic && !options->kills && !options->lose && !options->stop && !options->more &&
+                 !stats.lost_nodes;
     if (done && quiet && (stats.rolled_back || stats.samples_repeated || stats.welcomes))
         fault = "something was lost or computed twice though nobody died";
     if (done && quiet && stats.moved_blind)
         fault = "a shard was told to hand over before there was a copy where it could go";
     bool waits = options->full && !options->go_on && !options->lose && !options->away && !options->zombies &&
-                 !options->stop && !options->nodes && !options->elastic && !options->schedulers;
+                 !options->stop && !options->more && !options->nodes && !options->elastic &&
+                 !options->schedulers;
     if (done && waits && (stats.rolled_back || stats.welcomes))
         fault = "something was lost though all waited for their disks";
     if (done && !fits)
@@ -498,17 +555,29 @@ static unsigned s_break(const char *name)
 
 static options_t s_options(int argc, char **argv)
 {
-    static const struct option longs[] = {{"seeds", 1, NULL, 'n'},    {"first", 1, NULL, 'f'},
-                                          {"strategy", 1, NULL, 's'}, {"encoding", 1, NULL, 'c'},
-                                          {"kills", 0, NULL, 'k'},    {"schedulers", 0, NULL, 'S'},
-                                          {"stop", 0, NULL, 't'},     {"marks", 0, NULL, 'm'},
-                                          {"break", 1, NULL, 'b'},    {"expect-wrong", 0, NULL, 'e'},
-                                          {"verbose", 0, NULL, 'v'},  {"lose", 0, NULL, 'l'},
-                                          {"away", 0, NULL, 'a'},     {"zombies", 0, NULL, 'z'},
-                                          {"damage", 0, NULL, 'd'},   {"nodes", 0, NULL, 'o'},
-                                          {"quorum", 0, NULL, 'q'},   {"elastic", 0, NULL, 'E'},
-                                          {"overlap", 0, NULL, 'O'},  {"full", 0, NULL, 'F'},
-                                          {"go-on", 0, NULL, 'g'},    {0}};
+    static const struct option longs[] = {{"seeds", 1, NULL, 'n'},
+                                          {"first", 1, NULL, 'f'},
+                                          {"strategy", 1, NULL, 's'},
+                                          {"encoding", 1, NULL, 'c'},
+                                          {"kills", 0, NULL, 'k'},
+                                          {"schedulers", 0, NULL, 'S'},
+                                          {"stop", 0, NULL, 't'},
+                                          {"marks", 0, NULL, 'm'},
+                                          {"break", 1, NULL, 'b'},
+                                          {"expect-wrong", 0, NULL, 'e'},
+                                          {"verbose", 0, NULL, 'v'},
+                                          {"lose", 0, NULL, 'l'},
+                                          {"away", 0, NULL, 'a'},
+                                          {"zombies", 0, NULL, 'z'},
+                                          {"damage", 0, NULL, 'd'},
+                                          {"nodes", 0, NULL, 'o'},
+                                          {"quorum", 0, NULL, 'q'},
+                                          {"elastic", 0, NULL, 'E'},
+                                          {"overlap", 0, NULL, 'O'},
+                                          {"full", 0, NULL, 'F'},
+                                          {"go-on", 0, NULL, 'g'},
+                                          {"more", 0, NULL, 'M'},
+                                          {0}};
     options_t options = {.seeds = 500, .first = 1};
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
         if (c == 'n')
@@ -531,6 +600,8 @@ static options_t s_options(int argc, char **argv)
             options.schedulers = true;
         else if (c == 't')
             options.stop = true;
+        else if (c == 'M')
+            options.more = true;
         else if (c == 'o')
             options.nodes = true;
         else if (c == 'E')
@@ -653,11 +724,15 @@ int main(int argc, char **argv)
     if (options.stop)
         printf("stopped in the midst: drained %llu, cut off %llu\n", (unsigned long long)totals.drained,
                (unsigned long long)totals.cut_off);
+    if (options.more)
+        printf("went on with more epochs: %llu; could not amidst rounds %llu, at their end %llu\n",
+               (unsigned long long)totals.more, (unsigned long long)totals.not_now,
+               (unsigned long long)totals.never);
     if (options.marks)
         printf("common points: made %llu, given up %llu; worlds that went on from one: %llu\n",
                (unsigned long long)s->marks_made, (unsigned long long)s->marks_given_up,
                (unsigned long long)totals.restored);
-    if (!s_faults_fired(&totals, &options))
+    if (!s_faults_fired(&totals, &options) || totals.never || (options.more && !totals.more))
         return 1;
     if (options.expect_wrong)
         return totals.wrong + totals.stuck > 0 ? 0 : 1;

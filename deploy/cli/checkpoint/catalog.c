@@ -1,6 +1,7 @@
 #include "deploy/cli/checkpoint/catalog.h"
 
 #include "actors/model/model.h"
+#include "actors/shard/shard_core.h"
 #include "codec/base/quote.h"
 #include "deploy/cli/checkpoint/catalog_archive.h"
 #include "deploy/launch/launch.h"
@@ -17,21 +18,7 @@
 
 err_code_t catalog_decode(const buf_t *state, message_t **ret_state, err_t *err)
 {
-    size_t size = buf_size(state);
-    const unsigned char *bytes = buf_peek(state);
-    uint64_t envelope_bytes = 0;
-    for (size_t i = 0; i < ENVELOPE_LENGTH_BYTES && size >= ENVELOPE_LENGTH_BYTES; i++)
-        envelope_bytes |= (uint64_t)bytes[i] << (8 * i);
-    if (size < ENVELOPE_LENGTH_BYTES || envelope_bytes > size - ENVELOPE_LENGTH_BYTES)
-        return err_set(err, ERR_MALFORMED, "the state is cut off");
-    const unsigned char *envelope = bytes + ENVELOPE_LENGTH_BYTES;
-    err_code_t code = message_unpack(envelope, envelope_bytes, envelope + envelope_bytes,
-                                     size - ENVELOPE_LENGTH_BYTES - envelope_bytes, NULL, ret_state, err);
-    if (!code && (*ret_state)->kind != KIND_shard_state) {
-        message_destroy(ret_state);
-        code = err_set(err, ERR_MALFORMED, "the state is another message");
-    }
-    return code;
+    return shard_core_decode(state, ret_state, err);
 }
 
 buf_t *catalog_encode(const message_t *state)

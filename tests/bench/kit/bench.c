@@ -42,6 +42,23 @@ bool bench_wants(const char *scene)
     return !s_only || !strcmp(s_only, scene);
 }
 
+/* What rows of all kinds must say: null where it means nothing. */
+static void s_set_provenance(json_value_t *object, const bench_row_t *row)
+{
+    json_value_t *seeds = row->seed ? json_new_array() : NULL;
+    if (seeds)
+        json_add_u64(seeds, row->seed);
+    json_set_string(object, "durability", row->durability);
+    if (row->samples)
+        json_set_u64(object, "samples", row->samples);
+    else
+        json_set_string(object, "samples", NULL);
+    if (seeds)
+        json_set_moved(object, "seeds", &seeds);
+    else
+        json_set_string(object, "seeds", NULL);
+}
+
 static void s_write(const bench_row_t *row, double ratio)
 {
     json_value_t *object = json_new_object();
@@ -57,6 +74,7 @@ static void s_write(const bench_row_t *row, double ratio)
     json_set_number(object, "target", row->target);
     json_set_string(object, "target_is", row->at_most ? "at most" : "at least");
     json_set_i64(object, "runs", row->runs);
+    s_set_provenance(object, row);
     char *text = json_print(object, true);
     fprintf(s_rows, "%s\n", text);
     free(text);

@@ -1,7 +1,8 @@
 /* bench - rows of measurements, each beside a peer or a physical limit measured in the same run.
  *
  * A program calls bench_open, bench_row for each figure (median of its runs), and returns bench_close().
- * Rows are printed for people and, with --rows FILE, appended as one JSON object per line for run.sh.
+ * Rows are printed for people and, with --rows FILE, appended as one JSON object per line for run.sh, which adds where they are
+ * from (kit/rows.sh).
  */
 #ifndef TESTS_BENCH_KIT_BENCH_H
 #define TESTS_BENCH_KIT_BENCH_H
@@ -22,6 +23,9 @@ typedef struct {
     double target; /* of value / peer_value; 0: none */
     bool at_most;  /* the ratio must not be above the target (times); else not below (rates) */
     int runs;
+    const char *durability; /* of what was stored; NULL: nothing was */
+    uint64_t samples;       /* that were computed, or trained on, per run; 0: none */
+    uint64_t seed;          /* that data were made of; 0: does not apply */
 } bench_row_t;
 
 /* Reads --rows FILE, --runs N and --only SCENE. */

@@ -99,3 +99,65 @@ Test(topology_change, rented_by_plan_workers_are_as_many_as_cores)
         cr_assert_eq(topology->regions[r].workers, 0);
     topology_destroy(&topology);
 }
+
+/* ---- what a job that was stopped may go on with ---- */
+
+static err_code_t s_carry(const char *set, topology_carried_t *rows, size_t *count, err_t *err)
+{
+    topology_t *before = s_parse(NULL), *after = s_parse(set);
+    err_code_t rc = topology_carry(before, after, rows, count, err);
+    topology_destroy(&before);
+    topology_destroy(&after);
+    return rc;
+}
+
+Test(topology_change, a_stopped_job_may_get_other_epochs_and_another_rate)
+{
+    static const struct {
+        const char *set, *key, *to;
+    } rows[] = {{"job.epochs=9", "job.epochs", "9"},
+                {"job.optimizer.lr=0.5", "job.optimizer.lr", "0.5"},
+                {"job.optimizer.momentum=0.5", "job.optimizer.momentum", "0.5"},
+                {"job.optimizer.schedule=constant", "job.optimizer.schedule", "constant"},
+                {"job.optimizer.warmup=10%", "job.optimizer.warmup", "0.1"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        topology_carried_t carried[TOPOLOGY_CARRIED_MAX];
+        size_t count = 0;
+        err_t err = {0};
+        cr_assert_eq(s_carry(rows[i].set, carried, &count, &err), ERR_OK, "%s: %s", rows[i].set, err.text);
+        cr_assert_eq(count, 1);
+        cr_expect_str_eq(carried[0].key, rows[i].key);
+        cr_expect_str_eq(carried[0].to, rows[i].to);
+        cr_expect_str_neq(carried[0].from, carried[0].to);
+    }
+}
+
+Test(topology_change, a_stopped_job_may_get_nothing_else_and_the_key_is_named)
+{
+    static const char *const sets[] = {"job.batch=9", "job.model=mlp", "job.optimizer.name=sgd",
+                                       "job.sync.every=4", "regions[0].data_share=7"};
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
+        topology_carried_t carried[TOPOLOGY_CARRIED_MAX];
+        size_t count = 0, length = strcspn(sets[i], "=");
+        err_t err = {0};
+        cr_assert_eq(s_carry(sets[i], carried, &count, &err), ERR_JOB, "%s", sets[i]);
+        cr_expect_eq(strncmp(err.text, sets[i], length), 0, "%s", err.text);
+        cr_expect_not_null(strstr(err.text, ", not "), "%s", err.text);
+    }
+}
+
+Test(topology_change, what_is_compared_by_its_number_alone_is_no_change_to_go_on_with)
+{
+    topology_t *before = s_parse(NULL), *after = s_parse(NULL);
+    before->job.sync.inside = after->job.sync.inside = INSIDE_SYNC;
+    topology_carried_t carried[TOPOLOGY_CARRIED_MAX];
+    size_t count = 0;
+    err_t err = {0};
+    after->regions[1].workers++;
+    cr_assert_eq(topology_carry(before, after, carried, &count, &err), ERR_JOB);
+    after->regions[1].workers--;
+    cr_assert_eq(topology_carry(before, after, carried, &count, &err), ERR_OK, "%s", err.text);
+    cr_assert_eq(count, 0);
+    topology_destroy(&before);
+    topology_destroy(&after);
+}

@@ -126,6 +126,36 @@ Test(statedir, of_the_version_before_has_no_run_and_can_take_one)
     cr_assert_eq(s_run_of(s_dir).id, 1);
 }
 
+Test(statedir, carried_on_it_is_of_the_same_run_with_other_settings_and_says_which)
+{
+    statedir_t *state = s_open();
+    cr_assert_eq(statedir_begin_run(state, &(statedir_run_t){.id = 0xab, .adopted = true}, &s_err), ERR_OK);
+    cr_assert_eq(statedir_carry(state, "d2", "job.epochs 2 4\n", &s_err), ERR_OK, "%s", s_err.text);
+    cr_assert_eq(statedir_carry(state, "d3", "job.epochs 4 5\njob.optimizer.lr 0.1 0.2\n", &s_err), ERR_OK);
+    statedir_close(&state);
+    cr_assert_eq(statedir_check(s_dir, "fashion", "d1g3st", &s_err), ERR_JOB);
+    cr_assert_eq(statedir_check(s_dir, "fashion", "d3", &s_err), ERR_OK, "%s", s_err.text);
+    cr_assert_eq(s_run_of(s_dir).id, 0xab);
+    cr_assert(s_run_of(s_dir).adopted);
+    cr_assert_str_eq(s_run_of(s_dir).changes, "job.epochs 2 4\njob.epochs 4 5\njob.optimizer.lr 0.1 0.2\n");
+}
+
+Test(statedir, of_many_changes_the_newest_stay)
+{
+    statedir_t *state = s_open();
+    char changes[64];
+    for (int i = 0; i < 200; i++) {
+        snprintf(changes, sizeof changes, "job.epochs %d %d\n", i, i + 1);
+        cr_assert_eq(statedir_carry(state, "d2", changes, &s_err), ERR_OK, "%s", s_err.text);
+    }
+    statedir_close(&state);
+    statedir_run_t run = s_run_of(s_dir);
+    size_t length = strlen(run.changes);
+    cr_assert_str_eq(run.changes + length - strlen(changes), changes);
+    cr_assert_eq(strncmp(run.changes, "job.epochs ", 11), 0, "whole lines: %s", run.changes);
+    cr_assert_gt(length, STATEDIR_CHANGES_MAX / 2);
+}
+
 Test(statedir, a_job_file_with_a_spoiled_run_is_of_nobody)
 {
     char file[TEMP_PATH_MAX + 16], text[256];

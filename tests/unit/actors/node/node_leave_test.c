@@ -380,3 +380,15 @@ Test(node_retire, while_the_node_stops_changes_nothing)
     s_expect_no_command(core);
     s_destroy(&core);
 }
+
+Test(node_leave, one_that_no_scheduler_knows_waits_for_nobody_s_bye)
+{
+    node_core_t *core = s_new();
+    node_role.tick(core, 0);
+    node_core_leave(core, S);
+    cr_assert(node_role.finished(core), "it was stopped before it was known");
+    message_t *stopped = s_take(core, KIND_stopped);
+    cr_assert_not_null(stopped);
+    message_destroy(&stopped);
+    s_destroy(&core);
+}

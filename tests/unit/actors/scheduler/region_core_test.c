@@ -249,6 +249,22 @@ Test(region, ends_without_a_bye_after_five_seconds)
     s_free(bench);
 }
 
+Test(region, a_node_that_comes_when_all_is_over_is_told_at_once)
+{
+    bench_t *bench = s_bench(1, false);
+    driver_give(&bench->by, message_new(KIND_stop, NAME, GLOBAL));
+    message_t *report = s_report(bench);
+    cr_assert(report->region_report.stopped, "it was stopped before anybody came");
+    message_destroy(&report);
+    driver_give(&bench->by, s_announce(bench, "node/eu/a", 1));
+    driver_tick(&bench->by, 400 * MS);
+    cr_assert_eq(driver_count(&bench->by, KIND_stop), 1);
+    s_stopped(bench, "node/eu/a");
+    cr_assert_eq(driver_count(&bench->by, KIND_bye), 1);
+    cr_assert_not(region_core_finished(bench->by.core), "the global scheduler lets it go");
+    s_free(bench);
+}
+
 Test(region, a_failure_while_stopping_is_reported)
 {
     bench_t *bench = s_bench(1, false);
