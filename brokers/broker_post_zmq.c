@@ -126,7 +126,7 @@ static void s_count(zmq_msg_t *msg, buf_t *pending)
 err_code_t broker_post_hand_over(broker_t *self, const route_t *route, zmq_msg_t *parts, size_t count)
 {
     bool counts =
-        count == PARTS_MAX && route->pid != self->pid && zmq_msg_size(&parts[2]) >= FRAMES_COPY_BYTES;
+        count == PARTS_MAX && route->process != self->process && zmq_msg_size(&parts[2]) >= FRAMES_COPY_BYTES;
     if (counts && atomic_load(s_counter(route->pending)) >= PENDING_MAX_BYTES)
         return ERR_FULL;
     if (zmq_send(self->router, route->id, route->id_size, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0)
@@ -290,7 +290,8 @@ static err_code_t s_register(broker_t *self, letter_t *letter, const message_t *
     code = routes_register(self->routes, name, zmq_msg_data(&letter->id), zmq_msg_size(&letter->id),
                            hello->incarnation, hello->hello.pid, self->now_us);
     if (code == ERR_OK)
-        routes_note(self->routes, name, hello->hello.life, hello->hello.run, hello->hello.host);
+        routes_note(self->routes, name, hello->hello.life, hello->hello.process, hello->hello.run,
+                    hello->hello.host);
     if (code == ERR_OK && !known)
         log_event(LEVEL_DEBUG, self->name, "registered", "actor=%s pid=%llu incarnation=%llu", name,
                   (unsigned long long)hello->hello.pid, (unsigned long long)hello->incarnation);

@@ -183,6 +183,7 @@ static void s_hello(shell_link_t *self, int64_t now_us)
     message_t *hello = message_new(KIND_hello, "broker", self->name);
     hello->incarnation = self->incarnation;
     hello->hello.pid = (uint64_t)getpid();
+    hello->hello.process = machine_process();
     hello->hello.life = self->life;
     hello->hello.run = self->run;
     message_set_name(hello->hello.host, self->host);

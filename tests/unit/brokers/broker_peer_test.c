@@ -96,6 +96,7 @@ static void s_register_in(void *actor, const char *name, uint64_t run)
     hello->hello.run = run;
     hello->incarnation = 1;
     hello->hello.pid = (uint64_t)getpid();
+    hello->hello.process = machine_process();
     cr_assert_eq(frames_send_message_zmq(actor, NULL, 0, hello), ERR_OK);
     message_destroy(&hello);
 }
