@@ -363,8 +363,8 @@ static bool s_is_possible(const message_t *message)
         return incarnation_is_given(message->seal.incarnation, message->incarnation);
     if (message->kind != KIND_snapshot_offer)
         return true;
-    return shard ? message->snapshot_offer.incarnation <= message->incarnation
-                 : incarnation_is_possible(message->snapshot_offer.incarnation);
+    return incarnation_is_possible(message->snapshot_offer.incarnation) &&
+           (!shard || message->snapshot_offer.incarnation <= message->incarnation);
 }
 
 static void s_message_in(void *core, message_t **message_p, int64_t now_us)
