@@ -43,8 +43,12 @@ static void s_part(link_t *self)
     self->peer_session = 0;
     self->peer_run = RUN_ID_NONE;
     self->pinged_us = LINK_NEVER;
-    for (size_t i = 0; i < self->connection_count; i++)
-        self->connections[i].greeted = false;
+    for (size_t i = 0; i < self->connection_count; i++) {
+        link_connection_t *c = &self->connections[i];
+        c->greeted = false;
+        if (c->open)
+            c->hello_due_us = self->now_us; /* who dials is told why */
+    }
     link_in_restart(self);
     link_out_restart(self);
 }

@@ -249,7 +249,8 @@ static bool s_arrives(void *from, const char *sender, void *to, const char *rece
 {
     bool arrived = false;
     for (size_t answered = 0; !arrived && answered < answers;) {
-        zmq_pollitem_t items[] = {{.socket = from, .events = ZMQ_POLLIN}, {.socket = to, .events = ZMQ_POLLIN}};
+        zmq_pollitem_t items[] = {{.socket = from, .events = ZMQ_POLLIN},
+                                  {.socket = to, .events = ZMQ_POLLIN}};
         s_register(from, sender);
         s_register(to, receiver);
         message_t *m = message_new(kind, receiver, sender);
@@ -299,17 +300,24 @@ Test(broker_peer, before_both_know_that_they_are_of_one_run_schedulers_alone_are
 
 Test(broker_peer, who_turns_out_to_be_of_another_run_is_parted_from)
 {
-    char dirs[2][80];
-    world_t w;
-    s_start_unnamed(&w, dirs);
-    void *us = s_actor(w.brokers[1]);
-    s_join(dirs[0], 5);
-    s_join(dirs[1], 6);
-    s_wait_until(us, "synchronizer/us/0", false, "0000000000000005");
-    s_wait_until(us, "synchronizer/us/0", false, "0000000000000006");
-    zmq_close(us);
-    s_remove_states(dirs);
-    s_stop(&w);
+    for (int first = 0; first < 2;
+         first++) { /* who learns of its run first, the one that listens or that dials */
+        char dirs[2][80];
+        world_t w;
+        s_start_unnamed(&w, dirs);
+        void *us = s_actor(w.brokers[1]), *own = first ? us : w.actor;
+        const char *name = first ? "synchronizer/us/0" : "synchronizer/eu/0";
+        s_join(dirs[first], first ? 6 : 5);
+        s_wait_until(own, name, true, NULL);
+        s_wait_until(own, name, true, NULL); /* it has had time to look */
+        s_wait_until(own, name, true, NULL);
+        s_join(dirs[!first], first ? 5 : 6);
+        s_wait_until(us, "synchronizer/us/0", false, "0000000000000005");
+        s_wait_until(us, "synchronizer/us/0", false, "0000000000000006");
+        zmq_close(us);
+        s_remove_states(dirs);
+        s_stop(&w);
+    }
 }
 
 /* Its node came over from another run; the broker learns which one its own is. */
