@@ -72,6 +72,8 @@ static void s_turn_away(broker_t *self, broker_peer_t *peer, zmq_msg_t *id, cons
     s_who(hello, who);
     snprintf(what, sizeof what, "%s, %s,", hello->from, who);
     if (why == ERR_JOB)
+        link_part(peer->link, hello->link_hello.session, self->now_us);
+    if (why == ERR_JOB)
         why = run_id_refuse(&text, what, hello->link_hello.run, self->spec.run);
     else
         why = err_set(&text, why, "two brokers of region %s: %s stays, %s is refused; end one of them",
@@ -117,8 +119,9 @@ static err_code_t s_greet(broker_t *self, zmq_msg_t *id, const message_t *hello,
                           uint64_t *ret_connection)
 {
     *ret_peer = s_owner(self, id, ret_connection);
-    if (*ret_peer)
+    if (*ret_peer && !run_id_differs(hello->link_hello.run, self->spec.run))
         return ERR_OK;
+    *ret_peer = NULL; /* one that has learned its run meanwhile is told, too */
     size_t region = topology_region_index(self->spec.topology, hello->link_hello.region);
     broker_peer_t *peer = broker_peer_of(self, region);
     uint64_t connection = hello->link_hello.connection;

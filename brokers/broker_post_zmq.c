@@ -9,6 +9,7 @@
 #include "codec/base/failpoint.h"
 #include "codec/base/log.h"
 #include "codec/base/machine.h"
+#include "codec/base/run_id.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -152,10 +153,13 @@ static frames_t s_frames(letter_t *letter)
     return frames;
 }
 
-static err_code_t s_send_far(broker_t *self, broker_peer_t *peer, message_class_t class, frames_t *frames)
+static err_code_t s_send_far(broker_t *self, broker_peer_t *peer, const envelope_t *envelope,
+                             frames_t *frames)
 {
+    if (!broker_run_may_cross(self, peer, envelope))
+        return ERR_UNREACHABLE;
     peer->dirty = true;
-    return link_send(peer->link, class, frames, self->now_us);
+    return link_send(peer->link, envelope->class, frames, self->now_us);
 }
 
 static const char *s_region_name(const broker_t *self, size_t region)
@@ -191,7 +195,7 @@ static void s_route(broker_t *self, letter_t *letter)
         routes_gone(self->routes, e->to, e->to_length);
     if (peer) {
         frames_t frames = s_frames(letter);
-        code = s_send_far(self, peer, e->class, &frames);
+        code = s_send_far(self, peer, e, &frames);
         frames_fini(&frames);
     }
     if (code != ERR_OK && s_wants_answer(e))
@@ -211,7 +215,7 @@ static err_code_t s_relay(broker_t *self, size_t region, const broker_peer_t *fr
     frames_t copy = {.envelope = slice_ref(&frames->envelope), .map = slice_ref(&frames->map)};
     if (frames->data.buf)
         copy.data = slice_ref(&frames->data);
-    err_code_t code = s_send_far(self, peer, envelope->class, &copy);
+    err_code_t code = s_send_far(self, peer, envelope, &copy);
     frames_fini(&copy);
     return code;
 }
@@ -228,7 +232,9 @@ void broker_post_delivered(broker_t *self, broker_peer_t *peer, const frames_t *
     const route_t *route = routes_find(self->routes, envelope.to, envelope.to_length);
     size_t region = broker_region_of(self->spec.topology, envelope.to, envelope.to_length);
     err_code_t code = ERR_UNREACHABLE;
-    if (region < self->spec.topology->region_count && region != self->spec.region_index) {
+    if (!broker_run_may_cross(self, peer, &envelope)) {
+        route = NULL; /* it comes again */
+    } else if (region < self->spec.topology->region_count && region != self->spec.region_index) {
         code = s_relay(self, region, peer, &envelope, frames);
     } else if (route) {
         zmq_msg_t parts[PARTS_MAX];
@@ -247,7 +253,8 @@ void broker_post_delivered(broker_t *self, broker_peer_t *peer, const frames_t *
     message_t *answer = s_failure(self, &envelope, code);
     frames_t back = frames_pack(answer);
     message_destroy(&answer);
-    code = s_send_far(self, peer, CLASS_CONTROL, &back);
+    peer->dirty = true;
+    code = link_send(peer->link, CLASS_CONTROL, &back, self->now_us);
     frames_fini(&back);
     if (code != ERR_OK)
         log_event(LEVEL_WARN, self->name, "answer_lost", "code=%s; the sender will ask again",
@@ -283,7 +290,8 @@ static err_code_t s_register(broker_t *self, letter_t *letter, const message_t *
     code = routes_register(self->routes, name, zmq_msg_data(&letter->id), zmq_msg_size(&letter->id),
                            hello->incarnation, hello->hello.pid, self->now_us);
     if (code == ERR_OK)
-        routes_note(self->routes, name, hello->hello.life, hello->hello.process, hello->hello.host);
+        routes_note(self->routes, name, hello->hello.life, hello->hello.process, hello->hello.run,
+                    hello->hello.host);
     if (code == ERR_OK && !known)
         log_event(LEVEL_DEBUG, self->name, "registered", "actor=%s pid=%llu incarnation=%llu", name,
                   (unsigned long long)hello->hello.pid, (unsigned long long)hello->incarnation);
@@ -328,14 +336,18 @@ static void s_hello(broker_t *self, letter_t *letter)
         frames_fini(&frames);
         return;
     }
-    err_code_t code = s_register(self, letter, hello);
+    err_t why = {0};
+    err_code_t code = broker_run_admits(self, hello, &why);
+    if (code == ERR_OK)
+        code = s_register(self, letter, hello);
     message_t *answer = NULL;
     if (code == ERR_OK) {
         answer = s_answer(self, KIND_registered, &letter->envelope);
         message_set_name(answer->registered.region, self->region->name);
         answer->registered.day_us = machine_day_us();
     } else if (code != ERR_TIMEOUT) {
-        answer = s_refused(self, &letter->envelope, code, s_why(code));
+        answer = s_refused(self, &letter->envelope, code, why.code ? why.text : s_why(code));
+        answer->refused.run = why.code ? self->spec.run : RUN_ID_NONE;
         if (code == ERR_IN_USE)
             s_tell_holder(self, hello, answer);
         answer->refused.newest = routes_newest(self->routes, hello->from, strlen(hello->from));
@@ -472,6 +484,7 @@ void broker_post_timer(broker_t *self)
         return;
     self->timer_due_us = self->now_us + TIMER_US;
     broker_fault_release(self);
+    broker_run_look(self);
     routes_expire(self->routes, self->now_us);
     for (size_t i = 0; i < self->peer_count; i++)
         broker_trouble_look(self, &self->peers[i]);

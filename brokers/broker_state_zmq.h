@@ -100,6 +100,7 @@ struct broker {
     int64_t now_us;
     int64_t traffic_us; /* when the router last had something */
     int64_t timer_due_us;
+    int64_t run_due_us; /* when the directory is looked at again */
     uint64_t malformed;
     uint64_t malformed_logged;
     int64_t log_due_us;
@@ -117,6 +118,13 @@ void broker_post_malformed(broker_t *self);
 /* To an actor of this region; takes the parts on success. Errors: ERR_UNREACHABLE, ERR_FULL, ERR_IO. */
 MUST_USE err_code_t broker_post_hand_over(broker_t *self, const route_t *route, zmq_msg_t *parts,
                                           size_t count);
+
+/* broker_run_zmq.c: to which run this broker belongs. */
+void broker_run_look(broker_t *self); /* while it is not known */
+/* Whether a message may cross a link now. */
+bool broker_run_may_cross(broker_t *self, const broker_peer_t *peer, const envelope_t *envelope);
+/* Whether an actor of that run may register. Errors: ERR_JOB. */
+MUST_USE err_code_t broker_run_admits(const broker_t *self, const message_t *hello, err_t *err);
 
 /* broker_fault_zmq.c: what a test wants to go wrong; without faults a message is handed over as it is. */
 void broker_fault_open(broker_t *self);

@@ -102,6 +102,15 @@ message_t *link_probe(link_t *self);
 void link_refused(link_t *self, uint64_t connection, const message_t *refused, uint64_t fresh_session,
                   int64_t now_us);
 
+/* Which run this end belongs to is known now: it is said at once, and a peer of another one is a peer no more. */
+void link_set_run(link_t *self, uint64_t run, int64_t now_us);
+
+/* Both ends have said to which run they belong, and it is the same one. */
+bool link_is_of_run(const link_t *self);
+
+/* The peer's session is over, when it is that one: nothing of it is taken any more. */
+void link_part(link_t *self, uint64_t session, int64_t now_us);
+
 /* A connection was (re)made by the transport: greets, and sends again what may be lost. */
 void link_connected(link_t *self, uint64_t connection, int64_t now_us);
 

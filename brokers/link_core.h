@@ -143,6 +143,7 @@ struct link {
     char peer_name[WIRE_NAME_SIZE];
     int64_t now_us;
     uint64_t peer_session; /* 0: not met */
+    uint64_t peer_run;     /* as it said in this session; RUN_ID_NONE: it does not know */
     uint64_t past[LINK_PAST_MAX];
     size_t past_next;
     int64_t heard_us;     /* when something of the peer's session arrived last */

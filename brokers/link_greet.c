@@ -25,12 +25,60 @@ static void s_new_session(link_t *self, uint64_t session)
         self->stats.reconnects++;
     }
     self->peer_session = session;
+    self->peer_run = RUN_ID_NONE;
     for (size_t i = 0; i < self->connection_count; i++)
         link_wire_clear(self, i);
     link_estimate_init(&self->estimate, self->now_us);
     link_in_restart(self);
     link_out_restart(self);
 }
+
+/* ---- runs ---- */
+
+static void s_part(link_t *self)
+{
+    if (!self->peer_session)
+        return;
+    self->past[self->past_next++ % LINK_PAST_MAX] = self->peer_session;
+    self->peer_session = 0;
+    self->peer_run = RUN_ID_NONE;
+    self->pinged_us = LINK_NEVER;
+    for (size_t i = 0; i < self->connection_count; i++) {
+        link_connection_t *c = &self->connections[i];
+        c->greeted = false;
+        if (c->open)
+            c->hello_due_us = self->now_us; /* who dials is told why */
+    }
+    link_in_restart(self);
+    link_out_restart(self);
+}
+
+void link_part(link_t *self, uint64_t session, int64_t now_us)
+{
+    self->now_us = now_us;
+    if (session == self->peer_session)
+        s_part(self);
+}
+
+void link_set_run(link_t *self, uint64_t run, int64_t now_us)
+{
+    self->now_us = now_us;
+    self->spec.run = run;
+    if (run_id_differs(self->peer_run, run)) {
+        self->stats.foreign = true;
+        s_part(self);
+    }
+    for (size_t i = 0; i < self->connection_count; i++)
+        if (self->connections[i].open)
+            self->connections[i].hello_due_us = now_us;
+}
+
+bool link_is_of_run(const link_t *self)
+{
+    return self->spec.run != RUN_ID_NONE && self->peer_run == self->spec.run;
+}
+
+/* ---- hellos ---- */
 
 static bool s_is_foreign(const link_t *self, uint64_t connection, const message_t *message)
 {
@@ -47,10 +95,14 @@ void link_greet_hello(link_t *self, uint64_t connection, const message_t *messag
     self->stats.foreign = s_is_foreign(self, connection, message);
     if (self->stats.foreign || s_is_past(self, session)) {
         self->stats.refused++;
+        if (session == self->peer_session && run_id_differs(message->link_hello.run, self->spec.run))
+            s_part(self); /* it has learned that it is of another run */
         return;
     }
     if (session != self->peer_session)
         s_new_session(self, session);
+    if (message->link_hello.run != RUN_ID_NONE)
+        self->peer_run = message->link_hello.run;
     self->heard_us = self->now_us;
     if (connection == 0) {
         self->stats.turned_away = false;

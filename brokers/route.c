@@ -148,13 +148,15 @@ err_code_t routes_register(routes_t *self, const char *name, const void *id, siz
     return ERR_OK;
 }
 
-void routes_note(routes_t *self, const char *name, uint64_t life, uint64_t process, const char *host)
+void routes_note(routes_t *self, const char *name, uint64_t life, uint64_t process, uint64_t run,
+                 const char *host)
 {
     route_t *route = s_find(self, name, strnlen(name, WIRE_NAME_SIZE));
     if (!route)
         return;
     route->life = life;
     route->process = process;
+    route->run = run;
     message_set_name(route->host, host);
 }
 

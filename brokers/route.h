@@ -26,6 +26,7 @@ typedef struct {
     uint64_t process; /* machine_process of its process; 0: not told */
     int64_t seen_us;
     uint64_t life;        /* of a scheduler: its start */
+    uint64_t run;         /* that it was placed in; RUN_ID_NONE: it does not belong to one */
     wire_name_t host;     /* where its process is */
     uint64_t contender;   /* who claims the name meanwhile, from another disk or start; 0: nobody */
     int64_t contended_us; /* since when */
@@ -48,7 +49,8 @@ MUST_USE err_code_t routes_contend(routes_t *self, const char *name, uint64_t in
                                    int64_t now_us);
 
 /* Who has registered, for the next one who claims the name. */
-void routes_note(routes_t *self, const char *name, uint64_t life, uint64_t process, const char *host);
+void routes_note(routes_t *self, const char *name, uint64_t life, uint64_t process, uint64_t run,
+                 const char *host);
 
 /* A hello. ERR_STALE: a greater incarnation has been here. ERR_LIMIT: too many names, or a name or id too
  * long. */

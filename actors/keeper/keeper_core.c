@@ -354,13 +354,17 @@ static void s_tick(void *core, int64_t now_us)
         s_status(self);
 }
 
-/* A seal, or an offer, of an incarnation that nobody can have given would keep out everything that comes. */
+/* A seal, or an offer, of an incarnation that nobody can have given would keep out everything that comes: a scheduler seals with
+ * its own, a shard offers what it made itself. */
 static bool s_is_possible(const message_t *message)
 {
+    bool shard = strncmp(message->from, "shard/", strlen("shard/")) == 0;
     if (message->kind == KIND_seal)
-        return incarnation_is_possible(message->seal.incarnation);
-    return message->kind != KIND_snapshot_offer ||
-           incarnation_is_possible(message->snapshot_offer.incarnation);
+        return incarnation_is_given(message->seal.incarnation, message->incarnation);
+    if (message->kind != KIND_snapshot_offer)
+        return true;
+    return incarnation_is_possible(message->snapshot_offer.incarnation) &&
+           (!shard || message->snapshot_offer.incarnation <= message->incarnation);
 }
 
 static void s_message_in(void *core, message_t **message_p, int64_t now_us)

@@ -171,11 +171,11 @@ static void s_complain(shell_t *self, const err_t *err, int64_t now_us)
               (unsigned long long)self->bad_messages, err->text);
 }
 
-/* The broker knows a newer incarnation of this actor: whoever is out of date must not act. */
+/* The broker knows a newer incarnation of this actor, or belongs to another run: whoever is out of place must not act. */
 static bool s_is_fence(const message_t *message)
 {
     return message->kind == KIND_refused && message->refused.kind == KIND_hello &&
-           message->refused.code == ERR_STALE;
+           (message->refused.code == ERR_STALE || message->refused.code == ERR_JOB);
 }
 
 static void s_take_fence(shell_t *self, const message_t *message)
@@ -184,8 +184,9 @@ static void s_take_fence(shell_t *self, const message_t *message)
     pthread_mutex_lock(&self->mutex);
     self->outbid_by = shell_link_was_registered(self->link) ? 0 : message->refused.newest;
     pthread_mutex_unlock(&self->mutex);
-    log_event(LEVEL_WARN, self->name, "fenced", "incarnation=%llu newest=%llu; leaving",
-              (unsigned long long)self->spec.incarnation, (unsigned long long)message->refused.newest);
+    log_event(LEVEL_WARN, self->name, "fenced", "incarnation=%llu newest=%llu reason=\"%s\"; leaving",
+              (unsigned long long)self->spec.incarnation, (unsigned long long)message->refused.newest,
+              message->refused.reason ? message->refused.reason : "");
 }
 
 /* Reads and handles a bounded batch; returns how many messages there were. */
@@ -361,7 +362,8 @@ static void s_run(shell_t *self, zsock_t *pipe)
     failure.code = self->spec.ops->open(self->spec.hint, &self->spec.incarnation, &self->core, &failure);
     if (!failure.code) {
         self->link =
-            shell_link_new(self->name, self->spec.incarnation, self->spec.find, self->spec.find_hint);
+            shell_link_new(self->name, self->spec.incarnation, self->spec.run, self->spec.find,
+                           self->spec.find_hint);
         s_set_state(self, SHELL_READY, NULL);
         s_loop(self, pipe);
         if (self->spec.ops->halt)

@@ -47,6 +47,7 @@ typedef err_code_t shell_find_fn(void *hint, char ret_endpoint[TOPOLOGY_TEXT_MAX
 typedef struct {
     const char *name; /* "shard/eu/2"; copied */
     uint64_t incarnation;
+    uint64_t run; /* that it was placed in; RUN_ID_NONE: it belongs to none, or finds out itself */
     const role_t *role;
     const shell_ops_t *ops;
     void *hint;          /* the actor's; given back by ops->close */

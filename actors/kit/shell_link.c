@@ -26,7 +26,7 @@
 
 struct shell_link {
     const char *name; /* borrowed from the shell */
-    uint64_t incarnation, life;
+    uint64_t incarnation, life, run;
     char host[WIRE_NAME_SIZE];
     shell_find_fn *find;
     void *find_hint;
@@ -41,12 +41,14 @@ struct shell_link {
     uint64_t dropped;
 };
 
-shell_link_t *shell_link_new(const char *name, uint64_t incarnation, shell_find_fn *find, void *find_hint)
+shell_link_t *shell_link_new(const char *name, uint64_t incarnation, uint64_t run, shell_find_fn *find,
+                             void *find_hint)
 {
     shell_link_t *self = calloc(1, sizeof *self);
     CHECK(self);
     self->name = name;
     self->incarnation = incarnation;
+    self->run = run;
     self->life = rng_entropy() | 1;
     gethostname(self->host, sizeof self->host - 1);
     self->find = find;
@@ -183,6 +185,7 @@ static void s_hello(shell_link_t *self, int64_t now_us)
     hello->hello.pid = (uint64_t)getpid();
     hello->hello.process = machine_process();
     hello->hello.life = self->life;
+    hello->hello.run = self->run;
     message_set_name(hello->hello.host, self->host);
     bool sent = !frames_send_message_zmq(zsock_resolve(self->socket), NULL, 0, hello);
     message_destroy(&hello);

@@ -10,7 +10,8 @@
 
 typedef struct shell_link shell_link_t;
 
-shell_link_t *shell_link_new(const char *name, uint64_t incarnation, shell_find_fn *find, void *find_hint);
+shell_link_t *shell_link_new(const char *name, uint64_t incarnation, uint64_t run, shell_find_fn *find,
+                             void *find_hint);
 /* Closes the socket; with flush, gives what was sent a second to leave. */
 void shell_link_destroy(shell_link_t **self_p, bool flush);
 

@@ -153,6 +153,7 @@ static void s_start(threads_t *self, const node_command_t *command)
     memcpy(guest->name, command->actor, sizeof guest->name);
     shell_spec_t spec = {.name = guest->name,
                          .incarnation = command->incarnation,
+                         .run = command->run,
                          .find = self->with.find,
                          .find_hint = self->with.find_hint,
                          .notify_fd = self->event_fd};

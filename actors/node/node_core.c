@@ -237,7 +237,7 @@ static void s_place(node_core_t *self, const message_t *message)
         return; /* silence: this node will be missed and the actor placed elsewhere */
     if (!s_is_of_run(self, message))
         return;
-    if (incarnation >> 32 > message->incarnation >> 32) {
+    if (!incarnation_is_given(incarnation, message->incarnation)) {
         s_send_placed(self, name, incarnation, false, ERR_LIMIT,
                       "its scheduler cannot have given this incarnation");
         return;
@@ -292,6 +292,11 @@ static void s_retire(node_core_t *self, const message_t *message, int64_t now_us
     node_actor_t *actor = s_find(self, name);
     if (self->stopping)
         return;
+    if (!incarnation_is_given(incarnation, message->incarnation)) {
+        s_send_placed(self, name, incarnation, false, ERR_LIMIT,
+                      "its scheduler cannot have given this incarnation");
+        return; /* remembered it would keep out all that come */
+    }
     if (!actor)
         actor = s_add(self, name);
     if (actor && actor->incarnation < incarnation && !s_is_live(actor)) {

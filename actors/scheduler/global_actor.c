@@ -12,6 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define GLOBAL_STRANGERS_LOG_US 60000000 /* between two lines about the same one */
+
 typedef struct {
     global_actor_t with;
     global_core_t *core; /* the shell's */
@@ -22,7 +24,9 @@ typedef struct {
     char machine[WIRE_NAME_SIZE];
     uint64_t marks_made, marks_given_up; /* as logged */
     bool last_observed;
-    size_t plans; /* logged */
+    size_t plans;                 /* logged */
+    char strangers[ERR_TEXT_MAX]; /* as logged ... */
+    int64_t strangers_us;         /* ... when */
 } global_hint_t;
 
 /* ---- what is kept
@@ -167,12 +171,24 @@ static void s_log_plans(global_hint_t *self)
         s_log_plan(self, self->plans);
 }
 
+/* Who is refused: at once, and now and then while it goes on. */
+static void s_log_strangers(global_hint_t *self, int64_t now_us)
+{
+    const char *text = global_core_strangers(self->core, now_us);
+    if (!text[0] || (!strcmp(text, self->strangers) && now_us - self->strangers_us < GLOBAL_STRANGERS_LOG_US))
+        return;
+    snprintf(self->strangers, sizeof self->strangers, "%s", text);
+    self->strangers_us = now_us;
+    log_event(LEVEL_WARN, "scheduler/global", "refused", "error=\"%s\"", text);
+}
+
 static void s_observe(global_hint_t *self, int64_t now_us, bool last)
 {
     self->observed_us = now_us;
     self->last_observed |= last;
     s_log_marks(self);
     s_log_plans(self);
+    s_log_strangers(self, now_us);
     buf_t *picture =
         self->with.observe ? self->with.observe(self->with.observe_hint, self->core, now_us, last) : NULL;
     global_core_show(self->core, &picture, now_us);

@@ -42,6 +42,16 @@ static void s_refuse(global_core_t *self, const message_t *message, err_code_t c
     global_send(self, &answer);
 }
 
+/* One that does not belong to this job, which somebody ought to know. */
+static void s_turn_away(global_core_t *self, const message_t *message, err_code_t code, const char *reason,
+                        int64_t now_us)
+{
+    char text[ERR_TEXT_MAX];
+    snprintf(text, sizeof text, "%s: %s", message->from, reason);
+    global_run_note(self, text, now_us);
+    s_refuse(self, message, code, reason);
+}
+
 static void s_send_plan(global_core_t *self, size_t index)
 {
     const topology_region_t *region = &self->spec.topology->regions[index];
@@ -380,12 +390,12 @@ static void s_take_report(global_core_t *self, message_t **message_p, int64_t no
     size_t index = s_region_of(self, message);
     if (index == s_region_count(self) ||
         strcmp(message->region_report.region, self->spec.topology->regions[index].name)) {
-        s_refuse(self, message, ERR_NOT_FOUND, "the topology of this run has no such region");
+        s_turn_away(self, message, ERR_NOT_FOUND, "the topology of this run has no such region", now_us);
         return;
     }
     if (strcmp(message->region_report.digest, self->digest)) {
-        s_refuse(self, message, ERR_JOB,
-                 "this region has another topology; start it with the topology of the job");
+        s_turn_away(self, message, ERR_JOB,
+                    "this region has another topology; start it with the topology of the job", now_us);
         return;
     }
     if (global_run_is_foreign(self, index, message, now_us))

@@ -92,6 +92,9 @@ const global_plan_t *global_core_plan(const global_core_t *self); /* NULL: nothi
 /* From the first plan to the end of the run, or until now. */
 int64_t global_core_planned_us(const global_core_t *self, int64_t now_us);
 /* It ended because the run is another scheduler's: its figures are nobody's. */
+/* Who says to be of this job and was refused just now, and why; empty: nobody. Borrowed until the next call into the core. */
+const char *global_core_strangers(const global_core_t *self, int64_t now_us);
+
 bool global_core_displaced(const global_core_t *self);
 err_code_t global_core_failure(const global_core_t *self, const char **ret_reason);
 /* Who asked for a drain: GLOBAL_STOPPER_HERE, a region's scheduler, or another actor; empty: nobody. Borrowed. */

@@ -5,7 +5,8 @@
 #include <string.h>
 
 #define OWN_NAME "scheduler/global"
-#define ALONE_US ((int64_t)3000000) /* until then a region of this run may still be heard */
+#define ALONE_US ((int64_t)3000000)      /* until then a region of this run may still be heard */
+#define STRANGERS_US ((int64_t)10000000) /* so long who was refused is shown */
 
 static bool s_has_one(const global_core_t *self)
 {
@@ -26,6 +27,17 @@ static void s_note(global_core_t *self, size_t index, uint64_t incarnation, uint
     }
 }
 
+void global_run_note(global_core_t *self, const char *text, int64_t now_us)
+{
+    snprintf(self->strangers, sizeof self->strangers, "%s", text);
+    self->strangers_us = now_us;
+}
+
+const char *global_core_strangers(const global_core_t *self, int64_t now_us)
+{
+    return now_us - self->strangers_us < STRANGERS_US ? self->strangers : "";
+}
+
 bool global_run_is_foreign(global_core_t *self, size_t index, const message_t *report, int64_t now_us)
 {
     err_t why = {0};
@@ -33,6 +45,7 @@ bool global_run_is_foreign(global_core_t *self, size_t index, const message_t *r
         return false;
     s_note(self, index, report->incarnation, report->region_report.run, now_us);
     run_id_refuse(&why, report->from, report->region_report.run, self->spec.run);
+    global_run_note(self, why.text, now_us);
     message_t *answer = message_new(KIND_refused, report->from, OWN_NAME);
     answer->refused.kind = report->kind;
     answer->refused.code = why.code;
@@ -46,8 +59,11 @@ bool global_run_is_foreign(global_core_t *self, size_t index, const message_t *r
 /* A region says that it is of another run. */
 void global_run_refused(global_core_t *self, size_t index, const message_t *refused, int64_t now_us)
 {
-    if (run_id_differs(refused->refused.run, self->spec.run))
+    if (run_id_differs(refused->refused.run, self->spec.run)) {
         s_note(self, index, self->regions[index].foreign, refused->refused.run, now_us);
+        global_run_note(self, refused->refused.reason ? refused->refused.reason : "a region of another run",
+                        now_us);
+    }
 }
 
 void global_run_tick(global_core_t *self, int64_t now_us)

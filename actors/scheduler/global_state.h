@@ -59,6 +59,8 @@ struct global_core {
     int64_t heard_us;                /* ... in hearing any region */
     int64_t foreign_us;              /* since when regions of another run are heard, -1: none is */
     uint64_t foreign_run;
+    char strangers[ERR_TEXT_MAX]; /* why who does not belong here was refused last; empty: nobody was */
+    int64_t strangers_us;         /* when */
     uint64_t decisions;              /* see keep.h */
     buf_t *picture;                  /* what is shown, NULL: nothing yet ... */
     int64_t pictured_us;             /* ... as of then */
@@ -79,6 +81,8 @@ void global_end(global_core_t *self, err_code_t code,
 bool global_run_is_foreign(global_core_t *self, size_t region, const message_t *report,
                            int64_t now_us); /* and is refused */
 void global_run_refused(global_core_t *self, size_t region, const message_t *refused, int64_t now_us);
+/* Notes, for people, whom it refuses and why. */
+void global_run_note(global_core_t *self, const char *text, int64_t now_us);
 void global_run_tick(global_core_t *self, int64_t now_us);
 
 /* global_rent.c */

@@ -470,6 +470,11 @@ void shard_stream(shard_core_t *self, const message_t *message)
             shard_refuse(self, message, ERR_LIMIT, "no such delta was sent");
         return;
     }
+    if (!incarnation_is_possible(message->stream.entry)) {
+        self->refusals++;
+        shard_refuse(self, message, ERR_LIMIT, "an entry in an incarnation that there cannot have been");
+        return;
+    }
     s_away(self, region, message->stream.away);
     if (message->stream.entry < self->destination_entry[region])
         return;

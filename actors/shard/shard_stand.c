@@ -146,6 +146,12 @@ void shard_stand(shard_core_t *self, const message_t *message)
     }
     if (message->incarnation < self->origins[region].shard_incarnation)
         return;
+    /* Each has entered in one of its own incarnations: what is told of another one would last. */
+    if (message->stand.entry > message->incarnation || message->stand.entry_known > self->spec.incarnation) {
+        self->refusals++;
+        shard_refuse(self, message, ERR_LIMIT, "an entry in an incarnation that there cannot have been");
+        return;
+    }
     self->origins[region].shard_incarnation = message->incarnation;
     self->entry.stands[region] = (stand_view_t){.heard = true,
                                                 .entering = message->stand.entering,

@@ -4,6 +4,7 @@
 #include "actors/model/model.h"
 #include "actors/worker/aside.h"
 #include "actors/worker/worker_core.h"
+#include "codec/base/log.h"
 #include "codec/base/rng.h"
 
 #include <math.h>
@@ -291,8 +292,15 @@ static int s_fd(void *hint)
 
 static err_code_t s_failure(void *hint, void *core, err_t *err)
 {
-    (void)hint;
+    const worker_hint_t *self = hint;
     const char *reason = "";
+    uint64_t batch;
+    if (worker_core_gave_up(core, &batch))
+        log_event(
+            LEVEL_INFO, "worker", "step_given_up",
+            "region=%s worker=%zu batch=%llu; it was not over in time, whoever goes on computes it anew",
+            self->with.topology->regions[self->with.region_index].name, self->with.worker_index,
+            (unsigned long long)batch);
     err_code_t rc = worker_core_failure(core, &reason);
     return rc ? err_set(err, rc, "%s", reason) : ERR_OK;
 }

@@ -16,6 +16,7 @@
 #define AGAIN_PULL_US 50000     /* until a shard that was not there is asked again ... */
 #define AGAIN_PUSH_US 200000    /* ... and is sent again what may be large */
 #define DRAIN_US 2000000        /* without an acknowledgement, until a stop leaves pushes to a later run */
+#define STEP_US 5000000         /* for the computation at hand, until a stop leaves it to a later run, too */
 #define PUSHES_MIN 2            /* on their way at a time; more where a step takes more batches */
 
 typedef enum { SLOT_IDLE, SLOT_PULLING, SLOT_COMPUTING } slot_t;
@@ -54,7 +55,8 @@ struct worker_core {
     int64_t now_us, compute_began_us, compute_us;
     int64_t want_us, status_us, status_sent_us;
     bool stopping, finished;
-    int64_t drain_us; /* while stopping: when it waits no longer */
+    int64_t drain_us, step_us; /* while stopping: when it waits no longer for pushes; for its computation */
+    bool gave_up;              /* what it computed */
     err_code_t failure;
     char reason[ERR_TEXT_MAX];
     char waits_for[WIRE_NAME_SIZE];
@@ -256,11 +258,15 @@ static void s_finish(worker_core_t *self, int64_t now_us)
     s_status(self, now_us);
 }
 
-/* A stop waits for pushes on their way, so that all shards stop with the same batches and a resumed run computes what
+/* A step may take minutes, and who stops cannot wait for that: nobody has it, so it is leased again and computed by whoever goes on.
+ * A stop waits for pushes on their way, so that all shards stop with the same batches and a resumed run computes what
  * this one would have; but not for a shard that keeps them back for another region. */
 static void s_drain(worker_core_t *self, int64_t now_us)
 {
-    if (self->stopping && self->slot != SLOT_COMPUTING && (!s_pushing(self) || now_us >= self->drain_us))
+    if (!self->stopping)
+        return;
+    self->gave_up = self->slot == SLOT_COMPUTING && now_us >= self->step_us;
+    if (self->gave_up || (self->slot != SLOT_COMPUTING && (!s_pushing(self) || now_us >= self->drain_us)))
         s_finish(self, now_us);
 }
 
@@ -428,6 +434,7 @@ static void s_take_stop(worker_core_t *self, int64_t now_us)
     if (self->stopping)
         return;
     self->stopping = true;
+    self->step_us = now_us + STEP_US;
     s_hurry(self, now_us);
     if (self->slot == SLOT_PULLING)
         self->slot = SLOT_IDLE;
@@ -553,6 +560,12 @@ void worker_core_evaluated(worker_core_t *self, double mean_loss, double accurac
     s_advance(self, now_us);
 }
 
+bool worker_core_gave_up(const worker_core_t *self, uint64_t *ret_batch)
+{
+    *ret_batch = self->batch;
+    return self->gave_up && !self->evaluating;
+}
+
 /* ---- the role
  * ------------------------------------------------------------------------------------------------- */
 
@@ -571,8 +584,9 @@ static int64_t s_due(const void *core)
         due = s_want_due(self);
     if (s_yield_due(self) < due)
         due = s_yield_due(self);
-    if (self->stopping && self->slot != SLOT_COMPUTING && self->drain_us < due)
-        due = self->drain_us;
+    int64_t ends_us = self->slot == SLOT_COMPUTING ? self->step_us : self->drain_us;
+    if (self->stopping && ends_us < due)
+        due = ends_us;
     if (self->slot == SLOT_PULLING && worker_pull_due(&self->pull) < due)
         due = worker_pull_due(&self->pull);
     for (size_t index = 0; index < self->push_count; index++)

@@ -47,6 +47,12 @@ static inline bool incarnation_is_possible(uint64_t incarnation)
     return incarnation >> 32 < INCARNATION_TERM_MAX;
 }
 
+/* Whether a scheduler of the incarnation `by`, or one before it, can have given this one; also of an actor's own and former ones. */
+static inline bool incarnation_is_given(uint64_t incarnation, uint64_t by)
+{
+    return incarnation >> 32 <= by >> 32;
+}
+
 typedef enum { CLASS_CONTROL, CLASS_PULL, CLASS_DELTA, CLASS_BULK, CLASS_COUNT } message_class_t;
 
 typedef enum {

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 typedef struct {
-    const char *job, *state, *machine, *failure, *waits_for, *stopper, *carried_on;
+    const char *job, *state, *machine, *failure, *waits_for, *stopper, *refused, *carried_on;
     uint64_t pid, samples, samples_total, restarts, wan_sent_bytes;
     double done_share, samples_per_s, left_s, elapsed_s, train_s, loss, test_accuracy, cost, still_s;
 } picture_run_t;
@@ -18,6 +18,7 @@ const row_field_t picture_run_fields[] = {
     RUN(job, ROW_TEXT, "", "name of the job", NULL),
     RUN(state, ROW_TEXT, "", "starting, training, stopping, done, drained or failed", NULL),
     RUN(failure, ROW_TEXT, "", "why it failed", NULL),
+    RUN(refused, ROW_TEXT, "", "who says to be of this run and is refused, and why", NULL),
     RUN(stopper, ROW_TEXT, "", "who asked for a drain", NULL),
     RUN(waits_for, ROW_TEXT, "", "without progress: who waits for whom or what", "waits"),
     RUN(still_s, ROW_NUMBER, "s", "since when no batch was applied", NULL),
@@ -169,6 +170,7 @@ static void s_put_run(json_value_t *document, const global_core_t *core, const h
         .state = report_state_name(global_core_state(core)),
         .failure = failure ? reason : "",
         .stopper = global_core_stopper(core),
+        .refused = global_core_strangers(core, context->now_us),
         .waits_for = headway_wait(headway, core, context->now_us, waits),
         .still_s = s_seconds(context->now_us - headway->still_us),
         .machine = global_core_machine(core),

@@ -19,6 +19,9 @@ static void s_print_run(const json_value_t *document, FILE *out)
         if (field->head && strcmp(rows_text(document, field, text), "-") != 0)
             fprintf(out, " %s %s ", field->head, text);
     fprintf(out, "\n");
+    const char *refused = json_get_string(document, "refused", "");
+    if (refused[0])
+        fprintf(out, "  refused: %s\n", refused);
 }
 
 /* json's readers lend constant parts: a copy of those that are to be shown. */

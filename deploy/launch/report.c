@@ -234,7 +234,8 @@ void report_print_warning(const json_value_t *report, FILE *out)
         snprintf(exported, sizeof exported, ", %llu parameters not finite", (unsigned long long)parameters);
     fprintf(out,
             "cloudless: the training diverged: loss %.3g%s%s; use a smaller job.optimizer.lr, a longer "
-            "job.optimizer.warmup or a smaller job.sync.staleness\n",
+            "job.optimizer.warmup, a smaller job.sync.staleness, or, with several workers in a region, "
+            "job.sync.inside: sync or a smaller job.optimizer.momentum\n",
             json_get_number(report, "final_loss", NAN), refused, exported);
 }
 

@@ -86,6 +86,7 @@ static err_code_t s_start_broker(void *hint, err_t *err)
     broker_spec_t spec = {.topology = topology,
                           .region_index = self->spec->region_index,
                           .run_dir = self->launch->run_dir,
+                          .state_dir = self->launch->state_dir,
                           .seed = topology->job.seed};
     statedir_run_t run;
     err_code_t rc = statedir_run(self->launch->state_dir, &run, err);

@@ -30,7 +30,7 @@ void probe_renew(probe_t *self)
         shell_link_destroy(&self->link, false);
     snprintf(self->name, sizeof self->name, "worker/%s/%u", self->topology->regions[self->region_index].name,
              900 + (unsigned)(rng_entropy() % 1000000)); /* nobody's successor */
-    self->link = shell_link_new(self->name, 1, s_find, self);
+    self->link = shell_link_new(self->name, 1, 0, s_find, self);
 }
 
 probe_t *probe_new(const topology_t *topology, size_t region_index, const char *run_dir, const char *shard)

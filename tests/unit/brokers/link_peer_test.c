@@ -157,6 +157,67 @@ Test(link_peer, a_peer_of_another_job_run_or_region_is_refused)
     }
 }
 
+/* Two ends of which none, or one, knows its run yet, and what becomes of it. */
+static void s_init_unnamed(world_t *w, uint64_t first, uint64_t second)
+{
+    s_init(w, NULL);
+    for (int i = 0; i < 2; i++) {
+        w->specs[i].run = i ? second : first;
+        link_destroy(&w->ends[i]);
+        w->ends[i] = link_new(&w->specs[i], w->now_us);
+    }
+    s_connect(w);
+    s_send(w, 0, CLASS_CONTROL, 10, 0);
+    s_send(w, 1, CLASS_CONTROL, 10, 0);
+    s_run(w, SECOND);
+    s_assert_all_arrived(w);
+    for (int i = 0; i < 2; i++)
+        cr_assert_not(link_is_of_run(w->ends[i]));
+}
+
+Test(link_peer, ends_that_learn_of_the_same_run_tell_each_other)
+{
+    world_t w;
+    s_init_unnamed(&w, 0, 0);
+    link_set_run(w.ends[0], 5, w.now_us);
+    s_run(&w, SECOND);
+    cr_assert_not(link_is_of_run(w.ends[0]), "the other one does not know");
+    link_set_run(w.ends[1], 5, w.now_us);
+    s_run(&w, SECOND);
+    for (int i = 0; i < 2; i++)
+        cr_assert(link_is_of_run(w.ends[i]));
+    s_send(&w, 0, CLASS_DELTA, 10, 1000);
+    cr_assert(s_run_until_idle(&w, SECOND));
+    s_assert_all_arrived(&w);
+    cr_assert_eq(link_stats(w.ends[0]).reconnects, 0, "it is the same session");
+    s_fini(&w);
+}
+
+Test(link_peer, ends_that_learn_of_different_runs_part)
+{
+    for (int knew = 0; knew < 2; knew++) { /* one of them from the start */
+        world_t w;
+        s_init_unnamed(&w, 0, knew ? 6 : 0);
+        link_set_run(w.ends[0], 5, w.now_us);
+        if (!knew) {
+            s_run(&w, SECOND);
+            link_set_run(w.ends[1], 6, w.now_us);
+        }
+        for (int i = 0; i < 2; i++) {
+            frames_t frames = s_frames(CLASS_DELTA, 1, 10, 1000);
+            cr_assert_eq(link_send(w.ends[i], CLASS_DELTA, &frames, w.now_us), ERR_OK);
+        }
+        s_run(&w, 10 * SECOND);
+        for (int i = 0; i < 2; i++) {
+            cr_assert_not(link_is_of_run(w.ends[i]));
+            cr_assert(link_stats(w.ends[i]).foreign);
+            cr_assert_not(link_stats(w.ends[i]).up);
+            cr_assert_eq(w.arrived[i][CLASS_DELTA], 0);
+        }
+        s_fini(&w);
+    }
+}
+
 Test(link_peer, a_restarted_peer_gets_the_rest_from_the_start_of_its_messages)
 {
     for (uint64_t round = 0; round < 30; round++) {

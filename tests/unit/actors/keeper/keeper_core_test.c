@@ -146,6 +146,7 @@ static void s_seal(bench_t *b, const char *from, uint64_t incarnation)
     message_t *seal = message_new(KIND_seal, NAME, from);
     message_set_name(seal->seal.region, "eu");
     seal->seal.incarnation = incarnation;
+    seal->incarnation = 1ull << 32;
     s_give(b, seal);
 }
 
@@ -471,6 +472,30 @@ Test(keeper_core, a_giver_that_went_is_named_and_dropped_in_the_end)
     cr_assert_str_eq(status->status.state, "running");
     message_destroy(&status);
     giver_destroy(&giver);
+    s_free(b);
+}
+
+/* Taken they would keep out everything that comes. */
+Test(keeper_core, an_incarnation_that_nobody_can_have_given_shuts_nothing_out)
+{
+    bench_t *b = s_bench(0);
+    keeper_job_t job;
+    s_seal(b, "scheduler/eu", 2ull << 32);
+    cr_assert_not(keeper_core_take_job(b->core, &job), "above the term of who seals");
+    giver_t *giver = s_giver(SHARD, 3, 5, 'a');
+    outbox_t out;
+    outbox_init(&out);
+    giver_offer(giver, NAME, 0, &out);
+    message_t *offer = outbox_take(&out);
+    offer->snapshot_offer.incarnation = offer->incarnation + 1;
+    s_give(b, offer);
+    cr_assert_null(s_take(b, KIND_snapshot_fetch), "of a later incarnation than who offers it");
+    outbox_fini(&out);
+    giver_destroy(&giver);
+    s_keep(b, 3, 5);
+    s_seal(b, "scheduler/eu", 4);
+    s_do(b, KEEPER_SEAL, 4, ERR_OK);
+    s_expect_sealed(b, 4, 3, 5);
     s_free(b);
 }
 

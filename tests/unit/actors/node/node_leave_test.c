@@ -255,6 +255,17 @@ Test(node_retire, of_one_that_is_not_known_is_answered_and_remembered)
     s_destroy(&core);
 }
 
+/* Remembered it would keep out whoever is placed by that name. */
+Test(node_retire, of_an_incarnation_that_its_scheduler_cannot_have_given_is_refused_and_forgotten)
+{
+    node_core_t *core = s_new();
+    s_retire(core, SHARD, (2ull << 32) + 1, S);
+    s_expect_placed(core, (2ull << 32) + 1, ERR_LIMIT);
+    s_place(core, SHARD, 8, S);
+    s_expect_command(core, NODE_START, SHARD, 8);
+    s_destroy(&core);
+}
+
 Test(node_retire, of_another_incarnation_leaves_the_one_that_runs)
 {
     node_core_t *core = s_new();

@@ -66,6 +66,30 @@ Test(global_run, a_region_of_another_one_is_refused_and_nothing_of_it_lasts)
     s_free(bench);
 }
 
+/* Whoever looks at the run, or at its log, is told. */
+Test(global_run, who_is_refused_is_shown_as_long_as_it_comes_again)
+{
+    bench_t *bench = s_bench();
+    const char *text;
+    cr_assert_str_eq(global_core_strangers(bench->by.core, 0), "");
+    s_foreign(bench, 1);
+    text = global_core_strangers(bench->by.core, bench->by.now_us + SECOND);
+    cr_assert(strstr(text, "scheduler/us") && strstr(text, "0000000000000008"), "%s", text);
+    cr_assert_str_eq(global_core_strangers(bench->by.core, bench->by.now_us + 60 * SECOND), "");
+    message_t *report = s_report(bench, 1);
+    message_set_name(report->region_report.digest, "another");
+    driver_give(&bench->by, report);
+    text = global_core_strangers(bench->by.core, bench->by.now_us);
+    cr_assert(strstr(text, "scheduler/us") && strstr(text, "another topology"), "%s", text);
+    report = s_report(bench, 1);
+    message_set_name(report->from, "scheduler/mars");
+    message_set_name(report->region_report.region, "mars");
+    driver_give(&bench->by, report);
+    text = global_core_strangers(bench->by.core, bench->by.now_us);
+    cr_assert(strstr(text, "scheduler/mars") && strstr(text, "no such region"), "%s", text);
+    s_free(bench);
+}
+
 Test(global_run, where_all_regions_are_of_another_one_it_ends_and_stops_nobody)
 {
     const char *reason;

@@ -323,6 +323,31 @@ Test(delta, is_fenced_by_the_incarnation_of_its_synchronizer)
     world_destroy(w);
 }
 
+/* Kept it would shut the true one out, and after a restart, too. */
+Test(delta, nothing_lasts_of_the_incarnation_of_one_that_is_not_taken)
+{
+    world_t *w = s_world(STRATEGY_ASGD);
+    message_t *items[CHUNKS * 2];
+    s_make(w, items, 2);
+    for (size_t i = 0; i < CHUNKS; i++)
+        s_give(w, items[i]);
+    world_run(w);
+    for (int how = 0; how < 3; how++) {
+        message_t *m = message_dup(items[CHUNKS]);
+        m->incarnation = (INCARNATION_TERM_MAX << 32) - 1;
+        m->delta.history += how == 0;
+        m->delta.first += how == 1;
+        m->delta.checksum += how == 2;
+        s_give(w, m);
+        message_destroy(&m);
+    }
+    for (size_t i = CHUNKS; i < 2 * CHUNKS; i++)
+        s_give(w, items[i]);
+    s_expect(w, 2);
+    s_free(items, CHUNKS * 2);
+    world_destroy(w);
+}
+
 static void s_say(world_t *w, message_t *m)
 {
     message_set_name(m->to, "shard/region0/0");

@@ -1,5 +1,7 @@
 #include "tests/unit/actors/shard/world.h"
 
+#include "actors/shard/shard_internal.h"
+
 #include "actors/synchronizer/strategy.h"
 #include "codec/base/rng.h"
 #include "store/kv_mem.h"
@@ -294,6 +296,30 @@ Test(snapshot, of_another_run_is_refused_with_both_identities)
     cr_assert_not_null(strstr(err.text, "00000000000000ab"), "%s", err.text);
     cr_assert_not_null(strstr(err.text, "00000000000000cd"), "%s", err.text);
     snapshot_destroy(&named);
+    world_destroy(w);
+}
+
+/* Of a store of a time when anything was stored: nobody could follow it. */
+Test(snapshot, an_incarnation_in_it_that_nobody_can_have_given_is_forgotten)
+{
+    world_t *w;
+    shard_core_t *core = NULL;
+    snapshot_t *before = s_full(&w, STRATEGY_ASGD_GA, "none");
+    shard_spec_t spec = world_spec(w, 0, 0);
+    cr_assert_eq(shard_core_restore(&spec, before, &core, NULL), ERR_OK);
+    message_t *news = s_nothing(w, 2);
+    shard_role.message(core, &news, w->now);
+    core->origins[1].incarnation = UINT64_MAX;
+    snapshot_t *poisoned = shard_core_take_snapshot(core, w->now + 10000000);
+    cr_assert_not_null(poisoned);
+    shard_role.destroy((void **)&core);
+    cr_assert_eq(shard_core_restore(&spec, poisoned, &core, NULL), ERR_OK);
+    uint64_t taken = core->origins[1].taken;
+    news = s_nothing(w, taken + 1);
+    shard_role.message(core, &news, w->now);
+    cr_assert_eq(core->origins[1].taken, taken + 1, "the true one is not heard");
+    shard_role.destroy((void **)&core);
+    snapshot_destroy(&poisoned);
     world_destroy(w);
 }
 

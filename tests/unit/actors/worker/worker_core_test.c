@@ -112,6 +112,29 @@ Test(worker, stop_lets_the_computation_at_hand_be_pushed)
     s_free(bench);
 }
 
+/* Nobody has it, so whoever goes on computes it. */
+Test(worker, stop_does_not_wait_for_a_step_of_minutes)
+{
+    bench_t *bench = s_bench(false);
+    uint64_t batch;
+    s_lease(bench, 1, 0, 2);
+    s_answer_pulls(bench);
+    s_task(bench);
+    driver_tick(&bench->by, 60000 * MS);
+    driver_give(&bench->by, message_new(KIND_stop, "worker/eu/0", "node/eu/a"));
+    driver_tick(&bench->by, 64000 * MS);
+    cr_assert_not(worker_role.finished(bench->by.core), "it may be over soon");
+    driver_drop(&bench->by);
+    cr_assert_leq(worker_role.due(bench->by.core), 65000 * MS);
+    driver_tick(&bench->by, 65000 * MS);
+    cr_assert(worker_role.finished(bench->by.core));
+    cr_assert_eq(worker_core_failure(bench->by.core, NULL), ERR_OK);
+    cr_assert(worker_core_gave_up(bench->by.core, &batch));
+    cr_assert_eq(batch, 0);
+    cr_assert_eq(driver_count(&bench->by, KIND_push), 0);
+    s_free(bench);
+}
+
 Test(worker, stop_sends_what_is_on_its_way_again_but_does_not_wait_for_ever)
 {
     bench_t *bench = s_bench(false);
