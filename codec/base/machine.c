@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 void machine_name(char ret_name[MACHINE_NAME_MAX])
@@ -50,4 +51,11 @@ uint64_t machine_process(void)
     snprintf(text, sizeof text, "%s|%llu|%ld|%llu", boot, (unsigned long long)space.st_ino, (long)getpid(),
              s_started());
     return hash_checksum(text, strlen(text)) | 1;
+}
+
+int64_t machine_day_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }

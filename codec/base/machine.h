@@ -16,4 +16,8 @@ void machine_name(char ret_name[MACHINE_NAME_MAX]);
  * another machine. Made of the machine's boot, and the process' namespace, id and time of start. */
 uint64_t machine_process(void);
 
+/* The time of day here, in microseconds since 1970. Decides nothing: whoever reads logs of several machines wants to know whether
+ * their clocks fit. */
+int64_t machine_day_us(void);
+
 #endif
