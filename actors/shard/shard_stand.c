@@ -146,8 +146,9 @@ void shard_stand(shard_core_t *self, const message_t *message)
     }
     if (message->incarnation < self->origins[region].shard_incarnation)
         return;
-    /* Each has entered in one of its own incarnations: what is told of another one would last. */
-    if (message->stand.entry > message->incarnation || message->stand.entry_known > self->spec.incarnation) {
+    /* Not by what is known here: a region that has lost its schedulers' store begins with low terms again. */
+    if (!incarnation_is_possible(message->stand.entry) ||
+        !incarnation_is_possible(message->stand.entry_known)) {
         self->refusals++;
         shard_refuse(self, message, ERR_LIMIT, "an entry in an incarnation that there cannot have been");
         return;
