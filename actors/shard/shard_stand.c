@@ -146,7 +146,7 @@ void shard_stand(shard_core_t *self, const message_t *message)
     }
     if (message->incarnation < self->origins[region].shard_incarnation)
         return;
-    /* Not by what is known here: a region that has lost its schedulers' store begins with low terms again. */
+    /* At least the incarnation that entered, and more with each entry in it: what there cannot have been is known, no more. */
     if (!incarnation_is_possible(message->stand.entry) ||
         !incarnation_is_possible(message->stand.entry_known)) {
         self->refusals++;
