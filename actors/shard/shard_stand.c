@@ -146,8 +146,9 @@ void shard_stand(shard_core_t *self, const message_t *message)
     }
     if (message->incarnation < self->origins[region].shard_incarnation)
         return;
-    /* Each has entered in one of its own incarnations: what is told of another one would last. */
-    if (message->stand.entry > message->incarnation || message->stand.entry_known > self->spec.incarnation) {
+    /* At least the incarnation that entered, and more with each entry in it: what there cannot have been is known, no more. */
+    if (!incarnation_is_possible(message->stand.entry) ||
+        !incarnation_is_possible(message->stand.entry_known)) {
         self->refusals++;
         shard_refuse(self, message, ERR_LIMIT, "an entry in an incarnation that there cannot have been");
         return;

@@ -109,7 +109,8 @@ void sim_rent(sim_t *self, size_t region_scheduler)
 /* Whether a shard would go on from there: it ran there to the end, or no other node that is there has as much of it. */
 static bool s_is_needed(const sim_t *self, const char *node, const sim_copy_t *copy)
 {
-    if (self->actors[sim_find(self, copy->shard)].node == sim_find(self, node))
+    size_t shard = sim_find(self, copy->shard);
+    if (shard != SIZE_MAX && self->actors[shard].node == sim_find(self, node))
         return true;
     for (size_t i = 0; i < self->copy_count; i++) {
         const sim_copy_t *other = self->copies[i];
