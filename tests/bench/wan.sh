@@ -54,6 +54,7 @@ strategies=(
     "diloco|lr: 0.02, momentum: 0.9, warmup: 5%|strategy: diloco, every: 16, outer_lr: 1, outer_momentum: 0.5, encoding: int8"
     "diloco-int4|lr: 0.02, momentum: 0.9, warmup: 5%|strategy: diloco, every: 16, outer_lr: 1, outer_momentum: 0.5, encoding: int4"
     "diloco-overlap|lr: 0.02, momentum: 0.9, warmup: 5%|strategy: diloco, every: 16, overlap: 8, outer_lr: 1, outer_momentum: 0.5, encoding: int8"
+    "diloco-topk|lr: 0.02, momentum: 0.9, warmup: 5%|strategy: diloco, every: 16, outer_lr: 1, outer_momentum: 0.5, encoding: topk, topk_ratio: 5%, topk_values: int4"
     "diloco-async|lr: 0.02, momentum: 0.9, warmup: 5%|strategy: diloco-async, every: 16, staleness: 16, outer_lr: 1, outer_momentum: 0.5, encoding: int8"
     "diloco-async-int4|lr: 0.02, momentum: 0.9, warmup: 5%|strategy: diloco-async, every: 16, staleness: 16, outer_lr: 1, outer_momentum: 0.5, encoding: int4"
     "asp|lr: 0.01, momentum: 0.9, warmup: 5%|strategy: asp, every: 8, staleness: 8, encoding: int8, threshold: 5%"
@@ -75,7 +76,7 @@ What is run: every model in every scene with every strategy, and all of that onc
   --scenes LIST       $(names scenes | paste -sd' ') (default: all)
   --strategies LIST   $(names strategies | grep -vxE 'none|alone' | paste -sd' ') (default: all)
                       bare and room have one way each to train, whatever is chosen here
-  --seeds N           runs of each, with other seeds; medians are shown (default: 3)
+  --seeds N           runs of each, with other seeds; medians are shown (default: 3); --first-seed N: from this one on (default: 1)
   --short             two strategies with a small model in two scenes, a minute in all; nothing is kept
 
 What a run is:
@@ -458,14 +459,14 @@ compute=${COMPUTE:-$root/build/release/bench/bench.compute}
     exit
 }
 want_models=lenet,mlp-large want_scenes=$(names scenes | paste -sd,) want_strategies=$(names strategies | grep -vxE 'none|alone' | paste -sd,)
-seeds=3 samples= epochs= accuracy= sync= optimizer= out=wan limit=1800 plot= from= check= keep= late_is_never= until_reached=
+seeds=3 first_seed=1 samples= epochs= accuracy= sync= optimizer= out=wan limit=1800 plot= from= check= keep= late_is_never= until_reached=
 while (($#)); do
     case $1 in --rows) ;; --check | --late-is-never | --until-reached | --short) arguments+=("$1") ;; *) arguments+=("$1" "${2-}") ;; esac
     case $1 in
     --models) want_models=$2 ;;
     --scenes) want_scenes=$2 ;;
     --strategies) want_strategies=$2 ;;
-    --seeds | --samples | --epochs | --accuracy | --sync | --optimizer | --out | --limit | --plot | --from) declare "${1#--}=${2-}" ;;
+    --seeds | --first-seed | --samples | --epochs | --accuracy | --sync | --optimizer | --out | --limit | --plot | --from) name=${1#--} && declare "${name//-/_}=${2-}" ;;
     --rows) keep=$2 ;;
     --check | --late-is-never | --until-reached)
         name=${1#--}
@@ -514,7 +515,7 @@ run_all() {
 # Seeds are the outermost, so that a disturbance of the machine does not meet one row alone.
 list_runs() {
     local seed model scene strategy only
-    for seed in $(seq "$seeds"); do
+    for seed in $(seq "$first_seed" $((first_seed + seeds - 1))); do
         for model in ${want_models//,/ }; do
             for scene in ${want_scenes//,/ }; do
                 only=$(column "$(row scenes "$scene")" 6)
