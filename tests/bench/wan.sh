@@ -41,8 +41,8 @@ scenes=(
 # kept in results/sweep.jsonl.
 strategies=(
     "none||"
-    "alone|lr: 0.03, momentum: 0.9, warmup: 5%|inside: sync"
-    "asgd|name: sgd, lr: 0.12, warmup: 10%|strategy: asgd, staleness: 2, window: 64MiB"
+    "alone|name: sgd, lr: 0.12, warmup: 10%|inside: async"
+    "asgd|name: sgd, lr: 0.1, warmup: 10%|strategy: asgd, staleness: 2, window: 64MiB"
     "asgd-ga|name: sgd, lr: 0.08, warmup: 10%|strategy: asgd-ga, every: 8, staleness: 3, window: 64MiB"
     "asgd-ga-dc|name: sgd, lr: 0.08, warmup: 10%|strategy: asgd-ga, every: 8, staleness: 3, window: 64MiB, compensate: 0.04"
     "asgd-ga-topk|name: sgd, lr: 0.06, warmup: 10%|strategy: asgd-ga, every: 8, staleness: 3, encoding: topk"
@@ -63,6 +63,8 @@ strategies=(
 
 # model | strategy | what it has in place of the keys above
 tuned=(
+    "mlp-large|alone|lr: 0.01, momentum: 0.9, warmup: 5%|inside: async"
+    "mlp-large|asgd|name: sgd, lr: 0.2, warmup: 10%|strategy: asgd, staleness: 2, window: 64MiB"
 )
 
 usage() {
