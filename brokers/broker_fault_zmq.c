@@ -51,7 +51,7 @@ static void s_damage(broker_t *self, const route_t *route, zmq_msg_t *part)
 {
     size_t size = zmq_msg_size(part);
     broker_fault_board_t *board = self->faults.board;
-    if (!size || route->pid == self->pid || !s_strikes(self, &board->damage_ppm, &board->damaged))
+    if (!size || route->process == self->process || !s_strikes(self, &board->damage_ppm, &board->damaged))
         return;
     zmq_msg_t copy;
     CHECK(zmq_msg_init_size(&copy, size) == 0);

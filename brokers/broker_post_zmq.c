@@ -8,11 +8,11 @@
 
 #include "codec/base/failpoint.h"
 #include "codec/base/log.h"
+#include "codec/base/machine.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define PENDING_MAX_BYTES ((uint64_t)256 << 20) /* on their way to one actor of another process */
 #define TIMER_US 500000
@@ -125,7 +125,7 @@ static void s_count(zmq_msg_t *msg, buf_t *pending)
 err_code_t broker_post_hand_over(broker_t *self, const route_t *route, zmq_msg_t *parts, size_t count)
 {
     bool counts =
-        count == PARTS_MAX && route->pid != self->pid && zmq_msg_size(&parts[2]) >= FRAMES_COPY_BYTES;
+        count == PARTS_MAX && route->process != self->process && zmq_msg_size(&parts[2]) >= FRAMES_COPY_BYTES;
     if (counts && atomic_load(s_counter(route->pending)) >= PENDING_MAX_BYTES)
         return ERR_FULL;
     if (zmq_send(self->router, route->id, route->id_size, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0)
@@ -283,7 +283,7 @@ static err_code_t s_register(broker_t *self, letter_t *letter, const message_t *
     code = routes_register(self->routes, name, zmq_msg_data(&letter->id), zmq_msg_size(&letter->id),
                            hello->incarnation, hello->hello.pid, self->now_us);
     if (code == ERR_OK)
-        routes_note(self->routes, name, hello->hello.life, hello->hello.host);
+        routes_note(self->routes, name, hello->hello.life, hello->hello.process, hello->hello.host);
     if (code == ERR_OK && !known)
         log_event(LEVEL_DEBUG, self->name, "registered", "actor=%s pid=%llu incarnation=%llu", name,
                   (unsigned long long)hello->hello.pid, (unsigned long long)hello->incarnation);
@@ -319,14 +319,6 @@ static void s_tell_holder(const broker_t *self, const message_t *hello, message_
               hello->hello.host);
 }
 
-/* Decides nothing: whoever reads logs of several machines wants to know. */
-static int64_t s_day_us(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
 static void s_hello(broker_t *self, letter_t *letter)
 {
     message_t *hello = NULL;
@@ -341,7 +333,7 @@ static void s_hello(broker_t *self, letter_t *letter)
     if (code == ERR_OK) {
         answer = s_answer(self, KIND_registered, &letter->envelope);
         message_set_name(answer->registered.region, self->region->name);
-        answer->registered.day_us = s_day_us();
+        answer->registered.day_us = machine_day_us();
     } else if (code != ERR_TIMEOUT) {
         answer = s_refused(self, &letter->envelope, code, s_why(code));
         if (code == ERR_IN_USE)

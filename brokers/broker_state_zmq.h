@@ -93,6 +93,7 @@ struct broker {
     struct gate *gate; /* of the router's listener */
     routes_t *routes;
     uint64_t pid;
+    uint64_t process; /* machine_process */
     broker_peer_t *peers;
     size_t peer_count;
     bool polls_changed; /* there are more sides to poll */

@@ -35,6 +35,7 @@ static err_code_t s_open(broker_t *self, err_t *err)
     self->now_us = s_now_us();
     self->routes = routes_new();
     self->pid = (uint64_t)getpid();
+    self->process = machine_process();
     err_code_t code = broker_bind(self, err);
     if (code == ERR_OK)
         code = broker_peers_start(self, err);

@@ -148,12 +148,13 @@ err_code_t routes_register(routes_t *self, const char *name, const void *id, siz
     return ERR_OK;
 }
 
-void routes_note(routes_t *self, const char *name, uint64_t life, const char *host)
+void routes_note(routes_t *self, const char *name, uint64_t life, uint64_t process, const char *host)
 {
     route_t *route = s_find(self, name, strnlen(name, WIRE_NAME_SIZE));
     if (!route)
         return;
     route->life = life;
+    route->process = process;
     message_set_name(route->host, host);
 }
 

@@ -22,7 +22,8 @@ typedef struct {
     unsigned char id[ROUTE_ID_MAX];
     size_t id_size; /* 0: gone */
     uint64_t incarnation;
-    uint64_t pid;
+    uint64_t pid;     /* for people */
+    uint64_t process; /* machine_process of its process; 0: not told */
     int64_t seen_us;
     uint64_t life;        /* of a scheduler: its start */
     wire_name_t host;     /* where its process is */
@@ -47,7 +48,7 @@ MUST_USE err_code_t routes_contend(routes_t *self, const char *name, uint64_t in
                                    int64_t now_us);
 
 /* Who has registered, for the next one who claims the name. */
-void routes_note(routes_t *self, const char *name, uint64_t life, const char *host);
+void routes_note(routes_t *self, const char *name, uint64_t life, uint64_t process, const char *host);
 
 /* A hello. ERR_STALE: a greater incarnation has been here. ERR_LIMIT: too many names, or a name or id too
  * long. */

@@ -2,7 +2,6 @@
 #include "brokers/topology_value.h"
 #include "brokers/way.h"
 
-#include <arpa/inet.h>
 #include <stdarg.h>
 #include <string.h>
 #include <strings.h>
@@ -208,14 +207,6 @@ static err_code_t s_check_offers(const tree_t *tree, const topology_region_t *re
     return code;
 }
 
-static bool s_is_loopback(const char *host)
-{
-    struct in_addr address;
-    if (inet_pton(AF_INET, host, &address) == 1)
-        return ntohl(address.s_addr) >> 24 == 127;
-    return strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0;
-}
-
 static bool s_is_wildcard(const char *host)
 {
     return strcmp(host, "*") == 0 || strcmp(host, "0.0.0.0") == 0 || strcmp(host, "[::]") == 0;
@@ -255,7 +246,7 @@ static err_code_t s_check_broker(const tree_t *tree, const topology_t *self, siz
     unsigned port;
     snprintf(path, sizeof path, "regions[%zu].broker.bind", index);
     CHECK(value_endpoint(region->bind, host, &port));
-    if (!s_is_loopback(host) && !self->security_given)
+    if (!value_is_loopback(host) && !self->security_given)
         return s_fail(
             tree, path, err,
             "others can reach it there, and nothing is encrypted; write security: none to accept that, or "

@@ -1,7 +1,6 @@
 #include "brokers/topology_idle.h"
 #include "brokers/topology_value.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -145,21 +144,13 @@ static void s_note_keys(const tree_t *tree, const topology_t *self)
 /* -- regions ----------------------------------------------------------------------------------------------
  */
 
-static bool s_is_own(const char *host)
-{
-    struct in_addr address;
-    if (inet_pton(AF_INET, host, &address) == 1)
-        return ntohl(address.s_addr) >> 24 == 127;
-    return strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0;
-}
-
 /* Whoever is on another machine knows a broker by its advertise alone. */
 static void s_note_undialled(const tree_t *tree, const topology_t *self, size_t index)
 {
     char host[TOPOLOGY_TEXT_MAX], path[MISTAKES_KEY_MAX];
     unsigned port;
     const topology_region_t *region = &self->regions[index];
-    if (region->advertise[0] || !value_endpoint(region->bind, host, &port) || s_is_own(host))
+    if (region->advertise[0] || !value_endpoint(region->bind, host, &port) || value_is_loopback(host))
         return;
     snprintf(path, sizeof path, "regions[%zu].broker.bind", index);
     tree_note(tree, path,

@@ -82,7 +82,9 @@ static const field_t s_fields[] = {
      .help = "diloco: how much of the last rounds' differences goes on"},
     {"job.sync.threshold", FIELD_RATIO, .offset = JOB(sync.threshold), .min = "0", .above = true, .max = "1",
      .otherwise = "0.01", .digest = true,
-     .help = "asp: a value is sent when its change since it was sent exceeds this part of it"},
+     .help = "asp: a value is sent when its change since it was sent exceeds this part of it; falls with the "
+             "root of the "
+             "epochs (Gaia's: of the iterations)"},
     {"job.sync.compensate", FIELD_NUMBER, .offset = JOB(sync.compensate), .min = "0", .max = "1000",
      .otherwise = "0", .digest = true,
      .help =

@@ -2,6 +2,7 @@
 #include "brokers/yaml_tree.h"
 #include "codec/base/units.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -204,6 +205,14 @@ bool value_endpoint(const char *text, char ret_host[TOPOLOGY_TEXT_MAX], unsigned
     snprintf(ret_host, TOPOLOGY_TEXT_MAX, "%.*s", (int)(colon - host), host);
     *ret_port = (unsigned)port.whole;
     return true;
+}
+
+bool value_is_loopback(const char *host)
+{
+    struct in_addr address;
+    if (inet_pton(AF_INET, host, &address) == 1)
+        return ntohl(address.s_addr) >> 24 == 127;
+    return strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0;
 }
 
 static bool s_parse_text(const field_t *field, const char *text, char *at)

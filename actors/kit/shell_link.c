@@ -181,6 +181,7 @@ static void s_hello(shell_link_t *self, int64_t now_us)
     message_t *hello = message_new(KIND_hello, "broker", self->name);
     hello->incarnation = self->incarnation;
     hello->hello.pid = (uint64_t)getpid();
+    hello->hello.process = machine_process();
     hello->hello.life = self->life;
     message_set_name(hello->hello.host, self->host);
     bool sent = !frames_send_message_zmq(zsock_resolve(self->socket), NULL, 0, hello);

@@ -85,6 +85,7 @@ static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err
         .host = host,
         .digest = digest,
         .pid = (uint64_t)getpid(),
+        .process = machine_process(),
         .cores = node_cores(&self->with.topology->regions[self->with.region_index], self->with.offer),
         .memory_bytes = pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : 0,
         .samples = self->with.job->samples,

@@ -173,6 +173,7 @@ static void s_announce(node_core_t *self, int64_t now_us)
     message_set_name(message->announce.digest, self->digest);
     message->announce.run = spec->run;
     message->announce.pid = spec->pid;
+    message->announce.process = spec->process;
     message_set_name(message->announce.host, self->host);
     message->announce.cores = spec->cores;
     message->announce.memory_bytes = spec->memory_bytes;

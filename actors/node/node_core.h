@@ -38,6 +38,7 @@ typedef struct {
     const char *host;   /* copied */
     const char *digest; /* of the topology; copied */
     uint64_t pid;
+    uint64_t process; /* machine_process */
     uint64_t cores;
     uint64_t memory_bytes;
     uint64_t samples; /* training samples of all regions */

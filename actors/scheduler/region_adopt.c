@@ -61,7 +61,7 @@ static void s_drain_is_over(region_core_t *self)
 void region_known_heard(region_core_t *self, const message_t *announce, int64_t now_us)
 {
     region_known_t *known = s_known(self, announce->from);
-    bool same = known && known->pid == announce->announce.pid;
+    bool same = known && known->process == region_process(announce);
     if (known)
         known->heard = true;
     if (!self->drain_known)

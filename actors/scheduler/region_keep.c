@@ -505,7 +505,7 @@ static size_t s_at_home(const region_core_t *self, const region_actor_t *actor)
     size_t best = NOWHERE;
     uint64_t incarnation = 0, number = 0, i = 0, n = 0;
     if (actor->ran && region_node_alive(self, actor->node) &&
-        (self->nodes[actor->node].announce->announce.pid == self->keeps[actor->index].pid ||
+        (region_process(self->nodes[actor->node].announce) == self->keeps[actor->index].process ||
          s_holds_newest(self, actor->node, actor->index)))
         return actor->node;
     bool ran = actor->ran || (self->keeps[actor->index].inherited && self->adopted);
@@ -667,7 +667,7 @@ void region_keep_placed(region_core_t *self, const region_actor_t *actor)
     if (actor->role != ROLE_SHARD)
         return;
     region_keep_t *keep = &self->keeps[actor->index];
-    keep->pid = self->nodes[actor->node].announce->announce.pid;
+    keep->process = region_process(self->nodes[actor->node].announce);
     keep->inherited = false;
     keep->seal = 0;
     keep->answer_count = 0;
@@ -680,7 +680,7 @@ void region_keep_found(region_core_t *self, region_actor_t *actor, size_t node)
         return;
     actor->ran = true;
     actor->node = node;
-    self->keeps[actor->index].pid = self->nodes[node].announce->announce.pid;
+    self->keeps[actor->index].process = region_process(self->nodes[node].announce);
 }
 
 /* ---- from outside ---- */

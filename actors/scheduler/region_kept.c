@@ -26,13 +26,13 @@ static void s_put_nodes(const region_core_t *self, message_t *state)
         if (node->lost || (node->stopped && (!self->final || self->stop_done)))
             continue;
         words[count++] = region_name_hash(node->name);
-        words[count++] = node->announce->announce.pid;
+        words[count++] = region_process(node->announce);
     }
     for (size_t index = 0; index < self->known_count && count < 2 * NODES_MAX; index++) {
         if (self->known[index].heard || self->settled)
             continue;
         words[count++] = self->known[index].name;
-        words[count++] = self->known[index].pid;
+        words[count++] = self->known[index].process;
     }
     message_set_u64s(&state->region_state.nodes, words, count);
 }
@@ -121,7 +121,7 @@ static void s_put_ran(const region_core_t *self, message_t *state)
     CHECK(words);
     for (size_t index = 0; index < self->shard_count; index++) {
         words[RAN_WORDS * index] = self->shards[index].ran_on;
-        words[RAN_WORDS * index + 1] = self->shards[index].ran_pid;
+        words[RAN_WORDS * index + 1] = self->shards[index].ran_process;
     }
     message_set_u64s(&state->region_state.ran_on, words, self->shard_count * RAN_WORDS);
     free(words);
@@ -133,11 +133,11 @@ void region_shard_ran(region_core_t *self, const region_actor_t *actor)
         return;
     region_shard_t *shard = &self->shards[actor->index];
     const region_node_t *node = &self->nodes[actor->node];
-    uint64_t name = region_name_hash(node->name), pid = node->announce->announce.pid;
-    if (shard->ran_on == name && shard->ran_pid == pid)
+    uint64_t name = region_name_hash(node->name), process = region_process(node->announce);
+    if (shard->ran_on == name && shard->ran_process == process)
         return;
     shard->ran_on = name;
-    shard->ran_pid = pid;
+    shard->ran_process = process;
     region_decide(self);
 }
 
@@ -250,7 +250,7 @@ static void s_take_nodes(region_core_t *self)
     CHECK(self->known);
     for (size_t index = 0; index + 1 < nodes->count; index += 2)
         self->known[self->known_count++] =
-            (region_known_t){.name = nodes->items[index], .pid = nodes->items[index + 1]};
+            (region_known_t){.name = nodes->items[index], .process = nodes->items[index + 1]};
 }
 
 /* All who ran then; those who are adopted have not died. */
@@ -370,7 +370,7 @@ static void s_take_ran(region_core_t *self)
     for (size_t index = 0; ran_on->count == self->shard_count * RAN_WORDS && index < self->shard_count;
          index++) {
         self->shards[index].ran_on = ran_on->items[RAN_WORDS * index];
-        self->shards[index].ran_pid = ran_on->items[RAN_WORDS * index + 1];
+        self->shards[index].ran_process = ran_on->items[RAN_WORDS * index + 1];
     }
 }
 

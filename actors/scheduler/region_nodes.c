@@ -72,6 +72,12 @@ static err_code_t s_check_announce(region_core_t *self, const message_t *message
     return region_derive(self, message->announce.samples, err);
 }
 
+/* Ids of processes come again, and in a container it is always 1: after its disk was lost only this tells them apart. */
+uint64_t region_process(const message_t *announce)
+{
+    return announce->announce.process ? announce->announce.process : announce->announce.pid;
+}
+
 static void s_node_emptied(region_core_t *self, const region_node_t *node, int64_t now_us)
 {
     for (size_t index = 0; index < self->actor_count; index++)
@@ -130,7 +136,7 @@ void region_take_announce(region_core_t *self, const message_t *message, int64_t
     } else if (message->incarnation < node->announce->incarnation) {
         return; /* of a process that was replaced */
     } else if (message->incarnation > node->announce->incarnation ||
-               node->announce->announce.pid != message->announce.pid) {
+               region_process(node->announce) != region_process(message)) {
         s_node_emptied(self, node, now_us);
         node->stopped = false;
         s_joined(self, node, message, now_us);

@@ -182,22 +182,26 @@ static size_t s_newest_holder(const region_core_t *self, size_t shard)
     return best;
 }
 
+/* Whether the node's disk has a snapshot of the shard that is not older. */
+static bool s_has(const region_core_t *self, size_t node, size_t shard, uint64_t incarnation, uint64_t number)
+{
+    const message_t *announce = self->nodes[node].announce;
+    for (size_t held = 0; held < announce->announce.held_shards.count; held++) {
+        uint64_t its = announce->announce.held_incarnations.items[held];
+        if (announce->announce.held_shards.items[held] == shard)
+            return its > incarnation ||
+                   (its == incarnation && announce->announce.held_numbers.items[held] >= number);
+    }
+    return false;
+}
+
 /* What a node has of a shard is the newest that is known, and nothing newer can be where it ran last. */
 static bool s_holds_newest(const region_core_t *self, size_t node, size_t shard)
 {
-    const message_t *announce = self->nodes[node].announce;
     const region_shard_t *newest = &self->shards[shard];
-    for (size_t held = 0; held < announce->announce.held_shards.count; held++) {
-        uint64_t incarnation = announce->announce.held_incarnations.items[held];
-        if (announce->announce.held_shards.items[held] != shard)
-            continue;
-        if (incarnation < self->actors[shard].ran_incarnation)
-            return false;
-        return incarnation > newest->newest_incarnation ||
-               (incarnation == newest->newest_incarnation &&
-                announce->announce.held_numbers.items[held] >= newest->newest_number);
-    }
-    return false;
+    uint64_t ran = self->actors[shard].ran_incarnation;
+    return s_has(self, node, shard, newest->newest_incarnation, newest->newest_number) &&
+           s_has(self, node, shard, ran, 0);
 }
 
 /* The node where a shard ran last, under this scheduler or a predecessor, if it is there; only it is sure to have had the
@@ -214,7 +218,7 @@ static size_t s_ran_on(const region_core_t *self, size_t shard)
 /* Where its process has gone on since the shard ran there it says what it had before that. */
 static bool s_has_gone_on(const region_core_t *self, size_t node, size_t shard)
 {
-    return node != NOWHERE && self->nodes[node].announce->announce.pid == self->shards[shard].ran_pid;
+    return node != NOWHERE && region_process(self->nodes[node].announce) == self->shards[shard].ran_process;
 }
 
 /* The node where it ran last is there, and so is every node that this scheduler or its predecessor knew, or it has handed over
@@ -242,6 +246,16 @@ static void s_note_missing(region_core_t *self, const region_actor_t *actor, reg
         message_set_name(keep->waits_for, text);
 }
 
+/* A node that came back as another process tells what its disk has: less than it was known to have is a loss. */
+static void s_note_wiped(region_core_t *self, const region_actor_t *actor)
+{
+    const region_shard_t *shard = &self->shards[actor->index];
+    bool wiped = shard->newest_incarnation && shard->ran_process &&
+                 !s_has_gone_on(self, actor->node, actor->index) &&
+                 !s_has(self, actor->node, actor->index, shard->newest_incarnation, shard->newest_number);
+    s_note_missing(self, actor, wiped ? MISSING_ACCEPTED : MISSING_NONE);
+}
+
 /* A shard goes where its snapshots are. One whose node is gone waits for it as long as a region may be away, since a start
  * from nothing, or from what it was before it moved, is a loss; not when all who could have it are there and do not. */
 static size_t s_shard_home(region_core_t *self, const region_actor_t *actor, int64_t now_us)
@@ -250,8 +264,10 @@ static size_t s_shard_home(region_core_t *self, const region_actor_t *actor, int
         return region_move_home(self, actor, now_us);
     if (self->spec.topology->checkpoint.replicas)
         return region_keep_home(self, actor, now_us);
-    if (actor->ran && region_node_alive(self, actor->node))
+    if (actor->ran && region_node_alive(self, actor->node)) {
+        s_note_wiped(self, actor);
         return actor->node;
+    }
     size_t ran_on = s_ran_on(self, actor->index);
     if (s_has_gone_on(self, ran_on, actor->index))
         return ran_on;

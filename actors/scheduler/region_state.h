@@ -100,7 +100,7 @@ typedef struct {
 typedef struct {
     message_t *progress; /* newest of the newest incarnation, or NULL; its sets are in the lease table */
     uint64_t newest_incarnation, newest_number; /* of the newest snapshot known to be durable */
-    uint64_t ran_on, ran_pid; /* node (checksum of its name) and process where it ran last; 0: not known */
+    uint64_t ran_on, ran_process; /* node (checksum of its name) and process where it ran last; 0: not known */
     int64_t close_us;         /* next `close` */
 } region_shard_t;
 
@@ -135,7 +135,7 @@ typedef struct {
     size_t outside_count;
     size_t asked_region; /* how many regions after the own one; 0: nobody was asked */
     int64_t want_us, named_us;
-    uint64_t pid;   /* of the node's process where it was placed last */
+    uint64_t process; /* of the node where it was placed last */
     bool inherited; /* placed by a predecessor: who keeps for it is not known */
     uint64_t seal;  /* incarnation that the keepers are being sealed with; 0: they are not */
     int64_t seal_us;
@@ -192,7 +192,7 @@ typedef struct {
 
 typedef struct {
     uint64_t name; /* checksum */
-    uint64_t pid;
+    uint64_t process;
     bool heard; /* it is there again, was started anew, or has stopped */
 } region_known_t;
 
@@ -447,6 +447,8 @@ const char *region_adopt_waits_for(const region_core_t *self);
 
 /* region_kept.c */
 uint64_t region_name_hash(const char *name);
+/* Which process a node is that announces itself. */
+uint64_t region_process(const message_t *announce);
 void region_restore(region_core_t *self, int64_t now_us);
 void region_restore_shards(region_core_t *self);               /* when there are shards */
 void region_shard_ran(region_core_t *self, const region_actor_t *actor); /* where it is now; a successor knows */

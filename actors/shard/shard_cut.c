@@ -189,8 +189,10 @@ void shard_cut_catch_up(shard_core_t *self)
     uint64_t most = self->round;
     for (size_t r = 0; r < shard_region_count(self); r++)
         most = s_most(most, self->origins[r].taken);
-    while (self->waits && self->cut < most)
+    while (self->waits && self->cut < most) {
         shard_cut_announce(self);
+        shard_changed(self);
+    }
 }
 
 static void s_kept_fini(shard_core_t *self, kept_t *kept)

@@ -27,7 +27,12 @@ static const strategy_t s_strategies[] = {
      .local_step = true,
      .outer = true,
      .adds = true,
-     .selects = true},
+     .selects = true,
+     .differs = "Gaia's significance filter without its selective barrier and mirror clock: nobody is "
+                "stopped for what "
+                "is late, job.sync.staleness bounds it; the threshold falls with the root of the epochs, "
+                "Gaia's with that of "
+                "the iterations"},
 };
 
 const strategy_t *strategy_find(strategy_name_t id)

@@ -85,6 +85,7 @@ typedef struct {
     bool adds;          /* of that, the own stays in the model as it is; others add it plainly */
     bool selects;       /* a cut carries the values whose change is significant */
     bool mean_gradient; /* contributions are weighted by their samples (ssgd) */
+    const char *differs; /* from what has the same name elsewhere, for `check`; NULL: does not */
 } strategy_t;
 
 const strategy_t *strategy_find(strategy_name_t id);

@@ -3,6 +3,7 @@
 #include "actors/model/blas.h"
 #include "actors/model/kernel.h"
 #include "actors/model/model.h"
+#include "actors/synchronizer/strategy.h"
 #include "codec/base/json.h"
 #include "codec/base/units.h"
 #include "deploy/launch/dial.h"
@@ -69,6 +70,9 @@ static void s_print_summary(const topology_t *topology, const job_t *job)
            topology->job.model, layout->count, (unsigned long long)job->samples,
            (unsigned long long)job->epochs);
     free(layout);
+    const strategy_t *strategy = strategy_find(topology->job.sync.strategy);
+    if (strategy->differs)
+        printf("  %-16s %s\n", strategy->name, strategy->differs);
     printf("  %-16s %s: %s\n", "kernel", kernel_chosen()->name, kernel_chosen()->why);
     for (size_t r = 0; r < topology->region_count; r++) {
         const job_region_t *region = &job->regions[r];

@@ -6,6 +6,7 @@
 #include "brokers/frames_zmq.h"
 #include "brokers/reach.h"
 #include "brokers/topology_value.h"
+#include "codec/base/machine.h"
 #include "codec/base/rng.h"
 #include "codec/base/units.h"
 #include "deploy/launch/dial_way.h"
@@ -18,7 +19,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/statvfs.h>
-#include <time.h>
 #include <unistd.h>
 
 #define DIAL_TRANSFER "4MiB" /* fills 100 Mbit/s for a third of a second */
@@ -137,13 +137,6 @@ static void s_greet(call_t *self, void *context)
     message_destroy(&hello);
 }
 
-static int64_t s_day_us(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
 static void s_hear(call_t *self)
 {
     frames_t frames;
@@ -153,7 +146,7 @@ static void s_hear(call_t *self)
     if (!frames_unpack(&frames, &message, NULL)) {
         snprintf(self->answer, sizeof self->answer, "%s", message->from);
         if (message->kind == KIND_registered && message->registered.day_us)
-            self->ahead_us = message->registered.day_us - s_day_us();
+            self->ahead_us = message->registered.day_us - machine_day_us();
         self->over = true;
     }
     message_destroy(&message);

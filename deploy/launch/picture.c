@@ -1,4 +1,5 @@
 #include "deploy/launch/picture.h"
+#include "deploy/launch/region_row.h"
 
 #include "deploy/launch/carry.h"
 
@@ -32,49 +33,10 @@ const row_field_t picture_run_fields[] = {
     RUN(loss, ROW_NUMBER, "", "mean training loss of the newest batches", "loss"),
     RUN(test_accuracy, ROW_NUMBER, "", "of the newest evaluation", "accuracy"),
     RUN(wan_sent_bytes, ROW_COUNT, "bytes", "between regions", "WAN"),
-    RUN(cost, ROW_NUMBER, "", "of machines and of what was sent, so far", "cost"),
+    RUN(cost, ROW_NUMBER, "price", "of machines and of what was sent, so far", "cost"),
     RUN(restarts, ROW_COUNT, "", "actors placed again after they had run", "restarts"),
     RUN(carried_on, ROW_TEXT, "", "settings that the run was carried on with, after a stop or its end",
         "carried on with"),
-    {0}};
-
-typedef struct {
-    const char *name, *machine, *kernels;
-    bool seen, complete;
-    uint64_t samples, samples_total, steps, rounds, nodes, workers, shards, restarts, worker_starts,
-        nodes_joined, shards_moved;
-    double seen_s, done_share, samples_per_s, left_s, loss, test_accuracy, keep_lag_s, worker_start_s, join_s,
-        cost;
-} picture_region_t;
-
-#define REGION(member, type, unit, help, head) ROW_FIELD(picture_region_t, member, type, unit, help, head)
-const row_field_t picture_region_fields[] = {
-    REGION(name, ROW_TEXT, "", "the region", "region"),
-    REGION(machine, ROW_TEXT, "", "where its scheduler runs", "machine"),
-    REGION(kernels, ROW_TEXT, "", "of OpenBLAS that its nodes compute with", NULL),
-    REGION(seen, ROW_BOOL, "", "it has reported to this global scheduler", NULL),
-    REGION(seen_s, ROW_NUMBER, "s", "age of this row: since its newest report", "heard"),
-    REGION(done_share, ROW_NUMBER, "share", "of its samples of all epochs", "done"),
-    REGION(samples, ROW_COUNT, "samples", "of its own batches applied by all its shards", NULL),
-    REGION(samples_total, ROW_COUNT, "samples", "of its own batches in the whole run", NULL),
-    REGION(samples_per_s, ROW_NUMBER, "samples/s", "applied just now", "samples/s"),
-    REGION(left_s, ROW_NUMBER, "s", "until it is done, at the rate of now", "left"),
-    REGION(steps, ROW_COUNT, "", "optimizer steps of its own batches", "steps"),
-    REGION(rounds, ROW_COUNT, "", "exchanges cut by its shards", "rounds"),
-    REGION(nodes, ROW_COUNT, "", "nodes that are there", "nodes"),
-    REGION(workers, ROW_COUNT, "", "workers that run", "workers"),
-    REGION(shards, ROW_COUNT, "", "shards that run", "shards"),
-    REGION(worker_starts, ROW_COUNT, "", "workers that were started and have computed", NULL),
-    REGION(worker_start_s, ROW_NUMBER, "s", "the longest start of a worker", NULL),
-    REGION(nodes_joined, ROW_COUNT, "", "nodes that joined while it trained", NULL),
-    REGION(join_s, ROW_NUMBER, "s", "the longest time of a node's joining", NULL),
-    REGION(shards_moved, ROW_COUNT, "", "shards that were handed over to another node", NULL),
-    REGION(restarts, ROW_COUNT, "", "actors placed again after they had run", NULL),
-    REGION(loss, ROW_NUMBER, "", "mean training loss of the newest batches", "loss"),
-    REGION(test_accuracy, ROW_NUMBER, "", "of the newest evaluation", "accuracy"),
-    REGION(keep_lag_s, ROW_NUMBER, "s", "age of the oldest change that some keeper lacks", NULL),
-    REGION(cost, ROW_NUMBER, "", "of its machines and of what it sent, so far", "cost"),
-    REGION(complete, ROW_BOOL, "", "it has done its part", NULL),
     {0}};
 
 typedef struct {
@@ -137,43 +99,6 @@ static void s_add(json_value_t *array, const row_field_t *fields, const void *ro
     json_value_t *object = json_new_object();
     rows_put(object, fields, row);
     json_add_moved(array, &object);
-}
-
-static void s_add_region(json_value_t *regions, const global_core_t *core, const headway_t *headway,
-                         const report_context_t *context, size_t index)
-{
-    static const message_t nothing = {.region_report = {.loss = NAN, .test_accuracy = NAN}};
-    region_view_t view = global_core_region(core, index);
-    const message_t *report = view.report ? view.report : &nothing;
-    picture_region_t row = {
-        .name = global_core_topology(core)->regions[index].name,
-        .machine = report->region_report.machine,
-        .kernels = report->region_report.kernels ? report->region_report.kernels : "",
-        .seen = view.seen,
-        .seen_s = view.seen ? s_seconds(context->now_us - view.seen_us) : NAN,
-        .done_share = headway_share(core, index),
-        .samples = report->region_report.samples,
-        .samples_total = report->region_report.samples_total,
-        .samples_per_s = headway_rate(headway, core, index),
-        .left_s = headway_left_s(headway, core, index),
-        .steps = report->region_report.steps,
-        .rounds = report->region_report.rounds,
-        .nodes = report->region_report.nodes,
-        .workers = report->region_report.workers,
-        .shards = report->region_report.shards,
-        .worker_starts = report->region_report.worker_starts,
-        .worker_start_s = s_seconds(report->region_report.worker_start_us),
-        .nodes_joined = report->region_report.joins,
-        .join_s = s_seconds(report->region_report.join_us),
-        .shards_moved = report->region_report.moves,
-        .restarts = report->region_report.restarts,
-        .loss = report->region_report.loss,
-        .test_accuracy = report->region_report.test_accuracy,
-        .keep_lag_s = s_seconds(report->region_report.keep_lag_us),
-        .cost = report_cost(core, context, index).total,
-        .complete = report->region_report.complete,
-    };
-    s_add(regions, picture_region_fields, &row);
 }
 
 static const char *s_link_state(const message_t *state)
@@ -272,8 +197,10 @@ json_value_t *picture_new(const global_core_t *core, const headway_t *headway,
                  *actors = json_new_array();
     size_t count = global_core_topology(core)->region_count;
     s_put_run(document, core, headway, context);
-    for (size_t r = 0; r < count; r++)
-        s_add_region(regions, core, headway, context, r);
+    for (size_t r = 0; r < count; r++) {
+        json_value_t *row = region_row_new(core, headway, context, r);
+        json_add_moved(regions, &row);
+    }
     for (size_t from = 0; from < count; from++)
         for (size_t to = 0; to < count; to++)
             s_add_link(links, core, from, to, context->now_us);

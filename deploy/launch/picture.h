@@ -12,9 +12,8 @@
 #include "deploy/launch/report.h"
 #include "deploy/launch/rows.h"
 
-/* The figures of a run, a region, a link, and an actor. */
-extern const row_field_t picture_run_fields[], picture_region_fields[], picture_link_fields[],
-    picture_actor_fields[];
+/* The figures of a run, a link, and an actor; those of a region are region_row_fields. */
+extern const row_field_t picture_run_fields[], picture_link_fields[], picture_actor_fields[];
 
 json_value_t *picture_new(const global_core_t *core, const headway_t *headway,
                           const report_context_t *context);

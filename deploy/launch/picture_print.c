@@ -2,6 +2,7 @@
 
 #include "codec/base/quote.h"
 #include "codec/base/units.h"
+#include "deploy/launch/region_row.h"
 #include "store/statedir.h"
 
 #include <math.h>
@@ -43,6 +44,22 @@ static void s_print_links(const json_value_t *links, FILE *out)
     json_destroy(&shown);
 }
 
+/* What a lost disk came to: a region that goes on as if nothing had been would say nothing. */
+static void s_print_losses(const json_value_t *regions, FILE *out)
+{
+    for (size_t i = 0; i < json_count(regions); i++) {
+        const json_value_t *row = json_at(regions, i);
+        uint64_t rolled_back = json_get_u64(row, "updates_rolled_back", 0),
+                 welcomes = json_get_u64(row, "welcomes", 0);
+        if (rolled_back || welcomes)
+            fprintf(out,
+                    "  %s has lost %llu updates, which are computed again; %llu of its shards took another "
+                    "region's state\n",
+                    json_get_string(row, "name", ""), (unsigned long long)rolled_back,
+                    (unsigned long long)welcomes);
+    }
+}
+
 /* Processes that die again and again, or cannot start yet: nobody sees their actors. */
 static void s_print_processes(const json_value_t *processes, FILE *out)
 {
@@ -63,8 +80,9 @@ void picture_print(const json_value_t *document, bool actors, FILE *out)
     s_print_run(document, out);
     if (json_count(json_get(document, "regions"))) {
         fprintf(out, "\n");
-        rows_print(json_get(document, "regions"), picture_region_fields, out);
+        rows_print(json_get(document, "regions"), region_row_fields, out);
     }
+    s_print_losses(json_get(document, "regions"), out);
     if (!actors)
         return;
     s_print_processes(json_get(document, "processes"), out);
@@ -78,7 +96,7 @@ void picture_print(const json_value_t *document, bool actors, FILE *out)
 void picture_explain(FILE *out)
 {
     rows_explain("", picture_run_fields, out);
-    rows_explain("regions[].", picture_region_fields, out);
+    rows_explain("regions[].", region_row_fields, out);
     rows_explain("links[].", picture_link_fields, out);
     rows_explain("actors[].", picture_actor_fields, out);
 }

@@ -5,6 +5,7 @@
 #include "actors/synchronizer/strategy.h"
 #include "codec/base/units.h"
 #include "deploy/launch/parameters.h"
+#include "deploy/launch/region_row.h"
 #include "deploy/launch/report_plans.h"
 
 #include <math.h>
@@ -29,14 +30,6 @@ const char *report_state_name(run_state_t state)
 static uint64_t s_item(const wire_u64s_t *items, size_t index)
 {
     return index < items->count ? items->items[index] : 0;
-}
-
-static uint64_t s_sum_of(const wire_u64s_t *items)
-{
-    uint64_t sum = 0;
-    for (size_t i = 0; i < items->count; i++)
-        sum += items->items[i];
-    return sum;
 }
 
 /* Price of everything offered in a region for one second, and how many units that is. */
@@ -86,57 +79,10 @@ static void s_add_offers(json_value_t *row, const topology_region_t *region, con
 static void s_add_region(json_value_t *regions, const global_core_t *core, const report_context_t *context,
                          size_t index)
 {
-    const topology_region_t *region = &global_core_topology(core)->regions[index];
     static const message_t nothing; /* a region that never reported */
     const message_t *report = global_core_region(core, index).report;
-    if (!report)
-        report = &nothing;
-    uint64_t units;
-    s_price_per_s(region, &units);
-    bool by_offer = s_sum_of(&report->region_report.rented) > 0;
-    global_cost_t cost = report_cost(core, context, index);
-    json_value_t *row = json_new_object();
-    json_set_string(row, "name", region->name);
-    json_set_string(row, "kernels", report->region_report.kernels ? report->region_report.kernels : "");
-    json_set_u64(row, "samples", report->region_report.samples);
-    json_set_u64(row, "samples_repeated", report->region_report.samples_repeated);
-    json_set_u64(row, "steps", report->region_report.steps);
-    json_set_u64(row, "rounds", report->region_report.rounds);
-    json_set_u64(row, "workers", region->workers ? region->workers : report->region_report.workers);
-    json_set_u64(row, "shards", region->shards);
-    json_set_u64(row, "worker_starts", report->region_report.worker_starts);
-    json_set_number(row, "worker_start_s", (double)report->region_report.worker_start_us / 1e6);
-    json_set_number(row, "worker_start_median_s", (double)report->region_report.worker_start_median_us / 1e6);
-    json_set_u64(row, "nodes_joined", report->region_report.joins);
-    json_set_number(row, "join_s", (double)report->region_report.join_us / 1e6);
-    json_set_number(row, "still_s", (double)report->region_report.still_us / 1e6);
-    const char *why = report->region_report.still_why;
-    json_set_string(row, "still_why", why ? why : "");
-    json_set_u64(row, "shards_moved", report->region_report.moves);
-    json_set_number(row, "train_s", (double)report->region_report.train_us / 1e6);
-    json_set_number(row, "compute_s", (double)report->region_report.compute_us / 1e6);
-    json_set_number(row, "rented_s",
-                    by_offer ? cost.rented_s : (double)report->region_report.rented_us / 1e6);
-    json_set_u64(row, "units", units);
-    s_add_offers(row, region, report);
-    json_set_u64(row, "rent_failures", report->region_report.rent_failures);
-    json_set_u64(row, "wan_sent_bytes", report->region_report.wan_sent_bytes);
-    json_set_u64(row, "wan_received_bytes", report->region_report.wan_received_bytes);
-    json_set_u64(row, "duplicates_refused", report->region_report.duplicates_refused);
-    json_set_u64(row, "refused", report->region_report.refused);
-    json_set_u64(row, "not_finite", report->region_report.not_finite);
-    json_set_u64(row, "restarts", report->region_report.restarts);
-    json_set_u64(row, "updates_rolled_back", report->region_report.updates_rolled_back);
-    json_set_u64(row, "snapshots_failed", report->region_report.snapshots_failed);
-    json_set_u64(row, "undurable_exchanges", report->region_report.uncovered);
-    json_set_number(row, "keep_lag_s", (double)report->region_report.keep_lag_us / 1e6);
-    json_set_u64(row, "welcomes", report->region_report.welcomes);
-    json_set_u64(row, "uncompensated", report->region_report.uncompensated);
-    json_set_number(row, "loss", report == &nothing ? NAN : report->region_report.loss);
-    json_set_number(row, "test_accuracy", report == &nothing ? NAN : report->region_report.test_accuracy);
-    json_set_number(row, "rent_cost", cost.rent);
-    json_set_number(row, "wan_cost", cost.wan);
-    json_set_number(row, "cost", cost.total);
+    json_value_t *row = region_row_new(core, NULL, context, index);
+    s_add_offers(row, &global_core_topology(core)->regions[index], report ? report : &nothing);
     json_set_string(row, "parameters_sha256", NULL);
     json_add_moved(regions, &row);
 }
@@ -362,34 +308,6 @@ void report_add_parameters(json_value_t *report, const topology_t *topology, con
 /* ---- the table
  * ----------------------------------------------------------------------------------------------- */
 
-/* Its seconds are those of all units together. */
-static bool s_rents_by_offer(const json_value_t *row)
-{
-    const json_value_t *offers = json_get(row, "offers");
-    for (size_t i = 0; i < json_count(offers); i++)
-        if (json_get_number(json_at(offers, i), "rented_s", 0) > 0)
-            return true;
-    return false;
-}
-
-static void s_print_region(const json_value_t *row, FILE *out)
-{
-    char time[UNITS_TEXT_MAX], sent[UNITS_TEXT_MAX], received[UNITS_TEXT_MAX], rented[96];
-    units_print_duration((int64_t)(json_get_number(row, "train_s", 0) * 1e6), time);
-    units_print_size(json_get_u64(row, "wan_sent_bytes", 0), sent);
-    units_print_size(json_get_u64(row, "wan_received_bytes", 0), received);
-    uint64_t units = json_get_u64(row, "units", 0);
-    bool by_offer = s_rents_by_offer(row);
-    if (by_offer)
-        snprintf(rented, sizeof rented, "%.0f s", json_get_number(row, "rented_s", 0));
-    else
-        snprintf(rented, sizeof rented, "%llu x %.0f s", (unsigned long long)(units ? units : 1),
-                 json_get_number(row, "rented_s", 0));
-    fprintf(out, "  %-12s %9llu %8s %10s %10.6f %9s %12s\n", json_get_string(row, "name", ""),
-            (unsigned long long)json_get_u64(row, "samples", 0), time, rented,
-            json_get_number(row, "cost", 0), sent, received);
-}
-
 static void s_print_number(FILE *out, const char *label, double value)
 {
     if (isfinite(value))
@@ -436,10 +354,8 @@ void report_print_table(const json_value_t *report, FILE *out)
 {
     char wall[UNITS_TEXT_MAX], train[UNITS_TEXT_MAX];
     const json_value_t *regions = json_get(report, "regions");
-    fprintf(out, "\n  %-12s %9s %8s %10s %10s %9s %12s\n", "region", "samples", "time", "rented", "cost",
-            "WAN sent", "WAN received");
-    for (size_t i = 0; i < json_count(regions); i++)
-        s_print_region(json_at(regions, i), out);
+    fprintf(out, "\n");
+    rows_print_final(regions, region_row_fields, out);
     units_print_duration((int64_t)(json_get_number(report, "lived_s", 0) * 1e6), wall);
     units_print_duration((int64_t)(json_get_number(report, "train_s", 0) * 1e6), train);
     fprintf(out, "\n  %s, %s, %s:", json_get_string(report, "job", ""), json_get_string(report, "model", ""),

@@ -10,9 +10,11 @@
 #define ROWS_COLUMNS_MAX 24
 #define ROWS_INDENT "  "
 
-void rows_put(json_value_t *object, const row_field_t *fields, const void *row)
+void rows_put_of(json_value_t *object, const row_field_t *fields, row_when_t when, const void *row)
 {
     for (const row_field_t *field = fields; field->name; field++) {
+        if (when != ROW_ALWAYS && field->when != ROW_ALWAYS && field->when != when)
+            continue;
         const char *at = (const char *)row + field->offset;
         switch (field->type) {
         case ROW_COUNT:
@@ -29,6 +31,11 @@ void rows_put(json_value_t *object, const row_field_t *fields, const void *row)
             break;
         }
     }
+}
+
+void rows_put(json_value_t *object, const row_field_t *fields, const void *row)
+{
+    rows_put_of(object, fields, ROW_ALWAYS, row);
 }
 
 static void s_number_text(const row_field_t *field, double value, char out[ROWS_TEXT_MAX])
@@ -49,6 +56,8 @@ static void s_number_text(const row_field_t *field, double value, char out[ROWS_
         snprintf(out, ROWS_TEXT_MAX, "%s", units_print_size((uint64_t)value, text));
     else if (!strcmp(field->unit, "bytes/s") && whole)
         snprintf(out, ROWS_TEXT_MAX, "%s", value > 0 ? units_print_rate((uint64_t)value, text) : "-");
+    else if (!strcmp(field->unit, "price"))
+        snprintf(out, ROWS_TEXT_MAX, "%.6f", value);
     else if (field->type == ROW_COUNT || (whole && value >= 100))
         snprintf(out, ROWS_TEXT_MAX, "%.0f", value);
     else
@@ -68,14 +77,32 @@ const char *rows_text(const json_value_t *object, const row_field_t *field, char
     return out;
 }
 
-/* The fields that people see; returns how many. */
-static size_t s_columns(const row_field_t *fields, const row_field_t *ret_columns[ROWS_COLUMNS_MAX])
+/* The fields that people see, and the heads of their columns. */
+typedef struct {
+    const row_field_t *fields[ROWS_COLUMNS_MAX];
+    const char *heads[ROWS_COLUMNS_MAX];
+    int widths[ROWS_COLUMNS_MAX];
+    size_t count;
+} columns_t;
+
+static columns_t s_columns(const json_value_t *array, const row_field_t *fields, bool final)
 {
-    size_t count = 0;
-    for (const row_field_t *field = fields; field->name && count < ROWS_COLUMNS_MAX; field++)
-        if (field->head)
-            ret_columns[count++] = field;
-    return count;
+    columns_t self = {.count = 0};
+    char text[ROWS_TEXT_MAX];
+    for (const row_field_t *field = fields; field->name && self.count < ROWS_COLUMNS_MAX; field++) {
+        const char *head = final ? field->final_head : field->head;
+        if (!head)
+            continue;
+        int *width = &self.widths[self.count];
+        *width = (int)strlen(head);
+        for (size_t r = 0; r < json_count(array); r++) {
+            int length = (int)strlen(rows_text(json_at(array, r), field, text));
+            *width = length > *width ? length : *width;
+        }
+        self.heads[self.count] = head;
+        self.fields[self.count++] = field;
+    }
+    return self;
 }
 
 static bool s_is_left(const row_field_t *field)
@@ -83,34 +110,36 @@ static bool s_is_left(const row_field_t *field)
     return field->type == ROW_TEXT;
 }
 
-static void s_print_cell(const row_field_t *field, const char *text, int width, bool last, FILE *out)
+static void s_print_cell(const columns_t *columns, size_t c, const char *text, FILE *out)
 {
+    const row_field_t *field = columns->fields[c];
+    bool last = c + 1 == columns->count;
     if (last && s_is_left(field))
         fprintf(out, ROWS_INDENT "%s\n", text);
     else
-        fprintf(out, s_is_left(field) ? ROWS_INDENT "%-*s%s" : ROWS_INDENT "%*s%s", width, text,
+        fprintf(out, s_is_left(field) ? ROWS_INDENT "%-*s%s" : ROWS_INDENT "%*s%s", columns->widths[c], text,
                 last ? "\n" : "");
+}
+
+static void s_print(const json_value_t *array, const row_field_t *fields, bool final, FILE *out)
+{
+    columns_t columns = s_columns(array, fields, final);
+    char text[ROWS_TEXT_MAX];
+    for (size_t c = 0; c < columns.count; c++)
+        s_print_cell(&columns, c, columns.heads[c], out);
+    for (size_t r = 0; r < json_count(array); r++)
+        for (size_t c = 0; c < columns.count; c++)
+            s_print_cell(&columns, c, rows_text(json_at(array, r), columns.fields[c], text), out);
 }
 
 void rows_print(const json_value_t *array, const row_field_t *fields, FILE *out)
 {
-    const row_field_t *columns[ROWS_COLUMNS_MAX];
-    int widths[ROWS_COLUMNS_MAX] = {0};
-    char text[ROWS_TEXT_MAX];
-    size_t count = s_columns(fields, columns), rows = json_count(array);
-    for (size_t c = 0; c < count; c++) {
-        widths[c] = (int)strlen(columns[c]->head);
-        for (size_t r = 0; r < rows; r++) {
-            int length = (int)strlen(rows_text(json_at(array, r), columns[c], text));
-            widths[c] = length > widths[c] ? length : widths[c];
-        }
-    }
-    for (size_t c = 0; c < count; c++)
-        s_print_cell(columns[c], columns[c]->head, widths[c], c + 1 == count, out);
-    for (size_t r = 0; r < rows; r++)
-        for (size_t c = 0; c < count; c++)
-            s_print_cell(columns[c], rows_text(json_at(array, r), columns[c], text), widths[c],
-                         c + 1 == count, out);
+    s_print(array, fields, false, out);
+}
+
+void rows_print_final(const json_value_t *array, const row_field_t *fields, FILE *out)
+{
+    s_print(array, fields, true, out);
 }
 
 void rows_explain(const char *where, const row_field_t *fields, FILE *out)

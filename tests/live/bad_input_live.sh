@@ -129,6 +129,12 @@ expect 0 stop --state "$work/mine"
 expect 3 check "$ledger" --set job.data.samples=1000 --set regions[0].workers=100
 expect_line "$work/last.out" 'problem: region north: '
 
+# What differs from what has the same name elsewhere is said, and nothing of what does not.
+expect 0 check "$ledger" --set job.sync.strategy=asp
+expect_line "$work/last.out" "^  asp +Gaia's significance filter without its selective barrier and mirror clock"
+expect 0 check "$ledger"
+! grep -q Gaia "$work/last.out" || fail "another strategy is said to differ from Gaia's"
+
 # Every command explains itself.
 for command in up check status stop checkpoint scheduler broker node; do
     expect 0 $command --help

@@ -25,3 +25,16 @@ expect_line "$work/last.err" '^cloudless: the training diverged.*job.optimizer.l
 finite() { [ "$(json "$1" regions[0].not_finite)" = 0 ] && ! grep -q parameters_not_finite "$1"; }
 if finite "$work/badly.json"; then ! grep -q 'not finite' "$work/last.err"; else grep -q 'not finite' "$work/last.err"; fi ||
     fail "not the whole truth: $(cat "$work/last.err")"
+
+# A model with values that are not finite is exported only when somebody wants it, and then the file says so.
+export_to() { expect "$1" checkpoint export --state "$work/well" --region here -o "$work/$2" "${@:3}"; }
+"$LIVE_TOOL" mark "$work/well" before || fail "no common point"
+export_to 0 whole.safetensors
+"$LIVE_TOOL" notfinite "$work/well" || fail "no value that is not finite"
+export_to 1 refused.safetensors
+expect_line "$work/last.err" '^cloudless: checkpoint export: .*not finite.*; name an earlier common point with --to, or add --allow-nonfinite'
+[ ! -e "$work/refused.safetensors" ] || fail "a refused export left a file"
+export_to 0 before.safetensors --to before
+! head -c 4096 "$work/before.safetensors" | grep -aq 'not finite' || fail "the model before is called not finite"
+export_to 0 spoilt.safetensors --allow-nonfinite
+head -c 4096 "$work/spoilt.safetensors" | grep -aq 'not finite' || fail "the file does not say that values are not finite"

@@ -223,6 +223,21 @@ static int s_damage(const char *state, const char *region, unsigned long shard)
     return rc != ERR_OK;
 }
 
+/* One value of a snapshot becomes one that nobody can have computed; in a buffer of its own, as a stored one is not written again. */
+static void s_spoil(snapshot_t *snapshot)
+{
+    float none = NAN;
+    for (size_t i = 0; i < snapshot->count; i++) {
+        if (strcmp(snapshot->values[i].name, "parameters") != 0)
+            continue;
+        buf_t *spoilt = buf_new_copy(buf_peek(snapshot->values[i].buf), buf_size(snapshot->values[i].buf));
+        memcpy(buf_data(spoilt), &none, sizeof none);
+        buf_destroy(&snapshot->values[i].buf);
+        snapshot->values[i].buf = spoilt;
+    }
+}
+
+/* Stores the newest once more: under that name, or without one (NULL) and spoilt. */
 static err_code_t s_mark_store(const char *state, const store_place_t *place, const char *name, err_t *err)
 {
     char path[STATEDIR_PATH_MAX];
@@ -239,7 +254,9 @@ static err_code_t s_mark_store(const char *state, const store_place_t *place, co
         rc = snapshot_load_newest_good(store, NULL, NULL, &snapshot, err);
     if (!rc) {
         snapshot->id.number++;
-        snprintf(snapshot->id.tag, sizeof snapshot->id.tag, "mark/%s", name);
+        snprintf(snapshot->id.tag, sizeof snapshot->id.tag, "%s%s", name ? "mark/" : "", name ? name : "end");
+        if (!name)
+            s_spoil(snapshot);
         rc = snapshot_commit(store, snapshot, err);
     }
     snapshot_destroy(&snapshot);
@@ -285,6 +302,8 @@ int main(int argc, char **argv)
 {
     if (argc == 2 && !strcmp(argv[1], "misuse"))
         return s_misuse();
+    if (argc == 3 && !strcmp(argv[1], "notfinite"))
+        return s_mark(argv[2], NULL);
     if (argc == 4 && !strcmp(argv[1], "mark"))
         return s_mark(argv[2], argv[3]);
     if (argc == 5 && !strcmp(argv[1], "counters"))

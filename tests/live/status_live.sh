@@ -50,6 +50,26 @@ shows scheduler 'NOT THE PRESENT: this is [23][0-9.]+ s old' || fail "an old pic
 kill -CONT "${pids[scheduler]}"
 until_true shows node-east-a '^job shown: training, as of '
 
+# On a disk that has become read-only the file stays as it was: the run is asked, and when it does not answer the age is told.
+read_only() { mount --bind "$1" "$1" && mount -o remount,ro,bind "$1"; }
+writable() { umount -l "$work/on-scheduler" 2>/dev/null || true; } # where it is
+samples() { json "$1" samples; }
+goes_on() { status scheduler --json >"$work/status.json" && [ "$(samples "$work/status.json")" -gt "$1" ]; }
+trap 'writable; cleanup' EXIT
+if read_only "$work/on-scheduler" 2>"$work/mount.err"; then
+    ! touch "$work/on-scheduler/x" 2>"$work/mount.err" || fail "the state directory is not read-only"
+    left=$(samples "$work/on-scheduler/status.json")
+    until_true goes_on "$((left + 1000))"
+    [ "$(json "$work/status.json" asked)" = true ] || fail "the run was not asked on a read-only disk"
+    kill -STOP "${pids[scheduler]}"
+    until_true shows scheduler 'NOT THE PRESENT: this is [0-9.]+ s old'
+    kill -CONT "${pids[scheduler]}"
+    writable
+else
+    echo "skipped: nothing can be mounted here, so no disk becomes read-only"
+fi
+until_true shows node-east-a '^job shown: training, as of '
+
 # Ended from elsewhere, before the end.
 expect 0 stop --state "$work/on-broker-west"
 expect_end "${pids[scheduler]}" 4 "a scheduler whose run was ended by somebody else"

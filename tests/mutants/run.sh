@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Whether the tests would notice: changes one place of the source at a time (the file `list` beside this one), builds that, and runs
 # the tests that should go red. Prints a table of what noticed what; fails when fewer than 95 of 100 mutants were killed.
-#   tests/mutants/run.sh [--only TEXT] [--from N] [--to N] [--build DIR]   those whose file or name has TEXT, the N-th to the N-th
+#   tests/mutants/run.sh [--only REGEX] [--from N] [--to N] [--build DIR]   those whose name or file fits, the N-th to the N-th
 #   tests/mutants/run.sh --check   only that the list fits the source: each text is there exactly once, each test exists
 # The source is copied to DIR (default: build/mutants) and changed there. Takes about five seconds a mutant on a quiet machine.
 set -uo pipefail
@@ -94,13 +94,14 @@ program() {
 build_tests() {
     local name targets=()
     for name in "$@"; do targets+=("$(program "$name" | cut -d' ' -f1)"); done
-    cmake --build "$build/out" --target "${targets[@]}" >"$build/build.log" 2>&1
+    ninja -C "$build/out" "${targets[@]}" >"$build/build.log" 2>&1
 }
 
-# run_test TEST SECONDS: its status; 124 and more when it hung or was ended by a signal.
+# run_test TEST SECONDS: its status; 124 and more when it hung or was ended by a signal. The first assertion that fails is enough.
 run_test() {
     local command
     read -ra command <<<"$(program "$1")"
+    [[ $1 != unit.* ]] || command+=(--fail-fast)
     (cd "$build/out" && CLOUDLESS_SEED=1 timeout -k 5 "$2" "tests/${command[0]}" "${command[@]:1}") >"$build/test.log" 2>&1
 }
 
@@ -109,53 +110,63 @@ prepare() {
     mkdir -p "$build/source"
     git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents --preserve=timestamps -t "$build/source" || return 1
     [ ! -f "$build/changed" ] || (cd "$build/source" && xargs touch -c <"$build/changed") && rm -f "$build/changed"
-    cmake -S "$build/source" -B "$build/out" -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG="-O0 -w" >"$build/build.log"
+    local linker=()
+    [ -z "$(type -P ld.lld)" ] || linker=(-DCMAKE_EXE_LINKER_FLAGS="-fuse-ld=lld -Wl,--strip-debug")
+    cmake -S "$build/source" -B "$build/out" -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG="-O0 -w" "${linker[@]}" \
+        >"$build/build.log"
 }
 
 # limit TEST: how long it may take with a mutant: much longer than it takes without, which must pass.
 declare -A limits
 limit() {
-    local began=$SECONDS
+    local began
     [ -z "${limits[$1]:-}" ] || return 0
-    build_tests "$1" && run_test "$1" 600 || {
+    build_tests "$1" && began=$SECONDS && run_test "$1" 600 || {
         tail -n 20 "$build/build.log" "$build/test.log" >&2
         echo "mutants: $1 fails without a mutant" >&2
         return 1
     }
-    limits[$1]=$((10 * (SECONDS - began) + 30))
+    limits[$1]=$((5 * (SECONDS - began) + 20))
 }
 
-# judge N: says `killed`, `hangs`, `survived` or `unbuilt`, and by whom.
-judge() {
-    local file=$build/source/${files[$1]} name status verdict='survived -'
+# try N TEST: changes the source, builds and runs the test, and puts the source back; sets `verdict`.
+try() {
+    local file=$build/source/${files[$1]} status=0
     echo "${files[$1]}" >>"$build/changed"
     cp "$file" "$build/kept"
     change "$build/kept" "${finds[$1]}" "${puts[$1]}" >"$file"
-    for name in ${tests[$1]}; do
-        build_tests "$name" || {
-            verdict='unbuilt -'
-            break
-        }
-        status=0
-        run_test "$name" "${limits[$name]}" || status=$?
-        [ "$status" -eq 0 ] || verdict="killed $name"
-        [ "$status" -ne 124 ] && [ "$status" -ne 137 ] || verdict="hangs $name"
-        [ "$status" -eq 0 ] || break
-    done
+    if build_tests "$2"; then
+        run_test "$2" "${limits[$2]}" || status=$?
+        case $status in
+        0) verdict='survived -' ;;
+        124 | 137) verdict="hangs $2" ;;
+        *) verdict="killed $2" ;;
+        esac
+    else
+        verdict='unbuilt -'
+    fi
     cp "$build/kept" "$file"
-    echo "$verdict"
+}
+
+# judge N: the first test that goes red ends it.
+judge() {
+    local name
+    for name in ${tests[$1]}; do
+        limit "$name" || return 1
+        try "$1" "$name"
+        [[ $verdict == survived* ]] || break
+    done
 }
 
 run() {
-    local i name count=0 killed=0 wrong=0 verdict
+    local i count=0 killed=0 wrong=0 verdict
     prepare || {
         cat "$build/build.log" >&2
         return 1
     }
     for i in "${!names[@]}"; do
-        [ $((i + 1)) -ge "$from" ] && [ $((i + 1)) -le "$to" ] && [[ "${names[i]} ${files[i]}" == *"$only"* ]] || continue
-        for name in ${tests[i]}; do limit "$name" || return 1; done
-        verdict=$(judge "$i")
+        [ $((i + 1)) -ge "$from" ] && [ $((i + 1)) -le "$to" ] && [[ "${names[i]} ${files[i]}" =~ $only ]] || continue
+        judge "$i" || return 1
         count=$((count + 1))
         case $verdict in
         killed* | hangs*) killed=$((killed + 1)) ;;
@@ -174,7 +185,7 @@ while [ $# -gt 0 ]; do
     --only) only=$2 && shift ;;
     --from) from=$2 && shift ;;
     --to) to=$2 && shift ;;
-    --build) build=$2 && shift ;;
+    --build) build=$(realpath -m "$2") && shift ;;
     *)
         sed -n '2,6s/^# //p' "${BASH_SOURCE[0]}"
         [ "$1" = --help ]

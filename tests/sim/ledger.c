@@ -390,8 +390,9 @@ static topology_t *s_longer(const topology_t *topology, uint64_t epochs)
 static bool s_run_once(sim_t *sim, const sim_spec_t *spec);
 
 /* Lives at whose end, or amidst which, the job gets more epochs; the last one is not run. `topology_p` is its topology then.
- * What is done in the end of a life that was not interrupted may be changed whatever the strategy. */
-static sim_t *s_more(topology_t **topology_p, sim_spec_t *spec, uint64_t seed, totals_t *totals)
+ * Who was done may go on whatever the strategy, unless a disk was lost after that. */
+static sim_t *s_more(topology_t **topology_p, sim_spec_t *spec, uint64_t seed, const options_t *options,
+                     totals_t *totals)
 {
     rng_t rng;
     rng_init_for(&rng, seed, "more", 0, 0);
@@ -401,9 +402,9 @@ static sim_t *s_more(topology_t **topology_p, sim_spec_t *spec, uint64_t seed, t
         bool whole = rng_below(&rng, 2);
         topology_t *longer = s_longer(*topology_p, 1 + rng_below(&rng, 2));
         bool good = whole ? s_run_once(sim, spec) : s_interrupt(sim, &rng, totals);
-        bool may = good && sim_may_carry(sim, longer);
-        *(may ? &totals->more : whole && good ? &totals->never : &totals->not_now) += 1;
-        if (!good || (whole && !may)) {
+        bool may = good && sim_may_carry(sim, longer), never = whole && good && !may && !options->lose;
+        *(may ? &totals->more : never ? &totals->never : &totals->not_now) += 1;
+        if (!good || never) {
             topology_destroy(&longer);
             return sim;
         }
@@ -499,7 +500,7 @@ static void s_world(uint64_t seed, const options_t *options, totals_t *totals)
         topology_print(topology, stderr);
     faults_ask(&totals->faults, &spec);
     sim_t *sim = options->stop    ? s_lives(topology, &spec, seed, totals)
-                 : options->more  ? s_more(&topology, &spec, seed, totals)
+                 : options->more  ? s_more(&topology, &spec, seed, options, totals)
                  : options->marks ? s_restored(topology, &spec, seed, options, totals)
                                   : sim_new(topology, &spec);
     bool done = s_run(&sim, topology, &spec, totals);

@@ -84,6 +84,7 @@ static void s_register(void *actor, const char *name)
     message_t *hello = message_new(KIND_hello, "broker", name);
     hello->incarnation = 1;
     hello->hello.pid = (uint64_t)getpid();
+    hello->hello.process = machine_process();
     cr_assert_eq(frames_send_message_zmq(actor, NULL, 0, hello), ERR_OK);
     message_destroy(&hello);
 }

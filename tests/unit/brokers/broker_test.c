@@ -21,7 +21,7 @@ typedef struct {
     void *socket;
     const char *name;
     uint64_t incarnation;
-    uint64_t pid;
+    uint64_t pid, process;
 } actor_t;
 
 /* ---- brokers ----------------------------------------------------------------------------------------- */
@@ -80,6 +80,7 @@ static actor_t s_actor(const char *endpoint, const char *name, uint64_t incarnat
     zmq_setsockopt(actor.socket, ZMQ_SNDHWM, &unlimited, sizeof unlimited);
     cr_assert_eq(zmq_connect(actor.socket, endpoint), 0, "%s: %s", endpoint, zmq_strerror(errno));
     actor.pid = (uint64_t)getpid();
+    actor.process = machine_process();
     return actor;
 }
 
@@ -127,6 +128,7 @@ static void s_hello(const actor_t *actor)
 {
     message_t *m = s_new(actor, KIND_hello, "broker", 0);
     m->hello.pid = actor->pid;
+    m->hello.process = actor->process;
     s_send(actor, m);
 }
 
@@ -490,7 +492,7 @@ Test(broker, one_that_does_not_read_does_not_fill_the_memory)
     s_init(&w);
     actor_t deaf = s_actor(broker_ipc(w.brokers[0]), "shard/eu/0", 1),
             a = s_actor(broker_inproc(w.brokers[0]), "worker/eu/0", 1);
-    deaf.pid = 1; /* of another process */
+    deaf.process = 1; /* another one, which may have the same id in another container */
     s_register(&deaf, "eu");
     s_register(&a, "eu");
     enum { COUNT = 400 };

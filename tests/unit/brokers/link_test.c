@@ -225,6 +225,24 @@ Test(link, control_overtakes_a_saturated_queue)
     s_fini(&w);
 }
 
+/* What the data connections still have before them does not stand before control. */
+Test(link, control_has_a_connection_of_its_own)
+{
+    world_t w;
+    s_init(&w, NULL);
+    s_connect(&w);
+    s_run(&w, SECOND);
+    w.delay_us[1] = w.delay_us[2] = SECOND / 2;
+    s_send(&w, 0, CLASS_BULK, 100, 100000);
+    s_send(&w, 0, CLASS_CONTROL, 100, 0);
+    s_run(&w, SECOND / 10);
+    cr_assert_eq(w.arrived[1][CLASS_BULK], 0);
+    cr_assert_eq(w.arrived[1][CLASS_CONTROL], 1);
+    cr_assert(s_run_until_idle(&w, 10 * SECOND));
+    s_assert_all_arrived(&w);
+    s_fini(&w);
+}
+
 Test(link, pieces_of_a_thin_link_are_short)
 {
     link_spec_t spec = {.emulate = true, .rate_bytes_per_s = MBIT, .rtt_us = 10000};

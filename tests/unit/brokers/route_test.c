@@ -116,7 +116,7 @@ Test(route, of_two_schedulers_the_one_that_is_heard_stays_and_a_silent_one_is_re
     const char *name = "scheduler/global";
     cr_assert_eq(routes_contend(routes, name, 1, 11, 0), ERR_OK);
     cr_assert_eq(routes_register(routes, name, "a", 1, 1, 77, 0), ERR_OK);
-    routes_note(routes, name, 11, "first");
+    routes_note(routes, name, 11, 7, "first");
     cr_assert_eq(routes_contend(routes, name, 1, 11, 1000), ERR_OK, "its own next hello");
     cr_assert_eq(routes_contend(routes, name, 5, 22, 1000), ERR_TIMEOUT, "whatever its number");
     cr_assert_eq(routes_register(routes, name, "a", 1, 1, 77, 2000), ERR_OK);

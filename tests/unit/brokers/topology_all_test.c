@@ -194,6 +194,24 @@ Test(topology_all, a_number_of_workers_does_nothing_where_machines_are_rented)
     free(mistakes);
 }
 
+/* As README has it: whatever sums what crosses takes a part of it; a model, and what chooses for itself, does not. */
+Test(topology_all, every_strategy_takes_every_encoding_but_for_parts_of_a_model_and_parts_of_parts)
+{
+    static const char *const strategies[] = {"asgd", "asgd-ga", "ama",          "sma",
+                                             "ssgd", "diloco",  "diloco-async", "asp"};
+    static const char *const encodings[] = {"none", "fp16", "bf16", "int8", "int4", "topk"};
+    for (size_t s = 0; s < sizeof strategies / sizeof *strategies; s++)
+        for (size_t e = 0; e < sizeof encodings / sizeof *encodings; e++) {
+            char strategy[64], encoding[64];
+            snprintf(strategy, sizeof strategy, "job.sync.strategy=%s", strategies[s]);
+            snprintf(encoding, sizeof encoding, "job.sync.encoding=%s", encodings[e]);
+            const char *const sets[] = {strategy, encoding};
+            bool refused = !strcmp(encodings[e], "topk") && (s == 2 || s == 3 || s == 7);
+            mistakes_t *mistakes = s_read(s_right, sets, 2, refused ? ERR_CONFIG : ERR_OK);
+            free(mistakes);
+        }
+}
+
 Test(topology_all, copies_and_brokers_that_lead_nowhere_are_told)
 {
     static const char *const copies[] = {"checkpoint.replicas=1"};

@@ -213,6 +213,10 @@ Test(archive, of_right_parts_in_a_wrong_whole_is_refused)
         s_repack(scripts[i]);
         err_code_t code = s_read(s_path, &seen);
         cr_expect(code == ERR_MALFORMED || code == ERR_CHECKSUM, "%s: %s", scripts[i], s_err.text);
+        size_t given = 0;
+        for (const char *at = seen.seen; (at = strchr(at, '/')); at++)
+            given++;
+        cr_expect_eq(given, seen.same, "%s: something damaged was given", scripts[i]);
     }
     seen_t seen = {.only = NULL};
     s_repack("names=$(tar tf ../a.tar)");

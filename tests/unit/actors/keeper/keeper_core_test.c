@@ -265,6 +265,23 @@ Test(keeper_core, a_seal_is_stored_before_it_is_answered_and_shuts_older_incarna
     s_free(b);
 }
 
+/* Stored, either would shut out for good whatever may still come. */
+Test(keeper_core, a_seal_or_an_offer_that_nobody_can_have_given_changes_nothing)
+{
+    bench_t *b = s_bench(0);
+    keeper_job_t job;
+    s_keep(b, 3, 5);
+    s_seal(b, "scheduler/eu", UINT64_MAX);
+    giver_t *giver = s_giver(SHARD, UINT64_MAX, 6, 'b');
+    s_offer(b, giver);
+    message_t *other = s_serve(b, giver);
+    cr_assert_null(other);
+    cr_assert_not(keeper_core_take_job(b->core, &job), "nothing is sealed, nothing is stored");
+    s_keep(b, 3, 6);
+    giver_destroy(&giver);
+    s_free(b);
+}
+
 Test(keeper_core, what_is_being_stored_when_the_seal_comes_is_part_of_the_answer)
 {
     bench_t *b = s_bench(0);

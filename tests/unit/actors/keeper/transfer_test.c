@@ -381,6 +381,67 @@ Test(transfer, a_manifest_that_does_not_fit_its_offer_is_refused)
     }
 }
 
+/* The taker is offered that snapshot, and what it asks for first is answered with this manifest. */
+static void s_give_manifest(world_t *w, const manifest_t *manifest, const manifest_id_t *offered)
+{
+    buf_t *bytes = NULL;
+    cr_assert_eq(manifest_encode(manifest, &bytes, NULL), ERR_OK);
+    message_t *offer = s_offer(w);
+    offer->snapshot_offer.number = offered->number;
+    offer->snapshot_offer.incarnation = offered->incarnation;
+    offer->snapshot_offer.manifest_bytes = buf_size(bytes);
+    offer->snapshot_offer.manifest_checksum = buf_checksum(bytes);
+    offer->snapshot_offer.total_bytes = 0;
+    cr_assert_eq(taker_new(&w->spec, offer, 0, &w->taker, NULL), ERR_OK);
+    taker_tick(w->taker, 0, &w->out);
+    message_t *fetch = outbox_take(&w->out), *piece = message_new(KIND_snapshot_piece, TAKER, GIVER);
+    message_set_name(piece->snapshot_piece.region, fetch->snapshot_fetch.region);
+    piece->snapshot_piece.shard = fetch->snapshot_fetch.shard;
+    piece->snapshot_piece.number = offered->number;
+    piece->snapshot_piece.incarnation = offered->incarnation;
+    piece->snapshot_piece.checksum = buf_checksum(bytes);
+    piece->data = slice_of(bytes, 0, buf_size(bytes));
+    w->state = taker_piece(w->taker, piece, 0, &w->out, &w->err);
+    message_destroy(&offer);
+    message_destroy(&fetch);
+    message_destroy(&piece);
+    buf_destroy(&bytes);
+}
+
+Test(transfer, a_manifest_of_another_number_or_incarnation_is_refused)
+{
+    for (int i = 0; i < 3; i++) {
+        world_t w = s_world(s_sizes, COUNT, 4096);
+        manifest_t manifest = {.id = w.snapshot->id};
+        manifest_id_t offered = w.snapshot->id;
+        offered.number += i == 1;
+        offered.incarnation += i == 2;
+        s_give_manifest(&w, &manifest, &offered);
+        if (i)
+            s_expect_bad(&w, ERR_MALFORMED, "another snapshot's");
+        else
+            cr_assert_eq(w.state, TAKER_WHOLE);
+        s_fini(&w);
+    }
+}
+
+/* Of an empty value no piece comes whose checksum would tell. */
+Test(transfer, an_empty_value_has_the_checksum_of_nothing)
+{
+    for (uint64_t wrong = 0; wrong < 2; wrong++) {
+        world_t w = s_world(s_sizes, COUNT, 4096);
+        manifest_value_t value = {
+            .name = "value/0", .checksum = hash_checksum("", 0) ^ wrong, .piece_bytes = MESSAGE_CHUNK_BYTES};
+        manifest_t manifest = {.id = w.snapshot->id, .next_key = 1, .values = &value, .count = 1};
+        s_give_manifest(&w, &manifest, &w.snapshot->id);
+        if (wrong)
+            s_expect_bad(&w, ERR_CHECKSUM, "value/0");
+        else
+            cr_assert_eq(w.state, TAKER_WHOLE);
+        s_fini(&w);
+    }
+}
+
 Test(transfer, a_piece_that_is_always_damaged_ends_the_transfer)
 {
     world_t w = s_world(s_sizes, COUNT, 700);

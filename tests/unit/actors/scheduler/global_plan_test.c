@@ -174,16 +174,22 @@ Test(global_plan, a_price_that_changed_changes_the_plan)
 
 /* ---- what a change must gain, and what it takes ---- */
 
-/* One unit of a region computes for 1200 s at a price of 1; then another offer, as strong, is cheaper by `part`. */
-static global_plan_t *s_cheaper_by(double part)
+/* One unit of a region computes for 1200 s at a price of 1; another one of an offer that is as strong costs twice as much. */
+static void s_two_offers(objective_t objective)
 {
-    s_setup(OBJECTIVE_CHEAPEST);
+    s_setup(objective);
     for (size_t r = 0; r < 2; r++) {
         s_topology.regions[r].offers[1] = s_topology.regions[r].offers[0];
         s_topology.regions[r].offers[1].price_per_s = 2;
         s_topology.regions[r].offers[0].count = s_topology.regions[r].offers[1].count = 1;
         s_topology.regions[r].offer_count = 2;
     }
+}
+
+/* Then the other one is cheaper by `part`. */
+static global_plan_t *s_cheaper_by(double part)
+{
+    s_two_offers(OBJECTIVE_CHEAPEST);
     global_plan_t *plan = s_new();
     cr_assert_eq(s_units(plan, 0), 1);
     for (size_t r = 0; r < 2; r++)
@@ -256,6 +262,78 @@ Test(global_plan, a_swap_that_starts_slowly_does_not_pay)
     }
 }
 
+/* Handing over takes a second, which is little of a hundred and much of thirty. */
+Test(global_plan, match_is_not_slower_for_money)
+{
+    for (int near = 0; near < 2; near++) {
+        s_setup(OBJECTIVE_MATCH);
+        topology_region_t *region = &s_topology.regions[0];
+        region->offers[1] = region->offers[0];
+        region->offers[1].price_per_s = 2;
+        region->offer_count = 2;
+        global_plan_t *plan = s_new();
+        cr_assert_eq(s_units(plan, 0), CORES);
+        region->offers[1].price_per_s = 0.5;
+        global_plan_reread(plan);
+        state_t state = {.done = near ? 42000 : 0, .units = CORES, .speed = 1};
+        cr_assert_eq(s_go(plan, (state_t[]){state, state}, 1, 1) > 0, !near);
+        global_plan_destroy(&plan);
+    }
+}
+
+/* Whoever would be done in time stays, if handing over took too long: however cheap. */
+Test(global_plan, a_swap_that_misses_the_deadline_is_none)
+{
+    static const struct {
+        double deadline_s;
+        bool swaps;
+    } rows[] = {{1202.5, false}, {1210, true}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        s_two_offers(OBJECTIVE_DEADLINE);
+        s_topology.plan.deadline_us = (int64_t)(rows[i].deadline_s * 1e6);
+        global_plan_t *plan = s_new();
+        cr_assert_eq(global_plan_newest(plan)->units[0][1], 0);
+        for (size_t r = 0; r < 2; r++)
+            s_topology.regions[r].offers[1].price_per_s = 0.5;
+        global_plan_reread(plan);
+        state_t state = {.units = 1, .speed = 1};
+        cr_assert_eq(s_go(plan, (state_t[]){state, state}, 2, 2) > 0, rows[i].swaps, "%g",
+                     rows[i].deadline_s);
+        global_plan_destroy(&plan);
+    }
+}
+
+/* A hundred seconds in which nothing was done are gone from the deadline, and what was paid for them from the budget. */
+Test(global_plan, what_has_passed_and_was_spent_counts)
+{
+    static const objective_t objectives[] = {OBJECTIVE_DEADLINE, OBJECTIVE_BUDGET};
+    for (size_t i = 0; i < 2; i++) {
+        s_two_offers(objectives[i]);
+        s_topology.plan.deadline_us = 1205 * SECOND;
+        s_topology.plan.budget = 4000; /* both for 600 s are 3600, the cheap one for 1200 s is 2400 */
+        global_plan_t *plan = s_new();
+        cr_assert_eq(global_plan_newest(plan)->units[0][1], i, "the other one as well, where there is money");
+        global_plan_spent(plan, 2000);
+        state_t state = {.units = 1, .speed = 1};
+        cr_assert_gt(s_go(plan, (state_t[]){state, state}, 100, 100), 0);
+        cr_assert_eq(s_units(plan, 0), 1);
+        cr_assert_eq(global_plan_newest(plan)->units[0][1], !i);
+        global_plan_destroy(&plan);
+    }
+}
+
+/* Its machines may host what others need. */
+Test(global_plan, a_region_that_is_done_keeps_what_it_has)
+{
+    s_setup(OBJECTIVE_MATCH);
+    global_plan_t *plan = s_new();
+    state_t states[2] = {{.done = 10000, .units = CORES, .speed = 1},
+                         {.done = 600, .units = CORES, .speed = 1}};
+    cr_assert_eq(s_go(plan, states, 6, 6), -1, "%s", s_reason(plan));
+    cr_assert_eq(s_units(plan, 0), CORES);
+    global_plan_destroy(&plan);
+}
+
 Test(global_plan, what_does_not_come_is_done_without)
 {
     s_setup(OBJECTIVE_MATCH);
@@ -284,6 +362,23 @@ Test(global_plan, a_link_that_is_slower_counts_where_it_is_busy)
             cr_assert_lt(s_units(plan, 0), CORES, "computing faster than is sent is paid for nothing");
             cr_assert_str_eq(s_reason(plan), "r0 has 0.10 of the rate that its links were assumed to have");
         }
+        global_plan_destroy(&plan);
+    }
+}
+
+/* Each end has measured it; what it carries one way does not help the other. */
+Test(global_plan, of_a_link_the_slower_end_counts)
+{
+    for (size_t slow = 0; slow < 2; slow++) {
+        s_setup(OBJECTIVE_FASTEST);
+        s_with.delta_bytes = 500000;
+        global_plan_t *plan = s_new();
+        state_t state = {.done = 200, .units = CORES, .speed = 1, .rate = 9000000, .sent = 8000000};
+        state_t states[2] = {state, state};
+        states[slow].rate = 1000000;
+        states[slow].sent = 900000;
+        cr_assert_gt(s_go(plan, states, 1, 30), 0, "%d", (int)slow);
+        cr_assert_lt(s_units(plan, 0), CORES);
         global_plan_destroy(&plan);
     }
 }
@@ -367,6 +462,21 @@ Test(global_cost, what_was_used_before_a_price_changed_is_paid_at_the_old_one)
     cr_assert_float_eq(cost.wan, 2 + 1 * 7, 1e-9);
     cr_assert_float_eq(cost.rented_s, 15, 1e-9);
     cr_assert_float_eq(global_cost(&s_topology, 0, &taken, NULL).total, 12, 1e-9);
+    message_destroy(&before);
+    message_destroy(&after);
+}
+
+/* A region whose state was lost counts from nothing again: what it had counted before stays paid. */
+Test(global_cost, a_count_that_went_back_begins_anew)
+{
+    s_setup(OBJECTIVE_MATCH);
+    global_paid_t paid = {0};
+    message_t *before = s_used(10 * (uint64_t)SECOND, 2000000000),
+              *after = s_used(4 * (uint64_t)SECOND, 1000000000);
+    global_cost_settle(&s_topology, 0, &paid, before);
+    global_cost_t cost = global_cost(&s_topology, 0, &paid, after);
+    cr_assert_float_eq(cost.rent, 10 + 4, 1e-9, "%g", cost.rent);
+    cr_assert_float_eq(cost.wan, 2 + 1, 1e-9, "%g", cost.wan);
     message_destroy(&before);
     message_destroy(&after);
 }

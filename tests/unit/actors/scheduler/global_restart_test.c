@@ -182,3 +182,20 @@ Test(global_away, nobody_fails_while_others_are_at_work_or_this_scheduler_slept)
     cr_assert_eq(global_core_state(bench->by.core), RUN_TRAINING, "it has not listened meanwhile");
     s_free(bench);
 }
+
+/* Region us has been silent for most of the time that it may, and eu has done its part, when this scheduler stands still for as
+ * long as is left: the first thing that it then does is to look who is silent, before it has read what has come. */
+Test(global_away, silence_is_not_counted_while_this_scheduler_stands_still)
+{
+    bench_t *bench = s_bench();
+    s_placed(bench, 1);
+    for (int64_t at_us = SECOND; at_us <= AWAY_US - 5 * SECOND; at_us += SECOND) {
+        driver_tick(&bench->by, at_us);
+        s_closed(bench, 0);
+    }
+    driver_tick(&bench->by, AWAY_US + 5 * SECOND);
+    cr_assert_eq(global_core_failure(bench->by.core, NULL), ERR_OK);
+    s_placed(bench, 1);
+    cr_assert_eq(global_core_state(bench->by.core), RUN_TRAINING);
+    s_free(bench);
+}

@@ -516,3 +516,17 @@ Test(lease, a_worker_that_was_added_gets_leases_and_one_that_is_retired_none)
     cr_assert_eq(lease_table_free(table), 100);
     lease_table_destroy(&table);
 }
+
+/* A message of the process before it was overtaken by one of the present process. */
+Test(lease, what_a_workers_former_incarnation_wants_is_late)
+{
+    lease_table_t *table = s_known(100, 1, false);
+    lease_grant_t grant, held;
+    cr_assert_eq(s_want(table, 0, 1, 0, 0, 0, &grant), LEASE_GRANTED);
+    cr_assert_eq(s_want(table, 0, 2, 0, 0, 0, &held), LEASE_GRANTED);
+    cr_assert_eq(s_want(table, 0, 1, grant.number, 0, 0, &grant), LEASE_NOTHING);
+    cr_assert_eq(s_want(table, 0, 1, 0, 0, 0, &grant), LEASE_NOTHING);
+    cr_assert_eq(ranges_size(lease_table_leased(table, 0)), held.end - held.first,
+                 "the present one works on that");
+    lease_table_destroy(&table);
+}

@@ -87,6 +87,8 @@ Test(plan_frontier, has_what_no_other_beats_and_nothing_else)
     rng_init(&rng, test_seed());
     for (int number = 0; number < 300; number++) {
         s_draw(&rng, 1 + rng_below(&rng, 4), 4, 6);
+        for (size_t i = 0; number % 2 && i < s_region.offer_count; i++) /* many sets of one price */
+            s_region.offers[i].price_per_s = (double)(1 + rng_below(&rng, 6));
         table_t table = s_table();
         plan_frontier_t frontier = s_frontier(0);
         cr_assert_eq(frontier.count, s_count(&table), "case %d: %zu sets, not %zu", number, frontier.count,

@@ -494,6 +494,32 @@ Test(plan, an_encoding_and_the_start_count)
     cr_assert(whole.cost > bare.cost);
 }
 
+/* What is sent at the end of the run, and the start, are part of what must be within the deadline. */
+Test(plan, a_deadline_has_room_for_the_start_and_the_last_exchange)
+{
+    s_line(STRATEGY_ASGD_GA);
+    plan_input_t input = s_input();
+    plan_t plan;
+    err_t err = {0};
+    input.start_s = 3;
+    input.last_bytes = 5000000;
+    cr_assert_eq(plan_make(&input, PLAN_FASTEST, 0, &plan, NULL), ERR_OK);
+    double least_s = plan.run_s;
+    cr_assert_eq(plan_make(&input, PLAN_DEADLINE, least_s + 0.1, &plan, &err), ERR_OK, "%s", err.text);
+    cr_assert_leq(plan.run_s, least_s + 0.1);
+    cr_assert_eq(plan_make(&input, PLAN_DEADLINE, least_s - 0.1, &plan, &err), ERR_LIMIT);
+}
+
+Test(plan, the_power_for_the_load_is_the_power_by_the_share)
+{
+    s_pair(0.5, 2, 1);
+    plan_input_t input = s_input();
+    plan_t plan;
+    cr_assert_eq(plan_make(&input, PLAN_EVERYTHING, 0, &plan, NULL), ERR_OK);
+    for (size_t r = 0; r < 2; r++) /* 12 by two thirds, 6 by one */
+        cr_assert_float_eq(plan.regions[r].load_power, 18, 1e-6, "%g", plan.regions[r].load_power);
+}
+
 Test(plan, nodes_that_cost_nothing_are_used_first)
 {
     s_pair(1, 1, 1);

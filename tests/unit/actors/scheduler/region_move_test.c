@@ -161,6 +161,21 @@ Test(region_move, what_was_handed_to_others_does_not_count)
     s_free(b);
 }
 
+/* The keepers have something of it, and it still trains. */
+Test(region_move, copies_of_a_shard_that_has_not_stopped_are_no_hand_over)
+{
+    bench_t *b = s_leaving();
+    s_pass(b, 2 * SECOND);
+    uint64_t before = s_placed(b, SHARD)->incarnation;
+    message_t *m = s_progress_of(b, 5);
+    m->progress.assignment = b->keepers->keepers.assignment;
+    s_give(b, m);
+    s_pass(b, SECOND);
+    cr_assert_eq(b->seals, 0);
+    cr_assert_eq(s_placed(b, SHARD)->incarnation, before);
+    s_free(b);
+}
+
 Test(region_move, another_takes_over_from_a_target_that_dies_before_it_has_all)
 {
     bench_t *b = s_leaving();

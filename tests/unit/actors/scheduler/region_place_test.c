@@ -129,6 +129,28 @@ Test(region, begins_above_every_term_that_was_used_once_that_is_stored)
     s_free(bench);
 }
 
+/* It would be above every term that may follow: held, hosted, or heard of a scheduler. */
+Test(region, what_nobody_can_have_given_is_refused_and_does_not_last)
+{
+    for (int i = 0; i < 3; i++) {
+        bench_t *bench = s_bench(1, false);
+        uint64_t never = UINT64_MAX;
+        message_t *announce = i ? s_announce(bench, "node/eu/a", 1) : s_announce_held(bench, never);
+        if (i == 1)
+            message_set_u64s(&announce->announce.hosted, &never, 1);
+        announce->announce.scheduler = i == 2 ? never : 0;
+        driver_give(&bench->by, announce);
+        message_t *refused = driver_take(&bench->by, KIND_refused);
+        cr_assert_not_null(refused, "%d", i);
+        cr_assert_eq(refused->refused.code, ERR_LIMIT);
+        message_destroy(&refused);
+        running_t running = s_running(bench);
+        cr_assert_eq(running.shards[0].incarnation, TERM << 32 | 1, "%d", i);
+        cr_assert_eq(region_core_failure(bench->by.core, NULL), ERR_OK);
+        s_free(bench);
+    }
+}
+
 Test(region, that_has_placed_something_fails_when_a_later_term_was_used)
 {
     bench_t *bench = s_bench(1, false);
@@ -406,5 +428,38 @@ Test(region, a_shard_that_finds_no_room_is_waited_for)
     driver_give(&bench->by, s_announce(bench, "node/eu/a", 1));
     cr_assert_eq(s_places(bench, places, 8, true, ERR_OK), 2);
     cr_assert_str_neq(region_core_waits_for(bench->by.core, NULL), "disk for shard/eu/0");
+    s_free(bench);
+}
+
+static void s_tell_placed(bench_t *bench, const placement_t *of, uint64_t incarnation, err_code_t code)
+{
+    message_t *placed = message_new(KIND_placed, NAME, of->node);
+    message_set_name(placed->placed.actor, of->actor);
+    placed->placed.incarnation = incarnation;
+    placed->placed.code = code;
+    message_set_text(&placed->placed.reason, "late");
+    driver_give(&bench->by, placed);
+}
+
+/* Late answers about an incarnation that has a successor say nothing of that one: it has neither started nor failed. */
+Test(region, what_is_said_of_another_incarnation_does_not_count)
+{
+    bench_t *bench = s_bench(1, false);
+    placement_t places[2], again[2];
+    s_plan(bench);
+    driver_give(&bench->by, s_announce(bench, "node/eu/a", 1));
+    driver_give(&bench->by, s_announce(bench, "node/eu/b", 2));
+    cr_assert_eq(s_places(bench, places, 2, false, ERR_OK), 2);
+    for (int i = 0; i < 6; i++)
+        s_tell_placed(bench, &places[0], TERM << 32, i % 2 ? ERR_OK : ERR_IO);
+    cr_assert_eq(region_core_failure(bench->by.core, NULL), ERR_OK);
+    driver_tick(&bench->by, 300 * MS);
+    cr_assert_eq(s_places(bench, again, 2, true, ERR_OK), 2, "both are asked for still");
+    cr_assert_eq(again[0].incarnation, places[0].incarnation);
+    for (int i = 0; i < 10; i++)
+        s_tell_placed(bench, &places[0], TERM << 32, ERR_IO);
+    cr_assert_eq(region_core_failure(bench->by.core, NULL), ERR_OK);
+    driver_tick(&bench->by, 2 * SECOND);
+    cr_assert_eq(s_places(bench, again, 2, true, ERR_OK), 0, "it runs");
     s_free(bench);
 }

@@ -559,6 +559,37 @@ Test(region_restart, a_shard_whose_store_is_gone_is_not_waited_for_when_all_who_
     }
 }
 
+/* In a container a node is process 1 before its disk was lost, and after. */
+Test(region_restart, a_node_that_lost_its_disk_is_another_process_also_by_the_same_id)
+{
+    for (int has = 0; has < 2; has++) {
+        bench_t *bench = s_bench(2, false);
+        running_t running = s_running(bench);
+        uint64_t shard = 0, number = 8;
+        region_missing_t missing;
+        s_progress(bench, &running.shards[0], (told_t){.applied = 5, .durable = 5});
+        message_t *progress = message_new(KIND_progress, NAME, running.shards[0].actor);
+        progress->incarnation = running.shards[0].incarnation;
+        progress->progress.history = 1;
+        progress->progress.number = number;
+        driver_give(&bench->by, progress);
+        message_t *announce = s_announce(bench, running.shards[0].node, 1);
+        announce->announce.process = 1001;
+        if (has) {
+            message_set_u64s(&announce->announce.held_shards, &shard, 1);
+            message_set_u64s(&announce->announce.held_incarnations, &running.shards[0].incarnation, 1);
+            message_set_u64s(&announce->announce.held_numbers, &number, 1);
+        }
+        driver_give(&bench->by, announce);
+        driver_tick(&bench->by, SECOND);
+        cr_assert(s_places_first_shard(bench), "at once, for its process has gone");
+        cr_assert_eq(region_core_take_missing(bench->by.core, &missing), !has);
+        cr_assert(has || (!missing.awaited && missing.number == 8));
+        cr_assert(has || !strcmp(missing.node, running.shards[0].node));
+        s_free(bench);
+    }
+}
+
 Test(region_restart, a_shard_whose_store_may_be_with_a_node_that_is_not_there_is_waited_for_by_name)
 {
     bench_t *bench = s_bench(2, false);
@@ -635,5 +666,22 @@ Test(region_restart, a_shard_goes_back_to_a_process_that_has_gone_on)
     cr_assert_str_eq(place->place.actor, "shard/eu/0");
     cr_assert_str_eq(place->to, running.shards[0].node);
     message_destroy(&place);
+    s_free(bench);
+}
+
+/* The other node has an older snapshot of it: going on from that would lose what is on the node that is not there. */
+Test(region_restart, an_older_snapshot_elsewhere_is_not_gone_on_from_while_the_newest_may_come)
+{
+    bench_t *bench = s_bench(2, false);
+    running_t running = s_running(bench);
+    s_stored_and_restarted(bench, &running);
+    for (int64_t at_us = SECOND; at_us < 29 * SECOND; at_us += SECOND) {
+        driver_tick(&bench->by, at_us);
+        s_comes_back(bench, "node/eu/b", 12, true);
+        cr_assert(!s_places_first_shard(bench));
+    }
+    s_comes_back(bench, "node/eu/b", 12, true);
+    driver_tick(&bench->by, 32 * SECOND);
+    cr_assert(s_places_first_shard(bench), "its time is over: rather that than nothing");
     s_free(bench);
 }

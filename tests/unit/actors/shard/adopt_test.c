@@ -419,3 +419,49 @@ Test(adopt, nobody_asked_for_it)
     s_expect_whole(w);
     world_destroy(w);
 }
+
+/* A snapshot is on its way to the disk when the shard takes another region's state: that it is durable says nothing of what
+ * the shard has now. */
+Test(adopt, a_snapshot_of_the_state_before_does_not_count)
+{
+    world_t *w = s_world(2, STRATEGY_ASGD, 1);
+    s_some_of_each(w);
+    shard_core_t *shard = w->shard[0][0];
+    w->auto_commit = false;
+    world_push(w, 0, 0, 5, s_g);
+    cr_assert_not_null(w->out[0][0]);
+    shard_enter(shard, false);
+    for (int i = 0; i < 100 && shard->entry.phase != ENTRY_STORES; i++) {
+        world_tick(w, 50000);
+        for (size_t r = 0; r < 2; r++)
+            for (size_t k = 0; k < 2; k++)
+                if (w->out[r][k] && (r || k))
+                    world_commit(w, r, k, ERR_OK);
+    }
+    cr_assert_eq(shard->entry.phase, ENTRY_STORES);
+    world_commit(w, 0, 0, ERR_OK);
+    cr_assert_eq(shard->entry.phase, ENTRY_STORES, "nothing of the new state is durable");
+    world_run(w);
+    world_commit(w, 0, 0, ERR_OK);
+    cr_assert(shard_runs(shard));
+    w->auto_commit = true;
+    world_run(w);
+    s_expect_whole(w);
+    world_destroy(w);
+}
+
+/* What can be gone on from is what is kept, of this line or the end of the one before: numbers of another line say nothing. */
+Test(adopt, a_position_of_another_line_is_not_gone_on_from)
+{
+    world_t *w = s_world(2, STRATEGY_ASGD, 1);
+    w->cut[1] = true;
+    s_push_all(w, 0, 3);
+    const shard_core_t *shard = w->shard[0][0];
+    cr_assert_eq(shard_line_last(shard), 3);
+    for (uint64_t number = 0; number <= 3; number++) {
+        cr_assert(shard_line_has(shard, shard->history, number), "%d", (int)number);
+        cr_assert_not(shard_line_has(shard, shard->history + 2, number), "%d", (int)number);
+    }
+    cr_assert_not(shard_line_has(shard, shard->history, 4));
+    world_destroy(w);
+}

@@ -6,9 +6,9 @@
 #define ELEMENTS 16
 #define OWN 6
 
-static world_t *s_world(void)
+static world_t *s_world_of(strategy_name_t strategy)
 {
-    topology_t *t = world_topology(4, STRATEGY_SSGD, 1, 1);
+    topology_t *t = world_topology(4, strategy, 1, 1);
     snprintf(t->job.data.kind, sizeof t->job.data.kind, "counter");
     t->job.sync.quorum = 0.25;
     t->job.sync.grace_us = 100000;
@@ -19,6 +19,11 @@ static world_t *s_world(void)
         w->puppet[r] = r != 1;
     world_forget_mail(w);
     return w;
+}
+
+static world_t *s_world(void)
+{
+    return s_world_of(STRATEGY_SSGD);
 }
 
 static message_t *s_from(size_t region, message_kind_t kind)
@@ -289,8 +294,8 @@ Test(ballot, only_what_all_of_a_group_have_is_proposed)
     world_destroy(w);
 }
 
-/* The end of a line that goes on from (follows_history, number - 1) in a history of its own, or of the first one. */
-static void s_delta(world_t *w, uint64_t history, uint64_t follows_history, uint64_t number)
+/* Of a line that goes on from (follows_history, number - 1) in a history of its own, or of the first one; without data. */
+static message_t *s_delta_of(const world_t *w, uint64_t history, uint64_t follows_history, uint64_t number)
 {
     message_t *m = message_new(KIND_delta, "shard/region1/0", "synchronizer/region2/0");
     message_set_name(m->delta.origin, "region2");
@@ -304,6 +309,26 @@ static void s_delta(world_t *w, uint64_t history, uint64_t follows_history, uint
     m->delta.kind = DELTA_NOTHING;
     m->delta.chunk_count = 1;
     m->delta.checksum = hash_checksum("", 0);
+    return m;
+}
+
+static void s_delta(world_t *w, uint64_t history, uint64_t follows_history, uint64_t number)
+{
+    s_give(w, s_delta_of(w, history, follows_history, number));
+}
+
+static void s_model(world_t *w, uint64_t history, uint64_t number, float value)
+{
+    message_t *m = s_delta_of(w, history, 0, number);
+    buf_t *model = buf_new(world_size(w, 0) * sizeof value);
+    for (size_t i = 0; i < world_size(w, 0); i++)
+        ((float *)buf_data(model))[i] = value;
+    m->delta.kind = DELTA_MODEL;
+    m->delta.samples = 4;
+    m->delta.total = buf_size(model);
+    m->delta.checksum = buf_checksum(model);
+    m->data = slice_of(model, 0, buf_size(model));
+    buf_destroy(&model);
     s_give(w, m);
 }
 
@@ -326,5 +351,61 @@ Test(ballot, what_is_decided_is_taken_however_early)
     world_settle(w, 100000);
     cr_assert_eq(origin->taken, 3);
     cr_assert_eq(w->shard[1][0]->round, 1);
+    world_destroy(w);
+}
+
+/* Region 2 is a round ahead, and what is decided reaches as far: its model is that of the second round all the same. */
+Test(ballot, a_model_is_in_the_round_that_it_is_of)
+{
+    world_t *w = s_world_of(STRATEGY_SMA);
+    const shard_core_t *shard = w->shard[1][0];
+    static const float ones[ELEMENTS] = {1};
+    s_delta(w, 77, 0, 1);
+    s_model(w, 77, 2, 100);
+    cr_assert_eq(shard->origins[2].taken, 2);
+    world_push(w, 1, 0, 0, ones);
+    float own = shard_core_parameters(shard)[0];
+    uint64_t taken[4] = {0, 1, 2, 0};
+    for (uint64_t round = 1; round <= 2; round++) {
+        message_t *m = s_from(0, KIND_decision);
+        m->number = round;
+        taken[1] = 1;
+        message_set_u64s(&m->decision.taken, taken, 4);
+        s_give(w, m);
+        world_settle(w, 100000);
+        cr_assert_eq(shard->round, round);
+        cr_assert_float_eq(shard_core_parameters(shard)[0], round == 1 ? own : 100, 1e-6);
+    }
+    world_destroy(w);
+}
+
+static bool s_says_muted(world_t *w, uint64_t round)
+{
+    world_forget_mail(w);
+    message_t *m = s_from(0, KIND_vote_want), *vote = NULL;
+    m->number = round;
+    m->vote_want.ballot = 8;
+    s_give(w, m);
+    vote = s_said(w, KIND_vote);
+    cr_assert_not_null(vote);
+    bool muted = vote->vote.muted;
+    message_destroy(&vote);
+    return muted;
+}
+
+/* Which votes were lost nobody knows before all others have said how far they voted: until then it is every round's. */
+Test(ballot, who_lost_its_votes_is_mute_until_all_others_have_said_how_far_they_are)
+{
+    world_t *w = s_world();
+    shard_core_t *shard = w->shard[1][0];
+    shard_vote_mute(shard);
+    cr_assert(s_says_muted(w, 1));
+    cr_assert(s_says_muted(w, 100), "a round that is far ahead, too");
+    shard_vote_heard(shard, 0, 3);
+    shard_vote_heard(shard, 2, 5);
+    cr_assert(s_says_muted(w, 100), "one has not been heard");
+    shard_vote_heard(shard, 3, 4);
+    cr_assert(s_says_muted(w, 5), "the farthest of them");
+    cr_assert_not(s_says_muted(w, 6), "nobody can have voted on that yet");
     world_destroy(w);
 }

@@ -311,6 +311,79 @@ Test(keep, too_few_keepers_are_waited_for_by_name)
     world_destroy(w);
 }
 
+/* Else a keeper would count for what it was never given, and be given nothing more. */
+Test(keep, a_keeper_cannot_have_more_than_was_taken)
+{
+    world_t *w = s_world(DURABILITY_REPLICA);
+    world_run(w);
+    s_assign(w, 0, 0, 1, A " 1\n");
+    s_kept(w, A, 0, 0, 1000, ERR_OK);
+    s_kept(w, A, 0, 0, 1, ERR_FULL);
+    cr_assert_eq(w->shard[0][0]->committed_number, 0);
+    world_tick(w, 2 * KEEP_RETRY_US);
+    cr_assert_eq(s_offered(w, A, 0, 0), 1);
+    s_kept(w, A, 0, 0, 1, ERR_OK);
+    cr_assert_eq(w->shard[0][0]->committed_number, 1);
+    world_destroy(w);
+}
+
+static void s_kept_of(world_t *w, uint64_t incarnation, uint64_t shard)
+{
+    message_t *m = message_new(KIND_snapshot_kept, "shard/region0/0", A);
+    message_set_name(m->snapshot_kept.region, "region0");
+    m->snapshot_kept.shard = shard;
+    m->snapshot_kept.incarnation = incarnation;
+    m->snapshot_kept.number = 1;
+    world_send_shard(w, m);
+}
+
+Test(keep, what_a_keeper_says_of_another_snapshot_does_not_count)
+{
+    world_t *w = s_world(DURABILITY_REPLICA);
+    world_run(w);
+    s_assign(w, 0, 0, 1, A " 1\n");
+    s_kept_of(w, w->incarnation + 1, 0);
+    s_kept_of(w, w->incarnation, 1);
+    cr_assert_eq(w->shard[0][0]->committed_number, 0);
+    s_kept_of(w, w->incarnation, 0);
+    cr_assert_eq(w->shard[0][0]->committed_number, 1);
+    world_destroy(w);
+}
+
+Test(keep, its_own_scheduler_alone_says_who_keeps)
+{
+    world_t *w = s_world(DURABILITY_REPLICA);
+    world_run(w);
+    message_t *m = message_new(KIND_keepers, "shard/region0/0", "scheduler/region1");
+    m->keepers.assignment = 9;
+    message_set_text(&m->keepers.names, B " 1\n");
+    world_send_shard(w, m);
+    cr_assert_eq(w->shard[0][0]->keep.keeper_count, 0);
+    s_assign(w, 0, 0, 1, A " 1\n");
+    cr_assert_eq(w->shard[0][0]->keep.keeper_count, 1);
+    world_destroy(w);
+}
+
+/* At lower levels any copy will do; of one that goes on elsewhere the last must be there. */
+Test(keep, what_is_handed_over_is_the_last_snapshot)
+{
+    world_t *w = s_world(DURABILITY_DISK);
+    shard_core_t *shard = w->shard[0][0];
+    world_run(w);
+    s_assign_all(w);
+    world_push(w, 0, 0, 0, s_g);
+    s_kept(w, A, 0, 0, 1, ERR_OK);
+    cr_assert_eq(shard_keep_assignment(shard), 1);
+    message_t *m = message_new(KIND_hand_over, "shard/region0/0", "scheduler/region0");
+    m->hand_over.incarnation = w->incarnation;
+    world_send_shard(w, m);
+    cr_assert_gt(shard->committed_number, 1);
+    cr_assert_eq(shard_keep_assignment(shard), 0);
+    s_keep_all(w);
+    cr_assert_eq(shard_keep_assignment(shard), 1);
+    world_destroy(w);
+}
+
 /* It may be told to go as soon as there is a copy, and a snapshot of its own accord may be far off. */
 Test(keep, keepers_that_come_in_the_midst_of_training_get_a_snapshot_at_once)
 {

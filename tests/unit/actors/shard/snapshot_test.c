@@ -92,7 +92,15 @@ Test(snapshot, a_commit_that_is_not_the_one_out_is_ignored)
     world_run(w);
     shard_core_committed(w->shard[0][0], 0, ERR_OK, w->now);
     shard_core_committed(w->shard[0][0], 2, ERR_OK, w->now);
-    cr_assert_null(shard_core_take_snapshot(w->shard[0][0], w->now));
+    world_push(w, 0, 0, 0, s_g);
+    world_push(w, 0, 0, 1, s_g);
+    cr_assert_null(shard_core_take_snapshot(w->shard[0][0], w->now + 10000000), "the first is still out");
+    shard_core_committed(w->shard[0][0], 2, ERR_FULL, w->now);
+    cr_assert_null(shard_core_take_snapshot(w->shard[0][0], w->now + 10000000), "and has not failed");
+    cr_assert_eq(w->out[0][0]->id.number, 1);
+    world_commit(w, 0, 0, ERR_OK);
+    world_store(w, 0, 0);
+    cr_assert_eq(w->out[0][0]->id.number, 2, "what has changed meanwhile");
     world_destroy(w);
 }
 
@@ -411,4 +419,39 @@ Test(snapshot, a_push_that_waits_for_its_step_at_a_stop_is_applied_after_the_res
     world_settle(w, 4000000);
     cr_assert_eq(ranges_size(shard_core_applied(w->shard[0][0])), 3, "without being pushed again");
     world_destroy(w);
+}
+
+/* A snapshot is on its way to the disk for as long as that takes: steps, deltas and rounds meanwhile are none of its affair. */
+Test(snapshot, that_is_out_does_not_change)
+{
+    static const strategy_name_t strategies[] = {STRATEGY_ASGD, STRATEGY_ASGD_GA, STRATEGY_AMA, STRATEGY_SMA,
+                                                 STRATEGY_SSGD, STRATEGY_DILOCO,  STRATEGY_ASP};
+    for (size_t s = 0; s < sizeof strategies / sizeof *strategies; s++) {
+        world_t *w = s_world(strategies[s]);
+        w->topology->checkpoint.every = 1;
+        world_run(w);
+        w->auto_commit = false;
+        world_push(w, 0, 0, 0, s_g);
+        snapshot_t *out = w->out[0][0], *copy = snapshot_new(&out->id);
+        cr_assert_not_null(out);
+        for (size_t i = 0; i < out->count; i++) {
+            buf_t *buf = buf_new_copy(buf_peek(out->values[i].buf), buf_size(out->values[i].buf));
+            cr_assert_eq(snapshot_add(copy, out->values[i].name, &buf, NULL), ERR_OK);
+        }
+        for (uint64_t batch = 0; batch < 6; batch++) {
+            world_push(w, 0, 0, batch, s_g);
+            world_push(w, 1, 0, batch, s_g);
+            world_tick(w, 30000);
+            for (size_t at = 1; at < 4; at++)
+                if (w->out[at / 2][at % 2])
+                    world_commit(w, at / 2, at % 2, ERR_OK);
+            world_run(w);
+        }
+        cr_assert_eq(w->out[0][0], out);
+        for (size_t i = 0; i < copy->count; i++)
+            cr_assert_arr_eq(buf_peek(out->values[i].buf), buf_peek(copy->values[i].buf),
+                             buf_size(copy->values[i].buf), "%s", copy->values[i].name);
+        snapshot_destroy(&copy);
+        world_destroy(w);
+    }
 }

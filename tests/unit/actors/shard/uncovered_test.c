@@ -1,4 +1,5 @@
 /* A full disk that is not waited for: what leaves, what is told, what a death then costs, and what never leaves. */
+#include "actors/shard/shard_internal.h"
 #include "tests/unit/actors/shard/world.h"
 
 #define ELEMENTS 16
@@ -162,5 +163,71 @@ Test(uncovered, it_refuses_common_points)
     cr_assert_not_null(m);
     cr_assert_eq(m->marked.code, ERR_STATE);
     message_destroy(&m);
+    world_destroy(w);
+}
+
+Test(uncovered, for_a_disk_that_is_full_and_no_other_error)
+{
+    static const err_code_t codes[] = {ERR_IO, ERR_MEMORY, ERR_FULL};
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
+        world_t *w = s_world(WHEN_FULL_GO_ON);
+        for (uint64_t batch = 0; batch < 2; batch++)
+            world_push(w, 0, 0, batch, s_g);
+        world_commit(w, 0, 0, codes[i]);
+        cr_assert_eq(shard_core_may_go_on(w->shard[0][0]), codes[i] == ERR_FULL);
+        world_destroy(w);
+    }
+}
+
+/* A snapshot that was taken before the newest things left does not cover those. */
+Test(uncovered, until_a_snapshot_has_all_that_has_left)
+{
+    world_t *w = s_world(WHEN_FULL_GO_ON);
+    s_train(w, 0, 4);
+    shard_core_t *shard = w->shard[0][0];
+    for (int i = 0; i < 20 && !w->out[0][0]; i++)
+        world_tick(w, 500000);
+    cr_assert_not_null(w->out[0][0]);
+    for (uint64_t batch = 4; batch < 6; batch++)
+        world_push(w, 0, 0, batch, s_g);
+    world_commit(w, 0, 0, ERR_OK);
+    cr_assert(shard_core_uncovered(shard), "a death now would still be a loss");
+    world_run(w);
+    world_commit(w, 0, 0, ERR_OK);
+    cr_assert_not(shard_core_uncovered(shard));
+    world_destroy(w);
+}
+
+/* Not only once somebody asks for it. */
+Test(uncovered, what_is_cut_leaves_at_once)
+{
+    world_t *w = s_world(WHEN_FULL_GO_ON);
+    s_train(w, 0, 2);
+    w->no_sync = true;
+    for (uint64_t batch = 2; batch < 4; batch++)
+        world_push(w, 0, 0, batch, s_g);
+    size_t left = 0;
+    message_t *m;
+    while ((m = outbox_take(&w->wan))) {
+        left += m->kind == KIND_delta && strcmp(m->from, "shard/region0/0") == 0;
+        message_destroy(&m);
+    }
+    cr_assert_gt(left, 0);
+    world_destroy(w);
+}
+
+Test(uncovered, a_common_point_that_was_begun_is_given_up)
+{
+    world_t *w = s_world(WHEN_FULL_GO_ON);
+    message_t *m = message_new(KIND_mark, "shard/region0/0", "scheduler/global");
+    m->mark.mark = 1;
+    message_set_name(m->mark.tag, "mark/one-1");
+    world_send_shard(w, m);
+    cr_assert(shard_mark_holds(w->shard[0][0]));
+    for (uint64_t batch = 0; batch < 2; batch++)
+        world_push(w, 0, 0, batch, s_g);
+    s_refuse(w);
+    cr_assert(shard_core_uncovered(w->shard[0][0]));
+    cr_assert_not(shard_mark_holds(w->shard[0][0]), "nothing is to be held for what it cannot store");
     world_destroy(w);
 }

@@ -1,4 +1,5 @@
 /* Deciders that die at the worst moment, and votes that nobody may cast. */
+#include "actors/shard/shard_internal.h"
 #include "tests/unit/actors/shard/world.h"
 
 #define ELEMENTS 16
@@ -289,5 +290,56 @@ Test(vote, what_one_region_sent_is_handed_on_from_where_another_lacks_it)
         message_destroy(&m);
     }
     cr_assert(seen[2] && seen[3]);
+    world_destroy(w);
+}
+
+static void s_keep(world_t *w, size_t origin, uint64_t number, size_t bytes)
+{
+    buf_t *data = buf_new_zero(bytes), *cursor = buf_new_zero(2 * sizeof(uint64_t));
+    incoming_t in = {.head = {.first = number, .last = number}, .cursor = cursor};
+    shard_relay_keep(w->shard[0][0], origin, &in, data);
+    buf_destroy(&data);
+    buf_destroy(&cursor);
+}
+
+/* What is kept for others is bounded by `window` for each origin, and the oldest goes first. */
+Test(vote, what_is_kept_for_others_is_bounded_by_the_window)
+{
+    world_t *w = s_world(0.5);
+    w->topology->job.sync.window_bytes = 3000;
+    const shard_relays_t *relays = &w->shard[0][0]->relays;
+    s_keep(w, 2, 1, 1000);
+    for (uint64_t number = 1; number <= 6; number++)
+        s_keep(w, 1, number, 1000);
+    cr_assert_eq(relays->count, 4);
+    cr_assert_eq(relays->items[0].region, 2, "another origin has a window of its own");
+    for (size_t i = 1; i < 4; i++)
+        cr_assert_eq(relays->items[i].kept.head.last, 3 + i);
+    world_destroy(w);
+}
+
+Test(vote, what_is_handed_on_is_of_the_region_that_was_asked_for)
+{
+    world_t *w = s_world(0.5);
+    w->puppet[2] = true;
+    s_keep(w, 2, 8, 32);
+    s_keep(w, 1, 5, 32);
+    s_keep(w, 2, 9, 32);
+    s_keep(w, 1, 6, 32);
+    message_t *m = message_new(KIND_stream_fetch, "shard/region0/0", "shard/region2/0");
+    m->incarnation = 1;
+    m->stream_fetch.from = 1;
+    message_set_name(m->stream_fetch.origin, "region1");
+    shard_role.message(w->shard[0][0], &m, w->now);
+    world_run(w);
+    uint64_t next = 5;
+    while ((m = world_mail(w, KIND_delta))) {
+        cr_assert_str_eq(m->delta.origin, "region1");
+        cr_assert(m->delta.first == next || (m->delta.first == next + 1 && m->delta.chunk == 0), "%d",
+                  (int)m->delta.first);
+        next = m->delta.first;
+        message_destroy(&m);
+    }
+    cr_assert_eq(next, 6);
     world_destroy(w);
 }

@@ -107,6 +107,8 @@ typedef struct {
     uint64_t fetch_from;
     size_t streams;
     uint64_t stream_durable; /* of the last one about region1 */
+    bool away;               /* as well */
+    size_t gaps;             /* said to region1 */
     char state[64], waits_for[64];
 } sent_t;
 
@@ -124,8 +126,12 @@ static void s_note(sent_t *sent, const message_t *m)
         sent->fetch_from = m->stream_fetch.from;
     } else if (m->kind == KIND_stream) {
         sent->streams++;
-        if (strcmp(m->stream.region, "region1") == 0)
+        if (strcmp(m->stream.region, "region1") == 0) {
             sent->stream_durable = m->stream.durable;
+            sent->away = m->stream.away;
+        }
+    } else if (m->kind == KIND_stream_gap) {
+        sent->gaps += strcmp(m->to, "shard/region1/0") == 0;
     } else if (m->kind == KIND_status) {
         snprintf(sent->state, sizeof sent->state, "%s", m->status.state);
         snprintf(sent->waits_for, sizeof sent->waits_for, "%s", m->status.waits_for);
@@ -456,5 +462,48 @@ Test(synchronizer, drops_a_damaged_chunk_and_fetches_it_again)
     cr_assert_eq(s_sent().fetch_from, 1);
     s_delta(1, 1);
     s_expect_deltas("1 ");
+    s_end();
+}
+
+/* Its position is one of another line: it is told what is kept of this one, and nothing that it says of its own counts here. */
+Test(synchronizer, a_destination_on_another_line_is_told_and_has_taken_nothing)
+{
+    s_start(1 << 20);
+    s_delta(1, 1);
+    s_delta(2, 2);
+    s_ack("region2", 2, 2);
+    s_sent();
+    message_t *m = message_new(KIND_delta_ack, "synchronizer/region0/0", "shard/region1/0");
+    m->incarnation = 1;
+    message_set_name(m->delta_ack.origin, "region0");
+    message_set_name(m->delta_ack.region, "region1");
+    m->delta_ack.history = HISTORY + 1;
+    m->delta_ack.applied = m->delta_ack.durable = 2;
+    s_say(m);
+    sent_t sent = s_sent();
+    cr_assert_eq(sent.gaps, 1);
+    cr_assert_eq(sent.streams, 0);
+    cr_assert_eq(synchronizer_core_delivered(s_core), 0);
+    s_ack("region1", 1, 1);
+    cr_assert_eq(synchronizer_core_delivered(s_core), 1);
+    s_end();
+}
+
+Test(synchronizer, a_destination_that_lacks_something_and_is_silent_is_away_until_it_is_heard)
+{
+    s_start(1 << 20);
+    s_delta(1, 1);
+    s_ack("region2", 1, 1);
+    s_sent();
+    s_wait(59000000);
+    cr_assert_eq(s_sent().streams, 0);
+    s_wait(2000000);
+    sent_t sent = s_sent();
+    cr_assert_eq(sent.streams, 1, "only of the one that is silent");
+    cr_assert(sent.away);
+    s_ack("region1", 0, 0);
+    sent = s_sent();
+    cr_assert_geq(sent.streams, 1);
+    cr_assert_not(sent.away);
     s_end();
 }

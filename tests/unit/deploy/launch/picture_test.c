@@ -1,5 +1,6 @@
 /* What `status` shows, on every machine, and what it is made of. */
 #include "deploy/launch/picture.h"
+#include "deploy/launch/region_row.h"
 #include "deploy/launch/watch.h"
 #include "tests/unit/actors/scheduler/global_bench.h"
 
@@ -84,6 +85,74 @@ Test(picture, rows_have_machine_and_node_and_an_age)
     s_free(bench);
 }
 
+static size_t s_figures_in(const json_value_t *row)
+{
+    size_t count = 0;
+    char *text = json_print(row, false);
+    for (const char *at = strstr(text, "\n  \""); at; at = strstr(at + 1, "\n  \""))
+        count++;
+    free(text);
+    return count;
+}
+
+static void s_expect_figures(const json_value_t *row, row_when_t when, size_t others)
+{
+    size_t count = 0;
+    for (const row_field_t *field = region_row_fields; field->name; field++) {
+        bool wanted = field->when == ROW_ALWAYS || field->when == when;
+        cr_expect_eq(json_get(row, field->name) != NULL, wanted, "%s", field->name);
+        count += wanted;
+    }
+    cr_expect_eq(s_figures_in(row), count + others, "a figure that is not in the list");
+}
+
+static char *s_table(void print(const json_value_t *, FILE *), const json_value_t *document)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    print(document, out);
+    fclose(out);
+    return text;
+}
+
+static void s_print_picture(const json_value_t *document, FILE *out)
+{
+    picture_print(document, false, out);
+}
+
+/* One list: what is not in it is in neither, and what is lost is shown while it goes on and when it is over. */
+Test(picture, status_and_report_of_a_region_have_the_same_figures)
+{
+    static const process_rows_t none;
+    bench_t *bench = s_bench();
+    message_t *told = s_report(bench, 0);
+    told->region_report.samples = 320000;
+    told->region_report.updates_rolled_back = 7;
+    told->region_report.train_us = 82 * SECOND;
+    told->region_report.rented_us = 98 * SECOND;
+    told->region_report.wan_sent_bytes = 3 << 20;
+    driver_give(&bench->by, told);
+    report_context_t context = {
+        .topology = &bench->topology, .now_us = SECOND, .wall_us = SECOND, .processes = &none};
+    json_value_t *document = s_picture(bench, SECOND), *report = report_new(bench->by.core, &context);
+    const json_value_t *live = json_at(json_get(document, "regions"), 0),
+                       *final = json_at(json_get(report, "regions"), 0);
+    s_expect_figures(live, ROW_LIVE, 0);
+    s_expect_figures(final, ROW_FINAL, 2); /* offers, and the checksum of the parameters */
+    cr_expect_eq(json_get_u64(live, "updates_rolled_back", 0), 7);
+    cr_expect_eq(json_get_u64(final, "updates_rolled_back", 0), 7);
+    char *status = s_table(s_print_picture, document), *table = s_table(report_print_table, report);
+    cr_expect(strstr(status, "  eu has lost 7 updates, which are computed again; 0 of its shards"), "%s",
+              status);
+    cr_expect(strstr(table, "320000  1m 22s  1 x 98 s  0.000000     3 MiB           0 B"), "%s", table);
+    free(status);
+    free(table);
+    json_destroy(&document);
+    json_destroy(&report);
+    s_free(bench);
+}
+
 static void s_expect_explained(const char *explained)
 {
     static const char *const figures[] = {"left_s", "cost", "rtt_s", "error", "machine", "waits_for"};
@@ -93,7 +162,7 @@ static void s_expect_explained(const char *explained)
 
 Test(picture, every_figure_has_a_meaning)
 {
-    const row_field_t *const lists[] = {picture_run_fields, picture_region_fields, picture_link_fields,
+    const row_field_t *const lists[] = {picture_run_fields, region_row_fields, picture_link_fields,
                                         picture_actor_fields};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         for (const row_field_t *field = lists[i]; field->name; field++) {
