@@ -64,7 +64,13 @@ rows=$work/rows
 rows_open "$cloudless" tests/bench/cost.sh "${arguments[@]}"
 
 letters=(a b c d)
-scene_row() { printf '%s\n' "${scenes[@]}" | grep -m1 "^$1|" || fail "no such scene: $1"; }
+scene_row() {
+    local line
+    for line in "${scenes[@]}"; do
+        [[ $line != "$1|"* ]] || { echo "$line" && return; }
+    done
+    fail "no such scene: $1"
+}
 
 write_regions() { # DATA OFFERS TIMES: so many times as many units
     local -a data offers list

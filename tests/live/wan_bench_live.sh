@@ -25,7 +25,7 @@ bash -c '. "$1/tests/bench/kit/rows.sh"; rows_open "$2" none; rows_add "$3" <"$4
 expect_line "$work/bad.err" 'a row does not say its durability'
 
 # The sweep for what is compared with, in short: the best is marked.
-bash "$SOURCE/tests/bench/sweep.sh" --models softmax --what alone --rates 0.02,0.1 --inside sync --samples 3840 --epochs 1 --accuracy 0.3 --by epochs \
+bash "$SOURCE/tests/bench/sweep.sh" --models softmax --what alone --rates 0.02,0.1 --inside sync --samples 3840 --epochs 1 --accuracy 0.3 \
     --out none >"$work/sweep" || fail "the sweep ended with $?"
 cat "$work/sweep"
 [ "$(grep -c '^| softmax | alone | .*| best |$' "$work/sweep")" -eq 1 ] || fail "the sweep has no best one"
