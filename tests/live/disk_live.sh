@@ -3,12 +3,11 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 mounts=() loops=()
-unmount_all() {
+undo() {
     local i
     for ((i = ${#mounts[@]} - 1; i >= 0; i--)); do umount -l "${mounts[i]}" 2>/dev/null; done
     for i in "${loops[@]}"; do losetup -d "$i" 2>/dev/null; done
 }
-trap 'unmount_all; cleanup' EXIT
 
 job() { # SAMPLES
     cat <<YAML
@@ -49,14 +48,14 @@ finish() { # STATE EPOCHS NAME
 full_disk() {
     mkdir "$work/full"
     mount -t tmpfs -o size=16m none "$work/full" && mounts+=("$work/full")
-    job 60 >"$work/full.yaml"
+    job 25 >"$work/full.yaml"
     begin full up "$work/full.yaml" --state "$work/full/state" --report "$work/full.json"
     until_true has_steps "$work/full/state" 100
     dd if=/dev/zero of="$work/full/filler" bs=64k 2>/dev/null
     dd if=/dev/zero of="$work/full/filler2" bs=512 2>/dev/null
     go_on "$work/full/state"
     rm "$work/full/filler" "$work/full/filler2"
-    finish "$work/full/state" 60 full
+    finish "$work/full/state" 25 full
 }
 
 # A loop device whose file lies on a full disk: what the file system thinks it has room for comes back as EIO.
@@ -67,14 +66,14 @@ broken_disk() {
     truncate -s 48m "$work/below/image"
     mkfs.ext2 -q -F "$work/below/image" && device=$(losetup -f --show "$work/below/image") && loops+=("$device")
     mount "$device" "$work/broken" && mounts+=("$work/broken")
-    job 60 >"$work/broken.yaml"
+    job 25 >"$work/broken.yaml"
     begin broken up "$work/broken.yaml" --state "$work/broken/state" --report "$work/broken.json"
     until_true has_steps "$work/broken/state" 100
     dd if=/dev/zero of="$work/below/filler" bs=64k 2>/dev/null
     dd if=/dev/zero of="$work/below/filler2" bs=512 2>/dev/null
     until_true grep -q 'ev=store_suspect' "$work/broken/state/log/here.log"
     rm "$work/below/filler" "$work/below/filler2"
-    finish "$work/broken/state" 60 broken
+    finish "$work/broken/state" 25 broken
     expect_line "$work/broken/state/log/here.log" 'ev=store_replaced '
 }
 

@@ -8,7 +8,7 @@ fi
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 disk=$work/disk
-trap 'umount -l "$disk" 2>/dev/null; cleanup' EXIT
+undo() { umount -l "$disk" 2>/dev/null; }
 mkdir "$disk"
 mount -t tmpfs -o size=32m none "$disk" || exit 77
 
@@ -35,11 +35,10 @@ status() { "$CLOUDLESS" status --state "$state" --json >"$work/status.json"; }
 steps() { status && json "$work/status.json" "regions[$1].steps"; }
 has_steps() { [ "$(steps "$1")" -gt "$2" ]; }
 shows() { status && grep -q -- "$1" "$work/status.json"; }
-pid_of() { # PROCESS: its pid in status
-    status && json "$work/status.json" "processes[$1].pid"
-}
-actor_pid() { # NAME
-    status && grep -A1 "\"name\": \"$1\"" "$work/status.json" | sed -n 's/.*"pid": \([0-9]*\).*/\1/p'
+runs() { "$LIVE_TOOL" pid "$state" "$1" >"$work/pid"; }
+strike() { # NAME: its process is killed
+    until_true runs "$1"
+    kill -KILL "$(cat "$work/pid")"
 }
 
 start() { # NAME EPOCHS [--set ...]
@@ -58,19 +57,19 @@ make_room() { rm "$disk/filler" "$disk/filler2"; }
 
 # Both regions stand for the disk, then the process of one dies, and the global scheduler's.
 waits_and_goes_on() {
-    start waits 40
+    start waits 12
     fill
     until_true shows '"waits_for": "disk"'
-    kill -KILL "$(pid_of 1)"
+    strike "region north"
     until_true grep -q 'region north waits for room: ' "$work/waits.err"
     until_true shows 'No space left on device'
-    kill -KILL "$(pid_of 0)"
+    strike scheduler/global
     until_true grep -q 'scheduler/global waits for room: ' "$work/waits.err"
     alive "$pid" || fail "the run did not wait"
     make_room
     expect_end "$pid" 0 "up on a disk that was full"
     expect_line "$work/waits.err" 'region north has room again'
-    expect_counters "$state" 60000 40 north south
+    expect_counters "$state" 60000 12 north south
     rm -rf "$state"
 }
 
@@ -78,14 +77,14 @@ waits_and_goes_on
 
 # A shard alone, in a process of its own: its region says what it waits for.
 one_shard_waits() {
-    start one 20 --isolate actor
+    start one 8 --isolate actor
     fill
     until_true shows '"waits_for": "disk"'
-    kill -KILL "$(actor_pid shard/north/0)"
+    strike shard/north/0
     until_true shows 'disk for shard/north/0'
     make_room
     expect_end "$pid" 0 "up with a shard that found no room"
-    expect_counters "$state" 60000 20 north south
+    expect_counters "$state" 60000 8 north south
     rm -rf "$state"
 }
 
@@ -93,20 +92,20 @@ one_shard_waits
 
 # Nobody waits; then the process of one region dies, with more behind it than its disk has.
 goes_on() {
-    start on 40 --set checkpoint.when_full=go_on
+    start on 20 --set checkpoint.when_full=go_on
     fill
     until_true shows '"state": "undurable"'
     local north south
     north=$(steps 0) south=$(steps 1)
     until_true has_steps 0 "$((north + 500))"
     until_true has_steps 1 "$((south + 300))"
-    kill -KILL "$(pid_of 1)"
+    strike "region north"
     until_true grep -q 'region north waits for room: ' "$work/on.err"
     make_room
     expect_end "$pid" 0 "up that goes on without its disk"
     [ "$(json "$work/on.json" 'welcomes')" -gt 0 ] || fail "nobody entered after the loss"
     expect_line "$work/on.err" '[0-9]+ exchanges left a region before they were on a disk'
-    expect_counters "$state" 60000 40 north south
+    expect_counters "$state" 60000 20 north south
 }
 
 goes_on

@@ -10,8 +10,12 @@ started=()
 reports=$work/sanitizer
 export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}log_path=$reports UBSAN_OPTIONS=${UBSAN_OPTIONS:+$UBSAN_OPTIONS:}log_path=$reports
 
+# undo: what a script has to take back beyond its processes and files; it defines it anew. A trap of its own would hide its failure.
+undo() { :; }
+
 cleanup() {
     local status=$? pid
+    undo
     for pid in "${started[@]}"; do kill -KILL "$pid" 2>/dev/null; done
     wait 2>/dev/null
     # A file alone says nothing: LeakSanitizer writes that a thread was gone before it could look at it.

@@ -60,14 +60,12 @@ links:
 YAML
 
 # What the command has started and has not ended goes with this script.
-kill_machines() {
-    local status=$? file pid
+undo() {
+    local file pid
     for file in "$machines"/eu-* "$machines"/us-* "$machines"/hung-*; do
         [ -e "$file" ] && read -r pid <"$file" && kill -KILL "$pid"
     done 2>/dev/null
-    return "$status"
 }
-trap 'kill_machines; cleanup' EXIT
 
 status() { "$CLOUDLESS" status --state "$work/on-scheduler" --json >"$work/status.json"; }
 figure() { status && json "$work/status.json" "regions[$1].$2"; }

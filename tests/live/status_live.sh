@@ -52,10 +52,9 @@ until_true shows node-east-a '^job shown: training, as of '
 
 # On a disk that has become read-only the file stays as it was: the run is asked, and when it does not answer the age is told.
 read_only() { mount --bind "$1" "$1" && mount -o remount,ro,bind "$1"; }
-writable() { umount -l "$work/on-scheduler" 2>/dev/null || true; } # where it is
+undo() { umount -l "$work/on-scheduler" 2>/dev/null || true; } # where it is
 samples() { json "$1" samples; }
 goes_on() { status scheduler --json >"$work/status.json" && [ "$(samples "$work/status.json")" -gt "$1" ]; }
-trap 'writable; cleanup' EXIT
 if read_only "$work/on-scheduler" 2>"$work/mount.err"; then
     ! touch "$work/on-scheduler/x" 2>"$work/mount.err" || fail "the state directory is not read-only"
     left=$(samples "$work/on-scheduler/status.json")
@@ -64,9 +63,9 @@ if read_only "$work/on-scheduler" 2>"$work/mount.err"; then
     kill -STOP "${pids[scheduler]}"
     until_true shows scheduler 'NOT THE PRESENT: this is [0-9.]+ s old'
     kill -CONT "${pids[scheduler]}"
-    writable
+    undo
 else
-    echo "skipped: nothing can be mounted here, so no disk becomes read-only"
+    skip "a read-only disk" "nothing can be mounted here"
 fi
 until_true shows node-east-a '^job shown: training, as of '
 
