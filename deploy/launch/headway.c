@@ -10,6 +10,7 @@
 #define HEADWAY_KEEPS 0.6        /* of the rate before */
 #define HEADWAY_HOPS_MAX 8       /* of who waits for whom */
 #define HEADWAY_STILL_US 4000000 /* without progress for so long, the wait is named */
+#define HEADWAY_LEFT_MAX_S 1e8   /* three years: nothing is done, and no estimate made */
 
 void headway_init(headway_t *self, int64_t now_us)
 {
@@ -114,7 +115,7 @@ double headway_left_s(const headway_t *self, const global_core_t *core, size_t r
         if (left > 0 && left / self->regions[r].rate > longest)
             longest = left / self->regions[r].rate;
     }
-    return longest;
+    return longest < HEADWAY_LEFT_MAX_S ? longest : NAN;
 }
 
 /* ---- waits

@@ -77,6 +77,18 @@ Test(headway, the_slowest_region_says_when_the_run_is_done)
     s_free(bench);
 }
 
+Test(headway, who_stands_still_has_no_end_in_sight)
+{
+    bench_t *bench = s_bench();
+    headway_t headway;
+    headway_init(&headway, 0);
+    s_both_told(bench, &headway, SECOND, 0, 1);
+    for (int64_t at = 3; at < 60; at++)
+        s_both_told(bench, &headway, at * SECOND, 2000, 1);
+    cr_assert(isnan(headway_left_s(&headway, bench->by.core, SIZE_MAX)));
+    s_free(bench);
+}
+
 Test(headway, a_standstill_is_explained_by_a_link_that_is_missing)
 {
     bench_t *bench = s_bench();
