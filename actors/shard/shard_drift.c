@@ -21,11 +21,12 @@
 /* Counts are added as they are, whatever the topology says. */
 void drift_derive(shard_core_t *self)
 {
-    drift_t *drift = &self->drift;
-    const topology_t *topology = self->spec.topology;
+    drift_t *drift = &self->replica.drift;
+    const topology_t *topology = self->base.spec.topology;
     drift->lambda = (float)topology->job.sync.compensate;
-    drift->on = drift->lambda > 0 && shard_region_count(self) > 1 && self->strategy->cuts == DELTA_GRADIENT &&
-                !self->strategy->waits && !self->plain_sum;
+    drift->on = drift->lambda > 0 && shard_region_count(self) > 1 &&
+                self->base.rules.strategy->cuts == DELTA_GRADIENT && !self->base.rules.strategy->waits &&
+                !self->base.rules.plain_sum;
     size_t bytes = shard_encoded_bytes(self);
     uint64_t under_way = topology->job.sync.window_bytes / (bytes ? bytes : 1);
     if (under_way > topology->job.sync.staleness)
@@ -37,7 +38,7 @@ void drift_derive(shard_core_t *self)
 
 static void s_drop(shard_core_t *self, size_t count)
 {
-    drift_t *drift = &self->drift;
+    drift_t *drift = &self->replica.drift;
     for (size_t i = 0; i < count; i++)
         version_release(self, &drift->bases[i].own);
     drift->count -= count;
@@ -46,8 +47,8 @@ static void s_drop(shard_core_t *self, size_t count)
 
 void drift_begin(shard_core_t *self)
 {
-    drift_t *drift = &self->drift;
-    if (!drift->on || self->visits)
+    drift_t *drift = &self->replica.drift;
+    if (!drift->on || self->entry.visits)
         return;
     if (!drift->bases) {
         drift->bases = calloc(drift->most, sizeof *drift->bases);
@@ -58,13 +59,13 @@ void drift_begin(shard_core_t *self)
     if (drift->count)
         s_drop(self, drift->count);
     memset(drift->named, 0, sizeof drift->named);
-    if (self->open_steps == 0)
+    if (self->replica.open_steps == 0)
         drift_keep(self);
 }
 
 void drift_fini(shard_core_t *self)
 {
-    drift_t *drift = &self->drift;
+    drift_t *drift = &self->replica.drift;
     for (size_t i = 0; i < drift->count; i++)
         buf_destroy(&drift->bases[i].own);
     free(drift->bases);
@@ -77,13 +78,13 @@ void drift_fini(shard_core_t *self)
 
 buf_t *drift_seen(const shard_core_t *self)
 {
-    if (!self->drift.on)
+    if (!self->replica.drift.on)
         return NULL;
     uint64_t items[2 * TOPOLOGY_REGIONS_MAX];
     size_t count = shard_region_count(self);
     for (size_t r = 0; r < count; r++) {
-        items[2 * r] = self->origins[r].history;
-        items[2 * r + 1] = self->origins[r].taken;
+        items[2 * r] = self->stream.origins[r].history;
+        items[2 * r + 1] = self->stream.origins[r].taken;
     }
     buf_t *seen = buf_new_copy(items, 2 * count * sizeof *items);
     CHECK(seen);
@@ -94,7 +95,7 @@ buf_t *drift_seen(const shard_core_t *self)
 static bool s_some_come(const shard_core_t *self)
 {
     for (size_t r = 0; r < shard_region_count(self); r++)
-        if (r != self->spec.region_index && !self->origins[r].final)
+        if (r != self->base.spec.region_index && !self->stream.origins[r].final)
             return true;
     return false;
 }
@@ -102,16 +103,16 @@ static bool s_some_come(const shard_core_t *self)
 /* Without memory there is no base: deltas that name it are counted. */
 void drift_keep(shard_core_t *self)
 {
-    drift_t *drift = &self->drift;
+    drift_t *drift = &self->replica.drift;
     if (!drift->on || !drift->bases || !s_some_come(self))
         return;
     if (drift->count == drift->most)
         s_drop(self, 1);
-    base_t base = {.own = version_fresh(self)};
+    drift_base_t base = {.own = version_fresh(self)};
     if (!base.own)
         return;
     shard_line_position(self, &base.history, &base.number);
-    vector_subtract(self->spec.elements, buf_data(base.own), buf_peek(self->parameters),
+    vector_subtract(self->base.spec.elements, buf_data(base.own), buf_peek(self->replica.parameters),
                     buf_peek(drift->others));
     drift->bases[drift->count++] = base;
 }
@@ -119,10 +120,10 @@ void drift_keep(shard_core_t *self)
 /* -- others' deltas ---------------------------------------------------------------------------------------
  */
 
-static const base_t *s_find(const drift_t *drift, const incoming_t *incoming)
+static const drift_base_t *s_find(const drift_t *drift, const incoming_t *incoming)
 {
     for (size_t i = drift->count; incoming->tells && i > 0; i--) {
-        const base_t *base = &drift->bases[i - 1];
+        const drift_base_t *base = &drift->bases[i - 1];
         if (base->history == incoming->seen_history && base->number == incoming->seen)
             return base;
     }
@@ -132,13 +133,13 @@ static const base_t *s_find(const drift_t *drift, const incoming_t *incoming)
 /* What lies before the least number that any region may name goes. */
 void drift_trim(shard_core_t *self)
 {
-    drift_t *drift = &self->drift;
+    drift_t *drift = &self->replica.drift;
     uint64_t least = UINT64_MAX;
     size_t gone = 0;
     if (!drift->count)
         return;
     for (size_t r = 0; r < shard_region_count(self); r++)
-        if (r != self->spec.region_index && !self->origins[r].final && drift->named[r] < least)
+        if (r != self->base.spec.region_index && !self->stream.origins[r].final && drift->named[r] < least)
             least = drift->named[r];
     while (gone < drift->count && drift->bases[gone].number < least)
         gone++;
@@ -151,10 +152,10 @@ static float s_factor(const drift_t *drift, uint64_t steps)
     return drift->lambda / (steps > 1 ? (float)steps : 1.0f);
 }
 
-static void s_block(shard_core_t *self, const pass_t *pass, const target_t *others, const base_t *base,
+static void s_block(shard_core_t *self, const pass_t *pass, const target_t *others, const drift_base_t *base,
                     float factor, size_t first, size_t count, const float *g)
 {
-    float *late = self->drift.block, *before = late + SHARD_BLOCK;
+    float *late = self->replica.drift.block, *before = late + SHARD_BLOCK;
     memcpy(before, pass->w.from + first, count * sizeof *before); /* the step may be made in place */
     if (base) {
         vector_compensate(count, late, factor, g, before, others->from + first,
@@ -167,18 +168,18 @@ static void s_block(shard_core_t *self, const pass_t *pass, const target_t *othe
     vector_add_difference(count, others->to + first, pass->w.to + first, before);
 }
 
-static bool s_step(shard_core_t *self, const base_t *base, float factor, const blend_t *gradient)
+static bool s_step(shard_core_t *self, const drift_base_t *base, float factor, const blend_t *gradient)
 {
     pass_t pass;
     target_t others = {0};
     if (!version_pass_open(self, true, false, false, &pass) ||
-        !version_open(self, &others, &self->drift.others, false)) {
+        !version_open(self, &others, &self->replica.drift.others, false)) {
         version_pass_drop(self, &pass);
-        self->short_of_memory = true;
+        self->base.short_of_memory = true;
         return false;
     }
-    for (size_t i = 0; i < self->spec.elements; i += SHARD_BLOCK) {
-        size_t n = self->spec.elements - i < SHARD_BLOCK ? self->spec.elements - i : SHARD_BLOCK;
+    for (size_t i = 0; i < self->base.spec.elements; i += SHARD_BLOCK) {
+        size_t n = self->base.spec.elements - i < SHARD_BLOCK ? self->base.spec.elements - i : SHARD_BLOCK;
         s_block(self, &pass, &others, base, factor, i, n, blend_read(gradient, i, n));
     }
     version_pass_commit(self, &pass);
@@ -188,13 +189,13 @@ static bool s_step(shard_core_t *self, const base_t *base, float factor, const b
 
 bool drift_step(shard_core_t *self, size_t origin, const incoming_t *incoming, const blend_t *gradient)
 {
-    drift_t *drift = &self->drift;
+    drift_t *drift = &self->replica.drift;
     if (!drift->on)
         return version_step(self, gradient, true, false);
-    const base_t *base = s_find(drift, incoming);
+    const drift_base_t *base = s_find(drift, incoming);
     if (!s_step(self, base, s_factor(drift, incoming->head.steps), gradient))
         return false;
-    self->uncompensated += !base;
+    self->base.counts.uncompensated += !base;
     if (base)
         drift->named[origin] = base->number;
     return true;

@@ -26,9 +26,9 @@ static void s_ask_again(shard_core_t *self)
     shard_enter_drop(self);
     self->entry.phase = ENTRY_ASKS;
     self->entry.donor = SIZE_MAX;
-    self->entry.ask_us = self->now_us;
+    self->entry.ask_us = self->base.now_us;
     self->entry.pause_us = SHARD_STAND_FIRST_US;
-    self->report_soon = true;
+    self->base.report_soon = true;
 }
 
 void shard_ask_at_start(shard_core_t *self)
@@ -41,23 +41,23 @@ void shard_ask_at_start(shard_core_t *self)
 static void s_drop_unapplied(shard_core_t *self)
 {
     ahead_drop(self);
-    for (size_t i = 0; i < self->worker_count; i++) {
-        shard_pull_forget(self, &self->workers[i]);
+    for (size_t i = 0; i < self->intake.worker_count; i++) {
+        shard_pull_forget(self, &self->intake.workers[i]);
         for (size_t k = 0; k < SHARD_STAGED_MAX; k++)
-            staged_drop(&self->workers[i].staged[k]);
+            staged_drop(&self->intake.workers[i].staged[k]);
     }
-    while (self->held_count)
-        held_drop(self, self->held_count - 1);
+    while (self->intake.held_count)
+        held_drop(self, self->intake.held_count - 1);
     for (size_t r = 0; r < shard_region_count(self); r++) {
-        self->origins[r].suspect = false;
+        self->stream.origins[r].suspect = false;
         for (size_t i = 0; i < SHARD_INCOMING_MAX; i++)
-            incoming_drop(&self->origins[r].incoming[i]);
+            incoming_drop(&self->stream.origins[r].incoming[i]);
     }
 }
 
 void shard_enter(shard_core_t *self, bool lossy)
 {
-    if (self->stopping || shard_region_count(self) == 1 || self->entry.phase == ENTRY_STORES)
+    if (self->base.stopping || shard_region_count(self) == 1 || self->entry.phase == ENTRY_STORES)
         return;
     self->entry.lossy |= lossy;
     if (!shard_runs(self))
@@ -68,7 +68,7 @@ void shard_enter(shard_core_t *self, bool lossy)
     shard_mark_drop(self);
     for (size_t r = 0; r < shard_region_count(self); r++)
         self->entry.stands[r] = (stand_view_t){0};
-    self->entry.since_us = self->now_us;
+    self->entry.since_us = self->base.now_us;
     s_ask_again(self);
 }
 
@@ -78,7 +78,7 @@ void shard_enter(shard_core_t *self, bool lossy)
 static bool s_all_heard(const shard_core_t *self)
 {
     for (size_t r = 0; r < shard_region_count(self); r++)
-        if (r != self->spec.region_index && !self->entry.stands[r].heard)
+        if (r != self->base.spec.region_index && !self->entry.stands[r].heard)
             return false;
     return true;
 }
@@ -91,7 +91,7 @@ static bool s_agreed(const shard_core_t *self)
     shard_line_position(self, &history, &number);
     for (size_t r = 0; r < shard_region_count(self); r++) {
         const stand_view_t *stand = &self->entry.stands[r];
-        if (r == self->spec.region_index)
+        if (r == self->base.spec.region_index)
             continue;
         if (stand->history != history || stand->taken != number || !shard_stand_can_follow(self, r))
             return false;
@@ -104,10 +104,10 @@ static bool s_agreed(const shard_core_t *self)
 static bool s_patient(const shard_core_t *self, size_t donor)
 {
     const stand_view_t *stand = &self->entry.stands[donor];
-    int64_t patience_us = self->spec.topology->job.sync.away_after_us;
+    int64_t patience_us = self->base.spec.topology->job.sync.away_after_us;
     if (!self->entry.lossy && !shard_line_has(self, stand->history, stand->taken))
         patience_us *= SHARD_DONOR_PATIENCE;
-    return self->now_us - self->entry.since_us < patience_us;
+    return self->base.now_us - self->entry.since_us < patience_us;
 }
 
 /* Whether taking a's state loses less of the own stream than b's. */
@@ -140,19 +140,19 @@ static bool s_is_reference(const shard_core_t *self)
 {
     for (size_t r = 0; r < shard_region_count(self); r++) {
         const stand_view_t *stand = &self->entry.stands[r];
-        if (r == self->spec.region_index)
+        if (r == self->base.spec.region_index)
             continue;
         if (stand->lossy != self->entry.lossy) {
             if (self->entry.lossy)
                 return false;
             continue;
         }
-        if (stand->samples != self->samples_applied) {
-            if (stand->samples > self->samples_applied)
+        if (stand->samples != self->replica.samples_applied) {
+            if (stand->samples > self->replica.samples_applied)
                 return false;
             continue;
         }
-        if (r < self->spec.region_index)
+        if (r < self->base.spec.region_index)
             return false;
     }
     return true;
@@ -170,14 +170,14 @@ static void s_stay(shard_core_t *self)
     shard_line_position(self, &history, &number);
     shard_line_begin(self, history, number);
     shard_vote_mute(self);
-    self->rolled_back += self->spec.lost;
-    self->spec.lost = 0;
+    self->base.counts.rolled_back += self->base.spec.lost;
+    self->base.spec.lost = 0;
     self->entry.stayed = true;
     for (size_t r = 0; r < shard_region_count(self); r++)
-        self->origins[r].position_told = false;
+        self->stream.origins[r].position_told = false;
     shard_entry_next(self);
     shard_changed(self);
-    self->stored = false;
+    self->durable.stored = false;
     self->entry.phase = ENTRY_STORES;
 }
 
@@ -200,9 +200,9 @@ void shard_enter_decide(shard_core_t *self)
         entry->phase = ENTRY_WANTS;
         entry->donor = donor;
         entry->attempt++;
-        entry->heard_us = self->now_us;
-        entry->ask_us = self->now_us;
-        self->report_soon = true;
+        entry->heard_us = self->base.now_us;
+        entry->ask_us = self->base.now_us;
+        self->base.report_soon = true;
     } else if (s_is_reference(self)) {
         s_stay(self);
     }
@@ -229,33 +229,33 @@ static void s_give_up(shard_core_t *self, err_code_t code)
  * where rounds need not everybody; the rest are small lists. */
 static uint64_t s_most_bytes(const shard_core_t *self)
 {
-    uint64_t pending = self->vote.on ? 64 : 3;
+    uint64_t pending = self->rounds.vote.on ? 64 : 3;
     return (5 + pending * (uint64_t)shard_region_count(self)) * shard_bytes(self) + ((uint64_t)64 << 20);
 }
 
 void shard_enter_offer(shard_core_t *self, const message_t *message)
 {
     entry_t *entry = &self->entry;
-    if (self->stopping || (entry->phase != ENTRY_WANTS && entry->phase != ENTRY_TAKES) ||
-        !s_from_donor(self, message) || message->snapshot_offer.entry != self->spec.incarnation ||
-        message->snapshot_offer.shard != self->spec.shard_index)
+    if (self->base.stopping || (entry->phase != ENTRY_WANTS && entry->phase != ENTRY_TAKES) ||
+        !s_from_donor(self, message) || message->snapshot_offer.entry != self->base.spec.incarnation ||
+        message->snapshot_offer.shard != self->base.spec.shard_index)
         return; /* nobody asked for it */
-    entry->heard_us = self->now_us;
+    entry->heard_us = self->base.now_us;
     if (entry->taker)
         return;
-    taker_spec_t spec = {.name = self->name,
-                         .incarnation = self->spec.incarnation,
-                         .piece_bytes = self->spec.chunk_bytes,
+    taker_spec_t spec = {.name = self->base.name,
+                         .incarnation = self->base.spec.incarnation,
+                         .piece_bytes = self->base.spec.chunk_bytes,
                          .window = SHARD_TRANSFER_WINDOW,
                          .most_bytes = s_most_bytes(self),
                          .patience_us = SHARD_TRANSFER_PATIENCE_US};
-    err_code_t code = taker_new(&spec, message, self->now_us, &entry->taker, NULL);
+    err_code_t code = taker_new(&spec, message, self->base.now_us, &entry->taker, NULL);
     if (code) {
         s_give_up(self, code);
         return;
     }
     entry->phase = ENTRY_TAKES;
-    taker_tick(entry->taker, self->now_us, &self->outbox);
+    taker_tick(entry->taker, self->base.now_us, &self->base.outbox);
 }
 
 static void s_adopt(shard_core_t *self)
@@ -271,18 +271,18 @@ static void s_adopt(shard_core_t *self)
     shard_enter_drop(self);
     self->entry.phase = ENTRY_STORES;
     self->entry.donor = SIZE_MAX;
-    self->report_soon = true;
+    self->base.report_soon = true;
 }
 
 void shard_enter_piece(shard_core_t *self, const message_t *message)
 {
     entry_t *entry = &self->entry;
-    if (self->stopping || entry->phase != ENTRY_TAKES || !s_from_donor(self, message) ||
+    if (self->base.stopping || entry->phase != ENTRY_TAKES || !s_from_donor(self, message) ||
         !taker_is_of(entry->taker, message))
         return;
-    entry->heard_us = self->now_us;
+    entry->heard_us = self->base.now_us;
     err_t err = {0};
-    switch (taker_piece(entry->taker, message, self->now_us, &self->outbox, &err)) {
+    switch (taker_piece(entry->taker, message, self->base.now_us, &self->base.outbox, &err)) {
     case TAKER_RUNS:
         break;
     case TAKER_WHOLE:
@@ -302,8 +302,8 @@ void shard_entered(shard_core_t *self)
 {
     self->entry.phase = ENTRY_RUNS;
     self->entry.lossy = self->entry.start = false;
-    self->entry.position_us = self->now_us;
-    self->report_soon = true;
+    self->entry.position_us = self->base.now_us;
+    self->base.report_soon = true;
 }
 
 /* -- time -------------------------------------------------------------------------------------------------
@@ -315,8 +315,9 @@ static void s_want(shard_core_t *self)
     shard_peer_name(self, "shard", self->entry.donor, to, sizeof to);
     message_t *want = shard_message(self, KIND_welcome_want, to);
     want->number = self->entry.attempt;
-    message_set_name(want->welcome_want.region, self->spec.topology->regions[self->spec.region_index].name);
-    want->welcome_want.shard = self->spec.shard_index;
+    message_set_name(want->welcome_want.region,
+                     self->base.spec.topology->regions[self->base.spec.region_index].name);
+    want->welcome_want.shard = self->base.spec.shard_index;
     shard_send(self, &want);
 }
 
@@ -324,9 +325,9 @@ static void s_want(shard_core_t *self)
 static void s_ask(shard_core_t *self)
 {
     entry_t *entry = &self->entry;
-    if (self->now_us < entry->ask_us)
+    if (self->base.now_us < entry->ask_us)
         return;
-    entry->ask_us = self->now_us + entry->pause_us;
+    entry->ask_us = self->base.now_us + entry->pause_us;
     entry->pause_us = 2 * entry->pause_us < SHARD_STAND_LAST_US ? 2 * entry->pause_us : SHARD_STAND_LAST_US;
     shard_stand_ask(self);
     if (entry->phase == ENTRY_WANTS)
@@ -337,11 +338,12 @@ static void s_ask(shard_core_t *self)
  * asks its shard whether what follows can come at all. Who has lost nothing knows that it can. */
 static void s_tell_positions(shard_core_t *self)
 {
-    if (self->now_us < self->entry.position_us)
+    if (self->base.now_us < self->entry.position_us)
         return;
     bool some = false;
     for (size_t r = 0; r < shard_region_count(self); r++) {
-        if (r == self->spec.region_index || self->origins[r].position_told || self->origins[r].final)
+        if (r == self->base.spec.region_index || self->stream.origins[r].position_told ||
+            self->stream.origins[r].final)
             continue;
         shard_delta_ack(self, r, ERR_GAP); /* what follows is expected */
         if (self->entry.stayed)
@@ -350,25 +352,25 @@ static void s_tell_positions(shard_core_t *self)
             shard_stand_ask_one(self, r); /* whether that is known */
         some = true;
     }
-    self->entry.position_us = some ? self->now_us + SHARD_POSITION_US : ROLE_NEVER;
+    self->entry.position_us = some ? self->base.now_us + SHARD_POSITION_US : ROLE_NEVER;
 }
 
 void shard_enter_tick(shard_core_t *self)
 {
     entry_t *entry = &self->entry;
-    if (self->stopping)
+    if (self->base.stopping)
         return;
     if (shard_runs(self)) {
         s_tell_positions(self);
         return;
     }
     if (entry->since_us == 0)
-        entry->since_us = self->now_us;
+        entry->since_us = self->base.now_us;
     bool waits = entry->phase == ENTRY_WANTS || entry->phase == ENTRY_TAKES;
-    if (waits && self->now_us - entry->heard_us > SHARD_DONOR_SILENCE_US)
+    if (waits && self->base.now_us - entry->heard_us > SHARD_DONOR_SILENCE_US)
         s_give_up(self, ERR_OK);
     if (entry->phase == ENTRY_TAKES)
-        taker_tick(entry->taker, self->now_us, &self->outbox);
+        taker_tick(entry->taker, self->base.now_us, &self->base.outbox);
     s_ask(self);
     shard_enter_decide(self);
 }
@@ -376,7 +378,7 @@ void shard_enter_tick(shard_core_t *self)
 int64_t shard_enter_due(const shard_core_t *self)
 {
     const entry_t *entry = &self->entry;
-    if (self->stopping)
+    if (self->base.stopping)
         return ROLE_NEVER;
     if (shard_runs(self))
         return entry->position_us;
@@ -386,11 +388,11 @@ int64_t shard_enter_due(const shard_core_t *self)
 
 const char *shard_enter_waits_for(const shard_core_t *self, wire_name_t text)
 {
-    const topology_t *topology = self->spec.topology;
+    const topology_t *topology = self->base.spec.topology;
     char line[2 * WIRE_NAME_SIZE] = "";
     size_t silent = 0;
     while (silent < shard_region_count(self) &&
-           (silent == self->spec.region_index || self->entry.stands[silent].heard))
+           (silent == self->base.spec.region_index || self->entry.stands[silent].heard))
         silent++;
     switch (self->entry.phase) {
     case ENTRY_RUNS:

@@ -101,10 +101,10 @@ typedef struct {
 /* An own delta, kept until it is durable at every destination. Its bytes never change. */
 typedef struct {
     delta_head_t head;
-    uint64_t mark;       /* newest common point before it was cut */
-    buf_t *data;         /* NULL for kind nothing */
-    uint64_t encoding;   /* of data */
-    buf_t *cursor;       /* pairs of uint64: own batches applied as of the cut */
+    uint64_t mark;     /* newest common point before it was cut */
+    buf_t *data;       /* NULL for kind nothing */
+    uint64_t encoding; /* of data */
+    buf_t *cursor;     /* pairs of uint64: own batches applied as of the cut */
     buf_t *seen; /* pairs of uint64: per region, history and number taken as of the cut; NULL: not told */
     uint64_t *checksums; /* per chunk, when it was sent once */
 } kept_t;
@@ -114,7 +114,7 @@ typedef struct {
     wire_name_t to;
     size_t origin;
     uint64_t history, follows_history, follows, stable;
-} stream_t;
+} delivery_t;
 
 /* Another region's contribution, kept for those who lack it; as receivers see it. */
 typedef struct {
@@ -145,8 +145,8 @@ typedef struct {
     err_code_t code; /* not 0: refused for its content; consumes its number in its turn */
     uint64_t encoding;
     assembly_t assembly;
-    buf_t *cursor;  /* pairs of uint64: the origin's batches as of its cut; comes with chunk 0 */
-    bool tells;     /* how far the origin had taken this shard's stream as of its cut: */
+    buf_t *cursor; /* pairs of uint64: the origin's batches as of its cut; comes with chunk 0 */
+    bool tells;    /* how far the origin had taken this shard's stream as of its cut: */
     uint64_t seen_history, seen;
     buf_t *decoded; /* what the assembly held, once its turn has come; NULL: not encoded */
 } incoming_t;
@@ -229,14 +229,14 @@ typedef struct {
 typedef struct {
     uint64_t history, number;
     buf_t *own;
-} base_t;
+} drift_base_t;
 
 /* How far this region has gone since others saw it last (shard_drift). Not stored: a restart begins anew. */
 typedef struct {
     bool on;
     float lambda;
     buf_t *others; /* what other regions' deltas have added to the parameters; own = parameters - others */
-    base_t *bases; /* (most) oldest first */
+    drift_base_t *bases; /* (most) oldest first */
     size_t count, most;
     uint64_t named[TOPOLOGY_REGIONS_MAX]; /* newest number that a delta of each region was compensated from */
     float *block;                         /* (2, SHARD_BLOCK) */
@@ -339,23 +339,6 @@ typedef enum {
     ENTRY_STORES, /* its new state is not durable yet */
 } entry_phase_t;
 
-typedef struct {
-    entry_phase_t phase;
-    bool lossy; /* own batches may be lost: nothing of the present line is sent any more */
-    bool start; /* asked by a start that is not sure of what it goes on from */
-    size_t donor;
-    uint64_t attempt;
-    int64_t since_us;
-    int64_t ask_us, pause_us; /* next stand_want */
-    int64_t heard_us;         /* from the donor */
-    bool stayed;              /* after a loss, with what was here: what it lacks of others may be kept no longer */
-    int64_t position_us;      /* next telling of new positions; ROLE_NEVER: all are known */
-    taker_t *taker;
-    stand_view_t stands[TOPOLOGY_REGIONS_MAX];
-    int64_t suspect_us; /* next stand_want because of a suspicion */
-    int64_t finals_us;  /* next look at whose last delta is lacking; 0: not begun */
-} entry_t;
-
 /* The newcomer that is being given this shard's state. */
 typedef struct {
     size_t region; /* SIZE_MAX: nobody */
@@ -365,6 +348,26 @@ typedef struct {
     giver_t *giver;       /* once it is */
     int64_t heard_us;
 } donor_t;
+
+typedef struct {
+    entry_phase_t phase;
+    bool lossy; /* own batches may be lost: nothing of the present line is sent any more */
+    bool start; /* asked by a start that is not sure of what it goes on from */
+    size_t donor;
+    uint64_t attempt;
+    int64_t since_us;
+    int64_t ask_us, pause_us; /* next stand_want */
+    int64_t heard_us;         /* from the donor */
+    bool stayed;         /* after a loss, with what was here: what it lacks of others may be kept no longer */
+    int64_t position_us; /* next telling of new positions; ROLE_NEVER: all are known */
+    taker_t *taker;
+    stand_view_t stands[TOPOLOGY_REGIONS_MAX];
+    int64_t suspect_us; /* next stand_want because of a suspicion */
+    int64_t finals_us;  /* next look at whose last delta is lacking; 0: not begun */
+    uint64_t number;    /* of the newest entry of this shard */
+    donor_t giving;
+    bool visits; /* is the state of another region's shard, loaded to be adopted */
+} entry_t;
 
 /* Where the shard stands with common points. A point is over when its snapshot is durable here, or when it was
  * given up. */
@@ -390,11 +393,9 @@ typedef struct {
     uint64_t changes; /* what must be committed before nothing of it can be lost any more */
 } uncovered_t;
 
-struct shard_core {
-    shard_spec_t spec;
-    const job_region_t *region;
+/* What the settings of the job come to here. */
+typedef struct {
     const strategy_t *strategy;
-    optimizer_t optimizer;
     uint64_t every;   /* steps per cut; at most so many when automatic */
     uint64_t first;   /* steps before the first cut */
     uint64_t overlap; /* steps between a cut and what its round does; 0: steps wait for the round */
@@ -404,56 +405,50 @@ struct shard_core {
     bool steps_alone; /* a local gradient is applied at once */
     bool sees_own;    /* own cuts act here as others see them */
     bool plain_sum;   /* the ledger: gradients are counts, not means */
-    const encoding_t *encoding;
-    encoding_setting_t encoding_setting;
+} rules_t;
+
+typedef struct {
+    uint64_t duplicates, refusals, rolled_back, uncompensated, welcomes, snapshots_failed;
+    uint64_t not_finite; /* of the refusals */
+} counts_t;
+
+/* What all rooms need to know. */
+typedef struct {
+    shard_spec_t spec;
+    const job_region_t *region;
+    rules_t rules;
     wire_name_t name, synchronizer, scheduler;
     uint64_t scheduler_incarnation; /* newest seen */
     outbox_t outbox;
     int64_t now_us;
+    uint64_t changes; /* grows with every change of what is stored */
+    counts_t counts;
+    bool short_of_memory; /* something could not be applied: tried again at the next tick */
+    bool stopping;
+    bool report_soon;
+} base_t;
 
-    /* the version */
+/* The version: parameters and what goes with them, and which own batches are in it. */
+typedef struct {
+    optimizer_t optimizer;
+    const encoding_t *encoding;
+    encoding_setting_t encoding_setting;
     buf_t *parameters, *momentum, *open;
     outer_t outer;
     drift_t drift;
     buf_t *residual; /* what encoded cuts have not carried yet; NULL: nothing */
-    uint64_t history, version, steps, samples_applied;
+    uint64_t version, steps, samples_applied;
     ranges_t applied, refused;
-    uint64_t cut, open_first, open_steps, open_samples;
-    bool closed; /* the final cut is made */
-    uint64_t destination_durable[TOPOLOGY_REGIONS_MAX];
-    uint64_t destination_taken[TOPOLOGY_REGIONS_MAX]; /* not stored: a restart begins with what is durable */
-    origin_t origins[TOPOLOGY_REGIONS_MAX];
-    kept_t *queue;
-    size_t queue_count, queue_capacity;
-    uint64_t kept_bytes;
-    uint64_t round;
-    pending_t *pending;
-    part_t *pending_parts; /* (pending_capacity) */
-    size_t pending_count, pending_capacity;
-    shard_vote_t vote;
-    shard_relays_t relays;
-    uint64_t duplicates, refusals, rolled_back, uncompensated;
-    uint64_t not_finite; /* of the refusals */
-    uint64_t entry_number, welcomes;
-    uint64_t follows_history, follows; /* where the history goes on from */
-    shard_mark_t mark;
-    uint64_t changes; /* grows with every change of what is above */
-
-    /* other regions */
-    entry_t entry;
-    donor_t donor;
-    uint64_t lines; /* histories begun by this core */
-    uint64_t destination_entry[TOPOLOGY_REGIONS_MAX];
-    int64_t destination_hold_us[TOPOLOGY_REGIONS_MAX]; /* nothing is let go before this */
-    bool destination_away[TOPOLOGY_REGIONS_MAX];
-    bool visits; /* is the state of another region's shard, loaded to be adopted */
-
-    /* soft */
+    uint64_t open_steps, open_samples;
     buf_t *spares[SHARD_SPARES];
     float *scratch; /* (2, SHARD_BLOCK) */
     double *sums;   /* (SHARD_BLOCK) */
-    size_t *picks;  /* (width) */
-    part_t *parts;  /* (width) */
+} replica_t;
+
+/* The region's own pushes and pulls. */
+typedef struct {
+    size_t *picks; /* (width) */
+    part_t *parts; /* (width) */
     worker_entry_t *workers;
     size_t worker_count;
     names_t worker_names; /* index */
@@ -462,35 +457,77 @@ struct shard_core {
     size_t held_count, held_capacity;
     uint64_t touches, serials;
     ahead_t ahead;
-    bool nothing_comes;  /* no delta of any region is being assembled, or waits for its turn */
     uint64_t *checksums; /* of the chunks of the buffer checksums_of */
     uint64_t checksums_of;
-    bool short_of_memory; /* something could not be applied: tried again at the next tick */
+} intake_t;
 
-    /* durability */
+/* Own deltas on their way out, and other regions' on their way in. */
+typedef struct {
+    uint64_t history;
+    uint64_t follows_history, follows; /* where the history goes on from */
+    uint64_t cut, open_first;
+    bool closed;    /* the final cut is made */
+    uint64_t lines; /* histories begun by this core */
+    kept_t *queue;
+    size_t queue_count, queue_capacity;
+    uint64_t kept_bytes;
+    uint64_t destination_durable[TOPOLOGY_REGIONS_MAX];
+    uint64_t destination_taken[TOPOLOGY_REGIONS_MAX]; /* not stored: a restart begins with what is durable */
+    uint64_t destination_entry[TOPOLOGY_REGIONS_MAX];
+    int64_t destination_hold_us[TOPOLOGY_REGIONS_MAX]; /* nothing is let go before this */
+    bool destination_away[TOPOLOGY_REGIONS_MAX];
+    origin_t origins[TOPOLOGY_REGIONS_MAX];
+    bool nothing_comes; /* no delta of any region is being assembled, or waits for its turn */
+    int64_t head_us;
+} stream_t;
+
+/* Contributions that wait for their round, and what is in it. */
+typedef struct {
+    uint64_t number; /* of the newest that is applied */
+    pending_t *pending;
+    part_t *pending_parts; /* (pending_capacity) */
+    size_t pending_count, pending_capacity;
+    shard_vote_t vote;
+    shard_relays_t relays;
+} rounds_t;
+
+/* What is stored, and what that allows. */
+typedef struct {
     uint64_t number;           /* of the newest snapshot taken */
     uint64_t committed_number; /* of the newest one that is durable in this incarnation, 0: none yet */
     bool stored;               /* some snapshot is durable */
     keep_t keep;
     shot_t shot;
-    ranges_t durable;
+    ranges_t applied;
     uint64_t committed_last, committed_changes, committed_steps;
-    bool closed_durable;
+    bool closed;
     int64_t taken_since_us; /* ROLE_NEVER: everything taken is in a snapshot */
     int64_t retry_us, retry_pause_us;
     err_code_t store_error;
-    uint64_t snapshots_failed;
     uncovered_t uncovered;
+    shard_mark_t mark;
+} durable_t;
 
-    /* reports */
-    int64_t head_us, report_us, reported_us;
-    bool report_soon;
-    bool stopping, finished;
+/* How it ends, and what is told of it. */
+typedef struct {
+    bool finished;
     bool handing; /* stops, but stays until its last snapshot has gone to its keepers and it is told to end */
     uint64_t handed_from; /* number of the newest snapshot taken before that */
+    int64_t reported_us;
     const char *state;
     wire_name_t waits_for;
     int64_t state_since_us;
+} life_t;
+
+struct shard_core {
+    base_t base;
+    replica_t replica;
+    intake_t intake;
+    stream_t stream;
+    rounds_t rounds;
+    durable_t durable;
+    entry_t entry;
+    life_t life;
 };
 
 /* shard_core */
@@ -533,10 +570,11 @@ buf_t *version_gather(shard_core_t *self, const assembly_t *assembly);
 /* shard_outer: formulas in actors/synchronizer/strategy.h. false: without memory, nothing has changed */
 void outer_begin(shard_core_t *self); /* once the parameters are there */
 void outer_fini(shard_core_t *self);
-void outer_keep(shard_core_t *self);              /* the parameters are a round's mean */
-void outer_return(shard_core_t *self);            /* local steps since `start` have come for nothing */
-void outer_go_on(shard_core_t *self, bool refused); /* the own difference is cut: where it stays, the next begins here */
-bool outer_ready(shard_core_t *self);             /* a step may be made: there is room for its cut */
+void outer_keep(shard_core_t *self);   /* the parameters are a round's mean */
+void outer_return(shard_core_t *self); /* local steps since `start` have come for nothing */
+void outer_go_on(shard_core_t *self,
+                 bool refused);       /* the own difference is cut: where it stays, the next begins here */
+bool outer_ready(shard_core_t *self); /* a step may be made: there is room for its cut */
 buf_t *outer_cut(shard_core_t *self, bool whole); /* the difference, with the residual if it is to be whole */
 void outer_made(shard_core_t *self,
                 bool carried); /* the own contribution, or what is none, waits for its round */
@@ -584,7 +622,7 @@ size_t shard_cut_slowest(const shard_core_t *self);  /* the destination that has
 uint64_t shard_cut_stable(const shard_core_t *self); /* what every destination has durably */
 void shard_cut_send(shard_core_t *self, uint64_t from,
                     uint64_t to); /* committed deltas whose last is in [from, to] */
-void shard_cut_send_kept(shard_core_t *self, kept_t *kept, const stream_t *stream);
+void shard_cut_send_kept(shard_core_t *self, kept_t *kept, const delivery_t *stream);
 void shard_cut_head(shard_core_t *self);
 void shard_cut_release(shard_core_t *self);
 void shard_close(shard_core_t *self, const message_t *message);
@@ -599,7 +637,7 @@ bool shard_cut_now(shard_core_t *self);      /* of all that is open, for a newco
 void shard_cut_announce(shard_core_t *self); /* an empty delta that shows others a new line */
 /* Who had made the final cut stands, as all others, behind the last of theirs: from here on equal numbers are of equal steps. */
 void shard_cut_catch_up(shard_core_t *self);
-void shard_cut_forget(shard_core_t *self);   /* the whole queue and what is open */
+void shard_cut_forget(shard_core_t *self); /* the whole queue and what is open */
 
 /* shard_line */
 size_t shard_region_by_name(const shard_core_t *self, const char *role,
@@ -731,7 +769,7 @@ bool shard_keep_fetch(shard_core_t *self,
 void shard_keep_tick(shard_core_t *self);
 int64_t shard_keep_due(const shard_core_t *self);
 uint64_t shard_keep_kept(const shard_core_t *self);
-bool shard_keep_lacks(const shard_core_t *self); /* a snapshot that its keepers could have */
+bool shard_keep_lacks(const shard_core_t *self);          /* a snapshot that its keepers could have */
 uint64_t shard_keep_assignment(const shard_core_t *self); /* that is fulfilled; 0: none */
 int64_t shard_keep_lag_us(const shard_core_t *self);
 const char *shard_keep_waits_for(const shard_core_t *self);

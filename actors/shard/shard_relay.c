@@ -27,44 +27,45 @@ static void s_fini(shard_core_t *self, relay_t *relay)
 
 static void s_remove(shard_core_t *self, size_t index)
 {
-    shard_relays_t *all = &self->relays;
+    shard_relays_t *all = &self->rounds.relays;
     s_fini(self, &all->items[index]);
     memmove(all->items + index, all->items + index + 1, (--all->count - index) * sizeof *all->items);
 }
 
 void shard_relay_drop(shard_core_t *self)
 {
-    while (self->relays.count)
-        s_fini(self, &self->relays.items[--self->relays.count]);
+    while (self->rounds.relays.count)
+        s_fini(self, &self->rounds.relays.items[--self->rounds.relays.count]);
 }
 
 void shard_relay_fini(shard_core_t *self)
 {
     shard_relay_drop(self);
-    free(self->relays.items);
+    free(self->rounds.relays.items);
 }
 
 static bool s_too_many(const shard_core_t *self, size_t region)
 {
     uint64_t bytes = 0;
-    for (size_t i = 0; i < self->relays.count; i++)
-        if (self->relays.items[i].region == region && self->relays.items[i].kept.data)
-            bytes += buf_size(self->relays.items[i].kept.data);
-    return bytes > self->spec.topology->job.sync.window_bytes || self->relays.count > SHARD_KEPT_MAX;
+    for (size_t i = 0; i < self->rounds.relays.count; i++)
+        if (self->rounds.relays.items[i].region == region && self->rounds.relays.items[i].kept.data)
+            bytes += buf_size(self->rounds.relays.items[i].kept.data);
+    return bytes > self->base.spec.topology->job.sync.window_bytes ||
+           self->rounds.relays.count > SHARD_KEPT_MAX;
 }
 
 /* The oldest of that region: without it those that follow are of no use to who lacks it, but another one may lack less. */
 static void s_remove_oldest(shard_core_t *self, size_t region)
 {
     size_t i = 0;
-    while (self->relays.items[i].region != region)
+    while (self->rounds.relays.items[i].region != region)
         i++;
     s_remove(self, i);
 }
 
 void shard_relay_add(shard_core_t *self, const relay_t *relay)
 {
-    shard_relays_t *all = &self->relays;
+    shard_relays_t *all = &self->rounds.relays;
     if (all->count == all->capacity) {
         all->capacity = all->capacity ? 2 * all->capacity : 8;
         all->items = realloc(all->items, all->capacity * sizeof *all->items);
@@ -75,7 +76,7 @@ void shard_relay_add(shard_core_t *self, const relay_t *relay)
 
 void shard_relay_keep(shard_core_t *self, size_t origin, const incoming_t *incoming, buf_t *data)
 {
-    if (!self->vote.on || !incoming->cursor)
+    if (!self->rounds.vote.on || !incoming->cursor)
         return;
     relay_t relay = {.region = origin,
                      .history = incoming->history,
@@ -91,8 +92,9 @@ void shard_relay_keep(shard_core_t *self, size_t origin, const incoming_t *incom
 
 void shard_relay_trim(shard_core_t *self)
 {
-    for (size_t i = self->relays.count; i-- > 0;)
-        if (!shard_vote_lacked(self, self->relays.items[i].region, self->relays.items[i].kept.head.last))
+    for (size_t i = self->rounds.relays.count; i-- > 0;)
+        if (!shard_vote_lacked(self, self->rounds.relays.items[i].region,
+                               self->rounds.relays.items[i].kept.head.last))
             s_remove(self, i);
 }
 
@@ -104,8 +106,8 @@ static size_t s_whom(const shard_core_t *self, size_t origin, uint64_t number)
 {
     size_t count = shard_region_count(self), other = SIZE_MAX;
     for (size_t i = 1; i <= count; i++) {
-        size_t r = (self->relays.asked + i) % count;
-        if (r == origin || r == self->spec.region_index)
+        size_t r = (self->rounds.relays.asked + i) % count;
+        if (r == origin || r == self->base.spec.region_index)
             continue;
         if (shard_vote_has(self, r, origin, number))
             return r;
@@ -121,10 +123,10 @@ static void s_ask(shard_core_t *self, size_t origin, uint64_t number)
         return;
     char to[3 * WIRE_NAME_SIZE];
     shard_peer_name(self, "shard", whom, to, sizeof to);
-    self->relays.asked = whom;
+    self->rounds.relays.asked = whom;
     message_t *message = shard_message(self, KIND_stream_fetch, to);
-    message->stream_fetch.from = self->origins[origin].taken + 1;
-    message_set_name(message->stream_fetch.origin, self->spec.topology->regions[origin].name);
+    message->stream_fetch.from = self->stream.origins[origin].taken + 1;
+    message_set_name(message->stream_fetch.origin, self->base.spec.topology->regions[origin].name);
     shard_send(self, &message);
 }
 
@@ -132,17 +134,17 @@ static void s_ask(shard_core_t *self, size_t origin, uint64_t number)
 static size_t s_lacks(const shard_core_t *self, const uint64_t *decided)
 {
     for (size_t r = 0; decided && r < shard_region_count(self); r++)
-        if (r != self->spec.region_index && self->origins[r].taken < decided[r])
+        if (r != self->base.spec.region_index && self->stream.origins[r].taken < decided[r])
             return r;
     return SIZE_MAX;
 }
 
 void shard_relay_advance(shard_core_t *self)
 {
-    shard_relays_t *all = &self->relays;
-    if (!self->vote.on || self->stopping || !shard_runs(self))
+    shard_relays_t *all = &self->rounds.relays;
+    if (!self->rounds.vote.on || self->base.stopping || !shard_runs(self))
         return;
-    const uint64_t *decided = shard_vote_decided(self, self->round + 1);
+    const uint64_t *decided = shard_vote_decided(self, self->rounds.number + 1);
     size_t origin = s_lacks(self, decided);
     if (origin == SIZE_MAX) {
         all->ask_us = ROLE_NEVER;
@@ -151,26 +153,26 @@ void shard_relay_advance(shard_core_t *self)
     }
     if (origin != all->lacked || all->ask_us == ROLE_NEVER) {
         all->lacked = origin;
-        all->ask_us = self->now_us + (self->origins[origin].handed ? AGAIN_US : SILENCE_US);
+        all->ask_us = self->base.now_us + (self->stream.origins[origin].handed ? AGAIN_US : SILENCE_US);
     }
-    if (self->now_us < all->ask_us)
+    if (self->base.now_us < all->ask_us)
         return;
-    all->ask_us = self->now_us + SILENCE_US;
+    all->ask_us = self->base.now_us + SILENCE_US;
     s_ask(self, origin, decided[origin]);
 }
 
 int64_t shard_relay_due(const shard_core_t *self)
 {
-    bool asks = self->vote.on && !self->stopping && shard_runs(self);
-    return asks ? self->relays.ask_us : ROLE_NEVER;
+    bool asks = self->rounds.vote.on && !self->base.stopping && shard_runs(self);
+    return asks ? self->rounds.relays.ask_us : ROLE_NEVER;
 }
 
 /* Whoever gives is given time; the origin itself above all. */
 void shard_relay_heard(shard_core_t *self, size_t origin, bool handed)
 {
-    self->origins[origin].handed = handed;
-    if (self->relays.lacked == origin && self->relays.ask_us != ROLE_NEVER)
-        self->relays.ask_us = self->now_us + (handed ? AGAIN_US : SILENCE_US);
+    self->stream.origins[origin].handed = handed;
+    if (self->rounds.relays.lacked == origin && self->rounds.relays.ask_us != ROLE_NEVER)
+        self->rounds.relays.ask_us = self->base.now_us + (handed ? AGAIN_US : SILENCE_US);
 }
 
 /* -- giving -----------------------------------------------------------------------------------------------
@@ -178,19 +180,19 @@ void shard_relay_heard(shard_core_t *self, size_t origin, bool handed)
 
 void shard_relay_give(shard_core_t *self, const message_t *message)
 {
-    size_t origin = topology_region_index(self->spec.topology, message->stream_fetch.origin);
+    size_t origin = topology_region_index(self->base.spec.topology, message->stream_fetch.origin);
     size_t to = shard_region_by_name(self, "shard", message->from);
-    if (!self->vote.on || origin == SIZE_MAX || to == SIZE_MAX || to == origin) {
-        self->refusals++;
+    if (!self->rounds.vote.on || origin == SIZE_MAX || to == SIZE_MAX || to == origin) {
+        self->base.counts.refusals++;
         shard_refuse(self, message, ERR_DENIED,
                      "only the same shard of another region is given what others sent");
         return;
     }
-    stream_t stream = {.origin = origin, .stable = self->origins[origin].stable};
+    delivery_t stream = {.origin = origin, .stable = self->stream.origins[origin].stable};
     message_set_name(stream.to, message->from);
     size_t given = 0;
-    for (size_t i = 0; i < self->relays.count && given < GIVEN_MAX; i++) {
-        relay_t *relay = &self->relays.items[i];
+    for (size_t i = 0; i < self->rounds.relays.count && given < GIVEN_MAX; i++) {
+        relay_t *relay = &self->rounds.relays.items[i];
         if (relay->region != origin || relay->kept.head.first < message->stream_fetch.from)
             continue;
         stream.history = relay->history;
