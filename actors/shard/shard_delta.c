@@ -12,37 +12,37 @@
 static bool s_from_origin(const shard_core_t *self, const message_t *message, size_t *ret_origin,
                           size_t *ret_by)
 {
-    size_t origin = topology_region_index(self->base.spec.topology, message->delta.origin);
-    if (origin == SIZE_MAX || origin == self->base.spec.region_index)
+    size_t origin = topology_region_index(self->base->spec.topology, message->delta.origin);
+    if (origin == SIZE_MAX || origin == self->base->spec.region_index)
         return false;
     char name[3 * WIRE_NAME_SIZE];
-    snprintf(name, sizeof name, "synchronizer/%s/%zu", self->base.spec.topology->regions[origin].name,
-             self->base.spec.shard_index);
+    snprintf(name, sizeof name, "synchronizer/%s/%zu", self->base->spec.topology->regions[origin].name,
+             self->base->spec.shard_index);
     *ret_origin = *ret_by = origin;
     if (strcmp(name, message->from) == 0)
         return true;
-    *ret_by = self->rounds.vote.on ? shard_region_by_name(self, "shard", message->from) : SIZE_MAX;
+    *ret_by = self->rounds->vote.on ? base_region_of(self->base, "shard", message->from) : SIZE_MAX;
     return *ret_by != SIZE_MAX && *ret_by != origin;
 }
 
 void shard_delta_ack(shard_core_t *self, size_t origin, err_code_t code)
 {
-    const origin_t *from = &self->stream.origins[origin];
+    const origin_t *from = &self->stream->origins[origin];
     char to[3 * WIRE_NAME_SIZE];
-    snprintf(to, sizeof to, "synchronizer/%s/%zu", self->base.spec.topology->regions[origin].name,
-             self->base.spec.shard_index);
-    message_t *ack = shard_message(self, KIND_delta_ack, to);
+    snprintf(to, sizeof to, "synchronizer/%s/%zu", self->base->spec.topology->regions[origin].name,
+             self->base->spec.shard_index);
+    message_t *ack = base_message(self->base, KIND_delta_ack, to);
     ack->number = from->taken;
-    message_set_name(ack->delta_ack.origin, self->base.spec.topology->regions[origin].name);
+    message_set_name(ack->delta_ack.origin, self->base->spec.topology->regions[origin].name);
     message_set_name(ack->delta_ack.region,
-                     self->base.spec.topology->regions[self->base.spec.region_index].name);
-    ack->delta_ack.shard = self->base.spec.shard_index;
+                     self->base->spec.topology->regions[self->base->spec.region_index].name);
+    ack->delta_ack.shard = self->base->spec.shard_index;
     ack->delta_ack.history = from->history;
     ack->delta_ack.applied = from->taken;
     ack->delta_ack.durable = shard_uncovered(self) && !from->final ? from->taken : from->durable;
     ack->delta_ack.code = (uint64_t)code;
-    ack->delta_ack.entry = self->entry.number;
-    shard_send(self, &ack);
+    ack->delta_ack.entry = self->entry->number;
+    base_send(self->base, &ack);
 }
 
 /* -- assembling -------------------------------------------------------------------------------------------
@@ -68,7 +68,7 @@ static incoming_t *s_find(origin_t *origin, uint64_t first)
 static size_t s_room(const shard_core_t *self)
 {
     size_t bytes = shard_encoded_bytes(self);
-    uint64_t room = self->base.spec.topology->job.sync.window_bytes / (bytes ? bytes : 1);
+    uint64_t room = self->base->spec.topology->job.sync.window_bytes / (bytes ? bytes : 1);
     return room < 1 ? 1 : room < SHARD_INCOMING_MAX ? (size_t)room : SHARD_INCOMING_MAX;
 }
 
@@ -114,21 +114,21 @@ static bool s_same(const incoming_t *incoming, const message_t *message)
 /* What a delta must be for this shard to apply it. */
 static err_code_t s_content(const shard_core_t *self, size_t origin, const message_t *message)
 {
-    const job_region_t *region = &self->base.spec.job->regions[origin];
+    const job_region_t *region = &self->base->spec.job->regions[origin];
     bool nothing = message->delta.kind == DELTA_NOTHING;
-    if (message->delta.layout != self->base.spec.layout ||
-        message->delta.elements != self->base.spec.elements)
+    if (message->delta.layout != self->base->spec.layout ||
+        message->delta.elements != self->base->spec.elements)
         return ERR_SHAPE;
     if (!shard_encode_accepts(self, message->delta.encoding))
         return ERR_VERSION;
-    if (!nothing && message->delta.kind != (uint64_t)self->base.rules.strategy->cuts)
+    if (!nothing && message->delta.kind != (uint64_t)self->base->rules.strategy->cuts)
         return ERR_SHAPE;
     if (nothing ? message->delta.total != 0
                 : !shard_encode_fits(self, message->delta.encoding, message->delta.total))
         return ERR_SHAPE;
-    if (message->delta.samples > region->samples * self->base.spec.job->epochs)
+    if (message->delta.samples > region->samples * self->base->spec.job->epochs)
         return ERR_LIMIT;
-    return self->base.rules.waits && message->delta.first != message->delta.last ? ERR_SHAPE : ERR_OK;
+    return self->base->rules.waits && message->delta.first != message->delta.last ? ERR_SHAPE : ERR_OK;
 }
 
 static void s_mark(incoming_t *incoming, err_code_t code)
@@ -139,7 +139,7 @@ static void s_mark(incoming_t *incoming, err_code_t code)
 
 static incoming_t *s_stage(shard_core_t *self, size_t index, const message_t *message)
 {
-    origin_t *origin = &self->stream.origins[index];
+    origin_t *origin = &self->stream->origins[index];
     incoming_t *incoming = s_find(origin, message->delta.first);
     if (incoming && s_same(incoming, message))
         return incoming;
@@ -149,7 +149,7 @@ static incoming_t *s_stage(shard_core_t *self, size_t index, const message_t *me
         incoming = s_make_room(self, origin, message->delta.first);
     if (!incoming)
         return NULL;
-    self->stream.nothing_comes = false;
+    self->stream->nothing_comes = false;
     *incoming = (incoming_t){.used = true,
                              .head = s_head(message),
                              .history = message->delta.history,
@@ -159,7 +159,7 @@ static incoming_t *s_stage(shard_core_t *self, size_t index, const message_t *me
     incoming->code = s_content(self, index, message);
     if (!incoming->code)
         incoming->code = assembly_begin(&incoming->assembly, message->delta.chunk_count, message->delta.total,
-                                        self->base.spec.chunk_bytes);
+                                        self->base->spec.chunk_bytes);
     return incoming;
 }
 
@@ -168,7 +168,7 @@ static err_code_t s_add_cursor(const shard_core_t *self, size_t origin, incoming
                                const message_t *message)
 {
     const wire_ranges_t *cursor = &message->delta.cursor;
-    if (cursor->count && cursor->items[cursor->count - 1].end > self->base.spec.job->regions[origin].batches)
+    if (cursor->count && cursor->items[cursor->count - 1].end > self->base->spec.job->regions[origin].batches)
         return ERR_LIMIT;
     if (!incoming->cursor)
         incoming->cursor = buf_new_copy(cursor->items, cursor->count * sizeof(range_t));
@@ -182,11 +182,11 @@ static err_code_t s_add_seen(const shard_core_t *self, incoming_t *incoming, con
     const wire_u64s_t *seen = &message->delta.seen;
     if (seen->count == 0)
         return ERR_OK;
-    if (seen->count != 2 * shard_region_count(self))
+    if (seen->count != 2 * base_regions(self->base))
         return ERR_SHAPE;
     incoming->tells = true;
-    incoming->seen_history = seen->items[2 * self->base.spec.region_index];
-    incoming->seen = seen->items[2 * self->base.spec.region_index + 1];
+    incoming->seen_history = seen->items[2 * self->base->spec.region_index];
+    incoming->seen = seen->items[2 * self->base->spec.region_index + 1];
     return ERR_OK;
 }
 
@@ -202,7 +202,7 @@ static void s_add(shard_core_t *self, size_t origin, incoming_t *incoming, const
         code = s_add_seen(self, incoming, message);
     if (!code)
         code = assembly_add(&incoming->assembly, message->delta.chunk, message->delta.offset, &message->data);
-    if (!code && !incoming->encoding && !slice_finite(&message->data, self->replica.scratch))
+    if (!code && !incoming->encoding && !slice_finite(&message->data, self->replica->scratch))
         code = ERR_NUMBER;
     if (!code && assembly_complete(&incoming->assembly) && !assembly_seamless(&incoming->assembly))
         code = ERR_SHAPE;
@@ -221,9 +221,9 @@ static bool s_apply(shard_core_t *self, size_t origin, const incoming_t *incomin
     blend_t blend = {.parts = &part,
                      .count = 1,
                      .divisor = 1,
-                     .scratch = self->replica.scratch,
-                     .sums = self->replica.sums};
-    float share = (float)self->base.spec.job->regions[origin].share;
+                     .scratch = self->replica->scratch,
+                     .sums = self->replica->sums};
+    float share = (float)self->base->spec.job->regions[origin].share;
     switch (incoming->head.kind) {
     case DELTA_GRADIENT:
         return drift_step(self, origin, incoming, &blend);
@@ -252,7 +252,7 @@ static bool s_pend(shard_core_t *self, size_t origin, const incoming_t *incoming
         shard_pending_add(self, &pending);
         return true;
     }
-    self->replica.samples_applied += incoming->head.samples;
+    self->replica->samples_applied += incoming->head.samples;
     if (pending.data)
         version_release(self, &pending.data);
     return true;
@@ -262,16 +262,16 @@ static bool s_pend(shard_core_t *self, size_t origin, const incoming_t *incoming
  * its content changes the position alone. Returns false when memory is short: it stays here. */
 static bool s_take(shard_core_t *self, size_t index, incoming_t *incoming)
 {
-    origin_t *origin = &self->stream.origins[index];
+    origin_t *origin = &self->stream->origins[index];
     if (incoming->code) {
-        shard_refused(self, incoming->code);
+        base_refused(self->base, incoming->code);
     } else {
-        if (!(self->base.rules.waits ? s_pend(self, index, incoming) : s_apply(self, index, incoming)))
+        if (!(self->base->rules.waits ? s_pend(self, index, incoming) : s_apply(self, index, incoming)))
             return false;
-        if (!self->base.rules.waits && incoming->head.kind != DELTA_NOTHING)
-            self->replica.version++;
-        if (!self->base.rules.waits)
-            self->replica.samples_applied += incoming->head.samples;
+        if (!self->base->rules.waits && incoming->head.kind != DELTA_NOTHING)
+            self->replica->version++;
+        if (!self->base->rules.waits)
+            self->replica->samples_applied += incoming->head.samples;
         origin->samples += incoming->head.samples;
     }
     origin->history = incoming->history;
@@ -290,9 +290,9 @@ static bool s_take(shard_core_t *self, size_t index, incoming_t *incoming)
         version_release(self, &incoming->decoded);
     incoming_drop(incoming);
     drift_trim(self);
-    if (self->durable.taken_since_us == ROLE_NEVER)
-        self->durable.taken_since_us = self->base.now_us;
-    shard_changed(self);
+    if (self->durable->taken_since_us == ROLE_NEVER)
+        self->durable->taken_since_us = self->base->now_us;
+    base_changed(self->base);
     FAILPOINT(shard_delta_taken);
     return true;
 }
@@ -301,9 +301,10 @@ static bool s_take(shard_core_t *self, size_t index, incoming_t *incoming)
  * line by one more: what is decided to be in the next round is taken, or that round would never be whole. */
 static bool s_early(const shard_core_t *self, size_t index, uint64_t number)
 {
-    if (!self->base.rules.waits || number <= self->rounds.number + 2)
+    if (!self->base->rules.waits || number <= self->rounds->number + 2)
         return false;
-    const uint64_t *decided = self->rounds.vote.on ? shard_vote_decided(self, self->rounds.number + 1) : NULL;
+    const uint64_t *decided =
+        self->rounds->vote.on ? shard_vote_decided(self, self->rounds->number + 1) : NULL;
     return !decided || number > decided[index];
 }
 
@@ -316,7 +317,7 @@ static bool s_in_line(const origin_t *origin, uint64_t history, uint64_t follows
 static incoming_t *s_next(shard_core_t *self, origin_t *origin)
 {
     incoming_t *next = s_find(origin, origin->taken + 1);
-    if (!next || s_early(self, (size_t)(origin - self->stream.origins), next->head.last) ||
+    if (!next || s_early(self, (size_t)(origin - self->stream->origins), next->head.last) ||
         !shard_mark_lets(self, next->mark))
         return NULL;
     if (!s_in_line(origin, next->history, next->follows_history, next->follows)) {
@@ -336,12 +337,12 @@ static bool s_some(const origin_t *origin)
 
 bool shard_delta_try(shard_core_t *self)
 {
-    if (self->base.short_of_memory || self->stream.nothing_comes)
+    if (self->base->short_of_memory || self->stream->nothing_comes)
         return false;
     bool some = false;
-    for (size_t r = 0; r < shard_region_count(self); r++) {
-        some = some || s_some(&self->stream.origins[r]);
-        incoming_t *next = s_next(self, &self->stream.origins[r]);
+    for (size_t r = 0; r < base_regions(self->base); r++) {
+        some = some || s_some(&self->stream->origins[r]);
+        incoming_t *next = s_next(self, &self->stream->origins[r]);
         if (!next)
             continue;
         if (!shard_decode(self, next))
@@ -352,7 +353,7 @@ bool shard_delta_try(shard_core_t *self)
         shard_delta_ack(self, r, code);
         return true;
     }
-    self->stream.nothing_comes = !some;
+    self->stream->nothing_comes = !some;
     return false;
 }
 
@@ -367,7 +368,7 @@ static err_code_t s_numbers(const shard_core_t *self, const origin_t *origin, co
         return ERR_MALFORMED;
     if (!s_in_line(origin, message->delta.history, message->delta.follows_history, message->delta.follows))
         return ERR_STALE;
-    if (last - first > self->base.spec.topology->job.sync.staleness + 1)
+    if (last - first > self->base->spec.topology->job.sync.staleness + 1)
         return ERR_LIMIT;
     if (first <= origin->taken)
         return ERR_STALE; /* a range that overlaps what was taken */
@@ -379,20 +380,20 @@ static err_code_t s_numbers(const shard_core_t *self, const origin_t *origin, co
 static err_code_t s_chunk(shard_core_t *self, size_t index, const message_t *message, bool own,
                           uint64_t *fence, bool *ret_quiet)
 {
-    origin_t *origin = &self->stream.origins[index];
+    origin_t *origin = &self->stream->origins[index];
     bool same_history = message->delta.history && message->delta.history == origin->history;
     if (same_history && message->delta.first <= message->delta.last && message->delta.last <= origin->taken) {
-        self->base.counts.duplicates += message->delta.chunk == 0;
+        self->base->counts.duplicates += message->delta.chunk == 0;
         return ERR_OK;
     }
     err_code_t code = s_numbers(self, origin, message);
     if (code) {
-        self->base.counts.refusals++;
+        self->base->counts.refusals++;
         if (own && message->delta.history && message->delta.history != origin->history)
             shard_suspect(self, index);
         return code;
     }
-    if (!(self->base.spec.breaks & BREAK_CHECKSUM) &&
+    if (!(self->base->spec.breaks & BREAK_CHECKSUM) &&
         message->delta.checksum !=
             hash_checksum(slice_peek(&message->data), message->data.buf ? message->data.size_bytes : 0))
         return ERR_CHECKSUM;
@@ -401,7 +402,7 @@ static err_code_t s_chunk(shard_core_t *self, size_t index, const message_t *mes
         return ERR_GAP;
     *fence = message->incarnation;
     s_add(self, index, incoming, message);
-    *ret_quiet = s_next(self, origin) != NULL && !self->base.short_of_memory;
+    *ret_quiet = s_next(self, origin) != NULL && !self->base->short_of_memory;
     const incoming_t *next = s_find(origin, origin->taken + 1);
     bool passed =
         incoming != next && assembly_complete(&incoming->assembly); /* a chunk of the next one is lost */
@@ -411,14 +412,14 @@ static err_code_t s_chunk(shard_core_t *self, size_t index, const message_t *mes
 /* Each knows who has spoken: the synchronizer of the origin, or the shard that hands on. */
 static uint64_t *s_fence(shard_core_t *self, size_t origin, size_t by)
 {
-    return by == origin ? &self->stream.origins[origin].incarnation
-                        : &self->stream.origins[by].shard_incarnation;
+    return by == origin ? &self->stream->origins[origin].incarnation
+                        : &self->stream->origins[by].shard_incarnation;
 }
 
 static bool s_is_newest(shard_core_t *self, const message_t *message, size_t origin, size_t by)
 {
-    if (message->incarnation < *s_fence(self, origin, by) && !(self->base.spec.breaks & BREAK_FENCING)) {
-        shard_refuse(self, message, ERR_STALE, "a newer incarnation of the sender has spoken");
+    if (message->incarnation < *s_fence(self, origin, by) && !(self->base->spec.breaks & BREAK_FENCING)) {
+        base_refuse(self->base, message, ERR_STALE, "a newer incarnation of the sender has spoken");
         return false;
     }
     return true;
@@ -426,19 +427,19 @@ static bool s_is_newest(shard_core_t *self, const message_t *message, size_t ori
 
 void shard_delta(shard_core_t *self, message_t *message)
 {
-    if (self->base.stopping)
+    if (self->base->stopping)
         return;
     size_t index, by;
-    if (!s_from_origin(self, message, &index, &by) || message->delta.shard != self->base.spec.shard_index) {
-        self->base.counts.refusals++;
-        shard_refuse(self, message, ERR_DENIED, "not this shard's stream, or not from its synchronizer");
+    if (!s_from_origin(self, message, &index, &by) || message->delta.shard != self->base->spec.shard_index) {
+        self->base->counts.refusals++;
+        base_refuse(self->base, message, ERR_DENIED, "not this shard's stream, or not from its synchronizer");
         return;
     }
     if (!s_is_newest(self, message, index, by))
         return;
     FAILPOINT(shard_delta_received);
     bool quiet = false;
-    if (message->delta.last > self->stream.origins[index].taken)
+    if (message->delta.last > self->stream->origins[index].taken)
         shard_relay_heard(self, index, by != index);
     err_code_t code = s_chunk(self, index, message, by == index, s_fence(self, index, by), &quiet);
     if (!quiet && by == index)

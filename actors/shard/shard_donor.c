@@ -7,48 +7,48 @@
 
 static bool s_active(const shard_core_t *self)
 {
-    return self->entry.giving.region != SIZE_MAX;
+    return self->entry->giving.region != SIZE_MAX;
 }
 
 void shard_donor_drop(shard_core_t *self)
 {
-    snapshot_destroy(&self->entry.giving.snapshot);
-    giver_destroy(&self->entry.giving.giver);
-    self->entry.giving = (donor_t){.region = SIZE_MAX};
+    snapshot_destroy(&self->entry->giving.snapshot);
+    giver_destroy(&self->entry->giving.giver);
+    self->entry->giving = (donor_t){.region = SIZE_MAX};
 }
 
 bool shard_donor_waits(const shard_core_t *self)
 {
-    return s_active(self) && self->entry.giving.number == 0;
+    return s_active(self) && self->entry->giving.number == 0;
 }
 
 static void s_offer(shard_core_t *self)
 {
     char to[3 * WIRE_NAME_SIZE];
-    shard_peer_name(self, "shard", self->entry.giving.region, to, sizeof to);
-    giver_offer(self->entry.giving.giver, to, self->entry.giving.incarnation, &self->base.outbox);
+    base_name_of(self->base, "shard", self->entry->giving.region, to, sizeof to);
+    giver_offer(self->entry->giving.giver, to, self->entry->giving.incarnation, &self->base->outbox);
 }
 
 static void s_begin(shard_core_t *self, size_t region, const message_t *want)
 {
     shard_donor_drop(self);
-    self->entry.giving.region = region;
-    self->entry.giving.incarnation = want->incarnation;
-    self->entry.giving.attempt = want->number;
-    self->entry.giving.heard_us = self->base.now_us;
-    shard_changed(self); /* a snapshot of its own, also when nothing else is new */
+    self->entry->giving.region = region;
+    self->entry->giving.incarnation = want->incarnation;
+    self->entry->giving.attempt = want->number;
+    self->entry->giving.heard_us = self->base->now_us;
+    base_changed(self->base); /* a snapshot of its own, also when nothing else is new */
 }
 
 /* One newcomer at a time; the others see by the stand that this shard is there. */
 void shard_donor_want(shard_core_t *self, const message_t *message)
 {
-    size_t region = shard_region_by_name(self, "shard", message->from);
-    if (self->base.stopping || region == SIZE_MAX)
+    size_t region = base_region_of(self->base, "shard", message->from);
+    if (self->base->stopping || region == SIZE_MAX)
         return;
     shard_stand_say(self, region);
-    if (!shard_runs(self) || (s_active(self) && self->entry.giving.region != region))
+    if (!shard_runs(self) || (s_active(self) && self->entry->giving.region != region))
         return;
-    const donor_t *donor = &self->entry.giving;
+    const donor_t *donor = &self->entry->giving;
     bool same =
         s_active(self) && donor->incarnation == message->incarnation && donor->attempt == message->number;
     bool late =
@@ -58,22 +58,22 @@ void shard_donor_want(shard_core_t *self, const message_t *message)
         return;
     if (!same)
         s_begin(self, region, message);
-    self->entry.giving.heard_us = self->base.now_us;
-    if (self->entry.giving.giver)
+    self->entry->giving.heard_us = self->base->now_us;
+    if (self->entry->giving.giver)
         s_offer(self);
 }
 
 void shard_donor_fetch(shard_core_t *self, const message_t *message)
 {
-    size_t region = shard_region_by_name(self, "shard", message->from);
-    if (self->base.stopping || region == SIZE_MAX)
+    size_t region = base_region_of(self->base, "shard", message->from);
+    if (self->base->stopping || region == SIZE_MAX)
         return;
-    if (!s_active(self) || self->entry.giving.region != region || !self->entry.giving.giver) {
-        giver_refuse(message, self->base.name, self->base.spec.incarnation, &self->base.outbox);
+    if (!s_active(self) || self->entry->giving.region != region || !self->entry->giving.giver) {
+        giver_refuse(message, self->base->name, self->base->spec.incarnation, &self->base->outbox);
         return;
     }
-    self->entry.giving.heard_us = self->base.now_us;
-    giver_serve(self->entry.giving.giver, message, &self->base.outbox);
+    self->entry->giving.heard_us = self->base->now_us;
+    giver_serve(self->entry->giving.giver, message, &self->base->outbox);
 }
 
 /* What a newcomer needs of a snapshot; own deltas are not among it. */
@@ -99,19 +99,19 @@ void shard_donor_taken(shard_core_t *self, const snapshot_t *snapshot)
     }
     if (!given)
         return; /* no memory: the next snapshot */
-    self->entry.giving.snapshot = given;
-    self->entry.giving.number = snapshot->id.number;
+    self->entry->giving.snapshot = given;
+    self->entry->giving.number = snapshot->id.number;
 }
 
 void shard_donor_committed(shard_core_t *self, uint64_t number, err_code_t code)
 {
-    donor_t *donor = &self->entry.giving;
+    donor_t *donor = &self->entry->giving;
     if (!s_active(self) || donor->number != number || !donor->snapshot)
         return;
-    const char *region = self->base.spec.topology->regions[self->base.spec.region_index].name;
+    const char *region = self->base->spec.topology->regions[self->base->spec.region_index].name;
     if (!code)
-        code = giver_new(donor->snapshot, region, self->base.spec.shard_index, self->base.name,
-                         self->base.spec.incarnation, &donor->giver, NULL);
+        code = giver_new(donor->snapshot, region, self->base->spec.shard_index, self->base->name,
+                         self->base->spec.incarnation, &donor->giver, NULL);
     snapshot_destroy(&donor->snapshot);
     if (code)
         donor->number = 0; /* another one */
@@ -121,6 +121,6 @@ void shard_donor_committed(shard_core_t *self, uint64_t number, err_code_t code)
 
 void shard_donor_tick(shard_core_t *self)
 {
-    if (s_active(self) && self->base.now_us - self->entry.giving.heard_us > SHARD_DONOR_SILENCE_US)
+    if (s_active(self) && self->base->now_us - self->entry->giving.heard_us > SHARD_DONOR_SILENCE_US)
         shard_donor_drop(self);
 }

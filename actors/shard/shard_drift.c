@@ -21,12 +21,12 @@
 /* Counts are added as they are, whatever the topology says. */
 void drift_derive(shard_core_t *self)
 {
-    drift_t *drift = &self->replica.drift;
-    const topology_t *topology = self->base.spec.topology;
+    drift_t *drift = &self->replica->drift;
+    const topology_t *topology = self->base->spec.topology;
     drift->lambda = (float)topology->job.sync.compensate;
-    drift->on = drift->lambda > 0 && shard_region_count(self) > 1 &&
-                self->base.rules.strategy->cuts == DELTA_GRADIENT && !self->base.rules.strategy->waits &&
-                !self->base.rules.plain_sum;
+    drift->on = drift->lambda > 0 && base_regions(self->base) > 1 &&
+                self->base->rules.strategy->cuts == DELTA_GRADIENT && !self->base->rules.strategy->waits &&
+                !self->base->rules.plain_sum;
     size_t bytes = shard_encoded_bytes(self);
     uint64_t under_way = topology->job.sync.window_bytes / (bytes ? bytes : 1);
     if (under_way > topology->job.sync.staleness)
@@ -38,7 +38,7 @@ void drift_derive(shard_core_t *self)
 
 static void s_drop(shard_core_t *self, size_t count)
 {
-    drift_t *drift = &self->replica.drift;
+    drift_t *drift = &self->replica->drift;
     for (size_t i = 0; i < count; i++)
         version_release(self, &drift->bases[i].own);
     drift->count -= count;
@@ -47,25 +47,25 @@ static void s_drop(shard_core_t *self, size_t count)
 
 void drift_begin(shard_core_t *self)
 {
-    drift_t *drift = &self->replica.drift;
-    if (!drift->on || self->entry.visits)
+    drift_t *drift = &self->replica->drift;
+    if (!drift->on || self->entry->visits)
         return;
     if (!drift->bases) {
         drift->bases = calloc(drift->most, sizeof *drift->bases);
         drift->block = malloc(2 * SHARD_BLOCK * sizeof *drift->block);
-        drift->others = buf_new_zero(shard_bytes(self));
+        drift->others = buf_new_zero(base_bytes(self->base));
         CHECK(drift->bases && drift->block && drift->others);
     }
     if (drift->count)
         s_drop(self, drift->count);
     memset(drift->named, 0, sizeof drift->named);
-    if (self->replica.open_steps == 0)
+    if (self->replica->open_steps == 0)
         drift_keep(self);
 }
 
 void drift_fini(shard_core_t *self)
 {
-    drift_t *drift = &self->replica.drift;
+    drift_t *drift = &self->replica->drift;
     for (size_t i = 0; i < drift->count; i++)
         buf_destroy(&drift->bases[i].own);
     free(drift->bases);
@@ -78,13 +78,13 @@ void drift_fini(shard_core_t *self)
 
 buf_t *drift_seen(const shard_core_t *self)
 {
-    if (!self->replica.drift.on)
+    if (!self->replica->drift.on)
         return NULL;
     uint64_t items[2 * TOPOLOGY_REGIONS_MAX];
-    size_t count = shard_region_count(self);
+    size_t count = base_regions(self->base);
     for (size_t r = 0; r < count; r++) {
-        items[2 * r] = self->stream.origins[r].history;
-        items[2 * r + 1] = self->stream.origins[r].taken;
+        items[2 * r] = self->stream->origins[r].history;
+        items[2 * r + 1] = self->stream->origins[r].taken;
     }
     buf_t *seen = buf_new_copy(items, 2 * count * sizeof *items);
     CHECK(seen);
@@ -94,8 +94,8 @@ buf_t *drift_seen(const shard_core_t *self)
 /* Whether any delta can still come that has to be compensated. */
 static bool s_some_come(const shard_core_t *self)
 {
-    for (size_t r = 0; r < shard_region_count(self); r++)
-        if (r != self->base.spec.region_index && !self->stream.origins[r].final)
+    for (size_t r = 0; r < base_regions(self->base); r++)
+        if (r != self->base->spec.region_index && !self->stream->origins[r].final)
             return true;
     return false;
 }
@@ -103,7 +103,7 @@ static bool s_some_come(const shard_core_t *self)
 /* Without memory there is no base: deltas that name it are counted. */
 void drift_keep(shard_core_t *self)
 {
-    drift_t *drift = &self->replica.drift;
+    drift_t *drift = &self->replica->drift;
     if (!drift->on || !drift->bases || !s_some_come(self))
         return;
     if (drift->count == drift->most)
@@ -112,7 +112,7 @@ void drift_keep(shard_core_t *self)
     if (!base.own)
         return;
     shard_line_position(self, &base.history, &base.number);
-    vector_subtract(self->base.spec.elements, buf_data(base.own), buf_peek(self->replica.parameters),
+    vector_subtract(self->base->spec.elements, buf_data(base.own), buf_peek(self->replica->parameters),
                     buf_peek(drift->others));
     drift->bases[drift->count++] = base;
 }
@@ -133,13 +133,13 @@ static const drift_base_t *s_find(const drift_t *drift, const incoming_t *incomi
 /* What lies before the least number that any region may name goes. */
 void drift_trim(shard_core_t *self)
 {
-    drift_t *drift = &self->replica.drift;
+    drift_t *drift = &self->replica->drift;
     uint64_t least = UINT64_MAX;
     size_t gone = 0;
     if (!drift->count)
         return;
-    for (size_t r = 0; r < shard_region_count(self); r++)
-        if (r != self->base.spec.region_index && !self->stream.origins[r].final && drift->named[r] < least)
+    for (size_t r = 0; r < base_regions(self->base); r++)
+        if (r != self->base->spec.region_index && !self->stream->origins[r].final && drift->named[r] < least)
             least = drift->named[r];
     while (gone < drift->count && drift->bases[gone].number < least)
         gone++;
@@ -155,7 +155,7 @@ static float s_factor(const drift_t *drift, uint64_t steps)
 static void s_block(shard_core_t *self, const pass_t *pass, const target_t *others, const drift_base_t *base,
                     float factor, size_t first, size_t count, const float *g)
 {
-    float *late = self->replica.drift.block, *before = late + SHARD_BLOCK;
+    float *late = self->replica->drift.block, *before = late + SHARD_BLOCK;
     memcpy(before, pass->w.from + first, count * sizeof *before); /* the step may be made in place */
     if (base) {
         vector_compensate(count, late, factor, g, before, others->from + first,
@@ -173,13 +173,13 @@ static bool s_step(shard_core_t *self, const drift_base_t *base, float factor, c
     pass_t pass;
     target_t others = {0};
     if (!version_pass_open(self, true, false, false, &pass) ||
-        !version_open(self, &others, &self->replica.drift.others, false)) {
+        !version_open(self, &others, &self->replica->drift.others, false)) {
         version_pass_drop(self, &pass);
-        self->base.short_of_memory = true;
+        self->base->short_of_memory = true;
         return false;
     }
-    for (size_t i = 0; i < self->base.spec.elements; i += SHARD_BLOCK) {
-        size_t n = self->base.spec.elements - i < SHARD_BLOCK ? self->base.spec.elements - i : SHARD_BLOCK;
+    for (size_t i = 0; i < self->base->spec.elements; i += SHARD_BLOCK) {
+        size_t n = self->base->spec.elements - i < SHARD_BLOCK ? self->base->spec.elements - i : SHARD_BLOCK;
         s_block(self, &pass, &others, base, factor, i, n, blend_read(gradient, i, n));
     }
     version_pass_commit(self, &pass);
@@ -189,13 +189,13 @@ static bool s_step(shard_core_t *self, const drift_base_t *base, float factor, c
 
 bool drift_step(shard_core_t *self, size_t origin, const incoming_t *incoming, const blend_t *gradient)
 {
-    drift_t *drift = &self->replica.drift;
+    drift_t *drift = &self->replica->drift;
     if (!drift->on)
         return version_step(self, gradient, true, false);
     const drift_base_t *base = s_find(drift, incoming);
     if (!s_step(self, base, s_factor(drift, incoming->head.steps), gradient))
         return false;
-    self->base.counts.uncompensated += !base;
+    self->base->counts.uncompensated += !base;
     if (base)
         drift->named[origin] = base->number;
     return true;

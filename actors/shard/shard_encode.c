@@ -19,20 +19,20 @@
 
 void shard_encode_derive(shard_core_t *self)
 {
-    self->replica.encoding = strategy_encoding(self->base.spec.topology, &self->replica.encoding_setting);
+    self->replica->encoding = strategy_encoding(self->base->spec.topology, &self->replica->encoding_setting);
 }
 
 size_t shard_encoded_bytes(const shard_core_t *self)
 {
-    return encoding_size_most(self->replica.encoding, &self->replica.encoding_setting,
-                              self->base.spec.elements);
+    return encoding_size_most(self->replica->encoding, &self->replica->encoding_setting,
+                              self->base->spec.elements);
 }
 
 static bool s_finite(shard_core_t *self, buf_t **values_p)
 {
-    if (!*values_p || vector_finite(self->base.spec.elements, buf_peek(*values_p)))
+    if (!*values_p || vector_finite(self->base->spec.elements, buf_peek(*values_p)))
         return true;
-    shard_refused(self, ERR_NUMBER);
+    base_refused(self->base, ERR_NUMBER);
     buf_destroy(values_p);
     return false;
 }
@@ -54,11 +54,11 @@ static void s_leave(shard_core_t *self, room_t *room)
 
 static bool s_find_room(shard_core_t *self, room_t *ret)
 {
-    *ret = (room_t){.in_place = self->replica.residual && buf_is_unique(self->replica.residual)};
+    *ret = (room_t){.in_place = self->replica->residual && buf_is_unique(self->replica->residual)};
     ret->bytes = buf_new(shard_encoded_bytes(self));
-    ret->residual = ret->in_place ? self->replica.residual : version_fresh(self);
-    ret->view = self->base.rules.sees_own ? version_fresh(self) : NULL;
-    if (ret->bytes && ret->residual && (ret->view || !self->base.rules.sees_own))
+    ret->residual = ret->in_place ? self->replica->residual : version_fresh(self);
+    ret->view = self->base->rules.sees_own ? version_fresh(self) : NULL;
+    if (ret->bytes && ret->residual && (ret->view || !self->base->rules.sees_own))
         return true;
     s_leave(self, ret);
     return false;
@@ -79,11 +79,11 @@ static buf_t *s_fit(buf_t **bytes_p, size_t size)
 static void s_keep_residual(shard_core_t *self, room_t *room)
 {
     if (room->in_place) {
-        buf_touch(self->replica.residual);
+        buf_touch(self->replica->residual);
     } else {
-        if (self->replica.residual)
-            version_release(self, &self->replica.residual);
-        self->replica.residual = room->residual;
+        if (self->replica->residual)
+            version_release(self, &self->replica->residual);
+        self->replica->residual = room->residual;
     }
     room->residual = NULL;
 }
@@ -93,7 +93,7 @@ static err_code_t s_decode(const shard_core_t *self, uint64_t encoding, const sl
 {
     const encoding_t *row = encoding_find(encoding);
     CHECK(row);
-    return encoding_decode(row, slices, count, buf_data(view), self->base.spec.elements, NULL);
+    return encoding_decode(row, slices, count, buf_data(view), self->base->spec.elements, NULL);
 }
 
 err_code_t shard_encode_view(const shard_core_t *self, uint64_t encoding, buf_t *data, buf_t *ret_view)
@@ -107,28 +107,28 @@ err_code_t shard_encode_view(const shard_core_t *self, uint64_t encoding, buf_t 
 /* Steps are part of the version: a job that goes on from a snapshot goes on with the same threshold. */
 static float s_threshold(const shard_core_t *self)
 {
-    return strategy_threshold(self->base.spec.topology,
-                              self->replica.steps / self->base.region->steps_per_epoch);
+    return strategy_threshold(self->base->spec.topology,
+                              self->replica->steps / self->base->region->steps_per_epoch);
 }
 
 static err_code_t s_encode(shard_core_t *self, const buf_t *values, room_t *room, encoded_t *ret)
 {
     size_t size;
-    encoding_input_t input = {.count = self->base.spec.elements,
-                              .values = buf_peek(values),
-                              .residual = self->replica.residual ? buf_peek(self->replica.residual) : NULL,
-                              .ret_residual = buf_data(room->residual),
-                              .scale = self->base.rules.strategy->selects ? buf_peek(self->replica.parameters)
-                                                                          : NULL,
-                              .threshold = s_threshold(self)};
-    err_code_t code = encoding_encode(self->replica.encoding, &self->replica.encoding_setting, &input,
+    encoding_input_t input = {
+        .count = self->base->spec.elements,
+        .values = buf_peek(values),
+        .residual = self->replica->residual ? buf_peek(self->replica->residual) : NULL,
+        .ret_residual = buf_data(room->residual),
+        .scale = self->base->rules.strategy->selects ? buf_peek(self->replica->parameters) : NULL,
+        .threshold = s_threshold(self)};
+    err_code_t code = encoding_encode(self->replica->encoding, &self->replica->encoding_setting, &input,
                                       buf_data(room->bytes), &size, NULL);
     if (code)
         return code;
     s_keep_residual(self, room);
     if (size == 0)
         return ERR_OK; /* nothing is significant */
-    ret->encoding = self->replica.encoding->number;
+    ret->encoding = self->replica->encoding->number;
     ret->data = s_fit(&room->bytes, size);
     CHECK(ret->data);
     if (!room->view)
@@ -146,7 +146,7 @@ encoded_t shard_encode(shard_core_t *self, buf_t **values_p, bool whole)
     room_t room;
     if (!*values_p)
         return encoded;
-    if (whole || self->replica.encoding->number == 0 || !s_find_room(self, &room)) {
+    if (whole || self->replica->encoding->number == 0 || !s_find_room(self, &room)) {
         if (s_finite(self, values_p))
             encoded.data = *values_p;
         encoded.refused = !encoded.data;
@@ -157,7 +157,7 @@ encoded_t shard_encode(shard_core_t *self, buf_t **values_p, bool whole)
     err_code_t code = s_encode(self, *values_p, &room, &encoded);
     encoded.refused = code != ERR_OK;
     if (code)
-        shard_refused(self, code);
+        base_refused(self->base, code);
     s_leave(self, &room);
     version_release(self, values_p);
     return encoded;
@@ -165,22 +165,22 @@ encoded_t shard_encode(shard_core_t *self, buf_t **values_p, bool whole)
 
 bool shard_encode_whole(shard_core_t *self)
 {
-    if (!self->replica.residual || self->replica.outer.on) /* a difference takes it along as it is made */
+    if (!self->replica->residual || self->replica->outer.on) /* a difference takes it along as it is made */
         return true;
-    if (self->base.rules.strategy->cuts != DELTA_GRADIENT) {
-        version_release(self, &self->replica.residual);
-    } else if (!self->replica.open) {
-        self->replica.open = self->replica.residual;
-        self->replica.residual = NULL;
+    if (self->base->rules.strategy->cuts != DELTA_GRADIENT) {
+        version_release(self, &self->replica->residual);
+    } else if (!self->replica->open) {
+        self->replica->open = self->replica->residual;
+        self->replica->residual = NULL;
     } else {
         buf_t *sum = version_fresh(self);
         if (!sum)
             return false;
-        encoding_add(buf_peek(self->replica.open), buf_peek(self->replica.residual), buf_data(sum),
-                     self->base.spec.elements);
-        version_release(self, &self->replica.open);
-        version_release(self, &self->replica.residual);
-        self->replica.open = sum;
+        encoding_add(buf_peek(self->replica->open), buf_peek(self->replica->residual), buf_data(sum),
+                     self->base->spec.elements);
+        version_release(self, &self->replica->open);
+        version_release(self, &self->replica->residual);
+        self->replica->open = sum;
     }
     return true;
 }
@@ -190,13 +190,13 @@ bool shard_encode_whole(shard_core_t *self)
 
 bool shard_encode_accepts(const shard_core_t *self, uint64_t encoding)
 {
-    return encoding == 0 || encoding == self->replica.encoding->number;
+    return encoding == 0 || encoding == self->replica->encoding->number;
 }
 
 bool shard_encode_fits(const shard_core_t *self, uint64_t encoding, uint64_t size)
 {
     const encoding_t *row = encoding_find(encoding);
-    return row && encoding_fits(row, &self->replica.encoding_setting, self->base.spec.elements, size);
+    return row && encoding_fits(row, &self->replica->encoding_setting, self->base->spec.elements, size);
 }
 
 bool shard_decode(shard_core_t *self, incoming_t *incoming)
@@ -206,7 +206,7 @@ bool shard_decode(shard_core_t *self, incoming_t *incoming)
         return true;
     buf_t *view = version_fresh(self);
     if (!view) {
-        self->base.short_of_memory = true;
+        self->base->short_of_memory = true;
         return false;
     }
     incoming->code = s_decode(self, incoming->encoding, incoming->assembly.chunks,

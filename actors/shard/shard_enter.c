@@ -8,32 +8,32 @@
 
 bool shard_runs(const shard_core_t *self)
 {
-    return self->entry.phase == ENTRY_RUNS;
+    return self->entry->phase == ENTRY_RUNS;
 }
 
 bool shard_unsettled(const shard_core_t *self)
 {
-    return self->entry.lossy && !shard_runs(self) && self->entry.phase != ENTRY_STORES;
+    return self->entry->lossy && !shard_runs(self) && self->entry->phase != ENTRY_STORES;
 }
 
 void shard_enter_drop(shard_core_t *self)
 {
-    taker_destroy(&self->entry.taker);
+    taker_destroy(&self->entry->taker);
 }
 
 static void s_ask_again(shard_core_t *self)
 {
     shard_enter_drop(self);
-    self->entry.phase = ENTRY_ASKS;
-    self->entry.donor = SIZE_MAX;
-    self->entry.ask_us = self->base.now_us;
-    self->entry.pause_us = SHARD_STAND_FIRST_US;
-    self->base.report_soon = true;
+    self->entry->phase = ENTRY_ASKS;
+    self->entry->donor = SIZE_MAX;
+    self->entry->ask_us = self->base->now_us;
+    self->entry->pause_us = SHARD_STAND_FIRST_US;
+    self->base->report_soon = true;
 }
 
 void shard_ask_at_start(shard_core_t *self)
 {
-    self->entry.lossy = self->entry.start = true;
+    self->entry->lossy = self->entry->start = true;
     s_ask_again(self);
 }
 
@@ -41,34 +41,34 @@ void shard_ask_at_start(shard_core_t *self)
 static void s_drop_unapplied(shard_core_t *self)
 {
     ahead_drop(self);
-    for (size_t i = 0; i < self->intake.worker_count; i++) {
-        shard_pull_forget(self, &self->intake.workers[i]);
+    for (size_t i = 0; i < self->intake->worker_count; i++) {
+        shard_pull_forget(self, &self->intake->workers[i]);
         for (size_t k = 0; k < SHARD_STAGED_MAX; k++)
-            staged_drop(&self->intake.workers[i].staged[k]);
+            staged_drop(&self->intake->workers[i].staged[k]);
     }
-    while (self->intake.held_count)
-        held_drop(self, self->intake.held_count - 1);
-    for (size_t r = 0; r < shard_region_count(self); r++) {
-        self->stream.origins[r].suspect = false;
+    while (self->intake->held_count)
+        held_drop(self, self->intake->held_count - 1);
+    for (size_t r = 0; r < base_regions(self->base); r++) {
+        self->stream->origins[r].suspect = false;
         for (size_t i = 0; i < SHARD_INCOMING_MAX; i++)
-            incoming_drop(&self->stream.origins[r].incoming[i]);
+            incoming_drop(&self->stream->origins[r].incoming[i]);
     }
 }
 
 void shard_enter(shard_core_t *self, bool lossy)
 {
-    if (self->base.stopping || shard_region_count(self) == 1 || self->entry.phase == ENTRY_STORES)
+    if (self->base->stopping || base_regions(self->base) == 1 || self->entry->phase == ENTRY_STORES)
         return;
-    self->entry.lossy |= lossy;
+    self->entry->lossy |= lossy;
     if (!shard_runs(self))
         return;
     shard_uncovered_end(self);
     s_drop_unapplied(self);
     shard_donor_drop(self);
     shard_mark_drop(self);
-    for (size_t r = 0; r < shard_region_count(self); r++)
-        self->entry.stands[r] = (stand_view_t){0};
-    self->entry.since_us = self->base.now_us;
+    for (size_t r = 0; r < base_regions(self->base); r++)
+        self->entry->stands[r] = (stand_view_t){0};
+    self->entry->since_us = self->base->now_us;
     s_ask_again(self);
 }
 
@@ -77,8 +77,8 @@ void shard_enter(shard_core_t *self, bool lossy)
 
 static bool s_all_heard(const shard_core_t *self)
 {
-    for (size_t r = 0; r < shard_region_count(self); r++)
-        if (r != self->base.spec.region_index && !self->entry.stands[r].heard)
+    for (size_t r = 0; r < base_regions(self->base); r++)
+        if (r != self->base->spec.region_index && !self->entry->stands[r].heard)
             return false;
     return true;
 }
@@ -89,9 +89,9 @@ static bool s_agreed(const shard_core_t *self)
 {
     uint64_t history, number;
     shard_line_position(self, &history, &number);
-    for (size_t r = 0; r < shard_region_count(self); r++) {
-        const stand_view_t *stand = &self->entry.stands[r];
-        if (r == self->base.spec.region_index)
+    for (size_t r = 0; r < base_regions(self->base); r++) {
+        const stand_view_t *stand = &self->entry->stands[r];
+        if (r == self->base->spec.region_index)
             continue;
         if (stand->history != history || stand->taken != number || !shard_stand_can_follow(self, r))
             return false;
@@ -103,20 +103,20 @@ static bool s_agreed(const shard_core_t *self)
  * that has lost nothing waits longer for a better one. */
 static bool s_patient(const shard_core_t *self, size_t donor)
 {
-    const stand_view_t *stand = &self->entry.stands[donor];
-    int64_t patience_us = self->base.spec.topology->job.sync.away_after_us;
-    if (!self->entry.lossy && !shard_line_has(self, stand->history, stand->taken))
+    const stand_view_t *stand = &self->entry->stands[donor];
+    int64_t patience_us = self->base->spec.topology->job.sync.away_after_us;
+    if (!self->entry->lossy && !shard_line_has(self, stand->history, stand->taken))
         patience_us *= SHARD_DONOR_PATIENCE;
-    return self->base.now_us - self->entry.since_us < patience_us;
+    return self->base->now_us - self->entry->since_us < patience_us;
 }
 
 /* Whether taking a's state loses less of the own stream than b's. */
 static bool s_better_donor(const shard_core_t *self, size_t a, size_t b)
 {
-    const stand_view_t *x = &self->entry.stands[a], *y = &self->entry.stands[b];
+    const stand_view_t *x = &self->entry->stands[a], *y = &self->entry->stands[b];
     bool x_in_line = shard_line_has(self, x->history, x->taken);
     bool y_in_line = shard_line_has(self, y->history, y->taken);
-    if (x_in_line != y_in_line && !self->entry.lossy)
+    if (x_in_line != y_in_line && !self->entry->lossy)
         return x_in_line;
     return x->taken > y->taken;
 }
@@ -124,8 +124,8 @@ static bool s_better_donor(const shard_core_t *self, size_t a, size_t b)
 static size_t s_choose(const shard_core_t *self)
 {
     size_t best = SIZE_MAX;
-    for (size_t r = 0; r < shard_region_count(self); r++) {
-        const stand_view_t *stand = &self->entry.stands[r];
+    for (size_t r = 0; r < base_regions(self->base); r++) {
+        const stand_view_t *stand = &self->entry->stands[r];
         if (!stand->heard || stand->entering)
             continue;
         if (best == SIZE_MAX || s_better_donor(self, r, best))
@@ -138,21 +138,21 @@ static size_t s_choose(const shard_core_t *self)
  * samples, the first of equals. */
 static bool s_is_reference(const shard_core_t *self)
 {
-    for (size_t r = 0; r < shard_region_count(self); r++) {
-        const stand_view_t *stand = &self->entry.stands[r];
-        if (r == self->base.spec.region_index)
+    for (size_t r = 0; r < base_regions(self->base); r++) {
+        const stand_view_t *stand = &self->entry->stands[r];
+        if (r == self->base->spec.region_index)
             continue;
-        if (stand->lossy != self->entry.lossy) {
-            if (self->entry.lossy)
+        if (stand->lossy != self->entry->lossy) {
+            if (self->entry->lossy)
                 return false;
             continue;
         }
-        if (stand->samples != self->replica.samples_applied) {
-            if (stand->samples > self->replica.samples_applied)
+        if (stand->samples != self->replica->samples_applied) {
+            if (stand->samples > self->replica->samples_applied)
                 return false;
             continue;
         }
-        if (r < self->base.spec.region_index)
+        if (r < self->base->spec.region_index)
             return false;
     }
     return true;
@@ -162,28 +162,28 @@ static bool s_is_reference(const shard_core_t *self)
  * be on its way. */
 static void s_stay(shard_core_t *self)
 {
-    if (!self->entry.lossy) {
-        self->entry.phase = ENTRY_RUNS;
+    if (!self->entry->lossy) {
+        self->entry->phase = ENTRY_RUNS;
         return;
     }
     uint64_t history, number;
     shard_line_position(self, &history, &number);
     shard_line_begin(self, history, number);
     shard_vote_mute(self);
-    self->base.counts.rolled_back += self->base.spec.lost;
-    self->base.spec.lost = 0;
-    self->entry.stayed = true;
-    for (size_t r = 0; r < shard_region_count(self); r++)
-        self->stream.origins[r].position_told = false;
+    self->base->counts.rolled_back += self->base->spec.lost;
+    self->base->spec.lost = 0;
+    self->entry->stayed = true;
+    for (size_t r = 0; r < base_regions(self->base); r++)
+        self->stream->origins[r].position_told = false;
     shard_entry_next(self);
-    shard_changed(self);
-    self->durable.stored = false;
-    self->entry.phase = ENTRY_STORES;
+    base_changed(self->base);
+    self->durable->stored = false;
+    self->entry->phase = ENTRY_STORES;
 }
 
 void shard_enter_decide(shard_core_t *self)
 {
-    entry_t *entry = &self->entry;
+    entry_t *entry = self->entry;
     if (entry->phase == ENTRY_WANTS && entry->stands[entry->donor].entering)
         s_ask_again(self);
     if (entry->phase != ENTRY_ASKS)
@@ -200,9 +200,9 @@ void shard_enter_decide(shard_core_t *self)
         entry->phase = ENTRY_WANTS;
         entry->donor = donor;
         entry->attempt++;
-        entry->heard_us = self->base.now_us;
-        entry->ask_us = self->base.now_us;
-        self->base.report_soon = true;
+        entry->heard_us = self->base->now_us;
+        entry->ask_us = self->base->now_us;
+        self->base->report_soon = true;
     } else if (s_is_reference(self)) {
         s_stay(self);
     }
@@ -213,15 +213,15 @@ void shard_enter_decide(shard_core_t *self)
 
 static bool s_from_donor(const shard_core_t *self, const message_t *message)
 {
-    return self->entry.donor != SIZE_MAX &&
-           shard_region_by_name(self, "shard", message->from) == self->entry.donor;
+    return self->entry->donor != SIZE_MAX &&
+           base_region_of(self->base, "shard", message->from) == self->entry->donor;
 }
 
 static void s_give_up(shard_core_t *self, err_code_t code)
 {
     if (code)
-        shard_refused(self, code);
-    self->entry.stands[self->entry.donor] = (stand_view_t){0};
+        base_refused(self->base, code);
+    self->entry->stands[self->entry->donor] = (stand_view_t){0};
     s_ask_again(self);
 }
 
@@ -229,60 +229,60 @@ static void s_give_up(shard_core_t *self, err_code_t code)
  * where rounds need not everybody; the rest are small lists. */
 static uint64_t s_most_bytes(const shard_core_t *self)
 {
-    uint64_t pending = self->rounds.vote.on ? 64 : 3;
-    return (5 + pending * (uint64_t)shard_region_count(self)) * shard_bytes(self) + ((uint64_t)64 << 20);
+    uint64_t pending = self->rounds->vote.on ? 64 : 3;
+    return (5 + pending * (uint64_t)base_regions(self->base)) * base_bytes(self->base) + ((uint64_t)64 << 20);
 }
 
 void shard_enter_offer(shard_core_t *self, const message_t *message)
 {
-    entry_t *entry = &self->entry;
-    if (self->base.stopping || (entry->phase != ENTRY_WANTS && entry->phase != ENTRY_TAKES) ||
-        !s_from_donor(self, message) || message->snapshot_offer.entry != self->base.spec.incarnation ||
-        message->snapshot_offer.shard != self->base.spec.shard_index)
+    entry_t *entry = self->entry;
+    if (self->base->stopping || (entry->phase != ENTRY_WANTS && entry->phase != ENTRY_TAKES) ||
+        !s_from_donor(self, message) || message->snapshot_offer.entry != self->base->spec.incarnation ||
+        message->snapshot_offer.shard != self->base->spec.shard_index)
         return; /* nobody asked for it */
-    entry->heard_us = self->base.now_us;
+    entry->heard_us = self->base->now_us;
     if (entry->taker)
         return;
-    taker_spec_t spec = {.name = self->base.name,
-                         .incarnation = self->base.spec.incarnation,
-                         .piece_bytes = self->base.spec.chunk_bytes,
+    taker_spec_t spec = {.name = self->base->name,
+                         .incarnation = self->base->spec.incarnation,
+                         .piece_bytes = self->base->spec.chunk_bytes,
                          .window = SHARD_TRANSFER_WINDOW,
                          .most_bytes = s_most_bytes(self),
                          .patience_us = SHARD_TRANSFER_PATIENCE_US};
-    err_code_t code = taker_new(&spec, message, self->base.now_us, &entry->taker, NULL);
+    err_code_t code = taker_new(&spec, message, self->base->now_us, &entry->taker, NULL);
     if (code) {
         s_give_up(self, code);
         return;
     }
     entry->phase = ENTRY_TAKES;
-    taker_tick(entry->taker, self->base.now_us, &self->base.outbox);
+    taker_tick(entry->taker, self->base->now_us, &self->base->outbox);
 }
 
 static void s_adopt(shard_core_t *self)
 {
-    snapshot_t *snapshot = taker_take(self->entry.taker);
+    snapshot_t *snapshot = taker_take(self->entry->taker);
     err_t err = {0};
-    err_code_t code = shard_adopt(self, self->entry.donor, &snapshot, &err);
+    err_code_t code = shard_adopt(self, self->entry->donor, &snapshot, &err);
     snapshot_destroy(&snapshot);
     if (code) {
         s_give_up(self, code);
         return;
     }
     shard_enter_drop(self);
-    self->entry.phase = ENTRY_STORES;
-    self->entry.donor = SIZE_MAX;
-    self->base.report_soon = true;
+    self->entry->phase = ENTRY_STORES;
+    self->entry->donor = SIZE_MAX;
+    self->base->report_soon = true;
 }
 
 void shard_enter_piece(shard_core_t *self, const message_t *message)
 {
-    entry_t *entry = &self->entry;
-    if (self->base.stopping || entry->phase != ENTRY_TAKES || !s_from_donor(self, message) ||
+    entry_t *entry = self->entry;
+    if (self->base->stopping || entry->phase != ENTRY_TAKES || !s_from_donor(self, message) ||
         !taker_is_of(entry->taker, message))
         return;
-    entry->heard_us = self->base.now_us;
+    entry->heard_us = self->base->now_us;
     err_t err = {0};
-    switch (taker_piece(entry->taker, message, self->base.now_us, &self->base.outbox, &err)) {
+    switch (taker_piece(entry->taker, message, self->base->now_us, &self->base->outbox, &err)) {
     case TAKER_RUNS:
         break;
     case TAKER_WHOLE:
@@ -300,10 +300,10 @@ void shard_enter_piece(shard_core_t *self, const message_t *message)
 /* The new state is durable: from now on others may count on it. */
 void shard_entered(shard_core_t *self)
 {
-    self->entry.phase = ENTRY_RUNS;
-    self->entry.lossy = self->entry.start = false;
-    self->entry.position_us = self->base.now_us;
-    self->base.report_soon = true;
+    self->entry->phase = ENTRY_RUNS;
+    self->entry->lossy = self->entry->start = false;
+    self->entry->position_us = self->base->now_us;
+    self->base->report_soon = true;
 }
 
 /* -- time -------------------------------------------------------------------------------------------------
@@ -312,22 +312,22 @@ void shard_entered(shard_core_t *self)
 static void s_want(shard_core_t *self)
 {
     char to[3 * WIRE_NAME_SIZE];
-    shard_peer_name(self, "shard", self->entry.donor, to, sizeof to);
-    message_t *want = shard_message(self, KIND_welcome_want, to);
-    want->number = self->entry.attempt;
+    base_name_of(self->base, "shard", self->entry->donor, to, sizeof to);
+    message_t *want = base_message(self->base, KIND_welcome_want, to);
+    want->number = self->entry->attempt;
     message_set_name(want->welcome_want.region,
-                     self->base.spec.topology->regions[self->base.spec.region_index].name);
-    want->welcome_want.shard = self->base.spec.shard_index;
-    shard_send(self, &want);
+                     self->base->spec.topology->regions[self->base->spec.region_index].name);
+    want->welcome_want.shard = self->base->spec.shard_index;
+    base_send(self->base, &want);
 }
 
 /* Asked again in every phase: it is also what makes the others keep what may be needed. */
 static void s_ask(shard_core_t *self)
 {
-    entry_t *entry = &self->entry;
-    if (self->base.now_us < entry->ask_us)
+    entry_t *entry = self->entry;
+    if (self->base->now_us < entry->ask_us)
         return;
-    entry->ask_us = self->base.now_us + entry->pause_us;
+    entry->ask_us = self->base->now_us + entry->pause_us;
     entry->pause_us = 2 * entry->pause_us < SHARD_STAND_LAST_US ? 2 * entry->pause_us : SHARD_STAND_LAST_US;
     shard_stand_ask(self);
     if (entry->phase == ENTRY_WANTS)
@@ -338,47 +338,47 @@ static void s_ask(shard_core_t *self)
  * asks its shard whether what follows can come at all. Who has lost nothing knows that it can. */
 static void s_tell_positions(shard_core_t *self)
 {
-    if (self->base.now_us < self->entry.position_us)
+    if (self->base->now_us < self->entry->position_us)
         return;
     bool some = false;
-    for (size_t r = 0; r < shard_region_count(self); r++) {
-        if (r == self->base.spec.region_index || self->stream.origins[r].position_told ||
-            self->stream.origins[r].final)
+    for (size_t r = 0; r < base_regions(self->base); r++) {
+        if (r == self->base->spec.region_index || self->stream->origins[r].position_told ||
+            self->stream->origins[r].final)
             continue;
         shard_delta_ack(self, r, ERR_GAP); /* what follows is expected */
-        if (self->entry.stayed)
+        if (self->entry->stayed)
             shard_suspect(self, r);
         else
             shard_stand_ask_one(self, r); /* whether that is known */
         some = true;
     }
-    self->entry.position_us = some ? self->base.now_us + SHARD_POSITION_US : ROLE_NEVER;
+    self->entry->position_us = some ? self->base->now_us + SHARD_POSITION_US : ROLE_NEVER;
 }
 
 void shard_enter_tick(shard_core_t *self)
 {
-    entry_t *entry = &self->entry;
-    if (self->base.stopping)
+    entry_t *entry = self->entry;
+    if (self->base->stopping)
         return;
     if (shard_runs(self)) {
         s_tell_positions(self);
         return;
     }
     if (entry->since_us == 0)
-        entry->since_us = self->base.now_us;
+        entry->since_us = self->base->now_us;
     bool waits = entry->phase == ENTRY_WANTS || entry->phase == ENTRY_TAKES;
-    if (waits && self->base.now_us - entry->heard_us > SHARD_DONOR_SILENCE_US)
+    if (waits && self->base->now_us - entry->heard_us > SHARD_DONOR_SILENCE_US)
         s_give_up(self, ERR_OK);
     if (entry->phase == ENTRY_TAKES)
-        taker_tick(entry->taker, self->base.now_us, &self->base.outbox);
+        taker_tick(entry->taker, self->base->now_us, &self->base->outbox);
     s_ask(self);
     shard_enter_decide(self);
 }
 
 int64_t shard_enter_due(const shard_core_t *self)
 {
-    const entry_t *entry = &self->entry;
-    if (self->base.stopping)
+    const entry_t *entry = self->entry;
+    if (self->base->stopping)
         return ROLE_NEVER;
     if (shard_runs(self))
         return entry->position_us;
@@ -388,24 +388,24 @@ int64_t shard_enter_due(const shard_core_t *self)
 
 const char *shard_enter_waits_for(const shard_core_t *self, wire_name_t text)
 {
-    const topology_t *topology = self->base.spec.topology;
+    const topology_t *topology = self->base->spec.topology;
     char line[2 * WIRE_NAME_SIZE] = "";
     size_t silent = 0;
-    while (silent < shard_region_count(self) &&
-           (silent == self->base.spec.region_index || self->entry.stands[silent].heard))
+    while (silent < base_regions(self->base) &&
+           (silent == self->base->spec.region_index || self->entry->stands[silent].heard))
         silent++;
-    switch (self->entry.phase) {
+    switch (self->entry->phase) {
     case ENTRY_RUNS:
         break;
     case ENTRY_ASKS:
-        if (silent < shard_region_count(self))
+        if (silent < base_regions(self->base))
             snprintf(line, sizeof line, "stand of %s", topology->regions[silent].name);
         else
             snprintf(line, sizeof line, "a region that runs");
         break;
     case ENTRY_WANTS:
     case ENTRY_TAKES:
-        snprintf(line, sizeof line, "welcome from %s", topology->regions[self->entry.donor].name);
+        snprintf(line, sizeof line, "welcome from %s", topology->regions[self->entry->donor].name);
         break;
     case ENTRY_STORES:
         snprintf(line, sizeof line, "first snapshot");

@@ -28,13 +28,14 @@
 
 #include "actors/keeper/transfer.h"
 #include "actors/kit/breaks.h"
-#include "actors/shard/assembly.h"
+#include "actors/model/optimizer.h"
+#include "actors/shard/base/assembly.h"
+#include "actors/shard/base/base.h"
 #include "actors/shard/shard_core.h"
 #include "actors/synchronizer/strategy.h"
 #include "codec/base/names.h"
 #include "codec/compress/encoding.h"
 
-#define SHARD_BLOCK 4096u          /* elements worked on at a time: 16 KiB, stays in the first-level cache */
 #define SHARD_WORKERS_MAX 4096u    /* names remembered */
 #define SHARD_STAGED_MAX 2u        /* incomplete pushes per worker: one under way and one that overtakes it */
 #define SHARD_INTERVALS_MAX 16384u /* of the applied set: what surely fits a map frame, twice */
@@ -393,41 +394,6 @@ typedef struct {
     uint64_t changes; /* what must be committed before nothing of it can be lost any more */
 } uncovered_t;
 
-/* What the settings of the job come to here. */
-typedef struct {
-    const strategy_t *strategy;
-    uint64_t every;   /* steps per cut; at most so many when automatic */
-    uint64_t first;   /* steps before the first cut */
-    uint64_t overlap; /* steps between a cut and what its round does; 0: steps wait for the round */
-    bool automatic;   /* a cut is made when every destination has taken the one before */
-    bool in_order;    /* inside sync, and rounds: a step is the same batches in every shard */
-    bool waits;       /* a waiting strategy among several regions */
-    bool steps_alone; /* a local gradient is applied at once */
-    bool sees_own;    /* own cuts act here as others see them */
-    bool plain_sum;   /* the ledger: gradients are counts, not means */
-} rules_t;
-
-typedef struct {
-    uint64_t duplicates, refusals, rolled_back, uncompensated, welcomes, snapshots_failed;
-    uint64_t not_finite; /* of the refusals */
-} counts_t;
-
-/* What all rooms need to know. */
-typedef struct {
-    shard_spec_t spec;
-    const job_region_t *region;
-    rules_t rules;
-    wire_name_t name, synchronizer, scheduler;
-    uint64_t scheduler_incarnation; /* newest seen */
-    outbox_t outbox;
-    int64_t now_us;
-    uint64_t changes; /* grows with every change of what is stored */
-    counts_t counts;
-    bool short_of_memory; /* something could not be applied: tried again at the next tick */
-    bool stopping;
-    bool report_soon;
-} base_t;
-
 /* The version: parameters and what goes with them, and which own batches are in it. */
 typedef struct {
     optimizer_t optimizer;
@@ -520,26 +486,18 @@ typedef struct {
 } life_t;
 
 struct shard_core {
-    base_t base;
-    replica_t replica;
-    intake_t intake;
-    stream_t stream;
-    rounds_t rounds;
-    durable_t durable;
-    entry_t entry;
-    life_t life;
+    base_t *base;
+    replica_t *replica;
+    intake_t *intake;
+    stream_t *stream;
+    rounds_t *rounds;
+    durable_t *durable;
+    entry_t *entry;
+    life_t *life;
 };
 
 /* shard_core */
-message_t *shard_message(const shard_core_t *self, message_kind_t kind, const char *to);
-void shard_send(shard_core_t *self, message_t **message_p);
-/* Counts an update that was refused for its content. */
-void shard_refused(shard_core_t *self, err_code_t code);
-void shard_refuse(shard_core_t *self, const message_t *message, err_code_t code, const char *reason);
 void shard_advance(shard_core_t *self); /* everything that can be done now */
-void shard_changed(shard_core_t *self);
-size_t shard_region_count(const shard_core_t *self);
-size_t shard_bytes(const shard_core_t *self); /* of a tensor of this shard */
 bool shard_has_handed(
     const shard_core_t *self); /* nothing is left to do here, and nothing is missing in the snapshot */
 shard_core_t *shard_alloc(const shard_spec_t *spec);
@@ -640,9 +598,6 @@ void shard_cut_catch_up(shard_core_t *self);
 void shard_cut_forget(shard_core_t *self); /* the whole queue and what is open */
 
 /* shard_line */
-size_t shard_region_by_name(const shard_core_t *self, const char *role,
-                            const char *from); /* SIZE_MAX: none */
-void shard_peer_name(const shard_core_t *self, const char *role, size_t region, char *ret_name, size_t size);
 uint64_t shard_line_last(const shard_core_t *self);   /* of the own stream: the last delta made */
 uint64_t shard_line_oldest(const shard_core_t *self); /* the first that can still be sent */
 void shard_line_position(const shard_core_t *self, uint64_t *ret_history, uint64_t *ret_number);

@@ -37,9 +37,9 @@ static size_t s_free_given(const keep_t *keep)
 
 void shard_keep_taken(shard_core_t *self, const snapshot_t *snapshot)
 {
-    keep_t *keep = &self->durable.keep;
+    keep_t *keep = &self->durable->keep;
     snapshot_destroy(&keep->taken);
-    if (!self->base.spec.topology->checkpoint.replicas && !keep->keeper_count && !self->life.handing)
+    if (!self->base->spec.topology->checkpoint.replicas && !keep->keeper_count && !self->life->handing)
         return;
     keep->taken = snapshot_new(&snapshot->id);
     CHECK(keep->taken);
@@ -47,10 +47,10 @@ void shard_keep_taken(shard_core_t *self, const snapshot_t *snapshot)
         buf_t *buf = buf_ref(snapshot->values[i].buf);
         CHECK(!snapshot_add(keep->taken, snapshot->values[i].name, &buf, NULL));
     }
-    keep->taken_us = self->base.now_us;
+    keep->taken_us = self->base->now_us;
     if (!keep->begun_us)
-        keep->begun_us = self->base.now_us;
-    keep->taken_changes = self->base.changes;
+        keep->begun_us = self->base->now_us;
+    keep->taken_changes = self->base->changes;
 }
 
 /* ---- keepers ---- */
@@ -62,18 +62,18 @@ static bool s_has_newest(const keep_t *keep, const keeper_t *keeper)
 
 static void s_offer(shard_core_t *self, keeper_t *keeper)
 {
-    giver_offer(self->durable.keep.given[keeper->giving].giver, keeper->name, 0, &self->base.outbox);
-    keeper->offer_us = self->base.now_us + KEEP_OFFER_US;
+    giver_offer(self->durable->keep.given[keeper->giving].giver, keeper->name, 0, &self->base->outbox);
+    keeper->offer_us = self->base->now_us + KEEP_OFFER_US;
 }
 
 /* Gives each keeper that has nothing under way the newest that it lacks. */
 static void s_go_on(shard_core_t *self)
 {
-    keep_t *keep = &self->durable.keep;
+    keep_t *keep = &self->durable->keep;
     for (size_t i = 0; i < keep->keeper_count; i++) {
         keeper_t *keeper = &keep->keepers[i];
         if (keeper->giving == KEEP_NONE && !s_has_newest(keep, keeper) &&
-            self->base.now_us >= keeper->retry_us) {
+            self->base->now_us >= keeper->retry_us) {
             keeper->giving = keep->newest;
             s_offer(self, keeper);
         }
@@ -84,15 +84,15 @@ static void s_go_on(shard_core_t *self)
 /* Where a snapshot counts only with its copies there are to be all that were asked for: too few keepers are none. */
 static bool s_are_enough(const shard_core_t *self)
 {
-    bool exact = self->base.spec.topology->checkpoint.durability == DURABILITY_REPLICA;
-    size_t least = exact ? (size_t)self->base.spec.topology->checkpoint.replicas : 1;
-    return self->durable.keep.keeper_count >= (least ? least : 1);
+    bool exact = self->base->spec.topology->checkpoint.durability == DURABILITY_REPLICA;
+    size_t least = exact ? (size_t)self->base->spec.topology->checkpoint.replicas : 1;
+    return self->durable->keep.keeper_count >= (least ? least : 1);
 }
 
 /* The newest number that every keeper has; 0 when there is none. */
 static uint64_t s_kept(const shard_core_t *self)
 {
-    const keep_t *keep = &self->durable.keep;
+    const keep_t *keep = &self->durable->keep;
     uint64_t least = s_are_enough(self) ? UINT64_MAX : 0;
     for (size_t i = 0; i < keep->keeper_count; i++)
         if (keep->keepers[i].kept < least)
@@ -111,7 +111,7 @@ static keeper_t *s_keeper(keep_t *keep, const char *name)
 /* The newest that all have tells how old what some keeper lacks can be. */
 static void s_note_kept(shard_core_t *self)
 {
-    keep_t *keep = &self->durable.keep;
+    keep_t *keep = &self->durable->keep;
     uint64_t kept = s_kept(self);
     for (size_t i = 0; i < KEEP_GIVEN_MAX; i++) {
         const given_t *given = &keep->given[i];
@@ -125,7 +125,7 @@ static void s_note_kept(shard_core_t *self)
 
 static void s_check(shard_core_t *self)
 {
-    keep_t *keep = &self->durable.keep;
+    keep_t *keep = &self->durable->keep;
     s_note_kept(self);
     if (!keep->waits || s_kept(self) < keep->waits)
         return;
@@ -135,15 +135,15 @@ static void s_check(shard_core_t *self)
 
 err_code_t shard_keep_committed(shard_core_t *self, uint64_t number, bool *ret_waits)
 {
-    keep_t *keep = &self->durable.keep;
+    keep_t *keep = &self->durable->keep;
     *ret_waits = false;
     if (!keep->taken)
         return ERR_OK;
     giver_t *giver = NULL;
-    const topology_region_t *region = &self->base.spec.topology->regions[self->base.spec.region_index];
-    bool replica = self->base.spec.topology->checkpoint.durability == DURABILITY_REPLICA;
-    err_code_t code = giver_new(keep->taken, region->name, self->base.spec.shard_index, self->base.name,
-                                self->base.spec.incarnation, &giver, NULL);
+    const topology_region_t *region = &self->base->spec.topology->regions[self->base->spec.region_index];
+    bool replica = self->base->spec.topology->checkpoint.durability == DURABILITY_REPLICA;
+    err_code_t code = giver_new(keep->taken, region->name, self->base->spec.shard_index, self->base->name,
+                                self->base->spec.incarnation, &giver, NULL);
     snapshot_destroy(&keep->taken);
     if (code)
         return replica ? code : ERR_OK; /* in the background the next one will do */
@@ -153,7 +153,7 @@ err_code_t shard_keep_committed(shard_core_t *self, uint64_t number, bool *ret_w
     keep->given[keep->newest] = (given_t){
         .giver = giver, .number = number, .taken_us = keep->taken_us, .changes = keep->taken_changes};
     keep->waits = replica ? number : 0;
-    keep->heard_us = self->base.now_us;
+    keep->heard_us = self->base->now_us;
     *ret_waits = replica;
     s_go_on(self);
     return ERR_OK;
@@ -177,10 +177,10 @@ static bool s_next(const char **at_p, keeper_t *ret_keeper)
 /* Who keeps for this shard; what a keeper has that stays is not asked for again. */
 static void s_assign(shard_core_t *self, const message_t *message)
 {
-    keep_t *keep = &self->durable.keep;
+    keep_t *keep = &self->durable->keep;
     keeper_t keepers[KEEP_KEEPERS_MAX], keeper;
     size_t count = 0;
-    if (strcmp(message->from, self->base.scheduler) != 0 || message->keepers.assignment <= keep->assignment)
+    if (strcmp(message->from, self->base->scheduler) != 0 || message->keepers.assignment <= keep->assignment)
         return;
     const char *at = message->keepers.names ? message->keepers.names : "";
     while (count < KEEP_KEEPERS_MAX && s_next(&at, &keeper)) {
@@ -190,22 +190,22 @@ static void s_assign(shard_core_t *self, const message_t *message)
     memcpy(keep->keepers, keepers, count * sizeof *keepers);
     keep->keeper_count = count;
     keep->assignment = message->keepers.assignment;
-    self->base.report_soon = true;
+    self->base->report_soon = true;
     s_go_on(self);
     s_check(self);
 }
 
 bool shard_keep_fetch(shard_core_t *self, const message_t *message)
 {
-    keep_t *keep = &self->durable.keep;
+    keep_t *keep = &self->durable->keep;
     keeper_t *keeper = s_keeper(keep, message->from);
     for (size_t i = 0; i < KEEP_GIVEN_MAX; i++) {
         if (!keep->given[i].giver || keep->given[i].number != message->snapshot_fetch.number)
             continue;
-        keep->heard_us = self->base.now_us;
+        keep->heard_us = self->base->now_us;
         if (keeper)
-            keeper->offer_us = self->base.now_us + KEEP_OFFER_US;
-        giver_serve(keep->given[i].giver, message, &self->base.outbox);
+            keeper->offer_us = self->base->now_us + KEEP_OFFER_US;
+        giver_serve(keep->given[i].giver, message, &self->base->outbox);
         return true;
     }
     return false;
@@ -214,23 +214,23 @@ bool shard_keep_fetch(shard_core_t *self, const message_t *message)
 static void s_take_kept(shard_core_t *self, const message_t *message)
 {
     const snapshot_kept_t_ *what = &message->snapshot_kept;
-    keep_t *keep = &self->durable.keep;
+    keep_t *keep = &self->durable->keep;
     keeper_t *keeper = s_keeper(keep, message->from);
-    if (!keeper || what->incarnation != self->base.spec.incarnation ||
-        what->shard != self->base.spec.shard_index)
+    if (!keeper || what->incarnation != self->base->spec.incarnation ||
+        what->shard != self->base->spec.shard_index)
         return;
-    keep->heard_us = self->base.now_us;
+    keep->heard_us = self->base->now_us;
     uint64_t fulfilled = shard_keep_assignment(self);
-    if (!what->code && what->number > keeper->kept && what->number <= self->durable.number)
+    if (!what->code && what->number > keeper->kept && what->number <= self->durable->number)
         keeper->kept = what->number;
     /* What was offered twice may be refused and then kept: that counts, too. */
     if (keeper->giving != KEEP_NONE && keep->given[keeper->giving].number == what->number) {
         keeper->giving = KEEP_NONE;
         keeper->refused = (err_code_t)what->code;
-        keeper->retry_us = what->code ? self->base.now_us + KEEP_RETRY_US : 0;
+        keeper->retry_us = what->code ? self->base->now_us + KEEP_RETRY_US : 0;
     }
     if (shard_keep_assignment(self) != fulfilled)
-        self->base.report_soon = true; /* a move may wait for it */
+        self->base->report_soon = true; /* a move may wait for it */
     s_check(self);
     s_go_on(self);
 }
@@ -242,7 +242,7 @@ void shard_keep_message(shard_core_t *self, const message_t *message)
     else if (message->kind == KIND_snapshot_kept)
         s_take_kept(self, message);
     else if (!shard_keep_fetch(self, message))
-        giver_refuse(message, self->base.name, self->base.spec.incarnation, &self->base.outbox);
+        giver_refuse(message, self->base->name, self->base->spec.incarnation, &self->base->outbox);
 }
 
 /* ---- time ---- */
@@ -251,31 +251,31 @@ void shard_keep_message(shard_core_t *self, const message_t *message)
  * of this node. Nothing that waits for them leaves. */
 static void s_give_up(shard_core_t *self)
 {
-    keep_t *keep = &self->durable.keep;
-    if (!self->base.stopping || self->life.handing || !keep->waits ||
-        self->base.now_us - keep->heard_us < KEEP_STOP_US)
+    keep_t *keep = &self->durable->keep;
+    if (!self->base->stopping || self->life->handing || !keep->waits ||
+        self->base->now_us - keep->heard_us < KEEP_STOP_US)
         return;
     keep->waits = 0;
-    self->durable.committed_changes = self->durable.shot.changes;
-    self->durable.shot.number = 0;
+    self->durable->committed_changes = self->durable->shot.changes;
+    self->durable->shot.number = 0;
     shard_mark_committed(self, ERR_STOPPED);
 }
 
 void shard_keep_tick(shard_core_t *self)
 {
-    keep_t *keep = &self->durable.keep;
+    keep_t *keep = &self->durable->keep;
     s_go_on(self);
     for (size_t i = 0; i < keep->keeper_count; i++)
-        if (keep->keepers[i].giving != KEEP_NONE && self->base.now_us >= keep->keepers[i].offer_us)
+        if (keep->keepers[i].giving != KEEP_NONE && self->base->now_us >= keep->keepers[i].offer_us)
             s_offer(self, &keep->keepers[i]);
     s_give_up(self);
 }
 
 int64_t shard_keep_due(const shard_core_t *self)
 {
-    const keep_t *keep = &self->durable.keep;
-    int64_t due = self->base.stopping && !self->life.handing && keep->waits ? keep->heard_us + KEEP_STOP_US
-                                                                            : ROLE_NEVER;
+    const keep_t *keep = &self->durable->keep;
+    int64_t due = self->base->stopping && !self->life->handing && keep->waits ? keep->heard_us + KEEP_STOP_US
+                                                                              : ROLE_NEVER;
     for (size_t i = 0; i < keep->keeper_count; i++) {
         const keeper_t *keeper = &keep->keepers[i];
         int64_t at = keeper->giving != KEEP_NONE  ? keeper->offer_us
@@ -291,36 +291,38 @@ int64_t shard_keep_due(const shard_core_t *self)
 /* Keepers that were given to it in the midst of training have nothing to fetch until there is another snapshot: it may be a while. */
 bool shard_keep_lacks(const shard_core_t *self)
 {
-    return !self->base.stopping && self->durable.keep.keeper_count && self->durable.keep.newest == KEEP_NONE;
+    return !self->base->stopping && self->durable->keep.keeper_count &&
+           self->durable->keep.newest == KEEP_NONE;
 }
 
 /* Where a snapshot counts only with its copies, or is the last one, all keepers must have that one. */
 uint64_t shard_keep_assignment(const shard_core_t *self)
 {
-    const keep_t *keep = &self->durable.keep;
-    bool exact = self->life.handing || self->base.spec.topology->checkpoint.durability == DURABILITY_REPLICA;
-    uint64_t least = exact && self->durable.committed_number ? self->durable.committed_number : 1;
+    const keep_t *keep = &self->durable->keep;
+    bool exact =
+        self->life->handing || self->base->spec.topology->checkpoint.durability == DURABILITY_REPLICA;
+    uint64_t least = exact && self->durable->committed_number ? self->durable->committed_number : 1;
     return keep->keeper_count && s_kept(self) >= least ? keep->assignment : 0;
 }
 
 uint64_t shard_keep_kept(const shard_core_t *self)
 {
-    return self->durable.keep.kept;
+    return self->durable->keep.kept;
 }
 
 int64_t shard_keep_lag_us(const shard_core_t *self)
 {
-    const keep_t *keep = &self->durable.keep;
-    if (!self->base.spec.topology->checkpoint.replicas || keep->kept_changes == self->base.changes)
+    const keep_t *keep = &self->durable->keep;
+    if (!self->base->spec.topology->checkpoint.replicas || keep->kept_changes == self->base->changes)
         return 0;
-    return keep->kept ? self->base.now_us - keep->kept_us : self->base.now_us - keep->begun_us;
+    return keep->kept ? self->base->now_us - keep->kept_us : self->base->now_us - keep->begun_us;
 }
 
 /* Whom a snapshot that is committed here still waits for; NULL: nobody. */
 const char *shard_keep_waits_for(const shard_core_t *self)
 {
-    const keep_t *keep = &self->durable.keep;
-    if (!keep->waits || self->base.now_us - keep->heard_us < KEEP_WAIT_SHOWN_US)
+    const keep_t *keep = &self->durable->keep;
+    if (!keep->waits || self->base->now_us - keep->heard_us < KEEP_WAIT_SHOWN_US)
         return NULL;
     for (size_t i = 0; s_are_enough(self) && i < keep->keeper_count; i++)
         if (keep->keepers[i].kept < keep->waits)
@@ -330,7 +332,7 @@ const char *shard_keep_waits_for(const shard_core_t *self)
 
 const char *shard_keep_refused(const shard_core_t *self)
 {
-    const keep_t *keep = &self->durable.keep;
+    const keep_t *keep = &self->durable->keep;
     for (size_t i = 0; i < keep->keeper_count; i++)
         if (keep->keepers[i].refused == ERR_FULL)
             return keep->keepers[i].name;
@@ -339,12 +341,12 @@ const char *shard_keep_refused(const shard_core_t *self)
 
 void shard_keep_init(shard_core_t *self)
 {
-    self->durable.keep.newest = KEEP_NONE;
+    self->durable->keep.newest = KEEP_NONE;
 }
 
 void shard_keep_fini(shard_core_t *self)
 {
     for (size_t i = 0; i < KEEP_GIVEN_MAX; i++)
-        s_given_drop(&self->durable.keep.given[i]);
-    snapshot_destroy(&self->durable.keep.taken);
+        s_given_drop(&self->durable->keep.given[i]);
+    snapshot_destroy(&self->durable->keep.taken);
 }

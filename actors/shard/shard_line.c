@@ -7,57 +7,32 @@
 
 #include <string.h>
 
-/* "ROLE/REGION/K" with this shard's K, of another region. */
-size_t shard_region_by_name(const shard_core_t *self, const char *role, const char *from)
-{
-    char end[24];
-    size_t skip = strlen(role), length = strlen(from);
-    size_t tail = (size_t)snprintf(end, sizeof end, "/%zu", self->base.spec.shard_index);
-    if (length < skip + 1 + tail || strncmp(from, role, skip) != 0 || from[skip] != '/' ||
-        strcmp(from + length - tail, end) != 0)
-        return SIZE_MAX;
-    const char *name = from + skip + 1;
-    length -= skip + 1 + tail;
-    for (size_t r = 0; r < shard_region_count(self); r++) {
-        const char *region = self->base.spec.topology->regions[r].name;
-        if (r != self->base.spec.region_index && strncmp(region, name, length) == 0 && !region[length])
-            return r;
-    }
-    return SIZE_MAX;
-}
-
-void shard_peer_name(const shard_core_t *self, const char *role, size_t region, char *ret_name, size_t size)
-{
-    snprintf(ret_name, size, "%s/%s/%zu", role, self->base.spec.topology->regions[region].name,
-             self->base.spec.shard_index);
-}
-
 uint64_t shard_line_last(const shard_core_t *self)
 {
-    return self->stream.open_first - 1;
+    return self->stream->open_first - 1;
 }
 
 uint64_t shard_line_oldest(const shard_core_t *self)
 {
-    return self->stream.queue_count ? self->stream.queue[0].head.first : self->stream.open_first;
+    return self->stream->queue_count ? self->stream->queue[0].head.first : self->stream->open_first;
 }
 
 void shard_line_position(const shard_core_t *self, uint64_t *ret_history, uint64_t *ret_number)
 {
-    bool made = shard_line_last(self) > self->stream.follows;
-    *ret_history = made ? self->stream.history : self->stream.follows_history;
-    *ret_number = made ? shard_line_last(self) : self->stream.follows;
+    bool made = shard_line_last(self) > self->stream->follows;
+    *ret_history = made ? self->stream->history : self->stream->follows_history;
+    *ret_number = made ? shard_line_last(self) : self->stream->follows;
 }
 
 bool shard_line_has(const shard_core_t *self, uint64_t history, uint64_t number)
 {
-    bool follows = history == self->stream.follows_history && number == self->stream.follows;
-    if (!follows && (history != self->stream.history || number > shard_line_last(self)))
+    bool follows = history == self->stream->follows_history && number == self->stream->follows;
+    if (!follows && (history != self->stream->history || number > shard_line_last(self)))
         return false;
     if (number == shard_line_last(self))
         return true;
-    for (size_t i = 0; i < self->stream.queue_count; i++)
-        if (self->stream.queue[i].head.first == number + 1)
+    for (size_t i = 0; i < self->stream->queue_count; i++)
+        if (self->stream->queue[i].head.first == number + 1)
             return true;
     return false;
 }
@@ -67,17 +42,18 @@ bool shard_line_has(const shard_core_t *self, uint64_t history, uint64_t number)
 void shard_line_begin(shard_core_t *self, uint64_t follows_history, uint64_t follows)
 {
     rng_t rng;
-    rng_init_for(&rng, self->base.spec.history, "history", self->base.spec.incarnation, ++self->stream.lines);
+    rng_init_for(&rng, self->base->spec.history, "history", self->base->spec.incarnation,
+                 ++self->stream->lines);
     shard_cut_forget(self);
-    self->stream.history = rng_u64(&rng) | 1;
-    self->stream.follows_history = follows_history;
-    self->stream.follows = self->stream.cut = follows;
-    self->stream.open_first = follows + 1;
-    self->durable.committed_last = follows;
-    self->durable.uncovered.last = 0;
-    for (size_t r = 0; r < shard_region_count(self); r++) {
-        self->stream.destination_taken[r] = follows;
-        self->stream.destination_durable[r] =
+    self->stream->history = rng_u64(&rng) | 1;
+    self->stream->follows_history = follows_history;
+    self->stream->follows = self->stream->cut = follows;
+    self->stream->open_first = follows + 1;
+    self->durable->committed_last = follows;
+    self->durable->uncovered.last = 0;
+    for (size_t r = 0; r < base_regions(self->base); r++) {
+        self->stream->destination_taken[r] = follows;
+        self->stream->destination_durable[r] =
             0; /* until it says so: it may lack what nobody can send it any more */
     }
 }
@@ -85,31 +61,31 @@ void shard_line_begin(shard_core_t *self, uint64_t follows_history, uint64_t fol
 /* A newer entry makes the positions of this shard in all streams begin anew for everybody. */
 void shard_entry_next(shard_core_t *self)
 {
-    self->entry.number++;
-    if (self->entry.number < self->base.spec.incarnation)
-        self->entry.number = self->base.spec.incarnation;
+    self->entry->number++;
+    if (self->entry->number < self->base->spec.incarnation)
+        self->entry->number = self->base->spec.incarnation;
 }
 
 /* Regions that are not away, this one among them, must be a majority: else it may be this side that is cut off, which
  * keeps everything and waits. Of two halves it is the one with the first region. */
 static bool s_majority(const shard_core_t *self)
 {
-    size_t here = 0, count = shard_region_count(self);
+    size_t here = 0, count = base_regions(self->base);
     for (size_t r = 0; r < count; r++)
-        here += !self->stream.destination_away[r];
-    return 2 * here > count || (2 * here == count && !self->stream.destination_away[0]);
+        here += !self->stream->destination_away[r];
+    return 2 * here > count || (2 * here == count && !self->stream->destination_away[0]);
 }
 
 /* Under a waiting strategy nobody is left out: all must apply the same contributions. */
 bool shard_ignores(const shard_core_t *self, size_t region)
 {
-    return !self->base.rules.waits && self->stream.destination_away[region] && s_majority(self);
+    return !self->base->rules.waits && self->stream->destination_away[region] && s_majority(self);
 }
 
 bool shard_holds(const shard_core_t *self)
 {
-    for (size_t r = 0; r < shard_region_count(self); r++)
-        if (self->stream.destination_hold_us[r] > self->base.now_us)
+    for (size_t r = 0; r < base_regions(self->base); r++)
+        if (self->stream->destination_hold_us[r] > self->base->now_us)
             return true;
     return false;
 }

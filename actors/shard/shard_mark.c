@@ -17,12 +17,12 @@ enum { PHASE_HOLD, PHASE_TAKE, PHASE_END };
 
 bool shard_mark_holds(const shard_core_t *self)
 {
-    return self->durable.mark.held && !(self->base.spec.breaks & BREAK_HOLD);
+    return self->durable->mark.held && !(self->base->spec.breaks & BREAK_HOLD);
 }
 
 bool shard_mark_lets(const shard_core_t *self, uint64_t mark)
 {
-    return mark <= self->durable.mark.over || (self->base.spec.breaks & BREAK_MARK);
+    return mark <= self->durable->mark.over || (self->base->spec.breaks & BREAK_MARK);
 }
 
 /* -- what is over ------------------------------------------------------------------------------------------
@@ -30,19 +30,19 @@ bool shard_mark_lets(const shard_core_t *self, uint64_t mark)
 
 static void s_release(shard_core_t *self)
 {
-    self->durable.mark.held = 0;
-    self->durable.mark.wanted = false;
-    bool behind = self->durable.mark.ahead > self->durable.mark.over;
-    self->durable.mark.patient_us = behind ? self->base.now_us + SHARD_MARK_US : ROLE_NEVER;
+    self->durable->mark.held = 0;
+    self->durable->mark.wanted = false;
+    bool behind = self->durable->mark.ahead > self->durable->mark.over;
+    self->durable->mark.patient_us = behind ? self->base->now_us + SHARD_MARK_US : ROLE_NEVER;
 }
 
 /* All points up to `number` are over: nobody waits here for one of them any more. */
 static void s_over(shard_core_t *self, uint64_t number)
 {
-    shard_mark_t *mark = &self->durable.mark;
+    shard_mark_t *mark = &self->durable->mark;
     if (number > mark->number) {
         mark->number = number;
-        shard_changed(self); /* a restart must not wait for it again */
+        base_changed(self->base); /* a restart must not wait for it again */
     }
     mark->over = number > mark->over ? number : mark->over;
     if (mark->held <= number)
@@ -51,8 +51,8 @@ static void s_over(shard_core_t *self, uint64_t number)
 
 void shard_mark_drop(shard_core_t *self)
 {
-    if (self->durable.mark.held)
-        s_over(self, self->durable.mark.held);
+    if (self->durable->mark.held)
+        s_over(self, self->durable->mark.held);
 }
 
 void shard_mark_join(shard_core_t *self, uint64_t number)
@@ -63,19 +63,19 @@ void shard_mark_join(shard_core_t *self, uint64_t number)
 
 void shard_mark_seen(shard_core_t *self, uint64_t number)
 {
-    shard_mark_t *mark = &self->durable.mark;
+    shard_mark_t *mark = &self->durable->mark;
     if (number <= mark->ahead)
         return;
     mark->ahead = number;
     if (number > mark->over && mark->patient_us == ROLE_NEVER)
-        mark->patient_us = self->base.now_us + SHARD_MARK_US;
+        mark->patient_us = self->base->now_us + SHARD_MARK_US;
 }
 
 /* A global scheduler that is gone keeps nobody from training. */
 void shard_mark_tick(shard_core_t *self)
 {
-    shard_mark_t *mark = &self->durable.mark;
-    if (self->base.now_us < mark->patient_us)
+    shard_mark_t *mark = &self->durable->mark;
+    if (self->base->now_us < mark->patient_us)
         return;
     mark->patient_us = ROLE_NEVER;
     s_over(self, mark->held > mark->ahead ? mark->held : mark->ahead);
@@ -86,34 +86,34 @@ void shard_mark_tick(shard_core_t *self)
 
 static void s_answer(shard_core_t *self, uint64_t number, uint64_t phase, err_code_t code)
 {
-    message_t *message = shard_message(self, KIND_marked, GLOBAL_SCHEDULER);
+    message_t *message = base_message(self->base, KIND_marked, GLOBAL_SCHEDULER);
     message->number = message->marked.mark = number;
     message->marked.phase = phase;
     message->marked.code = (uint64_t)code;
-    shard_send(self, &message);
+    base_send(self->base, &message);
 }
 
 static void s_hold(shard_core_t *self, const message_t *message)
 {
-    shard_mark_t *mark = &self->durable.mark;
+    shard_mark_t *mark = &self->durable->mark;
     uint64_t number = message->mark.mark;
     if (number != mark->held) {
         s_over(self, number - 1); /* nobody goes on with an earlier one */
         mark->held = number;
         message_set_name(mark->tag, message->mark.tag);
     }
-    mark->patient_us = self->base.now_us + SHARD_MARK_US;
+    mark->patient_us = self->base->now_us + SHARD_MARK_US;
     s_answer(self, number, PHASE_HOLD, ERR_OK);
 }
 
 static void s_take(shard_core_t *self, uint64_t number)
 {
-    shard_mark_t *mark = &self->durable.mark;
+    shard_mark_t *mark = &self->durable->mark;
     if (number != mark->held) { /* this incarnation has let things go meanwhile */
         s_answer(self, number, PHASE_TAKE, ERR_STATE);
         return;
     }
-    mark->patient_us = self->base.now_us + SHARD_MARK_US;
+    mark->patient_us = self->base->now_us + SHARD_MARK_US;
     mark->wanted = true;
     if (mark->shot == number)
         s_answer(self, number, PHASE_HOLD, ERR_OK); /* it is being written */
@@ -129,18 +129,18 @@ static err_code_t s_check(const shard_core_t *self, const message_t *message)
         return ERR_MALFORMED;
     if (!shard_runs(self)) /* its state is about to be replaced, or is not sure */
         return ERR_STATE;
-    return self->base.stopping ? ERR_STOPPED : ERR_OK;
+    return self->base->stopping ? ERR_STOPPED : ERR_OK;
 }
 
 void shard_mark(shard_core_t *self, const message_t *message)
 {
-    const shard_mark_t *mark = &self->durable.mark;
+    const shard_mark_t *mark = &self->durable->mark;
     uint64_t number = message->mark.mark, phase = message->mark.phase;
     err_code_t code = s_check(self, message);
     if (code == ERR_STOPPED || code == ERR_STATE) {
         s_answer(self, number, phase, code);
     } else if (code) {
-        shard_refuse(self, message, code, "not a common point, or not from the global scheduler");
+        base_refuse(self->base, message, code, "not a common point, or not from the global scheduler");
     } else if (phase == PHASE_END) {
         s_over(self, number);
         s_answer(self, number, phase, ERR_OK);
@@ -162,7 +162,7 @@ void shard_mark(shard_core_t *self, const message_t *message)
 
 const char *shard_mark_tag(const shard_core_t *self)
 {
-    return self->durable.mark.wanted && !self->base.stopping ? self->durable.mark.tag : NULL;
+    return self->durable->mark.wanted && !self->base->stopping ? self->durable->mark.tag : NULL;
 }
 
 /* Notes whose store has the snapshot; of several attempts at one point the newest counts, as in the store. */
@@ -186,24 +186,24 @@ static void s_keep(shard_mark_t *mark, uint64_t incarnation, size_t most)
 
 static size_t s_most(const shard_core_t *self)
 {
-    uint64_t marks = self->base.spec.topology->checkpoint.marks + 1; /* and the one that is being made */
+    uint64_t marks = self->base->spec.topology->checkpoint.marks + 1; /* and the one that is being made */
     return marks < SHARD_MARKS_MAX ? (size_t)marks : SHARD_MARKS_MAX;
 }
 
 void shard_mark_take(shard_core_t *self)
 {
-    shard_mark_t *mark = &self->durable.mark;
+    shard_mark_t *mark = &self->durable->mark;
     mark->shot = shard_mark_tag(self) ? mark->held : 0;
     if (!mark->shot)
         return;
     mark->number = mark->held;
-    s_keep(mark, self->base.spec.incarnation, s_most(self));
+    s_keep(mark, self->base->spec.incarnation, s_most(self));
 }
 
 /* Only what is durable is a point: a snapshot that failed is taken again, and what lies behind the point waits for it. */
 void shard_mark_committed(shard_core_t *self, err_code_t code)
 {
-    shard_mark_t *mark = &self->durable.mark;
+    shard_mark_t *mark = &self->durable->mark;
     uint64_t number = mark->shot;
     mark->shot = 0;
     if (code || !number || number != mark->held)
@@ -215,15 +215,15 @@ void shard_mark_committed(shard_core_t *self, err_code_t code)
 
 bool shard_core_keeps(const shard_core_t *self, uint64_t incarnation)
 {
-    for (size_t i = 0; i < self->durable.mark.kept_count; i++)
-        if (self->durable.mark.kept[i * SHARD_MARK_FIELDS] == incarnation)
+    for (size_t i = 0; i < self->durable->mark.kept_count; i++)
+        if (self->durable->mark.kept[i * SHARD_MARK_FIELDS] == incarnation)
             return true;
     return false;
 }
 
 void shard_mark_load(shard_core_t *self, uint64_t number, const wire_u64s_t *kept)
 {
-    shard_mark_t *mark = &self->durable.mark;
+    shard_mark_t *mark = &self->durable->mark;
     mark->number = mark->over = number;
     size_t count = kept->count / SHARD_MARK_FIELDS, most = s_most(self);
     size_t first = count > most ? count - most : 0;

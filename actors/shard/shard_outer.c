@@ -42,44 +42,44 @@ typedef struct {
 
 void outer_begin(shard_core_t *self)
 {
-    const topology_t *topology = self->base.spec.topology;
-    self->replica.outer.on = self->base.rules.strategy->outer && shard_region_count(self) > 1;
-    self->replica.outer.lr = self->base.rules.strategy->adds ? 1 : (float)topology->job.sync.outer_lr;
-    self->replica.outer.mu = self->base.rules.strategy->adds ? 0 : (float)topology->job.sync.outer_momentum;
-    self->replica.outer.keeps = self->rounds.vote.on && self->base.rules.strategy->cuts == DELTA_MODEL;
-    if (!(self->replica.outer.on || self->replica.outer.keeps) || self->replica.outer.start)
+    const topology_t *topology = self->base->spec.topology;
+    self->replica->outer.on = self->base->rules.strategy->outer && base_regions(self->base) > 1;
+    self->replica->outer.lr = self->base->rules.strategy->adds ? 1 : (float)topology->job.sync.outer_lr;
+    self->replica->outer.mu = self->base->rules.strategy->adds ? 0 : (float)topology->job.sync.outer_momentum;
+    self->replica->outer.keeps = self->rounds->vote.on && self->base->rules.strategy->cuts == DELTA_MODEL;
+    if (!(self->replica->outer.on || self->replica->outer.keeps) || self->replica->outer.start)
         return;
-    self->replica.outer.start = buf_ref(self->replica.parameters);
-    if (self->replica.outer.on && self->replica.outer.mu > 0) {
-        self->replica.outer.momentum = buf_new_zero(shard_bytes(self));
-        CHECK(self->replica.outer.momentum);
+    self->replica->outer.start = buf_ref(self->replica->parameters);
+    if (self->replica->outer.on && self->replica->outer.mu > 0) {
+        self->replica->outer.momentum = buf_new_zero(base_bytes(self->base));
+        CHECK(self->replica->outer.momentum);
     }
 }
 
 void outer_fini(shard_core_t *self)
 {
-    buf_destroy(&self->replica.outer.start);
-    buf_destroy(&self->replica.outer.base);
-    buf_destroy(&self->replica.outer.momentum);
-    buf_destroy(&self->replica.outer.gathered);
-    buf_destroy(&self->replica.outer.room);
+    buf_destroy(&self->replica->outer.start);
+    buf_destroy(&self->replica->outer.base);
+    buf_destroy(&self->replica->outer.momentum);
+    buf_destroy(&self->replica->outer.gathered);
+    buf_destroy(&self->replica->outer.room);
 }
 
 static void s_start_here(shard_core_t *self)
 {
-    version_release(self, &self->replica.outer.start);
-    self->replica.outer.start = buf_ref(self->replica.parameters);
+    version_release(self, &self->replica->outer.start);
+    self->replica->outer.start = buf_ref(self->replica->parameters);
 }
 
 void outer_keep(shard_core_t *self)
 {
-    if (self->replica.outer.keeps)
+    if (self->replica->outer.keeps)
         s_start_here(self);
 }
 
 void outer_go_on(shard_core_t *self, bool refused)
 {
-    if (!self->replica.outer.on || !self->base.rules.strategy->adds)
+    if (!self->replica->outer.on || !self->base->rules.strategy->adds)
         return;
     if (refused)
         outer_return(self);
@@ -89,11 +89,11 @@ void outer_go_on(shard_core_t *self, bool refused)
 
 void outer_return(shard_core_t *self)
 {
-    CHECK(self->replica.outer.start);
-    if (self->replica.parameters == self->replica.outer.start)
+    CHECK(self->replica->outer.start);
+    if (self->replica->parameters == self->replica->outer.start)
         return;
-    version_release(self, &self->replica.parameters);
-    self->replica.parameters = buf_ref(self->replica.outer.start);
+    version_release(self, &self->replica->parameters);
+    self->replica->parameters = buf_ref(self->replica->outer.start);
 }
 
 /* -- the own difference -----------------------------------------------------------------------------------
@@ -101,55 +101,55 @@ void outer_return(shard_core_t *self)
 
 bool outer_ready(shard_core_t *self)
 {
-    if (!self->replica.outer.on)
+    if (!self->replica->outer.on)
         return true;
-    if (self->rounds.pending_count && !self->base.rules.waits)
+    if (self->rounds->pending_count && !self->base->rules.waits)
         return false; /* the own delta is not taken yet */
-    if (!self->replica.outer.room)
-        self->replica.outer.room = version_fresh(self);
-    self->base.short_of_memory = self->base.short_of_memory || !self->replica.outer.room;
-    return self->replica.outer.room != NULL;
+    if (!self->replica->outer.room)
+        self->replica->outer.room = version_fresh(self);
+    self->base->short_of_memory = self->base->short_of_memory || !self->replica->outer.room;
+    return self->replica->outer.room != NULL;
 }
 
 buf_t *outer_cut(shard_core_t *self, bool whole)
 {
-    const buf_t *rest = whole ? self->replica.residual : NULL;
-    if (!self->replica.open_steps && !rest)
+    const buf_t *rest = whole ? self->replica->residual : NULL;
+    if (!self->replica->open_steps && !rest)
         return NULL;
-    buf_t *out = self->replica.outer.room;
-    self->replica.outer.room = NULL;
+    buf_t *out = self->replica->outer.room;
+    self->replica->outer.room = NULL;
     CHECK(out);
-    const buf_t *from = self->replica.outer.base ? self->replica.outer.base : self->replica.outer.start;
-    const float *s = buf_peek(from), *w = buf_peek(self->replica.parameters);
+    const buf_t *from = self->replica->outer.base ? self->replica->outer.base : self->replica->outer.start;
+    const float *s = buf_peek(from), *w = buf_peek(self->replica->parameters);
     const float *e = rest ? buf_peek(rest) : NULL;
     float *d = buf_data(out);
-    for (size_t i = 0; i < self->base.spec.elements; i++)
-        d[i] = self->replica.open_steps ? s[i] - w[i]
-                                        : 0; /* nothing open: w may still be what the last cut has taken */
-    for (size_t i = 0; e && i < self->base.spec.elements; i++)
+    for (size_t i = 0; i < self->base->spec.elements; i++)
+        d[i] = self->replica->open_steps ? s[i] - w[i]
+                                         : 0; /* nothing open: w may still be what the last cut has taken */
+    for (size_t i = 0; e && i < self->base->spec.elements; i++)
         d[i] += e[i];
     if (e)
-        version_release(self, &self->replica.residual);
+        version_release(self, &self->replica->residual);
     return out;
 }
 
 static void s_drop_base(shard_core_t *self)
 {
-    if (self->replica.outer.base)
-        version_release(self, &self->replica.outer.base);
+    if (self->replica->outer.base)
+        version_release(self, &self->replica->outer.base);
 }
 
 /* A difference that comes late acts in some later round: what it has must not be in the next one, too. One that is not
  * finite carries nothing, and nothing goes on from it. */
 void outer_made(shard_core_t *self, bool carried)
 {
-    if (!self->replica.outer.on || !self->base.rules.waits)
+    if (!self->replica->outer.on || !self->base->rules.waits)
         return;
     s_drop_base(self);
-    if (!shard_round_open(self) || (self->base.rules.overlap && !carried))
+    if (!shard_round_open(self) || (self->base->rules.overlap && !carried))
         outer_return(self);
-    else if (self->base.rules.overlap)
-        self->replica.outer.base = buf_ref(self->replica.parameters);
+    else if (self->base->rules.overlap)
+        self->replica->outer.base = buf_ref(self->replica->parameters);
 }
 
 /* -- acting -----------------------------------------------------------------------------------------------
@@ -166,21 +166,21 @@ static void s_drop(shard_core_t *self, act_t *act)
 /* All the memory before the first element; nothing has changed when there is not enough. */
 static bool s_open(shard_core_t *self, act_t *act)
 {
-    outer_t *outer = &self->replica.outer;
+    outer_t *outer = &self->replica->outer;
     bool remembers = outer->mu > 0;
     bool good = version_open(self, &act->start, &outer->start, false);
     if (good && remembers && (act->nesterov || act->turn))
         good = version_open(self, &act->momentum, &outer->momentum, false);
     if (good && remembers && !act->nesterov && !act->turn)
         good = version_open(self, &act->gathered, &outer->gathered, false);
-    if (good && self->replica.open_steps)
-        good = version_open(self, &act->parameters, &self->replica.parameters, false);
+    if (good && self->replica->open_steps)
+        good = version_open(self, &act->parameters, &self->replica->parameters, false);
     act->gathered_from = outer->gathered ? buf_peek(outer->gathered) : NULL;
     act->base = outer->base ? buf_peek(outer->base) : NULL;
     if (good)
         return true;
     s_drop(self, act);
-    self->base.short_of_memory = true;
+    self->base->short_of_memory = true;
     return false;
 }
 
@@ -213,7 +213,7 @@ static void s_block(const act_t *act, size_t first, size_t count, const float *d
 /* Local steps that are under way stay as they are, moved with their start. */
 static void s_settle(shard_core_t *self)
 {
-    if (self->replica.open_steps)
+    if (self->replica->open_steps)
         return;
     s_drop_base(self);
     outer_return(self);
@@ -223,16 +223,16 @@ static bool s_act(shard_core_t *self, const blend_t *delta, act_t *act)
 {
     if (!s_open(self, act))
         return false;
-    for (size_t i = 0; i < self->base.spec.elements; i += SHARD_BLOCK) {
-        size_t n = self->base.spec.elements - i < SHARD_BLOCK ? self->base.spec.elements - i : SHARD_BLOCK;
+    for (size_t i = 0; i < self->base->spec.elements; i += SHARD_BLOCK) {
+        size_t n = self->base->spec.elements - i < SHARD_BLOCK ? self->base->spec.elements - i : SHARD_BLOCK;
         s_block(act, i, n, blend_read(delta, i, n));
     }
     version_commit(self, &act->start);
     version_commit(self, &act->momentum);
     version_commit(self, &act->gathered);
     version_commit(self, &act->parameters);
-    if (act->turn && self->replica.outer.gathered)
-        version_release(self, &self->replica.outer.gathered);
+    if (act->turn && self->replica->outer.gathered)
+        version_release(self, &self->replica->outer.gathered);
     s_drop_base(self);
     s_settle(self);
     return true;
@@ -244,43 +244,43 @@ bool outer_round(shard_core_t *self, const blend_t *mean)
         s_settle(self);
         return true;
     }
-    act_t act = {.lr = self->replica.outer.lr, .mu = self->replica.outer.mu, .share = 1, .nesterov = true};
+    act_t act = {.lr = self->replica->outer.lr, .mu = self->replica->outer.mu, .share = 1, .nesterov = true};
     return s_act(self, mean, &act);
 }
 
 bool outer_add(shard_core_t *self, size_t region, const blend_t *delta)
 {
-    act_t act = {.lr = self->replica.outer.lr,
-                 .mu = self->replica.outer.mu,
-                 .share =
-                     self->base.rules.strategy->adds ? 1 : (float)self->base.spec.job->regions[region].share,
-                 .turn = self->replica.outer.arrivals + 1 >= shard_region_count(self)};
+    act_t act = {
+        .lr = self->replica->outer.lr,
+        .mu = self->replica->outer.mu,
+        .share = self->base->rules.strategy->adds ? 1 : (float)self->base->spec.job->regions[region].share,
+        .turn = self->replica->outer.arrivals + 1 >= base_regions(self->base)};
     if (!s_act(self, delta, &act))
         return false;
-    self->replica.outer.arrivals = act.turn ? 0 : self->replica.outer.arrivals + 1;
+    self->replica->outer.arrivals = act.turn ? 0 : self->replica->outer.arrivals + 1;
     return true;
 }
 
 bool outer_try(shard_core_t *self)
 {
-    if (!self->replica.outer.on || self->base.rules.waits || !self->rounds.pending_count ||
-        self->base.short_of_memory)
+    if (!self->replica->outer.on || self->base->rules.waits || !self->rounds->pending_count ||
+        self->base->short_of_memory)
         return false;
-    pending_t *own = &self->rounds.pending[0];
+    pending_t *own = &self->rounds->pending[0];
     part_t part = {.buf = own->data, .weight = 1};
     blend_t blend = {.parts = &part,
                      .count = 1,
                      .divisor = 1,
-                     .scratch = self->replica.scratch,
-                     .sums = self->replica.sums};
+                     .scratch = self->replica->scratch,
+                     .sums = self->replica->sums};
     if (own->data && !outer_add(self, own->region, &blend))
         return false;
     s_settle(self); /* also what was refused for not being finite */
     if (own->data)
         version_release(self, &own->data);
-    memmove(self->rounds.pending, self->rounds.pending + 1,
-            --self->rounds.pending_count * sizeof *self->rounds.pending);
-    self->replica.version++;
-    shard_changed(self);
+    memmove(self->rounds->pending, self->rounds->pending + 1,
+            --self->rounds->pending_count * sizeof *self->rounds->pending);
+    self->replica->version++;
+    base_changed(self->base);
     return true;
 }

@@ -7,31 +7,32 @@
 
 uint64_t shard_chunk_count(const shard_core_t *self)
 {
-    uint64_t count = (shard_bytes(self) + self->base.spec.chunk_bytes - 1) / self->base.spec.chunk_bytes;
+    uint64_t count =
+        (base_bytes(self->base) + self->base->spec.chunk_bytes - 1) / self->base->spec.chunk_bytes;
     return count ? count : 1;
 }
 
 size_t shard_chunk_size(const shard_core_t *self, uint64_t chunk)
 {
-    size_t left = shard_bytes(self) - (size_t)chunk * self->base.spec.chunk_bytes;
-    return left < self->base.spec.chunk_bytes ? left : self->base.spec.chunk_bytes;
+    size_t left = base_bytes(self->base) - (size_t)chunk * self->base->spec.chunk_bytes;
+    return left < self->base->spec.chunk_bytes ? left : self->base->spec.chunk_bytes;
 }
 
 /* Several workers pull the same version: its checksums are made once. */
 static void s_checksums(shard_core_t *self)
 {
-    if (!self->base.spec.checksums || self->intake.checksums_of == buf_id(self->replica.parameters))
+    if (!self->base->spec.checksums || self->intake->checksums_of == buf_id(self->replica->parameters))
         return;
     uint64_t count = shard_chunk_count(self);
-    if (!self->intake.checksums) {
-        self->intake.checksums = calloc(count, sizeof *self->intake.checksums);
-        CHECK(self->intake.checksums);
+    if (!self->intake->checksums) {
+        self->intake->checksums = calloc(count, sizeof *self->intake->checksums);
+        CHECK(self->intake->checksums);
     }
-    const char *data = buf_peek(self->replica.parameters);
+    const char *data = buf_peek(self->replica->parameters);
     for (uint64_t i = 0; i < count; i++)
-        self->intake.checksums[i] =
-            hash_checksum(data + i * self->base.spec.chunk_bytes, shard_chunk_size(self, i));
-    self->intake.checksums_of = buf_id(self->replica.parameters);
+        self->intake->checksums[i] =
+            hash_checksum(data + i * self->base->spec.chunk_bytes, shard_chunk_size(self, i));
+    self->intake->checksums_of = buf_id(self->replica->parameters);
 }
 
 /* The current version, by reference: nothing is copied, and the next step will not change it under the
@@ -41,17 +42,17 @@ static void s_answer(shard_core_t *self, const char *to, uint64_t request)
     s_checksums(self);
     uint64_t count = shard_chunk_count(self);
     for (uint64_t i = 0; i < count; i++) {
-        message_t *params = shard_message(self, KIND_params, to);
+        message_t *params = base_message(self->base, KIND_params, to);
         params->number = request;
-        params->params.version = self->replica.version;
+        params->params.version = self->replica->version;
         params->params.chunk = i;
         params->params.chunk_count = count;
-        params->params.offset = i * self->base.spec.chunk_bytes / sizeof(float);
-        params->params.total = self->base.spec.elements;
-        params->params.checksum = self->base.spec.checksums ? self->intake.checksums[i] : 0;
-        params->data = slice_of(self->replica.parameters, (size_t)i * self->base.spec.chunk_bytes,
+        params->params.offset = i * self->base->spec.chunk_bytes / sizeof(float);
+        params->params.total = self->base->spec.elements;
+        params->params.checksum = self->base->spec.checksums ? self->intake->checksums[i] : 0;
+        params->data = slice_of(self->replica->parameters, (size_t)i * self->base->spec.chunk_bytes,
                                 shard_chunk_size(self, i));
-        shard_send(self, &params);
+        base_send(self->base, &params);
     }
 }
 
@@ -60,30 +61,30 @@ static void s_answer(shard_core_t *self, const char *to, uint64_t request)
  * may be waiting for other regions that wait for exactly that shard. */
 static bool s_may_begin(const shard_core_t *self, uint64_t batch)
 {
-    if (ranges_has(&self->replica.applied, batch))
+    if (ranges_has(&self->replica->applied, batch))
         return true;
     if (shard_round_bars(self) || shard_cut_limited(self))
         return false;
-    const topology_t *topology = self->base.spec.topology;
-    uint64_t width = self->base.region->width, slack = 0;
+    const topology_t *topology = self->base->spec.topology;
+    uint64_t width = self->base->region->width, slack = 0;
     switch (topology->job.sync.inside) {
     case INSIDE_ASYNC:
         return true;
     case INSIDE_SYNC:
         break;
     case INSIDE_SSP:
-        width = topology->regions[self->base.spec.region_index].workers;
+        width = topology->regions[self->base->spec.region_index].workers;
         slack = topology->job.sync.inside_slack;
         break;
     }
     uint64_t step = width ? batch / width : batch;
     uint64_t below = step > slack ? (step - slack) * (width ? width : 1) : 0;
-    return ranges_has_all(&self->replica.applied, 0, below);
+    return ranges_has_all(&self->replica->applied, 0, below);
 }
 
 void shard_pull_forget(shard_core_t *self, worker_entry_t *worker)
 {
-    self->intake.pulls_waiting -= worker->pull_waits;
+    self->intake->pulls_waiting -= worker->pull_waits;
     worker->pull_waits = false;
 }
 
@@ -91,7 +92,7 @@ void shard_pull_want(shard_core_t *self, worker_entry_t *worker, uint64_t reques
 {
     if (worker->pull_waits && request < worker->pull)
         return;
-    self->intake.pulls_waiting += !worker->pull_waits;
+    self->intake->pulls_waiting += !worker->pull_waits;
     worker->pull_waits = true;
     worker->pull = request;
     worker->pull_batch = batch;
@@ -99,11 +100,11 @@ void shard_pull_want(shard_core_t *self, worker_entry_t *worker, uint64_t reques
 
 void shard_pull_serve(shard_core_t *self)
 {
-    if (self->base.stopping)
+    if (self->base->stopping)
         return;
-    size_t left = self->intake.pulls_waiting;
-    for (size_t i = 0; left && i < self->intake.worker_count; i++) {
-        worker_entry_t *worker = &self->intake.workers[i];
+    size_t left = self->intake->pulls_waiting;
+    for (size_t i = 0; left && i < self->intake->worker_count; i++) {
+        worker_entry_t *worker = &self->intake->workers[i];
         left -= worker->pull_waits;
         if (!worker->pull_waits || !s_may_begin(self, worker->pull_batch))
             continue;
@@ -123,8 +124,8 @@ void shard_pull(shard_core_t *self, const message_t *message)
     worker_entry_t *worker = shard_worker(self, message);
     if (!worker)
         return;
-    if (message->pull.batch >= self->base.region->batches) {
-        shard_refuse(self, message, ERR_LIMIT, "no such batch in this region");
+    if (message->pull.batch >= self->base->region->batches) {
+        base_refuse(self->base, message, ERR_LIMIT, "no such batch in this region");
         return;
     }
     shard_pull_want(self, worker, message->number, message->pull.batch);

@@ -12,7 +12,7 @@
 static bool s_own_worker(const shard_core_t *self, const char *from)
 {
     static const char role[] = "worker/";
-    const char *region = self->base.spec.topology->regions[self->base.spec.region_index].name;
+    const char *region = self->base->spec.topology->regions[self->base->spec.region_index].name;
     size_t skip = sizeof role - 1, length = strlen(region);
     return strncmp(from, role, skip) == 0 && strncmp(from + skip, region, length) == 0 &&
            from[skip + length] == '/';
@@ -30,23 +30,23 @@ static void s_renew(shard_core_t *self, worker_entry_t *worker, uint64_t incarna
 worker_entry_t *shard_worker(shard_core_t *self, const message_t *message)
 {
     if (!s_own_worker(self, message->from)) {
-        shard_refuse(self, message, ERR_DENIED, "only workers of the shard's own region push and pull");
+        base_refuse(self->base, message, ERR_DENIED, "only workers of the shard's own region push and pull");
         return NULL;
     }
-    size_t i = names_find(&self->intake.worker_names, message->from);
-    i = i == SIZE_MAX ? self->intake.worker_count : i;
+    size_t i = names_find(&self->intake->worker_names, message->from);
+    i = i == SIZE_MAX ? self->intake->worker_count : i;
     if (i == SHARD_WORKERS_MAX) {
-        shard_refuse(self, message, ERR_LIMIT, "too many workers at one shard");
+        base_refuse(self->base, message, ERR_LIMIT, "too many workers at one shard");
         return NULL;
     }
-    worker_entry_t *worker = &self->intake.workers[i];
-    if (i == self->intake.worker_count) {
-        names_set(&self->intake.worker_names, message->from, self->intake.worker_count++);
+    worker_entry_t *worker = &self->intake->workers[i];
+    if (i == self->intake->worker_count) {
+        names_set(&self->intake->worker_names, message->from, self->intake->worker_count++);
         message_set_name(worker->name, message->from);
         worker->incarnation = message->incarnation;
     }
-    if (message->incarnation < worker->incarnation && !(self->base.spec.breaks & BREAK_FENCING)) {
-        shard_refuse(self, message, ERR_STALE, "a newer incarnation of this worker has spoken");
+    if (message->incarnation < worker->incarnation && !(self->base->spec.breaks & BREAK_FENCING)) {
+        base_refuse(self->base, message, ERR_STALE, "a newer incarnation of this worker has spoken");
         return NULL;
     }
     if (message->incarnation > worker->incarnation)
@@ -65,10 +65,10 @@ void staged_drop(staged_t *self)
 
 void held_drop(shard_core_t *self, size_t index)
 {
-    assembly_fini(&self->intake.held[index].assembly);
-    self->intake.held_count--;
-    memmove(&self->intake.held[index], &self->intake.held[index + 1],
-            (self->intake.held_count - index) * sizeof *self->intake.held);
+    assembly_fini(&self->intake->held[index].assembly);
+    self->intake->held_count--;
+    memmove(&self->intake->held[index], &self->intake->held[index + 1],
+            (self->intake->held_count - index) * sizeof *self->intake->held);
 }
 
 static staged_t *s_find_staged(worker_entry_t *worker, uint64_t batch)
@@ -99,15 +99,15 @@ static staged_t *s_make_room(worker_entry_t *worker)
 static bool s_make_held_room(shard_core_t *self, size_t worker, uint64_t batch)
 {
     size_t count = 0, furthest = 0;
-    for (size_t i = 0; i < self->intake.held_count; i++) {
-        if (self->intake.held[i].worker != worker)
+    for (size_t i = 0; i < self->intake->held_count; i++) {
+        if (self->intake->held[i].worker != worker)
             continue;
-        if (!count++ || self->intake.held[i].batch > self->intake.held[furthest].batch)
+        if (!count++ || self->intake->held[i].batch > self->intake->held[furthest].batch)
             furthest = i;
     }
-    if (count <= self->base.region->width)
+    if (count <= self->base->region->width)
         return true;
-    if (self->intake.held[furthest].batch < batch)
+    if (self->intake->held[furthest].batch < batch)
         return false;
     held_drop(self, furthest);
     return true;
@@ -115,21 +115,21 @@ static bool s_make_held_room(shard_core_t *self, size_t worker, uint64_t batch)
 
 static const held_t *s_find_held(const shard_core_t *self, uint64_t batch)
 {
-    for (size_t i = 0; i < self->intake.held_count; i++)
-        if (self->intake.held[i].batch == batch)
-            return &self->intake.held[i];
+    for (size_t i = 0; i < self->intake->held_count; i++)
+        if (self->intake->held[i].batch == batch)
+            return &self->intake->held[i];
     return NULL;
 }
 
 void held_add(shard_core_t *self, const held_t *held)
 {
-    if (self->intake.held_count == self->intake.held_capacity) {
-        self->intake.held_capacity = self->intake.held_capacity ? 2 * self->intake.held_capacity : 8;
-        self->intake.held =
-            realloc(self->intake.held, self->intake.held_capacity * sizeof *self->intake.held);
-        CHECK(self->intake.held);
+    if (self->intake->held_count == self->intake->held_capacity) {
+        self->intake->held_capacity = self->intake->held_capacity ? 2 * self->intake->held_capacity : 8;
+        self->intake->held =
+            realloc(self->intake->held, self->intake->held_capacity * sizeof *self->intake->held);
+        CHECK(self->intake->held);
     }
-    self->intake.held[self->intake.held_count++] = *held;
+    self->intake->held[self->intake->held_count++] = *held;
 }
 
 /* Holds a whole push until its step; the assembly moves out of `staged`. */
@@ -137,7 +137,7 @@ static void s_hold(shard_core_t *self, worker_entry_t *worker, uint64_t batch, u
                    err_code_t code, staged_t *staged)
 {
     held_t held = {
-        .worker = (size_t)(worker - self->intake.workers), .batch = batch, .samples = samples, .code = code};
+        .worker = (size_t)(worker - self->intake->workers), .batch = batch, .samples = samples, .code = code};
     if (staged && !code) {
         held.assembly = staged->assembly;
         held.serial = staged->serial;
@@ -153,13 +153,13 @@ static void s_hold(shard_core_t *self, worker_entry_t *worker, uint64_t batch, u
 
 void shard_push_ack(shard_core_t *self, const char *to, uint64_t batch, bool applied, err_code_t code)
 {
-    message_t *ack = shard_message(self, KIND_push_ack, to);
+    message_t *ack = base_message(self->base, KIND_push_ack, to);
     ack->number = batch;
     ack->push_ack.batch = batch;
     ack->push_ack.applied = applied;
-    ack->push_ack.durable = applied && ranges_has(&self->durable.applied, batch);
+    ack->push_ack.durable = applied && ranges_has(&self->durable->applied, batch);
     ack->push_ack.code = (uint64_t)code;
-    shard_send(self, &ack);
+    base_send(self->base, &ack);
     FAILPOINT(shard_push_acked);
 }
 
@@ -169,23 +169,23 @@ static bool s_seen(shard_core_t *self, const worker_entry_t *worker, const messa
 {
     uint64_t batch = message->push.batch;
     const held_t *held = s_find_held(self, batch);
-    bool applied = ranges_has(&self->replica.applied, batch);
-    if ((self->base.spec.breaks & BREAK_DEDUP) && !self->base.rules.in_order)
+    bool applied = ranges_has(&self->replica->applied, batch);
+    if ((self->base->spec.breaks & BREAK_DEDUP) && !self->base->rules.in_order)
         return false;
     if (!held && !applied)
         return false;
-    bool mine = held && !applied && held->worker == (size_t)(worker - self->intake.workers);
+    bool mine = held && !applied && held->worker == (size_t)(worker - self->intake->workers);
     if (message->push.chunk == 0 && !mine)
-        self->base.counts.duplicates++;
+        self->base->counts.duplicates++;
     shard_push_ack(self, message->from, batch, !mine,
-                   applied && ranges_has(&self->replica.refused, batch) ? ERR_NUMBER : ERR_OK);
+                   applied && ranges_has(&self->replica->refused, batch) ? ERR_NUMBER : ERR_OK);
     return true;
 }
 
 static bool s_intact(const shard_core_t *self, const message_t *message)
 {
-    if ((message->push.checksum == 0 && !self->base.spec.checksums) ||
-        (self->base.spec.breaks & BREAK_CHECKSUM))
+    if ((message->push.checksum == 0 && !self->base->spec.checksums) ||
+        (self->base->spec.breaks & BREAK_CHECKSUM))
         return true;
     return hash_checksum(slice_peek(&message->data), message->data.buf ? message->data.size_bytes : 0) ==
            message->push.checksum;
@@ -194,8 +194,8 @@ static bool s_intact(const shard_core_t *self, const message_t *message)
 static err_code_t s_shape(const shard_core_t *self, const message_t *message)
 {
     uint64_t first, end;
-    job_batch_samples(self->base.region, message->push.batch, &first, &end);
-    if (message->push.total != self->base.spec.elements || message->push.offset > message->push.total)
+    job_batch_samples(self->base->region, message->push.batch, &first, &end);
+    if (message->push.total != self->base->spec.elements || message->push.offset > message->push.total)
         return ERR_SHAPE;
     return message->push.samples == end - first ? ERR_OK : ERR_SHAPE;
 }
@@ -207,15 +207,15 @@ static staged_t *s_stage(shard_core_t *self, worker_entry_t *worker, const messa
         staged_drop(staged);
     if (!staged || !staged->used) {
         staged = s_make_room(worker);
-        if (assembly_begin(&staged->assembly, message->push.chunk_count, shard_bytes(self),
-                           self->base.spec.chunk_bytes))
+        if (assembly_begin(&staged->assembly, message->push.chunk_count, base_bytes(self->base),
+                           self->base->spec.chunk_bytes))
             return NULL;
         staged->used = true;
-        staged->serial = ++self->intake.serials;
+        staged->serial = ++self->intake->serials;
         staged->batch = message->push.batch;
         staged->samples = message->push.samples;
     }
-    staged->touched = ++self->intake.touches;
+    staged->touched = ++self->intake->touches;
     if (message->push.pull) {
         staged->pull = message->push.pull;
         staged->pull_batch = message->push.pull_batch;
@@ -238,7 +238,7 @@ static bool s_add(shard_core_t *self, worker_entry_t *worker, const message_t *m
                             : ERR_SHAPE;
     if (*ret_code)
         return true;
-    if (!slice_finite(&message->data, self->replica.scratch)) {
+    if (!slice_finite(&message->data, self->replica->scratch)) {
         *ret_code = ERR_NUMBER;
         return true;
     }
@@ -280,16 +280,16 @@ static void s_chunk(shard_core_t *self, worker_entry_t *worker, const message_t 
 
 void shard_push(shard_core_t *self, message_t *message)
 {
-    if (self->base.stopping)
+    if (self->base->stopping)
         return;
     worker_entry_t *worker = shard_worker(self, message);
     if (!worker)
         return;
     FAILPOINT(shard_push_received);
     uint64_t batch = message->push.batch;
-    if (batch >= self->base.region->batches) {
-        self->base.counts.refusals++;
-        shard_refuse(self, message, ERR_LIMIT, "no such batch in this region");
+    if (batch >= self->base->region->batches) {
+        self->base->counts.refusals++;
+        base_refuse(self->base, message, ERR_LIMIT, "no such batch in this region");
         return;
     }
     if (s_seen(self, worker, message)) {
@@ -298,12 +298,12 @@ void shard_push(shard_core_t *self, message_t *message)
             shard_pull_want(self, worker, message->push.pull, message->push.pull_batch);
         return;
     }
-    bool touches = (batch && ranges_has(&self->replica.applied, batch - 1)) ||
-                   ranges_has(&self->replica.applied, batch + 1);
-    if (self->replica.applied.count + self->intake.held_count >= SHARD_INTERVALS_MAX && !touches) {
-        shard_refuse(self, message, ERR_LIMIT, "too many gaps in the set of applied batches");
+    bool touches = (batch && ranges_has(&self->replica->applied, batch - 1)) ||
+                   ranges_has(&self->replica->applied, batch + 1);
+    if (self->replica->applied.count + self->intake->held_count >= SHARD_INTERVALS_MAX && !touches) {
+        base_refuse(self->base, message, ERR_LIMIT, "too many gaps in the set of applied batches");
         return;
     }
-    if (s_make_held_room(self, (size_t)(worker - self->intake.workers), batch))
+    if (s_make_held_room(self, (size_t)(worker - self->intake->workers), batch))
         s_chunk(self, worker, message);
 }

@@ -27,45 +27,45 @@ static void s_fini(shard_core_t *self, relay_t *relay)
 
 static void s_remove(shard_core_t *self, size_t index)
 {
-    shard_relays_t *all = &self->rounds.relays;
+    shard_relays_t *all = &self->rounds->relays;
     s_fini(self, &all->items[index]);
     memmove(all->items + index, all->items + index + 1, (--all->count - index) * sizeof *all->items);
 }
 
 void shard_relay_drop(shard_core_t *self)
 {
-    while (self->rounds.relays.count)
-        s_fini(self, &self->rounds.relays.items[--self->rounds.relays.count]);
+    while (self->rounds->relays.count)
+        s_fini(self, &self->rounds->relays.items[--self->rounds->relays.count]);
 }
 
 void shard_relay_fini(shard_core_t *self)
 {
     shard_relay_drop(self);
-    free(self->rounds.relays.items);
+    free(self->rounds->relays.items);
 }
 
 static bool s_too_many(const shard_core_t *self, size_t region)
 {
     uint64_t bytes = 0;
-    for (size_t i = 0; i < self->rounds.relays.count; i++)
-        if (self->rounds.relays.items[i].region == region && self->rounds.relays.items[i].kept.data)
-            bytes += buf_size(self->rounds.relays.items[i].kept.data);
-    return bytes > self->base.spec.topology->job.sync.window_bytes ||
-           self->rounds.relays.count > SHARD_KEPT_MAX;
+    for (size_t i = 0; i < self->rounds->relays.count; i++)
+        if (self->rounds->relays.items[i].region == region && self->rounds->relays.items[i].kept.data)
+            bytes += buf_size(self->rounds->relays.items[i].kept.data);
+    return bytes > self->base->spec.topology->job.sync.window_bytes ||
+           self->rounds->relays.count > SHARD_KEPT_MAX;
 }
 
 /* The oldest of that region: without it those that follow are of no use to who lacks it, but another one may lack less. */
 static void s_remove_oldest(shard_core_t *self, size_t region)
 {
     size_t i = 0;
-    while (self->rounds.relays.items[i].region != region)
+    while (self->rounds->relays.items[i].region != region)
         i++;
     s_remove(self, i);
 }
 
 void shard_relay_add(shard_core_t *self, const relay_t *relay)
 {
-    shard_relays_t *all = &self->rounds.relays;
+    shard_relays_t *all = &self->rounds->relays;
     if (all->count == all->capacity) {
         all->capacity = all->capacity ? 2 * all->capacity : 8;
         all->items = realloc(all->items, all->capacity * sizeof *all->items);
@@ -76,7 +76,7 @@ void shard_relay_add(shard_core_t *self, const relay_t *relay)
 
 void shard_relay_keep(shard_core_t *self, size_t origin, const incoming_t *incoming, buf_t *data)
 {
-    if (!self->rounds.vote.on || !incoming->cursor)
+    if (!self->rounds->vote.on || !incoming->cursor)
         return;
     relay_t relay = {.region = origin,
                      .history = incoming->history,
@@ -92,9 +92,9 @@ void shard_relay_keep(shard_core_t *self, size_t origin, const incoming_t *incom
 
 void shard_relay_trim(shard_core_t *self)
 {
-    for (size_t i = self->rounds.relays.count; i-- > 0;)
-        if (!shard_vote_lacked(self, self->rounds.relays.items[i].region,
-                               self->rounds.relays.items[i].kept.head.last))
+    for (size_t i = self->rounds->relays.count; i-- > 0;)
+        if (!shard_vote_lacked(self, self->rounds->relays.items[i].region,
+                               self->rounds->relays.items[i].kept.head.last))
             s_remove(self, i);
 }
 
@@ -104,10 +104,10 @@ void shard_relay_trim(shard_core_t *self)
 /* The next region after the one that was asked before which has that, as far as is known. */
 static size_t s_whom(const shard_core_t *self, size_t origin, uint64_t number)
 {
-    size_t count = shard_region_count(self), other = SIZE_MAX;
+    size_t count = base_regions(self->base), other = SIZE_MAX;
     for (size_t i = 1; i <= count; i++) {
-        size_t r = (self->rounds.relays.asked + i) % count;
-        if (r == origin || r == self->base.spec.region_index)
+        size_t r = (self->rounds->relays.asked + i) % count;
+        if (r == origin || r == self->base->spec.region_index)
             continue;
         if (shard_vote_has(self, r, origin, number))
             return r;
@@ -122,29 +122,29 @@ static void s_ask(shard_core_t *self, size_t origin, uint64_t number)
     if (whom == SIZE_MAX)
         return;
     char to[3 * WIRE_NAME_SIZE];
-    shard_peer_name(self, "shard", whom, to, sizeof to);
-    self->rounds.relays.asked = whom;
-    message_t *message = shard_message(self, KIND_stream_fetch, to);
-    message->stream_fetch.from = self->stream.origins[origin].taken + 1;
-    message_set_name(message->stream_fetch.origin, self->base.spec.topology->regions[origin].name);
-    shard_send(self, &message);
+    base_name_of(self->base, "shard", whom, to, sizeof to);
+    self->rounds->relays.asked = whom;
+    message_t *message = base_message(self->base, KIND_stream_fetch, to);
+    message->stream_fetch.from = self->stream->origins[origin].taken + 1;
+    message_set_name(message->stream_fetch.origin, self->base->spec.topology->regions[origin].name);
+    base_send(self->base, &message);
 }
 
 /* A region whose stream the next round needs more of; SIZE_MAX: none. */
 static size_t s_lacks(const shard_core_t *self, const uint64_t *decided)
 {
-    for (size_t r = 0; decided && r < shard_region_count(self); r++)
-        if (r != self->base.spec.region_index && self->stream.origins[r].taken < decided[r])
+    for (size_t r = 0; decided && r < base_regions(self->base); r++)
+        if (r != self->base->spec.region_index && self->stream->origins[r].taken < decided[r])
             return r;
     return SIZE_MAX;
 }
 
 void shard_relay_advance(shard_core_t *self)
 {
-    shard_relays_t *all = &self->rounds.relays;
-    if (!self->rounds.vote.on || self->base.stopping || !shard_runs(self))
+    shard_relays_t *all = &self->rounds->relays;
+    if (!self->rounds->vote.on || self->base->stopping || !shard_runs(self))
         return;
-    const uint64_t *decided = shard_vote_decided(self, self->rounds.number + 1);
+    const uint64_t *decided = shard_vote_decided(self, self->rounds->number + 1);
     size_t origin = s_lacks(self, decided);
     if (origin == SIZE_MAX) {
         all->ask_us = ROLE_NEVER;
@@ -153,26 +153,26 @@ void shard_relay_advance(shard_core_t *self)
     }
     if (origin != all->lacked || all->ask_us == ROLE_NEVER) {
         all->lacked = origin;
-        all->ask_us = self->base.now_us + (self->stream.origins[origin].handed ? AGAIN_US : SILENCE_US);
+        all->ask_us = self->base->now_us + (self->stream->origins[origin].handed ? AGAIN_US : SILENCE_US);
     }
-    if (self->base.now_us < all->ask_us)
+    if (self->base->now_us < all->ask_us)
         return;
-    all->ask_us = self->base.now_us + SILENCE_US;
+    all->ask_us = self->base->now_us + SILENCE_US;
     s_ask(self, origin, decided[origin]);
 }
 
 int64_t shard_relay_due(const shard_core_t *self)
 {
-    bool asks = self->rounds.vote.on && !self->base.stopping && shard_runs(self);
-    return asks ? self->rounds.relays.ask_us : ROLE_NEVER;
+    bool asks = self->rounds->vote.on && !self->base->stopping && shard_runs(self);
+    return asks ? self->rounds->relays.ask_us : ROLE_NEVER;
 }
 
 /* Whoever gives is given time; the origin itself above all. */
 void shard_relay_heard(shard_core_t *self, size_t origin, bool handed)
 {
-    self->stream.origins[origin].handed = handed;
-    if (self->rounds.relays.lacked == origin && self->rounds.relays.ask_us != ROLE_NEVER)
-        self->rounds.relays.ask_us = self->base.now_us + (handed ? AGAIN_US : SILENCE_US);
+    self->stream->origins[origin].handed = handed;
+    if (self->rounds->relays.lacked == origin && self->rounds->relays.ask_us != ROLE_NEVER)
+        self->rounds->relays.ask_us = self->base->now_us + (handed ? AGAIN_US : SILENCE_US);
 }
 
 /* -- giving -----------------------------------------------------------------------------------------------
@@ -180,19 +180,19 @@ void shard_relay_heard(shard_core_t *self, size_t origin, bool handed)
 
 void shard_relay_give(shard_core_t *self, const message_t *message)
 {
-    size_t origin = topology_region_index(self->base.spec.topology, message->stream_fetch.origin);
-    size_t to = shard_region_by_name(self, "shard", message->from);
-    if (!self->rounds.vote.on || origin == SIZE_MAX || to == SIZE_MAX || to == origin) {
-        self->base.counts.refusals++;
-        shard_refuse(self, message, ERR_DENIED,
-                     "only the same shard of another region is given what others sent");
+    size_t origin = topology_region_index(self->base->spec.topology, message->stream_fetch.origin);
+    size_t to = base_region_of(self->base, "shard", message->from);
+    if (!self->rounds->vote.on || origin == SIZE_MAX || to == SIZE_MAX || to == origin) {
+        self->base->counts.refusals++;
+        base_refuse(self->base, message, ERR_DENIED,
+                    "only the same shard of another region is given what others sent");
         return;
     }
-    delivery_t stream = {.origin = origin, .stable = self->stream.origins[origin].stable};
+    delivery_t stream = {.origin = origin, .stable = self->stream->origins[origin].stable};
     message_set_name(stream.to, message->from);
     size_t given = 0;
-    for (size_t i = 0; i < self->rounds.relays.count && given < GIVEN_MAX; i++) {
-        relay_t *relay = &self->rounds.relays.items[i];
+    for (size_t i = 0; i < self->rounds->relays.count && given < GIVEN_MAX; i++) {
+        relay_t *relay = &self->rounds->relays.items[i];
         if (relay->region != origin || relay->kept.head.first < message->stream_fetch.from)
             continue;
         stream.history = relay->history;

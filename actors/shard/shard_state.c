@@ -28,9 +28,9 @@ static void s_set_ranges(wire_ranges_t *field, const ranges_t *ranges)
 static void s_pack_regions(const shard_core_t *self, message_t *message)
 {
     uint64_t columns[6][TOPOLOGY_REGIONS_MAX];
-    size_t count = shard_region_count(self);
+    size_t count = base_regions(self->base);
     for (size_t r = 0; r < count; r++) {
-        const origin_t *origin = &self->stream.origins[r];
+        const origin_t *origin = &self->stream->origins[r];
         columns[0][r] = origin->history;
         columns[1][r] = origin->taken;
         columns[2][r] = origin->samples;
@@ -44,7 +44,7 @@ static void s_pack_regions(const shard_core_t *self, message_t *message)
     message_set_u64s(&message->shard_state.origin_final, columns[3], count);
     message_set_u64s(&message->shard_state.origin_stable, columns[4], count);
     message_set_u64s(&message->shard_state.origin_incarnation, columns[5], count);
-    message_set_u64s(&message->shard_state.destination_durable, self->stream.destination_durable, count);
+    message_set_u64s(&message->shard_state.destination_durable, self->stream->destination_durable, count);
 }
 
 static void s_pack_head(const delta_head_t *head, uint64_t *out)
@@ -57,36 +57,36 @@ static void s_pack_head(const delta_head_t *head, uint64_t *out)
 
 static void s_pack_lists(const shard_core_t *self, message_t *message)
 {
-    size_t most = self->stream.queue_count > self->rounds.pending_count ? self->stream.queue_count
-                                                                        : self->rounds.pending_count;
+    size_t most = self->stream->queue_count > self->rounds->pending_count ? self->stream->queue_count
+                                                                          : self->rounds->pending_count;
     uint64_t *items = calloc(most * QUEUE_FIELDS + 1, sizeof *items);
     CHECK(items);
-    for (size_t i = 0; i < self->stream.queue_count; i++) {
+    for (size_t i = 0; i < self->stream->queue_count; i++) {
         uint64_t *row = items + i * QUEUE_FIELDS;
-        row[0] = self->stream.queue[i].head.first;
-        row[1] = self->stream.queue[i].head.last;
-        s_pack_head(&self->stream.queue[i].head, row + 2);
+        row[0] = self->stream->queue[i].head.first;
+        row[1] = self->stream->queue[i].head.last;
+        s_pack_head(&self->stream->queue[i].head, row + 2);
     }
-    message_set_u64s(&message->shard_state.queue, items, self->stream.queue_count * QUEUE_FIELDS);
-    for (size_t i = 0; i < self->stream.queue_count; i++)
-        items[i] = self->stream.queue[i].encoding;
-    message_set_u64s(&message->shard_state.queue_encoding, items, self->stream.queue_count);
-    for (size_t i = 0; i < self->rounds.pending_count; i++) {
+    message_set_u64s(&message->shard_state.queue, items, self->stream->queue_count * QUEUE_FIELDS);
+    for (size_t i = 0; i < self->stream->queue_count; i++)
+        items[i] = self->stream->queue[i].encoding;
+    message_set_u64s(&message->shard_state.queue_encoding, items, self->stream->queue_count);
+    for (size_t i = 0; i < self->rounds->pending_count; i++) {
         uint64_t *row = items + i * PENDING_FIELDS;
-        row[0] = self->rounds.pending[i].region;
-        row[1] = self->rounds.pending[i].head.last;
-        s_pack_head(&self->rounds.pending[i].head, row + 2);
+        row[0] = self->rounds->pending[i].region;
+        row[1] = self->rounds->pending[i].head.last;
+        s_pack_head(&self->rounds->pending[i].head, row + 2);
     }
-    message_set_u64s(&message->shard_state.pending, items, self->rounds.pending_count * PENDING_FIELDS);
+    message_set_u64s(&message->shard_state.pending, items, self->rounds->pending_count * PENDING_FIELDS);
     free(items);
 }
 
 static void s_pack_relays(const shard_core_t *self, message_t *message)
 {
-    uint64_t *items = calloc(self->rounds.relays.count * RELAY_FIELDS + 1, sizeof *items);
+    uint64_t *items = calloc(self->rounds->relays.count * RELAY_FIELDS + 1, sizeof *items);
     CHECK(items);
-    for (size_t i = 0; i < self->rounds.relays.count; i++) {
-        const relay_t *relay = &self->rounds.relays.items[i];
+    for (size_t i = 0; i < self->rounds->relays.count; i++) {
+        const relay_t *relay = &self->rounds->relays.items[i];
         uint64_t *row = items + i * RELAY_FIELDS;
         row[0] = relay->region;
         row[1] = relay->kept.head.last;
@@ -95,66 +95,66 @@ static void s_pack_relays(const shard_core_t *self, message_t *message)
         row[PENDING_FIELDS + 1] = relay->follows_history;
         row[PENDING_FIELDS + 2] = relay->follows;
     }
-    message_set_u64s(&message->shard_state.relays, items, self->rounds.relays.count * RELAY_FIELDS);
+    message_set_u64s(&message->shard_state.relays, items, self->rounds->relays.count * RELAY_FIELDS);
     free(items);
 }
 
 static void s_pack_held(const shard_core_t *self, message_t *message)
 {
-    if (!self->base.stopping || self->intake.held_count == 0)
+    if (!self->base->stopping || self->intake->held_count == 0)
         return;
-    uint64_t *items = calloc(self->intake.held_count, HELD_FIELDS * sizeof *items);
+    uint64_t *items = calloc(self->intake->held_count, HELD_FIELDS * sizeof *items);
     CHECK(items);
-    for (size_t i = 0; i < self->intake.held_count; i++) {
+    for (size_t i = 0; i < self->intake->held_count; i++) {
         uint64_t *row = items + i * HELD_FIELDS;
-        row[0] = self->intake.held[i].batch;
-        row[1] = self->intake.held[i].samples;
-        row[2] = (uint64_t)self->intake.held[i].code;
+        row[0] = self->intake->held[i].batch;
+        row[1] = self->intake->held[i].samples;
+        row[2] = (uint64_t)self->intake->held[i].code;
     }
-    message_set_u64s(&message->shard_state.held, items, self->intake.held_count * HELD_FIELDS);
+    message_set_u64s(&message->shard_state.held, items, self->intake->held_count * HELD_FIELDS);
     free(items);
 }
 
 static void s_pack_numbers(const shard_core_t *self, message_t *message)
 {
-    message->shard_state.history = self->stream.history;
-    message->shard_state.steps = self->replica.steps;
-    message->shard_state.version = self->replica.version;
-    message->shard_state.samples_applied = self->replica.samples_applied;
-    message->shard_state.cut = self->stream.cut;
-    message->shard_state.open_steps = self->replica.open_steps;
-    message->shard_state.open_samples = self->replica.open_samples;
-    message->shard_state.open_first = self->stream.open_first;
-    message->shard_state.closed = self->stream.closed;
-    message->shard_state.batches = self->base.region->batches;
-    message->shard_state.rate = shard_carry_rate(self->base.spec.topology);
-    message->shard_state.round = self->rounds.number;
+    message->shard_state.history = self->stream->history;
+    message->shard_state.steps = self->replica->steps;
+    message->shard_state.version = self->replica->version;
+    message->shard_state.samples_applied = self->replica->samples_applied;
+    message->shard_state.cut = self->stream->cut;
+    message->shard_state.open_steps = self->replica->open_steps;
+    message->shard_state.open_samples = self->replica->open_samples;
+    message->shard_state.open_first = self->stream->open_first;
+    message->shard_state.closed = self->stream->closed;
+    message->shard_state.batches = self->base->region->batches;
+    message->shard_state.rate = shard_carry_rate(self->base->spec.topology);
+    message->shard_state.round = self->rounds->number;
     message->shard_state.members =
-        shard_region_count(self) >= 64 ? UINT64_MAX : (UINT64_C(1) << shard_region_count(self)) - 1;
-    message->shard_state.duplicates = self->base.counts.duplicates;
-    message->shard_state.refusals = self->base.counts.refusals;
-    message->shard_state.not_finite = self->base.counts.not_finite;
-    message->shard_state.rolled_back = self->base.counts.rolled_back;
-    message->shard_state.uncompensated = self->base.counts.uncompensated;
-    message->shard_state.muted = self->rounds.vote.muted;
-    message->shard_state.arrivals = self->replica.outer.arrivals;
-    message->shard_state.layout = self->base.spec.layout;
-    message->shard_state.run = self->base.spec.run;
-    message->shard_state.elements = self->base.spec.elements;
-    message->shard_state.shard = self->base.spec.shard_index;
-    message->shard_state.entry = self->entry.number;
-    message->shard_state.follows_history = self->stream.follows_history;
-    message->shard_state.follows = self->stream.follows;
-    message->shard_state.welcomes = self->base.counts.welcomes;
-    message->shard_state.mark = self->durable.mark.number;
-    message_set_u64s(&message->shard_state.marks, self->durable.mark.kept,
-                     self->durable.mark.kept_count * SHARD_MARK_FIELDS);
+        base_regions(self->base) >= 64 ? UINT64_MAX : (UINT64_C(1) << base_regions(self->base)) - 1;
+    message->shard_state.duplicates = self->base->counts.duplicates;
+    message->shard_state.refusals = self->base->counts.refusals;
+    message->shard_state.not_finite = self->base->counts.not_finite;
+    message->shard_state.rolled_back = self->base->counts.rolled_back;
+    message->shard_state.uncompensated = self->base->counts.uncompensated;
+    message->shard_state.muted = self->rounds->vote.muted;
+    message->shard_state.arrivals = self->replica->outer.arrivals;
+    message->shard_state.layout = self->base->spec.layout;
+    message->shard_state.run = self->base->spec.run;
+    message->shard_state.elements = self->base->spec.elements;
+    message->shard_state.shard = self->base->spec.shard_index;
+    message->shard_state.entry = self->entry->number;
+    message->shard_state.follows_history = self->stream->follows_history;
+    message->shard_state.follows = self->stream->follows;
+    message->shard_state.welcomes = self->base->counts.welcomes;
+    message->shard_state.mark = self->durable->mark.number;
+    message_set_u64s(&message->shard_state.marks, self->durable->mark.kept,
+                     self->durable->mark.kept_count * SHARD_MARK_FIELDS);
 }
 
 static void s_pack_votes(const shard_core_t *self, message_t *message)
 {
-    const shard_vote_t *all = &self->rounds.vote;
-    size_t regions = shard_region_count(self), fields = VOTE_FIELDS + regions;
+    const shard_vote_t *all = &self->rounds->vote;
+    size_t regions = base_regions(self->base), fields = VOTE_FIELDS + regions;
     uint64_t *items = calloc(all->count * fields + 1, sizeof *items);
     CHECK(items);
     for (size_t i = 0; i < all->count; i++) {
@@ -172,12 +172,12 @@ static void s_pack_votes(const shard_core_t *self, message_t *message)
 
 buf_t *state_pack(const shard_core_t *self)
 {
-    message_t *message = shard_message(self, KIND_shard_state, self->base.name);
+    message_t *message = base_message(self->base, KIND_shard_state, self->base->name);
     s_pack_numbers(self, message);
-    s_set_ranges(&message->shard_state.applied, &self->replica.applied);
-    s_set_ranges(&message->shard_state.refused, &self->replica.refused);
+    s_set_ranges(&message->shard_state.applied, &self->replica->applied);
+    s_set_ranges(&message->shard_state.refused, &self->replica->refused);
     message_set_name(message->shard_state.region,
-                     self->base.spec.topology->regions[self->base.spec.region_index].name);
+                     self->base->spec.topology->regions[self->base->spec.region_index].name);
     s_pack_regions(self, message);
     s_pack_lists(self, message);
     s_pack_held(self, message);
@@ -226,17 +226,17 @@ static const char *s_cursor_key(char *name, size_t region)
 static bool s_add_held(const shard_core_t *self, snapshot_t *snapshot, err_t *err)
 {
     char name[MANIFEST_NAME_MAX + 1];
-    for (size_t i = 0; self->base.stopping && i < self->intake.held_count; i++) {
-        if (self->intake.held[i].code)
+    for (size_t i = 0; self->base->stopping && i < self->intake->held_count; i++) {
+        if (self->intake->held[i].code)
             continue;
-        buf_t *whole = buf_new(shard_bytes(self));
+        buf_t *whole = buf_new(base_bytes(self->base));
         if (!whole)
             return false;
         float *to = buf_data(whole);
-        const float *from = assembly_read(&self->intake.held[i].assembly, 0, self->base.spec.elements, to);
+        const float *from = assembly_read(&self->intake->held[i].assembly, 0, self->base->spec.elements, to);
         if (from != to)
-            memcpy(to, from, shard_bytes(self));
-        if (snapshot_add(snapshot, s_key(name, "held", self->intake.held[i].batch), &whole, err))
+            memcpy(to, from, base_bytes(self->base));
+        if (snapshot_add(snapshot, s_key(name, "held", self->intake->held[i].batch), &whole, err))
             return false;
     }
     return true;
@@ -245,8 +245,8 @@ static bool s_add_held(const shard_core_t *self, snapshot_t *snapshot, err_t *er
 static bool s_add_cursors(const shard_core_t *self, snapshot_t *snapshot, err_t *err)
 {
     char name[MANIFEST_NAME_MAX + 1];
-    for (size_t r = 0; r < shard_region_count(self); r++)
-        if (!s_add(snapshot, s_cursor_key(name, r), self->stream.origins[r].cursor, err))
+    for (size_t r = 0; r < base_regions(self->base); r++)
+        if (!s_add(snapshot, s_cursor_key(name, r), self->stream->origins[r].cursor, err))
             return false;
     return true;
 }
@@ -257,30 +257,30 @@ bool state_add_values(const shard_core_t *self, snapshot_t *snapshot, err_t *err
     buf_t *state = state_pack(self);
     if (!state || snapshot_add(snapshot, "state", &state, err))
         return false;
-    if (!s_add(snapshot, "parameters", self->replica.parameters, err) ||
-        !s_add(snapshot, "momentum", self->replica.momentum, err) ||
-        !s_add(snapshot, "open", self->replica.open, err) ||
-        !s_add(snapshot, "residual", self->replica.residual, err) ||
-        !s_add(snapshot, "start", self->replica.outer.start, err) ||
-        !s_add(snapshot, "base", self->replica.open_steps ? self->replica.outer.base : NULL, err) ||
-        !s_add(snapshot, "outer", self->replica.outer.momentum, err) ||
-        !s_add(snapshot, "gathered", self->replica.outer.gathered, err))
+    if (!s_add(snapshot, "parameters", self->replica->parameters, err) ||
+        !s_add(snapshot, "momentum", self->replica->momentum, err) ||
+        !s_add(snapshot, "open", self->replica->open, err) ||
+        !s_add(snapshot, "residual", self->replica->residual, err) ||
+        !s_add(snapshot, "start", self->replica->outer.start, err) ||
+        !s_add(snapshot, "base", self->replica->open_steps ? self->replica->outer.base : NULL, err) ||
+        !s_add(snapshot, "outer", self->replica->outer.momentum, err) ||
+        !s_add(snapshot, "gathered", self->replica->outer.gathered, err))
         return false;
-    for (size_t i = 0; i < self->stream.queue_count; i++) {
-        const kept_t *kept = &self->stream.queue[i];
+    for (size_t i = 0; i < self->stream->queue_count; i++) {
+        const kept_t *kept = &self->stream->queue[i];
         if (!s_add(snapshot, s_key(name, "queue", kept->head.last), kept->data, err) ||
             !s_add(snapshot, s_key(name, "cursor", kept->head.last), kept->cursor, err) ||
             !s_add(snapshot, s_key(name, "seen", kept->head.last), kept->seen, err))
             return false;
     }
-    for (size_t i = 0; i < self->rounds.pending_count; i++) {
-        const pending_t *pending = &self->rounds.pending[i];
+    for (size_t i = 0; i < self->rounds->pending_count; i++) {
+        const pending_t *pending = &self->rounds->pending[i];
         if (!s_add(snapshot, s_region_key(name, "pending", pending->region, pending->head.last),
                    pending->data, err))
             return false;
     }
-    for (size_t i = 0; i < self->rounds.relays.count; i++) {
-        const relay_t *relay = &self->rounds.relays.items[i];
+    for (size_t i = 0; i < self->rounds->relays.count; i++) {
+        const relay_t *relay = &self->rounds->relays.items[i];
         uint64_t number = relay->kept.head.last;
         if (!s_add(snapshot, s_region_key(name, "relay", relay->region, number), relay->kept.data, err) ||
             !s_add(snapshot, s_region_key(name, "relay_cursor", relay->region, number), relay->kept.cursor,
@@ -331,33 +331,33 @@ err_code_t shard_core_count(const buf_t *state, uint64_t *ret_batches, err_t *er
 
 static err_code_t s_check_job(const shard_core_t *self, const message_t *message, err_t *err)
 {
-    const char *region = self->base.spec.topology->regions[self->base.spec.region_index].name;
+    const char *region = self->base->spec.topology->regions[self->base->spec.region_index].name;
     if (strcmp(message->shard_state.region, region) != 0 ||
-        message->shard_state.shard != self->base.spec.shard_index)
+        message->shard_state.shard != self->base->spec.shard_index)
         return err_set(err, ERR_JOB, "the snapshot is of shard %" PRIu64 " of region %s; start from its own",
                        message->shard_state.shard, message->shard_state.region);
-    if (run_id_differs(message->shard_state.run, self->base.spec.run))
-        return run_id_refuse(err, "the snapshot", message->shard_state.run, self->base.spec.run);
-    if (message->shard_state.layout != self->base.spec.layout)
+    if (run_id_differs(message->shard_state.run, self->base->spec.run))
+        return run_id_refuse(err, "the snapshot", message->shard_state.run, self->base->spec.run);
+    if (message->shard_state.layout != self->base->spec.layout)
         return err_set(err, ERR_JOB, "the snapshot is of another model; use another state directory");
-    if (message->shard_state.elements != self->base.spec.elements)
+    if (message->shard_state.elements != self->base->spec.elements)
         return err_set(err, ERR_SHAPE, "the snapshot has %" PRIu64 " elements instead of %zu",
-                       message->shard_state.elements, self->base.spec.elements);
+                       message->shard_state.elements, self->base->spec.elements);
     return message->shard_state.history ? ERR_OK : err_set(err, ERR_MALFORMED, "the snapshot has no history");
 }
 
 static err_code_t s_load_ranges(shard_core_t *self, const message_t *message, err_t *err)
 {
     const wire_ranges_t *applied = &message->shard_state.applied, *refused = &message->shard_state.refused;
-    err_code_t code = ranges_load(&self->replica.applied, applied->items, applied->count, err);
+    err_code_t code = ranges_load(&self->replica->applied, applied->items, applied->count, err);
     if (!code)
-        code = ranges_load(&self->replica.refused, refused->items, refused->count, err);
+        code = ranges_load(&self->replica->refused, refused->items, refused->count, err);
     if (!code)
-        code = ranges_copy(&self->durable.applied, &self->replica.applied);
+        code = ranges_copy(&self->durable->applied, &self->replica->applied);
     if (code)
         return err_prefix(err, code, "state");
-    for (size_t i = 0; i < self->replica.applied.count; i++)
-        if (self->replica.applied.items[i].end > self->base.region->batches)
+    for (size_t i = 0; i < self->replica->applied.count; i++)
+        if (self->replica->applied.items[i].end > self->base->region->batches)
             return err_set(err, ERR_JOB, "the snapshot has batches that the job does not have");
     return ERR_OK;
 }
@@ -371,18 +371,18 @@ static err_code_t s_load_regions(shard_core_t *self, const message_t *message, e
         &message->shard_state.destination_durable,
     };
     for (size_t c = 0; c < sizeof columns / sizeof *columns; c++)
-        if (columns[c]->count != shard_region_count(self))
+        if (columns[c]->count != base_regions(self->base))
             return err_set(err, ERR_JOB, "the snapshot is of a job with another number of regions");
-    for (size_t r = 0; r < shard_region_count(self); r++) {
-        origin_t *origin = &self->stream.origins[r];
+    for (size_t r = 0; r < base_regions(self->base); r++) {
+        origin_t *origin = &self->stream->origins[r];
         origin->history = columns[0]->items[r];
         origin->taken = origin->durable = columns[1]->items[r];
         origin->samples = columns[2]->items[r];
         origin->final = origin->final_durable = columns[3]->items[r] != 0;
         origin->stable = columns[4]->items[r];
         origin->incarnation = incarnation_is_possible(columns[5]->items[r]) ? columns[5]->items[r] : 0;
-        self->stream.destination_durable[r] = self->stream.destination_taken[r] = columns[6]->items[r];
-        if (self->stream.destination_durable[r] > message->shard_state.cut)
+        self->stream->destination_durable[r] = self->stream->destination_taken[r] = columns[6]->items[r];
+        if (self->stream->destination_durable[r] > message->shard_state.cut)
             return err_set(err, ERR_MALFORMED, "state: a destination has more than was cut");
     }
     return ERR_OK;
@@ -390,51 +390,51 @@ static err_code_t s_load_regions(shard_core_t *self, const message_t *message, e
 
 static err_code_t s_load_numbers(shard_core_t *self, const message_t *message, err_t *err)
 {
-    self->stream.history = message->shard_state.history;
-    self->replica.steps = message->shard_state.steps;
-    self->replica.version = message->shard_state.version;
-    self->replica.samples_applied = message->shard_state.samples_applied;
-    self->stream.cut = message->shard_state.cut;
-    self->replica.open_steps = message->shard_state.open_steps;
-    self->replica.open_samples = message->shard_state.open_samples;
-    self->stream.open_first = message->shard_state.open_first;
-    self->stream.closed = message->shard_state.closed;
-    self->rounds.number = message->shard_state.round;
-    self->rounds.vote.muted = message->shard_state.muted;
-    self->replica.outer.arrivals = message->shard_state.arrivals;
-    self->base.counts.duplicates = message->shard_state.duplicates;
-    self->base.counts.refusals = message->shard_state.refusals;
-    self->base.counts.not_finite = message->shard_state.not_finite;
-    self->base.counts.rolled_back = message->shard_state.rolled_back;
-    self->base.counts.uncompensated = message->shard_state.uncompensated;
-    self->entry.number = message->shard_state.entry;
-    self->stream.follows_history = message->shard_state.follows_history;
-    self->stream.follows = message->shard_state.follows;
-    self->base.counts.welcomes = message->shard_state.welcomes;
-    if (self->stream.follows >= self->stream.open_first)
+    self->stream->history = message->shard_state.history;
+    self->replica->steps = message->shard_state.steps;
+    self->replica->version = message->shard_state.version;
+    self->replica->samples_applied = message->shard_state.samples_applied;
+    self->stream->cut = message->shard_state.cut;
+    self->replica->open_steps = message->shard_state.open_steps;
+    self->replica->open_samples = message->shard_state.open_samples;
+    self->stream->open_first = message->shard_state.open_first;
+    self->stream->closed = message->shard_state.closed;
+    self->rounds->number = message->shard_state.round;
+    self->rounds->vote.muted = message->shard_state.muted;
+    self->replica->outer.arrivals = message->shard_state.arrivals;
+    self->base->counts.duplicates = message->shard_state.duplicates;
+    self->base->counts.refusals = message->shard_state.refusals;
+    self->base->counts.not_finite = message->shard_state.not_finite;
+    self->base->counts.rolled_back = message->shard_state.rolled_back;
+    self->base->counts.uncompensated = message->shard_state.uncompensated;
+    self->entry->number = message->shard_state.entry;
+    self->stream->follows_history = message->shard_state.follows_history;
+    self->stream->follows = message->shard_state.follows;
+    self->base->counts.welcomes = message->shard_state.welcomes;
+    if (self->stream->follows >= self->stream->open_first)
         return err_set(err, ERR_MALFORMED, "state: follows what was cut later");
     shard_mark_load(self, message->shard_state.mark, &message->shard_state.marks);
-    if (self->stream.open_first == 0 || self->stream.open_first > self->stream.cut + 1 ||
-        self->rounds.number > self->stream.cut + UINT32_MAX)
+    if (self->stream->open_first == 0 || self->stream->open_first > self->stream->cut + 1 ||
+        self->rounds->number > self->stream->cut + UINT32_MAX)
         return err_set(err, ERR_MALFORMED, "state: numbers of cuts that cannot be");
     return ERR_OK;
 }
 
 static err_code_t s_load_cursors(shard_core_t *self, const snapshot_t *snapshot, err_t *err)
 {
-    for (size_t r = 0; r < shard_region_count(self); r++) {
+    for (size_t r = 0; r < base_regions(self->base); r++) {
         char name[MANIFEST_NAME_MAX + 1];
         buf_t *cursor = snapshot_peek(snapshot, s_cursor_key(name, r));
-        if (!cursor && self->stream.origins[r].taken)
+        if (!cursor && self->stream->origins[r].taken)
             return err_set(err, ERR_MALFORMED, "the snapshot has no %s", name);
         if (!cursor)
             continue;
         size_t count = buf_size(cursor) / sizeof(range_t);
         const range_t *items = buf_peek(cursor);
         if (buf_size(cursor) % sizeof(range_t) || ranges_check(items, count, NULL) ||
-            (count && items[count - 1].end > self->base.spec.job->regions[r].batches))
+            (count && items[count - 1].end > self->base->spec.job->regions[r].batches))
             return err_set(err, ERR_MALFORMED, "%s is not a set of batches of that region", name);
-        self->stream.origins[r].cursor = buf_ref(cursor);
+        self->stream->origins[r].cursor = buf_ref(cursor);
     }
     return ERR_OK;
 }
@@ -446,9 +446,9 @@ static err_code_t s_load_tensor(const shard_core_t *self, const snapshot_t *snap
     buf_t *buf = snapshot_peek(snapshot, name);
     if (!buf)
         return required ? err_set(err, ERR_MALFORMED, "the snapshot has no %s", name) : ERR_OK;
-    if (buf_size(buf) != shard_bytes(self))
+    if (buf_size(buf) != base_bytes(self->base))
         return err_set(err, ERR_SHAPE, "%s has %zu bytes instead of %zu", name, buf_size(buf),
-                       shard_bytes(self));
+                       base_bytes(self->base));
     *ret_buf = buf_ref(buf);
     return ERR_OK;
 }
@@ -489,7 +489,7 @@ static err_code_t s_load_queue(shard_core_t *self, const message_t *message, con
         char name[MANIFEST_NAME_MAX + 1];
         const uint64_t *row = rows->items + i;
         kept_t kept = {.encoding = encodings->count ? encodings->items[i / QUEUE_FIELDS] : 0};
-        if (!s_load_head(row + 2, row[0], row[1], &kept.head) || kept.head.last >= self->stream.open_first ||
+        if (!s_load_head(row + 2, row[0], row[1], &kept.head) || kept.head.last >= self->stream->open_first ||
             (before && kept.head.first != before + 1))
             return err_set(err, ERR_MALFORMED, "state: queue");
         before = kept.head.last;
@@ -501,9 +501,9 @@ static err_code_t s_load_queue(shard_core_t *self, const message_t *message, con
             return code;
         kept.cursor = buf_ref(cursor);
         buf_t *seen = snapshot_peek(snapshot, s_key(name, "seen", kept.head.last));
-        if (seen && buf_size(seen) == 2 * sizeof(uint64_t) * shard_region_count(self))
+        if (seen && buf_size(seen) == 2 * sizeof(uint64_t) * base_regions(self->base))
             kept.seen = buf_ref(seen);
-        kept.mark = self->durable.mark.number; /* at least the one it was cut with */
+        kept.mark = self->durable->mark.number; /* at least the one it was cut with */
         shard_queue_add(self, &kept);
     }
     return ERR_OK;
@@ -518,7 +518,7 @@ static err_code_t s_load_pending(shard_core_t *self, const wire_u64s_t *rows, co
         char name[MANIFEST_NAME_MAX + 1];
         const uint64_t *row = rows->items + i;
         pending_t pending = {.region = (size_t)row[0]};
-        if (!s_load_head(row + 2, row[1], row[1], &pending.head) || row[0] >= shard_region_count(self))
+        if (!s_load_head(row + 2, row[1], row[1], &pending.head) || row[0] >= base_regions(self->base))
             return err_set(err, ERR_MALFORMED, "state: pending");
         err_code_t code = s_load_tensor(self, snapshot, s_region_key(name, "pending", row[0], row[1]),
                                         pending.head.kind != DELTA_NOTHING, &pending.data, err);
@@ -537,8 +537,8 @@ static err_code_t s_load_relay(shard_core_t *self, const uint64_t *row, const sn
                      .history = row[PENDING_FIELDS],
                      .follows_history = row[PENDING_FIELDS + 1],
                      .follows = row[PENDING_FIELDS + 2],
-                     .kept = {.mark = self->durable.mark.number}}; /* at least the one it was cut with */
-    if (!s_load_head(row + 2, row[1], row[1], &relay.kept.head) || row[0] >= shard_region_count(self))
+                     .kept = {.mark = self->durable->mark.number}}; /* at least the one it was cut with */
+    if (!s_load_head(row + 2, row[1], row[1], &relay.kept.head) || row[0] >= base_regions(self->base))
         return err_set(err, ERR_MALFORMED, "state: relays");
     buf_t *cursor = snapshot_peek(snapshot, s_region_key(name, "relay_cursor", row[0], row[1]));
     if (!cursor || buf_size(cursor) % sizeof(range_t))
@@ -565,7 +565,7 @@ static err_code_t s_load_relays(shard_core_t *self, const wire_u64s_t *rows, con
 
 static err_code_t s_load_votes(shard_core_t *self, const wire_u64s_t *rows, err_t *err)
 {
-    size_t regions = shard_region_count(self), fields = VOTE_FIELDS + regions;
+    size_t regions = base_regions(self->base), fields = VOTE_FIELDS + regions;
     if (rows->count % fields || rows->count > 2 * SHARD_KEPT_MAX * fields)
         return err_set(err, ERR_MALFORMED, "state: votes");
     for (size_t i = 0; i < rows->count; i += fields) {
@@ -586,7 +586,7 @@ static err_code_t s_load_one_held(shard_core_t *self, const uint64_t *row, const
     held_t held = {.worker = HELD_RESTORED, .batch = row[0], .samples = row[1], .code = (err_code_t)row[2]};
     char name[MANIFEST_NAME_MAX + 1];
     buf_t *data = NULL;
-    if (row[0] >= self->base.region->batches || ranges_has(&self->replica.applied, row[0]))
+    if (row[0] >= self->base->region->batches || ranges_has(&self->replica->applied, row[0]))
         return err_set(err, ERR_MALFORMED, "state: held");
     err_code_t code = s_load_tensor(self, snapshot, s_key(name, "held", row[0]), !held.code, &data, err);
     if (code || held.code) {
@@ -595,7 +595,7 @@ static err_code_t s_load_one_held(shard_core_t *self, const uint64_t *row, const
     }
     slice_t whole = slice_of(data, 0, buf_size(data));
     buf_destroy(&data);
-    code = assembly_begin(&held.assembly, 1, whole.size_bytes, self->base.spec.chunk_bytes);
+    code = assembly_begin(&held.assembly, 1, whole.size_bytes, self->base->spec.chunk_bytes);
     if (!code)
         code = assembly_add(&held.assembly, 0, 0, &whole);
     slice_fini(&whole);
@@ -623,28 +623,28 @@ static err_code_t s_load_held(shard_core_t *self, const wire_u64s_t *rows, const
 /* Where the steps since an open round's cut began; or, as there are none yet, will begin. */
 static err_code_t s_load_base(shard_core_t *self, const snapshot_t *snapshot, err_t *err)
 {
-    if (!self->base.rules.overlap || self->replica.open_steps || !shard_round_open(self))
-        return s_load_tensor(self, snapshot, "base", false, &self->replica.outer.base, err);
-    self->replica.outer.base = buf_ref(self->replica.parameters);
+    if (!self->base->rules.overlap || self->replica->open_steps || !shard_round_open(self))
+        return s_load_tensor(self, snapshot, "base", false, &self->replica->outer.base, err);
+    self->replica->outer.base = buf_ref(self->replica->parameters);
     return ERR_OK;
 }
 
 static err_code_t s_load_outer(shard_core_t *self, const snapshot_t *snapshot, err_t *err)
 {
-    outer_t *outer = &self->replica.outer;
-    bool on = self->base.rules.strategy->outer && shard_region_count(self) > 1;
-    if (!on && !(self->rounds.vote.on && self->base.rules.strategy->cuts == DELTA_MODEL))
+    outer_t *outer = &self->replica->outer;
+    bool on = self->base->rules.strategy->outer && base_regions(self->base) > 1;
+    if (!on && !(self->rounds->vote.on && self->base->rules.strategy->cuts == DELTA_MODEL))
         return ERR_OK;
     bool remembers =
-        on && !self->base.rules.strategy->adds && self->base.spec.topology->job.sync.outer_momentum > 0;
+        on && !self->base->rules.strategy->adds && self->base->spec.topology->job.sync.outer_momentum > 0;
     err_code_t code = s_load_tensor(self, snapshot, "start", true, &outer->start, err);
-    if (!code && on && self->base.rules.waits && !self->entry.visits)
+    if (!code && on && self->base->rules.waits && !self->entry->visits)
         code = s_load_base(self, snapshot, err);
     if (!code && remembers)
         code = s_load_tensor(self, snapshot, "outer", true, &outer->momentum, err);
     if (!code && remembers)
         code = s_load_tensor(self, snapshot, "gathered", false, &outer->gathered, err);
-    if (!code && outer->arrivals >= shard_region_count(self))
+    if (!code && outer->arrivals >= base_regions(self->base))
         code = err_set(err, ERR_MALFORMED, "state: more deltas than regions wait for their momentum");
     if (!code)
         outer_begin(self);
@@ -653,17 +653,17 @@ static err_code_t s_load_outer(shard_core_t *self, const snapshot_t *snapshot, e
 
 static err_code_t s_load_tensors(shard_core_t *self, const snapshot_t *snapshot, err_t *err)
 {
-    err_code_t code = s_load_tensor(self, snapshot, "parameters", true, &self->replica.parameters, err);
+    err_code_t code = s_load_tensor(self, snapshot, "parameters", true, &self->replica->parameters, err);
     if (!code)
-        code = s_load_tensor(self, snapshot, "momentum", self->replica.optimizer.kind == OPTIMIZER_MOMENTUM,
-                             &self->replica.momentum, err);
+        code = s_load_tensor(self, snapshot, "momentum", self->replica->optimizer.kind == OPTIMIZER_MOMENTUM,
+                             &self->replica->momentum, err);
     if (!code)
-        code = s_load_tensor(self, snapshot, "open", false, &self->replica.open, err);
+        code = s_load_tensor(self, snapshot, "open", false, &self->replica->open, err);
     if (!code)
-        code = s_load_tensor(self, snapshot, "residual", false, &self->replica.residual, err);
+        code = s_load_tensor(self, snapshot, "residual", false, &self->replica->residual, err);
     if (!code)
         code = s_load_outer(self, snapshot, err);
-    if (!code && self->replica.optimizer.kind != OPTIMIZER_MOMENTUM && self->replica.momentum)
+    if (!code && self->replica->optimizer.kind != OPTIMIZER_MOMENTUM && self->replica->momentum)
         code = err_set(err, ERR_JOB, "the snapshot is of a job with another optimizer");
     return code;
 }
@@ -672,62 +672,62 @@ static err_code_t s_load_tensors(shard_core_t *self, const snapshot_t *snapshot,
  * may leave, before the keepers have it again. */
 static void s_forget_durable(shard_core_t *self)
 {
-    self->durable.stored = false;
-    self->durable.committed_last = 0;
-    self->durable.closed = false;
-    ranges_fini(&self->durable.applied);
-    for (size_t r = 0; r < shard_region_count(self); r++) {
-        self->stream.origins[r].durable = 0;
-        self->stream.origins[r].final_durable = false;
+    self->durable->stored = false;
+    self->durable->committed_last = 0;
+    self->durable->closed = false;
+    ranges_fini(&self->durable->applied);
+    for (size_t r = 0; r < base_regions(self->base); r++) {
+        self->stream->origins[r].durable = 0;
+        self->stream->origins[r].final_durable = false;
     }
 }
 
 /* The job has got more epochs since: what was the last of a region goes on from there. */
 static void s_reopen(shard_core_t *self)
 {
-    self->stream.closed = false;
-    for (size_t r = 0; r < shard_region_count(self); r++)
-        self->stream.origins[r].final = false;
-    for (size_t i = 0; i < self->stream.queue_count; i++)
-        self->stream.queue[i].head.final = false;
-    for (size_t i = 0; i < self->rounds.pending_count; i++)
-        self->rounds.pending[i].head.final = false;
-    for (size_t i = 0; i < self->rounds.relays.count; i++)
-        self->rounds.relays.items[i].kept.head.final = false;
+    self->stream->closed = false;
+    for (size_t r = 0; r < base_regions(self->base); r++)
+        self->stream->origins[r].final = false;
+    for (size_t i = 0; i < self->stream->queue_count; i++)
+        self->stream->queue[i].head.final = false;
+    for (size_t i = 0; i < self->rounds->pending_count; i++)
+        self->rounds->pending[i].head.final = false;
+    for (size_t i = 0; i < self->rounds->relays.count; i++)
+        self->rounds->relays.items[i].kept.head.final = false;
 }
 
 /* What was committed is what was loaded. After a loss other regions may have what is not here: the numbers of
  * the old history must not be given to other bytes, so a new one begins, and is stored at once. */
 static void s_settle(shard_core_t *self, const snapshot_t *snapshot)
 {
-    self->durable.number = snapshot->id.number;
-    self->durable.stored = true;
-    self->base.changes = self->durable.committed_changes = 1;
-    if (self->base.spec.loses) {
-        self->stream.history = self->base.spec.history;
-        self->base.counts.rolled_back += self->base.spec.lost;
-        self->base.changes++;
-        self->durable.stored = false;
+    self->durable->number = snapshot->id.number;
+    self->durable->stored = true;
+    self->base->changes = self->durable->committed_changes = 1;
+    if (self->base->spec.loses) {
+        self->stream->history = self->base->spec.history;
+        self->base->counts.rolled_back += self->base->spec.lost;
+        self->base->changes++;
+        self->durable->stored = false;
     }
-    self->durable.committed_steps = self->replica.steps;
-    self->durable.committed_last = self->stream.open_first - 1;
+    self->durable->committed_steps = self->replica->steps;
+    self->durable->committed_last = self->stream->open_first - 1;
     bool settled = shard_round_settled(self);
-    self->durable.closed = self->stream.closed && settled;
-    for (size_t r = 0; r < shard_region_count(self); r++)
-        self->stream.origins[r].final_durable = self->stream.origins[r].final && settled;
-    if (self->base.spec.topology->checkpoint.durability == DURABILITY_REPLICA)
+    self->durable->closed = self->stream->closed && settled;
+    for (size_t r = 0; r < base_regions(self->base); r++)
+        self->stream->origins[r].final_durable = self->stream->origins[r].final && settled;
+    if (self->base->spec.topology->checkpoint.durability == DURABILITY_REPLICA)
         s_forget_durable(self);
-    if (self->entry.number) /* nobody knows whether its positions were ever heard */
-        self->entry.position_us = 0;
+    if (self->entry->number) /* nobody knows whether its positions were ever heard */
+        self->entry->position_us = 0;
 }
 
 static err_code_t s_load(shard_core_t *self, const message_t *message, const snapshot_t *snapshot, err_t *err)
 {
     err_code_t code = s_check_job(self, message, err);
     /* Where something may be lost others are asked, and one of their states is taken. */
-    bool whole = !self->entry.visits && !self->base.spec.loses && !self->base.spec.uncertain;
+    bool whole = !self->entry->visits && !self->base->spec.loses && !self->base->spec.uncertain;
     if (!code && whole)
-        code = shard_carry(self->base.spec.topology, self->base.spec.job, self->base.spec.region_index,
+        code = shard_carry(self->base->spec.topology, self->base->spec.job, self->base->spec.region_index,
                            message, err);
     if (!code)
         code = s_load_numbers(self, message, err);
@@ -739,15 +739,15 @@ static err_code_t s_load(shard_core_t *self, const message_t *message, const sna
         code = s_load_tensors(self, snapshot, err);
     if (!code)
         code = s_load_cursors(self, snapshot, err);
-    if (!code && !self->entry.visits)
+    if (!code && !self->entry->visits)
         code = s_load_queue(self, message, snapshot, err);
     if (!code)
         code = s_load_pending(self, &message->shard_state.pending, snapshot, err);
     if (!code)
         code = s_load_votes(self, &message->shard_state.votes, err);
-    if (!code && !self->entry.visits)
+    if (!code && !self->entry->visits)
         code = s_load_relays(self, &message->shard_state.relays, snapshot, err);
-    if (!code && !self->entry.visits)
+    if (!code && !self->entry->visits)
         code = s_load_held(self, &message->shard_state.held, snapshot, err);
     return code;
 }
@@ -759,7 +759,8 @@ err_code_t state_load(shard_core_t *self, const snapshot_t *snapshot, err_t *err
     if (code)
         return code;
     code = s_load(self, message, snapshot, err);
-    bool grown = !code && shard_carry_has_grown(self->base.region, message), had_closed = self->stream.closed;
+    bool grown = !code && shard_carry_has_grown(self->base->region, message),
+         had_closed = self->stream->closed;
     message_destroy(&message);
     if (code)
         return code;
@@ -767,7 +768,7 @@ err_code_t state_load(shard_core_t *self, const snapshot_t *snapshot, err_t *err
         s_reopen(self);
     s_settle(self, snapshot);
     drift_begin(self);
-    if (grown && had_closed && !self->entry.visits)
+    if (grown && had_closed && !self->entry->visits)
         shard_cut_catch_up(self);
     return ERR_OK;
 }

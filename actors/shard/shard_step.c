@@ -6,8 +6,8 @@
 
 static bool s_find(const shard_core_t *self, uint64_t batch, size_t *ret_index)
 {
-    for (size_t i = 0; i < self->intake.held_count; i++) {
-        if (self->intake.held[i].batch == batch) {
+    for (size_t i = 0; i < self->intake->held_count; i++) {
+        if (self->intake->held[i].batch == batch) {
             *ret_index = i;
             return true;
         }
@@ -20,13 +20,13 @@ static bool s_find(const shard_core_t *self, uint64_t batch, size_t *ret_index)
 static size_t s_pick_in_order(shard_core_t *self, uint64_t *ret_missing)
 {
     uint64_t first, end;
-    *ret_missing = self->base.region->batches;
-    if (!ranges_gap(&self->replica.applied, 0, self->base.region->batches, &first, &end))
+    *ret_missing = self->base->region->batches;
+    if (!ranges_gap(&self->replica->applied, 0, self->base->region->batches, &first, &end))
         return 0;
-    uint64_t width = self->base.region->width;
+    uint64_t width = self->base->region->width;
     uint64_t begin = first / width * width;
     for (uint64_t i = 0; i < width; i++) {
-        if (!s_find(self, begin + i, &self->intake.picks[i])) {
+        if (!s_find(self, begin + i, &self->intake->picks[i])) {
             *ret_missing = begin + i;
             return 0;
         }
@@ -38,18 +38,18 @@ static size_t s_pick_in_order(shard_core_t *self, uint64_t *ret_missing)
 static size_t s_pick(shard_core_t *self)
 {
     uint64_t missing;
-    if (self->base.rules.in_order)
+    if (self->base->rules.in_order)
         return s_pick_in_order(self, &missing);
-    self->intake.picks[0] = 0;
-    return self->intake.held_count ? 1 : 0;
+    self->intake->picks[0] = 0;
+    return self->intake->held_count ? 1 : 0;
 }
 
 bool shard_step_missing(const shard_core_t *self, uint64_t *ret_batch)
 {
-    if (!self->base.rules.in_order || self->intake.held_count == 0)
+    if (!self->base->rules.in_order || self->intake->held_count == 0)
         return false;
-    uint64_t first, end, width = self->base.region->width;
-    if (!ranges_gap(&self->replica.applied, 0, self->base.region->batches, &first, &end))
+    uint64_t first, end, width = self->base->region->width;
+    if (!ranges_gap(&self->replica->applied, 0, self->base->region->batches, &first, &end))
         return false;
     first = first / width * width;
     for (uint64_t batch = first; batch < first + width; batch++) {
@@ -65,31 +65,31 @@ bool shard_step_missing(const shard_core_t *self, uint64_t *ret_batch)
 /* g = sum of count_i g_i / sum of count_i, or the plain sum when gradients are counts. */
 static void s_blend(shard_core_t *self, size_t count, blend_t *ret_blend)
 {
-    *ret_blend =
-        (blend_t){.parts = self->intake.parts, .scratch = self->replica.scratch, .sums = self->replica.sums};
+    *ret_blend = (blend_t){
+        .parts = self->intake->parts, .scratch = self->replica->scratch, .sums = self->replica->sums};
     for (size_t i = 0; i < count; i++) {
-        const held_t *held = &self->intake.held[self->intake.picks[i]];
+        const held_t *held = &self->intake->held[self->intake->picks[i]];
         if (held->code)
             continue;
-        double weight = self->base.rules.plain_sum ? 1 : (double)held->samples;
+        double weight = self->base->rules.plain_sum ? 1 : (double)held->samples;
         ret_blend->divisor += weight;
-        self->intake.parts[ret_blend->count++] = (part_t){.assembly = &held->assembly, .weight = weight};
+        self->intake->parts[ret_blend->count++] = (part_t){.assembly = &held->assembly, .weight = weight};
     }
-    if (self->base.rules.plain_sum)
+    if (self->base->rules.plain_sum)
         ret_blend->divisor = 1;
 }
 
 static void s_record(shard_core_t *self, const held_t *held)
 {
-    CHECK(!ranges_add(&self->replica.applied, held->batch,
+    CHECK(!ranges_add(&self->replica->applied, held->batch,
                       held->batch + 1)); /* its room was checked when the push came */
     if (held->code) {
-        shard_refused(self, held->code);
-        err_code_t full = ranges_add(&self->replica.refused, held->batch, held->batch + 1);
+        base_refused(self->base, held->code);
+        err_code_t full = ranges_add(&self->replica->refused, held->batch, held->batch + 1);
         (void)full; /* a set full of intervals names no more of them; the count goes on alone */
     }
     if (held->worker != HELD_RESTORED)
-        shard_push_ack(self, self->intake.workers[held->worker].name, held->batch, true, held->code);
+        shard_push_ack(self, self->intake->workers[held->worker].name, held->batch, true, held->code);
 }
 
 static int s_descending(const void *a, const void *b)
@@ -103,33 +103,33 @@ static void s_apply(shard_core_t *self, size_t count, bool some)
 {
     uint64_t samples = 0;
     for (size_t i = 0; i < count; i++)
-        samples += self->intake.held[self->intake.picks[i]].samples;
-    if (!self->base.rules.waits)
-        self->replica.samples_applied += samples;
-    self->replica.steps++;
-    if (some && self->base.rules.steps_alone)
-        self->replica.version++;
+        samples += self->intake->held[self->intake->picks[i]].samples;
+    if (!self->base->rules.waits)
+        self->replica->samples_applied += samples;
+    self->replica->steps++;
+    if (some && self->base->rules.steps_alone)
+        self->replica->version++;
     for (size_t i = 0; i < count; i++)
-        s_record(self, &self->intake.held[self->intake.picks[i]]);
-    qsort(self->intake.picks, count, sizeof *self->intake.picks, s_descending);
+        s_record(self, &self->intake->held[self->intake->picks[i]]);
+    qsort(self->intake->picks, count, sizeof *self->intake->picks, s_descending);
     for (size_t i = 0; i < count; i++)
-        held_drop(self, self->intake.picks[i]);
-    self->replica.open_steps++;
-    self->replica.open_samples += samples;
-    shard_changed(self);
+        held_drop(self, self->intake->picks[i]);
+    self->replica->open_steps++;
+    self->replica->open_samples += samples;
+    base_changed(self->base);
     FAILPOINT(shard_push_applied);
     shard_cut_step(self);
 }
 
 bool shard_accumulates(const shard_core_t *self)
 {
-    return self->base.rules.strategy->cuts == DELTA_GRADIENT && shard_region_count(self) > 1;
+    return self->base->rules.strategy->cuts == DELTA_GRADIENT && base_regions(self->base) > 1;
 }
 
 bool shard_step_try(shard_core_t *self)
 {
-    if (shard_round_bars(self) || shard_cut_limited(self) || self->base.short_of_memory ||
-        self->stream.closed)
+    if (shard_round_bars(self) || shard_cut_limited(self) || self->base->short_of_memory ||
+        self->stream->closed)
         return false;
     size_t count = s_pick(self);
     if (count == 0 || !outer_ready(self))
@@ -137,9 +137,9 @@ bool shard_step_try(shard_core_t *self)
     blend_t blend;
     s_blend(self, count, &blend);
     bool some = blend.count > 0;
-    bool ready = some && count == 1 && ahead_commit(self, self->intake.held[self->intake.picks[0]].serial);
+    bool ready = some && count == 1 && ahead_commit(self, self->intake->held[self->intake->picks[0]].serial);
     bool done =
-        ready || !some || version_step(self, &blend, self->base.rules.steps_alone, shard_accumulates(self));
+        ready || !some || version_step(self, &blend, self->base->rules.steps_alone, shard_accumulates(self));
     if (done)
         s_apply(self, count, some);
     return done;

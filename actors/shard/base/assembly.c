@@ -1,4 +1,4 @@
-#include "actors/shard/assembly.h"
+#include "actors/shard/base/assembly.h"
 
 #include <stdalign.h>
 #include <stdlib.h>
