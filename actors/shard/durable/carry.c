@@ -1,4 +1,4 @@
-#include "actors/shard/shard_carry.h"
+#include "actors/shard/durable/carry.h"
 
 #include "actors/synchronizer/strategy.h"
 #include "codec/base/hash.h"

@@ -1,4 +1,4 @@
-/* shard_carry - whether what a shard has stored can be gone on with under other settings: more epochs, another rate.
+/* carry - whether what a shard has stored can be gone on with under other settings: more epochs, another rate.
  *
  * Why      settings that change within a round that all regions wait for would change it in some of them alone.
  * How      nobody waits: at any time. Else the rate, where it acts in rounds, changes between two rounds of everybody, which
@@ -6,8 +6,8 @@
  *          can have made it: a region is at most one cut ahead of another. What is trained cannot be taken back.
  * Threads  pure: any.
  */
-#ifndef ACTORS_SHARD_SHARD_CARRY_H
-#define ACTORS_SHARD_SHARD_CARRY_H
+#ifndef ACTORS_SHARD_DURABLE_CARRY_H
+#define ACTORS_SHARD_DURABLE_CARRY_H
 
 #include "brokers/job.h"
 #include "codec/wire/message.h"

@@ -3,7 +3,7 @@
  * "queue/LAST", "cursor/LAST", "seen/LAST", "pending/REGION/NUMBER", "relay/REGION/NUMBER" and "relay_cursor/REGION/NUMBER" for what is
  * kept, and "cursor_of/REGION": the batches of another region that are in the parameters. Regions by index. */
 
-#include "actors/shard/shard_carry.h"
+#include "actors/shard/durable/carry.h"
 #include "actors/shard/shard_internal.h"
 
 #include "codec/base/run_id.h"
