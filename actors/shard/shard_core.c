@@ -23,12 +23,12 @@ static void s_open_rooms(shard_core_t *self)
     self->rounds = s_room(sizeof *self->rounds);
     self->durable = s_room(sizeof *self->durable);
     self->entry = s_room(sizeof *self->entry);
-    self->life = s_room(sizeof *self->life);
+    self->report = s_room(sizeof *self->report);
 }
 
 static void s_close_rooms(shard_core_t *self)
 {
-    void *const rooms[] = {self->life,   self->entry,  self->durable, self->rounds,
+    void *const rooms[] = {self->report, self->entry,  self->durable, self->rounds,
                            self->stream, self->intake, self->replica, self->base};
     for (size_t i = 0; i < sizeof rooms / sizeof *rooms; i++)
         free(rooms[i]);
@@ -69,7 +69,7 @@ shard_core_t *shard_alloc(const shard_spec_t *spec)
     self->durable->taken_since_us = ROLE_NEVER;
     self->durable->mark.patient_us = ROLE_NEVER;
     self->durable->retry_pause_us = SHARD_RETRY_FIRST_US;
-    self->life->state = "running";
+    self->report->state = "running";
     self->entry->giving.region = self->entry->donor = SIZE_MAX;
     self->entry->position_us = self->rounds->relays.ask_us = ROLE_NEVER;
     self->rounds->relays.lacked = SIZE_MAX;
@@ -185,7 +185,7 @@ void shard_destroy(void **core_p)
 
 void shard_advance(shard_core_t *self)
 {
-    bool moved = !self->base->stopping && shard_runs(self);
+    bool moved = !life_stops(&self->base->life) && life_runs(&self->base->life);
     while (moved)
         moved = outer_try(self) || shard_delta_try(self) || shard_round_try(self) || shard_step_try(self);
     shard_vote_advance(self);
@@ -193,9 +193,9 @@ void shard_advance(shard_core_t *self)
     shard_pull_serve(self);
 }
 
-static void s_stop(shard_core_t *self)
+static void s_stop(shard_core_t *self, life_end_t end)
 {
-    self->base->stopping = true;
+    life_end(&self->base->life, end);
     shard_donor_drop(self);
     shard_enter_drop(self);
     shard_mark_drop(self);
@@ -216,10 +216,10 @@ static void s_stop(shard_core_t *self)
 /* A shard that is not dirty any more has nothing left to wait for: it ends without asking other regions. */
 static void s_finish(shard_core_t *self)
 {
-    if (!self->base->stopping || self->life->handing || self->life->finished || self->durable->shot.number ||
-        (shard_dirty(self) && !shard_unsettled(self)))
+    if (self->base->life.end != END_STOPS || self->durable->shot.number ||
+        (shard_dirty(self) && !life_is_unsettled(&self->base->life)))
         return;
-    self->life->finished = true;
+    life_end(&self->base->life, END_DONE);
     shard_report(self);
 }
 
@@ -228,19 +228,19 @@ static void s_finish(shard_core_t *self)
  * more. */
 static void s_hand_over(shard_core_t *self, const message_t *message)
 {
-    if (self->base->stopping || !shard_runs(self) || strcmp(message->from, self->base->scheduler) ||
+    if (life_stops(&self->base->life) || !life_runs(&self->base->life) ||
+        strcmp(message->from, self->base->scheduler) ||
         message->hand_over.incarnation != self->base->spec.incarnation)
         return;
-    self->life->handing = true;
-    self->life->handed_from = self->durable->number;
-    s_stop(self);
+    self->durable->handed_from = self->durable->number;
+    s_stop(self, END_HANDS);
     self->base->report_soon = true;
 }
 
 bool shard_has_handed(const shard_core_t *self)
 {
-    return self->life->handing && !self->durable->shot.number &&
-           self->durable->committed_number > self->life->handed_from && !shard_dirty(self);
+    return self->base->life.end == END_HANDS && !self->durable->shot.number &&
+           self->durable->committed_number > self->durable->handed_from && !shard_dirty(self);
 }
 
 /* Two schedulers of a region: what the older one says is refused. */
@@ -260,7 +260,7 @@ static void s_dispatch(shard_core_t *self, message_t *message)
 {
     if (s_is_outdated(self, message))
         return;
-    bool runs = shard_runs(self);
+    bool runs = life_runs(&self->base->life);
     switch (message->kind) {
     case KIND_push:
         if (runs)
@@ -275,14 +275,14 @@ static void s_dispatch(shard_core_t *self, message_t *message)
             shard_delta(self, message);
         break;
     case KIND_stream:
-        if (runs || !self->entry->lossy)
+        if (runs || !self->base->life.lossy)
             shard_stream(self, message);
         break;
     case KIND_stream_fetch:
         if (message->stream_fetch.origin[0]) {
             if (runs)
                 shard_relay_give(self, message);
-        } else if (runs || !self->entry->lossy) {
+        } else if (runs || !self->base->life.lossy) {
             shard_fetch(self, message);
         }
         break;
@@ -330,8 +330,8 @@ static void s_dispatch(shard_core_t *self, message_t *message)
         s_hand_over(self, message);
         break;
     case KIND_stop:
-        self->life->handing = false;
-        s_stop(self);
+        if (self->base->life.end != END_DONE)
+            s_stop(self, END_STOPS);
         break;
     default: /* what brokers tell everybody */
         break;
@@ -376,7 +376,7 @@ static int64_t s_least(int64_t a, int64_t b)
 static int64_t s_due(const void *core)
 {
     const shard_core_t *self = core;
-    if (self->life->finished)
+    if (self->base->life.end == END_DONE)
         return ROLE_NEVER;
     int64_t due = s_least(shard_report_due(self), shard_snapshot_due(self));
     due = s_least(due, shard_keep_due(self));
@@ -397,7 +397,7 @@ static outbox_t *s_outbox(void *core)
 
 static bool s_finished(const void *core)
 {
-    return ((const shard_core_t *)core)->life->finished;
+    return ((const shard_core_t *)core)->base->life.end == END_DONE;
 }
 
 const role_t shard_role = {

@@ -35,14 +35,11 @@
 
 /* How it ends, and what is told of it. */
 typedef struct {
-    bool finished;
-    bool handing; /* stops, but stays until its last snapshot has gone to its keepers and it is told to end */
-    uint64_t handed_from; /* number of the newest snapshot taken before that */
     int64_t reported_us;
     const char *state;
     wire_name_t waits_for;
     int64_t state_since_us;
-} life_t;
+} report_t;
 
 struct shard_core {
     base_t *base;
@@ -52,7 +49,7 @@ struct shard_core {
     rounds_t *rounds;
     durable_t *durable;
     entry_t *entry;
-    life_t *life;
+    report_t *report;
 };
 
 /* shard_core */
@@ -181,8 +178,6 @@ bool shard_stand_can_follow(const shard_core_t *self, size_t region);
 void shard_gap(shard_core_t *self, const message_t *message);
 
 /* shard_enter */
-bool shard_runs(const shard_core_t *self);
-bool shard_unsettled(const shard_core_t *self); /* not sure of its state: nothing of it is stored or sent */
 void shard_ask_at_start(shard_core_t *self);
 void shard_enter(shard_core_t *self, bool lossy);
 void shard_enter_decide(shard_core_t *self);

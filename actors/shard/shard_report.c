@@ -23,13 +23,14 @@ static const char *s_limit(const shard_core_t *self)
 static const char *s_waits_for(const shard_core_t *self, wire_name_t text)
 {
     uint64_t batch;
-    bool stores = shard_runs(self) || self->base->stopping || self->entry->phase == ENTRY_STORES;
+    bool stores = life_runs(&self->base->life) || life_stops(&self->base->life) ||
+                  self->base->life.phase == LIFE_STORES;
     text[0] = 0;
     if (self->durable->store_error && stores)
         message_set_name(text, self->durable->store_error == ERR_FULL ? "disk" : "snapshot store");
     else if (shard_keep_waits_for(self)) /* also of the first snapshot */
         message_set_name(text, shard_keep_waits_for(self));
-    else if (!self->base->stopping && !shard_runs(self))
+    else if (!life_stops(&self->base->life) && !life_runs(&self->base->life))
         shard_enter_waits_for(self, text);
     else if (self->base->short_of_memory)
         message_set_name(text, "memory");
@@ -48,18 +49,18 @@ static void s_update_state(shard_core_t *self)
 {
     wire_name_t waits_for;
     s_waits_for(self, waits_for);
-    if (self->life->state_since_us == 0) /* the clock is first seen with the first event */
-        self->life->state_since_us = self->base->now_us;
-    const char *state = self->life->finished    ? "stopped"
-                        : self->base->stopping  ? "draining"
-                        : shard_uncovered(self) ? "undurable"
-                        : waits_for[0]          ? "waiting"
-                                                : "running";
-    if (strcmp(state, self->life->state) == 0 && strcmp(waits_for, self->life->waits_for) == 0)
+    if (self->report->state_since_us == 0) /* the clock is first seen with the first event */
+        self->report->state_since_us = self->base->now_us;
+    const char *state = self->base->life.end == END_DONE ? "stopped"
+                        : life_stops(&self->base->life)  ? "draining"
+                        : shard_uncovered(self)          ? "undurable"
+                        : waits_for[0]                   ? "waiting"
+                                                         : "running";
+    if (strcmp(state, self->report->state) == 0 && strcmp(waits_for, self->report->waits_for) == 0)
         return;
-    self->life->state = state;
-    message_set_name(self->life->waits_for, waits_for);
-    self->life->state_since_us = self->base->now_us;
+    self->report->state = state;
+    message_set_name(self->report->waits_for, waits_for);
+    self->report->state_since_us = self->base->now_us;
     self->base->report_soon = true;
 }
 
@@ -98,9 +99,9 @@ static void s_status(shard_core_t *self)
     message_t *message = base_message(self->base, KIND_status, self->base->scheduler);
     message_set_name(message->status.actor, self->base->name);
     message->status.incarnation = self->base->spec.incarnation;
-    message_set_name(message->status.state, self->life->state);
-    message_set_name(message->status.waits_for, self->life->waits_for);
-    message->status.since_us = (uint64_t)(self->base->now_us - self->life->state_since_us);
+    message_set_name(message->status.state, self->report->state);
+    message_set_name(message->status.waits_for, self->report->waits_for);
+    message->status.since_us = (uint64_t)(self->base->now_us - self->report->state_since_us);
     message->status.applied = ranges_size(&self->replica->applied);
     message->status.durable = ranges_size(&self->durable->applied);
     base_send(self->base, &message);
@@ -109,21 +110,21 @@ static void s_status(shard_core_t *self)
 void shard_report(shard_core_t *self)
 {
     s_update_state(self);
-    if (shard_runs(self)) /* before, nobody is to count on what is here */
+    if (life_runs(&self->base->life)) /* before, nobody is to count on what is here */
         s_progress(self);
     s_status(self);
     self->base->report_soon = false;
-    self->life->reported_us = self->base->now_us;
+    self->report->reported_us = self->base->now_us;
 }
 
 int64_t shard_report_due(const shard_core_t *self)
 {
-    return self->life->reported_us + (self->base->report_soon ? SHARD_REPORT_SOON_US : SHARD_REPORT_US);
+    return self->report->reported_us + (self->base->report_soon ? SHARD_REPORT_SOON_US : SHARD_REPORT_US);
 }
 
 void shard_report_tick(shard_core_t *self)
 {
     s_update_state(self);
-    if (!self->life->finished && self->base->now_us >= shard_report_due(self))
+    if (self->base->life.end != END_DONE && self->base->now_us >= shard_report_due(self))
         shard_report(self);
 }

@@ -2,13 +2,14 @@
  *
  * Owns     names, outbox, time of the event that is being handled, counters, and the number of changes of what is stored.
  * Reads    nothing of any other room.
- * Called   by every room. The core alone sets now_us and stopping.
+ * Called   by every room. The core alone sets now_us.
  * Threads  those of the core.
  */
 #ifndef ACTORS_SHARD_BASE_BASE_H
 #define ACTORS_SHARD_BASE_BASE_H
 
 #include "actors/kit/role.h"
+#include "actors/shard/base/life.h"
 #include "actors/shard/shard_spec.h"
 #include "actors/synchronizer/strategy.h"
 #include "codec/wire/message.h"
@@ -46,7 +47,7 @@ typedef struct {
     uint64_t changes; /* grows with every change of what is stored */
     counts_t counts;
     bool short_of_memory; /* something could not be applied: tried again at the next tick */
-    bool stopping;
+    life_t life;
     bool report_soon;
 } base_t;
 

@@ -96,6 +96,7 @@ typedef struct {
 /* What is stored, and what that allows. */
 typedef struct {
     uint64_t number;           /* of the newest snapshot taken */
+    uint64_t handed_from;      /* number of the newest taken before the shard was to be handed over */
     uint64_t committed_number; /* of the newest one that is durable in this incarnation, 0: none yet */
     bool stored;               /* some snapshot is durable */
     keep_t keep;

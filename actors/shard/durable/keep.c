@@ -39,7 +39,8 @@ void shard_keep_taken(shard_core_t *self, const snapshot_t *snapshot)
 {
     keep_t *keep = &self->durable->keep;
     snapshot_destroy(&keep->taken);
-    if (!self->base->spec.topology->checkpoint.replicas && !keep->keeper_count && !self->life->handing)
+    if (!self->base->spec.topology->checkpoint.replicas && !keep->keeper_count &&
+        self->base->life.end != END_HANDS)
         return;
     keep->taken = snapshot_new(&snapshot->id);
     CHECK(keep->taken);
@@ -252,7 +253,7 @@ void shard_keep_message(shard_core_t *self, const message_t *message)
 static void s_give_up(shard_core_t *self)
 {
     keep_t *keep = &self->durable->keep;
-    if (!self->base->stopping || self->life->handing || !keep->waits ||
+    if (self->base->life.end != END_STOPS || !keep->waits ||
         self->base->now_us - keep->heard_us < KEEP_STOP_US)
         return;
     keep->waits = 0;
@@ -274,8 +275,8 @@ void shard_keep_tick(shard_core_t *self)
 int64_t shard_keep_due(const shard_core_t *self)
 {
     const keep_t *keep = &self->durable->keep;
-    int64_t due = self->base->stopping && !self->life->handing && keep->waits ? keep->heard_us + KEEP_STOP_US
-                                                                              : ROLE_NEVER;
+    int64_t due =
+        self->base->life.end == END_STOPS && keep->waits ? keep->heard_us + KEEP_STOP_US : ROLE_NEVER;
     for (size_t i = 0; i < keep->keeper_count; i++) {
         const keeper_t *keeper = &keep->keepers[i];
         int64_t at = keeper->giving != KEEP_NONE  ? keeper->offer_us
@@ -291,7 +292,7 @@ int64_t shard_keep_due(const shard_core_t *self)
 /* Keepers that were given to it in the midst of training have nothing to fetch until there is another snapshot: it may be a while. */
 bool shard_keep_lacks(const shard_core_t *self)
 {
-    return !self->base->stopping && self->durable->keep.keeper_count &&
+    return !life_stops(&self->base->life) && self->durable->keep.keeper_count &&
            self->durable->keep.newest == KEEP_NONE;
 }
 
@@ -299,8 +300,8 @@ bool shard_keep_lacks(const shard_core_t *self)
 uint64_t shard_keep_assignment(const shard_core_t *self)
 {
     const keep_t *keep = &self->durable->keep;
-    bool exact =
-        self->life->handing || self->base->spec.topology->checkpoint.durability == DURABILITY_REPLICA;
+    bool exact = self->base->life.end == END_HANDS ||
+                 self->base->spec.topology->checkpoint.durability == DURABILITY_REPLICA;
     uint64_t least = exact && self->durable->committed_number ? self->durable->committed_number : 1;
     return keep->keeper_count && s_kept(self) >= least ? keep->assignment : 0;
 }

@@ -127,9 +127,9 @@ static err_code_t s_check(const shard_core_t *self, const message_t *message)
         return ERR_MALFORMED;
     if (!snapshot_is_mark(message->mark.tag))
         return ERR_MALFORMED;
-    if (!shard_runs(self)) /* its state is about to be replaced, or is not sure */
+    if (!life_runs(&self->base->life)) /* its state is about to be replaced, or is not sure */
         return ERR_STATE;
-    return self->base->stopping ? ERR_STOPPED : ERR_OK;
+    return life_stops(&self->base->life) ? ERR_STOPPED : ERR_OK;
 }
 
 void shard_mark(shard_core_t *self, const message_t *message)
@@ -162,7 +162,7 @@ void shard_mark(shard_core_t *self, const message_t *message)
 
 const char *shard_mark_tag(const shard_core_t *self)
 {
-    return self->durable->mark.wanted && !self->base->stopping ? self->durable->mark.tag : NULL;
+    return self->durable->mark.wanted && !life_stops(&self->base->life) ? self->durable->mark.tag : NULL;
 }
 
 /* Notes whose store has the snapshot; of several attempts at one point the newest counts, as in the store. */

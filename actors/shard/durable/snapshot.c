@@ -31,7 +31,7 @@ static const char *s_reason(const shard_core_t *self)
         return shard_mark_tag(self);
     if (!self->durable->stored)
         return "start";
-    if (self->life->handing && self->durable->number <= self->life->handed_from)
+    if (self->base->life.end == END_HANDS && self->durable->number <= self->durable->handed_from)
         return "stop";
     if (shard_keep_lacks(self))
         return "keep";
@@ -39,7 +39,7 @@ static const char *s_reason(const shard_core_t *self)
         return NULL;
     if (shard_donor_waits(self))
         return "welcome";
-    if (self->base->stopping)
+    if (life_stops(&self->base->life))
         return "stop";
     if (s_last_made(self) > self->durable->committed_last)
         return "cut";
@@ -54,7 +54,8 @@ static const char *s_reason(const shard_core_t *self)
 
 int64_t shard_snapshot_due(const shard_core_t *self)
 {
-    if (self->durable->shot.number || self->life->finished || shard_unsettled(self))
+    if (self->durable->shot.number || self->base->life.end == END_DONE ||
+        life_is_unsettled(&self->base->life))
         return ROLE_NEVER;
     int64_t due = ROLE_NEVER;
     if (s_reason(self))
@@ -130,7 +131,7 @@ static void s_tell_origins(shard_core_t *self)
         if (self->durable->shot.taken[r] == origin->durable)
             continue;
         origin->durable = self->durable->shot.taken[r];
-        if (!self->base->stopping)
+        if (!life_stops(&self->base->life))
             shard_delta_ack(self, r, ERR_OK);
     }
 }
@@ -153,7 +154,7 @@ void shard_committed(shard_core_t *self)
     shard_uncovered_end(self);
     CHECK(!ranges_copy(&self->durable->applied, &self->durable->shot.applied));
     s_tell_origins(self);
-    if (self->entry->phase == ENTRY_STORES)
+    if (self->base->life.phase == LIFE_STORES)
         shard_entered(self);
     if (self->durable->committed_last >= first_new) {
         shard_cut_send(self, first_new, self->durable->committed_last);
@@ -163,7 +164,7 @@ void shard_committed(shard_core_t *self)
     shard_vote_committed(self);
     FAILPOINT(shard_snapshot_told);
     self->base->report_soon = true;
-    if (self->base->stopping)
+    if (life_stops(&self->base->life))
         shard_role.tick(self, self->base->now_us);
 }
 

@@ -101,7 +101,7 @@ static void s_pack_relays(const shard_core_t *self, message_t *message)
 
 static void s_pack_held(const shard_core_t *self, message_t *message)
 {
-    if (!self->base->stopping || self->intake->held_count == 0)
+    if (!life_stops(&self->base->life) || self->intake->held_count == 0)
         return;
     uint64_t *items = calloc(self->intake->held_count, HELD_FIELDS * sizeof *items);
     CHECK(items);
@@ -226,7 +226,7 @@ static const char *s_cursor_key(char *name, size_t region)
 static bool s_add_held(const shard_core_t *self, snapshot_t *snapshot, err_t *err)
 {
     char name[MANIFEST_NAME_MAX + 1];
-    for (size_t i = 0; self->base->stopping && i < self->intake->held_count; i++) {
+    for (size_t i = 0; life_stops(&self->base->life) && i < self->intake->held_count; i++) {
         if (self->intake->held[i].code)
             continue;
         buf_t *whole = buf_new(base_bytes(self->base));

@@ -8,7 +8,8 @@
 
 bool shard_uncovered(const shard_core_t *self)
 {
-    return self->durable->uncovered.on && shard_runs(self) && !self->stream->closed && !self->base->stopping;
+    return self->durable->uncovered.on && life_runs(&self->base->life) && !self->stream->closed &&
+           !life_stops(&self->base->life);
 }
 
 /* Nothing is lost by a death now: all that has left, and all that was told to be kept, is in the newest snapshot. */
@@ -26,7 +27,7 @@ bool shard_core_may_go_on(const shard_core_t *self)
 {
     return self->base->spec.topology->checkpoint.when_full == WHEN_FULL_GO_ON &&
            base_regions(self->base) > 1 && self->durable->store_error == ERR_FULL && self->durable->stored &&
-           shard_runs(self) && !self->stream->closed && !self->base->stopping;
+           life_runs(&self->base->life) && !self->stream->closed && !life_stops(&self->base->life);
 }
 
 static void s_tell_origins(shard_core_t *self)

@@ -355,7 +355,7 @@ err_code_t shard_adopt(shard_core_t *self, size_t donor, snapshot_t **snapshot_p
     if (code)
         return code;
     const origin_t *own = &peer->stream->origins[self->base->spec.region_index];
-    bool keeps = !self->entry->lossy && shard_line_has(self, own->history, own->taken);
+    bool keeps = !self->base->life.lossy && shard_line_has(self, own->history, own->taken);
     room_t room = {0};
     code = keeps ? s_find_room(self, own->taken, &room, err) : ERR_OK;
     if (code) {

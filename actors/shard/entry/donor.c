@@ -43,10 +43,10 @@ static void s_begin(shard_core_t *self, size_t region, const message_t *want)
 void shard_donor_want(shard_core_t *self, const message_t *message)
 {
     size_t region = base_region_of(self->base, "shard", message->from);
-    if (self->base->stopping || region == SIZE_MAX)
+    if (life_stops(&self->base->life) || region == SIZE_MAX)
         return;
     shard_stand_say(self, region);
-    if (!shard_runs(self) || (s_active(self) && self->entry->giving.region != region))
+    if (!life_runs(&self->base->life) || (s_active(self) && self->entry->giving.region != region))
         return;
     const donor_t *donor = &self->entry->giving;
     bool same =
@@ -66,7 +66,7 @@ void shard_donor_want(shard_core_t *self, const message_t *message)
 void shard_donor_fetch(shard_core_t *self, const message_t *message)
 {
     size_t region = base_region_of(self->base, "shard", message->from);
-    if (self->base->stopping || region == SIZE_MAX)
+    if (life_stops(&self->base->life) || region == SIZE_MAX)
         return;
     if (!s_active(self) || self->entry->giving.region != region || !self->entry->giving.giver) {
         giver_refuse(message, self->base->name, self->base->spec.incarnation, &self->base->outbox);

@@ -6,16 +6,6 @@
 
 #include <string.h>
 
-bool shard_runs(const shard_core_t *self)
-{
-    return self->entry->phase == ENTRY_RUNS;
-}
-
-bool shard_unsettled(const shard_core_t *self)
-{
-    return self->entry->lossy && !shard_runs(self) && self->entry->phase != ENTRY_STORES;
-}
-
 void shard_enter_drop(shard_core_t *self)
 {
     taker_destroy(&self->entry->taker);
@@ -24,7 +14,7 @@ void shard_enter_drop(shard_core_t *self)
 static void s_ask_again(shard_core_t *self)
 {
     shard_enter_drop(self);
-    self->entry->phase = ENTRY_ASKS;
+    life_move(&self->base->life, LIFE_ASKS);
     self->entry->donor = SIZE_MAX;
     self->entry->ask_us = self->base->now_us;
     self->entry->pause_us = SHARD_STAND_FIRST_US;
@@ -33,7 +23,7 @@ static void s_ask_again(shard_core_t *self)
 
 void shard_ask_at_start(shard_core_t *self)
 {
-    self->entry->lossy = self->entry->start = true;
+    self->base->life.lossy = self->entry->start = true;
     s_ask_again(self);
 }
 
@@ -57,10 +47,11 @@ static void s_drop_unapplied(shard_core_t *self)
 
 void shard_enter(shard_core_t *self, bool lossy)
 {
-    if (self->base->stopping || base_regions(self->base) == 1 || self->entry->phase == ENTRY_STORES)
+    if (life_stops(&self->base->life) || base_regions(self->base) == 1 ||
+        self->base->life.phase == LIFE_STORES)
         return;
-    self->entry->lossy |= lossy;
-    if (!shard_runs(self))
+    self->base->life.lossy |= lossy;
+    if (!life_runs(&self->base->life))
         return;
     shard_uncovered_end(self);
     s_drop_unapplied(self);
@@ -105,7 +96,7 @@ static bool s_patient(const shard_core_t *self, size_t donor)
 {
     const stand_view_t *stand = &self->entry->stands[donor];
     int64_t patience_us = self->base->spec.topology->job.sync.away_after_us;
-    if (!self->entry->lossy && !shard_line_has(self, stand->history, stand->taken))
+    if (!self->base->life.lossy && !shard_line_has(self, stand->history, stand->taken))
         patience_us *= SHARD_DONOR_PATIENCE;
     return self->base->now_us - self->entry->since_us < patience_us;
 }
@@ -116,7 +107,7 @@ static bool s_better_donor(const shard_core_t *self, size_t a, size_t b)
     const stand_view_t *x = &self->entry->stands[a], *y = &self->entry->stands[b];
     bool x_in_line = shard_line_has(self, x->history, x->taken);
     bool y_in_line = shard_line_has(self, y->history, y->taken);
-    if (x_in_line != y_in_line && !self->entry->lossy)
+    if (x_in_line != y_in_line && !self->base->life.lossy)
         return x_in_line;
     return x->taken > y->taken;
 }
@@ -142,8 +133,8 @@ static bool s_is_reference(const shard_core_t *self)
         const stand_view_t *stand = &self->entry->stands[r];
         if (r == self->base->spec.region_index)
             continue;
-        if (stand->lossy != self->entry->lossy) {
-            if (self->entry->lossy)
+        if (stand->lossy != self->base->life.lossy) {
+            if (self->base->life.lossy)
                 return false;
             continue;
         }
@@ -162,8 +153,8 @@ static bool s_is_reference(const shard_core_t *self)
  * be on its way. */
 static void s_stay(shard_core_t *self)
 {
-    if (!self->entry->lossy) {
-        self->entry->phase = ENTRY_RUNS;
+    if (!self->base->life.lossy) {
+        life_move(&self->base->life, LIFE_RUNS);
         return;
     }
     uint64_t history, number;
@@ -178,15 +169,15 @@ static void s_stay(shard_core_t *self)
     shard_entry_next(self);
     base_changed(self->base);
     self->durable->stored = false;
-    self->entry->phase = ENTRY_STORES;
+    life_move(&self->base->life, LIFE_STORES);
 }
 
 void shard_enter_decide(shard_core_t *self)
 {
     entry_t *entry = self->entry;
-    if (entry->phase == ENTRY_WANTS && entry->stands[entry->donor].entering)
+    if (self->base->life.phase == LIFE_WANTS && entry->stands[entry->donor].entering)
         s_ask_again(self);
-    if (entry->phase != ENTRY_ASKS)
+    if (self->base->life.phase != LIFE_ASKS)
         return;
     bool all = s_all_heard(self);
     if (all && entry->start && s_agreed(self)) {
@@ -197,7 +188,7 @@ void shard_enter_decide(shard_core_t *self)
     if (!all && (donor == SIZE_MAX || s_patient(self, donor)))
         return;
     if (donor != SIZE_MAX) {
-        entry->phase = ENTRY_WANTS;
+        life_move(&self->base->life, LIFE_WANTS);
         entry->donor = donor;
         entry->attempt++;
         entry->heard_us = self->base->now_us;
@@ -236,7 +227,8 @@ static uint64_t s_most_bytes(const shard_core_t *self)
 void shard_enter_offer(shard_core_t *self, const message_t *message)
 {
     entry_t *entry = self->entry;
-    if (self->base->stopping || (entry->phase != ENTRY_WANTS && entry->phase != ENTRY_TAKES) ||
+    if (life_stops(&self->base->life) ||
+        (self->base->life.phase != LIFE_WANTS && self->base->life.phase != LIFE_TAKES) ||
         !s_from_donor(self, message) || message->snapshot_offer.entry != self->base->spec.incarnation ||
         message->snapshot_offer.shard != self->base->spec.shard_index)
         return; /* nobody asked for it */
@@ -254,7 +246,7 @@ void shard_enter_offer(shard_core_t *self, const message_t *message)
         s_give_up(self, code);
         return;
     }
-    entry->phase = ENTRY_TAKES;
+    life_move(&self->base->life, LIFE_TAKES);
     taker_tick(entry->taker, self->base->now_us, &self->base->outbox);
 }
 
@@ -269,7 +261,7 @@ static void s_adopt(shard_core_t *self)
         return;
     }
     shard_enter_drop(self);
-    self->entry->phase = ENTRY_STORES;
+    life_move(&self->base->life, LIFE_STORES);
     self->entry->donor = SIZE_MAX;
     self->base->report_soon = true;
 }
@@ -277,8 +269,8 @@ static void s_adopt(shard_core_t *self)
 void shard_enter_piece(shard_core_t *self, const message_t *message)
 {
     entry_t *entry = self->entry;
-    if (self->base->stopping || entry->phase != ENTRY_TAKES || !s_from_donor(self, message) ||
-        !taker_is_of(entry->taker, message))
+    if (life_stops(&self->base->life) || self->base->life.phase != LIFE_TAKES ||
+        !s_from_donor(self, message) || !taker_is_of(entry->taker, message))
         return;
     entry->heard_us = self->base->now_us;
     err_t err = {0};
@@ -300,8 +292,8 @@ void shard_enter_piece(shard_core_t *self, const message_t *message)
 /* The new state is durable: from now on others may count on it. */
 void shard_entered(shard_core_t *self)
 {
-    self->entry->phase = ENTRY_RUNS;
-    self->entry->lossy = self->entry->start = false;
+    life_move(&self->base->life, LIFE_RUNS);
+    self->base->life.lossy = self->entry->start = false;
     self->entry->position_us = self->base->now_us;
     self->base->report_soon = true;
 }
@@ -330,7 +322,7 @@ static void s_ask(shard_core_t *self)
     entry->ask_us = self->base->now_us + entry->pause_us;
     entry->pause_us = 2 * entry->pause_us < SHARD_STAND_LAST_US ? 2 * entry->pause_us : SHARD_STAND_LAST_US;
     shard_stand_ask(self);
-    if (entry->phase == ENTRY_WANTS)
+    if (self->base->life.phase == LIFE_WANTS)
         s_want(self);
 }
 
@@ -358,18 +350,18 @@ static void s_tell_positions(shard_core_t *self)
 void shard_enter_tick(shard_core_t *self)
 {
     entry_t *entry = self->entry;
-    if (self->base->stopping)
+    if (life_stops(&self->base->life))
         return;
-    if (shard_runs(self)) {
+    if (life_runs(&self->base->life)) {
         s_tell_positions(self);
         return;
     }
     if (entry->since_us == 0)
         entry->since_us = self->base->now_us;
-    bool waits = entry->phase == ENTRY_WANTS || entry->phase == ENTRY_TAKES;
+    bool waits = self->base->life.phase == LIFE_WANTS || self->base->life.phase == LIFE_TAKES;
     if (waits && self->base->now_us - entry->heard_us > SHARD_DONOR_SILENCE_US)
         s_give_up(self, ERR_OK);
-    if (entry->phase == ENTRY_TAKES)
+    if (self->base->life.phase == LIFE_TAKES)
         taker_tick(entry->taker, self->base->now_us, &self->base->outbox);
     s_ask(self);
     shard_enter_decide(self);
@@ -378,11 +370,11 @@ void shard_enter_tick(shard_core_t *self)
 int64_t shard_enter_due(const shard_core_t *self)
 {
     const entry_t *entry = self->entry;
-    if (self->base->stopping)
+    if (life_stops(&self->base->life))
         return ROLE_NEVER;
-    if (shard_runs(self))
+    if (life_runs(&self->base->life))
         return entry->position_us;
-    int64_t taker = entry->phase == ENTRY_TAKES ? taker_due(entry->taker) : ROLE_NEVER;
+    int64_t taker = self->base->life.phase == LIFE_TAKES ? taker_due(entry->taker) : ROLE_NEVER;
     return taker < entry->ask_us ? taker : entry->ask_us;
 }
 
@@ -394,20 +386,21 @@ const char *shard_enter_waits_for(const shard_core_t *self, wire_name_t text)
     while (silent < base_regions(self->base) &&
            (silent == self->base->spec.region_index || self->entry->stands[silent].heard))
         silent++;
-    switch (self->entry->phase) {
-    case ENTRY_RUNS:
+    switch (self->base->life.phase) {
+    case LIFE_RUNS:
+    case LIFE_PHASES:
         break;
-    case ENTRY_ASKS:
+    case LIFE_ASKS:
         if (silent < base_regions(self->base))
             snprintf(line, sizeof line, "stand of %s", topology->regions[silent].name);
         else
             snprintf(line, sizeof line, "a region that runs");
         break;
-    case ENTRY_WANTS:
-    case ENTRY_TAKES:
+    case LIFE_WANTS:
+    case LIFE_TAKES:
         snprintf(line, sizeof line, "welcome from %s", topology->regions[self->entry->donor].name);
         break;
-    case ENTRY_STORES:
+    case LIFE_STORES:
         snprintf(line, sizeof line, "first snapshot");
         break;
     }

@@ -28,14 +28,6 @@ typedef struct {
     uint64_t cut, line, follows_history, follows, oldest, samples, round;
 } stand_view_t;
 
-typedef enum {
-    ENTRY_RUNS,   /* trains */
-    ENTRY_ASKS,   /* for the stands of the others */
-    ENTRY_WANTS,  /* has chosen a donor, and waits for its offer */
-    ENTRY_TAKES,  /* fetches the donor's snapshot */
-    ENTRY_STORES, /* its new state is not durable yet */
-} entry_phase_t;
-
 /* The newcomer that is being given this shard's state. */
 typedef struct {
     size_t region; /* SIZE_MAX: nobody */
@@ -47,8 +39,6 @@ typedef struct {
 } donor_t;
 
 typedef struct {
-    entry_phase_t phase;
-    bool lossy; /* own batches may be lost: nothing of the present line is sent any more */
     bool start; /* asked by a start that is not sure of what it goes on from */
     size_t donor;
     uint64_t attempt;

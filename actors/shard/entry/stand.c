@@ -18,8 +18,8 @@ void shard_stand_say(shard_core_t *self, size_t region)
     stand->stand.shard = self->base->spec.shard_index;
     stand->stand.history = origin->history;
     stand->stand.taken = origin->taken;
-    stand->stand.entering = !shard_runs(self);
-    stand->stand.lossy = self->entry->lossy;
+    stand->stand.entering = !life_runs(&self->base->life);
+    stand->stand.lossy = self->base->life.lossy;
     stand->stand.cut = shard_line_last(self);
     stand->stand.entry = self->entry->number;
     stand->stand.line = self->stream->history;
@@ -37,7 +37,7 @@ void shard_stand_say(shard_core_t *self, size_t region)
 void shard_stand_want(shard_core_t *self, const message_t *message)
 {
     size_t region = base_region_of(self->base, "shard", message->from);
-    if (self->base->stopping || region == SIZE_MAX)
+    if (life_stops(&self->base->life) || region == SIZE_MAX)
         return;
     self->stream->destination_hold_us[region] = self->base->now_us + SHARD_STAND_HOLD_US;
     shard_vote_unsettle(self, region);
@@ -78,7 +78,7 @@ static bool s_suspects(const shard_core_t *self)
 
 void shard_suspect(shard_core_t *self, size_t origin)
 {
-    if (!shard_runs(self) || self->stream->origins[origin].suspect)
+    if (!life_runs(&self->base->life) || self->stream->origins[origin].suspect)
         return;
     self->stream->origins[origin].suspect = true;
     self->entry->suspect_us = self->base->now_us;
@@ -96,7 +96,7 @@ static bool s_from_synchronizer(const shard_core_t *self, const message_t *messa
 void shard_gap(shard_core_t *self, const message_t *message)
 {
     size_t index;
-    if (self->base->stopping)
+    if (life_stops(&self->base->life))
         return;
     if (!s_from_synchronizer(self, message, &index)) {
         self->base->counts.refusals++;
@@ -106,7 +106,7 @@ void shard_gap(shard_core_t *self, const message_t *message)
     const origin_t *origin = &self->stream->origins[index];
     if (message->stream_gap.history != origin->history || message->stream_gap.oldest > origin->taken + 1)
         shard_suspect(self, index);
-    if (shard_runs(self))
+    if (life_runs(&self->base->life))
         shard_delta_ack(self, index, ERR_OK);
 }
 
@@ -133,14 +133,14 @@ static void s_judge(shard_core_t *self, size_t region)
 /* A region has more of the own stream than was ever made here: an older state was started from, unknown to anybody. */
 static bool s_rolled_back(const shard_core_t *self, const stand_view_t *stand)
 {
-    return shard_runs(self) && stand->history == self->stream->history &&
+    return life_runs(&self->base->life) && stand->history == self->stream->history &&
            stand->taken > shard_line_last(self);
 }
 
 void shard_stand(shard_core_t *self, const message_t *message)
 {
     size_t region = base_region_of(self->base, "shard", message->from);
-    if (self->base->stopping)
+    if (life_stops(&self->base->life))
         return;
     if (region == SIZE_MAX) {
         self->base->counts.refusals++;
@@ -172,7 +172,7 @@ void shard_stand(shard_core_t *self, const message_t *message)
                                                  .round = message->stand.round};
     shard_vote_heard(self, region, message->stand.round);
     self->stream->origins[region].position_told |= message->stand.entry_known >= self->entry->number;
-    if (!shard_runs(self) && message->stand.entry_known > self->entry->number)
+    if (!life_runs(&self->base->life) && message->stand.entry_known > self->entry->number)
         self->entry->number = message->stand.entry_known; /* of a disk that is lost */
     if (region == self->entry->donor)
         self->entry->heard_us = self->base->now_us;
@@ -187,7 +187,7 @@ void shard_stand(shard_core_t *self, const message_t *message)
 
 static bool s_lacks_finals(const shard_core_t *self)
 {
-    if (!shard_runs(self) || self->base->stopping || !self->durable->closed)
+    if (!life_runs(&self->base->life) || life_stops(&self->base->life) || !self->durable->closed)
         return false;
     for (size_t r = 0; r < base_regions(self->base); r++)
         if (r != self->base->spec.region_index && !self->stream->origins[r].final)
@@ -210,7 +210,7 @@ static void s_look_for_finals(shard_core_t *self)
 void shard_stand_tick(shard_core_t *self)
 {
     s_look_for_finals(self);
-    if (!shard_runs(self) || !s_suspects(self) || self->base->now_us < self->entry->suspect_us)
+    if (!life_runs(&self->base->life) || !s_suspects(self) || self->base->now_us < self->entry->suspect_us)
         return;
     self->entry->suspect_us = self->base->now_us + SHARD_STAND_LAST_US;
     for (size_t r = 0; r < base_regions(self->base); r++)
@@ -220,6 +220,6 @@ void shard_stand_tick(shard_core_t *self)
 
 int64_t shard_stand_due(const shard_core_t *self)
 {
-    int64_t due = shard_runs(self) && s_suspects(self) ? self->entry->suspect_us : ROLE_NEVER;
+    int64_t due = life_runs(&self->base->life) && s_suspects(self) ? self->entry->suspect_us : ROLE_NEVER;
     return s_lacks_finals(self) && self->entry->finals_us < due ? self->entry->finals_us : due;
 }

@@ -100,7 +100,7 @@ void shard_pull_want(shard_core_t *self, worker_entry_t *worker, uint64_t reques
 
 void shard_pull_serve(shard_core_t *self)
 {
-    if (self->base->stopping)
+    if (life_stops(&self->base->life))
         return;
     size_t left = self->intake->pulls_waiting;
     for (size_t i = 0; left && i < self->intake->worker_count; i++) {

@@ -280,7 +280,7 @@ static void s_chunk(shard_core_t *self, worker_entry_t *worker, const message_t 
 
 void shard_push(shard_core_t *self, message_t *message)
 {
-    if (self->base->stopping)
+    if (life_stops(&self->base->life))
         return;
     worker_entry_t *worker = shard_worker(self, message);
     if (!worker)

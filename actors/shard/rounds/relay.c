@@ -142,7 +142,7 @@ static size_t s_lacks(const shard_core_t *self, const uint64_t *decided)
 void shard_relay_advance(shard_core_t *self)
 {
     shard_relays_t *all = &self->rounds->relays;
-    if (!self->rounds->vote.on || self->base->stopping || !shard_runs(self))
+    if (!self->rounds->vote.on || life_stops(&self->base->life) || !life_runs(&self->base->life))
         return;
     const uint64_t *decided = shard_vote_decided(self, self->rounds->number + 1);
     size_t origin = s_lacks(self, decided);
@@ -163,7 +163,7 @@ void shard_relay_advance(shard_core_t *self)
 
 int64_t shard_relay_due(const shard_core_t *self)
 {
-    bool asks = self->rounds->vote.on && !self->base->stopping && shard_runs(self);
+    bool asks = self->rounds->vote.on && !life_stops(&self->base->life) && life_runs(&self->base->life);
     return asks ? self->rounds->relays.ask_us : ROLE_NEVER;
 }
 

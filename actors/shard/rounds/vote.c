@@ -384,7 +384,7 @@ static void s_next_round(shard_core_t *self, uint64_t round)
 void shard_vote_advance(shard_core_t *self)
 {
     shard_vote_t *all = &self->rounds->vote;
-    if (!all->on || self->base->stopping || !shard_runs(self))
+    if (!all->on || life_stops(&self->base->life) || !life_runs(&self->base->life))
         return;
     if (all->round != self->rounds->number + 1)
         s_next_round(self, self->rounds->number + 1);
@@ -418,7 +418,7 @@ void shard_vote_advance(shard_core_t *self)
 int64_t shard_vote_due(const shard_core_t *self)
 {
     const shard_vote_t *all = &self->rounds->vote;
-    if (!all->on || self->base->stopping || !shard_runs(self) || !all->works)
+    if (!all->on || life_stops(&self->base->life) || !life_runs(&self->base->life) || !all->works)
         return ROLE_NEVER;
     int64_t due = all->again_us;
     if (all->phase == VOTE_IDLE && all->turn_us < due)
@@ -579,7 +579,7 @@ static bool s_is_heard(shard_core_t *self, const message_t *message, size_t regi
 void shard_vote(shard_core_t *self, const message_t *message)
 {
     size_t region;
-    if (!self->rounds->vote.on || self->base->stopping || !shard_runs(self) ||
+    if (!self->rounds->vote.on || life_stops(&self->base->life) || !life_runs(&self->base->life) ||
         !s_from_shard(self, message, &region) || !s_is_heard(self, message, region))
         return;
     if (message->number == 0 || message->number > self->rounds->number + SHARD_KEPT_MAX) {
@@ -601,7 +601,7 @@ void shard_vote(shard_core_t *self, const message_t *message)
 void shard_vote_committed(shard_core_t *self)
 {
     shard_vote_t *all = &self->rounds->vote;
-    if (!all->on || self->base->stopping || !shard_runs(self))
+    if (!all->on || life_stops(&self->base->life) || !life_runs(&self->base->life))
         return;
     for (size_t i = 0; i < all->count; i++) {
         vote_t *vote = &all->log[i];

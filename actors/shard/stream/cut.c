@@ -251,7 +251,7 @@ void shard_cut_step(shard_core_t *self)
 
 void shard_close(shard_core_t *self, const message_t *message)
 {
-    if (self->stream->closed || self->base->stopping)
+    if (self->stream->closed || life_stops(&self->base->life))
         return;
     if (strcmp(message->from, self->base->scheduler) != 0) {
         base_refuse(self->base, message, ERR_DENIED, "only the region's scheduler closes");
@@ -395,7 +395,7 @@ void shard_cut_head(shard_core_t *self)
     uint64_t last = shard_cut_sendable(self);
     bool committed = self->stream->queue_count == 0 || self->stream->queue[0].head.last <= last;
     if (!self->durable->stored || !shard_cut_owes(self) || !committed ||
-        (!shard_runs(self) && self->entry->lossy))
+        (!life_runs(&self->base->life) && self->base->life.lossy))
         return;
     message_t *message = base_message(self->base, KIND_stream_head, self->base->synchronizer);
     message->number = last;
@@ -470,7 +470,7 @@ static void s_reset(shard_core_t *self, size_t region, const message_t *message)
 
 void shard_stream(shard_core_t *self, const message_t *message)
 {
-    if (self->base->stopping || !self->durable->stored || !s_from_synchronizer(self, message))
+    if (life_stops(&self->base->life) || !self->durable->stored || !s_from_synchronizer(self, message))
         return;
     size_t region = topology_region_index(self->base->spec.topology, message->stream.region);
     if (region == SIZE_MAX || region == self->base->spec.region_index ||

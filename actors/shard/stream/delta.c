@@ -427,7 +427,7 @@ static bool s_is_newest(shard_core_t *self, const message_t *message, size_t ori
 
 void shard_delta(shard_core_t *self, message_t *message)
 {
-    if (self->base->stopping)
+    if (life_stops(&self->base->life))
         return;
     size_t index, by;
     if (!s_from_origin(self, message, &index, &by) || message->delta.shard != self->base->spec.shard_index) {

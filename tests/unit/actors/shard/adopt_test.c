@@ -158,7 +158,7 @@ Test(adopt, who_lacks_what_others_let_go_does_not_stay)
     s_lose(w, 0, 0, NULL);
     for (int i = 0; i < 20; i++) {
         world_tick(w, 50000);
-        cr_assert(!shard_runs(w->shard[0][0]) || w->shard[0][0]->stream->origins[1].taken == 1, "it stayed");
+        cr_assert(!life_runs(&w->shard[0][0]->base->life) || w->shard[0][0]->stream->origins[1].taken == 1, "it stayed");
     }
     cr_assert_eq(shard_core_welcomes(w->shard[0][0]), 1);
     s_expect_whole(w);
@@ -175,7 +175,7 @@ Test(adopt, what_is_let_go_behind_a_stand_is_missed)
     s_push_all(w, 1, 1);
     s_lose(w, 0, 0, NULL);
     world_tick(w, 50000);
-    cr_assert(shard_runs(w->shard[0][0]), "it stays");
+    cr_assert(life_runs(&w->shard[0][0]->base->life), "it stays");
     w->cut[0] = true;
     world_settle(w, 4000000);
     cr_assert_eq(w->shard[1][0]->stream->queue_count, 0);
@@ -431,19 +431,19 @@ Test(adopt, a_snapshot_of_the_state_before_does_not_count)
     world_push(w, 0, 0, 5, s_g);
     cr_assert_not_null(w->out[0][0]);
     shard_enter(shard, false);
-    for (int i = 0; i < 100 && shard->entry->phase != ENTRY_STORES; i++) {
+    for (int i = 0; i < 100 && shard->base->life.phase != LIFE_STORES; i++) {
         world_tick(w, 50000);
         for (size_t r = 0; r < 2; r++)
             for (size_t k = 0; k < 2; k++)
                 if (w->out[r][k] && (r || k))
                     world_commit(w, r, k, ERR_OK);
     }
-    cr_assert_eq(shard->entry->phase, ENTRY_STORES);
+    cr_assert_eq(shard->base->life.phase, LIFE_STORES);
     world_commit(w, 0, 0, ERR_OK);
-    cr_assert_eq(shard->entry->phase, ENTRY_STORES, "nothing of the new state is durable");
+    cr_assert_eq(shard->base->life.phase, LIFE_STORES, "nothing of the new state is durable");
     world_run(w);
     world_commit(w, 0, 0, ERR_OK);
-    cr_assert(shard_runs(shard));
+    cr_assert(life_runs(&shard->base->life));
     w->auto_commit = true;
     world_run(w);
     s_expect_whole(w);
