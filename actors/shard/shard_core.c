@@ -35,17 +35,6 @@ static void s_close_rooms(shard_core_t *self)
     free(self);
 }
 
-static optimizer_t s_optimizer(const topology_t *topology)
-{
-    return (optimizer_t){
-        .kind = topology->job.optimizer.momentum_kind ? OPTIMIZER_MOMENTUM : OPTIMIZER_SGD,
-        .lr = (float)topology->job.optimizer.lr,
-        .momentum = (float)topology->job.optimizer.momentum,
-        .schedule = topology->job.optimizer.linear ? SCHEDULE_LINEAR : SCHEDULE_CONSTANT,
-        .warmup = topology->job.optimizer.warmup,
-    };
-}
-
 shard_core_t *shard_alloc(const shard_spec_t *spec)
 {
     CHECK(spec->region_index < spec->topology->region_count && spec->chunk_bytes >= 4 &&
@@ -54,17 +43,12 @@ shard_core_t *shard_alloc(const shard_spec_t *spec)
     CHECK(self);
     s_open_rooms(self);
     base_init(self->base, spec);
-    self->replica->optimizer = s_optimizer(spec->topology);
-    shard_encode_derive(self);
-    drift_derive(self);
+    replica_init(self->replica, self->base);
     shard_vote_begin(self);
-    self->replica->scratch = malloc(2 * SHARD_BLOCK * sizeof *self->replica->scratch);
-    self->replica->sums = malloc(SHARD_BLOCK * sizeof *self->replica->sums);
     self->intake->picks = calloc(self->base->region->width + 1, sizeof *self->intake->picks);
     self->intake->parts = calloc(self->base->region->width + 1, sizeof *self->intake->parts);
     self->intake->workers = calloc(SHARD_WORKERS_MAX, sizeof *self->intake->workers);
-    CHECK(self->replica->scratch && self->replica->sums && self->intake->picks && self->intake->parts &&
-          self->intake->workers);
+    CHECK(self->intake->picks && self->intake->parts && self->intake->workers);
     self->stream->open_first = 1;
     self->durable->taken_since_us = ROLE_NEVER;
     self->durable->mark.patient_us = ROLE_NEVER;
@@ -81,15 +65,9 @@ shard_core_t *shard_core_new(const shard_spec_t *spec, buf_t **initial_p)
 {
     CHECK(spec->history && buf_size(*initial_p) == spec->elements * sizeof(float));
     shard_core_t *self = shard_alloc(spec);
-    self->replica->parameters = *initial_p;
-    *initial_p = NULL;
+    replica_start(self->replica, initial_p);
     self->stream->history = spec->history;
-    if (self->replica->optimizer.kind == OPTIMIZER_MOMENTUM) {
-        self->replica->momentum = buf_new_zero(base_bytes(self->base));
-        CHECK(self->replica->momentum);
-    }
-    outer_begin(self);
-    drift_begin(self);
+    shard_drift_begin(self);
     self->base->changes = 1;
     if (spec->uncertain && spec->topology->region_count > 1)
         shard_ask_at_start(self);
@@ -139,23 +117,11 @@ static void s_destroy_version(shard_core_t *self)
         buf_destroy(&self->stream->queue[i].seen);
         free(self->stream->queue[i].checksums);
     }
-    for (size_t i = 0; i < self->rounds->pending_count; i++)
-        buf_destroy(&self->rounds->pending[i].data);
     free(self->stream->queue);
-    free(self->rounds->pending);
-    free(self->rounds->pending_parts);
     shard_vote_fini(self);
     shard_relay_fini(self);
     ahead_drop(self);
     free(self->intake->ahead.checksums);
-    buf_destroy(&self->replica->parameters);
-    buf_destroy(&self->replica->momentum);
-    buf_destroy(&self->replica->open);
-    buf_destroy(&self->replica->residual);
-    outer_fini(self);
-    drift_fini(self);
-    for (size_t i = 0; i < SHARD_SPARES; i++)
-        buf_destroy(&self->replica->spares[i]);
 }
 
 void shard_destroy(void **core_p)
@@ -167,15 +133,12 @@ void shard_destroy(void **core_p)
     s_destroy_workers(self);
     s_destroy_version(self);
     shard_keep_fini(self);
-    ranges_fini(&self->replica->applied);
-    ranges_fini(&self->replica->refused);
     ranges_fini(&self->durable->applied);
     ranges_fini(&self->durable->shot.applied);
     free(self->intake->checksums);
-    free(self->replica->scratch);
-    free(self->replica->sums);
     free(self->intake->picks);
     free(self->intake->parts);
+    replica_fini(self->replica);
     base_fini(self->base);
     s_close_rooms(self);
 }
@@ -187,7 +150,8 @@ void shard_advance(shard_core_t *self)
 {
     bool moved = !life_stops(&self->base->life) && life_runs(&self->base->life);
     while (moved)
-        moved = outer_try(self) || shard_delta_try(self) || shard_round_try(self) || shard_step_try(self);
+        moved = outer_try(self->replica) || shard_delta_try(self) || shard_round_try(self) ||
+                shard_step_try(self);
     shard_vote_advance(self);
     shard_relay_advance(self);
     shard_pull_serve(self);

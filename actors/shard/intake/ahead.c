@@ -29,7 +29,7 @@ static bool s_holds(const shard_core_t *self)
 
 void ahead_drop(shard_core_t *self)
 {
-    version_pass_drop(self, &self->intake->ahead.pass);
+    version_pass_drop(self->replica, &self->intake->ahead.pass);
     self->intake->ahead.serial = 0;
 }
 
@@ -40,7 +40,7 @@ static bool s_begin(shard_core_t *self, const staged_t *staged)
         !self->base->rules.steps_alone || buf_is_unique(self->replica->parameters) || s_holds(self))
         return false;
     ahead_drop(self);
-    if (!version_pass_open(self, true, shard_accumulates(self), true, &ahead->pass))
+    if (!version_pass_open(self->replica, true, shard_accumulates(self), true, &ahead->pass))
         return false;
     if (self->base->spec.checksums && !ahead->checksums) {
         ahead->checksums = calloc(shard_chunk_count(self), sizeof *ahead->checksums);
@@ -78,7 +78,7 @@ void ahead_add(shard_core_t *self, const staged_t *staged, uint64_t chunk, uint6
     const float *g = (const float *)(const void *)at;
     for (size_t i = 0; i < count; i += SHARD_BLOCK) {
         size_t n = count - i < SHARD_BLOCK ? count - i : SHARD_BLOCK;
-        version_pass_block(self, &ahead->pass, offset + i, n, g + i);
+        version_pass_block(self->replica, &ahead->pass, offset + i, n, g + i);
     }
     s_sum(self, chunk, offset, count);
     ahead->elements += count;
@@ -89,7 +89,7 @@ bool ahead_commit(shard_core_t *self, uint64_t serial)
     ahead_t *ahead = &self->intake->ahead;
     if (!serial || ahead->serial != serial || ahead->elements != self->base->spec.elements || !s_holds(self))
         return false;
-    version_pass_commit(self, &ahead->pass);
+    version_pass_commit(self->replica, &ahead->pass);
     ahead->serial = 0;
     if (ahead->summed == shard_chunk_count(self)) {
         uint64_t *made = ahead->checksums;

@@ -132,14 +132,14 @@ bool shard_step_try(shard_core_t *self)
         self->stream->closed)
         return false;
     size_t count = s_pick(self);
-    if (count == 0 || !outer_ready(self))
+    if (count == 0 || !outer_ready(self->replica))
         return false;
     blend_t blend;
     s_blend(self, count, &blend);
     bool some = blend.count > 0;
     bool ready = some && count == 1 && ahead_commit(self, self->intake->held[self->intake->picks[0]].serial);
-    bool done =
-        ready || !some || version_step(self, &blend, self->base->rules.steps_alone, shard_accumulates(self));
+    bool done = ready || !some ||
+                version_step(self->replica, &blend, self->base->rules.steps_alone, shard_accumulates(self));
     if (done)
         s_apply(self, count, some);
     return done;
