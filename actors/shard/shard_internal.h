@@ -59,30 +59,6 @@ bool shard_has_handed(
 shard_core_t *shard_alloc(const shard_spec_t *spec);
 void shard_destroy(void **core_p);
 
-/* shard_ahead */
-void ahead_add(shard_core_t *self, const staged_t *staged, uint64_t chunk, uint64_t offset,
-               const slice_t *data);
-bool ahead_commit(shard_core_t *self,
-                  uint64_t serial); /* whether the step was ready; it is in the version then */
-void ahead_drop(shard_core_t *self);
-
-/* shard_push, shard_step, shard_pull */
-worker_entry_t *shard_worker(shard_core_t *self, const message_t *message); /* NULL: answered already */
-void shard_push(shard_core_t *self, message_t *message);
-void shard_push_ack(shard_core_t *self, const char *to, uint64_t batch, bool applied, err_code_t code);
-void staged_drop(staged_t *self);
-void held_drop(shard_core_t *self, size_t index);
-void held_add(shard_core_t *self, const held_t *held); /* moves its assembly in */
-bool shard_step_try(shard_core_t *self);
-bool shard_step_missing(const shard_core_t *self, uint64_t *ret_batch); /* a push that a begun step lacks */
-void shard_pull(shard_core_t *self, const message_t *message);
-void shard_pull_want(shard_core_t *self, worker_entry_t *worker, uint64_t request, uint64_t batch);
-void shard_pull_forget(shard_core_t *self, worker_entry_t *worker);
-void shard_pull_serve(shard_core_t *self);
-bool shard_accumulates(const shard_core_t *self); /* local gradients are summed for other regions */
-uint64_t shard_chunk_count(const shard_core_t *self);
-size_t shard_chunk_size(const shard_core_t *self, uint64_t chunk);
-
 /* shard_cut */
 void shard_cut_step(shard_core_t *self);             /* after every local step */
 bool shard_cut_limited(const shard_core_t *self);    /* local steps must wait for a destination */

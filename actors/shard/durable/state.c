@@ -591,7 +591,7 @@ static err_code_t s_load_one_held(shard_core_t *self, const uint64_t *row, const
     err_code_t code = s_load_tensor(self, snapshot, s_key(name, "held", row[0]), !held.code, &data, err);
     if (code || held.code) {
         buf_destroy(&data);
-        return code ? code : (held_add(self, &held), ERR_OK);
+        return code ? code : (held_add(self->intake, &held), ERR_OK);
     }
     slice_t whole = slice_of(data, 0, buf_size(data));
     buf_destroy(&data);
@@ -603,7 +603,7 @@ static err_code_t s_load_one_held(shard_core_t *self, const uint64_t *row, const
         assembly_fini(&held.assembly);
         return err_set(err, code, "state: held");
     }
-    held_add(self, &held);
+    held_add(self->intake, &held);
     return ERR_OK;
 }
 

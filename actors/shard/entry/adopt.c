@@ -363,7 +363,7 @@ err_code_t shard_adopt(shard_core_t *self, size_t donor, snapshot_t **snapshot_p
         shard_destroy((void **)&peer);
         return code;
     }
-    ahead_drop(self);
+    ahead_drop(self->intake);
     shard_mark_join(self, peer->durable->mark.number);
     s_take_pending(self, peer);
     shard_vote_join(self, peer);

@@ -53,6 +53,11 @@ void replica_fini(replica_t *self)
     free(self->sums);
 }
 
+bool replica_accumulates(const replica_t *self)
+{
+    return self->base->rules.strategy->cuts == DELTA_GRADIENT && base_regions(self->base) > 1;
+}
+
 void pending_add(replica_t *self, const pending_t *pending)
 {
     if (self->pending_count == self->pending_capacity) {

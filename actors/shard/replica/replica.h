@@ -126,6 +126,8 @@ void replica_init(replica_t *self, base_t *base);
 void replica_fini(replica_t *self);
 void replica_start(replica_t *self, buf_t **parameters_p);
 
+bool replica_accumulates(const replica_t *self); /* local gradients are summed for other regions */
+
 void pending_add(replica_t *self, const pending_t *pending); /* moves its data in */
 void pending_clear(replica_t *self);
 
