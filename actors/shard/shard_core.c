@@ -66,8 +66,6 @@ shard_core_t *shard_alloc(const shard_spec_t *spec)
     CHECK(self->replica->scratch && self->replica->sums && self->intake->picks && self->intake->parts &&
           self->intake->workers);
     self->stream->open_first = 1;
-    self->durable->taken_since_us = ROLE_NEVER;
-    self->durable->mark.patient_us = ROLE_NEVER;
     self->durable->retry_pause_us = SHARD_RETRY_FIRST_US;
     self->report->state = "running";
     self->entry->giving.region = self->entry->donor = SIZE_MAX;
@@ -381,7 +379,7 @@ static int64_t s_due(const void *core)
     int64_t due = s_least(shard_report_due(self), shard_snapshot_due(self));
     due = s_least(due, shard_keep_due(self));
     due = s_least(due, s_least(shard_enter_due(self), shard_stand_due(self)));
-    due = s_least(due, self->durable->mark.patient_us);
+    due = s_least(due, self->base->gate.patient_us);
     due = s_least(due, s_least(shard_vote_due(self), shard_relay_due(self)));
     if (shard_cut_owes(self) && self->durable->stored)
         due = s_least(due, self->stream->head_us);

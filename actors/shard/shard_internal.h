@@ -300,10 +300,6 @@ void shard_uncovered_end(shard_core_t *self);
 
 /* shard_mark */
 void shard_mark(shard_core_t *self, const message_t *message);
-bool shard_mark_holds(const shard_core_t *self); /* kept deltas stay */
-bool shard_mark_lets(const shard_core_t *self,
-                     uint64_t mark); /* a delta from behind this point may be taken */
-void shard_mark_seen(shard_core_t *self, uint64_t mark);
 const char *shard_mark_tag(const shard_core_t *self); /* of the snapshot to be taken now; NULL: none */
 void shard_mark_take(shard_core_t *self);             /* before any snapshot is made */
 void shard_mark_committed(shard_core_t *self, err_code_t code);

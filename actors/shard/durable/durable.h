@@ -15,10 +15,9 @@
 #define SHARD_TAKEN_US 20000
 #define SHARD_RETRY_FIRST_US 100000
 #define SHARD_RETRY_LAST_US 5000000
-#define SHARD_MARK_US 10000000 /* silence of the global scheduler after which a point is given up here */
-#define SHARD_MARKS_MAX 128u   /* more than checkpoint.marks may be */
-#define SHARD_MARK_FIELDS 2u   /* of a row of marks: incarnation, name */
-#define KEEP_KEEPERS_MAX 8u    /* as many as checkpoint.replicas may say */
+#define SHARD_MARKS_MAX 128u /* more than checkpoint.marks may be */
+#define SHARD_MARK_FIELDS 2u /* of a row of marks: incarnation, name */
+#define KEEP_KEEPERS_MAX 8u  /* as many as checkpoint.replicas may say */
 #define KEEP_GIVEN_MAX (KEEP_KEEPERS_MAX + 1)
 #define KEEP_NONE SIZE_MAX
 #define KEEP_OFFER_US 500000 /* an offer is repeated when nothing was fetched for so long */
@@ -69,18 +68,12 @@ typedef struct {
     int64_t kept_us, begun_us, heard_us;
 } keep_t;
 
-/* Where the shard stands with common points. A point is over when its snapshot is durable here, or when it was
- * given up. */
+/* Snapshots of common points; where the shard stands with the points is base/gate. */
 typedef struct {
-    uint64_t number;    /* newest point that was taken or is over; what is cut next lies behind it; stored */
-    uint64_t over;      /* newest point that is over: what lies behind it may be taken from other regions */
-    uint64_t held;      /* point that is being made: no kept delta is let go; 0: none */
-    uint64_t shot;      /* point of the snapshot that is out; 0: it is not for one */
-    uint64_t done;      /* newest point whose snapshot this incarnation has made durable */
-    uint64_t ahead;     /* newest point that another region's delta lies behind */
-    bool wanted;        /* the snapshot of `held` is to be taken */
-    wire_name_t tag;    /* of `held` */
-    int64_t patient_us; /* when the global scheduler has been silent for too long; ROLE_NEVER: no matter */
+    uint64_t shot;   /* point of the snapshot that is out; 0: it is not for one */
+    uint64_t done;   /* newest point whose snapshot this incarnation has made durable */
+    uint64_t wanted; /* point whose snapshot is to be taken, while it is the one that is held */
+    wire_name_t tag; /* of the point that is held */
     uint64_t kept[SHARD_MARKS_MAX * SHARD_MARK_FIELDS]; /* stored; rows of kept_count */
     size_t kept_count;
 } shard_mark_t;
@@ -104,7 +97,6 @@ typedef struct {
     ranges_t applied;
     uint64_t committed_last, committed_changes, committed_steps;
     bool closed;
-    int64_t taken_since_us; /* ROLE_NEVER: everything taken is in a snapshot */
     int64_t retry_us, retry_pause_us;
     err_code_t store_error;
     uncovered_t uncovered;

@@ -60,8 +60,8 @@ int64_t shard_snapshot_due(const shard_core_t *self)
     int64_t due = ROLE_NEVER;
     if (s_reason(self))
         due = 0;
-    else if (self->durable->taken_since_us != ROLE_NEVER)
-        due = self->durable->taken_since_us + SHARD_TAKEN_US;
+    else if (self->base->told_us != ROLE_NEVER)
+        due = self->base->told_us + SHARD_TAKEN_US;
     return due > self->durable->retry_us ? due : self->durable->retry_us;
 }
 
@@ -81,7 +81,7 @@ static void s_remember(shard_core_t *self)
         shot->taken[r] = self->stream->origins[r].taken;
         shot->final[r] = self->stream->origins[r].final && settled;
     }
-    self->durable->taken_since_us = ROLE_NEVER;
+    self->base->told_us = ROLE_NEVER;
 }
 
 static void s_fail(shard_core_t *self, err_code_t code)
@@ -182,7 +182,7 @@ void shard_core_committed(shard_core_t *self, uint64_t number, err_code_t code, 
         shard_mark_committed(self, code);
         if (self->durable->shot.outlived)
             return;
-        self->durable->taken_since_us = now_us; /* what it took is not durable yet */
+        self->base->told_us = now_us; /* what it took is not durable yet */
         s_fail(self, code);
         return;
     }
