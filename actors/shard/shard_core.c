@@ -71,7 +71,7 @@ shard_core_t *shard_alloc(const shard_spec_t *spec)
     self->entry->giving.region = self->entry->donor = SIZE_MAX;
     self->entry->position_us = self->rounds->relays.ask_us = ROLE_NEVER;
     self->rounds->relays.lacked = SIZE_MAX;
-    shard_keep_init(self);
+    keep_init(&self->durable->keep, self->base);
     return self;
 }
 
@@ -164,7 +164,7 @@ void shard_destroy(void **core_p)
         return;
     s_destroy_workers(self);
     s_destroy_version(self);
-    shard_keep_fini(self);
+    keep_fini(&self->durable->keep);
     ranges_fini(&self->replica->applied);
     ranges_fini(&self->replica->refused);
     ranges_fini(&self->durable->applied);
@@ -238,7 +238,7 @@ static void s_hand_over(shard_core_t *self, const message_t *message)
 bool shard_has_handed(const shard_core_t *self)
 {
     return self->base->life.end == END_HANDS && !self->durable->shot.number &&
-           self->durable->committed_number > self->durable->handed_from && !shard_dirty(self);
+           self->durable->keep.counts > self->durable->handed_from && !shard_dirty(self);
 }
 
 /* Two schedulers of a region: what the older one says is refused. */
@@ -308,11 +308,11 @@ static void s_dispatch(shard_core_t *self, message_t *message)
         break;
     case KIND_keepers:
     case KIND_snapshot_kept:
-        shard_keep_message(self, message);
+        shard_keep_news(self, keep_message(&self->durable->keep, message));
         break;
     case KIND_snapshot_fetch:
         if (strncmp(message->from, "keeper/", 7) == 0)
-            shard_keep_message(self, message);
+            shard_keep_news(self, keep_message(&self->durable->keep, message));
         else
             shard_donor_fetch(self, message);
         break;
@@ -361,7 +361,7 @@ static void s_tick(void *core, int64_t now_us)
         shard_cut_release(self); /* what was held for a newcomer */
         shard_cut_head(self);
     }
-    shard_keep_tick(self);
+    shard_keep_news(self, keep_tick(&self->durable->keep));
     s_finish(self);
     shard_report_tick(self);
 }
@@ -377,7 +377,7 @@ static int64_t s_due(const void *core)
     if (self->base->life.end == END_DONE)
         return ROLE_NEVER;
     int64_t due = s_least(shard_report_due(self), shard_snapshot_due(self));
-    due = s_least(due, shard_keep_due(self));
+    due = s_least(due, keep_due(&self->durable->keep));
     due = s_least(due, s_least(shard_enter_due(self), shard_stand_due(self)));
     due = s_least(due, self->base->gate.patient_us);
     due = s_least(due, s_least(shard_vote_due(self), shard_relay_due(self)));
