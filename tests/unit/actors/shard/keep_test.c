@@ -132,12 +132,12 @@ Test(keep, at_lower_levels_copies_follow_in_the_background_the_newest_next)
     uint64_t newest = w->shard[0][0]->durable->keep.counts;
     s_kept(w, A, 0, 0, 1, ERR_OK);
     cr_assert_eq(s_offered(w, A, 0, 0), newest, "those between are passed over");
-    cr_assert_eq(shard_keep_kept(w->shard[0][0]), 1);
+    cr_assert_eq(w->shard[0][0]->durable->keep.kept, 1);
     world_tick(w, 100000);
-    cr_assert_eq(shard_keep_lag_us(w->shard[0][0]), 200000, "it lacks what came after the first");
+    cr_assert_eq(keep_lag_us(&w->shard[0][0]->durable->keep), 200000, "it lacks what came after the first");
     s_kept(w, A, 0, 0, newest, ERR_OK);
-    cr_assert_leq(shard_keep_lag_us(w->shard[0][0]), 100000);
-    cr_assert_eq(shard_keep_kept(w->shard[0][0]), newest);
+    cr_assert_leq(keep_lag_us(&w->shard[0][0]->durable->keep), 100000);
+    cr_assert_eq(w->shard[0][0]->durable->keep.kept, newest);
     world_destroy(w);
 }
 
@@ -373,14 +373,14 @@ Test(keep, what_is_handed_over_is_the_last_snapshot)
     s_assign_all(w);
     world_push(w, 0, 0, 0, s_g);
     s_kept(w, A, 0, 0, 1, ERR_OK);
-    cr_assert_eq(shard_keep_assignment(shard), 1);
+    cr_assert_eq(keep_assignment(&shard->durable->keep), 1);
     message_t *m = message_new(KIND_hand_over, "shard/region0/0", "scheduler/region0");
     m->hand_over.incarnation = w->incarnation;
     world_send_shard(w, m);
     cr_assert_gt(shard->durable->keep.counts, 1);
-    cr_assert_eq(shard_keep_assignment(shard), 0);
+    cr_assert_eq(keep_assignment(&shard->durable->keep), 0);
     s_keep_all(w);
-    cr_assert_eq(shard_keep_assignment(shard), 1);
+    cr_assert_eq(keep_assignment(&shard->durable->keep), 1);
     world_destroy(w);
 }
 
@@ -401,7 +401,7 @@ Test(keep, keepers_that_come_in_the_midst_of_training_get_a_snapshot_at_once)
     world_tick(w, 1);
     cr_assert_eq(s_offered(w, A, 0, 0), before + 1);
     s_kept(w, A, 0, 0, before + 1, ERR_OK);
-    cr_assert_eq(shard_keep_assignment(w->shard[0][0]), 1);
+    cr_assert_eq(keep_assignment(&w->shard[0][0]->durable->keep), 1);
     world_tick(w, 1);
     cr_assert_eq(w->shard[0][0]->durable->keep.counts, before + 1, "one is enough");
     world_destroy(w);
