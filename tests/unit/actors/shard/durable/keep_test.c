@@ -279,6 +279,8 @@ Test(keep, what_is_fetched_is_served_or_refused)
     for (uint64_t number = 1; number <= 2; number++) {
         s_offered(a, A);
         message_t *m = message_new(KIND_snapshot_fetch, a->base.name, A);
+        message_set_name(m->snapshot_fetch.region, "region0");
+        m->snapshot_fetch.incarnation = 5;
         m->snapshot_fetch.number = number;
         m->snapshot_fetch.length = 1;
         s_tell(a, m);
