@@ -4,6 +4,7 @@
  * kept, and "cursor_of/REGION": the batches of another region that are in the parameters. Regions by index. */
 
 #include "actors/shard/durable/carry.h"
+#include "actors/shard/replica/strategy/exchange.h"
 #include "actors/shard/shard_internal.h"
 
 #include "codec/base/run_id.h"
@@ -646,8 +647,6 @@ static err_code_t s_load_outer(shard_core_t *self, const snapshot_t *snapshot, e
         code = s_load_tensor(self, snapshot, "gathered", false, &outer->gathered, err);
     if (!code && outer->arrivals >= base_regions(self->base))
         code = err_set(err, ERR_MALFORMED, "state: more deltas than regions wait for their momentum");
-    if (!code)
-        outer_begin(self->replica);
     return code;
 }
 
@@ -665,6 +664,8 @@ static err_code_t s_load_tensors(shard_core_t *self, const snapshot_t *snapshot,
         code = s_load_outer(self, snapshot, err);
     if (!code && self->replica->optimizer.kind != OPTIMIZER_MOMENTUM && self->replica->momentum)
         code = err_set(err, ERR_JOB, "the snapshot is of a job with another optimizer");
+    if (!code)
+        self->replica->exchange->begin(self->replica);
     return code;
 }
 
