@@ -53,7 +53,6 @@ typedef struct {
     int64_t finals_us;  /* next look at whose last delta is lacking; 0: not begun */
     uint64_t number;    /* of the newest entry of this shard */
     donor_t giving;
-    bool visits; /* is the state of another region's shard, loaded to be adopted */
 } entry_t;
 
 #endif
