@@ -65,6 +65,7 @@ typedef struct {
     int64_t
         told_us; /* since when something is taken that others wait to hear the durability of; ROLE_NEVER: nothing */
     gate_t gate;
+    bool stored;          /* a snapshot of the present line is durable */
     bool short_of_memory; /* something could not be applied: tried again at the next tick */
     life_t life;
     bool report_soon;

@@ -84,7 +84,7 @@ static void s_pack_numbers(const shard_core_t *self, message_t *message)
     message->shard_state.rate = shard_carry_rate(self->base->spec.topology);
     message->shard_state.round = self->rounds->number;
     message->shard_state.muted = self->rounds->vote.muted;
-    message->shard_state.entry = self->entry->number;
+    message->shard_state.entry = self->stream->entry_number;
     message->shard_state.follows_history = self->stream->follows_history;
     message->shard_state.follows = self->stream->follows;
     message_set_u64s(&message->shard_state.marks, self->durable->mark.kept,
@@ -272,7 +272,7 @@ static err_code_t s_load_numbers(shard_core_t *self, const message_t *message, e
     self->stream->closed = message->shard_state.closed;
     self->rounds->number = message->shard_state.round;
     self->rounds->vote.muted = message->shard_state.muted;
-    self->entry->number = message->shard_state.entry;
+    self->stream->entry_number = message->shard_state.entry;
     self->stream->follows_history = message->shard_state.follows_history;
     self->stream->follows = message->shard_state.follows;
     if (self->stream->follows >= self->stream->open_first)
@@ -344,7 +344,7 @@ static err_code_t s_load_queue(shard_core_t *self, const message_t *message, con
         if (seen && buf_size(seen) == 2 * sizeof(uint64_t) * base_regions(self->base))
             kept.seen = buf_ref(seen);
         kept.mark = self->base->gate.number; /* at least the one it was cut with */
-        shard_queue_add(self, &kept);
+        stream_queue_add(self->stream, &kept);
     }
     return ERR_OK;
 }
@@ -404,7 +404,7 @@ static err_code_t s_load_votes(shard_core_t *self, const wire_u64s_t *rows, err_
  * may leave, before the keepers have it again. */
 static void s_forget_durable(shard_core_t *self)
 {
-    self->durable->stored = false;
+    self->base->stored = false;
     self->durable->committed_last = 0;
     self->durable->closed = false;
     ranges_fini(&self->durable->applied);
@@ -433,13 +433,13 @@ static void s_reopen(shard_core_t *self)
 static void s_settle(shard_core_t *self, const snapshot_t *snapshot)
 {
     self->durable->number = snapshot->id.number;
-    self->durable->stored = true;
+    self->base->stored = true;
     self->base->changes = self->durable->committed_changes = 1;
     if (self->base->spec.loses) {
         self->stream->history = self->base->spec.history;
         self->base->counts.rolled_back += self->base->spec.lost;
         self->base->changes++;
-        self->durable->stored = false;
+        self->base->stored = false;
     }
     self->durable->committed_steps = self->replica->steps;
     self->durable->committed_last = self->stream->open_first - 1;
@@ -449,7 +449,8 @@ static void s_settle(shard_core_t *self, const snapshot_t *snapshot)
         self->stream->origins[r].final_durable = self->stream->origins[r].final && settled;
     if (self->base->spec.topology->checkpoint.durability == DURABILITY_REPLICA)
         s_forget_durable(self);
-    if (self->entry->number) /* nobody knows whether its positions were ever heard */
+    self->stream->sendable = self->durable->committed_last;
+    if (self->stream->entry_number) /* nobody knows whether its positions were ever heard */
         self->entry->position_us = 0;
 }
 
@@ -504,6 +505,7 @@ err_code_t state_load(shard_core_t *self, const snapshot_t *snapshot, err_t *err
     if (!self->base->visits)
         shard_drift_begin(self);
     if (grown && had_closed && !self->base->visits)
-        shard_cut_catch_up(self);
+        stream_catch_up(self->stream, self->rounds->number);
+    shard_collect(self);
     return ERR_OK;
 }
