@@ -12,51 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define QUEUE_FIELDS (2 + STORED_HEAD_FIELDS)
 #define RELAY_HEAD_FIELDS (2 + STORED_HEAD_FIELDS)
 #define RELAY_FIELDS (RELAY_HEAD_FIELDS + 3) /* and the line */
 
 /* -- out --------------------------------------------------------------------------------------------------
  */
-
-static void s_pack_regions(const shard_core_t *self, message_t *message)
-{
-    uint64_t columns[6][TOPOLOGY_REGIONS_MAX];
-    size_t count = base_regions(self->base);
-    for (size_t r = 0; r < count; r++) {
-        const origin_t *origin = &self->stream->origins[r];
-        columns[0][r] = origin->history;
-        columns[1][r] = origin->taken;
-        columns[2][r] = origin->samples;
-        columns[3][r] = origin->final;
-        columns[4][r] = origin->stable;
-        columns[5][r] = origin->incarnation;
-    }
-    message_set_u64s(&message->shard_state.origin_history, columns[0], count);
-    message_set_u64s(&message->shard_state.origin_taken, columns[1], count);
-    message_set_u64s(&message->shard_state.origin_samples, columns[2], count);
-    message_set_u64s(&message->shard_state.origin_final, columns[3], count);
-    message_set_u64s(&message->shard_state.origin_stable, columns[4], count);
-    message_set_u64s(&message->shard_state.origin_incarnation, columns[5], count);
-    message_set_u64s(&message->shard_state.destination_durable, self->stream->destination_durable, count);
-}
-
-static void s_pack_queue(const shard_core_t *self, message_t *message)
-{
-    size_t count = self->stream->queue_count;
-    uint64_t *items = stored_rows(count, QUEUE_FIELDS);
-    for (size_t i = 0; i < count; i++) {
-        uint64_t *row = items + i * QUEUE_FIELDS;
-        row[0] = self->stream->queue[i].head.first;
-        row[1] = self->stream->queue[i].head.last;
-        stored_head(&self->stream->queue[i].head, row + 2);
-    }
-    message_set_u64s(&message->shard_state.queue, items, count * QUEUE_FIELDS);
-    for (size_t i = 0; i < count; i++)
-        items[i] = self->stream->queue[i].encoding;
-    message_set_u64s(&message->shard_state.queue_encoding, items, count);
-    free(items);
-}
 
 static void s_pack_relays(const shard_core_t *self, message_t *message)
 {
@@ -77,16 +37,9 @@ static void s_pack_relays(const shard_core_t *self, message_t *message)
 
 static void s_pack_numbers(const shard_core_t *self, message_t *message)
 {
-    message->shard_state.history = self->stream->history;
-    message->shard_state.cut = self->stream->cut;
-    message->shard_state.open_first = self->stream->open_first;
-    message->shard_state.closed = self->stream->closed;
     message->shard_state.rate = shard_carry_rate(self->base->spec.topology);
     message->shard_state.round = self->rounds->number;
     message->shard_state.muted = self->rounds->vote.muted;
-    message->shard_state.entry = self->stream->entry_number;
-    message->shard_state.follows_history = self->stream->follows_history;
-    message->shard_state.follows = self->stream->follows;
     message_set_u64s(&message->shard_state.marks, self->durable->mark.kept,
                      self->durable->mark.kept_count * SHARD_MARK_FIELDS);
 }
@@ -117,8 +70,7 @@ buf_t *state_pack(const shard_core_t *self)
     pending_pack(self->replica, message);
     intake_pack(self->intake, message);
     s_pack_numbers(self, message);
-    s_pack_regions(self, message);
-    s_pack_queue(self, message);
+    stream_pack(self->stream, message);
     s_pack_votes(self, message);
     s_pack_relays(self, message);
     size_t envelope_bytes;
@@ -133,28 +85,6 @@ buf_t *state_pack(const shard_core_t *self)
     }
     buf_destroy(&packed);
     return out;
-}
-
-static bool s_add_cursors(const shard_core_t *self, snapshot_t *snapshot, err_t *err)
-{
-    stored_name_t name;
-    bool added = true;
-    for (size_t r = 0; r < base_regions(self->base) && added; r++)
-        added = stored_add(snapshot, stored_key(name, "cursor_of", r), self->stream->origins[r].cursor, err);
-    return added;
-}
-
-static bool s_add_queue(const shard_core_t *self, snapshot_t *snapshot, err_t *err)
-{
-    stored_name_t name;
-    bool added = true;
-    for (size_t i = 0; i < self->stream->queue_count && added; i++) {
-        const kept_t *kept = &self->stream->queue[i];
-        added = stored_add(snapshot, stored_key(name, "queue", kept->head.last), kept->data, err) &&
-                stored_add(snapshot, stored_key(name, "cursor", kept->head.last), kept->cursor, err) &&
-                stored_add(snapshot, stored_key(name, "seen", kept->head.last), kept->seen, err);
-    }
-    return added;
 }
 
 static bool s_add_relays(const shard_core_t *self, snapshot_t *snapshot, err_t *err)
@@ -177,9 +107,9 @@ bool state_add_values(const shard_core_t *self, snapshot_t *snapshot, err_t *err
     buf_t *state = state_pack(self);
     if (!state || snapshot_add(snapshot, "state", &state, err))
         return false;
-    return replica_values(self->replica, snapshot, err) && s_add_queue(self, snapshot, err) &&
+    return replica_values(self->replica, snapshot, err) && stream_queue_values(self->stream, snapshot, err) &&
            pending_values(self->replica, snapshot, err) && s_add_relays(self, snapshot, err) &&
-           s_add_cursors(self, snapshot, err) && intake_values(self->intake, snapshot, err);
+           stream_cursor_values(self->stream, snapshot, err) && intake_values(self->intake, snapshot, err);
 }
 
 /* -- in ---------------------------------------------------------------------------------------------------
@@ -238,114 +168,13 @@ static err_code_t s_check_job(const shard_core_t *self, const message_t *message
     return message->shard_state.history ? ERR_OK : err_set(err, ERR_MALFORMED, "the snapshot has no history");
 }
 
-static err_code_t s_load_regions(shard_core_t *self, const message_t *message, err_t *err)
-{
-    const wire_u64s_t *columns[] = {
-        &message->shard_state.origin_history,      &message->shard_state.origin_taken,
-        &message->shard_state.origin_samples,      &message->shard_state.origin_final,
-        &message->shard_state.origin_stable,       &message->shard_state.origin_incarnation,
-        &message->shard_state.destination_durable,
-    };
-    for (size_t c = 0; c < sizeof columns / sizeof *columns; c++)
-        if (columns[c]->count != base_regions(self->base))
-            return err_set(err, ERR_JOB, "the snapshot is of a job with another number of regions");
-    for (size_t r = 0; r < base_regions(self->base); r++) {
-        origin_t *origin = &self->stream->origins[r];
-        origin->history = columns[0]->items[r];
-        origin->taken = origin->durable = columns[1]->items[r];
-        origin->samples = columns[2]->items[r];
-        origin->final = origin->final_durable = columns[3]->items[r] != 0;
-        origin->stable = columns[4]->items[r];
-        origin->incarnation = incarnation_is_possible(columns[5]->items[r]) ? columns[5]->items[r] : 0;
-        self->stream->destination_durable[r] = self->stream->destination_taken[r] = columns[6]->items[r];
-        if (self->stream->destination_durable[r] > message->shard_state.cut)
-            return err_set(err, ERR_MALFORMED, "state: a destination has more than was cut");
-    }
-    return ERR_OK;
-}
-
 static err_code_t s_load_numbers(shard_core_t *self, const message_t *message, err_t *err)
 {
-    self->stream->history = message->shard_state.history;
-    self->stream->cut = message->shard_state.cut;
-    self->stream->open_first = message->shard_state.open_first;
-    self->stream->closed = message->shard_state.closed;
     self->rounds->number = message->shard_state.round;
     self->rounds->vote.muted = message->shard_state.muted;
-    self->stream->entry_number = message->shard_state.entry;
-    self->stream->follows_history = message->shard_state.follows_history;
-    self->stream->follows = message->shard_state.follows;
-    if (self->stream->follows >= self->stream->open_first)
-        return err_set(err, ERR_MALFORMED, "state: follows what was cut later");
     shard_mark_load(self, &message->shard_state.marks);
-    if (self->stream->open_first == 0 || self->stream->open_first > self->stream->cut + 1 ||
-        self->rounds->number > self->stream->cut + UINT32_MAX)
-        return err_set(err, ERR_MALFORMED, "state: numbers of cuts that cannot be");
-    return ERR_OK;
-}
-
-static err_code_t s_load_cursors(shard_core_t *self, const snapshot_t *snapshot, err_t *err)
-{
-    for (size_t r = 0; r < base_regions(self->base); r++) {
-        stored_name_t name;
-        buf_t *cursor = snapshot_peek(snapshot, stored_key(name, "cursor_of", r));
-        if (!cursor && self->stream->origins[r].taken)
-            return err_set(err, ERR_MALFORMED, "the snapshot has no %s", name);
-        if (!cursor)
-            continue;
-        size_t count = buf_size(cursor) / sizeof(range_t);
-        const range_t *items = buf_peek(cursor);
-        if (buf_size(cursor) % sizeof(range_t) || ranges_check(items, count, NULL) ||
-            (count && items[count - 1].end > self->base->spec.job->regions[r].batches))
-            return err_set(err, ERR_MALFORMED, "%s is not a set of batches of that region", name);
-        self->stream->origins[r].cursor = buf_ref(cursor);
-    }
-    return ERR_OK;
-}
-
-/* The bytes of a kept delta, of a length that its encoding can have. */
-static err_code_t s_load_kept(const shard_core_t *self, const snapshot_t *snapshot, const char *name,
-                              kept_t *kept, err_t *err)
-{
-    buf_t *data = snapshot_peek(snapshot, name);
-    if (!data && kept->head.kind == DELTA_NOTHING)
-        return ERR_OK;
-    if (!data || !encode_accepts(self->replica, kept->encoding) ||
-        !encode_fits(self->replica, kept->encoding, buf_size(data)))
-        return err_set(err, ERR_MALFORMED, "the snapshot has no %s that fits", name);
-    kept->data = buf_ref(data);
-    return ERR_OK;
-}
-
-/* Snapshots of before there were encodings do not name them. */
-static err_code_t s_load_queue(shard_core_t *self, const message_t *message, const snapshot_t *snapshot,
-                               err_t *err)
-{
-    const wire_u64s_t *rows = &message->shard_state.queue, *encodings = &message->shard_state.queue_encoding;
-    if (rows->count % QUEUE_FIELDS || (encodings->count && encodings->count * QUEUE_FIELDS != rows->count))
-        return err_set(err, ERR_MALFORMED, "state: queue");
-    uint64_t before = 0;
-    for (size_t i = 0; i < rows->count; i += QUEUE_FIELDS) {
-        stored_name_t name;
-        const uint64_t *row = rows->items + i;
-        kept_t kept = {.encoding = encodings->count ? encodings->items[i / QUEUE_FIELDS] : 0};
-        if (!stored_head_load(row + 2, row[0], row[1], &kept.head) ||
-            kept.head.last >= self->stream->open_first || (before && kept.head.first != before + 1))
-            return err_set(err, ERR_MALFORMED, "state: queue");
-        before = kept.head.last;
-        buf_t *cursor = snapshot_peek(snapshot, stored_key(name, "cursor", kept.head.last));
-        if (!cursor || buf_size(cursor) % sizeof(range_t))
-            return err_set(err, ERR_MALFORMED, "the snapshot has no %s", name);
-        err_code_t code = s_load_kept(self, snapshot, stored_key(name, "queue", kept.head.last), &kept, err);
-        if (code)
-            return code;
-        kept.cursor = buf_ref(cursor);
-        buf_t *seen = snapshot_peek(snapshot, stored_key(name, "seen", kept.head.last));
-        if (seen && buf_size(seen) == 2 * sizeof(uint64_t) * base_regions(self->base))
-            kept.seen = buf_ref(seen);
-        kept.mark = self->base->gate.number; /* at least the one it was cut with */
-        stream_queue_add(self->stream, &kept);
-    }
+    if (self->rounds->number > self->stream->cut + UINT32_MAX)
+        return err_set(err, ERR_MALFORMED, "state: numbers of rounds that cannot be");
     return ERR_OK;
 }
 
@@ -465,17 +294,13 @@ static err_code_t s_load(shard_core_t *self, const message_t *message, const sna
     if (code)
         return code;
     base_load(self->base, message);
-    code = s_load_numbers(self, message, err);
-    if (!code)
-        code = replica_load(self->replica, message, snapshot, err);
+    code = replica_load(self->replica, message, snapshot, err);
     if (!code)
         code = ranges_copy(&self->durable->applied, &self->replica->applied);
     if (!code)
-        code = s_load_regions(self, message, err);
+        code = stream_load(self->stream, message, snapshot, err);
     if (!code)
-        code = s_load_cursors(self, snapshot, err);
-    if (!code && !self->base->visits)
-        code = s_load_queue(self, message, snapshot, err);
+        code = s_load_numbers(self, message, err);
     if (!code)
         code = pending_load(self->replica, message, snapshot, err);
     if (!code)
