@@ -145,12 +145,12 @@ sub check_links {
     }
 }
 
-# A name stands for the file below the document's folder, or for a path from the root; capitals and * for any text.
+# A path from the root, or the end of a path below the document's folder; capitals and * stand for any text.
 sub exists_as {
     my ($folder, $name) = @_;
     my $pattern = join '.*', map { quotemeta } split /\*|(?<![[:alnum:]])[A-Z]{2,}(?![[:alnum:]])/, $name, -1;
     return 1 if -e $name || -e "$folder$name" || grep { m{^(?:\Q$folder\E)?$pattern/?$} } keys %files;
-    return $name !~ m{/} && grep { m{^\Q$folder\E(?:.*/)?$pattern$} } keys %files;
+    return $name !~ $sources && grep { m{^\Q$folder\E(?:.*/)?$pattern$} } keys %files;
 }
 
 sub check_names {
