@@ -54,6 +54,8 @@ printf '\nSee `codec/there.c`.\n' >>README.md
 faulty 'a file that is not there' '^README.md:17: no such file: codec/there.c'
 printf '\nSee `NAME_here.c`.\n' >>codec/README.md
 faulty 'no file of a pattern' 'no such file: NAME_here.c'
+printf '\nSee `live.there` and `live.documents_first`.\n' >>README.md
+faulty 'a test that is not there' '^README.md:17: no such test: live.there'
 printf '\n```sh\nthird\n```\n' >>codec/README.md
 faulty 'commands that nothing runs' '^codec/README.md:7: nothing runs the commands of section '
 printf '\n```\nthird\n```\n' >>codec/README.md

@@ -4,7 +4,7 @@
 #   documents.pl check ROOT            every fault as a line "FILE:LINE: what; what to do"; status 1 when there is one
 #   documents.pl commands ROOT ENTRY   the commands of a ctest entry, in their order
 #
-# Checked: sizes; the words of a sentence; relative links and their anchors; files that are named; that each section
+# Checked: sizes; the words of a sentence; relative links and their anchors; files and tests that are named; that each section
 # with commands has an entry that runs them. `table` beside this file says how much, and what is exempt.
 use strict;
 use warnings;
@@ -153,12 +153,33 @@ sub exists_as {
     return $name !~ $sources && grep { m{^\Q$folder\E(?:.*/)?$pattern$} } keys %files;
 }
 
+# The names of ctest entries, as far as files tell them: live.NAME, fuzz.NAME, and whatever a CMakeLists.txt of tests writes out.
+sub tests_there {
+    my %names = map { ("live.documents_$_->{name}" => 1) } @entries;
+    for my $path (keys %files) {
+        $names{"$1.$2"} = 1 if $path =~ m{^tests/(live)/(\w+)_live\.sh$} || $path =~ m{^tests/(fuzz)/(\w+)\.c$};
+        next unless $path =~ m{^tests/(?:.*/)?CMakeLists\.txt$} && open my $in, '<', $path;
+        local $/;
+        my $text = <$in>;
+        $names{$_} = 1 for $text =~ /\b((?:sim|live|unit|golden)\.\w+(?:\.\w+)*)/g;
+    }
+    return keys %names;
+}
+
+# A test's name; capitals and * stand for any text.
+sub check_test {
+    my ($path, $line, $name) = @_;
+    my $pattern = $name =~ s/[A-Z]{2,}|\*/.*/gr;
+    fault($path, $line, "no such test: $name; correct the name") unless grep { /^$pattern$/ } tests_there();
+}
+
 sub check_names {
     my ($path, @parts) = @_;
     my $folder = $path =~ m{^(.*/)} ? $1 : '';
     for my $part (grep { $_->{kind} =~ /^(?:prose|table|drawing)$/ } @parts) {
         my @spans = $part->{kind} eq 'drawing' ? split(' ', $part->{text}) : $part->{text} =~ /`([^`]+)`/g;
         for my $name (map { (split ' ')[0] =~ s{^\./}{}r } grep { /\S/ } @spans) {
+            check_test($path, $part->{line}, $name) if $name =~ /^(?:sim|live|fuzz|unit|golden)\.[\w.*]+$/ && $name !~ $ending;
             next unless $name =~ m{^[\w./*+-]+$} && ($name =~ $sources || $name =~ $ending);
             next if $name =~ m{^(?:build/|/|\.\w+$|\*?\.\w+$)};
             fault($path, $part->{line}, "no such file: $name; correct the name") unless exists_as($folder, $name);
