@@ -27,13 +27,6 @@ typedef struct {
     int64_t ask_us;
 } shard_relays_t;
 
-/* A contribution to a round that has not been applied. */
-typedef struct {
-    size_t region;
-    delta_head_t head;
-    buf_t *data;
-} pending_t;
-
 /* What a shard has promised, accepted or learned about a round; stored. */
 typedef struct {
     uint64_t round, promised, ballot;
@@ -64,9 +57,6 @@ typedef struct {
 /* Contributions that wait for their round, and what is in it. */
 typedef struct {
     uint64_t number; /* of the newest that is applied */
-    pending_t *pending;
-    part_t *pending_parts; /* (pending_capacity) */
-    size_t pending_count, pending_capacity;
     shard_vote_t vote;
     shard_relays_t relays;
 } rounds_t;
