@@ -16,29 +16,9 @@
 #define ACTORS_SCHEDULER_REGION_CORE_H
 
 #include "actors/kit/role.h"
-#include "actors/scheduler/keep.h"
+#include "actors/scheduler/region/base/region_events.h"
+#include "actors/scheduler/region/base/region_spec.h"
 #include "actors/scheduler/region/renting/region_rent.h"
-#include "brokers/job.h"
-
-typedef struct {
-    const topology_t *topology; /* borrowed */
-    size_t region_index;
-    uint64_t term; /* above everything seen before; stored and synced by the driver */
-    size_t
-        nodes_expected; /* places when so many have announced themselves, or settle_us after the newest did */
-    int64_t settle_us;
-    bool evaluates;      /* there is a test set: evaluate every quarter of an epoch and at the end */
-    uint64_t pid;        /* of this process, for status; 0 when it does not matter */
-    uint64_t run;        /* that its directory belongs to; RUN_ID_NONE: the first plan says */
-    bool run_adopts;     /* that run was begun before runs had identities */
-    const char *machine; /* host name, for status; NULL: not told */
-    bool units_outlive;  /* what is rented are machines of their own, not processes that end with this one */
-    int64_t
-        stays_us; /* a node that joins is there to stay after so long, and gets shards of others; 0: 3 s */
-    int64_t
-        status_us; /* between two times that the global scheduler is told of all actors; 0: twice a second */
-    const kept_t *kept; /* of the predecessor, borrowed for the call; NULL: none */
-} region_spec_t;
 
 typedef struct region_core region_core_t;
 extern const role_t region_role;
@@ -58,21 +38,8 @@ void region_core_rent(region_core_t *self, const uint64_t *units, bool keep, int
 bool region_core_take_command(region_core_t *self, rent_command_t *ret_command);
 void region_core_unit_ended(region_core_t *self, const char *name, rent_end_t end, int64_t now_us);
 
-typedef struct {
-    const char *shard, *from, *to, *why; /* borrowed until the next call */
-} region_move_t;
-
 /* The next shard that goes on on another node, for the log; false: none. */
 bool region_core_take_move(region_core_t *self, region_move_t *ret_move);
-
-typedef struct {
-    const char *shard; /* borrowed until the next call */
-    uint64_t incarnation,
-        number;   /* of the newest snapshot that is known to have been durable; 0: not known */
-    bool awaited; /* for whoever has it; else the shard goes on from what there is */
-    int64_t patience_us;
-    const char *node; /* where it goes on; NULL: it waits */
-} region_missing_t;
 
 /* The next shard whose newest snapshot is on no node that is here, for the log; false: none. */
 bool region_core_take_missing(region_core_t *self, region_missing_t *ret_missing);

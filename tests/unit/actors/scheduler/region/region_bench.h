@@ -6,6 +6,7 @@
 #define TESTS_UNIT_ACTORS_SCHEDULER_REGION_BENCH_H
 
 #include "actors/scheduler/region/region_core.h"
+#include "brokers/job.h"
 #include "tests/unit/actors/driver.h"
 
 #include <stdlib.h>

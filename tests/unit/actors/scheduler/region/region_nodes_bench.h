@@ -7,6 +7,7 @@
 #define TESTS_UNIT_ACTORS_SCHEDULER_REGION_NODES_BENCH_H
 
 #include "actors/scheduler/region/region_core.h"
+#include "brokers/job.h"
 #include "tests/unit/actors/driver.h"
 
 #include <stdlib.h>
