@@ -174,7 +174,7 @@ void shard_mark_committed(shard_core_t *self, err_code_t code);
 void shard_mark_drop(shard_core_t *self); /* gives up: the shard stops, or takes another region's state */
 void shard_mark_join(shard_core_t *self, uint64_t number); /* with a state that lies behind that point */
 void shard_mark_tick(shard_core_t *self);
-void shard_mark_load(shard_core_t *self, uint64_t number, const wire_u64s_t *kept);
+void shard_mark_load(shard_core_t *self, const wire_u64s_t *kept);
 
 void shard_report(shard_core_t *self);
 void shard_report_tick(shard_core_t *self);

@@ -52,7 +52,7 @@ static err_code_t s_load(const shard_core_t *self, size_t donor, snapshot_t **sn
     spec.region_index = donor;
     spec.loses = spec.uncertain = false;
     shard_core_t *peer = shard_alloc(&spec);
-    peer->entry->visits = true;
+    peer->base->visits = true;
     err_code_t code = state_load(peer, *snapshot_p, err);
     snapshot_destroy(snapshot_p); /* its references would make every buffer shared */
     if (!code)

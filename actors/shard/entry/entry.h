@@ -51,7 +51,6 @@ typedef struct {
     stand_view_t stands[TOPOLOGY_REGIONS_MAX];
     int64_t finals_us; /* next look at whose last delta is lacking; 0: not begun */
     donor_t giving;
-    bool visits; /* is the state of another region's shard, loaded to be adopted */
 } entry_t;
 
 #endif

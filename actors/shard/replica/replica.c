@@ -21,6 +21,7 @@ void replica_init(replica_t *self, base_t *base)
     CHECK(self->scratch && self->sums);
     self->exchange = exchange_find(base->rules.strategy->id);
     encode_derive(self);
+    self->exchange->derive(self);
 }
 
 void replica_start(replica_t *self, buf_t **parameters_p)
@@ -31,7 +32,7 @@ void replica_start(replica_t *self, buf_t **parameters_p)
         self->momentum = buf_new_zero(base_bytes(self->base));
         CHECK(self->momentum);
     }
-    self->exchange->begin(self);
+    start_begin(self);
 }
 
 void replica_fini(replica_t *self)

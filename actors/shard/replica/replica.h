@@ -12,9 +12,11 @@
 #include "actors/model/optimizer.h"
 #include "actors/shard/base/assembly.h"
 #include "actors/shard/base/base.h"
+#include "actors/shard/base/stored.h"
 #include "codec/base/ranges.h"
 #include "codec/compress/encoding.h"
 
+#define REPLICA_TENSORS_MAX 8u
 #define SHARD_SPARES 3u /* released buffers kept for the next copy on write */
 
 /* One of the tensors that are added up: sum of weight_i x part_i / divisor. */
@@ -56,7 +58,8 @@ typedef struct {
 
 /* The outer optimizer (strategy/difference). */
 typedef struct {
-    bool on;
+    bool on;     /* cuts are differences from it */
+    bool starts; /* there is a start: of differences, or the mean that a late model gives way to */
     float lr, mu;
     buf_t *start; /* what deltas act on; local steps began here */
     buf_t *base;  /* while a cut's round is under way: local steps since the cut began here; NULL: at start */
@@ -127,10 +130,24 @@ typedef struct {
 void replica_init(replica_t *self, base_t *base);
 void replica_fini(replica_t *self);
 void replica_start(replica_t *self, buf_t **parameters_p);
+void start_begin(replica_t *self); /* once the parameters are there */
 void start_fini(replica_t *self);
 
 void pending_add(replica_t *self, const pending_t *pending); /* moves its data in */
 void pending_clear(replica_t *self);
+
+/* state: what is stored. The tensors as a list: parameters, and what optimizer and strategy remember. */
+size_t replica_tensors(replica_t *self, stored_tensor_t ret_tensors[REPLICA_TENSORS_MAX]);
+void replica_pack(const replica_t *self, message_t *message);
+bool replica_values(replica_t *self, snapshot_t *snapshot, err_t *err);
+/* Errors: ERR_MALFORMED, ERR_SHAPE, ERR_JOB (of another one), ERR_MEMORY */
+MUST_USE err_code_t replica_load(replica_t *self, const message_t *message, const snapshot_t *snapshot,
+                                 err_t *err);
+void pending_pack(const replica_t *self, message_t *message);
+bool pending_values(const replica_t *self, snapshot_t *snapshot, err_t *err);
+/* Errors: ERR_MALFORMED, ERR_SHAPE */
+MUST_USE err_code_t pending_load(replica_t *self, const message_t *message, const snapshot_t *snapshot,
+                                 err_t *err);
 
 /* blend */
 const float *blend_read(const blend_t *self, size_t first, size_t count);

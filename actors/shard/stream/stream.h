@@ -103,6 +103,14 @@ void stream_init(stream_t *self, base_t *base, replica_t *replica);
 void stream_fini(stream_t *self);
 void stream_stop(stream_t *self); /* what is here in part goes */
 
+/* -- what is stored (state.c). Errors: ERR_MALFORMED, ERR_JOB */
+
+void stream_pack(const stream_t *self, message_t *message);
+bool stream_queue_values(const stream_t *self, snapshot_t *snapshot, err_t *err);
+bool stream_cursor_values(const stream_t *self, snapshot_t *snapshot, err_t *err);
+MUST_USE err_code_t stream_load(stream_t *self, const message_t *message, const snapshot_t *snapshot,
+                                err_t *err);
+
 /* -- lineage (line.c) */
 
 uint64_t stream_last(const stream_t *self);       /* of the own stream: the last delta made */

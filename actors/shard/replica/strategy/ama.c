@@ -9,7 +9,7 @@ static bool s_take(replica_t *self, const late_t *late, const blend_t *model)
 
 const exchange_t exchange_ama = {
     .id = STRATEGY_AMA,
-    .begin = exchange_nothing,
+    .derive = exchange_nothing,
     .ready = exchange_ready,
     .whole = model_whole,
     .cut = model_cut,

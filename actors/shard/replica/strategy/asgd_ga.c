@@ -3,7 +3,7 @@
 
 const exchange_t exchange_asgd_ga = {
     .id = STRATEGY_ASGD_GA,
-    .begin = gradient_begin,
+    .derive = gradient_derive,
     .ready = exchange_ready,
     .whole = gradient_whole,
     .cut = gradient_cut,

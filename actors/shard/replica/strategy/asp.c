@@ -2,12 +2,10 @@
  * change stays in the model as it is. Nobody waits. */
 #include "actors/shard/replica/strategy/difference.h"
 
-static void s_begin(replica_t *self)
+static void s_derive(replica_t *self)
 {
-    self->outer.on = base_regions(self->base) > 1;
+    self->outer.on = self->outer.starts = base_regions(self->base) > 1;
     self->outer.lr = 1;
-    if (self->outer.on)
-        start_begin(self);
 }
 
 /* What was cut is with the others now: the next difference begins here. */
@@ -63,7 +61,7 @@ static const float *s_scale(const replica_t *self, float *ret_threshold)
 
 const exchange_t exchange_asp = {
     .id = STRATEGY_ASP,
-    .begin = s_begin,
+    .derive = s_derive,
     .ready = difference_ready,
     .whole = difference_whole,
     .cut = difference_cut,

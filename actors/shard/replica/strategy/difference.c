@@ -26,19 +26,17 @@
 
 /* -- start */
 
-void difference_begin(replica_t *self)
+void difference_derive(replica_t *self)
 {
     const topology_t *topology = self->base->spec.topology;
-    self->outer.on = base_regions(self->base) > 1;
+    self->outer.on = self->outer.starts = base_regions(self->base) > 1;
     self->outer.lr = (float)topology->job.sync.outer_lr;
-    self->outer.mu = (float)topology->job.sync.outer_momentum;
-    if (self->outer.on)
-        start_begin(self);
+    self->outer.mu = self->outer.on ? (float)topology->job.sync.outer_momentum : 0;
 }
 
 void start_begin(replica_t *self)
 {
-    if (self->outer.start)
+    if (!self->outer.starts || self->outer.start)
         return;
     self->outer.start = buf_ref(self->parameters);
     if (self->outer.mu > 0) {

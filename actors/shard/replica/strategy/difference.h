@@ -18,13 +18,12 @@ typedef struct {
     const float *base;          /* where open steps began, when not at start */
 } act_t;
 
-void start_begin(replica_t *self);
 void start_here(replica_t *self);      /* the next steps begin at the parameters */
 void start_return(replica_t *self);    /* local steps since `start` have come for nothing */
 void start_settle(replica_t *self);    /* when none are open, the next begin at `start` */
 void start_drop_base(replica_t *self); /* local steps begin at `start` again */
 
-void difference_begin(replica_t *self);
+void difference_derive(replica_t *self);
 bool difference_ready(replica_t *self);
 bool difference_whole(replica_t *self);
 buf_t *difference_cut(replica_t *self, bool whole);

@@ -27,7 +27,7 @@ static bool s_round(replica_t *self, const blend_t *mean)
 
 const exchange_t exchange_diloco = {
     .id = STRATEGY_DILOCO,
-    .begin = difference_begin,
+    .derive = difference_derive,
     .ready = difference_ready,
     .whole = difference_whole,
     .cut = difference_cut,

@@ -41,7 +41,7 @@ static bool s_own(replica_t *self)
 
 const exchange_t exchange_diloco_async = {
     .id = STRATEGY_DILOCO_ASYNC,
-    .begin = difference_begin,
+    .derive = difference_derive,
     .ready = difference_ready,
     .whole = difference_whole,
     .cut = difference_cut,

@@ -21,8 +21,8 @@ typedef struct {
 struct exchange {
     strategy_name_t id;
 
-    /* Once the parameters are there, or are another region's. */
-    void (*begin)(replica_t *self);
+    /* What the settings come to, before there are parameters. */
+    void (*derive)(replica_t *self);
     /* A step may be made: there is room for the cut that may follow it. */
     bool (*ready)(replica_t *self);
 

@@ -1,6 +1,6 @@
 #include "actors/shard/replica/strategy/gradient.h"
 
-void gradient_begin(replica_t *self)
+void gradient_derive(replica_t *self)
 {
     drift_derive(self);
 }

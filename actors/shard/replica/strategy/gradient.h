@@ -7,7 +7,7 @@
 
 #include "actors/shard/replica/strategy/exchange.h"
 
-void gradient_begin(replica_t *self); /* nobody waits: late ones are compensated, if the job says so */
+void gradient_derive(replica_t *self); /* nobody waits: late ones are compensated, if the job says so */
 bool gradient_whole(replica_t *self);
 buf_t *gradient_cut(replica_t *self, bool whole);
 bool gradient_take(replica_t *self, const late_t *late,

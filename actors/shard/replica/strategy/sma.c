@@ -4,10 +4,9 @@
 #include "actors/shard/replica/strategy/difference.h"
 #include "actors/shard/replica/strategy/model.h"
 
-static void s_begin(replica_t *self)
+static void s_derive(replica_t *self)
 {
-    if (self->base->rules.votes)
-        start_begin(self);
+    self->outer.starts = self->base->rules.votes;
 }
 
 static void s_too_late(replica_t *self)
@@ -22,7 +21,7 @@ static bool s_round(replica_t *self, const blend_t *mean)
         return true;
     if (!version_set(self, mean))
         return false;
-    if (self->base->rules.votes)
+    if (self->outer.starts)
         start_here(self);
     return true;
 }
@@ -40,7 +39,7 @@ static bool s_is_late(const delta_head_t *head, uint64_t round)
 
 const exchange_t exchange_sma = {
     .id = STRATEGY_SMA,
-    .begin = s_begin,
+    .derive = s_derive,
     .ready = exchange_ready,
     .whole = model_whole,
     .cut = model_cut,

@@ -34,7 +34,7 @@ static void s_open_again(replica_t *self, const former_t *former)
 
 const exchange_t exchange_ssgd = {
     .id = STRATEGY_SSGD,
-    .begin = exchange_nothing,
+    .derive = exchange_nothing,
     .ready = exchange_ready,
     .whole = gradient_whole,
     .cut = gradient_cut,
