@@ -160,7 +160,7 @@ void shard_committed(shard_core_t *self)
         shard_cut_send(self, first_new, self->durable->committed_last);
         shard_cut_head(self);
     }
-    self->rounds->vote.settled[self->base->spec.region_index] = self->durable->shot.round;
+    ballot_settle(&self->rounds->ballot, self->base->spec.region_index, self->durable->shot.round);
     shard_vote_committed(self);
     FAILPOINT(shard_snapshot_told);
     self->base->report_soon = true;

@@ -136,7 +136,7 @@ static void s_pack_numbers(const shard_core_t *self, message_t *message)
     message->shard_state.not_finite = self->base->counts.not_finite;
     message->shard_state.rolled_back = self->base->counts.rolled_back;
     message->shard_state.uncompensated = self->base->counts.uncompensated;
-    message->shard_state.muted = self->rounds->vote.muted;
+    message->shard_state.muted = self->rounds->ballot.muted;
     message->shard_state.arrivals = self->replica->outer.arrivals;
     message->shard_state.layout = self->base->spec.layout;
     message->shard_state.run = self->base->spec.run;
@@ -153,7 +153,7 @@ static void s_pack_numbers(const shard_core_t *self, message_t *message)
 
 static void s_pack_votes(const shard_core_t *self, message_t *message)
 {
-    const shard_vote_t *all = &self->rounds->vote;
+    const ballot_t *all = &self->rounds->ballot;
     size_t regions = base_regions(self->base), fields = VOTE_FIELDS + regions;
     uint64_t *items = calloc(all->count * fields + 1, sizeof *items);
     CHECK(items);
@@ -400,7 +400,7 @@ static err_code_t s_load_numbers(shard_core_t *self, const message_t *message, e
     self->stream->open_first = message->shard_state.open_first;
     self->stream->closed = message->shard_state.closed;
     self->rounds->number = message->shard_state.round;
-    self->rounds->vote.muted = message->shard_state.muted;
+    self->rounds->ballot.muted = message->shard_state.muted;
     self->replica->outer.arrivals = message->shard_state.arrivals;
     self->base->counts.duplicates = message->shard_state.duplicates;
     self->base->counts.refusals = message->shard_state.refusals;
@@ -575,7 +575,7 @@ static err_code_t s_load_votes(shard_core_t *self, const wire_u64s_t *rows, err_
         if (vote.round == 0 || vote.ballot > vote.promised)
             return err_set(err, ERR_MALFORMED, "state: votes");
         memcpy(vote.taken, row + VOTE_FIELDS, regions * sizeof *row);
-        shard_vote_add(self, &vote);
+        ballot_add(&self->rounds->ballot, &vote);
     }
     return ERR_OK;
 }
@@ -633,7 +633,7 @@ static err_code_t s_load_outer(shard_core_t *self, const snapshot_t *snapshot, e
 {
     outer_t *outer = &self->replica->outer;
     bool on = self->base->rules.strategy->outer && base_regions(self->base) > 1;
-    if (!on && !(self->rounds->vote.on && self->base->rules.strategy->cuts == DELTA_MODEL))
+    if (!on && !(self->base->rules.votes && self->base->rules.strategy->cuts == DELTA_MODEL))
         return ERR_OK;
     bool remembers =
         on && !self->base->rules.strategy->adds && self->base->spec.topology->job.sync.outer_momentum > 0;
