@@ -35,17 +35,6 @@ static void s_close_rooms(shard_core_t *self)
     free(self);
 }
 
-static optimizer_t s_optimizer(const topology_t *topology)
-{
-    return (optimizer_t){
-        .kind = topology->job.optimizer.momentum_kind ? OPTIMIZER_MOMENTUM : OPTIMIZER_SGD,
-        .lr = (float)topology->job.optimizer.lr,
-        .momentum = (float)topology->job.optimizer.momentum,
-        .schedule = topology->job.optimizer.linear ? SCHEDULE_LINEAR : SCHEDULE_CONSTANT,
-        .warmup = topology->job.optimizer.warmup,
-    };
-}
-
 shard_core_t *shard_alloc(const shard_spec_t *spec)
 {
     CHECK(spec->region_index < spec->topology->region_count && spec->chunk_bytes >= 4 &&
@@ -54,17 +43,10 @@ shard_core_t *shard_alloc(const shard_spec_t *spec)
     CHECK(self);
     s_open_rooms(self);
     base_init(self->base, spec);
-    self->replica->optimizer = s_optimizer(spec->topology);
-    shard_encode_derive(self);
-    drift_derive(self);
+    replica_init(self->replica, self->base);
     shard_vote_begin(self);
-    self->replica->scratch = malloc(2 * SHARD_BLOCK * sizeof *self->replica->scratch);
-    self->replica->sums = malloc(SHARD_BLOCK * sizeof *self->replica->sums);
-    self->intake->picks = calloc(self->base->region->width + 1, sizeof *self->intake->picks);
-    self->intake->parts = calloc(self->base->region->width + 1, sizeof *self->intake->parts);
-    self->intake->workers = calloc(SHARD_WORKERS_MAX, sizeof *self->intake->workers);
-    CHECK(self->replica->scratch && self->replica->sums && self->intake->picks && self->intake->parts &&
-          self->intake->workers);
+    intake_init(self->intake, self->base, self->replica);
+    CHECK(self->intake->picks && self->intake->parts && self->intake->workers);
     self->stream->open_first = 1;
     self->durable->taken_since_us = ROLE_NEVER;
     self->durable->mark.patient_us = ROLE_NEVER;
@@ -81,15 +63,9 @@ shard_core_t *shard_core_new(const shard_spec_t *spec, buf_t **initial_p)
 {
     CHECK(spec->history && buf_size(*initial_p) == spec->elements * sizeof(float));
     shard_core_t *self = shard_alloc(spec);
-    self->replica->parameters = *initial_p;
-    *initial_p = NULL;
+    replica_start(self->replica, initial_p);
     self->stream->history = spec->history;
-    if (self->replica->optimizer.kind == OPTIMIZER_MOMENTUM) {
-        self->replica->momentum = buf_new_zero(base_bytes(self->base));
-        CHECK(self->replica->momentum);
-    }
-    outer_begin(self);
-    drift_begin(self);
+    shard_drift_begin(self);
     self->base->changes = 1;
     if (spec->uncertain && spec->topology->region_count > 1)
         shard_ask_at_start(self);
@@ -112,18 +88,6 @@ err_code_t shard_core_restore(const shard_spec_t *spec, const snapshot_t *snapsh
     return ERR_OK;
 }
 
-static void s_destroy_workers(shard_core_t *self)
-{
-    for (size_t i = 0; i < self->intake->worker_count; i++)
-        for (size_t k = 0; k < SHARD_STAGED_MAX; k++)
-            staged_drop(&self->intake->workers[i].staged[k]);
-    while (self->intake->held_count)
-        held_drop(self, self->intake->held_count - 1);
-    free(self->intake->workers);
-    names_fini(&self->intake->worker_names);
-    free(self->intake->held);
-}
-
 static void s_destroy_version(shard_core_t *self)
 {
     for (size_t r = 0; r < TOPOLOGY_REGIONS_MAX; r++) {
@@ -139,23 +103,9 @@ static void s_destroy_version(shard_core_t *self)
         buf_destroy(&self->stream->queue[i].seen);
         free(self->stream->queue[i].checksums);
     }
-    for (size_t i = 0; i < self->rounds->pending_count; i++)
-        buf_destroy(&self->rounds->pending[i].data);
     free(self->stream->queue);
-    free(self->rounds->pending);
-    free(self->rounds->pending_parts);
     shard_vote_fini(self);
     shard_relay_fini(self);
-    ahead_drop(self);
-    free(self->intake->ahead.checksums);
-    buf_destroy(&self->replica->parameters);
-    buf_destroy(&self->replica->momentum);
-    buf_destroy(&self->replica->open);
-    buf_destroy(&self->replica->residual);
-    outer_fini(self);
-    drift_fini(self);
-    for (size_t i = 0; i < SHARD_SPARES; i++)
-        buf_destroy(&self->replica->spares[i]);
 }
 
 void shard_destroy(void **core_p)
@@ -164,18 +114,12 @@ void shard_destroy(void **core_p)
     *core_p = NULL;
     if (!self)
         return;
-    s_destroy_workers(self);
+    intake_fini(self->intake);
     s_destroy_version(self);
     shard_keep_fini(self);
-    ranges_fini(&self->replica->applied);
-    ranges_fini(&self->replica->refused);
     ranges_fini(&self->durable->applied);
     ranges_fini(&self->durable->shot.applied);
-    free(self->intake->checksums);
-    free(self->replica->scratch);
-    free(self->replica->sums);
-    free(self->intake->picks);
-    free(self->intake->parts);
+    replica_fini(self->replica);
     base_fini(self->base);
     s_close_rooms(self);
 }
@@ -183,14 +127,28 @@ void shard_destroy(void **core_p)
 /* -- events -----------------------------------------------------------------------------------------------
  */
 
+/* No round, destination or end is in the way of local steps. */
+static bool s_may_step(const shard_core_t *self)
+{
+    return !shard_round_bars(self) && !shard_cut_limited(self);
+}
+
+static bool s_step(shard_core_t *self)
+{
+    if (!s_may_step(self) || self->stream->closed || !intake_step(self->intake))
+        return false;
+    shard_cut_step(self);
+    return true;
+}
+
 void shard_advance(shard_core_t *self)
 {
     bool moved = !life_stops(&self->base->life) && life_runs(&self->base->life);
     while (moved)
-        moved = outer_try(self) || shard_delta_try(self) || shard_round_try(self) || shard_step_try(self);
+        moved = outer_try(self->replica) || shard_delta_try(self) || shard_round_try(self) || s_step(self);
     shard_vote_advance(self);
     shard_relay_advance(self);
-    shard_pull_serve(self);
+    intake_serve(self->intake, s_may_step(self));
 }
 
 static void s_stop(shard_core_t *self, life_end_t end)
@@ -199,15 +157,7 @@ static void s_stop(shard_core_t *self, life_end_t end)
     shard_donor_drop(self);
     shard_enter_drop(self);
     shard_mark_drop(self);
-    for (size_t i = 0; i < self->intake->worker_count; i++)
-        for (size_t k = 0; k < SHARD_STAGED_MAX; k++)
-            staged_drop(&self->intake->workers[i].staged[k]);
-    /* Steps in order: another shard of the region may have applied these batches already, at parameters that nobody can
-     * compute again; they go into the last snapshot, so that a resumed run gets the same bits. */
-    while (self->intake->held_count && !self->base->rules.in_order)
-        held_drop(self, self->intake->held_count - 1);
-    if (self->intake->held_count)
-        base_changed(self->base);
+    intake_stop(self->intake);
     for (size_t r = 0; r < base_regions(self->base); r++)
         for (size_t i = 0; i < SHARD_INCOMING_MAX; i++)
             incoming_drop(&self->stream->origins[r].incoming[i]);
@@ -264,11 +214,11 @@ static void s_dispatch(shard_core_t *self, message_t *message)
     switch (message->kind) {
     case KIND_push:
         if (runs)
-            shard_push(self, message);
+            intake_push(self->intake, message);
         break;
     case KIND_pull:
         if (runs)
-            shard_pull(self, message);
+            intake_pull(self->intake, message);
         break;
     case KIND_delta:
         if (runs)

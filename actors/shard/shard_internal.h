@@ -59,76 +59,6 @@ bool shard_has_handed(
 shard_core_t *shard_alloc(const shard_spec_t *spec);
 void shard_destroy(void **core_p);
 
-/* shard_blend */
-const float *blend_read(const blend_t *self, size_t first, size_t count);
-bool slice_finite(const slice_t *slice, float *scratch); /* any alignment; size a multiple of 4 */
-
-/* shard_version: all or nothing; false without memory */
-bool version_step(shard_core_t *self, const blend_t *gradient, bool step, bool accumulate);
-/* The same in pieces; `apart`: nothing is changed in place, so that it can be dropped. */
-bool version_pass_open(shard_core_t *self, bool step, bool accumulate, bool apart, pass_t *ret_pass);
-void version_pass_block(const shard_core_t *self, const pass_t *pass, size_t first, size_t count,
-                        const float *g);
-void version_pass_commit(shard_core_t *self, pass_t *pass);
-void version_pass_drop(shard_core_t *self, pass_t *pass);
-bool version_mix(shard_core_t *self, const blend_t *model, float keep, float take);
-bool version_set(shard_core_t *self, const blend_t *model);
-/* One tensor that is written next: in place, or apart. */
-bool version_open(shard_core_t *self, target_t *target, buf_t **slot, bool apart);
-void version_commit(shard_core_t *self, target_t *target);
-void version_drop(shard_core_t *self, target_t *target);
-buf_t *version_fresh(shard_core_t *self);
-void version_release(shard_core_t *self, buf_t **buf_p);
-buf_t *version_gather(shard_core_t *self, const assembly_t *assembly);
-
-/* shard_outer: formulas in actors/synchronizer/strategy.h. false: without memory, nothing has changed */
-void outer_begin(shard_core_t *self); /* once the parameters are there */
-void outer_fini(shard_core_t *self);
-void outer_keep(shard_core_t *self);   /* the parameters are a round's mean */
-void outer_return(shard_core_t *self); /* local steps since `start` have come for nothing */
-void outer_go_on(shard_core_t *self,
-                 bool refused);       /* the own difference is cut: where it stays, the next begins here */
-bool outer_ready(shard_core_t *self); /* a step may be made: there is room for its cut */
-buf_t *outer_cut(shard_core_t *self, bool whole); /* the difference, with the residual if it is to be whole */
-void outer_made(shard_core_t *self,
-                bool carried); /* the own contribution, or what is none, waits for its round */
-bool outer_round(shard_core_t *self, const blend_t *mean); /* NULL: nobody contributed anything */
-bool outer_add(shard_core_t *self, size_t region, const blend_t *delta);
-bool outer_try(shard_core_t *self); /* without rounds: takes the own delta; whether it did */
-
-/* shard_drift */
-void drift_derive(shard_core_t *self);
-void drift_begin(shard_core_t *self); /* the parameters are new: what was kept of older ones goes */
-void drift_fini(shard_core_t *self);
-buf_t *drift_seen(const shard_core_t *self); /* for a cut; NULL: not told */
-void drift_keep(shard_core_t *self);         /* a number has been cut */
-void drift_trim(shard_core_t *self);         /* a delta has been taken */
-bool drift_step(shard_core_t *self, size_t origin, const incoming_t *incoming, const blend_t *gradient);
-
-/* shard_ahead */
-void ahead_add(shard_core_t *self, const staged_t *staged, uint64_t chunk, uint64_t offset,
-               const slice_t *data);
-bool ahead_commit(shard_core_t *self,
-                  uint64_t serial); /* whether the step was ready; it is in the version then */
-void ahead_drop(shard_core_t *self);
-
-/* shard_push, shard_step, shard_pull */
-worker_entry_t *shard_worker(shard_core_t *self, const message_t *message); /* NULL: answered already */
-void shard_push(shard_core_t *self, message_t *message);
-void shard_push_ack(shard_core_t *self, const char *to, uint64_t batch, bool applied, err_code_t code);
-void staged_drop(staged_t *self);
-void held_drop(shard_core_t *self, size_t index);
-void held_add(shard_core_t *self, const held_t *held); /* moves its assembly in */
-bool shard_step_try(shard_core_t *self);
-bool shard_step_missing(const shard_core_t *self, uint64_t *ret_batch); /* a push that a begun step lacks */
-void shard_pull(shard_core_t *self, const message_t *message);
-void shard_pull_want(shard_core_t *self, worker_entry_t *worker, uint64_t request, uint64_t batch);
-void shard_pull_forget(shard_core_t *self, worker_entry_t *worker);
-void shard_pull_serve(shard_core_t *self);
-bool shard_accumulates(const shard_core_t *self); /* local gradients are summed for other regions */
-uint64_t shard_chunk_count(const shard_core_t *self);
-size_t shard_chunk_size(const shard_core_t *self, uint64_t chunk);
-
 /* shard_cut */
 void shard_cut_step(shard_core_t *self);             /* after every local step */
 bool shard_cut_limited(const shard_core_t *self);    /* local steps must wait for a destination */
@@ -143,7 +73,6 @@ void shard_close(shard_core_t *self, const message_t *message);
 void shard_stream(shard_core_t *self, const message_t *message);
 void shard_fetch(shard_core_t *self, const message_t *message);
 kept_t *shard_queue_add(shard_core_t *self, const kept_t *kept);
-void shard_pending_add(shard_core_t *self, const pending_t *pending);
 
 bool shard_cut_owes(const shard_core_t *self);         /* some destination lacks something */
 uint64_t shard_cut_sendable(const shard_core_t *self); /* last number that may leave the region */
@@ -154,6 +83,9 @@ void shard_cut_catch_up(shard_core_t *self);
 void shard_cut_forget(shard_core_t *self); /* the whole queue and what is open */
 
 /* shard_line */
+uint64_t
+shard_line_going(const shard_core_t *self); /* a bit for each other region whose last delta has not come */
+void shard_drift_begin(shard_core_t *self);
 uint64_t shard_line_last(const shard_core_t *self);   /* of the own stream: the last delta made */
 uint64_t shard_line_oldest(const shard_core_t *self); /* the first that can still be sent */
 void shard_line_position(const shard_core_t *self, uint64_t *ret_history, uint64_t *ret_number);
@@ -200,19 +132,6 @@ void shard_donor_taken(shard_core_t *self, const snapshot_t *snapshot);
 void shard_donor_committed(shard_core_t *self, uint64_t number, err_code_t code);
 void shard_donor_tick(shard_core_t *self);
 void shard_donor_drop(shard_core_t *self);
-/* shard_encode */
-void shard_encode_derive(shard_core_t *self);
-size_t shard_encoded_bytes(const shard_core_t *self); /* of a delta, at most */
-encoded_t shard_encode(shard_core_t *self, buf_t **values_p, bool whole);
-/* Before a cut that carries all there is: the residual joins what is open; false, and nothing changed, without memory */
-bool shard_encode_whole(shard_core_t *self);
-/* What receivers see of own bytes, to ret_view (elements). Errors: those of encoding_decode */
-MUST_USE err_code_t shard_encode_view(const shard_core_t *self, uint64_t encoding, buf_t *data,
-                                      buf_t *ret_view);
-bool shard_encode_accepts(const shard_core_t *self, uint64_t encoding);
-bool shard_encode_fits(const shard_core_t *self, uint64_t encoding, uint64_t size);
-bool shard_decode(shard_core_t *self, incoming_t *incoming); /* its code tells; false without memory */
-
 /* shard_delta, shard_round */
 void shard_delta(shard_core_t *self, message_t *message);
 bool shard_delta_try(shard_core_t *self);

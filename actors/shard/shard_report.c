@@ -40,7 +40,7 @@ static const char *s_waits_for(const shard_core_t *self, wire_name_t text)
         message_set_name(text, "majority of regions");
     else if (!self->stream->closed && shard_cut_limited(self))
         message_set_name(text, s_limit(self));
-    else if (shard_step_missing(self, &batch))
+    else if (intake_missing(self->intake, &batch))
         snprintf(text, sizeof(wire_name_t), "batch %" PRIu64, batch);
     return text;
 }

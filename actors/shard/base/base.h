@@ -14,7 +14,21 @@
 #include "actors/synchronizer/strategy.h"
 #include "codec/wire/message.h"
 
-#define SHARD_BLOCK 4096u /* elements worked on at a time: 16 KiB, stays in the first-level cache */
+#define SHARD_BLOCK 4096u    /* elements worked on at a time: 16 KiB, stays in the first-level cache */
+#define SHARD_KEPT_MAX 1024u /* own deltas, whatever their bytes: each is a row of the state and two values */
+
+/* A place in a stream: the same set of its region's batches wherever it is met. */
+typedef struct {
+    uint64_t history, number;
+} position_t;
+
+/* What a delta says beside its data. */
+typedef struct {
+    uint64_t first, last;
+    delta_kind_t kind;
+    uint64_t steps, samples;
+    bool final;
+} delta_head_t;
 
 /* What the settings of the job come to here. */
 typedef struct {

@@ -57,8 +57,8 @@ static void s_pack_head(const delta_head_t *head, uint64_t *out)
 
 static void s_pack_lists(const shard_core_t *self, message_t *message)
 {
-    size_t most = self->stream->queue_count > self->rounds->pending_count ? self->stream->queue_count
-                                                                          : self->rounds->pending_count;
+    size_t most = self->stream->queue_count > self->replica->pending_count ? self->stream->queue_count
+                                                                           : self->replica->pending_count;
     uint64_t *items = calloc(most * QUEUE_FIELDS + 1, sizeof *items);
     CHECK(items);
     for (size_t i = 0; i < self->stream->queue_count; i++) {
@@ -71,13 +71,13 @@ static void s_pack_lists(const shard_core_t *self, message_t *message)
     for (size_t i = 0; i < self->stream->queue_count; i++)
         items[i] = self->stream->queue[i].encoding;
     message_set_u64s(&message->shard_state.queue_encoding, items, self->stream->queue_count);
-    for (size_t i = 0; i < self->rounds->pending_count; i++) {
+    for (size_t i = 0; i < self->replica->pending_count; i++) {
         uint64_t *row = items + i * PENDING_FIELDS;
-        row[0] = self->rounds->pending[i].region;
-        row[1] = self->rounds->pending[i].head.last;
-        s_pack_head(&self->rounds->pending[i].head, row + 2);
+        row[0] = self->replica->pending[i].region;
+        row[1] = self->replica->pending[i].head.last;
+        s_pack_head(&self->replica->pending[i].head, row + 2);
     }
-    message_set_u64s(&message->shard_state.pending, items, self->rounds->pending_count * PENDING_FIELDS);
+    message_set_u64s(&message->shard_state.pending, items, self->replica->pending_count * PENDING_FIELDS);
     free(items);
 }
 
@@ -273,8 +273,8 @@ bool state_add_values(const shard_core_t *self, snapshot_t *snapshot, err_t *err
             !s_add(snapshot, s_key(name, "seen", kept->head.last), kept->seen, err))
             return false;
     }
-    for (size_t i = 0; i < self->rounds->pending_count; i++) {
-        const pending_t *pending = &self->rounds->pending[i];
+    for (size_t i = 0; i < self->replica->pending_count; i++) {
+        const pending_t *pending = &self->replica->pending[i];
         if (!s_add(snapshot, s_region_key(name, "pending", pending->region, pending->head.last),
                    pending->data, err))
             return false;
@@ -470,8 +470,8 @@ static err_code_t s_load_kept(const shard_core_t *self, const snapshot_t *snapsh
     buf_t *data = snapshot_peek(snapshot, name);
     if (!data && kept->head.kind == DELTA_NOTHING)
         return ERR_OK;
-    if (!data || !shard_encode_accepts(self, kept->encoding) ||
-        !shard_encode_fits(self, kept->encoding, buf_size(data)))
+    if (!data || !encode_accepts(self->replica, kept->encoding) ||
+        !encode_fits(self->replica, kept->encoding, buf_size(data)))
         return err_set(err, ERR_MALFORMED, "the snapshot has no %s that fits", name);
     kept->data = buf_ref(data);
     return ERR_OK;
@@ -524,7 +524,7 @@ static err_code_t s_load_pending(shard_core_t *self, const wire_u64s_t *rows, co
                                         pending.head.kind != DELTA_NOTHING, &pending.data, err);
         if (code)
             return code;
-        shard_pending_add(self, &pending);
+        pending_add(self->replica, &pending);
     }
     return ERR_OK;
 }
@@ -591,7 +591,7 @@ static err_code_t s_load_one_held(shard_core_t *self, const uint64_t *row, const
     err_code_t code = s_load_tensor(self, snapshot, s_key(name, "held", row[0]), !held.code, &data, err);
     if (code || held.code) {
         buf_destroy(&data);
-        return code ? code : (held_add(self, &held), ERR_OK);
+        return code ? code : (held_add(self->intake, &held), ERR_OK);
     }
     slice_t whole = slice_of(data, 0, buf_size(data));
     buf_destroy(&data);
@@ -603,7 +603,7 @@ static err_code_t s_load_one_held(shard_core_t *self, const uint64_t *row, const
         assembly_fini(&held.assembly);
         return err_set(err, code, "state: held");
     }
-    held_add(self, &held);
+    held_add(self->intake, &held);
     return ERR_OK;
 }
 
@@ -647,7 +647,7 @@ static err_code_t s_load_outer(shard_core_t *self, const snapshot_t *snapshot, e
     if (!code && outer->arrivals >= base_regions(self->base))
         code = err_set(err, ERR_MALFORMED, "state: more deltas than regions wait for their momentum");
     if (!code)
-        outer_begin(self);
+        outer_begin(self->replica);
     return code;
 }
 
@@ -690,8 +690,8 @@ static void s_reopen(shard_core_t *self)
         self->stream->origins[r].final = false;
     for (size_t i = 0; i < self->stream->queue_count; i++)
         self->stream->queue[i].head.final = false;
-    for (size_t i = 0; i < self->rounds->pending_count; i++)
-        self->rounds->pending[i].head.final = false;
+    for (size_t i = 0; i < self->replica->pending_count; i++)
+        self->replica->pending[i].head.final = false;
     for (size_t i = 0; i < self->rounds->relays.count; i++)
         self->rounds->relays.items[i].kept.head.final = false;
 }
@@ -767,7 +767,8 @@ err_code_t state_load(shard_core_t *self, const snapshot_t *snapshot, err_t *err
     if (grown)
         s_reopen(self);
     s_settle(self, snapshot);
-    drift_begin(self);
+    if (!self->entry->visits)
+        shard_drift_begin(self);
     if (grown && had_closed && !self->entry->visits)
         shard_cut_catch_up(self);
     return ERR_OK;

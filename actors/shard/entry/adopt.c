@@ -30,8 +30,8 @@ static err_code_t s_check(shard_core_t *peer, err_t *err)
                   s_finite(peer, peer->replica->outer.start) &&
                   s_finite(peer, peer->replica->outer.momentum) &&
                   s_finite(peer, peer->replica->outer.gathered);
-    for (size_t i = 0; i < peer->rounds->pending_count; i++)
-        finite = finite && s_finite(peer, peer->rounds->pending[i].data);
+    for (size_t i = 0; i < peer->replica->pending_count; i++)
+        finite = finite && s_finite(peer, peer->replica->pending[i].data);
     if (!finite)
         return err_set(err, ERR_NUMBER, "the state of another region is not finite");
     /* Changed in place from here on, so that memory cannot run short half way. */
@@ -75,7 +75,7 @@ static void s_step_again(shard_core_t *self, const buf_t *gradient, uint64_t sam
                          .divisor = 1,
                          .scratch = self->replica->scratch,
                          .sums = self->replica->sums};
-        CHECK(version_step(self, &blend, true, false));
+        CHECK(version_step(self->replica, &blend, true, false));
     }
     self->replica->samples_applied += samples;
 }
@@ -89,7 +89,7 @@ static void s_gradients_again(shard_core_t *self, uint64_t number, buf_t *view)
             continue;
         bool encoded = kept->data && kept->encoding;
         if (encoded)
-            CHECK(!shard_encode_view(self, kept->encoding, kept->data, view)); /* made or checked here */
+            CHECK(!encode_view(self->replica, kept->encoding, kept->data, view)); /* made or checked here */
         s_step_again(self, encoded ? view : kept->data, kept->head.samples);
     }
     s_step_again(self, self->replica->open, self->replica->open_samples);
@@ -116,7 +116,7 @@ static void s_model_again(shard_core_t *self, const buf_t *model, uint64_t numbe
                      .divisor = 1,
                      .scratch = self->replica->scratch,
                      .sums = self->replica->sums};
-    CHECK(version_mix(self, &blend, 1.0f - share, share));
+    CHECK(version_mix(self->replica, &blend, 1.0f - share, share));
 }
 
 static void s_subtract(shard_core_t *self, buf_t *from, const buf_t *difference)
@@ -136,7 +136,7 @@ static void s_differences_again(shard_core_t *self, uint64_t number, buf_t *view
         if (kept->head.last <= number || !kept->data)
             continue;
         if (kept->encoding)
-            CHECK(!shard_encode_view(self, kept->encoding, kept->data, view)); /* made or checked here */
+            CHECK(!encode_view(self->replica, kept->encoding, kept->data, view)); /* made or checked here */
         s_subtract(self, self->replica->outer.start, kept->encoding ? view : kept->data);
     }
     if (self->replica->residual)
@@ -154,7 +154,7 @@ static void s_open_again(shard_core_t *self, const buf_t *former, const buf_t *f
         self->replica->samples_applied += self->replica->open_samples;
     }
     if (!self->replica->open_steps) {
-        outer_return(self);
+        outer_return(self->replica);
         return;
     }
     const float *w = buf_peek(former), *s = buf_peek(former_start),
@@ -180,8 +180,9 @@ static void s_pend_again(shard_core_t *self, uint64_t number, buf_t **views)
         pending_t own = {.region = self->base->spec.region_index, .head = kept->head};
         own.data = buf_ref(views[i] ? views[i] : kept->data);
         if (views[i])
-            CHECK(!shard_encode_view(self, kept->encoding, kept->data, own.data)); /* made or checked here */
-        shard_pending_add(self, &own);
+            CHECK(
+                !encode_view(self->replica, kept->encoding, kept->data, own.data)); /* made or checked here */
+        pending_add(self->replica, &own);
     }
 }
 
@@ -267,12 +268,12 @@ static void s_take_positions(shard_core_t *self, const shard_core_t *peer)
 
 static void s_take_pending(shard_core_t *self, shard_core_t *peer)
 {
-    for (size_t i = 0; i < self->rounds->pending_count; i++)
-        buf_destroy(&self->rounds->pending[i].data);
-    self->rounds->pending_count = 0;
-    for (size_t i = 0; i < peer->rounds->pending_count; i++)
-        shard_pending_add(self, &peer->rounds->pending[i]);
-    peer->rounds->pending_count = 0;
+    for (size_t i = 0; i < self->replica->pending_count; i++)
+        buf_destroy(&self->replica->pending[i].data);
+    self->replica->pending_count = 0;
+    for (size_t i = 0; i < peer->replica->pending_count; i++)
+        pending_add(self->replica, &peer->replica->pending[i]);
+    peer->replica->pending_count = 0;
     self->rounds->number = peer->rounds->number;
 }
 
@@ -339,7 +340,7 @@ static void s_lose_own(shard_core_t *self, const shard_core_t *peer)
     buf_destroy(&self->replica->residual);
     self->replica->open_steps = self->replica->open_samples = 0;
     if (self->replica->outer.on)
-        outer_return(self); /* the donor's local steps are its own */
+        outer_return(self->replica); /* the donor's local steps are its own */
     shard_vote_mute(self);
     self->stream->closed = own->final;
     self->durable->closed = false;
@@ -362,7 +363,7 @@ err_code_t shard_adopt(shard_core_t *self, size_t donor, snapshot_t **snapshot_p
         shard_destroy((void **)&peer);
         return code;
     }
-    ahead_drop(self);
+    ahead_drop(self->intake);
     shard_mark_join(self, peer->durable->mark.number);
     s_take_pending(self, peer);
     shard_vote_join(self, peer);
@@ -373,7 +374,7 @@ err_code_t shard_adopt(shard_core_t *self, size_t donor, snapshot_t **snapshot_p
         s_keep_own(self, former, start, own->taken, &room);
     else
         s_lose_own(self, peer);
-    drift_begin(self);
+    shard_drift_begin(self);
     buf_destroy(&former);
     buf_destroy(&start);
     s_leave(&room);

@@ -30,14 +30,7 @@ void shard_ask_at_start(shard_core_t *self)
 /* What has come and is not in the version: it is sent again, as nothing of it was acknowledged. */
 static void s_drop_unapplied(shard_core_t *self)
 {
-    ahead_drop(self);
-    for (size_t i = 0; i < self->intake->worker_count; i++) {
-        shard_pull_forget(self, &self->intake->workers[i]);
-        for (size_t k = 0; k < SHARD_STAGED_MAX; k++)
-            staged_drop(&self->intake->workers[i].staged[k]);
-    }
-    while (self->intake->held_count)
-        held_drop(self, self->intake->held_count - 1);
+    intake_forget(self->intake);
     for (size_t r = 0; r < base_regions(self->base); r++) {
         self->stream->origins[r].suspect = false;
         for (size_t i = 0; i < SHARD_INCOMING_MAX; i++)

@@ -54,6 +54,8 @@ typedef struct {
 
 /* The region's own pushes and pulls. */
 typedef struct {
+    base_t *base;
+    replica_t *replica;
     size_t *picks; /* (width) */
     part_t *parts; /* (width) */
     worker_entry_t *workers;
@@ -67,5 +69,36 @@ typedef struct {
     uint64_t *checksums; /* of the chunks of the buffer checksums_of */
     uint64_t checksums_of;
 } intake_t;
+
+void intake_init(intake_t *self, base_t *base, replica_t *replica);
+void intake_fini(intake_t *self);
+/* The shard stops: what is incomplete goes; what is held stays where steps are in order, for whoever goes on. */
+void intake_stop(intake_t *self);
+/* What has come and is not in the version goes: it is sent again, as nothing of it was acknowledged. */
+void intake_forget(intake_t *self);
+
+/* ahead */
+void ahead_add(intake_t *self, const staged_t *staged, uint64_t chunk, uint64_t offset, const slice_t *data);
+bool ahead_commit(intake_t *self,
+                  uint64_t serial); /* whether the step was ready; it is in the version then */
+void ahead_drop(intake_t *self);
+
+/* intake_push, shard_step, intake_pull */
+worker_entry_t *intake_worker(intake_t *self, const message_t *message); /* NULL: answered already */
+void intake_push(intake_t *self, message_t *message);
+void intake_ack(intake_t *self, const char *to, uint64_t batch, bool applied, err_code_t code);
+void staged_drop(staged_t *self);
+void held_drop(intake_t *self, size_t index);
+void held_add(intake_t *self, const held_t *held); /* moves its assembly in */
+/* Makes the next step of what is held; false when there is none, or no memory. Only while steps may be made. */
+bool intake_step(intake_t *self);
+bool intake_missing(const intake_t *self, uint64_t *ret_batch); /* a push that a begun step lacks */
+void intake_pull(intake_t *self, const message_t *message);
+void intake_want(intake_t *self, worker_entry_t *worker, uint64_t request, uint64_t batch);
+void intake_forget_pull(intake_t *self, worker_entry_t *worker);
+/* Answers pulls whose step may begin; `steps`: no round or destination is waited for. */
+void intake_serve(intake_t *self, bool steps);
+uint64_t intake_chunks(const intake_t *self);
+size_t intake_chunk_bytes(const intake_t *self, uint64_t chunk);
 
 #endif

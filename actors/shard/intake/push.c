@@ -1,4 +1,5 @@
-#include "actors/shard/shard_internal.h"
+#include "actors/kit/breaks.h"
+#include "actors/shard/intake/intake.h"
 
 #include "codec/base/failpoint.h"
 #include "codec/base/hash.h"
@@ -9,7 +10,7 @@
 /* -- who speaks -------------------------------------------------------------------------------------------
  */
 
-static bool s_own_worker(const shard_core_t *self, const char *from)
+static bool s_own_worker(const intake_t *self, const char *from)
 {
     static const char role[] = "worker/";
     const char *region = self->base->spec.topology->regions[self->base->spec.region_index].name;
@@ -18,30 +19,30 @@ static bool s_own_worker(const shard_core_t *self, const char *from)
            from[skip + length] == '/';
 }
 
-static void s_renew(shard_core_t *self, worker_entry_t *worker, uint64_t incarnation)
+static void s_renew(intake_t *self, worker_entry_t *worker, uint64_t incarnation)
 {
     for (size_t i = 0; i < SHARD_STAGED_MAX; i++)
         staged_drop(&worker->staged[i]);
     worker->incarnation = incarnation;
-    shard_pull_forget(self, worker);
+    intake_forget_pull(self, worker);
     worker->pull_answered = 0;
 }
 
-worker_entry_t *shard_worker(shard_core_t *self, const message_t *message)
+worker_entry_t *intake_worker(intake_t *self, const message_t *message)
 {
     if (!s_own_worker(self, message->from)) {
         base_refuse(self->base, message, ERR_DENIED, "only workers of the shard's own region push and pull");
         return NULL;
     }
-    size_t i = names_find(&self->intake->worker_names, message->from);
-    i = i == SIZE_MAX ? self->intake->worker_count : i;
+    size_t i = names_find(&self->worker_names, message->from);
+    i = i == SIZE_MAX ? self->worker_count : i;
     if (i == SHARD_WORKERS_MAX) {
         base_refuse(self->base, message, ERR_LIMIT, "too many workers at one shard");
         return NULL;
     }
-    worker_entry_t *worker = &self->intake->workers[i];
-    if (i == self->intake->worker_count) {
-        names_set(&self->intake->worker_names, message->from, self->intake->worker_count++);
+    worker_entry_t *worker = &self->workers[i];
+    if (i == self->worker_count) {
+        names_set(&self->worker_names, message->from, self->worker_count++);
         message_set_name(worker->name, message->from);
         worker->incarnation = message->incarnation;
     }
@@ -63,12 +64,11 @@ void staged_drop(staged_t *self)
     *self = (staged_t){0};
 }
 
-void held_drop(shard_core_t *self, size_t index)
+void held_drop(intake_t *self, size_t index)
 {
-    assembly_fini(&self->intake->held[index].assembly);
-    self->intake->held_count--;
-    memmove(&self->intake->held[index], &self->intake->held[index + 1],
-            (self->intake->held_count - index) * sizeof *self->intake->held);
+    assembly_fini(&self->held[index].assembly);
+    self->held_count--;
+    memmove(&self->held[index], &self->held[index + 1], (self->held_count - index) * sizeof *self->held);
 }
 
 static staged_t *s_find_staged(worker_entry_t *worker, uint64_t batch)
@@ -96,48 +96,47 @@ static staged_t *s_make_room(worker_entry_t *worker)
 
 /* One worker may hold a whole step and one push more. Beyond that its push furthest ahead gives way to one that is
  * needed sooner. What finds no room, or loses it, is not acknowledged, so its worker sends it again. */
-static bool s_make_held_room(shard_core_t *self, size_t worker, uint64_t batch)
+static bool s_make_held_room(intake_t *self, size_t worker, uint64_t batch)
 {
     size_t count = 0, furthest = 0;
-    for (size_t i = 0; i < self->intake->held_count; i++) {
-        if (self->intake->held[i].worker != worker)
+    for (size_t i = 0; i < self->held_count; i++) {
+        if (self->held[i].worker != worker)
             continue;
-        if (!count++ || self->intake->held[i].batch > self->intake->held[furthest].batch)
+        if (!count++ || self->held[i].batch > self->held[furthest].batch)
             furthest = i;
     }
     if (count <= self->base->region->width)
         return true;
-    if (self->intake->held[furthest].batch < batch)
+    if (self->held[furthest].batch < batch)
         return false;
     held_drop(self, furthest);
     return true;
 }
 
-static const held_t *s_find_held(const shard_core_t *self, uint64_t batch)
+static const held_t *s_find_held(const intake_t *self, uint64_t batch)
 {
-    for (size_t i = 0; i < self->intake->held_count; i++)
-        if (self->intake->held[i].batch == batch)
-            return &self->intake->held[i];
+    for (size_t i = 0; i < self->held_count; i++)
+        if (self->held[i].batch == batch)
+            return &self->held[i];
     return NULL;
 }
 
-void held_add(shard_core_t *self, const held_t *held)
+void held_add(intake_t *self, const held_t *held)
 {
-    if (self->intake->held_count == self->intake->held_capacity) {
-        self->intake->held_capacity = self->intake->held_capacity ? 2 * self->intake->held_capacity : 8;
-        self->intake->held =
-            realloc(self->intake->held, self->intake->held_capacity * sizeof *self->intake->held);
-        CHECK(self->intake->held);
+    if (self->held_count == self->held_capacity) {
+        self->held_capacity = self->held_capacity ? 2 * self->held_capacity : 8;
+        self->held = realloc(self->held, self->held_capacity * sizeof *self->held);
+        CHECK(self->held);
     }
-    self->intake->held[self->intake->held_count++] = *held;
+    self->held[self->held_count++] = *held;
 }
 
 /* Holds a whole push until its step; the assembly moves out of `staged`. */
-static void s_hold(shard_core_t *self, worker_entry_t *worker, uint64_t batch, uint64_t samples,
-                   err_code_t code, staged_t *staged)
+static void s_hold(intake_t *self, worker_entry_t *worker, uint64_t batch, uint64_t samples, err_code_t code,
+                   staged_t *staged)
 {
     held_t held = {
-        .worker = (size_t)(worker - self->intake->workers), .batch = batch, .samples = samples, .code = code};
+        .worker = (size_t)(worker - self->workers), .batch = batch, .samples = samples, .code = code};
     if (staged && !code) {
         held.assembly = staged->assembly;
         held.serial = staged->serial;
@@ -151,13 +150,12 @@ static void s_hold(shard_core_t *self, worker_entry_t *worker, uint64_t batch, u
 /* -- one chunk --------------------------------------------------------------------------------------------
  */
 
-void shard_push_ack(shard_core_t *self, const char *to, uint64_t batch, bool applied, err_code_t code)
+void intake_ack(intake_t *self, const char *to, uint64_t batch, bool applied, err_code_t code)
 {
     message_t *ack = base_message(self->base, KIND_push_ack, to);
     ack->number = batch;
     ack->push_ack.batch = batch;
     ack->push_ack.applied = applied;
-    ack->push_ack.durable = applied && ranges_has(&self->durable->applied, batch);
     ack->push_ack.code = (uint64_t)code;
     base_send(self->base, &ack);
     FAILPOINT(shard_push_acked);
@@ -165,7 +163,7 @@ void shard_push_ack(shard_core_t *self, const char *to, uint64_t batch, bool app
 
 /* A batch that is in the version, or will be: acknowledged and not applied again. The one who waits for its
  * own push is told that it is here; anybody else need not compute it. */
-static bool s_seen(shard_core_t *self, const worker_entry_t *worker, const message_t *message)
+static bool s_seen(intake_t *self, const worker_entry_t *worker, const message_t *message)
 {
     uint64_t batch = message->push.batch;
     const held_t *held = s_find_held(self, batch);
@@ -174,15 +172,15 @@ static bool s_seen(shard_core_t *self, const worker_entry_t *worker, const messa
         return false;
     if (!held && !applied)
         return false;
-    bool mine = held && !applied && held->worker == (size_t)(worker - self->intake->workers);
+    bool mine = held && !applied && held->worker == (size_t)(worker - self->workers);
     if (message->push.chunk == 0 && !mine)
         self->base->counts.duplicates++;
-    shard_push_ack(self, message->from, batch, !mine,
-                   applied && ranges_has(&self->replica->refused, batch) ? ERR_NUMBER : ERR_OK);
+    intake_ack(self, message->from, batch, !mine,
+               applied && ranges_has(&self->replica->refused, batch) ? ERR_NUMBER : ERR_OK);
     return true;
 }
 
-static bool s_intact(const shard_core_t *self, const message_t *message)
+static bool s_intact(const intake_t *self, const message_t *message)
 {
     if ((message->push.checksum == 0 && !self->base->spec.checksums) ||
         (self->base->spec.breaks & BREAK_CHECKSUM))
@@ -191,7 +189,7 @@ static bool s_intact(const shard_core_t *self, const message_t *message)
            message->push.checksum;
 }
 
-static err_code_t s_shape(const shard_core_t *self, const message_t *message)
+static err_code_t s_shape(const intake_t *self, const message_t *message)
 {
     uint64_t first, end;
     job_batch_samples(self->base->region, message->push.batch, &first, &end);
@@ -200,7 +198,7 @@ static err_code_t s_shape(const shard_core_t *self, const message_t *message)
     return message->push.samples == end - first ? ERR_OK : ERR_SHAPE;
 }
 
-static staged_t *s_stage(shard_core_t *self, worker_entry_t *worker, const message_t *message)
+static staged_t *s_stage(intake_t *self, worker_entry_t *worker, const message_t *message)
 {
     staged_t *staged = s_find_staged(worker, message->push.batch);
     if (staged && staged->assembly.chunk_count != message->push.chunk_count)
@@ -211,11 +209,11 @@ static staged_t *s_stage(shard_core_t *self, worker_entry_t *worker, const messa
                            self->base->spec.chunk_bytes))
             return NULL;
         staged->used = true;
-        staged->serial = ++self->intake->serials;
+        staged->serial = ++self->serials;
         staged->batch = message->push.batch;
         staged->samples = message->push.samples;
     }
-    staged->touched = ++self->intake->touches;
+    staged->touched = ++self->touches;
     if (message->push.pull) {
         staged->pull = message->push.pull;
         staged->pull_batch = message->push.pull_batch;
@@ -224,7 +222,7 @@ static staged_t *s_stage(shard_core_t *self, worker_entry_t *worker, const messa
 }
 
 /* Adds a chunk. Returns whether the push is whole now, or refused (*ret_code). */
-static bool s_add(shard_core_t *self, worker_entry_t *worker, const message_t *message, staged_t **ret_staged,
+static bool s_add(intake_t *self, worker_entry_t *worker, const message_t *message, staged_t **ret_staged,
                   err_code_t *ret_code)
 {
     *ret_staged = s_find_staged(worker, message->push.batch);
@@ -251,20 +249,20 @@ static bool s_add(shard_core_t *self, worker_entry_t *worker, const message_t *m
     return true;
 }
 
-static void s_chunk(shard_core_t *self, worker_entry_t *worker, const message_t *message)
+static void s_chunk(intake_t *self, worker_entry_t *worker, const message_t *message)
 {
     uint64_t batch = message->push.batch;
     staged_t *staged = s_find_staged(worker, batch);
     if (message->push.samples == 0 && !message->data.buf) { /* the worker found NaN or Inf itself */
         s_hold(self, worker, batch, 0, ERR_NUMBER, staged);
         if (message->push.pull)
-            shard_pull_want(self, worker, message->push.pull, message->push.pull_batch);
+            intake_want(self, worker, message->push.pull, message->push.pull_batch);
         return;
     }
     if (!s_intact(self, message)) {
         if (staged)
             staged_drop(staged);
-        shard_push_ack(self, message->from, batch, false, ERR_CHECKSUM);
+        intake_ack(self, message->from, batch, false, ERR_CHECKSUM);
         return;
     }
     err_code_t code;
@@ -275,14 +273,14 @@ static void s_chunk(shard_core_t *self, worker_entry_t *worker, const message_t 
     uint64_t pull_batch = staged ? staged->pull_batch : message->push.pull_batch;
     s_hold(self, worker, batch, code ? 0 : message->push.samples, code, staged);
     if (pull)
-        shard_pull_want(self, worker, pull, pull_batch);
+        intake_want(self, worker, pull, pull_batch);
 }
 
-void shard_push(shard_core_t *self, message_t *message)
+void intake_push(intake_t *self, message_t *message)
 {
     if (life_stops(&self->base->life))
         return;
-    worker_entry_t *worker = shard_worker(self, message);
+    worker_entry_t *worker = intake_worker(self, message);
     if (!worker)
         return;
     FAILPOINT(shard_push_received);
@@ -295,15 +293,15 @@ void shard_push(shard_core_t *self, message_t *message)
     if (s_seen(self, worker, message)) {
         bool last = message->push.chunk + 1 == message->push.chunk_count;
         if (message->push.pull && (last || message->push.pull != worker->pull_answered))
-            shard_pull_want(self, worker, message->push.pull, message->push.pull_batch);
+            intake_want(self, worker, message->push.pull, message->push.pull_batch);
         return;
     }
     bool touches = (batch && ranges_has(&self->replica->applied, batch - 1)) ||
                    ranges_has(&self->replica->applied, batch + 1);
-    if (self->replica->applied.count + self->intake->held_count >= SHARD_INTERVALS_MAX && !touches) {
+    if (self->replica->applied.count + self->held_count >= SHARD_INTERVALS_MAX && !touches) {
         base_refuse(self->base, message, ERR_LIMIT, "too many gaps in the set of applied batches");
         return;
     }
-    if (s_make_held_room(self, (size_t)(worker - self->intake->workers), batch))
+    if (s_make_held_room(self, (size_t)(worker - self->workers), batch))
         s_chunk(self, worker, message);
 }

@@ -1,13 +1,14 @@
-#include "actors/shard/shard_internal.h"
+#include "actors/kit/breaks.h"
+#include "actors/shard/intake/intake.h"
 
 #include "codec/base/failpoint.h"
 
 #include <stdlib.h>
 
-static bool s_find(const shard_core_t *self, uint64_t batch, size_t *ret_index)
+static bool s_find(const intake_t *self, uint64_t batch, size_t *ret_index)
 {
-    for (size_t i = 0; i < self->intake->held_count; i++) {
-        if (self->intake->held[i].batch == batch) {
+    for (size_t i = 0; i < self->held_count; i++) {
+        if (self->held[i].batch == batch) {
             *ret_index = i;
             return true;
         }
@@ -17,7 +18,7 @@ static bool s_find(const shard_core_t *self, uint64_t batch, size_t *ret_index)
 
 /* The next step when steps are in order: all its batches must be held. Its batches enter the applied set together,
  * so it is the step of the first batch that is not in the set. */
-static size_t s_pick_in_order(shard_core_t *self, uint64_t *ret_missing)
+static size_t s_pick_in_order(intake_t *self, uint64_t *ret_missing)
 {
     uint64_t first, end;
     *ret_missing = self->base->region->batches;
@@ -26,7 +27,7 @@ static size_t s_pick_in_order(shard_core_t *self, uint64_t *ret_missing)
     uint64_t width = self->base->region->width;
     uint64_t begin = first / width * width;
     for (uint64_t i = 0; i < width; i++) {
-        if (!s_find(self, begin + i, &self->intake->picks[i])) {
+        if (!s_find(self, begin + i, &self->picks[i])) {
             *ret_missing = begin + i;
             return 0;
         }
@@ -35,18 +36,18 @@ static size_t s_pick_in_order(shard_core_t *self, uint64_t *ret_missing)
 }
 
 /* The held pushes that make up the next step, in ascending order of batch; 0 when there is none. */
-static size_t s_pick(shard_core_t *self)
+static size_t s_pick(intake_t *self)
 {
     uint64_t missing;
     if (self->base->rules.in_order)
         return s_pick_in_order(self, &missing);
-    self->intake->picks[0] = 0;
-    return self->intake->held_count ? 1 : 0;
+    self->picks[0] = 0;
+    return self->held_count ? 1 : 0;
 }
 
-bool shard_step_missing(const shard_core_t *self, uint64_t *ret_batch)
+bool intake_missing(const intake_t *self, uint64_t *ret_batch)
 {
-    if (!self->base->rules.in_order || self->intake->held_count == 0)
+    if (!self->base->rules.in_order || self->held_count == 0)
         return false;
     uint64_t first, end, width = self->base->region->width;
     if (!ranges_gap(&self->replica->applied, 0, self->base->region->batches, &first, &end))
@@ -63,23 +64,23 @@ bool shard_step_missing(const shard_core_t *self, uint64_t *ret_batch)
 }
 
 /* g = sum of count_i g_i / sum of count_i, or the plain sum when gradients are counts. */
-static void s_blend(shard_core_t *self, size_t count, blend_t *ret_blend)
+static void s_blend(intake_t *self, size_t count, blend_t *ret_blend)
 {
-    *ret_blend = (blend_t){
-        .parts = self->intake->parts, .scratch = self->replica->scratch, .sums = self->replica->sums};
+    *ret_blend =
+        (blend_t){.parts = self->parts, .scratch = self->replica->scratch, .sums = self->replica->sums};
     for (size_t i = 0; i < count; i++) {
-        const held_t *held = &self->intake->held[self->intake->picks[i]];
+        const held_t *held = &self->held[self->picks[i]];
         if (held->code)
             continue;
         double weight = self->base->rules.plain_sum ? 1 : (double)held->samples;
         ret_blend->divisor += weight;
-        self->intake->parts[ret_blend->count++] = (part_t){.assembly = &held->assembly, .weight = weight};
+        self->parts[ret_blend->count++] = (part_t){.assembly = &held->assembly, .weight = weight};
     }
     if (self->base->rules.plain_sum)
         ret_blend->divisor = 1;
 }
 
-static void s_record(shard_core_t *self, const held_t *held)
+static void s_record(intake_t *self, const held_t *held)
 {
     CHECK(!ranges_add(&self->replica->applied, held->batch,
                       held->batch + 1)); /* its room was checked when the push came */
@@ -89,7 +90,7 @@ static void s_record(shard_core_t *self, const held_t *held)
         (void)full; /* a set full of intervals names no more of them; the count goes on alone */
     }
     if (held->worker != HELD_RESTORED)
-        shard_push_ack(self, self->intake->workers[held->worker].name, held->batch, true, held->code);
+        intake_ack(self, self->workers[held->worker].name, held->batch, true, held->code);
 }
 
 static int s_descending(const void *a, const void *b)
@@ -99,47 +100,41 @@ static int s_descending(const void *a, const void *b)
 }
 
 /* A step whose pushes were all refused changes no parameter and still counts, so that rounds stay in step. */
-static void s_apply(shard_core_t *self, size_t count, bool some)
+static void s_apply(intake_t *self, size_t count, bool some)
 {
     uint64_t samples = 0;
     for (size_t i = 0; i < count; i++)
-        samples += self->intake->held[self->intake->picks[i]].samples;
+        samples += self->held[self->picks[i]].samples;
     if (!self->base->rules.waits)
         self->replica->samples_applied += samples;
     self->replica->steps++;
     if (some && self->base->rules.steps_alone)
         self->replica->version++;
     for (size_t i = 0; i < count; i++)
-        s_record(self, &self->intake->held[self->intake->picks[i]]);
-    qsort(self->intake->picks, count, sizeof *self->intake->picks, s_descending);
+        s_record(self, &self->held[self->picks[i]]);
+    qsort(self->picks, count, sizeof *self->picks, s_descending);
     for (size_t i = 0; i < count; i++)
-        held_drop(self, self->intake->picks[i]);
+        held_drop(self, self->picks[i]);
     self->replica->open_steps++;
     self->replica->open_samples += samples;
     base_changed(self->base);
     FAILPOINT(shard_push_applied);
-    shard_cut_step(self);
 }
 
-bool shard_accumulates(const shard_core_t *self)
+bool intake_step(intake_t *self)
 {
-    return self->base->rules.strategy->cuts == DELTA_GRADIENT && base_regions(self->base) > 1;
-}
-
-bool shard_step_try(shard_core_t *self)
-{
-    if (shard_round_bars(self) || shard_cut_limited(self) || self->base->short_of_memory ||
-        self->stream->closed)
+    if (self->base->short_of_memory)
         return false;
     size_t count = s_pick(self);
-    if (count == 0 || !outer_ready(self))
+    if (count == 0 || !outer_ready(self->replica))
         return false;
     blend_t blend;
     s_blend(self, count, &blend);
     bool some = blend.count > 0;
-    bool ready = some && count == 1 && ahead_commit(self, self->intake->held[self->intake->picks[0]].serial);
-    bool done =
-        ready || !some || version_step(self, &blend, self->base->rules.steps_alone, shard_accumulates(self));
+    bool ready = some && count == 1 && ahead_commit(self, self->held[self->picks[0]].serial);
+    bool done = ready || !some ||
+                version_step(self->replica, &blend, self->base->rules.steps_alone,
+                             replica_accumulates(self->replica));
     if (done)
         s_apply(self, count, some);
     return done;

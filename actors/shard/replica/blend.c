@@ -5,7 +5,7 @@
 #pragma STDC FP_CONTRACT OFF
 #endif
 
-#include "actors/shard/shard_internal.h"
+#include "actors/shard/replica/replica.h"
 
 #include <stdalign.h>
 #include <string.h>

@@ -8,7 +8,7 @@
  * Bases are not stored. After a restart, or with another region's state, the first base is the newest number that lies
  * at the present parameters, if there is one; deltas that name an older number are applied as they are, and counted. */
 
-#include "actors/shard/shard_internal.h"
+#include "actors/shard/replica/replica.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,15 +19,15 @@
  */
 
 /* Counts are added as they are, whatever the topology says. */
-void drift_derive(shard_core_t *self)
+void drift_derive(replica_t *self)
 {
-    drift_t *drift = &self->replica->drift;
+    drift_t *drift = &self->drift;
     const topology_t *topology = self->base->spec.topology;
     drift->lambda = (float)topology->job.sync.compensate;
     drift->on = drift->lambda > 0 && base_regions(self->base) > 1 &&
                 self->base->rules.strategy->cuts == DELTA_GRADIENT && !self->base->rules.strategy->waits &&
                 !self->base->rules.plain_sum;
-    size_t bytes = shard_encoded_bytes(self);
+    size_t bytes = encode_bytes_most(self);
     uint64_t under_way = topology->job.sync.window_bytes / (bytes ? bytes : 1);
     if (under_way > topology->job.sync.staleness)
         under_way = topology->job.sync.staleness;
@@ -36,19 +36,19 @@ void drift_derive(shard_core_t *self)
                                                     : (size_t)under_way + 1;
 }
 
-static void s_drop(shard_core_t *self, size_t count)
+static void s_drop(replica_t *self, size_t count)
 {
-    drift_t *drift = &self->replica->drift;
+    drift_t *drift = &self->drift;
     for (size_t i = 0; i < count; i++)
         version_release(self, &drift->bases[i].own);
     drift->count -= count;
     memmove(drift->bases, drift->bases + count, drift->count * sizeof *drift->bases);
 }
 
-void drift_begin(shard_core_t *self)
+void drift_begin(replica_t *self, const position_t *own, uint64_t going)
 {
-    drift_t *drift = &self->replica->drift;
-    if (!drift->on || self->entry->visits)
+    drift_t *drift = &self->drift;
+    if (!drift->on)
         return;
     if (!drift->bases) {
         drift->bases = calloc(drift->most, sizeof *drift->bases);
@@ -59,13 +59,14 @@ void drift_begin(shard_core_t *self)
     if (drift->count)
         s_drop(self, drift->count);
     memset(drift->named, 0, sizeof drift->named);
-    if (self->replica->open_steps == 0)
-        drift_keep(self);
+    drift->going = going;
+    if (self->open_steps == 0)
+        drift_keep(self, own);
 }
 
-void drift_fini(shard_core_t *self)
+void drift_fini(replica_t *self)
 {
-    drift_t *drift = &self->replica->drift;
+    drift_t *drift = &self->drift;
     for (size_t i = 0; i < drift->count; i++)
         buf_destroy(&drift->bases[i].own);
     free(drift->bases);
@@ -76,43 +77,18 @@ void drift_fini(shard_core_t *self)
 /* -- own cuts ---------------------------------------------------------------------------------------------
  */
 
-buf_t *drift_seen(const shard_core_t *self)
-{
-    if (!self->replica->drift.on)
-        return NULL;
-    uint64_t items[2 * TOPOLOGY_REGIONS_MAX];
-    size_t count = base_regions(self->base);
-    for (size_t r = 0; r < count; r++) {
-        items[2 * r] = self->stream->origins[r].history;
-        items[2 * r + 1] = self->stream->origins[r].taken;
-    }
-    buf_t *seen = buf_new_copy(items, 2 * count * sizeof *items);
-    CHECK(seen);
-    return seen;
-}
-
-/* Whether any delta can still come that has to be compensated. */
-static bool s_some_come(const shard_core_t *self)
-{
-    for (size_t r = 0; r < base_regions(self->base); r++)
-        if (r != self->base->spec.region_index && !self->stream->origins[r].final)
-            return true;
-    return false;
-}
-
 /* Without memory there is no base: deltas that name it are counted. */
-void drift_keep(shard_core_t *self)
+void drift_keep(replica_t *self, const position_t *own)
 {
-    drift_t *drift = &self->replica->drift;
-    if (!drift->on || !drift->bases || !s_some_come(self))
+    drift_t *drift = &self->drift;
+    if (!drift->on || !drift->bases || !drift->going)
         return;
     if (drift->count == drift->most)
         s_drop(self, 1);
-    drift_base_t base = {.own = version_fresh(self)};
+    drift_base_t base = {.at = *own, .own = version_fresh(self)};
     if (!base.own)
         return;
-    shard_line_position(self, &base.history, &base.number);
-    vector_subtract(self->base->spec.elements, buf_data(base.own), buf_peek(self->replica->parameters),
+    vector_subtract(self->base->spec.elements, buf_data(base.own), buf_peek(self->parameters),
                     buf_peek(drift->others));
     drift->bases[drift->count++] = base;
 }
@@ -120,28 +96,29 @@ void drift_keep(shard_core_t *self)
 /* -- others' deltas ---------------------------------------------------------------------------------------
  */
 
-static const drift_base_t *s_find(const drift_t *drift, const incoming_t *incoming)
+static const drift_base_t *s_find(const drift_t *drift, const late_t *late)
 {
-    for (size_t i = drift->count; incoming->tells && i > 0; i--) {
+    for (size_t i = drift->count; late->tells && i > 0; i--) {
         const drift_base_t *base = &drift->bases[i - 1];
-        if (base->history == incoming->seen_history && base->number == incoming->seen)
+        if (base->at.history == late->seen.history && base->at.number == late->seen.number)
             return base;
     }
     return NULL;
 }
 
 /* What lies before the least number that any region may name goes. */
-void drift_trim(shard_core_t *self)
+void drift_trim(replica_t *self, uint64_t going)
 {
-    drift_t *drift = &self->replica->drift;
+    drift_t *drift = &self->drift;
+    drift->going = going;
     uint64_t least = UINT64_MAX;
     size_t gone = 0;
     if (!drift->count)
         return;
     for (size_t r = 0; r < base_regions(self->base); r++)
-        if (r != self->base->spec.region_index && !self->stream->origins[r].final && drift->named[r] < least)
+        if ((drift->going >> r & 1) && drift->named[r] < least)
             least = drift->named[r];
-    while (gone < drift->count && drift->bases[gone].number < least)
+    while (gone < drift->count && drift->bases[gone].at.number < least)
         gone++;
     s_drop(self, gone);
 }
@@ -152,10 +129,10 @@ static float s_factor(const drift_t *drift, uint64_t steps)
     return drift->lambda / (steps > 1 ? (float)steps : 1.0f);
 }
 
-static void s_block(shard_core_t *self, const pass_t *pass, const target_t *others, const drift_base_t *base,
+static void s_block(replica_t *self, const pass_t *pass, const target_t *others, const drift_base_t *base,
                     float factor, size_t first, size_t count, const float *g)
 {
-    float *late = self->replica->drift.block, *before = late + SHARD_BLOCK;
+    float *late = self->drift.block, *before = late + SHARD_BLOCK;
     memcpy(before, pass->w.from + first, count * sizeof *before); /* the step may be made in place */
     if (base) {
         vector_compensate(count, late, factor, g, before, others->from + first,
@@ -168,12 +145,12 @@ static void s_block(shard_core_t *self, const pass_t *pass, const target_t *othe
     vector_add_difference(count, others->to + first, pass->w.to + first, before);
 }
 
-static bool s_step(shard_core_t *self, const drift_base_t *base, float factor, const blend_t *gradient)
+static bool s_step(replica_t *self, const drift_base_t *base, float factor, const blend_t *gradient)
 {
     pass_t pass;
     target_t others = {0};
     if (!version_pass_open(self, true, false, false, &pass) ||
-        !version_open(self, &others, &self->replica->drift.others, false)) {
+        !version_open(self, &others, &self->drift.others, false)) {
         version_pass_drop(self, &pass);
         self->base->short_of_memory = true;
         return false;
@@ -187,16 +164,16 @@ static bool s_step(shard_core_t *self, const drift_base_t *base, float factor, c
     return true;
 }
 
-bool drift_step(shard_core_t *self, size_t origin, const incoming_t *incoming, const blend_t *gradient)
+bool drift_step(replica_t *self, const late_t *late, const blend_t *gradient)
 {
-    drift_t *drift = &self->replica->drift;
+    drift_t *drift = &self->drift;
     if (!drift->on)
         return version_step(self, gradient, true, false);
-    const drift_base_t *base = s_find(drift, incoming);
-    if (!s_step(self, base, s_factor(drift, incoming->head.steps), gradient))
+    const drift_base_t *base = s_find(drift, late);
+    if (!s_step(self, base, s_factor(drift, late->steps), gradient))
         return false;
     self->base->counts.uncompensated += !base;
     if (base)
-        drift->named[origin] = base->number;
+        drift->named[late->origin] = base->at.number;
     return true;
 }

@@ -15,20 +15,19 @@
  *
  * Under a waiting strategy a region adds its own contribution as the others see it, so that replicas stay equal. */
 
-#include "actors/shard/shard_internal.h"
+#include "actors/shard/replica/replica.h"
 
-void shard_encode_derive(shard_core_t *self)
+void encode_derive(replica_t *self)
 {
-    self->replica->encoding = strategy_encoding(self->base->spec.topology, &self->replica->encoding_setting);
+    self->encoding = strategy_encoding(self->base->spec.topology, &self->encoding_setting);
 }
 
-size_t shard_encoded_bytes(const shard_core_t *self)
+size_t encode_bytes_most(const replica_t *self)
 {
-    return encoding_size_most(self->replica->encoding, &self->replica->encoding_setting,
-                              self->base->spec.elements);
+    return encoding_size_most(self->encoding, &self->encoding_setting, self->base->spec.elements);
 }
 
-static bool s_finite(shard_core_t *self, buf_t **values_p)
+static bool s_finite(replica_t *self, buf_t **values_p)
 {
     if (!*values_p || vector_finite(self->base->spec.elements, buf_peek(*values_p)))
         return true;
@@ -43,7 +42,7 @@ typedef struct {
     bool in_place; /* residual is the version's own */
 } room_t;
 
-static void s_leave(shard_core_t *self, room_t *room)
+static void s_leave(replica_t *self, room_t *room)
 {
     buf_destroy(&room->bytes);
     if (room->residual && !room->in_place)
@@ -52,11 +51,11 @@ static void s_leave(shard_core_t *self, room_t *room)
         version_release(self, &room->view);
 }
 
-static bool s_find_room(shard_core_t *self, room_t *ret)
+static bool s_find_room(replica_t *self, room_t *ret)
 {
-    *ret = (room_t){.in_place = self->replica->residual && buf_is_unique(self->replica->residual)};
-    ret->bytes = buf_new(shard_encoded_bytes(self));
-    ret->residual = ret->in_place ? self->replica->residual : version_fresh(self);
+    *ret = (room_t){.in_place = self->residual && buf_is_unique(self->residual)};
+    ret->bytes = buf_new(encode_bytes_most(self));
+    ret->residual = ret->in_place ? self->residual : version_fresh(self);
     ret->view = self->base->rules.sees_own ? version_fresh(self) : NULL;
     if (ret->bytes && ret->residual && (ret->view || !self->base->rules.sees_own))
         return true;
@@ -76,19 +75,19 @@ static buf_t *s_fit(buf_t **bytes_p, size_t size)
     return fitting ? fitting : bytes;
 }
 
-static void s_keep_residual(shard_core_t *self, room_t *room)
+static void s_keep_residual(replica_t *self, room_t *room)
 {
     if (room->in_place) {
-        buf_touch(self->replica->residual);
+        buf_touch(self->residual);
     } else {
-        if (self->replica->residual)
-            version_release(self, &self->replica->residual);
-        self->replica->residual = room->residual;
+        if (self->residual)
+            version_release(self, &self->residual);
+        self->residual = room->residual;
     }
     room->residual = NULL;
 }
 
-static err_code_t s_decode(const shard_core_t *self, uint64_t encoding, const slice_t *slices, size_t count,
+static err_code_t s_decode(const replica_t *self, uint64_t encoding, const slice_t *slices, size_t count,
                            buf_t *view)
 {
     const encoding_t *row = encoding_find(encoding);
@@ -96,7 +95,7 @@ static err_code_t s_decode(const shard_core_t *self, uint64_t encoding, const sl
     return encoding_decode(row, slices, count, buf_data(view), self->base->spec.elements, NULL);
 }
 
-err_code_t shard_encode_view(const shard_core_t *self, uint64_t encoding, buf_t *data, buf_t *ret_view)
+err_code_t encode_view(const replica_t *self, uint64_t encoding, buf_t *data, buf_t *ret_view)
 {
     slice_t whole = slice_of(data, 0, buf_size(data));
     err_code_t code = s_decode(self, encoding, &whole, 1, ret_view);
@@ -105,48 +104,47 @@ err_code_t shard_encode_view(const shard_core_t *self, uint64_t encoding, buf_t 
 }
 
 /* Steps are part of the version: a job that goes on from a snapshot goes on with the same threshold. */
-static float s_threshold(const shard_core_t *self)
+static float s_threshold(const replica_t *self)
 {
-    return strategy_threshold(self->base->spec.topology,
-                              self->replica->steps / self->base->region->steps_per_epoch);
+    return strategy_threshold(self->base->spec.topology, self->steps / self->base->region->steps_per_epoch);
 }
 
-static err_code_t s_encode(shard_core_t *self, const buf_t *values, room_t *room, encoded_t *ret)
+static err_code_t s_encode(replica_t *self, const buf_t *values, room_t *room, encoded_t *ret)
 {
     size_t size;
-    encoding_input_t input = {
-        .count = self->base->spec.elements,
-        .values = buf_peek(values),
-        .residual = self->replica->residual ? buf_peek(self->replica->residual) : NULL,
-        .ret_residual = buf_data(room->residual),
-        .scale = self->base->rules.strategy->selects ? buf_peek(self->replica->parameters) : NULL,
-        .threshold = s_threshold(self)};
-    err_code_t code = encoding_encode(self->replica->encoding, &self->replica->encoding_setting, &input,
-                                      buf_data(room->bytes), &size, NULL);
+    encoding_input_t input = {.count = self->base->spec.elements,
+                              .values = buf_peek(values),
+                              .residual = self->residual ? buf_peek(self->residual) : NULL,
+                              .ret_residual = buf_data(room->residual),
+                              .scale =
+                                  self->base->rules.strategy->selects ? buf_peek(self->parameters) : NULL,
+                              .threshold = s_threshold(self)};
+    err_code_t code =
+        encoding_encode(self->encoding, &self->encoding_setting, &input, buf_data(room->bytes), &size, NULL);
     if (code)
         return code;
     s_keep_residual(self, room);
     if (size == 0)
         return ERR_OK; /* nothing is significant */
-    ret->encoding = self->replica->encoding->number;
+    ret->encoding = self->encoding->number;
     ret->data = s_fit(&room->bytes, size);
     CHECK(ret->data);
     if (!room->view)
         return ERR_OK;
-    CHECK(!shard_encode_view(self, ret->encoding, ret->data, room->view)); /* what was just encoded */
+    CHECK(!encode_view(self, ret->encoding, ret->data, room->view)); /* what was just encoded */
     ret->view = room->view;
     room->view = NULL;
     return ERR_OK;
 }
 
 /* Without memory values are sent as they are too, which every receiver takes. */
-encoded_t shard_encode(shard_core_t *self, buf_t **values_p, bool whole)
+encoded_t encode_cut(replica_t *self, buf_t **values_p, bool whole)
 {
     encoded_t encoded = {0};
     room_t room;
     if (!*values_p)
         return encoded;
-    if (whole || self->replica->encoding->number == 0 || !s_find_room(self, &room)) {
+    if (whole || self->encoding->number == 0 || !s_find_room(self, &room)) {
         if (s_finite(self, values_p))
             encoded.data = *values_p;
         encoded.refused = !encoded.data;
@@ -163,24 +161,24 @@ encoded_t shard_encode(shard_core_t *self, buf_t **values_p, bool whole)
     return encoded;
 }
 
-bool shard_encode_whole(shard_core_t *self)
+bool encode_whole(replica_t *self)
 {
-    if (!self->replica->residual || self->replica->outer.on) /* a difference takes it along as it is made */
+    if (!self->residual || self->outer.on) /* a difference takes it along as it is made */
         return true;
     if (self->base->rules.strategy->cuts != DELTA_GRADIENT) {
-        version_release(self, &self->replica->residual);
-    } else if (!self->replica->open) {
-        self->replica->open = self->replica->residual;
-        self->replica->residual = NULL;
+        version_release(self, &self->residual);
+    } else if (!self->open) {
+        self->open = self->residual;
+        self->residual = NULL;
     } else {
         buf_t *sum = version_fresh(self);
         if (!sum)
             return false;
-        encoding_add(buf_peek(self->replica->open), buf_peek(self->replica->residual), buf_data(sum),
+        encoding_add(buf_peek(self->open), buf_peek(self->residual), buf_data(sum),
                      self->base->spec.elements);
-        version_release(self, &self->replica->open);
-        version_release(self, &self->replica->residual);
-        self->replica->open = sum;
+        version_release(self, &self->open);
+        version_release(self, &self->residual);
+        self->open = sum;
     }
     return true;
 }
@@ -188,32 +186,27 @@ bool shard_encode_whole(shard_core_t *self)
 /* -- in ---------------------------------------------------------------------------------------------------
  */
 
-bool shard_encode_accepts(const shard_core_t *self, uint64_t encoding)
+bool encode_accepts(const replica_t *self, uint64_t encoding)
 {
-    return encoding == 0 || encoding == self->replica->encoding->number;
+    return encoding == 0 || encoding == self->encoding->number;
 }
 
-bool shard_encode_fits(const shard_core_t *self, uint64_t encoding, uint64_t size)
+bool encode_fits(const replica_t *self, uint64_t encoding, uint64_t size)
 {
     const encoding_t *row = encoding_find(encoding);
-    return row && encoding_fits(row, &self->replica->encoding_setting, self->base->spec.elements, size);
+    return row && encoding_fits(row, &self->encoding_setting, self->base->spec.elements, size);
 }
 
-bool shard_decode(shard_core_t *self, incoming_t *incoming)
+bool encode_decode(replica_t *self, uint64_t encoding, const assembly_t *assembly, buf_t **ret_view,
+                   err_code_t *ret_code)
 {
-    if (incoming->code || incoming->encoding == 0 || incoming->decoded ||
-        incoming->head.kind == DELTA_NOTHING)
-        return true;
-    buf_t *view = version_fresh(self);
-    if (!view) {
+    *ret_view = version_fresh(self);
+    if (!*ret_view) {
         self->base->short_of_memory = true;
         return false;
     }
-    incoming->code = s_decode(self, incoming->encoding, incoming->assembly.chunks,
-                              (size_t)incoming->assembly.chunk_count, view);
-    assembly_fini(&incoming->assembly);
-    if (incoming->code)
-        version_release(self, &view);
-    incoming->decoded = view;
+    *ret_code = s_decode(self, encoding, assembly->chunks, (size_t)assembly->chunk_count, *ret_view);
+    if (*ret_code)
+        version_release(self, ret_view);
     return true;
 }

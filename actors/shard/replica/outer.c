@@ -22,7 +22,7 @@
 #pragma STDC FP_CONTRACT OFF
 #endif
 
-#include "actors/shard/shard_internal.h"
+#include "actors/shard/replica/replica.h"
 
 #include <string.h>
 
@@ -40,46 +40,46 @@ typedef struct {
 /* -- life -------------------------------------------------------------------------------------------------
  */
 
-void outer_begin(shard_core_t *self)
+void outer_begin(replica_t *self)
 {
     const topology_t *topology = self->base->spec.topology;
-    self->replica->outer.on = self->base->rules.strategy->outer && base_regions(self->base) > 1;
-    self->replica->outer.lr = self->base->rules.strategy->adds ? 1 : (float)topology->job.sync.outer_lr;
-    self->replica->outer.mu = self->base->rules.strategy->adds ? 0 : (float)topology->job.sync.outer_momentum;
-    self->replica->outer.keeps = self->rounds->vote.on && self->base->rules.strategy->cuts == DELTA_MODEL;
-    if (!(self->replica->outer.on || self->replica->outer.keeps) || self->replica->outer.start)
+    self->outer.on = self->base->rules.strategy->outer && base_regions(self->base) > 1;
+    self->outer.lr = self->base->rules.strategy->adds ? 1 : (float)topology->job.sync.outer_lr;
+    self->outer.mu = self->base->rules.strategy->adds ? 0 : (float)topology->job.sync.outer_momentum;
+    self->outer.keeps = self->base->rules.votes && self->base->rules.strategy->cuts == DELTA_MODEL;
+    if (!(self->outer.on || self->outer.keeps) || self->outer.start)
         return;
-    self->replica->outer.start = buf_ref(self->replica->parameters);
-    if (self->replica->outer.on && self->replica->outer.mu > 0) {
-        self->replica->outer.momentum = buf_new_zero(base_bytes(self->base));
-        CHECK(self->replica->outer.momentum);
+    self->outer.start = buf_ref(self->parameters);
+    if (self->outer.on && self->outer.mu > 0) {
+        self->outer.momentum = buf_new_zero(base_bytes(self->base));
+        CHECK(self->outer.momentum);
     }
 }
 
-void outer_fini(shard_core_t *self)
+void outer_fini(replica_t *self)
 {
-    buf_destroy(&self->replica->outer.start);
-    buf_destroy(&self->replica->outer.base);
-    buf_destroy(&self->replica->outer.momentum);
-    buf_destroy(&self->replica->outer.gathered);
-    buf_destroy(&self->replica->outer.room);
+    buf_destroy(&self->outer.start);
+    buf_destroy(&self->outer.base);
+    buf_destroy(&self->outer.momentum);
+    buf_destroy(&self->outer.gathered);
+    buf_destroy(&self->outer.room);
 }
 
-static void s_start_here(shard_core_t *self)
+static void s_start_here(replica_t *self)
 {
-    version_release(self, &self->replica->outer.start);
-    self->replica->outer.start = buf_ref(self->replica->parameters);
+    version_release(self, &self->outer.start);
+    self->outer.start = buf_ref(self->parameters);
 }
 
-void outer_keep(shard_core_t *self)
+void outer_keep(replica_t *self)
 {
-    if (self->replica->outer.keeps)
+    if (self->outer.keeps)
         s_start_here(self);
 }
 
-void outer_go_on(shard_core_t *self, bool refused)
+void outer_go_on(replica_t *self, bool refused)
 {
-    if (!self->replica->outer.on || !self->base->rules.strategy->adds)
+    if (!self->outer.on || !self->base->rules.strategy->adds)
         return;
     if (refused)
         outer_return(self);
@@ -87,75 +87,75 @@ void outer_go_on(shard_core_t *self, bool refused)
         s_start_here(self);
 }
 
-void outer_return(shard_core_t *self)
+void outer_return(replica_t *self)
 {
-    CHECK(self->replica->outer.start);
-    if (self->replica->parameters == self->replica->outer.start)
+    CHECK(self->outer.start);
+    if (self->parameters == self->outer.start)
         return;
-    version_release(self, &self->replica->parameters);
-    self->replica->parameters = buf_ref(self->replica->outer.start);
+    version_release(self, &self->parameters);
+    self->parameters = buf_ref(self->outer.start);
 }
 
 /* -- the own difference -----------------------------------------------------------------------------------
  */
 
-bool outer_ready(shard_core_t *self)
+bool outer_ready(replica_t *self)
 {
-    if (!self->replica->outer.on)
+    if (!self->outer.on)
         return true;
-    if (self->rounds->pending_count && !self->base->rules.waits)
+    if (self->pending_count && !self->base->rules.waits)
         return false; /* the own delta is not taken yet */
-    if (!self->replica->outer.room)
-        self->replica->outer.room = version_fresh(self);
-    self->base->short_of_memory = self->base->short_of_memory || !self->replica->outer.room;
-    return self->replica->outer.room != NULL;
+    if (!self->outer.room)
+        self->outer.room = version_fresh(self);
+    self->base->short_of_memory = self->base->short_of_memory || !self->outer.room;
+    return self->outer.room != NULL;
 }
 
-buf_t *outer_cut(shard_core_t *self, bool whole)
+buf_t *outer_cut(replica_t *self, bool whole)
 {
-    const buf_t *rest = whole ? self->replica->residual : NULL;
-    if (!self->replica->open_steps && !rest)
+    const buf_t *rest = whole ? self->residual : NULL;
+    if (!self->open_steps && !rest)
         return NULL;
-    buf_t *out = self->replica->outer.room;
-    self->replica->outer.room = NULL;
+    buf_t *out = self->outer.room;
+    self->outer.room = NULL;
     CHECK(out);
-    const buf_t *from = self->replica->outer.base ? self->replica->outer.base : self->replica->outer.start;
-    const float *s = buf_peek(from), *w = buf_peek(self->replica->parameters);
+    const buf_t *from = self->outer.base ? self->outer.base : self->outer.start;
+    const float *s = buf_peek(from), *w = buf_peek(self->parameters);
     const float *e = rest ? buf_peek(rest) : NULL;
     float *d = buf_data(out);
     for (size_t i = 0; i < self->base->spec.elements; i++)
-        d[i] = self->replica->open_steps ? s[i] - w[i]
-                                         : 0; /* nothing open: w may still be what the last cut has taken */
+        d[i] =
+            self->open_steps ? s[i] - w[i] : 0; /* nothing open: w may still be what the last cut has taken */
     for (size_t i = 0; e && i < self->base->spec.elements; i++)
         d[i] += e[i];
     if (e)
-        version_release(self, &self->replica->residual);
+        version_release(self, &self->residual);
     return out;
 }
 
-static void s_drop_base(shard_core_t *self)
+static void s_drop_base(replica_t *self)
 {
-    if (self->replica->outer.base)
-        version_release(self, &self->replica->outer.base);
+    if (self->outer.base)
+        version_release(self, &self->outer.base);
 }
 
 /* A difference that comes late acts in some later round: what it has must not be in the next one, too. One that is not
  * finite carries nothing, and nothing goes on from it. */
-void outer_made(shard_core_t *self, bool carried)
+void outer_made(replica_t *self, bool carried, bool open)
 {
-    if (!self->replica->outer.on || !self->base->rules.waits)
+    if (!self->outer.on || !self->base->rules.waits)
         return;
     s_drop_base(self);
-    if (!shard_round_open(self) || (self->base->rules.overlap && !carried))
+    if (!open || (self->base->rules.overlap && !carried))
         outer_return(self);
     else if (self->base->rules.overlap)
-        self->replica->outer.base = buf_ref(self->replica->parameters);
+        self->outer.base = buf_ref(self->parameters);
 }
 
 /* -- acting -----------------------------------------------------------------------------------------------
  */
 
-static void s_drop(shard_core_t *self, act_t *act)
+static void s_drop(replica_t *self, act_t *act)
 {
     version_drop(self, &act->start);
     version_drop(self, &act->momentum);
@@ -164,17 +164,17 @@ static void s_drop(shard_core_t *self, act_t *act)
 }
 
 /* All the memory before the first element; nothing has changed when there is not enough. */
-static bool s_open(shard_core_t *self, act_t *act)
+static bool s_open(replica_t *self, act_t *act)
 {
-    outer_t *outer = &self->replica->outer;
+    outer_t *outer = &self->outer;
     bool remembers = outer->mu > 0;
     bool good = version_open(self, &act->start, &outer->start, false);
     if (good && remembers && (act->nesterov || act->turn))
         good = version_open(self, &act->momentum, &outer->momentum, false);
     if (good && remembers && !act->nesterov && !act->turn)
         good = version_open(self, &act->gathered, &outer->gathered, false);
-    if (good && self->replica->open_steps)
-        good = version_open(self, &act->parameters, &self->replica->parameters, false);
+    if (good && self->open_steps)
+        good = version_open(self, &act->parameters, &self->parameters, false);
     act->gathered_from = outer->gathered ? buf_peek(outer->gathered) : NULL;
     act->base = outer->base ? buf_peek(outer->base) : NULL;
     if (good)
@@ -211,15 +211,15 @@ static void s_block(const act_t *act, size_t first, size_t count, const float *d
 }
 
 /* Local steps that are under way stay as they are, moved with their start. */
-static void s_settle(shard_core_t *self)
+static void s_settle(replica_t *self)
 {
-    if (self->replica->open_steps)
+    if (self->open_steps)
         return;
     s_drop_base(self);
     outer_return(self);
 }
 
-static bool s_act(shard_core_t *self, const blend_t *delta, act_t *act)
+static bool s_act(replica_t *self, const blend_t *delta, act_t *act)
 {
     if (!s_open(self, act))
         return false;
@@ -231,56 +231,50 @@ static bool s_act(shard_core_t *self, const blend_t *delta, act_t *act)
     version_commit(self, &act->momentum);
     version_commit(self, &act->gathered);
     version_commit(self, &act->parameters);
-    if (act->turn && self->replica->outer.gathered)
-        version_release(self, &self->replica->outer.gathered);
+    if (act->turn && self->outer.gathered)
+        version_release(self, &self->outer.gathered);
     s_drop_base(self);
     s_settle(self);
     return true;
 }
 
-bool outer_round(shard_core_t *self, const blend_t *mean)
+bool outer_round(replica_t *self, const blend_t *mean)
 {
     if (!mean) {
         s_settle(self);
         return true;
     }
-    act_t act = {.lr = self->replica->outer.lr, .mu = self->replica->outer.mu, .share = 1, .nesterov = true};
+    act_t act = {.lr = self->outer.lr, .mu = self->outer.mu, .share = 1, .nesterov = true};
     return s_act(self, mean, &act);
 }
 
-bool outer_add(shard_core_t *self, size_t region, const blend_t *delta)
+bool outer_add(replica_t *self, size_t region, const blend_t *delta)
 {
     act_t act = {
-        .lr = self->replica->outer.lr,
-        .mu = self->replica->outer.mu,
+        .lr = self->outer.lr,
+        .mu = self->outer.mu,
         .share = self->base->rules.strategy->adds ? 1 : (float)self->base->spec.job->regions[region].share,
-        .turn = self->replica->outer.arrivals + 1 >= base_regions(self->base)};
+        .turn = self->outer.arrivals + 1 >= base_regions(self->base)};
     if (!s_act(self, delta, &act))
         return false;
-    self->replica->outer.arrivals = act.turn ? 0 : self->replica->outer.arrivals + 1;
+    self->outer.arrivals = act.turn ? 0 : self->outer.arrivals + 1;
     return true;
 }
 
-bool outer_try(shard_core_t *self)
+bool outer_try(replica_t *self)
 {
-    if (!self->replica->outer.on || self->base->rules.waits || !self->rounds->pending_count ||
-        self->base->short_of_memory)
+    if (!self->outer.on || self->base->rules.waits || !self->pending_count || self->base->short_of_memory)
         return false;
-    pending_t *own = &self->rounds->pending[0];
+    pending_t *own = &self->pending[0];
     part_t part = {.buf = own->data, .weight = 1};
-    blend_t blend = {.parts = &part,
-                     .count = 1,
-                     .divisor = 1,
-                     .scratch = self->replica->scratch,
-                     .sums = self->replica->sums};
+    blend_t blend = {.parts = &part, .count = 1, .divisor = 1, .scratch = self->scratch, .sums = self->sums};
     if (own->data && !outer_add(self, own->region, &blend))
         return false;
     s_settle(self); /* also what was refused for not being finite */
     if (own->data)
         version_release(self, &own->data);
-    memmove(self->rounds->pending, self->rounds->pending + 1,
-            --self->rounds->pending_count * sizeof *self->rounds->pending);
-    self->replica->version++;
+    memmove(self->pending, self->pending + 1, --self->pending_count * sizeof *self->pending);
+    self->version++;
     base_changed(self->base);
     return true;
 }

@@ -20,7 +20,7 @@
 static void s_fini(shard_core_t *self, relay_t *relay)
 {
     if (relay->kept.data)
-        version_release(self, &relay->kept.data);
+        version_release(self->replica, &relay->kept.data);
     buf_destroy(&relay->kept.cursor);
     free(relay->kept.checksums);
 }

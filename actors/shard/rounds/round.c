@@ -13,21 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-void shard_pending_add(shard_core_t *self, const pending_t *pending)
-{
-    if (self->rounds->pending_count == self->rounds->pending_capacity) {
-        self->rounds->pending_capacity =
-            self->rounds->pending_capacity ? 2 * self->rounds->pending_capacity : 8;
-        self->rounds->pending =
-            realloc(self->rounds->pending, self->rounds->pending_capacity * sizeof *self->rounds->pending);
-        self->rounds->pending_parts =
-            realloc(self->rounds->pending_parts,
-                    self->rounds->pending_capacity * sizeof *self->rounds->pending_parts);
-        CHECK(self->rounds->pending && self->rounds->pending_parts);
-    }
-    self->rounds->pending[self->rounds->pending_count++] = *pending;
-}
-
 static uint64_t s_reached(const shard_core_t *self, size_t region)
 {
     return region == self->base->spec.region_index ? self->stream->cut : self->stream->origins[region].taken;
@@ -86,8 +71,8 @@ uint64_t shard_round_present(const shard_core_t *self)
 uint64_t shard_round_heard(const shard_core_t *self)
 {
     uint64_t heard = shard_round_present(self);
-    for (size_t i = 0; i < self->rounds->pending_count; i++)
-        heard |= UINT64_C(1) << self->rounds->pending[i].region;
+    for (size_t i = 0; i < self->replica->pending_count; i++)
+        heard |= UINT64_C(1) << self->replica->pending[i].region;
     return heard;
 }
 
@@ -98,7 +83,7 @@ bool shard_round_has(const shard_core_t *self, size_t region, uint64_t number)
 
 bool shard_round_works(const shard_core_t *self)
 {
-    return self->rounds->pending_count || s_anybody(self, self->rounds->number + 1);
+    return self->replica->pending_count || s_anybody(self, self->rounds->number + 1);
 }
 
 /* A model stands for its round alone; gradients and differences are sums, whenever they come. */
@@ -119,8 +104,8 @@ static double s_add(shard_core_t *self, size_t r, uint64_t number, const uint64_
 {
     bool mean = self->base->rules.strategy->mean_gradient, sum = self->base->rules.plain_sum && mean;
     double total = 0;
-    for (size_t i = 0; i < self->rounds->pending_count; i++) {
-        const pending_t *pending = &self->rounds->pending[i];
+    for (size_t i = 0; i < self->replica->pending_count; i++) {
+        const pending_t *pending = &self->replica->pending[i];
         if (pending->region != r || !s_counts(self, pending, number, taken))
             continue;
         *samples += pending->head.samples;
@@ -139,8 +124,9 @@ static double s_add(shard_core_t *self, size_t r, uint64_t number, const uint64_
 static void s_blend(shard_core_t *self, uint64_t number, const uint64_t *taken, blend_t *ret_blend,
                     uint64_t *ret_samples)
 {
-    *ret_blend = (blend_t){
-        .parts = self->rounds->pending_parts, .scratch = self->replica->scratch, .sums = self->replica->sums};
+    *ret_blend = (blend_t){.parts = self->replica->pending_parts,
+                           .scratch = self->replica->scratch,
+                           .sums = self->replica->sums};
     *ret_samples = 0;
     for (size_t r = 0; r < base_regions(self->base); r++)
         ret_blend->divisor += s_add(self, r, number, taken, ret_blend, ret_samples);
@@ -152,24 +138,24 @@ static void s_blend(shard_core_t *self, uint64_t number, const uint64_t *taken, 
 static void s_forget(shard_core_t *self, uint64_t number, const uint64_t *taken)
 {
     size_t kept = 0;
-    for (size_t i = 0; i < self->rounds->pending_count; i++) {
-        pending_t *pending = &self->rounds->pending[i];
+    for (size_t i = 0; i < self->replica->pending_count; i++) {
+        pending_t *pending = &self->replica->pending[i];
         bool counted = s_counts(self, pending, number, taken);
         if (!counted && (s_sums(self) || pending->head.last > number)) {
-            self->rounds->pending[kept++] = *pending;
+            self->replica->pending[kept++] = *pending;
             continue;
         }
         if (!counted)
             self->replica->samples_applied += pending->head.samples;
         if (pending->data)
-            version_release(self, &pending->data);
+            version_release(self->replica, &pending->data);
     }
-    self->rounds->pending_count = kept;
+    self->replica->pending_count = kept;
 }
 
 bool shard_round_settled(const shard_core_t *self)
 {
-    return !self->base->rules.votes || self->rounds->pending_count == 0;
+    return !self->base->rules.votes || self->replica->pending_count == 0;
 }
 
 bool shard_round_late(const shard_core_t *self, const delta_head_t *head)
@@ -181,14 +167,14 @@ bool shard_round_late(const shard_core_t *self, const delta_head_t *head)
 static bool s_apply(shard_core_t *self, const blend_t *blend)
 {
     if (self->replica->outer.on)
-        return outer_round(self, blend);
+        return outer_round(self->replica, blend);
     if (!blend)
         return true;
     if (self->base->rules.strategy->cuts == DELTA_GRADIENT)
-        return version_step(self, blend, true, false);
-    if (!version_set(self, blend))
+        return version_step(self->replica, blend, true, false);
+    if (!version_set(self->replica, blend))
         return false;
-    outer_keep(self);
+    outer_keep(self->replica);
     return true;
 }
 

@@ -27,19 +27,9 @@ typedef struct {
     int64_t ask_us;
 } shard_relays_t;
 
-/* A contribution to a round that has not been applied. */
-typedef struct {
-    size_t region;
-    delta_head_t head;
-    buf_t *data;
-} pending_t;
-
 /* Contributions that wait for their round, and what is in it. */
 typedef struct {
     uint64_t number; /* of the newest that is applied */
-    pending_t *pending;
-    part_t *pending_parts; /* (pending_capacity) */
-    size_t pending_count, pending_capacity;
     struct {
         bool on; /* as base->rules.votes */
     } vote;

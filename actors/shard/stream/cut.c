@@ -101,12 +101,26 @@ static buf_t *s_cursor(const shard_core_t *self)
     return cursor;
 }
 
+/* How far this shard has taken every region's stream, for those who compensate; NULL: nobody does. */
+static buf_t *s_seen(const shard_core_t *self)
+{
+    if (!self->replica->drift.on)
+        return NULL;
+    position_t items[TOPOLOGY_REGIONS_MAX];
+    size_t count = base_regions(self->base);
+    for (size_t r = 0; r < count; r++)
+        items[r] = (position_t){self->stream->origins[r].history, self->stream->origins[r].taken};
+    buf_t *seen = buf_new_copy(items, count * sizeof *items);
+    CHECK(seen);
+    return seen;
+}
+
 /* The values of a cut, moved or shared, never copied; a difference is written into the room kept for it. */
 static buf_t *s_values(shard_core_t *self, uint64_t steps, bool whole)
 {
     buf_t *data = NULL;
     if (self->replica->outer.on) {
-        data = outer_cut(self, whole);
+        data = outer_cut(self->replica, whole);
     } else if (self->base->rules.strategy->cuts == DELTA_GRADIENT) {
         data = self->replica->open;
         self->replica->open = NULL;
@@ -121,9 +135,9 @@ static buf_t *s_values(shard_core_t *self, uint64_t steps, bool whole)
 static void s_make(shard_core_t *self, bool final, bool whole)
 {
     buf_t *values = s_values(self, self->replica->open_steps, whole);
-    encoded_t encoded = shard_encode(self, &values, whole);
+    encoded_t encoded = encode_cut(self->replica, &values, whole);
     buf_t *data = encoded.data;
-    outer_go_on(self, encoded.refused);
+    outer_go_on(self->replica, encoded.refused);
     FAILPOINT(shard_delta_encoded);
     kept_t kept = {
         .head = {.first = self->stream->open_first,
@@ -136,23 +150,25 @@ static void s_make(shard_core_t *self, bool final, bool whole)
         .data = data,
         .encoding = encoded.encoding,
         .cursor = s_cursor(self),
-        .seen = drift_seen(self),
+        .seen = s_seen(self),
     };
     self->stream->open_first = self->stream->cut + 1;
     self->replica->open_steps = 0;
     self->replica->open_samples = 0;
     shard_queue_add(self, &kept);
-    drift_keep(self);
+    position_t at;
+    shard_line_position(self, &at.history, &at.number);
+    drift_keep(self->replica, &at);
     if (self->base->rules.sees_own && shard_round_late(self, &kept.head)) {
         self->replica->samples_applied += kept.head.samples;
         if (self->replica->outer
                 .start) /* none: a region that had closed says so again, behind rounds that need all */
-            outer_return(self);
+            outer_return(self->replica);
     } else if (self->base->rules.sees_own) {
         pending_t own = {
             .region = self->base->spec.region_index, .head = kept.head, .data = buf_ref(encoded.view)};
-        shard_pending_add(self, &own);
-        outer_made(self, encoded.view != NULL);
+        pending_add(self->replica, &own);
+        outer_made(self->replica, encoded.view != NULL, shard_round_open(self));
     }
     buf_destroy(&encoded.view);
     FAILPOINT(shard_delta_cut);
@@ -176,7 +192,7 @@ bool shard_cut_now(shard_core_t *self)
     if (self->base->rules.waits || self->stream->closed ||
         (self->replica->open_steps == 0 && !self->replica->residual))
         return true;
-    if (!shard_encode_whole(self) || !outer_ready(self))
+    if (!encode_whole(self->replica) || !outer_ready(self->replica))
         return false;
     if (!s_merged(self))
         self->stream->cut++;
@@ -206,7 +222,7 @@ static void s_kept_fini(shard_core_t *self, kept_t *kept)
 {
     self->stream->kept_bytes -= kept->data ? buf_size(kept->data) : 0;
     if (kept->data)
-        version_release(self, &kept->data);
+        version_release(self->replica, &kept->data);
     buf_destroy(&kept->cursor);
     buf_destroy(&kept->seen);
     free(kept->checksums);
@@ -263,7 +279,7 @@ void shard_close(shard_core_t *self, const message_t *message)
     }
     if (self->base->rules.overlap && shard_round_open(self))
         return; /* steps since its cut are counted from what it does; the scheduler asks again */
-    if (base_regions(self->base) > 1 && (!outer_ready(self) || !shard_encode_whole(self)))
+    if (base_regions(self->base) > 1 && (!outer_ready(self->replica) || !encode_whole(self->replica)))
         return; /* the scheduler asks again */
     self->stream->closed = true;
     base_changed(self->base);
@@ -424,7 +440,7 @@ void shard_cut_release(shard_core_t *self)
                 self->stream->queue_count * sizeof *self->stream->queue);
         base_changed(self->base);
     }
-    if (s_merged(self) && !s_window_full(self) && outer_ready(self)) {
+    if (s_merged(self) && !s_window_full(self) && outer_ready(self->replica)) {
         s_make(self, false, false); /* the rounds that were merged need not wait for another one to end */
         base_changed(self->base);
     }

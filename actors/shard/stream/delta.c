@@ -67,7 +67,7 @@ static incoming_t *s_find(origin_t *origin, uint64_t first)
 /* How many deltas of one origin may be here in part: what the window allows. */
 static size_t s_room(const shard_core_t *self)
 {
-    size_t bytes = shard_encoded_bytes(self);
+    size_t bytes = encode_bytes_most(self->replica);
     uint64_t room = self->base->spec.topology->job.sync.window_bytes / (bytes ? bytes : 1);
     return room < 1 ? 1 : room < SHARD_INCOMING_MAX ? (size_t)room : SHARD_INCOMING_MAX;
 }
@@ -119,12 +119,12 @@ static err_code_t s_content(const shard_core_t *self, size_t origin, const messa
     if (message->delta.layout != self->base->spec.layout ||
         message->delta.elements != self->base->spec.elements)
         return ERR_SHAPE;
-    if (!shard_encode_accepts(self, message->delta.encoding))
+    if (!encode_accepts(self->replica, message->delta.encoding))
         return ERR_VERSION;
     if (!nothing && message->delta.kind != (uint64_t)self->base->rules.strategy->cuts)
         return ERR_SHAPE;
     if (nothing ? message->delta.total != 0
-                : !shard_encode_fits(self, message->delta.encoding, message->delta.total))
+                : !encode_fits(self->replica, message->delta.encoding, message->delta.total))
         return ERR_SHAPE;
     if (message->delta.samples > region->samples * self->base->spec.job->epochs)
         return ERR_LIMIT;
@@ -224,13 +224,17 @@ static bool s_apply(shard_core_t *self, size_t origin, const incoming_t *incomin
                      .scratch = self->replica->scratch,
                      .sums = self->replica->sums};
     float share = (float)self->base->spec.job->regions[origin].share;
+    late_t late = {.origin = origin,
+                   .steps = incoming->head.steps,
+                   .tells = incoming->tells,
+                   .seen = {incoming->seen_history, incoming->seen}};
     switch (incoming->head.kind) {
     case DELTA_GRADIENT:
-        return drift_step(self, origin, incoming, &blend);
+        return drift_step(self->replica, &late, &blend);
     case DELTA_MODEL:
-        return version_mix(self, &blend, 1.0f - share, share);
+        return version_mix(self->replica, &blend, 1.0f - share, share);
     case DELTA_DIFFERENCE:
-        return outer_add(self, origin, &blend);
+        return outer_add(self->replica, origin, &blend);
     case DELTA_NOTHING:
         break;
     }
@@ -242,19 +246,19 @@ static bool s_pend(shard_core_t *self, size_t origin, const incoming_t *incoming
 {
     pending_t pending = {.region = origin, .head = incoming->head};
     if (incoming->head.kind != DELTA_NOTHING) {
-        pending.data =
-            incoming->decoded ? buf_ref(incoming->decoded) : version_gather(self, &incoming->assembly);
+        pending.data = incoming->decoded ? buf_ref(incoming->decoded)
+                                         : version_gather(self->replica, &incoming->assembly);
         if (!pending.data)
             return false;
     }
     shard_relay_keep(self, origin, incoming, pending.data);
     if (!shard_round_late(self, &incoming->head)) {
-        shard_pending_add(self, &pending);
+        pending_add(self->replica, &pending);
         return true;
     }
     self->replica->samples_applied += incoming->head.samples;
     if (pending.data)
-        version_release(self, &pending.data);
+        version_release(self->replica, &pending.data);
     return true;
 }
 
@@ -287,9 +291,9 @@ static bool s_take(shard_core_t *self, size_t index, incoming_t *incoming)
     }
     origin->stable = incoming->stable > origin->stable ? incoming->stable : origin->stable;
     if (incoming->decoded)
-        version_release(self, &incoming->decoded);
+        version_release(self->replica, &incoming->decoded);
     incoming_drop(incoming);
-    drift_trim(self);
+    drift_trim(self->replica, shard_line_going(self));
     if (self->durable->taken_since_us == ROLE_NEVER)
         self->durable->taken_since_us = self->base->now_us;
     base_changed(self->base);
@@ -335,6 +339,19 @@ static bool s_some(const origin_t *origin)
     return false;
 }
 
+/* Its code tells what is wrong with it; false without memory. */
+static bool s_decode(shard_core_t *self, incoming_t *incoming)
+{
+    if (incoming->code || incoming->encoding == 0 || incoming->decoded ||
+        incoming->head.kind == DELTA_NOTHING)
+        return true;
+    if (!encode_decode(self->replica, incoming->encoding, &incoming->assembly, &incoming->decoded,
+                       &incoming->code))
+        return false;
+    assembly_fini(&incoming->assembly);
+    return true;
+}
+
 bool shard_delta_try(shard_core_t *self)
 {
     if (self->base->short_of_memory || self->stream->nothing_comes)
@@ -345,7 +362,7 @@ bool shard_delta_try(shard_core_t *self)
         incoming_t *next = s_next(self, &self->stream->origins[r]);
         if (!next)
             continue;
-        if (!shard_decode(self, next))
+        if (!s_decode(self, next))
             return false;
         err_code_t code = next->code;
         if (!s_take(self, r, next))

@@ -89,3 +89,19 @@ bool shard_holds(const shard_core_t *self)
             return true;
     return false;
 }
+
+uint64_t shard_line_going(const shard_core_t *self)
+{
+    uint64_t going = 0;
+    for (size_t r = 0; r < base_regions(self->base); r++)
+        if (r != self->base->spec.region_index && !self->stream->origins[r].final)
+            going |= UINT64_C(1) << r;
+    return going;
+}
+
+void shard_drift_begin(shard_core_t *self)
+{
+    position_t own;
+    shard_line_position(self, &own.history, &own.number);
+    drift_begin(self->replica, &own, shard_line_going(self));
+}

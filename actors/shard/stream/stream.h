@@ -9,17 +9,8 @@
 
 #include "actors/shard/intake/intake.h"
 
-#define SHARD_KEPT_MAX 1024u /* own deltas, whatever their bytes: each is a row of the state and two values */
 #define SHARD_INCOMING_MAX 4u /* deltas per origin that are being assembled */
 #define SHARD_HEAD_US 200000
-
-/* What a delta says beside its data. */
-typedef struct {
-    uint64_t first, last;
-    delta_kind_t kind;
-    uint64_t steps, samples;
-    bool final;
-} delta_head_t;
 
 /* An own delta, kept until it is durable at every destination. Its bytes never change. */
 typedef struct {
