@@ -37,7 +37,7 @@ static void s_set_want(const shard_core_t *self, message_t *message, const say_t
     message->vote_want.ballot = say->ballot;
     message_set_u64s(&message->vote_want.taken, say->taken, say->whole ? base_regions(self->base) : 0);
     message->vote_want.settled = self->rounds->ballot.settled[self->base->spec.region_index];
-    message->vote_want.mark = self->durable->mark.number;
+    message->vote_want.mark = self->base->gate.number;
 }
 
 static void s_set_vote(const shard_core_t *self, message_t *message, const say_t *say)
@@ -46,7 +46,7 @@ static void s_set_vote(const shard_core_t *self, message_t *message, const say_t
     message->vote.ballot = say->ballot;
     message_set_u64s(&message->vote.taken, say->taken, say->whole ? base_regions(self->base) : 0);
     message->vote.settled = self->rounds->ballot.settled[self->base->spec.region_index];
-    message->vote.mark = self->durable->mark.number;
+    message->vote.mark = self->base->gate.number;
     message->vote.muted = say->muted;
 }
 
@@ -54,7 +54,7 @@ static void s_set_decision(const shard_core_t *self, message_t *message, const s
 {
     message_set_u64s(&message->decision.taken, say->taken, say->whole ? base_regions(self->base) : 0);
     message->decision.settled = self->rounds->ballot.settled[self->base->spec.region_index];
-    message->decision.mark = self->durable->mark.number;
+    message->decision.mark = self->base->gate.number;
 }
 
 static const struct {
@@ -312,8 +312,8 @@ static say_t s_said(const shard_core_t *self, const message_t *message, const vo
  * know; all of it is said again. What a shard said before it died may be what it has lost. */
 static bool s_is_heard(shard_core_t *self, const message_t *message, uint64_t mark, size_t region)
 {
-    shard_mark_seen(self, mark);
-    if (!shard_mark_lets(self, mark) ||
+    gate_seen(&self->base->gate, mark, self->base->now_us);
+    if (!gate_lets(&self->base->gate, mark) ||
         message->incarnation < self->stream->origins[region].shard_incarnation)
         return false;
     self->stream->origins[region].shard_incarnation = message->incarnation;
