@@ -198,7 +198,7 @@ void shard_relay_give(shard_core_t *self, const message_t *message)
         stream.history = relay->history;
         stream.follows_history = relay->follows_history;
         stream.follows = relay->follows;
-        shard_cut_send_kept(self, &relay->kept, &stream);
+        stream_send_kept(self->stream, &relay->kept, &stream);
         given++;
     }
 }

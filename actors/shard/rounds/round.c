@@ -163,6 +163,42 @@ bool shard_round_late(const shard_core_t *self, const delta_head_t *head)
     return self->base->rules.waits && !s_sums(self) && head->last <= self->rounds->number;
 }
 
+void shard_round_contribute(shard_core_t *self, pending_t *own)
+{
+    bool carries = own->data != NULL;
+    if (!shard_round_late(self, &own->head)) {
+        pending_add(self->replica, own);
+        outer_made(self->replica, carries, shard_round_open(self));
+        return;
+    }
+    self->replica->samples_applied += own->head.samples;
+    buf_destroy(&own->data);
+    if (self->replica->outer
+            .start) /* none: a region that had closed says so again, behind rounds that need all */
+        outer_return(self->replica);
+}
+
+bool shard_round_take(shard_core_t *self, size_t origin, const incoming_t *delta)
+{
+    pending_t pending = {.region = origin, .head = delta->head};
+    part_t part;
+    if (stream_values(delta, &part)) {
+        pending.data =
+            delta->decoded ? buf_ref(delta->decoded) : version_gather(self->replica, part.assembly);
+        if (!pending.data)
+            return false;
+    }
+    shard_relay_keep(self, origin, delta, pending.data);
+    if (!shard_round_late(self, &delta->head)) {
+        pending_add(self->replica, &pending);
+        return true;
+    }
+    self->replica->samples_applied += delta->head.samples;
+    if (pending.data)
+        version_release(self->replica, &pending.data);
+    return true;
+}
+
 /* NULL: nobody contributes anything. */
 static bool s_apply(shard_core_t *self, const blend_t *blend)
 {

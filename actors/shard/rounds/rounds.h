@@ -30,9 +30,6 @@ typedef struct {
 /* Contributions that wait for their round, and what is in it. */
 typedef struct {
     uint64_t number; /* of the newest that is applied */
-    struct {
-        bool on; /* as base->rules.votes */
-    } vote;
     ballot_t ballot;
     bool works;                  /* soft: the next round is wanted and not decided */
     uint64_t *have;              /* soft: (regions, regions) who has whose stream durably, up to where */

@@ -434,7 +434,6 @@ void shard_vote_unsettle(shard_core_t *self, size_t region)
 void shard_vote_begin(shard_core_t *self)
 {
     size_t regions = base_regions(self->base);
-    self->rounds->vote.on = self->base->rules.votes;
     ballot_init(&self->rounds->ballot, regions, self->base->spec.region_index);
     self->rounds->have =
         self->base->rules.votes ? calloc(regions * regions, sizeof *self->rounds->have) : NULL;
