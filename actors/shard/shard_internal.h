@@ -121,7 +121,6 @@ bool shard_round_has(const shard_core_t *self, size_t region,
 /* shard_vote */
 void shard_vote_begin(shard_core_t *self);
 void shard_vote_fini(shard_core_t *self);
-vote_t *shard_vote_add(shard_core_t *self, const vote_t *vote);
 void shard_vote(shard_core_t *self, const message_t *message);
 void shard_vote_advance(shard_core_t *self);
 int64_t shard_vote_due(const shard_core_t *self);

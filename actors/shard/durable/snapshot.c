@@ -162,7 +162,7 @@ void shard_committed(shard_core_t *self)
         stream_send(self->stream, first_new, self->durable->committed_last);
         stream_head(self->stream);
     }
-    self->rounds->vote.settled[self->base->spec.region_index] = self->durable->shot.round;
+    ballot_settle(&self->rounds->ballot, self->base->spec.region_index, self->durable->shot.round);
     shard_vote_committed(self);
     FAILPOINT(shard_snapshot_told);
     self->base->report_soon = true;

@@ -40,14 +40,14 @@ static void s_pack_numbers(const shard_core_t *self, message_t *message)
 {
     message->shard_state.rate = shard_carry_rate(self->base->spec.topology);
     message->shard_state.round = self->rounds->number;
-    message->shard_state.muted = self->rounds->vote.muted;
+    message->shard_state.muted = self->rounds->ballot.muted;
     message_set_u64s(&message->shard_state.marks, self->durable->mark.kept,
                      self->durable->mark.kept_count * SHARD_MARK_FIELDS);
 }
 
 static void s_pack_votes(const shard_core_t *self, message_t *message)
 {
-    const shard_vote_t *all = &self->rounds->vote;
+    const ballot_t *all = &self->rounds->ballot;
     size_t regions = base_regions(self->base), fields = VOTE_FIELDS + regions;
     uint64_t *items = stored_rows(all->count, fields);
     for (size_t i = 0; i < all->count; i++) {
@@ -172,7 +172,7 @@ static err_code_t s_check_job(const shard_core_t *self, const message_t *message
 static err_code_t s_load_numbers(shard_core_t *self, const message_t *message, err_t *err)
 {
     self->rounds->number = message->shard_state.round;
-    self->rounds->vote.muted = message->shard_state.muted;
+    self->rounds->ballot.muted = message->shard_state.muted;
     shard_mark_load(self, &message->shard_state.marks);
     if (self->rounds->number > self->stream->cut + UINT32_MAX)
         return err_set(err, ERR_MALFORMED, "state: numbers of rounds that cannot be");
@@ -225,7 +225,7 @@ static err_code_t s_load_votes(shard_core_t *self, const wire_u64s_t *rows, err_
         if (vote.round == 0 || vote.ballot > vote.promised)
             return err_set(err, ERR_MALFORMED, "state: votes");
         memcpy(vote.taken, row + VOTE_FIELDS, regions * sizeof *row);
-        shard_vote_add(self, &vote);
+        ballot_add(&self->rounds->ballot, &vote);
     }
     return ERR_OK;
 }

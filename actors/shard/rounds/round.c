@@ -150,7 +150,7 @@ static void s_forget(shard_core_t *self, uint64_t number, const uint64_t *taken)
 
 bool shard_round_settled(const shard_core_t *self)
 {
-    return !self->rounds->vote.on || self->replica->pending_count == 0;
+    return !self->base->rules.votes || self->replica->pending_count == 0;
 }
 
 bool shard_round_late(const shard_core_t *self, const delta_head_t *head)
@@ -196,7 +196,7 @@ bool shard_round_take(shard_core_t *self, size_t origin, const incoming_t *delta
 /* What is in the next round; false when that is not known, or not all of it is here. */
 static bool s_taken(const shard_core_t *self, uint64_t *ret_taken)
 {
-    if (!self->rounds->vote.on) {
+    if (!self->base->rules.votes) {
         for (size_t r = 0; r < base_regions(self->base); r++)
             ret_taken[r] = self->rounds->number + 1;
         return s_anybody(self, self->rounds->number + 1) && shard_round_lacks(self) == SIZE_MAX;
@@ -224,8 +224,8 @@ bool shard_round_try(shard_core_t *self)
     self->replica->version += some;
     self->replica->samples_applied += samples;
     s_forget(self, number, taken);
-    if (self->rounds->vote.on)
-        base_tell_soon(self->base);
+    if (self->base->rules.votes)
+        base_tell_soon(self->base); /* others wait to hear that it is durable */
     base_changed(self->base);
     return true;
 }
