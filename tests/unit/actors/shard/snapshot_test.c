@@ -434,7 +434,7 @@ Test(snapshot, a_push_that_waits_for_its_step_at_a_stop_is_applied_after_the_res
         world_push_shard(w, 0, 0, 0, batch, s_g); /* two steps open a round that region1 does not reach */
     world_run(w);
     cr_assert_eq(ranges_size(shard_core_applied(w->shard[0][0])), 2, "the third waits for the round");
-    world_send_shard(w, message_new(KIND_stop, "shard/region0/0", "node/x"));
+    world_send_shard(w, message_new(KIND_stop, "shard/region0/0", "node/region0/x"));
     world_run(w);
     cr_assert(shard_role.finished(w->shard[0][0]));
     world_crash(w, 0, 0);
