@@ -84,7 +84,11 @@ static void s_put_links(const region_core_t *self, message_t *state)
     X(history)                                                                                               \
     X(steps)                                                                                                 \
     X(rounds)                                                                                                \
-    X(samples_applied) X(duplicates) X(refused) X(not_finite) X(closed) X(lasts) X(rolled_back) X(welcomes)
+    X(samples_applied)                                                                                       \
+    X(duplicates)                                                                                            \
+    X(refused)                                                                                               \
+    X(not_finite)                                                                                            \
+    X(closed) X(lasts) X(rolled_back) X(welcomes) X(snapshots_failed) X(uncovered) X(uncompensated)
 #define COUNT_FIGURE(name) +1
 #define FIGURE_WORDS (1 FIGURES(COUNT_FIGURE))
 
@@ -374,20 +378,13 @@ static void s_take_ran(region_core_t *self)
     }
 }
 
-void region_restore_shards(region_core_t *self)
+/* Those of a program that kept other figures begin anew. */
+static void s_take_progress(region_core_t *self)
 {
-    if (!self->saved)
-        return;
-    s_take_ran(self);
-    const wire_u64s_t *newest = &self->saved->region_state.newest,
-                      *figures = &self->saved->region_state.figures;
-    if (newest->count != self->shard_count * NEWEST_WORDS ||
-        figures->count != self->shard_count * FIGURE_WORDS)
-        return;
-    for (size_t index = 0; index < self->shard_count; index++) {
+    const wire_u64s_t *figures = &self->saved->region_state.figures;
+    for (size_t index = 0; figures->count == self->shard_count * FIGURE_WORDS && index < self->shard_count;
+         index++) {
         region_shard_t *shard = &self->shards[index];
-        shard->newest_incarnation = newest->items[NEWEST_WORDS * index];
-        shard->newest_number = newest->items[NEWEST_WORDS * index + 1];
         const uint64_t *words = figures->items + FIGURE_WORDS * index;
         if (!words[0])
             continue;
@@ -401,4 +398,19 @@ void region_restore_shards(region_core_t *self)
             shard->progress->progress.lasts = 0;
         }
     }
+}
+
+void region_restore_shards(region_core_t *self)
+{
+    if (!self->saved)
+        return;
+    s_take_ran(self);
+    const wire_u64s_t *newest = &self->saved->region_state.newest;
+    if (newest->count != self->shard_count * NEWEST_WORDS)
+        return;
+    for (size_t index = 0; index < self->shard_count; index++) {
+        self->shards[index].newest_incarnation = newest->items[NEWEST_WORDS * index];
+        self->shards[index].newest_number = newest->items[NEWEST_WORDS * index + 1];
+    }
+    s_take_progress(self);
 }

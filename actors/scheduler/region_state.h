@@ -468,7 +468,7 @@ bool region_shards_known(const region_core_t *self);
 bool region_has_all(const region_core_t *self); /* and every other region's last delta is */
 bool region_closed(const region_core_t *self);  /* every shard's final cut is durable */
 void region_train(region_core_t *self, int64_t now_us);
-void region_conclude(region_core_t *self, int64_t now_us);
+void region_conclude(region_core_t *self, bool silent, int64_t now_us);
 int64_t region_train_us(const region_core_t *self, int64_t now_us);
 void region_note_standing(region_core_t *self, int64_t now_us);
 double region_loss(const region_core_t *self);

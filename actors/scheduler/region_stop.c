@@ -7,7 +7,7 @@ void region_begin_stop(region_core_t *self, bool done, int64_t now_us)
     if (self->stopping)
         return;
     if (done)
-        region_conclude(self, now_us);
+        region_conclude(self, false, now_us);
     self->stopping = true;
     self->drain_known = self->drained_known = false;
     self->stop_done = done;
@@ -132,7 +132,7 @@ void region_stop(region_core_t *self, int64_t now_us)
         if (!s_may_stop(self, now_us))
             return;
         if (self->stop_done)
-            region_conclude(self, now_us);
+            region_conclude(self, true, now_us);
         s_stop_nodes(self);
     }
     if (!s_running(self) && region_settle(self, now_us)) {

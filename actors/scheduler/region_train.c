@@ -449,11 +449,15 @@ static void s_evaluate_quarter(region_core_t *self, int64_t now_us)
         evaluation->later[evaluation->later_count++] = s_take_row(self, now_us);
 }
 
-/* The job is complete, as all regions have said; if a predecessor said it here, its last row went with it. */
-void region_conclude(region_core_t *self, int64_t now_us)
+/* The job is complete, as all regions have said; if a predecessor said it here, its last row went with it. Shards that can tell
+ * nobody any more had all there is. */
+void region_conclude(region_core_t *self, bool silent, int64_t now_us)
 {
-    if (self->complete || !region_shards_known(self))
+    bool known = region_shards_known(self);
+    if (self->complete || !self->share || (!known && !silent))
         return;
+    if (!known)
+        self->samples_reached = self->share->samples * self->spec.topology->job.epochs;
     region_row_t row = s_take_row(self, now_us);
     region_add_row(self, &row);
     self->complete = true;

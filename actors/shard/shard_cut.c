@@ -418,17 +418,24 @@ void shard_cut_release(shard_core_t *self)
 
 static bool s_from_synchronizer(shard_core_t *self, const message_t *message)
 {
-    uint64_t *incarnation = &self->origins[self->spec.region_index].incarnation;
     if (strcmp(message->from, self->synchronizer) != 0) {
         shard_refuse(self, message, ERR_DENIED, "only the shard's own synchronizer says so");
         return false;
     }
-    if (message->incarnation < *incarnation && !(self->spec.breaks & BREAK_FENCING)) {
+    if (message->incarnation < self->origins[self->spec.region_index].incarnation &&
+        !(self->spec.breaks & BREAK_FENCING)) {
         shard_refuse(self, message, ERR_STALE, "a newer incarnation of the synchronizer has spoken");
         return false;
     }
-    *incarnation = message->incarnation;
     return true;
+}
+
+/* It has said something of the line that there is: whoever is older has been replaced. */
+static void s_hear_synchronizer(shard_core_t *self, const message_t *message)
+{
+    uint64_t *incarnation = &self->origins[self->spec.region_index].incarnation;
+    if (message->incarnation > *incarnation)
+        *incarnation = message->incarnation;
 }
 
 /* A region that is not waited for any more lets this one go on, and what was kept for it alone go. */
@@ -475,6 +482,7 @@ void shard_stream(shard_core_t *self, const message_t *message)
         shard_refuse(self, message, ERR_LIMIT, "an entry in an incarnation that there cannot have been");
         return;
     }
+    s_hear_synchronizer(self, message);
     s_away(self, region, message->stream.away);
     if (message->stream.entry < self->destination_entry[region])
         return;
@@ -498,6 +506,8 @@ void shard_fetch(shard_core_t *self, const message_t *message)
 {
     if (!s_from_synchronizer(self, message))
         return;
+    if (message->stream_fetch.history == self->history)
+        s_hear_synchronizer(self, message);
     if (message->stream_fetch.history == 0 || message->stream_fetch.history == self->history)
         shard_cut_send(self, message->stream_fetch.from, shard_cut_sendable(self));
     shard_cut_head(self);

@@ -124,7 +124,8 @@ static err_code_t s_content(const shard_core_t *self, size_t origin, const messa
     if (nothing ? message->delta.total != 0
                 : !shard_encode_fits(self, message->delta.encoding, message->delta.total))
         return ERR_SHAPE;
-    if (message->delta.samples > region->samples * self->spec.job->epochs)
+    if (message->delta.samples > region->samples * self->spec.job->epochs ||
+        message->delta.steps > region->batches)
         return ERR_LIMIT;
     return self->waits && message->delta.first != message->delta.last ? ERR_SHAPE : ERR_OK;
 }
@@ -190,8 +191,9 @@ static err_code_t s_add_seen(const shard_core_t *self, incoming_t *incoming, con
 
 static void s_add(shard_core_t *self, size_t origin, incoming_t *incoming, const message_t *message)
 {
-    incoming->mark = message->delta.mark > incoming->mark ? message->delta.mark : incoming->mark;
-    shard_mark_seen(self, incoming->mark);
+    /* Points are numbered below the terms of those who lead to them: nobody leads to another one. */
+    if (incarnation_is_possible(message->delta.mark) && message->delta.mark > incoming->mark)
+        incoming->mark = message->delta.mark;
     if (incoming->code)
         return;
     incoming->stable = message->delta.stable > incoming->stable ? message->delta.stable : incoming->stable;
@@ -267,6 +269,8 @@ static bool s_take(shard_core_t *self, size_t index, incoming_t *incoming)
         if (!self->waits)
             self->samples_applied += incoming->head.samples;
         origin->samples += incoming->head.samples;
+        if (incoming->incarnation > origin->incarnation)
+            origin->incarnation = incoming->incarnation;
     }
     origin->history = incoming->history;
     origin->taken = incoming->head.last;
@@ -310,14 +314,18 @@ static bool s_in_line(const origin_t *origin, uint64_t history, uint64_t follows
 static incoming_t *s_next(shard_core_t *self, origin_t *origin)
 {
     incoming_t *next = s_find(origin, origin->taken + 1);
-    if (!next || s_early(self, (size_t)(origin - self->origins), next->head.last) ||
-        !shard_mark_lets(self, next->mark))
+    if (!next || s_early(self, (size_t)(origin - self->origins), next->head.last))
         return NULL;
     if (!s_in_line(origin, next->history, next->follows_history, next->follows)) {
         incoming_drop(next);
         return NULL;
     }
-    return next->code || assembly_complete(&next->assembly) ? next : NULL;
+    if (!next->code && !assembly_complete(&next->assembly))
+        return NULL;
+    if (shard_mark_lets(self, next->mark))
+        return next;
+    shard_mark_seen(self, next->mark); /* it waits for nothing else */
+    return NULL;
 }
 
 static bool s_some(const origin_t *origin)
@@ -368,12 +376,26 @@ static err_code_t s_numbers(const shard_core_t *self, const origin_t *origin, co
     return origin->final && message->delta.history == origin->history ? ERR_STATE : ERR_OK;
 }
 
-/* Returns what to answer; sets *ret_quiet when taking it answers already. `own`: from the origin itself; who hands on
- * another line may be the one who is wrong. Nothing lasts of what is not taken, the sender's incarnation neither. */
-static err_code_t s_chunk(shard_core_t *self, size_t index, const message_t *message, bool own,
-                          uint64_t *fence, bool *ret_quiet)
+static speaker_t *s_speaker(shard_core_t *self, size_t origin, size_t by)
+{
+    return by == origin ? &self->origins[origin].synchronizer : &self->origins[by].shard;
+}
+
+/* What was staged of a newer one that has gone silent is not mixed with what an older one sends. */
+static void s_make_way(shard_core_t *self, const message_t *message, size_t index, size_t by)
+{
+    bool older = message->incarnation < s_speaker(self, index, by)->incarnation;
+    for (size_t i = 0; older && !(self->spec.breaks & BREAK_FENCING) && i < SHARD_INCOMING_MAX; i++)
+        incoming_drop(&self->origins[index].incoming[i]);
+}
+
+/* Returns what to answer; sets *ret_quiet when taking it answers already. `by`: who sent it, the origin itself or who hands on;
+ * whose line is another may be the one who is wrong. Of what is not taken nothing lasts. */
+static err_code_t s_chunk(shard_core_t *self, size_t index, size_t by, const message_t *message,
+                          bool *ret_quiet)
 {
     origin_t *origin = &self->origins[index];
+    bool own = by == index;
     bool same_history = message->delta.history && message->delta.history == origin->history;
     if (same_history && message->delta.first <= message->delta.last && message->delta.last <= origin->taken) {
         self->duplicates += message->delta.chunk == 0;
@@ -390,10 +412,14 @@ static err_code_t s_chunk(shard_core_t *self, size_t index, const message_t *mes
         message->delta.checksum !=
             hash_checksum(slice_peek(&message->data), message->data.buf ? message->data.size_bytes : 0))
         return ERR_CHECKSUM;
+    s_make_way(self, message, index, by);
     incoming_t *incoming = s_stage(self, index, message);
     if (!incoming)
         return ERR_GAP;
-    *fence = message->incarnation;
+    shard_spoke(self, s_speaker(self, index, by), message->incarnation);
+    shard_relay_heard(self, index, !own);
+    if (own)
+        incoming->incarnation = message->incarnation;
     s_add(self, index, incoming, message);
     *ret_quiet = s_next(self, origin) != NULL && !self->short_of_memory;
     const incoming_t *next = s_find(origin, origin->taken + 1);
@@ -402,19 +428,16 @@ static err_code_t s_chunk(shard_core_t *self, size_t index, const message_t *mes
     return next && !passed ? ERR_OK : ERR_GAP;
 }
 
-/* Each knows who has spoken: the synchronizer of the origin, or the shard that hands on. */
-static uint64_t *s_fence(shard_core_t *self, size_t origin, size_t by)
-{
-    return by == origin ? &self->origins[origin].incarnation : &self->origins[by].shard_incarnation;
-}
-
+/* One whose deltas were taken stays the newest; one that has only spoken, while it does. */
 static bool s_is_newest(shard_core_t *self, const message_t *message, size_t origin, size_t by)
 {
-    if (message->incarnation < *s_fence(self, origin, by) && !(self->spec.breaks & BREAK_FENCING)) {
-        shard_refuse(self, message, ERR_STALE, "a newer incarnation of the sender has spoken");
-        return false;
-    }
-    return true;
+    bool older = by == origin && message->incarnation < self->origins[origin].incarnation;
+    if (self->spec.breaks & BREAK_FENCING)
+        return true;
+    if (!older && shard_may_speak(self, s_speaker(self, origin, by), message->incarnation))
+        return true;
+    shard_refuse(self, message, ERR_STALE, "a newer incarnation of the sender has spoken");
+    return false;
 }
 
 void shard_delta(shard_core_t *self, message_t *message)
@@ -431,9 +454,7 @@ void shard_delta(shard_core_t *self, message_t *message)
         return;
     FAILPOINT(shard_delta_received);
     bool quiet = false;
-    if (message->delta.last > self->origins[index].taken)
-        shard_relay_heard(self, index, by != index);
-    err_code_t code = s_chunk(self, index, message, by == index, s_fence(self, index, by), &quiet);
+    err_code_t code = s_chunk(self, index, by, message, &quiet);
     if (!quiet && by == index)
         shard_delta_ack(self, index, code);
 }

@@ -58,6 +58,7 @@
 #define SHARD_POSITION_US 1000000 /* new positions are told again until all say that they know them */
 #define SHARD_TRANSFER_WINDOW 8
 #define SHARD_TRANSFER_PATIENCE_US 1000000
+#define SHARD_SPEAKER_US 10000000 /* silence of who spoke last, after which an older incarnation is heard again */
 #define SHARD_MARK_US 10000000 /* silence of the global scheduler after which a point is given up here */
 #define SHARD_MARKS_MAX 128u   /* more than checkpoint.marks may be */
 #define SHARD_MARK_FIELDS 2u   /* of a row of marks: incarnation, name */
@@ -142,6 +143,7 @@ typedef struct {
     bool used;
     delta_head_t head;
     uint64_t history, stable, mark, follows_history, follows;
+    uint64_t incarnation; /* of the origin's synchronizer; 0: it was handed on */
     err_code_t code; /* not 0: refused for its content; consumes its number in its turn */
     uint64_t encoding;
     assembly_t assembly;
@@ -150,6 +152,12 @@ typedef struct {
     uint64_t seen_history, seen;
     buf_t *decoded; /* what the assembly held, once its turn has come; NULL: not encoded */
 } incoming_t;
+
+/* Who has spoken last by a name, and when. Whatever it said may have been nonsense: so this is soft, and holds while it is heard. */
+typedef struct {
+    uint64_t incarnation;
+    int64_t heard_us;
+} speaker_t;
 
 /* What a cut came to. */
 typedef struct {
@@ -160,14 +168,16 @@ typedef struct {
 } encoded_t;
 
 typedef struct {
-    uint64_t history, taken, samples, stable, incarnation;
+    uint64_t history, taken, samples, stable;
+    uint64_t incarnation; /* of its synchronizer: newest of whose deltas one was taken; of the own one: that was answered */
     bool final;
     uint64_t durable; /* taken, as of the newest committed snapshot */
     bool final_durable;
     buf_t *cursor;      /* pairs of uint64: the origin's batches that are in this shard's state; NULL: none */
     bool suspect;       /* its stream may have gone on without this shard: its stand will tell */
     bool position_told; /* its shard has said that it knows the present entry */
-    uint64_t shard_incarnation; /* newest of its shard that has spoken */
+    speaker_t synchronizer, shard;
+    uint64_t vote_incarnation; /* newest of its shard that has voted: for good */
     bool handed;                /* what came last of it was handed on by another region */
     incoming_t incoming[SHARD_INCOMING_MAX];
 } origin_t;
@@ -612,6 +622,9 @@ bool shard_line_has(const shard_core_t *self, uint64_t history,
                     uint64_t number); /* and keeps all that follow */
 void shard_line_begin(shard_core_t *self, uint64_t follows_history, uint64_t follows);
 void shard_entry_next(shard_core_t *self);
+/* Whether an incarnation is the newest by its name; and that it has said what could be true. */
+bool shard_may_speak(const shard_core_t *self, const speaker_t *speaker, uint64_t incarnation);
+void shard_spoke(const shard_core_t *self, speaker_t *speaker, uint64_t incarnation);
 bool shard_ignores(const shard_core_t *self, size_t region); /* away, and not waited for or kept for */
 bool shard_holds(const shard_core_t *self);                  /* a newcomer may need what would be let go */
 

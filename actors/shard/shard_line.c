@@ -89,6 +89,16 @@ void shard_entry_next(shard_core_t *self)
         self->entry_number = self->spec.incarnation;
 }
 
+bool shard_may_speak(const shard_core_t *self, const speaker_t *speaker, uint64_t incarnation)
+{
+    return incarnation >= speaker->incarnation || self->now_us - speaker->heard_us >= SHARD_SPEAKER_US;
+}
+
+void shard_spoke(const shard_core_t *self, speaker_t *speaker, uint64_t incarnation)
+{
+    *speaker = (speaker_t){incarnation, self->now_us};
+}
+
 /* Regions that are not away, this one among them, must be a majority: else it may be this side that is cut off, which
  * keeps everything and waits. Of two halves it is the one with the first region. */
 static bool s_majority(const shard_core_t *self)

@@ -144,7 +144,7 @@ void shard_stand(shard_core_t *self, const message_t *message)
         shard_refuse(self, message, ERR_DENIED, "only the same shard of another region says where it stands");
         return;
     }
-    if (message->incarnation < self->origins[region].shard_incarnation)
+    if (!shard_may_speak(self, &self->origins[region].shard, message->incarnation))
         return;
     /* At least the incarnation that entered, and more with each entry in it: what there cannot have been is known, no more. */
     if (!incarnation_is_possible(message->stand.entry) ||
@@ -153,7 +153,7 @@ void shard_stand(shard_core_t *self, const message_t *message)
         shard_refuse(self, message, ERR_LIMIT, "an entry in an incarnation that there cannot have been");
         return;
     }
-    self->origins[region].shard_incarnation = message->incarnation;
+    shard_spoke(self, &self->origins[region].shard, message->incarnation);
     self->entry.stands[region] = (stand_view_t){.heard = true,
                                                 .entering = message->stand.entering,
                                                 .lossy = message->stand.lossy,

@@ -567,9 +567,12 @@ static bool s_is_heard(shard_core_t *self, const message_t *message, size_t regi
 {
     uint64_t mark = s_head(message).mark;
     shard_mark_seen(self, mark);
-    if (!shard_mark_lets(self, mark) || message->incarnation < self->origins[region].shard_incarnation)
+    origin_t *origin = &self->origins[region];
+    if (!shard_mark_lets(self, mark) || message->incarnation < origin->vote_incarnation ||
+        !shard_may_speak(self, &origin->shard, message->incarnation))
         return false;
-    self->origins[region].shard_incarnation = message->incarnation;
+    origin->vote_incarnation = message->incarnation;
+    shard_spoke(self, &origin->shard, message->incarnation);
     return true;
 }
 
