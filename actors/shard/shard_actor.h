@@ -17,9 +17,9 @@ typedef struct {
     const char *state_dir;
     size_t region_index;
     size_t shard_index;
-    bool checksums; /* workers may be in other processes */
+    bool checksums;                             /* workers may be in other processes */
     uint64_t newest_incarnation, newest_number; /* of the newest snapshot known to be durable; 0: none ... */
-    bool handed; /* ... which its predecessor handed over, and did nothing after it */
+    bool handed;  /* ... which its predecessor handed over, and did nothing after it */
     uint64_t run; /* that the state directory belongs to */
 } shard_actor_t;
 

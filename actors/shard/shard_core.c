@@ -5,99 +5,34 @@
 #include <stdlib.h>
 #include <string.h>
 
-size_t shard_region_count(const shard_core_t *self)
+/* -- life */
+
+static void *s_room(size_t bytes)
 {
-    return self->spec.topology->region_count;
+    void *room = calloc(1, bytes);
+    CHECK(room);
+    return room;
 }
 
-size_t shard_bytes(const shard_core_t *self)
+static void s_open_rooms(shard_core_t *self)
 {
-    return self->spec.elements * sizeof(float);
+    self->base = s_room(sizeof *self->base);
+    self->replica = s_room(sizeof *self->replica);
+    self->intake = s_room(sizeof *self->intake);
+    self->stream = s_room(sizeof *self->stream);
+    self->rounds = s_room(sizeof *self->rounds);
+    self->durable = s_room(sizeof *self->durable);
+    self->entry = s_room(sizeof *self->entry);
+    self->report = s_room(sizeof *self->report);
 }
 
-message_t *shard_message(const shard_core_t *self, message_kind_t kind, const char *to)
+static void s_close_rooms(shard_core_t *self)
 {
-    message_t *message = message_new(kind, to, self->name);
-    message->incarnation = self->spec.incarnation;
-    return message;
-}
-
-void shard_send(shard_core_t *self, message_t **message_p)
-{
-    outbox_add(&self->outbox, message_p);
-}
-
-void shard_refused(shard_core_t *self, err_code_t code)
-{
-    self->refusals++;
-    self->not_finite += code == ERR_NUMBER;
-}
-
-void shard_refuse(shard_core_t *self, const message_t *message, err_code_t code, const char *reason)
-{
-    message_t *answer = shard_message(self, KIND_refused, message->from);
-    answer->number = message->number;
-    answer->refused.kind = (uint64_t)message->kind;
-    answer->refused.code = (uint64_t)code;
-    answer->refused.incarnation = message->incarnation;
-    message_set_text(&answer->refused.reason, reason);
-    shard_send(self, &answer);
-}
-
-void shard_changed(shard_core_t *self)
-{
-    self->changes++;
-    self->report_soon = true;
-}
-
-/* -- life -------------------------------------------------------------------------------------------------
- */
-
-/* Shards cut in turn, so that the link carries one after the other, when local steps need not wait for that. */
-static uint64_t s_first(const shard_core_t *self)
-{
-    size_t shards = self->spec.topology->regions[self->spec.region_index].shards;
-    uint64_t turn = self->overlap ? self->spec.shard_index * self->every / shards : 0;
-    return turn ? turn : self->every;
-}
-
-static void s_derive(shard_core_t *self)
-{
-    const topology_t *topology = self->spec.topology;
-    self->region = &self->spec.job->regions[self->spec.region_index];
-    self->strategy = strategy_find(topology->job.sync.strategy);
-    bool single = self->strategy->id == STRATEGY_ASGD || self->strategy->id == STRATEGY_SSGD;
-    self->automatic = !single && topology->job.sync.every == 0;
-    self->every = single ? 1 : self->automatic ? topology->job.sync.every_most : topology->job.sync.every;
-    self->waits = self->strategy->waits && topology->region_count > 1;
-    self->overlap = self->waits && self->strategy->outer ? topology->job.sync.overlap : 0;
-    self->first = s_first(self);
-    self->sees_own =
-        self->waits || (self->strategy->outer && !self->strategy->adds && topology->region_count > 1);
-    self->in_order = self->waits || topology->job.sync.inside == INSIDE_SYNC;
-    self->steps_alone = self->strategy->local_step || topology->region_count == 1;
-    self->plain_sum = strcmp(topology->job.data.kind, "counter") == 0;
-    shard_encode_derive(self);
-    drift_derive(self);
-    shard_vote_begin(self);
-    self->optimizer = (optimizer_t){
-        .kind = topology->job.optimizer.momentum_kind ? OPTIMIZER_MOMENTUM : OPTIMIZER_SGD,
-        .lr = (float)topology->job.optimizer.lr,
-        .momentum = (float)topology->job.optimizer.momentum,
-        .schedule = topology->job.optimizer.linear ? SCHEDULE_LINEAR : SCHEDULE_CONSTANT,
-        .warmup = topology->job.optimizer.warmup,
-    };
-}
-
-static void s_name(const shard_core_t *self, wire_name_t ret_name, const char *role, bool with_index)
-{
-    char text[2 * WIRE_NAME_SIZE];
-    const char *region = self->spec.topology->regions[self->spec.region_index].name;
-    if (with_index)
-        snprintf(text, sizeof text, "%s/%s/%zu", role, region, self->spec.shard_index);
-    else
-        snprintf(text, sizeof text, "%s/%s", role, region);
-    message_set_name(ret_name, text);
+    void *const rooms[] = {self->report, self->entry,  self->durable, self->rounds,
+                           self->stream, self->intake, self->replica, self->base};
+    for (size_t i = 0; i < sizeof rooms / sizeof *rooms; i++)
+        free(rooms[i]);
+    free(self);
 }
 
 shard_core_t *shard_alloc(const shard_spec_t *spec)
@@ -106,28 +41,18 @@ shard_core_t *shard_alloc(const shard_spec_t *spec)
           spec->chunk_bytes % 4 == 0);
     shard_core_t *self = calloc(1, sizeof *self);
     CHECK(self);
-    self->spec = *spec;
-    s_derive(self);
-    s_name(self, self->name, "shard", true);
-    s_name(self, self->synchronizer, "synchronizer", true);
-    s_name(self, self->scheduler, "scheduler", false);
-    outbox_init(&self->outbox);
-    self->scratch = malloc(2 * SHARD_BLOCK * sizeof *self->scratch);
-    self->sums = malloc(SHARD_BLOCK * sizeof *self->sums);
-    self->picks = calloc(self->region->width + 1, sizeof *self->picks);
-    self->parts = calloc(self->region->width + 1, sizeof *self->parts);
-    self->workers = calloc(SHARD_WORKERS_MAX, sizeof *self->workers);
-    CHECK(self->scratch && self->sums && self->picks && self->parts && self->workers);
-    self->open_first = 1;
-    self->taken_since_us = ROLE_NEVER;
-    self->mark.patient_us = ROLE_NEVER;
-    self->retry_pause_us = SHARD_RETRY_FIRST_US;
-    self->state = "running";
-    self->donor.region = self->entry.donor = SIZE_MAX;
-    self->entry.position_us = self->relays.ask_us = ROLE_NEVER;
-    self->relays.lacked = SIZE_MAX;
-    self->report_soon = true;
-    shard_keep_init(self);
+    s_open_rooms(self);
+    base_init(self->base, spec);
+    replica_init(self->replica, self->base);
+    shard_vote_begin(self);
+    intake_init(self->intake, self->base, self->replica);
+    stream_init(self->stream, self->base, self->replica);
+    self->durable->retry_pause_us = SHARD_RETRY_FIRST_US;
+    self->report->state = "running";
+    self->entry->giving.region = self->entry->donor = SIZE_MAX;
+    self->entry->position_us = self->rounds->relays.ask_us = ROLE_NEVER;
+    self->rounds->relays.lacked = SIZE_MAX;
+    keep_init(&self->durable->keep, self->base);
     return self;
 }
 
@@ -135,16 +60,10 @@ shard_core_t *shard_core_new(const shard_spec_t *spec, buf_t **initial_p)
 {
     CHECK(spec->history && buf_size(*initial_p) == spec->elements * sizeof(float));
     shard_core_t *self = shard_alloc(spec);
-    self->parameters = *initial_p;
-    *initial_p = NULL;
-    self->history = spec->history;
-    if (self->optimizer.kind == OPTIMIZER_MOMENTUM) {
-        self->momentum = buf_new_zero(shard_bytes(self));
-        CHECK(self->momentum);
-    }
-    outer_begin(self);
-    drift_begin(self);
-    self->changes = 1;
+    replica_start(self->replica, initial_p);
+    self->stream->history = spec->history;
+    shard_drift_begin(self);
+    self->base->changes = 1;
     if (spec->uncertain && spec->topology->region_count > 1)
         shard_ask_at_start(self);
     return self;
@@ -166,114 +85,192 @@ err_code_t shard_core_restore(const shard_spec_t *spec, const snapshot_t *snapsh
     return ERR_OK;
 }
 
-static void s_destroy_workers(shard_core_t *self)
-{
-    for (size_t i = 0; i < self->worker_count; i++)
-        for (size_t k = 0; k < SHARD_STAGED_MAX; k++)
-            staged_drop(&self->workers[i].staged[k]);
-    while (self->held_count)
-        held_drop(self, self->held_count - 1);
-    free(self->workers);
-    names_fini(&self->worker_names);
-    free(self->held);
-}
-
-static void s_destroy_version(shard_core_t *self)
-{
-    for (size_t r = 0; r < TOPOLOGY_REGIONS_MAX; r++) {
-        for (size_t i = 0; i < SHARD_INCOMING_MAX; i++)
-            incoming_drop(&self->origins[r].incoming[i]);
-        buf_destroy(&self->origins[r].cursor);
-    }
-    shard_donor_drop(self);
-    shard_enter_drop(self);
-    for (size_t i = 0; i < self->queue_count; i++) {
-        buf_destroy(&self->queue[i].data);
-        buf_destroy(&self->queue[i].cursor);
-        buf_destroy(&self->queue[i].seen);
-        free(self->queue[i].checksums);
-    }
-    for (size_t i = 0; i < self->pending_count; i++)
-        buf_destroy(&self->pending[i].data);
-    free(self->queue);
-    free(self->pending);
-    free(self->pending_parts);
-    shard_vote_fini(self);
-    shard_relay_fini(self);
-    ahead_drop(self);
-    free(self->ahead.checksums);
-    buf_destroy(&self->parameters);
-    buf_destroy(&self->momentum);
-    buf_destroy(&self->open);
-    buf_destroy(&self->residual);
-    outer_fini(self);
-    drift_fini(self);
-    for (size_t i = 0; i < SHARD_SPARES; i++)
-        buf_destroy(&self->spares[i]);
-}
-
 void shard_destroy(void **core_p)
 {
     shard_core_t *self = *core_p;
     *core_p = NULL;
     if (!self)
         return;
-    s_destroy_workers(self);
-    s_destroy_version(self);
-    shard_keep_fini(self);
-    ranges_fini(&self->applied);
-    ranges_fini(&self->refused);
-    ranges_fini(&self->durable);
-    ranges_fini(&self->shot.applied);
-    free(self->checksums);
-    free(self->scratch);
-    free(self->sums);
-    free(self->picks);
-    free(self->parts);
-    outbox_fini(&self->outbox);
-    free(self);
+    shard_donor_drop(self);
+    shard_enter_drop(self);
+    shard_vote_fini(self);
+    shard_relay_fini(self);
+    stream_fini(self->stream);
+    intake_fini(self->intake);
+    keep_fini(&self->durable->keep);
+    ranges_fini(&self->durable->applied);
+    ranges_fini(&self->durable->shot.applied);
+    replica_fini(self->replica);
+    base_fini(self->base);
+    s_close_rooms(self);
 }
 
 /* -- events -----------------------------------------------------------------------------------------------
  */
 
-void shard_advance(shard_core_t *self)
+/* No round, destination or end is in the way of local steps. */
+static bool s_may_step(const shard_core_t *self)
 {
-    bool moved = !self->stopping && shard_runs(self);
-    while (moved)
-        moved = outer_try(self) || shard_delta_try(self) || shard_round_try(self) || shard_step_try(self);
-    shard_vote_advance(self);
-    shard_relay_advance(self);
-    shard_pull_serve(self);
+    return !shard_round_bars(self) && !stream_limited(self->stream);
 }
 
-static void s_stop(shard_core_t *self)
+static bool s_step(shard_core_t *self)
 {
-    self->stopping = true;
+    if (!s_may_step(self) || self->stream->closed || !intake_step(self->intake))
+        return false;
+    stream_cut_step(self->stream);
+    return true;
+}
+
+/* -- own and other regions' deltas */
+
+void shard_drift_begin(shard_core_t *self)
+{
+    position_t own = stream_position(self->stream);
+    drift_begin(self->replica, &own, stream_going(self->stream));
+}
+
+void shard_collect(shard_core_t *self)
+{
+    pending_t own;
+    while (stream_own(self->stream, &own))
+        shard_round_contribute(self, &own);
+    shard_uncovered_send(self);
+}
+
+/* No region is two rounds ahead of what is applied here; but for one that lost its disk behind its last delta, and ends its
+ * line by one more: what is decided to be in the next round is taken, or that round would never be whole. */
+static void s_bound(shard_core_t *self)
+{
+    if (!self->base->rules.waits)
+        return;
+    uint64_t number = self->rounds->number;
+    const uint64_t *decided = self->base->rules.votes ? shard_vote_decided(self, number + 1) : NULL;
+    for (size_t r = 0; r < base_regions(self->base); r++)
+        self->stream->bound[r] = decided && decided[r] > number + 2 ? decided[r] : number + 2;
+}
+
+static bool s_apply(shard_core_t *self, size_t origin, const incoming_t *delta)
+{
+    part_t part;
+    bool some = stream_values(delta, &part);
+    blend_t blend = {.parts = &part,
+                     .count = 1,
+                     .divisor = 1,
+                     .scratch = self->replica->scratch,
+                     .sums = self->replica->sums};
+    float share = (float)self->base->spec.job->regions[origin].share;
+    late_t late = {.origin = origin,
+                   .steps = delta->head.steps,
+                   .tells = delta->tells,
+                   .seen = {delta->seen_history, delta->seen}};
+    switch (delta->head.kind) {
+    case DELTA_GRADIENT:
+        some = drift_step(self->replica, &late, &blend);
+        break;
+    case DELTA_MODEL:
+        some = version_mix(self->replica, &blend, 1.0f - share, share);
+        break;
+    case DELTA_DIFFERENCE:
+        some = outer_add(self->replica, origin, &blend);
+        break;
+    case DELTA_NOTHING:
+        some = true;
+        break;
+    }
+    if (some && delta->head.kind != DELTA_NOTHING)
+        self->replica->version++;
+    if (some)
+        self->replica->samples_applied += delta->head.samples;
+    return some;
+}
+
+/* A delta whose turn it is changes the version and its origin's position together. False when memory is short: it stays. */
+static bool s_take(shard_core_t *self)
+{
+    size_t origin;
+    incoming_t *delta;
+    s_bound(self);
+    if (!stream_next(self->stream, &origin, &delta))
+        return false;
+    bool waits = self->base->rules.waits;
+    if (!delta->code && !(waits ? shard_round_take(self, origin, delta) : s_apply(self, origin, delta)))
+        return false;
+    stream_taken(self->stream, origin, delta);
+    return true;
+}
+
+void shard_advance(shard_core_t *self)
+{
+    shard_collect(self);
+    bool moved = !life_stops(&self->base->life) && life_runs(&self->base->life);
+    while (moved) {
+        moved = outer_try(self->replica) || s_take(self) || shard_round_try(self) || s_step(self);
+        shard_collect(self);
+    }
+    shard_vote_advance(self);
+    shard_relay_advance(self);
+    intake_serve(self->intake, s_may_step(self));
+}
+
+static void s_on_delta(shard_core_t *self, const message_t *message)
+{
+    if (life_stops(&self->base->life))
+        return;
+    s_bound(self);
+    heard_t heard = stream_delta(self->stream, message);
+    if (heard.origin != SIZE_MAX)
+        shard_relay_heard(self, heard.origin, heard.handed);
+}
+
+static void s_on_stream(shard_core_t *self, const message_t *message)
+{
+    size_t region;
+    if (life_stops(&self->base->life))
+        return;
+    switch (stream_message(self->stream, message, &region)) {
+    case STREAM_NOTHING:
+        break;
+    case STREAM_ROLLED_BACK:
+        shard_enter(self, true);
+        break;
+    case STREAM_RESET:
+        if (self->entry->giving.region == region)
+            shard_donor_drop(self);
+        break;
+    }
+}
+
+/* Where steps since an open round's cut are counted from what that does, and where memory is short, the scheduler asks again. */
+static void s_on_close(shard_core_t *self, const message_t *message)
+{
+    if (self->stream->closed || life_stops(&self->base->life))
+        return;
+    if (strcmp(message->from, self->base->scheduler) != 0)
+        base_refuse(self->base, message, ERR_DENIED, "only the region's scheduler closes");
+    else if (!ranges_has_all(&self->durable->applied, 0, self->base->region->batches))
+        base_refuse(self->base, message, ERR_STATE, "some batch of the region is not durable here");
+    else if (!self->base->rules.overlap || !shard_round_open(self))
+        stream_close(self->stream);
+}
+
+static void s_stop(shard_core_t *self, life_end_t end)
+{
+    life_end(&self->base->life, end);
     shard_donor_drop(self);
     shard_enter_drop(self);
     shard_mark_drop(self);
-    for (size_t i = 0; i < self->worker_count; i++)
-        for (size_t k = 0; k < SHARD_STAGED_MAX; k++)
-            staged_drop(&self->workers[i].staged[k]);
-    /* Steps in order: another shard of the region may have applied these batches already, at parameters that nobody can
-     * compute again; they go into the last snapshot, so that a resumed run gets the same bits. */
-    while (self->held_count && !self->in_order)
-        held_drop(self, self->held_count - 1);
-    if (self->held_count)
-        shard_changed(self);
-    for (size_t r = 0; r < shard_region_count(self); r++)
-        for (size_t i = 0; i < SHARD_INCOMING_MAX; i++)
-            incoming_drop(&self->origins[r].incoming[i]);
+    intake_stop(self->intake);
+    stream_stop(self->stream);
 }
 
 /* A shard that is not dirty any more has nothing left to wait for: it ends without asking other regions. */
 static void s_finish(shard_core_t *self)
 {
-    if (!self->stopping || self->handing || self->finished || self->shot.number ||
-        (shard_dirty(self) && !shard_unsettled(self)))
+    if (self->base->life.end != END_STOPS || self->durable->shot.number ||
+        (shard_dirty(self) && !life_is_unsettled(&self->base->life)))
         return;
-    self->finished = true;
+    life_end(&self->base->life, END_DONE);
     shard_report(self);
 }
 
@@ -282,31 +279,31 @@ static void s_finish(shard_core_t *self)
  * more. */
 static void s_hand_over(shard_core_t *self, const message_t *message)
 {
-    if (self->stopping || !shard_runs(self) || strcmp(message->from, self->scheduler) ||
-        message->hand_over.incarnation != self->spec.incarnation)
+    if (life_stops(&self->base->life) || !life_runs(&self->base->life) ||
+        strcmp(message->from, self->base->scheduler) ||
+        message->hand_over.incarnation != self->base->spec.incarnation)
         return;
-    self->handing = true;
-    self->handed_from = self->number;
-    s_stop(self);
-    self->report_soon = true;
+    self->durable->handed_from = self->durable->number;
+    s_stop(self, END_HANDS);
+    self->base->report_soon = true;
 }
 
 bool shard_has_handed(const shard_core_t *self)
 {
-    return self->handing && !self->shot.number && self->committed_number > self->handed_from &&
-           !shard_dirty(self);
+    return self->base->life.end == END_HANDS && !self->durable->shot.number &&
+           self->durable->keep.counts > self->durable->handed_from && !shard_dirty(self);
 }
 
 /* Two schedulers of a region: what the older one says is refused. */
 static bool s_is_outdated(shard_core_t *self, const message_t *message)
 {
-    if (strcmp(message->from, self->scheduler))
+    if (strcmp(message->from, self->base->scheduler))
         return false;
-    if (message->incarnation < self->scheduler_incarnation) {
-        shard_refuse(self, message, ERR_STALE, "a newer scheduler of this region runs");
+    if (message->incarnation < self->base->scheduler_incarnation) {
+        base_refuse(self->base, message, ERR_STALE, "a newer scheduler of this region runs");
         return true;
     }
-    self->scheduler_incarnation = message->incarnation;
+    self->base->scheduler_incarnation = message->incarnation;
     return false;
 }
 
@@ -314,30 +311,30 @@ static void s_dispatch(shard_core_t *self, message_t *message)
 {
     if (s_is_outdated(self, message))
         return;
-    bool runs = shard_runs(self);
+    bool runs = life_runs(&self->base->life);
     switch (message->kind) {
     case KIND_push:
         if (runs)
-            shard_push(self, message);
+            intake_push(self->intake, message);
         break;
     case KIND_pull:
         if (runs)
-            shard_pull(self, message);
+            intake_pull(self->intake, message);
         break;
     case KIND_delta:
         if (runs)
-            shard_delta(self, message);
+            s_on_delta(self, message);
         break;
     case KIND_stream:
-        if (runs || !self->entry.lossy)
-            shard_stream(self, message);
+        if (runs || !self->base->life.lossy)
+            s_on_stream(self, message);
         break;
     case KIND_stream_fetch:
         if (message->stream_fetch.origin[0]) {
             if (runs)
                 shard_relay_give(self, message);
-        } else if (runs || !self->entry.lossy) {
-            shard_fetch(self, message);
+        } else if (runs || !self->base->life.lossy) {
+            stream_fetch(self->stream, message);
         }
         break;
     case KIND_stream_gap:
@@ -345,7 +342,7 @@ static void s_dispatch(shard_core_t *self, message_t *message)
         break;
     case KIND_close:
         if (runs)
-            shard_close(self, message);
+            s_on_close(self, message);
         break;
     case KIND_stand_want:
         shard_stand_want(self, message);
@@ -364,11 +361,11 @@ static void s_dispatch(shard_core_t *self, message_t *message)
         break;
     case KIND_keepers:
     case KIND_snapshot_kept:
-        shard_keep_message(self, message);
+        shard_keep_news(self, keep_message(&self->durable->keep, message));
         break;
     case KIND_snapshot_fetch:
         if (strncmp(message->from, "keeper/", 7) == 0)
-            shard_keep_message(self, message);
+            shard_keep_news(self, keep_message(&self->durable->keep, message));
         else
             shard_donor_fetch(self, message);
         break;
@@ -384,8 +381,8 @@ static void s_dispatch(shard_core_t *self, message_t *message)
         s_hand_over(self, message);
         break;
     case KIND_stop:
-        self->handing = false;
-        s_stop(self);
+        if (self->base->life.end != END_DONE)
+            s_stop(self, END_STOPS);
         break;
     default: /* what brokers tell everybody */
         break;
@@ -395,7 +392,7 @@ static void s_dispatch(shard_core_t *self, message_t *message)
 static void s_message(void *core, message_t **message_p, int64_t now_us)
 {
     shard_core_t *self = core;
-    self->now_us = now_us;
+    self->base->now_us = now_us;
     s_dispatch(self, *message_p);
     message_destroy(message_p);
     shard_advance(self);
@@ -406,18 +403,18 @@ static void s_message(void *core, message_t **message_p, int64_t now_us)
 static void s_tick(void *core, int64_t now_us)
 {
     shard_core_t *self = core;
-    self->now_us = now_us;
-    self->short_of_memory = false;
+    self->base->now_us = now_us;
+    self->base->short_of_memory = false;
     shard_enter_tick(self);
     shard_stand_tick(self);
     shard_donor_tick(self);
     shard_mark_tick(self);
     shard_advance(self);
-    if (now_us >= self->head_us && self->stored) {
-        shard_cut_release(self); /* what was held for a newcomer */
-        shard_cut_head(self);
+    if (now_us >= self->stream->head_us && self->base->stored) {
+        stream_release(self->stream); /* what was held for a newcomer */
+        stream_head(self->stream);
     }
-    shard_keep_tick(self);
+    shard_keep_news(self, keep_tick(&self->durable->keep));
     s_finish(self);
     shard_report_tick(self);
 }
@@ -430,28 +427,28 @@ static int64_t s_least(int64_t a, int64_t b)
 static int64_t s_due(const void *core)
 {
     const shard_core_t *self = core;
-    if (self->finished)
+    if (self->base->life.end == END_DONE)
         return ROLE_NEVER;
     int64_t due = s_least(shard_report_due(self), shard_snapshot_due(self));
-    due = s_least(due, shard_keep_due(self));
+    due = s_least(due, keep_due(&self->durable->keep));
     due = s_least(due, s_least(shard_enter_due(self), shard_stand_due(self)));
-    due = s_least(due, self->mark.patient_us);
+    due = s_least(due, self->base->gate.patient_us);
     due = s_least(due, s_least(shard_vote_due(self), shard_relay_due(self)));
-    if (shard_cut_owes(self) && self->stored)
-        due = s_least(due, self->head_us);
-    if (self->short_of_memory)
-        due = s_least(due, self->now_us + SHARD_REPORT_SOON_US);
+    if (stream_owes(self->stream) && self->base->stored)
+        due = s_least(due, self->stream->head_us);
+    if (self->base->short_of_memory)
+        due = s_least(due, self->base->now_us + SHARD_REPORT_SOON_US);
     return due;
 }
 
 static outbox_t *s_outbox(void *core)
 {
-    return &((shard_core_t *)core)->outbox;
+    return &((shard_core_t *)core)->base->outbox;
 }
 
 static bool s_finished(const void *core)
 {
-    return ((const shard_core_t *)core)->finished;
+    return ((const shard_core_t *)core)->base->life.end == END_DONE;
 }
 
 const role_t shard_role = {
@@ -469,43 +466,43 @@ const role_t shard_role = {
 
 const float *shard_core_parameters(const shard_core_t *self)
 {
-    return buf_peek(self->parameters);
+    return buf_peek(self->replica->parameters);
 }
 
 const ranges_t *shard_core_applied(const shard_core_t *self)
 {
-    return &self->applied;
+    return &self->replica->applied;
 }
 
 uint64_t shard_core_samples_applied(const shard_core_t *self)
 {
-    return self->samples_applied;
+    return self->replica->samples_applied;
 }
 
 uint64_t shard_core_round(const shard_core_t *self)
 {
-    return self->round;
+    return self->rounds->number;
 }
 
 bool shard_core_closed(const shard_core_t *self)
 {
-    return self->closed_durable;
+    return self->durable->closed;
 }
 
 uint64_t shard_core_welcomes(const shard_core_t *self)
 {
-    return self->welcomes;
+    return self->base->counts.welcomes;
 }
 
 uint64_t shard_core_rolled_back(const shard_core_t *self)
 {
-    return self->rolled_back;
+    return self->base->counts.rolled_back;
 }
 
 size_t shard_core_lasts(const shard_core_t *self)
 {
     size_t count = 0;
-    for (size_t r = 0; r < shard_region_count(self); r++)
-        count += self->origins[r].final_durable;
+    for (size_t r = 0; r < base_regions(self->base); r++)
+        count += self->stream->origins[r].final_durable;
     return count;
 }

@@ -1,6 +1,6 @@
 #include "deploy/launch/carry.h"
 
-#include "actors/shard/shard_carry.h"
+#include "actors/shard/durable/carry.h"
 #include "deploy/cli/checkpoint/catalog.h"
 
 #include <limits.h>

@@ -1,7 +1,7 @@
 /* The disks of a world's nodes: what shards and keepers have stored there, and nodes that are lost with them or without. */
 #include "deploy/simulate/sim_internal.h"
 
-#include "actors/shard/shard_carry.h"
+#include "actors/shard/durable/carry.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -372,13 +372,13 @@ Test(delta, who_has_only_begun_to_say_something_is_believed_for_a_while)
         if (restarts)
             world_crash(w, 1, 0);
         else
-            w->now += SHARD_SPEAKER_US;
+            w->now += STREAM_SPEAKER_US;
         for (size_t i = CHUNKS; i < 2 * CHUNKS; i++)
             s_give(w, items[i]);
         s_expect(w, 2);
-        world_settle(w, 2 * SHARD_MARK_US);
-        cr_expect_eq(w->shard[1][0]->mark.number, 0, "nobody has led to a common point");
-        cr_expect_lt(w->shard[1][0]->origins[0].incarnation, FORGED);
+        world_settle(w, 2 * GATE_PATIENCE_US);
+        cr_expect_eq(w->shard[1][0]->base->gate.number, 0, "nobody has led to a common point");
+        cr_expect_lt(w->shard[1][0]->stream->origins[0].incarnation, FORGED);
         s_free(items, CHUNKS * 2);
         world_destroy(w);
     }
@@ -418,8 +418,8 @@ Test(delta, from_behind_a_point_that_nobody_can_lead_to_waits_for_nothing)
         s_give(w, items[i]);
     }
     s_expect(w, 1);
-    world_settle(w, 2 * SHARD_MARK_US);
-    cr_expect_eq(w->shard[1][0]->mark.number, 0);
+    world_settle(w, 2 * GATE_PATIENCE_US);
+    cr_expect_eq(w->shard[1][0]->base->gate.number, 0);
     s_free(items, CHUNKS);
     world_destroy(w);
 }
@@ -463,10 +463,10 @@ Test(delta, a_position_in_an_entry_that_cannot_have_been_is_not_taken)
             message_destroy(&m);
     cr_assert(refused && refused->refused.code == ERR_LIMIT);
     message_destroy(&refused);
-    cr_expect_eq(w->shard[0][0]->destination_entry[1], 0);
-    cr_expect_not(w->shard[0][0]->destination_away[1]);
+    cr_expect_eq(w->shard[0][0]->stream->destination_entry[1], 0);
+    cr_expect_not(w->shard[0][0]->stream->destination_away[1]);
     s_stream(w, 2);
-    cr_expect_eq(w->shard[0][0]->destination_durable[1], 2, "the true one is heard");
+    cr_expect_eq(w->shard[0][0]->stream->destination_durable[1], 2, "the true one is heard");
     s_free(items, CHUNKS * 3);
     world_destroy(w);
 }
@@ -491,7 +491,7 @@ Test(delta, a_synchronizer_that_speaks_nonsense_shuts_nobody_out)
         world_send_shard(w, m);
     }
     s_stream(w, 2);
-    cr_expect_eq(w->shard[0][0]->destination_durable[1], 2);
+    cr_expect_eq(w->shard[0][0]->stream->destination_durable[1], 2);
     s_free(items, CHUNKS * 3);
     world_destroy(w);
 }

@@ -2,7 +2,7 @@
 #include "deploy/launch/carry.h"
 
 #include "actors/model/model.h"
-#include "actors/shard/shard_carry.h"
+#include "actors/shard/durable/carry.h"
 #include "codec/base/ranges.h"
 #include "deploy/cli/checkpoint/build.h"
 #include "deploy/cli/checkpoint/catalog.h"
