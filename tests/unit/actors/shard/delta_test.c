@@ -349,6 +349,22 @@ Test(delta, nothing_lasts_of_the_incarnation_of_one_that_is_not_taken)
     world_destroy(w);
 }
 
+/* Silence says nothing of it: the older one may have slept. */
+Test(delta, of_one_that_was_replaced_is_refused_for_good_once_the_newer_ones_was_taken)
+{
+    world_t *w = s_world(STRATEGY_ASGD);
+    message_t *items[CHUNKS * 2];
+    s_make(w, items, 2);
+    for (size_t i = 0; i < 2 * CHUNKS; i++) {
+        items[i]->incarnation = i < CHUNKS ? 7 : 6;
+        w->now += i == CHUNKS ? 2 * STREAM_SPEAKER_US : 0;
+        s_give(w, items[i]);
+    }
+    s_expect(w, 1);
+    s_free(items, CHUNKS * 2);
+    world_destroy(w);
+}
+
 #define FORGED ((INCARNATION_TERM_MAX << 32) - 1) /* the greatest that anybody can have been given */
 
 /* What was staged of it, and never came whole, keeps the true one out while it is heard, and no longer; nor after a restart. */
