@@ -1,5 +1,7 @@
 #include "actors/scheduler/global/global_state.h"
 
+#include "codec/wire/actor_name.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +13,7 @@
 #define HELD_UP_US (3000 * MILLISECOND_US) /* between two events: this scheduler itself stood still */
 #define LINGER_US (1000 * MILLISECOND_US)  /* after the last farewell, for reports whose bye was lost */
 #define ACTORS_MAX 65536
-#define OWN_NAME "scheduler/global"
+#define OWN_NAME ACTOR_GLOBAL
 
 static size_t s_region_count(const global_core_t *self)
 {
@@ -697,8 +699,8 @@ global_core_t *global_core_new(const global_spec_t *spec, int64_t now_us)
     self->foreign_us = -1;
     for (size_t index = 0; index < s_region_count(self); index++) {
         region_entry_t *region = &self->regions[index];
-        snprintf(region->scheduler, sizeof region->scheduler, "scheduler/%s",
-                 spec->topology->regions[index].name);
+        message_set_name(region->scheduler,
+                         actor_name(ROLE_SCHEDULER, spec->topology->regions[index].name).text);
         region->seen_us = -1;
     }
     message_set_name(self->machine, spec->machine ? spec->machine : "");

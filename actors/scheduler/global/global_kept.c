@@ -1,6 +1,8 @@
 /* What the global scheduler leaves to its successor, and what that takes. */
 #include "actors/scheduler/global/global_state.h"
 
+#include "codec/wire/actor_name.h"
+
 #include <string.h>
 
 /* ---- leaving ---- */
@@ -8,7 +10,7 @@
 static message_t *s_state(const void *core, int64_t now_us)
 {
     const global_core_t *self = core;
-    message_t *state = message_new(KIND_global_state, "scheduler/global", "scheduler/global");
+    message_t *state = message_new(KIND_global_state, ACTOR_GLOBAL, ACTOR_GLOBAL);
     uint64_t finals[TOPOLOGY_REGIONS_MAX];
     size_t count = self->spec.topology->region_count;
     for (size_t index = 0; index < count; index++)
@@ -39,7 +41,7 @@ static message_t *s_row(const void *core, size_t region, size_t index)
 {
     const region_entry_t *entry = &((const global_core_t *)core)->regions[region];
     const curve_row_t *row = &entry->rows[index];
-    message_t *curve = message_new(KIND_curve, "scheduler/global", entry->scheduler);
+    message_t *curve = message_new(KIND_curve, ACTOR_GLOBAL, entry->scheduler);
     curve->curve.index = row->index;
     curve->curve.train_us = row->train_us;
     curve->curve.epoch = row->epoch;

@@ -2,9 +2,11 @@
  * ends; where all that are heard are of another run, this scheduler is. */
 #include "actors/scheduler/global/global_state.h"
 
+#include "codec/wire/actor_name.h"
+
 #include <string.h>
 
-#define OWN_NAME "scheduler/global"
+#define OWN_NAME ACTOR_GLOBAL
 #define ALONE_US ((int64_t)3000000)      /* until then a region of this run may still be heard */
 #define STRANGERS_US ((int64_t)10000000) /* so long who was refused is shown */
 

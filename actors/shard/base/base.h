@@ -14,6 +14,7 @@
 #include "actors/shard/base/life.h"
 #include "actors/shard/shard_spec.h"
 #include "actors/synchronizer/strategy.h"
+#include "codec/wire/actor_name.h"
 #include "codec/wire/message.h"
 
 #define SHARD_BLOCK 4096u    /* elements worked on at a time: 16 KiB, stays in the first-level cache */

@@ -2,6 +2,7 @@
 #include "actors/scheduler/region/placing/placing.h"
 
 #include "codec/base/failpoint.h"
+#include "codec/wire/actor_name.h"
 
 #include <stdlib.h>
 
@@ -47,12 +48,18 @@ void placing_take_plan(placing_t *self, const message_t *plan, int64_t now_us)
         s_set_plan(self, plan->plan.workers, plan->plan.workers == 0);
 }
 
+static void s_add_role(actors_t *actors, actor_role_t role, size_t count)
+{
+    for (size_t index = 0; index < count; index++)
+        actors_add_numbered(actors, role, index);
+}
+
 static void s_add_actors(placing_t *self)
 {
     actors_t *actors = self->actors;
-    actors_add_numbered(actors, ROLE_SHARD, actors->shard_count);
-    actors_add_numbered(actors, ROLE_SYNCHRONIZER, actors->synchronizer_count);
-    actors_add_numbered(actors, ROLE_WORKER, actors->worker_count);
+    s_add_role(actors, ROLE_SHARD, actors->shard_count);
+    s_add_role(actors, ROLE_SYNCHRONIZER, actors->synchronizer_count);
+    s_add_role(actors, ROLE_WORKER, actors->worker_count);
     for (size_t index = 0; actors->elastic && index < actors->count; index++)
         actors->list[index].wanted = actors->list[index].role != ROLE_WORKER;
     shards_start(self->shards);
@@ -104,7 +111,7 @@ static bool s_begin(placing_t *self, int64_t now_us)
 /* ---- placing ---- */
 
 /* Each finds those it talks to, and leases are right after a resume. */
-static bool s_turn(const placing_t *self, region_role_t role)
+static bool s_turn(const placing_t *self, actor_role_t role)
 {
     if (role == ROLE_SHARD || role == ROLE_KEEPER)
         return true;

@@ -1,5 +1,7 @@
 #include "actors/scheduler/region/training/still.h"
 
+#include "codec/wire/actor_name.h"
+
 #include <string.h>
 
 #define LEAST_US                                                                                             \
@@ -12,7 +14,7 @@ void still_init(still_t *self, region_base_t *base, actors_t *actors, shards_t *
 
 /* ---- why ---- */
 
-static const region_actor_t *s_of_role(const still_t *self, region_role_t role, bool waits)
+static const region_actor_t *s_of_role(const still_t *self, actor_role_t role, bool waits)
 {
     for (size_t index = 0; index < self->actors->count; index++) {
         const region_actor_t *actor = &self->actors->list[index];
@@ -36,7 +38,7 @@ static void s_waited(const still_t *self, const region_actor_t *worker, char out
 {
     const char *first = worker->status->status.waits_for;
     const region_actor_t *shard = s_of_role(self, ROLE_SHARD, true);
-    if (shard && !strncmp(first, "shard/", 6))
+    if (shard && actor_role_of(first) == ROLE_SHARD)
         snprintf(out, STILL_WHY_MAX, "%s waited for %s, and %s for %s", worker->name, first, shard->name,
                  shard->status->status.waits_for);
     else
