@@ -1,4 +1,4 @@
-/* Who may say what, and the advance loop: rooms are asked from the bottom what has happened, and those above them are told. */
+/* The table of who may say what, and the advance loop: rooms are asked from the bottom what has happened, and those above them are told. */
 #include "actors/scheduler/region/region_rooms.h"
 
 #include "actors/kit/dispatch.h"
@@ -358,7 +358,7 @@ static bool s_is_news(region_core_t *self, const message_t *message)
     }
 }
 
-/* What a region of many workers hears most moves nothing on: the timers look at what came of it. Not right after a while
+/* News that a region of many workers hears most moves nothing on: the timers look at what came of it. Not right after a while
  * without an event, in which this scheduler may have stood still. */
 static bool s_only_tells(region_core_t *self, const message_t *message, int64_t now_us)
 {

@@ -84,7 +84,7 @@ void actors_fini(actors_t *self);
 region_actor_t *actors_add(actors_t *self, region_role_t role, size_t index, const char *rest);
 void actors_add_numbered(actors_t *self, region_role_t role, size_t count);
 region_actor_t *actors_named(actors_t *self, const char *name); /* NULL: there is none */
-/* Who sent it, in its incarnation, placed; NULL for anybody else. It and its node are alive. */
+/* The actor that sent it, placed and in that incarnation; NULL for anybody else. It and its node are alive. */
 region_actor_t *actors_sender(actors_t *self, const message_t *message, int64_t now_us);
 region_actor_t *actors_keeper_of(const actors_t *self, size_t node); /* NULL: none */
 const region_actor_t *actors_keeper_named(const actors_t *self, const char *name);
@@ -110,7 +110,7 @@ void actors_tell(const actors_t *self, int64_t now_us); /* the newest of all to 
 
 /* ---- questions ---- */
 
-/* Whether every adopted worker has told what it holds, or has had its time to. */
+/* True: every adopted worker has told what it holds, or has had its time to. */
 bool actors_told(const actors_t *self, int64_t now_us);
 size_t actors_ready(const actors_t *self, region_role_t role);
 bool actors_all_ran(const actors_t *self, region_role_t role);

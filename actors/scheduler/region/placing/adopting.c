@@ -36,7 +36,7 @@ static uint64_t s_seen(const message_t *announce, uint64_t own)
     return scheduler > own && scheduler > seen ? scheduler : seen;
 }
 
-/* Who has placed nothing yet takes one above it: its store was lost. Who has is out of date. */
+/* A scheduler that has placed nothing yet takes one above it: its store was lost. One that has is out of date. */
 void adopting_check_term(adopting_t *self, const message_t *announce)
 {
     region_base_t *base = self->base;

@@ -114,7 +114,7 @@ static bool s_turn(const placing_t *self, region_role_t role)
            shards_known(self->shards);
 }
 
-/* What a start must not be older than. An incarnation that ran on another node, and did not hand over, may have stored
+/* A start must not be older than this. An incarnation that ran on another node, and did not hand over, may have stored
  * something there that it could not tell; where a snapshot counts only with its copies they would know. */
 static void s_put_newest(const placing_t *self, const region_actor_t *actor, message_t *place)
 {

@@ -1,4 +1,4 @@
-/* What nodes say of placements. */
+/* Answers of nodes to placements. */
 #include "actors/scheduler/region/placing/placing.h"
 
 #define DEATHS_MAX 8       /* of an actor, in a row, while the region gets nothing done */

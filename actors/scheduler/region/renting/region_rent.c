@@ -301,7 +301,7 @@ static bool s_is_complete(const region_rent_t *self, int64_t now_us)
     return true;
 }
 
-/* What may have shards, of which nobody else has as much, is needed until somebody can take them over. */
+/* A unit that may have shards, of which nobody else has as much, is needed until somebody can take them over. */
 static bool s_is_needed(const unit_t *unit, bool complete)
 {
     bool here = unit->state == UNIT_HERE || (unit->inherited && unit->state == UNIT_ASKED);
@@ -392,7 +392,7 @@ int64_t region_rent_due(const region_rent_t *self)
 
 /* ---- what is there ---- */
 
-/* What a predecessor rented is paid for since then, also while nobody counted: its node knows how old it is. What is heard
+/* A unit that a predecessor rented is paid for since then, also while nobody counted: its node knows how old it is. What is heard
  * first may have been said long before, so that later ones count as well. */
 static void s_take_over(unit_t *unit, int64_t age_us, int64_t now_us)
 {

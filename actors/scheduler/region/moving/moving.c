@@ -1,5 +1,5 @@
 /* Handing over, and letting go. */
-#include "actors/scheduler/region/placing/moving.h"
+#include "actors/scheduler/region/moving/moving.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -192,7 +192,7 @@ bool moving_is_last(const moving_t *self, size_t shard)
            newest->newest_number == move->handed_number;
 }
 
-/* What was handed over is its own now. */
+/* The snapshot that was handed over is its own now. */
 void moving_started(moving_t *self, const region_actor_t *actor)
 {
     if (actor->role == ROLE_SHARD)
