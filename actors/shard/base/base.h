@@ -65,9 +65,11 @@ typedef struct {
     int64_t
         told_us; /* since when something is taken that others wait to hear the durability of; ROLE_NEVER: nothing */
     gate_t gate;
+    bool stored;          /* a snapshot of the present line is durable */
     bool short_of_memory; /* something could not be applied: tried again at the next tick */
     life_t life;
     bool report_soon;
+    bool visits; /* is the state of another region's shard, loaded to be adopted */
 } base_t;
 
 void base_init(base_t *self, const shard_spec_t *spec);
@@ -82,6 +84,10 @@ uint64_t base_members(const base_t *self); /* a bit for each region */
 void base_changed(base_t *self);
 /* Something is taken that others wait to hear the durability of: it is stored soon. */
 void base_tell_soon(base_t *self);
+
+/* state: what is stored; that it is of this shard durable/state checks. */
+void base_pack(const base_t *self, message_t *message);
+void base_load(base_t *self, const message_t *message);
 
 /* -- speaking */
 
