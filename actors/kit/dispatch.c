@@ -101,10 +101,10 @@ bool sender_is(unsigned senders, const dispatch_self_t *self, const char *name)
 static bool s_is_stale(const dispatch_t *table, const dispatch_self_t *self, const message_t *message,
                        uint64_t *newest)
 {
-    if (message->kind == KIND_refused || !sender_is(table->obeys, self, message->from))
+    if (!sender_is(table->obeys, self, message->from))
         return false;
     if (message->incarnation < *newest)
-        return true;
+        return message->kind != KIND_refused;
     *newest = message->incarnation;
     return false;
 }

@@ -68,7 +68,7 @@ typedef enum {
 
 /* What becomes of a message.
  *
- *   inout  newest   of who is obeyed, the newest incarnation that was heard; raised by what is not stale and no refusal
+ *   inout  newest   of who is obeyed, the newest incarnation that was heard; raised by what it says
  *   out    ret_row  the row that takes it; set with DISPATCH_TAKEN alone
  */
 dispatch_verdict_t dispatch_judge(const dispatch_t *table, const dispatch_self_t *self,

@@ -129,8 +129,9 @@ Test(dispatch, a_refusal_is_never_stale)
 {
     uint64_t newest = 5;
     cr_assert_eq(s_judge(KIND_refused, "scheduler/eu", 4, PHASE_RUNS, &newest).verdict, DISPATCH_FOREIGN);
-    cr_assert_eq(s_judge(KIND_refused, "scheduler/eu", 9, PHASE_RUNS, &newest).verdict, DISPATCH_FOREIGN);
     cr_assert_eq(newest, 5);
+    cr_assert_eq(s_judge(KIND_refused, "scheduler/eu", 9, PHASE_RUNS, &newest).verdict, DISPATCH_FOREIGN);
+    cr_assert_eq(newest, 9, "it is heard all the same");
 }
 
 Test(dispatch, why_is_one_wording)
