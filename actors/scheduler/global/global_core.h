@@ -15,7 +15,7 @@
 #include "actors/scheduler/global/global_cost.h"
 #include "actors/scheduler/global/global_mark.h"
 #include "actors/scheduler/global/global_plan.h"
-#include "actors/scheduler/keep/keep.h"
+#include "actors/scheduler/base/keep.h"
 #include "brokers/job.h"
 
 typedef struct {

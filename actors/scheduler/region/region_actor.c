@@ -2,7 +2,7 @@
 
 #include "actors/kit/clock.h"
 #include "actors/model/model.h"
-#include "actors/scheduler/keep/keep.h"
+#include "actors/scheduler/base/keep.h"
 #include "actors/scheduler/region/region_core.h"
 #include "codec/base/failpoint.h"
 #include "codec/base/log.h"
