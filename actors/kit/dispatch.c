@@ -29,6 +29,7 @@ static const struct {
     {FROM_KEEPERS, "keeper", REGION_ANY, NUMBER_SOME},
     {FROM_NODES, "node", REGION_OWN, NUMBER_SOME},
     {FROM_BROKER, "broker", REGION_OWN, NUMBER_NONE},
+    {FROM_ALL_SHARDS, "shard", REGION_ANY, NUMBER_SOME},
 };
 
 /* "ROLE/REGION" or "ROLE/REGION/REST", as it stands in a name. */

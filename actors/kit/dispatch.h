@@ -21,6 +21,7 @@
 
 /* Sets of senders. */
 typedef enum {
+    FROM_NOBODY = 0,
     FROM_SCHEDULER = 1 << 0,     /* of the own region */
     FROM_GLOBAL = 1 << 1,        /* the global scheduler */
     FROM_SCHEDULERS = 1 << 2,    /* regional ones of other regions */
@@ -34,7 +35,8 @@ typedef enum {
     FROM_KEEPERS = 1 << 10,      /* of any region */
     FROM_NODES = 1 << 11,        /* of the own region */
     FROM_BROKER = 1 << 12,       /* of the own region */
-    FROM_ANYBODY = 1 << 13,
+    FROM_ALL_SHARDS = 1 << 13,   /* of any region */
+    FROM_ANYBODY = 1 << 14,
 } sender_t;
 
 typedef struct {
@@ -55,7 +57,7 @@ typedef struct {
 typedef struct {
     const dispatch_row_t *rows;
     size_t count;
-    sender_t obeys; /* FROM_SCHEDULER or FROM_GLOBAL */
+    sender_t obeys; /* FROM_SCHEDULER, FROM_GLOBAL or FROM_NOBODY */
 } dispatch_t;
 
 typedef enum {
