@@ -35,8 +35,9 @@ typedef enum {
     FROM_KEEPERS = 1 << 10,      /* of any region */
     FROM_NODES = 1 << 11,        /* of the own region */
     FROM_BROKER = 1 << 12,       /* of the own region */
-    FROM_ALL_SHARDS = 1 << 13,   /* of any region */
-    FROM_ANYBODY = 1 << 14,
+    FROM_ANYBODY = 1 << 13,
+    FROM_PEER_SYNCHRONIZERS = 1 << 14, /* of the same number in other regions */
+    FROM_ALL_SHARDS = 1 << 15,         /* of any region */
 } sender_t;
 
 typedef struct {
