@@ -12,12 +12,17 @@ void still_init(still_t *self, region_base_t *base, actors_t *actors, shards_t *
 
 /* ---- why ---- */
 
+static bool s_waits(const region_actor_t *actor)
+{
+    return actor->status && actor->status->status.waits_for[0];
+}
+
 static const region_actor_t *s_of_role(const still_t *self, region_role_t role, bool waits)
 {
     for (size_t index = 0; index < self->actors->count; index++) {
         const region_actor_t *actor = &self->actors->list[index];
-        if (actor->role == role && actor->state == PLACE_READY &&
-            (!waits || (actor->status && actor->status->status.waits_for[0])))
+        bool runs = actor->role == role && actor->state == PLACE_READY;
+        if (runs && (!waits || s_waits(actor)))
             return actor;
     }
     return NULL;
