@@ -33,7 +33,7 @@ static bool s_has(const placing_t *self, size_t node, size_t shard, uint64_t inc
 static bool s_holds_newest(const placing_t *self, size_t node, size_t shard)
 {
     return shards_newest_is_on(self->shards, shard, node) &&
-           s_has(self, node, shard, self->actors->list[shard].ran_incarnation, 0);
+           s_has(self, node, shard, self->actors->list[shard].newest.incarnation, 0);
 }
 
 /* The node where a shard ran last, under this scheduler or a predecessor, if it is there; only it is sure to have had the

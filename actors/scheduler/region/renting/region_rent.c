@@ -271,8 +271,8 @@ static unit_t *s_first_to_go(region_rent_t *self, size_t offer)
     unit_t *first = NULL;
     for (size_t i = 0; i < self->unit_count; i++) {
         unit_t *unit = &self->units[i];
-        if (unit->offer == offer && unit->state != UNIT_FREE && unit->state != UNIT_RETURNING &&
-            (!first || s_goes_before(unit, first)))
+        bool stays = unit->state != UNIT_FREE && unit->state != UNIT_RETURNING;
+        if (unit->offer == offer && stays && (!first || s_goes_before(unit, first)))
             first = unit;
     }
     return first;

@@ -104,7 +104,7 @@ bool training_take_want(training_t *self, const message_t *message, region_actor
         return false;
     }
     *ret_computed = training_take_figures(self, message, worker);
-    worker->untold = false;
+    worker->worker.untold = false;
     if (holding.count)
         training_begin(self, now_us); /* it was leased by a predecessor */
     bool may = !region_stops(self->base) && !self->base->failure;

@@ -163,10 +163,10 @@ static inline region_actor_t *rooms_run(rooms_t *self, const char *name, size_t 
     region_actor_t *actor = actors_named(&self->actors, name);
     cr_assert_not_null(actor, "%s", name);
     actor->state = PLACE_READY;
-    actor->node = actor->ran_node = node;
-    actor->incarnation = actor->ran_incarnation = region_issue(&self->base);
+    actor->node = actor->newest.node = node;
+    actor->incarnation = actor->newest.incarnation = region_issue(&self->base);
     actor->ran = actor->wanted = true;
-    actor->since_us = actor->seen_us = actor->ready_us = now_us;
+    actor->since_us = actor->seen_us = actor->worker.ready_us = now_us;
     return actor;
 }
 

@@ -51,7 +51,7 @@ Test(training, sums_of_workers_are_counted_once)
 Test(training, nothing_is_granted_before_adopted_workers_have_told)
 {
     rooms_t *rooms = rooms_training();
-    rooms->actors.list[5].untold = true;
+    rooms->actors.list[5].worker.untold = true;
     s_ask(rooms, 0, 0, 0, 0);
     cr_assert_eq(rooms_sent(rooms, KIND_lease), 0);
     s_ask(rooms, 1, 0, 0, 0);
