@@ -30,12 +30,12 @@ static bool s_is_several(const topology_t *self)
 
 static bool s_is_outer(const topology_t *self)
 {
-    return self->job.sync.strategy == STRATEGY_DILOCO || self->job.sync.strategy == STRATEGY_DILOCO_ASYNC;
+    return strategy_find(self->job.sync.strategy)->outer;
 }
 
 static bool s_is_asp(const topology_t *self)
 {
-    return self->job.sync.strategy == STRATEGY_ASP;
+    return strategy_find(self->job.sync.strategy)->selects;
 }
 
 static bool s_is_auto(const topology_t *self)
@@ -82,8 +82,10 @@ static const struct {
     {"job.data.split", s_has_files, "kind counter has no labels; leave it out"},
     {"job.sync.every_least", s_is_auto, "is for every: auto; write that, or leave it out"},
     {"job.sync.every_most", s_is_auto, "is for every: auto; write that, or leave it out"},
-    {"job.sync.outer_lr", s_is_outer, "is for diloco; write strategy: diloco, or leave it out"},
-    {"job.sync.outer_momentum", s_is_outer, "is for diloco; write strategy: diloco, or leave it out"},
+    {"job.sync.outer_lr", s_is_outer,
+     "is for strategies with an outer optimizer; write strategy: diloco, or leave it out"},
+    {"job.sync.outer_momentum", s_is_outer,
+     "is for strategies with an outer optimizer; write strategy: diloco, or leave it out"},
     {"job.sync.threshold", s_is_asp, "is for asp; write strategy: asp, or leave it out"},
     {"job.sync.encoding", s_is_several,
      "is for what crosses between regions, and there is one; leave it out"},

@@ -55,6 +55,7 @@ static void *s_new_node(const sim_t *self, size_t region, const char *name, size
                             self->spec.node_list ? self->spec.node_list[place].cores : sim_cores(self, name),
                         .memory_bytes = (uint64_t)1 << 30,
                         .samples = self->spec.samples,
+                        .alone_us = self->spec.alone_us,
                         .announce_us = self->spec.beat_us};
     sim_find_held(self, region, name, &spec);
     spec.run = spec.held_count ? SIM_RUN : RUN_ID_NONE;
@@ -291,7 +292,9 @@ static void s_drain(sim_t *self, size_t index, const node_command_t *command)
         s_tell_node(self, actor, ERR_OK);
         return;
     }
-    message_t *stop = message_new(KIND_stop, actor->name, "node");
+    wire_name_t node;
+    sim_unit_name(self, actor->region, "host", node);
+    message_t *stop = message_new(KIND_stop, actor->name, node);
     stop->stop.done = command->done;
     actor->role->message(actor->core, &stop, self->now_us);
     sim_after(self, index);

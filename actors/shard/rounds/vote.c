@@ -305,10 +305,13 @@ static say_t s_said(const rounds_t *self, const message_t *message, const vote_h
 static bool s_is_heard(rounds_t *self, const message_t *message, uint64_t mark, size_t region)
 {
     gate_seen(&self->base->gate, mark, self->base->now_us);
-    if (!gate_lets(&self->base->gate, mark) ||
-        message->incarnation < self->stream->origins[region].shard_incarnation)
+    origin_t *origin = &self->stream->origins[region];
+    bool outlived = message->incarnation < origin->vote_incarnation ||
+                    !stream_may_speak(self->stream, &origin->shard, message->incarnation);
+    if (outlived || !gate_lets(&self->base->gate, mark))
         return false;
-    self->stream->origins[region].shard_incarnation = message->incarnation;
+    origin->vote_incarnation = message->incarnation;
+    stream_spoke(self->stream, &origin->shard, message->incarnation);
     return true;
 }
 
