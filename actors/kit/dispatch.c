@@ -30,6 +30,7 @@ static const struct {
     {FROM_KEEPERS, ROLE_KEEPER, REGION_ANY, NUMBER_SOME},
     {FROM_NODES, ROLE_NODE, REGION_OWN, NUMBER_SOME},
     {FROM_BROKER, ROLE_BROKER, REGION_OWN, NUMBER_NONE},
+    {FROM_ALL_SHARDS, ROLE_SHARD, REGION_ANY, NUMBER_SOME},
 };
 
 static bool s_is_there(where_t where, const dispatch_self_t *self, const actor_parts_t *parts)
@@ -73,10 +74,10 @@ bool sender_is(unsigned senders, const dispatch_self_t *self, const char *name)
 static bool s_is_stale(const dispatch_t *table, const dispatch_self_t *self, const message_t *message,
                        uint64_t *newest)
 {
-    if (message->kind == KIND_refused || !sender_is(table->obeys, self, message->from))
+    if (!sender_is(table->obeys, self, message->from))
         return false;
     if (message->incarnation < *newest)
-        return true;
+        return message->kind != KIND_refused;
     *newest = message->incarnation;
     return false;
 }

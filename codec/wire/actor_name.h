@@ -2,7 +2,7 @@
  *
  * Why      what a name says is relied upon from the brokers to the command line: one table of roles says how each is written.
  * How      of some roles there is one in a region ("scheduler/eu"), some are counted ("shard/eu/2"), some have a part of their own
- *          ("node/eu/a"). The global scheduler is the scheduler of a region that no topology may have, "global".
+ *          ("node/eu/a"). The global scheduler has "global" in the place of its region.
  * Not      whether the region is in the topology, or the number below some count.
  * Threads  pure.      Limits   WIRE_NAME_SIZE; topologies and the command line keep names below it, and what is longer is cut off.
  */

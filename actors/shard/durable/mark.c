@@ -8,10 +8,11 @@
 #include "actors/shard/shard_internal.h"
 
 #include "codec/base/hash.h"
+#include "codec/wire/actor_name.h"
 
 #include <string.h>
 
-#define GLOBAL_SCHEDULER "scheduler/global"
+#define GLOBAL_SCHEDULER ACTOR_GLOBAL
 
 enum { PHASE_HOLD, PHASE_TAKE, PHASE_END };
 
