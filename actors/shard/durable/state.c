@@ -4,7 +4,7 @@
  * kept, and "cursor_of/REGION": the batches of another region that are in the parameters. Regions by index. */
 
 #include "actors/shard/durable/carry.h"
-#include "actors/shard/shard_internal.h"
+#include "actors/shard/durable/durable.h"
 
 #include "codec/base/run_id.h"
 
@@ -18,7 +18,7 @@
 /* -- out --------------------------------------------------------------------------------------------------
  */
 
-static void s_pack_relays(const shard_core_t *self, message_t *message)
+static void s_pack_relays(const durable_t *self, message_t *message)
 {
     uint64_t *items = stored_rows(self->rounds->relays.count, RELAY_FIELDS);
     for (size_t i = 0; i < self->rounds->relays.count; i++) {
@@ -35,16 +35,15 @@ static void s_pack_relays(const shard_core_t *self, message_t *message)
     free(items);
 }
 
-static void s_pack_numbers(const shard_core_t *self, message_t *message)
+static void s_pack_numbers(const durable_t *self, message_t *message)
 {
     message->shard_state.rate = shard_carry_rate(self->base->spec.topology);
     message->shard_state.round = self->rounds->number;
     message->shard_state.muted = self->rounds->vote.muted;
-    message_set_u64s(&message->shard_state.marks, self->durable->mark.kept,
-                     self->durable->mark.kept_count * SHARD_MARK_FIELDS);
+    mark_pack(&self->mark, message);
 }
 
-static void s_pack_votes(const shard_core_t *self, message_t *message)
+static void s_pack_votes(const durable_t *self, message_t *message)
 {
     const shard_vote_t *all = &self->rounds->vote;
     size_t regions = base_regions(self->base), fields = VOTE_FIELDS + regions;
@@ -62,7 +61,7 @@ static void s_pack_votes(const shard_core_t *self, message_t *message)
     free(items);
 }
 
-buf_t *state_pack(const shard_core_t *self)
+static buf_t *s_pack(const durable_t *self)
 {
     message_t *message = base_message(self->base, KIND_shard_state, self->base->name);
     base_pack(self->base, message);
@@ -87,7 +86,7 @@ buf_t *state_pack(const shard_core_t *self)
     return out;
 }
 
-static bool s_add_relays(const shard_core_t *self, snapshot_t *snapshot, err_t *err)
+static bool s_add_relays(const durable_t *self, snapshot_t *snapshot, err_t *err)
 {
     stored_name_t name;
     bool added = true;
@@ -102,9 +101,9 @@ static bool s_add_relays(const shard_core_t *self, snapshot_t *snapshot, err_t *
     return added;
 }
 
-bool state_add_values(const shard_core_t *self, snapshot_t *snapshot, err_t *err)
+bool state_values(durable_t *self, snapshot_t *snapshot, err_t *err)
 {
-    buf_t *state = state_pack(self);
+    buf_t *state = s_pack(self);
     if (!state || snapshot_add(snapshot, "state", &state, err))
         return false;
     return replica_values(self->replica, snapshot, err) && stream_queue_values(self->stream, snapshot, err) &&
@@ -115,7 +114,7 @@ bool state_add_values(const shard_core_t *self, snapshot_t *snapshot, err_t *err
 /* -- in ---------------------------------------------------------------------------------------------------
  */
 
-err_code_t shard_core_decode(const buf_t *state, message_t **ret_message, err_t *err)
+err_code_t state_decode(const buf_t *state, message_t **ret_message, err_t *err)
 {
     if (!state || buf_size(state) < 8)
         return err_set(err, ERR_MALFORMED, "the snapshot has no state");
@@ -136,11 +135,11 @@ err_code_t shard_core_decode(const buf_t *state, message_t **ret_message, err_t 
     return err_set(err, ERR_MALFORMED, "the state is another message");
 }
 
-err_code_t shard_core_count(const buf_t *state, uint64_t *ret_batches, err_t *err)
+err_code_t state_count(const buf_t *state, uint64_t *ret_batches, err_t *err)
 {
     message_t *message = NULL;
     ranges_t applied = {0};
-    err_code_t code = shard_core_decode(state, &message, err);
+    err_code_t code = state_decode(state, &message, err);
     if (code)
         return code;
     code = ranges_load(&applied, message->shard_state.applied.items, message->shard_state.applied.count, err);
@@ -151,7 +150,7 @@ err_code_t shard_core_count(const buf_t *state, uint64_t *ret_batches, err_t *er
     return code;
 }
 
-static err_code_t s_check_job(const shard_core_t *self, const message_t *message, err_t *err)
+static err_code_t s_check_job(const durable_t *self, const message_t *message, err_t *err)
 {
     const char *region = self->base->spec.topology->regions[self->base->spec.region_index].name;
     if (strcmp(message->shard_state.region, region) != 0 ||
@@ -168,18 +167,17 @@ static err_code_t s_check_job(const shard_core_t *self, const message_t *message
     return message->shard_state.history ? ERR_OK : err_set(err, ERR_MALFORMED, "the snapshot has no history");
 }
 
-static err_code_t s_load_numbers(shard_core_t *self, const message_t *message, err_t *err)
+static err_code_t s_load_numbers(durable_t *self, const message_t *message, err_t *err)
 {
     self->rounds->number = message->shard_state.round;
     self->rounds->vote.muted = message->shard_state.muted;
-    shard_mark_load(self, &message->shard_state.marks);
+    mark_load(&self->mark, message);
     if (self->rounds->number > self->stream->cut + UINT32_MAX)
         return err_set(err, ERR_MALFORMED, "state: numbers of rounds that cannot be");
     return ERR_OK;
 }
 
-static err_code_t s_load_relay(shard_core_t *self, const uint64_t *row, const snapshot_t *snapshot,
-                               err_t *err)
+static err_code_t s_load_relay(durable_t *self, const uint64_t *row, const snapshot_t *snapshot, err_t *err)
 {
     stored_name_t name;
     relay_t relay = {.region = (size_t)row[0],
@@ -201,7 +199,7 @@ static err_code_t s_load_relay(shard_core_t *self, const uint64_t *row, const sn
     return ERR_OK;
 }
 
-static err_code_t s_load_relays(shard_core_t *self, const wire_u64s_t *rows, const snapshot_t *snapshot,
+static err_code_t s_load_relays(durable_t *self, const wire_u64s_t *rows, const snapshot_t *snapshot,
                                 err_t *err)
 {
     if (rows->count % RELAY_FIELDS)
@@ -212,7 +210,7 @@ static err_code_t s_load_relays(shard_core_t *self, const wire_u64s_t *rows, con
     return code;
 }
 
-static err_code_t s_load_votes(shard_core_t *self, const wire_u64s_t *rows, err_t *err)
+static err_code_t s_load_votes(durable_t *self, const wire_u64s_t *rows, err_t *err)
 {
     size_t regions = base_regions(self->base), fields = VOTE_FIELDS + regions;
     if (rows->count % fields || rows->count > 2 * SHARD_KEPT_MAX * fields)
@@ -231,12 +229,12 @@ static err_code_t s_load_votes(shard_core_t *self, const wire_u64s_t *rows, err_
 
 /* What was loaded may lie here alone, committed and never kept by others: nothing of it is durable, and none of its deltas
  * may leave, before the keepers have it again. */
-static void s_forget_durable(shard_core_t *self)
+static void s_forget_durable(durable_t *self)
 {
     self->base->stored = false;
-    self->durable->committed_last = 0;
-    self->durable->closed = false;
-    ranges_fini(&self->durable->applied);
+    self->committed_last = 0;
+    self->closed = false;
+    ranges_fini(&self->applied);
     for (size_t r = 0; r < base_regions(self->base); r++) {
         self->stream->origins[r].durable = 0;
         self->stream->origins[r].final_durable = false;
@@ -244,7 +242,7 @@ static void s_forget_durable(shard_core_t *self)
 }
 
 /* The job has got more epochs since: what was the last of a region goes on from there. */
-static void s_reopen(shard_core_t *self)
+static void s_reopen(durable_t *self)
 {
     self->stream->closed = false;
     for (size_t r = 0; r < base_regions(self->base); r++)
@@ -259,31 +257,29 @@ static void s_reopen(shard_core_t *self)
 
 /* What was committed is what was loaded. After a loss other regions may have what is not here: the numbers of
  * the old history must not be given to other bytes, so a new one begins, and is stored at once. */
-static void s_settle(shard_core_t *self, const snapshot_t *snapshot)
+static void s_settle(durable_t *self, const snapshot_t *snapshot)
 {
-    self->durable->number = snapshot->id.number;
+    self->number = snapshot->id.number;
     self->base->stored = true;
-    self->base->changes = self->durable->committed_changes = 1;
+    self->base->changes = self->committed_changes = 1;
     if (self->base->spec.loses) {
         self->stream->history = self->base->spec.history;
         self->base->counts.rolled_back += self->base->spec.lost;
         self->base->changes++;
         self->base->stored = false;
     }
-    self->durable->committed_steps = self->replica->steps;
-    self->durable->committed_last = self->stream->open_first - 1;
-    bool settled = shard_round_settled(self);
-    self->durable->closed = self->stream->closed && settled;
+    self->committed_steps = self->replica->steps;
+    self->committed_last = self->stream->open_first - 1;
+    bool settled = !self->base->rules.votes || !self->replica->pending_count;
+    self->closed = self->stream->closed && settled;
     for (size_t r = 0; r < base_regions(self->base); r++)
         self->stream->origins[r].final_durable = self->stream->origins[r].final && settled;
     if (self->base->spec.topology->checkpoint.durability == DURABILITY_REPLICA)
         s_forget_durable(self);
-    self->stream->sendable = self->durable->committed_last;
-    if (self->stream->entry_number) /* nobody knows whether its positions were ever heard */
-        self->entry->position_us = 0;
+    self->stream->sendable = self->committed_last;
 }
 
-static err_code_t s_load(shard_core_t *self, const message_t *message, const snapshot_t *snapshot, err_t *err)
+static err_code_t s_load(durable_t *self, const message_t *message, const snapshot_t *snapshot, err_t *err)
 {
     err_code_t code = s_check_job(self, message, err);
     /* Where something may be lost others are asked, and one of their states is taken. */
@@ -296,7 +292,7 @@ static err_code_t s_load(shard_core_t *self, const message_t *message, const sna
     base_load(self->base, message);
     code = replica_load(self->replica, message, snapshot, err);
     if (!code)
-        code = ranges_copy(&self->durable->applied, &self->replica->applied);
+        code = ranges_copy(&self->applied, &self->replica->applied);
     if (!code)
         code = stream_load(self->stream, message, snapshot, err);
     if (!code)
@@ -312,10 +308,16 @@ static err_code_t s_load(shard_core_t *self, const message_t *message, const sna
     return code;
 }
 
-err_code_t state_load(shard_core_t *self, const snapshot_t *snapshot, err_t *err)
+static void s_begin_drift(durable_t *self)
+{
+    position_t own = stream_position(self->stream);
+    drift_begin(self->replica, &own, stream_going(self->stream));
+}
+
+err_code_t state_load(durable_t *self, const snapshot_t *snapshot, err_t *err)
 {
     message_t *message = NULL;
-    err_code_t code = shard_core_decode(snapshot_peek(snapshot, "state"), &message, err);
+    err_code_t code = state_decode(snapshot_peek(snapshot, "state"), &message, err);
     if (code)
         return code;
     code = s_load(self, message, snapshot, err);
@@ -328,9 +330,8 @@ err_code_t state_load(shard_core_t *self, const snapshot_t *snapshot, err_t *err
         s_reopen(self);
     s_settle(self, snapshot);
     if (!self->base->visits)
-        shard_drift_begin(self);
+        s_begin_drift(self);
     if (grown && had_closed && !self->base->visits)
         stream_catch_up(self->stream, self->rounds->number);
-    shard_collect(self);
     return ERR_OK;
 }

@@ -153,11 +153,6 @@ static void s_forget(shard_core_t *self, uint64_t number, const uint64_t *taken)
     self->replica->pending_count = kept;
 }
 
-bool shard_round_settled(const shard_core_t *self)
-{
-    return !self->rounds->vote.on || self->replica->pending_count == 0;
-}
-
 bool shard_round_late(const shard_core_t *self, const delta_head_t *head)
 {
     return self->base->rules.waits && !s_sums(self) && head->last <= self->rounds->number;

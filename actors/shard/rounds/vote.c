@@ -108,11 +108,6 @@ static bool s_stored(const shard_core_t *self, const vote_t *vote)
     return vote->changes <= self->durable->committed_changes;
 }
 
-bool shard_vote_wants_snapshot(const shard_core_t *self)
-{
-    return self->rounds->vote.wanted > self->durable->committed_changes;
-}
-
 /* -- speaking ---------------------------------------------------------------------------------------------
  */
 
