@@ -46,6 +46,8 @@ shard_core_t *shard_alloc(const shard_spec_t *spec)
     s_open_rooms(self);
     base_init(self->base, spec);
     replica_init(self->replica, self->base);
+    self->rounds->base = self->base;
+    self->rounds->stream = self->stream;
     shard_vote_begin(self);
     intake_init(self->intake, self->base, self->replica);
     stream_init(self->stream, self->base, self->replica);
@@ -267,7 +269,7 @@ static void s_on_counts(shard_core_t *self, const durable_done_t *done)
         stream_send(self->stream, done->first, done->last);
         stream_head(self->stream);
     }
-    self->rounds->vote.settled[self->base->spec.region_index] = done->round;
+    ballot_settle(&self->rounds->ballot, self->base->spec.region_index, done->round);
     shard_vote_committed(self);
     FAILPOINT(shard_snapshot_told);
     self->base->report_soon = true;

@@ -106,7 +106,6 @@ size_t
 shard_round_lacks(const shard_core_t *self); /* a region whose contribution is missing; SIZE_MAX: none */
 
 bool shard_round_late(const shard_core_t *self, const delta_head_t *head); /* it has come for nothing */
-/* No contribution waits for a decision: what is final is done. */
 bool shard_round_works(const shard_core_t *self); /* somebody has reached the next round, or is late */
 uint64_t
 shard_round_present(const shard_core_t *self);        /* bit r: region r has reached the next round or left */
@@ -117,7 +116,6 @@ bool shard_round_has(const shard_core_t *self, size_t region,
 /* shard_vote */
 void shard_vote_begin(shard_core_t *self);
 void shard_vote_fini(shard_core_t *self);
-vote_t *shard_vote_add(shard_core_t *self, const vote_t *vote);
 void shard_vote(shard_core_t *self, const message_t *message);
 void shard_vote_advance(shard_core_t *self);
 int64_t shard_vote_due(const shard_core_t *self);
@@ -136,9 +134,8 @@ bool shard_vote_lacked(const shard_core_t *self, size_t origin, uint64_t number)
 
 /* shard_relay */
 void shard_relay_keep(shard_core_t *self, size_t origin, const incoming_t *incoming, buf_t *data);
-void shard_relay_add(shard_core_t *self, const relay_t *relay); /* moves its buffers in */
-void shard_relay_trim(shard_core_t *self);                      /* what nobody lacks any more goes */
-void shard_relay_drop(shard_core_t *self);                      /* all of it */
+void shard_relay_trim(shard_core_t *self); /* what nobody lacks any more goes */
+void shard_relay_drop(shard_core_t *self); /* all of it */
 void shard_relay_fini(shard_core_t *self);
 void shard_relay_advance(shard_core_t *self); /* asks for what a decided round needs */
 int64_t shard_relay_due(const shard_core_t *self);

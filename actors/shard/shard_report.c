@@ -36,7 +36,7 @@ static const char *s_waits_for(const shard_core_t *self, wire_name_t text)
         message_set_name(text, "memory");
     else if (shard_round_bars(self) && shard_round_lacks(self) != SIZE_MAX)
         message_set_name(text, s_region(self, shard_round_lacks(self)));
-    else if (self->rounds->vote.on && shard_round_bars(self))
+    else if (self->base->rules.votes && shard_round_bars(self))
         message_set_name(text, "majority of regions");
     else if (!self->stream->closed && stream_limited(self->stream))
         message_set_name(text, s_limit(self));

@@ -11,12 +11,6 @@ bool durable_dirty(const durable_t *self)
     return self->base->changes != self->committed_changes;
 }
 
-/* No contribution waits for a decision: what is final is done. */
-static bool s_settled(const durable_t *self)
-{
-    return !self->base->rules.votes || !self->replica->pending_count;
-}
-
 /* -- reasons ----------------------------------------------------------------------------------------------
  */
 
@@ -52,7 +46,7 @@ static bool s_cut(const durable_t *self)
 
 static bool s_votes(const durable_t *self)
 {
-    return self->rounds->vote.wanted > self->committed_changes;
+    return ballot_waits(&self->rounds->ballot);
 }
 
 static bool s_closed(const durable_t *self)
@@ -121,7 +115,7 @@ static void s_remember(durable_t *self)
     shot->last = stream_last(self->stream);
     shot->steps = self->replica->steps;
     shot->round = self->rounds->number;
-    bool settled = s_settled(self);
+    bool settled = rounds_settled(self->rounds);
     shot->closed = self->stream->closed && settled;
     CHECK(!ranges_copy(&shot->applied, &self->replica->applied));
     for (size_t r = 0; r < base_regions(self->base); r++) {

@@ -209,7 +209,7 @@ static void s_give_up(shard_core_t *self, err_code_t code)
  * where rounds need not everybody; the rest are small lists. */
 static uint64_t s_most_bytes(const shard_core_t *self)
 {
-    uint64_t pending = self->rounds->vote.on ? 64 : 3;
+    uint64_t pending = self->base->rules.votes ? 64 : 3;
     return (5 + pending * (uint64_t)base_regions(self->base)) * base_bytes(self->base) + ((uint64_t)64 << 20);
 }
 

@@ -153,6 +153,11 @@ static void s_forget(shard_core_t *self, uint64_t number, const uint64_t *taken)
     self->replica->pending_count = kept;
 }
 
+bool rounds_settled(const rounds_t *self)
+{
+    return !self->base->rules.votes || self->stream->replica->pending_count == 0;
+}
+
 bool shard_round_late(const shard_core_t *self, const delta_head_t *head)
 {
     return self->base->rules.waits && !s_sums(self) && head->last <= self->rounds->number;
@@ -212,7 +217,7 @@ static bool s_apply(shard_core_t *self, const blend_t *blend)
 /* What is in the next round; false when that is not known, or not all of it is here. */
 static bool s_taken(const shard_core_t *self, uint64_t *ret_taken)
 {
-    if (!self->rounds->vote.on) {
+    if (!self->base->rules.votes) {
         for (size_t r = 0; r < base_regions(self->base); r++)
             ret_taken[r] = self->rounds->number + 1;
         return s_anybody(self, self->rounds->number + 1) && shard_round_lacks(self) == SIZE_MAX;
@@ -240,8 +245,8 @@ bool shard_round_try(shard_core_t *self)
     self->replica->version += some;
     self->replica->samples_applied += samples;
     s_forget(self, number, taken);
-    if (self->rounds->vote.on)
-        base_tell_soon(self->base);
+    if (self->base->rules.votes)
+        base_tell_soon(self->base); /* others wait to hear that it is durable */
     base_changed(self->base);
     return true;
 }

@@ -36,6 +36,7 @@ static alone_t *s_alone(when_full_t when_full)
     replica_start(&a->replica, &zero);
     intake_init(&a->intake, &a->base, &a->replica);
     stream_init(&a->stream, &a->base, &a->replica);
+    a->rounds = (rounds_t){.base = &a->base, .stream = &a->stream};
     durable_init(&a->durable, &a->base, &a->replica, &a->intake, &a->stream, &a->rounds);
     a->stream.history = 1;
     a->base.changes = 1;
@@ -82,7 +83,6 @@ static alone_t *s_stored(when_full_t when_full)
 /* A cut of nothing, as if by a step. */
 static void s_cut(alone_t *a)
 {
-    a->stream.cut++;
     stream_announce(&a->stream);
     base_changed(&a->base);
 }
@@ -143,7 +143,7 @@ static void s_make(alone_t *a)
 
 static void s_vote(alone_t *a)
 {
-    a->rounds.vote.wanted = a->base.changes + 1; /* the change is noted behind this */
+    a->rounds.ballot.wanted = a->base.changes + 1; /* the change is noted behind this */
 }
 
 static void s_close(alone_t *a)
