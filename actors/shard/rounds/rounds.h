@@ -46,5 +46,6 @@ void rounds_pack(const rounds_t *self, message_t *message);
 bool rounds_values(const rounds_t *self, snapshot_t *snapshot, err_t *err);
 MUST_USE err_code_t rounds_load(rounds_t *self, const message_t *message, const snapshot_t *snapshot,
                                 err_t *err);
+void rounds_reopen(rounds_t *self); /* no contribution is a region's last any more */
 
 #endif

@@ -1,5 +1,5 @@
-/* What is stored of rounds: the newest that is applied, what was voted on those that are not durable everywhere, and other regions'
- * contributions that are kept for who lacks them. */
+/* Rounds' part of a state: the newest that is applied, votes on those that are not durable everywhere, and other regions' contributions
+ * that are kept for who lacks them. */
 
 #include "actors/shard/rounds/rounds.h"
 
@@ -140,4 +140,10 @@ err_code_t rounds_load(rounds_t *self, const message_t *message, const snapshot_
     if (!code && !self->base->visits)
         code = s_load_relays(self, &message->shard_state.relays, snapshot, err);
     return code;
+}
+
+void rounds_reopen(rounds_t *self)
+{
+    for (size_t i = 0; i < self->relays.count; i++)
+        self->relays.items[i].kept.head.final = false;
 }

@@ -110,6 +110,7 @@ bool stream_queue_values(const stream_t *self, snapshot_t *snapshot, err_t *err)
 bool stream_cursor_values(const stream_t *self, snapshot_t *snapshot, err_t *err);
 MUST_USE err_code_t stream_load(stream_t *self, const message_t *message, const snapshot_t *snapshot,
                                 err_t *err);
+void stream_reopen(stream_t *self); /* the job has more epochs since: nobody has made a last cut */
 
 /* -- lineage (line.c) */
 
