@@ -46,7 +46,7 @@ static bool s_cut(const durable_t *self)
 
 static bool s_votes(const durable_t *self)
 {
-    return ballot_waits(&self->rounds->ballot);
+    return rounds_wants_snapshot(self->rounds);
 }
 
 static bool s_closed(const durable_t *self)

@@ -52,7 +52,6 @@ typedef struct {
     bool suspect;       /* its stream may have gone on without this shard: its stand will tell */
     bool position_told; /* its shard has said that it knows the present entry */
     uint64_t shard_incarnation; /* newest of its shard that has spoken */
-    bool handed;                /* what came last of it was handed on by another region */
     incoming_t incoming[SHARD_INCOMING_MAX];
 } origin_t;
 
