@@ -21,10 +21,10 @@
 #define DURABLE_RETRY_FIRST_US 100000
 #define DURABLE_RETRY_LAST_US 5000000
 
-/* What calls for a snapshot from above; set and cleared by the room that wants it. */
+/* Reasons for a snapshot that lie above; set and cleared by the room that wants it. */
 #define DURABLE_WELCOME (1u << 0) /* a newcomer is to be given the state */
 
-/* What the snapshot that is out contains; becomes durable when it is committed. */
+/* Contents of the snapshot that is out; they become durable when it is committed. */
 typedef struct {
     uint64_t number; /* 0: none is out */
     bool outlived;   /* the state has been replaced since: what becomes of it does not matter */
@@ -61,7 +61,7 @@ typedef struct {
     uncovered_t uncovered;
 } durable_t;
 
-/* What has become of the snapshot that was out. */
+/* The outcome of the snapshot that was out. */
 typedef struct {
     uint64_t number;      /* of it; 0: nothing yet */
     err_code_t code;      /* not 0: it must not be given to anybody */
@@ -104,7 +104,7 @@ int64_t durable_snapshot_due(const durable_t *self);
 snapshot_t *durable_take(durable_t *self);
 /* It is on the disk, or not: code. */
 MUST_USE durable_done_t durable_committed(durable_t *self, uint64_t number, err_code_t code);
-/* What keepers have made of it. */
+/* Keepers have said something of it. */
 MUST_USE durable_done_t durable_news(durable_t *self, keep_news_t news);
 
 /* -- going on while the disk is full (uncovered.c) */

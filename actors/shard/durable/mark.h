@@ -38,7 +38,7 @@ void mark_join(mark_t *self, uint64_t point);
 const char *mark_tag(const mark_t *self); /* of the snapshot to be taken now; NULL: none */
 void mark_take(mark_t *self);             /* a snapshot is about to be made */
 void mark_committed(mark_t *self, err_code_t code);
-/* Whether the store of an earlier incarnation has a common point's snapshot that is still kept. */
+/* The store of an earlier incarnation has a common point's snapshot that is still kept. */
 bool mark_keeps(const mark_t *self, uint64_t incarnation);
 
 void mark_pack(const mark_t *self, message_t *message);

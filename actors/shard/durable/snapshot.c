@@ -46,7 +46,7 @@ static bool s_cut(const durable_t *self)
 
 static bool s_votes(const durable_t *self)
 {
-    return ballot_waits(&self->rounds->ballot);
+    return rounds_wants_snapshot(self->rounds);
 }
 
 static bool s_closed(const durable_t *self)
@@ -175,7 +175,7 @@ static void s_tell_origins(durable_t *self)
     }
 }
 
-/* What it holds is durable at the job's level: own deltas in it may leave. */
+/* The snapshot is durable at the job's level: own deltas in it may leave. */
 static void s_count(durable_t *self, durable_done_t *done)
 {
     const shot_t *shot = &self->shot;
@@ -218,8 +218,8 @@ static durable_done_t s_refuse(durable_t *self, err_code_t code)
     return done;
 }
 
-/* What is committed here is enough to go on from, if not from the loss of this node: the shard may end, but nothing that waits for
- * keepers leaves. */
+/* A snapshot that is committed here alone is enough to go on from, if not from the loss of this node: the shard may end, but nothing
+ * that waits for keepers leaves. */
 static void s_give_up(durable_t *self)
 {
     self->committed_changes = self->shot.changes;

@@ -45,8 +45,10 @@ bool state_values(durable_t *self, snapshot_t *snapshot, err_t *err)
     buf_t *state = s_pack(self);
     if (!state || snapshot_add(snapshot, "state", &state, err))
         return false;
-    return replica_values(self->replica, snapshot, err) && stream_queue_values(self->stream, snapshot, err) &&
-           pending_values(self->replica, snapshot, err) && rounds_values(self->rounds, snapshot, err) &&
+    bool added = replica_values(self->replica, snapshot, err) &&
+                 stream_queue_values(self->stream, snapshot, err) &&
+                 pending_values(self->replica, snapshot, err);
+    return added && rounds_values(self->rounds, snapshot, err) &&
            stream_cursor_values(self->stream, snapshot, err) && intake_values(self->intake, snapshot, err);
 }
 
@@ -106,7 +108,7 @@ static err_code_t s_check_job(const durable_t *self, const message_t *message, e
     return message->shard_state.history ? ERR_OK : err_set(err, ERR_MALFORMED, "the snapshot has no history");
 }
 
-/* What was loaded may lie here alone, committed and never kept by others: nothing of it is durable, and none of its deltas
+/* A state that was loaded may lie here alone, committed and never kept by others: nothing of it is durable, and none of its deltas
  * may leave, before the keepers have it again. */
 static void s_forget_durable(durable_t *self)
 {
@@ -120,21 +122,7 @@ static void s_forget_durable(durable_t *self)
     }
 }
 
-/* The job has got more epochs since: what was the last of a region goes on from there. */
-static void s_reopen(durable_t *self)
-{
-    self->stream->closed = false;
-    for (size_t r = 0; r < base_regions(self->base); r++)
-        self->stream->origins[r].final = false;
-    for (size_t i = 0; i < self->stream->queue_count; i++)
-        self->stream->queue[i].head.final = false;
-    for (size_t i = 0; i < self->replica->pending_count; i++)
-        self->replica->pending[i].head.final = false;
-    for (size_t i = 0; i < self->rounds->relays.count; i++)
-        self->rounds->relays.items[i].kept.head.final = false;
-}
-
-/* What was committed is what was loaded. After a loss other regions may have what is not here: the numbers of
+/* The state that was loaded is what is committed. After a loss other regions may have what is not here: the numbers of
  * the old history must not be given to other bytes, so a new one begins, and is stored at once. */
 static void s_settle(durable_t *self, const snapshot_t *snapshot)
 {
@@ -202,8 +190,11 @@ err_code_t state_load(durable_t *self, const snapshot_t *snapshot, err_t *err)
     message_destroy(&message);
     if (code)
         return code;
-    if (grown)
-        s_reopen(self);
+    if (grown) { /* the last of a region is not the last any more */
+        stream_reopen(self->stream);
+        pending_reopen(self->replica);
+        rounds_reopen(self->rounds);
+    }
     s_settle(self, snapshot);
     if (!self->base->visits)
         s_begin_drift(self);

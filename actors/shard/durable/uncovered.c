@@ -63,7 +63,7 @@ void durable_send_uncovered(durable_t *self)
     stream->sendable = last;
 }
 
-/* What it says from now on is true again; what it said before is, once all that has changed till now is committed. */
+/* Everything said from now on is true again; what was said before is, once all that has changed till now is committed. */
 void durable_cover(durable_t *self)
 {
     if (self->stream->undurable)

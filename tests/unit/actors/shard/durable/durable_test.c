@@ -36,7 +36,7 @@ static alone_t *s_alone(when_full_t when_full)
     replica_start(&a->replica, &zero);
     intake_init(&a->intake, &a->base, &a->replica);
     stream_init(&a->stream, &a->base, &a->replica);
-    a->rounds = (rounds_t){.base = &a->base, .stream = &a->stream};
+    rounds_init(&a->rounds, &a->base, &a->replica, &a->stream);
     durable_init(&a->durable, &a->base, &a->replica, &a->intake, &a->stream, &a->rounds);
     a->stream.history = 1;
     a->base.changes = 1;
@@ -47,6 +47,7 @@ static alone_t *s_alone(when_full_t when_full)
 static void s_end(alone_t *a)
 {
     durable_fini(&a->durable);
+    rounds_fini(&a->rounds);
     stream_fini(&a->stream);
     intake_fini(&a->intake);
     replica_fini(&a->replica);
