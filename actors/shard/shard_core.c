@@ -4,6 +4,8 @@
 #include "actors/shard/replica/strategy/exchange.h"
 #include "actors/shard/shard_internal.h"
 
+#include "codec/base/failpoint.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,15 +48,13 @@ shard_core_t *shard_alloc(const shard_spec_t *spec)
     s_open_rooms(self);
     base_init(self->base, spec);
     replica_init(self->replica, self->base);
-    shard_vote_begin(self);
     intake_init(self->intake, self->base, self->replica);
     stream_init(self->stream, self->base, self->replica);
-    self->durable->retry_pause_us = SHARD_RETRY_FIRST_US;
+    rounds_init(self->rounds, self->base, self->replica, self->stream);
+    durable_init(self->durable, self->base, self->replica, self->intake, self->stream, self->rounds);
     self->report->state = "running";
     self->entry->giving.region = self->entry->donor = SIZE_MAX;
-    self->entry->position_us = self->rounds->relays.ask_us = ROLE_NEVER;
-    self->rounds->relays.lacked = SIZE_MAX;
-    keep_init(&self->durable->keep, self->base);
+    self->entry->position_us = ROLE_NEVER;
     return self;
 }
 
@@ -75,12 +75,15 @@ err_code_t shard_core_restore(const shard_spec_t *spec, const snapshot_t *snapsh
                               err_t *err)
 {
     shard_core_t *self = shard_alloc(spec);
-    err_code_t code = state_load(self, snapshot, err);
+    err_code_t code = state_load(self->durable, snapshot, err);
     if (code) {
         shard_destroy((void **)&self);
         return err_prefix(err, code, "shard %zu of region %s", spec->shard_index,
                           spec->topology->regions[spec->region_index].name);
     }
+    if (self->stream->entry_number) /* nobody knows whether its positions were ever heard */
+        self->entry->position_us = 0;
+    shard_collect(self);
     if (spec->uncertain && spec->topology->region_count > 1)
         shard_ask_at_start(self);
     *ret_self = self;
@@ -95,13 +98,10 @@ void shard_destroy(void **core_p)
         return;
     shard_donor_drop(self);
     shard_enter_drop(self);
-    shard_vote_fini(self);
-    shard_relay_fini(self);
+    rounds_fini(self->rounds);
     stream_fini(self->stream);
     intake_fini(self->intake);
-    keep_fini(&self->durable->keep);
-    ranges_fini(&self->durable->applied);
-    ranges_fini(&self->durable->shot.applied);
+    durable_fini(self->durable);
     replica_fini(self->replica);
     base_fini(self->base);
     s_close_rooms(self);
@@ -113,7 +113,7 @@ void shard_destroy(void **core_p)
 /* No round, destination or end is in the way of local steps. */
 static bool s_may_step(const shard_core_t *self)
 {
-    return !shard_round_bars(self) && !stream_limited(self->stream);
+    return !rounds_bars(self->rounds) && !stream_limited(self->stream);
 }
 
 static bool s_step(shard_core_t *self)
@@ -136,20 +136,8 @@ void shard_collect(shard_core_t *self)
 {
     pending_t own;
     while (stream_own(self->stream, &own))
-        shard_round_contribute(self, &own);
-    shard_uncovered_send(self);
-}
-
-/* No region is two rounds ahead of what is applied here; but for one that lost its disk behind its last delta, and ends its
- * line by one more: what is decided to be in the next round is taken, or that round would never be whole. */
-static void s_bound(shard_core_t *self)
-{
-    if (!self->base->rules.waits)
-        return;
-    uint64_t number = self->rounds->number;
-    const uint64_t *decided = self->base->rules.votes ? shard_vote_decided(self, number + 1) : NULL;
-    for (size_t r = 0; r < base_regions(self->base); r++)
-        self->stream->bound[r] = decided && decided[r] > number + 2 ? decided[r] : number + 2;
+        rounds_contribute(self->rounds, &own);
+    durable_send_uncovered(self->durable);
 }
 
 static bool s_apply(shard_core_t *self, size_t origin, const incoming_t *delta)
@@ -176,36 +164,42 @@ static bool s_take(shard_core_t *self)
 {
     size_t origin;
     incoming_t *delta;
-    s_bound(self);
     if (!stream_next(self->stream, &origin, &delta))
         return false;
     bool waits = self->base->rules.waits;
-    if (!delta->code && !(waits ? shard_round_take(self, origin, delta) : s_apply(self, origin, delta)))
+    if (!delta->code && !(waits ? rounds_take(self->rounds, origin, delta) : s_apply(self, origin, delta)))
         return false;
     stream_taken(self->stream, origin, delta);
     return true;
 }
 
+static bool s_runs(const shard_core_t *self)
+{
+    return life_runs(&self->base->life) && !life_stops(&self->base->life);
+}
+
 void shard_advance(shard_core_t *self)
 {
     shard_collect(self);
-    bool moved = !life_stops(&self->base->life) && life_runs(&self->base->life);
-    while (moved) {
-        moved = self->replica->exchange->own(self->replica) || s_take(self) || shard_round_try(self) ||
+    bool runs = s_runs(self);
+    for (bool moved = runs; moved;) {
+        moved = self->replica->exchange->own(self->replica) || s_take(self) || rounds_apply(self->rounds) ||
                 s_step(self);
         shard_collect(self);
     }
-    shard_vote_advance(self);
-    shard_relay_advance(self);
+    if (runs)
+        rounds_advance(self->rounds);
+    if (self->rounds->wants_stands)
+        shard_stand_ask(self);
+    self->rounds->wants_stands = false;
     intake_serve(self->intake, s_may_step(self));
 }
 
 static void s_on_delta(shard_core_t *self, const message_t *message)
 {
-    s_bound(self);
     heard_t heard = stream_delta(self->stream, message);
     if (heard.origin != SIZE_MAX)
-        shard_relay_heard(self, heard.origin, heard.handed);
+        rounds_given(self->rounds, heard.origin, heard.handed);
 }
 
 static void s_on_stream(shard_core_t *self, const message_t *message)
@@ -231,8 +225,35 @@ static void s_on_close(shard_core_t *self, const message_t *message)
         return;
     if (!ranges_has_all(&self->durable->applied, 0, self->base->region->batches))
         base_refuse(self->base, message, ERR_STATE, "some batch of the region is not durable here");
-    else if (!self->base->rules.overlap || !shard_round_open(self))
+    else if (!self->base->rules.overlap || !rounds_open(self->rounds))
         stream_close(self->stream);
+}
+
+/* -- what is committed */
+
+/* What the snapshot that was out holds is durable: whoever waits for that acts on it. One that stops has nothing else to wait for. */
+static void s_on_counts(shard_core_t *self, const durable_done_t *done)
+{
+    if (self->base->life.phase == LIFE_STORES)
+        shard_entered(self);
+    if (done->first <= done->last) {
+        stream_send(self->stream, done->first, done->last);
+        stream_head(self->stream);
+    }
+    if (rounds_committed(self->rounds, done->changes, done->round))
+        shard_advance(self);
+    FAILPOINT(shard_snapshot_told);
+    self->base->report_soon = true;
+    if (life_stops(&self->base->life))
+        shard_role.tick(self, self->base->now_us);
+}
+
+static void s_on_done(shard_core_t *self, durable_done_t done)
+{
+    if (done.number)
+        shard_donor_committed(self, done.number, done.code);
+    if (done.counts)
+        s_on_counts(self, &done);
 }
 
 static void s_stop(shard_core_t *self, life_end_t end)
@@ -240,7 +261,7 @@ static void s_stop(shard_core_t *self, life_end_t end)
     life_end(&self->base->life, end);
     shard_donor_drop(self);
     shard_enter_drop(self);
-    shard_mark_drop(self);
+    mark_drop(&self->durable->mark);
     intake_stop(self->intake);
     stream_stop(self->stream);
 }
@@ -254,8 +275,7 @@ static void s_on_stop(shard_core_t *self)
 /* A shard that is not dirty any more has nothing left to wait for: it ends without asking other regions. */
 static void s_finish(shard_core_t *self)
 {
-    if (self->base->life.end != END_STOPS || self->durable->shot.number ||
-        (shard_dirty(self) && !life_is_unsettled(&self->base->life)))
+    if (self->base->life.end != END_STOPS || !durable_is_done(self->durable))
         return;
     life_end(&self->base->life, END_DONE);
     shard_report(self);
@@ -268,15 +288,9 @@ static void s_on_hand_over(shard_core_t *self, const message_t *message)
 {
     if (message->hand_over.incarnation != self->base->spec.incarnation)
         return;
-    self->durable->handed_from = self->durable->number;
+    durable_hand_over(self->durable);
     s_stop(self, END_HANDS);
     self->base->report_soon = true;
-}
-
-bool shard_has_handed(const shard_core_t *self)
-{
-    return self->base->life.end == END_HANDS && !self->durable->shot.number &&
-           self->durable->keep.counts > self->durable->handed_from && !shard_dirty(self);
 }
 
 /* -- who may say what, and when */
@@ -335,7 +349,7 @@ static void s_peer_fetch(void *core, message_t **message_p, int64_t now_us)
 {
     shard_core_t *self = core;
     (void)now_us;
-    shard_relay_give(self, *message_p);
+    rounds_give(self->rounds, *message_p);
 }
 
 static void s_gap(void *core, message_t **message_p, int64_t now_us)
@@ -387,11 +401,11 @@ static void s_piece(void *core, message_t **message_p, int64_t now_us)
     shard_enter_piece(self, *message_p);
 }
 
-static void s_keep(void *core, message_t **message_p, int64_t now_us)
+static void s_store(void *core, message_t **message_p, int64_t now_us)
 {
     shard_core_t *self = core;
     (void)now_us;
-    shard_keep_news(self, keep_message(&self->durable->keep, *message_p));
+    s_on_done(self, durable_message(self->durable, *message_p));
 }
 
 static void s_donor_fetch(void *core, message_t **message_p, int64_t now_us)
@@ -405,14 +419,8 @@ static void s_vote(void *core, message_t **message_p, int64_t now_us)
 {
     shard_core_t *self = core;
     (void)now_us;
-    shard_vote(self, *message_p);
-}
-
-static void s_mark(void *core, message_t **message_p, int64_t now_us)
-{
-    shard_core_t *self = core;
-    (void)now_us;
-    shard_mark(self, *message_p);
+    if (rounds_message(self->rounds, *message_p))
+        shard_enter(self, false);
 }
 
 static void s_hand_over(void *core, message_t **message_p, int64_t now_us)
@@ -445,14 +453,14 @@ static const dispatch_row_t s_rows[] = {
     {KIND_welcome_want, FROM_PEERS, WHILE_THERE, s_welcome_want},
     {KIND_snapshot_offer, FROM_PEERS, WHILE_THERE, s_offer},
     {KIND_snapshot_piece, FROM_PEERS, WHILE_THERE, s_piece},
-    {KIND_keepers, FROM_SCHEDULER, DISPATCH_ALWAYS, s_keep},
-    {KIND_snapshot_kept, FROM_KEEPERS, DISPATCH_ALWAYS, s_keep},
-    {KIND_snapshot_fetch, FROM_KEEPERS, DISPATCH_ALWAYS, s_keep},
+    {KIND_keepers, FROM_SCHEDULER, DISPATCH_ALWAYS, s_store},
+    {KIND_snapshot_kept, FROM_KEEPERS, DISPATCH_ALWAYS, s_store},
+    {KIND_snapshot_fetch, FROM_KEEPERS, DISPATCH_ALWAYS, s_store},
     {KIND_snapshot_fetch, FROM_PEERS, WHILE_THERE, s_donor_fetch},
     {KIND_vote_want, FROM_PEERS, WHILE_RUNS, s_vote},
     {KIND_vote, FROM_PEERS, WHILE_RUNS, s_vote},
     {KIND_decision, FROM_PEERS, WHILE_RUNS, s_vote},
-    {KIND_mark, FROM_GLOBAL, DISPATCH_ALWAYS, s_mark}, /* who cannot make a point says so */
+    {KIND_mark, FROM_GLOBAL, DISPATCH_ALWAYS, s_store}, /* who cannot make a point says so */
     {KIND_hand_over, FROM_SCHEDULER, WHILE_RUNS, s_hand_over},
     {KIND_stop, FROM_NODES | FROM_SCHEDULER, DISPATCH_ALWAYS, s_told_to_stop},
 };
@@ -496,13 +504,12 @@ static void s_tick(void *core, int64_t now_us)
     shard_enter_tick(self);
     shard_stand_tick(self);
     shard_donor_tick(self);
-    shard_mark_tick(self);
+    s_on_done(self, durable_tick(self->durable));
     shard_advance(self);
     if (now_us >= self->stream->head_us && self->base->stored) {
         stream_release(self->stream); /* what was held for a newcomer */
         stream_head(self->stream);
     }
-    shard_keep_news(self, keep_tick(&self->durable->keep));
     s_finish(self);
     shard_report_tick(self);
 }
@@ -517,11 +524,10 @@ static int64_t s_due(const void *core)
     const shard_core_t *self = core;
     if (self->base->life.end == END_DONE)
         return ROLE_NEVER;
-    int64_t due = s_least(shard_report_due(self), shard_snapshot_due(self));
-    due = s_least(due, keep_due(&self->durable->keep));
+    int64_t due = s_least(shard_report_due(self), durable_due(self->durable));
     due = s_least(due, s_least(shard_enter_due(self), shard_stand_due(self)));
-    due = s_least(due, self->base->gate.patient_us);
-    due = s_least(due, s_least(shard_vote_due(self), shard_relay_due(self)));
+    if (s_runs(self))
+        due = s_least(due, rounds_due(self->rounds));
     if (stream_owes(self->stream) && self->base->stored)
         due = s_least(due, self->stream->head_us);
     if (self->base->short_of_memory)
@@ -548,6 +554,59 @@ const role_t shard_role = {
     .finished = s_finished,
     .destroy = shard_destroy,
 };
+
+/* -- snapshots -------------------------------------------------------------------------------------------
+ */
+
+snapshot_t *shard_core_take_snapshot(shard_core_t *self, int64_t now_us)
+{
+    self->base->now_us = now_us;
+    if (durable_snapshot_due(self->durable) > now_us)
+        return NULL;
+    bool given = (self->durable->wants & DURABLE_WELCOME) && stream_cut_now(self->stream);
+    shard_collect(self);
+    snapshot_t *snapshot = durable_take(self->durable);
+    if (snapshot && given)
+        shard_donor_taken(self, snapshot);
+    return snapshot;
+}
+
+void shard_core_committed(shard_core_t *self, uint64_t number, err_code_t code, int64_t now_us)
+{
+    self->base->now_us = now_us;
+    s_on_done(self, durable_committed(self->durable, number, code));
+}
+
+err_code_t shard_core_decode(const buf_t *state, message_t **ret_message, err_t *err)
+{
+    return state_decode(state, ret_message, err);
+}
+
+err_code_t shard_core_count(const buf_t *state, uint64_t *ret_batches, err_t *err)
+{
+    return state_count(state, ret_batches, err);
+}
+
+bool shard_core_may_go_on(const shard_core_t *self)
+{
+    return durable_may_go_on(self->durable);
+}
+
+void shard_core_go_on(shard_core_t *self, int64_t now_us)
+{
+    self->base->now_us = now_us;
+    durable_go_on(self->durable);
+}
+
+bool shard_core_uncovered(const shard_core_t *self)
+{
+    return durable_is_uncovered(self->durable);
+}
+
+bool shard_core_keeps(const shard_core_t *self, uint64_t incarnation)
+{
+    return mark_keeps(&self->durable->mark, incarnation);
+}
 
 /* -- what others see --------------------------------------------------------------------------------------
  */

@@ -58,7 +58,7 @@ typedef struct {
     int64_t kept_us, begun_us, heard_us;
 } keep_t;
 
-/* What has become of the snapshot that waited. */
+/* The outcome of the snapshot that waited. */
 typedef enum {
     KEEP_NO_NEWS,
     KEEP_COUNTS,   /* it is durable */

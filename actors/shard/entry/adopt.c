@@ -53,7 +53,7 @@ static err_code_t s_load(const shard_core_t *self, size_t donor, snapshot_t **sn
     spec.loses = spec.uncertain = false;
     shard_core_t *peer = shard_alloc(&spec);
     peer->base->visits = true;
-    err_code_t code = state_load(peer, *snapshot_p, err);
+    err_code_t code = state_load(peer->durable, *snapshot_p, err);
     snapshot_destroy(snapshot_p); /* its references would make every buffer shared */
     if (!code)
         code = s_check(peer, err);
@@ -74,7 +74,7 @@ static void s_pend_again(shard_core_t *self, uint64_t number, buf_t **views)
         const kept_t *kept = &self->stream->queue[i];
         if (kept->head.last <= number)
             continue;
-        if (shard_round_late(self, &kept->head)) {
+        if (rounds_late(self->rounds, &kept->head)) {
             self->replica->samples_applied += kept->head.samples;
             continue;
         }
@@ -179,7 +179,6 @@ static void s_take_pending(shard_core_t *self, shard_core_t *peer)
     for (size_t i = 0; i < peer->replica->pending_count; i++)
         pending_add(self->replica, &peer->replica->pending[i]);
     peer->replica->pending_count = 0;
-    self->rounds->number = peer->rounds->number;
 }
 
 static void s_take(buf_t **to, buf_t **from_p)
@@ -251,18 +250,16 @@ static void s_lose_own(shard_core_t *self, const shard_core_t *peer)
     self->base->counts.rolled_back += had > has ? had - has : 0;
     self->base->spec.lost = 0;
     CHECK(!ranges_copy(&self->replica->applied, &view) && !ranges_intersect(&self->replica->refused, &view));
-    ranges_fini(&self->durable->applied);
     self->replica->steps = has / self->base->region->width;
-    self->durable->committed_steps = self->replica->steps;
+    durable_lost(self->durable);
     buf_destroy(&self->replica->open);
     buf_destroy(&self->replica->residual);
     self->replica->open_steps = self->replica->open_samples = 0;
     if (self->replica->outer.on)
         start_return(self->replica); /* the donor's local steps are its own */
-    shard_vote_mute(self);
+    shard_mute(self);
     self->stream->closed = own->final;
-    self->durable->closed = false;
-    shard_begin_line(self, &(position_t){own->history, own->taken});
+    durable_begin_line(self->durable, &(position_t){own->history, own->taken});
     if (!self->base->rules.waits || self->stream->closed)
         stream_announce(self->stream);
     shard_collect(self);
@@ -283,10 +280,9 @@ err_code_t shard_adopt(shard_core_t *self, size_t donor, snapshot_t **snapshot_p
         return code;
     }
     ahead_drop(self->intake);
-    shard_mark_join(self, peer->base->gate.number);
+    mark_join(&self->durable->mark, peer->base->gate.number);
     s_take_pending(self, peer);
-    shard_vote_join(self, peer);
-    shard_relay_drop(self); /* of lines that may not go on */
+    rounds_join(self->rounds, peer->rounds);
     buf_t *start = NULL, *former = s_take_tensors(self, peer, &start);
     s_take_positions(self, peer);
     if (keeps)
@@ -299,9 +295,7 @@ err_code_t shard_adopt(shard_core_t *self, size_t donor, snapshot_t **snapshot_p
     s_leave(&room);
     stream_entry_next(self->stream);
     self->base->counts.welcomes++;
-    self->base->stored = false;
-    self->durable->shot.outlived = true;
-    base_changed(self->base);
+    durable_replaced(self->durable);
     shard_destroy((void **)&peer);
     return ERR_OK;
 }
