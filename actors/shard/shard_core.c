@@ -11,70 +11,41 @@
 
 /* -- life */
 
-static void *s_room(size_t bytes)
+static shard_core_t *s_new(const shard_spec_t *spec)
 {
-    void *room = calloc(1, bytes);
-    CHECK(room);
-    return room;
-}
-
-static void s_open_rooms(shard_core_t *self)
-{
-    self->base = s_room(sizeof *self->base);
-    self->replica = s_room(sizeof *self->replica);
-    self->intake = s_room(sizeof *self->intake);
-    self->stream = s_room(sizeof *self->stream);
-    self->rounds = s_room(sizeof *self->rounds);
-    self->durable = s_room(sizeof *self->durable);
-    self->entry = s_room(sizeof *self->entry);
-    self->report = s_room(sizeof *self->report);
-}
-
-static void s_close_rooms(shard_core_t *self)
-{
-    void *const rooms[] = {self->report, self->entry,  self->durable, self->rounds,
-                           self->stream, self->intake, self->replica, self->base};
-    for (size_t i = 0; i < sizeof rooms / sizeof *rooms; i++)
-        free(rooms[i]);
-    free(self);
-}
-
-shard_core_t *shard_alloc(const shard_spec_t *spec)
-{
-    CHECK(spec->region_index < spec->topology->region_count && spec->chunk_bytes >= 4 &&
-          spec->chunk_bytes % 4 == 0);
     shard_core_t *self = calloc(1, sizeof *self);
     CHECK(self);
-    s_open_rooms(self);
-    base_init(self->base, spec);
-    replica_init(self->replica, self->base);
-    intake_init(self->intake, self->base, self->replica);
-    stream_init(self->stream, self->base, self->replica);
-    rounds_init(self->rounds, self->base, self->replica, self->stream);
-    durable_init(self->durable, self->base, self->replica, self->intake, self->stream, self->rounds);
-    self->report->state = "running";
-    self->entry->giving.region = self->entry->donor = SIZE_MAX;
-    self->entry->position_us = ROLE_NEVER;
+    rooms_t *rooms = self->rooms_of = rooms_new(spec, false);
+    self->base = &rooms->base;
+    self->replica = &rooms->replica;
+    self->intake = &rooms->intake;
+    self->stream = &rooms->stream;
+    self->rounds = &rooms->rounds;
+    self->durable = &rooms->durable;
+    entry_init(&self->entry_room, self->base, self->replica, self->intake, self->stream, self->rounds,
+               self->durable);
+    self->entry = &self->entry_room;
+    self->report.state = "running";
     return self;
 }
 
 shard_core_t *shard_core_new(const shard_spec_t *spec, buf_t **initial_p)
 {
     CHECK(spec->history && buf_size(*initial_p) == spec->elements * sizeof(float));
-    shard_core_t *self = shard_alloc(spec);
+    shard_core_t *self = s_new(spec);
     replica_start(self->replica, initial_p);
     self->stream->history = spec->history;
-    shard_drift_begin(self);
+    stream_rebase(self->stream);
     self->base->changes = 1;
     if (spec->uncertain && spec->topology->region_count > 1)
-        shard_ask_at_start(self);
+        entry_ask_at_start(self->entry);
     return self;
 }
 
 err_code_t shard_core_restore(const shard_spec_t *spec, const snapshot_t *snapshot, shard_core_t **ret_self,
                               err_t *err)
 {
-    shard_core_t *self = shard_alloc(spec);
+    shard_core_t *self = s_new(spec);
     err_code_t code = state_load(self->durable, snapshot, err);
     if (code) {
         shard_destroy((void **)&self);
@@ -83,9 +54,9 @@ err_code_t shard_core_restore(const shard_spec_t *spec, const snapshot_t *snapsh
     }
     if (self->stream->entry_number) /* nobody knows whether its positions were ever heard */
         self->entry->position_us = 0;
-    shard_collect(self);
+    durable_collect(self->durable);
     if (spec->uncertain && spec->topology->region_count > 1)
-        shard_ask_at_start(self);
+        entry_ask_at_start(self->entry);
     *ret_self = self;
     return ERR_OK;
 }
@@ -96,15 +67,9 @@ void shard_destroy(void **core_p)
     *core_p = NULL;
     if (!self)
         return;
-    shard_donor_drop(self);
-    shard_enter_drop(self);
-    rounds_fini(self->rounds);
-    stream_fini(self->stream);
-    intake_fini(self->intake);
-    durable_fini(self->durable);
-    replica_fini(self->replica);
-    base_fini(self->base);
-    s_close_rooms(self);
+    entry_fini(self->entry);
+    rooms_destroy(&self->rooms_of);
+    free(self);
 }
 
 /* -- events -----------------------------------------------------------------------------------------------
@@ -125,20 +90,6 @@ static bool s_step(shard_core_t *self)
 }
 
 /* -- own and other regions' deltas */
-
-void shard_drift_begin(shard_core_t *self)
-{
-    position_t own = stream_position(self->stream);
-    drift_begin(self->replica, &own, stream_going(self->stream));
-}
-
-void shard_collect(shard_core_t *self)
-{
-    pending_t own;
-    while (stream_own(self->stream, &own))
-        rounds_contribute(self->rounds, &own);
-    durable_send_uncovered(self->durable);
-}
 
 static bool s_apply(shard_core_t *self, size_t origin, const incoming_t *delta)
 {
@@ -180,17 +131,17 @@ static bool s_runs(const shard_core_t *self)
 
 void shard_advance(shard_core_t *self)
 {
-    shard_collect(self);
+    durable_collect(self->durable);
     bool runs = s_runs(self);
     for (bool moved = runs; moved;) {
         moved = self->replica->exchange->own(self->replica) || s_take(self) || rounds_apply(self->rounds) ||
                 s_step(self);
-        shard_collect(self);
+        durable_collect(self->durable);
     }
     if (runs)
         rounds_advance(self->rounds);
     if (self->rounds->wants_stands)
-        shard_stand_ask(self);
+        stand_ask(self->entry);
     self->rounds->wants_stands = false;
     intake_serve(self->intake, s_may_step(self));
 }
@@ -209,11 +160,11 @@ static void s_on_stream(shard_core_t *self, const message_t *message)
     case STREAM_NOTHING:
         break;
     case STREAM_ROLLED_BACK:
-        shard_enter(self, true);
+        entry_begin(self->entry, true);
         break;
     case STREAM_RESET:
         if (self->entry->giving.region == region)
-            shard_donor_drop(self);
+            donor_drop(self->entry);
         break;
     }
 }
@@ -235,7 +186,7 @@ static void s_on_close(shard_core_t *self, const message_t *message)
 static void s_on_counts(shard_core_t *self, const durable_done_t *done)
 {
     if (self->base->life.phase == LIFE_STORES)
-        shard_entered(self);
+        entry_done(self->entry);
     if (done->first <= done->last) {
         stream_send(self->stream, done->first, done->last);
         stream_head(self->stream);
@@ -251,7 +202,7 @@ static void s_on_counts(shard_core_t *self, const durable_done_t *done)
 static void s_on_done(shard_core_t *self, durable_done_t done)
 {
     if (done.number)
-        shard_donor_committed(self, done.number, done.code);
+        donor_committed(self->entry, done.number, done.code);
     if (done.counts)
         s_on_counts(self, &done);
 }
@@ -259,8 +210,7 @@ static void s_on_done(shard_core_t *self, durable_done_t done)
 static void s_stop(shard_core_t *self, life_end_t end)
 {
     life_end(&self->base->life, end);
-    shard_donor_drop(self);
-    shard_enter_drop(self);
+    entry_stop(self->entry);
     mark_drop(&self->durable->mark);
     intake_stop(self->intake);
     stream_stop(self->stream);
@@ -356,7 +306,7 @@ static void s_gap(void *core, message_t **message_p, int64_t now_us)
 {
     shard_core_t *self = core;
     (void)now_us;
-    shard_gap(self, *message_p);
+    stand_gap(self->entry, *message_p);
 }
 
 static void s_close(void *core, message_t **message_p, int64_t now_us)
@@ -370,35 +320,35 @@ static void s_stand_want(void *core, message_t **message_p, int64_t now_us)
 {
     shard_core_t *self = core;
     (void)now_us;
-    shard_stand_want(self, *message_p);
+    stand_want(self->entry, *message_p);
 }
 
 static void s_stand(void *core, message_t **message_p, int64_t now_us)
 {
     shard_core_t *self = core;
     (void)now_us;
-    shard_stand(self, *message_p);
+    stand_take(self->entry, *message_p);
 }
 
 static void s_welcome_want(void *core, message_t **message_p, int64_t now_us)
 {
     shard_core_t *self = core;
     (void)now_us;
-    shard_donor_want(self, *message_p);
+    donor_want(self->entry, *message_p);
 }
 
 static void s_offer(void *core, message_t **message_p, int64_t now_us)
 {
     shard_core_t *self = core;
     (void)now_us;
-    shard_enter_offer(self, *message_p);
+    entry_offer(self->entry, *message_p);
 }
 
 static void s_piece(void *core, message_t **message_p, int64_t now_us)
 {
     shard_core_t *self = core;
     (void)now_us;
-    shard_enter_piece(self, *message_p);
+    entry_piece(self->entry, *message_p);
 }
 
 static void s_store(void *core, message_t **message_p, int64_t now_us)
@@ -412,7 +362,7 @@ static void s_donor_fetch(void *core, message_t **message_p, int64_t now_us)
 {
     shard_core_t *self = core;
     (void)now_us;
-    shard_donor_fetch(self, *message_p);
+    donor_fetch(self->entry, *message_p);
 }
 
 static void s_vote(void *core, message_t **message_p, int64_t now_us)
@@ -420,7 +370,7 @@ static void s_vote(void *core, message_t **message_p, int64_t now_us)
     shard_core_t *self = core;
     (void)now_us;
     if (rounds_message(self->rounds, *message_p))
-        shard_enter(self, false); /* an older state than it had was gone on from */
+        entry_begin(self->entry, false); /* an older state than it had was gone on from */
 }
 
 static void s_hand_over(void *core, message_t **message_p, int64_t now_us)
@@ -501,9 +451,7 @@ static void s_tick(void *core, int64_t now_us)
     shard_core_t *self = core;
     self->base->now_us = now_us;
     self->base->short_of_memory = false;
-    shard_enter_tick(self);
-    shard_stand_tick(self);
-    shard_donor_tick(self);
+    entry_tick(self->entry);
     s_on_done(self, durable_tick(self->durable));
     shard_advance(self);
     if (now_us >= self->stream->head_us && self->base->stored) {
@@ -525,7 +473,7 @@ static int64_t s_due(const void *core)
     if (self->base->life.end == END_DONE)
         return ROLE_NEVER;
     int64_t due = s_least(shard_report_due(self), durable_due(self->durable));
-    due = s_least(due, s_least(shard_enter_due(self), shard_stand_due(self)));
+    due = s_least(due, entry_due(self->entry));
     if (s_runs(self))
         due = s_least(due, rounds_due(self->rounds));
     if (stream_owes(self->stream) && self->base->stored)
@@ -564,10 +512,10 @@ snapshot_t *shard_core_take_snapshot(shard_core_t *self, int64_t now_us)
     if (durable_snapshot_due(self->durable) > now_us)
         return NULL;
     bool given = (self->durable->wants & DURABLE_WELCOME) && stream_cut_now(self->stream);
-    shard_collect(self);
+    durable_collect(self->durable);
     snapshot_t *snapshot = durable_take(self->durable);
     if (snapshot && given)
-        shard_donor_taken(self, snapshot);
+        donor_taken(self->entry, snapshot);
     return snapshot;
 }
 

@@ -113,8 +113,10 @@ bool durable_may_go_on(const durable_t *self);
 void durable_go_on(durable_t *self);
 bool durable_goes_on(const durable_t *self);      /* trains without its disk, now */
 bool durable_is_uncovered(const durable_t *self); /* a death would lose something that others have */
-void durable_send_uncovered(durable_t *self);     /* what is cut and has not left does so */
-void durable_cover(durable_t *self);              /* what leaves is stored again, from now on */
+/* What the stream has cut goes to whom it concerns: rounds, and other regions where that is not waited for. After all that may cut. */
+void durable_collect(durable_t *self);
+void durable_send_uncovered(durable_t *self); /* what is cut and has not left does so */
+void durable_cover(durable_t *self);          /* what leaves is stored again, from now on */
 
 /* -- the state (state.c) */
 

@@ -70,3 +70,11 @@ void durable_cover(durable_t *self)
         self->uncovered.changes = self->base->changes;
     self->stream->undurable = false;
 }
+
+void durable_collect(durable_t *self)
+{
+    pending_t own;
+    while (stream_own(self->stream, &own))
+        rounds_contribute(self->rounds, &own);
+    durable_send_uncovered(self);
+}

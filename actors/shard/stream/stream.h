@@ -139,6 +139,8 @@ bool stream_ignores(const stream_t *self, size_t region); /* away, and not waite
 bool stream_holds(const stream_t *self);                  /* a newcomer may need what would be let go */
 uint64_t stream_going(const stream_t *self); /* a bit for each other region whose last delta has not come */
 
+void stream_rebase(stream_t *self); /* the parameters are new, and lie where the stream stands */
+
 /* -- own deltas (cut.c) */
 
 void stream_cut_step(stream_t *self);           /* after every local step */
