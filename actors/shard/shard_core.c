@@ -2,12 +2,14 @@
 
 #include "actors/kit/dispatch.h"
 #include "actors/shard/replica/strategy/exchange.h"
-#include "actors/shard/shard_internal.h"
+#include "actors/shard/shard_inside.h"
 
 #include "codec/base/failpoint.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#define RETRY_US 100000 /* of what memory was short for */
 
 /* -- life */
 
@@ -15,18 +17,31 @@ static shard_core_t *s_new(const shard_spec_t *spec)
 {
     shard_core_t *self = calloc(1, sizeof *self);
     CHECK(self);
-    rooms_t *rooms = self->rooms_of = rooms_new(spec, false);
+    rooms_t *rooms = self->joined = rooms_new(spec, false);
     self->base = &rooms->base;
     self->replica = &rooms->replica;
     self->intake = &rooms->intake;
     self->stream = &rooms->stream;
     self->rounds = &rooms->rounds;
     self->durable = &rooms->durable;
-    entry_init(&self->entry_room, self->base, self->replica, self->intake, self->stream, self->rounds,
+    self->entry = calloc(1, sizeof *self->entry);
+    CHECK(self->entry);
+    entry_init(self->entry, self->base, self->replica, self->intake, self->stream, self->rounds,
                self->durable);
-    self->entry = &self->entry_room;
     self->report.state = "running";
     return self;
+}
+
+static void s_destroy(void **core_p)
+{
+    shard_core_t *self = *core_p;
+    *core_p = NULL;
+    if (!self)
+        return;
+    entry_fini(self->entry);
+    free(self->entry);
+    rooms_destroy(&self->joined);
+    free(self);
 }
 
 shard_core_t *shard_core_new(const shard_spec_t *spec, buf_t **initial_p)
@@ -48,7 +63,7 @@ err_code_t shard_core_restore(const shard_spec_t *spec, const snapshot_t *snapsh
     shard_core_t *self = s_new(spec);
     err_code_t code = state_load(self->durable, snapshot, err);
     if (code) {
-        shard_destroy((void **)&self);
+        s_destroy((void **)&self);
         return err_prefix(err, code, "shard %zu of region %s", spec->shard_index,
                           spec->topology->regions[spec->region_index].name);
     }
@@ -59,17 +74,6 @@ err_code_t shard_core_restore(const shard_spec_t *spec, const snapshot_t *snapsh
         entry_ask_at_start(self->entry);
     *ret_self = self;
     return ERR_OK;
-}
-
-void shard_destroy(void **core_p)
-{
-    shard_core_t *self = *core_p;
-    *core_p = NULL;
-    if (!self)
-        return;
-    entry_fini(self->entry);
-    rooms_destroy(&self->rooms_of);
-    free(self);
 }
 
 /* -- events -----------------------------------------------------------------------------------------------
@@ -129,7 +133,8 @@ static bool s_runs(const shard_core_t *self)
     return life_runs(&self->base->life) && !life_stops(&self->base->life);
 }
 
-void shard_advance(shard_core_t *self)
+/* Everything that can be done now. */
+static void s_advance(shard_core_t *self)
 {
     durable_collect(self->durable);
     bool runs = s_runs(self);
@@ -192,7 +197,7 @@ static void s_on_counts(shard_core_t *self, const durable_done_t *done)
         stream_head(self->stream);
     }
     if (rounds_committed(self->rounds, done->changes, done->round))
-        shard_advance(self);
+        s_advance(self);
     FAILPOINT(shard_snapshot_told);
     self->base->report_soon = true;
     if (life_stops(&self->base->life))
@@ -441,7 +446,7 @@ static void s_message(void *core, message_t **message_p, int64_t now_us)
     self->base->now_us = now_us;
     s_dispatch(self, message_p, now_us);
     message_destroy(message_p);
-    shard_advance(self);
+    s_advance(self);
     s_finish(self);
     shard_report_tick(self);
 }
@@ -453,7 +458,7 @@ static void s_tick(void *core, int64_t now_us)
     self->base->short_of_memory = false;
     entry_tick(self->entry);
     s_on_done(self, durable_tick(self->durable));
-    shard_advance(self);
+    s_advance(self);
     if (now_us >= self->stream->head_us && self->base->stored) {
         stream_release(self->stream); /* what was held for a newcomer */
         stream_head(self->stream);
@@ -479,7 +484,7 @@ static int64_t s_due(const void *core)
     if (stream_owes(self->stream) && self->base->stored)
         due = s_least(due, self->stream->head_us);
     if (self->base->short_of_memory)
-        due = s_least(due, self->base->now_us + SHARD_REPORT_SOON_US);
+        due = s_least(due, self->base->now_us + RETRY_US);
     return due;
 }
 
@@ -500,7 +505,7 @@ const role_t shard_role = {
     .due = s_due,
     .outbox = s_outbox,
     .finished = s_finished,
-    .destroy = shard_destroy,
+    .destroy = s_destroy,
 };
 
 /* -- snapshots -------------------------------------------------------------------------------------------

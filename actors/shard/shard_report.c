@@ -1,7 +1,10 @@
-#include "actors/shard/shard_internal.h"
+#include "actors/shard/shard_inside.h"
 
 #include <inttypes.h>
 #include <string.h>
+
+#define SELDOM_US 1000000
+#define SOON_US 100000 /* when something has changed */
 
 static const char *s_region(const shard_core_t *self, size_t index)
 {
@@ -119,7 +122,7 @@ void shard_report(shard_core_t *self)
 
 int64_t shard_report_due(const shard_core_t *self)
 {
-    return self->report.reported_us + (self->base->report_soon ? SHARD_REPORT_SOON_US : SHARD_REPORT_US);
+    return self->report.reported_us + (self->base->report_soon ? SOON_US : SELDOM_US);
 }
 
 void shard_report_tick(shard_core_t *self)

@@ -1,6 +1,6 @@
 /* Taking another region's state: after it the parameters are again the sum of exactly the batches that the sets name,
  * whatever was lost; and nonsense is refused and changes nothing. */
-#include "actors/shard/shard_internal.h"
+#include "actors/shard/shard_inside.h"
 #include "tests/unit/actors/shard/world.h"
 
 #include <math.h>

@@ -1,7 +1,7 @@
 /* What a shard does with its keepers, at the levels of durability. The keepers are the test. */
 #include "tests/unit/actors/shard/world.h"
 
-#include "actors/shard/shard_internal.h"
+#include "actors/shard/shard_inside.h"
 
 #define ELEMENTS 24
 #define A "keeper/here/a"

@@ -1,5 +1,5 @@
 /* What shards of earlier versions have stored: it is read, and stored again with the same bytes in the same order. */
-#include "actors/shard/shard_internal.h"
+#include "actors/shard/shard_inside.h"
 #include "tests/unit/actors/shard/world.h"
 
 #define GOLDEN SOURCE_DIR "/tests/golden/states.golden"
