@@ -420,7 +420,7 @@ static void s_vote(void *core, message_t **message_p, int64_t now_us)
     shard_core_t *self = core;
     (void)now_us;
     if (rounds_message(self->rounds, *message_p))
-        shard_enter(self, false);
+        shard_enter(self, false); /* an older state than it had was gone on from */
 }
 
 static void s_hand_over(void *core, message_t **message_p, int64_t now_us)

@@ -306,8 +306,9 @@ static bool s_is_heard(rounds_t *self, const message_t *message, uint64_t mark, 
 {
     gate_seen(&self->base->gate, mark, self->base->now_us);
     origin_t *origin = &self->stream->origins[region];
-    if (!gate_lets(&self->base->gate, mark) || message->incarnation < origin->vote_incarnation ||
-        !stream_may_speak(self->stream, &origin->shard, message->incarnation))
+    bool outlived = message->incarnation < origin->vote_incarnation ||
+                    !stream_may_speak(self->stream, &origin->shard, message->incarnation);
+    if (outlived || !gate_lets(&self->base->gate, mark))
         return false;
     origin->vote_incarnation = message->incarnation;
     stream_spoke(self->stream, &origin->shard, message->incarnation);
