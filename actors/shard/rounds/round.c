@@ -2,7 +2,7 @@
  * has made its final cut before n contributes nothing and is not waited for. Every region adds the same
  * contributions in the order of regions with the same arithmetic, so replicas stay equal, bit for bit.
  *
- * With a quorum below 1 rounds_message decides what is in a round: of each region everything up to some number. A late
+ * With a quorum below 1 a ballot decides what is in a round: of each region everything up to some number. A late
  * gradient or difference is in the first round that has room for it, a late model is dropped. Who comes late with n
  * does not wait for anybody: only a number that no round has had yet does. So a region that lags catches up, and as
  * numbers count steps, the shards of a region, whose rounds may have different members, cannot wait for each other in a
