@@ -2,7 +2,7 @@
  * one that was taken for dead had only stood still, wakes up, and goes on as if nothing had happened. */
 #include "deploy/simulate/sim_internal.h"
 
-#include "actors/scheduler/keep.h"
+#include "actors/scheduler/base/keep.h"
 #include "store/kv_mem.h"
 
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 #include "actors/scheduler/global/global_actor.h"
 
 #include "actors/kit/clock.h"
-#include "actors/scheduler/keep.h"
+#include "actors/scheduler/base/keep.h"
 #include "codec/base/log.h"
 #include "codec/base/machine.h"
 #include "store/file.h"

@@ -2,7 +2,7 @@
 #ifndef ACTORS_SCHEDULER_REGION_BASE_REGION_SPEC_H
 #define ACTORS_SCHEDULER_REGION_BASE_REGION_SPEC_H
 
-#include "actors/scheduler/keep.h"
+#include "actors/scheduler/base/keep.h"
 #include "brokers/topology.h"
 
 typedef struct {

@@ -1,4 +1,4 @@
-#include "actors/scheduler/keep.h"
+#include "actors/scheduler/base/keep.h"
 
 #include "codec/base/failpoint.h"
 #include "codec/base/hash.h"

@@ -8,8 +8,8 @@
  * Not      the truth about samples, which the shards have: what is lost here costs figures, never an update.
  * Threads  one owner.
  */
-#ifndef ACTORS_SCHEDULER_KEEP_H
-#define ACTORS_SCHEDULER_KEEP_H
+#ifndef ACTORS_SCHEDULER_BASE_KEEP_H
+#define ACTORS_SCHEDULER_BASE_KEEP_H
 
 #include "actors/kit/outbox.h"
 #include "brokers/topology.h"
