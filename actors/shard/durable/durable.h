@@ -77,7 +77,8 @@ void durable_fini(durable_t *self);
 
 /* -- time and messages (durable.c) */
 
-/* KIND_mark, KIND_keepers, KIND_snapshot_kept, and the KIND_snapshot_fetch of keepers. */
+/* KIND_mark of the global scheduler, KIND_keepers of the own one, KIND_snapshot_kept and KIND_snapshot_fetch of keepers: senders are
+ * judged by the core. */
 MUST_USE durable_done_t durable_message(durable_t *self, const message_t *message);
 MUST_USE durable_done_t durable_tick(durable_t *self);
 int64_t durable_due(const durable_t *self); /* the next tick or snapshot */

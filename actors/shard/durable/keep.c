@@ -189,7 +189,7 @@ static keep_news_t s_assign(keep_t *self, const message_t *message)
 {
     keeper_t keepers[KEEP_KEEPERS_MAX], keeper;
     size_t count = 0;
-    if (strcmp(message->from, self->base->scheduler) != 0 || message->keepers.assignment <= self->assignment)
+    if (message->keepers.assignment <= self->assignment)
         return KEEP_NO_NEWS;
     const char *at = message->keepers.names ? message->keepers.names : "";
     while (count < KEEP_KEEPERS_MAX && s_next(&at, &keeper)) {

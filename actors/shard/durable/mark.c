@@ -85,8 +85,6 @@ static void s_take(mark_t *self, uint64_t number)
 
 static err_code_t s_check(const mark_t *self, const message_t *message)
 {
-    if (strcmp(message->from, GLOBAL_SCHEDULER) != 0)
-        return ERR_DENIED;
     if (message->mark.mark == 0 || message->mark.mark == UINT64_MAX || message->mark.phase > PHASE_END)
         return ERR_MALFORMED;
     if (!snapshot_is_mark(message->mark.tag))
@@ -104,7 +102,7 @@ void mark_message(mark_t *self, const message_t *message, bool undurable)
     if (code == ERR_STOPPED || code == ERR_STATE) {
         s_answer(self, number, phase, code);
     } else if (code) {
-        base_refuse(self->base, message, code, "not a common point, or not from the global scheduler");
+        base_refuse(self->base, message, code, "not a common point");
     } else if (phase == PHASE_END) {
         s_over(self, number);
         s_answer(self, number, phase, ERR_OK);

@@ -27,7 +27,7 @@ typedef struct {
 
 void mark_init(mark_t *self, base_t *base);
 
-/* KIND_mark. `undurable`: the disk takes no snapshot, and nobody is to wait for one. */
+/* KIND_mark of the global scheduler. `undurable`: the disk takes no snapshot, and nobody is to wait for one. */
 void mark_message(mark_t *self, const message_t *message, bool undurable);
 void mark_tick(mark_t *self);
 /* Gives up: the shard stops, or takes another region's state. */
