@@ -362,9 +362,8 @@ static void s_run(shell_t *self, zsock_t *pipe)
     err_t failure = {0};
     failure.code = self->spec.ops->open(self->spec.hint, &self->spec.incarnation, &self->core, &failure);
     if (!failure.code) {
-        self->link =
-            shell_link_new(self->name, self->spec.incarnation, self->spec.run, self->spec.find,
-                           self->spec.find_hint);
+        self->link = shell_link_new(self->name, self->spec.incarnation, self->spec.run, self->spec.find,
+                                    self->spec.find_hint);
         s_set_state(self, SHELL_READY, NULL);
         s_loop(self, pipe);
         if (self->spec.ops->halt)

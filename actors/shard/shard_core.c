@@ -2,107 +2,78 @@
 
 #include "actors/kit/dispatch.h"
 #include "actors/shard/replica/strategy/exchange.h"
-#include "actors/shard/shard_internal.h"
+#include "actors/shard/shard_inside.h"
+
+#include "codec/base/failpoint.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#define RETRY_US 100000 /* of what memory was short for */
+
 /* -- life */
 
-static void *s_room(size_t bytes)
+static shard_core_t *s_new(const shard_spec_t *spec)
 {
-    void *room = calloc(1, bytes);
-    CHECK(room);
-    return room;
-}
-
-static void s_open_rooms(shard_core_t *self)
-{
-    self->base = s_room(sizeof *self->base);
-    self->replica = s_room(sizeof *self->replica);
-    self->intake = s_room(sizeof *self->intake);
-    self->stream = s_room(sizeof *self->stream);
-    self->rounds = s_room(sizeof *self->rounds);
-    self->durable = s_room(sizeof *self->durable);
-    self->entry = s_room(sizeof *self->entry);
-    self->report = s_room(sizeof *self->report);
-}
-
-static void s_close_rooms(shard_core_t *self)
-{
-    void *const rooms[] = {self->report, self->entry,  self->durable, self->rounds,
-                           self->stream, self->intake, self->replica, self->base};
-    for (size_t i = 0; i < sizeof rooms / sizeof *rooms; i++)
-        free(rooms[i]);
-    free(self);
-}
-
-shard_core_t *shard_alloc(const shard_spec_t *spec)
-{
-    CHECK(spec->region_index < spec->topology->region_count && spec->chunk_bytes >= 4 &&
-          spec->chunk_bytes % 4 == 0);
     shard_core_t *self = calloc(1, sizeof *self);
     CHECK(self);
-    s_open_rooms(self);
-    base_init(self->base, spec);
-    replica_init(self->replica, self->base);
-    intake_init(self->intake, self->base, self->replica);
-    stream_init(self->stream, self->base, self->replica);
-    rounds_init(self->rounds, self->base, self->replica, self->stream);
-    self->durable->retry_pause_us = SHARD_RETRY_FIRST_US;
-    self->report->state = "running";
-    self->entry->giving.region = self->entry->donor = SIZE_MAX;
-    self->entry->position_us = ROLE_NEVER;
-    keep_init(&self->durable->keep, self->base);
+    rooms_t *rooms = self->joined = rooms_new(spec, false);
+    self->base = &rooms->base;
+    self->replica = &rooms->replica;
+    self->intake = &rooms->intake;
+    self->stream = &rooms->stream;
+    self->rounds = &rooms->rounds;
+    self->durable = &rooms->durable;
+    self->entry = calloc(1, sizeof *self->entry);
+    CHECK(self->entry);
+    entry_init(self->entry, self->base, self->replica, self->intake, self->stream, self->rounds,
+               self->durable);
+    self->report.state = "running";
     return self;
+}
+
+static void s_destroy(void **core_p)
+{
+    shard_core_t *self = *core_p;
+    *core_p = NULL;
+    if (!self)
+        return;
+    entry_fini(self->entry);
+    free(self->entry);
+    rooms_destroy(&self->joined);
+    free(self);
 }
 
 shard_core_t *shard_core_new(const shard_spec_t *spec, buf_t **initial_p)
 {
     CHECK(spec->history && buf_size(*initial_p) == spec->elements * sizeof(float));
-    shard_core_t *self = shard_alloc(spec);
+    shard_core_t *self = s_new(spec);
     replica_start(self->replica, initial_p);
     self->stream->history = spec->history;
-    shard_drift_begin(self);
+    stream_rebase(self->stream);
     self->base->changes = 1;
     if (spec->uncertain && spec->topology->region_count > 1)
-        shard_ask_at_start(self);
+        entry_ask_at_start(self->entry);
     return self;
 }
 
 err_code_t shard_core_restore(const shard_spec_t *spec, const snapshot_t *snapshot, shard_core_t **ret_self,
                               err_t *err)
 {
-    shard_core_t *self = shard_alloc(spec);
-    err_code_t code = state_load(self, snapshot, err);
+    shard_core_t *self = s_new(spec);
+    err_code_t code = state_load(self->durable, snapshot, err);
     if (code) {
-        shard_destroy((void **)&self);
+        s_destroy((void **)&self);
         return err_prefix(err, code, "shard %zu of region %s", spec->shard_index,
                           spec->topology->regions[spec->region_index].name);
     }
+    if (self->stream->entry_number) /* nobody knows whether its positions were ever heard */
+        self->entry->position_us = 0;
+    durable_collect(self->durable);
     if (spec->uncertain && spec->topology->region_count > 1)
-        shard_ask_at_start(self);
+        entry_ask_at_start(self->entry);
     *ret_self = self;
     return ERR_OK;
-}
-
-void shard_destroy(void **core_p)
-{
-    shard_core_t *self = *core_p;
-    *core_p = NULL;
-    if (!self)
-        return;
-    shard_donor_drop(self);
-    shard_enter_drop(self);
-    rounds_fini(self->rounds);
-    stream_fini(self->stream);
-    intake_fini(self->intake);
-    keep_fini(&self->durable->keep);
-    ranges_fini(&self->durable->applied);
-    ranges_fini(&self->durable->shot.applied);
-    replica_fini(self->replica);
-    base_fini(self->base);
-    s_close_rooms(self);
 }
 
 /* -- events -----------------------------------------------------------------------------------------------
@@ -123,20 +94,6 @@ static bool s_step(shard_core_t *self)
 }
 
 /* -- own and other regions' deltas */
-
-void shard_drift_begin(shard_core_t *self)
-{
-    position_t own = stream_position(self->stream);
-    drift_begin(self->replica, &own, stream_going(self->stream));
-}
-
-void shard_collect(shard_core_t *self)
-{
-    pending_t own;
-    while (stream_own(self->stream, &own))
-        rounds_contribute(self->rounds, &own);
-    shard_uncovered_send(self);
-}
 
 static bool s_apply(shard_core_t *self, size_t origin, const incoming_t *delta)
 {
@@ -176,19 +133,20 @@ static bool s_runs(const shard_core_t *self)
     return life_runs(&self->base->life) && !life_stops(&self->base->life);
 }
 
-void shard_advance(shard_core_t *self)
+/* Everything that can be done now. */
+static void s_advance(shard_core_t *self)
 {
-    shard_collect(self);
+    durable_collect(self->durable);
     bool runs = s_runs(self);
     for (bool moved = runs; moved;) {
         moved = self->replica->exchange->own(self->replica) || s_take(self) || rounds_apply(self->rounds) ||
                 s_step(self);
-        shard_collect(self);
+        durable_collect(self->durable);
     }
     if (runs)
         rounds_advance(self->rounds);
     if (self->rounds->wants_stands)
-        shard_stand_ask(self);
+        stand_ask(self->entry);
     self->rounds->wants_stands = false;
     intake_serve(self->intake, s_may_step(self));
 }
@@ -207,11 +165,11 @@ static void s_on_stream(shard_core_t *self, const message_t *message)
     case STREAM_NOTHING:
         break;
     case STREAM_ROLLED_BACK:
-        shard_enter(self, true);
+        entry_begin(self->entry, true);
         break;
     case STREAM_RESET:
         if (self->entry->giving.region == region)
-            shard_donor_drop(self);
+            donor_drop(self->entry);
         break;
     }
 }
@@ -227,12 +185,38 @@ static void s_on_close(shard_core_t *self, const message_t *message)
         stream_close(self->stream);
 }
 
+/* -- what is committed */
+
+/* What the snapshot that was out holds is durable: whoever waits for that acts on it. One that stops has nothing else to wait for. */
+static void s_on_counts(shard_core_t *self, const durable_done_t *done)
+{
+    if (self->base->life.phase == LIFE_STORES)
+        entry_done(self->entry);
+    if (done->first <= done->last) {
+        stream_send(self->stream, done->first, done->last);
+        stream_head(self->stream);
+    }
+    if (rounds_committed(self->rounds, done->changes, done->round))
+        s_advance(self);
+    FAILPOINT(shard_snapshot_told);
+    self->base->report_soon = true;
+    if (life_stops(&self->base->life))
+        shard_role.tick(self, self->base->now_us);
+}
+
+static void s_on_done(shard_core_t *self, durable_done_t done)
+{
+    if (done.number)
+        donor_committed(self->entry, done.number, done.code);
+    if (done.counts)
+        s_on_counts(self, &done);
+}
+
 static void s_stop(shard_core_t *self, life_end_t end)
 {
     life_end(&self->base->life, end);
-    shard_donor_drop(self);
-    shard_enter_drop(self);
-    shard_mark_drop(self);
+    entry_stop(self->entry);
+    mark_drop(&self->durable->mark);
     intake_stop(self->intake);
     stream_stop(self->stream);
 }
@@ -246,8 +230,7 @@ static void s_on_stop(shard_core_t *self)
 /* A shard that is not dirty any more has nothing left to wait for: it ends without asking other regions. */
 static void s_finish(shard_core_t *self)
 {
-    if (self->base->life.end != END_STOPS || self->durable->shot.number ||
-        (shard_dirty(self) && !life_is_unsettled(&self->base->life)))
+    if (self->base->life.end != END_STOPS || !durable_is_done(self->durable))
         return;
     life_end(&self->base->life, END_DONE);
     shard_report(self);
@@ -260,15 +243,9 @@ static void s_on_hand_over(shard_core_t *self, const message_t *message)
 {
     if (message->hand_over.incarnation != self->base->spec.incarnation)
         return;
-    self->durable->handed_from = self->durable->number;
+    durable_hand_over(self->durable);
     s_stop(self, END_HANDS);
     self->base->report_soon = true;
-}
-
-bool shard_has_handed(const shard_core_t *self)
-{
-    return self->base->life.end == END_HANDS && !self->durable->shot.number &&
-           self->durable->keep.counts > self->durable->handed_from && !shard_dirty(self);
 }
 
 /* -- who may say what, and when */
@@ -334,7 +311,7 @@ static void s_gap(void *core, message_t **message_p, int64_t now_us)
 {
     shard_core_t *self = core;
     (void)now_us;
-    shard_gap(self, *message_p);
+    stand_gap(self->entry, *message_p);
 }
 
 static void s_close(void *core, message_t **message_p, int64_t now_us)
@@ -348,49 +325,49 @@ static void s_stand_want(void *core, message_t **message_p, int64_t now_us)
 {
     shard_core_t *self = core;
     (void)now_us;
-    shard_stand_want(self, *message_p);
+    stand_want(self->entry, *message_p);
 }
 
 static void s_stand(void *core, message_t **message_p, int64_t now_us)
 {
     shard_core_t *self = core;
     (void)now_us;
-    shard_stand(self, *message_p);
+    stand_take(self->entry, *message_p);
 }
 
 static void s_welcome_want(void *core, message_t **message_p, int64_t now_us)
 {
     shard_core_t *self = core;
     (void)now_us;
-    shard_donor_want(self, *message_p);
+    donor_want(self->entry, *message_p);
 }
 
 static void s_offer(void *core, message_t **message_p, int64_t now_us)
 {
     shard_core_t *self = core;
     (void)now_us;
-    shard_enter_offer(self, *message_p);
+    entry_offer(self->entry, *message_p);
 }
 
 static void s_piece(void *core, message_t **message_p, int64_t now_us)
 {
     shard_core_t *self = core;
     (void)now_us;
-    shard_enter_piece(self, *message_p);
+    entry_piece(self->entry, *message_p);
 }
 
-static void s_keep(void *core, message_t **message_p, int64_t now_us)
+static void s_store(void *core, message_t **message_p, int64_t now_us)
 {
     shard_core_t *self = core;
     (void)now_us;
-    shard_keep_news(self, keep_message(&self->durable->keep, *message_p));
+    s_on_done(self, durable_message(self->durable, *message_p));
 }
 
 static void s_donor_fetch(void *core, message_t **message_p, int64_t now_us)
 {
     shard_core_t *self = core;
     (void)now_us;
-    shard_donor_fetch(self, *message_p);
+    donor_fetch(self->entry, *message_p);
 }
 
 static void s_vote(void *core, message_t **message_p, int64_t now_us)
@@ -398,14 +375,7 @@ static void s_vote(void *core, message_t **message_p, int64_t now_us)
     shard_core_t *self = core;
     (void)now_us;
     if (rounds_message(self->rounds, *message_p))
-        shard_enter(self, false); /* an older state than it had was gone on from */
-}
-
-static void s_mark(void *core, message_t **message_p, int64_t now_us)
-{
-    shard_core_t *self = core;
-    (void)now_us;
-    shard_mark(self, *message_p);
+        entry_begin(self->entry, false); /* an older state than it had was gone on from */
 }
 
 static void s_hand_over(void *core, message_t **message_p, int64_t now_us)
@@ -438,14 +408,14 @@ static const dispatch_row_t s_rows[] = {
     {KIND_welcome_want, FROM_PEERS, WHILE_THERE, s_welcome_want},
     {KIND_snapshot_offer, FROM_PEERS, WHILE_THERE, s_offer},
     {KIND_snapshot_piece, FROM_PEERS, WHILE_THERE, s_piece},
-    {KIND_keepers, FROM_SCHEDULER, DISPATCH_ALWAYS, s_keep},
-    {KIND_snapshot_kept, FROM_KEEPERS, DISPATCH_ALWAYS, s_keep},
-    {KIND_snapshot_fetch, FROM_KEEPERS, DISPATCH_ALWAYS, s_keep},
+    {KIND_keepers, FROM_SCHEDULER, DISPATCH_ALWAYS, s_store},
+    {KIND_snapshot_kept, FROM_KEEPERS, DISPATCH_ALWAYS, s_store},
+    {KIND_snapshot_fetch, FROM_KEEPERS, DISPATCH_ALWAYS, s_store},
     {KIND_snapshot_fetch, FROM_PEERS, WHILE_THERE, s_donor_fetch},
     {KIND_vote_want, FROM_PEERS, WHILE_RUNS, s_vote},
     {KIND_vote, FROM_PEERS, WHILE_RUNS, s_vote},
     {KIND_decision, FROM_PEERS, WHILE_RUNS, s_vote},
-    {KIND_mark, FROM_GLOBAL, DISPATCH_ALWAYS, s_mark}, /* who cannot make a point says so */
+    {KIND_mark, FROM_GLOBAL, DISPATCH_ALWAYS, s_store}, /* who cannot make a point says so */
     {KIND_hand_over, FROM_SCHEDULER, WHILE_RUNS, s_hand_over},
     {KIND_stop, FROM_NODES | FROM_SCHEDULER, DISPATCH_ALWAYS, s_told_to_stop},
 };
@@ -476,7 +446,7 @@ static void s_message(void *core, message_t **message_p, int64_t now_us)
     self->base->now_us = now_us;
     s_dispatch(self, message_p, now_us);
     message_destroy(message_p);
-    shard_advance(self);
+    s_advance(self);
     s_finish(self);
     shard_report_tick(self);
 }
@@ -486,16 +456,13 @@ static void s_tick(void *core, int64_t now_us)
     shard_core_t *self = core;
     self->base->now_us = now_us;
     self->base->short_of_memory = false;
-    shard_enter_tick(self);
-    shard_stand_tick(self);
-    shard_donor_tick(self);
-    shard_mark_tick(self);
-    shard_advance(self);
+    entry_tick(self->entry);
+    s_on_done(self, durable_tick(self->durable));
+    s_advance(self);
     if (now_us >= self->stream->head_us && self->base->stored) {
         stream_release(self->stream); /* what was held for a newcomer */
         stream_head(self->stream);
     }
-    shard_keep_news(self, keep_tick(&self->durable->keep));
     s_finish(self);
     shard_report_tick(self);
 }
@@ -510,16 +477,14 @@ static int64_t s_due(const void *core)
     const shard_core_t *self = core;
     if (self->base->life.end == END_DONE)
         return ROLE_NEVER;
-    int64_t due = s_least(shard_report_due(self), shard_snapshot_due(self));
-    due = s_least(due, keep_due(&self->durable->keep));
-    due = s_least(due, s_least(shard_enter_due(self), shard_stand_due(self)));
-    due = s_least(due, self->base->gate.patient_us);
+    int64_t due = s_least(shard_report_due(self), durable_due(self->durable));
+    due = s_least(due, entry_due(self->entry));
     if (s_runs(self))
         due = s_least(due, rounds_due(self->rounds));
     if (stream_owes(self->stream) && self->base->stored)
         due = s_least(due, self->stream->head_us);
     if (self->base->short_of_memory)
-        due = s_least(due, self->base->now_us + SHARD_REPORT_SOON_US);
+        due = s_least(due, self->base->now_us + RETRY_US);
     return due;
 }
 
@@ -540,8 +505,61 @@ const role_t shard_role = {
     .due = s_due,
     .outbox = s_outbox,
     .finished = s_finished,
-    .destroy = shard_destroy,
+    .destroy = s_destroy,
 };
+
+/* -- snapshots -------------------------------------------------------------------------------------------
+ */
+
+snapshot_t *shard_core_take_snapshot(shard_core_t *self, int64_t now_us)
+{
+    self->base->now_us = now_us;
+    if (durable_snapshot_due(self->durable) > now_us)
+        return NULL;
+    bool given = (self->durable->wants & DURABLE_WELCOME) && stream_cut_now(self->stream);
+    durable_collect(self->durable);
+    snapshot_t *snapshot = durable_take(self->durable);
+    if (snapshot && given)
+        donor_taken(self->entry, snapshot);
+    return snapshot;
+}
+
+void shard_core_committed(shard_core_t *self, uint64_t number, err_code_t code, int64_t now_us)
+{
+    self->base->now_us = now_us;
+    s_on_done(self, durable_committed(self->durable, number, code));
+}
+
+err_code_t shard_core_decode(const buf_t *state, message_t **ret_message, err_t *err)
+{
+    return state_decode(state, ret_message, err);
+}
+
+err_code_t shard_core_count(const buf_t *state, uint64_t *ret_batches, err_t *err)
+{
+    return state_count(state, ret_batches, err);
+}
+
+bool shard_core_may_go_on(const shard_core_t *self)
+{
+    return durable_may_go_on(self->durable);
+}
+
+void shard_core_go_on(shard_core_t *self, int64_t now_us)
+{
+    self->base->now_us = now_us;
+    durable_go_on(self->durable);
+}
+
+bool shard_core_uncovered(const shard_core_t *self)
+{
+    return durable_is_uncovered(self->durable);
+}
+
+bool shard_core_keeps(const shard_core_t *self, uint64_t incarnation)
+{
+    return mark_keeps(&self->durable->mark, incarnation);
+}
 
 /* -- what others see --------------------------------------------------------------------------------------
  */

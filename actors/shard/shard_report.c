@@ -1,7 +1,10 @@
-#include "actors/shard/shard_internal.h"
+#include "actors/shard/shard_inside.h"
 
 #include <inttypes.h>
 #include <string.h>
+
+#define SELDOM_US 1000000
+#define SOON_US 100000 /* when something has changed */
 
 static const char *s_region(const shard_core_t *self, size_t index)
 {
@@ -31,7 +34,7 @@ static const char *s_waits_for(const shard_core_t *self, wire_name_t text)
     else if (keep_waits_for(&self->durable->keep)) /* also of the first snapshot */
         message_set_name(text, keep_waits_for(&self->durable->keep));
     else if (!life_stops(&self->base->life) && !life_runs(&self->base->life))
-        shard_enter_waits_for(self, text);
+        entry_waits_for(self->entry, text);
     else if (self->base->short_of_memory)
         message_set_name(text, "memory");
     else if (rounds_bars(self->rounds) && rounds_lacks(self->rounds) != SIZE_MAX)
@@ -49,18 +52,18 @@ static void s_update_state(shard_core_t *self)
 {
     wire_name_t waits_for;
     s_waits_for(self, waits_for);
-    if (self->report->state_since_us == 0) /* the clock is first seen with the first event */
-        self->report->state_since_us = self->base->now_us;
+    if (self->report.state_since_us == 0) /* the clock is first seen with the first event */
+        self->report.state_since_us = self->base->now_us;
     const char *state = self->base->life.end == END_DONE ? "stopped"
                         : life_stops(&self->base->life)  ? "draining"
-                        : shard_uncovered(self)          ? "undurable"
+                        : durable_goes_on(self->durable) ? "undurable"
                         : waits_for[0]                   ? "waiting"
                                                          : "running";
-    if (strcmp(state, self->report->state) == 0 && strcmp(waits_for, self->report->waits_for) == 0)
+    if (strcmp(state, self->report.state) == 0 && strcmp(waits_for, self->report.waits_for) == 0)
         return;
-    self->report->state = state;
-    message_set_name(self->report->waits_for, waits_for);
-    self->report->state_since_us = self->base->now_us;
+    self->report.state = state;
+    message_set_name(self->report.waits_for, waits_for);
+    self->report.state_since_us = self->base->now_us;
     self->base->report_soon = true;
 }
 
@@ -86,7 +89,7 @@ static void s_progress(shard_core_t *self)
     message->progress.welcomes = self->base->counts.welcomes;
     message->progress.number = self->durable->keep.counts;
     message->progress.kept = self->durable->keep.kept;
-    message->progress.handed = shard_has_handed(self);
+    message->progress.handed = durable_has_handed(self->durable);
     message->progress.assignment = keep_assignment(&self->durable->keep);
     message->progress.keep_lag_us = keep_lag_us(&self->durable->keep);
     message_set_name(message->progress.keep_refused, keep_refused(&self->durable->keep));
@@ -99,9 +102,9 @@ static void s_status(shard_core_t *self)
     message_t *message = base_message(self->base, KIND_status, self->base->scheduler);
     message_set_name(message->status.actor, self->base->name);
     message->status.incarnation = self->base->spec.incarnation;
-    message_set_name(message->status.state, self->report->state);
-    message_set_name(message->status.waits_for, self->report->waits_for);
-    message->status.since_us = (uint64_t)(self->base->now_us - self->report->state_since_us);
+    message_set_name(message->status.state, self->report.state);
+    message_set_name(message->status.waits_for, self->report.waits_for);
+    message->status.since_us = (uint64_t)(self->base->now_us - self->report.state_since_us);
     message->status.applied = ranges_size(&self->replica->applied);
     message->status.durable = ranges_size(&self->durable->applied);
     base_send(self->base, &message);
@@ -114,12 +117,12 @@ void shard_report(shard_core_t *self)
         s_progress(self);
     s_status(self);
     self->base->report_soon = false;
-    self->report->reported_us = self->base->now_us;
+    self->report.reported_us = self->base->now_us;
 }
 
 int64_t shard_report_due(const shard_core_t *self)
 {
-    return self->report->reported_us + (self->base->report_soon ? SHARD_REPORT_SOON_US : SHARD_REPORT_US);
+    return self->report.reported_us + (self->base->report_soon ? SOON_US : SELDOM_US);
 }
 
 void shard_report_tick(shard_core_t *self)

@@ -198,8 +198,21 @@ err_code_t carry_check(const launch_t *launch, err_t *err)
 
 /* ---- doing it ---- */
 
+static err_code_t s_ask_shards(const launch_t *launch, bool whole, err_t *err)
+{
+    err_t why = {0};
+    then_t then;
+    err_code_t rc = s_check_shards(launch, whole, &then, &why);
+    if (rc)
+        err_set(err, rc, "%s: %s%s", launch->state_dir, why.text,
+                whole
+                    ? ""
+                    : "; where that shard has gone on elsewhere since, name another directory with --state");
+    return rc;
+}
+
 /* Under the directory's lock: whoever else works there does so under the former settings. */
-static err_code_t s_replace(const launch_t *launch, const topology_t *former, const char *digest,
+static err_code_t s_replace(const launch_t *launch, const topology_t *former, const char *digest, bool whole,
                             const char *changes, err_t *err)
 {
     statedir_t *state = NULL;
@@ -212,6 +225,8 @@ static err_code_t s_replace(const launch_t *launch, const topology_t *former, co
         rc = err_set(err, ERR_IN_USE, "%s: %s, process %d, works there with other settings; stop it first",
                      launch->state_dir, role, (int)holder);
     if (!rc)
+        rc = s_ask_shards(launch, whole, err);
+    if (!rc)
         rc = statedir_carry(state, launch->digest, changes, err);
     if (!rc)
         rc = launch_replace_topology(launch, launch->topology, err);
@@ -223,7 +238,6 @@ err_code_t carry_on(const launch_t *launch, bool whole, char text[CARRY_TEXT_MAX
 {
     char digest[17], changes[CARRY_TEXT_MAX];
     err_t why = {0};
-    then_t then;
     topology_t *former = s_former(launch, digest);
     text[0] = '\0';
     if (!former)
@@ -232,14 +246,7 @@ err_code_t carry_on(const launch_t *launch, bool whole, char text[CARRY_TEXT_MAX
         topology_destroy(&former);
         return ERR_JOB; /* as it was told already */
     }
-    err_code_t rc = s_check_shards(launch, whole, &then, &why);
-    if (rc)
-        err_set(err, rc, "%s: %s%s", launch->state_dir, why.text,
-                whole
-                    ? ""
-                    : "; where that shard has gone on elsewhere since, name another directory with --state");
-    else
-        rc = s_replace(launch, former, digest, changes, err);
+    err_code_t rc = s_replace(launch, former, digest, whole, changes, err);
     topology_destroy(&former);
     if (!rc)
         carry_print(changes, text);

@@ -201,8 +201,7 @@ static size_t s_tell(const call_t *self, FILE *out)
 {
     const char *region = self->region->name;
     actor_parts_t broker;
-    bool answered =
-        actor_split(self->answer, strlen(self->answer), &broker) && broker.role == ROLE_BROKER;
+    bool answered = actor_split(self->answer, strlen(self->answer), &broker) && broker.role == ROLE_BROKER;
     const char *answer = answered ? broker.region : "";
     const char *key = self->region->advertise[0] ? "broker.advertise" : "broker.bind";
     if (!self->endpoint[0])

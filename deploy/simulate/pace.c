@@ -141,7 +141,8 @@ static void s_push(void *hint)
     pushes_t *self = hint;
     size_t bytes = self->elements * sizeof(float);
     uint64_t chunks = (bytes + MESSAGE_CHUNK_BYTES - 1) / MESSAGE_CHUNK_BYTES, first, end;
-    actor_name_t shard = actor_name_numbered(ROLE_SHARD, "a", 0), worker = actor_name_numbered(ROLE_WORKER, "a", 0);
+    actor_name_t shard = actor_name_numbered(ROLE_SHARD, "a", 0),
+                 worker = actor_name_numbered(ROLE_WORKER, "a", 0);
     job_batch_samples(&self->job.regions[0], self->batch, &first, &end);
     for (uint64_t chunk = 0; chunk < chunks; chunk++) {
         size_t offset = (size_t)chunk * MESSAGE_CHUNK_BYTES;

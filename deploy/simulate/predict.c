@@ -40,8 +40,7 @@ typedef struct {
 
 static double s_plain(const world_t *self, const message_t *message, const char *name)
 {
-    size_t index =
-        message->kind == KIND_delta ? message->delta.shard : sizes_shard(&self->sizes, name);
+    size_t index = message->kind == KIND_delta ? message->delta.shard : sizes_shard(&self->sizes, name);
     return (double)self->sizes.plain[index < self->sizes.shard_count ? index : 0];
 }
 

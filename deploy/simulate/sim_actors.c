@@ -85,8 +85,7 @@ void sim_start_node(sim_t *self, const char *name, size_t region, size_t place)
 
 void sim_unit_name(const sim_t *self, size_t region, const char *unit, wire_name_t ret_name)
 {
-    message_set_name(ret_name,
-                     actor_name_called(ROLE_NODE, self->topology->regions[region].name, unit).text);
+    message_set_name(ret_name, actor_name_called(ROLE_NODE, self->topology->regions[region].name, unit).text);
 }
 
 void sim_node_name(const sim_t *self, size_t region, size_t number, wire_name_t ret_name)

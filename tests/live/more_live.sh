@@ -47,7 +47,7 @@ expect_counters "$work/state" 3000 3 eu us
 rm "$work/state/job"
 expect 0 checkpoint repair --state "$work/state"
 expect_line "$work/state/job" '^changed job.epochs 2 3$'
-expect 0 checkpoint export --state "$work/state" -o "$work/more.tar.zst"
+expect 0 checkpoint export --state "$work/state" --archive "$work/more.tar.zst"
 expect 0 checkpoint import "$work/more.tar.zst" --state "$work/imported"
 expect_line "$work/imported/job" '^changed job.epochs 2 3$'
 

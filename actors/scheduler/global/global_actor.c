@@ -43,8 +43,7 @@ static err_code_t s_open_kv(const char *state_dir, kv_t **ret_kv, err_t *err)
     snprintf(path, sizeof path, "%s/global", folder);
     rc = keep_open(path, ret_kv, &lost, err);
     if (!rc && lost.code)
-        log_event(LEVEL_WARN, ACTOR_GLOBAL, "kept_damaged", "reason=\"%s\"; asking the regions",
-                  lost.text);
+        log_event(LEVEL_WARN, ACTOR_GLOBAL, "kept_damaged", "reason=\"%s\"; asking the regions", lost.text);
     return rc;
 }
 
@@ -73,8 +72,7 @@ static void s_keep(global_hint_t *self, void *core, int64_t now_us)
     err_t err = {0};
     bool failed = keep_work(self->keep, core, now_us, &err) != ERR_OK;
     if (failed && !self->keep_failed)
-        log_event(LEVEL_WARN, ACTOR_GLOBAL, "keep_failed", "reason=\"%s\"; going on, trying again",
-                  err.text);
+        log_event(LEVEL_WARN, ACTOR_GLOBAL, "keep_failed", "reason=\"%s\"; going on, trying again", err.text);
     self->keep_failed = failed;
     if (keep_withhold(self->keep, core, global_role.outbox(core), now_us) && !self->withheld) {
         log_event(LEVEL_WARN, ACTOR_GLOBAL, "end_withheld", KEEP_WITHHELD);
@@ -143,8 +141,7 @@ static void s_log_marks(global_hint_t *self)
     if (global_mark_made(mark) > self->marks_made)
         log_event(LEVEL_INFO, ACTOR_GLOBAL, "marked", "tag=%s", global_mark_newest(mark));
     if (global_mark_given_up(mark) > self->marks_given_up)
-        log_event(LEVEL_WARN, ACTOR_GLOBAL, "mark_given_up",
-                  "times=%llu; trying again under a new number",
+        log_event(LEVEL_WARN, ACTOR_GLOBAL, "mark_given_up", "times=%llu; trying again under a new number",
                   (unsigned long long)global_mark_given_up(mark));
     self->marks_made = global_mark_made(mark);
     self->marks_given_up = global_mark_given_up(mark);

@@ -77,9 +77,8 @@ void base_init(base_t *self, const shard_spec_t *spec)
     gate_init(&self->gate, spec->breaks);
     s_derive(self);
     const char *region = base_region_name(self, spec->region_index);
-    message_set_name(self->name, actor_name_numbered(ROLE_SHARD, region, spec->shard_index).text);
-    message_set_name(self->synchronizer,
-                     actor_name_numbered(ROLE_SYNCHRONIZER, region, spec->shard_index).text);
+    message_set_name(self->name, base_name_of(self, ROLE_SHARD, spec->region_index).text);
+    message_set_name(self->synchronizer, base_name_of(self, ROLE_SYNCHRONIZER, spec->region_index).text);
     message_set_name(self->scheduler, actor_name(ROLE_SCHEDULER, region).text);
     outbox_init(&self->outbox);
 }
@@ -122,17 +121,17 @@ void base_refuse(base_t *self, const message_t *message, err_code_t code, const 
 
 /* -- names */
 
-size_t base_region_of(const base_t *self, const char *role, const char *from)
+size_t base_region_of(const base_t *self, actor_role_t role, const char *from)
 {
     actor_parts_t parts;
-    if (!actor_split(from, strlen(from), &parts) || parts.role == ROLE_NONE ||
-        strcmp(actor_role_text(parts.role), role) != 0 || parts.number != self->spec.shard_index)
+    if (!actor_split(from, strlen(from), &parts) || parts.role != role ||
+        parts.number != self->spec.shard_index)
         return SIZE_MAX;
     size_t region = topology_region_of(self->spec.topology, &parts);
     return region == self->spec.region_index ? SIZE_MAX : region;
 }
 
-void base_name_of(const base_t *self, const char *role, size_t region, char *ret_name, size_t size)
+actor_name_t base_name_of(const base_t *self, actor_role_t role, size_t region)
 {
-    snprintf(ret_name, size, "%s/%s/%zu", role, base_region_name(self, region), self->spec.shard_index);
+    return actor_name_numbered(role, base_region_name(self, region), self->spec.shard_index);
 }

@@ -13,7 +13,8 @@
 
 #include "actors/shard/replica/strategy/exchange.h"
 #include "actors/shard/replica/strategy/difference.h"
-#include "actors/shard/shard_internal.h"
+#include "actors/shard/durable/rooms.h"
+#include "actors/shard/entry/entry.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,44 +22,42 @@
 /* -- the state of the donor, checked ------------------------------------------------------------------------
  */
 
-static bool s_finite(const shard_core_t *self, const buf_t *buf)
+static bool s_finite(const rooms_t *self, const buf_t *buf)
 {
-    return !buf || vector_finite(self->base->spec.elements, buf_peek(buf));
+    return !buf || vector_finite(self->base.spec.elements, buf_peek(buf));
 }
 
-static err_code_t s_check(shard_core_t *peer, err_t *err)
+static err_code_t s_check(rooms_t *peer, err_t *err)
 {
-    bool finite = s_finite(peer, peer->replica->parameters) && s_finite(peer, peer->replica->momentum) &&
-                  s_finite(peer, peer->replica->outer.start) &&
-                  s_finite(peer, peer->replica->outer.momentum) &&
-                  s_finite(peer, peer->replica->outer.gathered);
-    for (size_t i = 0; i < peer->replica->pending_count; i++)
-        finite = finite && s_finite(peer, peer->replica->pending[i].data);
+    bool finite = s_finite(peer, peer->replica.parameters) && s_finite(peer, peer->replica.momentum) &&
+                  s_finite(peer, peer->replica.outer.start) && s_finite(peer, peer->replica.outer.momentum) &&
+                  s_finite(peer, peer->replica.outer.gathered);
+    for (size_t i = 0; i < peer->replica.pending_count; i++)
+        finite = finite && s_finite(peer, peer->replica.pending[i].data);
     if (!finite)
         return err_set(err, ERR_NUMBER, "the state of another region is not finite");
     /* Changed in place from here on, so that memory cannot run short half way. */
-    if (!buf_make_unique(&peer->replica->parameters) ||
-        (peer->replica->momentum && !buf_make_unique(&peer->replica->momentum)) ||
-        (peer->replica->outer.start && !buf_make_unique(&peer->replica->outer.start)))
+    if (!buf_make_unique(&peer->replica.parameters) ||
+        (peer->replica.momentum && !buf_make_unique(&peer->replica.momentum)) ||
+        (peer->replica.outer.start && !buf_make_unique(&peer->replica.outer.start)))
         return err_set(err, ERR_MEMORY, "no memory for the state of another region");
     return ERR_OK;
 }
 
 /* Loads it as what it is: a shard of the donor's region. */
-static err_code_t s_load(const shard_core_t *self, size_t donor, snapshot_t **snapshot_p,
-                         shard_core_t **ret_peer, err_t *err)
+static err_code_t s_load(const entry_t *self, size_t donor, snapshot_t **snapshot_p, rooms_t **ret_peer,
+                         err_t *err)
 {
     shard_spec_t spec = self->base->spec;
     spec.region_index = donor;
     spec.loses = spec.uncertain = false;
-    shard_core_t *peer = shard_alloc(&spec);
-    peer->base->visits = true;
-    err_code_t code = state_load(peer, *snapshot_p, err);
+    rooms_t *peer = rooms_new(&spec, true);
+    err_code_t code = state_load(&peer->durable, *snapshot_p, err);
     snapshot_destroy(snapshot_p); /* its references would make every buffer shared */
     if (!code)
         code = s_check(peer, err);
     if (code)
-        shard_destroy((void **)&peer);
+        rooms_destroy(&peer);
     else
         *ret_peer = peer;
     return code;
@@ -68,7 +67,7 @@ static err_code_t s_load(const shard_core_t *self, size_t donor, snapshot_t **sn
 
 /* Contributions that the donor has not applied and does not hold. A gradient or difference that no round has had yet is in
  * a later one, however old it is. */
-static void s_pend_again(shard_core_t *self, uint64_t number, buf_t **views)
+static void s_pend_again(entry_t *self, uint64_t number, buf_t **views)
 {
     for (size_t i = 0; i < self->stream->queue_count; i++) {
         const kept_t *kept = &self->stream->queue[i];
@@ -102,7 +101,7 @@ static void s_leave(room_t *room)
     *room = (room_t){0};
 }
 
-static err_code_t s_find_room(const shard_core_t *self, uint64_t number, room_t *ret, err_t *err)
+static err_code_t s_find_room(const entry_t *self, uint64_t number, room_t *ret, err_t *err)
 {
     *ret = (room_t){.count = self->stream->queue_count + 1};
     ret->views = calloc(ret->count, sizeof(buf_t *));
@@ -142,43 +141,43 @@ static void s_take_origin(origin_t *origin, uint64_t history, uint64_t taken, bu
 
 /* The donor's batches as of its last cut. Nothing is cut for a newcomer where regions wait for each other: there steps go
  * in order, and those that are open are the last. */
-static buf_t *s_cursor(const shard_core_t *peer)
+static buf_t *s_cursor(const rooms_t *peer)
 {
-    uint64_t open = peer->base->rules.waits ? peer->replica->open_steps * peer->base->region->width : 0;
-    range_t below = {0, ranges_size(&peer->replica->applied) - open};
+    uint64_t open = peer->base.rules.waits ? peer->replica.open_steps * peer->base.region->width : 0;
+    range_t below = {0, ranges_size(&peer->replica.applied) - open};
     buf_t *cursor =
         open ? buf_new_copy(&below, below.end ? sizeof below : 0)
-             : buf_new_copy(peer->replica->applied.items, peer->replica->applied.count * sizeof(range_t));
+             : buf_new_copy(peer->replica.applied.items, peer->replica.applied.count * sizeof(range_t));
     CHECK(cursor);
     return cursor;
 }
 
-static void s_take_positions(shard_core_t *self, const shard_core_t *peer)
+static void s_take_positions(entry_t *self, const rooms_t *peer)
 {
     for (size_t r = 0; r < base_regions(self->base); r++) {
-        const origin_t *from = &peer->stream->origins[r];
+        const origin_t *from = &peer->stream.origins[r];
         if (r == self->base->spec.region_index)
             continue;
-        if (r != peer->base->spec.region_index) {
+        if (r != peer->base.spec.region_index) {
             s_take_origin(&self->stream->origins[r], from->history, from->taken, from->cursor, from->final);
             self->stream->origins[r].samples = from->samples;
             continue;
         }
         buf_t *cursor = s_cursor(peer);
-        s_take_origin(&self->stream->origins[r], peer->stream->history, stream_last(peer->stream), cursor,
-                      peer->stream->closed);
+        s_take_origin(&self->stream->origins[r], peer->stream.history, stream_last(&peer->stream), cursor,
+                      peer->stream.closed);
         buf_destroy(&cursor);
     }
 }
 
-static void s_take_pending(shard_core_t *self, shard_core_t *peer)
+static void s_take_pending(entry_t *self, rooms_t *peer)
 {
     for (size_t i = 0; i < self->replica->pending_count; i++)
         buf_destroy(&self->replica->pending[i].data);
     self->replica->pending_count = 0;
-    for (size_t i = 0; i < peer->replica->pending_count; i++)
-        pending_add(self->replica, &peer->replica->pending[i]);
-    peer->replica->pending_count = 0;
+    for (size_t i = 0; i < peer->replica.pending_count; i++)
+        pending_add(self->replica, &peer->replica.pending[i]);
+    peer->replica.pending_count = 0;
 }
 
 static void s_take(buf_t **to, buf_t **from_p)
@@ -189,28 +188,27 @@ static void s_take(buf_t **to, buf_t **from_p)
 }
 
 /* The tensors, and what goes with them. Returns the former parameters, and where their open local steps began. */
-static buf_t *s_take_tensors(shard_core_t *self, shard_core_t *peer, buf_t **ret_start)
+static buf_t *s_take_tensors(entry_t *self, rooms_t *peer, buf_t **ret_start)
 {
     buf_t *former = self->replica->parameters;
     *ret_start = buf_ref(self->replica->outer.base ? self->replica->outer.base : self->replica->outer.start);
     buf_destroy(&self->replica->outer.base);
-    s_take(&self->replica->outer.start, &peer->replica->outer.start);
-    s_take(&self->replica->outer.momentum, &peer->replica->outer.momentum);
-    s_take(&self->replica->outer.gathered, &peer->replica->outer.gathered);
-    self->replica->outer.arrivals = peer->replica->outer.arrivals;
-    self->replica->parameters = peer->replica->parameters;
+    s_take(&self->replica->outer.start, &peer->replica.outer.start);
+    s_take(&self->replica->outer.momentum, &peer->replica.outer.momentum);
+    s_take(&self->replica->outer.gathered, &peer->replica.outer.gathered);
+    self->replica->outer.arrivals = peer->replica.outer.arrivals;
+    self->replica->parameters = peer->replica.parameters;
     buf_destroy(&self->replica->momentum);
-    self->replica->momentum = peer->replica->momentum;
-    peer->replica->parameters = peer->replica->momentum = NULL;
-    self->replica->samples_applied = peer->replica->samples_applied;
+    self->replica->momentum = peer->replica.momentum;
+    peer->replica.parameters = peer->replica.momentum = NULL;
+    self->replica->samples_applied = peer->replica.samples_applied;
     self->replica->version =
-        (self->replica->version > peer->replica->version ? self->replica->version : peer->replica->version) +
-        1;
+        (self->replica->version > peer->replica.version ? self->replica->version : peer->replica.version) + 1;
     return former;
 }
 
 /* A cut as the others see it; NULL: it carries nothing. */
-static const buf_t *s_seen(const shard_core_t *self, const kept_t *kept, buf_t *view)
+static const buf_t *s_seen(const entry_t *self, const kept_t *kept, buf_t *view)
 {
     if (!kept->data || !kept->encoding)
         return kept->data;
@@ -218,7 +216,7 @@ static const buf_t *s_seen(const shard_core_t *self, const kept_t *kept, buf_t *
     return view;
 }
 
-static void s_keep_own(shard_core_t *self, const buf_t *former, const buf_t *start, uint64_t number,
+static void s_keep_own(entry_t *self, const buf_t *former, const buf_t *start, uint64_t number,
                        const room_t *room)
 {
     const exchange_t *exchange = self->replica->exchange;
@@ -238,9 +236,9 @@ static void s_keep_own(shard_core_t *self, const buf_t *former, const buf_t *sta
 }
 
 /* What the last of the cuts that the others have left out is gone, too: only deltas that are not encoded lose nothing. */
-static void s_lose_own(shard_core_t *self, const shard_core_t *peer)
+static void s_lose_own(entry_t *self, const rooms_t *peer)
 {
-    const origin_t *own = &peer->stream->origins[self->base->spec.region_index];
+    const origin_t *own = &peer->stream.origins[self->base->spec.region_index];
     ranges_t view = {0};
     if (own->cursor) {
         view.items = buf_data(own->cursor);
@@ -250,56 +248,52 @@ static void s_lose_own(shard_core_t *self, const shard_core_t *peer)
     self->base->counts.rolled_back += had > has ? had - has : 0;
     self->base->spec.lost = 0;
     CHECK(!ranges_copy(&self->replica->applied, &view) && !ranges_intersect(&self->replica->refused, &view));
-    ranges_fini(&self->durable->applied);
     self->replica->steps = has / self->base->region->width;
-    self->durable->committed_steps = self->replica->steps;
+    durable_lost(self->durable);
     buf_destroy(&self->replica->open);
     buf_destroy(&self->replica->residual);
     self->replica->open_steps = self->replica->open_samples = 0;
     if (self->replica->outer.on)
         start_return(self->replica); /* the donor's local steps are its own */
-    shard_mute(self);
+    stand_mute(self);
     self->stream->closed = own->final;
-    self->durable->closed = false;
-    shard_begin_line(self, &(position_t){own->history, own->taken});
+    durable_begin_line(self->durable, &(position_t){own->history, own->taken});
     if (!self->base->rules.waits || self->stream->closed)
         stream_announce(self->stream);
-    shard_collect(self);
+    durable_collect(self->durable);
 }
 
-err_code_t shard_adopt(shard_core_t *self, size_t donor, snapshot_t **snapshot_p, err_t *err)
+err_code_t entry_adopt(entry_t *self, size_t donor, snapshot_t **snapshot_p, err_t *err)
 {
-    shard_core_t *peer = NULL;
+    rooms_t *peer = NULL;
     err_code_t code = s_load(self, donor, snapshot_p, &peer, err);
     if (code)
         return code;
-    const origin_t *own = &peer->stream->origins[self->base->spec.region_index];
+    const origin_t *own = &peer->stream.origins[self->base->spec.region_index];
     bool keeps = !self->base->life.lossy && stream_has(self->stream, own->history, own->taken);
     room_t room = {0};
     code = keeps ? s_find_room(self, own->taken, &room, err) : ERR_OK;
     if (code) {
-        shard_destroy((void **)&peer);
+        rooms_destroy(&peer);
         return code;
     }
     ahead_drop(self->intake);
-    shard_mark_join(self, peer->base->gate.number);
+    mark_join(&self->durable->mark, peer->base.gate.number);
     s_take_pending(self, peer);
-    rounds_join(self->rounds, peer->rounds);
+    rounds_join(self->rounds, &peer->rounds);
     buf_t *start = NULL, *former = s_take_tensors(self, peer, &start);
     s_take_positions(self, peer);
     if (keeps)
         s_keep_own(self, former, start, own->taken, &room);
     else
         s_lose_own(self, peer);
-    shard_drift_begin(self);
+    stream_rebase(self->stream);
     buf_destroy(&former);
     buf_destroy(&start);
     s_leave(&room);
     stream_entry_next(self->stream);
     self->base->counts.welcomes++;
-    self->base->stored = false;
-    self->durable->shot.outlived = true;
-    base_changed(self->base);
-    shard_destroy((void **)&peer);
+    durable_replaced(self->durable);
+    rooms_destroy(&peer);
     return ERR_OK;
 }

@@ -2,33 +2,33 @@
  * where they stand, and takes the state of the one that has the most of its own stream. Meanwhile it takes no push,
  * pull or delta and reports no progress, so that nobody counts on it. */
 
-#include "actors/shard/shard_internal.h"
+#include "actors/shard/entry/entry.h"
 
 #include <string.h>
 
-void shard_enter_drop(shard_core_t *self)
+void entry_drop(entry_t *self)
 {
-    taker_destroy(&self->entry->taker);
+    taker_destroy(&self->taker);
 }
 
-static void s_ask_again(shard_core_t *self)
+static void s_ask_again(entry_t *self)
 {
-    shard_enter_drop(self);
+    entry_drop(self);
     life_move(&self->base->life, LIFE_ASKS);
-    self->entry->donor = SIZE_MAX;
-    self->entry->ask_us = self->base->now_us;
-    self->entry->pause_us = SHARD_STAND_FIRST_US;
+    self->donor = SIZE_MAX;
+    self->ask_us = self->base->now_us;
+    self->pause_us = SHARD_STAND_FIRST_US;
     self->base->report_soon = true;
 }
 
-void shard_ask_at_start(shard_core_t *self)
+void entry_ask_at_start(entry_t *self)
 {
-    self->base->life.lossy = self->entry->start = true;
+    self->base->life.lossy = self->start = true;
     s_ask_again(self);
 }
 
 /* What has come and is not in the version: it is sent again, as nothing of it was acknowledged. */
-static void s_drop_unapplied(shard_core_t *self)
+static void s_drop_unapplied(entry_t *self)
 {
     intake_forget(self->intake);
     stream_stop(self->stream);
@@ -36,7 +36,7 @@ static void s_drop_unapplied(shard_core_t *self)
         self->stream->origins[r].suspect = false;
 }
 
-void shard_enter(shard_core_t *self, bool lossy)
+void entry_begin(entry_t *self, bool lossy)
 {
     if (life_stops(&self->base->life) || base_regions(self->base) == 1 ||
         self->base->life.phase == LIFE_STORES)
@@ -44,37 +44,37 @@ void shard_enter(shard_core_t *self, bool lossy)
     self->base->life.lossy |= lossy;
     if (!life_runs(&self->base->life))
         return;
-    shard_uncovered_end(self);
+    durable_cover(self->durable);
     s_drop_unapplied(self);
-    shard_donor_drop(self);
-    shard_mark_drop(self);
+    donor_drop(self);
+    mark_drop(&self->durable->mark);
     for (size_t r = 0; r < base_regions(self->base); r++)
-        self->entry->stands[r] = (stand_view_t){0};
-    self->entry->since_us = self->base->now_us;
+        self->stands[r] = (stand_view_t){0};
+    self->since_us = self->base->now_us;
     s_ask_again(self);
 }
 
 /* -- deciding ---------------------------------------------------------------------------------------------
  */
 
-static bool s_all_heard(const shard_core_t *self)
+static bool s_all_heard(const entry_t *self)
 {
     for (size_t r = 0; r < base_regions(self->base); r++)
-        if (r != self->base->spec.region_index && !self->entry->stands[r].heard)
+        if (r != self->base->spec.region_index && !self->stands[r].heard)
             return false;
     return true;
 }
 
 /* Everybody has exactly what this shard has of its own stream, and keeps what it lacks of theirs: what they let go before
  * it lost that nobody sends any more. */
-static bool s_agreed(const shard_core_t *self)
+static bool s_agreed(const entry_t *self)
 {
     position_t own = stream_position(self->stream);
     for (size_t r = 0; r < base_regions(self->base); r++) {
-        const stand_view_t *stand = &self->entry->stands[r];
+        const stand_view_t *stand = &self->stands[r];
         if (r == self->base->spec.region_index)
             continue;
-        if (stand->history != own.history || stand->taken != own.number || !shard_stand_can_follow(self, r))
+        if (stand->history != own.history || stand->taken != own.number || !stand_can_follow(self, r))
             return false;
     }
     return true;
@@ -82,19 +82,19 @@ static bool s_agreed(const shard_core_t *self)
 
 /* A donor that does not have the own stream as far as it is kept here costs own batches, which are computed again. One
  * that has lost nothing waits longer for a better one. */
-static bool s_patient(const shard_core_t *self, size_t donor)
+static bool s_patient(const entry_t *self, size_t donor)
 {
-    const stand_view_t *stand = &self->entry->stands[donor];
+    const stand_view_t *stand = &self->stands[donor];
     int64_t patience_us = self->base->spec.topology->job.sync.away_after_us;
     if (!self->base->life.lossy && !stream_has(self->stream, stand->history, stand->taken))
         patience_us *= SHARD_DONOR_PATIENCE;
-    return self->base->now_us - self->entry->since_us < patience_us;
+    return self->base->now_us - self->since_us < patience_us;
 }
 
 /* Whether taking a's state loses less of the own stream than b's. */
-static bool s_better_donor(const shard_core_t *self, size_t a, size_t b)
+static bool s_better_donor(const entry_t *self, size_t a, size_t b)
 {
-    const stand_view_t *x = &self->entry->stands[a], *y = &self->entry->stands[b];
+    const stand_view_t *x = &self->stands[a], *y = &self->stands[b];
     bool x_in_line = stream_has(self->stream, x->history, x->taken);
     bool y_in_line = stream_has(self->stream, y->history, y->taken);
     if (x_in_line != y_in_line && !self->base->life.lossy)
@@ -102,11 +102,11 @@ static bool s_better_donor(const shard_core_t *self, size_t a, size_t b)
     return x->taken > y->taken;
 }
 
-static size_t s_choose(const shard_core_t *self)
+static size_t s_choose(const entry_t *self)
 {
     size_t best = SIZE_MAX;
     for (size_t r = 0; r < base_regions(self->base); r++) {
-        const stand_view_t *stand = &self->entry->stands[r];
+        const stand_view_t *stand = &self->stands[r];
         if (!stand->heard || stand->entering)
             continue;
         if (best == SIZE_MAX || s_better_donor(self, r, best))
@@ -117,10 +117,10 @@ static size_t s_choose(const shard_core_t *self)
 
 /* When nobody runs, one stays as it is and is the reference of the others: one that has lost nothing, with the most
  * samples, the first of equals. */
-static bool s_is_reference(const shard_core_t *self)
+static bool s_is_reference(const entry_t *self)
 {
     for (size_t r = 0; r < base_regions(self->base); r++) {
-        const stand_view_t *stand = &self->entry->stands[r];
+        const stand_view_t *stand = &self->stands[r];
         if (r == self->base->spec.region_index)
             continue;
         if (stand->lossy != self->base->life.lossy) {
@@ -141,18 +141,18 @@ static bool s_is_reference(const shard_core_t *self)
 
 /* Goes on from what is here. After a loss that nobody has seen the line still begins anew: a delta of the lost part may
  * be on its way. */
-static void s_stay(shard_core_t *self)
+static void s_stay(entry_t *self)
 {
     if (!self->base->life.lossy) {
         life_move(&self->base->life, LIFE_RUNS);
         return;
     }
     position_t at = stream_position(self->stream);
-    shard_begin_line(self, &at);
-    shard_mute(self);
+    durable_begin_line(self->durable, &at);
+    stand_mute(self);
     self->base->counts.rolled_back += self->base->spec.lost;
     self->base->spec.lost = 0;
-    self->entry->stayed = true;
+    self->stayed = true;
     for (size_t r = 0; r < base_regions(self->base); r++)
         self->stream->origins[r].position_told = false;
     stream_entry_next(self->stream);
@@ -161,9 +161,9 @@ static void s_stay(shard_core_t *self)
     life_move(&self->base->life, LIFE_STORES);
 }
 
-void shard_enter_decide(shard_core_t *self)
+void entry_decide(entry_t *self)
 {
-    entry_t *entry = self->entry;
+    entry_t *entry = self;
     if (self->base->life.phase == LIFE_WANTS && entry->stands[entry->donor].entering)
         s_ask_again(self);
     if (self->base->life.phase != LIFE_ASKS)
@@ -191,31 +191,30 @@ void shard_enter_decide(shard_core_t *self)
 /* -- taking -----------------------------------------------------------------------------------------------
  */
 
-static bool s_from_donor(const shard_core_t *self, const message_t *message)
+static bool s_from_donor(const entry_t *self, const message_t *message)
 {
-    return self->entry->donor != SIZE_MAX &&
-           base_region_of(self->base, "shard", message->from) == self->entry->donor;
+    return self->donor != SIZE_MAX && base_region_of(self->base, ROLE_SHARD, message->from) == self->donor;
 }
 
-static void s_give_up(shard_core_t *self, err_code_t code)
+static void s_give_up(entry_t *self, err_code_t code)
 {
     if (code)
         base_refused(self->base, code);
-    self->entry->stands[self->entry->donor] = (stand_view_t){0};
+    self->stands[self->donor] = (stand_view_t){0};
     s_ask_again(self);
 }
 
 /* Parameters, momentum, those of the outer optimizer and for each region a contribution to each of two rounds, or more
  * where rounds need not everybody; the rest are small lists. */
-static uint64_t s_most_bytes(const shard_core_t *self)
+static uint64_t s_most_bytes(const entry_t *self)
 {
     uint64_t pending = self->base->rules.votes ? 64 : 3;
     return (5 + pending * (uint64_t)base_regions(self->base)) * base_bytes(self->base) + ((uint64_t)64 << 20);
 }
 
-void shard_enter_offer(shard_core_t *self, const message_t *message)
+void entry_offer(entry_t *self, const message_t *message)
 {
-    entry_t *entry = self->entry;
+    entry_t *entry = self;
     if (life_stops(&self->base->life) ||
         (self->base->life.phase != LIFE_WANTS && self->base->life.phase != LIFE_TAKES) ||
         !s_from_donor(self, message) || message->snapshot_offer.entry != self->base->spec.incarnation ||
@@ -239,25 +238,25 @@ void shard_enter_offer(shard_core_t *self, const message_t *message)
     taker_tick(entry->taker, self->base->now_us, &self->base->outbox);
 }
 
-static void s_adopt(shard_core_t *self)
+static void s_adopt(entry_t *self)
 {
-    snapshot_t *snapshot = taker_take(self->entry->taker);
+    snapshot_t *snapshot = taker_take(self->taker);
     err_t err = {0};
-    err_code_t code = shard_adopt(self, self->entry->donor, &snapshot, &err);
+    err_code_t code = entry_adopt(self, self->donor, &snapshot, &err);
     snapshot_destroy(&snapshot);
     if (code) {
         s_give_up(self, code);
         return;
     }
-    shard_enter_drop(self);
+    entry_drop(self);
     life_move(&self->base->life, LIFE_STORES);
-    self->entry->donor = SIZE_MAX;
+    self->donor = SIZE_MAX;
     self->base->report_soon = true;
 }
 
-void shard_enter_piece(shard_core_t *self, const message_t *message)
+void entry_piece(entry_t *self, const message_t *message)
 {
-    entry_t *entry = self->entry;
+    entry_t *entry = self;
     if (life_stops(&self->base->life) || self->base->life.phase != LIFE_TAKES ||
         !s_from_donor(self, message) || !taker_is_of(entry->taker, message))
         return;
@@ -279,23 +278,22 @@ void shard_enter_piece(shard_core_t *self, const message_t *message)
 }
 
 /* The new state is durable: from now on others may count on it. */
-void shard_entered(shard_core_t *self)
+void entry_done(entry_t *self)
 {
     life_move(&self->base->life, LIFE_RUNS);
-    self->base->life.lossy = self->entry->start = false;
-    self->entry->position_us = self->base->now_us;
+    self->base->life.lossy = self->start = false;
+    self->position_us = self->base->now_us;
     self->base->report_soon = true;
 }
 
 /* -- time -------------------------------------------------------------------------------------------------
  */
 
-static void s_want(shard_core_t *self)
+static void s_want(entry_t *self)
 {
-    char to[3 * WIRE_NAME_SIZE];
-    base_name_of(self->base, "shard", self->entry->donor, to, sizeof to);
-    message_t *want = base_message(self->base, KIND_welcome_want, to);
-    want->number = self->entry->attempt;
+    actor_name_t to = base_name_of(self->base, ROLE_SHARD, self->donor);
+    message_t *want = base_message(self->base, KIND_welcome_want, to.text);
+    want->number = self->attempt;
     message_set_name(want->welcome_want.region,
                      self->base->spec.topology->regions[self->base->spec.region_index].name);
     want->welcome_want.shard = self->base->spec.shard_index;
@@ -303,23 +301,23 @@ static void s_want(shard_core_t *self)
 }
 
 /* Asked again in every phase: it is also what makes the others keep what may be needed. */
-static void s_ask(shard_core_t *self)
+static void s_ask(entry_t *self)
 {
-    entry_t *entry = self->entry;
+    entry_t *entry = self;
     if (self->base->now_us < entry->ask_us)
         return;
     entry->ask_us = self->base->now_us + entry->pause_us;
     entry->pause_us = 2 * entry->pause_us < SHARD_STAND_LAST_US ? 2 * entry->pause_us : SHARD_STAND_LAST_US;
-    shard_stand_ask(self);
+    stand_ask(self);
     if (self->base->life.phase == LIFE_WANTS)
         s_want(self);
 }
 
 /* A synchronizer whose shard has nothing to send any more does not say what is kept no longer: so one that stayed after a loss
  * asks its shard whether what follows can come at all. Who has lost nothing knows that it can. */
-static void s_tell_positions(shard_core_t *self)
+static void s_tell_positions(entry_t *self)
 {
-    if (self->base->now_us < self->entry->position_us)
+    if (self->base->now_us < self->position_us)
         return;
     bool some = false;
     for (size_t r = 0; r < base_regions(self->base); r++) {
@@ -327,18 +325,18 @@ static void s_tell_positions(shard_core_t *self)
             self->stream->origins[r].final)
             continue;
         stream_ack(self->stream, r, ERR_GAP); /* what follows is expected */
-        if (self->entry->stayed)
+        if (self->stayed)
             stream_doubt(self->stream, r);
         else
-            shard_stand_ask_one(self, r); /* whether that is known */
+            stand_ask_one(self, r); /* whether that is known */
         some = true;
     }
-    self->entry->position_us = some ? self->base->now_us + SHARD_POSITION_US : ROLE_NEVER;
+    self->position_us = some ? self->base->now_us + SHARD_POSITION_US : ROLE_NEVER;
 }
 
-void shard_enter_tick(shard_core_t *self)
+void enter_tick(entry_t *self)
 {
-    entry_t *entry = self->entry;
+    entry_t *entry = self;
     if (life_stops(&self->base->life))
         return;
     if (life_runs(&self->base->life)) {
@@ -353,12 +351,12 @@ void shard_enter_tick(shard_core_t *self)
     if (self->base->life.phase == LIFE_TAKES)
         taker_tick(entry->taker, self->base->now_us, &self->base->outbox);
     s_ask(self);
-    shard_enter_decide(self);
+    entry_decide(self);
 }
 
-int64_t shard_enter_due(const shard_core_t *self)
+int64_t enter_due(const entry_t *self)
 {
-    const entry_t *entry = self->entry;
+    const entry_t *entry = self;
     if (life_stops(&self->base->life))
         return ROLE_NEVER;
     if (life_runs(&self->base->life))
@@ -367,13 +365,13 @@ int64_t shard_enter_due(const shard_core_t *self)
     return taker < entry->ask_us ? taker : entry->ask_us;
 }
 
-const char *shard_enter_waits_for(const shard_core_t *self, wire_name_t text)
+const char *entry_waits_for(const entry_t *self, wire_name_t text)
 {
     const topology_t *topology = self->base->spec.topology;
     char line[2 * WIRE_NAME_SIZE] = "";
     size_t silent = 0;
     while (silent < base_regions(self->base) &&
-           (silent == self->base->spec.region_index || self->entry->stands[silent].heard))
+           (silent == self->base->spec.region_index || self->stands[silent].heard))
         silent++;
     switch (self->base->life.phase) {
     case LIFE_RUNS:
@@ -387,7 +385,7 @@ const char *shard_enter_waits_for(const shard_core_t *self, wire_name_t text)
         break;
     case LIFE_WANTS:
     case LIFE_TAKES:
-        snprintf(line, sizeof line, "welcome from %s", topology->regions[self->entry->donor].name);
+        snprintf(line, sizeof line, "welcome from %s", topology->regions[self->donor].name);
         break;
     case LIFE_STORES:
         snprintf(line, sizeof line, "first snapshot");

@@ -39,6 +39,12 @@ typedef struct {
 } donor_t;
 
 typedef struct {
+    base_t *base;
+    replica_t *replica;
+    intake_t *intake;
+    stream_t *stream;
+    rounds_t *rounds;
+    durable_t *durable;
     bool start; /* asked by a start that is not sure of what it goes on from */
     size_t donor;
     uint64_t attempt;
@@ -52,5 +58,48 @@ typedef struct {
     int64_t finals_us; /* next look at whose last delta is lacking; 0: not begun */
     donor_t giving;
 } entry_t;
+
+void entry_init(entry_t *self, base_t *base, replica_t *replica, intake_t *intake, stream_t *stream,
+                rounds_t *rounds, durable_t *durable);
+void entry_fini(entry_t *self);
+void entry_stop(entry_t *self); /* nothing is taken or given any more */
+void entry_tick(entry_t *self);
+int64_t entry_due(const entry_t *self);
+
+/* stand_take */
+void stand_want(entry_t *self, const message_t *message);
+void stand_take(entry_t *self, const message_t *message);
+void stand_ask(entry_t *self);
+void stand_ask_one(entry_t *self, size_t region);
+void stand_say(entry_t *self, size_t region);
+void stand_tick(entry_t *self);
+int64_t stand_due(const entry_t *self);
+/* Whether what follows this shard's position in the stream of `region` can still come, as that one has said. */
+bool stand_can_follow(const entry_t *self, size_t region);
+void stand_gap(entry_t *self, const message_t *message);
+void stand_mute(entry_t *self); /* own votes may be lost */
+
+/* entry_begin */
+void entry_ask_at_start(entry_t *self);
+void entry_begin(entry_t *self, bool lossy);
+void entry_decide(entry_t *self);
+void entry_offer(entry_t *self, const message_t *message);
+void entry_piece(entry_t *self, const message_t *message);
+void enter_tick(entry_t *self);
+int64_t enter_due(const entry_t *self);
+void entry_done(entry_t *self); /* the new state is durable */
+void entry_drop(entry_t *self);
+const char *entry_waits_for(const entry_t *self, wire_name_t text); /* empty: for nobody */
+
+/* entry_adopt: all or nothing. Errors: those of state_load, ERR_NUMBER, ERR_DENIED (of another region), ERR_MEMORY */
+err_code_t entry_adopt(entry_t *self, size_t donor, snapshot_t **snapshot_p, err_t *err);
+
+/* donor */
+void donor_want(entry_t *self, const message_t *message);
+void donor_fetch(entry_t *self, const message_t *message);
+void donor_taken(entry_t *self, const snapshot_t *snapshot);
+void donor_committed(entry_t *self, uint64_t number, err_code_t code);
+void donor_tick(entry_t *self);
+void donor_drop(entry_t *self);
 
 #endif

@@ -1,18 +1,17 @@
 /* Stands: what a shard says of itself to the same shard of other regions, and what it concludes from theirs. */
 
-#include "actors/shard/shard_internal.h"
+#include "actors/shard/entry/entry.h"
 
 #include <string.h>
 
 /* -- saying -----------------------------------------------------------------------------------------------
  */
 
-void shard_stand_say(shard_core_t *self, size_t region)
+void stand_say(entry_t *self, size_t region)
 {
-    char to[3 * WIRE_NAME_SIZE];
-    base_name_of(self->base, "shard", region, to, sizeof to);
+    actor_name_t to = base_name_of(self->base, ROLE_SHARD, region);
     const origin_t *origin = &self->stream->origins[region];
-    message_t *stand = base_message(self->base, KIND_stand, to);
+    message_t *stand = base_message(self->base, KIND_stand, to.text);
     message_set_name(stand->stand.region,
                      self->base->spec.topology->regions[self->base->spec.region_index].name);
     stand->stand.shard = self->base->spec.shard_index;
@@ -34,49 +33,48 @@ void shard_stand_say(shard_core_t *self, size_t region)
 
 /* Who asks may be about to take another region's state, in which it stands further back: what it may then need is not
  * let go for a while. */
-void shard_stand_want(shard_core_t *self, const message_t *message)
+void stand_want(entry_t *self, const message_t *message)
 {
-    size_t region = base_region_of(self->base, "shard", message->from);
+    size_t region = base_region_of(self->base, ROLE_SHARD, message->from);
     if (life_stops(&self->base->life) || region == SIZE_MAX)
         return;
     self->stream->destination_hold_us[region] = self->base->now_us + SHARD_STAND_HOLD_US;
     rounds_unsettle(self->rounds, region);
-    shard_stand_say(self, region);
+    stand_say(self, region);
 }
 
 /* -- asking -----------------------------------------------------------------------------------------------
  */
 
-void shard_stand_ask_one(shard_core_t *self, size_t region)
+void stand_ask_one(entry_t *self, size_t region)
 {
-    char to[3 * WIRE_NAME_SIZE];
-    base_name_of(self->base, "shard", region, to, sizeof to);
-    message_t *want = base_message(self->base, KIND_stand_want, to);
+    actor_name_t to = base_name_of(self->base, ROLE_SHARD, region);
+    message_t *want = base_message(self->base, KIND_stand_want, to.text);
     message_set_name(want->stand_want.region,
                      self->base->spec.topology->regions[self->base->spec.region_index].name);
     want->stand_want.shard = self->base->spec.shard_index;
     base_send(self->base, &want);
 }
 
-void shard_stand_ask(shard_core_t *self)
+void stand_ask(entry_t *self)
 {
     for (size_t r = 0; r < base_regions(self->base); r++)
         if (r != self->base->spec.region_index)
-            shard_stand_ask_one(self, r);
+            stand_ask_one(self, r);
 }
 
-void shard_mute(shard_core_t *self)
+void stand_mute(entry_t *self)
 {
     rounds_mute(self->rounds);
     for (size_t r = 0; r < base_regions(self->base); r++)
-        if (self->entry->stands[r].heard)
-            rounds_heard(self->rounds, r, self->entry->stands[r].round);
+        if (self->stands[r].heard)
+            rounds_heard(self->rounds, r, self->stands[r].round);
 }
 
 /* -- suspicions -------------------------------------------------------------------------------------------
  */
 
-static bool s_suspects(const shard_core_t *self)
+static bool s_suspects(const entry_t *self)
 {
     for (size_t r = 0; r < base_regions(self->base); r++)
         if (self->stream->origins[r].suspect)
@@ -84,16 +82,16 @@ static bool s_suspects(const shard_core_t *self)
     return false;
 }
 
-static bool s_from_synchronizer(const shard_core_t *self, const message_t *message, size_t *ret_origin)
+static bool s_from_synchronizer(const entry_t *self, const message_t *message, size_t *ret_origin)
 {
-    *ret_origin = base_region_of(self->base, "synchronizer", message->from);
+    *ret_origin = base_region_of(self->base, ROLE_SYNCHRONIZER, message->from);
     return *ret_origin != SIZE_MAX &&
            strcmp(message->stream_gap.origin, self->base->spec.topology->regions[*ret_origin].name) == 0 &&
            message->stream_gap.shard == self->base->spec.shard_index;
 }
 
 /* A synchronizer that does not know where this shard stands may be wrong: it is told. */
-void shard_gap(shard_core_t *self, const message_t *message)
+void stand_gap(entry_t *self, const message_t *message)
 {
     size_t index;
     if (life_stops(&self->base->life))
@@ -110,36 +108,36 @@ void shard_gap(shard_core_t *self, const message_t *message)
         stream_ack(self->stream, index, ERR_OK);
 }
 
-bool shard_stand_can_follow(const shard_core_t *self, size_t region)
+bool stand_can_follow(const entry_t *self, size_t region)
 {
     const origin_t *origin = &self->stream->origins[region];
-    const stand_view_t *stand = &self->entry->stands[region];
+    const stand_view_t *stand = &self->stands[region];
     bool in_line = stand->line == origin->history ||
                    (stand->follows_history == origin->history && stand->follows == origin->taken);
     return in_line && stand->oldest <= origin->taken + 1;
 }
 
-static void s_judge(shard_core_t *self, size_t region)
+static void s_judge(entry_t *self, size_t region)
 {
     origin_t *origin = &self->stream->origins[region];
-    const stand_view_t *stand = &self->entry->stands[region];
+    const stand_view_t *stand = &self->stands[region];
     if (!origin->suspect || stand->entering) /* what enters will stand elsewhere afterwards */
         return;
     origin->suspect = false;
-    if (!shard_stand_can_follow(self, region))
-        shard_enter(self, false);
+    if (!stand_can_follow(self, region))
+        entry_begin(self, false);
 }
 
 /* A region has more of the own stream than was ever made here: an older state was started from, unknown to anybody. */
-static bool s_rolled_back(const shard_core_t *self, const stand_view_t *stand)
+static bool s_rolled_back(const entry_t *self, const stand_view_t *stand)
 {
     return life_runs(&self->base->life) && stand->history == self->stream->history &&
            stand->taken > stream_last(self->stream);
 }
 
-void shard_stand(shard_core_t *self, const message_t *message)
+void stand_take(entry_t *self, const message_t *message)
 {
-    size_t region = base_region_of(self->base, "shard", message->from);
+    size_t region = base_region_of(self->base, ROLE_SHARD, message->from);
     if (life_stops(&self->base->life))
         return;
     if (region == SIZE_MAX) {
@@ -158,34 +156,34 @@ void shard_stand(shard_core_t *self, const message_t *message)
         return;
     }
     stream_spoke(self->stream, &self->stream->origins[region].shard, message->incarnation);
-    self->entry->stands[region] = (stand_view_t){.heard = true,
-                                                 .entering = message->stand.entering,
-                                                 .lossy = message->stand.lossy,
-                                                 .history = message->stand.history,
-                                                 .taken = message->stand.taken,
-                                                 .cut = message->stand.cut,
-                                                 .line = message->stand.line,
-                                                 .follows_history = message->stand.follows_history,
-                                                 .follows = message->stand.follows,
-                                                 .oldest = message->stand.oldest,
-                                                 .samples = message->stand.samples,
-                                                 .round = message->stand.round};
+    self->stands[region] = (stand_view_t){.heard = true,
+                                          .entering = message->stand.entering,
+                                          .lossy = message->stand.lossy,
+                                          .history = message->stand.history,
+                                          .taken = message->stand.taken,
+                                          .cut = message->stand.cut,
+                                          .line = message->stand.line,
+                                          .follows_history = message->stand.follows_history,
+                                          .follows = message->stand.follows,
+                                          .oldest = message->stand.oldest,
+                                          .samples = message->stand.samples,
+                                          .round = message->stand.round};
     rounds_heard(self->rounds, region, message->stand.round);
     self->stream->origins[region].position_told |= message->stand.entry_known >= self->stream->entry_number;
     if (!life_runs(&self->base->life) && message->stand.entry_known > self->stream->entry_number)
         self->stream->entry_number = message->stand.entry_known; /* of a disk that is lost */
-    if (region == self->entry->donor)
-        self->entry->heard_us = self->base->now_us;
+    if (region == self->donor)
+        self->heard_us = self->base->now_us;
     s_judge(self, region);
-    if (s_rolled_back(self, &self->entry->stands[region]))
-        shard_enter(self, true);
-    shard_enter_decide(self);
+    if (s_rolled_back(self, &self->stands[region]))
+        entry_begin(self, true);
+    entry_decide(self);
 }
 
 /* -- time -------------------------------------------------------------------------------------------------
  */
 
-static bool s_lacks_finals(const shard_core_t *self)
+static bool s_lacks_finals(const entry_t *self)
 {
     if (!life_runs(&self->base->life) || life_stops(&self->base->life) || !self->durable->closed)
         return false;
@@ -197,17 +195,17 @@ static bool s_lacks_finals(const shard_core_t *self)
 
 /* A region that lost its disk behind its last delta, and took it back from a third one, has nothing to send any more by
  * which this shard would learn that it stands elsewhere. */
-static void s_look_for_finals(shard_core_t *self)
+static void s_look_for_finals(entry_t *self)
 {
-    if (!s_lacks_finals(self) || self->base->now_us < self->entry->finals_us)
+    if (!s_lacks_finals(self) || self->base->now_us < self->finals_us)
         return;
-    for (size_t r = 0; r < base_regions(self->base) && self->entry->finals_us; r++)
+    for (size_t r = 0; r < base_regions(self->base) && self->finals_us; r++)
         if (r != self->base->spec.region_index && !self->stream->origins[r].final)
             stream_doubt(self->stream, r);
-    self->entry->finals_us = self->base->now_us + SHARD_STAND_FINALS_US;
+    self->finals_us = self->base->now_us + SHARD_STAND_FINALS_US;
 }
 
-void shard_stand_tick(shard_core_t *self)
+void stand_tick(entry_t *self)
 {
     s_look_for_finals(self);
     if (!life_runs(&self->base->life) || !s_suspects(self) || self->base->now_us < self->stream->doubt_us)
@@ -215,11 +213,11 @@ void shard_stand_tick(shard_core_t *self)
     self->stream->doubt_us = self->base->now_us + SHARD_STAND_LAST_US;
     for (size_t r = 0; r < base_regions(self->base); r++)
         if (self->stream->origins[r].suspect)
-            shard_stand_ask_one(self, r);
+            stand_ask_one(self, r);
 }
 
-int64_t shard_stand_due(const shard_core_t *self)
+int64_t stand_due(const entry_t *self)
 {
     int64_t due = life_runs(&self->base->life) && s_suspects(self) ? self->stream->doubt_us : ROLE_NEVER;
-    return s_lacks_finals(self) && self->entry->finals_us < due ? self->entry->finals_us : due;
+    return s_lacks_finals(self) && self->finals_us < due ? self->finals_us : due;
 }

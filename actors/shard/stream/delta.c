@@ -3,18 +3,11 @@
 
 #include "codec/base/failpoint.h"
 #include "codec/base/hash.h"
-#include "codec/wire/actor_name.h"
 
 #include <string.h>
 
 /* -- who speaks -------------------------------------------------------------------------------------------
  */
-
-static actor_name_t s_synchronizer(const stream_t *self, size_t origin)
-{
-    return actor_name_numbered(ROLE_SYNCHRONIZER, base_region_name(self->base, origin),
-                               self->base->spec.shard_index);
-}
 
 /* From the synchronizer of the region whose delta it is, or handed on by the same shard of a third one. */
 static bool s_from_origin(const stream_t *self, const message_t *message, size_t *ret_origin, size_t *ret_by)
@@ -23,9 +16,9 @@ static bool s_from_origin(const stream_t *self, const message_t *message, size_t
     if (origin == SIZE_MAX || origin == self->base->spec.region_index)
         return false;
     *ret_origin = *ret_by = origin;
-    if (strcmp(s_synchronizer(self, origin).text, message->from) == 0)
+    if (strcmp(base_name_of(self->base, ROLE_SYNCHRONIZER, origin).text, message->from) == 0)
         return true;
-    *ret_by = self->base->rules.votes ? base_region_of(self->base, "shard", message->from) : SIZE_MAX;
+    *ret_by = self->base->rules.votes ? base_region_of(self->base, ROLE_SHARD, message->from) : SIZE_MAX;
     return *ret_by != SIZE_MAX && *ret_by != origin;
 }
 
@@ -38,7 +31,8 @@ static bool s_goes_on(const stream_t *self)
 void stream_ack(stream_t *self, size_t origin, err_code_t code)
 {
     const origin_t *from = &self->origins[origin];
-    message_t *ack = base_message(self->base, KIND_delta_ack, s_synchronizer(self, origin).text);
+    message_t *ack =
+        base_message(self->base, KIND_delta_ack, base_name_of(self->base, ROLE_SYNCHRONIZER, origin).text);
     ack->number = from->taken;
     message_set_name(ack->delta_ack.origin, self->base->spec.topology->regions[origin].name);
     message_set_name(ack->delta_ack.region,

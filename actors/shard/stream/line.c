@@ -106,3 +106,9 @@ uint64_t stream_going(const stream_t *self)
             going |= UINT64_C(1) << r;
     return going;
 }
+
+void stream_rebase(stream_t *self)
+{
+    position_t own = stream_position(self);
+    drift_begin(self->replica, &own, stream_going(self));
+}

@@ -35,7 +35,7 @@ typedef struct {
     delta_head_t head;
     uint64_t history, stable, mark, follows_history, follows;
     uint64_t incarnation; /* of the origin's synchronizer; 0: it was handed on */
-    err_code_t code; /* not 0: refused for its content; consumes its number in its turn */
+    err_code_t code;      /* not 0: refused for its content; consumes its number in its turn */
     uint64_t encoding;
     assembly_t assembly;
     buf_t *cursor; /* pairs of uint64: the origin's batches as of its cut; comes with chunk 0 */
@@ -44,7 +44,8 @@ typedef struct {
     buf_t *decoded; /* what the assembly held, once its turn has come; NULL: not encoded */
 } incoming_t;
 
-#define STREAM_SPEAKER_US 10000000 /* silence of who spoke last, after which an older incarnation is heard again */
+#define STREAM_SPEAKER_US                                                                                    \
+    10000000 /* silence of who spoke last, after which an older incarnation is heard again */
 
 /* Who has spoken last by a name, and when. Whatever it said may have been nonsense: so this is soft, and holds while it is heard. */
 typedef struct {
@@ -54,7 +55,8 @@ typedef struct {
 
 typedef struct {
     uint64_t history, taken, samples, stable;
-    uint64_t incarnation; /* of its synchronizer: newest of whose deltas one was taken; of the own one: that was answered */
+    uint64_t
+        incarnation; /* of its synchronizer: newest of whose deltas one was taken; of the own one: that was answered */
     bool final;
     uint64_t durable; /* taken, as of the newest committed snapshot */
     bool final_durable;
@@ -120,6 +122,7 @@ bool stream_queue_values(const stream_t *self, snapshot_t *snapshot, err_t *err)
 bool stream_cursor_values(const stream_t *self, snapshot_t *snapshot, err_t *err);
 MUST_USE err_code_t stream_load(stream_t *self, const message_t *message, const snapshot_t *snapshot,
                                 err_t *err);
+void stream_reopen(stream_t *self); /* the job has more epochs since: nobody has made a last cut */
 
 /* -- lineage (line.c) */
 
@@ -135,6 +138,8 @@ void stream_entry_next(stream_t *self);
 bool stream_ignores(const stream_t *self, size_t region); /* away, and not waited for or kept for */
 bool stream_holds(const stream_t *self);                  /* a newcomer may need what would be let go */
 uint64_t stream_going(const stream_t *self); /* a bit for each other region whose last delta has not come */
+
+void stream_rebase(stream_t *self); /* the parameters are new, and lie where the stream stands */
 
 /* -- own deltas (cut.c) */
 

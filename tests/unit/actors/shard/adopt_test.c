@@ -1,6 +1,6 @@
 /* Taking another region's state: after it the parameters are again the sum of exactly the batches that the sets name,
  * whatever was lost; and nonsense is refused and changes nothing. */
-#include "actors/shard/shard_internal.h"
+#include "actors/shard/shard_inside.h"
 #include "tests/unit/actors/shard/world.h"
 
 #include <math.h>
@@ -386,7 +386,7 @@ Test(adopt, a_state_that_cannot_be_is_refused_and_changes_nothing)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         snapshot_t *bad = s_with(w->last[1][0], rows[i].name, rows[i].size, rows[i].first);
         uint64_t changes = core->base->changes;
-        err_code_t code = shard_adopt(core, rows[i].donor, &bad, NULL);
+        err_code_t code = entry_adopt(core->entry, rows[i].donor, &bad, NULL);
         if (rows[i].code == ERR_MALFORMED)
             cr_assert_neq(code, ERR_OK, "row %d", (int)i);
         else
@@ -430,7 +430,7 @@ Test(adopt, a_snapshot_of_the_state_before_does_not_count)
     w->auto_commit = false;
     world_push(w, 0, 0, 5, s_g);
     cr_assert_not_null(w->out[0][0]);
-    shard_enter(shard, false);
+    entry_begin(shard->entry, false);
     for (int i = 0; i < 100 && shard->base->life.phase != LIFE_STORES; i++) {
         world_tick(w, 50000);
         for (size_t r = 0; r < 2; r++)

@@ -1,6 +1,6 @@
 /* One voter among puppets: what each message of Paxos may change, and what it must not. Four regions, so that three are a
  * majority, or two with the first. The voter is region 1's shard 0; its first own ballot is 6. */
-#include "actors/shard/shard_internal.h"
+#include "actors/shard/shard_inside.h"
 #include "tests/unit/actors/shard/world.h"
 
 #define ELEMENTS 16

@@ -1,7 +1,7 @@
 /* The streams between regions, with the test in the place of the network: synchronizers are left out, and
  * what shards say to them is looked at and changed by hand. Shard 0 of two regions; region0 sends, region1
  * receives. */
-#include "actors/shard/shard_internal.h"
+#include "actors/shard/shard_inside.h"
 #include "tests/unit/actors/shard/world.h"
 
 #include <math.h>

@@ -1,7 +1,7 @@
 /* Who may say what to a shard: everything from everybody else is refused in one way, and changes nothing. */
 #include "world.h"
 
-#include "actors/shard/shard_internal.h"
+#include "actors/shard/shard_inside.h"
 
 /* A name for each kind that may not say it. */
 static const struct {

@@ -6,7 +6,7 @@
  */
 #include "tests/unit/actors/shard/world.h"
 
-#include "actors/shard/shard_internal.h"
+#include "actors/shard/shard_inside.h"
 #include "codec/base/rng.h"
 
 #include <math.h>

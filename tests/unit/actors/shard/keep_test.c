@@ -1,7 +1,7 @@
 /* What a shard does with its keepers, at the levels of durability. The keepers are the test. */
 #include "tests/unit/actors/shard/world.h"
 
-#include "actors/shard/shard_internal.h"
+#include "actors/shard/shard_inside.h"
 
 #define ELEMENTS 24
 #define A "keeper/here/a"
@@ -103,16 +103,16 @@ Test(keep, with_replica_nothing_is_durable_and_nothing_leaves_before_a_keeper_ha
     cr_assert_eq(ranges_size(&w->shard[0][0]->replica->applied), 1);
     cr_assert_eq(s_durable(w, 0, 0), 0);
     cr_assert_eq(s_taken(w, 1, 0, 0), 0, "no delta has left");
-    cr_assert_str_eq(w->shard[0][0]->report->waits_for, "keepers");
+    cr_assert_str_eq(w->shard[0][0]->report.waits_for, "keepers");
     s_assign_all(w);
     cr_assert_eq(s_offered(w, A, 0, 0), 1);
     world_settle(w, 2 * KEEP_WAIT_SHOWN_US);
     cr_assert_eq(s_durable(w, 0, 0), 0, "an offer is not enough");
-    cr_assert_str_eq(w->shard[0][0]->report->waits_for, A);
+    cr_assert_str_eq(w->shard[0][0]->report.waits_for, A);
     s_keep_all(w);
     cr_assert_eq(s_durable(w, 0, 0), 1);
     cr_assert_eq(s_taken(w, 1, 0, 0), 1);
-    cr_assert_str_eq(w->shard[0][0]->report->waits_for, "");
+    cr_assert_str_eq(w->shard[0][0]->report.waits_for, "");
     world_destroy(w);
 }
 
@@ -301,7 +301,7 @@ Test(keep, too_few_keepers_are_waited_for_by_name)
     world_settle(w, 2 * KEEP_WAIT_SHOWN_US);
     cr_assert_eq(s_durable(w, 0, 0), 0, "a copy is missing");
     cr_assert_eq(s_taken(w, 1, 0, 0), 0);
-    cr_assert_str_eq(w->shard[0][0]->report->waits_for, "keepers");
+    cr_assert_str_eq(w->shard[0][0]->report.waits_for, "keepers");
     for (size_t r = 0; r < 2; r++)
         for (size_t k = 0; k < WORLD_SHARDS; k++)
             s_assign(w, r, k, 2, A " 1\n" B " 1\n");

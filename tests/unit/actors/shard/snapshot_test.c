@@ -1,6 +1,6 @@
 #include "tests/unit/actors/shard/world.h"
 
-#include "actors/shard/shard_internal.h"
+#include "actors/shard/shard_inside.h"
 
 #include "actors/synchronizer/strategy.h"
 #include "codec/base/rng.h"

@@ -1,5 +1,5 @@
 /* A full disk that is not waited for: what leaves, what is told, what a death then costs, and what never leaves. */
-#include "actors/shard/shard_internal.h"
+#include "actors/shard/shard_inside.h"
 #include "tests/unit/actors/shard/world.h"
 
 #define ELEMENTS 16

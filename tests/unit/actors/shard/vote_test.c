@@ -1,5 +1,5 @@
 /* Deciders that die at the worst moment, and votes that nobody may cast. */
-#include "actors/shard/shard_internal.h"
+#include "actors/shard/shard_inside.h"
 #include "tests/unit/actors/shard/world.h"
 
 #define ELEMENTS 16
