@@ -5,7 +5,7 @@
  * what is behind the checksums is reached, too. */
 #include "store/archive.h"
 
-#define FUZZ_RUNS 5000
+#define FUZZ_RUNS 1500
 
 #include "codec/base/hash.h"
 #include "store/archive_lines.h"

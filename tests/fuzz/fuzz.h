@@ -154,7 +154,7 @@ static inline size_t fuzz_mutate(rng_t *rng, uint8_t *bytes, size_t size)
 }
 
 #ifndef FUZZ_RUNS
-#define FUZZ_RUNS 20000
+#define FUZZ_RUNS 6000
 #endif
 #ifndef FUZZ_TAKEN_LEAST /* of 1000 inputs, half of which are changed: were all refused, or none, nothing would be tested */
 #define FUZZ_TAKEN_LEAST 200

@@ -4,7 +4,7 @@
  * is packed first (4); the file. */
 #include "actors/model/idx.h"
 #include "store/file.h"
-#define FUZZ_RUNS 5000
+#define FUZZ_RUNS 1500
 #include "tests/fuzz/fuzz.h"
 
 #include <zlib.h>

@@ -3,7 +3,7 @@
  * An input is: one byte, whose lowest bit says that the header's length is set right (what is before the last 32 bytes, which
  * are the values); the file. */
 #include "codec/tensor/safetensors.h"
-#define FUZZ_RUNS 5000
+#define FUZZ_RUNS 1500
 #include "tests/fuzz/fuzz.h"
 
 #define COUNT 8
