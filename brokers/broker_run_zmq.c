@@ -59,8 +59,8 @@ static bool s_trains(const char *name, size_t length)
 
 bool broker_run_may_cross(broker_t *self, const broker_peer_t *peer, const envelope_t *envelope)
 {
-    if (!self->spec.state_dir || (!s_trains(envelope->from, envelope->from_length) &&
-                                  !s_trains(envelope->to, envelope->to_length)))
+    if (!self->spec.state_dir ||
+        (!s_trains(envelope->from, envelope->from_length) && !s_trains(envelope->to, envelope->to_length)))
         return true;
     broker_run_look(self);
     return link_is_of_run(peer->link);

@@ -20,7 +20,8 @@
 #define TOPOLOGY_REGIONS_MAX 128
 #define TOPOLOGY_LINKS_MAX (TOPOLOGY_REGIONS_MAX * (TOPOLOGY_REGIONS_MAX - 1) / 2)
 #define TOPOLOGY_VOTERS_MAX 64 /* regions of a job whose rounds do not need everybody: a bit each */
-#define TOPOLOGY_ALL (SIZE_MAX - 1) /* links[].between while a file is read: every pair without a row of its own */
+#define TOPOLOGY_ALL                                                                                         \
+    (SIZE_MAX - 1) /* links[].between while a file is read: every pair without a row of its own */
 #define TOPOLOGY_OFFERS_MAX 20
 #define TOPOLOGY_NAME_MAX                                                                                    \
     32 /* region and offer names: letters, digits, '-' and '_', terminating zero included */
@@ -79,7 +80,7 @@ typedef struct {
     bool emulate;         /* shape this link to the figures above; default false */
     uint64_t connections; /* tcp connections for data beside the one for control; 0: auto, by measuring */
     char congestion[TOPOLOGY_NAME_MAX]; /* of tcp: bbr or system */
-    bool of_all; /* made of the row `between: all` */
+    bool of_all;                        /* made of the row `between: all` */
 } topology_link_t;
 
 typedef struct {
@@ -107,7 +108,8 @@ typedef struct {
             uint64_t every;       /* local steps between cuts, 0: auto; 1 for asgd and ssgd (checked) */
             uint64_t every_least; /* of every: auto */
             uint64_t every_most;
-            uint64_t overlap; /* local steps that are made while a round of diloco is under way; below every */
+            uint64_t
+                overlap; /* local steps that are made while a round of diloco is under way; below every */
             char encoding[TOPOLOGY_NAME_MAX]; /* none, fp16, bf16, int8, int4 or topk */
             inside_t inside;                  /* async, sync or "ssp: s" */
             uint64_t inside_slack;            /* s of ssp */
@@ -142,7 +144,7 @@ typedef struct {
         double budget;        /* of the run, for objective budget */
         double samples_per_s; /* of one core of power 1; 0: measured */
         bool apply;           /* nodes are rented and returned by plan */
-        double emulate;       /* part of a core that stands for a core of power 1; 0: cores are what they are */
+        double emulate; /* part of a core that stands for a core of power 1; 0: cores are what they are */
         char rent[TOPOLOGY_TEXT_MAX]; /* command that rents and returns; empty: nodes on this machine */
         int64_t rent_patience_us;     /* a rented node that has not come by then is rented anew */
     } plan;

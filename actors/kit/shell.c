@@ -43,8 +43,7 @@ struct shell {
     int64_t complained_us;
 };
 
-/* ---- state
- * --------------------------------------------------------------------------------------------------- */
+/* ---- state ---- */
 
 static void s_set_state(shell_t *self, shell_state_t state, const err_t *failure)
 {
@@ -88,8 +87,7 @@ err_code_t shell_wait_ready(shell_t *self, err_t *err)
     return rc;
 }
 
-/* ---- calls
- * --------------------------------------------------------------------------------------------------- */
+/* ---- calls ---- */
 
 static shell_work_t *s_take_calls(shell_t *self)
 {
@@ -157,8 +155,7 @@ void shell_post(shell_t *self, message_t **message_p)
     shell_call(self, s_deliver, letter, s_free_letter);
 }
 
-/* ---- the loop
- * ------------------------------------------------------------------------------------------------ */
+/* ---- the loop ---- */
 
 /* Bytes that are no message: counted, and reported at most once a second. */
 static void s_complain(shell_t *self, const err_t *err, int64_t now_us)
@@ -361,9 +358,8 @@ static void s_run(shell_t *self, zsock_t *pipe)
     err_t failure = {0};
     failure.code = self->spec.ops->open(self->spec.hint, &self->spec.incarnation, &self->core, &failure);
     if (!failure.code) {
-        self->link =
-            shell_link_new(self->name, self->spec.incarnation, self->spec.run, self->spec.find,
-                           self->spec.find_hint);
+        self->link = shell_link_new(self->name, self->spec.incarnation, self->spec.run, self->spec.find,
+                                    self->spec.find_hint);
         s_set_state(self, SHELL_READY, NULL);
         s_loop(self, pipe);
         if (self->spec.ops->halt)
@@ -387,8 +383,7 @@ static void s_actor(zsock_t *pipe, void *args)
         s_read_pipe(self, pipe);
 }
 
-/* ---- life
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 
 shell_t *shell_start(const shell_spec_t *spec)
 {

@@ -16,14 +16,13 @@ typedef struct {
     node_host_t with;
     shell_find_fn *find;
     void *find_hint;
-    node_core_t *core; /* the shell's */
+    node_core_t *core;  /* the shell's */
     statedir_run_t run; /* of the directory */
     const hosting_ops_t *ops;
     void *hosting; /* NULL: not open */
 } node_hint_t;
 
-/* ---- life
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 
 /* What cannot be read for want of room is not told to be lacking. Errors: ERR_FULL. */
 static err_code_t s_find_held(const node_hint_t *self, node_spec_t *spec, err_t *err)
@@ -110,8 +109,7 @@ static void s_close(void *hint)
     free(self);
 }
 
-/* ---- hosted actors
- * ------------------------------------------------------------------------------------------- */
+/* ---- hosted actors ---- */
 
 static void s_tell(node_hint_t *self, const hosting_event_t *event, int64_t now_us)
 {

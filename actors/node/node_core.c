@@ -53,8 +53,7 @@ struct node_core {
     err_t failure;
 };
 
-/* ---- small parts
- * --------------------------------------------------------------------------------------------- */
+/* ---- small parts ---- */
 
 static void s_command(node_core_t *self, node_verb_t verb, const node_actor_t *actor)
 {
@@ -193,8 +192,7 @@ static void s_announce(node_core_t *self, int64_t now_us)
         s_tell(self, &self->actors[i]);
 }
 
-/* ---- placing
- * ------------------------------------------------------------------------------------------------- */
+/* ---- placing ---- */
 
 static void s_start(node_core_t *self, node_actor_t *actor, uint64_t incarnation)
 {
@@ -266,8 +264,7 @@ static void s_place(node_core_t *self, const message_t *message)
     }
 }
 
-/* ---- retiring and leaving
- * --------------------------------------------------------------------------------------------- */
+/* ---- retiring and leaving ---- */
 
 static void s_drain(node_core_t *self, node_actor_t *actor, int64_t now_us)
 {
@@ -325,8 +322,7 @@ static void s_kill_late(node_core_t *self, int64_t now_us)
     }
 }
 
-/* ---- stopping
- * ------------------------------------------------------------------------------------------------ */
+/* ---- stopping ---- */
 
 #define RANK_NEVER 3
 
@@ -453,8 +449,7 @@ static void s_go_on_leaving(node_core_t *self, int64_t now_us)
         s_stop(self, false, now_us);
 }
 
-/* ---- what the driver reports
- * ---------------------------------------------------------------------------------- */
+/* ---- what the driver reports ---- */
 
 static node_actor_t *s_find_incarnation(node_core_t *self, const char *name, uint64_t incarnation)
 {
@@ -498,8 +493,7 @@ void node_core_ended(node_core_t *self, const char *name, uint64_t incarnation, 
         s_tell(self, actor);
 }
 
-/* ---- role
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- role ---- */
 
 node_core_t *node_core_new(const node_spec_t *spec)
 {

@@ -23,8 +23,7 @@ static bool s_ended(const global_core_t *self)
     return self->state >= RUN_DONE;
 }
 
-/* ---- sending
- * -------------------------------------------------------------------------------------------------- */
+/* ---- sending ---- */
 
 void global_send(global_core_t *self, message_t **message_p)
 {
@@ -73,8 +72,7 @@ static void s_send_ack(global_core_t *self, size_t index)
     global_send(self, &ack);
 }
 
-/* ---- the run
- * -------------------------------------------------------------------------------------------------- */
+/* ---- the run ---- */
 
 static void s_move(global_core_t *self, run_state_t state, int64_t now_us)
 {
@@ -314,8 +312,7 @@ static void s_advance(global_core_t *self, int64_t now_us)
     s_show_self(self, now_us);
 }
 
-/* ---- messages
- * ------------------------------------------------------------------------------------------------- */
+/* ---- messages ---- */
 
 static size_t s_region_of(const global_core_t *self, const message_t *message)
 {
@@ -679,8 +676,7 @@ static void s_destroy(void **core_p)
     *core_p = NULL;
 }
 
-/* ---- the contract
- * --------------------------------------------------------------------------------------------- */
+/* ---- the contract ---- */
 
 global_core_t *global_core_new(const global_spec_t *spec, int64_t now_us)
 {

@@ -74,8 +74,7 @@ void global_mark_destroy(global_mark_t **self_p)
     free(self);
 }
 
-/* ---- one point
- * ------------------------------------------------------------------------------------------------- */
+/* ---- one point ---- */
 
 static void s_enter(global_mark_t *self, phase_t phase, int64_t now_us)
 {
@@ -165,8 +164,7 @@ static void s_advance(global_mark_t *self, int64_t now_us)
         self->phase = PHASE_NONE;
 }
 
-/* ---- what is heard
- * --------------------------------------------------------------------------------------------- */
+/* ---- what is heard ---- */
 
 static member_t *s_find(global_mark_t *self, const char *name)
 {
@@ -250,8 +248,7 @@ void global_mark_stop(global_mark_t *self, int64_t now_us)
         self->asked.state = MARK_FAILED;
 }
 
-/* ---- a point that is asked for
- * --------------------------------------------------------------------------------- */
+/* ---- a point that is asked for ---- */
 
 bool global_mark_name_fits(const char *name)
 {
@@ -277,8 +274,7 @@ const global_mark_asked_t *global_mark_asked(const global_mark_t *self)
     return &self->asked;
 }
 
-/* ---- time
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- time ---- */
 
 /* The hold is told to those too who have answered: they give it up when they hear nothing for long. */
 static void s_tell(const global_mark_t *self, outbox_t *outbox)
@@ -327,8 +323,7 @@ int64_t global_mark_due(const global_mark_t *self)
     return asked < due ? asked : due;
 }
 
-/* ---- what others see
- * ----------------------------------------------------------------------------------------- */
+/* ---- what others see ---- */
 
 uint64_t global_mark_made(const global_mark_t *self)
 {

@@ -61,10 +61,10 @@ struct global_core {
     uint64_t foreign_run;
     char strangers[ERR_TEXT_MAX]; /* why who does not belong here was refused last; empty: nobody was */
     int64_t strangers_us;         /* when */
-    uint64_t decisions;              /* see keep.h */
-    buf_t *picture;                  /* what is shown, NULL: nothing yet ... */
-    int64_t pictured_us;             /* ... as of then */
-    link_entry_t *links;             /* (regions, regions) from, to */
+    uint64_t decisions;           /* see keep.h */
+    buf_t *picture;               /* what is shown, NULL: nothing yet ... */
+    int64_t pictured_us;          /* ... as of then */
+    link_entry_t *links;          /* (regions, regions) from, to */
     bool finished, displaced;
     err_code_t failure;
     char reason[ERR_TEXT_MAX];

@@ -35,11 +35,11 @@ typedef enum {
 typedef struct {
     const topology_t *topology; /* borrowed, as is job */
     const job_t *job;
-    double samples_per_s; /* one core of power 1; above 0 */
-    double speed[TOPOLOGY_REGIONS_MAX]; /* measured / assumed power of a region's cores; 0 is 1 */
+    double samples_per_s;                    /* one core of power 1; above 0 */
+    double speed[TOPOLOGY_REGIONS_MAX];      /* measured / assumed power of a region's cores; 0 is 1 */
     double free_power[TOPOLOGY_REGIONS_MAX]; /* of cores that are there and cost nothing */
-    uint64_t delta_bytes;               /* of one exchange to one region, encoded */
-    uint64_t last_bytes;                /* of the last exchange of the run, not encoded */
+    uint64_t delta_bytes;                    /* of one exchange to one region, encoded */
+    uint64_t last_bytes;                     /* of the last exchange of the run, not encoded */
     double start_s; /* what is rented and does not train: from the command to the first batch, and the end */
 } plan_input_t;
 
@@ -51,10 +51,11 @@ typedef struct {
     double price_per_s;
     double compute_s; /* of one epoch */
     double rounds;    /* of one epoch */
-    double wan_s;     /* of one epoch: sending its deltas over its slowest link; with waiting: until all are there */
-    double epoch_s;   /* what of both the strategy cannot hide */
-    double sent_gb;   /* over its links, per epoch, what it relays for others included */
-    double wan_cost;  /* per epoch */
+    double
+        wan_s; /* of one epoch: sending its deltas over its slowest link; with waiting: until all are there */
+    double epoch_s;  /* what of both the strategy cannot hide */
+    double sent_gb;  /* over its links, per epoch, what it relays for others included */
+    double wan_cost; /* per epoch */
 } plan_region_t;
 
 typedef struct {
@@ -81,15 +82,16 @@ MUST_USE err_code_t plan_check(const topology_t *topology, err_t *err);
  * Errors   those of plan_check; ERR_LIMIT (impossible: the text names the nearest that is possible, and ret_plan is it);
  *          ERR_MEMORY
  */
-MUST_USE err_code_t plan_make(const plan_input_t *input, plan_objective_t objective, double limit, plan_t *ret_plan, err_t *err);
+MUST_USE err_code_t plan_make(const plan_input_t *input, plan_objective_t objective, double limit,
+                              plan_t *ret_plan, err_t *err);
 
 /* The plans that no other beats in both time and cost, fastest first.
  *
  *   in   most       at most so many, spread evenly, the fastest and the cheapest among them; at least 2
  *   out  ret_plans  (ret_count) free() them
  */
-MUST_USE err_code_t plan_choices(const plan_input_t *input, size_t most, plan_t **ret_plans, size_t *ret_count,
-                                 err_t *err);
+MUST_USE err_code_t plan_choices(const plan_input_t *input, size_t most, plan_t **ret_plans,
+                                 size_t *ret_count, err_t *err);
 
 /* Bytes of one exchange of a model with so many parameters, as the topology has it encoded. */
 uint64_t plan_delta_bytes(const topology_t *topology, size_t elements);

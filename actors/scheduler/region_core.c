@@ -8,8 +8,7 @@
 #define GLOBAL_NAME "scheduler/global"
 #define ROWS_PER_REPORT 16
 
-/* ---- sending
- * -------------------------------------------------------------------------------------------------- */
+/* ---- sending ---- */
 
 void region_send(region_core_t *self, message_t **message_p)
 {
@@ -50,8 +49,7 @@ void region_outdated(region_core_t *self)
     self->finished = self->outdated = true;
 }
 
-/* ---- reports
- * -------------------------------------------------------------------------------------------------- */
+/* ---- reports ---- */
 
 static void s_sum_shards(const region_core_t *self, message_t *report)
 {
@@ -171,8 +169,7 @@ static void s_send_curve(region_core_t *self)
     }
 }
 
-/* ---- status
- * --------------------------------------------------------------------------------------------------- */
+/* ---- status ---- */
 
 static const char *s_actor_state(const region_actor_t *actor)
 {
@@ -252,8 +249,7 @@ static void s_send_links(region_core_t *self, int64_t now_us)
     }
 }
 
-/* ---- the state machine
- * ---------------------------------------------------------------------------------------- */
+/* ---- the state machine ---- */
 
 static void s_update_waits_for(region_core_t *self, int64_t now_us)
 {

@@ -27,8 +27,7 @@ void region_actor_ended(region_core_t *self, region_actor_t *actor, int64_t now_
     self->workers_us = now_us;
 }
 
-/* ---- the plan
- * ------------------------------------------------------------------------------------------------- */
+/* ---- the plan ---- */
 
 region_actor_t *region_actor_add(region_core_t *self, region_role_t role, size_t index, const char *rest)
 {
@@ -127,8 +126,7 @@ static bool s_begin(region_core_t *self, int64_t now_us)
     return true;
 }
 
-/* ---- where
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- where ---- */
 
 /* Actors per core, if one more came; synchronizers and keepers move bytes and count for nothing. */
 static double s_load(const region_core_t *self, size_t node)
@@ -298,8 +296,7 @@ static size_t s_home(region_core_t *self, const region_actor_t *actor, int64_t n
     return region_worker_home(self, actor);
 }
 
-/* ---- placing
- * -------------------------------------------------------------------------------------------------- */
+/* ---- placing ---- */
 
 static bool s_all_ran(const region_core_t *self, region_role_t role)
 {

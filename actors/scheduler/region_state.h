@@ -71,14 +71,14 @@ typedef struct {
     uint64_t
         ran_incarnation; /* ... the newest that was, and where: it may have stored what it could not tell any more */
     size_t ran_node;
-    bool untold;       /* worker: adopted, and has not said what it holds */
-    unsigned failures; /* starts that failed in a row */
-    unsigned deaths;   /* in a row since the region got ... */
-    uint64_t died_at;  /* ... so far */
+    bool untold;            /* worker: adopted, and has not said what it holds */
+    unsigned failures;      /* starts that failed in a row */
+    unsigned deaths;        /* in a row since the region got ... */
+    uint64_t died_at;       /* ... so far */
     wire_name_t lacks_room; /* "disk for NAME": the newest start found none on its node; empty: it did */
-    int64_t pause_us;  /* before the next placement after an end */
-    int64_t next_us;   /* next `place`, or the earliest next placement */
-    int64_t since_us;  /* of `state` */
+    int64_t pause_us;       /* before the next placement after an end */
+    int64_t next_us;        /* next `place`, or the earliest next placement */
+    int64_t since_us;       /* of `state` */
     int64_t seen_us;
     message_t *status; /* newest of this incarnation, or NULL */
     int64_t status_us;
@@ -100,8 +100,9 @@ typedef struct {
 typedef struct {
     message_t *progress; /* newest of the newest incarnation, or NULL; its sets are in the lease table */
     uint64_t newest_incarnation, newest_number; /* of the newest snapshot known to be durable */
-    uint64_t ran_on, ran_process; /* node (checksum of its name) and process where it ran last; 0: not known */
-    int64_t close_us;         /* next `close` */
+    uint64_t ran_on,
+        ran_process;  /* node (checksum of its name) and process where it ran last; 0: not known */
+    int64_t close_us; /* next `close` */
 } region_shard_t;
 
 #define REGION_KEEPERS_MAX 8
@@ -136,8 +137,8 @@ typedef struct {
     size_t asked_region; /* how many regions after the own one; 0: nobody was asked */
     int64_t want_us, named_us;
     uint64_t process; /* of the node where it was placed last */
-    bool inherited; /* placed by a predecessor: who keeps for it is not known */
-    uint64_t seal;  /* incarnation that the keepers are being sealed with; 0: they are not */
+    bool inherited;   /* placed by a predecessor: who keeps for it is not known */
+    uint64_t seal;    /* incarnation that the keepers are being sealed with; 0: they are not */
     int64_t seal_us;
     region_answer_t answers[REGION_ANSWERS_MAX];
     size_t answer_count;
@@ -450,8 +451,9 @@ uint64_t region_name_hash(const char *name);
 /* Which process a node is that announces itself. */
 uint64_t region_process(const message_t *announce);
 void region_restore(region_core_t *self, int64_t now_us);
-void region_restore_shards(region_core_t *self);               /* when there are shards */
-void region_shard_ran(region_core_t *self, const region_actor_t *actor); /* where it is now; a successor knows */
+void region_restore_shards(region_core_t *self); /* when there are shards */
+void region_shard_ran(region_core_t *self,
+                      const region_actor_t *actor);            /* where it is now; a successor knows */
 bool region_came_back(region_core_t *self, const char *actor); /* it ran under a predecessor; said once */
 
 /* region_train.c */

@@ -34,8 +34,7 @@ void region_train_fini(region_core_t *self)
     free(self->rows);
 }
 
-/* ---- shards
- * --------------------------------------------------------------------------------------------------- */
+/* ---- shards ---- */
 
 static uint64_t s_samples(const region_core_t *self, const ranges_t *batches)
 {
@@ -171,8 +170,7 @@ static void s_close(region_core_t *self, int64_t now_us)
     }
 }
 
-/* ---- time and loss
- * -------------------------------------------------------------------------------------------- */
+/* ---- time and loss ---- */
 
 static bool s_is_away(const region_core_t *self)
 {
@@ -275,8 +273,7 @@ static double s_batches_per_s(const region_core_t *self, const message_t *messag
            (double)message->lease_want.compute_us;
 }
 
-/* ---- leases
- * --------------------------------------------------------------------------------------------------- */
+/* ---- leases ---- */
 
 static void s_send_lease(region_core_t *self, const region_actor_t *worker, const lease_grant_t *grant)
 {
@@ -348,8 +345,7 @@ void region_worker_lost(region_core_t *self, size_t worker)
         self->evaluation.granted = false; /* the next worker that asks gets it */
 }
 
-/* ---- evaluations and the curve
- * -------------------------------------------------------------------------------- */
+/* ---- evaluations and the curve ---- */
 
 void region_add_row(region_core_t *self, const region_row_t *row)
 {

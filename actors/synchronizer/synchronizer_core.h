@@ -30,7 +30,8 @@ extern const role_t synchronizer_role;
 
 synchronizer_core_t *synchronizer_core_new(const synchronizer_spec_t *spec);
 
-uint64_t synchronizer_core_delivered(const synchronizer_core_t *self); /* number every destination has durably */
+uint64_t
+synchronizer_core_delivered(const synchronizer_core_t *self); /* number every destination has durably */
 const char *synchronizer_core_waits_for(const synchronizer_core_t *self, int64_t *ret_since_us);
 
 #endif

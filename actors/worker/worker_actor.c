@@ -45,8 +45,7 @@ typedef struct {
     int64_t began_us;
 } worker_hint_t;
 
-/* ---- life
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 
 static err_code_t s_open_model(worker_hint_t *self, err_t *err)
 {
@@ -121,8 +120,7 @@ static void s_close(void *hint)
     free(self);
 }
 
-/* ---- computing
- * ----------------------------------------------------------------------------------------------- */
+/* ---- computing ---- */
 
 /* The order in which an epoch visits the region's samples: a function of seed, region and epoch alone, so
  * that a batch number means the same samples whoever computes it. */

@@ -65,8 +65,7 @@ struct worker_core {
     int64_t started_us, begun_us; /* from then to its first computation, 0: none yet */
 };
 
-/* ---- what it has, what it wants
- * ------------------------------------------------------------------------------- */
+/* ---- what it has, what it wants ---- */
 
 static size_t s_pushing(const worker_core_t *self)
 {
@@ -175,8 +174,7 @@ static int64_t s_want_due(const worker_core_t *self)
     return stalled_us > self->want_us ? stalled_us : self->want_us;
 }
 
-/* ---- sending
- * -------------------------------------------------------------------------------------------------- */
+/* ---- sending ---- */
 
 static void s_send(worker_core_t *self, message_t **message_p)
 {
@@ -292,8 +290,7 @@ static void s_advance(worker_core_t *self, int64_t now_us)
     s_status(self, now_us);
 }
 
-/* ---- messages
- * ------------------------------------------------------------------------------------------------- */
+/* ---- messages ---- */
 
 static bool s_take_batches(worker_core_t *self, uint64_t first, uint64_t end)
 {
@@ -470,8 +467,7 @@ static void s_message(void *core, message_t **message_p, int64_t now_us)
     s_advance(self, now_us);
 }
 
-/* ---- computations
- * --------------------------------------------------------------------------------------------- */
+/* ---- computations ---- */
 
 /* A buffer that nobody else reads; a fresh one in the place of one that is still on its way. */
 static bool s_take_gradient(worker_core_t *self)
@@ -566,8 +562,7 @@ bool worker_core_gave_up(const worker_core_t *self, uint64_t *ret_batch)
     return self->gave_up && !self->evaluating;
 }
 
-/* ---- the role
- * ------------------------------------------------------------------------------------------------- */
+/* ---- the role ---- */
 
 static void s_tick(void *core, int64_t now_us)
 {

@@ -28,7 +28,7 @@ typedef struct {
 void ranges_init(ranges_t *self); /* the empty set; all-zero bytes are one too */
 void ranges_fini(ranges_t *self);
 
-MUST_USE err_code_t ranges_add(ranges_t *self, uint64_t first, uint64_t end);    /* first >= end adds nothing */
+MUST_USE err_code_t ranges_add(ranges_t *self, uint64_t first, uint64_t end); /* first >= end adds nothing */
 MUST_USE err_code_t ranges_remove(ranges_t *self, uint64_t first, uint64_t end); /* the same */
 MUST_USE err_code_t ranges_copy(ranges_t *self, const ranges_t *from);           /* replaces the contents */
 MUST_USE err_code_t ranges_union(ranges_t *self, const ranges_t *other);

@@ -23,6 +23,6 @@ double rng_unit(rng_t *self);                    /* uniform in [0, 1) */
  * the last bit of log and cos differs between machines, and runs are compared bit by bit. */
 double rng_normal(rng_t *self);
 void rng_shuffle_u32(rng_t *self, uint32_t *items, size_t count); /* Fisher-Yates */
-uint64_t rng_entropy(void);                      /* from the operating system; for names, never for training */
+uint64_t rng_entropy(void); /* from the operating system; for names, never for training */
 
 #endif

@@ -258,8 +258,7 @@ err_code_t units_parse_ratio(const char *text, double *ret_ratio, err_t *err)
     return ERR_OK;
 }
 
-/* ---- back to text
- * -------------------------------------------------------------------------------------------- */
+/* ---- back to text ---- */
 
 /* "1.5", "12.3", "100": three digits at least where they say something, no trailing zeros. */
 static void s_print_number(double value, char *out, size_t size)

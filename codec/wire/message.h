@@ -117,8 +117,8 @@ buf_t *message_pack(const message_t *self, size_t *ret_envelope_bytes);
 /* From frames; `data` may be NULL when there is no third frame, and is shared by reference when there is.
  * Scans before it unpacks; nothing is allocated that the bytes do not fill.
  * Errors  ERR_MALFORMED, ERR_LIMIT, ERR_VERSION; an unknown kind is ERR_VERSION. */
-MUST_USE err_code_t message_unpack(const void *envelope, size_t envelope_bytes, const void *map, size_t map_bytes,
-                                   const slice_t *data, message_t **ret_self, err_t *err);
+MUST_USE err_code_t message_unpack(const void *envelope, size_t envelope_bytes, const void *map,
+                                   size_t map_bytes, const slice_t *data, message_t **ret_self, err_t *err);
 
 /* The envelope alone, as a broker reads it. Pointers into `bytes`, not terminated. */
 typedef struct {
@@ -134,7 +134,7 @@ typedef struct {
 MUST_USE err_code_t envelope_peek(const void *bytes, size_t size, envelope_t *ret_self, err_t *err);
 
 bool message_equal(const message_t *a, const message_t *b); /* all fields and the data bytes */
-void message_print(const message_t *self, FILE *out);       /* one line: push to=shard/eu/0 from=... batch=17 ... */
-void message_document(FILE *out);                           /* the protocol, as Markdown, from schema.def */
+void message_print(const message_t *self, FILE *out); /* one line: push to=shard/eu/0 from=... batch=17 ... */
+void message_document(FILE *out);                     /* the protocol, as Markdown, from schema.def */
 
 #endif

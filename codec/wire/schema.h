@@ -9,15 +9,16 @@
 #include "codec/wire/message.h"
 
 /* type, what it is on the wire (for the protocol document) */
-#define WIRE_TYPE_MAP(X)                                                                                               \
-    X(u64, "unsigned integer, 64 bit")                                                                                 \
-    X(i64, "signed integer, 64 bit")                                                                                   \
-    X(f64, "float 64, NaN allowed")                                                                                    \
-    X(bool, "boolean")                                                                                                 \
-    X(name, "string of at most 63 bytes, none of them zero")                                                           \
-    X(text, "string of at most 4,095 bytes, none of them zero")                                                        \
-    X(ranges, "array of an even number of unsigned integers: first, end of each interval [first, end), none empty, "   \
-              "sorted, disjoint, not touching; at most 65,536 intervals")                                              \
+#define WIRE_TYPE_MAP(X)                                                                                     \
+    X(u64, "unsigned integer, 64 bit")                                                                       \
+    X(i64, "signed integer, 64 bit")                                                                         \
+    X(f64, "float 64, NaN allowed")                                                                          \
+    X(bool, "boolean")                                                                                       \
+    X(name, "string of at most 63 bytes, none of them zero")                                                 \
+    X(text, "string of at most 4,095 bytes, none of them zero")                                              \
+    X(ranges,                                                                                                \
+      "array of an even number of unsigned integers: first, end of each interval [first, end), none empty, " \
+      "sorted, disjoint, not touching; at most 65,536 intervals")                                            \
     X(u64s, "array of at most 65,536 unsigned integers")
 
 typedef enum {

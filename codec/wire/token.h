@@ -36,7 +36,7 @@ typedef struct {
         int64_t sint;
         double real;
         struct {
-            size_t length; /* bytes of str, bin and ext, elements of an array, pairs of a map */
+            size_t length;       /* bytes of str, bin and ext, elements of an array, pairs of a map */
             const uint8_t *body; /* of str, bin and ext, after token_read; not terminated */
         };
     };

@@ -13,8 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* ---- problems: nothing wrong with the file, but not what one wants
- * ------------------------------------------------ */
+/* ---- problems: nothing wrong with the file, but not what one wants ---- */
 
 static size_t s_problem(FILE *out, const char *region, double value, const char *what, const char *remedy)
 {
@@ -57,8 +56,7 @@ static size_t s_print_notes(const mistakes_t *mistakes, FILE *out)
     return mistakes->note_count;
 }
 
-/* ---- summary
- * ------------------------------------------------------------------------------------------------- */
+/* ---- summary ---- */
 
 static void s_print_summary(const topology_t *topology, const job_t *job)
 {

@@ -32,8 +32,7 @@ struct cli_args {
     size_t path_count;
 };
 
-/* ---- errors
- * -------------------------------------------------------------------------------------------------- */
+/* ---- errors ---- */
 
 int cli_fail(exit_status_t status, const char *where, const char *format, ...)
 {
@@ -90,8 +89,7 @@ const char *cli_nearest(const char *written, const cli_command_t *const *table)
     return best;
 }
 
-/* ---- help
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- help ---- */
 
 /* `group` NULL: of the whole program. */
 static void s_print_commands(FILE *out, const cli_command_t *group, const cli_command_t *const *table)
@@ -131,8 +129,7 @@ static void s_print_help(FILE *out, const cli_command_t *command)
     fprintf(out, "\nExample: %s\n", command->example);
 }
 
-/* ---- options
- * ------------------------------------------------------------------------------------------------- */
+/* ---- options ---- */
 
 enum { OPTION_HELP = 256, OPTION_FIRST };
 
@@ -333,8 +330,7 @@ int cli_main(int argc, char **argv, const cli_command_t *const *table)
     return status;
 }
 
-/* ---- reading
- * ------------------------------------------------------------------------------------------------- */
+/* ---- reading ---- */
 
 const char *const *cli_values(const cli_args_t *args, const char *option, size_t *ret_count)
 {

@@ -25,8 +25,7 @@ typedef struct {
     bool ended; /* ... which has ended */
 } guesthouse_t;
 
-/* ---- start
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- start ---- */
 
 /* Only workers read samples; all others need to know how many there are, which the node knows. */
 static err_code_t s_prepare_job(launch_t *launch, const cli_args_t *args, size_t region, err_t *err)
@@ -66,8 +65,7 @@ static err_code_t s_prepare(launch_t *launch, const cli_args_t *args, size_t *re
     return rc ? rc : await_room(&who, s_prepare_state, &preparation, err);
 }
 
-/* ---- run
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- run ---- */
 
 static void s_tell(guesthouse_t *self, int64_t now_us)
 {

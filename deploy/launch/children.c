@@ -20,8 +20,7 @@
 #define CHILD_PAUSE_US 200000
 #define CHILD_PAUSE_MOST_US 5000000
 
-/* ---- the table
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- the table ---- */
 
 typedef struct {
     const char *name; /* NULL: no further one */
@@ -102,8 +101,7 @@ void children_fini(children_t *self)
         process_destroy(&self->items[i].process);
 }
 
-/* ---- start
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- start ---- */
 
 static err_code_t s_start(child_t *child, err_t *err)
 {
@@ -167,8 +165,7 @@ int64_t children_due(const children_t *self)
     return due_us;
 }
 
-/* ---- how they ended
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- how they ended ---- */
 
 /* The last line of the log since this start that is an error of ours. */
 static bool s_last_error(const child_t *child, char *ret_text, size_t size)
@@ -347,8 +344,7 @@ const child_t *children_take_waiting(children_t *self)
     return NULL;
 }
 
-/* ---- all of them
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- all of them ---- */
 
 size_t children_running(const children_t *self, bool carriers)
 {

@@ -64,8 +64,7 @@ typedef struct {
     char stopper[WIRE_NAME_SIZE];
 } conduct_t;
 
-/* ---- in the scheduler's thread
- * -------------------------------------------------------------------------------- */
+/* ---- in the scheduler's thread ---- */
 
 /* For who asks over the control, and for the file. */
 static void s_publish(conduct_t *self, char *text, int64_t now_us)
@@ -116,8 +115,7 @@ static buf_t *s_observe(void *hint, const global_core_t *core, int64_t now_us, b
     return picture;
 }
 
-/* ---- start
- * --------------------------------------------------------------------------------------------------- */
+/* ---- start ---- */
 
 static err_code_t s_start_scheduler(void *hint, err_t *err)
 {
@@ -156,8 +154,7 @@ static err_code_t s_start(conduct_t *self, err_t *err)
     return await_room(&who, s_start_scheduler, self, err);
 }
 
-/* ---- run
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- run ---- */
 
 /* Prices, offers or links in the file are others now; what may not change is refused, and nothing happens. */
 static void s_reread(conduct_t *self)
@@ -322,8 +319,7 @@ static void s_loop(conduct_t *self)
     }
 }
 
-/* ---- end
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- end ---- */
 
 static void s_print(int fd, void (*print)(const json_value_t *report, FILE *out), const json_value_t *report)
 {

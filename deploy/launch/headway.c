@@ -54,8 +54,7 @@ void headway_look(headway_t *self, const global_core_t *core, int64_t now_us)
     self->still_samples = samples;
 }
 
-/* ---- figures of a region, or of all
- * ------------------------------------------------------------------------- */
+/* ---- figures of a region, or of all ---- */
 
 static size_t s_first(size_t region)
 {
@@ -118,8 +117,7 @@ double headway_left_s(const headway_t *self, const global_core_t *core, size_t r
     return longest < HEADWAY_LEFT_MAX_S ? longest : NAN;
 }
 
-/* ---- waits
- * --------------------------------------------------------------------------------------------------- */
+/* ---- waits ---- */
 
 /* Who explains a standstill best: the schedulers, then the shards, then whoever waits for them. */
 static int s_rank(const char *actor)

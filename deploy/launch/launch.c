@@ -120,8 +120,7 @@ err_code_t launch_reread(const launch_t *self, const char *path, const char *con
     return ERR_OK;
 }
 
-/* ---- state directory
- * ----------------------------------------------------------------------------------------- */
+/* ---- state directory ---- */
 
 static err_code_t s_absolute(const char *path, char ret[STATEDIR_PATH_MAX], err_t *err)
 {
@@ -492,8 +491,7 @@ err_code_t launch_count_snapshots(const launch_t *self, size_t *ret_count, err_t
     return ERR_OK;
 }
 
-/* ---- files of a process
- * ------------------------------------------------------------------------------------ */
+/* ---- files of a process ---- */
 
 err_code_t launch_open_log(const launch_t *self, const char *name, bool echo, err_t *err)
 {
@@ -530,8 +528,7 @@ err_code_t launch_check_output(const char *path, err_t *err)
     return ERR_OK;
 }
 
-/* ---- data set
- * ------------------------------------------------------------------------------------------------ */
+/* ---- data set ---- */
 
 /* `shares` has room for all regions and must live as long as the spec. */
 static dataset_spec_t s_dataset_spec(const topology_t *topology, double *shares)
@@ -658,8 +655,7 @@ err_code_t launch_open_dataset(launch_t *self, size_t region_index, err_t *err)
     return rc ? rc : s_derive_job(self, dataset_facts(self->dataset), err);
 }
 
-/* ---- broker
- * -------------------------------------------------------------------------------------------------- */
+/* ---- broker ---- */
 
 err_code_t launch_find_broker(void *hint, char ret_endpoint[TOPOLOGY_TEXT_MAX], err_t *err)
 {

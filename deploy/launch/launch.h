@@ -24,10 +24,11 @@ typedef struct {
     char digest[17];
     char state_dir[STATEDIR_PATH_MAX]; /* absolute */
     char run_dir[STATEDIR_PATH_MAX];
-    statedir_t *state;     /* held by `up` alone */
-    bool carries;          /* what it was left with may be carried on under other settings (carry.h) ... */
-    char carried[512];     /* ... as was done: which; CARRY_TEXT_MAX */
-    const char *const *sets; /* (set_count) of the command line, borrowed: `up` changes nothing that is not named there */
+    statedir_t *state; /* held by `up` alone */
+    bool carries;      /* what it was left with may be carried on under other settings (carry.h) ... */
+    char carried[512]; /* ... as was done: which; CARRY_TEXT_MAX */
+    const char *const
+        *sets; /* (set_count) of the command line, borrowed: `up` changes nothing that is not named there */
     size_t set_count;
     int role_lock;         /* held by the processes that are started by hand; -1: none */
     dataset_t *dataset;    /* NULL where no data is needed */

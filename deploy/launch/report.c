@@ -24,8 +24,7 @@ const char *report_state_name(run_state_t state)
     return names[state];
 }
 
-/* ---- cost
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- cost ---- */
 
 static uint64_t s_item(const wire_u64s_t *items, size_t index)
 {
@@ -59,8 +58,7 @@ global_cost_t report_cost(const global_core_t *core, const report_context_t *con
     return cost;
 }
 
-/* ---- the document
- * -------------------------------------------------------------------------------------------- */
+/* ---- the document ---- */
 
 /* Seconds that units of each offer were rented. */
 static void s_add_offers(json_value_t *row, const topology_region_t *region, const message_t *report)
@@ -306,8 +304,7 @@ void report_add_parameters(json_value_t *report, const topology_t *topology, con
     }
 }
 
-/* ---- the table
- * ----------------------------------------------------------------------------------------------- */
+/* ---- the table ---- */
 
 static void s_print_number(FILE *out, const char *label, double value)
 {

@@ -55,8 +55,7 @@ typedef struct {
     err_t failure;
 } serve_t;
 
-/* ---- start
- * --------------------------------------------------------------------------------------------------- */
+/* ---- start ---- */
 
 /* Every unit that is for rent is a node; a region without offers takes the nodes that come. */
 static size_t s_nodes_expected(const topology_region_t *region)
@@ -259,8 +258,7 @@ static err_code_t s_start(serve_t *self, err_t *err)
     return process_lines_say(&self->told, "ready") ? err_set(err, ERR_STOPPED, "the parent is gone") : ERR_OK;
 }
 
-/* ---- run
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- run ---- */
 
 /* A node gives away what it has; a scheduler and a broker have kept all that a successor needs, and go last. */
 static void s_leave(serve_t *self)

@@ -38,8 +38,7 @@ static child_t *s_global(supervise_t *self)
     return &self->children.items[0];
 }
 
-/* ---- what the global scheduler must know
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- what the global scheduler must know ---- */
 
 static void s_say(supervise_t *self, const char *line)
 {
@@ -109,8 +108,7 @@ static void s_start_due(supervise_t *self)
     s_tell_failure(self);
 }
 
-/* ---- events
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- events ---- */
 
 /* What changed is put where the global scheduler reads it; what may not change is refused, and nothing happens. */
 static void s_reread(supervise_t *self)
@@ -194,8 +192,7 @@ static int s_timeout_ms(const supervise_t *self, int64_t now_us)
     return wait_us >= SUPERVISE_LOOK_MS * 1000 ? SUPERVISE_LOOK_MS : (int)(wait_us + 999) / 1000;
 }
 
-/* ---- run
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- run ---- */
 
 static bool s_is_over(supervise_t *self)
 {

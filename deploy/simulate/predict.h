@@ -26,16 +26,18 @@ typedef struct {
 } predict_progress_t;
 
 typedef struct {
-    const topology_t *topology;   /* borrowed, as all below */
-    uint64_t samples, tests;      /* of the data set and of its test set */
-    const predict_units_t *units; /* (regions) rented of each offer, a node each, a worker per core; NULL: the workers of the
+    const topology_t *topology; /* borrowed, as all below */
+    uint64_t samples, tests;    /* of the data set and of its test set */
+    const predict_units_t
+        *units; /* (regions) rented of each offer, a node each, a worker per core; NULL: the workers of the
                                      topology, of power 1, as `up` runs them */
-    bool keep;                    /* units are kept until the end of the run, also in a region that is done */
+    bool keep;  /* units are kept until the end of the run, also in a region that is done */
     pace_t pace;
     uint64_t machine_cores; /* not 0: all regions are on one machine of so many cores */
     int64_t limit_us;       /* virtual; ends there; INT64_MAX: when the run is over */
     uint64_t seed;
-    bool (*progress)(void *hint, const predict_progress_t *progress); /* once a virtual second; false ends it there;
+    bool (*progress)(void *hint,
+                     const predict_progress_t *progress); /* once a virtual second; false ends it there;
                                                                          NULL: nobody asks */
     void *hint;
 } predict_spec_t;
@@ -45,8 +47,8 @@ typedef struct {
     uint64_t samples, samples_total; /* done, and of the whole run */
     uint64_t rounds;
     uint64_t restarts; /* of actors that were taken for lost: none ever is */
-    double train_s;                  /* first lease to last change */
-    double computed;                 /* share of the workers' time that went to gradients ... */
+    double train_s;    /* first lease to last change */
+    double computed;   /* share of the workers' time that went to gradients ... */
     double evaluated, waited_shard, waited_scheduler; /* ... and the rest */
     uint64_t sent_bytes, received_bytes;
     double rented_s; /* sum over units */

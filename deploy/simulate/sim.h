@@ -44,7 +44,8 @@ typedef struct {
 typedef struct {
     void *hint;
     /* When a message that leaves now has arrived. */
-    int64_t (*arrives)(void *hint, const message_t *message, size_t from_region, size_t to_region, int64_t now_us);
+    int64_t (*arrives)(void *hint, const message_t *message, size_t from_region, size_t to_region,
+                       int64_t now_us);
     /* How long the receiver is busy with it; what it answers leaves after that. */
     int64_t (*serves)(void *hint, const message_t *message);
     /* How long a worker on the node of this row takes for so many samples; 0 samples: an evaluation. */
@@ -56,21 +57,28 @@ typedef struct {
 } sim_pace_t;
 
 /* What the time of a worker goes to. */
-typedef enum { SPENDS_COMPUTING, SPENDS_EVALUATING, SPENDS_SHARD, SPENDS_SCHEDULER, SPENDS_COUNT } sim_spends_t;
+typedef enum {
+    SPENDS_COMPUTING,
+    SPENDS_EVALUATING,
+    SPENDS_SHARD,
+    SPENDS_SCHEDULER,
+    SPENDS_COUNT
+} sim_spends_t;
 typedef struct {
     int64_t us[SPENDS_COUNT];
 } sim_spent_t;
 
 /* Every knob of a world, with its unit. */
 typedef struct {
-    const sim_pace_t *pace;     /* borrowed; then tensors have one element per shard, no delay or fault below counts, and
+    const sim_pace_t
+        *pace; /* borrowed; then tensors have one element per shard, no delay or fault below counts, and
                                    messages are handed over as they are; NULL: the knobs below */
     const sim_node_t *node_list; /* (node_count) borrowed; NULL: `nodes` per region */
     size_t node_count;
     const sim_rent_t *rents; /* (regions) borrowed; node_list has their units; NULL: nothing is rented */
-    uint64_t samples; /* of the data set; 0: job.data.samples */
-    bool evaluates;   /* there is a test set */
-    int64_t beat_us;  /* between two signs of life of workers and nodes; 0: as in a real run */
+    uint64_t samples;        /* of the data set; 0: job.data.samples */
+    bool evaluates;          /* there is a test set */
+    int64_t beat_us;         /* between two signs of life of workers and nodes; 0: as in a real run */
     uint64_t seed;
     uint64_t term;                      /* of the schedulers: larger for each life of a job; 0 is 1 */
     int64_t lan_delay_us, wan_delay_us; /* one way; up to twice as long at random */
@@ -81,18 +89,19 @@ typedef struct {
     int64_t step_us;       /* of one gradient, up to twice as long at random */
     int64_t commit_us;     /* of one snapshot, up to twice as long at random */
     double commit_failure; /* probability that a snapshot fails with ERR_FULL */
-    double full_per_s;     /* disks of random nodes and schedulers that become full, for up to full_us; not after kill_until_us */
+    double
+        full_per_s; /* disks of random nodes and schedulers that become full, for up to full_us; not after kill_until_us */
     int64_t full_us;
-    double kill_per_s;     /* deaths of random workers, shards and synchronizers, per virtual second */
-    double kill_silent;    /* probability that nobody tells the node: as an actor that hangs */
-    int64_t kill_until_us; /* none after this */
+    double kill_per_s;      /* deaths of random workers, shards and synchronizers, per virtual second */
+    double kill_silent;     /* probability that nobody tells the node: as an actor that hangs */
+    int64_t kill_until_us;  /* none after this */
     size_t nodes;           /* per region, each with a disk of its own; 0: one */
     double lose_node_per_s; /* nodes that go with all that runs on them, where others have what they hold */
     double join_per_s, leave_per_s; /* nodes that come; nodes that are told to end, and do in order */
     size_t nodes_most;              /* per region, for those that come; 0: none comes */
     int64_t stays_us;               /* see region_core.h */
     bool uneven;                    /* nodes have 1 to 3 cores, and up to four times the time for a step */
-    double lose_node_disk;  /* probability that its disk is gone too; else it is there when the node is back */
+    double lose_node_disk; /* probability that its disk is gone too; else it is there when the node is back */
     double
         lose_disk;   /* probability that a shard's disk dies with it: emptied, or back at an older snapshot */
     double zombie;   /* probability that a shard or synchronizer that hangs wakes up beside its successor */
@@ -114,10 +123,12 @@ typedef struct {
     uint64_t without_room;                /* starts that found none */
     uint64_t unkept;                      /* times that a scheduler could not keep what it had to */
     uint64_t moved_blind;                 /* shards told to hand over of which no other node had a copy */
-    uint64_t went_on, exposed;         /* shards that trained on with a full disk; starts after one that did had died */
+    uint64_t went_on,
+        exposed; /* shards that trained on with a full disk; starts after one that did had died */
     uint64_t killed_workers, killed_shards, killed_synchronizers, killed_keepers, killed_in_silence;
     uint64_t lost_nodes, lost_disks;
-    uint64_t joined, told_to_leave, left, drained; /* left: with nothing that the region needs; drained: with it */
+    uint64_t joined, told_to_leave, left,
+        drained; /* left: with nothing that the region needs; drained: with it */
     uint64_t moves, samples_repeated, workers_most; /* as the regions report it */
     uint64_t kept, moved; /* snapshots that keepers stored; starts from one of those */
     uint64_t disks_emptied, disks_rolled_back, regions_wiped, zombies, zombies_refused, damaged;

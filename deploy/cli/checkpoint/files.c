@@ -119,7 +119,8 @@ err_code_t files_mend_job(tale_t *tale, const catalog_t *catalog, bool *ret_writ
     if (!code && !tale->dry)
         code = statedir_mark(catalog->dir, catalog->topology->job.name, digest, &run, err);
     if (!code)
-        tale_row(tale, tale->dry ? "to write" : "written", "job", NULL, 0, code_was == ERR_NOT_FOUND ? "it was lost" : "it was damaged");
+        tale_row(tale, tale->dry ? "to write" : "written", "job", NULL, 0,
+                 code_was == ERR_NOT_FOUND ? "it was lost" : "it was damaged");
     *ret_written = !code;
     return code;
 }

@@ -215,8 +215,7 @@ Test(lease, batches_that_the_run_does_not_have_are_refused)
     lease_table_destroy(&table);
 }
 
-/* ---- property: random deaths, losses, duplicates and rollbacks
- * -------------------------------------------------- */
+/* ---- property: random deaths, losses, duplicates and rollbacks ---- */
 
 #define WORLD_BATCHES 60
 #define WORLD_WORKERS 4
@@ -366,8 +365,7 @@ Test(lease, whoever_dies_every_batch_is_leased_until_it_is_durable)
     }
 }
 
-/* ---- speeds
- * --------------------------------------------------------------------------------------------------- */
+/* ---- speeds ---- */
 
 #define PLAYED_MOST 8
 
