@@ -27,8 +27,8 @@ typedef struct {
     size_t count;
     bool excess; /* there were more frames */
     envelope_t envelope;
-    unsigned char
-        head[MESSAGE_ENVELOPE_MAX]; /* what envelope points into: the frames may go before it is used */
+    /* what envelope points into: the frames may go before it is used */
+    unsigned char head[MESSAGE_ENVELOPE_MAX];
 } letter_t;
 
 /* ---- answers ----------------------------------------------------------------------------------------- */

@@ -50,8 +50,8 @@ typedef struct {
     struct {
         uint64_t session; /* of the broker at the other end; a listening peer's, 0: none has been here */
         char who[BROKER_WHO_MAX];
-        char rival
-            [ERR_TEXT_MAX]; /* two brokers of that region, or another run: the last refusal, here or there */
+        /* two brokers of that region, or another run: the last refusal, here or there */
+        char rival[ERR_TEXT_MAX];
         int64_t rival_us, log_due_us;
     } guest;
     uint64_t detours; /* messages of this region for others that went over this one */

@@ -108,8 +108,8 @@ typedef struct {
             uint64_t every;       /* local steps between cuts, 0: auto; 1 for asgd and ssgd (checked) */
             uint64_t every_least; /* of every: auto */
             uint64_t every_most;
-            uint64_t
-                overlap; /* local steps that are made while a round of diloco is under way; below every */
+            /* local steps that are made while a round of diloco is under way; below every */
+            uint64_t overlap;
             char encoding[TOPOLOGY_NAME_MAX]; /* none, fp16, bf16, int8, int4 or topk */
             inside_t inside;                  /* async, sync or "ssp: s" */
             uint64_t inside_slack;            /* s of ssp */
@@ -206,7 +206,7 @@ void topology_digest(const topology_t *self, char ret_hex[17]);
  */
 json_value_t *topology_schema(void);
 void topology_print_default(FILE *out);
-void topology_print(const topology_t *self,
-                    FILE *out); /* YAML that topology_parse reads back to an equal topology */
+/* YAML that topology_parse reads back to an equal topology */
+void topology_print(const topology_t *self, FILE *out);
 
 #endif

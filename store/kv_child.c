@@ -61,8 +61,8 @@ static bool s_write_all(int fd, const void *data, size_t size)
 static void s_orphaned(int number)
 {
     (void)number;
-    alarm(
-        ORPHAN_S); /* it leaves by itself when it sees the end of the socket, and its place among the readers too */
+    /* it leaves by itself when it sees the end of the socket, and its place among the readers too */
+    alarm(ORPHAN_S);
 }
 
 /* LMDB reports damage to standard error before it gives up; the parent says it in one line instead. Ctrl-C goes to

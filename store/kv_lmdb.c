@@ -318,8 +318,8 @@ static err_code_t s_commit(kv_txn_t *base, err_t *err)
             rc = ENOSPC;
         if (rc)
             break;
-        rc = mdb_txn_commit(
-            self->txn); /* ends it also when it fails; its list of free pages may need room too */
+        /* ends it also when it fails; its list of free pages may need room too */
+        rc = mdb_txn_commit(self->txn);
         self->txn = NULL;
         if (rc != MDB_MAP_FULL)
             break;

@@ -17,8 +17,8 @@
 
 typedef struct {
     kv_durability_t durability;
-    bool
-        read_only; /* beside a writer in another process too, and without the right to write; creates nothing */
+    /* beside a writer in another process too, and without the right to write; creates nothing */
+    bool read_only;
     size_t map_bytes;     /* to begin with; 0: KV_LMDB_MAP_BYTES */
     size_t map_max_bytes; /* 0: KV_LMDB_MAP_MAX_BYTES */
 } kv_lmdb_options_t;

@@ -9,8 +9,8 @@
 typedef enum {
     BREAK_DEDUP = 1u << 0,   /* a batch that is in the version is applied again */
     BREAK_FENCING = 1u << 1, /* older incarnations are listened to */
-    BREAK_OUTPUT_COMMIT =
-        1u << 2, /* a delta leaves the region before the snapshot that contains it is committed */
+    /* a delta leaves the region before the snapshot that contains it is committed */
+    BREAK_OUTPUT_COMMIT = 1u << 2,
     BREAK_CHECKSUM = 1u << 3, /* payload bytes are not checked */
     BREAK_MARK = 1u << 4,     /* deltas from behind a common point are taken before it */
     BREAK_HOLD = 1u << 5,     /* kept deltas are let go while a common point is made */

@@ -27,8 +27,8 @@ typedef struct {
     const char *dir;       /* of the files; unused for counter */
     const char *cache_dir; /* where gzipped files are unpacked; made when missing */
     uint64_t samples;      /* counter: how many training samples. idx: 0 = all */
-    dataset_split_t
-        split; /* share: a seeded shuffle cut in proportion; label: sorted by label, then cut so */
+    /* share: a seeded shuffle cut in proportion; label: sorted by label, then cut so */
+    dataset_split_t split;
     uint64_t seed;
     const double *region_shares; /* one per region of the job, any positive scale */
     size_t region_count;

@@ -432,8 +432,8 @@ void node_core_leave(node_core_t *self, int64_t now_us)
 {
     if (!self->placed || !self->scheduler_incarnation) {
         s_stop(self, false, now_us);
-        self->finished |=
-            self->all_stopped && !self->scheduler_incarnation; /* nobody knows it: nobody says bye */
+        /* nobody knows it: nobody says bye */
+        self->finished |= self->all_stopped && !self->scheduler_incarnation;
         return;
     }
     self->leaving = true;

@@ -408,8 +408,8 @@ static void s_take_report(global_core_t *self, message_t **message_p, int64_t no
         return; /* of a scheduler that was started again after its region's final report */
     bool same = region->report && region->report->incarnation == message->incarnation;
     if (region->report && !same && !s_ended(self))
-        region->row_count =
-            0; /* the region has the truth; a scheduler of it that is out of date may have told others */
+        /* the region has the truth; a scheduler of it that is out of date may have told others */
+        region->row_count = 0;
     if (s_is_progress(region->report, message))
         self->progress_us = now_us;
     message_destroy(&region->report);
@@ -425,8 +425,8 @@ static void s_take_report(global_core_t *self, message_t **message_p, int64_t no
                message->region_report.reason, now_us);
     else if ((message->region_report.stopped && !message->region_report.complete) ||
              (self->drain_known && same))
-        global_begin_stop(self, false, self->drain_known ? self->stopper : region->scheduler,
-                          now_us); /* drained from its side, or by the predecessor */
+        /* drained from its side, or by the predecessor */
+        global_begin_stop(self, false, self->drain_known ? self->stopper : region->scheduler, now_us);
     s_answer(self, index, now_us);
 }
 

@@ -26,8 +26,8 @@ typedef struct {
     bool run_adopts; /* it was begun before runs had identities: directories without one may belong to it */
     const char *machine; /* host name, for status; NULL: not told */
     const kept_t *kept;  /* of the predecessor, borrowed for the call; NULL: none */
-    const global_plan_with_t
-        *plan; /* what plans are made with, borrowed for the call; NULL: nothing is rented by plan */
+    /* what plans are made with, borrowed for the call; NULL: nothing is rented by plan */
+    const global_plan_with_t *plan;
 } global_spec_t;
 
 typedef struct global_core global_core_t;

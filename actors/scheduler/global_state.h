@@ -74,12 +74,12 @@ struct global_core {
 void global_add_row(global_core_t *self, size_t region, const message_t *curve);
 void global_begin_stop(global_core_t *self, bool done, const char *stopper, int64_t now_us);
 void global_send(global_core_t *self, message_t **message_p);
-void global_end(global_core_t *self, err_code_t code,
-                const char *reason); /* where it stands: the run is another's */
+/* where it stands: the run is another's */
+void global_end(global_core_t *self, err_code_t code, const char *reason);
 
 /* global_run.c */
-bool global_run_is_foreign(global_core_t *self, size_t region, const message_t *report,
-                           int64_t now_us); /* and is refused */
+/* and is refused */
+bool global_run_is_foreign(global_core_t *self, size_t region, const message_t *report, int64_t now_us);
 void global_run_refused(global_core_t *self, size_t region, const message_t *refused, int64_t now_us);
 /* Notes, for people, whom it refuses and why. */
 void global_run_note(global_core_t *self, const char *text, int64_t now_us);

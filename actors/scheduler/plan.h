@@ -51,8 +51,8 @@ typedef struct {
     double price_per_s;
     double compute_s; /* of one epoch */
     double rounds;    /* of one epoch */
-    double
-        wan_s; /* of one epoch: sending its deltas over its slowest link; with waiting: until all are there */
+    /* of one epoch: sending its deltas over its slowest link; with waiting: until all are there */
+    double wan_s;
     double epoch_s;  /* what of both the strategy cannot hide */
     double sent_gb;  /* over its links, per epoch, what it relays for others included */
     double wan_cost; /* per epoch */

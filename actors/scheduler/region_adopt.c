@@ -162,8 +162,8 @@ bool region_settle(region_core_t *self, int64_t now_us)
 bool region_adopt(region_core_t *self, region_actor_t *actor, size_t node, uint64_t incarnation,
                   int64_t now_us)
 {
-    bool newer =
-        actor->state == PLACE_NONE || !self->settled; /* one that moved may be told of by both nodes */
+    /* one that moved may be told of by both nodes */
+    bool newer = actor->state == PLACE_NONE || !self->settled;
     if (!newer || incarnation <= actor->incarnation || incarnation >> 32 >= self->spec.term)
         return false;
     actor->state = PLACE_READY;

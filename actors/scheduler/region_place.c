@@ -115,9 +115,8 @@ static bool s_begin(region_core_t *self, int64_t now_us)
 {
     if (self->actors)
         return true;
-    bool alone =
-        self->run != RUN_ID_NONE &&
-        !self->spec.topology->plan.apply; /* else nobody but the global scheduler knows what to rent */
+    /* else nobody but the global scheduler knows what to rent */
+    bool alone = self->run != RUN_ID_NONE && !self->spec.topology->plan.apply;
     if (alone && !self->plan_taken && now_us - self->started_us >= PLAN_PATIENCE_US)
         region_set_plan(self, self->region->workers, self->region->workers == 0);
     if (!self->plan_taken || !s_nodes_settled(self, now_us))
@@ -479,8 +478,8 @@ static void s_started(region_core_t *self, region_actor_t *actor, bool in_order,
         lease_table_expect(self->leases, actor->index, region_worker_expected(self, actor));
     }
     if (actor->role == ROLE_SHARD)
-        self->keeps[actor->index].handed = self->keeps[actor->index].goes =
-            false; /* what was handed over is its own now */
+        /* what was handed over is its own now */
+        self->keeps[actor->index].handed = self->keeps[actor->index].goes = false;
 }
 
 /* One that a predecessor has added: a worker for a core, a keeper for a while. */
@@ -525,8 +524,8 @@ static void s_take_other(region_core_t *self, region_actor_t *actor, size_t node
     if (message->placed.code)
         region_former_ended(self, node, actor->name, incarnation);
     else if (self->settled && incarnation <= actor->incarnation)
-        region_retire(self, node, actor->name,
-                      incarnation); /* it has a successor, or is not wanted any more */
+        /* it has a successor, or is not wanted any more */
+        region_retire(self, node, actor->name, incarnation);
 }
 
 void region_take_placed(region_core_t *self, const message_t *message, int64_t now_us)

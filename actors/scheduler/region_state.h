@@ -68,8 +68,8 @@ typedef struct {
     size_t node; /* where it is or last was; NOWHERE before */
     uint64_t incarnation;
     bool ran; /* has been READY ... */
-    uint64_t
-        ran_incarnation; /* ... the newest that was, and where: it may have stored what it could not tell any more */
+    /* ... the newest that was, and where: it may have stored what it could not tell any more */
+    uint64_t ran_incarnation;
     size_t ran_node;
     bool untold;            /* worker: adopted, and has not said what it holds */
     unsigned failures;      /* starts that failed in a row */
@@ -249,8 +249,8 @@ struct region_core {
     names_t names;   /* of actors: index; an entry that does not fit any more is looked for anew */
     uint64_t issued; /* newest incarnation */
     uint64_t restarts, moves;
-    uint64_t *
-        died; /* checksums of the names of actors that ran under a predecessor and have not been seen since */
+    /* checksums of the names of actors that ran under a predecessor and have not been seen since */
+    uint64_t *died;
     size_t died_count;
     int64_t balance_us;                       /* when it is next looked at who hosts how many shards */
     int64_t workers_us;                       /* when it is next looked at how many workers there are to be */
@@ -338,8 +338,8 @@ region_node_t *region_node_find(region_core_t *self, const char *name);
 region_actor_t *region_actor_named(region_core_t *self, const char *name); /* NULL: there is none */
 void region_lose_silent(region_core_t *self, int64_t now_us);
 bool region_is_silent(const region_core_t *self, int64_t seen_us, int64_t silence_us, int64_t now_us);
-void region_node_left(region_core_t *self, region_node_t *node,
-                      int64_t now_us); /* it is gone, and all on it */
+/* it is gone, and all on it */
+void region_node_left(region_core_t *self, region_node_t *node, int64_t now_us);
 int64_t region_rented_us(const region_core_t *self, int64_t now_us);
 bool region_node_alive(const region_core_t *self, size_t node);
 bool region_node_leaves(const region_core_t *self, size_t node);
@@ -347,8 +347,8 @@ bool region_node_stays(const region_core_t *self, size_t node); /* alive, and no
 size_t region_nodes_staying(const region_core_t *self);
 
 /* region_run.c */
-bool region_run_is_foreign(region_core_t *self,
-                           const message_t *message); /* of another run's global scheduler; it is told */
+/* of another run's global scheduler; it is told */
+bool region_run_is_foreign(region_core_t *self, const message_t *message);
 err_code_t region_run_check(const region_core_t *self, const message_t *announce, err_t *err);
 bool region_run_join(region_core_t *self, const message_t *plan,
                      int64_t now_us);             /* false: the plan is not for this region */
@@ -362,8 +362,8 @@ void region_take_plan(region_core_t *self, const message_t *message, int64_t now
 void region_set_plan(region_core_t *self, size_t workers, bool elastic);
 void region_add_actors(region_core_t *self); /* of the plan */
 region_actor_t *region_actor_add(region_core_t *self, region_role_t role, size_t index, const char *rest);
-region_actor_t *region_actor_find(region_core_t *self,
-                                  const message_t *message); /* sender, in its incarnation */
+/* sender, in its incarnation */
+region_actor_t *region_actor_find(region_core_t *self, const message_t *message);
 void region_actor_ended(region_core_t *self, region_actor_t *actor, int64_t now_us); /* it is placed again */
 void region_place(region_core_t *self, int64_t now_us);
 void region_retire(region_core_t *self, size_t node, const char *actor, uint64_t incarnation);
@@ -387,8 +387,8 @@ int64_t region_worker_start_median_us(const region_core_t *self);
 /* region_move.c */
 void region_move(region_core_t *self, int64_t now_us);
 void region_let_go(region_core_t *self, int64_t now_us); /* nodes that leave and on which nothing is left */
-size_t region_move_home(region_core_t *self, const region_actor_t *shard,
-                        int64_t now_us); /* of one that handed over */
+/* of one that handed over */
+size_t region_move_home(region_core_t *self, const region_actor_t *shard, int64_t now_us);
 void region_former_ended(region_core_t *self, size_t node, const char *actor, uint64_t incarnation);
 int64_t region_move_due(const region_core_t *self);
 
@@ -412,8 +412,8 @@ void region_units_take_units(region_core_t *self, const message_t *saved, int64_
 void region_units_take_plan(region_core_t *self, const message_t *saved, int64_t now_us);
 
 /* region_keep.c */
-bool region_keep_has(const region_core_t *self, size_t shard,
-                     size_t node); /* the keeper there is one of its */
+/* the keeper there is one of its */
+bool region_keep_has(const region_core_t *self, size_t shard, size_t node);
 bool region_keep_is_on(const region_core_t *self, const char *keeper, size_t node);
 bool region_keep_sealed(region_core_t *self, size_t shard, size_t *ret_node); /* by all that keep for it */
 void region_keep_on(region_core_t *self, size_t node); /* a keeper there, for a while */
@@ -428,8 +428,8 @@ void region_keep_found(region_core_t *self, region_actor_t *actor, size_t node);
 void region_keep_put(const region_core_t *self, message_t *state);
 void region_keep_placed(region_core_t *self, const region_actor_t *actor); /* where was decided */
 size_t region_keeper_home(const region_core_t *self, const region_actor_t *keeper);
-size_t region_keep_home(region_core_t *self, const region_actor_t *shard,
-                        int64_t now_us); /* NOWHERE: not yet */
+/* NOWHERE: not yet */
+size_t region_keep_home(region_core_t *self, const region_actor_t *shard, int64_t now_us);
 int64_t region_keep_due(const region_core_t *self);
 int64_t region_keep_lag_us(const region_core_t *self);
 const char *region_keep_waits_for(const region_core_t *self, const region_actor_t *actor);
@@ -463,8 +463,8 @@ void region_take_progress(region_core_t *self, const message_t *message, size_t 
 void region_take_want(region_core_t *self, const message_t *message, region_actor_t *worker, int64_t now_us);
 void region_take_evaluated(region_core_t *self, const message_t *message, const region_actor_t *worker,
                            int64_t now_us);
-double region_worker_expected(const region_core_t *self,
-                              const region_actor_t *worker); /* batches per second */
+/* batches per second */
+double region_worker_expected(const region_core_t *self, const region_actor_t *worker);
 void region_worker_lost(region_core_t *self, size_t worker);
 bool region_shards_known(const region_core_t *self);
 bool region_has_all(const region_core_t *self); /* and every other region's last delta is */

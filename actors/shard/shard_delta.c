@@ -403,8 +403,8 @@ static err_code_t s_chunk(shard_core_t *self, size_t index, const message_t *mes
     s_add(self, index, incoming, message);
     *ret_quiet = s_next(self, origin) != NULL && !self->base.short_of_memory;
     const incoming_t *next = s_find(origin, origin->taken + 1);
-    bool passed =
-        incoming != next && assembly_complete(&incoming->assembly); /* a chunk of the next one is lost */
+    /* a chunk of the next one is lost */
+    bool passed = incoming != next && assembly_complete(&incoming->assembly);
     return next && !passed ? ERR_OK : ERR_GAP;
 }
 

@@ -318,8 +318,8 @@ typedef struct {
     snapshot_t *taken; /* is being committed */
     int64_t taken_us;
     uint64_t taken_changes;
-    uint64_t
-        waits; /* number that is committed here and not kept by all yet, with durability replica; 0: none */
+    /* number that is committed here and not kept by all yet, with durability replica; 0: none */
+    uint64_t waits;
     uint64_t kept, kept_changes; /* newest that all keepers have */
     int64_t kept_us, begun_us, heard_us;
 } keep_t;
@@ -540,8 +540,8 @@ void shard_advance(shard_core_t *self); /* everything that can be done now */
 void shard_changed(shard_core_t *self);
 size_t shard_region_count(const shard_core_t *self);
 size_t shard_bytes(const shard_core_t *self); /* of a tensor of this shard */
-bool shard_has_handed(
-    const shard_core_t *self); /* nothing is left to do here, and nothing is missing in the snapshot */
+/* nothing is left to do here, and nothing is missing in the snapshot */
+bool shard_has_handed(const shard_core_t *self);
 shard_core_t *shard_alloc(const shard_spec_t *spec);
 void shard_destroy(void **core_p);
 
@@ -576,8 +576,8 @@ void outer_go_on(shard_core_t *self,
                  bool refused);       /* the own difference is cut: where it stays, the next begins here */
 bool outer_ready(shard_core_t *self); /* a step may be made: there is room for its cut */
 buf_t *outer_cut(shard_core_t *self, bool whole); /* the difference, with the residual if it is to be whole */
-void outer_made(shard_core_t *self,
-                bool carried); /* the own contribution, or what is none, waits for its round */
+/* the own contribution, or what is none, waits for its round */
+void outer_made(shard_core_t *self, bool carried);
 bool outer_round(shard_core_t *self, const blend_t *mean); /* NULL: nobody contributed anything */
 bool outer_add(shard_core_t *self, size_t region, const blend_t *delta);
 bool outer_try(shard_core_t *self); /* without rounds: takes the own delta; whether it did */
@@ -594,8 +594,8 @@ bool drift_step(shard_core_t *self, size_t origin, const incoming_t *incoming, c
 /* shard_ahead */
 void ahead_add(shard_core_t *self, const staged_t *staged, uint64_t chunk, uint64_t offset,
                const slice_t *data);
-bool ahead_commit(shard_core_t *self,
-                  uint64_t serial); /* whether the step was ready; it is in the version then */
+/* whether the step was ready; it is in the version then */
+bool ahead_commit(shard_core_t *self, uint64_t serial);
 void ahead_drop(shard_core_t *self);
 
 /* shard_push, shard_step, shard_pull */
@@ -620,8 +620,8 @@ void shard_cut_step(shard_core_t *self);             /* after every local step *
 bool shard_cut_limited(const shard_core_t *self);    /* local steps must wait for a destination */
 size_t shard_cut_slowest(const shard_core_t *self);  /* the destination that has taken the least */
 uint64_t shard_cut_stable(const shard_core_t *self); /* what every destination has durably */
-void shard_cut_send(shard_core_t *self, uint64_t from,
-                    uint64_t to); /* committed deltas whose last is in [from, to] */
+/* committed deltas whose last is in [from, to] */
+void shard_cut_send(shard_core_t *self, uint64_t from, uint64_t to);
 void shard_cut_send_kept(shard_core_t *self, kept_t *kept, const delivery_t *stream);
 void shard_cut_head(shard_core_t *self);
 void shard_cut_release(shard_core_t *self);
@@ -640,14 +640,14 @@ void shard_cut_catch_up(shard_core_t *self);
 void shard_cut_forget(shard_core_t *self); /* the whole queue and what is open */
 
 /* shard_line */
-size_t shard_region_by_name(const shard_core_t *self, const char *role,
-                            const char *from); /* SIZE_MAX: none */
+/* SIZE_MAX: none */
+size_t shard_region_by_name(const shard_core_t *self, const char *role, const char *from);
 void shard_peer_name(const shard_core_t *self, const char *role, size_t region, char *ret_name, size_t size);
 uint64_t shard_line_last(const shard_core_t *self);   /* of the own stream: the last delta made */
 uint64_t shard_line_oldest(const shard_core_t *self); /* the first that can still be sent */
 void shard_line_position(const shard_core_t *self, uint64_t *ret_history, uint64_t *ret_number);
-bool shard_line_has(const shard_core_t *self, uint64_t history,
-                    uint64_t number); /* and keeps all that follow */
+/* and keeps all that follow */
+bool shard_line_has(const shard_core_t *self, uint64_t history, uint64_t number);
 void shard_line_begin(shard_core_t *self, uint64_t follows_history, uint64_t follows);
 void shard_entry_next(shard_core_t *self);
 bool shard_ignores(const shard_core_t *self, size_t region); /* away, and not waited for or kept for */
@@ -722,8 +722,8 @@ bool shard_round_works(const shard_core_t *self); /* somebody has reached the ne
 uint64_t
 shard_round_present(const shard_core_t *self);        /* bit r: region r has reached the next round or left */
 uint64_t shard_round_heard(const shard_core_t *self); /* the same, or has sent something late */
-bool shard_round_has(const shard_core_t *self, size_t region,
-                     uint64_t number); /* it is all that the next round wants of it */
+/* it is all that the next round wants of it */
+bool shard_round_has(const shard_core_t *self, size_t region, uint64_t number);
 
 /* shard_vote */
 void shard_vote_begin(shard_core_t *self);
@@ -740,8 +740,8 @@ void shard_vote_mute(shard_core_t *self);  /* own votes may be lost */
 void shard_vote_heard(shard_core_t *self, size_t region, uint64_t round);
 void shard_vote_join(shard_core_t *self, const shard_core_t *peer); /* with its state */
 void shard_vote_unsettle(shard_core_t *self, size_t region); /* it may go back: decisions are kept for it */
-const uint64_t *shard_vote_decided(const shard_core_t *self,
-                                   uint64_t round); /* per region; NULL: not decided */
+/* per region; NULL: not decided */
+const uint64_t *shard_vote_decided(const shard_core_t *self, uint64_t round);
 /* Whether a region has told that it has a number of an origin's stream durably, and whether any other has not. */
 bool shard_vote_has(const shard_core_t *self, size_t region, size_t origin, uint64_t number);
 bool shard_vote_lacked(const shard_core_t *self, size_t origin, uint64_t number);
@@ -764,8 +764,8 @@ void shard_keep_taken(shard_core_t *self, const snapshot_t *snapshot);
 /* *ret_waits: it is not durable before keepers have it. Errors: ERR_MEMORY, when it would have to wait. */
 err_code_t shard_keep_committed(shard_core_t *self, uint64_t number, bool *ret_waits);
 void shard_keep_message(shard_core_t *self, const message_t *message);
-bool shard_keep_fetch(shard_core_t *self,
-                      const message_t *message); /* false: there is no such snapshot to give */
+/* false: there is no such snapshot to give */
+bool shard_keep_fetch(shard_core_t *self, const message_t *message);
 void shard_keep_tick(shard_core_t *self);
 int64_t shard_keep_due(const shard_core_t *self);
 uint64_t shard_keep_kept(const shard_core_t *self);
@@ -792,8 +792,8 @@ void shard_uncovered_end(shard_core_t *self);
 /* shard_mark */
 void shard_mark(shard_core_t *self, const message_t *message);
 bool shard_mark_holds(const shard_core_t *self); /* kept deltas stay */
-bool shard_mark_lets(const shard_core_t *self,
-                     uint64_t mark); /* a delta from behind this point may be taken */
+/* a delta from behind this point may be taken */
+bool shard_mark_lets(const shard_core_t *self, uint64_t mark);
 void shard_mark_seen(shard_core_t *self, uint64_t mark);
 const char *shard_mark_tag(const shard_core_t *self); /* of the snapshot to be taken now; NULL: none */
 void shard_mark_take(shard_core_t *self);             /* before any snapshot is made */

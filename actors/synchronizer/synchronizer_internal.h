@@ -35,8 +35,8 @@ typedef struct {
 void relay_reset(relay_t *self, uint64_t history);
 void relay_add(relay_t *self, message_t **message_p);  /* takes it, or leaves it when it is not wanted */
 void relay_drop_below(relay_t *self, uint64_t number); /* lets go what ends below it */
-const relay_delta_t *relay_find(const relay_t *self,
-                                uint64_t first); /* the whole delta that begins at first, or NULL */
+/* the whole delta that begins at first, or NULL */
+const relay_delta_t *relay_find(const relay_t *self, uint64_t first);
 /* The first number in [oldest, last] that no whole delta here covers; 0 when there is none. */
 uint64_t relay_missing(const relay_t *self);
 

@@ -19,8 +19,8 @@ MUST_USE err_code_t units_parse_rate(const char *text, uint64_t *ret_bytes_per_s
 MUST_USE err_code_t units_parse_size(const char *text, uint64_t *ret_bytes, err_t *err);
 MUST_USE err_code_t units_parse_ratio(const char *text, double *ret_ratio, err_t *err); /* "0.05" or "5%" */
 MUST_USE err_code_t units_parse_u64(const char *text, uint64_t *ret_value, err_t *err);
-MUST_USE err_code_t units_parse_double(const char *text, double *ret_value,
-                                       err_t *err); /* finite, C locale */
+/* finite, C locale */
+MUST_USE err_code_t units_parse_double(const char *text, double *ret_value, err_t *err);
 
 /* For people, in a caller's array of UNITS_TEXT_MAX: "1.5 MiB", "12.5 MB/s" as "100 Mbit/s", "2m 05s". The parser reads it back,
  * as exactly as it was printed. */

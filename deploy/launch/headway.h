@@ -32,8 +32,8 @@ void headway_look(headway_t *self, const global_core_t *core, int64_t now_us);
 /* Of one region, or, with SIZE_MAX, of the run. */
 double headway_rate(const headway_t *self, const global_core_t *core, size_t region); /* samples per second */
 double headway_share(const global_core_t *core, size_t region); /* done, 0 .. 1; NaN: not known yet */
-double headway_left_s(const headway_t *self, const global_core_t *core,
-                      size_t region); /* NaN: nobody knows */
+/* NaN: nobody knows */
+double headway_left_s(const headway_t *self, const global_core_t *core, size_t region);
 uint64_t headway_samples(const global_core_t *core, size_t region);
 uint64_t headway_samples_total(const global_core_t *core, size_t region); /* 0: not known yet */
 

@@ -22,8 +22,8 @@ typedef struct {
     const char *offer;     /* that the node is a unit of; NULL: of none */
     bool rents;      /* the scheduler's nodes are started and ended here, when the topology says plan.apply */
     bool rents_here; /* units are processes of this machine, whatever plan.rent says */
-    int64_t
-        probe_us; /* how long it measures what a core computes, before it announces itself; 0: not at all */
+    /* how long it measures what a core computes, before it announces itself; 0: not at all */
+    int64_t probe_us;
     const char *role;     /* that it has joined the state directory in; NULL: it was not started by hand */
     const char *log_name; /* of the log file, for processes that host actors; NULL: standard error */
     pid_t parent;         /* `up`; ends when this is no longer the parent; 0: started by hand */

@@ -29,8 +29,8 @@ typedef struct {
     size_t failed_region;
     char failure[2048]; /* of a region's process, the first; empty: none */
     bool told;          /* the global scheduler knows of it */
-    bool
-        stillborn; /* a process that has never been there failed: nothing has begun that had to be finished */
+    /* a process that has never been there failed: nothing has begun that had to be finished */
+    bool stillborn;
 } supervise_t;
 
 static child_t *s_global(supervise_t *self)

@@ -236,8 +236,8 @@ static void s_code(void *hint)
     slice_t whole = slice_of(self->bytes, 0, size);
     CHECK(!encoding_decode(self->encoding, &whole, 1, self->decoded, self->elements, NULL));
     slice_fini(&whole);
-    encoding_add(self->decoded, self->values, self->decoded,
-                 self->elements); /* not into the values: they would grow without end */
+    /* not into the values: they would grow without end */
+    encoding_add(self->decoded, self->values, self->decoded, self->elements);
 }
 
 static void s_measure_delta(const topology_t *topology, const layout_t *layout, int64_t least_us,

@@ -89,8 +89,8 @@ typedef struct {
     int64_t step_us;       /* of one gradient, up to twice as long at random */
     int64_t commit_us;     /* of one snapshot, up to twice as long at random */
     double commit_failure; /* probability that a snapshot fails with ERR_FULL */
-    double
-        full_per_s; /* disks of random nodes and schedulers that become full, for up to full_us; not after kill_until_us */
+    /* disks of random nodes and schedulers that become full, for up to full_us; not after kill_until_us */
+    double full_per_s;
     int64_t full_us;
     double kill_per_s;      /* deaths of random workers, shards and synchronizers, per virtual second */
     double kill_silent;     /* probability that nobody tells the node: as an actor that hangs */
@@ -108,8 +108,8 @@ typedef struct {
     double damage;   /* probability that a byte of a message's data is changed under way */
     int64_t wipe_us; /* a whole region dies with its disks and comes back empty; 0: never */
     size_t wipe_region;
-    double
-        scheduler_kill_per_s; /* deaths of random schedulers, per virtual second, from the start to the farewell */
+    /* deaths of random schedulers, per virtual second, from the start to the farewell */
+    double scheduler_kill_per_s;
     double scheduler_zombie; /* probability that one had only stood still and wakes up later */
     size_t chunk_bytes;
     unsigned breaks;  /* of actors/kit/breaks.h */
@@ -123,20 +123,20 @@ typedef struct {
     uint64_t without_room;                /* starts that found none */
     uint64_t unkept;                      /* times that a scheduler could not keep what it had to */
     uint64_t moved_blind;                 /* shards told to hand over of which no other node had a copy */
-    uint64_t went_on,
-        exposed; /* shards that trained on with a full disk; starts after one that did had died */
+    /* shards that trained on with a full disk; starts after one that did had died */
+    uint64_t went_on, exposed;
     uint64_t killed_workers, killed_shards, killed_synchronizers, killed_keepers, killed_in_silence;
     uint64_t lost_nodes, lost_disks;
-    uint64_t joined, told_to_leave, left,
-        drained; /* left: with nothing that the region needs; drained: with it */
+    /* left: with nothing that the region needs; drained: with it */
+    uint64_t joined, told_to_leave, left, drained;
     uint64_t moves, samples_repeated, workers_most; /* as the regions report it */
     uint64_t kept, moved; /* snapshots that keepers stored; starts from one of those */
     uint64_t disks_emptied, disks_rolled_back, regions_wiped, zombies, zombies_refused, damaged;
     uint64_t killed_regional, killed_global, killed_at_end, schedulers_woken, schedulers_refused;
     uint64_t starts;   /* of workers, shards and synchronizers */
     uint64_t restarts; /* as the regions report it */
-    uint64_t duplicates_refused, rolled_back,
-        welcomes; /* as the regions report them, and the shards at the end */
+    /* as the regions report them, and the shards at the end */
+    uint64_t duplicates_refused, rolled_back, welcomes;
     uint64_t marks_made, marks_given_up;
     uint64_t events;
     int64_t virtual_us;

@@ -218,10 +218,10 @@ void sim_take_mark(sim_t *self, sim_t *from, const char *tag)
             snapshot_t **marked = &copy->marked[s_find_marked(copy, tag)], *newest = copy->snapshot;
             copy->snapshot = *marked;
             *marked = newest;
-            copy->snapshot->id.incarnation |=
-                UINT32_MAX; /* above all that was known of, as `checkpoint restore` does */
-            copy->newest =
-                copy->snapshot->id; /* all shards go back together: nothing is lost to any of them */
+            /* above all that was known of, as `checkpoint restore` does */
+            copy->snapshot->id.incarnation |= UINT32_MAX;
+            /* all shards go back together: nothing is lost to any of them */
+            copy->newest = copy->snapshot->id;
         }
     sim_take_disks(self, from);
 }

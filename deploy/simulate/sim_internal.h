@@ -123,8 +123,8 @@ void sim_send(sim_t *self, size_t from_actor, message_t **message_p);
 void sim_tell_links(sim_t *self); /* brokers say how regions are reached, and are due again */
 
 /* sim_disks.c */
-sim_copy_t *sim_copy(sim_t *self, const char *node, const char *shard,
-                     bool kept); /* made when it is not there */
+/* made when it is not there */
+sim_copy_t *sim_copy(sim_t *self, const char *node, const char *shard, bool kept);
 void sim_copy_set(sim_copy_t *copy, snapshot_t **snapshot_p);
 const sim_copy_t *sim_newest_copy(const sim_t *self, const char *node, const char *shard); /* NULL: none */
 size_t sim_newest_node(const sim_t *self, size_t region, const char *shard); /* the first when none has any */

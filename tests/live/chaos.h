@@ -59,8 +59,8 @@ enum { CHAOS_PROCESSES_MAX = 256, CHAOS_NAME_MAX = 96 };
 
 typedef struct {
     pid_t pid;
-    char name
-        [CHAOS_NAME_MAX]; /* of what it hosts: worker/north/0, broker/north, node/north, region/north, up */
+    /* of what it hosts: worker/north/0, broker/north, node/north, region/north, up */
+    char name[CHAOS_NAME_MAX];
 } chaos_process_t;
 
 /* All descendants of a process. */

@@ -418,7 +418,7 @@ sub lower {
     my @lines;
     for my $line (@limit_lines) {
         my ($name, $limit) = split ' ', $line =~ s/#.*//r;
-        $line =~ s/^(\S+\s+)(\S+)/$1 . $value{$name} . ' ' x (length($2) - length $value{$name})/e
+        $line =~ s/^(\S+)(\s+)(\S+)/$1 . sprintf('%*s', length "$2$3", $value{$name})/e
             if defined $limit && $name !~ /\*/ && defined $value{$name} && $value{$name} < $limit;
         push @lines, $line;
     }

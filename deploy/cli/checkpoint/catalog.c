@@ -147,8 +147,8 @@ static void s_open_store(const catalog_t *self, catalog_store_t *store)
     err_t why = {.code = ERR_OK};
     err_code_t code = kv_child_open(store->path, &store->kv, &why);
     bool emptied = code == ERR_NOT_FOUND && !self->live && s_is_emptied(store);
-    store->readable =
-        !code || (code == ERR_NOT_FOUND && !emptied); /* removed by a running job just now: empty */
+    /* removed by a running job just now: empty */
+    store->readable = !code || (code == ERR_NOT_FOUND && !emptied);
     if (emptied)
         err_set(&why, ERR_MALFORMED, "its data.mdb has no bytes: what it held is lost");
     if (!store->readable)

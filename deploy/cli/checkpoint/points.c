@@ -7,8 +7,8 @@
 /* A point as it is being gathered: in a shard its snapshot may lie in several stores. */
 typedef struct {
     point_t point;
-    uint64_t
-        order; /* incarnation and number of a snapshot of it: points of one shard are made one after another */
+    /* incarnation and number of a snapshot of it: points of one shard are made one after another */
+    uint64_t order;
     uint64_t number;
 } found_t;
 

@@ -25,7 +25,7 @@ size_t exchange_chunk_size(const exchange_t *self, size_t chunk);
 void *exchange_socket(void *context, int type, const char *id); /* no limits, no linger; id may be NULL */
 void exchange_poll(void *socket);                               /* waits until there is something to read */
 
-stage_fn bare_relay, bare_server,
-    bare_client; /* start them in this order; the first for three processes alone */
+/* start them in this order; the first for three processes alone */
+stage_fn bare_relay, bare_server, bare_client;
 
 #endif

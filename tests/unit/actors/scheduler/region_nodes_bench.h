@@ -35,8 +35,8 @@ typedef struct {
     int64_t now_us;
     bool silent[NODES], leaving[NODES];
     bool lingers; /* what is to be retired goes on */
-    uint64_t
-        copied; /* number of the shard's newest snapshot, which whoever is told to keep for it has; 0: nobody has any */
+    /* number of the shard's newest snapshot, which whoever is told to keep for it has; 0: nobody has any */
+    uint64_t copied;
     uint64_t pid[NODES];
     uint64_t held_incarnation[NODES], held_number[NODES];
     placed_t placed[64]; /* newest of each actor */

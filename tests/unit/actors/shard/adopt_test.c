@@ -265,8 +265,8 @@ Test(adopt, steps_since_the_last_cut_are_not_taken_for_part_of_it)
 {
     for (uint64_t overlap = 0; overlap < 3; overlap += 2) {
         world_t *w = s_world_overlapping(2, STRATEGY_DILOCO, 4, overlap);
-        uint64_t made =
-            overlap ? 5 : 6; /* one step behind a cut whose round is under way, or two behind a round */
+        /* one step behind a cut whose round is under way, or two behind a round */
+        uint64_t made = overlap ? 5 : 6;
         for (uint64_t b = 0; b < made; b++)
             for (size_t r = 0; r < (b < 4 ? 2u : 1u); r++)
                 world_push(w, r, 0, b, s_g);

@@ -470,8 +470,8 @@ Test(delta, of_another_shard_behind_the_end_or_beyond_the_region_is_not_taken)
         }
         s_give_delta(w, items);
         s_expect(w, way == END);
-        s_give_delta(w,
-                     items + CHUNKS); /* in its turn where the one before is refused for its content alone */
+        /* in its turn where the one before is refused for its content alone */
+        s_give_delta(w, items + CHUNKS);
         s_expect(w, way == CURSOR || way == END);
         s_free(items, CHUNKS * 2);
         world_destroy(w);

@@ -384,8 +384,8 @@ static bool s_cuts_at(size_t k, uint64_t steps)
 
 typedef struct {
     naive_t all[WORLD_REGIONS];
-    double cut[WORLD_REGIONS][ELEMENTS],
-        base[WORLD_REGIONS][ELEMENTS]; /* the difference, and where it was cut */
+    /* the difference, and where it was cut */
+    double cut[WORLD_REGIONS][ELEMENTS], base[WORLD_REGIONS][ELEMENTS];
 } naive_overlap_t;
 
 /* The elements of one shard, after `steps`: first what a round does that was cut OVERLAP steps ago, then the own cut. */

@@ -160,8 +160,8 @@ Test(dial, what_listens_and_is_no_broker_is_a_problem_and_nobody_yet_is_none)
 {
     char text[2048], taken[96], silent[96];
     unsigned busy_port, free_port;
-    int busy = s_listen(&busy_port, 4),
-        idle = s_listen(&free_port, 0); /* held, so that nobody else listens there */
+    /* held, so that nobody else listens there */
+    int busy = s_listen(&busy_port, 4), idle = s_listen(&free_port, 0);
     snprintf(taken, sizeof taken, "{bind: \"tcp://127.0.0.1:%u\"}", busy_port);
     snprintf(silent, sizeof silent, "{bind: \"tcp://127.0.0.1:%u\"}", free_port);
     cr_expect_eq(s_check(s_brokers, s_topology(taken, silent), text, sizeof text), 1, "%s", text);
