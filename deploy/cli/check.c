@@ -134,13 +134,13 @@ static int s_read_transfer(const cli_args_t *args, uint64_t *ret_bytes)
     if (!text)
         return EXIT_DONE;
     if (!cli_has(args, "dial"))
-        return cli_fail(EXIT_WRONG, "check", "--transfer is for --dial; give both");
+        return command_fail(EXIT_WRONG, "check", "--transfer is for --dial; give both");
     if (units_parse_size(text, ret_bytes, &err))
-        return cli_fail(EXIT_WRONG, "check", "--transfer: %s", err.text);
+        return command_fail(EXIT_WRONG, "check", "--transfer: %s", err.text);
     if (*ret_bytes < DIAL_WAY_LEAST_BYTES || *ret_bytes > DIAL_WAY_MOST_BYTES)
-        return cli_fail(EXIT_WRONG, "check", "--transfer: write %s to %s",
-                        units_print_size(DIAL_WAY_LEAST_BYTES, least),
-                        units_print_size(DIAL_WAY_MOST_BYTES, most));
+        return command_fail(EXIT_WRONG, "check", "--transfer: write %s to %s",
+                            units_print_size(DIAL_WAY_LEAST_BYTES, least),
+                            units_print_size(DIAL_WAY_MOST_BYTES, most));
     return EXIT_DONE;
 }
 
@@ -160,7 +160,7 @@ static int s_check(launch_t *launch, const cli_args_t *args)
     if (status)
         return status;
     if (cli_has(args, "dial") && launch_choose_state(launch, cli_value(args, "state"), &err))
-        return cli_fail(EXIT_WRONG, "check", "%s", err.text);
+        return command_fail(EXIT_WRONG, "check", "%s", err.text);
     bool json = cli_has(args, "json");
     if (!json)
         s_print_summary(launch->topology, &launch->job);
@@ -191,7 +191,7 @@ static int s_run(const cli_args_t *args)
         return EXIT_DONE;
     }
     if (!cli_positional(args))
-        return cli_fail(EXIT_WRONG, "check", "name a topology; see cloudless check --help");
+        return command_fail(EXIT_WRONG, "check", "name a topology; see cloudless check --help");
     launch_t launch;
     launch_init(&launch);
     int status = s_check(&launch, args);

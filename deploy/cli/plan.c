@@ -206,8 +206,8 @@ static int s_plan(planner_t *self)
     json_destroy(&document);
     free(plan);
     if (rc)
-        return cli_fail(EXIT_FAILED, "plan", "%s", err.text);
-    return impossible.code ? cli_fail(EXIT_PROBLEMS, "plan", "%s", impossible.text) : EXIT_DONE;
+        return command_fail(EXIT_FAILED, "plan", "%s", err.text);
+    return impossible.code ? command_fail(EXIT_PROBLEMS, "plan", "%s", impossible.text) : EXIT_DONE;
 }
 
 static int s_run(const cli_args_t *args)
@@ -216,7 +216,7 @@ static int s_run(const cli_args_t *args)
     size_t set_count;
     const char *const *sets = cli_values(args, "set", &set_count);
     if (!cli_positional(args))
-        return cli_fail(EXIT_WRONG, "plan", "name a topology; see cloudless plan --help");
+        return command_fail(EXIT_WRONG, "plan", "name a topology; see cloudless plan --help");
     planner_t *self = calloc(1, sizeof *self);
     CHECK(self);
     launch_init(&self->launch);
@@ -226,8 +226,8 @@ static int s_run(const cli_args_t *args)
     if (rc)
         status = launch_wrong(&self->launch, EXIT_WRONG, NULL, &err, true);
     else if ((rc = s_prepare(self, &err)))
-        status = cli_fail(rc == ERR_NOT_FOUND || rc == ERR_CONFIG ? EXIT_WRONG : EXIT_FAILED, "plan", "%s",
-                          err.text);
+        status = command_fail(rc == ERR_NOT_FOUND || rc == ERR_CONFIG ? EXIT_WRONG : EXIT_FAILED, "plan",
+                              "%s", err.text);
     if (!status)
         status = s_plan(self);
     launch_fini(&self->launch);

@@ -349,7 +349,7 @@ static int s_simulate(simulation_t *self, const cli_args_t *args)
     if (!rc)
         rc = predict_run(&self->spec, &self->result, &err);
     if (rc)
-        return cli_fail(s_status(rc), "simulate", "%s", err.text);
+        return command_fail(s_status(rc), "simulate", "%s", err.text);
     if (self->json)
         s_print_document(self);
     else
@@ -363,7 +363,7 @@ static int s_run(const cli_args_t *args)
     size_t set_count;
     const char *const *sets = cli_values(args, "set", &set_count);
     if (!cli_positional(args))
-        return cli_fail(EXIT_WRONG, "simulate", "name a topology; see cloudless simulate --help");
+        return command_fail(EXIT_WRONG, "simulate", "name a topology; see cloudless simulate --help");
     simulation_t *self = calloc(1, sizeof *self);
     CHECK(self);
     launch_init(&self->launch);

@@ -18,14 +18,14 @@ static int s_check_resume(const launch_t *launch, bool resume, bool quiet)
     size_t count = 0;
     err_t err = {0};
     if (launch_count_snapshots(launch, &count, &err))
-        return cli_fail(EXIT_FAILED, "up", "%s", err.text);
+        return command_fail(EXIT_FAILED, "up", "%s", err.text);
     if (count && !resume)
-        return cli_fail(EXIT_WRONG, "up",
-                        "%s: there is a run to go on with; add --resume, or choose another --state",
-                        launch->state_dir);
+        return command_fail(EXIT_WRONG, "up",
+                            "%s: there is a run to go on with; add --resume, or choose another --state",
+                            launch->state_dir);
     if (resume && statedir_is_new(launch->state))
-        return cli_fail(EXIT_WRONG, "up", "%s: there is nothing to go on with; leave --resume out",
-                        launch->state_dir);
+        return command_fail(EXIT_WRONG, "up", "%s: there is nothing to go on with; leave --resume out",
+                            launch->state_dir);
     if (!count && resume && !quiet)
         fprintf(stderr, "this job has no snapshot yet: it starts from the beginning\n");
     return EXIT_DONE;
@@ -52,7 +52,7 @@ static int s_prepare_state(launch_t *launch, const cli_args_t *args)
     rc = launch_open_log(launch, "up", false, &err);
     if (!rc && launch->carried[0])
         log_event(LEVEL_INFO, "up", "carried_on", "with=\"%s\"", launch->carried);
-    return rc ? cli_fail(EXIT_FAILED, "up", "%s", err.text) : EXIT_DONE;
+    return rc ? command_fail(EXIT_FAILED, "up", "%s", err.text) : EXIT_DONE;
 }
 
 static err_code_t s_take_state(void *hint, err_t *err)
@@ -75,12 +75,12 @@ static int s_prepare(launch_t *launch, const cli_args_t *args)
     launch->set_count = set_count;
     err_code_t rc = launch_look_dataset(launch, false, &err);
     if (rc)
-        return cli_fail(rc == ERR_NOT_FOUND || rc == ERR_CONFIG ? EXIT_WRONG : EXIT_FAILED, "up", "%s",
-                        err.text);
+        return command_fail(rc == ERR_NOT_FOUND || rc == ERR_CONFIG ? EXIT_WRONG : EXIT_FAILED, "up", "%s",
+                            err.text);
     if (launch->topology->plan.apply)
         rc = planning_check(launch, &err);
     if (rc)
-        return cli_fail(rc == ERR_LIMIT ? EXIT_PROBLEMS : EXIT_WRONG, "up", "%s", err.text);
+        return command_fail(rc == ERR_LIMIT ? EXIT_PROBLEMS : EXIT_WRONG, "up", "%s", err.text);
     if (cli_has(args, "report"))
         rc = launch_check_output(cli_value(args, "report"), &err);
     if (!rc)
@@ -88,7 +88,7 @@ static int s_prepare(launch_t *launch, const cli_args_t *args)
     await_room_t who = {.where = "up", .state_dir = launch->state_dir};
     if (!rc)
         rc = await_room(&who, s_take_state, launch, &err);
-    int status = rc ? cli_fail(EXIT_WRONG, "up", "%s", err.text) : s_prepare_state(launch, args);
+    int status = rc ? command_fail(EXIT_WRONG, "up", "%s", err.text) : s_prepare_state(launch, args);
     if (status)
         launch_abandon_state(launch);
     return status;
@@ -114,8 +114,8 @@ static int s_break(const cli_args_t *args)
 #ifdef CLOUDLESS_FAILPOINTS
     const char *guard = cli_value(args, "break");
     if (guard && !failpoint_is_break(guard))
-        return cli_fail(EXIT_WRONG, "up", "--break %s: there is no such guard; write " FAILPOINT_BREAKS,
-                        guard);
+        return command_fail(EXIT_WRONG, "up", "--break %s: there is no such guard; write " FAILPOINT_BREAKS,
+                            guard);
     if (guard)
         setenv(FAILPOINT_BREAK_VARIABLE, guard, 1);
 #else

@@ -3,9 +3,10 @@
 #include "actors/kit/clock.h"
 #include "actors/kit/process.h"
 #include "codec/base/log.h"
-#include "deploy/cli/cli.h"
+#include "deploy/launch/command.h"
 #include "deploy/launch/host.h"
 #include "codec/base/outlet.h"
+#include "deploy/state/holders.h"
 
 #include <signal.h>
 #include <unistd.h>
@@ -70,7 +71,7 @@ static err_code_t s_await(const await_room_t *self, await_room_step_fn *step, vo
 
 err_code_t await_room(const await_room_t *self, await_room_step_fn *step, void *hint, err_t *err)
 {
-    bool again = launch_is_state(self->state_dir);
+    bool again = state_is_kept(self->state_dir);
     err_code_t rc = step(hint, err);
     if (rc != ERR_FULL || !again)
         return rc;

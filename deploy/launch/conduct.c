@@ -6,8 +6,8 @@
 #include "actors/scheduler/global_mark.h"
 #include "codec/base/log.h"
 #include "codec/base/outlet.h"
-#include "deploy/cli/cli.h"
 #include "deploy/launch/await_room.h"
+#include "deploy/launch/command.h"
 #include "deploy/launch/control.h"
 #include "deploy/launch/host.h"
 #include "deploy/launch/picture.h"
@@ -16,6 +16,7 @@
 #include "deploy/launch/report.h"
 #include "deploy/launch/status_file.h"
 #include "deploy/launch/watch.h"
+#include "deploy/state/holders.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -339,7 +340,7 @@ static int s_write_report(conduct_t *self)
     err_t err = {0};
     report_add_parameters(self->report, self->launch->topology, self->launch->state_dir);
     if (self->spec->report_path && json_write_file(self->report, self->spec->report_path, &err))
-        return cli_fail(EXIT_FAILED, self->spec->where, "%s", err.text);
+        return command_fail(EXIT_FAILED, self->spec->where, "%s", err.text);
     if (self->spec->json) {
         char *text = json_print(self->report, false);
         outlet_write(STDOUT_FILENO, text, strlen(text));
@@ -440,8 +441,8 @@ static int s_hand_over(const conduct_t *self, int status)
     if (!outlet_flush(STDOUT_FILENO, CONDUCT_READ_US, &err))
         return status;
     bool kept = self->report && (self->spec->report_path || !json_write_file(self->report, spare, NULL));
-    return cli_fail(EXIT_FAILED, self->spec->where, "standard output: %s%s%s", err.text,
-                    kept ? "; the report is in " : "", kept ? path : "");
+    return command_fail(EXIT_FAILED, self->spec->where, "standard output: %s%s%s", err.text,
+                        kept ? "; the report is in " : "", kept ? path : "");
 }
 
 static int s_finish(conduct_t *self)
@@ -452,9 +453,9 @@ static int s_finish(conduct_t *self)
     if (!status && self->report)
         s_forget(self);
     if (self->region_failure[0] && !s_is_cause(self, &failure))
-        return cli_fail(EXIT_FAILED, NULL, "%s", self->region_failure);
+        return command_fail(EXIT_FAILED, NULL, "%s", self->region_failure);
     if (failure.code)
-        return cli_fail(EXIT_FAILED, self->spec->where, "%s", failure.text);
+        return command_fail(EXIT_FAILED, self->spec->where, "%s", failure.text);
     s_tell_next(self);
     return s_hand_over(self, status ? status : s_status(self));
 }
@@ -516,14 +517,14 @@ static const control_word_t s_asked[] = {{"stop", host_answer_stop},
 static int s_run(conduct_t *self)
 {
     err_t err = {0};
-    if (control_open(self->launch->state_dir, CONTROL_SCHEDULER, s_asked, self, &self->control, &err))
+    if (control_open(self->launch->state_dir, HOLDER_SCHEDULER, s_asked, self, &self->control, &err))
         log_event(LEVEL_WARN, self->spec->where, "control",
                   "reason=\"%s\"; a signal can stop it, cloudless stop cannot", err.text);
     err_code_t rc = s_start(self, &err);
     if (rc == ERR_STOPPED)
         return EXIT_DONE; /* it had not begun */
     if (rc)
-        return cli_fail(EXIT_FAILED, self->spec->where, "%s", err.text);
+        return command_fail(EXIT_FAILED, self->spec->where, "%s", err.text);
     if (self->spec->parent) {
         process_lines_init(&self->told, STDIN_FILENO);
         self->host.watch_fd = STDIN_FILENO;

@@ -19,10 +19,6 @@
 #define CONTROL_REQUEST_MAX 1024
 #define CONTROL_ANSWER_MAX (64 << 20)
 
-/* What the processes of a run are called here; those of regions by their role: "broker-eu", "node-eu-a". */
-#define CONTROL_UP "up"
-#define CONTROL_SCHEDULER "scheduler" /* the global one, by hand or under `up` */
-
 /* The first word of a request, and what answers it: a text that is freed with free(), never NULL. `rest` is what follows
  * the word and one blank. In control's thread. */
 typedef struct control_word {
@@ -35,7 +31,7 @@ typedef struct control control_t;
 /* Answers from now on. `words` and `hint` are borrowed until control_close.
  *
  *   in  state_dir  of the run
- *   in  name       of the process, unique in the directory
+ *   in  name       of the process, unique in the directory, as deploy/state/holders.h calls it
  *
  * Errors  ERR_IO, ERR_DENIED, ERR_FULL, ERR_LIMIT (name, descriptors): nobody can ask then, and nothing else is lost
  */

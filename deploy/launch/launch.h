@@ -58,11 +58,6 @@ MUST_USE err_code_t launch_replace_topology(const launch_t *self, const topology
  * nothing. */
 MUST_USE err_code_t launch_choose_state(launch_t *self, const char *given, err_t *err);
 
-/* Where state directories are when none is named, and which of those there is meant: the only one, or the only one that
- * somebody works in. Errors: ERR_USAGE (no home, nothing there, or several), ERR_LIMIT. */
-MUST_USE err_code_t launch_default_base(char ret[STATEDIR_PATH_MAX], err_t *err);
-MUST_USE err_code_t launch_find_state(char ret[STATEDIR_PATH_MAX], err_t *err);
-
 /* Takes the whole state directory for this process and its children, and puts the effective topology there.
  * Errors: those of statedir_open; ERR_IN_USE also when processes that were started by hand work in it. */
 MUST_USE err_code_t launch_take_state(launch_t *self, err_t *err);
@@ -115,22 +110,5 @@ err_code_t launch_find_broker(void *hint, char ret_endpoint[TOPOLOGY_TEXT_MAX], 
 /* What to type to go on with the topology that lies in a state directory; for a shell. */
 #define LAUNCH_COMMAND_MAX (3 * STATEDIR_PATH_MAX)
 const char *launch_resume_command(const char *state_dir, char out[LAUNCH_COMMAND_MAX]);
-
-/* Whether a job's state is kept there. */
-bool launch_is_state(const char *dir);
-
-/* The process that was started by hand and works there, a scheduler before others, and as what; 0: none. */
-pid_t launch_role_holder(const char *state_dir, char ret_role[NAME_MAX + 1]);
-
-/* The process that works in a state directory: of the lock, else the scheduler started by hand, else any
- * other; 0: none. The number is what that process knows itself by: good to be shown, never to be signalled. */
-pid_t launch_holder(const char *state_dir);
-
-/* Whom to ask about the run that works in a state directory, as control_ask calls them: `up`, else the scheduler, else all
- * brokers, else all nodes.
- *
- *   out  ret_names  (count) freed with free(), as one
- */
-void launch_owners(const char *state_dir, char (**ret_names)[STATEDIR_NAME_MAX], size_t *ret_count);
 
 #endif

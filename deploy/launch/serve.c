@@ -10,8 +10,8 @@
 #include "codec/base/log.h"
 #include "codec/base/outlet.h"
 #include "codec/base/run_id.h"
-#include "deploy/cli/cli.h"
 #include "deploy/launch/await_room.h"
+#include "deploy/launch/command.h"
 #include "deploy/launch/control.h"
 #include "deploy/launch/host.h"
 #include "deploy/launch/renter.h"
@@ -458,9 +458,9 @@ int serve_run(launch_t *launch, const serve_spec_t *spec)
     if (rc == ERR_STOPPED)
         return EXIT_DONE; /* it had not begun */
     if (rc)
-        return cli_fail(EXIT_FAILED, spec->where, "%s", err.text);
+        return command_fail(EXIT_FAILED, spec->where, "%s", err.text);
     if (self.failure.code)
-        return cli_fail(EXIT_FAILED, spec->where, "%s", self.failure.text);
+        return command_fail(EXIT_FAILED, spec->where, "%s", self.failure.text);
     return EXIT_DONE;
 }
 
@@ -469,15 +469,15 @@ int serve_prepare(launch_t *launch, const char *where, const char *topology, con
 {
     err_t err = {0};
     if (!topology || !region)
-        return cli_fail(EXIT_WRONG, where, "%s is missing; see cloudless %s --help",
-                        topology ? "--region" : "--topology", where);
+        return command_fail(EXIT_WRONG, where, "%s is missing; see cloudless %s --help",
+                            topology ? "--region" : "--topology", where);
     if (launch_read(launch, topology, NULL, 0, NULL, &err))
         return launch_wrong(launch, EXIT_WRONG, NULL, &err, false);
     *ret_region = topology_region_index(launch->topology, region);
     if (*ret_region == SIZE_MAX)
-        return cli_fail(EXIT_WRONG, where, "there is no region %s in %s; name one of its regions", region,
-                        topology);
+        return command_fail(EXIT_WRONG, where, "there is no region %s in %s; name one of its regions", region,
+                            topology);
     if (launch_choose_state(launch, state, &err))
-        return cli_fail(EXIT_WRONG, where, "%s", err.text);
+        return command_fail(EXIT_WRONG, where, "%s", err.text);
     return EXIT_DONE;
 }

@@ -4,10 +4,11 @@
 #include "actors/scheduler/global_actor.h"
 #include "codec/base/log.h"
 #include "codec/base/outlet.h"
-#include "deploy/cli/cli.h"
 #include "deploy/launch/await_room.h"
+#include "deploy/launch/command.h"
 #include "deploy/launch/control.h"
 #include "deploy/launch/host.h"
+#include "deploy/state/holders.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -274,10 +275,10 @@ static int s_finish(supervise_t *self)
     if (s_lost(self)) {
         char reason[sizeof self->failure];
         children_reason(s_global(self), reason, sizeof reason);
-        return cli_fail(EXIT_FAILED, "up", "%s", reason);
+        return command_fail(EXIT_FAILED, "up", "%s", reason);
     }
     if (self->failure[0] && (!self->told || self->stillborn))
-        return cli_fail(EXIT_FAILED, NULL, "%s", self->failure);
+        return command_fail(EXIT_FAILED, NULL, "%s", self->failure);
     return WEXITSTATUS(s_global(self)->status);
 }
 
@@ -310,11 +311,11 @@ int supervise_run(const launch_t *launch, const supervise_spec_t *spec)
     err_t err = {0};
     if (children_init(&self->children, launch, spec->isolate, spec->arguments, &err)) {
         free(self);
-        return cli_fail(EXIT_FAILED, "up", "%s", err.text);
+        return command_fail(EXIT_FAILED, "up", "%s", err.text);
     }
     host_init(&self->host);
     control_t *control = NULL;
-    if (control_open(launch->state_dir, CONTROL_UP, s_words, NULL, &control, &err))
+    if (control_open(launch->state_dir, HOLDER_UP, s_words, NULL, &control, &err))
         log_event(LEVEL_WARN, "up", "control", "reason=\"%s\"; a signal can stop it, cloudless stop cannot",
                   err.text);
     int status = EXIT_DONE; /* told to end before anything began */

@@ -6,7 +6,7 @@
 #ifndef DEPLOY_CLI_CHECKPOINT_BUILD_H
 #define DEPLOY_CLI_CHECKPOINT_BUILD_H
 
-#include "deploy/cli/checkpoint/catalog.h"
+#include "deploy/state/catalog.h"
 
 /* ---- One store ---- */
 

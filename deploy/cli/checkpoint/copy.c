@@ -183,8 +183,8 @@ static int s_run(const cli_args_t *args)
     char from[STATEDIR_PATH_MAX];
     const char *to = cli_value(args, "to");
     if (!to)
-        return cli_fail(EXIT_WRONG, "checkpoint copy",
-                        "--to is needed; name the directory that is to be the copy");
+        return command_fail(EXIT_WRONG, "checkpoint copy",
+                            "--to is needed; name the directory that is to be the copy");
     int status = commands_state(args, "checkpoint copy", from);
     if (status)
         return status;

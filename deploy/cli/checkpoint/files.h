@@ -6,7 +6,7 @@
 #ifndef DEPLOY_CLI_CHECKPOINT_FILES_H
 #define DEPLOY_CLI_CHECKPOINT_FILES_H
 
-#include "deploy/cli/checkpoint/catalog.h"
+#include "deploy/state/catalog.h"
 #include "deploy/cli/checkpoint/tale.h"
 
 /* Takes a topology that cannot be read from another state directory, or from an archive; either may be NULL. It must be that

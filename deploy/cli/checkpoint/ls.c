@@ -1,4 +1,4 @@
-#include "deploy/cli/checkpoint/catalog.h"
+#include "deploy/state/catalog.h"
 #include "deploy/cli/checkpoint/commands.h"
 #include "deploy/cli/checkpoint/tale.h"
 
@@ -196,7 +196,7 @@ static int s_run(const cli_args_t *args)
     const char *region = cli_value(args, "region"), *archive = cli_value(args, "archive");
     char dir[STATEDIR_PATH_MAX];
     if (archive && cli_has(args, "state"))
-        return cli_fail(EXIT_WRONG, "checkpoint ls", "give either --state or --archive");
+        return command_fail(EXIT_WRONG, "checkpoint ls", "give either --state or --archive");
     int status = archive ? EXIT_DONE : commands_state(args, "checkpoint ls", dir);
     if (status)
         return status;

@@ -167,7 +167,7 @@ static int s_run(const cli_args_t *args)
     char dir[STATEDIR_PATH_MAX];
     const char *keep = cli_value(args, "keep");
     if (keep && (units_parse_u64(keep, &self.keep, NULL) || !self.keep))
-        return cli_fail(EXIT_WRONG, "checkpoint prune", "--keep %s: write a number of at least 1", keep);
+        return command_fail(EXIT_WRONG, "checkpoint prune", "--keep %s: write a number of at least 1", keep);
     int status = commands_state(args, "checkpoint prune", dir);
     if (status)
         return status;

@@ -6,6 +6,7 @@
 
 #include "actors/scheduler/keep.h"
 #include "deploy/launch/launch.h"
+#include "deploy/state/holders.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -270,7 +271,7 @@ static err_code_t s_open(repair_t *self, const cli_args_t *args, err_t *err)
     const char *from = cli_value(args, "from"), *archive = cli_value(args, "archive"),
                *region = cli_value(args, "region");
     /* Beside a running job (a dry run then) it is looked at one moment of it. */
-    bool busy = launch_holder(self->dir) != 0, taken = false, written = false;
+    bool busy = state_holder(self->dir) != 0, taken = false, written = false;
     err_code_t code = busy ? ERR_OK : files_mend_topology(&self->tale, self->dir, from, archive, &taken, err);
     self->dry_end = !code && taken && self->tale.dry; /* nothing more can be read before it is there */
     if (code || self->dry_end)

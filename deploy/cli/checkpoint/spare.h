@@ -6,7 +6,7 @@
 #ifndef DEPLOY_CLI_CHECKPOINT_SPARE_H
 #define DEPLOY_CLI_CHECKPOINT_SPARE_H
 
-#include "deploy/cli/checkpoint/catalog.h"
+#include "deploy/state/catalog.h"
 
 typedef struct {
     char region[TOPOLOGY_NAME_MAX];

@@ -7,7 +7,7 @@
 #ifndef DEPLOY_CLI_CHECKPOINT_TOGETHER_H
 #define DEPLOY_CLI_CHECKPOINT_TOGETHER_H
 
-#include "deploy/cli/checkpoint/catalog.h"
+#include "deploy/state/catalog.h"
 
 typedef struct {
     const char *dir;

@@ -5,7 +5,7 @@
 #ifndef DEPLOY_CLI_CHECKPOINT_WHOLE_H
 #define DEPLOY_CLI_CHECKPOINT_WHOLE_H
 
-#include "deploy/cli/checkpoint/catalog.h"
+#include "deploy/state/catalog.h"
 #include "deploy/launch/parameters.h"
 
 /* Copies a shard's part of the parameters to where it belongs. Errors: ERR_SHAPE. */

@@ -2,7 +2,7 @@
 #include "actors/shard/shard_carry.h"
 
 #include "actors/synchronizer/strategy.h"
-#include "deploy/cli/checkpoint/catalog.h"
+#include "deploy/state/catalog.h"
 #include "tests/unit/actors/shard/world.h"
 
 typedef struct {

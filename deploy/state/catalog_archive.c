@@ -1,6 +1,5 @@
-#include "deploy/cli/checkpoint/catalog_archive.h"
+#include "deploy/state/catalog_archive.h"
 
-#include "deploy/launch/launch.h"
 #include "store/archive.h"
 
 #include <inttypes.h>
@@ -55,7 +54,7 @@ static err_code_t s_take_state(void *hint, const char *region, uint32_t shard, c
 static err_code_t s_topology(void *hint, const char *name, const void *data, size_t size, err_t *err)
 {
     catalog_t *self = hint;
-    if (strcmp(name, LAUNCH_TOPOLOGY_FILE) != 0 || self->topology)
+    if (strcmp(name, STATEDIR_TOPOLOGY_FILE) != 0 || self->topology)
         return ERR_OK;
     return topology_parse(name, data, size, NULL, 0, &self->topology, err);
 }

@@ -7,8 +7,8 @@
  * Not      checksums of values: they are checked when a snapshot is loaded.
  * Threads  the main thread.
  */
-#ifndef DEPLOY_CLI_CHECKPOINT_CATALOG_H
-#define DEPLOY_CLI_CHECKPOINT_CATALOG_H
+#ifndef DEPLOY_STATE_CATALOG_H
+#define DEPLOY_STATE_CATALOG_H
 
 #include "brokers/topology.h"
 #include "codec/wire/message.h"
