@@ -1,10 +1,12 @@
-/* broker - a region's one post office: actors of the region register with it, brokers of other regions link to it.
+/* broker - a region's one post office: actors of the region register with it, brokers of other regions link
+ * to it.
  *
  * Why      actors know names, not addresses. It keeps soft state only: kill it and everybody registers again.
  * How      one thread; one ROUTER socket bound at inproc, ipc and tcp at once, where actors (DEALER, random
- *          routing id) and the dialing side of links connect. A name's second part is its region ("shard/eu/2");
- *          other regions go over their link, "scheduler/global" to the home region. An unknown name is answered
- *          with `unreachable`. hello from an older incarnation than registered is answered with refused ERR_STALE.
+ *          routing id) and the dialing side of links connect. A name's second part is its region
+ *          ("shard/eu/2"); other regions go over their link, "scheduler/global" to the home region. An
+ *          unknown name is answered with `unreachable`. hello from an older incarnation than registered is
+ *          answered with refused ERR_STALE.
  * Threads  start, stop, change_links and the getters from the thread that made it.
  */
 #ifndef BROKERS_BROKER_H
@@ -34,7 +36,8 @@ const char *broker_inproc(const broker_t *self); /* endpoints, borrowed */
 const char *broker_ipc(const broker_t *self);
 const char *broker_tcp(const broker_t *self);
 
-/* The topology has changed while it runs: its emulated links take on their new rates and round trips. Copied. */
+/* The topology has changed while it runs: its emulated links take on their new rates and round trips.
+ * Copied. */
 void broker_change_links(broker_t *self, const topology_t *changed);
 
 /* Sends what is queued (at most linger_us), then ends the thread. */

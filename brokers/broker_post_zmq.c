@@ -388,7 +388,8 @@ static bool s_receive(broker_t *self, letter_t *letter)
     return true;
 }
 
-/* One that was paused and woke up behind its successor: what it says is out of date, whoever would read it. */
+/* One that was paused and woke up behind its successor: what it says is out of date, whoever would read
+ * it. */
 static bool s_is_superseded(const broker_t *self, const envelope_t *e)
 {
     return e->incarnation < routes_newest(self->routes, e->from, e->from_length);
@@ -443,7 +444,8 @@ static bool s_listens_to_links(const char *name)
     return false;
 }
 
-/* How a region is reached, over another one where its own link is down or missing; bytes are those of its own link. */
+/* How a region is reached, over another one where its own link is down or missing; bytes are those of its
+ * own link. */
 static void s_tell_state(broker_t *self, size_t region)
 {
     bool usable;

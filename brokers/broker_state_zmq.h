@@ -137,7 +137,8 @@ MUST_USE err_code_t broker_fault_forward(broker_t *self, const route_t *route, z
 MUST_USE err_code_t broker_peers_start(broker_t *self, err_t *err);
 void broker_peers_stop(broker_t *self);
 broker_peer_t *broker_peer_of(const broker_t *self, size_t region_index);
-/* The neighbour that gets what is for a region: that region, or a relay; NULL when there is no way. *ret_usable: it works now. */
+/* The neighbour that gets what is for a region: that region, or a relay; NULL when there is no way.
+ * *ret_usable: it works now. */
 broker_peer_t *broker_peer_toward(const broker_t *self, size_t region_index, bool *ret_usable);
 void broker_peer_tune(const broker_peer_t *peer, int fd); /* of a link's tcp connection */
 void broker_peer_send(broker_t *self, broker_peer_t *peer, uint64_t connection, const message_t *message);

@@ -1,6 +1,7 @@
 /* broker_trouble - why a link is not up, and how a region is reached meanwhile: for the log and for status.
  *
- * A link that never came up is as loud as one that went down: a line after some seconds, then at growing distances.
+ * A link that never came up is as loud as one that went down: a line after some seconds, then at growing
+ * distances.
  */
 #include "brokers/broker_state_zmq.h"
 

@@ -132,8 +132,9 @@ static size_t s_piece_bytes(const link_t *self)
     return rate / PIECES_PER_S < PIECE_LEAST_BYTES ? PIECE_LEAST_BYTES : rate / PIECES_PER_S;
 }
 
-/* Twice what the path holds and what may wait on it: enough to keep it full and to find that it got faster. Pings go on a connection
- * of their own and do not see the queues that data meets in the kernel and, where each flow has its own rate, on the way. */
+/* Twice what the path holds and what may wait on it: enough to keep it full and to find that it got faster.
+ * Pings go on a connection of their own and do not see the queues that data meets in the kernel and, where
+ * each flow has its own rate, on the way. */
 uint64_t link_window_bytes(const link_t *self)
 {
     if (self->spec.window_bytes)

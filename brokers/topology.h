@@ -1,11 +1,12 @@
 /* topology - the one file that describes a job: what is trained, where data and machines are, how regions are
  * linked.
  *
- * Why      every process reads the same file and derives the same facts from it; nothing else configures a run.
+ * Why      every process reads the same file and derives the same facts from it; nothing else configures a
+ *          run.
  * Not      deciding anything: plans are the scheduler's.
  * Threads  immutable once read; any thread may read.
- * Limits   TOPOLOGY_REGIONS_MAX regions, a link for each pair of them, TOPOLOGY_OFFERS_MAX offers per region, files of at most
- *          1 MiB.
+ * Limits   TOPOLOGY_REGIONS_MAX regions, a link for each pair of them, TOPOLOGY_OFFERS_MAX offers per region,
+ *          files of at most 1 MiB.
  */
 #ifndef BROKERS_TOPOLOGY_H
 #define BROKERS_TOPOLOGY_H
@@ -176,11 +177,12 @@ const topology_link_t *topology_link(const topology_t *self, size_t region_a, si
 
 /* Whether a job that runs may go on with `changed`, read from the changed file.
  *
- * Errors   ERR_CONFIG: names the first key that differs and is not one of those that may (`live` in the table) */
+ * Errors   ERR_CONFIG: names the first key that differs and is not one of those that may (`live` in the
+ *          table) */
 MUST_USE err_code_t topology_may_become(const topology_t *self, const topology_t *changed, err_t *err);
 
-/* The first key for which topology_digest differs, with both values: "job.epochs is 4, not 2"; false: they do not differ, or by
- * the number of elements of a list. */
+/* The first key for which topology_digest differs, with both values: "job.epochs is 4, not 2"; false: they do
+ * not differ, or by the number of elements of a list. */
 bool topology_difference(const topology_t *self, const topology_t *other, char *ret_text, size_t size);
 
 /* A setting that a job goes on with, and what it was. */

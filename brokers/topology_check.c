@@ -212,8 +212,8 @@ static bool s_is_wildcard(const char *host)
     return strcmp(host, "*") == 0 || strcmp(host, "0.0.0.0") == 0 || strcmp(host, "[::]") == 0;
 }
 
-/* Two brokers cannot listen at one place of a machine, nor be dialled at one. Several machines may use the same address and port
- * where an address is not of one machine alone. */
+/* Two brokers cannot listen at one place of a machine, nor be dialled at one. Several machines may use the
+ * same address and port where an address is not of one machine alone. */
 static err_code_t s_check_apart(const tree_t *tree, const topology_t *self, size_t index, err_t *err)
 {
     const topology_region_t *region = &self->regions[index];
@@ -282,7 +282,8 @@ static err_code_t s_check_workers(const tree_t *tree, const topology_t *self, si
         self->job.sync.inside == INSIDE_SYNC ? "sync" : slack);
 }
 
-/* Names are those of directories, also on disks that know no small and large letters, and of command-line arguments. */
+/* Names are those of directories, also on disks that know no small and large letters, and of command-line
+ * arguments. */
 static err_code_t s_check_name(const tree_t *tree, const topology_t *self, size_t index, const char *path,
                                err_t *err)
 {
@@ -327,7 +328,8 @@ static err_code_t s_check_shards(const tree_t *tree, const topology_t *self, siz
                   self->regions[0].name, (unsigned long long)self->regions[0].shards);
 }
 
-/* What is demanded of each region, and which of its keys, and of others, must be right for that to mean something. */
+/* What is demanded of each region, and which of its keys, and of others, must be right for that to mean
+ * something. */
 static const struct {
     err_code_t (*check)(const tree_t *tree, const topology_t *self, size_t index, err_t *err);
     const char *own;    /* of this region */

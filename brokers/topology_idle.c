@@ -189,7 +189,8 @@ static uint64_t s_nodes(const topology_t *self, size_t index)
     return self->plan.apply ? units : 1;
 }
 
-/* Where no broker advertises, all of it is `up` on one machine: one node for each region, or what is rented. */
+/* Where no broker advertises, all of it is `up` on one machine: one node for each region, or what is
+ * rented. */
 static void s_note_copies(const tree_t *tree, const topology_t *self)
 {
     for (size_t i = 0; i < self->region_count && !s_is_of_machines(self); i++) {

@@ -115,7 +115,8 @@ static err_code_t s_read_list(reader_t *self, const field_t *field, const tree_n
 /* -- maps -------------------------------------------------------------------------------------------------
  */
 
-/* An unknown key: what it was to be is not known either, so nothing is said about its neighbours' relations. */
+/* An unknown key: what it was to be is not known either, so nothing is said about its neighbours'
+ * relations. */
 static err_code_t s_unknown(reader_t *self, const field_t *parent, const tree_node_t *child, const char *path,
                             const char *child_path)
 {

@@ -1,11 +1,11 @@
 /* kv - named byte strings with transactions: what every store is written on.
  *
  * Why      snapshots and schedulers see the disk only through this, so a test can give them one that is full,
- *          broken or damaged (store/kv_mem.h) and the product one that survives a crash (store/kv_lmdb.h). Not
- *          checksums: the file below has none and hands damaged bytes back without a word, so whoever stores a
- *          value checks it (store/snapshot.h).
- * Threads  any thread may read; one write transaction at a time, others wait in kv_begin; a transaction stays in
- *          the thread that began it. A fault found by one thread is seen by all (kv_suspect).
+ *          broken or damaged (store/kv_mem.h) and the product one that survives a crash (store/kv_lmdb.h).
+ *          Not checksums: the file below has none and hands damaged bytes back without a word, so whoever
+ *          stores a value checks it (store/snapshot.h).
+ * Threads  any thread may read; one write transaction at a time, others wait in kv_begin; a transaction stays
+ *          in the thread that began it. A fault found by one thread is seen by all (kv_suspect).
  * Limits   keys of 1 to KV_KEY_MAX bytes without zeros; the size of the whole as set by the implementation.
  */
 #ifndef STORE_KV_H

@@ -1,6 +1,7 @@
 /* kv_mem - a kv in memory whose operations fail and whose values rot on request.
  *
- * Why      disks fill up, lie and break too seldom to be tested with; here the n-th put, commit or sync fails.
+ * Why      disks fill up, lie and break too seldom to be tested with; here the n-th put, commit or sync
+ *          fails.
  * Not      durable.
  * Threads  as kv.h; set faults and damage only while no transaction is open.
  */

@@ -723,8 +723,9 @@ static void s_note_skipped(statedir_latest_t *latest, const looked_t *looked)
     latest->damaged_number = looked->newest;
 }
 
-/* Looks at what there is of one incarnation, its own store and copies: *ret_found when one of them has a good snapshot.
- * What is damaged in one of them and whole in the other is not lost; what nobody can tell may be. */
+/* Looks at what there is of one incarnation, its own store and copies: *ret_found when one of them has a good
+ * snapshot. What is damaged in one of them and whole in the other is not lost; what nobody can tell may
+ * be. */
 static err_code_t s_try(char parents[STORES_KINDS][STATEDIR_PATH_MAX], const statedir_store_t *store,
                         statedir_latest_t *latest, bool *ret_found, err_t *err)
 {

@@ -1,5 +1,5 @@
-/* stores - every store that lies in a state directory, found by looking: those of shards, the copies that keepers
- * hold, and the rest (schedulers').
+/* stores - every store that lies in a state directory, found by looking: those of shards, the copies that
+ * keepers hold, and the rest (schedulers').
  *
  *   REGION/shard-K/INCARNATION/   of a shard; INCARNATION.N/ its N-th replacement
  *   REGION/kept-K/INCARNATION/    a keeper's copy of the same

@@ -16,9 +16,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* A child that has not even read one more value in so long is stuck in a damaged file. Sanitizers' allocators do not
- * survive the fork of a process with threads as libc's does: there a child may hang for no fault of the file, so it is
- * given up sooner and another one tries. */
+/* A child that has not even read one more value in so long is stuck in a damaged file. Sanitizers' allocators
+ * do not survive the fork of a process with threads as libc's does: there a child may hang for no fault of
+ * the file, so it is given up sooner and another one tries. */
 #ifdef CLOUDLESS_SANITIZED
 enum { STALL_MS = 5000, TRIES = 10 };
 #else
@@ -292,7 +292,8 @@ static _Noreturn void s_child(const char *dir, verify_fn *verify, int fd)
 
 /* ---- The parent ---- */
 
-/* Fills a record; false at the end of the pipe or when nothing comes for too long, which is then *ret_hung. */
+/* Fills a record; false at the end of the pipe or when nothing comes for too long, which is then
+ * *ret_hung. */
 static bool s_receive(int fd, record_t *record, bool *ret_hung)
 {
     size_t done = 0;

@@ -354,8 +354,8 @@ static void s_tick(void *core, int64_t now_us)
         s_status(self);
 }
 
-/* A seal, or an offer, of an incarnation that nobody can have given would keep out everything that comes: a scheduler seals with
- * its own, a shard offers what it made itself. */
+/* A seal, or an offer, of an incarnation that nobody can have given would keep out everything that comes: a
+ * scheduler seals with its own, a shard offers what it made itself. */
 static bool s_is_possible(const message_t *message)
 {
     bool shard = strncmp(message->from, "shard/", strlen("shard/")) == 0;

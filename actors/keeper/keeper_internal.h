@@ -1,5 +1,5 @@
-/* keeper_internal - what the files of the keeper's core share: keeper_core.c (messages, jobs, life) and keeper_take.c (how a
- * snapshot that is offered gets here). */
+/* keeper_internal - what the files of the keeper's core share: keeper_core.c (messages, jobs, life) and
+ * keeper_take.c (how a snapshot that is offered gets here). */
 #ifndef ACTORS_KEEPER_KEEPER_INTERNAL_H
 #define ACTORS_KEEPER_KEEPER_INTERNAL_H
 

@@ -1,6 +1,7 @@
 /* breaks - guards that a test may turn off, one at a time, so that the judge can be seen to go red.
  *
- * Why      a judge that has never failed has shown nothing.      Not   for anything but tests: all are 0 in a product.
+ * Why      a judge that has never failed has shown nothing.      Not   for anything but tests: all are 0 in a
+ *          product.
  * Threads  constants.
  */
 #ifndef ACTORS_KIT_BREAKS_H

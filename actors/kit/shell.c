@@ -168,7 +168,8 @@ static void s_complain(shell_t *self, const err_t *err, int64_t now_us)
               (unsigned long long)self->bad_messages, err->text);
 }
 
-/* The broker knows a newer incarnation of this actor, or belongs to another run: whoever is out of place must not act. */
+/* The broker knows a newer incarnation of this actor, or belongs to another run: whoever is out of place
+ * must not act. */
 static bool s_is_fence(const message_t *message)
 {
     return message->kind == KIND_refused && message->refused.kind == KIND_hello &&
@@ -306,8 +307,8 @@ static void s_sleep(shell_t *self, zsock_t *pipe, int64_t due_us)
     }
 }
 
-/* Looks for the next message a little longer: sleeping and waking costs more than a reply takes. Where cores are
- * scarce the one that makes the reply goes first. */
+/* Looks for the next message a little longer: sleeping and waking costs more than a reply takes. Where cores
+ * are scarce the one that makes the reply goes first. */
 static bool s_spin(shell_t *self)
 {
     int64_t end_us = clock_now_us() + SHELL_SPIN_US;

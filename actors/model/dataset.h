@@ -3,7 +3,8 @@
  * Why      data may not move: a region reads its own samples and can reach no other through this interface.
  * Kinds    idx      four files of the MNIST family in `dir`, plain or gzipped (train-images-idx3-ubyte[.gz],
  *                   train-labels-idx1-ubyte, t10k-...); gzipped ones are unpacked once into cache_dir
- *                   (temporary name, fsync, rename; a lock file keeps two processes from doing it twice), mapped there.
+ *                   (temporary name, fsync, rename; a lock file keeps two processes from doing it twice),
+ *                   mapped there.
  *          counter  no files: sample i is the number i; for model `ledger`.
  * Threads  immutable once open; any thread may read.
  */
@@ -44,8 +45,8 @@ typedef struct {
     unsigned label_least, label_most; /* of training and test samples; 0 for counter, whose labels are any */
 } dataset_facts_t;
 
-/* Looks at the files and keeps nothing, on disk or in memory; needs neither a cache directory nor a region. `thorough`: reads
- * packed pictures through, so that damage shows. Errors: as of dataset_open. */
+/* Looks at the files and keeps nothing, on disk or in memory; needs neither a cache directory nor a region.
+ * `thorough`: reads packed pictures through, so that damage shows. Errors: as of dataset_open. */
 MUST_USE err_code_t dataset_look(const dataset_spec_t *spec, bool thorough, dataset_facts_t *ret_facts,
                                  err_t *err);
 

@@ -1,5 +1,5 @@
-/* hosting_processes - actors that run in processes of their own, or in one for each role, which this one starts and
- * buries. */
+/* hosting_processes - actors that run in processes of their own, or in one for each role, which this one
+ * starts and buries. */
 #include "actors/node/hosting.h"
 
 #include "actors/kit/process.h"

@@ -86,8 +86,8 @@ static bool s_is_own_keeper(const hosting_spec_t *with, const char *name)
     return !strcmp(own, name);
 }
 
-/* "shard/eu/2" is kind shard, region eu, index 2; false for anything else, for another region, and for what is not in
- * this job. */
+/* "shard/eu/2" is kind shard, region eu, index 2; false for anything else, for another region, and for what
+ * is not in this job. */
 static bool s_fill(const hosting_spec_t *with, const node_command_t *command, shell_spec_t *spec)
 {
     const topology_region_t *region = &with->topology->regions[with->region_index];

@@ -96,8 +96,8 @@ static node_actor_t *s_find(node_core_t *self, const char *name)
     return NULL;
 }
 
-/* Of those that have ended in order the one that ended first. Names of workers change hands: in time a node may have hosted
- * more of them than it can at once. */
+/* Of those that have ended in order the one that ended first. Names of workers change hands: in time a node
+ * may have hosted more of them than it can at once. */
 static node_actor_t *s_forget(node_core_t *self)
 {
     node_actor_t *oldest = NULL;
@@ -281,7 +281,8 @@ static void s_drain(node_core_t *self, node_actor_t *actor, int64_t now_us)
     }
 }
 
-/* An incarnation that is not here is remembered as one that has ended: its placement may still be on its way. */
+/* An incarnation that is not here is remembered as one that has ended: its placement may still be on its
+ * way. */
 static void s_retire(node_core_t *self, const message_t *message, int64_t now_us)
 {
     const char *name = message->retire.actor;
@@ -374,7 +375,8 @@ static void s_fail(node_core_t *self, const node_actor_t *actor)
 }
 
 /* An actor that had run and died was placed again, here or elsewhere: no failure. One that could not be
- * started is, unless the job was completed without it, or all it lacked was room: what it has stored is as it was. */
+ * started is, unless the job was completed without it, or all it lacked was room: what it has stored is as
+ * it was. */
 static void s_conclude(node_core_t *self)
 {
     for (size_t i = 0; !self->done && i < self->actor_count; i++) {

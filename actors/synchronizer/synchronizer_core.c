@@ -158,8 +158,8 @@ static void s_step_back(synchronizer_core_t *self, destination_t *destination)
     destination->advanced_us = advanced_us; /* sending again is none */
 }
 
-/* The number that the destination expects is kept no longer. Its shard judges that for itself, and answers: so this is
- * also how a synchronizer asks where a destination stands. */
+/* The number that the destination expects is kept no longer. Its shard judges that for itself, and answers:
+ * so this is also how a synchronizer asks where a destination stands. */
 static void s_tell_gap(synchronizer_core_t *self, destination_t *destination)
 {
     if (self->now_us < destination->gap_us)
@@ -195,8 +195,9 @@ static int64_t s_patience(const destination_t *destination)
     return patience;
 }
 
-/* Most of what flies still lies in the link's queue: the link brings it by itself, also after a cut, and copies behind it
- * would make a thin link slower. The queue may be of others: so this holds for a while only. */
+/* Most of what flies still lies in the link's queue: the link brings it by itself, also after a cut, and
+ * copies behind it would make a thin link slower. The queue may be of others: so this holds for a while
+ * only. */
 static bool s_carried(const synchronizer_core_t *self, const destination_t *destination)
 {
     return destination->link_up && destination->flying_bytes &&
@@ -437,7 +438,8 @@ static void s_advanced(synchronizer_core_t *self, destination_t *destination)
         self->relay.oldest = synchronizer_core_delivered(self) + 1;
 }
 
-/* It has more of this history than the shard ever made: the shard was rolled back, and judges that for itself. */
+/* It has more of this history than the shard ever made: the shard was rolled back, and judges that for
+ * itself. */
 static void s_tell_stale(synchronizer_core_t *self, const destination_t *destination, uint64_t applied)
 {
     message_t *message = s_message(self, KIND_stream, self->shard);

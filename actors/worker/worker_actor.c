@@ -159,9 +159,9 @@ static bool s_compute(worker_hint_t *self)
     return count == left;
 }
 
-/* A slower core is emulated by waiting. One whose speed the topology says takes as long as that says; else the step takes what it
- * took of this core, as long as it takes there, whatever others did on this core meanwhile. What a late timer took is made
- * up for at the next step. */
+/* A slower core is emulated by waiting. One whose speed the topology says takes as long as that says; else
+ * the step takes what it took of this core, as long as it takes there, whatever others did on this core
+ * meanwhile. What a late timer took is made up for at the next step. */
 static void s_pace(worker_hint_t *self, int64_t began_us, int64_t core_us)
 {
     double samples_per_s = self->with.topology->plan.samples_per_s;

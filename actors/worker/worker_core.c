@@ -108,8 +108,8 @@ static void s_begin(worker_core_t *self, bool evaluate, uint64_t batch, int64_t 
     worker_pull_begin(&self->pull, batch, evaluate, now_us);
 }
 
-/* What is waited for, parameters or a push's way, may be for a later step than a batch that has come since: then
- * that one is first. */
+/* What is waited for, parameters or a push's way, may be for a later step than a batch that has come since:
+ * then that one is first. */
 static bool s_must_change(const worker_core_t *self, bool evaluate, uint64_t batch)
 {
     if (self->slot != SLOT_PULLING || self->evaluating || s_may_compute(self))
@@ -128,8 +128,9 @@ static int64_t s_yield_due(const worker_core_t *self)
     return ROLE_NEVER;
 }
 
-/* A shard that lost its newest steps keeps pushes of later ones back until it has the lost batches again. Such a
- * push gives way to a batch before it and is computed once more later; else both would wait for ever. */
+/* A shard that lost its newest steps keeps pushes of later ones back until it has the lost batches again.
+ * Such a push gives way to a batch before it and is computed once more later; else both would wait for
+ * ever. */
 static void s_yield(worker_core_t *self, int64_t now_us)
 {
     if (now_us < s_yield_due(self))
@@ -160,8 +161,8 @@ static void s_fill(worker_core_t *self, int64_t now_us)
         worker_pull_ask(&self->pull, &self->outbox);
 }
 
-/* When it next asks the scheduler. A result is told with each request; parameters and pushes may be kept back for
- * a batch that a lost worker or shard left, so one that waits for them asks as well. */
+/* When it next asks the scheduler. A result is told with each request; parameters and pushes may be kept back
+ * for a batch that a lost worker or shard left, so one that waits for them asks as well. */
 static int64_t s_want_due(const worker_core_t *self)
 {
     if (self->stopping)
@@ -256,9 +257,10 @@ static void s_finish(worker_core_t *self, int64_t now_us)
     s_status(self, now_us);
 }
 
-/* A step may take minutes, and who stops cannot wait for that: nobody has it, so it is leased again and computed by whoever goes on.
- * A stop waits for pushes on their way, so that all shards stop with the same batches and a resumed run computes what
- * this one would have; but not for a shard that keeps them back for another region. */
+/* A step may take minutes, and who stops cannot wait for that: nobody has it, so it is leased again and
+ * computed by whoever goes on. A stop waits for pushes on their way, so that all shards stop with the same
+ * batches and a resumed run computes what this one would have; but not for a shard that keeps them back
+ * for another region. */
 static void s_drain(worker_core_t *self, int64_t now_us)
 {
     if (!self->stopping)
@@ -353,8 +355,8 @@ static size_t s_shard_named(const worker_core_t *self, const char *name)
     return shard;
 }
 
-/* What this shard was asked and has not answered is asked again then: pulls first, for they are small and show when it
- * is back. */
+/* What this shard was asked and has not answered is asked again then: pulls first, for they are small and
+ * show when it is back. */
 static void s_again(worker_core_t *self, size_t shard, int64_t pulls_us, int64_t pushes_us)
 {
     worker_pull_again(&self->pull, shard, pulls_us);

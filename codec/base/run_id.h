@@ -1,7 +1,8 @@
 /* run_id - which run of a job something belongs to: a random number, in text 16 hexadecimal digits.
  *
- * Why      two runs of one topology look alike in everything else; what one has left behind must not be mixed into the
- *          other. The global scheduler of a new directory makes it; whoever joins takes it over and keeps it.
+ * Why      two runs of one topology look alike in everything else; what one has left behind must not be mixed
+ *          into the other. The global scheduler of a new directory makes it; whoever joins takes it over and
+ *          keeps it.
  * Threads  any.
  */
 #ifndef CODEC_BASE_RUN_ID_H

@@ -142,7 +142,8 @@ static err_code_t s_parse(const sort_t *sort, const char *text, uint64_t *ret_va
     return ERR_OK;
 }
 
-/* "2m 05s", as it is printed for people: where the second begins, and the first in ret_first; NULL when there is one alone. */
+/* "2m 05s", as it is printed for people: where the second begins, and the first in ret_first; NULL when
+ * there is one alone. */
 static const char *s_second_of(const char *text, char ret_first[UNITS_TEXT_MAX])
 {
     const char *space = strchr(text, ' ');

@@ -225,8 +225,8 @@ static err_code_t s_read_header(int fd, const char *path, uint64_t length, json_
     return code;
 }
 
-/* Files written here say what their values are; those of other programs need not. A file that shows any trace of having
- * been written here must say it. */
+/* Files written here say what their values are; those of other programs need not. A file that shows any trace
+ * of having been written here must say it. */
 static err_code_t s_check_sha256(const char *path, const json_value_t *header, bool ours,
                                  const layout_t *layout, const float *values, err_t *err)
 {

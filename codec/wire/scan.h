@@ -24,7 +24,8 @@ typedef struct {
     size_t data_bytes;  /* as announced there */
 } scan_t;
 
-/* Walks one map with unique keys 0 .. SCAN_KEY_MAX that fills `size` bytes exactly; the binary of key 0 lies outside.
+/* Walks one map with unique keys 0 .. SCAN_KEY_MAX that fills `size` bytes exactly; the binary of key 0 lies
+ * outside.
  * Errors  ERR_MALFORMED, ERR_LIMIT, with "byte 17: what". */
 MUST_USE err_code_t scan_msgpack(const void *bytes, size_t size, const scan_limits_t *limits,
                                  scan_t *ret_scan, err_t *err);

@@ -1,7 +1,7 @@
 /* cli - the command line: one table of commands, one way to read options, one form of help and errors.
  *
- * Why      each command is one file that says its options in a table; parsing, --help and suggestions come from
- *          the rows.
+ * Why      each command is one file that says its options in a table; parsing, --help and suggestions come
+ *          from the rows.
  * Errors   as deploy/launch/command.h says them. Help goes to standard output and exits 0.
  * Threads  the main thread.
  */
@@ -41,8 +41,8 @@ typedef struct cli_command {
     cli_option_t options[CLI_OPTIONS_MAX]; /* ended by a row without a name; --help is added */
 } cli_command_t;
 
-/* Runs the command that argv names; returns the exit status. The table ends with a NULL. Beside the commands there are
- * `help [COMMAND]`, --help and --version. */
+/* Runs the command that argv names; returns the exit status. The table ends with a NULL. Beside the commands
+ * there are `help [COMMAND]`, --help and --version. */
 int cli_main(int argc, char **argv, const cli_command_t *const *table);
 
 /* The value of an option (the last, when repeated), or NULL; a flag's value is "". */

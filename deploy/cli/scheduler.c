@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* The machine of the scheduler need not have the data; with it, progress is shown as a share, and what does not fit the model
- * is told before a machine is rented for it. */
+/* The machine of the scheduler need not have the data; with it, progress is shown as a share, and what does
+ * not fit the model is told before a machine is rented for it. */
 static err_code_t s_try_dataset(launch_t *launch, err_t *err)
 {
     err_code_t rc = launch_try_dataset(launch, err);

@@ -136,7 +136,8 @@ static err_code_t s_measure_data(simulation_t *self, err_t *err)
     return ERR_OK;
 }
 
-/* How many cores compute at once on one machine: all of the one that the regions share, or those of the largest unit. */
+/* How many cores compute at once on one machine: all of the one that the regions share, or those of the
+ * largest unit. */
 static uint64_t s_together(const simulation_t *self)
 {
     const topology_t *topology = self->launch.topology;

@@ -25,8 +25,8 @@ typedef struct {
     err_t why; /* nobody has answered yet */
 } stop_t;
 
-/* Whoever works there is asked again and again: what has heard of it already is not bothered, and who had to wait for the
- * first to end comes next. */
+/* Whoever works there is asked again and again: what has heard of it already is not bothered, and who had to
+ * wait for the first to end comes next. */
 static void s_ask(stop_t *self)
 {
     char(*names)[STATEDIR_NAME_MAX] = NULL;

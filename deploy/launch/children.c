@@ -28,8 +28,8 @@ typedef struct {
     bool carries;
 } row_t;
 
-/* What shares a process, in the order in which they are started. Where nodes are rented by plan their scheduler has them
- * started. */
+/* What shares a process, in the order in which they are started. Where nodes are rented by plan their
+ * scheduler has them started. */
 static const row_t s_rows[2][ISOLATE_COUNT][4] = {
     {
         [ISOLATE_REGION] = {{"region", "broker,scheduler,node", false}},

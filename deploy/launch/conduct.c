@@ -414,8 +414,8 @@ static int s_status(const conduct_t *self)
     return foreign ? EXIT_DRAINED : EXIT_DONE;
 }
 
-/* Whoever starts the whole run begins, or resumes, one; a scheduler that alone is started again goes on in the run that
- * is. So what was kept is forgotten before the former, and when the report is written. */
+/* Whoever starts the whole run begins, or resumes, one; a scheduler that alone is started again goes on in
+ * the run that is. So what was kept is forgotten before the former, and when the report is written. */
 static void s_forget(const conduct_t *self)
 {
     err_t err = {0};
@@ -423,7 +423,8 @@ static void s_forget(const conduct_t *self)
         log_event(LEVEL_WARN, "scheduler/global", "forget", "reason=\"%s\"", err.text);
 }
 
-/* Whether the scheduler had failed for a reason of its own before a region's process did: the first reason is the cause. */
+/* Whether the scheduler had failed for a reason of its own before a region's process did: the first reason
+ * is the cause. */
 static bool s_is_cause(const conduct_t *self, const err_t *failure)
 {
     char process[200];

@@ -248,8 +248,8 @@ static void s_tell_way(const call_t *self, uint64_t transfer_bytes, FILE *out)
         fprintf(out, ", of %s there and back\n", units_print_size(self->way.sent_bytes, text));
 }
 
-/* Beside what the file says of a link what was measured of the ways to its ends: where this machine is of one of them, that to
- * the other is the link. */
+/* Beside what the file says of a link what was measured of the ways to its ends: where this machine is of one
+ * of them, that to the other is the link. */
 static void s_tell_link(const topology_link_t *link, const call_t *calls, uint64_t transfer_bytes, FILE *out)
 {
     const call_t *ends[2] = {&calls[link->between[0]], &calls[link->between[1]]};

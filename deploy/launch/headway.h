@@ -1,9 +1,10 @@
-/* headway - how fast a run trains now, how far it is, and when it will be done, from the reports of its regions.
+/* headway - how fast a run trains now, how far it is, and when it will be done, from the reports of its
+ * regions.
  *
- * Why      a run that is resumed, or whose scheduler was started again, begins far from zero: what was done before is no
- *          speed. Progress on a terminal, status and reports show the same figures.
- * How      a region's rate is measured between two of its reports in both of which it had workers; the run's is their
- *          sum; it is done when the slowest region is.
+ * Why      a run that is resumed, or whose scheduler was started again, begins far from zero: what was done
+ *          before is no speed. Progress on a terminal, status and reports show the same figures.
+ * How      a region's rate is measured between two of its reports in both of which it had workers; the run's
+ *          is their sum; it is done when the slowest region is.
  * Threads  one owner.
  */
 #ifndef DEPLOY_LAUNCH_HEADWAY_H

@@ -45,8 +45,8 @@ void launch_fini(launch_t *self)
     self->mistakes = NULL;
 }
 
-/* A path as it was meant where the command was given: what goes on later may do so from elsewhere. What does not fit stays as it
- * is, and will be told as missing. */
+/* A path as it was meant where the command was given: what goes on later may do so from elsewhere. What does
+ * not fit stays as it is, and will be told as missing. */
 static void s_make_absolute(char path[TOPOLOGY_TEXT_MAX])
 {
     char base[PATH_MAX], whole[2 * PATH_MAX], written[TOPOLOGY_TEXT_MAX];
@@ -464,7 +464,8 @@ static err_code_t s_check_shards(const topology_t *topology, err_t *err)
     return rc;
 }
 
-/* What computes later relies on it: sizes, classes and kinds of data and model are compared here, and nowhere else. */
+/* What computes later relies on it: sizes, classes and kinds of data and model are compared here, and
+ * nowhere else. */
 static err_code_t s_derive_job(launch_t *self, const dataset_facts_t *facts, err_t *err)
 {
     const topology_t *topology = self->topology;

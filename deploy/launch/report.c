@@ -43,7 +43,8 @@ static double s_price_per_s(const topology_region_t *region, uint64_t *ret_units
     return price;
 }
 
-/* What units were rented for, of every offer; where no node is a unit of an offer, its nodes stand for all there is. */
+/* What units were rented for, of every offer; where no node is a unit of an offer, its nodes stand for all
+ * there is. */
 global_cost_t report_cost(const global_core_t *core, const report_context_t *context, size_t region)
 {
     global_cost_t cost = global_core_cost(core, region);
@@ -179,8 +180,8 @@ static double s_first_loss(const global_core_t *core, const topology_t *topology
     return least;
 }
 
-/* Updates that were not finite, or a loss far above what guessing costs or what it began with. Where no loss is known nothing
- * is said about it. */
+/* Updates that were not finite, or a loss far above what guessing costs or what it began with. Where no loss
+ * is known nothing is said about it. */
 static bool s_has_diverged(const global_core_t *core, const topology_t *topology,
                            const report_totals_t *totals)
 {

@@ -165,10 +165,11 @@ static void s_fill_host_arguments(serve_t *self)
     memcpy(self->host_arguments, arguments, sizeof arguments);
 }
 
-/* A node that is started again must come after the one that was killed, which the broker still knows for a while, and
- * before which one that was stopped may wake up. Its starts are counted on its disk; where another disk counted
- * further, `least` says so. The lower half is that of the disk: by it a broker tells a node that comes back from another one
- * to which a mistake gave its name. Actors are fenced by the scheduler's incarnations, never by this. */
+/* A node that is started again must come after the one that was killed, which the broker still knows for a
+ * while, and before which one that was stopped may wake up. Its starts are counted on its disk; where another
+ * disk counted further, `least` says so. The lower half is that of the disk: by it a broker tells a node that
+ * comes back from another one to which a mistake gave its name. Actors are fenced by the scheduler's
+ * incarnations, never by this. */
 static err_code_t s_node_incarnation(serve_t *self, uint64_t least, uint64_t *ret_incarnation, err_t *err)
 {
     uint64_t count;
@@ -260,7 +261,8 @@ static err_code_t s_start(serve_t *self, err_t *err)
 
 /* ---- run ---- */
 
-/* A node gives away what it has; a scheduler and a broker have kept all that a successor needs, and go last. */
+/* A node gives away what it has; a scheduler and a broker have kept all that a successor needs, and go
+ * last. */
 static void s_leave(serve_t *self)
 {
     self->leaves = true;

@@ -29,10 +29,10 @@ typedef struct {
     pid_t parent;         /* `up`; ends when this is no longer the parent; 0: started by hand */
 } serve_spec_t;
 
-/* Runs until the job is done or was stopped, or this process is told to end by a signal: then it leaves, as it stands or with
- * what its node hands over, and the run goes on without it or with its successor. "stop", of its control or of the parent,
- * is for the whole run where there is a scheduler. Tells a parent "ready", and "left" when it was a signal. Prints its errors;
- * returns the exit status. */
+/* Runs until the job is done or was stopped, or this process is told to end by a signal: then it leaves, as
+ * it stands or with what its node hands over, and the run goes on without it or with its successor. "stop",
+ * of its control or of the parent, is for the whole run where there is a scheduler. Tells a parent "ready",
+ * and "left" when it was a signal. Prints its errors; returns the exit status. */
 int serve_run(launch_t *launch, const serve_spec_t *spec);
 
 /* Reads --topology and --region, as node, broker and region take them. Prints its errors; 0 or the exit

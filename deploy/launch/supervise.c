@@ -111,7 +111,8 @@ static void s_start_due(supervise_t *self)
 
 /* ---- events ---- */
 
-/* What changed is put where the global scheduler reads it; what may not change is refused, and nothing happens. */
+/* What changed is put where the global scheduler reads it; what may not change is refused, and nothing
+ * happens. */
 static void s_reread(supervise_t *self)
 {
     topology_t *changed = NULL;
@@ -169,7 +170,8 @@ static void s_take_failures(supervise_t *self)
     }
 }
 
-/* Who dies again and again is told before it is given up: on the terminal, and to the global scheduler for `status`. */
+/* Who dies again and again is told before it is given up: on the terminal, and to the global scheduler for
+ * `status`. */
 static void s_take_dying(supervise_t *self)
 {
     child_t *child;
@@ -243,8 +245,8 @@ static void s_wait(supervise_t *self)
     children_look(&self->children, clock_now_us());
 }
 
-/* The regions end by themselves after the scheduler's bye; those that do not are helped. Those that carry messages go
- * last. Who dies now has nothing left to do: it is not started again. */
+/* The regions end by themselves after the scheduler's bye; those that do not are helped. Those that carry
+ * messages go last. Who dies now has nothing left to do: it is not started again. */
 static void s_await_regions(supervise_t *self)
 {
     int64_t began_us = clock_now_us();
@@ -282,7 +284,8 @@ static int s_finish(supervise_t *self)
     return WEXITSTATUS(s_global(self)->status);
 }
 
-/* A run begins, or is resumed: what the global scheduler of an earlier one kept for its successor is not meant for it. */
+/* A run begins, or is resumed: what the global scheduler of an earlier one kept for its successor is not
+ * meant for it. */
 static err_code_t s_forget_kept(void *hint, err_t *err)
 {
     const launch_t *launch = hint;

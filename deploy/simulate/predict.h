@@ -1,9 +1,10 @@
 /* predict - a job's run before it is run: time, cost, bytes and how busy the workers would be.
  *
  * Why      what a plan or a strategy comes to is known in a minute on one core, and nothing is rented for it.
- * How      the cores that run live, in virtual time (sim.h), with tensors as lengths without bytes (sizes.h), links as the
- *          topology describes them (wan.h), and steps that take what the pace says, times the power of the node's offer.
- *          The copy of the topology that the cores see has its windows in bytes made as much shorter as deltas are.
+ * How      the cores that run live, in virtual time (sim.h), with tensors as lengths without bytes (sizes.h),
+ *          links as the topology describes them (wan.h), and steps that take what the pace says, times the
+ *          power of the node's offer. The copy of the topology that the cores see has its windows in bytes
+ *          made as much shorter as deltas are.
  * Not      a judgement of accuracy: nothing is learned here. No faults happen.
  * Threads  one.      Limits   what the schedulers allow: PREDICT_WORKERS_MAX workers per region.
  */
@@ -66,8 +67,8 @@ typedef struct {
     predict_region_t regions[TOPOLOGY_REGIONS_MAX];
 } prediction_t;
 
-/* Errors: ERR_LIMIT (more workers than a region may have), ERR_CONFIG (a region with none), those of job_derive, and
- * ERR_STATE when the run does not go on: the text says who waits. */
+/* Errors: ERR_LIMIT (more workers than a region may have), ERR_CONFIG (a region with none), those of
+ * job_derive, and ERR_STATE when the run does not go on: the text says who waits. */
 MUST_USE err_code_t predict_run(const predict_spec_t *spec, prediction_t *ret_self, err_t *err);
 
 #endif

@@ -1,10 +1,10 @@
 /* sim - a whole run of Cloudless in one thread and in virtual time: the cores that run live, a seeded network
  * between them, disks that take time and sometimes fail, nodes that start what the schedulers place.
  *
- * Why      hundreds of worlds with losses, duplicates, reordering, partitions and deaths in the time of one live
- *          run, and each can be replayed from its seed.
- * Not      sockets, threads, brokers: a message goes from one core's outbox through pack and unpack to another
- *          core.
+ * Why      hundreds of worlds with losses, duplicates, reordering, partitions and deaths in the time of one
+ *          live run, and each can be replayed from its seed.
+ * Not      sockets, threads, brokers: a message goes from one core's outbox through pack and unpack to
+ *          another core.
  * Threads  one.
  */
 #ifndef DEPLOY_SIMULATE_SIM_H
@@ -40,7 +40,8 @@ typedef struct {
     bool keep;
 } sim_rent_t;
 
-/* How long everything takes, for a world that is to be as slow as a real one; times in virtual microseconds. */
+/* How long everything takes, for a world that is to be as slow as a real one; times in virtual
+ * microseconds. */
 typedef struct {
     void *hint;
     /* When a message that leaves now has arrived. */
@@ -144,8 +145,8 @@ typedef struct {
 
 typedef struct sim sim_t;
 
-/* A world of a topology. Data kind counter: the numbers of the ledger; else samples made of the seed (sim_sample),
- * job.data.samples of them, where a region's lie behind those of the regions before it. */
+/* A world of a topology. Data kind counter: the numbers of the ledger; else samples made of the seed
+ * (sim_sample), job.data.samples of them, where a region's lie behind those of the regions before it. */
 sim_t *sim_new(const topology_t *topology, const sim_spec_t *spec);
 void sim_destroy(sim_t **self_p);
 
@@ -165,7 +166,8 @@ void sim_stop_at(sim_t *self, int64_t at_us);
  * shards go on from there. */
 void sim_take_disks(sim_t *self, sim_t *from);
 
-/* Whether a new one may have another topology, as far as the newest snapshots on the disks go (actors/shard/shard_carry.h). */
+/* Whether a new one may have another topology, as far as the newest snapshots on the disks go
+ * (actors/shard/shard_carry.h). */
 bool sim_may_carry(const sim_t *self, const topology_t *next);
 
 /* The tags of the common points that every shard of a world has on its disk, oldest first; at most `max`. */

@@ -1,4 +1,5 @@
-/* The disks of a world's nodes: what shards and keepers have stored there, and nodes that are lost with them or without. */
+/* The disks of a world's nodes: what shards and keepers have stored there, and nodes that are lost with
+ * them or without. */
 #include "deploy/simulate/sim_internal.h"
 
 #include "actors/shard/shard_carry.h"
@@ -373,8 +374,8 @@ void sim_check_move(sim_t *self, const message_t *hand_over)
         self->stats.moved_blind++;
 }
 
-/* One loss at a time is what one copy makes good: every node of the region is there, and every shard runs and lies on two
- * nodes, of which one may be of another region. */
+/* One loss at a time is what one copy makes good: every node of the region is there, and every shard runs and
+ * lies on two nodes, of which one may be of another region. */
 static bool s_may_lose(const sim_t *self, size_t node)
 {
     const sim_actor_t *victim = &self->actors[node];

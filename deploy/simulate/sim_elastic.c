@@ -106,7 +106,8 @@ void sim_rent(sim_t *self, size_t region_scheduler)
     }
 }
 
-/* Whether a shard would go on from there: it ran there to the end, or no other node that is there has as much of it. */
+/* Whether a shard would go on from there: it ran there to the end, or no other node that is there has as
+ * much of it. */
 static bool s_is_needed(const sim_t *self, const char *node, const sim_copy_t *copy)
 {
     size_t shard = sim_find(self, copy->shard);
@@ -123,7 +124,8 @@ static bool s_is_needed(const sim_t *self, const char *node, const sim_copy_t *c
     return true;
 }
 
-/* A machine that is given back is gone with its disk; one that was drained because there was no other comes back with it. */
+/* A machine that is given back is gone with its disk; one that was drained because there was no other
+ * comes back with it. */
 void sim_node_ended(sim_t *self, size_t index)
 {
     sim_actor_t *node = &self->actors[index];

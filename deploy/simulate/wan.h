@@ -1,9 +1,11 @@
-/* wan - the links of a timed world: what is sent waits for its turn, takes its bytes' time, and half a round trip.
+/* wan - the links of a timed world: what is sent waits for its turn, takes its bytes' time, and half a round
+ * trip.
  *
- * How      each direction of a link is one line: what is put on it waits until the line is free. Control goes before data and
- *          waits for the piece alone that is being put out, as on the real link. A message for a region without a link
- *          goes over the third one that brokers would choose, which hands its chunks on as they come. What is lost is
- *          sent again: it costs its bytes once more, and a round trip.
+ * How      each direction of a link is one line: what is put on it waits until the line is free. Control goes
+ *          before data and waits for the piece alone that is being put out, as on the real link. A message
+ *          for a region without a link goes over the third one that brokers would choose, which hands its
+ *          chunks on as they come. What is lost is sent again: it costs its bytes once more, and a round
+ *          trip.
  * Not      how a link finds its rate: it is as fast as the topology says.
  * Threads  one owner.
  */

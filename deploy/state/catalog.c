@@ -133,7 +133,8 @@ static bool s_is_newest(const stores_t *places, size_t index)
     return index + 1 == places->count || !stores_same_shard(place, place + 1);
 }
 
-/* A file of no bytes: beside a running job one that was begun just now; where nothing runs, what it held is gone. */
+/* A file of no bytes: beside a running job one that was begun just now; where nothing runs, what it held
+ * is gone. */
 static bool s_is_emptied(const catalog_store_t *store)
 {
     char path[STATEDIR_PATH_MAX + 16];

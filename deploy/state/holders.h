@@ -23,11 +23,12 @@ bool state_is_kept(const char *dir);
 pid_t state_role_holder(const char *state_dir, char ret_role[NAME_MAX + 1]);
 
 /* The process that works in a state directory: of the lock, else the scheduler started by hand, else any
- * other; 0: none. The number is what that process knows itself by: good to be shown, never to be signalled. */
+ * other; 0: none. The number is what that process knows itself by: good to be shown, never to be
+ * signalled. */
 pid_t state_holder(const char *state_dir);
 
-/* Whom to ask about the run that works in a state directory, as control_ask calls them: `up`, else the scheduler, else all
- * brokers, else all nodes.
+/* Whom to ask about the run that works in a state directory, as control_ask calls them: `up`, else the
+ * scheduler, else all brokers, else all nodes.
  *
  *   out  ret_names  (count) freed with free(), as one
  */

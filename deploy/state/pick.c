@@ -160,7 +160,8 @@ err_code_t pick_load(const pick_t *self, snapshot_t **ret_snapshot, err_t *err)
 
 /* ---- All of them ---- */
 
-/* Whether anything of a region's own, or of one shard, lies in the state directory; on another machine's it does not. */
+/* Whether anything of a region's own, or of one shard, lies in the state directory; on another machine's
+ * it does not. */
 static bool s_is_here(const catalog_t *self, const char *region, const uint32_t *shard)
 {
     for (size_t i = 0; i < self->count; i++) {
@@ -218,7 +219,8 @@ err_code_t catalog_pick_all(const catalog_t *self, const char *region, bool here
 
 /* ---- Whether they belong together ---- */
 
-/* The oldest plain snapshot that a shard's store keeps; common points are much older than that. NULL: it has one alone. */
+/* The oldest plain snapshot that a shard's store keeps; common points are much older than that. NULL: it
+ * has one alone. */
 static const catalog_snapshot_t *s_oldest(const pick_t *pick)
 {
     for (size_t i = 0; i < pick->store->count; i++) {

@@ -1,7 +1,8 @@
 /* chaos - real runs of ledger jobs under faults, and their judge.
  *
- * Why      whatever is killed, paused, cut, doubled, swapped or damaged: at the end every counter of every region must say
- *          how often its samples had to be used. A fault that did not happen is a failure too: it would prove nothing.
+ * Why      whatever is killed, paused, cut, doubled, swapped or damaged: at the end every counter of every
+ *          region must say how often its samples had to be used. A fault that did not happen is a failure
+ *          too: it would prove nothing.
  * How      chaos_job     the topology, the process `cloudless up`, its progress, the verdict
  *          chaos_process which processes it has, and what they host
  *          chaos_plan    what is done to them, spread evenly over the run's progress

@@ -1,4 +1,5 @@
-/* regions - topologies of the worlds that are judged: some regions of two shards each, all linked; the first has the larger share. */
+/* regions - topologies of the worlds that are judged: some regions of two shards each, all linked; the
+ * first has the larger share. */
 #ifndef TESTS_SIM_REGIONS_H
 #define TESTS_SIM_REGIONS_H
 
@@ -7,7 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Parses `job`, the text of a topology up to its regions, with regions and links behind it; a text that is wrong ends the program.
+/* Parses `job`, the text of a topology up to its regions, with regions and links behind it; a text that is
+ * wrong ends the program.
  *
  *   in   samples  of the whole job
  */

@@ -1,4 +1,5 @@
-/* The layers and rooms of tests/structure/rooms, and the doorways of ARCHITECTURE.md, checked over every source file there is. */
+/* The layers and rooms of tests/structure/rooms, and the doorways of ARCHITECTURE.md, checked over every
+ * source file there is. */
 #include <criterion/criterion.h>
 
 #include <fnmatch.h>
@@ -10,7 +11,8 @@
 #define ROWS_MAX 16
 #define ROOMS_MAX 16
 
-/* A folder and its rooms: each may include itself and those before it; what lies in the folder itself may include all. */
+/* A folder and its rooms: each may include itself and those before it; what lies in the folder itself may
+ * include all. */
 typedef struct {
     char folder[128]; /* with a slash at its end; empty: the root, whose rooms are the layers */
     char rooms[ROOMS_MAX][64];
@@ -79,8 +81,8 @@ static bool s_is_within(const row_t *row, const char *path)
 
 #define NO_ROOM SIZE_MAX
 
-/* Of a path below the folder: the place of its room, and above all of them that of what lies in the folder itself. A room
- * within a room is meant rather than the room around it. */
+/* Of a path below the folder: the place of its room, and above all of them that of what lies in the folder
+ * itself. A room within a room is meant rather than the room around it. */
 static size_t s_room_of(const row_t *row, const char *path)
 {
     const char *rest = path + strlen(row->folder);

@@ -76,8 +76,8 @@ static err_code_t s_store(copy_t *self, catalog_store_t *store, err_t *err)
     return code;
 }
 
-/* Schedulers' stores last: their term is then above everything in the shards'. What the global scheduler keeps is about the
- * run that goes on there; a damaged store of theirs costs figures alone. */
+/* Schedulers' stores last: their term is then above everything in the shards'. What the global scheduler
+ * keeps is about the run that goes on there; a damaged store of theirs costs figures alone. */
 static err_code_t s_other(copy_t *self, const catalog_store_t *store, err_t *err)
 {
     char path[STATEDIR_PATH_MAX];

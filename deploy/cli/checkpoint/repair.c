@@ -68,8 +68,8 @@ static void s_own(plan_t *plan)
     }
 }
 
-/* A spare fills a damaged number, or comes beside it when it is newer than all that is whole: what is older its owner
- * has removed by its own rule. */
+/* A spare fills a damaged number, or comes beside it when it is newer than all that is whole: what is older
+ * its owner has removed by its own rule. */
 static void s_fill(plan_t *plan, const spare_t *spare)
 {
     uint64_t newest_good = 0;
@@ -141,7 +141,8 @@ static err_code_t s_write(repair_t *self, plan_t *plan, err_t *err)
     return code;
 }
 
-/* What is damaged and newer than all that is whole must stay: from it a start knows that something is lost. */
+/* What is damaged and newer than all that is whole must stay: from it a start knows that something is
+ * lost. */
 static bool s_keeps_newest(const plan_t *plan)
 {
     const row_t *last = plan->count ? &plan->rows[plan->count - 1] : NULL;

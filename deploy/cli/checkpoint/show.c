@@ -14,7 +14,8 @@
 
 /* ---- The state, field by field as the schema says ---- */
 
-/* Numbers that are names, not counts, and lists in which such are: readers of JSON keep 53 bits of a number. */
+/* Numbers that are names, not counts, and lists in which such are: readers of JSON keep 53 bits of a
+ * number. */
 static bool s_is_name(const schema_field_t *field)
 {
     static const char *const names[] = {"layout", "members", "mark",  "marks", "origin_incarnation",

@@ -1,5 +1,5 @@
-/* spare - whole or damaged, a snapshot of some shard that lies elsewhere: in a keeper's copy, in another state directory, or in
- * an archive.
+/* spare - whole or damaged, a snapshot of some shard that lies elsewhere: in a keeper's copy, in another
+ * state directory, or in an archive.
  *
  * Threads  the main thread.
  */
@@ -23,8 +23,9 @@ typedef struct {
     catalog_t *others[2]; /* a directory and an archive; NULL: none */
 } spares_t;
 
-/* Adds the keepers' copies of a state directory, which must outlive the list; those of another one and its shards' own
- * stores; what an archive holds. Errors: ERR_JOB (of another job), and those of catalog_open and archive_read. */
+/* Adds the keepers' copies of a state directory, which must outlive the list; those of another one and its
+ * shards' own stores; what an archive holds. Errors: ERR_JOB (of another job), and those of catalog_open
+ * and archive_read. */
 void spares_add_kept(spares_t *self, const catalog_t *catalog);
 MUST_USE err_code_t spares_add_dir(spares_t *self, const char *dir, const catalog_t *ours, err_t *err);
 MUST_USE err_code_t spares_add_archive(spares_t *self, const char *path, const catalog_t *ours, err_t *err);

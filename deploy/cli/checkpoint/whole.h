@@ -12,8 +12,8 @@
 MUST_USE err_code_t whole_place(const snapshot_t *snapshot, const topology_t *topology, uint32_t shard,
                                 parameters_t *parameters, err_t *err);
 
-/* Reads the snapshots of all shards of one region, every byte checked. Errors: those of pick_load, ERR_SHAPE, ERR_NOT_FOUND
- * (no such model). */
+/* Reads the snapshots of all shards of one region, every byte checked. Errors: those of pick_load, ERR_SHAPE,
+ * ERR_NOT_FOUND (no such model). */
 MUST_USE err_code_t whole_parameters(const topology_t *topology, const pick_t *picks, size_t count,
                                      parameters_t **ret_parameters, err_t *err);
 

@@ -174,7 +174,8 @@ static void s_push(void *socket, const exchange_t *scene, char *gradient)
     }
 }
 
-/* Takes one message, [header][chunk of the answer], through a relay with [peer] before; false when there is none. */
+/* Takes one message, [header][chunk of the answer], through a relay with [peer] before; false when there
+ * is none. */
 static bool s_take(void *socket, const exchange_t *scene, char *to)
 {
     zmq_msg_t header, chunk;

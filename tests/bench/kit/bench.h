@@ -1,8 +1,8 @@
 /* bench - rows of measurements, each beside a peer or a physical limit measured in the same run.
  *
  * A program calls bench_open, bench_row for each figure (median of its runs), and returns bench_close().
- * Rows are printed for people and, with --rows FILE, appended as one JSON object per line for run.sh, which adds where they are
- * from (kit/rows.sh).
+ * Rows are printed for people and, with --rows FILE, appended as one JSON object per line for run.sh, which
+ * adds where they are from (kit/rows.sh).
  */
 #ifndef TESTS_BENCH_KIT_BENCH_H
 #define TESTS_BENCH_KIT_BENCH_H

@@ -1,8 +1,9 @@
 /* exchange - what a push-and-pull benchmark exchanges, and the bare ZeroMQ processes that do the same.
  *
- * Bare     a DEALER client sends the chunks of a gradient; the server adds each chunk to its sum and answers with the
- *          chunk of the sum, by reference. No names, no checksums, no copy on write, nothing decoded: the least that
- *          must happen. Two processes: the server is a ROUTER. Three: a ROUTER that relays is between two DEALERs.
+ * Bare     a DEALER client sends the chunks of a gradient; the server adds each chunk to its sum and answers
+ *          with the chunk of the sum, by reference. No names, no checksums, no copy on write, nothing
+ *          decoded: the least that must happen. Two processes: the server is a ROUTER. Three: a ROUTER that
+ *          relays is between two DEALERs.
  */
 #ifndef TESTS_BENCH_KIT_EXCHANGE_H
 #define TESTS_BENCH_KIT_EXCHANGE_H

@@ -1,4 +1,5 @@
-/* What is printed can be written: the words that help and remedies tell to write, and the names under which others print them. */
+/* What is printed can be written: the words that help and remedies tell to write, and the names under
+ * which others print them. */
 #include "actors/model/model.h"
 #include "actors/scheduler/plan.h"
 #include "actors/synchronizer/strategy.h"

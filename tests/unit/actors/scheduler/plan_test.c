@@ -72,8 +72,8 @@ Test(plan, saves_what_arithmetic_allows)
     cr_assert_float_eq(s_saved(PLAN_MATCH), 8 / 24.0, 1e-3);
 }
 
-/* Half of the time one region of two has nothing left to do, and all of its 12 units go but the one with its shard. Where
- * regions wait for each other none is done before the others. */
+/* Half of the time one region of two has nothing left to do, and all of its 12 units go but the one with its
+ * shard. Where regions wait for each other none is done before the others. */
 Test(plan, what_is_returned_when_a_region_is_done_is_not_paid)
 {
     s_pair(1, 2, 1);
@@ -242,8 +242,8 @@ Test(plan, equals_brute_force)
     }
 }
 
-/* Five regions with 1, 2 ... 5 parts of the data, each with 12 cores at a price of 1 and 12 at 3: the last one needs all of them, and
- * then 4.8, 9.6, 14.4 and 19.2 cores are as fast. */
+/* Five regions with 1, 2 ... 5 parts of the data, each with 12 cores at a price of 1 and 12 at 3: the last
+ * one needs all of them, and then 4.8, 9.6, 14.4 and 19.2 cores are as fast. */
 Test(plan, match_rents_the_cheapest_that_is_fast_enough_in_each_of_many_regions)
 {
     for (size_t regions = 3; regions <= 5; regions++) {

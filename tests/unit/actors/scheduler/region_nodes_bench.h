@@ -1,7 +1,8 @@
-/* region_nodes_bench - a regional scheduler and what answers it, in virtual time: region eu of two, one shard, nodes a, b and c.
+/* region_nodes_bench - a regional scheduler and what answers it, in virtual time: region eu of two, one
+ * shard, nodes a, b and c.
  *
- * Why      tests of who goes where when nodes come, fall silent and leave need nodes that behave: they announce themselves,
- *          start and end what they are told to, and their actors tell that they run.
+ * Why      tests of who goes where when nodes come, fall silent and leave need nodes that behave: they
+ *          announce themselves, start and end what they are told to, and their actors tell that they run.
  */
 #ifndef TESTS_UNIT_ACTORS_SCHEDULER_REGION_NODES_BENCH_H
 #define TESTS_UNIT_ACTORS_SCHEDULER_REGION_NODES_BENCH_H

@@ -478,7 +478,8 @@ Test(delta, of_another_shard_behind_the_end_or_beyond_the_region_is_not_taken)
     }
 }
 
-/* Whoever asks is given what is committed: the rest may yet be forgotten, and another be cut under its number. */
+/* Whoever asks is given what is committed: the rest may yet be forgotten, and another be cut under its
+ * number. */
 Test(delta, that_is_not_committed_is_not_sent_to_who_asks_for_it_either)
 {
     world_t *w = s_world(STRATEGY_ASGD);

@@ -425,7 +425,8 @@ Test(snapshot, a_state_that_is_none_is_not_counted)
     buf_destroy(&zeros);
 }
 
-/* A sister shard may have applied the batch already, and nobody can compute its gradient at the same parameters again. */
+/* A sister shard may have applied the batch already, and nobody can compute its gradient at the same
+ * parameters again. */
 Test(snapshot, a_push_that_waits_for_its_step_at_a_stop_is_applied_after_the_restart)
 {
     world_t *w = s_world(STRATEGY_SMA);
@@ -447,7 +448,8 @@ Test(snapshot, a_push_that_waits_for_its_step_at_a_stop_is_applied_after_the_res
     world_destroy(w);
 }
 
-/* A snapshot is on its way to the disk for as long as that takes: steps, deltas and rounds meanwhile are none of its affair. */
+/* A snapshot is on its way to the disk for as long as that takes: steps, deltas and rounds meanwhile are
+ * none of its affair. */
 Test(snapshot, that_is_out_does_not_change)
 {
     static const strategy_name_t strategies[] = {STRATEGY_ASGD, STRATEGY_ASGD_GA, STRATEGY_AMA, STRATEGY_SMA,

@@ -465,7 +465,8 @@ Test(synchronizer, drops_a_damaged_chunk_and_fetches_it_again)
     s_end();
 }
 
-/* Its position is one of another line: it is told what is kept of this one, and nothing that it says of its own counts here. */
+/* Its position is one of another line: it is told what is kept of this one, and nothing that it says of
+ * its own counts here. */
 Test(synchronizer, a_destination_on_another_line_is_told_and_has_taken_nothing)
 {
     s_start(1 << 20);

@@ -13,7 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Two regions that are dialled at these ports, the other way round than they are named: first south's, then north's. */
+/* Two regions that are dialled at these ports, the other way round than they are named: first south's,
+ * then north's. */
 static topology_t *s_topology(const char *north, const char *south)
 {
     static const char text[] = "job: {name: t, model: ledger, data: {kind: counter, samples: 1000}}\n"
@@ -180,7 +181,8 @@ Test(dial, an_address_that_is_not_of_this_machine_is_told_where_all_regions_are)
     cr_expect(strstr(text, "tcp://203.0.113.1:5000 is no address of this machine"), "%s", text);
 }
 
-/* Where regions are of several machines, those that are dialled at an address of this one are judged, the others told. */
+/* Where regions are of several machines, those that are dialled at an address of this one are judged, the
+ * others told. */
 Test(dial, an_address_that_is_not_of_this_machine_is_told_of_every_region)
 {
     char text[2048];
