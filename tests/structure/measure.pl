@@ -278,7 +278,7 @@ sub note_reads {
     my %variables;
     $variables{$2}{$1} = 1 while $code =~ /\b(\w+)_t_\s+\*?\s*(\w+)/g;
     for my $variable (keys %variables) {
-        while ($code =~ /($setter)?(?<![\w.>])\Q$variable\E(?:->|\.)(\w+)\b($set)?/g) {
+        while ($code =~ /($setter)?\b\Q$variable\E(?:->|\.)(\w+)\b($set)?/g) {
             my ($written, $field) = ($1 // $3, $2);
             for my $kind (keys %{ $variables{$variable} }) { $fields->{$kind}{$field}++ if !$written && exists +($fields->{$kind} // {})->{$field} }
         }
