@@ -2,7 +2,7 @@
  *
  * Why      a snapshot of one shard belongs to what that shard has sent and taken; only a set that was taken together is a
  *          state of the whole job.
- * How      hold, take, end: see actors/shard/shard_mark.c. Every phase is told again until each shard has answered it. A
+ * How      hold, take, end: see actors/shard/durable/mark.c. Every phase is told again until each shard has answered it. A
  *          shard that cannot, or a time without any answer, ends the point; it is tried again under a new number.
  *          Numbers begin with the incarnation of the scheduler and are raised above what shards remember, so that one
  *          number, and one tag, never means two points.

@@ -5,105 +5,34 @@
 #include <stdlib.h>
 #include <string.h>
 
-size_t shard_region_count(const shard_core_t *self)
+/* -- life */
+
+static void *s_room(size_t bytes)
 {
-    return self->base.spec.topology->region_count;
+    void *room = calloc(1, bytes);
+    CHECK(room);
+    return room;
 }
 
-size_t shard_bytes(const shard_core_t *self)
+static void s_open_rooms(shard_core_t *self)
 {
-    return self->base.spec.elements * sizeof(float);
+    self->base = s_room(sizeof *self->base);
+    self->replica = s_room(sizeof *self->replica);
+    self->intake = s_room(sizeof *self->intake);
+    self->stream = s_room(sizeof *self->stream);
+    self->rounds = s_room(sizeof *self->rounds);
+    self->durable = s_room(sizeof *self->durable);
+    self->entry = s_room(sizeof *self->entry);
+    self->report = s_room(sizeof *self->report);
 }
 
-message_t *shard_message(const shard_core_t *self, message_kind_t kind, const char *to)
+static void s_close_rooms(shard_core_t *self)
 {
-    message_t *message = message_new(kind, to, self->base.name);
-    message->incarnation = self->base.spec.incarnation;
-    return message;
-}
-
-void shard_send(shard_core_t *self, message_t **message_p)
-{
-    outbox_add(&self->base.outbox, message_p);
-}
-
-void shard_refused(shard_core_t *self, err_code_t code)
-{
-    self->base.counts.refusals++;
-    self->base.counts.not_finite += code == ERR_NUMBER;
-}
-
-void shard_refuse(shard_core_t *self, const message_t *message, err_code_t code, const char *reason)
-{
-    message_t *answer = shard_message(self, KIND_refused, message->from);
-    answer->number = message->number;
-    answer->refused.kind = (uint64_t)message->kind;
-    answer->refused.code = (uint64_t)code;
-    answer->refused.incarnation = message->incarnation;
-    message_set_text(&answer->refused.reason, reason);
-    shard_send(self, &answer);
-}
-
-void shard_changed(shard_core_t *self)
-{
-    self->base.changes++;
-    self->base.report_soon = true;
-}
-
-/* -- life -------------------------------------------------------------------------------------------------
- */
-
-/* Shards cut in turn, so that the link carries one after the other, when local steps need not wait for that. */
-static uint64_t s_first(const shard_core_t *self)
-{
-    size_t shards = self->base.spec.topology->regions[self->base.spec.region_index].shards;
-    uint64_t turn =
-        self->base.rules.overlap ? self->base.spec.shard_index * self->base.rules.every / shards : 0;
-    return turn ? turn : self->base.rules.every;
-}
-
-static void s_derive(shard_core_t *self)
-{
-    const topology_t *topology = self->base.spec.topology;
-    self->base.region = &self->base.spec.job->regions[self->base.spec.region_index];
-    self->base.rules.strategy = strategy_find(topology->job.sync.strategy);
-    bool single =
-        self->base.rules.strategy->id == STRATEGY_ASGD || self->base.rules.strategy->id == STRATEGY_SSGD;
-    self->base.rules.automatic = !single && topology->job.sync.every == 0;
-    self->base.rules.every = single                       ? 1
-                             : self->base.rules.automatic ? topology->job.sync.every_most
-                                                          : topology->job.sync.every;
-    self->base.rules.waits = self->base.rules.strategy->waits && topology->region_count > 1;
-    self->base.rules.overlap =
-        self->base.rules.waits && self->base.rules.strategy->outer ? topology->job.sync.overlap : 0;
-    self->base.rules.first = s_first(self);
-    self->base.rules.sees_own =
-        self->base.rules.waits ||
-        (self->base.rules.strategy->outer && !self->base.rules.strategy->adds && topology->region_count > 1);
-    self->base.rules.in_order = self->base.rules.waits || topology->job.sync.inside == INSIDE_SYNC;
-    self->base.rules.steps_alone = self->base.rules.strategy->local_step || topology->region_count == 1;
-    self->base.rules.plain_sum = strcmp(topology->job.data.kind, "counter") == 0;
-    shard_encode_derive(self);
-    drift_derive(self);
-    shard_vote_begin(self);
-    self->replica.optimizer = (optimizer_t){
-        .kind = topology->job.optimizer.momentum_kind ? OPTIMIZER_MOMENTUM : OPTIMIZER_SGD,
-        .lr = (float)topology->job.optimizer.lr,
-        .momentum = (float)topology->job.optimizer.momentum,
-        .schedule = topology->job.optimizer.linear ? SCHEDULE_LINEAR : SCHEDULE_CONSTANT,
-        .warmup = topology->job.optimizer.warmup,
-    };
-}
-
-static void s_name(const shard_core_t *self, wire_name_t ret_name, const char *role, bool with_index)
-{
-    char text[2 * WIRE_NAME_SIZE];
-    const char *region = self->base.spec.topology->regions[self->base.spec.region_index].name;
-    if (with_index)
-        snprintf(text, sizeof text, "%s/%s/%zu", role, region, self->base.spec.shard_index);
-    else
-        snprintf(text, sizeof text, "%s/%s", role, region);
-    message_set_name(ret_name, text);
+    void *const rooms[] = {self->report, self->entry,  self->durable, self->rounds,
+                           self->stream, self->intake, self->replica, self->base};
+    for (size_t i = 0; i < sizeof rooms / sizeof *rooms; i++)
+        free(rooms[i]);
+    free(self);
 }
 
 shard_core_t *shard_alloc(const shard_spec_t *spec)
@@ -112,28 +41,20 @@ shard_core_t *shard_alloc(const shard_spec_t *spec)
           spec->chunk_bytes % 4 == 0);
     shard_core_t *self = calloc(1, sizeof *self);
     CHECK(self);
-    self->base.spec = *spec;
-    s_derive(self);
-    s_name(self, self->base.name, "shard", true);
-    s_name(self, self->base.synchronizer, "synchronizer", true);
-    s_name(self, self->base.scheduler, "scheduler", false);
-    outbox_init(&self->base.outbox);
-    self->replica.scratch = malloc(2 * SHARD_BLOCK * sizeof *self->replica.scratch);
-    self->replica.sums = malloc(SHARD_BLOCK * sizeof *self->replica.sums);
-    self->intake.picks = calloc(self->base.region->width + 1, sizeof *self->intake.picks);
-    self->intake.parts = calloc(self->base.region->width + 1, sizeof *self->intake.parts);
-    self->intake.workers = calloc(SHARD_WORKERS_MAX, sizeof *self->intake.workers);
-    CHECK(self->replica.scratch && self->replica.sums && self->intake.picks && self->intake.parts &&
-          self->intake.workers);
-    self->stream.open_first = 1;
-    self->durable.taken_since_us = ROLE_NEVER;
-    self->durable.mark.patient_us = ROLE_NEVER;
-    self->durable.retry_pause_us = SHARD_RETRY_FIRST_US;
-    self->life.state = "running";
-    self->entry.giving.region = self->entry.donor = SIZE_MAX;
-    self->entry.position_us = self->rounds.relays.ask_us = ROLE_NEVER;
-    self->rounds.relays.lacked = SIZE_MAX;
-    self->base.report_soon = true;
+    s_open_rooms(self);
+    base_init(self->base, spec);
+    replica_init(self->replica, self->base);
+    shard_vote_begin(self);
+    intake_init(self->intake, self->base, self->replica);
+    CHECK(self->intake->picks && self->intake->parts && self->intake->workers);
+    self->stream->open_first = 1;
+    self->durable->taken_since_us = ROLE_NEVER;
+    self->durable->mark.patient_us = ROLE_NEVER;
+    self->durable->retry_pause_us = SHARD_RETRY_FIRST_US;
+    self->report->state = "running";
+    self->entry->giving.region = self->entry->donor = SIZE_MAX;
+    self->entry->position_us = self->rounds->relays.ask_us = ROLE_NEVER;
+    self->rounds->relays.lacked = SIZE_MAX;
     shard_keep_init(self);
     return self;
 }
@@ -142,16 +63,10 @@ shard_core_t *shard_core_new(const shard_spec_t *spec, buf_t **initial_p)
 {
     CHECK(spec->history && buf_size(*initial_p) == spec->elements * sizeof(float));
     shard_core_t *self = shard_alloc(spec);
-    self->replica.parameters = *initial_p;
-    *initial_p = NULL;
-    self->stream.history = spec->history;
-    if (self->replica.optimizer.kind == OPTIMIZER_MOMENTUM) {
-        self->replica.momentum = buf_new_zero(shard_bytes(self));
-        CHECK(self->replica.momentum);
-    }
-    outer_begin(self);
-    drift_begin(self);
-    self->base.changes = 1;
+    replica_start(self->replica, initial_p);
+    self->stream->history = spec->history;
+    shard_drift_begin(self);
+    self->base->changes = 1;
     if (spec->uncertain && spec->topology->region_count > 1)
         shard_ask_at_start(self);
     return self;
@@ -173,50 +88,24 @@ err_code_t shard_core_restore(const shard_spec_t *spec, const snapshot_t *snapsh
     return ERR_OK;
 }
 
-static void s_destroy_workers(shard_core_t *self)
-{
-    for (size_t i = 0; i < self->intake.worker_count; i++)
-        for (size_t k = 0; k < SHARD_STAGED_MAX; k++)
-            staged_drop(&self->intake.workers[i].staged[k]);
-    while (self->intake.held_count)
-        held_drop(self, self->intake.held_count - 1);
-    free(self->intake.workers);
-    names_fini(&self->intake.worker_names);
-    free(self->intake.held);
-}
-
 static void s_destroy_version(shard_core_t *self)
 {
     for (size_t r = 0; r < TOPOLOGY_REGIONS_MAX; r++) {
         for (size_t i = 0; i < SHARD_INCOMING_MAX; i++)
-            incoming_drop(&self->stream.origins[r].incoming[i]);
-        buf_destroy(&self->stream.origins[r].cursor);
+            incoming_drop(&self->stream->origins[r].incoming[i]);
+        buf_destroy(&self->stream->origins[r].cursor);
     }
     shard_donor_drop(self);
     shard_enter_drop(self);
-    for (size_t i = 0; i < self->stream.queue_count; i++) {
-        buf_destroy(&self->stream.queue[i].data);
-        buf_destroy(&self->stream.queue[i].cursor);
-        buf_destroy(&self->stream.queue[i].seen);
-        free(self->stream.queue[i].checksums);
+    for (size_t i = 0; i < self->stream->queue_count; i++) {
+        buf_destroy(&self->stream->queue[i].data);
+        buf_destroy(&self->stream->queue[i].cursor);
+        buf_destroy(&self->stream->queue[i].seen);
+        free(self->stream->queue[i].checksums);
     }
-    for (size_t i = 0; i < self->rounds.pending_count; i++)
-        buf_destroy(&self->rounds.pending[i].data);
-    free(self->stream.queue);
-    free(self->rounds.pending);
-    free(self->rounds.pending_parts);
+    free(self->stream->queue);
     shard_vote_fini(self);
     shard_relay_fini(self);
-    ahead_drop(self);
-    free(self->intake.ahead.checksums);
-    buf_destroy(&self->replica.parameters);
-    buf_destroy(&self->replica.momentum);
-    buf_destroy(&self->replica.open);
-    buf_destroy(&self->replica.residual);
-    outer_fini(self);
-    drift_fini(self);
-    for (size_t i = 0; i < SHARD_SPARES; i++)
-        buf_destroy(&self->replica.spares[i]);
 }
 
 void shard_destroy(void **core_p)
@@ -225,62 +114,62 @@ void shard_destroy(void **core_p)
     *core_p = NULL;
     if (!self)
         return;
-    s_destroy_workers(self);
+    intake_fini(self->intake);
     s_destroy_version(self);
     shard_keep_fini(self);
-    ranges_fini(&self->replica.applied);
-    ranges_fini(&self->replica.refused);
-    ranges_fini(&self->durable.applied);
-    ranges_fini(&self->durable.shot.applied);
-    free(self->intake.checksums);
-    free(self->replica.scratch);
-    free(self->replica.sums);
-    free(self->intake.picks);
-    free(self->intake.parts);
-    outbox_fini(&self->base.outbox);
-    free(self);
+    ranges_fini(&self->durable->applied);
+    ranges_fini(&self->durable->shot.applied);
+    replica_fini(self->replica);
+    base_fini(self->base);
+    s_close_rooms(self);
 }
 
 /* -- events -----------------------------------------------------------------------------------------------
  */
 
-void shard_advance(shard_core_t *self)
+/* No round, destination or end is in the way of local steps. */
+static bool s_may_step(const shard_core_t *self)
 {
-    bool moved = !self->base.stopping && shard_runs(self);
-    while (moved)
-        moved = outer_try(self) || shard_delta_try(self) || shard_round_try(self) || shard_step_try(self);
-    shard_vote_advance(self);
-    shard_relay_advance(self);
-    shard_pull_serve(self);
+    return !shard_round_bars(self) && !shard_cut_limited(self);
 }
 
-static void s_stop(shard_core_t *self)
+static bool s_step(shard_core_t *self)
 {
-    self->base.stopping = true;
+    if (!s_may_step(self) || self->stream->closed || !intake_step(self->intake))
+        return false;
+    shard_cut_step(self);
+    return true;
+}
+
+void shard_advance(shard_core_t *self)
+{
+    bool moved = !life_stops(&self->base->life) && life_runs(&self->base->life);
+    while (moved)
+        moved = outer_try(self->replica) || shard_delta_try(self) || shard_round_try(self) || s_step(self);
+    shard_vote_advance(self);
+    shard_relay_advance(self);
+    intake_serve(self->intake, s_may_step(self));
+}
+
+static void s_stop(shard_core_t *self, life_end_t end)
+{
+    life_end(&self->base->life, end);
     shard_donor_drop(self);
     shard_enter_drop(self);
     shard_mark_drop(self);
-    for (size_t i = 0; i < self->intake.worker_count; i++)
-        for (size_t k = 0; k < SHARD_STAGED_MAX; k++)
-            staged_drop(&self->intake.workers[i].staged[k]);
-    /* Steps in order: another shard of the region may have applied these batches already, at parameters that nobody can
-     * compute again; they go into the last snapshot, so that a resumed run gets the same bits. */
-    while (self->intake.held_count && !self->base.rules.in_order)
-        held_drop(self, self->intake.held_count - 1);
-    if (self->intake.held_count)
-        shard_changed(self);
-    for (size_t r = 0; r < shard_region_count(self); r++)
+    intake_stop(self->intake);
+    for (size_t r = 0; r < base_regions(self->base); r++)
         for (size_t i = 0; i < SHARD_INCOMING_MAX; i++)
-            incoming_drop(&self->stream.origins[r].incoming[i]);
+            incoming_drop(&self->stream->origins[r].incoming[i]);
 }
 
 /* A shard that is not dirty any more has nothing left to wait for: it ends without asking other regions. */
 static void s_finish(shard_core_t *self)
 {
-    if (!self->base.stopping || self->life.handing || self->life.finished || self->durable.shot.number ||
-        (shard_dirty(self) && !shard_unsettled(self)))
+    if (self->base->life.end != END_STOPS || self->durable->shot.number ||
+        (shard_dirty(self) && !life_is_unsettled(&self->base->life)))
         return;
-    self->life.finished = true;
+    life_end(&self->base->life, END_DONE);
     shard_report(self);
 }
 
@@ -289,31 +178,31 @@ static void s_finish(shard_core_t *self)
  * more. */
 static void s_hand_over(shard_core_t *self, const message_t *message)
 {
-    if (self->base.stopping || !shard_runs(self) || strcmp(message->from, self->base.scheduler) ||
-        message->hand_over.incarnation != self->base.spec.incarnation)
+    if (life_stops(&self->base->life) || !life_runs(&self->base->life) ||
+        strcmp(message->from, self->base->scheduler) ||
+        message->hand_over.incarnation != self->base->spec.incarnation)
         return;
-    self->life.handing = true;
-    self->life.handed_from = self->durable.number;
-    s_stop(self);
-    self->base.report_soon = true;
+    self->durable->handed_from = self->durable->number;
+    s_stop(self, END_HANDS);
+    self->base->report_soon = true;
 }
 
 bool shard_has_handed(const shard_core_t *self)
 {
-    return self->life.handing && !self->durable.shot.number &&
-           self->durable.committed_number > self->life.handed_from && !shard_dirty(self);
+    return self->base->life.end == END_HANDS && !self->durable->shot.number &&
+           self->durable->committed_number > self->durable->handed_from && !shard_dirty(self);
 }
 
 /* Two schedulers of a region: what the older one says is refused. */
 static bool s_is_outdated(shard_core_t *self, const message_t *message)
 {
-    if (strcmp(message->from, self->base.scheduler))
+    if (strcmp(message->from, self->base->scheduler))
         return false;
-    if (message->incarnation < self->base.scheduler_incarnation) {
-        shard_refuse(self, message, ERR_STALE, "a newer scheduler of this region runs");
+    if (message->incarnation < self->base->scheduler_incarnation) {
+        base_refuse(self->base, message, ERR_STALE, "a newer scheduler of this region runs");
         return true;
     }
-    self->base.scheduler_incarnation = message->incarnation;
+    self->base->scheduler_incarnation = message->incarnation;
     return false;
 }
 
@@ -321,29 +210,29 @@ static void s_dispatch(shard_core_t *self, message_t *message)
 {
     if (s_is_outdated(self, message))
         return;
-    bool runs = shard_runs(self);
+    bool runs = life_runs(&self->base->life);
     switch (message->kind) {
     case KIND_push:
         if (runs)
-            shard_push(self, message);
+            intake_push(self->intake, message);
         break;
     case KIND_pull:
         if (runs)
-            shard_pull(self, message);
+            intake_pull(self->intake, message);
         break;
     case KIND_delta:
         if (runs)
             shard_delta(self, message);
         break;
     case KIND_stream:
-        if (runs || !self->entry.lossy)
+        if (runs || !self->base->life.lossy)
             shard_stream(self, message);
         break;
     case KIND_stream_fetch:
         if (message->stream_fetch.origin[0]) {
             if (runs)
                 shard_relay_give(self, message);
-        } else if (runs || !self->entry.lossy) {
+        } else if (runs || !self->base->life.lossy) {
             shard_fetch(self, message);
         }
         break;
@@ -391,8 +280,8 @@ static void s_dispatch(shard_core_t *self, message_t *message)
         s_hand_over(self, message);
         break;
     case KIND_stop:
-        self->life.handing = false;
-        s_stop(self);
+        if (self->base->life.end != END_DONE)
+            s_stop(self, END_STOPS);
         break;
     default: /* what brokers tell everybody */
         break;
@@ -402,7 +291,7 @@ static void s_dispatch(shard_core_t *self, message_t *message)
 static void s_message(void *core, message_t **message_p, int64_t now_us)
 {
     shard_core_t *self = core;
-    self->base.now_us = now_us;
+    self->base->now_us = now_us;
     s_dispatch(self, *message_p);
     message_destroy(message_p);
     shard_advance(self);
@@ -413,14 +302,14 @@ static void s_message(void *core, message_t **message_p, int64_t now_us)
 static void s_tick(void *core, int64_t now_us)
 {
     shard_core_t *self = core;
-    self->base.now_us = now_us;
-    self->base.short_of_memory = false;
+    self->base->now_us = now_us;
+    self->base->short_of_memory = false;
     shard_enter_tick(self);
     shard_stand_tick(self);
     shard_donor_tick(self);
     shard_mark_tick(self);
     shard_advance(self);
-    if (now_us >= self->stream.head_us && self->durable.stored) {
+    if (now_us >= self->stream->head_us && self->durable->stored) {
         shard_cut_release(self); /* what was held for a newcomer */
         shard_cut_head(self);
     }
@@ -437,28 +326,28 @@ static int64_t s_least(int64_t a, int64_t b)
 static int64_t s_due(const void *core)
 {
     const shard_core_t *self = core;
-    if (self->life.finished)
+    if (self->base->life.end == END_DONE)
         return ROLE_NEVER;
     int64_t due = s_least(shard_report_due(self), shard_snapshot_due(self));
     due = s_least(due, shard_keep_due(self));
     due = s_least(due, s_least(shard_enter_due(self), shard_stand_due(self)));
-    due = s_least(due, self->durable.mark.patient_us);
+    due = s_least(due, self->durable->mark.patient_us);
     due = s_least(due, s_least(shard_vote_due(self), shard_relay_due(self)));
-    if (shard_cut_owes(self) && self->durable.stored)
-        due = s_least(due, self->stream.head_us);
-    if (self->base.short_of_memory)
-        due = s_least(due, self->base.now_us + SHARD_REPORT_SOON_US);
+    if (shard_cut_owes(self) && self->durable->stored)
+        due = s_least(due, self->stream->head_us);
+    if (self->base->short_of_memory)
+        due = s_least(due, self->base->now_us + SHARD_REPORT_SOON_US);
     return due;
 }
 
 static outbox_t *s_outbox(void *core)
 {
-    return &((shard_core_t *)core)->base.outbox;
+    return &((shard_core_t *)core)->base->outbox;
 }
 
 static bool s_finished(const void *core)
 {
-    return ((const shard_core_t *)core)->life.finished;
+    return ((const shard_core_t *)core)->base->life.end == END_DONE;
 }
 
 const role_t shard_role = {
@@ -476,43 +365,43 @@ const role_t shard_role = {
 
 const float *shard_core_parameters(const shard_core_t *self)
 {
-    return buf_peek(self->replica.parameters);
+    return buf_peek(self->replica->parameters);
 }
 
 const ranges_t *shard_core_applied(const shard_core_t *self)
 {
-    return &self->replica.applied;
+    return &self->replica->applied;
 }
 
 uint64_t shard_core_samples_applied(const shard_core_t *self)
 {
-    return self->replica.samples_applied;
+    return self->replica->samples_applied;
 }
 
 uint64_t shard_core_round(const shard_core_t *self)
 {
-    return self->rounds.number;
+    return self->rounds->number;
 }
 
 bool shard_core_closed(const shard_core_t *self)
 {
-    return self->durable.closed;
+    return self->durable->closed;
 }
 
 uint64_t shard_core_welcomes(const shard_core_t *self)
 {
-    return self->base.counts.welcomes;
+    return self->base->counts.welcomes;
 }
 
 uint64_t shard_core_rolled_back(const shard_core_t *self)
 {
-    return self->base.counts.rolled_back;
+    return self->base->counts.rolled_back;
 }
 
 size_t shard_core_lasts(const shard_core_t *self)
 {
     size_t count = 0;
-    for (size_t r = 0; r < shard_region_count(self); r++)
-        count += self->stream.origins[r].final_durable;
+    for (size_t r = 0; r < base_regions(self->base); r++)
+        count += self->stream->origins[r].final_durable;
     return count;
 }

@@ -5,7 +5,7 @@
 
 static const char *s_region(const shard_core_t *self, size_t index)
 {
-    return self->base.spec.topology->regions[index].name;
+    return self->base->spec.topology->regions[index].name;
 }
 
 /* The region that has taken the least, or one that may enter and for which nothing is let go; when all that is kept is
@@ -13,8 +13,8 @@ static const char *s_region(const shard_core_t *self, size_t index)
 static const char *s_limit(const shard_core_t *self)
 {
     size_t slowest = shard_cut_slowest(self);
-    for (size_t r = 0; r < shard_region_count(self) && slowest == SIZE_MAX; r++)
-        if (self->stream.destination_hold_us[r] > self->base.now_us)
+    for (size_t r = 0; r < base_regions(self->base) && slowest == SIZE_MAX; r++)
+        if (self->stream->destination_hold_us[r] > self->base->now_us)
             slowest = r;
     return slowest == SIZE_MAX ? "snapshot" : s_region(self, slowest);
 }
@@ -23,23 +23,24 @@ static const char *s_limit(const shard_core_t *self)
 static const char *s_waits_for(const shard_core_t *self, wire_name_t text)
 {
     uint64_t batch;
-    bool stores = shard_runs(self) || self->base.stopping || self->entry.phase == ENTRY_STORES;
+    bool stores = life_runs(&self->base->life) || life_stops(&self->base->life) ||
+                  self->base->life.phase == LIFE_STORES;
     text[0] = 0;
-    if (self->durable.store_error && stores)
-        message_set_name(text, self->durable.store_error == ERR_FULL ? "disk" : "snapshot store");
+    if (self->durable->store_error && stores)
+        message_set_name(text, self->durable->store_error == ERR_FULL ? "disk" : "snapshot store");
     else if (shard_keep_waits_for(self)) /* also of the first snapshot */
         message_set_name(text, shard_keep_waits_for(self));
-    else if (!self->base.stopping && !shard_runs(self))
+    else if (!life_stops(&self->base->life) && !life_runs(&self->base->life))
         shard_enter_waits_for(self, text);
-    else if (self->base.short_of_memory)
+    else if (self->base->short_of_memory)
         message_set_name(text, "memory");
     else if (shard_round_bars(self) && shard_round_lacks(self) != SIZE_MAX)
         message_set_name(text, s_region(self, shard_round_lacks(self)));
-    else if (self->rounds.vote.on && shard_round_bars(self))
+    else if (self->rounds->vote.on && shard_round_bars(self))
         message_set_name(text, "majority of regions");
-    else if (!self->stream.closed && shard_cut_limited(self))
+    else if (!self->stream->closed && shard_cut_limited(self))
         message_set_name(text, s_limit(self));
-    else if (shard_step_missing(self, &batch))
+    else if (intake_missing(self->intake, &batch))
         snprintf(text, sizeof(wire_name_t), "batch %" PRIu64, batch);
     return text;
 }
@@ -48,82 +49,82 @@ static void s_update_state(shard_core_t *self)
 {
     wire_name_t waits_for;
     s_waits_for(self, waits_for);
-    if (self->life.state_since_us == 0) /* the clock is first seen with the first event */
-        self->life.state_since_us = self->base.now_us;
-    const char *state = self->life.finished     ? "stopped"
-                        : self->base.stopping   ? "draining"
-                        : shard_uncovered(self) ? "undurable"
-                        : waits_for[0]          ? "waiting"
-                                                : "running";
-    if (strcmp(state, self->life.state) == 0 && strcmp(waits_for, self->life.waits_for) == 0)
+    if (self->report->state_since_us == 0) /* the clock is first seen with the first event */
+        self->report->state_since_us = self->base->now_us;
+    const char *state = self->base->life.end == END_DONE ? "stopped"
+                        : life_stops(&self->base->life)  ? "draining"
+                        : shard_uncovered(self)          ? "undurable"
+                        : waits_for[0]                   ? "waiting"
+                                                         : "running";
+    if (strcmp(state, self->report->state) == 0 && strcmp(waits_for, self->report->waits_for) == 0)
         return;
-    self->life.state = state;
-    message_set_name(self->life.waits_for, waits_for);
-    self->life.state_since_us = self->base.now_us;
-    self->base.report_soon = true;
+    self->report->state = state;
+    message_set_name(self->report->waits_for, waits_for);
+    self->report->state_since_us = self->base->now_us;
+    self->base->report_soon = true;
 }
 
 static void s_progress(shard_core_t *self)
 {
-    message_t *message = shard_message(self, KIND_progress, self->base.scheduler);
-    message->number = self->replica.version;
-    message->progress.history = self->stream.history;
-    message_set_ranges(&message->progress.applied, &self->replica.applied);
-    message_set_ranges(&message->progress.durable, &self->durable.applied);
-    message->progress.steps = self->replica.steps;
-    message->progress.rounds = self->stream.cut;
-    message->progress.samples_applied = self->replica.samples_applied;
-    message->progress.duplicates = self->base.counts.duplicates;
-    message->progress.refused = self->base.counts.refusals;
-    message->progress.not_finite = self->base.counts.not_finite;
-    message->progress.rolled_back = self->base.counts.rolled_back;
-    message->progress.uncompensated = self->base.counts.uncompensated;
-    message->progress.snapshots_failed = self->base.counts.snapshots_failed;
-    message->progress.closed = self->durable.closed;
+    message_t *message = base_message(self->base, KIND_progress, self->base->scheduler);
+    message->number = self->replica->version;
+    message->progress.history = self->stream->history;
+    message_set_ranges(&message->progress.applied, &self->replica->applied);
+    message_set_ranges(&message->progress.durable, &self->durable->applied);
+    message->progress.steps = self->replica->steps;
+    message->progress.rounds = self->stream->cut;
+    message->progress.samples_applied = self->replica->samples_applied;
+    message->progress.duplicates = self->base->counts.duplicates;
+    message->progress.refused = self->base->counts.refusals;
+    message->progress.not_finite = self->base->counts.not_finite;
+    message->progress.rolled_back = self->base->counts.rolled_back;
+    message->progress.uncompensated = self->base->counts.uncompensated;
+    message->progress.snapshots_failed = self->base->counts.snapshots_failed;
+    message->progress.closed = self->durable->closed;
     message->progress.lasts = shard_core_lasts(self);
     message->progress.delivered = shard_cut_stable(self);
-    message->progress.welcomes = self->base.counts.welcomes;
-    message->progress.number = self->durable.committed_number;
+    message->progress.welcomes = self->base->counts.welcomes;
+    message->progress.number = self->durable->committed_number;
     message->progress.kept = shard_keep_kept(self);
     message->progress.handed = shard_has_handed(self);
     message->progress.assignment = shard_keep_assignment(self);
     message->progress.keep_lag_us = shard_keep_lag_us(self);
     message_set_name(message->progress.keep_refused, shard_keep_refused(self));
-    message->progress.uncovered = self->durable.uncovered.count;
-    shard_send(self, &message);
+    message->progress.uncovered = self->durable->uncovered.count;
+    base_send(self->base, &message);
 }
 
 static void s_status(shard_core_t *self)
 {
-    message_t *message = shard_message(self, KIND_status, self->base.scheduler);
-    message_set_name(message->status.actor, self->base.name);
-    message->status.incarnation = self->base.spec.incarnation;
-    message_set_name(message->status.state, self->life.state);
-    message_set_name(message->status.waits_for, self->life.waits_for);
-    message->status.since_us = (uint64_t)(self->base.now_us - self->life.state_since_us);
-    message->status.applied = ranges_size(&self->replica.applied);
-    message->status.durable = ranges_size(&self->durable.applied);
-    shard_send(self, &message);
+    message_t *message = base_message(self->base, KIND_status, self->base->scheduler);
+    message_set_name(message->status.actor, self->base->name);
+    message->status.incarnation = self->base->spec.incarnation;
+    message_set_name(message->status.state, self->report->state);
+    message_set_name(message->status.waits_for, self->report->waits_for);
+    message->status.since_us = (uint64_t)(self->base->now_us - self->report->state_since_us);
+    message->status.applied = ranges_size(&self->replica->applied);
+    message->status.durable = ranges_size(&self->durable->applied);
+    base_send(self->base, &message);
 }
 
 void shard_report(shard_core_t *self)
 {
     s_update_state(self);
-    if (shard_runs(self)) /* before, nobody is to count on what is here */
+    if (life_runs(&self->base->life)) /* before, nobody is to count on what is here */
         s_progress(self);
     s_status(self);
-    self->base.report_soon = false;
-    self->life.reported_us = self->base.now_us;
+    self->base->report_soon = false;
+    self->report->reported_us = self->base->now_us;
 }
 
 int64_t shard_report_due(const shard_core_t *self)
 {
-    return self->life.reported_us + (self->base.report_soon ? SHARD_REPORT_SOON_US : SHARD_REPORT_US);
+    return self->report->reported_us + (self->base->report_soon ? SHARD_REPORT_SOON_US : SHARD_REPORT_US);
 }
 
 void shard_report_tick(shard_core_t *self)
 {
     s_update_state(self);
-    if (!self->life.finished && self->base.now_us >= shard_report_due(self))
+    if (self->base->life.end != END_DONE && self->base->now_us >= shard_report_due(self))
         shard_report(self);
 }

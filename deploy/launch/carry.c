@@ -1,6 +1,6 @@
 #include "deploy/launch/carry.h"
 
-#include "actors/shard/shard_carry.h"
+#include "actors/shard/durable/carry.h"
 #include "deploy/state/catalog.h"
 #include "deploy/state/holders.h"
 

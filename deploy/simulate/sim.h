@@ -167,7 +167,7 @@ void sim_stop_at(sim_t *self, int64_t at_us);
 void sim_take_disks(sim_t *self, sim_t *from);
 
 /* Whether a new one may have another topology, as far as the newest snapshots on the disks go
- * (actors/shard/shard_carry.h). */
+ * (actors/shard/durable/carry.h). */
 bool sim_may_carry(const sim_t *self, const topology_t *next);
 
 /* The tags of the common points that every shard of a world has on its disk, oldest first; at most `max`. */

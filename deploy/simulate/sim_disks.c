@@ -2,7 +2,7 @@
  * them or without. */
 #include "deploy/simulate/sim_internal.h"
 
-#include "actors/shard/shard_carry.h"
+#include "actors/shard/durable/carry.h"
 
 #include <stdlib.h>
 #include <string.h>

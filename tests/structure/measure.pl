@@ -47,7 +47,7 @@ sub functions { my ($path) = @_; return @{ $product->{$path}{functions} } }
 
 my %rooms;
 for my $line (split /\n/, slurp("$root/tests/structure/rooms")) {
-    my ($folder, @names) = split ' ', $line =~ s/#.*//r;
+    my ($folder, @names) = split ' ', $line =~ s/#.*//r =~ s/^~//r;
     $rooms{$folder} = \@names if defined $folder;
 }
 
@@ -109,18 +109,29 @@ sub measure_circles {
     figure('circle_of_folders', scalar(map { @$_ } @circles), map { "in a circle: @$_" } @circles);
 }
 
-sub measure_upward {
-    for my $folder (sort keys %rooms) {
-        my ($count, @places) = (0);
-        my $edges = calls_between(sub { $folder eq '.' || index($_[0], "$folder/") == 0 }, sub { $_[0] });
-        for my $from (sort keys %$edges) {
-            for my $to (sort keys %{ $edges->{$from} }) {
-                next if height($folder, $to) <= height($folder, $from);
-                $count += $edges->{$from}{$to};
-                push @places, "$from calls $to $edges->{$from}{$to} times";
-            }
+# How often an edge of the kind points to a room above.
+sub upward {
+    my ($kind, $word, $folder, $edges) = @_;
+    my ($count, @places) = (0);
+    for my $from (sort keys %$edges) {
+        for my $to (sort keys %{ $edges->{$from} }) {
+            next if height($folder, $to) <= height($folder, $from);
+            $count += $edges->{$from}{$to};
+            push @places, "$from $word $to" . ($edges->{$from}{$to} > 1 ? " $edges->{$from}{$to} times" : '');
         }
-        figure("upward.$folder", $count, @places);
+    }
+    figure("$kind.$folder", $count, @places);
+}
+
+sub measure_upward {
+    my %includes;
+    for my $path (keys %$product) { $includes{$path}{$_} = 1 for $product->{$path}{text} =~ /^#include "([^"]+)"/mg }
+    for my $folder (sort keys %rooms) {
+        my $within = sub { $folder eq '.' || index($_[0], "$folder/") == 0 };
+        upward('upward_calls', 'calls', $folder, calls_between($within, sub { $_[0] }));
+        my %inside;
+        for my $path (grep { $within->($_) } keys %includes) { $inside{$path} = { map { $_ => 1 } grep { $within->($_) } keys %{ $includes{$path} } } }
+        upward('upward_includes', 'includes', $folder, \%inside);
     }
 }
 

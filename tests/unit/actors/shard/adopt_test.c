@@ -155,12 +155,13 @@ Test(adopt, who_lacks_what_others_let_go_does_not_stay)
     world_t *w = s_world(2, STRATEGY_ASGD, 1);
     s_push_all(w, 1, 1);
     world_settle(w, 4000000);
-    cr_assert_eq(w->shard[1][0]->stream.queue_count, 0);
+    cr_assert_eq(w->shard[1][0]->stream->queue_count, 0);
     s_restart_synchronizer(w, 1, 0);
     s_lose(w, 0, 0, NULL);
     for (int i = 0; i < 20; i++) {
         world_tick(w, 50000);
-        cr_assert(!shard_runs(w->shard[0][0]) || w->shard[0][0]->stream.origins[1].taken == 1, "it stayed");
+        cr_assert(!life_runs(&w->shard[0][0]->base->life) || w->shard[0][0]->stream->origins[1].taken == 1,
+                  "it stayed");
     }
     cr_assert_eq(shard_core_welcomes(w->shard[0][0]), 1);
     s_expect_whole(w);
@@ -178,10 +179,10 @@ Test(adopt, what_is_let_go_behind_a_stand_is_missed)
     s_push_all(w, 1, 1);
     s_lose(w, 0, 0, NULL);
     world_tick(w, 50000);
-    cr_assert(shard_runs(w->shard[0][0]), "it stays");
+    cr_assert(life_runs(&w->shard[0][0]->base->life), "it stays");
     w->cut[0] = true;
     world_settle(w, 4000000);
-    cr_assert_eq(w->shard[1][0]->stream.queue_count, 0);
+    cr_assert_eq(w->shard[1][0]->stream->queue_count, 0);
     s_restart_synchronizer(w, 1, 0);
     w->cut[0] = false;
     world_settle(w, 5000000);
@@ -391,14 +392,14 @@ Test(adopt, a_state_that_cannot_be_is_refused_and_changes_nothing)
                 {"cursor_of/0", 20, 0, 1, ERR_MALFORMED},  {"", 0, 0, 0, ERR_JOB}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         snapshot_t *bad = s_with(w->last[1][0], rows[i].name, rows[i].size, rows[i].first);
-        uint64_t changes = core->base.changes;
+        uint64_t changes = core->base->changes;
         err_code_t code = shard_adopt(core, rows[i].donor, &bad, NULL);
         if (rows[i].code == ERR_MALFORMED)
             cr_assert_neq(code, ERR_OK, "row %d", (int)i);
         else
             cr_assert_eq(code, rows[i].code, "row %d: %d", (int)i, (int)code);
         cr_assert_null(bad);
-        cr_assert_eq(core->base.changes, changes);
+        cr_assert_eq(core->base->changes, changes);
         float after[ELEMENTS];
         world_replica(w, 0, after);
         cr_assert_arr_eq(after, before, sizeof before);
@@ -437,19 +438,19 @@ Test(adopt, a_snapshot_of_the_state_before_does_not_count)
     world_push(w, 0, 0, 5, s_g);
     cr_assert_not_null(w->out[0][0]);
     shard_enter(shard, false);
-    for (int i = 0; i < 100 && shard->entry.phase != ENTRY_STORES; i++) {
+    for (int i = 0; i < 100 && shard->base->life.phase != LIFE_STORES; i++) {
         world_tick(w, 50000);
         for (size_t r = 0; r < 2; r++)
             for (size_t k = 0; k < 2; k++)
                 if (w->out[r][k] && (r || k))
                     world_commit(w, r, k, ERR_OK);
     }
-    cr_assert_eq(shard->entry.phase, ENTRY_STORES);
+    cr_assert_eq(shard->base->life.phase, LIFE_STORES);
     world_commit(w, 0, 0, ERR_OK);
-    cr_assert_eq(shard->entry.phase, ENTRY_STORES, "nothing of the new state is durable");
+    cr_assert_eq(shard->base->life.phase, LIFE_STORES, "nothing of the new state is durable");
     world_run(w);
     world_commit(w, 0, 0, ERR_OK);
-    cr_assert(shard_runs(shard));
+    cr_assert(life_runs(&shard->base->life));
     w->auto_commit = true;
     world_run(w);
     s_expect_whole(w);
@@ -466,9 +467,9 @@ Test(adopt, a_position_of_another_line_is_not_gone_on_from)
     const shard_core_t *shard = w->shard[0][0];
     cr_assert_eq(shard_line_last(shard), 3);
     for (uint64_t number = 0; number <= 3; number++) {
-        cr_assert(shard_line_has(shard, shard->stream.history, number), "%d", (int)number);
-        cr_assert_not(shard_line_has(shard, shard->stream.history + 2, number), "%d", (int)number);
+        cr_assert(shard_line_has(shard, shard->stream->history, number), "%d", (int)number);
+        cr_assert_not(shard_line_has(shard, shard->stream->history + 2, number), "%d", (int)number);
     }
-    cr_assert_not(shard_line_has(shard, shard->stream.history, 4));
+    cr_assert_not(shard_line_has(shard, shard->stream->history, 4));
     world_destroy(w);
 }

@@ -31,7 +31,7 @@ static world_t *s_world(bool momentum, message_t **ret_held)
 
 static bool s_ahead(const world_t *w)
 {
-    return w->shard[0][0]->intake.ahead.serial != 0;
+    return w->shard[0][0]->intake->ahead.serial != 0;
 }
 
 static void s_send(world_t *w, uint64_t batch, uint64_t chunk)

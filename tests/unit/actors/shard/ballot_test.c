@@ -70,14 +70,14 @@ static void s_propose(world_t *w)
     static const float ones[ELEMENTS] = {1};
     world_push(w, 1, 0, 0, ones);
     world_settle(w, 1500000);
-    cr_assert_eq(w->shard[1][0]->rounds.vote.phase, VOTE_PROMISE);
-    cr_assert_eq(w->shard[1][0]->rounds.vote.ballot, OWN);
+    cr_assert_eq(w->shard[1][0]->rounds->vote.phase, VOTE_PROMISE);
+    cr_assert_eq(w->shard[1][0]->rounds->vote.ballot, OWN);
     world_forget_mail(w);
 }
 
 static unsigned s_phase(const world_t *w)
 {
-    return w->shard[1][0]->rounds.vote.phase;
+    return w->shard[1][0]->rounds->vote.phase;
 }
 
 static bool s_decided(const world_t *w)
@@ -156,7 +156,7 @@ Test(ballot, who_may_have_lost_votes_counts_only_when_everybody_answers)
 Test(ballot, who_has_lost_votes_itself_does_not_count_itself)
 {
     world_t *w = s_world();
-    w->shard[1][0]->rounds.vote.muted = 1;
+    w->shard[1][0]->rounds->vote.muted = 1;
     s_propose(w);
     s_vote(w, 2, OWN, 0, 0, false);
     s_vote(w, 3, OWN, 0, 0, false);
@@ -197,7 +197,7 @@ Test(ballot, a_promise_to_a_higher_ballot_ends_the_own_proposal)
     s_vote(w, 2, OWN + 1, 0, 0, false);
     cr_assert_eq(s_phase(w), VOTE_IDLE);
     world_settle(w, 4000000);
-    cr_assert_eq(w->shard[1][0]->rounds.vote.ballot, 10, "the next own one, above what it has seen");
+    cr_assert_eq(w->shard[1][0]->rounds->vote.ballot, 10, "the next own one, above what it has seen");
     s_want(w, 2, 11, 0);
     s_vote(w, 2, 10, 0, 0, false);
     s_vote(w, 3, 10, 0, 0, false);
@@ -338,7 +338,7 @@ static void s_model(world_t *w, uint64_t history, uint64_t number, float value)
 Test(ballot, what_is_decided_is_taken_however_early)
 {
     world_t *w = s_world();
-    const origin_t *origin = &w->shard[1][0]->stream.origins[2];
+    const origin_t *origin = &w->shard[1][0]->stream->origins[2];
     s_delta(w, 77, 0, 1);
     s_delta(w, 77, 0, 2);
     s_delta(w, 78, 77, 3);
@@ -351,7 +351,7 @@ Test(ballot, what_is_decided_is_taken_however_early)
     s_delta(w, 78, 77, 3);
     world_settle(w, 100000);
     cr_assert_eq(origin->taken, 3);
-    cr_assert_eq(w->shard[1][0]->rounds.number, 1);
+    cr_assert_eq(w->shard[1][0]->rounds->number, 1);
     world_destroy(w);
 }
 
@@ -364,7 +364,7 @@ Test(ballot, a_model_is_in_the_round_that_it_is_of)
     static const float ones[ELEMENTS] = {1};
     s_delta(w, 77, 0, 1);
     s_model(w, 77, 2, 100);
-    cr_assert_eq(shard->stream.origins[2].taken, 2);
+    cr_assert_eq(shard->stream->origins[2].taken, 2);
     world_push(w, 1, 0, 0, ones);
     float own = shard_core_parameters(shard)[0];
     uint64_t taken[4] = {0, 1, 2, 0};
@@ -375,7 +375,7 @@ Test(ballot, a_model_is_in_the_round_that_it_is_of)
         message_set_u64s(&m->decision.taken, taken, 4);
         s_give(w, m);
         world_settle(w, 100000);
-        cr_assert_eq(shard->rounds.number, round);
+        cr_assert_eq(shard->rounds->number, round);
         cr_assert_float_eq(shard_core_parameters(shard)[0], round == 1 ? own : 100, 1e-6);
     }
     world_destroy(w);

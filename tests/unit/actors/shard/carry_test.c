@@ -1,5 +1,5 @@
 /* What a shard has stored, gone on with under other settings. */
-#include "actors/shard/shard_carry.h"
+#include "actors/shard/durable/carry.h"
 
 #include "actors/synchronizer/strategy.h"
 #include "deploy/state/catalog.h"

@@ -198,9 +198,9 @@ static void s_compare(const drift_test_t *t, const char *script, size_t at)
             cr_assert(fabs((double)w[i] - t->plain[r].w[i]) < 1e-4 * (1 + fabs(t->plain[r].w[i])),
                       "region %zu element %zu is %g instead of %g after move %zu of %.60s", r, i,
                       (double)w[i], t->plain[r].w[i], at, script);
-        cr_assert_eq(shard->base.counts.uncompensated, t->plain[r].uncompensated, "after move %zu of %.60s",
+        cr_assert_eq(shard->base->counts.uncompensated, t->plain[r].uncompensated, "after move %zu of %.60s",
                      at, script);
-        cr_assert_leq(shard->replica.drift.count, shard->replica.drift.most);
+        cr_assert_leq(shard->replica->drift.count, shard->replica->drift.most);
     }
 }
 
@@ -332,7 +332,7 @@ Test(drift, any_order_gives_what_the_formula_gives)
 Test(drift, bases_go_once_no_region_can_name_them)
 {
     drift_test_t *t = s_played(1, 0, "none", "bbbbb");
-    drift_t *drift = &t->w->shard[1][0]->replica.drift;
+    drift_t *drift = &t->w->shard[1][0]->replica->drift;
     cr_assert_eq(drift->count, 6, "the beginning and five cuts");
     s_play(t, "BBBaA");
     cr_assert_eq(drift->count, 3, "the third cut and what follows");
@@ -373,12 +373,12 @@ Test(drift, no_more_is_kept_than_may_be_under_way_and_the_rest_is_applied_as_it_
     drift_test_t *t = s_new(1, 0, "none");
     t->w->topology->job.sync.staleness = 2;
     s_go(t);
-    cr_assert_eq(t->w->shard[1][0]->replica.drift.most, 3);
+    cr_assert_eq(t->w->shard[1][0]->replica->drift.most, 3);
     s_play(t, "a");
     for (uint64_t cut = 1; cut <= 4; cut++) {
         s_play(t, "b");
         s_acknowledge(t, cut);
-        cr_assert_leq(t->w->shard[1][0]->replica.drift.count, 3);
+        cr_assert_leq(t->w->shard[1][0]->replica->drift.count, 3);
     }
     t->plain[1].first_base = 2;
     double before = s_first(t, 1);
@@ -395,7 +395,7 @@ Test(drift, the_window_bounds_it_too)
     drift_test_t *t = s_new(1, 0, "none");
     t->w->topology->job.sync.window_bytes = 5 * SIZE * sizeof(float);
     s_go(t);
-    cr_assert_eq(t->w->shard[0][0]->replica.drift.most, 6);
+    cr_assert_eq(t->w->shard[0][0]->replica->drift.most, 6);
     s_end(t);
 }
 
@@ -444,7 +444,7 @@ static void s_check_plain_sum(drift_test_t *t)
     world_run(t->w);
     s_collect(t);
     cr_assert_eq(t->way[0][0]->delta.seen.count, 0, "nothing is told");
-    cr_assert_null(t->w->shard[1][0]->replica.drift.others, "nothing is kept");
+    cr_assert_null(t->w->shard[1][0]->replica->drift.others, "nothing is kept");
     for (size_t i = 0; i < t->count[0]; i++)
         world_deliver(t->w, &t->way[0][i]);
     t->count[0] = 0;
@@ -489,11 +489,11 @@ Test(drift, a_delta_that_tells_of_other_regions_is_refused_and_changes_nothing)
     for (size_t i = 0; i < t->count[0]; i++)
         message_set_u64s(&t->way[0][i]->delta.seen, six, 6);
     double before = s_first(t, 1);
-    uint64_t refusals = t->w->shard[1][0]->base.counts.refusals;
+    uint64_t refusals = t->w->shard[1][0]->base->counts.refusals;
     s_deliver(t, 0);
     cr_assert(s_first(t, 1) == before);
-    cr_assert_eq(t->w->shard[1][0]->base.counts.refusals, refusals + 1);
-    cr_assert_eq(t->w->shard[1][0]->stream.origins[0].taken, 1, "it consumes its number");
+    cr_assert_eq(t->w->shard[1][0]->base->counts.refusals, refusals + 1);
+    cr_assert_eq(t->w->shard[1][0]->stream->origins[0].taken, 1, "it consumes its number");
     s_end(t);
 }
 
@@ -515,6 +515,6 @@ Test(drift, a_gradient_too_large_to_be_squared_is_applied_as_it_is)
     for (size_t i = 0; i < SIZE; i++)
         cr_assert(isfinite(w[i]));
     cr_assert(fabs(s_first(t, 1) - (before - LR * 1e30)) < 1e24);
-    cr_assert_eq(t->w->shard[1][0]->base.counts.uncompensated, 0);
+    cr_assert_eq(t->w->shard[1][0]->base->counts.uncompensated, 0);
     s_end(t);
 }

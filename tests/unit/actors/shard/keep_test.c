@@ -69,12 +69,12 @@ static uint64_t s_offered(world_t *w, const char *keeper, size_t r, size_t k)
 
 static uint64_t s_durable(const world_t *w, size_t r, size_t k)
 {
-    return ranges_size(&w->shard[r][k]->durable.applied);
+    return ranges_size(&w->shard[r][k]->durable->applied);
 }
 
 static uint64_t s_taken(const world_t *w, size_t r, size_t k, size_t origin)
 {
-    return w->shard[r][k]->stream.origins[origin].taken;
+    return w->shard[r][k]->stream->origins[origin].taken;
 }
 
 /* Every keeper that is offered something keeps it, until nothing is offered any more. */
@@ -101,19 +101,19 @@ Test(keep, with_replica_nothing_is_durable_and_nothing_leaves_before_a_keeper_ha
     world_run(w);
     world_push(w, 0, 0, 0, s_g);
     world_settle(w, 2 * KEEP_WAIT_SHOWN_US);
-    cr_assert_eq(ranges_size(&w->shard[0][0]->replica.applied), 1);
+    cr_assert_eq(ranges_size(&w->shard[0][0]->replica->applied), 1);
     cr_assert_eq(s_durable(w, 0, 0), 0);
     cr_assert_eq(s_taken(w, 1, 0, 0), 0, "no delta has left");
-    cr_assert_str_eq(w->shard[0][0]->life.waits_for, "keepers");
+    cr_assert_str_eq(w->shard[0][0]->report->waits_for, "keepers");
     s_assign_all(w);
     cr_assert_eq(s_offered(w, A, 0, 0), 1);
     world_settle(w, 2 * KEEP_WAIT_SHOWN_US);
     cr_assert_eq(s_durable(w, 0, 0), 0, "an offer is not enough");
-    cr_assert_str_eq(w->shard[0][0]->life.waits_for, A);
+    cr_assert_str_eq(w->shard[0][0]->report->waits_for, A);
     s_keep_all(w);
     cr_assert_eq(s_durable(w, 0, 0), 1);
     cr_assert_eq(s_taken(w, 1, 0, 0), 1);
-    cr_assert_str_eq(w->shard[0][0]->life.waits_for, "");
+    cr_assert_str_eq(w->shard[0][0]->report->waits_for, "");
     world_destroy(w);
 }
 
@@ -130,7 +130,7 @@ Test(keep, at_lower_levels_copies_follow_in_the_background_the_newest_next)
         cr_assert_eq(s_durable(w, 0, 0), batch + 1, "committed here is durable");
     }
     cr_assert_eq(s_offered(w, A, 0, 0), 0, "one at a time");
-    uint64_t newest = w->shard[0][0]->durable.committed_number;
+    uint64_t newest = w->shard[0][0]->durable->committed_number;
     s_kept(w, A, 0, 0, 1, ERR_OK);
     cr_assert_eq(s_offered(w, A, 0, 0), newest, "those between are passed over");
     cr_assert_eq(shard_keep_kept(w->shard[0][0]), 1);
@@ -201,11 +201,11 @@ Test(keep, another_keeper_takes_the_place_of_one_that_is_gone)
     world_run(w);
     s_assign(w, 0, 0, 1, A " 1\n" B " 1\n");
     s_kept(w, A, 0, 0, 1, ERR_OK);
-    cr_assert_eq(w->shard[0][0]->durable.committed_number, 0, "all of them must have it");
+    cr_assert_eq(w->shard[0][0]->durable->committed_number, 0, "all of them must have it");
     s_assign(w, 0, 0, 2, A " 1\n");
-    cr_assert_eq(w->shard[0][0]->durable.committed_number, 1, "who is assigned no more is not waited for");
+    cr_assert_eq(w->shard[0][0]->durable->committed_number, 1, "who is assigned no more is not waited for");
     s_assign(w, 0, 0, 1, A " 1\n" B " 1\n");
-    cr_assert_eq(w->shard[0][0]->durable.keep.keeper_count, 1, "an older assignment changes nothing");
+    cr_assert_eq(w->shard[0][0]->durable->keep.keeper_count, 1, "an older assignment changes nothing");
     world_push(w, 0, 0, 0, s_g);
     world_forget_mail(w);
     s_assign(w, 0, 0, 3, B " 1\n");
@@ -243,9 +243,9 @@ Test(keep, one_that_is_refused_is_offered_again_after_a_pause)
     cr_assert_eq(s_offered(w, A, 0, 0), 0);
     world_tick(w, KEEP_RETRY_US);
     cr_assert_eq(s_offered(w, A, 0, 0), 1);
-    cr_assert_eq(w->shard[0][0]->durable.committed_number, 0);
+    cr_assert_eq(w->shard[0][0]->durable->committed_number, 0);
     s_kept(w, A, 0, 0, 1, ERR_OK);
-    cr_assert_eq(w->shard[0][0]->durable.committed_number, 1);
+    cr_assert_eq(w->shard[0][0]->durable->committed_number, 1);
     world_destroy(w);
 }
 
@@ -261,7 +261,7 @@ Test(keep, what_was_loaded_counts_only_when_keepers_have_it_again)
     cr_assert_eq(s_durable(w, 0, 0), 1);
     world_crash(w, 0, 0);
     world_run(w);
-    cr_assert_eq(ranges_size(&w->shard[0][0]->replica.applied), 2);
+    cr_assert_eq(ranges_size(&w->shard[0][0]->replica->applied), 2);
     cr_assert_eq(s_durable(w, 0, 0), 0);
     world_settle(w, 1000000);
     cr_assert_eq(s_taken(w, 1, 0, 0), 1);
@@ -287,7 +287,7 @@ Test(keep, a_stop_waits_for_keepers_only_while_something_moves)
     world_settle(w, 3 * KEEP_STOP_US);
     cr_assert(shard_role.finished(w->shard[0][0]));
     cr_assert_eq(s_durable(w, 0, 0), 0, "and says of nothing that it is durable");
-    cr_assert_eq(w->last[0][0]->id.number, w->shard[0][0]->durable.number, "what is here is on the disk");
+    cr_assert_eq(w->last[0][0]->id.number, w->shard[0][0]->durable->number, "what is here is on the disk");
     world_destroy(w);
 }
 
@@ -302,7 +302,7 @@ Test(keep, too_few_keepers_are_waited_for_by_name)
     world_settle(w, 2 * KEEP_WAIT_SHOWN_US);
     cr_assert_eq(s_durable(w, 0, 0), 0, "a copy is missing");
     cr_assert_eq(s_taken(w, 1, 0, 0), 0);
-    cr_assert_str_eq(w->shard[0][0]->life.waits_for, "keepers");
+    cr_assert_str_eq(w->shard[0][0]->report->waits_for, "keepers");
     for (size_t r = 0; r < 2; r++)
         for (size_t k = 0; k < WORLD_SHARDS; k++)
             s_assign(w, r, k, 2, A " 1\n" B " 1\n");
@@ -320,11 +320,11 @@ Test(keep, a_keeper_cannot_have_more_than_was_taken)
     s_assign(w, 0, 0, 1, A " 1\n");
     s_kept(w, A, 0, 0, 1000, ERR_OK);
     s_kept(w, A, 0, 0, 1, ERR_FULL);
-    cr_assert_eq(w->shard[0][0]->durable.committed_number, 0);
+    cr_assert_eq(w->shard[0][0]->durable->committed_number, 0);
     world_tick(w, 2 * KEEP_RETRY_US);
     cr_assert_eq(s_offered(w, A, 0, 0), 1);
     s_kept(w, A, 0, 0, 1, ERR_OK);
-    cr_assert_eq(w->shard[0][0]->durable.committed_number, 1);
+    cr_assert_eq(w->shard[0][0]->durable->committed_number, 1);
     world_destroy(w);
 }
 
@@ -345,9 +345,9 @@ Test(keep, what_a_keeper_says_of_another_snapshot_does_not_count)
     s_assign(w, 0, 0, 1, A " 1\n");
     s_kept_of(w, w->incarnation + 1, 0);
     s_kept_of(w, w->incarnation, 1);
-    cr_assert_eq(w->shard[0][0]->durable.committed_number, 0);
+    cr_assert_eq(w->shard[0][0]->durable->committed_number, 0);
     s_kept_of(w, w->incarnation, 0);
-    cr_assert_eq(w->shard[0][0]->durable.committed_number, 1);
+    cr_assert_eq(w->shard[0][0]->durable->committed_number, 1);
     world_destroy(w);
 }
 
@@ -359,9 +359,9 @@ Test(keep, its_own_scheduler_alone_says_who_keeps)
     m->keepers.assignment = 9;
     message_set_text(&m->keepers.names, B " 1\n");
     world_send_shard(w, m);
-    cr_assert_eq(w->shard[0][0]->durable.keep.keeper_count, 0);
+    cr_assert_eq(w->shard[0][0]->durable->keep.keeper_count, 0);
     s_assign(w, 0, 0, 1, A " 1\n");
-    cr_assert_eq(w->shard[0][0]->durable.keep.keeper_count, 1);
+    cr_assert_eq(w->shard[0][0]->durable->keep.keeper_count, 1);
     world_destroy(w);
 }
 
@@ -378,7 +378,7 @@ Test(keep, what_is_handed_over_is_the_last_snapshot)
     message_t *m = message_new(KIND_hand_over, "shard/region0/0", "scheduler/region0");
     m->hand_over.incarnation = w->incarnation;
     world_send_shard(w, m);
-    cr_assert_gt(shard->durable.committed_number, 1);
+    cr_assert_gt(shard->durable->committed_number, 1);
     cr_assert_eq(shard_keep_assignment(shard), 0);
     s_keep_all(w);
     cr_assert_eq(shard_keep_assignment(shard), 1);
@@ -394,9 +394,9 @@ Test(keep, keepers_that_come_in_the_midst_of_training_get_a_snapshot_at_once)
     world_run(w);
     world_push(w, 0, 0, 0, s_g);
     world_tick(w, 1);
-    uint64_t before = w->shard[0][0]->durable.committed_number;
+    uint64_t before = w->shard[0][0]->durable->committed_number;
     world_tick(w, 1);
-    cr_assert_eq(w->shard[0][0]->durable.committed_number, before, "nothing calls for one");
+    cr_assert_eq(w->shard[0][0]->durable->committed_number, before, "nothing calls for one");
     world_forget_mail(w);
     s_assign(w, 0, 0, 1, A " 1\n");
     world_tick(w, 1);
@@ -404,7 +404,7 @@ Test(keep, keepers_that_come_in_the_midst_of_training_get_a_snapshot_at_once)
     s_kept(w, A, 0, 0, before + 1, ERR_OK);
     cr_assert_eq(shard_keep_assignment(w->shard[0][0]), 1);
     world_tick(w, 1);
-    cr_assert_eq(w->shard[0][0]->durable.committed_number, before + 1, "one is enough");
+    cr_assert_eq(w->shard[0][0]->durable->committed_number, before + 1, "one is enough");
     world_destroy(w);
 }
 
@@ -417,9 +417,9 @@ Test(keep, what_is_kept_after_a_refusal_counts_though_nothing_is_offered_at_the_
     cr_assert_eq(s_offered(w, A, 0, 0), 1);
     world_push(w, 0, 0, 0, s_g);
     s_kept(w, A, 0, 0, 1, ERR_FULL);
-    cr_assert_eq(w->shard[0][0]->durable.keep.waits, 1);
+    cr_assert_eq(w->shard[0][0]->durable->keep.waits, 1);
     s_kept(w, A, 0, 0, 1, ERR_OK);
-    cr_assert_neq(w->shard[0][0]->durable.keep.waits, 1, "it waits for what it has been told");
+    cr_assert_neq(w->shard[0][0]->durable->keep.waits, 1, "it waits for what it has been told");
     s_keep_all(w);
     cr_assert_eq(s_durable(w, 0, 0), 1);
     world_destroy(w);

@@ -309,15 +309,15 @@ Test(snapshot, an_incarnation_in_it_that_nobody_can_have_given_is_forgotten)
     cr_assert_eq(shard_core_restore(&spec, before, &core, NULL), ERR_OK);
     message_t *news = s_nothing(w, 2);
     shard_role.message(core, &news, w->now);
-    core->stream.origins[1].incarnation = UINT64_MAX;
+    core->stream->origins[1].incarnation = UINT64_MAX;
     snapshot_t *poisoned = shard_core_take_snapshot(core, w->now + 10000000);
     cr_assert_not_null(poisoned);
     shard_role.destroy((void **)&core);
     cr_assert_eq(shard_core_restore(&spec, poisoned, &core, NULL), ERR_OK);
-    uint64_t taken = core->stream.origins[1].taken;
+    uint64_t taken = core->stream->origins[1].taken;
     news = s_nothing(w, taken + 1);
     shard_role.message(core, &news, w->now);
-    cr_assert_eq(core->stream.origins[1].taken, taken + 1, "the true one is not heard");
+    cr_assert_eq(core->stream->origins[1].taken, taken + 1, "the true one is not heard");
     shard_role.destroy((void **)&core);
     snapshot_destroy(&poisoned);
     world_destroy(w);

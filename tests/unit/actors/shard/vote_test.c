@@ -308,7 +308,7 @@ Test(vote, what_is_kept_for_others_is_bounded_by_the_window)
 {
     world_t *w = s_world(0.5);
     w->topology->job.sync.window_bytes = 3000;
-    const shard_relays_t *relays = &w->shard[0][0]->rounds.relays;
+    const shard_relays_t *relays = &w->shard[0][0]->rounds->relays;
     s_keep(w, 2, 1, 1000);
     for (uint64_t number = 1; number <= 6; number++)
         s_keep(w, 1, number, 1000);

@@ -1,0 +1,142 @@
+#include "actors/shard/base/base.h"
+
+#include <stdio.h>
+#include <string.h>
+
+size_t base_regions(const base_t *self)
+{
+    return self->spec.topology->region_count;
+}
+
+size_t base_bytes(const base_t *self)
+{
+    return self->spec.elements * sizeof(float);
+}
+
+const char *base_region_name(const base_t *self, size_t region)
+{
+    return self->spec.topology->regions[region].name;
+}
+
+uint64_t base_members(const base_t *self)
+{
+    size_t regions = base_regions(self);
+    return regions >= 64 ? UINT64_MAX : (UINT64_C(1) << regions) - 1;
+}
+
+void base_changed(base_t *self)
+{
+    self->changes++;
+    self->report_soon = true;
+}
+
+/* -- life */
+
+/* Shards cut in turn, so that the link carries one after the other, when local steps need not wait for that. */
+static uint64_t s_first(const base_t *self)
+{
+    size_t shards = self->spec.topology->regions[self->spec.region_index].shards;
+    uint64_t turn = self->rules.overlap ? self->spec.shard_index * self->rules.every / shards : 0;
+    return turn ? turn : self->rules.every;
+}
+
+static void s_derive(base_t *self)
+{
+    const topology_t *topology = self->spec.topology;
+    bool several = topology->region_count > 1;
+    rules_t *rules = &self->rules;
+    rules->strategy = strategy_find(topology->job.sync.strategy);
+    bool single = rules->strategy->id == STRATEGY_ASGD || rules->strategy->id == STRATEGY_SSGD;
+    rules->automatic = !single && topology->job.sync.every == 0;
+    rules->every = single ? 1 : rules->automatic ? topology->job.sync.every_most : topology->job.sync.every;
+    rules->waits = rules->strategy->waits && several;
+    rules->votes = rules->waits && topology->job.sync.quorum < 1;
+    rules->overlap = rules->waits && rules->strategy->outer ? topology->job.sync.overlap : 0;
+    rules->first = s_first(self);
+    rules->sees_own = rules->waits || (rules->strategy->outer && !rules->strategy->adds && several);
+    rules->in_order = rules->waits || topology->job.sync.inside == INSIDE_SYNC;
+    rules->steps_alone = rules->strategy->local_step || !several;
+    rules->plain_sum = strcmp(topology->job.data.kind, "counter") == 0;
+}
+
+static void s_name(const base_t *self, wire_name_t ret_name, const char *role, bool with_index)
+{
+    char text[2 * WIRE_NAME_SIZE];
+    const char *region = base_region_name(self, self->spec.region_index);
+    if (with_index)
+        snprintf(text, sizeof text, "%s/%s/%zu", role, region, self->spec.shard_index);
+    else
+        snprintf(text, sizeof text, "%s/%s", role, region);
+    message_set_name(ret_name, text);
+}
+
+void base_init(base_t *self, const shard_spec_t *spec)
+{
+    *self = (base_t){.spec = *spec, .region = &spec->job->regions[spec->region_index], .report_soon = true};
+    s_derive(self);
+    s_name(self, self->name, "shard", true);
+    s_name(self, self->synchronizer, "synchronizer", true);
+    s_name(self, self->scheduler, "scheduler", false);
+    outbox_init(&self->outbox);
+}
+
+void base_fini(base_t *self)
+{
+    outbox_fini(&self->outbox);
+}
+
+/* -- speaking */
+
+message_t *base_message(const base_t *self, message_kind_t kind, const char *to)
+{
+    message_t *message = message_new(kind, to, self->name);
+    message->incarnation = self->spec.incarnation;
+    return message;
+}
+
+void base_send(base_t *self, message_t **message_p)
+{
+    outbox_add(&self->outbox, message_p);
+}
+
+void base_refused(base_t *self, err_code_t code)
+{
+    self->counts.refusals++;
+    self->counts.not_finite += code == ERR_NUMBER;
+}
+
+void base_refuse(base_t *self, const message_t *message, err_code_t code, const char *reason)
+{
+    message_t *answer = base_message(self, KIND_refused, message->from);
+    answer->number = message->number;
+    answer->refused.kind = (uint64_t)message->kind;
+    answer->refused.code = (uint64_t)code;
+    answer->refused.incarnation = message->incarnation;
+    message_set_text(&answer->refused.reason, reason);
+    base_send(self, &answer);
+}
+
+/* -- names */
+
+size_t base_region_of(const base_t *self, const char *role, const char *from)
+{
+    char end[24];
+    size_t skip = strlen(role), length = strlen(from);
+    size_t tail = (size_t)snprintf(end, sizeof end, "/%zu", self->spec.shard_index);
+    if (length < skip + 1 + tail || strncmp(from, role, skip) != 0 || from[skip] != '/' ||
+        strcmp(from + length - tail, end) != 0)
+        return SIZE_MAX;
+    const char *name = from + skip + 1;
+    length -= skip + 1 + tail;
+    for (size_t r = 0; r < base_regions(self); r++) {
+        const char *region = base_region_name(self, r);
+        if (r != self->spec.region_index && strncmp(region, name, length) == 0 && !region[length])
+            return r;
+    }
+    return SIZE_MAX;
+}
+
+void base_name_of(const base_t *self, const char *role, size_t region, char *ret_name, size_t size)
+{
+    snprintf(ret_name, size, "%s/%s/%zu", role, base_region_name(self, region), self->spec.shard_index);
+}

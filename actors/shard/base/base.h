@@ -1,0 +1,95 @@
+/* base - what all rooms of a shard stand on: who it is, what the job's settings come to, the time, and its way to speak.
+ *
+ * Owns     names, outbox, time of the event that is being handled, counters, and the number of changes of what is stored.
+ * Reads    nothing of any other room.
+ * Called   by every room. The core alone sets now_us.
+ * Threads  those of the core.
+ */
+#ifndef ACTORS_SHARD_BASE_BASE_H
+#define ACTORS_SHARD_BASE_BASE_H
+
+#include "actors/kit/role.h"
+#include "actors/shard/base/life.h"
+#include "actors/shard/shard_spec.h"
+#include "actors/synchronizer/strategy.h"
+#include "codec/wire/message.h"
+
+#define SHARD_BLOCK 4096u    /* elements worked on at a time: 16 KiB, stays in the first-level cache */
+#define SHARD_KEPT_MAX 1024u /* own deltas, whatever their bytes: each is a row of the state and two values */
+
+/* A place in a stream: the same set of its region's batches wherever it is met. */
+typedef struct {
+    uint64_t history, number;
+} position_t;
+
+/* What a delta says beside its data. */
+typedef struct {
+    uint64_t first, last;
+    delta_kind_t kind;
+    uint64_t steps, samples;
+    bool final;
+} delta_head_t;
+
+/* What the settings of the job come to here. */
+typedef struct {
+    const strategy_t *strategy;
+    uint64_t every;   /* steps per cut; at most so many when automatic */
+    uint64_t first;   /* steps before the first cut */
+    uint64_t overlap; /* steps between a cut and what its round does; 0: steps wait for the round */
+    bool automatic;   /* a cut is made when every destination has taken the one before */
+    bool in_order;    /* inside sync, and rounds: a step is the same batches in every shard */
+    bool waits;       /* a waiting strategy among several regions */
+    bool votes;       /* rounds that do not need every region: what is in them is decided */
+    bool steps_alone; /* a local gradient is applied at once */
+    bool sees_own;    /* own cuts act here as others see them */
+    bool plain_sum;   /* the ledger: gradients are counts, not means */
+} rules_t;
+
+typedef struct {
+    uint64_t duplicates, refusals, rolled_back, uncompensated, welcomes, snapshots_failed;
+    uint64_t not_finite; /* of the refusals */
+} counts_t;
+
+typedef struct {
+    shard_spec_t spec;
+    const job_region_t *region;
+    rules_t rules;
+    wire_name_t name, synchronizer, scheduler;
+    uint64_t scheduler_incarnation; /* newest seen */
+    outbox_t outbox;
+    int64_t now_us;
+    uint64_t changes; /* grows with every change of what is stored */
+    counts_t counts;
+    bool short_of_memory; /* something could not be applied: tried again at the next tick */
+    life_t life;
+    bool report_soon;
+} base_t;
+
+void base_init(base_t *self, const shard_spec_t *spec);
+void base_fini(base_t *self);
+
+size_t base_regions(const base_t *self);
+size_t base_bytes(const base_t *self); /* of a tensor of this shard */
+const char *base_region_name(const base_t *self, size_t region);
+uint64_t base_members(const base_t *self); /* a bit for each region */
+
+/* What is stored is another than before. */
+void base_changed(base_t *self);
+
+/* -- speaking */
+
+message_t *base_message(const base_t *self, message_kind_t kind, const char *to);
+void base_send(base_t *self, message_t **message_p);
+/* Counts an update that was refused for its content. */
+void base_refused(base_t *self, err_code_t code);
+/* Answers a message that was not taken. */
+void base_refuse(base_t *self, const message_t *message, err_code_t code, const char *reason);
+
+/* -- names */
+
+/* The region whose "ROLE/REGION/K", with this shard's K, it is; SIZE_MAX: of none but the own. */
+size_t base_region_of(const base_t *self, const char *role, const char *from);
+/* "ROLE/REGION/K" of another region. */
+void base_name_of(const base_t *self, const char *role, size_t region, char *ret_name, size_t size);
+
+#endif

@@ -1,0 +1,86 @@
+#include "actors/shard/durable/carry.h"
+
+#include "actors/synchronizer/strategy.h"
+#include "codec/base/hash.h"
+
+#include <inttypes.h>
+
+uint64_t shard_carry_rate(const topology_t *topology)
+{
+    double values[] = {topology->job.optimizer.lr, topology->job.optimizer.momentum,
+                       topology->job.optimizer.linear ? 1 : 0, topology->job.optimizer.warmup};
+    return hash_checksum(values, sizeof values) | 1;
+}
+
+static uint64_t s_applied(const message_t *state)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < state->shard_state.applied.count; i++)
+        sum += state->shard_state.applied.items[i].end - state->shard_state.applied.items[i].first;
+    return sum;
+}
+
+static uint64_t s_end(const message_t *state)
+{
+    size_t count = state->shard_state.applied.count;
+    return count ? state->shard_state.applied.items[count - 1].end : 0;
+}
+
+/* States of before they told it are of as many as they have, if they have all. */
+bool shard_carry_has_grown(const job_region_t *region, const message_t *state)
+{
+    uint64_t then = state->shard_state.batches;
+    return then ? then < region->batches : state->shard_state.closed && s_applied(state) < region->batches;
+}
+
+/* All that was to be trained, and every other region's last delta: in all regions, then, it is. */
+static bool s_is_through(const message_t *state, size_t region, size_t region_count)
+{
+    const wire_u64s_t *finals = &state->shard_state.origin_final;
+    for (size_t r = 0; r < region_count; r++)
+        if (r != region && (r >= finals->count || !finals->items[r]))
+            return false;
+    return state->shard_state.closed && state->shard_state.pending.count == 0;
+}
+
+/* No other region can have come to the end: with rounds of all, its newest cut is the next after the newest here, at most. */
+static bool s_is_early(const topology_t *topology, uint64_t width, const message_t *state)
+{
+    uint64_t batches = state->shard_state.batches, applied = s_applied(state);
+    return topology->job.sync.quorum >= 1 && !state->shard_state.closed && batches > applied &&
+           (batches - applied) / width > 2 * topology->job.sync.every;
+}
+
+/* Whether rounds are other steps now. Warmup and a falling rate are of the whole job. */
+static bool s_changes_rounds(const topology_t *topology, bool epochs, const message_t *state)
+{
+    bool follows = topology->job.optimizer.linear || topology->job.optimizer.warmup > 0;
+    uint64_t then = state->shard_state.rate;
+    return !strategy_find(topology->job.sync.strategy)->local_step &&
+           ((then && then != shard_carry_rate(topology)) || (epochs && follows));
+}
+
+err_code_t shard_carry(const topology_t *topology, const job_t *job, size_t region, const message_t *state,
+                       err_t *err)
+{
+    const job_region_t *own = &job->regions[region];
+    uint64_t then = state->shard_state.batches;
+    const char *name = topology->regions[region].name;
+    if (s_end(state) > own->batches)
+        return err_set(err, ERR_JOB,
+                       "job.epochs: shard/%s/%" PRIu64 " has trained more than %llu epochs; write as many "
+                       "as it had, or more",
+                       name, state->shard_state.shard, (unsigned long long)job->epochs);
+    bool epochs = shard_carry_has_grown(own, state) || then > own->batches;
+    bool rounds = s_changes_rounds(topology, epochs, state);
+    if (topology->region_count == 1 || !job->waits || (!rounds && !epochs) ||
+        s_is_through(state, region, topology->region_count) ||
+        (!rounds && s_is_early(topology, own->width, state)))
+        return ERR_OK;
+    return err_set(
+        err, ERR_JOB,
+        "%s cannot change now: with job.sync.strategy %s regions go in rounds, and shard/%s/%" PRIu64
+        " is amidst them; undo the change, let the job be done, and make it then",
+        epochs ? "job.epochs" : "job.optimizer", strategy_find(topology->job.sync.strategy)->name, name,
+        state->shard_state.shard);
+}

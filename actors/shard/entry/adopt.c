@@ -1,0 +1,388 @@
+/* Adopting another region's state D at this shard X. D's position of X's own stream is (h, n).
+ *
+ *   X keeps everything after (h, n)   state := D's state, and X's own deltas after n and its open accumulator applied
+ *                                     to it again; X's line, numbers and applied batches stay
+ *                                     (differences and contributions to rounds: are taken again as received ones are;
+ *                                     those of asp, and what they left out, are in it at once)
+ *   else                              state := D's state; own batches := those that are in it, the others are computed
+ *                                     again; a new history follows (h, n)
+ *   both                              positions in the streams of the others := D's; in D's own: its last delta
+ *
+ * so that afterwards the state is again the sum of the batches that the positions name.
+ */
+
+#include "actors/shard/shard_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* -- the state of the donor, checked ------------------------------------------------------------------------
+ */
+
+static bool s_finite(const shard_core_t *self, const buf_t *buf)
+{
+    return !buf || vector_finite(self->base->spec.elements, buf_peek(buf));
+}
+
+static err_code_t s_check(shard_core_t *peer, err_t *err)
+{
+    bool finite = s_finite(peer, peer->replica->parameters) && s_finite(peer, peer->replica->momentum) &&
+                  s_finite(peer, peer->replica->outer.start) &&
+                  s_finite(peer, peer->replica->outer.momentum) &&
+                  s_finite(peer, peer->replica->outer.gathered);
+    for (size_t i = 0; i < peer->replica->pending_count; i++)
+        finite = finite && s_finite(peer, peer->replica->pending[i].data);
+    if (!finite)
+        return err_set(err, ERR_NUMBER, "the state of another region is not finite");
+    /* Changed in place from here on, so that memory cannot run short half way. */
+    if (!buf_make_unique(&peer->replica->parameters) ||
+        (peer->replica->momentum && !buf_make_unique(&peer->replica->momentum)) ||
+        (peer->replica->outer.start && !buf_make_unique(&peer->replica->outer.start)))
+        return err_set(err, ERR_MEMORY, "no memory for the state of another region");
+    return ERR_OK;
+}
+
+/* Loads it as what it is: a shard of the donor's region. */
+static err_code_t s_load(const shard_core_t *self, size_t donor, snapshot_t **snapshot_p,
+                         shard_core_t **ret_peer, err_t *err)
+{
+    shard_spec_t spec = self->base->spec;
+    spec.region_index = donor;
+    spec.loses = spec.uncertain = false;
+    shard_core_t *peer = shard_alloc(&spec);
+    peer->entry->visits = true;
+    err_code_t code = state_load(peer, *snapshot_p, err);
+    snapshot_destroy(snapshot_p); /* its references would make every buffer shared */
+    if (!code)
+        code = s_check(peer, err);
+    if (code)
+        shard_destroy((void **)&peer);
+    else
+        *ret_peer = peer;
+    return code;
+}
+
+/* -- own gradients, once more -------------------------------------------------------------------------------
+ */
+
+/* Everything is unique: no memory is needed, so it cannot fail. */
+static void s_step_again(shard_core_t *self, const buf_t *gradient, uint64_t samples)
+{
+    if (gradient) {
+        part_t part = {.buf = gradient, .weight = 1};
+        blend_t blend = {.parts = &part,
+                         .count = 1,
+                         .divisor = 1,
+                         .scratch = self->replica->scratch,
+                         .sums = self->replica->sums};
+        CHECK(version_step(self->replica, &blend, true, false));
+    }
+    self->replica->samples_applied += samples;
+}
+
+/* What the cuts carried and what they left out, so that it is all there is. */
+static void s_gradients_again(shard_core_t *self, uint64_t number, buf_t *view)
+{
+    for (size_t i = 0; i < self->stream->queue_count; i++) {
+        const kept_t *kept = &self->stream->queue[i];
+        if (kept->head.last <= number)
+            continue;
+        bool encoded = kept->data && kept->encoding;
+        if (encoded)
+            CHECK(!encode_view(self->replica, kept->encoding, kept->data, view)); /* made or checked here */
+        s_step_again(self, encoded ? view : kept->data, kept->head.samples);
+    }
+    s_step_again(self, self->replica->open, self->replica->open_samples);
+    s_step_again(self, self->replica->residual, 0);
+}
+
+/* The own model enters by its share, as it would at any other region. */
+static void s_model_again(shard_core_t *self, const buf_t *model, uint64_t number)
+{
+    float share = (float)self->base->region->share;
+    bool some = self->replica->open_steps > 0;
+    for (size_t i = 0; i < self->stream->queue_count; i++)
+        if (self->stream->queue[i].head.last > number) {
+            self->replica->samples_applied +=
+                self->base->rules.waits ? 0 : self->stream->queue[i].head.samples;
+            some = true;
+        }
+    self->replica->samples_applied += self->base->rules.waits ? 0 : self->replica->open_samples;
+    if (!some)
+        return;
+    part_t part = {.buf = model, .weight = 1};
+    blend_t blend = {.parts = &part,
+                     .count = 1,
+                     .divisor = 1,
+                     .scratch = self->replica->scratch,
+                     .sums = self->replica->sums};
+    CHECK(version_mix(self->replica, &blend, 1.0f - share, share));
+}
+
+static void s_subtract(shard_core_t *self, buf_t *from, const buf_t *difference)
+{
+    const float *d = buf_peek(difference);
+    float *x = buf_data(from);
+    for (size_t i = 0; i < self->base->spec.elements; i++)
+        x[i] -= d[i];
+    buf_touch(from);
+}
+
+/* Own differences that are not in the donor's state, and what they left out, which no region but this one has. */
+static void s_differences_again(shard_core_t *self, uint64_t number, buf_t *view)
+{
+    for (size_t i = 0; i < self->stream->queue_count; i++) {
+        const kept_t *kept = &self->stream->queue[i];
+        if (kept->head.last <= number || !kept->data)
+            continue;
+        if (kept->encoding)
+            CHECK(!encode_view(self->replica, kept->encoding, kept->data, view)); /* made or checked here */
+        s_subtract(self, self->replica->outer.start, kept->encoding ? view : kept->data);
+    }
+    if (self->replica->residual)
+        s_subtract(self, self->replica->outer.start, self->replica->residual);
+}
+
+/* Own differences that are not in the donor's state act later, as received ones, or are in `start` again; the open local steps lead on from where
+ * its start is. Written in place. */
+static void s_open_again(shard_core_t *self, const buf_t *former, const buf_t *former_start, uint64_t number)
+{
+    if (!self->base->rules.waits) { /* counted as the steps are made */
+        for (size_t i = 0; i < self->stream->queue_count; i++)
+            self->replica->samples_applied +=
+                self->stream->queue[i].head.last > number ? self->stream->queue[i].head.samples : 0;
+        self->replica->samples_applied += self->replica->open_samples;
+    }
+    if (!self->replica->open_steps) {
+        outer_return(self->replica);
+        return;
+    }
+    const float *w = buf_peek(former), *s = buf_peek(former_start),
+                *start = buf_peek(self->replica->outer.start);
+    float *to = buf_data(self->replica->parameters);
+    for (size_t i = 0; i < self->base->spec.elements; i++)
+        to[i] = start[i] + (w[i] - s[i]);
+    buf_touch(self->replica->parameters);
+}
+
+/* Contributions that the donor has not applied and does not hold. A gradient or difference that no round has had yet is in
+ * a later one, however old it is. */
+static void s_pend_again(shard_core_t *self, uint64_t number, buf_t **views)
+{
+    for (size_t i = 0; i < self->stream->queue_count; i++) {
+        const kept_t *kept = &self->stream->queue[i];
+        if (kept->head.last <= number)
+            continue;
+        if (shard_round_late(self, &kept->head)) {
+            self->replica->samples_applied += kept->head.samples;
+            continue;
+        }
+        pending_t own = {.region = self->base->spec.region_index, .head = kept->head};
+        own.data = buf_ref(views[i] ? views[i] : kept->data);
+        if (views[i])
+            CHECK(
+                !encode_view(self->replica, kept->encoding, kept->data, own.data)); /* made or checked here */
+        pending_add(self->replica, &own);
+    }
+}
+
+/* Room for what encoded cuts carried, as the others see it: one for gradients, which are added one after the other, and
+ * one for each contribution to a round. */
+typedef struct {
+    buf_t **views; /* as the queue, and one more */
+    size_t count;
+} room_t;
+
+static void s_leave(room_t *room)
+{
+    for (size_t i = 0; i < room->count; i++)
+        buf_destroy(&room->views[i]);
+    free(room->views);
+    *room = (room_t){0};
+}
+
+static err_code_t s_find_room(const shard_core_t *self, uint64_t number, room_t *ret, err_t *err)
+{
+    *ret = (room_t){.count = self->stream->queue_count + 1};
+    ret->views = calloc(ret->count, sizeof(buf_t *));
+    CHECK(ret->views);
+    for (size_t i = 0; i < self->stream->queue_count; i++) {
+        const kept_t *kept = &self->stream->queue[i];
+        buf_t **view = &ret->views[self->base->rules.sees_own ? i : self->stream->queue_count];
+        if (kept->head.last <= number || !kept->data || !kept->encoding || *view)
+            continue;
+        *view = buf_new(base_bytes(self->base));
+        if (!*view) {
+            s_leave(ret);
+            return err_set(err, ERR_MEMORY, "no memory for the own deltas beside another region's state");
+        }
+    }
+    return ERR_OK;
+}
+
+/* -- taking over ----------------------------------------------------------------------------------------------
+ */
+
+static void s_take_origin(origin_t *origin, uint64_t history, uint64_t taken, buf_t *cursor, bool final)
+{
+    buf_destroy(&origin->cursor);
+    origin->history = history;
+    origin->taken = taken;
+    origin->durable = 0; /* told anew when this state is committed */
+    origin->cursor = buf_ref(cursor);
+    origin->final = final;
+    origin->final_durable = false;
+    origin->suspect = origin->position_told = false;
+}
+
+/* The donor's batches as of its last cut. Nothing is cut for a newcomer where regions wait for each other: there steps go
+ * in order, and those that are open are the last. */
+static buf_t *s_cursor(const shard_core_t *peer)
+{
+    uint64_t open = peer->base->rules.waits ? peer->replica->open_steps * peer->base->region->width : 0;
+    range_t below = {0, ranges_size(&peer->replica->applied) - open};
+    buf_t *cursor =
+        open ? buf_new_copy(&below, below.end ? sizeof below : 0)
+             : buf_new_copy(peer->replica->applied.items, peer->replica->applied.count * sizeof(range_t));
+    CHECK(cursor);
+    return cursor;
+}
+
+static void s_take_positions(shard_core_t *self, const shard_core_t *peer)
+{
+    for (size_t r = 0; r < base_regions(self->base); r++) {
+        const origin_t *from = &peer->stream->origins[r];
+        if (r == self->base->spec.region_index)
+            continue;
+        if (r != peer->base->spec.region_index) {
+            s_take_origin(&self->stream->origins[r], from->history, from->taken, from->cursor, from->final);
+            self->stream->origins[r].samples = from->samples;
+            continue;
+        }
+        buf_t *cursor = s_cursor(peer);
+        s_take_origin(&self->stream->origins[r], peer->stream->history, shard_line_last(peer), cursor,
+                      peer->stream->closed);
+        buf_destroy(&cursor);
+    }
+}
+
+static void s_take_pending(shard_core_t *self, shard_core_t *peer)
+{
+    for (size_t i = 0; i < self->replica->pending_count; i++)
+        buf_destroy(&self->replica->pending[i].data);
+    self->replica->pending_count = 0;
+    for (size_t i = 0; i < peer->replica->pending_count; i++)
+        pending_add(self->replica, &peer->replica->pending[i]);
+    peer->replica->pending_count = 0;
+    self->rounds->number = peer->rounds->number;
+}
+
+static void s_take(buf_t **to, buf_t **from_p)
+{
+    buf_destroy(to);
+    *to = *from_p;
+    *from_p = NULL;
+}
+
+/* The tensors, and what goes with them. Returns the former parameters, and where their open local steps began. */
+static buf_t *s_take_tensors(shard_core_t *self, shard_core_t *peer, buf_t **ret_start)
+{
+    buf_t *former = self->replica->parameters;
+    *ret_start = buf_ref(self->replica->outer.base ? self->replica->outer.base : self->replica->outer.start);
+    buf_destroy(&self->replica->outer.base);
+    s_take(&self->replica->outer.start, &peer->replica->outer.start);
+    s_take(&self->replica->outer.momentum, &peer->replica->outer.momentum);
+    s_take(&self->replica->outer.gathered, &peer->replica->outer.gathered);
+    self->replica->outer.arrivals = peer->replica->outer.arrivals;
+    self->replica->parameters = peer->replica->parameters;
+    buf_destroy(&self->replica->momentum);
+    self->replica->momentum = peer->replica->momentum;
+    peer->replica->parameters = peer->replica->momentum = NULL;
+    self->replica->samples_applied = peer->replica->samples_applied;
+    self->replica->version =
+        (self->replica->version > peer->replica->version ? self->replica->version : peer->replica->version) +
+        1;
+    return former;
+}
+
+static void s_keep_own(shard_core_t *self, const buf_t *former, const buf_t *start, uint64_t number,
+                       const room_t *room)
+{
+    if (self->base->rules.sees_own)
+        s_pend_again(self, number, room->views);
+    if (self->replica->outer.on && self->base->rules.strategy->adds)
+        s_differences_again(self, number, room->views[self->stream->queue_count]);
+    if (self->replica->outer.on)
+        s_open_again(self, former, start, number);
+    else if (self->base->rules.strategy->cuts == DELTA_MODEL)
+        s_model_again(self, former, number);
+    else if (!self->base->rules.waits)
+        s_gradients_again(self, number, room->views[self->stream->queue_count]);
+}
+
+/* What the last of the cuts that the others have left out is gone, too: only deltas that are not encoded lose nothing. */
+static void s_lose_own(shard_core_t *self, const shard_core_t *peer)
+{
+    const origin_t *own = &peer->stream->origins[self->base->spec.region_index];
+    ranges_t view = {0};
+    if (own->cursor) {
+        view.items = buf_data(own->cursor);
+        view.count = buf_size(own->cursor) / sizeof(range_t);
+    }
+    uint64_t had = ranges_size(&self->replica->applied) + self->base->spec.lost, has = ranges_size(&view);
+    self->base->counts.rolled_back += had > has ? had - has : 0;
+    self->base->spec.lost = 0;
+    CHECK(!ranges_copy(&self->replica->applied, &view) && !ranges_intersect(&self->replica->refused, &view));
+    ranges_fini(&self->durable->applied);
+    self->replica->steps = has / self->base->region->width;
+    self->durable->committed_steps = self->replica->steps;
+    buf_destroy(&self->replica->open);
+    buf_destroy(&self->replica->residual);
+    self->replica->open_steps = self->replica->open_samples = 0;
+    if (self->replica->outer.on)
+        outer_return(self->replica); /* the donor's local steps are its own */
+    shard_vote_mute(self);
+    self->stream->closed = own->final;
+    self->durable->closed = false;
+    shard_line_begin(self, own->history, own->taken);
+    if (!self->base->rules.waits || self->stream->closed)
+        shard_cut_announce(self);
+}
+
+err_code_t shard_adopt(shard_core_t *self, size_t donor, snapshot_t **snapshot_p, err_t *err)
+{
+    shard_core_t *peer = NULL;
+    err_code_t code = s_load(self, donor, snapshot_p, &peer, err);
+    if (code)
+        return code;
+    const origin_t *own = &peer->stream->origins[self->base->spec.region_index];
+    bool keeps = !self->base->life.lossy && shard_line_has(self, own->history, own->taken);
+    room_t room = {0};
+    code = keeps ? s_find_room(self, own->taken, &room, err) : ERR_OK;
+    if (code) {
+        shard_destroy((void **)&peer);
+        return code;
+    }
+    ahead_drop(self->intake);
+    shard_mark_join(self, peer->durable->mark.number);
+    s_take_pending(self, peer);
+    shard_vote_join(self, peer);
+    shard_relay_drop(self); /* of lines that may not go on */
+    buf_t *start = NULL, *former = s_take_tensors(self, peer, &start);
+    s_take_positions(self, peer);
+    if (keeps)
+        s_keep_own(self, former, start, own->taken, &room);
+    else
+        s_lose_own(self, peer);
+    shard_drift_begin(self);
+    buf_destroy(&former);
+    buf_destroy(&start);
+    s_leave(&room);
+    shard_entry_next(self);
+    self->base->counts.welcomes++;
+    self->durable->stored = false;
+    self->durable->shot.outlived = true;
+    base_changed(self->base);
+    shard_destroy((void **)&peer);
+    return ERR_OK;
+}

@@ -1,0 +1,126 @@
+/* Giving the own state to the same shard of another region: a cut of all that is open, a snapshot, and when that is
+ * durable an offer. What is given are the bytes of a committed snapshot, so nothing that could be lost here again. */
+
+#include "actors/shard/shard_internal.h"
+
+#include <string.h>
+
+static bool s_active(const shard_core_t *self)
+{
+    return self->entry->giving.region != SIZE_MAX;
+}
+
+void shard_donor_drop(shard_core_t *self)
+{
+    snapshot_destroy(&self->entry->giving.snapshot);
+    giver_destroy(&self->entry->giving.giver);
+    self->entry->giving = (donor_t){.region = SIZE_MAX};
+}
+
+bool shard_donor_waits(const shard_core_t *self)
+{
+    return s_active(self) && self->entry->giving.number == 0;
+}
+
+static void s_offer(shard_core_t *self)
+{
+    char to[3 * WIRE_NAME_SIZE];
+    base_name_of(self->base, "shard", self->entry->giving.region, to, sizeof to);
+    giver_offer(self->entry->giving.giver, to, self->entry->giving.incarnation, &self->base->outbox);
+}
+
+static void s_begin(shard_core_t *self, size_t region, const message_t *want)
+{
+    shard_donor_drop(self);
+    self->entry->giving.region = region;
+    self->entry->giving.incarnation = want->incarnation;
+    self->entry->giving.attempt = want->number;
+    self->entry->giving.heard_us = self->base->now_us;
+    base_changed(self->base); /* a snapshot of its own, also when nothing else is new */
+}
+
+/* One newcomer at a time; the others see by the stand that this shard is there. */
+void shard_donor_want(shard_core_t *self, const message_t *message)
+{
+    size_t region = base_region_of(self->base, "shard", message->from);
+    if (life_stops(&self->base->life) || region == SIZE_MAX)
+        return;
+    shard_stand_say(self, region);
+    if (!life_runs(&self->base->life) || (s_active(self) && self->entry->giving.region != region))
+        return;
+    const donor_t *donor = &self->entry->giving;
+    bool same =
+        s_active(self) && donor->incarnation == message->incarnation && donor->attempt == message->number;
+    bool late =
+        s_active(self) && (message->incarnation < donor->incarnation ||
+                           (message->incarnation == donor->incarnation && message->number < donor->attempt));
+    if (late)
+        return;
+    if (!same)
+        s_begin(self, region, message);
+    self->entry->giving.heard_us = self->base->now_us;
+    if (self->entry->giving.giver)
+        s_offer(self);
+}
+
+void shard_donor_fetch(shard_core_t *self, const message_t *message)
+{
+    size_t region = base_region_of(self->base, "shard", message->from);
+    if (life_stops(&self->base->life) || region == SIZE_MAX)
+        return;
+    if (!s_active(self) || self->entry->giving.region != region || !self->entry->giving.giver) {
+        giver_refuse(message, self->base->name, self->base->spec.incarnation, &self->base->outbox);
+        return;
+    }
+    self->entry->giving.heard_us = self->base->now_us;
+    giver_serve(self->entry->giving.giver, message, &self->base->outbox);
+}
+
+/* What a newcomer needs of a snapshot; own deltas are not among it. */
+static bool s_given(const char *name)
+{
+    static const char *const prefixes[] = {"state", "parameters", "momentum", "start",
+                                           "outer", "gathered",   "pending/", "cursor_of/"};
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
+        if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
+            return true;
+    return false;
+}
+
+void shard_donor_taken(shard_core_t *self, const snapshot_t *snapshot)
+{
+    snapshot_t *given = snapshot_new(&snapshot->id);
+    for (size_t i = 0; given && i < snapshot->count; i++) {
+        buf_t *buf = buf_ref(snapshot->values[i].buf);
+        if (!s_given(snapshot->values[i].name))
+            buf_destroy(&buf);
+        else if (snapshot_add(given, snapshot->values[i].name, &buf, NULL))
+            snapshot_destroy(&given);
+    }
+    if (!given)
+        return; /* no memory: the next snapshot */
+    self->entry->giving.snapshot = given;
+    self->entry->giving.number = snapshot->id.number;
+}
+
+void shard_donor_committed(shard_core_t *self, uint64_t number, err_code_t code)
+{
+    donor_t *donor = &self->entry->giving;
+    if (!s_active(self) || donor->number != number || !donor->snapshot)
+        return;
+    const char *region = self->base->spec.topology->regions[self->base->spec.region_index].name;
+    if (!code)
+        code = giver_new(donor->snapshot, region, self->base->spec.shard_index, self->base->name,
+                         self->base->spec.incarnation, &donor->giver, NULL);
+    snapshot_destroy(&donor->snapshot);
+    if (code)
+        donor->number = 0; /* another one */
+    else
+        s_offer(self);
+}
+
+void shard_donor_tick(shard_core_t *self)
+{
+    if (s_active(self) && self->base->now_us - self->entry->giving.heard_us > SHARD_DONOR_SILENCE_US)
+        shard_donor_drop(self);
+}

@@ -1,0 +1,402 @@
+/* Entering: a shard that has lost something, or whose position in another region's stream is no longer kept, asks all
+ * where they stand, and takes the state of the one that has the most of its own stream. Meanwhile it takes no push,
+ * pull or delta and reports no progress, so that nobody counts on it. */
+
+#include "actors/shard/shard_internal.h"
+
+#include <string.h>
+
+void shard_enter_drop(shard_core_t *self)
+{
+    taker_destroy(&self->entry->taker);
+}
+
+static void s_ask_again(shard_core_t *self)
+{
+    shard_enter_drop(self);
+    life_move(&self->base->life, LIFE_ASKS);
+    self->entry->donor = SIZE_MAX;
+    self->entry->ask_us = self->base->now_us;
+    self->entry->pause_us = SHARD_STAND_FIRST_US;
+    self->base->report_soon = true;
+}
+
+void shard_ask_at_start(shard_core_t *self)
+{
+    self->base->life.lossy = self->entry->start = true;
+    s_ask_again(self);
+}
+
+/* What has come and is not in the version: it is sent again, as nothing of it was acknowledged. */
+static void s_drop_unapplied(shard_core_t *self)
+{
+    intake_forget(self->intake);
+    for (size_t r = 0; r < base_regions(self->base); r++) {
+        self->stream->origins[r].suspect = false;
+        for (size_t i = 0; i < SHARD_INCOMING_MAX; i++)
+            incoming_drop(&self->stream->origins[r].incoming[i]);
+    }
+}
+
+void shard_enter(shard_core_t *self, bool lossy)
+{
+    if (life_stops(&self->base->life) || base_regions(self->base) == 1 ||
+        self->base->life.phase == LIFE_STORES)
+        return;
+    self->base->life.lossy |= lossy;
+    if (!life_runs(&self->base->life))
+        return;
+    shard_uncovered_end(self);
+    s_drop_unapplied(self);
+    shard_donor_drop(self);
+    shard_mark_drop(self);
+    for (size_t r = 0; r < base_regions(self->base); r++)
+        self->entry->stands[r] = (stand_view_t){0};
+    self->entry->since_us = self->base->now_us;
+    s_ask_again(self);
+}
+
+/* -- deciding ---------------------------------------------------------------------------------------------
+ */
+
+static bool s_all_heard(const shard_core_t *self)
+{
+    for (size_t r = 0; r < base_regions(self->base); r++)
+        if (r != self->base->spec.region_index && !self->entry->stands[r].heard)
+            return false;
+    return true;
+}
+
+/* Everybody has exactly what this shard has of its own stream, and keeps what it lacks of theirs: what they let go before
+ * it lost that nobody sends any more. */
+static bool s_agreed(const shard_core_t *self)
+{
+    uint64_t history, number;
+    shard_line_position(self, &history, &number);
+    for (size_t r = 0; r < base_regions(self->base); r++) {
+        const stand_view_t *stand = &self->entry->stands[r];
+        if (r == self->base->spec.region_index)
+            continue;
+        if (stand->history != history || stand->taken != number || !shard_stand_can_follow(self, r))
+            return false;
+    }
+    return true;
+}
+
+/* A donor that does not have the own stream as far as it is kept here costs own batches, which are computed again. One
+ * that has lost nothing waits longer for a better one. */
+static bool s_patient(const shard_core_t *self, size_t donor)
+{
+    const stand_view_t *stand = &self->entry->stands[donor];
+    int64_t patience_us = self->base->spec.topology->job.sync.away_after_us;
+    if (!self->base->life.lossy && !shard_line_has(self, stand->history, stand->taken))
+        patience_us *= SHARD_DONOR_PATIENCE;
+    return self->base->now_us - self->entry->since_us < patience_us;
+}
+
+/* Whether taking a's state loses less of the own stream than b's. */
+static bool s_better_donor(const shard_core_t *self, size_t a, size_t b)
+{
+    const stand_view_t *x = &self->entry->stands[a], *y = &self->entry->stands[b];
+    bool x_in_line = shard_line_has(self, x->history, x->taken);
+    bool y_in_line = shard_line_has(self, y->history, y->taken);
+    if (x_in_line != y_in_line && !self->base->life.lossy)
+        return x_in_line;
+    return x->taken > y->taken;
+}
+
+static size_t s_choose(const shard_core_t *self)
+{
+    size_t best = SIZE_MAX;
+    for (size_t r = 0; r < base_regions(self->base); r++) {
+        const stand_view_t *stand = &self->entry->stands[r];
+        if (!stand->heard || stand->entering)
+            continue;
+        if (best == SIZE_MAX || s_better_donor(self, r, best))
+            best = r;
+    }
+    return best;
+}
+
+/* When nobody runs, one stays as it is and is the reference of the others: one that has lost nothing, with the most
+ * samples, the first of equals. */
+static bool s_is_reference(const shard_core_t *self)
+{
+    for (size_t r = 0; r < base_regions(self->base); r++) {
+        const stand_view_t *stand = &self->entry->stands[r];
+        if (r == self->base->spec.region_index)
+            continue;
+        if (stand->lossy != self->base->life.lossy) {
+            if (self->base->life.lossy)
+                return false;
+            continue;
+        }
+        if (stand->samples != self->replica->samples_applied) {
+            if (stand->samples > self->replica->samples_applied)
+                return false;
+            continue;
+        }
+        if (r < self->base->spec.region_index)
+            return false;
+    }
+    return true;
+}
+
+/* Goes on from what is here. After a loss that nobody has seen the line still begins anew: a delta of the lost part may
+ * be on its way. */
+static void s_stay(shard_core_t *self)
+{
+    if (!self->base->life.lossy) {
+        life_move(&self->base->life, LIFE_RUNS);
+        return;
+    }
+    uint64_t history, number;
+    shard_line_position(self, &history, &number);
+    shard_line_begin(self, history, number);
+    shard_vote_mute(self);
+    self->base->counts.rolled_back += self->base->spec.lost;
+    self->base->spec.lost = 0;
+    self->entry->stayed = true;
+    for (size_t r = 0; r < base_regions(self->base); r++)
+        self->stream->origins[r].position_told = false;
+    shard_entry_next(self);
+    base_changed(self->base);
+    self->durable->stored = false;
+    life_move(&self->base->life, LIFE_STORES);
+}
+
+void shard_enter_decide(shard_core_t *self)
+{
+    entry_t *entry = self->entry;
+    if (self->base->life.phase == LIFE_WANTS && entry->stands[entry->donor].entering)
+        s_ask_again(self);
+    if (self->base->life.phase != LIFE_ASKS)
+        return;
+    bool all = s_all_heard(self);
+    if (all && entry->start && s_agreed(self)) {
+        s_stay(self);
+        return;
+    }
+    size_t donor = s_choose(self);
+    if (!all && (donor == SIZE_MAX || s_patient(self, donor)))
+        return;
+    if (donor != SIZE_MAX) {
+        life_move(&self->base->life, LIFE_WANTS);
+        entry->donor = donor;
+        entry->attempt++;
+        entry->heard_us = self->base->now_us;
+        entry->ask_us = self->base->now_us;
+        self->base->report_soon = true;
+    } else if (s_is_reference(self)) {
+        s_stay(self);
+    }
+}
+
+/* -- taking -----------------------------------------------------------------------------------------------
+ */
+
+static bool s_from_donor(const shard_core_t *self, const message_t *message)
+{
+    return self->entry->donor != SIZE_MAX &&
+           base_region_of(self->base, "shard", message->from) == self->entry->donor;
+}
+
+static void s_give_up(shard_core_t *self, err_code_t code)
+{
+    if (code)
+        base_refused(self->base, code);
+    self->entry->stands[self->entry->donor] = (stand_view_t){0};
+    s_ask_again(self);
+}
+
+/* Parameters, momentum, those of the outer optimizer and for each region a contribution to each of two rounds, or more
+ * where rounds need not everybody; the rest are small lists. */
+static uint64_t s_most_bytes(const shard_core_t *self)
+{
+    uint64_t pending = self->rounds->vote.on ? 64 : 3;
+    return (5 + pending * (uint64_t)base_regions(self->base)) * base_bytes(self->base) + ((uint64_t)64 << 20);
+}
+
+void shard_enter_offer(shard_core_t *self, const message_t *message)
+{
+    entry_t *entry = self->entry;
+    if (life_stops(&self->base->life) ||
+        (self->base->life.phase != LIFE_WANTS && self->base->life.phase != LIFE_TAKES) ||
+        !s_from_donor(self, message) || message->snapshot_offer.entry != self->base->spec.incarnation ||
+        message->snapshot_offer.shard != self->base->spec.shard_index)
+        return; /* nobody asked for it */
+    entry->heard_us = self->base->now_us;
+    if (entry->taker)
+        return;
+    taker_spec_t spec = {.name = self->base->name,
+                         .incarnation = self->base->spec.incarnation,
+                         .piece_bytes = self->base->spec.chunk_bytes,
+                         .window = SHARD_TRANSFER_WINDOW,
+                         .most_bytes = s_most_bytes(self),
+                         .patience_us = SHARD_TRANSFER_PATIENCE_US};
+    err_code_t code = taker_new(&spec, message, self->base->now_us, &entry->taker, NULL);
+    if (code) {
+        s_give_up(self, code);
+        return;
+    }
+    life_move(&self->base->life, LIFE_TAKES);
+    taker_tick(entry->taker, self->base->now_us, &self->base->outbox);
+}
+
+static void s_adopt(shard_core_t *self)
+{
+    snapshot_t *snapshot = taker_take(self->entry->taker);
+    err_t err = {0};
+    err_code_t code = shard_adopt(self, self->entry->donor, &snapshot, &err);
+    snapshot_destroy(&snapshot);
+    if (code) {
+        s_give_up(self, code);
+        return;
+    }
+    shard_enter_drop(self);
+    life_move(&self->base->life, LIFE_STORES);
+    self->entry->donor = SIZE_MAX;
+    self->base->report_soon = true;
+}
+
+void shard_enter_piece(shard_core_t *self, const message_t *message)
+{
+    entry_t *entry = self->entry;
+    if (life_stops(&self->base->life) || self->base->life.phase != LIFE_TAKES ||
+        !s_from_donor(self, message) || !taker_is_of(entry->taker, message))
+        return;
+    entry->heard_us = self->base->now_us;
+    err_t err = {0};
+    switch (taker_piece(entry->taker, message, self->base->now_us, &self->base->outbox, &err)) {
+    case TAKER_RUNS:
+        break;
+    case TAKER_WHOLE:
+        s_adopt(self);
+        break;
+    case TAKER_GONE:
+        s_give_up(self, ERR_OK);
+        break;
+    case TAKER_BAD:
+        s_give_up(self, ERR_CHECKSUM);
+        break;
+    }
+}
+
+/* The new state is durable: from now on others may count on it. */
+void shard_entered(shard_core_t *self)
+{
+    life_move(&self->base->life, LIFE_RUNS);
+    self->base->life.lossy = self->entry->start = false;
+    self->entry->position_us = self->base->now_us;
+    self->base->report_soon = true;
+}
+
+/* -- time -------------------------------------------------------------------------------------------------
+ */
+
+static void s_want(shard_core_t *self)
+{
+    char to[3 * WIRE_NAME_SIZE];
+    base_name_of(self->base, "shard", self->entry->donor, to, sizeof to);
+    message_t *want = base_message(self->base, KIND_welcome_want, to);
+    want->number = self->entry->attempt;
+    message_set_name(want->welcome_want.region,
+                     self->base->spec.topology->regions[self->base->spec.region_index].name);
+    want->welcome_want.shard = self->base->spec.shard_index;
+    base_send(self->base, &want);
+}
+
+/* Asked again in every phase: it is also what makes the others keep what may be needed. */
+static void s_ask(shard_core_t *self)
+{
+    entry_t *entry = self->entry;
+    if (self->base->now_us < entry->ask_us)
+        return;
+    entry->ask_us = self->base->now_us + entry->pause_us;
+    entry->pause_us = 2 * entry->pause_us < SHARD_STAND_LAST_US ? 2 * entry->pause_us : SHARD_STAND_LAST_US;
+    shard_stand_ask(self);
+    if (self->base->life.phase == LIFE_WANTS)
+        s_want(self);
+}
+
+/* A synchronizer whose shard has nothing to send any more does not say what is kept no longer: so one that stayed after a loss
+ * asks its shard whether what follows can come at all. Who has lost nothing knows that it can. */
+static void s_tell_positions(shard_core_t *self)
+{
+    if (self->base->now_us < self->entry->position_us)
+        return;
+    bool some = false;
+    for (size_t r = 0; r < base_regions(self->base); r++) {
+        if (r == self->base->spec.region_index || self->stream->origins[r].position_told ||
+            self->stream->origins[r].final)
+            continue;
+        shard_delta_ack(self, r, ERR_GAP); /* what follows is expected */
+        if (self->entry->stayed)
+            shard_suspect(self, r);
+        else
+            shard_stand_ask_one(self, r); /* whether that is known */
+        some = true;
+    }
+    self->entry->position_us = some ? self->base->now_us + SHARD_POSITION_US : ROLE_NEVER;
+}
+
+void shard_enter_tick(shard_core_t *self)
+{
+    entry_t *entry = self->entry;
+    if (life_stops(&self->base->life))
+        return;
+    if (life_runs(&self->base->life)) {
+        s_tell_positions(self);
+        return;
+    }
+    if (entry->since_us == 0)
+        entry->since_us = self->base->now_us;
+    bool waits = self->base->life.phase == LIFE_WANTS || self->base->life.phase == LIFE_TAKES;
+    if (waits && self->base->now_us - entry->heard_us > SHARD_DONOR_SILENCE_US)
+        s_give_up(self, ERR_OK);
+    if (self->base->life.phase == LIFE_TAKES)
+        taker_tick(entry->taker, self->base->now_us, &self->base->outbox);
+    s_ask(self);
+    shard_enter_decide(self);
+}
+
+int64_t shard_enter_due(const shard_core_t *self)
+{
+    const entry_t *entry = self->entry;
+    if (life_stops(&self->base->life))
+        return ROLE_NEVER;
+    if (life_runs(&self->base->life))
+        return entry->position_us;
+    int64_t taker = self->base->life.phase == LIFE_TAKES ? taker_due(entry->taker) : ROLE_NEVER;
+    return taker < entry->ask_us ? taker : entry->ask_us;
+}
+
+const char *shard_enter_waits_for(const shard_core_t *self, wire_name_t text)
+{
+    const topology_t *topology = self->base->spec.topology;
+    char line[2 * WIRE_NAME_SIZE] = "";
+    size_t silent = 0;
+    while (silent < base_regions(self->base) &&
+           (silent == self->base->spec.region_index || self->entry->stands[silent].heard))
+        silent++;
+    switch (self->base->life.phase) {
+    case LIFE_RUNS:
+    case LIFE_PHASES:
+        break;
+    case LIFE_ASKS:
+        if (silent < base_regions(self->base))
+            snprintf(line, sizeof line, "stand of %s", topology->regions[silent].name);
+        else
+            snprintf(line, sizeof line, "a region that runs");
+        break;
+    case LIFE_WANTS:
+    case LIFE_TAKES:
+        snprintf(line, sizeof line, "welcome from %s", topology->regions[self->entry->donor].name);
+        break;
+    case LIFE_STORES:
+        snprintf(line, sizeof line, "first snapshot");
+        break;
+    }
+    message_set_name(text, line);
+    return text;
+}

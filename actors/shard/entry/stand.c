@@ -1,0 +1,225 @@
+/* Stands: what a shard says of itself to the same shard of other regions, and what it concludes from theirs. */
+
+#include "actors/shard/shard_internal.h"
+
+#include <string.h>
+
+/* -- saying -----------------------------------------------------------------------------------------------
+ */
+
+void shard_stand_say(shard_core_t *self, size_t region)
+{
+    char to[3 * WIRE_NAME_SIZE];
+    base_name_of(self->base, "shard", region, to, sizeof to);
+    const origin_t *origin = &self->stream->origins[region];
+    message_t *stand = base_message(self->base, KIND_stand, to);
+    message_set_name(stand->stand.region,
+                     self->base->spec.topology->regions[self->base->spec.region_index].name);
+    stand->stand.shard = self->base->spec.shard_index;
+    stand->stand.history = origin->history;
+    stand->stand.taken = origin->taken;
+    stand->stand.entering = !life_runs(&self->base->life);
+    stand->stand.lossy = self->base->life.lossy;
+    stand->stand.cut = shard_line_last(self);
+    stand->stand.entry = self->entry->number;
+    stand->stand.line = self->stream->history;
+    stand->stand.follows_history = self->stream->follows_history;
+    stand->stand.follows = self->stream->follows;
+    stand->stand.oldest = shard_line_oldest(self);
+    stand->stand.samples = self->replica->samples_applied;
+    stand->stand.round = shard_vote_last(self);
+    stand->stand.entry_known = self->stream->destination_entry[region];
+    base_send(self->base, &stand);
+}
+
+/* Who asks may be about to take another region's state, in which it stands further back: what it may then need is not
+ * let go for a while. */
+void shard_stand_want(shard_core_t *self, const message_t *message)
+{
+    size_t region = base_region_of(self->base, "shard", message->from);
+    if (life_stops(&self->base->life) || region == SIZE_MAX)
+        return;
+    self->stream->destination_hold_us[region] = self->base->now_us + SHARD_STAND_HOLD_US;
+    shard_vote_unsettle(self, region);
+    shard_stand_say(self, region);
+}
+
+/* -- asking -----------------------------------------------------------------------------------------------
+ */
+
+void shard_stand_ask_one(shard_core_t *self, size_t region)
+{
+    char to[3 * WIRE_NAME_SIZE];
+    base_name_of(self->base, "shard", region, to, sizeof to);
+    message_t *want = base_message(self->base, KIND_stand_want, to);
+    message_set_name(want->stand_want.region,
+                     self->base->spec.topology->regions[self->base->spec.region_index].name);
+    want->stand_want.shard = self->base->spec.shard_index;
+    base_send(self->base, &want);
+}
+
+void shard_stand_ask(shard_core_t *self)
+{
+    for (size_t r = 0; r < base_regions(self->base); r++)
+        if (r != self->base->spec.region_index)
+            shard_stand_ask_one(self, r);
+}
+
+/* -- suspicions -------------------------------------------------------------------------------------------
+ */
+
+static bool s_suspects(const shard_core_t *self)
+{
+    for (size_t r = 0; r < base_regions(self->base); r++)
+        if (self->stream->origins[r].suspect)
+            return true;
+    return false;
+}
+
+void shard_suspect(shard_core_t *self, size_t origin)
+{
+    if (!life_runs(&self->base->life) || self->stream->origins[origin].suspect)
+        return;
+    self->stream->origins[origin].suspect = true;
+    self->entry->suspect_us = self->base->now_us;
+}
+
+static bool s_from_synchronizer(const shard_core_t *self, const message_t *message, size_t *ret_origin)
+{
+    *ret_origin = base_region_of(self->base, "synchronizer", message->from);
+    return *ret_origin != SIZE_MAX &&
+           strcmp(message->stream_gap.origin, self->base->spec.topology->regions[*ret_origin].name) == 0 &&
+           message->stream_gap.shard == self->base->spec.shard_index;
+}
+
+/* A synchronizer that does not know where this shard stands may be wrong: it is told. */
+void shard_gap(shard_core_t *self, const message_t *message)
+{
+    size_t index;
+    if (life_stops(&self->base->life))
+        return;
+    if (!s_from_synchronizer(self, message, &index)) {
+        self->base->counts.refusals++;
+        base_refuse(self->base, message, ERR_DENIED, "not this shard's stream, or not from its synchronizer");
+        return;
+    }
+    const origin_t *origin = &self->stream->origins[index];
+    if (message->stream_gap.history != origin->history || message->stream_gap.oldest > origin->taken + 1)
+        shard_suspect(self, index);
+    if (life_runs(&self->base->life))
+        shard_delta_ack(self, index, ERR_OK);
+}
+
+bool shard_stand_can_follow(const shard_core_t *self, size_t region)
+{
+    const origin_t *origin = &self->stream->origins[region];
+    const stand_view_t *stand = &self->entry->stands[region];
+    bool in_line = stand->line == origin->history ||
+                   (stand->follows_history == origin->history && stand->follows == origin->taken);
+    return in_line && stand->oldest <= origin->taken + 1;
+}
+
+static void s_judge(shard_core_t *self, size_t region)
+{
+    origin_t *origin = &self->stream->origins[region];
+    const stand_view_t *stand = &self->entry->stands[region];
+    if (!origin->suspect || stand->entering) /* what enters will stand elsewhere afterwards */
+        return;
+    origin->suspect = false;
+    if (!shard_stand_can_follow(self, region))
+        shard_enter(self, false);
+}
+
+/* A region has more of the own stream than was ever made here: an older state was started from, unknown to anybody. */
+static bool s_rolled_back(const shard_core_t *self, const stand_view_t *stand)
+{
+    return life_runs(&self->base->life) && stand->history == self->stream->history &&
+           stand->taken > shard_line_last(self);
+}
+
+void shard_stand(shard_core_t *self, const message_t *message)
+{
+    size_t region = base_region_of(self->base, "shard", message->from);
+    if (life_stops(&self->base->life))
+        return;
+    if (region == SIZE_MAX) {
+        self->base->counts.refusals++;
+        base_refuse(self->base, message, ERR_DENIED,
+                    "only the same shard of another region says where it stands");
+        return;
+    }
+    if (message->incarnation < self->stream->origins[region].shard_incarnation)
+        return;
+    /* At least the incarnation that entered, and more with each entry in it: what there cannot have been is known, no more. */
+    if (!incarnation_is_possible(message->stand.entry) ||
+        !incarnation_is_possible(message->stand.entry_known)) {
+        self->base->counts.refusals++;
+        base_refuse(self->base, message, ERR_LIMIT, "an entry in an incarnation that there cannot have been");
+        return;
+    }
+    self->stream->origins[region].shard_incarnation = message->incarnation;
+    self->entry->stands[region] = (stand_view_t){.heard = true,
+                                                 .entering = message->stand.entering,
+                                                 .lossy = message->stand.lossy,
+                                                 .history = message->stand.history,
+                                                 .taken = message->stand.taken,
+                                                 .cut = message->stand.cut,
+                                                 .line = message->stand.line,
+                                                 .follows_history = message->stand.follows_history,
+                                                 .follows = message->stand.follows,
+                                                 .oldest = message->stand.oldest,
+                                                 .samples = message->stand.samples,
+                                                 .round = message->stand.round};
+    shard_vote_heard(self, region, message->stand.round);
+    self->stream->origins[region].position_told |= message->stand.entry_known >= self->entry->number;
+    if (!life_runs(&self->base->life) && message->stand.entry_known > self->entry->number)
+        self->entry->number = message->stand.entry_known; /* of a disk that is lost */
+    if (region == self->entry->donor)
+        self->entry->heard_us = self->base->now_us;
+    s_judge(self, region);
+    if (s_rolled_back(self, &self->entry->stands[region]))
+        shard_enter(self, true);
+    shard_enter_decide(self);
+}
+
+/* -- time -------------------------------------------------------------------------------------------------
+ */
+
+static bool s_lacks_finals(const shard_core_t *self)
+{
+    if (!life_runs(&self->base->life) || life_stops(&self->base->life) || !self->durable->closed)
+        return false;
+    for (size_t r = 0; r < base_regions(self->base); r++)
+        if (r != self->base->spec.region_index && !self->stream->origins[r].final)
+            return true;
+    return false;
+}
+
+/* A region that lost its disk behind its last delta, and took it back from a third one, has nothing to send any more by
+ * which this shard would learn that it stands elsewhere. */
+static void s_look_for_finals(shard_core_t *self)
+{
+    if (!s_lacks_finals(self) || self->base->now_us < self->entry->finals_us)
+        return;
+    for (size_t r = 0; r < base_regions(self->base) && self->entry->finals_us; r++)
+        if (r != self->base->spec.region_index && !self->stream->origins[r].final)
+            shard_suspect(self, r);
+    self->entry->finals_us = self->base->now_us + SHARD_STAND_FINALS_US;
+}
+
+void shard_stand_tick(shard_core_t *self)
+{
+    s_look_for_finals(self);
+    if (!life_runs(&self->base->life) || !s_suspects(self) || self->base->now_us < self->entry->suspect_us)
+        return;
+    self->entry->suspect_us = self->base->now_us + SHARD_STAND_LAST_US;
+    for (size_t r = 0; r < base_regions(self->base); r++)
+        if (self->stream->origins[r].suspect)
+            shard_stand_ask_one(self, r);
+}
+
+int64_t shard_stand_due(const shard_core_t *self)
+{
+    int64_t due = life_runs(&self->base->life) && s_suspects(self) ? self->entry->suspect_us : ROLE_NEVER;
+    return s_lacks_finals(self) && self->entry->finals_us < due ? self->entry->finals_us : due;
+}

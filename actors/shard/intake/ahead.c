@@ -1,0 +1,101 @@
+/* A push of several chunks is applied while it arrives: each chunk is used while it is in the cache, and when the last
+ * one is here the step is done. The pass writes buffers of its own; what others see changes at the commit alone. */
+
+#include "actors/kit/breaks.h"
+#include "actors/shard/intake/intake.h"
+
+#include "codec/base/hash.h"
+
+#include <stdalign.h>
+#include <stdlib.h>
+
+static void s_bases(const intake_t *self, uint64_t ret_base[3])
+{
+    const buf_t *const bufs[] = {self->replica->parameters, self->replica->momentum, self->replica->open};
+    for (size_t i = 0; i < 3; i++)
+        ret_base[i] = bufs[i] ? buf_id(bufs[i]) : 0;
+}
+
+/* Whether the next step would still compute the same. */
+static bool s_holds(const intake_t *self)
+{
+    uint64_t base[3];
+    s_bases(self, base);
+    float lr = optimizer_rate(&self->replica->optimizer, self->replica->samples_applied,
+                              self->base->spec.job->samples_total);
+    const ahead_t *ahead = &self->ahead;
+    return ahead->serial && base[0] == ahead->base[0] && base[1] == ahead->base[1] &&
+           base[2] == ahead->base[2] && !(lr < ahead->pass.lr) && !(lr > ahead->pass.lr);
+}
+
+void ahead_drop(intake_t *self)
+{
+    version_pass_drop(self->replica, &self->ahead.pass);
+    self->ahead.serial = 0;
+}
+
+static bool s_begin(intake_t *self, const staged_t *staged)
+{
+    ahead_t *ahead = &self->ahead;
+    if (staged->assembly.have != 1 || staged->assembly.chunk_count == 1 || self->base->region->width != 1 ||
+        !self->base->rules.steps_alone || buf_is_unique(self->replica->parameters) || s_holds(self))
+        return false;
+    ahead_drop(self);
+    if (!version_pass_open(self->replica, true, replica_accumulates(self->replica), true, &ahead->pass))
+        return false;
+    if (self->base->spec.checksums && !ahead->checksums) {
+        ahead->checksums = calloc(intake_chunks(self), sizeof *ahead->checksums);
+        CHECK(ahead->checksums);
+    }
+    s_bases(self, ahead->base);
+    ahead->serial = staged->serial;
+    ahead->elements = 0;
+    ahead->summed = 0;
+    return true;
+}
+
+/* The checksum of the new parameters, when the push is cut as pulls are. */
+static void s_sum(intake_t *self, uint64_t chunk, uint64_t offset, size_t count)
+{
+    size_t size = count * sizeof(float);
+    if (!self->base->spec.checksums || chunk >= intake_chunks(self) ||
+        offset * sizeof(float) != chunk * self->base->spec.chunk_bytes ||
+        size != intake_chunk_bytes(self, chunk))
+        return;
+    self->ahead.checksums[chunk] = hash_checksum(self->ahead.pass.w.to + offset, size);
+    self->ahead.summed++;
+}
+
+void ahead_add(intake_t *self, const staged_t *staged, uint64_t chunk, uint64_t offset, const slice_t *data)
+{
+    ahead_t *ahead = &self->ahead;
+    if ((ahead->serial != staged->serial || !s_holds(self)) && !s_begin(self, staged))
+        return;
+    const char *at = slice_peek(data);
+    size_t count = data->size_bytes / sizeof(float);
+    if ((uintptr_t)at % alignof(float))
+        return; /* rare, and then never whole */
+    const float *g = (const float *)(const void *)at;
+    for (size_t i = 0; i < count; i += SHARD_BLOCK) {
+        size_t n = count - i < SHARD_BLOCK ? count - i : SHARD_BLOCK;
+        version_pass_block(self->replica, &ahead->pass, offset + i, n, g + i);
+    }
+    s_sum(self, chunk, offset, count);
+    ahead->elements += count;
+}
+
+bool ahead_commit(intake_t *self, uint64_t serial)
+{
+    ahead_t *ahead = &self->ahead;
+    if (!serial || ahead->serial != serial || ahead->elements != self->base->spec.elements || !s_holds(self))
+        return false;
+    version_pass_commit(self->replica, &ahead->pass);
+    ahead->serial = 0;
+    if (ahead->summed == intake_chunks(self)) {
+        uint64_t *made = ahead->checksums;
+        ahead->checksums = self->checksums;
+        self->checksums = made;
+        self->checksums_of = buf_id(self->replica->parameters);
+    }
+    return true;
+}

@@ -1,0 +1,55 @@
+/* No fused multiply-add here: every machine adds contributions to the same bits. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("fp-contract=off")
+#else
+#pragma STDC FP_CONTRACT OFF
+#endif
+
+#include "actors/shard/replica/replica.h"
+
+#include <stdalign.h>
+#include <string.h>
+
+static const float *s_part_read(const part_t *part, size_t first, size_t count, float *scratch)
+{
+    if (part->assembly)
+        return assembly_read(part->assembly, first, count, scratch);
+    return (const float *)buf_peek(part->buf) + first;
+}
+
+/* Sums in double and in the order of the parts, so that every region that adds the same parts gets the same
+ * bits. */
+const float *blend_read(const blend_t *self, size_t first, size_t count)
+{
+    CHECK(count <= SHARD_BLOCK && self->count);
+    if (self->count == 1 && self->parts[0].weight == self->divisor)
+        return s_part_read(&self->parts[0], first, count, self->scratch);
+    memset(self->sums, 0, count * sizeof *self->sums);
+    for (size_t p = 0; p < self->count; p++) {
+        const float *x = s_part_read(&self->parts[p], first, count, self->scratch);
+        double weight = self->parts[p].weight;
+        for (size_t i = 0; i < count; i++)
+            self->sums[i] += weight * x[i];
+    }
+    float *y = self->scratch + SHARD_BLOCK;
+    for (size_t i = 0; i < count; i++)
+        y[i] = (float)(self->sums[i] / self->divisor);
+    return y;
+}
+
+bool slice_finite(const slice_t *slice, float *scratch)
+{
+    const char *at = slice_peek(slice);
+    size_t left = slice->buf ? slice->size_bytes / 4 : 0;
+    if ((uintptr_t)at % alignof(float) == 0)
+        return vector_finite(left, (const float *)(const void *)at);
+    while (left > 0) {
+        size_t count = left < SHARD_BLOCK ? left : SHARD_BLOCK;
+        memcpy(scratch, at, count * 4);
+        if (!vector_finite(count, scratch))
+            return false;
+        at += count * 4;
+        left -= count;
+    }
+    return true;
+}

@@ -1,0 +1,212 @@
+/* What crosses between regions may be encoded. What the bytes of a cut do not carry stays here, in the residual, which
+ * is part of the version, and joins the next cut: gradients come late, never not at all. The last cut of a run is sent
+ * as it is and takes the residual with it.
+ *
+ * A model is sent as model + residual too. Under sma every region takes Q_r = Q(w_r + e_r), with the new residual
+ * e_r' = w_r + e_r - Q_r, and goes on from W = sum n_r Q_r / N. So W + mean e' = mean w + mean e: what rounding keeps
+ * back of a region's local steps, even where they are smaller than the last bit of what is sent, is in the mean that
+ * follows. Under ama the errors of successive models cancel out instead of adding up to a bias. Carrying a part of the
+ * values only (topk) would make the rest of the model zero; the topology's check refuses it.
+ *
+ * Under asp the residual is what is not significant yet. Where nothing is, the cut carries the cursor alone.
+ *
+ * Under ssgd a gradient is weighted by its samples, and a last one without samples weighs nothing: there the residual of
+ * the last round ends with the run, unless gradients are counts and simply added.
+ *
+ * Under a waiting strategy a region adds its own contribution as the others see it, so that replicas stay equal. */
+
+#include "actors/shard/replica/replica.h"
+
+void encode_derive(replica_t *self)
+{
+    self->encoding = strategy_encoding(self->base->spec.topology, &self->encoding_setting);
+}
+
+size_t encode_bytes_most(const replica_t *self)
+{
+    return encoding_size_most(self->encoding, &self->encoding_setting, self->base->spec.elements);
+}
+
+static bool s_finite(replica_t *self, buf_t **values_p)
+{
+    if (!*values_p || vector_finite(self->base->spec.elements, buf_peek(*values_p)))
+        return true;
+    base_refused(self->base, ERR_NUMBER);
+    buf_destroy(values_p);
+    return false;
+}
+
+/* Room for an encoded cut. */
+typedef struct {
+    buf_t *bytes, *residual, *view;
+    bool in_place; /* residual is the version's own */
+} room_t;
+
+static void s_leave(replica_t *self, room_t *room)
+{
+    buf_destroy(&room->bytes);
+    if (room->residual && !room->in_place)
+        version_release(self, &room->residual);
+    if (room->view)
+        version_release(self, &room->view);
+}
+
+static bool s_find_room(replica_t *self, room_t *ret)
+{
+    *ret = (room_t){.in_place = self->residual && buf_is_unique(self->residual)};
+    ret->bytes = buf_new(encode_bytes_most(self));
+    ret->residual = ret->in_place ? self->residual : version_fresh(self);
+    ret->view = self->base->rules.sees_own ? version_fresh(self) : NULL;
+    if (ret->bytes && ret->residual && (ret->view || !self->base->rules.sees_own))
+        return true;
+    s_leave(self, ret);
+    return false;
+}
+
+/* Bytes of their own length. */
+static buf_t *s_fit(buf_t **bytes_p, size_t size)
+{
+    buf_t *bytes = *bytes_p, *fitting = size < buf_size(bytes) ? buf_new_copy(buf_peek(bytes), size) : NULL;
+    if (!fitting && size < buf_size(bytes))
+        return NULL;
+    *bytes_p = NULL;
+    if (fitting)
+        buf_destroy(&bytes);
+    return fitting ? fitting : bytes;
+}
+
+static void s_keep_residual(replica_t *self, room_t *room)
+{
+    if (room->in_place) {
+        buf_touch(self->residual);
+    } else {
+        if (self->residual)
+            version_release(self, &self->residual);
+        self->residual = room->residual;
+    }
+    room->residual = NULL;
+}
+
+static err_code_t s_decode(const replica_t *self, uint64_t encoding, const slice_t *slices, size_t count,
+                           buf_t *view)
+{
+    const encoding_t *row = encoding_find(encoding);
+    CHECK(row);
+    return encoding_decode(row, slices, count, buf_data(view), self->base->spec.elements, NULL);
+}
+
+err_code_t encode_view(const replica_t *self, uint64_t encoding, buf_t *data, buf_t *ret_view)
+{
+    slice_t whole = slice_of(data, 0, buf_size(data));
+    err_code_t code = s_decode(self, encoding, &whole, 1, ret_view);
+    slice_fini(&whole);
+    return code;
+}
+
+/* Steps are part of the version: a job that goes on from a snapshot goes on with the same threshold. */
+static float s_threshold(const replica_t *self)
+{
+    return strategy_threshold(self->base->spec.topology, self->steps / self->base->region->steps_per_epoch);
+}
+
+static err_code_t s_encode(replica_t *self, const buf_t *values, room_t *room, encoded_t *ret)
+{
+    size_t size;
+    encoding_input_t input = {.count = self->base->spec.elements,
+                              .values = buf_peek(values),
+                              .residual = self->residual ? buf_peek(self->residual) : NULL,
+                              .ret_residual = buf_data(room->residual),
+                              .scale =
+                                  self->base->rules.strategy->selects ? buf_peek(self->parameters) : NULL,
+                              .threshold = s_threshold(self)};
+    err_code_t code =
+        encoding_encode(self->encoding, &self->encoding_setting, &input, buf_data(room->bytes), &size, NULL);
+    if (code)
+        return code;
+    s_keep_residual(self, room);
+    if (size == 0)
+        return ERR_OK; /* nothing is significant */
+    ret->encoding = self->encoding->number;
+    ret->data = s_fit(&room->bytes, size);
+    CHECK(ret->data);
+    if (!room->view)
+        return ERR_OK;
+    CHECK(!encode_view(self, ret->encoding, ret->data, room->view)); /* what was just encoded */
+    ret->view = room->view;
+    room->view = NULL;
+    return ERR_OK;
+}
+
+/* Without memory values are sent as they are too, which every receiver takes. */
+encoded_t encode_cut(replica_t *self, buf_t **values_p, bool whole)
+{
+    encoded_t encoded = {0};
+    room_t room;
+    if (!*values_p)
+        return encoded;
+    if (whole || self->encoding->number == 0 || !s_find_room(self, &room)) {
+        if (s_finite(self, values_p))
+            encoded.data = *values_p;
+        encoded.refused = !encoded.data;
+        encoded.view = buf_ref(encoded.data);
+        *values_p = NULL;
+        return encoded;
+    }
+    err_code_t code = s_encode(self, *values_p, &room, &encoded);
+    encoded.refused = code != ERR_OK;
+    if (code)
+        base_refused(self->base, code);
+    s_leave(self, &room);
+    version_release(self, values_p);
+    return encoded;
+}
+
+bool encode_whole(replica_t *self)
+{
+    if (!self->residual || self->outer.on) /* a difference takes it along as it is made */
+        return true;
+    if (self->base->rules.strategy->cuts != DELTA_GRADIENT) {
+        version_release(self, &self->residual);
+    } else if (!self->open) {
+        self->open = self->residual;
+        self->residual = NULL;
+    } else {
+        buf_t *sum = version_fresh(self);
+        if (!sum)
+            return false;
+        encoding_add(buf_peek(self->open), buf_peek(self->residual), buf_data(sum),
+                     self->base->spec.elements);
+        version_release(self, &self->open);
+        version_release(self, &self->residual);
+        self->open = sum;
+    }
+    return true;
+}
+
+/* -- in ---------------------------------------------------------------------------------------------------
+ */
+
+bool encode_accepts(const replica_t *self, uint64_t encoding)
+{
+    return encoding == 0 || encoding == self->encoding->number;
+}
+
+bool encode_fits(const replica_t *self, uint64_t encoding, uint64_t size)
+{
+    const encoding_t *row = encoding_find(encoding);
+    return row && encoding_fits(row, &self->encoding_setting, self->base->spec.elements, size);
+}
+
+bool encode_decode(replica_t *self, uint64_t encoding, const assembly_t *assembly, buf_t **ret_view,
+                   err_code_t *ret_code)
+{
+    *ret_view = version_fresh(self);
+    if (!*ret_view) {
+        self->base->short_of_memory = true;
+        return false;
+    }
+    *ret_code = s_decode(self, encoding, assembly->chunks, (size_t)assembly->chunk_count, *ret_view);
+    if (*ret_code)
+        version_release(self, ret_view);
+    return true;
+}

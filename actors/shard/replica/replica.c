@@ -1,0 +1,77 @@
+#include "actors/shard/replica/replica.h"
+
+#include <stdlib.h>
+
+static optimizer_t s_optimizer(const topology_t *topology)
+{
+    return (optimizer_t){
+        .kind = topology->job.optimizer.momentum_kind ? OPTIMIZER_MOMENTUM : OPTIMIZER_SGD,
+        .lr = (float)topology->job.optimizer.lr,
+        .momentum = (float)topology->job.optimizer.momentum,
+        .schedule = topology->job.optimizer.linear ? SCHEDULE_LINEAR : SCHEDULE_CONSTANT,
+        .warmup = topology->job.optimizer.warmup,
+    };
+}
+
+void replica_init(replica_t *self, base_t *base)
+{
+    *self = (replica_t){.base = base, .optimizer = s_optimizer(base->spec.topology)};
+    self->scratch = malloc(2 * SHARD_BLOCK * sizeof *self->scratch);
+    self->sums = malloc(SHARD_BLOCK * sizeof *self->sums);
+    CHECK(self->scratch && self->sums);
+    encode_derive(self);
+    drift_derive(self);
+}
+
+void replica_start(replica_t *self, buf_t **parameters_p)
+{
+    self->parameters = *parameters_p;
+    *parameters_p = NULL;
+    if (self->optimizer.kind == OPTIMIZER_MOMENTUM) {
+        self->momentum = buf_new_zero(base_bytes(self->base));
+        CHECK(self->momentum);
+    }
+    outer_begin(self);
+}
+
+void replica_fini(replica_t *self)
+{
+    pending_clear(self);
+    free(self->pending);
+    free(self->pending_parts);
+    buf_destroy(&self->parameters);
+    buf_destroy(&self->momentum);
+    buf_destroy(&self->open);
+    buf_destroy(&self->residual);
+    outer_fini(self);
+    drift_fini(self);
+    for (size_t i = 0; i < SHARD_SPARES; i++)
+        buf_destroy(&self->spares[i]);
+    ranges_fini(&self->applied);
+    ranges_fini(&self->refused);
+    free(self->scratch);
+    free(self->sums);
+}
+
+bool replica_accumulates(const replica_t *self)
+{
+    return self->base->rules.strategy->cuts == DELTA_GRADIENT && base_regions(self->base) > 1;
+}
+
+void pending_add(replica_t *self, const pending_t *pending)
+{
+    if (self->pending_count == self->pending_capacity) {
+        self->pending_capacity = self->pending_capacity ? 2 * self->pending_capacity : 8;
+        self->pending = realloc(self->pending, self->pending_capacity * sizeof *self->pending);
+        self->pending_parts =
+            realloc(self->pending_parts, self->pending_capacity * sizeof *self->pending_parts);
+        CHECK(self->pending && self->pending_parts);
+    }
+    self->pending[self->pending_count++] = *pending;
+}
+
+void pending_clear(replica_t *self)
+{
+    while (self->pending_count)
+        buf_destroy(&self->pending[--self->pending_count].data);
+}

@@ -1,0 +1,195 @@
+/* replica - the version: parameters, what goes with them, and which of the own batches are in it.
+ *
+ * Owns     the tensors (copied on write, so that whoever holds one is never disturbed), the accumulator of what is cut next, the
+ *          sets of own batches applied and refused.
+ * Reads    base.
+ * Called   by every room above; the strategy is chosen once, at the start.
+ * Errors   what needs memory is all or nothing, and then says so (short_of_memory): it is tried again.
+ */
+#ifndef ACTORS_SHARD_REPLICA_REPLICA_H
+#define ACTORS_SHARD_REPLICA_REPLICA_H
+
+#include "actors/model/optimizer.h"
+#include "actors/shard/base/assembly.h"
+#include "actors/shard/base/base.h"
+#include "codec/base/ranges.h"
+#include "codec/compress/encoding.h"
+
+#define SHARD_SPARES 3u /* released buffers kept for the next copy on write */
+
+/* One of the tensors that are added up: sum of weight_i x part_i / divisor. */
+typedef struct {
+    const assembly_t *assembly; /* one of the two */
+    const buf_t *buf;
+    double weight;
+} part_t;
+
+typedef struct {
+    part_t *parts; /* in the order in which they are added */
+    size_t count;
+    double divisor;
+    float *scratch; /* (2, SHARD_BLOCK) */
+    double *sums;   /* (SHARD_BLOCK) */
+} blend_t;
+
+/* One tensor of the version during a pass. */
+typedef struct {
+    buf_t **slot; /* NULL: takes no part */
+    buf_t *next;  /* NULL: in place */
+    const float *from;
+    float *to;
+} target_t;
+
+/* A pass over the version that applies one gradient. */
+typedef struct {
+    target_t w, v, open;
+    float lr;
+} pass_t;
+
+/* What a cut came to. */
+typedef struct {
+    buf_t *data; /* NULL: nothing to send */
+    buf_t *view; /* float32, as receivers see it; NULL where only they want to know */
+    uint64_t encoding;
+    bool refused; /* it is not finite */
+} encoded_t;
+
+/* The outer optimizer (shard_outer). */
+typedef struct {
+    bool on;
+    bool keeps; /* only `start`: the mean that a late model gives way to */
+    float lr, mu;
+    buf_t *start; /* what deltas act on; local steps began here */
+    buf_t *base;  /* while a cut's round is under way: local steps since the cut began here; NULL: at start */
+    buf_t *momentum;   /* NULL: mu is 0 */
+    buf_t *gathered;   /* without rounds: what its momentum lacks yet; NULL: nothing */
+    uint64_t arrivals; /* in `gathered` */
+    buf_t *room;       /* soft: for the next difference */
+} outer_t;
+
+/* Where this region's own steps had led to when it cut a number. */
+typedef struct {
+    position_t at;
+    buf_t *own;
+} drift_base_t;
+
+/* What a delta of another region tells of how late it is. */
+typedef struct {
+    size_t origin;
+    uint64_t steps;
+    bool tells; /* how far the origin had taken this shard's stream as of its cut: */
+    position_t seen;
+} late_t;
+
+/* A contribution that has not been applied: to a round, or without rounds an own one that acts as others see it. */
+typedef struct {
+    size_t region;
+    delta_head_t head;
+    buf_t *data;
+} pending_t;
+
+/* How far this region has gone since others saw it last (shard_drift). Not stored: a restart begins anew. */
+typedef struct {
+    bool on;
+    float lambda;
+    buf_t *others; /* what other regions' deltas have added to the parameters; own = parameters - others */
+    drift_base_t *bases; /* (most) oldest first */
+    size_t count, most;
+    uint64_t going;                       /* a bit for each other region whose last delta has not come */
+    uint64_t named[TOPOLOGY_REGIONS_MAX]; /* newest number that a delta of each region was compensated from */
+    float *block;                         /* (2, SHARD_BLOCK) */
+} drift_t;
+
+/* The version: parameters and what goes with them, and which own batches are in it. */
+typedef struct {
+    base_t *base;
+    optimizer_t optimizer;
+    const encoding_t *encoding;
+    encoding_setting_t encoding_setting;
+    buf_t *parameters, *momentum, *open;
+    outer_t outer;
+    drift_t drift;
+    buf_t *residual; /* what encoded cuts have not carried yet; NULL: nothing */
+    uint64_t version, steps, samples_applied;
+    ranges_t applied, refused;
+    uint64_t open_steps, open_samples;
+    pending_t *pending;    /* oldest first */
+    part_t *pending_parts; /* (pending_capacity) */
+    size_t pending_count, pending_capacity;
+    buf_t *spares[SHARD_SPARES];
+    float *scratch; /* (2, SHARD_BLOCK) */
+    double *sums;   /* (SHARD_BLOCK) */
+} replica_t;
+
+/* The tensors of a first start: `parameters` (elements) float32 is taken. */
+void replica_init(replica_t *self, base_t *base);
+void replica_fini(replica_t *self);
+void replica_start(replica_t *self, buf_t **parameters_p);
+
+bool replica_accumulates(const replica_t *self); /* local gradients are summed for other regions */
+
+void pending_add(replica_t *self, const pending_t *pending); /* moves its data in */
+void pending_clear(replica_t *self);
+
+/* blend */
+const float *blend_read(const blend_t *self, size_t first, size_t count);
+bool slice_finite(const slice_t *slice, float *scratch); /* any alignment; size a multiple of 4 */
+
+/* version: all or nothing; false without memory */
+bool version_step(replica_t *self, const blend_t *gradient, bool step, bool accumulate);
+/* The same in pieces; `apart`: nothing is changed in place, so that it can be dropped. */
+bool version_pass_open(replica_t *self, bool step, bool accumulate, bool apart, pass_t *ret_pass);
+void version_pass_block(const replica_t *self, const pass_t *pass, size_t first, size_t count,
+                        const float *g);
+void version_pass_commit(replica_t *self, pass_t *pass);
+void version_pass_drop(replica_t *self, pass_t *pass);
+bool version_mix(replica_t *self, const blend_t *model, float keep, float take);
+bool version_set(replica_t *self, const blend_t *model);
+/* One tensor that is written next: in place, or apart. */
+bool version_open(replica_t *self, target_t *target, buf_t **slot, bool apart);
+void version_commit(replica_t *self, target_t *target);
+void version_drop(replica_t *self, target_t *target);
+buf_t *version_fresh(replica_t *self);
+void version_release(replica_t *self, buf_t **buf_p);
+buf_t *version_gather(replica_t *self, const assembly_t *assembly);
+
+/* outer: formulas in actors/synchronizer/strategy.h. false: without memory, nothing has changed */
+void outer_begin(replica_t *self); /* once the parameters are there */
+void outer_fini(replica_t *self);
+void outer_keep(replica_t *self);   /* the parameters are a round's mean */
+void outer_return(replica_t *self); /* local steps since `start` have come for nothing */
+void outer_go_on(replica_t *self,
+                 bool refused);    /* the own difference is cut: where it stays, the next begins here */
+bool outer_ready(replica_t *self); /* a step may be made: there is room for its cut */
+buf_t *outer_cut(replica_t *self, bool whole); /* the difference, with the residual if it is to be whole */
+/* The own contribution, or what is none, waits for its round; `open`: that is not applied yet. */
+void outer_made(replica_t *self, bool carried, bool open);
+bool outer_round(replica_t *self, const blend_t *mean); /* NULL: nobody contributed anything */
+bool outer_add(replica_t *self, size_t region, const blend_t *delta);
+bool outer_try(replica_t *self); /* without rounds: takes the own delta; whether it did */
+
+/* drift */
+void drift_derive(replica_t *self);
+/* The parameters are new, and lie at `own` in the own stream: what was kept of older ones goes. `going`: a bit for each other
+ * region whose last delta has not come. */
+void drift_begin(replica_t *self, const position_t *own, uint64_t going);
+void drift_fini(replica_t *self);
+void drift_keep(replica_t *self, const position_t *own); /* a number has been cut */
+void drift_trim(replica_t *self, uint64_t going);        /* a delta has been taken */
+bool drift_step(replica_t *self, const late_t *late, const blend_t *gradient);
+
+/* encode_cut */
+void encode_derive(replica_t *self);
+size_t encode_bytes_most(const replica_t *self); /* of a delta, at most */
+encoded_t encode_cut(replica_t *self, buf_t **values_p, bool whole);
+/* Before a cut that carries all there is: the residual joins what is open; false, and nothing changed, without memory */
+bool encode_whole(replica_t *self);
+/* What receivers see of own bytes, to ret_view (elements). Errors: those of encoding_decode */
+MUST_USE err_code_t encode_view(const replica_t *self, uint64_t encoding, buf_t *data, buf_t *ret_view);
+bool encode_accepts(const replica_t *self, uint64_t encoding);
+bool encode_fits(const replica_t *self, uint64_t encoding, uint64_t size);
+/* Values of a delta that is here whole, to a tensor; *ret_code: they are not what the encoding can have. False without memory. */
+bool encode_decode(replica_t *self, uint64_t encoding, const assembly_t *assembly, buf_t **ret_view,
+                   err_code_t *ret_code);
+
+#endif

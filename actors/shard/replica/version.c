@@ -1,0 +1,198 @@
+/* Parameters, momentum and accumulator are changed in place while nobody else holds them, and otherwise
+ * written into another buffer in the same pass over memory. Memory is found before the first element is
+ * touched, so a step is made as a whole or not at all. */
+
+#include "actors/shard/replica/replica.h"
+
+#include <string.h>
+
+buf_t *version_fresh(replica_t *self)
+{
+    for (size_t i = 0; i < SHARD_SPARES; i++) {
+        buf_t *buf = self->spares[i];
+        if (buf && buf_is_unique(buf)) {
+            self->spares[i] = NULL;
+            buf_touch(buf);
+            return buf;
+        }
+    }
+    return buf_new(base_bytes(self->base));
+}
+
+/* A released buffer may still be on its way to a worker or to the store; it is used again once they let go.
+ * Encoded deltas are of other sizes. */
+void version_release(replica_t *self, buf_t **buf_p)
+{
+    if (*buf_p && buf_size(*buf_p) != base_bytes(self->base))
+        buf_destroy(buf_p);
+    for (size_t i = 0; *buf_p && i < SHARD_SPARES; i++) {
+        if (!self->spares[i]) {
+            self->spares[i] = *buf_p;
+            *buf_p = NULL;
+        }
+    }
+    if (*buf_p && !buf_is_unique(self->spares[0])) {
+        buf_t *older = self->spares[0];
+        self->spares[0] = self->spares[SHARD_SPARES - 1];
+        self->spares[SHARD_SPARES - 1] = *buf_p;
+        *buf_p = older;
+    }
+    buf_destroy(buf_p);
+}
+
+bool version_open(replica_t *self, target_t *target, buf_t **slot, bool apart)
+{
+    *target = (target_t){.slot = slot};
+    if (!*slot || apart || !buf_is_unique(*slot)) {
+        target->next = version_fresh(self);
+        if (!target->next)
+            return false;
+    }
+    target->from = *slot ? buf_peek(*slot) : NULL;
+    target->to = buf_data(target->next ? target->next : *slot);
+    return true;
+}
+
+void version_drop(replica_t *self, target_t *target)
+{
+    if (target->next)
+        version_release(self, &target->next);
+    *target = (target_t){0};
+}
+
+static void s_abandon(replica_t *self, target_t *target)
+{
+    version_drop(self, target);
+    self->base->short_of_memory = true;
+}
+
+void version_commit(replica_t *self, target_t *target)
+{
+    if (!target->slot)
+        return;
+    if (target->next) {
+        version_release(self, target->slot);
+        *target->slot = target->next;
+    } else {
+        buf_touch(*target->slot);
+    }
+    *target = (target_t){0};
+}
+
+static void s_accumulate(const target_t *open, size_t first, size_t count, const float *g)
+{
+    if (!open->from) {
+        memcpy(open->to + first, g, count * sizeof *g);
+        return;
+    }
+    if (open->next)
+        memcpy(open->to + first, open->from + first, count * sizeof *g);
+    vector_add(count, open->to + first, g);
+}
+
+static bool s_open_step(replica_t *self, bool step, bool accumulate, bool apart, pass_t *pass)
+{
+    *pass = (pass_t){
+        .lr = optimizer_rate(&self->optimizer, self->samples_applied, self->base->spec.job->samples_total)};
+    if (step && !version_open(self, &pass->w, &self->parameters, apart))
+        return false;
+    if (step && self->momentum && !version_open(self, &pass->v, &self->momentum, apart))
+        return false;
+    return !accumulate || version_open(self, &pass->open, &self->open, apart);
+}
+
+bool version_pass_open(replica_t *self, bool step, bool accumulate, bool apart, pass_t *ret_pass)
+{
+    if (s_open_step(self, step, accumulate, apart, ret_pass))
+        return true;
+    version_pass_drop(self, ret_pass);
+    return false;
+}
+
+void version_pass_block(const replica_t *self, const pass_t *pass, size_t first, size_t count, const float *g)
+{
+    const target_t *w = &pass->w, *v = &pass->v;
+    if (w->slot)
+        optimizer_step(&self->optimizer, pass->lr, count, w->from + first, v->from ? v->from + first : NULL,
+                       g, w->to + first, v->to ? v->to + first : NULL);
+    if (pass->open.slot)
+        s_accumulate(&pass->open, first, count, g);
+}
+
+void version_pass_commit(replica_t *self, pass_t *pass)
+{
+    version_commit(self, &pass->w);
+    version_commit(self, &pass->v);
+    version_commit(self, &pass->open);
+}
+
+void version_pass_drop(replica_t *self, pass_t *pass)
+{
+    version_drop(self, &pass->w);
+    version_drop(self, &pass->v);
+    version_drop(self, &pass->open);
+}
+
+bool version_step(replica_t *self, const blend_t *gradient, bool step, bool accumulate)
+{
+    pass_t pass;
+    if (!version_pass_open(self, step, accumulate, false, &pass)) {
+        self->base->short_of_memory = true;
+        return false;
+    }
+    for (size_t i = 0; i < self->base->spec.elements; i += SHARD_BLOCK) {
+        size_t n = self->base->spec.elements - i < SHARD_BLOCK ? self->base->spec.elements - i : SHARD_BLOCK;
+        version_pass_block(self, &pass, i, n, blend_read(gradient, i, n));
+    }
+    version_pass_commit(self, &pass);
+    return true;
+}
+
+bool version_mix(replica_t *self, const blend_t *model, float keep, float take)
+{
+    target_t w;
+    if (!version_open(self, &w, &self->parameters, false)) {
+        s_abandon(self, &w);
+        return false;
+    }
+    for (size_t i = 0; i < self->base->spec.elements; i += SHARD_BLOCK) {
+        size_t n = self->base->spec.elements - i < SHARD_BLOCK ? self->base->spec.elements - i : SHARD_BLOCK;
+        if (w.next)
+            memcpy(w.to + i, w.from + i, n * sizeof *w.to);
+        vector_mix(n, w.to + i, keep, blend_read(model, i, n), take);
+    }
+    version_commit(self, &w);
+    return true;
+}
+
+bool version_set(replica_t *self, const blend_t *model)
+{
+    target_t w = {.slot = &self->parameters, .next = version_fresh(self)};
+    if (!w.next) {
+        s_abandon(self, &w);
+        return false;
+    }
+    float *to = buf_data(w.next);
+    for (size_t i = 0; i < self->base->spec.elements; i += SHARD_BLOCK) {
+        size_t n = self->base->spec.elements - i < SHARD_BLOCK ? self->base->spec.elements - i : SHARD_BLOCK;
+        memcpy(to + i, blend_read(model, i, n), n * sizeof *to);
+    }
+    version_commit(self, &w);
+    return true;
+}
+
+buf_t *version_gather(replica_t *self, const assembly_t *assembly)
+{
+    buf_t *buf = version_fresh(self);
+    if (!buf) {
+        self->base->short_of_memory = true;
+        return NULL;
+    }
+    float *to = buf_data(buf);
+    for (size_t i = 0; i < self->base->spec.elements; i += SHARD_BLOCK) {
+        size_t n = self->base->spec.elements - i < SHARD_BLOCK ? self->base->spec.elements - i : SHARD_BLOCK;
+        const float *from = assembly_read(assembly, i, n, self->scratch);
+        memcpy(to + i, from, n * sizeof *to);
+    }
+    return buf;
+}

@@ -1,0 +1,216 @@
+/* Rounds of the waiting strategies. Number n of every region is its contribution to round n; a region that
+ * has made its final cut before n contributes nothing and is not waited for. Every region adds the same
+ * contributions in the order of regions with the same arithmetic, so replicas stay equal, bit for bit.
+ *
+ * With a quorum below 1 shard_vote decides what is in a round: of each region everything up to some number. A late
+ * gradient or difference is in the first round that has room for it, a late model is dropped. Who comes late with n
+ * does not wait for anybody: only a number that no round has had yet does. So a region that lags catches up, and as
+ * numbers count steps, the shards of a region, whose rounds may have different members, cannot wait for each other in a
+ * circle: the least number that anybody waits with lacks only regions that have not waited yet. */
+
+#include "actors/shard/shard_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static uint64_t s_reached(const shard_core_t *self, size_t region)
+{
+    return region == self->base->spec.region_index ? self->stream->cut : self->stream->origins[region].taken;
+}
+
+static bool s_left(const shard_core_t *self, size_t region)
+{
+    return region == self->base->spec.region_index ? self->stream->closed
+                                                   : self->stream->origins[region].final;
+}
+
+bool shard_round_open(const shard_core_t *self)
+{
+    return self->base->rules.waits && self->stream->cut > self->rounds->number;
+}
+
+/* A round acts a fixed number of steps after the own cut, however quick the others were, so that what is computed does
+ * not depend on the network; at once when no steps are left, and on a region that lags. */
+static bool s_travels(const shard_core_t *self)
+{
+    return self->replica->open_steps < self->base->rules.overlap &&
+           self->stream->cut == self->rounds->number + 1 && !self->stream->closed &&
+           !ranges_has_all(&self->replica->applied, 0, self->base->region->batches);
+}
+
+bool shard_round_bars(const shard_core_t *self)
+{
+    return shard_round_open(self) && !s_travels(self);
+}
+
+size_t shard_round_lacks(const shard_core_t *self)
+{
+    for (size_t r = 0; r < base_regions(self->base); r++)
+        if (s_reached(self, r) < self->rounds->number + 1 && !s_left(self, r))
+            return r;
+    return SIZE_MAX;
+}
+
+static bool s_anybody(const shard_core_t *self, uint64_t number)
+{
+    for (size_t r = 0; r < base_regions(self->base); r++)
+        if (s_reached(self, r) >= number)
+            return true;
+    return false;
+}
+
+uint64_t shard_round_present(const shard_core_t *self)
+{
+    uint64_t present = 0;
+    for (size_t r = 0; r < base_regions(self->base); r++)
+        if (s_reached(self, r) > self->rounds->number || s_left(self, r))
+            present |= UINT64_C(1) << r;
+    return present;
+}
+
+uint64_t shard_round_heard(const shard_core_t *self)
+{
+    uint64_t heard = shard_round_present(self);
+    for (size_t i = 0; i < self->replica->pending_count; i++)
+        heard |= UINT64_C(1) << self->replica->pending[i].region;
+    return heard;
+}
+
+bool shard_round_has(const shard_core_t *self, size_t region, uint64_t number)
+{
+    return number > self->rounds->number || (s_left(self, region) && number >= s_reached(self, region));
+}
+
+bool shard_round_works(const shard_core_t *self)
+{
+    return self->replica->pending_count || s_anybody(self, self->rounds->number + 1);
+}
+
+/* A model stands for its round alone; gradients and differences are sums, whenever they come. */
+static bool s_sums(const shard_core_t *self)
+{
+    return self->base->rules.strategy->cuts != DELTA_MODEL;
+}
+
+static bool s_counts(const shard_core_t *self, const pending_t *pending, uint64_t number,
+                     const uint64_t *taken)
+{
+    return pending->head.last <= taken[pending->region] && (s_sums(self) || pending->head.last == number);
+}
+
+/* Adds what region r contributes; returns its weight in the mean. */
+static double s_add(shard_core_t *self, size_t r, uint64_t number, const uint64_t *taken, blend_t *blend,
+                    uint64_t *samples)
+{
+    bool mean = self->base->rules.strategy->mean_gradient, sum = self->base->rules.plain_sum && mean;
+    double total = 0;
+    for (size_t i = 0; i < self->replica->pending_count; i++) {
+        const pending_t *pending = &self->replica->pending[i];
+        if (pending->region != r || !s_counts(self, pending, number, taken))
+            continue;
+        *samples += pending->head.samples;
+        if (!pending->data)
+            continue;
+        uint64_t share = mean ? pending->head.samples : self->base->spec.job->regions[r].samples;
+        double weight = sum ? 1 : (double)share;
+        total = mean ? total + weight : weight;
+        blend->parts[blend->count++] = (part_t){.buf = pending->data, .weight = weight};
+    }
+    return total;
+}
+
+/* sma: sum n_r w_r / sum n_r with the regions' samples, diloco: the same of differences; ssgd: the same of gradients
+ * with the samples of the round, or their plain sum when they are counts. Only regions that contribute data count. */
+static void s_blend(shard_core_t *self, uint64_t number, const uint64_t *taken, blend_t *ret_blend,
+                    uint64_t *ret_samples)
+{
+    *ret_blend = (blend_t){.parts = self->replica->pending_parts,
+                           .scratch = self->replica->scratch,
+                           .sums = self->replica->sums};
+    *ret_samples = 0;
+    for (size_t r = 0; r < base_regions(self->base); r++)
+        ret_blend->divisor += s_add(self, r, number, taken, ret_blend, ret_samples);
+    if (self->base->rules.plain_sum && self->base->rules.strategy->mean_gradient)
+        ret_blend->divisor = 1;
+}
+
+/* What was counted, and late models, whose samples are done all the same. */
+static void s_forget(shard_core_t *self, uint64_t number, const uint64_t *taken)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < self->replica->pending_count; i++) {
+        pending_t *pending = &self->replica->pending[i];
+        bool counted = s_counts(self, pending, number, taken);
+        if (!counted && (s_sums(self) || pending->head.last > number)) {
+            self->replica->pending[kept++] = *pending;
+            continue;
+        }
+        if (!counted)
+            self->replica->samples_applied += pending->head.samples;
+        if (pending->data)
+            version_release(self->replica, &pending->data);
+    }
+    self->replica->pending_count = kept;
+}
+
+bool shard_round_settled(const shard_core_t *self)
+{
+    return !self->rounds->vote.on || self->replica->pending_count == 0;
+}
+
+bool shard_round_late(const shard_core_t *self, const delta_head_t *head)
+{
+    return self->base->rules.waits && !s_sums(self) && head->last <= self->rounds->number;
+}
+
+/* NULL: nobody contributes anything. */
+static bool s_apply(shard_core_t *self, const blend_t *blend)
+{
+    if (self->replica->outer.on)
+        return outer_round(self->replica, blend);
+    if (!blend)
+        return true;
+    if (self->base->rules.strategy->cuts == DELTA_GRADIENT)
+        return version_step(self->replica, blend, true, false);
+    if (!version_set(self->replica, blend))
+        return false;
+    outer_keep(self->replica);
+    return true;
+}
+
+/* What is in the next round; false when that is not known, or not all of it is here. */
+static bool s_taken(const shard_core_t *self, uint64_t *ret_taken)
+{
+    if (!self->rounds->vote.on) {
+        for (size_t r = 0; r < base_regions(self->base); r++)
+            ret_taken[r] = self->rounds->number + 1;
+        return s_anybody(self, self->rounds->number + 1) && shard_round_lacks(self) == SIZE_MAX;
+    }
+    const uint64_t *decided = shard_vote_decided(self, self->rounds->number + 1);
+    for (size_t r = 0; decided && r < base_regions(self->base); r++) {
+        ret_taken[r] = decided[r];
+        if (s_reached(self, r) < decided[r])
+            return false;
+    }
+    return decided != NULL;
+}
+
+bool shard_round_try(shard_core_t *self)
+{
+    uint64_t number = self->rounds->number + 1, samples, taken[TOPOLOGY_REGIONS_MAX];
+    if (!self->base->rules.waits || self->base->short_of_memory || s_travels(self) || !s_taken(self, taken))
+        return false;
+    blend_t blend;
+    s_blend(self, number, taken, &blend, &samples);
+    bool some = blend.count > 0 && blend.divisor > 0;
+    if (!s_apply(self, some ? &blend : NULL))
+        return false;
+    self->rounds->number = number;
+    self->replica->version += some;
+    self->replica->samples_applied += samples;
+    s_forget(self, number, taken);
+    if (self->rounds->vote.on && self->durable->taken_since_us == ROLE_NEVER)
+        self->durable->taken_since_us = self->base->now_us; /* others wait to hear that it is durable */
+    base_changed(self->base);
+    return true;
+}

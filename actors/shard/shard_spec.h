@@ -1,0 +1,33 @@
+/* shard_spec - what a shard is told when it is started.
+ *
+ * Threads  a value.
+ */
+#ifndef ACTORS_SHARD_SHARD_SPEC_H
+#define ACTORS_SHARD_SHARD_SPEC_H
+
+#include "brokers/job.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct {
+    const topology_t *topology; /* borrowed for the life of the core */
+    const job_t *job;           /* borrowed for the life of the core */
+    size_t region_index;
+    size_t shard_index;
+    uint64_t incarnation;
+    size_t elements;    /* of this shard */
+    uint64_t layout;    /* layout_digest of the model */
+    uint64_t run;       /* identity of the run, stored with every snapshot; RUN_ID_NONE: not known */
+    size_t chunk_bytes; /* MESSAGE_CHUNK_BYTES; small in the simulator; a multiple of 4 */
+    uint64_t history;   /* random, for a start that loses something; not 0 */
+    bool loses; /* restore: from an older snapshot than the newest, which is a loss: a new history begins */
+    uint64_t lost;  /* own batches that the newest had and this one lacks, as far as known */
+    bool checksums; /* false: pushes and params without checksum are fine (one process) */
+    bool
+        uncertain; /* several regions: what it starts from may not be all that it had; asks the others first */
+    unsigned breaks; /* of actors/kit/breaks.h; 0 but in tests */
+} shard_spec_t;
+
+#endif

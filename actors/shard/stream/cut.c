@@ -1,0 +1,536 @@
+/* Cut, encode, commit, send: a delta is made from the open accumulator (or the model), kept in the version,
+ * committed with it, and only then leaves the region. It is let go when it is durable at every destination.
+ */
+
+#include "actors/shard/shard_internal.h"
+
+#include "codec/base/failpoint.h"
+#include "codec/base/hash.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* -- where the destinations stand --------------------------------------------------------------------------
+ */
+
+static uint64_t s_most(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* The destination with the least of `positions`, of those that are not away; SIZE_MAX when there is none. */
+static size_t s_least(const shard_core_t *self, const uint64_t *positions)
+{
+    size_t least = SIZE_MAX;
+    for (size_t r = 0; r < base_regions(self->base); r++) {
+        if (r == self->base->spec.region_index || shard_ignores(self, r))
+            continue;
+        if (least == SIZE_MAX || positions[r] < positions[least])
+            least = r;
+    }
+    return least;
+}
+
+size_t shard_cut_slowest(const shard_core_t *self)
+{
+    return s_least(self, self->stream->destination_taken);
+}
+
+uint64_t shard_cut_stable(const shard_core_t *self)
+{
+    size_t least = s_least(self, self->stream->destination_durable);
+    return least == SIZE_MAX ? self->stream->cut : self->stream->destination_durable[least];
+}
+
+/* What is to be under way while local steps go on does not count. */
+static uint64_t s_meant(const shard_core_t *self)
+{
+    const buf_t *newest = self->base->rules.overlap && self->stream->queue_count
+                              ? self->stream->queue[self->stream->queue_count - 1].data
+                              : NULL;
+    return newest ? buf_size(newest) : 0;
+}
+
+static bool s_window_full(const shard_core_t *self)
+{
+    uint64_t window = self->base->spec.topology->job.sync.window_bytes;
+    return self->stream->queue_count >= SHARD_KEPT_MAX ||
+           (self->stream->queue_count && self->stream->kept_bytes - s_meant(self) >= window);
+}
+
+/* What every destination that is waited for has taken. */
+static uint64_t s_reached(const shard_core_t *self)
+{
+    size_t slowest = shard_cut_slowest(self);
+    return slowest == SIZE_MAX ? self->stream->cut : self->stream->destination_taken[slowest];
+}
+
+bool shard_cut_limited(const shard_core_t *self)
+{
+    if (base_regions(self->base) == 1)
+        return false;
+    /* A region that lags is left out, or the round that is under way waits for it; what is kept is limited in bytes. */
+    if (self->rounds->vote.on || self->base->rules.overlap)
+        return s_window_full(self);
+    if (self->stream->cut - s_reached(self) >= s_most(self->base->spec.topology->job.sync.staleness, 1))
+        return true;
+    return !self->base->rules.strategy->merges && s_window_full(self);
+}
+
+/* -- cutting ----------------------------------------------------------------------------------------------
+ */
+
+kept_t *shard_queue_add(shard_core_t *self, const kept_t *kept)
+{
+    if (self->stream->queue_count == self->stream->queue_capacity) {
+        self->stream->queue_capacity = self->stream->queue_capacity ? 2 * self->stream->queue_capacity : 8;
+        self->stream->queue =
+            realloc(self->stream->queue, self->stream->queue_capacity * sizeof *self->stream->queue);
+        CHECK(self->stream->queue);
+    }
+    self->stream->queue[self->stream->queue_count] = *kept;
+    self->stream->kept_bytes += kept->data ? buf_size(kept->data) : 0;
+    return &self->stream->queue[self->stream->queue_count++];
+}
+
+static buf_t *s_cursor(const shard_core_t *self)
+{
+    buf_t *cursor =
+        buf_new_copy(self->replica->applied.items, self->replica->applied.count * sizeof(range_t));
+    CHECK(cursor);
+    return cursor;
+}
+
+/* How far this shard has taken every region's stream, for those who compensate; NULL: nobody does. */
+static buf_t *s_seen(const shard_core_t *self)
+{
+    if (!self->replica->drift.on)
+        return NULL;
+    position_t items[TOPOLOGY_REGIONS_MAX];
+    size_t count = base_regions(self->base);
+    for (size_t r = 0; r < count; r++)
+        items[r] = (position_t){self->stream->origins[r].history, self->stream->origins[r].taken};
+    buf_t *seen = buf_new_copy(items, count * sizeof *items);
+    CHECK(seen);
+    return seen;
+}
+
+/* The values of a cut, moved or shared, never copied; a difference is written into the room kept for it. */
+static buf_t *s_values(shard_core_t *self, uint64_t steps, bool whole)
+{
+    buf_t *data = NULL;
+    if (self->replica->outer.on) {
+        data = outer_cut(self->replica, whole);
+    } else if (self->base->rules.strategy->cuts == DELTA_GRADIENT) {
+        data = self->replica->open;
+        self->replica->open = NULL;
+    } else if (steps) {
+        data = buf_ref(self->replica->parameters);
+    }
+    return data;
+}
+
+/* Makes the delta [open_first, cut] of everything that is open; `whole`: as it is, not encoded. What is not finite does
+ * not leave the region. */
+static void s_make(shard_core_t *self, bool final, bool whole)
+{
+    buf_t *values = s_values(self, self->replica->open_steps, whole);
+    encoded_t encoded = encode_cut(self->replica, &values, whole);
+    buf_t *data = encoded.data;
+    outer_go_on(self->replica, encoded.refused);
+    FAILPOINT(shard_delta_encoded);
+    kept_t kept = {
+        .head = {.first = self->stream->open_first,
+                 .last = self->stream->cut,
+                 .kind = data ? self->base->rules.strategy->cuts : DELTA_NOTHING,
+                 .steps = self->replica->open_steps,
+                 .samples = data || !self->base->rules.waits ? self->replica->open_samples : 0,
+                 .final = final},
+        .mark = self->durable->mark.number,
+        .data = data,
+        .encoding = encoded.encoding,
+        .cursor = s_cursor(self),
+        .seen = s_seen(self),
+    };
+    self->stream->open_first = self->stream->cut + 1;
+    self->replica->open_steps = 0;
+    self->replica->open_samples = 0;
+    shard_queue_add(self, &kept);
+    position_t at;
+    shard_line_position(self, &at.history, &at.number);
+    drift_keep(self->replica, &at);
+    if (self->base->rules.sees_own && shard_round_late(self, &kept.head)) {
+        self->replica->samples_applied += kept.head.samples;
+        if (self->replica->outer
+                .start) /* none: a region that had closed says so again, behind rounds that need all */
+            outer_return(self->replica);
+    } else if (self->base->rules.sees_own) {
+        pending_t own = {
+            .region = self->base->spec.region_index, .head = kept.head, .data = buf_ref(encoded.view)};
+        pending_add(self->replica, &own);
+        outer_made(self->replica, encoded.view != NULL, shard_round_open(self));
+    }
+    buf_destroy(&encoded.view);
+    FAILPOINT(shard_delta_cut);
+    shard_uncovered_send(self);
+}
+
+static bool s_merged(const shard_core_t *self)
+{
+    return self->stream->cut >= self->stream->open_first;
+}
+
+uint64_t shard_cut_sendable(const shard_core_t *self)
+{
+    return self->base->spec.breaks & BREAK_OUTPUT_COMMIT ? shard_line_last(self) : shard_uncovered_sent(self);
+}
+
+/* All that is open goes into a delta at once and as it is, with what earlier ones left out, so that the state can be named
+ * by a number. Under a waiting strategy a delta is a contribution to a round, and nothing is cut between two. */
+bool shard_cut_now(shard_core_t *self)
+{
+    if (self->base->rules.waits || self->stream->closed ||
+        (self->replica->open_steps == 0 && !self->replica->residual))
+        return true;
+    if (!encode_whole(self->replica) || !outer_ready(self->replica))
+        return false;
+    if (!s_merged(self))
+        self->stream->cut++;
+    s_make(self, false, true);
+    base_changed(self->base);
+    return true;
+}
+
+void shard_cut_announce(shard_core_t *self)
+{
+    self->stream->cut++;
+    s_make(self, self->stream->closed, true);
+}
+
+void shard_cut_catch_up(shard_core_t *self)
+{
+    uint64_t most = self->rounds->number;
+    for (size_t r = 0; r < base_regions(self->base); r++)
+        most = s_most(most, self->stream->origins[r].taken);
+    while (self->base->rules.waits && self->stream->cut < most) {
+        shard_cut_announce(self);
+        base_changed(self->base);
+    }
+}
+
+static void s_kept_fini(shard_core_t *self, kept_t *kept)
+{
+    self->stream->kept_bytes -= kept->data ? buf_size(kept->data) : 0;
+    if (kept->data)
+        version_release(self->replica, &kept->data);
+    buf_destroy(&kept->cursor);
+    buf_destroy(&kept->seen);
+    free(kept->checksums);
+}
+
+void shard_cut_forget(shard_core_t *self)
+{
+    while (self->stream->queue_count)
+        s_kept_fini(self, &self->stream->queue[--self->stream->queue_count]);
+}
+
+/* A round ends with every `every` steps; merged rounds are still open. When automatic it ends earlier if every
+ * destination has taken all that was cut: then the links are free. */
+static bool s_due(const shard_core_t *self)
+{
+    uint64_t span = self->stream->cut
+                        ? (self->stream->cut - self->stream->open_first + 2) * self->base->rules.every
+                        : self->base->rules.first;
+    if (self->replica->open_steps >= span)
+        return true;
+    return self->base->rules.automatic && !s_merged(self) &&
+           self->replica->open_steps >= self->base->spec.topology->job.sync.every_least &&
+           s_reached(self) >= self->stream->cut;
+}
+
+void shard_cut_step(shard_core_t *self)
+{
+    if (base_regions(self->base) == 1) {
+        self->replica->open_steps = 0;
+        self->replica->open_samples = 0;
+        return;
+    }
+    if (!s_due(self))
+        return;
+    self->stream->cut++;
+    if (self->base->rules.strategy->merges && s_window_full(self))
+        return;
+    s_make(self, false, false);
+    if (self->base->spec.breaks & BREAK_OUTPUT_COMMIT)
+        shard_cut_send(self, shard_line_last(self), shard_line_last(self));
+}
+
+void shard_close(shard_core_t *self, const message_t *message)
+{
+    if (self->stream->closed || life_stops(&self->base->life))
+        return;
+    if (strcmp(message->from, self->base->scheduler) != 0) {
+        base_refuse(self->base, message, ERR_DENIED, "only the region's scheduler closes");
+        return;
+    }
+    if (!ranges_has_all(&self->durable->applied, 0, self->base->region->batches)) {
+        base_refuse(self->base, message, ERR_STATE, "some batch of the region is not durable here");
+        return;
+    }
+    if (self->base->rules.overlap && shard_round_open(self))
+        return; /* steps since its cut are counted from what it does; the scheduler asks again */
+    if (base_regions(self->base) > 1 && (!outer_ready(self->replica) || !encode_whole(self->replica)))
+        return; /* the scheduler asks again */
+    self->stream->closed = true;
+    base_changed(self->base);
+    if (base_regions(self->base) == 1)
+        return;
+    self->stream->cut++;
+    s_make(self, true, true);
+    FAILPOINT(shard_closed);
+}
+
+/* -- sending ----------------------------------------------------------------------------------------------
+ */
+
+static uint64_t s_chunk_count(const shard_core_t *self, const kept_t *kept)
+{
+    size_t size = kept->data ? buf_size(kept->data) : 0;
+    return size ? (size + self->base->spec.chunk_bytes - 1) / self->base->spec.chunk_bytes : 1;
+}
+
+static slice_t s_chunk(const shard_core_t *self, const kept_t *kept, uint64_t chunk)
+{
+    if (!kept->data)
+        return (slice_t){0};
+    size_t offset = (size_t)chunk * self->base->spec.chunk_bytes, left = buf_size(kept->data) - offset;
+    return slice_of(kept->data, offset,
+                    left < self->base->spec.chunk_bytes ? left : self->base->spec.chunk_bytes);
+}
+
+static void s_checksums(const shard_core_t *self, kept_t *kept)
+{
+    if (kept->checksums)
+        return;
+    uint64_t count = s_chunk_count(self, kept);
+    kept->checksums = calloc(count, sizeof *kept->checksums);
+    CHECK(kept->checksums);
+    for (uint64_t i = 0; i < count; i++) {
+        slice_t data = s_chunk(self, kept, i);
+        kept->checksums[i] = hash_checksum(slice_peek(&data), data.buf ? data.size_bytes : 0);
+        slice_fini(&data);
+    }
+}
+
+static void s_set_cursor(wire_ranges_t *field, const kept_t *kept)
+{
+    ranges_t view = {.items = buf_data(kept->cursor), .count = buf_size(kept->cursor) / sizeof(range_t)};
+    message_set_ranges(field, &view);
+}
+
+static void s_set_seen(wire_u64s_t *field, const kept_t *kept)
+{
+    if (kept->seen)
+        message_set_u64s(field, buf_peek(kept->seen), buf_size(kept->seen) / sizeof(uint64_t));
+}
+
+static void s_send_chunk(shard_core_t *self, const kept_t *kept, uint64_t chunk, const delivery_t *stream)
+{
+    message_t *message = base_message(self->base, KIND_delta, stream->to);
+    size_t regions = base_regions(self->base);
+    message->number = kept->head.last;
+    message_set_name(message->delta.origin, self->base->spec.topology->regions[stream->origin].name);
+    message->delta.shard = self->base->spec.shard_index;
+    message->delta.history = stream->history;
+    message->delta.first = kept->head.first;
+    message->delta.last = kept->head.last;
+    message->delta.kind = (uint64_t)kept->head.kind;
+    message->delta.steps = kept->head.steps;
+    message->delta.samples = kept->head.samples;
+    message->delta.final = kept->head.final;
+    message->delta.mark = kept->mark;
+    message->delta.stable = stream->stable;
+    message->delta.follows_history = stream->follows_history;
+    message->delta.follows = stream->follows;
+    message->delta.encoding = kept->encoding;
+    message->delta.layout = self->base->spec.layout;
+    message->delta.elements = self->base->spec.elements;
+    message->delta.members = regions >= 64 ? UINT64_MAX : (UINT64_C(1) << regions) - 1;
+    message->delta.chunk = chunk;
+    message->delta.chunk_count = s_chunk_count(self, kept);
+    message->delta.offset = chunk * self->base->spec.chunk_bytes;
+    message->delta.total = kept->data ? buf_size(kept->data) : 0;
+    message->delta.checksum = kept->checksums[chunk];
+    if (chunk == 0) {
+        s_set_cursor(&message->delta.cursor, kept);
+        s_set_seen(&message->delta.seen, kept);
+    }
+    message->data = s_chunk(self, kept, chunk);
+    base_send(self->base, &message);
+}
+
+void shard_cut_send_kept(shard_core_t *self, kept_t *kept, const delivery_t *stream)
+{
+    s_checksums(self, kept);
+    FAILPOINT(shard_delta_before_send);
+    uint64_t count = s_chunk_count(self, kept);
+    for (uint64_t chunk = 0; chunk < count; chunk++)
+        s_send_chunk(self, kept, chunk, stream);
+}
+
+void shard_cut_send(shard_core_t *self, uint64_t from, uint64_t to)
+{
+    delivery_t stream = {.origin = self->base->spec.region_index,
+                         .history = self->stream->history,
+                         .follows_history = self->stream->follows_history,
+                         .follows = self->stream->follows,
+                         .stable = shard_cut_stable(self)};
+    message_set_name(stream.to, self->base->synchronizer);
+    for (size_t i = 0; i < self->stream->queue_count; i++) {
+        kept_t *kept = &self->stream->queue[i];
+        if (kept->head.last < from || kept->head.last > to)
+            continue;
+        shard_cut_send_kept(self, kept, &stream);
+    }
+}
+
+/* Also a destination that was away, and for which nothing was kept, is to hear that it lacks something. */
+bool shard_cut_owes(const shard_core_t *self)
+{
+    for (size_t r = 0; r < base_regions(self->base); r++)
+        if (r != self->base->spec.region_index &&
+            self->stream->destination_durable[r] < shard_line_last(self))
+            return true;
+    return self->stream->queue_count > 0 && base_regions(self->base) > 1;
+}
+
+/* Says what is kept; nothing is said any more once everything is durable everywhere. */
+void shard_cut_head(shard_core_t *self)
+{
+    self->stream->head_us = self->base->now_us + SHARD_HEAD_US;
+    uint64_t last = shard_cut_sendable(self);
+    bool committed = self->stream->queue_count == 0 || self->stream->queue[0].head.last <= last;
+    if (!self->durable->stored || !shard_cut_owes(self) || !committed ||
+        (!life_runs(&self->base->life) && self->base->life.lossy))
+        return;
+    message_t *message = base_message(self->base, KIND_stream_head, self->base->synchronizer);
+    message->number = last;
+    message->stream_head.history = self->stream->history;
+    message->stream_head.oldest = shard_line_oldest(self);
+    message->stream_head.last = last;
+    message->stream_head.follows_history = self->stream->follows_history;
+    message->stream_head.follows = self->stream->follows;
+    base_send(self->base, &message);
+}
+
+/* -- what the synchronizer says ----------------------------------------------------------------------------
+ */
+
+void shard_cut_release(shard_core_t *self)
+{
+    uint64_t stable = shard_cut_stable(self), sendable = shard_cut_sendable(self);
+    stable = stable < sendable ? stable : sendable;
+    size_t gone = 0;
+    bool holds = shard_holds(self) || shard_mark_holds(self);
+    while (!holds && gone < self->stream->queue_count && self->stream->queue[gone].head.last <= stable)
+        s_kept_fini(self, &self->stream->queue[gone++]);
+    self->stream->queue_count -= gone;
+    if (gone) {
+        memmove(self->stream->queue, self->stream->queue + gone,
+                self->stream->queue_count * sizeof *self->stream->queue);
+        base_changed(self->base);
+    }
+    if (s_merged(self) && !s_window_full(self) && outer_ready(self->replica)) {
+        s_make(self, false, false); /* the rounds that were merged need not wait for another one to end */
+        base_changed(self->base);
+    }
+}
+
+static bool s_from_synchronizer(shard_core_t *self, const message_t *message)
+{
+    uint64_t *incarnation = &self->stream->origins[self->base->spec.region_index].incarnation;
+    if (strcmp(message->from, self->base->synchronizer) != 0) {
+        base_refuse(self->base, message, ERR_DENIED, "only the shard's own synchronizer says so");
+        return false;
+    }
+    if (message->incarnation < *incarnation && !(self->base->spec.breaks & BREAK_FENCING)) {
+        base_refuse(self->base, message, ERR_STALE, "a newer incarnation of the synchronizer has spoken");
+        return false;
+    }
+    *incarnation = message->incarnation;
+    return true;
+}
+
+/* A region that is not waited for any more lets this one go on, and what was kept for it alone go. */
+static void s_away(shard_core_t *self, size_t region, bool away)
+{
+    if (self->stream->destination_away[region] == away)
+        return;
+    self->stream->destination_away[region] = away;
+    self->base->report_soon = true;
+    shard_cut_release(self);
+}
+
+/* The destination has taken another region's state: it stands where that one stood. */
+static void s_reset(shard_core_t *self, size_t region, const message_t *message)
+{
+    self->stream->destination_entry[region] = message->stream.entry;
+    self->stream->destination_hold_us[region] = 0;
+    self->stream->destination_taken[region] = s_most(message->stream.applied, message->stream.durable);
+    self->stream->destination_durable[region] = message->stream.durable;
+    if (self->entry->giving.region == region)
+        shard_donor_drop(self);
+    base_changed(self->base);
+    shard_cut_release(self);
+}
+
+void shard_stream(shard_core_t *self, const message_t *message)
+{
+    if (life_stops(&self->base->life) || !self->durable->stored || !s_from_synchronizer(self, message))
+        return;
+    size_t region = topology_region_index(self->base->spec.topology, message->stream.region);
+    if (region == SIZE_MAX || region == self->base->spec.region_index ||
+        message->stream.history != self->stream->history)
+        return;
+    uint64_t taken = s_most(message->stream.applied, message->stream.durable);
+    /* Nobody can have what has not been sent. */
+    if (taken > shard_cut_sendable(self)) {
+        if (message->stream.code == ERR_STALE)
+            shard_enter(self, true);
+        else
+            base_refuse(self->base, message, ERR_LIMIT, "no such delta was sent");
+        return;
+    }
+    if (!incarnation_is_possible(message->stream.entry)) {
+        self->base->counts.refusals++;
+        base_refuse(self->base, message, ERR_LIMIT, "an entry in an incarnation that there cannot have been");
+        return;
+    }
+    s_away(self, region, message->stream.away);
+    if (message->stream.entry < self->stream->destination_entry[region])
+        return;
+    if (message->stream.entry > self->stream->destination_entry[region]) {
+        if (!shard_mark_holds(self))
+            s_reset(self, region, message);
+        return;
+    }
+    /* While a common point is made nothing more counts as durable elsewhere: the next head has it said again. */
+    uint64_t durable = shard_mark_holds(self) ? 0 : message->stream.durable;
+    if (taken <= self->stream->destination_taken[region] &&
+        durable <= self->stream->destination_durable[region])
+        return;
+    /* A destination that came back may have lost what it had only taken; it is sent again, so this may lag behind. */
+    self->stream->destination_taken[region] = s_most(self->stream->destination_taken[region], taken);
+    self->stream->destination_durable[region] = s_most(self->stream->destination_durable[region], durable);
+    base_changed(self->base);
+    shard_cut_release(self);
+}
+
+void shard_fetch(shard_core_t *self, const message_t *message)
+{
+    if (!s_from_synchronizer(self, message))
+        return;
+    if (message->stream_fetch.history == 0 || message->stream_fetch.history == self->stream->history)
+        shard_cut_send(self, message->stream_fetch.from, shard_cut_sendable(self));
+    shard_cut_head(self);
+}

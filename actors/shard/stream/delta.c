@@ -1,0 +1,464 @@
+#include "actors/shard/shard_internal.h"
+
+#include "codec/base/failpoint.h"
+#include "codec/base/hash.h"
+
+#include <string.h>
+
+/* -- who speaks -------------------------------------------------------------------------------------------
+ */
+
+/* From the synchronizer of the region whose delta it is, or handed on by the same shard of a third one. */
+static bool s_from_origin(const shard_core_t *self, const message_t *message, size_t *ret_origin,
+                          size_t *ret_by)
+{
+    size_t origin = topology_region_index(self->base->spec.topology, message->delta.origin);
+    if (origin == SIZE_MAX || origin == self->base->spec.region_index)
+        return false;
+    char name[3 * WIRE_NAME_SIZE];
+    snprintf(name, sizeof name, "synchronizer/%s/%zu", self->base->spec.topology->regions[origin].name,
+             self->base->spec.shard_index);
+    *ret_origin = *ret_by = origin;
+    if (strcmp(name, message->from) == 0)
+        return true;
+    *ret_by = self->rounds->vote.on ? base_region_of(self->base, "shard", message->from) : SIZE_MAX;
+    return *ret_by != SIZE_MAX && *ret_by != origin;
+}
+
+void shard_delta_ack(shard_core_t *self, size_t origin, err_code_t code)
+{
+    const origin_t *from = &self->stream->origins[origin];
+    char to[3 * WIRE_NAME_SIZE];
+    snprintf(to, sizeof to, "synchronizer/%s/%zu", self->base->spec.topology->regions[origin].name,
+             self->base->spec.shard_index);
+    message_t *ack = base_message(self->base, KIND_delta_ack, to);
+    ack->number = from->taken;
+    message_set_name(ack->delta_ack.origin, self->base->spec.topology->regions[origin].name);
+    message_set_name(ack->delta_ack.region,
+                     self->base->spec.topology->regions[self->base->spec.region_index].name);
+    ack->delta_ack.shard = self->base->spec.shard_index;
+    ack->delta_ack.history = from->history;
+    ack->delta_ack.applied = from->taken;
+    ack->delta_ack.durable = shard_uncovered(self) && !from->final ? from->taken : from->durable;
+    ack->delta_ack.code = (uint64_t)code;
+    ack->delta_ack.entry = self->entry->number;
+    base_send(self->base, &ack);
+}
+
+/* -- assembling -------------------------------------------------------------------------------------------
+ */
+
+void incoming_drop(incoming_t *self)
+{
+    assembly_fini(&self->assembly);
+    buf_destroy(&self->cursor);
+    buf_destroy(&self->decoded);
+    *self = (incoming_t){0};
+}
+
+static incoming_t *s_find(origin_t *origin, uint64_t first)
+{
+    for (size_t i = 0; i < SHARD_INCOMING_MAX; i++)
+        if (origin->incoming[i].used && origin->incoming[i].head.first == first)
+            return &origin->incoming[i];
+    return NULL;
+}
+
+/* How many deltas of one origin may be here in part: what the window allows. */
+static size_t s_room(const shard_core_t *self)
+{
+    size_t bytes = encode_bytes_most(self->replica);
+    uint64_t room = self->base->spec.topology->job.sync.window_bytes / (bytes ? bytes : 1);
+    return room < 1 ? 1 : room < SHARD_INCOMING_MAX ? (size_t)room : SHARD_INCOMING_MAX;
+}
+
+/* A place for a delta that begins at `first`; what lies furthest ahead gives way to what is nearer. */
+static incoming_t *s_make_room(const shard_core_t *self, origin_t *origin, uint64_t first)
+{
+    incoming_t *furthest = NULL;
+    for (size_t i = 0; i < s_room(self); i++) {
+        incoming_t *incoming = &origin->incoming[i];
+        if (!incoming->used)
+            return incoming;
+        if (!furthest || incoming->head.first > furthest->head.first)
+            furthest = incoming;
+    }
+    if (furthest->head.first < first)
+        return NULL;
+    incoming_drop(furthest);
+    return furthest;
+}
+
+static delta_head_t s_head(const message_t *message)
+{
+    return (delta_head_t){
+        .first = message->delta.first,
+        .last = message->delta.last,
+        .kind = (delta_kind_t)(message->delta.kind <= DELTA_DIFFERENCE ? message->delta.kind : DELTA_NOTHING),
+        .steps = message->delta.steps,
+        .samples = message->delta.samples,
+        .final = message->delta.final,
+    };
+}
+
+static bool s_same(const incoming_t *incoming, const message_t *message)
+{
+    delta_head_t head = s_head(message);
+    const delta_head_t *have = &incoming->head;
+    return have->last == head.last && have->kind == head.kind && have->steps == head.steps &&
+           have->samples == head.samples && have->final == head.final &&
+           incoming->history == message->delta.history && incoming->encoding == message->delta.encoding &&
+           (incoming->code || incoming->assembly.chunk_count == message->delta.chunk_count);
+}
+
+/* What a delta must be for this shard to apply it. */
+static err_code_t s_content(const shard_core_t *self, size_t origin, const message_t *message)
+{
+    const job_region_t *region = &self->base->spec.job->regions[origin];
+    bool nothing = message->delta.kind == DELTA_NOTHING;
+    if (message->delta.layout != self->base->spec.layout ||
+        message->delta.elements != self->base->spec.elements)
+        return ERR_SHAPE;
+    if (!encode_accepts(self->replica, message->delta.encoding))
+        return ERR_VERSION;
+    if (!nothing && message->delta.kind != (uint64_t)self->base->rules.strategy->cuts)
+        return ERR_SHAPE;
+    if (nothing ? message->delta.total != 0
+                : !encode_fits(self->replica, message->delta.encoding, message->delta.total))
+        return ERR_SHAPE;
+    if (message->delta.samples > region->samples * self->base->spec.job->epochs)
+        return ERR_LIMIT;
+    return self->base->rules.waits && message->delta.first != message->delta.last ? ERR_SHAPE : ERR_OK;
+}
+
+static void s_mark(incoming_t *incoming, err_code_t code)
+{
+    assembly_fini(&incoming->assembly);
+    incoming->code = code;
+}
+
+static incoming_t *s_stage(shard_core_t *self, size_t index, const message_t *message)
+{
+    origin_t *origin = &self->stream->origins[index];
+    incoming_t *incoming = s_find(origin, message->delta.first);
+    if (incoming && s_same(incoming, message))
+        return incoming;
+    if (incoming)
+        incoming_drop(incoming);
+    else
+        incoming = s_make_room(self, origin, message->delta.first);
+    if (!incoming)
+        return NULL;
+    self->stream->nothing_comes = false;
+    *incoming = (incoming_t){.used = true,
+                             .head = s_head(message),
+                             .history = message->delta.history,
+                             .follows_history = message->delta.follows_history,
+                             .follows = message->delta.follows,
+                             .encoding = message->delta.encoding};
+    incoming->code = s_content(self, index, message);
+    if (!incoming->code)
+        incoming->code = assembly_begin(&incoming->assembly, message->delta.chunk_count, message->delta.total,
+                                        self->base->spec.chunk_bytes);
+    return incoming;
+}
+
+/* What the origin's batches in this state are once the delta is taken. */
+static err_code_t s_add_cursor(const shard_core_t *self, size_t origin, incoming_t *incoming,
+                               const message_t *message)
+{
+    const wire_ranges_t *cursor = &message->delta.cursor;
+    if (cursor->count && cursor->items[cursor->count - 1].end > self->base->spec.job->regions[origin].batches)
+        return ERR_LIMIT;
+    if (!incoming->cursor)
+        incoming->cursor = buf_new_copy(cursor->items, cursor->count * sizeof(range_t));
+    CHECK(incoming->cursor);
+    return ERR_OK;
+}
+
+/* How far the origin had taken this shard's stream when it cut. */
+static err_code_t s_add_seen(const shard_core_t *self, incoming_t *incoming, const message_t *message)
+{
+    const wire_u64s_t *seen = &message->delta.seen;
+    if (seen->count == 0)
+        return ERR_OK;
+    if (seen->count != 2 * base_regions(self->base))
+        return ERR_SHAPE;
+    incoming->tells = true;
+    incoming->seen_history = seen->items[2 * self->base->spec.region_index];
+    incoming->seen = seen->items[2 * self->base->spec.region_index + 1];
+    return ERR_OK;
+}
+
+static void s_add(shard_core_t *self, size_t origin, incoming_t *incoming, const message_t *message)
+{
+    incoming->mark = message->delta.mark > incoming->mark ? message->delta.mark : incoming->mark;
+    shard_mark_seen(self, incoming->mark);
+    if (incoming->code)
+        return;
+    incoming->stable = message->delta.stable > incoming->stable ? message->delta.stable : incoming->stable;
+    err_code_t code = message->delta.chunk == 0 ? s_add_cursor(self, origin, incoming, message) : ERR_OK;
+    if (!code && message->delta.chunk == 0)
+        code = s_add_seen(self, incoming, message);
+    if (!code)
+        code = assembly_add(&incoming->assembly, message->delta.chunk, message->delta.offset, &message->data);
+    if (!code && !incoming->encoding && !slice_finite(&message->data, self->replica->scratch))
+        code = ERR_NUMBER;
+    if (!code && assembly_complete(&incoming->assembly) && !assembly_seamless(&incoming->assembly))
+        code = ERR_SHAPE;
+    if (code)
+        s_mark(incoming, code);
+}
+
+/* -- taking -----------------------------------------------------------------------------------------------
+ */
+
+static bool s_apply(shard_core_t *self, size_t origin, const incoming_t *incoming)
+{
+    part_t part = {.buf = incoming->decoded, .weight = 1};
+    if (!part.buf)
+        part.assembly = &incoming->assembly;
+    blend_t blend = {.parts = &part,
+                     .count = 1,
+                     .divisor = 1,
+                     .scratch = self->replica->scratch,
+                     .sums = self->replica->sums};
+    float share = (float)self->base->spec.job->regions[origin].share;
+    late_t late = {.origin = origin,
+                   .steps = incoming->head.steps,
+                   .tells = incoming->tells,
+                   .seen = {incoming->seen_history, incoming->seen}};
+    switch (incoming->head.kind) {
+    case DELTA_GRADIENT:
+        return drift_step(self->replica, &late, &blend);
+    case DELTA_MODEL:
+        return version_mix(self->replica, &blend, 1.0f - share, share);
+    case DELTA_DIFFERENCE:
+        return outer_add(self->replica, origin, &blend);
+    case DELTA_NOTHING:
+        break;
+    }
+    return true;
+}
+
+/* Under a waiting strategy a contribution is kept until its round. */
+static bool s_pend(shard_core_t *self, size_t origin, const incoming_t *incoming)
+{
+    pending_t pending = {.region = origin, .head = incoming->head};
+    if (incoming->head.kind != DELTA_NOTHING) {
+        pending.data = incoming->decoded ? buf_ref(incoming->decoded)
+                                         : version_gather(self->replica, &incoming->assembly);
+        if (!pending.data)
+            return false;
+    }
+    shard_relay_keep(self, origin, incoming, pending.data);
+    if (!shard_round_late(self, &incoming->head)) {
+        pending_add(self->replica, &pending);
+        return true;
+    }
+    self->replica->samples_applied += incoming->head.samples;
+    if (pending.data)
+        version_release(self->replica, &pending.data);
+    return true;
+}
+
+/* A delta whose turn it is changes the version and its origin's position together; one that was refused for
+ * its content changes the position alone. Returns false when memory is short: it stays here. */
+static bool s_take(shard_core_t *self, size_t index, incoming_t *incoming)
+{
+    origin_t *origin = &self->stream->origins[index];
+    if (incoming->code) {
+        base_refused(self->base, incoming->code);
+    } else {
+        if (!(self->base->rules.waits ? s_pend(self, index, incoming) : s_apply(self, index, incoming)))
+            return false;
+        if (!self->base->rules.waits && incoming->head.kind != DELTA_NOTHING)
+            self->replica->version++;
+        if (!self->base->rules.waits)
+            self->replica->samples_applied += incoming->head.samples;
+        origin->samples += incoming->head.samples;
+    }
+    origin->history = incoming->history;
+    origin->taken = incoming->head.last;
+    origin->final = incoming->head.final;
+    if (incoming->cursor) {
+        buf_destroy(&origin->cursor);
+        origin->cursor = incoming->cursor;
+        incoming->cursor = NULL;
+    } else if (!origin->cursor) { /* refused before it was known: none of it is here */
+        origin->cursor = buf_new(0);
+        CHECK(origin->cursor);
+    }
+    origin->stable = incoming->stable > origin->stable ? incoming->stable : origin->stable;
+    if (incoming->decoded)
+        version_release(self->replica, &incoming->decoded);
+    incoming_drop(incoming);
+    drift_trim(self->replica, shard_line_going(self));
+    if (self->durable->taken_since_us == ROLE_NEVER)
+        self->durable->taken_since_us = self->base->now_us;
+    base_changed(self->base);
+    FAILPOINT(shard_delta_taken);
+    return true;
+}
+
+/* No region is two rounds ahead of what is applied here; but for one that lost its disk behind its last delta, and ends its
+ * line by one more: what is decided to be in the next round is taken, or that round would never be whole. */
+static bool s_early(const shard_core_t *self, size_t index, uint64_t number)
+{
+    if (!self->base->rules.waits || number <= self->rounds->number + 2)
+        return false;
+    const uint64_t *decided =
+        self->rounds->vote.on ? shard_vote_decided(self, self->rounds->number + 1) : NULL;
+    return !decided || number > decided[index];
+}
+
+/* Whether a delta of that history goes on from what was taken, or will. */
+static bool s_in_line(const origin_t *origin, uint64_t history, uint64_t follows_history, uint64_t follows)
+{
+    return history == origin->history || (follows_history == origin->history && follows == origin->taken);
+}
+
+static incoming_t *s_next(shard_core_t *self, origin_t *origin)
+{
+    incoming_t *next = s_find(origin, origin->taken + 1);
+    if (!next || s_early(self, (size_t)(origin - self->stream->origins), next->head.last) ||
+        !shard_mark_lets(self, next->mark))
+        return NULL;
+    if (!s_in_line(origin, next->history, next->follows_history, next->follows)) {
+        incoming_drop(next);
+        return NULL;
+    }
+    return next->code || assembly_complete(&next->assembly) ? next : NULL;
+}
+
+static bool s_some(const origin_t *origin)
+{
+    for (size_t i = 0; i < SHARD_INCOMING_MAX; i++)
+        if (origin->incoming[i].used)
+            return true;
+    return false;
+}
+
+/* Its code tells what is wrong with it; false without memory. */
+static bool s_decode(shard_core_t *self, incoming_t *incoming)
+{
+    if (incoming->code || incoming->encoding == 0 || incoming->decoded ||
+        incoming->head.kind == DELTA_NOTHING)
+        return true;
+    if (!encode_decode(self->replica, incoming->encoding, &incoming->assembly, &incoming->decoded,
+                       &incoming->code))
+        return false;
+    assembly_fini(&incoming->assembly);
+    return true;
+}
+
+bool shard_delta_try(shard_core_t *self)
+{
+    if (self->base->short_of_memory || self->stream->nothing_comes)
+        return false;
+    bool some = false;
+    for (size_t r = 0; r < base_regions(self->base); r++) {
+        some = some || s_some(&self->stream->origins[r]);
+        incoming_t *next = s_next(self, &self->stream->origins[r]);
+        if (!next)
+            continue;
+        if (!s_decode(self, next))
+            return false;
+        err_code_t code = next->code;
+        if (!s_take(self, r, next))
+            return false;
+        shard_delta_ack(self, r, code);
+        return true;
+    }
+    self->stream->nothing_comes = !some;
+    return false;
+}
+
+/* -- one chunk --------------------------------------------------------------------------------------------
+ */
+
+/* Whether the numbers of a delta can be the stream's next ones, some time. */
+static err_code_t s_numbers(const shard_core_t *self, const origin_t *origin, const message_t *message)
+{
+    uint64_t first = message->delta.first, last = message->delta.last;
+    if (message->delta.history == 0 || first == 0 || first > last || last == UINT64_MAX)
+        return ERR_MALFORMED;
+    if (!s_in_line(origin, message->delta.history, message->delta.follows_history, message->delta.follows))
+        return ERR_STALE;
+    if (last - first > self->base->spec.topology->job.sync.staleness + 1)
+        return ERR_LIMIT;
+    if (first <= origin->taken)
+        return ERR_STALE; /* a range that overlaps what was taken */
+    return origin->final && message->delta.history == origin->history ? ERR_STATE : ERR_OK;
+}
+
+/* Returns what to answer; sets *ret_quiet when taking it answers already. `own`: from the origin itself; who hands on
+ * another line may be the one who is wrong. Nothing lasts of what is not taken, the sender's incarnation neither. */
+static err_code_t s_chunk(shard_core_t *self, size_t index, const message_t *message, bool own,
+                          uint64_t *fence, bool *ret_quiet)
+{
+    origin_t *origin = &self->stream->origins[index];
+    bool same_history = message->delta.history && message->delta.history == origin->history;
+    if (same_history && message->delta.first <= message->delta.last && message->delta.last <= origin->taken) {
+        self->base->counts.duplicates += message->delta.chunk == 0;
+        return ERR_OK;
+    }
+    err_code_t code = s_numbers(self, origin, message);
+    if (code) {
+        self->base->counts.refusals++;
+        if (own && message->delta.history && message->delta.history != origin->history)
+            shard_suspect(self, index);
+        return code;
+    }
+    if (!(self->base->spec.breaks & BREAK_CHECKSUM) &&
+        message->delta.checksum !=
+            hash_checksum(slice_peek(&message->data), message->data.buf ? message->data.size_bytes : 0))
+        return ERR_CHECKSUM;
+    incoming_t *incoming = s_stage(self, index, message);
+    if (!incoming)
+        return ERR_GAP;
+    *fence = message->incarnation;
+    s_add(self, index, incoming, message);
+    *ret_quiet = s_next(self, origin) != NULL && !self->base->short_of_memory;
+    const incoming_t *next = s_find(origin, origin->taken + 1);
+    /* a chunk of the next one is lost */
+    bool passed = incoming != next && assembly_complete(&incoming->assembly);
+    return next && !passed ? ERR_OK : ERR_GAP;
+}
+
+/* Each knows who has spoken: the synchronizer of the origin, or the shard that hands on. */
+static uint64_t *s_fence(shard_core_t *self, size_t origin, size_t by)
+{
+    return by == origin ? &self->stream->origins[origin].incarnation
+                        : &self->stream->origins[by].shard_incarnation;
+}
+
+static bool s_is_newest(shard_core_t *self, const message_t *message, size_t origin, size_t by)
+{
+    if (message->incarnation < *s_fence(self, origin, by) && !(self->base->spec.breaks & BREAK_FENCING)) {
+        base_refuse(self->base, message, ERR_STALE, "a newer incarnation of the sender has spoken");
+        return false;
+    }
+    return true;
+}
+
+void shard_delta(shard_core_t *self, message_t *message)
+{
+    if (life_stops(&self->base->life))
+        return;
+    size_t index, by;
+    if (!s_from_origin(self, message, &index, &by) || message->delta.shard != self->base->spec.shard_index) {
+        self->base->counts.refusals++;
+        base_refuse(self->base, message, ERR_DENIED, "not this shard's stream, or not from its synchronizer");
+        return;
+    }
+    if (!s_is_newest(self, message, index, by))
+        return;
+    FAILPOINT(shard_delta_received);
+    bool quiet = false;
+    if (message->delta.last > self->stream->origins[index].taken)
+        shard_relay_heard(self, index, by != index);
+    err_code_t code = s_chunk(self, index, message, by == index, s_fence(self, index, by), &quiet);
+    if (!quiet && by == index)
+        shard_delta_ack(self, index, code);
+}
