@@ -3,8 +3,8 @@
 #include "actors/kit/clock.h"
 #include "codec/base/failpoint.h"
 #include "codec/base/log.h"
-#include "deploy/cli/checkpoint/finished.h"
 #include "deploy/launch/await_room.h"
+#include "deploy/launch/finished.h"
 #include "deploy/launch/planning.h"
 #include "deploy/launch/supervise.h"
 

@@ -2,8 +2,8 @@
  *
  * Threads  the main thread, before others are started.
  */
-#ifndef DEPLOY_CLI_CHECKPOINT_FINISHED_H
-#define DEPLOY_CLI_CHECKPOINT_FINISHED_H
+#ifndef DEPLOY_LAUNCH_FINISHED_H
+#define DEPLOY_LAUNCH_FINISHED_H
 
 #include "deploy/launch/launch.h"
 

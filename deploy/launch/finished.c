@@ -1,4 +1,4 @@
-#include "deploy/cli/checkpoint/finished.h"
+#include "deploy/launch/finished.h"
 
 #include "deploy/state/catalog.h"
 
