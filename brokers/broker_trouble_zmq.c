@@ -108,7 +108,6 @@ void broker_trouble_tell(const broker_t *self, size_t region, const broker_peer_
     message->link_state.since_us = self->now_us - (shown->up ? shown->up_us : shown->down_us);
     if (!own)
         return;
-    message->link_state.own_up = own->up;
     message->link_state.was_up = own->was_up;
     message->link_state.connections = own->up ? link_stats(own->link).connections : 0;
     message_set_text(&message->link_state.address, s_address(self, own));

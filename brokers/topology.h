@@ -181,10 +181,6 @@ const topology_link_t *topology_link(const topology_t *self, size_t region_a, si
  *          table) */
 MUST_USE err_code_t topology_may_become(const topology_t *self, const topology_t *changed, err_t *err);
 
-/* The first key for which topology_digest differs, with both values: "job.epochs is 4, not 2"; false: they do
- * not differ, or by the number of elements of a list. */
-bool topology_difference(const topology_t *self, const topology_t *other, char *ret_text, size_t size);
-
 /* A setting that a job goes on with, and what it was. */
 typedef struct {
     char key[TOPOLOGY_NAME_MAX], from[TOPOLOGY_NAME_MAX], to[TOPOLOGY_NAME_MAX];

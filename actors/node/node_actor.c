@@ -75,7 +75,6 @@ static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err
     char host[MACHINE_NAME_MAX], digest[17];
     machine_name(host);
     topology_digest(self->with.topology, digest);
-    long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
     node_spec_t *spec = calloc(1, sizeof *spec);
     CHECK(spec);
     *spec = (node_spec_t){
@@ -86,7 +85,6 @@ static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err
         .pid = (uint64_t)getpid(),
         .process = machine_process(),
         .cores = node_cores(&self->with.topology->regions[self->with.region_index], self->with.offer),
-        .memory_bytes = pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : 0,
         .samples = self->with.job->samples,
         .incarnation = *incarnation,
         .run = self->run.id,

@@ -175,7 +175,6 @@ static void s_announce(node_core_t *self, int64_t now_us)
     message->announce.process = spec->process;
     message_set_name(message->announce.host, self->host);
     message->announce.cores = spec->cores;
-    message->announce.memory_bytes = spec->memory_bytes;
     message_set_u64s(&message->announce.held_shards, spec->held_shards, spec->held_count);
     message_set_u64s(&message->announce.held_incarnations, spec->held_incarnations, spec->held_count);
     message_set_u64s(&message->announce.held_numbers, spec->held_numbers, spec->held_count);
@@ -360,7 +359,6 @@ static void s_send_stopped(node_core_t *self, int64_t now_us)
 {
     self->stopped_us = now_us;
     message_t *message = s_message(self, KIND_stopped, self->scheduler);
-    message_set_name(message->stopped.node, self->name);
     message->stopped.code = self->failure.code;
     message_set_text(&message->stopped.reason, self->failure.text);
     outbox_add(&self->outbox, &message);

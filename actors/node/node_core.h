@@ -44,7 +44,6 @@ typedef struct {
     uint64_t pid;
     uint64_t process; /* machine_process */
     uint64_t cores;
-    uint64_t memory_bytes;
     uint64_t samples; /* training samples of all regions */
     uint64_t incarnation;
     uint64_t run;     /* that its directory belongs to; RUN_ID_NONE: the first placement says */

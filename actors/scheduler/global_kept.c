@@ -14,7 +14,6 @@ static message_t *s_state(const void *core, int64_t now_us)
     for (size_t index = 0; index < count; index++)
         finals[index] = self->regions[index].stopped;
     message_set_name(state->global_state.digest, self->digest);
-    state->global_state.incarnation = self->spec.incarnation;
     state->global_state.stopping = self->state >= RUN_STOPPING || self->drain_known;
     state->global_state.stop_done = self->done;
     message_set_text(&state->global_state.stopper, self->stopper);

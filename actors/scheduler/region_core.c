@@ -86,13 +86,11 @@ static void s_sum_links(const region_core_t *self, message_t *report)
 static void s_newest_test(const region_core_t *self, message_t *report)
 {
     report->region_report.test_accuracy = NAN;
-    report->region_report.test_loss = NAN;
     for (size_t index = self->row_count; index > 0; index--) {
         const region_row_t *row = &self->rows[index - 1];
         if (isnan(row->test_accuracy))
             continue;
         report->region_report.test_accuracy = row->test_accuracy;
-        report->region_report.test_loss = row->test_loss;
         return;
     }
 }
@@ -109,7 +107,7 @@ static void s_report(region_core_t *self, int64_t now_us)
     report->region_report.code = self->failure;
     message_set_text(&report->region_report.reason, self->reason);
     if (self->run == RUN_ID_NONE) { /* what there may be of figures is of an unknown run */
-        report->region_report.test_accuracy = report->region_report.test_loss = NAN;
+        report->region_report.test_accuracy = NAN;
         region_send(self, &report);
         return;
     }

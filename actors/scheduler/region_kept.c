@@ -146,7 +146,6 @@ static void s_put_run(const region_core_t *self, message_t *state)
     message_set_name(state->region_state.digest, self->digest);
     state->region_state.term = self->spec.term;
     state->region_state.run = self->run;
-    state->region_state.adopts = self->run_adopts;
     state->region_state.plan = self->plan;
     state->region_state.workers = self->actors ? self->worker_count : 0;
     state->region_state.elastic = self->actors && self->elastic;

@@ -196,7 +196,6 @@ bool shard_keep_fetch(shard_core_t *self,
                       const message_t *message); /* false: there is no such snapshot to give */
 void shard_keep_tick(shard_core_t *self);
 int64_t shard_keep_due(const shard_core_t *self);
-uint64_t shard_keep_kept(const shard_core_t *self);
 bool shard_keep_lacks(const shard_core_t *self);          /* a snapshot that its keepers could have */
 uint64_t shard_keep_assignment(const shard_core_t *self); /* that is fulfilled; 0: none */
 int64_t shard_keep_lag_us(const shard_core_t *self);

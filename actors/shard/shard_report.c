@@ -82,10 +82,8 @@ static void s_progress(shard_core_t *self)
     message->progress.snapshots_failed = self->base->counts.snapshots_failed;
     message->progress.closed = self->durable->closed;
     message->progress.lasts = shard_core_lasts(self);
-    message->progress.delivered = shard_cut_stable(self);
     message->progress.welcomes = self->base->counts.welcomes;
     message->progress.number = self->durable->committed_number;
-    message->progress.kept = shard_keep_kept(self);
     message->progress.handed = shard_has_handed(self);
     message->progress.assignment = shard_keep_assignment(self);
     message->progress.keep_lag_us = shard_keep_lag_us(self);

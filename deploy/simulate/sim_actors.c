@@ -53,7 +53,6 @@ static void *s_new_node(const sim_t *self, size_t region, const char *name, size
                         .pid = pid,
                         .cores =
                             self->spec.node_list ? self->spec.node_list[place].cores : sim_cores(self, name),
-                        .memory_bytes = (uint64_t)1 << 30,
                         .samples = self->spec.samples,
                         .announce_us = self->spec.beat_us};
     sim_find_held(self, region, name, &spec);

@@ -71,7 +71,6 @@ void base_fini(base_t *self);
 size_t base_regions(const base_t *self);
 size_t base_bytes(const base_t *self); /* of a tensor of this shard */
 const char *base_region_name(const base_t *self, size_t region);
-uint64_t base_members(const base_t *self); /* a bit for each region */
 
 /* What is stored is another than before. */
 void base_changed(base_t *self);

@@ -306,11 +306,6 @@ uint64_t shard_keep_assignment(const shard_core_t *self)
     return keep->keeper_count && s_kept(self) >= least ? keep->assignment : 0;
 }
 
-uint64_t shard_keep_kept(const shard_core_t *self)
-{
-    return self->durable->keep.kept;
-}
-
 int64_t shard_keep_lag_us(const shard_core_t *self)
 {
     const keep_t *keep = &self->durable->keep;

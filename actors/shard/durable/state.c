@@ -129,8 +129,6 @@ static void s_pack_numbers(const shard_core_t *self, message_t *message)
     message->shard_state.batches = self->base->region->batches;
     message->shard_state.rate = shard_carry_rate(self->base->spec.topology);
     message->shard_state.round = self->rounds->number;
-    message->shard_state.members =
-        base_regions(self->base) >= 64 ? UINT64_MAX : (UINT64_C(1) << base_regions(self->base)) - 1;
     message->shard_state.duplicates = self->base->counts.duplicates;
     message->shard_state.refusals = self->base->counts.refusals;
     message->shard_state.not_finite = self->base->counts.not_finite;

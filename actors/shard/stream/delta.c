@@ -34,8 +34,6 @@ void shard_delta_ack(shard_core_t *self, size_t origin, err_code_t code)
     message_t *ack = base_message(self->base, KIND_delta_ack, to);
     ack->number = from->taken;
     message_set_name(ack->delta_ack.origin, self->base->spec.topology->regions[origin].name);
-    message_set_name(ack->delta_ack.region,
-                     self->base->spec.topology->regions[self->base->spec.region_index].name);
     ack->delta_ack.shard = self->base->spec.shard_index;
     ack->delta_ack.history = from->history;
     ack->delta_ack.applied = from->taken;

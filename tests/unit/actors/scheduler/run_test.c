@@ -313,7 +313,6 @@ static void s_node_tick(world_t *world, size_t region)
     if (played->stopping && !played->gone && world->now_us >= played->stopped_us) {
         played->stopped_us = world->now_us + 200 * MS;
         message_t *stopped = s_from_node(world, region, KIND_stopped);
-        message_set_name(stopped->stopped.node, played->node);
         s_send(world, &stopped);
     } else if (!played->stopping && world->now_us >= played->announce_us) {
         played->announce_us = world->now_us + SECOND;
@@ -381,7 +380,6 @@ static void s_unreachable(world_t *world, const message_t *message)
         return;
     message_t *answer = message_new(KIND_unreachable, message->from, "broker/x");
     message_set_name(answer->unreachable.actor, message->to);
-    answer->unreachable.kind = message->kind;
     s_send(world, &answer);
 }
 

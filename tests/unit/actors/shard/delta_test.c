@@ -57,7 +57,7 @@ static void s_take_ack(world_t *w, uint64_t applied, err_code_t code)
     cr_assert_eq(m->delta_ack.code, code, "code %d", (int)m->delta_ack.code);
     cr_assert_str_eq(m->to, "synchronizer/region0/0");
     cr_assert_str_eq(m->delta_ack.origin, "region0");
-    cr_assert_str_eq(m->delta_ack.region, "region1");
+    cr_assert_str_eq(m->from, "shard/region1/0");
     message_destroy(&m);
 }
 

@@ -82,7 +82,6 @@ static void s_register(const fake_t *self, zmq_msg_t *id, const message_t *hello
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     message_t *answer = message_new(KIND_registered, hello->from, "broker/south");
-    message_set_name(answer->registered.region, "south");
     answer->registered.day_us = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000 + self->ahead_us;
     cr_assert_eq(frames_send_message_zmq(self->socket, zmq_msg_data(id), zmq_msg_size(id), answer), ERR_OK);
     message_destroy(&answer);
