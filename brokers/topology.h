@@ -42,15 +42,17 @@ typedef enum { INSIDE_ASYNC, INSIDE_SYNC, INSIDE_SSP } inside_t; /* consistency 
 typedef enum { DURABILITY_PROCESS, DURABILITY_DISK, DURABILITY_REPLICA } durability_t;
 typedef enum { WHEN_FULL_WAIT, WHEN_FULL_GO_ON } when_full_t;
 typedef enum { SECURITY_NONE } security_t;
+/* What a plan is made for. */
 typedef enum {
-    OBJECTIVE_EVERYTHING,
-    OBJECTIVE_MATCH,
-    OBJECTIVE_FASTEST,
-    OBJECTIVE_CHEAPEST,
-    OBJECTIVE_DEADLINE,
-    OBJECTIVE_BUDGET,
-    OBJECTIVE_UNTIL_DONE
-} objective_t; /* what a plan is made for */
+    OBJECTIVE_EVERYTHING, /* rent all there is: the baseline */
+    OBJECTIVE_MATCH,      /* the paper's rule: computing alone counts, nobody faster than the straggler */
+    OBJECTIVE_FASTEST,    /* least time, WAN included; of those the cheapest */
+    OBJECTIVE_CHEAPEST,   /* least cost */
+    OBJECTIVE_DEADLINE,   /* least cost within a time */
+    OBJECTIVE_BUDGET,     /* least time within a cost */
+    OBJECTIVE_UNTIL_DONE, /* rent all there is; a region that has done its part returns what it does not need */
+} objective_t;
+#define TOPOLOGY_OBJECTIVES 7
 
 typedef struct {
     char name[TOPOLOGY_NAME_MAX];

@@ -156,8 +156,8 @@ static void s_log_plan(const global_hint_t *self, size_t index)
     log_event(LEVEL_INFO, "scheduler/global", "plan",
               "number=%zu reason=\"%s\" objective=%s predicted_s=%.3f predicted_cost=%.6g units=\"%s\"",
               index + 1, global_plan_reason(entry, topology, reason),
-              plan_objective_name((plan_objective_t)topology->plan.objective), entry->predicted_s,
-              entry->predicted_cost, units);
+              plan_objective_name(topology->plan.objective), entry->predicted_s, entry->predicted_cost,
+              units);
 }
 
 /* Every change of plan, once. */

@@ -1,5 +1,6 @@
 #include "actors/scheduler/global_mark.h"
 
+#include "actors/kit/mark_phase.h"
 #include "actors/kit/role.h"
 
 #include <inttypes.h>
@@ -9,8 +10,6 @@
 #include <string.h>
 
 #define OWN_NAME "scheduler/global"
-
-typedef enum { PHASE_HOLD, PHASE_TAKE, PHASE_END, PHASE_NONE } phase_t;
 
 typedef struct {
     wire_name_t name;
@@ -22,7 +21,7 @@ struct global_mark {
     uint64_t incarnation;
     member_t *members; /* (member_count) every shard of every region */
     size_t member_count, answered_count;
-    phase_t phase;
+    mark_phase_t phase;
     uint64_t number; /* of the newest point begun */
     wire_name_t tag; /* of it */
     uint64_t begun;  /* how many times mark_every the newest point made, or left out, stands for */
@@ -76,7 +75,7 @@ void global_mark_destroy(global_mark_t **self_p)
 
 /* ---- one point ---- */
 
-static void s_enter(global_mark_t *self, phase_t phase, int64_t now_us)
+static void s_enter(global_mark_t *self, mark_phase_t phase, int64_t now_us)
 {
     self->phase = phase;
     self->answered_count = 0;

@@ -21,17 +21,6 @@
 #define PLAN_FRONTIER_MAX 1024u
 #define PLAN_START_S 2.0 /* start_s of nodes on the scheduler's machine, about */
 
-typedef enum {
-    PLAN_EVERYTHING, /* rent all there is: the baseline */
-    PLAN_MATCH,      /* the paper's rule: computing alone counts, nobody faster than the straggler */
-    PLAN_FASTEST,    /* least time, WAN included; of those the cheapest */
-    PLAN_CHEAPEST,   /* least cost */
-    PLAN_DEADLINE,   /* least cost within a time */
-    PLAN_BUDGET,     /* least time within a cost */
-    PLAN_UNTIL_DONE, /* rent all there is; a region that has done its part returns what it does not need */
-} plan_objective_t;
-#define PLAN_OBJECTIVES 7
-
 typedef struct {
     const topology_t *topology; /* borrowed, as is job */
     const job_t *job;
@@ -69,7 +58,7 @@ typedef struct {
 } plan_t;
 
 /* "match", "deadline" ...; borrowed for ever. */
-const char *plan_objective_name(plan_objective_t objective);
+const char *plan_objective_name(objective_t objective);
 
 /* Whether a topology can be planned. Errors: ERR_CONFIG, one line with what to write (a region without offers, an offer without
  * a price). */
@@ -82,7 +71,7 @@ MUST_USE err_code_t plan_check(const topology_t *topology, err_t *err);
  * Errors   those of plan_check; ERR_LIMIT (impossible: the text names the nearest that is possible, and ret_plan is it);
  *          ERR_MEMORY
  */
-MUST_USE err_code_t plan_make(const plan_input_t *input, plan_objective_t objective, double limit,
+MUST_USE err_code_t plan_make(const plan_input_t *input, objective_t objective, double limit,
                               plan_t *ret_plan, err_t *err);
 
 /* The plans that no other beats in both time and cost, fastest first.

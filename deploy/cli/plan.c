@@ -97,9 +97,9 @@ static json_value_t *s_document_of(const planner_t *self, const plan_t *plan)
 
 /* ---- the objectives ---- */
 
-static bool s_has_limit(const topology_t *topology, plan_objective_t objective)
+static bool s_has_limit(const topology_t *topology, objective_t objective)
 {
-    bool limited = objective == PLAN_DEADLINE || objective == PLAN_BUDGET;
+    bool limited = objective == OBJECTIVE_DEADLINE || objective == OBJECTIVE_BUDGET;
     return !limited || planning_limit(topology, objective) > 0;
 }
 
@@ -107,12 +107,12 @@ static bool s_has_limit(const topology_t *topology, plan_objective_t objective)
 static err_code_t s_print_objectives(const planner_t *self, json_value_t *document, err_t *err)
 {
     plan_t everything, plan;
-    err_code_t rc = plan_make(&self->input, PLAN_EVERYTHING, 0, &everything, err);
+    err_code_t rc = plan_make(&self->input, OBJECTIVE_EVERYTHING, 0, &everything, err);
     json_value_t *rows = json_new_object();
     if (!self->json)
         printf("\n  %-16s %12s %12s %11s %11s\n", "objective", "run", "cost", "time", "cost");
-    for (size_t i = 0; i < PLAN_OBJECTIVES && !rc; i++) {
-        plan_objective_t objective = (plan_objective_t)i;
+    for (size_t i = 0; i < TOPOLOGY_OBJECTIVES && !rc; i++) {
+        objective_t objective = (objective_t)i;
         if (!s_has_limit(self->launch.topology, objective))
             continue;
         rc = plan_make(&self->input, objective, planning_limit(self->launch.topology, objective), &plan, err);
@@ -136,7 +136,7 @@ static err_code_t s_print_choices(const planner_t *self, json_value_t *document,
 {
     plan_t *plans = NULL, everything;
     size_t count = 0;
-    err_code_t rc = plan_make(&self->input, PLAN_EVERYTHING, 0, &everything, err);
+    err_code_t rc = plan_make(&self->input, OBJECTIVE_EVERYTHING, 0, &everything, err);
     if (!rc)
         rc = plan_choices(&self->input, PLAN_CHOICES, &plans, &count, err);
     if (rc)
@@ -155,7 +155,7 @@ static err_code_t s_print_choices(const planner_t *self, json_value_t *document,
     return ERR_OK;
 }
 
-static void s_print_heading(const planner_t *self, json_value_t *document, plan_objective_t objective,
+static void s_print_heading(const planner_t *self, json_value_t *document, objective_t objective,
                             const plan_t *plan)
 {
     json_set_string(document, "job", self->launch.topology->job.name);
@@ -185,7 +185,7 @@ static int s_plan(planner_t *self)
     plan_t *plan = malloc(sizeof *plan);
     CHECK(plan);
     json_value_t *document = json_new_object();
-    plan_objective_t objective = (plan_objective_t)self->launch.topology->plan.objective;
+    objective_t objective = self->launch.topology->plan.objective;
     err_code_t rc = plan_make(&self->input, objective, planning_limit(self->launch.topology, objective), plan,
                               &impossible);
     if (rc && rc != ERR_LIMIT)

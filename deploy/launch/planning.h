@@ -27,7 +27,7 @@ MUST_USE err_code_t planning_prepare(launch_t *launch, double core_samples_per_s
 plan_input_t planning_input(const launch_t *launch, const global_plan_with_t *with);
 
 /* Seconds or cost of the topology, as the objective needs; 0: none. */
-double planning_limit(const topology_t *topology, plan_objective_t objective);
+double planning_limit(const topology_t *topology, objective_t objective);
 
 /* "4 of 12 small, 1 of 2 gpu". Returns out. */
 #define PLANNING_UNITS_MAX 512

@@ -7,13 +7,12 @@
 
 #include "actors/shard/shard_internal.h"
 
+#include "actors/kit/mark_phase.h"
 #include "codec/base/hash.h"
 
 #include <string.h>
 
 #define GLOBAL_SCHEDULER "scheduler/global"
-
-enum { PHASE_HOLD, PHASE_TAKE, PHASE_END };
 
 bool shard_mark_holds(const shard_core_t *self)
 {
