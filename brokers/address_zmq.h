@@ -13,8 +13,8 @@
  * kind, else both. */
 void address_choose_family(void *socket, const char *endpoint);
 
-/* What to listen on: the endpoint as it is when its host is an address, an interface of this machine or `*`;
- * else the name's address.
+/* Finds what to listen on: the endpoint as it is when its host is an address, an interface of this machine or
+ * `*`; else the name's address.
  *
  * Errors   ERR_CONFIG: the name is unknown, or no address of this machine */
 MUST_USE err_code_t address_to_bind(const char *endpoint, char ret_endpoint[TOPOLOGY_TEXT_MAX], err_t *err);

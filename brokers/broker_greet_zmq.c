@@ -38,7 +38,7 @@ static void s_who(const message_t *hello, char ret_who[BROKER_WHO_MAX])
              hello->link_hello.host[0] ? hello->link_hello.host : "an unknown machine");
 }
 
-/* Whether it may have the link; who has it is asked whether it is still there. */
+/* Checks whether it may have the link; who has it is asked whether it is still there. */
 static err_code_t s_admit(broker_t *self, broker_peer_t *peer, const message_t *hello)
 {
     if (run_id_differs(hello->link_hello.run, self->spec.run))

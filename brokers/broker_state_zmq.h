@@ -121,9 +121,9 @@ MUST_USE err_code_t broker_post_hand_over(broker_t *self, const route_t *route, 
 
 /* broker_run_zmq.c: to which run this broker belongs. */
 void broker_run_look(broker_t *self); /* while it is not known */
-/* Whether a message may cross a link now. */
+/* Returns whether a message may cross a link now. */
 bool broker_run_may_cross(broker_t *self, const broker_peer_t *peer, const envelope_t *envelope);
-/* Whether an actor of that run may register. Errors: ERR_JOB. */
+/* Checks whether an actor of that run may register. Errors: ERR_JOB. */
 MUST_USE err_code_t broker_run_admits(const broker_t *self, const message_t *hello, err_t *err);
 
 /* broker_fault_zmq.c: what a test wants to go wrong; without faults a message is handed over as it is. */

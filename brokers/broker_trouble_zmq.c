@@ -26,7 +26,7 @@ static const char *s_address(const broker_t *self, const broker_peer_t *peer)
     return self->region->advertise[0] ? self->region->advertise : self->tcp;
 }
 
-/* What is known without dialling. */
+/* The reason that is known without dialling. */
 static const char *s_plain_reason(const broker_peer_t *peer)
 {
     if (link_stats(peer->link).turned_away && peer->guest.rival[0])

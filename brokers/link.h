@@ -123,8 +123,8 @@ void link_disconnected(link_t *self, uint64_t connection, int64_t now_us);
 void link_tick(link_t *self, int64_t now_us);
 int64_t link_due(const link_t *self);
 
-/* What is to be sent now: a link_* message and the connection it goes on; NULL when nothing. The caller owns
- * it. */
+/* Returns what is to be sent now: a link_* message and the connection it goes on; NULL when nothing. The
+ * caller owns it. */
 message_t *link_take_outgoing(link_t *self, uint64_t *ret_connection);
 
 /* The next message that arrived whole, once and in its class's order; false when none. */

@@ -28,7 +28,7 @@ typedef struct {
     int64_t next_try_us, pause_us;
 } link_width_t;
 
-/* What the estimate needs to know about the moment a piece was sent. */
+/* Facts that the estimate needs about the moment a piece was sent. */
 typedef struct {
     uint64_t delivered_bytes;
     int64_t delivered_us;

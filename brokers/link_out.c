@@ -430,7 +430,7 @@ void link_out_connection_lost(link_t *self, uint64_t connection)
 
 /* ---- time-outs --------------------------------------------------------------------------------------- */
 
-/* What tcp carries is slow rather than lost, and a copy would make it slower still. */
+/* A piece that tcp carries is slow rather than lost, and a copy would make it slower still. */
 static int64_t s_patience_us(const link_t *self, const link_connection_t *c)
 {
     int64_t patience_us = (int64_t)(c->flying_bytes * 1000000 / PATIENCE_BYTES_PER_S);

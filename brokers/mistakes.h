@@ -39,11 +39,11 @@ typedef struct {
 mistakes_t *mistakes_new(void);
 void mistakes_add(mistakes_t *self, const char *key, const char *text);
 
-/* Whether `key`, what lies below it, or what it lies in, is wrong: nothing else may be said about it.
+/* Returns whether `key`, what lies below it, or what it lies in, is wrong: nothing else may be said about it.
  * "regions[].name" stands for that key of every element. `self` may be NULL. */
 bool mistakes_touch(const mistakes_t *self, const char *key);
 
-/* Whether any of "A|B|C" is touched. */
+/* Returns whether any of "A|B|C" is touched. */
 bool mistakes_touch_any(const mistakes_t *self, const char *keys);
 
 #endif

@@ -19,7 +19,7 @@ typedef struct reach reach_t;
 /* Tries "tcp://HOST:PORT" or "ipc://PATH"; NULL when there is no thread for it. */
 reach_t *reach_begin(const char *endpoint);
 
-/* Whether it has ended; then ret_text is the reason, one line, or empty when the address answers. */
+/* Returns whether it has ended; then ret_text is the reason, one line, or empty when the address answers. */
 bool reach_done(const reach_t *self, char ret_text[REACH_TEXT_MAX]);
 
 /* Lets it go, whether it has ended or not. */

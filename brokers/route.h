@@ -49,7 +49,7 @@ void routes_destroy(routes_t **self_p);
 MUST_USE err_code_t routes_contend(routes_t *self, const char *name, uint64_t incarnation, uint64_t life,
                                    int64_t now_us);
 
-/* Who has registered, for the next one who claims the name. */
+/* Notes who has registered, for the next one who claims the name. */
 void routes_note(routes_t *self, const char *name, uint64_t life, uint64_t process, uint64_t run,
                  const char *host);
 

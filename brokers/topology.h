@@ -42,7 +42,7 @@ typedef enum { INSIDE_ASYNC, INSIDE_SYNC, INSIDE_SSP } inside_t; /* consistency 
 typedef enum { DURABILITY_PROCESS, DURABILITY_DISK, DURABILITY_REPLICA } durability_t;
 typedef enum { WHEN_FULL_WAIT, WHEN_FULL_GO_ON } when_full_t;
 typedef enum { SECURITY_NONE } security_t;
-/* What a plan is made for. */
+/* The aim that a plan is made for. */
 typedef enum {
     OBJECTIVE_EVERYTHING, /* rent all there is: the baseline */
     OBJECTIVE_MATCH,      /* the paper's rule: computing alone counts, nobody faster than the straggler */
@@ -172,12 +172,12 @@ void topology_destroy(topology_t **self_p);
 
 /* SIZE_MAX when there is none. */
 size_t topology_region_index(const topology_t *self, const char *name);
-/* Whether the strategy has rounds, for which regions wait. */
+/* Returns whether the strategy has rounds, for which regions wait. */
 bool topology_waits(const topology_t *self);
 /* The link between two regions, or NULL. */
 const topology_link_t *topology_link(const topology_t *self, size_t region_a, size_t region_b);
 
-/* Whether a job that runs may go on with `changed`, read from the changed file.
+/* Checks whether a job that runs may go on with `changed`, read from the changed file.
  *
  * Errors   ERR_CONFIG: names the first key that differs and is not one of those that may (`live` in the
  *          table) */
@@ -189,7 +189,7 @@ typedef struct {
 } topology_carried_t;
 #define TOPOLOGY_CARRIED_MAX 8
 
-/* Whether a job that was stopped, or is done, may go on as `next`: with more epochs, another rate.
+/* Checks whether a job that was stopped, or is done, may go on as `next`: with more epochs, another rate.
  *
  *   out  ret_carried  (*ret_count, at most TOPOLOGY_CARRIED_MAX) what is another now
  *

@@ -133,7 +133,7 @@ static bool s_carry(void *hint, const field_t *field, const char *path, const ch
     return false;
 }
 
-/* What is compared by count alone, such as regions, or workers in step. */
+/* Compares what counts alone, such as regions, or workers in step. */
 static bool s_differs_otherwise(const topology_t *self, const topology_t *next)
 {
     char a[17], b[17];

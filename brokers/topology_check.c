@@ -29,7 +29,7 @@ __attribute__((format(printf, 4, 5))) static err_code_t s_fail(const tree_t *tre
     return tree_fail(tree, node, path, err, "%s", text);
 }
 
-/* Whether all of "A|B" was read as it was meant, so that a relation among them says something. */
+/* Returns whether all of "A|B" was read as it was meant, so that a relation among them says something. */
 static bool s_sound(const tree_t *tree, const char *keys)
 {
     return !mistakes_touch_any(tree->mistakes, keys);
@@ -328,7 +328,7 @@ static err_code_t s_check_shards(const tree_t *tree, const topology_t *self, siz
                   self->regions[0].name, (unsigned long long)self->regions[0].shards);
 }
 
-/* What is demanded of each region, and which of its keys, and of others, must be right for that to mean
+/* Demands on each region, and which of its keys, and of others, must be right for that to mean
  * something. */
 static const struct {
     err_code_t (*check)(const tree_t *tree, const topology_t *self, size_t index, err_t *err);
@@ -483,7 +483,7 @@ static err_code_t s_check_elsewhere(const tree_t *tree, const topology_t *self, 
 /* -- all of it --------------------------------------------------------------------------------------------
  */
 
-/* What is demanded, and which keys must be right for that to mean something. */
+/* Demands, and which keys must be right for that to mean something. */
 static const struct {
     err_code_t (*check)(const tree_t *tree, const topology_t *self, err_t *err);
     const char *keys;

@@ -115,7 +115,7 @@ const char *topology_idle_key(size_t index)
     return index < sizeof s_rows / sizeof *s_rows ? s_rows[index].key : NULL;
 }
 
-/* Whether it was written, and differs from what it is when left out: --default's file is well. */
+/* Returns whether it was written, and differs from what it is when left out: --default's file is well. */
 static bool s_is_chosen(const tree_t *tree, const topology_t *self, topology_t *scratch, const char *key)
 {
     bool found;

@@ -44,14 +44,14 @@ MUST_USE err_code_t archive_put_snapshot(archive_writer_t *self, const char *reg
 MUST_USE err_code_t archive_finish(archive_writer_t **self_p, err_t *err);
 void archive_abandon(archive_writer_t **self_p);
 
-/* Who is told what an archive holds, in its order; a function may be NULL. What is told was checked against
- * its own checksum, but only archive_read's return says that the archive is whole. An error returned ends
- * the reading. */
+/* Functions that are told what an archive holds, in its order; a function may be NULL. What is told was
+ * checked against its own checksum, but only archive_read's return says that the archive is whole. An error
+ * returned ends the reading. */
 typedef struct {
     void *hint;
     /* After everything else: files are known to be whole only at the end. */
     err_code_t (*file)(void *hint, const char *name, const void *data, size_t size, err_t *err);
-    /* Whether the values of a snapshot are wanted; NULL: all are. What is not wanted is checked all the
+    /* Asks whether the values of a snapshot are wanted; NULL: all are. What is not wanted is checked all the
      * same. */
     bool (*wants)(void *hint, const char *region, uint32_t shard, const manifest_t *manifest);
     err_code_t (*snapshot)(void *hint, const char *region, uint32_t shard, const snapshot_t *snapshot,

@@ -21,7 +21,8 @@
 
 #define KV_KEY_MAX 127
 
-/* What a commit that returned has survived: kill -9 of this process, or a power cut as well (fsync). */
+/* Faults that a commit that returned has survived: kill -9 of this process, or a power cut as well
+ * (fsync). */
 typedef enum { KV_DURABILITY_PROCESS, KV_DURABILITY_DISK } kv_durability_t;
 
 typedef struct kv kv_t;
@@ -49,11 +50,12 @@ typedef struct {
 /* Gives everything back and sets the pointer to NULL; NULL is fine. No transaction may be open. */
 void kv_destroy(kv_t **self_p);
 
-/* Whether a commit or sync failed in a way after which the file may be anything (EIO). What was committed
- * before may be readable, but nothing more is accepted: write a new store from memory or from a peer. */
+/* Returns whether a commit or sync failed in a way after which the file may be anything (EIO). What was
+ * committed before may be readable, but nothing more is accepted: write a new store from memory or from a
+ * peer. */
 bool kv_suspect(const kv_t *self);
 
-/* Whether it was opened to be read only; then kv_begin fails with ERR_DENIED. */
+/* Returns whether it was opened to be read only; then kv_begin fails with ERR_DENIED. */
 bool kv_read_only(const kv_t *self);
 
 /* Starts a write transaction; nothing of it is visible before kv_commit.

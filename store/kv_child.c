@@ -205,8 +205,8 @@ static void s_note_file_size(kv_child_t *self)
         self->file_bytes = (uint64_t)status.st_size;
 }
 
-/* What the child says next; *ret_data (NULL when nothing follows) is the caller's. `unit_bytes`: what follows
- * is a list of such items and may be longer than the file. */
+/* Receives what the child says next; *ret_data (NULL when nothing follows) is the caller's. `unit_bytes`:
+ * what follows is a list of such items and may be longer than the file. */
 static err_code_t s_receive(kv_child_t *self, size_t unit_bytes, buf_t **ret_data, err_t *err)
 {
     answer_t answer;

@@ -57,7 +57,8 @@ typedef struct {
     size_t count;
 } manifest_t;
 
-/* Whether every value has a name of its own. Errors: ERR_MALFORMED (the text says which has not), ERR_MEMORY.
+/* Checks whether every value has a name of its own. Errors: ERR_MALFORMED (the text says which has not),
+ * ERR_MEMORY.
  */
 MUST_USE err_code_t manifest_check_names(const manifest_t *self, err_t *err);
 

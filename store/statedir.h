@@ -85,7 +85,7 @@ MUST_USE err_code_t statedir_mark(const char *path, const char *job_name, const 
 /* Gives the lock up; NULL is fine. */
 void statedir_close(statedir_t **self_p);
 
-/* Whether this open created it, so that there is nothing to resume. */
+/* Returns whether this open created it, so that there is nothing to resume. */
 bool statedir_is_new(const statedir_t *self);
 const char *statedir_path(const statedir_t *self); /* borrowed until closed */
 

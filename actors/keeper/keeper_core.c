@@ -69,7 +69,7 @@ void keeper_answer(keeper_core_t *self, keeper_entry_t *entry, const char *by, u
 
 /* ---- seals ---- */
 
-/* What is being stored may still become what is held: the answer comes after it. */
+/* A snapshot that is being stored may still become the one that is held: the answer comes after it. */
 void keeper_tell_sealed(keeper_core_t *self, keeper_entry_t *entry)
 {
     if (entry->seal_stored < entry->seal || entry->store == JOB_OUT)

@@ -64,7 +64,7 @@ typedef struct {
 /* The next thing to be done; false when there is none. One job per shard and verb is out at a time. */
 bool keeper_core_take_job(keeper_core_t *self, keeper_job_t *ret_job);
 
-/* What became of it; takes the job's snapshot. */
+/* The driver says how a job ended; takes the job's snapshot. */
 void keeper_core_done(keeper_core_t *self, keeper_job_t *job, const err_t *why, int64_t now_us);
 
 /* Snapshots refused because what came was not what was offered, since the start; the newest reason,

@@ -73,7 +73,7 @@ MUST_USE err_code_t taker_new(const taker_spec_t *spec, const message_t *offer, 
                               taker_t **ret_self, err_t *err);
 void taker_destroy(taker_t **self_p);
 
-/* Whether an offer or a piece is of the snapshot this one takes. */
+/* Returns whether an offer or a piece is of the snapshot this one takes. */
 bool taker_is_of(const taker_t *self, const message_t *message);
 
 /* Goes on with the sender of another offer of the same bytes, who may be another actor: what is asked for and

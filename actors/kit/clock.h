@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 int64_t clock_now_us(void);
-/* What the calling thread has had of a core: time in which others ran there does not count. */
+/* Time of a core that the calling thread has had: time in which others ran there does not count. */
 int64_t clock_thread_us(void);
 
 /* Since this process was started, to about 10 ms. Source: proc(5), field 22 of /proc/self/stat. 0 when

@@ -1,4 +1,5 @@
-/* mark_phase - how far the making of a common point is, as `mark` and `marked` say it (codec/wire/schema.def).
+/* mark_phase - how far the making of a common point is, as `mark` and `marked` say it
+ * (codec/wire/schema.def).
  *
  * Threads  constant.
  */

@@ -57,8 +57,8 @@ void process_destroy(process_t **self_p);
 pid_t process_pid(const process_t *self);
 process_lines_t *process_lines(process_t *self); /* borrowed */
 
-/* Whether it has ended, and then its status as of waitpid. One that has left its end of the lines is killed:
- * nobody could tell it anything. */
+/* Returns whether it has ended, and then its status as of waitpid. One that has left its end of the lines is
+ * killed: nobody could tell it anything. */
 bool process_has_ended(process_t *self, int *ret_status);
 
 /* Ends it where it stands, also when it is stopped, and returns when it is gone. */
@@ -69,7 +69,7 @@ void process_status_text(int status, char *ret_text, size_t size);
 
 /* ---- in it ---- */
 
-/* Whether the process that started this one is gone. */
+/* Returns whether the process that started this one is gone. */
 bool process_is_orphan(pid_t parent);
 
 #endif

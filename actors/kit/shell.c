@@ -214,7 +214,7 @@ static size_t s_read(shell_t *self)
 }
 
 #ifdef CLOUDLESS_FAILPOINTS
-/* What the socket has is out of this process's hands, whether it arrives or not. */
+/* A message that the socket has is out of this process's hands, whether it arrives or not. */
 static void s_failpoint_sent(const shell_t *self, message_kind_t kind)
 {
     static const struct {

@@ -23,8 +23,8 @@
 
 typedef struct shell shell_t;
 
-/* What a role adds; every function runs in the actor's thread and gets `hint` of the spec. Only open is
- * required. */
+/* The part that a role adds; every function runs in the actor's thread and gets `hint` of the spec. Only open
+ * is required. */
 typedef struct {
     /* Makes the core; may raise *incarnation, for an actor that has its own stored. */
     err_code_t (*open)(void *hint, uint64_t *incarnation, void **ret_core, err_t *err);
@@ -65,8 +65,9 @@ shell_t *shell_start(const shell_spec_t *spec);
 /* Where it stands; when it has ended, ret_failure says why (code ERR_OK: it has finished). */
 shell_state_t shell_state(shell_t *self, err_t *ret_failure);
 
-/* Whether it has ended because the broker knew a newer incarnation when it registered for the first time, and
- * which: its starter may have lost count. One that was registered and is refused later has been replaced. */
+/* Returns whether it has ended because the broker knew a newer incarnation when it registered for the first
+ * time, and which: its starter may have lost count. One that was registered and is refused later has been
+ * replaced. */
 bool shell_outbid(shell_t *self, uint64_t *ret_newest);
 
 /* Returns when it is READY; or the reason for which it ended before that. */

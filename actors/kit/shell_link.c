@@ -158,7 +158,7 @@ static void s_check_silence(shell_link_t *self, int64_t now_us)
     self->search_us = 0;
 }
 
-/* What the trial of a silent address came to: who cannot be reached is something else than who does not
+/* Tells how the trial of a silent address ended: who cannot be reached is something else than who does not
  * answer. */
 static void s_tell_silence(shell_link_t *self, int64_t now_us)
 {

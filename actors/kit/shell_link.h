@@ -24,7 +24,7 @@ int64_t shell_link_due(const shell_link_t *self);
 void *shell_link_socket(const shell_link_t *self);
 bool shell_link_readable(const shell_link_t *self);
 
-/* Whether any broker has ever known it. */
+/* Returns whether any broker has ever known it. */
 bool shell_link_was_registered(const shell_link_t *self);
 
 /* The next message, without waiting; notices `registered` on the way. Errors: ERR_NOT_FOUND (none there),

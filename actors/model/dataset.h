@@ -36,7 +36,7 @@ typedef struct {
     size_t region_index; /* whose samples this dataset serves */
 } dataset_spec_t;
 
-/* What a data set is, without its samples. */
+/* Facts of a data set, without its samples. */
 typedef struct {
     const char *kind;                 /* "idx" or "counter"; borrowed for ever */
     uint64_t total;                   /* training samples of all regions */

@@ -38,16 +38,16 @@ typedef struct {
  *   in   rank      which the file must have
  *   out  ret_self  to be given to idx_close
  *
- * Errors   ERR_NOT_FOUND (neither file is there; says which package has it), ERR_MALFORMED (magic, dimensions,
- *          or fewer or more bytes than they say: names file, expected and found bytes), ERR_CONFIG (no
- *          cache_dir), ERR_IO */
+ * Errors   ERR_NOT_FOUND (neither file is there; says which package has it), ERR_MALFORMED (magic,
+ *          dimensions, or fewer or more bytes than they say: names file, expected and found bytes),
+ *          ERR_CONFIG (no cache_dir), ERR_IO */
 MUST_USE err_code_t idx_open(const char *dir, const char *name, const char *cache_dir, size_t rank,
                              idx_t *ret_self, err_t *err);
 void idx_close(idx_t *self);
 
-/* What such a file holds, without its data, and keeps nothing. Reads it through where the range of values is
- * asked for (rank 1) or it is to be `thorough`; of a larger packed file else only the beginning. Errors:
- * as above, but for ERR_CONFIG. */
+/* Tells what such a file holds, without its data, and keeps nothing. Reads it through where the range of
+ * values is asked for (rank 1) or it is to be `thorough`; of a larger packed file else only the beginning.
+ * Errors: as above, but for ERR_CONFIG. */
 MUST_USE err_code_t idx_look(const char *dir, const char *name, size_t rank, bool thorough, idx_t *ret_self,
                              err_t *err);
 

@@ -32,7 +32,7 @@ typedef struct {
  * Errors   ERR_NOT_FOUND (no library), ERR_NUMBER (no kernel computes right on this processor) */
 MUST_USE err_code_t kernel_prepare(err_t *err);
 
-/* What kernel_prepare has chosen; an empty name before. Borrowed for ever. */
+/* The kernel that kernel_prepare has chosen; an empty name before. Borrowed for ever. */
 const kernel_t *kernel_chosen(void);
 
 /* ---- the choice alone, for tests ---- */

@@ -22,13 +22,14 @@
 
 typedef struct model model_t;
 
-/* Whether there is a model of that name, and the names of all, comma-separated, for messages; borrowed. */
+/* Returns whether there is a model of that name, and the names of all, comma-separated, for messages;
+ * borrowed. */
 bool model_known(const char *name);
 const char *model_names(void);
-/* Whether the model is trained on images (idx) or on counters, as a data kind: "idx" or "counter". */
+/* Tells whether the model is trained on images (idx) or on counters, as a data kind: "idx" or "counter". */
 const char *model_data_kind(const char *name);
 
-/* Whether a model can be trained on such data: kind, size of a picture, number of classes.
+/* Checks whether a model can be trained on such data: kind, size of a picture, number of classes.
  *
  * Errors   ERR_NOT_FOUND (name); ERR_CONFIG: says what the data are, and what the model takes */
 MUST_USE err_code_t model_accepts(const char *name, const dataset_facts_t *data, err_t *err);

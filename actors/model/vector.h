@@ -27,7 +27,7 @@ void vector_compensate(size_t n, float *y, float factor, const float *g, const f
 void vector_add_difference(size_t n, float *a, const float *x, const float *y);
 /* a <- x - y; the arrays must not overlap. */
 void vector_subtract(size_t n, float *a, const float *x, const float *y);
-/* Whether no element is NaN or Inf. */
+/* Returns whether no element is NaN or Inf. */
 bool vector_finite(size_t n, const float *a);
 
 #endif

@@ -15,7 +15,7 @@
 #include "actors/node/node_core.h"
 #include "brokers/job.h"
 
-/* What shares a process. */
+/* Actors that share a process. */
 typedef enum {
     ISOLATE_REGION, /* everything of a region: its node is one process */
     ISOLATE_ROLE,   /* the actors of a node that have the same role */

@@ -24,7 +24,7 @@ typedef struct {
 
 /* ---- life ---- */
 
-/* What cannot be read for want of room is not told to be lacking. Errors: ERR_FULL. */
+/* A store that cannot be read for want of room is not told to be lacking. Errors: ERR_FULL. */
 static err_code_t s_find_held(const node_hint_t *self, node_spec_t *spec, err_t *err)
 {
     const topology_region_t *region = &self->with.topology->regions[self->with.region_index];
@@ -136,7 +136,7 @@ static void s_command(node_hint_t *self, const node_command_t *command, int64_t 
     self->ops->command(self->hosting, command, now_us);
 }
 
-/* What became of actors leads to commands, and commands may come true at once. */
+/* News of actors lead to commands, and commands may come true at once. */
 static int64_t s_work(void *hint, void *core, int64_t now_us)
 {
     (void)core;

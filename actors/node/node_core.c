@@ -136,8 +136,8 @@ static void s_send_placed(node_core_t *self, const char *actor, uint64_t incarna
     outbox_add(&self->outbox, &placed);
 }
 
-/* What is known of an actor, if it is worth telling. An actor that finished without being asked is gone all
- * the same. */
+/* Tells what is known of an actor, if it is worth telling. An actor that finished without being asked is gone
+ * all the same. */
 static void s_tell(node_core_t *self, const node_actor_t *actor)
 {
     if (actor->state == ACTOR_RUNNING)
@@ -326,7 +326,8 @@ static void s_kill_late(node_core_t *self, int64_t now_us)
 
 #define RANK_NEVER 3
 
-/* Who stops when: 0 workers, 1 shards, 2 the rest; a keeper serves other nodes and ends with the node. */
+/* The order in which actors stop: 0 workers, 1 shards, 2 the rest; a keeper serves other nodes and ends
+ * with the node. */
 static int s_rank(const char *name)
 {
     static const char *const ranks[] = {"worker/", "shard/", "", "keeper/"};
@@ -346,7 +347,7 @@ static int s_lowest_rank(const node_core_t *self)
     return lowest;
 }
 
-/* Whether other nodes may still need this one. */
+/* Returns whether other nodes may still need this one. */
 static bool s_keeps(const node_core_t *self)
 {
     for (size_t i = 0; i < self->actor_count; i++)

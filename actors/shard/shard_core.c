@@ -48,14 +48,12 @@ shard_core_t *shard_alloc(const shard_spec_t *spec)
     intake_init(self->intake, self->base, self->replica);
     CHECK(self->intake->picks && self->intake->parts && self->intake->workers);
     self->stream->open_first = 1;
-    self->durable->taken_since_us = ROLE_NEVER;
-    self->durable->mark.patient_us = ROLE_NEVER;
     self->durable->retry_pause_us = SHARD_RETRY_FIRST_US;
     self->report->state = "running";
     self->entry->giving.region = self->entry->donor = SIZE_MAX;
     self->entry->position_us = self->rounds->relays.ask_us = ROLE_NEVER;
     self->rounds->relays.lacked = SIZE_MAX;
-    shard_keep_init(self);
+    keep_init(&self->durable->keep, self->base);
     return self;
 }
 
@@ -116,7 +114,7 @@ void shard_destroy(void **core_p)
         return;
     intake_fini(self->intake);
     s_destroy_version(self);
-    shard_keep_fini(self);
+    keep_fini(&self->durable->keep);
     ranges_fini(&self->durable->applied);
     ranges_fini(&self->durable->shot.applied);
     replica_fini(self->replica);
@@ -190,7 +188,7 @@ static void s_hand_over(shard_core_t *self, const message_t *message)
 bool shard_has_handed(const shard_core_t *self)
 {
     return self->base->life.end == END_HANDS && !self->durable->shot.number &&
-           self->durable->committed_number > self->durable->handed_from && !shard_dirty(self);
+           self->durable->keep.counts > self->durable->handed_from && !shard_dirty(self);
 }
 
 /* Two schedulers of a region: what the older one says is refused. */
@@ -260,11 +258,11 @@ static void s_dispatch(shard_core_t *self, message_t *message)
         break;
     case KIND_keepers:
     case KIND_snapshot_kept:
-        shard_keep_message(self, message);
+        shard_keep_news(self, keep_message(&self->durable->keep, message));
         break;
     case KIND_snapshot_fetch:
         if (strncmp(message->from, "keeper/", 7) == 0)
-            shard_keep_message(self, message);
+            shard_keep_news(self, keep_message(&self->durable->keep, message));
         else
             shard_donor_fetch(self, message);
         break;
@@ -313,7 +311,7 @@ static void s_tick(void *core, int64_t now_us)
         shard_cut_release(self); /* what was held for a newcomer */
         shard_cut_head(self);
     }
-    shard_keep_tick(self);
+    shard_keep_news(self, keep_tick(&self->durable->keep));
     s_finish(self);
     shard_report_tick(self);
 }
@@ -329,9 +327,9 @@ static int64_t s_due(const void *core)
     if (self->base->life.end == END_DONE)
         return ROLE_NEVER;
     int64_t due = s_least(shard_report_due(self), shard_snapshot_due(self));
-    due = s_least(due, shard_keep_due(self));
+    due = s_least(due, keep_due(&self->durable->keep));
     due = s_least(due, s_least(shard_enter_due(self), shard_stand_due(self)));
-    due = s_least(due, self->durable->mark.patient_us);
+    due = s_least(due, self->base->gate.patient_us);
     due = s_least(due, s_least(shard_vote_due(self), shard_relay_due(self)));
     if (shard_cut_owes(self) && self->durable->stored)
         due = s_least(due, self->stream->head_us);

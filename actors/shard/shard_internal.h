@@ -185,25 +185,9 @@ int64_t shard_relay_due(const shard_core_t *self);
 void shard_relay_heard(shard_core_t *self, size_t origin, bool handed); /* some of its stream has come */
 void shard_relay_give(shard_core_t *self, const message_t *message);
 
-/* shard_keep */
-void shard_keep_init(shard_core_t *self);
-void shard_keep_fini(shard_core_t *self);
-void shard_keep_taken(shard_core_t *self, const snapshot_t *snapshot);
-/* *ret_waits: it is not durable before keepers have it. Errors: ERR_MEMORY, when it would have to wait. */
-err_code_t shard_keep_committed(shard_core_t *self, uint64_t number, bool *ret_waits);
-void shard_keep_message(shard_core_t *self, const message_t *message);
-bool shard_keep_fetch(shard_core_t *self,
-                      const message_t *message); /* false: there is no such snapshot to give */
-void shard_keep_tick(shard_core_t *self);
-int64_t shard_keep_due(const shard_core_t *self);
-bool shard_keep_lacks(const shard_core_t *self);          /* a snapshot that its keepers could have */
-uint64_t shard_keep_assignment(const shard_core_t *self); /* that is fulfilled; 0: none */
-int64_t shard_keep_lag_us(const shard_core_t *self);
-const char *shard_keep_waits_for(const shard_core_t *self);
-const char *shard_keep_refused(const shard_core_t *self); /* a keeper whose disk is full; empty: none */
-
 /* shard_snapshot, shard_state, shard_report */
 void shard_committed(shard_core_t *self); /* the snapshot that is out is durable at the job's level */
+void shard_keep_news(shard_core_t *self, keep_news_t news);
 bool shard_dirty(const shard_core_t *self);
 int64_t shard_snapshot_due(const shard_core_t *self);
 buf_t *state_pack(const shard_core_t *self);
@@ -218,10 +202,6 @@ void shard_uncovered_end(shard_core_t *self);
 
 /* shard_mark */
 void shard_mark(shard_core_t *self, const message_t *message);
-bool shard_mark_holds(const shard_core_t *self); /* kept deltas stay */
-bool shard_mark_lets(const shard_core_t *self,
-                     uint64_t mark); /* a delta from behind this point may be taken */
-void shard_mark_seen(shard_core_t *self, uint64_t mark);
 const char *shard_mark_tag(const shard_core_t *self); /* of the snapshot to be taken now; NULL: none */
 void shard_mark_take(shard_core_t *self);             /* before any snapshot is made */
 void shard_mark_committed(shard_core_t *self, err_code_t code);

@@ -28,8 +28,8 @@ static const char *s_waits_for(const shard_core_t *self, wire_name_t text)
     text[0] = 0;
     if (self->durable->store_error && stores)
         message_set_name(text, self->durable->store_error == ERR_FULL ? "disk" : "snapshot store");
-    else if (shard_keep_waits_for(self)) /* also of the first snapshot */
-        message_set_name(text, shard_keep_waits_for(self));
+    else if (keep_waits_for(&self->durable->keep)) /* also of the first snapshot */
+        message_set_name(text, keep_waits_for(&self->durable->keep));
     else if (!life_stops(&self->base->life) && !life_runs(&self->base->life))
         shard_enter_waits_for(self, text);
     else if (self->base->short_of_memory)
@@ -83,11 +83,11 @@ static void s_progress(shard_core_t *self)
     message->progress.closed = self->durable->closed;
     message->progress.lasts = shard_core_lasts(self);
     message->progress.welcomes = self->base->counts.welcomes;
-    message->progress.number = self->durable->committed_number;
+    message->progress.number = self->durable->keep.counts;
     message->progress.handed = shard_has_handed(self);
-    message->progress.assignment = shard_keep_assignment(self);
-    message->progress.keep_lag_us = shard_keep_lag_us(self);
-    message_set_name(message->progress.keep_refused, shard_keep_refused(self));
+    message->progress.assignment = keep_assignment(&self->durable->keep);
+    message->progress.keep_lag_us = keep_lag_us(&self->durable->keep);
+    message_set_name(message->progress.keep_refused, keep_refused(&self->durable->keep));
     message->progress.uncovered = self->durable->uncovered.count;
     base_send(self->base, &message);
 }

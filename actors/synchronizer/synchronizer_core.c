@@ -140,7 +140,7 @@ static void s_pump(synchronizer_core_t *self, destination_t *destination)
     }
 }
 
-/* What it has, or what lies before the oldest that is kept. */
+/* The last number that a destination has, or the one before the oldest that is kept. */
 static uint64_t s_first_sent(const synchronizer_core_t *self, const destination_t *destination)
 {
     uint64_t before = self->relay.oldest - 1;
@@ -312,7 +312,7 @@ static void s_on_delta(synchronizer_core_t *self, message_t **message_p)
         s_pump(self, &self->destinations[i]);
 }
 
-/* What is kept no longer cannot be sent; whether the destination has it, it will say. */
+/* A delta that is kept no longer cannot be sent; whether the destination has it, it will say. */
 static void s_raise(destination_t *destination, uint64_t number)
 {
     if (destination->sent < number)
@@ -369,7 +369,8 @@ static bool s_ack_valid(const synchronizer_core_t *self, const message_t *messag
            ack->shard == self->spec.shard_index && ack->durable <= ack->applied;
 }
 
-/* Whether its position is one of this line. What follows its end is the first of the present history. */
+/* Returns whether its position is one of this line. What follows its end is the first of the present
+ * history. */
 static bool s_in_line(const relay_t *relay, const delta_ack_t_ *ack)
 {
     return ack->history == relay->history ||

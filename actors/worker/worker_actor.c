@@ -71,7 +71,7 @@ static err_code_t s_open_model(worker_hint_t *self, err_t *err)
     return ERR_OK;
 }
 
-/* What is computed aside works with the core's buffers. */
+/* A computation aside works with the core's buffers. */
 static void s_halt(void *hint)
 {
     worker_hint_t *self = hint;
@@ -241,7 +241,7 @@ static void s_take_piece(worker_hint_t *self)
         s_evaluated(self);
 }
 
-/* What is short is computed here: handing it over would cost more. */
+/* A short piece is computed here: handing it over would cost more. */
 static int64_t s_next_piece(worker_hint_t *self, int64_t now_us)
 {
     if (self->took_us > WORKER_ASIDE_US) {

@@ -108,8 +108,8 @@ static void s_begin(worker_core_t *self, bool evaluate, uint64_t batch, int64_t 
     worker_pull_begin(&self->pull, batch, evaluate, now_us);
 }
 
-/* What is waited for, parameters or a push's way, may be for a later step than a batch that has come since:
- * then that one is first. */
+/* The parameters or the push's way that it waits for may be for a later step than a batch that has come
+ * since: then that one is first. */
 static bool s_must_change(const worker_core_t *self, bool evaluate, uint64_t batch)
 {
     if (self->slot != SLOT_PULLING || self->evaluating || s_may_compute(self))
@@ -355,7 +355,7 @@ static size_t s_shard_named(const worker_core_t *self, const char *name)
     return shard;
 }
 
-/* What this shard was asked and has not answered is asked again then: pulls first, for they are small and
+/* Questions that this shard has not answered are asked again then: pulls first, for they are small and
  * show when it is back. */
 static void s_again(worker_core_t *self, size_t shard, int64_t pulls_us, int64_t pushes_us)
 {
@@ -420,7 +420,7 @@ static void s_take_refused(worker_core_t *self, const message_t *message, int64_
     s_finish(self, now_us);
 }
 
-/* What is on its way is waited for until nothing is heard for a while, and sent again soon. */
+/* Pushes on their way are waited for until nothing is heard for a while, and sent again soon. */
 static void s_hurry(worker_core_t *self, int64_t now_us)
 {
     self->drain_us = now_us + DRAIN_US;

@@ -47,10 +47,10 @@ void worker_core_evaluated(worker_core_t *self, double mean_loss, double accurac
                            int64_t now_us);
 
 uint64_t worker_core_done(const worker_core_t *self); /* batches applied by every shard */
-/* What it waits for now ("" when it computes), since when; for status. */
+/* Returns what it waits for now ("" when it computes), since when; for status. */
 const char *worker_core_waits_for(const worker_core_t *self, int64_t *ret_since_us);
-/* Whether it was stopped in the midst of a batch that took too long to be waited for, and which: that is
- * computed again. */
+/* Returns whether it was stopped in the midst of a batch that took too long to be waited for, and which: that
+ * is computed again. */
 bool worker_core_gave_up(const worker_core_t *self, uint64_t *ret_batch);
 
 /* ERR_OK, or why it gave up: ERR_STALE when a newer incarnation of it runs. The role is finished then. Text

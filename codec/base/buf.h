@@ -34,7 +34,7 @@ buf_t *buf_ref(buf_t *buf);
 /* Gives a reference back and sets the pointer to NULL; NULL is fine. */
 void buf_destroy(buf_t **buf_p);
 
-/* Whether the caller holds the only reference, and so may change the bytes. */
+/* Returns whether the caller holds the only reference, and so may change the bytes. */
 bool buf_is_unique(const buf_t *buf);
 
 /* The bytes, valid while a reference is held. */

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What is quoted may come from a file or a peer: it must not break the line, nor tell a terminal what to
+/* Quoted text may come from a file or a peer: it must not break the line, nor tell a terminal what to
  * do. */
 static void s_one_line(char *text)
 {

@@ -89,7 +89,7 @@ void failpoint_open(const char *run_dir);
 /* Arms points as the environment does, for tests within one process; counts begin at 0. */
 void failpoint_arm(const char *points);
 
-/* What the macros call: the hit is counted, and strikes when it is one that was armed. */
+/* The macros call it: the hit is counted, and strikes when it is one that was armed. */
 void failpoint_hit(failpoint_t point);
 bool failpoint_strikes(failpoint_t point);
 

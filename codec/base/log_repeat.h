@@ -30,7 +30,7 @@ typedef struct {
     log_repeat_line_t lines[LOG_REPEAT_LINES];
 } log_repeat_t;
 
-/* Whether a line is written now; *ret_held is then how many like it were not since the one before. */
+/* Returns whether a line is written now; *ret_held is then how many like it were not since the one before. */
 bool log_repeat_pass(log_repeat_t *self, const char *line, size_t size, int64_t now_us, uint64_t *ret_held);
 
 #endif

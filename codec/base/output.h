@@ -26,7 +26,7 @@ typedef struct {
 /* A path that means standard output. */
 bool output_is_stdout(const char *path);
 
-/* Whether output_begin would find the place free: for dry runs. Errors: ERR_EXISTS. */
+/* Checks whether output_begin would find the place free: for dry runs. Errors: ERR_EXISTS. */
 MUST_USE err_code_t output_check(const char *path, bool overwrite, err_t *err);
 
 /* Begins a file. Errors: ERR_EXISTS (is there, without overwrite), ERR_USAGE (a link to nothing, no name),

@@ -20,7 +20,7 @@ uint64_t run_id_new(void);
 const char *run_id_text(uint64_t id, char ret_text[RUN_ID_TEXT_SIZE]); /* returns ret_text */
 bool run_id_parse(const char *text, uint64_t *ret_id);                 /* the whole text, of an identity */
 
-/* Whether two places belong to different runs, as far as both know theirs. */
+/* Returns whether two places belong to different runs, as far as both know theirs. */
 bool run_id_differs(uint64_t a, uint64_t b);
 
 /* The one wording of a refusal.

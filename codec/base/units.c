@@ -47,7 +47,7 @@ static const unit_t s_sizes[] = {
     {NULL, 0, 0},
 };
 
-/* What a quantity of one sort looks like, for parsing and for saying what to write instead. */
+/* The form of quantities of one sort, for parsing and for saying what to write instead. */
 typedef struct {
     const char *noun;
     const char *write;

@@ -23,7 +23,7 @@
 
 #define ENCODING_BLOCK 1024u /* values that encodings work on at a time; stays in the first-level cache */
 
-/* What a job chooses beside the row; the same on both sides. */
+/* Settings that a job chooses beside the row; the same on both sides. */
 typedef struct {
     double ratio;    /* topk: share of the values that is carried, at most; above 0, at most 1 */
     uint64_t values; /* topk: number of the encoding of those values */
@@ -70,8 +70,8 @@ const encoding_t *encoding_at(size_t index); /* 0, 1, 2 ... in the table's order
 /* The most bytes that `count` values come to; 0 for none. */
 size_t encoding_size_most(const encoding_t *self, const encoding_setting_t *setting, size_t count);
 
-/* Whether `count` values can be `size` bytes: to be asked before anything is kept of what somebody else
- * declares. */
+/* Returns whether `count` values can be `size` bytes: to be asked before anything is kept of what somebody
+ * else declares. */
 bool encoding_fits(const encoding_t *self, const encoding_setting_t *setting, size_t count, uint64_t size);
 
 /* Encodes values + residual.
@@ -96,7 +96,7 @@ MUST_USE err_code_t encoding_encode(const encoding_t *self, const encoding_setti
 MUST_USE err_code_t encoding_decode(const encoding_t *self, const slice_t *slices, size_t slice_count,
                                     float *ret_values, size_t count, err_t *err);
 
-/* Whether a + b is finite throughout; b may be NULL. */
+/* Returns whether a + b is finite throughout; b may be NULL. */
 bool encoding_finite(const float *a, const float *b, size_t count);
 
 /* x <- a + b; b may be NULL. */

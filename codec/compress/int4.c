@@ -117,7 +117,7 @@ LANES_FUNCTION(size_t, s_encode_groups, (float *x, size_t groups, uint8_t *ret_b
 /* -- in ---------------------------------------------------------------------------------------------------
  */
 
-/* What is wrong is gathered and judged at the end. */
+/* Faults are gathered and judged at the end. */
 typedef struct {
     bool too_large, too_small; /* scales */
     bool unscaled, unvalued;   /* values without a scale, a scale without values */

@@ -36,7 +36,7 @@ static int s_print_tensor(FILE *out, const tensor_t *tensor)
                    (tensor->offset + tensor->count) * sizeof(float));
 }
 
-/* What the file says of itself, as JSON; free() it. */
+/* Prints what the file says of itself, as JSON; free() it. */
 static char *s_print_metadata(const layout_t *layout, const float *values, const safetensors_note_t *notes)
 {
     char hex[SHA256_HEX_SIZE];

@@ -50,7 +50,7 @@ static inline bool incarnation_is_possible(uint64_t incarnation)
     return incarnation >> 32 < INCARNATION_TERM_MAX;
 }
 
-/* Whether a scheduler of the incarnation `by`, or one before it, can have given this one; also of an
+/* Returns whether a scheduler of the incarnation `by`, or one before it, can have given this one; also of an
  * actor's own and former ones. */
 static inline bool incarnation_is_given(uint64_t incarnation, uint64_t by)
 {

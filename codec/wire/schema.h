@@ -54,7 +54,7 @@ uint64_t schema_end(void);
 /* The field of a number; NULL when this version does not know it. */
 const schema_field_t *schema_field(const schema_t *self, uint64_t number);
 
-/* Whether a value is not zero or empty: only those are packed and printed. */
+/* Returns whether a value is not zero or empty: only those are packed and printed. */
 bool schema_is_present(const void *value, wire_type_t type);
 
 const char *wire_type_name(wire_type_t type);

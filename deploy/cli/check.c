@@ -48,7 +48,7 @@ static size_t s_find_problems(const topology_t *topology, const job_t *job, FILE
     return problems;
 }
 
-/* What the topology says that comes to nothing. */
+/* Prints what the topology says that comes to nothing. */
 static size_t s_print_notes(const mistakes_t *mistakes, FILE *out)
 {
     for (size_t i = 0; i < mistakes->note_count; i++)
@@ -125,7 +125,7 @@ static void s_print_json(json_value_t **document_p)
     json_destroy(document_p);
 }
 
-/* What may be sent to each broker is asked for: a link may be paid by the byte. */
+/* The bytes that may be sent to each broker are asked for: a link may be paid by the byte. */
 static int s_read_transfer(const cli_args_t *args, uint64_t *ret_bytes)
 {
     const char *text = cli_value(args, "transfer");

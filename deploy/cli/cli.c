@@ -55,7 +55,7 @@ static size_t s_distance(const char *a, const char *b)
     return row[n];
 }
 
-/* What is typed for a command: its name, without its group's. */
+/* The word that is typed for a command: its name, without its group's. */
 static const char *s_word(const cli_command_t *command)
 {
     const char *space = strrchr(command->name, ' ');
@@ -183,7 +183,7 @@ static void s_free_paths(cli_args_t *args)
         free(args->paths[--args->path_count]);
 }
 
-/* What is left after the options, word for word as the command says: paths, but for a NAME. */
+/* Takes what is left after the options, word for word as the command says: paths, but for a NAME. */
 static int s_take_positionals(int argc, char **argv, cli_args_t *args)
 {
     const char *wanted = args->command->positional ? args->command->positional : "";
@@ -238,7 +238,7 @@ static int s_unknown(const cli_command_t *group, const char *written, const cli_
                         group ? group->name : "", group ? " " : "");
 }
 
-/* What was printed and did not arrive is a failure, whatever it was. */
+/* Output that did not arrive is a failure, whatever it was. */
 static int s_flush(const cli_command_t *command, int status)
 {
     errno = 0;

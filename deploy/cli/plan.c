@@ -103,7 +103,7 @@ static bool s_has_limit(const topology_t *topology, objective_t objective)
     return !limited || planning_limit(topology, objective) > 0;
 }
 
-/* What every objective would choose; those that need a limit only where one is given. */
+/* Prints what every objective would choose; those that need a limit only where one is given. */
 static err_code_t s_print_objectives(const planner_t *self, json_value_t *document, err_t *err)
 {
     plan_t everything, plan;

@@ -105,7 +105,7 @@ static err_code_t s_need_limit(const topology_t *topology, objective_t objective
                    name);
 }
 
-/* What `plan` says for an objective. */
+/* Makes the plan that `plan` prints for an objective. */
 static err_code_t s_plan(simulation_t *self, const char *name, err_t *err)
 {
     const topology_t *topology = self->launch.topology;

@@ -11,8 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Whether there is something to go on from, and whether that is wanted. A run that was stopped before its
- * first snapshot is one to go on with as well. */
+/* Checks whether there is something to go on from, and whether that is wanted. A run that was stopped before
+ * its first snapshot is one to go on with as well. */
 static int s_check_resume(const launch_t *launch, bool resume, bool quiet)
 {
     size_t count = 0;
@@ -31,8 +31,8 @@ static int s_check_resume(const launch_t *launch, bool resume, bool quiet)
     return EXIT_DONE;
 }
 
-/* What there is to resume, the data set, and the log, which this process writes too: its terminal shows
- * progress. */
+/* Looks at what there is to resume, the data set, and the log, which this process writes too: its terminal
+ * shows progress. */
 static int s_prepare_state(launch_t *launch, const cli_args_t *args)
 {
     err_t err = {0};
@@ -95,7 +95,7 @@ static int s_prepare(launch_t *launch, const cli_args_t *args)
     return status;
 }
 
-/* What is handed on to the process that shows progress and prints the outcome. */
+/* Arguments for the process that shows progress and prints the outcome. */
 static void s_hand_on(const cli_args_t *args, const char **ret_arguments)
 {
     static const char *const flags[] = {"json", "quiet"}, *const written[] = {"--json", "--quiet"};

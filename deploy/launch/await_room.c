@@ -39,7 +39,7 @@ static void s_go_on(const await_room_t *self)
         s_tell_parent("");
 }
 
-/* Whether it may be tried again; false when it is told to end. */
+/* Returns whether it may be tried again; false when it is told to end. */
 static bool s_pause(const await_room_t *self, host_t *host)
 {
     host_event_t event = host_wait(host, AWAIT_ROOM_LOOK_MS);

@@ -25,7 +25,7 @@
 #define CARRY_TEXT_MAX 512
 MUST_USE err_code_t carry_on(const launch_t *launch, bool whole, char text[CARRY_TEXT_MAX], err_t *err);
 
-/* What stands in the way of that, or what would be carried on, as the end of a sentence; nothing when
+/* Says what stands in the way of that, or what would be carried on, as the end of a sentence; nothing when
  * nobody can tell. */
 void carry_explain(const launch_t *launch, char *out, size_t size);
 

@@ -28,7 +28,7 @@ typedef struct {
     bool carries;
 } row_t;
 
-/* What shares a process, in the order in which they are started. Where nodes are rented by plan their
+/* Actors that share a process, in the order in which they are started. Where nodes are rented by plan their
  * scheduler has them started. */
 static const row_t s_rows[2][ISOLATE_COUNT][4] = {
     {
@@ -220,7 +220,7 @@ static bool s_is_outcome(const child_t *child)
     return child->region == CHILDREN_GLOBAL || s_last_error(child, said, sizeof said);
 }
 
-/* What the process is for gets done: its region's samples, of the global scheduler all. */
+/* Counts what the process has got done: its region's samples, of the global scheduler all. */
 static uint64_t s_done(const children_t *self, const child_t *child)
 {
     uint64_t all = 0;

@@ -280,7 +280,7 @@ static void s_listen(conduct_t *self)
         _exit(EXIT_FAILED);
 }
 
-/* What the control's thread took. */
+/* Asks for the point that the control's thread took. */
 static void s_ask_mark(conduct_t *self)
 {
     char name[GLOBAL_MARK_NAME_MAX + 1];
@@ -364,7 +364,7 @@ static void s_print_drained(const conduct_t *self, FILE *out)
             self->stopper[0] ? self->stopper : "somebody else");
 }
 
-/* What to type to go on. */
+/* Prints what to type to go on. */
 static void s_print_resume(const conduct_t *self, FILE *out)
 {
     size_t count = 0;
@@ -386,7 +386,7 @@ static void s_print_model(const conduct_t *self, FILE *out)
     json_destroy(&document);
 }
 
-/* What is to be done now. */
+/* Tells what is to be done now. */
 static void s_tell_next(const conduct_t *self)
 {
     char *text = NULL;
@@ -423,8 +423,8 @@ static void s_forget(const conduct_t *self)
         log_event(LEVEL_WARN, "scheduler/global", "forget", "reason=\"%s\"", err.text);
 }
 
-/* Whether the scheduler had failed for a reason of its own before a region's process did: the first reason
- * is the cause. */
+/* Returns whether the scheduler had failed for a reason of its own before a region's process did: the first
+ * reason is the cause. */
 static bool s_is_cause(const conduct_t *self, const err_t *failure)
 {
     char process[200];

@@ -172,7 +172,7 @@ static void *s_run(void *hint)
     }
 }
 
-/* What a killed one has left goes: this process alone may be it. */
+/* A socket that a killed process has left goes: this process alone may be it. */
 static err_code_t s_listen(control_t *self, err_t *err)
 {
     struct sockaddr_un address;

@@ -308,7 +308,7 @@ size_t dial_brokers(const topology_t *topology, uint64_t transfer_bytes, FILE *o
 
 /* ---- room ---- */
 
-/* What is there of a path that is yet to be made. */
+/* Free bytes at the nearest existing folder of a path that is yet to be made. */
 static bool s_free_bytes(const char *path, uint64_t *ret_bytes)
 {
     char there[STATEDIR_PATH_MAX];

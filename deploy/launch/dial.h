@@ -14,9 +14,9 @@
 #define DIAL_PATIENCE_MS 3000
 #define DIAL_CLOCK_S 2 /* more would be seen in log lines */
 
-/* Returns how many brokers cannot listen where they are to, looks names up, and prints "problem: ..." of each to
- * out. A region is of this machine when none advertises, or when its own advertised address is; of the others
- * it is told, and no problem. */
+/* Returns how many brokers cannot listen where they are to, looks names up, and prints "problem: ..." of each
+ * to out. A region is of this machine when none advertises, or when its own advertised address is; of the
+ * others it is told, and no problem. */
 size_t dial_binds(const topology_t *topology, FILE *out);
 
 /* Dials every broker that has an address: whoever answers is to be the broker of that region, with a clock
@@ -25,7 +25,7 @@ size_t dial_binds(const topology_t *topology, FILE *out);
  * `transfer_bytes` may be sent to each for that (0: none). */
 size_t dial_brokers(const topology_t *topology, uint64_t transfer_bytes, FILE *out);
 
-/* Whether the state directory has room for the snapshots that are kept. */
+/* Checks whether the state directory has room for the snapshots that are kept. */
 size_t dial_room(const launch_t *launch, FILE *out);
 
 #endif

@@ -24,7 +24,7 @@ typedef struct {
 typedef struct errands errands_t;
 
 errands_t *errands_new(const errands_spec_t *spec);
-/* What still runs is left alone, and said. */
+/* Commands that still run are left alone, and said. */
 void errands_destroy(errands_t **self_p);
 
 void errands_add(errands_t *self, const rent_command_t *command, int64_t now_us);

@@ -7,8 +7,8 @@
 
 #include "deploy/launch/launch.h"
 
-/* Whether the newest snapshot of every shard has all batches of its region, and all that other regions sent.
- * False also when that cannot be read here. */
+/* Returns whether the newest snapshot of every shard has all batches of its region, and all that other
+ * regions sent. False also when that cannot be read here. */
 bool finished(const launch_t *launch);
 
 #endif

@@ -119,7 +119,7 @@ double headway_left_s(const headway_t *self, const global_core_t *core, size_t r
 
 /* ---- waits ---- */
 
-/* Who explains a standstill best: the schedulers, then the shards, then whoever waits for them. */
+/* Ranks who explains a standstill best: the schedulers, then the shards, then whoever waits for them. */
 static int s_rank(const char *actor)
 {
     static const char *const roles[] = {"scheduler/", "shard/", "synchronizer/"};
@@ -153,7 +153,7 @@ static const message_t *s_row(const global_core_t *core, const char *actor)
     return NULL;
 }
 
-/* Who is waited for may wait itself: the last one that does explains it. */
+/* The actor that is waited for may wait itself: the last one that does explains it. */
 static const message_t *s_reason(const global_core_t *core)
 {
     const message_t *at = s_longest_wait(core);

@@ -38,7 +38,8 @@ double headway_left_s(const headway_t *self, const global_core_t *core, size_t r
 uint64_t headway_samples(const global_core_t *core, size_t region);
 uint64_t headway_samples_total(const global_core_t *core, size_t region); /* 0: not known yet */
 
-/* Who waits for whom, and since when, when nothing was applied for a while; else empty. Returns the array. */
+/* Text of who waits for whom, and since when, when nothing was applied for a while; else empty. Returns
+ * the array. */
 #define HEADWAY_WAIT_MAX 256
 const char *headway_wait(const headway_t *self, const global_core_t *core, int64_t now_us,
                          char out[HEADWAY_WAIT_MAX]);

@@ -361,7 +361,8 @@ static void s_empty_folder(const char *path)
     rmdir(path);
 }
 
-/* What a start that came to nothing has put there; the directory itself stays when anything else is in it. */
+/* Removes what a start that came to nothing has put there; the directory itself stays when anything else
+ * is in it. */
 void launch_abandon_state(launch_t *self)
 {
     static const char *const folders[] = {"run", "log", "data"};
@@ -464,7 +465,7 @@ static err_code_t s_check_shards(const topology_t *topology, err_t *err)
     return rc;
 }
 
-/* What computes later relies on it: sizes, classes and kinds of data and model are compared here, and
+/* The actors that compute later rely on it: sizes, classes and kinds of data and model are compared here, and
  * nowhere else. */
 static err_code_t s_derive_job(launch_t *self, const dataset_facts_t *facts, err_t *err)
 {
@@ -485,7 +486,7 @@ static err_code_t s_place(const char *place, err_code_t code, err_t *err)
     return place[0] ? err_prefix(err, code, "%s", place) : code;
 }
 
-/* What is wrong with the data is told beside what is wrong elsewhere, as far as each is known. */
+/* Mistakes in the data are told beside those elsewhere, as far as each is known. */
 static void s_look_anyway(launch_t *self)
 {
     double shares[TOPOLOGY_REGIONS_MAX];

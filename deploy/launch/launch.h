@@ -76,11 +76,11 @@ MUST_USE err_code_t launch_begin_run(launch_t *self, err_t *err);
 /* Uses a state directory that this process's parent holds. */
 MUST_USE err_code_t launch_share_state(launch_t *self, err_t *err);
 
-/* What this process logs goes to DIR/log/NAME.log from now on; with `echo` warnings and errors go to standard
- * error as well. Errors: ERR_IO, ERR_FULL, ERR_DENIED. */
+/* The log of this process goes to DIR/log/NAME.log from now on; with `echo` warnings and errors go to
+ * standard error as well. Errors: ERR_IO, ERR_FULL, ERR_DENIED. */
 MUST_USE err_code_t launch_open_log(const launch_t *self, const char *name, bool echo, err_t *err);
 
-/* Whether a file can be written there at the end of a run; nothing is created. Errors: ERR_USAGE. */
+/* Checks whether a file can be written there at the end of a run; nothing is created. Errors: ERR_USAGE. */
 MUST_USE err_code_t launch_check_output(const char *path, err_t *err);
 
 /* Undoes launch_take_state when it was this process that created the directory and nothing was run in it. */
@@ -112,7 +112,7 @@ typedef struct {
 } launch_where_t;
 err_code_t launch_find_broker(void *hint, char ret_endpoint[TOPOLOGY_TEXT_MAX], err_t *err);
 
-/* What to type to go on with the topology that lies in a state directory; for a shell. */
+/* The command that goes on with the topology that lies in a state directory; for a shell. */
 #define LAUNCH_COMMAND_MAX (3 * STATEDIR_PATH_MAX)
 const char *launch_resume_command(const char *state_dir, char out[LAUNCH_COMMAND_MAX]);
 

@@ -34,8 +34,9 @@ double planning_limit(const topology_t *topology, objective_t objective);
 const char *planning_print_units(const topology_region_t *region, const uint64_t units[TOPOLOGY_OFFERS_MAX],
                                  char out[PLANNING_UNITS_MAX]);
 
-/* Whether nodes can be rented by plan for what the topology asks. What was measured is put into the topology,
- * so that all processes of the run plan with it. Errors: as above; ERR_LIMIT with what is possible. */
+/* Checks whether nodes can be rented by plan for what the topology asks. What was measured is put into the
+ * topology, so that all processes of the run plan with it. Errors: as above; ERR_LIMIT with what is
+ * possible. */
 MUST_USE err_code_t planning_check(launch_t *launch, err_t *err);
 
 #endif

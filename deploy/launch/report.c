@@ -43,8 +43,8 @@ static double s_price_per_s(const topology_region_t *region, uint64_t *ret_units
     return price;
 }
 
-/* What units were rented for, of every offer; where no node is a unit of an offer, its nodes stand for all
- * there is. */
+/* The time that units were rented for, of every offer; where no node is a unit of an offer, its nodes stand
+ * for all there is. */
 global_cost_t report_cost(const global_core_t *core, const report_context_t *context, size_t region)
 {
     global_cost_t cost = global_core_cost(core, region);

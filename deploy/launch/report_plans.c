@@ -14,7 +14,7 @@ static json_value_t *s_units_of(const topology_t *topology, const global_plan_en
     return items;
 }
 
-/* What was predicted, beside what it came to; and every change of plan with its reason. */
+/* Adds what was predicted, beside what it came to; and every change of plan with its reason. */
 void report_plans_add(json_value_t *report, const global_core_t *core, const report_context_t *context,
                       double cost)
 {

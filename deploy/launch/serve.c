@@ -66,7 +66,7 @@ static size_t s_nodes_expected(const topology_region_t *region)
     return units ? (size_t)units : SIZE_MAX;
 }
 
-/* What stands for a core of the node: of an offer its power, where speeds are emulated. */
+/* The pace of a core of the node: of an offer its power, where speeds are emulated. */
 static double s_pace(const serve_t *self)
 {
     const topology_t *topology = self->launch->topology;
@@ -323,7 +323,7 @@ static void s_listen(serve_t *self)
         _exit(EXIT_FAILED);
 }
 
-/* Whether an actor has ended; the first failure is kept. */
+/* Returns whether an actor has ended; the first failure is kept. */
 static bool s_has_ended(serve_t *self, shell_t *shell)
 {
     err_t failure = {0};

@@ -81,7 +81,7 @@ static bool s_draws(const supervise_t *self)
     return !self->spec->quiet && isatty(STDERR_FILENO);
 }
 
-/* Who waits for room on the disk has no log that says so, maybe: the terminal does, and status. */
+/* A process that waits for room on the disk has no log that says so, maybe: the terminal does, and status. */
 static void s_take_waiting(supervise_t *self)
 {
     const child_t *child;
@@ -111,7 +111,7 @@ static void s_start_due(supervise_t *self)
 
 /* ---- events ---- */
 
-/* What changed is put where the global scheduler reads it; what may not change is refused, and nothing
+/* Changes are put where the global scheduler reads it; what may not change is refused, and nothing
  * happens. */
 static void s_reread(supervise_t *self)
 {
@@ -170,8 +170,8 @@ static void s_take_failures(supervise_t *self)
     }
 }
 
-/* Who dies again and again is told before it is given up: on the terminal, and to the global scheduler for
- * `status`. */
+/* A process that dies again and again is told before it is given up: on the terminal, and to the global
+ * scheduler for `status`. */
 static void s_take_dying(supervise_t *self)
 {
     child_t *child;

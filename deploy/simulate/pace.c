@@ -19,7 +19,7 @@
 #define ROUNDS_MAX 400
 #define HANDOVERS 400
 
-/* What a step costs beside its gradient, for those who have only said what a core computes: as pace_measure
+/* Costs of a step beside its gradient, for those who have only said what a core computes: as pace_measure
  * found it with lenet on one core of a cloud's Xeon with AVX-512; commits as tests/bench/snapshot_write finds
  * them on a local disk, without and with a sync. */
 static const pace_t s_table = {.apply_bytes_per_s = 5.5e9,

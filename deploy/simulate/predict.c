@@ -99,7 +99,7 @@ static double s_background_us(world_t *self)
     return took_us;
 }
 
-/* What an emulated core computes of a core of this machine; evaluations are not slowed down. */
+/* The part that an emulated core computes of a core of this machine; evaluations are not slowed down. */
 static double s_emulated(const world_t *self)
 {
     double part = self->topology->plan.emulate;

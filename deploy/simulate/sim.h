@@ -34,7 +34,8 @@ typedef struct {
     uint64_t cores;
 } sim_node_t;
 
-/* What a region rents from the beginning on; all are kept until the end, or returned as live ones are. */
+/* Units that a region rents from the beginning on; all are kept until the end, or returned as live ones
+ * are. */
 typedef struct {
     uint64_t units[TOPOLOGY_OFFERS_MAX];
     bool keep;
@@ -52,12 +53,12 @@ typedef struct {
     /* How long a worker on the node of this row takes for so many samples; 0 samples: an evaluation. */
     int64_t (*computes)(void *hint, size_t node, uint64_t samples);
     int64_t (*commits)(void *hint); /* how long a snapshot takes */
-    /* What a broker says of the way to another region; false: nothing. */
+    /* A broker's word on the way to another region; false: nothing. */
     bool (*link)(void *hint, size_t region, size_t other, message_t *link_state);
     int64_t link_every_us; /* how often it says so */
 } sim_pace_t;
 
-/* What the time of a worker goes to. */
+/* The uses of a worker's time. */
 typedef enum {
     SPENDS_COMPUTING,
     SPENDS_EVALUATING,
@@ -166,7 +167,7 @@ void sim_stop_at(sim_t *self, int64_t at_us);
  * shards go on from there. */
 void sim_take_disks(sim_t *self, sim_t *from);
 
-/* Whether a new one may have another topology, as far as the newest snapshots on the disks go
+/* Returns whether a new one may have another topology, as far as the newest snapshots on the disks go
  * (actors/shard/durable/carry.h). */
 bool sim_may_carry(const sim_t *self, const topology_t *next);
 
@@ -180,7 +181,7 @@ void sim_take_mark(sim_t *self, sim_t *from, const char *tag);
 uint64_t sim_batches_applied(const sim_t *self);
 uint64_t sim_batches(const sim_t *self);
 
-/* What is wrong with the final report: samples, rows of the curve; NULL: nothing. */
+/* Says what is wrong with the final report: samples, rows of the curve; NULL: nothing. */
 const char *sim_report_fault(const sim_t *self);
 
 /* Shards that this life of a job did not need any more are opened from their disks. */

@@ -138,8 +138,8 @@ static buf_t *s_initial(const sim_t *self, size_t first, size_t count)
     return initial;
 }
 
-/* Whether a shard that goes on from a copy, or from none, may have had something newer; with durability
- * `replica` a copy is always enough, and so is one of what its predecessor handed over. */
+/* Returns whether a shard that goes on from a copy, or from none, may have had something newer; with
+ * durability `replica` a copy is always enough, and so is one of what its predecessor handed over. */
 static bool s_is_uncertain(sim_t *self, const sim_copy_t *copy, const sim_copy_t *disk,
                            const node_command_t *command)
 {

@@ -335,7 +335,7 @@ void sim_fill(sim_t *self)
     sim_schedule(self, (sim_event_t){.at_us = self->now_us + pause_us, .kind = SIM_FILL});
 }
 
-/* What is noted on the disk before anything leaves that is not on it, and until all of it is. */
+/* Notes on the disk, before anything leaves that is not on it, and until all of it is. */
 void sim_uncover(sim_t *self, size_t index)
 {
     const sim_actor_t *shard = &self->actors[index];
@@ -353,7 +353,7 @@ void sim_uncover(sim_t *self, size_t index)
 
 /* ---- nodes that go ---- */
 
-/* Whether a node other than `without` has a copy of what a shard's present incarnation has stored. */
+/* Returns whether a node other than `without` has a copy of what a shard's present incarnation has stored. */
 static bool s_is_elsewhere(const sim_t *self, const sim_actor_t *shard, const char *without)
 {
     for (size_t i = 0; i < self->copy_count; i++) {

@@ -40,11 +40,11 @@ typedef enum {
     SIM_LINKS
 } sim_event_kind_t;
 
-/* What an event points to: SIM_DELIVER message_t, SIM_COMMITTED snapshot_t, SIM_KEPT keeper_job_t with its
+/* An event points to: SIM_DELIVER message_t, SIM_COMMITTED snapshot_t, SIM_KEPT keeper_job_t with its
  * snapshot. */
 typedef queue_event_t sim_event_t;
 
-/* What lies on a node's disk of one shard: its own snapshots, or copies of them; the newest, and common
+/* Everything on a node's disk of one shard: its own snapshots, or copies of them; the newest, and common
  * points. */
 typedef struct {
     wire_name_t node;

@@ -17,7 +17,7 @@ static bool s_cut(const sim_t *self, size_t from, size_t to)
     return false;
 }
 
-/* What the receiver decodes, from the bytes that the sender's message packs to. */
+/* The message that the receiver decodes, from the bytes that the sender's message packs to. */
 static message_t *s_over_the_wire(sim_t *self, const message_t *message)
 {
     size_t envelope_bytes;

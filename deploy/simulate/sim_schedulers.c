@@ -297,7 +297,7 @@ static void s_wake(sim_t *self, scheduler_t *scheduler)
     s_run_zombie(self, scheduler);
 }
 
-/* What is sent to the name: before it wakes it piles up, afterwards its broker gives everything but refusals
+/* Messages for the name: before it wakes they pile up, afterwards its broker gives everything but refusals
  * to the successor. */
 void sim_zombie_hears(sim_t *self, const message_t *message)
 {

@@ -28,7 +28,7 @@ void sizes_fini(sizes_t *self);
 /* Bytes of the tensor that a message carries a part of; 0: it carries none. */
 uint64_t sizes_data(const sizes_t *self, const message_t *message);
 
-/* What goes over a link for a message with so much data: the data in chunks, and the small frames of each
+/* Bytes that go over a link for a message with so much data: the data in chunks, and the small frames of each
  * as they are packed. */
 uint64_t sizes_message(const message_t *message, uint64_t data_bytes);
 

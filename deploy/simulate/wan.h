@@ -35,7 +35,7 @@ void wan_fini(wan_t *self);
 /* When a message of so many bytes is there; they are counted. */
 int64_t wan_arrives(wan_t *self, size_t from, size_t to, uint64_t bytes, bool control, int64_t now_us);
 
-/* What left a region, or came in, over its own links; and the price of what left. */
+/* Bytes that left a region, or came in, over its own links; and the price of what left. */
 uint64_t wan_sent(const wan_t *self, size_t region);
 uint64_t wan_received(const wan_t *self, size_t region);
 double wan_cost(const wan_t *self, size_t region);

@@ -77,12 +77,12 @@ MUST_USE err_code_t catalog_decode(const buf_t *state, message_t **ret_state, er
 /* How many batches of its own region a state has applied. */
 uint64_t catalog_batches(const message_t *state);
 
-/* Whether a snapshot is what it lies under: of that run, region, shard, model and incarnation. `why` says
- * what it is instead. */
+/* Returns whether a snapshot is what it lies under: of that run, region, shard, model and incarnation. `why`
+ * says what it is instead. */
 bool catalog_is_own(const catalog_t *self, const store_place_t *place, const catalog_snapshot_t *snapshot,
                     err_t *why);
 
-/* Whether a running job has removed the store since it was listed. */
+/* Returns whether a running job has removed the store since it was listed. */
 bool catalog_is_gone(const catalog_t *self, const catalog_store_t *store);
 
 /* Marks what turns out to be damaged when all values are read, so that a choice passes it over. */
@@ -107,7 +107,7 @@ typedef struct {
 
 bool choice_fits(const choice_t *choice, const manifest_id_t *id);
 
-/* Whether any store of a region's own shards lies here. */
+/* Returns whether any store of a region's own shards lies here. */
 bool catalog_is_here(const catalog_t *self, const char *region);
 
 /* The newest snapshot of a shard that fits, in its own stores or in copies of them, as a start chooses.
@@ -128,13 +128,13 @@ MUST_USE err_code_t catalog_pick_all(const catalog_t *self, const char *region, 
                                      const choice_t *choice, pick_t **ret_picks, size_t *ret_count,
                                      err_t *err);
 
-/* Whether the shards of each region are of about one moment: none lacks what another had already in the
- * oldest snapshot that it keeps. `err` says who is behind. */
+/* Returns whether the shards of each region are of about one moment: none lacks what another had already in
+ * the oldest snapshot that it keeps. `err` says who is behind. */
 bool picks_abreast(const topology_t *topology, const pick_t *picks, size_t count, err_t *err);
 
-/* Whether shards of different regions can go on together from these snapshots without losing or doubling
- * anything: no one has taken what another has not cut yet, and everybody still keeps what the others lack.
- * `strict`: nobody knows of more that another has than it has, either; only of one moment this can be
+/* Returns whether shards of different regions can go on together from these snapshots without losing or
+ * doubling anything: no one has taken what another has not cut yet, and everybody still keeps what the others
+ * lack. `strict`: nobody knows of more that another has than it has, either; only of one moment this can be
  * asked. `err` says who does not fit. */
 bool picks_fit(const topology_t *topology, const pick_t *picks, size_t count, bool strict, err_t *err);
 

@@ -59,7 +59,8 @@ static err_code_t s_topology(void *hint, const char *name, const void *data, siz
     return topology_parse(name, data, size, NULL, 0, &self->topology, err);
 }
 
-/* What was written here lies where it says; an archive that was put together by hand may not. */
+/* An archive that was written here has everything where it says; an archive that was put together by hand
+ * may not. */
 static err_code_t s_check_own(catalog_t *self, err_t *err)
 {
     for (size_t i = 0; i < self->count; i++) {

@@ -25,7 +25,7 @@ err_code_t state_default_base(char ret[STATEDIR_PATH_MAX], err_t *err)
                : err_set(err, ERR_LIMIT, "%.200s: the path is too long; give --state DIR", ret);
 }
 
-/* What there is below the base, and which of it is meant. */
+/* The directories below the base, and which of it is meant. */
 typedef struct {
     char base[STATEDIR_PATH_MAX];
     char only[STATEDIR_PATH_MAX], running[STATEDIR_PATH_MAX];

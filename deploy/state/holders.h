@@ -12,11 +12,11 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* What the processes of a run are called here; those of regions by their role: "broker-eu", "node-eu-a". */
+/* Names of the processes of a run; those of regions by their role: "broker-eu", "node-eu-a". */
 #define HOLDER_UP "up"
 #define HOLDER_SCHEDULER "scheduler" /* the global one, by hand or under `up` */
 
-/* Whether a job's state is kept there. */
+/* Returns whether a job's state is kept there. */
 bool state_is_kept(const char *dir);
 
 /* The process that was started by hand and works there, a scheduler before others, and as what; 0: none. */

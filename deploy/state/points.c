@@ -31,7 +31,7 @@ static found_t *s_find(founds_t *self, const manifest_id_t *id)
     return found;
 }
 
-/* Whether an earlier store of the same shard has it too: then it was counted there. */
+/* Returns whether an earlier store of the same shard has it too: then it was counted there. */
 static bool s_counted(const catalog_t *self, size_t index, const char *tag)
 {
     const store_place_t *place = &self->stores[index].place;

@@ -48,7 +48,8 @@ bool chaos_run_start(chaos_run_t *self, const chaos_job_t *job, const char *fail
 bool chaos_run_look(chaos_run_t *self);
 /* Nothing has moved for so long that it hangs. */
 bool chaos_run_hangs(const chaos_run_t *self);
-/* Whether it ended well, every counter is right, and no sanitizer had anything to say; says what is wrong. */
+/* Returns whether it ended well, every counter is right, and no sanitizer had anything to say; says what
+ * is wrong. */
 bool chaos_run_judge(chaos_run_t *self);
 /* Kills what is left, and gives everything back; `keep`: leaves the files. */
 void chaos_run_destroy(chaos_run_t *self, bool keep);

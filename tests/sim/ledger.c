@@ -82,7 +82,7 @@ static const char *s_encoding(const options_t *options, uint64_t seed, const cha
     return text;
 }
 
-/* Whether several steps make a delta. */
+/* Returns whether several steps make a delta. */
 static bool s_gathers(const char *strategy)
 {
     return !strcmp(strategy, "asgd-ga") || !strncmp(strategy, "diloco", 6) || !strcmp(strategy, "asp");

@@ -24,6 +24,12 @@ void base_changed(base_t *self)
     self->report_soon = true;
 }
 
+void base_tell_soon(base_t *self)
+{
+    if (self->told_us == ROLE_NEVER)
+        self->told_us = self->now_us;
+}
+
 /* -- life */
 
 /* Shards cut in turn, so that the link carries one after the other, when local steps need not wait for that. */
@@ -66,7 +72,11 @@ static void s_name(const base_t *self, wire_name_t ret_name, const char *role, b
 
 void base_init(base_t *self, const shard_spec_t *spec)
 {
-    *self = (base_t){.spec = *spec, .region = &spec->job->regions[spec->region_index], .report_soon = true};
+    *self = (base_t){.spec = *spec,
+                     .region = &spec->job->regions[spec->region_index],
+                     .told_us = ROLE_NEVER,
+                     .report_soon = true};
+    gate_init(&self->gate, spec->breaks);
     s_derive(self);
     s_name(self, self->name, "shard", true);
     s_name(self, self->synchronizer, "synchronizer", true);

@@ -1,6 +1,7 @@
 /* base - what all rooms of a shard stand on: who it is, what the job's settings come to, the time, and its way to speak.
  *
- * Owns     names, outbox, time of the event that is being handled, counters, and the number of changes of what is stored.
+ * Owns     names, outbox, time of the event that is being handled, counters, the number of changes of what is stored, the gate of
+ *          common points.
  * Reads    nothing of any other room.
  * Called   by every room. The core alone sets now_us.
  * Threads  those of the core.
@@ -9,6 +10,7 @@
 #define ACTORS_SHARD_BASE_BASE_H
 
 #include "actors/kit/role.h"
+#include "actors/shard/base/gate.h"
 #include "actors/shard/base/life.h"
 #include "actors/shard/shard_spec.h"
 #include "actors/synchronizer/strategy.h"
@@ -60,6 +62,9 @@ typedef struct {
     int64_t now_us;
     uint64_t changes; /* grows with every change of what is stored */
     counts_t counts;
+    int64_t
+        told_us; /* since when something is taken that others wait to hear the durability of; ROLE_NEVER: nothing */
+    gate_t gate;
     bool short_of_memory; /* something could not be applied: tried again at the next tick */
     life_t life;
     bool report_soon;
@@ -74,6 +79,8 @@ const char *base_region_name(const base_t *self, size_t region);
 
 /* What is stored is another than before. */
 void base_changed(base_t *self);
+/* Something is taken that others wait to hear the durability of: it is stored soon. */
+void base_tell_soon(base_t *self);
 
 /* -- speaking */
 

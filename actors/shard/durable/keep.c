@@ -1,7 +1,4 @@
-/* What becomes of committed snapshots beyond this node: they are given to keepers, one at a time to each, the newest next.
- * With durability `replica` a snapshot counts only when all keepers have it; else this goes on in the background. */
-
-#include "actors/shard/shard_internal.h"
+#include "actors/shard/durable/keep.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,147 +13,159 @@ static void s_given_drop(given_t *given)
 }
 
 /* Drops what no keeper is being given and what is not the newest. */
-static void s_forget(keep_t *keep)
+static void s_forget(keep_t *self)
 {
     for (size_t i = 0; i < KEEP_GIVEN_MAX; i++) {
-        bool used = i == keep->newest;
-        for (size_t k = 0; k < keep->keeper_count; k++)
-            used = used || keep->keepers[k].giving == i;
+        bool used = i == self->newest;
+        for (size_t k = 0; k < self->keeper_count; k++)
+            used = used || self->keepers[k].giving == i;
         if (!used)
-            s_given_drop(&keep->given[i]);
+            s_given_drop(&self->given[i]);
     }
 }
 
-static size_t s_free_given(const keep_t *keep)
+static size_t s_free_given(const keep_t *self)
 {
     size_t i = 0;
-    while (keep->given[i].giver)
+    while (self->given[i].giver)
         i++; /* one more place than keepers, and the newest is forgotten first */
     return i;
 }
 
-void shard_keep_taken(shard_core_t *self, const snapshot_t *snapshot)
+/* Whether keepers are or will be given snapshots. */
+static bool s_is_wanted(const keep_t *self)
 {
-    keep_t *keep = &self->durable->keep;
-    snapshot_destroy(&keep->taken);
-    if (!self->base->spec.topology->checkpoint.replicas && !keep->keeper_count &&
-        self->base->life.end != END_HANDS)
+    return self->base->spec.topology->checkpoint.replicas || self->keeper_count ||
+           self->base->life.end == END_HANDS;
+}
+
+void keep_taken(keep_t *self, const snapshot_t *snapshot)
+{
+    snapshot_destroy(&self->taken);
+    self->taken_number = snapshot->id.number;
+    if (!s_is_wanted(self))
         return;
-    keep->taken = snapshot_new(&snapshot->id);
-    CHECK(keep->taken);
+    self->taken = snapshot_new(&snapshot->id);
+    CHECK(self->taken);
     for (size_t i = 0; i < snapshot->count; i++) {
         buf_t *buf = buf_ref(snapshot->values[i].buf);
-        CHECK(!snapshot_add(keep->taken, snapshot->values[i].name, &buf, NULL));
+        CHECK(!snapshot_add(self->taken, snapshot->values[i].name, &buf, NULL));
     }
-    keep->taken_us = self->base->now_us;
-    if (!keep->begun_us)
-        keep->begun_us = self->base->now_us;
-    keep->taken_changes = self->base->changes;
+    self->taken_us = self->base->now_us;
+    if (!self->begun_us)
+        self->begun_us = self->base->now_us;
+    self->taken_changes = self->base->changes;
 }
 
 /* ---- keepers ---- */
 
-static bool s_has_newest(const keep_t *keep, const keeper_t *keeper)
+static bool s_has_newest(const keep_t *self, const keeper_t *keeper)
 {
-    return keep->newest == KEEP_NONE || keeper->kept >= keep->given[keep->newest].number;
+    return self->newest == KEEP_NONE || keeper->kept >= self->given[self->newest].number;
 }
 
-static void s_offer(shard_core_t *self, keeper_t *keeper)
+static void s_offer(keep_t *self, keeper_t *keeper)
 {
-    giver_offer(self->durable->keep.given[keeper->giving].giver, keeper->name, 0, &self->base->outbox);
+    giver_offer(self->given[keeper->giving].giver, keeper->name, 0, &self->base->outbox);
     keeper->offer_us = self->base->now_us + KEEP_OFFER_US;
 }
 
 /* Gives each keeper that has nothing under way the newest that it lacks. */
-static void s_go_on(shard_core_t *self)
+static void s_go_on(keep_t *self)
 {
-    keep_t *keep = &self->durable->keep;
-    for (size_t i = 0; i < keep->keeper_count; i++) {
-        keeper_t *keeper = &keep->keepers[i];
-        if (keeper->giving == KEEP_NONE && !s_has_newest(keep, keeper) &&
+    for (size_t i = 0; i < self->keeper_count; i++) {
+        keeper_t *keeper = &self->keepers[i];
+        if (keeper->giving == KEEP_NONE && !s_has_newest(self, keeper) &&
             self->base->now_us >= keeper->retry_us) {
-            keeper->giving = keep->newest;
+            keeper->giving = self->newest;
             s_offer(self, keeper);
         }
     }
-    s_forget(keep);
+    s_forget(self);
 }
 
 /* Where a snapshot counts only with its copies there are to be all that were asked for: too few keepers are none. */
-static bool s_are_enough(const shard_core_t *self)
+static bool s_are_enough(const keep_t *self)
 {
     bool exact = self->base->spec.topology->checkpoint.durability == DURABILITY_REPLICA;
     size_t least = exact ? (size_t)self->base->spec.topology->checkpoint.replicas : 1;
-    return self->durable->keep.keeper_count >= (least ? least : 1);
+    return self->keeper_count >= (least ? least : 1);
 }
 
 /* The newest number that every keeper has; 0 when there is none. */
-static uint64_t s_kept(const shard_core_t *self)
+static uint64_t s_kept(const keep_t *self)
 {
-    const keep_t *keep = &self->durable->keep;
     uint64_t least = s_are_enough(self) ? UINT64_MAX : 0;
-    for (size_t i = 0; i < keep->keeper_count; i++)
-        if (keep->keepers[i].kept < least)
-            least = keep->keepers[i].kept;
+    for (size_t i = 0; i < self->keeper_count; i++)
+        if (self->keepers[i].kept < least)
+            least = self->keepers[i].kept;
     return least;
 }
 
-static keeper_t *s_keeper(keep_t *keep, const char *name)
+static keeper_t *s_keeper(keep_t *self, const char *name)
 {
-    for (size_t i = 0; i < keep->keeper_count; i++)
-        if (strcmp(keep->keepers[i].name, name) == 0)
-            return &keep->keepers[i];
+    for (size_t i = 0; i < self->keeper_count; i++)
+        if (strcmp(self->keepers[i].name, name) == 0)
+            return &self->keepers[i];
     return NULL;
 }
 
 /* The newest that all have tells how old what some keeper lacks can be. */
-static void s_note_kept(shard_core_t *self)
+static void s_note_kept(keep_t *self)
 {
-    keep_t *keep = &self->durable->keep;
     uint64_t kept = s_kept(self);
     for (size_t i = 0; i < KEEP_GIVEN_MAX; i++) {
-        const given_t *given = &keep->given[i];
-        if (given->giver && given->number <= kept && given->number > keep->kept) {
-            keep->kept = given->number;
-            keep->kept_us = given->taken_us;
-            keep->kept_changes = given->changes;
+        const given_t *given = &self->given[i];
+        if (given->giver && given->number <= kept && given->number > self->kept) {
+            self->kept = given->number;
+            self->kept_us = given->taken_us;
+            self->kept_changes = given->changes;
         }
     }
 }
 
-static void s_check(shard_core_t *self)
+static keep_news_t s_check(keep_t *self)
 {
-    keep_t *keep = &self->durable->keep;
     s_note_kept(self);
-    if (!keep->waits || s_kept(self) < keep->waits)
-        return;
-    keep->waits = 0;
-    shard_committed(self);
+    if (!self->waits || s_kept(self) < self->waits)
+        return KEEP_NO_NEWS;
+    self->counts = self->waits;
+    self->waits = 0;
+    return KEEP_COUNTS;
 }
 
-err_code_t shard_keep_committed(shard_core_t *self, uint64_t number, bool *ret_waits)
+/* Offers the snapshot that is committed here. Errors: ERR_MEMORY */
+static err_code_t s_give(keep_t *self, uint64_t number)
 {
-    keep_t *keep = &self->durable->keep;
-    *ret_waits = false;
-    if (!keep->taken)
-        return ERR_OK;
-    giver_t *giver = NULL;
     const topology_region_t *region = &self->base->spec.topology->regions[self->base->spec.region_index];
-    bool replica = self->base->spec.topology->checkpoint.durability == DURABILITY_REPLICA;
-    err_code_t code = giver_new(keep->taken, region->name, self->base->spec.shard_index, self->base->name,
+    giver_t *giver = NULL;
+    err_code_t code = giver_new(self->taken, region->name, self->base->spec.shard_index, self->base->name,
                                 self->base->spec.incarnation, &giver, NULL);
-    snapshot_destroy(&keep->taken);
+    snapshot_destroy(&self->taken);
     if (code)
-        return replica ? code : ERR_OK; /* in the background the next one will do */
-    keep->newest = KEEP_NONE;
-    s_forget(keep);
-    keep->newest = s_free_given(keep);
-    keep->given[keep->newest] = (given_t){
-        .giver = giver, .number = number, .taken_us = keep->taken_us, .changes = keep->taken_changes};
-    keep->waits = replica ? number : 0;
-    keep->heard_us = self->base->now_us;
-    *ret_waits = replica;
-    s_go_on(self);
+        return code;
+    self->newest = KEEP_NONE;
+    s_forget(self);
+    self->newest = s_free_given(self);
+    self->given[self->newest] = (given_t){
+        .giver = giver, .number = number, .taken_us = self->taken_us, .changes = self->taken_changes};
+    self->heard_us = self->base->now_us;
+    return ERR_OK;
+}
+
+err_code_t keep_committed(keep_t *self, uint64_t number, bool *ret_waits)
+{
+    bool replica = self->base->spec.topology->checkpoint.durability == DURABILITY_REPLICA;
+    bool given = self->taken != NULL;
+    *ret_waits = false;
+    err_code_t code = given ? s_give(self, number) : ERR_OK;
+    if (code && replica)
+        return code; /* in the background the next one will do */
+    *ret_waits = given && replica;
+    self->waits = *ret_waits ? number : 0;
+    self->counts = *ret_waits ? self->counts : number;
+    if (given && !code)
+        s_go_on(self);
     return ERR_OK;
 }
 
@@ -176,111 +185,118 @@ static bool s_next(const char **at_p, keeper_t *ret_keeper)
 }
 
 /* Who keeps for this shard; what a keeper has that stays is not asked for again. */
-static void s_assign(shard_core_t *self, const message_t *message)
+static keep_news_t s_assign(keep_t *self, const message_t *message)
 {
-    keep_t *keep = &self->durable->keep;
     keeper_t keepers[KEEP_KEEPERS_MAX], keeper;
     size_t count = 0;
-    if (strcmp(message->from, self->base->scheduler) != 0 || message->keepers.assignment <= keep->assignment)
-        return;
+    if (strcmp(message->from, self->base->scheduler) != 0 || message->keepers.assignment <= self->assignment)
+        return KEEP_NO_NEWS;
     const char *at = message->keepers.names ? message->keepers.names : "";
     while (count < KEEP_KEEPERS_MAX && s_next(&at, &keeper)) {
-        const keeper_t *known = s_keeper(keep, keeper.name);
+        const keeper_t *known = s_keeper(self, keeper.name);
         keepers[count++] = known && known->incarnation == keeper.incarnation ? *known : keeper;
     }
-    memcpy(keep->keepers, keepers, count * sizeof *keepers);
-    keep->keeper_count = count;
-    keep->assignment = message->keepers.assignment;
+    memcpy(self->keepers, keepers, count * sizeof *keepers);
+    self->keeper_count = count;
+    self->assignment = message->keepers.assignment;
     self->base->report_soon = true;
     s_go_on(self);
-    s_check(self);
+    return s_check(self);
 }
 
-bool shard_keep_fetch(shard_core_t *self, const message_t *message)
+/* False: there is no such snapshot to give. */
+static bool s_serve(keep_t *self, const message_t *message)
 {
-    keep_t *keep = &self->durable->keep;
-    keeper_t *keeper = s_keeper(keep, message->from);
+    keeper_t *keeper = s_keeper(self, message->from);
     for (size_t i = 0; i < KEEP_GIVEN_MAX; i++) {
-        if (!keep->given[i].giver || keep->given[i].number != message->snapshot_fetch.number)
+        if (!self->given[i].giver || self->given[i].number != message->snapshot_fetch.number)
             continue;
-        keep->heard_us = self->base->now_us;
+        self->heard_us = self->base->now_us;
         if (keeper)
             keeper->offer_us = self->base->now_us + KEEP_OFFER_US;
-        giver_serve(keep->given[i].giver, message, &self->base->outbox);
+        giver_serve(self->given[i].giver, message, &self->base->outbox);
         return true;
     }
     return false;
 }
 
-static void s_take_kept(shard_core_t *self, const message_t *message)
+/* The keeper that says what it has of a snapshot of this incarnation; NULL: nobody who was asked to. */
+static keeper_t *s_who(keep_t *self, const message_t *message)
 {
-    const snapshot_kept_t_ *what = &message->snapshot_kept;
-    keep_t *keep = &self->durable->keep;
-    keeper_t *keeper = s_keeper(keep, message->from);
-    if (!keeper || what->incarnation != self->base->spec.incarnation ||
-        what->shard != self->base->spec.shard_index)
-        return;
-    keep->heard_us = self->base->now_us;
-    uint64_t fulfilled = shard_keep_assignment(self);
-    if (!what->code && what->number > keeper->kept && what->number <= self->durable->number)
-        keeper->kept = what->number;
-    /* What was offered twice may be refused and then kept: that counts, too. */
-    if (keeper->giving != KEEP_NONE && keep->given[keeper->giving].number == what->number) {
-        keeper->giving = KEEP_NONE;
-        keeper->refused = (err_code_t)what->code;
-        keeper->retry_us = what->code ? self->base->now_us + KEEP_RETRY_US : 0;
-    }
-    if (shard_keep_assignment(self) != fulfilled)
-        self->base->report_soon = true; /* a move may wait for it */
-    s_check(self);
-    s_go_on(self);
+    bool own = message->snapshot_kept.incarnation == self->base->spec.incarnation &&
+               message->snapshot_kept.shard == self->base->spec.shard_index;
+    return own ? s_keeper(self, message->from) : NULL;
 }
 
-void shard_keep_message(shard_core_t *self, const message_t *message)
+static void s_note(keep_t *self, keeper_t *keeper, const snapshot_kept_t_ *what)
+{
+    bool is_newer = what->number > keeper->kept && what->number <= self->taken_number;
+    if (!what->code && is_newer)
+        keeper->kept = what->number;
+    /* What was offered twice may be refused and then kept: that counts, too. */
+    if (keeper->giving == KEEP_NONE || self->given[keeper->giving].number != what->number)
+        return;
+    keeper->giving = KEEP_NONE;
+    keeper->refused = (err_code_t)what->code;
+    keeper->retry_us = what->code ? self->base->now_us + KEEP_RETRY_US : 0;
+}
+
+static keep_news_t s_take_kept(keep_t *self, const message_t *message)
+{
+    keeper_t *keeper = s_who(self, message);
+    if (!keeper)
+        return KEEP_NO_NEWS;
+    self->heard_us = self->base->now_us;
+    uint64_t fulfilled = keep_assignment(self);
+    s_note(self, keeper, &message->snapshot_kept);
+    if (keep_assignment(self) != fulfilled)
+        self->base->report_soon = true; /* a move may wait for it */
+    keep_news_t news = s_check(self);
+    s_go_on(self);
+    return news;
+}
+
+keep_news_t keep_message(keep_t *self, const message_t *message)
 {
     if (message->kind == KIND_keepers)
-        s_assign(self, message);
-    else if (message->kind == KIND_snapshot_kept)
-        s_take_kept(self, message);
-    else if (!shard_keep_fetch(self, message))
+        return s_assign(self, message);
+    if (message->kind == KIND_snapshot_kept)
+        return s_take_kept(self, message);
+    if (!s_serve(self, message))
         giver_refuse(message, self->base->name, self->base->spec.incarnation, &self->base->outbox);
+    return KEEP_NO_NEWS;
 }
 
 /* ---- time ---- */
 
 /* A stop waits for keepers only while something moves: what is committed here is enough to go on from, if not from the loss
  * of this node. Nothing that waits for them leaves. */
-static void s_give_up(shard_core_t *self)
+static keep_news_t s_give_up(keep_t *self)
 {
-    keep_t *keep = &self->durable->keep;
-    if (self->base->life.end != END_STOPS || !keep->waits ||
-        self->base->now_us - keep->heard_us < KEEP_STOP_US)
-        return;
-    keep->waits = 0;
-    self->durable->committed_changes = self->durable->shot.changes;
-    self->durable->shot.number = 0;
-    shard_mark_committed(self, ERR_STOPPED);
+    bool waits = self->base->life.end == END_STOPS && self->waits;
+    if (!waits || self->base->now_us - self->heard_us < KEEP_STOP_US)
+        return KEEP_NO_NEWS;
+    self->waits = 0;
+    return KEEP_GIVEN_UP;
 }
 
-void shard_keep_tick(shard_core_t *self)
+keep_news_t keep_tick(keep_t *self)
 {
-    keep_t *keep = &self->durable->keep;
     s_go_on(self);
-    for (size_t i = 0; i < keep->keeper_count; i++)
-        if (keep->keepers[i].giving != KEEP_NONE && self->base->now_us >= keep->keepers[i].offer_us)
-            s_offer(self, &keep->keepers[i]);
-    s_give_up(self);
+    for (size_t i = 0; i < self->keeper_count; i++)
+        if (self->keepers[i].giving != KEEP_NONE && self->base->now_us >= self->keepers[i].offer_us)
+            s_offer(self, &self->keepers[i]);
+    return s_give_up(self);
 }
 
-int64_t shard_keep_due(const shard_core_t *self)
+int64_t keep_due(const keep_t *self)
 {
-    const keep_t *keep = &self->durable->keep;
     int64_t due =
-        self->base->life.end == END_STOPS && keep->waits ? keep->heard_us + KEEP_STOP_US : ROLE_NEVER;
-    for (size_t i = 0; i < keep->keeper_count; i++) {
-        const keeper_t *keeper = &keep->keepers[i];
+        self->base->life.end == END_STOPS && self->waits ? self->heard_us + KEEP_STOP_US : ROLE_NEVER;
+    for (size_t i = 0; i < self->keeper_count; i++) {
+        const keeper_t *keeper = &self->keepers[i];
         int64_t at = keeper->giving != KEEP_NONE  ? keeper->offer_us
-                     : s_has_newest(keep, keeper) ? ROLE_NEVER
+                     : s_has_newest(self, keeper) ? ROLE_NEVER
                                                   : keeper->retry_us;
         due = at < due ? at : due;
     }
@@ -289,60 +305,53 @@ int64_t shard_keep_due(const shard_core_t *self)
 
 /* ---- what others see ---- */
 
-/* Keepers that were given to it in the midst of training have nothing to fetch until there is another snapshot: it may be a while. */
-bool shard_keep_lacks(const shard_core_t *self)
+bool keep_lacks(const keep_t *self)
 {
-    return !life_stops(&self->base->life) && self->durable->keep.keeper_count &&
-           self->durable->keep.newest == KEEP_NONE;
+    return !life_stops(&self->base->life) && self->keeper_count && self->newest == KEEP_NONE;
 }
 
-/* Where a snapshot counts only with its copies, or is the last one, all keepers must have that one. */
-uint64_t shard_keep_assignment(const shard_core_t *self)
+uint64_t keep_assignment(const keep_t *self)
 {
-    const keep_t *keep = &self->durable->keep;
     bool exact = self->base->life.end == END_HANDS ||
                  self->base->spec.topology->checkpoint.durability == DURABILITY_REPLICA;
-    uint64_t least = exact && self->durable->committed_number ? self->durable->committed_number : 1;
-    return keep->keeper_count && s_kept(self) >= least ? keep->assignment : 0;
+    uint64_t least = exact && self->counts ? self->counts : 1;
+    return self->keeper_count && s_kept(self) >= least ? self->assignment : 0;
 }
 
-int64_t shard_keep_lag_us(const shard_core_t *self)
+int64_t keep_lag_us(const keep_t *self)
 {
-    const keep_t *keep = &self->durable->keep;
-    if (!self->base->spec.topology->checkpoint.replicas || keep->kept_changes == self->base->changes)
+    if (!self->base->spec.topology->checkpoint.replicas || self->kept_changes == self->base->changes)
         return 0;
-    return keep->kept ? self->base->now_us - keep->kept_us : self->base->now_us - keep->begun_us;
+    return self->kept ? self->base->now_us - self->kept_us : self->base->now_us - self->begun_us;
 }
 
-/* Whom a snapshot that is committed here still waits for; NULL: nobody. */
-const char *shard_keep_waits_for(const shard_core_t *self)
+const char *keep_waits_for(const keep_t *self)
 {
-    const keep_t *keep = &self->durable->keep;
-    if (!keep->waits || self->base->now_us - keep->heard_us < KEEP_WAIT_SHOWN_US)
+    if (!self->waits || self->base->now_us - self->heard_us < KEEP_WAIT_SHOWN_US)
         return NULL;
-    for (size_t i = 0; s_are_enough(self) && i < keep->keeper_count; i++)
-        if (keep->keepers[i].kept < keep->waits)
-            return keep->keepers[i].name;
+    for (size_t i = 0; s_are_enough(self) && i < self->keeper_count; i++)
+        if (self->keepers[i].kept < self->waits)
+            return self->keepers[i].name;
     return "keepers";
 }
 
-const char *shard_keep_refused(const shard_core_t *self)
+const char *keep_refused(const keep_t *self)
 {
-    const keep_t *keep = &self->durable->keep;
-    for (size_t i = 0; i < keep->keeper_count; i++)
-        if (keep->keepers[i].refused == ERR_FULL)
-            return keep->keepers[i].name;
+    for (size_t i = 0; i < self->keeper_count; i++)
+        if (self->keepers[i].refused == ERR_FULL)
+            return self->keepers[i].name;
     return "";
 }
 
-void shard_keep_init(shard_core_t *self)
+void keep_init(keep_t *self, base_t *base)
 {
-    self->durable->keep.newest = KEEP_NONE;
+    self->base = base;
+    self->newest = KEEP_NONE;
 }
 
-void shard_keep_fini(shard_core_t *self)
+void keep_fini(keep_t *self)
 {
     for (size_t i = 0; i < KEEP_GIVEN_MAX; i++)
-        s_given_drop(&self->durable->keep.given[i]);
-    snapshot_destroy(&self->durable->keep.taken);
+        s_given_drop(&self->given[i]);
+    snapshot_destroy(&self->taken);
 }

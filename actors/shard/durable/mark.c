@@ -14,44 +14,18 @@
 
 #define GLOBAL_SCHEDULER "scheduler/global"
 
-bool shard_mark_holds(const shard_core_t *self)
-{
-    return self->durable->mark.held && !(self->base->spec.breaks & BREAK_HOLD);
-}
+/* ---- what is over ---- */
 
-bool shard_mark_lets(const shard_core_t *self, uint64_t mark)
-{
-    return mark <= self->durable->mark.over || (self->base->spec.breaks & BREAK_MARK);
-}
-
-/* -- what is over ------------------------------------------------------------------------------------------
- */
-
-static void s_release(shard_core_t *self)
-{
-    self->durable->mark.held = 0;
-    self->durable->mark.wanted = false;
-    bool behind = self->durable->mark.ahead > self->durable->mark.over;
-    self->durable->mark.patient_us = behind ? self->base->now_us + SHARD_MARK_US : ROLE_NEVER;
-}
-
-/* All points up to `number` are over: nobody waits here for one of them any more. */
 static void s_over(shard_core_t *self, uint64_t number)
 {
-    shard_mark_t *mark = &self->durable->mark;
-    if (number > mark->number) {
-        mark->number = number;
-        base_changed(self->base); /* a restart must not wait for it again */
-    }
-    mark->over = number > mark->over ? number : mark->over;
-    if (mark->held <= number)
-        s_release(self);
+    if (gate_over(&self->base->gate, number, self->base->now_us))
+        base_changed(self->base);
 }
 
 void shard_mark_drop(shard_core_t *self)
 {
-    if (self->durable->mark.held)
-        s_over(self, self->durable->mark.held);
+    if (gate_drop(&self->base->gate, self->base->now_us))
+        base_changed(self->base);
 }
 
 void shard_mark_join(shard_core_t *self, uint64_t number)
@@ -60,28 +34,13 @@ void shard_mark_join(shard_core_t *self, uint64_t number)
     s_over(self, number);
 }
 
-void shard_mark_seen(shard_core_t *self, uint64_t number)
-{
-    shard_mark_t *mark = &self->durable->mark;
-    if (number <= mark->ahead)
-        return;
-    mark->ahead = number;
-    if (number > mark->over && mark->patient_us == ROLE_NEVER)
-        mark->patient_us = self->base->now_us + SHARD_MARK_US;
-}
-
-/* A global scheduler that is gone keeps nobody from training. */
 void shard_mark_tick(shard_core_t *self)
 {
-    shard_mark_t *mark = &self->durable->mark;
-    if (self->base->now_us < mark->patient_us)
-        return;
-    mark->patient_us = ROLE_NEVER;
-    s_over(self, mark->held > mark->ahead ? mark->held : mark->ahead);
+    if (gate_tick(&self->base->gate, self->base->now_us))
+        base_changed(self->base);
 }
 
-/* -- what the global scheduler says ------------------------------------------------------------------------
- */
+/* ---- what the global scheduler says ---- */
 
 static void s_answer(shard_core_t *self, uint64_t number, uint64_t phase, err_code_t code)
 {
@@ -94,26 +53,24 @@ static void s_answer(shard_core_t *self, uint64_t number, uint64_t phase, err_co
 
 static void s_hold(shard_core_t *self, const message_t *message)
 {
-    shard_mark_t *mark = &self->durable->mark;
+    gate_t *gate = &self->base->gate;
     uint64_t number = message->mark.mark;
-    if (number != mark->held) {
-        s_over(self, number - 1); /* nobody goes on with an earlier one */
-        mark->held = number;
-        message_set_name(mark->tag, message->mark.tag);
-    }
-    mark->patient_us = self->base->now_us + SHARD_MARK_US;
+    if (number != gate->held)
+        message_set_name(self->durable->mark.tag, message->mark.tag);
+    if (gate_hold(gate, number, self->base->now_us))
+        base_changed(self->base);
     s_answer(self, number, PHASE_HOLD, ERR_OK);
 }
 
 static void s_take(shard_core_t *self, uint64_t number)
 {
     shard_mark_t *mark = &self->durable->mark;
-    if (number != mark->held) { /* this incarnation has let things go meanwhile */
+    if (number != self->base->gate.held) { /* this incarnation has let things go meanwhile */
         s_answer(self, number, PHASE_TAKE, ERR_STATE);
         return;
     }
-    mark->patient_us = self->base->now_us + SHARD_MARK_US;
-    mark->wanted = true;
+    gate_wait(&self->base->gate, self->base->now_us);
+    mark->wanted = number;
     if (mark->shot == number)
         s_answer(self, number, PHASE_HOLD, ERR_OK); /* it is being written */
 }
@@ -134,6 +91,7 @@ static err_code_t s_check(const shard_core_t *self, const message_t *message)
 void shard_mark(shard_core_t *self, const message_t *message)
 {
     const shard_mark_t *mark = &self->durable->mark;
+    const gate_t *gate = &self->base->gate;
     uint64_t number = message->mark.mark, phase = message->mark.phase;
     err_code_t code = s_check(self, message);
     if (code == ERR_STOPPED || code == ERR_STATE) {
@@ -147,8 +105,8 @@ void shard_mark(shard_core_t *self, const message_t *message)
         s_answer(self, number, phase, ERR_OK);
     } else if (shard_uncovered(self)) { /* its disk takes no snapshot, and nobody is to wait for one */
         s_answer(self, number, phase, ERR_STATE);
-    } else if (number != mark->held && number <= mark->number) {
-        s_answer(self, mark->number, phase, ERR_STALE);
+    } else if (number != gate->held && number <= gate->number) {
+        s_answer(self, gate->number, phase, ERR_STALE);
     } else if (phase == PHASE_HOLD) {
         s_hold(self, message);
     } else {
@@ -156,12 +114,13 @@ void shard_mark(shard_core_t *self, const message_t *message)
     }
 }
 
-/* -- the snapshot ------------------------------------------------------------------------------------------
- */
+/* ---- the snapshot ---- */
 
 const char *shard_mark_tag(const shard_core_t *self)
 {
-    return self->durable->mark.wanted && !life_stops(&self->base->life) ? self->durable->mark.tag : NULL;
+    const shard_mark_t *mark = &self->durable->mark;
+    bool wanted = mark->wanted && mark->wanted == self->base->gate.held;
+    return wanted && !life_stops(&self->base->life) ? mark->tag : NULL;
 }
 
 /* Notes whose store has the snapshot; of several attempts at one point the newest counts, as in the store. */
@@ -192,10 +151,10 @@ static size_t s_most(const shard_core_t *self)
 void shard_mark_take(shard_core_t *self)
 {
     shard_mark_t *mark = &self->durable->mark;
-    mark->shot = shard_mark_tag(self) ? mark->held : 0;
+    mark->shot = shard_mark_tag(self) ? self->base->gate.held : 0;
     if (!mark->shot)
         return;
-    mark->number = mark->held;
+    gate_take(&self->base->gate);
     s_keep(mark, self->base->spec.incarnation, s_most(self));
 }
 
@@ -205,7 +164,7 @@ void shard_mark_committed(shard_core_t *self, err_code_t code)
     shard_mark_t *mark = &self->durable->mark;
     uint64_t number = mark->shot;
     mark->shot = 0;
-    if (code || !number || number != mark->held)
+    if (code || !number || number != self->base->gate.held)
         return;
     mark->done = number;
     s_over(self, number);
@@ -223,7 +182,7 @@ bool shard_core_keeps(const shard_core_t *self, uint64_t incarnation)
 void shard_mark_load(shard_core_t *self, uint64_t number, const wire_u64s_t *kept)
 {
     shard_mark_t *mark = &self->durable->mark;
-    mark->number = mark->over = number;
+    gate_load(&self->base->gate, number);
     size_t count = kept->count / SHARD_MARK_FIELDS, most = s_most(self);
     size_t first = count > most ? count - most : 0;
     mark->kept_count = count - first;

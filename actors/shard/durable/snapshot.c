@@ -33,7 +33,7 @@ static const char *s_reason(const shard_core_t *self)
         return "start";
     if (self->base->life.end == END_HANDS && self->durable->number <= self->durable->handed_from)
         return "stop";
-    if (shard_keep_lacks(self))
+    if (keep_lacks(&self->durable->keep))
         return "keep";
     if (!shard_dirty(self))
         return NULL;
@@ -60,8 +60,8 @@ int64_t shard_snapshot_due(const shard_core_t *self)
     int64_t due = ROLE_NEVER;
     if (s_reason(self))
         due = 0;
-    else if (self->durable->taken_since_us != ROLE_NEVER)
-        due = self->durable->taken_since_us + SHARD_TAKEN_US;
+    else if (self->base->told_us != ROLE_NEVER)
+        due = self->base->told_us + SHARD_TAKEN_US;
     return due > self->durable->retry_us ? due : self->durable->retry_us;
 }
 
@@ -81,7 +81,7 @@ static void s_remember(shard_core_t *self)
         shot->taken[r] = self->stream->origins[r].taken;
         shot->final[r] = self->stream->origins[r].final && settled;
     }
-    self->durable->taken_since_us = ROLE_NEVER;
+    self->base->told_us = ROLE_NEVER;
 }
 
 static void s_fail(shard_core_t *self, err_code_t code)
@@ -116,7 +116,7 @@ snapshot_t *shard_core_take_snapshot(shard_core_t *self, int64_t now_us)
     self->durable->number++;
     s_remember(self);
     FAILPOINT(shard_snapshot_taken);
-    shard_keep_taken(self, snapshot);
+    keep_taken(&self->durable->keep, snapshot);
     if (given)
         shard_donor_taken(self, snapshot);
     return snapshot;
@@ -138,7 +138,7 @@ static void s_tell_origins(shard_core_t *self)
 
 void shard_committed(shard_core_t *self)
 {
-    uint64_t number = self->durable->committed_number = self->durable->shot.number;
+    uint64_t number = self->durable->shot.number;
     self->durable->shot.number = 0;
     FAILPOINT(shard_snapshot_committed);
     shard_donor_committed(self, number, ERR_OK);
@@ -168,6 +168,23 @@ void shard_committed(shard_core_t *self)
         shard_role.tick(self, self->base->now_us);
 }
 
+/* What is committed here is enough to go on from, if not from the loss of this node: the shard may end, but nothing that waits for
+ * keepers leaves. */
+static void s_give_up(shard_core_t *self)
+{
+    self->durable->committed_changes = self->durable->shot.changes;
+    self->durable->shot.number = 0;
+    shard_mark_committed(self, ERR_STOPPED);
+}
+
+void shard_keep_news(shard_core_t *self, keep_news_t news)
+{
+    if (news == KEEP_COUNTS)
+        shard_committed(self);
+    else if (news == KEEP_GIVEN_UP)
+        s_give_up(self);
+}
+
 void shard_core_committed(shard_core_t *self, uint64_t number, err_code_t code, int64_t now_us)
 {
     self->base->now_us = now_us;
@@ -175,14 +192,14 @@ void shard_core_committed(shard_core_t *self, uint64_t number, err_code_t code, 
         return;
     bool waits = false;
     if (!code)
-        code = shard_keep_committed(self, number, &waits);
+        code = keep_committed(&self->durable->keep, number, &waits);
     if (code) {
         self->durable->shot.number = 0;
         shard_donor_committed(self, number, shard_uncovered(self) && code == ERR_FULL ? ERR_OK : code);
         shard_mark_committed(self, code);
         if (self->durable->shot.outlived)
             return;
-        self->durable->taken_since_us = now_us; /* what it took is not durable yet */
+        self->base->told_us = now_us; /* what it took is not durable yet */
         s_fail(self, code);
         return;
     }

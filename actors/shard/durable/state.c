@@ -144,7 +144,7 @@ static void s_pack_numbers(const shard_core_t *self, message_t *message)
     message->shard_state.follows_history = self->stream->follows_history;
     message->shard_state.follows = self->stream->follows;
     message->shard_state.welcomes = self->base->counts.welcomes;
-    message->shard_state.mark = self->durable->mark.number;
+    message->shard_state.mark = self->base->gate.number;
     message_set_u64s(&message->shard_state.marks, self->durable->mark.kept,
                      self->durable->mark.kept_count * SHARD_MARK_FIELDS);
 }
@@ -501,7 +501,7 @@ static err_code_t s_load_queue(shard_core_t *self, const message_t *message, con
         buf_t *seen = snapshot_peek(snapshot, s_key(name, "seen", kept.head.last));
         if (seen && buf_size(seen) == 2 * sizeof(uint64_t) * base_regions(self->base))
             kept.seen = buf_ref(seen);
-        kept.mark = self->durable->mark.number; /* at least the one it was cut with */
+        kept.mark = self->base->gate.number; /* at least the one it was cut with */
         shard_queue_add(self, &kept);
     }
     return ERR_OK;
@@ -535,7 +535,7 @@ static err_code_t s_load_relay(shard_core_t *self, const uint64_t *row, const sn
                      .history = row[PENDING_FIELDS],
                      .follows_history = row[PENDING_FIELDS + 1],
                      .follows = row[PENDING_FIELDS + 2],
-                     .kept = {.mark = self->durable->mark.number}}; /* at least the one it was cut with */
+                     .kept = {.mark = self->base->gate.number}}; /* at least the one it was cut with */
     if (!s_load_head(row + 2, row[1], row[1], &relay.kept.head) || row[0] >= base_regions(self->base))
         return err_set(err, ERR_MALFORMED, "state: relays");
     buf_t *cursor = snapshot_peek(snapshot, s_region_key(name, "relay_cursor", row[0], row[1]));

@@ -364,7 +364,7 @@ err_code_t shard_adopt(shard_core_t *self, size_t donor, snapshot_t **snapshot_p
         return code;
     }
     ahead_drop(self->intake);
-    shard_mark_join(self, peer->durable->mark.number);
+    shard_mark_join(self, peer->base->gate.number);
     s_take_pending(self, peer);
     shard_vote_join(self, peer);
     shard_relay_drop(self); /* of lines that may not go on */

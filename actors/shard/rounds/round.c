@@ -209,8 +209,8 @@ bool shard_round_try(shard_core_t *self)
     self->replica->version += some;
     self->replica->samples_applied += samples;
     s_forget(self, number, taken);
-    if (self->rounds->vote.on && self->durable->taken_since_us == ROLE_NEVER)
-        self->durable->taken_since_us = self->base->now_us; /* others wait to hear that it is durable */
+    if (self->rounds->vote.on)
+        base_tell_soon(self->base);
     base_changed(self->base);
     return true;
 }

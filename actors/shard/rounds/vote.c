@@ -136,7 +136,7 @@ static void s_want(shard_core_t *self, uint64_t round, uint64_t ballot, const ui
         message->vote_want.ballot = ballot;
         message_set_u64s(&message->vote_want.taken, taken, taken ? base_regions(self->base) : 0);
         message->vote_want.settled = self->rounds->vote.settled[self->base->spec.region_index];
-        message->vote_want.mark = self->durable->mark.number;
+        message->vote_want.mark = self->base->gate.number;
         base_send(self->base, &message);
     }
 }
@@ -148,7 +148,7 @@ static void s_answer(shard_core_t *self, const vote_t *vote, size_t region)
     message->vote.ballot = vote->ballot;
     message_set_u64s(&message->vote.taken, vote->taken, vote->ballot ? base_regions(self->base) : 0);
     message->vote.settled = self->rounds->vote.settled[self->base->spec.region_index];
-    message->vote.mark = self->durable->mark.number;
+    message->vote.mark = self->base->gate.number;
     message->vote.muted = vote->round <= self->rounds->vote.muted;
     base_send(self->base, &message);
 }
@@ -158,7 +158,7 @@ static void s_tell(shard_core_t *self, const vote_t *vote, size_t region)
     message_t *message = s_message(self, KIND_decision, region, vote->round);
     message_set_u64s(&message->decision.taken, vote->taken, base_regions(self->base));
     message->decision.settled = self->rounds->vote.settled[self->base->spec.region_index];
-    message->decision.mark = self->durable->mark.number;
+    message->decision.mark = self->base->gate.number;
     base_send(self->base, &message);
 }
 
@@ -167,7 +167,7 @@ static void s_tell_gone(shard_core_t *self, uint64_t round, size_t region)
 {
     message_t *message = s_message(self, KIND_decision, region, round);
     message->decision.settled = self->rounds->vote.settled[self->base->spec.region_index];
-    message->decision.mark = self->durable->mark.number;
+    message->decision.mark = self->base->gate.number;
     base_send(self->base, &message);
 }
 
@@ -468,7 +468,7 @@ static void s_answer_have(shard_core_t *self, size_t region)
     message_set_u64s(&message->vote.taken, s_row(self, self->base->spec.region_index),
                      base_regions(self->base));
     message->vote.settled = self->rounds->vote.settled[self->base->spec.region_index];
-    message->vote.mark = self->durable->mark.number;
+    message->vote.mark = self->base->gate.number;
     base_send(self->base, &message);
 }
 
@@ -568,8 +568,8 @@ static vote_head_t s_head(const message_t *message)
 static bool s_is_heard(shard_core_t *self, const message_t *message, size_t region)
 {
     uint64_t mark = s_head(message).mark;
-    shard_mark_seen(self, mark);
-    if (!shard_mark_lets(self, mark) ||
+    gate_seen(&self->base->gate, mark, self->base->now_us);
+    if (!gate_lets(&self->base->gate, mark) ||
         message->incarnation < self->stream->origins[region].shard_incarnation)
         return false;
     self->stream->origins[region].shard_incarnation = message->incarnation;

@@ -146,7 +146,7 @@ static void s_make(shard_core_t *self, bool final, bool whole)
                  .steps = self->replica->open_steps,
                  .samples = data || !self->base->rules.waits ? self->replica->open_samples : 0,
                  .final = final},
-        .mark = self->durable->mark.number,
+        .mark = self->base->gate.number,
         .data = data,
         .encoding = encoded.encoding,
         .cursor = s_cursor(self),
@@ -429,7 +429,7 @@ void shard_cut_release(shard_core_t *self)
     uint64_t stable = shard_cut_stable(self), sendable = shard_cut_sendable(self);
     stable = stable < sendable ? stable : sendable;
     size_t gone = 0;
-    bool holds = shard_holds(self) || shard_mark_holds(self);
+    bool holds = shard_holds(self) || gate_holds(&self->base->gate);
     while (!holds && gone < self->stream->queue_count && self->stream->queue[gone].head.last <= stable)
         s_kept_fini(self, &self->stream->queue[gone++]);
     self->stream->queue_count -= gone;
@@ -508,12 +508,12 @@ void shard_stream(shard_core_t *self, const message_t *message)
     if (message->stream.entry < self->stream->destination_entry[region])
         return;
     if (message->stream.entry > self->stream->destination_entry[region]) {
-        if (!shard_mark_holds(self))
+        if (!gate_holds(&self->base->gate))
             s_reset(self, region, message);
         return;
     }
     /* While a common point is made nothing more counts as durable elsewhere: the next head has it said again. */
-    uint64_t durable = shard_mark_holds(self) ? 0 : message->stream.durable;
+    uint64_t durable = gate_holds(&self->base->gate) ? 0 : message->stream.durable;
     if (taken <= self->stream->destination_taken[region] &&
         durable <= self->stream->destination_durable[region])
         return;

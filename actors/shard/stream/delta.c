@@ -191,7 +191,7 @@ static err_code_t s_add_seen(const shard_core_t *self, incoming_t *incoming, con
 static void s_add(shard_core_t *self, size_t origin, incoming_t *incoming, const message_t *message)
 {
     incoming->mark = message->delta.mark > incoming->mark ? message->delta.mark : incoming->mark;
-    shard_mark_seen(self, incoming->mark);
+    gate_seen(&self->base->gate, incoming->mark, self->base->now_us);
     if (incoming->code)
         return;
     incoming->stable = message->delta.stable > incoming->stable ? message->delta.stable : incoming->stable;
@@ -292,8 +292,7 @@ static bool s_take(shard_core_t *self, size_t index, incoming_t *incoming)
         version_release(self->replica, &incoming->decoded);
     incoming_drop(incoming);
     drift_trim(self->replica, shard_line_going(self));
-    if (self->durable->taken_since_us == ROLE_NEVER)
-        self->durable->taken_since_us = self->base->now_us;
+    base_tell_soon(self->base);
     base_changed(self->base);
     FAILPOINT(shard_delta_taken);
     return true;
@@ -320,7 +319,7 @@ static incoming_t *s_next(shard_core_t *self, origin_t *origin)
 {
     incoming_t *next = s_find(origin, origin->taken + 1);
     if (!next || s_early(self, (size_t)(origin - self->stream->origins), next->head.last) ||
-        !shard_mark_lets(self, next->mark))
+        !gate_lets(&self->base->gate, next->mark))
         return NULL;
     if (!s_in_line(origin, next->history, next->follows_history, next->follows)) {
         incoming_drop(next);

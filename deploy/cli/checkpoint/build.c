@@ -197,7 +197,7 @@ static bool s_is_empty(const char *path)
     return dir && entries <= 2;
 }
 
-/* Whether no process works there. */
+/* Checks whether no process works there. */
 static err_code_t s_check_idle(const char *path, err_t *err)
 {
     char quoted[QUOTE_MAX];
@@ -208,7 +208,7 @@ static err_code_t s_check_idle(const char *path, err_t *err)
                    path, (long)holder, quote_word(path, quoted));
 }
 
-/* Whether something may be put there. */
+/* Checks whether something may be put there. */
 static err_code_t s_check_place(const char *path, bool force, err_t *err)
 {
     if (access(path, F_OK) != 0)

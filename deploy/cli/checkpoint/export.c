@@ -26,7 +26,7 @@ typedef struct {
 
 #define NOTE_MAX 512
 
-/* What of a model is worth knowing when nothing but its file is left. */
+/* Facts of a model that are worth knowing when nothing but its file is left. */
 typedef struct {
     char batches[64], moment[NOTE_MAX], finite[NOTE_MAX];
     safetensors_note_t rows[8];

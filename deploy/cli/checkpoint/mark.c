@@ -22,7 +22,7 @@ typedef struct {
     char tag[MANIFEST_NAME_MAX + 1]; /* made under it */
 } mark_t;
 
-/* Whether nothing here is called so. On a machine without shards nobody can tell: then the name gets a
+/* Checks whether nothing here is called so. On a machine without shards nobody can tell: then the name gets a
  * number behind it. */
 static err_code_t s_check_name(const mark_t *self, bool *ret_fresh, err_t *err)
 {

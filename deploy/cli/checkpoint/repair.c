@@ -141,7 +141,7 @@ static err_code_t s_write(repair_t *self, plan_t *plan, err_t *err)
     return code;
 }
 
-/* What is damaged and newer than all that is whole must stay: from it a start knows that something is
+/* A damaged snapshot that is newer than all that is whole must stay: from it a start knows that something is
  * lost. */
 static bool s_keeps_newest(const plan_t *plan)
 {

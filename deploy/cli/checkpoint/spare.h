@@ -32,7 +32,7 @@ MUST_USE err_code_t spares_add_archive(spares_t *self, const char *path, const c
 void spares_sort(spares_t *self);
 void spares_fini(spares_t *self);
 
-/* Whether it is of that shard and incarnation. */
+/* Returns whether it is of that shard and incarnation. */
 bool spare_belongs(const spare_t *self, const store_place_t *place);
 
 /* Reads it and checks all of it. */

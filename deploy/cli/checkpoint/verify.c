@@ -80,7 +80,7 @@ static err_code_t s_shard_store(verify_t *self, const catalog_t *catalog, const 
     return ERR_OK;
 }
 
-/* What schedulers keep has checksums of its own. */
+/* The records of schedulers have checksums of their own. */
 static err_code_t s_check_kept(const catalog_store_t *store, err_t *why)
 {
     kv_t *kv = NULL;

@@ -17,7 +17,7 @@ MUST_USE err_code_t whole_place(const snapshot_t *snapshot, const topology_t *to
 MUST_USE err_code_t whole_parameters(const topology_t *topology, const pick_t *picks, size_t count,
                                      parameters_t **ret_parameters, err_t *err);
 
-/* Whether all values are finite; `err` says which tensor has how many that are not. */
+/* Returns whether all values are finite; `err` says which tensor has how many that are not. */
 bool whole_is_finite(const parameters_t *parameters, err_t *err);
 
 #endif

@@ -31,7 +31,7 @@ typedef struct {
 /* Reads --rows FILE, --runs N and --only SCENE. */
 void bench_open(int argc, char **argv);
 int bench_runs(int otherwise);
-/* Whether a scene is wanted: all are, or with --only the one of that name ("4096/ipc/2"). */
+/* Returns whether a scene is wanted: all are, or with --only the one of that name ("4096/ipc/2"). */
 bool bench_wants(const char *scene);
 void bench_row(const bench_row_t *row);
 /* 0, or 3 when a ratio missed its target. */

@@ -14,7 +14,7 @@
 static const char *const s_encodings[] = {"fp16", "bf16", "int8", "int4", "topk"};
 #define ENCODINGS (sizeof s_encodings / sizeof *s_encodings)
 
-/* Whether one delta carries integers of up to 7 bits whole. */
+/* Returns whether one delta carries integers of up to 7 bits whole. */
 static bool s_exact(const char *encoding)
 {
     return strcmp(encoding, "topk") != 0 && strcmp(encoding, "int4") != 0;

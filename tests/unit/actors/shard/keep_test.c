@@ -130,14 +130,14 @@ Test(keep, at_lower_levels_copies_follow_in_the_background_the_newest_next)
         cr_assert_eq(s_durable(w, 0, 0), batch + 1, "committed here is durable");
     }
     cr_assert_eq(s_offered(w, A, 0, 0), 0, "one at a time");
-    uint64_t newest = w->shard[0][0]->durable->committed_number;
+    uint64_t newest = w->shard[0][0]->durable->keep.counts;
     s_kept(w, A, 0, 0, 1, ERR_OK);
     cr_assert_eq(s_offered(w, A, 0, 0), newest, "those between are passed over");
     cr_assert_eq(w->shard[0][0]->durable->keep.kept, 1);
     world_tick(w, 100000);
-    cr_assert_eq(shard_keep_lag_us(w->shard[0][0]), 200000, "it lacks what came after the first");
+    cr_assert_eq(keep_lag_us(&w->shard[0][0]->durable->keep), 200000, "it lacks what came after the first");
     s_kept(w, A, 0, 0, newest, ERR_OK);
-    cr_assert_leq(shard_keep_lag_us(w->shard[0][0]), 100000);
+    cr_assert_leq(keep_lag_us(&w->shard[0][0]->durable->keep), 100000);
     cr_assert_eq(w->shard[0][0]->durable->keep.kept, newest);
     world_destroy(w);
 }
@@ -201,9 +201,9 @@ Test(keep, another_keeper_takes_the_place_of_one_that_is_gone)
     world_run(w);
     s_assign(w, 0, 0, 1, A " 1\n" B " 1\n");
     s_kept(w, A, 0, 0, 1, ERR_OK);
-    cr_assert_eq(w->shard[0][0]->durable->committed_number, 0, "all of them must have it");
+    cr_assert_eq(w->shard[0][0]->durable->keep.counts, 0, "all of them must have it");
     s_assign(w, 0, 0, 2, A " 1\n");
-    cr_assert_eq(w->shard[0][0]->durable->committed_number, 1, "who is assigned no more is not waited for");
+    cr_assert_eq(w->shard[0][0]->durable->keep.counts, 1, "who is assigned no more is not waited for");
     s_assign(w, 0, 0, 1, A " 1\n" B " 1\n");
     cr_assert_eq(w->shard[0][0]->durable->keep.keeper_count, 1, "an older assignment changes nothing");
     world_push(w, 0, 0, 0, s_g);
@@ -243,9 +243,9 @@ Test(keep, one_that_is_refused_is_offered_again_after_a_pause)
     cr_assert_eq(s_offered(w, A, 0, 0), 0);
     world_tick(w, KEEP_RETRY_US);
     cr_assert_eq(s_offered(w, A, 0, 0), 1);
-    cr_assert_eq(w->shard[0][0]->durable->committed_number, 0);
+    cr_assert_eq(w->shard[0][0]->durable->keep.counts, 0);
     s_kept(w, A, 0, 0, 1, ERR_OK);
-    cr_assert_eq(w->shard[0][0]->durable->committed_number, 1);
+    cr_assert_eq(w->shard[0][0]->durable->keep.counts, 1);
     world_destroy(w);
 }
 
@@ -320,11 +320,11 @@ Test(keep, a_keeper_cannot_have_more_than_was_taken)
     s_assign(w, 0, 0, 1, A " 1\n");
     s_kept(w, A, 0, 0, 1000, ERR_OK);
     s_kept(w, A, 0, 0, 1, ERR_FULL);
-    cr_assert_eq(w->shard[0][0]->durable->committed_number, 0);
+    cr_assert_eq(w->shard[0][0]->durable->keep.counts, 0);
     world_tick(w, 2 * KEEP_RETRY_US);
     cr_assert_eq(s_offered(w, A, 0, 0), 1);
     s_kept(w, A, 0, 0, 1, ERR_OK);
-    cr_assert_eq(w->shard[0][0]->durable->committed_number, 1);
+    cr_assert_eq(w->shard[0][0]->durable->keep.counts, 1);
     world_destroy(w);
 }
 
@@ -345,9 +345,9 @@ Test(keep, what_a_keeper_says_of_another_snapshot_does_not_count)
     s_assign(w, 0, 0, 1, A " 1\n");
     s_kept_of(w, w->incarnation + 1, 0);
     s_kept_of(w, w->incarnation, 1);
-    cr_assert_eq(w->shard[0][0]->durable->committed_number, 0);
+    cr_assert_eq(w->shard[0][0]->durable->keep.counts, 0);
     s_kept_of(w, w->incarnation, 0);
-    cr_assert_eq(w->shard[0][0]->durable->committed_number, 1);
+    cr_assert_eq(w->shard[0][0]->durable->keep.counts, 1);
     world_destroy(w);
 }
 
@@ -374,14 +374,14 @@ Test(keep, what_is_handed_over_is_the_last_snapshot)
     s_assign_all(w);
     world_push(w, 0, 0, 0, s_g);
     s_kept(w, A, 0, 0, 1, ERR_OK);
-    cr_assert_eq(shard_keep_assignment(shard), 1);
+    cr_assert_eq(keep_assignment(&shard->durable->keep), 1);
     message_t *m = message_new(KIND_hand_over, "shard/region0/0", "scheduler/region0");
     m->hand_over.incarnation = w->incarnation;
     world_send_shard(w, m);
-    cr_assert_gt(shard->durable->committed_number, 1);
-    cr_assert_eq(shard_keep_assignment(shard), 0);
+    cr_assert_gt(shard->durable->keep.counts, 1);
+    cr_assert_eq(keep_assignment(&shard->durable->keep), 0);
     s_keep_all(w);
-    cr_assert_eq(shard_keep_assignment(shard), 1);
+    cr_assert_eq(keep_assignment(&shard->durable->keep), 1);
     world_destroy(w);
 }
 
@@ -394,17 +394,17 @@ Test(keep, keepers_that_come_in_the_midst_of_training_get_a_snapshot_at_once)
     world_run(w);
     world_push(w, 0, 0, 0, s_g);
     world_tick(w, 1);
-    uint64_t before = w->shard[0][0]->durable->committed_number;
+    uint64_t before = w->shard[0][0]->durable->keep.counts;
     world_tick(w, 1);
-    cr_assert_eq(w->shard[0][0]->durable->committed_number, before, "nothing calls for one");
+    cr_assert_eq(w->shard[0][0]->durable->keep.counts, before, "nothing calls for one");
     world_forget_mail(w);
     s_assign(w, 0, 0, 1, A " 1\n");
     world_tick(w, 1);
     cr_assert_eq(s_offered(w, A, 0, 0), before + 1);
     s_kept(w, A, 0, 0, before + 1, ERR_OK);
-    cr_assert_eq(shard_keep_assignment(w->shard[0][0]), 1);
+    cr_assert_eq(keep_assignment(&w->shard[0][0]->durable->keep), 1);
     world_tick(w, 1);
-    cr_assert_eq(w->shard[0][0]->durable->committed_number, before + 1, "one is enough");
+    cr_assert_eq(w->shard[0][0]->durable->keep.counts, before + 1, "one is enough");
     world_destroy(w);
 }
 

@@ -225,11 +225,11 @@ Test(uncovered, a_common_point_that_was_begun_is_given_up)
     m->mark.mark = 1;
     message_set_name(m->mark.tag, "mark/one-1");
     world_send_shard(w, m);
-    cr_assert(shard_mark_holds(w->shard[0][0]));
+    cr_assert(gate_holds(&w->shard[0][0]->base->gate));
     for (uint64_t batch = 0; batch < 2; batch++)
         world_push(w, 0, 0, batch, s_g);
     s_refuse(w);
     cr_assert(shard_core_uncovered(w->shard[0][0]));
-    cr_assert_not(shard_mark_holds(w->shard[0][0]), "nothing is to be held for what it cannot store");
+    cr_assert_not(gate_holds(&w->shard[0][0]->base->gate), "nothing is to be held for what it cannot store");
     world_destroy(w);
 }
