@@ -327,7 +327,7 @@ static err_code_t s_join_state(launch_t *self, const char *role, err_t *err)
     if (rc)
         return rc;
     char path[STATEDIR_PATH_MAX + NAME_MAX];
-    snprintf(path, sizeof path, "%s/%s" LAUNCH_LOCK_SUFFIX, self->run_dir, role);
+    snprintf(path, sizeof path, "%s/%s" HOLDER_LOCK_SUFFIX, self->run_dir, role);
     return lockfile_take(path, &self->role_lock, err);
 }
 

@@ -9,12 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LOCK_SUFFIX ".lock"
-
 static bool s_is_lock(const char *name)
 {
-    size_t length = strlen(name), suffix = strlen(LOCK_SUFFIX);
-    return length > suffix && !strcmp(name + length - suffix, LOCK_SUFFIX);
+    size_t length = strlen(name), suffix = strlen(HOLDER_LOCK_SUFFIX);
+    return length > suffix && !strcmp(name + length - suffix, HOLDER_LOCK_SUFFIX);
 }
 
 typedef void role_fn(void *hint, const char *role, pid_t holder);
@@ -30,7 +28,7 @@ static void s_each_role(const char *state_dir, role_fn *each, void *hint)
         if (!s_is_lock(entry->d_name))
             continue;
         snprintf(path, sizeof path, "%s/%s", run, entry->d_name);
-        snprintf(role, sizeof role, "%.*s", (int)(strlen(entry->d_name) - strlen(LOCK_SUFFIX)),
+        snprintf(role, sizeof role, "%.*s", (int)(strlen(entry->d_name) - strlen(HOLDER_LOCK_SUFFIX)),
                  entry->d_name);
         pid_t holder = lockfile_holder(path);
         if (holder)

@@ -16,6 +16,9 @@
 #define HOLDER_UP "up"
 #define HOLDER_SCHEDULER "scheduler" /* the global one, by hand or under `up` */
 
+/* Beside them lie the locks: DIR/run/ROLE.lock. */
+#define HOLDER_LOCK_SUFFIX ".lock"
+
 /* Returns whether a job's state is kept there. */
 bool state_is_kept(const char *dir);
 
