@@ -54,8 +54,8 @@ struct shard_core {
 
 /* shard_core */
 void shard_advance(shard_core_t *self); /* everything that can be done now */
-bool shard_has_handed(
-    const shard_core_t *self); /* nothing is left to do here, and nothing is missing in the snapshot */
+/* nothing is left to do here, and nothing is missing in the snapshot */
+bool shard_has_handed(const shard_core_t *self);
 shard_core_t *shard_alloc(const shard_spec_t *spec);
 void shard_destroy(void **core_p);
 
@@ -64,8 +64,8 @@ void shard_cut_step(shard_core_t *self);             /* after every local step *
 bool shard_cut_limited(const shard_core_t *self);    /* local steps must wait for a destination */
 size_t shard_cut_slowest(const shard_core_t *self);  /* the destination that has taken the least */
 uint64_t shard_cut_stable(const shard_core_t *self); /* what every destination has durably */
-void shard_cut_send(shard_core_t *self, uint64_t from,
-                    uint64_t to); /* committed deltas whose last is in [from, to] */
+/* committed deltas whose last is in [from, to] */
+void shard_cut_send(shard_core_t *self, uint64_t from, uint64_t to);
 void shard_cut_send_kept(shard_core_t *self, kept_t *kept, const delivery_t *stream);
 void shard_cut_head(shard_core_t *self);
 void shard_cut_release(shard_core_t *self);
@@ -89,8 +89,8 @@ void shard_drift_begin(shard_core_t *self);
 uint64_t shard_line_last(const shard_core_t *self);   /* of the own stream: the last delta made */
 uint64_t shard_line_oldest(const shard_core_t *self); /* the first that can still be sent */
 void shard_line_position(const shard_core_t *self, uint64_t *ret_history, uint64_t *ret_number);
-bool shard_line_has(const shard_core_t *self, uint64_t history,
-                    uint64_t number); /* and keeps all that follow */
+/* and keeps all that follow */
+bool shard_line_has(const shard_core_t *self, uint64_t history, uint64_t number);
 void shard_line_begin(shard_core_t *self, uint64_t follows_history, uint64_t follows);
 void shard_entry_next(shard_core_t *self);
 bool shard_ignores(const shard_core_t *self, size_t region); /* away, and not waited for or kept for */
@@ -150,8 +150,8 @@ bool shard_round_works(const shard_core_t *self); /* somebody has reached the ne
 uint64_t
 shard_round_present(const shard_core_t *self);        /* bit r: region r has reached the next round or left */
 uint64_t shard_round_heard(const shard_core_t *self); /* the same, or has sent something late */
-bool shard_round_has(const shard_core_t *self, size_t region,
-                     uint64_t number); /* it is all that the next round wants of it */
+/* it is all that the next round wants of it */
+bool shard_round_has(const shard_core_t *self, size_t region, uint64_t number);
 
 /* shard_vote */
 void shard_vote_begin(shard_core_t *self);
@@ -168,8 +168,8 @@ void shard_vote_mute(shard_core_t *self);  /* own votes may be lost */
 void shard_vote_heard(shard_core_t *self, size_t region, uint64_t round);
 void shard_vote_join(shard_core_t *self, const shard_core_t *peer); /* with its state */
 void shard_vote_unsettle(shard_core_t *self, size_t region); /* it may go back: decisions are kept for it */
-const uint64_t *shard_vote_decided(const shard_core_t *self,
-                                   uint64_t round); /* per region; NULL: not decided */
+/* per region; NULL: not decided */
+const uint64_t *shard_vote_decided(const shard_core_t *self, uint64_t round);
 /* Whether a region has told that it has a number of an origin's stream durably, and whether any other has not. */
 bool shard_vote_has(const shard_core_t *self, size_t region, size_t origin, uint64_t number);
 bool shard_vote_lacked(const shard_core_t *self, size_t origin, uint64_t number);

@@ -1,6 +1,6 @@
 #include "deploy/cli/commands.h"
 
-#include "actors/scheduler/plan.h"
+#include "actors/scheduler/plan/plan.h"
 #include "codec/base/json.h"
 #include "codec/base/units.h"
 #include "deploy/launch/planning.h"

@@ -2,8 +2,8 @@
 
 #include "actors/kit/clock.h"
 #include "actors/kit/process.h"
-#include "actors/scheduler/global_actor.h"
-#include "actors/scheduler/global_mark.h"
+#include "actors/scheduler/global/global_actor.h"
+#include "actors/scheduler/global/global_mark.h"
 #include "codec/base/log.h"
 #include "codec/base/outlet.h"
 #include "deploy/launch/await_room.h"

@@ -11,7 +11,7 @@
 #ifndef DEPLOY_LAUNCH_ERRANDS_H
 #define DEPLOY_LAUNCH_ERRANDS_H
 
-#include "actors/scheduler/region_rent.h"
+#include "actors/scheduler/region/renting/region_rent.h"
 #include "store/statedir.h"
 
 typedef struct {

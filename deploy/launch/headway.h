@@ -10,7 +10,7 @@
 #ifndef DEPLOY_LAUNCH_HEADWAY_H
 #define DEPLOY_LAUNCH_HEADWAY_H
 
-#include "actors/scheduler/global_core.h"
+#include "actors/scheduler/global/global_core.h"
 
 typedef struct {
     bool measures; /* from what follows on */

@@ -7,7 +7,7 @@
 #ifndef DEPLOY_LAUNCH_PLANNING_H
 #define DEPLOY_LAUNCH_PLANNING_H
 
-#include "actors/scheduler/global_plan.h"
+#include "actors/scheduler/global/global_plan.h"
 #include "deploy/launch/launch.h"
 
 /* The number of samples comes from the data set that was looked at, else from a look at it, else from the

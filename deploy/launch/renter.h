@@ -11,7 +11,7 @@
 #define DEPLOY_LAUNCH_RENTER_H
 
 #include "actors/node/hosting.h"
-#include "actors/scheduler/region_rent.h"
+#include "actors/scheduler/region/renting/region_rent.h"
 #include "deploy/launch/launch.h"
 
 typedef struct {

@@ -6,7 +6,7 @@
 #ifndef DEPLOY_LAUNCH_REPORT_H
 #define DEPLOY_LAUNCH_REPORT_H
 
-#include "actors/scheduler/global_core.h"
+#include "actors/scheduler/global/global_core.h"
 #include "codec/base/json.h"
 #include "deploy/launch/status_file.h"
 

@@ -3,7 +3,7 @@
 #include "actors/kit/clock.h"
 #include "actors/kit/process.h"
 #include "actors/node/node_actor.h"
-#include "actors/scheduler/region_actor.h"
+#include "actors/scheduler/region/region_actor.h"
 #include "actors/model/kernel.h"
 #include "actors/worker/probe.h"
 #include "brokers/broker.h"

@@ -6,7 +6,7 @@
 #ifndef DEPLOY_LAUNCH_STATUS_FILE_H
 #define DEPLOY_LAUNCH_STATUS_FILE_H
 
-#include "actors/scheduler/global_core.h"
+#include "actors/scheduler/global/global_core.h"
 #include "codec/base/json.h"
 
 #define PROCESS_ROWS_MAX (3 * TOPOLOGY_REGIONS_MAX + 1)

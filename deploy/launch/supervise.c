@@ -1,7 +1,7 @@
 #include "deploy/launch/supervise.h"
 
 #include "actors/kit/clock.h"
-#include "actors/scheduler/global_actor.h"
+#include "actors/scheduler/global/global_actor.h"
 #include "codec/base/log.h"
 #include "codec/base/outlet.h"
 #include "deploy/launch/await_room.h"

@@ -12,7 +12,7 @@
 
 #include "actors/kit/breaks.h"
 #include "actors/kit/role.h"
-#include "actors/scheduler/global_core.h"
+#include "actors/scheduler/global/global_core.h"
 #include "brokers/job.h"
 #include "codec/base/rng.h"
 

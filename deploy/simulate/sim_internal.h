@@ -8,7 +8,7 @@
 #include "actors/model/dataset.h"
 #include "actors/model/model.h"
 #include "actors/node/node_core.h"
-#include "actors/scheduler/region_core.h"
+#include "actors/scheduler/region/region_core.h"
 #include "actors/shard/shard_core.h"
 #include "actors/synchronizer/synchronizer_core.h"
 #include "actors/worker/worker_core.h"

@@ -3,7 +3,7 @@
  * happened. */
 #include "deploy/simulate/sim_internal.h"
 
-#include "actors/scheduler/keep.h"
+#include "actors/scheduler/base/keep.h"
 #include "store/kv_mem.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* What each level of durability costs: the time from a snapshot that is taken to one that counts, beside the
+/* Costs of each level of durability: the time from a snapshot that is taken to one that counts, beside the
  * bare system calls that must happen for it in the same run. For `replica` the keeper is the real core on
  * another thread, joined by tcp.
  */

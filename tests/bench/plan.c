@@ -1,7 +1,7 @@
 /* How long a plan takes: 50 regions with 20 offers of 16 units each, for every objective, beside the 100 ms
  * that it may take; and a case that can be tried out whole, beside trying out every set of units. */
 #include "actors/kit/clock.h"
-#include "actors/scheduler/plan.h"
+#include "actors/scheduler/plan/plan.h"
 #include "codec/base/rng.h"
 #include "tests/bench/kit/bench.h"
 

@@ -62,8 +62,8 @@ typedef struct {
     int64_t now_us;
     uint64_t changes; /* grows with every change of what is stored */
     counts_t counts;
-    int64_t
-        told_us; /* since when something is taken that others wait to hear the durability of; ROLE_NEVER: nothing */
+    /* since when something is taken that others wait to hear the durability of; ROLE_NEVER: nothing */
+    int64_t told_us;
     gate_t gate;
     bool short_of_memory; /* something could not be applied: tried again at the next tick */
     life_t life;

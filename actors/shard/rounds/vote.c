@@ -587,8 +587,8 @@ void shard_vote(shard_core_t *self, const message_t *message)
         base_refuse(self->base, message, ERR_LIMIT, "a round that cannot be near");
         return;
     }
-    self->rounds->vote.settled[region] =
-        s_head(message).settled; /* less, once it has taken another region's state */
+    /* less, once it has taken another region's state */
+    self->rounds->vote.settled[region] = s_head(message).settled;
     if (message->kind == KIND_vote_want)
         s_on_want(self, message, region);
     else if (message->kind == KIND_vote)

@@ -53,8 +53,8 @@ void shard_line_begin(shard_core_t *self, uint64_t follows_history, uint64_t fol
     self->durable->uncovered.last = 0;
     for (size_t r = 0; r < base_regions(self->base); r++) {
         self->stream->destination_taken[r] = follows;
-        self->stream->destination_durable[r] =
-            0; /* until it says so: it may lack what nobody can send it any more */
+        /* until it says so: it may lack what nobody can send it any more */
+        self->stream->destination_durable[r] = 0;
     }
 }
 

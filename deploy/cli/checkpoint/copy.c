@@ -3,7 +3,7 @@
 #include "deploy/cli/checkpoint/tale.h"
 #include "deploy/cli/checkpoint/together.h"
 
-#include "actors/scheduler/global_actor.h"
+#include "actors/scheduler/global/global_actor.h"
 #include "deploy/launch/launch.h"
 #include "store/file.h"
 

@@ -2,7 +2,7 @@
 #include "deploy/cli/checkpoint/commands.h"
 #include "deploy/cli/checkpoint/tale.h"
 
-#include "actors/scheduler/global_mark.h"
+#include "actors/scheduler/global/global_mark.h"
 #include "deploy/launch/control.h"
 #include "deploy/launch/launch.h"
 #include "deploy/state/holders.h"

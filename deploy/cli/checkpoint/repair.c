@@ -4,7 +4,7 @@
 #include "deploy/cli/checkpoint/spare.h"
 #include "deploy/cli/checkpoint/tale.h"
 
-#include "actors/scheduler/keep.h"
+#include "actors/scheduler/base/keep.h"
 #include "deploy/launch/launch.h"
 #include "deploy/state/holders.h"
 

@@ -3,7 +3,7 @@
 #include "deploy/cli/checkpoint/tale.h"
 #include "deploy/cli/checkpoint/together.h"
 
-#include "actors/scheduler/keep.h"
+#include "actors/scheduler/base/keep.h"
 #include "deploy/launch/launch.h"
 #include "store/kv_child.h"
 #include "store/verify.h"

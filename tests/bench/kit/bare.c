@@ -130,7 +130,7 @@ void bare_server(const void *scene, const char *relay)
 
 /* ---- relay ------------------------------------------------------------------------------------------- */
 
-/* What comes is [from][to]..., what goes is [to][from]... */
+/* A message that comes is [from][to]..., what goes is [to][from]... */
 static void s_pass_on(void *socket)
 {
     zmq_msg_t from, to, part;

@@ -1,7 +1,7 @@
 /* What is printed can be written: the words that help and remedies tell to write, and the names under
  * which others print them. */
 #include "actors/model/model.h"
-#include "actors/scheduler/plan.h"
+#include "actors/scheduler/plan/plan.h"
 #include "actors/synchronizer/strategy.h"
 #include "brokers/topology.h"
 #include "brokers/topology_value.h"

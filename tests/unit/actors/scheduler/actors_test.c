@@ -1,8 +1,8 @@
 /* The shells of the schedulers: what must be on the disk before they begin. */
 #include "tests/unit/store/power.h"
 
-#include "actors/scheduler/global_actor.h"
-#include "actors/scheduler/region_actor.h"
+#include "actors/scheduler/global/global_actor.h"
+#include "actors/scheduler/region/region_actor.h"
 #include "store/kv_lmdb.h"
 #include "store/statedir.h"
 #include "tests/unit/store/temp.h"

@@ -1,7 +1,7 @@
 /* Messages that are well-formed and make no sense, from anybody, by the thousand: no core may crash, tick
  * without end, or grow without limit. */
-#include "actors/scheduler/global_core.h"
-#include "actors/scheduler/region_core.h"
+#include "actors/scheduler/global/global_core.h"
+#include "actors/scheduler/region/region_core.h"
 #include "actors/worker/worker_core.h"
 #include "codec/base/hash.h"
 #include "codec/base/rng.h"

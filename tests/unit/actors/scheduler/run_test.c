@@ -1,8 +1,8 @@
 /* Whole runs in virtual time: the cores of workers, regional and global schedulers, with nodes and shards
  * played by the test, over a network that loses, doubles and delays; while workers die and shards come back
  * with what was durable. */
-#include "actors/scheduler/global_core.h"
-#include "actors/scheduler/region_core.h"
+#include "actors/scheduler/global/global_core.h"
+#include "actors/scheduler/region/region_core.h"
 #include "actors/worker/worker_core.h"
 #include "codec/base/rng.h"
 

@@ -1,5 +1,5 @@
 #include "actors/watcher/watcher.h"
-#include "tests/unit/actors/scheduler/global_bench.h"
+#include "tests/unit/actors/scheduler/global/global_bench.h"
 
 #include <criterion/criterion.h>
 

@@ -2,7 +2,7 @@
 #include "deploy/launch/picture.h"
 #include "deploy/launch/region_row.h"
 #include "deploy/launch/watch.h"
-#include "tests/unit/actors/scheduler/global_bench.h"
+#include "tests/unit/actors/scheduler/global/global_bench.h"
 
 #include <criterion/criterion.h>
 

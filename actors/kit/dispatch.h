@@ -1,0 +1,85 @@
+/* dispatch - which messages a core takes, from whom and when: one row per kind, looked at in one place.
+ *
+ * Why      who may say what to a role is read in one table, and what becomes of a message that does not fit
+ *          has one wording.
+ * How      a name says what its bearer is (ROLE/REGION/NUMBER), `dispatch_self_t` what the core is, and so
+ *          who is its own scheduler, its peer, a worker of its region. A row names the senders as a set. Who
+ *          is obeyed, the scheduler above a core, has one newest incarnation: what an older one says is
+ *          refused, but for a refusal, which is never answered. A kind without a row is not for this role:
+ *          brokers tell everybody things that few need.
+ * Rules    the rows of one kind are tried in order, and the first that fits is taken: a kind that means one
+ *          thing from a keeper and another from a peer has two rows. `phase` is the core's own enum, a row's
+ *          `phases` the set of those in which it is taken.
+ * Not      what is in a message: handlers check that. Nor whether a name is in the topology.
+ * Threads  pure but for `*newest`; the table is constant.
+ */
+#ifndef ACTORS_KIT_DISPATCH_H
+#define ACTORS_KIT_DISPATCH_H
+
+#include "codec/wire/message.h"
+
+#define DISPATCH_IN(phase) (1u << (phase)) /* a set of phases */
+#define DISPATCH_ALWAYS UINT32_MAX
+#define DISPATCH_NO_NUMBER SIZE_MAX
+
+/* Sets of senders. */
+typedef enum {
+    FROM_SCHEDULER = 1 << 0,     /* of the own region */
+    FROM_GLOBAL = 1 << 1,        /* the global scheduler */
+    FROM_SCHEDULERS = 1 << 2,    /* regional ones of other regions */
+    FROM_WORKERS = 1 << 3,       /* of the own region */
+    FROM_SHARDS = 1 << 4,        /* of the own region */
+    FROM_PEERS = 1 << 5,         /* the shard of the same number in other regions */
+    FROM_SYNCHRONIZER = 1 << 6,  /* of the same number in the own region */
+    FROM_SHARD = 1 << 7,         /* of the same number in the own region */
+    FROM_SYNCHRONIZERS = 1 << 8, /* of the own region */
+    FROM_OWN_KEEPERS = 1 << 9,   /* of the own region */
+    FROM_KEEPERS = 1 << 10,      /* of any region */
+    FROM_NODES = 1 << 11,        /* of the own region */
+    FROM_BROKER = 1 << 12,       /* of the own region */
+    FROM_ANYBODY = 1 << 13,
+} sender_t;
+
+typedef struct {
+    const char *region; /* borrowed */
+    size_t number; /* of a shard or synchronizer; DISPATCH_NO_NUMBER: it has none, and is nobody's peer */
+} dispatch_self_t;
+
+/* Returns whether somebody of this name is one of the senders. */
+bool sender_is(unsigned senders, const dispatch_self_t *self, const char *name);
+
+typedef struct {
+    message_kind_t kind;
+    unsigned senders; /* FROM_... */
+    unsigned phases;  /* DISPATCH_IN(...) | ..., or DISPATCH_ALWAYS */
+    void (*handle)(void *core, message_t **message_p, int64_t now_us); /* may take the message */
+} dispatch_row_t;
+
+typedef struct {
+    const dispatch_row_t *rows;
+    size_t count;
+    sender_t obeys; /* FROM_SCHEDULER or FROM_GLOBAL */
+} dispatch_t;
+
+typedef enum {
+    DISPATCH_TAKEN,
+    DISPATCH_FOREIGN, /* no row: it is not for this role */
+    DISPATCH_DENIED,  /* rows, but not for this sender */
+    DISPATCH_STALE,   /* of a scheduler that has a successor */
+    DISPATCH_EARLY,   /* not in this phase; it is said again, as everything that matters is */
+} dispatch_verdict_t;
+
+/* The fate of a message.
+ *
+ *   inout  newest   of who is obeyed, the newest incarnation that was heard; raised by what is not stale and
+ *          no refusal
+ *   out    ret_row  the row that takes it; set with DISPATCH_TAKEN alone
+ */
+dispatch_verdict_t dispatch_judge(const dispatch_t *table, const dispatch_self_t *self,
+                                  const message_t *message, unsigned phase, uint64_t *newest,
+                                  const dispatch_row_t **ret_row);
+
+/* Says what its sender is told of a verdict: code ERR_STALE or ERR_DENIED and one line. ERR_OK: nothing. */
+err_code_t dispatch_why(dispatch_verdict_t verdict, const message_t *message, err_t *ret_why);
+
+#endif

@@ -1,0 +1,306 @@
+#include "actors/scheduler/global/global_actor.h"
+
+#include "actors/kit/clock.h"
+#include "actors/scheduler/base/keep.h"
+#include "codec/base/log.h"
+#include "codec/base/machine.h"
+#include "store/file.h"
+#include "store/statedir.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define GLOBAL_STRANGERS_LOG_US 60000000 /* between two lines about the same one */
+
+typedef struct {
+    global_actor_t with;
+    global_core_t *core; /* the shell's */
+    kv_t *kv;
+    keep_t *keep;
+    bool keep_failed; /* and it was said */
+    int64_t observed_us;
+    char machine[WIRE_NAME_SIZE];
+    uint64_t marks_made, marks_given_up; /* as logged */
+    bool last_observed;
+    size_t plans;                 /* logged */
+    char strangers[ERR_TEXT_MAX]; /* as logged ... */
+    int64_t strangers_us;         /* ... when */
+} global_hint_t;
+
+/* ---- what is kept ---- */
+
+static err_code_t s_open_kv(const char *state_dir, kv_t **ret_kv, err_t *err)
+{
+    char folder[STATEDIR_PATH_MAX], path[STATEDIR_PATH_MAX + 32];
+    err_code_t rc = statedir_folder(state_dir, STATEDIR_RUN, folder, err);
+    if (rc)
+        return rc;
+    err_t lost = {0};
+    snprintf(path, sizeof path, "%s/global", folder);
+    rc = keep_open(path, ret_kv, &lost, err);
+    if (!rc && lost.code)
+        log_event(LEVEL_WARN, "scheduler/global", "kept_damaged", "reason=\"%s\"; asking the regions",
+                  lost.text);
+    return rc;
+}
+
+err_code_t global_actor_forget(const char *state_dir, err_t *err)
+{
+    kv_t *kv = NULL;
+    err_code_t rc = s_open_kv(state_dir, &kv, err);
+    if (!rc)
+        rc = keep_clear(kv, err);
+    kv_destroy(&kv);
+    return rc;
+}
+
+/* What the predecessor kept; nothing when it cannot be read, as the regions tell it again. */
+static void s_load_kept(global_hint_t *self, kept_t *ret_kept)
+{
+    err_t err = {0};
+    self->keep = keep_new(self->kv, &global_source, self->with.topology->region_count);
+    if (keep_load(self->keep, KIND_global_state, ret_kept, &err))
+        log_event(LEVEL_WARN, "scheduler/global", "kept_lost", "reason=\"%s\"; asking the regions", err.text);
+}
+
+/* A full disk ends no run: it is said once, and tried again. */
+static void s_keep(global_hint_t *self, void *core, int64_t now_us)
+{
+    err_t err = {0};
+    bool failed = keep_work(self->keep, core, now_us, &err) != ERR_OK;
+    if (failed && !self->keep_failed)
+        log_event(LEVEL_WARN, "scheduler/global", "keep_failed", "reason=\"%s\"; going on, trying again",
+                  err.text);
+    self->keep_failed = failed;
+}
+
+/* ---- incarnation ---- */
+
+/* One more than the last time, on the disk before it is used. */
+static err_code_t s_next_incarnation(const global_hint_t *self, uint64_t *ret_incarnation, err_t *err)
+{
+    char folder[STATEDIR_PATH_MAX], path[STATEDIR_PATH_MAX + 32], text[32];
+    err_code_t rc = statedir_folder(self->with.state_dir, STATEDIR_RUN, folder, err);
+    if (rc)
+        return rc;
+    snprintf(path, sizeof path, "%s/" GLOBAL_STARTS_FILE, folder);
+    buf_t *stored = NULL;
+    uint64_t last = 0;
+    rc = file_read(path, sizeof text, &stored, err);
+    if (!rc)
+        last = strtoull(buf_peek(stored), NULL, 10);
+    else if (rc != ERR_NOT_FOUND)
+        return rc;
+    buf_destroy(&stored);
+    *ret_incarnation = last + 1;
+    int length = snprintf(text, sizeof text, "%llu\n", (unsigned long long)*ret_incarnation);
+    return file_write(path, text, (size_t)length, err);
+}
+
+/* ---- life ---- */
+
+static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err_t *err)
+{
+    global_hint_t *self = hint;
+    err_code_t rc = s_next_incarnation(self, incarnation, err);
+    if (!rc)
+        rc = s_open_kv(self->with.state_dir, &self->kv, err);
+    if (rc)
+        return rc;
+    statedir_run_t run;
+    rc = statedir_run(self->with.state_dir, &run, err);
+    if (rc)
+        return rc;
+    kept_t kept;
+    machine_name(self->machine);
+    s_load_kept(self, &kept);
+    global_spec_t spec = {.topology = self->with.topology,
+                          .incarnation = *incarnation,
+                          .pid = (uint64_t)getpid(),
+                          .run = run.id,
+                          .run_adopts = run.adopted,
+                          .machine = self->machine,
+                          .kept = &kept,
+                          .plan = self->with.plan};
+    *ret_core = self->core = global_core_new(&spec, clock_now_us());
+    kept_fini(&kept);
+    return ERR_OK;
+}
+
+static void s_log_marks(global_hint_t *self)
+{
+    const global_mark_t *mark = global_core_mark(self->core);
+    if (global_mark_made(mark) > self->marks_made)
+        log_event(LEVEL_INFO, "scheduler/global", "marked", "tag=%s", global_mark_newest(mark));
+    if (global_mark_given_up(mark) > self->marks_given_up)
+        log_event(LEVEL_WARN, "scheduler/global", "mark_given_up",
+                  "times=%llu; trying again under a new number",
+                  (unsigned long long)global_mark_given_up(mark));
+    self->marks_made = global_mark_made(mark);
+    self->marks_given_up = global_mark_given_up(mark);
+}
+
+static void s_log_plan(const global_hint_t *self, size_t index)
+{
+    const topology_t *topology = self->with.topology;
+    const global_plan_entry_t *entry = global_plan_at(global_core_plan(self->core), index);
+    char reason[GLOBAL_PLAN_REASON_MAX], units[1024] = "";
+    size_t at = 0;
+    for (size_t r = 0; r < topology->region_count; r++)
+        for (size_t i = 0; i < topology->regions[r].offer_count && at < sizeof units; i++)
+            at += (size_t)snprintf(units + at, sizeof units - at, "%s%s/%s=%llu", at ? " " : "",
+                                   topology->regions[r].name, topology->regions[r].offers[i].name,
+                                   (unsigned long long)entry->units[r][i]);
+    log_event(LEVEL_INFO, "scheduler/global", "plan",
+              "number=%zu reason=\"%s\" objective=%s predicted_s=%.3f predicted_cost=%.6g units=\"%s\"",
+              index + 1, global_plan_reason(entry, topology, reason),
+              plan_objective_name(topology->plan.objective), entry->predicted_s, entry->predicted_cost,
+              units);
+}
+
+/* Every change of plan, once. */
+static void s_log_plans(global_hint_t *self)
+{
+    const global_plan_t *plan = global_core_plan(self->core);
+    for (size_t count = plan ? global_plan_count(plan) : 0; self->plans < count; self->plans++)
+        s_log_plan(self, self->plans);
+}
+
+/* Who is refused: at once, and now and then while it goes on. */
+static void s_log_strangers(global_hint_t *self, int64_t now_us)
+{
+    const char *text = global_core_strangers(self->core, now_us);
+    if (!text[0] || (!strcmp(text, self->strangers) && now_us - self->strangers_us < GLOBAL_STRANGERS_LOG_US))
+        return;
+    snprintf(self->strangers, sizeof self->strangers, "%s", text);
+    self->strangers_us = now_us;
+    log_event(LEVEL_WARN, "scheduler/global", "refused", "error=\"%s\"", text);
+}
+
+static void s_observe(global_hint_t *self, int64_t now_us, bool last)
+{
+    self->observed_us = now_us;
+    self->last_observed |= last;
+    s_log_marks(self);
+    s_log_plans(self);
+    s_log_strangers(self, now_us);
+    buf_t *picture =
+        self->with.observe ? self->with.observe(self->with.observe_hint, self->core, now_us, last) : NULL;
+    global_core_show(self->core, &picture, now_us);
+}
+
+static int64_t s_work(void *hint, void *core, int64_t now_us)
+{
+    global_hint_t *self = hint;
+    s_keep(self, core, now_us);
+    if (global_role.finished(core)) {
+        if (!self->last_observed)
+            s_observe(self, now_us, true);
+    } else if (now_us - self->observed_us >= GLOBAL_OBSERVE_US) {
+        s_observe(self, now_us, false);
+    }
+    return self->observed_us + GLOBAL_OBSERVE_US;
+}
+
+/* Called when the loop has ended, finished or not: the last look at the core. */
+static err_code_t s_failure(void *hint, void *core, err_t *err)
+{
+    (void)core;
+    global_hint_t *self = hint;
+    if (!self->last_observed)
+        s_observe(self, clock_now_us(), true);
+    const char *reason = "";
+    err_code_t rc = global_core_failure(self->core, &reason);
+    return rc ? err_set(err, rc, "%s", reason) : ERR_OK;
+}
+
+static void s_close(void *hint)
+{
+    global_hint_t *self = hint;
+    keep_destroy(&self->keep);
+    kv_destroy(&self->kv);
+    free(self);
+}
+
+void global_actor_fill(const global_actor_t *self, shell_spec_t *spec)
+{
+    static const shell_ops_t ops = {.open = s_open, .work = s_work, .failure = s_failure, .close = s_close};
+    global_hint_t *hint = calloc(1, sizeof *hint);
+    CHECK(hint);
+    hint->with = *self;
+    spec->role = &global_role;
+    spec->ops = &ops;
+    spec->hint = hint;
+}
+
+/* ---- calls ---- */
+
+typedef struct {
+    int64_t patience_us;
+    size_t region_index;
+    err_t failure;
+} global_call_t;
+
+static void s_drain(void *core, void *arg, int64_t now_us)
+{
+    const global_call_t *call = arg;
+    global_core_stop(core, call->patience_us, now_us);
+}
+
+static void s_region_failed(void *core, void *arg, int64_t now_us)
+{
+    const global_call_t *call = arg;
+    global_core_region_failed(core, call->region_index, call->failure.code, call->failure.text, now_us);
+}
+
+static void s_reread(void *core, void *arg, int64_t now_us)
+{
+    global_core_reread(core, arg, now_us);
+}
+
+void global_actor_reread(shell_t *shell, const topology_t *changed)
+{
+    topology_t *copy = malloc(sizeof *copy);
+    CHECK(copy);
+    *copy = *changed;
+    shell_call(shell, s_reread, copy, free);
+}
+
+typedef struct {
+    char name[GLOBAL_MARK_NAME_MAX + 1];
+    bool fresh;
+} mark_call_t;
+
+static void s_mark(void *core, void *arg, int64_t now_us)
+{
+    const mark_call_t *call = arg;
+    global_core_ask_mark(core, call->name, call->fresh, now_us);
+}
+
+void global_actor_mark(shell_t *shell, const char *name, bool fresh)
+{
+    mark_call_t *call = calloc(1, sizeof *call);
+    CHECK(call);
+    snprintf(call->name, sizeof call->name, "%s", name);
+    call->fresh = fresh;
+    shell_call(shell, s_mark, call, free);
+}
+
+void global_actor_drain(shell_t *shell, int64_t patience_us)
+{
+    global_call_t *call = calloc(1, sizeof *call);
+    CHECK(call);
+    call->patience_us = patience_us;
+    shell_call(shell, s_drain, call, free);
+}
+
+void global_actor_region_failed(shell_t *shell, size_t region_index, err_code_t code, const char *reason)
+{
+    global_call_t *call = calloc(1, sizeof *call);
+    CHECK(call);
+    call->region_index = region_index;
+    err_set(&call->failure, code, "%s", reason);
+    shell_call(shell, s_region_failed, call, free);
+}

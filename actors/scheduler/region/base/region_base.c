@@ -1,0 +1,114 @@
+#include "actors/scheduler/region/base/region_base.h"
+
+#include "codec/base/run_id.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#define HELD_UP_US (1 * SECOND_US) /* between two events: this scheduler itself stood still */
+
+void region_base_init(region_base_t *self, const region_spec_t *spec, int64_t now_us)
+{
+    CHECK(spec->region_index < spec->topology->region_count);
+    const message_t *saved = spec->kept ? spec->kept->state : NULL;
+    *self = (region_base_t){.spec = *spec,
+                            .region = &spec->topology->regions[spec->region_index],
+                            .saved = saved ? message_dup(saved) : NULL,
+                            .started_us = now_us,
+                            .advanced_us = now_us,
+                            .listens_us = now_us,
+                            .issued = spec->term << 32};
+    snprintf(self->name, sizeof self->name, "scheduler/%s", self->region->name);
+    topology_digest(spec->topology, self->digest);
+    outbox_init(&self->outbox);
+}
+
+void region_base_fini(region_base_t *self)
+{
+    message_destroy(&self->saved);
+    outbox_fini(&self->outbox);
+}
+
+/* ---- sending ---- */
+
+void region_send(region_base_t *self, message_t **message_p)
+{
+    (*message_p)->incarnation = self->spec.term << 32;
+    outbox_add(&self->outbox, message_p);
+}
+
+void region_refuse_run(region_base_t *self, const message_t *message, const err_t *why, uint64_t run)
+{
+    message_t *answer = message_new(KIND_refused, message->from, self->name);
+    answer->refused.kind = message->kind;
+    answer->refused.code = why->code;
+    answer->refused.incarnation = message->incarnation;
+    answer->refused.run = run;
+    message_set_text(&answer->refused.reason, why->text);
+    region_send(self, &answer);
+}
+
+void region_refuse(region_base_t *self, const message_t *message, err_code_t code, const char *reason)
+{
+    err_t why = {.code = code};
+    snprintf(why.text, sizeof why.text, "%s", reason);
+    region_refuse_run(self, message, &why, RUN_ID_NONE);
+}
+
+/* ---- what counts ---- */
+
+uint64_t region_issue(region_base_t *self)
+{
+    return ++self->issued;
+}
+
+void region_decide(region_base_t *self)
+{
+    self->decisions++;
+}
+
+/* ---- life ---- */
+
+bool region_stops(const region_base_t *self)
+{
+    return self->life != REGION_WORKS;
+}
+
+void region_move_on(region_base_t *self, region_life_t life)
+{
+    CHECK(life == self->life + 1);
+    self->life = life;
+}
+
+void region_fail(region_base_t *self, err_code_t code, const char *format, ...)
+{
+    if (self->failure)
+        return;
+    self->failure = code ? code : ERR_STATE;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(self->reason, sizeof self->reason, format, arguments);
+    va_end(arguments);
+    self->report_soon = true;
+}
+
+void region_outdated(region_base_t *self)
+{
+    region_fail(self, ERR_STALE, "a newer scheduler of this region runs; this one ends");
+    self->ended = true;
+}
+
+/* ---- hearing ---- */
+
+void region_hears(region_base_t *self, int64_t now_us)
+{
+    if (now_us - self->advanced_us > HELD_UP_US)
+        self->listens_us = now_us;
+    self->advanced_us = now_us;
+}
+
+bool region_is_silent(const region_base_t *self, int64_t seen_us, int64_t silence_us, int64_t now_us)
+{
+    int64_t from_us = seen_us > self->listens_us ? seen_us : self->listens_us;
+    return now_us - from_us >= silence_us;
+}

@@ -1,0 +1,273 @@
+/* The plan, and what is due to be placed. */
+#include "actors/scheduler/region/placing/placing.h"
+
+#include "codec/base/failpoint.h"
+
+#include <stdlib.h>
+
+#define PLAN_PATIENCE_US (2 * SECOND_US) /* then the topology's own numbers are the plan */
+
+void placing_fini(placing_t *self)
+{
+    free(self->missing);
+}
+
+/* ---- the plan ---- */
+
+static void s_set_plan(placing_t *self, size_t workers, bool elastic)
+{
+    self->plan_taken = true;
+    self->actors->elastic = elastic;
+    self->actors->shard_count = self->base->region->shards;
+    self->actors->synchronizer_count =
+        self->base->spec.topology->region_count > 1 ? self->actors->shard_count : 0;
+    self->actors->worker_count = workers;
+}
+
+static bool s_fits(const placing_t *self, const message_t *plan)
+{
+    bool elastic = plan->plan.workers == 0;
+    return plan->plan.shards == self->base->region->shards && plan->plan.workers <= WORKERS_MAX &&
+           (!elastic || self->base->spec.topology->job.sync.inside == INSIDE_ASYNC);
+}
+
+void placing_take_plan(placing_t *self, const message_t *plan, int64_t now_us)
+{
+    if (plan->plan.plan <= self->plan)
+        return;
+    if (!s_fits(self, plan)) {
+        region_refuse(self->base, plan, ERR_CONFIG,
+                      "the plan does not fit the topology; start all with the same one");
+        return;
+    }
+    self->plan = plan->plan.plan;
+    renting_plan(self->renting, plan, now_us);
+    region_decide(self->base);
+    if (!self->actors->list)
+        s_set_plan(self, plan->plan.workers, plan->plan.workers == 0);
+}
+
+static void s_add_actors(placing_t *self)
+{
+    actors_t *actors = self->actors;
+    actors_add_numbered(actors, ROLE_SHARD, actors->shard_count);
+    actors_add_numbered(actors, ROLE_SYNCHRONIZER, actors->synchronizer_count);
+    actors_add_numbered(actors, ROLE_WORKER, actors->worker_count);
+    for (size_t index = 0; actors->elastic && index < actors->count; index++)
+        actors->list[index].wanted = actors->list[index].role != ROLE_WORKER;
+    shards_start(self->shards);
+    training_start(self->training);
+    keeping_start(self->keeping);
+    moving_start(self->moving);
+    self->missing = calloc(actors->shard_count, sizeof *self->missing);
+    CHECK(self->missing);
+}
+
+void placing_load(placing_t *self, const message_t *saved)
+{
+    if (!self->base->spec.topology->plan.apply) /* else the global scheduler is asked for the newest */
+        self->plan = saved->region_state.plan;
+    s_set_plan(self, saved->region_state.workers, saved->region_state.elastic);
+    s_add_actors(self);
+}
+
+static bool s_nodes_settled(const placing_t *self, int64_t now_us)
+{
+    size_t living = nodes_staying(self->nodes);
+    if (!living || !self->run->job_known)
+        return false;
+    size_t rented = renting_expected(self->renting);
+    size_t expected = rented == SIZE_MAX ? self->base->spec.nodes_expected : rented;
+    return living >= expected || now_us - self->nodes->newest_us >= self->base->spec.settle_us;
+}
+
+/* Nobody has told a plan, and the topology's own will do; with `plan.apply` nobody but the global scheduler knows what to rent. */
+static bool s_plans_alone(const placing_t *self, int64_t now_us)
+{
+    bool alone = self->run->id != RUN_ID_NONE && !self->base->spec.topology->plan.apply;
+    return alone && !self->plan_taken && now_us - self->base->started_us >= PLAN_PATIENCE_US;
+}
+
+static bool s_begin(placing_t *self, int64_t now_us)
+{
+    size_t workers = self->base->region->workers;
+    if (self->actors->list)
+        return true;
+    if (s_plans_alone(self, now_us))
+        s_set_plan(self, workers, workers == 0);
+    if (!self->plan_taken || !s_nodes_settled(self, now_us))
+        return false;
+    s_add_actors(self);
+    return true;
+}
+
+/* ---- placing ---- */
+
+/* Each finds those it talks to, and leases are right after a resume. */
+static bool s_turn(const placing_t *self, region_role_t role)
+{
+    if (role == ROLE_SHARD || role == ROLE_KEEPER)
+        return true;
+    if (role == ROLE_SYNCHRONIZER)
+        return actors_all_ran(self->actors, ROLE_SHARD);
+    return actors_all_ran(self->actors, ROLE_SHARD) && actors_all_ran(self->actors, ROLE_SYNCHRONIZER) &&
+           shards_known(self->shards);
+}
+
+/* What a start must not be older than. An incarnation that ran on another node, and did not hand over, may have stored
+ * something there that it could not tell; where a snapshot counts only with its copies they would know. */
+static void s_put_newest(const placing_t *self, const region_actor_t *actor, message_t *place)
+{
+    const region_shard_t *newest = &self->shards->list[actor->index];
+    bool here = actor->node == actor->ran_node;
+    bool handed =
+        moving_is_last(self->moving, actor->index) && (moving_has_handed(self->moving, actor->index) || here);
+    bool exact = handed || self->base->spec.topology->checkpoint.durability == DURABILITY_REPLICA;
+    place->place.handed = handed;
+    place->place.newest_incarnation = newest->newest_incarnation;
+    place->place.newest_number = newest->newest_number;
+    if (exact || here || actor->ran_incarnation <= newest->newest_incarnation)
+        return;
+    place->place.newest_incarnation = actor->ran_incarnation;
+    place->place.newest_number = 0;
+}
+
+static void s_ask(placing_t *self, region_actor_t *actor, int64_t now_us)
+{
+    message_t *place = message_new(KIND_place, self->nodes->list[actor->node].name, self->base->name);
+    message_set_name(place->place.actor, actor->name);
+    place->place.incarnation = actor->incarnation;
+    place->place.run = self->run->id;
+    if (actor->role == ROLE_SHARD)
+        s_put_newest(self, actor, place);
+    region_send(self->base, &place);
+    actor->next_us = now_us + REPEAT_EVERY_US;
+}
+
+/* Where it goes is decided, in a new incarnation. */
+static void s_decide(placing_t *self, region_actor_t *actor, size_t node, int64_t now_us)
+{
+    actor->node = node;
+    actor->state = PLACE_ASKED;
+    actor->since_us = now_us;
+    actor->decided_us = actor->decided_us ? actor->decided_us : now_us;
+    actor->incarnation = region_issue(self->base);
+    actor->waits_for[0] = 0;
+    keeping_placed(self->keeping, actor);
+    actor->untold = false;
+    FAILPOINT(scheduler_placed);
+}
+
+static bool s_may_place(const placing_t *self, const region_actor_t *actor, int64_t now_us)
+{
+    bool due = actor->state != PLACE_READY && actor->wanted && now_us >= actor->next_us;
+    if (!due || !s_turn(self, actor->role))
+        return false;
+    bool starts = actor->state == PLACE_NONE && actor->role == ROLE_WORKER;
+    return !starts || workers_may_start(self->workers, actor);
+}
+
+static void s_place_actor(placing_t *self, region_actor_t *actor, int64_t now_us)
+{
+    if (!s_may_place(self, actor, now_us))
+        return;
+    if (actor->state == PLACE_NONE) {
+        size_t node = placing_home(self, actor, now_us);
+        if (node == NOWHERE) {
+            actor->next_us = now_us + REPEAT_EVERY_US;
+            return;
+        }
+        s_decide(self, actor, node, now_us);
+    }
+    s_ask(self, actor, now_us);
+}
+
+/* The nodes of a predecessor are all there again, or as many as there are to be. */
+static bool s_may_settle(const placing_t *self, int64_t now_us)
+{
+    if (self->actors->settled || (self->adopting->known_count && adopting_all_heard(self->adopting)))
+        return true;
+    return s_nodes_settled(self, now_us);
+}
+
+static bool s_may_begin(placing_t *self, int64_t now_us)
+{
+    return region_run_ready(self->run) && s_begin(self, now_us) && s_may_settle(self, now_us) &&
+           adopting_settle(self->adopting, now_us);
+}
+
+void placing_tick(placing_t *self, int64_t now_us)
+{
+    if (!s_may_begin(self, now_us))
+        return;
+    adopting_ask_workers(self->adopting, now_us);
+    moving_balance(self->moving, now_us);
+    moving_tick(self->moving, now_us);
+    workers_tick(self->workers, now_us);
+    for (size_t index = 0; index < self->actors->count; index++)
+        s_place_actor(self, &self->actors->list[index], now_us);
+}
+
+static bool s_is_due(const placing_t *self, const region_actor_t *actor)
+{
+    return actor->state != PLACE_READY && actor->wanted && s_turn(self, actor->role);
+}
+
+int64_t placing_due(const placing_t *self)
+{
+    int64_t due = moving_due(self->moving);
+    if (!self->actors->settled || self->base->failure)
+        return due;
+    for (size_t index = 0; index < self->actors->count; index++) {
+        const region_actor_t *actor = &self->actors->list[index];
+        if (actor->next_us < due && s_is_due(self, actor))
+            due = actor->next_us;
+    }
+    bool counts = self->actors->workers_us < due && shards_known(self->shards);
+    return counts ? self->actors->workers_us : due;
+}
+
+/* ---- waiting ---- */
+
+/* A shard that has not told what it has, before which nobody gets work; the first of them all when there is none. */
+static const char *s_silent_shard(const placing_t *self)
+{
+    for (size_t index = 0; index < self->actors->shard_count; index++)
+        if (!shards_progress(self->shards, index))
+            return self->actors->list[index].name;
+    return self->actors->list[0].name;
+}
+
+const char *placing_waits_for(const placing_t *self)
+{
+    if (!self->actors->list)
+        return !self->plan_taken ? GLOBAL_NAME : "nodes";
+    if (!self->actors->settled)
+        return adopting_waits_for(self->adopting);
+    for (size_t index = 0; index < self->actors->count; index++) {
+        const region_actor_t *actor = &self->actors->list[index];
+        if (actors_is_missing(self->actors, actor))
+            return s_turn(self, actor->role) ? actor_waits_for(actor) : s_silent_shard(self);
+    }
+    return "";
+}
+
+bool placing_take_missing(placing_t *self, region_missing_t *ret_missing)
+{
+    for (size_t shard = 0; self->missing && shard < self->actors->shard_count; shard++) {
+        shard_missing_t *missing = &self->missing[shard];
+        const region_actor_t *actor = &self->actors->list[shard];
+        bool awaited = missing->missing == MISSING_AWAITED;
+        if (!missing->untold || (!awaited && actor->node == NOWHERE))
+            continue;
+        *ret_missing = (region_missing_t){.shard = actor->name,
+                                          .incarnation = self->shards->list[shard].newest_incarnation,
+                                          .number = self->shards->list[shard].newest_number,
+                                          .awaited = awaited,
+                                          .patience_us = self->base->spec.topology->job.sync.away_after_us,
+                                          .node = awaited ? NULL : self->nodes->list[actor->node].name};
+        missing->untold = false;
+        return true;
+    }
+    return false;
+}

@@ -1,0 +1,532 @@
+/* Who may say what, and the advance loop: rooms are asked from the bottom what has happened, and those above them are told. */
+#include "actors/scheduler/region/region_rooms.h"
+
+#include "actors/kit/dispatch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define TELLS_US                                                                                             \
+    (250 * MILLISECOND_US) /* after so long without an event what only tells moves things on as well */
+
+/* ---- what has happened below ---- */
+
+static void s_note_gone(region_core_t *self, int64_t now_us)
+{
+    const region_actor_t *worker;
+    for (size_t node; (node = nodes_take_gone(&self->nodes)) != NOWHERE;) {
+        renting_gone(&self->renting, node, now_us);
+        if (!self->nodes.list[node].lost)
+            continue;
+        actors_node_gone(&self->actors, node, now_us);
+        workers_look(&self->workers, now_us);
+    }
+    while ((worker = actors_take_ended(&self->actors)))
+        training_worker_lost(&self->training, worker);
+}
+
+static void s_lose_silent(region_core_t *self, int64_t now_us)
+{
+    region_hears(&self->base, now_us);
+    nodes_lose_silent(&self->nodes, now_us);
+    s_note_gone(self, now_us);
+    if (region_stops(&self->base))
+        return;
+    actors_lose_silent(&self->actors, now_us);
+    s_note_gone(self, now_us);
+}
+
+/* ---- the advance loop ---- */
+
+static void s_go_on(region_core_t *self, int64_t now_us)
+{
+    if (region_stops(&self->base)) {
+        ending_tick(&self->ending, now_us);
+        return;
+    }
+    if (self->base.failure)
+        return;
+    placing_tick(&self->placing, now_us);
+    keeping_tick(&self->keeping, now_us);
+    moving_let_go(&self->moving, renting_is_coming(&self->renting), now_us);
+    training_tick(&self->training, now_us);
+}
+
+static void s_advance(region_core_t *self, int64_t now_us)
+{
+    self->due_known = false;
+    if (self->base.ended)
+        return;
+    s_lose_silent(self, now_us);
+    training_note_standing(&self->training, now_us);
+    renting_tick(&self->renting, now_us);
+    if (adopting_has_drained(&self->adopting, now_us))
+        ending_begin(&self->ending, false, now_us);
+    s_go_on(self, now_us);
+    region_note_waits(self, now_us);
+    still_look(&self->still, now_us);
+    region_tell(self, now_us);
+}
+
+/* ---- nodes ---- */
+
+static void s_take_announce(void *core, message_t **message_p, int64_t now_us)
+{
+    region_core_t *self = core;
+    const message_t *announce = *message_p;
+    nodes_news_t news;
+    size_t node =
+        nodes_take_announce(&self->nodes, announce, training_has_begun(&self->training), now_us, &news);
+    if (node == NOWHERE)
+        return;
+    if (news.emptied)
+        actors_node_gone(&self->actors, node, now_us);
+    if (news.changed)
+        workers_look(&self->workers, now_us);
+    s_note_gone(self, now_us);
+    keeping_node_came(&self->keeping, node);
+    adopting_check_term(&self->adopting, announce);
+    if (adopting_heard(&self->adopting, announce))
+        ending_begin(&self->ending, false, now_us);
+    adopting_make_known(&self->adopting, announce);
+    renting_seen(&self->renting, node, now_us);
+}
+
+static void s_take_placed(void *core, message_t **message_p, int64_t now_us)
+{
+    placing_take_placed(&((region_core_t *)core)->placing, *message_p, now_us);
+}
+
+static void s_take_stopped(void *core, message_t **message_p, int64_t now_us)
+{
+    ending_take_stopped(&((region_core_t *)core)->ending, *message_p, now_us);
+}
+
+/* ---- actors, in the incarnation that runs ---- */
+
+static void s_take_status(void *core, message_t **message_p, int64_t now_us)
+{
+    region_core_t *self = core;
+    region_actor_t *actor = actors_sender(&self->actors, *message_p, now_us);
+    if (actor)
+        actor_note_status(actor, message_p, now_us);
+}
+
+static void s_take_progress(void *core, message_t **message_p, int64_t now_us)
+{
+    region_core_t *self = core;
+    const region_actor_t *shard = actors_sender(&self->actors, *message_p, now_us);
+    if (shard)
+        shards_take_progress(&self->shards, *message_p, shard->index);
+}
+
+static void s_take_lease_want(void *core, message_t **message_p, int64_t now_us)
+{
+    region_core_t *self = core;
+    computed_t computed;
+    region_actor_t *worker = actors_sender(&self->actors, *message_p, now_us);
+    if (!worker || !training_take_want(&self->training, *message_p, worker, now_us, &computed))
+        return;
+    renting_computed(&self->renting, worker, computed);
+    workers_told(&self->workers, *message_p, worker, now_us);
+}
+
+static void s_take_evaluated(void *core, message_t **message_p, int64_t now_us)
+{
+    region_core_t *self = core;
+    const region_actor_t *worker = actors_sender(&self->actors, *message_p, now_us);
+    if (worker)
+        training_take_evaluated(&self->training, *message_p, worker, now_us);
+}
+
+/* ---- keepers, and schedulers of other regions ---- */
+
+static void s_take_sealed(void *core, message_t **message_p, int64_t now_us)
+{
+    keeping_take_sealed(&((region_core_t *)core)->keeping, *message_p, now_us);
+}
+
+static void s_take_kept(void *core, message_t **message_p, int64_t now_us)
+{
+    (void)now_us;
+    keeping_take_kept(&((region_core_t *)core)->keeping, *message_p);
+}
+
+static void s_take_keeper_want(void *core, message_t **message_p, int64_t now_us)
+{
+    keeping_take_want(&((region_core_t *)core)->keeping, *message_p, now_us);
+}
+
+static void s_take_keeper_named(void *core, message_t **message_p, int64_t now_us)
+{
+    keeping_take_named(&((region_core_t *)core)->keeping, *message_p, now_us);
+}
+
+/* ---- the broker ---- */
+
+static void s_take_link_state(void *core, message_t **message_p, int64_t now_us)
+{
+    region_core_t *self = core;
+    if (region_links_take(&self->links, message_p, now_us))
+        self->reports.links_us = 0; /* with the next statuses */
+    training_note_standing(&self->training, now_us);
+}
+
+/* ---- the global scheduler ---- */
+
+static void s_end(region_core_t *self, const err_t *why)
+{
+    nodes_refuse_all(&self->nodes, why);
+    region_fail(&self->base, why->code, "%s", why->text);
+    self->base.ended = true;
+}
+
+static void s_take_plan(void *core, message_t **message_p, int64_t now_us)
+{
+    region_core_t *self = core;
+    err_t why = {0};
+    region_run_heard(&self->run, *message_p, now_us);
+    switch (region_run_join(&self->run, *message_p, &why)) {
+    case RUN_JOINED:
+        nodes_send_away(&self->nodes);
+        s_note_gone(self, now_us);
+        break;
+    case RUN_SAME:
+        break;
+    case RUN_UNNAMED:
+        return;
+    case RUN_NOT_ITS:
+        s_end(self, &why);
+        return;
+    }
+    placing_take_plan(&self->placing, *message_p, now_us);
+}
+
+static void s_take_ack(void *core, message_t **message_p, int64_t now_us)
+{
+    region_core_t *self = core;
+    region_run_heard(&self->run, *message_p, now_us);
+    training_rows_had(&self->training, (*message_p)->report_ack.curve_have);
+}
+
+static void s_take_bye(void *core, message_t **message_p, int64_t now_us)
+{
+    region_core_t *self = core;
+    region_run_heard(&self->run, *message_p, now_us);
+    ending_take_bye(&self->ending);
+}
+
+static void s_take_global_stop(void *core, message_t **message_p, int64_t now_us)
+{
+    region_core_t *self = core;
+    region_run_heard(&self->run, *message_p, now_us);
+    ending_take_stop(&self->ending, *message_p, now_us);
+}
+
+static void s_take_stop(void *core, message_t **message_p, int64_t now_us)
+{
+    ending_take_stop(&((region_core_t *)core)->ending, *message_p, now_us);
+}
+
+/* ---- refusals ---- */
+
+static const char *s_reason(const message_t *refused, const char *otherwise)
+{
+    return refused->refused.reason ? refused->refused.reason : otherwise;
+}
+
+/* Of what this scheduler said: another one runs by its name, or in a greater term. */
+static bool s_is_succeeded(region_core_t *self, const message_t *refused)
+{
+    if (refused->refused.kind == KIND_hello && refused->refused.code == ERR_IN_USE) {
+        region_fail(&self->base, ERR_IN_USE, "%s", s_reason(refused, "another one runs"));
+        return self->base.ended = true;
+    }
+    if (refused->refused.code != ERR_STALE || refused->refused.incarnation != self->base.spec.term << 32)
+        return false;
+    region_outdated(&self->base);
+    return true;
+}
+
+static void s_take_refusal(void *core, message_t **message_p, int64_t now_us)
+{
+    (void)now_us;
+    s_is_succeeded(core, *message_p);
+}
+
+static void s_take_global_refusal(void *core, message_t **message_p, int64_t now_us)
+{
+    region_core_t *self = core;
+    const message_t *refused = *message_p;
+    err_t why = {0};
+    (void)now_us;
+    if (s_is_succeeded(self, refused))
+        return;
+    if (refused->refused.run == RUN_ID_NONE && refused->refused.code == ERR_JOB)
+        region_fail(&self->base, ERR_JOB, "%s", s_reason(refused, "the global scheduler runs another job"));
+    else if (refused->refused.run != RUN_ID_NONE &&
+             region_run_is_odd(&self->run, refused, actors_ready(&self->actors, ROLE_SHARD) > 0, &why))
+        s_end(self, &why);
+}
+
+/* ---- who may say what ---- */
+
+#define FROM_ACTORS (FROM_WORKERS | FROM_SHARDS | FROM_SYNCHRONIZERS | FROM_OWN_KEEPERS)
+
+/* All of it at any time: this scheduler may have been started again, and what it waits for is said again. */
+static const dispatch_row_t s_rows[] = {
+    {KIND_announce, FROM_NODES, DISPATCH_ALWAYS, s_take_announce},
+    {KIND_placed, FROM_NODES, DISPATCH_ALWAYS, s_take_placed},
+    {KIND_stopped, FROM_NODES, DISPATCH_ALWAYS, s_take_stopped},
+    {KIND_status, FROM_ACTORS, DISPATCH_ALWAYS, s_take_status},
+    {KIND_progress, FROM_SHARDS, DISPATCH_ALWAYS, s_take_progress},
+    {KIND_lease_want, FROM_WORKERS, DISPATCH_ALWAYS, s_take_lease_want},
+    {KIND_evaluated, FROM_WORKERS, DISPATCH_ALWAYS, s_take_evaluated},
+    {KIND_sealed, FROM_KEEPERS, DISPATCH_ALWAYS, s_take_sealed},
+    {KIND_snapshot_kept, FROM_KEEPERS, DISPATCH_ALWAYS, s_take_kept},
+    {KIND_keeper_want, FROM_SCHEDULERS, DISPATCH_ALWAYS, s_take_keeper_want},
+    {KIND_keeper_named, FROM_SCHEDULERS, DISPATCH_ALWAYS, s_take_keeper_named},
+    {KIND_link_state, FROM_BROKER, DISPATCH_ALWAYS, s_take_link_state},
+    {KIND_plan, FROM_GLOBAL, DISPATCH_ALWAYS, s_take_plan},
+    {KIND_report_ack, FROM_GLOBAL, DISPATCH_ALWAYS, s_take_ack},
+    {KIND_bye, FROM_GLOBAL, DISPATCH_ALWAYS, s_take_bye},
+    {KIND_stop, FROM_GLOBAL, DISPATCH_ALWAYS, s_take_global_stop},
+    {KIND_stop, FROM_SCHEDULER, DISPATCH_ALWAYS, s_take_stop}, /* its own process */
+    {KIND_refused, FROM_GLOBAL, DISPATCH_ALWAYS, s_take_global_refusal},
+    {KIND_refused, FROM_ANYBODY, DISPATCH_ALWAYS, s_take_refusal},
+};
+static const dispatch_t s_table = {s_rows, sizeof s_rows / sizeof *s_rows, FROM_GLOBAL};
+
+static void s_take(region_core_t *self, message_t **message_p, int64_t now_us)
+{
+    const dispatch_self_t who = {.region = self->base.region->name, .number = DISPATCH_NO_NUMBER};
+    uint64_t newest = self->run.global_incarnation;
+    const dispatch_row_t *row;
+    err_t why = {0};
+    if (self->base.ended || region_run_is_foreign(&self->run, *message_p))
+        return;
+    dispatch_verdict_t verdict = dispatch_judge(&s_table, &who, *message_p, self->base.life, &newest, &row);
+    if (verdict == DISPATCH_TAKEN)
+        row->handle(self, message_p, now_us);
+    else if (verdict == DISPATCH_STALE)
+        region_refuse(&self->base, *message_p, dispatch_why(verdict, *message_p, &why), why.text);
+    s_note_gone(self, now_us);
+}
+
+/* ---- the role ---- */
+
+static int64_t s_least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t s_find_due(const region_core_t *self)
+{
+    int64_t due = s_least(region_tell_due(self), renting_due(&self->renting));
+    if (region_stops(&self->base))
+        return s_least(due, ending_due(&self->ending));
+    return s_least(due, s_least(keeping_due(&self->keeping), placing_due(&self->placing)));
+}
+
+static int64_t s_due(const void *core)
+{
+    const region_core_t *self = core;
+    if (self->base.ended)
+        return ROLE_NEVER;
+    return self->due_known ? self->due_us : s_find_due(self);
+}
+
+/* Told with every announcement of its node. */
+static bool s_knows_placed(region_core_t *self, const message_t *placed)
+{
+    const region_actor_t *actor = actors_named(&self->actors, placed->placed.actor);
+    return actor && !placed->placed.code && actor->state == PLACE_READY &&
+           actor->incarnation == placed->placed.incarnation;
+}
+
+static bool s_is_news(region_core_t *self, const message_t *message)
+{
+    switch (message->kind) {
+    case KIND_status:
+    case KIND_lease_want:
+    case KIND_link_state:
+        return false;
+    case KIND_placed:
+        return !s_knows_placed(self, message);
+    default:
+        return true;
+    }
+}
+
+/* What a region of many workers hears most moves nothing on: the timers look at what came of it. Not right after a while
+ * without an event, in which this scheduler may have stood still. */
+static bool s_only_tells(region_core_t *self, const message_t *message, int64_t now_us)
+{
+    bool held_up = now_us - self->base.advanced_us >= TELLS_US;
+    if (held_up || self->base.ended || s_is_news(self, message))
+        return false;
+    if (!self->due_known)
+        self->due_us = s_find_due(self);
+    self->due_known = true;
+    return now_us < self->due_us;
+}
+
+static void s_message(void *core, message_t **message_p, int64_t now_us)
+{
+    region_core_t *self = core;
+    bool only_tells = s_only_tells(self, *message_p, now_us);
+    s_take(self, message_p, now_us);
+    message_destroy(message_p);
+    if (!only_tells || self->base.report_soon)
+        s_advance(self, now_us);
+}
+
+static void s_tick(void *core, int64_t now_us)
+{
+    s_advance(core, now_us);
+}
+
+static outbox_t *s_outbox(void *core)
+{
+    return &((region_core_t *)core)->base.outbox;
+}
+
+static bool s_finished(const void *core)
+{
+    return region_core_finished(core);
+}
+
+static void s_destroy(void **core_p)
+{
+    region_core_t *self = *core_p;
+    if (!self)
+        return;
+    placing_fini(&self->placing);
+    renting_fini(&self->renting);
+    adopting_fini(&self->adopting);
+    moving_fini(&self->moving);
+    keeping_fini(&self->keeping);
+    training_fini(&self->training);
+    shards_fini(&self->shards);
+    actors_fini(&self->actors);
+    nodes_fini(&self->nodes);
+    region_links_fini(&self->links);
+    region_base_fini(&self->base);
+    free(self);
+    *core_p = NULL;
+}
+
+/* ---- the contract ---- */
+
+static void s_init_lower(region_core_t *self, const region_spec_t *spec, int64_t now_us)
+{
+    region_base_init(&self->base, spec, now_us);
+    region_run_init(&self->run, &self->base);
+    region_links_init(&self->links, &self->base);
+    nodes_init(&self->nodes, &self->base, &self->run);
+    actors_init(&self->actors, &self->base, &self->nodes);
+    shards_init(&self->shards, &self->base, &self->run, &self->nodes, &self->actors);
+    training_init(&self->training, &self->base, &self->run, &self->links, &self->nodes, &self->actors,
+                  &self->shards);
+    still_init(&self->still, &self->base, &self->actors, &self->shards, &self->training);
+    keeping_init(&self->keeping, &self->base, &self->nodes, &self->actors, &self->shards);
+}
+
+static void s_init_upper(region_core_t *self, int64_t now_us)
+{
+    region_base_t *base = &self->base;
+    moving_init(&self->moving, base, &self->nodes, &self->actors, &self->shards, &self->keeping);
+    workers_init(&self->workers, base, &self->nodes, &self->actors, &self->shards, &self->training);
+    adopting_init(&self->adopting, base, &self->nodes, &self->actors, &self->shards, &self->training,
+                  &self->keeping);
+    renting_init(&self->renting, base, &self->nodes, &self->actors, &self->shards, &self->moving, now_us);
+    self->placing = (placing_t){.base = base,
+                                .run = &self->run,
+                                .nodes = &self->nodes,
+                                .actors = &self->actors,
+                                .shards = &self->shards,
+                                .training = &self->training,
+                                .keeping = &self->keeping,
+                                .moving = &self->moving,
+                                .workers = &self->workers,
+                                .adopting = &self->adopting,
+                                .renting = &self->renting};
+    self->ending = (ending_t){.base = base,
+                              .run = &self->run,
+                              .nodes = &self->nodes,
+                              .shards = &self->shards,
+                              .training = &self->training,
+                              .adopting = &self->adopting};
+    self->reports = (region_reports_t){.report_us = now_us, .status_us = now_us, .waits_since_us = now_us};
+}
+
+region_core_t *region_core_new(const region_spec_t *spec, int64_t now_us)
+{
+    region_core_t *self = calloc(1, sizeof *self);
+    CHECK(self);
+    s_init_lower(self, spec, now_us);
+    s_init_upper(self, now_us);
+    region_restore(self, now_us);
+    self->base.spec.kept = NULL;
+    return self;
+}
+
+uint64_t region_core_run(const region_core_t *self, bool *ret_adopts)
+{
+    *ret_adopts = self->run.adopts;
+    return self->run.id;
+}
+
+void region_core_rent(region_core_t *self, const uint64_t *units, bool keep, int64_t now_us)
+{
+    renting_want(&self->renting, units, keep, now_us);
+}
+
+bool region_core_take_command(region_core_t *self, rent_command_t *ret_command)
+{
+    return renting_take_command(&self->renting, ret_command);
+}
+
+void region_core_unit_ended(region_core_t *self, const char *name, rent_end_t end, int64_t now_us)
+{
+    renting_unit_ended(&self->renting, name, end, now_us);
+}
+
+bool region_core_take_move(region_core_t *self, region_move_t *ret_move)
+{
+    return moving_take(&self->moving, ret_move);
+}
+
+bool region_core_take_missing(region_core_t *self, region_missing_t *ret_missing)
+{
+    return placing_take_missing(&self->placing, ret_missing);
+}
+
+bool region_core_finished(const region_core_t *self)
+{
+    return self->base.ended;
+}
+
+err_code_t region_core_failure(const region_core_t *self, const char **ret_reason)
+{
+    if (ret_reason)
+        *ret_reason = self->base.reason;
+    return self->base.failure;
+}
+
+const char *region_core_waits_for(const region_core_t *self, int64_t *ret_since_us)
+{
+    if (ret_since_us)
+        *ret_since_us = self->reports.waits_since_us;
+    return self->reports.waits_for;
+}
+
+const role_t region_role = {
+    .name = "scheduler",
+    .message = s_message,
+    .tick = s_tick,
+    .due = s_due,
+    .outbox = s_outbox,
+    .finished = s_finished,
+    .destroy = s_destroy,
+};

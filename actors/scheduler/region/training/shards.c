@@ -1,0 +1,374 @@
+#include "actors/scheduler/region/training/shards.h"
+
+#include "codec/base/failpoint.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define NEWEST_WORDS 2
+#define RAN_WORDS 2
+
+void shards_init(shards_t *self, region_base_t *base, region_run_t *run, nodes_t *nodes, actors_t *actors)
+{
+    *self = (shards_t){.base = base, .run = run, .nodes = nodes, .actors = actors};
+}
+
+void shards_fini(shards_t *self)
+{
+    for (size_t index = 0; self->list && index < self->actors->shard_count; index++)
+        message_destroy(&self->list[index].progress);
+    lease_table_destroy(&self->leases);
+    free(self->list);
+}
+
+/* ---- progress ---- */
+
+static uint64_t s_samples(const shards_t *self, const ranges_t *batches)
+{
+    uint64_t sum = 0;
+    for (size_t index = 0; index < batches->count; index++)
+        sum += job_samples_below(self->run->share, batches->items[index].end) -
+               job_samples_below(self->run->share, batches->items[index].first);
+    return sum;
+}
+
+/* Figures of one incarnation and history only grow; what arrives late is told by that. */
+static bool s_is_behind(const message_t *newest, const message_t *message)
+{
+    return message->progress.steps < newest->progress.steps ||
+           message->progress.rounds < newest->progress.rounds ||
+           message->progress.lasts < newest->progress.lasts ||
+           message->progress.samples_applied < newest->progress.samples_applied;
+}
+
+static bool s_is_late(const message_t *newest, const message_t *message)
+{
+    if (!newest || newest->incarnation != message->incarnation ||
+        newest->progress.history != message->progress.history)
+        return false;
+    if (message->progress.welcomes != newest->progress.welcomes) /* another region's figures may be lower */
+        return message->progress.welcomes < newest->progress.welcomes;
+    return s_is_behind(newest, message) || (newest->progress.closed && !message->progress.closed);
+}
+
+static void s_reach(shards_t *self)
+{
+    if (!shards_known(self))
+        return; /* what a shard has that has not told yet is not lost */
+    uint64_t samples = s_samples(self, lease_table_applied(self->leases));
+    if (samples < self->samples_reached)
+        self->samples_repeated += self->samples_reached - samples;
+    self->samples_reached = samples;
+    self->samples_most = samples > self->samples_most ? samples : self->samples_most;
+}
+
+/* A later incarnation that has stored nothing yet goes on from what an earlier one has stored. */
+static void s_note_newest(shards_t *self, region_shard_t *shard, const message_t *message)
+{
+    uint64_t number = message->progress.number;
+    if (!number ||
+        !snapshot_is_newer(message->incarnation, number, shard->newest_incarnation, shard->newest_number))
+        return;
+    if (message->incarnation != shard->newest_incarnation)
+        region_decide(self->base); /* a successor must not take what an earlier one has for the newest */
+    shard->newest_incarnation = message->incarnation;
+    shard->newest_number = number;
+}
+
+static err_code_t s_take_batches(shards_t *self, const message_t *message, size_t shard, err_t *err)
+{
+    ranges_t applied = {0}, durable = {0};
+    err_code_t code =
+        ranges_load(&applied, message->progress.applied.items, message->progress.applied.count, err);
+    if (!code)
+        code = ranges_load(&durable, message->progress.durable.items, message->progress.durable.count, err);
+    if (!code)
+        code = lease_table_progress(self->leases, shard, message->incarnation, message->progress.history,
+                                    &applied, &durable);
+    ranges_fini(&applied);
+    ranges_fini(&durable);
+    return code;
+}
+
+void shards_take_progress(shards_t *self, const message_t *message, size_t shard)
+{
+    FAILPOINT(scheduler_progress);
+    err_t err = {0};
+    err_code_t code = s_take_batches(self, message, shard, &err);
+    if (code) {
+        region_refuse(self->base, message, code,
+                      err.text[0] ? err.text : "batches that this run does not have");
+        return;
+    }
+    s_reach(self);
+    region_shard_t *entry = &self->list[shard];
+    s_note_newest(self, entry, message);
+    if (s_is_late(entry->progress, message))
+        return;
+    message_destroy(&entry->progress);
+    entry->progress = message_dup(message);
+}
+
+void shards_ran(shards_t *self, const region_actor_t *actor)
+{
+    if (actor->role != ROLE_SHARD)
+        return;
+    region_shard_t *shard = &self->list[actor->index];
+    const region_node_t *node = &self->nodes->list[actor->node];
+    uint64_t name = nodes_hash(node->name), process = nodes_process(node->announce);
+    if (shard->ran_on == name && shard->ran_process == process)
+        return;
+    shard->ran_on = name;
+    shard->ran_process = process;
+    region_decide(self->base);
+}
+
+/* ---- questions ---- */
+
+bool shards_known(const shards_t *self)
+{
+    return self->leases && lease_table_known(self->leases);
+}
+
+bool shards_all_applied(const shards_t *self)
+{
+    return shards_known(self) && lease_table_all_applied(self->leases);
+}
+
+/* What a former one had may be lost. */
+const message_t *shards_progress(const shards_t *self, size_t shard)
+{
+    const message_t *progress = self->list[shard].progress;
+    return progress && progress->incarnation >= self->actors->list[shard].incarnation ? progress : NULL;
+}
+
+const region_actor_t *shards_unclosed(const shards_t *self)
+{
+    for (size_t index = 0; index < self->actors->shard_count; index++) {
+        const message_t *progress = shards_progress(self, index);
+        if (!progress || !progress->progress.closed)
+            return &self->actors->list[index];
+    }
+    return NULL;
+}
+
+bool shards_closed(const shards_t *self)
+{
+    return shards_known(self) && !shards_unclosed(self);
+}
+
+/* That the others have this region's last delta needs no check here: they are not complete without it, and
+ * the global scheduler ends the run when all are. */
+static bool s_have_all_lasts(const shards_t *self)
+{
+    for (size_t index = 0; index < self->actors->shard_count; index++) {
+        const message_t *progress = shards_progress(self, index);
+        if (!progress || progress->progress.lasts + 1 < self->base->spec.topology->region_count)
+            return false;
+    }
+    return true;
+}
+
+/* A shard that lost its disk after the end has to get there again. */
+bool shards_have_all(const shards_t *self)
+{
+    return shards_closed(self) && s_have_all_lasts(self);
+}
+
+bool shards_newest_is_on(const shards_t *self, size_t shard, size_t node)
+{
+    uint64_t incarnation, number;
+    const region_shard_t *newest = &self->list[shard];
+    return nodes_holds(self->nodes, node, shard, &incarnation, &number) &&
+           !snapshot_is_newer(newest->newest_incarnation, newest->newest_number, incarnation, number);
+}
+
+void shards_close(shards_t *self, int64_t now_us)
+{
+    if (!lease_table_all_durable(self->leases))
+        return;
+    for (size_t index = 0; index < self->actors->shard_count; index++) {
+        region_shard_t *shard = &self->list[index];
+        if ((shard->progress && shard->progress->progress.closed) || now_us < shard->close_us)
+            continue;
+        message_t *close = message_new(KIND_close, self->actors->list[index].name, self->base->name);
+        region_send(self->base, &close);
+        shard->close_us = now_us + REPEAT_EVERY_US;
+    }
+}
+
+const region_actor_t *shards_untold(const shards_t *self)
+{
+    for (size_t index = 0; index < self->actors->shard_count; index++)
+        if (!self->list[index].progress)
+            return &self->actors->list[index];
+    return NULL;
+}
+
+/* ---- figures ---- */
+
+static void s_add_progress(message_t *report, const message_t *progress, bool first)
+{
+    if (first || progress->progress.steps < report->region_report.steps)
+        report->region_report.steps = progress->progress.steps;
+    if (progress->progress.rounds > report->region_report.rounds)
+        report->region_report.rounds = progress->progress.rounds;
+    report->region_report.duplicates_refused += progress->progress.duplicates;
+    report->region_report.refused += progress->progress.refused;
+    report->region_report.not_finite += progress->progress.not_finite;
+    report->region_report.updates_rolled_back += progress->progress.rolled_back;
+    report->region_report.snapshots_failed += progress->progress.snapshots_failed;
+    report->region_report.uncovered += progress->progress.uncovered;
+    report->region_report.welcomes += progress->progress.welcomes;
+    report->region_report.uncompensated += progress->progress.uncompensated;
+}
+
+void shards_report(const shards_t *self, message_t *report)
+{
+    bool first = true;
+    for (size_t index = 0; self->list && index < self->actors->shard_count; index++) {
+        const message_t *progress = self->list[index].progress;
+        if (!progress)
+            continue;
+        s_add_progress(report, progress, first);
+        if (progress->progress.keep_lag_us > report->region_report.keep_lag_us)
+            report->region_report.keep_lag_us = progress->progress.keep_lag_us;
+        first = false;
+    }
+    report->region_report.samples = self->samples_reached;
+    report->region_report.samples_repeated = self->samples_repeated;
+    report->region_report.closed = shards_closed(self);
+}
+
+/* ---- for a successor ---- */
+
+/* The figures of a shard's progress that a report adds up, and the two that say which progress it is: one list, read in
+ * both directions. */
+#define FIGURES(X)                                                                                           \
+    X(history)                                                                                               \
+    X(steps)                                                                                                 \
+    X(rounds)                                                                                                \
+    X(samples_applied) X(duplicates) X(refused) X(not_finite) X(closed) X(lasts) X(rolled_back) X(welcomes)
+#define COUNT_FIGURE(name) +1
+#define FIGURE_WORDS (1 FIGURES(COUNT_FIGURE))
+
+static void s_put_figures(const shards_t *self, message_t *state)
+{
+    size_t figures = 0;
+    uint64_t *words = calloc(self->actors->shard_count * FIGURE_WORDS + 1, sizeof *words);
+    CHECK(words);
+    for (size_t index = 0; index < self->actors->shard_count; index++) {
+        const message_t *progress = self->list[index].progress;
+        words[figures++] = progress ? progress->incarnation : 0;
+#define PUT_FIGURE(name) words[figures++] = progress ? (uint64_t)progress->progress.name : 0;
+        FIGURES(PUT_FIGURE)
+#undef PUT_FIGURE
+    }
+    message_set_u64s(&state->region_state.figures, words, figures);
+    free(words);
+}
+
+static void s_put_newest(const shards_t *self, message_t *state)
+{
+    size_t count = self->actors->shard_count;
+    uint64_t *newest = calloc(count * NEWEST_WORDS + 1, sizeof *newest);
+    uint64_t *ran = calloc(count * RAN_WORDS + 1, sizeof *ran);
+    CHECK(newest && ran);
+    for (size_t index = 0; index < count; index++) {
+        newest[NEWEST_WORDS * index] = self->list[index].newest_incarnation;
+        newest[NEWEST_WORDS * index + 1] = self->list[index].newest_number;
+        ran[RAN_WORDS * index] = self->list[index].ran_on;
+        ran[RAN_WORDS * index + 1] = self->list[index].ran_process;
+    }
+    message_set_u64s(&state->region_state.newest, newest, count * NEWEST_WORDS);
+    message_set_u64s(&state->region_state.ran_on, ran, count * RAN_WORDS);
+    free(newest);
+    free(ran);
+}
+
+static void s_copy(wire_u64s_t *field, const wire_u64s_t *words)
+{
+    message_set_u64s(field, words->items, words->count);
+}
+
+void shards_put(const shards_t *self, message_t *state)
+{
+    const message_t *saved = self->base->saved;
+    state->region_state.samples_repeated = self->samples_repeated;
+    state->region_state.samples_reached = self->samples_reached;
+    if (self->list) {
+        s_put_newest(self, state);
+        s_put_figures(self, state);
+    } else if (saved) {
+        s_copy(&state->region_state.newest, &saved->region_state.newest);
+        s_copy(&state->region_state.figures, &saved->region_state.figures);
+        s_copy(&state->region_state.ran_on, &saved->region_state.ran_on);
+    }
+}
+
+void shards_load(shards_t *self, const message_t *saved)
+{
+    self->samples_repeated = saved->region_state.samples_repeated;
+    self->samples_reached = saved->region_state.samples_reached;
+}
+
+static void s_load_ran(shards_t *self, const message_t *saved)
+{
+    const wire_u64s_t *ran_on = &saved->region_state.ran_on;
+    if (ran_on->count != self->actors->shard_count * RAN_WORDS)
+        return;
+    for (size_t index = 0; index < self->actors->shard_count; index++) {
+        self->list[index].ran_on = ran_on->items[RAN_WORDS * index];
+        self->list[index].ran_process = ran_on->items[RAN_WORDS * index + 1];
+    }
+}
+
+/* In a job that has got more epochs since, or another rate, nothing is final any more. */
+static message_t *s_load_progress(const shards_t *self, const uint64_t *words, size_t index, bool same)
+{
+    message_t *progress = message_new(KIND_progress, self->base->name, self->actors->list[index].name);
+    progress->incarnation = *words++;
+#define TAKE_FIGURE(name) progress->progress.name = *words++;
+    FIGURES(TAKE_FIGURE)
+#undef TAKE_FIGURE
+    if (!same) {
+        progress->progress.closed = false;
+        progress->progress.lasts = 0;
+    }
+    return progress;
+}
+
+static void s_load_shards(shards_t *self, const message_t *saved)
+{
+    const wire_u64s_t *newest = &saved->region_state.newest, *figures = &saved->region_state.figures;
+    bool same = !strcmp(saved->region_state.digest, self->base->digest);
+    if (newest->count != self->actors->shard_count * NEWEST_WORDS ||
+        figures->count != self->actors->shard_count * FIGURE_WORDS)
+        return;
+    for (size_t index = 0; index < self->actors->shard_count; index++) {
+        region_shard_t *shard = &self->list[index];
+        const uint64_t *words = figures->items + FIGURE_WORDS * index;
+        shard->newest_incarnation = newest->items[NEWEST_WORDS * index];
+        shard->newest_number = newest->items[NEWEST_WORDS * index + 1];
+        if (words[0])
+            shard->progress = s_load_progress(self, words, index, same);
+    }
+}
+
+void shards_start(shards_t *self)
+{
+    lease_spec_t spec = {
+        .batches = self->run->share->batches,
+        .shard_count = self->actors->shard_count,
+        .worker_count = self->actors->worker_count,
+        .one_by_one = self->base->spec.topology->job.sync.inside != INSIDE_ASYNC ||
+                      (self->run->job.waits && self->base->spec.topology->region_count > 1),
+    };
+    self->leases = lease_table_new(&spec);
+    self->list = calloc(self->actors->shard_count, sizeof *self->list);
+    CHECK(self->list);
+    if (!self->base->saved)
+        return;
+    s_load_ran(self, self->base->saved);
+    s_load_shards(self, self->base->saved);
+}
