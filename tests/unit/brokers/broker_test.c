@@ -136,7 +136,9 @@ static void s_register(const actor_t *actor, const char *region)
 {
     s_hello(actor);
     message_t *m = s_wait(actor, KIND_registered);
-    cr_assert_str_eq(m->registered.region, region);
+    char broker[WIRE_NAME_SIZE];
+    snprintf(broker, sizeof broker, "broker/%s", region);
+    cr_assert_str_eq(m->from, broker);
     cr_assert_gt(m->registered.day_us, 0);
     cr_assert_str_eq(m->to, actor->name);
     message_destroy(&m);
