@@ -46,8 +46,7 @@ shard_core_t *shard_alloc(const shard_spec_t *spec)
     replica_init(self->replica, self->base);
     shard_vote_begin(self);
     intake_init(self->intake, self->base, self->replica);
-    CHECK(self->intake->picks && self->intake->parts && self->intake->workers);
-    self->stream->open_first = 1;
+    stream_init(self->stream, self->base, self->replica);
     self->durable->retry_pause_us = SHARD_RETRY_FIRST_US;
     self->report->state = "running";
     self->entry->giving.region = self->entry->donor = SIZE_MAX;
@@ -86,34 +85,18 @@ err_code_t shard_core_restore(const shard_spec_t *spec, const snapshot_t *snapsh
     return ERR_OK;
 }
 
-static void s_destroy_version(shard_core_t *self)
-{
-    for (size_t r = 0; r < TOPOLOGY_REGIONS_MAX; r++) {
-        for (size_t i = 0; i < SHARD_INCOMING_MAX; i++)
-            incoming_drop(&self->stream->origins[r].incoming[i]);
-        buf_destroy(&self->stream->origins[r].cursor);
-    }
-    shard_donor_drop(self);
-    shard_enter_drop(self);
-    for (size_t i = 0; i < self->stream->queue_count; i++) {
-        buf_destroy(&self->stream->queue[i].data);
-        buf_destroy(&self->stream->queue[i].cursor);
-        buf_destroy(&self->stream->queue[i].seen);
-        free(self->stream->queue[i].checksums);
-    }
-    free(self->stream->queue);
-    shard_vote_fini(self);
-    shard_relay_fini(self);
-}
-
 void shard_destroy(void **core_p)
 {
     shard_core_t *self = *core_p;
     *core_p = NULL;
     if (!self)
         return;
+    shard_donor_drop(self);
+    shard_enter_drop(self);
+    shard_vote_fini(self);
+    shard_relay_fini(self);
+    stream_fini(self->stream);
     intake_fini(self->intake);
-    s_destroy_version(self);
     keep_fini(&self->durable->keep);
     ranges_fini(&self->durable->applied);
     ranges_fini(&self->durable->shot.applied);
@@ -128,25 +111,147 @@ void shard_destroy(void **core_p)
 /* No round, destination or end is in the way of local steps. */
 static bool s_may_step(const shard_core_t *self)
 {
-    return !shard_round_bars(self) && !shard_cut_limited(self);
+    return !shard_round_bars(self) && !stream_limited(self->stream);
 }
 
 static bool s_step(shard_core_t *self)
 {
     if (!s_may_step(self) || self->stream->closed || !intake_step(self->intake))
         return false;
-    shard_cut_step(self);
+    stream_cut_step(self->stream);
+    return true;
+}
+
+/* -- own and other regions' deltas */
+
+void shard_drift_begin(shard_core_t *self)
+{
+    position_t own = stream_position(self->stream);
+    drift_begin(self->replica, &own, stream_going(self->stream));
+}
+
+void shard_collect(shard_core_t *self)
+{
+    pending_t own;
+    while (stream_own(self->stream, &own))
+        shard_round_contribute(self, &own);
+    shard_uncovered_send(self);
+}
+
+/* No region is two rounds ahead of what is applied here; but for one that lost its disk behind its last delta, and ends its
+ * line by one more: what is decided to be in the next round is taken, or that round would never be whole. */
+static void s_bound(shard_core_t *self)
+{
+    if (!self->base->rules.waits)
+        return;
+    uint64_t number = self->rounds->number;
+    const uint64_t *decided = self->base->rules.votes ? shard_vote_decided(self, number + 1) : NULL;
+    for (size_t r = 0; r < base_regions(self->base); r++)
+        self->stream->bound[r] = decided && decided[r] > number + 2 ? decided[r] : number + 2;
+}
+
+static bool s_apply(shard_core_t *self, size_t origin, const incoming_t *delta)
+{
+    part_t part;
+    bool some = stream_values(delta, &part);
+    blend_t blend = {.parts = &part,
+                     .count = 1,
+                     .divisor = 1,
+                     .scratch = self->replica->scratch,
+                     .sums = self->replica->sums};
+    float share = (float)self->base->spec.job->regions[origin].share;
+    late_t late = {.origin = origin,
+                   .steps = delta->head.steps,
+                   .tells = delta->tells,
+                   .seen = {delta->seen_history, delta->seen}};
+    switch (delta->head.kind) {
+    case DELTA_GRADIENT:
+        some = drift_step(self->replica, &late, &blend);
+        break;
+    case DELTA_MODEL:
+        some = version_mix(self->replica, &blend, 1.0f - share, share);
+        break;
+    case DELTA_DIFFERENCE:
+        some = outer_add(self->replica, origin, &blend);
+        break;
+    case DELTA_NOTHING:
+        some = true;
+        break;
+    }
+    if (some && delta->head.kind != DELTA_NOTHING)
+        self->replica->version++;
+    if (some)
+        self->replica->samples_applied += delta->head.samples;
+    return some;
+}
+
+/* A delta whose turn it is changes the version and its origin's position together. False when memory is short: it stays. */
+static bool s_take(shard_core_t *self)
+{
+    size_t origin;
+    incoming_t *delta;
+    s_bound(self);
+    if (!stream_next(self->stream, &origin, &delta))
+        return false;
+    bool waits = self->base->rules.waits;
+    if (!delta->code && !(waits ? shard_round_take(self, origin, delta) : s_apply(self, origin, delta)))
+        return false;
+    stream_taken(self->stream, origin, delta);
     return true;
 }
 
 void shard_advance(shard_core_t *self)
 {
+    shard_collect(self);
     bool moved = !life_stops(&self->base->life) && life_runs(&self->base->life);
-    while (moved)
-        moved = outer_try(self->replica) || shard_delta_try(self) || shard_round_try(self) || s_step(self);
+    while (moved) {
+        moved = outer_try(self->replica) || s_take(self) || shard_round_try(self) || s_step(self);
+        shard_collect(self);
+    }
     shard_vote_advance(self);
     shard_relay_advance(self);
     intake_serve(self->intake, s_may_step(self));
+}
+
+static void s_on_delta(shard_core_t *self, const message_t *message)
+{
+    if (life_stops(&self->base->life))
+        return;
+    s_bound(self);
+    heard_t heard = stream_delta(self->stream, message);
+    if (heard.origin != SIZE_MAX)
+        shard_relay_heard(self, heard.origin, heard.handed);
+}
+
+static void s_on_stream(shard_core_t *self, const message_t *message)
+{
+    size_t region;
+    if (life_stops(&self->base->life))
+        return;
+    switch (stream_message(self->stream, message, &region)) {
+    case STREAM_NOTHING:
+        break;
+    case STREAM_ROLLED_BACK:
+        shard_enter(self, true);
+        break;
+    case STREAM_RESET:
+        if (self->entry->giving.region == region)
+            shard_donor_drop(self);
+        break;
+    }
+}
+
+/* Where steps since an open round's cut are counted from what that does, and where memory is short, the scheduler asks again. */
+static void s_on_close(shard_core_t *self, const message_t *message)
+{
+    if (self->stream->closed || life_stops(&self->base->life))
+        return;
+    if (strcmp(message->from, self->base->scheduler) != 0)
+        base_refuse(self->base, message, ERR_DENIED, "only the region's scheduler closes");
+    else if (!ranges_has_all(&self->durable->applied, 0, self->base->region->batches))
+        base_refuse(self->base, message, ERR_STATE, "some batch of the region is not durable here");
+    else if (!self->base->rules.overlap || !shard_round_open(self))
+        stream_close(self->stream);
 }
 
 static void s_stop(shard_core_t *self, life_end_t end)
@@ -156,9 +261,7 @@ static void s_stop(shard_core_t *self, life_end_t end)
     shard_enter_drop(self);
     shard_mark_drop(self);
     intake_stop(self->intake);
-    for (size_t r = 0; r < base_regions(self->base); r++)
-        for (size_t i = 0; i < SHARD_INCOMING_MAX; i++)
-            incoming_drop(&self->stream->origins[r].incoming[i]);
+    stream_stop(self->stream);
 }
 
 /* A shard that is not dirty any more has nothing left to wait for: it ends without asking other regions. */
@@ -220,18 +323,18 @@ static void s_dispatch(shard_core_t *self, message_t *message)
         break;
     case KIND_delta:
         if (runs)
-            shard_delta(self, message);
+            s_on_delta(self, message);
         break;
     case KIND_stream:
         if (runs || !self->base->life.lossy)
-            shard_stream(self, message);
+            s_on_stream(self, message);
         break;
     case KIND_stream_fetch:
         if (message->stream_fetch.origin[0]) {
             if (runs)
                 shard_relay_give(self, message);
         } else if (runs || !self->base->life.lossy) {
-            shard_fetch(self, message);
+            stream_fetch(self->stream, message);
         }
         break;
     case KIND_stream_gap:
@@ -239,7 +342,7 @@ static void s_dispatch(shard_core_t *self, message_t *message)
         break;
     case KIND_close:
         if (runs)
-            shard_close(self, message);
+            s_on_close(self, message);
         break;
     case KIND_stand_want:
         shard_stand_want(self, message);
@@ -307,9 +410,9 @@ static void s_tick(void *core, int64_t now_us)
     shard_donor_tick(self);
     shard_mark_tick(self);
     shard_advance(self);
-    if (now_us >= self->stream->head_us && self->durable->stored) {
-        shard_cut_release(self); /* what was held for a newcomer */
-        shard_cut_head(self);
+    if (now_us >= self->stream->head_us && self->base->stored) {
+        stream_release(self->stream); /* what was held for a newcomer */
+        stream_head(self->stream);
     }
     shard_keep_news(self, keep_tick(&self->durable->keep));
     s_finish(self);
@@ -331,7 +434,7 @@ static int64_t s_due(const void *core)
     due = s_least(due, s_least(shard_enter_due(self), shard_stand_due(self)));
     due = s_least(due, self->base->gate.patient_us);
     due = s_least(due, s_least(shard_vote_due(self), shard_relay_due(self)));
-    if (shard_cut_owes(self) && self->durable->stored)
+    if (stream_owes(self->stream) && self->base->stored)
         due = s_least(due, self->stream->head_us);
     if (self->base->short_of_memory)
         due = s_least(due, self->base->now_us + SHARD_REPORT_SOON_US);

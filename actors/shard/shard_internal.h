@@ -54,47 +54,13 @@ struct shard_core {
 
 /* shard_core */
 void shard_advance(shard_core_t *self); /* everything that can be done now */
+/* What the stream has made goes to whom it concerns; after every call that may cut. */
+void shard_collect(shard_core_t *self);
+void shard_drift_begin(shard_core_t *self); /* the parameters are new */
 /* nothing is left to do here, and nothing is missing in the snapshot */
 bool shard_has_handed(const shard_core_t *self);
 shard_core_t *shard_alloc(const shard_spec_t *spec);
 void shard_destroy(void **core_p);
-
-/* shard_cut */
-void shard_cut_step(shard_core_t *self);             /* after every local step */
-bool shard_cut_limited(const shard_core_t *self);    /* local steps must wait for a destination */
-size_t shard_cut_slowest(const shard_core_t *self);  /* the destination that has taken the least */
-uint64_t shard_cut_stable(const shard_core_t *self); /* what every destination has durably */
-/* committed deltas whose last is in [from, to] */
-void shard_cut_send(shard_core_t *self, uint64_t from, uint64_t to);
-void shard_cut_send_kept(shard_core_t *self, kept_t *kept, const delivery_t *stream);
-void shard_cut_head(shard_core_t *self);
-void shard_cut_release(shard_core_t *self);
-void shard_close(shard_core_t *self, const message_t *message);
-void shard_stream(shard_core_t *self, const message_t *message);
-void shard_fetch(shard_core_t *self, const message_t *message);
-kept_t *shard_queue_add(shard_core_t *self, const kept_t *kept);
-
-bool shard_cut_owes(const shard_core_t *self);         /* some destination lacks something */
-uint64_t shard_cut_sendable(const shard_core_t *self); /* last number that may leave the region */
-bool shard_cut_now(shard_core_t *self);      /* of all that is open, for a newcomer; false without memory */
-void shard_cut_announce(shard_core_t *self); /* an empty delta that shows others a new line */
-/* Who had made the final cut stands, as all others, behind the last of theirs: from here on equal numbers are of equal steps. */
-void shard_cut_catch_up(shard_core_t *self);
-void shard_cut_forget(shard_core_t *self); /* the whole queue and what is open */
-
-/* shard_line */
-uint64_t
-shard_line_going(const shard_core_t *self); /* a bit for each other region whose last delta has not come */
-void shard_drift_begin(shard_core_t *self);
-uint64_t shard_line_last(const shard_core_t *self);   /* of the own stream: the last delta made */
-uint64_t shard_line_oldest(const shard_core_t *self); /* the first that can still be sent */
-void shard_line_position(const shard_core_t *self, uint64_t *ret_history, uint64_t *ret_number);
-/* and keeps all that follow */
-bool shard_line_has(const shard_core_t *self, uint64_t history, uint64_t number);
-void shard_line_begin(shard_core_t *self, uint64_t follows_history, uint64_t follows);
-void shard_entry_next(shard_core_t *self);
-bool shard_ignores(const shard_core_t *self, size_t region); /* away, and not waited for or kept for */
-bool shard_holds(const shard_core_t *self);                  /* a newcomer may need what would be let go */
 
 /* shard_stand */
 void shard_stand_want(shard_core_t *self, const message_t *message);
@@ -104,7 +70,6 @@ void shard_stand_ask_one(shard_core_t *self, size_t region);
 void shard_stand_say(shard_core_t *self, size_t region);
 void shard_stand_tick(shard_core_t *self);
 int64_t shard_stand_due(const shard_core_t *self);
-void shard_suspect(shard_core_t *self, size_t origin);
 /* Whether what follows this shard's position in the stream of `region` can still come, as that one has said. */
 bool shard_stand_can_follow(const shard_core_t *self, size_t region);
 void shard_gap(shard_core_t *self, const message_t *message);
@@ -132,14 +97,14 @@ void shard_donor_taken(shard_core_t *self, const snapshot_t *snapshot);
 void shard_donor_committed(shard_core_t *self, uint64_t number, err_code_t code);
 void shard_donor_tick(shard_core_t *self);
 void shard_donor_drop(shard_core_t *self);
-/* shard_delta, shard_round */
-void shard_delta(shard_core_t *self, message_t *message);
-bool shard_delta_try(shard_core_t *self);
-void shard_delta_ack(shard_core_t *self, size_t origin, err_code_t code);
-void incoming_drop(incoming_t *self);
+/* shard_round */
 bool shard_round_open(const shard_core_t *self); /* own contribution made, round not applied */
 bool shard_round_bars(const shard_core_t *self); /* and no local step may be made before it is */
 bool shard_round_try(shard_core_t *self);
+/* An own contribution, as others see it, is kept until its round; its data is moved in. */
+void shard_round_contribute(shard_core_t *self, pending_t *own);
+/* Another region's is; false without memory, and nothing changed. */
+bool shard_round_take(shard_core_t *self, size_t origin, const incoming_t *delta);
 size_t
 shard_round_lacks(const shard_core_t *self); /* a region whose contribution is missing; SIZE_MAX: none */
 
@@ -156,7 +121,6 @@ bool shard_round_has(const shard_core_t *self, size_t region, uint64_t number);
 /* shard_vote */
 void shard_vote_begin(shard_core_t *self);
 void shard_vote_fini(shard_core_t *self);
-vote_t *shard_vote_add(shard_core_t *self, const vote_t *vote);
 void shard_vote(shard_core_t *self, const message_t *message);
 void shard_vote_advance(shard_core_t *self);
 int64_t shard_vote_due(const shard_core_t *self);
@@ -195,7 +159,8 @@ err_code_t state_load(shard_core_t *self, const snapshot_t *snapshot, err_t *err
 bool state_add_values(const shard_core_t *self, snapshot_t *snapshot, err_t *err);
 
 /* shard_uncovered */
-bool shard_uncovered(const shard_core_t *self);          /* trains on without its disk, now */
+void shard_begin_line(shard_core_t *self, const position_t *follows); /* a new history follows there */
+bool shard_uncovered(const shard_core_t *self);                       /* trains on without its disk, now */
 void shard_uncovered_send(shard_core_t *self);           /* then: what is cut and has not left does so */
 uint64_t shard_uncovered_sent(const shard_core_t *self); /* last own delta that has left */
 void shard_uncovered_end(shard_core_t *self);
@@ -208,7 +173,7 @@ void shard_mark_committed(shard_core_t *self, err_code_t code);
 void shard_mark_drop(shard_core_t *self); /* gives up: the shard stops, or takes another region's state */
 void shard_mark_join(shard_core_t *self, uint64_t number); /* with a state that lies behind that point */
 void shard_mark_tick(shard_core_t *self);
-void shard_mark_load(shard_core_t *self, uint64_t number, const wire_u64s_t *kept);
+void shard_mark_load(shard_core_t *self, const wire_u64s_t *kept);
 
 void shard_report(shard_core_t *self);
 void shard_report_tick(shard_core_t *self);

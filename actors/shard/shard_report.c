@@ -12,7 +12,7 @@ static const char *s_region(const shard_core_t *self, size_t index)
  * not waited for by anybody, it goes with the next snapshot. */
 static const char *s_limit(const shard_core_t *self)
 {
-    size_t slowest = shard_cut_slowest(self);
+    size_t slowest = stream_slowest(self->stream);
     for (size_t r = 0; r < base_regions(self->base) && slowest == SIZE_MAX; r++)
         if (self->stream->destination_hold_us[r] > self->base->now_us)
             slowest = r;
@@ -36,9 +36,9 @@ static const char *s_waits_for(const shard_core_t *self, wire_name_t text)
         message_set_name(text, "memory");
     else if (shard_round_bars(self) && shard_round_lacks(self) != SIZE_MAX)
         message_set_name(text, s_region(self, shard_round_lacks(self)));
-    else if (self->rounds->vote.on && shard_round_bars(self))
+    else if (self->base->rules.votes && shard_round_bars(self))
         message_set_name(text, "majority of regions");
-    else if (!self->stream->closed && shard_cut_limited(self))
+    else if (!self->stream->closed && stream_limited(self->stream))
         message_set_name(text, s_limit(self));
     else if (intake_missing(self->intake, &batch))
         snprintf(text, sizeof(wire_name_t), "batch %" PRIu64, batch);

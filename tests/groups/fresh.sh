@@ -48,7 +48,7 @@ while read -r program; do
     # What is no program here either is a word that only looks like one.
     type -P "$program" >/dev/null || continue
     inside "type -P $program" >/dev/null || missing+=" $program"
-done < <(perl tests/programs.pl $(git ls-files '*.sh' .ci/run tests/live/soak ':!tests/groups' ':!tests/fuzz') README.md | awk '{ print $2 }' | sort -u)
+done < <(perl tests/programs.pl $(git ls-files '*.sh' .ci/run tests/live/soak '*.md' ':!tests/groups' ':!tests/fuzz') | awk '{ print $2 }' | sort -u)
 [ -z "$missing" ] || {
     echo "FAIL: called by a script and not there on a fresh machine:$missing" >&2
     exit 1

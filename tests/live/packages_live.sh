@@ -59,8 +59,9 @@ judge() {
 
 mapfile -t scripts < <(git ls-files | grep -vE '^tests/(bench|groups|fuzz)/' |
     while read -r file; do [[ $file == *.sh || $(head -c 2 "$file" 2>/dev/null) == '#!' ]] && echo "$file"; done | grep -v '\.pl$')
+mapfile -t documents < <(git ls-files '*.md')
 mapfile -t benches < <(git ls-files 'tests/bench/*.sh')
-judge tests "build data test" "${scripts[@]}" README.md
+judge tests "build data test" "${scripts[@]}" "${documents[@]}"
 mapfile -t fuzzers < <(git ls-files 'tests/fuzz/*.sh' tests/groups/fuzz.sh)
 judge fuzzers "build data test fuzz" "${fuzzers[@]}"
 judge benches "build data test bench" "${benches[@]}"

@@ -18,6 +18,12 @@ const char *base_region_name(const base_t *self, size_t region)
     return self->spec.topology->regions[region].name;
 }
 
+uint64_t base_members(const base_t *self)
+{
+    size_t regions = base_regions(self);
+    return regions >= 64 ? UINT64_MAX : (UINT64_C(1) << regions) - 1;
+}
+
 void base_changed(base_t *self)
 {
     self->changes++;

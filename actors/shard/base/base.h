@@ -62,12 +62,14 @@ typedef struct {
     int64_t now_us;
     uint64_t changes; /* grows with every change of what is stored */
     counts_t counts;
-    /* since when something is taken that others wait to hear the durability of; ROLE_NEVER: nothing */
-    int64_t told_us;
+    int64_t
+        told_us; /* since when something is taken that others wait to hear the durability of; ROLE_NEVER: nothing */
     gate_t gate;
+    bool stored;          /* a snapshot of the present line is durable */
     bool short_of_memory; /* something could not be applied: tried again at the next tick */
     life_t life;
     bool report_soon;
+    bool visits; /* is the state of another region's shard, loaded to be adopted */
 } base_t;
 
 void base_init(base_t *self, const shard_spec_t *spec);
@@ -76,11 +78,16 @@ void base_fini(base_t *self);
 size_t base_regions(const base_t *self);
 size_t base_bytes(const base_t *self); /* of a tensor of this shard */
 const char *base_region_name(const base_t *self, size_t region);
+uint64_t base_members(const base_t *self); /* a bit for each region */
 
 /* What is stored is another than before. */
 void base_changed(base_t *self);
 /* Something is taken that others wait to hear the durability of: it is stored soon. */
 void base_tell_soon(base_t *self);
+
+/* state: what is stored; that it is of this shard durable/state checks. */
+void base_pack(const base_t *self, message_t *message);
+void base_load(base_t *self, const message_t *message);
 
 /* -- speaking */
 

@@ -21,8 +21,9 @@ typedef enum {
 typedef enum {
     /* takes nothing more, but stays until its last snapshot has gone to its keepers and it is told to end */
     END_NONE,
+    /* takes nothing more; done once its last snapshot is durable */
     END_HANDS,
-    END_STOPS, /* takes nothing more; done once its last snapshot is durable */
+    END_STOPS,
     END_DONE,
     END_PHASES,
 } life_end_t;

@@ -51,7 +51,6 @@ typedef struct {
 typedef struct {
     uint64_t number;      /* of the newest snapshot taken */
     uint64_t handed_from; /* number of the newest taken before the shard was to be handed over */
-    bool stored;          /* some snapshot is durable */
     keep_t keep;
     shot_t shot;
     ranges_t applied;

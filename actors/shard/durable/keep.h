@@ -60,8 +60,9 @@ typedef struct {
 
 /* What has become of the snapshot that waited. */
 typedef enum {
+    /* it is durable */
     KEEP_NO_NEWS,
-    KEEP_COUNTS, /* it is durable */
+    KEEP_COUNTS,
     /* the shard stops, and nothing has moved for long: it is committed here, and that is all */
     KEEP_GIVEN_UP,
 } keep_news_t;

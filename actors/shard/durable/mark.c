@@ -179,10 +179,9 @@ bool shard_core_keeps(const shard_core_t *self, uint64_t incarnation)
     return false;
 }
 
-void shard_mark_load(shard_core_t *self, uint64_t number, const wire_u64s_t *kept)
+void shard_mark_load(shard_core_t *self, const wire_u64s_t *kept)
 {
     shard_mark_t *mark = &self->durable->mark;
-    gate_load(&self->base->gate, number);
     size_t count = kept->count / SHARD_MARK_FIELDS, most = s_most(self);
     size_t first = count > most ? count - most : 0;
     mark->kept_count = count - first;

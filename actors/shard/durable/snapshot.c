@@ -29,7 +29,7 @@ static const char *s_reason(const shard_core_t *self)
     uint64_t every = self->base->spec.topology->checkpoint.every;
     if (shard_mark_tag(self))
         return shard_mark_tag(self);
-    if (!self->durable->stored)
+    if (!self->base->stored)
         return "start";
     if (self->base->life.end == END_HANDS && self->durable->number <= self->durable->handed_from)
         return "stop";
@@ -105,7 +105,8 @@ snapshot_t *shard_core_take_snapshot(shard_core_t *self, int64_t now_us)
                         .number = self->durable->number + 1,
                         .incarnation = self->base->spec.incarnation};
     snprintf(id.tag, sizeof id.tag, "%s", reason ? reason : "taken");
-    bool given = shard_donor_waits(self) && shard_cut_now(self);
+    bool given = shard_donor_waits(self) && stream_cut_now(self->stream);
+    shard_collect(self);
     shard_mark_take(self);
     snapshot_t *snapshot = snapshot_new(&id);
     if (!snapshot || !state_add_values(self, snapshot, NULL)) {
@@ -132,7 +133,7 @@ static void s_tell_origins(shard_core_t *self)
             continue;
         origin->durable = self->durable->shot.taken[r];
         if (!life_stops(&self->base->life))
-            shard_delta_ack(self, r, ERR_OK);
+            stream_ack(self->stream, r, ERR_OK);
     }
 }
 
@@ -145,9 +146,10 @@ void shard_committed(shard_core_t *self)
     shard_mark_committed(self, ERR_OK);
     if (self->durable->shot.outlived)
         return;
-    self->durable->stored = true;
+    self->base->stored = true;
     uint64_t first_new = shard_uncovered_sent(self) + 1;
     self->durable->committed_last = self->durable->shot.last;
+    self->stream->sendable = shard_uncovered_sent(self);
     self->durable->committed_changes = self->durable->shot.changes;
     self->durable->committed_steps = self->durable->shot.steps;
     self->durable->closed = self->durable->shot.closed;
@@ -157,10 +159,10 @@ void shard_committed(shard_core_t *self)
     if (self->base->life.phase == LIFE_STORES)
         shard_entered(self);
     if (self->durable->committed_last >= first_new) {
-        shard_cut_send(self, first_new, self->durable->committed_last);
-        shard_cut_head(self);
+        stream_send(self->stream, first_new, self->durable->committed_last);
+        stream_head(self->stream);
     }
-    self->rounds->vote.settled[self->base->spec.region_index] = self->durable->shot.round;
+    ballot_settle(&self->rounds->ballot, self->base->spec.region_index, self->durable->shot.round);
     shard_vote_committed(self);
     FAILPOINT(shard_snapshot_told);
     self->base->report_soon = true;

@@ -26,7 +26,7 @@ bool shard_core_uncovered(const shard_core_t *self)
 bool shard_core_may_go_on(const shard_core_t *self)
 {
     return self->base->spec.topology->checkpoint.when_full == WHEN_FULL_GO_ON &&
-           base_regions(self->base) > 1 && self->durable->store_error == ERR_FULL && self->durable->stored &&
+           base_regions(self->base) > 1 && self->durable->store_error == ERR_FULL && self->base->stored &&
            life_runs(&self->base->life) && !self->stream->closed && !life_stops(&self->base->life);
 }
 
@@ -35,7 +35,7 @@ static void s_tell_origins(shard_core_t *self)
     for (size_t r = 0; r < base_regions(self->base); r++)
         if (r != self->base->spec.region_index &&
             self->stream->origins[r].taken > self->stream->origins[r].durable)
-            shard_delta_ack(self, r, ERR_OK);
+            stream_ack(self->stream, r, ERR_OK);
 }
 
 void shard_core_go_on(shard_core_t *self, int64_t now_us)
@@ -44,7 +44,7 @@ void shard_core_go_on(shard_core_t *self, int64_t now_us)
     CHECK(shard_core_may_go_on(self));
     if (self->durable->uncovered.on)
         return;
-    self->durable->uncovered.on = true;
+    self->durable->uncovered.on = self->stream->undurable = true;
     self->base->report_soon = true;
     shard_mark_drop(self);
     shard_uncovered_send(self);
@@ -53,14 +53,14 @@ void shard_core_go_on(shard_core_t *self, int64_t now_us)
 
 void shard_uncovered_send(shard_core_t *self)
 {
-    uint64_t last = shard_line_last(self);
-    if (!shard_uncovered(self))
+    uint64_t last = stream_last(self->stream);
+    if (!shard_uncovered(self) || last <= shard_uncovered_sent(self))
         return;
     self->durable->uncovered.changes = self->base->changes;
     for (size_t i = 0; i < self->stream->queue_count; i++)
         self->durable->uncovered.count += self->stream->queue[i].head.last > shard_uncovered_sent(self);
-    shard_cut_send(self, shard_uncovered_sent(self) + 1, last);
-    self->durable->uncovered.last = last;
+    stream_send(self->stream, shard_uncovered_sent(self) + 1, last);
+    self->durable->uncovered.last = self->stream->sendable = last;
 }
 
 uint64_t shard_uncovered_sent(const shard_core_t *self)
@@ -74,5 +74,12 @@ void shard_uncovered_end(shard_core_t *self)
 {
     if (self->durable->uncovered.on)
         self->durable->uncovered.changes = self->base->changes;
-    self->durable->uncovered.on = false;
+    self->durable->uncovered.on = self->stream->undurable = false;
+}
+
+void shard_begin_line(shard_core_t *self, const position_t *follows)
+{
+    stream_begin(self->stream, follows);
+    self->durable->committed_last = follows->number;
+    self->durable->uncovered.last = 0;
 }

@@ -50,7 +50,7 @@ static err_code_t s_load(const shard_core_t *self, size_t donor, snapshot_t **sn
     spec.region_index = donor;
     spec.loses = spec.uncertain = false;
     shard_core_t *peer = shard_alloc(&spec);
-    peer->entry->visits = true;
+    peer->base->visits = true;
     err_code_t code = state_load(peer, *snapshot_p, err);
     snapshot_destroy(snapshot_p); /* its references would make every buffer shared */
     if (!code)
@@ -260,7 +260,7 @@ static void s_take_positions(shard_core_t *self, const shard_core_t *peer)
             continue;
         }
         buf_t *cursor = s_cursor(peer);
-        s_take_origin(&self->stream->origins[r], peer->stream->history, shard_line_last(peer), cursor,
+        s_take_origin(&self->stream->origins[r], peer->stream->history, stream_last(peer->stream), cursor,
                       peer->stream->closed);
         buf_destroy(&cursor);
     }
@@ -344,9 +344,10 @@ static void s_lose_own(shard_core_t *self, const shard_core_t *peer)
     shard_vote_mute(self);
     self->stream->closed = own->final;
     self->durable->closed = false;
-    shard_line_begin(self, own->history, own->taken);
+    shard_begin_line(self, &(position_t){own->history, own->taken});
     if (!self->base->rules.waits || self->stream->closed)
-        shard_cut_announce(self);
+        stream_announce(self->stream);
+    shard_collect(self);
 }
 
 err_code_t shard_adopt(shard_core_t *self, size_t donor, snapshot_t **snapshot_p, err_t *err)
@@ -356,7 +357,7 @@ err_code_t shard_adopt(shard_core_t *self, size_t donor, snapshot_t **snapshot_p
     if (code)
         return code;
     const origin_t *own = &peer->stream->origins[self->base->spec.region_index];
-    bool keeps = !self->base->life.lossy && shard_line_has(self, own->history, own->taken);
+    bool keeps = !self->base->life.lossy && stream_has(self->stream, own->history, own->taken);
     room_t room = {0};
     code = keeps ? s_find_room(self, own->taken, &room, err) : ERR_OK;
     if (code) {
@@ -378,9 +379,9 @@ err_code_t shard_adopt(shard_core_t *self, size_t donor, snapshot_t **snapshot_p
     buf_destroy(&former);
     buf_destroy(&start);
     s_leave(&room);
-    shard_entry_next(self);
+    stream_entry_next(self->stream);
     self->base->counts.welcomes++;
-    self->durable->stored = false;
+    self->base->stored = false;
     self->durable->shot.outlived = true;
     base_changed(self->base);
     shard_destroy((void **)&peer);

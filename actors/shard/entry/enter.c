@@ -31,11 +31,9 @@ void shard_ask_at_start(shard_core_t *self)
 static void s_drop_unapplied(shard_core_t *self)
 {
     intake_forget(self->intake);
-    for (size_t r = 0; r < base_regions(self->base); r++) {
+    stream_stop(self->stream);
+    for (size_t r = 0; r < base_regions(self->base); r++)
         self->stream->origins[r].suspect = false;
-        for (size_t i = 0; i < SHARD_INCOMING_MAX; i++)
-            incoming_drop(&self->stream->origins[r].incoming[i]);
-    }
 }
 
 void shard_enter(shard_core_t *self, bool lossy)
@@ -71,13 +69,12 @@ static bool s_all_heard(const shard_core_t *self)
  * it lost that nobody sends any more. */
 static bool s_agreed(const shard_core_t *self)
 {
-    uint64_t history, number;
-    shard_line_position(self, &history, &number);
+    position_t own = stream_position(self->stream);
     for (size_t r = 0; r < base_regions(self->base); r++) {
         const stand_view_t *stand = &self->entry->stands[r];
         if (r == self->base->spec.region_index)
             continue;
-        if (stand->history != history || stand->taken != number || !shard_stand_can_follow(self, r))
+        if (stand->history != own.history || stand->taken != own.number || !shard_stand_can_follow(self, r))
             return false;
     }
     return true;
@@ -89,7 +86,7 @@ static bool s_patient(const shard_core_t *self, size_t donor)
 {
     const stand_view_t *stand = &self->entry->stands[donor];
     int64_t patience_us = self->base->spec.topology->job.sync.away_after_us;
-    if (!self->base->life.lossy && !shard_line_has(self, stand->history, stand->taken))
+    if (!self->base->life.lossy && !stream_has(self->stream, stand->history, stand->taken))
         patience_us *= SHARD_DONOR_PATIENCE;
     return self->base->now_us - self->entry->since_us < patience_us;
 }
@@ -98,8 +95,8 @@ static bool s_patient(const shard_core_t *self, size_t donor)
 static bool s_better_donor(const shard_core_t *self, size_t a, size_t b)
 {
     const stand_view_t *x = &self->entry->stands[a], *y = &self->entry->stands[b];
-    bool x_in_line = shard_line_has(self, x->history, x->taken);
-    bool y_in_line = shard_line_has(self, y->history, y->taken);
+    bool x_in_line = stream_has(self->stream, x->history, x->taken);
+    bool y_in_line = stream_has(self->stream, y->history, y->taken);
     if (x_in_line != y_in_line && !self->base->life.lossy)
         return x_in_line;
     return x->taken > y->taken;
@@ -150,18 +147,17 @@ static void s_stay(shard_core_t *self)
         life_move(&self->base->life, LIFE_RUNS);
         return;
     }
-    uint64_t history, number;
-    shard_line_position(self, &history, &number);
-    shard_line_begin(self, history, number);
+    position_t at = stream_position(self->stream);
+    shard_begin_line(self, &at);
     shard_vote_mute(self);
     self->base->counts.rolled_back += self->base->spec.lost;
     self->base->spec.lost = 0;
     self->entry->stayed = true;
     for (size_t r = 0; r < base_regions(self->base); r++)
         self->stream->origins[r].position_told = false;
-    shard_entry_next(self);
+    stream_entry_next(self->stream);
     base_changed(self->base);
-    self->durable->stored = false;
+    self->base->stored = false;
     life_move(&self->base->life, LIFE_STORES);
 }
 
@@ -213,7 +209,7 @@ static void s_give_up(shard_core_t *self, err_code_t code)
  * where rounds need not everybody; the rest are small lists. */
 static uint64_t s_most_bytes(const shard_core_t *self)
 {
-    uint64_t pending = self->rounds->vote.on ? 64 : 3;
+    uint64_t pending = self->base->rules.votes ? 64 : 3;
     return (5 + pending * (uint64_t)base_regions(self->base)) * base_bytes(self->base) + ((uint64_t)64 << 20);
 }
 
@@ -327,9 +323,9 @@ static void s_tell_positions(shard_core_t *self)
         if (r == self->base->spec.region_index || self->stream->origins[r].position_told ||
             self->stream->origins[r].final)
             continue;
-        shard_delta_ack(self, r, ERR_GAP); /* what follows is expected */
+        stream_ack(self->stream, r, ERR_GAP); /* what follows is expected */
         if (self->entry->stayed)
-            shard_suspect(self, r);
+            stream_doubt(self->stream, r);
         else
             shard_stand_ask_one(self, r); /* whether that is known */
         some = true;

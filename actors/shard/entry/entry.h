@@ -49,11 +49,8 @@ typedef struct {
     int64_t position_us; /* next telling of new positions; ROLE_NEVER: all are known */
     taker_t *taker;
     stand_view_t stands[TOPOLOGY_REGIONS_MAX];
-    int64_t suspect_us; /* next stand_want because of a suspicion */
-    int64_t finals_us;  /* next look at whose last delta is lacking; 0: not begun */
-    uint64_t number;    /* of the newest entry of this shard */
+    int64_t finals_us; /* next look at whose last delta is lacking; 0: not begun */
     donor_t giving;
-    bool visits; /* is the state of another region's shard, loaded to be adopted */
 } entry_t;
 
 #endif

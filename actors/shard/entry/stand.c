@@ -17,12 +17,12 @@ void shard_stand_say(shard_core_t *self, size_t region)
     stand->stand.taken = origin->taken;
     stand->stand.entering = !life_runs(&self->base->life);
     stand->stand.lossy = self->base->life.lossy;
-    stand->stand.cut = shard_line_last(self);
-    stand->stand.entry = self->entry->number;
+    stand->stand.cut = stream_last(self->stream);
+    stand->stand.entry = self->stream->entry_number;
     stand->stand.line = self->stream->history;
     stand->stand.follows_history = self->stream->follows_history;
     stand->stand.follows = self->stream->follows;
-    stand->stand.oldest = shard_line_oldest(self);
+    stand->stand.oldest = stream_oldest(self->stream);
     stand->stand.samples = self->replica->samples_applied;
     stand->stand.round = shard_vote_last(self);
     stand->stand.entry_known = self->stream->destination_entry[region];
@@ -70,14 +70,6 @@ static bool s_suspects(const shard_core_t *self)
     return false;
 }
 
-void shard_suspect(shard_core_t *self, size_t origin)
-{
-    if (!life_runs(&self->base->life) || self->stream->origins[origin].suspect)
-        return;
-    self->stream->origins[origin].suspect = true;
-    self->entry->suspect_us = self->base->now_us;
-}
-
 static bool s_from_synchronizer(const shard_core_t *self, const message_t *message, size_t *ret_origin)
 {
     *ret_origin = base_region_of(self->base, "synchronizer", message->from);
@@ -99,9 +91,9 @@ void shard_gap(shard_core_t *self, const message_t *message)
     }
     const origin_t *origin = &self->stream->origins[index];
     if (message->stream_gap.history != origin->history || message->stream_gap.oldest > origin->taken + 1)
-        shard_suspect(self, index);
+        stream_doubt(self->stream, index);
     if (life_runs(&self->base->life))
-        shard_delta_ack(self, index, ERR_OK);
+        stream_ack(self->stream, index, ERR_OK);
 }
 
 bool shard_stand_can_follow(const shard_core_t *self, size_t region)
@@ -128,7 +120,7 @@ static void s_judge(shard_core_t *self, size_t region)
 static bool s_rolled_back(const shard_core_t *self, const stand_view_t *stand)
 {
     return life_runs(&self->base->life) && stand->history == self->stream->history &&
-           stand->taken > shard_line_last(self);
+           stand->taken > stream_last(self->stream);
 }
 
 void shard_stand(shard_core_t *self, const message_t *message)
@@ -165,9 +157,9 @@ void shard_stand(shard_core_t *self, const message_t *message)
                                                  .samples = message->stand.samples,
                                                  .round = message->stand.round};
     shard_vote_heard(self, region, message->stand.round);
-    self->stream->origins[region].position_told |= message->stand.entry_known >= self->entry->number;
-    if (!life_runs(&self->base->life) && message->stand.entry_known > self->entry->number)
-        self->entry->number = message->stand.entry_known; /* of a disk that is lost */
+    self->stream->origins[region].position_told |= message->stand.entry_known >= self->stream->entry_number;
+    if (!life_runs(&self->base->life) && message->stand.entry_known > self->stream->entry_number)
+        self->stream->entry_number = message->stand.entry_known; /* of a disk that is lost */
     if (region == self->entry->donor)
         self->entry->heard_us = self->base->now_us;
     s_judge(self, region);
@@ -197,16 +189,16 @@ static void s_look_for_finals(shard_core_t *self)
         return;
     for (size_t r = 0; r < base_regions(self->base) && self->entry->finals_us; r++)
         if (r != self->base->spec.region_index && !self->stream->origins[r].final)
-            shard_suspect(self, r);
+            stream_doubt(self->stream, r);
     self->entry->finals_us = self->base->now_us + SHARD_STAND_FINALS_US;
 }
 
 void shard_stand_tick(shard_core_t *self)
 {
     s_look_for_finals(self);
-    if (!life_runs(&self->base->life) || !s_suspects(self) || self->base->now_us < self->entry->suspect_us)
+    if (!life_runs(&self->base->life) || !s_suspects(self) || self->base->now_us < self->stream->doubt_us)
         return;
-    self->entry->suspect_us = self->base->now_us + SHARD_STAND_LAST_US;
+    self->stream->doubt_us = self->base->now_us + SHARD_STAND_LAST_US;
     for (size_t r = 0; r < base_regions(self->base); r++)
         if (self->stream->origins[r].suspect)
             shard_stand_ask_one(self, r);
@@ -214,6 +206,6 @@ void shard_stand_tick(shard_core_t *self)
 
 int64_t shard_stand_due(const shard_core_t *self)
 {
-    int64_t due = life_runs(&self->base->life) && s_suspects(self) ? self->entry->suspect_us : ROLE_NEVER;
+    int64_t due = life_runs(&self->base->life) && s_suspects(self) ? self->stream->doubt_us : ROLE_NEVER;
     return s_lacks_finals(self) && self->entry->finals_us < due ? self->entry->finals_us : due;
 }

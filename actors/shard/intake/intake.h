@@ -77,6 +77,12 @@ void intake_stop(intake_t *self);
 /* What has come and is not in the version goes: it is sent again, as nothing of it was acknowledged. */
 void intake_forget(intake_t *self);
 
+/* state: what is stored. Errors: ERR_MALFORMED, ERR_SHAPE */
+void intake_pack(const intake_t *self, message_t *message);
+bool intake_values(const intake_t *self, snapshot_t *snapshot, err_t *err);
+MUST_USE err_code_t intake_load(intake_t *self, const message_t *message, const snapshot_t *snapshot,
+                                err_t *err);
+
 /* ahead */
 void ahead_add(intake_t *self, const staged_t *staged, uint64_t chunk, uint64_t offset, const slice_t *data);
 /* whether the step was ready; it is in the version then */

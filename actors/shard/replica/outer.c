@@ -40,13 +40,17 @@ typedef struct {
 /* -- life -------------------------------------------------------------------------------------------------
  */
 
-void outer_begin(replica_t *self)
+void outer_derive(replica_t *self)
 {
     const topology_t *topology = self->base->spec.topology;
     self->outer.on = self->base->rules.strategy->outer && base_regions(self->base) > 1;
     self->outer.lr = self->base->rules.strategy->adds ? 1 : (float)topology->job.sync.outer_lr;
     self->outer.mu = self->base->rules.strategy->adds ? 0 : (float)topology->job.sync.outer_momentum;
     self->outer.keeps = self->base->rules.votes && self->base->rules.strategy->cuts == DELTA_MODEL;
+}
+
+void outer_begin(replica_t *self)
+{
     if (!(self->outer.on || self->outer.keeps) || self->outer.start)
         return;
     self->outer.start = buf_ref(self->parameters);

@@ -21,6 +21,7 @@ void replica_init(replica_t *self, base_t *base)
     CHECK(self->scratch && self->sums);
     encode_derive(self);
     drift_derive(self);
+    outer_derive(self);
 }
 
 void replica_start(replica_t *self, buf_t **parameters_p)

@@ -12,9 +12,11 @@
 #include "actors/model/optimizer.h"
 #include "actors/shard/base/assembly.h"
 #include "actors/shard/base/base.h"
+#include "actors/shard/base/stored.h"
 #include "codec/base/ranges.h"
 #include "codec/compress/encoding.h"
 
+#define REPLICA_TENSORS_MAX 8u
 #define SHARD_SPARES 3u /* released buffers kept for the next copy on write */
 
 /* One of the tensors that are added up: sum of weight_i x part_i / divisor. */
@@ -131,6 +133,19 @@ bool replica_accumulates(const replica_t *self); /* local gradients are summed f
 void pending_add(replica_t *self, const pending_t *pending); /* moves its data in */
 void pending_clear(replica_t *self);
 
+/* state: what is stored. The tensors as a list: parameters, and what optimizer and strategy remember. */
+size_t replica_tensors(replica_t *self, stored_tensor_t ret_tensors[REPLICA_TENSORS_MAX]);
+void replica_pack(const replica_t *self, message_t *message);
+bool replica_values(replica_t *self, snapshot_t *snapshot, err_t *err);
+/* Errors: ERR_MALFORMED, ERR_SHAPE, ERR_JOB (of another one), ERR_MEMORY */
+MUST_USE err_code_t replica_load(replica_t *self, const message_t *message, const snapshot_t *snapshot,
+                                 err_t *err);
+void pending_pack(const replica_t *self, message_t *message);
+bool pending_values(const replica_t *self, snapshot_t *snapshot, err_t *err);
+/* Errors: ERR_MALFORMED, ERR_SHAPE */
+MUST_USE err_code_t pending_load(replica_t *self, const message_t *message, const snapshot_t *snapshot,
+                                 err_t *err);
+
 /* blend */
 const float *blend_read(const blend_t *self, size_t first, size_t count);
 bool slice_finite(const slice_t *slice, float *scratch); /* any alignment; size a multiple of 4 */
@@ -154,7 +169,8 @@ void version_release(replica_t *self, buf_t **buf_p);
 buf_t *version_gather(replica_t *self, const assembly_t *assembly);
 
 /* outer: formulas in actors/synchronizer/strategy.h. false: without memory, nothing has changed */
-void outer_begin(replica_t *self); /* once the parameters are there */
+void outer_derive(replica_t *self); /* from the settings */
+void outer_begin(replica_t *self);  /* once the parameters are there */
 void outer_fini(replica_t *self);
 void outer_keep(replica_t *self);   /* the parameters are a round's mean */
 void outer_return(replica_t *self); /* local steps since `start` have come for nothing */

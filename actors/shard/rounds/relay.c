@@ -76,7 +76,7 @@ void shard_relay_add(shard_core_t *self, const relay_t *relay)
 
 void shard_relay_keep(shard_core_t *self, size_t origin, const incoming_t *incoming, buf_t *data)
 {
-    if (!self->rounds->vote.on || !incoming->cursor)
+    if (!self->base->rules.votes || !incoming->cursor)
         return;
     relay_t relay = {.region = origin,
                      .history = incoming->history,
@@ -142,7 +142,7 @@ static size_t s_lacks(const shard_core_t *self, const uint64_t *decided)
 void shard_relay_advance(shard_core_t *self)
 {
     shard_relays_t *all = &self->rounds->relays;
-    if (!self->rounds->vote.on || life_stops(&self->base->life) || !life_runs(&self->base->life))
+    if (!self->base->rules.votes || life_stops(&self->base->life) || !life_runs(&self->base->life))
         return;
     const uint64_t *decided = shard_vote_decided(self, self->rounds->number + 1);
     size_t origin = s_lacks(self, decided);
@@ -163,7 +163,7 @@ void shard_relay_advance(shard_core_t *self)
 
 int64_t shard_relay_due(const shard_core_t *self)
 {
-    bool asks = self->rounds->vote.on && !life_stops(&self->base->life) && life_runs(&self->base->life);
+    bool asks = self->base->rules.votes && !life_stops(&self->base->life) && life_runs(&self->base->life);
     return asks ? self->rounds->relays.ask_us : ROLE_NEVER;
 }
 
@@ -182,7 +182,7 @@ void shard_relay_give(shard_core_t *self, const message_t *message)
 {
     size_t origin = topology_region_index(self->base->spec.topology, message->stream_fetch.origin);
     size_t to = base_region_of(self->base, "shard", message->from);
-    if (!self->rounds->vote.on || origin == SIZE_MAX || to == SIZE_MAX || to == origin) {
+    if (!self->base->rules.votes || origin == SIZE_MAX || to == SIZE_MAX || to == origin) {
         self->base->counts.refusals++;
         base_refuse(self->base, message, ERR_DENIED,
                     "only the same shard of another region is given what others sent");
@@ -198,7 +198,7 @@ void shard_relay_give(shard_core_t *self, const message_t *message)
         stream.history = relay->history;
         stream.follows_history = relay->follows_history;
         stream.follows = relay->follows;
-        shard_cut_send_kept(self, &relay->kept, &stream);
+        stream_send_kept(self->stream, &relay->kept, &stream);
         given++;
     }
 }

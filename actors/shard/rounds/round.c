@@ -155,12 +155,48 @@ static void s_forget(shard_core_t *self, uint64_t number, const uint64_t *taken)
 
 bool shard_round_settled(const shard_core_t *self)
 {
-    return !self->rounds->vote.on || self->replica->pending_count == 0;
+    return !self->base->rules.votes || self->replica->pending_count == 0;
 }
 
 bool shard_round_late(const shard_core_t *self, const delta_head_t *head)
 {
     return self->base->rules.waits && !s_sums(self) && head->last <= self->rounds->number;
+}
+
+void shard_round_contribute(shard_core_t *self, pending_t *own)
+{
+    bool carries = own->data != NULL;
+    if (!shard_round_late(self, &own->head)) {
+        pending_add(self->replica, own);
+        outer_made(self->replica, carries, shard_round_open(self));
+        return;
+    }
+    self->replica->samples_applied += own->head.samples;
+    buf_destroy(&own->data);
+    if (self->replica->outer
+            .start) /* none: a region that had closed says so again, behind rounds that need all */
+        outer_return(self->replica);
+}
+
+bool shard_round_take(shard_core_t *self, size_t origin, const incoming_t *delta)
+{
+    pending_t pending = {.region = origin, .head = delta->head};
+    part_t part;
+    if (stream_values(delta, &part)) {
+        pending.data =
+            delta->decoded ? buf_ref(delta->decoded) : version_gather(self->replica, part.assembly);
+        if (!pending.data)
+            return false;
+    }
+    shard_relay_keep(self, origin, delta, pending.data);
+    if (!shard_round_late(self, &delta->head)) {
+        pending_add(self->replica, &pending);
+        return true;
+    }
+    self->replica->samples_applied += delta->head.samples;
+    if (pending.data)
+        version_release(self->replica, &pending.data);
+    return true;
 }
 
 /* NULL: nobody contributes anything. */
@@ -181,7 +217,7 @@ static bool s_apply(shard_core_t *self, const blend_t *blend)
 /* What is in the next round; false when that is not known, or not all of it is here. */
 static bool s_taken(const shard_core_t *self, uint64_t *ret_taken)
 {
-    if (!self->rounds->vote.on) {
+    if (!self->base->rules.votes) {
         for (size_t r = 0; r < base_regions(self->base); r++)
             ret_taken[r] = self->rounds->number + 1;
         return s_anybody(self, self->rounds->number + 1) && shard_round_lacks(self) == SIZE_MAX;
@@ -209,8 +245,8 @@ bool shard_round_try(shard_core_t *self)
     self->replica->version += some;
     self->replica->samples_applied += samples;
     s_forget(self, number, taken);
-    if (self->rounds->vote.on)
-        base_tell_soon(self->base);
+    if (self->base->rules.votes)
+        base_tell_soon(self->base); /* others wait to hear that it is durable */
     base_changed(self->base);
     return true;
 }

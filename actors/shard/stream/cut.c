@@ -2,7 +2,8 @@
  * committed with it, and only then leaves the region. It is let go when it is durable at every destination.
  */
 
-#include "actors/shard/shard_internal.h"
+#include "actors/kit/breaks.h"
+#include "actors/shard/stream/stream.h"
 
 #include "codec/base/failpoint.h"
 #include "codec/base/hash.h"
@@ -19,11 +20,11 @@ static uint64_t s_most(uint64_t a, uint64_t b)
 }
 
 /* The destination with the least of `positions`, of those that are not away; SIZE_MAX when there is none. */
-static size_t s_least(const shard_core_t *self, const uint64_t *positions)
+static size_t s_least(const stream_t *self, const uint64_t *positions)
 {
     size_t least = SIZE_MAX;
     for (size_t r = 0; r < base_regions(self->base); r++) {
-        if (r == self->base->spec.region_index || shard_ignores(self, r))
+        if (r == self->base->spec.region_index || stream_ignores(self, r))
             continue;
         if (least == SIZE_MAX || positions[r] < positions[least])
             least = r;
@@ -31,48 +32,47 @@ static size_t s_least(const shard_core_t *self, const uint64_t *positions)
     return least;
 }
 
-size_t shard_cut_slowest(const shard_core_t *self)
+size_t stream_slowest(const stream_t *self)
 {
-    return s_least(self, self->stream->destination_taken);
+    return s_least(self, self->destination_taken);
 }
 
-uint64_t shard_cut_stable(const shard_core_t *self)
+uint64_t stream_stable(const stream_t *self)
 {
-    size_t least = s_least(self, self->stream->destination_durable);
-    return least == SIZE_MAX ? self->stream->cut : self->stream->destination_durable[least];
+    size_t least = s_least(self, self->destination_durable);
+    return least == SIZE_MAX ? self->cut : self->destination_durable[least];
 }
 
 /* What is to be under way while local steps go on does not count. */
-static uint64_t s_meant(const shard_core_t *self)
+static uint64_t s_meant(const stream_t *self)
 {
-    const buf_t *newest = self->base->rules.overlap && self->stream->queue_count
-                              ? self->stream->queue[self->stream->queue_count - 1].data
-                              : NULL;
+    const buf_t *newest =
+        self->base->rules.overlap && self->queue_count ? self->queue[self->queue_count - 1].data : NULL;
     return newest ? buf_size(newest) : 0;
 }
 
-static bool s_window_full(const shard_core_t *self)
+static bool s_window_full(const stream_t *self)
 {
     uint64_t window = self->base->spec.topology->job.sync.window_bytes;
-    return self->stream->queue_count >= SHARD_KEPT_MAX ||
-           (self->stream->queue_count && self->stream->kept_bytes - s_meant(self) >= window);
+    return self->queue_count >= SHARD_KEPT_MAX ||
+           (self->queue_count && self->kept_bytes - s_meant(self) >= window);
 }
 
 /* What every destination that is waited for has taken. */
-static uint64_t s_reached(const shard_core_t *self)
+static uint64_t s_reached(const stream_t *self)
 {
-    size_t slowest = shard_cut_slowest(self);
-    return slowest == SIZE_MAX ? self->stream->cut : self->stream->destination_taken[slowest];
+    size_t slowest = stream_slowest(self);
+    return slowest == SIZE_MAX ? self->cut : self->destination_taken[slowest];
 }
 
-bool shard_cut_limited(const shard_core_t *self)
+bool stream_limited(const stream_t *self)
 {
     if (base_regions(self->base) == 1)
         return false;
     /* A region that lags is left out, or the round that is under way waits for it; what is kept is limited in bytes. */
-    if (self->rounds->vote.on || self->base->rules.overlap)
+    if (self->base->rules.votes || self->base->rules.overlap)
         return s_window_full(self);
-    if (self->stream->cut - s_reached(self) >= s_most(self->base->spec.topology->job.sync.staleness, 1))
+    if (self->cut - s_reached(self) >= s_most(self->base->spec.topology->job.sync.staleness, 1))
         return true;
     return !self->base->rules.strategy->merges && s_window_full(self);
 }
@@ -80,20 +80,19 @@ bool shard_cut_limited(const shard_core_t *self)
 /* -- cutting ----------------------------------------------------------------------------------------------
  */
 
-kept_t *shard_queue_add(shard_core_t *self, const kept_t *kept)
+kept_t *stream_queue_add(stream_t *self, const kept_t *kept)
 {
-    if (self->stream->queue_count == self->stream->queue_capacity) {
-        self->stream->queue_capacity = self->stream->queue_capacity ? 2 * self->stream->queue_capacity : 8;
-        self->stream->queue =
-            realloc(self->stream->queue, self->stream->queue_capacity * sizeof *self->stream->queue);
-        CHECK(self->stream->queue);
+    if (self->queue_count == self->queue_capacity) {
+        self->queue_capacity = self->queue_capacity ? 2 * self->queue_capacity : 8;
+        self->queue = realloc(self->queue, self->queue_capacity * sizeof *self->queue);
+        CHECK(self->queue);
     }
-    self->stream->queue[self->stream->queue_count] = *kept;
-    self->stream->kept_bytes += kept->data ? buf_size(kept->data) : 0;
-    return &self->stream->queue[self->stream->queue_count++];
+    self->queue[self->queue_count] = *kept;
+    self->kept_bytes += kept->data ? buf_size(kept->data) : 0;
+    return &self->queue[self->queue_count++];
 }
 
-static buf_t *s_cursor(const shard_core_t *self)
+static buf_t *s_cursor(const stream_t *self)
 {
     buf_t *cursor =
         buf_new_copy(self->replica->applied.items, self->replica->applied.count * sizeof(range_t));
@@ -102,21 +101,21 @@ static buf_t *s_cursor(const shard_core_t *self)
 }
 
 /* How far this shard has taken every region's stream, for those who compensate; NULL: nobody does. */
-static buf_t *s_seen(const shard_core_t *self)
+static buf_t *s_seen(const stream_t *self)
 {
     if (!self->replica->drift.on)
         return NULL;
     position_t items[TOPOLOGY_REGIONS_MAX];
     size_t count = base_regions(self->base);
     for (size_t r = 0; r < count; r++)
-        items[r] = (position_t){self->stream->origins[r].history, self->stream->origins[r].taken};
+        items[r] = (position_t){self->origins[r].history, self->origins[r].taken};
     buf_t *seen = buf_new_copy(items, count * sizeof *items);
     CHECK(seen);
     return seen;
 }
 
 /* The values of a cut, moved or shared, never copied; a difference is written into the room kept for it. */
-static buf_t *s_values(shard_core_t *self, uint64_t steps, bool whole)
+static buf_t *s_values(stream_t *self, uint64_t steps, bool whole)
 {
     buf_t *data = NULL;
     if (self->replica->outer.on) {
@@ -130,9 +129,29 @@ static buf_t *s_values(shard_core_t *self, uint64_t steps, bool whole)
     return data;
 }
 
+static void s_add_own(stream_t *self, const delta_head_t *head, buf_t *view)
+{
+    if (self->own_count == self->own_capacity) {
+        self->own_capacity = self->own_capacity ? 2 * self->own_capacity : 2;
+        self->own = realloc(self->own, self->own_capacity * sizeof *self->own);
+        CHECK(self->own);
+    }
+    self->own[self->own_count++] =
+        (pending_t){.region = self->base->spec.region_index, .head = *head, .data = buf_ref(view)};
+}
+
+bool stream_own(stream_t *self, pending_t *ret_own)
+{
+    if (!self->own_count)
+        return false;
+    *ret_own = self->own[0];
+    memmove(self->own, self->own + 1, --self->own_count * sizeof *self->own);
+    return true;
+}
+
 /* Makes the delta [open_first, cut] of everything that is open; `whole`: as it is, not encoded. What is not finite does
  * not leave the region. */
-static void s_make(shard_core_t *self, bool final, bool whole)
+static void s_make(stream_t *self, bool final, bool whole)
 {
     buf_t *values = s_values(self, self->replica->open_steps, whole);
     encoded_t encoded = encode_cut(self->replica, &values, whole);
@@ -140,8 +159,8 @@ static void s_make(shard_core_t *self, bool final, bool whole)
     outer_go_on(self->replica, encoded.refused);
     FAILPOINT(shard_delta_encoded);
     kept_t kept = {
-        .head = {.first = self->stream->open_first,
-                 .last = self->stream->cut,
+        .head = {.first = self->open_first,
+                 .last = self->cut,
                  .kind = data ? self->base->rules.strategy->cuts : DELTA_NOTHING,
                  .steps = self->replica->open_steps,
                  .samples = data || !self->base->rules.waits ? self->replica->open_samples : 0,
@@ -152,75 +171,64 @@ static void s_make(shard_core_t *self, bool final, bool whole)
         .cursor = s_cursor(self),
         .seen = s_seen(self),
     };
-    self->stream->open_first = self->stream->cut + 1;
+    self->open_first = self->cut + 1;
     self->replica->open_steps = 0;
     self->replica->open_samples = 0;
-    shard_queue_add(self, &kept);
-    position_t at;
-    shard_line_position(self, &at.history, &at.number);
+    stream_queue_add(self, &kept);
+    position_t at = stream_position(self);
     drift_keep(self->replica, &at);
-    if (self->base->rules.sees_own && shard_round_late(self, &kept.head)) {
-        self->replica->samples_applied += kept.head.samples;
-        if (self->replica->outer
-                .start) /* none: a region that had closed says so again, behind rounds that need all */
-            outer_return(self->replica);
-    } else if (self->base->rules.sees_own) {
-        pending_t own = {
-            .region = self->base->spec.region_index, .head = kept.head, .data = buf_ref(encoded.view)};
-        pending_add(self->replica, &own);
-        outer_made(self->replica, encoded.view != NULL, shard_round_open(self));
-    }
+    if (self->base->rules.sees_own)
+        s_add_own(self, &kept.head, encoded.view);
     buf_destroy(&encoded.view);
     FAILPOINT(shard_delta_cut);
-    shard_uncovered_send(self);
 }
 
-static bool s_merged(const shard_core_t *self)
+static bool s_merged(const stream_t *self)
 {
-    return self->stream->cut >= self->stream->open_first;
+    return self->cut >= self->open_first;
 }
 
-uint64_t shard_cut_sendable(const shard_core_t *self)
+uint64_t stream_sendable(const stream_t *self)
 {
-    return self->base->spec.breaks & BREAK_OUTPUT_COMMIT ? shard_line_last(self) : shard_uncovered_sent(self);
+    return self->base->spec.breaks & BREAK_OUTPUT_COMMIT ? stream_last(self) : self->sendable;
 }
 
 /* All that is open goes into a delta at once and as it is, with what earlier ones left out, so that the state can be named
  * by a number. Under a waiting strategy a delta is a contribution to a round, and nothing is cut between two. */
-bool shard_cut_now(shard_core_t *self)
+bool stream_cut_now(stream_t *self)
 {
-    if (self->base->rules.waits || self->stream->closed ||
+    if (self->base->rules.waits || self->closed ||
         (self->replica->open_steps == 0 && !self->replica->residual))
         return true;
     if (!encode_whole(self->replica) || !outer_ready(self->replica))
         return false;
     if (!s_merged(self))
-        self->stream->cut++;
+        self->cut++;
     s_make(self, false, true);
     base_changed(self->base);
     return true;
 }
 
-void shard_cut_announce(shard_core_t *self)
+void stream_announce(stream_t *self)
 {
-    self->stream->cut++;
-    s_make(self, self->stream->closed, true);
+    self->cut++;
+    s_make(self, self->closed, true);
 }
 
-void shard_cut_catch_up(shard_core_t *self)
+void stream_catch_up(stream_t *self, uint64_t round)
 {
-    uint64_t most = self->rounds->number;
+    uint64_t most = round;
     for (size_t r = 0; r < base_regions(self->base); r++)
-        most = s_most(most, self->stream->origins[r].taken);
-    while (self->base->rules.waits && self->stream->cut < most) {
-        shard_cut_announce(self);
+        most = s_most(most, self->origins[r].taken);
+    while (self->base->rules.waits && self->cut < most) {
+        stream_announce(self);
         base_changed(self->base);
     }
 }
 
-static void s_kept_fini(shard_core_t *self, kept_t *kept)
+static void s_kept_fini(stream_t *self, kept_t *kept)
 {
-    self->stream->kept_bytes -= kept->data ? buf_size(kept->data) : 0;
+    self->kept_bytes -= kept->data ? buf_size(kept->data) : 0;
     if (kept->data)
         version_release(self->replica, &kept->data);
     buf_destroy(&kept->cursor);
@@ -228,27 +236,26 @@ static void s_kept_fini(shard_core_t *self, kept_t *kept)
     free(kept->checksums);
 }
 
-void shard_cut_forget(shard_core_t *self)
+void stream_forget(stream_t *self)
 {
-    while (self->stream->queue_count)
-        s_kept_fini(self, &self->stream->queue[--self->stream->queue_count]);
+    while (self->queue_count)
+        s_kept_fini(self, &self->queue[--self->queue_count]);
 }
 
 /* A round ends with every `every` steps; merged rounds are still open. When automatic it ends earlier if every
  * destination has taken all that was cut: then the links are free. */
-static bool s_due(const shard_core_t *self)
+static bool s_due(const stream_t *self)
 {
-    uint64_t span = self->stream->cut
-                        ? (self->stream->cut - self->stream->open_first + 2) * self->base->rules.every
-                        : self->base->rules.first;
+    uint64_t span =
+        self->cut ? (self->cut - self->open_first + 2) * self->base->rules.every : self->base->rules.first;
     if (self->replica->open_steps >= span)
         return true;
     return self->base->rules.automatic && !s_merged(self) &&
            self->replica->open_steps >= self->base->spec.topology->job.sync.every_least &&
-           s_reached(self) >= self->stream->cut;
+           s_reached(self) >= self->cut;
 }
 
-void shard_cut_step(shard_core_t *self)
+void stream_cut_step(stream_t *self)
 {
     if (base_regions(self->base) == 1) {
         self->replica->open_steps = 0;
@@ -257,49 +264,39 @@ void shard_cut_step(shard_core_t *self)
     }
     if (!s_due(self))
         return;
-    self->stream->cut++;
+    self->cut++;
     if (self->base->rules.strategy->merges && s_window_full(self))
         return;
     s_make(self, false, false);
     if (self->base->spec.breaks & BREAK_OUTPUT_COMMIT)
-        shard_cut_send(self, shard_line_last(self), shard_line_last(self));
+        stream_send(self, stream_last(self), stream_last(self));
 }
 
-void shard_close(shard_core_t *self, const message_t *message)
+bool stream_close(stream_t *self)
 {
-    if (self->stream->closed || life_stops(&self->base->life))
-        return;
-    if (strcmp(message->from, self->base->scheduler) != 0) {
-        base_refuse(self->base, message, ERR_DENIED, "only the region's scheduler closes");
-        return;
-    }
-    if (!ranges_has_all(&self->durable->applied, 0, self->base->region->batches)) {
-        base_refuse(self->base, message, ERR_STATE, "some batch of the region is not durable here");
-        return;
-    }
-    if (self->base->rules.overlap && shard_round_open(self))
-        return; /* steps since its cut are counted from what it does; the scheduler asks again */
-    if (base_regions(self->base) > 1 && (!outer_ready(self->replica) || !encode_whole(self->replica)))
-        return; /* the scheduler asks again */
-    self->stream->closed = true;
+    bool several = base_regions(self->base) > 1;
+    if (several && (!outer_ready(self->replica) || !encode_whole(self->replica)))
+        return false;
+    self->closed = true;
     base_changed(self->base);
-    if (base_regions(self->base) == 1)
-        return;
-    self->stream->cut++;
+    if (!several)
+        return true;
+    self->cut++;
     s_make(self, true, true);
     FAILPOINT(shard_closed);
+    return true;
 }
 
 /* -- sending ----------------------------------------------------------------------------------------------
  */
 
-static uint64_t s_chunk_count(const shard_core_t *self, const kept_t *kept)
+static uint64_t s_chunk_count(const stream_t *self, const kept_t *kept)
 {
     size_t size = kept->data ? buf_size(kept->data) : 0;
     return size ? (size + self->base->spec.chunk_bytes - 1) / self->base->spec.chunk_bytes : 1;
 }
 
-static slice_t s_chunk(const shard_core_t *self, const kept_t *kept, uint64_t chunk)
+static slice_t s_chunk(const stream_t *self, const kept_t *kept, uint64_t chunk)
 {
     if (!kept->data)
         return (slice_t){0};
@@ -308,7 +305,7 @@ static slice_t s_chunk(const shard_core_t *self, const kept_t *kept, uint64_t ch
                     left < self->base->spec.chunk_bytes ? left : self->base->spec.chunk_bytes);
 }
 
-static void s_checksums(const shard_core_t *self, kept_t *kept)
+static void s_checksums(const stream_t *self, kept_t *kept)
 {
     if (kept->checksums)
         return;
@@ -334,7 +331,7 @@ static void s_set_seen(wire_u64s_t *field, const kept_t *kept)
         message_set_u64s(field, buf_peek(kept->seen), buf_size(kept->seen) / sizeof(uint64_t));
 }
 
-static void s_send_chunk(shard_core_t *self, const kept_t *kept, uint64_t chunk, const delivery_t *stream)
+static void s_send_chunk(stream_t *self, const kept_t *kept, uint64_t chunk, const delivery_t *stream)
 {
     message_t *message = base_message(self->base, KIND_delta, stream->to);
     message->number = kept->head.last;
@@ -367,7 +364,7 @@ static void s_send_chunk(shard_core_t *self, const kept_t *kept, uint64_t chunk,
     base_send(self->base, &message);
 }
 
-void shard_cut_send_kept(shard_core_t *self, kept_t *kept, const delivery_t *stream)
+void stream_send_kept(stream_t *self, kept_t *kept, const delivery_t *stream)
 {
     s_checksums(self, kept);
     FAILPOINT(shard_delta_before_send);
@@ -376,66 +373,64 @@ void shard_cut_send_kept(shard_core_t *self, kept_t *kept, const delivery_t *str
         s_send_chunk(self, kept, chunk, stream);
 }
 
-void shard_cut_send(shard_core_t *self, uint64_t from, uint64_t to)
+void stream_send(stream_t *self, uint64_t from, uint64_t to)
 {
     delivery_t stream = {.origin = self->base->spec.region_index,
-                         .history = self->stream->history,
-                         .follows_history = self->stream->follows_history,
-                         .follows = self->stream->follows,
-                         .stable = shard_cut_stable(self)};
+                         .history = self->history,
+                         .follows_history = self->follows_history,
+                         .follows = self->follows,
+                         .stable = stream_stable(self)};
     message_set_name(stream.to, self->base->synchronizer);
-    for (size_t i = 0; i < self->stream->queue_count; i++) {
-        kept_t *kept = &self->stream->queue[i];
+    for (size_t i = 0; i < self->queue_count; i++) {
+        kept_t *kept = &self->queue[i];
         if (kept->head.last < from || kept->head.last > to)
             continue;
-        shard_cut_send_kept(self, kept, &stream);
+        stream_send_kept(self, kept, &stream);
     }
 }
 
 /* Also a destination that was away, and for which nothing was kept, is to hear that it lacks something. */
-bool shard_cut_owes(const shard_core_t *self)
+bool stream_owes(const stream_t *self)
 {
     for (size_t r = 0; r < base_regions(self->base); r++)
-        if (r != self->base->spec.region_index &&
-            self->stream->destination_durable[r] < shard_line_last(self))
+        if (r != self->base->spec.region_index && self->destination_durable[r] < stream_last(self))
             return true;
-    return self->stream->queue_count > 0 && base_regions(self->base) > 1;
+    return self->queue_count > 0 && base_regions(self->base) > 1;
 }
 
 /* Says what is kept; nothing is said any more once everything is durable everywhere. */
-void shard_cut_head(shard_core_t *self)
+void stream_head(stream_t *self)
 {
-    self->stream->head_us = self->base->now_us + SHARD_HEAD_US;
-    uint64_t last = shard_cut_sendable(self);
-    bool committed = self->stream->queue_count == 0 || self->stream->queue[0].head.last <= last;
-    if (!self->durable->stored || !shard_cut_owes(self) || !committed ||
-        (!life_runs(&self->base->life) && self->base->life.lossy))
+    self->head_us = self->base->now_us + SHARD_HEAD_US;
+    uint64_t last = stream_sendable(self);
+    bool committed = self->queue_count == 0 || self->queue[0].head.last <= last;
+    bool lost = self->base->life.lossy && !life_runs(&self->base->life);
+    if (!self->base->stored || !stream_owes(self) || !committed || lost)
         return;
     message_t *message = base_message(self->base, KIND_stream_head, self->base->synchronizer);
     message->number = last;
-    message->stream_head.history = self->stream->history;
-    message->stream_head.oldest = shard_line_oldest(self);
+    message->stream_head.history = self->history;
+    message->stream_head.oldest = stream_oldest(self);
     message->stream_head.last = last;
-    message->stream_head.follows_history = self->stream->follows_history;
-    message->stream_head.follows = self->stream->follows;
+    message->stream_head.follows_history = self->follows_history;
+    message->stream_head.follows = self->follows;
     base_send(self->base, &message);
 }
 
 /* -- what the synchronizer says ----------------------------------------------------------------------------
  */
 
-void shard_cut_release(shard_core_t *self)
+void stream_release(stream_t *self)
 {
-    uint64_t stable = shard_cut_stable(self), sendable = shard_cut_sendable(self);
+    uint64_t stable = stream_stable(self), sendable = stream_sendable(self);
     stable = stable < sendable ? stable : sendable;
     size_t gone = 0;
-    bool holds = shard_holds(self) || gate_holds(&self->base->gate);
-    while (!holds && gone < self->stream->queue_count && self->stream->queue[gone].head.last <= stable)
-        s_kept_fini(self, &self->stream->queue[gone++]);
-    self->stream->queue_count -= gone;
+    bool holds = stream_holds(self) || gate_holds(&self->base->gate);
+    while (!holds && gone < self->queue_count && self->queue[gone].head.last <= stable)
+        s_kept_fini(self, &self->queue[gone++]);
+    self->queue_count -= gone;
     if (gone) {
-        memmove(self->stream->queue, self->stream->queue + gone,
-                self->stream->queue_count * sizeof *self->stream->queue);
+        memmove(self->queue, self->queue + gone, self->queue_count * sizeof *self->queue);
         base_changed(self->base);
     }
     if (s_merged(self) && !s_window_full(self) && outer_ready(self->replica)) {
@@ -444,9 +439,9 @@ void shard_cut_release(shard_core_t *self)
     }
 }
 
-static bool s_from_synchronizer(shard_core_t *self, const message_t *message)
+static bool s_from_synchronizer(stream_t *self, const message_t *message)
 {
-    uint64_t *incarnation = &self->stream->origins[self->base->spec.region_index].incarnation;
+    uint64_t *incarnation = &self->origins[self->base->spec.region_index].incarnation;
     if (strcmp(message->from, self->base->synchronizer) != 0) {
         base_refuse(self->base, message, ERR_DENIED, "only the shard's own synchronizer says so");
         return false;
@@ -460,75 +455,88 @@ static bool s_from_synchronizer(shard_core_t *self, const message_t *message)
 }
 
 /* A region that is not waited for any more lets this one go on, and what was kept for it alone go. */
-static void s_away(shard_core_t *self, size_t region, bool away)
+static void s_away(stream_t *self, size_t region, bool away)
 {
-    if (self->stream->destination_away[region] == away)
+    if (self->destination_away[region] == away)
         return;
-    self->stream->destination_away[region] = away;
+    self->destination_away[region] = away;
     self->base->report_soon = true;
-    shard_cut_release(self);
+    stream_release(self);
 }
 
 /* The destination has taken another region's state: it stands where that one stood. */
-static void s_reset(shard_core_t *self, size_t region, const message_t *message)
+static void s_reset(stream_t *self, size_t region, const message_t *message)
 {
-    self->stream->destination_entry[region] = message->stream.entry;
-    self->stream->destination_hold_us[region] = 0;
-    self->stream->destination_taken[region] = s_most(message->stream.applied, message->stream.durable);
-    self->stream->destination_durable[region] = message->stream.durable;
-    if (self->entry->giving.region == region)
-        shard_donor_drop(self);
+    self->destination_entry[region] = message->stream.entry;
+    self->destination_hold_us[region] = 0;
+    self->destination_taken[region] = s_most(message->stream.applied, message->stream.durable);
+    self->destination_durable[region] = message->stream.durable;
     base_changed(self->base);
-    shard_cut_release(self);
+    stream_release(self);
 }
 
-void shard_stream(shard_core_t *self, const message_t *message)
+/* Nobody can have what has not been sent, and no entry is of an incarnation that there cannot have been. */
+static err_code_t s_possible(const stream_t *self, const message_t *message)
 {
-    if (life_stops(&self->base->life) || !self->durable->stored || !s_from_synchronizer(self, message))
-        return;
-    size_t region = topology_region_index(self->base->spec.topology, message->stream.region);
-    if (region == SIZE_MAX || region == self->base->spec.region_index ||
-        message->stream.history != self->stream->history)
-        return;
-    uint64_t taken = s_most(message->stream.applied, message->stream.durable);
-    /* Nobody can have what has not been sent. */
-    if (taken > shard_cut_sendable(self)) {
-        if (message->stream.code == ERR_STALE)
-            shard_enter(self, true);
-        else
-            base_refuse(self->base, message, ERR_LIMIT, "no such delta was sent");
-        return;
-    }
-    if (!incarnation_is_possible(message->stream.entry)) {
-        self->base->counts.refusals++;
-        base_refuse(self->base, message, ERR_LIMIT, "an entry in an incarnation that there cannot have been");
-        return;
-    }
-    s_away(self, region, message->stream.away);
-    if (message->stream.entry < self->stream->destination_entry[region])
-        return;
-    if (message->stream.entry > self->stream->destination_entry[region]) {
-        if (!gate_holds(&self->base->gate))
-            s_reset(self, region, message);
-        return;
-    }
+    if (s_most(message->stream.applied, message->stream.durable) > stream_sendable(self))
+        return ERR_NUMBER;
+    return incarnation_is_possible(message->stream.entry) ? ERR_OK : ERR_LIMIT;
+}
+
+static stream_news_t s_refuse(stream_t *self, const message_t *message, err_code_t code)
+{
+    if (code == ERR_NUMBER && message->stream.code == ERR_STALE)
+        return STREAM_ROLLED_BACK;
+    self->base->counts.refusals += code == ERR_LIMIT;
+    base_refuse(self->base, message, ERR_LIMIT,
+                code == ERR_NUMBER ? "no such delta was sent"
+                                   : "an entry in an incarnation that there cannot have been");
+    return STREAM_NOTHING;
+}
+
+static void s_advance(stream_t *self, size_t region, const message_t *message)
+{
     /* While a common point is made nothing more counts as durable elsewhere: the next head has it said again. */
     uint64_t durable = gate_holds(&self->base->gate) ? 0 : message->stream.durable;
-    if (taken <= self->stream->destination_taken[region] &&
-        durable <= self->stream->destination_durable[region])
+    uint64_t taken = s_most(message->stream.applied, message->stream.durable);
+    if (taken <= self->destination_taken[region] && durable <= self->destination_durable[region])
         return;
     /* A destination that came back may have lost what it had only taken; it is sent again, so this may lag behind. */
-    self->stream->destination_taken[region] = s_most(self->stream->destination_taken[region], taken);
-    self->stream->destination_durable[region] = s_most(self->stream->destination_durable[region], durable);
+    self->destination_taken[region] = s_most(self->destination_taken[region], taken);
+    self->destination_durable[region] = s_most(self->destination_durable[region], durable);
     base_changed(self->base);
-    shard_cut_release(self);
+    stream_release(self);
 }
 
-void shard_fetch(shard_core_t *self, const message_t *message)
+stream_news_t stream_message(stream_t *self, const message_t *message, size_t *ret_region)
+{
+    if (!self->base->stored || !s_from_synchronizer(self, message))
+        return STREAM_NOTHING;
+    size_t region = *ret_region = topology_region_index(self->base->spec.topology, message->stream.region);
+    if (region == SIZE_MAX || region == self->base->spec.region_index ||
+        message->stream.history != self->history)
+        return STREAM_NOTHING;
+    err_code_t code = s_possible(self, message);
+    if (code)
+        return s_refuse(self, message, code);
+    s_away(self, region, message->stream.away);
+    if (message->stream.entry < self->destination_entry[region])
+        return STREAM_NOTHING;
+    if (message->stream.entry == self->destination_entry[region]) {
+        s_advance(self, region, message);
+        return STREAM_NOTHING;
+    }
+    if (gate_holds(&self->base->gate))
+        return STREAM_NOTHING;
+    s_reset(self, region, message);
+    return STREAM_RESET;
+}
+
+void stream_fetch(stream_t *self, const message_t *message)
 {
     if (!s_from_synchronizer(self, message))
         return;
-    if (message->stream_fetch.history == 0 || message->stream_fetch.history == self->stream->history)
-        shard_cut_send(self, message->stream_fetch.from, shard_cut_sendable(self));
-    shard_cut_head(self);
+    if (message->stream_fetch.history == 0 || message->stream_fetch.history == self->history)
+        stream_send(self, message->stream_fetch.from, stream_sendable(self));
+    stream_head(self);
 }

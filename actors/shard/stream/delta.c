@@ -1,4 +1,5 @@
-#include "actors/shard/shard_internal.h"
+#include "actors/kit/breaks.h"
+#include "actors/shard/stream/stream.h"
 
 #include "codec/base/failpoint.h"
 #include "codec/base/hash.h"
@@ -9,8 +10,7 @@
  */
 
 /* From the synchronizer of the region whose delta it is, or handed on by the same shard of a third one. */
-static bool s_from_origin(const shard_core_t *self, const message_t *message, size_t *ret_origin,
-                          size_t *ret_by)
+static bool s_from_origin(const stream_t *self, const message_t *message, size_t *ret_origin, size_t *ret_by)
 {
     size_t origin = topology_region_index(self->base->spec.topology, message->delta.origin);
     if (origin == SIZE_MAX || origin == self->base->spec.region_index)
@@ -21,13 +21,19 @@ static bool s_from_origin(const shard_core_t *self, const message_t *message, si
     *ret_origin = *ret_by = origin;
     if (strcmp(name, message->from) == 0)
         return true;
-    *ret_by = self->rounds->vote.on ? base_region_of(self->base, "shard", message->from) : SIZE_MAX;
+    *ret_by = self->base->rules.votes ? base_region_of(self->base, "shard", message->from) : SIZE_MAX;
     return *ret_by != SIZE_MAX && *ret_by != origin;
 }
 
-void shard_delta_ack(shard_core_t *self, size_t origin, err_code_t code)
+/* The disk is full, and is not waited for: what is taken counts as kept. */
+static bool s_goes_on(const stream_t *self)
 {
-    const origin_t *from = &self->stream->origins[origin];
+    return self->undurable && !self->closed && !life_stops(&self->base->life);
+}
+
+void stream_ack(stream_t *self, size_t origin, err_code_t code)
+{
+    const origin_t *from = &self->origins[origin];
     char to[3 * WIRE_NAME_SIZE];
     snprintf(to, sizeof to, "synchronizer/%s/%zu", self->base->spec.topology->regions[origin].name,
              self->base->spec.shard_index);
@@ -37,9 +43,9 @@ void shard_delta_ack(shard_core_t *self, size_t origin, err_code_t code)
     ack->delta_ack.shard = self->base->spec.shard_index;
     ack->delta_ack.history = from->history;
     ack->delta_ack.applied = from->taken;
-    ack->delta_ack.durable = shard_uncovered(self) && !from->final ? from->taken : from->durable;
+    ack->delta_ack.durable = s_goes_on(self) && !from->final ? from->taken : from->durable;
     ack->delta_ack.code = (uint64_t)code;
-    ack->delta_ack.entry = self->entry->number;
+    ack->delta_ack.entry = self->entry_number;
     base_send(self->base, &ack);
 }
 
@@ -63,7 +69,7 @@ static incoming_t *s_find(origin_t *origin, uint64_t first)
 }
 
 /* How many deltas of one origin may be here in part: what the window allows. */
-static size_t s_room(const shard_core_t *self)
+static size_t s_room(const stream_t *self)
 {
     size_t bytes = encode_bytes_most(self->replica);
     uint64_t room = self->base->spec.topology->job.sync.window_bytes / (bytes ? bytes : 1);
@@ -71,7 +77,7 @@ static size_t s_room(const shard_core_t *self)
 }
 
 /* A place for a delta that begins at `first`; what lies furthest ahead gives way to what is nearer. */
-static incoming_t *s_make_room(const shard_core_t *self, origin_t *origin, uint64_t first)
+static incoming_t *s_make_room(const stream_t *self, origin_t *origin, uint64_t first)
 {
     incoming_t *furthest = NULL;
     for (size_t i = 0; i < s_room(self); i++) {
@@ -110,7 +116,7 @@ static bool s_same(const incoming_t *incoming, const message_t *message)
 }
 
 /* What a delta must be for this shard to apply it. */
-static err_code_t s_content(const shard_core_t *self, size_t origin, const message_t *message)
+static err_code_t s_content(const stream_t *self, size_t origin, const message_t *message)
 {
     const job_region_t *region = &self->base->spec.job->regions[origin];
     bool nothing = message->delta.kind == DELTA_NOTHING;
@@ -135,9 +141,9 @@ static void s_mark(incoming_t *incoming, err_code_t code)
     incoming->code = code;
 }
 
-static incoming_t *s_stage(shard_core_t *self, size_t index, const message_t *message)
+static incoming_t *s_stage(stream_t *self, size_t index, const message_t *message)
 {
-    origin_t *origin = &self->stream->origins[index];
+    origin_t *origin = &self->origins[index];
     incoming_t *incoming = s_find(origin, message->delta.first);
     if (incoming && s_same(incoming, message))
         return incoming;
@@ -147,7 +153,7 @@ static incoming_t *s_stage(shard_core_t *self, size_t index, const message_t *me
         incoming = s_make_room(self, origin, message->delta.first);
     if (!incoming)
         return NULL;
-    self->stream->nothing_comes = false;
+    self->nothing_comes = false;
     *incoming = (incoming_t){.used = true,
                              .head = s_head(message),
                              .history = message->delta.history,
@@ -162,7 +168,7 @@ static incoming_t *s_stage(shard_core_t *self, size_t index, const message_t *me
 }
 
 /* What the origin's batches in this state are once the delta is taken. */
-static err_code_t s_add_cursor(const shard_core_t *self, size_t origin, incoming_t *incoming,
+static err_code_t s_add_cursor(const stream_t *self, size_t origin, incoming_t *incoming,
                                const message_t *message)
 {
     const wire_ranges_t *cursor = &message->delta.cursor;
@@ -175,7 +181,7 @@ static err_code_t s_add_cursor(const shard_core_t *self, size_t origin, incoming
 }
 
 /* How far the origin had taken this shard's stream when it cut. */
-static err_code_t s_add_seen(const shard_core_t *self, incoming_t *incoming, const message_t *message)
+static err_code_t s_add_seen(const stream_t *self, incoming_t *incoming, const message_t *message)
 {
     const wire_u64s_t *seen = &message->delta.seen;
     if (seen->count == 0)
@@ -188,7 +194,7 @@ static err_code_t s_add_seen(const shard_core_t *self, incoming_t *incoming, con
     return ERR_OK;
 }
 
-static void s_add(shard_core_t *self, size_t origin, incoming_t *incoming, const message_t *message)
+static void s_add(stream_t *self, size_t origin, incoming_t *incoming, const message_t *message)
 {
     incoming->mark = message->delta.mark > incoming->mark ? message->delta.mark : incoming->mark;
     gate_seen(&self->base->gate, incoming->mark, self->base->now_us);
@@ -211,71 +217,23 @@ static void s_add(shard_core_t *self, size_t origin, incoming_t *incoming, const
 /* -- taking -----------------------------------------------------------------------------------------------
  */
 
-static bool s_apply(shard_core_t *self, size_t origin, const incoming_t *incoming)
+bool stream_values(const incoming_t *delta, part_t *ret_part)
 {
-    part_t part = {.buf = incoming->decoded, .weight = 1};
-    if (!part.buf)
-        part.assembly = &incoming->assembly;
-    blend_t blend = {.parts = &part,
-                     .count = 1,
-                     .divisor = 1,
-                     .scratch = self->replica->scratch,
-                     .sums = self->replica->sums};
-    float share = (float)self->base->spec.job->regions[origin].share;
-    late_t late = {.origin = origin,
-                   .steps = incoming->head.steps,
-                   .tells = incoming->tells,
-                   .seen = {incoming->seen_history, incoming->seen}};
-    switch (incoming->head.kind) {
-    case DELTA_GRADIENT:
-        return drift_step(self->replica, &late, &blend);
-    case DELTA_MODEL:
-        return version_mix(self->replica, &blend, 1.0f - share, share);
-    case DELTA_DIFFERENCE:
-        return outer_add(self->replica, origin, &blend);
-    case DELTA_NOTHING:
-        break;
-    }
-    return true;
+    *ret_part = (part_t){.buf = delta->decoded, .weight = 1};
+    if (!delta->decoded)
+        ret_part->assembly = &delta->assembly;
+    return delta->head.kind != DELTA_NOTHING;
 }
 
-/* Under a waiting strategy a contribution is kept until its round. */
-static bool s_pend(shard_core_t *self, size_t origin, const incoming_t *incoming)
+/* Its origin's position changes with it; one that was refused for its content changes the position alone. */
+void stream_taken(stream_t *self, size_t index, incoming_t *incoming)
 {
-    pending_t pending = {.region = origin, .head = incoming->head};
-    if (incoming->head.kind != DELTA_NOTHING) {
-        pending.data = incoming->decoded ? buf_ref(incoming->decoded)
-                                         : version_gather(self->replica, &incoming->assembly);
-        if (!pending.data)
-            return false;
-    }
-    shard_relay_keep(self, origin, incoming, pending.data);
-    if (!shard_round_late(self, &incoming->head)) {
-        pending_add(self->replica, &pending);
-        return true;
-    }
-    self->replica->samples_applied += incoming->head.samples;
-    if (pending.data)
-        version_release(self->replica, &pending.data);
-    return true;
-}
-
-/* A delta whose turn it is changes the version and its origin's position together; one that was refused for
- * its content changes the position alone. Returns false when memory is short: it stays here. */
-static bool s_take(shard_core_t *self, size_t index, incoming_t *incoming)
-{
-    origin_t *origin = &self->stream->origins[index];
-    if (incoming->code) {
-        base_refused(self->base, incoming->code);
-    } else {
-        if (!(self->base->rules.waits ? s_pend(self, index, incoming) : s_apply(self, index, incoming)))
-            return false;
-        if (!self->base->rules.waits && incoming->head.kind != DELTA_NOTHING)
-            self->replica->version++;
-        if (!self->base->rules.waits)
-            self->replica->samples_applied += incoming->head.samples;
+    origin_t *origin = &self->origins[index];
+    err_code_t code = incoming->code;
+    if (code)
+        base_refused(self->base, code);
+    else
         origin->samples += incoming->head.samples;
-    }
     origin->history = incoming->history;
     origin->taken = incoming->head.last;
     origin->final = incoming->head.final;
@@ -291,22 +249,11 @@ static bool s_take(shard_core_t *self, size_t index, incoming_t *incoming)
     if (incoming->decoded)
         version_release(self->replica, &incoming->decoded);
     incoming_drop(incoming);
-    drift_trim(self->replica, shard_line_going(self));
+    drift_trim(self->replica, stream_going(self));
     base_tell_soon(self->base);
     base_changed(self->base);
     FAILPOINT(shard_delta_taken);
-    return true;
-}
-
-/* No region is two rounds ahead of what is applied here; but for one that lost its disk behind its last delta, and ends its
- * line by one more: what is decided to be in the next round is taken, or that round would never be whole. */
-static bool s_early(const shard_core_t *self, size_t index, uint64_t number)
-{
-    if (!self->base->rules.waits || number <= self->rounds->number + 2)
-        return false;
-    const uint64_t *decided =
-        self->rounds->vote.on ? shard_vote_decided(self, self->rounds->number + 1) : NULL;
-    return !decided || number > decided[index];
+    stream_ack(self, index, code);
 }
 
 /* Whether a delta of that history goes on from what was taken, or will. */
@@ -315,10 +262,10 @@ static bool s_in_line(const origin_t *origin, uint64_t history, uint64_t follows
     return history == origin->history || (follows_history == origin->history && follows == origin->taken);
 }
 
-static incoming_t *s_next(shard_core_t *self, origin_t *origin)
+static incoming_t *s_next(stream_t *self, origin_t *origin)
 {
     incoming_t *next = s_find(origin, origin->taken + 1);
-    if (!next || s_early(self, (size_t)(origin - self->stream->origins), next->head.last) ||
+    if (!next || next->head.last > self->bound[origin - self->origins] ||
         !gate_lets(&self->base->gate, next->mark))
         return NULL;
     if (!s_in_line(origin, next->history, next->follows_history, next->follows)) {
@@ -337,7 +284,7 @@ static bool s_some(const origin_t *origin)
 }
 
 /* Its code tells what is wrong with it; false without memory. */
-static bool s_decode(shard_core_t *self, incoming_t *incoming)
+static bool s_decode(stream_t *self, incoming_t *incoming)
 {
     if (incoming->code || incoming->encoding == 0 || incoming->decoded ||
         incoming->head.kind == DELTA_NOTHING)
@@ -349,25 +296,21 @@ static bool s_decode(shard_core_t *self, incoming_t *incoming)
     return true;
 }
 
-bool shard_delta_try(shard_core_t *self)
+bool stream_next(stream_t *self, size_t *ret_origin, incoming_t **ret_delta)
 {
-    if (self->base->short_of_memory || self->stream->nothing_comes)
+    if (self->base->short_of_memory || self->nothing_comes)
         return false;
     bool some = false;
     for (size_t r = 0; r < base_regions(self->base); r++) {
-        some = some || s_some(&self->stream->origins[r]);
-        incoming_t *next = s_next(self, &self->stream->origins[r]);
+        some = some || s_some(&self->origins[r]);
+        incoming_t *next = s_next(self, &self->origins[r]);
         if (!next)
             continue;
-        if (!s_decode(self, next))
-            return false;
-        err_code_t code = next->code;
-        if (!s_take(self, r, next))
-            return false;
-        shard_delta_ack(self, r, code);
-        return true;
+        *ret_origin = r;
+        *ret_delta = next;
+        return s_decode(self, next);
     }
-    self->stream->nothing_comes = !some;
+    self->nothing_comes = !some;
     return false;
 }
 
@@ -375,7 +318,7 @@ bool shard_delta_try(shard_core_t *self)
  */
 
 /* Whether the numbers of a delta can be the stream's next ones, some time. */
-static err_code_t s_numbers(const shard_core_t *self, const origin_t *origin, const message_t *message)
+static err_code_t s_numbers(const stream_t *self, const origin_t *origin, const message_t *message)
 {
     uint64_t first = message->delta.first, last = message->delta.last;
     if (message->delta.history == 0 || first == 0 || first > last || last == UINT64_MAX)
@@ -391,10 +334,10 @@ static err_code_t s_numbers(const shard_core_t *self, const origin_t *origin, co
 
 /* Returns what to answer; sets *ret_quiet when taking it answers already. `own`: from the origin itself; who hands on
  * another line may be the one who is wrong. Nothing lasts of what is not taken, the sender's incarnation neither. */
-static err_code_t s_chunk(shard_core_t *self, size_t index, const message_t *message, bool own,
-                          uint64_t *fence, bool *ret_quiet)
+static err_code_t s_chunk(stream_t *self, size_t index, const message_t *message, bool own, uint64_t *fence,
+                          bool *ret_quiet)
 {
-    origin_t *origin = &self->stream->origins[index];
+    origin_t *origin = &self->origins[index];
     bool same_history = message->delta.history && message->delta.history == origin->history;
     if (same_history && message->delta.first <= message->delta.last && message->delta.last <= origin->taken) {
         self->base->counts.duplicates += message->delta.chunk == 0;
@@ -404,7 +347,7 @@ static err_code_t s_chunk(shard_core_t *self, size_t index, const message_t *mes
     if (code) {
         self->base->counts.refusals++;
         if (own && message->delta.history && message->delta.history != origin->history)
-            shard_suspect(self, index);
+            stream_doubt(self, index);
         return code;
     }
     if (!(self->base->spec.breaks & BREAK_CHECKSUM) &&
@@ -424,13 +367,12 @@ static err_code_t s_chunk(shard_core_t *self, size_t index, const message_t *mes
 }
 
 /* Each knows who has spoken: the synchronizer of the origin, or the shard that hands on. */
-static uint64_t *s_fence(shard_core_t *self, size_t origin, size_t by)
+static uint64_t *s_fence(stream_t *self, size_t origin, size_t by)
 {
-    return by == origin ? &self->stream->origins[origin].incarnation
-                        : &self->stream->origins[by].shard_incarnation;
+    return by == origin ? &self->origins[origin].incarnation : &self->origins[by].shard_incarnation;
 }
 
-static bool s_is_newest(shard_core_t *self, const message_t *message, size_t origin, size_t by)
+static bool s_is_newest(stream_t *self, const message_t *message, size_t origin, size_t by)
 {
     if (message->incarnation < *s_fence(self, origin, by) && !(self->base->spec.breaks & BREAK_FENCING)) {
         base_refuse(self->base, message, ERR_STALE, "a newer incarnation of the sender has spoken");
@@ -439,23 +381,28 @@ static bool s_is_newest(shard_core_t *self, const message_t *message, size_t ori
     return true;
 }
 
-void shard_delta(shard_core_t *self, message_t *message)
+heard_t stream_delta(stream_t *self, const message_t *message)
 {
-    if (life_stops(&self->base->life))
-        return;
     size_t index, by;
     if (!s_from_origin(self, message, &index, &by) || message->delta.shard != self->base->spec.shard_index) {
         self->base->counts.refusals++;
         base_refuse(self->base, message, ERR_DENIED, "not this shard's stream, or not from its synchronizer");
-        return;
+        return (heard_t){.origin = SIZE_MAX};
     }
     if (!s_is_newest(self, message, index, by))
-        return;
+        return (heard_t){.origin = SIZE_MAX};
     FAILPOINT(shard_delta_received);
-    bool quiet = false;
-    if (message->delta.last > self->stream->origins[index].taken)
-        shard_relay_heard(self, index, by != index);
+    bool quiet = false, news = message->delta.last > self->origins[index].taken;
     err_code_t code = s_chunk(self, index, message, by == index, s_fence(self, index, by), &quiet);
     if (!quiet && by == index)
-        shard_delta_ack(self, index, code);
+        stream_ack(self, index, code);
+    return (heard_t){.origin = news ? index : SIZE_MAX, .handed = by != index};
+}
+
+void stream_doubt(stream_t *self, size_t origin)
+{
+    if (!life_runs(&self->base->life) || self->origins[origin].suspect)
+        return;
+    self->origins[origin].suspect = true;
+    self->doubt_us = self->base->now_us;
 }

@@ -58,6 +58,8 @@ typedef struct {
 
 /* Own deltas on their way out, and other regions' on their way in. */
 typedef struct {
+    base_t *base;
+    replica_t *replica;
     uint64_t history;
     uint64_t follows_history, follows; /* where the history goes on from */
     uint64_t cut, open_first;
@@ -72,8 +74,93 @@ typedef struct {
     int64_t destination_hold_us[TOPOLOGY_REGIONS_MAX]; /* nothing is let go before this */
     bool destination_away[TOPOLOGY_REGIONS_MAX];
     origin_t origins[TOPOLOGY_REGIONS_MAX];
-    bool nothing_comes; /* no delta of any region is being assembled, or waits for its turn */
+    /* last number of each origin that may be taken now; the room above says so */
+    uint64_t bound[TOPOLOGY_REGIONS_MAX];
+    pending_t *own; /* own contributions that nobody has taken yet, oldest first */
+    size_t own_count, own_capacity;
+    uint64_t entry_number; /* of the newest entry of this shard */
+    uint64_t sendable;     /* last own number that may leave; the room above says so */
+    bool undurable;        /* the disk is full and not waited for; the room above says so */
+    int64_t doubt_us;      /* when those whose origin is in doubt are asked */
+    bool nothing_comes;    /* no delta of any region is being assembled, or waits for its turn */
     int64_t head_us;
 } stream_t;
+
+/* What a word about the own stream comes to. */
+typedef enum {
+    /* somebody has more of it than has ever left: an older state was gone on from, unknown to anybody */
+    STREAM_NOTHING,
+    STREAM_ROLLED_BACK,
+    STREAM_RESET, /* a destination has taken another region's state, and stands where that one stood */
+} stream_news_t;
+
+/* Who has given some of an origin's stream. */
+typedef struct {
+    size_t origin; /* SIZE_MAX: nothing new */
+    bool handed;   /* handed on by another region */
+} heard_t;
+
+void stream_init(stream_t *self, base_t *base, replica_t *replica);
+void stream_fini(stream_t *self);
+void stream_stop(stream_t *self); /* what is here in part goes */
+
+/* -- what is stored (state.c). Errors: ERR_MALFORMED, ERR_JOB */
+
+void stream_pack(const stream_t *self, message_t *message);
+bool stream_queue_values(const stream_t *self, snapshot_t *snapshot, err_t *err);
+bool stream_cursor_values(const stream_t *self, snapshot_t *snapshot, err_t *err);
+MUST_USE err_code_t stream_load(stream_t *self, const message_t *message, const snapshot_t *snapshot,
+                                err_t *err);
+
+/* -- lineage (line.c) */
+
+uint64_t stream_last(const stream_t *self);       /* of the own stream: the last delta made */
+uint64_t stream_oldest(const stream_t *self);     /* the first that can still be sent */
+position_t stream_position(const stream_t *self); /* where the own parameters lie */
+bool stream_has(const stream_t *self, uint64_t history, uint64_t number); /* and keeps all that follow */
+void stream_begin(stream_t *self, const position_t *follows);             /* a new history follows there */
+void stream_entry_next(stream_t *self);
+bool stream_ignores(const stream_t *self, size_t region); /* away, and not waited for or kept for */
+bool stream_holds(const stream_t *self);                  /* a newcomer may need what would be let go */
+uint64_t stream_going(const stream_t *self); /* a bit for each other region whose last delta has not come */
+
+/* -- own deltas (cut.c) */
+
+void stream_cut_step(stream_t *self);           /* after every local step */
+bool stream_limited(const stream_t *self);      /* local steps must wait for a destination */
+size_t stream_slowest(const stream_t *self);    /* the destination that has taken the least */
+uint64_t stream_stable(const stream_t *self);   /* what every destination has durably */
+uint64_t stream_sendable(const stream_t *self); /* last number that may leave the region */
+bool stream_owes(const stream_t *self);         /* some destination lacks something */
+bool stream_cut_now(stream_t *self);  /* of all that is open, for a newcomer; false without memory */
+void stream_announce(stream_t *self); /* an empty delta that shows others a new line */
+bool stream_close(stream_t *self);    /* the final cut; false without memory */
+/* Who had made the final cut stands, as all others, behind the last of theirs: from here on equal numbers are of equal steps. */
+void stream_catch_up(stream_t *self, uint64_t round);
+void stream_forget(stream_t *self); /* the whole queue and what is open */
+/* The next own contribution that nobody has taken yet, moved to *ret_own. Where own cuts act here as others see them each must be
+ * taken before a snapshot is. */
+bool stream_own(stream_t *self, pending_t *ret_own);
+kept_t *stream_queue_add(stream_t *self, const kept_t *kept);
+
+void stream_send(stream_t *self, uint64_t from, uint64_t to); /* deltas whose last is in [from, to] */
+void stream_send_kept(stream_t *self, kept_t *kept, const delivery_t *stream);
+void stream_head(stream_t *self);    /* says what is kept */
+void stream_release(stream_t *self); /* lets go what every destination has */
+
+/* Messages of the own synchronizer. *ret_region: whom STREAM_RESET is of. */
+stream_news_t stream_message(stream_t *self, const message_t *message, size_t *ret_region);
+void stream_fetch(stream_t *self, const message_t *message);
+
+/* -- other regions' deltas (delta.c) */
+
+heard_t stream_delta(stream_t *self, const message_t *message);
+/* The delta whose turn it is, decoded, or refused (its code); false: none, or no memory. It stays until stream_taken. */
+bool stream_next(stream_t *self, size_t *ret_origin, incoming_t **ret_delta);
+bool stream_values(const incoming_t *delta, part_t *ret_part); /* false: it has none */
+void stream_taken(stream_t *self, size_t origin, incoming_t *delta);
+void stream_ack(stream_t *self, size_t origin, err_code_t code);
+void stream_doubt(stream_t *self, size_t origin); /* the position in its stream may be a wrong one */
+void incoming_drop(incoming_t *self);
 
 #endif

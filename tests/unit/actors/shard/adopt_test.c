@@ -465,11 +465,11 @@ Test(adopt, a_position_of_another_line_is_not_gone_on_from)
     w->cut[1] = true;
     s_push_all(w, 0, 3);
     const shard_core_t *shard = w->shard[0][0];
-    cr_assert_eq(shard_line_last(shard), 3);
+    cr_assert_eq(stream_last(shard->stream), 3);
     for (uint64_t number = 0; number <= 3; number++) {
-        cr_assert(shard_line_has(shard, shard->stream->history, number), "%d", (int)number);
-        cr_assert_not(shard_line_has(shard, shard->stream->history + 2, number), "%d", (int)number);
+        cr_assert(stream_has(shard->stream, shard->stream->history, number), "%d", (int)number);
+        cr_assert_not(stream_has(shard->stream, shard->stream->history + 2, number), "%d", (int)number);
     }
-    cr_assert_not(shard_line_has(shard, shard->stream->history, 4));
+    cr_assert_not(stream_has(shard->stream, shard->stream->history, 4));
     world_destroy(w);
 }

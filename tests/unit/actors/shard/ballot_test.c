@@ -70,14 +70,14 @@ static void s_propose(world_t *w)
     static const float ones[ELEMENTS] = {1};
     world_push(w, 1, 0, 0, ones);
     world_settle(w, 1500000);
-    cr_assert_eq(w->shard[1][0]->rounds->vote.phase, VOTE_PROMISE);
-    cr_assert_eq(w->shard[1][0]->rounds->vote.ballot, OWN);
+    cr_assert_eq(w->shard[1][0]->rounds->ballot.proposal.phase, BALLOT_PROMISE);
+    cr_assert_eq(w->shard[1][0]->rounds->ballot.proposal.ballot, OWN);
     world_forget_mail(w);
 }
 
 static unsigned s_phase(const world_t *w)
 {
-    return w->shard[1][0]->rounds->vote.phase;
+    return w->shard[1][0]->rounds->ballot.proposal.phase;
 }
 
 static bool s_decided(const world_t *w)
@@ -132,12 +132,12 @@ Test(ballot, two_of_four_are_a_majority_only_with_the_first_region)
     world_t *w = s_world();
     s_propose(w);
     s_vote(w, 2, OWN, 0, 0, false);
-    cr_assert_eq(s_phase(w), VOTE_PROMISE);
+    cr_assert_eq(s_phase(w), BALLOT_PROMISE);
     world_destroy(w);
     w = s_world();
     s_propose(w);
     s_vote(w, 0, OWN, 0, 0, false);
-    cr_assert_eq(s_phase(w), VOTE_ACCEPT);
+    cr_assert_eq(s_phase(w), BALLOT_ACCEPT);
     world_destroy(w);
 }
 
@@ -147,22 +147,22 @@ Test(ballot, who_may_have_lost_votes_counts_only_when_everybody_answers)
     s_propose(w);
     s_vote(w, 2, OWN, 0, 0, true);
     s_vote(w, 3, OWN, 0, 0, true);
-    cr_assert_eq(s_phase(w), VOTE_PROMISE, "three have answered, of whom two may have lost votes");
+    cr_assert_eq(s_phase(w), BALLOT_PROMISE, "three have answered, of whom two may have lost votes");
     s_vote(w, 0, OWN, 0, 0, true);
-    cr_assert_eq(s_phase(w), VOTE_ACCEPT, "all have");
+    cr_assert_eq(s_phase(w), BALLOT_ACCEPT, "all have");
     world_destroy(w);
 }
 
 Test(ballot, who_has_lost_votes_itself_does_not_count_itself)
 {
     world_t *w = s_world();
-    w->shard[1][0]->rounds->vote.muted = 1;
+    w->shard[1][0]->rounds->ballot.muted = 1;
     s_propose(w);
     s_vote(w, 2, OWN, 0, 0, false);
     s_vote(w, 3, OWN, 0, 0, false);
-    cr_assert_eq(s_phase(w), VOTE_PROMISE);
+    cr_assert_eq(s_phase(w), BALLOT_PROMISE);
     s_vote(w, 0, OWN, 0, 0, false);
-    cr_assert_eq(s_phase(w), VOTE_ACCEPT);
+    cr_assert_eq(s_phase(w), BALLOT_ACCEPT);
     s_want(w, 0, 8, 0);
     message_t *vote = s_said(w, KIND_vote);
     cr_assert(vote->vote.muted, "and says so");
@@ -176,10 +176,10 @@ Test(ballot, a_promise_is_no_acceptance_and_an_answer_to_another_ballot_is_none)
     s_propose(w);
     s_vote(w, 2, OWN - 1, 0, 0, false);
     s_vote(w, 3, OWN - 1, 0, 0, false);
-    cr_assert_eq(s_phase(w), VOTE_PROMISE, "answers to somebody else's");
+    cr_assert_eq(s_phase(w), BALLOT_PROMISE, "answers to somebody else's");
     s_vote(w, 2, OWN, 0, 0, false);
     s_vote(w, 3, OWN, 0, 0, false);
-    cr_assert_eq(s_phase(w), VOTE_ACCEPT);
+    cr_assert_eq(s_phase(w), BALLOT_ACCEPT);
     s_vote(w, 2, OWN, 0, 0, false);
     s_vote(w, 3, OWN, 5, 1, false);
     cr_assert_not(s_decided(w), "promises that come again, and what was accepted in another ballot");
@@ -195,13 +195,14 @@ Test(ballot, a_promise_to_a_higher_ballot_ends_the_own_proposal)
     world_t *w = s_world();
     s_propose(w);
     s_vote(w, 2, OWN + 1, 0, 0, false);
-    cr_assert_eq(s_phase(w), VOTE_IDLE);
+    cr_assert_eq(s_phase(w), BALLOT_IDLE);
     world_settle(w, 4000000);
-    cr_assert_eq(w->shard[1][0]->rounds->vote.ballot, 10, "the next own one, above what it has seen");
+    cr_assert_eq(w->shard[1][0]->rounds->ballot.proposal.ballot, 10,
+                 "the next own one, above what it has seen");
     s_want(w, 2, 11, 0);
     s_vote(w, 2, 10, 0, 0, false);
     s_vote(w, 3, 10, 0, 0, false);
-    cr_assert_eq(s_phase(w), VOTE_IDLE, "it has promised ballot 11 meanwhile");
+    cr_assert_eq(s_phase(w), BALLOT_IDLE, "it has promised ballot 11 meanwhile");
     world_destroy(w);
 }
 

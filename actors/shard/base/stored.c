@@ -1,0 +1,78 @@
+#include "actors/shard/base/stored.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+const char *stored_key(stored_name_t name, const char *what, uint64_t number)
+{
+    snprintf(name, sizeof(stored_name_t), "%s/%" PRIu64, what, number);
+    return name;
+}
+
+const char *stored_region_key(stored_name_t name, const char *what, uint64_t region, uint64_t number)
+{
+    snprintf(name, sizeof(stored_name_t), "%s/%" PRIu64 "/%" PRIu64, what, region, number);
+    return name;
+}
+
+bool stored_add(snapshot_t *snapshot, const char *name, buf_t *buf, err_t *err)
+{
+    buf_t *mine = buf_ref(buf);
+    return !buf || !snapshot_add(snapshot, name, &mine, err);
+}
+
+bool stored_add_tensors(snapshot_t *snapshot, const stored_tensor_t *tensors, size_t count, err_t *err)
+{
+    bool added = true;
+    for (size_t i = 0; i < count && added; i++)
+        added = stored_add(snapshot, tensors[i].name, *tensors[i].slot, err);
+    return added;
+}
+
+err_code_t stored_tensor(const base_t *base, const snapshot_t *snapshot, const char *name, bool required,
+                         buf_t **ret_buf, err_t *err)
+{
+    buf_t *buf = snapshot_peek(snapshot, name);
+    if (!buf)
+        return required ? err_set(err, ERR_MALFORMED, "the snapshot has no %s", name) : ERR_OK;
+    if (buf_size(buf) != base_bytes(base))
+        return err_set(err, ERR_SHAPE, "%s has %zu bytes instead of %zu", name, buf_size(buf),
+                       base_bytes(base));
+    *ret_buf = buf_ref(buf);
+    return ERR_OK;
+}
+
+err_code_t stored_tensors(const base_t *base, const snapshot_t *snapshot, const stored_tensor_t *tensors,
+                          size_t count, err_t *err)
+{
+    err_code_t code = ERR_OK;
+    for (size_t i = 0; i < count && !code; i++)
+        code = stored_tensor(base, snapshot, tensors[i].name, tensors[i].required, tensors[i].slot, err);
+    return code;
+}
+
+uint64_t *stored_rows(size_t count, size_t fields)
+{
+    uint64_t *rows = calloc(count * fields + 1, sizeof *rows);
+    CHECK(rows);
+    return rows;
+}
+
+void stored_head(const delta_head_t *head, uint64_t *ret_row)
+{
+    ret_row[0] = (uint64_t)head->kind;
+    ret_row[1] = head->steps;
+    ret_row[2] = head->samples;
+    ret_row[3] = head->final;
+}
+
+bool stored_head_load(const uint64_t *row, uint64_t first, uint64_t last, delta_head_t *ret_head)
+{
+    *ret_head = (delta_head_t){
+        .first = first, .last = last, .steps = row[1], .samples = row[2], .final = row[3] != 0};
+    if (first == 0 || first > last || row[0] > DELTA_DIFFERENCE)
+        return false;
+    ret_head->kind = (delta_kind_t)row[0];
+    return true;
+}

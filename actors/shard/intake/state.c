@@ -1,0 +1,98 @@
+/* What is stored of pushes: those that a shard which stops holds for their step, each in one piece. Another shard of the region may
+ * have made that step already, at parameters that nobody can compute again. */
+
+#include "actors/shard/base/stored.h"
+#include "actors/shard/intake/intake.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define HELD_FIELDS 3u
+
+static size_t s_count(const intake_t *self)
+{
+    return life_stops(&self->base->life) ? self->held_count : 0;
+}
+
+void intake_pack(const intake_t *self, message_t *message)
+{
+    size_t count = s_count(self);
+    uint64_t *rows = stored_rows(count, HELD_FIELDS);
+    for (size_t i = 0; i < count; i++) {
+        uint64_t *row = rows + i * HELD_FIELDS;
+        row[0] = self->held[i].batch;
+        row[1] = self->held[i].samples;
+        row[2] = (uint64_t)self->held[i].code;
+    }
+    message_set_u64s(&message->shard_state.held, rows, count * HELD_FIELDS);
+    free(rows);
+}
+
+static buf_t *s_gather(const intake_t *self, const held_t *held)
+{
+    buf_t *whole = buf_new(base_bytes(self->base));
+    if (!whole)
+        return NULL;
+    float *to = buf_data(whole);
+    const float *from = assembly_read(&held->assembly, 0, self->base->spec.elements, to);
+    if (from != to)
+        memcpy(to, from, base_bytes(self->base));
+    return whole;
+}
+
+bool intake_values(const intake_t *self, snapshot_t *snapshot, err_t *err)
+{
+    stored_name_t name;
+    for (size_t i = 0; i < s_count(self); i++) {
+        if (self->held[i].code)
+            continue;
+        buf_t *whole = s_gather(self, &self->held[i]);
+        if (!whole || snapshot_add(snapshot, stored_key(name, "held", self->held[i].batch), &whole, err))
+            return false;
+    }
+    return true;
+}
+
+/* A gradient in one piece, moved into the assembly of a push. */
+static err_code_t s_assemble(const intake_t *self, buf_t **data_p, held_t *held, err_t *err)
+{
+    slice_t whole = slice_of(*data_p, 0, buf_size(*data_p));
+    buf_destroy(data_p);
+    err_code_t code = assembly_begin(&held->assembly, 1, whole.size_bytes, self->base->spec.chunk_bytes);
+    if (!code)
+        code = assembly_add(&held->assembly, 0, 0, &whole);
+    slice_fini(&whole);
+    if (code)
+        assembly_fini(&held->assembly);
+    return code ? err_set(err, code, "state: held") : ERR_OK;
+}
+
+static err_code_t s_load(intake_t *self, const uint64_t *row, const snapshot_t *snapshot, err_t *err)
+{
+    held_t held = {.worker = HELD_RESTORED, .batch = row[0], .samples = row[1], .code = (err_code_t)row[2]};
+    stored_name_t name;
+    buf_t *data = NULL;
+    if (row[0] >= self->base->region->batches || ranges_has(&self->replica->applied, row[0]))
+        return err_set(err, ERR_MALFORMED, "state: held");
+    if (!held.code) {
+        stored_key(name, "held", row[0]);
+        err_code_t code = stored_tensor(self->base, snapshot, name, true, &data, err);
+        if (!code)
+            code = s_assemble(self, &data, &held, err);
+        if (code)
+            return code;
+    }
+    held_add(self, &held);
+    return ERR_OK;
+}
+
+err_code_t intake_load(intake_t *self, const message_t *message, const snapshot_t *snapshot, err_t *err)
+{
+    const wire_u64s_t *rows = &message->shard_state.held;
+    if (rows->count % HELD_FIELDS)
+        return err_set(err, ERR_MALFORMED, "state: held");
+    err_code_t code = ERR_OK;
+    for (size_t i = 0; i < rows->count && !code; i += HELD_FIELDS)
+        code = s_load(self, rows->items + i, snapshot, err);
+    return code;
+}

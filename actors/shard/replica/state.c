@@ -1,0 +1,167 @@
+/* What is stored of the version: its tensors by name, its numbers, and contributions that are not applied yet. */
+
+#include "actors/shard/replica/replica.h"
+
+#include <stdlib.h>
+
+#define PENDING_FIELDS (2 + STORED_HEAD_FIELDS)
+
+/* -- tensors ----------------------------------------------------------------------------------------------
+ */
+
+size_t replica_tensors(replica_t *self, stored_tensor_t ret_tensors[REPLICA_TENSORS_MAX])
+{
+    outer_t *outer = &self->outer;
+    bool starts = outer->on || outer->keeps, remembers = outer->on && outer->mu > 0;
+    bool has_base = self->base->rules.waits && self->open_steps && !self->base->visits;
+    const struct {
+        bool is;
+        stored_tensor_t tensor;
+    } all[REPLICA_TENSORS_MAX] = {
+        {true, {"parameters", &self->parameters, true}},
+        {true, {"momentum", &self->momentum, self->optimizer.kind == OPTIMIZER_MOMENTUM}},
+        {true, {"open", &self->open, false}},
+        {true, {"residual", &self->residual, false}},
+        {starts, {"start", &outer->start, true}},
+        {outer->on && has_base, {"base", &outer->base, false}},
+        {remembers, {"outer", &outer->momentum, true}},
+        {remembers, {"gathered", &outer->gathered, false}},
+    };
+    size_t count = 0;
+    for (size_t i = 0; i < REPLICA_TENSORS_MAX; i++)
+        if (all[i].is)
+            ret_tensors[count++] = all[i].tensor;
+    return count;
+}
+
+bool replica_values(replica_t *self, snapshot_t *snapshot, err_t *err)
+{
+    stored_tensor_t tensors[REPLICA_TENSORS_MAX];
+    return stored_add_tensors(snapshot, tensors, replica_tensors(self, tensors), err);
+}
+
+/* Where the steps since the cut of a round that is open will begin; once there are some it is stored. */
+static void s_begin_base(replica_t *self, const message_t *message)
+{
+    bool open = message->shard_state.cut > message->shard_state.round;
+    if (self->base->rules.overlap && open && !self->open_steps && !self->base->visits)
+        self->outer.base = buf_ref(self->parameters);
+}
+
+static err_code_t s_load_tensors(replica_t *self, const snapshot_t *snapshot, err_t *err)
+{
+    stored_tensor_t tensors[REPLICA_TENSORS_MAX];
+    err_code_t code = stored_tensors(self->base, snapshot, tensors, replica_tensors(self, tensors), err);
+    if (code)
+        return code;
+    if (self->outer.arrivals >= base_regions(self->base))
+        return err_set(err, ERR_MALFORMED, "state: more deltas than regions wait for their momentum");
+    if (self->optimizer.kind != OPTIMIZER_MOMENTUM && self->momentum)
+        return err_set(err, ERR_JOB, "the snapshot is of a job with another optimizer");
+    return ERR_OK;
+}
+
+/* -- numbers ----------------------------------------------------------------------------------------------
+ */
+
+void replica_pack(const replica_t *self, message_t *message)
+{
+    message->shard_state.steps = self->steps;
+    message->shard_state.version = self->version;
+    message->shard_state.samples_applied = self->samples_applied;
+    message->shard_state.open_steps = self->open_steps;
+    message->shard_state.open_samples = self->open_samples;
+    message->shard_state.arrivals = self->outer.arrivals;
+    message_set_ranges(&message->shard_state.applied, &self->applied);
+    message_set_ranges(&message->shard_state.refused, &self->refused);
+}
+
+static void s_load_numbers(replica_t *self, const message_t *message)
+{
+    self->steps = message->shard_state.steps;
+    self->version = message->shard_state.version;
+    self->samples_applied = message->shard_state.samples_applied;
+    self->open_steps = message->shard_state.open_steps;
+    self->open_samples = message->shard_state.open_samples;
+    self->outer.arrivals = message->shard_state.arrivals;
+}
+
+static err_code_t s_load_ranges(replica_t *self, const message_t *message, err_t *err)
+{
+    const wire_ranges_t *applied = &message->shard_state.applied, *refused = &message->shard_state.refused;
+    err_code_t code = ranges_load(&self->applied, applied->items, applied->count, err);
+    if (!code)
+        code = ranges_load(&self->refused, refused->items, refused->count, err);
+    if (code)
+        return err_prefix(err, code, "state");
+    for (size_t i = 0; i < self->applied.count; i++)
+        if (self->applied.items[i].end > self->base->region->batches)
+            return err_set(err, ERR_JOB, "the snapshot has batches that the job does not have");
+    return ERR_OK;
+}
+
+err_code_t replica_load(replica_t *self, const message_t *message, const snapshot_t *snapshot, err_t *err)
+{
+    s_load_numbers(self, message);
+    err_code_t code = s_load_ranges(self, message, err);
+    if (!code)
+        code = s_load_tensors(self, snapshot, err);
+    if (code)
+        return code;
+    s_begin_base(self, message);
+    outer_begin(self);
+    return ERR_OK;
+}
+
+/* -- contributions ------------------------------------------------------------------------------------------
+ */
+
+void pending_pack(const replica_t *self, message_t *message)
+{
+    uint64_t *rows = stored_rows(self->pending_count, PENDING_FIELDS);
+    for (size_t i = 0; i < self->pending_count; i++) {
+        uint64_t *row = rows + i * PENDING_FIELDS;
+        row[0] = self->pending[i].region;
+        row[1] = self->pending[i].head.last;
+        stored_head(&self->pending[i].head, row + 2);
+    }
+    message_set_u64s(&message->shard_state.pending, rows, self->pending_count * PENDING_FIELDS);
+    free(rows);
+}
+
+bool pending_values(const replica_t *self, snapshot_t *snapshot, err_t *err)
+{
+    stored_name_t name;
+    bool added = true;
+    for (size_t i = 0; i < self->pending_count && added; i++) {
+        const pending_t *pending = &self->pending[i];
+        stored_region_key(name, "pending", pending->region, pending->head.last);
+        added = stored_add(snapshot, name, pending->data, err);
+    }
+    return added;
+}
+
+static err_code_t s_load_pending(replica_t *self, const uint64_t *row, const snapshot_t *snapshot, err_t *err)
+{
+    stored_name_t name;
+    pending_t pending = {.region = (size_t)row[0]};
+    if (!stored_head_load(row + 2, row[1], row[1], &pending.head) || row[0] >= base_regions(self->base))
+        return err_set(err, ERR_MALFORMED, "state: pending");
+    stored_region_key(name, "pending", row[0], row[1]);
+    err_code_t code =
+        stored_tensor(self->base, snapshot, name, pending.head.kind != DELTA_NOTHING, &pending.data, err);
+    if (!code)
+        pending_add(self, &pending);
+    return code;
+}
+
+err_code_t pending_load(replica_t *self, const message_t *message, const snapshot_t *snapshot, err_t *err)
+{
+    const wire_u64s_t *rows = &message->shard_state.pending;
+    if (rows->count % PENDING_FIELDS)
+        return err_set(err, ERR_MALFORMED, "state: pending");
+    err_code_t code = ERR_OK;
+    for (size_t i = 0; i < rows->count && !code; i += PENDING_FIELDS)
+        code = s_load_pending(self, rows->items + i, snapshot, err);
+    return code;
+}

@@ -1,0 +1,228 @@
+/* What is stored of streams: the lineage of the own one with every delta that is kept, where each destination and each origin
+ * stands, and which batches of an origin are in the parameters. */
+
+#include "actors/shard/stream/stream.h"
+
+#include <stdlib.h>
+
+#define QUEUE_FIELDS (2 + STORED_HEAD_FIELDS)
+
+/* -- out --------------------------------------------------------------------------------------------------
+ */
+
+static void s_pack_regions(const stream_t *self, message_t *message)
+{
+    uint64_t columns[6][TOPOLOGY_REGIONS_MAX];
+    size_t count = base_regions(self->base);
+    for (size_t r = 0; r < count; r++) {
+        const origin_t *origin = &self->origins[r];
+        columns[0][r] = origin->history;
+        columns[1][r] = origin->taken;
+        columns[2][r] = origin->samples;
+        columns[3][r] = origin->final;
+        columns[4][r] = origin->stable;
+        columns[5][r] = origin->incarnation;
+    }
+    message_set_u64s(&message->shard_state.origin_history, columns[0], count);
+    message_set_u64s(&message->shard_state.origin_taken, columns[1], count);
+    message_set_u64s(&message->shard_state.origin_samples, columns[2], count);
+    message_set_u64s(&message->shard_state.origin_final, columns[3], count);
+    message_set_u64s(&message->shard_state.origin_stable, columns[4], count);
+    message_set_u64s(&message->shard_state.origin_incarnation, columns[5], count);
+    message_set_u64s(&message->shard_state.destination_durable, self->destination_durable, count);
+}
+
+static void s_pack_queue(const stream_t *self, message_t *message)
+{
+    size_t count = self->queue_count;
+    uint64_t *items = stored_rows(count, QUEUE_FIELDS);
+    for (size_t i = 0; i < count; i++) {
+        uint64_t *row = items + i * QUEUE_FIELDS;
+        row[0] = self->queue[i].head.first;
+        row[1] = self->queue[i].head.last;
+        stored_head(&self->queue[i].head, row + 2);
+    }
+    message_set_u64s(&message->shard_state.queue, items, count * QUEUE_FIELDS);
+    for (size_t i = 0; i < count; i++)
+        items[i] = self->queue[i].encoding;
+    message_set_u64s(&message->shard_state.queue_encoding, items, count);
+    free(items);
+}
+
+void stream_pack(const stream_t *self, message_t *message)
+{
+    message->shard_state.history = self->history;
+    message->shard_state.follows_history = self->follows_history;
+    message->shard_state.follows = self->follows;
+    message->shard_state.cut = self->cut;
+    message->shard_state.open_first = self->open_first;
+    message->shard_state.closed = self->closed;
+    message->shard_state.entry = self->entry_number;
+    s_pack_regions(self, message);
+    s_pack_queue(self, message);
+}
+
+bool stream_queue_values(const stream_t *self, snapshot_t *snapshot, err_t *err)
+{
+    stored_name_t name;
+    bool added = true;
+    for (size_t i = 0; i < self->queue_count && added; i++) {
+        const kept_t *kept = &self->queue[i];
+        added = stored_add(snapshot, stored_key(name, "queue", kept->head.last), kept->data, err) &&
+                stored_add(snapshot, stored_key(name, "cursor", kept->head.last), kept->cursor, err) &&
+                stored_add(snapshot, stored_key(name, "seen", kept->head.last), kept->seen, err);
+    }
+    return added;
+}
+
+bool stream_cursor_values(const stream_t *self, snapshot_t *snapshot, err_t *err)
+{
+    stored_name_t name;
+    bool added = true;
+    for (size_t r = 0; r < base_regions(self->base) && added; r++)
+        added = stored_add(snapshot, stored_key(name, "cursor_of", r), self->origins[r].cursor, err);
+    return added;
+}
+
+/* -- in ---------------------------------------------------------------------------------------------------
+ */
+
+static err_code_t s_load_numbers(stream_t *self, const message_t *message, err_t *err)
+{
+    self->history = message->shard_state.history;
+    self->follows_history = message->shard_state.follows_history;
+    self->follows = message->shard_state.follows;
+    self->cut = message->shard_state.cut;
+    self->open_first = message->shard_state.open_first;
+    self->closed = message->shard_state.closed;
+    self->entry_number = message->shard_state.entry;
+    if (self->follows >= self->open_first)
+        return err_set(err, ERR_MALFORMED, "state: follows what was cut later");
+    if (self->open_first == 0 || self->open_first > self->cut + 1)
+        return err_set(err, ERR_MALFORMED, "state: numbers of cuts that cannot be");
+    return ERR_OK;
+}
+
+static err_code_t s_load_regions(stream_t *self, const message_t *message, err_t *err)
+{
+    const wire_u64s_t *columns[] = {
+        &message->shard_state.origin_history,      &message->shard_state.origin_taken,
+        &message->shard_state.origin_samples,      &message->shard_state.origin_final,
+        &message->shard_state.origin_stable,       &message->shard_state.origin_incarnation,
+        &message->shard_state.destination_durable,
+    };
+    for (size_t c = 0; c < sizeof columns / sizeof *columns; c++)
+        if (columns[c]->count != base_regions(self->base))
+            return err_set(err, ERR_JOB, "the snapshot is of a job with another number of regions");
+    for (size_t r = 0; r < base_regions(self->base); r++) {
+        origin_t *origin = &self->origins[r];
+        origin->history = columns[0]->items[r];
+        origin->taken = origin->durable = columns[1]->items[r];
+        origin->samples = columns[2]->items[r];
+        origin->final = origin->final_durable = columns[3]->items[r] != 0;
+        origin->stable = columns[4]->items[r];
+        origin->incarnation = incarnation_is_possible(columns[5]->items[r]) ? columns[5]->items[r] : 0;
+        self->destination_durable[r] = self->destination_taken[r] = columns[6]->items[r];
+        if (self->destination_durable[r] > self->cut)
+            return err_set(err, ERR_MALFORMED, "state: a destination has more than was cut");
+    }
+    return ERR_OK;
+}
+
+/* Whether a cursor is a set of batches that a region has. */
+static bool s_is_of_region(const stream_t *self, const buf_t *cursor, size_t region)
+{
+    size_t count = buf_size(cursor) / sizeof(range_t);
+    const range_t *items = buf_peek(cursor);
+    uint64_t batches = self->base->spec.job->regions[region].batches;
+    if (buf_size(cursor) % sizeof(range_t) || ranges_check(items, count, NULL))
+        return false;
+    return !count || items[count - 1].end <= batches;
+}
+
+static err_code_t s_load_cursors(stream_t *self, const snapshot_t *snapshot, err_t *err)
+{
+    stored_name_t name;
+    for (size_t r = 0; r < base_regions(self->base); r++) {
+        buf_t *cursor = snapshot_peek(snapshot, stored_key(name, "cursor_of", r));
+        if (!cursor && self->origins[r].taken)
+            return err_set(err, ERR_MALFORMED, "the snapshot has no %s", name);
+        if (!cursor)
+            continue;
+        if (!s_is_of_region(self, cursor, r))
+            return err_set(err, ERR_MALFORMED, "%s is not a set of batches of that region", name);
+        self->origins[r].cursor = buf_ref(cursor);
+    }
+    return ERR_OK;
+}
+
+/* The bytes of a kept delta, of a length that its encoding can have. */
+static err_code_t s_load_data(const stream_t *self, const snapshot_t *snapshot, kept_t *kept, err_t *err)
+{
+    stored_name_t name;
+    buf_t *data = snapshot_peek(snapshot, stored_key(name, "queue", kept->head.last));
+    if (!data && kept->head.kind == DELTA_NOTHING)
+        return ERR_OK;
+    if (!data || !encode_accepts(self->replica, kept->encoding) ||
+        !encode_fits(self->replica, kept->encoding, buf_size(data)))
+        return err_set(err, ERR_MALFORMED, "the snapshot has no %s that fits", name);
+    kept->data = buf_ref(data);
+    return ERR_OK;
+}
+
+static err_code_t s_load_values(const stream_t *self, const snapshot_t *snapshot, kept_t *kept, err_t *err)
+{
+    stored_name_t name;
+    buf_t *cursor = snapshot_peek(snapshot, stored_key(name, "cursor", kept->head.last));
+    if (!cursor || buf_size(cursor) % sizeof(range_t))
+        return err_set(err, ERR_MALFORMED, "the snapshot has no %s", name);
+    err_code_t code = s_load_data(self, snapshot, kept, err);
+    if (code)
+        return code;
+    kept->cursor = buf_ref(cursor);
+    buf_t *seen = snapshot_peek(snapshot, stored_key(name, "seen", kept->head.last));
+    if (seen && buf_size(seen) == sizeof(position_t) * base_regions(self->base))
+        kept->seen = buf_ref(seen);
+    return ERR_OK;
+}
+
+/* Whether a delta can be the next one in the queue. */
+static bool s_is_next(const stream_t *self, const delta_head_t *head)
+{
+    bool follows = !self->queue_count || head->first == self->queue[self->queue_count - 1].head.last + 1;
+    return follows && head->last < self->open_first;
+}
+
+/* Snapshots of before there were encodings do not name them. */
+static err_code_t s_load_queue(stream_t *self, const message_t *message, const snapshot_t *snapshot,
+                               err_t *err)
+{
+    const wire_u64s_t *rows = &message->shard_state.queue, *encodings = &message->shard_state.queue_encoding;
+    size_t count = rows->count / QUEUE_FIELDS;
+    if (rows->count % QUEUE_FIELDS || (encodings->count && encodings->count != count))
+        return err_set(err, ERR_MALFORMED, "state: queue");
+    for (size_t i = 0; i < count; i++) {
+        const uint64_t *row = rows->items + i * QUEUE_FIELDS;
+        kept_t kept = {.encoding = encodings->count ? encodings->items[i] : 0,
+                       .mark = self->base->gate.number}; /* at least the one it was cut with */
+        if (!stored_head_load(row + 2, row[0], row[1], &kept.head) || !s_is_next(self, &kept.head))
+            return err_set(err, ERR_MALFORMED, "state: queue");
+        err_code_t code = s_load_values(self, snapshot, &kept, err);
+        if (code)
+            return code;
+        stream_queue_add(self, &kept);
+    }
+    return ERR_OK;
+}
+
+err_code_t stream_load(stream_t *self, const message_t *message, const snapshot_t *snapshot, err_t *err)
+{
+    err_code_t code = s_load_numbers(self, message, err);
+    if (!code)
+        code = s_load_regions(self, message, err);
+    if (!code)
+        code = s_load_cursors(self, snapshot, err);
+    if (!code && !self->base->visits)
+        code = s_load_queue(self, message, snapshot, err);
+    return code;
+}
