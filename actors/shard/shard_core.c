@@ -1,5 +1,6 @@
 #include "actors/shard/shard_core.h"
 
+#include "actors/shard/replica/strategy/exchange.h"
 #include "actors/shard/shard_internal.h"
 
 #include <stdlib.h>
@@ -152,37 +153,21 @@ static void s_bound(shard_core_t *self)
 
 static bool s_apply(shard_core_t *self, size_t origin, const incoming_t *delta)
 {
+    replica_t *replica = self->replica;
     part_t part;
-    bool some = stream_values(delta, &part);
-    blend_t blend = {.parts = &part,
-                     .count = 1,
-                     .divisor = 1,
-                     .scratch = self->replica->scratch,
-                     .sums = self->replica->sums};
-    float share = (float)self->base->spec.job->regions[origin].share;
-    late_t late = {.origin = origin,
-                   .steps = delta->head.steps,
-                   .tells = delta->tells,
-                   .seen = {delta->seen_history, delta->seen}};
-    switch (delta->head.kind) {
-    case DELTA_GRADIENT:
-        some = drift_step(self->replica, &late, &blend);
-        break;
-    case DELTA_MODEL:
-        some = version_mix(self->replica, &blend, 1.0f - share, share);
-        break;
-    case DELTA_DIFFERENCE:
-        some = outer_add(self->replica, origin, &blend);
-        break;
-    case DELTA_NOTHING:
-        some = true;
-        break;
+    if (stream_values(delta, &part)) {
+        blend_t blend = {
+            .parts = &part, .count = 1, .divisor = 1, .scratch = replica->scratch, .sums = replica->sums};
+        late_t late = {.origin = origin,
+                       .steps = delta->head.steps,
+                       .tells = delta->tells,
+                       .seen = {delta->seen_history, delta->seen}};
+        if (!replica->exchange->take(replica, &late, &blend))
+            return false;
+        replica->version++;
     }
-    if (some && delta->head.kind != DELTA_NOTHING)
-        self->replica->version++;
-    if (some)
-        self->replica->samples_applied += delta->head.samples;
-    return some;
+    replica->samples_applied += delta->head.samples;
+    return true;
 }
 
 /* A delta whose turn it is changes the version and its origin's position together. False when memory is short: it stays. */
@@ -205,7 +190,8 @@ void shard_advance(shard_core_t *self)
     shard_collect(self);
     bool moved = !life_stops(&self->base->life) && life_runs(&self->base->life);
     while (moved) {
-        moved = outer_try(self->replica) || s_take(self) || shard_round_try(self) || s_step(self);
+        moved = self->replica->exchange->own(self->replica) || s_take(self) || shard_round_try(self) ||
+                s_step(self);
         shard_collect(self);
     }
     shard_vote_advance(self);

@@ -52,6 +52,9 @@ static void s_derive(base_t *self)
     bool several = topology->region_count > 1;
     rules_t *rules = &self->rules;
     rules->strategy = strategy_find(topology->job.sync.strategy);
+    rules->kind = rules->strategy->cuts;
+    rules->merges = rules->strategy->merges;
+    rules->accumulates = several && rules->kind == DELTA_GRADIENT;
     bool single = rules->strategy->id == STRATEGY_ASGD || rules->strategy->id == STRATEGY_SSGD;
     rules->automatic = !single && topology->job.sync.every == 0;
     rules->every = single ? 1 : rules->automatic ? topology->job.sync.every_most : topology->job.sync.every;

@@ -4,6 +4,7 @@
  * kept, and "cursor_of/REGION": the batches of another region that are in the parameters. Regions by index. */
 
 #include "actors/shard/durable/carry.h"
+#include "actors/shard/replica/strategy/exchange.h"
 #include "actors/shard/shard_internal.h"
 
 #include "codec/base/run_id.h"

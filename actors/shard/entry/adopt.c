@@ -11,6 +11,8 @@
  * so that afterwards the state is again the sum of the batches that the positions name.
  */
 
+#include "actors/shard/replica/strategy/exchange.h"
+#include "actors/shard/replica/strategy/difference.h"
 #include "actors/shard/shard_internal.h"
 
 #include <stdlib.h>
@@ -62,108 +64,7 @@ static err_code_t s_load(const shard_core_t *self, size_t donor, snapshot_t **sn
     return code;
 }
 
-/* -- own gradients, once more -------------------------------------------------------------------------------
- */
-
-/* Everything is unique: no memory is needed, so it cannot fail. */
-static void s_step_again(shard_core_t *self, const buf_t *gradient, uint64_t samples)
-{
-    if (gradient) {
-        part_t part = {.buf = gradient, .weight = 1};
-        blend_t blend = {.parts = &part,
-                         .count = 1,
-                         .divisor = 1,
-                         .scratch = self->replica->scratch,
-                         .sums = self->replica->sums};
-        CHECK(version_step(self->replica, &blend, true, false));
-    }
-    self->replica->samples_applied += samples;
-}
-
-/* What the cuts carried and what they left out, so that it is all there is. */
-static void s_gradients_again(shard_core_t *self, uint64_t number, buf_t *view)
-{
-    for (size_t i = 0; i < self->stream->queue_count; i++) {
-        const kept_t *kept = &self->stream->queue[i];
-        if (kept->head.last <= number)
-            continue;
-        bool encoded = kept->data && kept->encoding;
-        if (encoded)
-            CHECK(!encode_view(self->replica, kept->encoding, kept->data, view)); /* made or checked here */
-        s_step_again(self, encoded ? view : kept->data, kept->head.samples);
-    }
-    s_step_again(self, self->replica->open, self->replica->open_samples);
-    s_step_again(self, self->replica->residual, 0);
-}
-
-/* The own model enters by its share, as it would at any other region. */
-static void s_model_again(shard_core_t *self, const buf_t *model, uint64_t number)
-{
-    float share = (float)self->base->region->share;
-    bool some = self->replica->open_steps > 0;
-    for (size_t i = 0; i < self->stream->queue_count; i++)
-        if (self->stream->queue[i].head.last > number) {
-            self->replica->samples_applied +=
-                self->base->rules.waits ? 0 : self->stream->queue[i].head.samples;
-            some = true;
-        }
-    self->replica->samples_applied += self->base->rules.waits ? 0 : self->replica->open_samples;
-    if (!some)
-        return;
-    part_t part = {.buf = model, .weight = 1};
-    blend_t blend = {.parts = &part,
-                     .count = 1,
-                     .divisor = 1,
-                     .scratch = self->replica->scratch,
-                     .sums = self->replica->sums};
-    CHECK(version_mix(self->replica, &blend, 1.0f - share, share));
-}
-
-static void s_subtract(shard_core_t *self, buf_t *from, const buf_t *difference)
-{
-    const float *d = buf_peek(difference);
-    float *x = buf_data(from);
-    for (size_t i = 0; i < self->base->spec.elements; i++)
-        x[i] -= d[i];
-    buf_touch(from);
-}
-
-/* Own differences that are not in the donor's state, and what they left out, which no region but this one has. */
-static void s_differences_again(shard_core_t *self, uint64_t number, buf_t *view)
-{
-    for (size_t i = 0; i < self->stream->queue_count; i++) {
-        const kept_t *kept = &self->stream->queue[i];
-        if (kept->head.last <= number || !kept->data)
-            continue;
-        if (kept->encoding)
-            CHECK(!encode_view(self->replica, kept->encoding, kept->data, view)); /* made or checked here */
-        s_subtract(self, self->replica->outer.start, kept->encoding ? view : kept->data);
-    }
-    if (self->replica->residual)
-        s_subtract(self, self->replica->outer.start, self->replica->residual);
-}
-
-/* Own differences that are not in the donor's state act later, as received ones, or are in `start` again; the open local steps lead on from where
- * its start is. Written in place. */
-static void s_open_again(shard_core_t *self, const buf_t *former, const buf_t *former_start, uint64_t number)
-{
-    if (!self->base->rules.waits) { /* counted as the steps are made */
-        for (size_t i = 0; i < self->stream->queue_count; i++)
-            self->replica->samples_applied +=
-                self->stream->queue[i].head.last > number ? self->stream->queue[i].head.samples : 0;
-        self->replica->samples_applied += self->replica->open_samples;
-    }
-    if (!self->replica->open_steps) {
-        outer_return(self->replica);
-        return;
-    }
-    const float *w = buf_peek(former), *s = buf_peek(former_start),
-                *start = buf_peek(self->replica->outer.start);
-    float *to = buf_data(self->replica->parameters);
-    for (size_t i = 0; i < self->base->spec.elements; i++)
-        to[i] = start[i] + (w[i] - s[i]);
-    buf_touch(self->replica->parameters);
-}
+/* -- own work, once more */
 
 /* Contributions that the donor has not applied and does not hold. A gradient or difference that no round has had yet is in
  * a later one, however old it is. */
@@ -305,19 +206,32 @@ static buf_t *s_take_tensors(shard_core_t *self, shard_core_t *peer, buf_t **ret
     return former;
 }
 
+/* A cut as the others see it; NULL: it carries nothing. */
+static const buf_t *s_seen(const shard_core_t *self, const kept_t *kept, buf_t *view)
+{
+    if (!kept->data || !kept->encoding)
+        return kept->data;
+    CHECK(!encode_view(self->replica, kept->encoding, kept->data, view)); /* made or checked here */
+    return view;
+}
+
 static void s_keep_own(shard_core_t *self, const buf_t *former, const buf_t *start, uint64_t number,
                        const room_t *room)
 {
+    const exchange_t *exchange = self->replica->exchange;
+    former_t before = {.parameters = former, .start = start};
     if (self->base->rules.sees_own)
         s_pend_again(self, number, room->views);
-    if (self->replica->outer.on && self->base->rules.strategy->adds)
-        s_differences_again(self, number, room->views[self->stream->queue_count]);
-    if (self->replica->outer.on)
-        s_open_again(self, former, start, number);
-    else if (self->base->rules.strategy->cuts == DELTA_MODEL)
-        s_model_again(self, former, number);
-    else if (!self->base->rules.waits)
-        s_gradients_again(self, number, room->views[self->stream->queue_count]);
+    for (size_t i = 0; i < self->stream->queue_count; i++) {
+        const kept_t *kept = &self->stream->queue[i];
+        if (kept->head.last <= number)
+            continue;
+        before.some = true;
+        bool seen = !self->base->rules.sees_own; /* else it acts as a contribution */
+        exchange->again(self->replica, &kept->head,
+                        seen ? s_seen(self, kept, room->views[self->stream->queue_count]) : NULL);
+    }
+    exchange->open_again(self->replica, &before);
 }
 
 /* What the last of the cuts that the others have left out is gone, too: only deltas that are not encoded lose nothing. */
@@ -340,7 +254,7 @@ static void s_lose_own(shard_core_t *self, const shard_core_t *peer)
     buf_destroy(&self->replica->residual);
     self->replica->open_steps = self->replica->open_samples = 0;
     if (self->replica->outer.on)
-        outer_return(self->replica); /* the donor's local steps are its own */
+        start_return(self->replica); /* the donor's local steps are its own */
     shard_vote_mute(self);
     self->stream->closed = own->final;
     self->durable->closed = false;

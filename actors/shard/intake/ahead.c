@@ -41,7 +41,7 @@ static bool s_begin(intake_t *self, const staged_t *staged)
         !self->base->rules.steps_alone || buf_is_unique(self->replica->parameters) || s_holds(self))
         return false;
     ahead_drop(self);
-    if (!version_pass_open(self->replica, true, replica_accumulates(self->replica), true, &ahead->pass))
+    if (!version_pass_open(self->replica, true, self->base->rules.accumulates, true, &ahead->pass))
         return false;
     if (self->base->spec.checksums && !ahead->checksums) {
         ahead->checksums = calloc(intake_chunks(self), sizeof *ahead->checksums);

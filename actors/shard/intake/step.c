@@ -1,5 +1,6 @@
 #include "actors/kit/breaks.h"
 #include "actors/shard/intake/intake.h"
+#include "actors/shard/replica/strategy/exchange.h"
 
 #include "codec/base/failpoint.h"
 
@@ -126,15 +127,15 @@ bool intake_step(intake_t *self)
     if (self->base->short_of_memory)
         return false;
     size_t count = s_pick(self);
-    if (count == 0 || !outer_ready(self->replica))
+    if (count == 0 || !self->replica->exchange->ready(self->replica))
         return false;
     blend_t blend;
     s_blend(self, count, &blend);
     bool some = blend.count > 0;
     bool ready = some && count == 1 && ahead_commit(self, self->held[self->picks[0]].serial);
-    bool done = ready || !some ||
-                version_step(self->replica, &blend, self->base->rules.steps_alone,
-                             replica_accumulates(self->replica));
+    bool done =
+        ready || !some ||
+        version_step(self->replica, &blend, self->base->rules.steps_alone, self->base->rules.accumulates);
     if (done)
         s_apply(self, count, some);
     return done;

@@ -24,9 +24,7 @@ void drift_derive(replica_t *self)
     drift_t *drift = &self->drift;
     const topology_t *topology = self->base->spec.topology;
     drift->lambda = (float)topology->job.sync.compensate;
-    drift->on = drift->lambda > 0 && base_regions(self->base) > 1 &&
-                self->base->rules.strategy->cuts == DELTA_GRADIENT && !self->base->rules.strategy->waits &&
-                !self->base->rules.plain_sum;
+    drift->on = drift->lambda > 0 && base_regions(self->base) > 1 && !self->base->rules.plain_sum;
     size_t bytes = encode_bytes_most(self);
     uint64_t under_way = topology->job.sync.window_bytes / (bytes ? bytes : 1);
     if (under_way > topology->job.sync.staleness)

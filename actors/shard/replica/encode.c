@@ -15,7 +15,7 @@
  *
  * Under a waiting strategy a region adds its own contribution as the others see it, so that replicas stay equal. */
 
-#include "actors/shard/replica/replica.h"
+#include "actors/shard/replica/strategy/exchange.h"
 
 void encode_derive(replica_t *self)
 {
@@ -51,13 +51,13 @@ static void s_leave(replica_t *self, room_t *room)
         version_release(self, &room->view);
 }
 
-static bool s_find_room(replica_t *self, room_t *ret)
+static bool s_find_room(replica_t *self, bool view, room_t *ret)
 {
     *ret = (room_t){.in_place = self->residual && buf_is_unique(self->residual)};
     ret->bytes = buf_new(encode_bytes_most(self));
     ret->residual = ret->in_place ? self->residual : version_fresh(self);
-    ret->view = self->base->rules.sees_own ? version_fresh(self) : NULL;
-    if (ret->bytes && ret->residual && (ret->view || !self->base->rules.sees_own))
+    ret->view = view ? version_fresh(self) : NULL;
+    if (ret->bytes && ret->residual && (ret->view || !view))
         return true;
     s_leave(self, ret);
     return false;
@@ -103,22 +103,14 @@ err_code_t encode_view(const replica_t *self, uint64_t encoding, buf_t *data, bu
     return code;
 }
 
-/* Steps are part of the version: a job that goes on from a snapshot goes on with the same threshold. */
-static float s_threshold(const replica_t *self)
-{
-    return strategy_threshold(self->base->spec.topology, self->steps / self->base->region->steps_per_epoch);
-}
-
 static err_code_t s_encode(replica_t *self, const buf_t *values, room_t *room, encoded_t *ret)
 {
     size_t size;
     encoding_input_t input = {.count = self->base->spec.elements,
                               .values = buf_peek(values),
                               .residual = self->residual ? buf_peek(self->residual) : NULL,
-                              .ret_residual = buf_data(room->residual),
-                              .scale =
-                                  self->base->rules.strategy->selects ? buf_peek(self->parameters) : NULL,
-                              .threshold = s_threshold(self)};
+                              .ret_residual = buf_data(room->residual)};
+    input.scale = self->exchange->scale(self, &input.threshold);
     err_code_t code =
         encoding_encode(self->encoding, &self->encoding_setting, &input, buf_data(room->bytes), &size, NULL);
     if (code)
@@ -138,13 +130,13 @@ static err_code_t s_encode(replica_t *self, const buf_t *values, room_t *room, e
 }
 
 /* Without memory values are sent as they are too, which every receiver takes. */
-encoded_t encode_cut(replica_t *self, buf_t **values_p, bool whole)
+encoded_t encode_cut(replica_t *self, buf_t **values_p, bool whole, bool view)
 {
     encoded_t encoded = {0};
     room_t room;
     if (!*values_p)
         return encoded;
-    if (whole || self->encoding->number == 0 || !s_find_room(self, &room)) {
+    if (whole || self->encoding->number == 0 || !s_find_room(self, view, &room)) {
         if (s_finite(self, values_p))
             encoded.data = *values_p;
         encoded.refused = !encoded.data;
@@ -159,28 +151,6 @@ encoded_t encode_cut(replica_t *self, buf_t **values_p, bool whole)
     s_leave(self, &room);
     version_release(self, values_p);
     return encoded;
-}
-
-bool encode_whole(replica_t *self)
-{
-    if (!self->residual || self->outer.on) /* a difference takes it along as it is made */
-        return true;
-    if (self->base->rules.strategy->cuts != DELTA_GRADIENT) {
-        version_release(self, &self->residual);
-    } else if (!self->open) {
-        self->open = self->residual;
-        self->residual = NULL;
-    } else {
-        buf_t *sum = version_fresh(self);
-        if (!sum)
-            return false;
-        encoding_add(buf_peek(self->open), buf_peek(self->residual), buf_data(sum),
-                     self->base->spec.elements);
-        version_release(self, &self->open);
-        version_release(self, &self->residual);
-        self->open = sum;
-    }
-    return true;
 }
 
 /* -- in ---------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-#include "actors/shard/replica/replica.h"
+#include "actors/shard/replica/strategy/exchange.h"
 
 #include <stdlib.h>
 
@@ -19,9 +19,9 @@ void replica_init(replica_t *self, base_t *base)
     self->scratch = malloc(2 * SHARD_BLOCK * sizeof *self->scratch);
     self->sums = malloc(SHARD_BLOCK * sizeof *self->sums);
     CHECK(self->scratch && self->sums);
+    self->exchange = exchange_find(base->rules.strategy->id);
     encode_derive(self);
-    drift_derive(self);
-    outer_derive(self);
+    self->exchange->derive(self);
 }
 
 void replica_start(replica_t *self, buf_t **parameters_p)
@@ -32,7 +32,7 @@ void replica_start(replica_t *self, buf_t **parameters_p)
         self->momentum = buf_new_zero(base_bytes(self->base));
         CHECK(self->momentum);
     }
-    outer_begin(self);
+    start_begin(self);
 }
 
 void replica_fini(replica_t *self)
@@ -44,7 +44,7 @@ void replica_fini(replica_t *self)
     buf_destroy(&self->momentum);
     buf_destroy(&self->open);
     buf_destroy(&self->residual);
-    outer_fini(self);
+    start_fini(self);
     drift_fini(self);
     for (size_t i = 0; i < SHARD_SPARES; i++)
         buf_destroy(&self->spares[i]);
@@ -52,11 +52,6 @@ void replica_fini(replica_t *self)
     ranges_fini(&self->refused);
     free(self->scratch);
     free(self->sums);
-}
-
-bool replica_accumulates(const replica_t *self)
-{
-    return self->base->rules.strategy->cuts == DELTA_GRADIENT && base_regions(self->base) > 1;
 }
 
 void pending_add(replica_t *self, const pending_t *pending)

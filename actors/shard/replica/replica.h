@@ -56,10 +56,10 @@ typedef struct {
     bool refused; /* it is not finite */
 } encoded_t;
 
-/* The outer optimizer (shard_outer). */
+/* The outer optimizer (strategy/difference). */
 typedef struct {
-    bool on;
-    bool keeps; /* only `start`: the mean that a late model gives way to */
+    bool on;     /* cuts are differences from it */
+    bool starts; /* there is a start: of differences, or the mean that a late model gives way to */
     float lr, mu;
     buf_t *start; /* what deltas act on; local steps began here */
     buf_t *base;  /* while a cut's round is under way: local steps since the cut began here; NULL: at start */
@@ -103,8 +103,11 @@ typedef struct {
 } drift_t;
 
 /* The version: parameters and what goes with them, and which own batches are in it. */
+typedef struct exchange exchange_t;
+
 typedef struct {
     base_t *base;
+    const exchange_t *exchange; /* what the strategy does here */
     optimizer_t optimizer;
     const encoding_t *encoding;
     encoding_setting_t encoding_setting;
@@ -127,8 +130,8 @@ typedef struct {
 void replica_init(replica_t *self, base_t *base);
 void replica_fini(replica_t *self);
 void replica_start(replica_t *self, buf_t **parameters_p);
-
-bool replica_accumulates(const replica_t *self); /* local gradients are summed for other regions */
+void start_begin(replica_t *self); /* once the parameters are there */
+void start_fini(replica_t *self);
 
 void pending_add(replica_t *self, const pending_t *pending); /* moves its data in */
 void pending_clear(replica_t *self);
@@ -168,24 +171,8 @@ buf_t *version_fresh(replica_t *self);
 void version_release(replica_t *self, buf_t **buf_p);
 buf_t *version_gather(replica_t *self, const assembly_t *assembly);
 
-/* outer: formulas in actors/synchronizer/strategy.h. false: without memory, nothing has changed */
-void outer_derive(replica_t *self); /* from the settings */
-void outer_begin(replica_t *self);  /* once the parameters are there */
-void outer_fini(replica_t *self);
-void outer_keep(replica_t *self);   /* the parameters are a round's mean */
-void outer_return(replica_t *self); /* local steps since `start` have come for nothing */
-void outer_go_on(replica_t *self,
-                 bool refused);    /* the own difference is cut: where it stays, the next begins here */
-bool outer_ready(replica_t *self); /* a step may be made: there is room for its cut */
-buf_t *outer_cut(replica_t *self, bool whole); /* the difference, with the residual if it is to be whole */
-/* The own contribution, or what is none, waits for its round; `open`: that is not applied yet. */
-void outer_made(replica_t *self, bool carried, bool open);
-bool outer_round(replica_t *self, const blend_t *mean); /* NULL: nobody contributed anything */
-bool outer_add(replica_t *self, size_t region, const blend_t *delta);
-bool outer_try(replica_t *self); /* without rounds: takes the own delta; whether it did */
-
 /* drift */
-void drift_derive(replica_t *self);
+void drift_derive(replica_t *self); /* of strategies that send gradients which nobody waits for */
 /* The parameters are new, and lie at `own` in the own stream: what was kept of older ones goes. `going`: a bit for each other
  * region whose last delta has not come. */
 void drift_begin(replica_t *self, const position_t *own, uint64_t going);
@@ -197,9 +184,8 @@ bool drift_step(replica_t *self, const late_t *late, const blend_t *gradient);
 /* encode_cut */
 void encode_derive(replica_t *self);
 size_t encode_bytes_most(const replica_t *self); /* of a delta, at most */
-encoded_t encode_cut(replica_t *self, buf_t **values_p, bool whole);
-/* Before a cut that carries all there is: the residual joins what is open; false, and nothing changed, without memory */
-bool encode_whole(replica_t *self);
+/* `view`: as receivers see it, too. */
+encoded_t encode_cut(replica_t *self, buf_t **values_p, bool whole, bool view);
 /* What receivers see of own bytes, to ret_view (elements). Errors: those of encoding_decode */
 MUST_USE err_code_t encode_view(const replica_t *self, uint64_t encoding, buf_t *data, buf_t *ret_view);
 bool encode_accepts(const replica_t *self, uint64_t encoding);

@@ -12,7 +12,7 @@
 size_t replica_tensors(replica_t *self, stored_tensor_t ret_tensors[REPLICA_TENSORS_MAX])
 {
     outer_t *outer = &self->outer;
-    bool starts = outer->on || outer->keeps, remembers = outer->on && outer->mu > 0;
+    bool remembers = outer->mu > 0;
     bool has_base = self->base->rules.waits && self->open_steps && !self->base->visits;
     const struct {
         bool is;
@@ -22,7 +22,7 @@ size_t replica_tensors(replica_t *self, stored_tensor_t ret_tensors[REPLICA_TENS
         {true, {"momentum", &self->momentum, self->optimizer.kind == OPTIMIZER_MOMENTUM}},
         {true, {"open", &self->open, false}},
         {true, {"residual", &self->residual, false}},
-        {starts, {"start", &outer->start, true}},
+        {outer->starts, {"start", &outer->start, true}},
         {outer->on && has_base, {"base", &outer->base, false}},
         {remembers, {"outer", &outer->momentum, true}},
         {remembers, {"gathered", &outer->gathered, false}},
@@ -109,7 +109,7 @@ err_code_t replica_load(replica_t *self, const message_t *message, const snapsho
     if (code)
         return code;
     s_begin_base(self, message);
-    outer_begin(self);
+    start_begin(self);
     return ERR_OK;
 }
 

@@ -8,6 +8,7 @@
  * numbers count steps, the shards of a region, whose rounds may have different members, cannot wait for each other in a
  * circle: the least number that anybody waits with lacks only regions that have not waited yet. */
 
+#include "actors/shard/replica/strategy/exchange.h"
 #include "actors/shard/shard_internal.h"
 
 #include <stdlib.h>
@@ -86,24 +87,23 @@ bool shard_round_works(const shard_core_t *self)
     return self->replica->pending_count || s_anybody(self, self->rounds->number + 1);
 }
 
-/* A model stands for its round alone; gradients and differences are sums, whenever they come. */
-static bool s_sums(const shard_core_t *self)
+static bool s_is_late(const shard_core_t *self, const delta_head_t *head, uint64_t round)
 {
-    return self->base->rules.strategy->cuts != DELTA_MODEL;
+    return self->replica->exchange->is_late(head, round);
 }
 
 static bool s_counts(const shard_core_t *self, const pending_t *pending, uint64_t number,
                      const uint64_t *taken)
 {
-    return pending->head.last <= taken[pending->region] && (s_sums(self) || pending->head.last == number);
+    return pending->head.last <= taken[pending->region] &&
+           self->replica->exchange->counts(&pending->head, number);
 }
 
-/* Adds what region r contributes; returns its weight in the mean. */
-static double s_add(shard_core_t *self, size_t r, uint64_t number, const uint64_t *taken, blend_t *blend,
-                    uint64_t *samples)
+/* Adds what region r contributes. */
+static void s_add(shard_core_t *self, size_t r, uint64_t number, const uint64_t *taken, blend_t *blend,
+                  uint64_t *samples)
 {
-    bool mean = self->base->rules.strategy->mean_gradient, sum = self->base->rules.plain_sum && mean;
-    double total = 0;
+    bool first = true;
     for (size_t i = 0; i < self->replica->pending_count; i++) {
         const pending_t *pending = &self->replica->pending[i];
         if (pending->region != r || !s_counts(self, pending, number, taken))
@@ -111,16 +111,13 @@ static double s_add(shard_core_t *self, size_t r, uint64_t number, const uint64_
         *samples += pending->head.samples;
         if (!pending->data)
             continue;
-        uint64_t share = mean ? pending->head.samples : self->base->spec.job->regions[r].samples;
-        double weight = sum ? 1 : (double)share;
-        total = mean ? total + weight : weight;
+        double weight = self->replica->exchange->weight(self->replica, pending, first, &blend->divisor);
         blend->parts[blend->count++] = (part_t){.buf = pending->data, .weight = weight};
+        first = false;
     }
-    return total;
 }
 
-/* sma: sum n_r w_r / sum n_r with the regions' samples, diloco: the same of differences; ssgd: the same of gradients
- * with the samples of the round, or their plain sum when they are counts. Only regions that contribute data count. */
+/* The mean of what is in the round, in the order of regions. Only regions that contribute data count. */
 static void s_blend(shard_core_t *self, uint64_t number, const uint64_t *taken, blend_t *ret_blend,
                     uint64_t *ret_samples)
 {
@@ -129,9 +126,7 @@ static void s_blend(shard_core_t *self, uint64_t number, const uint64_t *taken, 
                            .sums = self->replica->sums};
     *ret_samples = 0;
     for (size_t r = 0; r < base_regions(self->base); r++)
-        ret_blend->divisor += s_add(self, r, number, taken, ret_blend, ret_samples);
-    if (self->base->rules.plain_sum && self->base->rules.strategy->mean_gradient)
-        ret_blend->divisor = 1;
+        s_add(self, r, number, taken, ret_blend, ret_samples);
 }
 
 /* What was counted, and late models, whose samples are done all the same. */
@@ -141,7 +136,7 @@ static void s_forget(shard_core_t *self, uint64_t number, const uint64_t *taken)
     for (size_t i = 0; i < self->replica->pending_count; i++) {
         pending_t *pending = &self->replica->pending[i];
         bool counted = s_counts(self, pending, number, taken);
-        if (!counted && (s_sums(self) || pending->head.last > number)) {
+        if (!counted && !s_is_late(self, &pending->head, number)) {
             self->replica->pending[kept++] = *pending;
             continue;
         }
@@ -160,7 +155,7 @@ bool shard_round_settled(const shard_core_t *self)
 
 bool shard_round_late(const shard_core_t *self, const delta_head_t *head)
 {
-    return self->base->rules.waits && !s_sums(self) && head->last <= self->rounds->number;
+    return self->base->rules.waits && s_is_late(self, head, self->rounds->number);
 }
 
 void shard_round_contribute(shard_core_t *self, pending_t *own)
@@ -168,14 +163,13 @@ void shard_round_contribute(shard_core_t *self, pending_t *own)
     bool carries = own->data != NULL;
     if (!shard_round_late(self, &own->head)) {
         pending_add(self->replica, own);
-        outer_made(self->replica, carries, shard_round_open(self));
+        if (self->base->rules.waits)
+            self->replica->exchange->waits(self->replica, carries, shard_round_open(self));
         return;
     }
     self->replica->samples_applied += own->head.samples;
     buf_destroy(&own->data);
-    if (self->replica->outer
-            .start) /* none: a region that had closed says so again, behind rounds that need all */
-        outer_return(self->replica);
+    self->replica->exchange->too_late(self->replica);
 }
 
 bool shard_round_take(shard_core_t *self, size_t origin, const incoming_t *delta)
@@ -196,21 +190,6 @@ bool shard_round_take(shard_core_t *self, size_t origin, const incoming_t *delta
     self->replica->samples_applied += delta->head.samples;
     if (pending.data)
         version_release(self->replica, &pending.data);
-    return true;
-}
-
-/* NULL: nobody contributes anything. */
-static bool s_apply(shard_core_t *self, const blend_t *blend)
-{
-    if (self->replica->outer.on)
-        return outer_round(self->replica, blend);
-    if (!blend)
-        return true;
-    if (self->base->rules.strategy->cuts == DELTA_GRADIENT)
-        return version_step(self->replica, blend, true, false);
-    if (!version_set(self->replica, blend))
-        return false;
-    outer_keep(self->replica);
     return true;
 }
 
@@ -239,7 +218,7 @@ bool shard_round_try(shard_core_t *self)
     blend_t blend;
     s_blend(self, number, taken, &blend, &samples);
     bool some = blend.count > 0 && blend.divisor > 0;
-    if (!s_apply(self, some ? &blend : NULL))
+    if (!self->replica->exchange->round(self->replica, some ? &blend : NULL))
         return false;
     self->rounds->number = number;
     self->replica->version += some;

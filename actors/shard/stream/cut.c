@@ -3,6 +3,7 @@
  */
 
 #include "actors/kit/breaks.h"
+#include "actors/shard/replica/strategy/exchange.h"
 #include "actors/shard/stream/stream.h"
 
 #include "codec/base/failpoint.h"
@@ -74,7 +75,7 @@ bool stream_limited(const stream_t *self)
         return s_window_full(self);
     if (self->cut - s_reached(self) >= s_most(self->base->spec.topology->job.sync.staleness, 1))
         return true;
-    return !self->base->rules.strategy->merges && s_window_full(self);
+    return !self->base->rules.merges && s_window_full(self);
 }
 
 /* -- cutting ----------------------------------------------------------------------------------------------
@@ -114,21 +115,6 @@ static buf_t *s_seen(const stream_t *self)
     return seen;
 }
 
-/* The values of a cut, moved or shared, never copied; a difference is written into the room kept for it. */
-static buf_t *s_values(stream_t *self, uint64_t steps, bool whole)
-{
-    buf_t *data = NULL;
-    if (self->replica->outer.on) {
-        data = outer_cut(self->replica, whole);
-    } else if (self->base->rules.strategy->cuts == DELTA_GRADIENT) {
-        data = self->replica->open;
-        self->replica->open = NULL;
-    } else if (steps) {
-        data = buf_ref(self->replica->parameters);
-    }
-    return data;
-}
-
 static void s_add_own(stream_t *self, const delta_head_t *head, buf_t *view)
 {
     if (self->own_count == self->own_capacity) {
@@ -153,15 +139,16 @@ bool stream_own(stream_t *self, pending_t *ret_own)
  * not leave the region. */
 static void s_make(stream_t *self, bool final, bool whole)
 {
-    buf_t *values = s_values(self, self->replica->open_steps, whole);
-    encoded_t encoded = encode_cut(self->replica, &values, whole);
+    const exchange_t *exchange = self->replica->exchange;
+    buf_t *values = exchange->cut(self->replica, whole);
+    encoded_t encoded = encode_cut(self->replica, &values, whole, self->base->rules.sees_own);
     buf_t *data = encoded.data;
-    outer_go_on(self->replica, encoded.refused);
+    exchange->made(self->replica, encoded.refused);
     FAILPOINT(shard_delta_encoded);
     kept_t kept = {
         .head = {.first = self->open_first,
                  .last = self->cut,
-                 .kind = data ? self->base->rules.strategy->cuts : DELTA_NOTHING,
+                 .kind = data ? self->base->rules.kind : DELTA_NOTHING,
                  .steps = self->replica->open_steps,
                  .samples = data || !self->base->rules.waits ? self->replica->open_samples : 0,
                  .final = final},
@@ -200,7 +187,7 @@ bool stream_cut_now(stream_t *self)
     if (self->base->rules.waits || self->closed ||
         (self->replica->open_steps == 0 && !self->replica->residual))
         return true;
-    if (!encode_whole(self->replica) || !outer_ready(self->replica))
+    if (!self->replica->exchange->whole(self->replica) || !self->replica->exchange->ready(self->replica))
         return false;
     if (!s_merged(self))
         self->cut++;
@@ -265,7 +252,7 @@ void stream_cut_step(stream_t *self)
     if (!s_due(self))
         return;
     self->cut++;
-    if (self->base->rules.strategy->merges && s_window_full(self))
+    if (self->base->rules.merges && s_window_full(self))
         return;
     s_make(self, false, false);
     if (self->base->spec.breaks & BREAK_OUTPUT_COMMIT)
@@ -275,7 +262,8 @@ void stream_cut_step(stream_t *self)
 bool stream_close(stream_t *self)
 {
     bool several = base_regions(self->base) > 1;
-    if (several && (!outer_ready(self->replica) || !encode_whole(self->replica)))
+    if (several &&
+        (!self->replica->exchange->ready(self->replica) || !self->replica->exchange->whole(self->replica)))
         return false;
     self->closed = true;
     base_changed(self->base);
@@ -433,7 +421,7 @@ void stream_release(stream_t *self)
         memmove(self->queue, self->queue + gone, self->queue_count * sizeof *self->queue);
         base_changed(self->base);
     }
-    if (s_merged(self) && !s_window_full(self) && outer_ready(self->replica)) {
+    if (s_merged(self) && !s_window_full(self) && self->replica->exchange->ready(self->replica)) {
         s_make(self, false, false); /* the rounds that were merged need not wait for another one to end */
         base_changed(self->base);
     }

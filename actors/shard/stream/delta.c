@@ -125,7 +125,7 @@ static err_code_t s_content(const stream_t *self, size_t origin, const message_t
         return ERR_SHAPE;
     if (!encode_accepts(self->replica, message->delta.encoding))
         return ERR_VERSION;
-    if (!nothing && message->delta.kind != (uint64_t)self->base->rules.strategy->cuts)
+    if (!nothing && message->delta.kind != (uint64_t)self->base->rules.kind)
         return ERR_SHAPE;
     if (nothing ? message->delta.total != 0
                 : !encode_fits(self->replica, message->delta.encoding, message->delta.total))

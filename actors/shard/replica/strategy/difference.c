@@ -1,6 +1,6 @@
-/* The outer optimizer of diloco, and the differences of asp: `start` is where the local steps since the last cut began, and what deltas act on; the
- * formulas are in actors/synchronizer/strategy.h. Local steps never change it, so a difference holds what they gained
- * and nothing else. The local optimizer's momentum stays in its region.
+/* `start` is where the local steps since the last cut began, and what deltas act on; the formulas are in
+ * actors/synchronizer/strategy.h. Local steps never change it, so a difference holds what they gained and nothing else. The local
+ * optimizer's momentum stays in its region.
  *
  * While nothing is open, start and parameters are one buffer: the next step copies it as it writes.
  *
@@ -13,8 +13,6 @@
  * Under asp the own difference stays in the parameters, so that start follows them at each cut; what others send is added
  * to both. What of a difference was not significant is in the residual, and in the parameters, and nowhere else.
  *
- * Of models (sma) whose rounds need not all regions, start is the last mean: a region whose model came late goes back to it.
- *
  * No fused multiply-add here: regions apply rounds to the same bits. */
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC optimize("fp-contract=off")
@@ -22,45 +20,32 @@
 #pragma STDC FP_CONTRACT OFF
 #endif
 
-#include "actors/shard/replica/replica.h"
+#include "actors/shard/replica/strategy/difference.h"
 
 #include <string.h>
 
-/* What one delta, or the mean of a round's, does. */
-typedef struct {
-    float lr, mu;
-    float share;   /* of the delta */
-    bool nesterov; /* of a round: the momentum acts with the delta itself */
-    bool turn;     /* of the late momentum: it acts now */
-    target_t start, momentum, gathered, parameters;
-    const float *gathered_from; /* NULL: nothing is gathered */
-    const float *base;          /* where open steps began, when not at start */
-} act_t;
+/* -- start */
 
-/* -- life -------------------------------------------------------------------------------------------------
- */
-
-void outer_derive(replica_t *self)
+void difference_derive(replica_t *self)
 {
     const topology_t *topology = self->base->spec.topology;
-    self->outer.on = self->base->rules.strategy->outer && base_regions(self->base) > 1;
-    self->outer.lr = self->base->rules.strategy->adds ? 1 : (float)topology->job.sync.outer_lr;
-    self->outer.mu = self->base->rules.strategy->adds ? 0 : (float)topology->job.sync.outer_momentum;
-    self->outer.keeps = self->base->rules.votes && self->base->rules.strategy->cuts == DELTA_MODEL;
+    self->outer.on = self->outer.starts = base_regions(self->base) > 1;
+    self->outer.lr = (float)topology->job.sync.outer_lr;
+    self->outer.mu = self->outer.on ? (float)topology->job.sync.outer_momentum : 0;
 }
 
-void outer_begin(replica_t *self)
+void start_begin(replica_t *self)
 {
-    if (!(self->outer.on || self->outer.keeps) || self->outer.start)
+    if (!self->outer.starts || self->outer.start)
         return;
     self->outer.start = buf_ref(self->parameters);
-    if (self->outer.on && self->outer.mu > 0) {
+    if (self->outer.mu > 0) {
         self->outer.momentum = buf_new_zero(base_bytes(self->base));
         CHECK(self->outer.momentum);
     }
 }
 
-void outer_fini(replica_t *self)
+void start_fini(replica_t *self)
 {
     buf_destroy(&self->outer.start);
     buf_destroy(&self->outer.base);
@@ -69,29 +54,13 @@ void outer_fini(replica_t *self)
     buf_destroy(&self->outer.room);
 }
 
-static void s_start_here(replica_t *self)
+void start_here(replica_t *self)
 {
     version_release(self, &self->outer.start);
     self->outer.start = buf_ref(self->parameters);
 }
 
-void outer_keep(replica_t *self)
-{
-    if (self->outer.keeps)
-        s_start_here(self);
-}
-
-void outer_go_on(replica_t *self, bool refused)
-{
-    if (!self->outer.on || !self->base->rules.strategy->adds)
-        return;
-    if (refused)
-        outer_return(self);
-    else
-        s_start_here(self);
-}
-
-void outer_return(replica_t *self)
+void start_return(replica_t *self)
 {
     CHECK(self->outer.start);
     if (self->parameters == self->outer.start)
@@ -103,7 +72,7 @@ void outer_return(replica_t *self)
 /* -- the own difference -----------------------------------------------------------------------------------
  */
 
-bool outer_ready(replica_t *self)
+bool difference_ready(replica_t *self)
 {
     if (!self->outer.on)
         return true;
@@ -115,7 +84,14 @@ bool outer_ready(replica_t *self)
     return self->outer.room != NULL;
 }
 
-buf_t *outer_cut(replica_t *self, bool whole)
+/* A difference takes the residual along as it is made. */
+bool difference_whole(replica_t *self)
+{
+    (void)self;
+    return true;
+}
+
+buf_t *difference_cut(replica_t *self, bool whole)
 {
     const buf_t *rest = whole ? self->residual : NULL;
     if (!self->open_steps && !rest)
@@ -137,23 +113,10 @@ buf_t *outer_cut(replica_t *self, bool whole)
     return out;
 }
 
-static void s_drop_base(replica_t *self)
+void start_drop_base(replica_t *self)
 {
     if (self->outer.base)
         version_release(self, &self->outer.base);
-}
-
-/* A difference that comes late acts in some later round: what it has must not be in the next one, too. One that is not
- * finite carries nothing, and nothing goes on from it. */
-void outer_made(replica_t *self, bool carried, bool open)
-{
-    if (!self->outer.on || !self->base->rules.waits)
-        return;
-    s_drop_base(self);
-    if (!open || (self->base->rules.overlap && !carried))
-        outer_return(self);
-    else if (self->base->rules.overlap)
-        self->outer.base = buf_ref(self->parameters);
 }
 
 /* -- acting -----------------------------------------------------------------------------------------------
@@ -215,15 +178,15 @@ static void s_block(const act_t *act, size_t first, size_t count, const float *d
 }
 
 /* Local steps that are under way stay as they are, moved with their start. */
-static void s_settle(replica_t *self)
+void start_settle(replica_t *self)
 {
     if (self->open_steps)
         return;
-    s_drop_base(self);
-    outer_return(self);
+    start_drop_base(self);
+    start_return(self);
 }
 
-static bool s_act(replica_t *self, const blend_t *delta, act_t *act)
+bool difference_act(replica_t *self, const blend_t *delta, act_t *act)
 {
     if (!s_open(self, act))
         return false;
@@ -237,48 +200,33 @@ static bool s_act(replica_t *self, const blend_t *delta, act_t *act)
     version_commit(self, &act->parameters);
     if (act->turn && self->outer.gathered)
         version_release(self, &self->outer.gathered);
-    s_drop_base(self);
-    s_settle(self);
+    start_drop_base(self);
+    start_settle(self);
     return true;
 }
 
-bool outer_round(replica_t *self, const blend_t *mean)
+/* -- upon another region's state */
+
+/* Own differences that are not in it act later, as received ones; the open local steps lead on from where its start is. */
+void difference_again(replica_t *self, const delta_head_t *head, const buf_t *values)
 {
-    if (!mean) {
-        s_settle(self);
-        return true;
+    (void)values;
+    if (!self->base->rules.waits) /* else counted with its round */
+        self->samples_applied += head->samples;
+}
+
+void difference_open_again(replica_t *self, const former_t *former)
+{
+    if (!self->base->rules.waits)
+        self->samples_applied += self->open_samples;
+    if (!self->open_steps) {
+        start_return(self);
+        return;
     }
-    act_t act = {.lr = self->outer.lr, .mu = self->outer.mu, .share = 1, .nesterov = true};
-    return s_act(self, mean, &act);
-}
-
-bool outer_add(replica_t *self, size_t region, const blend_t *delta)
-{
-    act_t act = {
-        .lr = self->outer.lr,
-        .mu = self->outer.mu,
-        .share = self->base->rules.strategy->adds ? 1 : (float)self->base->spec.job->regions[region].share,
-        .turn = self->outer.arrivals + 1 >= base_regions(self->base)};
-    if (!s_act(self, delta, &act))
-        return false;
-    self->outer.arrivals = act.turn ? 0 : self->outer.arrivals + 1;
-    return true;
-}
-
-bool outer_try(replica_t *self)
-{
-    if (!self->outer.on || self->base->rules.waits || !self->pending_count || self->base->short_of_memory)
-        return false;
-    pending_t *own = &self->pending[0];
-    part_t part = {.buf = own->data, .weight = 1};
-    blend_t blend = {.parts = &part, .count = 1, .divisor = 1, .scratch = self->scratch, .sums = self->sums};
-    if (own->data && !outer_add(self, own->region, &blend))
-        return false;
-    s_settle(self); /* also what was refused for not being finite */
-    if (own->data)
-        version_release(self, &own->data);
-    memmove(self->pending, self->pending + 1, --self->pending_count * sizeof *self->pending);
-    self->version++;
-    base_changed(self->base);
-    return true;
+    const float *w = buf_peek(former->parameters), *s = buf_peek(former->start);
+    const float *start = buf_peek(self->outer.start);
+    float *to = buf_data(self->parameters);
+    for (size_t i = 0; i < self->base->spec.elements; i++)
+        to[i] = start[i] + (w[i] - s[i]);
+    buf_touch(self->parameters);
 }

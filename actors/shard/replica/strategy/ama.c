@@ -1,0 +1,28 @@
+/* ama: the model every `every` steps; at the receiver w <- (1 - a) w + a w_remote, a = n_remote / N. Nobody waits. */
+#include "actors/shard/replica/strategy/model.h"
+
+static bool s_take(replica_t *self, const late_t *late, const blend_t *model)
+{
+    float share = (float)self->base->spec.job->regions[late->origin].share;
+    return version_mix(self, model, 1.0f - share, share);
+}
+
+const exchange_t exchange_ama = {
+    .id = STRATEGY_AMA,
+    .derive = exchange_nothing,
+    .ready = exchange_ready,
+    .whole = model_whole,
+    .cut = model_cut,
+    .made = exchange_made_nothing,
+    .waits = exchange_waits_nothing,
+    .too_late = exchange_nothing,
+    .own = exchange_own_never,
+    .take = s_take,
+    .round = exchange_round_never,
+    .weight = exchange_weight_of_region,
+    .counts = exchange_always_counts,
+    .is_late = exchange_never_late,
+    .again = model_again,
+    .open_again = model_open_again,
+    .scale = exchange_scale_none,
+};

@@ -1,0 +1,80 @@
+/* asp: every `every` steps the values that have changed by more than `threshold` of themselves; others add them plainly, and the own
+ * change stays in the model as it is. Nobody waits. */
+#include "actors/shard/replica/strategy/difference.h"
+
+static void s_derive(replica_t *self)
+{
+    self->outer.on = self->outer.starts = base_regions(self->base) > 1;
+    self->outer.lr = 1;
+}
+
+/* What was cut is with the others now: the next difference begins here. */
+static void s_made(replica_t *self, bool refused)
+{
+    if (!self->outer.on)
+        return;
+    if (refused)
+        start_return(self);
+    else
+        start_here(self);
+}
+
+static bool s_take(replica_t *self, const late_t *late, const blend_t *delta)
+{
+    (void)late;
+    act_t act = {.lr = self->outer.lr, .share = 1};
+    return difference_act(self, delta, &act);
+}
+
+static void s_subtract(replica_t *self, const buf_t *difference)
+{
+    const float *d = buf_peek(difference);
+    float *x = buf_data(self->outer.start);
+    for (size_t i = 0; i < self->base->spec.elements; i++)
+        x[i] -= d[i];
+    buf_touch(self->outer.start);
+}
+
+/* Own differences that are not in the donor's state ... */
+static void s_again(replica_t *self, const delta_head_t *head, const buf_t *values)
+{
+    difference_again(self, head, values);
+    if (values)
+        s_subtract(self, values);
+}
+
+/* ... and what they left out, which no region but this one has. */
+static void s_open_again(replica_t *self, const former_t *former)
+{
+    if (self->residual)
+        s_subtract(self, self->residual);
+    difference_open_again(self, former);
+}
+
+/* Steps are part of the version: a job that goes on from a snapshot goes on with the same threshold. */
+static const float *s_scale(const replica_t *self, float *ret_threshold)
+{
+    *ret_threshold =
+        strategy_threshold(self->base->spec.topology, self->steps / self->base->region->steps_per_epoch);
+    return buf_peek(self->parameters);
+}
+
+const exchange_t exchange_asp = {
+    .id = STRATEGY_ASP,
+    .derive = s_derive,
+    .ready = difference_ready,
+    .whole = difference_whole,
+    .cut = difference_cut,
+    .made = s_made,
+    .waits = exchange_waits_nothing,
+    .too_late = exchange_nothing,
+    .own = exchange_own_never,
+    .take = s_take,
+    .round = exchange_round_never,
+    .weight = exchange_weight_of_region,
+    .counts = exchange_always_counts,
+    .is_late = exchange_never_late,
+    .again = s_again,
+    .open_again = s_open_again,
+    .scale = s_scale,
+};

@@ -1,0 +1,35 @@
+/* difference - what diloco, diloco-async and asp share: a cut is what local steps have gained since `start`, which is what deltas act on.
+ *
+ * Called   by these strategies' files; start_* by sma's, too, whose start is the last mean.
+ */
+#ifndef ACTORS_SHARD_REPLICA_STRATEGY_DIFFERENCE_H
+#define ACTORS_SHARD_REPLICA_STRATEGY_DIFFERENCE_H
+
+#include "actors/shard/replica/strategy/exchange.h"
+
+/* What one delta, or the mean of a round's, does. */
+typedef struct {
+    float lr, mu;
+    float share;   /* of the delta */
+    bool nesterov; /* of a round: the momentum acts with the delta itself */
+    bool turn;     /* of the late momentum: it acts now */
+    target_t start, momentum, gathered, parameters;
+    const float *gathered_from; /* NULL: nothing is gathered */
+    const float *base;          /* where open steps began, when not at start */
+} act_t;
+
+void start_here(replica_t *self);      /* the next steps begin at the parameters */
+void start_return(replica_t *self);    /* local steps since `start` have come for nothing */
+void start_settle(replica_t *self);    /* when none are open, the next begin at `start` */
+void start_drop_base(replica_t *self); /* local steps begin at `start` again */
+
+void difference_derive(replica_t *self);
+bool difference_ready(replica_t *self);
+bool difference_whole(replica_t *self);
+buf_t *difference_cut(replica_t *self, bool whole);
+/* All the memory before the first element; nothing has changed when there is not enough. */
+bool difference_act(replica_t *self, const blend_t *delta, act_t *act);
+void difference_again(replica_t *self, const delta_head_t *head, const buf_t *values);
+void difference_open_again(replica_t *self, const former_t *former);
+
+#endif

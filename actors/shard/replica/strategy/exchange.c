@@ -1,0 +1,86 @@
+#include "actors/shard/replica/strategy/exchange.h"
+
+static const exchange_t *const s_rows[] = {&exchange_asgd,         &exchange_asgd_ga, &exchange_ama,
+                                           &exchange_sma,          &exchange_ssgd,    &exchange_diloco,
+                                           &exchange_diloco_async, &exchange_asp};
+
+const exchange_t *exchange_find(strategy_name_t id)
+{
+    for (size_t i = 0; i < sizeof s_rows / sizeof *s_rows; i++)
+        if (s_rows[i]->id == id)
+            return s_rows[i];
+    err_abort(__FILE__, __LINE__, "a strategy with a row");
+}
+
+void exchange_nothing(replica_t *self)
+{
+    (void)self;
+}
+
+bool exchange_ready(replica_t *self)
+{
+    (void)self;
+    return true;
+}
+
+void exchange_made_nothing(replica_t *self, bool refused)
+{
+    (void)self;
+    (void)refused;
+}
+
+void exchange_waits_nothing(replica_t *self, bool carries, bool open)
+{
+    (void)self;
+    (void)carries;
+    (void)open;
+}
+
+bool exchange_own_never(replica_t *self)
+{
+    (void)self;
+    return false;
+}
+
+bool exchange_take_never(replica_t *self, const late_t *late, const blend_t *delta)
+{
+    (void)self;
+    (void)late;
+    (void)delta;
+    err_abort(__FILE__, __LINE__, "deltas of strategies with rounds wait for their round");
+}
+
+bool exchange_round_never(replica_t *self, const blend_t *mean)
+{
+    (void)self;
+    (void)mean;
+    err_abort(__FILE__, __LINE__, "rounds of strategies that have some");
+}
+
+double exchange_weight_of_region(const replica_t *self, const pending_t *pending, bool first, double *divisor)
+{
+    double weight = (double)self->base->spec.job->regions[pending->region].samples;
+    *divisor += first ? weight : 0;
+    return weight;
+}
+
+bool exchange_always_counts(const delta_head_t *head, uint64_t round)
+{
+    (void)head;
+    (void)round;
+    return true;
+}
+
+bool exchange_never_late(const delta_head_t *head, uint64_t round)
+{
+    (void)head;
+    (void)round;
+    return false;
+}
+
+const float *exchange_scale_none(const replica_t *self, float *ret_threshold)
+{
+    (void)self;
+    *ret_threshold = 0;
+    return NULL;
+}

@@ -1,0 +1,16 @@
+/* model - what ama and sma share: a cut is the model itself, and a difference from it is nobody's.
+ *
+ * Called   by these strategies' files.
+ */
+#ifndef ACTORS_SHARD_REPLICA_STRATEGY_MODEL_H
+#define ACTORS_SHARD_REPLICA_STRATEGY_MODEL_H
+
+#include "actors/shard/replica/strategy/exchange.h"
+
+bool model_whole(replica_t *self); /* the model is whole; what earlier ones left out is in it */
+buf_t *model_cut(replica_t *self, bool whole);
+void model_again(replica_t *self, const delta_head_t *head, const buf_t *values);
+/* The own model enters by its share, as it would at any other region. */
+void model_open_again(replica_t *self, const former_t *former);
+
+#endif
