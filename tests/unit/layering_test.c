@@ -46,6 +46,7 @@ static const struct {
 #define DOORWAYS (sizeof s_doorways / sizeof *s_doorways)
 
 static size_t s_files, s_includes, s_wrong;
+static bool s_quiet; /* what is wrong is only counted: a logged error fails the program */
 
 /* "FOLDER ROOM ROOM ..." */
 static void s_read_row(char *line)
@@ -100,7 +101,8 @@ static size_t s_room_of(const row_t *row, const char *path)
 static void s_blame(const char *path, int line, const char *header, const char *why)
 {
     s_wrong++;
-    cr_log_error("%s:%d: includes %s: %s", path, line, header, why);
+    if (!s_quiet)
+        cr_log_error("%s:%d: includes %s: %s", path, line, header, why);
 }
 
 static void s_check_library(const char *path, int line, const char *header)
@@ -177,6 +179,7 @@ Test(layering, a_room_knows_itself_and_what_is_below_and_a_folder_all_of_its_roo
 {
     s_read_row((char[]){"shard base replica replica/strategy\n"});
     const row_t *row = s_rows;
+    s_quiet = true;
     cr_expect_eq(s_room_of(row, "shard/base/names.h"), 0);
     cr_expect_eq(s_room_of(row, "shard/replica/version.c"), 1);
     cr_expect_eq(s_room_of(row, "shard/replica/strategy/ama.c"), 2);
