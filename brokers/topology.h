@@ -50,7 +50,8 @@ typedef enum {
     OBJECTIVE_CHEAPEST,   /* least cost */
     OBJECTIVE_DEADLINE,   /* least cost within a time */
     OBJECTIVE_BUDGET,     /* least time within a cost */
-    OBJECTIVE_UNTIL_DONE, /* rent all there is; a region that has done its part returns what it does not need */
+    /* rent all there is; a region that has done its part returns what it does not need */
+    OBJECTIVE_UNTIL_DONE,
 } objective_t;
 #define TOPOLOGY_OBJECTIVES 7
 

@@ -25,6 +25,7 @@
 #define HEADING FAMILY "1"
 #define ADOPTED " adopted"
 #define CHANGED "changed "
+#define NOTED "# " CHANGED
 #define RUN_TRIES 100 /* to have the directory for a moment, when others want the same */
 #define RUN_PAUSE_NS 20000000
 
@@ -372,6 +373,28 @@ err_code_t statedir_carry(statedir_t *self, const char *digest, const char *chan
     snprintf(job.digest, sizeof job.digest, "%s", digest);
     s_add_changes(&job.run, changes);
     return s_write_job(self->path, &job, err);
+}
+
+void statedir_put_changes(const statedir_run_t *run, FILE *out)
+{
+    for (const char *line = run->changes; *line; line += strcspn(line, "\n") + 1)
+        fprintf(out, NOTED "%.*s\n", (int)strcspn(line, "\n"), line);
+}
+
+void statedir_find_changes(const char *text, size_t size, statedir_run_t *run)
+{
+    const char *end;
+    size_t skip = strlen(NOTED);
+    for (size_t at = 0; at < size && (end = memchr(text + at, '\n', size - at));) {
+        const char *line = text + at;
+        size_t length = (size_t)(end - line);
+        char change[STATEDIR_NAME_MAX + 2];
+        at += length + 1;
+        if (length <= skip || length - skip > STATEDIR_NAME_MAX || strncmp(line, NOTED, skip) != 0)
+            continue;
+        snprintf(change, sizeof change, "%.*s\n", (int)(length - skip), line + skip);
+        s_add_changes(run, change);
+    }
 }
 
 err_code_t statedir_join_run(const char *path, const statedir_run_t *run, err_t *err)

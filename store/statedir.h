@@ -23,6 +23,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/types.h>
 
 #define STATEDIR_PATH_MAX 1024
@@ -76,6 +77,14 @@ MUST_USE err_code_t statedir_begin_run(statedir_t *self, const statedir_run_t *r
  *
  * Errors   as above */
 MUST_USE err_code_t statedir_carry(statedir_t *self, const char *digest, const char *changes, err_t *err);
+
+/* Settings that a run was carried on with stand as comments in the topology's text, too, so that it is in archives,
+ * and outlives the job file.
+ *
+ *   put   writes it there            find   adds to `run` what a text says
+ */
+void statedir_put_changes(const statedir_run_t *run, FILE *out);
+void statedir_find_changes(const char *text, size_t size, statedir_run_t *run);
 
 /* Makes a directory that a tool has filled the state directory of a job. Errors: ERR_IO, ERR_FULL,
  * ERR_DENIED, ERR_LIMIT. */

@@ -62,11 +62,12 @@ typedef struct {
 } dispatch_t;
 
 typedef enum {
+    /* no row: it is not for this role */
     DISPATCH_TAKEN,
-    DISPATCH_FOREIGN, /* no row: it is not for this role */
-    DISPATCH_DENIED,  /* rows, but not for this sender */
-    DISPATCH_STALE,   /* of a scheduler that has a successor */
-    DISPATCH_EARLY,   /* not in this phase; it is said again, as everything that matters is */
+    DISPATCH_FOREIGN,
+    DISPATCH_DENIED, /* rows, but not for this sender */
+    DISPATCH_STALE,  /* of a scheduler that has a successor */
+    DISPATCH_EARLY,  /* not in this phase; it is said again, as everything that matters is */
 } dispatch_verdict_t;
 
 /* The fate of a message.

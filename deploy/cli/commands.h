@@ -17,7 +17,8 @@ extern const cli_command_t command_up, command_node, command_broker, command_sch
 #define COMMANDS_RESUME                                                                                      \
     "Started again with the same --state it goes on from what is there: that is how a job that was "         \
     "stopped, or a\n"                                                                                        \
-    "process that was killed, is resumed. A new run needs new directories on every machine."
+    "process that was killed, is resumed. The file may have another job.epochs or job.optimizer then, "      \
+    "everywhere.\nA new run needs new directories on every machine."
 
 #define COMMANDS_ISOLATE                                                                                     \
     "what shares a process: region (everything, the default), role, or actor (nothing), so that one can "    \

@@ -33,6 +33,11 @@ static int s_prepare(launch_t *launch, const cli_args_t *args)
         rc = launch_check_output(cli_value(args, "report"), &err);
     if (!rc)
         rc = launch_choose_state(launch, cli_value(args, "state"), &err);
+    if (!rc && launch->topology->plan.apply) {
+        rc = planning_check(launch, &err);
+        if (rc == ERR_LIMIT)
+            return command_fail(EXIT_PROBLEMS, "scheduler", "%s", err.text);
+    }
     /* A terminal shows progress, which names what is waited for. */
     bool echo = cli_has(args, "quiet") || !isatty(STDERR_FILENO);
     if (!rc)
@@ -41,10 +46,6 @@ static int s_prepare(launch_t *launch, const cli_args_t *args)
         rc = launch_begin_run(launch, &err);
     if (rc)
         return command_fail(EXIT_WRONG, "scheduler", "%s", err.text);
-    if (launch->topology->plan.apply)
-        rc = planning_check(launch, &err);
-    if (rc)
-        return command_fail(rc == ERR_LIMIT ? EXIT_PROBLEMS : EXIT_WRONG, "scheduler", "%s", err.text);
     return EXIT_DONE;
 }
 

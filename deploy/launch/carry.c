@@ -62,29 +62,51 @@ static topology_t *s_former(const launch_t *launch, char digest[17])
     return former;
 }
 
-static err_code_t s_check_shards(const launch_t *launch, err_t *err)
+/* Settings that a shard that stands in the way was stored under. */
+typedef struct {
+    uint64_t epochs;
+    bool other_rate;
+} then_t;
+
+static err_code_t s_check_shard(const launch_t *launch, size_t region, const message_t *state,
+                                then_t *ret_then, err_t *err)
+{
+    uint64_t rate = state->shard_state.rate;
+    *ret_then = (then_t){.epochs = state->shard_state.batches / launch->job.regions[region].batches_per_epoch,
+                         .other_rate = rate && rate != shard_carry_rate(launch->topology)};
+    return shard_carry(launch->topology, &launch->job, region, state, err);
+}
+
+/* Copies of a shard that runs on another machine may be behind. */
+static bool s_is_meant(const pick_t *pick, bool whole)
+{
+    return whole || pick->store->place.kind == STORE_SHARD;
+}
+
+static err_code_t s_check_shards(const launch_t *launch, bool whole, then_t *ret_then, err_t *err)
 {
     const choice_t newest = {.tag = NULL};
     catalog_t *catalog = NULL;
-    err_code_t rc = catalog_open(launch->state_dir, false, &catalog, err);
+    err_code_t rc =
+        launch->job.samples ? catalog_open(launch->state_dir, false, &catalog, err) : ERR_NOT_FOUND;
+    if (rc == ERR_NOT_FOUND)
+        return ERR_OK; /* it is not known here what a batch is */
     for (size_t r = 0; !rc && r < launch->topology->region_count; r++)
         for (uint32_t k = 0; !rc && k < launch->topology->regions[r].shards; k++) {
             pick_t pick; /* none, or a damaged one: what its start does about that is another matter */
-            if (!catalog_pick(catalog, r, k, &newest, &pick, NULL))
-                rc = shard_carry(launch->topology, &launch->job, r, pick.snapshot->state, err);
+            if (!catalog_pick(catalog, r, k, &newest, &pick, NULL) && s_is_meant(&pick, whole))
+                rc = s_check_shard(launch, r, pick.snapshot->state, ret_then, err);
         }
     catalog_destroy(&catalog);
     return rc;
 }
 
-static err_code_t s_may(const launch_t *launch, const topology_t *former, bool whole, char *ret_changes,
-                        size_t size, err_t *err)
+static err_code_t s_may(const launch_t *launch, const topology_t *former, char *ret_changes, size_t size,
+                        err_t *err)
 {
     topology_carried_t rows[TOPOLOGY_CARRIED_MAX];
     size_t count;
     err_code_t rc = topology_carry(former, launch->topology, rows, &count, err);
-    if (!rc && whole)
-        rc = s_check_shards(launch, err);
     ret_changes[0] = '\0';
     for (size_t i = 0, length = 0; !rc && i < count; i++, length = strlen(ret_changes))
         snprintf(ret_changes + length, size - length, "%s %s %s\n", rows[i].key, rows[i].from, rows[i].to);
@@ -126,7 +148,7 @@ void carry_explain(const launch_t *launch, char *out, size_t size)
     out[0] = '\0';
     if (!former)
         return;
-    if (s_may(launch, former, false, changes, sizeof changes, &why)) {
+    if (s_may(launch, former, changes, sizeof changes, &why)) {
         snprintf(out, size, ": %.200s; undo the change, or name another directory with --state", why.text);
     } else {
         carry_print(changes, text);
@@ -137,6 +159,42 @@ void carry_explain(const launch_t *launch, char *out, size_t size)
                  text, command);
     }
     topology_destroy(&former);
+}
+
+/* Under what the oldest of the snapshots can be gone on with. */
+static void s_say_former(const launch_t *launch, const char *changes, const then_t *then,
+                         char out[CARRY_TEXT_MAX])
+{
+    row_t row;
+    snprintf(out, CARRY_TEXT_MAX, "--resume");
+    if (then->epochs && then->epochs != launch->job.epochs)
+        snprintf(out + strlen(out), CARRY_TEXT_MAX - strlen(out), " --set job.epochs=%llu",
+                 (unsigned long long)then->epochs);
+    for (size_t length = strlen(out); then->other_rate && *changes && s_next(&changes, &row);
+         length = strlen(out)) {
+        char key[TOPOLOGY_NAME_MAX + 8];
+        snprintf(key, sizeof key, " %s=", row.key);
+        if (strcmp(row.key, "job.epochs") != 0 && !strstr(out, key))
+            snprintf(out + length, CARRY_TEXT_MAX - length, " --set %s=%s", row.key, row.from);
+    }
+}
+
+err_code_t carry_check(const launch_t *launch, err_t *err)
+{
+    statedir_run_t run;
+    then_t then;
+    err_t why = {0};
+    char text[CARRY_TEXT_MAX], command[CARRY_TEXT_MAX];
+    if (statedir_run(launch->state_dir, &run, NULL) || !run.changes[0] ||
+        s_check_shards(launch, true, &then, &why) != ERR_JOB)
+        return ERR_OK;
+    carry_print(run.changes, text);
+    s_say_former(launch, run.changes, &then, command);
+    return err_set(
+        err, ERR_JOB,
+        "%.200s: its snapshots are of before it was carried on with %.100s, and amidst rounds; go on with "
+        "%.150s, and make the change when that is done",
+        launch->state_dir, text, command);
 }
 
 /* ---- doing it ---- */
@@ -166,18 +224,21 @@ err_code_t carry_on(const launch_t *launch, bool whole, char text[CARRY_TEXT_MAX
 {
     char digest[17], changes[CARRY_TEXT_MAX];
     err_t why = {0};
+    then_t then;
     topology_t *former = s_former(launch, digest);
     text[0] = '\0';
     if (!former)
         return ERR_JOB;
-    if (s_may(launch, former, false, changes, sizeof changes, &why) ||
-        (whole && !s_are_asked(launch, changes))) {
+    if (s_may(launch, former, changes, sizeof changes, &why) || (whole && !s_are_asked(launch, changes))) {
         topology_destroy(&former);
         return ERR_JOB; /* as it was told already */
     }
-    err_code_t rc = s_may(launch, former, whole, changes, sizeof changes, err);
+    err_code_t rc = s_check_shards(launch, whole, &then, &why);
     if (rc)
-        rc = err_prefix(err, rc, "%s", launch->state_dir);
+        err_set(err, rc, "%s: %s%s", launch->state_dir, why.text,
+                whole
+                    ? ""
+                    : "; where that shard has gone on elsewhere since, name another directory with --state");
     else
         rc = s_replace(launch, former, digest, changes, err);
     topology_destroy(&former);

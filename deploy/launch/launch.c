@@ -192,6 +192,9 @@ err_code_t launch_replace_topology(const launch_t *self, const topology_t *chang
     FILE *out = open_memstream(&text, &size);
     CHECK(out);
     topology_print(changed, out);
+    statedir_run_t run;
+    if (!statedir_run(self->state_dir, &run, NULL))
+        statedir_put_changes(&run, out);
     fclose(out);
     snprintf(path, sizeof path, "%s/" LAUNCH_TOPOLOGY_FILE, self->state_dir);
     err_code_t rc = file_write(path, text, size, err);
@@ -261,6 +264,8 @@ err_code_t launch_take_state(launch_t *self, err_t *err)
     if (rc == ERR_JOB && self->carries && !self->state) {
         rc = carry_on(self, true, self->carried, err);
         rc = rc ? rc : s_take_state(self, err);
+    } else if (!rc && self->carries) {
+        rc = carry_check(self, err);
     }
     s_name_difference(self, rc, err);
     return s_advise(rc, err);
@@ -334,6 +339,8 @@ static err_code_t s_join_state(launch_t *self, const char *role, err_t *err)
 err_code_t launch_join_state(launch_t *self, const char *role, err_t *err)
 {
     self->carries = true; /* --resume is what starting it again by hand always means */
+    if (!self->job.samples && launch_try_dataset(self, NULL))
+        self->job.samples = 0; /* not known here: carry_on looks at no shard */
     err_code_t rc = s_join_state(self, role, err);
     for (int i = 0; rc == ERR_JOB && i < LAUNCH_PATIENCE; i++) { /* others may do the same at this moment */
         rc = carry_on(self, false, self->carried, err);

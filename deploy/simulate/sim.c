@@ -42,6 +42,8 @@ static void s_schedule_tick(sim_t *self, size_t index)
 static void s_tick(sim_t *self, sim_actor_t *actor)
 {
     actor->tick_us = ROLE_NEVER;
+    if (actor->role == &node_role)
+        sim_node_hears(self, (size_t)(actor - self->actors));
     if (actor->role->due(actor->core) <= self->now_us)
         actor->role->tick(actor->core, self->now_us);
 }
@@ -95,6 +97,12 @@ static bool s_handle_world(sim_t *self, const sim_event_t *event)
         return true;
     case SIM_WIPE:
         sim_wipe_region(self);
+        return true;
+    case SIM_HEARD:
+        sim_heard(self);
+        return true;
+    case SIM_CUT:
+        sim_cut_node(self);
         return true;
     case SIM_SCHEDULER:
         sim_handle_scheduler(self, event);
@@ -288,6 +296,7 @@ sim_t *sim_new(const topology_t *topology, const sim_spec_t *spec)
         sim_schedule(self,
                      (sim_event_t){.at_us = (int64_t)(1e6 / spec->lose_node_per_s), .kind = SIM_LOSE_NODE});
     sim_elastic_new(self);
+    sim_cuts_new(self);
     if (spec->wipe_us)
         sim_schedule(self, (sim_event_t){.at_us = spec->wipe_us, .kind = SIM_WIPE});
     return self;

@@ -105,9 +105,13 @@ typedef struct {
     bool uneven;                    /* nodes have 1 to 3 cores, and up to four times the time for a step */
     double lose_node_disk; /* probability that its disk is gone too; else it is there when the node is back */
     double
-        lose_disk;   /* probability that a shard's disk dies with it: emptied, or back at an older snapshot */
-    double zombie;   /* probability that a shard or synchronizer that hangs wakes up beside its successor */
-    double damage;   /* probability that a byte of a message's data is changed under way */
+        lose_disk; /* probability that a shard's disk dies with it: emptied, or back at an older snapshot */
+    double zombie; /* probability that a shard or synchronizer that hangs wakes up beside its successor */
+    double damage; /* probability that a byte of a message's data is changed under way */
+    /* nothing passes between the global scheduler and anybody; until 0: it does */
+    int64_t cut_global_us, cut_global_until_us;
+    /* a node is cut off for good when the job ends, and ends by itself after so long; 0: none is */
+    int64_t alone_us;
     int64_t wipe_us; /* a whole region dies with its disks and comes back empty; 0: never */
     size_t wipe_region;
     /* deaths of random schedulers, per virtual second, from the start to the farewell */
@@ -123,12 +127,16 @@ typedef struct {
     uint64_t snapshots, snapshot_failures;
     uint64_t full_disks, full_schedulers; /* of nodes; of schedulers */
     uint64_t without_room;                /* starts that found none */
-    uint64_t unkept;                      /* times that a scheduler could not keep what it had to */
+    uint64_t unkept;                      /* times that a scheduler could not keep what it had to ... */
+    uint64_t withheld;                    /* ... and let nobody go for that */
     uint64_t moved_blind;                 /* shards told to hand over of which no other node had a copy */
     /* shards that trained on with a full disk; starts after one that did had died */
     uint64_t went_on, exposed;
     uint64_t killed_workers, killed_shards, killed_synchronizers, killed_keepers, killed_in_silence;
     uint64_t lost_nodes, lost_disks;
+    uint64_t cut_global, done_unheard; /* messages; whether all was trained when it was over */
+    /* nodes that were cut off at the end; that have ended by themselves */
+    uint64_t cut_nodes, ended_alone;
     /* left: with nothing that the region needs; drained: with it */
     uint64_t joined, told_to_leave, left, drained;
     uint64_t moves, samples_repeated, workers_most; /* as the regions report it */

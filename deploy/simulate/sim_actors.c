@@ -54,6 +54,7 @@ static void *s_new_node(const sim_t *self, size_t region, const char *name, size
                         .cores =
                             self->spec.node_list ? self->spec.node_list[place].cores : sim_cores(self, name),
                         .samples = self->spec.samples,
+                        .alone_us = self->spec.alone_us,
                         .announce_us = self->spec.beat_us};
     sim_find_held(self, region, name, &spec);
     spec.run = spec.held_count ? SIM_RUN : RUN_ID_NONE;

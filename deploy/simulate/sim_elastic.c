@@ -130,6 +130,7 @@ void sim_node_ended(sim_t *self, size_t index)
 {
     sim_actor_t *node = &self->actors[index];
     node->alive = false;
+    self->stats.ended_alone += self->stats.cut_nodes && index == self->cut_node;
     if (sim_state(self) >= RUN_STOPPING)
         return;
     bool needed = false;

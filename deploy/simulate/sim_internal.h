@@ -35,6 +35,8 @@ typedef enum {
     SIM_STOP,
     SIM_SCHEDULER,
     SIM_WIPE,
+    SIM_HEARD,
+    SIM_CUT,
     SIM_WAKE,
     SIM_SLEEP,
     SIM_LINKS
@@ -109,6 +111,7 @@ struct sim {
     dataset_t *datasets[TOPOLOGY_REGIONS_MAX];
     model_t *model;
     struct sim_schedulers *schedulers;
+    size_t cut_node; /* once stats.cut_nodes says that there is one */
     float *x;
     uint32_t *indices, *labels;
     sim_stats_t stats;
@@ -123,6 +126,13 @@ void sim_after(sim_t *self, size_t actor); /* outbox, effects and next tick, aft
 /* sim_network.c */
 void sim_send(sim_t *self, size_t from_actor, message_t **message_p);
 void sim_tell_links(sim_t *self); /* brokers say how regions are reached, and are due again */
+
+/* sim_cuts.c */
+void sim_cuts_new(sim_t *self);
+bool sim_is_cut(sim_t *self, const sim_actor_t *from, const sim_actor_t *to); /* counts it */
+void sim_node_hears(sim_t *self, size_t node); /* its broker answers, where it is not cut off */
+void sim_heard(sim_t *self);                   /* the global scheduler hears again */
+void sim_cut_node(sim_t *self);                /* when it is time; else it is looked again */
 
 /* sim_disks.c */
 /* made when it is not there */

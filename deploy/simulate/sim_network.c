@@ -4,19 +4,6 @@
 
 #include <string.h>
 
-static bool s_cut(const sim_t *self, size_t from, size_t to)
-{
-    for (size_t i = 0; i < self->spec.partition_count; i++) {
-        const sim_partition_t *p = &self->spec.partitions[i];
-        if (self->now_us < p->from_us || self->now_us >= p->until_us)
-            continue;
-        if ((p->from_region == from && p->to_region == to) ||
-            (!p->one_way && p->from_region == to && p->to_region == from))
-            return true;
-    }
-    return false;
-}
-
 /* The message that the receiver decodes, from the bytes that the sender's message packs to. */
 static message_t *s_over_the_wire(sim_t *self, const message_t *message)
 {
@@ -86,10 +73,7 @@ void sim_send(sim_t *self, size_t from_actor, message_t **message_p)
         return;
     }
     bool lost = to == SIZE_MAX || !self->actors[to].alive;
-    if (!lost && s_cut(self, from->region, self->actors[to].region)) {
-        self->stats.cut++;
-        lost = true;
-    }
+    lost = lost || sim_is_cut(self, from, &self->actors[to]);
     if (!lost && rng_unit(&self->rng) < self->spec.loss) {
         self->stats.lost++;
         lost = true;

@@ -194,6 +194,9 @@ void sim_keep(sim_t *self, size_t actor)
         err_code_t code = keep_work(scheduler->keep, self->actors[actor].core, self->now_us, NULL);
         CHECK(!code || (code == ERR_FULL && s_is_full(self, scheduler)));
         self->stats.unkept += kv_mem_failed(scheduler->kv, KV_MEM_COMMIT) - failed;
+        void *core = self->actors[actor].core;
+        self->stats.withheld +=
+            keep_withhold(scheduler->keep, core, s_role(self, scheduler)->outbox(core), self->now_us);
     } else if (source->kept) { /* none dies here */
         source->kept(self->actors[actor].core, source->decisions(self->actors[actor].core));
     }
@@ -344,7 +347,7 @@ void sim_handle_scheduler(sim_t *self, const sim_event_t *event)
 
 /* ---- the end ---- */
 
-/* A world ends when all schedulers have said farewell. */
+/* A world ends when all schedulers have said farewell; a node that was cut off may do so later. */
 bool sim_is_over(const sim_t *self)
 {
     if (sim_state(self) < RUN_DONE)
@@ -354,5 +357,5 @@ bool sim_is_over(const sim_t *self)
         if (!actor->alive || !actor->role->finished(actor->core))
             return false;
     }
-    return true;
+    return self->stats.cut_nodes == self->stats.ended_alone;
 }

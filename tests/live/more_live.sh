@@ -43,6 +43,13 @@ expect_line "$work/last.out" 'carried on with job.epochs 2 -> 3'
 expect_counters "$work/state" 3000 3 eu us
 [ "$(json "$work/report.json" 'carried_on[0].to')" = 3 ] || fail "the report does not say what was carried on"
 [ "$(json "$work/report.json" samples)" = 9000 ] || fail "the report is not of all epochs"
+# What it was carried on with outlives the file that says so, and goes into archives.
+rm "$work/state/job"
+expect 0 checkpoint repair --state "$work/state"
+expect_line "$work/state/job" '^changed job.epochs 2 3$'
+expect 0 checkpoint export --state "$work/state" -o "$work/more.tar.zst"
+expect 0 checkpoint import "$work/more.tar.zst" --state "$work/imported"
+expect_line "$work/imported/job" '^changed job.epochs 2 3$'
 
 # Stopped amidst rounds another rate must wait for the end, as regions would step with it in different rounds; without rounds not.
 trains() { "$CLOUDLESS" status --state "$1" --json >"$work/status.json" && [ "$(json "$work/status.json" 'regions[0].steps')" -gt 5 ]; }

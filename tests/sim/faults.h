@@ -19,6 +19,10 @@
     X("message doubled", spec->duplicate > 0, duplicated)                                                    \
     X("message reordered", spec->reorder > 0, reordered)                                                     \
     X("message cut off", spec->partition_count > 0, cut)                                                     \
+    X("global scheduler cut off", spec->cut_global_until_us > 0, cut_global)                                 \
+    X("all trained while it heard nobody", spec->cut_global_until_us > 0, done_unheard)                      \
+    X("node cut off when the job ends", spec->alone_us > 0, cut_nodes)                                       \
+    X("node that was cut off ended by itself", spec->alone_us > 0, ended_alone)                              \
     X("payload damaged", spec->damage > 0, damaged)                                                          \
     X("snapshot failed", spec->commit_failure > 0, snapshot_failures)                                        \
     X("worker killed", spec->kill_per_s > 0, killed_workers)                                                 \

@@ -4,7 +4,7 @@
  *   sim.ledger [--seeds N] [--first SEED] [--strategy NAME] [--encoding NAME] [--kills]
  *              [--nodes | --elastic] [--schedulers] [--stop | --marks | --more] [--lose] [--away] [--zombies]
  *              [--damage] [--quorum]
- *              [--overlap] [--full | --go-on]
+ *              [--overlap] [--full | --go-on] [--cut-global] [--cut-node]
  *              [--break dedup|fencing|output-commit|checksum|mark|hold|cover [--expect-wrong]] [--verbose]
  *
  * asp adds plainly, with one of several thresholds. Of sma and diloco the regions' bits must be equal;
@@ -29,6 +29,10 @@
  * sync.away_after. --zombies: a shard or synchronizer that hung wakes up beside its successor. --damage: the
  * network changes bytes of payloads.
  *
+ * --cut-global: the global scheduler is cut off for longer than sync.away_after, in which most regions
+ * finish; the run is done all the same. --cut-node, with copies as with --nodes: a node is cut off for good
+ * when the job ends, and ends by itself.
+ *
  * A world that goes wrong prints its seed; `--first SEED --seeds 1 --verbose` replays it.
  */
 #include "actors/model/dataset.h"
@@ -47,7 +51,7 @@ typedef struct {
     uint64_t seeds, first;
     const char *strategy, *encoding;
     bool kills, nodes, elastic, schedulers, stop, marks, more, lose, away, zombies, damage, quorum, overlap,
-        full, go_on, expect_wrong, verbose;
+        full, go_on, cut_global, cut_node, expect_wrong, verbose;
     unsigned breaks;
 } options_t;
 
@@ -118,10 +122,10 @@ static topology_t *s_topology(rng_t *rng, const options_t *options, uint64_t see
     static const size_t widths[] = {1, 2, 4};
     size_t regions = 2 + rng_below(rng, 2), shards = widths[rng_below(rng, 3)];
     char text[8192], encoding[192], copies[128], workers[24];
+    bool nodes = options->nodes || options->cut_node;
     snprintf(copies, sizeof copies, ", durability: replica, replicas: %u, elsewhere: %s, move_after: %us",
-             options->nodes ? (unsigned)(1 + rng_below(rng, 2)) : 1,
-             options->nodes && !rng_below(rng, 3) ? "true" : "false",
-             options->nodes ? (unsigned)(1 + rng_below(rng, 5)) : 1);
+             nodes ? (unsigned)(1 + rng_below(rng, 2)) : 1, nodes && !rng_below(rng, 3) ? "true" : "false",
+             nodes ? (unsigned)(1 + rng_below(rng, 5)) : 1);
     if (options->elastic)
         snprintf(copies, sizeof copies, "%s",
                  rng_below(rng, 3)   ? ""
@@ -144,9 +148,10 @@ static topology_t *s_topology(rng_t *rng, const options_t *options, uint64_t see
                             : "{ssp: 1}",
         (unsigned)(2 + rng_below(rng, 30)), (unsigned)(8 + rng_below(rng, 100)),
         s_encoding(options, seed, strategy, encoding),
-        options->away || options->lose ? (unsigned)(2000 + rng_below(rng, 2000)) : 60000u, rounds.text,
-        (unsigned)(1 + rng_below(rng, 30)), options->marks ? "0.1" : "1",
-        options->nodes || options->elastic ? copies : "", options->go_on ? ", when_full: go_on" : "");
+        options->away || options->lose || options->cut_global ? (unsigned)(2000 + rng_below(rng, 2000))
+                                                              : 60000u,
+        rounds.text, (unsigned)(1 + rng_below(rng, 30)), options->marks ? "0.1" : "1",
+        nodes || options->elastic ? copies : "", options->go_on ? ", when_full: go_on" : "");
     for (size_t r = 0; r < regions; r++) {
         unsigned share = (unsigned)(1 + rng_below(rng, 3));
         snprintf(workers, sizeof workers, "%u", (unsigned)(1 + rng_below(rng, 3)));
@@ -205,7 +210,10 @@ static sim_spec_t s_spec(rng_t *rng, const options_t *options, const topology_t 
                        .full_per_s = options->full ? 0.5 + 2 * rng_unit(rng) : 0,
                        .full_us = 8000000,
                        .kill_until_us = 60000000,
-                       .nodes = options->nodes ? 3 : 1,
+                       .nodes = options->cut_node ? 4
+                                : options->nodes  ? 3
+                                                  : 1, /* enough to keep without the one that is cut off */
+                       .alone_us = options->cut_node ? 20000000 : 0,
                        .lose_node_per_s = options->nodes ? 0.5 : 0,
                        .lose_node_disk = options->elastic ? 0 : 0.7,
                        .limit_us = 3600000000};
@@ -225,6 +233,12 @@ static sim_spec_t s_spec(rng_t *rng, const options_t *options, const topology_t 
         spec.partitions[i] =
             (sim_partition_t){a, b, from, from + (int64_t)rng_below(rng, options->away ? 30000000 : 4000000),
                               rng_below(rng, 2)};
+    }
+    if (options->cut_global) {
+        spec.partition_count = 0; /* of a region that nobody hears the run would be right to say so */
+        spec.cut_global_us = 200000 + (int64_t)rng_below(rng, 1000000);
+        spec.cut_global_until_us = spec.cut_global_us + topology->job.sync.away_after_us + 2000000 +
+                                   (int64_t)rng_below(rng, 20000000);
     }
     if (options->lose && rng_below(rng, 3) == 0) {
         spec.wipe_us = 500000 + (int64_t)rng_below(rng, 10000000);
@@ -332,6 +346,7 @@ static void s_add(totals_t *totals, const sim_t *sim)
     sum->full_disks += one.full_disks;
     sum->moved_blind += one.moved_blind;
     sum->without_room += one.without_room;
+    sum->withheld += one.withheld;
     sum->went_on += one.went_on;
     sum->exposed += one.exposed;
     sum->restarts += one.restarts;
@@ -512,6 +527,7 @@ static void s_world(uint64_t seed, const options_t *options, totals_t *totals)
                  : options->marks ? s_restored(topology, &spec, seed, options, totals)
                                   : sim_new(topology, &spec);
     bool done = s_run(&sim, topology, &spec, totals);
+    done = done && (!options->cut_node || sim_run(sim));
     if (done)
         sim_open_shards(sim);
     size_t wrong = done ? s_wrong(sim, topology, options->verbose) : 0;
@@ -535,6 +551,8 @@ static void s_world(uint64_t seed, const options_t *options, totals_t *totals)
                  !options->schedulers;
     if (done && waits && (stats.rolled_back || stats.welcomes))
         fault = "something was lost though all waited for their disks";
+    if (done && stats.cut_nodes != stats.ended_alone)
+        fault = "a node that was cut off when the job ended did not end";
     if (done && !fits)
         fault = "what was taken back to one point needed a welcome";
     s_add(totals, sim);
@@ -586,6 +604,8 @@ static options_t s_options(int argc, char **argv)
                                           {"full", 0, NULL, 'F'},
                                           {"go-on", 0, NULL, 'g'},
                                           {"more", 0, NULL, 'M'},
+                                          {"cut-global", 0, NULL, 'G'},
+                                          {"cut-node", 0, NULL, 'N'},
                                           {0}};
     options_t options = {.seeds = 500, .first = 1};
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
@@ -627,6 +647,10 @@ static options_t s_options(int argc, char **argv)
             options.zombies = true;
         else if (c == 'd')
             options.damage = true;
+        else if (c == 'G')
+            options.cut_global = true;
+        else if (c == 'N')
+            options.cut_node = true;
         else if (c == 'e')
             options.expect_wrong = true;
         else if (c == 'v')
@@ -664,6 +688,7 @@ static bool s_faults_fired(const totals_t *totals, const options_t *options)
         {"most worlds go on from a common point", options->marks, totals->restored > totals->worlds / 2},
         {"common point given up", options->marks, s->marks_given_up},
         {"disk full", options->full, s->full_disks},
+        {"nobody let go for want of room", options->full && options->schedulers, s->withheld},
         {"start without room", options->full && options->kills, s->without_room},
         {"training goes on without a disk", options->go_on, s->went_on},
         {"what only memory had was lost", exposes, s->exposed},

@@ -29,6 +29,7 @@ struct keep {
     uint64_t decisions;
     bool failed; /* the newest attempt: the next one takes its time */
     int64_t next_us;
+    int64_t withheld_us; /* since when something is; -1: nothing is */
 };
 
 /* ---- values ---- */
@@ -329,6 +330,7 @@ err_code_t keep_now(keep_t *self, void *core, int64_t now_us, err_t *err)
     if (rc)
         return rc;
     self->decisions = decisions;
+    self->withheld_us = -1;
     if (self->source->kept)
         self->source->kept(core, decisions);
     return ERR_OK;
@@ -340,6 +342,30 @@ err_code_t keep_work(keep_t *self, void *core, int64_t now_us, err_t *err)
     if ((!decided || self->failed) && now_us < self->next_us)
         return ERR_OK;
     return keep_now(self, core, now_us, err);
+}
+
+static bool s_lets_go(const message_t *message)
+{
+    return message->kind == KIND_bye || (message->kind == KIND_stop && message->stop.done);
+}
+
+bool keep_withhold(keep_t *self, const void *core, outbox_t *outbox, int64_t now_us)
+{
+    bool some = false, late = self->withheld_us >= 0 && now_us - self->withheld_us >= KEEP_WITHHOLD_US;
+    if (late || self->source->decisions(core) == self->decisions)
+        return false;
+    for (size_t left = outbox->count - outbox->head; left > 0; left--) {
+        message_t *message = outbox_take(outbox);
+        if (s_lets_go(message)) {
+            some = true;
+            message_destroy(&message);
+        } else {
+            outbox_add(outbox, &message);
+        }
+    }
+    if (some && self->withheld_us < 0)
+        self->withheld_us = now_us;
+    return some;
 }
 
 err_code_t keep_clear(kv_t *kv, err_t *err)
@@ -368,7 +394,7 @@ keep_t *keep_new(kv_t *kv, const keep_source_t *source, size_t region_count)
     CHECK(region_count <= TOPOLOGY_REGIONS_MAX);
     keep_t *self = calloc(1, sizeof *self);
     CHECK(self);
-    *self = (keep_t){.kv = kv, .source = source, .region_count = region_count};
+    *self = (keep_t){.kv = kv, .source = source, .region_count = region_count, .withheld_us = -1};
     return self;
 }
 

@@ -11,6 +11,7 @@
 #ifndef ACTORS_SCHEDULER_BASE_KEEP_H
 #define ACTORS_SCHEDULER_BASE_KEEP_H
 
+#include "actors/kit/outbox.h"
 #include "brokers/topology.h"
 #include "codec/wire/message.h"
 #include "store/kv.h"
@@ -18,6 +19,8 @@
 #include <stdbool.h>
 
 #define KEEP_EVERY_US ((int64_t)500000)
+#define KEEP_WITHHOLD_US                                                                                     \
+    ((int64_t)15000000) /* as long as a shard whose disk is full is waited for at its end */
 
 /* What a core lets be kept; messages that are returned are the caller's. */
 typedef struct {
@@ -79,6 +82,16 @@ MUST_USE err_code_t keep_load(keep_t *self, message_kind_t kind, kept_t *ret_kep
 MUST_USE err_code_t keep_work(keep_t *self, void *core, int64_t now_us, err_t *err);
 /* The same at once, whatever is due. */
 MUST_USE err_code_t keep_now(keep_t *self, void *core, int64_t now_us, err_t *err);
+
+/* What the log says then. */
+#define KEEP_WITHHELD                                                                                        \
+    "reason=\"what was decided is not on the disk yet\"; nobody is let go before there is room, for 15 s "   \
+    "at most"
+
+/* Drops from the outbox what lets others go for good, the stop of a job that is done and every farewell, while a decision before it is
+ * not kept: whoever else knew what a successor must ask is gone then. All of it is said again by the core; without room it is let
+ * through after KEEP_WITHHOLD_US. To be called after keep_work; returns whether anything was dropped. */
+bool keep_withhold(keep_t *self, const void *core, outbox_t *outbox, int64_t now_us);
 
 /* Forgets everything that was kept. */
 MUST_USE err_code_t keep_clear(kv_t *kv, err_t *err);

@@ -19,7 +19,7 @@ typedef struct {
     global_core_t *core; /* the shell's */
     kv_t *kv;
     keep_t *keep;
-    bool keep_failed; /* and it was said */
+    bool keep_failed, withheld; /* and it was said */
     int64_t observed_us;
     char machine[WIRE_NAME_SIZE];
     uint64_t marks_made, marks_given_up; /* as logged */
@@ -74,6 +74,10 @@ static void s_keep(global_hint_t *self, void *core, int64_t now_us)
         log_event(LEVEL_WARN, "scheduler/global", "keep_failed", "reason=\"%s\"; going on, trying again",
                   err.text);
     self->keep_failed = failed;
+    if (keep_withhold(self->keep, core, global_role.outbox(core), now_us) && !self->withheld) {
+        log_event(LEVEL_WARN, "scheduler/global", "end_withheld", KEEP_WITHHELD);
+        self->withheld = true;
+    }
 }
 
 /* ---- incarnation ---- */

@@ -24,8 +24,8 @@ typedef struct {
     region_core_t *core; /* the shell's */
     kv_t *kv;
     keep_t *keep;
-    bool keep_failed; /* and it was said */
-    uint64_t run;     /* of the directory */
+    bool keep_failed, withheld; /* and it was said */
+    uint64_t run;               /* of the directory */
     char actor[WIRE_NAME_SIZE], machine[WIRE_NAME_SIZE];
     int64_t logged_us;
 } region_hint_t;
@@ -232,6 +232,10 @@ static void s_keep(region_hint_t *self, void *core, int64_t now_us)
     if (failed && !self->keep_failed)
         log_event(LEVEL_WARN, self->actor, "keep_failed", "reason=\"%s\"; going on, trying again", err.text);
     self->keep_failed = failed;
+    if (keep_withhold(self->keep, core, region_role.outbox(core), now_us) && !self->withheld) {
+        log_event(LEVEL_WARN, self->actor, "end_withheld", KEEP_WITHHELD);
+        self->withheld = true;
+    }
 }
 
 static void s_rent(region_hint_t *self)

@@ -127,6 +127,10 @@ static err_code_t s_find_room(const shard_core_t *self, uint64_t number, room_t 
 static void s_take_origin(origin_t *origin, uint64_t history, uint64_t taken, buf_t *cursor, bool final)
 {
     buf_destroy(&origin->cursor);
+    if (origin->history != history) { /* who sent the other line may have been nobody's synchronizer */
+        origin->incarnation = 0;
+        origin->synchronizer = (speaker_t){0};
+    }
     origin->history = history;
     origin->taken = taken;
     origin->durable = 0; /* told anew when this state is committed */

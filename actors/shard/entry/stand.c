@@ -134,7 +134,7 @@ void shard_stand(shard_core_t *self, const message_t *message)
                     "only the same shard of another region says where it stands");
         return;
     }
-    if (message->incarnation < self->stream->origins[region].shard_incarnation)
+    if (!stream_may_speak(self->stream, &self->stream->origins[region].shard, message->incarnation))
         return;
     /* At least the incarnation that entered, and more with each entry in it: what there cannot have been is known, no more. */
     if (!incarnation_is_possible(message->stand.entry) ||
@@ -143,7 +143,7 @@ void shard_stand(shard_core_t *self, const message_t *message)
         base_refuse(self->base, message, ERR_LIMIT, "an entry in an incarnation that there cannot have been");
         return;
     }
-    self->stream->origins[region].shard_incarnation = message->incarnation;
+    stream_spoke(self->stream, &self->stream->origins[region].shard, message->incarnation);
     self->entry->stands[region] = (stand_view_t){.heard = true,
                                                  .entering = message->stand.entering,
                                                  .lossy = message->stand.lossy,

@@ -313,10 +313,12 @@ static say_t s_said(const shard_core_t *self, const message_t *message, const vo
 static bool s_is_heard(shard_core_t *self, const message_t *message, uint64_t mark, size_t region)
 {
     gate_seen(&self->base->gate, mark, self->base->now_us);
-    if (!gate_lets(&self->base->gate, mark) ||
-        message->incarnation < self->stream->origins[region].shard_incarnation)
+    origin_t *origin = &self->stream->origins[region];
+    if (!gate_lets(&self->base->gate, mark) || message->incarnation < origin->vote_incarnation ||
+        !stream_may_speak(self->stream, &origin->shard, message->incarnation))
         return false;
-    self->stream->origins[region].shard_incarnation = message->incarnation;
+    origin->vote_incarnation = message->incarnation;
+    stream_spoke(self->stream, &origin->shard, message->incarnation);
     return true;
 }
 

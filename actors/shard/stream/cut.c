@@ -429,17 +429,24 @@ void stream_release(stream_t *self)
 
 static bool s_from_synchronizer(stream_t *self, const message_t *message)
 {
-    uint64_t *incarnation = &self->origins[self->base->spec.region_index].incarnation;
+    uint64_t newest = self->origins[self->base->spec.region_index].incarnation;
     if (strcmp(message->from, self->base->synchronizer) != 0) {
         base_refuse(self->base, message, ERR_DENIED, "only the shard's own synchronizer says so");
         return false;
     }
-    if (message->incarnation < *incarnation && !(self->base->spec.breaks & BREAK_FENCING)) {
+    if (message->incarnation < newest && !(self->base->spec.breaks & BREAK_FENCING)) {
         base_refuse(self->base, message, ERR_STALE, "a newer incarnation of the synchronizer has spoken");
         return false;
     }
-    *incarnation = message->incarnation;
     return true;
+}
+
+/* It has said something of the line that there is: whoever is older has been replaced. */
+static void s_hear_synchronizer(stream_t *self, const message_t *message)
+{
+    uint64_t *incarnation = &self->origins[self->base->spec.region_index].incarnation;
+    if (message->incarnation > *incarnation)
+        *incarnation = message->incarnation;
 }
 
 /* A region that is not waited for any more lets this one go on, and what was kept for it alone go. */
@@ -507,6 +514,7 @@ stream_news_t stream_message(stream_t *self, const message_t *message, size_t *r
     err_code_t code = s_possible(self, message);
     if (code)
         return s_refuse(self, message, code);
+    s_hear_synchronizer(self, message);
     s_away(self, region, message->stream.away);
     if (message->stream.entry < self->destination_entry[region])
         return STREAM_NOTHING;
@@ -524,6 +532,8 @@ void stream_fetch(stream_t *self, const message_t *message)
 {
     if (!s_from_synchronizer(self, message))
         return;
+    if (message->stream_fetch.history == self->history)
+        s_hear_synchronizer(self, message);
     if (message->stream_fetch.history == 0 || message->stream_fetch.history == self->history)
         stream_send(self, message->stream_fetch.from, stream_sendable(self));
     stream_head(self);

@@ -130,7 +130,8 @@ static err_code_t s_content(const stream_t *self, size_t origin, const message_t
     if (nothing ? message->delta.total != 0
                 : !encode_fits(self->replica, message->delta.encoding, message->delta.total))
         return ERR_SHAPE;
-    if (message->delta.samples > region->samples * self->base->spec.job->epochs)
+    if (message->delta.samples > region->samples * self->base->spec.job->epochs ||
+        message->delta.steps > region->batches)
         return ERR_LIMIT;
     return self->base->rules.waits && message->delta.first != message->delta.last ? ERR_SHAPE : ERR_OK;
 }
@@ -196,8 +197,9 @@ static err_code_t s_add_seen(const stream_t *self, incoming_t *incoming, const m
 
 static void s_add(stream_t *self, size_t origin, incoming_t *incoming, const message_t *message)
 {
-    incoming->mark = message->delta.mark > incoming->mark ? message->delta.mark : incoming->mark;
-    gate_seen(&self->base->gate, incoming->mark, self->base->now_us);
+    /* Points are numbered below the terms of those who lead to them: nobody leads to another one. */
+    if (incarnation_is_possible(message->delta.mark) && message->delta.mark > incoming->mark)
+        incoming->mark = message->delta.mark;
     if (incoming->code)
         return;
     incoming->stable = message->delta.stable > incoming->stable ? message->delta.stable : incoming->stable;
@@ -234,6 +236,8 @@ void stream_taken(stream_t *self, size_t index, incoming_t *incoming)
         base_refused(self->base, code);
     else
         origin->samples += incoming->head.samples;
+    if (!code && incoming->incarnation > origin->incarnation)
+        origin->incarnation = incoming->incarnation;
     origin->history = incoming->history;
     origin->taken = incoming->head.last;
     origin->final = incoming->head.final;
@@ -265,14 +269,18 @@ static bool s_in_line(const origin_t *origin, uint64_t history, uint64_t follows
 static incoming_t *s_next(stream_t *self, origin_t *origin)
 {
     incoming_t *next = s_find(origin, origin->taken + 1);
-    if (!next || next->head.last > self->bound[origin - self->origins] ||
-        !gate_lets(&self->base->gate, next->mark))
+    if (!next || next->head.last > self->bound[origin - self->origins])
         return NULL;
     if (!s_in_line(origin, next->history, next->follows_history, next->follows)) {
         incoming_drop(next);
         return NULL;
     }
-    return next->code || assembly_complete(&next->assembly) ? next : NULL;
+    if (!next->code && !assembly_complete(&next->assembly))
+        return NULL;
+    if (gate_lets(&self->base->gate, next->mark))
+        return next;
+    gate_seen(&self->base->gate, next->mark, self->base->now_us); /* it waits for nothing else */
+    return NULL;
 }
 
 static bool s_some(const origin_t *origin)
@@ -332,12 +340,26 @@ static err_code_t s_numbers(const stream_t *self, const origin_t *origin, const 
     return origin->final && message->delta.history == origin->history ? ERR_STATE : ERR_OK;
 }
 
-/* Returns what to answer; sets *ret_quiet when taking it answers already. `own`: from the origin itself; who hands on
- * another line may be the one who is wrong. Nothing lasts of what is not taken, the sender's incarnation neither. */
-static err_code_t s_chunk(stream_t *self, size_t index, const message_t *message, bool own, uint64_t *fence,
-                          bool *ret_quiet)
+static speaker_t *s_speaker(stream_t *self, size_t origin, size_t by)
+{
+    return by == origin ? &self->origins[origin].synchronizer : &self->origins[by].shard;
+}
+
+/* What was staged of a newer one that has gone silent is not mixed with what an older one sends. */
+static void s_make_way(stream_t *self, const message_t *message, size_t index, size_t by)
+{
+    bool older = message->incarnation < s_speaker(self, index, by)->incarnation;
+    for (size_t i = 0; older && !(self->base->spec.breaks & BREAK_FENCING) && i < SHARD_INCOMING_MAX; i++)
+        incoming_drop(&self->origins[index].incoming[i]);
+}
+
+/* Returns what to answer; sets *ret_quiet when taking it answers already, and *ret_news when it is, or may be, something new. `by`: who
+ * sent it, the origin itself or who hands on; whose line is another may be the one who is wrong. Of what is not taken nothing lasts. */
+static err_code_t s_chunk(stream_t *self, size_t index, size_t by, const message_t *message, bool *ret_quiet,
+                          bool *ret_news)
 {
     origin_t *origin = &self->origins[index];
+    bool own = by == index;
     bool same_history = message->delta.history && message->delta.history == origin->history;
     if (same_history && message->delta.first <= message->delta.last && message->delta.last <= origin->taken) {
         self->base->counts.duplicates += message->delta.chunk == 0;
@@ -354,10 +376,14 @@ static err_code_t s_chunk(stream_t *self, size_t index, const message_t *message
         message->delta.checksum !=
             hash_checksum(slice_peek(&message->data), message->data.buf ? message->data.size_bytes : 0))
         return ERR_CHECKSUM;
+    s_make_way(self, message, index, by);
     incoming_t *incoming = s_stage(self, index, message);
     if (!incoming)
         return ERR_GAP;
-    *fence = message->incarnation;
+    *ret_news = true;
+    stream_spoke(self, s_speaker(self, index, by), message->incarnation);
+    if (own)
+        incoming->incarnation = message->incarnation;
     s_add(self, index, incoming, message);
     *ret_quiet = s_next(self, origin) != NULL && !self->base->short_of_memory;
     const incoming_t *next = s_find(origin, origin->taken + 1);
@@ -366,19 +392,16 @@ static err_code_t s_chunk(stream_t *self, size_t index, const message_t *message
     return next && !passed ? ERR_OK : ERR_GAP;
 }
 
-/* Each knows who has spoken: the synchronizer of the origin, or the shard that hands on. */
-static uint64_t *s_fence(stream_t *self, size_t origin, size_t by)
-{
-    return by == origin ? &self->origins[origin].incarnation : &self->origins[by].shard_incarnation;
-}
-
+/* One whose deltas were taken stays the newest; one that has only spoken, while it does. */
 static bool s_is_newest(stream_t *self, const message_t *message, size_t origin, size_t by)
 {
-    if (message->incarnation < *s_fence(self, origin, by) && !(self->base->spec.breaks & BREAK_FENCING)) {
-        base_refuse(self->base, message, ERR_STALE, "a newer incarnation of the sender has spoken");
-        return false;
-    }
-    return true;
+    bool older = by == origin && message->incarnation < self->origins[origin].incarnation;
+    if (self->base->spec.breaks & BREAK_FENCING)
+        return true;
+    if (!older && stream_may_speak(self, s_speaker(self, origin, by), message->incarnation))
+        return true;
+    base_refuse(self->base, message, ERR_STALE, "a newer incarnation of the sender has spoken");
+    return false;
 }
 
 heard_t stream_delta(stream_t *self, const message_t *message)
@@ -392,8 +415,8 @@ heard_t stream_delta(stream_t *self, const message_t *message)
     if (!s_is_newest(self, message, index, by))
         return (heard_t){.origin = SIZE_MAX};
     FAILPOINT(shard_delta_received);
-    bool quiet = false, news = message->delta.last > self->origins[index].taken;
-    err_code_t code = s_chunk(self, index, message, by == index, s_fence(self, index, by), &quiet);
+    bool quiet = false, news = false;
+    err_code_t code = s_chunk(self, index, by, message, &quiet, &news);
     if (!quiet && by == index)
         stream_ack(self, index, code);
     return (heard_t){.origin = news ? index : SIZE_MAX, .handed = by != index};

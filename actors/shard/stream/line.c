@@ -64,6 +64,16 @@ void stream_entry_next(stream_t *self)
         self->entry_number = self->base->spec.incarnation;
 }
 
+bool stream_may_speak(const stream_t *self, const speaker_t *speaker, uint64_t incarnation)
+{
+    return incarnation >= speaker->incarnation || self->base->now_us - speaker->heard_us >= STREAM_SPEAKER_US;
+}
+
+void stream_spoke(const stream_t *self, speaker_t *speaker, uint64_t incarnation)
+{
+    *speaker = (speaker_t){incarnation, self->base->now_us};
+}
+
 /* Regions that are not away, this one among them, must be a majority: else it may be this side that is cut off, which
  * keeps everything and waits. Of two halves it is the one with the first region. */
 static bool s_majority(const stream_t *self)

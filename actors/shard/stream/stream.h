@@ -34,7 +34,8 @@ typedef struct {
     bool used;
     delta_head_t head;
     uint64_t history, stable, mark, follows_history, follows;
-    err_code_t code; /* not 0: refused for its content; consumes its number in its turn */
+    uint64_t incarnation; /* of the origin's synchronizer; 0: it was handed on */
+    err_code_t code;      /* not 0: refused for its content; consumes its number in its turn */
     uint64_t encoding;
     assembly_t assembly;
     buf_t *cursor; /* pairs of uint64: the origin's batches as of its cut; comes with chunk 0 */
@@ -43,16 +44,28 @@ typedef struct {
     buf_t *decoded; /* what the assembly held, once its turn has come; NULL: not encoded */
 } incoming_t;
 
+#define STREAM_SPEAKER_US                                                                                    \
+    10000000 /* silence of who spoke last, after which an older incarnation is heard again */
+
+/* Who has spoken last by a name, and when. Whatever it said may have been nonsense: so this is soft, and holds while it is heard. */
 typedef struct {
-    uint64_t history, taken, samples, stable, incarnation;
+    uint64_t incarnation;
+    int64_t heard_us;
+} speaker_t;
+
+typedef struct {
+    uint64_t history, taken, samples, stable;
+    /* of its synchronizer: newest of whose deltas one was taken; of the own one: that was answered */
+    uint64_t incarnation;
     bool final;
     uint64_t durable; /* taken, as of the newest committed snapshot */
     bool final_durable;
     buf_t *cursor;      /* pairs of uint64: the origin's batches that are in this shard's state; NULL: none */
     bool suspect;       /* its stream may have gone on without this shard: its stand will tell */
     bool position_told; /* its shard has said that it knows the present entry */
-    uint64_t shard_incarnation; /* newest of its shard that has spoken */
-    bool handed;                /* what came last of it was handed on by another region */
+    speaker_t synchronizer, shard;
+    uint64_t vote_incarnation; /* newest of its shard that has voted: for good */
+    bool handed;               /* what came last of it was handed on by another region */
     incoming_t incoming[SHARD_INCOMING_MAX];
 } origin_t;
 
@@ -90,8 +103,9 @@ typedef struct {
 typedef enum {
     /* somebody has more of it than has ever left: an older state was gone on from, unknown to anybody */
     STREAM_NOTHING,
+    /* a destination has taken another region's state, and stands where that one stood */
     STREAM_ROLLED_BACK,
-    STREAM_RESET, /* a destination has taken another region's state, and stands where that one stood */
+    STREAM_RESET,
 } stream_news_t;
 
 /* Who has given some of an origin's stream. */
@@ -119,6 +133,9 @@ uint64_t stream_oldest(const stream_t *self);     /* the first that can still be
 position_t stream_position(const stream_t *self); /* where the own parameters lie */
 bool stream_has(const stream_t *self, uint64_t history, uint64_t number); /* and keeps all that follow */
 void stream_begin(stream_t *self, const position_t *follows);             /* a new history follows there */
+/* Whether an incarnation is the newest by its name; and that it has said what could be true. */
+bool stream_may_speak(const stream_t *self, const speaker_t *speaker, uint64_t incarnation);
+void stream_spoke(const stream_t *self, speaker_t *speaker, uint64_t incarnation);
 void stream_entry_next(stream_t *self);
 bool stream_ignores(const stream_t *self, size_t region); /* away, and not waited for or kept for */
 bool stream_holds(const stream_t *self);                  /* a newcomer may need what would be let go */

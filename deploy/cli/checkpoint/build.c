@@ -261,10 +261,13 @@ err_code_t build_dir_place(build_dir_t *self, const char *text, size_t size, con
 {
     char path[STATEDIR_PATH_MAX + 32], digest[17];
     topology_t *topology = NULL;
+    statedir_run_t whole = *run;
+    if (!whole.changes[0])
+        statedir_find_changes(text, size, &whole);
     err_code_t code = topology_parse(LAUNCH_TOPOLOGY_FILE, text, size, NULL, 0, &topology, err);
     if (!code) {
         topology_digest(topology, digest);
-        code = statedir_mark(self->temporary, topology->job.name, digest, run, err);
+        code = statedir_mark(self->temporary, topology->job.name, digest, &whole, err);
     }
     topology_destroy(&topology);
     snprintf(path, sizeof path, "%s/" LAUNCH_TOPOLOGY_FILE, self->temporary);

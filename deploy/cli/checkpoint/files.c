@@ -104,6 +104,19 @@ static err_code_t s_run_of(const catalog_t *catalog, statedir_run_t *run, err_t 
     return ERR_OK;
 }
 
+/* Its text was read a moment ago. */
+static err_code_t s_changes_of(const catalog_t *catalog, statedir_run_t *run, err_t *err)
+{
+    char path[STATEDIR_PATH_MAX + 32];
+    buf_t *text = NULL;
+    snprintf(path, sizeof path, "%s/" LAUNCH_TOPOLOGY_FILE, catalog->dir);
+    err_code_t code = file_read(path, FILE_MAX_BYTES, &text, err);
+    if (!code)
+        statedir_find_changes(buf_peek(text), buf_size(text), run);
+    buf_destroy(&text);
+    return code;
+}
+
 err_code_t files_mend_job(tale_t *tale, const catalog_t *catalog, bool *ret_written, err_t *err)
 {
     statedir_run_t run;
@@ -115,6 +128,8 @@ err_code_t files_mend_job(tale_t *tale, const catalog_t *catalog, bool *ret_writ
         return code ? err_set(err, code, "%s", why.text) : ERR_OK;
     err_code_t code_was = code;
     code = s_run_of(catalog, &run, err);
+    if (!code)
+        code = s_changes_of(catalog, &run, err);
     topology_digest(catalog->topology, digest);
     if (!code && !tale->dry)
         code = statedir_mark(catalog->dir, catalog->topology->job.name, digest, &run, err);

@@ -19,9 +19,9 @@
 MUST_USE err_code_t files_mend_topology(tale_t *tale, const char *dir, const char *from, const char *archive,
                                         bool *ret_taken, err_t *err);
 
-/* Writes a lost or damaged `job` anew, from the topology and from what snapshots say of their run. Errors:
- * ERR_JOB (they are of several runs), ERR_VERSION (of a program of another version), ERR_IO, ERR_FULL,
- * ERR_DENIED. */
+/* Writes a lost or damaged `job` anew, from the topology (with what the run was carried on with) and from
+ * what snapshots say of their run. Errors: ERR_JOB (they are of several runs), ERR_VERSION (of a program
+ * of another version), ERR_IO, ERR_FULL, ERR_DENIED. */
 MUST_USE err_code_t files_mend_job(tale_t *tale, const catalog_t *catalog, bool *ret_written, err_t *err);
 
 #endif

@@ -11,7 +11,7 @@ void ending_begin(ending_t *self, bool done, int64_t now_us)
     if (region_stops(self->base))
         return;
     if (done)
-        training_conclude(self->training, now_us);
+        training_conclude(self->training, false, now_us);
     region_move_on(self->base, REGION_STOPS);
     adopting_forget_drain(self->adopting);
     self->done = done;
@@ -146,7 +146,7 @@ void ending_tick(ending_t *self, int64_t now_us)
         if (!s_may_stop(self, now_us))
             return;
         if (self->done)
-            training_conclude(self->training, now_us);
+            training_conclude(self->training, true, now_us);
         s_stop_nodes(self);
     }
     if (nodes_running(self->nodes) || !adopting_settle(self->adopting, now_us))

@@ -248,7 +248,11 @@ void shards_report(const shards_t *self, message_t *report)
     X(history)                                                                                               \
     X(steps)                                                                                                 \
     X(rounds)                                                                                                \
-    X(samples_applied) X(duplicates) X(refused) X(not_finite) X(closed) X(lasts) X(rolled_back) X(welcomes)
+    X(samples_applied)                                                                                       \
+    X(duplicates)                                                                                            \
+    X(refused)                                                                                               \
+    X(not_finite)                                                                                            \
+    X(closed) X(lasts) X(rolled_back) X(welcomes) X(snapshots_failed) X(uncovered) X(uncompensated)
 #define COUNT_FIGURE(name) +1
 #define FIGURE_WORDS (1 FIGURES(COUNT_FIGURE))
 
@@ -312,6 +316,11 @@ void shards_load(shards_t *self, const message_t *saved)
     self->samples_reached = saved->region_state.samples_reached;
 }
 
+void shards_conclude(shards_t *self)
+{
+    self->samples_reached = self->run->share->samples * self->base->spec.topology->job.epochs;
+}
+
 static void s_load_ran(shards_t *self, const message_t *saved)
 {
     const wire_u64s_t *ran_on = &saved->region_state.ran_on;
@@ -338,19 +347,20 @@ static message_t *s_load_progress(const shards_t *self, const uint64_t *words, s
     return progress;
 }
 
+/* Figures of a program that kept others begin anew. */
 static void s_load_shards(shards_t *self, const message_t *saved)
 {
     const wire_u64s_t *newest = &saved->region_state.newest, *figures = &saved->region_state.figures;
     bool same = !strcmp(saved->region_state.digest, self->base->digest);
-    if (newest->count != self->actors->shard_count * NEWEST_WORDS ||
-        figures->count != self->actors->shard_count * FIGURE_WORDS)
+    bool fits = figures->count == self->actors->shard_count * FIGURE_WORDS;
+    if (newest->count != self->actors->shard_count * NEWEST_WORDS)
         return;
     for (size_t index = 0; index < self->actors->shard_count; index++) {
         region_shard_t *shard = &self->list[index];
-        const uint64_t *words = figures->items + FIGURE_WORDS * index;
+        const uint64_t *words = fits ? figures->items + FIGURE_WORDS * index : NULL;
         shard->newest_incarnation = newest->items[NEWEST_WORDS * index];
         shard->newest_number = newest->items[NEWEST_WORDS * index + 1];
-        if (words[0])
+        if (words && words[0])
             shard->progress = s_load_progress(self, words, index, same);
     }
 }

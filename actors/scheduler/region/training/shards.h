@@ -61,6 +61,7 @@ const region_actor_t *shards_unclosed(const shards_t *self); /* the first withou
 /* ---- figures ---- */
 
 void shards_report(const shards_t *self, message_t *report);
+void shards_conclude(shards_t *self); /* the job is done, and they tell nobody any more */
 void shards_put(const shards_t *self, message_t *state);
 void shards_load(shards_t *self, const message_t *saved); /* the samples; the rest is taken with the plan */
 

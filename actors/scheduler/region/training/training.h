@@ -110,8 +110,9 @@ computed_t training_take_figures(training_t *self, const message_t *want, const 
 void training_take_evaluated(training_t *self, const message_t *message, const region_actor_t *worker,
                              int64_t now_us);
 void training_tick(training_t *self, int64_t now_us); /* closes, evaluates, completes */
-/* The job is complete, as all regions have said; if a predecessor said it here, its last row went with it. */
-void training_conclude(training_t *self, int64_t now_us);
+/* The job is complete, as all regions have said; if a predecessor said it here, its last row went with it. `silent`: shards that have
+ * not told cannot any more, and had all there is. */
+void training_conclude(training_t *self, bool silent, int64_t now_us);
 bool training_evaluation_waits(const training_t *self);         /* for somebody who does it */
 bool training_evaluates(const training_t *self, size_t worker); /* SIZE_MAX: anybody */
 const char *training_waits_for(const training_t *self);

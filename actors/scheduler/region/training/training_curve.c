@@ -158,10 +158,13 @@ static void s_evaluate_quarter(training_t *self, int64_t now_us)
 
 /* ---- the end ---- */
 
-void training_conclude(training_t *self, int64_t now_us)
+void training_conclude(training_t *self, bool silent, int64_t now_us)
 {
-    if (self->curve.complete || !shards_known(self->shards))
+    bool known = shards_known(self->shards);
+    if (self->curve.complete || (!known && !(silent && self->run->share)))
         return;
+    if (!known)
+        shards_conclude(self->shards);
     region_row_t row = s_take_row(self, now_us);
     s_add_row(self, &row);
     self->curve.complete = true;

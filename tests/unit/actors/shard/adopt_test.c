@@ -473,3 +473,88 @@ Test(adopt, a_position_of_another_line_is_not_gone_on_from)
     cr_assert_not(stream_has(shard->stream, shard->stream->history, 4));
     world_destroy(w);
 }
+
+/* ---- nonsense that would last ---- */
+
+#define FORGED ((INCARNATION_TERM_MAX << 32) - 1) /* the greatest that anybody can have been given */
+
+/* At the beginning nobody knows a line yet: whoever comes first is taken at his word. Who trains finds
+ * out, and goes on. */
+Test(adopt, the_first_of_a_line_that_nobody_has_costs_an_entry_and_no_more)
+{
+    for (uint64_t every = 1; every <= 3; every += 2) {
+        world_t *w = s_world(2, STRATEGY_ASGD_GA, every);
+        message_t *m = message_new(KIND_delta, "shard/region1/0", "synchronizer/region0/0");
+        m->incarnation = FORGED;
+        message_set_name(m->delta.origin, "region0");
+        m->delta.history = 666;
+        m->delta.first = m->delta.last = m->delta.chunk_count = 1;
+        m->delta.layout = WORLD_LAYOUT;
+        m->delta.elements = world_size(w, 0);
+        m->delta.checksum = hash_checksum(NULL, 0);
+        world_send_shard(w, m);
+        cr_assert_eq(w->shard[1][0]->stream->origins[0].history, 666, "it was taken");
+        s_some_of_each(w);
+        world_settle(w, 5000000);
+        cr_expect_gt(shard_core_welcomes(w->shard[1][0]), 0);
+        s_expect_whole(w);
+        world_destroy(w);
+    }
+}
+
+static message_t *s_stand(uint64_t incarnation, uint64_t entry, uint64_t entry_known)
+{
+    message_t *m = message_new(KIND_stand, "shard/region0/0", "shard/region1/0");
+    m->incarnation = incarnation;
+    m->stand.entry = entry;
+    m->stand.entry_known = entry_known;
+    m->stand.entering = true;
+    return m;
+}
+
+/* Kept they would be told again, and stored, for ever. */
+Test(adopt, a_stand_with_an_entry_that_cannot_have_been_is_not_taken)
+{
+    world_t *w = s_world(2, STRATEGY_ASGD, 1);
+    s_some_of_each(w);
+    w->cut[1] = true;
+    s_lose(w, 0, 0, NULL);
+    shard_core_t *shard = w->shard[0][0];
+    for (int which = 0; which < 2; which++) {
+        world_forget_mail(w);
+        message_t *m = s_stand(FORGED, which ? 0 : FORGED + 1, which ? FORGED + 1 : 0);
+        shard_role.message(shard, &m, w->now);
+        message_t *refused = NULL;
+        while (!refused && (m = outbox_take(shard_role.outbox(shard))))
+            if (m->kind == KIND_refused)
+                refused = m;
+            else
+                message_destroy(&m);
+        cr_assert(refused && refused->refused.code == ERR_LIMIT);
+        message_destroy(&refused);
+        cr_expect_not(shard->entry->stands[1].heard);
+        cr_expect_lt(shard->stream->entry_number, FORGED);
+    }
+    w->cut[1] = false;
+    world_settle(w, 5000000);
+    cr_expect_eq(shard_core_welcomes(shard), 1, "the true one is heard");
+    cr_expect_lt(shard->stream->entry_number, FORGED);
+    s_expect_whole(w);
+    world_destroy(w);
+}
+
+/* Nothing that a stand says can be checked against anything: so who says it is believed while it is heard. */
+Test(adopt, who_was_heard_once_does_not_shut_the_true_one_out)
+{
+    world_t *w = s_world(2, STRATEGY_ASGD, 1);
+    s_some_of_each(w);
+    w->cut[1] = true;
+    s_lose(w, 0, 0, NULL);
+    message_t *m = s_stand(FORGED, 0, 0);
+    shard_role.message(w->shard[0][0], &m, w->now);
+    w->cut[1] = false;
+    world_settle(w, STREAM_SPEAKER_US + 5000000);
+    cr_expect_eq(shard_core_welcomes(w->shard[0][0]), 1);
+    s_expect_whole(w);
+    world_destroy(w);
+}

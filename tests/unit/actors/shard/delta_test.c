@@ -1,6 +1,7 @@
 /* The streams between regions, with the test in the place of the network: synchronizers are left out, and
  * what shards say to them is looked at and changed by hand. Shard 0 of two regions; region0 sends, region1
  * receives. */
+#include "actors/shard/shard_internal.h"
 #include "tests/unit/actors/shard/world.h"
 
 #include <math.h>
@@ -348,6 +349,98 @@ Test(delta, nothing_lasts_of_the_incarnation_of_one_that_is_not_taken)
     world_destroy(w);
 }
 
+/* Silence says nothing of it: the older one may have slept. */
+Test(delta, of_one_that_was_replaced_is_refused_for_good_once_the_newer_ones_was_taken)
+{
+    world_t *w = s_world(STRATEGY_ASGD);
+    message_t *items[CHUNKS * 2];
+    s_make(w, items, 2);
+    for (size_t i = 0; i < 2 * CHUNKS; i++) {
+        items[i]->incarnation = i < CHUNKS ? 7 : 6;
+        w->now += i == CHUNKS ? 2 * STREAM_SPEAKER_US : 0;
+        s_give(w, items[i]);
+    }
+    s_expect(w, 1);
+    s_free(items, CHUNKS * 2);
+    world_destroy(w);
+}
+
+#define FORGED ((INCARNATION_TERM_MAX << 32) - 1) /* the greatest that anybody can have been given */
+
+/* What was staged of it, and never came whole, keeps the true one out while it is heard, and no longer;
+ * nor after a restart. */
+Test(delta, who_has_only_begun_to_say_something_is_believed_for_a_while)
+{
+    for (int restarts = 0; restarts < 2; restarts++) {
+        world_t *w = s_world(STRATEGY_ASGD);
+        message_t *items[CHUNKS * 2];
+        s_make(w, items, 2);
+        for (size_t i = 0; i < CHUNKS; i++)
+            s_give(w, items[i]);
+        world_run(w);
+        world_settle(w, 100000);
+        message_t *m = message_dup(items[CHUNKS]);
+        m->incarnation = FORGED;
+        m->delta.mark = FORGED;
+        s_give(w, m);
+        message_destroy(&m);
+        s_give(w, items[CHUNKS + 1]);
+        world_settle(w, 100000);
+        if (restarts)
+            world_crash(w, 1, 0);
+        else
+            w->now += STREAM_SPEAKER_US;
+        for (size_t i = CHUNKS; i < 2 * CHUNKS; i++)
+            s_give(w, items[i]);
+        s_expect(w, 2);
+        world_settle(w, 2 * GATE_PATIENCE_US);
+        cr_expect_eq(w->shard[1][0]->base->gate.number, 0, "nobody has led to a common point");
+        cr_expect_lt(w->shard[1][0]->stream->origins[0].incarnation, FORGED);
+        s_free(items, CHUNKS * 2);
+        world_destroy(w);
+    }
+}
+
+Test(delta, of_one_that_was_refused_for_its_content_the_number_alone_lasts)
+{
+    for (int what = 0; what < 2; what++) {
+        world_t *w = s_world(STRATEGY_ASGD);
+        message_t *items[CHUNKS * 2];
+        s_make(w, items, 2);
+        message_t *m = message_dup(items[0]);
+        m->incarnation = FORGED;
+        m->delta.layout += what == 0;
+        m->delta.steps = what == 1 ? w->job.regions[0].batches + 1 : m->delta.steps;
+        s_give(w, m);
+        message_destroy(&m);
+        s_take_ack(w, 1, what ? ERR_LIMIT : ERR_SHAPE);
+        world_run(w);
+        world_settle(w, 100000);
+        world_crash(w, 1, 0);
+        for (size_t i = CHUNKS; i < 2 * CHUNKS; i++)
+            s_give(w, items[i]);
+        s_expect(w, 1);
+        s_free(items, CHUNKS * 2);
+        world_destroy(w);
+    }
+}
+
+Test(delta, from_behind_a_point_that_nobody_can_lead_to_waits_for_nothing)
+{
+    world_t *w = s_world(STRATEGY_ASGD);
+    message_t *items[CHUNKS];
+    s_make(w, items, 1);
+    for (size_t i = 0; i < CHUNKS; i++) {
+        items[i]->delta.mark = UINT64_MAX;
+        s_give(w, items[i]);
+    }
+    s_expect(w, 1);
+    world_settle(w, 2 * GATE_PATIENCE_US);
+    cr_expect_eq(w->shard[1][0]->base->gate.number, 0);
+    s_free(items, CHUNKS);
+    world_destroy(w);
+}
+
 static void s_say(world_t *w, message_t *m)
 {
     message_set_name(m->to, "shard/region0/0");
@@ -364,6 +457,60 @@ static void s_stream(world_t *w, uint64_t durable)
     m->stream.history = 1000;
     m->stream.applied = m->stream.durable = durable;
     s_say(w, m);
+}
+
+/* An entry in an incarnation that there cannot have been would make all that come later look late. */
+Test(delta, a_position_in_an_entry_that_cannot_have_been_is_not_taken)
+{
+    world_t *w = s_world(STRATEGY_ASGD);
+    message_t *items[CHUNKS * 3];
+    s_make(w, items, 3);
+    message_t *m = message_new(KIND_stream, "x", "x");
+    message_set_name(m->stream.region, "region1");
+    m->stream.history = 1000;
+    m->stream.entry = FORGED + 1;
+    m->stream.away = true;
+    world_forget_mail(w);
+    s_say(w, m);
+    message_t *refused = NULL;
+    while (!refused && (m = outbox_take(&w->wan)))
+        if (m->kind == KIND_refused)
+            refused = m;
+        else
+            message_destroy(&m);
+    cr_assert(refused && refused->refused.code == ERR_LIMIT);
+    message_destroy(&refused);
+    cr_expect_eq(w->shard[0][0]->stream->destination_entry[1], 0);
+    cr_expect_not(w->shard[0][0]->stream->destination_away[1]);
+    s_stream(w, 2);
+    cr_expect_eq(w->shard[0][0]->stream->destination_durable[1], 2, "the true one is heard");
+    s_free(items, CHUNKS * 3);
+    world_destroy(w);
+}
+
+/* What speaks of another line, or of what was never sent, may be anybody's. */
+Test(delta, a_synchronizer_that_speaks_nonsense_shuts_nobody_out)
+{
+    world_t *w = s_world(STRATEGY_ASGD);
+    message_t *items[CHUNKS * 3];
+    s_make(w, items, 3);
+    for (int what = 0; what < 4; what++) {
+        message_t *m = message_new(what == 3 ? KIND_stream_fetch : KIND_stream, "shard/region0/0",
+                                   "synchronizer/region0/0");
+        m->incarnation = FORGED;
+        if (what == 3) {
+            m->stream_fetch.history = 999;
+        } else {
+            message_set_name(m->stream.region, what == 0 ? "region7" : "region1");
+            m->stream.history = what == 1 ? 999 : 1000;
+            m->stream.applied = what == 2 ? 4 : 0;
+        }
+        world_send_shard(w, m);
+    }
+    s_stream(w, 2);
+    cr_expect_eq(w->shard[0][0]->stream->destination_durable[1], 2);
+    s_free(items, CHUNKS * 3);
+    world_destroy(w);
 }
 
 static void s_fetch(world_t *w, uint64_t from)

@@ -103,6 +103,53 @@ Test(keep, a_full_disk_is_tried_again_and_what_was_stored_is_intact)
     kv_destroy(&kv);
 }
 
+static size_t s_passed(keep_t *keep, const played_t *core, int64_t now_us)
+{
+    static const struct {
+        message_kind_t kind;
+        bool done;
+    } said[] = {{KIND_stop, true}, {KIND_status, false}, {KIND_bye, false}, {KIND_stop, false}};
+    outbox_t outbox;
+    message_t *message;
+    size_t passed = 0;
+    outbox_init(&outbox);
+    for (size_t i = 0; i < 4; i++) {
+        message = message_new(said[i].kind, "node/eu/a", "scheduler/eu");
+        if (said[i].kind == KIND_stop)
+            message->stop.done = said[i].done;
+        outbox_add(&outbox, &message);
+    }
+    cr_assert_eq(keep_withhold(keep, core, &outbox, now_us), outbox.count - outbox.head < 4);
+    while ((message = outbox_take(&outbox))) {
+        passed++;
+        message_destroy(&message);
+    }
+    outbox_fini(&outbox);
+    return passed;
+}
+
+/* A successor could ask nobody any more. */
+Test(keep, who_would_go_for_good_is_not_let_go_before_the_decision_is_kept)
+{
+    kv_t *kv = kv_mem_new(KV_DURABILITY_DISK);
+    keep_t *keep = keep_new(kv, &s_source, 2);
+    played_t core = {.decisions = 1};
+    kv_mem_set_fault(kv, KV_MEM_COMMIT, (kv_mem_fault_t){.repeat = 2, .code = ERR_FULL});
+    cr_assert_eq(keep_work(keep, &core, 0, NULL), ERR_FULL);
+    cr_expect_eq(s_passed(keep, &core, 0), 2, "a drain's stop, and the rest");
+    cr_assert_eq(keep_work(keep, &core, 1, NULL), ERR_OK, "not tried yet");
+    cr_expect_eq(s_passed(keep, &core, 1), 2);
+    cr_assert_eq(keep_work(keep, &core, KEEP_EVERY_US, NULL), ERR_FULL);
+    cr_expect_eq(s_passed(keep, &core, KEEP_WITHHOLD_US - 1), 2);
+    cr_expect_eq(s_passed(keep, &core, KEEP_WITHHOLD_US), 4, "there may never be room");
+    cr_assert_eq(keep_work(keep, &core, 2 * KEEP_WITHHOLD_US, NULL), ERR_OK);
+    cr_expect_eq(s_passed(keep, &core, 2 * KEEP_WITHHOLD_US), 4);
+    core.decisions = 2;
+    cr_expect_eq(s_passed(keep, &core, 2 * KEEP_WITHHOLD_US), 2, "the next one is another");
+    keep_destroy(&keep);
+    kv_destroy(&kv);
+}
+
 Test(keep, rows_are_added_and_a_curve_that_begins_anew_replaces_the_old)
 {
     kv_t *kv = kv_mem_new(KV_DURABILITY_DISK);

@@ -174,6 +174,9 @@ Test(region_restart, figures_and_curve_go_on)
         progress->progress.history = 1;
         progress->progress.number = 7 + index;
         progress->progress.duplicates = 3;
+        progress->progress.snapshots_failed = 2;
+        progress->progress.uncovered = 4;
+        progress->progress.uncompensated = 5;
         progress->progress.steps = 8;
         message_set_ranges(&progress->progress.applied, &set);
         message_set_ranges(&progress->progress.durable, &set);
@@ -190,6 +193,9 @@ Test(region_restart, figures_and_curve_go_on)
     cr_assert_eq(report->region_report.train_us, 2 * SECOND);
     cr_assert_eq(report->region_report.wan_sent_bytes, 1000);
     cr_assert_eq(report->region_report.duplicates_refused, 6);
+    cr_assert_eq(report->region_report.snapshots_failed, 4);
+    cr_assert_eq(report->region_report.uncovered, 8);
+    cr_assert_eq(report->region_report.uncompensated, 10);
     cr_assert_eq(report->region_report.curve_rows, 1);
     cr_assert_eq(report->region_report.rented_us, 4 * SECOND);
     cr_assert_eq(report->region_report.loss, 0.5);

@@ -1,5 +1,5 @@
-/* States that shards of earlier versions have stored: they are read, and stored again with the same bytes in the same
- * order, but for fields that were retired since. */
+/* States that shards of earlier versions have stored: they are read, and stored again with the same bytes in
+ * the same order, but for fields that were retired since. */
 #include "actors/shard/shard_internal.h"
 #include "deploy/state/catalog.h"
 #include "tests/unit/actors/shard/world.h"
