@@ -23,8 +23,7 @@ size_t topology_region_index(const topology_t *self, const char *name)
 
 bool topology_waits(const topology_t *self)
 {
-    strategy_name_t strategy = self->job.sync.strategy;
-    return strategy == STRATEGY_SMA || strategy == STRATEGY_SSGD || strategy == STRATEGY_DILOCO;
+    return strategy_find(self->job.sync.strategy)->waits;
 }
 
 static bool s_joins(const topology_link_t *link, size_t region_a, size_t region_b)

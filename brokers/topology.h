@@ -11,6 +11,7 @@
 #ifndef BROKERS_TOPOLOGY_H
 #define BROKERS_TOPOLOGY_H
 
+#include "brokers/strategies.h"
 #include "codec/base/err.h"
 #include "codec/base/json.h"
 
@@ -28,16 +29,6 @@
     32 /* region and offer names: letters, digits, '-' and '_', terminating zero included */
 #define TOPOLOGY_TEXT_MAX 256 /* paths, endpoints */
 
-typedef enum {
-    STRATEGY_ASGD,
-    STRATEGY_ASGD_GA,
-    STRATEGY_AMA,
-    STRATEGY_SMA,
-    STRATEGY_SSGD,
-    STRATEGY_DILOCO,
-    STRATEGY_DILOCO_ASYNC,
-    STRATEGY_ASP
-} strategy_name_t;
 typedef enum { INSIDE_ASYNC, INSIDE_SYNC, INSIDE_SSP } inside_t; /* consistency inside a region */
 typedef enum { DURABILITY_PROCESS, DURABILITY_DISK, DURABILITY_REPLICA } durability_t;
 typedef enum { WHEN_FULL_WAIT, WHEN_FULL_GO_ON } when_full_t;

@@ -42,7 +42,7 @@ static err_code_t s_first(err_code_t first, err_code_t next)
 
 static bool s_steps_alone(const topology_t *self)
 {
-    return self->job.sync.strategy == STRATEGY_ASGD || self->job.sync.strategy == STRATEGY_SSGD;
+    return strategy_find(self->job.sync.strategy)->every_step;
 }
 
 void topology_complete(const tree_t *tree, topology_t *self)
@@ -94,7 +94,7 @@ static err_code_t s_check_auto(const tree_t *tree, const topology_t *self, err_t
 static err_code_t s_check_overlap(const tree_t *tree, const topology_t *self, err_t *err)
 {
     const uint64_t overlap = self->job.sync.overlap, every = self->job.sync.every;
-    if (overlap && self->job.sync.strategy != STRATEGY_DILOCO)
+    if (overlap && !strategy_find(self->job.sync.strategy)->overlaps)
         return s_fail(
             tree, "job.sync.overlap", err,
             "only rounds of diloco are overlapped with steps; write strategy: diloco, or leave it out");
@@ -109,10 +109,9 @@ static err_code_t s_check_overlap(const tree_t *tree, const topology_t *self, er
 
 static err_code_t s_check_compensate(const tree_t *tree, const topology_t *self, err_t *err)
 {
-    strategy_name_t strategy = self->job.sync.strategy;
     if (!(self->job.sync.compensate > 0))
         return ERR_OK;
-    if (strategy != STRATEGY_ASGD && strategy != STRATEGY_ASGD_GA)
+    if (!strategy_find(self->job.sync.strategy)->compensates)
         return s_fail(
             tree, "job.sync.compensate", err,
             "corrects gradients that come late, which this strategy does not send; write strategy: asgd-ga "
@@ -130,7 +129,7 @@ static err_code_t s_check_every(const tree_t *tree, const topology_t *self, err_
     if (s_steps_alone(self) && self->job.sync.every != 1)
         return s_fail(tree, "job.sync.every", err,
                       "strategy %s exchanges at every step; write 1, or leave it out",
-                      self->job.sync.strategy == STRATEGY_ASGD ? "asgd" : "ssgd");
+                      strategy_find(self->job.sync.strategy)->name);
     return ERR_OK;
 }
 
@@ -153,13 +152,13 @@ static err_code_t s_check_quorum(const tree_t *tree, const topology_t *self, err
 
 static err_code_t s_check_encoding(const tree_t *tree, const topology_t *self, err_t *err)
 {
-    bool models = self->job.sync.strategy == STRATEGY_AMA || self->job.sync.strategy == STRATEGY_SMA;
-    if (models && strcmp(self->job.sync.encoding, "topk") == 0)
+    const strategy_t *strategy = strategy_find(self->job.sync.strategy);
+    if (strategy->cuts == DELTA_MODEL && strcmp(self->job.sync.encoding, "topk") == 0)
         return s_fail(
             tree, "job.sync.encoding", err,
             "topk sends some of the values alone, which is no model to average; write fp16, bf16 or "
             "int8, or strategy: asgd-ga or diloco");
-    if (self->job.sync.strategy == STRATEGY_ASP && strcmp(self->job.sync.encoding, "topk") == 0)
+    if (strategy->selects && strcmp(self->job.sync.encoding, "topk") == 0)
         return s_fail(
             tree, "job.sync.encoding", err,
             "asp itself chooses which values it sends, and this says how each is written; write none, "

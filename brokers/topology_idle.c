@@ -30,12 +30,12 @@ static bool s_is_several(const topology_t *self)
 
 static bool s_is_outer(const topology_t *self)
 {
-    return self->job.sync.strategy == STRATEGY_DILOCO || self->job.sync.strategy == STRATEGY_DILOCO_ASYNC;
+    return strategy_find(self->job.sync.strategy)->outer;
 }
 
 static bool s_is_asp(const topology_t *self)
 {
-    return self->job.sync.strategy == STRATEGY_ASP;
+    return strategy_find(self->job.sync.strategy)->selects;
 }
 
 static bool s_is_auto(const topology_t *self)

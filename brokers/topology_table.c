@@ -9,6 +9,12 @@
 #define OFFER(member) offsetof(topology_offer_t, member)
 #define LINK(member) offsetof(topology_link_t, member)
 
+#define STRATEGY(ID, NAME, TEXT, ...) "|" TEXT
+static const char s_strategies[] =
+#include "brokers/strategies.def"
+    ;
+#undef STRATEGY
+
 _Static_assert(sizeof(strategy_name_t) == sizeof(unsigned) && sizeof(durability_t) == sizeof(unsigned) &&
                    sizeof(inside_t) == sizeof(unsigned) && sizeof(security_t) == sizeof(unsigned) &&
                    sizeof(objective_t) == sizeof(unsigned),
@@ -56,8 +62,8 @@ static const field_t s_fields[] = {
      .help =
          "share of the run in which the learning rate rises from 0; steadies a start with late gradients"},
     {"job.sync", FIELD_MAP, .help = "how regions exchange what they learned"},
-    {"job.sync.strategy", FIELD_ENUM, .offset = JOB(sync.strategy),
-     .values = "asgd|asgd-ga|ama|sma|ssgd|diloco|diloco-async|asp", .otherwise = "asgd-ga", .digest = true,
+    {"job.sync.strategy", FIELD_ENUM, .offset = JOB(sync.strategy), .values = s_strategies + 1,
+     .otherwise = "asgd-ga", .digest = true,
      .help = "gradients each step, gradients summed, models averaged, outer steps with what models gained, "
              "significant changes; sma, ssgd and diloco wait for all regions"},
     {"job.sync.every", FIELD_WHOLE, .offset = JOB(sync.every), .values = "auto", .min = "1", .max = "1000000",

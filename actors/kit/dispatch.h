@@ -38,6 +38,7 @@ typedef enum {
     FROM_NODES = 1 << 11,        /* of the own region */
     FROM_BROKER = 1 << 12,       /* of the own region */
     FROM_ANYBODY = 1 << 13,
+    FROM_PEER_SYNCHRONIZERS = 1 << 14, /* of the same number in other regions */
 } sender_t;
 
 typedef struct {

@@ -1,5 +1,6 @@
 #include "actors/shard/shard_core.h"
 
+#include "actors/kit/dispatch.h"
 #include "actors/shard/replica/strategy/exchange.h"
 #include "actors/shard/shard_internal.h"
 
@@ -201,8 +202,6 @@ void shard_advance(shard_core_t *self)
 
 static void s_on_delta(shard_core_t *self, const message_t *message)
 {
-    if (life_stops(&self->base->life))
-        return;
     s_bound(self);
     heard_t heard = stream_delta(self->stream, message);
     if (heard.origin != SIZE_MAX)
@@ -212,8 +211,6 @@ static void s_on_delta(shard_core_t *self, const message_t *message)
 static void s_on_stream(shard_core_t *self, const message_t *message)
 {
     size_t region;
-    if (life_stops(&self->base->life))
-        return;
     switch (stream_message(self->stream, message, &region)) {
     case STREAM_NOTHING:
         break;
@@ -230,11 +227,9 @@ static void s_on_stream(shard_core_t *self, const message_t *message)
 /* Where steps since an open round's cut are counted from what that does, and where memory is short, the scheduler asks again. */
 static void s_on_close(shard_core_t *self, const message_t *message)
 {
-    if (self->stream->closed || life_stops(&self->base->life))
+    if (self->stream->closed)
         return;
-    if (strcmp(message->from, self->base->scheduler) != 0)
-        base_refuse(self->base, message, ERR_DENIED, "only the region's scheduler closes");
-    else if (!ranges_has_all(&self->durable->applied, 0, self->base->region->batches))
+    if (!ranges_has_all(&self->durable->applied, 0, self->base->region->batches))
         base_refuse(self->base, message, ERR_STATE, "some batch of the region is not durable here");
     else if (!self->base->rules.overlap || !shard_round_open(self))
         stream_close(self->stream);
@@ -250,6 +245,12 @@ static void s_stop(shard_core_t *self, life_end_t end)
     stream_stop(self->stream);
 }
 
+static void s_on_stop(shard_core_t *self)
+{
+    if (self->base->life.end != END_DONE)
+        s_stop(self, END_STOPS);
+}
+
 /* A shard that is not dirty any more has nothing left to wait for: it ends without asking other regions. */
 static void s_finish(shard_core_t *self)
 {
@@ -263,11 +264,9 @@ static void s_finish(shard_core_t *self)
 /* Its scheduler lets it go on elsewhere: as a stop, but it stays to give its last snapshot away, and to say so until it is
  * told to end. One that asks where it stands first finishes that: until then it reports nothing, and after a stop it would not any
  * more. */
-static void s_hand_over(shard_core_t *self, const message_t *message)
+static void s_on_hand_over(shard_core_t *self, const message_t *message)
 {
-    if (life_stops(&self->base->life) || !life_runs(&self->base->life) ||
-        strcmp(message->from, self->base->scheduler) ||
-        message->hand_over.incarnation != self->base->spec.incarnation)
+    if (message->hand_over.incarnation != self->base->spec.incarnation)
         return;
     self->durable->handed_from = self->durable->number;
     s_stop(self, END_HANDS);
@@ -280,106 +279,209 @@ bool shard_has_handed(const shard_core_t *self)
            self->durable->keep.counts > self->durable->handed_from && !shard_dirty(self);
 }
 
-/* Two schedulers of a region: what the older one says is refused. */
-static bool s_is_outdated(shard_core_t *self, const message_t *message)
+/* -- who may say what, and when */
+
+/* Where the shard stands, for whoever speaks to it. */
+enum { SAYS_RUNS, SAYS_ENTERS, SAYS_LOST, SAYS_ENDS, SAYS_ENDS_ENTERING };
+
+#define WHILE_RUNS DISPATCH_IN(SAYS_RUNS)
+#define WHILE_SURE (DISPATCH_IN(SAYS_RUNS) | DISPATCH_IN(SAYS_ENTERS)) /* the present line goes on */
+#define WHILE_THERE (WHILE_SURE | DISPATCH_IN(SAYS_LOST))              /* until it ends */
+
+static unsigned s_phase(const shard_core_t *self)
 {
-    if (strcmp(message->from, self->base->scheduler))
-        return false;
-    if (message->incarnation < self->base->scheduler_incarnation) {
-        base_refuse(self->base, message, ERR_STALE, "a newer scheduler of this region runs");
-        return true;
-    }
-    self->base->scheduler_incarnation = message->incarnation;
-    return false;
+    const life_t *life = &self->base->life;
+    if (life_stops(life))
+        return life_runs(life) ? SAYS_ENDS : SAYS_ENDS_ENTERING;
+    return life_runs(life) ? SAYS_RUNS : life->lossy ? SAYS_LOST : SAYS_ENTERS;
 }
 
-static void s_dispatch(shard_core_t *self, message_t *message)
+static void s_push(void *core, message_t **message_p, int64_t now_us)
 {
-    if (s_is_outdated(self, message))
+    shard_core_t *self = core;
+    (void)now_us;
+    intake_push(self->intake, *message_p);
+}
+
+static void s_pull(void *core, message_t **message_p, int64_t now_us)
+{
+    shard_core_t *self = core;
+    (void)now_us;
+    intake_pull(self->intake, *message_p);
+}
+
+static void s_delta(void *core, message_t **message_p, int64_t now_us)
+{
+    shard_core_t *self = core;
+    (void)now_us;
+    s_on_delta(self, *message_p);
+}
+
+static void s_stream(void *core, message_t **message_p, int64_t now_us)
+{
+    shard_core_t *self = core;
+    (void)now_us;
+    s_on_stream(self, *message_p);
+}
+
+static void s_own_fetch(void *core, message_t **message_p, int64_t now_us)
+{
+    shard_core_t *self = core;
+    (void)now_us;
+    stream_fetch(self->stream, *message_p);
+}
+
+static void s_peer_fetch(void *core, message_t **message_p, int64_t now_us)
+{
+    shard_core_t *self = core;
+    (void)now_us;
+    shard_relay_give(self, *message_p);
+}
+
+static void s_gap(void *core, message_t **message_p, int64_t now_us)
+{
+    shard_core_t *self = core;
+    (void)now_us;
+    shard_gap(self, *message_p);
+}
+
+static void s_close(void *core, message_t **message_p, int64_t now_us)
+{
+    shard_core_t *self = core;
+    (void)now_us;
+    s_on_close(self, *message_p);
+}
+
+static void s_stand_want(void *core, message_t **message_p, int64_t now_us)
+{
+    shard_core_t *self = core;
+    (void)now_us;
+    shard_stand_want(self, *message_p);
+}
+
+static void s_stand(void *core, message_t **message_p, int64_t now_us)
+{
+    shard_core_t *self = core;
+    (void)now_us;
+    shard_stand(self, *message_p);
+}
+
+static void s_welcome_want(void *core, message_t **message_p, int64_t now_us)
+{
+    shard_core_t *self = core;
+    (void)now_us;
+    shard_donor_want(self, *message_p);
+}
+
+static void s_offer(void *core, message_t **message_p, int64_t now_us)
+{
+    shard_core_t *self = core;
+    (void)now_us;
+    shard_enter_offer(self, *message_p);
+}
+
+static void s_piece(void *core, message_t **message_p, int64_t now_us)
+{
+    shard_core_t *self = core;
+    (void)now_us;
+    shard_enter_piece(self, *message_p);
+}
+
+static void s_keep(void *core, message_t **message_p, int64_t now_us)
+{
+    shard_core_t *self = core;
+    (void)now_us;
+    shard_keep_news(self, keep_message(&self->durable->keep, *message_p));
+}
+
+static void s_donor_fetch(void *core, message_t **message_p, int64_t now_us)
+{
+    shard_core_t *self = core;
+    (void)now_us;
+    shard_donor_fetch(self, *message_p);
+}
+
+static void s_vote(void *core, message_t **message_p, int64_t now_us)
+{
+    shard_core_t *self = core;
+    (void)now_us;
+    shard_vote(self, *message_p);
+}
+
+static void s_mark(void *core, message_t **message_p, int64_t now_us)
+{
+    shard_core_t *self = core;
+    (void)now_us;
+    shard_mark(self, *message_p);
+}
+
+static void s_hand_over(void *core, message_t **message_p, int64_t now_us)
+{
+    shard_core_t *self = core;
+    (void)now_us;
+    s_on_hand_over(self, *message_p);
+}
+
+static void s_told_to_stop(void *core, message_t **message_p, int64_t now_us)
+{
+    shard_core_t *self = core;
+    (void)now_us;
+    (void)message_p;
+    s_on_stop(self);
+}
+
+static const dispatch_row_t s_rows[] = {
+    {KIND_push, FROM_WORKERS, WHILE_RUNS, s_push},
+    {KIND_pull, FROM_ANYBODY, WHILE_RUNS | DISPATCH_IN(SAYS_ENDS),
+     s_pull}, /* the newest is for whoever evaluates or exports */
+    {KIND_delta, FROM_PEER_SYNCHRONIZERS | FROM_PEERS, WHILE_RUNS, s_delta},
+    {KIND_stream, FROM_SYNCHRONIZER, WHILE_SURE, s_stream},
+    {KIND_stream_fetch, FROM_SYNCHRONIZER, WHILE_SURE | DISPATCH_IN(SAYS_ENDS), s_own_fetch},
+    {KIND_stream_fetch, FROM_PEERS, WHILE_RUNS | DISPATCH_IN(SAYS_ENDS), s_peer_fetch},
+    {KIND_stream_gap, FROM_PEER_SYNCHRONIZERS, WHILE_THERE, s_gap},
+    {KIND_close, FROM_SCHEDULER, WHILE_RUNS, s_close},
+    {KIND_stand_want, FROM_PEERS, WHILE_THERE, s_stand_want},
+    {KIND_stand, FROM_PEERS, WHILE_THERE, s_stand},
+    {KIND_welcome_want, FROM_PEERS, WHILE_THERE, s_welcome_want},
+    {KIND_snapshot_offer, FROM_PEERS, WHILE_THERE, s_offer},
+    {KIND_snapshot_piece, FROM_PEERS, WHILE_THERE, s_piece},
+    {KIND_keepers, FROM_SCHEDULER, DISPATCH_ALWAYS, s_keep},
+    {KIND_snapshot_kept, FROM_KEEPERS, DISPATCH_ALWAYS, s_keep},
+    {KIND_snapshot_fetch, FROM_KEEPERS, DISPATCH_ALWAYS, s_keep},
+    {KIND_snapshot_fetch, FROM_PEERS, WHILE_THERE, s_donor_fetch},
+    {KIND_vote_want, FROM_PEERS, WHILE_RUNS, s_vote},
+    {KIND_vote, FROM_PEERS, WHILE_RUNS, s_vote},
+    {KIND_decision, FROM_PEERS, WHILE_RUNS, s_vote},
+    {KIND_mark, FROM_GLOBAL, DISPATCH_ALWAYS, s_mark}, /* who cannot make a point says so */
+    {KIND_hand_over, FROM_SCHEDULER, WHILE_RUNS, s_hand_over},
+    {KIND_stop, FROM_NODES | FROM_SCHEDULER, DISPATCH_ALWAYS, s_told_to_stop},
+};
+static const dispatch_t s_table = {s_rows, sizeof s_rows / sizeof *s_rows, FROM_SCHEDULER};
+
+static void s_dispatch(shard_core_t *self, message_t **message_p, int64_t now_us)
+{
+    base_t *base = self->base;
+    const dispatch_self_t who = {.region = base_region_name(base, base->spec.region_index),
+                                 .number = base->spec.shard_index};
+    const dispatch_row_t *row;
+    err_t why = {0};
+    dispatch_verdict_t verdict =
+        dispatch_judge(&s_table, &who, *message_p, s_phase(self), &base->scheduler_incarnation, &row);
+    if (verdict == DISPATCH_TAKEN) {
+        row->handle(self, message_p, now_us);
         return;
-    bool runs = life_runs(&self->base->life);
-    switch (message->kind) {
-    case KIND_push:
-        if (runs)
-            intake_push(self->intake, message);
-        break;
-    case KIND_pull:
-        if (runs)
-            intake_pull(self->intake, message);
-        break;
-    case KIND_delta:
-        if (runs)
-            s_on_delta(self, message);
-        break;
-    case KIND_stream:
-        if (runs || !self->base->life.lossy)
-            s_on_stream(self, message);
-        break;
-    case KIND_stream_fetch:
-        if (message->stream_fetch.origin[0]) {
-            if (runs)
-                shard_relay_give(self, message);
-        } else if (runs || !self->base->life.lossy) {
-            stream_fetch(self->stream, message);
-        }
-        break;
-    case KIND_stream_gap:
-        shard_gap(self, message);
-        break;
-    case KIND_close:
-        if (runs)
-            s_on_close(self, message);
-        break;
-    case KIND_stand_want:
-        shard_stand_want(self, message);
-        break;
-    case KIND_stand:
-        shard_stand(self, message);
-        break;
-    case KIND_welcome_want:
-        shard_donor_want(self, message);
-        break;
-    case KIND_snapshot_offer:
-        shard_enter_offer(self, message);
-        break;
-    case KIND_snapshot_piece:
-        shard_enter_piece(self, message);
-        break;
-    case KIND_keepers:
-    case KIND_snapshot_kept:
-        shard_keep_news(self, keep_message(&self->durable->keep, message));
-        break;
-    case KIND_snapshot_fetch:
-        if (strncmp(message->from, "keeper/", 7) == 0)
-            shard_keep_news(self, keep_message(&self->durable->keep, message));
-        else
-            shard_donor_fetch(self, message);
-        break;
-    case KIND_vote_want:
-    case KIND_vote:
-    case KIND_decision:
-        shard_vote(self, message);
-        break;
-    case KIND_mark:
-        shard_mark(self, message);
-        break;
-    case KIND_hand_over:
-        s_hand_over(self, message);
-        break;
-    case KIND_stop:
-        if (self->base->life.end != END_DONE)
-            s_stop(self, END_STOPS);
-        break;
-    default: /* what brokers tell everybody */
-        break;
     }
+    err_code_t code = dispatch_why(verdict, *message_p, &why);
+    base->counts.refusals += verdict == DISPATCH_DENIED;
+    if (code)
+        base_refuse(base, *message_p, code, why.text);
 }
 
 static void s_message(void *core, message_t **message_p, int64_t now_us)
 {
     shard_core_t *self = core;
     self->base->now_us = now_us;
-    s_dispatch(self, *message_p);
+    s_dispatch(self, message_p, now_us);
     message_destroy(message_p);
     shard_advance(self);
     s_finish(self);

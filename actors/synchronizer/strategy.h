@@ -71,25 +71,6 @@
 #include "brokers/topology.h"
 #include "codec/compress/encoding.h"
 
-/* Values travel on the wire. */
-typedef enum { DELTA_GRADIENT, DELTA_MODEL, DELTA_NOTHING, DELTA_DIFFERENCE } delta_kind_t;
-
-typedef struct {
-    strategy_name_t id;
-    const char *name;
-    delta_kind_t cuts;  /* what a cut contains */
-    bool waits;         /* a cut opens a round that all members must reach */
-    bool merges;        /* at a full window further cuts are merged; else the region waits */
-    bool local_step;    /* a local gradient is applied at once (false: ssgd, only with the round) */
-    bool outer;         /* a cut is what local steps have gained since `start`, which is what deltas act on */
-    bool adds;          /* of that, the own stays in the model as it is; others add it plainly */
-    bool selects;       /* a cut carries the values whose change is significant */
-    bool mean_gradient; /* contributions are weighted by their samples (ssgd) */
-    const char *differs; /* from what has the same name elsewhere, for `check`; NULL: does not */
-} strategy_t;
-
-const strategy_t *strategy_find(strategy_name_t id);
-
 /* How the deltas of a job are encoded, all but those that are sent whole. */
 const encoding_t *strategy_encoding(const topology_t *topology, encoding_setting_t *ret_setting);
 

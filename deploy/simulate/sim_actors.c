@@ -291,7 +291,9 @@ static void s_drain(sim_t *self, size_t index, const node_command_t *command)
         s_tell_node(self, actor, ERR_OK);
         return;
     }
-    message_t *stop = message_new(KIND_stop, actor->name, "node");
+    wire_name_t node;
+    sim_unit_name(self, actor->region, "host", node);
+    message_t *stop = message_new(KIND_stop, actor->name, node);
     stop->stop.done = command->done;
     actor->role->message(actor->core, &stop, self->now_us);
     sim_after(self, index);

@@ -55,14 +55,14 @@ static void s_derive(base_t *self)
     rules->kind = rules->strategy->cuts;
     rules->merges = rules->strategy->merges;
     rules->accumulates = several && rules->kind == DELTA_GRADIENT;
-    bool single = rules->strategy->id == STRATEGY_ASGD || rules->strategy->id == STRATEGY_SSGD;
+    bool single = rules->strategy->every_step;
     rules->automatic = !single && topology->job.sync.every == 0;
     rules->every = single ? 1 : rules->automatic ? topology->job.sync.every_most : topology->job.sync.every;
     rules->waits = rules->strategy->waits && several;
     rules->votes = rules->waits && topology->job.sync.quorum < 1;
-    rules->overlap = rules->waits && rules->strategy->outer ? topology->job.sync.overlap : 0;
+    rules->overlap = rules->waits && rules->strategy->overlaps ? topology->job.sync.overlap : 0;
     rules->first = s_first(self);
-    rules->sees_own = rules->waits || (rules->strategy->outer && !rules->strategy->adds && several);
+    rules->sees_own = several && (rules->waits || rules->strategy->sees_own);
     rules->in_order = rules->waits || topology->job.sync.inside == INSIDE_SYNC;
     rules->steps_alone = rules->strategy->local_step || !several;
     rules->plain_sum = strcmp(topology->job.data.kind, "counter") == 0;

@@ -1,15 +1,15 @@
 #include "actors/shard/replica/strategy/exchange.h"
 
-static const exchange_t *const s_rows[] = {&exchange_asgd,         &exchange_asgd_ga, &exchange_ama,
-                                           &exchange_sma,          &exchange_ssgd,    &exchange_diloco,
-                                           &exchange_diloco_async, &exchange_asp};
+#define STRATEGY(ID, NAME, ...) &exchange_##NAME,
+static const exchange_t *const s_rows[] = {
+#include "brokers/strategies.def"
+};
+#undef STRATEGY
 
 const exchange_t *exchange_find(strategy_name_t id)
 {
-    for (size_t i = 0; i < sizeof s_rows / sizeof *s_rows; i++)
-        if (s_rows[i]->id == id)
-            return s_rows[i];
-    err_abort(__FILE__, __LINE__, "a strategy with a row");
+    CHECK((size_t)id < sizeof s_rows / sizeof *s_rows && s_rows[id]->id == id);
+    return s_rows[id];
 }
 
 void exchange_nothing(replica_t *self)

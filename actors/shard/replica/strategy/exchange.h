@@ -60,8 +60,9 @@ struct exchange {
     const float *(*scale)(const replica_t *self, float *ret_threshold);
 };
 
-extern const exchange_t exchange_asgd, exchange_asgd_ga, exchange_ama, exchange_sma, exchange_ssgd,
-    exchange_diloco, exchange_diloco_async, exchange_asp;
+#define STRATEGY(ID, NAME, ...) extern const exchange_t exchange_##NAME;
+#include "brokers/strategies.def"
+#undef STRATEGY
 
 const exchange_t *exchange_find(strategy_name_t id);
 

@@ -280,7 +280,7 @@ Test(keep, a_stop_waits_for_keepers_only_while_something_moves)
     s_keep_all(w);
     w->cut[1] = true;
     world_push(w, 0, 0, 0, s_g);
-    message_t *stop = message_new(KIND_stop, "shard/region0/0", "node");
+    message_t *stop = message_new(KIND_stop, "shard/region0/0", "node/region0/x");
     world_send_shard(w, stop);
     world_settle(w, KEEP_STOP_US / 2);
     cr_assert_not(shard_role.finished(w->shard[0][0]));

@@ -216,7 +216,7 @@ Test(mark, only_the_global_scheduler_leads_and_a_stop_ends_it)
     message_destroy(&m);
     s_tell(w, 0, FIRST, HOLD);
     world_forget_mail(w);
-    world_send_shard(w, message_new(KIND_stop, "shard/region0/0", "node"));
+    world_send_shard(w, message_new(KIND_stop, "shard/region0/0", "node/region0/x"));
     s_tell(w, 0, FIRST, TAKE);
     s_expect(w, FIRST, TAKE, ERR_STOPPED);
     world_tick(w, 1000000);

@@ -288,7 +288,7 @@ Test(push, after_stop_is_dropped_and_the_last_snapshot_ends_the_shard)
     world_push_shard(w, 0, 0, 0, 0, s_g);
     world_send_shard(w, s_chunk(w, 1, 0));
     w->auto_commit = false;
-    message_t *stop = message_new(KIND_stop, "shard/region0/0", "node/x");
+    message_t *stop = message_new(KIND_stop, "shard/region0/0", "node/region0/x");
     world_send_shard(w, stop);
     cr_assert_not(shard_role.finished(w->shard[0][0]));
     world_push_shard(w, 0, 0, 0, 1, s_g);

@@ -93,7 +93,7 @@ static void s_store_two_and_spoil_one(size_t regions)
         cr_assert_eq(snapshot_commit(store, snapshot, &s_err), ERR_OK);
         snapshot_destroy(&snapshot);
         shard_core_committed(core, number, ERR_OK, 1);
-        message_t *stop = message_new(KIND_stop, "shard/a/0", "node");
+        message_t *stop = message_new(KIND_stop, "shard/a/0", "node/a/x");
         message_t *push = message_new(KIND_push, "shard/a/0", "worker/a/0"); /* a refused batch is a change */
         push->incarnation = 1;
         shard_role.message(core, &push, 1);

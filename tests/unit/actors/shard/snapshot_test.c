@@ -165,7 +165,7 @@ Test(snapshot, restored_and_taken_again_says_the_same)
         strategy_name_t strategy = strategies[s % count];
         world_t *w;
         const snapshot_t *before = s_full(&w, strategy, encodings[s / count]);
-        cr_assert_eq(snapshot_peek(before, "start") != NULL, strategy_find(strategy)->outer);
+        cr_assert_eq(snapshot_peek(before, "start") != NULL, strategy_find(strategy)->cuts == DELTA_DIFFERENCE);
         cr_assert_eq(snapshot_peek(before, "residual") != NULL, s >= count || strategy == STRATEGY_ASP,
                      "a residual is part of the version");
         bool single = strategy == STRATEGY_ASGD || strategy == STRATEGY_SSGD;
@@ -435,7 +435,7 @@ Test(snapshot, a_push_that_waits_for_its_step_at_a_stop_is_applied_after_the_res
         world_push_shard(w, 0, 0, 0, batch, s_g); /* two steps open a round that region1 does not reach */
     world_run(w);
     cr_assert_eq(ranges_size(shard_core_applied(w->shard[0][0])), 2, "the third waits for the round");
-    world_send_shard(w, message_new(KIND_stop, "shard/region0/0", "node/x"));
+    world_send_shard(w, message_new(KIND_stop, "shard/region0/0", "node/region0/x"));
     world_run(w);
     cr_assert(shard_role.finished(w->shard[0][0]));
     world_crash(w, 0, 0);

@@ -19,17 +19,18 @@ Test(strategy, rows_say_what_the_formulas_need)
     cr_assert(strategy_find(STRATEGY_ASGD_GA)->merges);
     cr_assert_eq(strategy_find(STRATEGY_AMA)->cuts, DELTA_MODEL);
     cr_assert(strategy_find(STRATEGY_SMA)->waits && strategy_find(STRATEGY_SMA)->local_step);
-    cr_assert(strategy_find(STRATEGY_SSGD)->waits && strategy_find(STRATEGY_SSGD)->mean_gradient);
+    cr_assert(strategy_find(STRATEGY_SSGD)->waits && strategy_find(STRATEGY_SSGD)->every_step);
     cr_assert_not(strategy_find(STRATEGY_SSGD)->local_step);
     for (int id = STRATEGY_DILOCO; id <= STRATEGY_DILOCO_ASYNC; id++) {
         const strategy_t *strategy = strategy_find((strategy_name_t)id);
-        cr_assert(strategy->outer && strategy->local_step && !strategy->mean_gradient);
+        cr_assert(strategy->outer && strategy->local_step && strategy->sees_own);
         cr_assert_eq(strategy->cuts, DELTA_DIFFERENCE);
         cr_assert_eq(strategy->waits, id == STRATEGY_DILOCO);
-        cr_assert_not(strategy->adds || strategy->selects);
+        cr_assert_eq(strategy->overlaps, id == STRATEGY_DILOCO);
+        cr_assert_not(strategy->selects);
     }
     const strategy_t *asp = strategy_find(STRATEGY_ASP);
-    cr_assert(asp->outer && asp->local_step && asp->adds && asp->selects && asp->merges && !asp->waits);
+    cr_assert(asp->local_step && asp->selects && asp->merges && !asp->waits && !asp->sees_own && !asp->outer);
     cr_assert_eq(asp->cuts, DELTA_DIFFERENCE);
 }
 
