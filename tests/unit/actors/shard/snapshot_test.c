@@ -165,7 +165,8 @@ Test(snapshot, restored_and_taken_again_says_the_same)
         strategy_name_t strategy = strategies[s % count];
         world_t *w;
         const snapshot_t *before = s_full(&w, strategy, encodings[s / count]);
-        cr_assert_eq(snapshot_peek(before, "start") != NULL, strategy_find(strategy)->cuts == DELTA_DIFFERENCE);
+        cr_assert_eq(snapshot_peek(before, "start") != NULL,
+                     strategy_find(strategy)->cuts == DELTA_DIFFERENCE);
         cr_assert_eq(snapshot_peek(before, "residual") != NULL, s >= count || strategy == STRATEGY_ASP,
                      "a residual is part of the version");
         bool single = strategy == STRATEGY_ASGD || strategy == STRATEGY_SSGD;
