@@ -49,6 +49,11 @@ void topology_complete(const tree_t *tree, topology_t *self)
 {
     if (s_steps_alone(self) && !s_written(tree, "job.sync.every"))
         self->job.sync.every = 1;
+    const strategy_t *strategy = strategy_find(self->job.sync.strategy);
+    if (strategy->outer_lr > 0 && !s_written(tree, "job.sync.outer_lr"))
+        self->job.sync.outer_lr = strategy->outer_lr;
+    if (strategy->outer_momentum > 0 && !s_written(tree, "job.sync.outer_momentum"))
+        self->job.sync.outer_momentum = strategy->outer_momentum;
     if (!self->job.optimizer.momentum_kind && !s_written(tree, "job.optimizer.momentum"))
         self->job.optimizer.momentum = 0;
     for (size_t i = 0; self->plan.apply && i < self->region_count; i++)

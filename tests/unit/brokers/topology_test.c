@@ -477,7 +477,7 @@ Test(topology, the_schema_is_json_and_has_every_key)
     const json_value_t *momentum = s_schema_at(schema, "job.optimizer.momentum");
     cr_assert(json_get_number(momentum, "exclusiveMaximum", 0) == 1);
     cr_assert(json_get_number(momentum, "minimum", -1) == 0);
-    cr_assert_eq(json_count(json_get(s_schema_at(schema, "job.sync.strategy"), "enum")), 8);
+    cr_assert_eq(json_count(json_get(s_schema_at(schema, "job.sync.strategy"), "enum")), 9);
     cr_assert(json_get(s_schema_at(schema, "job.sync.every"), "anyOf"));
     cr_assert(!json_get_bool(s_schema_at(schema, "job"), "additionalProperties", true));
     free(text);

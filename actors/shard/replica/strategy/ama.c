@@ -1,12 +1,6 @@
 /* ama: the model every `every` steps; at the receiver w <- (1 - a) w + a w_remote, a = n_remote / N. Nobody waits. */
 #include "actors/shard/replica/strategy/model.h"
 
-static bool s_take(replica_t *self, const late_t *late, const blend_t *model)
-{
-    float share = (float)self->base->spec.job->regions[late->origin].share;
-    return version_mix(self, model, 1.0f - share, share);
-}
-
 const exchange_t exchange_ama = {
     .id = STRATEGY_AMA,
     .derive = exchange_nothing,
@@ -17,7 +11,7 @@ const exchange_t exchange_ama = {
     .waits = exchange_waits_nothing,
     .too_late = exchange_nothing,
     .own = exchange_own_never,
-    .take = s_take,
+    .take = model_take,
     .round = exchange_round_never,
     .weight = exchange_weight_of_region,
     .counts = exchange_always_counts,

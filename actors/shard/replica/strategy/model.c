@@ -13,6 +13,12 @@ buf_t *model_cut(replica_t *self, bool whole)
     return self->open_steps ? buf_ref(self->parameters) : NULL;
 }
 
+bool model_take(replica_t *self, const late_t *late, const blend_t *model)
+{
+    float share = (float)self->base->spec.job->regions[late->origin].share;
+    return version_mix(self, model, 1.0f - share, share);
+}
+
 void model_again(replica_t *self, const delta_head_t *head, const buf_t *values)
 {
     (void)values;
