@@ -30,6 +30,7 @@ static const struct {
     {FROM_KEEPERS, "keeper", REGION_ANY, NUMBER_SOME},
     {FROM_NODES, "node", REGION_OWN, NUMBER_SOME},
     {FROM_BROKER, "broker", REGION_OWN, NUMBER_NONE},
+    {FROM_ALL_SHARDS, "shard", REGION_ANY, NUMBER_SOME},
 };
 
 /* "ROLE/REGION" or "ROLE/REGION/REST", as it stands in a name. */
@@ -102,10 +103,10 @@ bool sender_is(unsigned senders, const dispatch_self_t *self, const char *name)
 static bool s_is_stale(const dispatch_t *table, const dispatch_self_t *self, const message_t *message,
                        uint64_t *newest)
 {
-    if (message->kind == KIND_refused || !sender_is(table->obeys, self, message->from))
+    if (!sender_is(table->obeys, self, message->from))
         return false;
     if (message->incarnation < *newest)
-        return true;
+        return message->kind != KIND_refused;
     *newest = message->incarnation;
     return false;
 }

@@ -24,6 +24,7 @@
 
 /* Sets of senders. */
 typedef enum {
+    FROM_NOBODY = 0,
     FROM_SCHEDULER = 1 << 0,     /* of the own region */
     FROM_GLOBAL = 1 << 1,        /* the global scheduler */
     FROM_SCHEDULERS = 1 << 2,    /* regional ones of other regions */
@@ -39,6 +40,7 @@ typedef enum {
     FROM_BROKER = 1 << 12,       /* of the own region */
     FROM_ANYBODY = 1 << 13,
     FROM_PEER_SYNCHRONIZERS = 1 << 14, /* of the same number in other regions */
+    FROM_ALL_SHARDS = 1 << 15,         /* of any region */
 } sender_t;
 
 typedef struct {
@@ -59,7 +61,7 @@ typedef struct {
 typedef struct {
     const dispatch_row_t *rows;
     size_t count;
-    sender_t obeys; /* FROM_SCHEDULER or FROM_GLOBAL */
+    sender_t obeys; /* FROM_SCHEDULER, FROM_GLOBAL or FROM_NOBODY */
 } dispatch_t;
 
 typedef enum {
@@ -73,8 +75,7 @@ typedef enum {
 
 /* The fate of a message.
  *
- *   inout  newest   of who is obeyed, the newest incarnation that was heard; raised by what is not stale and
- *          no refusal
+ *   inout  newest   of who is obeyed, the newest incarnation that was heard; raised by what it says
  *   out    ret_row  the row that takes it; set with DISPATCH_TAKEN alone
  */
 dispatch_verdict_t dispatch_judge(const dispatch_t *table, const dispatch_self_t *self,

@@ -1,5 +1,6 @@
 #include "actors/node/node_core.h"
 
+#include "actors/kit/dispatch.h"
 #include "codec/base/run_id.h"
 
 #include <stdlib.h>
@@ -32,6 +33,13 @@ typedef struct {
     bool handed;
 } node_actor_t;
 
+/* Its phases, in order. */
+typedef enum {
+    NODE_WORKS,
+    NODE_STOPS,   /* its actors are told to end */
+    NODE_STOPPED, /* all have */
+} node_life_t;
+
 struct node_core {
     node_spec_t spec;
     char name[WIRE_NAME_SIZE], region[WIRE_NAME_SIZE], host[WIRE_NAME_SIZE], digest[WIRE_NAME_SIZE];
@@ -45,7 +53,8 @@ struct node_core {
     node_command_t *commands;
     size_t command_head, command_count, command_capacity;
     uint64_t forgotten; /* newest incarnation of an entry that made room for another */
-    bool placed, leaving, stopping, done, all_stopped, finished, released;
+    node_life_t life;
+    bool placed, leaving, done, finished, released;
     int64_t begun_us;             /* first event; -1: none yet */
     int64_t heard_us, changed_us; /* leaving: of the scheduler; an actor's state */
     int64_t broker_us;            /* newest answer of the broker */
@@ -230,8 +239,6 @@ static void s_place(node_core_t *self, const message_t *message)
 {
     const char *name = message->place.actor;
     uint64_t incarnation = message->place.incarnation;
-    if (self->stopping)
-        return; /* silence: this node will be missed and the actor placed elsewhere */
     if (!s_is_of_run(self, message))
         return;
     if (!incarnation_is_given(incarnation, message->incarnation)) {
@@ -287,8 +294,6 @@ static void s_retire(node_core_t *self, const message_t *message, int64_t now_us
     const char *name = message->retire.actor;
     uint64_t incarnation = message->retire.incarnation;
     node_actor_t *actor = s_find(self, name);
-    if (self->stopping)
-        return;
     if (!incarnation_is_given(incarnation, message->incarnation)) {
         s_send_placed(self, name, incarnation, false, ERR_LIMIT,
                       "its scheduler cannot have given this incarnation");
@@ -405,8 +410,8 @@ static void s_go_on_stopping(node_core_t *self, int64_t now_us)
     }
     if (rank < RANK_NEVER)
         return;
-    if (!self->all_stopped) {
-        self->all_stopped = true;
+    if (self->life != NODE_STOPPED) {
+        self->life = NODE_STOPPED;
         self->stopped_since_us = now_us;
         s_conclude(self);
         s_send_stopped(self, now_us);
@@ -419,7 +424,8 @@ static void s_go_on_stopping(node_core_t *self, int64_t now_us)
 
 static void s_stop(node_core_t *self, bool done, int64_t now_us)
 {
-    self->stopping = true;
+    if (self->life == NODE_WORKS)
+        self->life = NODE_STOPS;
     self->done |= done;
     s_go_on_stopping(self, now_us);
 }
@@ -433,8 +439,8 @@ void node_core_leave(node_core_t *self, int64_t now_us)
 {
     if (!self->placed || !self->scheduler_incarnation) {
         s_stop(self, false, now_us);
-        /* nobody knows it: nobody says bye */
-        self->finished |= self->all_stopped && !self->scheduler_incarnation;
+        self->finished |=
+            self->life == NODE_STOPPED && !self->scheduler_incarnation; /* nobody knows it: nobody says bye */
         return;
     }
     self->leaving = true;
@@ -467,7 +473,7 @@ void node_core_ready(node_core_t *self, const char *name, uint64_t incarnation, 
     actor->ran = true;
     self->changed_us = now_us;
     s_tell(self, actor);
-    if (self->stopping)
+    if (self->life != NODE_WORKS)
         s_go_on_stopping(self, now_us);
 }
 
@@ -479,16 +485,16 @@ void node_core_ended(node_core_t *self, const char *name, uint64_t incarnation, 
         return;
     bool asked = actor->state == ACTOR_KILLED || actor->state == ACTOR_DRAINING;
     bool failed = why->code && (why->code != ERR_STOPPED || !asked);
-    if (actor->state == ACTOR_KILLED && !actor->successor && self->stopping)
+    if (actor->state == ACTOR_KILLED && !actor->successor && self->life != NODE_WORKS)
         failed = !self->done; /* did not drain: of a job that is done everything is durable */
     actor->state = ACTOR_ENDED;
     actor->why = *why;
     self->changed_us = now_us;
-    if (failed && self->stopping)
+    if (failed && self->life != NODE_WORKS)
         s_fail(self, actor);
     if (actor->successor)
         s_start(self, actor, actor->successor);
-    else if (self->stopping)
+    else if (self->life != NODE_WORKS)
         s_go_on_stopping(self, now_us);
     else
         s_tell(self, actor);
@@ -528,54 +534,84 @@ static void s_destroy(void **core_p)
     free(self);
 }
 
-static void s_refused(node_core_t *self, const message_t *message)
+/* ---- who may say what ---- */
+
+static void s_take_place(void *core, message_t **message_p, int64_t now_us)
 {
+    (void)now_us;
+    s_place(core, *message_p);
+}
+
+static void s_take_retire(void *core, message_t **message_p, int64_t now_us)
+{
+    s_retire(core, *message_p, now_us);
+}
+
+static void s_take_stop(void *core, message_t **message_p, int64_t now_us)
+{
+    s_stop(core, (*message_p)->stop.done, now_us);
+}
+
+static void s_take_bye(void *core, message_t **message_p, int64_t now_us)
+{
+    node_core_t *self = core;
+    (void)message_p, (void)now_us;
+    self->finished = self->released = true;
+}
+
+/* A node that hosts somebody is not sent away any more. */
+static void s_take_refused(void *core, message_t **message_p, int64_t now_us)
+{
+    node_core_t *self = core;
+    const message_t *message = *message_p;
     bool named = message->refused.kind == KIND_hello && message->refused.code == ERR_IN_USE;
-    if (message->refused.kind != KIND_announce && !named)
+    (void)now_us;
+    if (self->actor_count || (message->refused.kind != KIND_announce && !named))
         return;
     self->failure.code = named ? ERR_IN_USE : ERR_JOB;
     snprintf(self->failure.text, sizeof self->failure.text, "%s",
              message->refused.reason ? message->refused.reason : "the scheduler refused this node");
-    self->stopping = self->finished = true;
+    if (self->life == NODE_WORKS)
+        self->life = NODE_STOPS;
+    self->finished = true;
 }
 
-/* Two schedulers of a region: what the older one says is refused. */
-static bool s_is_outdated(node_core_t *self, const message_t *message, int64_t now_us)
+/* Nothing is placed on a node that stops: it will be missed, and the actor placed elsewhere. */
+static const dispatch_row_t s_rows[] = {
+    {KIND_place, FROM_SCHEDULER, DISPATCH_IN(NODE_WORKS), s_take_place},
+    {KIND_retire, FROM_SCHEDULER, DISPATCH_IN(NODE_WORKS), s_take_retire},
+    {KIND_stop, FROM_SCHEDULER, DISPATCH_ALWAYS, s_take_stop},
+    {KIND_bye, FROM_SCHEDULER, DISPATCH_IN(NODE_STOPPED), s_take_bye},
+    {KIND_refused, FROM_SCHEDULER | FROM_BROKER, DISPATCH_ALWAYS, s_take_refused},
+};
+static const dispatch_t s_table = {s_rows, sizeof s_rows / sizeof *s_rows, FROM_SCHEDULER};
+
+static void s_refuse(node_core_t *self, const message_t *message, const err_t *why)
 {
-    if (strcmp(message->from, self->scheduler))
-        return false;
-    if (message->incarnation >= self->scheduler_incarnation) {
-        self->scheduler_incarnation = message->incarnation;
-        self->heard_us = now_us;
-        return false;
-    }
-    message_t *answer = s_message(self, KIND_refused, self->scheduler);
+    message_t *answer = s_message(self, KIND_refused, message->from);
     answer->refused.kind = message->kind;
-    answer->refused.code = ERR_STALE;
+    answer->refused.code = why->code;
     answer->refused.incarnation = message->incarnation;
-    message_set_text(&answer->refused.reason, "a newer scheduler of this region runs");
+    message_set_text(&answer->refused.reason, why->text);
     outbox_add(&self->outbox, &answer);
-    return true;
 }
 
 static void s_message_in(void *core, message_t **message_p, int64_t now_us)
 {
     node_core_t *self = core;
-    const message_t *message = *message_p;
-    if (s_is_outdated(self, message, now_us)) {
-        message_destroy(message_p);
-        return;
+    const dispatch_self_t who = {.region = self->region, .number = DISPATCH_NO_NUMBER};
+    const dispatch_row_t *row;
+    err_t why = {0};
+    dispatch_verdict_t verdict =
+        dispatch_judge(&s_table, &who, *message_p, self->life, &self->scheduler_incarnation, &row);
+    if (verdict == DISPATCH_STALE) {
+        dispatch_why(verdict, *message_p, &why);
+        s_refuse(self, *message_p, &why);
+    } else if (sender_is(FROM_SCHEDULER, &who, (*message_p)->from)) {
+        self->heard_us = now_us;
     }
-    if (message->kind == KIND_place)
-        s_place(self, message);
-    else if (message->kind == KIND_retire)
-        s_retire(self, message, now_us);
-    else if (message->kind == KIND_stop)
-        s_stop(self, message->stop.done, now_us);
-    else if (message->kind == KIND_bye && self->all_stopped)
-        self->finished = self->released = true;
-    else if (message->kind == KIND_refused && !self->actor_count)
-        s_refused(self, message);
+    if (verdict == DISPATCH_TAKEN)
+        row->handle(self, message_p, now_us);
     message_destroy(message_p);
 }
 
@@ -611,15 +647,15 @@ static void s_tick(void *core, int64_t now_us)
     node_core_t *self = core;
     if (self->begun_us < 0)
         self->begun_us = self->broker_us = now_us;
-    if (!self->stopping)
+    if (self->life == NODE_WORKS)
         s_end_alone(self, now_us);
-    if (self->leaving && !self->stopping)
+    if (self->leaving && self->life == NODE_WORKS)
         s_go_on_leaving(self, now_us);
-    if (self->stopping)
+    if (self->life != NODE_WORKS)
         s_go_on_stopping(self, now_us);
     else
         s_kill_late(self, now_us);
-    if (!self->all_stopped && s_next_announce(self) <= now_us)
+    if (self->life != NODE_STOPPED && s_next_announce(self) <= now_us)
         s_announce(self, now_us); /* also while it drains: who is silent is taken for lost */
 }
 
@@ -628,7 +664,7 @@ static int64_t s_due(const void *core)
     const node_core_t *self = core;
     if (self->finished)
         return ROLE_NEVER;
-    if (self->all_stopped)
+    if (self->life == NODE_STOPPED)
         return self->stopped_us + NODE_STOPPED_US;
     int64_t due_us = s_next_announce(self);
     for (size_t i = 0; i < self->actor_count; i++) {
@@ -672,7 +708,7 @@ void node_core_heard(node_core_t *self, int64_t now_us)
 
 bool node_core_stopping(const node_core_t *self)
 {
-    return self->stopping;
+    return self->life != NODE_WORKS;
 }
 
 bool node_core_released(const node_core_t *self)

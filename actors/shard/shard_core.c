@@ -46,14 +46,13 @@ shard_core_t *shard_alloc(const shard_spec_t *spec)
     s_open_rooms(self);
     base_init(self->base, spec);
     replica_init(self->replica, self->base);
-    shard_vote_begin(self);
     intake_init(self->intake, self->base, self->replica);
     stream_init(self->stream, self->base, self->replica);
+    rounds_init(self->rounds, self->base, self->replica, self->stream);
     self->durable->retry_pause_us = SHARD_RETRY_FIRST_US;
     self->report->state = "running";
     self->entry->giving.region = self->entry->donor = SIZE_MAX;
-    self->entry->position_us = self->rounds->relays.ask_us = ROLE_NEVER;
-    self->rounds->relays.lacked = SIZE_MAX;
+    self->entry->position_us = ROLE_NEVER;
     keep_init(&self->durable->keep, self->base);
     return self;
 }
@@ -95,8 +94,7 @@ void shard_destroy(void **core_p)
         return;
     shard_donor_drop(self);
     shard_enter_drop(self);
-    shard_vote_fini(self);
-    shard_relay_fini(self);
+    rounds_fini(self->rounds);
     stream_fini(self->stream);
     intake_fini(self->intake);
     keep_fini(&self->durable->keep);
@@ -113,7 +111,7 @@ void shard_destroy(void **core_p)
 /* No round, destination or end is in the way of local steps. */
 static bool s_may_step(const shard_core_t *self)
 {
-    return !shard_round_bars(self) && !stream_limited(self->stream);
+    return !rounds_bars(self->rounds) && !stream_limited(self->stream);
 }
 
 static bool s_step(shard_core_t *self)
@@ -136,20 +134,8 @@ void shard_collect(shard_core_t *self)
 {
     pending_t own;
     while (stream_own(self->stream, &own))
-        shard_round_contribute(self, &own);
+        rounds_contribute(self->rounds, &own);
     shard_uncovered_send(self);
-}
-
-/* No region is two rounds ahead of what is applied here; but for one that lost its disk behind its last delta, and ends its
- * line by one more: what is decided to be in the next round is taken, or that round would never be whole. */
-static void s_bound(shard_core_t *self)
-{
-    if (!self->base->rules.waits)
-        return;
-    uint64_t number = self->rounds->number;
-    const uint64_t *decided = self->base->rules.votes ? shard_vote_decided(self, number + 1) : NULL;
-    for (size_t r = 0; r < base_regions(self->base); r++)
-        self->stream->bound[r] = decided && decided[r] > number + 2 ? decided[r] : number + 2;
 }
 
 static bool s_apply(shard_core_t *self, size_t origin, const incoming_t *delta)
@@ -176,36 +162,42 @@ static bool s_take(shard_core_t *self)
 {
     size_t origin;
     incoming_t *delta;
-    s_bound(self);
     if (!stream_next(self->stream, &origin, &delta))
         return false;
     bool waits = self->base->rules.waits;
-    if (!delta->code && !(waits ? shard_round_take(self, origin, delta) : s_apply(self, origin, delta)))
+    if (!delta->code && !(waits ? rounds_take(self->rounds, origin, delta) : s_apply(self, origin, delta)))
         return false;
     stream_taken(self->stream, origin, delta);
     return true;
 }
 
+static bool s_runs(const shard_core_t *self)
+{
+    return life_runs(&self->base->life) && !life_stops(&self->base->life);
+}
+
 void shard_advance(shard_core_t *self)
 {
     shard_collect(self);
-    bool moved = !life_stops(&self->base->life) && life_runs(&self->base->life);
-    while (moved) {
-        moved = self->replica->exchange->own(self->replica) || s_take(self) || shard_round_try(self) ||
+    bool runs = s_runs(self);
+    for (bool moved = runs; moved;) {
+        moved = self->replica->exchange->own(self->replica) || s_take(self) || rounds_apply(self->rounds) ||
                 s_step(self);
         shard_collect(self);
     }
-    shard_vote_advance(self);
-    shard_relay_advance(self);
+    if (runs)
+        rounds_advance(self->rounds);
+    if (self->rounds->wants_stands)
+        shard_stand_ask(self);
+    self->rounds->wants_stands = false;
     intake_serve(self->intake, s_may_step(self));
 }
 
 static void s_on_delta(shard_core_t *self, const message_t *message)
 {
-    s_bound(self);
     heard_t heard = stream_delta(self->stream, message);
     if (heard.origin != SIZE_MAX)
-        shard_relay_heard(self, heard.origin, heard.handed);
+        rounds_given(self->rounds, heard.origin, heard.handed);
 }
 
 static void s_on_stream(shard_core_t *self, const message_t *message)
@@ -231,7 +223,7 @@ static void s_on_close(shard_core_t *self, const message_t *message)
         return;
     if (!ranges_has_all(&self->durable->applied, 0, self->base->region->batches))
         base_refuse(self->base, message, ERR_STATE, "some batch of the region is not durable here");
-    else if (!self->base->rules.overlap || !shard_round_open(self))
+    else if (!self->base->rules.overlap || !rounds_open(self->rounds))
         stream_close(self->stream);
 }
 
@@ -335,7 +327,7 @@ static void s_peer_fetch(void *core, message_t **message_p, int64_t now_us)
 {
     shard_core_t *self = core;
     (void)now_us;
-    shard_relay_give(self, *message_p);
+    rounds_give(self->rounds, *message_p);
 }
 
 static void s_gap(void *core, message_t **message_p, int64_t now_us)
@@ -405,7 +397,8 @@ static void s_vote(void *core, message_t **message_p, int64_t now_us)
 {
     shard_core_t *self = core;
     (void)now_us;
-    shard_vote(self, *message_p);
+    if (rounds_message(self->rounds, *message_p))
+        shard_enter(self, false); /* an older state than it had was gone on from */
 }
 
 static void s_mark(void *core, message_t **message_p, int64_t now_us)
@@ -521,7 +514,8 @@ static int64_t s_due(const void *core)
     due = s_least(due, keep_due(&self->durable->keep));
     due = s_least(due, s_least(shard_enter_due(self), shard_stand_due(self)));
     due = s_least(due, self->base->gate.patient_us);
-    due = s_least(due, s_least(shard_vote_due(self), shard_relay_due(self)));
+    if (s_runs(self))
+        due = s_least(due, rounds_due(self->rounds));
     if (stream_owes(self->stream) && self->base->stored)
         due = s_least(due, self->stream->head_us);
     if (self->base->short_of_memory)

@@ -7,7 +7,7 @@
  *   shard_version   copy-on-write arithmetic          shard_blend     several tensors read as one, block by block
  *   shard_ahead     a step computed while its push is still arriving
  *   shard_cut       own deltas and their queue        shard_delta     other regions' deltas
- *   shard_round     waiting strategies                shard_snapshot  when to store, what is durable
+ *   shard_snapshot  when to store, what is durable
  *   shard_state     snapshot <-> state                shard_report    progress and status
  *   shard_keep      committed snapshots go to keepers
  *   shard_mark      common points of all shards
@@ -16,8 +16,6 @@
  *   shard_donor     giving the own state
  *   shard_outer     the second optimizer of diloco, and what asp adds
  *   shard_drift     late gradients compensated for what this region has done meanwhile
- *   shard_vote      what is in a round that not all regions need to reach
- *   shard_relay     handing on what others sent to those who lack it
  *   shard_encode    what a cut carries, what it leaves for the next one
  *   shard_uncovered going on while the disk is full
  *
@@ -73,6 +71,7 @@ int64_t shard_stand_due(const shard_core_t *self);
 /* Whether what follows this shard's position in the stream of `region` can still come, as that one has said. */
 bool shard_stand_can_follow(const shard_core_t *self, size_t region);
 void shard_gap(shard_core_t *self, const message_t *message);
+void shard_mute(shard_core_t *self); /* own votes may be lost */
 
 /* shard_enter */
 void shard_ask_at_start(shard_core_t *self);
@@ -97,58 +96,6 @@ void shard_donor_taken(shard_core_t *self, const snapshot_t *snapshot);
 void shard_donor_committed(shard_core_t *self, uint64_t number, err_code_t code);
 void shard_donor_tick(shard_core_t *self);
 void shard_donor_drop(shard_core_t *self);
-/* shard_round */
-bool shard_round_open(const shard_core_t *self); /* own contribution made, round not applied */
-bool shard_round_bars(const shard_core_t *self); /* and no local step may be made before it is */
-bool shard_round_try(shard_core_t *self);
-/* An own contribution, as others see it, is kept until its round; its data is moved in. */
-void shard_round_contribute(shard_core_t *self, pending_t *own);
-/* Another region's is; false without memory, and nothing changed. */
-bool shard_round_take(shard_core_t *self, size_t origin, const incoming_t *delta);
-size_t
-shard_round_lacks(const shard_core_t *self); /* a region whose contribution is missing; SIZE_MAX: none */
-
-bool shard_round_late(const shard_core_t *self, const delta_head_t *head); /* it has come for nothing */
-/* No contribution waits for a decision: what is final is done. */
-bool shard_round_settled(const shard_core_t *self);
-bool shard_round_works(const shard_core_t *self); /* somebody has reached the next round, or is late */
-uint64_t
-shard_round_present(const shard_core_t *self);        /* bit r: region r has reached the next round or left */
-uint64_t shard_round_heard(const shard_core_t *self); /* the same, or has sent something late */
-/* it is all that the next round wants of it */
-bool shard_round_has(const shard_core_t *self, size_t region, uint64_t number);
-
-/* shard_vote */
-void shard_vote_begin(shard_core_t *self);
-void shard_vote_fini(shard_core_t *self);
-void shard_vote(shard_core_t *self, const message_t *message);
-void shard_vote_advance(shard_core_t *self);
-int64_t shard_vote_due(const shard_core_t *self);
-bool shard_vote_wants_snapshot(const shard_core_t *self);
-void shard_vote_committed(shard_core_t *self);
-uint64_t
-shard_vote_last(const shard_core_t *self); /* nobody can have voted in a later round, as far as is known */
-void shard_vote_mute(shard_core_t *self);  /* own votes may be lost */
-void shard_vote_heard(shard_core_t *self, size_t region, uint64_t round);
-void shard_vote_join(shard_core_t *self, const shard_core_t *peer); /* with its state */
-void shard_vote_unsettle(shard_core_t *self, size_t region); /* it may go back: decisions are kept for it */
-/* per region; NULL: not decided */
-const uint64_t *shard_vote_decided(const shard_core_t *self, uint64_t round);
-/* Whether a region has told that it has a number of an origin's stream durably, and whether any other has not. */
-bool shard_vote_has(const shard_core_t *self, size_t region, size_t origin, uint64_t number);
-bool shard_vote_lacked(const shard_core_t *self, size_t origin, uint64_t number);
-
-/* shard_relay */
-void shard_relay_keep(shard_core_t *self, size_t origin, const incoming_t *incoming, buf_t *data);
-void shard_relay_add(shard_core_t *self, const relay_t *relay); /* moves its buffers in */
-void shard_relay_trim(shard_core_t *self);                      /* what nobody lacks any more goes */
-void shard_relay_drop(shard_core_t *self);                      /* all of it */
-void shard_relay_fini(shard_core_t *self);
-void shard_relay_advance(shard_core_t *self); /* asks for what a decided round needs */
-int64_t shard_relay_due(const shard_core_t *self);
-void shard_relay_heard(shard_core_t *self, size_t origin, bool handed); /* some of its stream has come */
-void shard_relay_give(shard_core_t *self, const message_t *message);
-
 /* shard_snapshot, shard_state, shard_report */
 void shard_committed(shard_core_t *self); /* the snapshot that is out is durable at the job's level */
 void shard_keep_news(shard_core_t *self, keep_news_t news);

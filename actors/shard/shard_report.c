@@ -34,9 +34,9 @@ static const char *s_waits_for(const shard_core_t *self, wire_name_t text)
         shard_enter_waits_for(self, text);
     else if (self->base->short_of_memory)
         message_set_name(text, "memory");
-    else if (shard_round_bars(self) && shard_round_lacks(self) != SIZE_MAX)
-        message_set_name(text, s_region(self, shard_round_lacks(self)));
-    else if (self->base->rules.votes && shard_round_bars(self))
+    else if (rounds_bars(self->rounds) && rounds_lacks(self->rounds) != SIZE_MAX)
+        message_set_name(text, s_region(self, rounds_lacks(self->rounds)));
+    else if (self->base->rules.votes && rounds_bars(self->rounds))
         message_set_name(text, "majority of regions");
     else if (!self->stream->closed && stream_limited(self->stream))
         message_set_name(text, s_limit(self));

@@ -15,28 +15,14 @@
 #include "actors/scheduler/global/global_cost.h"
 #include "actors/scheduler/global/global_mark.h"
 #include "actors/scheduler/global/global_plan.h"
-#include "actors/scheduler/base/keep.h"
+#include "actors/scheduler/global/global_spec.h"
 #include "brokers/job.h"
-
-typedef struct {
-    const topology_t *topology; /* borrowed */
-    uint64_t incarnation;
-    uint64_t pid;    /* of this process, for status; 0 when it does not matter */
-    uint64_t run;    /* its identity */
-    bool run_adopts; /* it was begun before runs had identities: directories without one may belong to it */
-    const char *machine; /* host name, for status; NULL: not told */
-    const kept_t *kept;  /* of the predecessor, borrowed for the call; NULL: none */
-    /* what plans are made with, borrowed for the call; NULL: nothing is rented by plan */
-    const global_plan_with_t *plan;
-} global_spec_t;
 
 typedef struct global_core global_core_t;
 extern const role_t global_role;
 extern const keep_source_t global_source;
 
 global_core_t *global_core_new(const global_spec_t *spec, int64_t now_us);
-
-typedef enum { RUN_STARTING, RUN_TRAINING, RUN_STOPPING, RUN_DONE, RUN_DRAINED, RUN_FAILED } run_state_t;
 
 run_state_t global_core_state(const global_core_t *self);
 /* Asks for a drain; says bye when every region that can be reached has stopped, or after patience_us without
@@ -53,12 +39,6 @@ void global_core_reread(global_core_t *self, const topology_t *changed, int64_t 
 void global_core_show(global_core_t *self, buf_t **picture_p, int64_t now_us);
 
 /* Everything that is known, borrowed until the next call into the core. */
-typedef struct {
-    uint64_t index;
-    int64_t train_us;
-    double epoch, loss, test_accuracy, test_loss;
-} curve_row_t;
-
 typedef struct {
     bool seen;               /* has reported */
     int64_t seen_us;         /* when last */
@@ -91,10 +71,10 @@ global_cost_t global_core_cost(const global_core_t *self, size_t index);
 const global_plan_t *global_core_plan(const global_core_t *self); /* NULL: nothing is rented by plan */
 /* From the first plan to the end of the run, or until now. */
 int64_t global_core_planned_us(const global_core_t *self, int64_t now_us);
-/* It ended because the run is another scheduler's: its figures are nobody's. */
-/* Who says to be of this job and was refused just now, and why; empty: nobody. Borrowed until the next call into the core. */
+/* The newest of those that say to be of this job and were refused just now, and why; empty: nobody. Borrowed until the next call. */
 const char *global_core_strangers(const global_core_t *self, int64_t now_us);
 
+/* It ended because the run is another scheduler's: its figures are nobody's. */
 bool global_core_displaced(const global_core_t *self);
 err_code_t global_core_failure(const global_core_t *self, const char **ret_reason);
 /* Who asked for a drain: GLOBAL_STOPPER_HERE, a region's scheduler, or another actor; empty: nobody. Borrowed. */

@@ -1,5 +1,5 @@
-/* What the global scheduler leaves to its successor, and what that takes. */
-#include "actors/scheduler/global/global_state.h"
+/* State that the global scheduler leaves to its successor, and what that takes of it. */
+#include "actors/scheduler/global/global_rooms.h"
 
 #include <string.h>
 
@@ -8,37 +8,33 @@
 static message_t *s_state(const void *core, int64_t now_us)
 {
     const global_core_t *self = core;
-    message_t *state = message_new(KIND_global_state, "scheduler/global", "scheduler/global");
+    message_t *state = message_new(KIND_global_state, GLOBAL_NAME, GLOBAL_NAME);
     uint64_t finals[TOPOLOGY_REGIONS_MAX];
-    size_t count = self->spec.topology->region_count;
+    size_t count = global_region_count(&self->base);
     for (size_t index = 0; index < count; index++)
-        finals[index] = self->regions[index].stopped;
-    message_set_name(state->global_state.digest, self->digest);
-    state->global_state.stopping = self->state >= RUN_STOPPING || self->drain_known;
-    state->global_state.stop_done = self->done;
-    message_set_text(&state->global_state.stopper, self->stopper);
-    state->global_state.code = self->failure;
-    message_set_text(&state->global_state.reason, self->reason);
+        finals[index] = self->regions.list[index].stopped;
+    message_set_name(state->global_state.digest, self->base.digest);
+    global_life_put(&self->life, state);
     message_set_u64s(&state->global_state.finals, finals, count);
-    global_rent_put(self, now_us, state);
+    global_rent_put(&self->rent, now_us, state);
     return state;
 }
 
 static const message_t *s_report(const void *core, size_t region)
 {
-    return ((const global_core_t *)core)->regions[region].report;
+    return ((const global_core_t *)core)->regions.list[region].report;
 }
 
 static size_t s_row_count(const void *core, size_t region)
 {
-    return ((const global_core_t *)core)->regions[region].row_count;
+    return ((const global_core_t *)core)->regions.list[region].row_count;
 }
 
 static message_t *s_row(const void *core, size_t region, size_t index)
 {
-    const region_entry_t *entry = &((const global_core_t *)core)->regions[region];
+    const region_entry_t *entry = &((const global_core_t *)core)->regions.list[region];
     const curve_row_t *row = &entry->rows[index];
-    message_t *curve = message_new(KIND_curve, "scheduler/global", entry->scheduler);
+    message_t *curve = message_new(KIND_curve, GLOBAL_NAME, entry->scheduler);
     curve->curve.index = row->index;
     curve->curve.train_us = row->train_us;
     curve->curve.epoch = row->epoch;
@@ -50,7 +46,7 @@ static message_t *s_row(const void *core, size_t region, size_t index)
 
 static uint64_t s_decisions(const void *core)
 {
-    return ((const global_core_t *)core)->decisions;
+    return ((const global_core_t *)core)->base.decisions;
 }
 
 const keep_source_t global_source = {
@@ -61,41 +57,28 @@ const keep_source_t global_source = {
 /* A report may be of an earlier topology of the same directory: names are checked once more. */
 static void s_take_region(global_core_t *self, size_t index, int64_t now_us)
 {
-    const kept_region_t *kept = &self->spec.kept->regions[index];
-    region_entry_t *region = &self->regions[index];
+    const kept_t *all = self->base.spec.kept;
+    const kept_region_t *kept = &all->regions[index];
+    region_entry_t *region = &self->regions.list[index];
     if (!kept->report || strcmp(kept->report->from, region->scheduler))
         return;
     region->report = message_dup(kept->report);
     region->seen_us = now_us;
     region->placed = kept->report->region_report.placed;
     for (size_t row = 0; row < kept->row_count; row++)
-        global_add_row(self, index, kept->rows[row]);
-    const wire_u64s_t *finals = &self->spec.kept->state->global_state.finals;
-    region->stopped = index < finals->count && finals->items[index] != 0 &&
-                      region->report->region_report.curve_rows <= region->row_count;
+        global_regions_add_row(&self->regions, index, kept->rows[row]);
+    const wire_u64s_t *finals = &all->state->global_state.finals;
+    bool final = index < finals->count && finals->items[index] != 0;
+    region->stopped = final && region->report->region_report.curve_rows <= region->row_count;
 }
 
-/* An end goes on where it stood. A drain does when some region has stopped for it, or is still the one that was told to;
- * where all were started anew it is over. */
 void global_restore(global_core_t *self, int64_t now_us)
 {
-    const message_t *state = self->spec.kept ? self->spec.kept->state : NULL;
-    if (!state || strcmp(state->global_state.digest, self->digest))
+    const message_t *state = self->base.spec.kept ? self->base.spec.kept->state : NULL;
+    if (!state || strcmp(state->global_state.digest, self->base.digest))
         return;
-    bool stopped = false;
-    global_rent_take(self, state, now_us);
-    for (size_t index = 0; index < self->spec.topology->region_count; index++) {
+    global_rent_take(&self->rent, state, now_us);
+    for (size_t index = 0; index < global_region_count(&self->base); index++)
         s_take_region(self, index, now_us);
-        stopped |= self->regions[index].stopped;
-    }
-    if (!state->global_state.stopping)
-        return;
-    self->failure = (err_code_t)state->global_state.code;
-    snprintf(self->reason, sizeof self->reason, "%s",
-             state->global_state.reason ? state->global_state.reason : "");
-    self->drain_known = true;
-    snprintf(self->stopper, sizeof self->stopper, "%s",
-             state->global_state.stopper ? state->global_state.stopper : "");
-    if (state->global_state.stop_done || self->failure || stopped)
-        global_begin_stop(self, state->global_state.stop_done, self->stopper, now_us);
+    global_life_load(&self->life, state, now_us);
 }

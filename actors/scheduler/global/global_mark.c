@@ -253,8 +253,9 @@ bool global_mark_name_fits(const char *name)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
     size_t length = strlen(name);
-    return length && length <= GLOBAL_MARK_NAME_MAX && strspn(name, letters) == length &&
-           !strchr("-_.", name[0]) && strncmp(name, "epoch-", strlen("epoch-")) != 0;
+    bool own = strncmp(name, "epoch-", strlen("epoch-")) == 0;
+    bool spelt = length && strspn(name, letters) == length && !strchr("-_.", name[0]);
+    return spelt && !own && length <= GLOBAL_MARK_NAME_MAX;
 }
 
 void global_mark_ask(global_mark_t *self, const char *name, bool fresh, int64_t now_us)

@@ -1,72 +1,76 @@
-/* Regions of another run: what they say is not taken, and they are told. One among others of this run is the odd one, and
- * ends; where all that are heard are of another run, this scheduler is. */
-#include "actors/scheduler/global/global_state.h"
+#include "actors/scheduler/global/global_run.h"
 
-#include <string.h>
-
-#define OWN_NAME "scheduler/global"
 #define ALONE_US ((int64_t)3000000)      /* until then a region of this run may still be heard */
-#define STRANGERS_US ((int64_t)10000000) /* so long who was refused is shown */
+#define STRANGERS_US ((int64_t)10000000) /* so long one that was refused is shown */
 
-static bool s_has_one(const global_core_t *self)
+void global_run_init(global_run_t *self, global_base_t *base, global_regions_t *regions)
 {
-    for (size_t index = 0; index < self->spec.topology->region_count; index++) {
-        const message_t *report = self->regions[index].report;
-        if (report && report->region_report.run == self->spec.run)
+    *self = (global_run_t){.base = base, .regions = regions, .foreign_us = -1};
+}
+
+static bool s_has_one(const global_run_t *self)
+{
+    for (size_t index = 0; index < global_region_count(self->base); index++) {
+        const message_t *report = self->regions->list[index].report;
+        if (report && report->region_report.run == self->base->spec.run)
             return true;
     }
     return false;
 }
 
-static void s_note(global_core_t *self, size_t index, uint64_t incarnation, uint64_t run, int64_t now_us)
+static void s_note(global_run_t *self, size_t index, uint64_t incarnation, uint64_t run, int64_t now_us)
 {
-    self->regions[index].foreign = incarnation;
+    self->regions->list[index].foreign = incarnation;
     if (self->foreign_us < 0) {
         self->foreign_us = now_us;
         self->foreign_run = run;
     }
 }
 
-void global_run_note(global_core_t *self, const char *text, int64_t now_us)
+static void s_note_stranger(global_run_t *self, const char *text, int64_t now_us)
 {
     snprintf(self->strangers, sizeof self->strangers, "%s", text);
     self->strangers_us = now_us;
 }
 
-const char *global_core_strangers(const global_core_t *self, int64_t now_us)
+const char *global_run_strangers(const global_run_t *self, int64_t now_us)
 {
     return now_us - self->strangers_us < STRANGERS_US ? self->strangers : "";
 }
 
-bool global_run_is_foreign(global_core_t *self, size_t index, const message_t *report, int64_t now_us)
+void global_run_turn_away(global_run_t *self, const message_t *message, err_code_t code, const char *reason,
+                          int64_t now_us)
+{
+    char text[ERR_TEXT_MAX];
+    snprintf(text, sizeof text, "%s: %s", message->from, reason);
+    s_note_stranger(self, text, now_us);
+    global_refuse(self->base, message, code, reason, RUN_ID_NONE);
+}
+
+bool global_run_is_foreign(global_run_t *self, size_t index, const message_t *report, int64_t now_us)
 {
     err_t why = {0};
-    if (!run_id_differs(report->region_report.run, self->spec.run))
+    uint64_t own = self->base->spec.run;
+    if (!run_id_differs(report->region_report.run, own))
         return false;
     s_note(self, index, report->incarnation, report->region_report.run, now_us);
-    run_id_refuse(&why, report->from, report->region_report.run, self->spec.run);
-    global_run_note(self, why.text, now_us);
-    message_t *answer = message_new(KIND_refused, report->from, OWN_NAME);
-    answer->refused.kind = report->kind;
-    answer->refused.code = why.code;
-    answer->refused.incarnation = report->incarnation;
-    answer->refused.run = self->spec.run;
-    message_set_text(&answer->refused.reason, why.text);
-    global_send(self, &answer);
+    run_id_refuse(&why, report->from, report->region_report.run, own);
+    s_note_stranger(self, why.text, now_us);
+    global_refuse(self->base, report, why.code, why.text, own);
     return true;
 }
 
 /* A region says that it is of another run. */
-void global_run_refused(global_core_t *self, size_t index, const message_t *refused, int64_t now_us)
+void global_run_refused(global_run_t *self, size_t index, const message_t *refused, int64_t now_us)
 {
-    if (run_id_differs(refused->refused.run, self->spec.run)) {
-        s_note(self, index, self->regions[index].foreign, refused->refused.run, now_us);
-        global_run_note(self, refused->refused.reason ? refused->refused.reason : "a region of another run",
-                        now_us);
-    }
+    if (!run_id_differs(refused->refused.run, self->base->spec.run))
+        return;
+    s_note(self, index, self->regions->list[index].foreign, refused->refused.run, now_us);
+    s_note_stranger(self, refused->refused.reason ? refused->refused.reason : "a region of another run",
+                    now_us);
 }
 
-void global_run_tick(global_core_t *self, int64_t now_us)
+void global_run_tick(global_run_t *self, int64_t now_us)
 {
     err_t why = {0};
     if (self->foreign_us < 0 || now_us - self->foreign_us < ALONE_US)
@@ -75,6 +79,6 @@ void global_run_tick(global_core_t *self, int64_t now_us)
         self->foreign_us = -1;
         return;
     }
-    run_id_refuse(&why, "the directory of this global scheduler", self->spec.run, self->foreign_run);
-    global_end(self, why.code, why.text);
+    run_id_refuse(&why, "the directory of this global scheduler", self->base->spec.run, self->foreign_run);
+    global_end(self->base, why.code, why.text);
 }

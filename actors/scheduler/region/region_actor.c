@@ -97,7 +97,7 @@ static err_code_t s_note_term(const region_hint_t *self, uint64_t term, err_t *e
     return rc ? rc : file_write(path, text, (size_t)length, err);
 }
 
-/* What the predecessor kept; nothing when it cannot be read, as the truth is elsewhere. */
+/* State that the predecessor kept; nothing when it cannot be read, as the truth is elsewhere. */
 static void s_load_kept(region_hint_t *self, kept_t *ret_kept)
 {
     err_t err = {0};
@@ -253,7 +253,7 @@ static void s_log_moves(const region_hint_t *self)
                   move.why);
 }
 
-/* What is lost, and what ends the wait. */
+/* Snapshots that are lost or missed, and what ends the wait. */
 static void s_log_missing(const region_hint_t *self)
 {
     region_missing_t loss;

@@ -34,7 +34,7 @@ uint64_t region_core_run(const region_core_t *self, bool *ret_adopts);
  * all are kept until the end. */
 void region_core_rent(region_core_t *self, const uint64_t *units, bool keep, int64_t now_us);
 
-/* What is to be rented or returned; false when there is nothing. Whoever does it tells what came of it. */
+/* The next unit that is to be rented or returned; false when there is nothing. Whoever does it tells what came of it. */
 bool region_core_take_command(region_core_t *self, rent_command_t *ret_command);
 void region_core_unit_ended(region_core_t *self, const char *name, rent_end_t end, int64_t now_us);
 

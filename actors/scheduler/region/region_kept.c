@@ -1,4 +1,4 @@
-/* What a regional scheduler leaves to its successor, and what that takes. */
+/* State that a regional scheduler leaves to its successor, and what that takes of it. */
 #include "actors/scheduler/region/region_rooms.h"
 
 #include <string.h>

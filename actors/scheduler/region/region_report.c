@@ -1,4 +1,4 @@
-/* What the global scheduler is told: reports, rows of the curve, how every actor is doing. */
+/* News for the global scheduler: reports, rows of the curve, how every actor is doing. */
 #include "actors/scheduler/region/region_rooms.h"
 
 #include <math.h>

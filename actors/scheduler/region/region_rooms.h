@@ -1,7 +1,7 @@
 /* region_rooms - the regional scheduler as a whole: its rooms, each above those before it, and nothing else.
  *
- * Why      three files compose the rooms: region_core.c (who may say what, the advance loop), region_report.c (what the global scheduler
- *          is told) and region_kept.c (what a successor must know). The first calls the second.
+ * Why      four files compose the rooms: region_core.c (the advance loop), region_messages.c (who may say what), region_report.c (what the
+ *          global scheduler is told) and region_kept.c (what a successor must know). The first calls the others.
  * Not      for anybody else: the contract is region_core.h, and a room takes those below it one by one.
  */
 #ifndef ACTORS_SCHEDULER_REGION_REGION_ROOMS_H
@@ -40,6 +40,11 @@ struct region_core {
     bool due_known; /* nothing but news that move nothing on has come since it was found ... */
     int64_t due_us; /* ... when the next tick is needed */
 };
+
+/* region_messages.c: takes a message, or leaves it. */
+void region_take(region_core_t *self, message_t **message_p, int64_t now_us);
+/* Tells the rooms above of nodes that are gone and of workers that have ended. */
+void region_note_gone(region_core_t *self, int64_t now_us);
 
 /* region_report.c: what is waited for, and what is due to be told. */
 void region_note_waits(region_core_t *self, int64_t now_us);

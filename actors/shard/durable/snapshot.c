@@ -43,7 +43,7 @@ static const char *s_reason(const shard_core_t *self)
         return "stop";
     if (s_last_made(self) > self->durable->committed_last)
         return "cut";
-    if (shard_vote_wants_snapshot(self))
+    if (rounds_wants_snapshot(self->rounds))
         return "vote";
     if (self->stream->closed && !self->durable->closed)
         return "close";
@@ -74,7 +74,7 @@ static void s_remember(shard_core_t *self)
     shot->last = s_last_made(self);
     shot->steps = self->replica->steps;
     shot->round = self->rounds->number;
-    bool settled = shard_round_settled(self);
+    bool settled = rounds_settled(self->rounds);
     shot->closed = self->stream->closed && settled;
     CHECK(!ranges_copy(&shot->applied, &self->replica->applied));
     for (size_t r = 0; r < base_regions(self->base); r++) {
@@ -162,8 +162,8 @@ void shard_committed(shard_core_t *self)
         stream_send(self->stream, first_new, self->durable->committed_last);
         stream_head(self->stream);
     }
-    ballot_settle(&self->rounds->ballot, self->base->spec.region_index, self->durable->shot.round);
-    shard_vote_committed(self);
+    if (rounds_committed(self->rounds, self->durable->committed_changes, self->durable->shot.round))
+        shard_advance(self);
     FAILPOINT(shard_snapshot_told);
     self->base->report_soon = true;
     if (life_stops(&self->base->life))

@@ -13,54 +13,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RELAY_HEAD_FIELDS (2 + STORED_HEAD_FIELDS)
-#define RELAY_FIELDS (RELAY_HEAD_FIELDS + 3) /* and the line */
-
 /* -- out --------------------------------------------------------------------------------------------------
  */
-
-static void s_pack_relays(const shard_core_t *self, message_t *message)
-{
-    uint64_t *items = stored_rows(self->rounds->relays.count, RELAY_FIELDS);
-    for (size_t i = 0; i < self->rounds->relays.count; i++) {
-        const relay_t *relay = &self->rounds->relays.items[i];
-        uint64_t *row = items + i * RELAY_FIELDS;
-        row[0] = relay->region;
-        row[1] = relay->kept.head.last;
-        stored_head(&relay->kept.head, row + 2);
-        row[RELAY_HEAD_FIELDS] = relay->history;
-        row[RELAY_HEAD_FIELDS + 1] = relay->follows_history;
-        row[RELAY_HEAD_FIELDS + 2] = relay->follows;
-    }
-    message_set_u64s(&message->shard_state.relays, items, self->rounds->relays.count * RELAY_FIELDS);
-    free(items);
-}
 
 static void s_pack_numbers(const shard_core_t *self, message_t *message)
 {
     message->shard_state.rate = shard_carry_rate(self->base->spec.topology);
-    message->shard_state.round = self->rounds->number;
-    message->shard_state.muted = self->rounds->ballot.muted;
     message_set_u64s(&message->shard_state.marks, self->durable->mark.kept,
                      self->durable->mark.kept_count * SHARD_MARK_FIELDS);
-}
-
-static void s_pack_votes(const shard_core_t *self, message_t *message)
-{
-    const ballot_t *all = &self->rounds->ballot;
-    size_t regions = base_regions(self->base), fields = VOTE_FIELDS + regions;
-    uint64_t *items = stored_rows(all->count, fields);
-    for (size_t i = 0; i < all->count; i++) {
-        const vote_t *vote = &all->log[i];
-        uint64_t *row = items + i * fields;
-        row[0] = vote->round;
-        row[1] = vote->promised;
-        row[2] = vote->ballot;
-        row[3] = vote->decided;
-        memcpy(row + VOTE_FIELDS, vote->taken, regions * sizeof *row);
-    }
-    message_set_u64s(&message->shard_state.votes, items, all->count * fields);
-    free(items);
 }
 
 buf_t *state_pack(const shard_core_t *self)
@@ -72,8 +32,7 @@ buf_t *state_pack(const shard_core_t *self)
     intake_pack(self->intake, message);
     s_pack_numbers(self, message);
     stream_pack(self->stream, message);
-    s_pack_votes(self, message);
-    s_pack_relays(self, message);
+    rounds_pack(self->rounds, message);
     size_t envelope_bytes;
     buf_t *packed = message_pack(message, &envelope_bytes);
     message_destroy(&message);
@@ -88,28 +47,13 @@ buf_t *state_pack(const shard_core_t *self)
     return out;
 }
 
-static bool s_add_relays(const shard_core_t *self, snapshot_t *snapshot, err_t *err)
-{
-    stored_name_t name;
-    bool added = true;
-    for (size_t i = 0; i < self->rounds->relays.count && added; i++) {
-        const relay_t *relay = &self->rounds->relays.items[i];
-        uint64_t number = relay->kept.head.last;
-        stored_region_key(name, "relay", relay->region, number);
-        added = stored_add(snapshot, name, relay->kept.data, err);
-        stored_region_key(name, "relay_cursor", relay->region, number);
-        added = added && stored_add(snapshot, name, relay->kept.cursor, err);
-    }
-    return added;
-}
-
 bool state_add_values(const shard_core_t *self, snapshot_t *snapshot, err_t *err)
 {
     buf_t *state = state_pack(self);
     if (!state || snapshot_add(snapshot, "state", &state, err))
         return false;
     return replica_values(self->replica, snapshot, err) && stream_queue_values(self->stream, snapshot, err) &&
-           pending_values(self->replica, snapshot, err) && s_add_relays(self, snapshot, err) &&
+           pending_values(self->replica, snapshot, err) && rounds_values(self->rounds, snapshot, err) &&
            stream_cursor_values(self->stream, snapshot, err) && intake_values(self->intake, snapshot, err);
 }
 
@@ -169,67 +113,6 @@ static err_code_t s_check_job(const shard_core_t *self, const message_t *message
     return message->shard_state.history ? ERR_OK : err_set(err, ERR_MALFORMED, "the snapshot has no history");
 }
 
-static err_code_t s_load_numbers(shard_core_t *self, const message_t *message, err_t *err)
-{
-    self->rounds->number = message->shard_state.round;
-    self->rounds->ballot.muted = message->shard_state.muted;
-    shard_mark_load(self, &message->shard_state.marks);
-    if (self->rounds->number > self->stream->cut + UINT32_MAX)
-        return err_set(err, ERR_MALFORMED, "state: numbers of rounds that cannot be");
-    return ERR_OK;
-}
-
-static err_code_t s_load_relay(shard_core_t *self, const uint64_t *row, const snapshot_t *snapshot,
-                               err_t *err)
-{
-    stored_name_t name;
-    relay_t relay = {.region = (size_t)row[0],
-                     .history = row[RELAY_HEAD_FIELDS],
-                     .follows_history = row[RELAY_HEAD_FIELDS + 1],
-                     .follows = row[RELAY_HEAD_FIELDS + 2],
-                     .kept = {.mark = self->base->gate.number}}; /* at least the one it was cut with */
-    if (!stored_head_load(row + 2, row[1], row[1], &relay.kept.head) || row[0] >= base_regions(self->base))
-        return err_set(err, ERR_MALFORMED, "state: relays");
-    buf_t *cursor = snapshot_peek(snapshot, stored_region_key(name, "relay_cursor", row[0], row[1]));
-    if (!cursor || buf_size(cursor) % sizeof(range_t))
-        return err_set(err, ERR_MALFORMED, "the snapshot has no %s", name);
-    err_code_t code = stored_tensor(self->base, snapshot, stored_region_key(name, "relay", row[0], row[1]),
-                                    relay.kept.head.kind != DELTA_NOTHING, &relay.kept.data, err);
-    if (code)
-        return code;
-    relay.kept.cursor = buf_ref(cursor);
-    shard_relay_add(self, &relay);
-    return ERR_OK;
-}
-
-static err_code_t s_load_relays(shard_core_t *self, const wire_u64s_t *rows, const snapshot_t *snapshot,
-                                err_t *err)
-{
-    if (rows->count % RELAY_FIELDS)
-        return err_set(err, ERR_MALFORMED, "state: relays");
-    err_code_t code = ERR_OK;
-    for (size_t i = 0; i < rows->count && !code; i += RELAY_FIELDS)
-        code = s_load_relay(self, rows->items + i, snapshot, err);
-    return code;
-}
-
-static err_code_t s_load_votes(shard_core_t *self, const wire_u64s_t *rows, err_t *err)
-{
-    size_t regions = base_regions(self->base), fields = VOTE_FIELDS + regions;
-    if (rows->count % fields || rows->count > 2 * SHARD_KEPT_MAX * fields)
-        return err_set(err, ERR_MALFORMED, "state: votes");
-    for (size_t i = 0; i < rows->count; i += fields) {
-        const uint64_t *row = rows->items + i;
-        vote_t vote = {
-            .round = row[0], .promised = row[1], .ballot = row[2], .decided = row[3] != 0, .asker = SIZE_MAX};
-        if (vote.round == 0 || vote.ballot > vote.promised)
-            return err_set(err, ERR_MALFORMED, "state: votes");
-        memcpy(vote.taken, row + VOTE_FIELDS, regions * sizeof *row);
-        ballot_add(&self->rounds->ballot, &vote);
-    }
-    return ERR_OK;
-}
-
 /* What was loaded may lie here alone, committed and never kept by others: nothing of it is durable, and none of its deltas
  * may leave, before the keepers have it again. */
 static void s_forget_durable(shard_core_t *self)
@@ -254,8 +137,7 @@ static void s_reopen(shard_core_t *self)
         self->stream->queue[i].head.final = false;
     for (size_t i = 0; i < self->replica->pending_count; i++)
         self->replica->pending[i].head.final = false;
-    for (size_t i = 0; i < self->rounds->relays.count; i++)
-        self->rounds->relays.items[i].kept.head.final = false;
+    rounds_reopen(self->rounds);
 }
 
 /* What was committed is what was loaded. After a loss other regions may have what is not here: the numbers of
@@ -273,7 +155,7 @@ static void s_settle(shard_core_t *self, const snapshot_t *snapshot)
     }
     self->durable->committed_steps = self->replica->steps;
     self->durable->committed_last = self->stream->open_first - 1;
-    bool settled = shard_round_settled(self);
+    bool settled = rounds_settled(self->rounds);
     self->durable->closed = self->stream->closed && settled;
     for (size_t r = 0; r < base_regions(self->base); r++)
         self->stream->origins[r].final_durable = self->stream->origins[r].final && settled;
@@ -301,15 +183,12 @@ static err_code_t s_load(shard_core_t *self, const message_t *message, const sna
     if (!code)
         code = stream_load(self->stream, message, snapshot, err);
     if (!code)
-        code = s_load_numbers(self, message, err);
-    if (!code)
         code = pending_load(self->replica, message, snapshot, err);
     if (!code)
-        code = s_load_votes(self, &message->shard_state.votes, err);
-    if (!code && !self->base->visits)
-        code = s_load_relays(self, &message->shard_state.relays, snapshot, err);
+        code = rounds_load(self->rounds, message, snapshot, err);
     if (!code && !self->base->visits)
         code = intake_load(self->intake, message, snapshot, err);
+    shard_mark_load(self, &message->shard_state.marks);
     return code;
 }
 

@@ -74,7 +74,7 @@ static void s_pend_again(shard_core_t *self, uint64_t number, buf_t **views)
         const kept_t *kept = &self->stream->queue[i];
         if (kept->head.last <= number)
             continue;
-        if (shard_round_late(self, &kept->head)) {
+        if (rounds_late(self->rounds, &kept->head)) {
             self->replica->samples_applied += kept->head.samples;
             continue;
         }
@@ -179,7 +179,6 @@ static void s_take_pending(shard_core_t *self, shard_core_t *peer)
     for (size_t i = 0; i < peer->replica->pending_count; i++)
         pending_add(self->replica, &peer->replica->pending[i]);
     peer->replica->pending_count = 0;
-    self->rounds->number = peer->rounds->number;
 }
 
 static void s_take(buf_t **to, buf_t **from_p)
@@ -259,7 +258,7 @@ static void s_lose_own(shard_core_t *self, const shard_core_t *peer)
     self->replica->open_steps = self->replica->open_samples = 0;
     if (self->replica->outer.on)
         start_return(self->replica); /* the donor's local steps are its own */
-    shard_vote_mute(self);
+    shard_mute(self);
     self->stream->closed = own->final;
     self->durable->closed = false;
     shard_begin_line(self, &(position_t){own->history, own->taken});
@@ -285,8 +284,7 @@ err_code_t shard_adopt(shard_core_t *self, size_t donor, snapshot_t **snapshot_p
     ahead_drop(self->intake);
     shard_mark_join(self, peer->base->gate.number);
     s_take_pending(self, peer);
-    shard_vote_join(self, peer);
-    shard_relay_drop(self); /* of lines that may not go on */
+    rounds_join(self->rounds, peer->rounds);
     buf_t *start = NULL, *former = s_take_tensors(self, peer, &start);
     s_take_positions(self, peer);
     if (keeps)

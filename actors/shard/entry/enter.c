@@ -149,7 +149,7 @@ static void s_stay(shard_core_t *self)
     }
     position_t at = stream_position(self->stream);
     shard_begin_line(self, &at);
-    shard_vote_mute(self);
+    shard_mute(self);
     self->base->counts.rolled_back += self->base->spec.lost;
     self->base->spec.lost = 0;
     self->entry->stayed = true;

@@ -24,7 +24,7 @@ void shard_stand_say(shard_core_t *self, size_t region)
     stand->stand.follows = self->stream->follows;
     stand->stand.oldest = stream_oldest(self->stream);
     stand->stand.samples = self->replica->samples_applied;
-    stand->stand.round = shard_vote_last(self);
+    stand->stand.round = rounds_last(self->rounds);
     stand->stand.entry_known = self->stream->destination_entry[region];
     base_send(self->base, &stand);
 }
@@ -37,7 +37,7 @@ void shard_stand_want(shard_core_t *self, const message_t *message)
     if (life_stops(&self->base->life) || region == SIZE_MAX)
         return;
     self->stream->destination_hold_us[region] = self->base->now_us + SHARD_STAND_HOLD_US;
-    shard_vote_unsettle(self, region);
+    rounds_unsettle(self->rounds, region);
     shard_stand_say(self, region);
 }
 
@@ -57,6 +57,14 @@ void shard_stand_ask(shard_core_t *self)
     for (size_t r = 0; r < base_regions(self->base); r++)
         if (r != self->base->spec.region_index)
             shard_stand_ask_one(self, r);
+}
+
+void shard_mute(shard_core_t *self)
+{
+    rounds_mute(self->rounds);
+    for (size_t r = 0; r < base_regions(self->base); r++)
+        if (self->entry->stands[r].heard)
+            rounds_heard(self->rounds, r, self->entry->stands[r].round);
 }
 
 /* -- suspicions -------------------------------------------------------------------------------------------
@@ -156,7 +164,7 @@ void shard_stand(shard_core_t *self, const message_t *message)
                                                  .oldest = message->stand.oldest,
                                                  .samples = message->stand.samples,
                                                  .round = message->stand.round};
-    shard_vote_heard(self, region, message->stand.round);
+    rounds_heard(self->rounds, region, message->stand.round);
     self->stream->origins[region].position_told |= message->stand.entry_known >= self->stream->entry_number;
     if (!life_runs(&self->base->life) && message->stand.entry_known > self->stream->entry_number)
         self->stream->entry_number = message->stand.entry_known; /* of a disk that is lost */

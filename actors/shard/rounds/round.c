@@ -2,57 +2,70 @@
  * has made its final cut before n contributes nothing and is not waited for. Every region adds the same
  * contributions in the order of regions with the same arithmetic, so replicas stay equal, bit for bit.
  *
- * With a quorum below 1 shard_vote decides what is in a round: of each region everything up to some number. A late
+ * With a quorum below 1 a ballot decides what is in a round: of each region everything up to some number. A late
  * gradient or difference is in the first round that has room for it, a late model is dropped. Who comes late with n
  * does not wait for anybody: only a number that no round has had yet does. So a region that lags catches up, and as
  * numbers count steps, the shards of a region, whose rounds may have different members, cannot wait for each other in a
  * circle: the least number that anybody waits with lacks only regions that have not waited yet. */
 
 #include "actors/shard/replica/strategy/exchange.h"
-#include "actors/shard/shard_internal.h"
+#include "actors/shard/rounds/rounds.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static uint64_t s_reached(const shard_core_t *self, size_t region)
+static uint64_t s_reached(const rounds_t *self, size_t region)
 {
     return region == self->base->spec.region_index ? self->stream->cut : self->stream->origins[region].taken;
 }
 
-static bool s_left(const shard_core_t *self, size_t region)
+static bool s_left(const rounds_t *self, size_t region)
 {
     return region == self->base->spec.region_index ? self->stream->closed
                                                    : self->stream->origins[region].final;
 }
 
-bool shard_round_open(const shard_core_t *self)
+/* No region is two rounds ahead of what is applied here; but for one that lost its disk behind its last delta, and ends its
+ * line by one more: what is decided to be in the next round is taken, or that round would never be whole. */
+void round_bound(rounds_t *self)
 {
-    return self->base->rules.waits && self->stream->cut > self->rounds->number;
+    if (!self->base->rules.waits)
+        return;
+    const uint64_t *decided = self->base->rules.votes ? vote_decided(self, self->number + 1) : NULL;
+    uint64_t most = self->number + 2;
+    for (size_t r = 0; r < base_regions(self->base); r++)
+        self->stream->bound[r] = decided && decided[r] > most ? decided[r] : most;
+}
+
+bool rounds_open(const rounds_t *self)
+{
+    return self->base->rules.waits && self->stream->cut > self->number;
 }
 
 /* A round acts a fixed number of steps after the own cut, however quick the others were, so that what is computed does
  * not depend on the network; at once when no steps are left, and on a region that lags. */
-static bool s_travels(const shard_core_t *self)
+static bool s_travels(const rounds_t *self)
 {
-    return self->replica->open_steps < self->base->rules.overlap &&
-           self->stream->cut == self->rounds->number + 1 && !self->stream->closed &&
-           !ranges_has_all(&self->replica->applied, 0, self->base->region->batches);
+    bool steps_left =
+        !self->stream->closed && !ranges_has_all(&self->replica->applied, 0, self->base->region->batches);
+    return steps_left && self->stream->cut == self->number + 1 &&
+           self->replica->open_steps < self->base->rules.overlap;
 }
 
-bool shard_round_bars(const shard_core_t *self)
+bool rounds_bars(const rounds_t *self)
 {
-    return shard_round_open(self) && !s_travels(self);
+    return rounds_open(self) && !s_travels(self);
 }
 
-size_t shard_round_lacks(const shard_core_t *self)
+size_t rounds_lacks(const rounds_t *self)
 {
     for (size_t r = 0; r < base_regions(self->base); r++)
-        if (s_reached(self, r) < self->rounds->number + 1 && !s_left(self, r))
+        if (s_reached(self, r) < self->number + 1 && !s_left(self, r))
             return r;
     return SIZE_MAX;
 }
 
-static bool s_anybody(const shard_core_t *self, uint64_t number)
+static bool s_anybody(const rounds_t *self, uint64_t number)
 {
     for (size_t r = 0; r < base_regions(self->base); r++)
         if (s_reached(self, r) >= number)
@@ -60,47 +73,46 @@ static bool s_anybody(const shard_core_t *self, uint64_t number)
     return false;
 }
 
-uint64_t shard_round_present(const shard_core_t *self)
+uint64_t round_present(const rounds_t *self)
 {
     uint64_t present = 0;
     for (size_t r = 0; r < base_regions(self->base); r++)
-        if (s_reached(self, r) > self->rounds->number || s_left(self, r))
+        if (s_reached(self, r) > self->number || s_left(self, r))
             present |= UINT64_C(1) << r;
     return present;
 }
 
-uint64_t shard_round_heard(const shard_core_t *self)
+uint64_t round_heard(const rounds_t *self)
 {
-    uint64_t heard = shard_round_present(self);
+    uint64_t heard = round_present(self);
     for (size_t i = 0; i < self->replica->pending_count; i++)
         heard |= UINT64_C(1) << self->replica->pending[i].region;
     return heard;
 }
 
-bool shard_round_has(const shard_core_t *self, size_t region, uint64_t number)
+bool round_has(const rounds_t *self, size_t region, uint64_t number)
 {
-    return number > self->rounds->number || (s_left(self, region) && number >= s_reached(self, region));
+    return number > self->number || (s_left(self, region) && number >= s_reached(self, region));
 }
 
-bool shard_round_works(const shard_core_t *self)
+bool round_works(const rounds_t *self)
 {
-    return self->replica->pending_count || s_anybody(self, self->rounds->number + 1);
+    return self->replica->pending_count || s_anybody(self, self->number + 1);
 }
 
-static bool s_is_late(const shard_core_t *self, const delta_head_t *head, uint64_t round)
+static bool s_is_late(const rounds_t *self, const delta_head_t *head, uint64_t round)
 {
     return self->replica->exchange->is_late(head, round);
 }
 
-static bool s_counts(const shard_core_t *self, const pending_t *pending, uint64_t number,
-                     const uint64_t *taken)
+static bool s_counts(const rounds_t *self, const pending_t *pending, uint64_t number, const uint64_t *taken)
 {
     return pending->head.last <= taken[pending->region] &&
            self->replica->exchange->counts(&pending->head, number);
 }
 
 /* Adds what region r contributes. */
-static void s_add(shard_core_t *self, size_t r, uint64_t number, const uint64_t *taken, blend_t *blend,
+static void s_add(rounds_t *self, size_t r, uint64_t number, const uint64_t *taken, blend_t *blend,
                   uint64_t *samples)
 {
     bool first = true;
@@ -118,7 +130,7 @@ static void s_add(shard_core_t *self, size_t r, uint64_t number, const uint64_t 
 }
 
 /* The mean of what is in the round, in the order of regions. Only regions that contribute data count. */
-static void s_blend(shard_core_t *self, uint64_t number, const uint64_t *taken, blend_t *ret_blend,
+static void s_blend(rounds_t *self, uint64_t number, const uint64_t *taken, blend_t *ret_blend,
                     uint64_t *ret_samples)
 {
     *ret_blend = (blend_t){.parts = self->replica->pending_parts,
@@ -130,7 +142,7 @@ static void s_blend(shard_core_t *self, uint64_t number, const uint64_t *taken, 
 }
 
 /* What was counted, and late models, whose samples are done all the same. */
-static void s_forget(shard_core_t *self, uint64_t number, const uint64_t *taken)
+static void s_forget(rounds_t *self, uint64_t number, const uint64_t *taken)
 {
     size_t kept = 0;
     for (size_t i = 0; i < self->replica->pending_count; i++) {
@@ -148,23 +160,23 @@ static void s_forget(shard_core_t *self, uint64_t number, const uint64_t *taken)
     self->replica->pending_count = kept;
 }
 
-bool shard_round_settled(const shard_core_t *self)
+bool rounds_settled(const rounds_t *self)
 {
     return !self->base->rules.votes || self->replica->pending_count == 0;
 }
 
-bool shard_round_late(const shard_core_t *self, const delta_head_t *head)
+bool rounds_late(const rounds_t *self, const delta_head_t *head)
 {
-    return self->base->rules.waits && s_is_late(self, head, self->rounds->number);
+    return self->base->rules.waits && s_is_late(self, head, self->number);
 }
 
-void shard_round_contribute(shard_core_t *self, pending_t *own)
+void rounds_contribute(rounds_t *self, pending_t *own)
 {
     bool carries = own->data != NULL;
-    if (!shard_round_late(self, &own->head)) {
+    if (!rounds_late(self, &own->head)) {
         pending_add(self->replica, own);
         if (self->base->rules.waits)
-            self->replica->exchange->waits(self->replica, carries, shard_round_open(self));
+            self->replica->exchange->waits(self->replica, carries, rounds_open(self));
         return;
     }
     self->replica->samples_applied += own->head.samples;
@@ -172,7 +184,7 @@ void shard_round_contribute(shard_core_t *self, pending_t *own)
     self->replica->exchange->too_late(self->replica);
 }
 
-bool shard_round_take(shard_core_t *self, size_t origin, const incoming_t *delta)
+bool rounds_take(rounds_t *self, size_t origin, const incoming_t *delta)
 {
     pending_t pending = {.region = origin, .head = delta->head};
     part_t part;
@@ -182,8 +194,8 @@ bool shard_round_take(shard_core_t *self, size_t origin, const incoming_t *delta
         if (!pending.data)
             return false;
     }
-    shard_relay_keep(self, origin, delta, pending.data);
-    if (!shard_round_late(self, &delta->head)) {
+    forward_keep(self, origin, delta, pending.data);
+    if (!rounds_late(self, &delta->head)) {
         pending_add(self->replica, &pending);
         return true;
     }
@@ -194,14 +206,14 @@ bool shard_round_take(shard_core_t *self, size_t origin, const incoming_t *delta
 }
 
 /* What is in the next round; false when that is not known, or not all of it is here. */
-static bool s_taken(const shard_core_t *self, uint64_t *ret_taken)
+static bool s_taken(const rounds_t *self, uint64_t *ret_taken)
 {
     if (!self->base->rules.votes) {
         for (size_t r = 0; r < base_regions(self->base); r++)
-            ret_taken[r] = self->rounds->number + 1;
-        return s_anybody(self, self->rounds->number + 1) && shard_round_lacks(self) == SIZE_MAX;
+            ret_taken[r] = self->number + 1;
+        return s_anybody(self, self->number + 1) && rounds_lacks(self) == SIZE_MAX;
     }
-    const uint64_t *decided = shard_vote_decided(self, self->rounds->number + 1);
+    const uint64_t *decided = vote_decided(self, self->number + 1);
     for (size_t r = 0; decided && r < base_regions(self->base); r++) {
         ret_taken[r] = decided[r];
         if (s_reached(self, r) < decided[r])
@@ -210,17 +222,19 @@ static bool s_taken(const shard_core_t *self, uint64_t *ret_taken)
     return decided != NULL;
 }
 
-bool shard_round_try(shard_core_t *self)
+bool rounds_apply(rounds_t *self)
 {
-    uint64_t number = self->rounds->number + 1, samples, taken[TOPOLOGY_REGIONS_MAX];
-    if (!self->base->rules.waits || self->base->short_of_memory || s_travels(self) || !s_taken(self, taken))
+    uint64_t number = self->number + 1, samples, taken[TOPOLOGY_REGIONS_MAX];
+    bool may = self->base->rules.waits && !self->base->short_of_memory && !s_travels(self);
+    if (!may || !s_taken(self, taken))
         return false;
     blend_t blend;
     s_blend(self, number, taken, &blend, &samples);
     bool some = blend.count > 0 && blend.divisor > 0;
     if (!self->replica->exchange->round(self->replica, some ? &blend : NULL))
         return false;
-    self->rounds->number = number;
+    self->number = number;
+    round_bound(self);
     self->replica->version += some;
     self->replica->samples_applied += samples;
     s_forget(self, number, taken);
@@ -228,4 +242,32 @@ bool shard_round_try(shard_core_t *self)
         base_tell_soon(self->base); /* others wait to hear that it is durable */
     base_changed(self->base);
     return true;
+}
+
+/* -- life */
+
+void rounds_init(rounds_t *self, base_t *base, replica_t *replica, stream_t *stream)
+{
+    *self = (rounds_t){.base = base, .replica = replica, .stream = stream};
+    vote_init(self);
+    forward_init(self);
+    round_bound(self);
+}
+
+void rounds_fini(rounds_t *self)
+{
+    vote_fini(self);
+    forward_fini(self);
+}
+
+void rounds_advance(rounds_t *self)
+{
+    vote_advance(self);
+    forward_advance(self);
+}
+
+int64_t rounds_due(const rounds_t *self)
+{
+    int64_t vote_us = vote_due(self), forward_us = forward_due(self);
+    return vote_us < forward_us ? vote_us : forward_us;
 }

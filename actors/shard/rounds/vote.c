@@ -10,7 +10,7 @@
  * dies with it. A round may be proposed when the group is everybody, or lacks only who has sent something late, or
  * `grace` after it has been a share of `quorum`. */
 
-#include "actors/shard/shard_internal.h"
+#include "actors/shard/rounds/rounds.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -25,48 +25,48 @@ static size_t s_count(uint64_t set)
     return (size_t)__builtin_popcountll(set);
 }
 
-bool shard_vote_wants_snapshot(const shard_core_t *self)
+bool rounds_wants_snapshot(const rounds_t *self)
 {
-    return ballot_waits(&self->rounds->ballot);
+    return ballot_waits(&self->ballot);
 }
 
 /* -- speaking */
 
-static void s_set_want(const shard_core_t *self, message_t *message, const say_t *say)
+static void s_set_want(const rounds_t *self, message_t *message, const say_t *say)
 {
     message->vote_want.ballot = say->ballot;
     message_set_u64s(&message->vote_want.taken, say->taken, say->whole ? base_regions(self->base) : 0);
-    message->vote_want.settled = self->rounds->ballot.settled[self->base->spec.region_index];
+    message->vote_want.settled = self->ballot.settled[self->base->spec.region_index];
     message->vote_want.mark = self->base->gate.number;
 }
 
-static void s_set_vote(const shard_core_t *self, message_t *message, const say_t *say)
+static void s_set_vote(const rounds_t *self, message_t *message, const say_t *say)
 {
     message->vote.promised = say->promised;
     message->vote.ballot = say->ballot;
     message_set_u64s(&message->vote.taken, say->taken, say->whole ? base_regions(self->base) : 0);
-    message->vote.settled = self->rounds->ballot.settled[self->base->spec.region_index];
+    message->vote.settled = self->ballot.settled[self->base->spec.region_index];
     message->vote.mark = self->base->gate.number;
     message->vote.muted = say->muted;
 }
 
-static void s_set_decision(const shard_core_t *self, message_t *message, const say_t *say)
+static void s_set_decision(const rounds_t *self, message_t *message, const say_t *say)
 {
     message_set_u64s(&message->decision.taken, say->taken, say->whole ? base_regions(self->base) : 0);
-    message->decision.settled = self->rounds->ballot.settled[self->base->spec.region_index];
+    message->decision.settled = self->ballot.settled[self->base->spec.region_index];
     message->decision.mark = self->base->gate.number;
 }
 
 static const struct {
     message_kind_t kind;
-    void (*set)(const shard_core_t *self, message_t *message, const say_t *say);
+    void (*set)(const rounds_t *self, message_t *message, const say_t *say);
 } s_says[] = {
     [SAY_WANT] = {KIND_vote_want, s_set_want},
     [SAY_VOTE] = {KIND_vote, s_set_vote},
     [SAY_DECISION] = {KIND_decision, s_set_decision},
 };
 
-static void s_say(shard_core_t *self, const say_t *say)
+static void s_say(rounds_t *self, const say_t *say)
 {
     for (size_t r = 0; r < base_regions(self->base); r++) {
         if (r == self->base->spec.region_index || !(say->to & s_bit(r)))
@@ -81,30 +81,31 @@ static void s_say(shard_core_t *self, const say_t *say)
 }
 
 /* After every event of the ballot: what it has changed, and what it has to say. */
-static void s_settle(shard_core_t *self, bool changed)
+static void s_settle(rounds_t *self, bool changed)
 {
     say_t say;
     if (changed)
         base_changed(self->base);
-    while (ballot_take(&self->rounds->ballot, &say))
+    round_bound(self);
+    while (ballot_take(&self->ballot, &say))
         s_say(self, &say);
 }
 
 /* -- who has what */
 
-static uint64_t *s_row(const shard_core_t *self, size_t region)
+static uint64_t *s_row(const rounds_t *self, size_t region)
 {
-    return self->rounds->have + region * base_regions(self->base);
+    return self->have + region * base_regions(self->base);
 }
 
 /* Of this shard, as of its newest snapshot; returns whether it is more than was told. */
-static bool s_update_own(shard_core_t *self)
+static bool s_update_own(rounds_t *self)
 {
     uint64_t *row = s_row(self, self->base->spec.region_index);
     bool more = false;
     for (size_t r = 0; r < base_regions(self->base); r++) {
-        uint64_t have = r == self->base->spec.region_index ? self->durable->committed_last
-                                                           : self->stream->origins[r].durable;
+        uint64_t have =
+            r == self->base->spec.region_index ? self->stream->sendable : self->stream->origins[r].durable;
         more = more || have > row[r];
         row[r] = have;
     }
@@ -112,34 +113,34 @@ static bool s_update_own(shard_core_t *self)
 }
 
 /* What this shard has, as a question for the decision or as an answer to one. */
-static void s_say_have(shard_core_t *self, say_kind_t kind, uint64_t to)
+static void s_say_have(rounds_t *self, say_kind_t kind, uint64_t to)
 {
-    say_t say = {.kind = kind, .to = to, .round = self->rounds->ballot.proposal.round, .whole = true};
+    say_t say = {.kind = kind, .to = to, .round = self->ballot.proposal.round, .whole = true};
     memcpy(say.taken, s_row(self, self->base->spec.region_index),
            base_regions(self->base) * sizeof *say.taken);
     s_say(self, &say);
 }
 
-static void s_tell_own(shard_core_t *self, uint64_t regions)
+static void s_tell_own(rounds_t *self, uint64_t regions)
 {
     s_update_own(self);
     s_say_have(self, SAY_WANT, regions);
 }
 
 /* How many of the group's contributions a region lacks. */
-static size_t s_lacks(const shard_core_t *self, size_t region, uint64_t group)
+static size_t s_lacks(const rounds_t *self, size_t region, uint64_t group)
 {
     size_t lacks = 0;
     for (size_t r = 0; r < base_regions(self->base); r++)
-        lacks += (group & s_bit(r)) && !shard_round_has(self, r, s_row(self, region)[r]);
+        lacks += (group & s_bit(r)) && !round_has(self, r, s_row(self, region)[r]);
     return lacks;
 }
 
 /* Regions that have reached the round and have each other's contributions: who lacks most is left out, until nobody
  * lacks anything. */
-static uint64_t s_group(const shard_core_t *self)
+static uint64_t s_group(const rounds_t *self)
 {
-    uint64_t group = shard_round_present(self);
+    uint64_t group = round_present(self);
     for (;;) {
         size_t worst = 0, most = 0;
         for (size_t r = 0; r < base_regions(self->base); r++) {
@@ -154,7 +155,7 @@ static uint64_t s_group(const shard_core_t *self)
 }
 
 /* What all of a group have. */
-static void s_common(const shard_core_t *self, uint64_t group, uint64_t *ret_taken)
+static void s_common(const rounds_t *self, uint64_t group, uint64_t *ret_taken)
 {
     for (size_t r = 0; r < base_regions(self->base); r++) {
         ret_taken[r] = UINT64_MAX;
@@ -167,86 +168,77 @@ static void s_common(const shard_core_t *self, uint64_t group, uint64_t *ret_tak
 /* -- proposing */
 
 /* What holds now, for the ballot. */
-static ballot_now_t s_now(const shard_core_t *self, uint64_t *value)
+static ballot_now_t s_now(const rounds_t *self, uint64_t *value)
 {
     s_common(self, s_group(self) | s_bit(self->base->spec.region_index), value);
-    return (ballot_now_t){.us = self->base->now_us,
-                          .change = self->base->changes + 1,
-                          .applied = self->rounds->number,
-                          .value = value};
+    return (ballot_now_t){
+        .us = self->base->now_us, .change = self->base->changes + 1, .applied = self->number, .value = value};
 }
 
-static bool s_enough(const shard_core_t *self, uint64_t present)
+static bool s_enough(const rounds_t *self, uint64_t present)
 {
     double share = (double)s_count(present) / (double)base_regions(self->base);
     return share + 1e-9 >= self->base->spec.topology->job.sync.quorum;
 }
 
 /* When it may be proposed that what the group has is all; ROLE_NEVER: some are needed yet. */
-static int64_t s_ready_us(shard_core_t *self)
+static int64_t s_ready_us(rounds_t *self)
 {
     uint64_t group = s_group(self), own = s_bit(self->base->spec.region_index);
     if (!(group & own) || !s_enough(self, group))
         return ROLE_NEVER;
-    if (self->rounds->enough_us == ROLE_NEVER)
-        self->rounds->enough_us = self->base->now_us;
-    uint64_t late = shard_round_heard(self) & ~shard_round_present(self);
+    if (self->enough_us == ROLE_NEVER)
+        self->enough_us = self->base->now_us;
+    uint64_t late = round_heard(self) & ~round_present(self);
     if ((group | late) == base_members(self->base))
         return self->base->now_us;
-    return self->rounds->enough_us + self->base->spec.topology->job.sync.grace_us;
-}
-
-static bool s_runs(const shard_core_t *self)
-{
-    return self->base->rules.votes && life_runs(&self->base->life) && !life_stops(&self->base->life);
+    return self->enough_us + self->base->spec.topology->job.sync.grace_us;
 }
 
 /* The next round is wanted, and not decided. */
-static bool s_works(shard_core_t *self)
+static bool s_works(rounds_t *self)
 {
-    rounds_t *rounds = self->rounds;
-    bool worked = rounds->works;
-    rounds->works = shard_round_works(self) && !ballot_decided(&rounds->ballot, rounds->number + 1);
-    if (rounds->works && !worked)
-        ballot_hurry(&rounds->ballot, self->base->now_us);
-    return rounds->works;
+    bool worked = self->works;
+    self->works = round_works(self) && !ballot_decided(&self->ballot, self->number + 1);
+    if (self->works && !worked)
+        ballot_hurry(&self->ballot, self->base->now_us);
+    return self->works;
 }
 
-void shard_vote_advance(shard_core_t *self)
+void vote_advance(rounds_t *self)
 {
-    rounds_t *rounds = self->rounds;
     int64_t now_us = self->base->now_us;
-    if (!s_runs(self))
+    if (!self->base->rules.votes)
         return;
-    if (ballot_begin(&rounds->ballot, rounds->number + 1, now_us))
-        rounds->enough_us = rounds->ready_us = ROLE_NEVER;
+    if (ballot_begin(&self->ballot, self->number + 1, now_us))
+        self->enough_us = self->ready_us = ROLE_NEVER;
     if (!s_works(self))
         return;
     s_update_own(self);
-    rounds->ready_us = s_ready_us(self);
+    self->ready_us = s_ready_us(self);
     uint64_t value[TOPOLOGY_REGIONS_MAX];
     ballot_now_t now = s_now(self, value);
-    s_settle(self, ballot_propose(&rounds->ballot, &now, rounds->ready_us <= now_us));
-    if (!ballot_repeat(&rounds->ballot, now_us))
+    s_settle(self, ballot_propose(&self->ballot, &now, self->ready_us <= now_us));
+    if (!ballot_repeat(&self->ballot, now_us))
         return;
-    if (rounds->ballot.muted == BALLOT_MUTED)
-        shard_stand_ask(self);
-    if (rounds->ballot.proposal.phase == BALLOT_IDLE)
+    if (self->ballot.muted == BALLOT_MUTED)
+        self->wants_stands = true;
+    if (self->ballot.proposal.phase == BALLOT_IDLE)
         s_tell_own(self, UINT64_MAX); /* perhaps others have decided it */
     s_settle(self, false);
 }
 
-int64_t shard_vote_due(const shard_core_t *self)
+int64_t vote_due(const rounds_t *self)
 {
-    if (!s_runs(self) || !self->rounds->works)
+    if (!self->base->rules.votes || !self->works)
         return ROLE_NEVER;
-    int64_t due = ballot_due(&self->rounds->ballot), ready_us = self->rounds->ready_us;
-    return self->rounds->ballot.proposal.turn_us == ROLE_NEVER && ready_us < due ? ready_us : due;
+    int64_t due = ballot_due(&self->ballot), ready_us = self->ready_us;
+    return self->ballot.proposal.turn_us == ROLE_NEVER && ready_us < due ? ready_us : due;
 }
 
 /* -- what others say */
 
-static bool s_from_shard(shard_core_t *self, const message_t *message, size_t *ret_region)
+static bool s_from_shard(rounds_t *self, const message_t *message, size_t *ret_region)
 {
     *ret_region = base_region_of(self->base, "shard", message->from);
     if (*ret_region != SIZE_MAX)
@@ -274,7 +266,7 @@ static vote_head_t s_head(const message_t *message)
     return (vote_head_t){message->decision.settled, message->decision.mark, &message->decision.taken, false};
 }
 
-static void s_on_have(shard_core_t *self, const wire_u64s_t *taken, size_t region)
+static void s_on_have(rounds_t *self, const wire_u64s_t *taken, size_t region)
 {
     uint64_t *row = s_row(self, region);
     for (size_t r = 0; taken->count == base_regions(self->base) && r < taken->count; r++)
@@ -282,15 +274,15 @@ static void s_on_have(shard_core_t *self, const wire_u64s_t *taken, size_t regio
 }
 
 /* Who has nothing to do answers, or nobody would hear what it has. */
-static void s_answer_have(shard_core_t *self, size_t region)
+static void s_answer_have(rounds_t *self, size_t region)
 {
-    if (self->rounds->works || !self->rounds->ballot.proposal.round)
+    if (self->works || !self->ballot.proposal.round)
         return;
     s_update_own(self);
     s_say_have(self, SAY_VOTE, s_bit(region));
 }
 
-static say_t s_said(const shard_core_t *self, const message_t *message, const vote_head_t *head)
+static say_t s_said(const rounds_t *self, const message_t *message, const vote_head_t *head)
 {
     say_t say = {.kind = SAY_DECISION, .round = message->number};
     if (message->kind == KIND_vote_want) {
@@ -310,12 +302,13 @@ static say_t s_said(const shard_core_t *self, const message_t *message, const vo
 
 /* What is said behind a common point is heard behind it, or a restored shard might know of votes that others no longer
  * know; all of it is said again. What a shard said before it died may be what it has lost. */
-static bool s_is_heard(shard_core_t *self, const message_t *message, uint64_t mark, size_t region)
+static bool s_is_heard(rounds_t *self, const message_t *message, uint64_t mark, size_t region)
 {
     gate_seen(&self->base->gate, mark, self->base->now_us);
     origin_t *origin = &self->stream->origins[region];
-    if (!gate_lets(&self->base->gate, mark) || message->incarnation < origin->vote_incarnation ||
-        !stream_may_speak(self->stream, &origin->shard, message->incarnation))
+    bool outlived = message->incarnation < origin->vote_incarnation ||
+                    !stream_may_speak(self->stream, &origin->shard, message->incarnation);
+    if (outlived || !gate_lets(&self->base->gate, mark))
         return false;
     origin->vote_incarnation = message->incarnation;
     stream_spoke(self->stream, &origin->shard, message->incarnation);
@@ -323,128 +316,128 @@ static bool s_is_heard(shard_core_t *self, const message_t *message, uint64_t ma
 }
 
 /* An older state than this shard had was gone on from. */
-static bool s_is_gone(const shard_core_t *self, const message_t *message)
+static bool s_is_gone(const rounds_t *self, const message_t *message)
 {
-    return message->kind == KIND_decision && message->decision.taken.count == 0 &&
-           message->number == self->rounds->number + 1 && !shard_vote_decided(self, message->number);
+    bool let_go = message->kind == KIND_decision && message->decision.taken.count == 0;
+    bool lacks = message->number == self->number + 1 && !vote_decided(self, message->number);
+    return let_go && lacks;
 }
 
-static void s_take(shard_core_t *self, const message_t *message, const vote_head_t *head, size_t region)
+static void s_take(rounds_t *self, const message_t *message, const vote_head_t *head, size_t region)
 {
-    ballot_t *ballot = &self->rounds->ballot;
+    ballot_t *ballot = &self->ballot;
     ballot_settle(ballot, region, head->settled); /* less, once it has taken another region's state */
     if (head->has)
         s_on_have(self, head->taken, region);
     if (head->has && message->kind == KIND_vote_want && !ballot_decided(ballot, message->number))
         s_answer_have(self, region);
-    if (s_is_gone(self, message))
-        shard_enter(self, false);
     uint64_t value[TOPOLOGY_REGIONS_MAX];
     ballot_now_t now = s_now(self, value);
     say_t say = s_said(self, message, head);
     s_settle(self, ballot_hear(ballot, &now, region, &say));
 }
 
-void shard_vote(shard_core_t *self, const message_t *message)
+bool rounds_message(rounds_t *self, const message_t *message)
 {
     size_t region;
     vote_head_t head = s_head(message);
-    if (!s_runs(self) || !s_from_shard(self, message, &region) ||
+    if (!self->base->rules.votes || !s_from_shard(self, message, &region) ||
         !s_is_heard(self, message, head.mark, region))
-        return;
-    if (message->number == 0 || message->number > self->rounds->number + SHARD_KEPT_MAX) {
+        return false;
+    if (message->number == 0 || message->number > self->number + SHARD_KEPT_MAX) {
         self->base->counts.refusals++;
         base_refuse(self->base, message, ERR_LIMIT, "a round that cannot be near");
-        return;
+        return false;
     }
+    bool gone = s_is_gone(self, message);
     s_take(self, message, &head, region);
+    return gone;
 }
 
 /* What is stored now may be said. */
-void shard_vote_committed(shard_core_t *self)
+bool rounds_committed(rounds_t *self, uint64_t changes, uint64_t round)
 {
-    ballot_t *ballot = &self->rounds->ballot;
-    ballot_store(ballot, self->durable->committed_changes);
-    if (!s_runs(self))
-        return;
-    if (s_update_own(self) && ballot->proposal.round)
+    ballot_settle(&self->ballot, self->base->spec.region_index, round);
+    ballot_store(&self->ballot, changes);
+    bool runs = life_runs(&self->base->life) && !life_stops(&self->base->life);
+    if (!self->base->rules.votes || !runs)
+        return false;
+    if (s_update_own(self) && self->ballot.proposal.round)
         s_tell_own(self, UINT64_MAX);
     uint64_t value[TOPOLOGY_REGIONS_MAX];
     ballot_now_t now = s_now(self, value);
-    s_settle(self, ballot_go_on(ballot, &now));
-    shard_relay_trim(self);
-    shard_advance(self);
+    s_settle(self, ballot_go_on(&self->ballot, &now));
+    forward_trim(self);
+    return true;
 }
 
-const uint64_t *shard_vote_decided(const shard_core_t *self, uint64_t round)
+const uint64_t *vote_decided(const rounds_t *self, uint64_t round)
 {
-    return ballot_decided(&self->rounds->ballot, round);
+    return ballot_decided(&self->ballot, round);
 }
 
-bool shard_vote_has(const shard_core_t *self, size_t region, size_t origin, uint64_t number)
+bool vote_has(const rounds_t *self, size_t region, size_t origin, uint64_t number)
 {
     return s_row(self, region)[origin] >= number;
 }
 
-bool shard_vote_lacked(const shard_core_t *self, size_t origin, uint64_t number)
+bool vote_lacked(const rounds_t *self, size_t origin, uint64_t number)
 {
     for (size_t r = 0; r < base_regions(self->base); r++)
-        if (r != origin && r != self->base->spec.region_index && !shard_vote_has(self, r, origin, number))
+        if (r != origin && r != self->base->spec.region_index && !vote_has(self, r, origin, number))
             return true;
     return false;
 }
 
 /* -- losses */
 
-uint64_t shard_vote_last(const shard_core_t *self)
+uint64_t rounds_last(const rounds_t *self)
 {
-    uint64_t last = ballot_last(&self->rounds->ballot);
-    return last > self->rounds->number ? last : self->rounds->number;
+    uint64_t last = ballot_last(&self->ballot);
+    return last > self->number ? last : self->number;
 }
 
-void shard_vote_heard(shard_core_t *self, size_t region, uint64_t round)
+void rounds_heard(rounds_t *self, size_t region, uint64_t round)
 {
     if (self->base->rules.votes)
-        s_settle(self, ballot_heard(&self->rounds->ballot, region, round));
+        s_settle(self, ballot_heard(&self->ballot, region, round));
 }
 
-void shard_vote_mute(shard_core_t *self)
+void rounds_mute(rounds_t *self)
 {
-    if (!self->base->rules.votes)
-        return;
-    ballot_mute(&self->rounds->ballot);
-    for (size_t r = 0; r < base_regions(self->base); r++)
-        if (self->entry->stands[r].heard)
-            shard_vote_heard(self, r, self->entry->stands[r].round);
-}
-
-void shard_vote_join(shard_core_t *self, const shard_core_t *peer)
-{
-    ballot_join(&self->rounds->ballot, &peer->rounds->ballot);
-    self->rounds->works = false;
-}
-
-void shard_vote_unsettle(shard_core_t *self, size_t region)
-{
-    ballot_settle(&self->rounds->ballot, region, 0);
     if (self->base->rules.votes)
-        memset(s_row(self, region), 0, base_regions(self->base) * sizeof *self->rounds->have);
+        ballot_mute(&self->ballot);
+}
+
+void rounds_join(rounds_t *self, const rounds_t *peer)
+{
+    self->number = peer->number;
+    ballot_join(&self->ballot, &peer->ballot);
+    self->works = false;
+    forward_drop(self); /* of lines that may not go on */
+    round_bound(self);
+}
+
+void rounds_unsettle(rounds_t *self, size_t region)
+{
+    ballot_settle(&self->ballot, region, 0);
+    if (self->base->rules.votes)
+        memset(s_row(self, region), 0, base_regions(self->base) * sizeof *self->have);
 }
 
 /* -- life */
 
-void shard_vote_begin(shard_core_t *self)
+void vote_init(rounds_t *self)
 {
     size_t regions = base_regions(self->base);
-    ballot_init(&self->rounds->ballot, regions, self->base->spec.region_index);
-    self->rounds->have =
-        self->base->rules.votes ? calloc(regions * regions, sizeof *self->rounds->have) : NULL;
-    CHECK(self->rounds->have || !self->base->rules.votes);
-    self->rounds->enough_us = self->rounds->ready_us = ROLE_NEVER;
+    ballot_init(&self->ballot, regions, self->base->spec.region_index);
+    self->have = self->base->rules.votes ? calloc(regions * regions, sizeof *self->have) : NULL;
+    CHECK(self->have || !self->base->rules.votes);
+    self->enough_us = self->ready_us = ROLE_NEVER;
 }
 
-void shard_vote_fini(shard_core_t *self)
+void vote_fini(rounds_t *self)
 {
-    ballot_fini(&self->rounds->ballot);
-    free(self->rounds->have);
+    ballot_fini(&self->ballot);
+    free(self->have);
 }

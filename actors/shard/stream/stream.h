@@ -65,7 +65,6 @@ typedef struct {
     bool position_told; /* its shard has said that it knows the present entry */
     speaker_t synchronizer, shard;
     uint64_t vote_incarnation; /* newest of its shard that has voted: for good */
-    bool handed;               /* what came last of it was handed on by another region */
     incoming_t incoming[SHARD_INCOMING_MAX];
 } origin_t;
 

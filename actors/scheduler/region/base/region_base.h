@@ -76,7 +76,7 @@ void region_outdated(region_base_t *self); /* a newer scheduler runs: ends this 
 
 /* Notes an event. After a time without one this scheduler itself was held up, and what others sent meanwhile is still to be read. */
 void region_hears(region_base_t *self, int64_t now_us);
-/* Whether somebody has been silent for so long while this scheduler listened. */
+/* True: somebody has been silent for so long while this scheduler listened. */
 bool region_is_silent(const region_base_t *self, int64_t seen_us, int64_t silence_us, int64_t now_us);
 
 #endif

@@ -30,12 +30,12 @@ typedef struct {
 
 void region_run_init(region_run_t *self, region_base_t *base);
 
-/* Whether the message is one of another run's global scheduler; that is told, and its own one never learns of it. */
+/* True: the message is of another run's global scheduler. That one is told, and the own one never learns of it. */
 bool region_run_is_foreign(region_run_t *self, const message_t *message);
 /* Its own global scheduler is there; a new incarnation of it is a decision. */
 void region_run_heard(region_run_t *self, const message_t *message, int64_t now_us);
 
-/* Whether a node may belong to it. Errors: ERR_JOB. */
+/* A node may belong to it. Errors: ERR_JOB. */
 err_code_t region_run_check(const region_run_t *self, const message_t *announce, err_t *err);
 /* The job follows from the topology and the size of the data set, which the first node tells. Errors: ERR_JOB, those of job_derive. */
 err_code_t region_run_derive(region_run_t *self, uint64_t samples, err_t *err);

@@ -128,7 +128,7 @@ static void s_say_farewell(ending_t *self, int64_t now_us)
 
 /* ---- stopping ---- */
 
-/* Who was started again first hears from the shards: the final report is of all that was done. */
+/* A scheduler that was started again first hears from the shards: the final report is of all that was done. */
 static bool s_may_stop(const ending_t *self, int64_t now_us)
 {
     return !self->adopting->known_count || shards_known(self->shards) ||
@@ -171,7 +171,7 @@ const char *ending_waits_for(const ending_t *self)
     return self->base->life == REGION_STOPPED ? GLOBAL_NAME : adopting_waits_for(self->adopting);
 }
 
-/* What has ended is no stop that a successor would have to carry on. */
+/* An end that is over is no stop that a successor would have to carry on. */
 void ending_put(const ending_t *self, message_t *state)
 {
     const adopting_t *adopting = self->adopting;

@@ -131,8 +131,8 @@ void keeping_fini(keeping_t *self)
 
 static bool s_serves(const keeping_t *self, const region_actor_t *actor, int64_t now_us)
 {
-    return actor->role == ROLE_KEEPER && nodes_is_alive(self->nodes, actor->index) && actor->ran &&
-           (actor->state == PLACE_READY || now_us - actor->since_us < GRACE_US);
+    bool runs = actor->state == PLACE_READY || now_us - actor->since_us < GRACE_US;
+    return actor->role == ROLE_KEEPER && actor->ran && runs && nodes_is_alive(self->nodes, actor->index);
 }
 
 static bool s_is_assigned(const shard_keepers_t *keep, const char *name)

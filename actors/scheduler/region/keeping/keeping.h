@@ -23,7 +23,7 @@ typedef struct {
     uint64_t incarnation; /* 0: of another region */
 } shard_keeper_t;
 
-/* What a sealed keeper holds of a shard. */
+/* The newest copy of a shard that a sealed keeper holds. */
 typedef struct {
     wire_name_t keeper;
     uint64_t incarnation, number; /* 0: nothing */
@@ -78,7 +78,7 @@ bool keeping_is_on(const keeping_t *self, const char *keeper, size_t node);
 
 /* A shard moves, or not: then copies of it are made, also where the topology wants none. */
 void keeping_for_move(keeping_t *self, size_t shard, bool moves, size_t target_node);
-/* Whether the shard has said that its newest snapshot is kept under the newest assignment. */
+/* True: the shard has said that its newest snapshot is kept under the newest assignment. */
 bool keeping_is_told(const keeping_t *self, size_t shard);
 
 /* ---- what others say ---- */

@@ -15,7 +15,7 @@ void actors_init(actors_t *self, region_base_t *base, nodes_t *nodes)
 void actors_fini(actors_t *self)
 {
     for (size_t index = 0; index < self->count; index++)
-        message_destroy(&self->list[index].status);
+        message_destroy(&self->list[index].told.status);
     free(self->list);
     names_fini(&self->names);
 }
@@ -36,8 +36,8 @@ region_actor_t *actors_add(actors_t *self, region_role_t role, size_t index, con
                               .node = NOWHERE,
                               .since_us = self->base->started_us,
                               .wanted = true,
-                              .home = NOWHERE,
-                              .ran_node = NOWHERE,
+                              .worker.home = NOWHERE,
+                              .newest.node = NOWHERE,
                               .former.node = NOWHERE};
     char name[3 * WIRE_NAME_SIZE];
     snprintf(name, sizeof name, "%s/%s/%s", prefixes[role], self->base->region->name, rest);
@@ -102,20 +102,20 @@ void actors_end(actors_t *self, region_actor_t *actor, int64_t now_us)
     if (actor->state == PLACE_NONE)
         return;
     if (actor->state == PLACE_READY && now_us - actor->since_us >= PAUSE_FORGOTTEN_US)
-        actor->pause_us = 0;
+        actor->trouble.pause_us = 0;
     actor->state = PLACE_NONE;
     actor->since_us = now_us;
-    actor->next_us = now_us + actor->pause_us;
-    actor->pause_us = actor->pause_us ? 2 * actor->pause_us : PAUSE_FIRST_US;
-    if (actor->pause_us > PAUSE_MOST_US)
-        actor->pause_us = PAUSE_MOST_US;
+    actor->next_us = now_us + actor->trouble.pause_us;
+    actor->trouble.pause_us = actor->trouble.pause_us ? 2 * actor->trouble.pause_us : PAUSE_FIRST_US;
+    if (actor->trouble.pause_us > PAUSE_MOST_US)
+        actor->trouble.pause_us = PAUSE_MOST_US;
     actor->retire_us = 0;
-    actor->decided_us = 0;
-    message_destroy(&actor->status);
+    actor->worker.decided_us = 0;
+    message_destroy(&actor->told.status);
     if (actor->role != ROLE_WORKER)
         return;
-    self->ended_count += !actor->ended_untold;
-    actor->ended_untold = true;
+    self->ended_count += !actor->worker.ended_untold;
+    actor->worker.ended_untold = true;
     self->workers_us = now_us;
 }
 
@@ -141,8 +141,8 @@ void actors_lose_silent(actors_t *self, int64_t now_us)
 const region_actor_t *actors_take_ended(actors_t *self)
 {
     for (size_t index = 0; self->ended_count && index < self->count; index++)
-        if (self->list[index].ended_untold) {
-            self->list[index].ended_untold = false;
+        if (self->list[index].worker.ended_untold) {
+            self->list[index].worker.ended_untold = false;
             self->ended_count--;
             return &self->list[index];
         }
@@ -171,12 +171,12 @@ void actors_retire_actor(actors_t *self, region_actor_t *actor, int64_t now_us)
 
 void actor_note_status(region_actor_t *actor, message_t **message_p, int64_t now_us)
 {
-    message_destroy(&actor->status);
-    actor->status = *message_p;
+    message_destroy(&actor->told.status);
+    actor->told.status = *message_p;
     *message_p = NULL;
-    actor->status_us = now_us;
-    if (actor->status->status.since_us > INT64_MAX / 2)
-        actor->status->status.since_us = 0;
+    actor->told.us = now_us;
+    if (actor->told.status->status.since_us > INT64_MAX / 2)
+        actor->told.status->status.since_us = 0;
 }
 
 static const char *s_state(const region_actor_t *actor)
@@ -191,9 +191,9 @@ static const char *s_state(const region_actor_t *actor)
 static message_t *s_status(const actors_t *self, const region_actor_t *actor, int64_t now_us)
 {
     message_t *status;
-    if (actor->status) {
-        status = message_dup(actor->status);
-        status->status.since_us += (uint64_t)(now_us - actor->status_us);
+    if (actor->told.status) {
+        status = message_dup(actor->told.status);
+        status->status.since_us += (uint64_t)(now_us - actor->told.us);
         message_set_name(status->to, GLOBAL_NAME);
         message_set_name(status->from, self->base->name);
         return status;
@@ -229,7 +229,7 @@ bool actors_told(const actors_t *self, int64_t now_us)
     if (now_us - self->settled_us >= TELL_US)
         return true;
     for (size_t index = 0; index < self->count; index++)
-        if (self->list[index].untold && self->list[index].state == PLACE_READY)
+        if (self->list[index].worker.untold && self->list[index].state == PLACE_READY)
             return false;
     return true;
 }
@@ -312,7 +312,7 @@ size_t actors_least_loaded(const actors_t *self)
 const char *actor_waits_for(const region_actor_t *actor)
 {
     bool shard = actor->role == ROLE_SHARD && actor->state == PLACE_NONE;
-    if (actor->lacks_room[0])
-        return actor->lacks_room;
+    if (actor->trouble.lacks_room[0])
+        return actor->trouble.lacks_room;
     return shard && actor->waits_for[0] ? actor->waits_for : actor->name;
 }

@@ -25,33 +25,40 @@ typedef struct {
     region_role_t role;
     size_t index; /* within its role; of a keeper: its node */
     place_state_t state;
-    size_t node; /* where it is or last was; NOWHERE before */
+    int64_t since_us; /* of `state` */
+    size_t node;      /* where it is or last was; NOWHERE before */
     uint64_t incarnation;
     bool ran; /* has been READY ... */
-    /* ... the newest that was, and where: it may have stored what it could not tell any more */
-    uint64_t ran_incarnation;
-    size_t ran_node;
-    bool untold;            /* worker: adopted, and has not said what it holds */
-    bool ended_untold;      /* worker: the rooms above have not been told */
-    unsigned failures;      /* starts that failed in a row */
-    unsigned deaths;        /* in a row since the region got ... */
-    uint64_t died_at;       /* ... so far */
-    wire_name_t lacks_room; /* "disk for NAME": the newest start found none on its node; empty: it did */
-    char waits_for[WIRE_NAME_SIZE]; /* shard: before it is placed; empty: for itself */
-    int64_t pause_us;               /* before the next placement after an end */
-    int64_t next_us;                /* next `place`, or the earliest next placement */
-    int64_t since_us;               /* of `state` */
+    struct {
+        uint64_t incarnation;
+        size_t node;
+    } newest;    /* ... the newest that was, and where: it may have stored what it could not tell any more */
+    bool wanted; /* worker, keeper: else it is not placed, and ends if it runs */
+    bool moved;  /* it ends, or has ended, in order: its next start is no restart */
+    int64_t next_us;   /* next `place`, or the earliest next placement */
+    int64_t retire_us; /* next `retire` */
     int64_t seen_us;
-    message_t *status; /* newest of this incarnation, or NULL */
-    int64_t status_us;
-    bool wanted;        /* worker, keeper: else it is not placed, and ends if it runs */
-    int64_t full_us;    /* keeper: its disk was full then; 0: never */
-    size_t home;        /* worker of an elastic region: the node for a core of which it is */
-    bool moved;         /* it ends, or has ended, in order: its next start is no restart */
-    int64_t retire_us;  /* next `retire` */
-    int64_t idle_us;    /* worker: since when there is nothing for it; 0: there is */
-    int64_t decided_us; /* worker: when it was decided to start it; 0: that start is accounted for */
-    int64_t ready_us;
+    struct {
+        message_t *status; /* newest of this incarnation, or NULL */
+        int64_t us;
+    } told;
+    char waits_for[WIRE_NAME_SIZE]; /* shard: before it is placed; empty: for itself */
+    int64_t full_us;                /* keeper: its disk was full then; 0: never */
+    struct {
+        unsigned failures;      /* starts that failed in a row */
+        unsigned deaths;        /* in a row since the region got ... */
+        uint64_t died_at;       /* ... so far */
+        wire_name_t lacks_room; /* "disk for NAME": the newest start found none on its node; empty: it did */
+        int64_t pause_us;       /* before the next placement after an end */
+    } trouble;
+    struct {
+        bool untold;        /* adopted, and has not said what it holds */
+        bool ended_untold;  /* the rooms above have not been told */
+        size_t home;        /* in an elastic region: the node for a core of which it is */
+        int64_t idle_us;    /* since when there is nothing for it; 0: there is */
+        int64_t decided_us; /* when it was decided to start it; 0: that start is accounted for */
+        int64_t ready_us;
+    } worker;
     struct {
         size_t node; /* NOWHERE: none */
         uint64_t incarnation;
@@ -84,7 +91,7 @@ void actors_fini(actors_t *self);
 region_actor_t *actors_add(actors_t *self, region_role_t role, size_t index, const char *rest);
 void actors_add_numbered(actors_t *self, region_role_t role, size_t count);
 region_actor_t *actors_named(actors_t *self, const char *name); /* NULL: there is none */
-/* Who sent it, in its incarnation, placed; NULL for anybody else. It and its node are alive. */
+/* The actor that sent it, placed and in that incarnation; NULL for anybody else. It and its node are alive. */
 region_actor_t *actors_sender(actors_t *self, const message_t *message, int64_t now_us);
 region_actor_t *actors_keeper_of(const actors_t *self, size_t node); /* NULL: none */
 const region_actor_t *actors_keeper_named(const actors_t *self, const char *name);
@@ -110,7 +117,7 @@ void actors_tell(const actors_t *self, int64_t now_us); /* the newest of all to 
 
 /* ---- questions ---- */
 
-/* Whether every adopted worker has told what it holds, or has had its time to. */
+/* True: every adopted worker has told what it holds, or has had its time to. */
 bool actors_told(const actors_t *self, int64_t now_us);
 size_t actors_ready(const actors_t *self, region_role_t role);
 bool actors_all_ran(const actors_t *self, region_role_t role);

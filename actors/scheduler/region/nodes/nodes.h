@@ -45,7 +45,7 @@ void nodes_fini(nodes_t *self);
 
 /* ---- coming ---- */
 
-/* What an announcement brings besides the node itself. */
+/* News that an announcement brings besides the node itself. */
 typedef struct {
     bool emptied; /* another process of that name: what ran there has ended */
     bool changed; /* somebody came, came back, or is about to leave */
@@ -82,7 +82,7 @@ const char *nodes_last_part(const char *name);           /* NAME of node/REGION/
 uint64_t nodes_process(const message_t *announce);
 uint64_t nodes_hash(const char *name); /* names in what is kept */
 
-/* Whether a snapshot was made after another one, of the same shard. */
+/* True: a snapshot was made after another one, of the same shard. */
 static inline bool snapshot_is_newer(uint64_t incarnation, uint64_t number, uint64_t than_incarnation,
                                      uint64_t than_number)
 {

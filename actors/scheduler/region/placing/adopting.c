@@ -36,7 +36,7 @@ static uint64_t s_seen(const message_t *announce, uint64_t own)
     return scheduler > own && scheduler > seen ? scheduler : seen;
 }
 
-/* Who has placed nothing yet takes one above it: its store was lost. Who has is out of date. */
+/* A scheduler that has placed nothing yet takes one above it: its store was lost. One that has is out of date. */
 void adopting_check_term(adopting_t *self, const message_t *announce)
 {
     region_base_t *base = self->base;
@@ -207,8 +207,8 @@ bool adopting_came_back(adopting_t *self, const char *actor)
 static void s_adopt_worker(adopting_t *self, region_actor_t *worker, size_t node)
 {
     worker->wanted = true;
-    worker->home = self->actors->elastic ? node : NOWHERE;
-    worker->untold = true;
+    worker->worker.home = self->actors->elastic ? node : NOWHERE;
+    worker->worker.untold = true;
     training_worker_adopted(self->training, worker);
 }
 
@@ -220,8 +220,8 @@ bool adopting_take(adopting_t *self, region_actor_t *actor, size_t node, uint64_
     if (!newer || incarnation >> 32 >= self->base->spec.term)
         return false;
     actor->state = PLACE_READY;
-    actor->node = actor->ran_node = node;
-    actor->incarnation = actor->ran_incarnation = incarnation;
+    actor->node = actor->newest.node = node;
+    actor->incarnation = actor->newest.incarnation = incarnation;
     actor->ran = true;
     actor->since_us = actor->seen_us = now_us;
     self->actors->adopted++;
@@ -242,7 +242,7 @@ void adopting_ask_workers(adopting_t *self, int64_t now_us)
     self->ask_us = now_us + REPEAT_EVERY_US;
     for (size_t index = 0; index < self->actors->count; index++) {
         const region_actor_t *actor = &self->actors->list[index];
-        if (!actor->untold || actor->state != PLACE_READY)
+        if (!actor->worker.untold || actor->state != PLACE_READY)
             continue;
         message_t *question = message_new(KIND_lease, actor->name, self->base->name);
         question->lease.worker = actor->incarnation;

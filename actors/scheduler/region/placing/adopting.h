@@ -62,7 +62,7 @@ bool adopting_has_told(const adopting_t *self, const region_node_t *node); /* of
 bool adopting_take(adopting_t *self, region_actor_t *actor, size_t node, uint64_t incarnation,
                    int64_t now_us);
 bool adopting_came_back(adopting_t *self, const char *actor); /* it ran under a predecessor; said once */
-/* Whether placing, or an end, may go on. */
+/* True: placing, or an end, may go on. */
 bool adopting_settle(adopting_t *self, int64_t now_us);
 void adopting_ask_workers(adopting_t *self, int64_t now_us);
 const char *adopting_waits_for(const adopting_t *self);

@@ -114,21 +114,21 @@ static bool s_turn(const placing_t *self, region_role_t role)
            shards_known(self->shards);
 }
 
-/* What a start must not be older than. An incarnation that ran on another node, and did not hand over, may have stored
+/* A start must not be older than this. An incarnation that ran on another node, and did not hand over, may have stored
  * something there that it could not tell; where a snapshot counts only with its copies they would know. */
 static void s_put_newest(const placing_t *self, const region_actor_t *actor, message_t *place)
 {
     const region_shard_t *newest = &self->shards->list[actor->index];
-    bool here = actor->node == actor->ran_node;
+    bool here = actor->node == actor->newest.node;
     bool handed =
         moving_is_last(self->moving, actor->index) && (moving_has_handed(self->moving, actor->index) || here);
     bool exact = handed || self->base->spec.topology->checkpoint.durability == DURABILITY_REPLICA;
     place->place.handed = handed;
     place->place.newest_incarnation = newest->newest_incarnation;
     place->place.newest_number = newest->newest_number;
-    if (exact || here || actor->ran_incarnation <= newest->newest_incarnation)
+    if (exact || here || actor->newest.incarnation <= newest->newest_incarnation)
         return;
-    place->place.newest_incarnation = actor->ran_incarnation;
+    place->place.newest_incarnation = actor->newest.incarnation;
     place->place.newest_number = 0;
 }
 
@@ -150,11 +150,11 @@ static void s_decide(placing_t *self, region_actor_t *actor, size_t node, int64_
     actor->node = node;
     actor->state = PLACE_ASKED;
     actor->since_us = now_us;
-    actor->decided_us = actor->decided_us ? actor->decided_us : now_us;
+    actor->worker.decided_us = actor->worker.decided_us ? actor->worker.decided_us : now_us;
     actor->incarnation = region_issue(self->base);
     actor->waits_for[0] = 0;
     keeping_placed(self->keeping, actor);
-    actor->untold = false;
+    actor->worker.untold = false;
     FAILPOINT(scheduler_placed);
 }
 

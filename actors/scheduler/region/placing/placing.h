@@ -14,7 +14,7 @@
 
 #include "actors/scheduler/region/base/region_events.h"
 #include "actors/scheduler/region/placing/adopting.h"
-#include "actors/scheduler/region/placing/moving.h"
+#include "actors/scheduler/region/moving/moving.h"
 #include "actors/scheduler/region/placing/workers.h"
 #include "actors/scheduler/region/renting/renting.h"
 

@@ -1,4 +1,4 @@
-/* What nodes say of placements. */
+/* Answers of nodes to placements. */
 #include "actors/scheduler/region/placing/placing.h"
 
 #define DEATHS_MAX 8       /* of an actor, in a row, while the region gets nothing done */
@@ -12,10 +12,10 @@ static const char *s_reason(const message_t *placed)
 static void s_start_failed(placing_t *self, region_actor_t *actor, const message_t *placed, int64_t now_us)
 {
     actors_end(self->actors, actor, now_us);
-    actor->lacks_room[0] = 0;
+    actor->trouble.lacks_room[0] = 0;
     if (placed->placed.code == ERR_FULL) /* it waits, however long that is */
-        snprintf(actor->lacks_room, sizeof actor->lacks_room, "disk for %s", actor->name);
-    else if (++actor->failures > REPLACEMENTS_MAX)
+        snprintf(actor->trouble.lacks_room, sizeof actor->trouble.lacks_room, "disk for %s", actor->name);
+    else if (++actor->trouble.failures > REPLACEMENTS_MAX)
         region_fail(self->base, (err_code_t)placed->placed.code, "%s does not start: %s", actor->name,
                     s_reason(placed));
 }
@@ -25,13 +25,13 @@ static void s_start_failed(placing_t *self, region_actor_t *actor, const message
 static void s_died(placing_t *self, region_actor_t *actor, const message_t *placed, int64_t now_us)
 {
     uint64_t done = self->shards->samples_most;
-    actor->deaths = actor->died_at == done ? actor->deaths + 1 : 1;
-    actor->died_at = done;
+    actor->trouble.deaths = actor->trouble.died_at == done ? actor->trouble.deaths + 1 : 1;
+    actor->trouble.died_at = done;
     actors_end(self->actors, actor, now_us);
-    if (actor->deaths >= DEATHS_MAX)
+    if (actor->trouble.deaths >= DEATHS_MAX)
         region_fail(self->base, (err_code_t)placed->placed.code,
                     "%s died %u times in a row, and nothing was done in between: %s", actor->name,
-                    actor->deaths, s_reason(placed));
+                    actor->trouble.deaths, s_reason(placed));
 }
 
 /* `in_order`: who ran before it had been told to end, maybe by a predecessor. */
@@ -43,13 +43,13 @@ static void s_started(placing_t *self, region_actor_t *actor, bool in_order, int
     bool came_back = adopting_came_back(self->adopting, actor->name); /* its scheduler died with it */
     self->actors->restarts += (actor->ran || came_back) && !actor->moved && !in_order;
     actor->ran = true;
-    actor->ran_incarnation = actor->incarnation;
-    actor->ran_node = actor->node;
+    actor->newest.incarnation = actor->incarnation;
+    actor->newest.node = actor->node;
     shards_ran(self->shards, actor);
     actor->moved = false;
-    actor->failures = 0;
-    actor->lacks_room[0] = 0;
-    actor->since_us = actor->seen_us = actor->ready_us = now_us;
+    actor->trouble.failures = 0;
+    actor->trouble.lacks_room[0] = 0;
+    actor->since_us = actor->seen_us = actor->worker.ready_us = now_us;
     if (actor->role == ROLE_WORKER)
         training_worker_started(self->training, actor);
     moving_started(self->moving, actor);

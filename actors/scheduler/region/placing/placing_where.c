@@ -21,7 +21,7 @@ static size_t s_newest_holder(const placing_t *self, size_t shard)
     return best;
 }
 
-/* Whether the node's disk has a snapshot of the shard that is not older. */
+/* True: the node's disk has a snapshot of the shard that is not older. */
 static bool s_has(const placing_t *self, size_t node, size_t shard, uint64_t incarnation, uint64_t number)
 {
     uint64_t its_incarnation, its_number;
@@ -29,11 +29,11 @@ static bool s_has(const placing_t *self, size_t node, size_t shard, uint64_t inc
            !snapshot_is_newer(incarnation, number, its_incarnation, its_number);
 }
 
-/* What a node has of a shard is the newest that is known, and nothing newer can be where it ran last. */
+/* The node's snapshot of a shard is the newest that is known, and nothing newer can be where it ran last. */
 static bool s_holds_newest(const placing_t *self, size_t node, size_t shard)
 {
     return shards_newest_is_on(self->shards, shard, node) &&
-           s_has(self, node, shard, self->actors->list[shard].ran_incarnation, 0);
+           s_has(self, node, shard, self->actors->list[shard].newest.incarnation, 0);
 }
 
 /* The node where a shard ran last, under this scheduler or a predecessor, if it is there; only it is sure to have had the

@@ -77,8 +77,8 @@ static bool s_works(const workers_t *self, const region_actor_t *worker)
 static void s_dismiss(workers_t *self, region_actor_t *worker, int64_t now_us)
 {
     worker->wanted = false;
-    worker->idle_us = 0;
-    worker->decided_us = 0;
+    worker->worker.idle_us = 0;
+    worker->worker.decided_us = 0;
     worker->retire_us = now_us;
     lease_table_retire(self->shards->leases, worker->index);
 }
@@ -87,11 +87,11 @@ static void s_want_one(region_actor_t *worker, size_t home, int64_t now_us)
 {
     worker->wanted = true;
     worker->ran = false; /* a start on demand is no restart */
-    worker->home = home;
-    worker->idle_us = 0;
-    worker->decided_us = 0; /* until it is its turn */
+    worker->worker.home = home;
+    worker->worker.idle_us = 0;
+    worker->worker.decided_us = 0; /* until it is its turn */
     worker->next_us = now_us;
-    worker->pause_us = 0;
+    worker->trouble.pause_us = 0;
 }
 
 /* Whoever has had nothing for a while ends; `free_p` is what is left for those who do not run. */
@@ -104,10 +104,10 @@ static void s_end_idle(workers_t *self, uint64_t *free_p, int64_t now_us)
         bool busy = s_works(self, worker);
         if (busy || *free_p) {
             *free_p -= !busy && *free_p != UINT64_MAX;
-            worker->idle_us = 0;
-        } else if (!worker->idle_us) {
-            worker->idle_us = now_us;
-        } else if (now_us - worker->idle_us >= WORKER_IDLE_US || worker->state == PLACE_NONE) {
+            worker->worker.idle_us = 0;
+        } else if (!worker->worker.idle_us) {
+            worker->worker.idle_us = now_us;
+        } else if (now_us - worker->worker.idle_us >= WORKER_IDLE_US || worker->state == PLACE_NONE) {
             s_dismiss(self, worker, now_us);
         }
     }
@@ -128,7 +128,7 @@ static size_t s_workers_of(const workers_t *self, size_t node)
     size_t count = 0;
     for (size_t index = 0; index < self->actors->count; index++)
         count += self->actors->list[index].role == ROLE_WORKER && self->actors->list[index].wanted &&
-                 self->actors->list[index].home == node;
+                 self->actors->list[index].worker.home == node;
     return count;
 }
 
@@ -139,10 +139,10 @@ static void s_end_homeless(workers_t *self, int64_t now_us)
         region_actor_t *worker = &self->actors->list[index];
         if (worker->role != ROLE_WORKER || !worker->wanted)
             continue;
-        if (worker->home == NOWHERE)
-            worker->home = worker->node; /* adopted */
-        if (!nodes_stays(self->nodes, worker->home) ||
-            s_workers_of(self, worker->home) > s_cores(self, worker->home))
+        if (worker->worker.home == NOWHERE)
+            worker->worker.home = worker->node; /* adopted */
+        if (!nodes_stays(self->nodes, worker->worker.home) ||
+            s_workers_of(self, worker->worker.home) > s_cores(self, worker->worker.home))
             s_dismiss(self, worker, now_us);
     }
 }
@@ -208,20 +208,20 @@ void workers_tick(workers_t *self, int64_t now_us)
 
 bool workers_may_start(const workers_t *self, const region_actor_t *worker)
 {
-    return worker->home == NOWHERE || nodes_stays(self->nodes, worker->home);
+    return worker->worker.home == NOWHERE || nodes_stays(self->nodes, worker->worker.home);
 }
 
 size_t workers_home(const workers_t *self, const region_actor_t *worker)
 {
-    return worker->home != NOWHERE ? worker->home : actors_least_loaded(self->actors);
+    return worker->worker.home != NOWHERE ? worker->worker.home : actors_least_loaded(self->actors);
 }
 
 /* ---- figures ---- */
 
 static void s_note_start(workers_t *self, region_actor_t *worker, int64_t begun_us)
 {
-    int64_t took_us = worker->ready_us - worker->decided_us + begun_us;
-    worker->decided_us = 0;
+    int64_t took_us = worker->worker.ready_us - worker->worker.decided_us + begun_us;
+    worker->worker.decided_us = 0;
     self->starts[self->start_count++ % WORKERS_STARTS_MAX] = took_us;
     if (took_us > self->start_worst_us)
         self->start_worst_us = took_us;
@@ -242,7 +242,8 @@ static void s_note_join(workers_t *self, region_node_t *node, int64_t now_us)
 
 void workers_told(workers_t *self, const message_t *want, region_actor_t *worker, int64_t now_us)
 {
-    if (worker->decided_us && worker->ready_us >= worker->decided_us && want->lease_want.begun_us > 0)
+    if (worker->worker.decided_us && worker->worker.ready_us >= worker->worker.decided_us &&
+        want->lease_want.begun_us > 0)
         s_note_start(self, worker, want->lease_want.begun_us);
     if (want->lease_want.done)
         s_note_join(self, &self->nodes->list[worker->node], now_us);

@@ -271,8 +271,8 @@ static unit_t *s_first_to_go(region_rent_t *self, size_t offer)
     unit_t *first = NULL;
     for (size_t i = 0; i < self->unit_count; i++) {
         unit_t *unit = &self->units[i];
-        if (unit->offer == offer && unit->state != UNIT_FREE && unit->state != UNIT_RETURNING &&
-            (!first || s_goes_before(unit, first)))
+        bool stays = unit->state != UNIT_FREE && unit->state != UNIT_RETURNING;
+        if (unit->offer == offer && stays && (!first || s_goes_before(unit, first)))
             first = unit;
     }
     return first;
@@ -301,7 +301,7 @@ static bool s_is_complete(const region_rent_t *self, int64_t now_us)
     return true;
 }
 
-/* What may have shards, of which nobody else has as much, is needed until somebody can take them over. */
+/* A unit that may have shards, of which nobody else has as much, is needed until somebody can take them over. */
 static bool s_is_needed(const unit_t *unit, bool complete)
 {
     bool here = unit->state == UNIT_HERE || (unit->inherited && unit->state == UNIT_ASKED);
@@ -392,7 +392,7 @@ int64_t region_rent_due(const region_rent_t *self)
 
 /* ---- what is there ---- */
 
-/* What a predecessor rented is paid for since then, also while nobody counted: its node knows how old it is. What is heard
+/* A unit that a predecessor rented is paid for since then, also while nobody counted: its node knows how old it is. What is heard
  * first may have been said long before, so that later ones count as well. */
 static void s_take_over(unit_t *unit, int64_t age_us, int64_t now_us)
 {

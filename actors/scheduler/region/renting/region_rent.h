@@ -35,7 +35,7 @@ typedef struct {
 region_rent_t *region_rent_new(const region_rent_spec_t *spec, int64_t now_us);
 void region_rent_destroy(region_rent_t **self_p);
 
-/* What a plan says: units of each offer (missing ones: 0), and whether all are kept until the end of the run. */
+/* A plan: units of each offer (missing ones: 0), and whether all are kept until the end of the run. */
 void region_rent_want(region_rent_t *self, const uint64_t *units, size_t count, bool keep, int64_t now_us);
 /* The region has nothing left to compute. */
 void region_rent_work_done(region_rent_t *self, bool done);
@@ -51,7 +51,7 @@ typedef struct {
 
 /* A node of an offer announced itself. Anybody's: one that was not rented here is counted as rented from now on. */
 void region_rent_seen(region_rent_t *self, const region_rent_node_t *node, int64_t now_us);
-/* What is known of a unit without having heard from it: how many shards are there, or wait for it to come back. */
+/* Facts about a unit without having heard from it: how many shards are there, or wait for it to come back. */
 void region_rent_hosts(region_rent_t *self, const char *name, size_t shards);
 void region_rent_works(region_rent_t *self, const char *name, int64_t now_us);
 /* The next unit from `*at_p` on that is not there and for which shards wait; false: there is none. */
@@ -61,7 +61,7 @@ void region_rent_ended(region_rent_t *self, const char *name, int64_t now_us);
 /* The same of a node that was heard and is not any more: nothing when the unit was started anew since, and its node is to come. */
 void region_rent_gone(region_rent_t *self, const char *name, int64_t now_us);
 
-/* What a command that was run for a unit of its own machine came to; a node that is there says more than either. */
+/* The outcome of a command that was run for a unit of its own machine; a node that is there says more than either. */
 void region_rent_refused(region_rent_t *self, const char *name, int64_t now_us); /* it could not be started */
 void region_rent_given_back(region_rent_t *self, const char *name, int64_t now_us);
 
@@ -103,7 +103,7 @@ int64_t region_rent_start_us(const region_rent_t *self);
 uint64_t region_rent_failures(const region_rent_t *self);
 uint64_t region_rent_issued(const region_rent_t *self); /* commands so far */
 
-/* What a predecessor had counted; then the units that it had rented, of those that outlive it. */
+/* Figures that a predecessor had counted; then the units that it had rented, of those that outlive it. */
 void region_rent_restore(region_rent_t *self, const uint64_t *rented_us, size_t count, uint64_t failures);
 void region_rent_take(region_rent_t *self, const wire_u64s_t *units, int64_t now_us);
 void region_rent_put(const region_rent_t *self, wire_u64s_t *ret_units, int64_t now_us);

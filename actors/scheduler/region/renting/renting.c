@@ -4,7 +4,7 @@
 
 #define UNITS_SETTLE_US (3 * SECOND_US) /* nodes announce themselves every second */
 
-/* What a predecessor has rented is known when it outlives that; else it has gone, or is there soon. */
+/* A unit that a predecessor has rented is known when it outlives that; else it has gone, or is there soon. */
 void renting_init(renting_t *self, region_base_t *base, nodes_t *nodes, actors_t *actors, shards_t *shards,
                   moving_t *moving, int64_t now_us)
 {
@@ -111,7 +111,7 @@ void renting_plan(renting_t *self, const message_t *plan, int64_t now_us)
         region_rent_want(self->rent, plan->plan.units.items, plan->plan.units.count, plan->plan.keep, now_us);
 }
 
-/* Who hosts shards, and who computes, changes between announcements. */
+/* Nodes begin to host shards, and to compute, between announcements. */
 static void s_note_nodes(renting_t *self, int64_t now_us)
 {
     for (size_t index = 0; index < self->nodes->count; index++) {
@@ -174,7 +174,7 @@ static const topology_offer_t *s_offer_of(const renting_t *self, const region_no
     return NULL;
 }
 
-/* What a worker has computed since it told the last time. */
+/* Samples that a worker has computed since it told the last time. */
 void renting_computed(renting_t *self, const region_actor_t *worker, computed_t computed)
 {
     const topology_offer_t *offer =

@@ -9,7 +9,7 @@
 #ifndef ACTORS_SCHEDULER_REGION_RENTING_RENTING_H
 #define ACTORS_SCHEDULER_REGION_RENTING_RENTING_H
 
-#include "actors/scheduler/region/placing/moving.h"
+#include "actors/scheduler/region/moving/moving.h"
 #include "actors/scheduler/region/renting/region_rent.h"
 #include "actors/scheduler/region/training/training.h"
 

@@ -225,7 +225,7 @@ const ranges_t *lease_table_leased(const lease_table_t *self, size_t worker)
     return &self->workers[worker].leased;
 }
 
-/* What the worker holds no more becomes a claim. */
+/* A batch that the worker holds no more becomes a claim. */
 static void s_settle(lease_table_t *self, worker_entry_t *entry, const ranges_t *holding)
 {
     for (size_t index = 0; index < entry->leased.count; index++) {
@@ -283,7 +283,7 @@ uint64_t lease_table_free(lease_table_t *self)
 
 /* ---- speeds ---- */
 
-/* What all living workers do together; who has not told yet counts as the mean of those who have. */
+/* The speed of all living workers together; one that has not told yet counts as the mean of those who have. */
 typedef struct {
     size_t live;
     uint64_t leased;
@@ -386,7 +386,7 @@ static bool s_is_refused(worker_entry_t *entry, const pace_t *pace, uint64_t fit
     return (double)(now_us - entry->refused_us) < 1e6 / s_speed(entry, pace);
 }
 
-/* What a worker keeps: what it computes and one lease more; where a step is shared out, a whole step, as the others
+/* A worker's batches: what it computes and one lease more; where a step is shared out, a whole step, as the others
  * may be away. */
 static uint64_t s_most(const lease_table_t *self, const worker_entry_t *entry, const pace_t *pace)
 {

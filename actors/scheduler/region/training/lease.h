@@ -35,7 +35,7 @@ void lease_table_destroy(lease_table_t **self_p);
 /* There are this many workers now; never fewer than before. */
 void lease_table_grow(lease_table_t *self, size_t worker_count);
 
-/* What a shard says it has applied and stored. Reports of an older incarnation are ignored; within one
+/* A shard says what it has applied and stored. Reports of an older incarnation are ignored; within one
  * incarnation and history the sets only grow, so reports that come out of order do no harm. Errors
  * ERR_MALFORMED (a batch that the run does not have), ERR_LIMIT; nothing is changed then. */
 MUST_USE err_code_t lease_table_progress(lease_table_t *self, size_t shard, uint64_t incarnation,
@@ -46,7 +46,7 @@ void lease_table_start(lease_table_t *self, size_t worker, uint64_t incarnation)
 /* A worker is lost: its leases are free, and this incarnation gets no more. */
 void lease_table_release(lease_table_t *self, size_t worker);
 
-/* What it is expected to compute, in batches per second, until it has told; 0: not known. */
+/* Its expected speed, in batches per second, until it has told; 0: not known. */
 void lease_table_expect(lease_table_t *self, size_t worker, double batches_per_s);
 /* It was told to end: it gets nothing more, and keeps what it works on until it is released. */
 void lease_table_retire(lease_table_t *self, size_t worker);

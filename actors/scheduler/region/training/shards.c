@@ -135,7 +135,7 @@ bool shards_all_applied(const shards_t *self)
     return shards_known(self) && lease_table_all_applied(self->leases);
 }
 
-/* What a former one had may be lost. */
+/* A former incarnation's progress may be lost. */
 const message_t *shards_progress(const shards_t *self, size_t shard)
 {
     const message_t *progress = self->list[shard].progress;
@@ -157,7 +157,7 @@ bool shards_closed(const shards_t *self)
     return shards_known(self) && !shards_unclosed(self);
 }
 
-/* That the others have this region's last delta needs no check here: they are not complete without it, and
+/* The others' having this region's last delta needs no check here: they are not complete without it, and
  * the global scheduler ends the run when all are. */
 static bool s_have_all_lasts(const shards_t *self)
 {

@@ -52,7 +52,7 @@ bool shards_closed(const shards_t *self);      /* every shard's final cut is dur
 bool shards_have_all(const shards_t *self);    /* and every other region's last delta is */
 /* Its newest progress, if it is of the incarnation that runs; NULL: it has not told. */
 const message_t *shards_progress(const shards_t *self, size_t shard);
-/* Whether a node's disk has nothing older than the newest that is known. */
+/* True: a node's disk has nothing older than the newest that is known. */
 bool shards_newest_is_on(const shards_t *self, size_t shard, size_t node);
 const region_actor_t *
 shards_untold(const shards_t *self); /* the first of which no progress is known; NULL: none */

@@ -12,12 +12,17 @@ void still_init(still_t *self, region_base_t *base, actors_t *actors, shards_t *
 
 /* ---- why ---- */
 
+static bool s_waits(const region_actor_t *actor)
+{
+    return actor->told.status && actor->told.status->status.waits_for[0];
+}
+
 static const region_actor_t *s_of_role(const still_t *self, region_role_t role, bool waits)
 {
     for (size_t index = 0; index < self->actors->count; index++) {
         const region_actor_t *actor = &self->actors->list[index];
-        if (actor->role == role && actor->state == PLACE_READY &&
-            (!waits || (actor->status && actor->status->status.waits_for[0])))
+        bool runs = actor->role == role && actor->state == PLACE_READY;
+        if (runs && (!waits || s_waits(actor)))
             return actor;
     }
     return NULL;
@@ -34,11 +39,11 @@ static const region_actor_t *s_missing_shard(const still_t *self)
 /* A worker that waits for a shard waits for whatever that waits for. */
 static void s_waited(const still_t *self, const region_actor_t *worker, char out[STILL_WHY_MAX])
 {
-    const char *first = worker->status->status.waits_for;
+    const char *first = worker->told.status->status.waits_for;
     const region_actor_t *shard = s_of_role(self, ROLE_SHARD, true);
     if (shard && !strncmp(first, "shard/", 6))
         snprintf(out, STILL_WHY_MAX, "%s waited for %s, and %s for %s", worker->name, first, shard->name,
-                 shard->status->status.waits_for);
+                 shard->told.status->status.waits_for);
     else
         snprintf(out, STILL_WHY_MAX, "%s waited for %s", worker->name, first);
 }

@@ -96,7 +96,7 @@ int64_t training_us(const training_t *self, int64_t now_us);
 double training_mean_loss(const training_t *self);  /* since the newest row; NaN: none was told */
 double training_mean_batch(const training_t *self); /* samples */
 
-/* What a worker has computed since it told the last time. */
+/* Samples that a worker has computed since it told the last time. */
 typedef struct {
     uint64_t samples;
     int64_t took_us;

@@ -217,7 +217,7 @@ void training_report(const training_t *self, message_t *report, int64_t now_us)
     report->region_report.loss = training_mean_loss(self);
     report->region_report.train_us = training_us(self, now_us);
     report->region_report.compute_us = self->time.compute_us;
-    /* What a predecessor knew is asked again: a shard may have come back from something older. */
+    /* A predecessor's knowledge is asked again: a shard may have come back from something older. */
     report->region_report.complete =
         self->curve.complete && (region_stops(self->base) || shards_have_all(self->shards));
     report->region_report.curve_rows = self->curve.row_count;

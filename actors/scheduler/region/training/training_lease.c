@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-/* What a core of its node was measured to, in batches; 0: it was not. */
+/* The speed that a core of its node was measured to, in batches per second; 0: it was not. */
 static double s_expected(const training_t *self, const region_actor_t *worker)
 {
     double samples_per_s = self->nodes->list[worker->node].announce->announce.samples_per_s;
@@ -33,7 +33,7 @@ void training_worker_lost(training_t *self, const region_actor_t *worker)
 
 /* ---- granting ---- */
 
-/* What it computes, from its own figures; 0 when it has none yet. */
+/* Its speed, from its own figures; 0 when it has none yet. */
 static double s_batches_per_s(const training_t *self, const message_t *want)
 {
     if (want->lease_want.compute_us <= 0)
@@ -104,7 +104,7 @@ bool training_take_want(training_t *self, const message_t *message, region_actor
         return false;
     }
     *ret_computed = training_take_figures(self, message, worker);
-    worker->untold = false;
+    worker->worker.untold = false;
     if (holding.count)
         training_begin(self, now_us); /* it was leased by a predecessor */
     bool may = !region_stops(self->base) && !self->base->failure;

@@ -61,9 +61,9 @@ void training_end(training_t *self, int64_t now_us)
 
 static bool s_waits(const region_actor_t *worker, int64_t now_us)
 {
-    const message_t *status = worker->status;
+    const message_t *status = worker->told.status;
     return status && status->status.waits_for[0] &&
-           (int64_t)status->status.since_us + now_us - worker->status_us >= STANDS_US;
+           (int64_t)status->status.since_us + now_us - worker->told.us >= STANDS_US;
 }
 
 static bool s_nobody_computes(const training_t *self, int64_t now_us)

@@ -26,6 +26,7 @@ static const struct {
     {FROM_OWN_KEEPERS, "keeper/eu/a", {"keeper/us/a", "keeper/eu", "node/eu/a", "keeper//a"}},
     {FROM_KEEPERS, "keeper/us/a", {"keeper/us", "shard/us/1", "keeper//a", "keeper"}},
     {FROM_NODES, "node/eu/a", {"node/us/a", "node/eu", "node/eu/", "keeper/eu/a"}},
+    {FROM_ALL_SHARDS, "shard/us/0", {"shard/us", "keeper/us/0", "shard//0", "shards/us/0"}},
     {FROM_BROKER, "broker/eu", {"broker/us", "broker/eu/1", "broker", "broker/"}},
 };
 
@@ -129,8 +130,9 @@ Test(dispatch, a_refusal_is_never_stale)
 {
     uint64_t newest = 5;
     cr_assert_eq(s_judge(KIND_refused, "scheduler/eu", 4, PHASE_RUNS, &newest).verdict, DISPATCH_FOREIGN);
-    cr_assert_eq(s_judge(KIND_refused, "scheduler/eu", 9, PHASE_RUNS, &newest).verdict, DISPATCH_FOREIGN);
     cr_assert_eq(newest, 5);
+    cr_assert_eq(s_judge(KIND_refused, "scheduler/eu", 9, PHASE_RUNS, &newest).verdict, DISPATCH_FOREIGN);
+    cr_assert_eq(newest, 9, "it is heard all the same");
 }
 
 Test(dispatch, why_is_one_wording)

@@ -82,7 +82,7 @@ static unsigned s_phase(const world_t *w)
 
 static bool s_decided(const world_t *w)
 {
-    return shard_vote_decided(w->shard[1][0], 1) != NULL;
+    return vote_decided(w->shard[1][0]->rounds, 1) != NULL;
 }
 
 /* The newest that it has said to a puppet; the test's own. */
@@ -402,13 +402,13 @@ Test(ballot, who_lost_its_votes_is_mute_until_all_others_have_said_how_far_they_
 {
     world_t *w = s_world();
     shard_core_t *shard = w->shard[1][0];
-    shard_vote_mute(shard);
+    rounds_mute(shard->rounds);
     cr_assert(s_says_muted(w, 1));
     cr_assert(s_says_muted(w, 100), "a round that is far ahead, too");
-    shard_vote_heard(shard, 0, 3);
-    shard_vote_heard(shard, 2, 5);
+    rounds_heard(shard->rounds, 0, 3);
+    rounds_heard(shard->rounds, 2, 5);
     cr_assert(s_says_muted(w, 100), "one has not been heard");
-    shard_vote_heard(shard, 3, 4);
+    rounds_heard(shard->rounds, 3, 4);
     cr_assert(s_says_muted(w, 5), "the farthest of them");
     cr_assert_not(s_says_muted(w, 6), "nobody can have voted on that yet");
     world_destroy(w);

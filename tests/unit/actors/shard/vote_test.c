@@ -298,7 +298,7 @@ static void s_keep(world_t *w, size_t origin, uint64_t number, size_t bytes)
 {
     buf_t *data = buf_new_zero(bytes), *cursor = buf_new_zero(2 * sizeof(uint64_t));
     incoming_t in = {.head = {.first = number, .last = number}, .cursor = cursor};
-    shard_relay_keep(w->shard[0][0], origin, &in, data);
+    forward_keep(w->shard[0][0]->rounds, origin, &in, data);
     buf_destroy(&data);
     buf_destroy(&cursor);
 }
@@ -308,7 +308,7 @@ Test(vote, what_is_kept_for_others_is_bounded_by_the_window)
 {
     world_t *w = s_world(0.5);
     w->topology->job.sync.window_bytes = 3000;
-    const shard_relays_t *relays = &w->shard[0][0]->rounds->relays;
+    const forwards_t *relays = &w->shard[0][0]->rounds->forwards;
     s_keep(w, 2, 1, 1000);
     for (uint64_t number = 1; number <= 6; number++)
         s_keep(w, 1, number, 1000);

@@ -238,6 +238,36 @@ Test(region, stops_its_nodes_and_waits_for_bye)
     s_free(bench);
 }
 
+/* Each of these is taken from somebody, and from nobody else. */
+Test(region, what_somebody_else_says_is_not_heard)
+{
+    static const struct {
+        message_kind_t kind;
+        const char *from;
+    } said[] = {
+        {KIND_stop, "worker/eu/0"},        {KIND_stop, "scheduler/us"},     {KIND_stop, "node/eu/a"},
+        {KIND_plan, "scheduler/us"},       {KIND_bye, "scheduler/eu"},      {KIND_stopped, "shard/eu/0"},
+        {KIND_stopped, "node/us/a"},       {KIND_announce, "node/us/c"},    {KIND_placed, "worker/eu/0"},
+        {KIND_progress, "worker/eu/0"},    {KIND_lease_want, "shard/eu/0"}, {KIND_sealed, "shard/eu/0"},
+        {KIND_keeper_want, "worker/eu/0"},
+    };
+    bench_t *bench = s_bench(2, false);
+    s_running(bench);
+    driver_drop(&bench->by);
+    for (size_t i = 0; i < sizeof said / sizeof *said; i++) {
+        message_t *message = message_new(said[i].kind, NAME, said[i].from);
+        message->incarnation = UINT64_MAX;
+        driver_give(&bench->by, message);
+    }
+    cr_assert_eq(driver_count(&bench->by, KIND_stop), 0);
+    message_t *report = s_report(bench);
+    cr_assert(report->region_report.placed && !report->region_report.stopped);
+    cr_assert_eq(report->region_report.nodes, 2);
+    cr_assert_eq(report->region_report.plan, 1);
+    message_destroy(&report);
+    s_free(bench);
+}
+
 Test(region, ends_without_a_bye_after_five_seconds)
 {
     bench_t *bench = s_bench(1, false);

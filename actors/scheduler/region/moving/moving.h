@@ -10,8 +10,8 @@
  * Files    moving.c (handing over, letting go), moving_balance.c (onto nodes that join: marks what is to go, and nothing else).
  * Threads  one owner.
  */
-#ifndef ACTORS_SCHEDULER_REGION_PLACING_MOVING_H
-#define ACTORS_SCHEDULER_REGION_PLACING_MOVING_H
+#ifndef ACTORS_SCHEDULER_REGION_MOVING_MOVING_H
+#define ACTORS_SCHEDULER_REGION_MOVING_MOVING_H
 
 #include "actors/scheduler/region/base/region_events.h"
 #include "actors/scheduler/region/keeping/keeping.h"
@@ -54,7 +54,7 @@ void moving_let_go(moving_t *self, bool coming, int64_t now_us);
 /* Where the keeper is that has all that a shard handed over; NOWHERE: not yet. When none answers any more it has not handed over. */
 size_t moving_home(moving_t *self, region_actor_t *shard, int64_t now_us);
 bool moving_has_handed(const moving_t *self, size_t shard);
-/* Whether its newest snapshot is known, and was handed over as its last. */
+/* True: its newest snapshot is known, and was handed over as its last. */
 bool moving_is_last(const moving_t *self, size_t shard);
 void moving_started(moving_t *self, const region_actor_t *shard);
 /* A node tells that a former incarnation has ended there. */

@@ -1,5 +1,5 @@
 /* Handing over, and letting go. */
-#include "actors/scheduler/region/placing/moving.h"
+#include "actors/scheduler/region/moving/moving.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -69,11 +69,11 @@ static void s_succeed(moving_t *self, region_actor_t *actor, int64_t now_us)
     actor->former.node = actor->node;
     actor->former.incarnation = actor->incarnation;
     actor->former.next_us = now_us;
-    actor->pause_us = 0;
+    actor->trouble.pause_us = 0;
     actor->moved = true;
     actors_end(self->actors, actor, now_us);
     actor->next_us = now_us;
-    actor->pause_us = 0;
+    actor->trouble.pause_us = 0;
 }
 
 static void s_note_handed(moving_t *self, size_t shard, int64_t now_us)
@@ -192,7 +192,7 @@ bool moving_is_last(const moving_t *self, size_t shard)
            newest->newest_number == move->handed_number;
 }
 
-/* What was handed over is its own now. */
+/* The snapshot that was handed over is its own now. */
 void moving_started(moving_t *self, const region_actor_t *actor)
 {
     if (actor->role == ROLE_SHARD)

@@ -1,7 +1,7 @@
 /* Shards follow nodes that join: one at a time goes from the node that hosts most to the one that hosts fewest, where that leaves
  * them nearer to each other, so that this comes to an end. It goes as from a node that leaves; to a node
  * whose disk is full nothing goes. */
-#include "actors/scheduler/region/placing/moving.h"
+#include "actors/scheduler/region/moving/moving.h"
 
 #include <stdio.h>
 

@@ -1,0 +1,81 @@
+#include "actors/scheduler/global/global_base.h"
+
+#define HELD_UP_US (3000 * MILLISECOND_US) /* between two events: this scheduler itself stood still */
+
+void global_base_init(global_base_t *self, const global_spec_t *spec, int64_t now_us)
+{
+    *self = (global_base_t){.spec = *spec, .advanced_us = now_us, .heard_us = now_us, .listens_us = now_us};
+    topology_digest(spec->topology, self->digest);
+    outbox_init(&self->outbox);
+}
+
+void global_base_fini(global_base_t *self)
+{
+    outbox_fini(&self->outbox);
+}
+
+size_t global_region_count(const global_base_t *self)
+{
+    return self->spec.topology->region_count;
+}
+
+/* ---- sending ---- */
+
+void global_send(global_base_t *self, message_t **message_p)
+{
+    (*message_p)->incarnation = self->spec.incarnation;
+    outbox_add(&self->outbox, message_p);
+}
+
+void global_refuse(global_base_t *self, const message_t *message, err_code_t code, const char *reason,
+                   uint64_t run)
+{
+    message_t *answer = message_new(KIND_refused, message->from, GLOBAL_NAME);
+    answer->refused.kind = message->kind;
+    answer->refused.code = code;
+    answer->refused.incarnation = message->incarnation;
+    answer->refused.run = run;
+    message_set_text(&answer->refused.reason, reason);
+    global_send(self, &answer);
+}
+
+/* ---- what counts ---- */
+
+void global_decide(global_base_t *self)
+{
+    self->decisions++;
+}
+
+void global_end(global_base_t *self, err_code_t code, const char *reason)
+{
+    self->failure = code;
+    snprintf(self->reason, sizeof self->reason, "%s", reason);
+    self->finished = self->displaced = true;
+}
+
+/* ---- listening ---- */
+
+static bool s_note(global_base_t *self, int64_t *newest_us, int64_t now_us)
+{
+    bool gap = now_us - *newest_us > HELD_UP_US;
+    if (gap)
+        self->listens_us = now_us;
+    *newest_us = now_us;
+    return gap;
+}
+
+bool global_advances(global_base_t *self, int64_t now_us)
+{
+    return s_note(self, &self->advanced_us, now_us);
+}
+
+/* The one whom nobody hears is cut off: silence of others counts from when one of them is heard again. */
+bool global_hears(global_base_t *self, int64_t now_us)
+{
+    return s_note(self, &self->heard_us, now_us);
+}
+
+int64_t global_silence_us(const global_base_t *self, int64_t seen_us, int64_t now_us)
+{
+    return now_us - (seen_us > self->listens_us ? seen_us : self->listens_us);
+}

@@ -1,0 +1,222 @@
+/* rooms - rooms of the regional scheduler without a scheduler: region eu of two, two shards, two workers, in virtual time.
+ *
+ * Why      a room is tested by what it owns: each test sets those below it as it needs them.
+ */
+#ifndef TESTS_UNIT_ACTORS_SCHEDULER_REGION_ROOMS_H
+#define TESTS_UNIT_ACTORS_SCHEDULER_REGION_ROOMS_H
+
+#include "actors/scheduler/region/ending/ending.h"
+#include "actors/scheduler/region/placing/placing.h"
+#include "actors/scheduler/region/training/still.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+
+#define TERM 6ull
+#define RUN 7u
+#define SAMPLES 300
+#define MS MILLISECOND_US
+#define SECOND SECOND_US
+
+typedef struct {
+    topology_t topology;
+    region_spec_t spec;
+    region_base_t base;
+    region_run_t run;
+    region_links_t links;
+    nodes_t nodes;
+    actors_t actors;
+    shards_t shards;
+    training_t training;
+    still_t still;
+    keeping_t keeping;
+    moving_t moving;
+    workers_t workers;
+    adopting_t adopting;
+    renting_t renting;
+    placing_t placing;
+    ending_t ending;
+} rooms_t;
+
+static inline void rooms_topology(topology_t *topology)
+{
+    topology->job.epochs = 1;
+    topology->job.batch = 10;
+    topology->job.sync.away_after_us = 30 * SECOND;
+    topology->region_count = 2;
+    for (size_t index = 0; index < 2; index++) {
+        strcpy(topology->regions[index].name, index ? "us" : "eu");
+        topology->regions[index].data_share = 1;
+        topology->regions[index].workers = 2;
+        topology->regions[index].shards = 2;
+    }
+}
+
+static inline void rooms_init(rooms_t *self)
+{
+    region_base_init(&self->base, &self->spec, 0);
+    region_run_init(&self->run, &self->base);
+    region_links_init(&self->links, &self->base);
+    nodes_init(&self->nodes, &self->base, &self->run);
+    actors_init(&self->actors, &self->base, &self->nodes);
+    shards_init(&self->shards, &self->base, &self->run, &self->nodes, &self->actors);
+    training_init(&self->training, &self->base, &self->run, &self->links, &self->nodes, &self->actors,
+                  &self->shards);
+    still_init(&self->still, &self->base, &self->actors, &self->shards, &self->training);
+    keeping_init(&self->keeping, &self->base, &self->nodes, &self->actors, &self->shards);
+    moving_init(&self->moving, &self->base, &self->nodes, &self->actors, &self->shards, &self->keeping);
+    workers_init(&self->workers, &self->base, &self->nodes, &self->actors, &self->shards, &self->training);
+    adopting_init(&self->adopting, &self->base, &self->nodes, &self->actors, &self->shards, &self->training,
+                  &self->keeping);
+    renting_init(&self->renting, &self->base, &self->nodes, &self->actors, &self->shards, &self->moving, 0);
+    self->placing = (placing_t){&self->base,    &self->run,      &self->nodes,   &self->actors,
+                                &self->shards,  &self->training, &self->keeping, &self->moving,
+                                &self->workers, &self->adopting, &self->renting, .plan = 0};
+    self->ending = (ending_t){&self->base,     &self->run,      &self->nodes, &self->shards,
+                              &self->training, &self->adopting, .done = false};
+}
+
+static inline rooms_t *rooms_new(void)
+{
+    rooms_t *self = calloc(1, sizeof *self);
+    cr_assert_not_null(self);
+    rooms_topology(&self->topology);
+    self->spec = (region_spec_t){
+        .topology = &self->topology, .term = TERM, .run = RUN, .nodes_expected = 2, .settle_us = 3 * SECOND};
+    rooms_init(self);
+    return self;
+}
+
+static inline void rooms_free(rooms_t *self)
+{
+    placing_fini(&self->placing);
+    renting_fini(&self->renting);
+    adopting_fini(&self->adopting);
+    moving_fini(&self->moving);
+    keeping_fini(&self->keeping);
+    training_fini(&self->training);
+    shards_fini(&self->shards);
+    actors_fini(&self->actors);
+    nodes_fini(&self->nodes);
+    region_links_fini(&self->links);
+    region_base_fini(&self->base);
+    free(self);
+}
+
+/* The next message of a kind that is to be sent; those before it are thrown away. NULL: there is none. */
+static inline message_t *rooms_take(rooms_t *self, message_kind_t kind)
+{
+    message_t *message;
+    while ((message = outbox_take(&self->base.outbox)) && message->kind != kind)
+        message_destroy(&message);
+    return message;
+}
+
+static inline size_t rooms_sent(rooms_t *self, message_kind_t kind)
+{
+    size_t count = 0;
+    for (message_t *message; (message = rooms_take(self, kind)); count++)
+        message_destroy(&message);
+    return count;
+}
+
+static inline message_t *rooms_announce(const rooms_t *self, const char *name, uint64_t process)
+{
+    message_t *announce = message_new(KIND_announce, self->base.name, name);
+    message_set_name(announce->announce.digest, self->base.digest);
+    announce->announce.process = process;
+    announce->announce.run = RUN;
+    announce->announce.cores = 2;
+    announce->announce.samples = SAMPLES;
+    return announce;
+}
+
+static inline size_t rooms_node(rooms_t *self, const char *name, int64_t now_us)
+{
+    nodes_news_t news;
+    message_t *announce = rooms_announce(self, name, 1);
+    size_t node = nodes_take_announce(&self->nodes, announce, false, now_us, &news);
+    message_destroy(&announce);
+    cr_assert_neq(node, NOWHERE);
+    return node;
+}
+
+/* Two nodes, and a plan: two shards, two synchronizers, two workers, nobody placed. */
+static inline void rooms_plan(rooms_t *self)
+{
+    rooms_node(self, "node/eu/a", 0);
+    rooms_node(self, "node/eu/b", 0);
+    self->actors.shard_count = self->actors.synchronizer_count = self->actors.worker_count = 2;
+    actors_add_numbered(&self->actors, ROLE_SHARD, 2);
+    actors_add_numbered(&self->actors, ROLE_SYNCHRONIZER, 2);
+    actors_add_numbered(&self->actors, ROLE_WORKER, 2);
+    shards_start(&self->shards);
+    training_start(&self->training);
+    keeping_start(&self->keeping);
+    moving_start(&self->moving);
+    self->placing.missing = calloc(2, sizeof *self->placing.missing);
+}
+
+/* An actor runs, on that node. */
+static inline region_actor_t *rooms_run(rooms_t *self, const char *name, size_t node, int64_t now_us)
+{
+    region_actor_t *actor = actors_named(&self->actors, name);
+    cr_assert_not_null(actor, "%s", name);
+    actor->state = PLACE_READY;
+    actor->node = actor->newest.node = node;
+    actor->incarnation = actor->newest.incarnation = region_issue(&self->base);
+    actor->ran = actor->wanted = true;
+    actor->since_us = actor->seen_us = actor->worker.ready_us = now_us;
+    return actor;
+}
+
+/* What a shard tells: batches below `applied` and `durable`, its newest snapshot. */
+static inline message_t *rooms_progress(const rooms_t *self, size_t shard, uint64_t applied, uint64_t durable,
+                                        uint64_t number)
+{
+    const region_actor_t *actor = &self->actors.list[shard];
+    message_t *progress = message_new(KIND_progress, self->base.name, actor->name);
+    progress->incarnation = actor->incarnation;
+    progress->progress.history = 1;
+    progress->progress.number = number;
+    progress->progress.steps = applied;
+    ranges_t set = {0};
+    cr_assert_eq(ranges_add(&set, 0, applied), ERR_OK);
+    message_set_ranges(&progress->progress.applied, &set);
+    cr_assert_eq(ranges_remove(&set, durable, UINT64_MAX), ERR_OK);
+    message_set_ranges(&progress->progress.durable, &set);
+    ranges_fini(&set);
+    return progress;
+}
+
+static inline void rooms_tell(rooms_t *self, size_t shard, uint64_t applied, uint64_t durable,
+                              uint64_t number)
+{
+    message_t *progress = rooms_progress(self, shard, applied, durable, number);
+    shards_take_progress(&self->shards, progress, shard);
+    message_destroy(&progress);
+}
+
+/* Both shards run and have told, of a newest snapshot; nothing of a predecessor is waited for. */
+static inline rooms_t *rooms_running(uint64_t number)
+{
+    rooms_t *rooms = rooms_new();
+    rooms_plan(rooms);
+    rooms->actors.settled = true;
+    rooms_run(rooms, "shard/eu/0", 0, 0);
+    rooms_run(rooms, "shard/eu/1", 1, 0);
+    rooms_tell(rooms, 0, 0, 0, number);
+    rooms_tell(rooms, 1, 0, 0, number);
+    return rooms;
+}
+
+/* And both workers; nothing is stored yet. */
+static inline rooms_t *rooms_training(void)
+{
+    rooms_t *rooms = rooms_running(0);
+    training_worker_started(&rooms->training, rooms_run(rooms, "worker/eu/0", 0, 0));
+    training_worker_started(&rooms->training, rooms_run(rooms, "worker/eu/1", 1, 0));
+    return rooms;
+}
+
+#endif
