@@ -4,6 +4,8 @@
 #include "actors/shard/replica/strategy/exchange.h"
 #include "actors/shard/shard_internal.h"
 
+#include "codec/base/failpoint.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,11 +51,10 @@ shard_core_t *shard_alloc(const shard_spec_t *spec)
     intake_init(self->intake, self->base, self->replica);
     stream_init(self->stream, self->base, self->replica);
     rounds_init(self->rounds, self->base, self->replica, self->stream);
-    self->durable->retry_pause_us = SHARD_RETRY_FIRST_US;
+    durable_init(self->durable, self->base, self->replica, self->intake, self->stream, self->rounds);
     self->report->state = "running";
     self->entry->giving.region = self->entry->donor = SIZE_MAX;
     self->entry->position_us = ROLE_NEVER;
-    keep_init(&self->durable->keep, self->base);
     return self;
 }
 
@@ -74,12 +75,15 @@ err_code_t shard_core_restore(const shard_spec_t *spec, const snapshot_t *snapsh
                               err_t *err)
 {
     shard_core_t *self = shard_alloc(spec);
-    err_code_t code = state_load(self, snapshot, err);
+    err_code_t code = state_load(self->durable, snapshot, err);
     if (code) {
         shard_destroy((void **)&self);
         return err_prefix(err, code, "shard %zu of region %s", spec->shard_index,
                           spec->topology->regions[spec->region_index].name);
     }
+    if (self->stream->entry_number) /* nobody knows whether its positions were ever heard */
+        self->entry->position_us = 0;
+    shard_collect(self);
     if (spec->uncertain && spec->topology->region_count > 1)
         shard_ask_at_start(self);
     *ret_self = self;
@@ -97,9 +101,7 @@ void shard_destroy(void **core_p)
     rounds_fini(self->rounds);
     stream_fini(self->stream);
     intake_fini(self->intake);
-    keep_fini(&self->durable->keep);
-    ranges_fini(&self->durable->applied);
-    ranges_fini(&self->durable->shot.applied);
+    durable_fini(self->durable);
     replica_fini(self->replica);
     base_fini(self->base);
     s_close_rooms(self);
@@ -135,7 +137,7 @@ void shard_collect(shard_core_t *self)
     pending_t own;
     while (stream_own(self->stream, &own))
         rounds_contribute(self->rounds, &own);
-    shard_uncovered_send(self);
+    durable_send_uncovered(self->durable);
 }
 
 static bool s_apply(shard_core_t *self, size_t origin, const incoming_t *delta)
@@ -227,12 +229,39 @@ static void s_on_close(shard_core_t *self, const message_t *message)
         stream_close(self->stream);
 }
 
+/* -- what is committed */
+
+/* What the snapshot that was out holds is durable: whoever waits for that acts on it. One that stops has nothing else to wait for. */
+static void s_on_counts(shard_core_t *self, const durable_done_t *done)
+{
+    if (self->base->life.phase == LIFE_STORES)
+        shard_entered(self);
+    if (done->first <= done->last) {
+        stream_send(self->stream, done->first, done->last);
+        stream_head(self->stream);
+    }
+    if (rounds_committed(self->rounds, done->changes, done->round))
+        shard_advance(self);
+    FAILPOINT(shard_snapshot_told);
+    self->base->report_soon = true;
+    if (life_stops(&self->base->life))
+        shard_role.tick(self, self->base->now_us);
+}
+
+static void s_on_done(shard_core_t *self, durable_done_t done)
+{
+    if (done.number)
+        shard_donor_committed(self, done.number, done.code);
+    if (done.counts)
+        s_on_counts(self, &done);
+}
+
 static void s_stop(shard_core_t *self, life_end_t end)
 {
     life_end(&self->base->life, end);
     shard_donor_drop(self);
     shard_enter_drop(self);
-    shard_mark_drop(self);
+    mark_drop(&self->durable->mark);
     intake_stop(self->intake);
     stream_stop(self->stream);
 }
@@ -246,8 +275,7 @@ static void s_on_stop(shard_core_t *self)
 /* A shard that is not dirty any more has nothing left to wait for: it ends without asking other regions. */
 static void s_finish(shard_core_t *self)
 {
-    if (self->base->life.end != END_STOPS || self->durable->shot.number ||
-        (shard_dirty(self) && !life_is_unsettled(&self->base->life)))
+    if (self->base->life.end != END_STOPS || !durable_is_done(self->durable))
         return;
     life_end(&self->base->life, END_DONE);
     shard_report(self);
@@ -260,15 +288,9 @@ static void s_on_hand_over(shard_core_t *self, const message_t *message)
 {
     if (message->hand_over.incarnation != self->base->spec.incarnation)
         return;
-    self->durable->handed_from = self->durable->number;
+    durable_hand_over(self->durable);
     s_stop(self, END_HANDS);
     self->base->report_soon = true;
-}
-
-bool shard_has_handed(const shard_core_t *self)
-{
-    return self->base->life.end == END_HANDS && !self->durable->shot.number &&
-           self->durable->keep.counts > self->durable->handed_from && !shard_dirty(self);
 }
 
 /* -- who may say what, and when */
@@ -379,11 +401,11 @@ static void s_piece(void *core, message_t **message_p, int64_t now_us)
     shard_enter_piece(self, *message_p);
 }
 
-static void s_keep(void *core, message_t **message_p, int64_t now_us)
+static void s_store(void *core, message_t **message_p, int64_t now_us)
 {
     shard_core_t *self = core;
     (void)now_us;
-    shard_keep_news(self, keep_message(&self->durable->keep, *message_p));
+    s_on_done(self, durable_message(self->durable, *message_p));
 }
 
 static void s_donor_fetch(void *core, message_t **message_p, int64_t now_us)
@@ -399,13 +421,6 @@ static void s_vote(void *core, message_t **message_p, int64_t now_us)
     (void)now_us;
     if (rounds_message(self->rounds, *message_p))
         shard_enter(self, false); /* an older state than it had was gone on from */
-}
-
-static void s_mark(void *core, message_t **message_p, int64_t now_us)
-{
-    shard_core_t *self = core;
-    (void)now_us;
-    shard_mark(self, *message_p);
 }
 
 static void s_hand_over(void *core, message_t **message_p, int64_t now_us)
@@ -438,14 +453,14 @@ static const dispatch_row_t s_rows[] = {
     {KIND_welcome_want, FROM_PEERS, WHILE_THERE, s_welcome_want},
     {KIND_snapshot_offer, FROM_PEERS, WHILE_THERE, s_offer},
     {KIND_snapshot_piece, FROM_PEERS, WHILE_THERE, s_piece},
-    {KIND_keepers, FROM_SCHEDULER, DISPATCH_ALWAYS, s_keep},
-    {KIND_snapshot_kept, FROM_KEEPERS, DISPATCH_ALWAYS, s_keep},
-    {KIND_snapshot_fetch, FROM_KEEPERS, DISPATCH_ALWAYS, s_keep},
+    {KIND_keepers, FROM_SCHEDULER, DISPATCH_ALWAYS, s_store},
+    {KIND_snapshot_kept, FROM_KEEPERS, DISPATCH_ALWAYS, s_store},
+    {KIND_snapshot_fetch, FROM_KEEPERS, DISPATCH_ALWAYS, s_store},
     {KIND_snapshot_fetch, FROM_PEERS, WHILE_THERE, s_donor_fetch},
     {KIND_vote_want, FROM_PEERS, WHILE_RUNS, s_vote},
     {KIND_vote, FROM_PEERS, WHILE_RUNS, s_vote},
     {KIND_decision, FROM_PEERS, WHILE_RUNS, s_vote},
-    {KIND_mark, FROM_GLOBAL, DISPATCH_ALWAYS, s_mark}, /* who cannot make a point says so */
+    {KIND_mark, FROM_GLOBAL, DISPATCH_ALWAYS, s_store}, /* who cannot make a point says so */
     {KIND_hand_over, FROM_SCHEDULER, WHILE_RUNS, s_hand_over},
     {KIND_stop, FROM_NODES | FROM_SCHEDULER, DISPATCH_ALWAYS, s_told_to_stop},
 };
@@ -489,13 +504,12 @@ static void s_tick(void *core, int64_t now_us)
     shard_enter_tick(self);
     shard_stand_tick(self);
     shard_donor_tick(self);
-    shard_mark_tick(self);
+    s_on_done(self, durable_tick(self->durable));
     shard_advance(self);
     if (now_us >= self->stream->head_us && self->base->stored) {
         stream_release(self->stream); /* what was held for a newcomer */
         stream_head(self->stream);
     }
-    shard_keep_news(self, keep_tick(&self->durable->keep));
     s_finish(self);
     shard_report_tick(self);
 }
@@ -510,10 +524,8 @@ static int64_t s_due(const void *core)
     const shard_core_t *self = core;
     if (self->base->life.end == END_DONE)
         return ROLE_NEVER;
-    int64_t due = s_least(shard_report_due(self), shard_snapshot_due(self));
-    due = s_least(due, keep_due(&self->durable->keep));
+    int64_t due = s_least(shard_report_due(self), durable_due(self->durable));
     due = s_least(due, s_least(shard_enter_due(self), shard_stand_due(self)));
-    due = s_least(due, self->base->gate.patient_us);
     if (s_runs(self))
         due = s_least(due, rounds_due(self->rounds));
     if (stream_owes(self->stream) && self->base->stored)
@@ -542,6 +554,59 @@ const role_t shard_role = {
     .finished = s_finished,
     .destroy = shard_destroy,
 };
+
+/* -- snapshots -------------------------------------------------------------------------------------------
+ */
+
+snapshot_t *shard_core_take_snapshot(shard_core_t *self, int64_t now_us)
+{
+    self->base->now_us = now_us;
+    if (durable_snapshot_due(self->durable) > now_us)
+        return NULL;
+    bool given = (self->durable->wants & DURABLE_WELCOME) && stream_cut_now(self->stream);
+    shard_collect(self);
+    snapshot_t *snapshot = durable_take(self->durable);
+    if (snapshot && given)
+        shard_donor_taken(self, snapshot);
+    return snapshot;
+}
+
+void shard_core_committed(shard_core_t *self, uint64_t number, err_code_t code, int64_t now_us)
+{
+    self->base->now_us = now_us;
+    s_on_done(self, durable_committed(self->durable, number, code));
+}
+
+err_code_t shard_core_decode(const buf_t *state, message_t **ret_message, err_t *err)
+{
+    return state_decode(state, ret_message, err);
+}
+
+err_code_t shard_core_count(const buf_t *state, uint64_t *ret_batches, err_t *err)
+{
+    return state_count(state, ret_batches, err);
+}
+
+bool shard_core_may_go_on(const shard_core_t *self)
+{
+    return durable_may_go_on(self->durable);
+}
+
+void shard_core_go_on(shard_core_t *self, int64_t now_us)
+{
+    self->base->now_us = now_us;
+    durable_go_on(self->durable);
+}
+
+bool shard_core_uncovered(const shard_core_t *self)
+{
+    return durable_is_uncovered(self->durable);
+}
+
+bool shard_core_keeps(const shard_core_t *self, uint64_t incarnation)
+{
+    return mark_keeps(&self->durable->mark, incarnation);
+}
 
 /* -- what others see --------------------------------------------------------------------------------------
  */

@@ -55,8 +55,6 @@ void shard_advance(shard_core_t *self); /* everything that can be done now */
 /* What the stream has made goes to whom it concerns; after every call that may cut. */
 void shard_collect(shard_core_t *self);
 void shard_drift_begin(shard_core_t *self); /* the parameters are new */
-/* nothing is left to do here, and nothing is missing in the snapshot */
-bool shard_has_handed(const shard_core_t *self);
 shard_core_t *shard_alloc(const shard_spec_t *spec);
 void shard_destroy(void **core_p);
 
@@ -91,37 +89,11 @@ err_code_t shard_adopt(shard_core_t *self, size_t donor, snapshot_t **snapshot_p
 /* shard_donor */
 void shard_donor_want(shard_core_t *self, const message_t *message);
 void shard_donor_fetch(shard_core_t *self, const message_t *message);
-bool shard_donor_waits(const shard_core_t *self); /* for a snapshot */
 void shard_donor_taken(shard_core_t *self, const snapshot_t *snapshot);
 void shard_donor_committed(shard_core_t *self, uint64_t number, err_code_t code);
 void shard_donor_tick(shard_core_t *self);
 void shard_donor_drop(shard_core_t *self);
-/* shard_snapshot, shard_state, shard_report */
-void shard_committed(shard_core_t *self); /* the snapshot that is out is durable at the job's level */
-void shard_keep_news(shard_core_t *self, keep_news_t news);
-bool shard_dirty(const shard_core_t *self);
-int64_t shard_snapshot_due(const shard_core_t *self);
-buf_t *state_pack(const shard_core_t *self);
-err_code_t state_load(shard_core_t *self, const snapshot_t *snapshot, err_t *err);
-bool state_add_values(const shard_core_t *self, snapshot_t *snapshot, err_t *err);
-
-/* shard_uncovered */
-void shard_begin_line(shard_core_t *self, const position_t *follows); /* a new history follows there */
-bool shard_uncovered(const shard_core_t *self);                       /* trains on without its disk, now */
-void shard_uncovered_send(shard_core_t *self);           /* then: what is cut and has not left does so */
-uint64_t shard_uncovered_sent(const shard_core_t *self); /* last own delta that has left */
-void shard_uncovered_end(shard_core_t *self);
-
-/* shard_mark */
-void shard_mark(shard_core_t *self, const message_t *message);
-const char *shard_mark_tag(const shard_core_t *self); /* of the snapshot to be taken now; NULL: none */
-void shard_mark_take(shard_core_t *self);             /* before any snapshot is made */
-void shard_mark_committed(shard_core_t *self, err_code_t code);
-void shard_mark_drop(shard_core_t *self); /* gives up: the shard stops, or takes another region's state */
-void shard_mark_join(shard_core_t *self, uint64_t number); /* with a state that lies behind that point */
-void shard_mark_tick(shard_core_t *self);
-void shard_mark_load(shard_core_t *self, const wire_u64s_t *kept);
-
+/* shard_report */
 void shard_report(shard_core_t *self);
 void shard_report_tick(shard_core_t *self);
 int64_t shard_report_due(const shard_core_t *self);

@@ -53,7 +53,7 @@ static void s_update_state(shard_core_t *self)
         self->report->state_since_us = self->base->now_us;
     const char *state = self->base->life.end == END_DONE ? "stopped"
                         : life_stops(&self->base->life)  ? "draining"
-                        : shard_uncovered(self)          ? "undurable"
+                        : durable_goes_on(self->durable) ? "undurable"
                         : waits_for[0]                   ? "waiting"
                                                          : "running";
     if (strcmp(state, self->report->state) == 0 && strcmp(waits_for, self->report->waits_for) == 0)
@@ -84,7 +84,7 @@ static void s_progress(shard_core_t *self)
     message->progress.lasts = shard_core_lasts(self);
     message->progress.welcomes = self->base->counts.welcomes;
     message->progress.number = self->durable->keep.counts;
-    message->progress.handed = shard_has_handed(self);
+    message->progress.handed = durable_has_handed(self->durable);
     message->progress.assignment = keep_assignment(&self->durable->keep);
     message->progress.keep_lag_us = keep_lag_us(&self->durable->keep);
     message_set_name(message->progress.keep_refused, keep_refused(&self->durable->keep));

@@ -29,9 +29,9 @@ void gate_init(gate_t *self, unsigned breaks);
 /* As stored: all points up to `number` are over. */
 void gate_load(gate_t *self, uint64_t number);
 
-/* Whether what lies behind this point may be taken. */
+/* Contributions from behind this point may be taken. */
 bool gate_lets(const gate_t *self, uint64_t point);
-/* Whether everything kept for others stays. */
+/* Everything kept for others stays. */
 bool gate_holds(const gate_t *self);
 /* Something from behind this point has come. */
 void gate_seen(gate_t *self, uint64_t point, int64_t now_us);

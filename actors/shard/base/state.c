@@ -1,4 +1,4 @@
-/* What is stored of a shard's name, job and counters, and where it stands with common points. */
+/* Base's part of a state: name, job, counters, and where the shard stands with common points. */
 
 #include "actors/shard/base/base.h"
 

@@ -40,7 +40,7 @@ MUST_USE err_code_t stored_tensors(const base_t *base, const snapshot_t *snapsho
 /* Rows of a list, all zero; free() them. */
 uint64_t *stored_rows(size_t count, size_t fields);
 
-/* What a delta says beside its data, as fields of a row. */
+/* The head of a delta, as fields of a row. */
 #define STORED_HEAD_FIELDS 4u
 void stored_head(const delta_head_t *head, uint64_t *ret_row);
 /* False: there cannot be such a delta. */

@@ -51,13 +51,13 @@ static bool s_is_early(const topology_t *topology, uint64_t width, const message
            (batches - applied) / width > 2 * topology->job.sync.every;
 }
 
-/* Whether rounds are other steps now. Warmup and a falling rate are of the whole job. */
+/* Rounds may be other steps now. Warmup and a falling rate are of the whole job. */
 static bool s_changes_rounds(const topology_t *topology, bool epochs, const message_t *state)
 {
     bool follows = topology->job.optimizer.linear || topology->job.optimizer.warmup > 0;
     uint64_t then = state->shard_state.rate;
-    return !strategy_find(topology->job.sync.strategy)->local_step &&
-           ((then && then != shard_carry_rate(topology)) || (epochs && follows));
+    bool rate = then && then != shard_carry_rate(topology);
+    return !strategy_find(topology->job.sync.strategy)->local_step && (rate || (epochs && follows));
 }
 
 err_code_t shard_carry(const topology_t *topology, const job_t *job, size_t region, const message_t *state,
@@ -73,9 +73,10 @@ err_code_t shard_carry(const topology_t *topology, const job_t *job, size_t regi
                        name, state->shard_state.shard, (unsigned long long)job->epochs);
     bool epochs = shard_carry_has_grown(own, state) || then > own->batches;
     bool rounds = s_changes_rounds(topology, epochs, state);
-    if (topology->region_count == 1 || !job->waits || (!rounds && !epochs) ||
-        s_is_through(state, region, topology->region_count) ||
-        (!rounds && s_is_early(topology, own->width, state)))
+    bool alone = topology->region_count == 1 || !job->waits, same = !rounds && !epochs;
+    bool at_an_end = s_is_through(state, region, topology->region_count) ||
+                     (!rounds && s_is_early(topology, own->width, state));
+    if (alone || same || at_an_end)
         return ERR_OK;
     return err_set(
         err, ERR_JOB,

@@ -1,24 +1,30 @@
 /* durable - what is stored of the shard, when, and what that allows.
  *
- * Owns     the snapshot that is out, what the newest committed one contains, keepers and what they have, common points, going on
- *          without a disk.
+ * Why      nothing that could be lost by a death is acted on by others: a delta leaves, an origin is told, a state is given only once
+ *          the snapshot that contains it is committed (and, with durability `replica`, kept by keepers).
+ * Owns     the snapshot that is out, what the newest committed one contains, going on without a disk; and its parts, each with a
+ *          struct of its own: keepers and what they have (keep), snapshots of common points (mark).
  * Reads    rounds, stream, intake, replica, base.
- * Called   by entry and the core.
+ * Called   by entry and the core. What is committed comes back as durable_done_t: the core hands it to entry, stream and rounds, in this
+ *          order.
+ * Threads  those of the core.
  */
 #ifndef ACTORS_SHARD_DURABLE_DURABLE_H
 #define ACTORS_SHARD_DURABLE_DURABLE_H
 
 #include "actors/shard/durable/keep.h"
+#include "actors/shard/durable/mark.h"
 #include "actors/shard/rounds/rounds.h"
 #include "store/snapshot.h"
 
-#define SHARD_TAKEN_US 20000
-#define SHARD_RETRY_FIRST_US 100000
-#define SHARD_RETRY_LAST_US 5000000
-#define SHARD_MARKS_MAX 128u /* more than checkpoint.marks may be */
-#define SHARD_MARK_FIELDS 2u /* of a row of marks: incarnation, name */
+#define DURABLE_TAKEN_US 20000 /* what others wait to hear of is stored so soon */
+#define DURABLE_RETRY_FIRST_US 100000
+#define DURABLE_RETRY_LAST_US 5000000
 
-/* What the snapshot that is out contains; becomes durable when it is committed. */
+/* Reasons for a snapshot that lie above; set and cleared by the room that wants it. */
+#define DURABLE_WELCOME (1u << 0) /* a newcomer is to be given the state */
+
+/* Contents of the snapshot that is out; they become durable when it is committed. */
 typedef struct {
     uint64_t number; /* 0: none is out */
     bool outlived;   /* the state has been replaced since: what becomes of it does not matter */
@@ -29,37 +35,97 @@ typedef struct {
     bool final[TOPOLOGY_REGIONS_MAX];
 } shot_t;
 
-/* Snapshots of common points; where the shard stands with the points is base/gate. */
+/* Going on while the disk is full, when the job says so (uncovered.c). Soft: what is lost by a death is just this. */
 typedef struct {
-    uint64_t shot;   /* point of the snapshot that is out; 0: it is not for one */
-    uint64_t done;   /* newest point whose snapshot this incarnation has made durable */
-    uint64_t wanted; /* point whose snapshot is to be taken, while it is the one that is held */
-    wire_name_t tag; /* of the point that is held */
-    uint64_t kept[SHARD_MARKS_MAX * SHARD_MARK_FIELDS]; /* stored; rows of kept_count */
-    size_t kept_count;
-} shard_mark_t;
-
-/* While the disk is full, and the job says to go on (shard_uncovered). Soft: what is lost by a death is just this. */
-typedef struct {
-    bool on;
-    uint64_t last;    /* own delta that has left so */
-    uint64_t count;   /* of those */
+    uint64_t count;   /* own deltas that have left so */
     uint64_t changes; /* what must be committed before nothing of it can be lost any more */
 } uncovered_t;
 
-/* What is stored, and what that allows. */
 typedef struct {
+    base_t *base;
+    replica_t *replica;
+    intake_t *intake;
+    stream_t *stream;
+    rounds_t *rounds;
+    keep_t keep;
+    mark_t mark;
+    unsigned wants;       /* DURABLE_WELCOME */
     uint64_t number;      /* of the newest snapshot taken */
     uint64_t handed_from; /* number of the newest taken before the shard was to be handed over */
-    keep_t keep;
     shot_t shot;
-    ranges_t applied;
+    ranges_t applied; /* own batches that are durable */
     uint64_t committed_last, committed_changes, committed_steps;
-    bool closed;
+    bool closed; /* the final cut is durable */
     int64_t retry_us, retry_pause_us;
     err_code_t store_error;
     uncovered_t uncovered;
-    shard_mark_t mark;
 } durable_t;
+
+/* The outcome of the snapshot that was out. */
+typedef struct {
+    uint64_t number;      /* of it; 0: nothing yet */
+    err_code_t code;      /* not 0: it must not be given to anybody */
+    bool counts;          /* it is durable, and still of the state that this shard goes on from: */
+    uint64_t changes;     /* these are durable, */
+    uint64_t round;       /* and so is this round; */
+    uint64_t first, last; /* these own deltas may leave from now on; none when first > last */
+} durable_done_t;
+
+void durable_init(durable_t *self, base_t *base, replica_t *replica, intake_t *intake, stream_t *stream,
+                  rounds_t *rounds);
+void durable_fini(durable_t *self);
+
+/* -- time and messages (durable.c) */
+
+/* KIND_mark of the global scheduler, KIND_keepers of the own one, KIND_snapshot_kept and KIND_snapshot_fetch of keepers: senders are
+ * judged by the core. */
+MUST_USE durable_done_t durable_message(durable_t *self, const message_t *message);
+MUST_USE durable_done_t durable_tick(durable_t *self);
+int64_t durable_due(const durable_t *self); /* the next tick or snapshot */
+/* Nothing is out, and all that this shard is to leave behind is stored: it may end. */
+bool durable_is_done(const durable_t *self);
+
+/* -- changes of what is to be stored (durable.c) */
+
+/* The shard is to go on elsewhere: one more snapshot is the last. */
+void durable_hand_over(durable_t *self);
+bool durable_has_handed(const durable_t *self); /* that one is durable, and nothing has changed since */
+/* Another region's state is here instead of the former one. */
+void durable_replaced(durable_t *self);
+/* Own batches went with it, that were durable. */
+void durable_lost(durable_t *self);
+/* A new history of the own stream follows there. What is out is of the former one. */
+void durable_begin_line(durable_t *self, const position_t *follows);
+
+/* -- snapshots (snapshot.c) */
+
+bool durable_dirty(const durable_t *self); /* something is not stored */
+int64_t durable_snapshot_due(const durable_t *self);
+/* The snapshot that is due, at most one at a time; the caller owns it. NULL: none, or no memory. */
+snapshot_t *durable_take(durable_t *self);
+/* It is on the disk, or not: code. */
+MUST_USE durable_done_t durable_committed(durable_t *self, uint64_t number, err_code_t code);
+/* Keepers have said something of it. */
+MUST_USE durable_done_t durable_news(durable_t *self, keep_news_t news);
+
+/* -- going on while the disk is full (uncovered.c) */
+
+bool durable_may_go_on(const durable_t *self);
+void durable_go_on(durable_t *self);
+bool durable_goes_on(const durable_t *self);      /* trains without its disk, now */
+bool durable_is_uncovered(const durable_t *self); /* a death would lose something that others have */
+void durable_send_uncovered(durable_t *self);     /* what is cut and has not left does so */
+void durable_cover(durable_t *self);              /* what leaves is stored again, from now on */
+
+/* -- the state (state.c) */
+
+/* The message in a snapshot's value "state". Errors: ERR_MALFORMED, and those of message_unpack. */
+MUST_USE err_code_t state_decode(const buf_t *state, message_t **ret_message, err_t *err);
+/* How many own batches it says are applied. Errors: ERR_MALFORMED. */
+MUST_USE err_code_t state_count(const buf_t *state, uint64_t *ret_batches, err_t *err);
+/* All values of a snapshot. False without memory. */
+bool state_values(durable_t *self, snapshot_t *snapshot, err_t *err);
+/* All rooms as they were stored; of no use on failure. Errors: ERR_MALFORMED, ERR_SHAPE, ERR_JOB, ERR_MEMORY. */
+MUST_USE err_code_t state_load(durable_t *self, const snapshot_t *snapshot, err_t *err);
 
 #endif

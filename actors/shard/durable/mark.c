@@ -5,36 +5,43 @@
  * all of them have stopped believing that anything more is durable elsewhere, and so let nothing go.
  */
 
-#include "actors/shard/shard_internal.h"
+#include "actors/shard/durable/mark.h"
 
 #include "actors/kit/mark_phase.h"
 #include "codec/base/hash.h"
+#include "store/snapshot.h"
 
 #include <string.h>
 
 #define GLOBAL_SCHEDULER "scheduler/global"
 
-/* ---- what is over ---- */
+void mark_init(mark_t *self, base_t *base)
+{
+    *self = (mark_t){.base = base};
+}
 
-static void s_over(shard_core_t *self, uint64_t number)
+/* -- what is over ------------------------------------------------------------------------------------------
+ */
+
+static void s_over(mark_t *self, uint64_t number)
 {
     if (gate_over(&self->base->gate, number, self->base->now_us))
         base_changed(self->base);
 }
 
-void shard_mark_drop(shard_core_t *self)
+void mark_drop(mark_t *self)
 {
     if (gate_drop(&self->base->gate, self->base->now_us))
         base_changed(self->base);
 }
 
-void shard_mark_join(shard_core_t *self, uint64_t number)
+void mark_join(mark_t *self, uint64_t number)
 {
-    shard_mark_drop(self);
+    mark_drop(self);
     s_over(self, number);
 }
 
-void shard_mark_tick(shard_core_t *self)
+void mark_tick(mark_t *self)
 {
     if (gate_tick(&self->base->gate, self->base->now_us))
         base_changed(self->base);
@@ -42,7 +49,7 @@ void shard_mark_tick(shard_core_t *self)
 
 /* ---- what the global scheduler says ---- */
 
-static void s_answer(shard_core_t *self, uint64_t number, uint64_t phase, err_code_t code)
+static void s_answer(mark_t *self, uint64_t number, uint64_t phase, err_code_t code)
 {
     message_t *message = base_message(self->base, KIND_marked, GLOBAL_SCHEDULER);
     message->number = message->marked.mark = number;
@@ -51,34 +58,31 @@ static void s_answer(shard_core_t *self, uint64_t number, uint64_t phase, err_co
     base_send(self->base, &message);
 }
 
-static void s_hold(shard_core_t *self, const message_t *message)
+static void s_hold(mark_t *self, const message_t *message)
 {
     gate_t *gate = &self->base->gate;
     uint64_t number = message->mark.mark;
     if (number != gate->held)
-        message_set_name(self->durable->mark.tag, message->mark.tag);
+        message_set_name(self->tag, message->mark.tag);
     if (gate_hold(gate, number, self->base->now_us))
         base_changed(self->base);
     s_answer(self, number, PHASE_HOLD, ERR_OK);
 }
 
-static void s_take(shard_core_t *self, uint64_t number)
+static void s_take(mark_t *self, uint64_t number)
 {
-    shard_mark_t *mark = &self->durable->mark;
     if (number != self->base->gate.held) { /* this incarnation has let things go meanwhile */
         s_answer(self, number, PHASE_TAKE, ERR_STATE);
         return;
     }
     gate_wait(&self->base->gate, self->base->now_us);
-    mark->wanted = number;
-    if (mark->shot == number)
+    self->wanted = number;
+    if (self->shot == number)
         s_answer(self, number, PHASE_HOLD, ERR_OK); /* it is being written */
 }
 
-static err_code_t s_check(const shard_core_t *self, const message_t *message)
+static err_code_t s_check(const mark_t *self, const message_t *message)
 {
-    if (strcmp(message->from, GLOBAL_SCHEDULER) != 0)
-        return ERR_DENIED;
     if (message->mark.mark == 0 || message->mark.mark == UINT64_MAX || message->mark.phase > PHASE_END)
         return ERR_MALFORMED;
     if (!snapshot_is_mark(message->mark.tag))
@@ -88,22 +92,21 @@ static err_code_t s_check(const shard_core_t *self, const message_t *message)
     return life_stops(&self->base->life) ? ERR_STOPPED : ERR_OK;
 }
 
-void shard_mark(shard_core_t *self, const message_t *message)
+void mark_message(mark_t *self, const message_t *message, bool undurable)
 {
-    const shard_mark_t *mark = &self->durable->mark;
     const gate_t *gate = &self->base->gate;
     uint64_t number = message->mark.mark, phase = message->mark.phase;
     err_code_t code = s_check(self, message);
     if (code == ERR_STOPPED || code == ERR_STATE) {
         s_answer(self, number, phase, code);
     } else if (code) {
-        base_refuse(self->base, message, code, "not a common point, or not from the global scheduler");
+        base_refuse(self->base, message, code, "not a common point");
     } else if (phase == PHASE_END) {
         s_over(self, number);
         s_answer(self, number, phase, ERR_OK);
-    } else if (number == mark->done) {
+    } else if (number == self->done) {
         s_answer(self, number, phase, ERR_OK);
-    } else if (shard_uncovered(self)) { /* its disk takes no snapshot, and nobody is to wait for one */
+    } else if (undurable) { /* its disk takes no snapshot, and nobody is to wait for one */
         s_answer(self, number, phase, ERR_STATE);
     } else if (number != gate->held && number <= gate->number) {
         s_answer(self, gate->number, phase, ERR_STALE);
@@ -116,76 +119,77 @@ void shard_mark(shard_core_t *self, const message_t *message)
 
 /* ---- the snapshot ---- */
 
-const char *shard_mark_tag(const shard_core_t *self)
+const char *mark_tag(const mark_t *self)
 {
-    const shard_mark_t *mark = &self->durable->mark;
-    bool wanted = mark->wanted && mark->wanted == self->base->gate.held;
-    return wanted && !life_stops(&self->base->life) ? mark->tag : NULL;
+    bool wanted = self->wanted && self->wanted == self->base->gate.held;
+    return wanted && !life_stops(&self->base->life) ? self->tag : NULL;
 }
 
 /* Notes whose store has the snapshot; of several attempts at one point the newest counts, as in the store. */
-static void s_keep(shard_mark_t *mark, uint64_t incarnation, size_t most)
+static void s_keep(mark_t *self, uint64_t incarnation, size_t most)
 {
-    uint64_t name = hash_checksum(mark->tag, snapshot_mark_length(mark->tag));
+    uint64_t name = hash_checksum(self->tag, snapshot_mark_length(self->tag));
     size_t count = 0;
-    for (size_t i = 0; i < mark->kept_count; i++) {
-        const uint64_t *row = &mark->kept[i * SHARD_MARK_FIELDS];
+    for (size_t i = 0; i < self->kept_count; i++) {
+        const uint64_t *row = &self->kept[i * MARK_FIELDS];
         if (row[1] != name)
-            memmove(&mark->kept[count++ * SHARD_MARK_FIELDS], row, SHARD_MARK_FIELDS * sizeof *row);
+            memmove(&self->kept[count++ * MARK_FIELDS], row, MARK_FIELDS * sizeof *row);
     }
     size_t gone = count >= most ? count - most + 1 : 0;
     count -= gone;
-    memmove(mark->kept, mark->kept + gone * SHARD_MARK_FIELDS,
-            count * SHARD_MARK_FIELDS * sizeof *mark->kept);
-    mark->kept[count * SHARD_MARK_FIELDS] = incarnation;
-    mark->kept[count * SHARD_MARK_FIELDS + 1] = name;
-    mark->kept_count = count + 1;
+    memmove(self->kept, self->kept + gone * MARK_FIELDS, count * MARK_FIELDS * sizeof *self->kept);
+    self->kept[count * MARK_FIELDS] = incarnation;
+    self->kept[count * MARK_FIELDS + 1] = name;
+    self->kept_count = count + 1;
 }
 
-static size_t s_most(const shard_core_t *self)
+static size_t s_most(const mark_t *self)
 {
     uint64_t marks = self->base->spec.topology->checkpoint.marks + 1; /* and the one that is being made */
-    return marks < SHARD_MARKS_MAX ? (size_t)marks : SHARD_MARKS_MAX;
+    return marks < MARK_KEPT_MAX ? (size_t)marks : MARK_KEPT_MAX;
 }
 
-void shard_mark_take(shard_core_t *self)
+void mark_take(mark_t *self)
 {
-    shard_mark_t *mark = &self->durable->mark;
-    mark->shot = shard_mark_tag(self) ? self->base->gate.held : 0;
-    if (!mark->shot)
+    self->shot = mark_tag(self) ? self->base->gate.held : 0;
+    if (!self->shot)
         return;
     gate_take(&self->base->gate);
-    s_keep(mark, self->base->spec.incarnation, s_most(self));
+    s_keep(self, self->base->spec.incarnation, s_most(self));
 }
 
 /* Only what is durable is a point: a snapshot that failed is taken again, and what lies behind the point waits for it. */
-void shard_mark_committed(shard_core_t *self, err_code_t code)
+void mark_committed(mark_t *self, err_code_t code)
 {
-    shard_mark_t *mark = &self->durable->mark;
-    uint64_t number = mark->shot;
-    mark->shot = 0;
+    uint64_t number = self->shot;
+    self->shot = 0;
     if (code || !number || number != self->base->gate.held)
         return;
-    mark->done = number;
+    self->done = number;
     s_over(self, number);
     s_answer(self, number, PHASE_TAKE, ERR_OK);
 }
 
-bool shard_core_keeps(const shard_core_t *self, uint64_t incarnation)
+bool mark_keeps(const mark_t *self, uint64_t incarnation)
 {
-    for (size_t i = 0; i < self->durable->mark.kept_count; i++)
-        if (self->durable->mark.kept[i * SHARD_MARK_FIELDS] == incarnation)
+    for (size_t i = 0; i < self->kept_count; i++)
+        if (self->kept[i * MARK_FIELDS] == incarnation)
             return true;
     return false;
 }
 
-void shard_mark_load(shard_core_t *self, const wire_u64s_t *kept)
+void mark_pack(const mark_t *self, message_t *message)
 {
-    shard_mark_t *mark = &self->durable->mark;
-    size_t count = kept->count / SHARD_MARK_FIELDS, most = s_most(self);
+    message_set_u64s(&message->shard_state.marks, self->kept, self->kept_count * MARK_FIELDS);
+}
+
+void mark_load(mark_t *self, const message_t *message)
+{
+    const wire_u64s_t *kept = &message->shard_state.marks;
+    size_t count = kept->count / MARK_FIELDS, most = s_most(self);
     size_t first = count > most ? count - most : 0;
-    mark->kept_count = count - first;
-    if (mark->kept_count)
-        memcpy(mark->kept, kept->items + first * SHARD_MARK_FIELDS,
-               mark->kept_count * SHARD_MARK_FIELDS * sizeof *mark->kept);
+    self->kept_count = count - first;
+    if (self->kept_count)
+        memcpy(self->kept, kept->items + first * MARK_FIELDS,
+               self->kept_count * MARK_FIELDS * sizeof *self->kept);
 }

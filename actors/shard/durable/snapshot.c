@@ -1,77 +1,118 @@
-#include "actors/shard/shard_internal.h"
+/* When a snapshot is taken, what it contains, and what follows from its being committed. */
+
+#include "actors/shard/durable/durable.h"
 
 #include "codec/base/failpoint.h"
 
-#include <string.h>
+#include <stdio.h>
 
-bool shard_dirty(const shard_core_t *self)
+bool durable_dirty(const durable_t *self)
 {
-    return self->base->changes != self->durable->committed_changes;
+    return self->base->changes != self->committed_changes;
 }
 
-/* The last number that a delta was made for; those that were merged are still open. */
-static uint64_t s_last_made(const shard_core_t *self)
+/* -- reasons ----------------------------------------------------------------------------------------------
+ */
+
+static bool s_none_stored(const durable_t *self)
 {
-    return self->stream->open_first - 1;
+    return !self->base->stored;
+}
+
+static bool s_hands(const durable_t *self)
+{
+    return self->base->life.end == END_HANDS && self->number <= self->handed_from;
+}
+
+static bool s_keepers_lack(const durable_t *self)
+{
+    return keep_lacks(&self->keep);
+}
+
+static bool s_newcomer(const durable_t *self)
+{
+    return self->wants & DURABLE_WELCOME;
+}
+
+static bool s_stops(const durable_t *self)
+{
+    return life_stops(&self->base->life);
+}
+
+static bool s_cut(const durable_t *self)
+{
+    return stream_last(self->stream) > self->committed_last;
+}
+
+static bool s_votes(const durable_t *self)
+{
+    return rounds_wants_snapshot(self->rounds);
+}
+
+static bool s_closed(const durable_t *self)
+{
+    return self->stream->closed && !self->closed;
 }
 
 /* All batches are in, and not all of them durable. */
-static bool s_all_in(const shard_core_t *self)
+static bool s_all_in(const durable_t *self)
 {
     uint64_t batches = self->base->region->batches;
-    return ranges_has_all(&self->replica->applied, 0, batches) &&
-           !ranges_has_all(&self->durable->applied, 0, batches);
+    return ranges_has_all(&self->replica->applied, 0, batches) && !ranges_has_all(&self->applied, 0, batches);
 }
 
-/* Why a snapshot is wanted as soon as one can be taken; NULL: not now. */
-static const char *s_reason(const shard_core_t *self)
+static bool s_steps(const durable_t *self)
 {
     uint64_t every = self->base->spec.topology->checkpoint.every;
-    if (shard_mark_tag(self))
-        return shard_mark_tag(self);
-    if (!self->base->stored)
-        return "start";
-    if (self->base->life.end == END_HANDS && self->durable->number <= self->durable->handed_from)
-        return "stop";
-    if (keep_lacks(&self->durable->keep))
-        return "keep";
-    if (!shard_dirty(self))
-        return NULL;
-    if (shard_donor_waits(self))
-        return "welcome";
-    if (life_stops(&self->base->life))
-        return "stop";
-    if (s_last_made(self) > self->durable->committed_last)
-        return "cut";
-    if (rounds_wants_snapshot(self->rounds))
-        return "vote";
-    if (self->stream->closed && !self->durable->closed)
-        return "close";
-    if (s_all_in(self))
-        return "end";
-    return every && self->replica->steps - self->durable->committed_steps >= every ? "steps" : NULL;
+    return every && self->replica->steps - self->committed_steps >= every;
 }
 
-int64_t shard_snapshot_due(const shard_core_t *self)
+/* In the order in which they name a snapshot. `always`: also when nothing has changed. */
+static const struct {
+    const char *tag;
+    bool always;
+    bool (*calls)(const durable_t *self);
+} reasons[] = {
+    {"start", true, s_none_stored}, {"stop", true, s_hands},    {"keep", true, s_keepers_lack},
+    {"welcome", false, s_newcomer}, {"stop", false, s_stops},   {"cut", false, s_cut},
+    {"vote", false, s_votes},       {"close", false, s_closed}, {"end", false, s_all_in},
+    {"steps", false, s_steps},
+};
+
+/* Why a snapshot is wanted as soon as one can be taken; NULL: not now. */
+static const char *s_reason(const durable_t *self)
 {
-    if (self->durable->shot.number || self->base->life.end == END_DONE ||
-        life_is_unsettled(&self->base->life))
+    if (mark_tag(&self->mark))
+        return mark_tag(&self->mark);
+    bool dirty = durable_dirty(self);
+    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
+        if ((dirty || reasons[i].always) && reasons[i].calls(self))
+            return reasons[i].tag;
+    return NULL;
+}
+
+int64_t durable_snapshot_due(const durable_t *self)
+{
+    if (self->shot.number || self->base->life.end == END_DONE || life_is_unsettled(&self->base->life))
         return ROLE_NEVER;
     int64_t due = ROLE_NEVER;
     if (s_reason(self))
         due = 0;
     else if (self->base->told_us != ROLE_NEVER)
-        due = self->base->told_us + SHARD_TAKEN_US;
-    return due > self->durable->retry_us ? due : self->durable->retry_us;
+        due = self->base->told_us + DURABLE_TAKEN_US;
+    return due > self->retry_us ? due : self->retry_us;
 }
 
-static void s_remember(shard_core_t *self)
+/* -- taking -----------------------------------------------------------------------------------------------
+ */
+
+static void s_remember(durable_t *self)
 {
-    shot_t *shot = &self->durable->shot;
-    shot->number = self->durable->number;
+    shot_t *shot = &self->shot;
+    shot->number = self->number;
     shot->outlived = false;
     shot->changes = self->base->changes;
-    shot->last = s_last_made(self);
+    shot->last = stream_last(self->stream);
     shot->steps = self->replica->steps;
     shot->round = self->rounds->number;
     bool settled = rounds_settled(self->rounds);
@@ -84,130 +125,128 @@ static void s_remember(shard_core_t *self)
     self->base->told_us = ROLE_NEVER;
 }
 
-static void s_fail(shard_core_t *self, err_code_t code)
+static void s_fail(durable_t *self, err_code_t code)
 {
-    self->durable->store_error = code;
+    int64_t next_us = 2 * self->retry_pause_us;
+    self->store_error = code;
     self->base->counts.snapshots_failed++;
-    self->durable->retry_us = self->base->now_us + self->durable->retry_pause_us;
-    self->durable->retry_pause_us = 2 * self->durable->retry_pause_us < SHARD_RETRY_LAST_US
-                                        ? 2 * self->durable->retry_pause_us
-                                        : SHARD_RETRY_LAST_US;
+    self->retry_us = self->base->now_us + self->retry_pause_us;
+    self->retry_pause_us = next_us < DURABLE_RETRY_LAST_US ? next_us : DURABLE_RETRY_LAST_US;
     self->base->report_soon = true;
 }
 
-snapshot_t *shard_core_take_snapshot(shard_core_t *self, int64_t now_us)
+snapshot_t *durable_take(durable_t *self)
 {
-    self->base->now_us = now_us;
-    if (shard_snapshot_due(self) > now_us)
+    if (durable_snapshot_due(self) > self->base->now_us)
         return NULL;
     const char *reason = s_reason(self);
     snapshot_id_t id = {.history = self->stream->history,
-                        .number = self->durable->number + 1,
+                        .number = self->number + 1,
                         .incarnation = self->base->spec.incarnation};
     snprintf(id.tag, sizeof id.tag, "%s", reason ? reason : "taken");
-    bool given = shard_donor_waits(self) && stream_cut_now(self->stream);
-    shard_collect(self);
-    shard_mark_take(self);
+    mark_take(&self->mark);
     snapshot_t *snapshot = snapshot_new(&id);
-    if (!snapshot || !state_add_values(self, snapshot, NULL)) {
+    if (!snapshot || !state_values(self, snapshot, NULL)) {
         snapshot_destroy(&snapshot);
         s_fail(self, ERR_MEMORY);
         return NULL;
     }
-    self->durable->number++;
+    self->number++;
     s_remember(self);
     FAILPOINT(shard_snapshot_taken);
-    keep_taken(&self->durable->keep, snapshot);
-    if (given)
-        shard_donor_taken(self, snapshot);
+    keep_taken(&self->keep, snapshot);
     return snapshot;
 }
 
+/* -- what becomes of it -------------------------------------------------------------------------------------
+ */
+
 /* Tells origins whose deltas are durable now. */
-static void s_tell_origins(shard_core_t *self)
+static void s_tell_origins(durable_t *self)
 {
     for (size_t r = 0; r < base_regions(self->base); r++) {
         origin_t *origin = &self->stream->origins[r];
-        origin->final_durable = origin->final_durable || self->durable->shot.final[r];
-        if (self->durable->shot.taken[r] == origin->durable)
+        origin->final_durable = origin->final_durable || self->shot.final[r];
+        if (self->shot.taken[r] == origin->durable)
             continue;
-        origin->durable = self->durable->shot.taken[r];
+        origin->durable = self->shot.taken[r];
         if (!life_stops(&self->base->life))
             stream_ack(self->stream, r, ERR_OK);
     }
 }
 
-void shard_committed(shard_core_t *self)
+/* The snapshot is durable at the job's level: own deltas in it may leave. */
+static void s_count(durable_t *self, durable_done_t *done)
 {
-    uint64_t number = self->durable->shot.number;
-    self->durable->shot.number = 0;
-    FAILPOINT(shard_snapshot_committed);
-    shard_donor_committed(self, number, ERR_OK);
-    shard_mark_committed(self, ERR_OK);
-    if (self->durable->shot.outlived)
-        return;
-    self->base->stored = true;
-    uint64_t first_new = shard_uncovered_sent(self) + 1;
-    self->durable->committed_last = self->durable->shot.last;
-    self->stream->sendable = shard_uncovered_sent(self);
-    self->durable->committed_changes = self->durable->shot.changes;
-    self->durable->committed_steps = self->durable->shot.steps;
-    self->durable->closed = self->durable->shot.closed;
-    shard_uncovered_end(self);
-    CHECK(!ranges_copy(&self->durable->applied, &self->durable->shot.applied));
+    const shot_t *shot = &self->shot;
+    done->counts = self->base->stored = true;
+    done->changes = self->committed_changes = shot->changes;
+    done->round = shot->round;
+    done->first = self->stream->sendable + 1;
+    done->last = self->committed_last = shot->last;
+    if (done->first <= done->last)
+        self->stream->sendable = done->last;
+    self->committed_steps = shot->steps;
+    self->closed = shot->closed;
+    durable_cover(self);
+    CHECK(!ranges_copy(&self->applied, &shot->applied));
     s_tell_origins(self);
-    if (self->base->life.phase == LIFE_STORES)
-        shard_entered(self);
-    if (self->durable->committed_last >= first_new) {
-        stream_send(self->stream, first_new, self->durable->committed_last);
-        stream_head(self->stream);
-    }
-    if (rounds_committed(self->rounds, self->durable->committed_changes, self->durable->shot.round))
-        shard_advance(self);
-    FAILPOINT(shard_snapshot_told);
-    self->base->report_soon = true;
-    if (life_stops(&self->base->life))
-        shard_role.tick(self, self->base->now_us);
 }
 
-/* What is committed here is enough to go on from, if not from the loss of this node: the shard may end, but nothing that waits for
- * keepers leaves. */
-static void s_give_up(shard_core_t *self)
+static durable_done_t s_succeed(durable_t *self)
 {
-    self->durable->committed_changes = self->durable->shot.changes;
-    self->durable->shot.number = 0;
-    shard_mark_committed(self, ERR_STOPPED);
+    durable_done_t done = {.number = self->shot.number};
+    self->shot.number = 0;
+    FAILPOINT(shard_snapshot_committed);
+    mark_committed(&self->mark, ERR_OK);
+    if (!self->shot.outlived)
+        s_count(self, &done);
+    return done;
 }
 
-void shard_keep_news(shard_core_t *self, keep_news_t news)
+/* While this goes on without its disk, it is not the disk that says what may be given. */
+static durable_done_t s_refuse(durable_t *self, err_code_t code)
+{
+    durable_done_t done = {.number = self->shot.number,
+                           .code = durable_goes_on(self) && code == ERR_FULL ? ERR_OK : code};
+    self->shot.number = 0;
+    mark_committed(&self->mark, code);
+    if (self->shot.outlived)
+        return done;
+    self->base->told_us = self->base->now_us; /* what it took is not durable yet */
+    s_fail(self, code);
+    return done;
+}
+
+/* A snapshot that is committed here alone is enough to go on from, if not from the loss of this node: the shard may end, but nothing
+ * that waits for keepers leaves. */
+static void s_give_up(durable_t *self)
+{
+    self->committed_changes = self->shot.changes;
+    self->shot.number = 0;
+    mark_committed(&self->mark, ERR_STOPPED);
+}
+
+durable_done_t durable_news(durable_t *self, keep_news_t news)
 {
     if (news == KEEP_COUNTS)
-        shard_committed(self);
-    else if (news == KEEP_GIVEN_UP)
+        return s_succeed(self);
+    if (news == KEEP_GIVEN_UP)
         s_give_up(self);
+    return (durable_done_t){0};
 }
 
-void shard_core_committed(shard_core_t *self, uint64_t number, err_code_t code, int64_t now_us)
+durable_done_t durable_committed(durable_t *self, uint64_t number, err_code_t code)
 {
-    self->base->now_us = now_us;
-    if (number == 0 || number != self->durable->shot.number || number == self->durable->keep.waits)
-        return;
+    if (number == 0 || number != self->shot.number || number == self->keep.waits)
+        return (durable_done_t){0};
     bool waits = false;
     if (!code)
-        code = keep_committed(&self->durable->keep, number, &waits);
-    if (code) {
-        self->durable->shot.number = 0;
-        shard_donor_committed(self, number, shard_uncovered(self) && code == ERR_FULL ? ERR_OK : code);
-        shard_mark_committed(self, code);
-        if (self->durable->shot.outlived)
-            return;
-        self->base->told_us = now_us; /* what it took is not durable yet */
-        s_fail(self, code);
-        return;
-    }
-    self->durable->store_error = ERR_OK;
-    self->durable->retry_us = 0;
-    self->durable->retry_pause_us = SHARD_RETRY_FIRST_US;
-    if (!waits)
-        shard_committed(self);
+        code = keep_committed(&self->keep, number, &waits);
+    if (code)
+        return s_refuse(self, code);
+    self->store_error = ERR_OK;
+    self->retry_us = 0;
+    self->retry_pause_us = DURABLE_RETRY_FIRST_US;
+    return waits ? (durable_done_t){0} : s_succeed(self);
 }

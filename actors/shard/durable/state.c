@@ -4,8 +4,7 @@
  * kept, and "cursor_of/REGION": the batches of another region that are in the parameters. Regions by index. */
 
 #include "actors/shard/durable/carry.h"
-#include "actors/shard/replica/strategy/exchange.h"
-#include "actors/shard/shard_internal.h"
+#include "actors/shard/durable/durable.h"
 
 #include "codec/base/run_id.h"
 
@@ -16,23 +15,17 @@
 /* -- out --------------------------------------------------------------------------------------------------
  */
 
-static void s_pack_numbers(const shard_core_t *self, message_t *message)
-{
-    message->shard_state.rate = shard_carry_rate(self->base->spec.topology);
-    message_set_u64s(&message->shard_state.marks, self->durable->mark.kept,
-                     self->durable->mark.kept_count * SHARD_MARK_FIELDS);
-}
-
-buf_t *state_pack(const shard_core_t *self)
+static buf_t *s_pack(const durable_t *self)
 {
     message_t *message = base_message(self->base, KIND_shard_state, self->base->name);
     base_pack(self->base, message);
     replica_pack(self->replica, message);
     pending_pack(self->replica, message);
     intake_pack(self->intake, message);
-    s_pack_numbers(self, message);
+    message->shard_state.rate = shard_carry_rate(self->base->spec.topology);
     stream_pack(self->stream, message);
     rounds_pack(self->rounds, message);
+    mark_pack(&self->mark, message);
     size_t envelope_bytes;
     buf_t *packed = message_pack(message, &envelope_bytes);
     message_destroy(&message);
@@ -47,20 +40,22 @@ buf_t *state_pack(const shard_core_t *self)
     return out;
 }
 
-bool state_add_values(const shard_core_t *self, snapshot_t *snapshot, err_t *err)
+bool state_values(durable_t *self, snapshot_t *snapshot, err_t *err)
 {
-    buf_t *state = state_pack(self);
+    buf_t *state = s_pack(self);
     if (!state || snapshot_add(snapshot, "state", &state, err))
         return false;
-    return replica_values(self->replica, snapshot, err) && stream_queue_values(self->stream, snapshot, err) &&
-           pending_values(self->replica, snapshot, err) && rounds_values(self->rounds, snapshot, err) &&
+    bool added = replica_values(self->replica, snapshot, err) &&
+                 stream_queue_values(self->stream, snapshot, err) &&
+                 pending_values(self->replica, snapshot, err);
+    return added && rounds_values(self->rounds, snapshot, err) &&
            stream_cursor_values(self->stream, snapshot, err) && intake_values(self->intake, snapshot, err);
 }
 
 /* -- in ---------------------------------------------------------------------------------------------------
  */
 
-err_code_t shard_core_decode(const buf_t *state, message_t **ret_message, err_t *err)
+err_code_t state_decode(const buf_t *state, message_t **ret_message, err_t *err)
 {
     if (!state || buf_size(state) < 8)
         return err_set(err, ERR_MALFORMED, "the snapshot has no state");
@@ -81,11 +76,11 @@ err_code_t shard_core_decode(const buf_t *state, message_t **ret_message, err_t 
     return err_set(err, ERR_MALFORMED, "the state is another message");
 }
 
-err_code_t shard_core_count(const buf_t *state, uint64_t *ret_batches, err_t *err)
+err_code_t state_count(const buf_t *state, uint64_t *ret_batches, err_t *err)
 {
     message_t *message = NULL;
     ranges_t applied = {0};
-    err_code_t code = shard_core_decode(state, &message, err);
+    err_code_t code = state_decode(state, &message, err);
     if (code)
         return code;
     code = ranges_load(&applied, message->shard_state.applied.items, message->shard_state.applied.count, err);
@@ -96,7 +91,7 @@ err_code_t shard_core_count(const buf_t *state, uint64_t *ret_batches, err_t *er
     return code;
 }
 
-static err_code_t s_check_job(const shard_core_t *self, const message_t *message, err_t *err)
+static err_code_t s_check_job(const durable_t *self, const message_t *message, err_t *err)
 {
     const char *region = self->base->spec.topology->regions[self->base->spec.region_index].name;
     if (strcmp(message->shard_state.region, region) != 0 ||
@@ -113,60 +108,45 @@ static err_code_t s_check_job(const shard_core_t *self, const message_t *message
     return message->shard_state.history ? ERR_OK : err_set(err, ERR_MALFORMED, "the snapshot has no history");
 }
 
-/* What was loaded may lie here alone, committed and never kept by others: nothing of it is durable, and none of its deltas
+/* A state that was loaded may lie here alone, committed and never kept by others: nothing of it is durable, and none of its deltas
  * may leave, before the keepers have it again. */
-static void s_forget_durable(shard_core_t *self)
+static void s_forget_durable(durable_t *self)
 {
     self->base->stored = false;
-    self->durable->committed_last = 0;
-    self->durable->closed = false;
-    ranges_fini(&self->durable->applied);
+    self->committed_last = 0;
+    self->closed = false;
+    ranges_fini(&self->applied);
     for (size_t r = 0; r < base_regions(self->base); r++) {
         self->stream->origins[r].durable = 0;
         self->stream->origins[r].final_durable = false;
     }
 }
 
-/* The job has got more epochs since: what was the last of a region goes on from there. */
-static void s_reopen(shard_core_t *self)
-{
-    self->stream->closed = false;
-    for (size_t r = 0; r < base_regions(self->base); r++)
-        self->stream->origins[r].final = false;
-    for (size_t i = 0; i < self->stream->queue_count; i++)
-        self->stream->queue[i].head.final = false;
-    for (size_t i = 0; i < self->replica->pending_count; i++)
-        self->replica->pending[i].head.final = false;
-    rounds_reopen(self->rounds);
-}
-
-/* What was committed is what was loaded. After a loss other regions may have what is not here: the numbers of
+/* The state that was loaded is what is committed. After a loss other regions may have what is not here: the numbers of
  * the old history must not be given to other bytes, so a new one begins, and is stored at once. */
-static void s_settle(shard_core_t *self, const snapshot_t *snapshot)
+static void s_settle(durable_t *self, const snapshot_t *snapshot)
 {
-    self->durable->number = snapshot->id.number;
+    self->number = snapshot->id.number;
     self->base->stored = true;
-    self->base->changes = self->durable->committed_changes = 1;
+    self->base->changes = self->committed_changes = 1;
     if (self->base->spec.loses) {
         self->stream->history = self->base->spec.history;
         self->base->counts.rolled_back += self->base->spec.lost;
         self->base->changes++;
         self->base->stored = false;
     }
-    self->durable->committed_steps = self->replica->steps;
-    self->durable->committed_last = self->stream->open_first - 1;
+    self->committed_steps = self->replica->steps;
+    self->committed_last = self->stream->open_first - 1;
     bool settled = rounds_settled(self->rounds);
-    self->durable->closed = self->stream->closed && settled;
+    self->closed = self->stream->closed && settled;
     for (size_t r = 0; r < base_regions(self->base); r++)
         self->stream->origins[r].final_durable = self->stream->origins[r].final && settled;
     if (self->base->spec.topology->checkpoint.durability == DURABILITY_REPLICA)
         s_forget_durable(self);
-    self->stream->sendable = self->durable->committed_last;
-    if (self->stream->entry_number) /* nobody knows whether its positions were ever heard */
-        self->entry->position_us = 0;
+    self->stream->sendable = self->committed_last;
 }
 
-static err_code_t s_load(shard_core_t *self, const message_t *message, const snapshot_t *snapshot, err_t *err)
+static err_code_t s_load(durable_t *self, const message_t *message, const snapshot_t *snapshot, err_t *err)
 {
     err_code_t code = s_check_job(self, message, err);
     /* Where something may be lost others are asked, and one of their states is taken. */
@@ -177,9 +157,10 @@ static err_code_t s_load(shard_core_t *self, const message_t *message, const sna
     if (code)
         return code;
     base_load(self->base, message);
+    mark_load(&self->mark, message);
     code = replica_load(self->replica, message, snapshot, err);
     if (!code)
-        code = ranges_copy(&self->durable->applied, &self->replica->applied);
+        code = ranges_copy(&self->applied, &self->replica->applied);
     if (!code)
         code = stream_load(self->stream, message, snapshot, err);
     if (!code)
@@ -188,14 +169,19 @@ static err_code_t s_load(shard_core_t *self, const message_t *message, const sna
         code = rounds_load(self->rounds, message, snapshot, err);
     if (!code && !self->base->visits)
         code = intake_load(self->intake, message, snapshot, err);
-    shard_mark_load(self, &message->shard_state.marks);
     return code;
 }
 
-err_code_t state_load(shard_core_t *self, const snapshot_t *snapshot, err_t *err)
+static void s_begin_drift(durable_t *self)
+{
+    position_t own = stream_position(self->stream);
+    drift_begin(self->replica, &own, stream_going(self->stream));
+}
+
+err_code_t state_load(durable_t *self, const snapshot_t *snapshot, err_t *err)
 {
     message_t *message = NULL;
-    err_code_t code = shard_core_decode(snapshot_peek(snapshot, "state"), &message, err);
+    err_code_t code = state_decode(snapshot_peek(snapshot, "state"), &message, err);
     if (code)
         return code;
     code = s_load(self, message, snapshot, err);
@@ -204,13 +190,15 @@ err_code_t state_load(shard_core_t *self, const snapshot_t *snapshot, err_t *err
     message_destroy(&message);
     if (code)
         return code;
-    if (grown)
-        s_reopen(self);
+    if (grown) { /* the last of a region is not the last any more */
+        stream_reopen(self->stream);
+        pending_reopen(self->replica);
+        rounds_reopen(self->rounds);
+    }
     s_settle(self, snapshot);
     if (!self->base->visits)
-        shard_drift_begin(self);
+        s_begin_drift(self);
     if (grown && had_closed && !self->base->visits)
         stream_catch_up(self->stream, self->rounds->number);
-    shard_collect(self);
     return ERR_OK;
 }

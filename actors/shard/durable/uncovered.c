@@ -4,33 +4,33 @@
  * leaves so, and a snapshot is tried all the while.
  */
 
-#include "actors/shard/shard_internal.h"
+#include "actors/shard/durable/durable.h"
 
-bool shard_uncovered(const shard_core_t *self)
+/* Only what trains and is not at its end goes on so. */
+static bool s_could(const durable_t *self)
 {
-    return self->durable->uncovered.on && life_runs(&self->base->life) && !self->stream->closed &&
-           !life_stops(&self->base->life);
+    bool trains = life_runs(&self->base->life) && !life_stops(&self->base->life);
+    return trains && !self->stream->closed;
 }
 
-/* Nothing is lost by a death now: all that has left, and all that was told to be kept, is in the newest snapshot. */
-static bool s_covers(const shard_core_t *self)
+bool durable_goes_on(const durable_t *self)
 {
-    return self->durable->committed_changes >= self->durable->uncovered.changes;
+    return self->stream->undurable && s_could(self);
 }
 
-bool shard_core_uncovered(const shard_core_t *self)
+bool durable_is_uncovered(const durable_t *self)
 {
-    return self->durable->uncovered.on || !s_covers(self);
+    return self->stream->undurable || self->committed_changes < self->uncovered.changes;
 }
 
-bool shard_core_may_go_on(const shard_core_t *self)
+bool durable_may_go_on(const durable_t *self)
 {
-    return self->base->spec.topology->checkpoint.when_full == WHEN_FULL_GO_ON &&
-           base_regions(self->base) > 1 && self->durable->store_error == ERR_FULL && self->base->stored &&
-           life_runs(&self->base->life) && !self->stream->closed && !life_stops(&self->base->life);
+    bool asked = self->base->spec.topology->checkpoint.when_full == WHEN_FULL_GO_ON;
+    bool full = self->store_error == ERR_FULL && self->base->stored;
+    return asked && full && base_regions(self->base) > 1 && s_could(self);
 }
 
-static void s_tell_origins(shard_core_t *self)
+static void s_tell_origins(durable_t *self)
 {
     for (size_t r = 0; r < base_regions(self->base); r++)
         if (r != self->base->spec.region_index &&
@@ -38,48 +38,35 @@ static void s_tell_origins(shard_core_t *self)
             stream_ack(self->stream, r, ERR_OK);
 }
 
-void shard_core_go_on(shard_core_t *self, int64_t now_us)
+void durable_go_on(durable_t *self)
 {
-    self->base->now_us = now_us;
-    CHECK(shard_core_may_go_on(self));
-    if (self->durable->uncovered.on)
+    CHECK(durable_may_go_on(self));
+    if (self->stream->undurable)
         return;
-    self->durable->uncovered.on = self->stream->undurable = true;
+    self->stream->undurable = true;
     self->base->report_soon = true;
-    shard_mark_drop(self);
-    shard_uncovered_send(self);
+    mark_drop(&self->mark);
+    durable_send_uncovered(self);
     s_tell_origins(self);
 }
 
-void shard_uncovered_send(shard_core_t *self)
+void durable_send_uncovered(durable_t *self)
 {
-    uint64_t last = stream_last(self->stream);
-    if (!shard_uncovered(self) || last <= shard_uncovered_sent(self))
+    stream_t *stream = self->stream;
+    uint64_t last = stream_last(stream);
+    if (!durable_goes_on(self) || last <= stream->sendable)
         return;
-    self->durable->uncovered.changes = self->base->changes;
-    for (size_t i = 0; i < self->stream->queue_count; i++)
-        self->durable->uncovered.count += self->stream->queue[i].head.last > shard_uncovered_sent(self);
-    stream_send(self->stream, shard_uncovered_sent(self) + 1, last);
-    self->durable->uncovered.last = self->stream->sendable = last;
+    self->uncovered.changes = self->base->changes;
+    for (size_t i = 0; i < stream->queue_count; i++)
+        self->uncovered.count += stream->queue[i].head.last > stream->sendable;
+    stream_send(stream, stream->sendable + 1, last);
+    stream->sendable = last;
 }
 
-uint64_t shard_uncovered_sent(const shard_core_t *self)
+/* Everything said from now on is true again; what was said before is, once all that has changed till now is committed. */
+void durable_cover(durable_t *self)
 {
-    return self->durable->committed_last > self->durable->uncovered.last ? self->durable->committed_last
-                                                                         : self->durable->uncovered.last;
-}
-
-/* What it says from now on is true again; what it said before is, once all that has changed till now is committed. */
-void shard_uncovered_end(shard_core_t *self)
-{
-    if (self->durable->uncovered.on)
-        self->durable->uncovered.changes = self->base->changes;
-    self->durable->uncovered.on = self->stream->undurable = false;
-}
-
-void shard_begin_line(shard_core_t *self, const position_t *follows)
-{
-    stream_begin(self->stream, follows);
-    self->durable->committed_last = follows->number;
-    self->durable->uncovered.last = 0;
+    if (self->stream->undurable)
+        self->uncovered.changes = self->base->changes;
+    self->stream->undurable = false;
 }

@@ -53,7 +53,7 @@ static err_code_t s_load(const shard_core_t *self, size_t donor, snapshot_t **sn
     spec.loses = spec.uncertain = false;
     shard_core_t *peer = shard_alloc(&spec);
     peer->base->visits = true;
-    err_code_t code = state_load(peer, *snapshot_p, err);
+    err_code_t code = state_load(peer->durable, *snapshot_p, err);
     snapshot_destroy(snapshot_p); /* its references would make every buffer shared */
     if (!code)
         code = s_check(peer, err);
@@ -250,9 +250,8 @@ static void s_lose_own(shard_core_t *self, const shard_core_t *peer)
     self->base->counts.rolled_back += had > has ? had - has : 0;
     self->base->spec.lost = 0;
     CHECK(!ranges_copy(&self->replica->applied, &view) && !ranges_intersect(&self->replica->refused, &view));
-    ranges_fini(&self->durable->applied);
     self->replica->steps = has / self->base->region->width;
-    self->durable->committed_steps = self->replica->steps;
+    durable_lost(self->durable);
     buf_destroy(&self->replica->open);
     buf_destroy(&self->replica->residual);
     self->replica->open_steps = self->replica->open_samples = 0;
@@ -260,8 +259,7 @@ static void s_lose_own(shard_core_t *self, const shard_core_t *peer)
         start_return(self->replica); /* the donor's local steps are its own */
     shard_mute(self);
     self->stream->closed = own->final;
-    self->durable->closed = false;
-    shard_begin_line(self, &(position_t){own->history, own->taken});
+    durable_begin_line(self->durable, &(position_t){own->history, own->taken});
     if (!self->base->rules.waits || self->stream->closed)
         stream_announce(self->stream);
     shard_collect(self);
@@ -282,7 +280,7 @@ err_code_t shard_adopt(shard_core_t *self, size_t donor, snapshot_t **snapshot_p
         return code;
     }
     ahead_drop(self->intake);
-    shard_mark_join(self, peer->base->gate.number);
+    mark_join(&self->durable->mark, peer->base->gate.number);
     s_take_pending(self, peer);
     rounds_join(self->rounds, peer->rounds);
     buf_t *start = NULL, *former = s_take_tensors(self, peer, &start);
@@ -297,9 +295,7 @@ err_code_t shard_adopt(shard_core_t *self, size_t donor, snapshot_t **snapshot_p
     s_leave(&room);
     stream_entry_next(self->stream);
     self->base->counts.welcomes++;
-    self->base->stored = false;
-    self->durable->shot.outlived = true;
-    base_changed(self->base);
+    durable_replaced(self->durable);
     shard_destroy((void **)&peer);
     return ERR_OK;
 }

@@ -15,11 +15,7 @@ void shard_donor_drop(shard_core_t *self)
     snapshot_destroy(&self->entry->giving.snapshot);
     giver_destroy(&self->entry->giving.giver);
     self->entry->giving = (donor_t){.region = SIZE_MAX};
-}
-
-bool shard_donor_waits(const shard_core_t *self)
-{
-    return s_active(self) && self->entry->giving.number == 0;
+    self->durable->wants &= ~DURABLE_WELCOME;
 }
 
 static void s_offer(shard_core_t *self)
@@ -36,6 +32,7 @@ static void s_begin(shard_core_t *self, size_t region, const message_t *want)
     self->entry->giving.incarnation = want->incarnation;
     self->entry->giving.attempt = want->number;
     self->entry->giving.heard_us = self->base->now_us;
+    self->durable->wants |= DURABLE_WELCOME;
     base_changed(self->base); /* a snapshot of its own, also when nothing else is new */
 }
 
@@ -101,6 +98,7 @@ void shard_donor_taken(shard_core_t *self, const snapshot_t *snapshot)
         return; /* no memory: the next snapshot */
     self->entry->giving.snapshot = given;
     self->entry->giving.number = snapshot->id.number;
+    self->durable->wants &= ~DURABLE_WELCOME;
 }
 
 void shard_donor_committed(shard_core_t *self, uint64_t number, err_code_t code)
@@ -113,10 +111,12 @@ void shard_donor_committed(shard_core_t *self, uint64_t number, err_code_t code)
         code = giver_new(donor->snapshot, region, self->base->spec.shard_index, self->base->name,
                          self->base->spec.incarnation, &donor->giver, NULL);
     snapshot_destroy(&donor->snapshot);
-    if (code)
-        donor->number = 0; /* another one */
-    else
+    if (!code) {
         s_offer(self);
+        return;
+    }
+    donor->number = 0; /* another one */
+    self->durable->wants |= DURABLE_WELCOME;
 }
 
 void shard_donor_tick(shard_core_t *self)

@@ -44,10 +44,10 @@ void shard_enter(shard_core_t *self, bool lossy)
     self->base->life.lossy |= lossy;
     if (!life_runs(&self->base->life))
         return;
-    shard_uncovered_end(self);
+    durable_cover(self->durable);
     s_drop_unapplied(self);
     shard_donor_drop(self);
-    shard_mark_drop(self);
+    mark_drop(&self->durable->mark);
     for (size_t r = 0; r < base_regions(self->base); r++)
         self->entry->stands[r] = (stand_view_t){0};
     self->entry->since_us = self->base->now_us;
@@ -148,7 +148,7 @@ static void s_stay(shard_core_t *self)
         return;
     }
     position_t at = stream_position(self->stream);
-    shard_begin_line(self, &at);
+    durable_begin_line(self->durable, &at);
     shard_mute(self);
     self->base->counts.rolled_back += self->base->spec.lost;
     self->base->spec.lost = 0;

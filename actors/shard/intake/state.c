@@ -1,4 +1,4 @@
-/* What is stored of pushes: those that a shard which stops holds for their step, each in one piece. Another shard of the region may
+/* Intake's part of a state: pushes that a shard which stops holds for their step, each in one piece. Another shard of the region may
  * have made that step already, at parameters that nobody can compute again. */
 
 #include "actors/shard/base/stored.h"

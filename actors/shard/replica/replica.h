@@ -148,6 +148,7 @@ bool pending_values(const replica_t *self, snapshot_t *snapshot, err_t *err);
 /* Errors: ERR_MALFORMED, ERR_SHAPE */
 MUST_USE err_code_t pending_load(replica_t *self, const message_t *message, const snapshot_t *snapshot,
                                  err_t *err);
+void pending_reopen(replica_t *self); /* no contribution is a region's last any more */
 
 /* blend */
 const float *blend_read(const blend_t *self, size_t first, size_t count);

@@ -1,4 +1,4 @@
-/* What is stored of the version: its tensors by name, its numbers, and contributions that are not applied yet. */
+/* Replica's part of a state: the version's tensors by name, its numbers, and contributions that are not applied yet. */
 
 #include "actors/shard/replica/replica.h"
 
@@ -164,4 +164,10 @@ err_code_t pending_load(replica_t *self, const message_t *message, const snapsho
     for (size_t i = 0; i < rows->count && !code; i += PENDING_FIELDS)
         code = s_load_pending(self, rows->items + i, snapshot, err);
     return code;
+}
+
+void pending_reopen(replica_t *self)
+{
+    for (size_t i = 0; i < self->pending_count; i++)
+        self->pending[i].head.final = false;
 }

@@ -162,7 +162,7 @@ static void s_forget(rounds_t *self, uint64_t number, const uint64_t *taken)
 
 bool rounds_settled(const rounds_t *self)
 {
-    return !self->base->rules.votes || self->replica->pending_count == 0;
+    return !self->base->rules.votes || self->stream->replica->pending_count == 0;
 }
 
 bool rounds_late(const rounds_t *self, const delta_head_t *head)

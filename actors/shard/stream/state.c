@@ -1,5 +1,5 @@
-/* What is stored of streams: the lineage of the own one with every delta that is kept, where each destination and each origin
- * stands, and which batches of an origin are in the parameters. */
+/* Stream's part of a state: the lineage of the own one with every delta that is kept, where each destination and each origin stands,
+ * and which batches of an origin are in the parameters. */
 
 #include "actors/shard/stream/stream.h"
 
@@ -129,7 +129,7 @@ static err_code_t s_load_regions(stream_t *self, const message_t *message, err_t
     return ERR_OK;
 }
 
-/* Whether a cursor is a set of batches that a region has. */
+/* A cursor must be a set of batches that its region has. */
 static bool s_is_of_region(const stream_t *self, const buf_t *cursor, size_t region)
 {
     size_t count = buf_size(cursor) / sizeof(range_t);
@@ -186,7 +186,7 @@ static err_code_t s_load_values(const stream_t *self, const snapshot_t *snapshot
     return ERR_OK;
 }
 
-/* Whether a delta can be the next one in the queue. */
+/* The queue has no gaps, and ends where the next cut begins. */
 static bool s_is_next(const stream_t *self, const delta_head_t *head)
 {
     bool follows = !self->queue_count || head->first == self->queue[self->queue_count - 1].head.last + 1;
@@ -225,4 +225,13 @@ err_code_t stream_load(stream_t *self, const message_t *message, const snapshot_
     if (!code && !self->base->visits)
         code = s_load_queue(self, message, snapshot, err);
     return code;
+}
+
+void stream_reopen(stream_t *self)
+{
+    self->closed = false;
+    for (size_t r = 0; r < base_regions(self->base); r++)
+        self->origins[r].final = false;
+    for (size_t i = 0; i < self->queue_count; i++)
+        self->queue[i].head.final = false;
 }

@@ -55,8 +55,8 @@ typedef struct {
 
 typedef struct {
     uint64_t history, taken, samples, stable;
-    /* of its synchronizer: newest of whose deltas one was taken; of the own one: that was answered */
-    uint64_t incarnation;
+    uint64_t
+        incarnation; /* of its synchronizer: newest of whose deltas one was taken; of the own one: that was answered */
     bool final;
     uint64_t durable; /* taken, as of the newest committed snapshot */
     bool final_durable;
@@ -124,6 +124,7 @@ bool stream_queue_values(const stream_t *self, snapshot_t *snapshot, err_t *err)
 bool stream_cursor_values(const stream_t *self, snapshot_t *snapshot, err_t *err);
 MUST_USE err_code_t stream_load(stream_t *self, const message_t *message, const snapshot_t *snapshot,
                                 err_t *err);
+void stream_reopen(stream_t *self); /* the job has more epochs since: nobody has made a last cut */
 
 /* -- lineage (line.c) */
 

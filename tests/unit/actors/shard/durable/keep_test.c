@@ -4,7 +4,6 @@
 
 #define A "keeper/here/a"
 #define B "keeper/here/b"
-#define SCHEDULER "scheduler/region0"
 
 typedef struct {
     topology_t *topology;
@@ -57,17 +56,12 @@ static keep_news_t s_tell(alone_t *a, message_t *m)
     return news;
 }
 
-static keep_news_t s_assign_by(alone_t *a, const char *by, uint64_t assignment, const char *names)
+static keep_news_t s_assign(alone_t *a, uint64_t assignment, const char *names)
 {
-    message_t *m = message_new(KIND_keepers, a->base.name, by);
+    message_t *m = message_new(KIND_keepers, a->base.name, a->base.scheduler);
     m->keepers.assignment = assignment;
     message_set_text(&m->keepers.names, names);
     return s_tell(a, m);
-}
-
-static keep_news_t s_assign(alone_t *a, uint64_t assignment, const char *names)
-{
-    return s_assign_by(a, SCHEDULER, assignment, names);
 }
 
 static message_t *s_kept_message(alone_t *a, const char *keeper, uint64_t number, err_code_t code)
@@ -162,11 +156,9 @@ Test(keep, who_is_assigned_no_more_is_not_waited_for)
     s_end(a);
 }
 
-Test(keep, only_the_scheduler_assigns_and_only_the_newest_assignment_counts)
+Test(keep, only_the_newest_assignment_counts)
 {
     alone_t *a = s_alone(DURABILITY_DISK, 1);
-    s_assign_by(a, "scheduler/region1", 9, A " 1\n");
-    cr_assert_eq(a->keep.keeper_count, 0);
     s_assign(a, 3, A " 1\n");
     s_assign(a, 2, A " 1\n" B " 1\n");
     cr_assert_eq(a->keep.keeper_count, 1);

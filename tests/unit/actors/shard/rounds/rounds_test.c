@@ -247,7 +247,7 @@ Test(rounds, what_is_stored_is_what_it_goes_on_from)
     s_leave(h);
 }
 
-/* What others sent is given to a third one alone, and goes when all have told that they have it. */
+/* What a region sent is given to a third one, from where that one lacks it. */
 Test(rounds, what_others_sent_is_handed_on)
 {
     static const struct {
@@ -257,8 +257,10 @@ Test(rounds, what_others_sent_is_handed_on)
                  {"shard/region2/0", "region2", 0},
                  {"worker/region0/0", "region2", 0}};
     house_t *h = s_house(0.5);
-    for (uint64_t number = 1; number <= 3; number++)
+    for (uint64_t number = 1; number <= 3; number++) {
         s_other(h, 2, number, 100);
+        s_other(h, 0, number, 1);
+    }
     for (size_t i = 0; i < 3; i++) {
         message_t *m = message_new(KIND_stream_fetch, h->base.name, cases[i].from);
         m->stream_fetch.from = 2;
@@ -268,6 +270,43 @@ Test(rounds, what_others_sent_is_handed_on)
         cr_assert_eq(s_said(h, KIND_delta), 2 * cases[i].given, "from %s; a delta is two chunks",
                      cases[i].from);
     }
+    s_leave(h);
+}
+
+/* What region 0 says to have: of region 2's stream everything up to `number`. */
+static void s_has(house_t *h, uint64_t number)
+{
+    const uint64_t have[3] = {0, 0, number};
+    message_t *m = message_new(KIND_vote_want, h->base.name, "shard/region0/0");
+    m->number = m->incarnation = 1;
+    message_set_u64s(&m->vote_want.taken, have, 3);
+    cr_assert_not(rounds_message(&h->rounds, m));
+    message_destroy(&m);
+}
+
+Test(rounds, what_is_kept_for_others_goes_when_they_have_it)
+{
+    house_t *h = s_house(0.5);
+    for (uint64_t number = 1; number <= 3; number++)
+        s_other(h, 2, number, 100);
+    s_has(h, 0);
+    rounds_committed(&h->rounds, h->base.changes, 0);
+    cr_assert_eq(h->rounds.forwards.count, 3);
+    s_has(h, 2);
+    rounds_committed(&h->rounds, h->base.changes, 0);
+    cr_assert_eq(h->rounds.forwards.count, 1);
+    cr_assert_eq(h->rounds.forwards.items[0].kept.head.last, 3);
+    s_leave(h);
+}
+
+Test(rounds, what_is_kept_for_others_is_bounded_by_the_window)
+{
+    house_t *h = s_house(0.5);
+    h->topology->job.sync.window_bytes = 3 * ELEMENTS * sizeof(float);
+    for (uint64_t number = 1; number <= 5; number++)
+        s_other(h, 2, number, 100);
+    cr_assert_eq(h->rounds.forwards.count, 3);
+    cr_assert_eq(h->rounds.forwards.items[0].kept.head.last, 3, "the oldest has gone first");
     s_leave(h);
 }
 
