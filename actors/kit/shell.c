@@ -43,8 +43,7 @@ struct shell {
     int64_t complained_us;
 };
 
-/* ---- state
- * --------------------------------------------------------------------------------------------------- */
+/* ---- state ---- */
 
 static void s_set_state(shell_t *self, shell_state_t state, const err_t *failure)
 {
@@ -88,8 +87,7 @@ err_code_t shell_wait_ready(shell_t *self, err_t *err)
     return rc;
 }
 
-/* ---- calls
- * --------------------------------------------------------------------------------------------------- */
+/* ---- calls ---- */
 
 static shell_work_t *s_take_calls(shell_t *self)
 {
@@ -157,8 +155,7 @@ void shell_post(shell_t *self, message_t **message_p)
     shell_call(self, s_deliver, letter, s_free_letter);
 }
 
-/* ---- the loop
- * ------------------------------------------------------------------------------------------------ */
+/* ---- the loop ---- */
 
 /* Bytes that are no message: counted, and reported at most once a second. */
 static void s_complain(shell_t *self, const err_t *err, int64_t now_us)
@@ -171,7 +168,8 @@ static void s_complain(shell_t *self, const err_t *err, int64_t now_us)
               (unsigned long long)self->bad_messages, err->text);
 }
 
-/* The broker knows a newer incarnation of this actor, or belongs to another run: whoever is out of place must not act. */
+/* The broker knows a newer incarnation of this actor, or belongs to another run: whoever is out of place
+ * must not act. */
 static bool s_is_fence(const message_t *message)
 {
     return message->kind == KIND_refused && message->refused.kind == KIND_hello &&
@@ -216,7 +214,7 @@ static size_t s_read(shell_t *self)
 }
 
 #ifdef CLOUDLESS_FAILPOINTS
-/* What the socket has is out of this process's hands, whether it arrives or not. */
+/* A message that the socket has is out of this process's hands, whether it arrives or not. */
 static void s_failpoint_sent(const shell_t *self, message_kind_t kind)
 {
     static const struct {
@@ -309,8 +307,8 @@ static void s_sleep(shell_t *self, zsock_t *pipe, int64_t due_us)
     }
 }
 
-/* Looks for the next message a little longer: sleeping and waking costs more than a reply takes. Where cores are
- * scarce the one that makes the reply goes first. */
+/* Looks for the next message a little longer: sleeping and waking costs more than a reply takes. Where cores
+ * are scarce the one that makes the reply goes first. */
 static bool s_spin(shell_t *self)
 {
     int64_t end_us = clock_now_us() + SHELL_SPIN_US;
@@ -361,9 +359,8 @@ static void s_run(shell_t *self, zsock_t *pipe)
     err_t failure = {0};
     failure.code = self->spec.ops->open(self->spec.hint, &self->spec.incarnation, &self->core, &failure);
     if (!failure.code) {
-        self->link =
-            shell_link_new(self->name, self->spec.incarnation, self->spec.run, self->spec.find,
-                           self->spec.find_hint);
+        self->link = shell_link_new(self->name, self->spec.incarnation, self->spec.run, self->spec.find,
+                                    self->spec.find_hint);
         s_set_state(self, SHELL_READY, NULL);
         s_loop(self, pipe);
         if (self->spec.ops->halt)
@@ -387,8 +384,7 @@ static void s_actor(zsock_t *pipe, void *args)
         s_read_pipe(self, pipe);
 }
 
-/* ---- life
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 
 shell_t *shell_start(const shell_spec_t *spec)
 {

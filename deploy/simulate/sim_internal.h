@@ -42,10 +42,12 @@ typedef enum {
     SIM_LINKS
 } sim_event_kind_t;
 
-/* What an event points to: SIM_DELIVER message_t, SIM_COMMITTED snapshot_t, SIM_KEPT keeper_job_t with its snapshot. */
+/* An event points to: SIM_DELIVER message_t, SIM_COMMITTED snapshot_t, SIM_KEPT keeper_job_t with its
+ * snapshot. */
 typedef queue_event_t sim_event_t;
 
-/* What lies on a node's disk of one shard: its own snapshots, or copies of them; the newest, and common points. */
+/* Everything on a node's disk of one shard: its own snapshots, or copies of them; the newest, and common
+ * points. */
 typedef struct {
     wire_name_t node;
     wire_name_t shard;
@@ -73,20 +75,20 @@ typedef struct {
     float *gradient;
     worker_task_t task;
     bool computing;
-    size_t node; /* hosted: by which node */
-    int64_t slow; /* node: times the time for a step */
+    size_t node;           /* hosted: by which node */
+    int64_t slow;          /* node: times the time for a step */
     int64_t full_until_us; /* node: its disk refuses everything before this */
-    bool leaves;  /* node: it was told to end ... */
-    bool left;    /* ... and has, with nothing that the region needs */
-    bool hangs;  /* died in silence */
-    bool zombie; /* has a successor by the same name, in another place */
-    int64_t tick_us; /* when it is ticked next; ROLE_NEVER: nothing is scheduled */
-    int64_t free_us; /* when it has done what it was sent; what it says leaves no sooner */
-    size_t place;    /* node: row of the spec's list */
-    size_t scheduler; /* scheduler: row of the schedulers; SIZE_MAX: is none */
-    sim_spent_t spent; /* worker: what its time went to */
-    sim_spends_t spends; /* now */
-    int64_t spends_us;   /* since when */
+    bool leaves;           /* node: it was told to end ... */
+    bool left;             /* ... and has, with nothing that the region needs */
+    bool hangs;            /* died in silence */
+    bool zombie;           /* has a successor by the same name, in another place */
+    int64_t tick_us;       /* when it is ticked next; ROLE_NEVER: nothing is scheduled */
+    int64_t free_us;       /* when it has done what it was sent; what it says leaves no sooner */
+    size_t place;          /* node: row of the spec's list */
+    size_t scheduler;      /* scheduler: row of the schedulers; SIZE_MAX: is none */
+    sim_spent_t spent;     /* worker: what its time went to */
+    sim_spends_t spends;   /* now */
+    int64_t spends_us;     /* since when */
 } sim_actor_t;
 
 struct sim {
@@ -94,7 +96,7 @@ struct sim {
     sim_spec_t spec;
     job_t job;
     layout_t layout;
-    char digest[17]; /* of the topology */
+    char digest[17];     /* of the topology */
     size_t *shard_first; /* (shards + 1) */
     rng_t rng;
     int64_t now_us;
@@ -118,7 +120,7 @@ struct sim {
 /* sim.c */
 void sim_schedule(sim_t *self, sim_event_t event);
 int64_t sim_random_us(sim_t *self, int64_t mean_us); /* between once and twice */
-int64_t sim_commit_us(sim_t *self); /* of one snapshot */
+int64_t sim_commit_us(sim_t *self);                  /* of one snapshot */
 void sim_after(sim_t *self, size_t actor); /* outbox, effects and next tick, after a call into a core */
 
 /* sim_network.c */
@@ -133,7 +135,8 @@ void sim_heard(sim_t *self);                   /* the global scheduler hears aga
 void sim_cut_node(sim_t *self);                /* when it is time; else it is looked again */
 
 /* sim_disks.c */
-sim_copy_t *sim_copy(sim_t *self, const char *node, const char *shard, bool kept); /* made when it is not there */
+/* made when it is not there */
+sim_copy_t *sim_copy(sim_t *self, const char *node, const char *shard, bool kept);
 void sim_copy_set(sim_copy_t *copy, snapshot_t **snapshot_p);
 const sim_copy_t *sim_newest_copy(const sim_t *self, const char *node, const char *shard); /* NULL: none */
 size_t sim_newest_node(const sim_t *self, size_t region, const char *shard); /* the first when none has any */

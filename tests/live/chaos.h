@@ -70,7 +70,8 @@ bool chaos_run_look(chaos_run_t *self);
 /* Some region that is not done has made nothing for longer than it takes to notice that somebody is gone and to begin again; or all
  * are done and the run does not end. */
 bool chaos_run_hangs(const chaos_run_t *self);
-/* Whether it ended well, every counter is right, and no sanitizer had anything to say; says what is wrong. */
+/* Returns whether it ended well, every counter is right, and no sanitizer had anything to say; says what
+ * is wrong. */
 bool chaos_run_judge(chaos_run_t *self);
 /* Kills what is left, and gives everything back; `keep`: leaves the files. */
 void chaos_run_destroy(chaos_run_t *self, bool keep);
@@ -94,8 +95,8 @@ enum { CHAOS_PROCESSES_MAX = 256, CHAOS_NAME_MAX = 96 };
 
 typedef struct {
     pid_t pid;
-    char name
-        [CHAOS_NAME_MAX]; /* of what it hosts: worker/north/0, broker/north, node/north, region/north, up */
+    /* of what it hosts: worker/north/0, broker/north, node/north, region/north, up */
+    char name[CHAOS_NAME_MAX];
 } chaos_process_t;
 
 /* All descendants of a process. */

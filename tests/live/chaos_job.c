@@ -198,8 +198,8 @@ static bool s_judge_region(const chaos_run_t *self, size_t region)
     return wrong == 0;
 }
 
-/* Prints a file of a sanitizer's when it tells of an error. Others only tell that a process was gone before LeakSanitizer
- * had looked at all of its threads. */
+/* Prints a file of a sanitizer's when it tells of an error. Others only tell that a process was gone before
+ * LeakSanitizer had looked at all of its threads. */
 static bool s_is_report(const char *path)
 {
     static const char *const words[] = {"ERROR: ", "WARNING: ", "runtime error: "};

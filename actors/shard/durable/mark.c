@@ -7,14 +7,13 @@
 
 #include "actors/shard/durable/mark.h"
 
+#include "actors/kit/mark_phase.h"
 #include "codec/base/hash.h"
 #include "store/snapshot.h"
 
 #include <string.h>
 
 #define GLOBAL_SCHEDULER "scheduler/global"
-
-enum { PHASE_HOLD, PHASE_TAKE, PHASE_END };
 
 void mark_init(mark_t *self, base_t *base)
 {
@@ -48,8 +47,7 @@ void mark_tick(mark_t *self)
         base_changed(self->base);
 }
 
-/* -- what the global scheduler says ------------------------------------------------------------------------
- */
+/* ---- what the global scheduler says ---- */
 
 static void s_answer(mark_t *self, uint64_t number, uint64_t phase, err_code_t code)
 {
@@ -119,8 +117,7 @@ void mark_message(mark_t *self, const message_t *message, bool undurable)
     }
 }
 
-/* -- the snapshot ------------------------------------------------------------------------------------------
- */
+/* ---- the snapshot ---- */
 
 const char *mark_tag(const mark_t *self)
 {

@@ -295,9 +295,6 @@ static void s_want(entry_t *self)
     base_name_of(self->base, "shard", self->donor, to, sizeof to);
     message_t *want = base_message(self->base, KIND_welcome_want, to);
     want->number = self->attempt;
-    message_set_name(want->welcome_want.region,
-                     self->base->spec.topology->regions[self->base->spec.region_index].name);
-    want->welcome_want.shard = self->base->spec.shard_index;
     base_send(self->base, &want);
 }
 

@@ -13,9 +13,6 @@ void stand_say(entry_t *self, size_t region)
     base_name_of(self->base, "shard", region, to, sizeof to);
     const origin_t *origin = &self->stream->origins[region];
     message_t *stand = base_message(self->base, KIND_stand, to);
-    message_set_name(stand->stand.region,
-                     self->base->spec.topology->regions[self->base->spec.region_index].name);
-    stand->stand.shard = self->base->spec.shard_index;
     stand->stand.history = origin->history;
     stand->stand.taken = origin->taken;
     stand->stand.entering = !life_runs(&self->base->life);
@@ -52,9 +49,6 @@ void stand_ask_one(entry_t *self, size_t region)
     char to[3 * WIRE_NAME_SIZE];
     base_name_of(self->base, "shard", region, to, sizeof to);
     message_t *want = base_message(self->base, KIND_stand_want, to);
-    message_set_name(want->stand_want.region,
-                     self->base->spec.topology->regions[self->base->spec.region_index].name);
-    want->stand_want.shard = self->base->spec.shard_index;
     base_send(self->base, &want);
 }
 

@@ -32,10 +32,10 @@ typedef struct {
     bool auto_commit, checksums, no_sync;
     unsigned breaks;         /* of actors/kit/breaks.h */
     bool cut[WORLD_REGIONS]; /* nothing passes between this region and others */
-    bool
-        puppet[WORLD_REGIONS]; /* the test itself plays its part: what it is sent is mail, it sends nothing */
-    outbox_t mail;             /* to workers, schedulers, puppets */
-    outbox_t wan;              /* deltas and acks, when no_sync */
+    /* the test itself plays its part: what it is sent is mail, it sends nothing */
+    bool puppet[WORLD_REGIONS];
+    outbox_t mail; /* to workers, schedulers, puppets */
+    outbox_t wan;  /* deltas and acks, when no_sync */
     uint64_t requests, incarnation;
     int64_t now;
 } world_t;
