@@ -1,4 +1,5 @@
-/* global_base - what the parts of the global scheduler stand on: what it sends, what it has decided, whether it has failed or ended.
+/* global_base - what the parts of the global scheduler stand on: what it sends, what it has decided, whether
+ * it has failed or ended.
  *
  * Owns     spec, outbox, decisions, failure, and since when it listens without a gap.
  * Reads    nothing: there is nothing below.
@@ -41,7 +42,8 @@ void global_decide(global_base_t *self);
 void global_end(global_base_t *self, err_code_t code,
                 const char *reason); /* where it stands: the run is another's */
 
-/* Each is a chance to notice that nothing was heard for a while: nobody's silence counts over such a gap. True: there was one. */
+/* Each is a chance to notice that nothing was heard for a while: nobody's silence counts over such a gap.
+ * True: there was one. */
 bool global_advances(global_base_t *self, int64_t now_us);
 bool global_hears(global_base_t *self, int64_t now_us);
 /* How long somebody heard at that time has been silent while this scheduler listened. */

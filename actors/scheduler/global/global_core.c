@@ -172,7 +172,8 @@ static void s_take_stop(void *core, message_t **message_p, int64_t now_us)
     global_life_stop(life, false, (*message_p)->from, global_life_patience_us(life), now_us);
 }
 
-/* The broker knows another process by this name; or a region has heard of a newer global scheduler, or is of another run. */
+/* The broker knows another process by this name; or a region has heard of a newer global scheduler, or is of
+ * another run. */
 static void s_take_refused(void *core, message_t **message_p, int64_t now_us)
 {
     global_core_t *self = core;
@@ -191,7 +192,8 @@ static void s_take_refused(void *core, message_t **message_p, int64_t now_us)
 
 /* ---- who may say what ---- */
 
-/* All of it at any time: regions come in any order, and are told again by timers. A stop may be asked for by anybody who can say so. */
+/* All of it at any time: regions come in any order, and are told again by timers. A stop may be asked for by
+ * anybody who can say so. */
 static const dispatch_row_t s_rows[] = {
     {KIND_region_report, FROM_SCHEDULERS, DISPATCH_ALWAYS, s_take_report},
     {KIND_curve, FROM_SCHEDULERS, DISPATCH_ALWAYS, s_take_curve},

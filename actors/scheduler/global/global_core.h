@@ -1,12 +1,12 @@
 /* global_core - the global scheduler: makes the plan, gathers reports and curves, ends the run everywhere.
  *
- * Why      one place that people and programs ask how the run is doing. Training does not depend on it, and it may be
- *          killed at any moment: its decisions and the regions' reports and curves are kept (keep.h) before anything that
- *          follows from them is told.
+ * Why      one place that people and programs ask how the run is doing. Training does not depend on it, and
+ *          it may be killed at any moment: its decisions and the regions' reports and curves are kept
+ *          (keep.h) before anything that follows from them is told.
  * How      every region reports every 250 ms; the answer carries how much of its curve is known. When all are
- *          complete, or a stop was asked for, it tells all regional schedulers to stop, takes their final reports
- *          and says bye. When all regions that can be heard have done their part and one cannot be heard for longer than
- *          it may be away, the run fails.
+ *          complete, or a stop was asked for, it tells all regional schedulers to stop, takes their final
+ *          reports and says bye. When all regions that can be heard have done their part and one cannot be
+ *          heard for longer than it may be away, the run fails.
  */
 #ifndef ACTORS_SCHEDULER_GLOBAL_CORE_H
 #define ACTORS_SCHEDULER_GLOBAL_CORE_H
@@ -71,13 +71,15 @@ global_cost_t global_core_cost(const global_core_t *self, size_t index);
 const global_plan_t *global_core_plan(const global_core_t *self); /* NULL: nothing is rented by plan */
 /* From the first plan to the end of the run, or until now. */
 int64_t global_core_planned_us(const global_core_t *self, int64_t now_us);
-/* The newest of those that say to be of this job and were refused just now, and why; empty: nobody. Borrowed until the next call. */
+/* The newest of those that say to be of this job and were refused just now, and why; empty: nobody. Borrowed
+ * until the next call. */
 const char *global_core_strangers(const global_core_t *self, int64_t now_us);
 
 /* It ended because the run is another scheduler's: its figures are nobody's. */
 bool global_core_displaced(const global_core_t *self);
 err_code_t global_core_failure(const global_core_t *self, const char **ret_reason);
-/* Who asked for a drain: GLOBAL_STOPPER_HERE, a region's scheduler, or another actor; empty: nobody. Borrowed. */
+/* Who asked for a drain: GLOBAL_STOPPER_HERE, a region's scheduler, or another actor; empty: nobody.
+ * Borrowed. */
 #define GLOBAL_STOPPER_HERE "here" /* by global_core_stop */
 const char *global_core_stopper(const global_core_t *self);
 const char *global_core_machine(const global_core_t *self); /* the spec's, or empty; borrowed */

@@ -156,7 +156,8 @@ static bool s_has_ended_its_part(const region_entry_t *region)
     return region->report && (region->report->region_report.complete || region->report->region_report.closed);
 }
 
-/* All that can be heard have done their part and wait for a region that cannot: nothing would ever move again. */
+/* All that can be heard have done their part and wait for a region that cannot: nothing would ever move
+ * again. */
 static size_t s_missing(const global_life_t *self, int64_t now_us)
 {
     size_t missing = SIZE_MAX, present = 0;
@@ -303,8 +304,8 @@ static bool s_goes_on(const region_entry_t *region)
     return !region->stopped;
 }
 
-/* An end goes on where it stood. A drain does when some region has stopped for it, or is still the one that was told to;
- * where all were started anew it is over. */
+/* An end goes on where it stood. A drain does when some region has stopped for it, or is still the one that
+ * was told to; where all were started anew it is over. */
 void global_life_load(global_life_t *self, const message_t *state, int64_t now_us)
 {
     global_base_t *base = self->base;

@@ -1,9 +1,11 @@
 /* global_life - the run as a whole: begins, trains, stops, and is done, drained or failed.
  *
- * Owns     the state of the run, who stopped it and why it failed, the patience with regions that do not answer, the farewell.
+ * Owns     the state of the run, who stopped it and why it failed, the patience with regions that do not
+ *          answer, the farewell.
  * Reads    base, regions (writes `given_up` and `stopped` there), mark (which is told of a stop).
- * Rules    states only grow. A stop is a decision, told to every region until all have stopped or are given up; nobody is let go before
- *          that, and the home region last: its broker carries what the others and this scheduler still have to say.
+ * Rules    states only grow. A stop is a decision, told to every region until all have stopped or are given
+ *          up; nobody is let go before that, and the home region last: its broker carries what the others and
+ *          this scheduler still have to say.
  * Threads  one owner.
  */
 #ifndef ACTORS_SCHEDULER_GLOBAL_GLOBAL_LIFE_H
@@ -44,7 +46,7 @@ void global_life_fail(global_life_t *self, err_code_t code, const char *name, co
 void global_life_heard(global_life_t *self, int64_t now_us);
 /* A region's report was taken: its failure, or its stop. `same`: of the incarnation that reported before. */
 void global_life_take(global_life_t *self, size_t region, bool same, int64_t now_us);
-/* That report may be its last one, with the whole curve: then it is let go, if all have ended. */
+/* A last report, with the whole curve, lets the region go if all have ended. */
 void global_life_note_stopped(global_life_t *self, size_t region, int64_t now_us);
 
 /* One that all others wait for and that cannot be heard ends the run. */

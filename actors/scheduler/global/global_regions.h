@@ -36,8 +36,8 @@ bool global_regions_all(const global_regions_t *self, bool (*holds)(const region
 
 /* Reports of one incarnation are numbered; one that comes late is not newer. */
 bool global_regions_is_late(const global_regions_t *self, size_t region, const message_t *report);
-/* Takes a report that is not late. `ended`: the curve of a scheduler that was started again is not asked anew. True: the region
- * has got on since the one before. */
+/* Takes a report that is not late. `ended`: the curve of a scheduler that was started again is not asked
+ * anew. True: the region has got on since the one before. */
 bool global_regions_take(global_regions_t *self, size_t region, message_t **report_p, bool ended,
                          int64_t now_us);
 void global_regions_take_curve(global_regions_t *self, const message_t *message);

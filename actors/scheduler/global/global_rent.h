@@ -1,4 +1,5 @@
-/* global_rent - renting as the global scheduler sees it: plans for the regions, prices as they are now, what it has cost.
+/* global_rent - renting as the global scheduler sees it: plans for the regions, prices as they are now, what
+ * it has cost.
  *
  * Owns     the plans, the topology with the prices of now, and what was paid before prices changed.
  * Reads    base, regions.

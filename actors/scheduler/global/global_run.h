@@ -1,5 +1,5 @@
-/* global_run - regions of another run: what they say is not taken, and they are told. One among others of this run is the odd one, and
- * ends; where all that are heard are of another run, this scheduler is.
+/* global_run - regions of another run: what they say is not taken, and they are told. One among others of
+ * this run is the odd one, and ends; where all that are heard are of another run, this scheduler is.
  *
  * Owns     which other run was heard and since when, and who was turned away last.
  * Reads    base, regions (writes `foreign` there).

@@ -1,8 +1,10 @@
-/* global_view - how every actor and link of the run is doing, as it was told, and the picture that is made of it.
+/* global_view - how every actor and link of the run is doing, as it was told, and the picture that is made of
+ * it.
  *
- * Owns     the newest status of each actor, the newest state of each way between regions, the picture that is shown.
+ * Owns     the newest status of each actor, the newest state of each way between regions, the picture that is
+ *          shown.
  * Reads    base, regions.
- * Threads  one owner.      Limits  VIEW_ACTORS_MAX actors.
+ * Threads  one owner. Limits VIEW_ACTORS_MAX actors.
  */
 #ifndef ACTORS_SCHEDULER_GLOBAL_GLOBAL_VIEW_H
 #define ACTORS_SCHEDULER_GLOBAL_GLOBAL_VIEW_H

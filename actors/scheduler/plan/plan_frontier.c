@@ -15,8 +15,8 @@ void plan_frontier_fini(plan_frontier_t *self)
     *self = (plan_frontier_t){0};
 }
 
-/* Every set without and with a pack, from the strongest down: what nothing stronger undercuts stays. Fills `out` from its
- * end and returns how many there are. */
+/* Every set without and with a pack, from the strongest down: what nothing stronger undercuts stays. Fills
+ * `out` from its end and returns how many there are. */
 static size_t s_join(const plan_set_t *items, size_t count, double power, double price, plan_set_t *out)
 {
     size_t without = count, with = count, at = 2 * count;
@@ -32,7 +32,8 @@ static size_t s_join(const plan_set_t *items, size_t count, double power, double
                   : (plan_set_t){.power = a.power, .price = a.price, .from = (uint32_t)(2 * without - 2)};
         with -= takes;
         without -= !takes;
-        /* Written in any case, and kept by moving `at`: a branch here would be guessed wrong every other time. */
+        /* Written in any case, and kept by moving `at`: a branch here would be guessed wrong every other
+         * time. */
         bool kept = set.price < least, same = kept && at < 2 * count && set.power >= out[at].power;
         size_t slot = same ? at : at - 1;
         least = kept ? set.price : least;

@@ -94,8 +94,8 @@ static bool s_is_news(region_core_t *self, const message_t *message)
     }
 }
 
-/* News that a region of many workers hears most moves nothing on: the timers look at what came of it. Not right after a while
- * without an event, in which this scheduler may have stood still. */
+/* News that a region of many workers hears most moves nothing on: the timers look at what came of it. Not
+ * right after a while without an event, in which this scheduler may have stood still. */
 static bool s_only_tells(region_core_t *self, const message_t *message, int64_t now_us)
 {
     bool held_up = now_us - self->base.advanced_us >= TELLS_US;

@@ -1,16 +1,17 @@
-/* region_core - the regional scheduler: places actors on nodes, leases batches to workers, knows when a region is
- * done.
+/* region_core - the regional scheduler: places actors on nodes, leases batches to workers, knows when a
+ * region is done.
  *
- * Why      a region must go on when the WAN or the global scheduler is away, and when this scheduler itself was killed:
- *          what is decided elsewhere it asks again (nodes announce themselves and whom they host, shards tell what they
- *          have applied, workers what they hold), the rest is kept (keep.h): its term, figures, curve, decisions.
- * Restart  the term is above everything seen. Actors that run are adopted; nothing is placed before each node that was
- *          there has told whom it hosts, or has been silent for as long as a node may be. An older scheduler that is
- *          refused by anybody ends itself.
- * How      incarnation = term << 32 | count. Leases: the batches handed out are those that are neither applied in
- *          every shard, nor leased, nor reported done. A lost worker's leases are free again.
- * Ends     all batches durable in every shard -> close to the shards; every region's final delta durable in every
- *          shard -> last evaluation -> complete. stop -> nodes; all stopped -> final report until bye.
+ * Why      a region must go on when the WAN or the global scheduler is away, and when this scheduler itself
+ *          was killed: what is decided elsewhere it asks again (nodes announce themselves and whom they host,
+ *          shards tell what they have applied, workers what they hold), the rest is kept (keep.h): its term,
+ *          figures, curve, decisions.
+ * Restart  the term is above everything seen. Actors that run are adopted; nothing is placed before each node
+ *          that was there has told whom it hosts, or has been silent for as long as a node may be. An older
+ *          scheduler that is refused by anybody ends itself.
+ * How      incarnation = term << 32 | count. Leases: the batches handed out are those that are neither
+ *          applied in every shard, nor leased, nor reported done. A lost worker's leases are free again.
+ * Ends     all batches durable in every shard -> close to the shards; every region's final delta durable in
+ *          every shard -> last evaluation -> complete. stop -> nodes; all stopped -> final report until bye.
  */
 #ifndef ACTORS_SCHEDULER_REGION_CORE_H
 #define ACTORS_SCHEDULER_REGION_CORE_H
@@ -26,15 +27,16 @@ extern const keep_source_t region_source;
 
 region_core_t *region_core_new(const region_spec_t *spec, int64_t now_us);
 
-/* The run it belongs to, RUN_ID_NONE: not known. Whoever drives it makes its directory one of that run before what is kept
- * is stored: nothing is placed before that. */
+/* The run it belongs to, RUN_ID_NONE: not known. Whoever drives it makes its directory one of that run before
+ * what is kept is stored: nothing is placed before that. */
 uint64_t region_core_run(const region_core_t *self, bool *ret_adopts);
 
-/* A plan that stands from the beginning, where no global scheduler makes one: units of each of the region's offers, and whether
- * all are kept until the end. */
+/* A plan that stands from the beginning, where no global scheduler makes one: units of each of the region's
+ * offers, and whether all are kept until the end. */
 void region_core_rent(region_core_t *self, const uint64_t *units, bool keep, int64_t now_us);
 
-/* The next unit that is to be rented or returned; false when there is nothing. Whoever does it tells what came of it. */
+/* The next unit that is to be rented or returned; false when there is nothing. Whoever does it tells what
+ * came of it. */
 bool region_core_take_command(region_core_t *self, rent_command_t *ret_command);
 void region_core_unit_ended(region_core_t *self, const char *name, rent_end_t end, int64_t now_us);
 

@@ -1,7 +1,8 @@
 /* region_rooms - the regional scheduler as a whole: its rooms, each above those before it, and nothing else.
  *
- * Why      four files compose the rooms: region_core.c (the advance loop), region_messages.c (who may say what), region_report.c (what the
- *          global scheduler is told) and region_kept.c (what a successor must know). The first calls the others.
+ * Why      four files compose the rooms: region_core.c (the advance loop), region_messages.c (who may say
+ *          what), region_report.c (what the global scheduler is told) and region_kept.c (what a successor
+ *          must know). The first calls the others.
  * Not      for anybody else: the contract is region_core.h, and a room takes those below it one by one.
  */
 #ifndef ACTORS_SCHEDULER_REGION_REGION_ROOMS_H

@@ -1,9 +1,11 @@
-/* region_base - what every room of the regional scheduler stands on: who it is, what it sends, how far its life has come.
+/* region_base - what every room of the regional scheduler stands on: who it is, what it sends, how far its
+ * life has come.
  *
- * Owns     spec, name, outbox, newest incarnation that was given, decisions, failure, life, and what a predecessor left.
+ * Owns     spec, name, outbox, newest incarnation that was given, decisions, failure, life, and what a
+ *          predecessor left.
  * Reads    nothing: there is no room below.
- * Who      every room, at any time. `life` is moved on by the end alone (stopping.h), `ended` by whoever finds that this
- *          scheduler is not the one that counts.
+ * Who      every room, at any time. `life` is moved on by the end alone (stopping.h), `ended` by whoever
+ *          finds that this scheduler is not the one that counts.
  * Threads  one owner.
  */
 #ifndef ACTORS_SCHEDULER_REGION_BASE_REGION_BASE_H
@@ -74,7 +76,8 @@ void region_outdated(region_base_t *self); /* a newer scheduler runs: ends this 
 
 /* ---- hearing ---- */
 
-/* Notes an event. After a time without one this scheduler itself was held up, and what others sent meanwhile is still to be read. */
+/* Notes an event. After a time without one this scheduler itself was held up, and what others sent meanwhile
+ * is still to be read. */
 void region_hears(region_base_t *self, int64_t now_us);
 /* True: somebody has been silent for so long while this scheduler listened. */
 bool region_is_silent(const region_base_t *self, int64_t seen_us, int64_t silence_us, int64_t now_us);

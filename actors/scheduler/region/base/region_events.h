@@ -1,4 +1,5 @@
-/* region_events - what a regional scheduler has to say for the log; texts are borrowed until the next call. */
+/* region_events - what a regional scheduler has to say for the log; texts are borrowed until the next
+ * call. */
 #ifndef ACTORS_SCHEDULER_REGION_BASE_REGION_EVENTS_H
 #define ACTORS_SCHEDULER_REGION_BASE_REGION_EVENTS_H
 

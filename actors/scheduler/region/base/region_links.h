@@ -1,8 +1,10 @@
 /* region_links - what the region's broker says of the ways to other regions.
  *
- * Owns     the newest state of each way, and the bytes that were counted, over restarts of the broker and of this scheduler.
+ * Owns     the newest state of each way, and the bytes that were counted, over restarts of the broker and of
+ *          this scheduler.
  * Reads    base.
- * Who      the core tells it what the broker says; training asks whether a region is away, reports what was sent.
+ * Who      the core tells it what the broker says; training asks whether a region is away, reports what was
+ *          sent.
  * Threads  one owner.
  */
 #ifndef ACTORS_SCHEDULER_REGION_BASE_REGION_LINKS_H
@@ -26,7 +28,8 @@ typedef struct {
 void region_links_init(region_links_t *self, region_base_t *base);
 void region_links_fini(region_links_t *self);
 
-/* Takes a link_state; whether the way went up or down, or was not known. Of a region that there is not nothing is taken. */
+/* Takes a link_state; whether the way went up or down, or was not known. Of a region that there is not
+ * nothing is taken. */
 bool region_links_take(region_links_t *self, message_t **message_p, int64_t now_us);
 bool region_links_is_away(const region_links_t *self); /* another region's broker is not there */
 

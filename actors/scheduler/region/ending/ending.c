@@ -115,7 +115,8 @@ static int64_t s_farewell_us(const ending_t *self)
     return from_us + (self->own || away_us < FAREWELL_US ? FAREWELL_US : away_us);
 }
 
-/* One that came when all was over already, as it was stopped at its start, is told at once: nobody else would. */
+/* One that came when all was over already, as it was stopped at its start, is told at once: nobody else
+ * would. */
 static void s_say_farewell(ending_t *self, int64_t now_us)
 {
     if (nodes_running(self->nodes) && now_us >= self->stop_us) {
@@ -128,7 +129,8 @@ static void s_say_farewell(ending_t *self, int64_t now_us)
 
 /* ---- stopping ---- */
 
-/* A scheduler that was started again first hears from the shards: the final report is of all that was done. */
+/* A scheduler that was started again first hears from the shards: the final report is of all that was
+ * done. */
 static bool s_may_stop(const ending_t *self, int64_t now_us)
 {
     return !self->adopting->known_count || shards_known(self->shards) ||

@@ -1,4 +1,5 @@
-/* ending - how a region ends: `stop` goes to every node, and when all have stopped the final report is told until bye.
+/* ending - how a region ends: `stop` goes to every node, and when all have stopped the final report is told
+ * until bye.
  *
  * Owns     the end's timers, and whether the job is done or was stopped; moves the life of region_base.h on.
  * Reads    base, run (when the global scheduler was heard), nodes, shards, training, adopting.

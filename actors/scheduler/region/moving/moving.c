@@ -63,7 +63,8 @@ static bool s_may_stop(const moving_t *self, size_t shard)
     return there && keeping_is_told(self->keeping, shard);
 }
 
-/* Its node ends what is left of it there; whether that is heard does not matter, as its successor is newer. */
+/* Its node ends what is left of it there; whether that is heard does not matter, as its successor is
+ * newer. */
 static void s_succeed(moving_t *self, region_actor_t *actor, int64_t now_us)
 {
     actor->former.node = actor->node;
@@ -368,7 +369,8 @@ static bool s_is_empty(const moving_t *self, size_t node)
     return s_are_kept(self);
 }
 
-/* Nothing is left there; or there is nobody to go on, nor anybody on the way, and then the node ends as in a drain. */
+/* Nothing is left there; or there is nobody to go on, nor anybody on the way, and then the node ends as in a
+ * drain. */
 void moving_let_go(moving_t *self, bool coming, int64_t now_us)
 {
     if (self->actors->list && !self->actors->settled)

@@ -1,13 +1,17 @@
-/* moving - shards that go on elsewhere, mostly from nodes that leave; nodes on which nothing is left are let go.
+/* moving - shards that go on elsewhere, mostly from nodes that leave; nodes on which nothing is left are let
+ * go.
  *
- * Why      one trains on until there is a copy of it where it can go on, and is never stopped before: a node may have no room, or nobody
- *          may get there. Then it stops and hands its last snapshot to the keeper there, and goes on. Training goes on meanwhile:
- *          what workers ask of such a shard waits for a moment.
- * Owns     per shard whether it is to hand over, to where and why; when the spread of shards over nodes is looked at next.
+ * Why      one trains on until there is a copy of it where it can go on, and is never stopped before: a node
+ *          may have no room, or nobody may get there. Then it stops and hands its last snapshot to the keeper
+ *          there, and goes on. Training goes on meanwhile: what workers ask of such a shard waits for a
+ *          moment.
+ * Owns     per shard whether it is to hand over, to where and why; when the spread of shards over nodes is
+ *          looked at next.
  * Reads    base, nodes, actors, shards, keeping (which it has make copies for a move).
- * Who      placing calls moving_balance and moving_tick before it places, asks where one that handed over goes, and tells when a shard
- *          has started. The core lets nodes go.
- * Files    moving.c (handing over, letting go), moving_balance.c (onto nodes that join: marks what is to go, and nothing else).
+ * Who      placing calls moving_balance and moving_tick before it places, asks where one that handed over
+ *          goes, and tells when a shard has started. The core lets nodes go.
+ * Files    moving.c (handing over, letting go), moving_balance.c (onto nodes that join: marks what is to go,
+ *          and nothing else).
  * Threads  one owner.
  */
 #ifndef ACTORS_SCHEDULER_REGION_MOVING_MOVING_H
@@ -48,10 +52,12 @@ void moving_fini(moving_t *self);
 void moving_balance(moving_t *self, int64_t now_us);
 void moving_tick(moving_t *self, int64_t now_us);
 int64_t moving_due(const moving_t *self);
-/* Tells nodes that leave, and on which nothing is left, to end. `coming`: somebody who can go on is on the way. */
+/* Tells nodes that leave, and on which nothing is left, to end. `coming`: somebody who can go on is on the
+ * way. */
 void moving_let_go(moving_t *self, bool coming, int64_t now_us);
 
-/* Where the keeper is that has all that a shard handed over; NOWHERE: not yet. When none answers any more it has not handed over. */
+/* Where the keeper is that has all that a shard handed over; NOWHERE: not yet. When none answers any more it
+ * has not handed over. */
 size_t moving_home(moving_t *self, region_actor_t *shard, int64_t now_us);
 bool moving_has_handed(const moving_t *self, size_t shard);
 /* True: its newest snapshot is known, and was handed over as its last. */

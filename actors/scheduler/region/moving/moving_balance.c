@@ -1,11 +1,12 @@
-/* Shards follow nodes that join: one at a time goes from the node that hosts most to the one that hosts fewest, where that leaves
- * them nearer to each other, so that this comes to an end. It goes as from a node that leaves; to a node
- * whose disk is full nothing goes. */
+/* Shards follow nodes that join: one at a time goes from the node that hosts most to the one that hosts
+ * fewest, where that leaves them nearer to each other, so that this comes to an end. It goes as from a node
+ * that leaves; to a node whose disk is full nothing goes. */
 #include "actors/scheduler/region/moving/moving.h"
 
 #include <stdio.h>
 
-/* After so long a node that came is there to stay; as long is between two moves, a third of it between two looks. */
+/* After so long a node that came is there to stay; as long is between two moves, a third of it between two
+ * looks. */
 #define STAYS_US (3 * SECOND_US)
 #define GIVE_UP_US (60 * SECOND_US)
 #define FAILED_US (60 * SECOND_US) /* before another is tried */
@@ -96,7 +97,8 @@ static bool s_can_go(const moving_t *self, size_t shard, int64_t now_us)
     return there && here && now_us - move->goes_us < GIVE_UP_US;
 }
 
-/* Where it was to go is gone or full, or nothing comes of it. Should it have been stopped already it goes on where it is. */
+/* Where it was to go is gone or full, or nothing comes of it. Should it have been stopped already it goes on
+ * where it is. */
 static void s_give_up(moving_t *self, int64_t now_us)
 {
     for (size_t shard = 0; shard < self->actors->shard_count; shard++) {

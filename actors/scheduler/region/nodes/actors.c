@@ -126,9 +126,9 @@ void actors_node_gone(actors_t *self, size_t node, int64_t now_us)
             actors_end(self, &self->list[index], now_us);
 }
 
-/* Every actor that runs tells its status at least once a second. One that does not has died without a word that
- * arrived, or hangs; either way it is placed again. Its node ends what may be left of it before it starts the
- * successor, and where that cannot be done the incarnation keeps it from acting. */
+/* Every actor that runs tells its status at least once a second. One that does not has died without a word
+ * that arrived, or hangs; either way it is placed again. Its node ends what may be left of it before it
+ * starts the successor, and where that cannot be done the incarnation keeps it from acting. */
 void actors_lose_silent(actors_t *self, int64_t now_us)
 {
     for (size_t index = 0; index < self->count; index++) {

@@ -104,7 +104,8 @@ static bool s_held_well_formed(const message_t *message)
            message->announce.held_shards.count == message->announce.held_numbers.count;
 }
 
-/* An incarnation that nobody can have given would be the fence, and every term that may follow it is below. */
+/* An incarnation that nobody can have given would be the fence, and every term that may follow it is
+ * below. */
 static bool s_are_possible(const wire_u64s_t *incarnations)
 {
     for (size_t index = 0; index < incarnations->count; index++)

@@ -1,11 +1,12 @@
 /* nodes - who is there: nodes announce themselves, leave, stop, and are lost when they fall silent.
  *
- * Owns     the list of nodes and their newest announcements; an index is one node for the whole life of this scheduler.
+ * Owns     the list of nodes and their newest announcements; an index is one node for the whole life of this
+ *          scheduler.
  * Reads    base (silence), run (whether a node may belong to it).
- * Who      the core gives it announcements, and asks after every event who is gone (nodes_take_gone), for the rooms above: what ran
- *          there, and what was rented. Everybody above reads it.
+ * Who      the core gives it announcements, and asks after every event who is gone (nodes_take_gone), for the
+ *          rooms above: what ran there, and what was rented. Everybody above reads it.
  * Errors   an announcement that does not fit is refused here, with its reason.
- * Threads  one owner.      Limits  NODES_MAX.
+ * Threads  one owner. Limits NODES_MAX.
  */
 #ifndef ACTORS_SCHEDULER_REGION_NODES_NODES_H
 #define ACTORS_SCHEDULER_REGION_NODES_NODES_H
@@ -51,8 +52,8 @@ typedef struct {
     bool changed; /* somebody came, came back, or is about to leave */
 } nodes_news_t;
 
-/* Takes an announcement; returns its node, or NOWHERE: it was refused, or is of a process that has a successor.
- * `trains`: who comes now joins a region that is at work. */
+/* Takes an announcement; returns its node, or NOWHERE: it was refused, or is of a process that has a
+ * successor. `trains`: who comes now joins a region that is at work. */
 size_t nodes_take_announce(nodes_t *self, const message_t *message, bool trains, int64_t now_us,
                            nodes_news_t *ret_news);
 

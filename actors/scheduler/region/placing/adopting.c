@@ -36,7 +36,8 @@ static uint64_t s_seen(const message_t *announce, uint64_t own)
     return scheduler > own && scheduler > seen ? scheduler : seen;
 }
 
-/* A scheduler that has placed nothing yet takes one above it: its store was lost. One that has is out of date. */
+/* A scheduler that has placed nothing yet takes one above it: its store was lost. One that has is out of
+ * date. */
 void adopting_check_term(adopting_t *self, const message_t *announce)
 {
     region_base_t *base = self->base;
@@ -76,7 +77,8 @@ void adopting_forget_drain(adopting_t *self)
     self->drain_known = self->drained_known = false;
 }
 
-/* A drain is one of processes: where one of them still runs it is carried on; where all were started anew it is over. */
+/* A drain is one of processes: where one of them still runs it is carried on; where all were started anew it
+ * is over. */
 bool adopting_heard(adopting_t *self, const message_t *announce)
 {
     known_node_t *known = s_known(self, announce->from);
@@ -92,8 +94,9 @@ bool adopting_heard(adopting_t *self, const message_t *announce)
     return false;
 }
 
-/* A node that runs what a predecessor placed may never be told anything else: it must hear of this scheduler, or it would
- * do what one that was taken for dead goes on to ask for. One that leaves goes on its own when it hears of nobody. */
+/* A node that runs what a predecessor placed may never be told anything else: it must hear of this scheduler,
+ * or it would do what one that was taken for dead goes on to ask for. One that leaves goes on its own when it
+ * hears of nobody. */
 void adopting_make_known(adopting_t *self, const message_t *announce)
 {
     bool knows = announce->announce.scheduler >= self->base->spec.term << 32 && !announce->announce.leaving;
@@ -168,8 +171,8 @@ const char *adopting_waits_for(const adopting_t *self)
     return "nodes";
 }
 
-/* Where some were running, the others were as well, and are placed again; but for workers, which also end when there is
- * nothing for them. */
+/* Where some were running, the others were as well, and are placed again; but for workers, which also end
+ * when there is nothing for them. */
 static void s_note_missing(adopting_t *self)
 {
     const message_t *saved = self->base->saved;
@@ -233,8 +236,8 @@ bool adopting_take(adopting_t *self, region_actor_t *actor, size_t node, uint64_
     return true;
 }
 
-/* Whoever works on a lease of the predecessor says nothing before it wants more: it is asked, so that nobody else gets
- * the same batches. */
+/* Whoever works on a lease of the predecessor says nothing before it wants more: it is asked, so that nobody
+ * else gets the same batches. */
 void adopting_ask_workers(adopting_t *self, int64_t now_us)
 {
     if (now_us < self->ask_us || now_us - self->actors->settled_us >= TELL_US)
@@ -274,7 +277,8 @@ static void s_put_nodes(const adopting_t *self, bool in_order, message_t *state)
     message_set_u64s(&state->region_state.nodes, words, count);
 }
 
-/* Those that run and are to, and those of the predecessor that have not come back yet. None when the end is in order. */
+/* Those that run and are to, and those of the predecessor that have not come back yet. None when the end is
+ * in order. */
 static void s_put_running(const adopting_t *self, message_t *state)
 {
     uint64_t *words = calloc(self->actors->count + self->died_count + 1, sizeof *words);

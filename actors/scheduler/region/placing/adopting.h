@@ -1,10 +1,12 @@
 /* adopting - what a scheduler that was started again finds: nodes and actors that run on.
  *
- * Owns     the nodes that a predecessor knew, who ran then and has not come back, and whether it was draining.
+ * Owns     the nodes that a predecessor knew, who ran then and has not come back, and whether it was
+ *          draining.
  * Reads    base, nodes, actors (writes `settled` and `adopted` there), shards, training, keeping.
- * Who      the core gives it every announcement, and carries on a drain when it says so; placing waits until all is known
- *          (adopting_settle), and tells of incarnations that are not its own.
- * Rules    nothing is placed before each node that was there has told whom it hosts, or has been silent for as long as a node may be.
+ * Who      the core gives it every announcement, and carries on a drain when it says so; placing waits until
+ *          all is known (adopting_settle), and tells of incarnations that are not its own.
+ * Rules    nothing is placed before each node that was there has told whom it hosts, or has been silent for
+ *          as long as a node may be.
  * Threads  one owner.
  */
 #ifndef ACTORS_SCHEDULER_REGION_PLACING_ADOPTING_H
@@ -42,7 +44,8 @@ void adopting_fini(adopting_t *self);
 
 /* ---- nodes ---- */
 
-/* A node may have seen a term that is not below this one: this scheduler takes a greater one, fails or ends. */
+/* A node may have seen a term that is not below this one: this scheduler takes a greater one, fails or
+ * ends. */
 void adopting_check_term(adopting_t *self, const message_t *announce);
 /* A node is there. True: it is of a drain that is to be carried on. */
 bool adopting_heard(adopting_t *self, const message_t *announce);
@@ -51,7 +54,8 @@ void adopting_make_known(adopting_t *self, const message_t *announce);
 /* A node has stopped; whether it is one of the predecessor's. */
 bool adopting_stopped(adopting_t *self, const char *node);
 bool adopting_all_heard(const adopting_t *self);
-/* All had stopped, and nobody has come back: the drain is to be carried on, as the final report is still to be heard. */
+/* All had stopped, and nobody has come back: the drain is to be carried on, as the final report is still to
+ * be heard. */
 bool adopting_has_drained(const adopting_t *self, int64_t now_us);
 void adopting_forget_drain(adopting_t *self);
 bool adopting_has_told(const adopting_t *self, const region_node_t *node); /* of all whom it hosts */

@@ -81,7 +81,8 @@ static bool s_nodes_settled(const placing_t *self, int64_t now_us)
     return living >= expected || now_us - self->nodes->newest_us >= self->base->spec.settle_us;
 }
 
-/* Nobody has told a plan, and the topology's own will do; with `plan.apply` nobody but the global scheduler knows what to rent. */
+/* Nobody has told a plan, and the topology's own will do; with `plan.apply` nobody but the global scheduler
+ * knows what to rent. */
 static bool s_plans_alone(const placing_t *self, int64_t now_us)
 {
     bool alone = self->run->id != RUN_ID_NONE && !self->base->spec.topology->plan.apply;
@@ -114,8 +115,9 @@ static bool s_turn(const placing_t *self, region_role_t role)
            shards_known(self->shards);
 }
 
-/* A start must not be older than this. An incarnation that ran on another node, and did not hand over, may have stored
- * something there that it could not tell; where a snapshot counts only with its copies they would know. */
+/* A start must not be older than this. An incarnation that ran on another node, and did not hand over, may
+ * have stored something there that it could not tell; where a snapshot counts only with its copies they would
+ * know. */
 static void s_put_newest(const placing_t *self, const region_actor_t *actor, message_t *place)
 {
     const region_shard_t *newest = &self->shards->list[actor->index];
@@ -229,7 +231,8 @@ int64_t placing_due(const placing_t *self)
 
 /* ---- waiting ---- */
 
-/* A shard that has not told what it has, before which nobody gets work; the first of them all when there is none. */
+/* A shard that has not told what it has, before which nobody gets work; the first of them all when there is
+ * none. */
 static const char *s_silent_shard(const placing_t *self)
 {
     for (size_t index = 0; index < self->actors->shard_count; index++)

@@ -1,12 +1,16 @@
 /* placing - which actors there are to be, and on which node each of them starts.
  *
- * Owns     the plan that was taken, per shard whether its newest snapshot is on no node that is here, and how many incarnations were placed.
- * Reads    every room below it: run, nodes, actors, shards, training, keeping, moving, workers, adopting, renting.
- * Who      the core gives it plans and what nodes say of placements, and calls placing_tick after every event.
- * Rules    nothing is placed before the run is known and kept, the nodes that are expected are there, and what a predecessor had placed
- *          is known. Shards first, then synchronizers, then workers: each finds those it talks to. A shard goes where its snapshots are.
- * Files    placing.c (the plan, what is due), placing_where.c (a node for each), placing_answer.c (what nodes say); the first calls
- *          the second.
+ * Owns     the plan that was taken, per shard whether its newest snapshot is on no node that is here, and how
+ *          many incarnations were placed.
+ * Reads    every room below it: run, nodes, actors, shards, training, keeping, moving, workers, adopting,
+ *          renting.
+ * Who      the core gives it plans and what nodes say of placements, and calls placing_tick after every
+ *          event.
+ * Rules    nothing is placed before the run is known and kept, the nodes that are expected are there, and
+ *          what a predecessor had placed is known. Shards first, then synchronizers, then workers: each finds
+ *          those it talks to. A shard goes where its snapshots are.
+ * Files    placing.c (the plan, what is due), placing_where.c (a node for each), placing_answer.c (what nodes
+ *          say); the first calls the second.
  * Threads  one owner.
  */
 #ifndef ACTORS_SCHEDULER_REGION_PLACING_PLACING_H
@@ -50,8 +54,8 @@ const char *placing_waits_for(const placing_t *self); /* "": nothing */
 
 /* ---- the plan ---- */
 
-/* Numbers of actors follow the plan until the first of them is placed; then the plan's number alone is noted. One that does not fit
- * the topology is refused. */
+/* Numbers of actors follow the plan until the first of them is placed; then the plan's number alone is noted.
+ * One that does not fit the topology is refused. */
 void placing_take_plan(placing_t *self, const message_t *plan, int64_t now_us);
 /* A predecessor's plan goes on: its actors are known at once. */
 void placing_load(placing_t *self, const message_t *saved);

@@ -36,8 +36,8 @@ static bool s_holds_newest(const placing_t *self, size_t node, size_t shard)
            s_has(self, node, shard, self->actors->list[shard].newest.incarnation, 0);
 }
 
-/* The node where a shard ran last, under this scheduler or a predecessor, if it is there; only it is sure to have had the
- * newest snapshot. A predecessor may have given it up as lost, or have let it go. */
+/* The node where a shard ran last, under this scheduler or a predecessor, if it is there; only it is sure to
+ * have had the newest snapshot. A predecessor may have given it up as lost, or have let it go. */
 static size_t s_ran_on(const placing_t *self, size_t shard)
 {
     for (size_t node = 0; node < self->nodes->count; node++)
@@ -54,8 +54,8 @@ static bool s_has_gone_on(const placing_t *self, size_t node, size_t shard)
            nodes_process(self->nodes->list[node].announce) == self->shards->list[shard].ran_process;
 }
 
-/* The node where it ran last is there, and so is every node that this scheduler or its predecessor knew, or it has handed over
- * what it had: nothing is to come. */
+/* The node where it ran last is there, and so is every node that this scheduler or its predecessor knew, or
+ * it has handed over what it had: nothing is to come. */
 static bool s_none_missing(const placing_t *self, size_t ran_on)
 {
     if (ran_on == NOWHERE)
@@ -79,7 +79,8 @@ static void s_note_missing(placing_t *self, region_actor_t *actor, missing_t mis
         message_set_name(actor->waits_for, text);
 }
 
-/* A node that came back as another process tells what its disk has: less than it was known to have is a loss. */
+/* A node that came back as another process tells what its disk has: less than it was known to have is a
+ * loss. */
 static void s_note_wiped(placing_t *self, region_actor_t *actor)
 {
     const region_shard_t *shard = &self->shards->list[actor->index];
@@ -100,8 +101,9 @@ static missing_t s_missing(const placing_t *self, const region_actor_t *actor, s
     return patient && !s_none_missing(self, ran_on) ? MISSING_AWAITED : MISSING_ACCEPTED;
 }
 
-/* Without keepers: where its snapshots are. One whose node is gone waits for it as long as a region may be away, since a start
- * from nothing, or from what it was before it moved, is a loss; not when all who could have it are there and do not. */
+/* Without keepers: where its snapshots are. One whose node is gone waits for it as long as a region may be
+ * away, since a start from nothing, or from what it was before it moved, is a loss; not when all who could
+ * have it are there and do not. */
 static size_t s_disk_home(placing_t *self, region_actor_t *actor, int64_t now_us)
 {
     if (actor->ran && nodes_is_alive(self->nodes, actor->node)) {

@@ -60,7 +60,8 @@ static region_actor_t *s_free_number(workers_t *self)
 
 /* ---- what there is to do ---- */
 
-/* Batches that nobody works on, and an evaluation that waits for somebody. Before the shards have told there may be anything. */
+/* Batches that nobody works on, and an evaluation that waits for somebody. Before the shards have told there
+ * may be anything. */
 static uint64_t s_free(workers_t *self)
 {
     if (!shards_known(self->shards))

@@ -1,10 +1,11 @@
-/* workers - how many workers there are: as many as the plan says, or one for each core of the nodes that are there; and none for which
- * there is nothing to do.
+/* workers - how many workers there are: as many as the plan says, or one for each core of the nodes that are
+ * there; and none for which there is nothing to do.
  *
  * Owns     what starts of workers, and joins of nodes, have taken.
  * Reads    base, nodes, actors, shards (what is left to lease), training (whether one evaluates).
- * Who      placing calls workers_tick before it places, and asks where one goes; the core tells what a worker has said.
- * Threads  one owner.      Limits  WORKERS_MAX numbers, NODE_WORKERS_MAX of a node.
+ * Who      placing calls workers_tick before it places, and asks where one goes; the core tells what a worker
+ *          has said.
+ * Threads  one owner. Limits WORKERS_MAX numbers, NODE_WORKERS_MAX of a node.
  */
 #ifndef ACTORS_SCHEDULER_REGION_PLACING_WORKERS_H
 #define ACTORS_SCHEDULER_REGION_PLACING_WORKERS_H
@@ -33,7 +34,8 @@ void workers_tick(workers_t *self, int64_t now_us);
 
 /* A further number; NULL: there are as many as may be. Actors move. */
 region_actor_t *workers_add(workers_t *self);
-/* The worker of that name, with as many numbers as it takes: one that a predecessor had for a core. NULL: it is no worker's. */
+/* The worker of that name, with as many numbers as it takes: one that a predecessor had for a core. NULL: it
+ * is no worker's. */
 region_actor_t *workers_found(workers_t *self, const char *name);
 bool workers_may_start(const workers_t *self, const region_actor_t *worker);
 size_t workers_home(const workers_t *self, const region_actor_t *worker);

@@ -301,7 +301,8 @@ static bool s_is_complete(const region_rent_t *self, int64_t now_us)
     return true;
 }
 
-/* A unit that may have shards, of which nobody else has as much, is needed until somebody can take them over. */
+/* A unit that may have shards, of which nobody else has as much, is needed until somebody can take them
+ * over. */
 static bool s_is_needed(const unit_t *unit, bool complete)
 {
     bool here = unit->state == UNIT_HERE || (unit->inherited && unit->state == UNIT_ASKED);
@@ -392,8 +393,8 @@ int64_t region_rent_due(const region_rent_t *self)
 
 /* ---- what is there ---- */
 
-/* A unit that a predecessor rented is paid for since then, also while nobody counted: its node knows how old it is. What is heard
- * first may have been said long before, so that later ones count as well. */
+/* A unit that a predecessor rented is paid for since then, also while nobody counted: its node knows how old
+ * it is. What is heard first may have been said long before, so that later ones count as well. */
 static void s_take_over(unit_t *unit, int64_t age_us, int64_t now_us)
 {
     int64_t rented_us = now_us - age_us - (unit->before_us > 0 ? unit->before_us : 0);

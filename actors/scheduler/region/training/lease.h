@@ -2,12 +2,12 @@
  *
  * Why      a batch should be computed once and must be computed at last, whoever dies. Doubling is harmless
  *          (shards know what they have applied) but wasteful, so no batch is ever in two live leases.
- * How      free = all batches - applied by every shard - leased - reported done. What a worker reports done is
- *          only a claim: every shard must confirm it with its own reports. A claim that two reports of every shard
- *          did not confirm is dropped, and all are dropped when a shard comes back with another incarnation or
- *          history; so a batch that a restarted shard lost is handed out again, and nothing waits for ever on a
- *          worker's word. The lowest free batches always go first: no holes are left behind for rounds or steps to
- *          wait on.
+ * How      free = all batches - applied by every shard - leased - reported done. What a worker reports done
+ *          is only a claim: every shard must confirm it with its own reports. A claim that two reports of
+ *          every shard did not confirm is dropped, and all are dropped when a shard comes back with another
+ *          incarnation or history; so a batch that a restarted shard lost is handed out again, and nothing
+ *          waits for ever on a worker's word. The lowest free batches always go first: no holes are left
+ *          behind for rounds or steps to wait on.
  * Not      who lives and who is lost: the caller says so.
  * Threads  one owner.
  */
@@ -70,8 +70,9 @@ typedef struct {
 
 typedef enum { LEASE_NOTHING, LEASE_GRANTED, LEASE_REPEATED } lease_answer_t;
 
-/* How much a worker gets follows its speed beside the others': of the longest lease, and near the end of the run of what
- * is left. Who would end the run later than the others could is refused a batch, for as long as it would have taken with it.
+/* How much a worker gets follows its speed beside the others': of the longest lease, and near the end of the
+ * run of what is left. Who would end the run later than the others could is refused a batch, for as long as
+ * it would have taken with it.
  *
  * A worker's request. A request that has not seen the newest grant gets that one again; otherwise what the
  * worker holds is the truth about its leases, and what it holds no more is done. */

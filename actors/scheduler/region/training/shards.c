@@ -242,8 +242,8 @@ void shards_report(const shards_t *self, message_t *report)
 
 /* ---- for a successor ---- */
 
-/* The figures of a shard's progress that a report adds up, and the two that say which progress it is: one list, read in
- * both directions. */
+/* The figures of a shard's progress that a report adds up, and the two that say which progress it is: one
+ * list, read in both directions. */
 #define FIGURES(X)                                                                                           \
     X(history)                                                                                               \
     X(steps)                                                                                                 \

@@ -1,4 +1,5 @@
-/* still - how long a region stood still at most, and why: the longest time in which there were batches to do and none was applied.
+/* still - how long a region stood still at most, and why: the longest time in which there were batches to do
+ * and none was applied.
  *
  * Owns     that time, and what was waited for in it.
  * Reads    base, actors, shards, training.

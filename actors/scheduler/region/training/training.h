@@ -1,10 +1,14 @@
-/* training - what the region's workers compute: leases to them, time and loss, and the curve with its evaluations.
+/* training - what the region's workers compute: leases to them, time and loss, and the curve with its
+ * evaluations.
  *
- * Owns     the time that counts as training, what each worker has told of loss and time, the rows of the curve, whether the job is
- *          complete here.
- * Reads    base, run, links (whether another region is away), nodes, actors, shards (its lease table is written here alone).
- * Who      the core gives it requests and results, and calls training_tick after every event. Rooms above ask.
- * Files    training_time.c, training_curve.c, training_lease.c: the last calls the first two, the curve calls time.
+ * Owns     the time that counts as training, what each worker has told of loss and time, the rows of the
+ *          curve, whether the job is complete here.
+ * Reads    base, run, links (whether another region is away), nodes, actors, shards (its lease table is
+ *          written here alone).
+ * Who      the core gives it requests and results, and calls training_tick after every event. Rooms above
+ *          ask.
+ * Files    training_time.c, training_curve.c, training_lease.c: the last calls the first two, the curve calls
+ *          time.
  * Threads  one owner.
  */
 #ifndef ACTORS_SCHEDULER_REGION_TRAINING_TRAINING_H
@@ -110,8 +114,8 @@ computed_t training_take_figures(training_t *self, const message_t *want, const 
 void training_take_evaluated(training_t *self, const message_t *message, const region_actor_t *worker,
                              int64_t now_us);
 void training_tick(training_t *self, int64_t now_us); /* closes, evaluates, completes */
-/* The job is complete, as all regions have said; if a predecessor said it here, its last row went with it. `silent`: shards that have
- * not told cannot any more, and had all there is. */
+/* The job is complete, as all regions have said; if a predecessor said it here, its last row went with it.
+ * `silent`: shards that have not told cannot any more, and had all there is. */
 void training_conclude(training_t *self, bool silent, int64_t now_us);
 bool training_evaluation_waits(const training_t *self);         /* for somebody who does it */
 bool training_evaluates(const training_t *self, size_t worker); /* SIZE_MAX: anybody */

@@ -92,8 +92,8 @@ static int64_t s_stood_us(const training_time_t *self, int64_t end_us)
     return self->stood_us + (self->stands && end_us > self->stands_us ? end_us - self->stands_us : 0);
 }
 
-/* Waiting for what others send counts, waiting for others to be there does not, nor does time without a scheduler. An evaluation
- * keeps one worker from training, so its time counts by the worker's share. */
+/* Waiting for what others send counts, waiting for others to be there does not, nor does time without a
+ * scheduler. An evaluation keeps one worker from training, so its time counts by the worker's share. */
 int64_t training_us(const training_t *self, int64_t now_us)
 {
     const training_time_t *time = &self->time;

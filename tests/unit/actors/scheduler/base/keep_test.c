@@ -1,4 +1,5 @@
-/* What schedulers keep: damage is found, a disk that fails loses nothing that was stored, a new curve replaces the old. */
+/* What schedulers keep: damage is found, a disk that fails loses nothing that was stored, a new curve
+ * replaces the old. */
 #include "actors/scheduler/base/keep.h"
 #include "store/kv_mem.h"
 #include "store/verify.h"

@@ -1,4 +1,5 @@
-/* rooms - rooms of the regional scheduler without a scheduler: region eu of two, two shards, two workers, in virtual time.
+/* rooms - rooms of the regional scheduler without a scheduler: region eu of two, two shards, two workers, in
+ * virtual time.
  *
  * Why      a room is tested by what it owns: each test sets those below it as it needs them.
  */
