@@ -140,8 +140,8 @@ static bool s_take_dir(const char *dir)
            !(info.st_mode & 077);
 }
 
-/* One that all processes of this user share, or where others have taken its name one of this process' own. The runtime
- * directory of a login comes last: it goes when the login ends, which a run may outlive. */
+/* One that all processes of this user share, or where others have taken its name one of this process' own.
+ * The runtime directory of a login comes last: it goes when the login ends, which a run may outlive. */
 static err_code_t s_find_dir(char ret_dir[SOCKET_DIR_MAX], err_t *err)
 {
     const char *const bases[] = {getenv("TMPDIR"), "/tmp", getenv("XDG_RUNTIME_DIR")};

@@ -1,10 +1,12 @@
-/* broker - a region's one post office: actors of the region register with it, brokers of other regions link to it.
+/* broker - a region's one post office: actors of the region register with it, brokers of other regions link
+ * to it.
  *
  * Why      actors know names, not addresses. It keeps soft state only: kill it and everybody registers again.
  * How      one thread; one ROUTER socket bound at inproc, ipc and tcp at once, where actors (DEALER, random
- *          routing id) and the dialing side of links connect. A name's second part is its region ("shard/eu/2");
- *          other regions go over their link, "scheduler/global" to the home region. An unknown name is answered
- *          with `unreachable`. hello from an older incarnation than registered is answered with refused ERR_STALE.
+ *          routing id) and the dialing side of links connect. A name's second part is its region
+ *          ("shard/eu/2"); other regions go over their link, "scheduler/global" to the home region. An
+ *          unknown name is answered with `unreachable`. hello from an older incarnation than registered is
+ *          answered with refused ERR_STALE.
  * Threads  start, stop, change_links and the getters from the thread that made it.
  */
 #ifndef BROKERS_BROKER_H
@@ -21,7 +23,8 @@ typedef struct {
     const char *run_dir; /* where endpoints of brokers are written and looked up: run_dir/broker-REGION */
     uint64_t seed;       /* of emulated jitter and loss */
     uint64_t run;        /* that the state directory belongs to; RUN_ID_NONE: none yet */
-    const char *state_dir; /* which is looked at until it says; borrowed. NULL: this broker belongs to no run, and nothing is kept
+    const char *
+        state_dir; /* which is looked at until it says; borrowed. NULL: this broker belongs to no run, and nothing is kept
                               back for want of one */
 } broker_spec_t;
 
@@ -33,7 +36,8 @@ const char *broker_inproc(const broker_t *self); /* endpoints, borrowed */
 const char *broker_ipc(const broker_t *self);
 const char *broker_tcp(const broker_t *self);
 
-/* The topology has changed while it runs: its emulated links take on their new rates and round trips. Copied. */
+/* The topology has changed while it runs: its emulated links take on their new rates and round trips.
+ * Copied. */
 void broker_change_links(broker_t *self, const topology_t *changed);
 
 /* Sends what is queued (at most linger_us), then ends the thread. */

@@ -1,9 +1,10 @@
 /* broker_fault - what a test does to the messages of a running job: cuts, duplicates, swaps, damage.
  *
  * Why      a network that misbehaves on request, in real processes, and says how often it did.
- * How      a board in the file that CLOUDLESS_NETWORK_FAULTS names, shared by all brokers of a run and by the test, which
- *          makes it and writes what it wants there. Cuts drop what one broker sends another, whatever carries it. The rest happens where a broker hands a
- *          message to an actor of its region: above links and sockets, which would mend it.
+ * How      a board in the file that CLOUDLESS_NETWORK_FAULTS names, shared by all brokers of a run and by the
+ *          test, which makes it and writes what it wants there. Cuts drop what one broker sends another,
+ *          whatever carries it. The rest happens where a broker hands a message to an actor of its region:
+ *          above links and sockets, which would mend it.
  * Threads  any; the numbers are atomic.
  * Not      there in builds without CLOUDLESS_FAILPOINTS.
  */

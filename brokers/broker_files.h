@@ -1,4 +1,5 @@
-/* broker_files - what a broker leaves on disk and reads from names and addresses; no sockets. For broker*.c alone.
+/* broker_files - what a broker leaves on disk and reads from names and addresses; no sockets. For broker*.c
+ * alone.
  *
  * Threads  any.
  */

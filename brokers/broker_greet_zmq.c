@@ -1,8 +1,8 @@
 /* broker_greet - who is at the other end of a link.
  *
- * A dialing broker's DEALER sockets come in at the listening one's ROUTER and say with link_hello which connection they are. Of two
- * brokers of a region the one that is there stays, as long as it is there; the other one is told, greets again now and then,
- * and takes over when the first is gone.
+ * A dialing broker's DEALER sockets come in at the listening one's ROUTER and say with link_hello which
+ * connection they are. Of two brokers of a region the one that is there stays, as long as it is there; the
+ * other one is told, greets again now and then, and takes over when the first is gone.
  */
 #include "brokers/broker_state_zmq.h"
 
@@ -39,7 +39,7 @@ static void s_who(const message_t *hello, char ret_who[BROKER_WHO_MAX])
              hello->link_hello.host[0] ? hello->link_hello.host : "an unknown machine");
 }
 
-/* Whether it may have the link; who has it is asked whether it is still there. */
+/* Checks whether it may have the link; who has it is asked whether it is still there. */
 static err_code_t s_admit(broker_t *self, broker_peer_t *peer, const message_t *hello)
 {
     if (run_id_differs(hello->link_hello.run, self->spec.run))
@@ -115,7 +115,8 @@ static void s_connect(broker_t *self, broker_peer_t *peer, uint64_t connection, 
     link_connected(peer->link, connection, self->now_us);
 }
 
-/* The peer that a hello claims to be; a new connection takes the place of the last. Not ERR_OK: it has been seen to. */
+/* The peer that a hello claims to be; a new connection takes the place of the last. Not ERR_OK: it has
+ * been seen to. */
 static err_code_t s_greet(broker_t *self, zmq_msg_t *id, const message_t *hello, broker_peer_t **ret_peer,
                           uint64_t *ret_connection)
 {

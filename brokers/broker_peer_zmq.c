@@ -1,5 +1,6 @@
-/* broker_peer - the sockets below a link. Of `between` the first region listens (broker_greet_zmq.c). The second dials, finds
- * the other again when it came back elsewhere, and learns from a monitor when a connection was made or lost.
+/* broker_peer - the sockets below a link. Of `between` the first region listens (broker_greet_zmq.c). The
+ * second dials, finds the other again when it came back elsewhere, and learns from a monitor when a
+ * connection was made or lost.
  */
 #include "brokers/address_zmq.h"
 #include "brokers/broker_state_zmq.h"
@@ -31,8 +32,9 @@ static const char *s_region_name(const broker_t *self, const broker_peer_t *peer
     return self->spec.topology->regions[peer->region_index].name;
 }
 
-/* Of a link's tcp connection. A kernel that lacks one of them, or keeps it for others, leaves the system's in place. After an
- * outage of ten seconds tcp would be silent for five more, as it doubles the time between its tries. */
+/* Of a link's tcp connection. A kernel that lacks one of them, or keeps it for others, leaves the system's in
+ * place. After an outage of ten seconds tcp would be silent for five more, as it doubles the time between
+ * its tries. */
 void broker_peer_tune(const broker_peer_t *peer, int fd)
 {
     const char *name = peer->spec->congestion;

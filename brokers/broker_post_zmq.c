@@ -28,8 +28,8 @@ typedef struct {
     size_t count;
     bool excess; /* there were more frames */
     envelope_t envelope;
-    unsigned char
-        head[MESSAGE_ENVELOPE_MAX]; /* what envelope points into: the frames may go before it is used */
+    /* what envelope points into: the frames may go before it is used */
+    unsigned char head[MESSAGE_ENVELOPE_MAX];
 } letter_t;
 
 /* ---- answers ----------------------------------------------------------------------------------------- */
@@ -53,7 +53,6 @@ static message_t *s_unreachable(const broker_t *self, const envelope_t *envelope
 {
     message_t *message = s_answer(self, KIND_unreachable, envelope);
     memcpy(message->unreachable.actor, envelope->to, envelope->to_length);
-    message->unreachable.kind = envelope->kind;
     return message;
 }
 
@@ -271,7 +270,6 @@ static void s_look_for_holder(broker_t *self, const char *name, uint64_t life)
     if (!route || actor_role_of(name) != ROLE_SCHEDULER || route->life == life)
         return;
     message_t *probe = message_new(KIND_registered, route->name, self->name);
-    message_set_name(probe->registered.region, self->region->name);
     err_code_t code = frames_send_message_zmq(self->router, route->id, route->id_size, probe);
     message_destroy(&probe);
     if (code == ERR_UNREACHABLE)
@@ -344,7 +342,6 @@ static void s_hello(broker_t *self, letter_t *letter)
     message_t *answer = NULL;
     if (code == ERR_OK) {
         answer = s_answer(self, KIND_registered, &letter->envelope);
-        message_set_name(answer->registered.region, self->region->name);
         answer->registered.day_us = machine_day_us();
     } else if (code != ERR_TIMEOUT) {
         answer = s_refused(self, &letter->envelope, code, why.code ? why.text : s_why(code));
@@ -389,7 +386,8 @@ static bool s_receive(broker_t *self, letter_t *letter)
     return true;
 }
 
-/* One that was paused and woke up behind its successor: what it says is out of date, whoever would read it. */
+/* One that was paused and woke up behind its successor: what it says is out of date, whoever would read
+ * it. */
 static bool s_is_superseded(const broker_t *self, const envelope_t *e)
 {
     return e->incarnation < routes_newest(self->routes, e->from, e->from_length);
@@ -441,7 +439,8 @@ static bool s_listens_to_links(const char *name)
     return role == ROLE_SYNCHRONIZER || role == ROLE_SCHEDULER || role == ROLE_KEEPER;
 }
 
-/* How a region is reached, over another one where its own link is down or missing; bytes are those of its own link. */
+/* How a region is reached, over another one where its own link is down or missing; bytes are those of its
+ * own link. */
 static void s_tell_state(broker_t *self, size_t region)
 {
     bool usable;

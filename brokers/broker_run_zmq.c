@@ -1,8 +1,9 @@
 /* broker_run - nothing of another run is handed on.
  *
- * The directory of a region that was never begun learns its run from the first plan, long after its broker has started; so
- * schedulers can talk to each other before. What training says (shards, synchronizers, keepers) crosses a link only when both ends
- * have said that they belong to the same run, and of actors that were placed in another run none is known here.
+ * The directory of a region that was never begun learns its run from the first plan, long after its broker
+ * has started; so schedulers can talk to each other before. What training says (shards, synchronizers,
+ * keepers) crosses a link only when both ends have said that they belong to the same run, and of actors that
+ * were placed in another run none is known here.
  */
 #include "brokers/broker_state_zmq.h"
 

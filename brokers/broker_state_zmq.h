@@ -50,8 +50,8 @@ typedef struct {
     struct {
         uint64_t session; /* of the broker at the other end; a listening peer's, 0: none has been here */
         char who[BROKER_WHO_MAX];
-        char rival
-            [ERR_TEXT_MAX]; /* two brokers of that region, or another run: the last refusal, here or there */
+        /* two brokers of that region, or another run: the last refusal, here or there */
+        char rival[ERR_TEXT_MAX];
         int64_t rival_us, log_due_us;
     } guest;
     uint64_t detours; /* messages of this region for others that went over this one */
@@ -121,9 +121,9 @@ MUST_USE err_code_t broker_post_hand_over(broker_t *self, const route_t *route, 
 
 /* broker_run_zmq.c: to which run this broker belongs. */
 void broker_run_look(broker_t *self); /* while it is not known */
-/* Whether a message may cross a link now. */
+/* Returns whether a message may cross a link now. */
 bool broker_run_may_cross(broker_t *self, const broker_peer_t *peer, const envelope_t *envelope);
-/* Whether an actor of that run may register. Errors: ERR_JOB. */
+/* Checks whether an actor of that run may register. Errors: ERR_JOB. */
 MUST_USE err_code_t broker_run_admits(const broker_t *self, const message_t *hello, err_t *err);
 
 /* broker_fault_zmq.c: what a test wants to go wrong; without faults a message is handed over as it is. */
@@ -137,7 +137,8 @@ MUST_USE err_code_t broker_fault_forward(broker_t *self, const route_t *route, z
 MUST_USE err_code_t broker_peers_start(broker_t *self, err_t *err);
 void broker_peers_stop(broker_t *self);
 broker_peer_t *broker_peer_of(const broker_t *self, size_t region_index);
-/* The neighbour that gets what is for a region: that region, or a relay; NULL when there is no way. *ret_usable: it works now. */
+/* The neighbour that gets what is for a region: that region, or a relay; NULL when there is no way.
+ * *ret_usable: it works now. */
 broker_peer_t *broker_peer_toward(const broker_t *self, size_t region_index, bool *ret_usable);
 void broker_peer_tune(const broker_peer_t *peer, int fd); /* of a link's tcp connection */
 void broker_peer_send(broker_t *self, broker_peer_t *peer, uint64_t connection, const message_t *message);

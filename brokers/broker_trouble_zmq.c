@@ -1,6 +1,7 @@
 /* broker_trouble - why a link is not up, and how a region is reached meanwhile: for the log and for status.
  *
- * A link that never came up is as loud as one that went down: a line after some seconds, then at growing distances.
+ * A link that never came up is as loud as one that went down: a line after some seconds, then at growing
+ * distances.
  */
 #include "brokers/broker_state_zmq.h"
 
@@ -25,7 +26,7 @@ static const char *s_address(const broker_t *self, const broker_peer_t *peer)
     return self->region->advertise[0] ? self->region->advertise : self->tcp;
 }
 
-/* What is known without dialling. */
+/* The reason that is known without dialling. */
 static const char *s_plain_reason(const broker_peer_t *peer)
 {
     if (link_stats(peer->link).turned_away && peer->guest.rival[0])
@@ -107,7 +108,6 @@ void broker_trouble_tell(const broker_t *self, size_t region, const broker_peer_
     message->link_state.since_us = self->now_us - (shown->up ? shown->up_us : shown->down_us);
     if (!own)
         return;
-    message->link_state.own_up = own->up;
     message->link_state.was_up = own->was_up;
     message->link_state.connections = own->up ? link_stats(own->link).connections : 0;
     message_set_text(&message->link_state.address, s_address(self, own));

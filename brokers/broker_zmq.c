@@ -128,8 +128,8 @@ static void s_round(broker_t *self, loop_t *loop, bool may_block)
             s_read_pipe(self, loop);
         if (loop->items[1].revents)
             loop->armed_us = -1; /* armed anew before the next block, which also silences it */
-        broker_peer_polled(self,
-                           loop->items + FIXED_ITEMS); /* as many as were watched: more open when it pumps */
+        /* as many as were watched: more open when it pumps */
+        broker_peer_polled(self, loop->items + FIXED_ITEMS);
     }
     broker_post_timer(self);
     broker_peers_pump(self);

@@ -1,10 +1,10 @@
 /* frames_zmq - the frames of a message on ZeroMQ sockets, without copying what is large.
  *
- * Why      a broker moves frames, a link keeps them by reference, and tensors should cross a process without a
- *          copy.
- * How      received frames of FRAMES_COPY_BYTES and more stay where ZeroMQ put them and are wrapped; smaller ones
- *          point into ZeroMQ's receive batch at any alignment, and are copied into buffers of their own. Sent ones
- *          likewise.
+ * Why      a broker moves frames, a link keeps them by reference, and tensors should cross a process without
+ *          a copy.
+ * How      received frames of FRAMES_COPY_BYTES and more stay where ZeroMQ put them and are wrapped; smaller
+ *          ones point into ZeroMQ's receive batch at any alignment, and are copied into buffers of their own.
+ *          Sent ones likewise.
  * Threads  the socket's owner; the last reference to a frame may be given back by any thread.
  */
 #ifndef BROKERS_FRAMES_ZMQ_H
@@ -16,8 +16,9 @@
 
 #define FRAMES_COPY_BYTES 8192
 
-/* ZeroMQ hands memory from thread to thread by means that ThreadSanitizer cannot see in a library that is not built for it; it
- * is told at both ends of the way, with the address that both know. Nothing in other builds. */
+/* ZeroMQ hands memory from thread to thread by means that ThreadSanitizer cannot see in a library that is not
+ * built for it; it is told at both ends of the way, with the address that both know. Nothing in other
+ * builds. */
 void frames_hand_over(const void *data);
 void frames_take_over(const void *data);
 

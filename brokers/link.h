@@ -1,15 +1,15 @@
 /* link - the connection of two regions' brokers: a pure core that turns messages into pieces and back.
  *
  * Why      the WAN is thin and shaky: control must not wait behind gradients, nothing may be lost over a
- *          reconnect, one TCP flow does not fill a long path, and synchronizers need to know rate and round trip.
- *          How four classes by priority, each with its own sequence; messages cut into pieces of piece_bytes;
- *          pieces are kept until acknowledged (at most window_bytes on their way) and sent again on a gap, on a
- *          time-out or after a reconnect; control goes on connection 0, everything else is spread over connections
- *          1 .. connections. Emulated with emulate set, what leaves is delayed by half the round trip (and
- *          jitter), limited to the rate and lost with the given probability, inside this core: a laptop shows what
- *          a WAN would do. Time monotonic microseconds given by the caller; no sockets, no clock, no threads in
- *          here. Limits queue_max_bytes wait to be sent: beyond it link_send says ERR_FULL and the sender tries
- *          again later.
+ *          reconnect, one TCP flow does not fill a long path, and synchronizers need to know rate and round
+ *          trip. How four classes by priority, each with its own sequence; messages cut into pieces of
+ *          piece_bytes; pieces are kept until acknowledged (at most window_bytes on their way) and sent again
+ *          on a gap, on a time-out or after a reconnect; control goes on connection 0, everything else is
+ *          spread over connections 1 .. connections. Emulated with emulate set, what leaves is delayed by
+ *          half the round trip (and jitter), limited to the rate and lost with the given probability, inside
+ *          this core: a laptop shows what a WAN would do. Time monotonic microseconds given by the caller; no
+ *          sockets, no clock, no threads in here. Limits queue_max_bytes wait to be sent: beyond it link_send
+ *          says ERR_FULL and the sender tries again later.
  */
 #ifndef BROKERS_LINK_H
 #define BROKERS_LINK_H
@@ -90,19 +90,22 @@ void link_message(link_t *self, uint64_t connection, message_t **message_p, int6
 
 /* Two brokers of a region: the one whose session the link has stays as long as it is there.
  *
- * Whether a hello of `session` may be taken. ERR_IN_USE: another session is there, heard of since this one claimed its place;
- * ERR_TIMEOUT: not decided yet, the hello is to be left unanswered; ERR_STALE: the session has been replaced. */
+ * Whether a hello of `session` may be taken. ERR_IN_USE: another session is there, heard of since this one
+ * claimed its place; ERR_TIMEOUT: not decided yet, the hello is to be left unanswered; ERR_STALE: the
+ * session has been replaced. */
 MUST_USE err_code_t link_contend(link_t *self, uint64_t session, int64_t now_us);
 
 /* For the control connection of who is there: a hello that asks for another one, past the emulated wire. */
 message_t *link_probe(link_t *self);
 
-/* The other end has refused (kind link_hello) what this one said on a connection: it greets again later, each time after twice the
- * time up to LINK_REFUSED_MOST_US; where its session was replaced, with the fresh one. */
+/* The other end has refused (kind link_hello) what this one said on a connection: it greets again later, each
+ * time after twice the time up to LINK_REFUSED_MOST_US; where its session was replaced, with the fresh
+ * one. */
 void link_refused(link_t *self, uint64_t connection, const message_t *refused, uint64_t fresh_session,
                   int64_t now_us);
 
-/* Which run this end belongs to is known now: it is said at once, and a peer of another one is a peer no more. */
+/* Which run this end belongs to is known now: it is said at once, and a peer of another one is a peer no
+ * more. */
 void link_set_run(link_t *self, uint64_t run, int64_t now_us);
 
 /* Both ends have said to which run they belong, and it is the same one. */
@@ -120,8 +123,8 @@ void link_disconnected(link_t *self, uint64_t connection, int64_t now_us);
 void link_tick(link_t *self, int64_t now_us);
 int64_t link_due(const link_t *self);
 
-/* What is to be sent now: a link_* message and the connection it goes on; NULL when nothing. The caller owns
- * it. */
+/* Returns what is to be sent now: a link_* message and the connection it goes on; NULL when nothing. The
+ * caller owns it. */
 message_t *link_take_outgoing(link_t *self, uint64_t *ret_connection);
 
 /* The next message that arrived whole, once and in its class's order; false when none. */

@@ -28,7 +28,7 @@ typedef struct {
     int64_t next_try_us, pause_us;
 } link_width_t;
 
-/* What the estimate needs to know about the moment a piece was sent. */
+/* Facts that the estimate needs about the moment a piece was sent. */
 typedef struct {
     uint64_t delivered_bytes;
     int64_t delivered_us;
@@ -175,8 +175,8 @@ struct link {
 /* link_out.c */
 void link_out_init(link_t *self);
 void link_out_fini(link_t *self);
-void link_out_restart(
-    link_t *self); /* a new session of the peer: number again, from the start of each parcel */
+/* a new session of the peer: number again, from the start of each parcel */
+void link_out_restart(link_t *self);
 bool link_out_ready(const link_t *self);
 message_t *link_out_take(link_t *self, uint64_t *ret_connection);
 /* Everything of `class` below `next` has arrived, and the given ranges beyond it. */

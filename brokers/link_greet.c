@@ -139,7 +139,7 @@ err_code_t link_contend(link_t *self, uint64_t session, int64_t now_us)
     return self->heard_us > self->contended_us ? ERR_IN_USE : ERR_TIMEOUT;
 }
 
-/* What the other end does not take is no session of it: both number again when it does. */
+/* A session that the other end does not take is none: both number again when it does. */
 static void s_renew(link_t *self, uint64_t session)
 {
     self->spec.session = session;

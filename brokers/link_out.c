@@ -132,8 +132,9 @@ static size_t s_piece_bytes(const link_t *self)
     return rate / PIECES_PER_S < PIECE_LEAST_BYTES ? PIECE_LEAST_BYTES : rate / PIECES_PER_S;
 }
 
-/* Twice what the path holds and what may wait on it: enough to keep it full and to find that it got faster. Pings go on a connection
- * of their own and do not see the queues that data meets in the kernel and, where each flow has its own rate, on the way. */
+/* Twice what the path holds and what may wait on it: enough to keep it full and to find that it got faster.
+ * Pings go on a connection of their own and do not see the queues that data meets in the kernel and, where
+ * each flow has its own rate, on the way. */
 uint64_t link_window_bytes(const link_t *self)
 {
     if (self->spec.window_bytes)
@@ -429,7 +430,7 @@ void link_out_connection_lost(link_t *self, uint64_t connection)
 
 /* ---- time-outs --------------------------------------------------------------------------------------- */
 
-/* What tcp carries is slow rather than lost, and a copy would make it slower still. */
+/* A piece that tcp carries is slow rather than lost, and a copy would make it slower still. */
 static int64_t s_patience_us(const link_t *self, const link_connection_t *c)
 {
     int64_t patience_us = (int64_t)(c->flying_bytes * 1000000 / PATIENCE_BYTES_PER_S);

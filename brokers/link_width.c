@@ -1,9 +1,10 @@
 /* link_width - over how many connections data is spread, found by trying: more while more carries more.
  *
- * One flow does not fill a long path, and some networks give each flow a rate of its own; but every connection costs sockets, and
- * on a short clean path a second one brings nothing. While there is always something to send, the number is doubled; when what
- * arrives in the time after is not at least GAIN more, it goes back and the next try waits. A time in which the link was idle
- * even once says nothing and begins again.
+ * One flow does not fill a long path, and some networks give each flow a rate of its own; but every
+ * connection costs sockets, and on a short clean path a second one brings nothing. While there is always
+ * something to send, the number is doubled; when what arrives in the time after is not at least GAIN more, it
+ * goes back and the next try waits. A time in which the link was idle even once says nothing and begins
+ * again.
  */
 #include "brokers/link_core.h"
 

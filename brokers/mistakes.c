@@ -23,7 +23,7 @@ void mistakes_add(mistakes_t *self, const char *key, const char *text)
     self->told += *text != '\0';
 }
 
-/* Whether one is the other, or above it; "[]" is every "[N]". */
+/* Returns whether one is the other, or above it; "[]" is every "[N]". */
 static bool s_related(const char *a, const char *b)
 {
     while (*a && *b) {

@@ -1,6 +1,8 @@
-/* mistakes - everything that is wrong with a topology, in the order in which it is read, so that one call tells all of it.
+/* mistakes - everything that is wrong with a topology, in the order in which it is read, so that one call
+ * tells all of it.
  *
- * Why      who corrects a file wants to do so once; and what is wrong by itself must not make other things look wrong.
+ * Why      who corrects a file wants to do so once; and what is wrong by itself must not make other things
+ *          look wrong.
  * Threads  one owner.      Limits  MISTAKES_MAX are kept, more are counted.
  */
 #ifndef BROKERS_MISTAKES_H
@@ -37,11 +39,11 @@ typedef struct {
 mistakes_t *mistakes_new(void);
 void mistakes_add(mistakes_t *self, const char *key, const char *text);
 
-/* Whether `key`, what lies below it, or what it lies in, is wrong: nothing else may be said about it. "regions[].name" stands for
- * that key of every element. `self` may be NULL. */
+/* Returns whether `key`, what lies below it, or what it lies in, is wrong: nothing else may be said about it.
+ * "regions[].name" stands for that key of every element. `self` may be NULL. */
 bool mistakes_touch(const mistakes_t *self, const char *key);
 
-/* Whether any of "A|B|C" is touched. */
+/* Returns whether any of "A|B|C" is touched. */
 bool mistakes_touch_any(const mistakes_t *self, const char *keys);
 
 #endif

@@ -96,7 +96,7 @@ static bool s_is_new(const route_t *route, const void *id, size_t id_size)
     return route->id_size != id_size || memcmp(route->id, id, id_size) != 0;
 }
 
-/* Whether somebody else than who has the name claims it, and by which number. */
+/* Returns whether somebody else than who has the name claims it, and by which number. */
 static bool s_claims(const route_t *route, const char *name, uint64_t incarnation, uint64_t life,
                      uint64_t *ret_who)
 {

@@ -2,10 +2,11 @@
  *
  * Why      actors move, restart and are fenced; a broker must never hand a message to one that was replaced.
  * How      a name's greatest incarnation is remembered also when its actor is gone (a convenience: shards and
- *          keepers hold the fence that counts); of two connections with the same incarnation the newer one has the
- *          name.
+ *          keepers hold the fence that counts); of two connections with the same incarnation the newer one
+ *          has the name.
  * Not      sending, sockets, time: the caller gives them.
- * Threads  one owner.      Limits   ROUTE_MAX names; beyond it names of actors that are gone are forgotten first.
+ * Threads  one owner.      Limits   ROUTE_MAX names; beyond it names of actors that are gone are forgotten
+ *          first.
  */
 #ifndef BROKERS_ROUTE_H
 #define BROKERS_ROUTE_H
@@ -39,16 +40,16 @@ typedef struct routes routes_t;
 routes_t *routes_new(void);
 void routes_destroy(routes_t **self_p);
 
-/* Nodes name themselves: what the lower half of a node's incarnation says is its disk. One with another disk than the node that
- * is connected by its name has the name when that one is not heard of for ROUTE_CONTEND_US. So has another start of a scheduler:
- * of two the first stays, and never notices.
+/* Nodes name themselves: what the lower half of a node's incarnation says is its disk. One with another disk
+ * than the node that is connected by its name has the name when that one is not heard of for
+ * ROUTE_CONTEND_US. So has another start of a scheduler: of two the first stays, and never notices.
  *
- * Whether a hello may be taken. ERR_IN_USE: the other one has been heard of since; ERR_TIMEOUT: not decided yet, the hello is to
- * be left unanswered. */
+ * Whether a hello may be taken. ERR_IN_USE: the other one has been heard of since; ERR_TIMEOUT: not decided
+ * yet, the hello is to be left unanswered. */
 MUST_USE err_code_t routes_contend(routes_t *self, const char *name, uint64_t incarnation, uint64_t life,
                                    int64_t now_us);
 
-/* Who has registered, for the next one who claims the name. */
+/* Notes who has registered, for the next one who claims the name. */
 void routes_note(routes_t *self, const char *name, uint64_t life, uint64_t process, uint64_t run,
                  const char *host);
 

@@ -14,7 +14,7 @@ typedef enum {
 } strategy_name_t;
 #undef STRATEGY
 
-/* What a delta carries. Values travel on the wire. */
+/* The content of a delta. Values travel on the wire. */
 typedef enum { DELTA_GRADIENT, DELTA_MODEL, DELTA_NOTHING, DELTA_DIFFERENCE } delta_kind_t;
 
 typedef struct {

@@ -1,11 +1,12 @@
 /* topology - the one file that describes a job: what is trained, where data and machines are, how regions are
  * linked.
  *
- * Why      every process reads the same file and derives the same facts from it; nothing else configures a run.
+ * Why      every process reads the same file and derives the same facts from it; nothing else configures a
+ *          run.
  * Not      deciding anything: plans are the scheduler's.
  * Threads  immutable once read; any thread may read.
- * Limits   TOPOLOGY_REGIONS_MAX regions, a link for each pair of them, TOPOLOGY_OFFERS_MAX offers per region, files of at most
- *          1 MiB.
+ * Limits   TOPOLOGY_REGIONS_MAX regions, a link for each pair of them, TOPOLOGY_OFFERS_MAX offers per region,
+ *          files of at most 1 MiB.
  */
 #ifndef BROKERS_TOPOLOGY_H
 #define BROKERS_TOPOLOGY_H
@@ -33,15 +34,18 @@ typedef enum { INSIDE_ASYNC, INSIDE_SYNC, INSIDE_SSP } inside_t; /* consistency 
 typedef enum { DURABILITY_PROCESS, DURABILITY_DISK, DURABILITY_REPLICA } durability_t;
 typedef enum { WHEN_FULL_WAIT, WHEN_FULL_GO_ON } when_full_t;
 typedef enum { SECURITY_NONE } security_t;
+/* The aim that a plan is made for. */
 typedef enum {
-    OBJECTIVE_EVERYTHING,
-    OBJECTIVE_MATCH,
-    OBJECTIVE_FASTEST,
-    OBJECTIVE_CHEAPEST,
-    OBJECTIVE_DEADLINE,
-    OBJECTIVE_BUDGET,
-    OBJECTIVE_UNTIL_DONE
-} objective_t; /* what a plan is made for */
+    OBJECTIVE_EVERYTHING, /* rent all there is: the baseline */
+    OBJECTIVE_MATCH,      /* the paper's rule: computing alone counts, nobody faster than the straggler */
+    OBJECTIVE_FASTEST,    /* least time, WAN included; of those the cheapest */
+    OBJECTIVE_CHEAPEST,   /* least cost */
+    OBJECTIVE_DEADLINE,   /* least cost within a time */
+    OBJECTIVE_BUDGET,     /* least time within a cost */
+    /* rent all there is; a region that has done its part returns what it does not need */
+    OBJECTIVE_UNTIL_DONE,
+} objective_t;
+#define TOPOLOGY_OBJECTIVES 7
 
 typedef struct {
     char name[TOPOLOGY_NAME_MAX];
@@ -100,8 +104,8 @@ typedef struct {
             uint64_t every;       /* local steps between cuts, 0: auto; 1 for asgd and ssgd (checked) */
             uint64_t every_least; /* of every: auto */
             uint64_t every_most;
-            uint64_t
-                overlap; /* local steps that are made while a round of diloco is under way; below every */
+            /* local steps that are made while a round of diloco is under way; below every */
+            uint64_t overlap;
             char encoding[TOPOLOGY_NAME_MAX]; /* none, fp16, bf16, int8, int4 or topk */
             inside_t inside;                  /* async, sync or "ssp: s" */
             uint64_t inside_slack;            /* s of ssp */
@@ -163,19 +167,16 @@ void topology_destroy(topology_t **self_p);
 size_t topology_region_index(const topology_t *self, const char *name);
 /* The region of an actor; SIZE_MAX: of none of these, as the global scheduler is. */
 size_t topology_region_of(const topology_t *self, const actor_parts_t *actor);
-/* Whether the strategy has rounds, for which regions wait. */
+/* Returns whether the strategy has rounds, for which regions wait. */
 bool topology_waits(const topology_t *self);
 /* The link between two regions, or NULL. */
 const topology_link_t *topology_link(const topology_t *self, size_t region_a, size_t region_b);
 
-/* Whether a job that runs may go on with `changed`, read from the changed file.
+/* Checks whether a job that runs may go on with `changed`, read from the changed file.
  *
- * Errors   ERR_CONFIG: names the first key that differs and is not one of those that may (`live` in the table) */
+ * Errors   ERR_CONFIG: names the first key that differs and is not one of those that may (`live` in the
+ *          table) */
 MUST_USE err_code_t topology_may_become(const topology_t *self, const topology_t *changed, err_t *err);
-
-/* The first key for which topology_digest differs, with both values: "job.epochs is 4, not 2"; false: they do not differ, or by
- * the number of elements of a list. */
-bool topology_difference(const topology_t *self, const topology_t *other, char *ret_text, size_t size);
 
 /* A setting that a job goes on with, and what it was. */
 typedef struct {
@@ -183,7 +184,7 @@ typedef struct {
 } topology_carried_t;
 #define TOPOLOGY_CARRIED_MAX 8
 
-/* Whether a job that was stopped, or is done, may go on as `next`: with more epochs, another rate.
+/* Checks whether a job that was stopped, or is done, may go on as `next`: with more epochs, another rate.
  *
  *   out  ret_carried  (*ret_count, at most TOPOLOGY_CARRIED_MAX) what is another now
  *
@@ -200,7 +201,7 @@ void topology_digest(const topology_t *self, char ret_hex[17]);
  */
 json_value_t *topology_schema(void);
 void topology_print_default(FILE *out);
-void topology_print(const topology_t *self,
-                    FILE *out); /* YAML that topology_parse reads back to an equal topology */
+/* YAML that topology_parse reads back to an equal topology */
+void topology_print(const topology_t *self, FILE *out);
 
 #endif

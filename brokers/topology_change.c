@@ -111,25 +111,6 @@ static bool s_find(const listener_t *self, const field_t *parent, const char *pr
     return found;
 }
 
-typedef struct {
-    char *text;
-    size_t size;
-} difference_t;
-
-static bool s_say(void *hint, const field_t *field, const char *path, const char *a, const char *b)
-{
-    const difference_t *self = hint;
-    (void)field;
-    snprintf(self->text, self->size, "%.100s is %.60s, not %.60s", path, a, b);
-    return true;
-}
-
-bool topology_difference(const topology_t *self, const topology_t *other, char *ret_text, size_t size)
-{
-    difference_t difference = {ret_text, size};
-    return s_find(&(listener_t){s_say, &difference}, NULL, "", self, other);
-}
-
 /* ---- what a job may go on with ---- */
 
 typedef struct {
@@ -152,7 +133,7 @@ static bool s_carry(void *hint, const field_t *field, const char *path, const ch
     return false;
 }
 
-/* What is compared by count alone, such as regions, or workers in step. */
+/* Compares what counts alone, such as regions, or workers in step. */
 static bool s_differs_otherwise(const topology_t *self, const topology_t *next)
 {
     char a[17], b[17];

@@ -29,7 +29,7 @@ __attribute__((format(printf, 4, 5))) static err_code_t s_fail(const tree_t *tre
     return tree_fail(tree, node, path, err, "%s", text);
 }
 
-/* Whether all of "A|B" was read as it was meant, so that a relation among them says something. */
+/* Returns whether all of "A|B" was read as it was meant, so that a relation among them says something. */
 static bool s_sound(const tree_t *tree, const char *keys)
 {
     return !mistakes_touch_any(tree->mistakes, keys);
@@ -216,8 +216,8 @@ static bool s_is_wildcard(const char *host)
     return strcmp(host, "*") == 0 || strcmp(host, "0.0.0.0") == 0 || strcmp(host, "[::]") == 0;
 }
 
-/* Two brokers cannot listen at one place of a machine, nor be dialled at one. Several machines may use the same address and port
- * where an address is not of one machine alone. */
+/* Two brokers cannot listen at one place of a machine, nor be dialled at one. Several machines may use the
+ * same address and port where an address is not of one machine alone. */
 static err_code_t s_check_apart(const tree_t *tree, const topology_t *self, size_t index, err_t *err)
 {
     const topology_region_t *region = &self->regions[index];
@@ -286,7 +286,8 @@ static err_code_t s_check_workers(const tree_t *tree, const topology_t *self, si
         self->job.sync.inside == INSIDE_SYNC ? "sync" : slack);
 }
 
-/* Names are those of directories, also on disks that know no small and large letters, and of command-line arguments. */
+/* Names are those of directories, also on disks that know no small and large letters, and of command-line
+ * arguments. */
 static err_code_t s_check_name(const tree_t *tree, const topology_t *self, size_t index, const char *path,
                                err_t *err)
 {
@@ -331,7 +332,8 @@ static err_code_t s_check_shards(const tree_t *tree, const topology_t *self, siz
                   self->regions[0].name, (unsigned long long)self->regions[0].shards);
 }
 
-/* What is demanded of each region, and which of its keys, and of others, must be right for that to mean something. */
+/* Demands on each region, and which of its keys, and of others, must be right for that to mean
+ * something. */
 static const struct {
     err_code_t (*check)(const tree_t *tree, const topology_t *self, size_t index, err_t *err);
     const char *own;    /* of this region */
@@ -485,7 +487,7 @@ static err_code_t s_check_elsewhere(const tree_t *tree, const topology_t *self, 
 /* -- all of it --------------------------------------------------------------------------------------------
  */
 
-/* What is demanded, and which keys must be right for that to mean something. */
+/* Demands, and which keys must be right for that to mean something. */
 static const struct {
     err_code_t (*check)(const tree_t *tree, const topology_t *self, err_t *err);
     const char *keys;

@@ -16,8 +16,8 @@ void topology_complete(const tree_t *tree, topology_t *self);
  * the tree's mistakes take all. Nothing is told of relations among keys that are wrong by themselves. */
 MUST_USE err_code_t topology_check(const tree_t *tree, const topology_t *self, err_t *err);
 
-/* Puts a link for each pair without one in the place of the row `between: all`, and fills in the table of pairs. What was
- * checked before. */
+/* Puts a link for each pair without one in the place of the row `between: all`, and fills in the table of
+ * pairs. What was checked before. */
 void topology_expand(topology_t *self);
 
 #endif

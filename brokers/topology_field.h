@@ -1,11 +1,12 @@
-/* topology_field - the one table of everything a topology may say; reading, printing, schema and help walk it.
+/* topology_field - the one table of everything a topology may say; reading, printing, schema and help walk
+ * it.
  *
  * Why      a key that is read but not documented, or documented but not read, cannot exist.
  * Not      relations between keys: see topology_check.
  * Threads  constant; any.
  *
- * A path names a key by its place: "job.sync.every", "regions[].offers[].name"; [] stands for each element of a
- * list. A row's offset is within the struct of the innermost list's element, or within topology_t.
+ * A path names a key by its place: "job.sync.every", "regions[].offers[].name"; [] stands for each element of
+ * a list. A row's offset is within the struct of the innermost list's element, or within topology_t.
  */
 #ifndef BROKERS_TOPOLOGY_FIELD_H
 #define BROKERS_TOPOLOGY_FIELD_H

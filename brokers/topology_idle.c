@@ -117,7 +117,7 @@ const char *topology_idle_key(size_t index)
     return index < sizeof s_rows / sizeof *s_rows ? s_rows[index].key : NULL;
 }
 
-/* Whether it was written, and differs from what it is when left out: --default's file is well. */
+/* Returns whether it was written, and differs from what it is when left out: --default's file is well. */
 static bool s_is_chosen(const tree_t *tree, const topology_t *self, topology_t *scratch, const char *key)
 {
     bool found;
@@ -191,7 +191,8 @@ static uint64_t s_nodes(const topology_t *self, size_t index)
     return self->plan.apply ? units : 1;
 }
 
-/* Where no broker advertises, all of it is `up` on one machine: one node for each region, or what is rented. */
+/* Where no broker advertises, all of it is `up` on one machine: one node for each region, or what is
+ * rented. */
 static void s_note_copies(const tree_t *tree, const topology_t *self)
 {
     for (size_t i = 0; i < self->region_count && !s_is_of_machines(self); i++) {

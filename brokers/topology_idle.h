@@ -9,12 +9,13 @@
 #include "brokers/topology.h"
 #include "brokers/yaml_tree.h"
 
-/* Adds "FILE:LINE:COL: key: what; write ..." to the tree's mistakes' notes for each key that was written with another value than
- * its default and does nothing, for brokers that nobody on another machine is told to dial, and for copies that no node will
- * hold. `self` has no mistakes. */
+/* Adds "FILE:LINE:COL: key: what; write ..." to the tree's mistakes' notes for each key that was written with
+ * another value than its default and does nothing, for brokers that nobody on another machine is told to
+ * dial, and for copies that no node will hold. `self` has no mistakes. */
 void topology_note_idle(const tree_t *tree, const topology_t *self);
 
-/* The keys of the whole job that may do nothing, one after the other; NULL behind the last. A test has a case for each. */
+/* The keys of the whole job that may do nothing, one after the other; NULL behind the last. A test has a
+ * case for each. */
 const char *topology_idle_key(size_t index);
 
 #endif

@@ -61,7 +61,8 @@ static void s_print_between(printer_t *self, const field_t *field, const topolog
             value_print(name, &self->topology->regions[link->between[1]], b));
 }
 
-/* Whether the key stands in the effective file: not when it was left out and has no value for that. */
+/* Returns whether the key stands in the effective file: not when it was left out and has no value for
+ * that. */
 static bool s_is_set(const field_t *field, const void *base)
 {
     const char *at = base;

@@ -24,7 +24,8 @@ typedef struct {
 static err_code_t s_read_map(reader_t *self, const field_t *parent, const tree_node_t *node, const char *path,
                              void *base);
 
-/* What went wrong first; what is right further on is read all the same, and what is wrong is told too. */
+/* Returns what went wrong first; what is right further on is read all the same, and what is wrong is told
+ * too. */
 static err_code_t s_first(err_code_t first, err_code_t next)
 {
     return first ? first : next;
@@ -115,7 +116,8 @@ static err_code_t s_read_list(reader_t *self, const field_t *field, const tree_n
 /* -- maps -------------------------------------------------------------------------------------------------
  */
 
-/* An unknown key: what it was to be is not known either, so nothing is said about its neighbours' relations. */
+/* An unknown key: what it was to be is not known either, so nothing is said about its neighbours'
+ * relations. */
 static err_code_t s_unknown(reader_t *self, const field_t *parent, const tree_node_t *child, const char *path,
                             const char *child_path)
 {
@@ -150,7 +152,7 @@ static err_code_t s_check_keys(reader_t *self, const field_t *parent, const tree
     return code;
 }
 
-/* Whether a missing key is there under a name near to its own, which was told already. */
+/* Returns whether a missing key is there under a name near to its own, which was told already. */
 static bool s_is_misspelt(const field_t *field, const field_t *parent, const tree_node_t *node)
 {
     char remedy[FIELD_REMEDY_MAX], right[FIELD_REMEDY_MAX];

@@ -1,5 +1,5 @@
-/* topology_set - what --set KEY=VALUE does: changes the document before it is read, so that the same checks see
- * it.
+/* topology_set - what --set KEY=VALUE does: changes the document before it is read, so that the same checks
+ * see it.
  *
  *   a.b=v          a key; made, with everything above it, when absent
  *   a[0].c=v       an element by its place from 0; the place after the last adds one

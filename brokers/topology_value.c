@@ -274,7 +274,7 @@ static const char *s_wrong(field_type_t type)
     }
 }
 
-/* What may be left out may be taken back as well: an address, on a machine where it means nothing. */
+/* A key that may be left out may be taken back as well: an address, on a machine where it means nothing. */
 static bool s_may_be_empty(const field_t *field)
 {
     return field->type == FIELD_ENDPOINT && field->otherwise && !field->otherwise[0];

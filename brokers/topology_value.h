@@ -26,7 +26,7 @@ double value_bound(const field_t *field, const char *text);
 /* HOST and PORT of tcp://HOST:PORT. False when it is something else. PORT is 0 for *. */
 bool value_endpoint(const char *text, char ret_host[TOPOLOGY_TEXT_MAX], unsigned *ret_port);
 
-/* Whether an endpoint's HOST is of this machine alone. */
+/* Returns whether an endpoint's HOST is of this machine alone. */
 bool value_is_loopback(const char *host);
 
 #endif

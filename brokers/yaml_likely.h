@@ -1,7 +1,8 @@
-/* yaml_likely - what a mistake in YAML likely is, and where: libyaml names the place where it could not go on, which is often lines
- * after it.
+/* yaml_likely - what a mistake in YAML likely is, and where: libyaml names the place where it could not go
+ * on, which is often lines after it.
  *
- * Why      an unclosed quote, a colon or dash without its space, a tab, and UTF-16 are most of what people get wrong.
+ * Why      an unclosed quote, a colon or dash without its space, a tab, and UTF-16 are most of what people
+ *          get wrong.
  * Threads  any; pure.
  */
 #ifndef BROKERS_YAML_LIKELY_H

@@ -187,7 +187,7 @@ static void s_one_line(char *text)
             *text = '?';
 }
 
-/* What is written of a place keeps room for the reason, which says more. */
+/* The text of a place keeps room for the reason, which says more. */
 #define WHERE_MAX 240
 
 static err_code_t s_fail_at(const tree_t *self, const char *where, const char *key, const char *shown_key,

@@ -1,5 +1,5 @@
-/* yaml_tree - a YAML document as a plain tree in which every node knows its line and column; the one place that
- * calls libyaml.
+/* yaml_tree - a YAML document as a plain tree in which every node knows its line and column; the one place
+ * that calls libyaml.
  *
  * Why      an error about a configuration must say where; and --set changes a document before it is read.
  * Not      types: every value is text here. Aliases, tags and several documents in one file are refused.

@@ -12,8 +12,8 @@
  * anew. */
 #define MAIN_KEEP_BYTES (1 << 30)
 
-/* Before any library begins, some of which take their time: a signal that comes meanwhile waits until it can be acted on. In
- * a sanitizer's build nothing is there yet that this function may use. */
+/* Before any library begins, some of which take their time: a signal that comes meanwhile waits until it can
+ * be acted on. In a sanitizer's build nothing is there yet that this function may use. */
 __attribute__((no_sanitize_address, no_sanitize_thread, no_sanitize_undefined)) static void
 s_hold_signals(void)
 {

@@ -26,6 +26,8 @@ packages() {
         echo iproute2         # network namespaces; which ports are taken
         echo procps           # which processes there are
         echo e2fsprogs mount  # small file systems that fill up
+        echo perl             # figures of how the source is built
+        echo clang-format-14  # whose format the source has
         ;;
     fuzz) echo clang libclang-rt-14-dev ;; # its fuzzer, which coverage guides
     bench)

@@ -24,8 +24,8 @@ MUST_USE err_code_t file_write(const char *path, const void *data, size_t size, 
  * text can be used in place. Errors: ERR_NOT_FOUND, ERR_LIMIT, ERR_IO, ERR_DENIED, ERR_MEMORY. */
 MUST_USE err_code_t file_read(const char *path, size_t max_bytes, buf_t **ret_contents, err_t *err);
 
-/* Creates a directory with all its parents, mode 0700; one that is there is fine. What was created survives a power cut.
- * Errors: ERR_IO, ERR_FULL, ERR_DENIED, ERR_EXISTS (not a directory). */
+/* Creates a directory with all its parents, mode 0700; one that is there is fine. What was created survives a
+ * power cut. Errors: ERR_IO, ERR_FULL, ERR_DENIED, ERR_EXISTS (not a directory). */
 MUST_USE err_code_t file_make_dirs(const char *path, err_t *err);
 
 /* Makes the names in a directory survive a power cut. Errors: ERR_IO, ERR_NOT_FOUND, ERR_DENIED. */
@@ -35,8 +35,9 @@ MUST_USE err_code_t file_sync_dir(const char *path, err_t *err);
  * Errors: ERR_IO, ERR_DENIED. */
 MUST_USE err_code_t file_remove_tree(const char *path, err_t *err);
 
-/* Puts `from` in the place of `to`, or where nothing is yet, in one step, and makes the names survive a power cut; what
- * was at `to` is then at `from`. Works for files and directories of one file system. Errors: ERR_IO, ERR_DENIED. */
+/* Puts `from` in the place of `to`, or where nothing is yet, in one step, and makes the names survive a power
+ * cut; what was at `to` is then at `from`. Works for files and directories of one file system. Errors:
+ * ERR_IO, ERR_DENIED. */
 MUST_USE err_code_t file_swap(const char *from, const char *to, err_t *err);
 
 /* The code for an errno: ENOENT is ERR_NOT_FOUND, ENOSPC is ERR_FULL, and so on; ERR_IO for the rest. */

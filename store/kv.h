@@ -1,11 +1,11 @@
 /* kv - named byte strings with transactions: what every store is written on.
  *
  * Why      snapshots and schedulers see the disk only through this, so a test can give them one that is full,
- *          broken or damaged (store/kv_mem.h) and the product one that survives a crash (store/kv_lmdb.h). Not
- *          checksums: the file below has none and hands damaged bytes back without a word, so whoever stores a
- *          value checks it (store/snapshot.h).
- * Threads  any thread may read; one write transaction at a time, others wait in kv_begin; a transaction stays in
- *          the thread that began it. A fault found by one thread is seen by all (kv_suspect).
+ *          broken or damaged (store/kv_mem.h) and the product one that survives a crash (store/kv_lmdb.h).
+ *          Not checksums: the file below has none and hands damaged bytes back without a word, so whoever
+ *          stores a value checks it (store/snapshot.h).
+ * Threads  any thread may read; one write transaction at a time, others wait in kv_begin; a transaction stays
+ *          in the thread that began it. A fault found by one thread is seen by all (kv_suspect).
  * Limits   keys of 1 to KV_KEY_MAX bytes without zeros; the size of the whole as set by the implementation.
  */
 #ifndef STORE_KV_H
@@ -21,7 +21,8 @@
 
 #define KV_KEY_MAX 127
 
-/* What a commit that returned has survived: kill -9 of this process, or a power cut as well (fsync). */
+/* Faults that a commit that returned has survived: kill -9 of this process, or a power cut as well
+ * (fsync). */
 typedef enum { KV_DURABILITY_PROCESS, KV_DURABILITY_DISK } kv_durability_t;
 
 typedef struct kv kv_t;
@@ -49,11 +50,12 @@ typedef struct {
 /* Gives everything back and sets the pointer to NULL; NULL is fine. No transaction may be open. */
 void kv_destroy(kv_t **self_p);
 
-/* Whether a commit or sync failed in a way after which the file may be anything (EIO). What was committed
- * before may be readable, but nothing more is accepted: write a new store from memory or from a peer. */
+/* Returns whether a commit or sync failed in a way after which the file may be anything (EIO). What was
+ * committed before may be readable, but nothing more is accepted: write a new store from memory or from a
+ * peer. */
 bool kv_suspect(const kv_t *self);
 
-/* Whether it was opened to be read only; then kv_begin fails with ERR_DENIED. */
+/* Returns whether it was opened to be read only; then kv_begin fails with ERR_DENIED. */
 bool kv_read_only(const kv_t *self);
 
 /* Starts a write transaction; nothing of it is visible before kv_commit.

@@ -61,12 +61,13 @@ static bool s_write_all(int fd, const void *data, size_t size)
 static void s_orphaned(int number)
 {
     (void)number;
-    alarm(
-        ORPHAN_S); /* it leaves by itself when it sees the end of the socket, and its place among the readers too */
+    /* it leaves by itself when it sees the end of the socket, and its place among the readers too */
+    alarm(ORPHAN_S);
 }
 
-/* LMDB reports damage to standard error before it gives up; the parent says it in one line instead. Ctrl-C goes to
- * parent and child alike, but only a child that ends by itself gives its place among the readers back. */
+/* LMDB reports damage to standard error before it gives up; the parent says it in one line instead. Ctrl-C
+ * goes to parent and child alike, but only a child that ends by itself gives its place among the readers
+ * back. */
 static void s_child_prepare(pid_t parent, int fd)
 {
     static const int deadly[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGALRM};
@@ -204,8 +205,8 @@ static void s_note_file_size(kv_child_t *self)
         self->file_bytes = (uint64_t)status.st_size;
 }
 
-/* What the child says next; *ret_data (NULL when nothing follows) is the caller's. `unit_bytes`: what follows is
- * a list of such items and may be longer than the file. */
+/* Receives what the child says next; *ret_data (NULL when nothing follows) is the caller's. `unit_bytes`:
+ * what follows is a list of such items and may be longer than the file. */
 static err_code_t s_receive(kv_child_t *self, size_t unit_bytes, buf_t **ret_data, err_t *err)
 {
     answer_t answer;

@@ -318,8 +318,8 @@ static err_code_t s_commit(kv_txn_t *base, err_t *err)
             rc = ENOSPC;
         if (rc)
             break;
-        rc = mdb_txn_commit(
-            self->txn); /* ends it also when it fails; its list of free pages may need room too */
+        /* ends it also when it fails; its list of free pages may need room too */
+        rc = mdb_txn_commit(self->txn);
         self->txn = NULL;
         if (rc != MDB_MAP_FULL)
             break;
@@ -464,7 +464,8 @@ static void s_destroy(kv_t *base)
 
 static const kv_ops_t s_ops = {s_destroy, s_begin, s_put, s_del, s_commit, s_abort, s_sync, s_read, s_keys};
 
-/* Before LMDB maps them: its lock file, which it writes through the map, and the first pages of a new store. */
+/* Before LMDB maps them: its lock file, which it writes through the map, and the first pages of a new
+ * store. */
 static err_code_t s_reserve(const kv_lmdb_t *self, bool fresh, err_t *err)
 {
     char path[PATH_SIZE];
@@ -501,9 +502,9 @@ static int s_try_env(kv_lmdb_t *self, const kv_lmdb_options_t *options, unsigned
     return rc ? rc : mdb_env_open(self->env, self->dir, flags, 0600);
 }
 
-/* Whoever may read a store but not write beside it (another user, a copy kept for safety) cannot enter the list of readers:
- * then without it. A writer at work may use pages again that are being read; checksums tell. A reader that died holding
- * old pages would make the file grow for ever: its slot is cleared. */
+/* Whoever may read a store but not write beside it (another user, a copy kept for safety) cannot enter the
+ * list of readers: then without it. A writer at work may use pages again that are being read; checksums tell.
+ * A reader that died holding old pages would make the file grow for ever: its slot is cleared. */
 static int s_open_env(kv_lmdb_t *self, const kv_lmdb_options_t *options)
 {
     unsigned flags = MDB_NOTLS;

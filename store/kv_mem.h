@@ -1,6 +1,7 @@
 /* kv_mem - a kv in memory whose operations fail and whose values rot on request.
  *
- * Why      disks fill up, lie and break too seldom to be tested with; here the n-th put, commit or sync fails.
+ * Why      disks fill up, lie and break too seldom to be tested with; here the n-th put, commit or sync
+ *          fails.
  * Not      durable.
  * Threads  as kv.h; set faults and damage only while no transaction is open.
  */
@@ -27,7 +28,7 @@ void kv_mem_set_fault(kv_t *self, kv_mem_operation_t operation, kv_mem_fault_t f
 uint64_t kv_mem_calls(kv_t *self, kv_mem_operation_t operation);
 uint64_t kv_mem_failed(kv_t *self, kv_mem_operation_t operation);
 
-/* What a restart does after a fault: the same contents, not suspect, no faults. */
+/* Does what a restart does after a fault: the same contents, not suspect, no faults. */
 void kv_mem_restart(kv_t *self);
 
 /* Damage behind the kv's back: bytes XORed with mask; cut or grown with zeros to a size; two values

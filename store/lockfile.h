@@ -3,8 +3,8 @@
  * Why      two writers in one directory destroy it; the second gets one clear line with the pid of the first.
  * Not      a lock between threads of a process that share the descriptor.
  * Threads  any.
- * Source   fcntl(2), open file description locks: given up by the kernel when the holder dies, however it dies;
- *          unlike with flock(2), asking who holds it never takes it.
+ * Source   fcntl(2), open file description locks: given up by the kernel when the holder dies, however it
+ *          dies; unlike with flock(2), asking who holds it never takes it.
  */
 #ifndef STORE_LOCKFILE_H
 #define STORE_LOCKFILE_H

@@ -80,7 +80,7 @@ err_code_t manifest_encode(const manifest_t *self, buf_t **ret_bytes, err_t *err
 
 /* ---- Reading ---- */
 
-/* What is left to read; once it was too short it gives zeros and stays bad. */
+/* The bytes that are left to read; once it was too short it gives zeros and stays bad. */
 typedef struct {
     const uint8_t *at;
     size_t left;

@@ -1,6 +1,7 @@
 /* manifest - the stored list of what a snapshot consists of; the snapshot exists when this is committed.
  *
- * Why      names every value by key, length and checksum, so that a mixture of two snapshots cannot be loaded.
+ * Why      names every value by key, length and checksum, so that a mixture of two snapshots cannot be
+ *          loaded.
  * Not      the values.
  * Threads  any.
  * Limits   MANIFEST_VALUES_MAX values; names and tag of at most MANIFEST_NAME_MAX bytes.
@@ -10,7 +11,8 @@
  *   8  magic "CLDSNAP" and a zero         4  format version         4  number of values
  *   8  history    8  number    8  incarnation    8  next unused key
  *   1  length of the tag, and the tag
- *   for each value:  1  length of the name, and the name;  8  key;  8  length;  8  checksum (XXH3);  4  bytes per
+ *   for each value:  1  length of the name, and the name;  8  key;  8  length;  8  checksum (XXH3);  4  bytes
+ *                    per
  *                    piece 8  checksum (XXH3) of everything before
  *
  * A value lies in pieces of `bytes per piece` (the last one shorter) under the keys manifest_piece_key gives.
@@ -55,7 +57,8 @@ typedef struct {
     size_t count;
 } manifest_t;
 
-/* Whether every value has a name of its own. Errors: ERR_MALFORMED (the text says which has not), ERR_MEMORY.
+/* Checks whether every value has a name of its own. Errors: ERR_MALFORMED (the text says which has not),
+ * ERR_MEMORY.
  */
 MUST_USE err_code_t manifest_check_names(const manifest_t *self, err_t *err);
 

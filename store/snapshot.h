@@ -1,15 +1,16 @@
 /* snapshot - everything one shard needs to go on, made visible by one transaction.
  *
- * Why      a restart goes on from parameters, optimizer state and positions that belong together, or not at all.
+ * Why      a restart goes on from parameters, optimizer state and positions that belong together, or not at
+ *          all.
  * Not      what the values mean (the shard's business), nor a thread (store/writer.h).
- * Threads  a snapshot_t has one owner; a snapshot_store_t may be used by any thread, calls wait for each other,
- *          except snapshot_store_newest and snapshot_store_bytes_written, which never wait.
+ * Threads  a snapshot_t has one owner; a snapshot_store_t may be used by any thread, calls wait for each
+ *          other, except snapshot_store_newest and snapshot_store_bytes_written, which never wait.
  * Limits   those of store/manifest.h; memory for a snapshot being loaded.
  *
- * A value is a buf_t. One whose buf_id this store has already written, or loaded, is not written again: so whoever
- * changes a buffer in place calls buf_touch. Values go first, in pieces and in transactions of bounded size; the
- * manifest goes last, in a transaction that also removes what no kept snapshot needs. A crash in between leaves
- * values that nobody names, removed by the next open.
+ * A value is a buf_t. One whose buf_id this store has already written, or loaded, is not written again: so
+ * whoever changes a buffer in place calls buf_touch. Values go first, in pieces and in transactions of
+ * bounded size; the manifest goes last, in a transaction that also removes what no kept snapshot needs. A
+ * crash in between leaves values that nobody names, removed by the next open.
  */
 #ifndef STORE_SNAPSHOT_H
 #define STORE_SNAPSHOT_H
@@ -68,8 +69,8 @@ typedef struct {
     uint32_t marks;           /* how many common points stay whose snapshots are older than that; 0: none */
 } snapshot_store_options_t;
 
-/* A tag that begins so names a common point of all shards of a job. What stands behind a ':' tells the attempts at
- * one point apart; of these the newest stays. */
+/* A tag that begins so names a common point of all shards of a job. What stands behind a ':' tells the
+ * attempts at one point apart; of these the newest stays. */
 #define SNAPSHOT_MARK_PREFIX "mark/"
 bool snapshot_is_mark(const char *tag);
 size_t snapshot_mark_length(const char *tag); /* without the attempt */
@@ -104,7 +105,8 @@ uint64_t snapshot_store_bytes_written(const snapshot_store_t *self);
  */
 MUST_USE err_code_t snapshot_commit(snapshot_store_t *self, const snapshot_t *snapshot, err_t *err);
 
-/* Removes all snapshots newer than one, readable or not, in one transaction: what comes next may take their numbers.
+/* Removes all snapshots newer than one, readable or not, in one transaction: what comes next may take their
+ * numbers.
  *
  *   in   number  of the newest that stays; 0: none does
  *

@@ -216,7 +216,8 @@ static const char *s_tag(const snapshot_store_t *self, const commit_t *commit, s
     return index < self->view.good_count ? self->view.good[index].id.tag : commit->manifest.id.tag;
 }
 
-/* Whether a snapshot, of those beyond `keep`, stays as its point's newest: how many points are newer decides. */
+/* Returns whether a snapshot, of those beyond `keep`, stays as its point's newest: how many points are newer
+ * decides. */
 static bool s_stays(const snapshot_store_t *self, const commit_t *commit, size_t index)
 {
     const char *tag = s_tag(self, commit, index);

@@ -58,7 +58,7 @@ static err_code_t s_load(snapshot_store_t *self, uint64_t number, snapshot_t **r
     return code;
 }
 
-/* Whether the writing process has removed a snapshot while it was read here. */
+/* Returns whether the writing process has removed a snapshot while it was read here. */
 static bool s_gone(snapshot_store_t *self, uint64_t number)
 {
     manifest_t manifest = {0};

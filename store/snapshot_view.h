@@ -28,7 +28,8 @@ typedef struct {
 MUST_USE err_code_t snapshot_view_read(kv_t *kv, snapshot_view_t *ret_view, err_t *err);
 void snapshot_view_fini(snapshot_view_t *self);
 
-/* Whether a code says that what is stored is damaged (or gone), rather than that it could not be read now. */
+/* Returns whether a code says that what is stored is damaged (or gone), rather than that it could not be
+ * read now. */
 bool snapshot_view_is_damage(err_code_t code);
 
 /* The greatest number in the view, readable or not; 0 when it is empty. */

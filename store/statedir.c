@@ -53,7 +53,7 @@ static err_code_t s_check_line(const char *what, const char *text, err_t *err)
     return ERR_OK;
 }
 
-/* What a job file says. */
+/* The content of a job file. */
 typedef struct {
     char name[STATEDIR_NAME_MAX + 1];
     char digest[STATEDIR_NAME_MAX + 1];
@@ -194,7 +194,7 @@ err_code_t statedir_check(const char *path, const char *job_name, const char *di
     return ERR_OK;
 }
 
-/* Whether there is nothing but what an interrupted creation leaves. */
+/* Checks whether there is nothing but what an interrupted creation leaves. */
 static err_code_t s_check_empty(const char *path, err_t *err)
 {
     DIR *dir = opendir(path);
@@ -461,7 +461,7 @@ static err_code_t s_check_region(const char *region, err_t *err)
     return ERR_OK;
 }
 
-/* What stores lie in: those of the shard itself, and copies of them. */
+/* Folders that stores lie in: those of the shard itself, and copies of them. */
 typedef enum { STORES_OWN, STORES_KEPT, STORES_KINDS } stores_t;
 
 static err_code_t s_parent(const char *path, const char *region, uint32_t shard, stores_t stores,
@@ -746,8 +746,9 @@ static void s_note_skipped(statedir_latest_t *latest, const looked_t *looked)
     latest->damaged_number = looked->newest;
 }
 
-/* Looks at what there is of one incarnation, its own store and copies: *ret_found when one of them has a good snapshot.
- * What is damaged in one of them and whole in the other is not lost; what nobody can tell may be. */
+/* Looks at what there is of one incarnation, its own store and copies: *ret_found when one of them has a good
+ * snapshot. What is damaged in one of them and whole in the other is not lost; what nobody can tell may
+ * be. */
 static err_code_t s_try(char parents[STORES_KINDS][STATEDIR_PATH_MAX], const statedir_store_t *store,
                         statedir_latest_t *latest, bool *ret_found, err_t *err)
 {

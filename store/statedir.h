@@ -2,14 +2,16 @@
  *
  *   DIR/job                                    whose it is: name, digest, and the run as soon as it is known
  *   DIR/lock                                   held by the one process that runs the job here
- *   DIR/log/  DIR/run/  DIR/data/              log files, sockets and small files of the run, unpacked data sets
+ *   DIR/log/  DIR/run/  DIR/data/              log files, sockets and small files of the run, unpacked data
+ *             sets
  *             DIR/REGION/scheduler/                      the regional scheduler's store
  *   DIR/REGION/shard-K/INCARNATION/            one store per shard and incarnation (16 hexadecimal digits)
  *   DIR/REGION/shard-K/INCARNATION.N/          its N-th replacement: the disk has spoiled the one before
  *
  * Why      a job never goes on from another job's state, and two runs never write into one directory.
  * Not      what lies in the stores.
- * Threads  any; a statedir_t has one owner. Paths need no lock: processes that the holder started use them too.
+ * Threads  any; a statedir_t has one owner. Paths need no lock: processes that the holder started use them
+ *          too.
  * Limits   STATEDIR_PATH_MAX bytes per path; region names of letters, digits, '-', '_' and '.', not first.
  */
 #ifndef STORE_STATEDIR_H
@@ -44,7 +46,8 @@ MUST_USE err_code_t statedir_open(const char *path, const char *job_name, const 
                                   statedir_t **ret_self, err_t *err);
 
 #define STATEDIR_CHANGES_MAX 2048
-/* The run that a directory belongs to. Whoever begins the run makes the identity; others take it over once they are told. */
+/* The run that a directory belongs to. Whoever begins the run makes the identity; others take it over once
+ * they are told. */
 typedef struct {
     uint64_t id;  /* RUN_ID_NONE: not known yet */
     bool adopted; /* begun before runs had identities: what has none may belong to it */
@@ -55,39 +58,43 @@ typedef struct {
 /* Reads it. Errors: ERR_NOT_FOUND (no state directory), ERR_JOB (its job file cannot be read), ERR_IO. */
 MUST_USE err_code_t statedir_run(const char *path, statedir_run_t *ret_run, err_t *err);
 
-/* Makes a directory one of a run, on the disk when it returns; nothing happens when it is already. Processes that share
- * a directory may do so at once: the first decides.
+/* Makes a directory one of a run, on the disk when it returns; nothing happens when it is already. Processes
+ * that share a directory may do so at once: the first decides.
  *
- * Errors   ERR_JOB (of another run: the text has both identities and what to do), ERR_NOT_FOUND, ERR_IO, ERR_FULL,
+ * Errors   ERR_JOB (of another run: the text has both identities and what to do), ERR_NOT_FOUND, ERR_IO,
+ *          ERR_FULL,
  * ERR_DENIED, ERR_IN_USE (somebody else holds the directory)
  */
 MUST_USE err_code_t statedir_join_run(const char *path, const statedir_run_t *run, err_t *err);
 /* The same for whoever holds it. */
 MUST_USE err_code_t statedir_begin_run(statedir_t *self, const statedir_run_t *run, err_t *err);
 
-/* From now on the directory is of a job with another digest, on the disk when it returns: whoever calls knows that this may be.
+/* From now on the directory is of a job with another digest, on the disk when it returns: whoever calls knows
+ * that this may be.
  *
- *   in   changes  what is another now, as above: added to what there is, of which the oldest goes where there is no room
+ *   in   changes  what is another now, as above: added to what there is, of which the oldest goes where there
+ *        is no room
  *
  * Errors   as above */
 MUST_USE err_code_t statedir_carry(statedir_t *self, const char *digest, const char *changes, err_t *err);
 
-/* What a run was carried on with stands as comments in the topology's text, too, so that it is in archives, and outlives the job file.
+/* Settings that a run was carried on with stand as comments in the topology's text, too, so that it is in archives,
+ * and outlives the job file.
  *
  *   put   writes it there            find   adds to `run` what a text says
  */
 void statedir_put_changes(const statedir_run_t *run, FILE *out);
 void statedir_find_changes(const char *text, size_t size, statedir_run_t *run);
 
-/* Makes a directory that a tool has filled the state directory of a job. Errors: ERR_IO, ERR_FULL, ERR_DENIED,
- * ERR_LIMIT. */
+/* Makes a directory that a tool has filled the state directory of a job. Errors: ERR_IO, ERR_FULL,
+ * ERR_DENIED, ERR_LIMIT. */
 MUST_USE err_code_t statedir_mark(const char *path, const char *job_name, const char *digest,
                                   const statedir_run_t *run, err_t *err);
 
 /* Gives the lock up; NULL is fine. */
 void statedir_close(statedir_t **self_p);
 
-/* Whether this open created it, so that there is nothing to resume. */
+/* Returns whether this open created it, so that there is nothing to resume. */
 bool statedir_is_new(const statedir_t *self);
 const char *statedir_path(const statedir_t *self); /* borrowed until closed */
 
@@ -109,8 +116,8 @@ MUST_USE err_code_t statedir_scheduler(const char *path, const char *region, cha
 MUST_USE err_code_t statedir_shard(const char *path, const char *region, uint32_t shard, uint64_t incarnation,
                                    char ret[STATEDIR_PATH_MAX], err_t *err);
 
-/* A further directory for the same incarnation, newer than all it has: the disk refused a write into the one before,
- * which stays as it is. Errors: as above. */
+/* A further directory for the same incarnation, newer than all it has: the disk refused a write into the one
+ * before, which stays as it is. Errors: as above. */
 MUST_USE err_code_t statedir_shard_again(const char *path, const char *region, uint32_t shard,
                                          uint64_t incarnation, char ret[STATEDIR_PATH_MAX], err_t *err);
 
@@ -125,12 +132,13 @@ bool statedir_store_parse(const char *name, statedir_store_t *ret_store);
 const char *statedir_store_name(const statedir_store_t *store, char out[STATEDIR_STORE_NAME_SIZE]);
 int statedir_store_compare(const statedir_store_t *a, const statedir_store_t *b); /* as strcmp: older first */
 
-/* The stores in a directory DIR/REGION/shard-K, newest first; free() the list, which is NULL when there are none. A
- * directory that does not exist has none. Errors: ERR_IO, ERR_DENIED, ERR_MEMORY. */
+/* The stores in a directory DIR/REGION/shard-K, newest first; free() the list, which is NULL when there are
+ * none. A directory that does not exist has none. Errors: ERR_IO, ERR_DENIED, ERR_MEMORY. */
 MUST_USE err_code_t statedir_stores(const char *parent, statedir_store_t **ret_stores, size_t *ret_count,
                                     err_t *err);
 
-/* The store for copies of what an incarnation of a shard that runs on another node has stored: see actors/keeper. */
+/* The store for copies of what an incarnation of a shard that runs on another node has stored: see
+ * actors/keeper. */
 MUST_USE err_code_t statedir_kept(const char *path, const char *region, uint32_t shard, uint64_t incarnation,
                                   char ret[STATEDIR_PATH_MAX], err_t *err);
 
@@ -144,8 +152,8 @@ MUST_USE err_code_t statedir_kept_list(const char *path, const char *region, uin
 MUST_USE err_code_t statedir_kept_remove(const char *path, const char *region, uint32_t shard,
                                          uint64_t incarnation, err_t *err);
 
-/* The seal of the copies of a shard: nothing is taken from incarnations older than it. 0: none was set. On the disk
- * when statedir_seal returns. Errors: also ERR_MALFORMED (the file has been changed). */
+/* The seal of the copies of a shard: nothing is taken from incarnations older than it. 0: none was set. On
+ * the disk when statedir_seal returns. Errors: also ERR_MALFORMED (the file has been changed). */
 MUST_USE err_code_t statedir_seal(const char *path, const char *region, uint32_t shard, uint64_t incarnation,
                                   err_t *err);
 MUST_USE err_code_t statedir_sealed(const char *path, const char *region, uint32_t shard,

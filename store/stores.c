@@ -62,7 +62,7 @@ err_code_t stores_path(const char *state_dir, const store_place_t *place, char r
     return ERR_OK;
 }
 
-/* What a path below the state directory says; anything of another form is STORE_OTHER. */
+/* Reads a path below the state directory; anything of another form is STORE_OTHER. */
 static store_place_t s_parse(const char *below)
 {
     store_place_t other = {.kind = STORE_OTHER};

@@ -1,5 +1,5 @@
-/* stores - every store that lies in a state directory, found by looking: those of shards, the copies that keepers
- * hold, and the rest (schedulers').
+/* stores - every store that lies in a state directory, found by looking: those of shards, the copies that
+ * keepers hold, and the rest (schedulers').
  *
  *   REGION/shard-K/INCARNATION/   of a shard; INCARNATION.N/ its N-th replacement
  *   REGION/kept-K/INCARNATION/    a keeper's copy of the same
@@ -49,10 +49,10 @@ MUST_USE err_code_t stores_path(const char *state_dir, const store_place_t *plac
 /* Fills a place of a shard or a copy, with its path below the state directory. */
 store_place_t stores_place(store_kind_t kind, const char *region, uint32_t shard, uint64_t incarnation);
 
-/* Whether a scheduler keeps there what its successor is to know. */
+/* Returns whether a scheduler keeps there what its successor is to know. */
 bool stores_is_scheduler(const store_place_t *place);
 
-/* Whether both are of the same shard of the same region, and of the same kind; not of the rest. */
+/* Returns whether both are of the same shard of the same region, and of the same kind; not of the rest. */
 bool stores_same_shard(const store_place_t *a, const store_place_t *b);
 
 /* Which is newer, as strcmp: by incarnation, then by replacement. */

@@ -16,9 +16,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* A child that has not even read one more value in so long is stuck in a damaged file. Sanitizers' allocators do not
- * survive the fork of a process with threads as libc's does: there a child may hang for no fault of the file, so it is
- * given up sooner and another one tries. */
+/* A child that has not even read one more value in so long is stuck in a damaged file. Sanitizers' allocators
+ * do not survive the fork of a process with threads as libc's does: there a child may hang for no fault of
+ * the file, so it is given up sooner and another one tries. */
 #ifdef CLOUDLESS_SANITIZED
 enum { STALL_MS = 5000, TRIES = 10 };
 #else
@@ -65,7 +65,8 @@ static verify_problem_t s_problem(uint64_t number, const char *name, err_code_t 
 
 /* ---- Reading everything ---- */
 
-/* Whether a snapshot is still there: beside a writing process it may have been removed while it was read. */
+/* Returns whether a snapshot is still there: beside a writing process it may have been removed while it
+ * was read. */
 static bool s_gone(kv_t *kv, uint64_t number)
 {
     char key[KV_KEY_MAX + 1];
@@ -183,7 +184,7 @@ static err_code_t s_verify_keys(verify_t *self, err_t *err)
     return code;
 }
 
-/* What is read of a store: its snapshots, or every key. */
+/* The reading of a store: its snapshots, or every key. */
 typedef err_code_t verify_fn(verify_t *self, err_t *err);
 
 static err_code_t s_verify_with(verify_t self, verify_fn *verify, verify_report_t *ret_report, err_t *err)
@@ -208,7 +209,7 @@ err_code_t verify_kv(kv_t *kv, verify_report_t *ret_report, err_t *err)
 
 /* ---- The child ---- */
 
-/* What the child writes into the pipe; both ends are the same program. */
+/* Records that the child writes into the pipe; both ends are the same program. */
 typedef enum { RECORD_PROGRESS = 1, RECORD_PROBLEM, RECORD_FAILED, RECORD_END } record_kind_t;
 
 typedef struct {
@@ -292,7 +293,8 @@ static _Noreturn void s_child(const char *dir, verify_fn *verify, int fd)
 
 /* ---- The parent ---- */
 
-/* Fills a record; false at the end of the pipe or when nothing comes for too long, which is then *ret_hung. */
+/* Fills a record; false at the end of the pipe or when nothing comes for too long, which is then
+ * *ret_hung. */
 static bool s_receive(int fd, record_t *record, bool *ret_hung)
 {
     size_t done = 0;
@@ -324,8 +326,8 @@ static err_code_t s_take_end(verify_report_t *report, const record_t *record)
     return ERR_OK;
 }
 
-/* What the child could not read because it is damaged is a problem of the store; anything else is an error
- * here. */
+/* A value that the child could not read because it is damaged is a problem of the store; anything else is an
+ * error here. */
 static err_code_t s_take_failed(verify_report_t *report, const err_t *why, err_t *err)
 {
     if (why->code == ERR_NOT_FOUND || why->code == ERR_MEMORY || why->code == ERR_DENIED ||

@@ -1,7 +1,7 @@
 /* verify - reads all snapshots of a store and says what is wrong with them.
  *
- * Why      a store's file has no checksums of its own, and a damaged one can kill the process that maps it: so a
- *          doubtful store is read whole by a short-lived child before anybody opens it.
+ * Why      a store's file has no checksums of its own, and a damaged one can kill the process that maps it:
+ *          so a doubtful store is read whole by a short-lived child before anybody opens it.
  * Not      repair.
  * Threads  any. verify_dir forks; the child opens the directory itself, for an LMDB environment
  *          must not cross a fork.
@@ -56,8 +56,8 @@ MUST_USE err_code_t verify_kv(kv_t *kv, verify_report_t *ret_report, err_t *err)
  */
 MUST_USE err_code_t verify_dir(const char *dir, verify_report_t *ret_report, err_t *err);
 
-/* The same for a store that holds no snapshots (a scheduler's): every key is read. What its values mean is their owner's
- * to check. Errors: as verify_dir. */
+/* The same for a store that holds no snapshots (a scheduler's): every key is read. What its values mean is
+ * their owner's to check. Errors: as verify_dir. */
 MUST_USE err_code_t verify_keys_dir(const char *dir, verify_report_t *ret_report, err_t *err);
 
 void verify_report_fini(verify_report_t *report);

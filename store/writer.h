@@ -39,7 +39,7 @@ MUST_USE err_code_t writer_new(snapshot_store_t *store, writer_t **ret_self, err
  */
 MUST_USE err_code_t writer_submit(writer_t *self, snapshot_t **snapshot_p, err_t *err);
 
-/* Whether it can take a snapshot now. */
+/* Returns whether it can take a snapshot now. */
 bool writer_idle(writer_t *self);
 
 /* A descriptor to poll for reading: readable while a result waits. Borrowed until writer_destroy; do not read

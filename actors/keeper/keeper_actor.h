@@ -1,8 +1,9 @@
 /* keeper_actor - the shell of a keeper: copies of other nodes' snapshots on this node's disk.
  *
- * How      STATE/REGION/kept-K/INCARNATION/, region, K and incarnation being the shard's; one store and one writer thread
- *          per shard that is kept. What lies there at the start is read whole in a child process before it counts.
- *          When a snapshot is committed, incarnations older than the one before it are removed.
+ * How      STATE/REGION/kept-K/INCARNATION/, region, K and incarnation being the shard's; one store and one
+ *          writer thread per shard that is kept. What lies there at the start is read whole in a child
+ *          process before it counts. When a snapshot is committed, incarnations older than the one before it
+ *          are removed.
  * Threads  see actors/kit/shell.h.
  */
 #ifndef ACTORS_KEEPER_KEEPER_ACTOR_H

@@ -74,7 +74,7 @@ void keeper_answer(keeper_core_t *self, keeper_entry_t *entry, const char *by, u
 
 /* ---- seals ---- */
 
-/* What is being stored may still become what is held: the answer comes after it. */
+/* A snapshot that is being stored may still become the one that is held: the answer comes after it. */
 void keeper_tell_sealed(keeper_core_t *self, keeper_entry_t *entry)
 {
     if (entry->seal_stored < entry->seal || entry->store == JOB_OUT)
@@ -357,8 +357,8 @@ static void s_tick(void *core, int64_t now_us)
         s_status(self);
 }
 
-/* A seal, or an offer, of an incarnation that nobody can have given would keep out everything that comes: a scheduler seals with
- * its own, a shard offers what it made itself. */
+/* A seal, or an offer, of an incarnation that nobody can have given would keep out everything that comes: a
+ * scheduler seals with its own, a shard offers what it made itself. */
 static bool s_is_possible(const message_t *message)
 {
     bool shard = actor_role_of(message->from) == ROLE_SHARD;

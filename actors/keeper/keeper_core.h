@@ -1,12 +1,15 @@
 /* keeper_core - holds other nodes' snapshots, so that a shard can go on when its node is gone with its disk.
  *
- * Why      a disk is one copy. A snapshot that a keeper has told to be kept is whole, verified and as durable as the job asks.
- * How      shards offer what they have committed; the keeper fetches it piece by piece (transfer.h), at a pace of its own:
- *          what comes from another region takes at most checkpoint.wan_share of the link's rate. One transfer per shard;
- *          a newer offer replaces an older one.
- * Seals    before a shard is placed elsewhere its scheduler seals it: from then on nothing is taken from older incarnations.
- *          A seal is stored before it is answered, and what was being stored when it came is part of the answer.
- * Effects  keeper_core_take_job offers what is to be done with the disk; the driver reports with keeper_core_done.
+ * Why      a disk is one copy. A snapshot that a keeper has told to be kept is whole, verified and as durable
+ *          as the job asks.
+ * How      shards offer what they have committed; the keeper fetches it piece by piece (transfer.h), at a
+ *          pace of its own: what comes from another region takes at most checkpoint.wan_share of the link's
+ *          rate. One transfer per shard; a newer offer replaces an older one.
+ * Seals    before a shard is placed elsewhere its scheduler seals it: from then on nothing is taken from
+ *          older incarnations. A seal is stored before it is answered, and what was being stored when it came
+ *          is part of the answer.
+ * Effects  keeper_core_take_job offers what is to be done with the disk; the driver reports with
+ *          keeper_core_done.
  * Threads  one at a time (see role.h).
  * Limits   KEEPER_ENTRIES_MAX shards; `most_bytes` of all snapshots that are fetched or wait to be stored.
  */
@@ -38,7 +41,8 @@ extern const role_t keeper_role;
 
 keeper_core_t *keeper_core_new(const keeper_spec_t *spec);
 
-/* At the start: what lies on the disk of a shard, whole and verified (incarnation and number 0: nothing), and its seal. */
+/* At the start: what lies on the disk of a shard, whole and verified (incarnation and number 0: nothing),
+ * and its seal. */
 void keeper_core_held(keeper_core_t *self, size_t region, uint64_t shard, uint64_t incarnation,
                       uint64_t number, uint64_t seal);
 
@@ -60,10 +64,11 @@ typedef struct {
 /* The next thing to be done; false when there is none. One job per shard and verb is out at a time. */
 bool keeper_core_take_job(keeper_core_t *self, keeper_job_t *ret_job);
 
-/* What became of it; takes the job's snapshot. */
+/* The driver says how a job ended; takes the job's snapshot. */
 void keeper_core_done(keeper_core_t *self, keeper_job_t *job, const err_t *why, int64_t now_us);
 
-/* Snapshots refused because what came was not what was offered, since the start; the newest reason, borrowed. */
+/* Snapshots refused because what came was not what was offered, since the start; the newest reason,
+ * borrowed. */
 uint64_t keeper_core_refused(const keeper_core_t *self, const char **ret_reason);
 
 /* How many snapshots it has kept since the start. */

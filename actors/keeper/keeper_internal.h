@@ -1,5 +1,5 @@
-/* keeper_internal - what the files of the keeper's core share: keeper_core.c (messages, jobs, life) and keeper_take.c (how a
- * snapshot that is offered gets here). */
+/* keeper_internal - what the files of the keeper's core share: keeper_core.c (messages, jobs, life) and
+ * keeper_take.c (how a snapshot that is offered gets here). */
 #ifndef ACTORS_KEEPER_KEEPER_INTERNAL_H
 #define ACTORS_KEEPER_KEEPER_INTERNAL_H
 
@@ -8,7 +8,7 @@
 
 typedef enum { JOB_NONE, JOB_WANTED, JOB_OUT } job_state_t;
 
-/* What is kept of one shard. */
+/* Everything that is kept of one shard. */
 typedef struct {
     size_t region;
     uint64_t shard;
@@ -53,7 +53,7 @@ struct keeper_core {
 
 const char *keeper_region_name(const keeper_core_t *self, const keeper_entry_t *entry);
 
-/* Whether one (incarnation, number) is newer than another. */
+/* Returns whether one (incarnation, number) is newer than another. */
 bool keeper_newer(uint64_t incarnation, uint64_t number, uint64_t than_incarnation, uint64_t than_number);
 
 /* Tells who offered a snapshot what became of it, and the scheduler when it had asked for it. */

@@ -1,4 +1,5 @@
-/* How a snapshot that is offered gets here: who may give it, how fast it comes, and what becomes of its pieces. */
+/* How a snapshot that is offered gets here: who may give it, how fast it comes, and what becomes of its
+ * pieces. */
 #include "actors/keeper/keeper_internal.h"
 
 #include "codec/wire/actor_name.h"
@@ -67,7 +68,8 @@ static taker_spec_t s_taker_spec(const keeper_core_t *self, const keeper_entry_t
                          .most_bytes = self->spec.most_bytes ? self->spec.most_bytes : KEEPER_MOST_BYTES};
     if (entry->far == SIZE_MAX)
         return spec;
-    /* Far away the rate alone sets the pace; a piece is a tenth of a second of it, so that nothing waits long behind one. */
+    /* Far away the rate alone sets the pace; a piece is a tenth of a second of it, so that nothing waits
+     * long behind one. */
     uint64_t rate = s_rate_of(self, entry->far);
     size_t tenth = rate / 10 > PIECE_LEAST_BYTES ? (size_t)(rate / 10) : PIECE_LEAST_BYTES;
     spec.piece_bytes = tenth < piece ? tenth : piece;

@@ -1,13 +1,17 @@
-/* transfer - a snapshot on its way from who has it to who wants it: offered, fetched piece by piece, verified as a whole.
+/* transfer - a snapshot on its way from who has it to who wants it: offered, fetched piece by piece, verified
+ * as a whole.
  *
- * Why      keepers, welcomes and repairs move the same thing. The taker asks for every piece, so it alone sets the pace, a
- *          lost piece is asked for again, and a transfer that was cut goes on where it stood.
- * How      value 0 is the manifest as store/manifest.h encodes it; value i is the manifest's value i - 1. Every piece
- *          has a checksum, and every value its own; a snapshot is handed out only when all of them are right.
+ * Why      keepers, welcomes and repairs move the same thing. The taker asks for every piece, so it alone
+ *          sets the pace, a lost piece is asked for again, and a transfer that was cut goes on where it
+ *          stood.
+ * How      value 0 is the manifest as store/manifest.h encodes it; value i is the manifest's value i - 1.
+ *          Every piece has a checksum, and every value its own; a snapshot is handed out only when all of
+ *          them are right.
  * Not      sockets, disks: messages go to an outbox and come from the caller.
  * Threads  those of the core that owns it.
- * Limits   TRANSFER_MANIFEST_MAX bytes of manifest, MANIFEST_VALUES_MAX values, `most_bytes` of the taker for all values
- *          together; pieces of at most MESSAGE_CHUNK_BYTES, TRANSFER_WINDOW_MAX of them asked for at a time.
+ * Limits   TRANSFER_MANIFEST_MAX bytes of manifest, MANIFEST_VALUES_MAX values, `most_bytes` of the taker for
+ *          all values together; pieces of at most MESSAGE_CHUNK_BYTES, TRANSFER_WINDOW_MAX of them asked for
+ *          at a time.
  */
 #ifndef ACTORS_KEEPER_TRANSFER_H
 #define ACTORS_KEEPER_TRANSFER_H
@@ -34,8 +38,8 @@ const snapshot_id_t *giver_id(const giver_t *self); /* borrowed */
 /* Offers it to an actor; `entry` as in the message. */
 void giver_offer(const giver_t *self, const char *to, uint64_t entry, outbox_t *outbox);
 
-/* Answers one snapshot_fetch with one snapshot_piece, or of length 0 with the offer; with code ERR_NOT_FOUND when it is of another snapshot, ERR_LIMIT
- * when there are no such bytes. */
+/* Answers one snapshot_fetch with one snapshot_piece, or of length 0 with the offer; with code ERR_NOT_FOUND
+ * when it is of another snapshot, ERR_LIMIT when there are no such bytes. */
 void giver_serve(const giver_t *self, const message_t *fetch, outbox_t *outbox);
 
 /* The answer of an actor that has nothing at all: code ERR_NOT_FOUND. */
@@ -69,11 +73,11 @@ MUST_USE err_code_t taker_new(const taker_spec_t *spec, const message_t *offer, 
                               taker_t **ret_self, err_t *err);
 void taker_destroy(taker_t **self_p);
 
-/* Whether an offer or a piece is of the snapshot this one takes. */
+/* Returns whether an offer or a piece is of the snapshot this one takes. */
 bool taker_is_of(const taker_t *self, const message_t *message);
 
-/* Goes on with the sender of another offer of the same bytes, who may be another actor: what is asked for and not here is
- * asked of it. False when the bytes are others: then nothing has changed. */
+/* Goes on with the sender of another offer of the same bytes, who may be another actor: what is asked for and
+ * not here is asked of it. False when the bytes are others: then nothing has changed. */
 bool taker_follow(taker_t *self, const message_t *offer);
 
 /* A snapshot_piece has come; asks for more through the outbox. TAKER_GONE and TAKER_BAD stay. */

@@ -1,4 +1,5 @@
-/* outbox - what a core wants sent, in order. The shell (or the simulator) takes it after every call into the core.
+/* outbox - what a core wants sent, in order. The shell (or the simulator) takes it after every call into the
+ * core.
  *
  * Threads  one owner.
  */

@@ -19,8 +19,7 @@ struct process {
     process_lines_t lines;
 };
 
-/* ---- lines over a socket
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- lines over a socket ---- */
 
 void process_lines_init(process_lines_t *self, int fd)
 {
@@ -82,8 +81,7 @@ err_code_t process_lines_say(process_lines_t *self, const char *format, ...)
     return sent >= 0 || errno == EAGAIN || errno == EWOULDBLOCK ? ERR_FULL : ERR_UNREACHABLE;
 }
 
-/* ---- start
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- start ---- */
 
 /* Between fork and exec: nothing that another thread could have held a lock for. */
 _Noreturn static void s_become(const process_spec_t *spec, int input, pid_t parent)
@@ -129,8 +127,7 @@ err_code_t process_start(const process_spec_t *spec, process_t **ret_self, err_t
     return ERR_OK;
 }
 
-/* ---- life and death
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- life and death ---- */
 
 pid_t process_pid(const process_t *self)
 {

@@ -1,10 +1,11 @@
 /* role - what every core looks like to whoever drives it: a shell with sockets, or the simulator with virtual
  * time.
  *
- * Why      one shell and one simulator for all roles. A core has no sockets, clock, disk or threads: it is told
- *          messages and the time, and appends what it wants sent to its outbox. What else it wants done (compute a
- *          gradient, commit a snapshot) it offers through its own take/done functions.
- * Time     monotonic microseconds, given with every call; `due` says when the next tick is needed at the latest.
+ * Why      one shell and one simulator for all roles. A core has no sockets, clock, disk or threads: it is
+ *          told messages and the time, and appends what it wants sent to its outbox. What else it wants done
+ *          (compute a gradient, commit a snapshot) it offers through its own take/done functions.
+ * Time     monotonic microseconds, given with every call; `due` says when the next tick is needed at the
+ *          latest.
  * Threads  one at a time.
  */
 #ifndef ACTORS_KIT_ROLE_H

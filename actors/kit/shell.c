@@ -44,8 +44,7 @@ struct shell {
     int64_t complained_us;
 };
 
-/* ---- state
- * --------------------------------------------------------------------------------------------------- */
+/* ---- state ---- */
 
 static void s_set_state(shell_t *self, shell_state_t state, const err_t *failure)
 {
@@ -89,8 +88,7 @@ err_code_t shell_wait_ready(shell_t *self, err_t *err)
     return rc;
 }
 
-/* ---- calls
- * --------------------------------------------------------------------------------------------------- */
+/* ---- calls ---- */
 
 static shell_work_t *s_take_calls(shell_t *self)
 {
@@ -158,8 +156,7 @@ void shell_post(shell_t *self, message_t **message_p)
     shell_call(self, s_deliver, letter, s_free_letter);
 }
 
-/* ---- the loop
- * ------------------------------------------------------------------------------------------------ */
+/* ---- the loop ---- */
 
 /* Bytes that are no message: counted, and reported at most once a second. */
 static void s_complain(shell_t *self, const err_t *err, int64_t now_us)
@@ -172,7 +169,8 @@ static void s_complain(shell_t *self, const err_t *err, int64_t now_us)
               (unsigned long long)self->bad_messages, err->text);
 }
 
-/* The broker knows a newer incarnation of this actor, or belongs to another run: whoever is out of place must not act. */
+/* The broker knows a newer incarnation of this actor, or belongs to another run: whoever is out of place
+ * must not act. */
 static bool s_is_fence(const message_t *message)
 {
     return message->kind == KIND_refused && message->refused.kind == KIND_hello &&
@@ -217,7 +215,7 @@ static size_t s_read(shell_t *self)
 }
 
 #ifdef CLOUDLESS_FAILPOINTS
-/* What the socket has is out of this process's hands, whether it arrives or not. */
+/* A message that the socket has is out of this process's hands, whether it arrives or not. */
 static void s_failpoint_sent(const shell_t *self, message_kind_t kind)
 {
     static const struct {
@@ -310,8 +308,8 @@ static void s_sleep(shell_t *self, zsock_t *pipe, int64_t due_us)
     }
 }
 
-/* Looks for the next message a little longer: sleeping and waking costs more than a reply takes. Where cores are
- * scarce the one that makes the reply goes first. */
+/* Looks for the next message a little longer: sleeping and waking costs more than a reply takes. Where cores
+ * are scarce the one that makes the reply goes first. */
 static bool s_spin(shell_t *self)
 {
     int64_t end_us = clock_now_us() + SHELL_SPIN_US;
@@ -387,8 +385,7 @@ static void s_actor(zsock_t *pipe, void *args)
         s_read_pipe(self, pipe);
 }
 
-/* ---- life
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 
 shell_t *shell_start(const shell_spec_t *spec)
 {

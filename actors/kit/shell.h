@@ -1,16 +1,17 @@
-/* shell - the thin czmq actor around a core: it polls, decodes, calls the core, and sends what the core wants sent.
+/* shell - the thin czmq actor around a core: it polls, decodes, calls the core, and sends what the core wants
+ * sent.
  *
  * Why      one loop for all roles. A role adds only how its core is made and which effects it has
  *          (shell_ops_t).
  * How      one thread; one DEALER to the region's broker, in this process or not; hello at once and every
  *          second. When the broker does not answer, the endpoint is looked up again and a new socket is made.
  *          Until the broker knows the actor, what it wants sent is held back.
- * Start    shell_start returns at once, the state is STARTING; then it becomes READY, or ENDED with the reason:
- *          czmq's zactor_new would lose a failed start. shell_wait_ready waits for that.
+ * Start    shell_start returns at once, the state is STARTING; then it becomes READY, or ENDED with the
+ *          reason: czmq's zactor_new would lose a failed start. shell_wait_ready waits for that.
  * Threads  an actor's functions run in its thread; shell_start, _call, _state and _destroy belong to the one
  *          that started it.
- * Limits   SHELL_HELD_MAX messages are held back for a broker that is away; further ones are dropped, and sent
- *          again by the core, as after any loss.
+ * Limits   SHELL_HELD_MAX messages are held back for a broker that is away; further ones are dropped, and
+ *          sent again by the core, as after any loss.
  */
 #ifndef ACTORS_KIT_SHELL_H
 #define ACTORS_KIT_SHELL_H
@@ -22,8 +23,8 @@
 
 typedef struct shell shell_t;
 
-/* What a role adds; every function runs in the actor's thread and gets `hint` of the spec. Only open is
- * required. */
+/* The part that a role adds; every function runs in the actor's thread and gets `hint` of the spec. Only open
+ * is required. */
 typedef struct {
     /* Makes the core; may raise *incarnation, for an actor that has its own stored. */
     err_code_t (*open)(void *hint, uint64_t *incarnation, void **ret_core, err_t *err);
@@ -64,8 +65,9 @@ shell_t *shell_start(const shell_spec_t *spec);
 /* Where it stands; when it has ended, ret_failure says why (code ERR_OK: it has finished). */
 shell_state_t shell_state(shell_t *self, err_t *ret_failure);
 
-/* Whether it has ended because the broker knew a newer incarnation when it registered for the first time, and which: its
- * starter may have lost count. One that was registered and is refused later has been replaced. */
+/* Returns whether it has ended because the broker knew a newer incarnation when it registered for the first
+ * time, and which: its starter may have lost count. One that was registered and is refused later has been
+ * replaced. */
 bool shell_outbid(shell_t *self, uint64_t *ret_newest);
 
 /* Returns when it is READY; or the reason for which it ended before that. */

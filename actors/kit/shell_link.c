@@ -129,7 +129,8 @@ static void s_search(shell_link_t *self, int64_t now_us)
               (double)(now_us - self->started_us) / 1e6, err.text);
 }
 
-/* A broker that was started again is elsewhere, unless its address is fixed: the old socket would never find it. */
+/* A broker that was started again is elsewhere, unless its address is fixed: the old socket would never
+ * find it. */
 static void s_look(shell_link_t *self, int64_t now_us)
 {
     char endpoint[TOPOLOGY_TEXT_MAX];
@@ -157,7 +158,8 @@ static void s_check_silence(shell_link_t *self, int64_t now_us)
     self->search_us = 0;
 }
 
-/* What the trial of a silent address came to: who cannot be reached is something else than who does not answer. */
+/* Tells how the trial of a silent address ended: who cannot be reached is something else than who does not
+ * answer. */
 static void s_tell_silence(shell_link_t *self, int64_t now_us)
 {
     char why[REACH_TEXT_MAX];
@@ -243,7 +245,8 @@ static void s_hold(shell_link_t *self, message_t **message_p)
     self->held_count++;
 }
 
-/* There is no connection now: the broker is gone, or another one listens there, which must learn who we are. */
+/* There is no connection now: the broker is gone, or another one listens there, which must learn who we
+ * are. */
 static void s_disconnected(shell_link_t *self, message_t **message_p)
 {
     self->registered = false;

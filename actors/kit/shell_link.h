@@ -1,4 +1,5 @@
-/* shell_link - an actor's connection to its broker: made, kept, registered, and made anew when the broker is gone.
+/* shell_link - an actor's connection to its broker: made, kept, registered, and made anew when the broker is
+ * gone.
  *
  * Threads  the actor's.
  * Limits   SHELL_HELD_MAX messages held back while the broker does not answer.
@@ -23,11 +24,11 @@ int64_t shell_link_due(const shell_link_t *self);
 void *shell_link_socket(const shell_link_t *self);
 bool shell_link_readable(const shell_link_t *self);
 
-/* Whether any broker has ever known it. */
+/* Returns whether any broker has ever known it. */
 bool shell_link_was_registered(const shell_link_t *self);
 
-/* The next message, without waiting; notices `registered` on the way. Errors: ERR_NOT_FOUND (none there), ERR_IO, or
- * those of message_unpack for bytes that are no message (they are consumed). */
+/* The next message, without waiting; notices `registered` on the way. Errors: ERR_NOT_FOUND (none there),
+ * ERR_IO, or those of message_unpack for bytes that are no message (they are consumed). */
 MUST_USE err_code_t shell_link_receive(shell_link_t *self, message_t **ret_message, err_t *err);
 
 /* Takes the message; sends it, or holds it back until the broker knows us. */

@@ -137,7 +137,7 @@ static bool s_passes_freivalds(const product_t *p, rng_t *rng)
     return right;
 }
 
-/* What C holds before must not matter when beta is 0, and count once when it is 1. */
+/* The former content of C must not matter when beta is 0, and count once when it is 1. */
 static bool s_is_right(product_t p, float beta, bool whole, rng_t *rng)
 {
     p.a = s_random(rng, p.M * p.K);

@@ -1,8 +1,10 @@
-/* conv - two-dimensional convolution, stride 1, no padding, no bias (the pooling behind it adds that; see pool.h).
+/* conv - two-dimensional convolution, stride 1, no padding, no bias (the pooling behind it adds that; see
+ * pool.h).
  *
- * Why      as one matrix product per few images: weights (O, IKK) times the patches of the images side by side.
- * Legend   I, O channels in and out; H, W height and width in; K kernel side; P, Q = H-K+1, W-K+1 height and width
- *          out.
+ * Why      as one matrix product per few images: weights (O, IKK) times the patches of the images side by
+ *          side.
+ * Legend   I, O channels in and out; H, W height and width in; K kernel side; P, Q = H-K+1, W-K+1 height and
+ *          width out.
  * Threads  any; the scratch belongs to one call.
  */
 #ifndef ACTORS_MODEL_CONV_H

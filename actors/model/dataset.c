@@ -32,7 +32,8 @@ uint64_t dataset_region_samples(const double *shares, size_t region_count, size_
 
 typedef enum { LOOK_NOT, LOOK_AT, LOOK_THROUGH } look_t;
 
-/* Opens a file, or only looks at it: then the cache directory is not needed, and there are no data afterwards. */
+/* Opens a file, or only looks at it: then the cache directory is not needed, and there are no data
+ * afterwards. */
 static err_code_t s_file(const dataset_spec_t *spec, const char *name, size_t rank, look_t look,
                          idx_t *ret_idx, err_t *err)
 {

@@ -3,7 +3,8 @@
  * Why      data may not move: a region reads its own samples and can reach no other through this interface.
  * Kinds    idx      four files of the MNIST family in `dir`, plain or gzipped (train-images-idx3-ubyte[.gz],
  *                   train-labels-idx1-ubyte, t10k-...); gzipped ones are unpacked once into cache_dir
- *                   (temporary name, fsync, rename; a lock file keeps two processes from doing it twice), mapped there.
+ *                   (temporary name, fsync, rename; a lock file keeps two processes from doing it twice),
+ *                   mapped there.
  *          counter  no files: sample i is the number i; for model `ledger`.
  * Threads  immutable once open; any thread may read.
  */
@@ -27,15 +28,15 @@ typedef struct {
     const char *dir;       /* of the files; unused for counter */
     const char *cache_dir; /* where gzipped files are unpacked; made when missing */
     uint64_t samples;      /* counter: how many training samples. idx: 0 = all */
-    dataset_split_t
-        split; /* share: a seeded shuffle cut in proportion; label: sorted by label, then cut so */
+    /* share: a seeded shuffle cut in proportion; label: sorted by label, then cut so */
+    dataset_split_t split;
     uint64_t seed;
     const double *region_shares; /* one per region of the job, any positive scale */
     size_t region_count;
     size_t region_index; /* whose samples this dataset serves */
 } dataset_spec_t;
 
-/* What a data set is, without its samples. */
+/* Facts of a data set, without its samples. */
 typedef struct {
     const char *kind;                 /* "idx" or "counter"; borrowed for ever */
     uint64_t total;                   /* training samples of all regions */
@@ -44,8 +45,8 @@ typedef struct {
     unsigned label_least, label_most; /* of training and test samples; 0 for counter, whose labels are any */
 } dataset_facts_t;
 
-/* Looks at the files and keeps nothing, on disk or in memory; needs neither a cache directory nor a region. `thorough`: reads
- * packed pictures through, so that damage shows. Errors: as of dataset_open. */
+/* Looks at the files and keeps nothing, on disk or in memory; needs neither a cache directory nor a region.
+ * `thorough`: reads packed pictures through, so that damage shows. Errors: as of dataset_open. */
 MUST_USE err_code_t dataset_look(const dataset_spec_t *spec, bool thorough, dataset_facts_t *ret_facts,
                                  err_t *err);
 

@@ -300,7 +300,7 @@ typedef struct {
     bool packed;
 } found_t;
 
-/* What begins as gzip's files do is packed, whatever its name is. */
+/* A file that begins as gzip's files do is packed, whatever its name is. */
 static bool s_is_packed(const char *path)
 {
     uint8_t magic[2] = {0};

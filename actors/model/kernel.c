@@ -19,7 +19,7 @@
 
 /* ---- the choice ---- */
 
-/* What a kernel needs, best first within a level. OpenBLAS' names; others count as SSE. */
+/* Processors that kernels need, best first within a level. OpenBLAS' names; others count as SSE. */
 static const struct {
     const char *name;
     processor_level_t level;
@@ -185,7 +185,7 @@ static pthread_once_t s_once = PTHREAD_ONCE_INIT;
 static kernel_t s_chosen;
 static err_t s_err;
 
-/* What the process that started this one has chosen. */
+/* Returns whether the process that started this one has chosen. */
 static bool s_is_handed_down(void)
 {
     const char *text = getenv(HANDED_DOWN), *own = getenv(BLAS_KERNEL_VARIABLE);

@@ -1,13 +1,16 @@
 /* kernel - which of OpenBLAS' kernels computes here, and why.
  *
- * Why      on a processor that is newer than the library it falls back to a kernel of 2004: a fifth of the speed. And some
- *          builds compute wrong on some processors. Machines that are rented are often the newest there are.
- * How      what the library would choose is kept when it makes use of what the processor has (see processor); otherwise
- *          the best that the processor can run is tried, then the next. Each is opened in a child of its own, as it may
- *          crash, and compared with plain loops (blas_is_right); the first that is right is taken. What a user has set
- *          (OPENBLAS_CORETYPE) is left alone, and said to be wrong when it is.
- *          What was chosen is put into the environment, so that processes of this one choose nothing again.
- * Threads  kernel_prepare is best called first when a process begins, while it has one thread; later from any.
+ * Why      on a processor that is newer than the library it falls back to a kernel of 2004: a fifth of the
+ *          speed. And some builds compute wrong on some processors. Machines that are rented are often the
+ *          newest there are.
+ * How      what the library would choose is kept when it makes use of what the processor has (see processor);
+ *          otherwise the best that the processor can run is tried, then the next. Each is opened in a child
+ *          of its own, as it may crash, and compared with plain loops (blas_is_right); the first that is
+ *          right is taken. What a user has set (OPENBLAS_CORETYPE) is left alone, and said to be wrong when
+ *          it is. What was chosen is put into the environment, so that processes of this one choose nothing
+ *          again.
+ * Threads  kernel_prepare is best called first when a process begins, while it has one thread; later from
+ *          any.
  */
 #ifndef ACTORS_MODEL_KERNEL_H
 #define ACTORS_MODEL_KERNEL_H
@@ -29,14 +32,15 @@ typedef struct {
  * Errors   ERR_NOT_FOUND (no library), ERR_NUMBER (no kernel computes right on this processor) */
 MUST_USE err_code_t kernel_prepare(err_t *err);
 
-/* What kernel_prepare has chosen; an empty name before. Borrowed for ever. */
+/* The kernel that kernel_prepare has chosen; an empty name before. Borrowed for ever. */
 const kernel_t *kernel_chosen(void);
 
 /* ---- the choice alone, for tests ---- */
 
 typedef enum { KERNEL_RIGHT, KERNEL_WRONG, KERNEL_CRASHES } kernel_verdict_t;
 
-/* Tries a kernel by name; NULL: the one that the library chooses. ret_name is empty when it crashed before it could say. */
+/* Tries a kernel by name; NULL: the one that the library chooses. ret_name is empty when it crashed before
+ * it could say. */
 typedef kernel_verdict_t kernel_try_fn(void *hint, const char *name, char ret_name[KERNEL_NAME_MAX]);
 
 /*   in   processor   that of the machine

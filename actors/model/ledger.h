@@ -1,5 +1,5 @@
-/* ledger - the model that counts: its "gradient" adds 1 to the counter of each sample, so a run shows exactly how
- * often every sample was processed.
+/* ledger - the model that counts: its "gradient" adds 1 to the counter of each sample, so a run shows exactly
+ * how often every sample was processed.
  *
  * Threads  any; pure functions.
  */

@@ -1,7 +1,8 @@
 /* loss - cross-entropy of the softmax of a model's outputs against the right classes.
  *
  *   loss(z, t) = log(sum over c of exp(z[c])) - z[t], in nats;   gradient: exp(z[c]) / sum - [c = t]
- *   computed with z minus its largest element, so that no exp is above 1 and the sum is at least 1: no overflow.
+ *   computed with z minus its largest element, so that no exp is above 1 and the sum is at least 1: no
+ *   overflow.
  *
  * Threads  any.
  */

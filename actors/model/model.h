@@ -1,12 +1,13 @@
-/* model - what is trained: a flat parameter array in, a gradient and a loss out. The only place that calls BLAS.
+/* model - what is trained: a flat parameter array in, a gradient and a loss out. The only place that calls
+ * BLAS.
  *
  * Why      workers, exporters and benchmarks see one interface, whatever the layers are.
  * Not      optimizers (optimizer.h), data (dataset.h), or anything of messages.
  * Threads  a model_t is scratch memory of one thread; several may exist. OpenBLAS runs on one thread.
- * Models   one row per model in model.c: softmax, mlp, mlp-large (784-2048-512-10: 2,661,898 parameters, many for what a step
- *          costs: the model for measuring links), lenet (Caffe's: conv 20 5x5, max pool 2, conv 50 5x5, max
- *          pool 2, dense 500 with ReLU, dense 10: 431,080 parameters), ledger (counters (1000): gradient = minus
- *          the counts, a sum).
+ * Models   one row per model in model.c: softmax, mlp, mlp-large (784-2048-512-10: 2,661,898 parameters, many
+ *          for what a step costs: the model for measuring links), lenet (Caffe's: conv 20 5x5, max pool 2,
+ *          conv 50 5x5, max pool 2, dense 500 with ReLU, dense 10: 431,080 parameters), ledger (counters
+ *          (1000): gradient = minus the counts, a sum).
  */
 #ifndef ACTORS_MODEL_MODEL_H
 #define ACTORS_MODEL_MODEL_H
@@ -21,21 +22,22 @@
 
 typedef struct model model_t;
 
-/* Whether there is a model of that name, and the names of all, comma-separated, for messages; borrowed. */
+/* Returns whether there is a model of that name, and the names of all, comma-separated, for messages;
+ * borrowed. */
 bool model_known(const char *name);
 const char *model_names(void);
-/* Whether the model is trained on images (idx) or on counters, as a data kind: "idx" or "counter". */
+/* Tells whether the model is trained on images (idx) or on counters, as a data kind: "idx" or "counter". */
 const char *model_data_kind(const char *name);
 
-/* Whether a model can be trained on such data: kind, size of a picture, number of classes.
+/* Checks whether a model can be trained on such data: kind, size of a picture, number of classes.
  *
  * Errors   ERR_NOT_FOUND (name); ERR_CONFIG: says what the data are, and what the model takes */
 MUST_USE err_code_t model_accepts(const char *name, const dataset_facts_t *data, err_t *err);
 
 #define MODEL_BATCH_MAX 65536
 
-/* A batch with more samples than this is computed piece by piece: its memory does not grow with it, and whoever computes can look
- * at something else in between. */
+/* A batch with more samples than this is computed piece by piece: its memory does not grow with it, and
+ * whoever computes can look at something else in between. */
 #define MODEL_PIECE 512
 
 /* Scratch for batches of up to batch_max samples. No allocation afterwards. Errors: ERR_NOT_FOUND (name),
@@ -63,8 +65,8 @@ void model_init(const model_t *self, uint64_t seed, float *ret_w);
 void model_gradient(model_t *self, const float *w, const float *x, const uint32_t *labels, size_t count,
                     float *ret_g, double *ret_loss);
 
-/* Makes g, the gradient of `done` samples, and its loss those of `done` + `count`, where part and part_loss are of these count.
- * Both as model_gradient has them. */
+/* Makes g, the gradient of `done` samples, and its loss those of `done` + `count`, where part and part_loss
+ * are of these count. Both as model_gradient has them. */
 void model_join(const model_t *self, size_t done, size_t count, const float *part, double part_loss, float *g,
                 double *loss);
 

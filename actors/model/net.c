@@ -56,11 +56,6 @@ static size_t s_bias_count(const net_layer_t *layer)
     return layer->kind == NET_CONV ? layer->conv.O : layer->dense.O;
 }
 
-size_t net_input_size(const net_layer_t *layers)
-{
-    return s_input_size(layers);
-}
-
 size_t net_output_size(const net_layer_t *layers, size_t layer_count)
 {
     return s_output_size(layers + layer_count - 1);

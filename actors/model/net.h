@@ -44,8 +44,7 @@ MUST_USE err_code_t net_new(const net_layer_t *layers, size_t layer_count, size_
                             err_t *err);
 void net_destroy(net_t **self_p);
 
-/* Values per sample going in and coming out. */
-size_t net_input_size(const net_layer_t *layers);
+/* Values per sample coming out. */
 size_t net_output_size(const net_layer_t *layers, size_t layer_count);
 
 /* As model_gradient and model_evaluate. */

@@ -1,4 +1,5 @@
-/* optimizer - one update of a shard's parameters, in one pass over memory, and the learning rate that drives it.
+/* optimizer - one update of a shard's parameters, in one pass over memory, and the learning rate that drives
+ * it.
  *
  *   sgd        w <- w - lr g
  *   momentum   v <- m v + g;  w <- w - lr v                      (PyTorch's SGD, dampening 0)

@@ -1,7 +1,7 @@
 /* pool - maximum over squares of 2 x 2, plus the bias of the convolution before it.
  *
- * Why      the bias is the same for all four, so adding it after the maximum gives the same value for a quarter of
- *          the work, and its gradient is summed over a quarter of the numbers.
+ * Why      the bias is the same for all four, so adding it after the maximum gives the same value for a
+ *          quarter of the work, and its gradient is summed over a quarter of the numbers.
  * Legend   C channels; H, W height and width in, both even.
  * Threads  any.
  */

@@ -12,7 +12,7 @@ const char *processor_level_name(processor_level_t level)
 #if defined(__x86_64__)
 #include <cpuid.h>
 
-/* Whether the operating system keeps these parts of the registers: bits of XCR0. */
+/* Checks whether the operating system keeps these parts of the registers: bits of XCR0. */
 static int s_kept(unsigned bits)
 {
     unsigned low, high;

@@ -1,7 +1,8 @@
 /* processor - what this machine's processor can compute with, as far as it matters for choosing a kernel.
  *
- * Why      OpenBLAS chooses its kernel by family and model; of a processor newer than itself it knows neither, and takes one
- *          that is twenty years old. What the processor can is told by CPUID, whatever its name.
+ * Why      OpenBLAS chooses its kernel by family and model; of a processor newer than itself it knows
+ *          neither, and takes one that is twenty years old. What the processor can is told by CPUID, whatever
+ *          its name.
  * Not      the choice: see kernel.
  * Threads  any.
  * Source   Intel SDM vol. 2A, CPUID leaves 0, 1 and 7, and XGETBV; AMD APM vol. 3, appendix E.

@@ -1,10 +1,11 @@
-/* vector - arithmetic on flat float32 arrays: what shards do with gradients and replicas, at the speed of memory.
+/* vector - arithmetic on flat float32 arrays: what shards do with gradients and replicas, at the speed of
+ * memory.
  *
- * Why      these loops run over every parameter at every step, so they are written once, for the widest registers
- *          there are.
+ * Why      these loops run over every parameter at every step, so they are written once, for the widest
+ *          registers there are.
  * Threads  any; pure functions.
- * Note     products and sums are rounded one by one (no fused multiply-add), so that every machine gets the same
- *          bits.
+ * Note     products and sums are rounded one by one (no fused multiply-add), so that every machine gets the
+ *          same bits.
  */
 #ifndef ACTORS_MODEL_VECTOR_H
 #define ACTORS_MODEL_VECTOR_H
@@ -16,7 +17,8 @@
 void vector_add(size_t n, float *a, const float *b);
 /* a <- x a + y b; the arrays must not overlap. */
 void vector_mix(size_t n, float *a, float x, const float *b, float y);
-/* y <- g + factor g g (w - other - base), element by element; g itself where that is not finite. y overlaps nothing.
+/* y <- g + factor g g (w - other - base), element by element; g itself where that is not finite. y overlaps
+ * nothing.
  *
  * Source   Zheng et al., arXiv 1609.08326, equation 10 */
 void vector_compensate(size_t n, float *y, float factor, const float *g, const float *w, const float *other,
@@ -25,7 +27,7 @@ void vector_compensate(size_t n, float *y, float factor, const float *g, const f
 void vector_add_difference(size_t n, float *a, const float *x, const float *y);
 /* a <- x - y; the arrays must not overlap. */
 void vector_subtract(size_t n, float *a, const float *x, const float *y);
-/* Whether no element is NaN or Inf. */
+/* Returns whether no element is NaN or Inf. */
 bool vector_finite(size_t n, const float *a);
 
 #endif

@@ -31,8 +31,7 @@ const hosting_ops_t *hosting_ops(isolate_t isolate)
     return s_rows[isolate].ops;
 }
 
-/* ---- lines
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- lines ---- */
 
 static const char *const s_verbs[] = {[NODE_START] = "start", [NODE_DRAIN] = "drain", [NODE_KILL] = "kill"};
 

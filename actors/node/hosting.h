@@ -1,7 +1,8 @@
-/* hosting - where the actors of a node run: in threads of its own process, or in processes that it starts for them.
+/* hosting - where the actors of a node run: in threads of its own process, or in processes that it starts for
+ * them.
  *
- * Why      in one process buffers are handed over by reference; in processes of their own actors can die, or be killed,
- *          one by one. The node decides the same either way.
+ * Why      in one process buffers are handed over by reference; in processes of their own actors can die, or
+ *          be killed, one by one. The node decides the same either way.
  * How      a table of ops, one row per kind; takes the node's commands and tells what became of the actors.
  * Threads  the node's.
  * Limits   NODE_ACTORS_MAX actors.
@@ -14,7 +15,7 @@
 #include "actors/node/node_core.h"
 #include "brokers/job.h"
 
-/* What shares a process. */
+/* Actors that share a process. */
 typedef enum {
     ISOLATE_REGION, /* everything of a region: its node is one process */
     ISOLATE_ROLE,   /* the actors of a node that have the same role */
@@ -55,9 +56,9 @@ typedef struct {
     err_code_t (*open)(const hosting_spec_t *spec, void **ret_self, err_t *err);
     /* Ends what still runs, where it stands. */
     void (*close)(void **self_p);
-    /* Of one actor at most one incarnation runs: what a start finds of a predecessor is killed first. What a command
-     * leads to at once is there to be taken after it. Every start is followed by one event that the incarnation has
-     * ended, sooner or later. */
+    /* Of one actor at most one incarnation runs: what a start finds of a predecessor is killed first. What a
+     * command leads to at once is there to be taken after it. Every start is followed by one event that the
+     * incarnation has ended, sooner or later. */
     void (*command)(void *self, const node_command_t *command, int64_t now_us);
     bool (*take)(void *self, hosting_event_t *ret_event, int64_t now_us);
     /* Readable when there may be something to take. */
@@ -70,7 +71,7 @@ extern const hosting_ops_t hosting_threads, hosting_processes;
 /* The row for a kind of isolation; all but ISOLATE_REGION need host_arguments. */
 const hosting_ops_t *hosting_ops(isolate_t isolate);
 
-/* ---- what a node and a process that hosts actors for it tell each other, one line each -------------------------- */
+/* ---- what a node and a process that hosts actors for it tell each other, one line each ---- */
 
 /* "start NAME INCARNATION ..." and "READY" or "ENDED" the other way; false for what is no such line. */
 void hosting_print_command(const node_command_t *command, char *ret_line, size_t size);

@@ -1,5 +1,5 @@
-/* hosting_processes - actors that run in processes of their own, or in one for each role, which this one starts and
- * buries. */
+/* hosting_processes - actors that run in processes of their own, or in one for each role, which this one
+ * starts and buries. */
 #include "actors/node/hosting.h"
 
 #include "actors/kit/process.h"
@@ -38,8 +38,7 @@ typedef struct {
     guest_t guests[NODE_ACTORS_MAX];
 } processes_t;
 
-/* ---- guests
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- guests ---- */
 
 /* The one that runs; of any incarnation when that is 0. */
 static guest_t *s_find(processes_t *self, const char *name, uint64_t incarnation)
@@ -75,8 +74,7 @@ static void s_tell(guest_t *guest, bool ended, err_code_t code, const char *reas
     snprintf(guest->event.why.text, sizeof guest->event.why.text, "%s", reason);
 }
 
-/* ---- houses
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- houses ---- */
 
 /* Gone, by whatever: so are all who lived there. */
 static void s_leave(processes_t *self, house_t *house, const char *reason)
@@ -138,8 +136,7 @@ static err_code_t s_find_house(processes_t *self, const char *actor, house_t **r
     return house ? ERR_OK : s_build(self, name, ret_house, err);
 }
 
-/* ---- commands
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- commands ---- */
 
 static void s_say(processes_t *self, house_t *house, const node_command_t *command)
 {
@@ -195,8 +192,7 @@ static void s_command(void *hosting, const node_command_t *command, int64_t now_
     s_say(self, guest->house, command);
 }
 
-/* ---- what became of them
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- what became of them ---- */
 
 static void s_take_line(processes_t *self, const house_t *house, const char *line)
 {
@@ -264,8 +260,7 @@ static bool s_take(void *hosting, hosting_event_t *ret_event, int64_t now_us)
     return s_take_told(self, ret_event);
 }
 
-/* ---- life
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 
 static err_code_t s_open(const hosting_spec_t *spec, void **ret_self, err_t *err)
 {

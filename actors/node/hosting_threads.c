@@ -28,8 +28,7 @@ typedef struct {
     guest_t guests[NODE_ACTORS_MAX];
 } threads_t;
 
-/* ---- what an actor needs
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- what an actor needs ---- */
 
 static void s_fill_worker(const hosting_spec_t *with, const node_command_t *command, size_t index,
                           shell_spec_t *spec)
@@ -111,8 +110,7 @@ static bool s_fill(const hosting_spec_t *with, const node_command_t *command, sh
     return false;
 }
 
-/* ---- commands
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- commands ---- */
 
 /* The one that runs; of any incarnation when that is 0. */
 static guest_t *s_find(threads_t *self, const char *name, uint64_t incarnation)
@@ -183,8 +181,7 @@ static void s_command(void *hosting, const node_command_t *command, int64_t now_
     shell_post(guest->shell, &stop);
 }
 
-/* ---- what became of them
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- what became of them ---- */
 
 static bool s_look(guest_t *guest, hosting_event_t *ret_event)
 {
@@ -217,8 +214,7 @@ static bool s_take(void *hosting, hosting_event_t *ret_event, int64_t now_us)
     return false;
 }
 
-/* ---- life
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 
 static err_code_t s_open(const hosting_spec_t *spec, void **ret_self, err_t *err)
 {

@@ -16,16 +16,15 @@ typedef struct {
     node_host_t with;
     shell_find_fn *find;
     void *find_hint;
-    node_core_t *core; /* the shell's */
+    node_core_t *core;  /* the shell's */
     statedir_run_t run; /* of the directory */
     const hosting_ops_t *ops;
     void *hosting; /* NULL: not open */
 } node_hint_t;
 
-/* ---- life
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 
-/* What cannot be read for want of room is not told to be lacking. Errors: ERR_FULL. */
+/* A store that cannot be read for want of room is not told to be lacking. Errors: ERR_FULL. */
 static err_code_t s_find_held(const node_hint_t *self, node_spec_t *spec, err_t *err)
 {
     const topology_region_t *region = &self->with.topology->regions[self->with.region_index];
@@ -76,7 +75,6 @@ static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err
     char host[MACHINE_NAME_MAX], digest[17];
     machine_name(host);
     topology_digest(self->with.topology, digest);
-    long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
     node_spec_t *spec = calloc(1, sizeof *spec);
     CHECK(spec);
     *spec = (node_spec_t){
@@ -87,7 +85,6 @@ static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err
         .pid = (uint64_t)getpid(),
         .process = machine_process(),
         .cores = node_cores(&self->with.topology->regions[self->with.region_index], self->with.offer),
-        .memory_bytes = pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : 0,
         .samples = self->with.job->samples,
         .incarnation = *incarnation,
         .run = self->run.id,
@@ -110,8 +107,7 @@ static void s_close(void *hint)
     free(self);
 }
 
-/* ---- hosted actors
- * ------------------------------------------------------------------------------------------- */
+/* ---- hosted actors ---- */
 
 static void s_tell(node_hint_t *self, const hosting_event_t *event, int64_t now_us)
 {
@@ -140,7 +136,7 @@ static void s_command(node_hint_t *self, const node_command_t *command, int64_t 
     self->ops->command(self->hosting, command, now_us);
 }
 
-/* What became of actors leads to commands, and commands may come true at once. */
+/* News of actors lead to commands, and commands may come true at once. */
 static int64_t s_work(void *hint, void *core, int64_t now_us)
 {
     (void)core;

@@ -1,4 +1,5 @@
-/* node_actor - the shell of a node: starts and ends the actors that its core says, and tells it what became of them.
+/* node_actor - the shell of a node: starts and ends the actors that its core says, and tells it what became
+ * of them.
  *
  * Threads  see actors/kit/shell.h. The hosted actors are started and ended by the node's own thread.
  */

@@ -63,8 +63,7 @@ struct node_core {
     err_t failure;
 };
 
-/* ---- small parts
- * --------------------------------------------------------------------------------------------- */
+/* ---- small parts ---- */
 
 static void s_command(node_core_t *self, node_verb_t verb, const node_actor_t *actor)
 {
@@ -107,8 +106,8 @@ static node_actor_t *s_find(node_core_t *self, const char *name)
     return NULL;
 }
 
-/* Of those that have ended in order the one that ended first. Names of workers change hands: in time a node may have hosted
- * more of them than it can at once. */
+/* Of those that have ended in order the one that ended first. Names of workers change hands: in time a node
+ * may have hosted more of them than it can at once. */
 static node_actor_t *s_forget(node_core_t *self)
 {
     node_actor_t *oldest = NULL;
@@ -147,8 +146,8 @@ static void s_send_placed(node_core_t *self, const char *actor, uint64_t incarna
     outbox_add(&self->outbox, &placed);
 }
 
-/* What is known of an actor, if it is worth telling. An actor that finished without being asked is gone all
- * the same. */
+/* Tells what is known of an actor, if it is worth telling. An actor that finished without being asked is gone
+ * all the same. */
 static void s_tell(node_core_t *self, const node_actor_t *actor)
 {
     if (actor->state == ACTOR_RUNNING)
@@ -186,7 +185,6 @@ static void s_announce(node_core_t *self, int64_t now_us)
     message->announce.process = spec->process;
     message_set_name(message->announce.host, self->host);
     message->announce.cores = spec->cores;
-    message->announce.memory_bytes = spec->memory_bytes;
     message_set_u64s(&message->announce.held_shards, spec->held_shards, spec->held_count);
     message_set_u64s(&message->announce.held_incarnations, spec->held_incarnations, spec->held_count);
     message_set_u64s(&message->announce.held_numbers, spec->held_numbers, spec->held_count);
@@ -203,8 +201,7 @@ static void s_announce(node_core_t *self, int64_t now_us)
         s_tell(self, &self->actors[i]);
 }
 
-/* ---- placing
- * ------------------------------------------------------------------------------------------------- */
+/* ---- placing ---- */
 
 static void s_start(node_core_t *self, node_actor_t *actor, uint64_t incarnation)
 {
@@ -274,8 +271,7 @@ static void s_place(node_core_t *self, const message_t *message)
     }
 }
 
-/* ---- retiring and leaving
- * --------------------------------------------------------------------------------------------- */
+/* ---- retiring and leaving ---- */
 
 static void s_drain(node_core_t *self, node_actor_t *actor, int64_t now_us)
 {
@@ -292,7 +288,8 @@ static void s_drain(node_core_t *self, node_actor_t *actor, int64_t now_us)
     }
 }
 
-/* An incarnation that is not here is remembered as one that has ended: its placement may still be on its way. */
+/* An incarnation that is not here is remembered as one that has ended: its placement may still be on its
+ * way. */
 static void s_retire(node_core_t *self, const message_t *message, int64_t now_us)
 {
     const char *name = message->retire.actor;
@@ -331,12 +328,12 @@ static void s_kill_late(node_core_t *self, int64_t now_us)
     }
 }
 
-/* ---- stopping
- * ------------------------------------------------------------------------------------------------ */
+/* ---- stopping ---- */
 
 #define RANK_NEVER 3
 
-/* Who stops when: 0 workers, 1 shards, 2 the rest; a keeper serves other nodes and ends with the node. */
+/* The order in which actors stop: 0 workers, 1 shards, 2 the rest; a keeper serves other nodes and ends
+ * with the node. */
 static int s_rank(const char *name)
 {
     switch (actor_role_of(name)) {
@@ -361,7 +358,7 @@ static int s_lowest_rank(const node_core_t *self)
     return lowest;
 }
 
-/* Whether other nodes may still need this one. */
+/* Returns whether other nodes may still need this one. */
 static bool s_keeps(const node_core_t *self)
 {
     for (size_t i = 0; i < self->actor_count; i++)
@@ -374,7 +371,6 @@ static void s_send_stopped(node_core_t *self, int64_t now_us)
 {
     self->stopped_us = now_us;
     message_t *message = s_message(self, KIND_stopped, self->scheduler);
-    message_set_name(message->stopped.node, self->name);
     message->stopped.code = self->failure.code;
     message_set_text(&message->stopped.reason, self->failure.text);
     outbox_add(&self->outbox, &message);
@@ -389,7 +385,8 @@ static void s_fail(node_core_t *self, const node_actor_t *actor)
 }
 
 /* An actor that had run and died was placed again, here or elsewhere: no failure. One that could not be
- * started is, unless the job was completed without it, or all it lacked was room: what it has stored is as it was. */
+ * started is, unless the job was completed without it, or all it lacked was room: what it has stored is as
+ * it was. */
 static void s_conclude(node_core_t *self)
 {
     for (size_t i = 0; !self->done && i < self->actor_count; i++) {
@@ -465,8 +462,7 @@ static void s_go_on_leaving(node_core_t *self, int64_t now_us)
         s_stop(self, false, now_us);
 }
 
-/* ---- what the driver reports
- * ---------------------------------------------------------------------------------- */
+/* ---- what the driver reports ---- */
 
 static node_actor_t *s_find_incarnation(node_core_t *self, const char *name, uint64_t incarnation)
 {
@@ -510,8 +506,7 @@ void node_core_ended(node_core_t *self, const char *name, uint64_t incarnation, 
         s_tell(self, actor);
 }
 
-/* ---- role
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- role ---- */
 
 node_core_t *node_core_new(const node_spec_t *spec)
 {
@@ -545,8 +540,7 @@ static void s_destroy(void **core_p)
     free(self);
 }
 
-/* ---- who may say what
- * ------------------------------------------------------------------------------------------------- */
+/* ---- who may say what ---- */
 
 static void s_take_place(void *core, message_t **message_p, int64_t now_us)
 {

@@ -1,16 +1,20 @@
-/* node_core - hosts actors: announces itself, starts and stops what its regional scheduler places, and ends in order.
+/* node_core - hosts actors: announces itself, starts and stops what its regional scheduler places, and ends
+ * in order.
  *
- * Why      which actors run where is the scheduler's to decide; that a machine runs at most one incarnation of
- *          each, and stops them so that nothing is lost, is decided here.
- * How      place is idempotent by incarnation; an older incarnation of the same actor is ended first, whether it
- *          runs or hangs, an older placement is refused. What became of an actor (READY, FAILED, ended) is told with every
- *          announcement, so that a scheduler that was started again knows who runs; an older scheduler is refused.
- * Leaves   told to end by its process it says so to the scheduler, which has its actors end or go on elsewhere, and then stops
- *          it. It stops by itself when it hears of no scheduler, or when nothing changes.
+ * Why      which actors run where is the scheduler's to decide; that a machine runs at most one incarnation
+ *          of each, and stops them so that nothing is lost, is decided here.
+ * How      place is idempotent by incarnation; an older incarnation of the same actor is ended first, whether
+ *          it runs or hangs, an older placement is refused. What became of an actor (READY, FAILED, ended) is
+ *          told with every announcement, so that a scheduler that was started again knows who runs; an older
+ *          scheduler is refused.
+ * Leaves   told to end by its process it says so to the scheduler, which has its actors end or go on
+ *          elsewhere, and then stops it. It stops by itself when it hears of no scheduler, or when nothing
+ *          changes.
  * Alone    one that hosts actors and finds no broker any more ends in order: the job may be over.
- * Stops    workers first, then shards (their final snapshot), then synchronizers; then `stopped`, until bye. A keeper goes
- *          on until then: the last snapshots of other nodes may be on their way to it.
- *          An actor that does not end is ended: a failure, but not of a job that is done, where everything is durable.
+ * Stops    workers first, then shards (their final snapshot), then synchronizers; then `stopped`, until bye.
+ *          A keeper goes on until then: the last snapshots of other nodes may be on their way to it.
+ *          An actor that does not end is ended: a failure, but not of a job that is done, where everything is
+ *          durable.
  * Effects  node_core_take_command offers what is to be done; the driver reports with node_core_ready and
  *          node_core_ended.
  * Threads  one at a time (see role.h).
@@ -40,7 +44,6 @@ typedef struct {
     uint64_t pid;
     uint64_t process; /* machine_process */
     uint64_t cores;
-    uint64_t memory_bytes;
     uint64_t samples; /* training samples of all regions */
     uint64_t incarnation;
     uint64_t run;     /* that its directory belongs to; RUN_ID_NONE: the first placement says */
@@ -78,7 +81,8 @@ typedef struct {
     bool handed;                                /* ... this too */
 } node_command_t;
 
-/* The next thing to be done; false when there is none. What cannot be started in a directory of the run has ended: ERR_JOB. */
+/* The next thing to be done; false when there is none. What cannot be started in a directory of the run
+ * has ended: ERR_JOB. */
 bool node_core_take_command(node_core_t *self, node_command_t *ret_command);
 
 void node_core_ready(node_core_t *self, const char *actor, uint64_t incarnation, int64_t now_us);
@@ -91,8 +95,8 @@ void node_core_leave(node_core_t *self, int64_t now_us);
 /* As a stop from the scheduler. */
 void node_core_stop(node_core_t *self, int64_t now_us);
 
-/* Once it has stopped: why an actor did not end as it should, or could not be started and was missing at the end.
- * ERR_OK also when actors died meanwhile and were placed again. Text borrowed. */
+/* Once it has stopped: why an actor did not end as it should, or could not be started and was missing at the
+ * end. ERR_OK also when actors died meanwhile and were placed again. Text borrowed. */
 err_code_t node_core_failure(const node_core_t *self, const char **ret_reason);
 /* Its broker has answered. */
 void node_core_heard(node_core_t *self, int64_t now_us);

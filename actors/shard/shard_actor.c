@@ -37,8 +37,7 @@ typedef struct {
     bool cleaned;               /* the predecessors' directories are removed */
 } shard_hint_t;
 
-/* ---- where it goes on from
- * ----------------------------------------------------------------------------------- */
+/* ---- where it goes on from ---- */
 
 /* Reads the predecessor's snapshot. Its directory is opened for reading only and closed at once. */
 static err_code_t s_load(const statedir_latest_t *latest, snapshot_t **ret_snapshot, err_t *err)
@@ -200,8 +199,7 @@ static err_code_t s_make_core(shard_hint_t *self, err_t *err)
     return rc;
 }
 
-/* ---- life
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 
 static void s_remove_dir(const char *path)
 {
@@ -281,8 +279,7 @@ static void s_close(void *hint)
     free(self);
 }
 
-/* ---- snapshots
- * ----------------------------------------------------------------------------------------------- */
+/* ---- snapshots ---- */
 
 /* After the first commit into this store those before it are no longer needed, but for the newest few. */
 static void s_clean(shard_hint_t *self)
@@ -311,8 +308,7 @@ static void s_clean(shard_hint_t *self)
     free(stores);
 }
 
-/* ---- a store that the disk has spoiled
- * ------------------------------------------------------------------------------------------------ */
+/* ---- a store that the disk has spoiled ---- */
 
 /* Nothing more is written there, and what was durable may be gone too: a new store, from memory, takes its place. */
 static void s_give_up(shard_hint_t *self, int64_t now_us)
@@ -346,8 +342,7 @@ static void s_make_again(shard_hint_t *self, int64_t now_us)
     self->pause_us = 2 * self->pause_us < STORE_AGAIN_LAST_US ? 2 * self->pause_us : STORE_AGAIN_LAST_US;
 }
 
-/* ---- a full disk that is not waited for
- * ------------------------------------------------------------------------------------------------ */
+/* ---- a full disk that is not waited for ---- */
 
 /* Before anything leaves that is not on the disk the store says so, and until all of it is. */
 static void s_uncover(shard_hint_t *self, int64_t now_us)

@@ -85,10 +85,8 @@ static void s_progress(shard_core_t *self)
     message->progress.snapshots_failed = self->base->counts.snapshots_failed;
     message->progress.closed = self->durable->closed;
     message->progress.lasts = shard_core_lasts(self);
-    message->progress.delivered = stream_stable(self->stream);
     message->progress.welcomes = self->base->counts.welcomes;
     message->progress.number = self->durable->keep.counts;
-    message->progress.kept = self->durable->keep.kept;
     message->progress.handed = durable_has_handed(self->durable);
     message->progress.assignment = keep_assignment(&self->durable->keep);
     message->progress.keep_lag_us = keep_lag_us(&self->durable->keep);

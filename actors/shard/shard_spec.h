@@ -25,8 +25,8 @@ typedef struct {
     bool loses; /* restore: from an older snapshot than the newest, which is a loss: a new history begins */
     uint64_t lost;  /* own batches that the newest had and this one lacks, as far as known */
     bool checksums; /* false: pushes and params without checksum are fine (one process) */
-    bool
-        uncertain; /* several regions: what it starts from may not be all that it had; asks the others first */
+    /* several regions: what it starts from may not be all that it had; asks the others first */
+    bool uncertain;
     unsigned breaks; /* of actors/kit/breaks.h; 0 but in tests */
 } shard_spec_t;
 

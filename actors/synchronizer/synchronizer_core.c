@@ -139,7 +139,7 @@ static void s_pump(synchronizer_core_t *self, destination_t *destination)
     }
 }
 
-/* What it has, or what lies before the oldest that is kept. */
+/* The last number that a destination has, or the one before the oldest that is kept. */
 static uint64_t s_first_sent(const synchronizer_core_t *self, const destination_t *destination)
 {
     uint64_t before = self->relay.oldest - 1;
@@ -157,8 +157,8 @@ static void s_step_back(synchronizer_core_t *self, destination_t *destination)
     destination->advanced_us = advanced_us; /* sending again is none */
 }
 
-/* The number that the destination expects is kept no longer. Its shard judges that for itself, and answers: so this is
- * also how a synchronizer asks where a destination stands. */
+/* The number that the destination expects is kept no longer. Its shard judges that for itself, and answers:
+ * so this is also how a synchronizer asks where a destination stands. */
 static void s_tell_gap(synchronizer_core_t *self, destination_t *destination)
 {
     if (self->now_us < destination->gap_us)
@@ -194,8 +194,9 @@ static int64_t s_patience(const destination_t *destination)
     return patience;
 }
 
-/* Most of what flies still lies in the link's queue: the link brings it by itself, also after a cut, and copies behind it
- * would make a thin link slower. The queue may be of others: so this holds for a while only. */
+/* Most of what flies still lies in the link's queue: the link brings it by itself, also after a cut, and
+ * copies behind it would make a thin link slower. The queue may be of others: so this holds for a while
+ * only. */
 static bool s_carried(const synchronizer_core_t *self, const destination_t *destination)
 {
     return destination->link_up && destination->flying_bytes &&
@@ -310,7 +311,7 @@ static void s_on_delta(synchronizer_core_t *self, message_t **message_p)
         s_pump(self, &self->destinations[i]);
 }
 
-/* What is kept no longer cannot be sent; whether the destination has it, it will say. */
+/* A delta that is kept no longer cannot be sent; whether the destination has it, it will say. */
 static void s_raise(destination_t *destination, uint64_t number)
 {
     if (destination->sent < number)
@@ -367,7 +368,8 @@ static bool s_ack_valid(const synchronizer_core_t *self, const message_t *messag
            ack->shard == self->spec.shard_index && ack->durable <= ack->applied;
 }
 
-/* Whether its position is one of this line. What follows its end is the first of the present history. */
+/* Returns whether its position is one of this line. What follows its end is the first of the present
+ * history. */
 static bool s_in_line(const relay_t *relay, const delta_ack_t_ *ack)
 {
     return ack->history == relay->history ||
@@ -436,7 +438,8 @@ static void s_advanced(synchronizer_core_t *self, destination_t *destination)
         self->relay.oldest = synchronizer_core_delivered(self) + 1;
 }
 
-/* It has more of this history than the shard ever made: the shard was rolled back, and judges that for itself. */
+/* It has more of this history than the shard ever made: the shard was rolled back, and judges that for
+ * itself. */
 static void s_tell_stale(synchronizer_core_t *self, const destination_t *destination, uint64_t applied)
 {
     message_t *message = s_message(self, KIND_stream, self->shard);

@@ -23,11 +23,11 @@ typedef struct {
 
 /* The deltas that are here, in the order of their numbers. */
 typedef struct {
-    uint64_t history; /* 0: not known */
+    uint64_t history;                  /* 0: not known */
     uint64_t follows_history, follows; /* where it goes on from */
-    uint64_t head_incarnation; /* of the shard when it last said what it keeps */
-    uint64_t oldest;  /* first number the shard keeps */
-    uint64_t last;    /* last number it has committed */
+    uint64_t head_incarnation;         /* of the shard when it last said what it keeps */
+    uint64_t oldest;                   /* first number the shard keeps */
+    uint64_t last;                     /* last number it has committed */
     relay_delta_t *items;
     size_t count, capacity;
 } relay_t;
@@ -35,8 +35,8 @@ typedef struct {
 void relay_reset(relay_t *self, uint64_t history);
 void relay_add(relay_t *self, message_t **message_p);  /* takes it, or leaves it when it is not wanted */
 void relay_drop_below(relay_t *self, uint64_t number); /* lets go what ends below it */
-const relay_delta_t *relay_find(const relay_t *self,
-                                uint64_t first); /* the whole delta that begins at first, or NULL */
+/* the whole delta that begins at first, or NULL */
+const relay_delta_t *relay_find(const relay_t *self, uint64_t first);
 /* The first number in [oldest, last] that no whole delta here covers; 0 when there is none. */
 uint64_t relay_missing(const relay_t *self);
 
@@ -48,13 +48,13 @@ typedef struct {
     int64_t lacks_us;          /* since when it lacks something and has not answered; 0: it does not */
     int64_t gap_us;            /* next stream_gap */
     bool away;
-    uint64_t sent;             /* last number handed to the broker since the last step back */
-    uint64_t flying_bytes;     /* of those above `applied` */
-    int64_t heard_us;   /* when it last answered, or was first sent something after it had everything */
-    int64_t stepped_us; /* when sending last began again */
-    int64_t advanced_us; /* when it last took something, or lacked nothing before */
-    int64_t pause_us;   /* of silence, before it is sent again */
-    err_code_t code;    /* of its last answer */
+    uint64_t sent;         /* last number handed to the broker since the last step back */
+    uint64_t flying_bytes; /* of those above `applied` */
+    int64_t heard_us;      /* when it last answered, or was first sent something after it had everything */
+    int64_t stepped_us;    /* when sending last began again */
+    int64_t advanced_us;   /* when it last took something, or lacked nothing before */
+    int64_t pause_us;      /* of silence, before it is sent again */
+    err_code_t code;       /* of its last answer */
     bool link_known, link_up;
     uint64_t rate_bytes_per_s;
     uint64_t queued_bytes; /* that the link has not brought over */

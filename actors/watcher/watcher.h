@@ -1,6 +1,7 @@
 /* watcher - asks the global scheduler how the run stands, once, from any machine of the run.
  *
- * Why      training must not depend on anybody who looks at it: who wants to know asks, and nobody is told otherwise.
+ * Why      training must not depend on anybody who looks at it: who wants to know asks, and nobody is told
+ *          otherwise.
  * How      asks again until an answer is there; then it is finished.
  * Threads  one owner; a role as in actors/kit/role.h.
  */

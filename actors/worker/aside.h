@@ -19,7 +19,7 @@ void aside_destroy(aside_t **self_p);
 
 /* Has `work` called with `arg` in the other thread. Nothing may be under way. */
 void aside_begin(aside_t *self, void (*work)(void *arg), void *arg);
-/* Whether it is over. The descriptor is readable when it may be, and after this no more. */
+/* Returns whether it is over. The descriptor is readable when it may be, and after this no more. */
 bool aside_is_over(aside_t *self);
 int aside_fd(const aside_t *self);
 

@@ -45,8 +45,7 @@ typedef struct {
     int64_t began_us;
 } worker_hint_t;
 
-/* ---- life
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 
 static err_code_t s_open_model(worker_hint_t *self, err_t *err)
 {
@@ -72,7 +71,7 @@ static err_code_t s_open_model(worker_hint_t *self, err_t *err)
     return ERR_OK;
 }
 
-/* What is computed aside works with the core's buffers. */
+/* A computation aside works with the core's buffers. */
 static void s_halt(void *hint)
 {
     worker_hint_t *self = hint;
@@ -121,8 +120,7 @@ static void s_close(void *hint)
     free(self);
 }
 
-/* ---- computing
- * ----------------------------------------------------------------------------------------------- */
+/* ---- computing ---- */
 
 /* The order in which an epoch visits the region's samples: a function of seed, region and epoch alone, so
  * that a batch number means the same samples whoever computes it. */
@@ -161,9 +159,9 @@ static bool s_compute(worker_hint_t *self)
     return count == left;
 }
 
-/* A slower core is emulated by waiting. One whose speed the topology says takes as long as that says; else the step takes what it
- * took of this core, as long as it takes there, whatever others did on this core meanwhile. What a late timer took is made
- * up for at the next step. */
+/* A slower core is emulated by waiting. One whose speed the topology says takes as long as that says; else
+ * the step takes what it took of this core, as long as it takes there, whatever others did on this core
+ * meanwhile. What a late timer took is made up for at the next step. */
 static void s_pace(worker_hint_t *self, int64_t began_us, int64_t core_us)
 {
     double samples_per_s = self->with.topology->plan.samples_per_s;
@@ -243,7 +241,7 @@ static void s_take_piece(worker_hint_t *self)
         s_evaluated(self);
 }
 
-/* What is short is computed here: handing it over would cost more. */
+/* A short piece is computed here: handing it over would cost more. */
 static int64_t s_next_piece(worker_hint_t *self, int64_t now_us)
 {
     if (self->took_us > WORKER_ASIDE_US) {

@@ -66,8 +66,7 @@ struct worker_core {
     int64_t started_us, begun_us; /* from then to its first computation, 0: none yet */
 };
 
-/* ---- what it has, what it wants
- * ------------------------------------------------------------------------------- */
+/* ---- what it has, what it wants ---- */
 
 static size_t s_pushing(const worker_core_t *self)
 {
@@ -110,8 +109,8 @@ static void s_begin(worker_core_t *self, bool evaluate, uint64_t batch, int64_t 
     worker_pull_begin(&self->pull, batch, evaluate, now_us);
 }
 
-/* What is waited for, parameters or a push's way, may be for a later step than a batch that has come since: then
- * that one is first. */
+/* The parameters or the push's way that it waits for may be for a later step than a batch that has come
+ * since: then that one is first. */
 static bool s_must_change(const worker_core_t *self, bool evaluate, uint64_t batch)
 {
     if (self->slot != SLOT_PULLING || self->evaluating || s_may_compute(self))
@@ -130,8 +129,9 @@ static int64_t s_yield_due(const worker_core_t *self)
     return ROLE_NEVER;
 }
 
-/* A shard that lost its newest steps keeps pushes of later ones back until it has the lost batches again. Such a
- * push gives way to a batch before it and is computed once more later; else both would wait for ever. */
+/* A shard that lost its newest steps keeps pushes of later ones back until it has the lost batches again.
+ * Such a push gives way to a batch before it and is computed once more later; else both would wait for
+ * ever. */
 static void s_yield(worker_core_t *self, int64_t now_us)
 {
     if (now_us < s_yield_due(self))
@@ -162,8 +162,8 @@ static void s_fill(worker_core_t *self, int64_t now_us)
         worker_pull_ask(&self->pull, &self->outbox);
 }
 
-/* When it next asks the scheduler. A result is told with each request; parameters and pushes may be kept back for
- * a batch that a lost worker or shard left, so one that waits for them asks as well. */
+/* When it next asks the scheduler. A result is told with each request; parameters and pushes may be kept back
+ * for a batch that a lost worker or shard left, so one that waits for them asks as well. */
 static int64_t s_want_due(const worker_core_t *self)
 {
     if (self->stopping)
@@ -176,8 +176,7 @@ static int64_t s_want_due(const worker_core_t *self)
     return stalled_us > self->want_us ? stalled_us : self->want_us;
 }
 
-/* ---- sending
- * -------------------------------------------------------------------------------------------------- */
+/* ---- sending ---- */
 
 static void s_send(worker_core_t *self, message_t **message_p)
 {
@@ -259,9 +258,10 @@ static void s_finish(worker_core_t *self, int64_t now_us)
     s_status(self, now_us);
 }
 
-/* A step may take minutes, and who stops cannot wait for that: nobody has it, so it is leased again and computed by whoever goes on.
- * A stop waits for pushes on their way, so that all shards stop with the same batches and a resumed run computes what
- * this one would have; but not for a shard that keeps them back for another region. */
+/* A step may take minutes, and who stops cannot wait for that: nobody has it, so it is leased again and
+ * computed by whoever goes on. A stop waits for pushes on their way, so that all shards stop with the same
+ * batches and a resumed run computes what this one would have; but not for a shard that keeps them back
+ * for another region. */
 static void s_drain(worker_core_t *self, int64_t now_us)
 {
     if (!self->stopping)
@@ -293,8 +293,7 @@ static void s_advance(worker_core_t *self, int64_t now_us)
     s_status(self, now_us);
 }
 
-/* ---- messages
- * ------------------------------------------------------------------------------------------------- */
+/* ---- messages ---- */
 
 static bool s_take_batches(worker_core_t *self, uint64_t first, uint64_t end)
 {
@@ -357,8 +356,8 @@ static size_t s_shard_named(const worker_core_t *self, const char *name)
     return shard;
 }
 
-/* What this shard was asked and has not answered is asked again then: pulls first, for they are small and show when it
- * is back. */
+/* Questions that this shard has not answered are asked again then: pulls first, for they are small and
+ * show when it is back. */
 static void s_again(worker_core_t *self, size_t shard, int64_t pulls_us, int64_t pushes_us)
 {
     worker_pull_again(&self->pull, shard, pulls_us);
@@ -422,7 +421,7 @@ static void s_take_refused(worker_core_t *self, const message_t *message, int64_
     s_finish(self, now_us);
 }
 
-/* What is on its way is waited for until nothing is heard for a while, and sent again soon. */
+/* Pushes on their way are waited for until nothing is heard for a while, and sent again soon. */
 static void s_hurry(worker_core_t *self, int64_t now_us)
 {
     self->drain_us = now_us + DRAIN_US;
@@ -471,8 +470,7 @@ static void s_message(void *core, message_t **message_p, int64_t now_us)
     s_advance(self, now_us);
 }
 
-/* ---- computations
- * --------------------------------------------------------------------------------------------- */
+/* ---- computations ---- */
 
 /* A buffer that nobody else reads; a fresh one in the place of one that is still on its way. */
 static bool s_take_gradient(worker_core_t *self)
@@ -567,8 +565,7 @@ bool worker_core_gave_up(const worker_core_t *self, uint64_t *ret_batch)
     return self->gave_up && !self->evaluating;
 }
 
-/* ---- the role
- * ------------------------------------------------------------------------------------------------- */
+/* ---- the role ---- */
 
 static void s_tick(void *core, int64_t now_us)
 {

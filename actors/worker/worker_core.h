@@ -1,12 +1,13 @@
-/* worker_core - asks for leases, pulls parameters, has gradients computed, pushes them until every shard has them.
+/* worker_core - asks for leases, pulls parameters, has gradients computed, pushes them until every shard has
+ * them.
  *
- * Why      soft state only: whatever a dead worker held is leased again. Several batches may be on their way: the
- *          next lease is asked for before the last batch of the old one is done.
+ * Why      soft state only: whatever a dead worker held is leased again. Several batches may be on their way:
+ *          the next lease is asked for before the last batch of the old one is done.
  * Effects  worker_core_take_task offers one computation at a time; the driver runs the model and calls
  *          worker_core_computed or worker_core_evaluated.
- * Checks   a whole gradient is checked for finiteness before any part of it is sent; one that is not is announced
- *          to every shard by a push with samples = 0 and no data, which consumes the batch's name and records it
- *          as refused.
+ * Checks   a whole gradient is checked for finiteness before any part of it is sent; one that is not is
+ *          announced to every shard by a push with samples = 0 and no data, which consumes the batch's name
+ *          and records it as refused.
  */
 #ifndef ACTORS_WORKER_WORKER_CORE_H
 #define ACTORS_WORKER_WORKER_CORE_H
@@ -46,9 +47,10 @@ void worker_core_evaluated(worker_core_t *self, double mean_loss, double accurac
                            int64_t now_us);
 
 uint64_t worker_core_done(const worker_core_t *self); /* batches applied by every shard */
-/* What it waits for now ("" when it computes), since when; for status. */
+/* Returns what it waits for now ("" when it computes), since when; for status. */
 const char *worker_core_waits_for(const worker_core_t *self, int64_t *ret_since_us);
-/* Whether it was stopped in the midst of a batch that took too long to be waited for, and which: that is computed again. */
+/* Returns whether it was stopped in the midst of a batch that took too long to be waited for, and which: that
+ * is computed again. */
 bool worker_core_gave_up(const worker_core_t *self, uint64_t *ret_batch);
 
 /* ERR_OK, or why it gave up: ERR_STALE when a newer incarnation of it runs. The role is finished then. Text

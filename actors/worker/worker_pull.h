@@ -1,8 +1,10 @@
-/* worker_pull - fetches the parameters of all shards into one flat array, whatever order their chunks come in.
+/* worker_pull - fetches the parameters of all shards into one flat array, whatever order their chunks come
+ * in.
  *
- * How      every request has a number of its own and an answer counts only under the newest one; asked again with
- *          a new number when nothing came for a while. Chunks must agree in version, count and size, match their
- *          checksum and lie inside the shard; an answer that does not is dropped whole and asked for again.
+ * How      every request has a number of its own and an answer counts only under the newest one; asked again
+ *          with a new number when nothing came for a while. Chunks must agree in version, count and size,
+ *          match their checksum and lie inside the shard; an answer that does not is dropped whole and asked
+ *          for again.
  * Threads  one owner.
  */
 #ifndef ACTORS_WORKER_WORKER_PULL_H

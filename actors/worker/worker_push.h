@@ -1,9 +1,9 @@
 /* worker_push - one batch's gradient on its way to all shards, until each has said that it applied it.
  *
- * How      chunks are slices of the gradient's buffer, sent without a copy. Sent again when no acknowledgement
- *          comes; at once, a few times, when a shard found a chunk damaged. The name of a batch is never given up
- *          for damage on the way: after those tries the timer goes on, and status shows the shard that is waited
- *          for.
+ * How      chunks are slices of the gradient's buffer, sent without a copy. Sent again when no
+ *          acknowledgement comes; at once, a few times, when a shard found a chunk damaged. The name of a
+ *          batch is never given up for damage on the way: after those tries the timer goes on, and status
+ *          shows the shard that is waited for.
  * Threads  one owner.
  */
 #ifndef ACTORS_WORKER_WORKER_PUSH_H
@@ -42,7 +42,7 @@ void worker_push_begin(worker_push_t *self, uint64_t batch, uint64_t samples, bu
 /* An acknowledgement for this batch; true when it was the last one missing: the push is over. */
 bool worker_push_take(worker_push_t *self, size_t shard, const message_t *message, outbox_t *outbox,
                       int64_t now_us);
-/* What a shard has not applied is sent again then, if not before. */
+/* Pushes that a shard has not applied are sent again then, if not before. */
 void worker_push_again(worker_push_t *self, size_t shard, int64_t when_us);
 
 void worker_push_retry(worker_push_t *self, outbox_t *outbox, int64_t now_us);

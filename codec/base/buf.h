@@ -2,8 +2,8 @@
  *
  * Why      a pull, a snapshot and a delta hold the same version of the parameters; the last one frees it.
  * Not      growing strings or parsing.
- * Threads  the count is atomic: any thread may take and give back references. The bytes may be written only by
- *          a holder for whom buf_is_unique is true, or before they are shared.
+ * Threads  the count is atomic: any thread may take and give back references. The bytes may be written only
+ *          by a holder for whom buf_is_unique is true, or before they are shared.
  * Limits   memory alone; buf_new returns NULL when there is none.
  */
 #ifndef CODEC_BASE_BUF_H
@@ -34,7 +34,7 @@ buf_t *buf_ref(buf_t *buf);
 /* Gives a reference back and sets the pointer to NULL; NULL is fine. */
 void buf_destroy(buf_t **buf_p);
 
-/* Whether the caller holds the only reference, and so may change the bytes. */
+/* Returns whether the caller holds the only reference, and so may change the bytes. */
 bool buf_is_unique(const buf_t *buf);
 
 /* The bytes, valid while a reference is held. */
@@ -47,7 +47,8 @@ size_t buf_size(const buf_t *buf);
 uint64_t buf_id(const buf_t *buf);
 void buf_touch(buf_t *buf);
 
-/* XXH3 of the bytes; computed once, and remembered until buf_touch: for buffers that do not change any more. */
+/* XXH3 of the bytes; computed once, and remembered until buf_touch: for buffers that do not change any
+ * more. */
 uint64_t buf_checksum(buf_t *buf);
 
 /* Makes *buf_p unique: itself when it is already, else a copy (the reference to the old one is given back).

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What is quoted may come from a file or a peer: it must not break the line, nor tell a terminal what to do. */
+/* Quoted text may come from a file or a peer: it must not break the line, nor tell a terminal what to
+ * do. */
 static void s_one_line(char *text)
 {
     for (; *text; text++)
@@ -21,7 +22,8 @@ static bool s_is_inside_character(char c)
     return ((unsigned char)c & 0xc0) == 0x80;
 }
 
-/* The beginning of a text that is too long says where it happened, its end why and what to do: the middle goes. */
+/* The beginning of a text that is too long says where it happened, its end why and what to do: the middle
+ * goes. */
 static void s_put(err_t *err, err_code_t code, const char *whole)
 {
     static const char gap[] = "...";

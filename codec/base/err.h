@@ -1,7 +1,8 @@
 /* err - what can go wrong, as one list; the values travel on the wire and never change their meaning.
  *
  * Why      one failure has one code for programs and one sentence for people, gathered on the way up.
- * Not      logging: an error is logged once, by the shell where it stops. Not for programming errors: see check.
+ * Not      logging: an error is logged once, by the shell where it stops. Not for programming errors: see
+ *          check.
  * Threads  an err_t belongs to its caller; nothing here is shared.
  */
 #ifndef CODEC_BASE_ERR_H
@@ -49,14 +50,14 @@ typedef struct {
 
 #define MUST_USE __attribute__((warn_unused_result))
 
-/* Fills err (which may be NULL) and returns code, so that `return err_set(...)` is the way to fail. Control characters of
- * what is quoted become '?'. Of a text that does not fit the middle goes, marked "...": its beginning says where it happened, its
- * end why and what to do; write texts in that order. */
+/* Fills err (which may be NULL) and returns code, so that `return err_set(...)` is the way to fail. Control
+ * characters of what is quoted become '?'. Of a text that does not fit the middle goes, marked "...": its
+ * beginning says where it happened, its end why and what to do; write texts in that order. */
 err_code_t err_set(err_t *err, err_code_t code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Puts "PREFIX: " before the text of an error on its way up; returns code unchanged. What does not fit goes as above, so the
- * reason stays however many prefixes come before it. */
+/* Puts "PREFIX: " before the text of an error on its way up; returns code unchanged. What does not fit goes
+ * as above, so the reason stays however many prefixes come before it. */
 err_code_t err_prefix(err_t *err, err_code_t code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

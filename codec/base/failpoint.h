@@ -1,13 +1,15 @@
 /* failpoint - named places in the code where a test has the process killed, or an operation fail.
  *
- * Why      "whatever dies" is believed only when every place between a push and a delta was died at. Test builds define
- *          CLOUDLESS_FAILPOINTS; in all others a failpoint is nothing.
- * How      every point counts its hits, of all processes of a run together, in one shared file of the run's directory.
- *          CLOUDLESS_FAILPOINT="shard.push.applied:3,..." kills (SIGKILL) whoever hits that point for the third time:
- *          the count goes on over restarts, so it happens once; "worker.computed:3+" kills there from then on, ":3+8" eight
- *          times more. A point of the kind `fails` makes its operation fail then.
+ * Why      "whatever dies" is believed only when every place between a push and a delta was died at. Test
+ *          builds define CLOUDLESS_FAILPOINTS; in all others a failpoint is nothing.
+ * How      every point counts its hits, of all processes of a run together, in one shared file of the run's
+ *          directory. CLOUDLESS_FAILPOINT="shard.push.applied:3,..." kills (SIGKILL) whoever hits that point
+ *          for the third time: the count goes on over restarts, so it happens once; "worker.computed:3+"
+ *          kills there from then on, ":3+8" eight times more. A point of the kind `fails` makes its operation
+ *          fail then.
  * Threads  any.
- * Not      a log: nothing is written when a process is killed; the shared file says which points were hit and struck.
+ * Not      a log: nothing is written when a process is killed; the shared file says which points were hit and
+ *          struck.
  */
 #ifndef CODEC_BASE_FAILPOINT_H
 #define CODEC_BASE_FAILPOINT_H
@@ -15,7 +17,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* X(identifier, name, what is done by then). Tests walk through this list: one that is never hit is a failure. */
+/* X(identifier, name, what is done by then). Tests walk through this list: one that is never hit is a
+ * failure. */
 #define FAILPOINTS_THAT_KILL(X)                                                                              \
     X(shard_opened, "shard.opened", "its state is loaded and its own store open")                            \
     X(shard_push_received, "shard.push.received", "a chunk of a push has come")                              \
@@ -78,18 +81,20 @@ typedef enum {
 
 #define FAILPOINT_FILE "failpoints" /* in the run's directory */
 
-/* Counts a hit of this process, in RUN_DIR/failpoints from now on, and arms what CLOUDLESS_FAILPOINT says. Does
- * nothing in builds without failpoints; a text that arms no known point ends the process with a message. */
+/* Counts a hit of this process, in RUN_DIR/failpoints from now on, and arms what CLOUDLESS_FAILPOINT says.
+ * Does nothing in builds without failpoints; a text that arms no known point ends the process with a
+ * message. */
 void failpoint_open(const char *run_dir);
 
 /* Arms points as the environment does, for tests within one process; counts begin at 0. */
 void failpoint_arm(const char *points);
 
-/* What the macros call: the hit is counted, and strikes when it is one that was armed. */
+/* The macros call it: the hit is counted, and strikes when it is one that was armed. */
 void failpoint_hit(failpoint_t point);
 bool failpoint_strikes(failpoint_t point);
 
-/* The guards that a test build can be run without, so that its judge is seen to go red: CLOUDLESS_BREAK names one. */
+/* The guards that a test build can be run without, so that its judge is seen to go red: CLOUDLESS_BREAK
+ * names one. */
 #define FAILPOINT_BREAK_VARIABLE "CLOUDLESS_BREAK"
 #define FAILPOINT_BREAKS "dedup, fencing, output-commit or checksum"
 

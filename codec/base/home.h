@@ -7,8 +7,9 @@
 
 #include <stddef.h>
 
-/* Writes the path into the caller's array of `size` bytes, with the home directory in place of a leading "~"; returns it. As it
- * stands when it begins otherwise ("~name" is nobody's here), and when there is no HOME or no room: it is then told as missing. */
+/* Writes the path into the caller's array of `size` bytes, with the home directory in place of a leading "~";
+ * returns it. As it stands when it begins otherwise ("~name" is nobody's here), and when there is no HOME
+ * or no room: it is then told as missing. */
 const char *home_expand(const char *path, char *out, size_t size);
 
 #endif

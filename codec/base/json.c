@@ -47,8 +47,7 @@ json_value_t *json_dup(const json_value_t *self)
     return s_out(json_deep_copy(s_in(self)));
 }
 
-/* ---- building
- * ------------------------------------------------------------------------------------------------ */
+/* ---- building ---- */
 
 static json_t *s_ascii(const char *text)
 {
@@ -144,8 +143,7 @@ void json_add_moved(json_value_t *array, json_value_t **value_p)
     *value_p = NULL;
 }
 
-/* ---- reading
- * ------------------------------------------------------------------------------------------------- */
+/* ---- reading ---- */
 
 const json_value_t *json_get(const json_value_t *object, const char *key)
 {
@@ -188,8 +186,7 @@ bool json_get_bool(const json_value_t *object, const char *key, bool otherwise)
     return json_is_boolean(value) ? json_boolean_value(value) : otherwise;
 }
 
-/* ---- text
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- text ---- */
 
 static void s_print(const json_t *value, int indent, FILE *out);
 
@@ -301,8 +298,7 @@ err_code_t json_parse(const char *text, size_t size, json_value_t **ret_self, er
     return ERR_OK;
 }
 
-/* ---- files
- * --------------------------------------------------------------------------------------------------- */
+/* ---- files ---- */
 
 static err_code_t s_fail(const char *verb, const char *path, err_t *err)
 {

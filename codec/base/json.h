@@ -1,6 +1,7 @@
 /* json - documents that programs read: reports, status, schemas; the one place that calls libjansson.
  *
- * Why      a small vocabulary over jansson, so that every --json output is built the same way, in a stable order.
+ * Why      a small vocabulary over jansson, so that every --json output is built the same way, in a stable
+ *          order.
  * Threads  one owner per document.       Limits  memory; running out of it aborts (documents are small).
  */
 #ifndef CODEC_BASE_JSON_H
@@ -31,7 +32,8 @@ void json_add_u64(json_value_t *array, uint64_t value);
 void json_add_number(json_value_t *array, double value);
 void json_add_moved(json_value_t *array, json_value_t **value_p); /* takes the value */
 
-/* Reading: borrowed parts, valid while the document lives; NULL or the default when absent or of another type. */
+/* Reading: borrowed parts, valid while the document lives; NULL or the default when absent or of another
+ * type. */
 const json_value_t *json_get(const json_value_t *object, const char *key);
 const json_value_t *json_at(const json_value_t *array, size_t index);
 size_t json_count(const json_value_t *array);

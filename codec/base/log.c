@@ -80,7 +80,7 @@ void log_echo(int fd, log_level_t least)
     atomic_store(&s_echo_fd, fd);
 }
 
-/* What snprintf wrote, which is less than what it wanted to when there was no room. */
+/* Bytes that snprintf wrote, which is less than what it wanted to when there was no room. */
 static size_t s_written(int wanted, size_t room)
 {
     if (wanted < 0)

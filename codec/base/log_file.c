@@ -28,7 +28,7 @@ void log_file_close(log_file_t *self)
     self->fd = -1;
 }
 
-/* What is open is what has the name; else another process was quicker. */
+/* Returns whether the file that is open still has the name; else another process was quicker. */
 static bool s_is_current(const log_file_t *self, size_t *ret_bytes)
 {
     struct stat own, named;

@@ -1,8 +1,9 @@
 /* log_file - a log that several processes append to, and that does not grow for ever.
  *
- * How      beyond its limit the file becomes PATH.1, in the place of an earlier one, and a new one is begun; whoever still
- *          has the old one open notices and follows. The descriptor keeps its number.
- * Threads  one at a time.       Limits  a writer looks every LOG_FILE_LOOK_BYTES of its own: files are longer by that.
+ * How      beyond its limit the file becomes PATH.1, in the place of an earlier one, and a new one is begun;
+ *          whoever still has the old one open notices and follows. The descriptor keeps its number.
+ * Threads  one at a time.       Limits  a writer looks every LOG_FILE_LOOK_BYTES of its own: files are longer
+ *          by that.
  */
 #ifndef CODEC_BASE_LOG_FILE_H
 #define CODEC_BASE_LOG_FILE_H

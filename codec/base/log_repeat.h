@@ -1,8 +1,11 @@
-/* log_repeat - a warning that comes again and again is told at growing distances, with how often it came meanwhile.
+/* log_repeat - a warning that comes again and again is told at growing distances, with how often it came
+ * meanwhile.
  *
- * How      lines are the same when they differ in digits only. The first LOG_REPEAT_FREE of them pass; then one does after a
- *          pause that doubles, up to LOG_REPEAT_MOST_US. A line that has been quiet for LOG_REPEAT_FORGET_US is new again.
- * Threads  one at a time.       Limits  LOG_REPEAT_LINES different ones are known; the one quiet for longest makes room.
+ * How      lines are the same when they differ in digits only. The first LOG_REPEAT_FREE of them pass; then
+ *          one does after a pause that doubles, up to LOG_REPEAT_MOST_US. A line that has been quiet for
+ *          LOG_REPEAT_FORGET_US is new again.
+ * Threads  one at a time.       Limits  LOG_REPEAT_LINES different ones are known; the one quiet for longest
+ *          makes room.
  */
 #ifndef CODEC_BASE_LOG_REPEAT_H
 #define CODEC_BASE_LOG_REPEAT_H
@@ -27,7 +30,7 @@ typedef struct {
     log_repeat_line_t lines[LOG_REPEAT_LINES];
 } log_repeat_t;
 
-/* Whether a line is written now; *ret_held is then how many like it were not since the one before. */
+/* Returns whether a line is written now; *ret_held is then how many like it were not since the one before. */
 bool log_repeat_pass(log_repeat_t *self, const char *line, size_t size, int64_t now_us, uint64_t *ret_held);
 
 #endif

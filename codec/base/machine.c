@@ -31,7 +31,8 @@ static void s_first_line(const char *path, char *text, size_t size)
         fclose(file);
 }
 
-/* When it was started, in ticks since the machine's: the 20th word behind the program's name, in which anything may be. */
+/* When it was started, in ticks since the machine's: the 20th word behind the program's name, in which
+ * anything may be. */
 static unsigned long long s_started(void)
 {
     char line[512];

@@ -1,4 +1,5 @@
-/* machine - what people call this machine, in logs and in status; and which process this is among all there ever are.
+/* machine - what people call this machine, in logs and in status; and which process this is among all there
+ * ever are.
  *
  * Threads  any.
  */
@@ -12,12 +13,13 @@
 /* The host name; one word of printable characters, "?" when there is none. */
 void machine_name(char ret_name[MACHINE_NAME_MAX]);
 
-/* Which process this is, never 0: another one has another, also by the same process id in another container, later, or on
- * another machine. Made of the machine's boot, and the process' namespace, id and time of start. */
+/* Which process this is, never 0: another one has another, also by the same process id in another container,
+ * later, or on another machine. Made of the machine's boot, and the process' namespace, id and time of
+ * start. */
 uint64_t machine_process(void);
 
-/* The time of day here, in microseconds since 1970. Decides nothing: whoever reads logs of several machines wants to know whether
- * their clocks fit. */
+/* The time of day here, in microseconds since 1970. Decides nothing: whoever reads logs of several machines
+ * wants to know whether their clocks fit. */
 int64_t machine_day_us(void);
 
 #endif

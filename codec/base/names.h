@@ -1,7 +1,7 @@
 /* names - which number a name has: a table that is asked often and grows only.
  *
- * Why      a region of a hundred workers is asked with every message who sent it; looking through a list for that takes longer
- *          than the rest of the work.
+ * Why      a region of a hundred workers is asked with every message who sent it; looking through a list for
+ *          that takes longer than the rest of the work.
  * How      open addressing with a checksum per name; twice as many places as names.
  * Threads  one owner.      Limits   names shorter than NAMES_SIZE.
  */

@@ -68,7 +68,7 @@ static void s_remove(outlet_t *self, size_t size)
     memmove(self->bytes, self->bytes + size, self->count);
 }
 
-/* What is refused is gone: the next message may fare better. */
+/* A message that is refused is gone: the next message may fare better. */
 static void *s_run(void *hint)
 {
     outlet_t *self = hint;

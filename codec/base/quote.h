@@ -7,7 +7,8 @@
 
 #define QUOTE_MAX 1280 /* of a path of 1024 bytes with some quotes in it; what is longer is cut off */
 
-/* Writes the text as one word of a shell into the caller's array, as it stands when nothing in it is special; returns it. */
+/* Writes the text as one word of a shell into the caller's array, as it stands when nothing in it is
+ * special; returns it. */
 const char *quote_word(const char *text, char out[QUOTE_MAX]);
 
 #endif

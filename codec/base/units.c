@@ -47,7 +47,7 @@ static const unit_t s_sizes[] = {
     {NULL, 0, 0},
 };
 
-/* What a quantity of one sort looks like, for parsing and for saying what to write instead. */
+/* The form of quantities of one sort, for parsing and for saying what to write instead. */
 typedef struct {
     const char *noun;
     const char *write;
@@ -142,7 +142,8 @@ static err_code_t s_parse(const sort_t *sort, const char *text, uint64_t *ret_va
     return ERR_OK;
 }
 
-/* "2m 05s", as it is printed for people: where the second begins, and the first in ret_first; NULL when there is one alone. */
+/* "2m 05s", as it is printed for people: where the second begins, and the first in ret_first; NULL when
+ * there is one alone. */
 static const char *s_second_of(const char *text, char ret_first[UNITS_TEXT_MAX])
 {
     const char *space = strchr(text, ' ');
@@ -258,8 +259,7 @@ err_code_t units_parse_ratio(const char *text, double *ret_ratio, err_t *err)
     return ERR_OK;
 }
 
-/* ---- back to text
- * -------------------------------------------------------------------------------------------- */
+/* ---- back to text ---- */
 
 /* "1.5", "12.3", "100": three digits at least where they say something, no trailing zeros. */
 static void s_print_number(double value, char *out, size_t size)

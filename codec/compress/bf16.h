@@ -1,4 +1,5 @@
-/* bf16 - values as the upper half of float32, rounded to the nearest, ties to even. See encoding.h for the contract.
+/* bf16 - values as the upper half of float32, rounded to the nearest, ties to even. See encoding.h for the
+ * contract.
  *
  * Layout   2 bytes per value, little-endian; an odd last one is followed by 2 bytes of zero.
  * Limits   the range of float32 with 8 significant bits: integers up to 256 are exact.

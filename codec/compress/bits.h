@@ -1,6 +1,7 @@
 /* bits - float32 as the number that its bits are, and what follows from that.
  *
- * Why      without their sign floats are ordered as their bits are, with infinity and the NaNs above all numbers.
+ * Why      without their sign floats are ordered as their bits are, with infinity and the NaNs above all
+ *          numbers.
  * Threads  any; pure functions.
  * Source   IEEE 754-2019, binary16 and binary32.
  */

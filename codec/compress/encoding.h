@@ -1,17 +1,18 @@
 /* encoding - how float32 values of a delta become bytes between regions: one table, one row per encoding.
  *
  * Why      a shard encodes and decodes by the number in the delta and knows none of them by name.
- * How      what the bytes do not carry is handed back, and joins the values of the next delta: nothing is lost, it
- *          only comes later. As decoding gives exactly what encoding took for sent,
+ * How      what the bytes do not carry is handed back, and joins the values of the next delta: nothing is
+ *          lost, it only comes later. As decoding gives exactly what encoding took for sent,
  *
  *              sum of all that was decoded + the newest residual = sum of all values,
  *
- *          up to the float32 rounding of value + residual; while all of them are integers below 2^24, exactly.
+ *          up to the float32 rounding of value + residual; while all of them are integers below 2^24,
+ *          exactly.
  * Not      which encoding to use (the topology), nor checksums.
  * Threads  constant: any.
  * Limits   the same values give the same bytes on every processor. Sizes are multiples of 4.
- * Source   error feedback: Seide et al., 1-Bit Stochastic Gradient Descent, Interspeech 2014; Karimireddy et al.,
- *          arXiv 1901.09847.
+ * Source   error feedback: Seide et al., 1-Bit Stochastic Gradient Descent, Interspeech 2014; Karimireddy et
+ *          al., arXiv 1901.09847.
  */
 #ifndef CODEC_COMPRESS_ENCODING_H
 #define CODEC_COMPRESS_ENCODING_H
@@ -22,7 +23,7 @@
 
 #define ENCODING_BLOCK 1024u /* values that encodings work on at a time; stays in the first-level cache */
 
-/* What a job chooses beside the row; the same on both sides. */
+/* Settings that a job chooses beside the row; the same on both sides. */
 typedef struct {
     double ratio;    /* topk: share of the values that is carried, at most; above 0, at most 1 */
     uint64_t values; /* topk: number of the encoding of those values */
@@ -69,14 +70,16 @@ const encoding_t *encoding_at(size_t index); /* 0, 1, 2 ... in the table's order
 /* The most bytes that `count` values come to; 0 for none. */
 size_t encoding_size_most(const encoding_t *self, const encoding_setting_t *setting, size_t count);
 
-/* Whether `count` values can be `size` bytes: to be asked before anything is kept of what somebody else declares. */
+/* Returns whether `count` values can be `size` bytes: to be asked before anything is kept of what somebody
+ * else declares. */
 bool encoding_fits(const encoding_t *self, const encoding_setting_t *setting, size_t count, uint64_t size);
 
 /* Encodes values + residual.
  *
  *   in   input        with a residual to go to, where `some`
  *   out  ret_bytes    (encoding_size_most) of any alignment
- *   out  ret_size     how many of them are used; 0: there are no values, or none of them exceeds its threshold
+ *   out  ret_size     how many of them are used; 0: there are no values, or none of them exceeds its
+ *        threshold
  *
  * Errors   ERR_NUMBER (NaN or Inf in values + residual): ret_residual is untouched */
 MUST_USE err_code_t encoding_encode(const encoding_t *self, const encoding_setting_t *setting,
@@ -93,7 +96,7 @@ MUST_USE err_code_t encoding_encode(const encoding_t *self, const encoding_setti
 MUST_USE err_code_t encoding_decode(const encoding_t *self, const slice_t *slices, size_t slice_count,
                                     float *ret_values, size_t count, err_t *err);
 
-/* Whether a + b is finite throughout; b may be NULL. */
+/* Returns whether a + b is finite throughout; b may be NULL. */
 bool encoding_finite(const float *a, const float *b, size_t count);
 
 /* x <- a + b; b may be NULL. */

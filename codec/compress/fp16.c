@@ -1,4 +1,5 @@
-/* The difference of a value and the binary16 nearest to it is a float32 without rounding, so a residual is exact. */
+/* The difference of a value and the binary16 nearest to it is a float32 without rounding, so a residual is
+ * exact. */
 #include "codec/compress/fp16.h"
 
 #include "codec/compress/bits.h"

@@ -1,7 +1,7 @@
-/* A scale and its inverse have few bits, and so has what is left of a value before it is multiplied: all products are
- * exact, and a fused multiply-add, where a compiler makes one, changes no bit. The quotient is never rounded up before it
- * is rounded to an integer. So an integer that is not 0 is at most twice the value / scale, the difference is no larger
- * than the value, and it has a float32 of its own. */
+/* A scale and its inverse have few bits, and so has what is left of a value before it is multiplied: all
+ * products are exact, and a fused multiply-add, where a compiler makes one, changes no bit. The quotient is
+ * never rounded up before it is rounded to an integer. So an integer that is not 0 is at most twice the value
+ * / scale, the difference is no larger than the value, and it has a float32 of its own. */
 #include "codec/compress/int4.h"
 
 #include "codec/compress/bits.h"
@@ -41,7 +41,8 @@ LANES_BODY uint32_t s_largest(const float *x)
     return largest;
 }
 
-/* All x / unit together, as integers joined by or; odd when one of them is no integer. They are below 2^12. */
+/* All x / unit together, as integers joined by or; odd when one of them is no integer. They are below
+ * 2^12. */
 LANES_BODY uint32_t s_joined(const float *x, size_t count, float inverse_unit)
 {
     uint32_t joined = 0;
@@ -116,7 +117,7 @@ LANES_FUNCTION(size_t, s_encode_groups, (float *x, size_t groups, uint8_t *ret_b
 /* -- in ---------------------------------------------------------------------------------------------------
  */
 
-/* What is wrong is gathered and judged at the end. */
+/* Faults are gathered and judged at the end. */
 typedef struct {
     bool too_large, too_small; /* scales */
     bool unscaled, unvalued;   /* values without a scale, a scale without values */
@@ -193,7 +194,8 @@ static void s_encode(float *x, size_t count, uint8_t *ret_bytes)
         s_encode_rest(x + groups * GROUP, count % GROUP, ret_bytes + groups * GROUP_BYTES);
 }
 
-/* Values behind the last one must be zero; with them, by the rules of a whole group, a scale that has no other. */
+/* Values behind the last one must be zero; with them, by the rules of a whole group, a scale that has no
+ * other. */
 static err_code_t s_decode_rest(const uint8_t *bytes, float *ret_x, size_t count)
 {
     float padded[GROUP];

@@ -1,4 +1,5 @@
-/* x / scale is exact, and so is quotient * scale: a fused multiply-add, where a compiler makes one, changes no bit. */
+/* x / scale is exact, and so is quotient * scale: a fused multiply-add, where a compiler makes one,
+ * changes no bit. */
 #include "codec/compress/int8.h"
 
 #include "codec/compress/bits.h"
@@ -55,7 +56,8 @@ LANES_BODY size_t s_encode_groups_body(float *x, size_t groups, uint8_t *ret_byt
 }
 LANES_FUNCTION(size_t, s_encode_groups, (float *x, size_t groups, uint8_t *ret_bytes), (x, groups, ret_bytes))
 
-/* 64 values. What is wrong is gathered and judged at the end: a scale too large, -128, a value without a scale. */
+/* 64 values. What is wrong is gathered and judged at the end: a scale too large, -128, a value without a
+ * scale. */
 typedef struct {
     uint8_t largest_exponent, lowest, unscaled;
 } faults_t;

@@ -1,7 +1,7 @@
 /* lanes - one loop compiled for several widths of registers, chosen while the program runs.
  *
- * Why      encodings must give the same bytes on every processor, and a test can only show that if it can choose
- *          the width: ifuncs and function clones leave no choice, and do not work under sanitizers.
+ * Why      encodings must give the same bytes on every processor, and a test can only show that if it can
+ *          choose the width: ifuncs and function clones leave no choice, and do not work under sanitizers.
  * How      NAME_body is written once as an always-inlined function; LANES_FUNCTION(type, NAME, (parameters),
  *          (arguments)) compiles it once for each width, and NAME calls the one in use.
  * Threads  lanes_limit before others run; all else any.

@@ -17,7 +17,8 @@ typedef struct {
 
 reader_t reader_of(const slice_t *slices, size_t count);
 
-/* The next `size` bytes, where they lie or gathered in scratch (size); NULL, and nothing taken, when fewer are left. */
+/* The next `size` bytes, where they lie or gathered in scratch (size); NULL, and nothing taken, when fewer
+ * are left. */
 const void *reader_take(reader_t *self, size_t size, void *scratch);
 
 /* False, and nothing passed over, when fewer are left. */

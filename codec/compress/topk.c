@@ -168,8 +168,8 @@ static pick_t s_pick_beyond(const encoding_input_t *input, uint32_t least, size_
     return pick;
 }
 
-/* The values are written behind the room that indices may need, and moved to the end of those there are. However many
- * exceed their threshold, with indices they take no more room than if all did. */
+/* The values are written behind the room that indices may need, and moved to the end of those there are.
+ * However many exceed their threshold, with indices they take no more room than if all did. */
 size_t topk_encode(const encoding_setting_t *setting, const encoding_input_t *input, uint8_t *ret_bytes)
 {
     size_t most = s_most(setting, input->count);

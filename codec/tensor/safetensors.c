@@ -36,7 +36,7 @@ static int s_print_tensor(FILE *out, const tensor_t *tensor)
                    (tensor->offset + tensor->count) * sizeof(float));
 }
 
-/* What the file says of itself, as JSON; free() it. */
+/* Prints what the file says of itself, as JSON; free() it. */
 static char *s_print_metadata(const layout_t *layout, const float *values, const safetensors_note_t *notes)
 {
     char hex[SHA256_HEX_SIZE];
@@ -225,8 +225,8 @@ static err_code_t s_read_header(int fd, const char *path, uint64_t length, json_
     return code;
 }
 
-/* Files written here say what their values are; those of other programs need not. A file that shows any trace of having
- * been written here must say it. */
+/* Files written here say what their values are; those of other programs need not. A file that shows any trace
+ * of having been written here must say it. */
 static err_code_t s_check_sha256(const char *path, const json_value_t *header, bool ours,
                                  const layout_t *layout, const float *values, err_t *err)
 {

@@ -2,9 +2,9 @@
  *
  *   bytes 0..7   length of the header, little-endian
  *   header       JSON: {"__metadata__":{...},"conv1.weight":{"dtype":"F32","shape":[20,1,5,5],
- *                "data_offsets":[0,2000]},...}, padded with spaces so that the data is aligned to 8 bytes; the metadata
- *                are format, written_by and parameters_sha256, the SHA-256 of the tensor bytes in the order of the
- *                layout
+ *                "data_offsets":[0,2000]},...}, padded with spaces so that the data is aligned to 8 bytes;
+ *                the metadata are format, written_by and parameters_sha256, the SHA-256 of the tensor bytes
+ *                in the order of the layout
  *   data         the tensors, little-endian, at their offsets from here
  *
  * Why      a trained model must not need this program to be used.
@@ -27,19 +27,21 @@ typedef struct {
     const char *key, *value;
 } safetensors_note_t;
 
-/* Writes values (layout->count) float32 to path as codec/base/output.h says: whole or not at all, and never in place of a
- * file that is there unless `overwrite`.
+/* Writes values (layout->count) float32 to path as codec/base/output.h says: whole or not at all, and never
+ * in place of a file that is there unless `overwrite`.
  *
  *   in   notes  more metadata, ended by a row without a key; NULL: none
  *
- * Errors   ERR_EXISTS (path is there), ERR_LIMIT (path too long), ERR_MEMORY, ERR_IO, ERR_FULL, ERR_DENIED, ERR_NOT_FOUND
+ * Errors   ERR_EXISTS (path is there), ERR_LIMIT (path too long), ERR_MEMORY, ERR_IO, ERR_FULL, ERR_DENIED,
+ *          ERR_NOT_FOUND
  */
 MUST_USE err_code_t safetensors_write(const char *path, const layout_t *layout, const float *values,
                                       const safetensors_note_t *notes, bool overwrite, err_t *err);
 
 /* Reads a file that has exactly the tensors of the layout, in any order, into values (layout->count).
  * Errors   ERR_NOT_FOUND, ERR_MALFORMED (lengths, offsets, JSON), ERR_SHAPE (another tensor, shape or type),
- * ERR_CHECKSUM (the file says another SHA-256; files of other programs may say none), ERR_MEMORY, ERR_IO; on failure the values are undefined */
+ * ERR_CHECKSUM (the file says another SHA-256; files of other programs may say none), ERR_MEMORY, ERR_IO;
+ * on failure the values are undefined */
 MUST_USE err_code_t safetensors_read(const char *path, const layout_t *layout, float *ret_values, err_t *err);
 
 /* SHA-256 of the tensor bytes in the order of the layout, which is the data part of a file written here. */

@@ -1,10 +1,13 @@
-/* actor_name - names of actors: ROLE/REGION, ROLE/REGION/NUMBER or ROLE/REGION/PART, made and taken apart in this file alone.
+/* actor_name - names of actors: ROLE/REGION, ROLE/REGION/NUMBER or ROLE/REGION/PART, made and taken apart in
+ * this file alone.
  *
- * Why      what a name says is relied upon from the brokers to the command line: one table of roles says how each is written.
- * How      of some roles there is one in a region ("scheduler/eu"), some are counted ("shard/eu/2"), some have a part of their own
- *          ("node/eu/a"). The global scheduler has "global" in the place of its region.
+ * Why      what a name says is relied upon from the brokers to the command line: one table of roles says how
+ *          each is written.
+ * How      of some roles there is one in a region ("scheduler/eu"), some are counted ("shard/eu/2"), some
+ *          have a part of their own ("node/eu/a"). The global scheduler has "global" in the place of its region.
  * Not      whether the region is in the topology, or the number below some count.
- * Threads  pure.      Limits   WIRE_NAME_SIZE; topologies and the command line keep names below it, and what is longer is cut off.
+ * Threads  pure.
+ * Limits   WIRE_NAME_SIZE; topologies and the command line keep names below it. What is longer is cut off.
  */
 #ifndef CODEC_WIRE_ACTOR_NAME_H
 #define CODEC_WIRE_ACTOR_NAME_H
@@ -32,7 +35,7 @@ const char *actor_role_text(actor_role_t role);
 
 /* ---- making ---- */
 
-/* By value, for use in the expression that makes it: message_new(kind, actor_name(ROLE_SCHEDULER, region).text, from). */
+/* By value, for use in the expression that makes it: actor_name(ROLE_SCHEDULER, region).text. */
 typedef struct {
     wire_name_t text;
 } actor_name_t;
@@ -53,7 +56,8 @@ typedef struct {
     uint64_t number; /* the rest; ACTOR_NO_NUMBER: it is none, or written as actor_name_numbered does not */
 } actor_parts_t;
 
-/* False: it has no region. A name of no role that there is has parts too: a broker hands on to whoever registers.
+/* False: it has no region. A name of no role that there is has parts too: a broker hands on to whoever
+ * registers.
  *
  *   in   name  (length) need not be terminated
  */

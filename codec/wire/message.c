@@ -112,8 +112,7 @@ void message_set_name(wire_name_t field, const char *name)
     memset(field + length, 0, WIRE_NAME_SIZE - length);
 }
 
-/* ---- compare
- * ------------------------------------------------------------------------------------------------- */
+/* ---- compare ---- */
 
 static bool s_equal_items(const void *a, size_t a_count, const void *b, size_t b_count, size_t size)
 {

@@ -2,10 +2,12 @@
  *
  * Why      cores speak in these and never see bytes; the shells turn them into frames and back.
  * Frames   envelope   msgpack array [version, kind, to, from, incarnation, number, class]; all a broker reads
- *          map        msgpack map of field number -> value; with data it ends with key 0 and the 5-byte header of a bin 32
+ *          map        msgpack map of field number -> value; with data it ends with key 0 and the 5-byte
+ *                     header of a bin 32
  *          data       that binary's body, raw. Absent when the message carries none.
  * Threads  a message has one owner; data is shared by reference.
- * Limits   MESSAGE_ENVELOPE_MAX, MESSAGE_MAP_MAX, MESSAGE_DATA_MAX bytes per frame; names and texts as in schema.def.
+ * Limits   MESSAGE_ENVELOPE_MAX, MESSAGE_MAP_MAX, MESSAGE_DATA_MAX bytes per frame; names and texts as in
+ *          schema.def.
  */
 #ifndef CODEC_WIRE_MESSAGE_H
 #define CODEC_WIRE_MESSAGE_H
@@ -40,14 +42,16 @@ typedef struct {
     size_t count;
 } wire_u64s_t;
 
-/* Terms count the starts of one scheduler, or of one node: nobody can have given a greater one, whatever it says. */
+/* Terms count the starts of one scheduler, or of one node: nobody can have given a greater one, whatever
+ * it says. */
 #define INCARNATION_TERM_MAX (UINT64_C(1) << 24)
 static inline bool incarnation_is_possible(uint64_t incarnation)
 {
     return incarnation >> 32 < INCARNATION_TERM_MAX;
 }
 
-/* Whether a scheduler of the incarnation `by`, or one before it, can have given this one; also of an actor's own and former ones. */
+/* Returns whether a scheduler of the incarnation `by`, or one before it, can have given this one; also of an
+ * actor's own and former ones. */
 static inline bool incarnation_is_given(uint64_t incarnation, uint64_t by)
 {
     return incarnation >> 32 <= by >> 32;
@@ -95,8 +99,8 @@ typedef struct message {
     };
 } message_t;
 
-/* A new message of a kind with all fields zero. `to` and `from` are copied; too long a name aborts (the topology
- * limits names). Never NULL: small allocations abort when there is no memory. */
+/* A new message of a kind with all fields zero. `to` and `from` are copied; too long a name aborts (the
+ * topology limits names). Never NULL: small allocations abort when there is no memory. */
 message_t *message_new(message_kind_t kind, const char *to, const char *from);
 message_t *message_dup(const message_t *self); /* deep for fields, by reference for data */
 void message_destroy(message_t **self_p);
@@ -117,8 +121,8 @@ buf_t *message_pack(const message_t *self, size_t *ret_envelope_bytes);
 /* From frames; `data` may be NULL when there is no third frame, and is shared by reference when there is.
  * Scans before it unpacks; nothing is allocated that the bytes do not fill.
  * Errors  ERR_MALFORMED, ERR_LIMIT, ERR_VERSION; an unknown kind is ERR_VERSION. */
-MUST_USE err_code_t message_unpack(const void *envelope, size_t envelope_bytes, const void *map, size_t map_bytes,
-                                   const slice_t *data, message_t **ret_self, err_t *err);
+MUST_USE err_code_t message_unpack(const void *envelope, size_t envelope_bytes, const void *map,
+                                   size_t map_bytes, const slice_t *data, message_t **ret_self, err_t *err);
 
 /* The envelope alone, as a broker reads it. Pointers into `bytes`, not terminated. */
 typedef struct {
@@ -134,7 +138,7 @@ typedef struct {
 MUST_USE err_code_t envelope_peek(const void *bytes, size_t size, envelope_t *ret_self, err_t *err);
 
 bool message_equal(const message_t *a, const message_t *b); /* all fields and the data bytes */
-void message_print(const message_t *self, FILE *out);       /* one line: push to=shard/eu/0 from=... batch=17 ... */
-void message_document(FILE *out);                           /* the protocol, as Markdown, from schema.def */
+void message_print(const message_t *self, FILE *out); /* one line: push to=shard/eu/0 from=... batch=17 ... */
+void message_document(FILE *out);                     /* the protocol, as Markdown, from schema.def */
 
 #endif

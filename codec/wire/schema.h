@@ -9,15 +9,16 @@
 #include "codec/wire/message.h"
 
 /* type, what it is on the wire (for the protocol document) */
-#define WIRE_TYPE_MAP(X)                                                                                               \
-    X(u64, "unsigned integer, 64 bit")                                                                                 \
-    X(i64, "signed integer, 64 bit")                                                                                   \
-    X(f64, "float 64, NaN allowed")                                                                                    \
-    X(bool, "boolean")                                                                                                 \
-    X(name, "string of at most 63 bytes, none of them zero")                                                           \
-    X(text, "string of at most 4,095 bytes, none of them zero")                                                        \
-    X(ranges, "array of an even number of unsigned integers: first, end of each interval [first, end), none empty, "   \
-              "sorted, disjoint, not touching; at most 65,536 intervals")                                              \
+#define WIRE_TYPE_MAP(X)                                                                                     \
+    X(u64, "unsigned integer, 64 bit")                                                                       \
+    X(i64, "signed integer, 64 bit")                                                                         \
+    X(f64, "float 64, NaN allowed")                                                                          \
+    X(bool, "boolean")                                                                                       \
+    X(name, "string of at most 63 bytes, none of them zero")                                                 \
+    X(text, "string of at most 4,095 bytes, none of them zero")                                              \
+    X(ranges,                                                                                                \
+      "array of an even number of unsigned integers: first, end of each interval [first, end), none empty, " \
+      "sorted, disjoint, not touching; at most 65,536 intervals")                                            \
     X(u64s, "array of at most 65,536 unsigned integers")
 
 typedef enum {
@@ -53,7 +54,7 @@ uint64_t schema_end(void);
 /* The field of a number; NULL when this version does not know it. */
 const schema_field_t *schema_field(const schema_t *self, uint64_t number);
 
-/* Whether a value is not zero or empty: only those are packed and printed. */
+/* Returns whether a value is not zero or empty: only those are packed and printed. */
 bool schema_is_present(const void *value, wire_type_t type);
 
 const char *wire_type_name(wire_type_t type);

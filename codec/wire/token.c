@@ -127,7 +127,7 @@ const char *token_head(reader_t *self, token_t *ret_token)
     return NULL;
 }
 
-/* Whether the bytes left can hold what the header declares. */
+/* Returns whether the bytes left can hold what the header declares. */
 static bool s_fits(const reader_t *self, const token_t *token)
 {
     switch (token->type) {

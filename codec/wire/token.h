@@ -36,7 +36,7 @@ typedef struct {
         int64_t sint;
         double real;
         struct {
-            size_t length; /* bytes of str, bin and ext, elements of an array, pairs of a map */
+            size_t length;       /* bytes of str, bin and ext, elements of an array, pairs of a map */
             const uint8_t *body; /* of str, bin and ext, after token_read; not terminated */
         };
     };
@@ -46,12 +46,12 @@ void reader_init(reader_t *self, const void *bytes, size_t size);
 size_t reader_left(const reader_t *self);
 size_t reader_offset(const reader_t *self);
 
-/* Reads a value's header (the whole value where it has no body). NULL, or what is wrong, borrowed for ever; then the
- * reader stands at the header. */
+/* Reads a value's header (the whole value where it has no body). NULL, or what is wrong, borrowed for ever;
+ * then the reader stands at the header. */
 const char *token_head(reader_t *self, token_t *ret_token);
 
-/* The same, and steps over the body of str, bin and ext. Elements of arrays and maps follow as values of their own;
- * a count that the bytes left cannot hold is refused. */
+/* The same, and steps over the body of str, bin and ext. Elements of arrays and maps follow as values of
+ * their own; a count that the bytes left cannot hold is refused. */
 const char *token_read(reader_t *self, token_t *ret_token);
 
 const char *token_type_name(token_type_t type); /* "str" */

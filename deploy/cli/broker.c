@@ -18,13 +18,14 @@ static int s_check_rent(const launch_t *launch, size_t region)
     if (!topology->plan.apply || !command[0])
         return EXIT_DONE;
     if (strchr(command, '/') && access(command, X_OK))
-        return cli_fail(EXIT_WRONG, "broker", "plan.rent: %s cannot be run: %s", command, strerror(errno));
+        return command_fail(EXIT_WRONG, "broker", "plan.rent: %s cannot be run: %s", command,
+                            strerror(errno));
     for (size_t i = 0; i < topology->regions[region].offer_count; i++)
         if (strlen(topology->regions[region].offers[i].name) > NAME_MOST)
-            return cli_fail(EXIT_WRONG, "broker",
-                            "offer %s of region %s: with plan.rent write a name of up to %d characters",
-                            topology->regions[region].offers[i].name, topology->regions[region].name,
-                            NAME_MOST);
+            return command_fail(EXIT_WRONG, "broker",
+                                "offer %s of region %s: with plan.rent write a name of up to %d characters",
+                                topology->regions[region].offers[i].name, topology->regions[region].name,
+                                NAME_MOST);
     return EXIT_DONE;
 }
 
@@ -37,7 +38,7 @@ static int s_serve(launch_t *launch, serve_spec_t *spec)
     err_code_t rc = await_room_join(launch, "broker", role, true, &err);
     if (rc == ERR_STOPPED)
         return EXIT_DONE;
-    return rc ? cli_fail(EXIT_WRONG, "broker", "%s", err.text) : serve_run(launch, spec);
+    return rc ? command_fail(EXIT_WRONG, "broker", "%s", err.text) : serve_run(launch, spec);
 }
 
 static int s_run(const cli_args_t *args)
@@ -46,7 +47,7 @@ static int s_run(const cli_args_t *args)
     launch_init(&launch);
     const char *rent = cli_value(args, "rent");
     if (rent && strcmp(rent, "local"))
-        return cli_fail(EXIT_WRONG, "broker", "--rent %s: write local, for nodes on this machine", rent);
+        return command_fail(EXIT_WRONG, "broker", "--rent %s: write local, for nodes on this machine", rent);
     serve_spec_t spec = {.where = "broker",
                          .broker = true,
                          .scheduler = true,
@@ -56,7 +57,7 @@ static int s_run(const cli_args_t *args)
     int status = serve_prepare(&launch, "broker", cli_value(args, "topology"), cli_value(args, "region"),
                                cli_value(args, "state"), &spec.region_index);
     if (!status && launch.topology->plan.apply && !rent && !launch.topology->plan.rent[0])
-        status = cli_fail(
+        status = command_fail(
             EXIT_WRONG, "broker",
             "plan.apply rents nodes, and nothing says how; write plan.rent: COMMAND, or --rent local "
             "for nodes on this machine");

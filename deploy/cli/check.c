@@ -13,8 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* ---- problems: nothing wrong with the file, but not what one wants
- * ------------------------------------------------ */
+/* ---- problems: nothing wrong with the file, but not what one wants ---- */
 
 static size_t s_problem(FILE *out, const char *region, double value, const char *what, const char *remedy)
 {
@@ -49,7 +48,7 @@ static size_t s_find_problems(const topology_t *topology, const job_t *job, FILE
     return problems;
 }
 
-/* What the topology says that comes to nothing. */
+/* Prints what the topology says that comes to nothing. */
 static size_t s_print_notes(const mistakes_t *mistakes, FILE *out)
 {
     for (size_t i = 0; i < mistakes->note_count; i++)
@@ -57,8 +56,7 @@ static size_t s_print_notes(const mistakes_t *mistakes, FILE *out)
     return mistakes->note_count;
 }
 
-/* ---- summary
- * ------------------------------------------------------------------------------------------------- */
+/* ---- summary ---- */
 
 static void s_print_summary(const topology_t *topology, const job_t *job)
 {
@@ -127,7 +125,7 @@ static void s_print_json(json_value_t **document_p)
     json_destroy(document_p);
 }
 
-/* What may be sent to each broker is asked for: a link may be paid by the byte. */
+/* The bytes that may be sent to each broker are asked for: a link may be paid by the byte. */
 static int s_read_transfer(const cli_args_t *args, uint64_t *ret_bytes)
 {
     const char *text = cli_value(args, "transfer");
@@ -136,13 +134,13 @@ static int s_read_transfer(const cli_args_t *args, uint64_t *ret_bytes)
     if (!text)
         return EXIT_DONE;
     if (!cli_has(args, "dial"))
-        return cli_fail(EXIT_WRONG, "check", "--transfer is for --dial; give both");
+        return command_fail(EXIT_WRONG, "check", "--transfer is for --dial; give both");
     if (units_parse_size(text, ret_bytes, &err))
-        return cli_fail(EXIT_WRONG, "check", "--transfer: %s", err.text);
+        return command_fail(EXIT_WRONG, "check", "--transfer: %s", err.text);
     if (*ret_bytes < DIAL_WAY_LEAST_BYTES || *ret_bytes > DIAL_WAY_MOST_BYTES)
-        return cli_fail(EXIT_WRONG, "check", "--transfer: write %s to %s",
-                        units_print_size(DIAL_WAY_LEAST_BYTES, least),
-                        units_print_size(DIAL_WAY_MOST_BYTES, most));
+        return command_fail(EXIT_WRONG, "check", "--transfer: write %s to %s",
+                            units_print_size(DIAL_WAY_LEAST_BYTES, least),
+                            units_print_size(DIAL_WAY_MOST_BYTES, most));
     return EXIT_DONE;
 }
 
@@ -162,7 +160,7 @@ static int s_check(launch_t *launch, const cli_args_t *args)
     if (status)
         return status;
     if (cli_has(args, "dial") && launch_choose_state(launch, cli_value(args, "state"), &err))
-        return cli_fail(EXIT_WRONG, "check", "%s", err.text);
+        return command_fail(EXIT_WRONG, "check", "%s", err.text);
     bool json = cli_has(args, "json");
     if (!json)
         s_print_summary(launch->topology, &launch->job);
@@ -193,7 +191,7 @@ static int s_run(const cli_args_t *args)
         return EXIT_DONE;
     }
     if (!cli_positional(args))
-        return cli_fail(EXIT_WRONG, "check", "name a topology; see cloudless check --help");
+        return command_fail(EXIT_WRONG, "check", "name a topology; see cloudless check --help");
     launch_t launch;
     launch_init(&launch);
     int status = s_check(&launch, args);

@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,20 +31,7 @@ struct cli_args {
     size_t path_count;
 };
 
-/* ---- errors
- * -------------------------------------------------------------------------------------------------- */
-
-int cli_fail(exit_status_t status, const char *where, const char *format, ...)
-{
-    char text[4096];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    fflush(stdout);
-    outlet_say("cloudless: %s%s%s\n", where ? where : "", where ? ": " : "", text);
-    return (int)status;
-}
+/* ---- mistakes of typing ---- */
 
 /* Damerau-free edit distance of two short words. */
 static size_t s_distance(const char *a, const char *b)
@@ -69,7 +55,7 @@ static size_t s_distance(const char *a, const char *b)
     return row[n];
 }
 
-/* What is typed for a command: its name, without its group's. */
+/* The word that is typed for a command: its name, without its group's. */
 static const char *s_word(const cli_command_t *command)
 {
     const char *space = strrchr(command->name, ' ');
@@ -90,8 +76,7 @@ const char *cli_nearest(const char *written, const cli_command_t *const *table)
     return best;
 }
 
-/* ---- help
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- help ---- */
 
 /* `group` NULL: of the whole program. */
 static void s_print_commands(FILE *out, const cli_command_t *group, const cli_command_t *const *table)
@@ -131,8 +116,7 @@ static void s_print_help(FILE *out, const cli_command_t *command)
     fprintf(out, "\nExample: %s\n", command->example);
 }
 
-/* ---- options
- * ------------------------------------------------------------------------------------------------- */
+/* ---- options ---- */
 
 enum { OPTION_HELP = 256, OPTION_FIRST };
 
@@ -168,7 +152,8 @@ static size_t s_index_of(const cli_command_t *command, int found)
 
 static int s_usage(const cli_command_t *command, const char *what, const char *which)
 {
-    return cli_fail(EXIT_WRONG, command->name, "%s%s; see cloudless %s --help", what, which, command->name);
+    return command_fail(EXIT_WRONG, command->name, "%s%s; see cloudless %s --help", what, which,
+                        command->name);
 }
 
 /* A shell reads "~/x", but not "--state=~/x", nor what a program passes on. */
@@ -198,7 +183,7 @@ static void s_free_paths(cli_args_t *args)
         free(args->paths[--args->path_count]);
 }
 
-/* What is left after the options, word for word as the command says: paths, but for a NAME. */
+/* Takes what is left after the options, word for word as the command says: paths, but for a NAME. */
 static int s_take_positionals(int argc, char **argv, cli_args_t *args)
 {
     const char *wanted = args->command->positional ? args->command->positional : "";
@@ -248,21 +233,21 @@ static int s_unknown(const cli_command_t *group, const char *written, const cli_
 {
     const char *nearest = cli_nearest(written, table), *where = group ? group->name : NULL;
     if (nearest)
-        return cli_fail(EXIT_WRONG, where, "there is no command %s; did you mean %s?", written, nearest);
-    return cli_fail(EXIT_WRONG, where, "there is no command %s; see cloudless %s%s--help", written,
-                    group ? group->name : "", group ? " " : "");
+        return command_fail(EXIT_WRONG, where, "there is no command %s; did you mean %s?", written, nearest);
+    return command_fail(EXIT_WRONG, where, "there is no command %s; see cloudless %s%s--help", written,
+                        group ? group->name : "", group ? " " : "");
 }
 
-/* What was printed and did not arrive is a failure, whatever it was. */
+/* Output that did not arrive is a failure, whatever it was. */
 static int s_flush(const cli_command_t *command, int status)
 {
     errno = 0;
     bool lost = fflush(stdout) || ferror(stdout);
     if (!lost || (status != EXIT_DONE && status != EXIT_PROBLEMS))
         return status;
-    return cli_fail(EXIT_FAILED, command ? command->name : NULL,
-                    "standard output: %s; nobody has what was printed",
-                    errno ? strerror(errno) : "cannot be written");
+    return command_fail(EXIT_FAILED, command ? command->name : NULL,
+                        "standard output: %s; nobody has what was printed",
+                        errno ? strerror(errno) : "cannot be written");
 }
 
 static const cli_command_t *s_find(const char *word, const cli_command_t *const *table)
@@ -281,9 +266,9 @@ static int s_run(const cli_command_t *command, int argc, char **argv)
     err_t err = {0};
     int stop = s_parse(argc, argv, &args);
     if (!stop && command->waits && !command->hidden && limits_check(&err)) /* their children inherit them */
-        stop = 1 + cli_fail(EXIT_FAILED, command->name, "%s", err.text);
+        stop = 1 + command_fail(EXIT_FAILED, command->name, "%s", err.text);
     if (!stop && command->computes && kernel_prepare(&err))
-        stop = 1 + cli_fail(EXIT_FAILED, command->name, "%s", err.text);
+        stop = 1 + command_fail(EXIT_FAILED, command->name, "%s", err.text);
     int status = stop ? stop - 1 : command->run(&args);
     s_free_paths(&args);
     return s_flush(command, status);
@@ -333,8 +318,7 @@ int cli_main(int argc, char **argv, const cli_command_t *const *table)
     return status;
 }
 
-/* ---- reading
- * ------------------------------------------------------------------------------------------------- */
+/* ---- reading ---- */
 
 const char *const *cli_values(const cli_args_t *args, const char *option, size_t *ret_count)
 {

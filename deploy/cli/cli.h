@@ -1,24 +1,17 @@
 /* cli - the command line: one table of commands, one way to read options, one form of help and errors.
  *
- * Why      each command is one file that says its options in a table; parsing, --help and suggestions come from
- *          the rows.
- * Errors   on standard error as "cloudless: WHERE: WHAT; REMEDY". Help goes to standard output and exits 0.
+ * Why      each command is one file that says its options in a table; parsing, --help and suggestions come
+ *          from the rows.
+ * Errors   as deploy/launch/command.h says them. Help goes to standard output and exits 0.
  * Threads  the main thread.
  */
 #ifndef DEPLOY_CLI_CLI_H
 #define DEPLOY_CLI_CLI_H
 
 #include "codec/base/err.h"
+#include "deploy/launch/command.h"
 
 #include <stddef.h>
-
-typedef enum {
-    EXIT_DONE = 0,     /* also after a drained SIGINT or SIGTERM */
-    EXIT_FAILED = 1,   /* while running; also when output could not be written */
-    EXIT_WRONG = 2,    /* usage, topology, data set or state directory */
-    EXIT_PROBLEMS = 3, /* a check found some */
-    EXIT_DRAINED = 4,  /* ended in order before the end, as somebody elsewhere asked for */
-} exit_status_t;
 
 #define CLI_OPTIONS_MAX 16
 #define CLI_VALUES_MAX 64
@@ -48,8 +41,8 @@ typedef struct cli_command {
     cli_option_t options[CLI_OPTIONS_MAX]; /* ended by a row without a name; --help is added */
 } cli_command_t;
 
-/* Runs the command that argv names; returns the exit status. The table ends with a NULL. Beside the commands there are
- * `help [COMMAND]`, --help and --version. */
+/* Runs the command that argv names; returns the exit status. The table ends with a NULL. Beside the commands
+ * there are `help [COMMAND]`, --help and --version. */
 int cli_main(int argc, char **argv, const cli_command_t *const *table);
 
 /* The value of an option (the last, when repeated), or NULL; a flag's value is "". */
@@ -60,10 +53,6 @@ const char *const *cli_values(const cli_args_t *args, const char *option, size_t
 /* The first positional argument, or NULL; and any of them. */
 const char *cli_positional(const cli_args_t *args);
 const char *cli_positional_at(const cli_args_t *args, size_t index);
-
-/* Prints "cloudless: WHERE: TEXT" (without WHERE when it is NULL) and returns the status. */
-int cli_fail(exit_status_t status, const char *where, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
 
 /* The name in the table that is nearest to what was written, or NULL when none is near. */
 const char *cli_nearest(const char *written, const cli_command_t *const *table);

@@ -1,6 +1,7 @@
 #include "deploy/cli/commands.h"
 
 #include "deploy/launch/launch.h"
+#include "deploy/state/find.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -18,13 +19,13 @@ int commands_state(const cli_args_t *args, const char *where, char ret_dir[STATE
     const char *given = cli_value(args, "state");
     err_t err = {0};
     if (given && (!*given || strlen(given) >= STATEDIR_PATH_MAX))
-        return cli_fail(EXIT_WRONG, where, "--state is empty or too long; name a directory");
+        return command_fail(EXIT_WRONG, where, "--state is empty or too long; name a directory");
     if (given) {
         snprintf(ret_dir, STATEDIR_PATH_MAX, "%s", given);
         return EXIT_DONE;
     }
-    if (launch_find_state(ret_dir, &err))
-        return cli_fail(EXIT_WRONG, where, "%s", err.text);
+    if (state_find(ret_dir, &err))
+        return command_fail(EXIT_WRONG, where, "%s", err.text);
     if (!cli_has(args, "json"))
         fprintf(stderr, "state directory %s\n", ret_dir);
     return EXIT_DONE;
@@ -35,7 +36,7 @@ int commands_isolate(const cli_args_t *args, const char *where, isolate_t *ret_i
     const char *value = cli_value(args, "isolate");
     isolate_t isolate = isolate_find(value ? value : "region");
     if (isolate == ISOLATE_COUNT)
-        return cli_fail(EXIT_WRONG, where, "--isolate %s: write region, role or actor", value);
+        return command_fail(EXIT_WRONG, where, "--isolate %s: write region, role or actor", value);
     *ret_isolate = isolate;
     return EXIT_DONE;
 }

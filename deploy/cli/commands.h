@@ -27,8 +27,8 @@ extern const cli_command_t command_up, command_node, command_broker, command_sch
 /* Reads --isolate. Prints its error; 0 or the exit status. */
 int commands_isolate(const cli_args_t *args, const char *where, isolate_t *ret_isolate);
 
-/* --state, or where a run is when none is named, which is then said on standard error unless --json is given. Prints its
- * error; 0 or the exit status. */
+/* --state, or where a run is when none is named, which is then said on standard error unless --json is given.
+ * Prints its error; 0 or the exit status. */
 #define COMMANDS_STATE                                                                                       \
     "the run's state directory (default: the only one, or the only one in use, in ~/.local/state/cloudless)"
 int commands_state(const cli_args_t *args, const char *where, char ret_dir[STATEDIR_PATH_MAX]);

@@ -20,7 +20,7 @@ static int s_prepare(launch_t *launch, const cli_args_t *args)
 {
     err_t err = {0};
     if (!cli_has(args, "topology") || !cli_has(args, "state") || !cli_has(args, "parent"))
-        return cli_fail(EXIT_WRONG, "global", "this command is for cloudless up alone");
+        return command_fail(EXIT_WRONG, "global", "this command is for cloudless up alone");
     err_code_t rc = launch_read(launch, cli_value(args, "topology"), NULL, 0, NULL, &err);
     if (!rc)
         rc = launch_choose_state(launch, cli_value(args, "state"), &err);
@@ -29,7 +29,7 @@ static int s_prepare(launch_t *launch, const cli_args_t *args)
                         .parent = (pid_t)strtol(cli_value(args, "parent"), NULL, 10)};
     if (!rc)
         rc = await_room(&who, s_prepare_state, launch, &err);
-    return rc ? cli_fail(EXIT_FAILED, "up", "%s", err.text) : EXIT_DONE;
+    return rc ? command_fail(EXIT_FAILED, "up", "%s", err.text) : EXIT_DONE;
 }
 
 static int s_run(const cli_args_t *args)

@@ -25,8 +25,7 @@ typedef struct {
     bool ended; /* ... which has ended */
 } guesthouse_t;
 
-/* ---- start
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- start ---- */
 
 /* Only workers read samples; all others need to know how many there are, which the node knows. */
 static err_code_t s_prepare_job(launch_t *launch, const cli_args_t *args, size_t region, err_t *err)
@@ -66,8 +65,7 @@ static err_code_t s_prepare(launch_t *launch, const cli_args_t *args, size_t *re
     return rc ? rc : await_room(&who, s_prepare_state, &preparation, err);
 }
 
-/* ---- run
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- run ---- */
 
 static void s_tell(guesthouse_t *self, int64_t now_us)
 {
@@ -125,7 +123,7 @@ static int s_host(launch_t *launch, const cli_args_t *args, size_t region)
                            .find = launch_find_broker,
                            .find_hint = &where};
     if (hosting_threads.open(&spec, &self.hosting, &err))
-        return cli_fail(EXIT_FAILED, "host", "%s", err.text);
+        return command_fail(EXIT_FAILED, "host", "%s", err.text);
     process_lines_init(&self.lines, STDIN_FILENO);
     host_init(&self.host);
     self.host.watch_fd = s_watch(&self);
@@ -142,12 +140,12 @@ static int s_run(const cli_args_t *args)
     static const char *const needed[] = {"topology", "region", "state", "parent", "node", "samples", "hosts"};
     for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
         if (!cli_has(args, needed[i]))
-            return cli_fail(EXIT_WRONG, "host", "this command is for a node alone");
+            return command_fail(EXIT_WRONG, "host", "this command is for a node alone");
     launch_t launch;
     size_t region;
     err_t err = {0};
     launch_init(&launch);
-    int status = s_prepare(&launch, args, &region, &err) ? cli_fail(EXIT_FAILED, "host", "%s", err.text)
+    int status = s_prepare(&launch, args, &region, &err) ? command_fail(EXIT_FAILED, "host", "%s", err.text)
                                                          : s_host(&launch, args, region);
     launch_fini(&launch);
     return status;

@@ -23,8 +23,8 @@ static bool s_is_name(const char *name)
 
 static int s_wrong_data(err_code_t rc, const err_t *err)
 {
-    return cli_fail(rc == ERR_NOT_FOUND || rc == ERR_CONFIG ? EXIT_WRONG : EXIT_FAILED, "node", "%s",
-                    err->text);
+    return command_fail(rc == ERR_NOT_FOUND || rc == ERR_CONFIG ? EXIT_WRONG : EXIT_FAILED, "node", "%s",
+                        err->text);
 }
 
 typedef struct {
@@ -46,11 +46,11 @@ static int s_serve(launch_t *launch, serve_spec_t *spec)
     snprintf(role, sizeof role, "node-%s-%s", region, spec->node_name);
     err_code_t rc = await_room_join(launch, "node", role, true, &err);
     if (rc == ERR_IN_USE && strstr(err.text, role)) /* not the whole directory */
-        return cli_fail(EXIT_FAILED, "node",
-                        "node %s of region %s runs here already; start this one with another --name",
-                        spec->node_name, region);
+        return command_fail(EXIT_FAILED, "node",
+                            "node %s of region %s runs here already; start this one with another --name",
+                            spec->node_name, region);
     if (rc && rc != ERR_STOPPED)
-        return cli_fail(EXIT_WRONG, "node", "%s", err.text);
+        return command_fail(EXIT_WRONG, "node", "%s", err.text);
     spec->log_name = spec->role = role;
     data_t data = {launch, spec->region_index};
     await_room_t who = {.where = "node", .state_dir = launch->state_dir};
@@ -66,8 +66,8 @@ static int s_take_probe(const cli_args_t *args, int64_t *ret_us)
     const char *text = cli_value(args, "probe-time");
     *ret_us = SERVE_PROBE_US;
     if (text && (units_parse_duration(text, ret_us, NULL) || *ret_us < 0 || *ret_us > PROBE_MOST_US))
-        return cli_fail(EXIT_WRONG, "node",
-                        "--probe-time %s: write a time up to 60s, such as 100ms, or 0 for none", text);
+        return command_fail(EXIT_WRONG, "node",
+                            "--probe-time %s: write a time up to 60s, such as 100ms, or 0 for none", text);
     return EXIT_DONE;
 }
 
@@ -80,9 +80,9 @@ static int s_check_offer(const launch_t *launch, const serve_spec_t *spec)
             return EXIT_DONE;
     if (!spec->offer)
         return EXIT_DONE;
-    return cli_fail(EXIT_WRONG, "node",
-                    "--offer %s: region %s has no such offer; name one of its offers, or leave it out",
-                    spec->offer, region->name);
+    return command_fail(EXIT_WRONG, "node",
+                        "--offer %s: region %s has no such offer; name one of its offers, or leave it out",
+                        spec->offer, region->name);
 }
 
 /* Before anything is created: what does not fit the model leaves nothing behind. */
@@ -99,8 +99,8 @@ static int s_run(const cli_args_t *args)
     snprintf(made_up, sizeof made_up, "%08llx", (unsigned long long)(rng_entropy() & 0xffffffff));
     const char *name = cli_value(args, "name");
     if (name && !s_is_name(name))
-        return cli_fail(EXIT_WRONG, "node", "--name %s: write up to %d letters, digits, '-' or '_'", name,
-                        NODE_NAME_MAX);
+        return command_fail(EXIT_WRONG, "node", "--name %s: write up to %d letters, digits, '-' or '_'", name,
+                            NODE_NAME_MAX);
     serve_spec_t spec = {.where = "node", .node = true, .node_name = name ? name : made_up};
     int wrong = commands_isolate(args, "node", &spec.isolate);
     if (!wrong)

@@ -97,22 +97,22 @@ static json_value_t *s_document_of(const planner_t *self, const plan_t *plan)
 
 /* ---- the objectives ---- */
 
-static bool s_has_limit(const topology_t *topology, plan_objective_t objective)
+static bool s_has_limit(const topology_t *topology, objective_t objective)
 {
-    bool limited = objective == PLAN_DEADLINE || objective == PLAN_BUDGET;
+    bool limited = objective == OBJECTIVE_DEADLINE || objective == OBJECTIVE_BUDGET;
     return !limited || planning_limit(topology, objective) > 0;
 }
 
-/* What every objective would choose; those that need a limit only where one is given. */
+/* Prints what every objective would choose; those that need a limit only where one is given. */
 static err_code_t s_print_objectives(const planner_t *self, json_value_t *document, err_t *err)
 {
     plan_t everything, plan;
-    err_code_t rc = plan_make(&self->input, PLAN_EVERYTHING, 0, &everything, err);
+    err_code_t rc = plan_make(&self->input, OBJECTIVE_EVERYTHING, 0, &everything, err);
     json_value_t *rows = json_new_object();
     if (!self->json)
         printf("\n  %-16s %12s %12s %11s %11s\n", "objective", "run", "cost", "time", "cost");
-    for (size_t i = 0; i < PLAN_OBJECTIVES && !rc; i++) {
-        plan_objective_t objective = (plan_objective_t)i;
+    for (size_t i = 0; i < TOPOLOGY_OBJECTIVES && !rc; i++) {
+        objective_t objective = (objective_t)i;
         if (!s_has_limit(self->launch.topology, objective))
             continue;
         rc = plan_make(&self->input, objective, planning_limit(self->launch.topology, objective), &plan, err);
@@ -136,7 +136,7 @@ static err_code_t s_print_choices(const planner_t *self, json_value_t *document,
 {
     plan_t *plans = NULL, everything;
     size_t count = 0;
-    err_code_t rc = plan_make(&self->input, PLAN_EVERYTHING, 0, &everything, err);
+    err_code_t rc = plan_make(&self->input, OBJECTIVE_EVERYTHING, 0, &everything, err);
     if (!rc)
         rc = plan_choices(&self->input, PLAN_CHOICES, &plans, &count, err);
     if (rc)
@@ -155,7 +155,7 @@ static err_code_t s_print_choices(const planner_t *self, json_value_t *document,
     return ERR_OK;
 }
 
-static void s_print_heading(const planner_t *self, json_value_t *document, plan_objective_t objective,
+static void s_print_heading(const planner_t *self, json_value_t *document, objective_t objective,
                             const plan_t *plan)
 {
     json_set_string(document, "job", self->launch.topology->job.name);
@@ -185,7 +185,7 @@ static int s_plan(planner_t *self)
     plan_t *plan = malloc(sizeof *plan);
     CHECK(plan);
     json_value_t *document = json_new_object();
-    plan_objective_t objective = (plan_objective_t)self->launch.topology->plan.objective;
+    objective_t objective = self->launch.topology->plan.objective;
     err_code_t rc = plan_make(&self->input, objective, planning_limit(self->launch.topology, objective), plan,
                               &impossible);
     if (rc && rc != ERR_LIMIT)
@@ -206,8 +206,8 @@ static int s_plan(planner_t *self)
     json_destroy(&document);
     free(plan);
     if (rc)
-        return cli_fail(EXIT_FAILED, "plan", "%s", err.text);
-    return impossible.code ? cli_fail(EXIT_PROBLEMS, "plan", "%s", impossible.text) : EXIT_DONE;
+        return command_fail(EXIT_FAILED, "plan", "%s", err.text);
+    return impossible.code ? command_fail(EXIT_PROBLEMS, "plan", "%s", impossible.text) : EXIT_DONE;
 }
 
 static int s_run(const cli_args_t *args)
@@ -216,7 +216,7 @@ static int s_run(const cli_args_t *args)
     size_t set_count;
     const char *const *sets = cli_values(args, "set", &set_count);
     if (!cli_positional(args))
-        return cli_fail(EXIT_WRONG, "plan", "name a topology; see cloudless plan --help");
+        return command_fail(EXIT_WRONG, "plan", "name a topology; see cloudless plan --help");
     planner_t *self = calloc(1, sizeof *self);
     CHECK(self);
     launch_init(&self->launch);
@@ -226,8 +226,8 @@ static int s_run(const cli_args_t *args)
     if (rc)
         status = launch_wrong(&self->launch, EXIT_WRONG, NULL, &err, true);
     else if ((rc = s_prepare(self, &err)))
-        status = cli_fail(rc == ERR_NOT_FOUND || rc == ERR_CONFIG ? EXIT_WRONG : EXIT_FAILED, "plan", "%s",
-                          err.text);
+        status = command_fail(rc == ERR_NOT_FOUND || rc == ERR_CONFIG ? EXIT_WRONG : EXIT_FAILED, "plan",
+                              "%s", err.text);
     if (!status)
         status = s_plan(self);
     launch_fini(&self->launch);

@@ -25,7 +25,7 @@ static int s_serve(launch_t *launch, const serve_spec_t *spec)
     preparation_t preparation = {launch, spec};
     await_room_t who = {.where = spec->where, .state_dir = launch->state_dir, .parent = spec->parent};
     err_code_t rc = await_room(&who, s_prepare, &preparation, &err);
-    return rc ? cli_fail(EXIT_FAILED, spec->where, "%s", err.text) : serve_run(launch, spec);
+    return rc ? command_fail(EXIT_FAILED, spec->where, "%s", err.text) : serve_run(launch, spec);
 }
 
 /* "broker,node"; false for what is none. */
@@ -65,7 +65,7 @@ static int s_run(const cli_args_t *args)
                          .isolate = isolate_find(isolate ? isolate : ""),
                          .parent = parent ? (pid_t)strtol(parent, NULL, 10) : 0};
     if (!region || !parts || spec.isolate == ISOLATE_COUNT || !spec.parent || !s_parse_parts(parts, &spec))
-        return cli_fail(EXIT_WRONG, "region", "this command is for cloudless up alone");
+        return command_fail(EXIT_WRONG, "region", "this command is for cloudless up alone");
     snprintf(where, sizeof where, "%s %.*s", spec.isolate == ISOLATE_REGION ? "region" : parts,
              TOPOLOGY_NAME_MAX - 1, region);
     int status = serve_prepare(&launch, "region", cli_value(args, "topology"), region,

@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* The machine of the scheduler need not have the data; with it, progress is shown as a share, and what does not fit the model
- * is told before a machine is rented for it. */
+/* The machine of the scheduler need not have the data; with it, progress is shown as a share, and what does
+ * not fit the model is told before a machine is rented for it. */
 static err_code_t s_try_dataset(launch_t *launch, err_t *err)
 {
     err_code_t rc = launch_try_dataset(launch, err);
@@ -20,14 +20,14 @@ static int s_prepare(launch_t *launch, const cli_args_t *args)
 {
     err_t err = {0};
     if (!cli_has(args, "topology"))
-        return cli_fail(EXIT_WRONG, "scheduler", "--topology is missing; see cloudless scheduler --help");
+        return command_fail(EXIT_WRONG, "scheduler", "--topology is missing; see cloudless scheduler --help");
     if (launch_read(launch, cli_value(args, "topology"), NULL, 0, NULL, &err))
         return launch_wrong(launch, EXIT_WRONG, NULL, &err, false);
     const char *region = cli_value(args, "region");
     if (region && topology_region_index(launch->topology, region) != 0)
-        return cli_fail(EXIT_WRONG, "scheduler",
-                        "the global scheduler belongs to the first region, %s; leave --region out",
-                        launch->topology->regions[0].name);
+        return command_fail(EXIT_WRONG, "scheduler",
+                            "the global scheduler belongs to the first region, %s; leave --region out",
+                            launch->topology->regions[0].name);
     err_code_t rc = s_try_dataset(launch, &err);
     if (!rc && cli_has(args, "report"))
         rc = launch_check_output(cli_value(args, "report"), &err);
@@ -36,7 +36,7 @@ static int s_prepare(launch_t *launch, const cli_args_t *args)
     if (!rc && launch->topology->plan.apply) {
         rc = planning_check(launch, &err);
         if (rc == ERR_LIMIT)
-            return cli_fail(EXIT_PROBLEMS, "scheduler", "%s", err.text);
+            return command_fail(EXIT_PROBLEMS, "scheduler", "%s", err.text);
     }
     /* A terminal shows progress, which names what is waited for. */
     bool echo = cli_has(args, "quiet") || !isatty(STDERR_FILENO);
@@ -45,7 +45,7 @@ static int s_prepare(launch_t *launch, const cli_args_t *args)
     if (!rc)
         rc = launch_begin_run(launch, &err);
     if (rc)
-        return cli_fail(EXIT_WRONG, "scheduler", "%s", err.text);
+        return command_fail(EXIT_WRONG, "scheduler", "%s", err.text);
     return EXIT_DONE;
 }
 

@@ -81,11 +81,11 @@ static err_code_t s_parse_units(simulation_t *self, const char *text, err_t *err
                    region, offer);
 }
 
-static err_code_t s_find_objective(simulation_t *self, const char *name, plan_objective_t *ret, err_t *err)
+static err_code_t s_find_objective(simulation_t *self, const char *name, objective_t *ret, err_t *err)
 {
-    for (size_t i = 0; i < PLAN_OBJECTIVES; i++)
-        if (!strcmp(plan_objective_name((plan_objective_t)i), name)) {
-            *ret = (plan_objective_t)i;
+    for (size_t i = 0; i < TOPOLOGY_OBJECTIVES; i++)
+        if (!strcmp(plan_objective_name((objective_t)i), name)) {
+            *ret = (objective_t)i;
             self->objective = plan_objective_name(*ret);
             return ERR_OK;
         }
@@ -95,9 +95,9 @@ static err_code_t s_find_objective(simulation_t *self, const char *name, plan_ob
                    name);
 }
 
-static err_code_t s_need_limit(const topology_t *topology, plan_objective_t objective, err_t *err)
+static err_code_t s_need_limit(const topology_t *topology, objective_t objective, err_t *err)
 {
-    bool limited = objective == PLAN_DEADLINE || objective == PLAN_BUDGET;
+    bool limited = objective == OBJECTIVE_DEADLINE || objective == OBJECTIVE_BUDGET;
     const char *name = plan_objective_name(objective);
     if (!limited || planning_limit(topology, objective) > 0)
         return ERR_OK;
@@ -105,11 +105,11 @@ static err_code_t s_need_limit(const topology_t *topology, plan_objective_t obje
                    name);
 }
 
-/* What `plan` says for an objective. */
+/* Makes the plan that `plan` prints for an objective. */
 static err_code_t s_plan(simulation_t *self, const char *name, err_t *err)
 {
     const topology_t *topology = self->launch.topology;
-    plan_objective_t objective = PLAN_EVERYTHING;
+    objective_t objective = OBJECTIVE_EVERYTHING;
     err_code_t rc = s_find_objective(self, name, &objective, err);
     if (!rc)
         rc = s_need_limit(topology, objective, err);
@@ -118,7 +118,7 @@ static err_code_t s_plan(simulation_t *self, const char *name, err_t *err)
     plan_input_t input = planning_input(&self->launch, &self->with);
     if (!rc)
         rc = plan_make(&input, objective, planning_limit(topology, objective), &self->plan, err);
-    self->spec.keep = objective == PLAN_EVERYTHING;
+    self->spec.keep = objective == OBJECTIVE_EVERYTHING;
     for (size_t r = 0; r < topology->region_count && !rc; r++)
         memcpy(self->units[r], self->plan.regions[r].units, sizeof self->units[r]);
     return rc;
@@ -136,7 +136,8 @@ static err_code_t s_measure_data(simulation_t *self, err_t *err)
     return ERR_OK;
 }
 
-/* How many cores compute at once on one machine: all of the one that the regions share, or those of the largest unit. */
+/* How many cores compute at once on one machine: all of the one that the regions share, or those of the
+ * largest unit. */
 static uint64_t s_together(const simulation_t *self)
 {
     const topology_t *topology = self->launch.topology;
@@ -349,7 +350,7 @@ static int s_simulate(simulation_t *self, const cli_args_t *args)
     if (!rc)
         rc = predict_run(&self->spec, &self->result, &err);
     if (rc)
-        return cli_fail(s_status(rc), "simulate", "%s", err.text);
+        return command_fail(s_status(rc), "simulate", "%s", err.text);
     if (self->json)
         s_print_document(self);
     else
@@ -363,7 +364,7 @@ static int s_run(const cli_args_t *args)
     size_t set_count;
     const char *const *sets = cli_values(args, "set", &set_count);
     if (!cli_positional(args))
-        return cli_fail(EXIT_WRONG, "simulate", "name a topology; see cloudless simulate --help");
+        return command_fail(EXIT_WRONG, "simulate", "name a topology; see cloudless simulate --help");
     simulation_t *self = calloc(1, sizeof *self);
     CHECK(self);
     launch_init(&self->launch);

@@ -6,6 +6,7 @@
 #include "deploy/launch/launch.h"
 #include "deploy/launch/picture.h"
 #include "deploy/launch/watch.h"
+#include "deploy/state/holders.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,10 +45,10 @@ static void s_ask_all(status_t *self)
 {
     char(*names)[STATEDIR_NAME_MAX] = NULL;
     size_t count = 0;
-    self->asked = s_ask(self, CONTROL_SCHEDULER);
-    launch_owners(self->dir, &names, &count);
+    self->asked = s_ask(self, HOLDER_SCHEDULER);
+    state_owners(self->dir, &names, &count);
     for (size_t i = 0; !self->asked && i < count; i++)
-        if (strcmp(names[i], CONTROL_SCHEDULER) != 0 && strcmp(names[i], CONTROL_UP) != 0)
+        if (strcmp(names[i], HOLDER_SCHEDULER) != 0 && strcmp(names[i], HOLDER_UP) != 0)
             self->asked = s_ask(self, names[i]);
     free(names);
 }
@@ -75,9 +76,10 @@ static int s_read_file(status_t *self)
     if (!rc)
         return EXIT_DONE;
     if (rc != ERR_NOT_FOUND)
-        return cli_fail(EXIT_FAILED, "status", "%s", err.text);
-    if (!launch_is_state(self->dir))
-        return cli_fail(EXIT_WRONG, "status", "%s is no state directory; give --state as for up", self->dir);
+        return command_fail(EXIT_FAILED, "status", "%s", err.text);
+    if (!state_is_kept(self->dir))
+        return command_fail(EXIT_WRONG, "status", "%s is no state directory; give --state as for up",
+                            self->dir);
     json_value_t *none = json_new_array();
     self->document = json_new_object();
     json_set_string(self->document, "state", self->running ? "starting" : "stopped");
@@ -152,7 +154,7 @@ static int s_run(const cli_args_t *args)
     int status = commands_state(args, "status", dir);
     if (status)
         return status;
-    self.running = launch_holder(self.dir) != 0;
+    self.running = state_holder(self.dir) != 0;
     if (self.running)
         s_ask_all(&self);
     status = self.document ? EXIT_DONE : s_read_file(&self);

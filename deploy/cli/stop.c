@@ -4,6 +4,7 @@
 #include "codec/base/json.h"
 #include "deploy/launch/control.h"
 #include "deploy/launch/launch.h"
+#include "deploy/state/holders.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,13 +25,13 @@ typedef struct {
     err_t why; /* nobody has answered yet */
 } stop_t;
 
-/* Whoever works there is asked again and again: what has heard of it already is not bothered, and who had to wait for the
- * first to end comes next. */
+/* Whoever works there is asked again and again: what has heard of it already is not bothered, and who had to
+ * wait for the first to end comes next. */
 static void s_ask(stop_t *self)
 {
     char(*names)[STATEDIR_NAME_MAX] = NULL;
     size_t count = 0;
-    launch_owners(self->dir, &names, &count);
+    state_owners(self->dir, &names, &count);
     for (size_t i = 0; i < count; i++) {
         pid_t pid = 0;
         err_code_t rc = control_ask(self->dir, names[i], "stop", STOP_ASK_US, NULL, &pid, &self->why);
@@ -51,13 +52,13 @@ static void s_say(stop_t *self, int64_t now_us)
     fprintf(stderr,
             self->asked ? "process %d takes its last snapshots, since %.0f s\n"
                         : "process %d does not answer, since %.0f s\n",
-            (int)(self->pid ? self->pid : launch_holder(self->dir)), (double)(now_us - self->began_us) / 1e6);
+            (int)(self->pid ? self->pid : state_holder(self->dir)), (double)(now_us - self->began_us) / 1e6);
 }
 
 /* Until nobody holds the directory. False: somebody does who cannot be asked. */
 static bool s_stop(stop_t *self)
 {
-    for (int64_t asked_us = 0; launch_holder(self->dir);) {
+    for (int64_t asked_us = 0; state_holder(self->dir);) {
         int64_t now_us = clock_now_us();
         if (!self->asked || now_us - asked_us >= STOP_SAY_US) {
             asked_us = now_us;
@@ -105,14 +106,15 @@ static int s_run(const cli_args_t *args)
                    .began_us = began_us,
                    .heard_us = began_us,
                    .said_us = began_us};
-    pid_t holder = launch_holder(dir);
-    if (!holder && !launch_is_state(dir))
-        return cli_fail(EXIT_WRONG, "stop", "%s is no state directory; give --state as for up", dir);
+    pid_t holder = state_holder(dir);
+    if (!holder && !state_is_kept(dir))
+        return command_fail(EXIT_WRONG, "stop", "%s is no state directory; give --state as for up", dir);
     if (holder && !s_stop(&self))
-        return cli_fail(EXIT_FAILED, "stop",
-                        "%s: %s; it calls itself process %d, and may be of an earlier version or on another "
-                        "machine: end it there",
-                        dir, self.why.text, (int)launch_holder(dir));
+        return command_fail(
+            EXIT_FAILED, "stop",
+            "%s: %s; it calls itself process %d, and may be of an earlier version or on another "
+            "machine: end it there",
+            dir, self.why.text, (int)state_holder(dir));
     s_tell(args, &self, holder != 0);
     return EXIT_DONE;
 }

@@ -3,35 +3,36 @@
 #include "actors/kit/clock.h"
 #include "codec/base/failpoint.h"
 #include "codec/base/log.h"
-#include "deploy/cli/checkpoint/finished.h"
 #include "deploy/launch/await_room.h"
+#include "deploy/launch/finished.h"
 #include "deploy/launch/planning.h"
 #include "deploy/launch/supervise.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Whether there is something to go on from, and whether that is wanted. A run that was stopped before its first snapshot is
- * one to go on with as well. */
+/* Checks whether there is something to go on from, and whether that is wanted. A run that was stopped before
+ * its first snapshot is one to go on with as well. */
 static int s_check_resume(const launch_t *launch, bool resume, bool quiet)
 {
     size_t count = 0;
     err_t err = {0};
     if (launch_count_snapshots(launch, &count, &err))
-        return cli_fail(EXIT_FAILED, "up", "%s", err.text);
+        return command_fail(EXIT_FAILED, "up", "%s", err.text);
     if (count && !resume)
-        return cli_fail(EXIT_WRONG, "up",
-                        "%s: there is a run to go on with; add --resume, or choose another --state",
-                        launch->state_dir);
+        return command_fail(EXIT_WRONG, "up",
+                            "%s: there is a run to go on with; add --resume, or choose another --state",
+                            launch->state_dir);
     if (resume && statedir_is_new(launch->state))
-        return cli_fail(EXIT_WRONG, "up", "%s: there is nothing to go on with; leave --resume out",
-                        launch->state_dir);
+        return command_fail(EXIT_WRONG, "up", "%s: there is nothing to go on with; leave --resume out",
+                            launch->state_dir);
     if (!count && resume && !quiet)
         fprintf(stderr, "this job has no snapshot yet: it starts from the beginning\n");
     return EXIT_DONE;
 }
 
-/* What there is to resume, the data set, and the log, which this process writes too: its terminal shows progress. */
+/* Looks at what there is to resume, the data set, and the log, which this process writes too: its terminal
+ * shows progress. */
 static int s_prepare_state(launch_t *launch, const cli_args_t *args)
 {
     err_t err = {0};
@@ -52,7 +53,7 @@ static int s_prepare_state(launch_t *launch, const cli_args_t *args)
     rc = launch_open_log(launch, "up", false, &err);
     if (!rc && launch->carried[0])
         log_event(LEVEL_INFO, "up", "carried_on", "with=\"%s\"", launch->carried);
-    return rc ? cli_fail(EXIT_FAILED, "up", "%s", err.text) : EXIT_DONE;
+    return rc ? command_fail(EXIT_FAILED, "up", "%s", err.text) : EXIT_DONE;
 }
 
 static err_code_t s_take_state(void *hint, err_t *err)
@@ -75,12 +76,12 @@ static int s_prepare(launch_t *launch, const cli_args_t *args)
     launch->set_count = set_count;
     err_code_t rc = launch_look_dataset(launch, false, &err);
     if (rc)
-        return cli_fail(rc == ERR_NOT_FOUND || rc == ERR_CONFIG ? EXIT_WRONG : EXIT_FAILED, "up", "%s",
-                        err.text);
+        return command_fail(rc == ERR_NOT_FOUND || rc == ERR_CONFIG ? EXIT_WRONG : EXIT_FAILED, "up", "%s",
+                            err.text);
     if (launch->topology->plan.apply)
         rc = planning_check(launch, &err);
     if (rc)
-        return cli_fail(rc == ERR_LIMIT ? EXIT_PROBLEMS : EXIT_WRONG, "up", "%s", err.text);
+        return command_fail(rc == ERR_LIMIT ? EXIT_PROBLEMS : EXIT_WRONG, "up", "%s", err.text);
     if (cli_has(args, "report"))
         rc = launch_check_output(cli_value(args, "report"), &err);
     if (!rc)
@@ -88,13 +89,13 @@ static int s_prepare(launch_t *launch, const cli_args_t *args)
     await_room_t who = {.where = "up", .state_dir = launch->state_dir};
     if (!rc)
         rc = await_room(&who, s_take_state, launch, &err);
-    int status = rc ? cli_fail(EXIT_WRONG, "up", "%s", err.text) : s_prepare_state(launch, args);
+    int status = rc ? command_fail(EXIT_WRONG, "up", "%s", err.text) : s_prepare_state(launch, args);
     if (status)
         launch_abandon_state(launch);
     return status;
 }
 
-/* What is handed on to the process that shows progress and prints the outcome. */
+/* Arguments for the process that shows progress and prints the outcome. */
 static void s_hand_on(const cli_args_t *args, const char **ret_arguments)
 {
     static const char *const flags[] = {"json", "quiet"}, *const written[] = {"--json", "--quiet"};
@@ -114,8 +115,8 @@ static int s_break(const cli_args_t *args)
 #ifdef CLOUDLESS_FAILPOINTS
     const char *guard = cli_value(args, "break");
     if (guard && !failpoint_is_break(guard))
-        return cli_fail(EXIT_WRONG, "up", "--break %s: there is no such guard; write " FAILPOINT_BREAKS,
-                        guard);
+        return command_fail(EXIT_WRONG, "up", "--break %s: there is no such guard; write " FAILPOINT_BREAKS,
+                            guard);
     if (guard)
         setenv(FAILPOINT_BREAK_VARIABLE, guard, 1);
 #else

@@ -1,7 +1,7 @@
 #include "deploy/cli/version.h"
 
 #include "actors/model/blas.h"
-#include "deploy/commit.h"
+#include "deploy/cli/commit.h"
 
 #include <archive.h>
 #include <czmq.h>

@@ -3,9 +3,10 @@
 #include "actors/kit/clock.h"
 #include "actors/kit/process.h"
 #include "codec/base/log.h"
-#include "deploy/cli/cli.h"
+#include "deploy/launch/command.h"
 #include "deploy/launch/host.h"
 #include "codec/base/outlet.h"
+#include "deploy/state/holders.h"
 
 #include <signal.h>
 #include <unistd.h>
@@ -38,7 +39,7 @@ static void s_go_on(const await_room_t *self)
         s_tell_parent("");
 }
 
-/* Whether it may be tried again; false when it is told to end. */
+/* Returns whether it may be tried again; false when it is told to end. */
 static bool s_pause(const await_room_t *self, host_t *host)
 {
     host_event_t event = host_wait(host, AWAIT_ROOM_LOOK_MS);
@@ -70,7 +71,7 @@ static err_code_t s_await(const await_room_t *self, await_room_step_fn *step, vo
 
 err_code_t await_room(const await_room_t *self, await_room_step_fn *step, void *hint, err_t *err)
 {
-    bool again = launch_is_state(self->state_dir);
+    bool again = state_is_kept(self->state_dir);
     err_code_t rc = step(hint, err);
     if (rc != ERR_FULL || !again)
         return rc;

@@ -1,6 +1,7 @@
 /* await_room - who is started again on a full disk waits until there is room, and says so.
  *
- * Why      a run goes on by itself when its disk has room again; a process that ended for it would take the run with it.
+ * Why      a run goes on by itself when its disk has room again; a process that ended for it would take the
+ *          run with it.
  * How      a step of a start is tried again for as long as it fails for room alone.
  * Not      the first start in a new directory: whoever typed that is told at once.
  * Threads  the main thread; signals are taken here meanwhile.
@@ -26,7 +27,8 @@ typedef err_code_t await_room_step_fn(void *hint, err_t *err);
 /* Errors   those of the step, and ERR_STOPPED: a signal came while it waited */
 MUST_USE err_code_t await_room(const await_room_t *self, await_room_step_fn *step, void *hint, err_t *err);
 
-/* launch_join_state and launch_open_log of a process that was started by hand. Errors: theirs, and ERR_STOPPED */
+/* launch_join_state and launch_open_log of a process that was started by hand. Errors: theirs, and
+ * ERR_STOPPED */
 MUST_USE err_code_t await_room_join(launch_t *launch, const char *where, const char *role, bool echo,
                                     err_t *err);
 

@@ -1,7 +1,8 @@
 #include "deploy/launch/carry.h"
 
 #include "actors/shard/durable/carry.h"
-#include "deploy/cli/checkpoint/catalog.h"
+#include "deploy/state/catalog.h"
+#include "deploy/state/holders.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -61,7 +62,7 @@ static topology_t *s_former(const launch_t *launch, char digest[17])
     return former;
 }
 
-/* What a shard that stands in the way was stored under. */
+/* Settings that a shard that stands in the way was stored under. */
 typedef struct {
     uint64_t epochs;
     bool other_rate;
@@ -220,7 +221,7 @@ static err_code_t s_replace(const launch_t *launch, const topology_t *former, co
     err_code_t rc = statedir_open(launch->state_dir, former->job.name, digest, &state, err);
     if (rc)
         return rc;
-    pid_t holder = launch_role_holder(launch->state_dir, role);
+    pid_t holder = state_role_holder(launch->state_dir, role);
     if (holder)
         rc = err_set(err, ERR_IN_USE, "%s: %s, process %d, works there with other settings; stop it first",
                      launch->state_dir, role, (int)holder);

@@ -21,8 +21,7 @@
 #define CHILD_PAUSE_US 200000
 #define CHILD_PAUSE_MOST_US 5000000
 
-/* ---- the table
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- the table ---- */
 
 typedef struct {
     const char *name; /* NULL: no further one */
@@ -30,8 +29,8 @@ typedef struct {
     bool carries;
 } row_t;
 
-/* What shares a process, in the order in which they are started. Where nodes are rented by plan their scheduler has them
- * started. */
+/* Actors that share a process, in the order in which they are started. Where nodes are rented by plan their
+ * scheduler has them started. */
 static const row_t s_rows[2][ISOLATE_COUNT][4] = {
     {
         [ISOLATE_REGION] = {{"region", "broker,scheduler,node", false}},
@@ -103,8 +102,7 @@ void children_fini(children_t *self)
         process_destroy(&self->items[i].process);
 }
 
-/* ---- start
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- start ---- */
 
 static err_code_t s_start(child_t *child, err_t *err)
 {
@@ -168,8 +166,7 @@ int64_t children_due(const children_t *self)
     return due_us;
 }
 
-/* ---- how they ended
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- how they ended ---- */
 
 /* The last line of the log since this start that is an error of ours. */
 static bool s_last_error(const child_t *child, char *ret_text, size_t size)
@@ -224,7 +221,7 @@ static bool s_is_outcome(const child_t *child)
     return child->region == CHILDREN_GLOBAL || s_last_error(child, said, sizeof said);
 }
 
-/* What the process is for gets done: its region's samples, of the global scheduler all. */
+/* Counts what the process has got done: its region's samples, of the global scheduler all. */
 static uint64_t s_done(const children_t *self, const child_t *child)
 {
     uint64_t all = 0;
@@ -348,8 +345,7 @@ const child_t *children_take_waiting(children_t *self)
     return NULL;
 }
 
-/* ---- all of them
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- all of them ---- */
 
 size_t children_running(const children_t *self, bool carriers)
 {

@@ -1,9 +1,11 @@
-/* children - the processes of a run that `up` starts: the global scheduler, and per region one or several. One that dies
- * unasked is started again; one that says why it cannot go on, or does not even start time after time, is a failure.
+/* children - the processes of a run that `up` starts: the global scheduler, and per region one or several.
+ * One that dies unasked is started again; one that says why it cannot go on, or does not even start time
+ * after time, is a failure.
  *
- * How      each tells on its standard input (see actors/kit/process.h) when it is ready. The first start after a death
- *          comes at once; the pause doubles while it dies soon after it was ready. One that dies again and again while its region, by
- *          what the global scheduler tells ("done REGION SAMPLES"), gets nothing done is a failure too.
+ * How      each tells on its standard input (see actors/kit/process.h) when it is ready. The first start
+ *          after a death comes at once; the pause doubles while it dies soon after it was ready. One that
+ *          dies again and again while its region, by what the global scheduler tells ("done REGION SAMPLES"),
+ *          gets nothing done is a failure too.
  * Threads  the main thread, which must outlive them: the kernel ends them with the thread that made them.
  */
 #ifndef DEPLOY_LAUNCH_CHILDREN_H
@@ -58,14 +60,14 @@ typedef struct {
     char topology[STATEDIR_PATH_MAX + 32], parent[16];
 } children_t;
 
-/* Fills the table; starts nothing. `arguments` are those of the global scheduler's process, ended by NULL; they and the
- * launch are borrowed. Errors: those of statedir_folder. */
+/* Fills the table; starts nothing. `arguments` are those of the global scheduler's process, ended by NULL;
+ * they and the launch are borrowed. Errors: those of statedir_folder. */
 MUST_USE err_code_t children_init(children_t *self, const launch_t *launch, isolate_t isolate,
                                   const char *const *arguments, err_t *err);
 void children_fini(children_t *self); /* kills what runs */
 
-/* Starts those that wait and whose time has come; with `region_too` not only the global scheduler's. Returns whether any
- * was started. On an error that one is CHILD_FAILED. */
+/* Starts those that wait and whose time has come; with `region_too` not only the global scheduler's. Returns
+ * whether any was started. On an error that one is CHILD_FAILED. */
 bool children_start_due(children_t *self, bool region_too, int64_t now_us);
 
 /* Notes who is ready, who has ended and what that means. */
@@ -85,7 +87,8 @@ child_t *children_take_failed(children_t *self);
 
 /* The next that died again without anything done in between and is to be started again, or NULL. */
 child_t *children_take_dying(children_t *self);
-/* The next process that has begun to wait for room on the disk, or that need not any more, and was not yet taken; or NULL. */
+/* The next process that has begun to wait for room on the disk, or that need not any more, and was not yet
+ * taken; or NULL. */
 const child_t *children_take_waiting(children_t *self);
 
 /* Why it failed, one line: the last error in its log, or how it ended. */

@@ -7,8 +7,8 @@
 #include "codec/base/log.h"
 #include "codec/base/outlet.h"
 #include "codec/wire/actor_name.h"
-#include "deploy/cli/cli.h"
 #include "deploy/launch/await_room.h"
+#include "deploy/launch/command.h"
 #include "deploy/launch/control.h"
 #include "deploy/launch/host.h"
 #include "deploy/launch/picture.h"
@@ -17,6 +17,7 @@
 #include "deploy/launch/report.h"
 #include "deploy/launch/status_file.h"
 #include "deploy/launch/watch.h"
+#include "deploy/state/holders.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -65,8 +66,7 @@ typedef struct {
     char stopper[WIRE_NAME_SIZE];
 } conduct_t;
 
-/* ---- in the scheduler's thread
- * -------------------------------------------------------------------------------- */
+/* ---- in the scheduler's thread ---- */
 
 /* For who asks over the control, and for the file. */
 static void s_publish(conduct_t *self, char *text, int64_t now_us)
@@ -117,8 +117,7 @@ static buf_t *s_observe(void *hint, const global_core_t *core, int64_t now_us, b
     return picture;
 }
 
-/* ---- start
- * --------------------------------------------------------------------------------------------------- */
+/* ---- start ---- */
 
 static err_code_t s_start_scheduler(void *hint, err_t *err)
 {
@@ -157,8 +156,7 @@ static err_code_t s_start(conduct_t *self, err_t *err)
     return await_room(&who, s_start_scheduler, self, err);
 }
 
-/* ---- run
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- run ---- */
 
 /* Prices, offers or links in the file are others now; what may not change is refused, and nothing happens. */
 static void s_reread(conduct_t *self)
@@ -283,7 +281,7 @@ static void s_listen(conduct_t *self)
         _exit(EXIT_FAILED);
 }
 
-/* What the control's thread took. */
+/* Asks for the point that the control's thread took. */
 static void s_ask_mark(conduct_t *self)
 {
     char name[GLOBAL_MARK_NAME_MAX + 1];
@@ -323,8 +321,7 @@ static void s_loop(conduct_t *self)
     }
 }
 
-/* ---- end
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- end ---- */
 
 static void s_print(int fd, void (*print)(const json_value_t *report, FILE *out), const json_value_t *report)
 {
@@ -344,7 +341,7 @@ static int s_write_report(conduct_t *self)
     err_t err = {0};
     report_add_parameters(self->report, self->launch->topology, self->launch->state_dir);
     if (self->spec->report_path && json_write_file(self->report, self->spec->report_path, &err))
-        return cli_fail(EXIT_FAILED, self->spec->where, "%s", err.text);
+        return command_fail(EXIT_FAILED, self->spec->where, "%s", err.text);
     if (self->spec->json) {
         char *text = json_print(self->report, false);
         outlet_write(STDOUT_FILENO, text, strlen(text));
@@ -368,7 +365,7 @@ static void s_print_drained(const conduct_t *self, FILE *out)
             self->stopper[0] ? self->stopper : "somebody else");
 }
 
-/* What to type to go on. */
+/* Prints what to type to go on. */
 static void s_print_resume(const conduct_t *self, FILE *out)
 {
     size_t count = 0;
@@ -390,7 +387,7 @@ static void s_print_model(const conduct_t *self, FILE *out)
     json_destroy(&document);
 }
 
-/* What is to be done now. */
+/* Tells what is to be done now. */
 static void s_tell_next(const conduct_t *self)
 {
     char *text = NULL;
@@ -418,8 +415,8 @@ static int s_status(const conduct_t *self)
     return foreign ? EXIT_DRAINED : EXIT_DONE;
 }
 
-/* Whoever starts the whole run begins, or resumes, one; a scheduler that alone is started again goes on in the run that
- * is. So what was kept is forgotten before the former, and when the report is written. */
+/* Whoever starts the whole run begins, or resumes, one; a scheduler that alone is started again goes on in
+ * the run that is. So what was kept is forgotten before the former, and when the report is written. */
 static void s_forget(const conduct_t *self)
 {
     err_t err = {0};
@@ -427,7 +424,8 @@ static void s_forget(const conduct_t *self)
         log_event(LEVEL_WARN, ACTOR_GLOBAL, "forget", "reason=\"%s\"", err.text);
 }
 
-/* Whether the scheduler had failed for a reason of its own before a region's process did: the first reason is the cause. */
+/* Returns whether the scheduler had failed for a reason of its own before a region's process did: the first
+ * reason is the cause. */
 static bool s_is_cause(const conduct_t *self, const err_t *failure)
 {
     char process[200];
@@ -445,8 +443,8 @@ static int s_hand_over(const conduct_t *self, int status)
     if (!outlet_flush(STDOUT_FILENO, CONDUCT_READ_US, &err))
         return status;
     bool kept = self->report && (self->spec->report_path || !json_write_file(self->report, spare, NULL));
-    return cli_fail(EXIT_FAILED, self->spec->where, "standard output: %s%s%s", err.text,
-                    kept ? "; the report is in " : "", kept ? path : "");
+    return command_fail(EXIT_FAILED, self->spec->where, "standard output: %s%s%s", err.text,
+                        kept ? "; the report is in " : "", kept ? path : "");
 }
 
 static int s_finish(conduct_t *self)
@@ -457,9 +455,9 @@ static int s_finish(conduct_t *self)
     if (!status && self->report)
         s_forget(self);
     if (self->region_failure[0] && !s_is_cause(self, &failure))
-        return cli_fail(EXIT_FAILED, NULL, "%s", self->region_failure);
+        return command_fail(EXIT_FAILED, NULL, "%s", self->region_failure);
     if (failure.code)
-        return cli_fail(EXIT_FAILED, self->spec->where, "%s", failure.text);
+        return command_fail(EXIT_FAILED, self->spec->where, "%s", failure.text);
     s_tell_next(self);
     return s_hand_over(self, status ? status : s_status(self));
 }
@@ -521,14 +519,14 @@ static const control_word_t s_asked[] = {{"stop", host_answer_stop},
 static int s_run(conduct_t *self)
 {
     err_t err = {0};
-    if (control_open(self->launch->state_dir, CONTROL_SCHEDULER, s_asked, self, &self->control, &err))
+    if (control_open(self->launch->state_dir, HOLDER_SCHEDULER, s_asked, self, &self->control, &err))
         log_event(LEVEL_WARN, self->spec->where, "control",
                   "reason=\"%s\"; a signal can stop it, cloudless stop cannot", err.text);
     err_code_t rc = s_start(self, &err);
     if (rc == ERR_STOPPED)
         return EXIT_DONE; /* it had not begun */
     if (rc)
-        return cli_fail(EXIT_FAILED, self->spec->where, "%s", err.text);
+        return command_fail(EXIT_FAILED, self->spec->where, "%s", err.text);
     if (self->spec->parent) {
         process_lines_init(&self->told, STDIN_FILENO);
         self->host.watch_fd = STDIN_FILENO;

@@ -1,7 +1,7 @@
 /* conduct - runs the global scheduler from the first hello to the last report, by hand or under `up`.
  *
- * Why      `up` and `scheduler` differ only in who starts the regions, and in who is told to drain: under `up` that and
- *          what became of other processes comes over standard input (see supervise.h).
+ * Why      `up` and `scheduler` differ only in who starts the regions, and in who is told to drain: under
+ *          `up` that and what became of other processes comes over standard input (see supervise.h).
  * Threads  the main thread.
  */
 #ifndef DEPLOY_LAUNCH_CONDUCT_H

@@ -33,8 +33,8 @@ struct control {
 
 /* ---- addresses ---- */
 
-/* However long the path is, and whatever it is called in this mount namespace: the folder is open, and what is in it has a
- * short name below /proc. */
+/* However long the path is, and whatever it is called in this mount namespace: the folder is open, and what
+ * is in it has a short name below /proc. */
 static err_code_t s_address(int folder_fd, const char *name, struct sockaddr_un *ret_address, err_t *err)
 {
     *ret_address = (struct sockaddr_un){.sun_family = AF_UNIX};
@@ -172,7 +172,7 @@ static void *s_run(void *hint)
     }
 }
 
-/* What a killed one has left goes: this process alone may be it. */
+/* A socket that a killed process has left goes: this process alone may be it. */
 static err_code_t s_listen(control_t *self, err_t *err)
 {
     struct sockaddr_un address;

@@ -24,8 +24,7 @@
 
 #define DIAL_TRANSFER "4MiB" /* fills 100 Mbit/s for a third of a second */
 
-/* ---- where brokers listen
- * ------------------------------------------------------------------------------------ */
+/* ---- where brokers listen ---- */
 
 /* Why the address cannot be listened on at all; NULL: it can, or is merely in use. */
 static const char *s_try_bind(const char *host)
@@ -90,8 +89,7 @@ size_t dial_binds(const topology_t *topology, FILE *out)
     return problems;
 }
 
-/* ---- who answers
- * --------------------------------------------------------------------------------------------- */
+/* ---- who answers ---- */
 
 typedef struct {
     const topology_region_t *region;
@@ -228,8 +226,7 @@ static size_t s_tell(const call_t *self, FILE *out)
     return 1;
 }
 
-/* ---- links
- * --------------------------------------------------------------------------------------------------- */
+/* ---- links ---- */
 
 static void s_tell_way(const call_t *self, uint64_t transfer_bytes, FILE *out)
 {
@@ -255,8 +252,8 @@ static void s_tell_way(const call_t *self, uint64_t transfer_bytes, FILE *out)
         fprintf(out, ", of %s there and back\n", units_print_size(self->way.sent_bytes, text));
 }
 
-/* Beside what the file says of a link what was measured of the ways to its ends: where this machine is of one of them, that to
- * the other is the link. */
+/* Beside what the file says of a link what was measured of the ways to its ends: where this machine is of one
+ * of them, that to the other is the link. */
 static void s_tell_link(const topology_link_t *link, const call_t *calls, uint64_t transfer_bytes, FILE *out)
 {
     const call_t *ends[2] = {&calls[link->between[0]], &calls[link->between[1]]};
@@ -272,8 +269,7 @@ static void s_tell_link(const topology_link_t *link, const call_t *calls, uint64
         s_tell_way(ends[i], transfer_bytes, out);
 }
 
-/* ---- all
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- all ---- */
 
 /* Those that are no longer waited for are greeted. */
 static void s_greet_all(call_t *calls, size_t count, void *context)
@@ -314,10 +310,9 @@ size_t dial_brokers(const topology_t *topology, uint64_t transfer_bytes, FILE *o
     return problems;
 }
 
-/* ---- room
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- room ---- */
 
-/* What is there of a path that is yet to be made. */
+/* Free bytes at the nearest existing folder of a path that is yet to be made. */
 static bool s_free_bytes(const char *path, uint64_t *ret_bytes)
 {
     char there[STATEDIR_PATH_MAX];

@@ -1,8 +1,11 @@
-/* dial_way - how long the way to a broker is, and what it carries: measured by what goes there and comes back.
+/* dial_way - how long the way to a broker is, and what it carries: measured by what goes there and comes
+ * back.
  *
- * Why      a plan is made of what a topology says of its links, and nobody else compares that with the network.
- * How      somebody who is registered with a broker sends messages to itself: they cross the way twice. One at a time for the
- *          round trip, of which the least counts; as many as fill the way for the rate, which is that of its slower direction.
+ * Why      a plan is made of what a topology says of its links, and nobody else compares that with the
+ *          network.
+ * How      somebody who is registered with a broker sends messages to itself: they cross the way twice. One
+ *          at a time for the round trip, of which the least counts; as many as fill the way for the rate,
+ *          which is that of its slower direction.
  * Threads  the caller's, which waits: DIAL_WAY_PATIENCE_MS at most for each of both.
  */
 #ifndef DEPLOY_LAUNCH_DIAL_WAY_H
@@ -24,7 +27,8 @@ typedef struct {
     uint64_t sent_bytes;       /* for the rate; as much came back at most */
 } dial_way_t;
 
-/* `socket` is connected, and registered with its broker as `name`. Sends at most `transfer_bytes` for the rate; 0: none. */
+/* `socket` is connected, and registered with its broker as `name`. Sends at most `transfer_bytes` for the
+ * rate; 0: none. */
 dial_way_t dial_way_measure(void *socket, const char *name, uint64_t transfer_bytes);
 
 #endif

@@ -157,7 +157,8 @@ static int s_spawn(const errands_t *self, const rent_command_t *command, pid_t *
     return failed;
 }
 
-/* One after another for a unit; but a start that runs as long as its node does not hold up the stop of that. */
+/* One after another for a unit; but a start that runs as long as its node does not hold up the stop of
+ * that. */
 static bool s_is_its_turn(const errands_t *self, size_t index)
 {
     const errand_t *errand = &self->items[index];

@@ -1,11 +1,11 @@
 /* errands - runs the user's command that rents and gives back machines: COMMAND start|stop REGION OFFER NAME.
  *
- * Why      what people's cloud tools do takes long, fails and hangs; none of it may hold up the scheduler, or leave a
- *          machine behind that is paid for.
- * How      errands for one unit run one after another, those of different units beside each other. A start may run as long
- *          as its node does; a stop goes before it. One that hangs is ended with its process group: a start when its unit is
- *          given up, a stop after `patience`. A stop that fails is run again, STOPS_MOST times in all.
- *          Their output goes to a log of the unit's; they outlive this process.
+ * Why      what people's cloud tools do takes long, fails and hangs; none of it may hold up the scheduler, or
+ *          leave a machine behind that is paid for.
+ * How      errands for one unit run one after another, those of different units beside each other. A start
+ *          may run as long as its node does; a stop goes before it. One that hangs is ended with its process
+ *          group: a start when its unit is given up, a stop after `patience`. A stop that fails is run again,
+ *          STOPS_MOST times in all. Their output goes to a log of the unit's; they outlive this process.
  * Threads  one.
  */
 #ifndef DEPLOY_LAUNCH_ERRANDS_H
@@ -24,12 +24,13 @@ typedef struct {
 typedef struct errands errands_t;
 
 errands_t *errands_new(const errands_spec_t *spec);
-/* What still runs is left alone, and said. */
+/* Commands that still run are left alone, and said. */
 void errands_destroy(errands_t **self_p);
 
 void errands_add(errands_t *self, const rent_command_t *command, int64_t now_us);
 
-/* Starts what may start, ends what hangs; then tells one after another what has come of them. False: nothing else. */
+/* Starts what may start, ends what hangs; then tells one after another what has come of them. False:
+ * nothing else. */
 bool errands_look(errands_t *self, int64_t now_us, char ret_name[2 * TOPOLOGY_NAME_MAX], rent_end_t *ret_end);
 
 /* How many are not done; a start that runs as long as its node counts. */

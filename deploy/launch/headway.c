@@ -55,8 +55,7 @@ void headway_look(headway_t *self, const global_core_t *core, int64_t now_us)
     self->still_samples = samples;
 }
 
-/* ---- figures of a region, or of all
- * ------------------------------------------------------------------------- */
+/* ---- figures of a region, or of all ---- */
 
 static size_t s_first(size_t region)
 {
@@ -119,10 +118,9 @@ double headway_left_s(const headway_t *self, const global_core_t *core, size_t r
     return longest < HEADWAY_LEFT_MAX_S ? longest : NAN;
 }
 
-/* ---- waits
- * --------------------------------------------------------------------------------------------------- */
+/* ---- waits ---- */
 
-/* Who explains a standstill best: the schedulers, then the shards, then whoever waits for them. */
+/* Ranks who explains a standstill best: the schedulers, then the shards, then whoever waits for them. */
 static int s_rank(const char *actor)
 {
     static const actor_role_t roles[] = {ROLE_SCHEDULER, ROLE_SHARD, ROLE_SYNCHRONIZER};
@@ -156,7 +154,7 @@ static const message_t *s_row(const global_core_t *core, const char *actor)
     return NULL;
 }
 
-/* Who is waited for may wait itself: the last one that does explains it. */
+/* The actor that is waited for may wait itself: the last one that does explains it. */
 static const message_t *s_reason(const global_core_t *core)
 {
     const message_t *at = s_longest_wait(core);

@@ -115,7 +115,8 @@ char *host_answer_stop(void *hint, const char *rest)
     return answer;
 }
 
-/* What a SIGHUP says; 0: nothing. The kernel takes the terminal from all of its session before it sends any. */
+/* The signal that a SIGHUP stands for; 0: nothing. The kernel takes the terminal from all of its session
+ * before it sends any. */
 static int s_hangup(void)
 {
     if (!s_terminal || s_has_terminal())

@@ -1,11 +1,11 @@
-/* host - a process and its surroundings: descriptors and limits it begins with, and what its main thread waits for: signals,
- * actors whose state changed, children, and time.
+/* host - a process and its surroundings: descriptors and limits it begins with, and what its main thread
+ * waits for: signals, actors whose state changed, children, and time.
  *
  * Why      signals are acted on here and nowhere else: the handler only writes into a pipe.
- * How      they are blocked but while the main thread waits. They have handlers all the same, because libraries start
- *          threads before main begins (OpenBLAS does), and a signal that such a thread takes must not end the process.
- *          A SIGHUP says that the terminal is gone when there was one and it is; else it is a person's. With nohup the end of
- *          the terminal is nothing.
+ * How      they are blocked but while the main thread waits. They have handlers all the same, because
+ *          libraries start threads before main begins (OpenBLAS does), and a signal that such a thread takes
+ *          must not end the process. A SIGHUP says that the terminal is gone when there was one and it is;
+ *          else it is a person's. With nohup the end of the terminal is nothing.
  * Threads  the main thread; the notify descriptor may be written by any.
  */
 #ifndef DEPLOY_LAUNCH_HOST_H
@@ -27,9 +27,9 @@ typedef struct {
     bool child; /* a child has ended */
 } host_event_t;
 
-/* Once, first in main: opens /dev/null as those of descriptors 0, 1 and 2 that are closed, lest the next file be one of them;
- * raises the soft limit of open files to the hard one; takes SIGINT, SIGTERM, SIGHUP and SIGCHLD, ignores SIGPIPE and SIGXFSZ, and
- * keeps czmq from taking any. */
+/* Once, first in main: opens /dev/null as those of descriptors 0, 1 and 2 that are closed, lest the next file
+ * be one of them; raises the soft limit of open files to the hard one; takes SIGINT, SIGTERM, SIGHUP and
+ * SIGCHLD, ignores SIGPIPE and SIGXFSZ, and keeps czmq from taking any. */
 void host_prepare(void);
 
 /* For commands that never call host_wait: signals do what they do by default, at once. */

@@ -37,7 +37,8 @@ static bool s_bury(pid_t command, int *ret_status)
     return over;
 }
 
-/* What a terminal sends goes to the command as well, which is of the same group: only what a process sends is handed on. */
+/* A terminal's signal goes to the command as well, which is of the same group: only what a process sends
+ * is handed on. */
 static void s_hand_on(pid_t command, const siginfo_t *signal)
 {
     if (signal->si_code <= 0)

@@ -9,9 +9,10 @@
 #include "codec/base/log_file.h"
 #include "codec/base/quote.h"
 #include "codec/base/units.h"
-#include "deploy/cli/cli.h"
 #include "deploy/launch/carry.h"
-#include "deploy/launch/control.h"
+#include "deploy/launch/command.h"
+#include "deploy/state/find.h"
+#include "deploy/state/holders.h"
 #include "store/file.h"
 #include "store/lockfile.h"
 
@@ -26,7 +27,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LAUNCH_LOCK_SUFFIX ".lock"
 #define LAUNCH_PATIENCE 40 /* times LAUNCH_PAUSE: while another process creates the state directory */
 #define LAUNCH_PAUSE_NS 50000000
 
@@ -45,8 +45,8 @@ void launch_fini(launch_t *self)
     self->mistakes = NULL;
 }
 
-/* A path as it was meant where the command was given: what goes on later may do so from elsewhere. What does not fit stays as it
- * is, and will be told as missing. */
+/* A path as it was meant where the command was given: what goes on later may do so from elsewhere. What does
+ * not fit stays as it is, and will be told as missing. */
 static void s_make_absolute(char path[TOPOLOGY_TEXT_MAX])
 {
     char base[PATH_MAX], whole[2 * PATH_MAX], written[TOPOLOGY_TEXT_MAX];
@@ -120,8 +120,7 @@ err_code_t launch_reread(const launch_t *self, const char *path, const char *con
     return ERR_OK;
 }
 
-/* ---- state directory
- * ----------------------------------------------------------------------------------------- */
+/* ---- state directory ---- */
 
 static err_code_t s_absolute(const char *path, char ret[STATEDIR_PATH_MAX], err_t *err)
 {
@@ -139,7 +138,7 @@ static err_code_t s_absolute(const char *path, char ret[STATEDIR_PATH_MAX], err_
 err_code_t launch_choose_state(launch_t *self, const char *given, err_t *err)
 {
     char path[PATH_MAX], base[STATEDIR_PATH_MAX];
-    err_code_t rc = given ? ERR_OK : launch_default_base(base, err);
+    err_code_t rc = given ? ERR_OK : state_default_base(base, err);
     if (rc)
         return rc;
     if (given)
@@ -203,94 +202,6 @@ err_code_t launch_replace_topology(const launch_t *self, const topology_t *chang
     return rc;
 }
 
-static bool s_is_lock(const char *name)
-{
-    size_t length = strlen(name), suffix = strlen(LAUNCH_LOCK_SUFFIX);
-    return length > suffix && !strcmp(name + length - suffix, LAUNCH_LOCK_SUFFIX);
-}
-
-typedef void role_fn(void *hint, const char *role, pid_t holder);
-
-/* Of the processes that were started by hand and work in this directory. */
-static void s_each_role(const char *state_dir, role_fn *each, void *hint)
-{
-    char run[STATEDIR_PATH_MAX], path[STATEDIR_PATH_MAX + NAME_MAX + 2], role[NAME_MAX + 1];
-    snprintf(run, sizeof run, "%s/run", state_dir);
-    DIR *dir = opendir(run);
-    struct dirent *entry;
-    while (dir && (entry = readdir(dir))) {
-        if (!s_is_lock(entry->d_name))
-            continue;
-        snprintf(path, sizeof path, "%s/%s", run, entry->d_name);
-        snprintf(role, sizeof role, "%.*s", (int)(strlen(entry->d_name) - strlen(LAUNCH_LOCK_SUFFIX)),
-                 entry->d_name);
-        pid_t holder = lockfile_holder(path);
-        if (holder)
-            each(hint, role, holder);
-    }
-    if (dir)
-        closedir(dir);
-}
-
-typedef struct {
-    pid_t holder;
-    char *role; /* (NAME_MAX + 1) */
-} found_t;
-
-static void s_prefer_scheduler(void *hint, const char *role, pid_t holder)
-{
-    found_t *found = hint;
-    if (found->holder && strcmp(role, CONTROL_SCHEDULER))
-        return;
-    found->holder = holder;
-    snprintf(found->role, NAME_MAX + 1, "%s", role);
-}
-
-pid_t launch_role_holder(const char *state_dir, char ret_role[NAME_MAX + 1])
-{
-    found_t found = {.role = ret_role};
-    s_each_role(state_dir, s_prefer_scheduler, &found);
-    return found.holder;
-}
-
-typedef struct {
-    const char *kind; /* how their names begin */
-    char (*names)[STATEDIR_NAME_MAX];
-    size_t count;
-} owners_t;
-
-static void s_add_owner(void *hint, const char *role, pid_t holder)
-{
-    owners_t *owners = hint;
-    (void)holder;
-    if (strncmp(role, owners->kind, strlen(owners->kind)))
-        return;
-    owners->names = realloc(owners->names, (owners->count + 1) * sizeof *owners->names);
-    CHECK(owners->names);
-    snprintf(owners->names[owners->count++], sizeof *owners->names, "%s", role);
-}
-
-void launch_owners(const char *state_dir, char (**ret_names)[STATEDIR_NAME_MAX], size_t *ret_count)
-{
-    static const char *const kinds[] = {CONTROL_SCHEDULER, "broker-", "node-"};
-    owners_t owners = {.kind = ""};
-    if (statedir_lock_holder(state_dir))
-        s_add_owner(&owners, CONTROL_UP, 0);
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds && !owners.count; i++) {
-        owners.kind = kinds[i];
-        s_each_role(state_dir, s_add_owner, &owners);
-    }
-    *ret_names = owners.names;
-    *ret_count = owners.count;
-}
-
-pid_t launch_holder(const char *state_dir)
-{
-    char role[NAME_MAX + 1];
-    pid_t holder = statedir_lock_holder(state_dir);
-    return holder ? holder : launch_role_holder(state_dir, role);
-}
-
 static err_code_t s_open_run(launch_t *self, err_t *err)
 {
     err_code_t rc = statedir_folder(self->state_dir, STATEDIR_RUN, self->run_dir, err);
@@ -307,7 +218,7 @@ static err_code_t s_take_state(launch_t *self, err_t *err)
         rc = statedir_open(self->state_dir, self->topology->job.name, self->digest, &self->state, err);
     if (rc)
         return rc;
-    pid_t holder = launch_role_holder(self->state_dir, role);
+    pid_t holder = state_role_holder(self->state_dir, role);
     if (holder)
         return err_set(err, ERR_IN_USE,
                        "%s: in use by %s, process %d; stop it with cloudless stop --state %s, or "
@@ -345,13 +256,6 @@ const char *launch_resume_command(const char *state_dir, char out[LAUNCH_COMMAND
     snprintf(out, LAUNCH_COMMAND_MAX, "cloudless up %s --state %s --resume", quote_word(topology, file),
              quote_word(state_dir, dir));
     return out;
-}
-
-bool launch_is_state(const char *dir)
-{
-    char job[STATEDIR_PATH_MAX + 32];
-    snprintf(job, sizeof job, "%s/job", dir);
-    return access(job, F_OK) == 0;
 }
 
 err_code_t launch_take_state(launch_t *self, err_t *err)
@@ -428,7 +332,7 @@ static err_code_t s_join_state(launch_t *self, const char *role, err_t *err)
     if (rc)
         return rc;
     char path[STATEDIR_PATH_MAX + NAME_MAX];
-    snprintf(path, sizeof path, "%s/%s" LAUNCH_LOCK_SUFFIX, self->run_dir, role);
+    snprintf(path, sizeof path, "%s/%s" HOLDER_LOCK_SUFFIX, self->run_dir, role);
     return lockfile_take(path, &self->role_lock, err);
 }
 
@@ -464,7 +368,8 @@ static void s_empty_folder(const char *path)
     rmdir(path);
 }
 
-/* What a start that came to nothing has put there; the directory itself stays when anything else is in it. */
+/* Removes what a start that came to nothing has put there; the directory itself stays when anything else
+ * is in it. */
 void launch_abandon_state(launch_t *self)
 {
     static const char *const folders[] = {"run", "log", "data"};
@@ -499,8 +404,7 @@ err_code_t launch_count_snapshots(const launch_t *self, size_t *ret_count, err_t
     return ERR_OK;
 }
 
-/* ---- files of a process
- * ------------------------------------------------------------------------------------ */
+/* ---- files of a process ---- */
 
 err_code_t launch_open_log(const launch_t *self, const char *name, bool echo, err_t *err)
 {
@@ -537,8 +441,7 @@ err_code_t launch_check_output(const char *path, err_t *err)
     return ERR_OK;
 }
 
-/* ---- data set
- * ------------------------------------------------------------------------------------------------ */
+/* ---- data set ---- */
 
 /* `shares` has room for all regions and must live as long as the spec. */
 static dataset_spec_t s_dataset_spec(const topology_t *topology, double *shares)
@@ -569,7 +472,8 @@ static err_code_t s_check_shards(const topology_t *topology, err_t *err)
     return rc;
 }
 
-/* What computes later relies on it: sizes, classes and kinds of data and model are compared here, and nowhere else. */
+/* The actors that compute later rely on it: sizes, classes and kinds of data and model are compared here, and
+ * nowhere else. */
 static err_code_t s_derive_job(launch_t *self, const dataset_facts_t *facts, err_t *err)
 {
     const topology_t *topology = self->topology;
@@ -589,7 +493,7 @@ static err_code_t s_place(const char *place, err_code_t code, err_t *err)
     return place[0] ? err_prefix(err, code, "%s", place) : code;
 }
 
-/* What is wrong with the data is told beside what is wrong elsewhere, as far as each is known. */
+/* Mistakes in the data are told beside those elsewhere, as far as each is known. */
 static void s_look_anyway(launch_t *self)
 {
     double shares[TOPOLOGY_REGIONS_MAX];
@@ -613,15 +517,15 @@ static void s_look_anyway(launch_t *self)
 
 int launch_wrong(launch_t *self, int status, const char *where, const err_t *err, bool looks)
 {
-    cli_fail((exit_status_t)status, where, "%s", err->text);
+    command_fail((exit_status_t)status, where, "%s", err->text);
     const mistakes_t *mistakes = self->mistakes;
     if (looks)
         s_look_anyway(self);
     for (size_t i = 0; mistakes && i < mistakes->count; i++)
         if (mistakes->rows[i].text[0] && strcmp(mistakes->rows[i].text, err->text) != 0)
-            cli_fail((exit_status_t)status, where, "%s", mistakes->rows[i].text);
+            command_fail((exit_status_t)status, where, "%s", mistakes->rows[i].text);
     if (mistakes && mistakes->more)
-        cli_fail((exit_status_t)status, where, "%zu more mistakes; correct these first", mistakes->more);
+        command_fail((exit_status_t)status, where, "%zu more mistakes; correct these first", mistakes->more);
     return status;
 }
 
@@ -665,8 +569,7 @@ err_code_t launch_open_dataset(launch_t *self, size_t region_index, err_t *err)
     return rc ? rc : s_derive_job(self, dataset_facts(self->dataset), err);
 }
 
-/* ---- broker
- * -------------------------------------------------------------------------------------------------- */
+/* ---- broker ---- */
 
 err_code_t launch_find_broker(void *hint, char ret_endpoint[TOPOLOGY_TEXT_MAX], err_t *err)
 {

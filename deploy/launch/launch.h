@@ -1,4 +1,5 @@
-/* launch - what every process of a job begins with: the topology, the state directory, the data set, and the job.
+/* launch - what every process of a job begins with: the topology, the state directory, the data set, and the
+ * job.
  *
  * Why      one order of checks and one wording of errors for up, node, broker and scheduler.
  * Threads  made by the main thread; immutable afterwards, and then read by all actors of the process.
@@ -24,10 +25,11 @@ typedef struct {
     char digest[17];
     char state_dir[STATEDIR_PATH_MAX]; /* absolute */
     char run_dir[STATEDIR_PATH_MAX];
-    statedir_t *state;     /* held by `up` alone */
-    bool carries;          /* what it was left with may be carried on under other settings (carry.h) ... */
-    char carried[512];     /* ... as was done: which; CARRY_TEXT_MAX */
-    const char *const *sets; /* (set_count) of the command line, borrowed: `up` changes nothing that is not named there */
+    statedir_t *state; /* held by `up` alone */
+    bool carries;      /* what it was left with may be carried on under other settings (carry.h) ... */
+    char carried[512]; /* ... as was done: which; CARRY_TEXT_MAX */
+    const char *const
+        *sets; /* (set_count) of the command line, borrowed: `up` changes nothing that is not named there */
     size_t set_count;
     int role_lock;         /* held by the processes that are started by hand; -1: none */
     dataset_t *dataset;    /* NULL where no data is needed */
@@ -42,25 +44,22 @@ void launch_fini(launch_t *self);
 MUST_USE err_code_t launch_read(launch_t *self, const char *path, const char *const *sets, size_t set_count,
                                 const char *seed, err_t *err);
 
-/* After launch_read, or launch_look_dataset, failed: prints every mistake that is in the topology, the first as `err` has it, and
- * returns `status`. With `looks`, the data set is looked at too where the topology's other mistakes let it. */
+/* After launch_read, or launch_look_dataset, failed: prints every mistake that is in the topology, the first
+ * as `err` has it, and returns `status`. With `looks`, the data set is looked at too where the topology's
+ * other mistakes let it. */
 int launch_wrong(launch_t *self, int status, const char *where, const err_t *err, bool looks);
 
 /* Reads it again while the job runs. Errors: as above; ERR_CONFIG when something has changed that may not. */
 MUST_USE err_code_t launch_reread(const launch_t *self, const char *path, const char *const *sets,
                                   size_t set_count, const char *seed, topology_t **ret_changed, err_t *err);
 
-/* Puts the effective topology into the state directory once more, after such a change. Errors: those of file_write. */
+/* Puts the effective topology into the state directory once more, after such a change. Errors: those of
+ * file_write. */
 MUST_USE err_code_t launch_replace_topology(const launch_t *self, const topology_t *changed, err_t *err);
 
 /* Chooses the state directory: `given`, or ${XDG_STATE_HOME:-~/.local/state}/cloudless/JOBNAME. Creates
  * nothing. */
 MUST_USE err_code_t launch_choose_state(launch_t *self, const char *given, err_t *err);
-
-/* Where state directories are when none is named, and which of those there is meant: the only one, or the only one that
- * somebody works in. Errors: ERR_USAGE (no home, nothing there, or several), ERR_LIMIT. */
-MUST_USE err_code_t launch_default_base(char ret[STATEDIR_PATH_MAX], err_t *err);
-MUST_USE err_code_t launch_find_state(char ret[STATEDIR_PATH_MAX], err_t *err);
 
 /* Takes the whole state directory for this process and its children, and puts the effective topology there.
  * Errors: those of statedir_open; ERR_IN_USE also when processes that were started by hand work in it. */
@@ -69,18 +68,19 @@ MUST_USE err_code_t launch_take_state(launch_t *self, err_t *err);
 /* Joins a state directory in a role ("node-eu-a") of which there may be one. Errors: as above. */
 MUST_USE err_code_t launch_join_state(launch_t *self, const char *role, err_t *err);
 
-/* Gives the run that this process begins its identity, unless the directory is of one already: for the process of the
- * global scheduler, or the one that holds its directory. Errors: those of statedir_join_run. */
+/* Gives the run that this process begins its identity, unless the directory is of one already: for the
+ * process of the global scheduler, or the one that holds its directory. Errors: those of
+ * statedir_join_run. */
 MUST_USE err_code_t launch_begin_run(launch_t *self, err_t *err);
 
 /* Uses a state directory that this process's parent holds. */
 MUST_USE err_code_t launch_share_state(launch_t *self, err_t *err);
 
-/* What this process logs goes to DIR/log/NAME.log from now on; with `echo` warnings and errors go to standard error
- * as well. Errors: ERR_IO, ERR_FULL, ERR_DENIED. */
+/* The log of this process goes to DIR/log/NAME.log from now on; with `echo` warnings and errors go to
+ * standard error as well. Errors: ERR_IO, ERR_FULL, ERR_DENIED. */
 MUST_USE err_code_t launch_open_log(const launch_t *self, const char *name, bool echo, err_t *err);
 
-/* Whether a file can be written there at the end of a run; nothing is created. Errors: ERR_USAGE. */
+/* Checks whether a file can be written there at the end of a run; nothing is created. Errors: ERR_USAGE. */
 MUST_USE err_code_t launch_check_output(const char *path, err_t *err);
 
 /* Undoes launch_take_state when it was this process that created the directory and nothing was run in it. */
@@ -89,18 +89,19 @@ void launch_abandon_state(launch_t *self);
 /* How many shards of all regions have a snapshot to go on from. */
 MUST_USE err_code_t launch_count_snapshots(const launch_t *self, size_t *ret_count, err_t *err);
 
-/* Looks at the data set without keeping any of it, on disk or in memory, compares it with the model, and derives the job.
- * Every command does so before it creates anything; `thorough`: and reads
+/* Looks at the data set without keeping any of it, on disk or in memory, compares it with the model, and
+ * derives the job. Every command does so before it creates anything; `thorough`: and reads
  * everything through.
  *
  * Errors   those of dataset_look, model_accepts and job_derive */
 MUST_USE err_code_t launch_look_dataset(launch_t *self, bool thorough, err_t *err);
 
-/* The same for commands that compute nothing with it: where the files are not there, and the topology says how many samples
- * there are, the job is derived from that, and facts.kind is NULL. */
+/* The same for commands that compute nothing with it: where the files are not there, and the topology says
+ * how many samples there are, the job is derived from that, and facts.kind is NULL. */
 MUST_USE err_code_t launch_try_dataset(launch_t *self, err_t *err);
 
-/* Opens the data set as a region sees it, compares and derives. Errors: those of dataset_open, and as above. */
+/* Opens the data set as a region sees it, compares and derives. Errors: those of dataset_open, and as
+ * above. */
 MUST_USE err_code_t launch_open_dataset(launch_t *self, size_t region_index, err_t *err);
 
 /* Where a region's broker is, for shells: hint is launch_where_t. */
@@ -111,25 +112,8 @@ typedef struct {
 } launch_where_t;
 err_code_t launch_find_broker(void *hint, char ret_endpoint[TOPOLOGY_TEXT_MAX], err_t *err);
 
-/* What to type to go on with the topology that lies in a state directory; for a shell. */
+/* The command that goes on with the topology that lies in a state directory; for a shell. */
 #define LAUNCH_COMMAND_MAX (3 * STATEDIR_PATH_MAX)
 const char *launch_resume_command(const char *state_dir, char out[LAUNCH_COMMAND_MAX]);
-
-/* Whether a job's state is kept there. */
-bool launch_is_state(const char *dir);
-
-/* The process that was started by hand and works there, a scheduler before others, and as what; 0: none. */
-pid_t launch_role_holder(const char *state_dir, char ret_role[NAME_MAX + 1]);
-
-/* The process that works in a state directory: of the lock, else the scheduler started by hand, else any
- * other; 0: none. The number is what that process knows itself by: good to be shown, never to be signalled. */
-pid_t launch_holder(const char *state_dir);
-
-/* Whom to ask about the run that works in a state directory, as control_ask calls them: `up`, else the scheduler, else all
- * brokers, else all nodes.
- *
- *   out  ret_names  (count) freed with free(), as one
- */
-void launch_owners(const char *state_dir, char (**ret_names)[STATEDIR_NAME_MAX], size_t *ret_count);
 
 #endif

@@ -50,7 +50,8 @@ static void *s_stand(void *gate)
     return NULL;
 }
 
-/* How many there may be is known to nobody: to the user, to the control group, to the kernel. So they are made. */
+/* How many there may be is known to nobody: to the user, to the control group, to the kernel. So they are
+ * made. */
 static err_code_t s_check_threads(err_t *err)
 {
     pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;

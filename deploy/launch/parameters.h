@@ -1,8 +1,8 @@
 /* parameters - a region's model as its shards have committed it, put together again.
  *
  * Why      reports tell the SHA-256 of what was trained.
- * How      the newest snapshot of every shard, also while they are written; nothing is locked or changed. What is damaged
- *          is not passed over: `checkpoint export` says what can be had then.
+ * How      the newest snapshot of every shard, also while they are written; nothing is locked or changed.
+ *          What is damaged is not passed over: `checkpoint export` says what can be had then.
  * Threads  any.
  */
 #ifndef DEPLOY_LAUNCH_PARAMETERS_H

@@ -48,7 +48,7 @@ static void s_print_links(const json_value_t *links, FILE *out)
     json_destroy(&shown);
 }
 
-/* What a lost disk came to: a region that goes on as if nothing had been would say nothing. */
+/* Prints what a lost disk came to: a region that goes on as if nothing had been would say nothing. */
 static void s_print_losses(const json_value_t *regions, FILE *out)
 {
     for (size_t i = 0; i < json_count(regions); i++) {

@@ -9,7 +9,8 @@
 #define PLANNING_PROBE_US 300000
 
 /* The objectives of the topology and of the planner are one list. */
-_Static_assert((int)OBJECTIVE_UNTIL_DONE == (int)PLAN_UNTIL_DONE && (int)OBJECTIVE_MATCH == (int)PLAN_MATCH,
+_Static_assert((int)OBJECTIVE_UNTIL_DONE == (int)OBJECTIVE_UNTIL_DONE &&
+                   (int)OBJECTIVE_MATCH == (int)OBJECTIVE_MATCH,
                "one list of objectives");
 
 static err_code_t s_derive(launch_t *launch, job_t *ret_job, err_t *err)
@@ -65,11 +66,11 @@ plan_input_t planning_input(const launch_t *launch, const global_plan_with_t *wi
                           .start_s = with->start_s};
 }
 
-double planning_limit(const topology_t *topology, plan_objective_t objective)
+double planning_limit(const topology_t *topology, objective_t objective)
 {
-    if (objective == PLAN_DEADLINE)
+    if (objective == OBJECTIVE_DEADLINE)
         return (double)topology->plan.deadline_us / 1e6;
-    return objective == PLAN_BUDGET ? topology->plan.budget : 0;
+    return objective == OBJECTIVE_BUDGET ? topology->plan.budget : 0;
 }
 
 const char *planning_print_units(const topology_region_t *region, const uint64_t units[TOPOLOGY_OFFERS_MAX],
@@ -93,7 +94,7 @@ err_code_t planning_check(launch_t *launch, err_t *err)
     err_code_t rc = planning_prepare(launch, 0, with, NULL, err);
     plan_input_t input = planning_input(launch, with);
     topology_t *topology = launch->topology;
-    plan_objective_t objective = (plan_objective_t)topology->plan.objective;
+    objective_t objective = topology->plan.objective;
     if (!rc)
         rc = plan_make(&input, objective, planning_limit(topology, objective), plan, err);
     if (!rc)

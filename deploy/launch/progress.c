@@ -21,8 +21,7 @@ void progress_init(progress_t *self, bool shown, int64_t now_us)
     self->terminal = shown && isatty(STDERR_FILENO);
 }
 
-/* ---- figures
- * ------------------------------------------------------------------------------------------------- */
+/* ---- figures ---- */
 
 typedef struct {
     const progress_t *self;
@@ -63,8 +62,7 @@ static scene_t s_scene(const progress_t *self, const global_core_t *core, const 
     return scene;
 }
 
-/* ---- parts
- * --------------------------------------------------------------------------------------------------- */
+/* ---- parts ---- */
 
 typedef struct {
     char text[PROGRESS_LINE_MAX];
@@ -176,8 +174,7 @@ static const struct {
                {s_accuracy, 6, false}, {s_wan, 2, false},    {s_elapsed, 7, false}};
 #define PARTS (sizeof s_parts / sizeof *s_parts)
 
-/* ---- lines
- * --------------------------------------------------------------------------------------------------- */
+/* ---- lines ---- */
 
 static size_t s_best(const part_t *parts, const bool *looked)
 {

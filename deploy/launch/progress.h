@@ -1,7 +1,8 @@
-/* progress - how far a run is, on standard error: on a terminal as a line that is drawn over, elsewhere as a line every few
- * seconds.
+/* progress - how far a run is, on standard error: on a terminal as a line that is drawn over, elsewhere as a
+ * line every few seconds.
  *
- * How      a line is made of parts, each with a worth: however narrow the terminal, what is worth most is on it.
+ * How      a line is made of parts, each with a worth: however narrow the terminal, what is worth most is on
+ *          it.
  * Threads  the global scheduler's thread.
  */
 #ifndef DEPLOY_LAUNCH_PROGRESS_H

@@ -92,7 +92,8 @@ static uint64_t s_units(const topology_region_t *region)
     return units;
 }
 
-/* Where units of offers were rented their seconds are those of all together; else nodes stand for all there is. */
+/* Where units of offers were rented their seconds are those of all together; else nodes stand for all
+ * there is. */
 static void s_put_rent(region_row_t *row, const region_report_t_ *report, const global_cost_t *cost,
                        char text[RENTED_MAX])
 {

@@ -24,8 +24,7 @@ const char *report_state_name(run_state_t state)
     return names[state];
 }
 
-/* ---- cost
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- cost ---- */
 
 static uint64_t s_item(const wire_u64s_t *items, size_t index)
 {
@@ -44,7 +43,8 @@ static double s_price_per_s(const topology_region_t *region, uint64_t *ret_units
     return price;
 }
 
-/* What units were rented for, of every offer; where no node is a unit of an offer, its nodes stand for all there is. */
+/* The time that units were rented for, of every offer; where no node is a unit of an offer, its nodes stand
+ * for all there is. */
 global_cost_t report_cost(const global_core_t *core, const report_context_t *context, size_t region)
 {
     global_cost_t cost = global_core_cost(core, region);
@@ -59,8 +59,7 @@ global_cost_t report_cost(const global_core_t *core, const report_context_t *con
     return cost;
 }
 
-/* ---- the document
- * -------------------------------------------------------------------------------------------- */
+/* ---- the document ---- */
 
 /* Seconds that units of each offer were rented. */
 static void s_add_offers(json_value_t *row, const topology_region_t *region, const message_t *report)
@@ -181,8 +180,8 @@ static double s_first_loss(const global_core_t *core, const topology_t *topology
     return least;
 }
 
-/* Updates that were not finite, or a loss far above what guessing costs or what it began with. Where no loss is known nothing
- * is said about it. */
+/* Updates that were not finite, or a loss far above what guessing costs or what it began with. Where no loss
+ * is known nothing is said about it. */
 static bool s_has_diverged(const global_core_t *core, const topology_t *topology,
                            const report_totals_t *totals)
 {
@@ -306,8 +305,7 @@ void report_add_parameters(json_value_t *report, const topology_t *topology, con
     }
 }
 
-/* ---- the table
- * ----------------------------------------------------------------------------------------------- */
+/* ---- the table ---- */
 
 static void s_print_number(FILE *out, const char *label, double value)
 {

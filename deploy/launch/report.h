@@ -23,7 +23,7 @@ typedef struct {
 
 json_value_t *report_new(const global_core_t *core, const report_context_t *context);
 
-/* What a region has cost so far. */
+/* The cost of a region so far. */
 global_cost_t report_cost(const global_core_t *core, const report_context_t *context, size_t region);
 
 /* Sums over regions; loss and accuracy are means weighted by samples, NaN without any. */

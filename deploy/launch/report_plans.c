@@ -14,7 +14,7 @@ static json_value_t *s_units_of(const topology_t *topology, const global_plan_en
     return items;
 }
 
-/* What was predicted, beside what it came to; and every change of plan with its reason. */
+/* Adds what was predicted, beside what it came to; and every change of plan with its reason. */
 void report_plans_add(json_value_t *report, const global_core_t *core, const report_context_t *context,
                       double cost)
 {
@@ -24,7 +24,7 @@ void report_plans_add(json_value_t *report, const global_core_t *core, const rep
         json_set_number(report, "emulate", topology->plan.emulate);
     if (!plan)
         return;
-    json_set_string(report, "objective", plan_objective_name((plan_objective_t)topology->plan.objective));
+    json_set_string(report, "objective", plan_objective_name(topology->plan.objective));
     json_set_number(report, "predicted_s", global_plan_at(plan, 0)->predicted_s);
     json_set_number(report, "planned_s", (double)global_core_planned_us(core, context->now_us) / 1e6);
     json_set_number(report, "predicted_cost", global_plan_at(plan, 0)->predicted_cost);

@@ -7,7 +7,8 @@
 
 #include "deploy/launch/report.h"
 
-void report_plans_add(json_value_t *report, const global_core_t *core, const report_context_t *context, double cost);
+void report_plans_add(json_value_t *report, const global_core_t *core, const report_context_t *context,
+                      double cost);
 void report_plans_print(const json_value_t *report, FILE *out);
 
 #endif

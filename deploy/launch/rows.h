@@ -1,10 +1,13 @@
-/* rows - figures that are shown, declared once: name, unit, help; documents, tables and explanations walk the list.
+/* rows - figures that are shown, declared once: name, unit, help; documents, tables and explanations walk the
+ * list.
  *
- * Why      what a figure is called, what it means and how it is written must not differ between a program's JSON and a
- *          person's table, and a new one is a line.
- * How      a row is a struct; a list of fields says where in it each figure lies. Lists end with a field without a name.
- *          Of a list that serves a run that goes on and its report, a field says in which of them it is.
- * Units    "s" is written as a duration, "bytes" and "bytes/s" with their prefixes, "share" in percent, "price" to the millionth.
+ * Why      what a figure is called, what it means and how it is written must not differ between a program's
+ *          JSON and a person's table, and a new one is a line.
+ * How      a row is a struct; a list of fields says where in it each figure lies. Lists end with a field
+ *          without a name. Of a list that serves a run that goes on and its report, a field says in which of
+ *          them it is.
+ * Units    "s" is written as a duration, "bytes" and "bytes/s" with their prefixes, "share" in percent,
+ *          "price" to the millionth.
  * Threads  constant: any.
  */
 #ifndef DEPLOY_LAUNCH_ROWS_H
@@ -50,7 +53,8 @@ void rows_put_of(json_value_t *object, const row_field_t *fields, row_when_t whe
 #define ROWS_TEXT_MAX 256
 const char *rows_text(const json_value_t *object, const row_field_t *field, char out[ROWS_TEXT_MAX]);
 
-/* The rows of a document's array below each other, columns as wide as what is in them; the last is not padded. */
+/* The rows of a document's array below each other, columns as wide as what is in them; the last is not
+ * padded. */
 void rows_print(const json_value_t *array, const row_field_t *fields, FILE *out);
 void rows_print_final(const json_value_t *array, const row_field_t *fields, FILE *out); /* of a report */
 

@@ -11,8 +11,8 @@
 #include "codec/base/outlet.h"
 #include "codec/base/run_id.h"
 #include "codec/wire/actor_name.h"
-#include "deploy/cli/cli.h"
 #include "deploy/launch/await_room.h"
+#include "deploy/launch/command.h"
 #include "deploy/launch/control.h"
 #include "deploy/launch/host.h"
 #include "deploy/launch/renter.h"
@@ -56,8 +56,7 @@ typedef struct {
     err_t failure;
 } serve_t;
 
-/* ---- start
- * --------------------------------------------------------------------------------------------------- */
+/* ---- start ---- */
 
 /* Every unit that is for rent is a node; a region without offers takes the nodes that come. */
 static size_t s_nodes_expected(const topology_region_t *region)
@@ -68,7 +67,7 @@ static size_t s_nodes_expected(const topology_region_t *region)
     return units ? (size_t)units : SIZE_MAX;
 }
 
-/* What stands for a core of the node: of an offer its power, where speeds are emulated. */
+/* The pace of a core of the node: of an offer its power, where speeds are emulated. */
 static double s_pace(const serve_t *self)
 {
     const topology_t *topology = self->launch->topology;
@@ -167,10 +166,11 @@ static void s_fill_host_arguments(serve_t *self)
     memcpy(self->host_arguments, arguments, sizeof arguments);
 }
 
-/* A node that is started again must come after the one that was killed, which the broker still knows for a while, and
- * before which one that was stopped may wake up. Its starts are counted on its disk; where another disk counted
- * further, `least` says so. The lower half is that of the disk: by it a broker tells a node that comes back from another one
- * to which a mistake gave its name. Actors are fenced by the scheduler's incarnations, never by this. */
+/* A node that is started again must come after the one that was killed, which the broker still knows for a
+ * while, and before which one that was stopped may wake up. Its starts are counted on its disk; where another
+ * disk counted further, `least` says so. The lower half is that of the disk: by it a broker tells a node that
+ * comes back from another one to which a mistake gave its name. Actors are fenced by the scheduler's
+ * incarnations, never by this. */
 static err_code_t s_node_incarnation(serve_t *self, uint64_t least, uint64_t *ret_incarnation, err_t *err)
 {
     uint64_t count;
@@ -260,10 +260,10 @@ static err_code_t s_start(serve_t *self, err_t *err)
     return process_lines_say(&self->told, "ready") ? err_set(err, ERR_STOPPED, "the parent is gone") : ERR_OK;
 }
 
-/* ---- run
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- run ---- */
 
-/* A node gives away what it has; a scheduler and a broker have kept all that a successor needs, and go last. */
+/* A node gives away what it has; a scheduler and a broker have kept all that a successor needs, and go
+ * last. */
 static void s_leave(serve_t *self)
 {
     self->leaves = true;
@@ -324,7 +324,7 @@ static void s_listen(serve_t *self)
         _exit(EXIT_FAILED);
 }
 
-/* Whether an actor has ended; the first failure is kept. */
+/* Returns whether an actor has ended; the first failure is kept. */
 static bool s_has_ended(serve_t *self, shell_t *shell)
 {
     err_t failure = {0};
@@ -461,9 +461,9 @@ int serve_run(launch_t *launch, const serve_spec_t *spec)
     if (rc == ERR_STOPPED)
         return EXIT_DONE; /* it had not begun */
     if (rc)
-        return cli_fail(EXIT_FAILED, spec->where, "%s", err.text);
+        return command_fail(EXIT_FAILED, spec->where, "%s", err.text);
     if (self.failure.code)
-        return cli_fail(EXIT_FAILED, spec->where, "%s", self.failure.text);
+        return command_fail(EXIT_FAILED, spec->where, "%s", self.failure.text);
     return EXIT_DONE;
 }
 
@@ -472,15 +472,15 @@ int serve_prepare(launch_t *launch, const char *where, const char *topology, con
 {
     err_t err = {0};
     if (!topology || !region)
-        return cli_fail(EXIT_WRONG, where, "%s is missing; see cloudless %s --help",
-                        topology ? "--region" : "--topology", where);
+        return command_fail(EXIT_WRONG, where, "%s is missing; see cloudless %s --help",
+                            topology ? "--region" : "--topology", where);
     if (launch_read(launch, topology, NULL, 0, NULL, &err))
         return launch_wrong(launch, EXIT_WRONG, NULL, &err, false);
     *ret_region = topology_region_index(launch->topology, region);
     if (*ret_region == SIZE_MAX)
-        return cli_fail(EXIT_WRONG, where, "there is no region %s in %s; name one of its regions", region,
-                        topology);
+        return command_fail(EXIT_WRONG, where, "there is no region %s in %s; name one of its regions", region,
+                            topology);
     if (launch_choose_state(launch, state, &err))
-        return cli_fail(EXIT_WRONG, where, "%s", err.text);
+        return command_fail(EXIT_WRONG, where, "%s", err.text);
     return EXIT_DONE;
 }

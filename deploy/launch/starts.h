@@ -9,12 +9,13 @@
 
 #include <stdint.h>
 
-/* One more than the last time and than `least`; on the disk before it returns. A count that cannot be read begins anew.
- * Errors: ERR_IO, ERR_FULL, ERR_DENIED. */
+/* One more than the last time and than `least`; on the disk before it returns. A count that cannot be read
+ * begins anew. Errors: ERR_IO, ERR_FULL, ERR_DENIED. */
 MUST_USE err_code_t starts_count(const char *run_dir, const char *name, uint64_t least, uint64_t *ret_count,
                                  err_t *err);
 
-/* A number that is made up once for a state directory: who has another one has another disk. Never 0. Errors: as above. */
+/* A number that is made up once for a state directory: who has another one has another disk. Never 0.
+ * Errors: as above. */
 MUST_USE err_code_t starts_disk(const char *run_dir, uint32_t *ret_disk, err_t *err);
 
 #endif

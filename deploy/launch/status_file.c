@@ -27,8 +27,8 @@ void process_rows_add(json_value_t *document, const process_rows_t *rows)
     json_set_moved(document, "processes", &processes);
 }
 
-/* A full disk has no room for a second file, and is just what people look here for: the blocks of the old one take the
- * new text. */
+/* A full disk has no room for a second file, and is just what people look here for: the blocks of the old one
+ * take the new text. */
 static bool s_overwrite(const char *path, const char *text)
 {
     size_t length = strlen(text);

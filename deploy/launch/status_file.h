@@ -1,5 +1,5 @@
-/* status_file - DIR/status.json: how the run stood last (picture.h), for `status` when nobody can be asked, and for programs;
- * replaced several times a second.
+/* status_file - DIR/status.json: how the run stood last (picture.h), for `status` when nobody can be asked,
+ * and for programs; replaced several times a second.
  *
  * Threads  written by the global scheduler's thread; read by any process.
  */

@@ -4,10 +4,11 @@
 #include "actors/scheduler/global/global_actor.h"
 #include "codec/base/log.h"
 #include "codec/base/outlet.h"
-#include "deploy/cli/cli.h"
 #include "deploy/launch/await_room.h"
+#include "deploy/launch/command.h"
 #include "deploy/launch/control.h"
 #include "deploy/launch/host.h"
+#include "deploy/state/holders.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -29,8 +30,8 @@ typedef struct {
     size_t failed_region;
     char failure[2048]; /* of a region's process, the first; empty: none */
     bool told;          /* the global scheduler knows of it */
-    bool
-        stillborn; /* a process that has never been there failed: nothing has begun that had to be finished */
+    /* a process that has never been there failed: nothing has begun that had to be finished */
+    bool stillborn;
 } supervise_t;
 
 static child_t *s_global(supervise_t *self)
@@ -38,8 +39,7 @@ static child_t *s_global(supervise_t *self)
     return &self->children.items[0];
 }
 
-/* ---- what the global scheduler must know
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- what the global scheduler must know ---- */
 
 static void s_say(supervise_t *self, const char *line)
 {
@@ -81,7 +81,7 @@ static bool s_draws(const supervise_t *self)
     return !self->spec->quiet && isatty(STDERR_FILENO);
 }
 
-/* Who waits for room on the disk has no log that says so, maybe: the terminal does, and status. */
+/* A process that waits for room on the disk has no log that says so, maybe: the terminal does, and status. */
 static void s_take_waiting(supervise_t *self)
 {
     const child_t *child;
@@ -109,10 +109,10 @@ static void s_start_due(supervise_t *self)
     s_tell_failure(self);
 }
 
-/* ---- events
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- events ---- */
 
-/* What changed is put where the global scheduler reads it; what may not change is refused, and nothing happens. */
+/* Changes are put where the global scheduler reads it; what may not change is refused, and nothing
+ * happens. */
 static void s_reread(supervise_t *self)
 {
     topology_t *changed = NULL;
@@ -170,7 +170,8 @@ static void s_take_failures(supervise_t *self)
     }
 }
 
-/* Who dies again and again is told before it is given up: on the terminal, and to the global scheduler for `status`. */
+/* A process that dies again and again is told before it is given up: on the terminal, and to the global
+ * scheduler for `status`. */
 static void s_take_dying(supervise_t *self)
 {
     child_t *child;
@@ -194,8 +195,7 @@ static int s_timeout_ms(const supervise_t *self, int64_t now_us)
     return wait_us >= SUPERVISE_LOOK_MS * 1000 ? SUPERVISE_LOOK_MS : (int)(wait_us + 999) / 1000;
 }
 
-/* ---- run
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- run ---- */
 
 static bool s_is_over(supervise_t *self)
 {
@@ -245,8 +245,8 @@ static void s_wait(supervise_t *self)
     children_look(&self->children, clock_now_us());
 }
 
-/* The regions end by themselves after the scheduler's bye; those that do not are helped. Those that carry messages go
- * last. Who dies now has nothing left to do: it is not started again. */
+/* The regions end by themselves after the scheduler's bye; those that do not are helped. Those that carry
+ * messages go last. Who dies now has nothing left to do: it is not started again. */
 static void s_await_regions(supervise_t *self)
 {
     int64_t began_us = clock_now_us();
@@ -277,14 +277,15 @@ static int s_finish(supervise_t *self)
     if (s_lost(self)) {
         char reason[sizeof self->failure];
         children_reason(s_global(self), reason, sizeof reason);
-        return cli_fail(EXIT_FAILED, "up", "%s", reason);
+        return command_fail(EXIT_FAILED, "up", "%s", reason);
     }
     if (self->failure[0] && (!self->told || self->stillborn))
-        return cli_fail(EXIT_FAILED, NULL, "%s", self->failure);
+        return command_fail(EXIT_FAILED, NULL, "%s", self->failure);
     return WEXITSTATUS(s_global(self)->status);
 }
 
-/* A run begins, or is resumed: what the global scheduler of an earlier one kept for its successor is not meant for it. */
+/* A run begins, or is resumed: what the global scheduler of an earlier one kept for its successor is not
+ * meant for it. */
 static err_code_t s_forget_kept(void *hint, err_t *err)
 {
     const launch_t *launch = hint;
@@ -313,11 +314,11 @@ int supervise_run(const launch_t *launch, const supervise_spec_t *spec)
     err_t err = {0};
     if (children_init(&self->children, launch, spec->isolate, spec->arguments, &err)) {
         free(self);
-        return cli_fail(EXIT_FAILED, "up", "%s", err.text);
+        return command_fail(EXIT_FAILED, "up", "%s", err.text);
     }
     host_init(&self->host);
     control_t *control = NULL;
-    if (control_open(launch->state_dir, CONTROL_UP, s_words, NULL, &control, &err))
+    if (control_open(launch->state_dir, HOLDER_UP, s_words, NULL, &control, &err))
         log_event(LEVEL_WARN, "up", "control", "reason=\"%s\"; a signal can stop it, cloudless stop cannot",
                   err.text);
     int status = EXIT_DONE; /* told to end before anything began */

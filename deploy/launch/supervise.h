@@ -1,10 +1,11 @@
-/* supervise - what `up` itself does: looks after the processes of the run until it is over, and starts again those that
- * die.
+/* supervise - what `up` itself does: looks after the processes of the run until it is over, and starts again
+ * those that die.
  *
- * Why      the process that a person started does nothing that could make it die, so that the run survives whatever does.
- * How      the global scheduler's process shows progress and prints the outcome; this one tells it over its standard
- *          input what it must know: "drain", "reread", "failed REGION REASON", "process INDEX PID RESTARTS NAME", "died INDEX REASON". A new one is told
- *          again.
+ * Why      the process that a person started does nothing that could make it die, so that the run survives
+ *          whatever does.
+ * How      the global scheduler's process shows progress and prints the outcome; this one tells it over its
+ *          standard input what it must know: "drain", "reread", "failed REGION REASON", "process INDEX PID
+ *          RESTARTS NAME", "died INDEX REASON". A new one is told again.
  * Threads  the main thread.
  */
 #ifndef DEPLOY_LAUNCH_SUPERVISE_H

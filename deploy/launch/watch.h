@@ -1,8 +1,9 @@
 /* watch - what `status` is answered with, whoever is asked: the picture of the run, and how old it is.
  *
- * Why      a process that only hosts workers knows nothing of the run; it asks the global scheduler over its own broker, so
- *          that every machine tells the same.
- * Format   a line with the age in microseconds, then the JSON document; or a line "!REASON" when nobody could tell.
+ * Why      a process that only hosts workers knows nothing of the run; it asks the global scheduler over its
+ *          own broker, so that every machine tells the same.
+ * Format   a line with the age in microseconds, then the JSON document; or a line "!REASON" when nobody could
+ *          tell.
  * Threads  watch_answer any, one at a time; the rest any.
  */
 #ifndef DEPLOY_LAUNCH_WATCH_H

@@ -20,9 +20,9 @@
 #define ROUNDS_MAX 400
 #define HANDOVERS 400
 
-/* What a step costs beside its gradient, for those who have only said what a core computes: as pace_measure found it with
- * lenet on one core of a cloud's Xeon with AVX-512; commits as tests/bench/snapshot_write finds them on a local disk, without
- * and with a sync. */
+/* Costs of a step beside its gradient, for those who have only said what a core computes: as pace_measure
+ * found it with lenet on one core of a cloud's Xeon with AVX-512; commits as tests/bench/snapshot_write finds
+ * them on a local disk, without and with a sync. */
 static const pace_t s_table = {.apply_bytes_per_s = 5.5e9,
                                .copy_bytes_per_s = 16e9,
                                .delta_bytes_per_s = 6e9,
@@ -239,8 +239,8 @@ static void s_code(void *hint)
     slice_t whole = slice_of(self->bytes, 0, size);
     CHECK(!encoding_decode(self->encoding, &whole, 1, self->decoded, self->elements, NULL));
     slice_fini(&whole);
-    encoding_add(self->decoded, self->values, self->decoded,
-                 self->elements); /* not into the values: they would grow without end */
+    /* not into the values: they would grow without end */
+    encoding_add(self->decoded, self->values, self->decoded, self->elements);
 }
 
 static void s_measure_delta(const topology_t *topology, const layout_t *layout, int64_t least_us,
@@ -294,7 +294,8 @@ static void *s_answer(void *hint)
     return NULL;
 }
 
-/* Two threads are woken on its way: the broker's and the receiver's; so as long as there and back. It is packed and unpacked. */
+/* Two threads are woken on its way: the broker's and the receiver's; so as long as there and back. It is
+ * packed and unpacked. */
 static void s_measure_hop(pace_t *self)
 {
     handover_t handover = {.there = eventfd(0, 0), .back = eventfd(0, 0)};

@@ -1,10 +1,11 @@
 /* pace - how long the parts of a step take: what a worker computes, a shard applies, a message needs.
  *
- * Why      a prediction is as good as these figures; they are measured on this machine with the job's own model, or, where
- *          the topology says what a core computes, taken from one table.
- * How      pace_measure runs the real things alone: the model's gradient and evaluation (as a node's probe), a shard core that
- *          is pushed gradients, the encoding of a delta, two threads that hand a message over. Compiled for the same machine
- *          and of the same job they are what a real run spends, but for what its threads take from each other.
+ * Why      a prediction is as good as these figures; they are measured on this machine with the job's own
+ *          model, or, where the topology says what a core computes, taken from one table.
+ * How      pace_measure runs the real things alone: the model's gradient and evaluation (as a node's probe),
+ *          a shard core that is pushed gradients, the encoding of a delta, two threads that hand a message
+ *          over. Compiled for the same machine and of the same job they are what a real run spends, but for
+ *          what its threads take from each other.
  * Threads  any; it computes in the caller's, and starts one more for the messages.
  */
 #ifndef DEPLOY_SIMULATE_PACE_H
@@ -28,8 +29,8 @@ typedef struct {
 /* From plan.samples_per_s and the table. */
 pace_t pace_given(const topology_t *topology);
 
-/* Measured for about so long, gradients on as many cores at once as compute together on one machine of the job. Errors: those of
- * model_new. */
+/* Measured for about so long, gradients on as many cores at once as compute together on one machine of the
+ * job. Errors: those of model_new. */
 MUST_USE err_code_t pace_measure(const topology_t *topology, uint64_t cores, int64_t least_us,
                                  pace_t *ret_self, err_t *err);
 

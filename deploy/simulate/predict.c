@@ -44,7 +44,8 @@ static double s_plain(const world_t *self, const message_t *message, const char 
     return (double)self->sizes.plain[index < self->sizes.shard_count ? index : 0];
 }
 
-/* A delta is encoded before its synchronizer has it, decoded and applied where it arrives; both beside the steps. */
+/* A delta is encoded before its synchronizer has it, decoded and applied where it arrives; both beside the
+ * steps. */
 static int64_t s_serves(void *hint, const message_t *message)
 {
     world_t *self = hint;
@@ -95,7 +96,7 @@ static double s_background_us(world_t *self)
     return took_us;
 }
 
-/* What an emulated core computes of a core of this machine; evaluations are not slowed down. */
+/* The part that an emulated core computes of a core of this machine; evaluations are not slowed down. */
 static double s_emulated(const world_t *self)
 {
     double part = self->topology->plan.emulate;
@@ -332,7 +333,8 @@ static double s_price_per_s(const world_t *self, size_t r)
     return price;
 }
 
-/* Units are paid from the beginning until each has ended; without any, a region's nodes stand for all that it offers. */
+/* Units are paid from the beginning until each has ended; without any, a region's nodes stand for all that
+ * it offers. */
 static void s_judge_rent(const world_t *self, const message_t *report, size_t r, predict_region_t *ret)
 {
     const topology_region_t *region = &self->topology->regions[r];
@@ -353,8 +355,8 @@ static double s_part(double us, double all_us)
     return us > all_us ? 1 : us / all_us;
 }
 
-/* Of the time from the first lease to the last change, that of other regions included; evaluations come on top of it. A worker
- * that neither computes nor waits for a shard has no batch to compute. */
+/* Of the time from the first lease to the last change, that of other regions included; evaluations come on
+ * top of it. A worker that neither computes nor waits for a shard has no batch to compute. */
 static void s_add_shares(const sim_spent_t *spent, predict_region_t *ret)
 {
     double tests_us = (double)spent->us[SPENDS_EVALUATING];

@@ -1,9 +1,10 @@
 /* predict - a job's run before it is run: time, cost, bytes and how busy the workers would be.
  *
  * Why      what a plan or a strategy comes to is known in a minute on one core, and nothing is rented for it.
- * How      the cores that run live, in virtual time (sim.h), with tensors as lengths without bytes (sizes.h), links as the
- *          topology describes them (wan.h), and steps that take what the pace says, times the power of the node's offer.
- *          The copy of the topology that the cores see has its windows in bytes made as much shorter as deltas are.
+ * How      the cores that run live, in virtual time (sim.h), with tensors as lengths without bytes (sizes.h),
+ *          links as the topology describes them (wan.h), and steps that take what the pace says, times the
+ *          power of the node's offer. The copy of the topology that the cores see has its windows in bytes
+ *          made as much shorter as deltas are.
  * Not      a judgement of accuracy: nothing is learned here. No faults happen.
  * Threads  one.      Limits   what the schedulers allow: PREDICT_WORKERS_MAX workers per region.
  */
@@ -26,16 +27,18 @@ typedef struct {
 } predict_progress_t;
 
 typedef struct {
-    const topology_t *topology;   /* borrowed, as all below */
-    uint64_t samples, tests;      /* of the data set and of its test set */
-    const predict_units_t *units; /* (regions) rented of each offer, a node each, a worker per core; NULL: the workers of the
+    const topology_t *topology; /* borrowed, as all below */
+    uint64_t samples, tests;    /* of the data set and of its test set */
+    const predict_units_t
+        *units; /* (regions) rented of each offer, a node each, a worker per core; NULL: the workers of the
                                      topology, of power 1, as `up` runs them */
-    bool keep;                    /* units are kept until the end of the run, also in a region that is done */
+    bool keep;  /* units are kept until the end of the run, also in a region that is done */
     pace_t pace;
     uint64_t machine_cores; /* not 0: all regions are on one machine of so many cores */
     int64_t limit_us;       /* virtual; ends there; INT64_MAX: when the run is over */
     uint64_t seed;
-    bool (*progress)(void *hint, const predict_progress_t *progress); /* once a virtual second; false ends it there;
+    bool (*progress)(void *hint,
+                     const predict_progress_t *progress); /* once a virtual second; false ends it there;
                                                                          NULL: nobody asks */
     void *hint;
 } predict_spec_t;
@@ -45,8 +48,8 @@ typedef struct {
     uint64_t samples, samples_total; /* done, and of the whole run */
     uint64_t rounds;
     uint64_t restarts; /* of actors that were taken for lost: none ever is */
-    double train_s;                  /* first lease to last change */
-    double computed;                 /* share of the workers' time that went to gradients ... */
+    double train_s;    /* first lease to last change */
+    double computed;   /* share of the workers' time that went to gradients ... */
     double evaluated, waited_shard, waited_scheduler; /* ... and the rest */
     uint64_t sent_bytes, received_bytes;
     double rented_s; /* sum over units */
@@ -64,8 +67,8 @@ typedef struct {
     predict_region_t regions[TOPOLOGY_REGIONS_MAX];
 } prediction_t;
 
-/* Errors: ERR_LIMIT (more workers than a region may have), ERR_CONFIG (a region with none), those of job_derive, and
- * ERR_STATE when the run does not go on: the text says who waits. */
+/* Errors: ERR_LIMIT (more workers than a region may have), ERR_CONFIG (a region with none), those of
+ * job_derive, and ERR_STATE when the run does not go on: the text says who waits. */
 MUST_USE err_code_t predict_run(const predict_spec_t *spec, prediction_t *ret_self, err_t *err);
 
 #endif

@@ -1,6 +1,8 @@
-/* queue - the events of a world that are still to come, earliest first; of one moment in the order they were made.
+/* queue - the events of a world that are still to come, earliest first; of one moment in the order they were
+ * made.
  *
- * How      a heap with four children per node: half as deep as a binary one, and the children lie side by side.
+ * How      a heap with four children per node: half as deep as a binary one, and the children lie side by
+ *          side.
  * Threads  one owner.
  */
 #ifndef DEPLOY_SIMULATE_QUEUE_H

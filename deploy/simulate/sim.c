@@ -67,7 +67,7 @@ void sim_after(sim_t *self, size_t index)
         s_schedule_tick(self, index);
 }
 
-/* What happens to the world rather than to one of its actors; false: it is an actor's. */
+/* Handles what happens to the world rather than to one of its actors; false: it is an actor's. */
 static bool s_handle_world(sim_t *self, const sim_event_t *event)
 {
     switch ((sim_event_kind_t)event->kind) {

@@ -1,10 +1,10 @@
 /* sim - a whole run of Cloudless in one thread and in virtual time: the cores that run live, a seeded network
  * between them, disks that take time and sometimes fail, nodes that start what the schedulers place.
  *
- * Why      hundreds of worlds with losses, duplicates, reordering, partitions and deaths in the time of one live
- *          run, and each can be replayed from its seed.
- * Not      sockets, threads, brokers: a message goes from one core's outbox through pack and unpack to another
- *          core.
+ * Why      hundreds of worlds with losses, duplicates, reordering, partitions and deaths in the time of one
+ *          live run, and each can be replayed from its seed.
+ * Not      sockets, threads, brokers: a message goes from one core's outbox through pack and unpack to
+ *          another core.
  * Threads  one.
  */
 #ifndef DEPLOY_SIMULATE_SIM_H
@@ -34,43 +34,53 @@ typedef struct {
     uint64_t cores;
 } sim_node_t;
 
-/* What a region rents from the beginning on; all are kept until the end, or returned as live ones are. */
+/* Units that a region rents from the beginning on; all are kept until the end, or returned as live ones
+ * are. */
 typedef struct {
     uint64_t units[TOPOLOGY_OFFERS_MAX];
     bool keep;
 } sim_rent_t;
 
-/* How long everything takes, for a world that is to be as slow as a real one; times in virtual microseconds. */
+/* How long everything takes, for a world that is to be as slow as a real one; times in virtual
+ * microseconds. */
 typedef struct {
     void *hint;
     /* When a message that leaves now has arrived. */
-    int64_t (*arrives)(void *hint, const message_t *message, size_t from_region, size_t to_region, int64_t now_us);
+    int64_t (*arrives)(void *hint, const message_t *message, size_t from_region, size_t to_region,
+                       int64_t now_us);
     /* How long the receiver is busy with it; what it answers leaves after that. */
     int64_t (*serves)(void *hint, const message_t *message);
     /* How long a worker on the node of this row takes for so many samples; 0 samples: an evaluation. */
     int64_t (*computes)(void *hint, size_t node, uint64_t samples);
     int64_t (*commits)(void *hint); /* how long a snapshot takes */
-    /* What a broker says of the way to another region; false: nothing. */
+    /* A broker's word on the way to another region; false: nothing. */
     bool (*link)(void *hint, size_t region, size_t other, message_t *link_state);
     int64_t link_every_us; /* how often it says so */
 } sim_pace_t;
 
-/* What the time of a worker goes to. */
-typedef enum { SPENDS_COMPUTING, SPENDS_EVALUATING, SPENDS_SHARD, SPENDS_SCHEDULER, SPENDS_COUNT } sim_spends_t;
+/* The uses of a worker's time. */
+typedef enum {
+    SPENDS_COMPUTING,
+    SPENDS_EVALUATING,
+    SPENDS_SHARD,
+    SPENDS_SCHEDULER,
+    SPENDS_COUNT
+} sim_spends_t;
 typedef struct {
     int64_t us[SPENDS_COUNT];
 } sim_spent_t;
 
 /* Every knob of a world, with its unit. */
 typedef struct {
-    const sim_pace_t *pace;     /* borrowed; then tensors have one element per shard, no delay or fault below counts, and
+    const sim_pace_t
+        *pace; /* borrowed; then tensors have one element per shard, no delay or fault below counts, and
                                    messages are handed over as they are; NULL: the knobs below */
     const sim_node_t *node_list; /* (node_count) borrowed; NULL: `nodes` per region */
     size_t node_count;
     const sim_rent_t *rents; /* (regions) borrowed; node_list has their units; NULL: nothing is rented */
-    uint64_t samples; /* of the data set; 0: job.data.samples */
-    bool evaluates;   /* there is a test set */
-    int64_t beat_us;  /* between two signs of life of workers and nodes; 0: as in a real run */
+    uint64_t samples;        /* of the data set; 0: job.data.samples */
+    bool evaluates;          /* there is a test set */
+    int64_t beat_us;         /* between two signs of life of workers and nodes; 0: as in a real run */
     uint64_t seed;
     uint64_t term;                      /* of the schedulers: larger for each life of a job; 0 is 1 */
     int64_t lan_delay_us, wan_delay_us; /* one way; up to twice as long at random */
@@ -81,28 +91,31 @@ typedef struct {
     int64_t step_us;       /* of one gradient, up to twice as long at random */
     int64_t commit_us;     /* of one snapshot, up to twice as long at random */
     double commit_failure; /* probability that a snapshot fails with ERR_FULL */
-    double full_per_s;     /* disks of random nodes and schedulers that become full, for up to full_us; not after kill_until_us */
+    /* disks of random nodes and schedulers that become full, for up to full_us; not after kill_until_us */
+    double full_per_s;
     int64_t full_us;
-    double kill_per_s;     /* deaths of random workers, shards and synchronizers, per virtual second */
-    double kill_silent;    /* probability that nobody tells the node: as an actor that hangs */
-    int64_t kill_until_us; /* none after this */
+    double kill_per_s;      /* deaths of random workers, shards and synchronizers, per virtual second */
+    double kill_silent;     /* probability that nobody tells the node: as an actor that hangs */
+    int64_t kill_until_us;  /* none after this */
     size_t nodes;           /* per region, each with a disk of its own; 0: one */
     double lose_node_per_s; /* nodes that go with all that runs on them, where others have what they hold */
     double join_per_s, leave_per_s; /* nodes that come; nodes that are told to end, and do in order */
     size_t nodes_most;              /* per region, for those that come; 0: none comes */
     int64_t stays_us;               /* see region_core.h */
     bool uneven;                    /* nodes have 1 to 3 cores, and up to four times the time for a step */
-    double lose_node_disk;  /* probability that its disk is gone too; else it is there when the node is back */
+    double lose_node_disk; /* probability that its disk is gone too; else it is there when the node is back */
     double
-        lose_disk;   /* probability that a shard's disk dies with it: emptied, or back at an older snapshot */
-    double zombie;   /* probability that a shard or synchronizer that hangs wakes up beside its successor */
-    double damage;   /* probability that a byte of a message's data is changed under way */
-    int64_t cut_global_us, cut_global_until_us; /* nothing passes between the global scheduler and anybody; until 0: it does */
-    int64_t alone_us; /* a node is cut off for good when the job ends, and ends by itself after so long; 0: none is */
+        lose_disk; /* probability that a shard's disk dies with it: emptied, or back at an older snapshot */
+    double zombie; /* probability that a shard or synchronizer that hangs wakes up beside its successor */
+    double damage; /* probability that a byte of a message's data is changed under way */
+    /* nothing passes between the global scheduler and anybody; until 0: it does */
+    int64_t cut_global_us, cut_global_until_us;
+    /* a node is cut off for good when the job ends, and ends by itself after so long; 0: none is */
+    int64_t alone_us;
     int64_t wipe_us; /* a whole region dies with its disks and comes back empty; 0: never */
     size_t wipe_region;
-    double
-        scheduler_kill_per_s; /* deaths of random schedulers, per virtual second, from the start to the farewell */
+    /* deaths of random schedulers, per virtual second, from the start to the farewell */
+    double scheduler_kill_per_s;
     double scheduler_zombie; /* probability that one had only stood still and wakes up later */
     size_t chunk_bytes;
     unsigned breaks;  /* of actors/kit/breaks.h */
@@ -117,20 +130,23 @@ typedef struct {
     uint64_t unkept;                      /* times that a scheduler could not keep what it had to ... */
     uint64_t withheld;                    /* ... and let nobody go for that */
     uint64_t moved_blind;                 /* shards told to hand over of which no other node had a copy */
-    uint64_t went_on, exposed;         /* shards that trained on with a full disk; starts after one that did had died */
+    /* shards that trained on with a full disk; starts after one that did had died */
+    uint64_t went_on, exposed;
     uint64_t killed_workers, killed_shards, killed_synchronizers, killed_keepers, killed_in_silence;
     uint64_t lost_nodes, lost_disks;
-    uint64_t cut_global, done_unheard;    /* messages; whether all was trained when it was over */
-    uint64_t cut_nodes, ended_alone;      /* nodes that were cut off at the end; that have ended by themselves */
-    uint64_t joined, told_to_leave, left, drained; /* left: with nothing that the region needs; drained: with it */
+    uint64_t cut_global, done_unheard; /* messages; whether all was trained when it was over */
+    /* nodes that were cut off at the end; that have ended by themselves */
+    uint64_t cut_nodes, ended_alone;
+    /* left: with nothing that the region needs; drained: with it */
+    uint64_t joined, told_to_leave, left, drained;
     uint64_t moves, samples_repeated, workers_most; /* as the regions report it */
     uint64_t kept, moved; /* snapshots that keepers stored; starts from one of those */
     uint64_t disks_emptied, disks_rolled_back, regions_wiped, zombies, zombies_refused, damaged;
     uint64_t killed_regional, killed_global, killed_at_end, schedulers_woken, schedulers_refused;
     uint64_t starts;   /* of workers, shards and synchronizers */
     uint64_t restarts; /* as the regions report it */
-    uint64_t duplicates_refused, rolled_back,
-        welcomes; /* as the regions report them, and the shards at the end */
+    /* as the regions report them, and the shards at the end */
+    uint64_t duplicates_refused, rolled_back, welcomes;
     uint64_t marks_made, marks_given_up;
     uint64_t events;
     int64_t virtual_us;
@@ -138,8 +154,8 @@ typedef struct {
 
 typedef struct sim sim_t;
 
-/* A world of a topology. Data kind counter: the numbers of the ledger; else samples made of the seed (sim_sample),
- * job.data.samples of them, where a region's lie behind those of the regions before it. */
+/* A world of a topology. Data kind counter: the numbers of the ledger; else samples made of the seed
+ * (sim_sample), job.data.samples of them, where a region's lie behind those of the regions before it. */
 sim_t *sim_new(const topology_t *topology, const sim_spec_t *spec);
 void sim_destroy(sim_t **self_p);
 
@@ -159,7 +175,8 @@ void sim_stop_at(sim_t *self, int64_t at_us);
  * shards go on from there. */
 void sim_take_disks(sim_t *self, sim_t *from);
 
-/* Whether a new one may have another topology, as far as the newest snapshots on the disks go (actors/shard/durable/carry.h). */
+/* Returns whether a new one may have another topology, as far as the newest snapshots on the disks go
+ * (actors/shard/durable/carry.h). */
 bool sim_may_carry(const sim_t *self, const topology_t *next);
 
 /* The tags of the common points that every shard of a world has on its disk, oldest first; at most `max`. */
@@ -172,7 +189,7 @@ void sim_take_mark(sim_t *self, sim_t *from, const char *tag);
 uint64_t sim_batches_applied(const sim_t *self);
 uint64_t sim_batches(const sim_t *self);
 
-/* What is wrong with the final report: samples, rows of the curve; NULL: nothing. */
+/* Says what is wrong with the final report: samples, rows of the curve; NULL: nothing. */
 const char *sim_report_fault(const sim_t *self);
 
 /* Shards that this life of a job did not need any more are opened from their disks. */

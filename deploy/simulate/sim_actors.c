@@ -57,7 +57,6 @@ static void *s_new_node(const sim_t *self, size_t region, const char *name, size
                         .pid = pid,
                         .cores =
                             self->spec.node_list ? self->spec.node_list[place].cores : sim_cores(self, name),
-                        .memory_bytes = (uint64_t)1 << 30,
                         .samples = self->spec.samples,
                         .alone_us = self->spec.alone_us,
                         .announce_us = self->spec.beat_us};
@@ -156,8 +155,8 @@ static buf_t *s_initial(const sim_t *self, size_t first, size_t count)
     return initial;
 }
 
-/* Whether a shard that goes on from a copy, or from none, may have had something newer; with durability `replica` a copy is
- * always enough, and so is one of what its predecessor handed over. */
+/* Returns whether a shard that goes on from a copy, or from none, may have had something newer; with
+ * durability `replica` a copy is always enough, and so is one of what its predecessor handed over. */
 static bool s_is_uncertain(sim_t *self, const sim_copy_t *copy, const sim_copy_t *disk,
                            const node_command_t *command)
 {

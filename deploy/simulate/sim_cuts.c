@@ -1,5 +1,5 @@
-/* Who cannot be heard: regions of each other, for a while; the global scheduler, by anybody, for a while; and a node that is cut off
- * for good when the job ends. */
+/* Finds who cannot be heard: regions of each other, for a while; the global scheduler, by anybody, for a
+ * while; and a node that is cut off for good when the job ends. */
 #include "deploy/simulate/sim_internal.h"
 
 #include <string.h>
@@ -26,7 +26,8 @@ static bool s_global_is_cut(const sim_t *self, const sim_actor_t *from, const si
            self->now_us < self->spec.cut_global_until_us;
 }
 
-/* Every message passes a region's broker: those of one node that is cut off hear nothing of each other either. */
+/* Every message passes a region's broker: those of one node that is cut off hear nothing of each other
+ * either. */
 static bool s_is_off(const sim_t *self, const sim_actor_t *actor)
 {
     bool schedules = actor->role == &region_role || actor->role == &global_role;

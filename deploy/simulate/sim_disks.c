@@ -1,4 +1,5 @@
-/* The disks of a world's nodes: what shards and keepers have stored there, and nodes that are lost with them or without. */
+/* The disks of a world's nodes: what shards and keepers have stored there, and nodes that are lost with
+ * them or without. */
 #include "deploy/simulate/sim_internal.h"
 
 #include "actors/shard/durable/carry.h"
@@ -219,10 +220,10 @@ void sim_take_mark(sim_t *self, sim_t *from, const char *tag)
             snapshot_t **marked = &copy->marked[s_find_marked(copy, tag)], *newest = copy->snapshot;
             copy->snapshot = *marked;
             *marked = newest;
-            copy->snapshot->id.incarnation |=
-                UINT32_MAX; /* above all that was known of, as `checkpoint restore` does */
-            copy->newest =
-                copy->snapshot->id; /* all shards go back together: nothing is lost to any of them */
+            /* above all that was known of, as `checkpoint restore` does */
+            copy->snapshot->id.incarnation |= UINT32_MAX;
+            /* all shards go back together: nothing is lost to any of them */
+            copy->newest = copy->snapshot->id;
         }
     sim_take_disks(self, from);
 }
@@ -335,7 +336,7 @@ void sim_fill(sim_t *self)
     sim_schedule(self, (sim_event_t){.at_us = self->now_us + pause_us, .kind = SIM_FILL});
 }
 
-/* What is noted on the disk before anything leaves that is not on it, and until all of it is. */
+/* Notes on the disk, before anything leaves that is not on it, and until all of it is. */
 void sim_uncover(sim_t *self, size_t index)
 {
     const sim_actor_t *shard = &self->actors[index];
@@ -353,7 +354,7 @@ void sim_uncover(sim_t *self, size_t index)
 
 /* ---- nodes that go ---- */
 
-/* Whether a node other than `without` has a copy of what a shard's present incarnation has stored. */
+/* Returns whether a node other than `without` has a copy of what a shard's present incarnation has stored. */
 static bool s_is_elsewhere(const sim_t *self, const sim_actor_t *shard, const char *without)
 {
     for (size_t i = 0; i < self->copy_count; i++) {
@@ -374,8 +375,8 @@ void sim_check_move(sim_t *self, const message_t *hand_over)
         self->stats.moved_blind++;
 }
 
-/* One loss at a time is what one copy makes good: every node of the region is there, and every shard runs and lies on two
- * nodes, of which one may be of another region. */
+/* One loss at a time is what one copy makes good: every node of the region is there, and every shard runs and
+ * lies on two nodes, of which one may be of another region. */
 static bool s_may_lose(const sim_t *self, size_t node)
 {
     const sim_actor_t *victim = &self->actors[node];

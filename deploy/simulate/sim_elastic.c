@@ -6,7 +6,7 @@
 
 #define BACK_MOST_US 20000000 /* a node that took what its region needs comes back */
 
-/* What kind of machine a name stands for: the same whenever it is started. */
+/* The kind of machine that a name stands for: the same whenever it is started. */
 static uint64_t s_kind(const sim_t *self, const char *node, uint64_t below)
 {
     rng_t rng;
@@ -91,7 +91,7 @@ void sim_leave(sim_t *self)
     s_tell_to_leave(self, node);
 }
 
-/* What is to be rented is there from the beginning; what is returned leaves. */
+/* Units that are to be rented are there from the beginning; units that are returned leave. */
 void sim_rent(sim_t *self, size_t region_scheduler)
 {
     const sim_actor_t *scheduler = &self->actors[region_scheduler];
@@ -105,7 +105,8 @@ void sim_rent(sim_t *self, size_t region_scheduler)
     }
 }
 
-/* Whether a shard would go on from there: it ran there to the end, or no other node that is there has as much of it. */
+/* Returns whether a shard would go on from there: it ran there to the end, or no other node that is there has
+ * as much of it. */
 static bool s_is_needed(const sim_t *self, const char *node, const sim_copy_t *copy)
 {
     size_t shard = sim_find(self, copy->shard);
@@ -122,7 +123,8 @@ static bool s_is_needed(const sim_t *self, const char *node, const sim_copy_t *c
     return true;
 }
 
-/* A machine that is given back is gone with its disk; one that was drained because there was no other comes back with it. */
+/* A machine that is given back is gone with its disk; one that was drained because there was no other
+ * comes back with it. */
 void sim_node_ended(sim_t *self, size_t index)
 {
     sim_actor_t *node = &self->actors[index];

@@ -19,7 +19,7 @@ sim_copy_t *sim_disk(sim_t *self, const sim_actor_t *shard)
     return sim_copy(self, self->actors[shard->node].name, shard->name, false);
 }
 
-/* What a zombie stores lies in a directory of its own, which is never gone on from. */
+/* A zombie's snapshot lies in a directory of its own, which is never gone on from. */
 void sim_commit(sim_t *self, size_t index, snapshot_t **snapshot_p)
 {
     sim_actor_t *actor = &self->actors[index];

@@ -42,10 +42,12 @@ typedef enum {
     SIM_LINKS
 } sim_event_kind_t;
 
-/* What an event points to: SIM_DELIVER message_t, SIM_COMMITTED snapshot_t, SIM_KEPT keeper_job_t with its snapshot. */
+/* An event points to: SIM_DELIVER message_t, SIM_COMMITTED snapshot_t, SIM_KEPT keeper_job_t with its
+ * snapshot. */
 typedef queue_event_t sim_event_t;
 
-/* What lies on a node's disk of one shard: its own snapshots, or copies of them; the newest, and common points. */
+/* Everything on a node's disk of one shard: its own snapshots, or copies of them; the newest, and common
+ * points. */
 typedef struct {
     wire_name_t node;
     wire_name_t shard;
@@ -133,8 +135,8 @@ void sim_heard(sim_t *self);                   /* the global scheduler hears aga
 void sim_cut_node(sim_t *self);                /* when it is time; else it is looked again */
 
 /* sim_disks.c */
-sim_copy_t *sim_copy(sim_t *self, const char *node, const char *shard,
-                     bool kept); /* made when it is not there */
+/* made when it is not there */
+sim_copy_t *sim_copy(sim_t *self, const char *node, const char *shard, bool kept);
 void sim_copy_set(sim_copy_t *copy, snapshot_t **snapshot_p);
 const sim_copy_t *sim_newest_copy(const sim_t *self, const char *node, const char *shard); /* NULL: none */
 size_t sim_newest_node(const sim_t *self, size_t region, const char *shard); /* the first when none has any */

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-/* What the receiver decodes, from the bytes that the sender's message packs to. */
+/* The message that the receiver decodes, from the bytes that the sender's message packs to. */
 static message_t *s_over_the_wire(sim_t *self, const message_t *message)
 {
     size_t envelope_bytes;

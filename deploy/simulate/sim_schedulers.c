@@ -1,5 +1,6 @@
-/* Deaths of schedulers: what they kept is on a disk in memory, a successor starts from it a while later, and sometimes the
- * one that was taken for dead had only stood still, wakes up, and goes on as if nothing had happened. */
+/* Deaths of schedulers: what they kept is on a disk in memory, a successor starts from it a while later, and
+ * sometimes the one that was taken for dead had only stood still, wakes up, and goes on as if nothing had
+ * happened. */
 #include "deploy/simulate/sim_internal.h"
 
 #include "actors/scheduler/base/keep.h"
@@ -298,8 +299,8 @@ static void s_wake(sim_t *self, scheduler_t *scheduler)
     s_run_zombie(self, scheduler);
 }
 
-/* What is sent to the name: before it wakes it piles up, afterwards its broker gives everything but refusals to the
- * successor. */
+/* Messages for the name: before it wakes they pile up, afterwards its broker gives everything but refusals
+ * to the successor. */
 void sim_zombie_hears(sim_t *self, const message_t *message)
 {
     scheduler_t *scheduler = self->spec.scheduler_kill_per_s > 0 ? s_find(self, message->to) : NULL;

@@ -1,9 +1,10 @@
 /* sizes - how many bytes a message of a timed world would have if its tensors were there.
  *
- * Why      the cores of such a world run with one element per shard, so that a thousand workers fit into one process; what
- *          the network and the shards are charged are the bytes of the real model, encoded as the topology says.
- * How      gradients, parameters and deltas count by the shard they belong to. A delta that is as long as its one element
- *          is not encoded (the last one of a run is not). Everything else counts as it is packed.
+ * Why      the cores of such a world run with one element per shard, so that a thousand workers fit into one
+ *          process; what the network and the shards are charged are the bytes of the real model, encoded as
+ *          the topology says.
+ * How      gradients, parameters and deltas count by the shard they belong to. A delta that is as long as its
+ *          one element is not encoded (the last one of a run is not). Everything else counts as it is packed.
  * Threads  constant once made.
  */
 #ifndef DEPLOY_SIMULATE_SIZES_H
@@ -30,7 +31,8 @@ size_t sizes_shard(const sizes_t *self, const char *shard);
 /* Bytes of the tensor that a message carries a part of; 0: it carries none. */
 uint64_t sizes_data(const sizes_t *self, const message_t *message);
 
-/* What goes over a link for a message with so much data: the data in chunks, and the small frames of each as they are packed. */
+/* Bytes that go over a link for a message with so much data: the data in chunks, and the small frames of each
+ * as they are packed. */
 uint64_t sizes_message(const message_t *message, uint64_t data_bytes);
 
 /* How much longer deltas are than those of one element; above 0. */

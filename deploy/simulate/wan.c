@@ -63,8 +63,8 @@ static double s_on_the_wire(const wan_line_t *line, uint64_t bytes)
     return whole / (1 - line->link->loss);
 }
 
-/* When the last byte has left. Data waits for all that is on the line; control for a piece at most, and the data behind it is
- * later by as much. */
+/* When the last byte has left. Data waits for all that is on the line; control for a piece at most, and the
+ * data behind it is later by as much. */
 static double s_put(wan_line_t *line, double bytes, bool control, double now_us)
 {
     double takes_us = s_us(line, bytes), begins_us = s_most(now_us, line->free_us);

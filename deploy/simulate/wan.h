@@ -1,9 +1,11 @@
-/* wan - the links of a timed world: what is sent waits for its turn, takes its bytes' time, and half a round trip.
+/* wan - the links of a timed world: what is sent waits for its turn, takes its bytes' time, and half a round
+ * trip.
  *
- * How      each direction of a link is one line: what is put on it waits until the line is free. Control goes before data and
- *          waits for the piece alone that is being put out, as on the real link. A message for a region without a link
- *          goes over the third one that brokers would choose, which hands its chunks on as they come. What is lost is
- *          sent again: it costs its bytes once more, and a round trip.
+ * How      each direction of a link is one line: what is put on it waits until the line is free. Control goes
+ *          before data and waits for the piece alone that is being put out, as on the real link. A message
+ *          for a region without a link goes over the third one that brokers would choose, which hands its
+ *          chunks on as they come. What is lost is sent again: it costs its bytes once more, and a round
+ *          trip.
  * Not      how a link finds its rate: it is as fast as the topology says.
  * Threads  one owner.
  */
@@ -33,7 +35,7 @@ void wan_fini(wan_t *self);
 /* When a message of so many bytes is there; they are counted. */
 int64_t wan_arrives(wan_t *self, size_t from, size_t to, uint64_t bytes, bool control, int64_t now_us);
 
-/* What left a region, or came in, over its own links; and the price of what left. */
+/* Bytes that left a region, or came in, over its own links; and the price of what left. */
 uint64_t wan_sent(const wan_t *self, size_t region);
 uint64_t wan_received(const wan_t *self, size_t region);
 double wan_cost(const wan_t *self, size_t region);

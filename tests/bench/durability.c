@@ -1,5 +1,6 @@
-/* What each level of durability costs: the time from a snapshot that is taken to one that counts, beside the bare system
- * calls that must happen for it in the same run. For `replica` the keeper is the real core on another thread, joined by tcp.
+/* Costs of each level of durability: the time from a snapshot that is taken to one that counts, beside the
+ * bare system calls that must happen for it in the same run. For `replica` the keeper is the real core on
+ * another thread, joined by tcp.
  */
 #include "actors/keeper/keeper_core.h"
 #include "actors/keeper/transfer.h"

@@ -1,5 +1,5 @@
-/* How fast deltas are encoded (with their residual) and decoded, in bytes of float32 per second, beside memcpy of the same
- * bytes in the same run. 1.7 MB is a delta of LeNet, 64 MiB one that no cache holds. */
+/* How fast deltas are encoded (with their residual) and decoded, in bytes of float32 per second, beside
+ * memcpy of the same bytes in the same run. 1.7 MB is a delta of LeNet, 64 MiB one that no cache holds. */
 #include "codec/base/rng.h"
 #include "codec/compress/encoding.h"
 #include "codec/compress/lanes.h"

@@ -1,5 +1,6 @@
 /* lenet_step - how fast one core trains and evaluates LeNet, on random images, beside the same core's matrix
- * product; and a whole step beside PyTorch's on the same 431,080 parameters, where python3-torch is installed. */
+ * product; and a whole step beside PyTorch's on the same 431,080 parameters, where python3-torch is
+ * installed. */
 #include "actors/model/blas.h"
 #include "actors/model/model.h"
 #include "actors/model/optimizer.h"

@@ -1,5 +1,5 @@
-/* How long a plan takes: 50 regions with 20 offers of 16 units each, for every objective, beside the 100 ms that it may take; and a
- * case that can be tried out whole, beside trying out every set of units. */
+/* How long a plan takes: 50 regions with 20 offers of 16 units each, for every objective, beside the 100 ms
+ * that it may take; and a case that can be tried out whole, beside trying out every set of units. */
 #include "actors/kit/clock.h"
 #include "actors/scheduler/plan/plan.h"
 #include "codec/base/rng.h"
@@ -80,21 +80,21 @@ static plan_input_t s_input(void)
                           .start_s = PLAN_START_S};
 }
 
-static double s_limit(const plan_input_t *input, plan_objective_t objective, plan_t *plan)
+static double s_limit(const plan_input_t *input, objective_t objective, plan_t *plan)
 {
-    if (plan_make(input, PLAN_MATCH, 0, plan, NULL))
+    if (plan_make(input, OBJECTIVE_MATCH, 0, plan, NULL))
         exit(1);
-    return objective == PLAN_DEADLINE ? 1.5 * plan->run_s : 1.2 * plan->cost;
+    return objective == OBJECTIVE_DEADLINE ? 1.5 * plan->run_s : 1.2 * plan->cost;
 }
 
-static void s_measure(plan_objective_t objective, int runs)
+static void s_measure(objective_t objective, int runs)
 {
     static plan_t plan;
     plan_input_t input = s_input();
     double limit = s_limit(&input, objective, &plan), took_s[RUNS_MAX];
     for (int i = 0; i < runs; i++) {
         double began_s = s_now_s();
-        if (plan_make(&input, objective, limit, &plan, NULL) && objective != PLAN_BUDGET)
+        if (plan_make(&input, objective, limit, &plan, NULL) && objective != OBJECTIVE_BUDGET)
             exit(1);
         took_s[i] = s_now_s() - began_s;
     }
@@ -142,7 +142,7 @@ static void s_compare(int runs)
     double began_s = s_now_s(), least = s_brute(&input), brute_s = s_now_s() - began_s, took_s[RUNS_MAX];
     for (int i = 0; i < runs; i++) {
         began_s = s_now_s();
-        if (plan_make(&input, PLAN_CHEAPEST, 0, &plan, NULL) || fabs(plan.cost / least - 1) > 1e-9) {
+        if (plan_make(&input, OBJECTIVE_CHEAPEST, 0, &plan, NULL) || fabs(plan.cost / least - 1) > 1e-9) {
             fprintf(stderr, "plan: %.9g is not the least cost, %.9g\n", plan.cost, least);
             exit(1);
         }
@@ -164,9 +164,9 @@ int main(int argc, char **argv)
     bench_open(argc, argv);
     int runs = bench_runs(5) < RUNS_MAX ? bench_runs(5) : RUNS_MAX;
     s_make(REGIONS, OFFERS);
-    for (int objective = 0; objective < PLAN_OBJECTIVES; objective++)
-        if (bench_wants(plan_objective_name((plan_objective_t)objective)))
-            s_measure((plan_objective_t)objective, runs);
+    for (int objective = 0; objective < TOPOLOGY_OBJECTIVES; objective++)
+        if (bench_wants(plan_objective_name((objective_t)objective)))
+            s_measure((objective_t)objective, runs);
     if (bench_wants("small"))
         s_compare(runs);
     return bench_close();

@@ -1,12 +1,14 @@
-/* push_pull - a worker pushes a gradient to a shard and pulls the new parameters, through the region's broker.
+/* push_pull - a worker pushes a gradient to a shard and pulls the new parameters, through the region's
+ * broker.
  *
- * Ours     the real broker, shell and shard core (no disk); the client speaks as a worker does: chunks of 1 MiB with
- *          checksums (none within one process), push and pull in one message, a few pairs in flight.
- * Peers    one process: memcpy of the same size. Two (the shard with the broker): a bare DEALER/ROUTER exchange of the
- *          same chunks, whose server adds them. Three (the broker alone): the same through a bare ROUTER that relays.
- *          A bare exchange has no checksums; the rows "checked" compare with one that has.
- * Figures  bytes both ways per second from 64 KiB on, pairs per second below. Both sides' processes live at once and
- *          take short turns; a figure is the median of its turns.
+ * Ours     the real broker, shell and shard core (no disk); the client speaks as a worker does: chunks of 1
+ *          MiB with checksums (none within one process), push and pull in one message, a few pairs in flight.
+ * Peers    one process: memcpy of the same size. Two (the shard with the broker): a bare DEALER/ROUTER
+ *          exchange of the same chunks, whose server adds them. Three (the broker alone): the same through a
+ *          bare ROUTER that relays. A bare exchange has no checksums; the rows "checked" compare with one
+ *          that has.
+ * Figures  bytes both ways per second from 64 KiB on, pairs per second below. Both sides' processes live at
+ *          once and take short turns; a figure is the median of its turns.
  */
 #include "actors/kit/shell.h"
 #include "actors/shard/shard_core.h"

@@ -1,7 +1,8 @@
 /* recovery - from kill -9 of a process to the next update in the shard it serves.
  *
- * A job of its own in real processes, one for each actor; each role is killed again and again while it trains. What counts
- * is not that the process is back but that the version grows: detection, start, loading, registration and a new batch.
+ * A job of its own in real processes, one for each actor; each role is killed again and again while it
+ * trains. What counts is not that the process is back but that the version grows: detection, start, loading,
+ * registration and a new batch.
  */
 #include "tests/bench/kit/bench.h"
 #include "tests/bench/kit/probe.h"
@@ -46,7 +47,8 @@ static bool s_kill(const chaos_run_t *run, rng_t *rng, const char *victim)
     return chaos_pick(run->pid, rng, victim, &process) && kill(process.pid, SIGKILL) == 0;
 }
 
-/* Seconds until the version grows above the first one that is answered when nothing from before can arrive any more. */
+/* Seconds until the version grows above the first one that is answered when nothing from before can arrive
+ * any more. */
 static double s_recover(probe_t *probe, const scene_t *scene, uint64_t incarnation_before)
 {
     double began_s = bench_now_s();

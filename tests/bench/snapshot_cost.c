@@ -1,8 +1,9 @@
 /* snapshot_cost - what snapshots take of the training's speed.
  *
- * LeNet on Fashion-MNIST in one region with one worker. Runs of the same job with a snapshot every 32, 8 and 1 steps take
- * turns with runs that make one at the start and one at the end. A step that had to wait for a snapshot would be seen.
- * Beside the speed stands the processors' time for each sample, which other programs on the machine disturb less.
+ * LeNet on Fashion-MNIST in one region with one worker. Runs of the same job with a snapshot every 32, 8 and
+ * 1 steps take turns with runs that make one at the start and one at the end. A step that had to wait for a
+ * snapshot would be seen. Beside the speed stands the processors' time for each sample, which other programs
+ * on the machine disturb less.
  */
 #include "tests/bench/kit/bench.h"
 

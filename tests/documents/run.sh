@@ -7,9 +7,14 @@ copy=$work/checkout
 git -C "$SOURCE" ls-files -z --cached --others --exclude-standard | (cd "$SOURCE" && xargs -0 cp --parents -t "$(mkdir -p "$copy" && echo "$copy")") ||
     fail "cannot copy the checkout"
 cd "$copy" || fail "cannot enter $copy"
-# The quickstart builds its own program; everybody else finds this one where the quickstart would have put it.
-mkdir -p build/release
-[ "$entry" = quickstart ] || ln -s "$CLOUDLESS" build/release/cloudless || fail "cannot link the program"
+# The quickstart builds its own program, or finds that the checkout's is built (test build.release); everybody else finds one where the
+# quickstart would have put it: without sanitizers, as documents have it, beside which commands as long as these would be slow.
+mkdir -p build
+if [ "$entry" != quickstart ]; then
+    mkdir build/release && ln -s "$LOOK" build/release/cloudless || fail "cannot link the program"
+elif [ -f "$SOURCE/build/release/build.ninja" ]; then
+    ln -s "$SOURCE/build/release" build/release || fail "cannot link the build"
+fi
 export PATH="$copy/build/release:$PATH"
 
 # What the commands have started goes with them, also when one of them fails.

@@ -1,11 +1,11 @@
 /* Archives from nowhere: snapshots that are whole, or one line of error.
  *
- * An input is: one byte; when its lowest bit is set the rest is a file as it is. Else it is entries - length of the name, name, two
- * bytes of length, contents - of which a tar is made, with the list of them and its checksums at the end as they should be: so
- * what is behind the checksums is reached, too. */
+ * An input is: one byte; when its lowest bit is set the rest is a file as it is. Else it is entries - length
+ * of the name, name, two bytes of length, contents - of which a tar is made, with the list of them and its
+ * checksums at the end as they should be: so what is behind the checksums is reached, too. */
 #include "store/archive.h"
 
-#define FUZZ_RUNS 5000
+#define FUZZ_RUNS 1500
 
 #include "codec/base/hash.h"
 #include "store/archive_lines.h"

@@ -1,5 +1,6 @@
-/* Encoded deltas from nowhere: whatever the bytes, each encoding refuses them with a reason or gives finite values, the
- * same from one piece of memory as from many. An input is: one byte for the row, two for how many values, the bytes. */
+/* Encoded deltas from nowhere: whatever the bytes, each encoding refuses them with a reason or gives finite
+ * values, the same from one piece of memory as from many. An input is: one byte for the row, two for how
+ * many values, the bytes. */
 #include "codec/compress/encoding.h"
 #include "tests/fuzz/fuzz.h"
 

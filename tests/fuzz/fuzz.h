@@ -1,9 +1,11 @@
 /* fuzz - what the programs beside it share.
  *
- * Why      each of them gives arbitrary bytes to one reader. With gcc `main` tries a number of seeded mutations of inputs that
- *          the program makes itself; with clang and -DCLOUDLESS_LIBFUZZER=ON its fuzzer drives, guided by coverage, and begins
- *          from the same inputs: no corpus lies around that could grow old.
- * How      a program defines LLVMFuzzerTestOneInput, which counts with fuzz_took, and fuzz_seed; and includes this once.
+ * Why      each of them gives arbitrary bytes to one reader. With gcc `main` tries a number of seeded
+ *          mutations of inputs that the program makes itself; with clang and -DCLOUDLESS_LIBFUZZER=ON its
+ *          fuzzer drives, guided by coverage, and begins from the same inputs: no corpus lies around that
+ *          could grow old.
+ * How      a program defines LLVMFuzzerTestOneInput, which counts with fuzz_took, and fuzz_seed; and includes
+ *          this once.
  * Seeds    CLOUDLESS_SEED.
  */
 #ifndef TESTS_FUZZ_FUZZ_H
@@ -124,8 +126,8 @@ size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t size, size_t most, unsigne
 
 #else
 
-/* Flips a bit, sets a byte, drops some, or repeats some elsewhere; never longer. Half of the changes meet the first bytes,
- * where headers are. */
+/* Flips a bit, sets a byte, drops some, or repeats some elsewhere; never longer. Half of the changes meet the
+ * first bytes, where headers are. */
 static inline size_t fuzz_mutate(rng_t *rng, uint8_t *bytes, size_t size)
 {
     if (size < 2)
@@ -154,7 +156,7 @@ static inline size_t fuzz_mutate(rng_t *rng, uint8_t *bytes, size_t size)
 }
 
 #ifndef FUZZ_RUNS
-#define FUZZ_RUNS 20000
+#define FUZZ_RUNS 6000
 #endif
 #ifndef FUZZ_TAKEN_LEAST /* of 1000 inputs, half of which are changed: were all refused, or none, nothing would be tested */
 #define FUZZ_TAKEN_LEAST 200

@@ -1,10 +1,10 @@
 /* Data sets in files from nowhere, plain and packed: bytes as many as the header says, or one line of error.
  *
- * An input is: one byte that says how many dimensions are wanted (lowest bit: 3 or 1) and whether the rest is a packed file (2) or
- * is packed first (4); the file. */
+ * An input is: one byte that says how many dimensions are wanted (lowest bit: 3 or 1) and whether the rest is
+ * a packed file (2) or is packed first (4); the file. */
 #include "actors/model/idx.h"
 #include "store/file.h"
-#define FUZZ_RUNS 5000
+#define FUZZ_RUNS 1500
 #include "tests/fuzz/fuzz.h"
 
 #include <zlib.h>

@@ -1,6 +1,7 @@
 /* Manifests of snapshots from nowhere: the same bytes when they are written again, or one line of error.
  *
- * An input is: one byte, whose lowest bit says that the right checksum is put behind the rest; the manifest. */
+ * An input is: one byte, whose lowest bit says that the right checksum is put behind the rest; the
+ * manifest. */
 #include "codec/base/hash.h"
 #include "store/manifest.h"
 #include "tests/fuzz/fuzz.h"

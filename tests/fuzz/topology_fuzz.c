@@ -194,7 +194,7 @@ int main(int argc, char **argv)
     static const char *const names[] = {"two-regions", "ledger", "one-room"};
     static sample_t shipped[3], sample;
     const char *environment = getenv("CLOUDLESS_SEED");
-    uint64_t runs = argc > 1 ? strtoull(argv[1], NULL, 10) : 5000;
+    uint64_t runs = argc > 1 ? strtoull(argv[1], NULL, 10) : 1500;
     uint64_t seed = argc > 2      ? strtoull(argv[2], NULL, 10)
                     : environment ? strtoull(environment, NULL, 10)
                                   : 1;

@@ -1,7 +1,7 @@
 /* See chaos.h. Prints what happened; exits 0 when every counter is exact and every fault fired, else 1.
  *
  *   chaos plan   [options]   random faults
- *   chaos points [options]   a run for each failpoint
+ *   chaos points [options]   every failpoint, some in each run
  *   chaos soak   [options]   for minutes, beside the same run without faults
  *   chaos processes PID      what the descendants of a process host
  */
@@ -23,6 +23,8 @@ static const char s_usage[] =
     "  --network PPM  of each kind: messages duplicated, swapped and damaged\n"
     "  --only TEXTS   faults, or failpoints, that begin so\n"
     "  --break GUARD  switches a guard off: the run must come out wrong\n"
+    "  --pace STATE   of a job beside, to which nothing happens: by its steps is counted how long a region "
+    "stands still\n"
     "  --parallel N   runs at a time (points)\n"
     "  --minutes M, --interval S, --least SHARE   of a soak: how long, seconds between kills, updates that "
     "must be left\n";
@@ -55,31 +57,24 @@ enum {
     OPTION_NETWORK,
     OPTION_ONLY,
     OPTION_BREAK,
+    OPTION_PACE,
     OPTION_PARALLEL,
     OPTION_MINUTES,
     OPTION_INTERVAL,
     OPTION_LEAST
 };
 
-static const struct option s_options[] = {{"regions", 1, NULL, OPTION_REGIONS},
-                                          {"shards", 1, NULL, OPTION_SHARDS},
-                                          {"strategy", 1, NULL, OPTION_STRATEGY},
-                                          {"samples", 1, NULL, OPTION_SAMPLES},
-                                          {"epochs", 1, NULL, OPTION_EPOCHS},
-                                          {"batch", 1, NULL, OPTION_BATCH},
-                                          {"isolate", 1, NULL, OPTION_ISOLATE},
-                                          {"seed", 1, NULL, OPTION_SEED},
-                                          {"rounds", 1, NULL, OPTION_ROUNDS},
-                                          {"pause", 1, NULL, OPTION_PAUSE},
-                                          {"cut", 1, NULL, OPTION_CUT},
-                                          {"network", 1, NULL, OPTION_NETWORK},
-                                          {"only", 1, NULL, OPTION_ONLY},
-                                          {"break", 1, NULL, OPTION_BREAK},
-                                          {"parallel", 1, NULL, OPTION_PARALLEL},
-                                          {"minutes", 1, NULL, OPTION_MINUTES},
-                                          {"interval", 1, NULL, OPTION_INTERVAL},
-                                          {"least", 1, NULL, OPTION_LEAST},
-                                          {NULL, 0, NULL, 0}};
+static const struct option s_options[] = {
+    {"regions", 1, NULL, OPTION_REGIONS},   {"shards", 1, NULL, OPTION_SHARDS},
+    {"strategy", 1, NULL, OPTION_STRATEGY}, {"samples", 1, NULL, OPTION_SAMPLES},
+    {"epochs", 1, NULL, OPTION_EPOCHS},     {"batch", 1, NULL, OPTION_BATCH},
+    {"isolate", 1, NULL, OPTION_ISOLATE},   {"seed", 1, NULL, OPTION_SEED},
+    {"rounds", 1, NULL, OPTION_ROUNDS},     {"pause", 1, NULL, OPTION_PAUSE},
+    {"cut", 1, NULL, OPTION_CUT},           {"network", 1, NULL, OPTION_NETWORK},
+    {"only", 1, NULL, OPTION_ONLY},         {"break", 1, NULL, OPTION_BREAK},
+    {"pace", 1, NULL, OPTION_PACE},         {"parallel", 1, NULL, OPTION_PARALLEL},
+    {"minutes", 1, NULL, OPTION_MINUTES},   {"interval", 1, NULL, OPTION_INTERVAL},
+    {"least", 1, NULL, OPTION_LEAST},       {NULL, 0, NULL, 0}};
 
 static bool s_take(arguments_t *self, int option, const char *text)
 {
@@ -126,6 +121,9 @@ static bool s_take(arguments_t *self, int option, const char *text)
         break;
     case OPTION_BREAK:
         self->job.breaks = text;
+        break;
+    case OPTION_PACE:
+        self->job.pace = text;
         break;
     case OPTION_PARALLEL:
         self->parallel = number;
@@ -187,7 +185,7 @@ int main(int argc, char **argv)
             return s_wrong("unknown option");
     if (!self.job.binary)
         return s_wrong("CLOUDLESS must name the binary");
-    if (self.job.regions < 1 || self.job.regions > 3 || self.job.shards < 1)
+    if (self.job.regions < 1 || self.job.regions > CHAOS_REGIONS_MAX || self.job.shards < 1)
         return s_wrong("1 to 3 regions, at least one shard");
     snprintf(self.job.dir, sizeof self.job.dir, "%s/chaos-%d", tmp ? tmp : "/tmp", (int)getpid());
     if (!strcmp(command, "plan"))

@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define HANGS_US 90000000
+#define HANGS_US 480000000    /* also where no job is beside */
 #define SANITIZER "sanitizer" /* how the names of its reports begin */
 
 static const char *const s_regions[] = {"north", "south", "east"};
@@ -129,13 +129,14 @@ _Noreturn static void s_become(const chaos_run_t *self, const char *topology, co
 bool chaos_run_start(chaos_run_t *self, const chaos_job_t *job, const char *failpoints)
 {
     char topology[PATH_MAX], faults[PATH_MAX];
-    *self = (chaos_run_t){.job = *job, .moved_us = chaos_now_us()};
+    *self = (chaos_run_t){.job = *job};
     snprintf(self->state, sizeof self->state, "%s/state", job->dir);
     snprintf(self->report, sizeof self->report, "%s/report.json", job->dir);
     snprintf(self->run_dir, sizeof self->run_dir, "%s/run", self->state);
     snprintf(faults, sizeof faults, "%s/faults", job->dir);
     if (mkdir(job->dir, 0700) && errno != EEXIST)
         return false;
+    chaos_still_init(&self->still, self);
     self->board = broker_fault_board(faults, true);
     if (!self->board || !s_write_topology(self, topology))
         return false;
@@ -146,30 +147,13 @@ bool chaos_run_start(chaos_run_t *self, const chaos_job_t *job, const char *fail
     return self->pid > 0;
 }
 
-static double s_progress(const chaos_run_t *self)
-{
-    char path[PATH_MAX];
-    json_value_t *status = NULL;
-    snprintf(path, sizeof path, "%s/status.json", self->state);
-    if (json_read_file(path, &status, NULL))
-        return 0;
-    uint64_t samples = 0;
-    const json_value_t *regions = json_get(status, "regions");
-    for (size_t i = 0; i < json_count(regions); i++)
-        samples += json_get_u64(json_at(regions, i), "samples", 0);
-    json_destroy(&status);
-    return (double)samples / (double)(self->job.samples * self->job.epochs);
-}
-
 bool chaos_run_look(chaos_run_t *self)
 {
     if (!self->pid)
         return false;
-    double progress = s_progress(self);
-    if (progress > self->progress) {
-        self->progress = progress;
-        self->moved_us = chaos_now_us();
-    }
+    if (chaos_still_look(&self->still, self))
+        self->progress =
+            (double)chaos_still_samples(&self->still) / (double)(self->job.samples * self->job.epochs);
     if (waitpid(self->pid, &self->status, WNOHANG) == self->pid)
         self->pid = 0;
     return self->pid != 0;
@@ -177,7 +161,16 @@ bool chaos_run_look(chaos_run_t *self)
 
 bool chaos_run_hangs(const chaos_run_t *self)
 {
-    return chaos_now_us() - self->moved_us > HANGS_US;
+    return chaos_now_us() - self->still.moved_us > HANGS_US ||
+           chaos_still_where(&self->still, self->job.regions) != SIZE_MAX;
+}
+
+static void s_say_hangs(const chaos_run_t *self)
+{
+    size_t where = chaos_still_where(&self->still, self->job.regions);
+    fprintf(stderr, "chaos: %s stands still%s; see %s\n",
+            where < self->job.regions ? s_regions[where] : "the run",
+            where == SIZE_MAX ? "" : " while the job beside goes on", self->job.dir);
 }
 
 /* ---- the verdict ---- */
@@ -205,8 +198,8 @@ static bool s_judge_region(const chaos_run_t *self, size_t region)
     return wrong == 0;
 }
 
-/* Prints a file of a sanitizer's when it tells of an error. Others only tell that a process was gone before LeakSanitizer
- * had looked at all of its threads. */
+/* Prints a file of a sanitizer's when it tells of an error. Others only tell that a process was gone before
+ * LeakSanitizer had looked at all of its threads. */
 static bool s_is_report(const char *path)
 {
     static const char *const words[] = {"ERROR: ", "WARNING: ", "runtime error: "};
@@ -239,14 +232,14 @@ static bool s_no_reports(const chaos_run_t *self)
 
 bool chaos_run_judge(chaos_run_t *self)
 {
-    if (self->pid || !WIFEXITED(self->status) || WEXITSTATUS(self->status)) {
+    if (self->pid) {
+        s_say_hangs(self);
+        return false;
+    }
+    if (!WIFEXITED(self->status) || WEXITSTATUS(self->status)) {
         fprintf(stderr, "chaos: the run %s %d; see %s\n",
-                self->pid                   ? "hangs, pid"
-                : WIFSIGNALED(self->status) ? "was ended by signal"
-                                            : "ended with status",
-                self->pid                   ? (int)self->pid
-                : WIFSIGNALED(self->status) ? WTERMSIG(self->status)
-                                            : WEXITSTATUS(self->status),
+                WIFSIGNALED(self->status) ? "was ended by signal" : "ended with status",
+                WIFSIGNALED(self->status) ? WTERMSIG(self->status) : WEXITSTATUS(self->status),
                 self->job.dir);
         return false;
     }

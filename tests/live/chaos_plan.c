@@ -276,8 +276,9 @@ bool chaos_run_plan(const chaos_job_t *job, const chaos_plan_t *plan)
         return !good;
     }
     bool all = s_report(&self, fired);
-    printf("  %s%s in %.1f s\n", good ? "exact" : "WRONG", all ? "" : ", and some fault never fired",
-           (double)(chaos_now_us() - began_us) / 1e6);
+    printf("  %s%s in %.1f s; a region stood still for %llu steps of the job beside at most\n",
+           good ? "exact" : "WRONG", all ? "" : ", and some fault never fired",
+           (double)(chaos_now_us() - began_us) / 1e6, (unsigned long long)self.run.still.most);
     fflush(stdout);
     chaos_run_destroy(&self.run, !good);
     return good && all;

@@ -55,8 +55,8 @@ static outcome_t s_run(const chaos_job_t *job, const char *name, int64_t interva
     }
     outcome.good = chaos_run_judge(&run);
     outcome.seconds = (double)(last_us - first_us) / 1e6;
-    printf("  %-16s %8.1f s, %zu kills, %s\n", name, outcome.seconds, outcome.total,
-           outcome.good ? "exact" : "WRONG");
+    printf("  %-16s %8.1f s, %zu kills, %s; stood %llu steps at most\n", name, outcome.seconds, outcome.total,
+           outcome.good ? "exact" : "WRONG", (unsigned long long)run.still.most);
     fflush(stdout);
     chaos_run_destroy(&run, !outcome.good);
     return outcome;

@@ -40,7 +40,7 @@ refused() {
 }
 
 applied() { # STATE NUMBER: true once the first region has made so many steps
-    "$CLOUDLESS" status --state "$1" --json >"$work/status.json" && [ "$(json "$work/status.json" state)" = training ] &&
+    look "$1" && [ "$(json "$work/status.json" state)" = training ] &&
         [ "$(json "$work/status.json" 'regions[0].steps')" -gt "$2" ]
 }
 

@@ -6,7 +6,10 @@
 state=$work/state
 begin run up "$work/job.yaml" --state "$state" --quiet "${slow[@]}"
 run=$pid
+pace_begin
 until_true applied "$state" 100
+progress_usual 100 steps_of "$state" 0
+progress_from steps_of "$state" 0
 
 checkpoint 0 ls --state "$state"
 for shard in north/shard-0 north/shard-1 south/shard-0 south/shard-1; do expect_line "$work/last.out" "^$shard/[0-9a-f]{16}$"; done
@@ -29,6 +32,7 @@ refused 2 "restore: $state is in use by process $run; stop it with cloudless sto
 refused 2 "repair: $state is in use by process $run; stop it with cloudless stop --state $state" repair --state "$state"
 refused 2 "import: $state is in use by process $run; stop it with cloudless stop --state $state" \
     import "$work/live.tar.zst" --state "$state" --force
+progress_kept "checkpoints are looked at, copied and pruned beside it"
 expect 0 stop --state "$state"
 expect_end "$run" 0 "the stopped run"
 

@@ -16,7 +16,7 @@ regions:
 YAML
 
 trains() {
-    "$CLOUDLESS" status --state "$1" --json >"$work/status.json" &&
+    look "$1" &&
         [ "$(json "$work/status.json" 'regions[0].steps')" -gt 100 ]
 }
 

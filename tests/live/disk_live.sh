@@ -9,7 +9,7 @@ undo() {
     for i in "${loops[@]}"; do losetup -d "$i" 2>/dev/null; done
 }
 
-job() { # SAMPLES
+job() { # EPOCHS, of two and a half seconds at least, however fast the machine is
     cat <<YAML
 job:
   name: disk
@@ -19,23 +19,28 @@ job:
   batch: 20
   optimizer: {name: sgd, lr: 1, schedule: constant}
 checkpoint: {every: 16, keep: 256} # so that the store grows for a while
+plan: {emulate: 0.4, samples_per_s: 10000}
 regions:
   - {name: here, data_share: 1, workers: 2, shards: 2}
 YAML
 }
 
-status() { "$CLOUDLESS" status --state "$1" --json >"$work/status.json"; }
-steps() { status "$1" && json "$work/status.json" 'regions[0].steps'; }
-has_steps() { [ "$(steps "$1")" -gt "$2" ]; }
-waits_for_store() { status "$1" && grep -Eq '"waits_for": "(disk|snapshot store)"' "$work/status.json"; }
+waits_for_store() { look "$1" && grep -Eq '"waits_for": "(disk|snapshot store)"' "$work/status.json"; }
+
+# trains STATE: it does, and so quickly as is usual while its disk is well.
+trains() {
+    until_true has_begun "$1"
+    progress_usual 200 steps_of "$1" 0
+}
+has_begun() { [ "$(steps_of "$1" 0)" -gt 100 ]; }
 
 # go_on STATE: while the store is refused, steps are made and nothing becomes durable.
 go_on() {
-    local before stuck
     until_true waits_for_store "$1"
-    before=$(steps "$1")
-    until_true has_steps "$1" "$((before + 500))"
+    progress_from steps_of "$1" 0
+    progress_to 500 "the disk is full"
     waits_for_store "$1" || fail "the alarm is gone while the disk is still bad"
+    progress_from steps_of "$1" 0
 }
 
 finish() { # STATE EPOCHS NAME
@@ -48,14 +53,15 @@ finish() { # STATE EPOCHS NAME
 full_disk() {
     mkdir "$work/full"
     mount -t tmpfs -o size=16m none "$work/full" && mounts+=("$work/full")
-    job 25 >"$work/full.yaml"
+    job 8 >"$work/full.yaml"
     begin full up "$work/full.yaml" --state "$work/full/state" --report "$work/full.json"
-    until_true has_steps "$work/full/state" 100
+    trains "$work/full/state"
     dd if=/dev/zero of="$work/full/filler" bs=64k 2>/dev/null
     dd if=/dev/zero of="$work/full/filler2" bs=512 2>/dev/null
     go_on "$work/full/state"
     rm "$work/full/filler" "$work/full/filler2"
-    finish "$work/full/state" 25 full
+    progress_to 200 "the disk has room again"
+    finish "$work/full/state" 8 full
 }
 
 # A loop device whose file lies on a full disk: what the file system thinks it has room for comes back as EIO, or as if there were no
@@ -67,27 +73,30 @@ broken_disk() {
     truncate -s 48m "$work/below/image"
     mkfs.ext2 -q -F "$work/below/image" && device=$(losetup -f --show "$work/below/image") && loops+=("$device")
     mount "$device" "$work/broken" && mounts+=("$work/broken")
-    job 25 >"$work/broken.yaml"
+    job 8 >"$work/broken.yaml"
     begin broken up "$work/broken.yaml" --state "$work/broken/state" --report "$work/broken.json"
-    until_true has_steps "$work/broken/state" 100
+    trains "$work/broken/state"
+    progress_from steps_of "$work/broken/state" 0
     dd if=/dev/zero of="$work/below/filler" bs=64k 2>/dev/null
     dd if=/dev/zero of="$work/below/filler2" bs=512 2>/dev/null
     until_true grep -Eq 'ev=(store_suspect|snapshot_failed) ' "$work/broken/state/log/here.log"
     rm "$work/below/filler" "$work/below/filler2"
-    finish "$work/broken/state" 25 broken
+    progress_to 500 "a disk says EIO, and then has room again"
+    finish "$work/broken/state" 8 broken
     ! grep -q 'ev=store_suspect' "$work/broken/state/log/here.log" || expect_line "$work/broken/state/log/here.log" 'ev=store_replaced '
 }
 
 told_so() { # FAILPOINT NAME
-    job 4 >"$work/$2.yaml"
+    job 2 >"$work/$2.yaml"
     export CLOUDLESS_FAILPOINT=$1
     begin "$2" up "$work/$2.yaml" --state "$work/$2" --report "$work/$2.json"
     unset CLOUDLESS_FAILPOINT
-    finish "$work/$2" 4 "$2"
+    finish "$work/$2" 2 "$2"
     expect_line "$work/$2/log/here.log" 'ev=snapshot_failed '
 }
 
 # Several commits in a row, as one of them may be a scheduler's and not a shard's.
+pace_begin
 told_so store.commit.full:9+8 told_full
 told_so store.commit.eio:9+3 told_eio
 expect_line "$work/told_eio/log/here.log" 'ev=store_replaced '

@@ -32,7 +32,7 @@ links:
   - {between: [eu, us], rate: 100Mbit, rtt: 10ms, emulate: true}
 YAML
 
-status() { "$CLOUDLESS" status --state "$work/on-scheduler" --json >"$work/status.json"; }
+status() { look "$work/on-scheduler"; }
 figure() { status && json "$work/status.json" "regions[$1].$2"; }
 beyond() { [ "$(figure "$1" "$2")" -gt "$3" ]; }
 # on NODE KIND: actors of a kind that run there.

@@ -31,7 +31,7 @@ links:
 YAML
 
 steps() {
-    "$CLOUDLESS" status --state "$work/on-scheduler" --json >"$work/status.json" &&
+    look "$work/on-scheduler" &&
         json "$work/status.json" "regions[$1].steps"
 }
 beyond() { [ "$(steps "$1")" -gt "$2" ]; }

@@ -4,7 +4,7 @@
 samples=9000 epochs=8
 
 trains() {
-    "$CLOUDLESS" status --state "$1" --json >"$work/status.json" && [ "$(json "$work/status.json" state)" = training ] &&
+    look "$1" && [ "$(json "$work/status.json" state)" = training ] &&
         [ "$(json "$work/status.json" 'regions[0].steps')" -gt 10 ]
 }
 

@@ -32,7 +32,7 @@ links:
   - {between: [eu, us], rate: 100Mbit, rtt: 10ms, emulate: true}
 YAML
 
-status() { "$CLOUDLESS" status --state "$work/on-scheduler" --json >"$work/status.json"; }
+status() { look "$work/on-scheduler"; }
 steps() { status && json "$work/status.json" "regions[$1].steps"; }
 beyond() { [ "$(steps "$1")" -gt "$2" ]; }
 

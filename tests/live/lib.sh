@@ -1,7 +1,7 @@
 # lib.sh - for the scripts beside it: a directory of their own, processes that do not outlive them, and checks that say what
 # they saw. Waiting is always for something to become true, never for time to pass.
 set -uo pipefail
-: "${CLOUDLESS:?the binary}" "${LIVE_TOOL:?tests/live_tool}" "${SOURCE:?the source tree}"
+: "${CLOUDLESS:?the binary}" "${LIVE_TOOL:?tests/live_tool}" "${LOOK:?tests/look}" "${SOURCE:?the source tree}"
 
 work=$(mktemp -d)
 started=()
@@ -126,7 +126,7 @@ YAML
     begin pace up "$work/pace.yaml" --state "$work/pace" --quiet
     until_true pace
 }
-pace() { ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 "$CLOUDLESS" status --state "$work/pace" --json >"$work/pace.json" && json "$work/pace.json" 'regions[0].steps'; }
+pace() { "$LOOK" status --state "$work/pace" --json >"$work/pace.json" && json "$work/pace.json" 'regions[0].steps'; }
 number() { "$@" 2>/dev/null | grep -x '[0-9]*' || echo 0; }
 
 # progress_from FIGURE...: from here on something happens to the job, whose steps FIGURE prints.
@@ -137,10 +137,10 @@ progress_from() {
 }
 # progress_usual STEPS FIGURE...: nothing happens to it, and this is how many steps the job beside makes for STEPS.
 progress_usual() {
-    local steps=$1
+    usual_steps=$1
     shift
     progress_from "$@"
-    until_true progress_made "$steps"
+    until_true progress_made "$usual_steps"
     usual=$(($(number pace) - progress_pace))
 }
 # A figure that prints `done` cannot be held up any more.
@@ -162,10 +162,31 @@ progress_to() {
     echo "progress: $2: $(($(number pace) - progress_pace)) of $most (usual $usual)"
 }
 
+# progress_kept WHAT: since then, while this script did something else, it made a third of what is usual at least, as above.
+progress_kept() {
+    local passed=$(($(number pace) - progress_pace)) made most
+    made=$("${progress_figure[@]}") || fail "$1: no status"
+    [ "$made" != done ] || return 0
+    made=$((made - progress_steps))
+    most=$((3 * usual * made / usual_steps + 200))
+    [ "$passed" -le "$most" ] || fail "$1: only $made steps were made while the job beside made $passed; without, $usual are usual for $usual_steps"
+    echo "progress: $1: $made steps, $passed of $most"
+}
+
 alive() { kill -0 "$1" 2>/dev/null; }
 gone() { ! kill -0 "$1" 2>/dev/null; }
 
 json() { "$LIVE_TOOL" json "$1" "$2"; }
+
+# look STATE: how the run there stands, as JSON in $work/status.json. Scripts look several times a second, so by a program without
+# sanitizers, beside which theirs would be most of what a test computes.
+look() { "$LOOK" status --state "$1" --json >"$work/status.json"; }
+# steps_of STATE REGION: how many the region by that index has made, or `done` when it has done its part.
+steps_of() {
+    look "$1" || return
+    [ "$(json "$work/status.json" "regions[$2].complete")" = true ] && echo done && return
+    json "$work/status.json" "regions[$2].steps"
+}
 
 # expect_counters STATE SAMPLES EPOCHS REGION...: every region's ledger is exact.
 expect_counters() {

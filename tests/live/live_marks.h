@@ -7,7 +7,8 @@
 
 #include <stddef.h>
 
-/* Prints the tags that every shard of every region has a snapshot of. Returns 0, or 1 after a line on stderr. */
+/* Prints the tags that every shard of every region has a snapshot of. Returns 0, or 1 after a line on
+ * stderr. */
 int live_marks_print(const char *state, unsigned shards, char **regions, size_t region_count);
 
 /* Gives every shard a newer store that holds its snapshot with this tag, and nothing else. The same. */

@@ -8,7 +8,6 @@
  *   live_tool marks STATE SHARDS REGION...   prints the common points that all shards have
  *   live_tool restore STATE TAG SHARDS REGION...   takes all shards back to one of them
  *   live_tool mark STATE NAME                stores the newest snapshot of every shard again, as a common point
- *   live_tool misuse                         reads what is not its own, in a build with sanitizers; else ends with 77
  *   live_tool images DIR TRAIN TEST          writes four idx files: ten kinds of noisy images that can be told apart
  */
 #include "actors/model/model.h"
@@ -284,24 +283,8 @@ static int s_mark(const char *state, const char *name)
     return rc != ERR_OK;
 }
 
-/* For the judges of what sanitizers find. */
-static int s_misuse(void)
-{
-#ifdef CLOUDLESS_SANITIZED
-    volatile size_t beyond = 8;
-    char *block = calloc(1, beyond);
-    int read = block ? block[beyond] : 0;
-    free(block);
-    return read != 0;
-#else
-    return 77;
-#endif
-}
-
 int main(int argc, char **argv)
 {
-    if (argc == 2 && !strcmp(argv[1], "misuse"))
-        return s_misuse();
     if (argc == 3 && !strcmp(argv[1], "notfinite"))
         return s_mark(argv[2], NULL);
     if (argc == 4 && !strcmp(argv[1], "mark"))
@@ -322,12 +305,10 @@ int main(int argc, char **argv)
         return live_marks_print(argv[2], (unsigned)atoi(argv[3]), argv + 4, (size_t)argc - 4);
     if (argc >= 6 && !strcmp(argv[1], "restore"))
         return live_marks_restore(argv[2], argv[3], (unsigned)atoi(argv[4]), argv + 5, (size_t)argc - 5);
-    fprintf(
-        stderr,
-        "usage: live_tool misuse | counters FILE SAMPLES EPOCHS | json FILE PATH | pid STATE NAME | ports "
-        "N | damage STATE "
-        "REGION SHARD | mark STATE NAME | marks STATE SHARDS REGION... | restore STATE TAG "
-        "SHARDS REGION... | "
-        "images DIR TRAIN TEST\n");
+    fprintf(stderr, "usage: live_tool counters FILE SAMPLES EPOCHS | json FILE PATH | pid STATE NAME | ports "
+                    "N | damage STATE "
+                    "REGION SHARD | mark STATE NAME | marks STATE SHARDS REGION... | restore STATE TAG "
+                    "SHARDS REGION... | "
+                    "images DIR TRAIN TEST\n");
     return 2;
 }

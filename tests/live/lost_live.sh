@@ -20,7 +20,7 @@ links:
 YAML
 
 trains() {
-    "$CLOUDLESS" status --state "$1" --json >"$work/status.json" &&
+    look "$1" &&
         [ "$(json "$work/status.json" 'regions[0].steps')" -gt 100 ] &&
         [ "$(json "$work/status.json" 'regions[1].steps')" -gt 100 ]
 }
@@ -30,13 +30,14 @@ cut_off() {
     local state=$1
     begin "$(basename "$state")" up "$work/job.yaml" --state "$state" --quiet
     until_true trains "$state"
+    [ "${usual:-}" ] || progress_usual 100 steps_of "$state" 1
     kill -KILL "$pid"
     wait "$pid" 2>/dev/null
     until_true stopped "$state"
 }
 
 stopped() {
-    "$CLOUDLESS" status --state "$1" --json >"$work/status.json" && [ "$(json "$work/status.json" running)" = false ]
+    look "$1" && [ "$(json "$work/status.json" running)" = false ]
 }
 
 figures() { # REPORT REGION-INDEX NAME...: their sum
@@ -51,7 +52,10 @@ resumed() {
     local state=$1 report
     shift
     report="$work/$(basename "$state").json"
-    expect 0 up "$work/job.yaml" --state "$state" --resume --report "$report" --quiet
+    progress_from steps_of "$state" 1
+    begin "$(basename "$state")" up "$work/job.yaml" --state "$state" --resume --report "$report" --quiet
+    progress_to 100 "$state is resumed after a loss" # beyond those that it had made
+    expect_end "$pid" 0 "$state, resumed"
     expect_counters "$state" 20000 30 north south
     [ "$(json "$report" samples)" = 600000 ] || fail "$state: samples in the report"
     (($(figures "$report" 1 "$@") > 0)) || fail "$state: none of $*"
@@ -60,6 +64,7 @@ resumed() {
         fail "$state: the replicas differ"
 }
 
+pace_begin
 cut_off "$work/emptied"
 ls -d "$work/emptied"/south/shard-*/* >/dev/null || fail "there is nothing to lose"
 rm -rf "$work/emptied"/south/shard-*

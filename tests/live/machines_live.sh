@@ -67,7 +67,7 @@ undo() {
     done 2>/dev/null
 }
 
-status() { "$CLOUDLESS" status --state "$work/on-scheduler" --json >"$work/status.json"; }
+status() { look "$work/on-scheduler"; }
 figure() { status && json "$work/status.json" "regions[$1].$2"; }
 beyond() { [ "$(figure "$1" "$2")" -gt "$3" ]; }
 node_of() { cat "$machines/$1"; }

@@ -52,7 +52,7 @@ expect 0 checkpoint import "$work/more.tar.zst" --state "$work/imported"
 expect_line "$work/imported/job" '^changed job.epochs 2 3$'
 
 # Stopped amidst rounds another rate must wait for the end, as regions would step with it in different rounds; without rounds not.
-trains() { "$CLOUDLESS" status --state "$1" --json >"$work/status.json" && [ "$(json "$work/status.json" 'regions[0].steps')" -gt 5 ]; }
+trains() { look "$1" && [ "$(json "$work/status.json" 'regions[0].steps')" -gt 5 ]; }
 for strategy in ssgd asgd-ga; do
     topology $strategy 4000 $([ $strategy = ssgd ] && echo 1 || echo 4)
     begin "$strategy" up "$work/job.yaml" --state "$work/$strategy" --quiet
@@ -66,7 +66,7 @@ for strategy in ssgd asgd-ga; do
         expect_line "$work/last.err" 'job.optimizer cannot change now: .*ssgd'
         continue
     fi
-    "$CLOUDLESS" status --state "$work/$strategy" --json >"$work/status.json"
+    look "$work/$strategy"
     eu=$(($(json "$work/status.json" 'regions[0].samples') / 2000)) us=$(($(json "$work/status.json" 'regions[1].samples') / 1000))
     epochs=$(((eu > us ? eu : us) + 2)) # fewer than were said, more than are trained
     expect 0 "${resume[@]}" --set job.optimizer.warmup=0.001 --set job.epochs=$epochs

@@ -16,7 +16,7 @@ pid_of() { "$LIVE_TOOL" pid "$state" "$1"; }
 runs() { pid_of "$1" >"$work/pid"; }
 moved() { runs "$1" && [ "$(cat "$work/pid")" != "$2" ]; }
 steps() {
-    "$CLOUDLESS" status --state "$state" --json >"$work/status.json" && json "$work/status.json" 'regions[0].steps'
+    look "$state" && json "$work/status.json" 'regions[0].steps'
 }
 beyond() { [ "$(steps)" -gt "$1" ]; }
 
@@ -65,7 +65,7 @@ done
 
 # workers_on NODE: how many workers run there, as the scheduler knows.
 workers_on() {
-    "$CLOUDLESS" status --state "$state" --json | tr -d '\n' | tr '{' '\n' | grep '"name": "worker/eu/' |
+    look "$state" && tr -d '\n' <"$work/status.json" | tr '{' '\n' | grep '"name": "worker/eu/' |
         grep '"state": "\(running\|waiting\)"' | grep -c "\"node\": \"node/eu/$1\""
 }
 one_each() { [ "$(workers_on a)" = 1 ] && [ "$(workers_on b)" = 1 ]; }
@@ -73,8 +73,11 @@ all_on_a() { [ "$(workers_on a)" = 2 ]; }
 
 until_true one_each
 until_true beyond 10
+progress_usual 10 steps
+progress_from steps
 kill -STOP "${pids[node-b]}"
 until_true all_on_a
+progress_to 10 "a node is stopped where it stands"
 kill -CONT "${pids[node-b]}"
 log=$state/log/node-eu-b.log
 until_true grep -Eq 'actor=worker/eu/[01] ev=fenced .*leaving' "$log"

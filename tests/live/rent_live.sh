@@ -30,7 +30,7 @@ YAML
 
 # units PLANS-ITEM REGION OFFER: of a plan in the report.
 units() { jq -r ".plans[$1].units[] | select(.region == \"$2\" and .offer == \"$3\") | .units" "$work/report.json"; }
-steps() { "$CLOUDLESS" status --state "$work/run" --json >"$work/status.json" && json "$work/status.json" 'regions[0].steps'; }
+steps() { look "$work/run" && json "$work/status.json" 'regions[0].steps'; }
 planned() { json "$work/plan.json" "plan.regions[$1].units.$2"; }
 
 expect 0 plan "$work/job.yaml" --json

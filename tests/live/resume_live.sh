@@ -25,7 +25,7 @@ YAML
 
 # trains STATE: true once its scheduler says that batches were applied, and not all of them.
 trains() {
-    "$CLOUDLESS" status --state "$1" --json >"$work/status.json" && [ "$(json "$work/status.json" state)" = training ] &&
+    look "$1" && [ "$(json "$work/status.json" state)" = training ] &&
         [ "$(json "$work/status.json" 'regions[0].steps')" -gt 20 ]
 }
 

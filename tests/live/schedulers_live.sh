@@ -29,8 +29,8 @@ start_global() {
 }
 
 # shows PATTERN: in the status of the run.
-steps() { "$CLOUDLESS" status --state "$state" --json >"$work/status.json" && json "$work/status.json" 'regions[0].steps'; }
-shows() { "$CLOUDLESS" status --state "$state" --json 2>/dev/null | grep -q "$1"; }
+steps() { look "$state" && json "$work/status.json" 'regions[0].steps'; }
+shows() { look "$state" 2>/dev/null && grep -q "$1" "$work/status.json"; }
 
 others=()
 for region in eu us; do
@@ -96,7 +96,7 @@ for region in eu us; do
     of[node-$region]=$pid
 done
 trained() {
-    "$CLOUDLESS" status --state "$state" --json >"$work/status.json" 2>/dev/null &&
+    look "$state" 2>/dev/null &&
         [ "$(json "$work/status.json" 'regions[0].steps')" -gt 20 ] && [ "$(json "$work/status.json" 'regions[1].steps')" -gt 20 ]
 }
 until_true trained

@@ -38,7 +38,7 @@ end_all() { for name in $all; do expect_end "${pids[$name]}" 0 "$1: $name"; done
 
 # steps REGION: what the scheduler knows.
 steps() {
-    "$CLOUDLESS" status --state "$work/on-scheduler" --json >"$work/status.json" &&
+    look "$work/on-scheduler" &&
         json "$work/status.json" "regions[$1].steps"
 }
 beyond() { [ "$(steps "$1")" -gt "$2" ]; }

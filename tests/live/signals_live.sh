@@ -1,12 +1,13 @@
 # SIGTERM drains and exits 0, a second one ends at once with 143; when `up` is killed its children are gone.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-up() { # NAME OPTIONS...: a long run
-    begin "$1" up "$SOURCE/deploy/topologies/ledger.yaml" --state "$work/$1" --set job.data.samples=60000 --set job.epochs=1000 "${@:2}"
+up() { # NAME OPTIONS...: a long run, which hardly computes
+    begin "$1" up "$SOURCE/deploy/topologies/ledger.yaml" --state "$work/$1" --set job.data.samples=60000 --set job.epochs=1000 \
+        --set plan.emulate=0.2 --set plan.samples_per_s=10000 "${@:2}"
 }
 
 trains() {
-    "$CLOUDLESS" status --state "$1" --json >"$work/status.json" && [ "$(json "$work/status.json" state)" = training ]
+    look "$1" && [ "$(json "$work/status.json" state)" = training ]
 }
 
 children() { pgrep -P "$1"; }
@@ -53,15 +54,18 @@ expect 0 stop --state "$work/killed"
 expect_line "$work/last.out" 'nothing runs'
 
 # A process that dies is started again, whichever it is; the run goes on, and its report counts it.
+pace_begin
 up crashed
 crashed=$pid
 until_true trains "$work/crashed"
+progress_usual 20 steps_of "$work/crashed" 0
 other() { [ "$("$LIVE_TOOL" pid "$work/crashed" "$1")" != "$2" ]; }
 for name in "region north" scheduler/global; do
     process=$("$LIVE_TOOL" pid "$work/crashed" "$name") || fail "no process of $name"
+    progress_from steps_of "$work/crashed" 0
     kill -KILL "$process"
     until_true other "$name" "$process"
-    until_true trains "$work/crashed"
+    progress_to 20 "$name is killed"
 done
 kill -TERM "$crashed"
 expect_end "$crashed" 0 "an up whose processes died"
@@ -75,6 +79,7 @@ while alive "$hopeless"; do
     for child in $(children "$hopeless"); do
         grep -qz '^north$' "/proc/$child/cmdline" 2>/dev/null && kill -KILL "$child" 2>/dev/null
     done
+    sleep 0.02
 done
 expect_end "$hopeless" 1 "an up whose region does not start"
 expect_line "$work/hopeless.err" '^cloudless: .*region north .*(each time it was started|times in a row with nothing done in between).*north\.log'

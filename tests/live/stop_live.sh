@@ -3,7 +3,7 @@
 
 ledger=("$SOURCE/deploy/topologies/ledger.yaml" --set job.data.samples=60000 --set job.epochs=1000 --quiet)
 trains() {
-    "$CLOUDLESS" status --state "$1" --json >"$work/status.json" && [ "$(json "$work/status.json" state)" = training ]
+    look "$1" && [ "$(json "$work/status.json" state)" = training ]
 }
 
 # In a pid namespace of its own, where its number is another process' of this one; below a path too long for a socket.

@@ -1,13 +1,7 @@
 # strikes.sh - for the scripts beside it that signal one process of a run after another: both regions train on each time, about as
 # fast as a job to which nothing is done. Sourced after lib.sh; `state` is the run's directory.
 
-status() { "$CLOUDLESS" status --state "$state" --json >"$work/status.json"; }
-# steps REGION: how many it has made, or `done` when it has done its part.
-steps() {
-    status || return
-    [ "$(json "$work/status.json" "regions[$1].complete")" = true ] && echo done && return
-    json "$work/status.json" "regions[$1].steps"
-}
+steps() { steps_of "$state" "$1"; }
 beyond() { [ "$2" = done ] || [ "$(steps "$1" | sed 's/done/1000000000/')" -gt "$2" ]; }
 runs() { "$LIVE_TOOL" pid "$state" "$1" >"$work/pid"; }
 moved() { runs "$1" && [ "$(cat "$work/pid")" != "$2" ]; }

@@ -3,7 +3,7 @@
 
 ledger=("$SOURCE/deploy/topologies/ledger.yaml" --set job.data.samples=6000)
 trains() {
-    "$CLOUDLESS" status --state "$1" --json >"$work/status.json" && [ "$(json "$work/status.json" state)" = training ]
+    look "$1" && [ "$(json "$work/status.json" state)" = training ]
 }
 
 # With 0, 1 and 2 closed it runs, and a signal is no warning that was written into its own pipe.
@@ -72,7 +72,7 @@ in_terminal() { # NAME COMMAND...: in one of its own, which goes with $pid
     until_true trains "$work/$name"
     kill -KILL "$pid"
 }
-idle() { "$CLOUDLESS" status --state "$work/$1" --json >"$work/status.json" && [ "$(json "$work/status.json" running)" = false ]; }
+idle() { look "$work/$1" && [ "$(json "$work/status.json" running)" = false ]; }
 in_terminal terminal "$CLOUDLESS"
 until_true idle terminal
 [ "$(json "$work/status.json" state)" = drained ] || fail "a closed terminal did not stop it in order"
@@ -129,3 +129,56 @@ grep -q broker-a "$work/named.yaml" || fail "the topology has no such line any m
 begin named node --topology "$work/named.yaml" --region north --name a --state "$work/named"
 until_true grep -q 'ev=broker_unreachable endpoint=tcp://broker-a.invalid:5599 .*name unknown: broker-a.invalid' "$work/named/log/node-north-a.log"
 kill -KILL "$pid"
+
+# A machine that comes back with an empty disk, by the same name and process number, as a container without a volume does. What it had
+# is told as lost, and is taken over from the other region: nobody waits for it, and counts are exact.
+read -r eu_port us_port < <("$LIVE_TOOL" ports 2)
+cat >"$work/job.yaml" <<YAML
+job:
+  name: contained
+  model: ledger
+  data: {kind: counter, samples: 6000}
+  epochs: 6
+  batch: 30
+  optimizer: {name: sgd, lr: 1, schedule: constant}
+  sync: {strategy: asgd-ga, every: 4}
+checkpoint: {every: 8}
+plan: {emulate: 0.1, samples_per_s: 10000}
+regions:
+  - {name: eu, data_share: 1, workers: 1, shards: 1, broker: {bind: "tcp://127.0.0.1:$eu_port", advertise: "tcp://127.0.0.1:$eu_port"}}
+  - {name: us, data_share: 1, workers: 1, shards: 1, broker: {bind: "tcp://127.0.0.1:$us_port", advertise: "tcp://127.0.0.1:$us_port"}}
+links:
+  - {between: [eu, us], rate: 100Mbit, rtt: 10ms, emulate: true}
+YAML
+contained() { # node eu/a as process 1, with a disk that goes with it; its number from outside is in $work/pid
+    unshare --mount --pid --fork --kill-child --mount-proc sh -c 'mount -t tmpfs none "$1" && shift && exec "$@"' sh "$work/disk" \
+        "$CLOUDLESS" node --topology "$work/job.yaml" --region eu --name a --state "$work/disk/state" >>"$work/contained.err" 2>&1 &
+    outside=$!
+    started+=("$outside")
+    until_true pgrep -P "$outside" >"$work/pid"
+}
+trained() { [ "$(steps_of "$work/on-scheduler" 0)" -gt 40 ]; }
+lost_disk() {
+    mkdir "$work/disk"
+    for name in broker-eu broker-us scheduler node-us-a; do role "$name"; done
+    contained
+    pace_begin
+    until_true trained
+    progress_usual 20 steps_of "$work/on-scheduler" 0
+    progress_from steps_of "$work/on-scheduler" 0
+    kill -KILL "$(cat "$work/pid")"
+    wait "$outside"
+    contained
+    until_true grep -q 'actor=shard/eu/0 ev=newest_lost .*no node has it.*going on at node/eu/a' "$work/on-broker-eu/log/broker-eu.log"
+    progress_to 20 "a container comes back without its disk"
+    for name in node-us-a broker-us broker-eu scheduler; do expect_end "${pids[$name]}" 0 "$name"; done
+    expect_end "$outside" 0 "a node in a container"
+    [ "$(json "$work/report.json" 'regions[0].welcomes')" -gt 0 ] || fail "what was lost was not taken over"
+    [ "$(json "$work/report.json" samples)" = 36000 ] || fail "samples in the report"
+    expect_counters "$work/on-node-us-a" 6000 6 us
+}
+if unshare --mount --pid --fork --mount-proc mount -t tmpfs none "$work" 2>/dev/null; then
+    lost_disk
+else
+    skip "a container that comes back without its disk" "only root may make one"
+fi

@@ -1,11 +1,13 @@
-/* compensate - gradients that are compensated for their lateness, through the cores that run live, in virtual time.
+/* compensate - gradients that are compensated for their lateness, through the cores that run live, in virtual
+ * time.
  *
  *   sim.compensate [--first SEED] [--seeds N]
  *
- * Regions exchange sums of gradients over long ways; messages are lost, doubled and reordered, and shards, synchronizers
- * and workers die. The same seed must give the same bits of every replica, other ones than without compensation; every
- * sample is applied; and what a restart has forgotten, or what acknowledgements that overtook a delta have pushed out, is
- * applied as it is, and counted. Where nobody dies and staleness leaves room, nothing is.
+ * Regions exchange sums of gradients over long ways; messages are lost, doubled and reordered, and shards,
+ * synchronizers and workers die. The same seed must give the same bits of every replica, other ones than
+ * without compensation; every sample is applied; and what a restart has forgotten, or what acknowledgements
+ * that overtook a delta have pushed out, is applied as it is, and counted. Where nobody dies and staleness
+ * leaves room, nothing is.
  */
 #include "deploy/simulate/sim.h"
 #include "tests/sim/faults.h"

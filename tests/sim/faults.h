@@ -1,8 +1,9 @@
 /* faults - what worlds were asked to suffer, and what of it fired.
  *
- * Why      worlds in which a fault never happened show nothing about it, and nobody would see that from the outside.
- * How      faults_ask notes what a spec wants, faults_add what a world then had; faults_all_fired names what was wanted of some
- *          world and has fired in none of them.
+ * Why      worlds in which a fault never happened show nothing about it, and nobody would see that from the
+ *          outside.
+ * How      faults_ask notes what a spec wants, faults_add what a world then had; faults_all_fired names what
+ *          was wanted of some world and has fired in none of them.
  */
 #ifndef TESTS_SIM_FAULTS_H
 #define TESTS_SIM_FAULTS_H

@@ -2,31 +2,36 @@
  * sample had to be processed, not one more, not one less.
  *
  *   sim.ledger [--seeds N] [--first SEED] [--strategy NAME] [--encoding NAME] [--kills]
- *              [--nodes | --elastic] [--schedulers] [--stop | --marks | --more] [--lose] [--away] [--zombies] [--damage] [--quorum]
+ *              [--nodes | --elastic] [--schedulers] [--stop | --marks | --more] [--lose] [--away] [--zombies]
+ *              [--damage] [--quorum]
  *              [--overlap] [--full | --go-on] [--cut-global] [--cut-node]
  *              [--break dedup|fencing|output-commit|checksum|mark|hold|cover [--expect-wrong]] [--verbose]
  *
- * asp adds plainly, with one of several thresholds. Of sma and diloco the regions' bits must be equal; diloco-async runs
- * with outer_lr 1 and no momentum, and is counted by shares.
- * With --overlap it is diloco whose local steps mostly go on while a round is under way, and that is counted by shares, too: what
- * is learned meanwhile must be there once. (With --quorum as well means are of those who are in a round: there bits alone.)
- * With --quorum rounds do not need all regions. Without --encoding half of the worlds encode their deltas, one
- * way or another: what deltas leave out must have come by the end. With --stop each world is stopped at random moments, drained as by SIGTERM or cut off as by a loss of power, and
- * a new world goes on from what its shards had committed. With --marks a job is led to common points of its shards; it
- * must be exact, and so must a new world that goes on from all shards' snapshots of one of these points.
+ * asp adds plainly, with one of several thresholds. Of sma and diloco the regions' bits must be equal;
+ * diloco-async runs with outer_lr 1 and no momentum, and is counted by shares.
+ * With --overlap it is diloco whose local steps mostly go on while a round is under way, and that is counted
+ * by shares, too: what is learned meanwhile must be there once. (With --quorum as well means are of those who
+ * are in a round: there bits alone.) With --quorum rounds do not need all regions. Without --encoding half of
+ * the worlds encode their deltas, one way or another: what deltas leave out must have come by the end. With
+ * --stop each world is stopped at random moments, drained as by SIGTERM or cut off as by a loss of power, and
+ * a new world goes on from what its shards had committed. With --marks a job is led to common points of its
+ * shards; it must be exact, and so must a new world that goes on from all shards' snapshots of one of these
+ * points.
  *
- * With --more a job that is done, or was stopped, goes on with more epochs, one to three times; where rounds forbid it, not before
- * it is done. In the end the counts are those of all epochs.
+ * With --more a job that is done, or was stopped, goes on with more epochs, one to three times; where rounds
+ * forbid it, not before it is done. In the end the counts are those of all epochs.
  *
- * With --nodes each region has three nodes, durability is `replica`, and nodes are lost, most of them with their disks.
- * With --elastic workers follow the cores of nodes that join, are told to leave, and die and come back; a node that leaves is
- * gone with its disk. Where none dies nothing may be computed twice.
- * --lose, without encoding (so is --go-on): with a shard that is killed its disk may be emptied or found at an older snapshot, and a
- * whole region may come back empty. --away: partitions that last longer than sync.away_after. --zombies: a shard or synchronizer that hung
- * wakes up beside its successor. --damage: the network changes bytes of payloads.
+ * With --nodes each region has three nodes, durability is `replica`, and nodes are lost, most of them with
+ * their disks. With --elastic workers follow the cores of nodes that join, are told to leave, and die and
+ * come back; a node that leaves is gone with its disk. Where none dies nothing may be computed twice.
+ * --lose, without encoding (so is --go-on): with a shard that is killed its disk may be emptied or found at
+ * an older snapshot, and a whole region may come back empty. --away: partitions that last longer than
+ * sync.away_after. --zombies: a shard or synchronizer that hung wakes up beside its successor. --damage: the
+ * network changes bytes of payloads.
  *
- * --cut-global: the global scheduler is cut off for longer than sync.away_after, in which most regions finish; the run is done all the
- * same. --cut-node, with copies as with --nodes: a node is cut off for good when the job ends, and ends by itself.
+ * --cut-global: the global scheduler is cut off for longer than sync.away_after, in which most regions
+ * finish; the run is done all the same. --cut-node, with copies as with --nodes: a node is cut off for good
+ * when the job ends, and ends by itself.
  *
  * A world that goes wrong prints its seed; `--first SEED --seeds 1 --verbose` replays it.
  */
@@ -81,7 +86,7 @@ static const char *s_encoding(const options_t *options, uint64_t seed, const cha
     return text;
 }
 
-/* Whether several steps make a delta. */
+/* Returns whether several steps make a delta. */
 static bool s_gathers(const char *strategy)
 {
     return !strcmp(strategy, "asgd-ga") || !strncmp(strategy, "diloco", 6) || !strcmp(strategy, "asp");
@@ -278,7 +283,8 @@ static bool s_shares(const topology_t *topology)
            (topology->job.sync.strategy == STRATEGY_DILOCO && all);
 }
 
-/* What each counter must be: without rounds a difference acts by its region's share of the samples, a gradient as it is. */
+/* What each counter must be: without rounds a difference acts by its region's share of the samples, a
+ * gradient as it is. */
 static void s_truth(const topology_t *topology, double ret_want[COUNTERS])
 {
     memset(ret_want, 0, COUNTERS * sizeof *ret_want);
@@ -352,7 +358,8 @@ static void s_add(totals_t *totals, const sim_t *sim)
     sum->marks_given_up += one.marks_given_up;
 }
 
-/* One life of a job that ends before its time: drained, or cut off where it stands. False when it does not end. */
+/* One life of a job that ends before its time: drained, or cut off where it stands. False when it does not
+ * end. */
 static bool s_interrupt(sim_t *sim, rng_t *rng, totals_t *totals)
 {
     int64_t at_us = (int64_t)rng_below(rng, 20000000);
@@ -403,8 +410,8 @@ static topology_t *s_longer(const topology_t *topology, uint64_t epochs)
 
 static bool s_run_once(sim_t *sim, const sim_spec_t *spec);
 
-/* Lives at whose end, or amidst which, the job gets more epochs; the last one is not run. `topology_p` is its topology then.
- * Who was done may go on whatever the strategy, unless a disk was lost after that. */
+/* Lives at whose end, or amidst which, the job gets more epochs; the last one is not run. `topology_p` is its
+ * topology then. Who was done may go on whatever the strategy, unless a disk was lost after that. */
 static sim_t *s_more(topology_t **topology_p, sim_spec_t *spec, uint64_t seed, const options_t *options,
                      totals_t *totals)
 {
@@ -434,7 +441,8 @@ static sim_t *s_more(topology_t **topology_p, sim_spec_t *spec, uint64_t seed, c
     return sim;
 }
 
-/* A world to its end, and the one that goes on from one of its common points; the same world when it has none. */
+/* A world to its end, and the one that goes on from one of its common points; the same world when it has
+ * none. */
 static sim_t *s_restored(const topology_t *topology, sim_spec_t *spec, uint64_t seed,
                          const options_t *options, totals_t *totals)
 {
@@ -472,7 +480,8 @@ static bool s_run_once(sim_t *sim, const sim_spec_t *spec)
     return done;
 }
 
-/* The one failure that may be: the run has given up a region that was cut off at its end for longer than away_after. */
+/* The one failure that may be: the run has given up a region that was cut off at its end for longer than
+ * away_after. */
 static bool s_gave_up_who_was_away(const sim_t *sim, const sim_spec_t *spec)
 {
     return spec->partition_count > 0 && sim_state(sim) == RUN_FAILED &&

@@ -1,12 +1,12 @@
-/* quorum - rounds whose members are decided: a region that is cut off or slow does not hold the others longer than
- * `grace`, and all replicas are equal bit for bit at the end, whoever decides, dies, or comes late.
+/* quorum - rounds whose members are decided: a region that is cut off or slow does not hold the others longer
+ * than `grace`, and all replicas are equal bit for bit at the end, whoever decides, dies, or comes late.
  *
  *   sim.quorum [--first SEED] [--seeds N] [--strategy NAME] [--victim REGION] [--wild] [--verbose]
  *
- * Each world has one region that nobody reaches for a while, in turn each of them, so also the one that decides first.
- * Where the regions that are left are a majority they must have ended all their rounds by then; and the same world in
- * which rounds need everybody must not, or nothing would be shown. Some worlds also lose, double and reorder messages,
- * fail to store, and kill shards, synchronizers and workers.
+ * Each world has one region that nobody reaches for a while, in turn each of them, so also the one that
+ * decides first. Where the regions that are left are a majority they must have ended all their rounds by
+ * then; and the same world in which rounds need everybody must not, or nothing would be shown. Some worlds
+ * also lose, double and reorder messages, fail to store, and kill shards, synchronizers and workers.
  */
 #include "deploy/simulate/sim.h"
 #include "tests/sim/faults.h"

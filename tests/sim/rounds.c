@@ -1,11 +1,12 @@
-/* rounds - waiting strategies on real models, through the cores that run live and a network that loses, doubles and
- * reorders.
+/* rounds - waiting strategies on real models, through the cores that run live and a network that loses,
+ * doubles and reorders.
  *
  *   sim.rounds [--first SEED] [--seeds N]
  *
- * ssgd over several regions equals one process with the big batch; and with `inside: sync` and one worker per region
- * a seed gives the same bits whatever the network does, also over stops and restarts. Where local steps overlap with
- * rounds, replicas are also equal at the end when shards, synchronizers and workers are killed meanwhile.
+ * ssgd over several regions equals one process with the big batch; and with `inside: sync` and one worker per
+ * region a seed gives the same bits whatever the network does, also over stops and restarts. Where local
+ * steps overlap with rounds, replicas are also equal at the end when shards, synchronizers and workers are
+ * killed meanwhile.
  */
 #include "deploy/simulate/sim.h"
 #include "tests/sim/faults.h"

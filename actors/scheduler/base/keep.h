@@ -25,8 +25,8 @@
 /* What a core lets be kept; messages that are returned are the caller's. */
 typedef struct {
     message_t *(*state)(const void *core, int64_t now_us);
-    const message_t *(*report)(const void *core,
-                               size_t region); /* borrowed; NULL: none (also as a function) */
+    /* borrowed; NULL: none (also as a function) */
+    const message_t *(*report)(const void *core, size_t region);
     size_t (*row_count)(const void *core, size_t region);
     message_t *(*row)(const void *core, size_t region, size_t index); /* a curve message */
     uint64_t (*decisions)(const void *core);      /* grows with each that must be durable before it is told */

@@ -30,8 +30,7 @@ typedef struct {
     int64_t strangers_us;         /* ... when */
 } global_hint_t;
 
-/* ---- what is kept
- * --------------------------------------------------------------------------------------------- */
+/* ---- what is kept ---- */
 
 static err_code_t s_open_kv(const char *state_dir, kv_t **ret_kv, err_t *err)
 {
@@ -80,8 +79,7 @@ static void s_keep(global_hint_t *self, void *core, int64_t now_us)
     }
 }
 
-/* ---- incarnation
- * --------------------------------------------------------------------------------------------- */
+/* ---- incarnation ---- */
 
 /* One more than the last time, on the disk before it is used. */
 static err_code_t s_next_incarnation(const global_hint_t *self, uint64_t *ret_incarnation, err_t *err)
@@ -104,8 +102,7 @@ static err_code_t s_next_incarnation(const global_hint_t *self, uint64_t *ret_in
     return file_write(path, text, (size_t)length, err);
 }
 
-/* ---- life
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 
 static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err_t *err)
 {
@@ -161,8 +158,8 @@ static void s_log_plan(const global_hint_t *self, size_t index)
     log_event(LEVEL_INFO, ACTOR_GLOBAL, "plan",
               "number=%zu reason=\"%s\" objective=%s predicted_s=%.3f predicted_cost=%.6g units=\"%s\"",
               index + 1, global_plan_reason(entry, topology, reason),
-              plan_objective_name((plan_objective_t)topology->plan.objective), entry->predicted_s,
-              entry->predicted_cost, units);
+              plan_objective_name(topology->plan.objective), entry->predicted_s, entry->predicted_cost,
+              units);
 }
 
 /* Every change of plan, once. */
@@ -240,8 +237,7 @@ void global_actor_fill(const global_actor_t *self, shell_spec_t *spec)
     spec->hint = hint;
 }
 
-/* ---- calls
- * --------------------------------------------------------------------------------------------------- */
+/* ---- calls ---- */
 
 typedef struct {
     int64_t patience_us;

@@ -22,10 +22,12 @@ typedef struct {
 } global_cost_t;
 
 /* NULL as report: it never came. A region that tells of no offer has rented nothing. */
-global_cost_t global_cost(const topology_t *prices, size_t region, const global_paid_t *paid, const message_t *report);
+global_cost_t global_cost(const topology_t *prices, size_t region, const global_paid_t *paid,
+                          const message_t *report);
 
 /* Pays what was used until now, before prices change. */
-void global_cost_settle(const topology_t *prices, size_t region, global_paid_t *paid, const message_t *report);
+void global_cost_settle(const topology_t *prices, size_t region, global_paid_t *paid,
+                        const message_t *report);
 
 /* For a successor: GLOBAL_PAID_WORDS per region. */
 #define GLOBAL_PAID_WORDS (2 + TOPOLOGY_OFFERS_MAX + TOPOLOGY_REGIONS_MAX)

@@ -14,7 +14,6 @@ static message_t *s_state(const void *core, int64_t now_us)
     for (size_t index = 0; index < count; index++)
         finals[index] = self->regions.list[index].stopped;
     message_set_name(state->global_state.digest, self->base.digest);
-    state->global_state.incarnation = self->base.spec.incarnation;
     global_life_put(&self->life, state);
     message_set_u64s(&state->global_state.finals, finals, count);
     global_rent_put(&self->rent, now_us, state);

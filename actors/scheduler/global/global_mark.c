@@ -1,5 +1,6 @@
 #include "actors/scheduler/global/global_mark.h"
 
+#include "actors/kit/mark_phase.h"
 #include "actors/kit/role.h"
 #include "codec/wire/actor_name.h"
 
@@ -11,8 +12,6 @@
 
 #define OWN_NAME ACTOR_GLOBAL
 
-typedef enum { PHASE_HOLD, PHASE_TAKE, PHASE_END, PHASE_NONE } phase_t;
-
 typedef struct {
     wire_name_t name;
     bool answered; /* the phase that is under way */
@@ -23,7 +22,7 @@ struct global_mark {
     uint64_t incarnation;
     member_t *members; /* (member_count) every shard of every region */
     size_t member_count, answered_count;
-    phase_t phase;
+    mark_phase_t phase;
     uint64_t number; /* of the newest point begun */
     wire_name_t tag; /* of it */
     uint64_t begun;  /* how many times mark_every the newest point made, or left out, stands for */
@@ -72,10 +71,9 @@ void global_mark_destroy(global_mark_t **self_p)
     free(self);
 }
 
-/* ---- one point
- * ------------------------------------------------------------------------------------------------- */
+/* ---- one point ---- */
 
-static void s_enter(global_mark_t *self, phase_t phase, int64_t now_us)
+static void s_enter(global_mark_t *self, mark_phase_t phase, int64_t now_us)
 {
     self->phase = phase;
     self->answered_count = 0;
@@ -163,8 +161,7 @@ static void s_advance(global_mark_t *self, int64_t now_us)
         self->phase = PHASE_NONE;
 }
 
-/* ---- what is heard
- * --------------------------------------------------------------------------------------------- */
+/* ---- what is heard ---- */
 
 static member_t *s_find(global_mark_t *self, const char *name)
 {
@@ -248,8 +245,7 @@ void global_mark_stop(global_mark_t *self, int64_t now_us)
         self->asked.state = MARK_FAILED;
 }
 
-/* ---- a point that is asked for
- * --------------------------------------------------------------------------------- */
+/* ---- a point that is asked for ---- */
 
 bool global_mark_name_fits(const char *name)
 {
@@ -276,8 +272,7 @@ const global_mark_asked_t *global_mark_asked(const global_mark_t *self)
     return &self->asked;
 }
 
-/* ---- time
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- time ---- */
 
 /* The hold is told to those too who have answered: they give it up when they hear nothing for long. */
 static void s_tell(const global_mark_t *self, outbox_t *outbox)
@@ -326,8 +321,7 @@ int64_t global_mark_due(const global_mark_t *self)
     return asked < due ? asked : due;
 }
 
-/* ---- what others see
- * ----------------------------------------------------------------------------------------- */
+/* ---- what others see ---- */
 
 uint64_t global_mark_made(const global_mark_t *self)
 {

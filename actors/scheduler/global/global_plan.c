@@ -8,9 +8,9 @@
 
 /* ---- what is left ---- */
 
-static plan_objective_t s_objective(const global_plan_t *self)
+static objective_t s_objective(const global_plan_t *self)
 {
-    return (plan_objective_t)self->topology->plan.objective;
+    return self->topology->plan.objective;
 }
 
 /* The rest of a region's batches as one epoch. */
@@ -77,7 +77,7 @@ static double s_limit(const global_plan_t *self, int64_t now_us)
 {
     const topology_t *topology = self->topology;
     double age_s = self->number ? (double)(now_us - self->began_us) / 1e6 : 0;
-    if (s_objective(self) == PLAN_DEADLINE)
+    if (s_objective(self) == OBJECTIVE_DEADLINE)
         return (double)topology->plan.deadline_us / 1e6 - age_s;
     return topology->plan.budget - self->spent;
 }
@@ -219,14 +219,14 @@ static bool s_pays(const global_plan_t *self, const plan_t *now, swap_t swap, do
 {
     gain_t gain = s_gain(now, swap);
     switch (s_objective(self)) {
-    case PLAN_EVERYTHING:
-    case PLAN_UNTIL_DONE:
+    case OBJECTIVE_EVERYTHING:
+    case OBJECTIVE_UNTIL_DONE:
         return true;
-    case PLAN_CHEAPEST:
+    case OBJECTIVE_CHEAPEST:
         return gain.cheaper;
-    case PLAN_DEADLINE:
+    case OBJECTIVE_DEADLINE:
         return now->run_s > limit ? gain.quicker : gain.cheaper && swap.run_s <= limit;
-    case PLAN_BUDGET:
+    case OBJECTIVE_BUDGET:
         return now->cost > limit ? gain.cheaper : gain.quicker && swap.cost <= limit;
     default: /* match and fastest: time first, then money for no more time */
         return gain.quicker || (gain.cheaper && !gain.slower);
@@ -356,7 +356,7 @@ uint64_t global_plan_number(const global_plan_t *self)
 
 bool global_plan_keeps(const global_plan_t *self)
 {
-    return s_objective(self) == PLAN_EVERYTHING;
+    return s_objective(self) == OBJECTIVE_EVERYTHING;
 }
 
 int64_t global_plan_age_us(const global_plan_t *self, int64_t now_us)

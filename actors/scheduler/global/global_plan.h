@@ -27,14 +27,22 @@ typedef struct {
     job_t job;
 } global_plan_with_t;
 
-typedef enum { BECAUSE_START, BECAUSE_FILE, BECAUSE_LOST, BECAUSE_JOINED, BECAUSE_SPEED, BECAUSE_LINK, BECAUSE_REST } because_t;
+typedef enum {
+    BECAUSE_START,
+    BECAUSE_FILE,
+    BECAUSE_LOST,
+    BECAUSE_JOINED,
+    BECAUSE_SPEED,
+    BECAUSE_LINK,
+    BECAUSE_REST
+} because_t;
 
 typedef struct {
     int64_t at_us; /* since the first plan */
     because_t because;
-    size_t region;                       /* of LOST, JOINED, SPEED, LINK */
-    double value;                        /* of SPEED, LINK: measured / assumed */
-    double predicted_s, predicted_cost;  /* of the whole run, what was over by then included */
+    size_t region;                      /* of LOST, JOINED, SPEED, LINK */
+    double value;                       /* of SPEED, LINK: measured / assumed */
+    double predicted_s, predicted_cost; /* of the whole run, what was over by then included */
     uint64_t units[TOPOLOGY_REGIONS_MAX][TOPOLOGY_OFFERS_MAX];
 } global_plan_entry_t;
 
@@ -46,8 +54,8 @@ typedef struct global_plan global_plan_t;
  *
  * Errors   those of plan_check, ERR_MEMORY
  */
-MUST_USE err_code_t global_plan_new(const topology_t *topology, const global_plan_with_t *with, int64_t now_us,
-                                    global_plan_t **ret_self, err_t *err);
+MUST_USE err_code_t global_plan_new(const topology_t *topology, const global_plan_with_t *with,
+                                    int64_t now_us, global_plan_t **ret_self, err_t *err);
 void global_plan_destroy(global_plan_t **self_p);
 
 /* Prices, counts or links are others now. */
@@ -70,7 +78,8 @@ const global_plan_entry_t *global_plan_at(const global_plan_t *self, size_t inde
 
 /* One line for people. Returns out. */
 #define GLOBAL_PLAN_REASON_MAX 160
-const char *global_plan_reason(const global_plan_entry_t *entry, const topology_t *topology, char out[GLOBAL_PLAN_REASON_MAX]);
+const char *global_plan_reason(const global_plan_entry_t *entry, const topology_t *topology,
+                               char out[GLOBAL_PLAN_REASON_MAX]);
 
 /* For a successor. _take: nothing of a state that does not fit. */
 void global_plan_put(const global_plan_t *self, int64_t now_us, message_t *global_state);

@@ -63,10 +63,8 @@ uint64_t global_rent_number(const global_rent_t *self)
 
 static void s_fill(const global_rent_t *self, size_t region, message_t *plan)
 {
-    char reason[GLOBAL_PLAN_REASON_MAX];
     const global_plan_entry_t *entry = global_plan_newest(self->plan);
     message_set_u64s(&plan->plan.units, entry->units[region], self->topology->regions[region].offer_count);
-    message_set_text(&plan->plan.reason, global_plan_reason(entry, self->topology, reason));
     plan->plan.keep = global_plan_keeps(self->plan);
 }
 

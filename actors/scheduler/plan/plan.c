@@ -9,13 +9,13 @@
 
 /* ---- figures ---- */
 
-static const char *const s_names[PLAN_OBJECTIVES] = {
-    [PLAN_EVERYTHING] = "everything", [PLAN_MATCH] = "match",       [PLAN_FASTEST] = "fastest",
-    [PLAN_CHEAPEST] = "cheapest",     [PLAN_DEADLINE] = "deadline", [PLAN_BUDGET] = "budget",
-    [PLAN_UNTIL_DONE] = "until-done",
+static const char *const s_names[TOPOLOGY_OBJECTIVES] = {
+    [OBJECTIVE_EVERYTHING] = "everything", [OBJECTIVE_MATCH] = "match",       [OBJECTIVE_FASTEST] = "fastest",
+    [OBJECTIVE_CHEAPEST] = "cheapest",     [OBJECTIVE_DEADLINE] = "deadline", [OBJECTIVE_BUDGET] = "budget",
+    [OBJECTIVE_UNTIL_DONE] = "until-done",
 };
 
-const char *plan_objective_name(plan_objective_t objective)
+const char *plan_objective_name(objective_t objective)
 {
     return s_names[objective];
 }
@@ -239,7 +239,7 @@ static void s_run(sweep_t *self, visit_fn *visit, void *hint)
 /* ---- objectives ---- */
 
 typedef struct {
-    plan_objective_t objective;
+    objective_t objective;
     double limit;
     bool found;                          /* within the limit */
     double best;                         /* cost of the best plan so far */
@@ -261,7 +261,7 @@ static bool s_visit(void *hint, const sweep_t *sweep, double epoch_s)
     search_t *self = hint;
     double cost = s_cost(sweep, epoch_s), run_s = s_run_s(sweep, epoch_s);
     switch (self->objective) {
-    case PLAN_DEADLINE:
+    case OBJECTIVE_DEADLINE:
         if (run_s > self->limit && !self->found) { /* even the fastest takes longer */
             s_keep(self, sweep, cost);
             self->nearest = run_s;
@@ -269,12 +269,12 @@ static bool s_visit(void *hint, const sweep_t *sweep, double epoch_s)
         }
         self->found = true;
         return run_s <= self->limit && s_keep(self, sweep, cost);
-    case PLAN_BUDGET:
+    case OBJECTIVE_BUDGET:
         self->found = cost <= self->limit;
         s_keep(self, sweep, cost);
         self->nearest = self->best;
         return !self->found;
-    case PLAN_CHEAPEST:
+    case OBJECTIVE_CHEAPEST:
         return s_keep(self, sweep, cost);
     default: /* the first one is the fastest */
         s_keep(self, sweep, cost);
@@ -315,7 +315,7 @@ static void s_until_done(const plan_input_t *input, plan_t *plan)
 
 static err_code_t s_impossible(const search_t *self, err_t *err)
 {
-    if (self->objective == PLAN_DEADLINE)
+    if (self->objective == OBJECTIVE_DEADLINE)
         return err_set(err, ERR_LIMIT,
                        "plan.deadline: %.6g s is impossible with these offers; the fastest takes %.6g s",
                        self->limit, self->nearest);
@@ -324,26 +324,26 @@ static err_code_t s_impossible(const search_t *self, err_t *err)
                    self->nearest);
 }
 
-err_code_t plan_make(const plan_input_t *input, plan_objective_t objective, double limit, plan_t *ret_plan,
+err_code_t plan_make(const plan_input_t *input, objective_t objective, double limit, plan_t *ret_plan,
                      err_t *err)
 {
     CHECK(input->samples_per_s > 0);
     err_code_t rc = plan_check(input->topology, err);
     if (rc)
         return rc;
-    if (objective == PLAN_EVERYTHING || objective == PLAN_UNTIL_DONE) {
-        objective == PLAN_EVERYTHING ? s_everything(input, ret_plan) : s_until_done(input, ret_plan);
+    if (objective == OBJECTIVE_EVERYTHING || objective == OBJECTIVE_UNTIL_DONE) {
+        objective == OBJECTIVE_EVERYTHING ? s_everything(input, ret_plan) : s_until_done(input, ret_plan);
         return ERR_OK;
     }
     sweep_t sweep;
     search_t search = {.objective = objective, .limit = limit, .best = INFINITY};
-    rc = s_sweep_init(&sweep, input, objective != PLAN_MATCH, err);
+    rc = s_sweep_init(&sweep, input, objective != OBJECTIVE_MATCH, err);
     if (!rc) {
         s_run(&sweep, s_visit, &search);
         s_take(&sweep, search.chosen, ret_plan);
     }
     s_sweep_fini(&sweep);
-    bool limited = objective == PLAN_DEADLINE || objective == PLAN_BUDGET;
+    bool limited = objective == OBJECTIVE_DEADLINE || objective == OBJECTIVE_BUDGET;
     return !rc && limited && !search.found ? s_impossible(&search, err) : rc;
 }
 

@@ -21,25 +21,14 @@
 #define PLAN_FRONTIER_MAX 1024u
 #define PLAN_START_S 2.0 /* start_s of nodes on the scheduler's machine, about */
 
-typedef enum {
-    PLAN_EVERYTHING, /* rent all there is: the baseline */
-    PLAN_MATCH,      /* the paper's rule: computing alone counts, nobody faster than the straggler */
-    PLAN_FASTEST,    /* least time, WAN included; of those the cheapest */
-    PLAN_CHEAPEST,   /* least cost */
-    PLAN_DEADLINE,   /* least cost within a time */
-    PLAN_BUDGET,     /* least time within a cost */
-    PLAN_UNTIL_DONE, /* rent all there is; a region that has done its part returns what it does not need */
-} plan_objective_t;
-#define PLAN_OBJECTIVES 7
-
 typedef struct {
     const topology_t *topology; /* borrowed, as is job */
     const job_t *job;
-    double samples_per_s; /* one core of power 1; above 0 */
-    double speed[TOPOLOGY_REGIONS_MAX]; /* measured / assumed power of a region's cores; 0 is 1 */
+    double samples_per_s;                    /* one core of power 1; above 0 */
+    double speed[TOPOLOGY_REGIONS_MAX];      /* measured / assumed power of a region's cores; 0 is 1 */
     double free_power[TOPOLOGY_REGIONS_MAX]; /* of cores that are there and cost nothing */
-    uint64_t delta_bytes;               /* of one exchange to one region, encoded */
-    uint64_t last_bytes;                /* of the last exchange of the run, not encoded */
+    uint64_t delta_bytes;                    /* of one exchange to one region, encoded */
+    uint64_t last_bytes;                     /* of the last exchange of the run, not encoded */
     double start_s; /* what is rented and does not train: from the command to the first batch, and the end */
 } plan_input_t;
 
@@ -51,10 +40,11 @@ typedef struct {
     double price_per_s;
     double compute_s; /* of one epoch */
     double rounds;    /* of one epoch */
-    double wan_s;     /* of one epoch: sending its deltas over its slowest link; with waiting: until all are there */
-    double epoch_s;   /* what of both the strategy cannot hide */
-    double sent_gb;   /* over its links, per epoch, what it relays for others included */
-    double wan_cost;  /* per epoch */
+    /* of one epoch: sending its deltas over its slowest link; with waiting: until all are there */
+    double wan_s;
+    double epoch_s;  /* what of both the strategy cannot hide */
+    double sent_gb;  /* over its links, per epoch, what it relays for others included */
+    double wan_cost; /* per epoch */
 } plan_region_t;
 
 typedef struct {
@@ -68,7 +58,7 @@ typedef struct {
 } plan_t;
 
 /* "match", "deadline" ...; borrowed for ever. */
-const char *plan_objective_name(plan_objective_t objective);
+const char *plan_objective_name(objective_t objective);
 
 /* Whether a topology can be planned. Errors: ERR_CONFIG, one line with what to write (a region without offers, an offer without
  * a price). */
@@ -81,15 +71,16 @@ MUST_USE err_code_t plan_check(const topology_t *topology, err_t *err);
  * Errors   those of plan_check; ERR_LIMIT (impossible: the text names the nearest that is possible, and ret_plan is it);
  *          ERR_MEMORY
  */
-MUST_USE err_code_t plan_make(const plan_input_t *input, plan_objective_t objective, double limit, plan_t *ret_plan, err_t *err);
+MUST_USE err_code_t plan_make(const plan_input_t *input, objective_t objective, double limit,
+                              plan_t *ret_plan, err_t *err);
 
 /* The plans that no other beats in both time and cost, fastest first.
  *
  *   in   most       at most so many, spread evenly, the fastest and the cheapest among them; at least 2
  *   out  ret_plans  (ret_count) free() them
  */
-MUST_USE err_code_t plan_choices(const plan_input_t *input, size_t most, plan_t **ret_plans, size_t *ret_count,
-                                 err_t *err);
+MUST_USE err_code_t plan_choices(const plan_input_t *input, size_t most, plan_t **ret_plans,
+                                 size_t *ret_count, err_t *err);
 
 /* Bytes of one exchange of a model with so many parameters, as the topology has it encoded. */
 uint64_t plan_delta_bytes(const topology_t *topology, size_t elements);

@@ -30,7 +30,8 @@ typedef struct {
 } plan_frontier_t;
 
 /* Errors: ERR_MEMORY. _fini in any case. */
-MUST_USE err_code_t plan_frontier_init(plan_frontier_t *self, const topology_region_t *region, double free_power, err_t *err);
+MUST_USE err_code_t plan_frontier_init(plan_frontier_t *self, const topology_region_t *region,
+                                       double free_power, err_t *err);
 void plan_frontier_fini(plan_frontier_t *self);
 
 /* The units that a set is made of. */

@@ -10,12 +10,12 @@
 typedef struct {
     double delta_s[TOPOLOGY_REGIONS_MAX]; /* one round's part of the slowest hop that its deltas take */
     double last_s;
-    double rtt_s[TOPOLOGY_REGIONS_MAX];                        /* of its longest way */
-    double price[TOPOLOGY_REGIONS_MAX];                        /* of one round of origin and GB, all payers */
+    double rtt_s[TOPOLOGY_REGIONS_MAX]; /* of its longest way */
+    double price[TOPOLOGY_REGIONS_MAX]; /* of one round of origin and GB, all payers */
     size_t count;
     struct {
         double hops, price; /* of one round of origin; the price per GB of them together */
-    } by[]; /* (count payers, count origins) */
+    } by[];                 /* (count payers, count origins) */
 } plan_wan_t;
 
 plan_wan_t *plan_wan_new(const plan_input_t *input);

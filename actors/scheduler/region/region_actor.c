@@ -31,8 +31,7 @@ typedef struct {
     int64_t logged_us;
 } region_hint_t;
 
-/* ---- term
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- term ---- */
 
 /* The greatest term among the stores of a shard: a lost scheduler store must not let incarnations repeat. */
 static uint64_t s_shard_term(const char *state_dir, const char *region, uint64_t shard)
@@ -151,8 +150,7 @@ static err_code_t s_open_kv(region_hint_t *self, err_t *err)
     return rc;
 }
 
-/* ---- life
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 
 static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err_t *err)
 {

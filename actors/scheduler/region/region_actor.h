@@ -16,7 +16,8 @@ typedef struct {
     size_t region_index;
     size_t nodes_expected; /* see region_core.h */
     int64_t settle_us;
-    void (*rent)(void *hint, const rent_command_t *command); /* carries out what is rented; NULL: nobody does */
+    /* carries out what is rented; NULL: nobody does */
+    void (*rent)(void *hint, const rent_command_t *command);
     void *rent_hint;
     bool units_outlive; /* see region_core.h */
 } region_actor_t;

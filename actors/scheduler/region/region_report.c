@@ -51,7 +51,7 @@ static void s_report(region_core_t *self, int64_t now_us)
 {
     message_t *report = s_head(self);
     if (self->run.id == RUN_ID_NONE) /* what there may be of figures is of an unknown run */
-        report->region_report.test_accuracy = report->region_report.test_loss = NAN;
+        report->region_report.test_accuracy = NAN;
     else
         s_put_figures(self, report, now_us);
     region_send(&self->base, &report);

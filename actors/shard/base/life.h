@@ -19,9 +19,11 @@ typedef enum {
 } life_phase_t;
 
 typedef enum {
+    /* takes nothing more, but stays until its last snapshot has gone to its keepers and it is told to end */
     END_NONE,
-    END_HANDS, /* takes nothing more, but stays until its last snapshot has gone to its keepers and it is told to end */
-    END_STOPS, /* takes nothing more; done once its last snapshot is durable */
+    /* takes nothing more; done once its last snapshot is durable */
+    END_HANDS,
+    END_STOPS,
     END_DONE,
     END_PHASES,
 } life_end_t;
@@ -29,8 +31,8 @@ typedef enum {
 typedef struct {
     life_phase_t phase;
     life_end_t end;
-    bool
-        lossy; /* own batches may be lost: until it is settled nothing of the present line is sent any more */
+    /* own batches may be lost: until it is settled nothing of the present line is sent any more */
+    bool lossy;
 } life_t;
 
 void life_move(life_t *self, life_phase_t phase);

@@ -10,7 +10,6 @@ void base_pack(const base_t *self, message_t *message)
     message->shard_state.layout = self->spec.layout;
     message->shard_state.elements = self->spec.elements;
     message->shard_state.batches = self->region->batches;
-    message->shard_state.members = base_members(self);
     message->shard_state.duplicates = self->counts.duplicates;
     message->shard_state.refusals = self->counts.refusals;
     message->shard_state.not_finite = self->counts.not_finite;

@@ -51,8 +51,8 @@ typedef struct {
     uint64_t taken_number;
     int64_t taken_us;
     uint64_t taken_changes;
-    uint64_t
-        waits; /* number that is committed here and not kept by all yet, with durability replica; 0: none */
+    /* number that is committed here and not kept by all yet, with durability replica; 0: none */
+    uint64_t waits;
     uint64_t counts; /* newest number that is durable at the job's level, in this incarnation; 0: none yet */
     uint64_t kept, kept_changes; /* newest that all keepers have */
     int64_t kept_us, begun_us, heard_us;
@@ -60,9 +60,11 @@ typedef struct {
 
 /* The outcome of the snapshot that waited. */
 typedef enum {
+    /* it is durable */
     KEEP_NO_NEWS,
-    KEEP_COUNTS,   /* it is durable */
-    KEEP_GIVEN_UP, /* the shard stops, and nothing has moved for long: it is committed here, and that is all */
+    KEEP_COUNTS,
+    /* the shard stops, and nothing has moved for long: it is committed here, and that is all */
+    KEEP_GIVEN_UP,
 } keep_news_t;
 
 void keep_init(keep_t *self, base_t *base);

@@ -7,6 +7,7 @@
 
 #include "actors/shard/durable/mark.h"
 
+#include "actors/kit/mark_phase.h"
 #include "codec/base/hash.h"
 #include "codec/wire/actor_name.h"
 #include "store/snapshot.h"
@@ -14,8 +15,6 @@
 #include <string.h>
 
 #define GLOBAL_SCHEDULER ACTOR_GLOBAL
-
-enum { PHASE_HOLD, PHASE_TAKE, PHASE_END };
 
 void mark_init(mark_t *self, base_t *base)
 {
@@ -49,8 +48,7 @@ void mark_tick(mark_t *self)
         base_changed(self->base);
 }
 
-/* -- what the global scheduler says ------------------------------------------------------------------------
- */
+/* ---- what the global scheduler says ---- */
 
 static void s_answer(mark_t *self, uint64_t number, uint64_t phase, err_code_t code)
 {
@@ -120,8 +118,7 @@ void mark_message(mark_t *self, const message_t *message, bool undurable)
     }
 }
 
-/* -- the snapshot ------------------------------------------------------------------------------------------
- */
+/* ---- the snapshot ---- */
 
 const char *mark_tag(const mark_t *self)
 {

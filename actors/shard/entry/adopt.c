@@ -80,8 +80,8 @@ static void s_pend_again(entry_t *self, uint64_t number, buf_t **views)
         pending_t own = {.region = self->base->spec.region_index, .head = kept->head};
         own.data = buf_ref(views[i] ? views[i] : kept->data);
         if (views[i])
-            CHECK(
-                !encode_view(self->replica, kept->encoding, kept->data, own.data)); /* made or checked here */
+            /* made or checked here */
+            CHECK(!encode_view(self->replica, kept->encoding, kept->data, own.data));
         pending_add(self->replica, &own);
     }
 }

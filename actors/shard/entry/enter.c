@@ -294,9 +294,6 @@ static void s_want(entry_t *self)
     actor_name_t to = base_name_of(self->base, ROLE_SHARD, self->donor);
     message_t *want = base_message(self->base, KIND_welcome_want, to.text);
     want->number = self->attempt;
-    message_set_name(want->welcome_want.region,
-                     self->base->spec.topology->regions[self->base->spec.region_index].name);
-    want->welcome_want.shard = self->base->spec.shard_index;
     base_send(self->base, &want);
 }
 

@@ -12,9 +12,6 @@ void stand_say(entry_t *self, size_t region)
     actor_name_t to = base_name_of(self->base, ROLE_SHARD, region);
     const origin_t *origin = &self->stream->origins[region];
     message_t *stand = base_message(self->base, KIND_stand, to.text);
-    message_set_name(stand->stand.region,
-                     self->base->spec.topology->regions[self->base->spec.region_index].name);
-    stand->stand.shard = self->base->spec.shard_index;
     stand->stand.history = origin->history;
     stand->stand.taken = origin->taken;
     stand->stand.entering = !life_runs(&self->base->life);
@@ -50,9 +47,6 @@ void stand_ask_one(entry_t *self, size_t region)
 {
     actor_name_t to = base_name_of(self->base, ROLE_SHARD, region);
     message_t *want = base_message(self->base, KIND_stand_want, to.text);
-    message_set_name(want->stand_want.region,
-                     self->base->spec.topology->regions[self->base->spec.region_index].name);
-    want->stand_want.shard = self->base->spec.shard_index;
     base_send(self->base, &want);
 }
 

@@ -85,8 +85,8 @@ MUST_USE err_code_t intake_load(intake_t *self, const message_t *message, const 
 
 /* ahead */
 void ahead_add(intake_t *self, const staged_t *staged, uint64_t chunk, uint64_t offset, const slice_t *data);
-bool ahead_commit(intake_t *self,
-                  uint64_t serial); /* whether the step was ready; it is in the version then */
+/* whether the step was ready; it is in the version then */
+bool ahead_commit(intake_t *self, uint64_t serial);
 void ahead_drop(intake_t *self);
 
 /* intake_push, shard_step, intake_pull */

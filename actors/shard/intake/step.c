@@ -83,8 +83,8 @@ static void s_blend(intake_t *self, size_t count, blend_t *ret_blend)
 
 static void s_record(intake_t *self, const held_t *held)
 {
-    CHECK(!ranges_add(&self->replica->applied, held->batch,
-                      held->batch + 1)); /* its room was checked when the push came */
+    /* its room was checked when the push came */
+    CHECK(!ranges_add(&self->replica->applied, held->batch, held->batch + 1));
     if (held->code) {
         base_refused(self->base, held->code);
         err_code_t full = ranges_add(&self->replica->refused, held->batch, held->batch + 1);

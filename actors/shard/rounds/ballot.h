@@ -40,11 +40,11 @@ typedef struct {
     uint64_t to; /* bit r: region r */
     uint64_t round;
     uint64_t promised; /* SAY_VOTE */
-    uint64_t
-        ballot; /* SAY_WANT: that is proposed, 0: only asks; SAY_VOTE: in which it accepted, 0: nothing */
+    /* SAY_WANT: that is proposed, 0: only asks; SAY_VOTE: in which it accepted, 0: nothing */
+    uint64_t ballot;
     bool muted; /* SAY_VOTE: it may have lost what it promised */
-    bool
-        whole; /* with `taken`. SAY_WANT without asks for a promise; SAY_DECISION without: let go, as all had it */
+    /* with `taken`. SAY_WANT without asks for a promise; SAY_DECISION without: let go, as all had it */
+    bool whole;
     uint64_t taken[TOPOLOGY_REGIONS_MAX];
 } say_t;
 

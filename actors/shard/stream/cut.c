@@ -322,7 +322,6 @@ static void s_set_seen(wire_u64s_t *field, const kept_t *kept)
 static void s_send_chunk(stream_t *self, const kept_t *kept, uint64_t chunk, const delivery_t *stream)
 {
     message_t *message = base_message(self->base, KIND_delta, stream->to);
-    size_t regions = base_regions(self->base);
     message->number = kept->head.last;
     message_set_name(message->delta.origin, self->base->spec.topology->regions[stream->origin].name);
     message->delta.shard = self->base->spec.shard_index;
@@ -340,7 +339,6 @@ static void s_send_chunk(stream_t *self, const kept_t *kept, uint64_t chunk, con
     message->delta.encoding = kept->encoding;
     message->delta.layout = self->base->spec.layout;
     message->delta.elements = self->base->spec.elements;
-    message->delta.members = regions >= 64 ? UINT64_MAX : (UINT64_C(1) << regions) - 1;
     message->delta.chunk = chunk;
     message->delta.chunk_count = s_chunk_count(self, kept);
     message->delta.offset = chunk * self->base->spec.chunk_bytes;

@@ -35,8 +35,6 @@ void stream_ack(stream_t *self, size_t origin, err_code_t code)
         base_message(self->base, KIND_delta_ack, base_name_of(self->base, ROLE_SYNCHRONIZER, origin).text);
     ack->number = from->taken;
     message_set_name(ack->delta_ack.origin, self->base->spec.topology->regions[origin].name);
-    message_set_name(ack->delta_ack.region,
-                     self->base->spec.topology->regions[self->base->spec.region_index].name);
     ack->delta_ack.shard = self->base->spec.shard_index;
     ack->delta_ack.history = from->history;
     ack->delta_ack.applied = from->taken;
@@ -384,8 +382,8 @@ static err_code_t s_chunk(stream_t *self, size_t index, size_t by, const message
     s_add(self, index, incoming, message);
     *ret_quiet = s_next(self, origin) != NULL && !self->base->short_of_memory;
     const incoming_t *next = s_find(origin, origin->taken + 1);
-    bool passed =
-        incoming != next && assembly_complete(&incoming->assembly); /* a chunk of the next one is lost */
+    /* a chunk of the next one is lost */
+    bool passed = incoming != next && assembly_complete(&incoming->assembly);
     return next && !passed ? ERR_OK : ERR_GAP;
 }
 

@@ -86,9 +86,9 @@ typedef struct {
     int64_t destination_hold_us[TOPOLOGY_REGIONS_MAX]; /* nothing is let go before this */
     bool destination_away[TOPOLOGY_REGIONS_MAX];
     origin_t origins[TOPOLOGY_REGIONS_MAX];
-    uint64_t bound
-        [TOPOLOGY_REGIONS_MAX]; /* last number of each origin that may be taken now; the room above says so */
-    pending_t *own;             /* own contributions that nobody has taken yet, oldest first */
+    /* last number of each origin that may be taken now; the room above says so */
+    uint64_t bound[TOPOLOGY_REGIONS_MAX];
+    pending_t *own; /* own contributions that nobody has taken yet, oldest first */
     size_t own_count, own_capacity;
     uint64_t entry_number; /* of the newest entry of this shard */
     uint64_t sendable;     /* last own number that may leave; the room above says so */
@@ -100,9 +100,11 @@ typedef struct {
 
 /* What a word about the own stream comes to. */
 typedef enum {
+    /* somebody has more of it than has ever left: an older state was gone on from, unknown to anybody */
     STREAM_NOTHING,
-    STREAM_ROLLED_BACK, /* somebody has more of it than has ever left: an older state was gone on from, unknown to anybody */
-    STREAM_RESET, /* a destination has taken another region's state, and stands where that one stood */
+    /* a destination has taken another region's state, and stands where that one stood */
+    STREAM_ROLLED_BACK,
+    STREAM_RESET,
 } stream_news_t;
 
 /* Who has given some of an origin's stream. */

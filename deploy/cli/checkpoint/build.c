@@ -2,6 +2,7 @@
 
 #include "codec/base/quote.h"
 #include "deploy/launch/launch.h"
+#include "deploy/state/holders.h"
 #include "store/file.h"
 #include "store/kv_child.h"
 #include "store/kv_lmdb.h"
@@ -196,25 +197,25 @@ static bool s_is_empty(const char *path)
     return dir && entries <= 2;
 }
 
-/* Whether no process works there. */
+/* Checks whether no process works there. */
 static err_code_t s_check_idle(const char *path, err_t *err)
 {
     char quoted[QUOTE_MAX];
-    pid_t holder = launch_holder(path);
+    pid_t holder = state_holder(path);
     if (!holder)
         return ERR_OK;
     return err_set(err, ERR_IN_USE, "%s is in use by process %ld; stop it with cloudless stop --state %s",
                    path, (long)holder, quote_word(path, quoted));
 }
 
-/* Whether something may be put there. */
+/* Checks whether something may be put there. */
 static err_code_t s_check_place(const char *path, bool force, err_t *err)
 {
     if (access(path, F_OK) != 0)
         return ERR_OK;
     if (s_is_empty(path))
         return ERR_OK;
-    if (!launch_is_state(path))
+    if (!state_is_kept(path))
         return err_set(err, ERR_JOB, "%s is there and no state directory; name another one", path);
     if (!force)
         return err_set(err, ERR_EXISTS, "%s is there already; add --force to replace it, or name another one",

@@ -1,18 +1,10 @@
 #include "deploy/cli/checkpoint/commands.h"
 #include "deploy/cli/commands.h"
 
-static const cli_command_t *const s_group[] = {&checkpoint_ls,
-                                               &checkpoint_show,
-                                               &checkpoint_verify,
-                                               &checkpoint_diff,
-                                               &checkpoint_export,
-                                               &checkpoint_import,
-                                               &checkpoint_copy,
-                                               &checkpoint_prune,
-                                               &checkpoint_mark,
-                                               &checkpoint_restore,
-                                               &checkpoint_repair,
-                                               NULL};
+static const cli_command_t *const s_group[] = {&checkpoint_ls,      &checkpoint_show,   &checkpoint_verify,
+                                               &checkpoint_diff,    &checkpoint_export, &checkpoint_import,
+                                               &checkpoint_copy,    &checkpoint_prune,  &checkpoint_mark,
+                                               &checkpoint_restore, &checkpoint_repair, NULL};
 
 const cli_command_t command_checkpoint = {
     .name = "checkpoint",

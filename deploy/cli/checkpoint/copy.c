@@ -76,8 +76,8 @@ static err_code_t s_store(copy_t *self, catalog_store_t *store, err_t *err)
     return code;
 }
 
-/* Schedulers' stores last: their term is then above everything in the shards'. What the global scheduler keeps is about the
- * run that goes on there; a damaged store of theirs costs figures alone. */
+/* Schedulers' stores last: their term is then above everything in the shards'. What the global scheduler
+ * keeps is about the run that goes on there; a damaged store of theirs costs figures alone. */
 static err_code_t s_other(copy_t *self, const catalog_store_t *store, err_t *err)
 {
     char path[STATEDIR_PATH_MAX];
@@ -183,8 +183,8 @@ static int s_run(const cli_args_t *args)
     char from[STATEDIR_PATH_MAX];
     const char *to = cli_value(args, "to");
     if (!to)
-        return cli_fail(EXIT_WRONG, "checkpoint copy",
-                        "--to is needed; name the directory that is to be the copy");
+        return command_fail(EXIT_WRONG, "checkpoint copy",
+                            "--to is needed; name the directory that is to be the copy");
     int status = commands_state(args, "checkpoint copy", from);
     if (status)
         return status;

@@ -26,7 +26,7 @@ typedef struct {
 
 #define NOTE_MAX 512
 
-/* What of a model is worth knowing when nothing but its file is left. */
+/* Facts of a model that are worth knowing when nothing but its file is left. */
 typedef struct {
     char batches[64], moment[NOTE_MAX], finite[NOTE_MAX];
     safetensors_note_t rows[8];
@@ -234,15 +234,16 @@ static int s_check_options(const cli_args_t *args)
 {
     const char *archive = cli_value(args, "archive"), *model = cli_value(args, "output");
     if (!archive == !model || (model && !cli_has(args, "region")))
-        return cli_fail(EXIT_WRONG, "checkpoint export",
-                        "give either --region and --output for a model, or --archive; see cloudless "
-                        "checkpoint export --help");
+        return command_fail(EXIT_WRONG, "checkpoint export",
+                            "give either --region and --output for a model, or --archive; see cloudless "
+                            "checkpoint export --help");
     if (archive && (cli_has(args, "allow-mixed") || cli_has(args, "allow-nonfinite")))
-        return cli_fail(EXIT_WRONG, "checkpoint export",
-                        "an archive is to go on from: it holds one moment, as it is, and has no --allow-...");
+        return command_fail(
+            EXIT_WRONG, "checkpoint export",
+            "an archive is to go on from: it holds one moment, as it is, and has no --allow-...");
     if (output_is_stdout(archive ? archive : model) && cli_has(args, "json"))
-        return cli_fail(EXIT_WRONG, "checkpoint export",
-                        "- and --json would both write to standard output; choose one");
+        return command_fail(EXIT_WRONG, "checkpoint export",
+                            "- and --json would both write to standard output; choose one");
     return EXIT_DONE;
 }
 

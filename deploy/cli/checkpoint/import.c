@@ -104,7 +104,8 @@ static int s_run(const cli_args_t *args)
     err_t err = {0};
     const char *file = cli_positional(args), *to = cli_value(args, "state");
     if (!to)
-        return cli_fail(EXIT_WRONG, "checkpoint import", "--state is missing; name the directory to be made");
+        return command_fail(EXIT_WRONG, "checkpoint import",
+                            "--state is missing; name the directory to be made");
     tale_init(&self.tale, args, "checkpoint import");
     self.tale.dry = cli_has(args, "dry-run");
     err_code_t code = build_dir_begin(&self.target, to, NULL, cli_has(args, "force"), self.tale.dry, &err);

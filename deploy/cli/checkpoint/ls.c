@@ -1,4 +1,4 @@
-#include "deploy/cli/checkpoint/catalog.h"
+#include "deploy/state/catalog.h"
 #include "deploy/cli/checkpoint/commands.h"
 #include "deploy/cli/checkpoint/tale.h"
 
@@ -37,7 +37,7 @@ static json_value_t *s_snapshot(const catalog_store_t *store, size_t index, bool
     return row;
 }
 
-/* Whether no newer store of its shard and kind has anything. */
+/* Returns whether no newer store of its shard and kind has anything. */
 static bool s_is_newest(const catalog_t *catalog, size_t index)
 {
     const store_place_t *place = &catalog->stores[index].place;
@@ -162,7 +162,7 @@ static void s_fill(json_value_t *document, const catalog_t *catalog, const char 
     json_destroy(&stores);
 }
 
-/* What is listed as damaged is a problem found, as in verify. */
+/* A store that is listed as damaged is a problem found, as in verify. */
 static bool s_has_damage(const catalog_t *catalog)
 {
     for (size_t i = 0; i < catalog->count; i++) {
@@ -196,7 +196,7 @@ static int s_run(const cli_args_t *args)
     const char *region = cli_value(args, "region"), *archive = cli_value(args, "archive");
     char dir[STATEDIR_PATH_MAX];
     if (archive && cli_has(args, "state"))
-        return cli_fail(EXIT_WRONG, "checkpoint ls", "give either --state or --archive");
+        return command_fail(EXIT_WRONG, "checkpoint ls", "give either --state or --archive");
     int status = archive ? EXIT_DONE : commands_state(args, "checkpoint ls", dir);
     if (status)
         return status;

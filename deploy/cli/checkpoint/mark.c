@@ -1,10 +1,11 @@
-#include "deploy/cli/checkpoint/catalog.h"
+#include "deploy/state/catalog.h"
 #include "deploy/cli/checkpoint/commands.h"
 #include "deploy/cli/checkpoint/tale.h"
 
 #include "actors/scheduler/global/global_mark.h"
 #include "deploy/launch/control.h"
 #include "deploy/launch/launch.h"
+#include "deploy/state/holders.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +22,8 @@ typedef struct {
     char tag[MANIFEST_NAME_MAX + 1]; /* made under it */
 } mark_t;
 
-/* Whether nothing here is called so. On a machine without shards nobody can tell: then the name gets a number behind it. */
+/* Checks whether nothing here is called so. On a machine without shards nobody can tell: then the name gets a
+ * number behind it. */
 static err_code_t s_check_name(const mark_t *self, bool *ret_fresh, err_t *err)
 {
     catalog_t *catalog = NULL;
@@ -54,7 +56,7 @@ static err_code_t s_say(const mark_t *self, const char *what, bool fresh, char *
     char request[GLOBAL_MARK_NAME_MAX + 32];
     err_t why = {.code = ERR_OK};
     snprintf(request, sizeof request, "%s %s%s", what, self->name, fresh ? " new" : "");
-    err_code_t code = control_ask(self->dir, CONTROL_SCHEDULER, request, MARK_ASK_US, ret_answer, NULL, &why);
+    err_code_t code = control_ask(self->dir, HOLDER_SCHEDULER, request, MARK_ASK_US, ret_answer, NULL, &why);
     if (code == ERR_NOT_FOUND || code == ERR_UNREACHABLE)
         return err_set(
             err, ERR_STATE,

@@ -91,7 +91,8 @@ static void s_tell_going(prune_t *self, const catalog_store_t *store, const bool
         tale_row(&self->tale, what, store->place.below, NULL, 0, store->readable ? "empty" : store->why);
 }
 
-/* A store is written anew without what goes; one that holds something damaged cannot be, and stays as it is. */
+/* A store is written anew without what goes; one that holds something damaged cannot be, and stays as it
+ * is. */
 static const char *s_stays_damaged(catalog_store_t *store, const bool *goes)
 {
     for (size_t i = 0; i < store->count; i++)
@@ -100,7 +101,8 @@ static const char *s_stays_damaged(catalog_store_t *store, const bool *goes)
     return NULL;
 }
 
-/* One of which nothing stays goes whole, also an empty or unreadable one when it is older than the newest good. */
+/* One of which nothing stays goes whole, also an empty or unreadable one when it is older than the newest
+ * good. */
 static err_code_t s_store(prune_t *self, walk_t *walk, catalog_store_t *store, bool last, err_t *err)
 {
     bool old = walk->found_good, *goes = calloc(store->count + 1, sizeof *goes);
@@ -167,7 +169,7 @@ static int s_run(const cli_args_t *args)
     char dir[STATEDIR_PATH_MAX];
     const char *keep = cli_value(args, "keep");
     if (keep && (units_parse_u64(keep, &self.keep, NULL) || !self.keep))
-        return cli_fail(EXIT_WRONG, "checkpoint prune", "--keep %s: write a number of at least 1", keep);
+        return command_fail(EXIT_WRONG, "checkpoint prune", "--keep %s: write a number of at least 1", keep);
     int status = commands_state(args, "checkpoint prune", dir);
     if (status)
         return status;

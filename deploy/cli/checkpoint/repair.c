@@ -6,6 +6,7 @@
 
 #include "actors/scheduler/base/keep.h"
 #include "deploy/launch/launch.h"
+#include "deploy/state/holders.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -67,8 +68,8 @@ static void s_own(plan_t *plan)
     }
 }
 
-/* A spare fills a damaged number, or comes beside it when it is newer than all that is whole: what is older its owner
- * has removed by its own rule. */
+/* A spare fills a damaged number, or comes beside it when it is newer than all that is whole: what is older
+ * its owner has removed by its own rule. */
 static void s_fill(plan_t *plan, const spare_t *spare)
 {
     uint64_t newest_good = 0;
@@ -140,7 +141,8 @@ static err_code_t s_write(repair_t *self, plan_t *plan, err_t *err)
     return code;
 }
 
-/* What is damaged and newer than all that is whole must stay: from it a start knows that something is lost. */
+/* A damaged snapshot that is newer than all that is whole must stay: from it a start knows that something is
+ * lost. */
 static bool s_keeps_newest(const plan_t *plan)
 {
     const row_t *last = plan->count ? &plan->rows[plan->count - 1] : NULL;
@@ -270,7 +272,7 @@ static err_code_t s_open(repair_t *self, const cli_args_t *args, err_t *err)
     const char *from = cli_value(args, "from"), *archive = cli_value(args, "archive"),
                *region = cli_value(args, "region");
     /* Beside a running job (a dry run then) it is looked at one moment of it. */
-    bool busy = launch_holder(self->dir) != 0, taken = false, written = false;
+    bool busy = state_holder(self->dir) != 0, taken = false, written = false;
     err_code_t code = busy ? ERR_OK : files_mend_topology(&self->tale, self->dir, from, archive, &taken, err);
     self->dry_end = !code && taken && self->tale.dry; /* nothing more can be read before it is there */
     if (code || self->dry_end)

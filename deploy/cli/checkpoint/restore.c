@@ -127,8 +127,8 @@ static int s_run(const cli_args_t *args)
     char tag[MANIFEST_NAME_MAX + 1] = "";
     char dir[STATEDIR_PATH_MAX];
     if (!cli_has(args, "to"))
-        return cli_fail(EXIT_WRONG, "checkpoint restore",
-                        "--to is needed; cloudless checkpoint ls --points lists the common points");
+        return command_fail(EXIT_WRONG, "checkpoint restore",
+                            "--to is needed; cloudless checkpoint ls --points lists the common points");
     int status = commands_state(args, "checkpoint restore", dir);
     if (status)
         return status;

@@ -1,4 +1,4 @@
-#include "deploy/cli/checkpoint/catalog.h"
+#include "deploy/state/catalog.h"
 #include "deploy/cli/checkpoint/commands.h"
 #include "deploy/cli/checkpoint/tale.h"
 
@@ -14,7 +14,8 @@
 
 /* ---- The state, field by field as the schema says ---- */
 
-/* Numbers that are names, not counts, and lists in which such are: readers of JSON keep 53 bits of a number. */
+/* Numbers that are names, not counts, and lists in which such are: readers of JSON keep 53 bits of a
+ * number. */
 static bool s_is_name(const schema_field_t *field)
 {
     static const char *const names[] = {"layout", "members", "mark",  "marks", "origin_incarnation",
@@ -197,9 +198,9 @@ static int s_run(const cli_args_t *args)
     char dir[STATEDIR_PATH_MAX];
     const char *archive = cli_value(args, "archive");
     if ((archive && cli_has(args, "state")) || !cli_has(args, "region") || !cli_has(args, "shard"))
-        return cli_fail(EXIT_WRONG, "checkpoint show",
-                        "--region and --shard are needed, and either --state or --archive; see cloudless "
-                        "checkpoint show --help");
+        return command_fail(EXIT_WRONG, "checkpoint show",
+                            "--region and --shard are needed, and either --state or --archive; see cloudless "
+                            "checkpoint show --help");
     int status = archive ? EXIT_DONE : commands_state(args, "checkpoint show", dir);
     if (status)
         return status;

@@ -12,7 +12,8 @@ static spare_t *s_add(spares_t *self)
     return &items[self->count++];
 }
 
-/* Only what is whole is a spare: it is read now, and again when it is taken. An archive was read whole when it was opened. */
+/* Only what is whole is a spare: it is read now, and again when it is taken. An archive was read whole
+ * when it was opened. */
 static void s_add_store(spares_t *self, const catalog_t *catalog, catalog_store_t *store)
 {
     for (size_t i = 0; i < store->count; i++) {

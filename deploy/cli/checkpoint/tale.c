@@ -92,5 +92,5 @@ int tale_fail(const tale_t *self, err_code_t code, const err_t *err)
 {
     bool wrong = code == ERR_USAGE || code == ERR_CONFIG || code == ERR_EXISTS || code == ERR_JOB ||
                  code == ERR_IN_USE;
-    return cli_fail(wrong ? EXIT_WRONG : EXIT_FAILED, self->where, "%s", err->text);
+    return command_fail(wrong ? EXIT_WRONG : EXIT_FAILED, self->where, "%s", err->text);
 }

@@ -1,4 +1,5 @@
-/* tale - what a command of `cloudless checkpoint` says: rows about stores and snapshots, for people or as JSON.
+/* tale - what a command of `cloudless checkpoint` says: rows about stores and snapshots, for people or as
+ * JSON.
  *
  * Why      every command builds the same document; text is printed from it, so the two cannot disagree.
  * Threads  the main thread.

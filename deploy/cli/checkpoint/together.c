@@ -1,6 +1,7 @@
 #include "deploy/cli/checkpoint/together.h"
 
 #include "deploy/launch/launch.h"
+#include "deploy/state/holders.h"
 
 #include <stdlib.h>
 
@@ -31,7 +32,7 @@ err_code_t together_open(together_t *self, const together_spec_t *spec, err_t *e
     for (int i = 0; i < TRIES; i++) {
         *self = (together_t){0};
         err_code_t code = s_try(self, spec, err);
-        bool moving = launch_holder(spec->dir) != 0, right = self->fits && (self->abreast || !spec->abreast);
+        bool moving = state_holder(spec->dir) != 0, right = self->fits && (self->abreast || !spec->abreast);
         if (!code && (right || !moving || spec->choice.tag))
             return ERR_OK;
         bool again = moving && (!code || code == ERR_NOT_FOUND || code == ERR_CHECKSUM) && i + 1 < TRIES;

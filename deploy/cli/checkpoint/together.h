@@ -1,13 +1,13 @@
 /* together - snapshots of all shards that can go on together, from one moment of a state directory.
  *
- * Why      beside a running job the moments at which stores are read differ a little; what was sent in between would
- *          be lost or doubled. So it is looked again until nothing was.
+ * Why      beside a running job the moments at which stores are read differ a little; what was sent in
+ *          between would be lost or doubled. So it is looked again until nothing was.
  * Threads  the main thread.
  */
 #ifndef DEPLOY_CLI_CHECKPOINT_TOGETHER_H
 #define DEPLOY_CLI_CHECKPOINT_TOGETHER_H
 
-#include "deploy/cli/checkpoint/catalog.h"
+#include "deploy/state/catalog.h"
 
 typedef struct {
     const char *dir;
@@ -28,7 +28,8 @@ typedef struct {
     char why_apart[256];
 } together_t;
 
-/* Errors: those of catalog_open and catalog_pick; ERR_STATE (a running job did not come to a moment that fits). */
+/* Errors: those of catalog_open and catalog_pick; ERR_STATE (a running job did not come to a moment that
+ * fits). */
 MUST_USE err_code_t together_open(together_t *self, const together_spec_t *spec, err_t *err);
 void together_fini(together_t *self);
 

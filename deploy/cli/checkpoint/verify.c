@@ -1,4 +1,4 @@
-#include "deploy/cli/checkpoint/catalog.h"
+#include "deploy/state/catalog.h"
 #include "deploy/cli/checkpoint/commands.h"
 #include "deploy/cli/checkpoint/tale.h"
 #include "deploy/cli/checkpoint/together.h"
@@ -80,7 +80,7 @@ static err_code_t s_shard_store(verify_t *self, const catalog_t *catalog, const 
     return ERR_OK;
 }
 
-/* What schedulers keep has checksums of its own. */
+/* The records of schedulers have checksums of their own. */
 static err_code_t s_check_kept(const catalog_store_t *store, err_t *why)
 {
     kv_t *kv = NULL;
@@ -271,7 +271,7 @@ static int s_run(const cli_args_t *args)
     char dir[STATEDIR_PATH_MAX];
     const char *archive = cli_value(args, "archive");
     if (archive && cli_has(args, "state"))
-        return cli_fail(EXIT_WRONG, "checkpoint verify", "give either --state or --archive");
+        return command_fail(EXIT_WRONG, "checkpoint verify", "give either --state or --archive");
     int status = archive ? EXIT_DONE : commands_state(args, "checkpoint verify", dir);
     if (status)
         return status;

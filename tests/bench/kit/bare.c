@@ -130,7 +130,7 @@ void bare_server(const void *scene, const char *relay)
 
 /* ---- relay ------------------------------------------------------------------------------------------- */
 
-/* What comes is [from][to]..., what goes is [to][from]... */
+/* A message that comes is [from][to]..., what goes is [to][from]... */
 static void s_pass_on(void *socket)
 {
     zmq_msg_t from, to, part;
@@ -174,7 +174,8 @@ static void s_push(void *socket, const exchange_t *scene, char *gradient)
     }
 }
 
-/* Takes one message, [header][chunk of the answer], through a relay with [peer] before; false when there is none. */
+/* Takes one message, [header][chunk of the answer], through a relay with [peer] before; false when there
+ * is none. */
 static bool s_take(void *socket, const exchange_t *scene, char *to)
 {
     zmq_msg_t header, chunk;

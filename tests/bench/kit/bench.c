@@ -42,7 +42,7 @@ bool bench_wants(const char *scene)
     return !s_only || !strcmp(s_only, scene);
 }
 
-/* What rows of all kinds must say: null where it means nothing. */
+/* Columns of rows of all kinds: null where it means nothing. */
 static void s_set_provenance(json_value_t *object, const bench_row_t *row)
 {
     json_value_t *seeds = row->seed ? json_new_array() : NULL;

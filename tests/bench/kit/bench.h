@@ -1,8 +1,8 @@
 /* bench - rows of measurements, each beside a peer or a physical limit measured in the same run.
  *
  * A program calls bench_open, bench_row for each figure (median of its runs), and returns bench_close().
- * Rows are printed for people and, with --rows FILE, appended as one JSON object per line for run.sh, which adds where they are
- * from (kit/rows.sh).
+ * Rows are printed for people and, with --rows FILE, appended as one JSON object per line for run.sh, which
+ * adds where they are from (kit/rows.sh).
  */
 #ifndef TESTS_BENCH_KIT_BENCH_H
 #define TESTS_BENCH_KIT_BENCH_H
@@ -31,7 +31,7 @@ typedef struct {
 /* Reads --rows FILE, --runs N and --only SCENE. */
 void bench_open(int argc, char **argv);
 int bench_runs(int otherwise);
-/* Whether a scene is wanted: all are, or with --only the one of that name ("4096/ipc/2"). */
+/* Returns whether a scene is wanted: all are, or with --only the one of that name ("4096/ipc/2"). */
 bool bench_wants(const char *scene);
 void bench_row(const bench_row_t *row);
 /* 0, or 3 when a ratio missed its target. */

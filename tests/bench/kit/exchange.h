@@ -1,8 +1,9 @@
 /* exchange - what a push-and-pull benchmark exchanges, and the bare ZeroMQ processes that do the same.
  *
- * Bare     a DEALER client sends the chunks of a gradient; the server adds each chunk to its sum and answers with the
- *          chunk of the sum, by reference. No names, no checksums, no copy on write, nothing decoded: the least that
- *          must happen. Two processes: the server is a ROUTER. Three: a ROUTER that relays is between two DEALERs.
+ * Bare     a DEALER client sends the chunks of a gradient; the server adds each chunk to its sum and answers
+ *          with the chunk of the sum, by reference. No names, no checksums, no copy on write, nothing
+ *          decoded: the least that must happen. Two processes: the server is a ROUTER. Three: a ROUTER that
+ *          relays is between two DEALERs.
  */
 #ifndef TESTS_BENCH_KIT_EXCHANGE_H
 #define TESTS_BENCH_KIT_EXCHANGE_H
@@ -25,7 +26,7 @@ size_t exchange_chunk_size(const exchange_t *self, size_t chunk);
 void *exchange_socket(void *context, int type, const char *id); /* no limits, no linger; id may be NULL */
 void exchange_poll(void *socket);                               /* waits until there is something to read */
 
-stage_fn bare_relay, bare_server,
-    bare_client; /* start them in this order; the first for three processes alone */
+/* start them in this order; the first for three processes alone */
+stage_fn bare_relay, bare_server, bare_client;
 
 #endif

@@ -1,8 +1,8 @@
 /* probe - asks a shard of a running job for its version: when it answers again, and when it goes on.
  *
  * Why      reports come once a second; recovery takes less.
- * How      an actor of the region like any other, which pulls the newest parameters. Its connection is made anew on
- *          request, so that what is measured is not its own patience.
+ * How      an actor of the region like any other, which pulls the newest parameters. Its connection is made
+ *          anew on request, so that what is measured is not its own patience.
  * Threads  one.
  */
 #ifndef TESTS_BENCH_KIT_PROBE_H

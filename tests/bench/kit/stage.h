@@ -1,7 +1,8 @@
-/* stage - the processes of a benchmark: each part runs in a child, says when it is ready, and plays when told.
+/* stage - the processes of a benchmark: each part runs in a child, says when it is ready, and plays when
+ * told.
  *
- * Why      what is measured crosses real processes; and when the parts of both sides live at once and take short
- *          turns, whatever else the machine does meets both alike.
+ * Why      what is measured crosses real processes; and when the parts of both sides live at once and take
+ *          short turns, whatever else the machine does meets both alike.
  * Threads  one.
  */
 #ifndef TESTS_BENCH_KIT_STAGE_H

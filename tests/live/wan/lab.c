@@ -286,8 +286,8 @@ static bool s_add_event(lab_t *self, const char *text, err_t *err)
     event->text = colon + 1;
     if (units_parse_duration(time, &event->at_us, err))
         return false;
-    path_t *before =
-        malloc(self->regions * self->regions * sizeof *before); /* it is tried now, to fail early */
+    /* it is tried now, to fail early */
+    path_t *before = malloc(self->regions * self->regions * sizeof *before);
     CHECK(before);
     memcpy(before, self->paths, self->regions * self->regions * sizeof *before);
     bool fine = s_set_link(self, event->text, err);

@@ -13,7 +13,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Whom the congestion control of which name was asked for: a program's own function comes before that of libc. */
+/* Whom the congestion control of which name was asked for: a program's own function comes before that of
+ * libc. */
 static pthread_mutex_t s_lock = PTHREAD_MUTEX_INITIALIZER;
 static char s_name[16];
 static unsigned s_asked;
@@ -243,7 +244,8 @@ static void s_join(const char *dir, uint64_t run)
     cr_assert_eq(statedir_join_run(dir, &what, &err), ERR_OK, "%s", err.text);
 }
 
-/* Sends a message again and again, until it arrives (true) or the sender was answered `answers` times (false). */
+/* Sends a message again and again, until it arrives (true) or the sender was answered `answers` times
+ * (false). */
 static bool s_arrives(void *from, const char *sender, void *to, const char *receiver, message_kind_t kind,
                       size_t answers)
 {

@@ -1,5 +1,6 @@
-/* What a broker does with what another region's broker gave it. Without sockets: links are pure, and what they were told to
- * send waits in them. The broker is asia's, linked with eu and us; far is linked with us alone. */
+/* What a broker does with what another region's broker gave it. Without sockets: links are pure, and what
+ * they were told to send waits in them. The broker is asia's, linked with eu and us; far is linked with us
+ * alone. */
 #include "brokers/broker_state_zmq.h"
 
 #include <criterion/criterion.h>
@@ -93,7 +94,8 @@ Test(broker_post, nothing_goes_back_where_it_came_from)
     s_fini(&w);
 }
 
-/* Its own messages for far go over us; another region's would be on their third hop then, or turn in a circle. */
+/* Its own messages for far go over us; another region's would be on their third hop then, or turn in a
+ * circle. */
 Test(broker_post, a_relay_hands_on_over_its_own_links_alone)
 {
     static const char *const names[] = {"shard/far/0", "shard/lost/0", "nobody"};

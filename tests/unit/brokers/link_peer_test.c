@@ -19,10 +19,10 @@ static void s_spoil(message_t *m, int how)
 {
     switch (how) {
     case 0:
-        m->link_data.class = CLASS_COUNT;
+        m->link_data.sequence = 0;
         break;
     case 1:
-        m->link_data.sequence = 0;
+        m->link_data.class = CLASS_COUNT;
         break;
     case 2:
         m->link_data.envelope_bytes = MESSAGE_ENVELOPE_MAX + 1;

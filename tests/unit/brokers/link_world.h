@@ -1,4 +1,5 @@
-/* link_world - two links over a scripted wire in virtual time, and what was sent and arrived. For link*_test.c.
+/* link_world - two links over a scripted wire in virtual time, and what was sent and arrived. For
+ * link*_test.c.
  *
  * CLOUDLESS_SEED replays a run.
  */

@@ -194,7 +194,8 @@ Test(topology_all, a_number_of_workers_does_nothing_where_machines_are_rented)
     free(mistakes);
 }
 
-/* As README has it: whatever sums what crosses takes a part of it; a model, and what chooses for itself, does not. */
+/* As README has it: whatever sums what crosses takes a part of it; a model, and what chooses for itself,
+ * does not. */
 Test(topology_all, every_strategy_takes_every_encoding_but_for_parts_of_a_model_and_parts_of_parts)
 {
     static const char *const strategies[] = {"asgd", "asgd-ga", "ama",          "sma",

@@ -1,4 +1,5 @@
-/* What is printed can be written: the words that help and remedies tell to write, and the names under which others print them. */
+/* What is printed can be written: the words that help and remedies tell to write, and the names under
+ * which others print them. */
 #include "actors/model/model.h"
 #include "actors/scheduler/plan/plan.h"
 #include "actors/synchronizer/strategy.h"
@@ -123,8 +124,8 @@ Test(topology_printed, names_in_reports_and_plans_are_those_of_the_keys)
         s_expect_word("job.sync.strategy", strategy_find((strategy_name_t)i)->name);
         cr_expect_eq(strlen(strategy_find((strategy_name_t)i)->name), length);
     }
-    for (unsigned i = 0; i < PLAN_OBJECTIVES; i++)
-        s_expect_word("plan.objective", plan_objective_name((plan_objective_t)i));
+    for (unsigned i = 0; i < TOPOLOGY_OBJECTIVES; i++)
+        s_expect_word("plan.objective", plan_objective_name((objective_t)i));
     for (size_t i = 0; encoding_at(i); i++)
         s_expect_word("job.sync.encoding", encoding_at(i)->name);
     const char *at = model_names();

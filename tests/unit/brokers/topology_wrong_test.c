@@ -247,7 +247,8 @@ static const case_t s_cases[] = {
      "t.yaml:7:37: job.sync.inside: \"ssp:4x\" is not known here; write async, sync or ssp:S with S from 1 "
      "to 1000000"},
     {"asgd-ga", "agsd",
-     "t.yaml:7:20: job.sync.strategy: \"agsd\" is not known here; write asgd, asgd-ga, ama, slowmo, sma, ssgd, "
+     "t.yaml:7:20: job.sync.strategy: \"agsd\" is not known here; write asgd, asgd-ga, ama, slowmo, sma, "
+     "ssgd, "
      "diloco, "
      "diloco-async or asp"},
     {"disk", "replicas",

@@ -1,4 +1,5 @@
-/* Random damage to stores, archives and models: each value comes back bit for bit or is refused, and the caller lives.
+/* Random damage to stores, archives and models: each value comes back bit for bit or is refused, and the
+ * caller lives.
  *
  * CLOUDLESS_SEED chooses the damages, CLOUDLESS_DAMAGES how many there are of each kind of file. */
 #include "codec/tensor/safetensors.h"
@@ -143,7 +144,8 @@ static size_t s_damage_count(void)
     return text ? strtoull(text, NULL, 10) : DAMAGES;
 }
 
-/* Damages `path` again and again, looks at it each time, and judges. `values`: how many an undamaged look gives. */
+/* Damages `path` again and again, looks at it each time, and judges. `values`: how many an undamaged look
+ * gives. */
 static void s_run(const char *what, const char *path, look_fn *look, uint64_t values)
 {
     outcome_t outcomes[DAMAGE_KINDS] = {0};

@@ -51,7 +51,7 @@ static inline snapshot_t *fixture_snapshot(uint64_t number)
     return snapshot;
 }
 
-/* Whether a snapshot is that of its number, bit for bit. */
+/* Returns whether a snapshot is that of its number, bit for bit. */
 static inline bool fixture_same(const snapshot_t *snapshot, uint64_t number)
 {
     snapshot_t *expected = fixture_snapshot(number);

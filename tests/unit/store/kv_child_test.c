@@ -114,8 +114,8 @@ Test(kv_child, a_file_that_kills_its_reader_does_not_kill_the_caller)
     cr_assert_eq(waitpid(-1, NULL, WNOHANG), -1, "a child is left");
 }
 
-/* Whoever leaves without a word, as on Ctrl-C, must not keep old pages of a running job's file for ever: the child ends by
- * itself, and in order. */
+/* Whoever leaves without a word, as on Ctrl-C, must not keep old pages of a running job's file for ever: the
+ * child ends by itself, and in order. */
 Test(kv_child, of_a_caller_that_is_gone_ends_in_order)
 {
     kv_t *writer = s_write();

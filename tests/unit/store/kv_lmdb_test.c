@@ -428,7 +428,8 @@ static err_code_t s_use(const kv_lmdb_options_t *options)
     return code;
 }
 
-/* However little room there is, nothing kills the process, nothing is taken for damaged, and later it works. */
+/* However little room there is, nothing kills the process, nothing is taken for damaged, and later it
+ * works. */
 Test(kv_lmdb, a_full_disk_refuses_and_never_kills)
 {
     enum { PAGES = 64, MOST = 24 };

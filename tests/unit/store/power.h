@@ -1,11 +1,11 @@
-/* power - what a power cut would leave, as a model of the file system: of each directory the names that it had when it was
- * last synced, of each file what it held when it was last synced. All else is gone.
+/* power - what a power cut would leave, as a model of the file system: of each directory the names that it
+ * had when it was last synced, of each file what it held when it was last synced. All else is gone.
  *
  * Why      kill -9 leaves everything that was written, so no test that kills notices a sync that is missing.
- * How      a program that includes this has fsync and fdatasync observed, and what is written through O_DSYNC; libraries'
- *          calls too, for a program's own functions come before those of libc.
- * Not      data that a disk keeps though nobody asked for it, in any order: what must be there is there in this model, or it
- *          was not asked for.
+ * How      a program that includes this has fsync and fdatasync observed, and what is written through
+ *          O_DSYNC; libraries' calls too, for a program's own functions come before those of libc.
+ * Not      data that a disk keeps though nobody asked for it, in any order: what must be there is there in
+ *          this model, or it was not asked for.
  * Threads  any.
  */
 #ifndef TESTS_UNIT_STORE_POWER_H
@@ -28,7 +28,8 @@
 #define POWER_THINGS_MAX 1024
 #define POWER_PATH_MAX 4096
 
-/* Which file or directory: a number is given to another one when it is free again, so the time of birth belongs to it. */
+/* Which file or directory: a number is given to another one when it is free again, so the time of birth
+ * belongs to it. */
 typedef struct {
     uint32_t major, minor;
     uint64_t inode;

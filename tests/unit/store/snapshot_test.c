@@ -126,7 +126,8 @@ Test(snapshot, keeps_the_newest)
     s_each(s_keeps_the_newest);
 }
 
-/* Snapshots of common points stay beyond `keep`: of each point the newest attempt, of the points the newest. */
+/* Snapshots of common points stay beyond `keep`: of each point the newest attempt, of the points the
+ * newest. */
 static void s_commit_tagged(snapshot_store_t *store, uint64_t number, const char *tag)
 {
     snapshot_t *snapshot = fixture_snapshot(number);

@@ -126,7 +126,6 @@ bool region_run_ready(const region_run_t *self)
 void region_run_put(const region_run_t *self, message_t *state)
 {
     state->region_state.run = self->id;
-    state->region_state.adopts = self->adopts;
     state->region_state.samples_announced = self->job_known ? self->samples_announced : 0;
     state->region_state.global = self->global_incarnation;
 }

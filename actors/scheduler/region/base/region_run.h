@@ -44,7 +44,8 @@ typedef enum {
     RUN_JOINED,  /* by this plan: nodes that came before, of other runs, are to go */
     RUN_SAME,    /* it is of one already */
     RUN_UNNAMED, /* the plan does not say; it was refused */
-    RUN_NOT_ITS, /* what a predecessor kept is of no run that anybody knows: the region ends, *ret_why tells */
+    /* what a predecessor kept is of no run that anybody knows: the region ends, *ret_why tells */
+    RUN_NOT_ITS,
 } run_joined_t;
 
 run_joined_t region_run_join(region_run_t *self, const message_t *plan, err_t *ret_why);

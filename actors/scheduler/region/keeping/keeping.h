@@ -72,8 +72,8 @@ void keeping_node_came(keeping_t *self, size_t node);
 void keeping_on(keeping_t *self, size_t node); /* a keeper there, for a while */
 /* The keeper of a node, if it has that name: one that a predecessor had there for a while. NULL: it has another. */
 region_actor_t *keeping_found(keeping_t *self, const char *name, size_t node);
-bool keeping_has(const keeping_t *self, size_t shard,
-                 size_t node); /* the keeper there runs, and is one of its */
+/* the keeper there runs, and is one of its */
+bool keeping_has(const keeping_t *self, size_t shard, size_t node);
 bool keeping_is_on(const keeping_t *self, const char *keeper, size_t node);
 
 /* A shard moves, or not: then copies of it are made, also where the topology wants none. */
@@ -83,8 +83,8 @@ bool keeping_is_told(const keeping_t *self, size_t shard);
 
 /* ---- what others say ---- */
 
-void keeping_take_want(keeping_t *self, const message_t *message,
-                       int64_t now_us); /* another region's scheduler */
+/* another region's scheduler */
+void keeping_take_want(keeping_t *self, const message_t *message, int64_t now_us);
 void keeping_take_named(keeping_t *self, const message_t *message, int64_t now_us); /* likewise */
 void keeping_take_sealed(keeping_t *self, const message_t *message, int64_t now_us);
 void keeping_take_kept(keeping_t *self, const message_t *message);

@@ -305,8 +305,8 @@ size_t keeping_home(keeping_t *self, region_actor_t *actor, int64_t now_us)
         return node;
     if (!s_anything_known(self, actor->index))
         return actors_least_loaded(self->actors);
-    bool away =
-        !actor->ran || !nodes_is_alive(self->nodes, actor->node); /* it may come back, with its disk */
+    /* it may come back, with its disk */
+    bool away = !actor->ran || !nodes_is_alive(self->nodes, actor->node);
     if (away && now_us - actor->since_us < self->base->spec.topology->checkpoint.move_after_us) {
         message_set_name(actor->waits_for,
                          actor->node != NOWHERE ? self->nodes->list[actor->node].name : "nodes");

@@ -98,8 +98,8 @@ const region_actor_t *actors_keeper_named(const actors_t *self, const char *name
 
 /* ---- ending ---- */
 
-void actors_end(actors_t *self, region_actor_t *actor,
-                int64_t now_us); /* it has ended; it is placed again after a pause */
+/* it has ended; it is placed again after a pause */
+void actors_end(actors_t *self, region_actor_t *actor, int64_t now_us);
 void actors_node_gone(actors_t *self, size_t node, int64_t now_us); /* and with it all that ran there */
 void actors_lose_silent(actors_t *self, int64_t now_us);
 /* The next worker that has ended and was not told of; NULL: none. */

@@ -86,8 +86,8 @@ static void s_take_other(placing_t *self, region_actor_t *actor, size_t node, co
     if (placed->placed.code)
         moving_former_ended(self->moving, node, actor->name, incarnation);
     else if (self->actors->settled && incarnation <= actor->incarnation)
-        actors_retire(self->actors, node, actor->name,
-                      incarnation); /* it has a successor, or is not wanted any more */
+        /* it has a successor, or is not wanted any more */
+        actors_retire(self->actors, node, actor->name, incarnation);
 }
 
 static void s_ended(placing_t *self, region_actor_t *actor, const message_t *placed, int64_t now_us)

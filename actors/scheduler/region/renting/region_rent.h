@@ -27,8 +27,9 @@ typedef struct region_rent region_rent_t;
 typedef struct {
     const topology_region_t *region; /* borrowed */
     int64_t patience_us;
-    int64_t settle_us; /* nodes of a predecessor may tell for so long that they are there, before others are rented */
-    bool outlive;      /* units are machines of their own */
+    /* nodes of a predecessor may tell for so long that they are there, before others are rented */
+    int64_t settle_us;
+    bool outlive; /* units are machines of their own */
 } region_rent_spec_t;
 
 region_rent_t *region_rent_new(const region_rent_spec_t *spec, int64_t now_us);
@@ -61,16 +62,18 @@ void region_rent_ended(region_rent_t *self, const char *name, int64_t now_us);
 void region_rent_gone(region_rent_t *self, const char *name, int64_t now_us);
 
 /* The outcome of a command that was run for a unit of its own machine; a node that is there says more than either. */
-void region_rent_refused(region_rent_t *self, const char *name, int64_t now_us);    /* it could not be started */
+void region_rent_refused(region_rent_t *self, const char *name, int64_t now_us); /* it could not be started */
 void region_rent_given_back(region_rent_t *self, const char *name, int64_t now_us);
 
 /* The three, for whoever carries commands out. */
 typedef enum { RENT_END_NODE, RENT_END_REFUSED, RENT_END_GIVEN_BACK } rent_end_t;
 
 typedef enum {
+    /* its node is to leave, and then the machine to be given back */
     RENT_START,
-    RENT_RETURN, /* its node is to leave, and then the machine to be given back */
-    RENT_CLEAR,  /* there is no node: whatever is left of it is to be given back */
+    /* there is no node: whatever is left of it is to be given back */
+    RENT_RETURN,
+    RENT_CLEAR,
 } rent_verb_t;
 
 typedef struct {
@@ -86,15 +89,17 @@ void region_rent_tick(region_rent_t *self, int64_t now_us);
 int64_t region_rent_due(const region_rent_t *self); /* INT64_MAX: never */
 
 /* Figures. */
-bool region_rent_wants(const region_rent_t *self);                       /* a plan was given */
+bool region_rent_wants(const region_rent_t *self); /* a plan was given */
 uint64_t region_rent_wanted(const region_rent_t *self, size_t offer);
 uint64_t region_rent_wanted_all(const region_rent_t *self);
 bool region_rent_keeps(const region_rent_t *self);
-bool region_rent_swaps(const region_rent_t *self);  /* something stays until what is wanted in its place works */
-bool region_rent_coming(const region_rent_t *self); /* something is on its way */
-uint64_t region_rent_present(const region_rent_t *self, size_t offer);   /* nodes that are there */
+/* something stays until what is wanted in its place works */
+bool region_rent_swaps(const region_rent_t *self);
+bool region_rent_coming(const region_rent_t *self);                    /* something is on its way */
+uint64_t region_rent_present(const region_rent_t *self, size_t offer); /* nodes that are there */
 int64_t region_rent_us(const region_rent_t *self, size_t offer, int64_t now_us);
-int64_t region_rent_start_us(const region_rent_t *self); /* from the command to the first work, of the newest; 0: not known */
+/* from the command to the first work, of the newest; 0: not known */
+int64_t region_rent_start_us(const region_rent_t *self);
 uint64_t region_rent_failures(const region_rent_t *self);
 uint64_t region_rent_issued(const region_rent_t *self); /* commands so far */
 

@@ -43,8 +43,8 @@ void renting_unit_ended(renting_t *self, const char *name, rent_end_t end, int64
 /* A plan that stands from the beginning: units of each offer, and whether all are kept until the end. */
 void renting_want(renting_t *self, const uint64_t *units, bool keep, int64_t now_us);
 
-size_t renting_expected(
-    const renting_t *self); /* nodes, before placing begins; SIZE_MAX: nothing is rented by plan */
+/* nodes, before placing begins; SIZE_MAX: nothing is rented by plan */
+size_t renting_expected(const renting_t *self);
 bool renting_is_coming(const renting_t *self); /* somebody is on the way */
 
 void renting_report(const renting_t *self, message_t *report, int64_t now_us);

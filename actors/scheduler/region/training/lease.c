@@ -91,8 +91,7 @@ static void s_or_clear(err_code_t code, ranges_t *set)
         s_clear(set);
 }
 
-/* ---- shards
- * --------------------------------------------------------------------------------------------------- */
+/* ---- shards ---- */
 
 static void s_drop_claims(lease_table_t *self)
 {
@@ -185,8 +184,7 @@ uint64_t lease_table_durable_count(const lease_table_t *self)
     return ranges_size(&self->durable);
 }
 
-/* ---- workers
- * -------------------------------------------------------------------------------------------------- */
+/* ---- workers ---- */
 
 void lease_table_start(lease_table_t *self, size_t worker, uint64_t incarnation)
 {
@@ -283,8 +281,7 @@ uint64_t lease_table_free(lease_table_t *self)
     return lease_table_known(self) && s_free(self, &first, &end, &count) ? count : 0;
 }
 
-/* ---- speeds
- * --------------------------------------------------------------------------------------------------- */
+/* ---- speeds ---- */
 
 /* The speed of all living workers together; one that has not told yet counts as the mean of those who have. */
 typedef struct {

@@ -40,8 +40,8 @@ void shards_fini(shards_t *self);
 
 /* A shard's progress, of the incarnation that runs. What no run can have is refused. */
 void shards_take_progress(shards_t *self, const message_t *message, size_t shard);
-void shards_ran(shards_t *self,
-                const region_actor_t *actor); /* where it is now; a successor knows. Not a shard: nothing */
+/* where it is now; a successor knows. Not a shard: nothing */
+void shards_ran(shards_t *self, const region_actor_t *actor);
 void shards_close(shards_t *self, int64_t now_us); /* tells them, once all batches are durable */
 
 /* ---- questions ---- */

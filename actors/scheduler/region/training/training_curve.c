@@ -202,13 +202,11 @@ const char *training_waits_for(const training_t *self)
 static void s_report_newest_test(const curve_t *self, message_t *report)
 {
     report->region_report.test_accuracy = NAN;
-    report->region_report.test_loss = NAN;
     for (size_t index = self->row_count; index > 0; index--) {
         const region_row_t *row = &self->rows[index - 1];
         if (isnan(row->test_accuracy))
             continue;
         report->region_report.test_accuracy = row->test_accuracy;
-        report->region_report.test_loss = row->test_loss;
         return;
     }
 }

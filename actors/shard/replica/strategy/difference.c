@@ -104,8 +104,8 @@ buf_t *difference_cut(replica_t *self, bool whole)
     const float *e = rest ? buf_peek(rest) : NULL;
     float *d = buf_data(out);
     for (size_t i = 0; i < self->base->spec.elements; i++)
-        d[i] =
-            self->open_steps ? s[i] - w[i] : 0; /* nothing open: w may still be what the last cut has taken */
+        /* nothing open: w may still be what the last cut has taken */
+        d[i] = self->open_steps ? s[i] - w[i] : 0;
     for (size_t i = 0; e && i < self->base->spec.elements; i++)
         d[i] += e[i];
     if (e)

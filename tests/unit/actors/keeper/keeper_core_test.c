@@ -1,4 +1,5 @@
-/* A keeper driven by hand: region eu of two, shards offered by hand-made givers, a disk that does what the test says. */
+/* A keeper driven by hand: region eu of two, shards offered by hand-made givers, a disk that does what the
+ * test says. */
 #include "actors/keeper/keeper_core.h"
 
 #include "actors/keeper/transfer.h"
@@ -86,7 +87,8 @@ static void s_offer(bench_t *b, const giver_t *giver)
     outbox_fini(&out);
 }
 
-/* Answers fetches until none is asked for any more; anything else that was said is given back, at most one. */
+/* Answers fetches until none is asked for any more; anything else that was said is given back, at most
+ * one. */
 static message_t *s_serve(bench_t *b, const giver_t *giver)
 {
     message_t *m, *other = NULL;

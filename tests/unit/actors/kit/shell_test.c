@@ -6,7 +6,7 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 
-/* ---- a core that answers every pull with params, and ends on stop ---------------------------------------------- */
+/* ---- a core that answers every pull with params, and ends on stop ---- */
 
 typedef struct {
     outbox_t outbox;
@@ -89,7 +89,7 @@ static void s_close(void *hint)
 
 static const shell_ops_t s_ops = {.open = s_open, .close = s_close};
 
-/* ---- a broker of one socket ------------------------------------------------------------------------------------- */
+/* ---- a broker of one socket ---- */
 
 typedef struct {
     zsock_t *router;
@@ -182,7 +182,7 @@ static void s_await_end(shell_t *shell, int notify_fd, err_t *ret_failure)
     }
 }
 
-/* ---- tests ------------------------------------------------------------------------------------------------------ */
+/* ---- tests ---- */
 
 Test(shell, registers_answers_and_ends_on_stop)
 {

@@ -1,4 +1,5 @@
-/* Processors of other machines are pretended: what they can, what the library takes there, and which kernels go wrong. */
+/* Processors of other machines are pretended: what they can, what the library takes there, and which
+ * kernels go wrong. */
 #include "actors/model/blas.h"
 #include "actors/model/kernel.h"
 
@@ -110,7 +111,8 @@ Test(kernel, that_a_user_has_set_is_left_alone_and_said_to_be_wrong_when_it_is)
     cr_assert_eq(library.tries, 4);
 }
 
-/* The library of this machine, which takes its oldest kernel, as it does where it does not know the processor. */
+/* The library of this machine, which takes its oldest kernel, as it does where it does not know the
+ * processor. */
 static kernel_verdict_t s_try_as_unknown(void *hint, const char *name, char ret_name[KERNEL_NAME_MAX])
 {
     return kernel_try(hint, name ? name : "Prescott", ret_name);

@@ -73,7 +73,7 @@ Test(hosting, other_lines_are_neither)
     }
 }
 
-/* ---- lines over a socket ---------------------------------------------------------------------------------------- */
+/* ---- lines over a socket ---- */
 
 Test(process_lines, come_whole_in_order_and_without_their_ends)
 {

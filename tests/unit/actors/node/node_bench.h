@@ -1,4 +1,5 @@
-/* node_bench - a node driven by hand in virtual time: what its scheduler and its driver tell it, and what it wants of them.
+/* node_bench - a node driven by hand in virtual time: what its scheduler and its driver tell it, and what it
+ * wants of them.
  *
  * Why      its tests are in several files, by topic.
  */

@@ -1,5 +1,5 @@
-/* A node that is told to end, and actors that are: who is asked, once, in which order, and what is said of those that are not
- * here. */
+/* A node that is told to end, and actors that are: who is asked, once, in which order, and what is said of
+ * those that are not here. */
 #include "tests/unit/actors/node/node_bench.h"
 
 #define SHARD "shard/eu/0"

@@ -72,8 +72,7 @@ typedef struct {
     uint64_t killed;
 } world_t;
 
-/* ---- the network
- * ---------------------------------------------------------------------------------------------- */
+/* ---- the network ---- */
 
 static void s_deliver_later(world_t *world, const message_t *message)
 {
@@ -97,8 +96,7 @@ static void s_drain(world_t *world, outbox_t *outbox)
         s_send(world, &message);
 }
 
-/* ---- shards
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- shards ---- */
 
 static message_t *s_from_shard(const world_t *world, size_t region, size_t shard, message_kind_t kind,
                                const char *to)
@@ -200,8 +198,7 @@ static void s_shard_tick(world_t *world, size_t region, size_t index)
     s_send(world, &progress);
 }
 
-/* ---- nodes
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- nodes ---- */
 
 static message_t *s_from_node(const world_t *world, size_t region, message_kind_t kind)
 {
@@ -316,7 +313,6 @@ static void s_node_tick(world_t *world, size_t region)
     if (played->stopping && !played->gone && world->now_us >= played->stopped_us) {
         played->stopped_us = world->now_us + 200 * MS;
         message_t *stopped = s_from_node(world, region, KIND_stopped);
-        message_set_name(stopped->stopped.node, played->node);
         s_send(world, &stopped);
     } else if (!played->stopping && world->now_us >= played->announce_us) {
         played->announce_us = world->now_us + SECOND;
@@ -330,8 +326,7 @@ static void s_node_tick(world_t *world, size_t region)
     }
 }
 
-/* ---- workers
- * --------------------------------------------------------------------------------------------------- */
+/* ---- workers ---- */
 
 static void s_worker_work(world_t *world, played_worker_t *worker)
 {
@@ -377,8 +372,7 @@ static void s_kill_some(world_t *world, size_t region)
     s_placed(world, region, name, shard->incarnation, ERR_IO);
 }
 
-/* ---- the world
- * ------------------------------------------------------------------------------------------------- */
+/* ---- the world ---- */
 
 static void s_unreachable(world_t *world, const message_t *message)
 {
@@ -386,7 +380,6 @@ static void s_unreachable(world_t *world, const message_t *message)
         return;
     message_t *answer = message_new(KIND_unreachable, message->from, "broker/x");
     message_set_name(answer->unreachable.actor, message->to);
-    answer->unreachable.kind = message->kind;
     s_send(world, &answer);
 }
 

@@ -1,5 +1,5 @@
-/* Taking another region's state: after it the parameters are again the sum of exactly the batches that the sets name,
- * whatever was lost; and nonsense is refused and changes nothing. */
+/* Taking another region's state: after it the parameters are again the sum of exactly the batches that the
+ * sets name, whatever was lost; and nonsense is refused and changes nothing. */
 #include "actors/shard/shard_inside.h"
 #include "tests/unit/actors/shard/world.h"
 
@@ -123,7 +123,8 @@ Test(adopt, what_left_after_an_older_snapshot_is_not_computed_again)
     world_destroy(w);
 }
 
-/* The last snapshot of all, and nobody has more: it goes on from there under a new line, and takes nobody's state. */
+/* The last snapshot of all, and nobody has more: it goes on from there under a new line, and takes
+ * nobody's state. */
 Test(adopt, who_finds_that_nothing_is_lost_goes_on)
 {
     world_t *w = s_world(2, STRATEGY_ASGD, 1);
@@ -146,8 +147,9 @@ static void s_restart_synchronizer(world_t *w, size_t r, size_t k)
     w->sync[r][k] = synchronizer_core_new(&spec);
 }
 
-/* Region 0 had cut nothing when its disk was lost, so everybody has what it has of its own stream. But region 1 has let go
- * what it had sent it, and has nothing else to send: nobody would send that again, or say that it is gone. */
+/* Region 0 had cut nothing when its disk was lost, so everybody has what it has of its own stream. But region
+ * 1 has let go what it had sent it, and has nothing else to send: nobody would send that again, or say
+ * that it is gone. */
 Test(adopt, who_lacks_what_others_let_go_does_not_stay)
 {
     world_t *w = s_world(2, STRATEGY_ASGD, 1);
@@ -158,14 +160,16 @@ Test(adopt, who_lacks_what_others_let_go_does_not_stay)
     s_lose(w, 0, 0, NULL);
     for (int i = 0; i < 20; i++) {
         world_tick(w, 50000);
-        cr_assert(!life_runs(&w->shard[0][0]->base->life) || w->shard[0][0]->stream->origins[1].taken == 1, "it stayed");
+        cr_assert(!life_runs(&w->shard[0][0]->base->life) || w->shard[0][0]->stream->origins[1].taken == 1,
+                  "it stayed");
     }
     cr_assert_eq(shard_core_welcomes(w->shard[0][0]), 1);
     s_expect_whole(w);
     world_destroy(w);
 }
 
-/* The same, but region 1 still kept it when it said where it stands; then region 0 is cut off, and it is let go. */
+/* The same, but region 1 still kept it when it said where it stands; then region 0 is cut off, and it is
+ * let go. */
 Test(adopt, what_is_let_go_behind_a_stand_is_missed)
 {
     world_t *w = s_world(2, STRATEGY_ASGD, 1);
@@ -187,7 +191,8 @@ Test(adopt, what_is_let_go_behind_a_stand_is_missed)
     world_destroy(w);
 }
 
-/* Region 1 of two is away: region 0 goes on without it, region 1 keeps everything; then it is welcomed, with its own. */
+/* Region 1 of two is away: region 0 goes on without it, region 1 keeps everything; then it is welcomed,
+ * with its own. */
 Test(adopt, a_region_that_was_away_loses_nothing)
 {
     for (uint64_t every = 1; every <= 3; every += 2) {
@@ -259,14 +264,15 @@ Test(adopt, models_enter_by_their_share_and_rounds_end_equal)
     }
 }
 
-/* Region 1 takes the state of region 0, which has made steps since its last cut; then region 0 takes its own back from there,
- * as of that cut: the steps since were nowhere else. With overlap a round is under way as well. */
+/* Region 1 takes the state of region 0, which has made steps since its last cut; then region 0 takes its own
+ * back from there, as of that cut: the steps since were nowhere else. With overlap a round is under way as
+ * well. */
 Test(adopt, steps_since_the_last_cut_are_not_taken_for_part_of_it)
 {
     for (uint64_t overlap = 0; overlap < 3; overlap += 2) {
         world_t *w = s_world_overlapping(2, STRATEGY_DILOCO, 4, overlap);
-        uint64_t made =
-            overlap ? 5 : 6; /* one step behind a cut whose round is under way, or two behind a round */
+        /* one step behind a cut whose round is under way, or two behind a round */
+        uint64_t made = overlap ? 5 : 6;
         for (uint64_t b = 0; b < made; b++)
             for (size_t r = 0; r < (b < 4 ? 2u : 1u); r++)
                 world_push(w, r, 0, b, s_g);
@@ -289,8 +295,9 @@ Test(adopt, steps_since_the_last_cut_are_not_taken_for_part_of_it)
     }
 }
 
-/* Region 0's contribution to the second round reached region 1, and then its disk is lost; it takes region 1's state. Nobody
- * can send that contribution to region 2 any more, which lacks it: it is told, and takes the state of those who have it. */
+/* Region 0's contribution to the second round reached region 1, and then its disk is lost; it takes region
+ * 1's state. Nobody can send that contribution to region 2 any more, which lacks it: it is told, and takes
+ * the state of those who have it. */
 Test(adopt, who_lacks_a_contribution_that_is_lost_is_told)
 {
     const strategy_name_t strategies[] = {STRATEGY_SMA, STRATEGY_SSGD};
@@ -321,8 +328,8 @@ Test(adopt, who_lacks_a_contribution_that_is_lost_is_told)
     }
 }
 
-/* Both regions have done all and closed; then they lose their disks, one after the other. That it is closed each says again,
- * in a line of its own, and what the second says is of a round that came with the first. */
+/* Both regions have done all and closed; then they lose their disks, one after the other. That it is closed
+ * each says again, in a line of its own, and what the second says is of a round that came with the first. */
 Test(adopt, who_had_closed_says_so_again_behind_a_round)
 {
     const strategy_name_t strategies[] = {STRATEGY_SMA, STRATEGY_SSGD, STRATEGY_DILOCO};
@@ -349,7 +356,7 @@ Test(adopt, who_had_closed_says_so_again_behind_a_round)
     }
 }
 
-/* -- nonsense ------------------------------------------------------------------------------------------------- */
+/* ---- nonsense ---- */
 
 static snapshot_t *s_with(const snapshot_t *from, const char *name, size_t size, float first)
 {
@@ -420,8 +427,8 @@ Test(adopt, nobody_asked_for_it)
     world_destroy(w);
 }
 
-/* A snapshot is on its way to the disk when the shard takes another region's state: that it is durable says nothing of what
- * the shard has now. */
+/* A snapshot is on its way to the disk when the shard takes another region's state: that it is durable says
+ * nothing of what the shard has now. */
 Test(adopt, a_snapshot_of_the_state_before_does_not_count)
 {
     world_t *w = s_world(2, STRATEGY_ASGD, 1);
@@ -450,7 +457,8 @@ Test(adopt, a_snapshot_of_the_state_before_does_not_count)
     world_destroy(w);
 }
 
-/* What can be gone on from is what is kept, of this line or the end of the one before: numbers of another line say nothing. */
+/* What can be gone on from is what is kept, of this line or the end of the one before: numbers of another
+ * line say nothing. */
 Test(adopt, a_position_of_another_line_is_not_gone_on_from)
 {
     world_t *w = s_world(2, STRATEGY_ASGD, 1);
@@ -470,7 +478,8 @@ Test(adopt, a_position_of_another_line_is_not_gone_on_from)
 
 #define FORGED ((INCARNATION_TERM_MAX << 32) - 1) /* the greatest that anybody can have been given */
 
-/* At the beginning nobody knows a line yet: whoever comes first is taken at his word. Who trains finds out, and goes on. */
+/* At the beginning nobody knows a line yet: whoever comes first is taken at his word. Who trains finds
+ * out, and goes on. */
 Test(adopt, the_first_of_a_line_that_nobody_has_costs_an_entry_and_no_more)
 {
     for (uint64_t every = 1; every <= 3; every += 2) {
@@ -496,7 +505,6 @@ Test(adopt, the_first_of_a_line_that_nobody_has_costs_an_entry_and_no_more)
 static message_t *s_stand(uint64_t incarnation, uint64_t entry, uint64_t entry_known)
 {
     message_t *m = message_new(KIND_stand, "shard/region0/0", "shard/region1/0");
-    message_set_name(m->stand.region, "region1");
     m->incarnation = incarnation;
     m->stand.entry = entry;
     m->stand.entry_known = entry_known;

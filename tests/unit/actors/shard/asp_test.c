@@ -1,5 +1,5 @@
-/* asp: what is significant is sent, what is not stays and comes later, and all of it is counted once. Changes are counts, so
- * that sums are exact. */
+/* asp: what is significant is sent, what is not stays and comes later, and all of it is counted once. Changes
+ * are counts, so that sums are exact. */
 #include "tests/unit/actors/shard/world.h"
 
 #include "actors/synchronizer/strategy.h"

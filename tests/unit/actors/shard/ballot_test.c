@@ -1,5 +1,5 @@
-/* One voter among puppets: what each message of Paxos may change, and what it must not. Four regions, so that three are a
- * majority, or two with the first. The voter is region 1's shard 0; its first own ballot is 6. */
+/* One voter among puppets: what each message of Paxos may change, and what it must not. Four regions, so that
+ * three are a majority, or two with the first. The voter is region 1's shard 0; its first own ballot is 6. */
 #include "actors/shard/shard_inside.h"
 #include "tests/unit/actors/shard/world.h"
 
@@ -197,7 +197,8 @@ Test(ballot, a_promise_to_a_higher_ballot_ends_the_own_proposal)
     s_vote(w, 2, OWN + 1, 0, 0, false);
     cr_assert_eq(s_phase(w), BALLOT_IDLE);
     world_settle(w, 4000000);
-    cr_assert_eq(w->shard[1][0]->rounds->ballot.proposal.ballot, 10, "the next own one, above what it has seen");
+    cr_assert_eq(w->shard[1][0]->rounds->ballot.proposal.ballot, 10,
+                 "the next own one, above what it has seen");
     s_want(w, 2, 11, 0);
     s_vote(w, 2, 10, 0, 0, false);
     s_vote(w, 3, 10, 0, 0, false);
@@ -294,7 +295,8 @@ Test(ballot, only_what_all_of_a_group_have_is_proposed)
     world_destroy(w);
 }
 
-/* Of a line that goes on from (follows_history, number - 1) in a history of its own, or of the first one; without data. */
+/* Of a line that goes on from (follows_history, number - 1) in a history of its own, or of the first one;
+ * without data. */
 static message_t *s_delta_of(const world_t *w, uint64_t history, uint64_t follows_history, uint64_t number)
 {
     message_t *m = message_new(KIND_delta, "shard/region1/0", "synchronizer/region2/0");
@@ -332,8 +334,8 @@ static void s_model(world_t *w, uint64_t history, uint64_t number, float value)
     s_give(w, m);
 }
 
-/* A region that had ended two rounds ahead lost its disk, and began a new line behind that: what is decided is taken, however
- * far ahead it is, and nothing else. */
+/* A region that had ended two rounds ahead lost its disk, and began a new line behind that: what is decided
+ * is taken, however far ahead it is, and nothing else. */
 Test(ballot, what_is_decided_is_taken_however_early)
 {
     world_t *w = s_world();
@@ -354,7 +356,8 @@ Test(ballot, what_is_decided_is_taken_however_early)
     world_destroy(w);
 }
 
-/* Region 2 is a round ahead, and what is decided reaches as far: its model is that of the second round all the same. */
+/* Region 2 is a round ahead, and what is decided reaches as far: its model is that of the second round all
+ * the same. */
 Test(ballot, a_model_is_in_the_round_that_it_is_of)
 {
     world_t *w = s_world_of(STRATEGY_SMA);
@@ -393,7 +396,8 @@ static bool s_says_muted(world_t *w, uint64_t round)
     return muted;
 }
 
-/* Which votes were lost nobody knows before all others have said how far they voted: until then it is every round's. */
+/* Which votes were lost nobody knows before all others have said how far they voted: until then it is
+ * every round's. */
 Test(ballot, who_lost_its_votes_is_mute_until_all_others_have_said_how_far_they_are)
 {
     world_t *w = s_world();

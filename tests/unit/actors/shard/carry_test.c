@@ -2,7 +2,7 @@
 #include "actors/shard/durable/carry.h"
 
 #include "actors/synchronizer/strategy.h"
-#include "deploy/cli/checkpoint/catalog.h"
+#include "deploy/state/catalog.h"
 #include "tests/unit/actors/shard/world.h"
 
 typedef struct {
@@ -210,7 +210,8 @@ Test(carry, what_was_the_last_delta_and_has_not_come_is_not_the_last_any_more)
     world_destroy(w);
 }
 
-/* The same snapshot, of a shard that has seen one round more than it has numbers: another region began a new line at its end. */
+/* The same snapshot, of a shard that has seen one round more than it has numbers: another region began a
+ * new line at its end. */
 static snapshot_t *s_behind(const snapshot_t *from, uint64_t *ret_cut)
 {
     snapshot_t *copy = snapshot_new(&from->id);

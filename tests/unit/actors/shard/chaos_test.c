@@ -1,5 +1,6 @@
-/* The ledger over a network that drops, doubles and reorders everything, with stores that are slow or fail, shards and
- * synchronizers that die, and regions that are cut off. Whatever happens, every batch counts once in every region. */
+/* The ledger over a network that drops, doubles and reorders everything, with stores that are slow or fail,
+ * shards and synchronizers that die, and regions that are cut off. Whatever happens, every batch counts
+ * once in every region. */
 #include "tests/unit/actors/shard/world.h"
 
 #include "codec/base/rng.h"

@@ -58,7 +58,7 @@ static void s_take_ack(world_t *w, uint64_t applied, err_code_t code)
     cr_assert_eq(m->delta_ack.code, code, "code %d", (int)m->delta_ack.code);
     cr_assert_str_eq(m->to, "synchronizer/region0/0");
     cr_assert_str_eq(m->delta_ack.origin, "region0");
-    cr_assert_str_eq(m->delta_ack.region, "region1");
+    cr_assert_str_eq(m->from, "shard/region1/0");
     message_destroy(&m);
 }
 
@@ -367,7 +367,8 @@ Test(delta, of_one_that_was_replaced_is_refused_for_good_once_the_newer_ones_was
 
 #define FORGED ((INCARNATION_TERM_MAX << 32) - 1) /* the greatest that anybody can have been given */
 
-/* What was staged of it, and never came whole, keeps the true one out while it is heard, and no longer; nor after a restart. */
+/* What was staged of it, and never came whole, keeps the true one out while it is heard, and no longer;
+ * nor after a restart. */
 Test(delta, who_has_only_begun_to_say_something_is_believed_for_a_while)
 {
     for (int restarts = 0; restarts < 2; restarts++) {
@@ -616,15 +617,16 @@ Test(delta, of_another_shard_behind_the_end_or_beyond_the_region_is_not_taken)
         }
         s_give_delta(w, items);
         s_expect(w, way == END);
-        s_give_delta(w,
-                     items + CHUNKS); /* in its turn where the one before is refused for its content alone */
+        /* in its turn where the one before is refused for its content alone */
+        s_give_delta(w, items + CHUNKS);
         s_expect(w, way == CURSOR || way == END);
         s_free(items, CHUNKS * 2);
         world_destroy(w);
     }
 }
 
-/* Whoever asks is given what is committed: the rest may yet be forgotten, and another be cut under its number. */
+/* Whoever asks is given what is committed: the rest may yet be forgotten, and another be cut under its
+ * number. */
 Test(delta, that_is_not_committed_is_not_sent_to_who_asks_for_it_either)
 {
     world_t *w = s_world(STRATEGY_ASGD);

@@ -1,8 +1,10 @@
-/* Late gradients that are compensated, against the formula written down plainly: two regions take steps and each other's
- * deltas in an order that a script gives, and every replica is compared after every move.
+/* Late gradients that are compensated, against the formula written down plainly: two regions take steps and
+ * each other's deltas in an order that a script gives, and every replica is compared after every move.
  *
- *   a b   a step of region 0, of region 1         A B   the next delta of region 0, of region 1 reaches the other one
- *   x y   a restart of region 0, of region 1      X     region 0 sends what is under way once more, from what it keeps
+ *   a b   a step of region 0, of region 1         A B   the next delta of region 0, of region 1 reaches the
+ *         other one
+ *   x y   a restart of region 0, of region 1      X     region 0 sends what is under way once more, from what
+ *         it keeps
  */
 #include "tests/unit/actors/shard/world.h"
 
@@ -19,7 +21,7 @@
 #define LR 0.25
 #define NONE 1000000
 
-/* ---- the formula ------------------------------------------------------------------------------------------------- */
+/* ---- the formula ---- */
 
 typedef struct {
     double g[SIZE];
@@ -79,7 +81,7 @@ static void s_plain_take(const drift_test_t *t, plain_t *p, const plain_t *from)
     p->uncompensated += !kept;
 }
 
-/* ---- the shards -------------------------------------------------------------------------------------------------- */
+/* ---- the shards ---- */
 
 static void s_start(drift_test_t *t, uint64_t every, double momentum, const char *encoding)
 {
@@ -157,7 +159,8 @@ static bool s_deliver(drift_test_t *t, size_t r)
     return true;
 }
 
-/* Everything is in the newest snapshot. Where the newest number lies behind open steps nobody knows any more. */
+/* Everything is in the newest snapshot. Where the newest number lies behind open steps nobody knows any
+ * more. */
 static void s_restart(drift_test_t *t, size_t r)
 {
     plain_t *p = &t->plain[r];
@@ -246,7 +249,7 @@ static double s_first(const drift_test_t *t, size_t r)
     return (double)shard_core_parameters(t->w->shard[r][0])[0];
 }
 
-/* ---- the formula against the shards ------------------------------------------------------------------------------ */
+/* ---- the formula against the shards ---- */
 
 /* By hand, with no model of it: w = -LR b, then g = a + LAMBDA a a (-LR b). */
 Test(drift, a_late_gradient_is_compensated_for_the_own_step_since)
@@ -324,7 +327,7 @@ Test(drift, any_order_gives_what_the_formula_gives)
     }
 }
 
-/* ---- what is kept ------------------------------------------------------------------------------------------------ */
+/* ---- what is kept ---- */
 
 Test(drift, bases_go_once_no_region_can_name_them)
 {
@@ -428,7 +431,7 @@ Test(drift, what_is_sent_again_names_what_was_known_when_it_was_cut)
     s_end(t);
 }
 
-/* ---- what is not compensated ------------------------------------------------------------------------------------- */
+/* ---- what is not compensated ---- */
 
 static void s_check_plain_sum(drift_test_t *t)
 {

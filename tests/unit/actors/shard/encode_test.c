@@ -1,5 +1,5 @@
-/* Deltas that are encoded: what the other regions get, what stays behind, and that all of it has come at the end.
- * Counts, as the ledger's, must be exact then; and bytes that no encoder writes change nothing. */
+/* Deltas that are encoded: what the other regions get, what stays behind, and that all of it has come at the
+ * end. Counts, as the ledger's, must be exact then; and bytes that no encoder writes change nothing. */
 #include "tests/unit/actors/shard/world.h"
 
 #include "codec/base/rng.h"
@@ -14,7 +14,7 @@
 static const char *const s_encodings[] = {"fp16", "bf16", "int8", "int4", "topk"};
 #define ENCODINGS (sizeof s_encodings / sizeof *s_encodings)
 
-/* Whether one delta carries integers of up to 7 bits whole. */
+/* Returns whether one delta carries integers of up to 7 bits whole. */
 static bool s_exact(const char *encoding)
 {
     return strcmp(encoding, "topk") != 0 && strcmp(encoding, "int4") != 0;
@@ -166,7 +166,8 @@ Test(encode, replicas_stay_equal_where_regions_wait)
     }
 }
 
-/* Steps of 1/1000 of a weight are below the last bit of bf16: without a residual the mean would never move. */
+/* Steps of 1/1000 of a weight are below the last bit of bf16: without a residual the mean would never
+ * move. */
 Test(encode, models_move_by_less_than_their_last_bit)
 {
     float g[ELEMENTS], have[ELEMENTS];

@@ -53,7 +53,8 @@ static void s_kept(world_t *w, const char *keeper, size_t r, size_t k, uint64_t 
     world_send_shard(w, m);
 }
 
-/* The newest number that shard r/k has offered a keeper since the mail was forgotten; 0: none. Forgets the mail. */
+/* The newest number that shard r/k has offered a keeper since the mail was forgotten; 0: none. Forgets the
+ * mail. */
 static uint64_t s_offered(world_t *w, const char *keeper, size_t r, size_t k)
 {
     uint64_t number = 0;

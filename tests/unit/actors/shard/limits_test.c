@@ -23,8 +23,8 @@ static world_t *s_world(strategy_name_t strategy, uint64_t every, uint64_t stale
 static void s_push(world_t *w, uint64_t first, uint64_t end)
 {
     for (uint64_t b = first; b < end; b++)
-        world_push(w, 0, b % 3, b,
-                   s_g); /* several workers, so that one may be held without stopping the others */
+        /* several workers, so that one may be held without stopping the others */
+        world_push(w, 0, b % 3, b, s_g);
     world_tick(w, 1000);
 }
 

@@ -117,8 +117,8 @@ Test(shard_actor, one_region_goes_on_from_the_snapshot_before_a_damaged_one)
     s_end(&bench, &core);
 }
 
-/* Deltas that left with the damaged snapshot are applied elsewhere; going on from before them under the same numbers
- * would apply some batches twice and others never: the other regions are asked first. */
+/* Deltas that left with the damaged snapshot are applied elsewhere; going on from before them under the same
+ * numbers would apply some batches twice and others never: the other regions are asked first. */
 Test(shard_actor, one_of_several_regions_asks_the_others)
 {
     bench_t bench;
@@ -154,7 +154,8 @@ static uint64_t s_stored(bench_t *bench, void *core, uint64_t above)
     return latest.number;
 }
 
-/* The store of an incarnation is given up when the disk refuses a commit; everything is written into another one. */
+/* The store of an incarnation is given up when the disk refuses a commit; everything is written into
+ * another one. */
 Test(shard_actor, a_suspect_store_is_replaced_from_memory)
 {
     bench_t bench;

@@ -384,11 +384,12 @@ static bool s_cuts_at(size_t k, uint64_t steps)
 
 typedef struct {
     naive_t all[WORLD_REGIONS];
-    double cut[WORLD_REGIONS][ELEMENTS],
-        base[WORLD_REGIONS][ELEMENTS]; /* the difference, and where it was cut */
+    /* the difference, and where it was cut */
+    double cut[WORLD_REGIONS][ELEMENTS], base[WORLD_REGIONS][ELEMENTS];
 } naive_overlap_t;
 
-/* The elements of one shard, after `steps`: first what a round does that was cut OVERLAP steps ago, then the own cut. */
+/* The elements of one shard, after `steps`: first what a round does that was cut OVERLAP steps ago, then
+ * the own cut. */
 static void s_naive_overlap(naive_overlap_t *self, const world_t *w, size_t k, uint64_t steps)
 {
     const size_t regions = w->topology->region_count;

@@ -1,4 +1,5 @@
-/* A full disk that is not waited for: what leaves, what is told, what a death then costs, and what never leaves. */
+/* A full disk that is not waited for: what leaves, what is told, what a death then costs, and what never
+ * leaves. */
 #include "actors/shard/shard_inside.h"
 #include "tests/unit/actors/shard/world.h"
 
@@ -111,7 +112,8 @@ Test(uncovered, with_room_it_is_durable_again)
     world_destroy(w);
 }
 
-/* What it has left behind at the others is more than its disk has: it takes their state, and computes the rest again. */
+/* What it has left behind at the others is more than its disk has: it takes their state, and computes the
+ * rest again. */
 Test(uncovered, a_death_meanwhile_is_a_loss_that_is_made_good)
 {
     world_t *w = s_world(WHEN_FULL_GO_ON);

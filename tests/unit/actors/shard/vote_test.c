@@ -101,8 +101,8 @@ Test(vote, three_of_four_are_enough_for_three_quarters_and_not_for_nine_tenths)
     s_check_share(0.9, false);
 }
 
-/* The first decider stores what it proposes and dies before anybody hears of it, or after `hearer` has; the other region
- * was cut off until then. */
+/* The first decider stores what it proposes and dies before anybody hears of it, or after `hearer` has; the
+ * other region was cut off until then. */
 static void s_check_death(bool told, size_t hearer)
 {
     world_t *w = s_world(0.5);
@@ -193,7 +193,8 @@ static message_t *s_want(uint64_t round)
     return m;
 }
 
-/* A shard that was started from an older state than anybody knew asks for a round whose decision nobody keeps. */
+/* A shard that was started from an older state than anybody knew asks for a round whose decision nobody
+ * keeps. */
 Test(vote, who_asks_for_a_decision_that_was_let_go_is_told_and_enters)
 {
     world_t *w = s_world(0.5);

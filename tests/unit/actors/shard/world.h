@@ -18,6 +18,7 @@
 #define WORLD_REGIONS 4
 #define WORLD_SHARDS 2
 #define WORLD_LAYOUT 77
+#define WORLD_ROUNDS_MAX 100000
 
 typedef struct {
     topology_t *topology;
@@ -31,10 +32,10 @@ typedef struct {
     bool auto_commit, checksums, no_sync;
     unsigned breaks;         /* of actors/kit/breaks.h */
     bool cut[WORLD_REGIONS]; /* nothing passes between this region and others */
-    bool
-        puppet[WORLD_REGIONS]; /* the test itself plays its part: what it is sent is mail, it sends nothing */
-    outbox_t mail;             /* to workers, schedulers, puppets */
-    outbox_t wan;              /* deltas and acks, when no_sync */
+    /* the test itself plays its part: what it is sent is mail, it sends nothing */
+    bool puppet[WORLD_REGIONS];
+    outbox_t mail; /* to workers, schedulers, puppets */
+    outbox_t wan;  /* deltas and acks, when no_sync */
     uint64_t requests, incarnation;
     int64_t now;
 } world_t;
@@ -207,11 +208,12 @@ static inline bool world_store(world_t *w, size_t r, size_t k)
     return true;
 }
 
-/* Until nothing moves any more. */
+/* Until nothing moves any more; what moves for ever is wrong, and must not hang the test. */
 static inline void world_run(world_t *w)
 {
     bool moved = true;
-    while (moved) {
+    for (size_t rounds = 0; moved; rounds++) {
+        cr_assert_lt(rounds, WORLD_ROUNDS_MAX, "something moves for ever");
         moved = false;
         for (size_t r = 0; r < w->topology->region_count; r++) {
             for (size_t k = 0; k < w->shards; k++) {

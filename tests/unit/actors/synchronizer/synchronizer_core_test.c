@@ -86,7 +86,6 @@ static void s_ack_from(const char *region, uint64_t incarnation, uint64_t applie
     message_t *m = message_new(KIND_delta_ack, "synchronizer/region0/0", from);
     m->incarnation = incarnation;
     message_set_name(m->delta_ack.origin, "region0");
-    message_set_name(m->delta_ack.region, region);
     m->delta_ack.history = HISTORY;
     m->delta_ack.applied = applied;
     m->delta_ack.durable = durable;
@@ -465,7 +464,8 @@ Test(synchronizer, drops_a_damaged_chunk_and_fetches_it_again)
     s_end();
 }
 
-/* Its position is one of another line: it is told what is kept of this one, and nothing that it says of its own counts here. */
+/* Its position is one of another line: it is told what is kept of this one, and nothing that it says of
+ * its own counts here. */
 Test(synchronizer, a_destination_on_another_line_is_told_and_has_taken_nothing)
 {
     s_start(1 << 20);
@@ -476,7 +476,6 @@ Test(synchronizer, a_destination_on_another_line_is_told_and_has_taken_nothing)
     message_t *m = message_new(KIND_delta_ack, "synchronizer/region0/0", "shard/region1/0");
     m->incarnation = 1;
     message_set_name(m->delta_ack.origin, "region0");
-    message_set_name(m->delta_ack.region, "region1");
     m->delta_ack.history = HISTORY + 1;
     m->delta_ack.applied = m->delta_ack.durable = 2;
     s_say(m);

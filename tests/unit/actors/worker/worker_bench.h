@@ -1,4 +1,5 @@
-/* worker_bench - a worker driven by hand in virtual time: one region, two shards of 5 and 3 elements, chunks of 2.
+/* worker_bench - a worker driven by hand in virtual time: one region, two shards of 5 and 3 elements, chunks
+ * of 2.
  *
  * Why      its tests are in several files, by topic.
  */

@@ -184,7 +184,6 @@ Test(worker, unreachable_leaves_it_to_the_timers)
     driver_drop(&bench->by);
     message_t *unreachable = message_new(KIND_unreachable, "worker/eu/0", "broker/eu");
     message_set_name(unreachable->unreachable.actor, SHARD_0);
-    unreachable->unreachable.kind = KIND_pull;
     driver_give(&bench->by, unreachable);
     cr_assert_eq(driver_count(&bench->by, KIND_pull), 0);
     driver_tick(&bench->by, 500 * MS);

@@ -28,8 +28,8 @@ static size_t s_read(int fd, char *text, size_t size)
     return count;
 }
 
-/* How much of what is left is in the pipe already depends on when the writing thread came to it: it is read until all is
- * out. */
+/* How much of what is left is in the pipe already depends on when the writing thread came to it: it is read
+ * until all is out. */
 static size_t s_read_until_flushed(int fd, char *text, size_t size)
 {
     size_t count = 0;

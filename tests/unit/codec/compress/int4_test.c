@@ -82,7 +82,8 @@ Test(int4, has_these_bytes)
 /* -- the scale --------------------------------------------------------------------------------------------
  */
 
-/* Of 64 values: the largest / 7.5 with 8 bits, then a multiple of the largest power of two that divides all of them. */
+/* Of 64 values: the largest / 7.5 with 8 bits, then a multiple of the largest power of two that divides
+ * all of them. */
 static double s_scale(const float *x)
 {
     double largest = 0, common = 0x1p100;

@@ -1,4 +1,5 @@
-/* frames - a packed message as separate blocks of exactly their size, so that a sanitizer sees one byte too many read.
+/* frames - a packed message as separate blocks of exactly their size, so that a sanitizer sees one byte too
+ * many read.
  *
  * Threads  one owner.
  */

@@ -10,6 +10,8 @@
 #include <string.h>
 
 #define MESSAGES SOURCE_DIR "/tests/golden/messages.golden"
+#define RETIREES                                                                                             \
+    SOURCE_DIR "/tests/golden/retired.golden" /* by a version that still had them; never written again */
 #define PROTOCOL SOURCE_DIR "/tests/golden/protocol.md"
 #define UPDATE                                                                                               \
     "if the change is meant (numbers are append-only!): CLOUDLESS_UPDATE_GOLDEN=1 build/asan/tests/"         \
@@ -138,13 +140,21 @@ static size_t s_assert_msgpack(const void *bytes, size_t size, msgpack_object_ty
     return count;
 }
 
-static void s_assert_anybody_reads(const frames_t *frames, const schema_t *schema)
+/* Map and data as the one object that they are. */
+static uint8_t *s_join(const frames_t *frames, size_t *ret_size)
 {
-    size_t size = frames->map_bytes + frames->data.size_bytes;
-    uint8_t *joined = malloc(size);
+    *ret_size = frames->map_bytes + frames->data.size_bytes;
+    uint8_t *joined = malloc(*ret_size);
     memcpy(joined, frames->map, frames->map_bytes);
     if (frames->data.size_bytes)
         memcpy(joined + frames->map_bytes, slice_peek(&frames->data), frames->data.size_bytes);
+    return joined;
+}
+
+static void s_assert_anybody_reads(const frames_t *frames, const schema_t *schema)
+{
+    size_t size;
+    uint8_t *joined = s_join(frames, &size);
     size_t pairs = s_assert_msgpack(joined, size, MSGPACK_OBJECT_MAP, schema->name);
     cr_assert_eq(pairs, schema->field_count + (frames->data.buf != NULL), "%s", schema->name);
     size_t values =
@@ -171,5 +181,82 @@ Test(golden, pinned_bytes_give_the_same_messages_and_are_valid_msgpack)
         schema = sample_next((uint64_t)schema->kind);
     }
     cr_assert_null(schema, "fewer lines than messages; %s", UPDATE);
+    free(golden);
+}
+
+/* ---- fields that were retired ---- */
+
+static const struct {
+    message_kind_t kind;
+    uint64_t number;
+    const char *name;
+} s_retired[] = {
+#define MESSAGE(name, number, class, doc)
+#define FIELD(message, number, type, name, doc)
+#define RETIRED(message, number, name) {KIND_##message, number, #message "." #name},
+#define END(name)
+#include "codec/wire/schema.def"
+#undef MESSAGE
+#undef FIELD
+#undef END
+};
+
+static bool s_has_key(const frames_t *frames, uint64_t number)
+{
+    msgpack_unpacked object;
+    msgpack_unpacked_init(&object);
+    size_t size, offset = 0;
+    bool found = false;
+    uint8_t *joined = s_join(frames, &size);
+    cr_assert_eq(msgpack_unpack_next(&object, (const char *)joined, size, &offset), MSGPACK_UNPACK_SUCCESS);
+    for (uint32_t i = 0; i < object.data.via.map.size; i++)
+        found |= object.data.via.map.ptr[i].key.via.u64 == number;
+    msgpack_unpacked_destroy(&object);
+    free(joined);
+    return found;
+}
+
+/* Fields that are younger than the line. */
+static void s_add_younger(const schema_t *schema, const frames_t *frames, message_t *message)
+{
+    for (size_t i = 0; i < schema->field_count; i++)
+        if (!s_has_key(frames, schema->fields[i].number))
+            sample_fix(schema_at(message, &schema->fields[i]), &schema->fields[i]);
+}
+
+/* Returns how many of the retired fields the message has. */
+static size_t s_check_retired(message_kind_t kind, const frames_t *frames)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < sizeof s_retired / sizeof *s_retired; i++) {
+        if (s_retired[i].kind != kind)
+            continue;
+        cr_assert_null(schema_field(schema_find(kind), s_retired[i].number), "%s: its number is used again",
+                       s_retired[i].name);
+        cr_assert(s_has_key(frames, s_retired[i].number), "%s", s_retired[i].name);
+        count++;
+    }
+    return count;
+}
+
+Test(golden, messages_of_a_version_that_had_the_retired_fields_are_read_without_them)
+{
+    char *golden = s_read(RETIREES), *save = NULL;
+    size_t count = 0;
+    for (char *line = strtok_r(golden, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+        message_t *message = NULL;
+        err_t err = {0};
+        frames_t frames = s_parse_line(line);
+        cr_assert_eq(frames_unpack(&frames, &message, &err), ERR_OK, "%s", err.text);
+        const schema_t *schema = schema_find((uint64_t)message->kind);
+        message_t *expected = sample_fixed(schema);
+        s_add_younger(schema, &frames, message);
+        cr_assert(message_equal(message, expected), "%s", message_kind_name(message->kind));
+        count += s_check_retired(message->kind, &frames);
+        frames_fini(&frames);
+        message_destroy(&message);
+        message_destroy(&expected);
+    }
+    cr_assert_eq(count, sizeof s_retired / sizeof *s_retired);
     free(golden);
 }

@@ -1,6 +1,7 @@
 /* sample - messages of any kind, filled by the schema: with fixed values, or with random ones.
  *
- * Why      a message added to schema.def is tested by the golden bytes, the property tests and the fuzzer at once.
+ * Why      a message added to schema.def is tested by the golden bytes, the property tests and the fuzzer at
+ *          once.
  * Threads  any.
  */
 #ifndef TESTS_UNIT_CODEC_WIRE_SAMPLE_H

@@ -144,7 +144,8 @@ Test(simulate, rents_what_plan_prints, .timeout = 240)
     temp_fini(&temp);
 }
 
-/* With every byte unencoded the link of 100 Mbit/s would be what this job waits for, and machines would do nothing for it. */
+/* With every byte unencoded the link of 100 Mbit/s would be what this job waits for, and machines would do
+ * nothing for it. */
 Test(simulate, counts_encoded_bytes_as_plan_does, .timeout = 60)
 {
     static const char *const text =

@@ -1,11 +1,12 @@
-/* A directory that is left with one number of epochs and gone on with under another, in rounds of all regions. */
+/* A directory that is left with one number of epochs and gone on with under another, in rounds of all
+ * regions. */
 #include "deploy/launch/carry.h"
 
 #include "actors/model/model.h"
 #include "actors/shard/durable/carry.h"
 #include "codec/base/ranges.h"
 #include "deploy/cli/checkpoint/build.h"
-#include "deploy/cli/checkpoint/catalog.h"
+#include "deploy/state/catalog.h"
 #include "store/file.h"
 #include "tests/unit/store/temp.h"
 

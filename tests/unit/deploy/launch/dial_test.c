@@ -13,7 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Two regions that are dialled at these ports, the other way round than they are named: first south's, then north's. */
+/* Two regions that are dialled at these ports, the other way round than they are named: first south's,
+ * then north's. */
 static topology_t *s_topology(const char *north, const char *south)
 {
     static const char text[] = "job: {name: t, model: ledger, data: {kind: counter, samples: 1000}}\n"
@@ -81,7 +82,6 @@ static void s_register(const fake_t *self, zmq_msg_t *id, const message_t *hello
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     message_t *answer = message_new(KIND_registered, hello->from, "broker/south");
-    message_set_name(answer->registered.region, "south");
     answer->registered.day_us = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000 + self->ahead_us;
     cr_assert_eq(frames_send_message_zmq(self->socket, zmq_msg_data(id), zmq_msg_size(id), answer), ERR_OK);
     message_destroy(&answer);
@@ -160,8 +160,8 @@ Test(dial, what_listens_and_is_no_broker_is_a_problem_and_nobody_yet_is_none)
 {
     char text[2048], taken[96], silent[96];
     unsigned busy_port, free_port;
-    int busy = s_listen(&busy_port, 4),
-        idle = s_listen(&free_port, 0); /* held, so that nobody else listens there */
+    /* held, so that nobody else listens there */
+    int busy = s_listen(&busy_port, 4), idle = s_listen(&free_port, 0);
     snprintf(taken, sizeof taken, "{bind: \"tcp://127.0.0.1:%u\"}", busy_port);
     snprintf(silent, sizeof silent, "{bind: \"tcp://127.0.0.1:%u\"}", free_port);
     cr_expect_eq(s_check(s_brokers, s_topology(taken, silent), text, sizeof text), 1, "%s", text);
@@ -180,7 +180,8 @@ Test(dial, an_address_that_is_not_of_this_machine_is_told_where_all_regions_are)
     cr_expect(strstr(text, "tcp://203.0.113.1:5000 is no address of this machine"), "%s", text);
 }
 
-/* Where regions are of several machines, those that are dialled at an address of this one are judged, the others told. */
+/* Where regions are of several machines, those that are dialled at an address of this one are judged, the
+ * others told. */
 Test(dial, an_address_that_is_not_of_this_machine_is_told_of_every_region)
 {
     char text[2048];

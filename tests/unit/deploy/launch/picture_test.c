@@ -121,7 +121,8 @@ static void s_print_picture(const json_value_t *document, FILE *out)
     picture_print(document, false, out);
 }
 
-/* One list: what is not in it is in neither, and what is lost is shown while it goes on and when it is over. */
+/* One list: what is not in it is in neither, and what is lost is shown while it goes on and when it is
+ * over. */
 Test(picture, status_and_report_of_a_region_have_the_same_figures)
 {
     static const process_rows_t none;

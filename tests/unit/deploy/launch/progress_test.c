@@ -1,4 +1,5 @@
-/* How far a run is: rates, shares and waits (headway), and the line that shows them on any terminal (progress). */
+/* How far a run is: rates, shares and waits (headway), and the line that shows them on any terminal
+ * (progress). */
 #include "deploy/launch/progress.h"
 #include "tests/unit/actors/scheduler/global/global_bench.h"
 

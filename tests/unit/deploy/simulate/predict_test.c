@@ -1,4 +1,5 @@
-/* Runs that are predicted: what arithmetic says of them must come out, and nobody may be taken for lost on the way. */
+/* Runs that are predicted: what arithmetic says of them must come out, and nobody may be taken for lost on
+ * the way. */
 #include "deploy/simulate/predict.h"
 
 #include <criterion/criterion.h>
@@ -97,7 +98,8 @@ Test(predict, regions_that_wait_for_each_other_are_as_slow_as_their_link)
     topology_destroy(&topology);
 }
 
-/* A region with half the data of the other is done after half of the time: then its units go, but those that host a shard. */
+/* A region with half the data of the other is done after half of the time: then its units go, but those
+ * that host a shard. */
 Test(predict, units_of_a_region_that_is_done_are_returned)
 {
     topology_t *topology = s_topology(2, 10, "strategy: asgd-ga, every: 50", "rate: 1Gbit, rtt: 1ms");

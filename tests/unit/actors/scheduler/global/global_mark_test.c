@@ -175,8 +175,8 @@ Test(global_mark, a_refusal_ends_it_and_another_number_follows)
     s_reach(bench, EPOCH);
     cr_assert_eq(s_sent(bench, 0), 0, "after a pause");
     bench->now_us += GLOBAL_MARK_PAUSE_US;
-    s_reach(bench,
-            2 * EPOCH); /* the one that is lacking comes first: one name at a time is without a whole point */
+    /* the one that is lacking comes first: one name at a time is without a whole point */
+    s_reach(bench, 2 * EPOCH);
     s_make(bench, "mark/epoch-1:1.2");
     cr_assert_gt(bench->number, first);
     s_reach(bench, 2 * EPOCH);

@@ -71,7 +71,8 @@ static void s_tell(global_plan_t *plan, size_t region, state_t state, int64_t no
     message_destroy(&report);
 }
 
-/* Both regions report every second from `from_s` on, doing `rate` samples/s each; stops when there is another plan. */
+/* Both regions report every second from `from_s` on, doing `rate` samples/s each; stops when there is
+ * another plan. */
 static int64_t s_go(global_plan_t *plan, const state_t states[2], int from_s, int to_s)
 {
     for (int s = from_s; s <= to_s; s++) {
@@ -174,7 +175,8 @@ Test(global_plan, a_price_that_changed_changes_the_plan)
 
 /* ---- what a change must gain, and what it takes ---- */
 
-/* One unit of a region computes for 1200 s at a price of 1; another one of an offer that is as strong costs twice as much. */
+/* One unit of a region computes for 1200 s at a price of 1; another one of an offer that is as strong
+ * costs twice as much. */
 static void s_two_offers(objective_t objective)
 {
     s_setup(objective);
@@ -236,7 +238,8 @@ Test(global_plan, three_parts_in_a_hundred_of_the_time_are_worth_a_change_and_le
     }
 }
 
-/* Both are paid for while the new one starts, and the old one computes; then it hands over, and nobody does. */
+/* Both are paid for while the new one starts, and the old one computes; then it hands over, and nobody
+ * does. */
 Test(global_plan, a_swap_costs_its_overlap)
 {
     global_plan_t *plan = s_cheaper_by(0.5);
@@ -303,7 +306,8 @@ Test(global_plan, a_swap_that_misses_the_deadline_is_none)
     }
 }
 
-/* A hundred seconds in which nothing was done are gone from the deadline, and what was paid for them from the budget. */
+/* A hundred seconds in which nothing was done are gone from the deadline, and what was paid for them from
+ * the budget. */
 Test(global_plan, what_has_passed_and_was_spent_counts)
 {
     static const objective_t objectives[] = {OBJECTIVE_DEADLINE, OBJECTIVE_BUDGET};

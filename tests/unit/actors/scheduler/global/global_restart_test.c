@@ -1,4 +1,5 @@
-/* The global scheduler that was killed, at the end of a run above all; two of them; and a region that stays away. */
+/* The global scheduler that was killed, at the end of a run above all; two of them; and a region that
+ * stays away. */
 #include "store/kv_mem.h"
 #include "tests/unit/actors/scheduler/global/global_bench.h"
 
@@ -53,7 +54,8 @@ Test(global_restart, at_any_point_of_the_end_loses_nothing_of_the_report)
     s_free(bench);
 }
 
-/* A decision is durable before anything that follows from it is told: the shell stores when this number grows. */
+/* A decision is durable before anything that follows from it is told: the shell stores when this number
+ * grows. */
 Test(global_restart, every_decision_is_to_be_stored_first)
 {
     bench_t *bench = s_bench();
@@ -183,8 +185,9 @@ Test(global_away, nobody_fails_while_others_are_at_work_or_this_scheduler_slept)
     s_free(bench);
 }
 
-/* Region us has been silent for most of the time that it may, and eu has done its part, when this scheduler stands still for as
- * long as is left: the first thing that it then does is to look who is silent, before it has read what has come. */
+/* Region us has been silent for most of the time that it may, and eu has done its part, when this scheduler
+ * stands still for as long as is left: the first thing that it then does is to look who is silent, before
+ * it has read what has come. */
 Test(global_away, silence_is_not_counted_while_this_scheduler_stands_still)
 {
     bench_t *bench = s_bench();

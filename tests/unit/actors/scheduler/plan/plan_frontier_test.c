@@ -1,5 +1,6 @@
-/* A region's frontier: all sets that no other beats, and no other; beyond PLAN_FRONTIER_MAX the strongest of those that are nearly
- * equal. Compared with every number of units tried, and with a table of the least price for each power. */
+/* A region's frontier: all sets that no other beats, and no other; beyond PLAN_FRONTIER_MAX the strongest of
+ * those that are nearly equal. Compared with every number of units tried, and with a table of the least
+ * price for each power. */
 #include "actors/scheduler/plan/plan_frontier.h"
 
 #include "codec/base/rng.h"
@@ -123,7 +124,8 @@ static double s_most_extra(const plan_frontier_t *frontier, const table_t *table
     return most;
 }
 
-/* Sets of every power from 1 to 2047, each at that price, one of each: with the last offer there are twice as many as may be. */
+/* Sets of every power from 1 to 2047, each at that price, one of each: with the last offer there are twice
+ * as many as may be. */
 Test(plan_frontier, of_too_many_the_strongest_stands_for_those_that_are_nearly_equal)
 {
     memset(&s_region, 0, sizeof s_region);

@@ -48,12 +48,12 @@ static void s_pair(double power_b, double data_a, double price_b)
     s_derive(60000);
 }
 
-static double s_saved(plan_objective_t objective)
+static double s_saved(objective_t objective)
 {
     plan_input_t input = s_input();
     plan_t everything, plan;
     err_t err = {0};
-    cr_assert_eq(plan_make(&input, PLAN_EVERYTHING, 0, &everything, &err), ERR_OK, "%s", err.text);
+    cr_assert_eq(plan_make(&input, OBJECTIVE_EVERYTHING, 0, &everything, &err), ERR_OK, "%s", err.text);
     cr_assert_eq(plan_make(&input, objective, 0, &plan, &err), ERR_OK, "%s", err.text);
     cr_assert(plan.run_s <= everything.run_s * (1 + 1e-9));
     return 1 - plan.cost / everything.cost;
@@ -63,32 +63,32 @@ static double s_saved(plan_objective_t objective)
 Test(plan, saves_what_arithmetic_allows)
 {
     s_pair(0.7, 1, 1);
-    cr_assert_float_eq(s_saved(PLAN_MATCH), 3 / 24.0, 1e-9);
+    cr_assert_float_eq(s_saved(OBJECTIVE_MATCH), 3 / 24.0, 1e-9);
     s_pair(0.5, 1, 1);
-    cr_assert_float_eq(s_saved(PLAN_MATCH), 6 / 24.0, 1e-9);
+    cr_assert_float_eq(s_saved(OBJECTIVE_MATCH), 6 / 24.0, 1e-9);
     s_pair(1, 2, 1);
-    cr_assert_float_eq(s_saved(PLAN_MATCH), 6 / 24.0, 1e-3);
+    cr_assert_float_eq(s_saved(OBJECTIVE_MATCH), 6 / 24.0, 1e-3);
     s_pair(1, 3, 1);
-    cr_assert_float_eq(s_saved(PLAN_MATCH), 8 / 24.0, 1e-3);
+    cr_assert_float_eq(s_saved(OBJECTIVE_MATCH), 8 / 24.0, 1e-3);
 }
 
-/* Half of the time one region of two has nothing left to do, and all of its 12 units go but the one with its shard. Where
- * regions wait for each other none is done before the others. */
+/* Half of the time one region of two has nothing left to do, and all of its 12 units go but the one with its
+ * shard. Where regions wait for each other none is done before the others. */
 Test(plan, what_is_returned_when_a_region_is_done_is_not_paid)
 {
     s_pair(1, 2, 1);
-    cr_assert_float_eq(s_saved(PLAN_UNTIL_DONE), 11 / 12.0 * 6 / 24.0, 1e-3);
-    cr_assert_lt(s_saved(PLAN_UNTIL_DONE), s_saved(PLAN_MATCH));
+    cr_assert_float_eq(s_saved(OBJECTIVE_UNTIL_DONE), 11 / 12.0 * 6 / 24.0, 1e-3);
+    cr_assert_lt(s_saved(OBJECTIVE_UNTIL_DONE), s_saved(OBJECTIVE_MATCH));
     s_topology.regions[1].shards = 6;
-    cr_assert_float_eq(s_saved(PLAN_UNTIL_DONE), 6 / 12.0 * 6 / 24.0, 1e-3);
+    cr_assert_float_eq(s_saved(OBJECTIVE_UNTIL_DONE), 6 / 12.0 * 6 / 24.0, 1e-3);
     s_topology.regions[1].shards = 20;
-    cr_assert_float_eq(s_saved(PLAN_UNTIL_DONE), 0, 1e-9);
+    cr_assert_float_eq(s_saved(OBJECTIVE_UNTIL_DONE), 0, 1e-9);
     s_pair(1, 1, 1);
-    cr_assert_float_eq(s_saved(PLAN_UNTIL_DONE), 0, 1e-9);
+    cr_assert_float_eq(s_saved(OBJECTIVE_UNTIL_DONE), 0, 1e-9);
     s_pair(1, 2, 1);
     s_topology.job.sync.strategy = STRATEGY_SMA;
     s_derive(60000);
-    cr_assert_float_eq(s_saved(PLAN_UNTIL_DONE), 0, 1e-9);
+    cr_assert_float_eq(s_saved(OBJECTIVE_UNTIL_DONE), 0, 1e-9);
 }
 
 /* ---- against trying every set of units ---- */
@@ -203,25 +203,25 @@ static void s_compare(const plan_input_t *input, rng_t *rng, unsigned number)
 {
     plan_t plan;
     err_t err = {0};
-    cr_assert_eq(plan_make(input, PLAN_EVERYTHING, 0, &plan, &err), ERR_OK);
+    cr_assert_eq(plan_make(input, OBJECTIVE_EVERYTHING, 0, &plan, &err), ERR_OK);
     double deadline = plan.run_s * (0.9 + 2 * rng_unit(rng)), budget = plan.cost * (0.3 + rng_unit(rng));
     brute_t best = s_brute(input, deadline, budget);
-    cr_assert_eq(plan_make(input, PLAN_FASTEST, 0, &plan, &err), ERR_OK);
+    cr_assert_eq(plan_make(input, OBJECTIVE_FASTEST, 0, &plan, &err), ERR_OK);
     cr_assert_float_eq(plan.run_s, best.fastest_s, 1e-9 * best.fastest_s, "case %u: fastest", number);
     cr_assert_float_eq(plan.cost, best.fastest_cost, 1e-9 * best.fastest_cost, "case %u: cost of fastest",
                        number);
-    cr_assert_eq(plan_make(input, PLAN_CHEAPEST, 0, &plan, &err), ERR_OK);
+    cr_assert_eq(plan_make(input, OBJECTIVE_CHEAPEST, 0, &plan, &err), ERR_OK);
     cr_assert_float_eq(plan.cost, best.cheapest, 1e-9 * best.cheapest, "case %u: cheapest", number);
-    cr_assert_eq(plan_make(input, PLAN_MATCH, 0, &plan, &err), ERR_OK);
+    cr_assert_eq(plan_make(input, OBJECTIVE_MATCH, 0, &plan, &err), ERR_OK);
     double match_s = s_compute_s(input, &plan);
     cr_assert_float_eq(match_s, best.match_s, 1e-9 * best.match_s, "case %u: match", number);
     cr_assert_float_eq(s_prices(&plan), best.match_prices, 1e-9 * best.match_prices,
                        "case %u: prices of match", number);
-    err_code_t rc = plan_make(input, PLAN_DEADLINE, deadline, &plan, &err);
+    err_code_t rc = plan_make(input, OBJECTIVE_DEADLINE, deadline, &plan, &err);
     cr_assert_eq(rc, isfinite(best.within) ? ERR_OK : ERR_LIMIT, "case %u: deadline", number);
     double wanted = rc ? best.fastest_cost : best.within;
     cr_assert_float_eq(plan.cost, wanted, 1e-9 * wanted, "case %u: cost within the deadline", number);
-    rc = plan_make(input, PLAN_BUDGET, budget, &plan, &err);
+    rc = plan_make(input, OBJECTIVE_BUDGET, budget, &plan, &err);
     cr_assert_eq(rc, isfinite(best.first_s) ? ERR_OK : ERR_LIMIT, "case %u: budget", number);
     if (!rc)
         cr_assert_float_eq(plan.run_s, best.first_s, 1e-9 * best.first_s, "case %u: time within the budget",
@@ -242,8 +242,8 @@ Test(plan, equals_brute_force)
     }
 }
 
-/* Five regions with 1, 2 ... 5 parts of the data, each with 12 cores at a price of 1 and 12 at 3: the last one needs all of them, and
- * then 4.8, 9.6, 14.4 and 19.2 cores are as fast. */
+/* Five regions with 1, 2 ... 5 parts of the data, each with 12 cores at a price of 1 and 12 at 3: the last
+ * one needs all of them, and then 4.8, 9.6, 14.4 and 19.2 cores are as fast. */
 Test(plan, match_rents_the_cheapest_that_is_fast_enough_in_each_of_many_regions)
 {
     for (size_t regions = 3; regions <= 5; regions++) {
@@ -261,7 +261,7 @@ Test(plan, match_rents_the_cheapest_that_is_fast_enough_in_each_of_many_regions)
         s_derive(150000);
         plan_input_t input = s_input();
         plan_t plan;
-        cr_assert_eq(plan_make(&input, PLAN_MATCH, 0, &plan, NULL), ERR_OK);
+        cr_assert_eq(plan_make(&input, OBJECTIVE_MATCH, 0, &plan, NULL), ERR_OK);
         for (size_t r = 0; r < regions; r++) {
             uint64_t cores = (uint64_t)ceil(24.0 * (double)(r + 1) / (double)regions - 0.01);
             cr_assert_eq(plan.regions[r].units[0], cores < 12 ? cores : 12, "region %zu of %zu", r, regions);
@@ -317,9 +317,9 @@ Test(plan, choices_are_undominated)
         cr_assert(count >= 1 && count <= 8);
         for (size_t i = 1; i < count; i++)
             cr_assert(plans[i].run_s > plans[i - 1].run_s && plans[i].cost < plans[i - 1].cost);
-        cr_assert_eq(plan_make(&input, PLAN_FASTEST, 0, &end, &err), ERR_OK);
+        cr_assert_eq(plan_make(&input, OBJECTIVE_FASTEST, 0, &end, &err), ERR_OK);
         cr_assert_float_eq(plans[0].run_s, end.run_s, 1e-9 * end.run_s);
-        cr_assert_eq(plan_make(&input, PLAN_CHEAPEST, 0, &end, &err), ERR_OK);
+        cr_assert_eq(plan_make(&input, OBJECTIVE_CHEAPEST, 0, &end, &err), ERR_OK);
         cr_assert_float_eq(plans[count - 1].cost, end.cost, 1e-9 * end.cost);
         free(plans);
     }
@@ -344,8 +344,8 @@ Test(plan, many_offers)
     plan_input_t input = s_input();
     plan_t fastest, cheapest;
     err_t err = {0};
-    cr_assert_eq(plan_make(&input, PLAN_FASTEST, 0, &fastest, &err), ERR_OK);
-    cr_assert_eq(plan_make(&input, PLAN_CHEAPEST, 0, &cheapest, &err), ERR_OK);
+    cr_assert_eq(plan_make(&input, OBJECTIVE_FASTEST, 0, &fastest, &err), ERR_OK);
+    cr_assert_eq(plan_make(&input, OBJECTIVE_CHEAPEST, 0, &cheapest, &err), ERR_OK);
     cr_assert(cheapest.cost <= fastest.cost);
     for (size_t r = 0; r < 2; r++)
         for (size_t i = 0; i < TOPOLOGY_OFFERS_MAX; i++)
@@ -359,7 +359,7 @@ static void s_expect_refused(const char *text)
     plan_input_t input = s_input();
     plan_t plan;
     err_t err = {0};
-    cr_assert_eq(plan_make(&input, PLAN_MATCH, 0, &plan, &err), ERR_CONFIG);
+    cr_assert_eq(plan_make(&input, OBJECTIVE_MATCH, 0, &plan, &err), ERR_CONFIG);
     cr_assert(strstr(err.text, text), "%s", err.text);
 }
 
@@ -378,9 +378,9 @@ Test(plan, names_the_nearest_possible)
     plan_input_t input = s_input();
     plan_t plan;
     err_t err = {0};
-    cr_assert_eq(plan_make(&input, PLAN_DEADLINE, 1, &plan, &err), ERR_LIMIT);
+    cr_assert_eq(plan_make(&input, OBJECTIVE_DEADLINE, 1, &plan, &err), ERR_LIMIT);
     cr_assert(strstr(err.text, "the fastest takes 25 s"), "%s", err.text);
-    cr_assert_eq(plan_make(&input, PLAN_BUDGET, 1, &plan, &err), ERR_LIMIT);
+    cr_assert_eq(plan_make(&input, OBJECTIVE_BUDGET, 1, &plan, &err), ERR_LIMIT);
     cr_assert(strstr(err.text, "the cheapest costs"), "%s", err.text);
 }
 
@@ -415,7 +415,7 @@ Test(plan, a_pair_without_a_link_goes_over_a_third_region_which_pays_its_hop)
     s_line(STRATEGY_ASGD_GA);
     plan_input_t input = s_input();
     plan_t plan;
-    cr_assert_eq(plan_make(&input, PLAN_EVERYTHING, 0, &plan, NULL), ERR_OK);
+    cr_assert_eq(plan_make(&input, OBJECTIVE_EVERYTHING, 0, &plan, NULL), ERR_OK);
     /* a-b carries, towards b, what a sends to b and to c: two deltas of 1 MB a round */
     cr_assert_float_eq(plan.regions[0].rounds, 10, 1e-9);
     cr_assert_float_eq(plan.regions[0].wan_s, 10 * 2 * 1.0, 1e-9);
@@ -432,7 +432,7 @@ Test(plan, where_regions_wait_each_round_takes_its_way)
     s_line(STRATEGY_SMA);
     plan_input_t input = s_input();
     plan_t plan;
-    cr_assert_eq(plan_make(&input, PLAN_EVERYTHING, 0, &plan, NULL), ERR_OK);
+    cr_assert_eq(plan_make(&input, OBJECTIVE_EVERYTHING, 0, &plan, NULL), ERR_OK);
     double round_s = 2 * 1.0 + (0.1 + 0.3) / 2;
     cr_assert_float_eq(plan.regions[1].wan_s, plan.regions[1].rounds * round_s, 1e-9,
                        "all wait for the longest way");
@@ -457,11 +457,11 @@ Test(plan, every_auto_sends_what_the_links_drain)
     s_topology.job.sync.every_most = 20;
     plan_input_t input = s_input();
     plan_t plan, fewer;
-    cr_assert_eq(plan_make(&input, PLAN_EVERYTHING, 0, &plan, NULL), ERR_OK);
+    cr_assert_eq(plan_make(&input, OBJECTIVE_EVERYTHING, 0, &plan, NULL), ERR_OK);
     cr_assert_float_eq(plan.regions[0].rounds, 2, 1e-9, "no fewer than every_most steps let");
     cr_assert_float_eq(plan.epoch_s, 4, 1e-9, "two rounds of two deltas");
     input.samples_per_s = 10; /* ten seconds and more of computing */
-    cr_assert_eq(plan_make(&input, PLAN_EVERYTHING, 0, &plan, NULL), ERR_OK);
+    cr_assert_eq(plan_make(&input, OBJECTIVE_EVERYTHING, 0, &plan, NULL), ERR_OK);
     cr_assert_float_eq(plan.epoch_s, 10, 1e-9);
     cr_assert_float_eq(plan.regions[0].rounds, 10 / (2 + 0.4), 1e-9);
     fewer = plan;
@@ -486,10 +486,10 @@ Test(plan, an_encoding_and_the_start_count)
     }
     plan_input_t input = s_input();
     plan_t bare, whole;
-    cr_assert_eq(plan_make(&input, PLAN_FASTEST, 0, &bare, NULL), ERR_OK);
+    cr_assert_eq(plan_make(&input, OBJECTIVE_FASTEST, 0, &bare, NULL), ERR_OK);
     input.start_s = 3;
     input.last_bytes = 5000000;
-    cr_assert_eq(plan_make(&input, PLAN_FASTEST, 0, &whole, NULL), ERR_OK);
+    cr_assert_eq(plan_make(&input, OBJECTIVE_FASTEST, 0, &whole, NULL), ERR_OK);
     cr_assert_float_eq(whole.run_s, bare.run_s + 3 + 2 * 5.0, 1e-9);
     cr_assert(whole.cost > bare.cost);
 }
@@ -503,11 +503,11 @@ Test(plan, a_deadline_has_room_for_the_start_and_the_last_exchange)
     err_t err = {0};
     input.start_s = 3;
     input.last_bytes = 5000000;
-    cr_assert_eq(plan_make(&input, PLAN_FASTEST, 0, &plan, NULL), ERR_OK);
+    cr_assert_eq(plan_make(&input, OBJECTIVE_FASTEST, 0, &plan, NULL), ERR_OK);
     double least_s = plan.run_s;
-    cr_assert_eq(plan_make(&input, PLAN_DEADLINE, least_s + 0.1, &plan, &err), ERR_OK, "%s", err.text);
+    cr_assert_eq(plan_make(&input, OBJECTIVE_DEADLINE, least_s + 0.1, &plan, &err), ERR_OK, "%s", err.text);
     cr_assert_leq(plan.run_s, least_s + 0.1);
-    cr_assert_eq(plan_make(&input, PLAN_DEADLINE, least_s - 0.1, &plan, &err), ERR_LIMIT);
+    cr_assert_eq(plan_make(&input, OBJECTIVE_DEADLINE, least_s - 0.1, &plan, &err), ERR_LIMIT);
 }
 
 Test(plan, the_power_for_the_load_is_the_power_by_the_share)
@@ -515,7 +515,7 @@ Test(plan, the_power_for_the_load_is_the_power_by_the_share)
     s_pair(0.5, 2, 1);
     plan_input_t input = s_input();
     plan_t plan;
-    cr_assert_eq(plan_make(&input, PLAN_EVERYTHING, 0, &plan, NULL), ERR_OK);
+    cr_assert_eq(plan_make(&input, OBJECTIVE_EVERYTHING, 0, &plan, NULL), ERR_OK);
     for (size_t r = 0; r < 2; r++) /* 12 by two thirds, 6 by one */
         cr_assert_float_eq(plan.regions[r].load_power, 18, 1e-6, "%g", plan.regions[r].load_power);
 }
@@ -526,7 +526,7 @@ Test(plan, nodes_that_cost_nothing_are_used_first)
     plan_input_t input = s_input();
     plan_t plan;
     input.free_power[0] = 12;
-    cr_assert_eq(plan_make(&input, PLAN_MATCH, 0, &plan, NULL), ERR_OK);
+    cr_assert_eq(plan_make(&input, OBJECTIVE_MATCH, 0, &plan, NULL), ERR_OK);
     cr_assert_eq(plan.regions[0].units[0], 0);
     cr_assert_eq(plan.regions[1].units[0], 12);
     cr_assert_float_eq(plan.regions[0].power, 12, 1e-9);

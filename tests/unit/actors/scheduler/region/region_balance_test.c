@@ -1,4 +1,5 @@
-/* Shards follow a node that joins, driven by hand in virtual time: region eu alone, two shards on node a, then b comes. */
+/* Shards follow a node that joins, driven by hand in virtual time: region eu alone, two shards on node a,
+ * then b comes. */
 #include "tests/unit/actors/scheduler/region/region_bench.h"
 
 typedef struct {

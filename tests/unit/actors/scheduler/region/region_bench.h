@@ -1,4 +1,5 @@
-/* region_bench - a regional scheduler driven by hand in virtual time: region eu of two, two shards, two workers.
+/* region_bench - a regional scheduler driven by hand in virtual time: region eu of two, two shards, two
+ * workers.
  *
  * Why      its tests are in several files, by topic.
  */

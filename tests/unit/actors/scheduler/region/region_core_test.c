@@ -346,7 +346,7 @@ static void s_link(bench_t *bench, bool up)
 {
     message_t *state = message_new(KIND_link_state, NAME, "broker/eu");
     message_set_name(state->link_state.region, "us");
-    state->link_state.up = state->link_state.own_up = up;
+    state->link_state.up = up;
     state->link_state.since_us = 3 * SECOND;
     message_set_text(&state->link_state.address, "tcp://us.example:5590");
     message_set_text(&state->link_state.error, up ? "" : "name unknown: us.example");

@@ -1,5 +1,6 @@
-/* Nodes that leave: their shard hands over to a keeper elsewhere and goes on there, and then they are let go; also when the
- * one that it goes to is gone in the midst of it. Nothing is copied but for the move (replicas: 0). */
+/* Nodes that leave: their shard hands over to a keeper elsewhere and goes on there, and then they are let go;
+ * also when the one that it goes to is gone in the midst of it. Nothing is copied but for the move
+ * (replicas: 0). */
 #include "tests/unit/actors/scheduler/region/region_nodes_bench.h"
 
 #define LEAVER 0 /* the shard's */
@@ -142,7 +143,8 @@ Test(region_move, one_that_is_told_to_leave_again_and_again_leaves_once)
     s_free(b);
 }
 
-/* Said of keepers that were chosen before, or by an incarnation that is over: the ones that count now may not have it. */
+/* Said of keepers that were chosen before, or by an incarnation that is over: the ones that count now may
+ * not have it. */
 Test(region_move, what_was_handed_to_others_does_not_count)
 {
     bench_t *b = s_leaving();
@@ -197,7 +199,8 @@ Test(region_move, another_takes_over_from_a_target_that_dies_before_it_has_all)
     s_free(b);
 }
 
-/* The only copy elsewhere is gone; what the shard had handed over still lies on the disk of the node that leaves. */
+/* The only copy elsewhere is gone; what the shard had handed over still lies on the disk of the node that
+ * leaves. */
 Test(region_move, goes_on_from_its_own_disk_when_the_target_dies_after_it_has_handed_over)
 {
     bench_t *b = s_leaving();

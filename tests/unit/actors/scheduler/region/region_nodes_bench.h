@@ -1,7 +1,8 @@
-/* region_nodes_bench - a regional scheduler and what answers it, in virtual time: region eu of two, one shard, nodes a, b and c.
+/* region_nodes_bench - a regional scheduler and what answers it, in virtual time: region eu of two, one
+ * shard, nodes a, b and c.
  *
- * Why      tests of who goes where when nodes come, fall silent and leave need nodes that behave: they announce themselves,
- *          start and end what they are told to, and their actors tell that they run.
+ * Why      tests of who goes where when nodes come, fall silent and leave need nodes that behave: they
+ *          announce themselves, start and end what they are told to, and their actors tell that they run.
  */
 #ifndef TESTS_UNIT_ACTORS_SCHEDULER_REGION_NODES_BENCH_H
 #define TESTS_UNIT_ACTORS_SCHEDULER_REGION_NODES_BENCH_H
@@ -36,8 +37,8 @@ typedef struct {
     int64_t now_us;
     bool silent[NODES], leaving[NODES];
     bool lingers; /* what is to be retired goes on */
-    uint64_t
-        copied; /* number of the shard's newest snapshot, which whoever is told to keep for it has; 0: nobody has any */
+    /* number of the shard's newest snapshot, which whoever is told to keep for it has; 0: nobody has any */
+    uint64_t copied;
     uint64_t pid[NODES];
     uint64_t held_incarnation[NODES], held_number[NODES];
     placed_t placed[64]; /* newest of each actor */

@@ -441,7 +441,8 @@ static void s_tell_placed(bench_t *bench, const placement_t *of, uint64_t incarn
     driver_give(&bench->by, placed);
 }
 
-/* Late answers about an incarnation that has a successor say nothing of that one: it has neither started nor failed. */
+/* Late answers about an incarnation that has a successor say nothing of that one: it has neither started
+ * nor failed. */
 Test(region, what_is_said_of_another_incarnation_does_not_count)
 {
     bench_t *bench = s_bench(1, false);

@@ -26,7 +26,8 @@ static const placement_t *s_all(const running_t *running, size_t index)
                        : &running->workers[index - 4];
 }
 
-/* What a node says of itself after its scheduler is back: whom it hosts, and of each but `ended` that it runs. */
+/* What a node says of itself after its scheduler is back: whom it hosts, and of each but `ended` that it
+ * runs. */
 static void s_announce_hosted(bench_t *bench, const running_t *running, const char *node, uint64_t pid,
                               const char *ended)
 {
@@ -477,8 +478,8 @@ static void s_tell_worker(bench_t *bench, const placement_t *worker, err_code_t 
     driver_give(&bench->by, placed);
 }
 
-/* A predecessor woke up and ended a worker before its node knew the successor. `heard`: that it ended, not only from the
- * one that follows. */
+/* A predecessor woke up and ended a worker before its node knew the successor. `heard`: that it ended, not
+ * only from the one that follows. */
 static uint64_t s_restarts_after_an_end(bool heard, bool asked)
 {
     bench_t *bench = s_bench(2, false);
@@ -620,7 +621,8 @@ Test(region_restart, a_shard_whose_store_may_be_with_a_node_that_is_not_there_is
     s_free(bench);
 }
 
-/* The node of the first shard falls silent, is given up, and only then the scheduler dies: its successor never knew that node. */
+/* The node of the first shard falls silent, is given up, and only then the scheduler dies: its successor
+ * never knew that node. */
 static void s_given_up_and_restarted(bench_t *bench, const running_t *running)
 {
     cr_assert_str_eq(running->shards[0].node, "node/eu/a");
@@ -675,7 +677,8 @@ Test(region_restart, a_shard_goes_back_to_a_process_that_has_gone_on)
     s_free(bench);
 }
 
-/* The other node has an older snapshot of it: going on from that would lose what is on the node that is not there. */
+/* The other node has an older snapshot of it: going on from that would lose what is on the node that is
+ * not there. */
 Test(region_restart, an_older_snapshot_elsewhere_is_not_gone_on_from_while_the_newest_may_come)
 {
     bench_t *bench = s_bench(2, false);

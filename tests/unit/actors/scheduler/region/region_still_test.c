@@ -1,4 +1,5 @@
-/* How long a region stood still, and why: counted while there is something to apply, told with who was waited for. */
+/* How long a region stood still, and why: counted while there is something to apply, told with who was
+ * waited for. */
 #include "store/kv_mem.h"
 #include "tests/unit/actors/scheduler/region/region_nodes_bench.h"
 

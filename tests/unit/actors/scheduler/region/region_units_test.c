@@ -1,5 +1,6 @@
-/* A plan swaps the machines of a region: those that come are there, and compute, before those that go are told to leave, and those
- * end when nothing is left on them; also when one of either dies in the midst of it. */
+/* A plan swaps the machines of a region: those that come are there, and compute, before those that go are
+ * told to leave, and those end when nothing is left on them; also when one of either dies in the midst of
+ * it. */
 #define NODE_NAMES "cheap-0", "dear-0", "dear-1"
 #include "tests/unit/actors/scheduler/region/region_nodes_bench.h"
 

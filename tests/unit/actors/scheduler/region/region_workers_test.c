@@ -1,4 +1,5 @@
-/* How many workers there are: one for each core of the nodes that are there, while there is something to do; or the plan's. */
+/* How many workers there are: one for each core of the nodes that are there, while there is something to
+ * do; or the plan's. */
 #include "tests/unit/actors/scheduler/region/region_nodes_bench.h"
 
 #define CORES 2 /* of each node */

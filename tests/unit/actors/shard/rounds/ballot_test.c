@@ -1,6 +1,7 @@
-/* Ballots of several regions against each other, without a shard: what they say is lost, doubled, late and out of order, their
- * clocks differ, and they die and go on from what was stored. Whatever happens nobody decides anything else than another one has,
- * everything that is decided was proposed by somebody, and once it is quiet everybody decides. */
+/* Ballots of several regions against each other, without a shard: what they say is lost, doubled, late and
+ * out of order, their clocks differ, and they die and go on from what was stored. Whatever happens nobody
+ * decides anything else than another one has, everything that is decided was proposed by somebody, and
+ * once it is quiet everybody decides. */
 #include "actors/shard/rounds/ballot.h"
 
 #include "actors/kit/role.h"
@@ -239,9 +240,9 @@ static void s_silence(world_t *w, size_t region, bool both)
     w->letter_count = kept;
 }
 
-/* Everything it had is gone, with what it and the others had said to each other that has not come yet: it does not run before
- * all others have told it where they stand, over the same ways. It takes what another region has stored; the others know from
- * now on that it may go back. */
+/* Everything it had is gone, with what it and the others had said to each other that has not come yet: it
+ * does not run before all others have told it where they stand, over the same ways. It takes what another
+ * region has stored; the others know from now on that it may go back. */
 static void s_lose(world_t *w, size_t region)
 {
     size_t peer = (region + 1 + rng_below(&w->rng, w->regions - 1)) % w->regions;
@@ -312,7 +313,8 @@ static void s_die(world_t *w, size_t region)
     s_restart(w, region, &stored);
 }
 
-/* The worst moment: who has decided dies before anybody hears of it, and one of those who voted loses its vote. */
+/* The worst moment: who has decided dies before anybody hears of it, and one of those who voted loses its
+ * vote. */
 static void s_strike(world_t *w, bool loses)
 {
     size_t decider = w->decider, victim = rng_below(&w->rng, w->regions);

@@ -215,8 +215,7 @@ Test(lease, batches_that_the_run_does_not_have_are_refused)
     lease_table_destroy(&table);
 }
 
-/* ---- property: random deaths, losses, duplicates and rollbacks
- * -------------------------------------------------- */
+/* ---- property: random deaths, losses, duplicates and rollbacks ---- */
 
 #define WORLD_BATCHES 60
 #define WORLD_WORKERS 4
@@ -366,8 +365,7 @@ Test(lease, whoever_dies_every_batch_is_leased_until_it_is_durable)
     }
 }
 
-/* ---- speeds
- * --------------------------------------------------------------------------------------------------- */
+/* ---- speeds ---- */
 
 #define PLAYED_MOST 8
 
@@ -402,7 +400,8 @@ static void s_played_want(lease_table_t *table, size_t index, played_t *worker, 
     ranges_fini(&holding);
 }
 
-/* Everything by every shard; returns when the last batch is computed and, for each worker, when it had its last. */
+/* Everything by every shard; returns when the last batch is computed and, for each worker, when it had its
+ * last. */
 static int64_t s_play(lease_table_t *table, played_t *workers, size_t count, uint64_t batches,
                       int64_t *ret_last_us)
 {
@@ -485,7 +484,8 @@ Test(lease, a_slow_worker_gets_shorter_leases)
     lease_table_destroy(&table);
 }
 
-/* The fast one hangs, or evaluates: what it leaves is refused to the slow one for as long as a batch takes it. */
+/* The fast one hangs, or evaluates: what it leaves is refused to the slow one for as long as a batch takes
+ * it. */
 Test(lease, a_refusal_for_slowness_ends)
 {
     lease_table_t *table = s_known(2, 2, false);

@@ -1,4 +1,5 @@
 #include "deploy/launch/launch.h"
+#include "deploy/state/find.h"
 #include "store/lockfile.h"
 #include "tests/unit/store/temp.h"
 
@@ -35,11 +36,11 @@ static const char *s_run(const char *name, char path[STATEDIR_PATH_MAX])
 Test(find, the_only_run_is_meant)
 {
     char path[STATEDIR_PATH_MAX], other[TEMP_PATH_MAX];
-    cr_assert_eq(launch_find_state(s_found, &s_err), ERR_USAGE);
+    cr_assert_eq(state_find(s_found, &s_err), ERR_USAGE);
     cr_assert(strstr(s_err.text, "no run is kept in ") && strstr(s_err.text, s_base), "%s", s_err.text);
     cr_assert_eq(mkdir(temp_path(&s_temp, "cloudless/photos", other), 0700), 0);
     s_run("mnist", path);
-    cr_assert_eq(launch_find_state(s_found, &s_err), ERR_OK, "%s", s_err.text);
+    cr_assert_eq(state_find(s_found, &s_err), ERR_OK, "%s", s_err.text);
     cr_assert_str_eq(s_found, path);
 }
 
@@ -48,7 +49,7 @@ Test(find, of_several_the_one_in_use_is_meant_and_otherwise_they_are_named)
     char first[STATEDIR_PATH_MAX], second[STATEDIR_PATH_MAX], lock[STATEDIR_PATH_MAX + 8];
     s_run("a", first);
     s_run("b", second);
-    cr_assert_eq(launch_find_state(s_found, &s_err), ERR_USAGE);
+    cr_assert_eq(state_find(s_found, &s_err), ERR_USAGE);
     cr_assert(strstr(s_err.text, "a, b") || strstr(s_err.text, "b, a"), "%s", s_err.text);
     snprintf(lock, sizeof lock, "%s/lock", second);
     int ends[2], fd = -1;
@@ -60,7 +61,7 @@ Test(find, of_several_the_one_in_use_is_meant_and_otherwise_they_are_named)
         _exit(code || write(ends[1], "x", 1) != 1 || pause());
     }
     cr_assert_eq(read(ends[0], &byte, 1), 1);
-    cr_assert_eq(launch_find_state(s_found, &s_err), ERR_OK, "%s", s_err.text);
+    cr_assert_eq(state_find(s_found, &s_err), ERR_OK, "%s", s_err.text);
     cr_assert_str_eq(s_found, second);
     kill(child, SIGKILL);
 }
@@ -69,6 +70,6 @@ Test(find, without_a_home_it_says_so)
 {
     unsetenv("XDG_STATE_HOME");
     unsetenv("HOME");
-    cr_assert_eq(launch_find_state(s_found, &s_err), ERR_USAGE);
+    cr_assert_eq(state_find(s_found, &s_err), ERR_USAGE);
     cr_assert(strstr(s_err.text, "--state"), "%s", s_err.text);
 }

@@ -2,10 +2,10 @@
  *
  * Threads  the main thread.
  */
-#ifndef DEPLOY_CLI_CHECKPOINT_CATALOG_ARCHIVE_H
-#define DEPLOY_CLI_CHECKPOINT_CATALOG_ARCHIVE_H
+#ifndef DEPLOY_STATE_CATALOG_ARCHIVE_H
+#define DEPLOY_STATE_CATALOG_ARCHIVE_H
 
-#include "deploy/cli/checkpoint/catalog.h"
+#include "deploy/state/catalog.h"
 
 /* Reads one snapshot out of an archive. Errors: those of archive_read, ERR_NOT_FOUND. */
 MUST_USE err_code_t catalog_archive_load(const catalog_store_t *store, uint64_t number,

@@ -1,4 +1,4 @@
-#include "deploy/cli/checkpoint/catalog.h"
+#include "deploy/state/catalog.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -20,7 +20,7 @@ bool choice_fits(const choice_t *choice, const manifest_id_t *id)
 
 /* ---- The stores of one shard, its own and copies, newest first ---- */
 
-/* What there is under one name: the store of an incarnation, and a copy of it. */
+/* The stores of one name: the store of an incarnation, and a copy of it. */
 typedef struct {
     catalog_store_t *items[2];
     size_t count;
@@ -91,7 +91,8 @@ static void s_look_readable(search_t *self, catalog_store_t *store)
     }
 }
 
-/* What may have been newer, and cannot be read: of a store that cannot be read at all nobody knows. */
+/* Looks for what may have been newer, and cannot be read: of a store that cannot be read at all nobody
+ * knows. */
 static void s_look_damaged(search_t *self, const catalog_store_t *store)
 {
     uint64_t found = self->pick.snapshot ? self->pick.snapshot->number : 0;
@@ -160,7 +161,8 @@ err_code_t pick_load(const pick_t *self, snapshot_t **ret_snapshot, err_t *err)
 
 /* ---- All of them ---- */
 
-/* Whether anything of a region's own, or of one shard, lies in the state directory; on another machine's it does not. */
+/* Returns whether anything of a region's own, or of one shard, lies in the state directory; on another
+ * machine's it does not. */
 static bool s_is_here(const catalog_t *self, const char *region, const uint32_t *shard)
 {
     for (size_t i = 0; i < self->count; i++) {
@@ -218,7 +220,8 @@ err_code_t catalog_pick_all(const catalog_t *self, const char *region, bool here
 
 /* ---- Whether they belong together ---- */
 
-/* The oldest plain snapshot that a shard's store keeps; common points are much older than that. NULL: it has one alone. */
+/* The oldest plain snapshot that a shard's store keeps; common points are much older than that. NULL: it
+ * has one alone. */
 static const catalog_snapshot_t *s_oldest(const pick_t *pick)
 {
     for (size_t i = 0; i < pick->store->count; i++) {

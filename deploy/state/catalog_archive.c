@@ -1,6 +1,5 @@
-#include "deploy/cli/checkpoint/catalog_archive.h"
+#include "deploy/state/catalog_archive.h"
 
-#include "deploy/launch/launch.h"
 #include "store/archive.h"
 
 #include <inttypes.h>
@@ -55,12 +54,13 @@ static err_code_t s_take_state(void *hint, const char *region, uint32_t shard, c
 static err_code_t s_topology(void *hint, const char *name, const void *data, size_t size, err_t *err)
 {
     catalog_t *self = hint;
-    if (strcmp(name, LAUNCH_TOPOLOGY_FILE) != 0 || self->topology)
+    if (strcmp(name, STATEDIR_TOPOLOGY_FILE) != 0 || self->topology)
         return ERR_OK;
     return topology_parse(name, data, size, NULL, 0, &self->topology, err);
 }
 
-/* What was written here lies where it says; an archive that was put together by hand may not. */
+/* An archive that was written here has everything where it says; an archive that was put together by hand
+ * may not. */
 static err_code_t s_check_own(catalog_t *self, err_t *err)
 {
     for (size_t i = 0; i < self->count; i++) {

@@ -1,7 +1,7 @@
-/* The default place of state directories, ${XDG_STATE_HOME:-~/.local/state}/cloudless/JOB, and which of those there is meant. */
-#include "deploy/launch/launch.h"
+#include "deploy/state/find.h"
 
 #include "codec/base/quote.h"
+#include "deploy/state/holders.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@
 
 #define NAMES_MAX 200 /* bytes of names that an error lists */
 
-err_code_t launch_default_base(char ret[STATEDIR_PATH_MAX], err_t *err)
+err_code_t state_default_base(char ret[STATEDIR_PATH_MAX], err_t *err)
 {
     const char *base = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
     int length = 0;
@@ -25,7 +25,7 @@ err_code_t launch_default_base(char ret[STATEDIR_PATH_MAX], err_t *err)
                : err_set(err, ERR_LIMIT, "%.200s: the path is too long; give --state DIR", ret);
 }
 
-/* What there is below the base, and which of it is meant. */
+/* The directories below the base, and which of it is meant. */
 typedef struct {
     char base[STATEDIR_PATH_MAX];
     char only[STATEDIR_PATH_MAX], running[STATEDIR_PATH_MAX];
@@ -36,23 +36,23 @@ typedef struct {
 static void s_note(found_t *self, const char *name)
 {
     char path[STATEDIR_PATH_MAX];
-    if (snprintf(path, sizeof path, "%s/%s", self->base, name) >= (int)sizeof path || !launch_is_state(path))
+    if (snprintf(path, sizeof path, "%s/%s", self->base, name) >= (int)sizeof path || !state_is_kept(path))
         return;
     size_t length = strlen(self->names);
     snprintf(self->names + length, sizeof self->names - length, "%s%s", self->count ? ", " : "", name);
     self->count++;
     memcpy(self->only, path, sizeof path);
-    if (!launch_holder(path))
+    if (!state_holder(path))
         return;
     self->running_count++;
     memcpy(self->running, path, sizeof path);
 }
 
-err_code_t launch_find_state(char ret[STATEDIR_PATH_MAX], err_t *err)
+err_code_t state_find(char ret[STATEDIR_PATH_MAX], err_t *err)
 {
     found_t found = {.count = 0};
     char quoted[QUOTE_MAX];
-    err_code_t rc = launch_default_base(found.base, err);
+    err_code_t rc = state_default_base(found.base, err);
     if (rc)
         return rc;
     DIR *dir = opendir(found.base);

@@ -1,4 +1,4 @@
-#include "deploy/cli/checkpoint/catalog.h"
+#include "deploy/state/catalog.h"
 
 #include <criterion/criterion.h>
 

@@ -1,6 +1,6 @@
-#include "deploy/cli/checkpoint/finished.h"
+#include "deploy/launch/finished.h"
 
-#include "deploy/cli/checkpoint/catalog.h"
+#include "deploy/state/catalog.h"
 
 #include <stdlib.h>
 

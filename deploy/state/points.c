@@ -1,4 +1,4 @@
-#include "deploy/cli/checkpoint/catalog.h"
+#include "deploy/state/catalog.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,8 +7,8 @@
 /* A point as it is being gathered: in a shard its snapshot may lie in several stores. */
 typedef struct {
     point_t point;
-    uint64_t
-        order; /* incarnation and number of a snapshot of it: points of one shard are made one after another */
+    /* incarnation and number of a snapshot of it: points of one shard are made one after another */
+    uint64_t order;
     uint64_t number;
 } found_t;
 
@@ -31,7 +31,7 @@ static found_t *s_find(founds_t *self, const manifest_id_t *id)
     return found;
 }
 
-/* Whether an earlier store of the same shard has it too: then it was counted there. */
+/* Returns whether an earlier store of the same shard has it too: then it was counted there. */
 static bool s_counted(const catalog_t *self, size_t index, const char *tag)
 {
     const store_place_t *place = &self->stores[index].place;

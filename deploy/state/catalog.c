@@ -1,10 +1,10 @@
-#include "deploy/cli/checkpoint/catalog.h"
+#include "deploy/state/catalog.h"
 
 #include "actors/model/model.h"
 #include "actors/shard/shard_core.h"
 #include "codec/base/quote.h"
-#include "deploy/cli/checkpoint/catalog_archive.h"
-#include "deploy/launch/launch.h"
+#include "deploy/state/catalog_archive.h"
+#include "deploy/state/holders.h"
 #include "store/kv_child.h"
 #include "store/snapshot_view.h"
 
@@ -133,7 +133,8 @@ static bool s_is_newest(const stores_t *places, size_t index)
     return index + 1 == places->count || !stores_same_shard(place, place + 1);
 }
 
-/* A file of no bytes: beside a running job one that was begun just now; where nothing runs, what it held is gone. */
+/* A file of no bytes: beside a running job one that was begun just now; where nothing runs, what it held
+ * is gone. */
 static bool s_is_emptied(const catalog_store_t *store)
 {
     char path[STATEDIR_PATH_MAX + 16];
@@ -147,8 +148,8 @@ static void s_open_store(const catalog_t *self, catalog_store_t *store)
     err_t why = {.code = ERR_OK};
     err_code_t code = kv_child_open(store->path, &store->kv, &why);
     bool emptied = code == ERR_NOT_FOUND && !self->live && s_is_emptied(store);
-    store->readable =
-        !code || (code == ERR_NOT_FOUND && !emptied); /* removed by a running job just now: empty */
+    /* removed by a running job just now: empty */
+    store->readable = !code || (code == ERR_NOT_FOUND && !emptied);
     if (emptied)
         err_set(&why, ERR_MALFORMED, "its data.mdb has no bytes: what it held is lost");
     if (!store->readable)
@@ -211,10 +212,10 @@ static err_code_t s_no_topology(const char *dir, err_code_t code, const err_t *w
     char quoted[QUOTE_MAX];
     if (code != ERR_NOT_FOUND && code != ERR_CONFIG)
         return err_set(err, code, "%s", why->text);
-    if (code == ERR_NOT_FOUND && !launch_is_state(dir))
+    if (code == ERR_NOT_FOUND && !state_is_kept(dir))
         return err_set(err, ERR_USAGE, "%s is no state directory; give --state as for up", dir);
     return err_set(err, ERR_CONFIG,
-                   "the " LAUNCH_TOPOLOGY_FILE
+                   "the " STATEDIR_TOPOLOGY_FILE
                    " of %s is %s; cloudless checkpoint repair --state %s --from DIR (or --archive FILE) "
                    "takes it from elsewhere",
                    dir, code == ERR_NOT_FOUND ? "lost" : "damaged", quote_word(dir, quoted));
@@ -224,7 +225,7 @@ static err_code_t s_read_topology(catalog_t *self, err_t *err)
 {
     char path[STATEDIR_PATH_MAX + 32];
     err_t why = {.code = ERR_OK};
-    snprintf(path, sizeof path, "%s/" LAUNCH_TOPOLOGY_FILE, self->dir);
+    snprintf(path, sizeof path, "%s/" STATEDIR_TOPOLOGY_FILE, self->dir);
     err_code_t code = topology_read(path, NULL, 0, &self->topology, &why);
     return code ? s_no_topology(self->dir, code, &why, err) : ERR_OK;
 }
@@ -252,7 +253,7 @@ err_code_t catalog_open(const char *dir, bool hold, catalog_t **ret_self, err_t 
                           : s_read_topology(self, err);
     if (!code) {
         catalog_note_layout(self);
-        self->live = launch_holder(self->dir) != 0;
+        self->live = state_holder(self->dir) != 0;
         self->run = statedir_run(self->dir, &run, NULL) ? RUN_ID_NONE : run.id;
     }
     if (!code)
