@@ -35,7 +35,8 @@ static const struct {
 
 static bool s_is_there(where_t where, const dispatch_self_t *self, const actor_parts_t *parts)
 {
-    bool global = actor_is_in(parts, ACTOR_GLOBAL_REGION), own = actor_is_in(parts, self->region);
+    bool global = actor_is_in(parts, ACTOR_GLOBAL_REGION);
+    bool own = actor_is_in(parts, self->region);
     switch (where) {
     case REGION_OWN:
         return own;

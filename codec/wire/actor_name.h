@@ -4,7 +4,8 @@
  * Why      what a name says is relied upon from the brokers to the command line: one table of roles says how
  *          each is written.
  * How      of some roles there is one in a region ("scheduler/eu"), some are counted ("shard/eu/2"), some
- *          have a part of their own ("node/eu/a"). The global scheduler has "global" in the place of its region.
+ *          have a part of their own ("node/eu/a"). The global scheduler has "global" in the place
+ *          of its region.
  * Not      whether the region is in the topology, or the number below some count.
  * Threads  pure.
  * Limits   WIRE_NAME_SIZE; topologies and the command line keep names below it. What is longer is cut off.
@@ -63,13 +64,13 @@ typedef struct {
  */
 bool actor_split(const char *name, size_t length, actor_parts_t *ret_parts);
 
-/* Whether the region is this one. */
+/* Returns whether the region is this one. */
 bool actor_is_in(const actor_parts_t *parts, const char *region);
 
 /* The role that a name begins with, whatever follows; ROLE_NONE: none that there is. */
 actor_role_t actor_role_of(const char *name);
 
-/* Whether a name is of this role and region, with or without a third part as the role wants it. */
+/* Returns whether a name is of this role and region, with or without a third part as the role wants it. */
 bool actor_is_of(const char *name, actor_role_t role, const char *region);
 
 #endif
