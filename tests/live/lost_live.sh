@@ -31,8 +31,12 @@ cut_off() {
     begin "$(basename "$state")" up "$work/job.yaml" --state "$state" --quiet
     until_true trains "$state"
     [ "${usual:-}" ] || progress_usual 100 steps_of "$state" 1
+    local hosts host
+    hosts=$("$LOOK" status --state "$state" | awk '$1 ~ /^shard\// { print $3 }' | sort -u)
+    [ "$hosts" ] || fail "$state: nobody hosts a shard"
     kill -KILL "$pid"
     wait "$pid" 2>/dev/null
+    for host in $hosts; do until_true gone "$host"; done # a region whose `up` was killed ends by itself, and holds its stores until then
     until_true stopped "$state"
 }
 

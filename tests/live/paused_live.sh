@@ -73,11 +73,8 @@ all_on_a() { [ "$(workers_on a)" = 2 ]; }
 
 until_true one_each
 until_true beyond 10
-progress_usual 10 steps
-progress_from steps
 kill -STOP "${pids[node-b]}"
 until_true all_on_a
-progress_to 10 "a node is stopped where it stands"
 kill -CONT "${pids[node-b]}"
 log=$state/log/node-eu-b.log
 until_true grep -Eq 'actor=worker/eu/[01] ev=fenced .*leaving' "$log"
