@@ -41,9 +41,15 @@ static region_actor_t *s_add(actors_t *self, actor_role_t role, size_t index, ac
     return actor;
 }
 
-region_actor_t *actors_add_numbered(actors_t *self, actor_role_t role, size_t index)
+region_actor_t *actors_add(actors_t *self, actor_role_t role, size_t index)
 {
     return s_add(self, role, index, actor_name_numbered(role, self->base->region->name, index));
+}
+
+void actors_add_numbered(actors_t *self, actor_role_t role, size_t count)
+{
+    for (size_t index = 0; index < count; index++)
+        actors_add(self, role, index);
 }
 
 region_actor_t *actors_add_keeper(actors_t *self, size_t node)

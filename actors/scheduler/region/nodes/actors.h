@@ -88,7 +88,9 @@ void actors_fini(actors_t *self);
 
 /* ---- the table ---- */
 
-region_actor_t *actors_add_numbered(actors_t *self, actor_role_t role, size_t index);
+region_actor_t *actors_add(actors_t *self, actor_role_t role,
+                           size_t index); /* of a role whose actors are counted */
+void actors_add_numbered(actors_t *self, actor_role_t role, size_t count); /* from 0 on */
 region_actor_t *actors_add_keeper(actors_t *self, size_t node);
 region_actor_t *actors_named(actors_t *self, const char *name); /* NULL: there is none */
 /* The actor that sent it, placed and in that incarnation; NULL for anybody else. It and its node are alive. */

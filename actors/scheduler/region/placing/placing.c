@@ -48,18 +48,12 @@ void placing_take_plan(placing_t *self, const message_t *plan, int64_t now_us)
         s_set_plan(self, plan->plan.workers, plan->plan.workers == 0);
 }
 
-static void s_add_role(actors_t *actors, actor_role_t role, size_t count)
-{
-    for (size_t index = 0; index < count; index++)
-        actors_add_numbered(actors, role, index);
-}
-
 static void s_add_actors(placing_t *self)
 {
     actors_t *actors = self->actors;
-    s_add_role(actors, ROLE_SHARD, actors->shard_count);
-    s_add_role(actors, ROLE_SYNCHRONIZER, actors->synchronizer_count);
-    s_add_role(actors, ROLE_WORKER, actors->worker_count);
+    actors_add_numbered(actors, ROLE_SHARD, actors->shard_count);
+    actors_add_numbered(actors, ROLE_SYNCHRONIZER, actors->synchronizer_count);
+    actors_add_numbered(actors, ROLE_WORKER, actors->worker_count);
     for (size_t index = 0; actors->elastic && index < actors->count; index++)
         actors->list[index].wanted = actors->list[index].role != ROLE_WORKER;
     shards_start(self->shards);

@@ -26,7 +26,7 @@ region_actor_t *workers_add(workers_t *self)
 {
     if (self->actors->worker_count == WORKERS_MAX)
         return NULL;
-    region_actor_t *worker = actors_add_numbered(self->actors, ROLE_WORKER, self->actors->worker_count++);
+    region_actor_t *worker = actors_add(self->actors, ROLE_WORKER, self->actors->worker_count++);
     worker->wanted = false;
     training_grow(self->training);
     return worker;
