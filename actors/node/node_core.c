@@ -2,6 +2,7 @@
 
 #include "actors/kit/dispatch.h"
 #include "codec/base/run_id.h"
+#include "codec/wire/actor_name.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -335,11 +336,16 @@ static void s_kill_late(node_core_t *self, int64_t now_us)
  * with the node. */
 static int s_rank(const char *name)
 {
-    static const char *const ranks[] = {"worker/", "shard/", "", "keeper/"};
-    for (int rank = RANK_NEVER; rank >= 0; rank--)
-        if (ranks[rank][0] && !strncmp(name, ranks[rank], strlen(ranks[rank])))
-            return rank;
-    return 2;
+    switch (actor_role_of(name)) {
+    case ROLE_WORKER:
+        return 0;
+    case ROLE_SHARD:
+        return 1;
+    case ROLE_KEEPER:
+        return RANK_NEVER;
+    default:
+        return 2;
+    }
 }
 
 /* The lowest rank of which an actor lives; RANK_NEVER when none does. */
@@ -511,7 +517,7 @@ node_core_t *node_core_new(const node_spec_t *spec)
     message_set_name(self->region, spec->region);
     snprintf(self->host, sizeof self->host, "%s", spec->host);
     message_set_name(self->digest, spec->digest);
-    snprintf(self->scheduler, sizeof self->scheduler, "scheduler/%.*s", WIRE_NAME_SIZE - 11, spec->region);
+    message_set_name(self->scheduler, actor_name(ROLE_SCHEDULER, spec->region).text);
     if (spec->offer)
         message_set_name(self->offer, spec->offer);
     if (spec->kernel)

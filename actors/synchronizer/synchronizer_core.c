@@ -3,6 +3,7 @@
 #include "actors/synchronizer/synchronizer_internal.h"
 #include "codec/base/failpoint.h"
 #include "codec/base/hash.h"
+#include "codec/wire/actor_name.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,11 +20,9 @@ static message_t *s_message(const synchronizer_core_t *self, message_kind_t kind
     return message;
 }
 
-static void s_name(wire_name_t ret_name, const char *role, const char *region, size_t index)
+static void s_name(wire_name_t ret_name, actor_role_t role, const char *region, size_t index)
 {
-    char text[3 * WIRE_NAME_SIZE];
-    snprintf(text, sizeof text, "%s/%s/%zu", role, region, index);
-    message_set_name(ret_name, text);
+    message_set_name(ret_name, actor_name_numbered(role, region, index).text);
 }
 
 /* -- life -------------------------------------------------------------------------------------------------
@@ -40,7 +39,7 @@ static void s_add_destinations(synchronizer_core_t *self)
         destination_t *destination = &self->destinations[self->destination_count++];
         destination->region = r;
         destination->pause_us = RELAY_RESEND_FIRST_US;
-        s_name(destination->name, "shard", topology->regions[r].name, self->spec.shard_index);
+        s_name(destination->name, ROLE_SHARD, topology->regions[r].name, self->spec.shard_index);
     }
 }
 
@@ -51,9 +50,9 @@ synchronizer_core_t *synchronizer_core_new(const synchronizer_spec_t *spec)
     CHECK(self);
     self->spec = *spec;
     const char *region = spec->topology->regions[spec->region_index].name;
-    s_name(self->name, "synchronizer", region, spec->shard_index);
-    s_name(self->shard, "shard", region, spec->shard_index);
-    snprintf(self->scheduler, sizeof self->scheduler, "scheduler/%s", region);
+    s_name(self->name, ROLE_SYNCHRONIZER, region, spec->shard_index);
+    s_name(self->shard, ROLE_SHARD, region, spec->shard_index);
+    message_set_name(self->scheduler, actor_name(ROLE_SCHEDULER, region).text);
     outbox_init(&self->outbox);
     relay_reset(&self->relay, 0);
     s_add_destinations(self);

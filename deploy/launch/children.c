@@ -1,6 +1,7 @@
 #include "deploy/launch/children.h"
 
 #include "codec/base/log.h"
+#include "codec/wire/actor_name.h"
 #include "deploy/launch/await_room.h"
 #include "store/file.h"
 
@@ -68,7 +69,7 @@ static void s_add_global(children_t *self, const launch_t *launch, const char *c
 {
     child_t *child = &self->items[self->count++];
     *child = (child_t){.region = CHILDREN_GLOBAL,
-                       .name = "scheduler/global",
+                       .name = ACTOR_GLOBAL,
                        .arguments = {"cloudless", "global", "--topology", self->topology, "--state",
                                      launch->state_dir, "--parent", self->parent}};
     size_t count = 0;

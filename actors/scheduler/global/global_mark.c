@@ -2,6 +2,7 @@
 
 #include "actors/kit/mark_phase.h"
 #include "actors/kit/role.h"
+#include "codec/wire/actor_name.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -9,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OWN_NAME "scheduler/global"
+#define OWN_NAME ACTOR_GLOBAL
 
 typedef struct {
     wire_name_t name;
@@ -53,13 +54,10 @@ global_mark_t *global_mark_new(const topology_t *topology, uint64_t incarnation)
     self->members = calloc(self->member_count + 1, sizeof *self->members);
     CHECK(self->members);
     size_t at = 0;
-    for (size_t r = 0; r < topology->region_count; r++) {
-        for (uint64_t k = 0; k < topology->regions[r].shards; k++) {
-            char name[2 * WIRE_NAME_SIZE];
-            snprintf(name, sizeof name, "shard/%s/%" PRIu64, topology->regions[r].name, k);
-            message_set_name(self->members[at++].name, name);
-        }
-    }
+    for (size_t r = 0; r < topology->region_count; r++)
+        for (uint64_t k = 0; k < topology->regions[r].shards; k++)
+            message_set_name(self->members[at++].name,
+                             actor_name_numbered(ROLE_SHARD, topology->regions[r].name, k).text);
     return self;
 }
 

@@ -193,7 +193,7 @@ void entry_decide(entry_t *self)
 
 static bool s_from_donor(const entry_t *self, const message_t *message)
 {
-    return self->donor != SIZE_MAX && base_region_of(self->base, "shard", message->from) == self->donor;
+    return self->donor != SIZE_MAX && base_region_of(self->base, ROLE_SHARD, message->from) == self->donor;
 }
 
 static void s_give_up(entry_t *self, err_code_t code)
@@ -300,9 +300,8 @@ void entry_done(entry_t *self)
 
 static void s_want(entry_t *self)
 {
-    char to[3 * WIRE_NAME_SIZE];
-    base_name_of(self->base, "shard", self->donor, to, sizeof to);
-    message_t *want = base_message(self->base, KIND_welcome_want, to);
+    actor_name_t to = base_name_of(self->base, ROLE_SHARD, self->donor);
+    message_t *want = base_message(self->base, KIND_welcome_want, to.text);
     want->number = self->attempt;
     base_send(self->base, &want);
 }
