@@ -1,7 +1,7 @@
 #include "actors/shard/shard_core.h"
 
 #include "actors/kit/dispatch.h"
-#include "actors/shard/replica/strategy/exchange.h"
+#include "actors/shard/replica/exchange.h"
 #include "actors/shard/shard_inside.h"
 
 #include "codec/base/failpoint.h"

@@ -18,7 +18,7 @@
 #define ACTORS_SHARD_SHARD_CORE_H
 
 #include "actors/kit/role.h"
-#include "actors/shard/shard_spec.h"
+#include "actors/shard/base/shard_spec.h"
 #include "store/snapshot.h"
 
 typedef struct shard_core shard_core_t;

@@ -12,7 +12,7 @@
 #include "actors/kit/role.h"
 #include "actors/shard/base/gate.h"
 #include "actors/shard/base/life.h"
-#include "actors/shard/shard_spec.h"
+#include "actors/shard/base/shard_spec.h"
 #include "actors/synchronizer/strategy.h"
 #include "codec/wire/actor_name.h"
 #include "codec/wire/message.h"

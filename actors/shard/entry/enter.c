@@ -212,13 +212,22 @@ static uint64_t s_most_bytes(const entry_t *self)
     return (5 + pending * (uint64_t)base_regions(self->base)) * base_bytes(self->base) + ((uint64_t)64 << 20);
 }
 
+static bool s_expects_offer(const entry_t *self)
+{
+    const life_t *life = &self->base->life;
+    return !life_stops(life) && (life->phase == LIFE_WANTS || life->phase == LIFE_TAKES);
+}
+
+static bool s_is_offer_for(const entry_t *self, const message_t *message)
+{
+    return s_from_donor(self, message) && message->snapshot_offer.entry == self->base->spec.incarnation &&
+           message->snapshot_offer.shard == self->base->spec.shard_index;
+}
+
 void entry_offer(entry_t *self, const message_t *message)
 {
     entry_t *entry = self;
-    if (life_stops(&self->base->life) ||
-        (self->base->life.phase != LIFE_WANTS && self->base->life.phase != LIFE_TAKES) ||
-        !s_from_donor(self, message) || message->snapshot_offer.entry != self->base->spec.incarnation ||
-        message->snapshot_offer.shard != self->base->spec.shard_index)
+    if (!s_expects_offer(self) || !s_is_offer_for(self, message))
         return; /* nobody asked for it */
     entry->heard_us = self->base->now_us;
     if (entry->taker)

@@ -100,14 +100,18 @@ static delta_head_t s_head(const message_t *message)
     };
 }
 
+static bool s_same_head(const delta_head_t *a, const delta_head_t *b)
+{
+    bool same_work = a->steps == b->steps && a->samples == b->samples;
+    return a->last == b->last && a->kind == b->kind && a->final == b->final && same_work;
+}
+
 static bool s_same(const incoming_t *incoming, const message_t *message)
 {
     delta_head_t head = s_head(message);
-    const delta_head_t *have = &incoming->head;
-    return have->last == head.last && have->kind == head.kind && have->steps == head.steps &&
-           have->samples == head.samples && have->final == head.final &&
-           incoming->history == message->delta.history && incoming->encoding == message->delta.encoding &&
-           (incoming->code || incoming->assembly.chunk_count == message->delta.chunk_count);
+    bool same_pieces = incoming->code || incoming->assembly.chunk_count == message->delta.chunk_count;
+    return s_same_head(&incoming->head, &head) && incoming->history == message->delta.history &&
+           incoming->encoding == message->delta.encoding && same_pieces;
 }
 
 /* What a delta must be for this shard to apply it. */
