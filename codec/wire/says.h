@@ -21,7 +21,7 @@ typedef enum {
     SAYS_ANYBODY, /* also who has none of these names, such as a command that watches a run */
 } says_t;
 
-/* What a name says its bearer is; SAYS_ANYBODY: nobody of the above. */
+/* Returns the role of whoever bears this name; SAYS_ANYBODY: none of the above. */
 says_t says_of(const char *name);
 
 /* Returns whether one of this role may say that to one of the other. */

@@ -8,7 +8,7 @@
 
 #include <criterion/criterion.h>
 
-/* What each sender of dispatch.h is to schema.def. */
+/* The senders of dispatch.h as roles of schema.def. */
 static const struct {
     sender_t sender;
     says_t role;
@@ -70,7 +70,7 @@ static bool s_takes(const dispatch_t *table, message_kind_t kind, says_t from)
     return false;
 }
 
-/* What is told to everybody, or is an answer that a role need not look at. */
+/* Kinds that are told to everybody, or is an answer that a role need not look at. */
 static bool s_may_be_passed_over(message_kind_t kind)
 {
     return kind == KIND_registered || kind == KIND_unreachable || kind == KIND_refused ||
