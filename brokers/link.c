@@ -38,6 +38,7 @@ link_t *link_new(const link_spec_t *spec, int64_t now_us)
     self->now_us = now_us;
     self->pinged_us = LINK_NEVER;
     self->ping_due_us = now_us;
+    self->refused_wait = backoff_of(LINK_REFUSED_US, LINK_REFUSED_MOST_US);
     s_connections_init(self);
     link_estimate_init(&self->estimate, now_us);
     link_out_init(self);

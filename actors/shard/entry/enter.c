@@ -17,7 +17,7 @@ static void s_ask_again(entry_t *self)
     life_move(&self->base->life, LIFE_ASKS);
     self->donor = SIZE_MAX;
     self->ask_us = self->base->now_us;
-    self->pause_us = SHARD_STAND_FIRST_US;
+    self->pause = backoff_of(SHARD_STAND_FIRST_US, SHARD_STAND_LAST_US);
     self->base->report_soon = true;
 }
 
@@ -309,11 +309,9 @@ static void s_want(entry_t *self)
 /* Asked again in every phase: it is also what makes the others keep what may be needed. */
 static void s_ask(entry_t *self)
 {
-    entry_t *entry = self;
-    if (self->base->now_us < entry->ask_us)
+    if (self->base->now_us < self->ask_us)
         return;
-    entry->ask_us = self->base->now_us + entry->pause_us;
-    entry->pause_us = 2 * entry->pause_us < SHARD_STAND_LAST_US ? 2 * entry->pause_us : SHARD_STAND_LAST_US;
+    self->ask_us = self->base->now_us + backoff_next(&self->pause);
     stand_ask(self);
     if (self->base->life.phase == LIFE_WANTS)
         s_want(self);

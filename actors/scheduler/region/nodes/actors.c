@@ -36,6 +36,7 @@ static region_actor_t *s_add(actors_t *self, actor_role_t role, size_t index, ac
                               .wanted = true,
                               .worker.home = NOWHERE,
                               .newest.node = NOWHERE,
+                              .trouble.pause = backoff_of(PAUSE_FIRST_US, PAUSE_MOST_US),
                               .former.node = NOWHERE};
     message_set_name(actor->name, name.text);
     return actor;
@@ -106,13 +107,11 @@ void actors_end(actors_t *self, region_actor_t *actor, int64_t now_us)
     if (actor->state == PLACE_NONE)
         return;
     if (actor->state == PLACE_READY && now_us - actor->since_us >= PAUSE_FORGOTTEN_US)
-        actor->trouble.pause_us = 0;
+        backoff_reset(&actor->trouble.pause);
     actor->state = PLACE_NONE;
     actor->since_us = now_us;
-    actor->next_us = now_us + actor->trouble.pause_us;
-    actor->trouble.pause_us = actor->trouble.pause_us ? 2 * actor->trouble.pause_us : PAUSE_FIRST_US;
-    if (actor->trouble.pause_us > PAUSE_MOST_US)
-        actor->trouble.pause_us = PAUSE_MOST_US;
+    actor->next_us = now_us + actor->trouble.pause.now_us; /* after the first end at once */
+    backoff_next(&actor->trouble.pause);
     actor->retire_us = 0;
     actor->worker.decided_us = 0;
     message_destroy(&actor->told.status);

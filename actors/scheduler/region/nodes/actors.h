@@ -12,6 +12,7 @@
 #define ACTORS_SCHEDULER_REGION_NODES_ACTORS_H
 
 #include "actors/scheduler/region/nodes/nodes.h"
+#include "codec/base/backoff.h"
 #include "codec/base/names.h"
 #include "codec/wire/actor_name.h"
 
@@ -49,7 +50,7 @@ typedef struct {
         unsigned deaths;        /* in a row since the region got ... */
         uint64_t died_at;       /* ... so far */
         wire_name_t lacks_room; /* "disk for NAME": the newest start found none on its node; empty: it did */
-        int64_t pause_us;       /* before the next placement after an end */
+        backoff_t pause;        /* before the placement after the next end */
     } trouble;
     struct {
         bool untold;        /* adopted, and has not said what it holds */

@@ -88,7 +88,7 @@ static void s_want_one(region_actor_t *worker, size_t home, int64_t now_us)
     worker->worker.idle_us = 0;
     worker->worker.decided_us = 0; /* until it is its turn */
     worker->next_us = now_us;
-    worker->trouble.pause_us = 0;
+    backoff_reset(&worker->trouble.pause);
 }
 
 /* Whoever has had nothing for a while ends; `free_p` is what is left for those who do not run. */
