@@ -35,7 +35,7 @@ static void s_document_types(FILE *out)
         fprintf(out, "| %s | %s |\n", wire_type_name((wire_type_t)type), wire_type_doc((wire_type_t)type));
 }
 
-/* Who may say it to whom. */
+/* The roles that may say it, and to which. */
 static void s_document_says(message_kind_t kind, FILE *out)
 {
     bool first = true;
