@@ -169,7 +169,7 @@ sub measure_members {
 my $member = qr/(?:->|\.)\w+(?:\[[^\]]*\])?/;
 
 sub strategy_flags {
-    my ($struct) = ($product->{'actors/synchronizer/strategy.h'}{plain} // '') =~ /struct\s*\{([^{}]*)\}\s*strategy_t/;
+    my ($struct) = ($product->{'brokers/strategies.h'}{plain} // '') =~ /struct\s*\{([^{}]*)\}\s*strategy_t/;
     my @flags = ($struct // '') =~ /\b(\w+)\s*;/g;
     return grep { !/^(id|name|differs)$/ } @flags;
 }

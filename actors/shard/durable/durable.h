@@ -15,6 +15,7 @@
 #include "actors/shard/durable/keep.h"
 #include "actors/shard/durable/mark.h"
 #include "actors/shard/rounds/rounds.h"
+#include "codec/base/backoff.h"
 #include "store/snapshot.h"
 
 #define DURABLE_TAKEN_US 20000 /* what others wait to hear of is stored so soon */
@@ -50,7 +51,8 @@ typedef struct {
     ranges_t applied; /* own batches that are durable */
     uint64_t committed_last, committed_changes, committed_steps;
     bool closed; /* the final cut is durable */
-    int64_t retry_us, retry_pause_us;
+    int64_t retry_us;
+    backoff_t retry;
     err_code_t store_error;
     /* Of what has left while the disk was full (uncovered.c): what must be committed before nothing of it can be lost any more. Soft:
      * what is lost by a death is just this. */

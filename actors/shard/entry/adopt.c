@@ -11,7 +11,7 @@
  * so that afterwards the state is again the sum of the batches that the positions name.
  */
 
-#include "actors/shard/replica/strategy/exchange.h"
+#include "actors/shard/replica/exchange.h"
 #include "actors/shard/replica/strategy/difference.h"
 #include "actors/shard/durable/rooms.h"
 #include "actors/shard/entry/entry.h"
@@ -29,19 +29,19 @@ static bool s_finite(const rooms_t *self, const buf_t *buf)
 
 static err_code_t s_check(rooms_t *peer, err_t *err)
 {
-    bool finite = s_finite(peer, peer->replica.parameters) && s_finite(peer, peer->replica.momentum) &&
-                  s_finite(peer, peer->replica.outer.start) && s_finite(peer, peer->replica.outer.momentum) &&
-                  s_finite(peer, peer->replica.outer.gathered);
+    stored_tensor_t tensors[REPLICA_TENSORS_MAX];
+    size_t count = replica_tensors(&peer->replica, tensors);
+    bool finite = true, unique = true;
+    for (size_t i = 0; i < count; i++)
+        finite = finite && s_finite(peer, *tensors[i].slot);
     for (size_t i = 0; i < peer->replica.pending_count; i++)
         finite = finite && s_finite(peer, peer->replica.pending[i].data);
     if (!finite)
         return err_set(err, ERR_NUMBER, "the state of another region is not finite");
     /* Changed in place from here on, so that memory cannot run short half way. */
-    if (!buf_make_unique(&peer->replica.parameters) ||
-        (peer->replica.momentum && !buf_make_unique(&peer->replica.momentum)) ||
-        (peer->replica.outer.start && !buf_make_unique(&peer->replica.outer.start)))
-        return err_set(err, ERR_MEMORY, "no memory for the state of another region");
-    return ERR_OK;
+    for (size_t i = 0; i < count; i++)
+        unique = unique && (!*tensors[i].slot || buf_make_unique(tensors[i].slot));
+    return unique ? ERR_OK : err_set(err, ERR_MEMORY, "no memory for the state of another region");
 }
 
 /* Loads it as what it is: a shard of the donor's region. */

@@ -1,5 +1,6 @@
 /* What is stored and when, in rooms without a shard. */
 #include "actors/shard/durable/durable.h"
+#include "actors/shard/replica/strategy/rows.h"
 #include "tests/unit/actors/shard/world.h"
 
 #define ELEMENTS 8
@@ -32,7 +33,7 @@ static alone_t *s_alone(when_full_t when_full)
                                .history = 1};
     buf_t *zero = buf_new_zero(ELEMENTS * sizeof(float));
     base_init(&a->base, &spec);
-    replica_init(&a->replica, &a->base);
+    replica_init(&a->replica, &a->base, exchange_find(a->base.rules.strategy->id));
     replica_start(&a->replica, &zero);
     intake_init(&a->intake, &a->base, &a->replica);
     stream_init(&a->stream, &a->base, &a->replica);
