@@ -588,7 +588,7 @@ static const dispatch_row_t s_rows[] = {
     {KIND_bye, FROM_SCHEDULER, DISPATCH_IN(NODE_STOPPED), s_take_bye},
     {KIND_refused, FROM_SCHEDULER | FROM_BROKER, DISPATCH_ALWAYS, s_take_refused},
 };
-static const dispatch_t s_table = {s_rows, sizeof s_rows / sizeof *s_rows, FROM_SCHEDULER};
+const dispatch_t node_dispatch = {s_rows, sizeof s_rows / sizeof *s_rows, FROM_SCHEDULER};
 
 static void s_refuse(node_core_t *self, const message_t *message, const err_t *why)
 {
@@ -607,7 +607,7 @@ static void s_message_in(void *core, message_t **message_p, int64_t now_us)
     const dispatch_row_t *row;
     err_t why = {0};
     dispatch_verdict_t verdict =
-        dispatch_judge(&s_table, &who, *message_p, self->life, &self->scheduler_incarnation, &row);
+        dispatch_judge(&node_dispatch, &who, *message_p, self->life, &self->scheduler_incarnation, &row);
     if (verdict == DISPATCH_STALE) {
         dispatch_why(verdict, *message_p, &why);
         s_refuse(self, *message_p, &why);

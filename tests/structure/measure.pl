@@ -301,6 +301,8 @@ sub measure_wire {
     my %fields;
     my $schema = slurp("$root/codec/wire/schema.def");
     $fields{$1}{$2} = 0 while $schema =~ /^FIELD\((\w+), \d+, \w+, (\w+),/mg;
+    my $counters = -f "$root/codec/wire/counters.def" ? slurp("$root/codec/wire/counters.def") : '';
+    $fields{$1}{$2}++ while $counters =~ /\b(shard_state|progress|region_report)\.(\w+)/g; # whoever walks the list reads them
     note_reads(\%fields, $product->{$_}{code}) for grep { !m{^codec/wire/} } keys %$product;
     my @unread;
     for my $kind (sort keys %fields) { push @unread, map { "$kind.$_" } grep { !$fields{$kind}{$_} } sort keys %{ $fields{$kind} } }

@@ -52,8 +52,8 @@ typedef struct {
 } rules_t;
 
 typedef struct {
-    uint64_t duplicates, refusals, rolled_back, uncompensated, welcomes, snapshots_failed;
-    uint64_t not_finite; /* of the refusals */
+#define COUNTER(name, stored, add, word, state, progress, report, json, unit, help) uint64_t name;
+#include "codec/wire/counters.def"
 } counts_t;
 
 typedef struct {
@@ -92,6 +92,8 @@ void base_tell_soon(base_t *self);
 /* state: what is stored; that it is of this shard durable/state checks. */
 void base_pack(const base_t *self, message_t *message);
 void base_load(base_t *self, const message_t *message);
+/* progress: what was counted */
+void base_tell_counts(const base_t *self, message_t *message);
 
 /* -- speaking */
 

@@ -36,12 +36,6 @@ typedef struct {
     bool final[TOPOLOGY_REGIONS_MAX];
 } shot_t;
 
-/* Going on while the disk is full, when the job says so (uncovered.c). Soft: what is lost by a death is just this. */
-typedef struct {
-    uint64_t count;   /* own deltas that have left so */
-    uint64_t changes; /* what must be committed before nothing of it can be lost any more */
-} uncovered_t;
-
 typedef struct {
     base_t *base;
     replica_t *replica;
@@ -60,7 +54,9 @@ typedef struct {
     int64_t retry_us;
     backoff_t retry;
     err_code_t store_error;
-    uncovered_t uncovered;
+    /* Of what has left while the disk was full (uncovered.c): what must be committed before nothing of it can be lost any more. Soft:
+     * what is lost by a death is just this. */
+    uint64_t uncovered_changes;
 } durable_t;
 
 /* The outcome of the snapshot that was out. */

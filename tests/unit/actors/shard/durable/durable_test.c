@@ -378,7 +378,7 @@ Test(durable, while_it_goes_on_without_a_disk_what_is_cut_leaves_until_a_snapsho
     s_cut(a);
     durable_send_uncovered(&a->durable);
     cr_assert_eq(a->stream.sendable, 2);
-    cr_assert_eq(a->durable.uncovered.count, 2);
+    cr_assert_eq(a->base.counts.uncovered, 2);
     a->base.now_us = durable_due(&a->durable);
     s_take(a);
     base_changed(&a->base); /* is not in it */
