@@ -2,6 +2,8 @@
 #include "brokers/topology_value.h"
 #include "brokers/way.h"
 
+#include "codec/wire/actor_name.h"
+
 #include <stdarg.h>
 #include <string.h>
 #include <strings.h>
@@ -292,6 +294,8 @@ static err_code_t s_check_name(const tree_t *tree, const topology_t *self, size_
                                err_t *err)
 {
     const char *name = self->regions[index].name;
+    if (strcasecmp(name, ACTOR_GLOBAL_REGION) == 0)
+        return s_fail(tree, path, err, "%s stands for all regions in names of actors; write another", name);
     for (size_t i = 0; i < index; i++)
         if (strcasecmp(name, self->regions[i].name) == 0)
             return s_fail(tree, path, err, "differs from %s in small and large letters alone; write another",

@@ -579,6 +579,8 @@ static const struct {
      "--set links[0].between=b: is one value; write two different regions, such as [north, south], or all"},
     {"regions[b].name=a",
      "--set regions[b].name=a: regions[1].name: a is the name of regions[0] already; write another"},
+    {"regions[b].name=global", "--set regions[b].name=global: regions[1].name: global stands for all regions "
+                               "in names of actors; write another"},
     {"regions[b].name=A", "--set regions[b].name=A: regions[1].name: differs from a in small and large "
                           "letters alone; write another"},
     {"job.name=-t", "--set job.name=-t: \"-t\" begins with '-'; write 1 to 31 letters, digits, '-' and '_'"},
