@@ -3,6 +3,7 @@
 #include "brokers/broker_files.h"
 
 #include "codec/base/rng.h"
+#include "codec/wire/actor_name.h"
 #include "store/file.h"
 
 #include <dirent.h>
@@ -184,12 +185,8 @@ bool broker_is_loopback(const char *endpoint)
 
 size_t broker_region_of(const topology_t *topology, const char *name, size_t length)
 {
-    size_t part_length;
-    const char *part = route_region(name, length, &part_length);
-    for (size_t i = 0; i < topology->region_count; i++)
-        if (strlen(topology->regions[i].name) == part_length &&
-            memcmp(topology->regions[i].name, part, part_length) == 0)
-            return i;
-    static const char s_global[] = "scheduler/global";
-    return length == sizeof s_global - 1 && memcmp(name, s_global, length) == 0 ? 0 : SIZE_MAX;
+    actor_parts_t actor;
+    size_t index = actor_split(name, length, &actor) ? topology_region_of(topology, &actor) : SIZE_MAX;
+    bool global = length == strlen(ACTOR_GLOBAL) && memcmp(name, ACTOR_GLOBAL, length) == 0;
+    return index == SIZE_MAX && global ? 0 : index;
 }

@@ -9,6 +9,7 @@
 #include "codec/base/log.h"
 #include "codec/base/rng.h"
 #include "codec/base/run_id.h"
+#include "codec/wire/actor_name.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -148,12 +149,11 @@ static err_code_t s_greet(broker_t *self, zmq_msg_t *id, const message_t *hello,
 /* One whose connections were given to another broker of its region does not know: who is it? */
 static void s_ask(broker_t *self, zmq_msg_t *id, const message_t *ping)
 {
-    size_t length;
-    wire_name_t region = {0};
-    const char *name = route_region(ping->from, strlen(ping->from), &length);
-    memcpy(region, name, length);
-    broker_peer_t *peer = broker_peer_of(self, topology_region_index(self->spec.topology, region));
-    if (!length || !peer || peer->dials)
+    actor_parts_t asker;
+    if (!actor_split(ping->from, strlen(ping->from), &asker))
+        return;
+    broker_peer_t *peer = broker_peer_of(self, topology_region_of(self->spec.topology, &asker));
+    if (!peer || peer->dials)
         return;
     message_t *probe = link_probe(peer->link);
     err_code_t code = frames_send_message_zmq(self->router, zmq_msg_data(id), zmq_msg_size(id), probe);

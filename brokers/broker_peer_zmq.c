@@ -143,6 +143,7 @@ static err_code_t s_peer_start(broker_t *self, broker_peer_t *peer, const topolo
     peer->sides = calloc(peer->side_count, sizeof *peer->sides);
     CHECK(peer->sides);
     peer->find_wait_us = FIND_LEAST_US;
+    broker_trouble_init(peer);
     peer->dirty = true;
     peer->down_us = self->now_us;
     peer->link = s_link(self, peer);

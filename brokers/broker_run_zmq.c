@@ -9,6 +9,7 @@
 
 #include "codec/base/log.h"
 #include "codec/base/run_id.h"
+#include "codec/wire/actor_name.h"
 #include "store/statedir.h"
 
 #include <string.h>
@@ -51,11 +52,9 @@ void broker_run_look(broker_t *self)
 
 static bool s_trains(const char *name, size_t length)
 {
-    static const char *const roles[] = {"shard/", "synchronizer/", "keeper/"};
-    for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
-        if (length > strlen(roles[i]) && strncmp(name, roles[i], strlen(roles[i])) == 0)
-            return true;
-    return false;
+    actor_parts_t actor;
+    return actor_split(name, length, &actor) &&
+           (actor.role == ROLE_SHARD || actor.role == ROLE_SYNCHRONIZER || actor.role == ROLE_KEEPER);
 }
 
 bool broker_run_may_cross(broker_t *self, const broker_peer_t *peer, const envelope_t *envelope)

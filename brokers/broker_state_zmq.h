@@ -10,6 +10,7 @@
 #include "brokers/broker_files.h"
 #include "brokers/frames_zmq.h"
 #include "brokers/reach.h"
+#include "codec/base/backoff.h"
 #include "codec/base/rng.h"
 
 #include <stdatomic.h>
@@ -44,7 +45,8 @@ typedef struct {
     bool was_up;
     struct {
         reach_t *reach; /* under way; NULL: not */
-        int64_t reach_due_us, reach_wait_us, log_due_us, log_wait_us;
+        int64_t reach_due_us, log_due_us;
+        backoff_t reach_wait, log_wait;
         char text[REACH_TEXT_MAX]; /* the last reason; empty: none is known */
     } trouble;
     struct {
@@ -158,6 +160,7 @@ void broker_peer_refused(broker_t *self, broker_peer_t *peer, uint64_t connectio
 const char *broker_peer_rival(const broker_t *self, const broker_peer_t *peer);
 /* broker_trouble_zmq.c: why a link is not up. */
 void broker_trouble_look(broker_t *self, broker_peer_t *peer); /* now and then */
+void broker_trouble_init(broker_peer_t *peer);
 void broker_trouble_fini(broker_peer_t *peer);
 void broker_trouble_tell(const broker_t *self, size_t region, const broker_peer_t *way,
                          message_t *link_state);

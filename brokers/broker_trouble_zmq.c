@@ -54,20 +54,14 @@ static void s_dial_aside(broker_t *self, broker_peer_t *peer)
     if (self->now_us < peer->trouble.reach_due_us)
         return;
     peer->trouble.reach = reach_begin(peer->endpoint);
-    peer->trouble.reach_wait_us = peer->trouble.reach_wait_us ? 2 * peer->trouble.reach_wait_us : PATIENCE_US;
-    if (peer->trouble.reach_wait_us > REACH_MOST_US)
-        peer->trouble.reach_wait_us = REACH_MOST_US;
-    peer->trouble.reach_due_us = self->now_us + peer->trouble.reach_wait_us;
+    peer->trouble.reach_due_us = self->now_us + backoff_next(&peer->trouble.reach_wait);
 }
 
 static void s_log(broker_t *self, broker_peer_t *peer)
 {
     if (self->now_us < peer->trouble.log_due_us)
         return;
-    peer->trouble.log_wait_us = peer->trouble.log_wait_us ? 2 * peer->trouble.log_wait_us : PATIENCE_US;
-    if (peer->trouble.log_wait_us > WAIT_MOST_US)
-        peer->trouble.log_wait_us = WAIT_MOST_US;
-    peer->trouble.log_due_us = self->now_us + peer->trouble.log_wait_us;
+    peer->trouble.log_due_us = self->now_us + backoff_next(&peer->trouble.log_wait);
     log_event(LEVEL_WARN, self->name, "link_missing",
               "region=%s address=%s state=\"%s\" since_s=%.0f error=\"%s\"; trying on",
               s_region_name(self, peer->region_index), s_address(self, peer),
@@ -79,7 +73,8 @@ void broker_trouble_look(broker_t *self, broker_peer_t *peer)
 {
     if (peer->up) {
         reach_destroy(&peer->trouble.reach);
-        peer->trouble.reach_wait_us = peer->trouble.log_wait_us = 0;
+        backoff_reset(&peer->trouble.reach_wait);
+        backoff_reset(&peer->trouble.log_wait);
         peer->trouble.reach_due_us = peer->trouble.log_due_us = 0;
         return;
     }
@@ -92,6 +87,12 @@ void broker_trouble_look(broker_t *self, broker_peer_t *peer)
         s_dial_aside(self, peer);
     if (!peer->trouble.reach) /* the reason first, then the line */
         s_log(self, peer);
+}
+
+void broker_trouble_init(broker_peer_t *peer)
+{
+    peer->trouble.reach_wait = backoff_of(PATIENCE_US, REACH_MOST_US);
+    peer->trouble.log_wait = backoff_of(PATIENCE_US, WAIT_MOST_US);
 }
 
 void broker_trouble_fini(broker_peer_t *peer)

@@ -6,6 +6,7 @@
  */
 #include "brokers/broker_state_zmq.h"
 #include "brokers/gate_zmq.h"
+#include "codec/wire/actor_name.h"
 
 #include <czmq.h> /* here alone: its syslog.h has macros named like the levels of codec/base/log.h */
 
@@ -194,7 +195,7 @@ err_code_t broker_start(const broker_spec_t *spec, broker_t **ret_self, err_t *e
     CHECK(self);
     self->spec = *spec;
     self->region = &spec->topology->regions[spec->region_index];
-    snprintf(self->name, sizeof self->name, "broker/%s", self->region->name);
+    message_set_name(self->name, actor_name(ROLE_BROKER, self->region->name).text);
     self->actor = zactor_new(s_actor, self);
     CHECK(self->actor);
     if (self->code == ERR_OK) {

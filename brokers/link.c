@@ -1,5 +1,7 @@
 #include "brokers/link_core.h"
 
+#include "codec/wire/actor_name.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,11 +33,12 @@ link_t *link_new(const link_spec_t *spec, int64_t now_us)
         self->spec.piece_bytes = LINK_PIECE_MAX;
     if (!self->spec.queue_max_bytes)
         self->spec.queue_max_bytes = QUEUE_MAX_BYTES;
-    snprintf(self->own_name, sizeof self->own_name, "broker/%.*s", WIRE_NAME_SIZE - 8, spec->local);
-    snprintf(self->peer_name, sizeof self->peer_name, "broker/%.*s", WIRE_NAME_SIZE - 8, spec->remote);
+    message_set_name(self->own_name, actor_name(ROLE_BROKER, spec->local).text);
+    message_set_name(self->peer_name, actor_name(ROLE_BROKER, spec->remote).text);
     self->now_us = now_us;
     self->pinged_us = LINK_NEVER;
     self->ping_due_us = now_us;
+    self->refused_wait = backoff_of(LINK_REFUSED_US, LINK_REFUSED_MOST_US);
     s_connections_init(self);
     link_estimate_init(&self->estimate, now_us);
     link_out_init(self);

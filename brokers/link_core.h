@@ -9,6 +9,7 @@
 #define BROKERS_LINK_CORE_H
 
 #include "brokers/link.h"
+#include "codec/base/backoff.h"
 #include "codec/base/rng.h"
 
 #define LINK_PAST_MAX 8 /* sessions of the peer that are over and may not come back */
@@ -25,7 +26,8 @@ typedef struct {
     int64_t set_us;   /* when count was set last */
     int64_t began_us; /* of the time that is measured */
     uint64_t began_bytes;
-    int64_t next_try_us, pause_us;
+    int64_t next_try_us;
+    backoff_t pause; /* after a try that was not worth it */
 } link_width_t;
 
 /* Facts that the estimate needs about the moment a piece was sent. */
@@ -149,7 +151,8 @@ struct link {
     int64_t heard_us;     /* when something of the peer's session arrived last */
     uint64_t contender;   /* session that claims the place of the peer's; 0: none has */
     int64_t contended_us; /* since when */
-    int64_t refused_until_us, refused_wait_us;
+    int64_t refused_until_us;
+    backoff_t refused_wait;
     size_t connection_count; /* control included */
     link_connection_t *connections;
     link_out_t out[CLASS_COUNT];

@@ -106,7 +106,7 @@ void link_greet_hello(link_t *self, uint64_t connection, const message_t *messag
     self->heard_us = self->now_us;
     if (connection == 0) {
         self->stats.turned_away = false;
-        self->refused_wait_us = 0;
+        backoff_reset(&self->refused_wait);
     }
     if (!c->greeted) {
         c->progress_us = self->now_us;
@@ -155,11 +155,8 @@ void link_refused(link_t *self, uint64_t connection, const message_t *refused, u
     self->now_us = now_us;
     if (connection >= self->connection_count || refused->refused.incarnation != self->spec.session)
         return; /* about a session that this end has given up */
-    if (now_us >= self->refused_until_us) {
-        int64_t wait_us = self->refused_wait_us ? 2 * self->refused_wait_us : LINK_REFUSED_US;
-        self->refused_wait_us = wait_us < LINK_REFUSED_MOST_US ? wait_us : LINK_REFUSED_MOST_US;
-        self->refused_until_us = now_us + self->refused_wait_us;
-    }
+    if (now_us >= self->refused_until_us)
+        self->refused_until_us = now_us + backoff_next(&self->refused_wait);
     if (refused->refused.code == ERR_STALE)
         s_renew(self, fresh_session);
     self->stats.turned_away = true;

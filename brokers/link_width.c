@@ -19,7 +19,7 @@ void link_width_init(link_t *self)
 {
     link_width_t *width = &self->width;
     uint64_t all = self->spec.connections;
-    *width = (link_width_t){.count = all, .wanted = all, .pause_us = PAUSE_FIRST_US};
+    *width = (link_width_t){.count = all, .wanted = all, .pause = backoff_of(PAUSE_FIRST_US, PAUSE_MOST_US)};
     if (self->spec.measure && all > LINK_CONNECTIONS_FIRST)
         width->count = width->wanted = LINK_CONNECTIONS_FIRST;
     width->began_us = self->now_us;
@@ -67,14 +67,14 @@ static void s_judge(link_t *self, double rate)
 {
     link_width_t *width = &self->width;
     if (!width->before || rate >= GAIN * width->rate) {
-        width->pause_us = width->before ? PAUSE_FIRST_US : width->pause_us;
+        if (width->before)
+            backoff_reset(&width->pause);
         s_grow(self, rate);
         return;
     }
     s_set(self, width->before);
     width->before = 0;
-    width->next_try_us = self->now_us + width->pause_us;
-    width->pause_us = 2 * width->pause_us < PAUSE_MOST_US ? 2 * width->pause_us : PAUSE_MOST_US;
+    width->next_try_us = self->now_us + backoff_next(&width->pause);
 }
 
 void link_width_idle(link_t *self)

@@ -1,6 +1,7 @@
 #include "brokers/route.h"
 
 #include "codec/base/hash.h"
+#include "codec/wire/actor_name.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -99,8 +100,7 @@ static bool s_is_new(const route_t *route, const void *id, size_t id_size)
 static bool s_claims(const route_t *route, const char *name, uint64_t incarnation, uint64_t life,
                      uint64_t *ret_who)
 {
-    bool node = strncmp(name, "node/", strlen("node/")) == 0;
-    bool scheduler = strncmp(name, "scheduler/", strlen("scheduler/")) == 0;
+    bool node = actor_role_of(name) == ROLE_NODE, scheduler = actor_role_of(name) == ROLE_SCHEDULER;
     *ret_who = node ? incarnation : life;
     if (node)
         return (uint32_t)route->incarnation != (uint32_t)incarnation;
@@ -200,17 +200,4 @@ const route_t *routes_each(const routes_t *self, size_t *position)
             return route;
     }
     return NULL;
-}
-
-const char *route_region(const char *name, size_t length, size_t *ret_length)
-{
-    *ret_length = 0;
-    const char *slash = memchr(name, '/', length);
-    if (!slash)
-        return name;
-    const char *region = slash + 1;
-    size_t left = length - (size_t)(region - name);
-    const char *end = memchr(region, '/', left);
-    *ret_length = end ? (size_t)(end - region) : left;
-    return region;
 }

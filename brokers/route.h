@@ -73,7 +73,4 @@ size_t routes_expire(routes_t *self, int64_t now_us);
 /* The connected ones: start with *position 0; NULL at the end. */
 const route_t *routes_each(const routes_t *self, size_t *position);
 
-/* The second part of "shard/eu/2": *ret_length 0 when there is none. Points into `name`. */
-const char *route_region(const char *name, size_t length, size_t *ret_length);
-
 #endif

@@ -3,6 +3,7 @@
 #include "brokers/topology_field.h"
 #include "brokers/topology_value.h"
 #include "codec/base/hash.h"
+#include "codec/wire/actor_name.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,14 @@ size_t topology_region_index(const topology_t *self, const char *name)
 {
     for (size_t i = 0; i < self->region_count; i++)
         if (strcmp(self->regions[i].name, name) == 0)
+            return i;
+    return SIZE_MAX;
+}
+
+size_t topology_region_of(const topology_t *self, const actor_parts_t *actor)
+{
+    for (size_t i = 0; i < self->region_count; i++)
+        if (actor_is_in(actor, self->regions[i].name))
             return i;
     return SIZE_MAX;
 }

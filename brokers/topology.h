@@ -15,6 +15,7 @@
 #include "brokers/strategies.h"
 #include "codec/base/err.h"
 #include "codec/base/json.h"
+#include "codec/wire/actor_name.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -165,6 +166,8 @@ void topology_destroy(topology_t **self_p);
 
 /* SIZE_MAX when there is none. */
 size_t topology_region_index(const topology_t *self, const char *name);
+/* The region of an actor; SIZE_MAX: of none of these, as the global scheduler is. */
+size_t topology_region_of(const topology_t *self, const actor_parts_t *actor);
 /* Returns whether the strategy has rounds, for which regions wait. */
 bool topology_waits(const topology_t *self);
 /* The link between two regions, or NULL. */

@@ -1,5 +1,7 @@
 #include "actors/keeper/keeper_internal.h"
 
+#include "codec/wire/actor_name.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,9 +34,14 @@ const char *keeper_region_name(const keeper_core_t *self, const keeper_entry_t *
     return self->spec.topology->regions[entry->region].name;
 }
 
+static actor_name_t s_scheduler(const keeper_core_t *self, const keeper_entry_t *entry)
+{
+    return actor_name(ROLE_SCHEDULER, keeper_region_name(self, entry));
+}
+
 static bool s_is_scheduler_of(const keeper_core_t *self, const keeper_entry_t *entry, const char *name)
 {
-    return strncmp(name, "scheduler/", 10) == 0 && strcmp(name + 10, keeper_region_name(self, entry)) == 0;
+    return actor_is_of(name, ROLE_SCHEDULER, keeper_region_name(self, entry));
 }
 
 bool keeper_newer(uint64_t incarnation, uint64_t number, uint64_t than_incarnation, uint64_t than_number)
@@ -58,12 +65,10 @@ void keeper_answer(keeper_core_t *self, keeper_entry_t *entry, const char *by, u
                    uint64_t number, err_code_t code)
 {
     if (entry->asked && entry->asked_incarnation == incarnation && entry->asked_number == number) {
-        char scheduler[WIRE_NAME_SIZE + 16];
-        snprintf(scheduler, sizeof scheduler, "scheduler/%s", keeper_region_name(self, entry));
-        s_tell_kept(self, entry, scheduler, incarnation, number, code);
+        s_tell_kept(self, entry, s_scheduler(self, entry).text, incarnation, number, code);
         entry->asked = false;
     }
-    if (strncmp(by, "keeper/", 7) != 0)
+    if (by && actor_role_of(by) != ROLE_KEEPER)
         s_tell_kept(self, entry, by, incarnation, number, code);
 }
 
@@ -74,9 +79,7 @@ void keeper_tell_sealed(keeper_core_t *self, keeper_entry_t *entry)
 {
     if (entry->seal_stored < entry->seal || entry->store == JOB_OUT)
         return;
-    char to[WIRE_NAME_SIZE + 16];
-    snprintf(to, sizeof to, "scheduler/%s", keeper_region_name(self, entry));
-    message_t *m = s_message(self, KIND_sealed, to);
+    message_t *m = s_message(self, KIND_sealed, s_scheduler(self, entry).text);
     message_set_name(m->sealed.region, keeper_region_name(self, entry));
     m->sealed.shard = entry->shard;
     m->sealed.seal = entry->seal;
@@ -358,7 +361,7 @@ static void s_tick(void *core, int64_t now_us)
  * scheduler seals with its own, a shard offers what it made itself. */
 static bool s_is_possible(const message_t *message)
 {
-    bool shard = strncmp(message->from, "shard/", strlen("shard/")) == 0;
+    bool shard = actor_role_of(message->from) == ROLE_SHARD;
     if (message->kind == KIND_seal)
         return incarnation_is_given(message->seal.incarnation, message->incarnation);
     if (message->kind != KIND_snapshot_offer)
@@ -437,9 +440,8 @@ keeper_core_t *keeper_core_new(const keeper_spec_t *spec)
     CHECK(self->entries);
     outbox_init(&self->outbox);
     message_set_name(self->name, spec->name);
-    char scheduler[WIRE_NAME_SIZE + 16];
-    snprintf(scheduler, sizeof scheduler, "scheduler/%s", spec->topology->regions[spec->region_index].name);
-    message_set_name(self->scheduler, scheduler);
+    message_set_name(self->scheduler,
+                     actor_name(ROLE_SCHEDULER, spec->topology->regions[spec->region_index].name).text);
     return self;
 }
 

@@ -2,6 +2,8 @@
  * pieces. */
 #include "actors/keeper/keeper_internal.h"
 
+#include "codec/wire/actor_name.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -14,10 +16,10 @@
 /* The region of an actor's name when it is another one than the keeper's; else SIZE_MAX. */
 static size_t s_far(const keeper_core_t *self, const char *actor)
 {
-    char region[WIRE_NAME_SIZE];
-    if (sscanf(actor, "%*[^/]/%63[^/]", region) != 1)
+    actor_parts_t parts;
+    if (!actor_split(actor, strlen(actor), &parts))
         return SIZE_MAX;
-    size_t index = topology_region_index(self->spec.topology, region);
+    size_t index = topology_region_of(self->spec.topology, &parts);
     return index == self->spec.region_index ? SIZE_MAX : index;
 }
 
@@ -25,9 +27,10 @@ static void s_note_refused(keeper_core_t *self, const keeper_entry_t *entry, con
 {
     self->refused++;
     err_set(&self->reason, why->code, "%s", why->text);
-    err_prefix(&self->reason, why->code, "snapshot %llu of shard/%s/%llu from %s",
-               (unsigned long long)entry->offered_number, keeper_region_name(self, entry),
-               (unsigned long long)entry->shard, entry->offered_by);
+    err_prefix(&self->reason, why->code, "snapshot %llu of %s from %s",
+               (unsigned long long)entry->offered_number,
+               actor_name_numbered(ROLE_SHARD, keeper_region_name(self, entry), entry->shard).text,
+               entry->offered_by);
 }
 
 /* ---- pace ---- */
@@ -158,7 +161,7 @@ void keeper_piece(keeper_core_t *self, keeper_entry_t *entry, const message_t *p
     err_t why = {0};
     const snapshot_piece_t_ *what = &piece->snapshot_piece;
     if (!entry->taker && what->code) /* the source that its scheduler named does not have it */
-        keeper_answer(self, entry, "keeper/", what->incarnation, what->number, ERR_NOT_FOUND);
+        keeper_answer(self, entry, NULL, what->incarnation, what->number, ERR_NOT_FOUND);
     if (!entry->taker || !taker_is_of(entry->taker, piece))
         return;
     taker_state_t state = taker_piece(entry->taker, piece, self->now_us, &self->outbox, &why);

@@ -1,6 +1,7 @@
 #include "actors/keeper/transfer.h"
 
 #include "actors/kit/role.h"
+#include "codec/base/backoff.h"
 #include "codec/base/hash.h"
 
 #include <inttypes.h>
@@ -163,7 +164,8 @@ typedef struct {
 /* A piece that was asked for. */
 typedef struct {
     uint64_t piece;
-    int64_t asked_us, patience_us; /* patience 0: ask at once */
+    int64_t asked_us;
+    backoff_t patience; /* none yet: ask at once */
     uint32_t damaged;
 } ask_t;
 
@@ -289,7 +291,7 @@ bool taker_follow(taker_t *self, const message_t *offer)
         return false;
     message_set_name(self->from, offer->from);
     for (size_t i = 0; i < self->ask_count; i++)
-        self->asks[i].patience_us = 0;
+        backoff_reset(&self->asks[i].patience);
     return true;
 }
 
@@ -346,16 +348,13 @@ static void s_ask(taker_t *self, ask_t *ask, int64_t now_us, outbox_t *outbox)
     if (self->spec.rate_bytes_per_s)
         self->credit_bytes -= (double)m->snapshot_fetch.length;
     ask->asked_us = now_us;
-    int64_t longest = TRANSFER_PATIENCE_GROWTH * self->spec.patience_us;
-    ask->patience_us = ask->patience_us ? 2 * ask->patience_us : self->spec.patience_us;
-    if (ask->patience_us > longest)
-        ask->patience_us = longest;
+    backoff_next(&ask->patience);
     outbox_add(outbox, &m);
 }
 
 static bool s_overdue(const ask_t *ask, int64_t now_us)
 {
-    return now_us >= ask->asked_us + ask->patience_us;
+    return now_us >= ask->asked_us + ask->patience.now_us;
 }
 
 void taker_tick(taker_t *self, int64_t now_us, outbox_t *outbox)
@@ -369,7 +368,9 @@ void taker_tick(taker_t *self, int64_t now_us, outbox_t *outbox)
     }
     while (self->next < self->pieces && self->ask_count < self->spec.window && s_may_ask(self)) {
         ask_t *ask = &self->asks[self->ask_count++];
-        *ask = (ask_t){.piece = self->next++};
+        *ask = (ask_t){.piece = self->next++,
+                       .patience = backoff_of(self->spec.patience_us,
+                                              TRANSFER_PATIENCE_GROWTH * self->spec.patience_us)};
         s_ask(self, ask, now_us, outbox);
     }
 }
@@ -381,7 +382,7 @@ int64_t taker_due(const taker_t *self)
     bool more = self->next < self->pieces && self->ask_count < self->spec.window;
     int64_t due = more ? self->credit_us : ROLE_NEVER;
     for (size_t i = 0; i < self->ask_count; i++) {
-        int64_t at = self->asks[i].asked_us + self->asks[i].patience_us;
+        int64_t at = self->asks[i].asked_us + self->asks[i].patience.now_us;
         due = at < due ? at : due;
     }
     if (s_may_ask(self))
@@ -493,7 +494,7 @@ taker_state_t taker_piece(taker_t *self, const message_t *m, int64_t now_us, out
         self->progress_us = now_us;
         s_put(self, ask, m, err);
     } else if (++ask->damaged < TRANSFER_DAMAGED_MAX) {
-        ask->patience_us = 0;
+        backoff_reset(&ask->patience);
     } else {
         err_set(err, ERR_CHECKSUM, "a piece came damaged %d times", TRANSFER_DAMAGED_MAX);
         s_end(self, TAKER_BAD);

@@ -1,68 +1,42 @@
 #include "actors/kit/dispatch.h"
 
+#include "codec/wire/actor_name.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- senders ---- */
-
-#define GLOBAL "global"
 
 typedef enum { REGION_OWN, REGION_OTHER, REGION_ANY, REGION_GLOBAL } where_t;
 typedef enum { NUMBER_NONE, NUMBER_SAME, NUMBER_SOME } which_t;
 
 static const struct {
     sender_t sender;
-    const char *role;
+    actor_role_t role;
     where_t where;
     which_t which;
 } s_senders[] = {
-    {FROM_SCHEDULER, "scheduler", REGION_OWN, NUMBER_NONE},
-    {FROM_GLOBAL, "scheduler", REGION_GLOBAL, NUMBER_NONE},
-    {FROM_SCHEDULERS, "scheduler", REGION_OTHER, NUMBER_NONE},
-    {FROM_WORKERS, "worker", REGION_OWN, NUMBER_SOME},
-    {FROM_SHARDS, "shard", REGION_OWN, NUMBER_SOME},
-    {FROM_PEERS, "shard", REGION_OTHER, NUMBER_SAME},
-    {FROM_SYNCHRONIZER, "synchronizer", REGION_OWN, NUMBER_SAME},
-    {FROM_PEER_SYNCHRONIZERS, "synchronizer", REGION_OTHER, NUMBER_SAME},
-    {FROM_SHARD, "shard", REGION_OWN, NUMBER_SAME},
-    {FROM_SYNCHRONIZERS, "synchronizer", REGION_OWN, NUMBER_SOME},
-    {FROM_OWN_KEEPERS, "keeper", REGION_OWN, NUMBER_SOME},
-    {FROM_KEEPERS, "keeper", REGION_ANY, NUMBER_SOME},
-    {FROM_NODES, "node", REGION_OWN, NUMBER_SOME},
-    {FROM_BROKER, "broker", REGION_OWN, NUMBER_NONE},
-    {FROM_ALL_SHARDS, "shard", REGION_ANY, NUMBER_SOME},
+    {FROM_SCHEDULER, ROLE_SCHEDULER, REGION_OWN, NUMBER_NONE},
+    {FROM_GLOBAL, ROLE_SCHEDULER, REGION_GLOBAL, NUMBER_NONE},
+    {FROM_SCHEDULERS, ROLE_SCHEDULER, REGION_OTHER, NUMBER_NONE},
+    {FROM_WORKERS, ROLE_WORKER, REGION_OWN, NUMBER_SOME},
+    {FROM_SHARDS, ROLE_SHARD, REGION_OWN, NUMBER_SOME},
+    {FROM_PEERS, ROLE_SHARD, REGION_OTHER, NUMBER_SAME},
+    {FROM_SYNCHRONIZER, ROLE_SYNCHRONIZER, REGION_OWN, NUMBER_SAME},
+    {FROM_PEER_SYNCHRONIZERS, ROLE_SYNCHRONIZER, REGION_OTHER, NUMBER_SAME},
+    {FROM_SHARD, ROLE_SHARD, REGION_OWN, NUMBER_SAME},
+    {FROM_SYNCHRONIZERS, ROLE_SYNCHRONIZER, REGION_OWN, NUMBER_SOME},
+    {FROM_OWN_KEEPERS, ROLE_KEEPER, REGION_OWN, NUMBER_SOME},
+    {FROM_KEEPERS, ROLE_KEEPER, REGION_ANY, NUMBER_SOME},
+    {FROM_NODES, ROLE_NODE, REGION_OWN, NUMBER_SOME},
+    {FROM_BROKER, ROLE_BROKER, REGION_OWN, NUMBER_NONE},
+    {FROM_ALL_SHARDS, ROLE_SHARD, REGION_ANY, NUMBER_SOME},
 };
 
-/* "ROLE/REGION" or "ROLE/REGION/REST", as it stands in a name. */
-typedef struct {
-    const char *role, *region, *rest; /* rest: "" when there is none */
-    size_t role_length, region_length;
-} parts_t;
-
-static bool s_split(const char *name, parts_t *ret_parts)
+static bool s_is_there(where_t where, const dispatch_self_t *self, const actor_parts_t *parts)
 {
-    const char *slash = strchr(name, '/');
-    if (!slash)
-        return false;
-    size_t length = strcspn(slash + 1, "/");
-    const char *rest = slash + 1 + length;
-    *ret_parts = (parts_t){.role = name,
-                           .role_length = (size_t)(slash - name),
-                           .region = slash + 1,
-                           .region_length = length,
-                           .rest = *rest ? rest + 1 : rest};
-    return length > 0;
-}
-
-static bool s_equals(const char *text, size_t length, const char *whole)
-{
-    return strlen(whole) == length && !memcmp(text, whole, length);
-}
-
-static bool s_is_there(where_t where, const dispatch_self_t *self, const parts_t *parts)
-{
-    bool global = s_equals(parts->region, parts->region_length, GLOBAL);
-    bool own = s_equals(parts->region, parts->region_length, self->region);
+    bool global = actor_is_in(parts, ACTOR_GLOBAL_REGION);
+    bool own = actor_is_in(parts, self->region);
     switch (where) {
     case REGION_OWN:
         return own;
@@ -75,24 +49,22 @@ static bool s_is_there(where_t where, const dispatch_self_t *self, const parts_t
     }
 }
 
-static bool s_is_that(which_t which, const dispatch_self_t *self, const parts_t *parts)
+static bool s_is_that(which_t which, const dispatch_self_t *self, const actor_parts_t *parts)
 {
     if (which != NUMBER_SAME)
-        return (which == NUMBER_NONE) == !parts->rest[0];
-    char number[24];
-    snprintf(number, sizeof number, "%zu", self->number);
-    return self->number != DISPATCH_NO_NUMBER && !strcmp(parts->rest, number);
+        return (which == NUMBER_NONE) == !parts->rest_length;
+    return self->number != DISPATCH_NO_NUMBER && parts->number == self->number;
 }
 
 bool sender_is(unsigned senders, const dispatch_self_t *self, const char *name)
 {
-    parts_t parts;
+    actor_parts_t parts;
     if (senders & FROM_ANYBODY)
         return true;
-    if (!s_split(name, &parts))
+    if (!actor_split(name, strlen(name), &parts))
         return false;
     for (size_t i = 0; i < sizeof s_senders / sizeof *s_senders; i++)
-        if ((senders & s_senders[i].sender) && s_equals(parts.role, parts.role_length, s_senders[i].role) &&
+        if ((senders & s_senders[i].sender) && parts.role == s_senders[i].role &&
             s_is_there(s_senders[i].where, self, &parts) && s_is_that(s_senders[i].which, self, &parts))
             return true;
     return false;

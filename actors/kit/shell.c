@@ -4,6 +4,7 @@
 #include "actors/kit/shell_link.h"
 #include "codec/base/failpoint.h"
 #include "codec/base/log.h"
+#include "codec/wire/actor_name.h"
 
 #include <czmq.h>
 #include <pthread.h>
@@ -219,15 +220,15 @@ static void s_failpoint_sent(const shell_t *self, message_kind_t kind)
 {
     static const struct {
         message_kind_t kind;
-        const char *role;
+        actor_role_t role;
         failpoint_t point;
-    } points[] = {{KIND_push, "worker/", FAILPOINT_worker_push_sent},
-                  {KIND_push_ack, "shard/", FAILPOINT_shard_push_ack_sent},
-                  {KIND_delta, "shard/", FAILPOINT_shard_delta_sent},
-                  {KIND_delta_ack, "shard/", FAILPOINT_shard_delta_ack_sent},
-                  {KIND_delta, "synchronizer/", FAILPOINT_synchronizer_sent}};
+    } points[] = {{KIND_push, ROLE_WORKER, FAILPOINT_worker_push_sent},
+                  {KIND_push_ack, ROLE_SHARD, FAILPOINT_shard_push_ack_sent},
+                  {KIND_delta, ROLE_SHARD, FAILPOINT_shard_delta_sent},
+                  {KIND_delta_ack, ROLE_SHARD, FAILPOINT_shard_delta_ack_sent},
+                  {KIND_delta, ROLE_SYNCHRONIZER, FAILPOINT_synchronizer_sent}};
     for (size_t i = 0; i < sizeof points / sizeof *points; i++)
-        if (points[i].kind == kind && !strncmp(self->name, points[i].role, strlen(points[i].role)))
+        if (points[i].kind == kind && points[i].role == actor_role_of(self->name))
             failpoint_hit(points[i].point);
 }
 #else

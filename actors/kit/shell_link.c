@@ -4,6 +4,7 @@
 #include "actors/kit/clock.h"
 #include "brokers/frames_zmq.h"
 #include "brokers/reach.h"
+#include "codec/base/backoff.h"
 #include "codec/base/log.h"
 #include "codec/base/rng.h"
 
@@ -33,8 +34,8 @@ struct shell_link {
     zsock_t *socket;
     char endpoint[TOPOLOGY_TEXT_MAX];
     bool registered, was_registered;
-    int64_t started_us, heard_us, hello_us, hello_pause_us, look_us, search_us, search_pause_us,
-        complained_us, silent_us;
+    int64_t started_us, heard_us, hello_us, look_us, search_us, complained_us, silent_us;
+    backoff_t hello, search;
     reach_t *trial; /* of an address where nobody answers: why; NULL: none is under way */
     outbox_t held;
     size_t held_count;
@@ -53,7 +54,8 @@ shell_link_t *shell_link_new(const char *name, uint64_t incarnation, uint64_t ru
     gethostname(self->host, sizeof self->host - 1);
     self->find = find;
     self->find_hint = find_hint;
-    self->search_pause_us = LINK_SEARCH_US;
+    self->search = backoff_of(LINK_SEARCH_US, LINK_SEARCH_MAX_US);
+    self->hello = backoff_of(LINK_TRY_US, LINK_FIRST_HELLO_US);
     self->started_us = self->complained_us = clock_now_us();
     outbox_init(&self->held);
     return self;
@@ -103,7 +105,7 @@ static err_code_t s_connect(shell_link_t *self, int64_t now_us, err_t *err)
     self->heard_us = now_us;
     self->look_us = now_us + LINK_LOOK_US;
     self->hello_us = 0;
-    self->hello_pause_us = LINK_TRY_US;
+    backoff_reset(&self->hello);
     return ERR_OK;
 }
 
@@ -116,12 +118,10 @@ static void s_search(shell_link_t *self, int64_t now_us)
     if (!rc)
         rc = s_connect(self, now_us, &err);
     if (!rc) {
-        self->search_pause_us = LINK_SEARCH_US;
+        backoff_reset(&self->search);
         return;
     }
-    self->search_us = now_us + self->search_pause_us;
-    self->search_pause_us =
-        self->search_pause_us * 2 < LINK_SEARCH_MAX_US ? self->search_pause_us * 2 : LINK_SEARCH_MAX_US;
+    self->search_us = now_us + backoff_next(&self->search);
     if (now_us - self->complained_us < LINK_COMPLAIN_US)
         return;
     self->complained_us = now_us;
@@ -192,11 +192,8 @@ static void s_hello(shell_link_t *self, int64_t now_us)
     bool sent = !frames_send_message_zmq(zsock_resolve(self->socket), NULL, 0, hello);
     message_destroy(&hello);
     self->registered = self->registered && sent;
-    self->hello_us = now_us + (self->registered ? LINK_HELLO_US
-                               : sent           ? LINK_FIRST_HELLO_US
-                                                : self->hello_pause_us);
-    self->hello_pause_us =
-        2 * self->hello_pause_us < LINK_FIRST_HELLO_US ? 2 * self->hello_pause_us : LINK_FIRST_HELLO_US;
+    int64_t pause_us = backoff_next(&self->hello);
+    self->hello_us = now_us + (self->registered ? LINK_HELLO_US : sent ? LINK_FIRST_HELLO_US : pause_us);
 }
 
 void shell_link_tick(shell_link_t *self, int64_t now_us)
@@ -251,7 +248,7 @@ static void s_disconnected(shell_link_t *self, message_t **message_p)
 {
     self->registered = false;
     self->hello_us = self->look_us = 0;
-    self->hello_pause_us = LINK_TRY_US;
+    backoff_reset(&self->hello);
     s_hold(self, message_p);
 }
 

@@ -5,6 +5,7 @@
 #include "actors/shard/shard_actor.h"
 #include "actors/synchronizer/synchronizer_actor.h"
 #include "actors/worker/worker_actor.h"
+#include "codec/wire/actor_name.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,42 +70,41 @@ static void s_fill_synchronizer(const hosting_spec_t *with, const node_command_t
 }
 
 static const struct {
-    const char *kind;
+    actor_role_t role;
     bool of_a_shard; /* as many as the region has shards */
     void (*fill)(const hosting_spec_t *with, const node_command_t *command, size_t index, shell_spec_t *spec);
 } s_kinds[] = {
-    {"worker", false, s_fill_worker},
-    {"shard", true, s_fill_shard},
-    {"synchronizer", true, s_fill_synchronizer},
+    {ROLE_WORKER, false, s_fill_worker},
+    {ROLE_SHARD, true, s_fill_shard},
+    {ROLE_SYNCHRONIZER, true, s_fill_synchronizer},
 };
 
-/* keeper/REGION/NODE: one on each node, and nowhere else. */
-static bool s_is_own_keeper(const hosting_spec_t *with, const char *name)
+/* One on each node, and nowhere else. */
+static bool s_is_own_keeper(const hosting_spec_t *with, const actor_parts_t *actor)
 {
-    char own[WIRE_NAME_SIZE + 8];
-    snprintf(own, sizeof own, "keeper/%.*s", WIRE_NAME_SIZE, strchr(with->node, '/') + 1);
-    return !strcmp(own, name);
+    actor_parts_t node;
+    return actor->role == ROLE_KEEPER && actor_split(with->node, strlen(with->node), &node) &&
+           !strcmp(actor->region, node.region); /* and what follows it */
 }
 
-/* "shard/eu/2" is kind shard, region eu, index 2; false for anything else, for another region, and for what
- * is not in this job. */
+/* False for another region, for a role that nodes do not host, and for what is not in this job. */
 static bool s_fill(const hosting_spec_t *with, const node_command_t *command, shell_spec_t *spec)
 {
     const topology_region_t *region = &with->topology->regions[with->region_index];
-    char kind[WIRE_NAME_SIZE], of[WIRE_NAME_SIZE], rest;
-    unsigned long index;
-    if (s_is_own_keeper(with, command->actor)) {
+    actor_parts_t actor;
+    if (!actor_split(command->actor, strlen(command->actor), &actor))
+        return false;
+    if (s_is_own_keeper(with, &actor)) {
         keeper_actor_t keeper = {with->topology, with->state_dir, with->region_index};
         keeper_actor_fill(&keeper, spec);
         return true;
     }
-    if (sscanf(command->actor, "%63[^/]/%63[^/]/%lu%c", kind, of, &index, &rest) != 3 ||
-        strcmp(of, region->name))
+    if (!actor_is_in(&actor, region->name) || actor.number == ACTOR_NO_NUMBER)
         return false;
     for (size_t i = 0; i < sizeof s_kinds / sizeof *s_kinds; i++) {
-        if (strcmp(s_kinds[i].kind, kind) || (s_kinds[i].of_a_shard && index >= region->shards))
+        if (s_kinds[i].role != actor.role || (s_kinds[i].of_a_shard && actor.number >= region->shards))
             continue;
-        s_kinds[i].fill(with, command, index, spec);
+        s_kinds[i].fill(with, command, actor.number, spec);
         return true;
     }
     return false;

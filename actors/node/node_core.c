@@ -2,6 +2,7 @@
 
 #include "actors/kit/dispatch.h"
 #include "codec/base/run_id.h"
+#include "codec/wire/actor_name.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -335,11 +336,16 @@ static void s_kill_late(node_core_t *self, int64_t now_us)
  * with the node. */
 static int s_rank(const char *name)
 {
-    static const char *const ranks[] = {"worker/", "shard/", "", "keeper/"};
-    for (int rank = RANK_NEVER; rank >= 0; rank--)
-        if (ranks[rank][0] && !strncmp(name, ranks[rank], strlen(ranks[rank])))
-            return rank;
-    return 2;
+    switch (actor_role_of(name)) {
+    case ROLE_WORKER:
+        return 0;
+    case ROLE_SHARD:
+        return 1;
+    case ROLE_KEEPER:
+        return RANK_NEVER;
+    default:
+        return 2;
+    }
 }
 
 /* The lowest rank of which an actor lives; RANK_NEVER when none does. */
@@ -511,7 +517,7 @@ node_core_t *node_core_new(const node_spec_t *spec)
     message_set_name(self->region, spec->region);
     snprintf(self->host, sizeof self->host, "%s", spec->host);
     message_set_name(self->digest, spec->digest);
-    snprintf(self->scheduler, sizeof self->scheduler, "scheduler/%.*s", WIRE_NAME_SIZE - 11, spec->region);
+    message_set_name(self->scheduler, actor_name(ROLE_SCHEDULER, spec->region).text);
     if (spec->offer)
         message_set_name(self->offer, spec->offer);
     if (spec->kernel)
@@ -584,7 +590,7 @@ static const dispatch_row_t s_rows[] = {
     {KIND_bye, FROM_SCHEDULER, DISPATCH_IN(NODE_STOPPED), s_take_bye},
     {KIND_refused, FROM_SCHEDULER | FROM_BROKER, DISPATCH_ALWAYS, s_take_refused},
 };
-static const dispatch_t s_table = {s_rows, sizeof s_rows / sizeof *s_rows, FROM_SCHEDULER};
+const dispatch_t node_dispatch = {s_rows, sizeof s_rows / sizeof *s_rows, FROM_SCHEDULER};
 
 static void s_refuse(node_core_t *self, const message_t *message, const err_t *why)
 {
@@ -603,7 +609,7 @@ static void s_message_in(void *core, message_t **message_p, int64_t now_us)
     const dispatch_row_t *row;
     err_t why = {0};
     dispatch_verdict_t verdict =
-        dispatch_judge(&s_table, &who, *message_p, self->life, &self->scheduler_incarnation, &row);
+        dispatch_judge(&node_dispatch, &who, *message_p, self->life, &self->scheduler_incarnation, &row);
     if (verdict == DISPATCH_STALE) {
         dispatch_why(verdict, *message_p, &why);
         s_refuse(self, *message_p, &why);

@@ -23,6 +23,7 @@
 #ifndef ACTORS_NODE_NODE_CORE_H
 #define ACTORS_NODE_NODE_CORE_H
 
+#include "actors/kit/dispatch.h"
 #include "actors/kit/role.h"
 
 #define NODE_ACTORS_MAX 256
@@ -62,6 +63,7 @@ typedef struct {
 
 typedef struct node_core node_core_t;
 extern const role_t node_role;
+extern const dispatch_t node_dispatch; /* who may say what to it, and when */
 
 node_core_t *node_core_new(const node_spec_t *spec);
 

@@ -4,6 +4,7 @@
 #include "actors/kit/clock.h"
 #include "actors/model/model.h"
 #include "actors/shard/shard_core.h"
+#include "codec/base/backoff.h"
 #include "codec/base/failpoint.h"
 #include "codec/base/log.h"
 #include "codec/base/rng.h"
@@ -31,10 +32,11 @@ typedef struct {
     char dir[STATEDIR_PATH_MAX];
     kv_t *kv;
     snapshot_store_t *store;
-    writer_t *writer;           /* NULL: the store was given up and no new one could be made yet */
-    bool uncovered;             /* trains on without its disk, and the store says so */
-    int64_t again_us, pause_us; /* when the next attempt is made, and how long after one that failed */
-    bool cleaned;               /* the predecessors' directories are removed */
+    writer_t *writer; /* NULL: the store was given up and no new one could be made yet */
+    bool uncovered;   /* trains on without its disk, and the store says so */
+    int64_t again_us; /* when the next attempt is made to have a store */
+    backoff_t pause;  /* after one that failed */
+    bool cleaned;     /* the predecessors' directories are removed */
 } shard_hint_t;
 
 /* ---- where it goes on from ---- */
@@ -317,7 +319,7 @@ static void s_give_up(shard_hint_t *self, int64_t now_us)
               "dir=%s; training goes on, everything is written into another directory", self->dir);
     s_close_store(self);
     self->again_us = now_us;
-    self->pause_us = STORE_AGAIN_FIRST_US;
+    self->pause = backoff_of(STORE_AGAIN_FIRST_US, STORE_AGAIN_LAST_US);
 }
 
 static void s_make_again(shard_hint_t *self, int64_t now_us)
@@ -336,10 +338,9 @@ static void s_make_again(shard_hint_t *self, int64_t now_us)
     }
     s_close_store(self);
     s_remove_dir(self->dir);
+    self->again_us = now_us + backoff_next(&self->pause);
     log_event(LEVEL_ERROR, self->name, "store_failed", "reason=\"%s\"; training goes on, retrying in %lld ms",
-              err.text, (long long)(self->pause_us / 1000));
-    self->again_us = now_us + self->pause_us;
-    self->pause_us = 2 * self->pause_us < STORE_AGAIN_LAST_US ? 2 * self->pause_us : STORE_AGAIN_LAST_US;
+              err.text, (long long)(self->pause.now_us / 1000));
 }
 
 /* ---- a full disk that is not waited for ---- */

@@ -1,7 +1,7 @@
 #include "actors/shard/shard_core.h"
 
 #include "actors/kit/dispatch.h"
-#include "actors/shard/replica/strategy/exchange.h"
+#include "actors/shard/replica/exchange.h"
 #include "actors/shard/shard_inside.h"
 
 #include "codec/base/failpoint.h"
@@ -419,7 +419,7 @@ static const dispatch_row_t s_rows[] = {
     {KIND_hand_over, FROM_SCHEDULER, WHILE_RUNS, s_hand_over},
     {KIND_stop, FROM_NODES | FROM_SCHEDULER, DISPATCH_ALWAYS, s_told_to_stop},
 };
-static const dispatch_t s_table = {s_rows, sizeof s_rows / sizeof *s_rows, FROM_SCHEDULER};
+const dispatch_t shard_dispatch = {s_rows, sizeof s_rows / sizeof *s_rows, FROM_SCHEDULER};
 
 static void s_dispatch(shard_core_t *self, message_t **message_p, int64_t now_us)
 {
@@ -429,7 +429,7 @@ static void s_dispatch(shard_core_t *self, message_t **message_p, int64_t now_us
     const dispatch_row_t *row;
     err_t why = {0};
     dispatch_verdict_t verdict =
-        dispatch_judge(&s_table, &who, *message_p, s_phase(self), &base->scheduler_incarnation, &row);
+        dispatch_judge(&shard_dispatch, &who, *message_p, s_phase(self), &base->scheduler_incarnation, &row);
     if (verdict == DISPATCH_TAKEN) {
         row->handle(self, message_p, now_us);
         return;

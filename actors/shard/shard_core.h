@@ -17,12 +17,14 @@
 #ifndef ACTORS_SHARD_SHARD_CORE_H
 #define ACTORS_SHARD_SHARD_CORE_H
 
+#include "actors/kit/dispatch.h"
 #include "actors/kit/role.h"
-#include "actors/shard/shard_spec.h"
+#include "actors/shard/base/shard_spec.h"
 #include "store/snapshot.h"
 
 typedef struct shard_core shard_core_t;
 extern const role_t shard_role;
+extern const dispatch_t shard_dispatch; /* who may say what to it, and when */
 
 /* A shard at its first start: `initial` (elements) float32 is taken. */
 shard_core_t *shard_core_new(const shard_spec_t *spec, buf_t **initial_p);

@@ -77,21 +77,14 @@ static void s_progress(shard_core_t *self)
     message->progress.steps = self->replica->steps;
     message->progress.rounds = self->stream->cut;
     message->progress.samples_applied = self->replica->samples_applied;
-    message->progress.duplicates = self->base->counts.duplicates;
-    message->progress.refused = self->base->counts.refusals;
-    message->progress.not_finite = self->base->counts.not_finite;
-    message->progress.rolled_back = self->base->counts.rolled_back;
-    message->progress.uncompensated = self->base->counts.uncompensated;
-    message->progress.snapshots_failed = self->base->counts.snapshots_failed;
     message->progress.closed = self->durable->closed;
     message->progress.lasts = shard_core_lasts(self);
-    message->progress.welcomes = self->base->counts.welcomes;
     message->progress.number = self->durable->keep.counts;
     message->progress.handed = durable_has_handed(self->durable);
     message->progress.assignment = keep_assignment(&self->durable->keep);
     message->progress.keep_lag_us = keep_lag_us(&self->durable->keep);
     message_set_name(message->progress.keep_refused, keep_refused(&self->durable->keep));
-    message->progress.uncovered = self->durable->uncovered.count;
+    base_tell_counts(self->base, message);
     base_send(self->base, &message);
 }
 

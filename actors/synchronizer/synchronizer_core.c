@@ -3,6 +3,7 @@
 #include "actors/synchronizer/synchronizer_internal.h"
 #include "codec/base/failpoint.h"
 #include "codec/base/hash.h"
+#include "codec/wire/actor_name.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,15 +20,21 @@ static message_t *s_message(const synchronizer_core_t *self, message_kind_t kind
     return message;
 }
 
-static void s_name(wire_name_t ret_name, const char *role, const char *region, size_t index)
+static void s_name(wire_name_t ret_name, actor_role_t role, const char *region, size_t index)
 {
-    char text[3 * WIRE_NAME_SIZE];
-    snprintf(text, sizeof text, "%s/%s/%zu", role, region, index);
-    message_set_name(ret_name, text);
+    message_set_name(ret_name, actor_name_numbered(role, region, index).text);
 }
 
 /* -- life -------------------------------------------------------------------------------------------------
  */
+
+/* The first pause is under way from the start. */
+static backoff_t s_resend(void)
+{
+    backoff_t pause = backoff_of(RELAY_RESEND_FIRST_US, RELAY_RESEND_LAST_US);
+    backoff_next(&pause);
+    return pause;
+}
 
 static void s_add_destinations(synchronizer_core_t *self)
 {
@@ -39,8 +46,8 @@ static void s_add_destinations(synchronizer_core_t *self)
             continue;
         destination_t *destination = &self->destinations[self->destination_count++];
         destination->region = r;
-        destination->pause_us = RELAY_RESEND_FIRST_US;
-        s_name(destination->name, "shard", topology->regions[r].name, self->spec.shard_index);
+        destination->pause = s_resend();
+        s_name(destination->name, ROLE_SHARD, topology->regions[r].name, self->spec.shard_index);
     }
 }
 
@@ -51,9 +58,9 @@ synchronizer_core_t *synchronizer_core_new(const synchronizer_spec_t *spec)
     CHECK(self);
     self->spec = *spec;
     const char *region = spec->topology->regions[spec->region_index].name;
-    s_name(self->name, "synchronizer", region, spec->shard_index);
-    s_name(self->shard, "shard", region, spec->shard_index);
-    snprintf(self->scheduler, sizeof self->scheduler, "scheduler/%s", region);
+    s_name(self->name, ROLE_SYNCHRONIZER, region, spec->shard_index);
+    s_name(self->shard, ROLE_SHARD, region, spec->shard_index);
+    message_set_name(self->scheduler, actor_name(ROLE_SCHEDULER, region).text);
     outbox_init(&self->outbox);
     relay_reset(&self->relay, 0);
     s_add_destinations(self);
@@ -184,7 +191,7 @@ static void s_probe(synchronizer_core_t *self, const destination_t *destination)
 /* How long silence may last: a second, three round trips, and what the flying bytes take on this link. */
 static int64_t s_patience(const destination_t *destination)
 {
-    int64_t patience = destination->pause_us;
+    int64_t patience = destination->pause.now_us;
     if (!destination->link_known)
         return patience;
     if (3 * destination->rtt_us > patience)
@@ -223,9 +230,7 @@ static void s_check_silence(synchronizer_core_t *self, destination_t *destinatio
     if (self->now_us < s_silence_end(self, destination))
         return;
     destination->heard_us = self->now_us;
-    destination->pause_us = 2 * destination->pause_us;
-    if (destination->pause_us > RELAY_RESEND_LAST_US)
-        destination->pause_us = RELAY_RESEND_LAST_US;
+    backoff_next(&destination->pause);
     if (destination->applied + 1 < self->relay.oldest)
         s_tell_gap(self, destination);
     if (destination->sent > destination->applied)
@@ -274,7 +279,7 @@ static void s_restart(synchronizer_core_t *self, uint64_t history)
         destination_t *destination = &self->destinations[i];
         destination->applied = destination->durable = destination->sent = destination->flying_bytes = 0;
         destination->heard_us = self->now_us;
-        destination->pause_us = RELAY_RESEND_FIRST_US;
+        destination->pause = s_resend();
     }
 }
 
@@ -431,7 +436,7 @@ static bool s_same_gap(const synchronizer_core_t *self, const destination_t *des
 
 static void s_advanced(synchronizer_core_t *self, destination_t *destination)
 {
-    destination->pause_us = RELAY_RESEND_FIRST_US;
+    destination->pause = s_resend();
     destination->advanced_us = self->now_us;
     s_tell_shard(self, destination);
     relay_drop_below(&self->relay, synchronizer_core_delivered(self) + 1);
@@ -527,7 +532,7 @@ static void s_on_link(synchronizer_core_t *self, const message_t *message)
             message->link_state.rtt_us < INT32_MAX ? (int64_t)message->link_state.rtt_us : INT32_MAX;
         destination->queued_bytes = message->link_state.queued_bytes;
         if (returned)
-            destination->pause_us = RELAY_RESEND_FIRST_US;
+            destination->pause = s_resend();
         if (s_carried(self, destination))
             destination->heard_us = self->now_us;
     }

@@ -4,6 +4,8 @@
 
 #include "actors/synchronizer/synchronizer_core.h"
 
+#include "codec/base/backoff.h"
+
 #define RELAY_DELTAS_MAX 1024u /* kept at a time; what is beyond is fetched again in its turn */
 #define RELAY_CHUNKS_MAX 65536u
 #define RELAY_FETCH_US 200000
@@ -53,7 +55,7 @@ typedef struct {
     int64_t heard_us;      /* when it last answered, or was first sent something after it had everything */
     int64_t stepped_us;    /* when sending last began again */
     int64_t advanced_us;   /* when it last took something, or lacked nothing before */
-    int64_t pause_us;      /* of silence, before it is sent again */
+    backoff_t pause;       /* of silence, before it is sent again */
     err_code_t code;       /* of its last answer */
     bool link_known, link_up;
     uint64_t rate_bytes_per_s;

@@ -1,9 +1,10 @@
 #include "actors/watcher/watcher.h"
 
+#include "codec/wire/actor_name.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#define WATCHER_GLOBAL "scheduler/global"
 #define WATCHER_REPEAT_US 300000
 
 struct watcher {
@@ -40,7 +41,7 @@ static void s_tick(void *core, int64_t now_us)
     if (self->picture || now_us < self->next_us)
         return;
     self->next_us = now_us + WATCHER_REPEAT_US;
-    message_t *want = message_new(KIND_picture_want, WATCHER_GLOBAL, self->name);
+    message_t *want = message_new(KIND_picture_want, ACTOR_GLOBAL, self->name);
     outbox_add(&self->outbox, &want);
 }
 
@@ -48,7 +49,7 @@ static void s_message(void *core, message_t **message_p, int64_t now_us)
 {
     watcher_t *self = core;
     message_t *message = *message_p;
-    if (message->kind == KIND_picture && !strcmp(message->from, WATCHER_GLOBAL) && !self->picture) {
+    if (message->kind == KIND_picture && !strcmp(message->from, ACTOR_GLOBAL) && !self->picture) {
         self->picture = message;
         *message_p = NULL;
     }

@@ -4,6 +4,7 @@
 #include "actors/worker/worker_pull.h"
 #include "actors/worker/worker_push.h"
 #include "codec/base/failpoint.h"
+#include "codec/wire/actor_name.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -630,10 +631,10 @@ static void s_destroy(void **core_p)
 static void s_set_names(worker_core_t *self)
 {
     const char *region = self->spec.topology->regions[self->spec.region_index].name;
-    snprintf(self->name, sizeof self->name, "worker/%s/%zu", region, self->spec.worker_index);
-    snprintf(self->scheduler, sizeof self->scheduler, "scheduler/%s", region);
+    message_set_name(self->name, actor_name_numbered(ROLE_WORKER, region, self->spec.worker_index).text);
+    message_set_name(self->scheduler, actor_name(ROLE_SCHEDULER, region).text);
     for (size_t shard = 0; shard < self->spec.shard_count; shard++)
-        snprintf(self->shards[shard], sizeof self->shards[shard], "shard/%s/%zu", region, shard);
+        message_set_name(self->shards[shard], actor_name_numbered(ROLE_SHARD, region, shard).text);
 }
 
 worker_core_t *worker_core_new(const worker_spec_t *spec)

@@ -35,10 +35,11 @@ bool log_repeat_pass(log_repeat_t *self, const char *line, size_t size, int64_t 
     uint64_t key = s_key(line, size);
     log_repeat_line_t *known = s_find(self, key);
     if (known->key != key || now_us - known->seen_us >= LOG_REPEAT_FORGET_US)
-        *known = (log_repeat_line_t){.key = key};
+        *known =
+            (log_repeat_line_t){.key = key, .pause = backoff_of(LOG_REPEAT_FIRST_US, LOG_REPEAT_MOST_US)};
     known->seen_us = now_us;
     *ret_held = known->held;
-    if (known->passed >= LOG_REPEAT_FREE && now_us - known->told_us < known->pause_us) {
+    if (known->passed >= LOG_REPEAT_FREE && now_us - known->told_us < known->pause.now_us) {
         known->held++;
         return false;
     }
@@ -46,8 +47,6 @@ bool log_repeat_pass(log_repeat_t *self, const char *line, size_t size, int64_t 
     known->held = 0;
     known->told_us = now_us;
     if (known->passed >= LOG_REPEAT_FREE)
-        known->pause_us = known->pause_us ? 2 * known->pause_us : LOG_REPEAT_FIRST_US;
-    if (known->pause_us > LOG_REPEAT_MOST_US)
-        known->pause_us = LOG_REPEAT_MOST_US;
+        backoff_next(&known->pause);
     return true;
 }

@@ -10,6 +10,8 @@
 #ifndef CODEC_BASE_LOG_REPEAT_H
 #define CODEC_BASE_LOG_REPEAT_H
 
+#include "codec/base/backoff.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -23,7 +25,8 @@
 typedef struct {
     uint64_t key;
     uint64_t passed, held;
-    int64_t seen_us, told_us, pause_us;
+    int64_t seen_us, told_us;
+    backoff_t pause;
 } log_repeat_line_t;
 
 typedef struct {

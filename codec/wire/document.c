@@ -1,4 +1,5 @@
 #include "codec/wire/message.h"
+#include "codec/wire/says.h"
 #include "codec/wire/scan.h"
 #include "codec/wire/schema.h"
 
@@ -34,10 +35,25 @@ static void s_document_types(FILE *out)
         fprintf(out, "| %s | %s |\n", wire_type_name((wire_type_t)type), wire_type_doc((wire_type_t)type));
 }
 
+/* The roles that may say it, and to which. */
+static void s_document_says(message_kind_t kind, FILE *out)
+{
+    bool first = true;
+    for (says_t from = SAYS_SHARD; from <= SAYS_ANYBODY; from++)
+        for (says_t to = SAYS_SHARD; to <= SAYS_ANYBODY; to++)
+            if (says_is_row(kind, from, to)) {
+                fprintf(out, "%s%s to %s", first ? "\nSaid by " : ", by ", says_text(from), says_text(to));
+                first = false;
+            }
+    if (!first)
+        fprintf(out, ".\n");
+}
+
 static void s_document_message(const schema_t *schema, FILE *out)
 {
     fprintf(out, "\n## %s\n\nKind %u, class %s. %s\n", schema->name, (unsigned)schema->kind,
             message_class_name(schema->class), schema->doc);
+    s_document_says(schema->kind, out);
     if (schema->field_count)
         fprintf(out, "\n| number | field | type | meaning |\n|---|---|---|---|\n");
     for (size_t index = 0; index < schema->field_count; index++) {

@@ -4,6 +4,7 @@
 #include "actors/kit/process.h"
 #include "actors/node/hosting.h"
 #include "codec/base/log.h"
+#include "codec/wire/actor_name.h"
 #include "deploy/launch/await_room.h"
 #include "deploy/launch/host.h"
 #include "deploy/launch/launch.h"
@@ -31,7 +32,7 @@ typedef struct {
 static err_code_t s_prepare_job(launch_t *launch, const cli_args_t *args, size_t region, err_t *err)
 {
     const char *hosts = cli_value(args, "hosts"), *samples = cli_value(args, "samples");
-    if (!strncmp(hosts, "worker", strlen("worker")))
+    if (!strcmp(hosts, actor_role_text(ROLE_WORKER)) || actor_role_of(hosts) == ROLE_WORKER)
         return launch_open_dataset(launch, region, err);
     return job_derive(launch->topology, strtoull(samples, NULL, 10), &launch->job, err);
 }

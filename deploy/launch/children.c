@@ -1,6 +1,7 @@
 #include "deploy/launch/children.h"
 
 #include "codec/base/log.h"
+#include "codec/wire/actor_name.h"
 #include "deploy/launch/await_room.h"
 #include "store/file.h"
 
@@ -53,6 +54,7 @@ static void s_add(children_t *self, const launch_t *launch, isolate_t isolate, c
     child_t *child = &self->items[self->count++];
     const char *of = launch->topology->regions[region].name;
     *child = (child_t){.region = region,
+                       .pause = backoff_of(CHILD_PAUSE_US, CHILD_PAUSE_MOST_US),
                        .carries = row->carries,
                        .arguments = {"cloudless", "region", "--topology", self->topology, "--region", of,
                                      "--state", launch->state_dir, "--parent", self->parent, "--parts",
@@ -68,7 +70,8 @@ static void s_add_global(children_t *self, const launch_t *launch, const char *c
 {
     child_t *child = &self->items[self->count++];
     *child = (child_t){.region = CHILDREN_GLOBAL,
-                       .name = "scheduler/global",
+                       .pause = backoff_of(CHILD_PAUSE_US, CHILD_PAUSE_MOST_US),
+                       .name = ACTOR_GLOBAL,
                        .arguments = {"cloudless", "global", "--topology", self->topology, "--state",
                                      launch->state_dir, "--parent", self->parent}};
     size_t count = 0;
@@ -250,15 +253,13 @@ static void s_died(const children_t *self, child_t *child, int64_t now_us)
         return;
     }
     if (child->ready && now_us - child->ready_us >= CHILD_QUICK_US)
-        child->pause_us = 0;
+        backoff_reset(&child->pause);
     log_event(LEVEL_WARN, child->name, "died", "reason=\"its process %s\"; starting it again in %lld ms", how,
-              (long long)child->pause_us / 1000);
+              (long long)child->pause.now_us / 1000);
     child->state = CHILD_WAITS;
     child->restarts++;
-    child->again_us = now_us + child->pause_us;
-    child->pause_us = child->pause_us ? 2 * child->pause_us : CHILD_PAUSE_US;
-    if (child->pause_us > CHILD_PAUSE_MOST_US)
-        child->pause_us = CHILD_PAUSE_MOST_US;
+    child->again_us = now_us + child->pause.now_us; /* after the first death at once */
+    backoff_next(&child->pause);
 }
 
 /* "done REGION SAMPLES" */

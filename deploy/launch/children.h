@@ -13,6 +13,7 @@
 
 #include "actors/kit/process.h"
 #include "actors/node/hosting.h"
+#include "codec/base/backoff.h"
 #include "deploy/launch/launch.h"
 #include "deploy/launch/status_file.h"
 
@@ -39,7 +40,8 @@ typedef struct {
     bool left;          /* it was told to end by somebody else: it is started again, as one that died */
     bool ready;
     bool came; /* was ready once */
-    int64_t ready_us, again_us, pause_us;
+    int64_t ready_us, again_us;
+    backoff_t pause;        /* before the start after the next death */
     unsigned failed_starts; /* in a row */
     unsigned deaths;  /* in a row without anything done in between, as told by the global scheduler ... */
     uint64_t died_at; /* ... samples by then */

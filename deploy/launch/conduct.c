@@ -6,6 +6,7 @@
 #include "actors/scheduler/global/global_mark.h"
 #include "codec/base/log.h"
 #include "codec/base/outlet.h"
+#include "codec/wire/actor_name.h"
 #include "deploy/launch/await_room.h"
 #include "deploy/launch/command.h"
 #include "deploy/launch/control.h"
@@ -73,7 +74,7 @@ static void s_publish(conduct_t *self, char *text, int64_t now_us)
     err_t err = {0};
     bool failed = status_file_write(self->status_path, text, &err) != ERR_OK;
     if (failed && !self->status_failed)
-        log_event(LEVEL_WARN, "scheduler/global", "status_file",
+        log_event(LEVEL_WARN, ACTOR_GLOBAL, "status_file",
                   "reason=\"%s\"; going on without, who asks is answered", err.text);
     self->status_failed = failed;
     pthread_mutex_lock(&self->mutex);
@@ -129,7 +130,7 @@ static err_code_t s_start_scheduler(void *hint, err_t *err)
                             .plan = applies ? &self->plan_with : NULL,
                             .observe = s_observe,
                             .observe_hint = self};
-    shell_spec_t shell = {.name = "scheduler/global",
+    shell_spec_t shell = {.name = ACTOR_GLOBAL,
                           .find = launch_find_broker,
                           .find_hint = &self->where,
                           .notify_fd = self->host.notify_fd};
@@ -420,7 +421,7 @@ static void s_forget(const conduct_t *self)
 {
     err_t err = {0};
     if (global_actor_forget(self->launch->state_dir, &err))
-        log_event(LEVEL_WARN, "scheduler/global", "forget", "reason=\"%s\"", err.text);
+        log_event(LEVEL_WARN, ACTOR_GLOBAL, "forget", "reason=\"%s\"", err.text);
 }
 
 /* Returns whether the scheduler had failed for a reason of its own before a region's process did: the first

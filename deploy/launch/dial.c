@@ -9,6 +9,7 @@
 #include "codec/base/machine.h"
 #include "codec/base/rng.h"
 #include "codec/base/units.h"
+#include "codec/wire/actor_name.h"
 #include "deploy/launch/dial_way.h"
 
 #include <arpa/inet.h>
@@ -125,8 +126,9 @@ static void s_greet(call_t *self, void *context)
         return;
     zmq_setsockopt(self->socket, ZMQ_LINGER, &linger, sizeof linger);
     address_choose_family(self->socket, self->endpoint);
-    snprintf(self->name, sizeof self->name, "watcher/%s/%08llx", self->region->name,
-             (unsigned long long)(rng_entropy() & 0xffffffff));
+    char part[24];
+    snprintf(part, sizeof part, "%08llx", (unsigned long long)(rng_entropy() & 0xffffffff));
+    message_set_name(self->name, actor_name_called(ROLE_WATCHER, self->region->name, part).text);
     message_t *hello = message_new(KIND_hello, "broker", self->name);
     hello->hello.pid = (uint64_t)getpid();
     hello->hello.life = rng_entropy() | 1;
@@ -174,7 +176,7 @@ static void s_wait(call_t *calls, size_t count, bool greeted)
 
 static bool s_is_right(const call_t *self)
 {
-    return strncmp(self->answer, "broker/", 7) == 0 && strcmp(self->answer + 7, self->region->name) == 0;
+    return actor_is_of(self->answer, ROLE_BROKER, self->region->name);
 }
 
 /* Its broker answers. */
@@ -196,7 +198,9 @@ static size_t s_tell_clock(const call_t *self, FILE *out)
 static size_t s_tell(const call_t *self, FILE *out)
 {
     const char *region = self->region->name;
-    const char *answer = strncmp(self->answer, "broker/", 7) == 0 ? self->answer + 7 : "";
+    actor_parts_t broker;
+    bool answered = actor_split(self->answer, strlen(self->answer), &broker) && broker.role == ROLE_BROKER;
+    const char *answer = answered ? broker.region : "";
     const char *key = self->region->advertise[0] ? "broker.advertise" : "broker.bind";
     if (!self->endpoint[0])
         return 0;

@@ -1,6 +1,7 @@
 #include "deploy/launch/headway.h"
 
 #include "codec/base/units.h"
+#include "codec/wire/actor_name.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -122,9 +123,9 @@ double headway_left_s(const headway_t *self, const global_core_t *core, size_t r
 /* Ranks who explains a standstill best: the schedulers, then the shards, then whoever waits for them. */
 static int s_rank(const char *actor)
 {
-    static const char *const roles[] = {"scheduler/", "shard/", "synchronizer/"};
+    static const actor_role_t roles[] = {ROLE_SCHEDULER, ROLE_SHARD, ROLE_SYNCHRONIZER};
     int rank = 0;
-    while (rank < 3 && strncmp(actor, roles[rank], strlen(roles[rank])))
+    while (rank < 3 && actor_role_of(actor) != roles[rank])
         rank++;
     return rank;
 }

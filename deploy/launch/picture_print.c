@@ -2,6 +2,7 @@
 
 #include "codec/base/quote.h"
 #include "codec/base/units.h"
+#include "codec/wire/actor_name.h"
 #include "deploy/launch/region_row.h"
 #include "store/statedir.h"
 
@@ -115,10 +116,9 @@ static bool s_is_here(const char *state_dir, const char *region)
 /* The machine and node of a region's first shard. */
 static const json_value_t *s_first_shard(const json_value_t *actors, const char *region)
 {
-    char name[128];
-    snprintf(name, sizeof name, "shard/%s/0", region);
+    actor_name_t name = actor_name_numbered(ROLE_SHARD, region, 0);
     for (size_t i = 0; i < json_count(actors); i++)
-        if (!strcmp(json_get_string(json_at(actors, i), "name", ""), name))
+        if (!strcmp(json_get_string(json_at(actors, i), "name", ""), name.text))
             return json_at(actors, i);
     return NULL;
 }

@@ -8,9 +8,9 @@ typedef struct {
     const char *name, *machine, *kernels, *still_why, *rented;
     bool seen, complete;
     uint64_t samples, samples_total, samples_repeated, steps, rounds, nodes, workers, shards, units, restarts,
-        worker_starts, nodes_joined, shards_moved, rent_failures, wan_sent_bytes, wan_received_bytes,
-        duplicates_refused, refused, not_finite, updates_rolled_back, snapshots_failed, undurable_exchanges,
-        welcomes, uncompensated;
+        worker_starts, nodes_joined, shards_moved, rent_failures, wan_sent_bytes, wan_received_bytes;
+#define COUNTER(name, stored, add, word, state, progress, report, json, unit, help) uint64_t json;
+#include "codec/wire/counters.def"
     double seen_s, done_share, samples_per_s, left_s, train_s, compute_s, rented_s, loss, test_accuracy,
         keep_lag_s, worker_start_s, worker_start_median_s, join_s, still_s, rent_cost, wan_cost, cost;
 } region_row_t;
@@ -54,16 +54,10 @@ const row_field_t region_row_fields[] = {
     BOTH(still_why, ROW_TEXT, "", "for whom its actors waited then; empty: they computed", NULL, NULL),
     BOTH(shards_moved, ROW_COUNT, "", "shards that were handed over to another node", NULL, NULL),
     BOTH(restarts, ROW_COUNT, "", "actors placed again after they had run", NULL, NULL),
-    BOTH(updates_rolled_back, ROW_COUNT, "", "updates that were lost with a disk, and computed again", NULL,
-         NULL),
-    BOTH(welcomes, ROW_COUNT, "", "shards that took another region's state", NULL, NULL),
-    BOTH(snapshots_failed, ROW_COUNT, "", "snapshots that a disk refused", NULL, NULL),
-    BOTH(undurable_exchanges, ROW_COUNT, "", "exchanges that left before they were on a disk", NULL, NULL),
     BOTH(keep_lag_s, ROW_NUMBER, "s", "age of the oldest change that some keeper lacks", NULL, NULL),
-    BOTH(duplicates_refused, ROW_COUNT, "", "pushes and deltas that came again", NULL, NULL),
-    BOTH(refused, ROW_COUNT, "", "messages that were refused", NULL, NULL),
-    BOTH(not_finite, ROW_COUNT, "", "updates that were refused as not finite", NULL, NULL),
-    BOTH(uncompensated, ROW_COUNT, "", "late gradients that could not be compensated", NULL, NULL),
+#define COUNTER(name, stored, add, word, state, progress, report, json, unit, help)                          \
+    BOTH(json, ROW_COUNT, unit, help, NULL, NULL),
+#include "codec/wire/counters.def"
     BOTH(loss, ROW_NUMBER, "", "mean training loss of the newest batches", "loss", NULL),
     BOTH(test_accuracy, ROW_NUMBER, "", "of the newest evaluation", "accuracy", NULL),
     BOTH(units, ROW_COUNT, "", "that its offers have", NULL, NULL),
@@ -127,14 +121,14 @@ static void s_put_counts(region_row_t *row, const region_report_t_ *report)
     row->rent_failures = report->rent_failures;
     row->wan_sent_bytes = report->wan_sent_bytes;
     row->wan_received_bytes = report->wan_received_bytes;
-    row->duplicates_refused = report->duplicates_refused;
-    row->refused = report->refused;
-    row->not_finite = report->not_finite;
-    row->updates_rolled_back = report->updates_rolled_back;
-    row->snapshots_failed = report->snapshots_failed;
-    row->undurable_exchanges = report->uncovered;
-    row->welcomes = report->welcomes;
-    row->uncompensated = report->uncompensated;
+}
+
+/* Rows of the list name fields of the whole message. */
+static void s_put_counters(region_row_t *row, const message_t *message)
+{
+#define COUNTER(name, stored, add, word, state, progress, report, json, unit, help)                          \
+    row->json = message->report;
+#include "codec/wire/counters.def"
 }
 
 static void s_put_times(region_row_t *row, const region_report_t_ *report)
@@ -166,7 +160,9 @@ json_value_t *region_row_new(const global_core_t *core, const headway_t *headway
     static const message_t nothing = {.region_report = {.loss = NAN, .test_accuracy = NAN}};
     const topology_region_t *spec = &global_core_topology(core)->regions[region];
     const message_t *message = global_core_region(core, region).report;
-    const region_report_t_ *report = message ? &message->region_report : &nothing.region_report;
+    if (!message)
+        message = &nothing;
+    const region_report_t_ *report = &message->region_report;
     global_cost_t cost = report_cost(core, context, region);
     char rented[RENTED_MAX];
     bool planned = !headway && spec->workers;
@@ -180,6 +176,7 @@ json_value_t *region_row_new(const global_core_t *core, const headway_t *headway
                         .loss = report->loss,
                         .test_accuracy = report->test_accuracy};
     s_put_counts(&row, report);
+    s_put_counters(&row, message);
     s_put_times(&row, report);
     s_put_rent(&row, report, &cost, rented);
     if (headway)

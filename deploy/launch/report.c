@@ -138,6 +138,20 @@ static void s_mean(double value, double weight, double *sum, double *weights)
     }
 }
 
+static void s_add_counters(report_totals_t *totals, const message_t *message)
+{
+#define COUNTER(name, stored, add, word, state, progress, report, json, unit, help)                          \
+    COUNTER_##add(totals->json, message->report);
+#include "codec/wire/counters.def"
+}
+
+static void s_put_counters(json_value_t *document, const report_totals_t *totals)
+{
+#define COUNTER(name, stored, add, word, state, progress, report, json, unit, help)                          \
+    json_set_u64(document, #json, totals->json);
+#include "codec/wire/counters.def"
+}
+
 report_totals_t report_totals(const global_core_t *core, const report_context_t *context)
 {
     report_totals_t totals = {0};
@@ -150,9 +164,7 @@ report_totals_t report_totals(const global_core_t *core, const report_context_t 
         totals.samples += report->region_report.samples;
         totals.restarts += report->region_report.restarts;
         totals.rounds += report->region_report.rounds;
-        totals.not_finite += report->region_report.not_finite;
-        totals.rolled_back += report->region_report.updates_rolled_back;
-        totals.welcomes += report->region_report.welcomes;
+        s_add_counters(&totals, report);
         totals.wan_sent_bytes += report->region_report.wan_sent_bytes;
         totals.samples_total += report->region_report.samples_total;
         if (report->region_report.lived_us > totals.lived_us)
@@ -267,8 +279,7 @@ json_value_t *report_new(const global_core_t *core, const report_context_t *cont
     json_set_number(report, "test_accuracy", totals.accuracy);
     json_set_u64(report, "rounds", totals.rounds);
     json_set_u64(report, "restarts", totals.restarts);
-    json_set_u64(report, "updates_rolled_back", totals.rolled_back);
-    json_set_u64(report, "welcomes", totals.welcomes);
+    s_put_counters(report, &totals);
     json_set_number(report, "cost", totals.cost);
     process_rows_add(report, context->processes);
     json_value_t *carried = carry_rows(context->changes ? context->changes : "");

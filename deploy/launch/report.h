@@ -28,7 +28,9 @@ global_cost_t report_cost(const global_core_t *core, const report_context_t *con
 
 /* Sums over regions; loss and accuracy are means weighted by samples, NaN without any. */
 typedef struct {
-    uint64_t samples, samples_total, restarts, rounds, not_finite, rolled_back, welcomes, wan_sent_bytes;
+    uint64_t samples, samples_total, restarts, rounds, wan_sent_bytes;
+#define COUNTER(name, stored, add, word, state, progress, report, json, unit, help) uint64_t json;
+#include "codec/wire/counters.def"
     int64_t train_us, lived_us;
     double loss, accuracy, cost;
 } report_totals_t;

@@ -10,6 +10,7 @@
 #include "codec/base/log.h"
 #include "codec/base/outlet.h"
 #include "codec/base/run_id.h"
+#include "codec/wire/actor_name.h"
 #include "deploy/launch/await_room.h"
 #include "deploy/launch/command.h"
 #include "deploy/launch/control.h"
@@ -125,7 +126,7 @@ static err_code_t s_start_scheduler(void *hint, err_t *err)
                             .region_index = self->spec->region_index,
                             .nodes_expected = self->spec->parent ? 1 : s_nodes_expected(region),
                             .settle_us = SERVE_SETTLE_US};
-    snprintf(self->scheduler_name, sizeof self->scheduler_name, "scheduler/%s", region->name);
+    message_set_name(self->scheduler_name, actor_name(ROLE_SCHEDULER, region->name).text);
     shell_spec_t shell = {.name = self->scheduler_name,
                           .find = launch_find_broker,
                           .find_hint = &self->where,
@@ -207,8 +208,8 @@ static err_code_t s_start_node(void *hint, err_t *err)
     serve_t *self = hint;
     const topology_t *topology = self->launch->topology;
     shell_destroy(&self->node); /* one that found no room, or was outbid */
-    snprintf(self->node_name, sizeof self->node_name, "node/%s/%s",
-             topology->regions[self->spec->region_index].name, self->spec->node_name);
+    const char *region = topology->regions[self->spec->region_index].name;
+    message_set_name(self->node_name, actor_name_called(ROLE_NODE, region, self->spec->node_name).text);
     s_fill_host_arguments(self);
     node_host_t node = {.topology = topology,
                         .job = &self->launch->job,

@@ -3,6 +3,7 @@
 #include "actors/kit/clock.h"
 #include "actors/watcher/watcher.h"
 #include "codec/base/rng.h"
+#include "codec/wire/actor_name.h"
 
 #include <poll.h>
 #include <stdlib.h>
@@ -99,9 +100,12 @@ char *watch_answer(const launch_where_t *where)
     int notify_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (notify_fd < 0)
         return strdup("!no more descriptors");
-    snprintf(self.name, sizeof self.name, "watcher/%s/%08lx",
-             where->launch->topology->regions[where->region_index].name,
-             (unsigned long)(rng_entropy() & 0xffffffff));
+    char part[24];
+    snprintf(part, sizeof part, "%08lx", (unsigned long)(rng_entropy() & 0xffffffff));
+    message_set_name(
+        self.name,
+        actor_name_called(ROLE_WATCHER, where->launch->topology->regions[where->region_index].name, part)
+            .text);
     shell_spec_t spec = {.name = self.name,
                          .role = &watcher_role,
                          .ops = &ops,

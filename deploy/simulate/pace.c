@@ -6,6 +6,7 @@
 #include "actors/synchronizer/strategy.h"
 #include "actors/worker/probe.h"
 #include "codec/base/rng.h"
+#include "codec/wire/actor_name.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -140,11 +141,13 @@ static void s_push(void *hint)
     pushes_t *self = hint;
     size_t bytes = self->elements * sizeof(float);
     uint64_t chunks = (bytes + MESSAGE_CHUNK_BYTES - 1) / MESSAGE_CHUNK_BYTES, first, end;
+    actor_name_t shard = actor_name_numbered(ROLE_SHARD, "a", 0),
+                 worker = actor_name_numbered(ROLE_WORKER, "a", 0);
     job_batch_samples(&self->job.regions[0], self->batch, &first, &end);
     for (uint64_t chunk = 0; chunk < chunks; chunk++) {
         size_t offset = (size_t)chunk * MESSAGE_CHUNK_BYTES;
         size_t size = bytes - offset < MESSAGE_CHUNK_BYTES ? bytes - offset : MESSAGE_CHUNK_BYTES;
-        message_t *push = message_new(KIND_push, "shard/a/0", "worker/a/0");
+        message_t *push = message_new(KIND_push, shard.text, worker.text);
         push->incarnation = 1;
         push->number = push->push.batch = self->batch;
         push->push.samples = end - first;

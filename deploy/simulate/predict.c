@@ -3,6 +3,7 @@
 #include "actors/model/model.h"
 #include "deploy/simulate/sizes.h"
 #include "deploy/simulate/wan.h"
+#include "codec/wire/actor_name.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -39,10 +40,7 @@ typedef struct {
 
 static double s_plain(const world_t *self, const message_t *message, const char *name)
 {
-    const char *slash = strrchr(name, '/');
-    size_t index = message->kind == KIND_delta ? message->delta.shard
-                   : slash                     ? strtoul(slash + 1, NULL, 10)
-                                               : 0;
+    size_t index = message->kind == KIND_delta ? message->delta.shard : sizes_shard(&self->sizes, name);
     return (double)self->sizes.plain[index < self->sizes.shard_count ? index : 0];
 }
 
@@ -72,8 +70,7 @@ static double s_lan(world_t *self, const message_t *message, size_t region, doub
     uint64_t bytes = sizes_data(&self->sizes, message);
     if (self->region_nodes[region] < 2 || !bytes || (!in && message->kind != KIND_params))
         return now_us;
-    const char *slash = strrchr(in ? message->to : message->from, '/');
-    size_t shard = slash ? strtoul(slash + 1, NULL, 10) % self->sizes.shard_count : 0;
+    size_t shard = sizes_shard(&self->sizes, in ? message->to : message->from);
     double *free_us = &self->ports[2 * (region * self->sizes.shard_count + shard) + in];
     *free_us = (*free_us > now_us ? *free_us : now_us) + 1e6 * (double)bytes / LAN_BYTES_PER_S;
     return *free_us;
@@ -293,7 +290,7 @@ static err_code_t s_stuck(const world_t *self, const sim_t *sim, err_t *err)
     size_t count = global_core_actor_count(sim_global(sim));
     for (size_t i = 0; i < count; i++) {
         const message_t *status = global_core_actor(sim_global(sim), i).status;
-        if (status->status.waits_for[0] && !strncmp(status->status.actor, "shard/", 6))
+        if (status->status.waits_for[0] && actor_role_of(status->status.actor) == ROLE_SHARD)
             return err_set(err, ERR_STATE, "the run stands still at %.0f s: %s waits for %s",
                            (double)sim_now_us(sim) / 1e6, status->status.actor, status->status.waits_for);
     }

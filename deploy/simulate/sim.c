@@ -1,5 +1,8 @@
 #include "deploy/simulate/sim_internal.h"
 
+#include "codec/wire/actor_name.h"
+#include "codec/wire/says.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -128,6 +131,8 @@ static void s_deliver(sim_t *self, sim_actor_t *actor, sim_event_t *event)
         int64_t busy_us = actor->free_us > self->now_us ? actor->free_us : self->now_us;
         actor->free_us = busy_us + self->spec.pace->serves(self->spec.pace->hint, message);
     }
+    CHECK(says_may(message->kind, says_of(message->from),
+                   says_of(actor->name))); /* schema.def knows who says what */
     actor->role->message(actor->core, &message, self->now_us);
 }
 
@@ -329,6 +334,11 @@ void sim_destroy(sim_t **self_p)
     free(self);
 }
 
+static size_t s_shard(const sim_t *self, size_t region, uint64_t shard)
+{
+    return sim_find(self, actor_name_numbered(ROLE_SHARD, self->topology->regions[region].name, shard).text);
+}
+
 static void s_open_shard(sim_t *self, const char *name, size_t node)
 {
     node_command_t command = {.incarnation = (INCARNATION_TERM_MAX << 32) - 1};
@@ -339,20 +349,17 @@ void sim_open_shards(sim_t *self)
 {
     for (size_t r = 0; r < self->topology->region_count; r++)
         for (size_t k = 0; k < self->topology->regions[r].shards; k++) {
-            wire_name_t name;
-            snprintf(name, sizeof name, "shard/%s/%zu", self->topology->regions[r].name, k);
-            size_t index = sim_find(self, name);
+            size_t index = s_shard(self, r, k);
+            actor_name_t name = actor_name_numbered(ROLE_SHARD, self->topology->regions[r].name, k);
             if (index == SIZE_MAX || !self->actors[index].core)
-                s_open_shard(self, name, sim_newest_node(self, r, name));
+                s_open_shard(self, name.text, sim_newest_node(self, r, name.text));
         }
 }
 
 void sim_parameters(const sim_t *self, size_t region_index, float *ret_values)
 {
     for (size_t k = 0; k < self->topology->regions[region_index].shards; k++) {
-        wire_name_t name;
-        snprintf(name, sizeof name, "shard/%s/%zu", self->topology->regions[region_index].name, k);
-        size_t index = sim_find(self, name);
+        size_t index = s_shard(self, region_index, k);
         CHECK(index != SIZE_MAX && self->actors[index].core);
         memcpy(ret_values + self->shard_first[k], shard_core_parameters(self->actors[index].core),
                (self->shard_first[k + 1] - self->shard_first[k]) * sizeof *ret_values);
@@ -363,9 +370,7 @@ uint64_t sim_round(const sim_t *self, size_t region_index)
 {
     uint64_t least = UINT64_MAX;
     for (size_t k = 0; k < self->topology->regions[region_index].shards; k++) {
-        wire_name_t name;
-        snprintf(name, sizeof name, "shard/%s/%zu", self->topology->regions[region_index].name, k);
-        size_t index = sim_find(self, name);
+        size_t index = s_shard(self, region_index, k);
         uint64_t round =
             index == SIZE_MAX || !self->actors[index].core ? 0 : shard_core_round(self->actors[index].core);
         least = round < least ? round : least;
@@ -387,9 +392,7 @@ uint64_t sim_batches_applied(const sim_t *self)
     for (size_t r = 0; r < self->topology->region_count; r++) {
         uint64_t least = self->job.regions[r].batches;
         for (size_t k = 0; k < self->topology->regions[r].shards; k++) {
-            wire_name_t name;
-            snprintf(name, sizeof name, "shard/%s/%zu", self->topology->regions[r].name, k);
-            size_t index = sim_find(self, name);
+            size_t index = s_shard(self, r, k);
             uint64_t have = index == SIZE_MAX || !self->actors[index].core
                                 ? 0
                                 : ranges_size(shard_core_applied(self->actors[index].core));

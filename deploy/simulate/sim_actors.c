@@ -1,8 +1,12 @@
 /* The actors of a world: starting and killing them, and what they have done outside their cores. */
 #include "deploy/simulate/sim_internal.h"
 
+#include "codec/wire/actor_name.h"
+
 #include <stdlib.h>
 #include <string.h>
+
+#define NODE_LETTER "n" /* "node/eu/n3" */
 
 size_t sim_find(const sim_t *self, const char *name)
 {
@@ -80,9 +84,21 @@ void sim_start_node(sim_t *self, const char *name, size_t region, size_t place)
 
 void sim_unit_name(const sim_t *self, size_t region, const char *unit, wire_name_t ret_name)
 {
-    char name[3 * WIRE_NAME_SIZE];
-    snprintf(name, sizeof name, "node/%s/%s", self->topology->regions[region].name, unit);
-    message_set_name(ret_name, name);
+    message_set_name(ret_name, actor_name_called(ROLE_NODE, self->topology->regions[region].name, unit).text);
+}
+
+void sim_node_name(const sim_t *self, size_t region, size_t number, wire_name_t ret_name)
+{
+    char part[24];
+    snprintf(part, sizeof part, NODE_LETTER "%zu", number);
+    sim_unit_name(self, region, part, ret_name);
+}
+
+uint64_t sim_node_number(const char *name)
+{
+    actor_parts_t node;
+    bool named = actor_split(name, strlen(name), &node) && node.rest_length > 0;
+    return named ? strtoull(node.rest + strlen(NODE_LETTER), NULL, 10) : 0;
 }
 
 static void s_start_listed(sim_t *self)
@@ -102,7 +118,7 @@ void sim_start_all(sim_t *self)
     for (size_t r = 0; !self->spec.node_list && r < self->topology->region_count; r++) {
         wire_name_t name;
         for (size_t n = 0; n < (self->spec.nodes ? self->spec.nodes : 1); n++) {
-            snprintf(name, sizeof name, "node/%s/n%zu", self->topology->regions[r].name, n);
+            sim_node_name(self, r, n, name);
             sim_start_node(self, name, r, n);
         }
     }
@@ -224,16 +240,22 @@ void sim_start_actor(sim_t *self, const char *name, size_t node, const node_comm
     sim_actor_t *actor = s_slot(self, name, region);
     actor->node = node;
     self->stats.starts++;
-    size_t index = strtoul(strrchr(name, '/') + 1, NULL, 10);
-    if (!strncmp(name, "worker/", 7)) {
-        s_begin(self, actor, &worker_role, s_new_worker(self, region, index, incarnation), incarnation);
-    } else if (!strncmp(name, "shard/", 6)) {
-        s_begin(self, actor, &shard_role, s_new_shard(self, actor, index, command), incarnation);
-    } else if (!strncmp(name, "keeper/", 7)) {
+    actor_parts_t parts;
+    CHECK(actor_split(name, strlen(name), &parts));
+    switch (parts.role) {
+    case ROLE_WORKER:
+        s_begin(self, actor, &worker_role, s_new_worker(self, region, parts.number, incarnation),
+                incarnation);
+        break;
+    case ROLE_SHARD:
+        s_begin(self, actor, &shard_role, s_new_shard(self, actor, parts.number, command), incarnation);
+        break;
+    case ROLE_KEEPER:
         s_begin(self, actor, &keeper_role, s_new_keeper(self, actor, incarnation), incarnation);
-    } else {
-        CHECK(!strncmp(name, "synchronizer/", 13));
-        s_begin(self, actor, &synchronizer_role, s_new_synchronizer(self, region, index, incarnation),
+        break;
+    default:
+        CHECK(parts.role == ROLE_SYNCHRONIZER);
+        s_begin(self, actor, &synchronizer_role, s_new_synchronizer(self, region, parts.number, incarnation),
                 incarnation);
     }
 }
@@ -309,7 +331,7 @@ static void s_bury(sim_t *self, size_t node, const node_command_t *command)
 /* A shard has a store to open, in a directory of its own. */
 static bool s_lacks_room(sim_t *self, size_t node, const node_command_t *command)
 {
-    if (strncmp(command->actor, "shard/", 6) != 0 || !sim_is_full(self, node))
+    if (actor_role_of(command->actor) != ROLE_SHARD || !sim_is_full(self, node))
         return false;
     err_t why = {.code = ERR_FULL};
     self->stats.without_room++;
@@ -395,8 +417,8 @@ static sim_spends_t s_spends(const sim_actor_t *actor)
 {
     if (actor->computing)
         return actor->task.evaluate ? SPENDS_EVALUATING : SPENDS_COMPUTING;
-    return strncmp(worker_core_waits_for(actor->core, NULL), "shard/", 6) == 0 ? SPENDS_SHARD
-                                                                               : SPENDS_SCHEDULER;
+    bool shard = actor_role_of(worker_core_waits_for(actor->core, NULL)) == ROLE_SHARD;
+    return shard ? SPENDS_SHARD : SPENDS_SCHEDULER;
 }
 
 void sim_spend(sim_t *self, size_t index)

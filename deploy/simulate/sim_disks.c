@@ -3,6 +3,7 @@
 #include "deploy/simulate/sim_internal.h"
 
 #include "actors/shard/durable/carry.h"
+#include "codec/wire/actor_name.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -105,15 +106,15 @@ void sim_wipe(sim_t *self, const char *node)
 
 static void s_shard_name(const sim_t *self, size_t region, uint64_t shard, wire_name_t ret_name)
 {
-    snprintf(ret_name, sizeof(wire_name_t), "shard/%s/%llu", self->topology->regions[region].name,
-             (unsigned long long)shard);
+    message_set_name(ret_name,
+                     actor_name_numbered(ROLE_SHARD, self->topology->regions[region].name, shard).text);
 }
 
 size_t sim_newest_node(const sim_t *self, size_t region, const char *shard)
 {
     const sim_copy_t *best = NULL;
     wire_name_t name;
-    snprintf(name, sizeof name, "node/%s/n0", self->topology->regions[region].name);
+    sim_node_name(self, region, 0, name);
     for (size_t i = 0; i < self->copy_count; i++) {
         const sim_copy_t *copy = self->copies[i];
         size_t node = sim_find(self, copy->node);

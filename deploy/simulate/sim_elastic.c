@@ -10,8 +10,7 @@
 static uint64_t s_kind(const sim_t *self, const char *node, uint64_t below)
 {
     rng_t rng;
-    uint64_t number = strtoull(strrchr(node, '/') + 2, NULL, 10);
-    rng_init_for(&rng, self->spec.seed, "machine", number, 0);
+    rng_init_for(&rng, self->spec.seed, "machine", sim_node_number(node), 0);
     return rng_below(&rng, below);
 }
 
@@ -52,7 +51,7 @@ void sim_join(sim_t *self)
         return;
     for (size_t n = 0; n < self->spec.nodes_most; n++) {
         wire_name_t name;
-        snprintf(name, sizeof name, "node/%s/n%zu", self->topology->regions[region].name, n);
+        sim_node_name(self, region, n, name);
         if (sim_find(self, name) != SIZE_MAX)
             continue;
         self->stats.joined++;

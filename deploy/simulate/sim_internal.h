@@ -179,6 +179,9 @@ size_t sim_find(const sim_t *self, const char *name); /* SIZE_MAX when it never 
 void sim_start_all(sim_t *self);                      /* schedulers and nodes */
 void sim_start_node(sim_t *self, const char *name, size_t region, size_t place);
 void sim_unit_name(const sim_t *self, size_t region, const char *unit, wire_name_t ret_name);
+/* Of nodes that are no units, and back; 0 for those that are. */
+void sim_node_name(const sim_t *self, size_t region, size_t number, wire_name_t ret_name);
+uint64_t sim_node_number(const char *name);
 void sim_put(sim_t *self, const char *name, size_t region, const role_t *role, void *core,
              uint64_t incarnation);
 void sim_start_actor(sim_t *self, const char *name, size_t node, const node_command_t *command);

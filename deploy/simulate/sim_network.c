@@ -2,6 +2,8 @@
  * world's seed. */
 #include "deploy/simulate/sim_internal.h"
 
+#include "codec/wire/actor_name.h"
+
 #include <string.h>
 
 /* The message that the receiver decodes, from the bytes that the sender's message packs to. */
@@ -104,12 +106,11 @@ static void s_tell(sim_t *self, size_t region, const char *listener)
 {
     const sim_pace_t *pace = self->spec.pace;
     size_t actor = sim_find(self, listener);
-    wire_name_t broker;
-    snprintf(broker, sizeof broker, "broker/%s", self->topology->regions[region].name);
+    actor_name_t broker = actor_name(ROLE_BROKER, self->topology->regions[region].name);
     for (size_t other = 0; other < self->topology->region_count; other++) {
         if (other == region || actor == SIZE_MAX || !self->actors[actor].alive)
             continue;
-        message_t *state = message_new(KIND_link_state, listener, broker);
+        message_t *state = message_new(KIND_link_state, listener, broker.text);
         message_set_name(state->link_state.region, self->topology->regions[other].name);
         if (pace->link(pace->hint, region, other, state))
             self->actors[actor].role->message(self->actors[actor].core, &state, self->now_us);
@@ -122,13 +123,9 @@ void sim_tell_links(sim_t *self)
 {
     for (size_t r = 0; r < self->topology->region_count; r++) {
         const topology_region_t *region = &self->topology->regions[r];
-        char name[2 * WIRE_NAME_SIZE];
-        snprintf(name, sizeof name, "scheduler/%s", region->name);
-        s_tell(self, r, name);
-        for (uint64_t k = 0; k < region->shards; k++) {
-            snprintf(name, sizeof name, "synchronizer/%s/%llu", region->name, (unsigned long long)k);
-            s_tell(self, r, name);
-        }
+        s_tell(self, r, actor_name(ROLE_SCHEDULER, region->name).text);
+        for (uint64_t k = 0; k < region->shards; k++)
+            s_tell(self, r, actor_name_numbered(ROLE_SYNCHRONIZER, region->name, k).text);
     }
     sim_schedule(self,
                  (sim_event_t){.at_us = self->now_us + self->spec.pace->link_every_us, .kind = SIM_LINKS});

@@ -5,6 +5,7 @@
 
 #include "actors/scheduler/base/keep.h"
 #include "store/kv_mem.h"
+#include "codec/wire/actor_name.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -128,10 +129,8 @@ void sim_schedulers_new(sim_t *self)
         scheduler->term = self->spec.term ? self->spec.term : 1;
         scheduler->kv = kv_mem_new(KV_DURABILITY_DISK);
         CHECK(scheduler->kv);
-        char name[2 * WIRE_NAME_SIZE];
-        snprintf(name, sizeof name, "scheduler/%s",
-                 i ? self->topology->regions[scheduler->region].name : "global");
-        message_set_name(scheduler->name, name);
+        const char *region = i ? self->topology->regions[scheduler->region].name : ACTOR_GLOBAL_REGION;
+        message_set_name(scheduler->name, actor_name(ROLE_SCHEDULER, region).text);
         s_start(self, scheduler);
     }
     if (self->spec.scheduler_kill_per_s > 0)

@@ -1,6 +1,7 @@
 #include "deploy/simulate/sizes.h"
 
 #include "actors/synchronizer/strategy.h"
+#include "codec/wire/actor_name.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -31,12 +32,11 @@ void sizes_fini(sizes_t *self)
     *self = (sizes_t){0};
 }
 
-/* "shard/eu/2" -> 2 */
-static size_t s_index(const sizes_t *self, const char *name)
+size_t sizes_shard(const sizes_t *self, const char *shard)
 {
-    const char *slash = strrchr(name, '/');
-    size_t index = slash ? strtoul(slash + 1, NULL, 10) : 0;
-    return index < self->shard_count ? index : 0;
+    actor_parts_t parts;
+    bool known = actor_split(shard, strlen(shard), &parts) && parts.number < self->shard_count;
+    return known ? parts.number : 0;
 }
 
 uint64_t sizes_data(const sizes_t *self, const message_t *message)
@@ -45,9 +45,9 @@ uint64_t sizes_data(const sizes_t *self, const message_t *message)
         return 0;
     switch (message->kind) {
     case KIND_push:
-        return self->plain[s_index(self, message->to)];
+        return self->plain[sizes_shard(self, message->to)];
     case KIND_params:
-        return self->plain[s_index(self, message->from)];
+        return self->plain[sizes_shard(self, message->from)];
     case KIND_delta:
         return message->delta.shard < self->shard_count
                    ? (message->delta.encoding ? self->encoded : self->plain)[message->delta.shard]

@@ -25,6 +25,9 @@ typedef struct {
 void sizes_init(sizes_t *self, const topology_t *topology, const layout_t *layout);
 void sizes_fini(sizes_t *self);
 
+/* The number of a shard by its name; 0: it is not one of these. */
+size_t sizes_shard(const sizes_t *self, const char *shard);
+
 /* Bytes of the tensor that a message carries a part of; 0: it carries none. */
 uint64_t sizes_data(const sizes_t *self, const message_t *message);
 

@@ -169,7 +169,7 @@ sub measure_members {
 my $member = qr/(?:->|\.)\w+(?:\[[^\]]*\])?/;
 
 sub strategy_flags {
-    my ($struct) = ($product->{'actors/synchronizer/strategy.h'}{plain} // '') =~ /struct\s*\{([^{}]*)\}\s*strategy_t/;
+    my ($struct) = ($product->{'brokers/strategies.h'}{plain} // '') =~ /struct\s*\{([^{}]*)\}\s*strategy_t/;
     my @flags = ($struct // '') =~ /\b(\w+)\s*;/g;
     return grep { !/^(id|name|differs)$/ } @flags;
 }
@@ -301,6 +301,8 @@ sub measure_wire {
     my %fields;
     my $schema = slurp("$root/codec/wire/schema.def");
     $fields{$1}{$2} = 0 while $schema =~ /^FIELD\((\w+), \d+, \w+, (\w+),/mg;
+    my $counters = -f "$root/codec/wire/counters.def" ? slurp("$root/codec/wire/counters.def") : '';
+    $fields{$1}{$2}++ while $counters =~ /\b(shard_state|progress|region_report)\.(\w+)/g; # whoever walks the list reads them
     note_reads(\%fields, $product->{$_}{code}) for grep { !m{^codec/wire/} } keys %$product;
     my @unread;
     for my $kind (sort keys %fields) { push @unread, map { "$kind.$_" } grep { !$fields{$kind}{$_} } sort keys %{ $fields{$kind} } }

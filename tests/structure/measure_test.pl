@@ -14,7 +14,7 @@ my %small = (
     'tests/structure/rooms' => ".  codec store brokers actors deploy\n~actors/shard  base rounds\n",
     'tests/structure/limits' => join('', map { "$_ 0 0\n" } qw(members.* circle.* circle_of_folders upward_* strategy.* conditions.* wire.* lines.* comments.* document.*)) . "function.* 99 99\n",
     'codec/wire/schema.def' => "MESSAGE(push, 1, BULK, \"x\")\nFIELD(push, 1, u64, batch, \"x\")\nFIELD(push, 2, u64, idle, \"x\")\nEND(push)\n",
-    'actors/synchronizer/strategy.h' => "typedef struct {\n    const char *name;\n    bool waits; /* for all */\n} strategy_t;\n",
+    'brokers/strategies.h' => "typedef struct {\n    const char *name;\n    bool waits; /* for all */\n} strategy_t;\n",
     'actors/shard/base/base.c' => <<'END',
 #include "actors/shard/rounds/rounds.h"
 #include "actors/shard/top.h"

@@ -1,5 +1,7 @@
-/* The layers and rooms of tests/structure/rooms, and the doorways of ARCHITECTURE.md, checked over every
- * source file there is. */
+/* The layers and rooms of tests/structure/rooms, the doorways of ARCHITECTURE.md, and that names of actors
+ * are made in one place, checked over every source file there is. */
+#include "codec/wire/actor_name.h"
+
 #include <criterion/criterion.h>
 
 #include <fnmatch.h>
@@ -45,7 +47,7 @@ static const struct {
 };
 #define DOORWAYS (sizeof s_doorways / sizeof *s_doorways)
 
-static size_t s_files, s_includes, s_wrong;
+static size_t s_files, s_includes, s_wrong, s_wrong_names;
 static bool s_quiet; /* what is wrong is only counted: a logged error fails the program */
 
 /* "FOLDER ROOM ROOM ..." */
@@ -143,6 +145,25 @@ static void s_check_include(const char *path, int line, const char *text)
             s_check_room(&s_rows[i], path, line, header);
 }
 
+/* Comments are cut away as far as they are on lines of their own, or behind the code. */
+static void s_check_names(const char *path, int line, char *text)
+{
+    if (!strncmp(path, "codec/wire/actor_name.", 22) || text[strspn(text, " ")] == '*')
+        return;
+    char *comment = strstr(text, "/*");
+    if (comment)
+        *comment = '\0';
+    for (actor_role_t role = 0; role < ROLE_NONE; role++) {
+        char begin[32];
+        snprintf(begin, sizeof begin, "\"%s/", actor_role_text(role));
+        if (!strstr(text, begin))
+            continue;
+        s_wrong_names++;
+        cr_log_error("%s:%d: writes a name of %s by hand: call codec/wire/actor_name.h", path, line,
+                     actor_role_text(role));
+    }
+}
+
 static int s_visit(const char *full, const struct stat *info, int type, struct FTW *where)
 {
     (void)info;
@@ -153,14 +174,16 @@ static int s_visit(const char *full, const struct stat *info, int type, struct F
     FILE *file = fopen(full, "r");
     cr_assert(file, "cannot read %s", full);
     char text[1024];
-    for (int line = 1; fgets(text, sizeof text, file); line++)
+    for (int line = 1; fgets(text, sizeof text, file); line++) {
         s_check_include(full + strlen(SOURCE_DIR) + 1, line, text);
+        s_check_names(full + strlen(SOURCE_DIR) + 1, line, text);
+    }
     fclose(file);
     s_files++;
     return 0;
 }
 
-Test(layering, includes_point_one_way_and_libraries_have_one_doorway)
+Test(layering, includes_point_one_way_libraries_have_one_doorway_and_names_one_maker)
 {
     s_read_rows();
     for (size_t i = 0; i < s_rows[0].count; i++) {
@@ -173,6 +196,7 @@ Test(layering, includes_point_one_way_and_libraries_have_one_doorway)
     printf("layering: %zu files, %zu includes, %zu wrong\n", s_files, s_includes, s_wrong);
     cr_assert(s_includes > s_files, "fewer includes than files: the check does not read them");
     cr_assert_eq(s_wrong, 0);
+    cr_assert_eq(s_wrong_names, 0);
 }
 
 Test(layering, a_room_knows_itself_and_what_is_below_and_a_folder_all_of_its_rooms)

@@ -4,6 +4,7 @@
 #include "actors/scheduler/base/keep.h"
 #include "codec/base/log.h"
 #include "codec/base/machine.h"
+#include "codec/wire/actor_name.h"
 #include "store/file.h"
 #include "store/statedir.h"
 
@@ -41,8 +42,7 @@ static err_code_t s_open_kv(const char *state_dir, kv_t **ret_kv, err_t *err)
     snprintf(path, sizeof path, "%s/global", folder);
     rc = keep_open(path, ret_kv, &lost, err);
     if (!rc && lost.code)
-        log_event(LEVEL_WARN, "scheduler/global", "kept_damaged", "reason=\"%s\"; asking the regions",
-                  lost.text);
+        log_event(LEVEL_WARN, ACTOR_GLOBAL, "kept_damaged", "reason=\"%s\"; asking the regions", lost.text);
     return rc;
 }
 
@@ -62,7 +62,7 @@ static void s_load_kept(global_hint_t *self, kept_t *ret_kept)
     err_t err = {0};
     self->keep = keep_new(self->kv, &global_source, self->with.topology->region_count);
     if (keep_load(self->keep, KIND_global_state, ret_kept, &err))
-        log_event(LEVEL_WARN, "scheduler/global", "kept_lost", "reason=\"%s\"; asking the regions", err.text);
+        log_event(LEVEL_WARN, ACTOR_GLOBAL, "kept_lost", "reason=\"%s\"; asking the regions", err.text);
 }
 
 /* A full disk ends no run: it is said once, and tried again. */
@@ -71,11 +71,10 @@ static void s_keep(global_hint_t *self, void *core, int64_t now_us)
     err_t err = {0};
     bool failed = keep_work(self->keep, core, now_us, &err) != ERR_OK;
     if (failed && !self->keep_failed)
-        log_event(LEVEL_WARN, "scheduler/global", "keep_failed", "reason=\"%s\"; going on, trying again",
-                  err.text);
+        log_event(LEVEL_WARN, ACTOR_GLOBAL, "keep_failed", "reason=\"%s\"; going on, trying again", err.text);
     self->keep_failed = failed;
     if (keep_withhold(self->keep, core, global_role.outbox(core), now_us) && !self->withheld) {
-        log_event(LEVEL_WARN, "scheduler/global", "end_withheld", KEEP_WITHHELD);
+        log_event(LEVEL_WARN, ACTOR_GLOBAL, "end_withheld", KEEP_WITHHELD);
         self->withheld = true;
     }
 }
@@ -137,10 +136,9 @@ static void s_log_marks(global_hint_t *self)
 {
     const global_mark_t *mark = global_core_mark(self->core);
     if (global_mark_made(mark) > self->marks_made)
-        log_event(LEVEL_INFO, "scheduler/global", "marked", "tag=%s", global_mark_newest(mark));
+        log_event(LEVEL_INFO, ACTOR_GLOBAL, "marked", "tag=%s", global_mark_newest(mark));
     if (global_mark_given_up(mark) > self->marks_given_up)
-        log_event(LEVEL_WARN, "scheduler/global", "mark_given_up",
-                  "times=%llu; trying again under a new number",
+        log_event(LEVEL_WARN, ACTOR_GLOBAL, "mark_given_up", "times=%llu; trying again under a new number",
                   (unsigned long long)global_mark_given_up(mark));
     self->marks_made = global_mark_made(mark);
     self->marks_given_up = global_mark_given_up(mark);
@@ -157,7 +155,7 @@ static void s_log_plan(const global_hint_t *self, size_t index)
             at += (size_t)snprintf(units + at, sizeof units - at, "%s%s/%s=%llu", at ? " " : "",
                                    topology->regions[r].name, topology->regions[r].offers[i].name,
                                    (unsigned long long)entry->units[r][i]);
-    log_event(LEVEL_INFO, "scheduler/global", "plan",
+    log_event(LEVEL_INFO, ACTOR_GLOBAL, "plan",
               "number=%zu reason=\"%s\" objective=%s predicted_s=%.3f predicted_cost=%.6g units=\"%s\"",
               index + 1, global_plan_reason(entry, topology, reason),
               plan_objective_name(topology->plan.objective), entry->predicted_s, entry->predicted_cost,
@@ -180,7 +178,7 @@ static void s_log_strangers(global_hint_t *self, int64_t now_us)
         return;
     snprintf(self->strangers, sizeof self->strangers, "%s", text);
     self->strangers_us = now_us;
-    log_event(LEVEL_WARN, "scheduler/global", "refused", "error=\"%s\"", text);
+    log_event(LEVEL_WARN, ACTOR_GLOBAL, "refused", "error=\"%s\"", text);
 }
 
 static void s_observe(global_hint_t *self, int64_t now_us, bool last)

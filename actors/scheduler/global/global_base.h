@@ -12,9 +12,10 @@
 #include "actors/kit/role.h"
 #include "actors/scheduler/global/global_spec.h"
 #include "codec/base/run_id.h"
+#include "codec/wire/actor_name.h"
 
 #define MILLISECOND_US ((int64_t)1000)
-#define GLOBAL_NAME "scheduler/global"
+#define GLOBAL_NAME ACTOR_GLOBAL
 
 typedef struct {
     global_spec_t spec;

@@ -204,7 +204,7 @@ static const dispatch_row_t s_rows[] = {
     {KIND_refused, FROM_ANYBODY, DISPATCH_ALWAYS, s_take_refused},
     {KIND_stop, FROM_ANYBODY, DISPATCH_ALWAYS, s_take_stop},
 };
-static const dispatch_t s_table = {s_rows, sizeof s_rows / sizeof *s_rows, FROM_NOBODY};
+const dispatch_t global_dispatch = {s_rows, sizeof s_rows / sizeof *s_rows, FROM_NOBODY};
 
 static void s_take(global_core_t *self, message_t **message_p, int64_t now_us)
 {
@@ -213,7 +213,7 @@ static void s_take(global_core_t *self, message_t **message_p, int64_t now_us)
     uint64_t newest = 0;
     if (self->base.finished)
         return;
-    if (dispatch_judge(&s_table, &who, *message_p, global_life_state(&self->life), &newest, &row) ==
+    if (dispatch_judge(&global_dispatch, &who, *message_p, global_life_state(&self->life), &newest, &row) ==
         DISPATCH_TAKEN)
         row->handle(self, message_p, now_us);
 }

@@ -11,6 +11,7 @@
 #ifndef ACTORS_SCHEDULER_GLOBAL_CORE_H
 #define ACTORS_SCHEDULER_GLOBAL_CORE_H
 
+#include "actors/kit/dispatch.h"
 #include "actors/kit/role.h"
 #include "actors/scheduler/global/global_cost.h"
 #include "actors/scheduler/global/global_mark.h"
@@ -20,6 +21,7 @@
 
 typedef struct global_core global_core_t;
 extern const role_t global_role;
+extern const dispatch_t global_dispatch; /* who may say what to it, and when */
 extern const keep_source_t global_source;
 
 global_core_t *global_core_new(const global_spec_t *spec, int64_t now_us);

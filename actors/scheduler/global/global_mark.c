@@ -2,6 +2,8 @@
 
 #include "actors/kit/mark_phase.h"
 #include "actors/kit/role.h"
+#include "codec/base/backoff.h"
+#include "codec/wire/actor_name.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -9,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OWN_NAME "scheduler/global"
+#define OWN_NAME ACTOR_GLOBAL
 
 typedef struct {
     wire_name_t name;
@@ -27,7 +29,8 @@ struct global_mark {
     uint64_t begun;  /* how many times mark_every the newest point made, or left out, stands for */
     uint64_t wanted; /* the same of the point that is due */
     bool stopped;
-    int64_t next_us, progress_us, pause_us;
+    int64_t next_us, progress_us;
+    backoff_t pause;  /* after a point that was given up */
     int64_t begin_us; /* the next one may begin; ROLE_NEVER: nothing has been heard of the job yet */
     uint64_t made, given_up;
     wire_name_t newest;
@@ -46,20 +49,17 @@ global_mark_t *global_mark_new(const topology_t *topology, uint64_t incarnation)
     self->incarnation = incarnation;
     self->number = incarnation << 32;
     self->phase = PHASE_NONE;
-    self->pause_us = GLOBAL_MARK_PAUSE_US;
+    self->pause = backoff_of(GLOBAL_MARK_PAUSE_US, GLOBAL_MARK_PAUSE_LAST_US);
     self->begin_us = ROLE_NEVER;
     for (size_t r = 0; r < topology->region_count; r++)
         self->member_count += topology->regions[r].shards;
     self->members = calloc(self->member_count + 1, sizeof *self->members);
     CHECK(self->members);
     size_t at = 0;
-    for (size_t r = 0; r < topology->region_count; r++) {
-        for (uint64_t k = 0; k < topology->regions[r].shards; k++) {
-            char name[2 * WIRE_NAME_SIZE];
-            snprintf(name, sizeof name, "shard/%s/%" PRIu64, topology->regions[r].name, k);
-            message_set_name(self->members[at++].name, name);
-        }
-    }
+    for (size_t r = 0; r < topology->region_count; r++)
+        for (uint64_t k = 0; k < topology->regions[r].shards; k++)
+            message_set_name(self->members[at++].name,
+                             actor_name_numbered(ROLE_SHARD, topology->regions[r].name, k).text);
     return self;
 }
 
@@ -138,14 +138,12 @@ static void s_end(global_mark_t *self, bool made, int64_t now_us)
         self->made++;
         self->begun = self->serves ? self->begun : self->wanted;
         message_set_name(self->newest, self->tag);
-        self->pause_us = GLOBAL_MARK_PAUSE_US;
+        backoff_reset(&self->pause);
     } else if (self->serves) {
         self->given_up++;
     } else {
         self->given_up++;
-        self->begin_us = now_us + self->pause_us;
-        self->pause_us =
-            2 * self->pause_us < GLOBAL_MARK_PAUSE_LAST_US ? 2 * self->pause_us : GLOBAL_MARK_PAUSE_LAST_US;
+        self->begin_us = now_us + backoff_next(&self->pause);
     }
     s_enter(self, PHASE_END, now_us);
 }

@@ -9,8 +9,8 @@ void global_regions_init(global_regions_t *self, global_base_t *base)
     self->base = base;
     for (size_t index = 0; index < global_region_count(base); index++) {
         region_entry_t *region = &self->list[index];
-        snprintf(region->scheduler, sizeof region->scheduler, "scheduler/%s",
-                 base->spec.topology->regions[index].name);
+        message_set_name(region->scheduler,
+                         actor_name(ROLE_SCHEDULER, base->spec.topology->regions[index].name).text);
         region->seen_us = -1;
     }
 }

@@ -7,6 +7,7 @@
 #include "codec/base/failpoint.h"
 #include "codec/base/log.h"
 #include "codec/base/machine.h"
+#include "codec/wire/actor_name.h"
 #include "store/file.h"
 #include "store/statedir.h"
 
@@ -154,8 +155,9 @@ static err_code_t s_open_kv(region_hint_t *self, err_t *err)
 static err_code_t s_open(void *hint, uint64_t *incarnation, void **ret_core, err_t *err)
 {
     region_hint_t *self = hint;
-    snprintf(self->actor, sizeof self->actor, "scheduler/%s",
-             self->with.topology->regions[self->with.region_index].name);
+    message_set_name(
+        self->actor,
+        actor_name(ROLE_SCHEDULER, self->with.topology->regions[self->with.region_index].name).text);
     machine_name(self->machine);
     err_code_t rc = s_open_kv(self, err);
     if (rc)

@@ -16,6 +16,7 @@
 #ifndef ACTORS_SCHEDULER_REGION_CORE_H
 #define ACTORS_SCHEDULER_REGION_CORE_H
 
+#include "actors/kit/dispatch.h"
 #include "actors/kit/role.h"
 #include "actors/scheduler/region/base/region_events.h"
 #include "actors/scheduler/region/base/region_spec.h"
@@ -23,6 +24,7 @@
 
 typedef struct region_core region_core_t;
 extern const role_t region_role;
+extern const dispatch_t region_dispatch; /* who may say what to it, and when */
 extern const keep_source_t region_source;
 
 region_core_t *region_core_new(const region_spec_t *spec, int64_t now_us);

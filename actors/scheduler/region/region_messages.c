@@ -246,7 +246,7 @@ static const dispatch_row_t s_rows[] = {
     {KIND_refused, FROM_GLOBAL, DISPATCH_ALWAYS, s_take_global_refusal},
     {KIND_refused, FROM_ANYBODY, DISPATCH_ALWAYS, s_take_refusal},
 };
-static const dispatch_t s_table = {s_rows, sizeof s_rows / sizeof *s_rows, FROM_GLOBAL};
+const dispatch_t region_dispatch = {s_rows, sizeof s_rows / sizeof *s_rows, FROM_GLOBAL};
 
 void region_take(region_core_t *self, message_t **message_p, int64_t now_us)
 {
@@ -256,7 +256,8 @@ void region_take(region_core_t *self, message_t **message_p, int64_t now_us)
     err_t why = {0};
     if (self->base.ended || region_run_is_foreign(&self->run, *message_p))
         return;
-    dispatch_verdict_t verdict = dispatch_judge(&s_table, &who, *message_p, self->base.life, &newest, &row);
+    dispatch_verdict_t verdict =
+        dispatch_judge(&region_dispatch, &who, *message_p, self->base.life, &newest, &row);
     if (verdict == DISPATCH_TAKEN)
         row->handle(self, message_p, now_us);
     else if (verdict == DISPATCH_STALE)

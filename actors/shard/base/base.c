@@ -68,17 +68,6 @@ static void s_derive(base_t *self)
     rules->plain_sum = strcmp(topology->job.data.kind, "counter") == 0;
 }
 
-static void s_name(const base_t *self, wire_name_t ret_name, const char *role, bool with_index)
-{
-    char text[2 * WIRE_NAME_SIZE];
-    const char *region = base_region_name(self, self->spec.region_index);
-    if (with_index)
-        snprintf(text, sizeof text, "%s/%s/%zu", role, region, self->spec.shard_index);
-    else
-        snprintf(text, sizeof text, "%s/%s", role, region);
-    message_set_name(ret_name, text);
-}
-
 void base_init(base_t *self, const shard_spec_t *spec)
 {
     *self = (base_t){.spec = *spec,
@@ -87,9 +76,10 @@ void base_init(base_t *self, const shard_spec_t *spec)
                      .report_soon = true};
     gate_init(&self->gate, spec->breaks);
     s_derive(self);
-    s_name(self, self->name, "shard", true);
-    s_name(self, self->synchronizer, "synchronizer", true);
-    s_name(self, self->scheduler, "scheduler", false);
+    const char *region = base_region_name(self, spec->region_index);
+    message_set_name(self->name, base_name_of(self, ROLE_SHARD, spec->region_index).text);
+    message_set_name(self->synchronizer, base_name_of(self, ROLE_SYNCHRONIZER, spec->region_index).text);
+    message_set_name(self->scheduler, actor_name(ROLE_SCHEDULER, region).text);
     outbox_init(&self->outbox);
 }
 
@@ -131,25 +121,17 @@ void base_refuse(base_t *self, const message_t *message, err_code_t code, const 
 
 /* -- names */
 
-size_t base_region_of(const base_t *self, const char *role, const char *from)
+size_t base_region_of(const base_t *self, actor_role_t role, const char *from)
 {
-    char end[24];
-    size_t skip = strlen(role), length = strlen(from);
-    size_t tail = (size_t)snprintf(end, sizeof end, "/%zu", self->spec.shard_index);
-    if (length < skip + 1 + tail || strncmp(from, role, skip) != 0 || from[skip] != '/' ||
-        strcmp(from + length - tail, end) != 0)
+    actor_parts_t parts;
+    if (!actor_split(from, strlen(from), &parts) || parts.role != role ||
+        parts.number != self->spec.shard_index)
         return SIZE_MAX;
-    const char *name = from + skip + 1;
-    length -= skip + 1 + tail;
-    for (size_t r = 0; r < base_regions(self); r++) {
-        const char *region = base_region_name(self, r);
-        if (r != self->spec.region_index && strncmp(region, name, length) == 0 && !region[length])
-            return r;
-    }
-    return SIZE_MAX;
+    size_t region = topology_region_of(self->spec.topology, &parts);
+    return region == self->spec.region_index ? SIZE_MAX : region;
 }
 
-void base_name_of(const base_t *self, const char *role, size_t region, char *ret_name, size_t size)
+actor_name_t base_name_of(const base_t *self, actor_role_t role, size_t region)
 {
-    snprintf(ret_name, size, "%s/%s/%zu", role, base_region_name(self, region), self->spec.shard_index);
+    return actor_name_numbered(role, base_region_name(self, region), self->spec.shard_index);
 }

@@ -12,8 +12,9 @@
 #include "actors/kit/role.h"
 #include "actors/shard/base/gate.h"
 #include "actors/shard/base/life.h"
-#include "actors/shard/shard_spec.h"
+#include "actors/shard/base/shard_spec.h"
 #include "actors/synchronizer/strategy.h"
+#include "codec/wire/actor_name.h"
 #include "codec/wire/message.h"
 
 #define SHARD_BLOCK 4096u    /* elements worked on at a time: 16 KiB, stays in the first-level cache */
@@ -51,8 +52,8 @@ typedef struct {
 } rules_t;
 
 typedef struct {
-    uint64_t duplicates, refusals, rolled_back, uncompensated, welcomes, snapshots_failed;
-    uint64_t not_finite; /* of the refusals */
+#define COUNTER(name, stored, add, word, state, progress, report, json, unit, help) uint64_t name;
+#include "codec/wire/counters.def"
 } counts_t;
 
 typedef struct {
@@ -91,6 +92,8 @@ void base_tell_soon(base_t *self);
 /* state: what is stored; that it is of this shard durable/state checks. */
 void base_pack(const base_t *self, message_t *message);
 void base_load(base_t *self, const message_t *message);
+/* progress: what was counted */
+void base_tell_counts(const base_t *self, message_t *message);
 
 /* -- speaking */
 
@@ -104,8 +107,8 @@ void base_refuse(base_t *self, const message_t *message, err_code_t code, const 
 /* -- names */
 
 /* The region whose "ROLE/REGION/K", with this shard's K, it is; SIZE_MAX: of none but the own. */
-size_t base_region_of(const base_t *self, const char *role, const char *from);
-/* "ROLE/REGION/K" of another region. */
-void base_name_of(const base_t *self, const char *role, size_t region, char *ret_name, size_t size);
+size_t base_region_of(const base_t *self, actor_role_t role, const char *from);
+/* "ROLE/REGION/K" of a region. */
+actor_name_t base_name_of(const base_t *self, actor_role_t role, size_t region);
 
 #endif

@@ -10,22 +10,23 @@ void base_pack(const base_t *self, message_t *message)
     message->shard_state.layout = self->spec.layout;
     message->shard_state.elements = self->spec.elements;
     message->shard_state.batches = self->region->batches;
-    message->shard_state.duplicates = self->counts.duplicates;
-    message->shard_state.refusals = self->counts.refusals;
-    message->shard_state.not_finite = self->counts.not_finite;
-    message->shard_state.rolled_back = self->counts.rolled_back;
-    message->shard_state.uncompensated = self->counts.uncompensated;
-    message->shard_state.welcomes = self->counts.welcomes;
+#define COUNTER(name, stored, add, word, state, progress, report, json, unit, help)                          \
+    COUNTER_##stored(message->state = self->counts.name;)
+#include "codec/wire/counters.def"
     message->shard_state.mark = self->gate.number;
 }
 
 void base_load(base_t *self, const message_t *message)
 {
-    self->counts.duplicates = message->shard_state.duplicates;
-    self->counts.refusals = message->shard_state.refusals;
-    self->counts.not_finite = message->shard_state.not_finite;
-    self->counts.rolled_back = message->shard_state.rolled_back;
-    self->counts.uncompensated = message->shard_state.uncompensated;
-    self->counts.welcomes = message->shard_state.welcomes;
+#define COUNTER(name, stored, add, word, state, progress, report, json, unit, help)                          \
+    COUNTER_##stored(self->counts.name = message->state;)
+#include "codec/wire/counters.def"
     gate_load(&self->gate, message->shard_state.mark);
+}
+
+void base_tell_counts(const base_t *self, message_t *message)
+{
+#define COUNTER(name, stored, add, word, state, progress, report, json, unit, help)                          \
+    message->progress = self->counts.name;
+#include "codec/wire/counters.def"
 }

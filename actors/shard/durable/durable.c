@@ -8,7 +8,7 @@ void durable_init(durable_t *self, base_t *base, replica_t *replica, intake_t *i
                         .intake = intake,
                         .stream = stream,
                         .rounds = rounds,
-                        .retry_pause_us = DURABLE_RETRY_FIRST_US};
+                        .retry = backoff_of(DURABLE_RETRY_FIRST_US, DURABLE_RETRY_LAST_US)};
     keep_init(&self->keep, base);
     mark_init(&self->mark, base);
 }

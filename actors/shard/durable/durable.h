@@ -15,6 +15,7 @@
 #include "actors/shard/durable/keep.h"
 #include "actors/shard/durable/mark.h"
 #include "actors/shard/rounds/rounds.h"
+#include "codec/base/backoff.h"
 #include "store/snapshot.h"
 
 #define DURABLE_TAKEN_US 20000 /* what others wait to hear of is stored so soon */
@@ -35,12 +36,6 @@ typedef struct {
     bool final[TOPOLOGY_REGIONS_MAX];
 } shot_t;
 
-/* Going on while the disk is full, when the job says so (uncovered.c). Soft: what is lost by a death is just this. */
-typedef struct {
-    uint64_t count;   /* own deltas that have left so */
-    uint64_t changes; /* what must be committed before nothing of it can be lost any more */
-} uncovered_t;
-
 typedef struct {
     base_t *base;
     replica_t *replica;
@@ -56,9 +51,12 @@ typedef struct {
     ranges_t applied; /* own batches that are durable */
     uint64_t committed_last, committed_changes, committed_steps;
     bool closed; /* the final cut is durable */
-    int64_t retry_us, retry_pause_us;
+    int64_t retry_us;
+    backoff_t retry;
     err_code_t store_error;
-    uncovered_t uncovered;
+    /* Of what has left while the disk was full (uncovered.c): what must be committed before nothing of it can be lost any more. Soft:
+     * what is lost by a death is just this. */
+    uint64_t uncovered_changes;
 } durable_t;
 
 /* The outcome of the snapshot that was out. */

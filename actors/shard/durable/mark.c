@@ -9,11 +9,12 @@
 
 #include "actors/kit/mark_phase.h"
 #include "codec/base/hash.h"
+#include "codec/wire/actor_name.h"
 #include "store/snapshot.h"
 
 #include <string.h>
 
-#define GLOBAL_SCHEDULER "scheduler/global"
+#define GLOBAL_SCHEDULER ACTOR_GLOBAL
 
 void mark_init(mark_t *self, base_t *base)
 {

@@ -1,4 +1,5 @@
 #include "actors/shard/durable/rooms.h"
+#include "actors/shard/replica/strategy/rows.h"
 
 #include <stdlib.h>
 
@@ -10,7 +11,7 @@ rooms_t *rooms_new(const shard_spec_t *spec, bool visits)
     CHECK(self);
     base_init(&self->base, spec);
     self->base.visits = visits;
-    replica_init(&self->replica, &self->base);
+    replica_init(&self->replica, &self->base, exchange_find(self->base.rules.strategy->id));
     intake_init(&self->intake, &self->base, &self->replica);
     stream_init(&self->stream, &self->base, &self->replica);
     rounds_init(&self->rounds, &self->base, &self->replica, &self->stream);

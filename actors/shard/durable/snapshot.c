@@ -127,11 +127,9 @@ static void s_remember(durable_t *self)
 
 static void s_fail(durable_t *self, err_code_t code)
 {
-    int64_t next_us = 2 * self->retry_pause_us;
     self->store_error = code;
     self->base->counts.snapshots_failed++;
-    self->retry_us = self->base->now_us + self->retry_pause_us;
-    self->retry_pause_us = next_us < DURABLE_RETRY_LAST_US ? next_us : DURABLE_RETRY_LAST_US;
+    self->retry_us = self->base->now_us + backoff_next(&self->retry);
     self->base->report_soon = true;
 }
 
@@ -247,6 +245,6 @@ durable_done_t durable_committed(durable_t *self, uint64_t number, err_code_t co
         return s_refuse(self, code);
     self->store_error = ERR_OK;
     self->retry_us = 0;
-    self->retry_pause_us = DURABLE_RETRY_FIRST_US;
+    backoff_reset(&self->retry);
     return waits ? (durable_done_t){0} : s_succeed(self);
 }

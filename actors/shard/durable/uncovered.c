@@ -20,7 +20,7 @@ bool durable_goes_on(const durable_t *self)
 
 bool durable_is_uncovered(const durable_t *self)
 {
-    return self->stream->undurable || self->committed_changes < self->uncovered.changes;
+    return self->stream->undurable || self->committed_changes < self->uncovered_changes;
 }
 
 bool durable_may_go_on(const durable_t *self)
@@ -56,9 +56,9 @@ void durable_send_uncovered(durable_t *self)
     uint64_t last = stream_last(stream);
     if (!durable_goes_on(self) || last <= stream->sendable)
         return;
-    self->uncovered.changes = self->base->changes;
+    self->uncovered_changes = self->base->changes;
     for (size_t i = 0; i < stream->queue_count; i++)
-        self->uncovered.count += stream->queue[i].head.last > stream->sendable;
+        self->base->counts.uncovered += stream->queue[i].head.last > stream->sendable;
     stream_send(stream, stream->sendable + 1, last);
     stream->sendable = last;
 }
@@ -67,7 +67,7 @@ void durable_send_uncovered(durable_t *self)
 void durable_cover(durable_t *self)
 {
     if (self->stream->undurable)
-        self->uncovered.changes = self->base->changes;
+        self->uncovered_changes = self->base->changes;
     self->stream->undurable = false;
 }
 

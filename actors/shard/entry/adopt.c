@@ -11,7 +11,7 @@
  * so that afterwards the state is again the sum of the batches that the positions name.
  */
 
-#include "actors/shard/replica/strategy/exchange.h"
+#include "actors/shard/replica/exchange.h"
 #include "actors/shard/replica/strategy/difference.h"
 #include "actors/shard/durable/rooms.h"
 #include "actors/shard/entry/entry.h"
@@ -31,7 +31,7 @@ static err_code_t s_check(rooms_t *peer, err_t *err)
 {
     stored_tensor_t tensors[REPLICA_TENSORS_MAX];
     size_t count = replica_tensors(&peer->replica, tensors);
-    bool finite = true;
+    bool finite = true, unique = true;
     for (size_t i = 0; i < count; i++)
         finite = finite && s_finite(peer, *tensors[i].slot);
     for (size_t i = 0; i < peer->replica.pending_count; i++)
@@ -40,9 +40,8 @@ static err_code_t s_check(rooms_t *peer, err_t *err)
         return err_set(err, ERR_NUMBER, "the state of another region is not finite");
     /* Changed in place from here on, so that memory cannot run short half way. */
     for (size_t i = 0; i < count; i++)
-        if (*tensors[i].slot && !buf_make_unique(tensors[i].slot))
-            return err_set(err, ERR_MEMORY, "no memory for the state of another region");
-    return ERR_OK;
+        unique = unique && (!*tensors[i].slot || buf_make_unique(tensors[i].slot));
+    return unique ? ERR_OK : err_set(err, ERR_MEMORY, "no memory for the state of another region");
 }
 
 /* Loads it as what it is: a shard of the donor's region. */

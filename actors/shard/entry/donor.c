@@ -20,9 +20,8 @@ void donor_drop(entry_t *self)
 
 static void s_offer(entry_t *self)
 {
-    char to[3 * WIRE_NAME_SIZE];
-    base_name_of(self->base, "shard", self->giving.region, to, sizeof to);
-    giver_offer(self->giving.giver, to, self->giving.incarnation, &self->base->outbox);
+    actor_name_t to = base_name_of(self->base, ROLE_SHARD, self->giving.region);
+    giver_offer(self->giving.giver, to.text, self->giving.incarnation, &self->base->outbox);
 }
 
 static void s_begin(entry_t *self, size_t region, const message_t *want)
@@ -39,7 +38,7 @@ static void s_begin(entry_t *self, size_t region, const message_t *want)
 /* One newcomer at a time; the others see by the stand that this shard is there. */
 void donor_want(entry_t *self, const message_t *message)
 {
-    size_t region = base_region_of(self->base, "shard", message->from);
+    size_t region = base_region_of(self->base, ROLE_SHARD, message->from);
     if (life_stops(&self->base->life) || region == SIZE_MAX)
         return;
     stand_say(self, region);
@@ -62,7 +61,7 @@ void donor_want(entry_t *self, const message_t *message)
 
 void donor_fetch(entry_t *self, const message_t *message)
 {
-    size_t region = base_region_of(self->base, "shard", message->from);
+    size_t region = base_region_of(self->base, ROLE_SHARD, message->from);
     if (life_stops(&self->base->life) || region == SIZE_MAX)
         return;
     if (!s_active(self) || self->giving.region != region || !self->giving.giver) {

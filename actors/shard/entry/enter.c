@@ -17,7 +17,7 @@ static void s_ask_again(entry_t *self)
     life_move(&self->base->life, LIFE_ASKS);
     self->donor = SIZE_MAX;
     self->ask_us = self->base->now_us;
-    self->pause_us = SHARD_STAND_FIRST_US;
+    self->pause = backoff_of(SHARD_STAND_FIRST_US, SHARD_STAND_LAST_US);
     self->base->report_soon = true;
 }
 
@@ -193,7 +193,7 @@ void entry_decide(entry_t *self)
 
 static bool s_from_donor(const entry_t *self, const message_t *message)
 {
-    return self->donor != SIZE_MAX && base_region_of(self->base, "shard", message->from) == self->donor;
+    return self->donor != SIZE_MAX && base_region_of(self->base, ROLE_SHARD, message->from) == self->donor;
 }
 
 static void s_give_up(entry_t *self, err_code_t code)
@@ -213,13 +213,22 @@ static uint64_t s_most_bytes(const entry_t *self)
     return tensors * base_bytes(self->base) + ((uint64_t)64 << 20);
 }
 
+static bool s_expects_offer(const entry_t *self)
+{
+    const life_t *life = &self->base->life;
+    return !life_stops(life) && (life->phase == LIFE_WANTS || life->phase == LIFE_TAKES);
+}
+
+static bool s_is_offer_for(const entry_t *self, const message_t *message)
+{
+    return s_from_donor(self, message) && message->snapshot_offer.entry == self->base->spec.incarnation &&
+           message->snapshot_offer.shard == self->base->spec.shard_index;
+}
+
 void entry_offer(entry_t *self, const message_t *message)
 {
     entry_t *entry = self;
-    if (life_stops(&self->base->life) ||
-        (self->base->life.phase != LIFE_WANTS && self->base->life.phase != LIFE_TAKES) ||
-        !s_from_donor(self, message) || message->snapshot_offer.entry != self->base->spec.incarnation ||
-        message->snapshot_offer.shard != self->base->spec.shard_index)
+    if (!s_expects_offer(self) || !s_is_offer_for(self, message))
         return; /* nobody asked for it */
     entry->heard_us = self->base->now_us;
     if (entry->taker)
@@ -292,9 +301,8 @@ void entry_done(entry_t *self)
 
 static void s_want(entry_t *self)
 {
-    char to[3 * WIRE_NAME_SIZE];
-    base_name_of(self->base, "shard", self->donor, to, sizeof to);
-    message_t *want = base_message(self->base, KIND_welcome_want, to);
+    actor_name_t to = base_name_of(self->base, ROLE_SHARD, self->donor);
+    message_t *want = base_message(self->base, KIND_welcome_want, to.text);
     want->number = self->attempt;
     base_send(self->base, &want);
 }
@@ -302,11 +310,9 @@ static void s_want(entry_t *self)
 /* Asked again in every phase: it is also what makes the others keep what may be needed. */
 static void s_ask(entry_t *self)
 {
-    entry_t *entry = self;
-    if (self->base->now_us < entry->ask_us)
+    if (self->base->now_us < self->ask_us)
         return;
-    entry->ask_us = self->base->now_us + entry->pause_us;
-    entry->pause_us = 2 * entry->pause_us < SHARD_STAND_LAST_US ? 2 * entry->pause_us : SHARD_STAND_LAST_US;
+    self->ask_us = self->base->now_us + backoff_next(&self->pause);
     stand_ask(self);
     if (self->base->life.phase == LIFE_WANTS)
         s_want(self);

@@ -9,6 +9,8 @@
 
 #include "actors/shard/durable/durable.h"
 
+#include "codec/base/backoff.h"
+
 #define SHARD_STAND_FIRST_US 50000 /* stands are asked for again after this, doubling ... */
 #define SHARD_STAND_LAST_US 500000 /* ... up to this */
 #define SHARD_STAND_FINALS_US                                                                                \
@@ -49,8 +51,9 @@ typedef struct {
     size_t donor;
     uint64_t attempt;
     int64_t since_us;
-    int64_t ask_us, pause_us; /* next stand_want */
-    int64_t heard_us;         /* from the donor */
+    int64_t ask_us; /* next stand_want */
+    backoff_t pause;
+    int64_t heard_us;    /* from the donor */
     bool stayed;         /* after a loss, with what was here: what it lacks of others may be kept no longer */
     int64_t position_us; /* next telling of new positions; ROLE_NEVER: all are known */
     taker_t *taker;

@@ -9,10 +9,9 @@
 
 void stand_say(entry_t *self, size_t region)
 {
-    char to[3 * WIRE_NAME_SIZE];
-    base_name_of(self->base, "shard", region, to, sizeof to);
+    actor_name_t to = base_name_of(self->base, ROLE_SHARD, region);
     const origin_t *origin = &self->stream->origins[region];
-    message_t *stand = base_message(self->base, KIND_stand, to);
+    message_t *stand = base_message(self->base, KIND_stand, to.text);
     stand->stand.history = origin->history;
     stand->stand.taken = origin->taken;
     stand->stand.entering = !life_runs(&self->base->life);
@@ -33,7 +32,7 @@ void stand_say(entry_t *self, size_t region)
  * let go for a while. */
 void stand_want(entry_t *self, const message_t *message)
 {
-    size_t region = base_region_of(self->base, "shard", message->from);
+    size_t region = base_region_of(self->base, ROLE_SHARD, message->from);
     if (life_stops(&self->base->life) || region == SIZE_MAX)
         return;
     self->stream->destination_hold_us[region] = self->base->now_us + SHARD_STAND_HOLD_US;
@@ -46,9 +45,8 @@ void stand_want(entry_t *self, const message_t *message)
 
 void stand_ask_one(entry_t *self, size_t region)
 {
-    char to[3 * WIRE_NAME_SIZE];
-    base_name_of(self->base, "shard", region, to, sizeof to);
-    message_t *want = base_message(self->base, KIND_stand_want, to);
+    actor_name_t to = base_name_of(self->base, ROLE_SHARD, region);
+    message_t *want = base_message(self->base, KIND_stand_want, to.text);
     base_send(self->base, &want);
 }
 
@@ -80,7 +78,7 @@ static bool s_suspects(const entry_t *self)
 
 static bool s_from_synchronizer(const entry_t *self, const message_t *message, size_t *ret_origin)
 {
-    *ret_origin = base_region_of(self->base, "synchronizer", message->from);
+    *ret_origin = base_region_of(self->base, ROLE_SYNCHRONIZER, message->from);
     return *ret_origin != SIZE_MAX &&
            strcmp(message->stream_gap.origin, self->base->spec.topology->regions[*ret_origin].name) == 0 &&
            message->stream_gap.shard == self->base->spec.shard_index;
@@ -133,7 +131,7 @@ static bool s_rolled_back(const entry_t *self, const stand_view_t *stand)
 
 void stand_take(entry_t *self, const message_t *message)
 {
-    size_t region = base_region_of(self->base, "shard", message->from);
+    size_t region = base_region_of(self->base, ROLE_SHARD, message->from);
     if (life_stops(&self->base->life))
         return;
     if (region == SIZE_MAX) {

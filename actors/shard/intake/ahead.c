@@ -32,8 +32,8 @@ static bool s_holds(const intake_t *self)
     float lr = optimizer_rate(&self->replica->optimizer, self->replica->samples_applied,
                               self->base->spec.job->samples_total);
     const ahead_t *ahead = &self->ahead;
-    return ahead->serial && memcmp(base, ahead->base, sizeof base) == 0 && !(lr < ahead->pass.lr) &&
-           !(lr > ahead->pass.lr);
+    bool same_rate = !(lr < ahead->pass.lr) && !(lr > ahead->pass.lr);
+    return ahead->serial && same_rate && !memcmp(base, ahead->base, sizeof base);
 }
 
 void ahead_drop(intake_t *self)
@@ -42,11 +42,22 @@ void ahead_drop(intake_t *self)
     self->ahead.serial = 0;
 }
 
+static bool s_is_first_of_some(const staged_t *staged)
+{
+    return staged->assembly.have == 1 && staged->assembly.chunk_count > 1;
+}
+
+/* A step is of one push, which is applied at once, and nobody else's parameters are changed by it. */
+static bool s_may_begin(const intake_t *self)
+{
+    return self->base->region->width == 1 && self->base->rules.steps_alone &&
+           !buf_is_unique(self->replica->parameters);
+}
+
 static bool s_begin(intake_t *self, const staged_t *staged)
 {
     ahead_t *ahead = &self->ahead;
-    if (staged->assembly.have != 1 || staged->assembly.chunk_count == 1 || self->base->region->width != 1 ||
-        !self->base->rules.steps_alone || buf_is_unique(self->replica->parameters) || s_holds(self))
+    if (!s_is_first_of_some(staged) || !s_may_begin(self) || s_holds(self))
         return false;
     ahead_drop(self);
     if (!version_pass_open(self->replica, true, self->base->rules.accumulates, true, &ahead->pass))

@@ -3,6 +3,7 @@
 
 #include "codec/base/failpoint.h"
 #include "codec/base/hash.h"
+#include "codec/wire/actor_name.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,11 +13,7 @@
 
 static bool s_own_worker(const intake_t *self, const char *from)
 {
-    static const char role[] = "worker/";
-    const char *region = self->base->spec.topology->regions[self->base->spec.region_index].name;
-    size_t skip = sizeof role - 1, length = strlen(region);
-    return strncmp(from, role, skip) == 0 && strncmp(from + skip, region, length) == 0 &&
-           from[skip + length] == '/';
+    return actor_is_of(from, ROLE_WORKER, base_region_name(self->base, self->base->spec.region_index));
 }
 
 static void s_renew(intake_t *self, worker_entry_t *worker, uint64_t incarnation)

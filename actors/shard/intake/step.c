@@ -1,6 +1,6 @@
 #include "actors/kit/breaks.h"
 #include "actors/shard/intake/intake.h"
-#include "actors/shard/replica/strategy/exchange.h"
+#include "actors/shard/replica/exchange.h"
 
 #include "codec/base/failpoint.h"
 

@@ -15,7 +15,7 @@
  *
  * Under a waiting strategy a region adds its own contribution as the others see it, so that replicas stay equal. */
 
-#include "actors/shard/replica/strategy/exchange.h"
+#include "actors/shard/replica/exchange.h"
 
 void encode_derive(replica_t *self)
 {

@@ -1,4 +1,4 @@
-#include "actors/shard/replica/strategy/exchange.h"
+#include "actors/shard/replica/exchange.h"
 
 #include <stdlib.h>
 
@@ -13,13 +13,12 @@ static optimizer_t s_optimizer(const topology_t *topology)
     };
 }
 
-void replica_init(replica_t *self, base_t *base)
+void replica_init(replica_t *self, base_t *base, const exchange_t *exchange)
 {
-    *self = (replica_t){.base = base, .optimizer = s_optimizer(base->spec.topology)};
+    *self = (replica_t){.base = base, .exchange = exchange, .optimizer = s_optimizer(base->spec.topology)};
     self->scratch = malloc(2 * SHARD_BLOCK * sizeof *self->scratch);
     self->sums = malloc(SHARD_BLOCK * sizeof *self->sums);
     CHECK(self->scratch && self->sums);
-    self->exchange = exchange_find(base->rules.strategy->id);
     encode_derive(self);
     self->exchange->derive(self);
 }

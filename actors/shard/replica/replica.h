@@ -130,11 +130,17 @@ typedef struct {
 } replica_t;
 
 /* The tensors of a first start: `parameters` (elements) float32 is taken. */
-void replica_init(replica_t *self, base_t *base);
+void replica_init(replica_t *self, base_t *base, const exchange_t *exchange);
 void replica_fini(replica_t *self);
 void replica_start(replica_t *self, buf_t **parameters_p);
+/* -- where local steps began (start.c) */
+
 void start_begin(replica_t *self); /* once the parameters are there */
 void start_fini(replica_t *self);
+void start_here(replica_t *self);      /* the next steps begin at the parameters */
+void start_return(replica_t *self);    /* local steps since `start` have come for nothing */
+void start_settle(replica_t *self);    /* when none are open, the next begin at `start` */
+void start_drop_base(replica_t *self); /* local steps begin at `start` again */
 
 void pending_add(replica_t *self, const pending_t *pending); /* moves its data in */
 void pending_clear(replica_t *self);

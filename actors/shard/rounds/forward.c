@@ -122,10 +122,9 @@ static void s_ask(rounds_t *self, size_t origin, uint64_t number)
     size_t whom = s_whom(self, origin, number);
     if (whom == SIZE_MAX)
         return;
-    char to[3 * WIRE_NAME_SIZE];
-    base_name_of(self->base, "shard", whom, to, sizeof to);
+    actor_name_t to = base_name_of(self->base, ROLE_SHARD, whom);
     self->forwards.asked = whom;
-    message_t *message = base_message(self->base, KIND_stream_fetch, to);
+    message_t *message = base_message(self->base, KIND_stream_fetch, to.text);
     message->stream_fetch.from = self->stream->origins[origin].taken + 1;
     message_set_name(message->stream_fetch.origin, self->base->spec.topology->regions[origin].name);
     base_send(self->base, &message);
@@ -186,7 +185,7 @@ void rounds_given(rounds_t *self, size_t origin, bool handed)
 void rounds_give(rounds_t *self, const message_t *message)
 {
     size_t origin = topology_region_index(self->base->spec.topology, message->stream_fetch.origin);
-    size_t to = base_region_of(self->base, "shard", message->from);
+    size_t to = base_region_of(self->base, ROLE_SHARD, message->from);
     bool of_third = origin != SIZE_MAX && to != SIZE_MAX && to != origin;
     if (!self->base->rules.votes || !of_third) {
         self->base->counts.refusals++;

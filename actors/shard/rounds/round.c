@@ -8,7 +8,7 @@
  * numbers count steps, the shards of a region, whose rounds may have different members, cannot wait for each other in a
  * circle: the least number that anybody waits with lacks only regions that have not waited yet. */
 
-#include "actors/shard/replica/strategy/exchange.h"
+#include "actors/shard/replica/exchange.h"
 #include "actors/shard/rounds/rounds.h"
 
 #include <stdlib.h>

@@ -71,9 +71,8 @@ static void s_say(rounds_t *self, const say_t *say)
     for (size_t r = 0; r < base_regions(self->base); r++) {
         if (r == self->base->spec.region_index || !(say->to & s_bit(r)))
             continue;
-        char to[3 * WIRE_NAME_SIZE];
-        base_name_of(self->base, "shard", r, to, sizeof to);
-        message_t *message = base_message(self->base, s_says[say->kind].kind, to);
+        actor_name_t to = base_name_of(self->base, ROLE_SHARD, r);
+        message_t *message = base_message(self->base, s_says[say->kind].kind, to.text);
         message->number = say->round;
         s_says[say->kind].set(self, message, say);
         base_send(self->base, &message);
@@ -240,7 +239,7 @@ int64_t vote_due(const rounds_t *self)
 
 static bool s_from_shard(rounds_t *self, const message_t *message, size_t *ret_region)
 {
-    *ret_region = base_region_of(self->base, "shard", message->from);
+    *ret_region = base_region_of(self->base, ROLE_SHARD, message->from);
     if (*ret_region != SIZE_MAX)
         return true;
     self->base->counts.refusals++;

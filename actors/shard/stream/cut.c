@@ -3,7 +3,7 @@
  */
 
 #include "actors/kit/breaks.h"
-#include "actors/shard/replica/strategy/exchange.h"
+#include "actors/shard/replica/exchange.h"
 #include "actors/shard/stream/stream.h"
 
 #include "codec/base/failpoint.h"

@@ -15,13 +15,10 @@ static bool s_from_origin(const stream_t *self, const message_t *message, size_t
     size_t origin = topology_region_index(self->base->spec.topology, message->delta.origin);
     if (origin == SIZE_MAX || origin == self->base->spec.region_index)
         return false;
-    char name[3 * WIRE_NAME_SIZE];
-    snprintf(name, sizeof name, "synchronizer/%s/%zu", self->base->spec.topology->regions[origin].name,
-             self->base->spec.shard_index);
     *ret_origin = *ret_by = origin;
-    if (strcmp(name, message->from) == 0)
+    if (strcmp(base_name_of(self->base, ROLE_SYNCHRONIZER, origin).text, message->from) == 0)
         return true;
-    *ret_by = self->base->rules.votes ? base_region_of(self->base, "shard", message->from) : SIZE_MAX;
+    *ret_by = self->base->rules.votes ? base_region_of(self->base, ROLE_SHARD, message->from) : SIZE_MAX;
     return *ret_by != SIZE_MAX && *ret_by != origin;
 }
 
@@ -34,10 +31,8 @@ static bool s_goes_on(const stream_t *self)
 void stream_ack(stream_t *self, size_t origin, err_code_t code)
 {
     const origin_t *from = &self->origins[origin];
-    char to[3 * WIRE_NAME_SIZE];
-    snprintf(to, sizeof to, "synchronizer/%s/%zu", self->base->spec.topology->regions[origin].name,
-             self->base->spec.shard_index);
-    message_t *ack = base_message(self->base, KIND_delta_ack, to);
+    message_t *ack =
+        base_message(self->base, KIND_delta_ack, base_name_of(self->base, ROLE_SYNCHRONIZER, origin).text);
     ack->number = from->taken;
     message_set_name(ack->delta_ack.origin, self->base->spec.topology->regions[origin].name);
     ack->delta_ack.shard = self->base->spec.shard_index;
@@ -105,14 +100,18 @@ static delta_head_t s_head(const message_t *message)
     };
 }
 
+static bool s_same_head(const delta_head_t *a, const delta_head_t *b)
+{
+    bool same_work = a->steps == b->steps && a->samples == b->samples;
+    return a->last == b->last && a->kind == b->kind && a->final == b->final && same_work;
+}
+
 static bool s_same(const incoming_t *incoming, const message_t *message)
 {
     delta_head_t head = s_head(message);
-    const delta_head_t *have = &incoming->head;
-    return have->last == head.last && have->kind == head.kind && have->steps == head.steps &&
-           have->samples == head.samples && have->final == head.final &&
-           incoming->history == message->delta.history && incoming->encoding == message->delta.encoding &&
-           (incoming->code || incoming->assembly.chunk_count == message->delta.chunk_count);
+    bool same_pieces = incoming->code || incoming->assembly.chunk_count == message->delta.chunk_count;
+    return s_same_head(&incoming->head, &head) && incoming->history == message->delta.history &&
+           incoming->encoding == message->delta.encoding && same_pieces;
 }
 
 /* What a delta must be for this shard to apply it. */

@@ -91,25 +91,6 @@ Test(route, names_and_ids_out_of_bounds_are_refused)
     routes_destroy(&routes);
 }
 
-Test(route, the_region_is_the_second_part_of_a_name)
-{
-    struct {
-        const char *name, *region;
-    } cases[] = {{"shard/eu/2", "eu"},
-                 {"scheduler/global", "global"},
-                 {"synchronizer/us-1/0", "us-1"},
-                 {"x", ""},
-                 {"x/", ""},
-                 {"x//y", ""},
-                 {"", ""}};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        size_t length;
-        const char *region = route_region(cases[i].name, strlen(cases[i].name), &length);
-        cr_assert_eq(length, strlen(cases[i].region));
-        cr_assert_eq(strncmp(region, cases[i].region, length), 0);
-    }
-}
-
 Test(route, of_two_schedulers_the_one_that_is_heard_stays_and_a_silent_one_is_replaced)
 {
     routes_t *routes = routes_new();

@@ -1,6 +1,7 @@
 #include "actors/scheduler/region/base/region_base.h"
 
 #include "codec/base/run_id.h"
+#include "codec/wire/actor_name.h"
 
 #include <stdarg.h>
 #include <string.h>
@@ -18,7 +19,7 @@ void region_base_init(region_base_t *self, const region_spec_t *spec, int64_t no
                             .advanced_us = now_us,
                             .listens_us = now_us,
                             .issued = spec->term << 32};
-    snprintf(self->name, sizeof self->name, "scheduler/%s", self->region->name);
+    message_set_name(self->name, actor_name(ROLE_SCHEDULER, self->region->name).text);
     topology_digest(spec->topology, self->digest);
     outbox_init(&self->outbox);
 }

@@ -14,13 +14,14 @@
 #include "actors/kit/outbox.h"
 #include "actors/kit/role.h"
 #include "actors/scheduler/region/base/region_spec.h"
+#include "codec/wire/actor_name.h"
 #include "codec/wire/message.h"
 
 #define MILLISECOND_US ((int64_t)1000)
 #define SECOND_US (1000 * MILLISECOND_US)
 #define REPEAT_EVERY_US (300 * MILLISECOND_US) /* place, close, stop, retire, hand over */
 #define SILENCE_US (5 * SECOND_US)             /* a node or an actor silent for so long is lost */
-#define GLOBAL_NAME "scheduler/global"
+#define GLOBAL_NAME ACTOR_GLOBAL
 #define NOWHERE SIZE_MAX
 
 /* Its phases, in order: none is ever left out or taken back. */

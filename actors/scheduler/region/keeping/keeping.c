@@ -1,6 +1,8 @@
 /* Keepers: one on each node, and which of them keep for which shard. */
 #include "actors/scheduler/region/keeping/keeping.h"
 
+#include "codec/wire/actor_name.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,9 +33,7 @@ static bool s_is_kept(const keeping_t *self, size_t shard)
 static region_actor_t *s_add_keeper(keeping_t *self, size_t node)
 {
     region_actor_t *keeper = actors_keeper_of(self->actors, node);
-    return keeper
-               ? keeper
-               : actors_add(self->actors, ROLE_KEEPER, node, nodes_last_part(self->nodes->list[node].name));
+    return keeper ? keeper : actors_add_keeper(self->actors, node);
 }
 
 void keeping_on(keeping_t *self, size_t node)
@@ -44,10 +44,9 @@ void keeping_on(keeping_t *self, size_t node)
 
 region_actor_t *keeping_found(keeping_t *self, const char *actor, size_t node)
 {
-    char own[3 * WIRE_NAME_SIZE];
-    snprintf(own, sizeof own, "keeper/%s/%s", self->base->region->name,
-             nodes_last_part(self->nodes->list[node].name));
-    return strcmp(own, actor) ? NULL : s_add_keeper(self, node);
+    actor_name_t own = actor_name_called(ROLE_KEEPER, self->base->region->name,
+                                         nodes_last_part(self->nodes->list[node].name));
+    return strcmp(own.text, actor) ? NULL : s_add_keeper(self, node);
 }
 
 void keeping_node_came(keeping_t *self, size_t node)
@@ -323,9 +322,8 @@ static void s_want_elsewhere(keeping_t *self, size_t shard, int64_t now_us)
         keep->named_us = now_us;
     }
     size_t region = (self->base->spec.region_index + keep->asked_region) % count;
-    char to[WIRE_NAME_SIZE];
-    snprintf(to, sizeof to, "scheduler/%s", self->base->spec.topology->regions[region].name);
-    message_t *m = message_new(KIND_keeper_want, to, self->base->name);
+    actor_name_t to = actor_name(ROLE_SCHEDULER, self->base->spec.topology->regions[region].name);
+    message_t *m = message_new(KIND_keeper_want, to.text, self->base->name);
     message_set_name(m->keeper_want.region, self->base->region->name);
     m->keeper_want.shard = shard;
     region_send(self->base, &m);

@@ -70,11 +70,11 @@ static void s_succeed(moving_t *self, region_actor_t *actor, int64_t now_us)
     actor->former.node = actor->node;
     actor->former.incarnation = actor->incarnation;
     actor->former.next_us = now_us;
-    actor->trouble.pause_us = 0;
+    backoff_reset(&actor->trouble.pause);
     actor->moved = true;
     actors_end(self->actors, actor, now_us);
     actor->next_us = now_us;
-    actor->trouble.pause_us = 0;
+    backoff_reset(&actor->trouble.pause);
 }
 
 static void s_note_handed(moving_t *self, size_t shard, int64_t now_us)

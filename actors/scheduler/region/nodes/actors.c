@@ -1,5 +1,7 @@
 #include "actors/scheduler/region/nodes/actors.h"
 
+#include "codec/wire/actor_name.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,12 +24,8 @@ void actors_fini(actors_t *self)
 
 /* ---- the table ---- */
 
-region_actor_t *actors_add(actors_t *self, region_role_t role, size_t index, const char *rest)
+static region_actor_t *s_add(actors_t *self, actor_role_t role, size_t index, actor_name_t name)
 {
-    static const char *const prefixes[] = {[ROLE_SHARD] = "shard",
-                                           [ROLE_SYNCHRONIZER] = "synchronizer",
-                                           [ROLE_WORKER] = "worker",
-                                           [ROLE_KEEPER] = "keeper"};
     self->list = realloc(self->list, (self->count + 1) * sizeof *self->list);
     CHECK(self->list);
     region_actor_t *actor = &self->list[self->count++];
@@ -38,20 +36,27 @@ region_actor_t *actors_add(actors_t *self, region_role_t role, size_t index, con
                               .wanted = true,
                               .worker.home = NOWHERE,
                               .newest.node = NOWHERE,
+                              .trouble.pause = backoff_of(PAUSE_FIRST_US, PAUSE_MOST_US),
                               .former.node = NOWHERE};
-    char name[3 * WIRE_NAME_SIZE];
-    snprintf(name, sizeof name, "%s/%s/%s", prefixes[role], self->base->region->name, rest);
-    message_set_name(actor->name, name);
+    message_set_name(actor->name, name.text);
     return actor;
 }
 
-void actors_add_numbered(actors_t *self, region_role_t role, size_t count)
+region_actor_t *actors_add(actors_t *self, actor_role_t role, size_t index)
 {
-    char number[24];
-    for (size_t index = 0; index < count; index++) {
-        snprintf(number, sizeof number, "%zu", index);
-        actors_add(self, role, index, number);
-    }
+    return s_add(self, role, index, actor_name_numbered(role, self->base->region->name, index));
+}
+
+void actors_add_numbered(actors_t *self, actor_role_t role, size_t count)
+{
+    for (size_t index = 0; index < count; index++)
+        actors_add(self, role, index);
+}
+
+region_actor_t *actors_add_keeper(actors_t *self, size_t node)
+{
+    const char *part = nodes_last_part(self->nodes->list[node].name);
+    return s_add(self, ROLE_KEEPER, node, actor_name_called(ROLE_KEEPER, self->base->region->name, part));
 }
 
 /* Actors are added, and may be arranged anew: then the table of names is made again. */
@@ -102,13 +107,11 @@ void actors_end(actors_t *self, region_actor_t *actor, int64_t now_us)
     if (actor->state == PLACE_NONE)
         return;
     if (actor->state == PLACE_READY && now_us - actor->since_us >= PAUSE_FORGOTTEN_US)
-        actor->trouble.pause_us = 0;
+        backoff_reset(&actor->trouble.pause);
     actor->state = PLACE_NONE;
     actor->since_us = now_us;
-    actor->next_us = now_us + actor->trouble.pause_us;
-    actor->trouble.pause_us = actor->trouble.pause_us ? 2 * actor->trouble.pause_us : PAUSE_FIRST_US;
-    if (actor->trouble.pause_us > PAUSE_MOST_US)
-        actor->trouble.pause_us = PAUSE_MOST_US;
+    actor->next_us = now_us + actor->trouble.pause.now_us; /* after the first end at once */
+    backoff_next(&actor->trouble.pause);
     actor->retire_us = 0;
     actor->worker.decided_us = 0;
     message_destroy(&actor->told.status);
@@ -234,7 +237,7 @@ bool actors_told(const actors_t *self, int64_t now_us)
     return true;
 }
 
-size_t actors_ready(const actors_t *self, region_role_t role)
+size_t actors_ready(const actors_t *self, actor_role_t role)
 {
     size_t count = 0;
     for (size_t index = 0; index < self->count; index++)
@@ -242,7 +245,7 @@ size_t actors_ready(const actors_t *self, region_role_t role)
     return count;
 }
 
-bool actors_all_ran(const actors_t *self, region_role_t role)
+bool actors_all_ran(const actors_t *self, actor_role_t role)
 {
     for (size_t index = 0; index < self->count; index++)
         if (self->list[index].role == role && !self->list[index].ran)

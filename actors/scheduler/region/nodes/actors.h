@@ -12,17 +12,18 @@
 #define ACTORS_SCHEDULER_REGION_NODES_ACTORS_H
 
 #include "actors/scheduler/region/nodes/nodes.h"
+#include "codec/base/backoff.h"
 #include "codec/base/names.h"
+#include "codec/wire/actor_name.h"
 
 #define WORKERS_MAX 4096
 #define TELL_US (2 * SECOND_US) /* grants wait so long for adopted workers to tell what they hold */
 
-typedef enum { ROLE_SHARD, ROLE_SYNCHRONIZER, ROLE_WORKER, ROLE_KEEPER } region_role_t;
 typedef enum { PLACE_NONE, PLACE_ASKED, PLACE_READY } place_state_t;
 
 typedef struct {
     wire_name_t name;
-    region_role_t role;
+    actor_role_t role;
     size_t index; /* within its role; of a keeper: its node */
     place_state_t state;
     int64_t since_us; /* of `state` */
@@ -49,7 +50,7 @@ typedef struct {
         unsigned deaths;        /* in a row since the region got ... */
         uint64_t died_at;       /* ... so far */
         wire_name_t lacks_room; /* "disk for NAME": the newest start found none on its node; empty: it did */
-        int64_t pause_us;       /* before the next placement after an end */
+        backoff_t pause;        /* before the placement after the next end */
     } trouble;
     struct {
         bool untold;        /* adopted, and has not said what it holds */
@@ -88,8 +89,10 @@ void actors_fini(actors_t *self);
 
 /* ---- the table ---- */
 
-region_actor_t *actors_add(actors_t *self, region_role_t role, size_t index, const char *rest);
-void actors_add_numbered(actors_t *self, region_role_t role, size_t count);
+region_actor_t *actors_add(actors_t *self, actor_role_t role,
+                           size_t index); /* of a role whose actors are counted */
+void actors_add_numbered(actors_t *self, actor_role_t role, size_t count); /* from 0 on */
+region_actor_t *actors_add_keeper(actors_t *self, size_t node);
 region_actor_t *actors_named(actors_t *self, const char *name); /* NULL: there is none */
 /* The actor that sent it, placed and in that incarnation; NULL for anybody else. It and its node are alive. */
 region_actor_t *actors_sender(actors_t *self, const message_t *message, int64_t now_us);
@@ -119,8 +122,8 @@ void actors_tell(const actors_t *self, int64_t now_us); /* the newest of all to 
 
 /* True: every adopted worker has told what it holds, or has had its time to. */
 bool actors_told(const actors_t *self, int64_t now_us);
-size_t actors_ready(const actors_t *self, region_role_t role);
-bool actors_all_ran(const actors_t *self, region_role_t role);
+size_t actors_ready(const actors_t *self, actor_role_t role);
+bool actors_all_ran(const actors_t *self, actor_role_t role);
 bool actors_is_missing(const actors_t *self, const region_actor_t *actor); /* it is to run and does not */
 bool actors_placed(const actors_t *self);                                  /* nobody is missing */
 size_t actors_keeper_home(const actors_t *self, const region_actor_t *keeper);

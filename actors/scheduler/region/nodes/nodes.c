@@ -1,6 +1,7 @@
 #include "actors/scheduler/region/nodes/nodes.h"
 
 #include "codec/base/hash.h"
+#include "codec/wire/actor_name.h"
 
 #include <string.h>
 
@@ -68,8 +69,8 @@ const region_node_t *nodes_running(const nodes_t *self)
 
 const char *nodes_last_part(const char *name)
 {
-    const char *slash = strrchr(name, '/');
-    return slash ? slash + 1 : name;
+    actor_parts_t node;
+    return actor_split(name, strlen(name), &node) ? node.rest : name;
 }
 
 uint64_t nodes_process(const message_t *announce)
@@ -138,9 +139,7 @@ static err_code_t s_check_announce(nodes_t *self, const message_t *message, err_
 
 static bool s_is_node_name(const nodes_t *self, const char *name)
 {
-    char prefix[WIRE_NAME_SIZE];
-    int length = snprintf(prefix, sizeof prefix, "node/%s/", self->base->region->name);
-    return !strncmp(name, prefix, (size_t)length) && name[length];
+    return actor_is_of(name, ROLE_NODE, self->base->region->name);
 }
 
 /* A process that was not there. */

@@ -2,6 +2,7 @@
 #include "actors/scheduler/region/placing/placing.h"
 
 #include "codec/base/failpoint.h"
+#include "codec/wire/actor_name.h"
 
 #include <stdlib.h>
 
@@ -105,7 +106,7 @@ static bool s_begin(placing_t *self, int64_t now_us)
 /* ---- placing ---- */
 
 /* Each finds those it talks to, and leases are right after a resume. */
-static bool s_turn(const placing_t *self, region_role_t role)
+static bool s_turn(const placing_t *self, actor_role_t role)
 {
     if (role == ROLE_SHARD || role == ROLE_KEEPER)
         return true;

@@ -1,5 +1,7 @@
 #include "actors/scheduler/region/placing/workers.h"
 
+#include "codec/wire/actor_name.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,10 +26,7 @@ region_actor_t *workers_add(workers_t *self)
 {
     if (self->actors->worker_count == WORKERS_MAX)
         return NULL;
-    char number[24];
-    size_t index = self->actors->worker_count++;
-    snprintf(number, sizeof number, "%zu", index);
-    region_actor_t *worker = actors_add(self->actors, ROLE_WORKER, index, number);
+    region_actor_t *worker = actors_add(self->actors, ROLE_WORKER, self->actors->worker_count++);
     worker->wanted = false;
     training_grow(self->training);
     return worker;
@@ -35,14 +34,11 @@ region_actor_t *workers_add(workers_t *self)
 
 region_actor_t *workers_found(workers_t *self, const char *name)
 {
-    char prefix[WIRE_NAME_SIZE];
-    int length = snprintf(prefix, sizeof prefix, "worker/%s/", self->base->region->name);
-    unsigned long index;
-    char rest;
-    if (!self->actors->elastic || strncmp(name, prefix, (size_t)length) ||
-        sscanf(name + length, "%lu%c", &index, &rest) != 1 || index >= WORKERS_MAX)
+    actor_parts_t worker;
+    if (!self->actors->elastic || !actor_is_of(name, ROLE_WORKER, self->base->region->name) ||
+        !actor_split(name, strlen(name), &worker) || worker.number >= WORKERS_MAX)
         return NULL;
-    while (self->actors->worker_count <= index)
+    while (self->actors->worker_count <= worker.number)
         workers_add(self);
     return actors_named(self->actors, name);
 }
@@ -92,7 +88,7 @@ static void s_want_one(region_actor_t *worker, size_t home, int64_t now_us)
     worker->worker.idle_us = 0;
     worker->worker.decided_us = 0; /* until it is its turn */
     worker->next_us = now_us;
-    worker->trouble.pause_us = 0;
+    backoff_reset(&worker->trouble.pause);
 }
 
 /* Whoever has had nothing for a while ends; `free_p` is what is left for those who do not run. */

@@ -1,5 +1,7 @@
 #include "actors/scheduler/region/renting/region_rent.h"
 
+#include "codec/base/backoff.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,7 +28,8 @@ typedef struct {
     unit_state_t state;
     size_t shards; /* that it hosts, or that wait for it to come back */
     bool works;
-    int64_t rented_us, next_us, pause_us;
+    int64_t rented_us, next_us;
+    backoff_t pause;
     int64_t here_us;   /* 0: its node has not been heard */
     int64_t before_us; /* from the command to the start of its node's process; -1: not known */
     bool inherited;    /* rented by a predecessor */
@@ -154,7 +157,10 @@ static unit_t *s_add(region_rent_t *self, size_t offer, uint64_t number)
         return NULL;
     if (!unit)
         unit = &self->units[self->unit_count++];
-    *unit = (unit_t){.offer = offer, .number = number, .before_us = -1};
+    *unit = (unit_t){.offer = offer,
+                     .number = number,
+                     .pause = backoff_of(PAUSE_FIRST_US, PAUSE_MOST_US),
+                     .before_us = -1};
     return unit;
 }
 
@@ -194,11 +200,10 @@ static void s_fail(region_rent_t *self, unit_t *unit, int64_t now_us)
     s_end(self, unit, now_us);
     self->failures++;
     unit->again = steady ? 1 : unit->again + 1;
-    unit->pause_us = steady || !unit->pause_us ? PAUSE_FIRST_US : 2 * unit->pause_us;
-    if (unit->pause_us > PAUSE_MOST_US)
-        unit->pause_us = PAUSE_MOST_US;
+    if (steady)
+        backoff_reset(&unit->pause);
     unit->state = UNIT_PAUSING;
-    unit->next_us = now_us + unit->pause_us;
+    unit->next_us = now_us + backoff_next(&unit->pause);
 }
 
 static void s_start(region_rent_t *self, unit_t *unit, int64_t now_us)

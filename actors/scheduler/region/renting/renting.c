@@ -1,5 +1,7 @@
 #include "actors/scheduler/region/renting/renting.h"
 
+#include "codec/wire/actor_name.h"
+
 #include <string.h>
 
 #define UNITS_SETTLE_US (3 * SECOND_US) /* nodes announce themselves every second */
@@ -70,9 +72,7 @@ void renting_seen(renting_t *self, size_t index, int64_t now_us)
 
 static region_node_t *s_node_of(renting_t *self, const char *unit)
 {
-    char name[3 * WIRE_NAME_SIZE];
-    snprintf(name, sizeof name, "node/%s/%s", self->base->region->name, unit);
-    return nodes_find(self->nodes, name);
+    return nodes_find(self->nodes, actor_name_called(ROLE_NODE, self->base->region->name, unit).text);
 }
 
 /* It has ended: what was not handed over is still there, and comes back with it alone. */

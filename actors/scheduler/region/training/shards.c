@@ -213,14 +213,9 @@ static void s_add_progress(message_t *report, const message_t *progress, bool fi
         report->region_report.steps = progress->progress.steps;
     if (progress->progress.rounds > report->region_report.rounds)
         report->region_report.rounds = progress->progress.rounds;
-    report->region_report.duplicates_refused += progress->progress.duplicates;
-    report->region_report.refused += progress->progress.refused;
-    report->region_report.not_finite += progress->progress.not_finite;
-    report->region_report.updates_rolled_back += progress->progress.rolled_back;
-    report->region_report.snapshots_failed += progress->progress.snapshots_failed;
-    report->region_report.uncovered += progress->progress.uncovered;
-    report->region_report.welcomes += progress->progress.welcomes;
-    report->region_report.uncompensated += progress->progress.uncompensated;
+#define COUNTER(name, stored, add, word, state, told, sum, json, unit, help)                                 \
+    COUNTER_##add(report->sum, progress->told);
+#include "codec/wire/counters.def"
 }
 
 void shards_report(const shards_t *self, message_t *report)
@@ -242,33 +237,45 @@ void shards_report(const shards_t *self, message_t *report)
 
 /* ---- for a successor ---- */
 
-/* The figures of a shard's progress that a report adds up, and the two that say which progress it is: one
- * list, read in both directions. */
-#define FIGURES(X)                                                                                           \
-    X(history)                                                                                               \
-    X(steps)                                                                                                 \
-    X(rounds)                                                                                                \
-    X(samples_applied)                                                                                       \
-    X(duplicates)                                                                                            \
-    X(refused)                                                                                               \
-    X(not_finite)                                                                                            \
-    X(closed) X(lasts) X(rolled_back) X(welcomes) X(snapshots_failed) X(uncovered) X(uncompensated)
-#define COUNT_FIGURE(name) +1
-#define FIGURE_WORDS (1 FIGURES(COUNT_FIGURE))
+/* A shard's row of figures: its incarnation, what tells which progress it is, and its counters, each at its
+ * place. Rows only get longer, so an older one lacks the last of them. */
+#define FIGURES(X) X(1, history) X(2, steps) X(3, rounds) X(4, samples_applied) X(8, closed) X(9, lasts)
+#define COUNT_FIGURE(word, name) +1
+enum {
+    FIGURE_WORDS = 1 FIGURES(COUNT_FIGURE)
+#define COUNTER(name, stored, add, word, state, told, sum, json, unit, help) +1
+#include "codec/wire/counters.def"
+};
+
+static void s_put_row(const message_t *progress, uint64_t words[FIGURE_WORDS])
+{
+    words[0] = progress->incarnation;
+#define PUT_FIGURE(word, name) words[word] = (uint64_t)progress->progress.name;
+    FIGURES(PUT_FIGURE)
+#undef PUT_FIGURE
+#define COUNTER(name, stored, add, word, state, told, sum, json, unit, help) words[word] = progress->told;
+#include "codec/wire/counters.def"
+}
+
+static void s_take_row(message_t *progress, const uint64_t words[FIGURE_WORDS])
+{
+    progress->incarnation = words[0];
+#define TAKE_FIGURE(word, name) progress->progress.name = words[word];
+    FIGURES(TAKE_FIGURE)
+#undef TAKE_FIGURE
+#define COUNTER(name, stored, add, word, state, told, sum, json, unit, help) progress->told = words[word];
+#include "codec/wire/counters.def"
+}
 
 static void s_put_figures(const shards_t *self, message_t *state)
 {
-    size_t figures = 0;
-    uint64_t *words = calloc(self->actors->shard_count * FIGURE_WORDS + 1, sizeof *words);
+    size_t count = self->actors->shard_count * FIGURE_WORDS;
+    uint64_t *words = calloc(count + 1, sizeof *words);
     CHECK(words);
-    for (size_t index = 0; index < self->actors->shard_count; index++) {
-        const message_t *progress = self->list[index].progress;
-        words[figures++] = progress ? progress->incarnation : 0;
-#define PUT_FIGURE(name) words[figures++] = progress ? (uint64_t)progress->progress.name : 0;
-        FIGURES(PUT_FIGURE)
-#undef PUT_FIGURE
-    }
-    message_set_u64s(&state->region_state.figures, words, figures);
+    for (size_t index = 0; index < self->actors->shard_count; index++)
+        if (self->list[index].progress)
+            s_put_row(self->list[index].progress, words + FIGURE_WORDS * index);
+    message_set_u64s(&state->region_state.figures, words, count);
     free(words);
 }
 
@@ -336,10 +343,7 @@ static void s_load_ran(shards_t *self, const message_t *saved)
 static message_t *s_load_progress(const shards_t *self, const uint64_t *words, size_t index, bool same)
 {
     message_t *progress = message_new(KIND_progress, self->base->name, self->actors->list[index].name);
-    progress->incarnation = *words++;
-#define TAKE_FIGURE(name) progress->progress.name = *words++;
-    FIGURES(TAKE_FIGURE)
-#undef TAKE_FIGURE
+    s_take_row(progress, words);
     if (!same) {
         progress->progress.closed = false;
         progress->progress.lasts = 0;
@@ -347,20 +351,29 @@ static message_t *s_load_progress(const shards_t *self, const uint64_t *words, s
     return progress;
 }
 
-/* Figures of a program that kept others begin anew. */
+/* Words of a shard's row that an older or a newer program has written: as many as both know. */
+static void s_load_row(const shards_t *self, const wire_u64s_t *figures, size_t index,
+                       uint64_t ret_words[FIGURE_WORDS])
+{
+    size_t had = figures->count / self->actors->shard_count, common = had < FIGURE_WORDS ? had : FIGURE_WORDS;
+    memset(ret_words, 0, FIGURE_WORDS * sizeof *ret_words);
+    if (had)
+        memcpy(ret_words, figures->items + had * index, common * sizeof *ret_words);
+}
+
 static void s_load_shards(shards_t *self, const message_t *saved)
 {
-    const wire_u64s_t *newest = &saved->region_state.newest, *figures = &saved->region_state.figures;
+    const wire_u64s_t *newest = &saved->region_state.newest;
     bool same = !strcmp(saved->region_state.digest, self->base->digest);
-    bool fits = figures->count == self->actors->shard_count * FIGURE_WORDS;
     if (newest->count != self->actors->shard_count * NEWEST_WORDS)
         return;
     for (size_t index = 0; index < self->actors->shard_count; index++) {
         region_shard_t *shard = &self->list[index];
-        const uint64_t *words = fits ? figures->items + FIGURE_WORDS * index : NULL;
+        uint64_t words[FIGURE_WORDS];
+        s_load_row(self, &saved->region_state.figures, index, words);
         shard->newest_incarnation = newest->items[NEWEST_WORDS * index];
         shard->newest_number = newest->items[NEWEST_WORDS * index + 1];
-        if (words && words[0])
+        if (words[0])
             shard->progress = s_load_progress(self, words, index, same);
     }
 }

@@ -1,5 +1,7 @@
 #include "actors/scheduler/region/training/still.h"
 
+#include "codec/wire/actor_name.h"
+
 #include <string.h>
 
 #define LEAST_US                                                                                             \
@@ -17,7 +19,7 @@ static bool s_waits(const region_actor_t *actor)
     return actor->told.status && actor->told.status->status.waits_for[0];
 }
 
-static const region_actor_t *s_of_role(const still_t *self, region_role_t role, bool waits)
+static const region_actor_t *s_of_role(const still_t *self, actor_role_t role, bool waits)
 {
     for (size_t index = 0; index < self->actors->count; index++) {
         const region_actor_t *actor = &self->actors->list[index];
@@ -41,7 +43,7 @@ static void s_waited(const still_t *self, const region_actor_t *worker, char out
 {
     const char *first = worker->told.status->status.waits_for;
     const region_actor_t *shard = s_of_role(self, ROLE_SHARD, true);
-    if (shard && !strncmp(first, "shard/", 6))
+    if (shard && actor_role_of(first) == ROLE_SHARD)
         snprintf(out, STILL_WHY_MAX, "%s waited for %s, and %s for %s", worker->name, first, shard->name,
                  shard->told.status->status.waits_for);
     else

@@ -34,41 +34,6 @@ void difference_derive(replica_t *self)
     self->outer.mu = self->outer.on ? (float)topology->job.sync.outer_momentum : 0;
 }
 
-void start_begin(replica_t *self)
-{
-    if (!self->outer.starts || self->outer.start)
-        return;
-    self->outer.start = buf_ref(self->parameters);
-    if (self->outer.mu > 0) {
-        self->outer.momentum = buf_new_zero(base_bytes(self->base));
-        CHECK(self->outer.momentum);
-    }
-}
-
-void start_fini(replica_t *self)
-{
-    buf_destroy(&self->outer.start);
-    buf_destroy(&self->outer.base);
-    buf_destroy(&self->outer.momentum);
-    buf_destroy(&self->outer.gathered);
-    buf_destroy(&self->outer.room);
-}
-
-void start_here(replica_t *self)
-{
-    version_release(self, &self->outer.start);
-    self->outer.start = buf_ref(self->parameters);
-}
-
-void start_return(replica_t *self)
-{
-    CHECK(self->outer.start);
-    if (self->parameters == self->outer.start)
-        return;
-    version_release(self, &self->parameters);
-    self->parameters = buf_ref(self->outer.start);
-}
-
 /* -- the own difference -----------------------------------------------------------------------------------
  */
 
@@ -111,12 +76,6 @@ buf_t *difference_cut(replica_t *self, bool whole)
     if (e)
         version_release(self, &self->residual);
     return out;
-}
-
-void start_drop_base(replica_t *self)
-{
-    if (self->outer.base)
-        version_release(self, &self->outer.base);
 }
 
 /* -- acting -----------------------------------------------------------------------------------------------
@@ -175,15 +134,6 @@ static void s_block(const act_t *act, size_t first, size_t count, const float *d
         if (w->slot)
             w->to[i] = act->base ? act->start.to[i] + (w->from[i] - act->base[i]) : w->from[i] - way;
     }
-}
-
-/* Local steps that are under way stay as they are, moved with their start. */
-void start_settle(replica_t *self)
-{
-    if (self->open_steps)
-        return;
-    start_drop_base(self);
-    start_return(self);
 }
 
 bool difference_act(replica_t *self, const blend_t *delta, act_t *act)

@@ -1,11 +1,11 @@
 /* difference - what diloco, diloco-async and asp share: a cut is what local steps have gained since `start`, which is what deltas act on.
  *
- * Called   by these strategies' files; start_* by sma's, too, whose start is the last mean.
+ * Called   by these strategies' files.
  */
 #ifndef ACTORS_SHARD_REPLICA_STRATEGY_DIFFERENCE_H
 #define ACTORS_SHARD_REPLICA_STRATEGY_DIFFERENCE_H
 
-#include "actors/shard/replica/strategy/exchange.h"
+#include "actors/shard/replica/strategy/rows.h"
 
 /* What one delta, or the mean of a round's, does. */
 typedef struct {
@@ -17,11 +17,6 @@ typedef struct {
     const float *gathered_from; /* NULL: nothing is gathered */
     const float *base;          /* where open steps began, when not at start */
 } act_t;
-
-void start_here(replica_t *self);      /* the next steps begin at the parameters */
-void start_return(replica_t *self);    /* local steps since `start` have come for nothing */
-void start_settle(replica_t *self);    /* when none are open, the next begin at `start` */
-void start_drop_base(replica_t *self); /* local steps begin at `start` again */
 
 void difference_derive(replica_t *self);
 bool difference_ready(replica_t *self);

@@ -5,7 +5,7 @@
 #ifndef ACTORS_SHARD_REPLICA_STRATEGY_GRADIENT_H
 #define ACTORS_SHARD_REPLICA_STRATEGY_GRADIENT_H
 
-#include "actors/shard/replica/strategy/exchange.h"
+#include "actors/shard/replica/strategy/rows.h"
 
 void gradient_derive(replica_t *self); /* nobody waits: late ones are compensated, if the job says so */
 bool gradient_whole(replica_t *self);

@@ -5,7 +5,7 @@
 #ifndef ACTORS_SHARD_REPLICA_STRATEGY_MODEL_H
 #define ACTORS_SHARD_REPLICA_STRATEGY_MODEL_H
 
-#include "actors/shard/replica/strategy/exchange.h"
+#include "actors/shard/replica/strategy/rows.h"
 
 bool model_whole(replica_t *self); /* the model is whole; what earlier ones left out is in it */
 buf_t *model_cut(replica_t *self, bool whole);

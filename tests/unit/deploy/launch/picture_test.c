@@ -154,6 +154,35 @@ Test(picture, status_and_report_of_a_region_have_the_same_figures)
     s_free(bench);
 }
 
+/* The list is walked, so that none can be forgotten. */
+Test(picture, each_counter_of_a_region_is_in_status_and_report_and_added_up)
+{
+    static const process_rows_t none;
+    bench_t *bench = s_bench();
+    for (uint64_t r = 0; r < 2; r++) {
+        message_t *told = s_report(bench, r);
+#define COUNTER(name, stored, add, word, state, progress, report, json, unit, help)                          \
+    told->report = (r + 1) * (100 + (word));
+#include "codec/wire/counters.def"
+        driver_give(&bench->by, told);
+    }
+    report_context_t context = {
+        .topology = &bench->topology, .now_us = SECOND, .wall_us = SECOND, .processes = &none};
+    json_value_t *document = s_picture(bench, SECOND), *final = report_new(bench->by.core, &context);
+    const json_value_t *rows[] = {json_at(json_get(document, "regions"), 1),
+                                  json_at(json_get(final, "regions"), 1)};
+#define COUNTER(name, stored, add, word, state, progress, report, json, unit, help)                          \
+    uint64_t of_##name = 100 + (word), sum_##name = of_##name;                                               \
+    COUNTER_##add(sum_##name, 2 * of_##name);                                                                \
+    for (size_t i = 0; i < 2; i++)                                                                           \
+        cr_expect_eq(json_get_u64(rows[i], #json, 0), 2 * of_##name, #name);                                 \
+    cr_expect_eq(json_get_u64(final, #json, 0), sum_##name, "the run's " #name);
+#include "codec/wire/counters.def"
+    json_destroy(&document);
+    json_destroy(&final);
+    s_free(bench);
+}
+
 static void s_expect_explained(const char *explained)
 {
     static const char *const figures[] = {"left_s", "cost", "rtt_s", "error", "machine", "waits_for"};

@@ -214,6 +214,43 @@ Test(region_restart, figures_and_curve_go_on)
     s_free(bench);
 }
 
+/* A shard's progress with another value of each counter. */
+static void s_tell_counters(bench_t *bench, const placement_t *shard, uint64_t times)
+{
+    message_t *progress = message_new(KIND_progress, NAME, shard->actor);
+    progress->incarnation = shard->incarnation;
+    progress->progress.history = 1;
+    progress->progress.steps = 8;
+#define COUNTER(name, stored, add, word, state, told, sum, json, unit, help)                                 \
+    progress->told = times * (100 + (word));
+#include "codec/wire/counters.def"
+    driver_give(&bench->by, progress);
+}
+
+static void s_expect_counters(bench_t *bench, const char *when)
+{
+    message_t *report = s_report(bench);
+#define COUNTER(name, stored, add, word, state, told, sum, json, unit, help)                                 \
+    uint64_t of_##name = 100 + (word);                                                                       \
+    COUNTER_##add(of_##name, 2 * (UINT64_C(100) + (word)));                                                  \
+    cr_expect_eq(report->sum, of_##name, #name " %s", when);
+#include "codec/wire/counters.def"
+    message_destroy(&report);
+}
+
+/* The list is walked, so that none can be forgotten. */
+Test(region_restart, each_counter_of_the_shards_is_reported_and_survives)
+{
+    bench_t *bench = s_bench(2, false);
+    running_t running = s_running(bench);
+    for (size_t index = 0; index < 2; index++)
+        s_tell_counters(bench, &running.shards[index], index + 1);
+    s_expect_counters(bench, "before");
+    s_restart(bench);
+    s_expect_counters(bench, "after");
+    s_free(bench);
+}
+
 Test(region_restart, a_stop_that_is_done_goes_on_to_the_final_report)
 {
     bench_t *bench = s_bench(1, false);

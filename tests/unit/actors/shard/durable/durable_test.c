@@ -1,5 +1,6 @@
 /* What is stored and when, in rooms without a shard. */
 #include "actors/shard/durable/durable.h"
+#include "actors/shard/replica/strategy/rows.h"
 #include "tests/unit/actors/shard/world.h"
 
 #define ELEMENTS 8
@@ -32,7 +33,7 @@ static alone_t *s_alone(when_full_t when_full)
                                .history = 1};
     buf_t *zero = buf_new_zero(ELEMENTS * sizeof(float));
     base_init(&a->base, &spec);
-    replica_init(&a->replica, &a->base);
+    replica_init(&a->replica, &a->base, exchange_find(a->base.rules.strategy->id));
     replica_start(&a->replica, &zero);
     intake_init(&a->intake, &a->base, &a->replica);
     stream_init(&a->stream, &a->base, &a->replica);
@@ -377,7 +378,7 @@ Test(durable, while_it_goes_on_without_a_disk_what_is_cut_leaves_until_a_snapsho
     s_cut(a);
     durable_send_uncovered(&a->durable);
     cr_assert_eq(a->stream.sendable, 2);
-    cr_assert_eq(a->durable.uncovered.count, 2);
+    cr_assert_eq(a->base.counts.uncovered, 2);
     a->base.now_us = durable_due(&a->durable);
     s_take(a);
     base_changed(&a->base); /* is not in it */

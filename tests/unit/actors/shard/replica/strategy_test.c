@@ -1,5 +1,5 @@
 /* Strategies without a shard: what each row cuts, and what it does with what others cut, element by element. */
-#include "actors/shard/replica/strategy/exchange.h"
+#include "actors/shard/replica/strategy/rows.h"
 #include "tests/unit/actors/shard/world.h"
 
 #include <math.h>
@@ -24,7 +24,7 @@ static alone_t *s_alone(strategy_name_t strategy)
     const shard_spec_t spec = {
         .topology = a->topology, .job = &a->job, .incarnation = 1, .elements = N, .chunk_bytes = 16};
     base_init(&a->base, &spec);
-    replica_init(&a->replica, &a->base);
+    replica_init(&a->replica, &a->base, exchange_find(a->base.rules.strategy->id));
     buf_t *zero = buf_new_zero(N * sizeof(float));
     replica_start(&a->replica, &zero);
     return a;

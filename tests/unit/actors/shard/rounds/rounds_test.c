@@ -1,6 +1,7 @@
 /* The rooms below and rounds, without a shard: contributions are put into them by hand, others' votes are messages, and what is
  * committed is said. Three regions; this one is region 1, and counts: a contribution is added to what the parameters are. */
 #include "actors/shard/rounds/rounds.h"
+#include "actors/shard/replica/strategy/rows.h"
 #include "tests/unit/actors/shard/world.h"
 
 #define ELEMENTS 8
@@ -36,7 +37,7 @@ static house_t *s_house(double quorum)
     base_init(&h->base, &spec);
     h->base.now_us = 1;
     h->base.changes = 1;
-    replica_init(&h->replica, &h->base);
+    replica_init(&h->replica, &h->base, exchange_find(h->base.rules.strategy->id));
     buf_t *zero = buf_new_zero(base_bytes(&h->base));
     replica_start(&h->replica, &zero);
     stream_init(&h->stream, &h->base, &h->replica);

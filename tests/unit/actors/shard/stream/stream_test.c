@@ -1,5 +1,5 @@
 /* Deltas out and in, without a shard: the rooms above are this test, which says what may leave and what may be taken. */
-#include "actors/shard/replica/strategy/exchange.h"
+#include "actors/shard/replica/strategy/rows.h"
 #include "actors/shard/stream/stream.h"
 #include "codec/base/hash.h"
 #include "tests/unit/actors/shard/world.h"
@@ -28,7 +28,7 @@ static alone_t *s_alone(strategy_name_t strategy, uint64_t every)
                                .chunk_bytes = 64,
                                .history = 5};
     base_init(&a->base, &spec);
-    replica_init(&a->replica, &a->base);
+    replica_init(&a->replica, &a->base, exchange_find(a->base.rules.strategy->id));
     buf_t *zero = buf_new_zero(N * sizeof(float));
     replica_start(&a->replica, &zero);
     stream_init(&a->stream, &a->base, &a->replica);

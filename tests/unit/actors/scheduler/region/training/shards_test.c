@@ -60,3 +60,30 @@ Test(shards, what_is_put_is_what_a_successor_takes)
     rooms_free(next);
     rooms_free(rooms);
 }
+
+/* Rows of figures as they were stored before the list of counters. */
+Test(shards, a_row_of_an_older_program_lacks_only_what_that_did_not_count)
+{
+    enum { OLD = 15 };
+    rooms_t *rooms = rooms_training(), *next = rooms_new();
+    message_t *state = message_new(KIND_region_state, rooms->base.name, rooms->base.name);
+    message_set_name(state->region_state.digest, rooms->base.digest);
+    shards_put(&rooms->shards, state);
+    uint64_t rows[2 * OLD];
+    for (uint64_t i = 0; i < 2 * OLD; i++)
+        rows[i] = 1 + i;
+    message_set_u64s(&state->region_state.figures, rows, 2 * OLD);
+    next->base.saved = state;
+    rooms_plan(next);
+    const message_t *progress = next->shards.list[1].progress;
+    cr_assert_eq(progress->incarnation, OLD + 1);
+    cr_assert_eq(progress->progress.history, OLD + 2);
+    cr_assert_eq(progress->progress.steps, OLD + 3);
+    cr_assert_eq(progress->progress.duplicates, OLD + 6);
+    cr_assert_eq(progress->progress.not_finite, OLD + 8);
+    cr_assert_eq(progress->progress.lasts, OLD + 10);
+    cr_assert_eq(progress->progress.rolled_back, OLD + 11);
+    cr_assert_eq(progress->progress.uncompensated, OLD + 15);
+    rooms_free(next);
+    rooms_free(rooms);
+}

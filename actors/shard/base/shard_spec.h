@@ -2,8 +2,8 @@
  *
  * Threads  a value.
  */
-#ifndef ACTORS_SHARD_SHARD_SPEC_H
-#define ACTORS_SHARD_SHARD_SPEC_H
+#ifndef ACTORS_SHARD_BASE_SHARD_SPEC_H
+#define ACTORS_SHARD_BASE_SHARD_SPEC_H
 
 #include "brokers/job.h"
 

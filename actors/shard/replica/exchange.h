@@ -2,12 +2,12 @@
  *
  * Why      the rooms around (stream, rounds, entry) are the same for all of them: they ask the row, and know no strategy by name.
  * Owns     nothing: a row is constant; what a strategy keeps lies in the replica, and is named by its tensors.
- * Called   through replica->exchange, which is chosen once, at the start. Rows whose functions do nothing name those of exchange.c.
+ * Called   through replica->exchange, which is chosen once, at the start. The rows are in strategy/.
  * Errors   what returns bool is all or nothing, and false without memory; nothing has changed then.
  * Formulas are in actors/synchronizer/strategy.h, with their sources.
  */
-#ifndef ACTORS_SHARD_REPLICA_STRATEGY_EXCHANGE_H
-#define ACTORS_SHARD_REPLICA_STRATEGY_EXCHANGE_H
+#ifndef ACTORS_SHARD_REPLICA_EXCHANGE_H
+#define ACTORS_SHARD_REPLICA_EXCHANGE_H
 
 #include "actors/shard/replica/replica.h"
 
@@ -59,27 +59,5 @@ struct exchange {
     /* What is significant of a change: a scale (elements), and the threshold relative to it; NULL: everything. */
     const float *(*scale)(const replica_t *self, float *ret_threshold);
 };
-
-#define STRATEGY(ID, NAME, ...) extern const exchange_t exchange_##NAME;
-#include "brokers/strategies.def"
-#undef STRATEGY
-
-const exchange_t *exchange_find(strategy_name_t id);
-
-/* -- what several rows share */
-
-void exchange_nothing(replica_t *self);
-bool exchange_ready(replica_t *self); /* always */
-void exchange_made_nothing(replica_t *self, bool refused);
-void exchange_waits_nothing(replica_t *self, bool carries, bool open);
-bool exchange_own_never(replica_t *self);
-bool exchange_take_never(replica_t *self, const late_t *late, const blend_t *delta);
-bool exchange_round_never(replica_t *self, const blend_t *mean);
-/* The samples of its region, once for each region. */
-double exchange_weight_of_region(const replica_t *self, const pending_t *pending, bool first,
-                                 double *divisor);
-bool exchange_always_counts(const delta_head_t *head, uint64_t round);
-bool exchange_never_late(const delta_head_t *head, uint64_t round); /* sums count whenever they come */
-const float *exchange_scale_none(const replica_t *self, float *ret_threshold);
 
 #endif

@@ -1,4 +1,4 @@
-#include "actors/shard/replica/strategy/exchange.h"
+#include "actors/shard/replica/strategy/rows.h"
 
 #define STRATEGY(ID, NAME, ...) &exchange_##NAME,
 static const exchange_t *const s_rows[] = {

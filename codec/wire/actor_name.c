@@ -1,0 +1,109 @@
+#include "codec/wire/actor_name.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+typedef enum { ONE_A_REGION, COUNTED, CALLED } form_t;
+
+static const struct {
+    const char *text;
+    form_t form;
+} s_roles[ROLE_NONE] = {
+    [ROLE_SHARD] = {"shard", COUNTED},        [ROLE_SYNCHRONIZER] = {"synchronizer", COUNTED},
+    [ROLE_WORKER] = {"worker", COUNTED},      [ROLE_KEEPER] = {"keeper", CALLED},
+    [ROLE_NODE] = {"node", CALLED},           [ROLE_SCHEDULER] = {"scheduler", ONE_A_REGION},
+    [ROLE_BROKER] = {"broker", ONE_A_REGION}, [ROLE_WATCHER] = {"watcher", CALLED},
+};
+
+const char *actor_role_text(actor_role_t role)
+{
+    CHECK(role < ROLE_NONE);
+    return s_roles[role].text;
+}
+
+/* ---- making ---- */
+
+static actor_name_t s_name(actor_role_t role, form_t form, const char *region, const char *rest)
+{
+    actor_name_t name = {{0}};
+    CHECK(role < ROLE_NONE && s_roles[role].form == form);
+    snprintf(name.text, sizeof name.text, "%s/%s%s%s", s_roles[role].text, region, *rest ? "/" : "", rest);
+    return name;
+}
+
+actor_name_t actor_name(actor_role_t role, const char *region)
+{
+    return s_name(role, ONE_A_REGION, region, "");
+}
+
+actor_name_t actor_name_numbered(actor_role_t role, const char *region, uint64_t number)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%" PRIu64, number);
+    return s_name(role, COUNTED, region, text);
+}
+
+actor_name_t actor_name_called(actor_role_t role, const char *region, const char *part)
+{
+    return s_name(role, CALLED, region, part);
+}
+
+/* ---- taking apart ---- */
+
+static actor_role_t s_role(const char *text, size_t length)
+{
+    actor_role_t role = 0;
+    while (role < ROLE_NONE &&
+           (strlen(s_roles[role].text) != length || memcmp(s_roles[role].text, text, length) != 0))
+        role++;
+    return role;
+}
+
+/* As printf writes it: "01" is another name than "1". */
+static uint64_t s_number(const char *text, size_t length)
+{
+    uint64_t number = 0;
+    if (!length || (length > 1 && text[0] == '0'))
+        return ACTOR_NO_NUMBER;
+    for (size_t i = 0; i < length; i++) {
+        uint64_t digit = (uint64_t)(text[i] - '0');
+        if (text[i] < '0' || text[i] > '9' || number > (UINT64_MAX - digit) / 10)
+            return ACTOR_NO_NUMBER;
+        number = 10 * number + digit;
+    }
+    return number;
+}
+
+bool actor_split(const char *name, size_t length, actor_parts_t *ret_parts)
+{
+    const char *end = name + length, *slash = memchr(name, '/', length);
+    if (!slash)
+        return false;
+    const char *region = slash + 1, *after = memchr(region, '/', (size_t)(end - region));
+    const char *rest = after ? after + 1 : end;
+    *ret_parts = (actor_parts_t){.role = s_role(name, (size_t)(slash - name)),
+                                 .region = region,
+                                 .rest = rest,
+                                 .region_length = (size_t)((after ? after : end) - region),
+                                 .rest_length = (size_t)(end - rest)};
+    ret_parts->number = s_number(rest, ret_parts->rest_length);
+    return ret_parts->region_length > 0;
+}
+
+bool actor_is_in(const actor_parts_t *parts, const char *region)
+{
+    return strlen(region) == parts->region_length && memcmp(region, parts->region, parts->region_length) == 0;
+}
+
+actor_role_t actor_role_of(const char *name)
+{
+    size_t length = strcspn(name, "/");
+    return name[length] ? s_role(name, length) : ROLE_NONE;
+}
+
+bool actor_is_of(const char *name, actor_role_t role, const char *region)
+{
+    actor_parts_t parts;
+    return actor_split(name, strlen(name), &parts) && parts.role == role && actor_is_in(&parts, region) &&
+           (s_roles[role].form == ONE_A_REGION) == (parts.rest_length == 0);
+}
