@@ -1,5 +1,6 @@
 #include "brokers/route.h"
 
+#include "codec/base/grow.h"
 #include "codec/base/hash.h"
 #include "codec/wire/actor_name.h"
 
@@ -79,11 +80,7 @@ static route_t *s_add(routes_t *self, const char *name)
         s_forget_gone(self);
     if (self->count == ROUTE_MAX)
         return NULL;
-    if (self->count == self->capacity) {
-        self->capacity = self->capacity ? 2 * self->capacity : 16;
-        self->items = realloc(self->items, self->capacity * sizeof *self->items);
-        CHECK(self->items);
-    }
+    self->items = grow(self->items, self->count, &self->capacity, sizeof *self->items);
     route_t *route = &self->items[self->count++];
     *route = (route_t){0};
     message_set_name(route->name, name);

@@ -1,5 +1,7 @@
 #include "actors/kit/outbox.h"
 
+#include "codec/base/grow.h"
+
 #include <stdlib.h>
 
 void outbox_init(outbox_t *self)
@@ -18,11 +20,7 @@ void outbox_fini(outbox_t *self)
 
 void outbox_add(outbox_t *self, message_t **message_p)
 {
-    if (self->count == self->capacity) {
-        self->capacity = self->capacity ? 2 * self->capacity : 16;
-        self->items = realloc(self->items, self->capacity * sizeof *self->items);
-        CHECK(self->items);
-    }
+    self->items = grow(self->items, self->count, &self->capacity, sizeof *self->items);
     self->items[self->count++] = *message_p;
     *message_p = NULL;
 }

@@ -1,6 +1,7 @@
 #include "actors/node/node_core.h"
 
 #include "actors/kit/dispatch.h"
+#include "codec/base/grow.h"
 #include "codec/base/run_id.h"
 #include "codec/wire/actor_name.h"
 
@@ -67,11 +68,8 @@ struct node_core {
 
 static void s_command(node_core_t *self, node_verb_t verb, const node_actor_t *actor)
 {
-    if (self->command_count == self->command_capacity) {
-        self->command_capacity = self->command_capacity ? 2 * self->command_capacity : 16;
-        self->commands = realloc(self->commands, self->command_capacity * sizeof *self->commands);
-        CHECK(self->commands);
-    }
+    self->commands =
+        grow(self->commands, self->command_count, &self->command_capacity, sizeof *self->commands);
     node_command_t *command = &self->commands[self->command_count++];
     *command = (node_command_t){
         .verb = verb, .incarnation = actor->incarnation, .run = self->spec.run, .done = self->done};

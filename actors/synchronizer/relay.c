@@ -1,5 +1,7 @@
 #include "actors/synchronizer/synchronizer_internal.h"
 
+#include "codec/base/grow.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,11 +42,7 @@ static size_t s_position(const relay_t *self, uint64_t first)
 
 static relay_delta_t *s_insert(relay_t *self, size_t at)
 {
-    if (self->count == self->capacity) {
-        self->capacity = self->capacity ? 2 * self->capacity : 8;
-        self->items = realloc(self->items, self->capacity * sizeof *self->items);
-        CHECK(self->items);
-    }
+    self->items = grow(self->items, self->count, &self->capacity, sizeof *self->items);
     memmove(&self->items[at + 1], &self->items[at], (self->count - at) * sizeof *self->items);
     self->count++;
     return &self->items[at];

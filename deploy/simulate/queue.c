@@ -1,6 +1,7 @@
 #include "deploy/simulate/queue.h"
 
 #include "codec/base/err.h"
+#include "codec/base/grow.h"
 
 #include <stdlib.h>
 
@@ -19,11 +20,7 @@ static bool s_before(const queue_event_t *a, const queue_event_t *b)
 
 void queue_add(queue_t *self, queue_event_t event)
 {
-    if (self->count == self->capacity) {
-        self->capacity = self->capacity ? 2 * self->capacity : 1024;
-        self->items = realloc(self->items, self->capacity * sizeof *self->items);
-        CHECK(self->items);
-    }
+    self->items = grow(self->items, self->count, &self->capacity, sizeof *self->items);
     event.sequence = ++self->sequence;
     size_t at = self->count++;
     for (; at && s_before(&event, &self->items[(at - 1) / CHILDREN]); at = (at - 1) / CHILDREN)

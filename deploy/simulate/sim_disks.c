@@ -3,6 +3,7 @@
 #include "deploy/simulate/sim_internal.h"
 
 #include "actors/shard/durable/carry.h"
+#include "codec/base/grow.h"
 #include "codec/wire/actor_name.h"
 
 #include <stdlib.h>
@@ -15,11 +16,7 @@ sim_copy_t *sim_copy(sim_t *self, const char *node, const char *shard, bool kept
         if (copy->kept == kept && !strcmp(copy->node, node) && !strcmp(copy->shard, shard))
             return copy;
     }
-    if (self->copy_count == self->copy_capacity) {
-        self->copy_capacity = self->copy_capacity ? 2 * self->copy_capacity : 64;
-        self->copies = realloc(self->copies, self->copy_capacity * sizeof(sim_copy_t *));
-        CHECK(self->copies);
-    }
+    self->copies = grow(self->copies, self->copy_count, &self->copy_capacity, sizeof(sim_copy_t *));
     sim_copy_t *copy = self->copies[self->copy_count++] = calloc(1, sizeof *copy);
     CHECK(copy);
     message_set_name(copy->node, node);

@@ -1,6 +1,7 @@
 #include "actors/scheduler/base/keep.h"
 
 #include "codec/base/failpoint.h"
+#include "codec/base/grow.h"
 #include "codec/base/hash.h"
 #include "store/file.h"
 #include "store/kv_lmdb.h"
@@ -159,11 +160,7 @@ static void s_load_region(keep_t *self, size_t region, kept_region_t *kept)
     if (s_get(self->kv, key, KIND_region_report, &kept->report, NULL))
         kept->report = NULL;
     for (size_t capacity = 0;;) {
-        if (kept->row_count == capacity) {
-            capacity = capacity ? 2 * capacity : 16;
-            kept->rows = realloc(kept->rows, capacity * sizeof(message_t *));
-            CHECK(kept->rows);
-        }
+        kept->rows = grow(kept->rows, kept->row_count, &capacity, sizeof(message_t *));
         s_row_key(region, kept->row_count, key);
         message_t *row = NULL;
         if (s_get(self->kv, key, KIND_curve, &row, NULL))

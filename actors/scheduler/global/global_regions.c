@@ -1,5 +1,7 @@
 #include "actors/scheduler/global/global_regions.h"
 
+#include "codec/base/grow.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -102,11 +104,7 @@ void global_regions_add_row(global_regions_t *self, size_t index, const message_
     region_entry_t *region = &self->list[index];
     if (message->curve.index != region->row_count || region->row_count == GLOBAL_ROWS_MAX)
         return;
-    if (region->row_count == region->row_capacity) {
-        region->row_capacity = region->row_capacity ? 2 * region->row_capacity : 16;
-        region->rows = realloc(region->rows, region->row_capacity * sizeof *region->rows);
-        CHECK(region->rows);
-    }
+    region->rows = grow(region->rows, region->row_count, &region->row_capacity, sizeof *region->rows);
     region->rows[region->row_count++] = (curve_row_t){
         .index = message->curve.index,
         .train_us = message->curve.train_us,

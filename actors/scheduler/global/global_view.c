@@ -1,5 +1,7 @@
 #include "actors/scheduler/global/global_view.h"
 
+#include "codec/base/grow.h"
+
 #include <stdlib.h>
 
 static size_t s_count(const global_view_t *self)
@@ -37,11 +39,7 @@ static actor_entry_t *s_actor(global_view_t *self, const char *name)
         return &self->actors[known];
     if (self->actor_count == VIEW_ACTORS_MAX)
         return NULL;
-    if (self->actor_count == self->actor_capacity) {
-        self->actor_capacity = self->actor_capacity ? 2 * self->actor_capacity : 64;
-        self->actors = realloc(self->actors, self->actor_capacity * sizeof *self->actors);
-        CHECK(self->actors);
-    }
+    self->actors = grow(self->actors, self->actor_count, &self->actor_capacity, sizeof *self->actors);
     names_set(&self->names, name, self->actor_count);
     actor_entry_t *actor = &self->actors[self->actor_count++];
     *actor = (actor_entry_t){.status = message_new(KIND_status, GLOBAL_NAME, GLOBAL_NAME)};

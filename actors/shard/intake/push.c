@@ -2,6 +2,7 @@
 #include "actors/shard/intake/intake.h"
 
 #include "codec/base/failpoint.h"
+#include "codec/base/grow.h"
 #include "codec/base/hash.h"
 #include "codec/wire/actor_name.h"
 
@@ -120,11 +121,7 @@ static const held_t *s_find_held(const intake_t *self, uint64_t batch)
 
 void held_add(intake_t *self, const held_t *held)
 {
-    if (self->held_count == self->held_capacity) {
-        self->held_capacity = self->held_capacity ? 2 * self->held_capacity : 8;
-        self->held = realloc(self->held, self->held_capacity * sizeof *self->held);
-        CHECK(self->held);
-    }
+    self->held = grow(self->held, self->held_count, &self->held_capacity, sizeof *self->held);
     self->held[self->held_count++] = *held;
 }
 

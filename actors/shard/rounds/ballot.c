@@ -1,6 +1,7 @@
 #include "actors/shard/rounds/ballot.h"
 
 #include "actors/kit/role.h"
+#include "codec/base/grow.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -50,11 +51,7 @@ vote_t *ballot_add(ballot_t *self, const vote_t *vote)
 {
     if (vote->decided && vote->ballot) /* as of before a restart */
         self->leader = (vote->ballot - 1) % self->regions;
-    if (self->count == self->capacity) {
-        self->capacity = self->capacity ? 2 * self->capacity : 8;
-        self->log = realloc(self->log, self->capacity * sizeof *self->log);
-        CHECK(self->log);
-    }
+    self->log = grow(self->log, self->count, &self->capacity, sizeof *self->log);
     self->log[self->count] = *vote;
     return &self->log[self->count++];
 }
@@ -98,11 +95,7 @@ static bool s_is_stored(const ballot_t *self, const vote_t *vote)
 
 static say_t *s_say(ballot_t *self, say_kind_t kind, uint64_t to, uint64_t round)
 {
-    if (self->say_count == self->say_capacity) {
-        self->say_capacity = self->say_capacity ? 2 * self->say_capacity : 4;
-        self->says = realloc(self->says, self->say_capacity * sizeof *self->says);
-        CHECK(self->says);
-    }
+    self->says = grow(self->says, self->say_count, &self->say_capacity, sizeof *self->says);
     say_t *say = &self->says[self->say_count++];
     *say = (say_t){.kind = kind, .to = to, .round = round};
     return say;

@@ -7,6 +7,8 @@
 
 #include "actors/shard/rounds/rounds.h"
 
+#include "codec/base/grow.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,11 +71,7 @@ static void s_remove_oldest(rounds_t *self, size_t region)
 void forward_add(rounds_t *self, const forward_t *forward)
 {
     forwards_t *all = &self->forwards;
-    if (all->count == all->capacity) {
-        all->capacity = all->capacity ? 2 * all->capacity : 8;
-        all->items = realloc(all->items, all->capacity * sizeof *all->items);
-        CHECK(all->items);
-    }
+    all->items = grow(all->items, all->count, &all->capacity, sizeof *all->items);
     all->items[all->count++] = *forward;
 }
 

@@ -7,6 +7,7 @@
 #include "actors/shard/stream/stream.h"
 
 #include "codec/base/failpoint.h"
+#include "codec/base/grow.h"
 #include "codec/base/hash.h"
 
 #include <stdlib.h>
@@ -83,11 +84,7 @@ bool stream_limited(const stream_t *self)
 
 kept_t *stream_queue_add(stream_t *self, const kept_t *kept)
 {
-    if (self->queue_count == self->queue_capacity) {
-        self->queue_capacity = self->queue_capacity ? 2 * self->queue_capacity : 8;
-        self->queue = realloc(self->queue, self->queue_capacity * sizeof *self->queue);
-        CHECK(self->queue);
-    }
+    self->queue = grow(self->queue, self->queue_count, &self->queue_capacity, sizeof *self->queue);
     self->queue[self->queue_count] = *kept;
     self->kept_bytes += kept->data ? buf_size(kept->data) : 0;
     return &self->queue[self->queue_count++];
@@ -117,11 +114,7 @@ static buf_t *s_seen(const stream_t *self)
 
 static void s_add_own(stream_t *self, const delta_head_t *head, buf_t *view)
 {
-    if (self->own_count == self->own_capacity) {
-        self->own_capacity = self->own_capacity ? 2 * self->own_capacity : 2;
-        self->own = realloc(self->own, self->own_capacity * sizeof *self->own);
-        CHECK(self->own);
-    }
+    self->own = grow(self->own, self->own_count, &self->own_capacity, sizeof *self->own);
     self->own[self->own_count++] =
         (pending_t){.region = self->base->spec.region_index, .head = *head, .data = buf_ref(view)};
 }

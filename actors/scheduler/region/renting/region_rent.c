@@ -1,6 +1,7 @@
 #include "actors/scheduler/region/renting/region_rent.h"
 
 #include "codec/base/backoff.h"
+#include "codec/base/grow.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -88,11 +89,8 @@ static void s_name(const region_rent_t *self, const unit_t *unit, char ret_name[
 
 static void s_command(region_rent_t *self, rent_verb_t verb, const unit_t *unit)
 {
-    if (self->command_count == self->command_capacity) {
-        self->command_capacity = self->command_capacity ? 2 * self->command_capacity : 16;
-        self->commands = realloc(self->commands, self->command_capacity * sizeof *self->commands);
-        CHECK(self->commands);
-    }
+    self->commands =
+        grow(self->commands, self->command_count, &self->command_capacity, sizeof *self->commands);
     rent_command_t *command = &self->commands[self->command_count++];
     self->issued++;
     *command = (rent_command_t){.verb = verb, .again = unit->again};

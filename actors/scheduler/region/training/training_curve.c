@@ -1,6 +1,8 @@
 /* The curve: a row for each quarter of an epoch and for the end, each with its evaluation. */
 #include "actors/scheduler/region/training/training.h"
 
+#include "codec/base/grow.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,11 +15,7 @@
 static void s_add_row(training_t *self, const region_row_t *row)
 {
     curve_t *curve = &self->curve;
-    if (curve->row_count == curve->row_capacity) {
-        curve->row_capacity = curve->row_capacity ? 2 * curve->row_capacity : 16;
-        curve->rows = realloc(curve->rows, curve->row_capacity * sizeof *curve->rows);
-        CHECK(curve->rows);
-    }
+    curve->rows = grow(curve->rows, curve->row_count, &curve->row_capacity, sizeof *curve->rows);
     curve->rows[curve->row_count++] = *row;
     region_decide(self->base);
     self->base->report_soon = true;
