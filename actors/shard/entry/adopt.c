@@ -180,7 +180,7 @@ static void s_take_pending(entry_t *self, rooms_t *peer)
     peer->replica.pending_count = 0;
 }
 
-/* What is given of each of the two, which have the same names: they are of one job. */
+/* The tensors that are given; the same names at both sides, as they are of one job. */
 static size_t s_given(replica_t *self, stored_tensor_t ret_tensors[REPLICA_TENSORS_MAX])
 {
     stored_tensor_t all[REPLICA_TENSORS_MAX];
