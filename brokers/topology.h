@@ -11,6 +11,7 @@
 #ifndef BROKERS_TOPOLOGY_H
 #define BROKERS_TOPOLOGY_H
 
+#include "brokers/optimizers.h"
 #include "brokers/strategies.h"
 #include "codec/base/err.h"
 #include "codec/base/json.h"
@@ -93,7 +94,7 @@ typedef struct {
         uint64_t batch; /* samples per worker and step; see job.h for the waiting strategies */
         uint64_t seed;
         struct {
-            bool momentum_kind; /* name: sgd or momentum */
+            optimizer_name_t name;
             double lr;
             double momentum;
             bool linear;   /* schedule: constant or linear */

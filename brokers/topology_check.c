@@ -56,7 +56,7 @@ void topology_complete(const tree_t *tree, topology_t *self)
         self->job.sync.outer_lr = strategy->outer_lr;
     if (strategy->outer_momentum > 0 && !s_written(tree, "job.sync.outer_momentum"))
         self->job.sync.outer_momentum = strategy->outer_momentum;
-    if (!self->job.optimizer.momentum_kind && !s_written(tree, "job.optimizer.momentum"))
+    if (!optimizer_find(self->job.optimizer.name)->momentum && !s_written(tree, "job.optimizer.momentum"))
         self->job.optimizer.momentum = 0;
     for (size_t i = 0; self->plan.apply && i < self->region_count; i++)
         self->regions[i].workers = 0; /* as many as what is rented has cores */
@@ -142,9 +142,10 @@ static err_code_t s_check_every(const tree_t *tree, const topology_t *self, err_
 
 static err_code_t s_check_momentum(const tree_t *tree, const topology_t *self, err_t *err)
 {
-    if (!self->job.optimizer.momentum_kind && self->job.optimizer.momentum > 0)
+    const optimizer_row_t *optimizer = optimizer_find(self->job.optimizer.name);
+    if (!optimizer->momentum && self->job.optimizer.momentum > 0)
         return s_fail(tree, "job.optimizer.momentum", err,
-                      "sgd has none; write name: momentum, or leave it out");
+                      "%s has none; write name: momentum, or leave it out", optimizer->name);
     return ERR_OK;
 }
 

@@ -15,9 +15,15 @@ static const char s_strategies[] =
     ;
 #undef STRATEGY
 
-_Static_assert(sizeof(strategy_name_t) == sizeof(unsigned) && sizeof(durability_t) == sizeof(unsigned) &&
-                   sizeof(inside_t) == sizeof(unsigned) && sizeof(security_t) == sizeof(unsigned) &&
-                   sizeof(objective_t) == sizeof(unsigned),
+#define OPTIMIZER(ID, NAME, TEXT, ...) "|" TEXT
+static const char s_optimizers[] =
+#include "brokers/optimizers.def"
+    ;
+#undef OPTIMIZER
+
+_Static_assert(sizeof(strategy_name_t) == sizeof(unsigned) && sizeof(optimizer_name_t) == sizeof(unsigned) &&
+                   sizeof(durability_t) == sizeof(unsigned) && sizeof(inside_t) == sizeof(unsigned) &&
+                   sizeof(security_t) == sizeof(unsigned) && sizeof(objective_t) == sizeof(unsigned),
                "enums of the table are stored as unsigned int");
 
 static const field_t s_fields[] = {
@@ -47,8 +53,8 @@ static const field_t s_fields[] = {
      .otherwise = "1", .digest = true,
      .help = "what the first parameters and the order of samples come from"},
     {"job.optimizer", FIELD_MAP, .help = "how a gradient changes the parameters"},
-    {"job.optimizer.name", FIELD_FLAG, .offset = JOB(optimizer.momentum_kind), .values = "sgd|momentum",
-     .otherwise = "momentum", .digest = true, .help = "plain, or with a running average of gradients"},
+    {"job.optimizer.name", FIELD_ENUM, .offset = JOB(optimizer.name), .values = s_optimizers + 1,
+     .otherwise = "momentum", .digest = true, .help = "plain (sgd), or with running averages of gradients"},
     {"job.optimizer.lr", FIELD_NUMBER, .offset = JOB(optimizer.lr), .min = "0", .above = true, .max = "1000",
      .otherwise = "0.01", .digest = true, .carry = true, .help = "learning rate at the start"},
     {"job.optimizer.momentum", FIELD_NUMBER, .offset = JOB(optimizer.momentum), .min = "0", .max = "1",

@@ -1,8 +1,6 @@
-/* optimizer - one update of a shard's parameters, in one pass over memory, and the learning rate that drives
- * it.
+/* optimizer - one update of a shard's parameters, in one pass over memory, and the learning rate that drives it. Which optimizers
+ * there are is brokers/optimizers.def; the formula of each is in its file in actors/model/optimizers.
  *
- *   sgd        w <- w - lr g
- *   momentum   v <- m v + g;  w <- w - lr v                      (PyTorch's SGD, dampening 0)
  *   schedule   constant: lr;  linear: lr (1 - done), done = share of all samples of the job applied here
  *   warm-up    the rate times done / warmup while done < warmup           (Goyal et al., arXiv 1706.02677)
  *
@@ -12,28 +10,38 @@
 #define ACTORS_MODEL_OPTIMIZER_H
 
 #include "actors/model/vector.h"
+#include "brokers/optimizers.h"
 #include "codec/base/err.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
-typedef enum { OPTIMIZER_SGD, OPTIMIZER_MOMENTUM } optimizer_kind_t;
 typedef enum { SCHEDULE_CONSTANT, SCHEDULE_LINEAR } schedule_t;
 
 typedef struct {
-    optimizer_kind_t kind;
+    optimizer_name_t kind;
     float lr;       /* at the start */
-    float momentum; /* 0 for sgd */
+    float momentum; /* 0 where it has none */
     schedule_t schedule;
     double warmup; /* share of all samples over which the rate rises from 0; 0: none */
 } optimizer_t;
 
+/* One step over a part of the parameters: w, g (n) float32, and the same part of each tensor that the optimizer remembers. Results
+ * may be what they come from, but not overlap otherwise. */
+typedef struct {
+    float lr;
+    uint64_t number; /* steps that what it remembers has had, with this one: from 1 */
+    size_t n;
+    const float *w, *g;
+    const float *state[OPTIMIZER_TENSORS_MAX];
+    float *ret_w;
+    float *ret_state[OPTIMIZER_TENSORS_MAX];
+} optimizer_step_t;
+
 /* Learning rate after `applied` of `total` samples; a total of 0 means that nothing is done yet. */
 float optimizer_rate(const optimizer_t *self, uint64_t samples_applied, uint64_t samples_total);
 
-/* w, v, g (n) float32 -> ret_w, ret_v (n), each of which may be w or v itself but not overlap otherwise.
- * v and ret_v are NULL for sgd. Each product and sum is rounded by itself: the same bits on every machine. */
-void optimizer_step(const optimizer_t *self, float lr, size_t n, const float *w, const float *v,
-                    const float *g, float *ret_w, float *ret_v);
+/* Each product and sum is rounded by itself: the same bits on every machine. */
+void optimizer_step(const optimizer_t *self, const optimizer_step_t *step);
 
 #endif

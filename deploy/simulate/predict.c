@@ -113,11 +113,12 @@ static int64_t s_computes(void *hint, size_t node, uint64_t samples)
     return (int64_t)(took_us + s_background_us(self)) + 1;
 }
 
-/* Parameters, momentum, and what is kept for other regions. */
+/* Parameters, what the optimizer remembers, and what is kept for other regions. */
 static int64_t s_commits(void *hint)
 {
     world_t *self = hint;
-    double copies = 2 + (self->topology->region_count > 1);
+    size_t state = optimizer_tensors(optimizer_find(self->topology->job.optimizer.name));
+    double copies = 1 + (double)state + (self->topology->region_count > 1);
     double bytes_us = 1e6 * copies * (double)self->sizes.plain[0] / self->spec->pace.commit_bytes_per_s;
     self->background_us += bytes_us;
     return (int64_t)(self->spec->pace.commit_us + bytes_us);

@@ -148,7 +148,11 @@ static void s_whole_step(scene_t *self)
 {
     optimizer_t sgd = {.kind = OPTIMIZER_SGD, .lr = 0.01f};
     s_step(self);
-    optimizer_step(&sgd, sgd.lr, model_layout(self->model)->count, self->w, NULL, self->g, self->w, NULL);
+    optimizer_step(&sgd, &(optimizer_step_t){.lr = sgd.lr,
+                                             .n = model_layout(self->model)->count,
+                                             .w = self->w,
+                                             .g = self->g,
+                                             .ret_w = self->w});
 }
 
 /* A run of ours, then one of PyTorch's. */

@@ -136,7 +136,13 @@ static float *s_single(const topology_t *topology)
         size_t count = s_gather(&self, topology, &job, step);
         model_gradient(self.model, self.w, self.x, self.labels, count, self.g, &loss);
         float lr = optimizer_rate(&optimizer, done, job.samples_total);
-        optimizer_step(&optimizer, lr, self.count, self.w, self.v, self.g, self.w, self.v);
+        optimizer_step(&optimizer, &(optimizer_step_t){.lr = lr,
+                                                       .n = self.count,
+                                                       .w = self.w,
+                                                       .g = self.g,
+                                                       .state = {self.v},
+                                                       .ret_w = self.w,
+                                                       .ret_state = {self.v}});
         done += count;
     }
     s_single_fini(&self);

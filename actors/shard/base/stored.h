@@ -17,6 +17,7 @@ typedef struct {
     const char *name;
     buf_t **slot;  /* the room's; NULL in it: there is none */
     bool required; /* a snapshot without it cannot be gone on from */
+    bool given;    /* goes along to another region that takes this state */
 } stored_tensor_t;
 
 typedef char stored_name_t[MANIFEST_NAME_MAX + 1];

@@ -1,5 +1,5 @@
 /* The snapshot of a shard: "state" (a packed shard_state message behind the length of its envelope), the
- * tensors "parameters", "momentum", "open" and "residual", of the outer optimizer "start", "base", "outer" and "gathered", and
+ * tensors "parameters", "open" and "residual", those that the row of the optimizer names, of the outer optimizer "start", "base", "outer" and "gathered", and
  * "queue/LAST", "cursor/LAST", "seen/LAST", "pending/REGION/NUMBER", "relay/REGION/NUMBER" and "relay_cursor/REGION/NUMBER" for what is
  * kept, and "cursor_of/REGION": the batches of another region that are in the parameters. Regions by index. */
 

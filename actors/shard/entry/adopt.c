@@ -180,27 +180,38 @@ static void s_take_pending(entry_t *self, rooms_t *peer)
     peer->replica.pending_count = 0;
 }
 
-static void s_take(buf_t **to, buf_t **from_p)
+/* The tensors that are given; the same names at both sides, as they are of one job. */
+static size_t s_given(replica_t *self, stored_tensor_t ret_tensors[REPLICA_TENSORS_MAX])
 {
-    buf_destroy(to);
-    *to = *from_p;
-    *from_p = NULL;
+    stored_tensor_t all[REPLICA_TENSORS_MAX];
+    size_t count = replica_tensors(self, all), given = 0;
+    for (size_t i = 0; i < count; i++)
+        if (all[i].given)
+            ret_tensors[given++] = all[i];
+    return given;
+}
+
+static void s_move_tensors(replica_t *to, replica_t *from)
+{
+    stored_tensor_t ours[REPLICA_TENSORS_MAX], theirs[REPLICA_TENSORS_MAX];
+    size_t count = s_given(to, ours);
+    CHECK(s_given(from, theirs) == count);
+    for (size_t i = 0; i < count; i++) {
+        buf_destroy(ours[i].slot);
+        *ours[i].slot = *theirs[i].slot;
+        *theirs[i].slot = NULL;
+    }
 }
 
 /* The tensors, and what goes with them. Returns the former parameters, and where their open local steps began. */
 static buf_t *s_take_tensors(entry_t *self, rooms_t *peer, buf_t **ret_start)
 {
-    buf_t *former = self->replica->parameters;
+    buf_t *former = buf_ref(self->replica->parameters);
     *ret_start = buf_ref(self->replica->outer.base ? self->replica->outer.base : self->replica->outer.start);
     buf_destroy(&self->replica->outer.base);
-    s_take(&self->replica->outer.start, &peer->replica.outer.start);
-    s_take(&self->replica->outer.momentum, &peer->replica.outer.momentum);
-    s_take(&self->replica->outer.gathered, &peer->replica.outer.gathered);
+    s_move_tensors(self->replica, &peer->replica);
     self->replica->outer.arrivals = peer->replica.outer.arrivals;
-    self->replica->parameters = peer->replica.parameters;
-    buf_destroy(&self->replica->momentum);
-    self->replica->momentum = peer->replica.momentum;
-    peer->replica.parameters = peer->replica.momentum = NULL;
+    self->replica->state_steps = peer->replica.state_steps;
     self->replica->samples_applied = peer->replica.samples_applied;
     self->replica->version =
         (self->replica->version > peer->replica.version ? self->replica->version : peer->replica.version) + 1;

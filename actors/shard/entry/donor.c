@@ -73,12 +73,16 @@ void donor_fetch(entry_t *self, const message_t *message)
 }
 
 /* What a newcomer needs of a snapshot; own deltas are not among it. */
-static bool s_given(const char *name)
+static bool s_given(const entry_t *self, const char *name)
 {
-    static const char *const prefixes[] = {"state", "parameters", "momentum", "start",
-                                           "outer", "gathered",   "pending/", "cursor_of/"};
+    static const char *const prefixes[] = {"state", "pending/", "cursor_of/"};
     for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
         if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
+            return true;
+    stored_tensor_t tensors[REPLICA_TENSORS_MAX];
+    size_t count = replica_tensors(self->replica, tensors);
+    for (size_t i = 0; i < count; i++)
+        if (tensors[i].given && strcmp(name, tensors[i].name) == 0)
             return true;
     return false;
 }
@@ -88,7 +92,7 @@ void donor_taken(entry_t *self, const snapshot_t *snapshot)
     snapshot_t *given = snapshot_new(&snapshot->id);
     for (size_t i = 0; given && i < snapshot->count; i++) {
         buf_t *buf = buf_ref(snapshot->values[i].buf);
-        if (!s_given(snapshot->values[i].name))
+        if (!s_given(self, snapshot->values[i].name))
             buf_destroy(&buf);
         else if (snapshot_add(given, snapshot->values[i].name, &buf, NULL))
             snapshot_destroy(&given);

@@ -204,12 +204,13 @@ static void s_give_up(entry_t *self, err_code_t code)
     s_ask_again(self);
 }
 
-/* Parameters, momentum, those of the outer optimizer and for each region a contribution to each of two rounds, or more
- * where rounds need not everybody; the rest are small lists. */
+/* Parameters, what the optimizer remembers, those of the outer optimizer and for each region a contribution to each of two
+ * rounds, or more where rounds need not everybody; the rest are small lists. */
 static uint64_t s_most_bytes(const entry_t *self)
 {
     uint64_t pending = self->base->rules.votes ? 64 : 3;
-    return (5 + pending * (uint64_t)base_regions(self->base)) * base_bytes(self->base) + ((uint64_t)64 << 20);
+    uint64_t tensors = 4 + OPTIMIZER_TENSORS_MAX + pending * (uint64_t)base_regions(self->base);
+    return tensors * base_bytes(self->base) + ((uint64_t)64 << 20);
 }
 
 static bool s_expects_offer(const entry_t *self)

@@ -10,17 +10,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void s_bases(const intake_t *self, uint64_t ret_base[3])
+static uint64_t s_id(const buf_t *buf)
 {
-    const buf_t *const bufs[] = {self->replica->parameters, self->replica->momentum, self->replica->open};
-    for (size_t i = 0; i < 3; i++)
-        ret_base[i] = bufs[i] ? buf_id(bufs[i]) : 0;
+    return buf ? buf_id(buf) : 0;
+}
+
+static void s_bases(const intake_t *self, uint64_t ret_base[AHEAD_BASES])
+{
+    const replica_t *replica = self->replica;
+    ret_base[0] = s_id(replica->parameters);
+    ret_base[1] = s_id(replica->open);
+    for (size_t i = 0; i < OPTIMIZER_TENSORS_MAX; i++)
+        ret_base[2 + i] = s_id(replica->state[i]);
 }
 
 /* Whether the next step would still compute the same. */
 static bool s_holds(const intake_t *self)
 {
-    uint64_t base[3];
+    uint64_t base[AHEAD_BASES];
     s_bases(self, base);
     float lr = optimizer_rate(&self->replica->optimizer, self->replica->samples_applied,
                               self->base->spec.job->samples_total);

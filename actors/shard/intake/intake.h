@@ -14,6 +14,7 @@
 #define SHARD_STAGED_MAX 2u        /* incomplete pushes per worker: one under way and one that overtakes it */
 #define SHARD_INTERVALS_MAX 16384u /* of the applied set: what surely fits a map frame, twice */
 #define HELD_RESTORED SIZE_MAX
+#define AHEAD_BASES (2u + OPTIMIZER_TENSORS_MAX)
 
 typedef struct {
     bool used;
@@ -46,8 +47,9 @@ typedef struct {
 typedef struct {
     uint64_t serial; /* of the assembly; 0: none */
     pass_t pass;
-    uint64_t base[3]; /* buf_id of what was read: parameters, momentum, accumulator */
-    size_t elements;  /* done */
+    uint64_t base
+        [AHEAD_BASES]; /* buf_id of what was read: parameters, accumulator, what the optimizer remembers */
+    size_t elements;   /* done */
     uint64_t *checksums;
     uint64_t summed; /* how many of them are made */
 } ahead_t;

@@ -5,7 +5,7 @@
 static optimizer_t s_optimizer(const topology_t *topology)
 {
     return (optimizer_t){
-        .kind = topology->job.optimizer.momentum_kind ? OPTIMIZER_MOMENTUM : OPTIMIZER_SGD,
+        .kind = topology->job.optimizer.name,
         .lr = (float)topology->job.optimizer.lr,
         .momentum = (float)topology->job.optimizer.momentum,
         .schedule = topology->job.optimizer.linear ? SCHEDULE_LINEAR : SCHEDULE_CONSTANT,
@@ -27,9 +27,9 @@ void replica_start(replica_t *self, buf_t **parameters_p)
 {
     self->parameters = *parameters_p;
     *parameters_p = NULL;
-    if (self->optimizer.kind == OPTIMIZER_MOMENTUM) {
-        self->momentum = buf_new_zero(base_bytes(self->base));
-        CHECK(self->momentum);
+    for (size_t i = 0; i < optimizer_tensors(optimizer_find(self->optimizer.kind)); i++) {
+        self->state[i] = buf_new_zero(base_bytes(self->base));
+        CHECK(self->state[i]);
     }
     start_begin(self);
 }
@@ -40,7 +40,8 @@ void replica_fini(replica_t *self)
     free(self->pending);
     free(self->pending_parts);
     buf_destroy(&self->parameters);
-    buf_destroy(&self->momentum);
+    for (size_t i = 0; i < OPTIMIZER_TENSORS_MAX; i++)
+        buf_destroy(&self->state[i]);
     buf_destroy(&self->open);
     buf_destroy(&self->residual);
     start_fini(self);

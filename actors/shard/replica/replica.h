@@ -16,7 +16,7 @@
 #include "codec/base/ranges.h"
 #include "codec/compress/encoding.h"
 
-#define REPLICA_TENSORS_MAX 8u
+#define REPLICA_TENSORS_MAX (7u + OPTIMIZER_TENSORS_MAX)
 #define SHARD_SPARES 3u /* released buffers kept for the next copy on write */
 
 /* One of the tensors that are added up: sum of weight_i x part_i / divisor. */
@@ -44,8 +44,9 @@ typedef struct {
 
 /* A pass over the version that applies one gradient. */
 typedef struct {
-    target_t w, v, open;
+    target_t w, state[OPTIMIZER_TENSORS_MAX], open;
     float lr;
+    uint64_t number; /* of the optimizer's step */
 } pass_t;
 
 /* What a cut came to. */
@@ -111,7 +112,9 @@ typedef struct {
     optimizer_t optimizer;
     const encoding_t *encoding;
     encoding_setting_t encoding_setting;
-    buf_t *parameters, *momentum, *open;
+    buf_t *parameters, *open;
+    buf_t *state[OPTIMIZER_TENSORS_MAX]; /* what the optimizer remembers */
+    uint64_t state_steps;                /* that these have had */
     outer_t outer;
     drift_t drift;
     buf_t *residual; /* what encoded cuts have not carried yet; NULL: nothing */

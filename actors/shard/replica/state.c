@@ -9,6 +9,16 @@
 /* -- tensors ----------------------------------------------------------------------------------------------
  */
 
+/* Of the optimizer; how many. */
+static size_t s_optimizer_tensors(replica_t *self, stored_tensor_t *ret_tensors)
+{
+    const optimizer_row_t *row = optimizer_find(self->optimizer.kind);
+    size_t count = optimizer_tensors(row);
+    for (size_t i = 0; i < count; i++)
+        ret_tensors[i] = (stored_tensor_t){row->tensors[i], &self->state[i], true, true};
+    return count;
+}
+
 size_t replica_tensors(replica_t *self, stored_tensor_t ret_tensors[REPLICA_TENSORS_MAX])
 {
     outer_t *outer = &self->outer;
@@ -17,20 +27,19 @@ size_t replica_tensors(replica_t *self, stored_tensor_t ret_tensors[REPLICA_TENS
     const struct {
         bool is;
         stored_tensor_t tensor;
-    } all[REPLICA_TENSORS_MAX] = {
-        {true, {"parameters", &self->parameters, true}},
-        {true, {"momentum", &self->momentum, self->optimizer.kind == OPTIMIZER_MOMENTUM}},
-        {true, {"open", &self->open, false}},
-        {true, {"residual", &self->residual, false}},
-        {outer->starts, {"start", &outer->start, true}},
-        {outer->on && has_base, {"base", &outer->base, false}},
-        {remembers, {"outer", &outer->momentum, true}},
-        {remembers, {"gathered", &outer->gathered, false}},
+    } others[] = {
+        {true, {"open", &self->open, false, false}},
+        {true, {"residual", &self->residual, false, false}},
+        {outer->starts, {"start", &outer->start, true, true}},
+        {outer->on && has_base, {"base", &outer->base, false, false}},
+        {remembers, {"outer", &outer->momentum, true, true}},
+        {remembers, {"gathered", &outer->gathered, false, true}},
     };
-    size_t count = 0;
-    for (size_t i = 0; i < REPLICA_TENSORS_MAX; i++)
-        if (all[i].is)
-            ret_tensors[count++] = all[i].tensor;
+    ret_tensors[0] = (stored_tensor_t){"parameters", &self->parameters, true, true};
+    size_t count = 1 + s_optimizer_tensors(self, ret_tensors + 1);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (others[i].is)
+            ret_tensors[count++] = others[i].tensor;
     return count;
 }
 
@@ -51,13 +60,14 @@ static void s_begin_base(replica_t *self, const message_t *message)
 static err_code_t s_load_tensors(replica_t *self, const snapshot_t *snapshot, err_t *err)
 {
     stored_tensor_t tensors[REPLICA_TENSORS_MAX];
+    for (size_t i = 0; i < snapshot->count; i++)
+        if (optimizer_foreign(optimizer_find(self->optimizer.kind), snapshot->values[i].name))
+            return err_set(err, ERR_JOB, "the snapshot is of a job with another optimizer");
     err_code_t code = stored_tensors(self->base, snapshot, tensors, replica_tensors(self, tensors), err);
     if (code)
         return code;
     if (self->outer.arrivals >= base_regions(self->base))
         return err_set(err, ERR_MALFORMED, "state: more deltas than regions wait for their momentum");
-    if (self->optimizer.kind != OPTIMIZER_MOMENTUM && self->momentum)
-        return err_set(err, ERR_JOB, "the snapshot is of a job with another optimizer");
     return ERR_OK;
 }
 
@@ -72,6 +82,8 @@ void replica_pack(const replica_t *self, message_t *message)
     message->shard_state.open_steps = self->open_steps;
     message->shard_state.open_samples = self->open_samples;
     message->shard_state.arrivals = self->outer.arrivals;
+    if (optimizer_find(self->optimizer.kind)->counts)
+        message->shard_state.optimizer_steps = self->state_steps;
     message_set_ranges(&message->shard_state.applied, &self->applied);
     message_set_ranges(&message->shard_state.refused, &self->refused);
 }
@@ -84,6 +96,7 @@ static void s_load_numbers(replica_t *self, const message_t *message)
     self->open_steps = message->shard_state.open_steps;
     self->open_samples = message->shard_state.open_samples;
     self->outer.arrivals = message->shard_state.arrivals;
+    self->state_steps = message->shard_state.optimizer_steps;
 }
 
 static err_code_t s_load_ranges(replica_t *self, const message_t *message, err_t *err)

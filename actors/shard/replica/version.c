@@ -1,4 +1,4 @@
-/* Parameters, momentum and accumulator are changed in place while nobody else holds them, and otherwise
+/* Parameters, what the optimizer remembers, and accumulator are changed in place while nobody else holds them, and otherwise
  * written into another buffer in the same pass over memory. Memory is found before the first element is
  * touched, so a step is made as a whole or not at all. */
 
@@ -93,11 +93,13 @@ static void s_accumulate(const target_t *open, size_t first, size_t count, const
 static bool s_open_step(replica_t *self, bool step, bool accumulate, bool apart, pass_t *pass)
 {
     *pass = (pass_t){
-        .lr = optimizer_rate(&self->optimizer, self->samples_applied, self->base->spec.job->samples_total)};
+        .lr = optimizer_rate(&self->optimizer, self->samples_applied, self->base->spec.job->samples_total),
+        .number = self->state_steps + 1};
     if (step && !version_open(self, &pass->w, &self->parameters, apart))
         return false;
-    if (step && self->momentum && !version_open(self, &pass->v, &self->momentum, apart))
-        return false;
+    for (size_t i = 0; step && i < OPTIMIZER_TENSORS_MAX; i++)
+        if (self->state[i] && !version_open(self, &pass->state[i], &self->state[i], apart))
+            return false;
     return !accumulate || version_open(self, &pass->open, &self->open, apart);
 }
 
@@ -109,27 +111,45 @@ bool version_pass_open(replica_t *self, bool step, bool accumulate, bool apart, 
     return false;
 }
 
+static void s_optimize(const replica_t *self, const pass_t *pass, size_t first, size_t count, const float *g)
+{
+    optimizer_step_t step = {.lr = pass->lr,
+                             .number = pass->number,
+                             .n = count,
+                             .w = pass->w.from + first,
+                             .g = g,
+                             .ret_w = pass->w.to + first};
+    for (size_t i = 0; i < OPTIMIZER_TENSORS_MAX; i++) {
+        const target_t *state = &pass->state[i];
+        step.state[i] = state->slot ? state->from + first : NULL;
+        step.ret_state[i] = state->slot ? state->to + first : NULL;
+    }
+    optimizer_step(&self->optimizer, &step);
+}
+
 void version_pass_block(const replica_t *self, const pass_t *pass, size_t first, size_t count, const float *g)
 {
-    const target_t *w = &pass->w, *v = &pass->v;
-    if (w->slot)
-        optimizer_step(&self->optimizer, pass->lr, count, w->from + first, v->from ? v->from + first : NULL,
-                       g, w->to + first, v->to ? v->to + first : NULL);
+    if (pass->w.slot)
+        s_optimize(self, pass, first, count, g);
     if (pass->open.slot)
         s_accumulate(&pass->open, first, count, g);
 }
 
 void version_pass_commit(replica_t *self, pass_t *pass)
 {
+    if (pass->w.slot)
+        self->state_steps = pass->number;
     version_commit(self, &pass->w);
-    version_commit(self, &pass->v);
+    for (size_t i = 0; i < OPTIMIZER_TENSORS_MAX; i++)
+        version_commit(self, &pass->state[i]);
     version_commit(self, &pass->open);
 }
 
 void version_pass_drop(replica_t *self, pass_t *pass)
 {
     version_drop(self, &pass->w);
-    version_drop(self, &pass->v);
+    for (size_t i = 0; i < OPTIMIZER_TENSORS_MAX; i++)
+        version_drop(self, &pass->state[i]);
     version_drop(self, &pass->open);
 }
 

@@ -59,7 +59,13 @@ static void s_learn(learner_t *self, uint64_t samples)
         double loss;
         size_t count = samples - done < self->batch ? (size_t)(samples - done) : self->batch;
         model_gradient(self->model, self->w, self->x, self->labels, count, self->g, &loss);
-        optimizer_step(&momentum, momentum.lr, self->count, self->w, self->v, self->g, self->w, self->v);
+        optimizer_step(&momentum, &(optimizer_step_t){.lr = momentum.lr,
+                                                      .n = self->count,
+                                                      .w = self->w,
+                                                      .g = self->g,
+                                                      .state = {self->v},
+                                                      .ret_w = self->w,
+                                                      .ret_state = {self->v}});
     }
 }
 

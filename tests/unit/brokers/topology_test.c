@@ -68,7 +68,7 @@ Test(topology, what_is_left_out_has_its_default)
     cr_assert_eq(t->job.epochs, 1);
     cr_assert_eq(t->job.batch, 64);
     cr_assert_eq(t->job.seed, 1);
-    cr_assert(t->job.optimizer.momentum_kind && t->job.optimizer.linear);
+    cr_assert(t->job.optimizer.name == OPTIMIZER_MOMENTUM && t->job.optimizer.linear);
     cr_assert(t->job.optimizer.lr == 0.01 && t->job.optimizer.momentum == 0.9);
     cr_assert_eq(t->job.sync.strategy, STRATEGY_ASGD_GA);
     cr_assert_eq(t->job.sync.every, 8);
@@ -229,7 +229,7 @@ Test(topology, defaults_follow_strategy_and_optimizer)
     cr_assert_eq(t->job.sync.every, 8);
     s_check_round_trip(t, "ama");
     t = s_set("job.optimizer.name=sgd");
-    cr_assert(!t->job.optimizer.momentum_kind && t->job.optimizer.momentum == 0);
+    cr_assert(t->job.optimizer.name == OPTIMIZER_SGD && t->job.optimizer.momentum == 0);
     s_check_round_trip(t, "sgd");
 }
 

@@ -18,6 +18,20 @@ static case_t s_new(void)
                     test_random(&rng, N, 1), test_random(&rng, N, 1)};
 }
 
+/* One step, v and ret_v NULL where there is nothing to remember. */
+static void s_step(const optimizer_t *optimizer, float lr, size_t n, const float *w, const float *v,
+                   const float *g, float *ret_w, float *ret_v)
+{
+    optimizer_step(optimizer, &(optimizer_step_t){.lr = lr,
+                                                  .number = 1,
+                                                  .n = n,
+                                                  .w = w,
+                                                  .g = g,
+                                                  .state = {v},
+                                                  .ret_w = ret_w,
+                                                  .ret_state = {ret_v}});
+}
+
 static void s_free(case_t *self)
 {
     free(self->w), free(self->v), free(self->g), free(self->w_next), free(self->v_next);
@@ -26,7 +40,7 @@ static void s_free(case_t *self)
 Test(optimizer, sgd_is_its_formula)
 {
     case_t c = s_new();
-    optimizer_step(&SGD, 0.05f, N, c.w, NULL, c.g, c.w_next, NULL);
+    s_step(&SGD, 0.05f, N, c.w, NULL, c.g, c.w_next, NULL);
     for (size_t i = 0; i < N; i++)
         test_near("w", i, c.w_next[i], (double)c.w[i] - 0.05 * (double)c.g[i], 1e-6);
     s_free(&c);
@@ -36,7 +50,7 @@ Test(optimizer, sgd_is_its_formula)
 Test(optimizer, momentum_is_its_formula)
 {
     case_t c = s_new();
-    optimizer_step(&MOMENTUM, 0.05f, N, c.w, c.v, c.g, c.w_next, c.v_next);
+    s_step(&MOMENTUM, 0.05f, N, c.w, c.v, c.g, c.w_next, c.v_next);
     for (size_t i = 0; i < N; i++) {
         volatile float kept = 0.9f * c.v[i];
         volatile float velocity = kept + c.g[i];
@@ -51,15 +65,15 @@ Test(optimizer, momentum_is_its_formula)
 Test(optimizer, in_place_equals_apart)
 {
     case_t c = s_new();
-    optimizer_step(&MOMENTUM, 0.05f, N, c.w, c.v, c.g, c.w_next, c.v_next);
+    s_step(&MOMENTUM, 0.05f, N, c.w, c.v, c.g, c.w_next, c.v_next);
     float *w = test_alloc(N, sizeof *w);
     memcpy(w, c.w, N * sizeof *w);
-    optimizer_step(&MOMENTUM, 0.05f, N, w, c.v, c.g, w, c.v);
+    s_step(&MOMENTUM, 0.05f, N, w, c.v, c.g, w, c.v);
     cr_assert_eq(memcmp(w, c.w_next, N * sizeof *w), 0);
     cr_assert_eq(memcmp(c.v, c.v_next, N * sizeof *w), 0);
 
-    optimizer_step(&SGD, 0.05f, N, c.w, NULL, c.g, c.w_next, NULL);
-    optimizer_step(&SGD, 0.05f, N, c.w, NULL, c.g, c.w, NULL);
+    s_step(&SGD, 0.05f, N, c.w, NULL, c.g, c.w_next, NULL);
+    s_step(&SGD, 0.05f, N, c.w, NULL, c.g, c.w, NULL);
     cr_assert_eq(memcmp(c.w, c.w_next, N * sizeof *w), 0);
     free(w);
     s_free(&c);
@@ -70,10 +84,9 @@ Test(optimizer, parts_equal_the_whole)
 {
     case_t c = s_new();
     float *w = test_alloc(N, sizeof *w), *v = test_alloc(N, sizeof *v);
-    optimizer_step(&MOMENTUM, 0.05f, N, c.w, c.v, c.g, c.w_next, c.v_next);
+    s_step(&MOMENTUM, 0.05f, N, c.w, c.v, c.g, c.w_next, c.v_next);
     for (size_t first = 0, end = 7; first < N; first = end, end = end * 2 < N ? end * 2 : N)
-        optimizer_step(&MOMENTUM, 0.05f, end - first, c.w + first, c.v + first, c.g + first, w + first,
-                       v + first);
+        s_step(&MOMENTUM, 0.05f, end - first, c.w + first, c.v + first, c.g + first, w + first, v + first);
     cr_assert_eq(memcmp(w, c.w_next, N * sizeof *w), 0);
     cr_assert_eq(memcmp(v, c.v_next, N * sizeof *v), 0);
     free(w), free(v);
@@ -82,8 +95,8 @@ Test(optimizer, parts_equal_the_whole)
 
 Test(optimizer, nothing_to_do)
 {
-    optimizer_step(&SGD, 1, 0, NULL, NULL, NULL, NULL, NULL);
-    optimizer_step(&MOMENTUM, 1, 0, NULL, NULL, NULL, NULL, NULL);
+    s_step(&SGD, 1, 0, NULL, NULL, NULL, NULL, NULL);
+    s_step(&MOMENTUM, 1, 0, NULL, NULL, NULL, NULL, NULL);
 }
 
 Test(optimizer, rates)

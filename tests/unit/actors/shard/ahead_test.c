@@ -15,7 +15,7 @@ static world_t *s_world(bool momentum, message_t **ret_held)
 {
     topology_t *t = world_topology(1, STRATEGY_ASGD_GA, 4, 2);
     t->job.optimizer.lr = 1;
-    t->job.optimizer.momentum_kind = momentum;
+    t->job.optimizer.name = momentum ? OPTIMIZER_MOMENTUM : OPTIMIZER_SGD;
     t->job.optimizer.momentum = momentum ? 0.5 : 0;
     world_t *w = world_new(t, ELEMENTS);
     w->checksums = true;

@@ -88,7 +88,7 @@ static void s_start(drift_test_t *t, uint64_t every, double momentum, const char
     *t = (drift_test_t){.every = every, .momentum = momentum};
     topology_t *topology = world_topology(2, every == 1 ? STRATEGY_ASGD : STRATEGY_ASGD_GA, every, 1);
     topology->job.optimizer.lr = LR;
-    topology->job.optimizer.momentum_kind = momentum > 0;
+    topology->job.optimizer.name = momentum > 0 ? OPTIMIZER_MOMENTUM : OPTIMIZER_SGD;
     topology->job.optimizer.momentum = momentum;
     topology->job.sync.compensate = LAMBDA;
     topology->checkpoint.every = 1;

@@ -15,7 +15,7 @@ static world_t *s_encoding_world(strategy_name_t strategy, const char *encoding)
     topology_t *t = world_topology(2, strategy, 2, 1);
     snprintf(t->job.sync.encoding, sizeof t->job.sync.encoding, "%s", encoding);
     t->job.sync.topk_ratio = 0.2;
-    t->job.optimizer.momentum_kind = true;
+    t->job.optimizer.name = OPTIMIZER_MOMENTUM;
     t->job.optimizer.momentum = 0.5;
     world_t *w = world_new(t, ELEMENTS);
     world_start(w, 160);

@@ -53,7 +53,7 @@ static world_t *s_world(size_t regions, strategy_name_t strategy, uint64_t every
 {
     s_data();
     topology_t *t = world_topology(regions, strategy, every, workers);
-    t->job.optimizer.momentum_kind = true;
+    t->job.optimizer.name = OPTIMIZER_MOMENTUM;
     t->job.optimizer.momentum = 0.9;
     t->job.optimizer.linear = true;
     t->regions[0].data_share = 2;
@@ -499,7 +499,7 @@ Test(overlap, when_the_round_is_late_local_steps_wait)
 Test(overlap, a_difference_that_is_not_finite_is_not_gone_on_from)
 {
     world_t *w = s_overlapping(2);
-    w->topology->job.optimizer.momentum_kind = false;
+    w->topology->job.optimizer.name = OPTIMIZER_SGD;
     w->topology->job.optimizer.lr = 10;
     world_start(w, 240);
     world_run(w);

@@ -46,7 +46,7 @@ static world_t *s_world(const case_t *is)
     t->job.sync.compensate = is->compensate;
     t->job.sync.overlap = is->overlap;
     t->job.sync.inside = is->sync ? INSIDE_SYNC : INSIDE_ASYNC;
-    t->job.optimizer.momentum_kind = true;
+    t->job.optimizer.name = OPTIMIZER_MOMENTUM;
     t->job.optimizer.momentum = 0.5;
     t->checkpoint.every = 1;
     t->checkpoint.marks = 2;

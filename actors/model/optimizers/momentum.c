@@ -1,0 +1,23 @@
+/* momentum: v <- m v + g;  w <- w - lr v                                        (PyTorch's SGD, dampening 0) */
+
+#include "actors/model/optimizers/step.h"
+
+CLONES
+static void s_move(float lr, float momentum, size_t n, const float *w, const float *v, const float *g,
+                   float *ret_w, float *ret_v)
+{
+    SAME_OR_APART
+    for (size_t i = 0; i < n; i++) {
+        float velocity = momentum * v[i] + g[i];
+        ret_v[i] = velocity;
+        ret_w[i] = w[i] - lr * velocity;
+    }
+}
+
+static void s_step(const optimizer_t *self, const optimizer_step_t *step)
+{
+    s_move(step->lr, self->momentum, step->n, step->w, step->state[0], step->g, step->ret_w,
+           step->ret_state[0]);
+}
+
+optimizer_stepper_t *const optimizer_momentum = s_step;

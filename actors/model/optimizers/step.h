@@ -1,0 +1,20 @@
+/* step - what a file with an optimizer's step includes, before anything else. No fused multiply-add in it: see vector.h. */
+#ifndef ACTORS_MODEL_OPTIMIZERS_STEP_H
+#define ACTORS_MODEL_OPTIMIZERS_STEP_H
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("fp-contract=off")
+#else
+#pragma STDC FP_CONTRACT OFF
+#endif
+
+#include "actors/model/clones.h"
+#include "actors/model/optimizer.h"
+
+typedef void optimizer_stepper_t(const optimizer_t *self, const optimizer_step_t *step);
+
+#define OPTIMIZER(ID, NAME, ...) extern optimizer_stepper_t *const optimizer_##NAME;
+#include "brokers/optimizers.def"
+#undef OPTIMIZER
+
+#endif
