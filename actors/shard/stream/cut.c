@@ -245,8 +245,10 @@ void stream_cut_step(stream_t *self)
     if (!s_due(self))
         return;
     self->cut++;
-    if (self->base->rules.merges && s_window_full(self))
+    if (self->base->rules.merges && s_window_full(self)) {
+        self->base->counts.cuts_merged++;
         return;
+    }
     s_make(self, false, false);
     if (self->base->spec.breaks & BREAK_OUTPUT_COMMIT)
         stream_send(self, stream_last(self), stream_last(self));

@@ -2,6 +2,8 @@
  * for. */
 #include "tests/unit/actors/shard/world.h"
 
+#include "actors/shard/shard_inside.h"
+
 #define ELEMENTS 16
 #define BYTES (ELEMENTS / 2 * 4) /* of a delta of one shard */
 
@@ -185,6 +187,7 @@ Test(limits, asgd_ga_merges_at_a_full_window_and_waits_at_its_staleness)
     world_t *w = s_world(STRATEGY_ASGD_GA, 2, 6, 2 * BYTES);
     s_push(w, 0, 9);
     cr_assert_eq(s_steps(w), 9, "two cuts kept, two rounds merged, one step open");
+    cr_assert_eq(w->shard[0][0]->base->counts.cuts_merged, 2);
     s_expect_state(w, "running", "");
     s_push(w, 9, 15);
     cr_assert_eq(s_steps(w), 12, "six rounds");
@@ -205,6 +208,7 @@ Test(limits, merged_cuts_say_their_range_and_nothing_is_lost_over_a_restart)
     s_push(w, 0, 9);
     world_crash(w, 0, 0);
     cr_assert_eq(s_steps(w), 9);
+    cr_assert_eq(w->shard[0][0]->base->counts.cuts_merged, 2, "that is not forgotten either");
     message_t *m = message_new(KIND_stream, "shard/region0/0", "synchronizer/region0/0");
     message_set_name(m->stream.region, "region1");
     m->stream.history = 1000;
