@@ -11,10 +11,9 @@
  * so that afterwards the state is again the sum of the batches that the positions name.
  */
 
-#include "actors/shard/replica/exchange.h"
-#include "actors/shard/replica/strategy/difference.h"
 #include "actors/shard/durable/rooms.h"
 #include "actors/shard/entry/entry.h"
+#include "actors/shard/replica/exchange.h"
 
 #include <stdlib.h>
 #include <string.h>
