@@ -29,7 +29,7 @@ bool exchange_always_counts(const delta_head_t *head, uint64_t round);
 bool exchange_never_late(const delta_head_t *head, uint64_t round); /* sums count whenever they come */
 const float *exchange_scale_none(const replica_t *self, float *ret_threshold);
 
-/* What those have in their rows that nobody waits for: a contribution never waits for a round. */
+/* The part of a row that is the same wherever nobody waits: a contribution never waits for a round. */
 #define EXCHANGE_WITHOUT_ROUNDS                                                                              \
     .waits = exchange_waits_nothing, .too_late = exchange_nothing, .round = exchange_round_never,            \
     .weight = exchange_weight_of_region, .counts = exchange_always_counts, .is_late = exchange_never_late
