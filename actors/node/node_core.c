@@ -328,28 +328,15 @@ static void s_kill_late(node_core_t *self, int64_t now_us)
 
 /* ---- stopping ---- */
 
-#define RANK_NEVER 3
-
-/* The order in which actors stop: 0 workers, 1 shards, 2 the rest; a keeper serves other nodes and ends
- * with the node. */
-static int s_rank(const char *name)
+static unsigned s_rank(const char *name)
 {
-    switch (actor_role_of(name)) {
-    case ROLE_WORKER:
-        return 0;
-    case ROLE_SHARD:
-        return 1;
-    case ROLE_KEEPER:
-        return RANK_NEVER;
-    default:
-        return 2;
-    }
+    return role_row(actor_role_of(name))->stops;
 }
 
-/* The lowest rank of which an actor lives; RANK_NEVER when none does. */
-static int s_lowest_rank(const node_core_t *self)
+/* The lowest rank of which an actor lives; ROLE_STOPS_LAST when none does. */
+static unsigned s_lowest_rank(const node_core_t *self)
 {
-    int lowest = RANK_NEVER;
+    unsigned lowest = ROLE_STOPS_LAST;
     for (size_t i = 0; i < self->actor_count; i++)
         if (s_is_live(&self->actors[i]) && s_rank(self->actors[i].name) < lowest)
             lowest = s_rank(self->actors[i].name);
@@ -360,7 +347,7 @@ static int s_lowest_rank(const node_core_t *self)
 static bool s_keeps(const node_core_t *self)
 {
     for (size_t i = 0; i < self->actor_count; i++)
-        if (s_is_live(&self->actors[i]) && s_rank(self->actors[i].name) == RANK_NEVER)
+        if (s_is_live(&self->actors[i]) && s_rank(self->actors[i].name) == ROLE_STOPS_LAST)
             return true;
     return false;
 }
@@ -397,8 +384,8 @@ static void s_conclude(node_core_t *self)
 /* Drains the actors whose turn it is; ends those that take too long; says stopped when none is left. */
 static void s_go_on_stopping(node_core_t *self, int64_t now_us)
 {
-    int rank = s_lowest_rank(self);
-    for (size_t i = 0; rank < RANK_NEVER && i < self->actor_count; i++) {
+    unsigned rank = s_lowest_rank(self);
+    for (size_t i = 0; rank < ROLE_STOPS_LAST && i < self->actor_count; i++) {
         node_actor_t *actor = &self->actors[i];
         if (!s_is_live(actor) || s_rank(actor->name) != rank)
             continue;
@@ -412,7 +399,7 @@ static void s_go_on_stopping(node_core_t *self, int64_t now_us)
             s_command(self, NODE_KILL, actor);
         }
     }
-    if (rank < RANK_NEVER)
+    if (rank < ROLE_STOPS_LAST)
         return;
     if (self->life != NODE_STOPPED) {
         self->life = NODE_STOPPED;
