@@ -120,7 +120,7 @@ double headway_left_s(const headway_t *self, const global_core_t *core, size_t r
 
 /* ---- waits ---- */
 
-/* Of those that wait the schedulers explain a standstill best, then the shards, then whoever waits for them. */
+/* Of those that wait schedulers explain a standstill best, then shards, then whoever waits for them. */
 static int s_explains(const char *actor)
 {
     return (int)role_row(actor_role_of(actor))->explains;
