@@ -189,7 +189,9 @@ Test(hosted, missing_is_who_never_ran_for_another_reason_than_room)
     const err_t full = {.code = ERR_FULL, .text = "no room"}, broken = {.code = ERR_MEMORY, .text = "none"};
     hosted_t *self = s_new();
     s_place(self, "shard/eu/0", 5, RUN);
+    s_expect(self, NODE_START, "shard/eu/0", 5);
     hosted_ended(self, "shard/eu/0", 5, &full, false);
+    s_expect_news(self, 5, ERR_FULL);
     s_run(self, "worker/eu/0", 6);
     hosted_ended(self, "worker/eu/0", 6, &broken, false);
     cr_assert_null(hosted_missing(self));

@@ -71,13 +71,3 @@ Test(roles, a_row_of_who_is_hosted_is_one_of_all_of_them_and_of_nobody_else)
     cr_assert(says_may(KIND_status, SAYS_SCHEDULER, SAYS_GLOBAL));
     cr_assert_not(says_may(KIND_status, SAYS_ANYBODY, SAYS_SCHEDULER));
 }
-
-Test(roles, a_name_says_of_which_role_its_bearer_is)
-{
-    cr_assert_eq(says_of("shard/eu/0"), SAYS_SHARD);
-    cr_assert_eq(says_of("scheduler/eu"), SAYS_SCHEDULER);
-    cr_assert_eq(says_of("scheduler/global"), SAYS_GLOBAL);
-    cr_assert_eq(says_of("somebody/eu"), SAYS_ANYBODY);
-    cr_assert_str_eq(says_text(SAYS_SHARD), "a shard");
-    cr_assert_str_eq(says_text(SAYS_GLOBAL), "the global scheduler");
-}
