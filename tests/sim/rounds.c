@@ -21,6 +21,7 @@
 #include <string.h>
 
 #define STEPS 50
+#define ADAM "name: adam, lr: 0.01"
 
 typedef struct {
     const char *strategy, *model;
@@ -312,6 +313,7 @@ int main(int argc, char **argv)
         {"ssgd", "mlp", 1, 2, 1, NULL, 0, NULL},       {"sma", "softmax", 4, 3, 1, NULL, 0, NULL},
         {"diloco", "softmax", 4, 3, 1, NULL, 0, NULL}, {"diloco", "softmax", 5, 2, 1, "topk", 0, NULL},
         {"diloco", "softmax", 6, 3, 1, NULL, 4, NULL}, {"diloco", "softmax", 5, 2, 1, "topk", 1, NULL},
+        {"ssgd", "softmax", 1, 2, 1, NULL, 0, ADAM},   {"diloco", "softmax", 4, 3, 1, NULL, 0, ADAM},
     };
     uint64_t seeds = 3, first = 1;
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
