@@ -1,4 +1,5 @@
-/* optimizers - how a gradient may change parameters: the list of them, and what the rest of the system needs to know of each.
+/* optimizers - how a gradient may change parameters: the list of them, and what the rest of the system
+ * needs to know of each.
  *
  * Why      an optimizer is a row of optimizers.def and a file of its own; nobody else knows one by name.
  * Threads  rows are constant.
@@ -20,12 +21,12 @@ typedef enum {
 typedef struct {
     optimizer_name_t id;
     const char *name;
-    const char *tensors
-        [OPTIMIZER_TENSORS_MAX]; /* what it remembers, each of the parameters' size; 0 at the start; NULL: no more */
-    bool momentum;               /* uses the key job.optimizer.momentum */
-    bool counts;                 /* a step depends on its number, so that is stored */
-    bool evens;                  /* a step is about as long as the rate, however large gradients are */
-    double lr;                   /* what job.optimizer.lr is when the topology does not say; 0: as for all */
+    /* each of the parameters' size, 0 at the start; NULL: it remembers no more */
+    const char *tensors[OPTIMIZER_TENSORS_MAX];
+    bool momentum; /* uses the key job.optimizer.momentum */
+    bool counts;   /* a step depends on its number, so that is stored */
+    bool evens;    /* a step is about as long as the rate, however large gradients are */
+    double lr;     /* what job.optimizer.lr is when the topology does not say; 0: as for all */
 } optimizer_row_t;
 
 const optimizer_row_t *optimizer_find(optimizer_name_t id);
