@@ -107,7 +107,7 @@ static void s_adam_step(uint64_t number, size_t n, float *w, float *m, float *v,
                                               .ret_state = {m, v}});
 }
 
-/* Gradients that agree, that do not, that are of the size of epsilon, that are 0 at first, and that are large. */
+/* Gradients that agree, that do not, of the size of epsilon, 0 at first, and large. */
 #define ADAM_ELEMENTS 5
 #define ADAM_STEPS 4
 static const float s_gradients[ADAM_STEPS][ADAM_ELEMENTS] = {{1, -2, 1e-7f, 0, 100},
