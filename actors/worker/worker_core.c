@@ -1,5 +1,6 @@
 #include "actors/worker/worker_core.h"
 
+#include "actors/kit/core_base.h"
 #include "actors/model/optimizer.h"
 #include "actors/worker/worker_pull.h"
 #include "actors/worker/worker_push.h"
@@ -23,14 +24,14 @@
 typedef enum { SLOT_IDLE, SLOT_PULLING, SLOT_COMPUTING } slot_t;
 
 struct worker_core {
+    core_base_t base;
     worker_spec_t spec;
     size_t *shard_first;
     const job_region_t *share;
-    wire_name_t name, scheduler;
+    wire_name_t scheduler;
     wire_name_t *shards;
     uint64_t *shard_incarnations; /* newest seen */
     uint64_t scheduler_incarnation;
-    outbox_t outbox;
 
     ranges_t holding; /* leased and not applied by every shard */
     ranges_t todo;    /* the part of it whose computation has not begun */
@@ -53,9 +54,9 @@ struct worker_core {
 
     uint64_t done, samples;
     double loss_sum;
-    int64_t now_us, compute_began_us, compute_us;
+    int64_t compute_began_us, compute_us;
     int64_t want_us, status_us, status_sent_us;
-    bool stopping, finished;
+    bool stopping;
     int64_t drain_us, step_us; /* while stopping: when it waits no longer for pushes; for its computation */
     bool gave_up;              /* what it computed */
     err_code_t failure;
@@ -159,7 +160,7 @@ static void s_fill(worker_core_t *self, int64_t now_us)
         return;
     s_begin(self, evaluate, batch, now_us);
     if (self->slot == SLOT_PULLING)
-        worker_pull_ask(&self->pull, &self->outbox);
+        worker_pull_ask(&self->pull, &self->base.outbox);
 }
 
 /* When it next asks the scheduler. A result is told with each request; parameters and pushes may be kept back
@@ -178,12 +179,6 @@ static int64_t s_want_due(const worker_core_t *self)
 
 /* ---- sending ---- */
 
-static void s_send(worker_core_t *self, message_t **message_p)
-{
-    (*message_p)->incarnation = self->spec.incarnation;
-    outbox_add(&self->outbox, message_p);
-}
-
 static void s_want(worker_core_t *self, int64_t now_us)
 {
     if (now_us < s_want_due(self))
@@ -192,9 +187,9 @@ static void s_want(worker_core_t *self, int64_t now_us)
     self->asked = false;
     if (self->result) {
         message_t *result = message_dup(self->result);
-        s_send(self, &result);
+        core_send(&self->base, &result);
     }
-    message_t *want = message_new(KIND_lease_want, self->scheduler, self->name);
+    message_t *want = core_message(&self->base, KIND_lease_want, self->scheduler);
     want->lease_want.last_grant = self->last_grant;
     message_set_ranges(&want->lease_want.holding, &self->holding);
     want->lease_want.samples = self->samples;
@@ -202,12 +197,12 @@ static void s_want(worker_core_t *self, int64_t now_us)
     want->lease_want.compute_us = self->compute_us;
     want->lease_want.begun_us = self->begun_us;
     want->lease_want.done = self->done;
-    s_send(self, &want);
+    core_send(&self->base, &want);
 }
 
 static const char *s_waits_for(const worker_core_t *self)
 {
-    if (self->finished || self->slot == SLOT_COMPUTING || s_may_compute(self))
+    if (self->base.finished || self->slot == SLOT_COMPUTING || s_may_compute(self))
         return "";
     if (self->slot == SLOT_PULLING && !s_pulled(self))
         return self->shards[worker_pull_missing(&self->pull)];
@@ -232,27 +227,27 @@ static void s_status(worker_core_t *self, int64_t now_us)
 {
     if (now_us < self->status_us)
         return;
-    message_t *status = message_new(KIND_status, self->scheduler, self->name);
-    const char *state = self->failure    ? "failed"
-                        : self->finished ? "stopped"
-                        : self->stopping ? "draining"
-                                         : (self->waits_for[0] ? "waiting" : "running");
-    message_set_name(status->status.actor, self->name);
+    message_t *status = core_message(&self->base, KIND_status, self->scheduler);
+    const char *state = self->failure         ? "failed"
+                        : self->base.finished ? "stopped"
+                        : self->stopping      ? "draining"
+                                              : (self->waits_for[0] ? "waiting" : "running");
+    message_set_name(status->status.actor, self->base.name);
     message_set_name(status->status.state, state);
     message_set_name(status->status.waits_for, self->waits_for);
-    status->status.incarnation = self->spec.incarnation;
+    status->status.incarnation = self->base.incarnation;
     status->status.since_us = (uint64_t)(now_us - self->since_us);
     status->status.applied = self->done;
-    s_send(self, &status);
+    core_send(&self->base, &status);
     self->status_sent_us = now_us;
     self->status_us = now_us + (self->spec.status_us ? self->spec.status_us : STATUS_EVERY_US);
 }
 
 static void s_finish(worker_core_t *self, int64_t now_us)
 {
-    if (self->finished)
+    if (self->base.finished)
         return;
-    self->finished = true;
+    self->base.finished = true;
     self->status_us = now_us;
     s_show(self, now_us);
     s_status(self, now_us);
@@ -273,8 +268,8 @@ static void s_drain(worker_core_t *self, int64_t now_us)
 
 static void s_advance(worker_core_t *self, int64_t now_us)
 {
-    self->now_us = now_us;
-    if (self->finished)
+    self->base.now_us = now_us;
+    if (self->base.finished)
         return;
     if (!self->started) {
         self->started = true;
@@ -284,9 +279,9 @@ static void s_advance(worker_core_t *self, int64_t now_us)
     s_fill(self, now_us);
     s_yield(self, now_us);
     if (self->slot == SLOT_PULLING)
-        worker_pull_retry(&self->pull, &self->outbox, now_us);
+        worker_pull_retry(&self->pull, &self->base.outbox, now_us);
     for (size_t index = 0; index < self->push_count; index++)
-        worker_push_retry(&self->pushes[index], &self->outbox, now_us);
+        worker_push_retry(&self->pushes[index], &self->base.outbox, now_us);
     s_drain(self, now_us);
     s_want(self, now_us);
     s_show(self, now_us);
@@ -306,26 +301,15 @@ static bool s_take_batches(worker_core_t *self, uint64_t first, uint64_t end)
     return ranges_add(&self->holding, first, end) == ERR_OK;
 }
 
-/* Two schedulers of a region: what the older one says is refused. */
-static void s_refuse_outdated(worker_core_t *self, const message_t *message)
-{
-    message_t *answer = message_new(KIND_refused, message->from, self->name);
-    answer->refused.kind = message->kind;
-    answer->refused.code = ERR_STALE;
-    answer->refused.incarnation = message->incarnation;
-    message_set_text(&answer->refused.reason, "a newer scheduler of this region runs");
-    s_send(self, &answer);
-}
-
 static void s_take_lease(worker_core_t *self, const message_t *message, int64_t now_us)
 {
     if (strcmp(message->from, self->scheduler))
         return;
     if (message->incarnation < self->scheduler_incarnation) {
-        s_refuse_outdated(self, message);
+        core_refuse(&self->base, message, ERR_STALE, "a newer scheduler of this region runs");
         return;
     }
-    if (message->lease.worker && message->lease.worker != self->spec.incarnation)
+    if (message->lease.worker && message->lease.worker != self->base.incarnation)
         return;
     if (!message->lease.grant) {
         self->scheduler_incarnation = message->incarnation;
@@ -390,7 +374,7 @@ static void s_take_params(worker_core_t *self, const message_t *message, int64_t
 {
     size_t shard = s_shard(self, message, now_us);
     if (shard < self->spec.shard_count && self->slot == SLOT_PULLING)
-        worker_pull_take(&self->pull, shard, message, &self->outbox, now_us);
+        worker_pull_take(&self->pull, shard, message, &self->base.outbox, now_us);
 }
 
 static void s_take_ack(worker_core_t *self, const message_t *message, int64_t now_us)
@@ -400,7 +384,7 @@ static void s_take_ack(worker_core_t *self, const message_t *message, int64_t no
         worker_push_t *push = &self->pushes[index];
         if (!push->used || push->batch != message->push_ack.batch)
             continue;
-        if (!worker_push_take(push, shard, message, &self->outbox, now_us))
+        if (!worker_push_take(push, shard, message, &self->base.outbox, now_us))
             return;
         if (ranges_remove(&self->holding, push->batch, push->batch + 1))
             return; /* no room to split the set: it stays held, and is leased again when this worker ends */
@@ -413,7 +397,7 @@ static void s_take_ack(worker_core_t *self, const message_t *message, int64_t no
 static void s_take_refused(worker_core_t *self, const message_t *message, int64_t now_us)
 {
     if (message->refused.code != ERR_STALE ||
-        (message->refused.incarnation && message->refused.incarnation != self->spec.incarnation))
+        (message->refused.incarnation && message->refused.incarnation != self->base.incarnation))
         return;
     self->failure = ERR_STALE;
     snprintf(self->reason, sizeof self->reason, "%s says that a newer incarnation of this worker runs",
@@ -444,7 +428,8 @@ static void s_message(void *core, message_t **message_p, int64_t now_us)
 {
     worker_core_t *self = core;
     message_t *message = *message_p;
-    switch (self->finished ? KIND_bye : message->kind) {
+    self->base.now_us = now_us;
+    switch (self->base.finished ? KIND_bye : message->kind) {
     case KIND_lease:
         s_take_lease(self, message, now_us);
         break;
@@ -494,12 +479,12 @@ static bool s_take_gradient(worker_core_t *self)
 
 bool worker_core_take_task(worker_core_t *self, worker_task_t *ret_task)
 {
-    if (self->finished || !s_may_compute(self) || (!self->evaluating && !s_take_gradient(self)))
+    if (self->base.finished || !s_may_compute(self) || (!self->evaluating && !s_take_gradient(self)))
         return false;
     self->slot = SLOT_COMPUTING;
-    self->compute_began_us = self->now_us;
+    self->compute_began_us = self->base.now_us;
     if (!self->begun_us && !self->evaluating)
-        self->begun_us = self->now_us > self->started_us ? self->now_us - self->started_us : 1;
+        self->begun_us = self->base.now_us > self->started_us ? self->base.now_us - self->started_us : 1;
     *ret_task =
         (worker_task_t){.evaluate = self->evaluating, .batch = self->batch, .params = self->pull.params};
     if (!self->evaluating)
@@ -522,7 +507,8 @@ static void s_push(worker_core_t *self, uint64_t samples, int64_t now_us)
     if (carried)
         s_begin(self, false, next, now_us);
     carried = carried && self->slot == SLOT_PULLING;
-    worker_push_begin(push, pushed, samples, gradient, carried ? &self->pull : NULL, &self->outbox, now_us);
+    worker_push_begin(push, pushed, samples, gradient, carried ? &self->pull : NULL, &self->base.outbox,
+                      now_us);
 }
 
 void worker_core_computed(worker_core_t *self, double mean_loss, int64_t now_us)
@@ -536,7 +522,7 @@ void worker_core_computed(worker_core_t *self, double mean_loss, int64_t now_us)
         self->samples += end - first;
         self->loss_sum += mean_loss * (double)(end - first);
     }
-    if (!self->finished)
+    if (!self->base.finished)
         s_push(self, end - first, now_us);
     if (self->stopping)
         s_hurry(self, now_us);
@@ -549,7 +535,7 @@ void worker_core_evaluated(worker_core_t *self, double mean_loss, double accurac
     CHECK(self->slot == SLOT_COMPUTING && self->evaluating);
     self->slot = SLOT_IDLE;
     message_destroy(&self->result);
-    self->result = message_new(KIND_evaluated, self->scheduler, self->name);
+    self->result = core_message(&self->base, KIND_evaluated, self->scheduler);
     self->result->evaluated.grant = self->evaluate_grant;
     self->result->evaluated.loss = mean_loss;
     self->result->evaluated.accuracy = accuracy;
@@ -575,7 +561,7 @@ static void s_tick(void *core, int64_t now_us)
 static int64_t s_due(const void *core)
 {
     const worker_core_t *self = core;
-    if (self->finished)
+    if (self->base.finished)
         return ROLE_NEVER;
     int64_t due = self->status_us;
     if (s_want_due(self) < due)
@@ -593,24 +579,12 @@ static int64_t s_due(const void *core)
     return due;
 }
 
-static outbox_t *s_outbox(void *core)
-{
-    worker_core_t *self = core;
-    return &self->outbox;
-}
-
-static bool s_finished(const void *core)
-{
-    const worker_core_t *self = core;
-    return self->finished;
-}
-
 static void s_destroy(void **core_p)
 {
     worker_core_t *self = *core_p;
     if (!self)
         return;
-    outbox_fini(&self->outbox);
+    core_fini(&self->base);
     for (size_t index = 0; index < self->push_count; index++)
         worker_push_fini(&self->pushes[index]);
     free(self->pushes);
@@ -631,7 +605,8 @@ static void s_destroy(void **core_p)
 static void s_set_names(worker_core_t *self)
 {
     const char *region = self->spec.topology->regions[self->spec.region_index].name;
-    message_set_name(self->name, actor_name_numbered(ROLE_WORKER, region, self->spec.worker_index).text);
+    core_init(&self->base, actor_name_numbered(ROLE_WORKER, region, self->spec.worker_index).text,
+              self->spec.incarnation, self->spec.topology);
     message_set_name(self->scheduler, actor_name(ROLE_SCHEDULER, region).text);
     for (size_t shard = 0; shard < self->spec.shard_count; shard++)
         message_set_name(self->shards[shard], actor_name_numbered(ROLE_SHARD, region, shard).text);
@@ -656,10 +631,10 @@ worker_core_t *worker_core_new(const worker_spec_t *spec)
     memcpy(self->shard_first, spec->shard_first, (spec->shard_count + 1) * sizeof *self->shard_first);
     self->spec.shard_first = self->shard_first;
     s_set_names(self);
-    outbox_init(&self->outbox);
-    worker_pull_init(&self->pull, &self->spec, (const wire_name_t *)self->shards, self->name);
+    worker_pull_init(&self->pull, &self->spec, (const wire_name_t *)self->shards, self->base.name);
     for (size_t index = 0; index < self->push_count; index++)
-        worker_push_init(&self->pushes[index], &self->spec, (const wire_name_t *)self->shards, self->name);
+        worker_push_init(&self->pushes[index], &self->spec, (const wire_name_t *)self->shards,
+                         self->base.name);
     return self;
 }
 
@@ -687,7 +662,7 @@ const role_t worker_role = {
     .message = s_message,
     .tick = s_tick,
     .due = s_due,
-    .outbox = s_outbox,
-    .finished = s_finished,
+    .outbox = core_outbox,
+    .finished = core_finished,
     .destroy = s_destroy,
 };

@@ -21,7 +21,7 @@ void donor_drop(entry_t *self)
 static void s_offer(entry_t *self)
 {
     actor_name_t to = base_name_of(self->base, ROLE_SHARD, self->giving.region);
-    giver_offer(self->giving.giver, to.text, self->giving.incarnation, &self->base->outbox);
+    giver_offer(self->giving.giver, to.text, self->giving.incarnation, &self->base->core.outbox);
 }
 
 static void s_begin(entry_t *self, size_t region, const message_t *want)
@@ -30,7 +30,7 @@ static void s_begin(entry_t *self, size_t region, const message_t *want)
     self->giving.region = region;
     self->giving.incarnation = want->incarnation;
     self->giving.attempt = want->number;
-    self->giving.heard_us = self->base->now_us;
+    self->giving.heard_us = self->base->core.now_us;
     self->durable->wants |= DURABLE_WELCOME;
     base_changed(self->base); /* a snapshot of its own, also when nothing else is new */
 }
@@ -54,7 +54,7 @@ void donor_want(entry_t *self, const message_t *message)
         return;
     if (!same)
         s_begin(self, region, message);
-    self->giving.heard_us = self->base->now_us;
+    self->giving.heard_us = self->base->core.now_us;
     if (self->giving.giver)
         s_offer(self);
 }
@@ -65,11 +65,11 @@ void donor_fetch(entry_t *self, const message_t *message)
     if (life_stops(&self->base->life) || region == SIZE_MAX)
         return;
     if (!s_active(self) || self->giving.region != region || !self->giving.giver) {
-        giver_refuse(message, self->base->name, self->base->spec.incarnation, &self->base->outbox);
+        giver_refuse(message, self->base->core.name, self->base->spec.incarnation, &self->base->core.outbox);
         return;
     }
-    self->giving.heard_us = self->base->now_us;
-    giver_serve(self->giving.giver, message, &self->base->outbox);
+    self->giving.heard_us = self->base->core.now_us;
+    giver_serve(self->giving.giver, message, &self->base->core.outbox);
 }
 
 /* What a newcomer needs of a snapshot; own deltas are not among it. */
@@ -111,7 +111,7 @@ void donor_committed(entry_t *self, uint64_t number, err_code_t code)
         return;
     const char *region = self->base->spec.topology->regions[self->base->spec.region_index].name;
     if (!code)
-        code = giver_new(donor->snapshot, region, self->base->spec.shard_index, self->base->name,
+        code = giver_new(donor->snapshot, region, self->base->spec.shard_index, self->base->core.name,
                          self->base->spec.incarnation, &donor->giver, NULL);
     snapshot_destroy(&donor->snapshot);
     if (!code) {
@@ -124,6 +124,6 @@ void donor_committed(entry_t *self, uint64_t number, err_code_t code)
 
 void donor_tick(entry_t *self)
 {
-    if (s_active(self) && self->base->now_us - self->giving.heard_us > SHARD_DONOR_SILENCE_US)
+    if (s_active(self) && self->base->core.now_us - self->giving.heard_us > SHARD_DONOR_SILENCE_US)
         donor_drop(self);
 }

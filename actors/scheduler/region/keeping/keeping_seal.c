@@ -9,11 +9,11 @@
 
 static void s_send_seal(keeping_t *self, const char *to, size_t shard)
 {
-    message_t *m = message_new(KIND_seal, to, self->base->name);
+    message_t *m = core_message(&self->base->core, KIND_seal, to);
     message_set_name(m->seal.region, self->base->region->name);
     m->seal.shard = shard;
     m->seal.incarnation = self->list[shard].seal;
-    region_send(self->base, &m);
+    core_send(&self->base->core, &m);
 }
 
 static seal_answer_t *s_answer_of(shard_keepers_t *keep, const char *name)
@@ -210,13 +210,13 @@ static void s_fetch_here(keeping_t *self, size_t shard, const seal_answer_t *bes
     if (!target || target->state != PLACE_READY)
         return;
     message_set_name(keep->target, target->name);
-    message_t *m = message_new(KIND_keep_from, target->name, self->base->name);
+    message_t *m = core_message(&self->base->core, KIND_keep_from, target->name);
     message_set_name(m->keep_from.region, self->base->region->name);
     m->keep_from.shard = shard;
     m->keep_from.incarnation = best->incarnation;
     m->keep_from.number = best->number;
     message_set_name(m->keep_from.source, best->keeper);
-    region_send(self->base, &m);
+    core_send(&self->base->core, &m);
 }
 
 void keeping_take_kept(keeping_t *self, const message_t *m)
