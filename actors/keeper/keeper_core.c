@@ -37,11 +37,6 @@ static bool s_is_scheduler_of(const keeper_core_t *self, const keeper_entry_t *e
     return actor_is_of(name, ROLE_SCHEDULER, keeper_region_name(self, entry));
 }
 
-bool keeper_newer(uint64_t incarnation, uint64_t number, uint64_t than_incarnation, uint64_t than_number)
-{
-    return incarnation > than_incarnation || (incarnation == than_incarnation && number > than_number);
-}
-
 static void s_tell_kept(keeper_core_t *self, const keeper_entry_t *entry, const char *to,
                         uint64_t incarnation, uint64_t number, err_code_t code)
 {
@@ -208,7 +203,7 @@ static void s_stored(keeper_core_t *self, keeper_entry_t *entry, const keeper_jo
     entry->store = entry->whole ? JOB_WANTED : JOB_NONE;
     if (!why->code) {
         self->kept++;
-        if (keeper_newer(job->incarnation, job->number, entry->incarnation, entry->number)) {
+        if (incarnation_compare(job->incarnation, job->number, entry->incarnation, entry->number) > 0) {
             entry->incarnation = job->incarnation;
             entry->number = job->number;
         }

@@ -53,9 +53,6 @@ struct keeper_core {
 
 const char *keeper_region_name(const keeper_core_t *self, const keeper_entry_t *entry);
 
-/* Returns whether one (incarnation, number) is newer than another. */
-bool keeper_newer(uint64_t incarnation, uint64_t number, uint64_t than_incarnation, uint64_t than_number);
-
 /* Tells who offered a snapshot what became of it, and the scheduler when it had asked for it. */
 void keeper_answer(keeper_core_t *self, keeper_entry_t *entry, const char *by, uint64_t incarnation,
                    uint64_t number, err_code_t code);

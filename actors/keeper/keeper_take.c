@@ -128,7 +128,7 @@ void keeper_offer(keeper_core_t *self, keeper_entry_t *entry, const message_t *o
     if (what->incarnation < entry->seal && !asked) {
         keeper_answer(self, entry, offer->from, what->incarnation, what->number, ERR_STALE);
         keeper_tell_sealed(self, entry); /* whoever adopted the sealed one may not know of the seal */
-    } else if (!keeper_newer(what->incarnation, what->number, entry->incarnation, entry->number)) {
+    } else if (incarnation_compare(what->incarnation, what->number, entry->incarnation, entry->number) <= 0) {
         bool held = what->incarnation == entry->incarnation;
         keeper_answer(self, entry, offer->from, what->incarnation, what->number, held ? ERR_OK : ERR_STALE);
     } else if ((entry->whole && entry->whole->id.incarnation == what->incarnation &&
@@ -147,8 +147,8 @@ void keeper_offer(keeper_core_t *self, keeper_entry_t *entry, const message_t *o
         }
         keeper_drop_taker(self, entry);
         s_begin(self, entry, offer);
-    } else if (!entry->taker || keeper_newer(what->incarnation, what->number, entry->offered_incarnation,
-                                             entry->offered_number)) {
+    } else if (!entry->taker || incarnation_compare(what->incarnation, what->number,
+                                                    entry->offered_incarnation, entry->offered_number) > 0) {
         keeper_drop_taker(self, entry);
         s_begin(self, entry, offer);
     }

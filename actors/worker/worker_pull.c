@@ -35,7 +35,7 @@ static void s_renew(worker_pull_t *self, pull_part_t *part, int64_t now_us)
     part->request = ++self->request;
     part->chunk_count = 0;
     part->covered.count = 0;
-    part->retry_us = now_us + part->pause_us;
+    part->retry_us = now_us + backoff_now(&part->pause);
 }
 
 void worker_pull_begin(worker_pull_t *self, uint64_t batch, bool newest, int64_t now_us)
@@ -46,7 +46,8 @@ void worker_pull_begin(worker_pull_t *self, uint64_t batch, bool newest, int64_t
         pull_part_t *part = &self->parts[shard];
         part->complete = false;
         part->rejected = 0;
-        part->pause_us = RETRY_FIRST_US;
+        part->pause = backoff_of(RETRY_FIRST_US, RETRY_MOST_US);
+        backoff_next(&part->pause);
         s_renew(self, part, now_us);
     }
 }
@@ -124,7 +125,7 @@ void worker_pull_take(worker_pull_t *self, size_t shard, const message_t *messag
         memcpy(self->params + first + offset, slice_peek(&message->data), message->data.size_bytes);
     part->version = message->params.version;
     part->chunk_count = message->params.chunk_count;
-    part->retry_us = now_us + part->pause_us; /* what makes progress is not asked again */
+    part->retry_us = now_us + backoff_now(&part->pause); /* what makes progress is not asked again */
     part->complete = ranges_has_all(&part->covered, 0, elements);
     FAILPOINT(worker_pulled);
 }
@@ -132,7 +133,7 @@ void worker_pull_take(worker_pull_t *self, size_t shard, const message_t *messag
 void worker_pull_again(worker_pull_t *self, size_t shard, int64_t when_us)
 {
     pull_part_t *part = &self->parts[shard];
-    part->pause_us = RETRY_FIRST_US / 2;
+    backoff_reset(&part->pause);
     if (!part->complete && when_us < part->retry_us)
         part->retry_us = when_us;
 }
@@ -143,7 +144,7 @@ void worker_pull_retry(worker_pull_t *self, outbox_t *outbox, int64_t now_us)
         pull_part_t *part = &self->parts[shard];
         if (part->complete || now_us < part->retry_us)
             continue;
-        part->pause_us = 2 * part->pause_us > RETRY_MOST_US ? RETRY_MOST_US : 2 * part->pause_us;
+        backoff_next(&part->pause);
         s_renew(self, part, now_us);
         s_ask(self, shard, outbox);
     }

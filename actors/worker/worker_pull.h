@@ -11,12 +11,13 @@
 #define ACTORS_WORKER_WORKER_PULL_H
 
 #include "actors/worker/worker_core.h"
+#include "codec/base/backoff.h"
 
 typedef struct {
     uint64_t request; /* 0: none is open */
     bool complete;
     int64_t retry_us;
-    int64_t pause_us;
+    backoff_t pause;   /* without anything new */
     unsigned rejected; /* answers in a row */
     uint64_t version;
     uint64_t chunk_count; /* 0: no chunk yet */

@@ -61,7 +61,7 @@ static void s_send(worker_push_t *self, size_t shard, const worker_pull_t *pull,
         }
         outbox_add(outbox, &push);
     }
-    self->parts[shard].retry_us = now_us + self->parts[shard].pause_us;
+    self->parts[shard].retry_us = now_us + backoff_now(&self->parts[shard].pause);
 }
 
 void worker_push_begin(worker_push_t *self, uint64_t batch, uint64_t samples, buf_t *gradient,
@@ -73,7 +73,8 @@ void worker_push_begin(worker_push_t *self, uint64_t batch, uint64_t samples, bu
     self->samples = gradient ? samples : 0;
     self->gradient = buf_ref(gradient);
     for (size_t shard = 0; shard < self->spec->shard_count; shard++) {
-        self->parts[shard] = (push_part_t){.pause_us = RETRY_FIRST_US};
+        self->parts[shard] = (push_part_t){.pause = backoff_of(RETRY_FIRST_US, RETRY_MOST_US)};
+        backoff_next(&self->parts[shard].pause);
         s_send(self, shard, pull, outbox, now_us);
     }
     FAILPOINT(worker_pushed);
@@ -118,8 +119,7 @@ void worker_push_retry(worker_push_t *self, outbox_t *outbox, int64_t now_us)
         push_part_t *part = &self->parts[shard];
         if (part->applied || now_us < part->retry_us)
             continue;
-        int64_t most = self->hurries ? RETRY_HURRY_US : RETRY_MOST_US;
-        part->pause_us = 2 * part->pause_us > most ? most : 2 * part->pause_us;
+        backoff_next(&part->pause);
         s_send(self, shard, NULL, outbox, now_us);
     }
 }
@@ -129,17 +129,19 @@ void worker_push_again(worker_push_t *self, size_t shard, int64_t when_us)
     push_part_t *part = &self->parts[shard];
     if (!self->used || part->applied)
         return;
-    part->pause_us = RETRY_FIRST_US / 2;
+    backoff_reset(&part->pause);
     if (when_us < part->retry_us)
         part->retry_us = when_us;
 }
 
 void worker_push_hurry(worker_push_t *self, int64_t now_us)
 {
-    self->hurries = true;
-    for (size_t shard = 0; self->used && shard < self->spec->shard_count; shard++)
-        if (self->parts[shard].retry_us > now_us + RETRY_HURRY_US)
-            self->parts[shard].retry_us = now_us + RETRY_HURRY_US;
+    for (size_t shard = 0; self->used && shard < self->spec->shard_count; shard++) {
+        push_part_t *part = &self->parts[shard];
+        part->pause = backoff_of(RETRY_HURRY_US, RETRY_HURRY_US);
+        if (part->retry_us > now_us + RETRY_HURRY_US)
+            part->retry_us = now_us + RETRY_HURRY_US;
+    }
 }
 
 int64_t worker_push_due(const worker_push_t *self)

@@ -15,7 +15,7 @@
 typedef struct {
     bool applied;
     int64_t retry_us;
-    int64_t pause_us;
+    backoff_t pause; /* without an acknowledgement */
     unsigned damaged;
 } push_part_t;
 
@@ -28,7 +28,6 @@ typedef struct {
     uint64_t batch;
     uint64_t samples; /* 0: not finite, announced without data */
     buf_t *gradient;  /* (N) float32; NULL when it is not finite */
-    bool hurries;     /* the worker is stopping */
 } worker_push_t;
 
 void worker_push_init(worker_push_t *self, const worker_spec_t *spec, const wire_name_t *shards,

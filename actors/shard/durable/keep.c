@@ -45,12 +45,8 @@ void keep_taken(keep_t *self, const snapshot_t *snapshot)
     self->taken_number = snapshot->id.number;
     if (!s_is_wanted(self))
         return;
-    self->taken = snapshot_new(&snapshot->id);
+    self->taken = snapshot_share(snapshot, NULL, NULL);
     CHECK(self->taken);
-    for (size_t i = 0; i < snapshot->count; i++) {
-        buf_t *buf = buf_ref(snapshot->values[i].buf);
-        CHECK(!snapshot_add(self->taken, snapshot->values[i].name, &buf, NULL));
-    }
     self->taken_us = self->base->core.now_us;
     if (!self->begun_us)
         self->begun_us = self->base->core.now_us;

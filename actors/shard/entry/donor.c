@@ -45,14 +45,13 @@ void donor_want(entry_t *self, const message_t *message)
     if (!life_runs(&self->base->life) || (s_active(self) && self->giving.region != region))
         return;
     const donor_t *donor = &self->giving;
-    bool same =
-        s_active(self) && donor->incarnation == message->incarnation && donor->attempt == message->number;
-    bool late =
-        s_active(self) && (message->incarnation < donor->incarnation ||
-                           (message->incarnation == donor->incarnation && message->number < donor->attempt));
-    if (late)
-        return;
-    if (!same)
+    int order = 1;
+    if (s_active(self))
+        order =
+            incarnation_compare(message->incarnation, message->number, donor->incarnation, donor->attempt);
+    if (order < 0)
+        return; /* late */
+    if (order > 0)
         s_begin(self, region, message);
     self->giving.heard_us = self->base->core.now_us;
     if (self->giving.giver)
@@ -73,8 +72,9 @@ void donor_fetch(entry_t *self, const message_t *message)
 }
 
 /* What a newcomer needs of a snapshot; own deltas are not among it. */
-static bool s_given(const entry_t *self, const char *name)
+static bool s_given(const void *hint, const char *name)
 {
+    const entry_t *self = hint;
     static const char *const prefixes[] = {"state", "pending/", "cursor_of/"};
     for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
         if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
@@ -89,14 +89,7 @@ static bool s_given(const entry_t *self, const char *name)
 
 void donor_taken(entry_t *self, const snapshot_t *snapshot)
 {
-    snapshot_t *given = snapshot_new(&snapshot->id);
-    for (size_t i = 0; given && i < snapshot->count; i++) {
-        buf_t *buf = buf_ref(snapshot->values[i].buf);
-        if (!s_given(self, snapshot->values[i].name))
-            buf_destroy(&buf);
-        else if (snapshot_add(given, snapshot->values[i].name, &buf, NULL))
-            snapshot_destroy(&given);
-    }
+    snapshot_t *given = snapshot_share(snapshot, s_given, self);
     if (!given)
         return; /* no memory: the next snapshot */
     self->giving.snapshot = given;

@@ -2,6 +2,7 @@
  * set of batches wherever it is met. And which of the other regions are still waited for. */
 
 #include "actors/kit/breaks.h"
+#include "actors/shard/base/majority.h"
 #include "actors/shard/stream/stream.h"
 
 #include "codec/base/rng.h"
@@ -82,7 +83,7 @@ static bool s_majority(const stream_t *self)
     size_t here = 0, count = base_regions(self->base);
     for (size_t r = 0; r < count; r++)
         here += !self->destination_away[r];
-    return 2 * here > count || (2 * here == count && !self->destination_away[0]);
+    return majority_is(here, count, !self->destination_away[0]);
 }
 
 /* Under a waiting strategy nobody is left out: all must apply the same contributions. */

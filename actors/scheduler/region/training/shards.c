@@ -66,8 +66,8 @@ static void s_reach(shards_t *self)
 static void s_note_newest(shards_t *self, region_shard_t *shard, const message_t *message)
 {
     uint64_t number = message->progress.number;
-    if (!number ||
-        !snapshot_is_newer(message->incarnation, number, shard->newest_incarnation, shard->newest_number))
+    if (!number || incarnation_compare(message->incarnation, number, shard->newest_incarnation,
+                                       shard->newest_number) <= 0)
         return;
     if (message->incarnation != shard->newest_incarnation)
         region_decide(self->base); /* a successor must not take what an earlier one has for the newest */
@@ -180,7 +180,7 @@ bool shards_newest_is_on(const shards_t *self, size_t shard, size_t node)
     uint64_t incarnation, number;
     const region_shard_t *newest = &self->list[shard];
     return nodes_holds(self->nodes, node, shard, &incarnation, &number) &&
-           !snapshot_is_newer(newest->newest_incarnation, newest->newest_number, incarnation, number);
+           incarnation_compare(newest->newest_incarnation, newest->newest_number, incarnation, number) <= 0;
 }
 
 void shards_close(shards_t *self, int64_t now_us)
