@@ -1,5 +1,6 @@
 #include "actors/keeper/keeper_internal.h"
 
+#include "actors/kit/timers.h"
 #include "codec/wire/actor_name.h"
 
 #include <stdlib.h>
@@ -272,22 +273,28 @@ static const char *s_waits_for(const keeper_core_t *self)
     return "";
 }
 
-static void s_status(keeper_core_t *self)
+static int64_t s_status_due(const void *core)
 {
+    return ((const keeper_core_t *)core)->status_us;
+}
+
+static void s_status(void *core, int64_t now_us)
+{
+    keeper_core_t *self = core;
     const char *waits_for = s_waits_for(self);
     if (self->since_us == 0 || strcmp(waits_for, self->waits_for) != 0) {
         message_set_name(self->waits_for, waits_for);
-        self->since_us = self->base.now_us;
+        self->since_us = now_us;
     }
     message_t *m = core_message(&self->base, KIND_status, self->scheduler);
     message_set_name(m->status.actor, self->base.name);
     m->status.incarnation = self->base.incarnation;
     message_set_name(m->status.state, self->base.finished ? "stopped" : waits_for[0] ? "waiting" : "running");
     message_set_name(m->status.waits_for, waits_for);
-    m->status.since_us = (uint64_t)(self->base.now_us - self->since_us);
+    m->status.since_us = (uint64_t)(now_us - self->since_us);
     m->status.applied = m->status.durable = self->kept;
     core_send(&self->base, &m);
-    self->status_us = self->base.now_us + KEEPER_STATUS_US;
+    self->status_us = now_us + KEEPER_STATUS_US;
 }
 
 static void s_dispatch(keeper_core_t *self, const message_t *m)
@@ -328,10 +335,25 @@ static void s_dispatch(keeper_core_t *self, const message_t *m)
     }
 }
 
-static void s_tick(void *core, int64_t now_us)
+static int64_t s_transfer_due(const void *core)
+{
+    const keeper_core_t *self = core;
+    int64_t due_us = ROLE_NEVER;
+    for (size_t i = 0; i < self->count; i++) {
+        const keeper_entry_t *entry = &self->entries[i];
+        if (entry->taker) {
+            due_us = timer_first(due_us, taker_due(entry->taker));
+            due_us = timer_first(due_us, taker_progress_us(entry->taker) + KEEPER_PATIENCE_US);
+        }
+        if (entry->giver)
+            due_us = timer_first(due_us, entry->served_us + KEEPER_LOADED_US);
+    }
+    return due_us;
+}
+
+static void s_transfer(void *core, int64_t now_us)
 {
     keeper_core_t *self = core;
-    self->base.now_us = now_us;
     for (size_t i = 0; i < self->count; i++) {
         keeper_entry_t *entry = &self->entries[i];
         if (entry->taker && now_us - taker_progress_us(entry->taker) >= KEEPER_PATIENCE_US)
@@ -341,8 +363,16 @@ static void s_tick(void *core, int64_t now_us)
         if (entry->giver && now_us - entry->served_us >= KEEPER_LOADED_US)
             giver_destroy(&entry->giver);
     }
-    if (now_us >= self->status_us)
-        s_status(self);
+}
+
+static const timer_row_t s_timers[] = {{s_transfer_due, s_transfer}, {s_status_due, s_status}};
+#define TIMERS (sizeof s_timers / sizeof *s_timers)
+
+static void s_tick(void *core, int64_t now_us)
+{
+    keeper_core_t *self = core;
+    self->base.now_us = now_us;
+    timers_run(s_timers, TIMERS, self, now_us);
 }
 
 /* A seal, or an offer, of an incarnation that nobody can have given would keep out everything that comes: a
@@ -374,12 +404,7 @@ static int64_t s_due(const void *core)
     const keeper_core_t *self = core;
     if (self->base.finished)
         return ROLE_NEVER;
-    int64_t due = self->status_us;
-    for (size_t i = 0; i < self->count; i++) {
-        int64_t at = self->entries[i].taker ? taker_due(self->entries[i].taker) : ROLE_NEVER;
-        due = at < due ? at : due;
-    }
-    return due;
+    return timers_due(s_timers, TIMERS, self);
 }
 
 static void s_destroy(void **core_p)

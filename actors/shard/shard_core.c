@@ -1,6 +1,7 @@
 #include "actors/shard/shard_core.h"
 
 #include "actors/kit/dispatch.h"
+#include "actors/kit/timers.h"
 #include "actors/shard/replica/exchange.h"
 #include "actors/shard/shard_inside.h"
 
@@ -470,24 +471,19 @@ static void s_tick(void *core, int64_t now_us)
     shard_report_tick(self);
 }
 
-static int64_t s_least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 static int64_t s_due(const void *core)
 {
     const shard_core_t *self = core;
     if (self->base->life.end == END_DONE)
         return ROLE_NEVER;
-    int64_t due = s_least(shard_report_due(self), durable_due(self->durable));
-    due = s_least(due, entry_due(self->entry));
+    int64_t due = timer_first(shard_report_due(self), durable_due(self->durable));
+    due = timer_first(due, entry_due(self->entry));
     if (s_runs(self))
-        due = s_least(due, rounds_due(self->rounds));
+        due = timer_first(due, rounds_due(self->rounds));
     if (stream_owes(self->stream) && self->base->stored)
-        due = s_least(due, self->stream->head_us);
+        due = timer_first(due, self->stream->head_us);
     if (self->base->short_of_memory)
-        due = s_least(due, self->base->core.now_us + RETRY_US);
+        due = timer_first(due, self->base->core.now_us + RETRY_US);
     return due;
 }
 

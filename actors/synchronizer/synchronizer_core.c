@@ -1,5 +1,6 @@
 #include "actors/synchronizer/synchronizer_core.h"
 
+#include "actors/kit/timers.h"
 #include "actors/synchronizer/synchronizer_internal.h"
 #include "codec/base/failpoint.h"
 #include "codec/base/hash.h"
@@ -95,13 +96,17 @@ static void s_fetch(synchronizer_core_t *self, uint64_t from)
     core_send(&self->base, &message);
 }
 
-static void s_fetch_missing(synchronizer_core_t *self)
+static int64_t s_fetch_due(const void *core)
 {
-    if (self->base.now_us < self->fetch_us)
-        return;
-    uint64_t missing = relay_missing(&self->relay);
-    if (missing)
-        s_fetch(self, missing);
+    const synchronizer_core_t *self = core;
+    return relay_missing(&self->relay) ? self->fetch_us : ROLE_NEVER;
+}
+
+static void s_fetch_missing(void *core, int64_t now_us)
+{
+    synchronizer_core_t *self = core;
+    if (now_us >= s_fetch_due(self))
+        s_fetch(self, relay_missing(&self->relay));
 }
 
 /* -- towards a destination ---------------------------------------------------------------------------------
@@ -225,6 +230,23 @@ static void s_check_silence(synchronizer_core_t *self, destination_t *destinatio
         s_probe(self, destination);
 }
 
+static int64_t s_silence_due(const void *core)
+{
+    const synchronizer_core_t *self = core;
+    int64_t due_us = ROLE_NEVER;
+    for (size_t i = 0; i < self->destination_count; i++)
+        due_us = timer_first(due_us, s_silence_end(self, &self->destinations[i]));
+    return due_us;
+}
+
+static void s_silence(void *core, int64_t now_us)
+{
+    synchronizer_core_t *self = core;
+    (void)now_us;
+    for (size_t i = 0; i < self->destination_count; i++)
+        s_check_silence(self, &self->destinations[i]);
+}
+
 /* Away: it lacks something, and nothing has been heard of it for longer than the job waits. */
 static int64_t s_away_at(const synchronizer_core_t *self, const destination_t *destination)
 {
@@ -243,6 +265,23 @@ static void s_check_away(synchronizer_core_t *self, destination_t *destination)
         return;
     destination->away = true;
     s_tell_shard(self, destination);
+}
+
+static int64_t s_away_due(const void *core)
+{
+    const synchronizer_core_t *self = core;
+    int64_t due_us = ROLE_NEVER;
+    for (size_t i = 0; i < self->destination_count; i++)
+        due_us = timer_first(due_us, s_away_at(self, &self->destinations[i]));
+    return due_us;
+}
+
+static void s_away(void *core, int64_t now_us)
+{
+    synchronizer_core_t *self = core;
+    (void)now_us;
+    for (size_t i = 0; i < self->destination_count; i++)
+        s_check_away(self, &self->destinations[i]);
 }
 
 static void s_heard(synchronizer_core_t *self, destination_t *destination)
@@ -330,7 +369,7 @@ static void s_on_head(synchronizer_core_t *self, const message_t *message)
         s_tell_shard(self, &self->destinations[i]);
         s_pump(self, &self->destinations[i]);
     }
-    s_fetch_missing(self);
+    s_fetch_missing(self, self->base.now_us);
 }
 
 /* -- a destination speaks ---------------------------------------------------------------------------------
@@ -551,11 +590,17 @@ const char *synchronizer_core_waits_for(const synchronizer_core_t *self, int64_t
                : core_region_name(&self->base, self->destinations[self->waits_for].region);
 }
 
-static void s_status(synchronizer_core_t *self)
+static int64_t s_status_due(const void *core)
 {
+    return ((const synchronizer_core_t *)core)->status_us;
+}
+
+static void s_status(void *core, int64_t now_us)
+{
+    synchronizer_core_t *self = core;
     int64_t since_us;
     const char *waits_for = synchronizer_core_waits_for(self, &since_us);
-    self->status_us = self->base.now_us + RELAY_STATUS_US;
+    self->status_us = now_us + RELAY_STATUS_US;
     message_t *message = core_message(&self->base, KIND_status, self->scheduler);
     message_set_name(message->status.actor, self->base.name);
     message->status.incarnation = self->base.incarnation;
@@ -563,7 +608,7 @@ static void s_status(synchronizer_core_t *self)
                                             : waits_for[0]      ? "waiting"
                                                                 : "running");
     message_set_name(message->status.waits_for, waits_for);
-    message->status.since_us = (uint64_t)(self->base.now_us - since_us);
+    message->status.since_us = (uint64_t)(now_us - since_us);
     message->status.applied = self->relay.last;
     message->status.durable = synchronizer_core_delivered(self);
     core_send(&self->base, &message);
@@ -591,16 +636,24 @@ static void s_on_message(void *core, message_t **message_p, int64_t now_us)
         break;
     case KIND_stop: /* soft state: nothing to save */
         self->base.finished = true;
-        s_status(self);
+        s_status(self, now_us);
         break;
     default:
         break;
     }
     message_destroy(message_p);
-    for (size_t i = 0; i < self->destination_count && !self->base.finished; i++)
-        s_check_away(self, &self->destinations[i]);
+    if (!self->base.finished)
+        s_away(self, now_us);
     s_update_wait(self);
 }
+
+static const timer_row_t s_timers[] = {
+    {s_silence_due, s_silence},
+    {s_away_due, s_away},
+    {s_fetch_due, s_fetch_missing},
+    {s_status_due, s_status},
+};
+#define TIMERS (sizeof s_timers / sizeof *s_timers)
 
 static void s_tick(void *core, int64_t now_us)
 {
@@ -608,29 +661,14 @@ static void s_tick(void *core, int64_t now_us)
     self->base.now_us = now_us;
     if (self->base.finished)
         return;
-    for (size_t i = 0; i < self->destination_count; i++)
-        s_check_silence(self, &self->destinations[i]);
-    for (size_t i = 0; i < self->destination_count; i++)
-        s_check_away(self, &self->destinations[i]);
-    s_fetch_missing(self);
     s_update_wait(self);
-    if (now_us >= self->status_us)
-        s_status(self);
+    timers_run(s_timers, TIMERS, self, now_us);
 }
 
 static int64_t s_due(const void *core)
 {
     const synchronizer_core_t *self = core;
-    if (self->base.finished)
-        return ROLE_NEVER;
-    int64_t due = self->status_us;
-    for (size_t i = 0; i < self->destination_count; i++) {
-        int64_t end = s_silence_end(self, &self->destinations[i]),
-                away = s_away_at(self, &self->destinations[i]);
-        due = end < due ? end : due;
-        due = away < due ? away : due;
-    }
-    return relay_missing(&self->relay) && self->fetch_us < due ? self->fetch_us : due;
+    return self->base.finished ? ROLE_NEVER : timers_due(s_timers, TIMERS, self);
 }
 
 const role_t synchronizer_role = {

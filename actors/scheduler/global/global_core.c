@@ -1,6 +1,7 @@
 #include "actors/scheduler/global/global_rooms.h"
 
 #include "actors/kit/dispatch.h"
+#include "actors/kit/timers.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -236,11 +237,6 @@ static void s_tick(void *core, int64_t now_us)
     s_advance(self, now_us);
 }
 
-static int64_t s_least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 static int64_t s_due(const void *core)
 {
     const global_core_t *self = core;
@@ -248,8 +244,8 @@ static int64_t s_due(const void *core)
         return ROLE_NEVER;
     if (self->life.state >= RUN_STOPPING)
         return global_life_due(&self->life);
-    int64_t due_us = s_least(global_mark_due(self->mark), self->base.advanced_us + LOOK_US);
-    return s_least(due_us, global_rent_due(&self->rent));
+    int64_t due_us = timer_first(global_mark_due(self->mark), self->base.advanced_us + LOOK_US);
+    return timer_first(due_us, global_rent_due(&self->rent));
 }
 
 static void s_destroy(void **core_p)

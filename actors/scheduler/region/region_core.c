@@ -1,6 +1,8 @@
 /* The advance loop: rooms are asked from the bottom what has happened, and those above them are told. */
 #include "actors/scheduler/region/region_rooms.h"
 
+#include "actors/kit/timers.h"
+
 #include <stdlib.h>
 
 #define TELLS_US                                                                                             \
@@ -51,17 +53,12 @@ static void s_advance(region_core_t *self, int64_t now_us)
 
 /* ---- the role ---- */
 
-static int64_t s_least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 static int64_t s_find_due(const region_core_t *self)
 {
-    int64_t due = s_least(region_tell_due(self), renting_due(&self->renting));
+    int64_t due = timer_first(region_tell_due(self), renting_due(&self->renting));
     if (region_stops(&self->base))
-        return s_least(due, ending_due(&self->ending));
-    return s_least(due, s_least(keeping_due(&self->keeping), placing_due(&self->placing)));
+        return timer_first(due, ending_due(&self->ending));
+    return timer_first(due, timer_first(keeping_due(&self->keeping), placing_due(&self->placing)));
 }
 
 static int64_t s_due(const void *core)

@@ -9,7 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Returns whether so many of all regions are a majority. Of two halves it is the one with the first region. */
+/* Returns whether so many of all regions are a majority. Of two halves it is the one with the first
+ * region. */
 static inline bool majority_is(size_t here, size_t count, bool has_first)
 {
     return 2 * here > count || (2 * here == count && has_first);
