@@ -1,5 +1,6 @@
 #include "actors/node/node_core.h"
 
+#include "actors/kit/core_base.h"
 #include "actors/kit/dispatch.h"
 #include "codec/wire/actor_name.h"
 
@@ -7,10 +8,9 @@
 #include <string.h>
 
 struct node_core {
-    char name[WIRE_NAME_SIZE];
+    core_base_t base;
     char scheduler[WIRE_NAME_SIZE];
     uint64_t scheduler_incarnation; /* newest seen */
-    outbox_t outbox;
     hosted_t hosted;
     announcing_t announcing;
     stopping_t stopping;
@@ -18,29 +18,21 @@ struct node_core {
 
 /* ---- saying ---- */
 
-static message_t *s_message(node_core_t *self, message_kind_t kind, const char *to)
-{
-    message_t *message = message_new(kind, to, self->name);
-    message->incarnation = self->announcing.spec.incarnation;
-    return message;
-}
-
 static void s_send_news(node_core_t *self)
 {
     message_t *news;
     while ((news = outbox_take(&self->hosted.news))) {
         message_set_name(news->to, self->scheduler);
-        news->incarnation = self->announcing.spec.incarnation;
-        outbox_add(&self->outbox, &news);
+        core_send(&self->base, &news);
     }
 }
 
 static void s_announce(node_core_t *self, int64_t now_us)
 {
-    message_t *message = s_message(self, KIND_announce, self->scheduler);
+    message_t *message = core_message(&self->base, KIND_announce, self->scheduler);
     announcing_fill(&self->announcing, &self->hosted, self->stopping.leaving, self->scheduler_incarnation,
                     now_us, message);
-    outbox_add(&self->outbox, &message);
+    core_send(&self->base, &message);
     hosted_tell_all(&self->hosted);
     s_send_news(self);
 }
@@ -56,10 +48,10 @@ static void s_go_on_stopping(node_core_t *self, int64_t now_us)
 {
     if (!stopping_go_on(&self->stopping, &self->hosted, now_us))
         return;
-    message_t *message = s_message(self, KIND_stopped, self->scheduler);
+    message_t *message = core_message(&self->base, KIND_stopped, self->scheduler);
     message->stopped.code = self->stopping.failure.code;
     message_set_text(&message->stopped.reason, self->stopping.failure.text);
-    outbox_add(&self->outbox, &message);
+    core_send(&self->base, &message);
 }
 
 static void s_stop(node_core_t *self, bool done, int64_t now_us)
@@ -126,11 +118,10 @@ node_core_t *node_core_new(const node_spec_t *spec)
 {
     node_core_t *self = calloc(1, sizeof *self);
     CHECK(self);
-    message_set_name(self->name, spec->name);
+    core_init(&self->base, spec->name, spec->incarnation, NULL);
     message_set_name(self->scheduler, actor_name(ROLE_SCHEDULER, spec->region).text);
     announcing_init(&self->announcing, spec);
-    hosted_init(&self->hosted, self->name, spec->run);
-    outbox_init(&self->outbox);
+    hosted_init(&self->hosted, self->base.name, spec->run);
     return self;
 }
 
@@ -140,7 +131,7 @@ static void s_destroy(void **core_p)
     *core_p = NULL;
     if (!self)
         return;
-    outbox_fini(&self->outbox);
+    core_fini(&self->base);
     hosted_fini(&self->hosted);
     free(self);
 }
@@ -199,27 +190,17 @@ static const dispatch_row_t s_rows[] = {
 };
 const dispatch_t node_dispatch = {s_rows, sizeof s_rows / sizeof *s_rows, FROM_SCHEDULER};
 
-static void s_refuse(node_core_t *self, const message_t *message, const err_t *why)
-{
-    message_t *answer = s_message(self, KIND_refused, message->from);
-    answer->refused.kind = message->kind;
-    answer->refused.code = why->code;
-    answer->refused.incarnation = message->incarnation;
-    message_set_text(&answer->refused.reason, why->text);
-    outbox_add(&self->outbox, &answer);
-}
-
 static void s_message_in(void *core, message_t **message_p, int64_t now_us)
 {
     node_core_t *self = core;
     const dispatch_self_t who = {.region = self->announcing.region, .number = DISPATCH_NO_NUMBER};
     const dispatch_row_t *row;
     err_t why = {0};
+    self->base.now_us = now_us;
     dispatch_verdict_t verdict = dispatch_judge(&node_dispatch, &who, *message_p, self->stopping.life,
                                                 &self->scheduler_incarnation, &row);
     if (verdict == DISPATCH_STALE) {
-        dispatch_why(verdict, *message_p, &why);
-        s_refuse(self, *message_p, &why);
+        core_refuse(&self->base, *message_p, dispatch_why(verdict, *message_p, &why), why.text);
     } else if (sender_is(FROM_SCHEDULER, &who, (*message_p)->from)) {
         self->stopping.scheduler_us = now_us;
     }
@@ -244,6 +225,7 @@ static bool s_stops_by_itself(node_core_t *self, int64_t now_us)
 static void s_tick(void *core, int64_t now_us)
 {
     node_core_t *self = core;
+    self->base.now_us = now_us;
     if (self->announcing.begun_us < 0)
         self->announcing.begun_us = self->stopping.broker_us = now_us;
     if (!s_stops(self) && s_stops_by_itself(self, now_us))
@@ -265,12 +247,6 @@ static int64_t s_due(const void *core)
     return drained_us < announce_us ? drained_us : announce_us;
 }
 
-static outbox_t *s_outbox(void *core)
-{
-    node_core_t *self = core;
-    return &self->outbox;
-}
-
 static bool s_finished(const void *core)
 {
     const node_core_t *self = core;
@@ -281,7 +257,7 @@ const role_t node_role = {.name = "node",
                           .message = s_message_in,
                           .tick = s_tick,
                           .due = s_due,
-                          .outbox = s_outbox,
+                          .outbox = core_outbox,
                           .finished = s_finished,
                           .destroy = s_destroy};
 
