@@ -1,6 +1,7 @@
 /* What is stored and when, in rooms without a shard. */
 #include "actors/shard/durable/durable.h"
 #include "actors/shard/replica/strategy/rows.h"
+#include "tests/unit/actors/keepers.h"
 #include "tests/unit/actors/shard/world.h"
 
 #define ELEMENTS 8
@@ -124,7 +125,7 @@ static void s_keepers(alone_t *a)
 {
     message_t *m = message_new(KIND_keepers, a->base.name, a->base.scheduler);
     m->keepers.assignment = 1;
-    message_set_text(&m->keepers.names, "keeper/here/a 1\n");
+    keepers_set(m, "keeper/here/a 1\n");
     s_tell(a, m);
 }
 
