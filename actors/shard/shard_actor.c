@@ -78,8 +78,8 @@ static uint64_t s_count_damaged(const statedir_latest_t *latest)
     return count;
 }
 
-/* What is lost by starting from `snapshot`: at least one batch for each snapshot that is passed over, when
- * nobody can tell. */
+/* Batches that are lost by starting from `snapshot`: at least one for each snapshot that is passed over,
+ * when nobody can tell. */
 static uint64_t s_lost(const shard_hint_t *self, const statedir_latest_t *latest, const snapshot_t *snapshot)
 {
     uint64_t had = s_count_damaged(latest), has = 0;
@@ -91,7 +91,7 @@ static uint64_t s_lost(const shard_hint_t *self, const statedir_latest_t *latest
     return newest > latest->number ? newest - latest->number : latest->skipped;
 }
 
-/* Whether a newer snapshot is known to have been durable, or may have been: copies follow in the background unless a
+/* A newer snapshot is known to have been durable, or may have been: copies follow in the background unless a
  * snapshot counts only with its copies. */
 static bool s_is_old(const shard_hint_t *self, const statedir_latest_t *latest)
 {
@@ -312,7 +312,8 @@ static void s_clean(shard_hint_t *self)
 
 /* ---- a store that the disk has spoiled ---- */
 
-/* Nothing more is written there, and what was durable may be gone too: a new store, from memory, takes its place. */
+/* Nothing more is written there, and what was durable may be gone too: a new store, from
+ * memory, takes its place. */
 static void s_give_up(shard_hint_t *self, int64_t now_us)
 {
     log_event(LEVEL_ERROR, self->name, "store_suspect",
