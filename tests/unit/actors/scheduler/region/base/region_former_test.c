@@ -1,4 +1,5 @@
 /* A state that a regional scheduler of the version before has stored, byte for byte. */
+#include "actors/scheduler/region/base/region_base.h"
 #include "actors/scheduler/region/base/region_former.h"
 #include "tests/unit/actors/former.h"
 
@@ -60,4 +61,24 @@ Test(region_former, what_this_version_stores_stays)
     cr_assert_eq(state->region_state.figures_former.count, 0);
     message_destroy(&state);
     message_destroy(&again);
+}
+
+Test(region_former, a_scheduler_begins_with_fields_of_today)
+{
+    topology_t *topology = calloc(1, sizeof *topology);
+    kept_t *kept = calloc(1, sizeof *kept);
+    cr_assert(topology && kept);
+    topology->region_count = 1;
+    topology->regions[0].shards = 2;
+    strcpy(topology->regions[0].name, "eu");
+    kept->state = former_message(KIND_region_state, s_stored);
+    const region_spec_t spec = {.topology = topology, .kept = kept};
+    region_base_t base;
+    region_base_init(&base, &spec, 0);
+    cr_assert_eq(base.saved->region_state.figures.count, 2);
+    cr_assert_eq(base.saved->region_state.keepers.count, 3);
+    region_base_fini(&base);
+    kept_fini(kept);
+    free(kept);
+    free(topology);
 }
