@@ -23,9 +23,9 @@ typedef struct {
     const char *run_dir; /* where endpoints of brokers are written and looked up: run_dir/broker-REGION */
     uint64_t seed;       /* of emulated jitter and loss */
     uint64_t run;        /* that the state directory belongs to; RUN_ID_NONE: none yet */
-    const char *
-        state_dir; /* which is looked at until it says; borrowed. NULL: this broker belongs to no run, and nothing is kept
-                              back for want of one */
+    /* which is looked at until it says; borrowed. NULL: this broker belongs to no run, and nothing is kept
+     * back for want of one */
+    const char *state_dir;
 } broker_spec_t;
 
 /* Returns when the broker is bound and serving. Writes run_dir/broker-REGION: one endpoint per line, tcp

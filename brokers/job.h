@@ -1,15 +1,17 @@
-/* job - what follows from a topology by arithmetic alone: batches, steps and shares. The same in every process.
+/* job - what follows from a topology by arithmetic alone: batches, steps and shares. Every process has the
+ * same.
  *
- * A batch has one global number b in 0 .. epochs x batches_per_epoch - 1 in its region; epoch = b /
- * batches_per_epoch. Batches of an epoch cut the region's n samples near-evenly: batch k covers [k n / K, (k+1) n
- * / K) of the epoch's seeded permutation, so sizes differ by at most one and every sample is in exactly one batch.
- * A step is `width` consecutive batches: 1, or the region's workers when inside is sync.
+ * A batch has one global number b in 0 .. epochs x batches_per_epoch - 1 in its region; its epoch is b /
+ * batches_per_epoch. Batches of an epoch cut the region's n samples near-evenly: batch k covers [k n / K, (k
+ * + 1) n / K) of the epoch's seeded permutation, so sizes differ by at most one and every sample is in
+ * exactly one batch. A step is `width` consecutive batches: 1, or the region's workers when inside is sync.
  *
  *   width_r            sync inside: workers of r, else 1
- *   waiting strategy   steps per epoch G = max(1, round(N / (batch sum of widths))), equal in all regions, so that
- *                      they end (sma, ssgd)        together and batch sizes are in proportion to the regions' data
- *                      others G_r = max(1, ceil(n_r / (batch width_r))) K_r                G_r width_r; G is cut
- *                      down until K_r is at most n_r in every region it holds for, so that no batch is empty
+ *   waiting strategy   steps per epoch G = max(1, round(N / (batch sum of widths))), equal in all regions, so
+ *                      that they end together and batch sizes are in proportion to the regions' data
+ *   others             G_r = max(1, ceil(n_r / (batch width_r)))
+ *   K_r                G_r width_r; G is cut down until K_r is at most n_r in every region it holds for, so
+ *                      that no batch is empty
  *
  * Threads  immutable; any thread.
  */

@@ -1,4 +1,5 @@
-/* optimizers - how a gradient may change parameters: the list of them, and what the rest of the system needs to know of each.
+/* optimizers - how a gradient may change parameters: the list of them, and what the rest of the system
+ * needs to know of each.
  *
  * Why      an optimizer is a row of optimizers.def and a file of its own; nobody else knows one by name.
  * Threads  rows are constant.
@@ -20,10 +21,10 @@ typedef enum {
 typedef struct {
     optimizer_name_t id;
     const char *name;
-    const char *tensors
-        [OPTIMIZER_TENSORS_MAX]; /* what it remembers, each of the parameters' size; 0 at the start; NULL: no more */
-    bool momentum;               /* uses the key job.optimizer.momentum */
-    bool counts;                 /* a step depends on its number, so that is stored */
+    /* each of the parameters' size, 0 at the start; NULL: it remembers no more */
+    const char *tensors[OPTIMIZER_TENSORS_MAX];
+    bool momentum; /* uses the key job.optimizer.momentum */
+    bool counts;   /* a step depends on its number, so that is stored */
 } optimizer_row_t;
 
 const optimizer_row_t *optimizer_find(optimizer_name_t id);

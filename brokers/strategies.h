@@ -1,4 +1,5 @@
-/* strategies - how regions may exchange what they learn: the list of them, and what the rest of the system needs to know of each.
+/* strategies - how regions may exchange what they learn: the list of them, and what the rest of the system
+ * needs to know of each.
  *
  * Why      a strategy is a row of strategies.def and a file of its own; nobody else knows one by name.
  * Threads  rows are constant.

@@ -78,8 +78,8 @@ MUST_USE err_code_t statedir_begin_run(statedir_t *self, const statedir_run_t *r
  * Errors   as above */
 MUST_USE err_code_t statedir_carry(statedir_t *self, const char *digest, const char *changes, err_t *err);
 
-/* Settings that a run was carried on with stand as comments in the topology's text, too, so that it is in archives,
- * and outlives the job file.
+/* Settings that a run was carried on with stand as comments in the topology's text, too, so that it is in
+ * archives, and outlives the job file.
  *
  *   put   writes it there            find   adds to `run` what a text says
  */

@@ -1,5 +1,6 @@
-/* optimizer - one update of a shard's parameters, in one pass over memory, and the learning rate that drives it. Which optimizers
- * there are is brokers/optimizers.def; the formula of each is in its file in actors/model/optimizers.
+/* optimizer - one update of a shard's parameters, in one pass over memory, and the learning rate that drives
+ * it. Which optimizers there are is brokers/optimizers.def; the formula of each is in its file in
+ * actors/model/optimizers.
  *
  *   schedule   constant: lr;  linear: lr (1 - done), done = share of all samples of the job applied here
  *   warm-up    the rate times done / warmup while done < warmup           (Goyal et al., arXiv 1706.02677)
@@ -26,8 +27,8 @@ typedef struct {
     double warmup; /* share of all samples over which the rate rises from 0; 0: none */
 } optimizer_t;
 
-/* One step over a part of the parameters: w, g (n) float32, and the same part of each tensor that the optimizer remembers. Results
- * may be what they come from, but not overlap otherwise. */
+/* One step over a part of the parameters: w, g (n) float32, and the same part of each tensor that the
+ * optimizer remembers. Results may be what they come from, but not overlap otherwise. */
 typedef struct {
     float lr;
     uint64_t number; /* steps that what it remembers has had, with this one: from 1 */

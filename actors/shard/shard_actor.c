@@ -79,7 +79,7 @@ static uint64_t s_count_damaged(const statedir_latest_t *latest)
     return count;
 }
 
-/* Looks at what lies here. Errors: ERR_IO, ERR_MEMORY; ret_why: what is wrong with what does. */
+/* Looks at what lies here. Errors: ERR_IO, ERR_MEMORY. What is damaged is no error, but its text is in err. */
 static err_code_t s_find(const shard_hint_t *self, statedir_latest_t *ret_latest, start_facts_t *ret_facts,
                          err_t *err)
 {
@@ -333,7 +333,8 @@ static void s_clean(shard_hint_t *self)
 
 /* ---- a store that the disk has spoiled ---- */
 
-/* Nothing more is written there, and what was durable may be gone too: a new store, from memory, takes its place. */
+/* Nothing more is written there, and what was durable may be gone too: a new store, from
+ * memory, takes its place. */
 static void s_give_up(shard_hint_t *self, int64_t now_us)
 {
     log_event(LEVEL_ERROR, self->name, "store_suspect",

@@ -1,7 +1,9 @@
-/* shard_actor - the shell of a shard: opens its store, goes on from the newest good snapshot, writes new ones in the background.
+/* shard_actor - the shell of a shard: opens its store, goes on from the newest good snapshot, writes new
+ * ones in the background.
  *
- * How      with several regions a start from nothing, from something older than is known to be durable or past a damaged
- *          snapshot asks the other regions first (actors/shard/shard_core.h, uncertain). Every incarnation writes a directory of its own; the predecessors' stay until it has committed a
+ * How      with several regions a start from nothing, from something older than is known to be durable or
+ *          past a damaged snapshot asks the other regions first (actors/shard/shard_core.h, uncertain). Every
+ *          incarnation writes a directory of its own; the predecessors' stay until it has committed a
  *          snapshot, and then as many as checkpoint.keep says.
  * Threads  see actors/kit/shell.h.
  */

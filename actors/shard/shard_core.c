@@ -116,7 +116,8 @@ static bool s_apply(shard_core_t *self, size_t origin, const incoming_t *delta)
     return true;
 }
 
-/* A delta whose turn it is changes the version and its origin's position together. False when memory is short: it stays. */
+/* A delta whose turn it is changes the version and its origin's position together. False when memory
+ * is short: it stays. */
 static bool s_take(shard_core_t *self)
 {
     size_t origin;
@@ -176,7 +177,8 @@ static void s_on_stream(shard_core_t *self, const message_t *message)
     }
 }
 
-/* Where steps since an open round's cut are counted from what that does, and where memory is short, the scheduler asks again. */
+/* Where steps since an open round's cut are counted from what that does, and where memory is short, the
+ * scheduler asks again. */
 static void s_on_close(shard_core_t *self, const message_t *message)
 {
     if (self->stream->closed)
@@ -189,7 +191,8 @@ static void s_on_close(shard_core_t *self, const message_t *message)
 
 /* -- what is committed */
 
-/* What the snapshot that was out holds is durable: whoever waits for that acts on it. One that stops has nothing else to wait for. */
+/* The snapshot that was out is durable: whoever waits for that acts on it. A shard that stops has
+ * nothing else to wait for. */
 static void s_on_counts(shard_core_t *self, const durable_done_t *done)
 {
     if (self->base->life.phase == LIFE_STORES)
@@ -238,9 +241,9 @@ static void s_finish(shard_core_t *self)
     shard_report(self);
 }
 
-/* Its scheduler lets it go on elsewhere: as a stop, but it stays to give its last snapshot away, and to say so until it is
- * told to end. One that asks where it stands first finishes that: until then it reports nothing, and after a stop it would not any
- * more. */
+/* Its scheduler lets it go on elsewhere: as a stop, but it stays to give its last snapshot away, and to say
+ * so until it is told to end. One that asks where it stands first finishes that: until then it reports
+ * nothing, and after a stop it would not any more. */
 static void s_on_hand_over(shard_core_t *self, const message_t *message)
 {
     if (message->hand_over.incarnation != self->base->spec.incarnation)

@@ -1,8 +1,8 @@
 /* shard_inside - what a shard core is made of, for its own files and for tests that look into it.
  *
- * Rooms    base < replica < intake < stream < rounds < durable < entry < core: each has a folder, a struct of its own and a header
- *          that is its contract, and calls those below it alone. What rooms above know is told to those below, or asked for by
- *          what a call returns: the core hands it up.
+ * Rooms    base < replica < intake < stream < rounds < durable < entry < core: each has a folder, a struct of
+ *          its own and a header that is its contract, and calls those below it alone. What rooms above know
+ *          is told to those below, or asked for by what a call returns: the core hands it up.
  * Threads  those of the core.
  */
 #ifndef ACTORS_SHARD_SHARD_INSIDE_H
@@ -12,7 +12,7 @@
 #include "actors/shard/entry/entry.h"
 #include "actors/shard/shard_core.h"
 
-/* What was told of it last. */
+/* The last report, against which the next one is news. */
 typedef struct {
     int64_t reported_us;
     const char *state;

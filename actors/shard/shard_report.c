@@ -11,8 +11,8 @@ static const char *s_region(const shard_core_t *self, size_t index)
     return self->base->spec.topology->regions[index].name;
 }
 
-/* The region that has taken the least, or one that may enter and for which nothing is let go; when all that is kept is
- * not waited for by anybody, it goes with the next snapshot. */
+/* The region that has taken the least, or one that may enter and for which nothing is let go; when all that
+ * is kept is not waited for by anybody, it goes with the next snapshot. */
 static const char *s_limit(const shard_core_t *self)
 {
     size_t slowest = stream_slowest(self->stream);

@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <xxhash.h>
 #if defined(__x86_64__)
-#include <xxh_x86dispatch.h> /* from here on XXH3_64bits is the one for this processor: twice as fast with AVX-512 */
+/* From here on XXH3_64bits is the one for this processor: twice as fast with AVX-512. */
+#include <xxh_x86dispatch.h>
 #endif
 
 struct sha256 {

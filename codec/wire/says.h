@@ -1,6 +1,7 @@
 /* says - who may say what to whom, by roles: the SAYS rows of schema.def as a question.
  *
- * Why      what an actor takes and what a broker may let pass is read from the same rows, beside the message itself.
+ * Why      what an actor takes and what a broker may let pass is read from the same rows,
+ *          beside the message itself.
  * Not      which region or number: an actor's dispatch table tells its own scheduler from another's.
  * Threads  constant: any.
  */

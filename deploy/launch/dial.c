@@ -335,7 +335,8 @@ size_t dial_room(const launch_t *launch, FILE *out)
     CHECK(layout);
     uint64_t parameters = model_layout_of(topology->job.model, layout, NULL) ? 0 : layout->count, there = 0;
     free(layout);
-    /* Parameters and what the optimizer remembers, of each snapshot that is kept, and one that is being written. */
+    /* Parameters and what the optimizer remembers, of each snapshot that is kept, and one
+     * that is being written. */
     uint64_t tensors = 1 + optimizer_tensors(optimizer_find(topology->job.optimizer.name));
     uint64_t wanted = topology->region_count * parameters * tensors * sizeof(float) *
                       (topology->checkpoint.keep + topology->checkpoint.marks + 1);

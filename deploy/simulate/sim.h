@@ -104,8 +104,8 @@ typedef struct {
     int64_t stays_us;               /* see region_core.h */
     bool uneven;                    /* nodes have 1 to 3 cores, and up to four times the time for a step */
     double lose_node_disk; /* probability that its disk is gone too; else it is there when the node is back */
-    double
-        lose_disk; /* probability that a shard's disk dies with it: emptied, or back at an older snapshot */
+    /* probability that a shard's disk dies with it: emptied, or back at an older snapshot */
+    double lose_disk;
     double zombie; /* probability that a shard or synchronizer that hangs wakes up beside its successor */
     double damage; /* probability that a byte of a message's data is changed under way */
     /* nothing passes between the global scheduler and anybody; until 0: it does */

@@ -1,5 +1,4 @@
-/* What storing a snapshot costs beside a plain write(2) of the same bytes to the same disk in the same run.
- */
+/* Storing a snapshot beside a plain write(2) of the same bytes to the same disk in the same run. */
 #include "store/kv_lmdb.h"
 #include "store/snapshot.h"
 #include "tests/bench/kit/bench.h"

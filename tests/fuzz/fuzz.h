@@ -158,7 +158,8 @@ static inline size_t fuzz_mutate(rng_t *rng, uint8_t *bytes, size_t size)
 #ifndef FUZZ_RUNS
 #define FUZZ_RUNS 6000
 #endif
-#ifndef FUZZ_TAKEN_LEAST /* of 1000 inputs, half of which are changed: were all refused, or none, nothing would be tested */
+/* Of 1000 inputs, half of which are changed: were all refused, or none, nothing would be tested. */
+#ifndef FUZZ_TAKEN_LEAST
 #define FUZZ_TAKEN_LEAST 200
 #endif
 

@@ -24,7 +24,7 @@ static char *s_print(const topology_t *topology)
     return text;
 }
 
-/* What was accepted prints, reads back to the same, and has an arithmetic. */
+/* An accepted topology prints, reads back to the same, and has an arithmetic. */
 static void s_check_accepted(const topology_t *topology)
 {
     char *text = s_print(topology);

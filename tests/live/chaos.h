@@ -1,10 +1,11 @@
 /* chaos - real runs of ledger jobs under faults, and their judge.
  *
- * Why      whatever is killed, paused, cut, doubled, swapped or damaged: at the end every counter of every region must say
- *          how often its samples had to be used. A fault that did not happen is a failure too: it would prove nothing. So is
- *          a region that stands still after one.
+ * Why      whatever is killed, paused, cut, doubled, swapped or damaged: at the end every counter of every
+ *          region must say how often its samples had to be used. A fault that did not happen is a failure
+ *          too: it would prove nothing. So is a region that stands still after one.
  * How      chaos_job     the topology, the process `cloudless up`, the verdict
- *          chaos_still   how far it is, and how long a region has stood still, counted in steps of another job
+ *          chaos_still   how far it is, and how long a region has stood still, counted
+ *                        in steps of another job
  *          chaos_process which processes it has, and what they host
  *          chaos_plan    what is done to them, spread evenly over the run's progress
  *          chaos_points  runs in which every failpoint strikes once
@@ -67,8 +68,8 @@ void chaos_sleep_ms(int ms);
 bool chaos_run_start(chaos_run_t *self, const chaos_job_t *job, const char *failpoints);
 /* Takes note of progress and of the end; false when it has ended. */
 bool chaos_run_look(chaos_run_t *self);
-/* Some region that is not done has made nothing for longer than it takes to notice that somebody is gone and to begin again; or all
- * are done and the run does not end. */
+/* Some region that is not done has made nothing for longer than it takes to notice that somebody is gone and
+ * to begin again; or all are done and the run does not end. */
 bool chaos_run_hangs(const chaos_run_t *self);
 /* Returns whether it ended well, every counter is right, and no sanitizer had anything to say; says what
  * is wrong. */
@@ -124,7 +125,8 @@ typedef struct {
 /* Runs a job of so many minutes without and with kills, and compares. */
 bool chaos_run_soak(const chaos_job_t *job, const chaos_soak_t *soak);
 
-/* Runs the job for all failpoints, some in each run, `parallel` runs at a time; `only`: those whose names begin so. */
+/* Runs the job for all failpoints, some in each run, `parallel` runs at a time; `only`: those
+ * whose names begin so. */
 bool chaos_run_points(const chaos_job_t *job, size_t parallel, const char *only);
 
 #endif

@@ -87,7 +87,8 @@ static bool s_write_topology(chaos_run_t *self, char path[PATH_MAX])
 
 /* ---- the process ---- */
 
-/* What a sanitizer finds goes into the job's directory, for the judge: who dies of it is started again. */
+/* Findings of a sanitizer go into the job's directory, for the judge: a process that dies of
+ * one is started again. */
 static void s_report_into(const chaos_run_t *self, const char *variable)
 {
     char options[2 * PATH_MAX];

@@ -11,7 +11,7 @@
 #define FIRST 0.03        /* of the progress; the rest of the run is for the last fault to be got over */
 #define LAST 0.80
 
-/* What ends by itself: a pause, a cut. */
+/* A fault that ends by itself: a pause, a cut. */
 typedef struct {
     int64_t at_us; /* 0: free */
     pid_t pid;     /* of a paused process; 0: a cut */

@@ -36,7 +36,7 @@ static void s_wait(chaos_run_t *run)
         chaos_sleep_ms(10);
 }
 
-/* What is hit how often when nothing is armed: where in a run a point can strike. */
+/* Counts how often each point is passed when nothing is armed: only there can it strike. */
 static bool s_count(points_t *self)
 {
     chaos_run_t run;

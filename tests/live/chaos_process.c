@@ -53,7 +53,7 @@ static const char *s_value(const char *text, size_t length, const char *option)
     return NULL;
 }
 
-/* What a process hosts, as its arguments say it. */
+/* Names a process after what its arguments host. */
 static void s_name(pid_t pid, char ret_name[CHAOS_NAME_MAX])
 {
     char text[4096];

@@ -2,13 +2,16 @@
  *
  *   live_tool counters FILE SAMPLES EPOCHS   whether each counter says how often its samples had to be used
  *   live_tool json FILE PATH                 prints a value: regions[1].samples
- *   live_tool pid STATE NAME                 prints the process of an actor or of a part of `up`, as its status says
+ *   live_tool pid STATE NAME                 prints the process of an actor or of a part of
+ *                                            `up`, as its status says
  *   live_tool ports N                        prints N tcp ports that are free on 127.0.0.1
  *   live_tool damage STATE REGION SHARD      spoils the newest snapshot of a shard
  *   live_tool marks STATE SHARDS REGION...   prints the common points that all shards have
  *   live_tool restore STATE TAG SHARDS REGION...   takes all shards back to one of them
- *   live_tool mark STATE NAME                stores the newest snapshot of every shard again, as a common point
- *   live_tool images DIR TRAIN TEST          writes four idx files: ten kinds of noisy images that can be told apart
+ *   live_tool mark STATE NAME                stores the newest snapshot of every shard
+ *                                            again, as a common point
+ *   live_tool images DIR TRAIN TEST          writes four idx files: ten kinds of noisy images
+ *                                            that can be told apart
  */
 #include "actors/model/model.h"
 #include "codec/base/json.h"
@@ -222,7 +225,8 @@ static int s_damage(const char *state, const char *region, unsigned long shard)
     return rc != ERR_OK;
 }
 
-/* One value of a snapshot becomes one that nobody can have computed; in a buffer of its own, as a stored one is not written again. */
+/* One value of a snapshot becomes one that nobody can have computed; in a buffer of its own, as a stored one
+ * is not written again. */
 static void s_spoil(snapshot_t *snapshot)
 {
     float none = NAN;

@@ -1,4 +1,5 @@
-/* misuse - reads what is not its own, for the judges of what sanitizers find; ends with 77 in a build without them. */
+/* misuse - reads what is not its own, for the judges of what sanitizers find; ends with 77 in a
+ * build without them. */
 #include <stdlib.h>
 
 int main(void)

@@ -97,7 +97,7 @@ static result_t s_run(const case_t *with, uint64_t seed, const char *lambda, siz
     return result;
 }
 
-/* What is wrong with two runs that compensate and one that does not; NULL: nothing. */
+/* The flaw in two runs that compensate and one that does not; NULL: none. */
 static const char *s_judge(const case_t *with, const result_t *runs, size_t count)
 {
     size_t bytes = with->regions * count * sizeof(float);

@@ -13,7 +13,7 @@
 
 #include <stdio.h>
 
-/* What it is called, when a spec asks for it, the counter of sim_stats_t. */
+/* Columns: name, condition under which a spec asks for it, counter of sim_stats_t. */
 #define FAULTS(X)                                                                                            \
     X("message lost", spec->loss > 0, lost)                                                                  \
     X("message doubled", spec->duplicate > 0, duplicated)                                                    \

@@ -283,8 +283,8 @@ static bool s_shares(const topology_t *topology)
            (topology->job.sync.strategy == STRATEGY_DILOCO && all);
 }
 
-/* What each counter must be: without rounds a difference acts by its region's share of the samples, a
- * gradient as it is. */
+/* The true value of each counter: without rounds a difference acts by its region's share of the samples,
+ * a gradient as it is. */
 static void s_truth(const topology_t *topology, double ret_want[COUNTERS])
 {
     memset(ret_want, 0, COUNTERS * sizeof *ret_want);

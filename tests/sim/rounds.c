@@ -98,7 +98,7 @@ static void s_single_fini(single_t *self)
     free(self->labels);
 }
 
-/* What all regions compute in a step, as one batch; returns its size. */
+/* Gathers the batches of a step from all regions as one; returns its size. */
 static size_t s_gather(single_t *self, const topology_t *topology, const job_t *job, uint64_t step)
 {
     size_t count = 0;
@@ -254,7 +254,8 @@ static bool s_check_bits(const case_t *with, uint64_t seed, const topology_t *to
     return good;
 }
 
-/* Who dies goes on from its newest snapshot, also one that was taken while a round was under way. */
+/* A killed shard goes on from its newest snapshot, also from one that was taken while a
+ * round was under way. */
 static bool s_check_kills(const case_t *with, uint64_t seed, const topology_t *topology, size_t count,
                           totals_t *totals)
 {

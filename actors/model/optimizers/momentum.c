@@ -1,4 +1,4 @@
-/* momentum: v <- m v + g;  w <- w - lr v                                        (PyTorch's SGD, dampening 0) */
+/* momentum: v <- m v + g;  w <- w - lr v                            (PyTorch's SGD, dampening 0) */
 
 #include "actors/model/optimizers/step.h"
 

@@ -1,4 +1,5 @@
-/* step - what a file with an optimizer's step includes, before anything else. No fused multiply-add in it: see vector.h. */
+/* step - what a file with an optimizer's step includes, before anything else. No fused multiply-add
+ * in it: see vector.h. */
 #ifndef ACTORS_MODEL_OPTIMIZERS_STEP_H
 #define ACTORS_MODEL_OPTIMIZERS_STEP_H
 

@@ -306,7 +306,7 @@ static err_code_t s_store(keep_t *self, void *core, int64_t now_us, err_t *err)
     return ERR_OK;
 }
 
-/* Whether rows are left over that did not fit one transaction. */
+/* Rows are left over that did not fit one transaction. */
 static bool s_behind(const keep_t *self, const void *core)
 {
     for (size_t region = 0; region < self->region_count; region++)

@@ -1,10 +1,10 @@
-/* keep - what a scheduler puts where its successor finds it: its state, and per region a report and the rows of the
- * curve.
+/* keep - what a scheduler puts where its successor finds it: its state, and per region a report and
+ * the rows of the curve.
  *
- * Why      a scheduler may be killed at any moment. What it has decided is stored before anything is sent that follows
- *          from it; its figures are stored twice a second, if they changed.
- * How      the driver calls keep_work between a core's events and its outbox. A value is a message as it is packed,
- *          behind its length and checksum: LMDB gives damaged bytes back without a word.
+ * Why      a scheduler may be killed at any moment. What it has decided is stored before anything is sent
+ *          that follows from it; its figures are stored twice a second, if they changed.
+ * How      the driver calls keep_work between a core's events and its outbox. A value is a message as it is
+ *          packed, behind its length and checksum: LMDB gives damaged bytes back without a word.
  * Not      the truth about samples, which the shards have: what is lost here costs figures, never an update.
  * Threads  one owner.
  */
@@ -22,7 +22,7 @@
 #define KEEP_WITHHOLD_US                                                                                     \
     ((int64_t)15000000) /* as long as a shard whose disk is full is waited for at its end */
 
-/* What a core lets be kept; messages that are returned are the caller's. */
+/* The functions of a core that say what is to be stored; messages that they return are the caller's. */
 typedef struct {
     message_t *(*state)(const void *core, int64_t now_us);
     /* borrowed; NULL: none (also as a function) */
@@ -39,7 +39,7 @@ typedef struct {
     size_t row_count;
 } kept_region_t;
 
-/* What a predecessor kept. */
+/* Everything that a predecessor stored. */
 typedef struct {
     message_t *state; /* NULL: nothing */
     kept_region_t regions[TOPOLOGY_REGIONS_MAX];
@@ -47,8 +47,9 @@ typedef struct {
 
 void kept_fini(kept_t *self);
 
-/* Opens the store of a scheduler, having read it in a child first. One that is damaged is set aside, beside its place under
- * a name with a dot, and a new one begun: what it kept are figures and decisions, never an update.
+/* Opens the store of a scheduler, having read it in a child first. One that is damaged is set aside,
+ * beside its place under a name with a dot, and a new one begun: what it kept are figures and
+ * decisions, never an update.
  *
  *   out  ret_kv    the caller's
  *   out  ret_lost  why it was set aside, and where it is now; code ERR_OK: it was not
@@ -57,12 +58,12 @@ void kept_fini(kept_t *self);
  */
 MUST_USE err_code_t keep_open(const char *path, kv_t **ret_kv, err_t *ret_lost, err_t *err);
 
-/* Puts a damaged store aside, as keep_open does; *ret_lost says why and where, or is ERR_OK when it is whole or not there.
- * With `dry` it stays where it is. Errors: ERR_IO, ERR_DENIED. */
+/* Puts a damaged store aside, as keep_open does; *ret_lost says why and where, or is ERR_OK when it is whole
+ * or not there. With `dry` it stays where it is. Errors: ERR_IO, ERR_DENIED. */
 MUST_USE err_code_t keep_set_aside(const char *path, bool dry, err_t *ret_lost, err_t *err);
 
-/* Reads everything that schedulers keep and checks it; for tools. Errors: ERR_CHECKSUM, ERR_MALFORMED, ERR_VERSION, and
- * those of kv_get. */
+/* Reads everything that schedulers keep and checks it; for tools. Errors: ERR_CHECKSUM, ERR_MALFORMED,
+ * ERR_VERSION, and those of kv_get. */
 MUST_USE err_code_t keep_check(kv_t *kv, err_t *err);
 
 typedef struct keep keep_t;
@@ -71,26 +72,28 @@ typedef struct keep keep_t;
 keep_t *keep_new(kv_t *kv, const keep_source_t *source, size_t region_count);
 void keep_destroy(keep_t **self_p);
 
-/* Reads what is there; a state of another kind, or a damaged one, is an error and leaves ret_kept empty. A damaged report
- * or row only ends what is taken of its region.
+/* Reads what is there; a state of another kind, or a damaged one, is an error and leaves ret_kept empty. A
+ * damaged report or row only ends what is taken of its region.
  *
  * Errors   ERR_MALFORMED, ERR_CHECKSUM, ERR_IO, ERR_MEMORY
  */
 MUST_USE err_code_t keep_load(keep_t *self, message_kind_t kind, kept_t *ret_kept, err_t *err);
 
-/* Stores what is due. On an error it tries again later; what was stored before is intact. Errors: those of kv_commit. */
+/* Stores what is due. On an error it tries again later; what was stored before is intact. Errors:
+ * those of kv_commit. */
 MUST_USE err_code_t keep_work(keep_t *self, void *core, int64_t now_us, err_t *err);
 /* The same at once, whatever is due. */
 MUST_USE err_code_t keep_now(keep_t *self, void *core, int64_t now_us, err_t *err);
 
-/* What the log says then. */
+/* The text of the log while farewells are withheld. */
 #define KEEP_WITHHELD                                                                                        \
     "reason=\"what was decided is not on the disk yet\"; nobody is let go before there is room, for 15 s "   \
     "at most"
 
-/* Drops from the outbox what lets others go for good, the stop of a job that is done and every farewell, while a decision before it is
- * not kept: whoever else knew what a successor must ask is gone then. All of it is said again by the core; without room it is let
- * through after KEEP_WITHHOLD_US. To be called after keep_work; returns whether anything was dropped. */
+/* Drops from the outbox what lets others go for good, the stop of a job that is done and every farewell,
+ * while a decision before it is not kept: whoever else knew what a successor must ask is gone then. All of it
+ * is said again by the core; without room it is let through after KEEP_WITHHOLD_US. To be called after
+ * keep_work; returns whether anything was dropped. */
 bool keep_withhold(keep_t *self, const void *core, outbox_t *outbox, int64_t now_us);
 
 /* Forgets everything that was kept. */

@@ -56,7 +56,7 @@ err_code_t global_actor_forget(const char *state_dir, err_t *err)
     return rc;
 }
 
-/* What the predecessor kept; nothing when it cannot be read, as the regions tell it again. */
+/* A predecessor's decisions; nothing when they cannot be read, as the regions tell them again. */
 static void s_load_kept(global_hint_t *self, kept_t *ret_kept)
 {
     err_t err = {0};
@@ -170,7 +170,7 @@ static void s_log_plans(global_hint_t *self)
         s_log_plan(self, self->plans);
 }
 
-/* Who is refused: at once, and now and then while it goes on. */
+/* Refusals are logged at once, and now and then while they go on. */
 static void s_log_strangers(global_hint_t *self, int64_t now_us)
 {
     const char *text = global_core_strangers(self->core, now_us);

@@ -37,7 +37,7 @@ void global_core_region_failed(global_core_t *self, size_t region_index, err_cod
 /* The topology's file has changed; topology_may_become has said that this is one to go on with. Copied. */
 void global_core_reread(global_core_t *self, const topology_t *changed, int64_t now_us);
 
-/* What whoever asks is shown from now on: a document, of now; takes it. */
+/* Takes the document that anybody who asks is shown from now on. */
 void global_core_show(global_core_t *self, buf_t **picture_p, int64_t now_us);
 
 /* Everything that is known, borrowed until the next call into the core. */
@@ -80,8 +80,8 @@ const char *global_core_strangers(const global_core_t *self, int64_t now_us);
 /* It ended because the run is another scheduler's: its figures are nobody's. */
 bool global_core_displaced(const global_core_t *self);
 err_code_t global_core_failure(const global_core_t *self, const char **ret_reason);
-/* Who asked for a drain: GLOBAL_STOPPER_HERE, a region's scheduler, or another actor; empty: nobody.
- * Borrowed. */
+/* The name behind a drain: GLOBAL_STOPPER_HERE, a region's scheduler, or another actor; empty:
+ * nobody asked. Borrowed. */
 #define GLOBAL_STOPPER_HERE "here" /* by global_core_stop */
 const char *global_core_stopper(const global_core_t *self);
 const char *global_core_machine(const global_core_t *self); /* the spec's, or empty; borrowed */

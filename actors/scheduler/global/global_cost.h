@@ -9,7 +9,8 @@
 #include "brokers/topology.h"
 #include "codec/wire/message.h"
 
-/* What was used of a region's offers and links up to a report, and what was paid for it up to the newest change of prices. */
+/* Use of a region's offers and links up to a report, and the money paid for it up to the
+ * newest change of prices. */
 typedef struct {
     double rent, wan;
     uint64_t rented_us[TOPOLOGY_OFFERS_MAX];

@@ -206,7 +206,8 @@ void global_mark_answer(global_mark_t *self, const message_t *message, int64_t n
     s_advance(self, now_us);
 }
 
-/* A later scheduler does not make anew what lies behind the job; where the job is, the shards tell within this time. */
+/* A later scheduler does not make anew what lies behind the job; where the job is, the shards
+ * tell within this time. */
 static bool s_settled(global_mark_t *self, uint64_t place, int64_t now_us)
 {
     if (self->begin_us == ROLE_NEVER)
@@ -229,7 +230,8 @@ void global_mark_reached(global_mark_t *self, uint64_t samples, uint64_t epoch_s
     bool idle = self->phase == PHASE_NONE || self->phase == PHASE_END;
     if (!idle || ends || !(places < UINT32_MAX) || !s_settled(self, (uint64_t)places, now_us))
         return;
-    /* What was due and not made stays due under its name, so that at most one name is without a whole point. */
+    /* A point that was due and not made stays due under its name, so that at most one name is
+     * without a whole point. */
     if (self->wanted == self->begun && places > (double)self->begun)
         self->wanted = (uint64_t)places;
     if (self->wanted > self->begun)

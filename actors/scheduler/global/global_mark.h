@@ -34,7 +34,7 @@ typedef struct global_mark global_mark_t;
 global_mark_t *global_mark_new(const topology_t *topology, uint64_t incarnation);
 void global_mark_destroy(global_mark_t **self_p);
 
-/* What became of the point that was asked for last. */
+/* The fate of the point that was asked for last. */
 typedef enum { MARK_NOT_ASKED, MARK_AWAITED, MARK_MADE, MARK_FAILED } global_mark_state_t;
 
 typedef struct {
@@ -43,8 +43,8 @@ typedef struct {
     wire_name_t tag; /* under which it was made */
 } global_mark_asked_t;
 
-/* Whether somebody may call a point so: letters, digits, '-', '_' and '.', the first a letter or digit, and
- * not as points are called that are made by themselves. */
+/* A point may be called so: letters, digits, '-', '_' and '.', the first a letter or digit, and not as points
+ * are called that are made by themselves. */
 bool global_mark_name_fits(const char *name);
 
 /* Asks for a point; `fresh`: the name was never used. One that is still awaited stays, and this one is not

@@ -125,7 +125,7 @@ static bool s_is_off(double now, double then)
     return fabs(now / then - 1) > GLOBAL_PLAN_OFF;
 }
 
-/* What has changed most since the plan that runs was made. */
+/* The largest change since the plan that runs was made: the reason that is logged for a new one. */
 static global_plan_entry_t s_why(const global_plan_t *self)
 {
     const made_for_t *then = &self->made_for;
@@ -175,7 +175,7 @@ const char *global_plan_reason(const global_plan_entry_t *entry, const topology_
 
 /* ---- whether it pays ---- */
 
-/* What is rented goes on in a region that has done its part: who hosts its shards is not known here. */
+/* A region that has done its part keeps all that it rents: who hosts its shards is not known here. */
 static void s_leave_done(global_plan_t *self, plan_t *plan)
 {
     for (size_t r = 0; r < self->topology->region_count; r++)

@@ -1,10 +1,13 @@
-/* global_plan - what is rented in all regions: the first plan, what became of it, and the next one when it pays.
+/* global_plan - what is rented in all regions: the first plan, what became of it, and the
+ * next one when it pays.
  *
  * Why      speeds and rates are assumed before a run and measured in it; nodes die and join; prices change.
- * How      every few seconds the rest of the run is planned anew with what was measured, and compared with going on as it is. A
- *          new plan is taken when it saves more than GLOBAL_PLAN_GAIN of what is left, with all that going over to it takes: the
- *          start of what it rents, as measured, while what it gives back still computes and is paid for, and handing over. A unit that is not there for `patience` counts as not to be had for GLOBAL_PLAN_LACK_US.
- *          With objective `everything` all there is is rented and kept until the end.
+ * How      every few seconds the rest of the run is planned anew with what was measured, and compared with
+ *          going on as it is. A new plan is taken when it saves more than GLOBAL_PLAN_GAIN of what is left,
+ *          with all that going over to it takes: the start of what it rents, as measured, while what it gives
+ *          back still computes and is paid for, and handing over. A unit that is not there for `patience`
+ *          counts as not to be had for GLOBAL_PLAN_LACK_US. With objective `everything` all there is is
+ *          rented and kept until the end.
  * Threads  one at a time; time is given with every call.
  */
 #ifndef ACTORS_SCHEDULER_GLOBAL_PLAN_H
@@ -61,7 +64,7 @@ void global_plan_destroy(global_plan_t **self_p);
 /* Prices, counts or links are others now. */
 void global_plan_reread(global_plan_t *self);
 
-/* What is known of a region; the cost of all regions so far. */
+/* News of a region; the cost of all regions so far. */
 void global_plan_report(global_plan_t *self, size_t region, const message_t *report, int64_t now_us);
 void global_plan_spent(global_plan_t *self, double cost);
 

@@ -1,4 +1,4 @@
-/* What the next global scheduler must know of the plans so far. */
+/* The plans so far as far as the next global scheduler must know them. */
 #include "actors/scheduler/global/global_plan_state.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* What regions have done beside what was assumed: speeds, rates of links, units that do not come. */
+/* Measures beside assumptions: speeds of regions, rates of links, units that do not come. */
 #include "actors/scheduler/global/global_plan_state.h"
 
 #define CORE_LEAST_S 3.0 /* measured computing that says something about a speed */

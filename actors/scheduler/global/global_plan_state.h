@@ -23,7 +23,7 @@ typedef struct {
     uint64_t had[TOPOLOGY_OFFERS_MAX];
 } measured_t;
 
-/* What the plan that runs was made for. */
+/* The measures that the plan that runs was made for. */
 typedef struct {
     double speed[TOPOLOGY_REGIONS_MAX], free_power[TOPOLOGY_REGIONS_MAX];
     double rates[TOPOLOGY_REGIONS_MAX]; /* least of a region's links / assumed */

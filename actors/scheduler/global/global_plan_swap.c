@@ -1,4 +1,4 @@
-/* What going over from one set of units to another takes: until the new ones compute the old ones do, and
+/* The price of going over from one set of units to another: until the new ones compute the old ones do, and
  * both are paid for; then the old ones hand over what they have, and their region stands still. */
 #include "actors/scheduler/global/global_plan_state.h"
 

@@ -45,8 +45,8 @@ static double s_speed(const plan_input_t *input, size_t r)
     return input->samples_per_s * (input->speed[r] > 0 ? input->speed[r] : 1);
 }
 
-/* Strategies that wait add the exchange to the computing, but for the part that is overlapped with steps; the others hide
- * the shorter of both behind the longer. */
+/* Strategies that wait add the exchange to the computing, but for the part that is overlapped with steps; the
+ * others hide the shorter of both behind the longer. */
 static double s_join(const plan_input_t *input, double compute_s, double wan_s)
 {
     double overlap = (double)input->topology->job.sync.overlap;

@@ -1,17 +1,20 @@
 /* plan - what to rent in each region: offers, workers, time, cost.
  *
- * Why      a region that is faster than the slowest one only waits for it; renting less there costs nothing in time.
- * How      of each region's sets of units only those matter that no other beats in both power and price (its frontier).
- *          With all regions' frontier times in ascending order, one sweep meets every plan that can be best for any
- *          objective: at each time every region has its cheapest set that is not slower.
- * WAN      a region's deltas go to all others, to those without a link of their own over a third (brokers/way.h), which pays for
- *          its hop. Where nobody waits, sending hides behind computing or the other way round; `every: auto` sends as many as
- *          the links drain meanwhile, within its limits. Where regions wait, each round adds its way to the computing.
+ * Why      a region that is faster than the slowest one only waits for it; renting less there
+ *          costs nothing in time.
+ * How      of each region's sets of units only those matter that no other beats in both power and price (its
+ *          frontier). With all regions' frontier times in ascending order, one sweep meets every plan that
+ *          can be best for any objective: at each time every region has its cheapest set that is not slower.
+ * WAN      a region's deltas go to all others, to those without a link of their own over a third
+ *          (brokers/way.h), which pays for its hop. Where nobody waits, sending hides behind computing or the
+ *          other way round; `every: auto` sends as many as the links drain meanwhile, within its limits.
+ *          Where regions wait, each round adds its way to the computing.
  * Source   load power = power / data, and a straggler that all others are matched to: Cloudless-Training
  *          (arXiv 2303.05330), section 3.2. The other objectives are ours.
  * Threads  any; nothing is kept.
- * Limits   exact while a region's frontier has at most PLAN_FRONTIER_MAX sets; beyond it sets whose powers differ by less
- *          than the 1 / PLAN_FRONTIER_MAX part of their range (as a ratio) stand for each other, the stronger one for both.
+ * Limits   exact while a region's frontier has at most PLAN_FRONTIER_MAX sets; beyond it sets whose powers
+ *          differ by less than the 1 / PLAN_FRONTIER_MAX part of their range (as a ratio) stand for each
+ *          other, the stronger one for both.
  */
 #ifndef ACTORS_SCHEDULER_PLAN_H
 #define ACTORS_SCHEDULER_PLAN_H
@@ -60,16 +63,16 @@ typedef struct {
 /* "match", "deadline" ...; borrowed for ever. */
 const char *plan_objective_name(objective_t objective);
 
-/* Whether a topology can be planned. Errors: ERR_CONFIG, one line with what to write (a region without offers, an offer without
- * a price). */
+/* A topology can be planned. Errors: ERR_CONFIG, one line with what to write (a region without offers, an
+ * offer without a price). */
 MUST_USE err_code_t plan_check(const topology_t *topology, err_t *err);
 
 /* The best plan for an objective.
  *
  *   in   limit  seconds of the run (deadline) or cost of the run (budget); else ignored
  *
- * Errors   those of plan_check; ERR_LIMIT (impossible: the text names the nearest that is possible, and ret_plan is it);
- *          ERR_MEMORY
+ * Errors   those of plan_check; ERR_LIMIT (impossible: the text names the nearest that is possible, and
+ *          ret_plan is it); ERR_MEMORY
  */
 MUST_USE err_code_t plan_make(const plan_input_t *input, objective_t objective, double limit,
                               plan_t *ret_plan, err_t *err);

@@ -1,7 +1,8 @@
 /* plan_frontier - a region's sets of units that no other set beats in both power and price; for plan.c alone.
  *
- * How      unit by unit, in packs of 1, 2, 4 ...: every set so far with and without the pack, merged by power, pruned from the
- *          strongest down. A set remembers the one it was made from, so that a step moves few bytes.
+ * How      unit by unit, in packs of 1, 2, 4 ...: every set so far with and without the pack, merged
+ *          by power, pruned from the strongest down. A set remembers the one it was made from, so that
+ *          a step moves few bytes.
  * Threads  any.
  * Limits   PLAN_FRONTIER_MAX sets; beyond it sets of nearly equal power are one, the strongest.
  */

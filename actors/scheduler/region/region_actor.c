@@ -68,8 +68,8 @@ static err_code_t s_stored_term(kv_t *kv, uint64_t *ret_term, err_t *err)
     return rc;
 }
 
-/* The term stands in a file too: on a machine without shards nothing else tells it when the store is lost, and a scheduler
- * of an older term than its nodes know is refused. */
+/* The term stands in a file too: on a machine without shards nothing else tells it when the store is lost,
+ * and a scheduler of an older term than its nodes know is refused. */
 static err_code_t s_term_path(const region_hint_t *self, char path[STATEDIR_PATH_MAX + 64], err_t *err)
 {
     char folder[STATEDIR_PATH_MAX];

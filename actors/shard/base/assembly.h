@@ -1,7 +1,7 @@
 /* assembly - the chunks of one tensor as they arrive, held by reference until the tensor is whole.
  *
- * Why      pushes and deltas travel in pieces that may be lost, doubled and reordered; nothing is applied, and nothing
- *          copied, before every piece is there.
+ * Why      pushes and deltas travel in pieces that may be lost, doubled and reordered; nothing is applied,
+ *          and nothing copied, before every piece is there.
  * Not      checksums and the meaning of the numbers: the caller looks at a chunk before it adds it.
  * Threads  one owner.
  * Limits   ASSEMBLY_CHUNKS_MAX chunks; the caller limits how many assemblies there are.
@@ -37,7 +37,7 @@ MUST_USE err_code_t assembly_add(assembly_t *self, uint64_t chunk, uint64_t offs
 
 bool assembly_complete(const assembly_t *self);
 
-/* Whether the chunks, in the order of their indices, cover [0, total_bytes) exactly; for a complete one. */
+/* The chunks, in the order of their indices, cover [0, total_bytes) exactly; for a complete one. */
 bool assembly_seamless(const assembly_t *self);
 
 /* Elements [first, first + count) of a complete, seamless assembly as float32: in place where they lie

@@ -38,7 +38,8 @@ void base_tell_soon(base_t *self)
 
 /* -- life */
 
-/* Shards cut in turn, so that the link carries one after the other, when local steps need not wait for that. */
+/* Shards cut in turn, so that the link carries one after the other, when local steps
+ * need not wait for that. */
 static uint64_t s_first(const base_t *self)
 {
     size_t shards = self->spec.topology->regions[self->spec.region_index].shards;

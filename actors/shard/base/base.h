@@ -1,7 +1,8 @@
-/* base - what all rooms of a shard stand on: who it is, what the job's settings come to, the time, and its way to speak.
+/* base - what all rooms of a shard stand on: who it is, what the job's settings come to, the
+ * time, and its way to speak.
  *
- * Owns     names, outbox, time of the event that is being handled, counters, the number of changes of what is stored, the gate of
- *          common points.
+ * Owns     names, outbox, time of the event that is being handled, counters, the number of changes of what is
+ *          stored, the gate of common points.
  * Reads    nothing of any other room.
  * Called   by every room. The core alone sets now_us.
  * Threads  those of the core.
@@ -25,7 +26,7 @@ typedef struct {
     uint64_t history, number;
 } position_t;
 
-/* What a delta says beside its data. */
+/* The head of a delta: all that it says beside its data. */
 typedef struct {
     uint64_t first, last;
     delta_kind_t kind;
@@ -33,7 +34,7 @@ typedef struct {
     bool final;
 } delta_head_t;
 
-/* What the settings of the job come to here. */
+/* The settings of the job as rules of this shard. */
 typedef struct {
     const strategy_t *strategy;
     uint64_t every;    /* steps per cut; at most so many when automatic */
@@ -66,8 +67,8 @@ typedef struct {
     int64_t now_us;
     uint64_t changes; /* grows with every change of what is stored */
     counts_t counts;
-    int64_t
-        told_us; /* since when something is taken that others wait to hear the durability of; ROLE_NEVER: nothing */
+    /* since when something is taken that others wait to hear the durability of; ROLE_NEVER: nothing */
+    int64_t told_us;
     gate_t gate;
     bool stored;          /* a snapshot of the present line is durable */
     bool short_of_memory; /* something could not be applied: tried again at the next tick */
@@ -84,7 +85,7 @@ size_t base_bytes(const base_t *self); /* of a tensor of this shard */
 const char *base_region_name(const base_t *self, size_t region);
 uint64_t base_members(const base_t *self); /* a bit for each region */
 
-/* What is stored is another than before. */
+/* The state to be stored is another than before. */
 void base_changed(base_t *self);
 /* Something is taken that others wait to hear the durability of: it is stored soon. */
 void base_tell_soon(base_t *self);

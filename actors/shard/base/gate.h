@@ -1,8 +1,11 @@
-/* gate - where a shard stands with common points: what from other regions must wait for one, and whether anything kept may go.
+/* gate - where a shard stands with common points: what from other regions must wait for one, and
+ * whether anything kept may go.
  *
- * Why      a common point is a set of snapshots in which no shard has what its origin cut behind the point, and every origin still
- *          keeps what the others lacked. Rooms that take and let go ask the gate; durable/mark moves it.
- * Owns     the numbers of points: taken, over, being made, seen ahead; and how long a silent global scheduler is waited for.
+ * Why      a common point is a set of snapshots in which no shard has what its origin cut behind the point,
+ *          and every origin still keeps what the others lacked. Rooms that take and let go ask the gate;
+ *          durable/mark moves it.
+ * Owns     the numbers of points: taken, over, being made, seen ahead; and how long a silent global
+ *          scheduler is waited for.
  * Not      messages, tags and snapshots of points: durable/mark.
  * Called   gate_lets, gate_holds, gate_seen and `number` by every room; the rest by durable and the core.
  * Threads  one owner.
@@ -41,7 +44,8 @@ void gate_wait(gate_t *self, int64_t now_us);
 /* The snapshot of the point that is held is taken. */
 void gate_take(gate_t *self);
 
-/* These return whether `number` has grown, which is to be stored: a restart must not wait for the same point again. */
+/* These return whether `number` has grown, which is to be stored: a restart must not wait for
+ * the same point again. */
 
 /* A point begins to be made; those before it are over. */
 bool gate_hold(gate_t *self, uint64_t point, int64_t now_us);

@@ -2,8 +2,9 @@
 
 #include "codec/base/err.h"
 
-/* From the row to the column. Whoever asks may find that its own state is the one to go on with: at once, or, when something may
- * be lost, once that is stored anew. A donor that falls silent or gives what is no good is asked for no more. */
+/* From the row to the column. Whoever asks may find that its own state is the one to go on with: at once,
+ * or, when something may be lost, once that is stored anew. A donor that falls silent or gives what is no
+ * good is asked for no more. */
 static const bool moves[LIFE_PHASES][LIFE_PHASES] = {
     [LIFE_RUNS] = {[LIFE_ASKS] = true},
     [LIFE_ASKS] = {[LIFE_ASKS] = true, [LIFE_RUNS] = true, [LIFE_WANTS] = true, [LIFE_STORES] = true},

@@ -1,6 +1,7 @@
 /* life - whether a shard trains, is getting a state, or is ending; and which of these may follow which.
  *
- * Owns     the phase of its state and of its end. entry moves the one, the core the other; everybody may read both.
+ * Owns     the phase of its state and of its end. entry moves the one, the core the other;
+ *          everybody may read both.
  * Errors   a move that is not in the table is an error of the program (CHECK).
  * Threads  those of the core.
  */

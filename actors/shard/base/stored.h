@@ -1,9 +1,9 @@
 /* stored - how rooms write their part of a snapshot, and read it again.
  *
- * Why      a snapshot is a message of numbers and lists (shard_state) beside named values. Each room knows its own fields and values;
- *          what they have in common is here. durable/state joins the parts.
- * Names    of values: NAME, NAME/NUMBER or NAME/REGION/NUMBER, regions by index. They are what earlier versions have stored:
- *          none may get another meaning.
+ * Why      a snapshot is a message of numbers and lists (shard_state) beside named values. Each room knows
+ *          its own fields and values; what they have in common is here. durable/state joins the parts.
+ * Names    of values: NAME, NAME/NUMBER or NAME/REGION/NUMBER, regions by index. They are what earlier
+ *          versions have stored: none may get another meaning.
  * Threads  pure: any.
  */
 #ifndef ACTORS_SHARD_BASE_STORED_H

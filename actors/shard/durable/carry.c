@@ -43,7 +43,8 @@ static bool s_is_through(const message_t *state, size_t region, size_t region_co
     return state->shard_state.closed && state->shard_state.pending.count == 0;
 }
 
-/* No other region can have come to the end: with rounds of all, its newest cut is the next after the newest here, at most. */
+/* No other region can have come to the end: with rounds of all, its newest cut is the next after the
+ * newest here, at most. */
 static bool s_is_early(const topology_t *topology, uint64_t width, const message_t *state)
 {
     uint64_t batches = state->shard_state.batches, applied = s_applied(state);

@@ -1,12 +1,14 @@
 /* durable - what is stored of the shard, when, and what that allows.
  *
- * Why      nothing that could be lost by a death is acted on by others: a delta leaves, an origin is told, a state is given only once
- *          the snapshot that contains it is committed (and, with durability `replica`, kept by keepers).
- * Owns     the snapshot that is out, what the newest committed one contains, going on without a disk; and its parts, each with a
- *          struct of its own: keepers and what they have (keep), snapshots of common points (mark).
+ * Why      nothing that could be lost by a death is acted on by others: a delta leaves, an origin is told, a
+ *          state is given only once the snapshot that contains it is committed (and, with durability
+ *          `replica`, kept by keepers).
+ * Owns     the snapshot that is out, what the newest committed one contains, going on without a disk;
+ *          and its parts, each with a struct of its own: keepers and what they have (keep), snapshots
+ *          of common points (mark).
  * Reads    rounds, stream, intake, replica, base.
- * Called   by entry and the core. What is committed comes back as durable_done_t: the core hands it to entry, stream and rounds, in this
- *          order.
+ * Called   by entry and the core. What is committed comes back as durable_done_t: the core hands it to entry,
+ *          stream and rounds, in this order.
  * Threads  those of the core.
  */
 #ifndef ACTORS_SHARD_DURABLE_DURABLE_H
@@ -54,8 +56,8 @@ typedef struct {
     int64_t retry_us;
     backoff_t retry;
     err_code_t store_error;
-    /* Of what has left while the disk was full (uncovered.c): what must be committed before nothing of it can be lost any more. Soft:
-     * what is lost by a death is just this. */
+    /* Of what has left while the disk was full (uncovered.c): what must be committed before nothing of it can
+     * be lost any more. Soft: what is lost by a death is just this. */
     uint64_t uncovered_changes;
 } durable_t;
 
@@ -75,8 +77,8 @@ void durable_fini(durable_t *self);
 
 /* -- time and messages (durable.c) */
 
-/* KIND_mark of the global scheduler, KIND_keepers of the own one, KIND_snapshot_kept and KIND_snapshot_fetch of keepers: senders are
- * judged by the core. */
+/* KIND_mark of the global scheduler, KIND_keepers of the own one, KIND_snapshot_kept and KIND_snapshot_fetch
+ * of keepers: senders are judged by the core. */
 MUST_USE durable_done_t durable_message(durable_t *self, const message_t *message);
 MUST_USE durable_done_t durable_tick(durable_t *self);
 int64_t durable_due(const durable_t *self); /* the next tick or snapshot */
@@ -112,7 +114,8 @@ bool durable_may_go_on(const durable_t *self);
 void durable_go_on(durable_t *self);
 bool durable_goes_on(const durable_t *self);      /* trains without its disk, now */
 bool durable_is_uncovered(const durable_t *self); /* a death would lose something that others have */
-/* What the stream has cut goes to whom it concerns: rounds, and other regions where that is not waited for. After all that may cut. */
+/* Hands new cuts of the stream to rounds, and to other regions where these do not wait for storage. To be
+ * called after all that may cut. */
 void durable_collect(durable_t *self);
 void durable_send_uncovered(durable_t *self); /* what is cut and has not left does so */
 void durable_cover(durable_t *self);          /* what leaves is stored again, from now on */
@@ -125,7 +128,8 @@ MUST_USE err_code_t state_decode(const buf_t *state, message_t **ret_message, er
 MUST_USE err_code_t state_count(const buf_t *state, uint64_t *ret_batches, err_t *err);
 /* All values of a snapshot. False without memory. */
 bool state_values(durable_t *self, snapshot_t *snapshot, err_t *err);
-/* All rooms as they were stored; of no use on failure. Errors: ERR_MALFORMED, ERR_SHAPE, ERR_JOB, ERR_MEMORY. */
+/* All rooms as they were stored; of no use on failure. Errors: ERR_MALFORMED, ERR_SHAPE,
+ * ERR_JOB, ERR_MEMORY. */
 MUST_USE err_code_t state_load(durable_t *self, const snapshot_t *snapshot, err_t *err);
 
 #endif

@@ -84,7 +84,8 @@ static void s_go_on(keep_t *self)
     s_forget(self);
 }
 
-/* Where a snapshot counts only with its copies there are to be all that were asked for: too few keepers are none. */
+/* Where a snapshot counts only with its copies there are to be all that were asked for: too
+ * few keepers are none. */
 static bool s_are_enough(const keep_t *self)
 {
     bool exact = self->base->spec.topology->checkpoint.durability == DURABILITY_REPLICA;
@@ -269,8 +270,8 @@ keep_news_t keep_message(keep_t *self, const message_t *message)
 
 /* ---- time ---- */
 
-/* A stop waits for keepers only while something moves: what is committed here is enough to go on from, if not from the loss
- * of this node. Nothing that waits for them leaves. */
+/* A stop waits for keepers only while something moves: what is committed here is enough to go on from, if not
+ * from the loss of this node. Nothing that waits for them leaves. */
 static keep_news_t s_give_up(keep_t *self)
 {
     bool waits = self->base->life.end == END_STOPS && self->waits;

@@ -1,11 +1,13 @@
-/* keep - what becomes of committed snapshots beyond this node: keepers are given them, one at a time to each, the newest next.
+/* keep - what becomes of committed snapshots beyond this node: keepers are given them, one at a time to
+ * each, the newest next.
  *
- * Why      a node can be lost with its disk. With durability `replica` a snapshot counts only when all keepers have it; else this
- *          goes on in the background.
+ * Why      a node can be lost with its disk. With durability `replica` a snapshot counts only when all
+ *          keepers have it; else this goes on in the background.
  * Owns     keepers and what each has, the snapshots that are being given, which snapshot counts.
  * Reads    base.
- * Called   by durable alone: keep_taken and keep_committed for each snapshot, keep_message for what schedulers and keepers say. What
- *          comes of a call for the snapshot that waits is returned; durable acts on it.
+ * Called   by durable alone: keep_taken and keep_committed for each snapshot, keep_message for what
+ *          schedulers and keepers say. What comes of a call for the snapshot that waits is
+ *          returned; durable acts on it.
  * Threads  those of the core.
  * Limits   KEEP_KEEPERS_MAX keepers; the newest snapshot and one per keeper are held, by reference.
  */
@@ -84,10 +86,11 @@ MUST_USE keep_news_t keep_message(keep_t *self, const message_t *message);
 MUST_USE keep_news_t keep_tick(keep_t *self);
 int64_t keep_due(const keep_t *self);
 
-/* Keepers that came in the midst of training have nothing to fetch until there is another snapshot: it may be a while. */
+/* Keepers that came in the midst of training have nothing to fetch until there is another
+ * snapshot: it may be a while. */
 bool keep_lacks(const keep_t *self);
-/* The assignment that is fulfilled; 0: none is. Where a snapshot counts only with its copies, or is the last one, all keepers must
- * have that one. */
+/* The assignment that is fulfilled; 0: none is. Where a snapshot counts only with its copies, or is the last
+ * one, all keepers must have that one. */
 uint64_t keep_assignment(const keep_t *self);
 /* How old is what a keeper may lack. */
 int64_t keep_lag_us(const keep_t *self);

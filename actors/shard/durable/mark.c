@@ -1,8 +1,9 @@
-/* Common points of all shards, so that they can be restored together. Shards exchange ordered streams of deltas; a set of
- * snapshots belongs together when no shard has taken what its origin had not cut, and every origin keeps what the others
- * had not taken. The first is kept by marks (Chandy and Lamport, Distributed Snapshots, 1985): what is cut behind the
- * point says so, and is taken only behind it. The second is kept by the hold: before the first shard takes its snapshot
- * all of them have stopped believing that anything more is durable elsewhere, and so let nothing go.
+/* Common points of all shards, so that they can be restored together. Shards exchange ordered streams of
+ * deltas; a set of snapshots belongs together when no shard has taken what its origin had not cut, and every
+ * origin keeps what the others had not taken. The first is kept by marks (Chandy and Lamport, Distributed
+ * Snapshots, 1985): what is cut behind the point says so, and is taken only behind it. The second is kept by
+ * the hold: before the first shard takes its snapshot all of them have stopped believing that anything more
+ * is durable elsewhere, and so let nothing go.
  */
 
 #include "actors/shard/durable/mark.h"
@@ -159,7 +160,8 @@ void mark_take(mark_t *self)
     s_keep(self, self->base->spec.incarnation, s_most(self));
 }
 
-/* Only what is durable is a point: a snapshot that failed is taken again, and what lies behind the point waits for it. */
+/* Only what is durable is a point: a snapshot that failed is taken again, and what lies behind the
+ * point waits for it. */
 void mark_committed(mark_t *self, err_code_t code)
 {
     uint64_t number = self->shot;

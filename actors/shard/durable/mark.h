@@ -1,7 +1,8 @@
-/* mark - snapshots of common points: what the global scheduler says of them, when one is to be taken, which stores have one.
+/* mark - snapshots of common points: what the global scheduler says of them, when one is to be taken,
+ * which stores have one.
  *
- * Why      snapshots of all shards that belong together can be restored together. Which deltas may be taken, and what stays, is
- *          the gate's business (base/gate); this moves the gate.
+ * Why      snapshots of all shards that belong together can be restored together. Which deltas may be taken,
+ *          and what stays, is the gate's business (base/gate); this moves the gate.
  * Owns     tag and number of the point whose snapshot is wanted or out, and the list of those that are kept.
  * Reads    base.
  * Called   by durable: mark_take before each snapshot is made, mark_committed with what became of it.
@@ -27,7 +28,8 @@ typedef struct {
 
 void mark_init(mark_t *self, base_t *base);
 
-/* KIND_mark of the global scheduler. `undurable`: the disk takes no snapshot, and nobody is to wait for one. */
+/* KIND_mark of the global scheduler. `undurable`: the disk takes no snapshot, and nobody
+ * is to wait for one. */
 void mark_message(mark_t *self, const message_t *message, bool undurable);
 void mark_tick(mark_t *self);
 /* Gives up: the shard stops, or takes another region's state. */

@@ -1,4 +1,5 @@
-/* rooms - the rooms that a stored state fills, joined: those of a shard, or of another region's whose state is looked at.
+/* rooms - the rooms that a stored state fills, joined: those of a shard, or of another region's
+ * whose state is looked at.
  *
  * Called   by the core for its own, by entry for a donor's.
  */

@@ -216,8 +216,8 @@ static durable_done_t s_refuse(durable_t *self, err_code_t code)
     return done;
 }
 
-/* A snapshot that is committed here alone is enough to go on from, if not from the loss of this node: the shard may end, but nothing
- * that waits for keepers leaves. */
+/* A snapshot that is committed here alone is enough to go on from, if not from the loss of this node: the
+ * shard may end, but nothing that waits for keepers leaves. */
 static void s_give_up(durable_t *self)
 {
     self->committed_changes = self->shot.changes;

@@ -1,7 +1,8 @@
 /* The snapshot of a shard: "state" (a packed shard_state message behind the length of its envelope), the
- * tensors "parameters", "open" and "residual", those that the row of the optimizer names, of the outer optimizer "start", "base", "outer" and "gathered", and
- * "queue/LAST", "cursor/LAST", "seen/LAST", "pending/REGION/NUMBER", "relay/REGION/NUMBER" and "relay_cursor/REGION/NUMBER" for what is
- * kept, and "cursor_of/REGION": the batches of another region that are in the parameters. Regions by index. */
+ * tensors "parameters", "open" and "residual", those that the row of the optimizer names, of the outer
+ * optimizer "start", "base", "outer" and "gathered", and "queue/LAST", "cursor/LAST", "seen/LAST",
+ * "pending/REGION/NUMBER", "relay/REGION/NUMBER" and "relay_cursor/REGION/NUMBER" for what is kept, and
+ * "cursor_of/REGION": the batches of another region that are in the parameters. Regions by index. */
 
 #include "actors/shard/durable/carry.h"
 #include "actors/shard/durable/durable.h"
@@ -108,8 +109,8 @@ static err_code_t s_check_job(const durable_t *self, const message_t *message, e
     return message->shard_state.history ? ERR_OK : err_set(err, ERR_MALFORMED, "the snapshot has no history");
 }
 
-/* A state that was loaded may lie here alone, committed and never kept by others: nothing of it is durable, and none of its deltas
- * may leave, before the keepers have it again. */
+/* A state that was loaded may lie here alone, committed and never kept by others: nothing of it is durable,
+ * and none of its deltas may leave, before the keepers have it again. */
 static void s_forget_durable(durable_t *self)
 {
     self->base->stored = false;
@@ -122,8 +123,8 @@ static void s_forget_durable(durable_t *self)
     }
 }
 
-/* The state that was loaded is what is committed. After a loss other regions may have what is not here: the numbers of
- * the old history must not be given to other bytes, so a new one begins, and is stored at once. */
+/* The state that was loaded is what is committed. After a loss other regions may have what is not here: the
+ * numbers of the old history must not be given to other bytes, so a new one begins, and is stored at once. */
 static void s_settle(durable_t *self, const snapshot_t *snapshot)
 {
     self->number = snapshot->id.number;

@@ -1,7 +1,7 @@
-/* Going on while the disk is full (checkpoint.when_full: go_on). Cut, encode, send: what is cut leaves before it is committed,
- * and what is taken counts as kept, so that neither this region nor the others come to their limits. If the shard dies before
- * a snapshot is committed again, that is a loss like one of its disk: it enters (shard_enter). The last delta of a run never
- * leaves so, and a snapshot is tried all the while.
+/* Going on while the disk is full (checkpoint.when_full: go_on). Cut, encode, send: what is cut leaves before
+ * it is committed, and what is taken counts as kept, so that neither this region nor the others come to their
+ * limits. If the shard dies before a snapshot is committed again, that is a loss like one of its disk: it
+ * enters (shard_enter). The last delta of a run never leaves so, and a snapshot is tried all the while.
  */
 
 #include "actors/shard/durable/durable.h"
@@ -63,7 +63,8 @@ void durable_send_uncovered(durable_t *self)
     stream->sendable = last;
 }
 
-/* Everything said from now on is true again; what was said before is, once all that has changed till now is committed. */
+/* Everything said from now on is true again; what was said before is, once all that has changed
+ * till now is committed. */
 void durable_cover(durable_t *self)
 {
     if (self->stream->undurable)

@@ -1,12 +1,13 @@
 /* Adopting another region's state D at this shard X. D's position of X's own stream is (h, n).
  *
- *   X keeps everything after (h, n)   state := D's state, and X's own deltas after n and its open accumulator applied
- *                                     to it again; X's line, numbers and applied batches stay
- *                                     (differences and contributions to rounds: are taken again as received ones are;
- *                                     those of asp, and what they left out, are in it at once)
- *   else                              state := D's state; own batches := those that are in it, the others are computed
- *                                     again; a new history follows (h, n)
- *   both                              positions in the streams of the others := D's; in D's own: its last delta
+ *   X keeps everything after (h, n)   state := D's state, and upon it again X's own deltas after n and its
+ *                                     open accumulator; X's line, numbers and applied batches stay
+ *                                     (differences and contributions to rounds are taken again as received
+ *                                     ones are; those of asp, and what they left out, are in it at once)
+ *   else                              state := D's state; own batches := those that are in it, the others are
+ *                                     computed again; a new history follows (h, n)
+ *   both                              positions in the streams of the others := D's;
+ *                                     in D's own: its last delta
  *
  * so that afterwards the state is again the sum of the batches that the positions name.
  */
@@ -64,8 +65,8 @@ static err_code_t s_load(const entry_t *self, size_t donor, snapshot_t **snapsho
 
 /* -- own work, once more */
 
-/* Contributions that the donor has not applied and does not hold. A gradient or difference that no round has had yet is in
- * a later one, however old it is. */
+/* Contributions that the donor has not applied and does not hold. A gradient or difference that no round has
+ * had yet is in a later one, however old it is. */
 static void s_pend_again(entry_t *self, uint64_t number, buf_t **views)
 {
     for (size_t i = 0; i < self->stream->queue_count; i++) {
@@ -85,8 +86,8 @@ static void s_pend_again(entry_t *self, uint64_t number, buf_t **views)
     }
 }
 
-/* Room for what encoded cuts carried, as the others see it: one for gradients, which are added one after the other, and
- * one for each contribution to a round. */
+/* Room for what encoded cuts carried, as the others see it: one for gradients, which are added one after the
+ * other, and one for each contribution to a round. */
 typedef struct {
     buf_t **views; /* as the queue, and one more */
     size_t count;
@@ -119,8 +120,7 @@ static err_code_t s_find_room(const entry_t *self, uint64_t number, room_t *ret,
     return ERR_OK;
 }
 
-/* -- taking over ----------------------------------------------------------------------------------------------
- */
+/* ---- taking over ---- */
 
 static void s_take_origin(origin_t *origin, uint64_t history, uint64_t taken, buf_t *cursor, bool final)
 {
@@ -138,8 +138,8 @@ static void s_take_origin(origin_t *origin, uint64_t history, uint64_t taken, bu
     origin->suspect = origin->position_told = false;
 }
 
-/* The donor's batches as of its last cut. Nothing is cut for a newcomer where regions wait for each other: there steps go
- * in order, and those that are open are the last. */
+/* The donor's batches as of its last cut. Nothing is cut for a newcomer where regions wait for each other:
+ * there steps go in order, and those that are open are the last. */
 static buf_t *s_cursor(const rooms_t *peer)
 {
     uint64_t open = peer->base.rules.waits ? peer->replica.open_steps * peer->base.region->width : 0;
@@ -202,7 +202,8 @@ static void s_move_tensors(replica_t *to, replica_t *from)
     }
 }
 
-/* The tensors, and what goes with them. Returns the former parameters, and where their open local steps began. */
+/* The tensors, and what goes with them. Returns the former parameters, and where their
+ * open local steps began. */
 static buf_t *s_take_tensors(entry_t *self, rooms_t *peer, buf_t **ret_start)
 {
     buf_t *former = buf_ref(self->replica->parameters);
@@ -245,7 +246,8 @@ static void s_keep_own(entry_t *self, const buf_t *former, const buf_t *start, u
     exchange->open_again(self->replica, &before);
 }
 
-/* What the last of the cuts that the others have left out is gone, too: only deltas that are not encoded lose nothing. */
+/* The residual of the last of the cuts that the others have is gone, too: only deltas that are not
+ * encoded lose nothing. */
 static void s_lose_own(entry_t *self, const rooms_t *peer)
 {
     const origin_t *own = &peer->stream.origins[self->base->spec.region_index];

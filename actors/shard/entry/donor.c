@@ -1,5 +1,6 @@
-/* Giving the own state to the same shard of another region: a cut of all that is open, a snapshot, and when that is
- * durable an offer. What is given are the bytes of a committed snapshot, so nothing that could be lost here again. */
+/* Giving the own state to the same shard of another region: a cut of all that is open, a snapshot, and
+ * when that is durable an offer. What is given are the bytes of a committed snapshot, so nothing that
+ * could be lost here again. */
 
 #include "actors/shard/entry/entry.h"
 
@@ -72,7 +73,7 @@ void donor_fetch(entry_t *self, const message_t *message)
     giver_serve(self->giving.giver, message, &self->base->outbox);
 }
 
-/* What a newcomer needs of a snapshot; own deltas are not among it. */
+/* A newcomer needs that value of a snapshot; own deltas are not among them. */
 static bool s_given(const entry_t *self, const char *name)
 {
     static const char *const prefixes[] = {"state", "pending/", "cursor_of/"};

@@ -1,6 +1,6 @@
-/* Entering: a shard that has lost something, or whose position in another region's stream is no longer kept, asks all
- * where they stand, and takes the state of the one that has the most of its own stream. Meanwhile it takes no push,
- * pull or delta and reports no progress, so that nobody counts on it. */
+/* Entering: a shard that has lost something, or whose position in another region's stream is no longer kept,
+ * asks all where they stand, and takes the state of the one that has the most of its own stream. Meanwhile it
+ * takes no push, pull or delta and reports no progress, so that nobody counts on it. */
 
 #include "actors/shard/entry/entry.h"
 
@@ -27,7 +27,8 @@ void entry_ask_at_start(entry_t *self)
     s_ask_again(self);
 }
 
-/* What has come and is not in the version: it is sent again, as nothing of it was acknowledged. */
+/* Deltas and pushes that have come and are not in the version go: they are sent again, as nothing of
+ * them was acknowledged. */
 static void s_drop_unapplied(entry_t *self)
 {
     intake_forget(self->intake);
@@ -65,8 +66,8 @@ static bool s_all_heard(const entry_t *self)
     return true;
 }
 
-/* Everybody has exactly what this shard has of its own stream, and keeps what it lacks of theirs: what they let go before
- * it lost that nobody sends any more. */
+/* Everybody has exactly what this shard has of its own stream, and keeps what it lacks of theirs: what they
+ * let go before it lost that nobody sends any more. */
 static bool s_agreed(const entry_t *self)
 {
     position_t own = stream_position(self->stream);
@@ -80,8 +81,8 @@ static bool s_agreed(const entry_t *self)
     return true;
 }
 
-/* A donor that does not have the own stream as far as it is kept here costs own batches, which are computed again. One
- * that has lost nothing waits longer for a better one. */
+/* A donor that does not have the own stream as far as it is kept here costs own batches, which are computed
+ * again. One that has lost nothing waits longer for a better one. */
 static bool s_patient(const entry_t *self, size_t donor)
 {
     const stand_view_t *stand = &self->stands[donor];
@@ -91,7 +92,7 @@ static bool s_patient(const entry_t *self, size_t donor)
     return self->base->now_us - self->since_us < patience_us;
 }
 
-/* Whether taking a's state loses less of the own stream than b's. */
+/* Taking a's state loses less of the own stream than taking b's. */
 static bool s_better_donor(const entry_t *self, size_t a, size_t b)
 {
     const stand_view_t *x = &self->stands[a], *y = &self->stands[b];
@@ -115,8 +116,8 @@ static size_t s_choose(const entry_t *self)
     return best;
 }
 
-/* When nobody runs, one stays as it is and is the reference of the others: one that has lost nothing, with the most
- * samples, the first of equals. */
+/* When nobody runs, one stays as it is and is the reference of the others: one that has lost nothing, with
+ * the most samples, the first of equals. */
 static bool s_is_reference(const entry_t *self)
 {
     for (size_t r = 0; r < base_regions(self->base); r++) {
@@ -139,8 +140,8 @@ static bool s_is_reference(const entry_t *self)
     return true;
 }
 
-/* Goes on from what is here. After a loss that nobody has seen the line still begins anew: a delta of the lost part may
- * be on its way. */
+/* Goes on from what is here. After a loss that nobody has seen the line still begins anew: a delta of the
+ * lost part may be on its way. */
 static void s_stay(entry_t *self)
 {
     if (!self->base->life.lossy) {
@@ -204,8 +205,8 @@ static void s_give_up(entry_t *self, err_code_t code)
     s_ask_again(self);
 }
 
-/* Parameters, what the optimizer remembers, those of the outer optimizer and for each region a contribution to each of two
- * rounds, or more where rounds need not everybody; the rest are small lists. */
+/* Parameters, what the optimizer remembers, those of the outer optimizer and for each region a contribution
+ * to each of two rounds, or more where rounds need not everybody; the rest are small lists. */
 static uint64_t s_most_bytes(const entry_t *self)
 {
     uint64_t pending = self->base->rules.votes ? 64 : 3;
@@ -318,8 +319,9 @@ static void s_ask(entry_t *self)
         s_want(self);
 }
 
-/* A synchronizer whose shard has nothing to send any more does not say what is kept no longer: so one that stayed after a loss
- * asks its shard whether what follows can come at all. Who has lost nothing knows that it can. */
+/* A synchronizer whose shard has nothing to send any more does not say what is kept no longer: so
+ * one that stayed after a loss asks its shard whether what follows can come at all. Who has lost
+ * nothing knows that it can. */
 static void s_tell_positions(entry_t *self)
 {
     if (self->base->now_us < self->position_us)

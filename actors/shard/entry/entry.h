@@ -1,6 +1,8 @@
-/* entry - state transfer: where the shards of other regions stand, taking the state of one of them, giving the own one.
+/* entry - state transfer: where the shards of other regions stand, taking the state of one of
+ * them, giving the own one.
  *
- * Owns     what others have said of themselves, the phase of an entry, the donor that was chosen, the newcomer that is given to.
+ * Owns     what others have said of themselves, the phase of an entry, the donor that was chosen, the
+ *          newcomer that is given to.
  * Reads    durable, rounds, stream, intake, replica, base.
  * Called   by the core.
  */
@@ -13,8 +15,8 @@
 
 #define SHARD_STAND_FIRST_US 50000 /* stands are asked for again after this, doubling ... */
 #define SHARD_STAND_LAST_US 500000 /* ... up to this */
-#define SHARD_STAND_FINALS_US                                                                                \
-    15000000 /* a shard that has all of its own asks again who owes his last delta; seldom, for the hold below */
+/* A shard that has all of its own asks again who owes his last delta; seldom, for the hold below. */
+#define SHARD_STAND_FINALS_US 15000000
 #define SHARD_STAND_HOLD_US 3000000 /* nothing is let go for so long after another region has asked */
 #define SHARD_DONOR_SILENCE_US 5000000
 #define SHARD_DONOR_PATIENCE 4    /* times sync.away_after */
@@ -22,7 +24,7 @@
 #define SHARD_TRANSFER_WINDOW 8
 #define SHARD_TRANSFER_PATIENCE_US 1000000
 
-/* What another region's shard has said of itself, and of this shard's stream. */
+/* The last words of another region's shard about itself, and about this shard's stream. */
 typedef struct {
     bool heard;
     bool entering, lossy;
@@ -77,7 +79,8 @@ void stand_ask_one(entry_t *self, size_t region);
 void stand_say(entry_t *self, size_t region);
 void stand_tick(entry_t *self);
 int64_t stand_due(const entry_t *self);
-/* Whether what follows this shard's position in the stream of `region` can still come, as that one has said. */
+/* The numbers after this shard's position in the stream of `region` can still come, as
+ * that region has said. */
 bool stand_can_follow(const entry_t *self, size_t region);
 void stand_gap(entry_t *self, const message_t *message);
 void stand_mute(entry_t *self); /* own votes may be lost */
@@ -94,7 +97,8 @@ void entry_done(entry_t *self); /* the new state is durable */
 void entry_drop(entry_t *self);
 const char *entry_waits_for(const entry_t *self, wire_name_t text); /* empty: for nobody */
 
-/* entry_adopt: all or nothing. Errors: those of state_load, ERR_NUMBER, ERR_DENIED (of another region), ERR_MEMORY */
+/* entry_adopt: all or nothing. Errors: those of state_load, ERR_NUMBER, ERR_DENIED (of another
+ * region), ERR_MEMORY */
 err_code_t entry_adopt(entry_t *self, size_t donor, snapshot_t **snapshot_p, err_t *err);
 
 /* donor */

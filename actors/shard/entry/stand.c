@@ -1,4 +1,5 @@
-/* Stands: what a shard says of itself to the same shard of other regions, and what it concludes from theirs. */
+/* Stands: what a shard says of itself to the same shard of other regions, and what it
+ * concludes from theirs. */
 
 #include "actors/shard/entry/entry.h"
 
@@ -28,8 +29,8 @@ void stand_say(entry_t *self, size_t region)
     base_send(self->base, &stand);
 }
 
-/* Who asks may be about to take another region's state, in which it stands further back: what it may then need is not
- * let go for a while. */
+/* A shard that asks may be about to take another region's state, in which it stands further back: deltas that
+ * it may then need stay in the queue for a while. */
 void stand_want(entry_t *self, const message_t *message)
 {
     size_t region = base_region_of(self->base, ROLE_SHARD, message->from);
@@ -122,7 +123,8 @@ static void s_judge(entry_t *self, size_t region)
         entry_begin(self, false);
 }
 
-/* A region has more of the own stream than was ever made here: an older state was started from, unknown to anybody. */
+/* A region has more of the own stream than was ever made here: an older state was started from,
+ * unknown to anybody. */
 static bool s_rolled_back(const entry_t *self, const stand_view_t *stand)
 {
     return life_runs(&self->base->life) && stand->history == self->stream->history &&
@@ -142,7 +144,8 @@ void stand_take(entry_t *self, const message_t *message)
     }
     if (!stream_may_speak(self->stream, &self->stream->origins[region].shard, message->incarnation))
         return;
-    /* At least the incarnation that entered, and more with each entry in it: what there cannot have been is known, no more. */
+    /* At least the incarnation that entered, and more with each entry in it: what there cannot have
+     * been is known, no more. */
     if (!incarnation_is_possible(message->stand.entry) ||
         !incarnation_is_possible(message->stand.entry_known)) {
         self->base->counts.refusals++;
@@ -187,8 +190,8 @@ static bool s_lacks_finals(const entry_t *self)
     return false;
 }
 
-/* A region that lost its disk behind its last delta, and took it back from a third one, has nothing to send any more by
- * which this shard would learn that it stands elsewhere. */
+/* A region that lost its disk behind its last delta, and took it back from a third one, has nothing to send
+ * any more by which this shard would learn that it stands elsewhere. */
 static void s_look_for_finals(entry_t *self)
 {
     if (!s_lacks_finals(self) || self->base->now_us < self->finals_us)

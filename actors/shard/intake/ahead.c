@@ -1,5 +1,6 @@
-/* A push of several chunks is applied while it arrives: each chunk is used while it is in the cache, and when the last
- * one is here the step is done. The pass writes buffers of its own; what others see changes at the commit alone. */
+/* A push of several chunks is applied while it arrives: each chunk is used while it is in the cache, and
+ * when the last one is here the step is done. The pass writes buffers of its own; what others see changes
+ * at the commit alone. */
 
 #include "actors/kit/breaks.h"
 #include "actors/shard/intake/intake.h"
@@ -24,7 +25,7 @@ static void s_bases(const intake_t *self, uint64_t ret_base[AHEAD_BASES])
         ret_base[2 + i] = s_id(replica->state[i]);
 }
 
-/* Whether the next step would still compute the same. */
+/* The next step would still compute the same. */
 static bool s_holds(const intake_t *self)
 {
     uint64_t base[AHEAD_BASES];

@@ -24,8 +24,8 @@ static void s_drop_held(intake_t *self)
         held_drop(self, self->held_count - 1);
 }
 
-/* Steps in order: another shard of the region may have applied these batches already, at parameters that nobody can
- * compute again; they go into the last snapshot, so that a resumed run gets the same bits. */
+/* Steps in order: another shard of the region may have applied these batches already, at parameters that
+ * nobody can compute again; they go into the last snapshot, so that a resumed run gets the same bits. */
 void intake_stop(intake_t *self)
 {
     s_drop_staged(self);

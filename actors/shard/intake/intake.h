@@ -42,8 +42,9 @@ typedef struct {
     assembly_t assembly;
 } held_t;
 
-/* A step that is computed chunk by chunk, while each chunk is in the cache, before its push is whole. Nobody sees it
- * until it is the next one to be applied and nothing that it was computed from has changed; else it is dropped. */
+/* A step that is computed chunk by chunk, while each chunk is in the cache, before its push is whole.
+ * Nobody sees it until it is the next one to be applied and nothing that it was computed from has changed;
+ * else it is dropped. */
 typedef struct {
     uint64_t serial; /* of the assembly; 0: none */
     pass_t pass;
@@ -74,9 +75,11 @@ typedef struct {
 
 void intake_init(intake_t *self, base_t *base, replica_t *replica);
 void intake_fini(intake_t *self);
-/* The shard stops: what is incomplete goes; what is held stays where steps are in order, for whoever goes on. */
+/* The shard stops: what is incomplete goes; what is held stays where steps are in order,
+ * for whoever goes on. */
 void intake_stop(intake_t *self);
-/* What has come and is not in the version goes: it is sent again, as nothing of it was acknowledged. */
+/* Drops everything that has come and is not in the version: it is sent again, as nothing of
+ * it was acknowledged. */
 void intake_forget(intake_t *self);
 
 /* state: what is stored. Errors: ERR_MALFORMED, ERR_SHAPE */
@@ -98,7 +101,8 @@ void intake_ack(intake_t *self, const char *to, uint64_t batch, bool applied, er
 void staged_drop(staged_t *self);
 void held_drop(intake_t *self, size_t index);
 void held_add(intake_t *self, const held_t *held); /* moves its assembly in */
-/* Makes the next step of what is held; false when there is none, or no memory. Only while steps may be made. */
+/* Makes the next step of what is held; false when there is none, or no memory. Only
+ * while steps may be made. */
 bool intake_step(intake_t *self);
 bool intake_missing(const intake_t *self, uint64_t *ret_batch); /* a push that a begun step lacks */
 void intake_pull(intake_t *self, const message_t *message);

@@ -57,8 +57,8 @@ static void s_answer(intake_t *self, const char *to, uint64_t request)
     }
 }
 
-/* Whether the step of a batch may begin: what must be applied before it is, and no round or destination is
- * waited for. A batch that is in the version already is computed again for another shard, which lost it: this one
+/* The step of a batch may begin: all that must be applied before it is, and no round or destination is waited
+ * for. A batch that is in the version already is computed again for another shard, which lost it: this one
  * may be waiting for other regions that wait for exactly that shard. */
 static bool s_may_begin(const intake_t *self, uint64_t batch, bool steps)
 {

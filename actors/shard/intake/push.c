@@ -92,8 +92,9 @@ static staged_t *s_make_room(worker_entry_t *worker)
     return oldest;
 }
 
-/* One worker may hold a whole step and one push more. Beyond that its push furthest ahead gives way to one that is
- * needed sooner. What finds no room, or loses it, is not acknowledged, so its worker sends it again. */
+/* One worker may hold a whole step and one push more. Beyond that its push furthest ahead gives
+ * way to one that is needed sooner. What finds no room, or loses it, is not acknowledged, so its
+ * worker sends it again. */
 static bool s_make_held_room(intake_t *self, size_t worker, uint64_t batch)
 {
     size_t count = 0, furthest = 0;

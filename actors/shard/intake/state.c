@@ -1,5 +1,5 @@
-/* Intake's part of a state: pushes that a shard which stops holds for their step, each in one piece. Another shard of the region may
- * have made that step already, at parameters that nobody can compute again. */
+/* Intake's part of a state: pushes that a shard which stops holds for their step, each in one piece. Another
+ * shard of the region may have made that step already, at parameters that nobody can compute again. */
 
 #include "actors/shard/base/stored.h"
 #include "actors/shard/intake/intake.h"

@@ -17,8 +17,8 @@ static bool s_find(const intake_t *self, uint64_t batch, size_t *ret_index)
     return false;
 }
 
-/* The next step when steps are in order: all its batches must be held. Its batches enter the applied set together,
- * so it is the step of the first batch that is not in the set. */
+/* The next step when steps are in order: all its batches must be held. Its batches enter the applied set
+ * together, so it is the step of the first batch that is not in the set. */
 static size_t s_pick_in_order(intake_t *self, uint64_t *ret_missing)
 {
     uint64_t first, end;

@@ -1,12 +1,13 @@
 /* Late gradients, compensated: actors/synchronizer/strategy.h has the formula and why it is this one.
  *
- * The drift of this region against a delta's origin is what its own steps have done since the number that the origin had
- * taken. `others` holds what all deltas have added to the parameters, so own = parameters - others moves with own steps
- * alone and costs them nothing; it is written out at each cut, one base a number, until no region can name that number any
- * more: a region never names a smaller one than before.
+ * The drift of this region against a delta's origin is what its own steps have done since the number that the
+ * origin had taken. `others` holds what all deltas have added to the parameters, so own = parameters - others
+ * moves with own steps alone and costs them nothing; it is written out at each cut, one base a number, until
+ * no region can name that number any more: a region never names a smaller one than before.
  *
- * Bases are not stored. After a restart, or with another region's state, the first base is the newest number that lies
- * at the present parameters, if there is one; deltas that name an older number are applied as they are, and counted. */
+ * Bases are not stored. After a restart, or with another region's state, the first base is the newest
+ * number that lies at the present parameters, if there is one; deltas that name an older number are applied
+ * as they are, and counted. */
 
 #include "actors/shard/replica/replica.h"
 
@@ -104,7 +105,7 @@ static const drift_base_t *s_find(const drift_t *drift, const late_t *late)
     return NULL;
 }
 
-/* What lies before the least number that any region may name goes. */
+/* Bases before the least number that any region may name go. */
 void drift_trim(replica_t *self, uint64_t going)
 {
     drift_t *drift = &self->drift;

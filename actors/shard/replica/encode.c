@@ -1,19 +1,21 @@
-/* What crosses between regions may be encoded. What the bytes of a cut do not carry stays here, in the residual, which
- * is part of the version, and joins the next cut: gradients come late, never not at all. The last cut of a run is sent
- * as it is and takes the residual with it.
+/* Deltas may be encoded. The part of a cut that its bytes do not carry stays here, in the residual, which is
+ * part of the version, and joins the next cut: gradients come late, never not at all. The last cut of a run
+ * is sent as it is and takes the residual with it.
  *
- * A model is sent as model + residual too. Under sma every region takes Q_r = Q(w_r + e_r), with the new residual
- * e_r' = w_r + e_r - Q_r, and goes on from W = sum n_r Q_r / N. So W + mean e' = mean w + mean e: what rounding keeps
- * back of a region's local steps, even where they are smaller than the last bit of what is sent, is in the mean that
- * follows. Under ama the errors of successive models cancel out instead of adding up to a bias. Carrying a part of the
- * values only (topk) would make the rest of the model zero; the topology's check refuses it.
+ * A model is sent as model + residual too. Under sma every region takes Q_r = Q(w_r + e_r), with the new
+ * residual e_r' = w_r + e_r - Q_r, and goes on from W = sum n_r Q_r / N. So W + mean e' = mean w + mean e:
+ * what rounding keeps back of a region's local steps, even where they are smaller than the last bit of what
+ * is sent, is in the mean that follows. Under ama the errors of successive models cancel out instead of
+ * adding up to a bias. Carrying a part of the values only (topk) would make the rest of the model zero; the
+ * topology's check refuses it.
  *
  * Under asp the residual is what is not significant yet. Where nothing is, the cut carries the cursor alone.
  *
- * Under ssgd a gradient is weighted by its samples, and a last one without samples weighs nothing: there the residual of
- * the last round ends with the run, unless gradients are counts and simply added.
+ * Under ssgd a gradient is weighted by its samples, and a last one without samples weighs nothing: there the
+ * residual of the last round ends with the run, unless gradients are counts and simply added.
  *
- * Under a waiting strategy a region adds its own contribution as the others see it, so that replicas stay equal. */
+ * Under a waiting strategy a region adds its own contribution as the others see it, so that
+ * replicas stay equal. */
 
 #include "actors/shard/replica/exchange.h"
 

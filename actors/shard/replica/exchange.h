@@ -1,7 +1,10 @@
-/* exchange - what a strategy does to the version: what is cut, and what others' cuts do. One file a strategy, one row each.
+/* exchange - what a strategy does to the version: what is cut, and what others' cuts do. One file a
+ * strategy, one row each.
  *
- * Why      the rooms around (stream, rounds, entry) are the same for all of them: they ask the row, and know no strategy by name.
- * Owns     nothing: a row is constant; what a strategy keeps lies in the replica, and is named by its tensors.
+ * Why      the rooms around (stream, rounds, entry) are the same for all of them: they ask the row, and
+ *          know no strategy by name.
+ * Owns     nothing: a row is constant; what a strategy keeps lies in the replica, and
+ *          is named by its tensors.
  * Called   through replica->exchange, which is chosen once, at the start. The rows are in strategy/.
  * Errors   what returns bool is all or nothing, and false without memory; nothing has changed then.
  * Formulas are in actors/synchronizer/strategy.h, with their sources.
@@ -11,7 +14,8 @@
 
 #include "actors/shard/replica/replica.h"
 
-/* Where the own parameters were, and where their open local steps began, before another region's state was taken. */
+/* Where the own parameters were, and where their open local steps began, before another
+ * region's state was taken. */
 typedef struct {
     const buf_t *parameters;
     const buf_t *start; /* NULL: the strategy has none */
@@ -21,7 +25,7 @@ typedef struct {
 struct exchange {
     strategy_name_t id;
 
-    /* What the settings come to, before there are parameters. */
+    /* Derives the strategy's numbers from the settings, before there are parameters. */
     void (*derive)(replica_t *self);
     /* A step may be made: there is room for the cut that may follow it. */
     bool (*ready)(replica_t *self);
@@ -30,7 +34,7 @@ struct exchange {
     bool (*whole)(replica_t *self);
     /* The values of what is open, moved or shared, never copied; NULL: nothing. */
     buf_t *(*cut)(replica_t *self, bool whole);
-    /* That cut is made; `refused`: it was not finite, and carries nothing. */
+    /* The cut is made; `refused`: it was not finite, and carries nothing. */
     void (*made)(replica_t *self, bool refused);
     /* It waits for its round; `open`: that is not applied yet; `carries`: it has values. */
     void (*waits)(replica_t *self, bool carries, bool open);
@@ -45,18 +49,20 @@ struct exchange {
     bool (*take)(replica_t *self, const late_t *late, const blend_t *delta);
     /* With rounds: the mean of the contributions; NULL: nobody contributed anything. */
     bool (*round)(replica_t *self, const blend_t *mean);
-    /* The weight of a contribution in that mean, whose divisor grows by what it counts for; `first` of its region. */
+    /* The weight of a contribution in that mean, whose divisor grows by what it counts for;
+     * `first` of its region. */
     double (*weight)(const replica_t *self, const pending_t *pending, bool first, double *divisor);
-    /* Whether a contribution may be in that round. */
+    /* A contribution may be in that round. */
     bool (*counts)(const delta_head_t *head, uint64_t round);
-    /* Whether it has come for nothing when that round is applied. */
+    /* A contribution has come for nothing when that round is applied. */
     bool (*is_late)(const delta_head_t *head, uint64_t round);
 
     /* -- upon another region's state, what of the own work it lacks; in place, so that it cannot fail */
     void (*again)(replica_t *self, const delta_head_t *head, const buf_t *values);
     void (*open_again)(replica_t *self, const former_t *former);
 
-    /* What is significant of a change: a scale (elements), and the threshold relative to it; NULL: everything. */
+    /* The measure of significance: a scale (elements), and the threshold relative to it; NULL: every
+     * change is significant. */
     const float *(*scale)(const replica_t *self, float *ret_threshold);
 };
 

@@ -1,7 +1,7 @@
 /* replica - the version: parameters, what goes with them, and which of the own batches are in it.
  *
- * Owns     the tensors (copied on write, so that whoever holds one is never disturbed), the accumulator of what is cut next, the
- *          sets of own batches applied and refused.
+ * Owns     the tensors (copied on write, so that whoever holds one is never disturbed), the accumulator of
+ *          what is cut next, the sets of own batches applied and refused.
  * Reads    base.
  * Called   by every room above; the strategy is chosen once, at the start.
  * Errors   what needs memory is all or nothing, and then says so (short_of_memory): it is tried again.
@@ -49,7 +49,7 @@ typedef struct {
     uint64_t number; /* of the optimizer's step */
 } pass_t;
 
-/* What a cut came to. */
+/* The outcome of encoding a cut. */
 typedef struct {
     buf_t *data; /* NULL: nothing to send */
     buf_t *view; /* float32, as receivers see it; NULL where only they want to know */
@@ -76,7 +76,7 @@ typedef struct {
     buf_t *own;
 } drift_base_t;
 
-/* What a delta of another region tells of how late it is. */
+/* A delta's word on how late it is. */
 typedef struct {
     size_t origin;
     uint64_t steps;
@@ -84,7 +84,8 @@ typedef struct {
     position_t seen;
 } late_t;
 
-/* A contribution that has not been applied: to a round, or without rounds an own one that acts as others see it. */
+/* A contribution that has not been applied: to a round, or without rounds an own one that
+ * acts as others see it. */
 typedef struct {
     size_t region;
     delta_head_t head;
@@ -183,8 +184,8 @@ buf_t *version_gather(replica_t *self, const assembly_t *assembly);
 
 /* drift */
 void drift_derive(replica_t *self); /* of strategies that send gradients which nobody waits for */
-/* The parameters are new, and lie at `own` in the own stream: what was kept of older ones goes. `going`: a bit for each other
- * region whose last delta has not come. */
+/* The parameters are new, and lie at `own` in the own stream: what was kept of older ones goes. `going`: a
+ * bit for each other region whose last delta has not come. */
 void drift_begin(replica_t *self, const position_t *own, uint64_t going);
 void drift_fini(replica_t *self);
 void drift_keep(replica_t *self, const position_t *own); /* a number has been cut */
@@ -196,11 +197,12 @@ void encode_derive(replica_t *self);
 size_t encode_bytes_most(const replica_t *self); /* of a delta, at most */
 /* `view`: as receivers see it, too. */
 encoded_t encode_cut(replica_t *self, buf_t **values_p, bool whole, bool view);
-/* What receivers see of own bytes, to ret_view (elements). Errors: those of encoding_decode */
+/* Own bytes as receivers see them, to ret_view (elements). Errors: those of encoding_decode */
 MUST_USE err_code_t encode_view(const replica_t *self, uint64_t encoding, buf_t *data, buf_t *ret_view);
 bool encode_accepts(const replica_t *self, uint64_t encoding);
 bool encode_fits(const replica_t *self, uint64_t encoding, uint64_t size);
-/* Values of a delta that is here whole, to a tensor; *ret_code: they are not what the encoding can have. False without memory. */
+/* Values of a delta that is here whole, to a tensor; *ret_code: they are not what the encoding can have.
+ * False without memory. */
 bool encode_decode(replica_t *self, uint64_t encoding, const assembly_t *assembly, buf_t **ret_view,
                    err_code_t *ret_code);
 

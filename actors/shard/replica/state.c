@@ -1,4 +1,5 @@
-/* Replica's part of a state: the version's tensors by name, its numbers, and contributions that are not applied yet. */
+/* Replica's part of a state: the version's tensors by name, its numbers, and contributions that
+ * are not applied yet. */
 
 #include "actors/shard/replica/replica.h"
 

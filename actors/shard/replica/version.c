@@ -1,6 +1,6 @@
-/* Parameters, what the optimizer remembers, and accumulator are changed in place while nobody else holds them, and otherwise
- * written into another buffer in the same pass over memory. Memory is found before the first element is
- * touched, so a step is made as a whole or not at all. */
+/* Parameters, what the optimizer remembers, and accumulator are changed in place while nobody else holds
+ * them, and otherwise written into another buffer in the same pass over memory. Memory is found before the
+ * first element is touched, so a step is made as a whole or not at all. */
 
 #include "actors/shard/replica/replica.h"
 

@@ -162,7 +162,7 @@ static uint64_t s_next_ballot(const ballot_t *self, const vote_t *vote)
     return (known / self->regions + 1) * self->regions + mine;
 }
 
-/* What is accepted in the highest ballot; nothing: what it would have itself. */
+/* Goes on with the value that was accepted in the highest ballot; when there is none, with the own one. */
 static void s_accept(ballot_t *self, const ballot_now_t *now, vote_t *vote)
 {
     proposal_t *own = &self->proposal;
@@ -217,8 +217,8 @@ static void s_decide(ballot_t *self, vote_t *vote)
     s_tell(self, vote, s_everybody(self) & ~s_bit(self->own));
 }
 
-/* A majority, or everybody when votes may be lost: what was decided is then known to one of those who have lost nothing,
- * or to nobody. */
+/* A majority, or everybody when votes may be lost: what was decided is then known to one of those who have
+ * lost nothing, or to nobody. */
 static bool s_suffices(const ballot_t *self)
 {
     const proposal_t *own = &self->proposal;
@@ -227,7 +227,7 @@ static bool s_suffices(const ballot_t *self)
            (own->answers | mine) == s_everybody(self);
 }
 
-/* Whether the answers are enough for the next phase. */
+/* The answers are enough for the next phase. */
 static bool s_judge(ballot_t *self, const ballot_now_t *now)
 {
     proposal_t *own = &self->proposal;
@@ -438,8 +438,8 @@ bool ballot_heard(ballot_t *self, size_t region, uint64_t round)
     return true;
 }
 
-/* A vote that is forgotten must not decide a second time. What one that nobody can do without decided and told is known to
- * those that it told. */
+/* A vote that is forgotten must not decide a second time. What one that nobody can do without decided and
+ * told is known to those that it told. */
 void ballot_mute(ballot_t *self)
 {
     if (!s_majority(self, s_everybody(self) & ~s_bit(self->own)))

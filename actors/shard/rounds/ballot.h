@@ -1,14 +1,16 @@
 /* ballot - one decision per round, the same for all regions whoever dies: single-decree Paxos for each round.
  *
- * Why      what is in a round is of each region's stream everything up to some number. When not all regions need to have
- *          reached it, somebody has to say which: a majority of the regions (of two halves, the one with the first).
- * Pure     no messages, no shard, no clock. What another region says goes in (ballot_hear), with what holds at that time;
- *          what is to be said comes out (ballot_take). What one says is what another one hears.
- * Rules    - Ballot c R + r + 1 is region r's c-th, of R regions. Ballot 1 can only be the first region's and nothing can
- *            have been accepted before it, so it needs no promises.
+ * Why      what is in a round is of each region's stream everything up to some number. When not all regions
+ *          need to have reached it, somebody has to say which: a majority of the regions (of two halves,
+ *          the one with the first).
+ * Pure     no messages, no shard, no clock. What another region says goes in (ballot_hear), with what holds
+ *          at that time; what is to be said comes out (ballot_take). What one says is what another one hears.
+ * Rules    - Ballot c R + r + 1 is region r's c-th, of R regions. Ballot 1 can only be the first region's and
+ *            nothing can have been accepted before it, so it needs no promises.
  *          - Nothing that is promised, accepted or proposed is said before it is stored.
  *          - Where votes may have been lost (`muted`), everybody has to answer instead of a majority.
- *          - A decision is kept until all regions have that round durably: one that comes back asks for those it missed.
+ *          - A decision is kept until all regions have that round durably: one that comes back asks for those
+ *            it missed.
  * Source   Lamport, "Paxos made simple", 2001.
  * Threads  one owner.
  */
@@ -23,7 +25,7 @@
 
 #define BALLOT_MUTED UINT64_MAX /* until all others have told how far rounds may have been voted on */
 
-/* What is promised, accepted or learned about a round. */
+/* A region's vote about one round: promised, accepted or learned. */
 typedef struct {
     uint64_t round, promised, ballot;
     uint64_t taken[TOPOLOGY_REGIONS_MAX]; /* accepted or decided: last number of each stream that is in it */
@@ -34,7 +36,7 @@ typedef struct {
 
 typedef enum { SAY_WANT, SAY_VOTE, SAY_DECISION } say_kind_t;
 
-/* What one region's ballot says to that of another. */
+/* A word of one region's ballot to that of another. */
 typedef struct {
     say_kind_t kind;
     uint64_t to; /* bit r: region r */
@@ -75,7 +77,7 @@ typedef struct {
     size_t say_count, say_capacity;
 } ballot_t;
 
-/* What holds at the time of an event. */
+/* The circumstances of an event. */
 typedef struct {
     int64_t us;
     uint64_t change;       /* number that a change of what is stored gets now */
@@ -104,11 +106,11 @@ MUST_USE bool ballot_go_on(ballot_t *self, const ballot_now_t *now);
 bool ballot_begin(ballot_t *self, uint64_t round, int64_t now_us);
 /* These changes are stored. */
 void ballot_store(ballot_t *self, uint64_t changes);
-/* That is the last round that a region has durably: less than before when it goes back. */
+/* The last round that a region has durably: less than before when it goes back. */
 void ballot_settle(ballot_t *self, size_t region, uint64_t round);
-/* What is not answered is to be said again, beginning with the shortest pause. */
+/* Everything unanswered is to be said again, beginning with the shortest pause. */
 void ballot_hurry(ballot_t *self, int64_t now_us);
-/* Whether it is time to say again what is not answered; a proposal that is under way is said by it. */
+/* It is time to say again what is not answered; a proposal that is under way is said by it. */
 bool ballot_repeat(ballot_t *self, int64_t now_us);
 /* When ballot_propose or ballot_repeat has something to do at the latest. */
 int64_t ballot_due(const ballot_t *self);
@@ -117,14 +119,15 @@ int64_t ballot_due(const ballot_t *self);
 
 /* Own votes may be lost. One that nobody can do without has had nobody to contradict, and is not muted. */
 void ballot_mute(ballot_t *self);
-/* Region r has said since that rounds went no further than `round`. Returns whether what is stored has changed. */
+/* Region r has said since that rounds went no further than `round`. Returns whether what is
+ * stored has changed. */
 MUST_USE bool ballot_heard(ballot_t *self, size_t region, uint64_t round);
 /* With another region's state: what is decided is decided for everybody; promises are the own ones. */
 void ballot_join(ballot_t *self, const ballot_t *peer);
 
 /* -- what comes out */
 
-/* What is to be said next; false: nothing. */
+/* The next word to be said; false: there is none. */
 bool ballot_take(ballot_t *self, say_t *ret_say);
 /* (regions) what was decided; NULL: nothing yet. Until the next event. */
 const uint64_t *ballot_decided(const ballot_t *self, uint64_t round);

@@ -1,9 +1,10 @@
-/* Handing on: what is in a round can be had by a part of the regions alone, when who sent it is cut off or gone. So each
- * shard keeps other regions' contributions until all know them durably, and gives them to whoever lacks them for a
- * round that is decided. Bytes are what every receiver decodes, under the name that the origin gave: it does not matter
- * from whom they come, or how often.
+/* Handing on: what is in a round can be had by a part of the regions alone, when who sent it is cut off or
+ * gone. So each shard keeps other regions' contributions until all know them durably, and gives them to
+ * whoever lacks them for a round that is decided. Bytes are what every receiver decodes, under the name that
+ * the origin gave: it does not matter from whom they come, or how often.
  *
- * What is kept is bounded by `window` per origin, as the origin's own queue is; what has to go then must be waited for. */
+ * What is kept is bounded by `window` per origin, as the origin's own queue is; what has to go then
+ * must be waited for. */
 
 #include "actors/shard/rounds/rounds.h"
 
@@ -59,7 +60,8 @@ static bool s_too_many(const rounds_t *self, size_t region)
     return bytes > self->base->spec.topology->job.sync.window_bytes || self->forwards.count > SHARD_KEPT_MAX;
 }
 
-/* The oldest of that region: without it those that follow are of no use to who lacks it, but another one may lack less. */
+/* The oldest of that region: without it those that follow are of no use to who lacks it, but
+ * another one may lack less. */
 static void s_remove_oldest(rounds_t *self, size_t region)
 {
     size_t i = 0;

@@ -2,11 +2,12 @@
  * has made its final cut before n contributes nothing and is not waited for. Every region adds the same
  * contributions in the order of regions with the same arithmetic, so replicas stay equal, bit for bit.
  *
- * With a quorum below 1 a ballot decides what is in a round: of each region everything up to some number. A late
- * gradient or difference is in the first round that has room for it, a late model is dropped. Who comes late with n
- * does not wait for anybody: only a number that no round has had yet does. So a region that lags catches up, and as
- * numbers count steps, the shards of a region, whose rounds may have different members, cannot wait for each other in a
- * circle: the least number that anybody waits with lacks only regions that have not waited yet. */
+ * With a quorum below 1 a ballot decides what is in a round: of each region everything up to some number. A
+ * late gradient or difference is in the first round that has room for it, a late model is dropped. Who comes
+ * late with n does not wait for anybody: only a number that no round has had yet does. So a region that lags
+ * catches up, and as numbers count steps, the shards of a region, whose rounds may have different members,
+ * cannot wait for each other in a circle: the least number that anybody waits with lacks only regions that
+ * have not waited yet. */
 
 #include "actors/shard/replica/exchange.h"
 #include "actors/shard/rounds/rounds.h"
@@ -25,8 +26,9 @@ static bool s_left(const rounds_t *self, size_t region)
                                                    : self->stream->origins[region].final;
 }
 
-/* No region is two rounds ahead of what is applied here; but for one that lost its disk behind its last delta, and ends its
- * line by one more: what is decided to be in the next round is taken, or that round would never be whole. */
+/* No region is two rounds ahead of what is applied here; but for one that lost its disk behind its last
+ * delta, and ends its line by one more: what is decided to be in the next round is taken, or that round
+ * would never be whole. */
 void round_bound(rounds_t *self)
 {
     if (!self->base->rules.waits)
@@ -42,8 +44,8 @@ bool rounds_open(const rounds_t *self)
     return self->base->rules.waits && self->stream->cut > self->number;
 }
 
-/* A round acts a fixed number of steps after the own cut, however quick the others were, so that what is computed does
- * not depend on the network; at once when no steps are left, and on a region that lags. */
+/* A round acts a fixed number of steps after the own cut, however quick the others were, so that what is
+ * computed does not depend on the network; at once when no steps are left, and on a region that lags. */
 static bool s_travels(const rounds_t *self)
 {
     bool steps_left =
@@ -141,7 +143,7 @@ static void s_blend(rounds_t *self, uint64_t number, const uint64_t *taken, blen
         s_add(self, r, number, taken, ret_blend, ret_samples);
 }
 
-/* What was counted, and late models, whose samples are done all the same. */
+/* Drops contributions that were counted, and late models, whose samples are done all the same. */
 static void s_forget(rounds_t *self, uint64_t number, const uint64_t *taken)
 {
     size_t kept = 0;
@@ -205,7 +207,7 @@ bool rounds_take(rounds_t *self, size_t origin, const incoming_t *delta)
     return true;
 }
 
-/* What is in the next round; false when that is not known, or not all of it is here. */
+/* The contents of the next round; false when they are not known, or not all of them are here. */
 static bool s_taken(const rounds_t *self, uint64_t *ret_taken)
 {
     if (!self->base->rules.votes) {

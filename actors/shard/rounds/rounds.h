@@ -1,11 +1,14 @@
-/* rounds - the rounds of waiting strategies: what each region contributes waits for its round, which acts as a whole.
+/* rounds - the rounds of waiting strategies: what each region contributes waits for its round,
+ * which acts as a whole.
  *
- * Owns     the newest round that is applied; what is decided to be in rounds that do not need every region (ballot), and who
- *          has what of whom; other regions' contributions, kept for those who lack them.
+ * Owns     the newest round that is applied; what is decided to be in rounds that do not need every region
+ *          (ballot), and who has what of whom; other regions' contributions, kept for those who lack them.
  * Reads    stream (how far each region is), replica (where contributions wait, and what a round does), base.
  * Tells    the stream how far others may be ahead: stream->bound.
- * Called   by the rooms above and the core: rounds_advance, rounds_due and messages only while the shard runs.
- * Errors   ERR_MALFORMED, ERR_SHAPE of what was stored; a message that breaks the protocol is answered, counted and dropped.
+ * Called   by the rooms above and the core: rounds_advance, rounds_due and messages
+ *          only while the shard runs.
+ * Errors   ERR_MALFORMED, ERR_SHAPE of what was stored; a message that breaks the protocol is
+ *          answered, counted and dropped.
  * Threads  those of the core.
  */
 #ifndef ACTORS_SHARD_ROUNDS_ROUNDS_H
@@ -36,8 +39,8 @@ typedef struct {
     uint64_t number; /* of the newest that is applied */
     ballot_t ballot;
     bool works; /* soft: the next round is wanted and not decided */
-    bool
-        wants_stands; /* soft: other regions should be asked where they stand; the room above does, and says false */
+    /* soft: other regions should be asked where they stand; the room above does, and says false */
+    bool wants_stands;
     uint64_t *have;              /* soft: (regions, regions) who has whose stream durably, up to where */
     int64_t enough_us, ready_us; /* soft: since when a share of quorum is there; when it may be proposed */
     forwards_t forwards;
@@ -67,7 +70,8 @@ bool rounds_apply(rounds_t *self);         /* when it is whole, and there is mem
 /* Votes and asks for what is lacking. */
 void rounds_advance(rounds_t *self);
 int64_t rounds_due(const rounds_t *self);
-/* vote_want, vote, decision. True: an older state than this shard's own was gone on from, so it must enter. */
+/* vote_want, vote, decision. True: an older state than this shard's own was gone on
+ * from, so it must enter. */
 bool rounds_message(rounds_t *self, const message_t *message);
 /* stream_fetch of another region's stream. */
 void rounds_give(rounds_t *self, const message_t *message);
@@ -110,7 +114,7 @@ void vote_fini(rounds_t *self);
 void vote_advance(rounds_t *self);
 int64_t vote_due(const rounds_t *self);
 const uint64_t *vote_decided(const rounds_t *self, uint64_t round); /* per region; NULL: not decided */
-/* Whether a region has told that it has a number of an origin's stream durably, and whether any other has not. */
+/* A region has told that it has a number of an origin's stream durably; some other one has not. */
 bool vote_has(const rounds_t *self, size_t region, size_t origin, uint64_t number);
 bool vote_lacked(const rounds_t *self, size_t origin, uint64_t number);
 

@@ -1,5 +1,5 @@
-/* What is stored of rounds: the newest that is applied, the votes, and other regions' contributions that are kept for others.
- * Those lie in "relay/REGION/NUMBER" and "relay_cursor/REGION/NUMBER". */
+/* Rounds' part of a state: the newest that is applied, the votes, and other regions' contributions that are
+ * kept for others. Those lie in "relay/REGION/NUMBER" and "relay_cursor/REGION/NUMBER". */
 
 #include "actors/shard/base/stored.h"
 #include "actors/shard/rounds/rounds.h"

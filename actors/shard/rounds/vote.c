@@ -1,14 +1,16 @@
-/* What is in a round, when not all regions need to have reached it (quorum below 1): of each region's stream everything
- * up to some number. Decided once per round and shard, between the same shard of all regions (ballot). Here: what ballots say
- * as messages, who has what, and what is proposed when.
+/* Deciding the contents of a round when not all regions need to have reached it (quorum below 1): of each
+ * region's stream everything up to some number. This is done once per round and shard, between the same
+ * shard of all regions (ballot). Here: the messages that ballots are said in, the table of who has what, and
+ * when a round is proposed.
  *
- * What a shard promises, accepts or proposes is in a committed snapshot before anybody hears of it; so a decider that dies says
- * the same when it is back, and meanwhile the next region in line asks for promises and goes on with what it may have decided.
+ * A promise, acceptance or proposal of a shard is in a committed snapshot before anybody hears of it; so a
+ * decider that dies says the same when it is back, and meanwhile the next region in line asks for promises
+ * and goes on with what may be decided.
  *
- * Regions tell each other what they have durably. What is proposed is had by every region of a group, the greatest of
- * regions that have each other's contributions: so what is decided can be applied by all of them though somebody else
- * dies with it. A round may be proposed when the group is everybody, or lacks only who has sent something late, or
- * `grace` after it has been a share of `quorum`. */
+ * Regions tell each other what they have durably. A proposal is had by every region of a group, the greatest
+ * of regions that have each other's contributions: so what is decided can be applied by all of them though
+ * somebody else dies with it. A round may be proposed when the group is everybody, or lacks only who has sent
+ * something late, or `grace` after it has been a share of `quorum`. */
 
 #include "actors/shard/rounds/rounds.h"
 
@@ -111,7 +113,7 @@ static bool s_update_own(rounds_t *self)
     return more;
 }
 
-/* What this shard has, as a question for the decision or as an answer to one. */
+/* Says the positions that this shard has durably, as a question for the decision or as an answer to one. */
 static void s_say_have(rounds_t *self, say_kind_t kind, uint64_t to)
 {
     say_t say = {.kind = kind, .to = to, .round = self->ballot.proposal.round, .whole = true};
@@ -135,8 +137,8 @@ static size_t s_lacks(const rounds_t *self, size_t region, uint64_t group)
     return lacks;
 }
 
-/* Regions that have reached the round and have each other's contributions: who lacks most is left out, until nobody
- * lacks anything. */
+/* Regions that have reached the round and have each other's contributions: who lacks most is left out, until
+ * nobody lacks anything. */
 static uint64_t s_group(const rounds_t *self)
 {
     uint64_t group = round_present(self);
@@ -153,7 +155,7 @@ static uint64_t s_group(const rounds_t *self)
     }
 }
 
-/* What all of a group have. */
+/* The positions that all of a group have. */
 static void s_common(const rounds_t *self, uint64_t group, uint64_t *ret_taken)
 {
     for (size_t r = 0; r < base_regions(self->base); r++) {
@@ -166,7 +168,7 @@ static void s_common(const rounds_t *self, uint64_t group, uint64_t *ret_taken)
 
 /* -- proposing */
 
-/* What holds now, for the ballot. */
+/* The circumstances now, for the ballot. */
 static ballot_now_t s_now(const rounds_t *self, uint64_t *value)
 {
     s_common(self, s_group(self) | s_bit(self->base->spec.region_index), value);
@@ -247,7 +249,7 @@ static bool s_from_shard(rounds_t *self, const message_t *message, size_t *ret_r
     return false;
 }
 
-/* What all three kinds say. */
+/* The fields that all three kinds of messages have. */
 typedef struct {
     uint64_t settled, mark;
     const wire_u64s_t *taken;
@@ -272,7 +274,7 @@ static void s_on_have(rounds_t *self, const wire_u64s_t *taken, size_t region)
         row[r] = taken->items[r] > row[r] ? taken->items[r] : row[r];
 }
 
-/* Who has nothing to do answers, or nobody would hear what it has. */
+/* A region without a proposal of its own answers, or nobody would hear what it has. */
 static void s_answer_have(rounds_t *self, size_t region)
 {
     if (self->works || !self->ballot.proposal.round)
@@ -299,8 +301,8 @@ static say_t s_said(const rounds_t *self, const message_t *message, const vote_h
     return say;
 }
 
-/* What is said behind a common point is heard behind it, or a restored shard might know of votes that others no longer
- * know; all of it is said again. What a shard said before it died may be what it has lost. */
+/* Votes from behind a common point are heard behind it, or a restored shard might know of votes that others
+ * no longer know; all of them are said again. Votes from before a shard's death may be what it has lost. */
 static bool s_is_heard(rounds_t *self, const message_t *message, uint64_t mark, size_t region)
 {
     gate_seen(&self->base->gate, mark, self->base->now_us);
@@ -353,7 +355,7 @@ bool rounds_message(rounds_t *self, const message_t *message)
     return gone;
 }
 
-/* What is stored now may be said. */
+/* Votes that are stored now may be said. */
 bool rounds_committed(rounds_t *self, uint64_t changes, uint64_t round)
 {
     ballot_settle(&self->ballot, self->base->spec.region_index, round);

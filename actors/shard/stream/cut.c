@@ -45,7 +45,7 @@ uint64_t stream_stable(const stream_t *self)
     return least == SIZE_MAX ? self->cut : self->destination_durable[least];
 }
 
-/* What is to be under way while local steps go on does not count. */
+/* A cut that is under way by intent, while local steps go on, does not count. */
 static uint64_t s_meant(const stream_t *self)
 {
     const buf_t *newest =
@@ -60,7 +60,7 @@ static bool s_window_full(const stream_t *self)
            (self->queue_count && self->kept_bytes - s_meant(self) >= window);
 }
 
-/* What every destination that is waited for has taken. */
+/* The number that every destination that is waited for has taken. */
 static uint64_t s_reached(const stream_t *self)
 {
     size_t slowest = stream_slowest(self);
@@ -71,7 +71,8 @@ bool stream_limited(const stream_t *self)
 {
     if (base_regions(self->base) == 1)
         return false;
-    /* A region that lags is left out, or the round that is under way waits for it; what is kept is limited in bytes. */
+    /* A region that lags is left out, or the round that is under way waits for it; what is kept
+     * is limited in bytes. */
     if (self->base->rules.votes || self->base->rules.overlap)
         return s_window_full(self);
     if (self->cut - s_reached(self) >= s_most(self->base->spec.topology->job.sync.staleness, 1))
@@ -128,8 +129,8 @@ bool stream_own(stream_t *self, pending_t *ret_own)
     return true;
 }
 
-/* Makes the delta [open_first, cut] of everything that is open; `whole`: as it is, not encoded. What is not finite does
- * not leave the region. */
+/* Makes the delta [open_first, cut] of everything that is open; `whole`: as it is, not encoded. What is not
+ * finite does not leave the region. */
 static void s_make(stream_t *self, bool final, bool whole)
 {
     const exchange_t *exchange = self->replica->exchange;
@@ -173,8 +174,9 @@ uint64_t stream_sendable(const stream_t *self)
     return self->base->spec.breaks & BREAK_OUTPUT_COMMIT ? stream_last(self) : self->sendable;
 }
 
-/* All that is open goes into a delta at once and as it is, with what earlier ones left out, so that the state can be named
- * by a number. Under a waiting strategy a delta is a contribution to a round, and nothing is cut between two. */
+/* All that is open goes into a delta at once and as it is, with what earlier ones left out, so that the
+ * state can be named by a number. Under a waiting strategy a delta is a contribution to a round, and nothing
+ * is cut between two. */
 bool stream_cut_now(stream_t *self)
 {
     if (self->base->rules.waits || self->closed ||
@@ -222,8 +224,8 @@ void stream_forget(stream_t *self)
         s_kept_fini(self, &self->queue[--self->queue_count]);
 }
 
-/* A round ends with every `every` steps; merged rounds are still open. When automatic it ends earlier if every
- * destination has taken all that was cut: then the links are free. */
+/* A round ends with every `every` steps; merged rounds are still open. When automatic it ends earlier if
+ * every destination has taken all that was cut: then the links are free. */
 static bool s_due(const stream_t *self)
 {
     uint64_t span =
@@ -486,12 +488,14 @@ static stream_news_t s_refuse(stream_t *self, const message_t *message, err_code
 
 static void s_advance(stream_t *self, size_t region, const message_t *message)
 {
-    /* While a common point is made nothing more counts as durable elsewhere: the next head has it said again. */
+    /* While a common point is made nothing more counts as durable elsewhere: the next
+     * head has it said again. */
     uint64_t durable = gate_holds(&self->base->gate) ? 0 : message->stream.durable;
     uint64_t taken = s_most(message->stream.applied, message->stream.durable);
     if (taken <= self->destination_taken[region] && durable <= self->destination_durable[region])
         return;
-    /* A destination that came back may have lost what it had only taken; it is sent again, so this may lag behind. */
+    /* A destination that came back may have lost what it had only taken; it is sent again, so
+     * this may lag behind. */
     self->destination_taken[region] = s_most(self->destination_taken[region], taken);
     self->destination_durable[region] = s_most(self->destination_durable[region], durable);
     base_changed(self->base);

@@ -114,7 +114,7 @@ static bool s_same(const incoming_t *incoming, const message_t *message)
            incoming->encoding == message->delta.encoding && same_pieces;
 }
 
-/* What a delta must be for this shard to apply it. */
+/* The content that a delta must have for this shard to apply it. */
 static err_code_t s_content(const stream_t *self, size_t origin, const message_t *message)
 {
     const job_region_t *region = &self->base->spec.job->regions[origin];
@@ -167,7 +167,7 @@ static incoming_t *s_stage(stream_t *self, size_t index, const message_t *messag
     return incoming;
 }
 
-/* What the origin's batches in this state are once the delta is taken. */
+/* The origin's batches in this state once the delta is taken. */
 static err_code_t s_add_cursor(const stream_t *self, size_t origin, incoming_t *incoming,
                                const message_t *message)
 {
@@ -259,7 +259,7 @@ void stream_taken(stream_t *self, size_t index, incoming_t *incoming)
     stream_ack(self, index, code);
 }
 
-/* Whether a delta of that history goes on from what was taken, or will. */
+/* A delta of that history goes on from the position that is taken, or will. */
 static bool s_in_line(const origin_t *origin, uint64_t history, uint64_t follows_history, uint64_t follows)
 {
     return history == origin->history || (follows_history == origin->history && follows == origin->taken);
@@ -324,7 +324,7 @@ bool stream_next(stream_t *self, size_t *ret_origin, incoming_t **ret_delta)
 /* -- one chunk --------------------------------------------------------------------------------------------
  */
 
-/* Whether the numbers of a delta can be the stream's next ones, some time. */
+/* The numbers of a delta can be the stream's next ones, some time. */
 static err_code_t s_numbers(const stream_t *self, const origin_t *origin, const message_t *message)
 {
     uint64_t first = message->delta.first, last = message->delta.last;
@@ -344,7 +344,7 @@ static speaker_t *s_speaker(stream_t *self, size_t origin, size_t by)
     return by == origin ? &self->origins[origin].synchronizer : &self->origins[by].shard;
 }
 
-/* What was staged of a newer one that has gone silent is not mixed with what an older one sends. */
+/* Chunks of a newer synchronizer that has gone silent are not mixed with those of an older one. */
 static void s_make_way(stream_t *self, const message_t *message, size_t index, size_t by)
 {
     bool older = message->incarnation < s_speaker(self, index, by)->incarnation;
@@ -352,8 +352,9 @@ static void s_make_way(stream_t *self, const message_t *message, size_t index, s
         incoming_drop(&self->origins[index].incoming[i]);
 }
 
-/* Returns what to answer; sets *ret_quiet when taking it answers already, and *ret_news when it is, or may be, something new. `by`: who
- * sent it, the origin itself or who hands on; whose line is another may be the one who is wrong. Of what is not taken nothing lasts. */
+/* Returns what to answer; sets *ret_quiet when taking it answers already, and *ret_news when it is, or may
+ * be, something new. `by`: who sent it, the origin itself or who hands on; whose line is another may be the
+ * one who is wrong. Of what is not taken nothing lasts. */
 static err_code_t s_chunk(stream_t *self, size_t index, size_t by, const message_t *message, bool *ret_quiet,
                           bool *ret_news)
 {

@@ -1,5 +1,5 @@
-/* The own stream as a line of histories, whose numbers go on from one to the next: (history, number) names the same
- * set of batches wherever it is met. And which of the other regions are still waited for. */
+/* The own stream as a line of histories, whose numbers go on from one to the next: (history, number) names
+ * the same set of batches wherever it is met. And which of the other regions are still waited for. */
 
 #include "actors/kit/breaks.h"
 #include "actors/shard/stream/stream.h"
@@ -38,8 +38,8 @@ bool stream_has(const stream_t *self, uint64_t history, uint64_t number)
     return false;
 }
 
-/* Deltas that were cut after the position, or are on their way, must never be taken for those that will be cut now:
- * they have another history, and whoever has taken one of them is seen to stand elsewhere. */
+/* Deltas that were cut after the position, or are on their way, must never be taken for those that will be
+ * cut now: they have another history, and whoever has taken one of them is seen to stand elsewhere. */
 void stream_begin(stream_t *self, const position_t *follows)
 {
     rng_t rng;
@@ -74,8 +74,8 @@ void stream_spoke(const stream_t *self, speaker_t *speaker, uint64_t incarnation
     *speaker = (speaker_t){incarnation, self->base->now_us};
 }
 
-/* Regions that are not away, this one among them, must be a majority: else it may be this side that is cut off, which
- * keeps everything and waits. Of two halves it is the one with the first region. */
+/* Regions that are not away, this one among them, must be a majority: else it may be this side that is cut
+ * off, which keeps everything and waits. Of two halves it is the one with the first region. */
 static bool s_majority(const stream_t *self)
 {
     size_t here = 0, count = base_regions(self->base);

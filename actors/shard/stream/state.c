@@ -1,5 +1,5 @@
-/* Stream's part of a state: the lineage of the own one with every delta that is kept, where each destination and each origin stands,
- * and which batches of an origin are in the parameters. */
+/* Stream's part of a state: the lineage of the own one with every delta that is kept, where each destination
+ * and each origin stands, and which batches of an origin are in the parameters. */
 
 #include "actors/shard/stream/stream.h"
 

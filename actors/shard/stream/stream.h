@@ -1,6 +1,7 @@
 /* stream - own deltas on their way to other regions, and theirs on their way here.
  *
- * Owns     the lineage of histories and numbers, the queue of kept deltas, where each destination and each origin stands.
+ * Owns     the lineage of histories and numbers, the queue of kept deltas, where each destination
+ *          and each origin stands.
  * Reads    intake, replica, base.
  * Called   by the rooms above and the core.
  */
@@ -47,7 +48,8 @@ typedef struct {
 #define STREAM_SPEAKER_US                                                                                    \
     10000000 /* silence of who spoke last, after which an older incarnation is heard again */
 
-/* Who has spoken last by a name, and when. Whatever it said may have been nonsense: so this is soft, and holds while it is heard. */
+/* The last speaker by a name, and the time. Its words may have been nonsense: so this is soft, and
+ * holds while it is heard. */
 typedef struct {
     uint64_t incarnation;
     int64_t heard_us;
@@ -55,8 +57,8 @@ typedef struct {
 
 typedef struct {
     uint64_t history, taken, samples, stable;
-    uint64_t
-        incarnation; /* of its synchronizer: newest of whose deltas one was taken; of the own one: that was answered */
+    /* of its synchronizer: newest of whose deltas one was taken; of the own one: that was answered */
+    uint64_t incarnation;
     bool final;
     uint64_t durable; /* taken, as of the newest committed snapshot */
     bool final_durable;
@@ -98,16 +100,16 @@ typedef struct {
     int64_t head_us;
 } stream_t;
 
-/* What a word about the own stream comes to. */
+/* The conclusion from a word about the own stream. */
 typedef enum {
-    /* somebody has more of it than has ever left: an older state was gone on from, unknown to anybody */
     STREAM_NOTHING,
-    /* a destination has taken another region's state, and stands where that one stood */
+    /* somebody has more of it than has ever left: an older state was gone on from, unknown to anybody */
     STREAM_ROLLED_BACK,
+    /* a destination has taken another region's state, and stands where that one stood */
     STREAM_RESET,
 } stream_news_t;
 
-/* Who has given some of an origin's stream. */
+/* The source of new numbers of an origin's stream. */
 typedef struct {
     size_t origin; /* SIZE_MAX: nothing new */
     bool handed;   /* handed on by another region */
@@ -133,7 +135,7 @@ uint64_t stream_oldest(const stream_t *self);     /* the first that can still be
 position_t stream_position(const stream_t *self); /* where the own parameters lie */
 bool stream_has(const stream_t *self, uint64_t history, uint64_t number); /* and keeps all that follow */
 void stream_begin(stream_t *self, const position_t *follows);             /* a new history follows there */
-/* Whether an incarnation is the newest by its name; and that it has said what could be true. */
+/* An incarnation is the newest by its name and may be listened to; it has said what could be true. */
 bool stream_may_speak(const stream_t *self, const speaker_t *speaker, uint64_t incarnation);
 void stream_spoke(const stream_t *self, speaker_t *speaker, uint64_t incarnation);
 void stream_entry_next(stream_t *self);
@@ -154,11 +156,12 @@ bool stream_owes(const stream_t *self);         /* some destination lacks someth
 bool stream_cut_now(stream_t *self);  /* of all that is open, for a newcomer; false without memory */
 void stream_announce(stream_t *self); /* an empty delta that shows others a new line */
 bool stream_close(stream_t *self);    /* the final cut; false without memory */
-/* Who had made the final cut stands, as all others, behind the last of theirs: from here on equal numbers are of equal steps. */
+/* The maker of the final cut stands, as all others, behind the last of theirs: from here on equal numbers
+ * are of equal steps. */
 void stream_catch_up(stream_t *self, uint64_t round);
 void stream_forget(stream_t *self); /* the whole queue and what is open */
-/* The next own contribution that nobody has taken yet, moved to *ret_own. Where own cuts act here as others see them each must be
- * taken before a snapshot is. */
+/* The next own contribution that nobody has taken yet, moved to *ret_own. Where own cuts act here as others
+ * see them each must be taken before a snapshot is. */
 bool stream_own(stream_t *self, pending_t *ret_own);
 kept_t *stream_queue_add(stream_t *self, const kept_t *kept);
 
@@ -174,7 +177,8 @@ void stream_fetch(stream_t *self, const message_t *message);
 /* -- other regions' deltas (delta.c) */
 
 heard_t stream_delta(stream_t *self, const message_t *message);
-/* The delta whose turn it is, decoded, or refused (its code); false: none, or no memory. It stays until stream_taken. */
+/* The delta whose turn it is, decoded, or refused (its code); false: none, or no memory. It stays
+ * until stream_taken. */
 bool stream_next(stream_t *self, size_t *ret_origin, incoming_t **ret_delta);
 bool stream_values(const incoming_t *delta, part_t *ret_part); /* false: it has none */
 void stream_taken(stream_t *self, size_t origin, incoming_t *delta);

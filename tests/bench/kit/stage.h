@@ -19,7 +19,7 @@ typedef struct {
     int commands, figures;
 } stage_part_t;
 
-/* What a part does, in its child; `from` is what the part before it said. Returning ends the child. */
+/* The body of a part, in its child; `from` is what the part before it said. Returning ends the child. */
 typedef void stage_fn(const void *scene, const char *from);
 
 /* Starts a part and waits for what it says first. */

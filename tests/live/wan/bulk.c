@@ -2,9 +2,9 @@
  *
  *   bulk TOPOLOGY REGION START-SECONDS SECONDS
  *
- * The first region's actor sends deltas of 1 MiB to that of the second, 64 MiB on their way at most, until it is ended; the second
- * lets START-SECONDS pass (the link looks for its number of connections), measures for SECONDS and prints Mbit/s;
- * with 0 SECONDS it ends when the next delta has come.
+ * The first region's actor sends deltas of 1 MiB to that of the second, 64 MiB on their way at most, until it
+ * is ended; the second lets START-SECONDS pass (the link looks for its number of connections), measures for
+ * SECONDS and prints Mbit/s; with 0 SECONDS it ends when the next delta has come.
  */
 #include "brokers/broker.h"
 #include "brokers/frames_zmq.h"

@@ -1,7 +1,9 @@
-/* compute - what a job's samples take when nothing is exchanged and nothing is kept: compute MODEL SAMPLES WORKERS BATCH.
+/* compute - what a job's samples take when nothing is exchanged and nothing is kept: compute MODEL
+ * SAMPLES WORKERS BATCH.
  *
- * How      so many processes at once, each with its part of the samples: gradient and update of its own parameters, on pictures
- *          made of a seed. Prints the seconds until the last one is done: the least that training them here can take.
+ * How      so many processes at once, each with its part of the samples: gradient and update of its own
+ *          parameters, on pictures made of a seed. Prints the seconds until the last one is done: the least
+ *          that training them here can take.
  */
 #include "actors/model/kernel.h"
 #include "actors/model/model.h"

@@ -1,12 +1,14 @@
-/* lab - real packets between network namespaces of this machine, over links with a set rate, delay, jitter, loss, reordering,
- * per-flow rate and outages.
+/* lab - real packets between network namespaces of this machine, over links with a set rate, delay, jitter,
+ * loss, reordering, per-flow rate and outages.
  *
- *   lab --regions N [--link A-B:KNOB,KNOB...]... [--at TIME:A-B:KNOB,...]... [--mtu BYTES] [--seed S] [--stats FILE] -- COMMAND...
+ *   lab --regions N [--link A-B:KNOB,KNOB...]... [--at TIME:A-B:KNOB,...]... [--mtu BYTES] [--seed S]
+ *       [--stats FILE] -- COMMAND...
  *
- * Region r is a namespace of its own with the address 10.77.R.1 (R = r + 1) on a TUN device; links without a word are not limited.
- * `A-B` is both directions, `A>B` one; KNOBs are those of path.h. --at changes them that long after the start of COMMAND, which runs
- * outside the namespaces and finds in LAB_PID_0, LAB_PID_1 ... the processes that hold them (nsenter --net=/proc/$LAB_PID_0/ns/net).
- * Ends with COMMAND's status; 77 when this machine has no TUN device or the caller may not make namespaces.
+ * Region r is a namespace of its own with the address 10.77.R.1 (R = r + 1) on a TUN device; links without a
+ * word are not limited. `A-B` is both directions, `A>B` one; KNOBs are those of path.h. --at changes them
+ * that long after the start of COMMAND, which runs outside the namespaces and finds in LAB_PID_0, LAB_PID_1
+ * ... the processes that hold them (nsenter --net=/proc/$LAB_PID_0/ns/net). Ends with COMMAND's status; 77
+ * when this machine has no TUN device or the caller may not make namespaces.
  */
 #include "tests/live/wan/path.h"
 

@@ -95,7 +95,7 @@ int64_t path_send(path_t *self, size_t size_bytes, uint32_t flow, int64_t now_us
         self->stats.dropped++;
         return -1;
     }
-    /* What all share comes first: a flow that waits for its own rate holds nobody else up. */
+    /* The shared rate comes first: a flow that waits for its own rate holds nobody else up. */
     int64_t left_us = s_serve(&self->free_us, knobs->rate_bytes_per_s, size_bytes, now_us);
     left_us = s_serve(flow_free_us, knobs->flow_bytes_per_s, size_bytes, left_us);
     self->stats.packets++;

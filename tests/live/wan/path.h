@@ -1,9 +1,10 @@
 /* path - one direction of a link of the laboratory: what becomes of a packet that is sent at a given time.
  *
  * Why      the laboratory's arithmetic without its devices: it is tested in virtual time.
- * How      a packet waits for those before it (rate), of its own flow too (per-flow rate), is dropped when more than `queue_us` of
- *          waiting lie before it, then travels for half a round trip and its jitter. Order is kept within a flow, except for the packets that
- *          are chosen to overtake: they skip the travelling of those before them.
+ * How      a packet waits for those before it (rate), of its own flow too (per-flow rate), is dropped when
+ *          more than `queue_us` of waiting lie before it, then travels for half a round trip and its jitter.
+ *          Order is kept within a flow, except for the packets that are chosen to overtake: they skip the
+ *          travelling of those before them.
  * Threads  one.
  */
 #ifndef TESTS_LIVE_WAN_PATH_H
@@ -41,8 +42,8 @@ typedef struct {
 
 void path_init(path_t *self, uint64_t seed, uint64_t from, uint64_t to);
 
-/* One knob by text: "rate=100Mbit", "flow=20Mbit", "rtt=30ms", "jitter=3ms", "loss=1%", "reorder=1%", "queue=200ms", "down",
- * "up". Errors: ERR_USAGE (the text says what may be written). */
+/* One knob by text: "rate=100Mbit", "flow=20Mbit", "rtt=30ms", "jitter=3ms", "loss=1%", "reorder=1%",
+ * "queue=200ms", "down", "up". Errors: ERR_USAGE (the text says what may be written). */
 MUST_USE err_code_t path_set(path_t *self, const char *text, err_t *err);
 
 /* When a packet of `size_bytes` of a flow, sent now, arrives; -1: never. */

@@ -1,8 +1,11 @@
-/* probe - measures a path between two addresses with packets of its own, to see that the laboratory does what it says.
+/* probe - measures a path between two addresses with packets of its own, to see that the
+ * laboratory does what it says.
  *
- *   probe serve ADDRESS                    prints its port; echoes datagrams, swallows streams; ends with its parent
+ *   probe serve ADDRESS                    prints its port; echoes datagrams, swallows
+ *                                          streams; ends with its parent
  *   probe rtt ADDRESS:PORT COUNT           prints the least and the median round trip in milliseconds
- *   probe loss ADDRESS:PORT COUNT          prints the share of datagrams whose echo never came, and how many came out of order
+ *   probe loss ADDRESS:PORT COUNT          prints the share of datagrams whose echo never came, and how
+ *                                          many came out of order
  *   probe rate ADDRESS:PORT N SECONDS      prints the rate of N streams together in Mbit/s
  */
 #include <arpa/inet.h>

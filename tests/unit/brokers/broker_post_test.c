@@ -1,6 +1,5 @@
-/* What a broker does with what another region's broker gave it. Without sockets: links are pure, and what
- * they were told to send waits in them. The broker is asia's, linked with eu and us; far is linked with us
- * alone. */
+/* Messages that another region's broker gave. Without sockets: links are pure, and what they were told to
+ * send waits in them. The broker is asia's, linked with eu and us; far is linked with us alone. */
 #include "brokers/broker_state_zmq.h"
 
 #include <criterion/criterion.h>

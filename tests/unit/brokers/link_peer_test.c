@@ -1,4 +1,4 @@
-/* What a link does when its peer is wrong, foreign or new. */
+/* Links whose peer is wrong, foreign or new. */
 #include "tests/unit/brokers/link_world.h"
 
 static message_t *s_piece(const world_t *w, uint64_t sequence)

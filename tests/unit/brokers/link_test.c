@@ -225,7 +225,7 @@ Test(link, control_overtakes_a_saturated_queue)
     s_fini(&w);
 }
 
-/* What the data connections still have before them does not stand before control. */
+/* Queues of data connections do not stand before control. */
 Test(link, control_has_a_connection_of_its_own)
 {
     world_t w;

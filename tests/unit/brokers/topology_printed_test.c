@@ -1,4 +1,4 @@
-/* What is printed can be written: the words that help and remedies tell to write, and the names under
+/* Everything printed can be written: the words that help and remedies tell to write, and the names under
  * which others print them. */
 #include "actors/model/model.h"
 #include "actors/scheduler/plan/plan.h"

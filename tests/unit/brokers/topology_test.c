@@ -46,7 +46,7 @@ static char *s_print_default(void)
     return text;
 }
 
-/* What is printed reads back to the same bytes, and prints the same again. */
+/* A printed topology reads back to the same bytes, and prints the same again. */
 static void s_check_round_trip(topology_t *topology, const char *what)
 {
     char *text = s_print(topology);

@@ -635,7 +635,7 @@ Test(wrong, a_wrong_set_is_told_by_its_own_text)
     }
 }
 
-/* What would only fail when it is started, or never do anything. */
+/* Mistakes that would only show when the job is started, or make it do nothing. */
 Test(wrong, what_cannot_run_is_told)
 {
     static const struct {

@@ -99,7 +99,7 @@ typedef struct {
     uint64_t wrong; /* values that were given and are not what was stored */
 } outcome_t;
 
-/* What one look at a damaged file gave. */
+/* The outcome of one look at a damaged file. */
 typedef struct {
     uint64_t given;
     uint64_t refused;

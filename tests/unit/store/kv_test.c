@@ -1,4 +1,4 @@
-/* What every kv promises, tried on each of them. */
+/* The promises of every kv, tried on each of them. */
 #include "store/kv.h"
 
 #include "codec/base/rng.h"

@@ -135,7 +135,7 @@ static void power_note(int fd)
     errno = before;
 }
 
-/* What is written through O_DSYNC is on the disk at once, and nothing else with it. */
+/* A write through O_DSYNC is on the disk at once, and nothing else with it. */
 static void power_note_write(int fd, const void *data, size_t size, off_t at)
 {
     struct statx status;

@@ -1,4 +1,5 @@
-/* What is called durable survives a power cut: file, kv, snapshot and statedir over the model of power.h. */
+/* Everything called durable survives a power cut: file, kv, snapshot and statedir over
+ * the model of power.h. */
 #include "tests/unit/store/power.h"
 
 #include "store/archive.h"

@@ -240,7 +240,7 @@ static void s_expect_shared(snapshot_store_t *store, uint64_t number, uint8_t la
     snapshot_destroy(&snapshot);
 }
 
-/* What is stored already is named again, not written again; what was changed (buf_touch) is written. */
+/* A stored value is named again, not written again; one that was changed (buf_touch) is written. */
 static void s_dedupe(kv_t *kv)
 {
     snapshot_store_t *store = fixture_open(kv);

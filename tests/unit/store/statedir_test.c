@@ -231,7 +231,7 @@ Test(statedir, a_damaged_job_file_is_not_overwritten)
     buf_destroy(&contents);
 }
 
-/* What a job file says, and what is said of it. */
+/* A job file that is read, and the words of the refusal. */
 static void s_expect_said(const char *text, err_code_t code, const char *said)
 {
     char file[TEMP_PATH_MAX + 16];

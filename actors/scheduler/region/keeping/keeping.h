@@ -1,13 +1,17 @@
-/* keeping - who keeps copies of which shard's snapshots, and where a shard goes on when its node is gone with its disk.
+/* keeping - who keeps copies of which shard's snapshots, and where a shard goes on when its node
+ * is gone with its disk.
  *
- * Owns     per shard its keepers, their assignment's number, the seal and what sealed keepers answered; keepers of this region that
- *          other regions were told of.
+ * Owns     per shard its keepers, their assignment's number, the seal and what sealed keepers answered;
+ *          keepers of this region that other regions were told of.
  * Reads    base, nodes, actors (keepers are actors), shards (the newest snapshot that is known).
- * Who      the core gives it what keepers and other schedulers say, and calls keeping_tick after every event; placing asks where a
- *          shard goes on; moving has copies made for a move (keeping_for_move) and waits until they are.
- * Rules    a keeper is one on each node, and none keeps for a shard of its own node. An assignment that changes gets a new number, and
- *          a shard says which number its newest snapshot is kept under. Before a shard goes on elsewhere its keepers are sealed.
- * Files    keeping.c (who keeps for whom), keeping_seal.c (sealing, and where a shard goes); neither calls the other.
+ * Who      the core gives it what keepers and other schedulers say, and calls keeping_tick after every
+ *          event; placing asks where a shard goes on; moving has copies made for a move (keeping_for_move)
+ *          and waits until they are.
+ * Rules    a keeper is one on each node, and none keeps for a shard of its own node. An assignment that
+ *          changes gets a new number, and a shard says which number its newest snapshot is kept under. Before
+ *          a shard goes on elsewhere its keepers are sealed.
+ * Files    keeping.c (who keeps for whom), keeping_seal.c (sealing, and where a shard goes);
+ *          neither calls the other.
  * Threads  one owner.
  */
 #ifndef ACTORS_SCHEDULER_REGION_KEEPING_KEEPING_H
@@ -70,7 +74,8 @@ int64_t keeping_due(const keeping_t *self);
 
 void keeping_node_came(keeping_t *self, size_t node);
 void keeping_on(keeping_t *self, size_t node); /* a keeper there, for a while */
-/* The keeper of a node, if it has that name: one that a predecessor had there for a while. NULL: it has another. */
+/* The keeper of a node, if it has that name: one that a predecessor had there for a while.
+ * NULL: it has another. */
 region_actor_t *keeping_found(keeping_t *self, const char *name, size_t node);
 /* the keeper there runs, and is one of its */
 bool keeping_has(const keeping_t *self, size_t shard, size_t node);
@@ -92,7 +97,8 @@ void keeping_take_kept(keeping_t *self, const message_t *message);
 /* ---- where a shard goes ---- */
 
 void keeping_forget_seal(keeping_t *self, size_t shard);
-/* Seals the present keepers; the node of one that has exactly the newest snapshot, `wished` if that has. NOWHERE: nobody has said so. */
+/* Seals the present keepers; the node of one that has exactly the newest snapshot, `wished` if that has.
+ * NOWHERE: nobody has said so. */
 size_t keeping_sealed(keeping_t *self, size_t shard, size_t wished);
 size_t keeping_home(keeping_t *self, region_actor_t *shard, int64_t now_us); /* NOWHERE: not yet */
 void keeping_placed(keeping_t *self, const region_actor_t *shard);           /* where was decided */

@@ -73,8 +73,8 @@ static size_t s_ask_seals(keeping_t *self, size_t shard)
     return missing;
 }
 
-/* One of those without which nothing becomes durable: then the shard's predecessor is fenced. Who those are is not known when
- * another scheduler had chosen them: then all must answer, while there is hope. */
+/* One of those without which nothing becomes durable: then the shard's predecessor is fenced. Who those are
+ * is not known when another scheduler had chosen them: then all must answer, while there is hope. */
 static bool s_fenced(const keeping_t *self, shard_keepers_t *keep, int64_t now_us)
 {
     if (keep->inherited)
@@ -98,8 +98,8 @@ static void s_note_answer(shard_keepers_t *keep, const char *keeper, uint64_t in
     answer->number = number;
 }
 
-/* A predecessor may have sealed the keepers of a shard that was found running afterwards: nothing of that incarnation is
- * kept any more, so that the shard goes on with one above the seal. */
+/* A predecessor may have sealed the keepers of a shard that was found running afterwards: nothing of that
+ * incarnation is kept any more, so that the shard goes on with one above the seal. */
 static void s_end_sealed(keeping_t *self, size_t shard, uint64_t seal, int64_t now_us)
 {
     region_actor_t *actor = &self->actors->list[shard];
@@ -141,7 +141,8 @@ static bool s_may_go_on(const keeping_t *self, const region_actor_t *actor)
            shards_newest_is_on(self->shards, actor->index, actor->node);
 }
 
-/* Of the nodes whose disks have nothing older than what is given the one with the newest; NOWHERE: none has. */
+/* Of the nodes whose disks have nothing older than what is given the one with the
+ * newest; NOWHERE: none has. */
 static size_t s_newest_disk(const keeping_t *self, size_t shard, uint64_t incarnation, uint64_t number)
 {
     size_t best = NOWHERE;
@@ -200,7 +201,8 @@ static const seal_answer_t *s_best_answer(const shard_keepers_t *keep)
     return best;
 }
 
-/* Has a keeper of this region fetch what only another region has; it is asked again and again until it has. */
+/* Has a keeper of this region fetch what only another region has; it is asked again and
+ * again until it has. */
 static void s_fetch_here(keeping_t *self, size_t shard, const seal_answer_t *best)
 {
     shard_keepers_t *keep = &self->list[shard];
@@ -246,7 +248,8 @@ static size_t s_node_with(const keeping_t *self, const shard_keepers_t *keep, co
     return NOWHERE;
 }
 
-/* A node whose own disk has nothing older than the best copy: it may be one of which a predecessor knew more. */
+/* A node whose own disk has nothing older than the best copy: it may be one of which a
+ * predecessor knew more. */
 static size_t s_holder(const keeping_t *self, size_t shard, const seal_answer_t *best)
 {
     return s_newest_disk(self, shard, best ? best->incarnation : 0, best ? best->number : 0);
@@ -265,7 +268,8 @@ static bool s_is_sealed(keeping_t *self, region_actor_t *actor, int64_t now_us)
     return !missing || (s_fenced(self, keep, now_us) && now_us - keep->seal_us >= SEAL_PATIENCE_US);
 }
 
-/* Less than what is known to be durable is a loss: whoever has more gets the time that a region may be away. */
+/* Less than what is known to be durable is a loss: whoever has more gets the time that a
+ * region may be away. */
 static bool s_awaits_more(const keeping_t *self, const region_actor_t *actor, const seal_answer_t *best,
                           int64_t now_us)
 {

@@ -1,11 +1,12 @@
 /* actors - which actors the region has, where each is or last was, and in which incarnation.
  *
- * Owns     the table of shards, synchronizers, workers and keepers; pauses between their starts; what they said of themselves last.
+ * Owns     the table of shards, synchronizers, workers and keepers; pauses between their starts; what they
+ *          said of themselves last.
  * Reads    base, nodes.
- * Who      rooms above add actors and move them on; only placing starts one. Whoever ends one calls actors_end, and the core tells the
- *          rooms above of workers that ended (actors_take_ended).
- * Rules    shard k is the actor k, its synchronizer comes after all shards; then workers and keepers in the order in which they were
- *          added. Adding moves the table: a pointer into it lives until then.
+ * Who      rooms above add actors and move them on; only placing starts one. Whoever ends one calls
+ *          actors_end, and the core tells the rooms above of workers that ended (actors_take_ended).
+ * Rules    shard k is the actor k, its synchronizer comes after all shards; then workers and keepers in the
+ *          order in which they were added. Adding moves the table: a pointer into it lives until then.
  * Threads  one owner.
  */
 #ifndef ACTORS_SCHEDULER_REGION_NODES_ACTORS_H
@@ -94,7 +95,8 @@ region_actor_t *actors_add(actors_t *self, actor_role_t role,
 void actors_add_numbered(actors_t *self, actor_role_t role, size_t count); /* from 0 on */
 region_actor_t *actors_add_keeper(actors_t *self, size_t node);
 region_actor_t *actors_named(actors_t *self, const char *name); /* NULL: there is none */
-/* The actor that sent it, placed and in that incarnation; NULL for anybody else. It and its node are alive. */
+/* The actor that sent it, placed and in that incarnation; NULL for anybody else. It and
+ * its node are alive. */
 region_actor_t *actors_sender(actors_t *self, const message_t *message, int64_t now_us);
 region_actor_t *actors_keeper_of(const actors_t *self, size_t node); /* NULL: none */
 const region_actor_t *actors_keeper_named(const actors_t *self, const char *name);

@@ -20,8 +20,8 @@ static void s_start_failed(placing_t *self, region_actor_t *actor, const message
                     s_reason(placed));
 }
 
-/* One that dies again and again while nothing gets done would do so for ever: that is an outcome. While others get on it is
- * tried again in growing pauses. */
+/* One that dies again and again while nothing gets done would do so for ever: that is an outcome. While
+ * others get on it is tried again in growing pauses. */
 static void s_died(placing_t *self, region_actor_t *actor, const message_t *placed, int64_t now_us)
 {
     uint64_t done = self->shards->samples_most;

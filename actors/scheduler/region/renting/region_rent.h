@@ -1,16 +1,19 @@
-/* region_rent - which nodes a region rents: compares what the plan wants with what is there, and says what is to be done.
+/* region_rent - which nodes a region rents: compares what the plan wants with what is there, and
+ * says what is to be done.
  *
- * Why      the plan decides what is rented, and nothing else; what runs follows from the nodes that are there.
- * How      a unit of an offer is one node, OFFER-K with the least K that is free. A unit is rented from the command that
- *          starts it until its node has ended; one that does not come within `patience`, or dies, is started anew after a
- *          pause that doubles. Too many: those that host no shard go first, then the newest; but none that is there goes before all
- *          that is wanted is there and works, so that whatever is swapped has somebody to hand over to. One that has died with
- *          shards that nobody else has is started anew for their sake, wanted or not.
- *          A region with nothing left to do keeps only units that host shards, unless it is to keep all.
- *          Units on machines of their own outlive this scheduler: its successor knows them (region_rent_put, _take), and takes
- *          them over when their nodes announce themselves. Each of them is cleared away when it has ended, however it did.
- * Effects  region_rent_take_command offers what is to be done; whoever does it reports with region_rent_ended, _refused and
- *          _given_back, and nodes report by themselves (region_rent_seen).
+ * Why      the plan decides what is rented, and nothing else; what runs follows from
+ *          the nodes that are there.
+ * How      a unit of an offer is one node, OFFER-K with the least K that is free. A unit is rented from the
+ *          command that starts it until its node has ended; one that does not come within `patience`, or
+ *          dies, is started anew after a pause that doubles. Too many: those that host no shard go first,
+ *          then the newest; but none that is there goes before all that is wanted is there and works, so that
+ *          whatever is swapped has somebody to hand over to. One that has died with shards that nobody else
+ *          has is started anew for their sake, wanted or not. A region with nothing left to do keeps only
+ *          units that host shards, unless it is to keep all. Units on machines of their own outlive this
+ *          scheduler: its successor knows them (region_rent_put, _take), and takes them over when their nodes
+ *          announce themselves. Each of them is cleared away when it has ended, however it did.
+ * Effects  region_rent_take_command offers what is to be done; whoever does it reports with
+ *          region_rent_ended, _refused and _given_back, and nodes report by themselves (region_rent_seen).
  * Threads  one at a time; time is given with every call.
  * Limits   REGION_UNITS_MAX units at a time; what is wanted beyond is not rented.
  */
@@ -49,7 +52,8 @@ typedef struct {
     int64_t age_us;           /* of its process */
 } region_rent_node_t;
 
-/* A node of an offer announced itself. Anybody's: one that was not rented here is counted as rented from now on. */
+/* A node of an offer announced itself. Anybody's: one that was not rented here is counted as
+ * rented from now on. */
 void region_rent_seen(region_rent_t *self, const region_rent_node_t *node, int64_t now_us);
 /* Facts about a unit without having heard from it: how many shards are there, or wait for it to come back. */
 void region_rent_hosts(region_rent_t *self, const char *name, size_t shards);
@@ -58,10 +62,12 @@ void region_rent_works(region_rent_t *self, const char *name, int64_t now_us);
 bool region_rent_missed(const region_rent_t *self, size_t *at_p, char ret_name[2 * TOPOLOGY_NAME_MAX]);
 /* Its node has ended, died, or is given up as silent; whether that was wanted is known here. */
 void region_rent_ended(region_rent_t *self, const char *name, int64_t now_us);
-/* The same of a node that was heard and is not any more: nothing when the unit was started anew since, and its node is to come. */
+/* The same of a node that was heard and is not any more: nothing when the unit was started anew since, and
+ * its node is to come. */
 void region_rent_gone(region_rent_t *self, const char *name, int64_t now_us);
 
-/* The outcome of a command that was run for a unit of its own machine; a node that is there says more than either. */
+/* The outcome of a command that was run for a unit of its own machine; a node that is there
+ * says more than either. */
 void region_rent_refused(region_rent_t *self, const char *name, int64_t now_us); /* it could not be started */
 void region_rent_given_back(region_rent_t *self, const char *name, int64_t now_us);
 

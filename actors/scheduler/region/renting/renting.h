@@ -1,9 +1,10 @@
-/* renting - what a region rents: the units of region_rent.h as the regional scheduler sees them, and what they come to.
+/* renting - what a region rents: the units of region_rent.h as the regional scheduler sees them,
+ * and what they come to.
  *
  * Owns     the list of units, and what workers have computed on them.
  * Reads    base, nodes, actors, shards, moving (what was handed over is nowhere to be waited for).
- * Who      the core tells it of nodes, plans and of what workers have computed, calls renting_tick after every event, and offers its
- *          commands to whoever carries them out.
+ * Who      the core tells it of nodes, plans and of what workers have computed, calls renting_tick after
+ *          every event, and offers its commands to whoever carries them out.
  * Threads  one owner.
  */
 #ifndef ACTORS_SCHEDULER_REGION_RENTING_RENTING_H
@@ -49,7 +50,8 @@ bool renting_is_coming(const renting_t *self); /* somebody is on the way */
 
 void renting_report(const renting_t *self, message_t *report, int64_t now_us);
 
-/* For a successor: figures of the run; units that outlive this scheduler; the plan, which goes on also unheard. */
+/* For a successor: figures of the run; units that outlive this scheduler; the plan, which
+ * goes on also unheard. */
 void renting_put(const renting_t *self, message_t *state, int64_t now_us);
 void renting_load_figures(renting_t *self, const message_t *saved);
 void renting_load_units(renting_t *self, const message_t *saved, int64_t now_us);

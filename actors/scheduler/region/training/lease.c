@@ -255,8 +255,8 @@ static void s_adopt(lease_table_t *self, worker_entry_t *entry, const lease_requ
     }
 }
 
-/* The lowest run of free batches, and how many are free in all. Workers hold an interval or two each, which are put in one by
- * one: joining sets would copy the whole for each of them. */
+/* The lowest run of free batches, and how many are free in all. Workers hold an interval or two each, which
+ * are put in one by one: joining sets would copy the whole for each of them. */
 static bool s_free(lease_table_t *self, uint64_t *ret_first, uint64_t *ret_end, uint64_t *ret_count)
 {
     err_code_t code = ranges_copy(&self->taken, &self->applied);
@@ -283,7 +283,8 @@ uint64_t lease_table_free(lease_table_t *self)
 
 /* ---- speeds ---- */
 
-/* The speed of all living workers together; one that has not told yet counts as the mean of those who have. */
+/* The speed of all living workers together; one that has not told yet counts as the
+ * mean of those who have. */
 typedef struct {
     size_t live;
     uint64_t leased;
@@ -343,8 +344,8 @@ static double s_others_do(const lease_table_t *self, const worker_entry_t *entry
     return sum;
 }
 
-/* When the others could be done with everything that is left, a batch being done by one of them: the least time T with
- * sum of floor(T x speed) >= left. */
+/* When the others could be done with everything that is left, a batch being done by one of them: the least
+ * time T with sum of floor(T x speed) >= left. */
 static double s_others_end(const lease_table_t *self, const worker_entry_t *entry, const pace_t *pace,
                            uint64_t left)
 {
@@ -361,7 +362,8 @@ static double s_others_end(const lease_table_t *self, const worker_entry_t *entr
     return high;
 }
 
-/* How many more batches a worker may take without the run ending later than with the others alone; UINT64_MAX: any number. */
+/* How many more batches a worker may take without the run ending later than with the others alone;
+ * UINT64_MAX: any number. */
 static uint64_t s_fitting(const lease_table_t *self, const worker_entry_t *entry, const pace_t *pace,
                           uint64_t free_count)
 {
@@ -386,8 +388,8 @@ static bool s_is_refused(worker_entry_t *entry, const pace_t *pace, uint64_t fit
     return (double)(now_us - entry->refused_us) < 1e6 / s_speed(entry, pace);
 }
 
-/* A worker's batches: what it computes and one lease more; where a step is shared out, a whole step, as the others
- * may be away. */
+/* A worker's batches: what it computes and one lease more; where a step is shared out, a whole step, as the
+ * others may be away. */
 static uint64_t s_most(const lease_table_t *self, const worker_entry_t *entry, const pace_t *pace)
 {
     if (!self->spec.one_by_one)
@@ -395,8 +397,8 @@ static uint64_t s_most(const lease_table_t *self, const worker_entry_t *entry, c
     return self->spec.worker_count > 2 ? self->spec.worker_count : 2;
 }
 
-/* A free batch below all that a worker holds is another matter: what it holds may have to wait for exactly that
- * one. */
+/* A free batch below all that a worker holds is another matter: what it holds may have to wait
+ * for exactly that one. */
 static bool s_may_have(const lease_table_t *self, const worker_entry_t *entry, const pace_t *pace,
                        uint64_t first)
 {

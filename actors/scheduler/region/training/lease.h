@@ -22,9 +22,8 @@ typedef struct {
     uint64_t batches; /* of the whole run */
     size_t shard_count;
     size_t worker_count; /* at the start; grows with lease_table_grow */
-    bool
-        one_by_one; /* sync, ssp and rounds: one batch at a time, spread over the workers, so that a step is shared
-                        out */
+    /* sync, ssp and rounds: one batch at a time, spread over the workers, so that a step is shared out */
+    bool one_by_one;
 } lease_spec_t;
 
 typedef struct lease_table lease_table_t;

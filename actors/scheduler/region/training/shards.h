@@ -1,10 +1,11 @@
 /* shards - what the region's shards have told of themselves, and so which batches there are to do.
  *
- * Owns     per shard its newest progress, the newest snapshot known to be durable, and where it ran last; the table of leases; how
- *          many samples the region has reached.
+ * Owns     per shard its newest progress, the newest snapshot known to be durable, and where it ran last; the
+ *          table of leases; how many samples the region has reached.
  * Reads    base, run (the job), nodes, actors (which incarnation of a shard runs).
  * Who      the core gives it progress; workers' leases go through training.h; everybody above asks.
- * Rules    nothing is known before every shard has told once (shards_known): until then all that asks for batches waits.
+ * Rules    nothing is known before every shard has told once (shards_known): until then all that
+ *          asks for batches waits.
  * Threads  one owner.
  */
 #ifndef ACTORS_SCHEDULER_REGION_TRAINING_SHARDS_H

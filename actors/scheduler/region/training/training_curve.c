@@ -78,8 +78,8 @@ bool training_evaluates(const training_t *self, size_t worker)
     return evaluation->granted && (worker == SIZE_MAX || evaluation->worker == worker);
 }
 
-/* Of the quarters that passed meanwhile the newest is evaluated next, the others keep rows without a result: every
- * quarter has its row, in order. */
+/* Of the quarters that passed meanwhile the newest is evaluated next, the others keep rows without a result:
+ * every quarter has its row, in order. */
 static void s_end_evaluation(training_t *self)
 {
     evaluation_t ended = self->curve.evaluation;

@@ -1,4 +1,5 @@
-/* ama: the model every `every` steps; at the receiver w <- (1 - a) w + a w_remote, a = n_remote / N. Nobody waits. */
+/* ama: the model every `every` steps; at the receiver w <- (1 - a) w + a w_remote, a =
+ * n_remote / N. Nobody waits. */
 #include "actors/shard/replica/strategy/model.h"
 
 const exchange_t exchange_ama = {

@@ -1,4 +1,5 @@
-/* asgd-ga: the sum of the gradients of `every` local steps; at the receiver one optimizer step with the sum. */
+/* asgd-ga: the sum of the gradients of `every` local steps; at the receiver one
+ * optimizer step with the sum. */
 #include "actors/shard/replica/strategy/gradient.h"
 
 const exchange_t exchange_asgd_ga = {

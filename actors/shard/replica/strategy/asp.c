@@ -1,5 +1,5 @@
-/* asp: every `every` steps the values that have changed by more than `threshold` of themselves; others add them plainly, and the own
- * change stays in the model as it is. Nobody waits. */
+/* asp: every `every` steps the values that have changed by more than `threshold` of themselves; others add
+ * them plainly, and the own change stays in the model as it is. Nobody waits. */
 #include "actors/shard/replica/strategy/difference.h"
 
 static void s_derive(replica_t *self)
@@ -8,7 +8,7 @@ static void s_derive(replica_t *self)
     self->outer.lr = 1;
 }
 
-/* What was cut is with the others now: the next difference begins here. */
+/* The others have what was cut now: the next difference begins here. */
 static void s_made(replica_t *self, bool refused)
 {
     if (!self->outer.on)

@@ -1,17 +1,19 @@
 /* `start` is where the local steps since the last cut began, and what deltas act on; the formulas are in
- * actors/synchronizer/strategy.h. Local steps never change it, so a difference holds what they gained and nothing else. The local
- * optimizer's momentum stays in its region.
+ * actors/synchronizer/strategy.h. Local steps never change it, so a difference holds what they gained and
+ * nothing else. The local optimizer's momentum stays in its region.
  *
  * While nothing is open, start and parameters are one buffer: the next step copies it as it writes.
  *
- * With overlap local steps go on after a cut, from where it was made: `base`. What its round does takes the place of what
- * was cut, and what came after the cut stays: w <- s + (w - base). The next cut has that and what follows, once.
+ * With overlap local steps go on after a cut, from where it was made: `base`. What its round does takes
+ * the place of what was cut, and what came after the cut stays: w <- s + (w - base). The next cut has that
+ * and what follows, once.
  *
- * Without rounds the own delta waits in `pending` like others' until it is taken, which needs memory and may come
- * later; it acts as others see it, and what its encoding left out is in the residual alone.
+ * Without rounds the own delta waits in `pending` like others' until it is taken, which needs memory and may
+ * come later; it acts as others see it, and what its encoding left out is in the residual alone.
  *
- * Under asp the own difference stays in the parameters, so that start follows them at each cut; what others send is added
- * to both. What of a difference was not significant is in the residual, and in the parameters, and nowhere else.
+ * Under asp the own difference stays in the parameters, so that start follows them at each cut; what others
+ * send is added to both. What of a difference was not significant is in the residual, and in the
+ * parameters, and nowhere else.
  *
  * No fused multiply-add here: regions apply rounds to the same bits. */
 #if defined(__GNUC__) && !defined(__clang__)
@@ -157,7 +159,8 @@ bool difference_act(replica_t *self, const blend_t *delta, act_t *act)
 
 /* -- upon another region's state */
 
-/* Own differences that are not in it act later, as received ones; the open local steps lead on from where its start is. */
+/* Own differences that are not in it act later, as received ones; the open local steps lead on from
+ * where its start is. */
 void difference_again(replica_t *self, const delta_head_t *head, const buf_t *values)
 {
     (void)values;

@@ -1,4 +1,5 @@
-/* difference - what diloco, diloco-async and asp share: a cut is what local steps have gained since `start`, which is what deltas act on.
+/* difference - what diloco, diloco-async and asp share: a cut is what local steps have gained since `start`,
+ * which is what deltas act on.
  *
  * Called   by these strategies' files.
  */
@@ -7,7 +8,7 @@
 
 #include "actors/shard/replica/strategy/rows.h"
 
-/* What one delta, or the mean of a round's, does. */
+/* The arithmetic of one delta, or of the mean of a round's. */
 typedef struct {
     float lr, mu;
     float share;   /* of the delta */

@@ -1,9 +1,9 @@
-/* diloco: what the model gained in `every` steps; all regions wait, then one outer step with the mean. With overlap local steps go on
- * while a round is under way. */
+/* diloco: what the model gained in `every` steps; all regions wait, then one outer step with the mean. With
+ * overlap local steps go on while a round is under way. */
 #include "actors/shard/replica/strategy/difference.h"
 
-/* A difference that comes late acts in some later round: what it has must not be in the next one, too. One that is not
- * finite carries nothing, and nothing goes on from it. */
+/* A difference that comes late acts in some later round: what it has must not be in the next one, too. One
+ * that is not finite carries nothing, and nothing goes on from it. */
 static void s_waits(replica_t *self, bool carries, bool open)
 {
     if (!self->outer.on)

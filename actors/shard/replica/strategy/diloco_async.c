@@ -1,5 +1,5 @@
-/* diloco-async: as diloco, and nobody waits: each delta, also the own one, acts when it is taken, with its region's share; the outer
- * momentum comes late, once for a delta of each region on average. */
+/* diloco-async: as diloco, and nobody waits: each delta, also the own one, acts when it is taken, with its
+ * region's share; the outer momentum comes late, once for a delta of each region on average. */
 #include "actors/shard/replica/strategy/difference.h"
 
 #include <string.h>

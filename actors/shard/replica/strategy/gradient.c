@@ -49,7 +49,7 @@ static void s_step(replica_t *self, const buf_t *gradient, uint64_t samples)
     self->samples_applied += samples;
 }
 
-/* What the cuts carried ... */
+/* The cuts that the donor lacks are applied as they were sent ... */
 void gradient_again(replica_t *self, const delta_head_t *head, const buf_t *values)
 {
     s_step(self, values, head->samples);

@@ -1,10 +1,15 @@
-/* slowmo: ama with a slow momentum. Models are averaged on arrival as under ama; at each own cut, with s where the last one was:
+/* slowmo: ama with a slow momentum. Models are averaged on arrival as under ama; at each own cut, with s
+ * where the last one was:
  *
- *     v <- mu v + (s - w);   w <- s - lr v;   s <- w            lr, mu: job.sync.outer_lr (1) and outer_momentum (0.3)
+ *     v <- mu v + (s - w);   w <- s - lr v;   s <- w
+ *     lr, mu: job.sync.outer_lr (1) and outer_momentum (0.3)
  *
- * and that w is what is cut. With mu = 0 and lr = 1 it is ama. The local optimizer's momentum stays in its region.
- * Source: SlowMo, arXiv 1910.00643, algorithm 1, with v = gamma u; there all workers average exactly before it, here with what has
- * come. No fused multiply-add: replicas that start equal stay as equal as under ama. */
+ * and that w is what is cut. With mu = 0 and lr = 1 it is ama. The local optimizer's
+ * momentum stays in its region.
+ *
+ * Source: SlowMo, arXiv 1910.00643, algorithm 1, with v = gamma u; there all workers average
+ * exactly before it, here with what has come. No fused multiply-add: replicas that start equal stay
+ * as equal as under ama. */
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC optimize("fp-contract=off")
 #else

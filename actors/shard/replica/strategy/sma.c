@@ -1,6 +1,7 @@
 /* sma: the model every `every` steps; all regions wait, then w <- sum n_r w_r / N in the order of regions.
  *
- * Where rounds need not all regions `start` is the last mean: a region whose model came late goes back to it. */
+ * Where rounds need not all regions `start` is the last mean: a region whose model came
+ * late goes back to it. */
 #include "actors/shard/replica/strategy/difference.h"
 #include "actors/shard/replica/strategy/model.h"
 

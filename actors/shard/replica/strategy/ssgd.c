@@ -1,4 +1,5 @@
-/* ssgd: the gradient of every step; all regions wait, then one step with their mean: equal to one process with the big batch. */
+/* ssgd: the gradient of every step; all regions wait, then one step with their mean: equal to one process
+ * with the big batch. */
 #include "actors/shard/replica/strategy/gradient.h"
 
 static bool s_round(replica_t *self, const blend_t *mean)

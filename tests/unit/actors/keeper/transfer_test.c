@@ -13,7 +13,7 @@
 #define GIVER "shard/eu/1"
 #define TAKER "keeper/us/a"
 
-/* What the network does to messages, in percent, and what of it has really happened. */
+/* The faults of the network, in percent, and how many of them have really happened. */
 typedef struct {
     unsigned lose, twice, late, damage;
     size_t lost, doubled, delayed, damaged;

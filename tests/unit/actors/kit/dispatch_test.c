@@ -1,4 +1,4 @@
-/* Who a name is to a core, and what becomes of a message: by a table of a role that does not exist. */
+/* Senders and dispatch, by a table of a role that does not exist. */
 #include "actors/kit/dispatch.h"
 
 #include <criterion/criterion.h>

@@ -1,4 +1,5 @@
-/* Dispatch tables and the SAYS rows of schema.def say the same: what a role takes somebody may say to it, and the other way round. */
+/* Dispatch tables and the SAYS rows of schema.def say the same: what a role takes somebody may say to it, and
+ * the other way round. */
 #include "codec/wire/says.h"
 #include "actors/node/node_core.h"
 #include "actors/scheduler/global/global_core.h"

@@ -339,7 +339,7 @@ Test(model, pieces_of_a_batch_join_to_its_gradient)
     }
 }
 
-/* What a model cannot read is refused before it computes: it would read beyond a batch's end. */
+/* Data that a model cannot read are refused before it computes: it would read beyond a batch's end. */
 Test(model, accepts_data_that_fit_it)
 {
     const dataset_facts_t well = {.kind = "idx", .total = 9, .height = 28, .width = 28, .label_most = 9};

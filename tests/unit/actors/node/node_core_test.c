@@ -89,7 +89,7 @@ Test(node_core, an_actor_that_died_and_was_placed_again_is_no_failure)
     s_destroy(&core);
 }
 
-/* What it has stored is as it was: a drain meanwhile is in order. */
+/* The actor's stored state is as it was, so a drain meanwhile is in order. */
 Test(node_core, an_actor_that_found_no_room_is_no_failure)
 {
     node_core_t *core = s_new();

@@ -80,7 +80,7 @@ Test(actors, no_incarnation_of_the_global_scheduler_is_used_twice_whatever_the_p
     cr_assert_gt(s_global(s_left, false), before);
 }
 
-/* What it has decided is told to others when it is stored. */
+/* A decision is told to others only when it is stored. */
 Test(actors, what_the_global_scheduler_keeps_is_there_after_a_power_cut)
 {
     char path[TEMP_PATH_MAX + 16];

@@ -173,7 +173,7 @@ static message_t *s_answer(const message_t *asked)
     return answer;
 }
 
-/* What a worker's driver does; the numbers are no better than the messages. */
+/* Computes as a worker's driver does; the numbers are no better than the messages. */
 static void s_compute(worker_core_t *core, rng_t *rng, int64_t now_us)
 {
     worker_task_t task;

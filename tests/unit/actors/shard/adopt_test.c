@@ -457,8 +457,8 @@ Test(adopt, a_snapshot_of_the_state_before_does_not_count)
     world_destroy(w);
 }
 
-/* What can be gone on from is what is kept, of this line or the end of the one before: numbers of another
- * line say nothing. */
+/* A position can be gone on from when it is kept, of this line or at the end of the one before: numbers of
+ * another line say nothing. */
 Test(adopt, a_position_of_another_line_is_not_gone_on_from)
 {
     world_t *w = s_world(2, STRATEGY_ASGD, 1);

@@ -46,7 +46,7 @@ static void s_expect(const world_t *w, float times)
         cr_assert_eq(p[i], 0 - times * s_g[i]);
 }
 
-/* What a pull says about the new parameters is true of them. */
+/* A pull's checksums are those of the new parameters. */
 static void s_expect_checksums(world_t *w)
 {
     world_forget_mail(w);

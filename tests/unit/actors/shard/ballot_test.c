@@ -275,7 +275,7 @@ Test(ballot, a_decision_is_told_to_whoever_asks)
     world_destroy(w);
 }
 
-/* What is decided is had by a whole group: who lacks another one's contribution does not belong to it. */
+/* A region that lacks another one's contribution does not belong to the group that decides. */
 Test(ballot, only_what_all_of_a_group_have_is_proposed)
 {
     world_t *w = s_world();

@@ -1,4 +1,4 @@
-/* What a shard has stored, gone on with under other settings. */
+/* A stored state, gone on with under other settings. */
 #include "actors/shard/durable/carry.h"
 
 #include "actors/synchronizer/strategy.h"

@@ -367,7 +367,7 @@ Test(delta, of_one_that_was_replaced_is_refused_for_good_once_the_newer_ones_was
 
 #define FORGED ((INCARNATION_TERM_MAX << 32) - 1) /* the greatest that anybody can have been given */
 
-/* What was staged of it, and never came whole, keeps the true one out while it is heard, and no longer;
+/* Chunks of an older one that never came whole keep the true one out while it is heard, and no longer;
  * nor after a restart. */
 Test(delta, who_has_only_begun_to_say_something_is_believed_for_a_while)
 {
@@ -488,7 +488,7 @@ Test(delta, a_position_in_an_entry_that_cannot_have_been_is_not_taken)
     world_destroy(w);
 }
 
-/* What speaks of another line, or of what was never sent, may be anybody's. */
+/* Words about another line, or about numbers that were never sent, may be anybody's. */
 Test(delta, a_synchronizer_that_speaks_nonsense_shuts_nobody_out)
 {
     world_t *w = s_world(STRATEGY_ASGD);

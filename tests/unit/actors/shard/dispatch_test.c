@@ -1,4 +1,4 @@
-/* Who may say what to a shard: everything from everybody else is refused in one way, and changes nothing. */
+/* Senders: a message from anybody but those who may say it is refused in one way, and changes nothing. */
 #include "world.h"
 
 #include "actors/shard/shard_inside.h"

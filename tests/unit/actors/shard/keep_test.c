@@ -1,4 +1,4 @@
-/* What a shard does with its keepers, at the levels of durability. The keepers are the test. */
+/* A shard and its keepers, at the levels of durability. The keepers are the test. */
 #include "tests/unit/actors/shard/world.h"
 
 #include "actors/shard/shard_inside.h"

@@ -137,7 +137,7 @@ Test(limits, refusals_go_on_when_their_set_is_full)
     world_destroy(w);
 }
 
-/* What has the wrong number or sender says nothing about the training. */
+/* A push with the wrong number or sender says nothing about the training. */
 Test(limits, a_batch_that_cannot_be_is_refused_and_no_sign_of_divergence)
 {
     topology_t *t = world_topology(1, STRATEGY_ASGD, 1, 1);

@@ -137,7 +137,7 @@ static message_t *s_nothing(const world_t *w, uint64_t number)
     return m;
 }
 
-/* What a shard that goes on from `before` stores next, after it has taken one delta. */
+/* The next snapshot of a shard that goes on from `before`, after it has taken one delta. */
 static snapshot_t *s_next(const world_t *w, const snapshot_t *before, bool single)
 {
     shard_spec_t spec = world_spec(w, 0, 0);

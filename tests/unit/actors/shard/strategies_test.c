@@ -294,7 +294,7 @@ Test(diloco, rounds_are_what_the_formulas_say_and_equal_bit_for_bit)
     world_destroy(w);
 }
 
-/* What a delta of region `from` does to a replica. */
+/* Applies a delta of region `from`, naively. */
 static void s_naive_take(naive_t *self, const double *difference, double share, double lr, double mu,
                          size_t regions)
 {
@@ -619,7 +619,7 @@ Test(restore, sma_goes_on_to_the_same_bits)
     s_check_restart(STRATEGY_SMA, 3);
 }
 
-/* What is computed after a cut is computed from its round. */
+/* Gradients after a cut are computed from its round. */
 Test(strategies, no_step_is_made_while_a_round_is_open)
 {
     static const float ones[ELEMENTS] = {1, 1};

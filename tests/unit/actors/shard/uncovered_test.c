@@ -112,8 +112,7 @@ Test(uncovered, with_room_it_is_durable_again)
     world_destroy(w);
 }
 
-/* What it has left behind at the others is more than its disk has: it takes their state, and computes the
- * rest again. */
+/* The others have had more from it than its disk has: it takes their state, and computes the rest again. */
 Test(uncovered, a_death_meanwhile_is_a_loss_that_is_made_good)
 {
     world_t *w = s_world(WHEN_FULL_GO_ON);

@@ -34,7 +34,7 @@ static float s_value(const world_t *w, size_t r)
     return -shard_core_parameters(w->shard[r][0])[0];
 }
 
-/* What is late is in the next round. */
+/* A late contribution is in the next round. */
 static void s_expect_all(world_t *w)
 {
     for (size_t r = 0; r < 3; r++)
@@ -75,7 +75,7 @@ Test(vote, with_a_quorum_of_all_nobody_goes_on_alone)
     world_destroy(w);
 }
 
-/* What binds is the share that is asked for, not that some are a majority. */
+/* The share that is asked for binds, not that some are a majority. */
 static void s_check_share(double quorum, bool enough)
 {
     world_t *w = s_world_of(4, quorum);
@@ -131,7 +131,7 @@ static void s_check_death(bool told, size_t hearer)
     w->cut[0] = true; /* and stays away: others must find out what it may have decided */
     w->auto_commit = true;
     world_settle(w, 12000000);
-    /* What one had accepted may be decided, whoever asks; else the others decide what both have. */
+    /* A value that one had accepted may be decided, whoever asks; else the others decide what both have. */
     float value = !told ? 110 : hearer == 1 ? 11 : 101;
     cr_assert_eq(s_value(w, hearer), value);
     cr_assert_eq(s_value(w, absent), value, "what region 0 sent is handed on by region %zu", hearer);
@@ -303,7 +303,8 @@ static void s_keep(world_t *w, size_t origin, uint64_t number, size_t bytes)
     buf_destroy(&cursor);
 }
 
-/* What is kept for others is bounded by `window` for each origin, and the oldest goes first. */
+/* Contributions that are kept for others are bounded by `window` for each origin, and
+ * the oldest goes first. */
 Test(vote, what_is_kept_for_others_is_bounded_by_the_window)
 {
     world_t *w = s_world(0.5);

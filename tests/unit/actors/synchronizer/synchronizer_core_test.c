@@ -98,8 +98,7 @@ static void s_ack(const char *region, uint64_t applied, uint64_t durable)
     s_ack_from(region, 1, applied, durable, ERR_OK);
 }
 
-/* What was sent since the last look: deltas to region1 as "1 2 3 ", whole ones only; other things are
- * counted. */
+/* Messages since the last look: deltas to region1 as "1 2 3 ", whole ones only; others are counted. */
 typedef struct {
     char deltas[256];
     size_t chunks;
@@ -446,7 +445,7 @@ Test(synchronizer, survives_any_fields)
     s_end();
 }
 
-/* What is kept is sent again and again: it must be what the shard meant. */
+/* A kept chunk is sent again and again: it must be what the shard meant. */
 Test(synchronizer, drops_a_damaged_chunk_and_fetches_it_again)
 {
     s_start(1 << 20);

@@ -18,7 +18,7 @@ static void s_capture(log_level_t least)
     log_open(s_pipe[1], least);
 }
 
-/* What was logged so far, which closes the log. */
+/* Reads all that was logged so far, which closes the log. */
 static size_t s_read(char *out, size_t size)
 {
     log_open(STDERR_FILENO, LEVEL_INFO);

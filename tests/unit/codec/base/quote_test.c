@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What a shell makes of it. */
+/* A shell makes the same text of it again. */
 static void s_expect_round(const char *text)
 {
     char out[QUOTE_MAX], command[QUOTE_MAX + 32], got[QUOTE_MAX] = "";

@@ -286,7 +286,7 @@ static void s_assert_read(parse_fn *parse, const char *text, uint64_t value)
               (unsigned long long)value);
 }
 
-/* What is printed for people can be written back, whatever its size. */
+/* Any value that is printed for people can be written back, whatever its size. */
 Test(units, every_printed_value_is_read)
 {
     char out[UNITS_TEXT_MAX];

@@ -62,7 +62,7 @@ static void s_values(rng_t *rng, kind_t kind, float *ret, size_t count)
         ret[i] = s_value(rng, kind);
 }
 
-/* What an encode gave: bytes in a block of exactly their size. */
+/* The result of an encode: bytes in a block of exactly their size. */
 typedef struct {
     uint8_t *bytes;
     size_t size;

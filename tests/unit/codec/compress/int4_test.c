@@ -58,7 +58,7 @@ Test(int4, is_half_a_byte_for_each_value_and_two_for_each_scale)
                      "%zu values", rows[i].count);
 }
 
-/* What is on the wire may never change. */
+/* Bytes on the wire may never change. */
 Test(int4, has_these_bytes)
 {
     static const struct {

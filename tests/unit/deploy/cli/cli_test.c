@@ -57,7 +57,8 @@ Test(cli, options_in_any_order_reach_the_command)
     cr_assert(s_seen.json);
 }
 
-/* What a shell has not read: all that names a file or a directory, and nothing else. */
+/* A shell leaves ~ alone in --state=~/x: all that names a file or a directory is expanded
+ * here, and nothing else. */
 Test(cli, a_tilde_is_the_home_directory_in_paths_alone)
 {
     setenv("HOME", "/home/me", 1);

@@ -1,4 +1,4 @@
-/* What a topology says of the world around it, tried: who answers, who does not, and who is somebody else. */
+/* A topology's addresses, tried: some answer, some do not, and some are somebody else's. */
 #include "deploy/launch/dial.h"
 
 #include "brokers/broker.h"

@@ -1,4 +1,4 @@
-/* What `status` shows, on every machine, and what it is made of. */
+/* The document that `status` shows, on every machine, and what it is made of. */
 #include "deploy/launch/picture.h"
 #include "deploy/launch/region_row.h"
 #include "deploy/launch/watch.h"

@@ -1,4 +1,4 @@
-/* What messages of one element per shard stand for. */
+/* Sizes that messages of one element per shard stand for. */
 #include "deploy/simulate/sizes.h"
 
 #include "actors/model/model.h"

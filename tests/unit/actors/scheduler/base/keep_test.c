@@ -1,5 +1,5 @@
-/* What schedulers keep: damage is found, a disk that fails loses nothing that was stored, a new curve
- * replaces the old. */
+/* The schedulers' store: damage is found, a disk that fails loses nothing that was stored, a new
+ * curve replaces the old. */
 #include "actors/scheduler/base/keep.h"
 #include "store/kv_mem.h"
 #include "store/verify.h"
@@ -49,7 +49,7 @@ static void s_kept(void *core, uint64_t decisions)
 static const keep_source_t s_source = {
     .state = s_state, .row_count = s_row_count, .row = s_row, .decisions = s_decisions, .kept = s_kept};
 
-/* What a successor reads. */
+/* Reads as a successor does. */
 static err_code_t s_load(kv_t *kv, kept_t *ret_kept)
 {
     keep_t *keep = keep_new(kv, &s_source, 2);

@@ -57,7 +57,7 @@ static table_t s_table(void)
     return self;
 }
 
-/* What no other beats: of each price the most power. */
+/* The size of the frontier: sets that no other beats, of each price the most power. */
 static size_t s_count(const table_t *table)
 {
     size_t count = 0;

@@ -494,7 +494,7 @@ Test(plan, an_encoding_and_the_start_count)
     cr_assert(whole.cost > bare.cost);
 }
 
-/* What is sent at the end of the run, and the start, are part of what must be within the deadline. */
+/* The start, and the last exchange at the end of the run, must be within the deadline, too. */
 Test(plan, a_deadline_has_room_for_the_start_and_the_last_exchange)
 {
     s_line(STRATEGY_ASGD_GA);

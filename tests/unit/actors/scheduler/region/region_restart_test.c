@@ -26,8 +26,8 @@ static const placement_t *s_all(const running_t *running, size_t index)
                        : &running->workers[index - 4];
 }
 
-/* What a node says of itself after its scheduler is back: whom it hosts, and of each but `ended` that it
- * runs. */
+/* A node announces itself after its scheduler is back: all that it hosts, of which
+ * everything but `ended` runs. */
 static void s_announce_hosted(bench_t *bench, const running_t *running, const char *node, uint64_t pid,
                               const char *ended)
 {
@@ -698,7 +698,7 @@ Test(region_restart, a_shard_waits_for_a_node_that_was_given_up_before_its_sched
     }
 }
 
-/* What a node says that it holds is as old as its process: its shard may have stored more since. */
+/* A node's word on what it holds is as old as its process: its shard may have stored more since. */
 Test(region_restart, a_shard_goes_back_to_a_process_that_has_gone_on)
 {
     bench_t *bench = s_bench(2, false);

@@ -159,7 +159,7 @@ Test(region_workers, those_of_a_node_that_leaves_end_and_no_others_take_their_pl
     s_free(b);
 }
 
-/* What it computes is not lost: it finishes, is not given more, and is not killed. */
+/* The batch in its hands is not lost: it finishes, is not given more, and is not killed. */
 Test(region_workers, one_that_is_to_end_is_asked_again_and_given_nothing)
 {
     bench_t *b = s_running(0, 0);

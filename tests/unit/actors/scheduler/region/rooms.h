@@ -126,7 +126,7 @@ static inline region_actor_t *rooms_run(rooms_t *self, const char *name, size_t 
     return actor;
 }
 
-/* What a shard tells: batches below `applied` and `durable`, its newest snapshot. */
+/* A shard's progress: batches below `applied` and `durable`, its newest snapshot. */
 static inline message_t *rooms_progress(const rooms_t *self, size_t shard, uint64_t applied, uint64_t durable,
                                         uint64_t number)
 {

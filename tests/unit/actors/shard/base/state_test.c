@@ -1,4 +1,5 @@
-/* Counters of a shard: each is told, and what is stored is found again. counters.def is walked, so that none can be forgotten. */
+/* Counters of a shard: each is told, and what is stored is found again. counters.def is walked, so that
+ * none can be forgotten. */
 #include "tests/unit/actors/shard/world.h"
 
 #include "actors/shard/shard_inside.h"

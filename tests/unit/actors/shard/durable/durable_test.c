@@ -1,4 +1,4 @@
-/* What is stored and when, in rooms without a shard. */
+/* Storing, in rooms without a shard: the contents of a snapshot, and when one is due. */
 #include "actors/shard/durable/durable.h"
 #include "actors/shard/replica/strategy/rows.h"
 #include "tests/unit/actors/shard/world.h"

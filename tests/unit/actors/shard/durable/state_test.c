@@ -142,7 +142,7 @@ static buf_t *s_unhex(const char *text)
     return buf;
 }
 
-/* What was stored of a case. */
+/* The stored snapshot of a case. */
 static snapshot_t *s_golden(const char *name)
 {
     snapshot_t *snapshot = snapshot_new(&(snapshot_id_t){.history = 1000, .number = 9, .incarnation = 1});

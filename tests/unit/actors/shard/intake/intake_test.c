@@ -1,4 +1,5 @@
-/* The region's own batches, without a shard: what becomes of pushes and pulls when somebody else says whether steps may be made. */
+/* The region's own batches, without a shard: what becomes of pushes and pulls when somebody else says
+ * whether steps may be made. */
 #include "actors/shard/intake/intake.h"
 #include "actors/shard/replica/strategy/rows.h"
 #include "codec/base/hash.h"

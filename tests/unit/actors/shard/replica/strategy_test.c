@@ -1,4 +1,5 @@
-/* Strategies without a shard: what each row cuts, and what it does with what others cut, element by element. */
+/* Strategies without a shard: what each row cuts, and what it does with what others cut,
+ * element by element. */
 #include "actors/shard/replica/strategy/rows.h"
 #include "tests/unit/actors/shard/world.h"
 

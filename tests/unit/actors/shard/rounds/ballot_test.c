@@ -17,7 +17,7 @@
 #define STORM_US 40000000
 #define END_US 160000000
 
-/* What is left of one that dies. */
+/* The remains of one that dies. */
 typedef struct {
     vote_t log[2 * ROUNDS];
     size_t count;
@@ -230,7 +230,7 @@ static void s_restart(world_t *w, size_t region, const saved_t *saved)
     memset(voter->fence, 0, sizeof voter->fence);
 }
 
-/* What it had said and has not come yet does not come any more; `both`: nor what it was told. */
+/* Drops a region's words that have not come yet; `both`: and those to it. */
 static void s_silence(world_t *w, size_t region, bool both)
 {
     size_t kept = 0;

@@ -1,5 +1,6 @@
-/* The rooms below and rounds, without a shard: contributions are put into them by hand, others' votes are messages, and what is
- * committed is said. Three regions; this one is region 1, and counts: a contribution is added to what the parameters are. */
+/* The rooms below and rounds, without a shard: contributions are put into them by hand, others' votes are
+ * messages, and what is committed is said. Three regions; this one is region 1, and counts: a contribution is
+ * added to what the parameters are. */
 #include "actors/shard/rounds/rounds.h"
 #include "actors/shard/replica/strategy/rows.h"
 #include "tests/unit/actors/shard/world.h"
@@ -248,7 +249,7 @@ Test(rounds, what_is_stored_is_what_it_goes_on_from)
     s_leave(h);
 }
 
-/* What a region sent is given to a third one, from where that one lacks it. */
+/* A region's contribution is given to a third one, from the number that it lacks. */
 Test(rounds, what_others_sent_is_handed_on)
 {
     static const struct {
@@ -274,7 +275,7 @@ Test(rounds, what_others_sent_is_handed_on)
     s_leave(h);
 }
 
-/* What region 0 says to have: of region 2's stream everything up to `number`. */
+/* Region 0 says that it has everything of region 2's stream up to `number`. */
 static void s_has(house_t *h, uint64_t number)
 {
     const uint64_t have[3] = {0, 0, number};

@@ -1,4 +1,5 @@
-/* Deltas out and in, without a shard: the rooms above are this test, which says what may leave and what may be taken. */
+/* Deltas out and in, without a shard: the rooms above are this test, which says what may leave
+ * and what may be taken. */
 #include "actors/shard/replica/strategy/rows.h"
 #include "actors/shard/stream/stream.h"
 #include "codec/base/hash.h"

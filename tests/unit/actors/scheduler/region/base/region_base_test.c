@@ -1,4 +1,4 @@
-/* What all rooms of the regional scheduler stand on. */
+/* The ground that all rooms of the regional scheduler stand on. */
 #include "tests/unit/actors/scheduler/region/rooms.h"
 
 #include <signal.h>

@@ -1,4 +1,4 @@
-/* What the broker says of the ways to other regions. */
+/* The broker's word on the ways to other regions. */
 #include "tests/unit/actors/scheduler/region/rooms.h"
 
 static bool s_link(rooms_t *rooms, bool up, uint64_t sent, int64_t now_us)

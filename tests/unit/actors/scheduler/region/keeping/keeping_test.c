@@ -1,4 +1,4 @@
-/* Who keeps for which shard, and where one goes whose node is gone with its disk. */
+/* Keepers of shards, and where a shard goes whose node is gone with its disk. */
 #include "tests/unit/actors/scheduler/region/rooms.h"
 
 /* Shard 0 runs on node a, shard 1 on b; a keeper on each node. */

@@ -1,4 +1,4 @@
-/* Who is placed where, and what ends. */
+/* Actors: where each is placed, and which end. */
 #include "tests/unit/actors/scheduler/region/rooms.h"
 
 Test(actors, what_ran_on_a_node_ends_with_it_and_ended_workers_are_told_of_once)

@@ -1,4 +1,4 @@
-/* Who is there, and who is gone. */
+/* Nodes: which are there, and which are gone. */
 #include "tests/unit/actors/scheduler/region/rooms.h"
 
 static size_t s_announce(rooms_t *rooms, const char *name, uint64_t process, int64_t now_us,

@@ -1,4 +1,4 @@
-/* What a predecessor left. */
+/* Adopting from a predecessor. */
 #include "tests/unit/actors/scheduler/region/rooms.h"
 
 Test(adopting, nothing_is_placed_before_nodes_have_told_whom_they_host)

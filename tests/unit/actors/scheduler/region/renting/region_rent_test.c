@@ -326,7 +326,7 @@ static void s_aged(region_rent_t *rent, const char *name, int64_t age_us, int64_
     region_rent_seen(rent, &node, now_us);
 }
 
-/* What a predecessor leaves, taken at `now_us` by a clock that may be another one. */
+/* A successor by a clock that may be another one takes over at `now_us`. */
 static region_rent_t *s_succeed(region_rent_t **rent_p, uint64_t small, int64_t then_us, int64_t now_us)
 {
     message_t *state = message_new(KIND_region_state, "scheduler/eu", "scheduler/eu");

@@ -1,4 +1,4 @@
-/* What is rented, and what is computed there. */
+/* Rented units, and what is computed there. */
 #include "tests/unit/actors/scheduler/region/rooms.h"
 
 Test(renting, what_a_plan_wants_is_how_many_nodes_are_expected)

@@ -1,4 +1,4 @@
-/* What shards have told. */
+/* Shards' progress. */
 #include "tests/unit/actors/scheduler/region/rooms.h"
 
 Test(shards, nothing_is_known_before_every_shard_has_told)
@@ -42,7 +42,6 @@ Test(shards, the_first_snapshot_of_an_incarnation_is_a_decision)
     rooms_free(rooms);
 }
 
-/* What a report adds up of every shard is what a successor finds. */
 Test(shards, what_is_put_is_what_a_successor_takes)
 {
     rooms_t *rooms = rooms_training(), *next = rooms_new();

@@ -1,4 +1,4 @@
-/* What workers compute, and the curve. */
+/* Workers' results, and the curve. */
 #include "tests/unit/actors/scheduler/region/rooms.h"
 
 static message_t *s_want(const rooms_t *rooms, size_t worker, uint64_t samples, double loss_sum,
