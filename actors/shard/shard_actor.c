@@ -79,7 +79,7 @@ static uint64_t s_count_damaged(const statedir_latest_t *latest)
     return count;
 }
 
-/* Looks at what lies here. Errors: ERR_IO, ERR_MEMORY. What is damaged is no error, but its text is in err. */
+/* Looks at what lies here. Errors: ERR_IO, ERR_MEMORY. Damage is none, but err says what is damaged. */
 static err_code_t s_find(const shard_hint_t *self, statedir_latest_t *ret_latest, start_facts_t *ret_facts,
                          err_t *err)
 {

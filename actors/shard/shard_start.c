@@ -26,8 +26,8 @@ static bool s_is_handed_over(const start_facts_t *facts)
            facts->number == facts->newest_number;
 }
 
-/* Copies follow in the background, unless a snapshot counts only with its copies; a shard that goes on while its disk is full waits
- * for neither. */
+/* Copies follow in the background, unless a snapshot counts only with its copies; a shard that goes on while
+ * its disk is full waits for neither. */
 static bool s_is_copied(const start_facts_t *facts)
 {
     bool counts_with_copies = facts->topology->checkpoint.durability == DURABILITY_REPLICA &&
@@ -62,6 +62,7 @@ static const struct {
 #undef START_ROW
 };
 
+/* At least one batch for each snapshot that is missing, when nobody can tell. */
 static uint64_t s_lost(const start_facts_t *facts)
 {
     uint64_t had = facts->damaged_batches, newest = facts->newest_number;

@@ -1,6 +1,7 @@
-/* shard_start - whether a start is a restart or a loss: what a shard goes on from, and whether that is all that it had.
+/* shard_start - whether a start is a restart or a loss: whether what a shard goes on from is all that it had.
  *
- * Why      what others have seen of a shard, and it has not any more, must not be made again under the same numbers.
+ * Why      what others have seen of a shard, and it has not any more, must not be made again under the same
+ *          numbers.
  * How      the first of the cases below that holds says what is to be done, and why.
  * Called   by the shell for what lies on a disk, by the simulator for what lies on one of its own.
  * Threads  pure.
@@ -20,29 +21,33 @@ typedef enum {
     START_COPY     /* it was stored on another node, and copied here */
 } start_disk_t;
 
-/* What there is to decide by. */
+/* Inputs of the decision. */
 typedef struct {
     const topology_t *topology;
     start_disk_t disk;
     uint64_t incarnation, number; /* of the newest whole snapshot */
     uint32_t skipped;             /* newer ones, or newer stores, that are damaged */
     bool uncovered;               /* the shard went on while this disk was full (store/cover.h) */
-    /* as the message place: of the newest snapshot known to be durable, 0: none is known; whether it was handed over */
+    /* as the message place: of the newest snapshot known to be durable, 0: none is known; whether it was
+     * handed over */
     uint64_t newest_incarnation, newest_number;
     bool handed;
-    /* to tell how much is lost: own batches in the newest damaged snapshot and its number, as far as they can be read, else 0;
-     * own batches in the whole one */
+    /* to tell how much is lost: own batches in the newest damaged snapshot and its number, as far as they
+     * can be read, else 0; own batches in the whole one */
     uint64_t damaged_batches, damaged_number, batches;
 } start_facts_t;
 
 typedef enum {
     START_GOES_ON, /* a restart: this is all that it had */
-    START_ASKS, /* several regions: the others are asked where they stand, and one of their states may be taken */
-    START_LOSES, /* one region, where nobody can be asked: goes on, in a new history, and what is lost is reported */
+    /* several regions: the others are asked where they stand, and one of their states may be taken */
+    START_ASKS,
+    /* one region, where nobody can be asked: goes on, in a new history, and what is lost is reported */
+    START_LOSES,
     START_FAILS /* one region, and nothing to go on from though it was stored */
 } start_verdict_t;
 
-/* Every case, in the order in which they are looked for: its name, the verdict in one region and in several, and why. */
+/* Every case, in the order in which they are looked for: its name, the verdicts in one region and in several,
+ * and why. */
 #define START_CASES(X)                                                                                       \
     X(spoiled, FAILS, ASKS, "no snapshot of it is whole")                                                    \
     X(first, GOES_ON, ASKS, "nothing is known to have been stored")                                          \
@@ -64,8 +69,7 @@ typedef struct {
     start_verdict_t verdict;
     start_case_t found;
     const char *why; /* for people */
-    uint64_t
-        lost; /* own batches that the newest had and this one lacks, as far as known; at least one for each snapshot */
+    uint64_t lost;   /* own batches that the newest had and this one lacks, as far as known */
 } start_t;
 
 start_t shard_start_decide(const start_facts_t *facts);

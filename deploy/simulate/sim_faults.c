@@ -74,8 +74,8 @@ bool sim_may_lose(const sim_t *self)
     return sim_batches_applied(self) < sim_batches(self);
 }
 
-/* What is newer lies there damaged, or is gone without a trace as in a power cut: then more than one snapshot
- * is, so that the scheduler knows of something that is missing. */
+/* Newer snapshots lie there damaged, or are gone without a trace as in a power cut: then more than one is, so
+ * that the scheduler knows of something that is missing. */
 static void s_go_back(sim_copy_t *disk, size_t depth)
 {
     snapshot_t *found = disk->older[depth], *newest = disk->snapshot;

@@ -504,7 +504,7 @@ Test(synchronizer, an_entry_that_there_cannot_have_been_is_not_listened_to)
     s_end();
 }
 
-/* What no shard says cannot begin another stream, nor make what it said before late. */
+/* Words that no shard says begin no other stream, and make nothing late that it said before. */
 Test(synchronizer, nothing_of_a_malformed_message_lasts)
 {
     s_start(1 << 20);
