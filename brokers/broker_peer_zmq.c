@@ -142,7 +142,7 @@ static err_code_t s_peer_start(broker_t *self, broker_peer_t *peer, const topolo
     peer->side_count = (size_t)connections + 1;
     peer->sides = calloc(peer->side_count, sizeof *peer->sides);
     CHECK(peer->sides);
-    peer->find_wait_us = FIND_LEAST_US;
+    peer->find_pause = backoff_of(FIND_LEAST_US, FIND_MOST_US);
     broker_trouble_init(peer);
     peer->dirty = true;
     peer->down_us = self->now_us;
@@ -263,11 +263,9 @@ static void s_find(broker_t *self, broker_peer_t *peer)
     if (broker_find(self->spec.topology, peer->region_index, self->spec.run_dir, endpoint, NULL) == ERR_OK &&
         strcmp(endpoint, peer->endpoint) != 0) {
         s_redial(self, peer, endpoint);
-        peer->find_wait_us = FIND_LEAST_US;
+        backoff_reset(&peer->find_pause);
     }
-    peer->find_due_us = self->now_us + peer->find_wait_us;
-    if (peer->find_wait_us < FIND_MOST_US)
-        peer->find_wait_us *= 2;
+    peer->find_due_us = self->now_us + backoff_next(&peer->find_pause);
 }
 
 static void s_watch(broker_t *self, broker_peer_t *peer, size_t connection)
@@ -289,7 +287,7 @@ static void s_watch(broker_t *self, broker_peer_t *peer, size_t connection)
         zmq_msg_close(&address);
         if (connection == 0 && what != ZMQ_EVENT_CONNECTED) {
             peer->parted = what == ZMQ_EVENT_DISCONNECTED;
-            peer->find_wait_us = FIND_LEAST_US;
+            backoff_reset(&peer->find_pause);
         }
         if (what == ZMQ_EVENT_CONNECTED)
             broker_peer_tune(peer, (int)value);
@@ -399,7 +397,7 @@ static void s_log_changes(broker_t *self, broker_peer_t *peer)
     peer->foreign = stats.foreign;
     if (stats.up && !peer->parted) {
         peer->find_due_us = INT64_MAX;
-        peer->find_wait_us = FIND_LEAST_US;
+        backoff_reset(&peer->find_pause);
     } else if (peer->find_due_us == INT64_MAX) {
         peer->find_due_us = self->now_us;
     }

@@ -37,7 +37,7 @@ typedef struct {
     char endpoint[TOPOLOGY_TEXT_MAX]; /* dialed now */
     bool parted; /* its control connection was lost and not made again: it may be up elsewhere */
     int64_t find_due_us;
-    int64_t find_wait_us;
+    backoff_t find_pause;
     int64_t due_us;
     bool dirty;      /* something was told to the link since it was pumped */
     int64_t down_us; /* since when it is not up */

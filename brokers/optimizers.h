@@ -25,6 +25,8 @@ typedef struct {
     const char *tensors[OPTIMIZER_TENSORS_MAX];
     bool momentum; /* uses the key job.optimizer.momentum */
     bool counts;   /* a step depends on its number, so that is stored */
+    bool evens;    /* a step is about as long as the rate, however large gradients are */
+    double lr;     /* what job.optimizer.lr is when the topology does not say; 0: as for all */
 } optimizer_row_t;
 
 const optimizer_row_t *optimizer_find(optimizer_name_t id);

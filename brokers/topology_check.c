@@ -56,7 +56,10 @@ void topology_complete(const tree_t *tree, topology_t *self)
         self->job.sync.outer_lr = strategy->outer_lr;
     if (strategy->outer_momentum > 0 && !s_written(tree, "job.sync.outer_momentum"))
         self->job.sync.outer_momentum = strategy->outer_momentum;
-    if (!optimizer_find(self->job.optimizer.name)->momentum && !s_written(tree, "job.optimizer.momentum"))
+    const optimizer_row_t *optimizer = optimizer_find(self->job.optimizer.name);
+    if (optimizer->lr > 0 && !s_written(tree, "job.optimizer.lr"))
+        self->job.optimizer.lr = optimizer->lr;
+    if (!optimizer->momentum && !s_written(tree, "job.optimizer.momentum"))
         self->job.optimizer.momentum = 0;
     for (size_t i = 0; self->plan.apply && i < self->region_count; i++)
         self->regions[i].workers = 0; /* as many as what is rented has cores */

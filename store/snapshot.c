@@ -69,6 +69,20 @@ err_code_t snapshot_add(snapshot_t *self, const char *name, buf_t **buf_p, err_t
     return ERR_OK;
 }
 
+snapshot_t *snapshot_share(const snapshot_t *self, bool (*wants)(const void *hint, const char *name),
+                           const void *hint)
+{
+    snapshot_t *shared = snapshot_new(&self->id);
+    for (size_t i = 0; shared && i < self->count; i++) {
+        if (wants && !wants(hint, self->values[i].name))
+            continue;
+        buf_t *buf = buf_ref(self->values[i].buf);
+        if (snapshot_add(shared, self->values[i].name, &buf, NULL))
+            snapshot_destroy(&shared);
+    }
+    return shared;
+}
+
 buf_t *snapshot_peek(const snapshot_t *self, const char *name)
 {
     for (size_t i = 0; i < self->count; i++) {

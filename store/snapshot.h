@@ -50,6 +50,15 @@ void snapshot_destroy(snapshot_t **self_p);
  */
 MUST_USE err_code_t snapshot_add(snapshot_t *self, const char *name, buf_t **buf_p, err_t *err);
 
+/* A snapshot of the same identity with the same values, whose buffers are shared and not copied.
+ *
+ *   in   wants  names the values that are shared; NULL: all are
+ *
+ * Returns NULL without memory.
+ */
+snapshot_t *snapshot_share(const snapshot_t *self, bool (*wants)(const void *hint, const char *name),
+                           const void *hint);
+
 /* The value of a name; borrowed while the snapshot lives; NULL when there is none. */
 buf_t *snapshot_peek(const snapshot_t *self, const char *name);
 

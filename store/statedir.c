@@ -556,9 +556,7 @@ const char *statedir_store_name(const statedir_store_t *store, char out[STATEDIR
 
 int statedir_store_compare(const statedir_store_t *a, const statedir_store_t *b)
 {
-    if (a->incarnation != b->incarnation)
-        return a->incarnation < b->incarnation ? -1 : 1;
-    return (a->replacement > b->replacement) - (a->replacement < b->replacement);
+    return incarnation_compare(a->incarnation, a->replacement, b->incarnation, b->replacement);
 }
 
 static int s_newest_first(const void *a, const void *b)

@@ -1,5 +1,6 @@
 #include "actors/keeper/keeper_internal.h"
 
+#include "actors/kit/timers.h"
 #include "codec/wire/actor_name.h"
 
 #include <stdlib.h>
@@ -7,17 +8,10 @@
 
 /* ---- small parts ---- */
 
-static message_t *s_message(const keeper_core_t *self, message_kind_t kind, const char *to)
-{
-    message_t *m = message_new(kind, to, self->name);
-    m->incarnation = self->spec.incarnation;
-    return m;
-}
-
 static keeper_entry_t *s_entry(keeper_core_t *self, const char *region_name, uint64_t shard)
 {
-    size_t region = topology_region_index(self->spec.topology, region_name);
-    if (region == SIZE_MAX || shard >= self->spec.topology->regions[region].shards)
+    size_t region = topology_region_index(self->base.topology, region_name);
+    if (region == SIZE_MAX || shard >= self->base.topology->regions[region].shards)
         return NULL;
     for (size_t i = 0; i < self->count; i++)
         if (self->entries[i].region == region && self->entries[i].shard == shard)
@@ -31,7 +25,7 @@ static keeper_entry_t *s_entry(keeper_core_t *self, const char *region_name, uin
 
 const char *keeper_region_name(const keeper_core_t *self, const keeper_entry_t *entry)
 {
-    return self->spec.topology->regions[entry->region].name;
+    return core_region_name(&self->base, entry->region);
 }
 
 static actor_name_t s_scheduler(const keeper_core_t *self, const keeper_entry_t *entry)
@@ -44,21 +38,16 @@ static bool s_is_scheduler_of(const keeper_core_t *self, const keeper_entry_t *e
     return actor_is_of(name, ROLE_SCHEDULER, keeper_region_name(self, entry));
 }
 
-bool keeper_newer(uint64_t incarnation, uint64_t number, uint64_t than_incarnation, uint64_t than_number)
-{
-    return incarnation > than_incarnation || (incarnation == than_incarnation && number > than_number);
-}
-
 static void s_tell_kept(keeper_core_t *self, const keeper_entry_t *entry, const char *to,
                         uint64_t incarnation, uint64_t number, err_code_t code)
 {
-    message_t *m = s_message(self, KIND_snapshot_kept, to);
+    message_t *m = core_message(&self->base, KIND_snapshot_kept, to);
     message_set_name(m->snapshot_kept.region, keeper_region_name(self, entry));
     m->snapshot_kept.shard = entry->shard;
     m->snapshot_kept.incarnation = incarnation;
     m->snapshot_kept.number = number;
     m->snapshot_kept.code = (uint64_t)code;
-    outbox_add(&self->outbox, &m);
+    core_send(&self->base, &m);
 }
 
 void keeper_answer(keeper_core_t *self, keeper_entry_t *entry, const char *by, uint64_t incarnation,
@@ -79,13 +68,13 @@ void keeper_tell_sealed(keeper_core_t *self, keeper_entry_t *entry)
 {
     if (entry->seal_stored < entry->seal || entry->store == JOB_OUT)
         return;
-    message_t *m = s_message(self, KIND_sealed, s_scheduler(self, entry).text);
+    message_t *m = core_message(&self->base, KIND_sealed, s_scheduler(self, entry).text);
     message_set_name(m->sealed.region, keeper_region_name(self, entry));
     m->sealed.shard = entry->shard;
     m->sealed.seal = entry->seal;
     m->sealed.incarnation = entry->incarnation;
     m->sealed.number = entry->number;
-    outbox_add(&self->outbox, &m);
+    core_send(&self->base, &m);
     entry->answer_seal = false;
 }
 
@@ -101,13 +90,13 @@ static void s_fetch(keeper_core_t *self, keeper_entry_t *entry, const message_t 
 {
     const snapshot_fetch_t_ *want = &fetch->snapshot_fetch;
     if (s_gives(entry, want)) {
-        entry->served_us = self->now_us;
-        giver_serve(entry->giver, fetch, &self->outbox);
+        entry->served_us = self->base.now_us;
+        giver_serve(entry->giver, fetch, &self->base.outbox);
     } else if (entry->incarnation == want->incarnation && entry->number == want->number) {
         if (entry->load == JOB_NONE)
             entry->load = JOB_WANTED; /* whoever asks does so again */
     } else {
-        giver_refuse(fetch, self->name, self->spec.incarnation, &self->outbox);
+        giver_refuse(fetch, self->base.name, self->base.incarnation, &self->base.outbox);
     }
 }
 
@@ -153,17 +142,17 @@ static void s_keep_from(keeper_core_t *self, keeper_entry_t *entry, const messag
     message_set_name(entry->asked_source, what->source);
     if (entry->taker || entry->store != JOB_NONE)
         return; /* under way */
-    message_t *fetch = s_message(self, KIND_snapshot_fetch, entry->asked_source);
+    message_t *fetch = core_message(&self->base, KIND_snapshot_fetch, entry->asked_source);
     message_set_name(fetch->snapshot_fetch.region, what->region);
     fetch->snapshot_fetch.shard = what->shard;
     fetch->snapshot_fetch.incarnation = what->incarnation;
     fetch->snapshot_fetch.number = what->number;
-    outbox_add(&self->outbox, &fetch);
+    core_send(&self->base, &fetch);
 }
 
 static void s_link_state(keeper_core_t *self, const message_t *m)
 {
-    size_t region = topology_region_index(self->spec.topology, m->link_state.region);
+    size_t region = topology_region_index(self->base.topology, m->link_state.region);
     if (region == SIZE_MAX || region == self->spec.region_index)
         return;
     self->link_rate[region] = m->link_state.rate_bytes_per_s;
@@ -215,7 +204,7 @@ static void s_stored(keeper_core_t *self, keeper_entry_t *entry, const keeper_jo
     entry->store = entry->whole ? JOB_WANTED : JOB_NONE;
     if (!why->code) {
         self->kept++;
-        if (keeper_newer(job->incarnation, job->number, entry->incarnation, entry->number)) {
+        if (incarnation_compare(job->incarnation, job->number, entry->incarnation, entry->number) > 0) {
             entry->incarnation = job->incarnation;
             entry->number = job->number;
         }
@@ -227,10 +216,10 @@ static void s_loaded(keeper_core_t *self, keeper_entry_t *entry, const keeper_jo
 {
     entry->load = JOB_NONE;
     giver_destroy(&entry->giver);
-    entry->served_us = self->now_us;
+    entry->served_us = self->base.now_us;
     if (!why->code && job->snapshot &&
-        giver_new(job->snapshot, keeper_region_name(self, entry), entry->shard, self->name,
-                  self->spec.incarnation, &entry->giver, NULL))
+        giver_new(job->snapshot, keeper_region_name(self, entry), entry->shard, self->base.name,
+                  self->base.incarnation, &entry->giver, NULL))
         entry->giver = NULL; /* no memory now: asked for again */
     if (why->code && entry->incarnation == job->incarnation && entry->number == job->number)
         entry->incarnation = entry->number = 0; /* damaged since: it is not held any more */
@@ -246,8 +235,8 @@ static void s_seal_stored(keeper_entry_t *entry, const keeper_job_t *job, const 
 
 void keeper_core_done(keeper_core_t *self, keeper_job_t *job, const err_t *why, int64_t now_us)
 {
-    self->now_us = now_us;
-    keeper_entry_t *entry = s_entry(self, self->spec.topology->regions[job->region].name, job->shard);
+    self->base.now_us = now_us;
+    keeper_entry_t *entry = s_entry(self, self->base.topology->regions[job->region].name, job->shard);
     CHECK(entry);
     if (job->verb == KEEPER_STORE)
         s_stored(self, entry, job, why);
@@ -263,7 +252,7 @@ void keeper_core_done(keeper_core_t *self, keeper_job_t *job, const err_t *why, 
 void keeper_core_held(keeper_core_t *self, size_t region, uint64_t shard, uint64_t incarnation,
                       uint64_t number, uint64_t seal)
 {
-    keeper_entry_t *entry = s_entry(self, self->spec.topology->regions[region].name, shard);
+    keeper_entry_t *entry = s_entry(self, self->base.topology->regions[region].name, shard);
     if (!entry)
         return;
     entry->incarnation = incarnation;
@@ -278,28 +267,34 @@ static const char *s_waits_for(const keeper_core_t *self)
 {
     for (size_t i = 0; i < self->count; i++) {
         const keeper_entry_t *entry = &self->entries[i];
-        if (entry->taker && self->now_us - taker_progress_us(entry->taker) >= KEEPER_SILENCE_US)
+        if (entry->taker && self->base.now_us - taker_progress_us(entry->taker) >= KEEPER_SILENCE_US)
             return entry->offered_by;
     }
     return "";
 }
 
-static void s_status(keeper_core_t *self)
+static int64_t s_status_due(const void *core)
 {
+    return ((const keeper_core_t *)core)->status_us;
+}
+
+static void s_status(void *core, int64_t now_us)
+{
+    keeper_core_t *self = core;
     const char *waits_for = s_waits_for(self);
     if (self->since_us == 0 || strcmp(waits_for, self->waits_for) != 0) {
         message_set_name(self->waits_for, waits_for);
-        self->since_us = self->now_us;
+        self->since_us = now_us;
     }
-    message_t *m = s_message(self, KIND_status, self->scheduler);
-    message_set_name(m->status.actor, self->name);
-    m->status.incarnation = self->spec.incarnation;
-    message_set_name(m->status.state, self->finished ? "stopped" : waits_for[0] ? "waiting" : "running");
+    message_t *m = core_message(&self->base, KIND_status, self->scheduler);
+    message_set_name(m->status.actor, self->base.name);
+    m->status.incarnation = self->base.incarnation;
+    message_set_name(m->status.state, self->base.finished ? "stopped" : waits_for[0] ? "waiting" : "running");
     message_set_name(m->status.waits_for, waits_for);
-    m->status.since_us = (uint64_t)(self->now_us - self->since_us);
+    m->status.since_us = (uint64_t)(now_us - self->since_us);
     m->status.applied = m->status.durable = self->kept;
-    outbox_add(&self->outbox, &m);
-    self->status_us = self->now_us + KEEPER_STATUS_US;
+    core_send(&self->base, &m);
+    self->status_us = now_us + KEEPER_STATUS_US;
 }
 
 static void s_dispatch(keeper_core_t *self, const message_t *m)
@@ -319,7 +314,7 @@ static void s_dispatch(keeper_core_t *self, const message_t *m)
         if ((entry = s_entry(self, m->snapshot_fetch.region, m->snapshot_fetch.shard)))
             s_fetch(self, entry, m);
         else
-            giver_refuse(m, self->name, self->spec.incarnation, &self->outbox);
+            giver_refuse(m, self->base.name, self->base.incarnation, &self->base.outbox);
         break;
     case KIND_seal:
         if ((entry = s_entry(self, m->seal.region, m->seal.shard)))
@@ -333,28 +328,51 @@ static void s_dispatch(keeper_core_t *self, const message_t *m)
         s_link_state(self, m);
         break;
     case KIND_stop:
-        self->finished = true;
+        self->base.finished = true;
         break;
     default: /* what brokers tell everybody */
         break;
     }
 }
 
-static void s_tick(void *core, int64_t now_us)
+static int64_t s_transfer_due(const void *core)
+{
+    const keeper_core_t *self = core;
+    int64_t due_us = ROLE_NEVER;
+    for (size_t i = 0; i < self->count; i++) {
+        const keeper_entry_t *entry = &self->entries[i];
+        if (entry->taker) {
+            due_us = timer_first(due_us, taker_due(entry->taker));
+            due_us = timer_first(due_us, taker_progress_us(entry->taker) + KEEPER_PATIENCE_US);
+        }
+        if (entry->giver)
+            due_us = timer_first(due_us, entry->served_us + KEEPER_LOADED_US);
+    }
+    return due_us;
+}
+
+static void s_transfer(void *core, int64_t now_us)
 {
     keeper_core_t *self = core;
-    self->now_us = now_us;
     for (size_t i = 0; i < self->count; i++) {
         keeper_entry_t *entry = &self->entries[i];
         if (entry->taker && now_us - taker_progress_us(entry->taker) >= KEEPER_PATIENCE_US)
             keeper_drop_taker(self, entry);
         if (entry->taker)
-            taker_tick(entry->taker, now_us, &self->outbox);
+            taker_tick(entry->taker, now_us, &self->base.outbox);
         if (entry->giver && now_us - entry->served_us >= KEEPER_LOADED_US)
             giver_destroy(&entry->giver);
     }
-    if (now_us >= self->status_us)
-        s_status(self);
+}
+
+static const timer_row_t s_timers[] = {{s_transfer_due, s_transfer}, {s_status_due, s_status}};
+#define TIMERS (sizeof s_timers / sizeof *s_timers)
+
+static void s_tick(void *core, int64_t now_us)
+{
+    keeper_core_t *self = core;
+    self->base.now_us = now_us;
+    timers_run(s_timers, TIMERS, self, now_us);
 }
 
 /* A seal, or an offer, of an incarnation that nobody can have given would keep out everything that comes: a
@@ -373,7 +391,7 @@ static bool s_is_possible(const message_t *message)
 static void s_message_in(void *core, message_t **message_p, int64_t now_us)
 {
     keeper_core_t *self = core;
-    self->now_us = now_us;
+    self->base.now_us = now_us;
     if (s_is_possible(*message_p))
         s_dispatch(self, *message_p);
     message_destroy(message_p);
@@ -384,24 +402,9 @@ static void s_message_in(void *core, message_t **message_p, int64_t now_us)
 static int64_t s_due(const void *core)
 {
     const keeper_core_t *self = core;
-    if (self->finished)
+    if (self->base.finished)
         return ROLE_NEVER;
-    int64_t due = self->status_us;
-    for (size_t i = 0; i < self->count; i++) {
-        int64_t at = self->entries[i].taker ? taker_due(self->entries[i].taker) : ROLE_NEVER;
-        due = at < due ? at : due;
-    }
-    return due;
-}
-
-static outbox_t *s_outbox(void *core)
-{
-    return &((keeper_core_t *)core)->outbox;
-}
-
-static bool s_finished(const void *core)
-{
-    return ((const keeper_core_t *)core)->finished;
+    return timers_due(s_timers, TIMERS, self);
 }
 
 static void s_destroy(void **core_p)
@@ -416,7 +419,7 @@ static void s_destroy(void **core_p)
         snapshot_destroy(&self->entries[i].whole);
     }
     free(self->entries);
-    outbox_fini(&self->outbox);
+    core_fini(&self->base);
     free(self);
 }
 
@@ -425,8 +428,8 @@ const role_t keeper_role = {
     .message = s_message_in,
     .tick = s_tick,
     .due = s_due,
-    .outbox = s_outbox,
-    .finished = s_finished,
+    .outbox = core_outbox,
+    .finished = core_finished,
     .destroy = s_destroy,
 };
 
@@ -438,8 +441,7 @@ keeper_core_t *keeper_core_new(const keeper_spec_t *spec)
     self->spec = *spec;
     self->entries = calloc(KEEPER_ENTRIES_MAX, sizeof *self->entries);
     CHECK(self->entries);
-    outbox_init(&self->outbox);
-    message_set_name(self->name, spec->name);
+    core_init(&self->base, spec->name, spec->incarnation, spec->topology);
     message_set_name(self->scheduler,
                      actor_name(ROLE_SCHEDULER, spec->topology->regions[spec->region_index].name).text);
     return self;

@@ -5,6 +5,7 @@
 
 #include "actors/keeper/keeper_core.h"
 #include "actors/keeper/transfer.h"
+#include "actors/kit/core_base.h"
 
 typedef enum { JOB_NONE, JOB_WANTED, JOB_OUT } job_state_t;
 
@@ -36,25 +37,21 @@ typedef struct {
 } keeper_entry_t;
 
 struct keeper_core {
+    core_base_t base;
     keeper_spec_t spec;
-    wire_name_t name, scheduler;
-    outbox_t outbox;
+    wire_name_t scheduler;
     keeper_entry_t *entries;
     size_t count;
     uint64_t link_rate[TOPOLOGY_REGIONS_MAX]; /* as measured, 0: not known */
     uint64_t kept, refused;
     err_t reason;
-    int64_t now_us, status_us, since_us;
+    int64_t status_us, since_us;
     wire_name_t waits_for;
-    bool finished;
 };
 
 /* ---- keeper_core.c ---- */
 
 const char *keeper_region_name(const keeper_core_t *self, const keeper_entry_t *entry);
-
-/* Returns whether one (incarnation, number) is newer than another. */
-bool keeper_newer(uint64_t incarnation, uint64_t number, uint64_t than_incarnation, uint64_t than_number);
 
 /* Tells who offered a snapshot what became of it, and the scheduler when it had asked for it. */
 void keeper_answer(keeper_core_t *self, keeper_entry_t *entry, const char *by, uint64_t incarnation,

@@ -19,7 +19,7 @@ static size_t s_far(const keeper_core_t *self, const char *actor)
     actor_parts_t parts;
     if (!actor_split(actor, strlen(actor), &parts))
         return SIZE_MAX;
-    size_t index = topology_region_of(self->spec.topology, &parts);
+    size_t index = topology_region_of(self->base.topology, &parts);
     return index == self->spec.region_index ? SIZE_MAX : index;
 }
 
@@ -38,7 +38,7 @@ static void s_note_refused(keeper_core_t *self, const keeper_entry_t *entry, con
 static uint64_t s_rate_of(const keeper_core_t *self, size_t region)
 {
     uint64_t rate = self->link_rate[region];
-    const topology_link_t *link = topology_link(self->spec.topology, self->spec.region_index, region);
+    const topology_link_t *link = topology_link(self->base.topology, self->spec.region_index, region);
     if (!rate && link)
         rate = link->rate_bytes_per_s;
     if (!rate)
@@ -46,7 +46,7 @@ static uint64_t s_rate_of(const keeper_core_t *self, size_t region)
     size_t sharing = 0;
     for (size_t i = 0; i < self->count; i++)
         sharing += self->entries[i].taker && self->entries[i].far == region;
-    double share = (double)rate * self->spec.topology->checkpoint.wan_share / (double)(sharing ? sharing : 1);
+    double share = (double)rate * self->base.topology->checkpoint.wan_share / (double)(sharing ? sharing : 1);
     return share >= 1 ? (uint64_t)share : 1;
 }
 
@@ -60,8 +60,8 @@ void keeper_set_pace(keeper_core_t *self)
 static taker_spec_t s_taker_spec(const keeper_core_t *self, const keeper_entry_t *entry)
 {
     size_t piece = self->spec.piece_bytes ? self->spec.piece_bytes : MESSAGE_CHUNK_BYTES;
-    taker_spec_t spec = {.name = self->name,
-                         .incarnation = self->spec.incarnation,
+    taker_spec_t spec = {.name = self->base.name,
+                         .incarnation = self->base.incarnation,
                          .piece_bytes = piece,
                          .window = WINDOW_NEAR,
                          .patience_us = PATIENCE_NEAR_US,
@@ -110,14 +110,14 @@ static void s_begin(keeper_core_t *self, keeper_entry_t *entry, const message_t 
     message_set_name(entry->offered_by, offer->from);
     entry->offered_incarnation = what->incarnation;
     entry->offered_number = what->number;
-    err_code_t code = taker_new(&spec, offer, self->now_us, &entry->taker, &why);
+    err_code_t code = taker_new(&spec, offer, self->base.now_us, &entry->taker, &why);
     if (code) {
         s_note_refused(self, entry, &why);
         keeper_answer(self, entry, offer->from, what->incarnation, what->number, code);
         return;
     }
     keeper_set_pace(self);
-    taker_tick(entry->taker, self->now_us, &self->outbox);
+    taker_tick(entry->taker, self->base.now_us, &self->base.outbox);
 }
 
 void keeper_offer(keeper_core_t *self, keeper_entry_t *entry, const message_t *offer)
@@ -128,7 +128,7 @@ void keeper_offer(keeper_core_t *self, keeper_entry_t *entry, const message_t *o
     if (what->incarnation < entry->seal && !asked) {
         keeper_answer(self, entry, offer->from, what->incarnation, what->number, ERR_STALE);
         keeper_tell_sealed(self, entry); /* whoever adopted the sealed one may not know of the seal */
-    } else if (!keeper_newer(what->incarnation, what->number, entry->incarnation, entry->number)) {
+    } else if (incarnation_compare(what->incarnation, what->number, entry->incarnation, entry->number) <= 0) {
         bool held = what->incarnation == entry->incarnation;
         keeper_answer(self, entry, offer->from, what->incarnation, what->number, held ? ERR_OK : ERR_STALE);
     } else if ((entry->whole && entry->whole->id.incarnation == what->incarnation &&
@@ -137,18 +137,18 @@ void keeper_offer(keeper_core_t *self, keeper_entry_t *entry, const message_t *o
                 entry->storing_number == what->number)) {
         return; /* is being stored: the answer comes */
     } else if (entry->taker && taker_is_of(entry->taker, offer)) {
-        bool silent = self->now_us - taker_progress_us(entry->taker) >= KEEPER_SILENCE_US;
+        bool silent = self->base.now_us - taker_progress_us(entry->taker) >= KEEPER_SILENCE_US;
         if (!silent && strcmp(offer->from, entry->offered_by) == 0)
             return;
         if (taker_follow(entry->taker, offer)) {
             message_set_name(entry->offered_by, offer->from);
-            taker_tick(entry->taker, self->now_us, &self->outbox);
+            taker_tick(entry->taker, self->base.now_us, &self->base.outbox);
             return;
         }
         keeper_drop_taker(self, entry);
         s_begin(self, entry, offer);
-    } else if (!entry->taker || keeper_newer(what->incarnation, what->number, entry->offered_incarnation,
-                                             entry->offered_number)) {
+    } else if (!entry->taker || incarnation_compare(what->incarnation, what->number,
+                                                    entry->offered_incarnation, entry->offered_number) > 0) {
         keeper_drop_taker(self, entry);
         s_begin(self, entry, offer);
     }
@@ -164,7 +164,7 @@ void keeper_piece(keeper_core_t *self, keeper_entry_t *entry, const message_t *p
         keeper_answer(self, entry, NULL, what->incarnation, what->number, ERR_NOT_FOUND);
     if (!entry->taker || !taker_is_of(entry->taker, piece))
         return;
-    taker_state_t state = taker_piece(entry->taker, piece, self->now_us, &self->outbox, &why);
+    taker_state_t state = taker_piece(entry->taker, piece, self->base.now_us, &self->base.outbox, &why);
     if (state == TAKER_RUNS)
         return;
     if (state == TAKER_WHOLE) {

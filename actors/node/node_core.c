@@ -1,5 +1,6 @@
 #include "actors/node/node_core.h"
 
+#include "actors/kit/core_base.h"
 #include "actors/kit/dispatch.h"
 #include "codec/base/grow.h"
 #include "codec/base/run_id.h"
@@ -43,20 +44,20 @@ typedef enum {
 } node_life_t;
 
 struct node_core {
+    core_base_t base;
     node_spec_t spec;
-    char name[WIRE_NAME_SIZE], region[WIRE_NAME_SIZE], host[WIRE_NAME_SIZE], digest[WIRE_NAME_SIZE];
+    char region[WIRE_NAME_SIZE], host[WIRE_NAME_SIZE], digest[WIRE_NAME_SIZE];
     char offer[WIRE_NAME_SIZE];
     char kernel[WIRE_NAME_SIZE];
     char scheduler[WIRE_NAME_SIZE];
     uint64_t scheduler_incarnation; /* newest seen */
-    outbox_t outbox;
     node_actor_t actors[NODE_ACTORS_MAX];
     size_t actor_count;
     node_command_t *commands;
     size_t command_head, command_count, command_capacity;
     uint64_t forgotten; /* newest incarnation of an entry that made room for another */
     node_life_t life;
-    bool placed, leaving, done, finished, released;
+    bool placed, leaving, done, released;
     int64_t begun_us;             /* first event; -1: none yet */
     int64_t heard_us, changed_us; /* leaving: of the scheduler; an actor's state */
     int64_t broker_us;            /* newest answer of the broker */
@@ -87,13 +88,6 @@ bool node_core_take_command(node_core_t *self, node_command_t *ret_command)
     }
     *ret_command = self->commands[self->command_head++];
     return true;
-}
-
-static message_t *s_message(node_core_t *self, message_kind_t kind, const char *to)
-{
-    message_t *message = message_new(kind, to, self->name);
-    message->incarnation = self->spec.incarnation;
-    return message;
 }
 
 static node_actor_t *s_find(node_core_t *self, const char *name)
@@ -134,14 +128,14 @@ static node_actor_t *s_add(node_core_t *self, const char *name)
 static void s_send_placed(node_core_t *self, const char *actor, uint64_t incarnation, bool asked,
                           err_code_t code, const char *reason)
 {
-    message_t *placed = s_message(self, KIND_placed, self->scheduler);
+    message_t *placed = core_message(&self->base, KIND_placed, self->scheduler);
     message_set_name(placed->placed.actor, actor);
     placed->placed.incarnation = incarnation;
     placed->placed.asked = asked;
     placed->placed.code = code;
     if (code)
         message_set_text(&placed->placed.reason, reason);
-    outbox_add(&self->outbox, &placed);
+    core_send(&self->base, &placed);
 }
 
 /* Tells what is known of an actor, if it is worth telling. An actor that finished without being asked is gone
@@ -175,7 +169,7 @@ static void s_set_hosted(const node_core_t *self, message_t *announce)
 static void s_announce(node_core_t *self, int64_t now_us)
 {
     self->announce_us = now_us;
-    message_t *message = s_message(self, KIND_announce, self->scheduler);
+    message_t *message = core_message(&self->base, KIND_announce, self->scheduler);
     const node_spec_t *spec = &self->spec;
     message_set_name(message->announce.digest, self->digest);
     message->announce.run = spec->run;
@@ -194,7 +188,7 @@ static void s_announce(node_core_t *self, int64_t now_us)
     message->announce.leaving = self->leaving;
     message->announce.age_us = spec->age_us + (self->begun_us < 0 ? 0 : now_us - self->begun_us);
     s_set_hosted(self, message);
-    outbox_add(&self->outbox, &message);
+    core_send(&self->base, &message);
     for (size_t i = 0; i < self->actor_count; i++)
         s_tell(self, &self->actors[i]);
 }
@@ -229,7 +223,7 @@ static bool s_is_of_run(node_core_t *self, const message_t *place)
         self->spec.run = place->place.run;
     if (self->spec.run == place->place.run)
         return true;
-    run_id_refuse(&why, self->name, self->spec.run, place->place.run);
+    run_id_refuse(&why, self->base.name, self->spec.run, place->place.run);
     s_send_placed(self, place->place.actor, place->place.incarnation, false, why.code, why.text);
     return false;
 }
@@ -368,10 +362,10 @@ static bool s_keeps(const node_core_t *self)
 static void s_send_stopped(node_core_t *self, int64_t now_us)
 {
     self->stopped_us = now_us;
-    message_t *message = s_message(self, KIND_stopped, self->scheduler);
+    message_t *message = core_message(&self->base, KIND_stopped, self->scheduler);
     message->stopped.code = self->failure.code;
     message_set_text(&message->stopped.reason, self->failure.text);
-    outbox_add(&self->outbox, &message);
+    core_send(&self->base, &message);
 }
 
 static void s_fail(node_core_t *self, const node_actor_t *actor)
@@ -420,7 +414,7 @@ static void s_go_on_stopping(node_core_t *self, int64_t now_us)
         s_conclude(self);
         s_send_stopped(self, now_us);
     } else if (now_us - self->stopped_since_us >= (s_keeps(self) ? NODE_DRAIN_US : NODE_BYE_US)) {
-        self->finished = true;
+        self->base.finished = true;
     } else if (now_us - self->stopped_us >= NODE_STOPPED_US) {
         s_send_stopped(self, now_us);
     }
@@ -443,7 +437,7 @@ void node_core_leave(node_core_t *self, int64_t now_us)
 {
     if (!self->placed || !self->scheduler_incarnation) {
         s_stop(self, false, now_us);
-        self->finished |=
+        self->base.finished |=
             self->life == NODE_STOPPED && !self->scheduler_incarnation; /* nobody knows it: nobody says bye */
         return;
     }
@@ -511,7 +505,7 @@ node_core_t *node_core_new(const node_spec_t *spec)
     node_core_t *self = calloc(1, sizeof *self);
     CHECK(self && spec->held_count <= NODE_HELD_MAX);
     self->spec = *spec;
-    message_set_name(self->name, spec->name);
+    core_init(&self->base, spec->name, spec->incarnation, NULL);
     message_set_name(self->region, spec->region);
     snprintf(self->host, sizeof self->host, "%s", spec->host);
     message_set_name(self->digest, spec->digest);
@@ -523,7 +517,6 @@ node_core_t *node_core_new(const node_spec_t *spec)
     self->spec.offer = self->spec.kernel = NULL;
     self->begun_us = -1;
     self->announce_us = INT64_MIN;
-    outbox_init(&self->outbox);
     return self;
 }
 
@@ -533,7 +526,7 @@ static void s_destroy(void **core_p)
     *core_p = NULL;
     if (!self)
         return;
-    outbox_fini(&self->outbox);
+    core_fini(&self->base);
     free(self->commands);
     free(self);
 }
@@ -560,7 +553,7 @@ static void s_take_bye(void *core, message_t **message_p, int64_t now_us)
 {
     node_core_t *self = core;
     (void)message_p, (void)now_us;
-    self->finished = self->released = true;
+    self->base.finished = self->released = true;
 }
 
 /* A node that hosts somebody is not sent away any more. */
@@ -577,7 +570,7 @@ static void s_take_refused(void *core, message_t **message_p, int64_t now_us)
              message->refused.reason ? message->refused.reason : "the scheduler refused this node");
     if (self->life == NODE_WORKS)
         self->life = NODE_STOPS;
-    self->finished = true;
+    self->base.finished = true;
 }
 
 /* Nothing is placed on a node that stops: it will be missed, and the actor placed elsewhere. */
@@ -590,27 +583,17 @@ static const dispatch_row_t s_rows[] = {
 };
 const dispatch_t node_dispatch = {s_rows, sizeof s_rows / sizeof *s_rows, FROM_SCHEDULER};
 
-static void s_refuse(node_core_t *self, const message_t *message, const err_t *why)
-{
-    message_t *answer = s_message(self, KIND_refused, message->from);
-    answer->refused.kind = message->kind;
-    answer->refused.code = why->code;
-    answer->refused.incarnation = message->incarnation;
-    message_set_text(&answer->refused.reason, why->text);
-    outbox_add(&self->outbox, &answer);
-}
-
 static void s_message_in(void *core, message_t **message_p, int64_t now_us)
 {
     node_core_t *self = core;
     const dispatch_self_t who = {.region = self->region, .number = DISPATCH_NO_NUMBER};
     const dispatch_row_t *row;
     err_t why = {0};
+    self->base.now_us = now_us;
     dispatch_verdict_t verdict =
         dispatch_judge(&node_dispatch, &who, *message_p, self->life, &self->scheduler_incarnation, &row);
     if (verdict == DISPATCH_STALE) {
-        dispatch_why(verdict, *message_p, &why);
-        s_refuse(self, *message_p, &why);
+        core_refuse(&self->base, *message_p, dispatch_why(verdict, *message_p, &why), why.text);
     } else if (sender_is(FROM_SCHEDULER, &who, (*message_p)->from)) {
         self->heard_us = now_us;
     }
@@ -649,6 +632,7 @@ static void s_end_alone(node_core_t *self, int64_t now_us)
 static void s_tick(void *core, int64_t now_us)
 {
     node_core_t *self = core;
+    self->base.now_us = now_us;
     if (self->begun_us < 0)
         self->begun_us = self->broker_us = now_us;
     if (self->life == NODE_WORKS)
@@ -666,7 +650,7 @@ static void s_tick(void *core, int64_t now_us)
 static int64_t s_due(const void *core)
 {
     const node_core_t *self = core;
-    if (self->finished)
+    if (self->base.finished)
         return ROLE_NEVER;
     if (self->life == NODE_STOPPED)
         return self->stopped_us + NODE_STOPPED_US;
@@ -679,24 +663,12 @@ static int64_t s_due(const void *core)
     return due_us;
 }
 
-static outbox_t *s_outbox(void *core)
-{
-    node_core_t *self = core;
-    return &self->outbox;
-}
-
-static bool s_finished(const void *core)
-{
-    const node_core_t *self = core;
-    return self->finished;
-}
-
 const role_t node_role = {.name = "node",
                           .message = s_message_in,
                           .tick = s_tick,
                           .due = s_due,
-                          .outbox = s_outbox,
-                          .finished = s_finished,
+                          .outbox = core_outbox,
+                          .finished = core_finished,
                           .destroy = s_destroy};
 
 err_code_t node_core_failure(const node_core_t *self, const char **ret_reason)

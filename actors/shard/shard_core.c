@@ -1,6 +1,7 @@
 #include "actors/shard/shard_core.h"
 
 #include "actors/kit/dispatch.h"
+#include "actors/kit/timers.h"
 #include "actors/shard/replica/exchange.h"
 #include "actors/shard/shard_inside.h"
 
@@ -184,7 +185,7 @@ static void s_on_close(shard_core_t *self, const message_t *message)
     if (self->stream->closed)
         return;
     if (!ranges_has_all(&self->durable->applied, 0, self->base->region->batches))
-        base_refuse(self->base, message, ERR_STATE, "some batch of the region is not durable here");
+        core_refuse(&self->base->core, message, ERR_STATE, "some batch of the region is not durable here");
     else if (!self->base->rules.overlap || !rounds_open(self->rounds))
         stream_close(self->stream);
 }
@@ -206,7 +207,7 @@ static void s_on_counts(shard_core_t *self, const durable_done_t *done)
     FAILPOINT(shard_snapshot_told);
     self->base->report_soon = true;
     if (life_stops(&self->base->life))
-        shard_role.tick(self, self->base->now_us);
+        shard_role.tick(self, self->base->core.now_us);
 }
 
 static void s_on_done(shard_core_t *self, durable_done_t done)
@@ -429,7 +430,7 @@ const dispatch_t shard_dispatch = {s_rows, sizeof s_rows / sizeof *s_rows, FROM_
 static void s_dispatch(shard_core_t *self, message_t **message_p, int64_t now_us)
 {
     base_t *base = self->base;
-    const dispatch_self_t who = {.region = base_region_name(base, base->spec.region_index),
+    const dispatch_self_t who = {.region = core_region_name(&base->core, base->spec.region_index),
                                  .number = base->spec.shard_index};
     const dispatch_row_t *row;
     err_t why = {0};
@@ -442,13 +443,13 @@ static void s_dispatch(shard_core_t *self, message_t **message_p, int64_t now_us
     err_code_t code = dispatch_why(verdict, *message_p, &why);
     base->counts.refusals += verdict == DISPATCH_DENIED;
     if (code)
-        base_refuse(base, *message_p, code, why.text);
+        core_refuse(&base->core, *message_p, code, why.text);
 }
 
 static void s_message(void *core, message_t **message_p, int64_t now_us)
 {
     shard_core_t *self = core;
-    self->base->now_us = now_us;
+    self->base->core.now_us = now_us;
     s_dispatch(self, message_p, now_us);
     message_destroy(message_p);
     s_advance(self);
@@ -459,7 +460,7 @@ static void s_message(void *core, message_t **message_p, int64_t now_us)
 static void s_tick(void *core, int64_t now_us)
 {
     shard_core_t *self = core;
-    self->base->now_us = now_us;
+    self->base->core.now_us = now_us;
     self->base->short_of_memory = false;
     entry_tick(self->entry);
     s_on_done(self, durable_tick(self->durable));
@@ -472,30 +473,25 @@ static void s_tick(void *core, int64_t now_us)
     shard_report_tick(self);
 }
 
-static int64_t s_least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 static int64_t s_due(const void *core)
 {
     const shard_core_t *self = core;
     if (self->base->life.end == END_DONE)
         return ROLE_NEVER;
-    int64_t due = s_least(shard_report_due(self), durable_due(self->durable));
-    due = s_least(due, entry_due(self->entry));
+    int64_t due = timer_first(shard_report_due(self), durable_due(self->durable));
+    due = timer_first(due, entry_due(self->entry));
     if (s_runs(self))
-        due = s_least(due, rounds_due(self->rounds));
+        due = timer_first(due, rounds_due(self->rounds));
     if (stream_owes(self->stream) && self->base->stored)
-        due = s_least(due, self->stream->head_us);
+        due = timer_first(due, self->stream->head_us);
     if (self->base->short_of_memory)
-        due = s_least(due, self->base->now_us + RETRY_US);
+        due = timer_first(due, self->base->core.now_us + RETRY_US);
     return due;
 }
 
 static outbox_t *s_outbox(void *core)
 {
-    return &((shard_core_t *)core)->base->outbox;
+    return &((shard_core_t *)core)->base->core.outbox;
 }
 
 static bool s_finished(const void *core)
@@ -518,7 +514,7 @@ const role_t shard_role = {
 
 snapshot_t *shard_core_take_snapshot(shard_core_t *self, int64_t now_us)
 {
-    self->base->now_us = now_us;
+    self->base->core.now_us = now_us;
     if (durable_snapshot_due(self->durable) > now_us)
         return NULL;
     bool given = (self->durable->wants & DURABLE_WELCOME) && stream_cut_now(self->stream);
@@ -531,7 +527,7 @@ snapshot_t *shard_core_take_snapshot(shard_core_t *self, int64_t now_us)
 
 void shard_core_committed(shard_core_t *self, uint64_t number, err_code_t code, int64_t now_us)
 {
-    self->base->now_us = now_us;
+    self->base->core.now_us = now_us;
     s_on_done(self, durable_committed(self->durable, number, code));
 }
 
@@ -552,7 +548,7 @@ bool shard_core_may_go_on(const shard_core_t *self)
 
 void shard_core_go_on(shard_core_t *self, int64_t now_us)
 {
-    self->base->now_us = now_us;
+    self->base->core.now_us = now_us;
     durable_go_on(self->durable);
 }
 

@@ -17,7 +17,7 @@ static const char *s_limit(const shard_core_t *self)
 {
     size_t slowest = stream_slowest(self->stream);
     for (size_t r = 0; r < base_regions(self->base) && slowest == SIZE_MAX; r++)
-        if (self->stream->destination_hold_us[r] > self->base->now_us)
+        if (self->stream->destination_hold_us[r] > self->base->core.now_us)
             slowest = r;
     return slowest == SIZE_MAX ? "snapshot" : s_region(self, slowest);
 }
@@ -53,7 +53,7 @@ static void s_update_state(shard_core_t *self)
     wire_name_t waits_for;
     s_waits_for(self, waits_for);
     if (self->report.state_since_us == 0) /* the clock is first seen with the first event */
-        self->report.state_since_us = self->base->now_us;
+        self->report.state_since_us = self->base->core.now_us;
     const char *state = self->base->life.end == END_DONE ? "stopped"
                         : life_stops(&self->base->life)  ? "draining"
                         : durable_goes_on(self->durable) ? "undurable"
@@ -63,13 +63,13 @@ static void s_update_state(shard_core_t *self)
         return;
     self->report.state = state;
     message_set_name(self->report.waits_for, waits_for);
-    self->report.state_since_us = self->base->now_us;
+    self->report.state_since_us = self->base->core.now_us;
     self->base->report_soon = true;
 }
 
 static void s_progress(shard_core_t *self)
 {
-    message_t *message = base_message(self->base, KIND_progress, self->base->scheduler);
+    message_t *message = core_message(&self->base->core, KIND_progress, self->base->scheduler);
     message->number = self->replica->version;
     message->progress.history = self->stream->history;
     message_set_ranges(&message->progress.applied, &self->replica->applied);
@@ -85,20 +85,20 @@ static void s_progress(shard_core_t *self)
     message->progress.keep_lag_us = keep_lag_us(&self->durable->keep);
     message_set_name(message->progress.keep_refused, keep_refused(&self->durable->keep));
     base_tell_counts(self->base, message);
-    base_send(self->base, &message);
+    core_send(&self->base->core, &message);
 }
 
 static void s_status(shard_core_t *self)
 {
-    message_t *message = base_message(self->base, KIND_status, self->base->scheduler);
-    message_set_name(message->status.actor, self->base->name);
+    message_t *message = core_message(&self->base->core, KIND_status, self->base->scheduler);
+    message_set_name(message->status.actor, self->base->core.name);
     message->status.incarnation = self->base->spec.incarnation;
     message_set_name(message->status.state, self->report.state);
     message_set_name(message->status.waits_for, self->report.waits_for);
-    message->status.since_us = (uint64_t)(self->base->now_us - self->report.state_since_us);
+    message->status.since_us = (uint64_t)(self->base->core.now_us - self->report.state_since_us);
     message->status.applied = ranges_size(&self->replica->applied);
     message->status.durable = ranges_size(&self->durable->applied);
-    base_send(self->base, &message);
+    core_send(&self->base->core, &message);
 }
 
 void shard_report(shard_core_t *self)
@@ -108,7 +108,7 @@ void shard_report(shard_core_t *self)
         s_progress(self);
     s_status(self);
     self->base->report_soon = false;
-    self->report.reported_us = self->base->now_us;
+    self->report.reported_us = self->base->core.now_us;
 }
 
 int64_t shard_report_due(const shard_core_t *self)
@@ -119,6 +119,6 @@ int64_t shard_report_due(const shard_core_t *self)
 void shard_report_tick(shard_core_t *self)
 {
     s_update_state(self);
-    if (self->base->life.end != END_DONE && self->base->now_us >= shard_report_due(self))
+    if (self->base->life.end != END_DONE && self->base->core.now_us >= shard_report_due(self))
         shard_report(self);
 }

@@ -1,5 +1,7 @@
 #include "actors/shard/shard_start.h"
 
+#include "codec/wire/message.h"
+
 static bool s_is_spoiled(const start_facts_t *facts)
 {
     return facts->disk == START_SPOILED;
@@ -42,8 +44,8 @@ static bool s_is_uncovered(const start_facts_t *facts)
 
 static bool s_is_older(const start_facts_t *facts)
 {
-    return facts->incarnation < facts->newest_incarnation ||
-           (facts->incarnation == facts->newest_incarnation && facts->number < facts->newest_number);
+    return incarnation_compare(facts->incarnation, facts->number, facts->newest_incarnation,
+                               facts->newest_number) < 0;
 }
 
 static bool s_is_whole(const start_facts_t *facts)

@@ -17,11 +17,19 @@ float strategy_threshold(const topology_t *topology, uint64_t epoch)
     return (float)(topology->job.sync.threshold / sqrt((double)epoch + 1));
 }
 
+/* How far a step takes a value. */
+static double s_way(const topology_t *topology)
+{
+    double lr = topology->job.optimizer.lr;
+    if (optimizer_find(topology->job.optimizer.name)->evens)
+        return lr;
+    return 0.0016 * lr / (1 - topology->job.optimizer.momentum);
+}
+
 static double s_significant(const topology_t *topology)
 {
     uint64_t every = topology->job.sync.every ? topology->job.sync.every : topology->job.sync.every_most;
-    double way = topology->job.optimizer.lr / (1 - topology->job.optimizer.momentum);
-    double odds = (double)every * pow(0.0016 * way / topology->job.sync.threshold, 0.75);
+    double odds = (double)every * pow(s_way(topology) / topology->job.sync.threshold, 0.75);
     return odds / (1 + odds);
 }
 

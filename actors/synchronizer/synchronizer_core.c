@@ -1,5 +1,6 @@
 #include "actors/synchronizer/synchronizer_core.h"
 
+#include "actors/kit/timers.h"
 #include "actors/synchronizer/synchronizer_internal.h"
 #include "codec/base/failpoint.h"
 #include "codec/base/hash.h"
@@ -7,18 +8,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-
-static const char *s_region(const synchronizer_core_t *self, size_t index)
-{
-    return self->spec.topology->regions[index].name;
-}
-
-static message_t *s_message(const synchronizer_core_t *self, message_kind_t kind, const char *to)
-{
-    message_t *message = message_new(kind, to, self->name);
-    message->incarnation = self->spec.incarnation;
-    return message;
-}
 
 static void s_name(wire_name_t ret_name, actor_role_t role, const char *region, size_t index)
 {
@@ -38,7 +27,7 @@ static backoff_t s_resend(void)
 
 static void s_add_destinations(synchronizer_core_t *self)
 {
-    const topology_t *topology = self->spec.topology;
+    const topology_t *topology = self->base.topology;
     self->destinations = calloc(topology->region_count, sizeof *self->destinations);
     CHECK(self->destinations);
     for (size_t r = 0; r < topology->region_count; r++) {
@@ -58,10 +47,10 @@ synchronizer_core_t *synchronizer_core_new(const synchronizer_spec_t *spec)
     CHECK(self);
     self->spec = *spec;
     const char *region = spec->topology->regions[spec->region_index].name;
-    s_name(self->name, ROLE_SYNCHRONIZER, region, spec->shard_index);
+    core_init(&self->base, actor_name_numbered(ROLE_SYNCHRONIZER, region, spec->shard_index).text,
+              spec->incarnation, spec->topology);
     s_name(self->shard, ROLE_SHARD, region, spec->shard_index);
     message_set_name(self->scheduler, actor_name(ROLE_SCHEDULER, region).text);
-    outbox_init(&self->outbox);
     relay_reset(&self->relay, 0);
     s_add_destinations(self);
     self->waits_for = SIZE_MAX;
@@ -75,7 +64,7 @@ static void s_destroy(void **core_p)
     if (!self)
         return;
     relay_reset(&self->relay, 0);
-    outbox_fini(&self->outbox);
+    core_fini(&self->base);
     free(self->destinations);
     free(self);
 }
@@ -87,33 +76,37 @@ static void s_tell_shard(synchronizer_core_t *self, const destination_t *destina
 {
     if (self->relay.history == 0)
         return;
-    message_t *message = s_message(self, KIND_stream, self->shard);
+    message_t *message = core_message(&self->base, KIND_stream, self->shard);
     message->number = destination->durable;
-    message_set_name(message->stream.region, s_region(self, destination->region));
+    message_set_name(message->stream.region, core_region_name(&self->base, destination->region));
     message->stream.history = self->relay.history;
     message->stream.applied = destination->applied;
     message->stream.durable = destination->durable;
     message->stream.entry = destination->entry;
     message->stream.away = destination->away;
-    outbox_add(&self->outbox, &message);
+    core_send(&self->base, &message);
 }
 
 static void s_fetch(synchronizer_core_t *self, uint64_t from)
 {
-    self->fetch_us = self->now_us + RELAY_FETCH_US;
-    message_t *message = s_message(self, KIND_stream_fetch, self->shard);
+    self->fetch_us = self->base.now_us + RELAY_FETCH_US;
+    message_t *message = core_message(&self->base, KIND_stream_fetch, self->shard);
     message->stream_fetch.history = self->relay.history;
     message->stream_fetch.from = from;
-    outbox_add(&self->outbox, &message);
+    core_send(&self->base, &message);
 }
 
-static void s_fetch_missing(synchronizer_core_t *self)
+static int64_t s_fetch_due(const void *core)
 {
-    if (self->now_us < self->fetch_us)
-        return;
-    uint64_t missing = relay_missing(&self->relay);
-    if (missing)
-        s_fetch(self, missing);
+    const synchronizer_core_t *self = core;
+    return relay_missing(&self->relay) ? self->fetch_us : ROLE_NEVER;
+}
+
+static void s_fetch_missing(void *core, int64_t now_us)
+{
+    synchronizer_core_t *self = core;
+    if (now_us >= s_fetch_due(self))
+        s_fetch(self, relay_missing(&self->relay));
 }
 
 /* -- towards a destination ---------------------------------------------------------------------------------
@@ -123,23 +116,21 @@ static void s_send_chunk(synchronizer_core_t *self, const destination_t *destina
 {
     message_t *message = message_dup(chunk);
     message_set_name(message->to, destination->name);
-    message_set_name(message->from, self->name);
-    message->incarnation = self->spec.incarnation;
-    outbox_add(&self->outbox, &message);
+    core_send(&self->base, &message);
     FAILPOINT(synchronizer_forwarded);
 }
 
 /* Sends what follows `sent`, in order, while the window has room; one delta always has. */
 static void s_pump(synchronizer_core_t *self, destination_t *destination)
 {
-    uint64_t window = self->spec.topology->job.sync.window_bytes;
+    uint64_t window = self->base.topology->job.sync.window_bytes;
     const relay_delta_t *delta;
     while ((delta = relay_find(&self->relay, destination->sent + 1))) {
         bool flying = destination->flying_bytes > 0;
         if (flying && destination->flying_bytes + delta->total_bytes > window)
             return;
         if (!flying)
-            destination->heard_us = destination->advanced_us = self->now_us;
+            destination->heard_us = destination->advanced_us = self->base.now_us;
         for (uint64_t i = 0; i < delta->chunk_count; i++)
             s_send_chunk(self, destination, delta->chunks[i]);
         destination->sent = delta->last;
@@ -160,7 +151,7 @@ static void s_step_back(synchronizer_core_t *self, destination_t *destination)
     int64_t advanced_us = destination->advanced_us;
     destination->sent = s_first_sent(self, destination);
     destination->flying_bytes = 0;
-    destination->stepped_us = self->now_us;
+    destination->stepped_us = self->base.now_us;
     s_pump(self, destination);
     destination->advanced_us = advanced_us; /* sending again is none */
 }
@@ -169,15 +160,15 @@ static void s_step_back(synchronizer_core_t *self, destination_t *destination)
  * so this is also how a synchronizer asks where a destination stands. */
 static void s_tell_gap(synchronizer_core_t *self, destination_t *destination)
 {
-    if (self->now_us < destination->gap_us)
+    if (self->base.now_us < destination->gap_us)
         return;
-    destination->gap_us = self->now_us + RELAY_FETCH_US;
-    message_t *message = s_message(self, KIND_stream_gap, destination->name);
-    message_set_name(message->stream_gap.origin, s_region(self, self->spec.region_index));
+    destination->gap_us = self->base.now_us + RELAY_FETCH_US;
+    message_t *message = core_message(&self->base, KIND_stream_gap, destination->name);
+    message_set_name(message->stream_gap.origin, core_region_name(&self->base, self->spec.region_index));
     message->stream_gap.shard = self->spec.shard_index;
     message->stream_gap.history = self->relay.history;
     message->stream_gap.oldest = self->relay.oldest;
-    outbox_add(&self->outbox, &message);
+    core_send(&self->base, &message);
 }
 
 /* Everything is taken but not known to be durable: one chunk of it is enough to be told. */
@@ -209,7 +200,7 @@ static bool s_carried(const synchronizer_core_t *self, const destination_t *dest
 {
     return destination->link_up && destination->flying_bytes &&
            destination->queued_bytes >= destination->flying_bytes / 2 &&
-           self->now_us < destination->advanced_us + RELAY_CARRIED_US;
+           self->base.now_us < destination->advanced_us + RELAY_CARRIED_US;
 }
 
 static bool s_lacks(const synchronizer_core_t *self, const destination_t *destination)
@@ -227,9 +218,9 @@ static int64_t s_silence_end(const synchronizer_core_t *self, const destination_
 
 static void s_check_silence(synchronizer_core_t *self, destination_t *destination)
 {
-    if (self->now_us < s_silence_end(self, destination))
+    if (self->base.now_us < s_silence_end(self, destination))
         return;
-    destination->heard_us = self->now_us;
+    destination->heard_us = self->base.now_us;
     backoff_next(&destination->pause);
     if (destination->applied + 1 < self->relay.oldest)
         s_tell_gap(self, destination);
@@ -239,12 +230,29 @@ static void s_check_silence(synchronizer_core_t *self, destination_t *destinatio
         s_probe(self, destination);
 }
 
+static int64_t s_silence_due(const void *core)
+{
+    const synchronizer_core_t *self = core;
+    int64_t due_us = ROLE_NEVER;
+    for (size_t i = 0; i < self->destination_count; i++)
+        due_us = timer_first(due_us, s_silence_end(self, &self->destinations[i]));
+    return due_us;
+}
+
+static void s_silence(void *core, int64_t now_us)
+{
+    synchronizer_core_t *self = core;
+    (void)now_us;
+    for (size_t i = 0; i < self->destination_count; i++)
+        s_check_silence(self, &self->destinations[i]);
+}
+
 /* Away: it lacks something, and nothing has been heard of it for longer than the job waits. */
 static int64_t s_away_at(const synchronizer_core_t *self, const destination_t *destination)
 {
     if (destination->away || destination->lacks_us == 0)
         return ROLE_NEVER;
-    return destination->lacks_us + self->spec.topology->job.sync.away_after_us;
+    return destination->lacks_us + self->base.topology->job.sync.away_after_us;
 }
 
 static void s_check_away(synchronizer_core_t *self, destination_t *destination)
@@ -252,16 +260,33 @@ static void s_check_away(synchronizer_core_t *self, destination_t *destination)
     if (!s_lacks(self, destination))
         destination->lacks_us = 0;
     else if (destination->lacks_us == 0)
-        destination->lacks_us = self->now_us;
-    if (self->now_us < s_away_at(self, destination))
+        destination->lacks_us = self->base.now_us;
+    if (self->base.now_us < s_away_at(self, destination))
         return;
     destination->away = true;
     s_tell_shard(self, destination);
 }
 
+static int64_t s_away_due(const void *core)
+{
+    const synchronizer_core_t *self = core;
+    int64_t due_us = ROLE_NEVER;
+    for (size_t i = 0; i < self->destination_count; i++)
+        due_us = timer_first(due_us, s_away_at(self, &self->destinations[i]));
+    return due_us;
+}
+
+static void s_away(void *core, int64_t now_us)
+{
+    synchronizer_core_t *self = core;
+    (void)now_us;
+    for (size_t i = 0; i < self->destination_count; i++)
+        s_check_away(self, &self->destinations[i]);
+}
+
 static void s_heard(synchronizer_core_t *self, destination_t *destination)
 {
-    destination->heard_us = self->now_us;
+    destination->heard_us = self->base.now_us;
     destination->lacks_us = 0;
     if (!destination->away)
         return;
@@ -278,7 +303,7 @@ static void s_restart(synchronizer_core_t *self, uint64_t history)
     for (size_t i = 0; i < self->destination_count; i++) {
         destination_t *destination = &self->destinations[i];
         destination->applied = destination->durable = destination->sent = destination->flying_bytes = 0;
-        destination->heard_us = self->now_us;
+        destination->heard_us = self->base.now_us;
         destination->pause = s_resend();
     }
 }
@@ -350,7 +375,7 @@ static void s_on_head(synchronizer_core_t *self, const message_t *message)
         s_tell_shard(self, &self->destinations[i]);
         s_pump(self, &self->destinations[i]);
     }
-    s_fetch_missing(self);
+    s_fetch_missing(self, self->base.now_us);
 }
 
 /* -- a destination speaks ---------------------------------------------------------------------------------
@@ -376,7 +401,8 @@ uint64_t synchronizer_core_delivered(const synchronizer_core_t *self)
 static bool s_ack_valid(const synchronizer_core_t *self, const message_t *message)
 {
     const delta_ack_t_ *ack = &message->delta_ack;
-    return self->relay.history && strcmp(ack->origin, s_region(self, self->spec.region_index)) == 0 &&
+    return self->relay.history &&
+           strcmp(ack->origin, core_region_name(&self->base, self->spec.region_index)) == 0 &&
            ack->shard == self->spec.shard_index && ack->durable <= ack->applied &&
            incarnation_is_possible(ack->entry);
 }
@@ -438,13 +464,13 @@ static void s_begin_anew(synchronizer_core_t *self, destination_t *destination, 
 static bool s_same_gap(const synchronizer_core_t *self, const destination_t *destination)
 {
     int64_t within = 3 * destination->rtt_us / 2 > RELAY_GAP_US ? 3 * destination->rtt_us / 2 : RELAY_GAP_US;
-    return destination->stepped_us && self->now_us - destination->stepped_us < within;
+    return destination->stepped_us && self->base.now_us - destination->stepped_us < within;
 }
 
 static void s_advanced(synchronizer_core_t *self, destination_t *destination)
 {
     destination->pause = s_resend();
-    destination->advanced_us = self->now_us;
+    destination->advanced_us = self->base.now_us;
     s_tell_shard(self, destination);
     relay_drop_below(&self->relay, synchronizer_core_delivered(self) + 1);
     if (self->relay.oldest <= synchronizer_core_delivered(self))
@@ -455,16 +481,16 @@ static void s_advanced(synchronizer_core_t *self, destination_t *destination)
  * itself. */
 static void s_tell_stale(synchronizer_core_t *self, const destination_t *destination, uint64_t applied)
 {
-    message_t *message = s_message(self, KIND_stream, self->shard);
+    message_t *message = core_message(&self->base, KIND_stream, self->shard);
     message->number = applied;
-    message_set_name(message->stream.region, s_region(self, destination->region));
+    message_set_name(message->stream.region, core_region_name(&self->base, destination->region));
     message->stream.history = self->relay.history;
     message->stream.applied = applied;
     message->stream.durable = destination->durable;
     message->stream.entry = destination->entry;
     message->stream.away = destination->away;
     message->stream.code = ERR_STALE;
-    outbox_add(&self->outbox, &message);
+    core_send(&self->base, &message);
 }
 
 static void s_answer(synchronizer_core_t *self, destination_t *destination, err_code_t code)
@@ -515,7 +541,7 @@ static void s_on_link(synchronizer_core_t *self, const message_t *message)
 {
     for (size_t i = 0; i < self->destination_count; i++) {
         destination_t *destination = &self->destinations[i];
-        if (strcmp(s_region(self, destination->region), message->link_state.region) != 0)
+        if (strcmp(core_region_name(&self->base, destination->region), message->link_state.region) != 0)
             continue;
         bool returned = destination->link_known && !destination->link_up && message->link_state.up;
         destination->link_known = true;
@@ -527,7 +553,7 @@ static void s_on_link(synchronizer_core_t *self, const message_t *message)
         if (returned)
             destination->pause = s_resend();
         if (s_carried(self, destination))
-            destination->heard_us = self->now_us;
+            destination->heard_us = self->base.now_us;
     }
 }
 
@@ -545,30 +571,40 @@ static void s_update_wait(synchronizer_core_t *self)
             slowest = i;
     }
     if (slowest != self->waits_for || self->waits_since_us == 0)
-        self->waits_since_us = self->now_us;
+        self->waits_since_us = self->base.now_us;
     self->waits_for = slowest;
 }
 
 const char *synchronizer_core_waits_for(const synchronizer_core_t *self, int64_t *ret_since_us)
 {
     *ret_since_us = self->waits_since_us;
-    return self->waits_for == SIZE_MAX ? "" : s_region(self, self->destinations[self->waits_for].region);
+    return self->waits_for == SIZE_MAX
+               ? ""
+               : core_region_name(&self->base, self->destinations[self->waits_for].region);
 }
 
-static void s_status(synchronizer_core_t *self)
+static int64_t s_status_due(const void *core)
 {
+    return ((const synchronizer_core_t *)core)->status_us;
+}
+
+static void s_status(void *core, int64_t now_us)
+{
+    synchronizer_core_t *self = core;
     int64_t since_us;
     const char *waits_for = synchronizer_core_waits_for(self, &since_us);
-    self->status_us = self->now_us + RELAY_STATUS_US;
-    message_t *message = s_message(self, KIND_status, self->scheduler);
-    message_set_name(message->status.actor, self->name);
-    message->status.incarnation = self->spec.incarnation;
-    message_set_name(message->status.state, self->stopped ? "stopped" : waits_for[0] ? "waiting" : "running");
+    self->status_us = now_us + RELAY_STATUS_US;
+    message_t *message = core_message(&self->base, KIND_status, self->scheduler);
+    message_set_name(message->status.actor, self->base.name);
+    message->status.incarnation = self->base.incarnation;
+    message_set_name(message->status.state, self->base.finished ? "stopped"
+                                            : waits_for[0]      ? "waiting"
+                                                                : "running");
     message_set_name(message->status.waits_for, waits_for);
-    message->status.since_us = (uint64_t)(self->now_us - since_us);
+    message->status.since_us = (uint64_t)(now_us - since_us);
     message->status.applied = self->relay.last;
     message->status.durable = synchronizer_core_delivered(self);
-    outbox_add(&self->outbox, &message);
+    core_send(&self->base, &message);
 }
 
 /* -- events -----------------------------------------------------------------------------------------------
@@ -577,7 +613,7 @@ static void s_status(synchronizer_core_t *self)
 static void s_on_message(void *core, message_t **message_p, int64_t now_us)
 {
     synchronizer_core_t *self = core;
-    self->now_us = now_us;
+    self->base.now_us = now_us;
     switch ((*message_p)->kind) {
     case KIND_delta:
         s_on_delta(self, message_p);
@@ -592,57 +628,40 @@ static void s_on_message(void *core, message_t **message_p, int64_t now_us)
         s_on_link(self, *message_p);
         break;
     case KIND_stop: /* soft state: nothing to save */
-        self->stopped = true;
-        s_status(self);
+        self->base.finished = true;
+        s_status(self, now_us);
         break;
     default:
         break;
     }
     message_destroy(message_p);
-    for (size_t i = 0; i < self->destination_count && !self->stopped; i++)
-        s_check_away(self, &self->destinations[i]);
+    if (!self->base.finished)
+        s_away(self, now_us);
     s_update_wait(self);
 }
+
+static const timer_row_t s_timers[] = {
+    {s_silence_due, s_silence},
+    {s_away_due, s_away},
+    {s_fetch_due, s_fetch_missing},
+    {s_status_due, s_status},
+};
+#define TIMERS (sizeof s_timers / sizeof *s_timers)
 
 static void s_tick(void *core, int64_t now_us)
 {
     synchronizer_core_t *self = core;
-    self->now_us = now_us;
-    if (self->stopped)
+    self->base.now_us = now_us;
+    if (self->base.finished)
         return;
-    for (size_t i = 0; i < self->destination_count; i++)
-        s_check_silence(self, &self->destinations[i]);
-    for (size_t i = 0; i < self->destination_count; i++)
-        s_check_away(self, &self->destinations[i]);
-    s_fetch_missing(self);
     s_update_wait(self);
-    if (now_us >= self->status_us)
-        s_status(self);
+    timers_run(s_timers, TIMERS, self, now_us);
 }
 
 static int64_t s_due(const void *core)
 {
     const synchronizer_core_t *self = core;
-    if (self->stopped)
-        return ROLE_NEVER;
-    int64_t due = self->status_us;
-    for (size_t i = 0; i < self->destination_count; i++) {
-        int64_t end = s_silence_end(self, &self->destinations[i]),
-                away = s_away_at(self, &self->destinations[i]);
-        due = end < due ? end : due;
-        due = away < due ? away : due;
-    }
-    return relay_missing(&self->relay) && self->fetch_us < due ? self->fetch_us : due;
-}
-
-static outbox_t *s_outbox(void *core)
-{
-    return &((synchronizer_core_t *)core)->outbox;
-}
-
-static bool s_finished(const void *core)
-{
-    return ((const synchronizer_core_t *)core)->stopped;
+    return self->base.finished ? ROLE_NEVER : timers_due(s_timers, TIMERS, self);
 }
 
 const role_t synchronizer_role = {
@@ -650,7 +669,7 @@ const role_t synchronizer_role = {
     .message = s_on_message,
     .tick = s_tick,
     .due = s_due,
-    .outbox = s_outbox,
-    .finished = s_finished,
+    .outbox = core_outbox,
+    .finished = core_finished,
     .destroy = s_destroy,
 };

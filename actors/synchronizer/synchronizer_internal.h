@@ -2,6 +2,7 @@
 #ifndef ACTORS_SYNCHRONIZER_SYNCHRONIZER_INTERNAL_H
 #define ACTORS_SYNCHRONIZER_SYNCHRONIZER_INTERNAL_H
 
+#include "actors/kit/core_base.h"
 #include "actors/synchronizer/synchronizer_core.h"
 
 #include "codec/base/backoff.h"
@@ -64,17 +65,15 @@ typedef struct {
 } destination_t;
 
 struct synchronizer_core {
+    core_base_t base;
     synchronizer_spec_t spec;
-    wire_name_t name, shard, scheduler;
-    outbox_t outbox;
-    int64_t now_us;
+    wire_name_t shard, scheduler;
     relay_t relay;
     uint64_t shard_incarnation;
     destination_t *destinations; /* (destination_count) */
     size_t destination_count;
     int64_t fetch_us, status_us, waits_since_us;
     size_t waits_for; /* index into destinations; SIZE_MAX: nobody */
-    bool stopped;
 };
 
 #endif

@@ -1,5 +1,6 @@
 #include "actors/watcher/watcher.h"
 
+#include "actors/kit/core_base.h"
 #include "codec/wire/actor_name.h"
 
 #include <stdlib.h>
@@ -8,8 +9,7 @@
 #define WATCHER_REPEAT_US 300000
 
 struct watcher {
-    wire_name_t name;
-    outbox_t outbox;
+    core_base_t base;
     message_t *picture;
     bool alone;
     int64_t next_us;
@@ -19,8 +19,7 @@ watcher_t *watcher_new(const char *name, int64_t now_us)
 {
     watcher_t *self = calloc(1, sizeof *self);
     CHECK(self);
-    message_set_name(self->name, name);
-    outbox_init(&self->outbox);
+    core_init(&self->base, name, 0, NULL);
     self->next_us = now_us;
     return self;
 }
@@ -38,11 +37,12 @@ bool watcher_is_alone(const watcher_t *self)
 static void s_tick(void *core, int64_t now_us)
 {
     watcher_t *self = core;
+    self->base.now_us = now_us;
     if (self->picture || now_us < self->next_us)
         return;
     self->next_us = now_us + WATCHER_REPEAT_US;
-    message_t *want = message_new(KIND_picture_want, ACTOR_GLOBAL, self->name);
-    outbox_add(&self->outbox, &want);
+    message_t *want = core_message(&self->base, KIND_picture_want, ACTOR_GLOBAL);
+    core_send(&self->base, &want);
 }
 
 static void s_message(void *core, message_t **message_p, int64_t now_us)
@@ -52,6 +52,7 @@ static void s_message(void *core, message_t **message_p, int64_t now_us)
     if (message->kind == KIND_picture && !strcmp(message->from, ACTOR_GLOBAL) && !self->picture) {
         self->picture = message;
         *message_p = NULL;
+        self->base.finished = true;
     }
     self->alone = message->kind == KIND_unreachable;
     message_destroy(message_p);
@@ -64,25 +65,13 @@ static int64_t s_due(const void *core)
     return self->picture ? ROLE_NEVER : self->next_us;
 }
 
-static outbox_t *s_outbox(void *core)
-{
-    watcher_t *self = core;
-    return &self->outbox;
-}
-
-static bool s_finished(const void *core)
-{
-    const watcher_t *self = core;
-    return self->picture != NULL;
-}
-
 static void s_destroy(void **core_p)
 {
     watcher_t *self = *core_p;
     if (!self)
         return;
     message_destroy(&self->picture);
-    outbox_fini(&self->outbox);
+    core_fini(&self->base);
     free(self);
     *core_p = NULL;
 }
@@ -91,6 +80,6 @@ const role_t watcher_role = {.name = "watcher",
                              .message = s_message,
                              .tick = s_tick,
                              .due = s_due,
-                             .outbox = s_outbox,
-                             .finished = s_finished,
+                             .outbox = core_outbox,
+                             .finished = core_finished,
                              .destroy = s_destroy};

@@ -10,21 +10,20 @@
 #define RETRY_MOST_US 4000000
 #define REJECTED_MAX 3 /* answers asked for again at once; then by the timer alone */
 
-void worker_pull_init(worker_pull_t *self, const worker_spec_t *spec, const wire_name_t *shards,
-                      const char *worker)
+void worker_pull_init(worker_pull_t *self, core_base_t *base, const worker_shards_t *shards, bool checksums)
 {
-    *self = (worker_pull_t){.spec = spec, .shards = shards, .worker = worker};
-    size_t elements = spec->shard_first[spec->shard_count];
+    *self = (worker_pull_t){.base = base, .shards = shards, .checksums = checksums};
+    size_t elements = worker_shards_all(shards);
     self->params = calloc(elements ? elements : 1, sizeof *self->params);
-    self->parts = calloc(spec->shard_count, sizeof *self->parts);
+    self->parts = calloc(shards->count, sizeof *self->parts);
     CHECK(self->params && self->parts);
-    uint64_t term = spec->incarnation >> 32, count = spec->incarnation; /* a term begins to count anew */
+    uint64_t term = base->incarnation >> 32, count = base->incarnation; /* a term begins to count anew */
     self->request = (term & 0xfff) << 52 | (count & 0xfff) << 40;
 }
 
 void worker_pull_fini(worker_pull_t *self)
 {
-    for (size_t shard = 0; shard < self->spec->shard_count; shard++)
+    for (size_t shard = 0; shard < self->shards->count; shard++)
         ranges_fini(&self->parts[shard].covered);
     free(self->params);
     free(self->parts);
@@ -35,36 +34,36 @@ static void s_renew(worker_pull_t *self, pull_part_t *part, int64_t now_us)
     part->request = ++self->request;
     part->chunk_count = 0;
     part->covered.count = 0;
-    part->retry_us = now_us + part->pause_us;
+    part->retry_us = now_us + backoff_now(&part->pause);
 }
 
 void worker_pull_begin(worker_pull_t *self, uint64_t batch, bool newest, int64_t now_us)
 {
     self->batch = batch;
     self->newest = newest;
-    for (size_t shard = 0; shard < self->spec->shard_count; shard++) {
+    for (size_t shard = 0; shard < self->shards->count; shard++) {
         pull_part_t *part = &self->parts[shard];
         part->complete = false;
         part->rejected = 0;
-        part->pause_us = RETRY_FIRST_US;
+        part->pause = backoff_of(RETRY_FIRST_US, RETRY_MOST_US);
+        backoff_next(&part->pause);
         s_renew(self, part, now_us);
     }
 }
 
-static void s_ask(const worker_pull_t *self, size_t shard, outbox_t *outbox)
+static void s_ask(worker_pull_t *self, size_t shard)
 {
-    message_t *pull = message_new(KIND_pull, self->shards[shard], self->worker);
-    pull->incarnation = self->spec->incarnation;
+    message_t *pull = core_message(self->base, KIND_pull, self->shards->names[shard]);
     pull->number = self->parts[shard].request;
     pull->pull.batch = self->batch;
     pull->pull.newest = self->newest;
-    outbox_add(outbox, &pull);
+    core_send(self->base, &pull);
 }
 
-void worker_pull_ask(worker_pull_t *self, outbox_t *outbox)
+void worker_pull_ask(worker_pull_t *self)
 {
-    for (size_t shard = 0; shard < self->spec->shard_count; shard++)
-        s_ask(self, shard, outbox);
+    for (size_t shard = 0; shard < self->shards->count; shard++)
+        s_ask(self, shard);
 }
 
 typedef enum { CHUNK_NEW, CHUNK_SEEN, CHUNK_WRONG } chunk_t;
@@ -86,14 +85,14 @@ static chunk_t s_check(const worker_pull_t *self, const pull_part_t *part, size_
     if (count && !(ranges_gap(&part->covered, offset, offset + count, &first, &end) && first == offset &&
                    end == offset + count))
         return CHUNK_WRONG; /* overlaps another */
-    if (self->spec->checksums || message->params.checksum)
+    if (self->checksums || message->params.checksum)
         if (count &&
             hash_checksum(slice_peek(&message->data), message->data.size_bytes) != message->params.checksum)
             return CHUNK_WRONG;
     return CHUNK_NEW;
 }
 
-static void s_reject(worker_pull_t *self, size_t shard, outbox_t *outbox, int64_t now_us)
+static void s_reject(worker_pull_t *self, size_t shard, int64_t now_us)
 {
     pull_part_t *part = &self->parts[shard];
     if (++part->rejected > REJECTED_MAX) {
@@ -101,15 +100,13 @@ static void s_reject(worker_pull_t *self, size_t shard, outbox_t *outbox, int64_
         return;
     }
     s_renew(self, part, now_us);
-    s_ask(self, shard, outbox);
+    s_ask(self, shard);
 }
 
-void worker_pull_take(worker_pull_t *self, size_t shard, const message_t *message, outbox_t *outbox,
-                      int64_t now_us)
+void worker_pull_take(worker_pull_t *self, size_t shard, const message_t *message, int64_t now_us)
 {
     pull_part_t *part = &self->parts[shard];
-    size_t first = self->spec->shard_first[shard];
-    size_t elements = self->spec->shard_first[shard + 1] - first;
+    size_t first = self->shards->first[shard], elements = worker_shards_elements(self->shards, shard);
     if (!part->request || message->number != part->request || part->complete)
         return;
     chunk_t chunk = s_check(self, part, elements, message);
@@ -117,14 +114,14 @@ void worker_pull_take(worker_pull_t *self, size_t shard, const message_t *messag
     if (chunk == CHUNK_NEW && ranges_add(&part->covered, offset, offset + count))
         chunk = CHUNK_WRONG;
     if (chunk == CHUNK_WRONG)
-        s_reject(self, shard, outbox, now_us);
+        s_reject(self, shard, now_us);
     if (chunk != CHUNK_NEW)
         return;
     if (count)
         memcpy(self->params + first + offset, slice_peek(&message->data), message->data.size_bytes);
     part->version = message->params.version;
     part->chunk_count = message->params.chunk_count;
-    part->retry_us = now_us + part->pause_us; /* what makes progress is not asked again */
+    part->retry_us = now_us + backoff_now(&part->pause); /* what makes progress is not asked again */
     part->complete = ranges_has_all(&part->covered, 0, elements);
     FAILPOINT(worker_pulled);
 }
@@ -132,27 +129,27 @@ void worker_pull_take(worker_pull_t *self, size_t shard, const message_t *messag
 void worker_pull_again(worker_pull_t *self, size_t shard, int64_t when_us)
 {
     pull_part_t *part = &self->parts[shard];
-    part->pause_us = RETRY_FIRST_US / 2;
+    backoff_reset(&part->pause);
     if (!part->complete && when_us < part->retry_us)
         part->retry_us = when_us;
 }
 
-void worker_pull_retry(worker_pull_t *self, outbox_t *outbox, int64_t now_us)
+void worker_pull_retry(worker_pull_t *self, int64_t now_us)
 {
-    for (size_t shard = 0; shard < self->spec->shard_count; shard++) {
+    for (size_t shard = 0; shard < self->shards->count; shard++) {
         pull_part_t *part = &self->parts[shard];
         if (part->complete || now_us < part->retry_us)
             continue;
-        part->pause_us = 2 * part->pause_us > RETRY_MOST_US ? RETRY_MOST_US : 2 * part->pause_us;
+        backoff_next(&part->pause);
         s_renew(self, part, now_us);
-        s_ask(self, shard, outbox);
+        s_ask(self, shard);
     }
 }
 
 int64_t worker_pull_due(const worker_pull_t *self)
 {
     int64_t due = ROLE_NEVER;
-    for (size_t shard = 0; shard < self->spec->shard_count; shard++)
+    for (size_t shard = 0; shard < self->shards->count; shard++)
         if (!self->parts[shard].complete && self->parts[shard].retry_us < due)
             due = self->parts[shard].retry_us;
     return due;
@@ -161,7 +158,7 @@ int64_t worker_pull_due(const worker_pull_t *self)
 size_t worker_pull_missing(const worker_pull_t *self)
 {
     size_t shard = 0;
-    while (shard < self->spec->shard_count && self->parts[shard].complete)
+    while (shard < self->shards->count && self->parts[shard].complete)
         shard++;
     return shard;
 }

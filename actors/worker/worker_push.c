@@ -10,11 +10,11 @@
 #define RETRY_HURRY_US 150000 /* at a stop: what was lost on the way must arrive before the worker leaves */
 #define DAMAGED_MAX 3
 
-void worker_push_init(worker_push_t *self, const worker_spec_t *spec, const wire_name_t *shards,
-                      const char *worker)
+void worker_push_init(worker_push_t *self, core_base_t *base, const worker_shards_t *shards,
+                      const worker_spec_t *spec)
 {
-    *self = (worker_push_t){.spec = spec, .shards = shards, .worker = worker};
-    self->parts = calloc(spec->shard_count, sizeof *self->parts);
+    *self = (worker_push_t){.base = base, .shards = shards, .spec = spec};
+    self->parts = calloc(shards->count, sizeof *self->parts);
     CHECK(self->parts);
 }
 
@@ -26,9 +26,8 @@ void worker_push_fini(worker_push_t *self)
 
 static message_t *s_chunk(const worker_push_t *self, size_t shard, size_t chunk, size_t chunk_count)
 {
-    message_t *push = message_new(KIND_push, self->shards[shard], self->worker);
-    size_t elements = self->spec->shard_first[shard + 1] - self->spec->shard_first[shard];
-    push->incarnation = self->spec->incarnation;
+    message_t *push = core_message(self->base, KIND_push, self->shards->names[shard]);
+    size_t elements = worker_shards_elements(self->shards, shard);
     push->number = push->push.batch = self->batch;
     push->push.samples = self->samples;
     push->push.chunk = chunk;
@@ -40,17 +39,16 @@ static message_t *s_chunk(const worker_push_t *self, size_t shard, size_t chunk,
     size_t offset = chunk * per_chunk;
     size_t count = elements - offset < per_chunk ? elements - offset : per_chunk;
     push->push.offset = offset;
-    push->data = slice_of(self->gradient, (self->spec->shard_first[shard] + offset) * sizeof(float),
+    push->data = slice_of(self->gradient, (self->shards->first[shard] + offset) * sizeof(float),
                           count * sizeof(float));
     if (self->spec->checksums)
         push->push.checksum = hash_checksum(slice_peek(&push->data), push->data.size_bytes);
     return push;
 }
 
-static void s_send(worker_push_t *self, size_t shard, const worker_pull_t *pull, outbox_t *outbox,
-                   int64_t now_us)
+static void s_send(worker_push_t *self, size_t shard, const worker_pull_t *pull, int64_t now_us)
 {
-    size_t elements = self->spec->shard_first[shard + 1] - self->spec->shard_first[shard];
+    size_t elements = worker_shards_elements(self->shards, shard);
     size_t per_chunk = self->spec->chunk_bytes / sizeof(float);
     size_t chunk_count = self->gradient && elements ? (elements + per_chunk - 1) / per_chunk : 1;
     for (size_t chunk = 0; chunk < chunk_count; chunk++) {
@@ -59,22 +57,23 @@ static void s_send(worker_push_t *self, size_t shard, const worker_pull_t *pull,
             push->push.pull = pull->parts[shard].request;
             push->push.pull_batch = pull->batch;
         }
-        outbox_add(outbox, &push);
+        core_send(self->base, &push);
     }
-    self->parts[shard].retry_us = now_us + self->parts[shard].pause_us;
+    self->parts[shard].retry_us = now_us + backoff_now(&self->parts[shard].pause);
 }
 
 void worker_push_begin(worker_push_t *self, uint64_t batch, uint64_t samples, buf_t *gradient,
-                       const worker_pull_t *pull, outbox_t *outbox, int64_t now_us)
+                       const worker_pull_t *pull, int64_t now_us)
 {
     CHECK(!self->used);
     self->used = true;
     self->batch = batch;
     self->samples = gradient ? samples : 0;
     self->gradient = buf_ref(gradient);
-    for (size_t shard = 0; shard < self->spec->shard_count; shard++) {
-        self->parts[shard] = (push_part_t){.pause_us = RETRY_FIRST_US};
-        s_send(self, shard, pull, outbox, now_us);
+    for (size_t shard = 0; shard < self->shards->count; shard++) {
+        self->parts[shard] = (push_part_t){.pause = backoff_of(RETRY_FIRST_US, RETRY_MOST_US)};
+        backoff_next(&self->parts[shard].pause);
+        s_send(self, shard, pull, now_us);
     }
     FAILPOINT(worker_pushed);
 }
@@ -82,25 +81,24 @@ void worker_push_begin(worker_push_t *self, uint64_t batch, uint64_t samples, bu
 size_t worker_push_missing(const worker_push_t *self)
 {
     size_t shard = 0;
-    while (shard < self->spec->shard_count && self->parts[shard].applied)
+    while (shard < self->shards->count && self->parts[shard].applied)
         shard++;
     return shard;
 }
 
-bool worker_push_take(worker_push_t *self, size_t shard, const message_t *message, outbox_t *outbox,
-                      int64_t now_us)
+bool worker_push_take(worker_push_t *self, size_t shard, const message_t *message, int64_t now_us)
 {
     push_part_t *part = &self->parts[shard];
     if (part->applied)
         return false;
     if (!message->push_ack.applied) {
         if (message->push_ack.code == ERR_CHECKSUM && ++part->damaged <= DAMAGED_MAX)
-            s_send(self, shard, NULL, outbox, now_us);
+            s_send(self, shard, NULL, now_us);
         return false;
     }
     part->applied = true;
     FAILPOINT(worker_acked);
-    if (worker_push_missing(self) < self->spec->shard_count)
+    if (worker_push_missing(self) < self->shards->count)
         return false;
     worker_push_drop(self);
     return true;
@@ -112,15 +110,14 @@ void worker_push_drop(worker_push_t *self)
     buf_destroy(&self->gradient);
 }
 
-void worker_push_retry(worker_push_t *self, outbox_t *outbox, int64_t now_us)
+void worker_push_retry(worker_push_t *self, int64_t now_us)
 {
-    for (size_t shard = 0; self->used && shard < self->spec->shard_count; shard++) {
+    for (size_t shard = 0; self->used && shard < self->shards->count; shard++) {
         push_part_t *part = &self->parts[shard];
         if (part->applied || now_us < part->retry_us)
             continue;
-        int64_t most = self->hurries ? RETRY_HURRY_US : RETRY_MOST_US;
-        part->pause_us = 2 * part->pause_us > most ? most : 2 * part->pause_us;
-        s_send(self, shard, NULL, outbox, now_us);
+        backoff_next(&part->pause);
+        s_send(self, shard, NULL, now_us);
     }
 }
 
@@ -129,23 +126,25 @@ void worker_push_again(worker_push_t *self, size_t shard, int64_t when_us)
     push_part_t *part = &self->parts[shard];
     if (!self->used || part->applied)
         return;
-    part->pause_us = RETRY_FIRST_US / 2;
+    backoff_reset(&part->pause);
     if (when_us < part->retry_us)
         part->retry_us = when_us;
 }
 
 void worker_push_hurry(worker_push_t *self, int64_t now_us)
 {
-    self->hurries = true;
-    for (size_t shard = 0; self->used && shard < self->spec->shard_count; shard++)
-        if (self->parts[shard].retry_us > now_us + RETRY_HURRY_US)
-            self->parts[shard].retry_us = now_us + RETRY_HURRY_US;
+    for (size_t shard = 0; self->used && shard < self->shards->count; shard++) {
+        push_part_t *part = &self->parts[shard];
+        part->pause = backoff_of(RETRY_HURRY_US, RETRY_HURRY_US);
+        if (part->retry_us > now_us + RETRY_HURRY_US)
+            part->retry_us = now_us + RETRY_HURRY_US;
+    }
 }
 
 int64_t worker_push_due(const worker_push_t *self)
 {
     int64_t due = ROLE_NEVER;
-    for (size_t shard = 0; self->used && shard < self->spec->shard_count; shard++)
+    for (size_t shard = 0; self->used && shard < self->shards->count; shard++)
         if (!self->parts[shard].applied && self->parts[shard].retry_us < due)
             due = self->parts[shard].retry_us;
     return due;

@@ -9,49 +9,46 @@
 #ifndef ACTORS_WORKER_WORKER_PUSH_H
 #define ACTORS_WORKER_WORKER_PUSH_H
 
-#include "actors/worker/worker_core.h"
 #include "actors/worker/worker_pull.h"
 
 typedef struct {
     bool applied;
     int64_t retry_us;
-    int64_t pause_us;
+    backoff_t pause; /* without an acknowledgement */
     unsigned damaged;
 } push_part_t;
 
 typedef struct {
-    const worker_spec_t *spec; /* borrowed */
-    const wire_name_t *shards; /* (shard_count) names, borrowed */
-    const char *worker;        /* name, borrowed */
-    push_part_t *parts;        /* (shard_count) */
+    core_base_t *base;             /* borrowed */
+    const worker_shards_t *shards; /* borrowed */
+    const worker_spec_t *spec;     /* borrowed: size of chunks, checksums */
+    push_part_t *parts;            /* one for each shard */
     bool used;
     uint64_t batch;
     uint64_t samples; /* 0: not finite, announced without data */
     buf_t *gradient;  /* (N) float32; NULL when it is not finite */
-    bool hurries;     /* the worker is stopping */
 } worker_push_t;
 
-void worker_push_init(worker_push_t *self, const worker_spec_t *spec, const wire_name_t *shards,
-                      const char *worker);
+void worker_push_init(worker_push_t *self, core_base_t *base, const worker_shards_t *shards,
+                      const worker_spec_t *spec);
 void worker_push_fini(worker_push_t *self);
 
 /* Sends everything. `pull` (or NULL) has begun: its requests travel with the last chunks. Refers to the
  * gradient. */
 void worker_push_begin(worker_push_t *self, uint64_t batch, uint64_t samples, buf_t *gradient,
-                       const worker_pull_t *pull, outbox_t *outbox, int64_t now_us);
+                       const worker_pull_t *pull, int64_t now_us);
 /* An acknowledgement for this batch; true when it was the last one missing: the push is over. */
-bool worker_push_take(worker_push_t *self, size_t shard, const message_t *message, outbox_t *outbox,
-                      int64_t now_us);
+bool worker_push_take(worker_push_t *self, size_t shard, const message_t *message, int64_t now_us);
 /* Pushes that a shard has not applied are sent again then, if not before. */
 void worker_push_again(worker_push_t *self, size_t shard, int64_t when_us);
 
-void worker_push_retry(worker_push_t *self, outbox_t *outbox, int64_t now_us);
+void worker_push_retry(worker_push_t *self, int64_t now_us);
 /* From now on what is not acknowledged is sent again soon: the worker is stopping. */
 void worker_push_hurry(worker_push_t *self, int64_t now_us);
 int64_t worker_push_due(const worker_push_t *self);
 /* Gives it up: the batch must be computed again. */
 void worker_push_drop(worker_push_t *self);
-/* The first shard that has not applied it. */
+/* The first shard that has not applied it; the number of shards: all have. */
 size_t worker_push_missing(const worker_push_t *self);
 
 #endif

@@ -22,6 +22,12 @@ static inline backoff_t backoff_of(int64_t first_us, int64_t last_us)
 /* Returns the pause that is next, which is the newest from now on. */
 int64_t backoff_next(backoff_t *self);
 
+/* Returns the pause that is under way: the newest, or the first when there was none yet. */
+static inline int64_t backoff_now(const backoff_t *self)
+{
+    return self->now_us ? self->now_us : self->first_us;
+}
+
 /* It worked: the next pause is the first again. */
 void backoff_reset(backoff_t *self);
 

@@ -57,6 +57,16 @@ static inline bool incarnation_is_given(uint64_t incarnation, uint64_t by)
     return incarnation >> 32 <= by >> 32;
 }
 
+/* Compares what was numbered in two incarnations of one actor, each of which begins anew: as strcmp, older
+ * first. The one order of snapshots, stores and attempts. */
+static inline int incarnation_compare(uint64_t incarnation, uint64_t number, uint64_t than_incarnation,
+                                      uint64_t than_number)
+{
+    if (incarnation != than_incarnation)
+        return incarnation < than_incarnation ? -1 : 1;
+    return (number > than_number) - (number < than_number);
+}
+
 typedef enum { CLASS_CONTROL, CLASS_PULL, CLASS_DELTA, CLASS_BULK, CLASS_COUNT } message_class_t;
 
 typedef enum {

@@ -1,6 +1,7 @@
 #include "deploy/launch/errands.h"
 
 #include "actors/kit/process.h"
+#include "codec/base/backoff.h"
 #include "codec/base/log.h"
 
 #include <errno.h>
@@ -13,7 +14,8 @@
 #include <unistd.h>
 
 #define STOPS_MOST 4
-#define PAUSE_FIRST_US ((int64_t)1000000) /* before a stop that failed is run again; doubles */
+#define PAUSE_FIRST_US ((int64_t)1000000) /* before a stop that failed is run again, doubling ... */
+#define PAUSE_LAST_US ((int64_t)8000000)  /* ... up to this */
 #define TERM_US ((int64_t)5000000)        /* what is told to end is killed after so long */
 
 typedef struct {
@@ -23,6 +25,7 @@ typedef struct {
     int64_t next_us;  /* not before */
     int64_t told_us;  /* when it was told to end; 0: it was not */
     int tries;
+    backoff_t pause;
 } errand_t;
 
 struct errands {
@@ -108,7 +111,8 @@ void errands_add(errands_t *self, const rent_command_t *command, int64_t now_us)
         return;
     self->items = realloc(self->items, (self->count + 1) * sizeof *self->items);
     CHECK(self->items);
-    self->items[self->count++] = (errand_t){.command = *command, .next_us = now_us};
+    self->items[self->count++] = (errand_t){
+        .command = *command, .next_us = now_us, .pause = backoff_of(PAUSE_FIRST_US, PAUSE_LAST_US)};
 }
 
 /* ---- running ---- */
@@ -208,7 +212,7 @@ static bool s_stop_has_ended(errands_t *self, size_t index, const char *how, boo
         s_remove(self, index);
         return false;
     }
-    int64_t pause_us = PAUSE_FIRST_US << (errand->tries - 1);
+    int64_t pause_us = backoff_next(&errand->pause);
     log_event(LEVEL_WARN, errand->command.name, "not_given_back",
               "reason=\"%s stop %s\"; trying again in %d s", self->spec.command, how,
               (int)(pause_us / 1000000));

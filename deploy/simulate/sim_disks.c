@@ -27,12 +27,8 @@ sim_copy_t *sim_copy(sim_t *self, const char *node, const char *shard, bool kept
 
 static snapshot_t *s_share(const snapshot_t *snapshot)
 {
-    snapshot_t *copy = snapshot_new(&snapshot->id);
+    snapshot_t *copy = snapshot_share(snapshot, NULL, NULL);
     CHECK(copy);
-    for (size_t i = 0; i < snapshot->count; i++) {
-        buf_t *buf = buf_ref(snapshot->values[i].buf);
-        CHECK(!snapshot_add(copy, snapshot->values[i].name, &buf, NULL));
-    }
     return copy;
 }
 
@@ -80,8 +76,7 @@ void sim_disks_destroy(sim_t *self)
 
 bool sim_is_newer(const snapshot_t *a, const snapshot_t *b)
 {
-    return a->id.incarnation > b->id.incarnation ||
-           (a->id.incarnation == b->id.incarnation && a->id.number > b->id.number);
+    return incarnation_compare(a->id.incarnation, a->id.number, b->id.incarnation, b->id.number) > 0;
 }
 
 const sim_copy_t *sim_newest_copy(const sim_t *self, const char *node, const char *shard)

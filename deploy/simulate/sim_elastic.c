@@ -117,7 +117,7 @@ static bool s_is_needed(const sim_t *self, const char *node, const sim_copy_t *c
         if (!other->snapshot || strcmp(other->shard, copy->shard) != 0 || !strcmp(other->node, node))
             continue;
         const snapshot_id_t *a = &other->snapshot->id, *b = &copy->snapshot->id;
-        if (a->incarnation > b->incarnation || (a->incarnation == b->incarnation && a->number >= b->number))
+        if (incarnation_compare(a->incarnation, a->number, b->incarnation, b->number) >= 0)
             return false;
     }
     return true;

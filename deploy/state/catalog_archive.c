@@ -122,13 +122,8 @@ static err_code_t s_take(void *hint, const char *region, uint32_t shard, const s
     (void)region;
     (void)shard;
     snapshot_destroy(&self->found);
-    self->found = snapshot_new(&snapshot->id);
-    err_code_t code = self->found ? ERR_OK : err_set(err, ERR_MEMORY, "no memory for a snapshot");
-    for (size_t i = 0; i < snapshot->count && !code; i++) {
-        buf_t *buf = buf_ref(snapshot->values[i].buf);
-        code = snapshot_add(self->found, snapshot->values[i].name, &buf, err);
-    }
-    return code;
+    self->found = snapshot_share(snapshot, NULL, NULL);
+    return self->found ? ERR_OK : err_set(err, ERR_MEMORY, "no memory for a snapshot");
 }
 
 err_code_t catalog_archive_load(const catalog_store_t *store, uint64_t number, snapshot_t **ret_snapshot,

@@ -21,12 +21,14 @@
 #include <string.h>
 
 #define STEPS 50
+#define ADAM "name: adam, lr: 0.01"
 
 typedef struct {
     const char *strategy, *model;
     unsigned every, regions, workers;
     const char *encoding;
     unsigned overlap;
+    const char *optimizer; /* its keys; NULL: momentum */
 } case_t;
 
 typedef struct {
@@ -40,11 +42,12 @@ static topology_t *s_topology(const case_t *with, uint64_t seed)
     snprintf(job, sizeof job,
              "job:\n  name: rounds\n  model: %s\n  data: {kind: idx, dir: none}\n  epochs: 2\n"
              "  batch: 4\n  seed: %u\n"
-             "  optimizer: {name: momentum, lr: 0.05, momentum: 0.9, schedule: linear}\n"
+             "  optimizer: {%s, schedule: linear}\n"
              "  sync: {strategy: %s, every: %u, inside: sync, staleness: 4, window: 1MiB,\n"
              "         encoding: %s, overlap: %u}\n",
-             with->model, (unsigned)seed, with->strategy, with->every,
-             with->encoding ? with->encoding : "none", with->overlap);
+             with->model, (unsigned)seed,
+             with->optimizer ? with->optimizer : "name: momentum, lr: 0.05, momentum: 0.9", with->strategy,
+             with->every, with->encoding ? with->encoding : "none", with->overlap);
     return regions_topology(job, with->regions, with->workers,
                             (uint64_t)STEPS / 2 * 4 * with->regions * with->workers); /* in two epochs */
 }
@@ -70,7 +73,8 @@ static sim_spec_t s_spec(uint64_t seed, bool faults)
 typedef struct {
     model_t *model;
     size_t count, size;
-    float *w, *v, *g, *x;
+    float *w, *g, *x;
+    float *state[OPTIMIZER_TENSORS_MAX];
     uint32_t *labels;
 } single_t;
 
@@ -81,18 +85,20 @@ static void s_single_init(single_t *self, const topology_t *topology, size_t bat
     self->count = model_layout(self->model)->count;
     self->size = model_sample_size(self->model);
     self->w = calloc(self->count, sizeof *self->w);
-    self->v = calloc(self->count, sizeof *self->v);
+    for (size_t i = 0; i < OPTIMIZER_TENSORS_MAX; i++)
+        CHECK((self->state[i] = calloc(self->count, sizeof *self->state[i])));
     self->g = calloc(self->count, sizeof *self->g);
     self->x = calloc(batch_max * self->size, sizeof *self->x);
     self->labels = calloc(batch_max, sizeof *self->labels);
-    CHECK(self->w && self->v && self->g && self->x && self->labels);
+    CHECK(self->w && self->g && self->x && self->labels);
     model_init(self->model, topology->job.seed, self->w);
 }
 
 static void s_single_fini(single_t *self)
 {
     model_destroy(&self->model);
-    free(self->v);
+    for (size_t i = 0; i < OPTIMIZER_TENSORS_MAX; i++)
+        free(self->state[i]);
     free(self->g);
     free(self->x);
     free(self->labels);
@@ -117,6 +123,15 @@ static size_t s_gather(single_t *self, const topology_t *topology, const job_t *
     return count;
 }
 
+static void s_step(single_t *self, const optimizer_t *optimizer, float lr, uint64_t number)
+{
+    optimizer_step_t step = {
+        .lr = lr, .number = number, .n = self->count, .w = self->w, .g = self->g, .ret_w = self->w};
+    for (size_t i = 0; i < OPTIMIZER_TENSORS_MAX; i++)
+        step.state[i] = step.ret_state[i] = self->state[i];
+    optimizer_step(optimizer, &step);
+}
+
 /* Parameters after all steps; the caller frees them. */
 static float *s_single(const topology_t *topology)
 {
@@ -125,7 +140,7 @@ static float *s_single(const topology_t *topology)
     err_t err = {0};
     CHECK(job_derive(topology, topology->job.data.samples, &job, &err) == ERR_OK);
     s_single_init(&self, topology, topology->job.data.samples);
-    optimizer_t optimizer = {.kind = OPTIMIZER_MOMENTUM,
+    optimizer_t optimizer = {.kind = topology->job.optimizer.name,
                              .lr = (float)topology->job.optimizer.lr,
                              .momentum = (float)topology->job.optimizer.momentum,
                              .schedule = SCHEDULE_LINEAR};
@@ -135,14 +150,7 @@ static float *s_single(const topology_t *topology)
     for (uint64_t step = 0; step < STEPS; step++) {
         size_t count = s_gather(&self, topology, &job, step);
         model_gradient(self.model, self.w, self.x, self.labels, count, self.g, &loss);
-        float lr = optimizer_rate(&optimizer, done, job.samples_total);
-        optimizer_step(&optimizer, &(optimizer_step_t){.lr = lr,
-                                                       .n = self.count,
-                                                       .w = self.w,
-                                                       .g = self.g,
-                                                       .state = {self.v},
-                                                       .ret_w = self.w,
-                                                       .ret_state = {self.v}});
+        s_step(&self, &optimizer, optimizer_rate(&optimizer, done, job.samples_total), step + 1);
         done += count;
     }
     s_single_fini(&self);
@@ -212,8 +220,9 @@ static double s_distance(const float *a, const float *b, size_t count)
 
 static bool s_fail(const case_t *with, uint64_t seed, const char *what, double figure)
 {
-    fprintf(stderr, "%s %s, %u regions of %u workers, seed %llu: %s (%g)\n", with->strategy, with->model,
-            with->regions, with->workers, (unsigned long long)seed, what, figure);
+    fprintf(stderr, "%s %s, %s, %u regions of %u workers, seed %llu: %s (%g)\n", with->strategy, with->model,
+            with->optimizer ? with->optimizer : "momentum", with->regions, with->workers,
+            (unsigned long long)seed, what, figure);
     return false;
 }
 
@@ -301,10 +310,11 @@ int main(int argc, char **argv)
 {
     static const struct option longs[] = {{"seeds", 1, NULL, 'n'}, {"first", 1, NULL, 'f'}, {0}};
     static const case_t cases[] = {
-        {"ssgd", "softmax", 1, 2, 1, NULL, 0},   {"ssgd", "softmax", 1, 3, 2, NULL, 0},
-        {"ssgd", "mlp", 1, 2, 1, NULL, 0},       {"sma", "softmax", 4, 3, 1, NULL, 0},
-        {"diloco", "softmax", 4, 3, 1, NULL, 0}, {"diloco", "softmax", 5, 2, 1, "topk", 0},
-        {"diloco", "softmax", 6, 3, 1, NULL, 4}, {"diloco", "softmax", 5, 2, 1, "topk", 1},
+        {"ssgd", "softmax", 1, 2, 1, NULL, 0, NULL},   {"ssgd", "softmax", 1, 3, 2, NULL, 0, NULL},
+        {"ssgd", "mlp", 1, 2, 1, NULL, 0, NULL},       {"sma", "softmax", 4, 3, 1, NULL, 0, NULL},
+        {"diloco", "softmax", 4, 3, 1, NULL, 0, NULL}, {"diloco", "softmax", 5, 2, 1, "topk", 0, NULL},
+        {"diloco", "softmax", 6, 3, 1, NULL, 4, NULL}, {"diloco", "softmax", 5, 2, 1, "topk", 1, NULL},
+        {"ssgd", "softmax", 1, 2, 1, NULL, 0, ADAM},   {"diloco", "softmax", 4, 3, 1, NULL, 0, ADAM},
     };
     uint64_t seeds = 3, first = 1;
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {

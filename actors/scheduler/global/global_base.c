@@ -6,37 +6,17 @@ void global_base_init(global_base_t *self, const global_spec_t *spec, int64_t no
 {
     *self = (global_base_t){.spec = *spec, .advanced_us = now_us, .heard_us = now_us, .listens_us = now_us};
     topology_digest(spec->topology, self->digest);
-    outbox_init(&self->outbox);
+    core_init(&self->core, GLOBAL_NAME, spec->incarnation, spec->topology);
 }
 
 void global_base_fini(global_base_t *self)
 {
-    outbox_fini(&self->outbox);
+    core_fini(&self->core);
 }
 
 size_t global_region_count(const global_base_t *self)
 {
     return self->spec.topology->region_count;
-}
-
-/* ---- sending ---- */
-
-void global_send(global_base_t *self, message_t **message_p)
-{
-    (*message_p)->incarnation = self->spec.incarnation;
-    outbox_add(&self->outbox, message_p);
-}
-
-void global_refuse(global_base_t *self, const message_t *message, err_code_t code, const char *reason,
-                   uint64_t run)
-{
-    message_t *answer = message_new(KIND_refused, message->from, GLOBAL_NAME);
-    answer->refused.kind = message->kind;
-    answer->refused.code = code;
-    answer->refused.incarnation = message->incarnation;
-    answer->refused.run = run;
-    message_set_text(&answer->refused.reason, reason);
-    global_send(self, &answer);
 }
 
 /* ---- what counts ---- */
@@ -50,7 +30,7 @@ void global_end(global_base_t *self, err_code_t code, const char *reason)
 {
     self->failure = code;
     snprintf(self->reason, sizeof self->reason, "%s", reason);
-    self->finished = self->displaced = true;
+    self->core.finished = self->displaced = true;
 }
 
 /* ---- listening ---- */

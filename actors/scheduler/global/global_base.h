@@ -1,15 +1,14 @@
 /* global_base - what the parts of the global scheduler stand on: what it sends, what it has decided, whether
  * it has failed or ended.
  *
- * Owns     spec, outbox, decisions, failure, and since when it listens without a gap.
+ * Owns     the base of the core, spec, decisions, failure, and since when it listens without a gap.
  * Reads    nothing: there is nothing below.
  * Threads  one owner.
  */
 #ifndef ACTORS_SCHEDULER_GLOBAL_GLOBAL_BASE_H
 #define ACTORS_SCHEDULER_GLOBAL_GLOBAL_BASE_H
 
-#include "actors/kit/outbox.h"
-#include "actors/kit/role.h"
+#include "actors/kit/core_base.h"
 #include "actors/scheduler/global/global_spec.h"
 #include "codec/base/run_id.h"
 #include "codec/wire/actor_name.h"
@@ -18,14 +17,14 @@
 #define GLOBAL_NAME ACTOR_GLOBAL
 
 typedef struct {
+    core_base_t core;
     global_spec_t spec;
     char digest[17];
-    outbox_t outbox;
     uint64_t decisions;  /* see keep.h */
     int64_t advanced_us; /* newest event */
     int64_t heard_us;    /* newest word of any region */
     int64_t listens_us;  /* since when without a gap in either */
-    bool finished, displaced;
+    bool displaced;
     err_code_t failure;
     char reason[ERR_TEXT_MAX];
 } global_base_t;
@@ -33,11 +32,6 @@ typedef struct {
 void global_base_init(global_base_t *self, const global_spec_t *spec, int64_t now_us);
 void global_base_fini(global_base_t *self);
 size_t global_region_count(const global_base_t *self);
-
-void global_send(global_base_t *self, message_t **message_p); /* takes it */
-/* Answers that a message was understood and is not accepted; `run`: RUN_ID_NONE when it is not about runs. */
-void global_refuse(global_base_t *self, const message_t *message, err_code_t code, const char *reason,
-                   uint64_t run);
 
 void global_decide(global_base_t *self);
 void global_end(global_base_t *self, err_code_t code,

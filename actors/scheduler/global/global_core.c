@@ -1,6 +1,7 @@
 #include "actors/scheduler/global/global_rooms.h"
 
 #include "actors/kit/dispatch.h"
+#include "actors/kit/timers.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,7 @@ static void s_lead(global_core_t *self, int64_t now_us)
     if (self->life.state == RUN_TRAINING)
         global_mark_reached(self->mark, samples, epoch_samples, now_us);
     if (!global_life_has_ended(&self->life))
-        global_mark_tick(self->mark, now_us, &self->base.outbox);
+        global_mark_tick(self->mark, now_us, &self->base.core.outbox);
 }
 
 static void s_show_self(global_core_t *self, int64_t now_us)
@@ -37,10 +38,10 @@ static void s_show_self(global_core_t *self, int64_t now_us)
 
 static void s_advance(global_core_t *self, int64_t now_us)
 {
-    if (self->base.finished)
+    if (self->base.core.finished)
         return;
     global_run_tick(&self->run, now_us);
-    if (self->base.finished)
+    if (self->base.core.finished)
         return;
     global_life_look(&self->life, now_us);
     if (self->life.state < RUN_STOPPING)
@@ -57,10 +58,10 @@ static void s_answer(global_core_t *self, size_t index)
 {
     const region_entry_t *region = &self->regions.list[index];
     const message_t *report = region->report;
-    message_t *ack = message_new(KIND_report_ack, region->scheduler, GLOBAL_NAME);
+    message_t *ack = core_message(&self->base.core, KIND_report_ack, region->scheduler);
     ack->report_ack.curve_have = region->row_count;
     ack->report_ack.run = self->base.spec.run;
-    global_send(&self->base, &ack);
+    core_send(&self->base.core, &ack);
     bool lacks = report->region_report.plan < global_rent_number(&self->rent) ||
                  report->region_report.run == RUN_ID_NONE;
     if (lacks && self->life.state < RUN_STOPPING)
@@ -111,7 +112,7 @@ static bool s_is_passed_over(global_core_t *self, size_t index, const message_t 
     err_t why = {0};
     if (global_regions_is_late(&self->regions, index, report)) {
         if (report->incarnation < region->report->incarnation && dispatch_why(DISPATCH_STALE, report, &why))
-            global_refuse(&self->base, report, why.code, why.text, RUN_ID_NONE);
+            core_refuse(&self->base.core, report, why.code, why.text);
         return true;
     }
     return global_life_has_ended(&self->life) && region->stopped && !report->region_report.stopped;
@@ -182,7 +183,7 @@ static void s_take_refused(void *core, message_t **message_p, int64_t now_us)
     if (refused->refused.kind == KIND_hello && refused->refused.code == ERR_IN_USE)
         global_end(&self->base, ERR_IN_USE,
                    refused->refused.reason ? refused->refused.reason : "another one runs");
-    if (refused->refused.incarnation != self->base.spec.incarnation || self->base.finished)
+    if (refused->refused.incarnation != self->base.core.incarnation || self->base.core.finished)
         return;
     if (refused->refused.code == ERR_STALE)
         global_end(&self->base, ERR_STALE, "a newer global scheduler of this job runs; this one ends");
@@ -211,7 +212,7 @@ static void s_take(global_core_t *self, message_t **message_p, int64_t now_us)
     const dispatch_self_t who = {.region = "global", .number = DISPATCH_NO_NUMBER};
     const dispatch_row_t *row;
     uint64_t newest = 0;
-    if (self->base.finished)
+    if (self->base.core.finished)
         return;
     if (dispatch_judge(&global_dispatch, &who, *message_p, global_life_state(&self->life), &newest, &row) ==
         DISPATCH_TAKEN)
@@ -222,40 +223,29 @@ static void s_take(global_core_t *self, message_t **message_p, int64_t now_us)
 
 static void s_message(void *core, message_t **message_p, int64_t now_us)
 {
-    s_take(core, message_p, now_us);
+    global_core_t *self = core;
+    self->base.core.now_us = now_us;
+    s_take(self, message_p, now_us);
     message_destroy(message_p);
-    s_advance(core, now_us);
+    s_advance(self, now_us);
 }
 
 static void s_tick(void *core, int64_t now_us)
 {
-    s_advance(core, now_us);
-}
-
-static int64_t s_least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
+    global_core_t *self = core;
+    self->base.core.now_us = now_us;
+    s_advance(self, now_us);
 }
 
 static int64_t s_due(const void *core)
 {
     const global_core_t *self = core;
-    if (self->base.finished)
+    if (self->base.core.finished)
         return ROLE_NEVER;
     if (self->life.state >= RUN_STOPPING)
         return global_life_due(&self->life);
-    int64_t due_us = s_least(global_mark_due(self->mark), self->base.advanced_us + LOOK_US);
-    return s_least(due_us, global_rent_due(&self->rent));
-}
-
-static outbox_t *s_outbox(void *core)
-{
-    return &((global_core_t *)core)->base.outbox;
-}
-
-static bool s_finished(const void *core)
-{
-    return ((const global_core_t *)core)->base.finished;
+    int64_t due_us = timer_first(global_mark_due(self->mark), self->base.advanced_us + LOOK_US);
+    return timer_first(due_us, global_rent_due(&self->rent));
 }
 
 static void s_destroy(void **core_p)
@@ -277,8 +267,8 @@ const role_t global_role = {
     .message = s_message,
     .tick = s_tick,
     .due = s_due,
-    .outbox = s_outbox,
-    .finished = s_finished,
+    .outbox = core_outbox,
+    .finished = core_finished,
     .destroy = s_destroy,
 };
 

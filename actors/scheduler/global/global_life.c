@@ -137,10 +137,10 @@ static void s_send_stops(global_life_t *self, int64_t now_us)
     for (size_t index = 0; index < s_count(self); index++) {
         if (self->regions->list[index].stopped)
             continue;
-        message_t *stop = message_new(KIND_stop, self->regions->list[index].scheduler, GLOBAL_NAME);
+        message_t *stop = core_message(&self->base->core, KIND_stop, self->regions->list[index].scheduler);
         stop->stop.done = self->done;
         stop->stop.run = self->base->spec.run;
-        global_send(self->base, &stop);
+        core_send(&self->base->core, &stop);
     }
 }
 
@@ -211,9 +211,9 @@ void global_life_heard(global_life_t *self, int64_t now_us)
 static void s_bye(global_life_t *self, size_t index, int64_t now_us)
 {
     self->farewell_us = now_us;
-    message_t *bye = message_new(KIND_bye, self->regions->list[index].scheduler, GLOBAL_NAME);
+    message_t *bye = core_message(&self->base->core, KIND_bye, self->regions->list[index].scheduler);
     bye->bye.run = self->base->spec.run;
-    global_send(self->base, &bye);
+    core_send(&self->base->core, &bye);
 }
 
 static void s_farewell(global_life_t *self, int64_t now_us)
@@ -223,7 +223,7 @@ static void s_farewell(global_life_t *self, int64_t now_us)
         s_bye(self, 0, now_us);
     }
     if (self->home_released && now_us - self->farewell_us >= LINGER_US)
-        self->base->finished = true;
+        self->base->core.finished = true;
 }
 
 /* Its final report is here, with its whole curve; or it was started again since. */

@@ -71,7 +71,7 @@ static void s_fill(const global_rent_t *self, size_t region, message_t *plan)
 void global_rent_send_plan(global_rent_t *self, size_t index)
 {
     const topology_region_t *region = &self->base->spec.topology->regions[index];
-    message_t *plan = message_new(KIND_plan, self->regions->list[index].scheduler, GLOBAL_NAME);
+    message_t *plan = core_message(&self->base->core, KIND_plan, self->regions->list[index].scheduler);
     plan->number = plan->plan.plan = global_rent_number(self);
     plan->plan.workers = region->workers;
     plan->plan.shards = region->shards;
@@ -79,7 +79,7 @@ void global_rent_send_plan(global_rent_t *self, size_t index)
     plan->plan.adopts = self->base->spec.run_adopts;
     if (self->plan)
         s_fill(self, index, plan);
-    global_send(self->base, &plan);
+    core_send(&self->base->core, &plan);
 }
 
 /* ---- prices ---- */

@@ -44,7 +44,7 @@ void global_run_turn_away(global_run_t *self, const message_t *message, err_code
     char text[ERR_TEXT_MAX];
     snprintf(text, sizeof text, "%s: %s", message->from, reason);
     s_note_stranger(self, text, now_us);
-    global_refuse(self->base, message, code, reason, RUN_ID_NONE);
+    core_refuse(&self->base->core, message, code, reason);
 }
 
 bool global_run_is_foreign(global_run_t *self, size_t index, const message_t *report, int64_t now_us)
@@ -56,7 +56,7 @@ bool global_run_is_foreign(global_run_t *self, size_t index, const message_t *re
     s_note(self, index, report->incarnation, report->region_report.run, now_us);
     run_id_refuse(&why, report->from, report->region_report.run, own);
     s_note_stranger(self, why.text, now_us);
-    global_refuse(self->base, report, why.code, why.text, own);
+    core_refuse_run(&self->base->core, report, &why, own);
     return true;
 }
 

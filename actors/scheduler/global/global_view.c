@@ -75,7 +75,7 @@ void global_view_self(global_view_t *self, const char *state, const char *waits_
     message_set_name(own->status->status.waits_for, waits_for);
     own->status->status.pid = self->base->spec.pid;
     message_set_name(own->status->status.machine, self->machine);
-    own->status->status.incarnation = self->base->spec.incarnation;
+    own->status->status.incarnation = self->base->core.incarnation;
     own->status->status.since_us = (uint64_t)(now_us - since_us);
     own->seen_us = now_us;
 }
@@ -108,10 +108,10 @@ void global_view_show(global_view_t *self, buf_t **picture_p, int64_t now_us)
 
 void global_view_answer(global_view_t *self, const message_t *want, int64_t now_us)
 {
-    message_t *picture = message_new(KIND_picture, want->from, GLOBAL_NAME);
+    message_t *picture = core_message(&self->base->core, KIND_picture, want->from);
     if (self->picture) {
         picture->picture.age_us = now_us - self->pictured_us;
         picture->data = slice_of(self->picture, 0, buf_size(self->picture));
     }
-    global_send(self->base, &picture);
+    core_send(&self->base->core, &picture);
 }

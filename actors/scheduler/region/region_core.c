@@ -1,6 +1,8 @@
 /* The advance loop: rooms are asked from the bottom what has happened, and those above them are told. */
 #include "actors/scheduler/region/region_rooms.h"
 
+#include "actors/kit/timers.h"
+
 #include <stdlib.h>
 
 #define TELLS_US                                                                                             \
@@ -36,7 +38,7 @@ static void s_go_on(region_core_t *self, int64_t now_us)
 static void s_advance(region_core_t *self, int64_t now_us)
 {
     self->due_known = false;
-    if (self->base.ended)
+    if (self->base.core.finished)
         return;
     s_lose_silent(self, now_us);
     training_note_standing(&self->training, now_us);
@@ -51,23 +53,18 @@ static void s_advance(region_core_t *self, int64_t now_us)
 
 /* ---- the role ---- */
 
-static int64_t s_least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 static int64_t s_find_due(const region_core_t *self)
 {
-    int64_t due = s_least(region_tell_due(self), renting_due(&self->renting));
+    int64_t due = timer_first(region_tell_due(self), renting_due(&self->renting));
     if (region_stops(&self->base))
-        return s_least(due, ending_due(&self->ending));
-    return s_least(due, s_least(keeping_due(&self->keeping), placing_due(&self->placing)));
+        return timer_first(due, ending_due(&self->ending));
+    return timer_first(due, timer_first(keeping_due(&self->keeping), placing_due(&self->placing)));
 }
 
 static int64_t s_due(const void *core)
 {
     const region_core_t *self = core;
-    if (self->base.ended)
+    if (self->base.core.finished)
         return ROLE_NEVER;
     return self->due_known ? self->due_us : s_find_due(self);
 }
@@ -99,7 +96,7 @@ static bool s_is_news(region_core_t *self, const message_t *message)
 static bool s_only_tells(region_core_t *self, const message_t *message, int64_t now_us)
 {
     bool held_up = now_us - self->base.advanced_us >= TELLS_US;
-    if (held_up || self->base.ended || s_is_news(self, message))
+    if (held_up || self->base.core.finished || s_is_news(self, message))
         return false;
     if (!self->due_known)
         self->due_us = s_find_due(self);
@@ -110,6 +107,7 @@ static bool s_only_tells(region_core_t *self, const message_t *message, int64_t 
 static void s_message(void *core, message_t **message_p, int64_t now_us)
 {
     region_core_t *self = core;
+    self->base.core.now_us = now_us;
     bool only_tells = s_only_tells(self, *message_p, now_us);
     region_take(self, message_p, now_us);
     message_destroy(message_p);
@@ -119,17 +117,9 @@ static void s_message(void *core, message_t **message_p, int64_t now_us)
 
 static void s_tick(void *core, int64_t now_us)
 {
-    s_advance(core, now_us);
-}
-
-static outbox_t *s_outbox(void *core)
-{
-    return &((region_core_t *)core)->base.outbox;
-}
-
-static bool s_finished(const void *core)
-{
-    return region_core_finished(core);
+    region_core_t *self = core;
+    self->base.core.now_us = now_us;
+    s_advance(self, now_us);
 }
 
 static void s_destroy(void **core_p)
@@ -187,7 +177,7 @@ bool region_core_take_missing(region_core_t *self, region_missing_t *ret_missing
 
 bool region_core_finished(const region_core_t *self)
 {
-    return self->base.ended;
+    return self->base.core.finished;
 }
 
 err_code_t region_core_failure(const region_core_t *self, const char **ret_reason)
@@ -209,7 +199,7 @@ const role_t region_role = {
     .message = s_message,
     .tick = s_tick,
     .due = s_due,
-    .outbox = s_outbox,
-    .finished = s_finished,
+    .outbox = core_outbox,
+    .finished = core_finished,
     .destroy = s_destroy,
 };

@@ -18,7 +18,7 @@ static void s_put_run(const region_core_t *self, message_t *state)
 static message_t *s_state(const void *core, int64_t now_us)
 {
     const region_core_t *self = core;
-    message_t *state = message_new(KIND_region_state, self->base.name, self->base.name);
+    message_t *state = core_message(&self->base.core, KIND_region_state, self->base.core.name);
     state->region_state.lived_us = self->reports.lived_before_us + now_us - self->base.started_us;
     state->region_state.rented_us = nodes_rented_us(&self->nodes, now_us);
     s_put_run(self, state);
@@ -45,7 +45,7 @@ static message_t *s_row(const void *core, size_t region, size_t index)
 {
     const region_core_t *self = core;
     (void)region;
-    return training_row(&self->training, index, self->base.name);
+    return training_row(&self->training, index, self->base.core.name);
 }
 
 static uint64_t s_decisions(const void *core)

@@ -129,7 +129,7 @@ static void s_end(region_core_t *self, const err_t *why)
 {
     nodes_refuse_all(&self->nodes, why);
     region_fail(&self->base, why->code, "%s", why->text);
-    self->base.ended = true;
+    self->base.core.finished = true;
 }
 
 static void s_take_plan(void *core, message_t **message_p, int64_t now_us)
@@ -191,9 +191,9 @@ static bool s_is_succeeded(region_core_t *self, const message_t *refused)
 {
     if (refused->refused.kind == KIND_hello && refused->refused.code == ERR_IN_USE) {
         region_fail(&self->base, ERR_IN_USE, "%s", s_reason(refused, "another one runs"));
-        return self->base.ended = true;
+        return self->base.core.finished = true;
     }
-    if (refused->refused.code != ERR_STALE || refused->refused.incarnation != self->base.spec.term << 32)
+    if (refused->refused.code != ERR_STALE || refused->refused.incarnation != self->base.core.incarnation)
         return false;
     region_outdated(&self->base);
     return true;
@@ -254,13 +254,13 @@ void region_take(region_core_t *self, message_t **message_p, int64_t now_us)
     uint64_t newest = self->run.global_incarnation;
     const dispatch_row_t *row;
     err_t why = {0};
-    if (self->base.ended || region_run_is_foreign(&self->run, *message_p))
+    if (self->base.core.finished || region_run_is_foreign(&self->run, *message_p))
         return;
     dispatch_verdict_t verdict =
         dispatch_judge(&region_dispatch, &who, *message_p, self->base.life, &newest, &row);
     if (verdict == DISPATCH_TAKEN)
         row->handle(self, message_p, now_us);
     else if (verdict == DISPATCH_STALE)
-        region_refuse(&self->base, *message_p, dispatch_why(verdict, *message_p, &why), why.text);
+        core_refuse(&self->base.core, *message_p, dispatch_why(verdict, *message_p, &why), why.text);
     region_note_gone(self, now_us);
 }

@@ -17,7 +17,7 @@ static const char *s_machine(const region_core_t *self)
 
 static message_t *s_head(region_core_t *self)
 {
-    message_t *report = message_new(KIND_region_report, GLOBAL_NAME, self->base.name);
+    message_t *report = core_message(&self->base.core, KIND_region_report, GLOBAL_NAME);
     report->number = ++self->reports.count;
     message_set_name(report->region_report.region, self->base.region->name);
     message_set_name(report->region_report.digest, self->base.digest);
@@ -54,7 +54,7 @@ static void s_report(region_core_t *self, int64_t now_us)
         report->region_report.test_accuracy = NAN;
     else
         s_put_figures(self, report, now_us);
-    region_send(&self->base, &report);
+    core_send(&self->base.core, &report);
     if (self->run.id != RUN_ID_NONE)
         training_send_curve(&self->training);
 }
@@ -77,19 +77,19 @@ static const char *s_own_state(const region_core_t *self)
 static void s_tell_statuses(region_core_t *self, int64_t now_us)
 {
     actors_tell(&self->actors, now_us);
-    message_t *status = message_new(KIND_status, GLOBAL_NAME, self->base.name);
-    message_set_name(status->status.actor, self->base.name);
+    message_t *status = core_message(&self->base.core, KIND_status, GLOBAL_NAME);
+    message_set_name(status->status.actor, self->base.core.name);
     message_set_name(status->status.state, s_own_state(self));
     message_set_name(status->status.waits_for, self->reports.waits_for);
     status->status.pid = self->base.spec.pid;
     message_set_name(status->status.machine, s_machine(self));
-    status->status.incarnation = self->base.spec.term << 32;
+    status->status.incarnation = self->base.core.incarnation;
     status->status.since_us = (uint64_t)(now_us - self->reports.waits_since_us);
     if (self->shards.leases) {
         status->status.applied = ranges_size(lease_table_applied(self->shards.leases));
         status->status.durable = lease_table_durable_count(self->shards.leases);
     }
-    region_send(&self->base, &status);
+    core_send(&self->base.core, &status);
 }
 
 /* ---- waiting ---- */

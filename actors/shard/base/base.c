@@ -13,11 +13,6 @@ size_t base_bytes(const base_t *self)
     return self->spec.elements * sizeof(float);
 }
 
-const char *base_region_name(const base_t *self, size_t region)
-{
-    return self->spec.topology->regions[region].name;
-}
-
 uint64_t base_members(const base_t *self)
 {
     size_t regions = base_regions(self);
@@ -33,7 +28,7 @@ void base_changed(base_t *self)
 void base_tell_soon(base_t *self)
 {
     if (self->told_us == ROLE_NEVER)
-        self->told_us = self->now_us;
+        self->told_us = self->core.now_us;
 }
 
 /* -- life */
@@ -77,47 +72,22 @@ void base_init(base_t *self, const shard_spec_t *spec)
                      .report_soon = true};
     gate_init(&self->gate, spec->breaks);
     s_derive(self);
-    const char *region = base_region_name(self, spec->region_index);
-    message_set_name(self->name, base_name_of(self, ROLE_SHARD, spec->region_index).text);
+    const char *region = spec->topology->regions[spec->region_index].name;
+    core_init(&self->core, actor_name_numbered(ROLE_SHARD, region, spec->shard_index).text, spec->incarnation,
+              spec->topology);
     message_set_name(self->synchronizer, base_name_of(self, ROLE_SYNCHRONIZER, spec->region_index).text);
     message_set_name(self->scheduler, actor_name(ROLE_SCHEDULER, region).text);
-    outbox_init(&self->outbox);
 }
 
 void base_fini(base_t *self)
 {
-    outbox_fini(&self->outbox);
-}
-
-/* -- speaking */
-
-message_t *base_message(const base_t *self, message_kind_t kind, const char *to)
-{
-    message_t *message = message_new(kind, to, self->name);
-    message->incarnation = self->spec.incarnation;
-    return message;
-}
-
-void base_send(base_t *self, message_t **message_p)
-{
-    outbox_add(&self->outbox, message_p);
+    core_fini(&self->core);
 }
 
 void base_refused(base_t *self, err_code_t code)
 {
     self->counts.refusals++;
     self->counts.not_finite += code == ERR_NUMBER;
-}
-
-void base_refuse(base_t *self, const message_t *message, err_code_t code, const char *reason)
-{
-    message_t *answer = base_message(self, KIND_refused, message->from);
-    answer->number = message->number;
-    answer->refused.kind = (uint64_t)message->kind;
-    answer->refused.code = (uint64_t)code;
-    answer->refused.incarnation = message->incarnation;
-    message_set_text(&answer->refused.reason, reason);
-    base_send(self, &answer);
 }
 
 /* -- names */
@@ -134,5 +104,5 @@ size_t base_region_of(const base_t *self, actor_role_t role, const char *from)
 
 actor_name_t base_name_of(const base_t *self, actor_role_t role, size_t region)
 {
-    return actor_name_numbered(role, base_region_name(self, region), self->spec.shard_index);
+    return actor_name_numbered(role, core_region_name(&self->core, region), self->spec.shard_index);
 }

@@ -1,16 +1,16 @@
 /* base - what all rooms of a shard stand on: who it is, what the job's settings come to, the
  * time, and its way to speak.
  *
- * Owns     names, outbox, time of the event that is being handled, counters, the number of changes of what is
- *          stored, the gate of common points.
+ * Owns     the base of the core, names, counters, the number of changes of what is stored, the gate of
+ *          common points.
  * Reads    nothing of any other room.
- * Called   by every room. The core alone sets now_us.
+ * Called   by every room.
  * Threads  those of the core.
  */
 #ifndef ACTORS_SHARD_BASE_BASE_H
 #define ACTORS_SHARD_BASE_BASE_H
 
-#include "actors/kit/role.h"
+#include "actors/kit/core_base.h"
 #include "actors/shard/base/gate.h"
 #include "actors/shard/base/life.h"
 #include "actors/shard/base/shard_spec.h"
@@ -61,11 +61,10 @@ typedef struct {
     shard_spec_t spec;
     const job_region_t *region;
     rules_t rules;
-    wire_name_t name, synchronizer, scheduler;
+    core_base_t core;
+    wire_name_t synchronizer, scheduler;
     uint64_t scheduler_incarnation; /* newest seen */
-    outbox_t outbox;
-    int64_t now_us;
-    uint64_t changes; /* grows with every change of what is stored */
+    uint64_t changes;               /* grows with every change of what is stored */
     counts_t counts;
     /* since when something is taken that others wait to hear the durability of; ROLE_NEVER: nothing */
     int64_t told_us;
@@ -81,8 +80,7 @@ void base_init(base_t *self, const shard_spec_t *spec);
 void base_fini(base_t *self);
 
 size_t base_regions(const base_t *self);
-size_t base_bytes(const base_t *self); /* of a tensor of this shard */
-const char *base_region_name(const base_t *self, size_t region);
+size_t base_bytes(const base_t *self);     /* of a tensor of this shard */
 uint64_t base_members(const base_t *self); /* a bit for each region */
 
 /* The state to be stored is another than before. */
@@ -96,14 +94,8 @@ void base_load(base_t *self, const message_t *message);
 /* progress: what was counted */
 void base_tell_counts(const base_t *self, message_t *message);
 
-/* -- speaking */
-
-message_t *base_message(const base_t *self, message_kind_t kind, const char *to);
-void base_send(base_t *self, message_t **message_p);
 /* Counts an update that was refused for its content. */
 void base_refused(base_t *self, err_code_t code);
-/* Answers a message that was not taken. */
-void base_refuse(base_t *self, const message_t *message, err_code_t code, const char *reason);
 
 /* -- names */
 

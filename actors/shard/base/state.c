@@ -4,7 +4,7 @@
 
 void base_pack(const base_t *self, message_t *message)
 {
-    message_set_name(message->shard_state.region, base_region_name(self, self->spec.region_index));
+    message_set_name(message->shard_state.region, core_region_name(&self->core, self->spec.region_index));
     message->shard_state.shard = self->spec.shard_index;
     message->shard_state.run = self->spec.run;
     message->shard_state.layout = self->spec.layout;

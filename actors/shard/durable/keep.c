@@ -45,15 +45,11 @@ void keep_taken(keep_t *self, const snapshot_t *snapshot)
     self->taken_number = snapshot->id.number;
     if (!s_is_wanted(self))
         return;
-    self->taken = snapshot_new(&snapshot->id);
+    self->taken = snapshot_share(snapshot, NULL, NULL);
     CHECK(self->taken);
-    for (size_t i = 0; i < snapshot->count; i++) {
-        buf_t *buf = buf_ref(snapshot->values[i].buf);
-        CHECK(!snapshot_add(self->taken, snapshot->values[i].name, &buf, NULL));
-    }
-    self->taken_us = self->base->now_us;
+    self->taken_us = self->base->core.now_us;
     if (!self->begun_us)
-        self->begun_us = self->base->now_us;
+        self->begun_us = self->base->core.now_us;
     self->taken_changes = self->base->changes;
 }
 
@@ -66,8 +62,8 @@ static bool s_has_newest(const keep_t *self, const keeper_t *keeper)
 
 static void s_offer(keep_t *self, keeper_t *keeper)
 {
-    giver_offer(self->given[keeper->giving].giver, keeper->name, 0, &self->base->outbox);
-    keeper->offer_us = self->base->now_us + KEEP_OFFER_US;
+    giver_offer(self->given[keeper->giving].giver, keeper->name, 0, &self->base->core.outbox);
+    keeper->offer_us = self->base->core.now_us + KEEP_OFFER_US;
 }
 
 /* Gives each keeper that has nothing under way the newest that it lacks. */
@@ -76,7 +72,7 @@ static void s_go_on(keep_t *self)
     for (size_t i = 0; i < self->keeper_count; i++) {
         keeper_t *keeper = &self->keepers[i];
         if (keeper->giving == KEEP_NONE && !s_has_newest(self, keeper) &&
-            self->base->now_us >= keeper->retry_us) {
+            self->base->core.now_us >= keeper->retry_us) {
             keeper->giving = self->newest;
             s_offer(self, keeper);
         }
@@ -140,8 +136,8 @@ static err_code_t s_give(keep_t *self, uint64_t number)
 {
     const topology_region_t *region = &self->base->spec.topology->regions[self->base->spec.region_index];
     giver_t *giver = NULL;
-    err_code_t code = giver_new(self->taken, region->name, self->base->spec.shard_index, self->base->name,
-                                self->base->spec.incarnation, &giver, NULL);
+    err_code_t code = giver_new(self->taken, region->name, self->base->spec.shard_index,
+                                self->base->core.name, self->base->spec.incarnation, &giver, NULL);
     snapshot_destroy(&self->taken);
     if (code)
         return code;
@@ -150,7 +146,7 @@ static err_code_t s_give(keep_t *self, uint64_t number)
     self->newest = s_free_given(self);
     self->given[self->newest] = (given_t){
         .giver = giver, .number = number, .taken_us = self->taken_us, .changes = self->taken_changes};
-    self->heard_us = self->base->now_us;
+    self->heard_us = self->base->core.now_us;
     return ERR_OK;
 }
 
@@ -212,10 +208,10 @@ static bool s_serve(keep_t *self, const message_t *message)
     for (size_t i = 0; i < KEEP_GIVEN_MAX; i++) {
         if (!self->given[i].giver || self->given[i].number != message->snapshot_fetch.number)
             continue;
-        self->heard_us = self->base->now_us;
+        self->heard_us = self->base->core.now_us;
         if (keeper)
-            keeper->offer_us = self->base->now_us + KEEP_OFFER_US;
-        giver_serve(self->given[i].giver, message, &self->base->outbox);
+            keeper->offer_us = self->base->core.now_us + KEEP_OFFER_US;
+        giver_serve(self->given[i].giver, message, &self->base->core.outbox);
         return true;
     }
     return false;
@@ -239,7 +235,7 @@ static void s_note(keep_t *self, keeper_t *keeper, const snapshot_kept_t_ *what)
         return;
     keeper->giving = KEEP_NONE;
     keeper->refused = (err_code_t)what->code;
-    keeper->retry_us = what->code ? self->base->now_us + KEEP_RETRY_US : 0;
+    keeper->retry_us = what->code ? self->base->core.now_us + KEEP_RETRY_US : 0;
 }
 
 static keep_news_t s_take_kept(keep_t *self, const message_t *message)
@@ -247,7 +243,7 @@ static keep_news_t s_take_kept(keep_t *self, const message_t *message)
     keeper_t *keeper = s_who(self, message);
     if (!keeper)
         return KEEP_NO_NEWS;
-    self->heard_us = self->base->now_us;
+    self->heard_us = self->base->core.now_us;
     uint64_t fulfilled = keep_assignment(self);
     s_note(self, keeper, &message->snapshot_kept);
     if (keep_assignment(self) != fulfilled)
@@ -264,7 +260,7 @@ keep_news_t keep_message(keep_t *self, const message_t *message)
     if (message->kind == KIND_snapshot_kept)
         return s_take_kept(self, message);
     if (!s_serve(self, message))
-        giver_refuse(message, self->base->name, self->base->spec.incarnation, &self->base->outbox);
+        giver_refuse(message, self->base->core.name, self->base->spec.incarnation, &self->base->core.outbox);
     return KEEP_NO_NEWS;
 }
 
@@ -275,7 +271,7 @@ keep_news_t keep_message(keep_t *self, const message_t *message)
 static keep_news_t s_give_up(keep_t *self)
 {
     bool waits = self->base->life.end == END_STOPS && self->waits;
-    if (!waits || self->base->now_us - self->heard_us < KEEP_STOP_US)
+    if (!waits || self->base->core.now_us - self->heard_us < KEEP_STOP_US)
         return KEEP_NO_NEWS;
     self->waits = 0;
     return KEEP_GIVEN_UP;
@@ -285,7 +281,7 @@ keep_news_t keep_tick(keep_t *self)
 {
     s_go_on(self);
     for (size_t i = 0; i < self->keeper_count; i++)
-        if (self->keepers[i].giving != KEEP_NONE && self->base->now_us >= self->keepers[i].offer_us)
+        if (self->keepers[i].giving != KEEP_NONE && self->base->core.now_us >= self->keepers[i].offer_us)
             s_offer(self, &self->keepers[i]);
     return s_give_up(self);
 }
@@ -323,12 +319,12 @@ int64_t keep_lag_us(const keep_t *self)
 {
     if (!self->base->spec.topology->checkpoint.replicas || self->kept_changes == self->base->changes)
         return 0;
-    return self->kept ? self->base->now_us - self->kept_us : self->base->now_us - self->begun_us;
+    return self->kept ? self->base->core.now_us - self->kept_us : self->base->core.now_us - self->begun_us;
 }
 
 const char *keep_waits_for(const keep_t *self)
 {
-    if (!self->waits || self->base->now_us - self->heard_us < KEEP_WAIT_SHOWN_US)
+    if (!self->waits || self->base->core.now_us - self->heard_us < KEEP_WAIT_SHOWN_US)
         return NULL;
     for (size_t i = 0; s_are_enough(self) && i < self->keeper_count; i++)
         if (self->keepers[i].kept < self->waits)

@@ -27,13 +27,13 @@ void mark_init(mark_t *self, base_t *base)
 
 static void s_over(mark_t *self, uint64_t number)
 {
-    if (gate_over(&self->base->gate, number, self->base->now_us))
+    if (gate_over(&self->base->gate, number, self->base->core.now_us))
         base_changed(self->base);
 }
 
 void mark_drop(mark_t *self)
 {
-    if (gate_drop(&self->base->gate, self->base->now_us))
+    if (gate_drop(&self->base->gate, self->base->core.now_us))
         base_changed(self->base);
 }
 
@@ -45,7 +45,7 @@ void mark_join(mark_t *self, uint64_t number)
 
 void mark_tick(mark_t *self)
 {
-    if (gate_tick(&self->base->gate, self->base->now_us))
+    if (gate_tick(&self->base->gate, self->base->core.now_us))
         base_changed(self->base);
 }
 
@@ -53,11 +53,11 @@ void mark_tick(mark_t *self)
 
 static void s_answer(mark_t *self, uint64_t number, uint64_t phase, err_code_t code)
 {
-    message_t *message = base_message(self->base, KIND_marked, GLOBAL_SCHEDULER);
+    message_t *message = core_message(&self->base->core, KIND_marked, GLOBAL_SCHEDULER);
     message->number = message->marked.mark = number;
     message->marked.phase = phase;
     message->marked.code = (uint64_t)code;
-    base_send(self->base, &message);
+    core_send(&self->base->core, &message);
 }
 
 static void s_hold(mark_t *self, const message_t *message)
@@ -66,7 +66,7 @@ static void s_hold(mark_t *self, const message_t *message)
     uint64_t number = message->mark.mark;
     if (number != gate->held)
         message_set_name(self->tag, message->mark.tag);
-    if (gate_hold(gate, number, self->base->now_us))
+    if (gate_hold(gate, number, self->base->core.now_us))
         base_changed(self->base);
     s_answer(self, number, PHASE_HOLD, ERR_OK);
 }
@@ -77,7 +77,7 @@ static void s_take(mark_t *self, uint64_t number)
         s_answer(self, number, PHASE_TAKE, ERR_STATE);
         return;
     }
-    gate_wait(&self->base->gate, self->base->now_us);
+    gate_wait(&self->base->gate, self->base->core.now_us);
     self->wanted = number;
     if (self->shot == number)
         s_answer(self, number, PHASE_HOLD, ERR_OK); /* it is being written */
@@ -102,7 +102,7 @@ void mark_message(mark_t *self, const message_t *message, bool undurable)
     if (code == ERR_STOPPED || code == ERR_STATE) {
         s_answer(self, number, phase, code);
     } else if (code) {
-        base_refuse(self->base, message, code, "not a common point");
+        core_refuse(&self->base->core, message, code, "not a common point");
     } else if (phase == PHASE_END) {
         s_over(self, number);
         s_answer(self, number, phase, ERR_OK);

@@ -129,13 +129,13 @@ static void s_fail(durable_t *self, err_code_t code)
 {
     self->store_error = code;
     self->base->counts.snapshots_failed++;
-    self->retry_us = self->base->now_us + backoff_next(&self->retry);
+    self->retry_us = self->base->core.now_us + backoff_next(&self->retry);
     self->base->report_soon = true;
 }
 
 snapshot_t *durable_take(durable_t *self)
 {
-    if (durable_snapshot_due(self) > self->base->now_us)
+    if (durable_snapshot_due(self) > self->base->core.now_us)
         return NULL;
     const char *reason = s_reason(self);
     snapshot_id_t id = {.history = self->stream->history,
@@ -211,7 +211,7 @@ static durable_done_t s_refuse(durable_t *self, err_code_t code)
     mark_committed(&self->mark, code);
     if (self->shot.outlived)
         return done;
-    self->base->told_us = self->base->now_us; /* what it took is not durable yet */
+    self->base->told_us = self->base->core.now_us; /* what it took is not durable yet */
     s_fail(self, code);
     return done;
 }

@@ -18,7 +18,8 @@
 
 static buf_t *s_pack(const durable_t *self)
 {
-    message_t *message = base_message(self->base, KIND_shard_state, self->base->name);
+    message_t *message = core_message(&self->base->core, KIND_shard_state, self->base->core.name);
+    message->incarnation = self->base->core.incarnation;
     base_pack(self->base, message);
     replica_pack(self->replica, message);
     pending_pack(self->replica, message);

@@ -22,7 +22,7 @@ void donor_drop(entry_t *self)
 static void s_offer(entry_t *self)
 {
     actor_name_t to = base_name_of(self->base, ROLE_SHARD, self->giving.region);
-    giver_offer(self->giving.giver, to.text, self->giving.incarnation, &self->base->outbox);
+    giver_offer(self->giving.giver, to.text, self->giving.incarnation, &self->base->core.outbox);
 }
 
 static void s_begin(entry_t *self, size_t region, const message_t *want)
@@ -31,7 +31,7 @@ static void s_begin(entry_t *self, size_t region, const message_t *want)
     self->giving.region = region;
     self->giving.incarnation = want->incarnation;
     self->giving.attempt = want->number;
-    self->giving.heard_us = self->base->now_us;
+    self->giving.heard_us = self->base->core.now_us;
     self->durable->wants |= DURABLE_WELCOME;
     base_changed(self->base); /* a snapshot of its own, also when nothing else is new */
 }
@@ -46,16 +46,15 @@ void donor_want(entry_t *self, const message_t *message)
     if (!life_runs(&self->base->life) || (s_active(self) && self->giving.region != region))
         return;
     const donor_t *donor = &self->giving;
-    bool same =
-        s_active(self) && donor->incarnation == message->incarnation && donor->attempt == message->number;
-    bool late =
-        s_active(self) && (message->incarnation < donor->incarnation ||
-                           (message->incarnation == donor->incarnation && message->number < donor->attempt));
-    if (late)
-        return;
-    if (!same)
+    int order = 1;
+    if (s_active(self))
+        order =
+            incarnation_compare(message->incarnation, message->number, donor->incarnation, donor->attempt);
+    if (order < 0)
+        return; /* late */
+    if (order > 0)
         s_begin(self, region, message);
-    self->giving.heard_us = self->base->now_us;
+    self->giving.heard_us = self->base->core.now_us;
     if (self->giving.giver)
         s_offer(self);
 }
@@ -66,16 +65,17 @@ void donor_fetch(entry_t *self, const message_t *message)
     if (life_stops(&self->base->life) || region == SIZE_MAX)
         return;
     if (!s_active(self) || self->giving.region != region || !self->giving.giver) {
-        giver_refuse(message, self->base->name, self->base->spec.incarnation, &self->base->outbox);
+        giver_refuse(message, self->base->core.name, self->base->spec.incarnation, &self->base->core.outbox);
         return;
     }
-    self->giving.heard_us = self->base->now_us;
-    giver_serve(self->giving.giver, message, &self->base->outbox);
+    self->giving.heard_us = self->base->core.now_us;
+    giver_serve(self->giving.giver, message, &self->base->core.outbox);
 }
 
 /* A newcomer needs that value of a snapshot; own deltas are not among them. */
-static bool s_given(const entry_t *self, const char *name)
+static bool s_given(const void *hint, const char *name)
 {
+    const entry_t *self = hint;
     static const char *const prefixes[] = {"state", "pending/", "cursor_of/"};
     for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
         if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
@@ -90,14 +90,7 @@ static bool s_given(const entry_t *self, const char *name)
 
 void donor_taken(entry_t *self, const snapshot_t *snapshot)
 {
-    snapshot_t *given = snapshot_new(&snapshot->id);
-    for (size_t i = 0; given && i < snapshot->count; i++) {
-        buf_t *buf = buf_ref(snapshot->values[i].buf);
-        if (!s_given(self, snapshot->values[i].name))
-            buf_destroy(&buf);
-        else if (snapshot_add(given, snapshot->values[i].name, &buf, NULL))
-            snapshot_destroy(&given);
-    }
+    snapshot_t *given = snapshot_share(snapshot, s_given, self);
     if (!given)
         return; /* no memory: the next snapshot */
     self->giving.snapshot = given;
@@ -112,7 +105,7 @@ void donor_committed(entry_t *self, uint64_t number, err_code_t code)
         return;
     const char *region = self->base->spec.topology->regions[self->base->spec.region_index].name;
     if (!code)
-        code = giver_new(donor->snapshot, region, self->base->spec.shard_index, self->base->name,
+        code = giver_new(donor->snapshot, region, self->base->spec.shard_index, self->base->core.name,
                          self->base->spec.incarnation, &donor->giver, NULL);
     snapshot_destroy(&donor->snapshot);
     if (!code) {
@@ -125,6 +118,6 @@ void donor_committed(entry_t *self, uint64_t number, err_code_t code)
 
 void donor_tick(entry_t *self)
 {
-    if (s_active(self) && self->base->now_us - self->giving.heard_us > SHARD_DONOR_SILENCE_US)
+    if (s_active(self) && self->base->core.now_us - self->giving.heard_us > SHARD_DONOR_SILENCE_US)
         donor_drop(self);
 }

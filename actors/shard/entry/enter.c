@@ -16,7 +16,7 @@ static void s_ask_again(entry_t *self)
     entry_drop(self);
     life_move(&self->base->life, LIFE_ASKS);
     self->donor = SIZE_MAX;
-    self->ask_us = self->base->now_us;
+    self->ask_us = self->base->core.now_us;
     self->pause = backoff_of(SHARD_STAND_FIRST_US, SHARD_STAND_LAST_US);
     self->base->report_soon = true;
 }
@@ -51,7 +51,7 @@ void entry_begin(entry_t *self, bool lossy)
     mark_drop(&self->durable->mark);
     for (size_t r = 0; r < base_regions(self->base); r++)
         self->stands[r] = (stand_view_t){0};
-    self->since_us = self->base->now_us;
+    self->since_us = self->base->core.now_us;
     s_ask_again(self);
 }
 
@@ -89,7 +89,7 @@ static bool s_patient(const entry_t *self, size_t donor)
     int64_t patience_us = self->base->spec.topology->job.sync.away_after_us;
     if (!self->base->life.lossy && !stream_has(self->stream, stand->history, stand->taken))
         patience_us *= SHARD_DONOR_PATIENCE;
-    return self->base->now_us - self->since_us < patience_us;
+    return self->base->core.now_us - self->since_us < patience_us;
 }
 
 /* Taking a's state loses less of the own stream than taking b's. */
@@ -181,8 +181,8 @@ void entry_decide(entry_t *self)
         life_move(&self->base->life, LIFE_WANTS);
         entry->donor = donor;
         entry->attempt++;
-        entry->heard_us = self->base->now_us;
-        entry->ask_us = self->base->now_us;
+        entry->heard_us = self->base->core.now_us;
+        entry->ask_us = self->base->core.now_us;
         self->base->report_soon = true;
     } else if (s_is_reference(self)) {
         s_stay(self);
@@ -231,22 +231,22 @@ void entry_offer(entry_t *self, const message_t *message)
     entry_t *entry = self;
     if (!s_expects_offer(self) || !s_is_offer_for(self, message))
         return; /* nobody asked for it */
-    entry->heard_us = self->base->now_us;
+    entry->heard_us = self->base->core.now_us;
     if (entry->taker)
         return;
-    taker_spec_t spec = {.name = self->base->name,
+    taker_spec_t spec = {.name = self->base->core.name,
                          .incarnation = self->base->spec.incarnation,
                          .piece_bytes = self->base->spec.chunk_bytes,
                          .window = SHARD_TRANSFER_WINDOW,
                          .most_bytes = s_most_bytes(self),
                          .patience_us = SHARD_TRANSFER_PATIENCE_US};
-    err_code_t code = taker_new(&spec, message, self->base->now_us, &entry->taker, NULL);
+    err_code_t code = taker_new(&spec, message, self->base->core.now_us, &entry->taker, NULL);
     if (code) {
         s_give_up(self, code);
         return;
     }
     life_move(&self->base->life, LIFE_TAKES);
-    taker_tick(entry->taker, self->base->now_us, &self->base->outbox);
+    taker_tick(entry->taker, self->base->core.now_us, &self->base->core.outbox);
 }
 
 static void s_adopt(entry_t *self)
@@ -271,9 +271,9 @@ void entry_piece(entry_t *self, const message_t *message)
     if (life_stops(&self->base->life) || self->base->life.phase != LIFE_TAKES ||
         !s_from_donor(self, message) || !taker_is_of(entry->taker, message))
         return;
-    entry->heard_us = self->base->now_us;
+    entry->heard_us = self->base->core.now_us;
     err_t err = {0};
-    switch (taker_piece(entry->taker, message, self->base->now_us, &self->base->outbox, &err)) {
+    switch (taker_piece(entry->taker, message, self->base->core.now_us, &self->base->core.outbox, &err)) {
     case TAKER_RUNS:
         break;
     case TAKER_WHOLE:
@@ -293,7 +293,7 @@ void entry_done(entry_t *self)
 {
     life_move(&self->base->life, LIFE_RUNS);
     self->base->life.lossy = self->start = false;
-    self->position_us = self->base->now_us;
+    self->position_us = self->base->core.now_us;
     self->base->report_soon = true;
 }
 
@@ -303,17 +303,17 @@ void entry_done(entry_t *self)
 static void s_want(entry_t *self)
 {
     actor_name_t to = base_name_of(self->base, ROLE_SHARD, self->donor);
-    message_t *want = base_message(self->base, KIND_welcome_want, to.text);
+    message_t *want = core_message(&self->base->core, KIND_welcome_want, to.text);
     want->number = self->attempt;
-    base_send(self->base, &want);
+    core_send(&self->base->core, &want);
 }
 
 /* Asked again in every phase: it is also what makes the others keep what may be needed. */
 static void s_ask(entry_t *self)
 {
-    if (self->base->now_us < self->ask_us)
+    if (self->base->core.now_us < self->ask_us)
         return;
-    self->ask_us = self->base->now_us + backoff_next(&self->pause);
+    self->ask_us = self->base->core.now_us + backoff_next(&self->pause);
     stand_ask(self);
     if (self->base->life.phase == LIFE_WANTS)
         s_want(self);
@@ -324,7 +324,7 @@ static void s_ask(entry_t *self)
  * nothing knows that it can. */
 static void s_tell_positions(entry_t *self)
 {
-    if (self->base->now_us < self->position_us)
+    if (self->base->core.now_us < self->position_us)
         return;
     bool some = false;
     for (size_t r = 0; r < base_regions(self->base); r++) {
@@ -338,7 +338,7 @@ static void s_tell_positions(entry_t *self)
             stand_ask_one(self, r); /* whether that is known */
         some = true;
     }
-    self->position_us = some ? self->base->now_us + SHARD_POSITION_US : ROLE_NEVER;
+    self->position_us = some ? self->base->core.now_us + SHARD_POSITION_US : ROLE_NEVER;
 }
 
 void enter_tick(entry_t *self)
@@ -351,12 +351,12 @@ void enter_tick(entry_t *self)
         return;
     }
     if (entry->since_us == 0)
-        entry->since_us = self->base->now_us;
+        entry->since_us = self->base->core.now_us;
     bool waits = self->base->life.phase == LIFE_WANTS || self->base->life.phase == LIFE_TAKES;
-    if (waits && self->base->now_us - entry->heard_us > SHARD_DONOR_SILENCE_US)
+    if (waits && self->base->core.now_us - entry->heard_us > SHARD_DONOR_SILENCE_US)
         s_give_up(self, ERR_OK);
     if (self->base->life.phase == LIFE_TAKES)
-        taker_tick(entry->taker, self->base->now_us, &self->base->outbox);
+        taker_tick(entry->taker, self->base->core.now_us, &self->base->core.outbox);
     s_ask(self);
     entry_decide(self);
 }

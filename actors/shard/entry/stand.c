@@ -12,7 +12,7 @@ void stand_say(entry_t *self, size_t region)
 {
     actor_name_t to = base_name_of(self->base, ROLE_SHARD, region);
     const origin_t *origin = &self->stream->origins[region];
-    message_t *stand = base_message(self->base, KIND_stand, to.text);
+    message_t *stand = core_message(&self->base->core, KIND_stand, to.text);
     stand->stand.history = origin->history;
     stand->stand.taken = origin->taken;
     stand->stand.entering = !life_runs(&self->base->life);
@@ -26,7 +26,7 @@ void stand_say(entry_t *self, size_t region)
     stand->stand.samples = self->replica->samples_applied;
     stand->stand.round = rounds_last(self->rounds);
     stand->stand.entry_known = self->stream->destination_entry[region];
-    base_send(self->base, &stand);
+    core_send(&self->base->core, &stand);
 }
 
 /* A shard that asks may be about to take another region's state, in which it stands further back: deltas that
@@ -36,7 +36,7 @@ void stand_want(entry_t *self, const message_t *message)
     size_t region = base_region_of(self->base, ROLE_SHARD, message->from);
     if (life_stops(&self->base->life) || region == SIZE_MAX)
         return;
-    self->stream->destination_hold_us[region] = self->base->now_us + SHARD_STAND_HOLD_US;
+    self->stream->destination_hold_us[region] = self->base->core.now_us + SHARD_STAND_HOLD_US;
     rounds_unsettle(self->rounds, region);
     stand_say(self, region);
 }
@@ -47,8 +47,8 @@ void stand_want(entry_t *self, const message_t *message)
 void stand_ask_one(entry_t *self, size_t region)
 {
     actor_name_t to = base_name_of(self->base, ROLE_SHARD, region);
-    message_t *want = base_message(self->base, KIND_stand_want, to.text);
-    base_send(self->base, &want);
+    message_t *want = core_message(&self->base->core, KIND_stand_want, to.text);
+    core_send(&self->base->core, &want);
 }
 
 void stand_ask(entry_t *self)
@@ -93,7 +93,8 @@ void stand_gap(entry_t *self, const message_t *message)
         return;
     if (!s_from_synchronizer(self, message, &index)) {
         self->base->counts.refusals++;
-        base_refuse(self->base, message, ERR_DENIED, "not this shard's stream, or not from its synchronizer");
+        core_refuse(&self->base->core, message, ERR_DENIED,
+                    "not this shard's stream, or not from its synchronizer");
         return;
     }
     const origin_t *origin = &self->stream->origins[index];
@@ -138,7 +139,7 @@ void stand_take(entry_t *self, const message_t *message)
         return;
     if (region == SIZE_MAX) {
         self->base->counts.refusals++;
-        base_refuse(self->base, message, ERR_DENIED,
+        core_refuse(&self->base->core, message, ERR_DENIED,
                     "only the same shard of another region says where it stands");
         return;
     }
@@ -149,7 +150,8 @@ void stand_take(entry_t *self, const message_t *message)
     if (!incarnation_is_possible(message->stand.entry) ||
         !incarnation_is_possible(message->stand.entry_known)) {
         self->base->counts.refusals++;
-        base_refuse(self->base, message, ERR_LIMIT, "an entry in an incarnation that there cannot have been");
+        core_refuse(&self->base->core, message, ERR_LIMIT,
+                    "an entry in an incarnation that there cannot have been");
         return;
     }
     stream_spoke(self->stream, &self->stream->origins[region].shard, message->incarnation);
@@ -170,7 +172,7 @@ void stand_take(entry_t *self, const message_t *message)
     if (!life_runs(&self->base->life) && message->stand.entry_known > self->stream->entry_number)
         self->stream->entry_number = message->stand.entry_known; /* of a disk that is lost */
     if (region == self->donor)
-        self->heard_us = self->base->now_us;
+        self->heard_us = self->base->core.now_us;
     s_judge(self, region);
     if (s_rolled_back(self, &self->stands[region]))
         entry_begin(self, true);
@@ -194,20 +196,21 @@ static bool s_lacks_finals(const entry_t *self)
  * any more by which this shard would learn that it stands elsewhere. */
 static void s_look_for_finals(entry_t *self)
 {
-    if (!s_lacks_finals(self) || self->base->now_us < self->finals_us)
+    if (!s_lacks_finals(self) || self->base->core.now_us < self->finals_us)
         return;
     for (size_t r = 0; r < base_regions(self->base) && self->finals_us; r++)
         if (r != self->base->spec.region_index && !self->stream->origins[r].final)
             stream_doubt(self->stream, r);
-    self->finals_us = self->base->now_us + SHARD_STAND_FINALS_US;
+    self->finals_us = self->base->core.now_us + SHARD_STAND_FINALS_US;
 }
 
 void stand_tick(entry_t *self)
 {
     s_look_for_finals(self);
-    if (!life_runs(&self->base->life) || !s_suspects(self) || self->base->now_us < self->stream->doubt_us)
+    if (!life_runs(&self->base->life) || !s_suspects(self) ||
+        self->base->core.now_us < self->stream->doubt_us)
         return;
-    self->stream->doubt_us = self->base->now_us + SHARD_STAND_LAST_US;
+    self->stream->doubt_us = self->base->core.now_us + SHARD_STAND_LAST_US;
     for (size_t r = 0; r < base_regions(self->base); r++)
         if (self->stream->origins[r].suspect)
             stand_ask_one(self, r);

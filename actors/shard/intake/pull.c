@@ -43,7 +43,7 @@ static void s_answer(intake_t *self, const char *to, uint64_t request)
     s_checksums(self);
     uint64_t count = intake_chunks(self);
     for (uint64_t i = 0; i < count; i++) {
-        message_t *params = base_message(self->base, KIND_params, to);
+        message_t *params = core_message(&self->base->core, KIND_params, to);
         params->number = request;
         params->params.version = self->replica->version;
         params->params.chunk = i;
@@ -53,7 +53,7 @@ static void s_answer(intake_t *self, const char *to, uint64_t request)
         params->params.checksum = self->base->spec.checksums ? self->checksums[i] : 0;
         params->data = slice_of(self->replica->parameters, (size_t)i * self->base->spec.chunk_bytes,
                                 intake_chunk_bytes(self, i));
-        base_send(self->base, &params);
+        core_send(&self->base->core, &params);
     }
 }
 
@@ -126,7 +126,7 @@ void intake_pull(intake_t *self, const message_t *message)
     if (!worker)
         return;
     if (message->pull.batch >= self->base->region->batches) {
-        base_refuse(self->base, message, ERR_LIMIT, "no such batch in this region");
+        core_refuse(&self->base->core, message, ERR_LIMIT, "no such batch in this region");
         return;
     }
     intake_want(self, worker, message->number, message->pull.batch);

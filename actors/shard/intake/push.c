@@ -14,7 +14,7 @@
 
 static bool s_own_worker(const intake_t *self, const char *from)
 {
-    return actor_is_of(from, ROLE_WORKER, base_region_name(self->base, self->base->spec.region_index));
+    return actor_is_of(from, ROLE_WORKER, core_region_name(&self->base->core, self->base->spec.region_index));
 }
 
 static void s_renew(intake_t *self, worker_entry_t *worker, uint64_t incarnation)
@@ -29,13 +29,14 @@ static void s_renew(intake_t *self, worker_entry_t *worker, uint64_t incarnation
 worker_entry_t *intake_worker(intake_t *self, const message_t *message)
 {
     if (!s_own_worker(self, message->from)) {
-        base_refuse(self->base, message, ERR_DENIED, "only workers of the shard's own region push and pull");
+        core_refuse(&self->base->core, message, ERR_DENIED,
+                    "only workers of the shard's own region push and pull");
         return NULL;
     }
     size_t i = names_find(&self->worker_names, message->from);
     i = i == SIZE_MAX ? self->worker_count : i;
     if (i == SHARD_WORKERS_MAX) {
-        base_refuse(self->base, message, ERR_LIMIT, "too many workers at one shard");
+        core_refuse(&self->base->core, message, ERR_LIMIT, "too many workers at one shard");
         return NULL;
     }
     worker_entry_t *worker = &self->workers[i];
@@ -45,7 +46,7 @@ worker_entry_t *intake_worker(intake_t *self, const message_t *message)
         worker->incarnation = message->incarnation;
     }
     if (message->incarnation < worker->incarnation && !(self->base->spec.breaks & BREAK_FENCING)) {
-        base_refuse(self->base, message, ERR_STALE, "a newer incarnation of this worker has spoken");
+        core_refuse(&self->base->core, message, ERR_STALE, "a newer incarnation of this worker has spoken");
         return NULL;
     }
     if (message->incarnation > worker->incarnation)
@@ -147,12 +148,12 @@ static void s_hold(intake_t *self, worker_entry_t *worker, uint64_t batch, uint6
 
 void intake_ack(intake_t *self, const char *to, uint64_t batch, bool applied, err_code_t code)
 {
-    message_t *ack = base_message(self->base, KIND_push_ack, to);
+    message_t *ack = core_message(&self->base->core, KIND_push_ack, to);
     ack->number = batch;
     ack->push_ack.batch = batch;
     ack->push_ack.applied = applied;
     ack->push_ack.code = (uint64_t)code;
-    base_send(self->base, &ack);
+    core_send(&self->base->core, &ack);
     FAILPOINT(shard_push_acked);
 }
 
@@ -282,7 +283,7 @@ void intake_push(intake_t *self, message_t *message)
     uint64_t batch = message->push.batch;
     if (batch >= self->base->region->batches) {
         self->base->counts.refusals++;
-        base_refuse(self->base, message, ERR_LIMIT, "no such batch in this region");
+        core_refuse(&self->base->core, message, ERR_LIMIT, "no such batch in this region");
         return;
     }
     if (s_seen(self, worker, message)) {
@@ -294,7 +295,7 @@ void intake_push(intake_t *self, message_t *message)
     bool touches = (batch && ranges_has(&self->replica->applied, batch - 1)) ||
                    ranges_has(&self->replica->applied, batch + 1);
     if (self->replica->applied.count + self->held_count >= SHARD_INTERVALS_MAX && !touches) {
-        base_refuse(self->base, message, ERR_LIMIT, "too many gaps in the set of applied batches");
+        core_refuse(&self->base->core, message, ERR_LIMIT, "too many gaps in the set of applied batches");
         return;
     }
     if (s_make_held_room(self, (size_t)(worker - self->workers), batch))

@@ -1,6 +1,7 @@
 #include "actors/shard/rounds/ballot.h"
 
 #include "actors/kit/role.h"
+#include "actors/shard/base/majority.h"
 #include "codec/base/grow.h"
 
 #include <stdlib.h>
@@ -22,8 +23,7 @@ static uint64_t s_everybody(const ballot_t *self)
 
 static bool s_majority(const ballot_t *self, uint64_t set)
 {
-    size_t twice = 2 * (size_t)__builtin_popcountll(set), regions = self->regions;
-    return twice > regions || (twice == regions && (set & 1));
+    return majority_is((size_t)__builtin_popcountll(set), self->regions, set & 1);
 }
 
 /* How many regions propose before this one does. */
@@ -133,15 +133,11 @@ bool ballot_take(ballot_t *self, say_t *ret_say)
 
 /* -- proposing */
 
-static void s_wait(proposal_t *own, int64_t pause_us, int64_t now_us)
-{
-    own->pause_us = pause_us < AGAIN_LAST_US ? pause_us : AGAIN_LAST_US;
-    own->again_us = now_us + own->pause_us;
-}
-
 void ballot_hurry(ballot_t *self, int64_t now_us)
 {
-    s_wait(&self->proposal, AGAIN_FIRST_US, now_us);
+    proposal_t *own = &self->proposal;
+    backoff_reset(&own->pause);
+    own->again_us = now_us + backoff_next(&own->pause);
 }
 
 static void s_give_up(ballot_t *self, const ballot_now_t *now, uint64_t seen)
@@ -202,7 +198,7 @@ static void s_ask(ballot_t *self, int64_t now_us)
     bool under_way = own->phase != BALLOT_IDLE && vote && vote->promised == own->ballot;
     if (!under_way || !s_is_stored(self, vote))
         return;
-    own->again_us = now_us + own->pause_us;
+    own->again_us = now_us + backoff_now(&own->pause);
     say_t *say = s_say(self, SAY_WANT, ~own->answers & s_everybody(self) & ~s_bit(self->own), own->round);
     say->ballot = own->ballot;
     if (own->phase == BALLOT_ACCEPT)
@@ -277,7 +273,7 @@ bool ballot_repeat(ballot_t *self, int64_t now_us)
     proposal_t *own = &self->proposal;
     if (now_us < own->again_us)
         return false;
-    s_wait(own, 2 * own->pause_us, now_us);
+    own->again_us = now_us + backoff_next(&own->pause);
     s_ask(self, now_us);
     return true;
 }
@@ -469,7 +465,9 @@ void ballot_join(ballot_t *self, const ballot_t *peer)
 
 void ballot_init(ballot_t *self, size_t regions, size_t own)
 {
-    *self = (ballot_t){.regions = regions, .own = own, .proposal = {.turn_us = ROLE_NEVER}};
+    *self = (ballot_t){.regions = regions, .own = own};
+    self->proposal.turn_us = ROLE_NEVER;
+    self->proposal.pause = backoff_of(AGAIN_FIRST_US, AGAIN_LAST_US);
     ballot_hurry(self, 0);
 }
 

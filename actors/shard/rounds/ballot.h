@@ -18,6 +18,7 @@
 #define ACTORS_SHARD_ROUNDS_BALLOT_H
 
 #include "brokers/topology.h"
+#include "codec/base/backoff.h"
 #include "codec/base/err.h"
 
 #include <stdbool.h>
@@ -59,7 +60,8 @@ typedef struct {
     uint64_t seen;          /* highest ballot of others that was met */
     uint64_t answers, firm; /* bit r: region r; firm: nothing can be lost of what it voted */
     vote_t best;            /* of the promises: what was accepted in the highest ballot */
-    int64_t turn_us, again_us, pause_us;
+    int64_t turn_us, again_us;
+    backoff_t pause;
 } proposal_t;
 
 typedef struct {

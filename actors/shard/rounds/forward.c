@@ -124,10 +124,10 @@ static void s_ask(rounds_t *self, size_t origin, uint64_t number)
         return;
     actor_name_t to = base_name_of(self->base, ROLE_SHARD, whom);
     self->forwards.asked = whom;
-    message_t *message = base_message(self->base, KIND_stream_fetch, to.text);
+    message_t *message = core_message(&self->base->core, KIND_stream_fetch, to.text);
     message->stream_fetch.from = self->stream->origins[origin].taken + 1;
     message_set_name(message->stream_fetch.origin, self->base->spec.topology->regions[origin].name);
-    base_send(self->base, &message);
+    core_send(&self->base->core, &message);
 }
 
 /* A region whose stream the next round needs more of; SIZE_MAX: none. */
@@ -158,11 +158,11 @@ void forward_advance(rounds_t *self)
     }
     if (origin != all->lacked || all->ask_us == ROLE_NEVER) {
         all->lacked = origin;
-        all->ask_us = self->base->now_us + s_patience_us(all, origin);
+        all->ask_us = self->base->core.now_us + s_patience_us(all, origin);
     }
-    if (self->base->now_us < all->ask_us)
+    if (self->base->core.now_us < all->ask_us)
         return;
-    all->ask_us = self->base->now_us + SILENCE_US;
+    all->ask_us = self->base->core.now_us + SILENCE_US;
     s_ask(self, origin, decided[origin]);
 }
 
@@ -177,7 +177,7 @@ void rounds_given(rounds_t *self, size_t origin, bool handed)
     uint64_t bit = UINT64_C(1) << origin;
     self->forwards.handed = handed ? self->forwards.handed | bit : self->forwards.handed & ~bit;
     if (self->forwards.lacked == origin && self->forwards.ask_us != ROLE_NEVER)
-        self->forwards.ask_us = self->base->now_us + s_patience_us(&self->forwards, origin);
+        self->forwards.ask_us = self->base->core.now_us + s_patience_us(&self->forwards, origin);
 }
 
 /* -- giving */
@@ -189,7 +189,7 @@ void rounds_give(rounds_t *self, const message_t *message)
     bool of_third = origin != SIZE_MAX && to != SIZE_MAX && to != origin;
     if (!self->base->rules.votes || !of_third) {
         self->base->counts.refusals++;
-        base_refuse(self->base, message, ERR_DENIED,
+        core_refuse(&self->base->core, message, ERR_DENIED,
                     "only the same shard of another region is given what others sent");
         return;
     }

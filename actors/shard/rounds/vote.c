@@ -74,10 +74,10 @@ static void s_say(rounds_t *self, const say_t *say)
         if (r == self->base->spec.region_index || !(say->to & s_bit(r)))
             continue;
         actor_name_t to = base_name_of(self->base, ROLE_SHARD, r);
-        message_t *message = base_message(self->base, s_says[say->kind].kind, to.text);
+        message_t *message = core_message(&self->base->core, s_says[say->kind].kind, to.text);
         message->number = say->round;
         s_says[say->kind].set(self, message, say);
-        base_send(self->base, &message);
+        core_send(&self->base->core, &message);
     }
 }
 
@@ -172,8 +172,10 @@ static void s_common(const rounds_t *self, uint64_t group, uint64_t *ret_taken)
 static ballot_now_t s_now(const rounds_t *self, uint64_t *value)
 {
     s_common(self, s_group(self) | s_bit(self->base->spec.region_index), value);
-    return (ballot_now_t){
-        .us = self->base->now_us, .change = self->base->changes + 1, .applied = self->number, .value = value};
+    return (ballot_now_t){.us = self->base->core.now_us,
+                          .change = self->base->changes + 1,
+                          .applied = self->number,
+                          .value = value};
 }
 
 static bool s_enough(const rounds_t *self, uint64_t present)
@@ -189,10 +191,10 @@ static int64_t s_ready_us(rounds_t *self)
     if (!(group & own) || !s_enough(self, group))
         return ROLE_NEVER;
     if (self->enough_us == ROLE_NEVER)
-        self->enough_us = self->base->now_us;
+        self->enough_us = self->base->core.now_us;
     uint64_t late = round_heard(self) & ~round_present(self);
     if ((group | late) == base_members(self->base))
-        return self->base->now_us;
+        return self->base->core.now_us;
     return self->enough_us + self->base->spec.topology->job.sync.grace_us;
 }
 
@@ -202,13 +204,13 @@ static bool s_works(rounds_t *self)
     bool worked = self->works;
     self->works = round_works(self) && !ballot_decided(&self->ballot, self->number + 1);
     if (self->works && !worked)
-        ballot_hurry(&self->ballot, self->base->now_us);
+        ballot_hurry(&self->ballot, self->base->core.now_us);
     return self->works;
 }
 
 void vote_advance(rounds_t *self)
 {
-    int64_t now_us = self->base->now_us;
+    int64_t now_us = self->base->core.now_us;
     if (!self->base->rules.votes)
         return;
     if (ballot_begin(&self->ballot, self->number + 1, now_us))
@@ -245,7 +247,7 @@ static bool s_from_shard(rounds_t *self, const message_t *message, size_t *ret_r
     if (*ret_region != SIZE_MAX)
         return true;
     self->base->counts.refusals++;
-    base_refuse(self->base, message, ERR_DENIED, "only the same shard of another region votes here");
+    core_refuse(&self->base->core, message, ERR_DENIED, "only the same shard of another region votes here");
     return false;
 }
 
@@ -305,7 +307,7 @@ static say_t s_said(const rounds_t *self, const message_t *message, const vote_h
  * no longer know; all of them are said again. Votes from before a shard's death may be what it has lost. */
 static bool s_is_heard(rounds_t *self, const message_t *message, uint64_t mark, size_t region)
 {
-    gate_seen(&self->base->gate, mark, self->base->now_us);
+    gate_seen(&self->base->gate, mark, self->base->core.now_us);
     origin_t *origin = &self->stream->origins[region];
     bool outlived = message->incarnation < origin->vote_incarnation ||
                     !stream_may_speak(self->stream, &origin->shard, message->incarnation);
@@ -347,7 +349,7 @@ bool rounds_message(rounds_t *self, const message_t *message)
         return false;
     if (message->number == 0 || message->number > self->number + SHARD_KEPT_MAX) {
         self->base->counts.refusals++;
-        base_refuse(self->base, message, ERR_LIMIT, "a round that cannot be near");
+        core_refuse(&self->base->core, message, ERR_LIMIT, "a round that cannot be near");
         return false;
     }
     bool gone = s_is_gone(self, message);

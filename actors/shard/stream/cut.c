@@ -318,7 +318,7 @@ static void s_set_seen(wire_u64s_t *field, const kept_t *kept)
 
 static void s_send_chunk(stream_t *self, const kept_t *kept, uint64_t chunk, const delivery_t *stream)
 {
-    message_t *message = base_message(self->base, KIND_delta, stream->to);
+    message_t *message = core_message(&self->base->core, KIND_delta, stream->to);
     message->number = kept->head.last;
     message_set_name(message->delta.origin, self->base->spec.topology->regions[stream->origin].name);
     message->delta.shard = self->base->spec.shard_index;
@@ -346,7 +346,7 @@ static void s_send_chunk(stream_t *self, const kept_t *kept, uint64_t chunk, con
         s_set_seen(&message->delta.seen, kept);
     }
     message->data = s_chunk(self, kept, chunk);
-    base_send(self->base, &message);
+    core_send(&self->base->core, &message);
 }
 
 void stream_send_kept(stream_t *self, kept_t *kept, const delivery_t *stream)
@@ -386,20 +386,20 @@ bool stream_owes(const stream_t *self)
 /* Says what is kept; nothing is said any more once everything is durable everywhere. */
 void stream_head(stream_t *self)
 {
-    self->head_us = self->base->now_us + SHARD_HEAD_US;
+    self->head_us = self->base->core.now_us + SHARD_HEAD_US;
     uint64_t last = stream_sendable(self);
     bool committed = self->queue_count == 0 || self->queue[0].head.last <= last;
     bool lost = self->base->life.lossy && !life_runs(&self->base->life);
     if (!self->base->stored || !stream_owes(self) || !committed || lost)
         return;
-    message_t *message = base_message(self->base, KIND_stream_head, self->base->synchronizer);
+    message_t *message = core_message(&self->base->core, KIND_stream_head, self->base->synchronizer);
     message->number = last;
     message->stream_head.history = self->history;
     message->stream_head.oldest = stream_oldest(self);
     message->stream_head.last = last;
     message->stream_head.follows_history = self->follows_history;
     message->stream_head.follows = self->follows;
-    base_send(self->base, &message);
+    core_send(&self->base->core, &message);
 }
 
 /* -- what the synchronizer says ----------------------------------------------------------------------------
@@ -428,11 +428,12 @@ static bool s_from_synchronizer(stream_t *self, const message_t *message)
 {
     uint64_t newest = self->origins[self->base->spec.region_index].incarnation;
     if (strcmp(message->from, self->base->synchronizer) != 0) {
-        base_refuse(self->base, message, ERR_DENIED, "only the shard's own synchronizer says so");
+        core_refuse(&self->base->core, message, ERR_DENIED, "only the shard's own synchronizer says so");
         return false;
     }
     if (message->incarnation < newest && !(self->base->spec.breaks & BREAK_FENCING)) {
-        base_refuse(self->base, message, ERR_STALE, "a newer incarnation of the synchronizer has spoken");
+        core_refuse(&self->base->core, message, ERR_STALE,
+                    "a newer incarnation of the synchronizer has spoken");
         return false;
     }
     return true;
@@ -480,7 +481,7 @@ static stream_news_t s_refuse(stream_t *self, const message_t *message, err_code
     if (code == ERR_NUMBER && message->stream.code == ERR_STALE)
         return STREAM_ROLLED_BACK;
     self->base->counts.refusals += code == ERR_LIMIT;
-    base_refuse(self->base, message, ERR_LIMIT,
+    core_refuse(&self->base->core, message, ERR_LIMIT,
                 code == ERR_NUMBER ? "no such delta was sent"
                                    : "an entry in an incarnation that there cannot have been");
     return STREAM_NOTHING;

@@ -31,8 +31,8 @@ static bool s_goes_on(const stream_t *self)
 void stream_ack(stream_t *self, size_t origin, err_code_t code)
 {
     const origin_t *from = &self->origins[origin];
-    message_t *ack =
-        base_message(self->base, KIND_delta_ack, base_name_of(self->base, ROLE_SYNCHRONIZER, origin).text);
+    message_t *ack = core_message(&self->base->core, KIND_delta_ack,
+                                  base_name_of(self->base, ROLE_SYNCHRONIZER, origin).text);
     ack->number = from->taken;
     message_set_name(ack->delta_ack.origin, self->base->spec.topology->regions[origin].name);
     ack->delta_ack.shard = self->base->spec.shard_index;
@@ -41,7 +41,7 @@ void stream_ack(stream_t *self, size_t origin, err_code_t code)
     ack->delta_ack.durable = s_goes_on(self) && !from->final ? from->taken : from->durable;
     ack->delta_ack.code = (uint64_t)code;
     ack->delta_ack.entry = self->entry_number;
-    base_send(self->base, &ack);
+    core_send(&self->base->core, &ack);
 }
 
 /* -- assembling -------------------------------------------------------------------------------------------
@@ -278,7 +278,7 @@ static incoming_t *s_next(stream_t *self, origin_t *origin)
         return NULL;
     if (gate_lets(&self->base->gate, next->mark))
         return next;
-    gate_seen(&self->base->gate, next->mark, self->base->now_us); /* it waits for nothing else */
+    gate_seen(&self->base->gate, next->mark, self->base->core.now_us); /* it waits for nothing else */
     return NULL;
 }
 
@@ -400,7 +400,7 @@ static bool s_is_newest(stream_t *self, const message_t *message, size_t origin,
         return true;
     if (!older && stream_may_speak(self, s_speaker(self, origin, by), message->incarnation))
         return true;
-    base_refuse(self->base, message, ERR_STALE, "a newer incarnation of the sender has spoken");
+    core_refuse(&self->base->core, message, ERR_STALE, "a newer incarnation of the sender has spoken");
     return false;
 }
 
@@ -409,7 +409,8 @@ heard_t stream_delta(stream_t *self, const message_t *message)
     size_t index, by;
     if (!s_from_origin(self, message, &index, &by) || message->delta.shard != self->base->spec.shard_index) {
         self->base->counts.refusals++;
-        base_refuse(self->base, message, ERR_DENIED, "not this shard's stream, or not from its synchronizer");
+        core_refuse(&self->base->core, message, ERR_DENIED,
+                    "not this shard's stream, or not from its synchronizer");
         return (heard_t){.origin = SIZE_MAX};
     }
     if (!s_is_newest(self, message, index, by))
@@ -427,5 +428,5 @@ void stream_doubt(stream_t *self, size_t origin)
     if (!life_runs(&self->base->life) || self->origins[origin].suspect)
         return;
     self->origins[origin].suspect = true;
-    self->doubt_us = self->base->now_us;
+    self->doubt_us = self->base->core.now_us;
 }

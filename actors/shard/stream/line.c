@@ -2,6 +2,7 @@
  * the same set of batches wherever it is met. And which of the other regions are still waited for. */
 
 #include "actors/kit/breaks.h"
+#include "actors/shard/base/majority.h"
 #include "actors/shard/stream/stream.h"
 
 #include "codec/base/rng.h"
@@ -66,12 +67,13 @@ void stream_entry_next(stream_t *self)
 
 bool stream_may_speak(const stream_t *self, const speaker_t *speaker, uint64_t incarnation)
 {
-    return incarnation >= speaker->incarnation || self->base->now_us - speaker->heard_us >= STREAM_SPEAKER_US;
+    return incarnation >= speaker->incarnation ||
+           self->base->core.now_us - speaker->heard_us >= STREAM_SPEAKER_US;
 }
 
 void stream_spoke(const stream_t *self, speaker_t *speaker, uint64_t incarnation)
 {
-    *speaker = (speaker_t){incarnation, self->base->now_us};
+    *speaker = (speaker_t){incarnation, self->base->core.now_us};
 }
 
 /* Regions that are not away, this one among them, must be a majority: else it may be this side that is cut
@@ -81,7 +83,7 @@ static bool s_majority(const stream_t *self)
     size_t here = 0, count = base_regions(self->base);
     for (size_t r = 0; r < count; r++)
         here += !self->destination_away[r];
-    return 2 * here > count || (2 * here == count && !self->destination_away[0]);
+    return majority_is(here, count, !self->destination_away[0]);
 }
 
 /* Under a waiting strategy nobody is left out: all must apply the same contributions. */
@@ -93,7 +95,7 @@ bool stream_ignores(const stream_t *self, size_t region)
 bool stream_holds(const stream_t *self)
 {
     for (size_t r = 0; r < base_regions(self->base); r++)
-        if (self->destination_hold_us[r] > self->base->now_us)
+        if (self->destination_hold_us[r] > self->base->core.now_us)
             return true;
     return false;
 }

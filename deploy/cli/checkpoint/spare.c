@@ -78,9 +78,8 @@ err_code_t spares_add_archive(spares_t *self, const char *path, const catalog_t 
 static int s_compare(const void *a, const void *b)
 {
     const spare_t *left = a, *right = b;
-    int order =
-        (left->id.incarnation > right->id.incarnation) - (left->id.incarnation < right->id.incarnation);
-    return order ? order : (left->id.number > right->id.number) - (left->id.number < right->id.number);
+    return incarnation_compare(left->id.incarnation, left->id.number, right->id.incarnation,
+                               right->id.number);
 }
 
 void spares_sort(spares_t *self)

@@ -231,6 +231,12 @@ Test(topology, defaults_follow_strategy_and_optimizer)
     t = s_set("job.optimizer.name=sgd");
     cr_assert(t->job.optimizer.name == OPTIMIZER_SGD && t->job.optimizer.momentum == 0);
     s_check_round_trip(t, "sgd");
+    t = s_set("job.optimizer.name=adam");
+    cr_assert(t->job.optimizer.lr == 0.001 && t->job.optimizer.momentum == 0.9);
+    s_check_round_trip(t, "adam");
+    t = s_parse(s_small, (const char *[]){"job.optimizer.name=adam", "job.optimizer.lr=0.01"}, 2);
+    cr_assert(t->job.optimizer.lr == 0.01, "what is written holds");
+    topology_destroy(&t);
 }
 
 Test(topology, extremes_read_and_print)

@@ -34,6 +34,28 @@ Test(snapshot, values_by_name)
     snapshot_destroy(&snapshot);
 }
 
+static bool s_is_first(const void *hint, const char *name)
+{
+    return strcmp(name, hint) == 0;
+}
+
+Test(snapshot, shared_has_the_same_buffers_and_outlives_the_other)
+{
+    snapshot_t *snapshot = fixture_snapshot(1);
+    snapshot_t *all = snapshot_share(snapshot, NULL, NULL);
+    snapshot_t *one = snapshot_share(snapshot, s_is_first, "value/0");
+    buf_t *buf = snapshot_peek(snapshot, "value/0");
+    cr_assert_eq(all->count, snapshot->count);
+    cr_assert_eq(all->id.number, snapshot->id.number);
+    cr_assert_eq(snapshot_peek(all, "value/0"), buf, "not copied");
+    cr_assert_eq(one->count, 1);
+    cr_assert_eq(snapshot_peek(one, "value/0"), buf);
+    snapshot_destroy(&snapshot);
+    snapshot_destroy(&all);
+    cr_assert(buf_is_unique(buf));
+    snapshot_destroy(&one);
+}
+
 /* ---- On each kv ---- */
 
 static temp_t s_temp;

@@ -1,6 +1,5 @@
 #include "actors/scheduler/region/base/region_base.h"
 
-#include "codec/base/run_id.h"
 #include "codec/wire/actor_name.h"
 
 #include <stdarg.h>
@@ -19,41 +18,15 @@ void region_base_init(region_base_t *self, const region_spec_t *spec, int64_t no
                             .advanced_us = now_us,
                             .listens_us = now_us,
                             .issued = spec->term << 32};
-    message_set_name(self->name, actor_name(ROLE_SCHEDULER, self->region->name).text);
+    core_init(&self->core, actor_name(ROLE_SCHEDULER, self->region->name).text, spec->term << 32,
+              spec->topology);
     topology_digest(spec->topology, self->digest);
-    outbox_init(&self->outbox);
 }
 
 void region_base_fini(region_base_t *self)
 {
     message_destroy(&self->saved);
-    outbox_fini(&self->outbox);
-}
-
-/* ---- sending ---- */
-
-void region_send(region_base_t *self, message_t **message_p)
-{
-    (*message_p)->incarnation = self->spec.term << 32;
-    outbox_add(&self->outbox, message_p);
-}
-
-void region_refuse_run(region_base_t *self, const message_t *message, const err_t *why, uint64_t run)
-{
-    message_t *answer = message_new(KIND_refused, message->from, self->name);
-    answer->refused.kind = message->kind;
-    answer->refused.code = why->code;
-    answer->refused.incarnation = message->incarnation;
-    answer->refused.run = run;
-    message_set_text(&answer->refused.reason, why->text);
-    region_send(self, &answer);
-}
-
-void region_refuse(region_base_t *self, const message_t *message, err_code_t code, const char *reason)
-{
-    err_t why = {.code = code};
-    snprintf(why.text, sizeof why.text, "%s", reason);
-    region_refuse_run(self, message, &why, RUN_ID_NONE);
+    core_fini(&self->core);
 }
 
 /* ---- what counts ---- */
@@ -96,7 +69,7 @@ void region_fail(region_base_t *self, err_code_t code, const char *format, ...)
 void region_outdated(region_base_t *self)
 {
     region_fail(self, ERR_STALE, "a newer scheduler of this region runs; this one ends");
-    self->ended = true;
+    self->core.finished = true;
 }
 
 /* ---- hearing ---- */

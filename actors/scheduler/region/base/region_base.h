@@ -1,18 +1,17 @@
 /* region_base - what every room of the regional scheduler stands on: who it is, what it sends, how far its
  * life has come.
  *
- * Owns     spec, name, outbox, newest incarnation that was given, decisions, failure, life, and what a
- *          predecessor left.
+ * Owns     the base of the core, spec, newest incarnation that was given, decisions, failure, life, and what
+ *          a predecessor left.
  * Reads    nothing: there is no room below.
- * Who      every room, at any time. `life` is moved on by the end alone (stopping.h), `ended` by whoever
+ * Who      every room, at any time. `life` is moved on by the end alone (stopping.h), `finished` by whoever
  *          finds that this scheduler is not the one that counts.
  * Threads  one owner.
  */
 #ifndef ACTORS_SCHEDULER_REGION_BASE_REGION_BASE_H
 #define ACTORS_SCHEDULER_REGION_BASE_REGION_BASE_H
 
-#include "actors/kit/outbox.h"
-#include "actors/kit/role.h"
+#include "actors/kit/core_base.h"
 #include "actors/scheduler/region/base/region_spec.h"
 #include "codec/wire/actor_name.h"
 #include "codec/wire/message.h"
@@ -32,11 +31,10 @@ typedef enum {
 } region_life_t;
 
 typedef struct {
+    core_base_t core; /* its incarnation is that of the term */
     region_spec_t spec;
     const topology_region_t *region;
-    wire_name_t name;
     char digest[17];
-    outbox_t outbox;
     message_t *saved; /* a predecessor's state, NULL: none */
     int64_t started_us;
     int64_t advanced_us; /* newest event */
@@ -44,7 +42,6 @@ typedef struct {
     uint64_t issued;     /* newest incarnation */
     uint64_t decisions, decisions_kept;
     region_life_t life;
-    bool ended; /* nothing is done any more */
     bool report_soon;
     err_code_t failure;
     char reason[ERR_TEXT_MAX];
@@ -52,13 +49,6 @@ typedef struct {
 
 void region_base_init(region_base_t *self, const region_spec_t *spec, int64_t now_us);
 void region_base_fini(region_base_t *self);
-
-/* ---- sending ---- */
-
-void region_send(region_base_t *self, message_t **message_p); /* takes it, as of this scheduler's term */
-/* Answers that a message was understood and is not accepted; `run`: RUN_ID_NONE when it is not about runs. */
-void region_refuse(region_base_t *self, const message_t *message, err_code_t code, const char *reason);
-void region_refuse_run(region_base_t *self, const message_t *message, const err_t *why, uint64_t run);
 
 /* ---- what counts ---- */
 

@@ -66,9 +66,8 @@ void region_links_tell(const region_links_t *self, int64_t now_us)
             continue;
         message_t *state = message_dup(link->state);
         message_set_name(state->to, GLOBAL_NAME);
-        message_set_name(state->from, self->base->name);
         state->link_state.since_us += now_us - link->state_us;
-        region_send(self->base, &state);
+        core_send(&self->base->core, &state);
     }
 }
 

@@ -37,7 +37,7 @@ bool region_run_is_foreign(region_run_t *self, const message_t *message)
         return false;
     }
     run_id_refuse(&why, "this global scheduler", told, self->id);
-    region_refuse_run(self->base, message, &why, self->id);
+    core_refuse_run(&self->base->core, message, &why, self->id);
     return true;
 }
 
@@ -101,11 +101,11 @@ run_joined_t region_run_join(region_run_t *self, const message_t *plan, err_t *r
     if (self->id != RUN_ID_NONE)
         return RUN_SAME;
     if (plan->plan.run == RUN_ID_NONE) {
-        region_refuse(self->base, plan, ERR_MALFORMED, "the plan does not say of which run it is");
+        core_refuse(&self->base->core, plan, ERR_MALFORMED, "the plan does not say of which run it is");
         return RUN_UNNAMED;
     }
     if (s_is_unnamed(self) && !plan->plan.adopts) {
-        run_id_refuse(ret_why, self->base->name, RUN_ID_NONE, plan->plan.run);
+        run_id_refuse(ret_why, self->base->core.name, RUN_ID_NONE, plan->plan.run);
         return RUN_NOT_ITS;
     }
     self->id = plan->plan.run;

@@ -22,7 +22,7 @@ void ending_begin(ending_t *self, bool done, int64_t now_us)
 
 void ending_take_stop(ending_t *self, const message_t *message, int64_t now_us)
 {
-    self->own |= !region_stops(self->base) && !strcmp(message->from, self->base->name);
+    self->own |= !region_stops(self->base) && !strcmp(message->from, self->base->core.name);
     ending_begin(self, message->stop.done, now_us);
 }
 
@@ -30,8 +30,8 @@ void ending_take_stop(ending_t *self, const message_t *message, int64_t now_us)
 
 static void s_say_bye(ending_t *self, const char *node)
 {
-    message_t *bye = message_new(KIND_bye, node, self->base->name);
-    region_send(self->base, &bye);
+    message_t *bye = core_message(&self->base->core, KIND_bye, node);
+    core_send(&self->base->core, &bye);
 }
 
 /* A node that leaves has ended, or one has done as it was told. */
@@ -76,9 +76,9 @@ static void s_stop_nodes(ending_t *self)
     for (size_t node = 0; node < self->nodes->count; node++) {
         if (!nodes_is_alive(self->nodes, node))
             continue;
-        message_t *stop = message_new(KIND_stop, self->nodes->list[node].name, self->base->name);
+        message_t *stop = core_message(&self->base->core, KIND_stop, self->nodes->list[node].name);
         stop->stop.done = self->done;
-        region_send(self->base, &stop);
+        core_send(&self->base->core, &stop);
     }
 }
 
@@ -95,7 +95,7 @@ static void s_release_nodes(ending_t *self)
 /* The stop is over: a scheduler that is started after this begins, or resumes, a run. */
 static void s_finish(ending_t *self)
 {
-    self->base->ended = true;
+    self->base->core.finished = true;
     region_decide(self->base);
 }
 
@@ -177,7 +177,7 @@ const char *ending_waits_for(const ending_t *self)
 void ending_put(const ending_t *self, message_t *state)
 {
     const adopting_t *adopting = self->adopting;
-    bool goes_on = !self->base->ended;
+    bool goes_on = !self->base->core.finished;
     state->region_state.stopping = goes_on && (region_stops(self->base) || adopting->drain_known);
     state->region_state.stop_done = goes_on && self->done;
     state->region_state.stopped = goes_on && (self->base->life == REGION_STOPPED || adopting->drained_known);

@@ -110,7 +110,7 @@ void keeping_start(keeping_t *self)
     self->named = calloc(self->base->spec.topology->region_count * shards, sizeof *self->named);
     CHECK(self->list && self->named);
     for (size_t k = 0; k < shards; k++)
-        self->list[k] = (shard_keepers_t){.assignment = self->base->spec.term << 32,
+        self->list[k] = (shard_keepers_t){.assignment = self->base->core.incarnation,
                                           .inherited = self->base->saved != NULL,
                                           .target_node = NOWHERE};
     if (!s_wanted(self))
@@ -302,10 +302,10 @@ static void s_tell(keeping_t *self, size_t shard, int64_t now_us)
     for (size_t i = 0; i < keep->keeper_count; i++)
         at += (size_t)snprintf(names + at, sizeof names - at, "%s %" PRIx64 "\n", keep->keepers[i].name,
                                keep->keepers[i].incarnation);
-    message_t *m = message_new(KIND_keepers, self->actors->list[shard].name, self->base->name);
+    message_t *m = core_message(&self->base->core, KIND_keepers, self->actors->list[shard].name);
     m->keepers.assignment = keep->assignment;
     message_set_text(&m->keepers.names, names);
-    region_send(self->base, &m);
+    core_send(&self->base->core, &m);
 }
 
 /* ---- a keeper in another region ---- */
@@ -323,10 +323,10 @@ static void s_want_elsewhere(keeping_t *self, size_t shard, int64_t now_us)
     }
     size_t region = (self->base->spec.region_index + keep->asked_region) % count;
     actor_name_t to = actor_name(ROLE_SCHEDULER, self->base->spec.topology->regions[region].name);
-    message_t *m = message_new(KIND_keeper_want, to.text, self->base->name);
+    message_t *m = core_message(&self->base->core, KIND_keeper_want, to.text);
     message_set_name(m->keeper_want.region, self->base->region->name);
     m->keeper_want.shard = shard;
-    region_send(self->base, &m);
+    core_send(&self->base->core, &m);
     keep->want_us = now_us + TELL_EVERY_US;
 }
 
@@ -371,11 +371,11 @@ void keeping_take_want(keeping_t *self, const message_t *m, int64_t now_us)
         actor = s_for_other(self, m->keeper_want.shard);
         message_set_name(named, actor ? actor->name : "");
     }
-    message_t *answer = message_new(KIND_keeper_named, m->from, self->base->name);
+    message_t *answer = core_message(&self->base->core, KIND_keeper_named, m->from);
     message_set_name(answer->keeper_named.region, m->keeper_want.region);
     answer->keeper_named.shard = m->keeper_want.shard;
     message_set_name(answer->keeper_named.keeper, named);
-    region_send(self->base, &answer);
+    core_send(&self->base->core, &answer);
 }
 
 /* ---- all of it ---- */

@@ -9,11 +9,11 @@
 
 static void s_send_seal(keeping_t *self, const char *to, size_t shard)
 {
-    message_t *m = message_new(KIND_seal, to, self->base->name);
+    message_t *m = core_message(&self->base->core, KIND_seal, to);
     message_set_name(m->seal.region, self->base->region->name);
     m->seal.shard = shard;
     m->seal.incarnation = self->list[shard].seal;
-    region_send(self->base, &m);
+    core_send(&self->base->core, &m);
 }
 
 static seal_answer_t *s_answer_of(shard_keepers_t *keep, const char *name)
@@ -150,7 +150,7 @@ static size_t s_newest_disk(const keeping_t *self, size_t shard, uint64_t incarn
     for (size_t node = 0; node < self->nodes->count; node++) {
         if (!nodes_is_alive(self->nodes, node) ||
             !nodes_holds(self->nodes, node, shard, &its_incarnation, &its_number) ||
-            snapshot_is_newer(incarnation, number, its_incarnation, its_number))
+            incarnation_compare(incarnation, number, its_incarnation, its_number) > 0)
             continue;
         best = node;
         incarnation = its_incarnation;
@@ -172,7 +172,7 @@ static size_t s_at_home(const keeping_t *self, const region_actor_t *actor)
         if (!nodes_is_alive(self->nodes, node) || !shards_newest_is_on(self->shards, actor->index, node) ||
             !nodes_holds(self->nodes, node, actor->index, &i, &n))
             continue;
-        if (best != NOWHERE && !snapshot_is_newer(i, n, incarnation, number))
+        if (best != NOWHERE && incarnation_compare(i, n, incarnation, number) <= 0)
             continue;
         best = node;
         incarnation = i;
@@ -195,8 +195,8 @@ static const seal_answer_t *s_best_answer(const shard_keepers_t *keep)
     const seal_answer_t *best = NULL;
     for (size_t i = 0; i < keep->answer_count; i++)
         if (keep->answers[i].number &&
-            (!best || snapshot_is_newer(keep->answers[i].incarnation, keep->answers[i].number,
-                                        best->incarnation, best->number)))
+            (!best || incarnation_compare(keep->answers[i].incarnation, keep->answers[i].number,
+                                          best->incarnation, best->number) > 0))
             best = &keep->answers[i];
     return best;
 }
@@ -212,13 +212,13 @@ static void s_fetch_here(keeping_t *self, size_t shard, const seal_answer_t *bes
     if (!target || target->state != PLACE_READY)
         return;
     message_set_name(keep->target, target->name);
-    message_t *m = message_new(KIND_keep_from, target->name, self->base->name);
+    message_t *m = core_message(&self->base->core, KIND_keep_from, target->name);
     message_set_name(m->keep_from.region, self->base->region->name);
     m->keep_from.shard = shard;
     m->keep_from.incarnation = best->incarnation;
     m->keep_from.number = best->number;
     message_set_name(m->keep_from.source, best->keeper);
-    region_send(self->base, &m);
+    core_send(&self->base->core, &m);
 }
 
 void keeping_take_kept(keeping_t *self, const message_t *m)
@@ -242,7 +242,7 @@ static size_t s_node_with(const keeping_t *self, const shard_keepers_t *keep, co
         const seal_answer_t *answer = &keep->answers[i];
         const region_actor_t *actor = actors_keeper_named(self->actors, answer->keeper);
         if (actor && nodes_is_alive(self->nodes, actor->index) && answer->number &&
-            !snapshot_is_newer(best->incarnation, best->number, answer->incarnation, answer->number))
+            incarnation_compare(best->incarnation, best->number, answer->incarnation, answer->number) <= 0)
             return actor->index;
     }
     return NOWHERE;
@@ -275,8 +275,8 @@ static bool s_awaits_more(const keeping_t *self, const region_actor_t *actor, co
 {
     const region_shard_t *newest = &self->shards->list[actor->index];
     bool exact = self->base->spec.topology->checkpoint.durability == DURABILITY_REPLICA;
-    bool less = !best || (exact && snapshot_is_newer(newest->newest_incarnation, newest->newest_number,
-                                                     best->incarnation, best->number));
+    bool less = !best || (exact && incarnation_compare(newest->newest_incarnation, newest->newest_number,
+                                                       best->incarnation, best->number) > 0);
     return less && now_us - actor->since_us < self->base->spec.topology->job.sync.away_after_us;
 }
 

@@ -107,9 +107,9 @@ static void s_hand_over(moving_t *self, size_t shard, int64_t now_us)
     move->hand_us = now_us + REPEAT_EVERY_US; /* also to the next look at one that may not be stopped yet */
     if (!s_may_stop(self, shard))
         return;
-    message_t *order = message_new(KIND_hand_over, actor->name, self->base->name);
+    message_t *order = core_message(&self->base->core, KIND_hand_over, actor->name);
     order->hand_over.incarnation = actor->incarnation;
-    region_send(self->base, &order);
+    core_send(&self->base->core, &order);
 }
 
 /* It was told to hand over, and has. */
@@ -382,7 +382,7 @@ void moving_let_go(moving_t *self, bool coming, int64_t now_us)
         if (waits || (!last && !s_is_empty(self, node)))
             continue;
         leaver->let_go_us = now_us + REPEAT_EVERY_US;
-        message_t *stop = message_new(KIND_stop, leaver->name, self->base->name);
-        region_send(self->base, &stop);
+        message_t *stop = core_message(&self->base->core, KIND_stop, leaver->name);
+        core_send(&self->base->core, &stop);
     }
 }

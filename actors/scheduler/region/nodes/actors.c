@@ -154,10 +154,10 @@ const region_actor_t *actors_take_ended(actors_t *self)
 
 void actors_retire(actors_t *self, size_t node, const char *name, uint64_t incarnation)
 {
-    message_t *retire = message_new(KIND_retire, self->nodes->list[node].name, self->base->name);
+    message_t *retire = core_message(&self->base->core, KIND_retire, self->nodes->list[node].name);
     message_set_name(retire->retire.actor, name);
     retire->retire.incarnation = incarnation;
-    region_send(self->base, &retire);
+    core_send(&self->base->core, &retire);
 }
 
 /* A successor has to know before the node does, or it would take it for one that died. */
@@ -198,10 +198,9 @@ static message_t *s_status(const actors_t *self, const region_actor_t *actor, in
         status = message_dup(actor->told.status);
         status->status.since_us += (uint64_t)(now_us - actor->told.us);
         message_set_name(status->to, GLOBAL_NAME);
-        message_set_name(status->from, self->base->name);
         return status;
     }
-    status = message_new(KIND_status, GLOBAL_NAME, self->base->name);
+    status = core_message(&self->base->core, KIND_status, GLOBAL_NAME);
     message_set_name(status->status.state, s_state(actor));
     status->status.since_us = (uint64_t)(now_us - actor->since_us);
     return status;
@@ -219,7 +218,7 @@ void actors_tell(const actors_t *self, int64_t now_us)
             message_set_name(status->status.node, node->name);
             message_set_name(status->status.machine, node->announce->announce.host);
         }
-        region_send(self->base, &status);
+        core_send(&self->base->core, &status);
     }
 }
 

@@ -176,7 +176,7 @@ static region_node_t *s_enter(nodes_t *self, const message_t *message, bool trai
     if (!known)
         node = s_add(self, message, now_us);
     if (!node)
-        region_refuse(self->base, message, ERR_LIMIT, "the region has too many nodes");
+        core_refuse(&self->base->core, message, ERR_LIMIT, "the region has too many nodes");
     if (!node || (known && message->incarnation < node->announce->incarnation))
         return NULL;
     news->emptied = known && s_is_replaced(node, message);
@@ -196,7 +196,7 @@ size_t nodes_take_announce(nodes_t *self, const message_t *message, bool trains,
     if (!s_is_node_name(self, message->from))
         return NOWHERE;
     if (s_check_announce(self, message, &err)) {
-        region_refuse(self->base, message, err.code, err.text);
+        core_refuse(&self->base->core, message, err.code, err.text);
         return NOWHERE;
     }
     region_node_t *node = s_enter(self, message, trains, now_us, ret_news);
@@ -244,7 +244,7 @@ void nodes_send_away(nodes_t *self)
         err_t why = {0};
         if (node->lost || !region_run_check(self->run, node->announce, &why))
             continue;
-        region_refuse_run(self->base, node->announce, &why, self->run->id);
+        core_refuse_run(&self->base->core, node->announce, &why, self->run->id);
         nodes_leave(self, index);
     }
 }
@@ -263,7 +263,7 @@ void nodes_refuse_all(nodes_t *self, const err_t *why)
 {
     for (size_t index = 0; index < self->count; index++)
         if (self->list[index].announce && !self->list[index].lost)
-            region_refuse_run(self->base, self->list[index].announce, why, self->run->id);
+            core_refuse_run(&self->base->core, self->list[index].announce, why, self->run->id);
 }
 
 /* ---- figures ---- */

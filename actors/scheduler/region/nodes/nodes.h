@@ -83,13 +83,6 @@ const char *nodes_last_part(const char *name);           /* NAME of node/REGION/
 uint64_t nodes_process(const message_t *announce);
 uint64_t nodes_hash(const char *name); /* names in what is kept */
 
-/* True: a snapshot was made after another one, of the same shard. */
-static inline bool snapshot_is_newer(uint64_t incarnation, uint64_t number, uint64_t than_incarnation,
-                                     uint64_t than_number)
-{
-    return incarnation > than_incarnation || (incarnation == than_incarnation && number > than_number);
-}
-
 /* The newest of a shard that a node's disk has; false: nothing. */
 bool nodes_holds(const nodes_t *self, size_t node, size_t shard, uint64_t *ret_incarnation,
                  uint64_t *ret_number);

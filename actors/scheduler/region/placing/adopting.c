@@ -41,12 +41,12 @@ static uint64_t s_seen(const message_t *announce, uint64_t own)
 void adopting_check_term(adopting_t *self, const message_t *announce)
 {
     region_base_t *base = self->base;
-    uint64_t own = base->spec.term << 32, seen = s_seen(announce, own);
+    uint64_t own = base->core.incarnation, seen = s_seen(announce, own);
     if (seen <= base->issued)
         return;
     if (base->issued == own && !self->actors->settled) {
         base->spec.term = (seen >> 32) + 1;
-        base->issued = base->spec.term << 32;
+        base->issued = base->core.incarnation = base->spec.term << 32;
         region_decide(base);
         self->term_decision = base->decisions;
         return;
@@ -99,11 +99,11 @@ bool adopting_heard(adopting_t *self, const message_t *announce)
  * hears of nobody. */
 void adopting_make_known(adopting_t *self, const message_t *announce)
 {
-    bool knows = announce->announce.scheduler >= self->base->spec.term << 32 && !announce->announce.leaving;
+    bool knows = announce->announce.scheduler >= self->base->core.incarnation && !announce->announce.leaving;
     if (knows || self->base->decisions_kept < self->term_decision)
         return;
-    message_t *ack = message_new(KIND_report_ack, announce->from, self->base->name);
-    region_send(self->base, &ack);
+    message_t *ack = core_message(&self->base->core, KIND_report_ack, announce->from);
+    core_send(&self->base->core, &ack);
 }
 
 bool adopting_has_drained(const adopting_t *self, int64_t now_us)
@@ -247,9 +247,9 @@ void adopting_ask_workers(adopting_t *self, int64_t now_us)
         const region_actor_t *actor = &self->actors->list[index];
         if (!actor->worker.untold || actor->state != PLACE_READY)
             continue;
-        message_t *question = message_new(KIND_lease, actor->name, self->base->name);
+        message_t *question = core_message(&self->base->core, KIND_lease, actor->name);
         question->lease.worker = actor->incarnation;
-        region_send(self->base, &question);
+        core_send(&self->base->core, &question);
     }
 }
 

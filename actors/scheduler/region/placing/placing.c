@@ -37,8 +37,8 @@ void placing_take_plan(placing_t *self, const message_t *plan, int64_t now_us)
     if (plan->plan.plan <= self->plan)
         return;
     if (!s_fits(self, plan)) {
-        region_refuse(self->base, plan, ERR_CONFIG,
-                      "the plan does not fit the topology; start all with the same one");
+        core_refuse(&self->base->core, plan, ERR_CONFIG,
+                    "the plan does not fit the topology; start all with the same one");
         return;
     }
     self->plan = plan->plan.plan;
@@ -137,13 +137,13 @@ static void s_put_newest(const placing_t *self, const region_actor_t *actor, mes
 
 static void s_ask(placing_t *self, region_actor_t *actor, int64_t now_us)
 {
-    message_t *place = message_new(KIND_place, self->nodes->list[actor->node].name, self->base->name);
+    message_t *place = core_message(&self->base->core, KIND_place, self->nodes->list[actor->node].name);
     message_set_name(place->place.actor, actor->name);
     place->place.incarnation = actor->incarnation;
     place->place.run = self->run->id;
     if (actor->role == ROLE_SHARD)
         s_put_newest(self, actor, place);
-    region_send(self->base, &place);
+    core_send(&self->base->core, &place);
     actor->next_us = now_us + REPEAT_EVERY_US;
 }
 

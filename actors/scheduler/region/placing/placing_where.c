@@ -12,7 +12,7 @@ static size_t s_newest_holder(const placing_t *self, size_t shard)
         if (self->nodes->list[node].lost ||
             !nodes_holds(self->nodes, node, shard, &its_incarnation, &its_number))
             continue;
-        if (best != NOWHERE && !snapshot_is_newer(its_incarnation, its_number, incarnation, number))
+        if (best != NOWHERE && incarnation_compare(its_incarnation, its_number, incarnation, number) <= 0)
             continue;
         best = node;
         incarnation = its_incarnation;
@@ -26,7 +26,7 @@ static bool s_has(const placing_t *self, size_t node, size_t shard, uint64_t inc
 {
     uint64_t its_incarnation, its_number;
     return nodes_holds(self->nodes, node, shard, &its_incarnation, &its_number) &&
-           !snapshot_is_newer(incarnation, number, its_incarnation, its_number);
+           incarnation_compare(incarnation, number, its_incarnation, its_number) <= 0;
 }
 
 /* The node's snapshot of a shard is the newest that is known, and nothing newer can be where it ran last. */

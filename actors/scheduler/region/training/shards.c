@@ -66,8 +66,8 @@ static void s_reach(shards_t *self)
 static void s_note_newest(shards_t *self, region_shard_t *shard, const message_t *message)
 {
     uint64_t number = message->progress.number;
-    if (!number ||
-        !snapshot_is_newer(message->incarnation, number, shard->newest_incarnation, shard->newest_number))
+    if (!number || incarnation_compare(message->incarnation, number, shard->newest_incarnation,
+                                       shard->newest_number) <= 0)
         return;
     if (message->incarnation != shard->newest_incarnation)
         region_decide(self->base); /* a successor must not take what an earlier one has for the newest */
@@ -96,8 +96,8 @@ void shards_take_progress(shards_t *self, const message_t *message, size_t shard
     err_t err = {0};
     err_code_t code = s_take_batches(self, message, shard, &err);
     if (code) {
-        region_refuse(self->base, message, code,
-                      err.text[0] ? err.text : "batches that this run does not have");
+        core_refuse(&self->base->core, message, code,
+                    err.text[0] ? err.text : "batches that this run does not have");
         return;
     }
     s_reach(self);
@@ -180,7 +180,7 @@ bool shards_newest_is_on(const shards_t *self, size_t shard, size_t node)
     uint64_t incarnation, number;
     const region_shard_t *newest = &self->list[shard];
     return nodes_holds(self->nodes, node, shard, &incarnation, &number) &&
-           !snapshot_is_newer(newest->newest_incarnation, newest->newest_number, incarnation, number);
+           incarnation_compare(newest->newest_incarnation, newest->newest_number, incarnation, number) <= 0;
 }
 
 void shards_close(shards_t *self, int64_t now_us)
@@ -191,8 +191,8 @@ void shards_close(shards_t *self, int64_t now_us)
         region_shard_t *shard = &self->list[index];
         if ((shard->progress && shard->progress->progress.closed) || now_us < shard->close_us)
             continue;
-        message_t *close = message_new(KIND_close, self->actors->list[index].name, self->base->name);
-        region_send(self->base, &close);
+        message_t *close = core_message(&self->base->core, KIND_close, self->actors->list[index].name);
+        core_send(&self->base->core, &close);
         shard->close_us = now_us + REPEAT_EVERY_US;
     }
 }
@@ -342,7 +342,7 @@ static void s_load_ran(shards_t *self, const message_t *saved)
 /* In a job that has got more epochs since, or another rate, nothing is final any more. */
 static message_t *s_load_progress(const shards_t *self, const uint64_t *words, size_t index, bool same)
 {
-    message_t *progress = message_new(KIND_progress, self->base->name, self->actors->list[index].name);
+    message_t *progress = message_new(KIND_progress, self->base->core.name, self->actors->list[index].name);
     s_take_row(progress, words);
     if (!same) {
         progress->progress.closed = false;

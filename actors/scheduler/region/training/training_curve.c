@@ -38,7 +38,7 @@ static region_row_t s_take_row(training_t *self, int64_t now_us)
 message_t *training_row(const training_t *self, size_t index, const char *to)
 {
     const region_row_t *row = &self->curve.rows[index];
-    message_t *curve = message_new(KIND_curve, to, self->base->name);
+    message_t *curve = core_message(&self->base->core, KIND_curve, to);
     curve->curve.index = index;
     curve->curve.train_us = row->train_us;
     curve->curve.epoch = row->epoch;
@@ -55,7 +55,7 @@ void training_send_curve(training_t *self)
         end = self->curve.rows_known + ROWS_PER_REPORT;
     for (size_t index = self->curve.rows_known; index < end; index++) {
         message_t *row = training_row(self, index, GLOBAL_NAME);
-        region_send(self->base, &row);
+        core_send(&self->base->core, &row);
     }
 }
 
@@ -123,8 +123,8 @@ void training_take_evaluated(training_t *self, const message_t *message, const r
     if (!training_evaluates(self, worker->index) || evaluation->grant != message->evaluated.grant)
         return;
     if (!s_can_be(message, now_us - evaluation->granted_us)) {
-        region_refuse(self->base, message, ERR_NUMBER,
-                      "a result that cannot be: not finite, or longer than it was away");
+        core_refuse(&self->base->core, message, ERR_NUMBER,
+                    "a result that cannot be: not finite, or longer than it was away");
         evaluation->granted = false;
         return;
     }

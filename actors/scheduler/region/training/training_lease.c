@@ -44,13 +44,13 @@ static double s_batches_per_s(const training_t *self, const message_t *want)
 
 static void s_send_lease(training_t *self, const region_actor_t *worker, const lease_grant_t *grant)
 {
-    message_t *lease = message_new(KIND_lease, worker->name, self->base->name);
+    message_t *lease = core_message(&self->base->core, KIND_lease, worker->name);
     lease->number = lease->lease.grant = grant->number;
     lease->lease.first = grant->first;
     lease->lease.end = grant->end;
     lease->lease.evaluate = grant->evaluate;
     lease->lease.worker = worker->incarnation;
-    region_send(self->base, &lease);
+    core_send(&self->base->core, &lease);
     FAILPOINT(scheduler_granted);
 }
 
@@ -100,7 +100,8 @@ bool training_take_want(training_t *self, const message_t *message, region_actor
 {
     ranges_t holding = {0};
     if (ranges_load(&holding, message->lease_want.holding.items, message->lease_want.holding.count, NULL)) {
-        region_refuse(self->base, message, ERR_MALFORMED, "the batches held are not sorted and disjoint");
+        core_refuse(&self->base->core, message, ERR_MALFORMED,
+                    "the batches held are not sorted and disjoint");
         return false;
     }
     *ret_computed = training_take_figures(self, message, worker);

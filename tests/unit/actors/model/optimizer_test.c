@@ -93,6 +93,62 @@ Test(optimizer, parts_equal_the_whole)
     s_free(&c);
 }
 
+/* A step of adam in place. */
+static void s_adam_step(uint64_t number, size_t n, float *w, float *m, float *v, const float *g)
+{
+    static const optimizer_t adam = {.kind = OPTIMIZER_ADAM, .momentum = 0.9f};
+    optimizer_step(&adam, &(optimizer_step_t){.lr = 0.01f,
+                                              .number = number,
+                                              .n = n,
+                                              .w = w,
+                                              .g = g,
+                                              .state = {m, v},
+                                              .ret_w = w,
+                                              .ret_state = {m, v}});
+}
+
+/* Gradients that agree, that do not, of the size of epsilon, 0 at first, and large. */
+#define ADAM_ELEMENTS 5
+#define ADAM_STEPS 4
+static const float s_gradients[ADAM_STEPS][ADAM_ELEMENTS] = {{1, -2, 1e-7f, 0, 100},
+                                                             {0.5f, 2, -1e-7f, 0, -50},
+                                                             {-1, 0.25f, 3e-8f, 1e-3f, 25},
+                                                             {0.125f, -0.5f, 0, 0, 75}};
+
+/* The parameters after each step, from tests/unit/actors/model/adam.pl. */
+static const double s_adam[ADAM_STEPS][ADAM_ELEMENTS] = {
+    {0.49, -0.24, 0.115909091, 1, -0.01},
+    {0.480678204, -0.240526316, 0.11638756, 1, -0.0126633704},
+    {0.479570373, -0.24149444, 0.115558324, 0.993611975, -0.0160676619},
+    {0.478182966, -0.241266401, 0.114890146, 0.988379307, -0.0215858078}};
+
+Test(optimizer, adam_is_what_double_precision_makes_of_pytorchs_formula)
+{
+    float w[ADAM_ELEMENTS] = {0.5f, -0.25f, 0.125f, 1, 0}, m[ADAM_ELEMENTS] = {0}, v[ADAM_ELEMENTS] = {0};
+    for (size_t step = 0; step < ADAM_STEPS; step++) {
+        s_adam_step(step + 1, ADAM_ELEMENTS, w, m, v, s_gradients[step]);
+        test_all_near("w", ADAM_ELEMENTS, w, s_adam[step], 1e-6);
+    }
+}
+
+/* A shard steps its range alone, and processors have registers of several sizes: no bit depends on them. */
+Test(optimizer, adam_in_parts_equals_the_whole)
+{
+    case_t whole = s_new(), parts = s_new();
+    for (size_t i = 0; i < N; i++)
+        whole.v[i] = parts.v[i] = fabsf(whole.v[i]);
+    for (uint64_t number = 1; number < 4; number++) {
+        s_adam_step(number, N, whole.w, whole.w_next, whole.v, whole.g);
+        for (size_t first = 0, end = 7; first < N; first = end, end = end * 2 < N ? end * 2 : N)
+            s_adam_step(number, end - first, parts.w + first, parts.w_next + first, parts.v + first,
+                        parts.g + first);
+    }
+    cr_assert_eq(memcmp(whole.w, parts.w, N * sizeof(float)), 0);
+    cr_assert_eq(memcmp(whole.w_next, parts.w_next, N * sizeof(float)), 0);
+    cr_assert_eq(memcmp(whole.v, parts.v, N * sizeof(float)), 0);
+    s_free(&whole), s_free(&parts);
+}
+
 Test(optimizer, nothing_to_do)
 {
     s_step(&SGD, 1, 0, NULL, NULL, NULL, NULL, NULL);

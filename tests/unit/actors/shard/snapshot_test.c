@@ -413,6 +413,46 @@ Test(snapshot, a_start_from_an_older_one_is_a_loss_and_counted)
     world_destroy(w);
 }
 
+#define OPTIMIZER(ID, ...) OPTIMIZER_##ID,
+static const optimizer_name_t s_optimizers[] = {
+#include "brokers/optimizers.def"
+};
+#undef OPTIMIZER
+
+/* Shard 0's parameters after eight batches; `stops`: with a restart from what was stored after each. */
+static void s_train(optimizer_name_t optimizer, bool stops, float ret_params[ELEMENTS])
+{
+    topology_t *t = world_topology(1, STRATEGY_ASGD_GA, 4, 1);
+    t->job.optimizer.name = optimizer;
+    t->job.optimizer.lr = 0.1;
+    t->job.optimizer.momentum = optimizer_find(optimizer)->momentum ? 0.5 : 0;
+    t->checkpoint.every = 1;
+    world_t *w = world_new(t, ELEMENTS);
+    world_start(w, 160);
+    world_run(w);
+    for (uint64_t batch = 0; batch < 8; batch++) {
+        float g[ELEMENTS];
+        for (size_t i = 0; i < ELEMENTS; i++)
+            g[i] = s_g[i] * (batch % 3 ? 0.7F : -0.3F) * (float)(batch + 1);
+        world_push(w, 0, 0, batch, g);
+        if (stops)
+            s_restart(w, w->last[0][0], false, 0);
+    }
+    cr_assert_eq(ranges_size(shard_core_applied(w->shard[0][0])), 8);
+    memcpy(ret_params, shard_core_parameters(w->shard[0][0]), world_size(w, 0) * sizeof *ret_params);
+    world_destroy(w);
+}
+
+Test(snapshot, an_optimizer_goes_on_as_if_there_had_been_no_stop)
+{
+    for (size_t i = 0; i < sizeof s_optimizers / sizeof *s_optimizers; i++) {
+        float whole[ELEMENTS] = {0}, parts[ELEMENTS] = {0};
+        s_train(s_optimizers[i], false, whole);
+        s_train(s_optimizers[i], true, parts);
+        cr_assert_arr_eq(whole, parts, sizeof whole, "%s", optimizer_find(s_optimizers[i])->name);
+    }
+}
+
 Test(snapshot, a_state_that_is_none_is_not_counted)
 {
     uint64_t count = 7;

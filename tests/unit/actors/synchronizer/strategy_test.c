@@ -78,4 +78,6 @@ Test(strategy, bytes_of_a_delta_are_what_its_encoding_makes_of_the_values_it_car
     cr_assert_eq(s_bytes(0.01, 0), s_bytes(0.01, 32), "auto: as for every_most");
     cr_assert_leq(s_bytes(1e-9, 1000), s_bytes(1e-12, 1000000));
     cr_assert_lt(s_bytes(1e-12, 1000000), 130000, "all of them");
+    s_topology.job.optimizer.name = OPTIMIZER_ADAM;
+    cr_assert_gt(s_bytes(0.01, 8), bytes, "a step is as long as the rate");
 }

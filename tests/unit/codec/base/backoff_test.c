@@ -21,7 +21,10 @@ Test(backoff, after_a_success_the_first_is_next)
     backoff_next(&backoff);
     backoff_reset(&backoff);
     cr_assert_eq(backoff.now_us, 0);
+    cr_assert_eq(backoff_now(&backoff), 10, "what is under way before the first is as long");
     cr_assert_eq(backoff_next(&backoff), 10);
+    backoff_next(&backoff);
+    cr_assert_eq(backoff_now(&backoff), 20);
 }
 
 Test(backoff, the_longest_pause_there_is_does_not_overflow)

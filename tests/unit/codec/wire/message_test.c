@@ -264,3 +264,13 @@ Test(message, prints_one_line_whatever_is_inside)
             message_destroy(&message);
         }
 }
+
+Test(message, what_a_later_incarnation_numbers_is_newer_whatever_its_number)
+{
+    static const uint64_t in_order[][2] = {{0, 0}, {4, 1}, {4, 9}, {5, 1}, {5, UINT64_MAX}, {UINT64_MAX, 0}};
+    size_t count = sizeof in_order / sizeof *in_order;
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < count; k++)
+            cr_assert_eq(incarnation_compare(in_order[i][0], in_order[i][1], in_order[k][0], in_order[k][1]),
+                         (i > k) - (i < k));
+}

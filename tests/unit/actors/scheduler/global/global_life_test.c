@@ -62,7 +62,7 @@ static bool s_report(parts_t *parts, size_t region, told_t told, int64_t now_us)
 static size_t s_sent(parts_t *parts, message_kind_t kind)
 {
     size_t count = 0;
-    for (message_t *message; (message = outbox_take(&parts->base.outbox)); message_destroy(&message))
+    for (message_t *message; (message = outbox_take(&parts->base.core.outbox)); message_destroy(&message))
         count += message->kind == kind;
     return count;
 }

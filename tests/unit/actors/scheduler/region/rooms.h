@@ -63,7 +63,7 @@ static inline void rooms_free(rooms_t *self)
 static inline message_t *rooms_take(rooms_t *self, message_kind_t kind)
 {
     message_t *message;
-    while ((message = outbox_take(&self->base.outbox)) && message->kind != kind)
+    while ((message = outbox_take(&self->base.core.outbox)) && message->kind != kind)
         message_destroy(&message);
     return message;
 }
@@ -78,7 +78,7 @@ static inline size_t rooms_sent(rooms_t *self, message_kind_t kind)
 
 static inline message_t *rooms_announce(const rooms_t *self, const char *name, uint64_t process)
 {
-    message_t *announce = message_new(KIND_announce, self->base.name, name);
+    message_t *announce = message_new(KIND_announce, self->base.core.name, name);
     message_set_name(announce->announce.digest, self->base.digest);
     announce->announce.process = process;
     announce->announce.run = RUN;
@@ -131,7 +131,7 @@ static inline message_t *rooms_progress(const rooms_t *self, size_t shard, uint6
                                         uint64_t number)
 {
     const region_actor_t *actor = &self->actors.list[shard];
-    message_t *progress = message_new(KIND_progress, self->base.name, actor->name);
+    message_t *progress = message_new(KIND_progress, self->base.core.name, actor->name);
     progress->incarnation = actor->incarnation;
     progress->progress.history = 1;
     progress->progress.number = number;

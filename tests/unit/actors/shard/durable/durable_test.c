@@ -41,7 +41,7 @@ static alone_t *s_alone(when_full_t when_full)
     durable_init(&a->durable, &a->base, &a->replica, &a->intake, &a->stream, &a->rounds);
     a->stream.history = 1;
     a->base.changes = 1;
-    a->base.now_us = 1;
+    a->base.core.now_us = 1;
     return a;
 }
 
@@ -101,7 +101,7 @@ static void s_tell(alone_t *a, message_t *m)
 static void s_mark(alone_t *a)
 {
     for (uint64_t phase = 0; phase < 2; phase++) {
-        message_t *m = message_new(KIND_mark, a->base.name, "scheduler/global");
+        message_t *m = message_new(KIND_mark, a->base.core.name, "scheduler/global");
         m->mark.mark = POINT;
         m->mark.phase = phase;
         message_set_name(m->mark.tag, "mark/epoch-1");
@@ -122,7 +122,7 @@ static void s_hand_over(alone_t *a)
 
 static void s_keepers(alone_t *a)
 {
-    message_t *m = message_new(KIND_keepers, a->base.name, a->base.scheduler);
+    message_t *m = message_new(KIND_keepers, a->base.core.name, a->base.scheduler);
     m->keepers.assignment = 1;
     message_set_text(&m->keepers.names, "keeper/here/a 1\n");
     s_tell(a, m);
@@ -214,11 +214,11 @@ Test(durable, what_others_wait_to_hear_of_is_stored_soon)
     base_changed(&a->base);
     cr_assert_eq(durable_due(&a->durable), 1 + DURABLE_TAKEN_US);
     cr_assert_str_eq(s_take(a), "");
-    a->base.now_us = 1 + DURABLE_TAKEN_US;
+    a->base.core.now_us = 1 + DURABLE_TAKEN_US;
     cr_assert_str_eq(s_take(a), "taken");
     cr_assert_eq(a->base.told_us, ROLE_NEVER);
     s_commit(a, ERR_IO);
-    cr_assert_eq(a->base.told_us, a->base.now_us, "what was taken is not durable yet");
+    cr_assert_eq(a->base.told_us, a->base.core.now_us, "what was taken is not durable yet");
     s_end(a);
 }
 
@@ -250,16 +250,16 @@ Test(durable, origins_are_told_what_is_durable_and_no_more)
     origin->taken = 3;
     base_changed(&a->base);
     base_tell_soon(&a->base);
-    a->base.now_us += DURABLE_TAKEN_US;
+    a->base.core.now_us += DURABLE_TAKEN_US;
     s_take(a);
     origin->taken = 4;
     s_commit(a, ERR_OK);
-    message_t *m = outbox_take(&a->base.outbox);
+    message_t *m = outbox_take(&a->base.core.outbox);
     cr_assert_eq(m->kind, KIND_delta_ack);
     cr_assert_eq(m->delta_ack.applied, 4);
     cr_assert_eq(m->delta_ack.durable, 3);
     message_destroy(&m);
-    cr_assert_null(outbox_take(&a->base.outbox));
+    cr_assert_null(outbox_take(&a->base.core.outbox));
     s_end(a);
 }
 
@@ -286,8 +286,8 @@ Test(durable, a_store_that_fails_is_tried_again_with_growing_pauses)
         durable_done_t done = s_commit(a, ERR_FULL);
         cr_assert_eq(done.code, ERR_FULL);
         cr_assert_not(done.counts);
-        cr_assert_eq(durable_due(&a->durable), a->base.now_us + pause);
-        a->base.now_us += pause;
+        cr_assert_eq(durable_due(&a->durable), a->base.core.now_us + pause);
+        a->base.core.now_us += pause;
         pause = 2 * pause < DURABLE_RETRY_LAST_US ? 2 * pause : DURABLE_RETRY_LAST_US;
     }
     cr_assert_eq(a->stream.sendable, 0);
@@ -379,7 +379,7 @@ Test(durable, while_it_goes_on_without_a_disk_what_is_cut_leaves_until_a_snapsho
     durable_send_uncovered(&a->durable);
     cr_assert_eq(a->stream.sendable, 2);
     cr_assert_eq(a->base.counts.uncovered, 2);
-    a->base.now_us = durable_due(&a->durable);
+    a->base.core.now_us = durable_due(&a->durable);
     s_take(a);
     base_changed(&a->base); /* is not in it */
     durable_done_t done = s_commit(a, ERR_OK);

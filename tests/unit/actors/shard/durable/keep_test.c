@@ -21,7 +21,7 @@ static alone_t *s_alone(durability_t durability, int64_t replicas)
     cr_assert_eq(job_derive(a->topology, 64, &a->job, NULL), ERR_OK);
     const shard_spec_t spec = {.topology = a->topology, .job = &a->job, .incarnation = 5, .elements = 4};
     base_init(&a->base, &spec);
-    a->base.now_us = 1;
+    a->base.core.now_us = 1;
     keep_init(&a->keep, &a->base);
     return a;
 }
@@ -58,7 +58,7 @@ static keep_news_t s_tell(alone_t *a, message_t *m)
 
 static keep_news_t s_assign(alone_t *a, uint64_t assignment, const char *names)
 {
-    message_t *m = message_new(KIND_keepers, a->base.name, a->base.scheduler);
+    message_t *m = message_new(KIND_keepers, a->base.core.name, a->base.scheduler);
     m->keepers.assignment = assignment;
     message_set_text(&m->keepers.names, names);
     return s_tell(a, m);
@@ -66,7 +66,7 @@ static keep_news_t s_assign(alone_t *a, uint64_t assignment, const char *names)
 
 static message_t *s_kept_message(alone_t *a, const char *keeper, uint64_t number, err_code_t code)
 {
-    message_t *m = message_new(KIND_snapshot_kept, a->base.name, keeper);
+    message_t *m = message_new(KIND_snapshot_kept, a->base.core.name, keeper);
     m->snapshot_kept.incarnation = 5;
     m->snapshot_kept.number = number;
     m->snapshot_kept.code = (uint64_t)code;
@@ -83,7 +83,7 @@ static uint64_t s_offered(alone_t *a, const char *keeper)
 {
     uint64_t number = 0;
     message_t *m;
-    for (; (m = outbox_take(&a->base.outbox)); message_destroy(&m))
+    for (; (m = outbox_take(&a->base.core.outbox)); message_destroy(&m))
         if (m->kind == KIND_snapshot_offer && !strcmp(m->to, keeper))
             number = m->snapshot_offer.number;
     return number;
@@ -125,7 +125,7 @@ Test(keep, with_replica_it_counts_once_all_keepers_have_it)
     cr_assert(s_store(a, 1));
     cr_assert_eq(a->keep.counts, 0);
     cr_assert_eq(s_kept(a, A, 1, ERR_OK), KEEP_NO_NEWS);
-    a->base.now_us += KEEP_WAIT_SHOWN_US;
+    a->base.core.now_us += KEEP_WAIT_SHOWN_US;
     cr_assert_str_eq(keep_waits_for(&a->keep), B);
     cr_assert_eq(s_kept(a, B, 1, ERR_FULL), KEEP_NO_NEWS);
     cr_assert_str_eq(keep_refused(&a->keep), B);
@@ -204,13 +204,13 @@ Test(keep, an_offer_is_repeated_and_a_refused_one_after_a_pause)
     s_store(a, 1);
     s_offered(a, A);
     cr_assert_eq(keep_due(&a->keep), 1 + KEEP_OFFER_US);
-    a->base.now_us = keep_due(&a->keep);
+    a->base.core.now_us = keep_due(&a->keep);
     cr_assert_eq(keep_tick(&a->keep), KEEP_NO_NEWS);
     cr_assert_eq(s_offered(a, A), 1);
     s_kept(a, A, 1, ERR_FULL);
-    cr_assert_eq(keep_due(&a->keep), a->base.now_us + KEEP_RETRY_US);
+    cr_assert_eq(keep_due(&a->keep), a->base.core.now_us + KEEP_RETRY_US);
     cr_assert_eq(s_offered(a, A), 0);
-    a->base.now_us = keep_due(&a->keep);
+    a->base.core.now_us = keep_due(&a->keep);
     cr_assert_eq(keep_tick(&a->keep), KEEP_NO_NEWS);
     cr_assert_eq(s_offered(a, A), 1);
     s_end(a);
@@ -221,14 +221,14 @@ Test(keep, a_stop_waits_for_keepers_only_while_something_moves)
     alone_t *a = s_alone(DURABILITY_REPLICA, 1);
     s_assign(a, 1, A " 1\n");
     s_store(a, 1);
-    a->base.now_us += KEEP_STOP_US;
+    a->base.core.now_us += KEEP_STOP_US;
     cr_assert_eq(keep_tick(&a->keep), KEEP_NO_NEWS, "it does not stop");
     life_end(&a->base.life, END_STOPS);
-    a->keep.heard_us = a->base.now_us;
-    cr_assert_eq(keep_due(&a->keep), a->base.now_us + KEEP_OFFER_US);
-    a->base.now_us += KEEP_STOP_US - 1;
+    a->keep.heard_us = a->base.core.now_us;
+    cr_assert_eq(keep_due(&a->keep), a->base.core.now_us + KEEP_OFFER_US);
+    a->base.core.now_us += KEEP_STOP_US - 1;
     cr_assert_eq(keep_tick(&a->keep), KEEP_NO_NEWS);
-    a->base.now_us++;
+    a->base.core.now_us++;
     cr_assert_eq(keep_tick(&a->keep), KEEP_GIVEN_UP);
     cr_assert_eq(a->keep.counts, 0);
     cr_assert_eq(keep_tick(&a->keep), KEEP_NO_NEWS);
@@ -270,13 +270,13 @@ Test(keep, what_is_fetched_is_served_or_refused)
     s_store(a, 1);
     for (uint64_t number = 1; number <= 2; number++) {
         s_offered(a, A);
-        message_t *m = message_new(KIND_snapshot_fetch, a->base.name, A);
+        message_t *m = message_new(KIND_snapshot_fetch, a->base.core.name, A);
         message_set_name(m->snapshot_fetch.region, "region0");
         m->snapshot_fetch.incarnation = 5;
         m->snapshot_fetch.number = number;
         m->snapshot_fetch.length = 1;
         s_tell(a, m);
-        message_t *piece = outbox_take(&a->base.outbox);
+        message_t *piece = outbox_take(&a->base.core.outbox);
         cr_assert_eq(piece->kind, KIND_snapshot_piece);
         cr_assert_eq(piece->snapshot_piece.code == ERR_NOT_FOUND, number == 2);
         message_destroy(&piece);

@@ -53,7 +53,7 @@ static void s_push(alone_t *a, const char *worker, uint64_t batch, uint64_t chun
     float values[N / 2];
     for (size_t i = 0; i < N / 2; i++)
         values[i] = value;
-    message_t *m = message_new(KIND_push, a->base.name, worker);
+    message_t *m = message_new(KIND_push, a->base.core.name, worker);
     m->incarnation = 1;
     m->number = m->push.batch = batch;
     m->push.samples = 4;
@@ -80,7 +80,7 @@ static size_t s_sent(alone_t *a, message_kind_t kind, err_code_t *ret_code)
 {
     size_t count = 0;
     message_t *m;
-    while ((m = outbox_take(&a->base.outbox))) {
+    while ((m = outbox_take(&a->base.core.outbox))) {
         count += m->kind == kind;
         if (ret_code && m->kind == KIND_push_ack)
             *ret_code = (err_code_t)m->push_ack.code;
@@ -144,7 +144,7 @@ Test(intake, in_order_a_step_is_a_batch_of_every_worker)
 Test(intake, pulls_wait_while_steps_do)
 {
     alone_t *a = s_alone(INSIDE_ASYNC, 1);
-    message_t *m = message_new(KIND_pull, a->base.name, "worker/region0/0");
+    message_t *m = message_new(KIND_pull, a->base.core.name, "worker/region0/0");
     m->incarnation = 1;
     m->number = 7;
     m->pull.batch = 0;

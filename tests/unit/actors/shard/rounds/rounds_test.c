@@ -36,7 +36,7 @@ static house_t *s_house(double quorum)
                          .chunk_bytes = 16,
                          .history = 1000};
     base_init(&h->base, &spec);
-    h->base.now_us = 1;
+    h->base.core.now_us = 1;
     h->base.changes = 1;
     replica_init(&h->replica, &h->base, exchange_find(h->base.rules.strategy->id));
     buf_t *zero = buf_new_zero(base_bytes(&h->base));
@@ -95,7 +95,7 @@ static bool s_hear(house_t *h, message_kind_t kind, size_t region, uint64_t roun
 {
     char from[64];
     snprintf(from, sizeof from, "shard/region%zu/0", region);
-    message_t *m = message_new(kind, h->base.name, from);
+    message_t *m = message_new(kind, h->base.core.name, from);
     m->number = round;
     m->incarnation = 1;
     if (kind == KIND_decision)
@@ -112,7 +112,7 @@ static size_t s_said(house_t *h, message_kind_t kind)
 {
     size_t count = 0;
     message_t *m;
-    while ((m = outbox_take(&h->base.outbox))) {
+    while ((m = outbox_take(&h->base.core.outbox))) {
         count += m->kind == kind;
         message_destroy(&m);
     }
@@ -215,7 +215,7 @@ static house_t *s_stored_and_loaded(const house_t *h)
 {
     snapshot_id_t id = {.history = 1000, .number = 1, .incarnation = 1};
     snapshot_t *snapshot = snapshot_new(&id);
-    message_t *message = base_message(&h->base, KIND_shard_state, h->base.name);
+    message_t *message = core_message(&h->base.core, KIND_shard_state, h->base.core.name);
     rounds_pack(&h->rounds, message);
     cr_assert(rounds_values(&h->rounds, snapshot, NULL));
     house_t *again = s_house(0.5);
@@ -264,7 +264,7 @@ Test(rounds, what_others_sent_is_handed_on)
         s_other(h, 0, number, 1);
     }
     for (size_t i = 0; i < 3; i++) {
-        message_t *m = message_new(KIND_stream_fetch, h->base.name, cases[i].from);
+        message_t *m = message_new(KIND_stream_fetch, h->base.core.name, cases[i].from);
         m->stream_fetch.from = 2;
         message_set_name(m->stream_fetch.origin, cases[i].origin);
         rounds_give(&h->rounds, m);
@@ -279,7 +279,7 @@ Test(rounds, what_others_sent_is_handed_on)
 static void s_has(house_t *h, uint64_t number)
 {
     const uint64_t have[3] = {0, 0, number};
-    message_t *m = message_new(KIND_vote_want, h->base.name, "shard/region0/0");
+    message_t *m = message_new(KIND_vote_want, h->base.core.name, "shard/region0/0");
     m->number = m->incarnation = 1;
     message_set_u64s(&m->vote_want.taken, have, 3);
     cr_assert_not(rounds_message(&h->rounds, m));
@@ -320,11 +320,11 @@ Test(rounds, what_a_decided_round_lacks_is_asked_for)
     s_hear(h, KIND_decision, 0, 1, taken);
     rounds_advance(&h->rounds);
     cr_assert_eq(s_said(h, KIND_stream_fetch), 0);
-    h->base.now_us = rounds_due(&h->rounds);
+    h->base.core.now_us = rounds_due(&h->rounds);
     rounds_advance(&h->rounds);
     cr_assert_eq(s_said(h, KIND_stream_fetch), 1);
     rounds_given(&h->rounds, 2, true);
-    h->base.now_us += 100000;
+    h->base.core.now_us += 100000;
     rounds_advance(&h->rounds);
     cr_assert_eq(s_said(h, KIND_stream_fetch), 1, "the next is asked soon while one gives");
     s_leave(h);

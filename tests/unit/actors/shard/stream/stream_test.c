@@ -67,7 +67,7 @@ static stream_news_t s_word(alone_t *a, const char *region, uint64_t applied, ui
                             uint64_t entry)
 {
     size_t whose;
-    message_t *m = message_new(KIND_stream, a->base.name, a->base.synchronizer);
+    message_t *m = message_new(KIND_stream, a->base.core.name, a->base.synchronizer);
     m->incarnation = 1;
     message_set_name(m->stream.region, region);
     m->stream.history = a->stream.history;
@@ -83,7 +83,7 @@ static stream_news_t s_word(alone_t *a, const char *region, uint64_t applied, ui
 static heard_t s_delta(alone_t *a, uint64_t number, uint64_t history, float value)
 {
     float values[N] = {value, value, value, value};
-    message_t *m = message_new(KIND_delta, a->base.name, "synchronizer/region1/0");
+    message_t *m = message_new(KIND_delta, a->base.core.name, "synchronizer/region1/0");
     m->incarnation = 1;
     m->number = m->delta.first = m->delta.last = number;
     message_set_name(m->delta.origin, "region1");
@@ -107,7 +107,7 @@ static size_t s_sent(alone_t *a, message_kind_t kind)
 {
     size_t count = 0;
     message_t *m;
-    while ((m = outbox_take(&a->base.outbox))) {
+    while ((m = outbox_take(&a->base.core.outbox))) {
         count += m->kind == kind;
         message_destroy(&m);
     }
@@ -138,7 +138,7 @@ Test(stream, nothing_leaves_before_the_room_above_says_so)
 {
     alone_t *a = s_alone(STRATEGY_ASGD_GA, 1);
     s_step(a);
-    message_t *m = message_new(KIND_stream_fetch, a->base.name, a->base.synchronizer);
+    message_t *m = message_new(KIND_stream_fetch, a->base.core.name, a->base.synchronizer);
     m->incarnation = 1;
     m->stream_fetch.from = 1;
     stream_fetch(&a->stream, m);

@@ -6,8 +6,8 @@
 Test(region_base, what_is_sent_carries_the_term)
 {
     rooms_t *rooms = rooms_new();
-    message_t *stop = message_new(KIND_stop, "node/eu/a", rooms->base.name), *sent;
-    region_send(&rooms->base, &stop);
+    message_t *stop = message_new(KIND_stop, "node/eu/a", rooms->base.core.name), *sent;
+    core_send(&rooms->base.core, &stop);
     sent = rooms_take(rooms, KIND_stop);
     cr_assert_eq(sent->incarnation, TERM << 32);
     cr_assert_str_eq(sent->from, "scheduler/eu");
@@ -23,7 +23,7 @@ Test(region_base, the_first_failure_is_the_one_that_is_told)
     cr_assert_eq(rooms->base.failure, ERR_IO);
     cr_assert_str_eq(rooms->base.reason, "first");
     cr_assert(rooms->base.report_soon);
-    cr_assert_not(rooms->base.ended, "others are told of it first");
+    cr_assert_not(rooms->base.core.finished, "others are told of it first");
     rooms_free(rooms);
 }
 

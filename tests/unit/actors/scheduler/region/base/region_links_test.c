@@ -3,7 +3,7 @@
 
 static bool s_link(rooms_t *rooms, bool up, uint64_t sent, int64_t now_us)
 {
-    message_t *state = message_new(KIND_link_state, rooms->base.name, "broker/eu");
+    message_t *state = message_new(KIND_link_state, rooms->base.core.name, "broker/eu");
     message_set_name(state->link_state.region, "us");
     state->link_state.up = up;
     state->link_state.sent_bytes = sent;
@@ -18,7 +18,7 @@ Test(region_links, bytes_are_counted_over_restarts_of_the_broker)
     cr_assert(s_link(rooms, true, 100, 0), "it was not known");
     cr_assert_not(s_link(rooms, true, 150, 1));
     cr_assert_not(s_link(rooms, true, 20, 2));
-    message_t *report = message_new(KIND_region_report, GLOBAL_NAME, rooms->base.name);
+    message_t *report = message_new(KIND_region_report, GLOBAL_NAME, rooms->base.core.name);
     region_links_report(&rooms->links, report);
     cr_assert_eq(report->region_report.wan_sent_bytes, 170);
     cr_assert_eq(report->region_report.link_sent.items[1], 170);

@@ -3,7 +3,7 @@
 
 static void s_stopped(rooms_t *rooms, const char *node, err_code_t code)
 {
-    message_t *stopped = message_new(KIND_stopped, rooms->base.name, node);
+    message_t *stopped = message_new(KIND_stopped, rooms->base.core.name, node);
     stopped->stopped.code = code;
     ending_take_stopped(&rooms->ending, stopped, 0);
     message_destroy(&stopped);
@@ -38,13 +38,13 @@ Test(ending, all_have_stopped_then_the_final_report_waits_for_bye)
     s_stopped(rooms, "node/eu/b", ERR_OK);
     cr_assert_eq(rooms_sent(rooms, KIND_bye), 2);
     ending_take_bye(&rooms->ending);
-    cr_assert_not(rooms->base.ended, "it is of another end");
+    cr_assert_not(rooms->base.core.finished, "it is of another end");
     ending_tick(&rooms->ending, SECOND);
     cr_assert_eq(rooms->base.life, REGION_STOPPED);
     cr_assert(rooms->base.report_soon);
     cr_assert_str_eq(ending_waits_for(&rooms->ending), GLOBAL_NAME);
     ending_take_bye(&rooms->ending);
-    cr_assert(rooms->base.ended);
+    cr_assert(rooms->base.core.finished);
     rooms_free(rooms);
 }
 
@@ -57,9 +57,9 @@ Test(ending, the_farewell_ends_by_silence_of_the_global_scheduler)
     rooms->run.global_heard_us = 10 * SECOND;
     cr_assert_eq(ending_due(&rooms->ending), 40 * SECOND);
     ending_tick(&rooms->ending, 40 * SECOND - 1);
-    cr_assert_not(rooms->base.ended);
+    cr_assert_not(rooms->base.core.finished);
     ending_tick(&rooms->ending, 40 * SECOND);
-    cr_assert(rooms->base.ended);
+    cr_assert(rooms->base.core.finished);
     rooms_free(rooms);
 }
 
@@ -98,10 +98,10 @@ Test(ending, stopped_before_a_stop_is_a_node_that_left)
 Test(ending, an_end_that_is_over_is_none_that_a_successor_carries_on)
 {
     rooms_t *rooms = s_stopping();
-    message_t *state = message_new(KIND_region_state, rooms->base.name, rooms->base.name);
+    message_t *state = message_new(KIND_region_state, rooms->base.core.name, rooms->base.core.name);
     ending_put(&rooms->ending, state);
     cr_assert(state->region_state.stopping && !state->region_state.stopped);
-    rooms->base.ended = true;
+    rooms->base.core.finished = true;
     ending_put(&rooms->ending, state);
     cr_assert_not(state->region_state.stopping);
     message_destroy(&state);

@@ -20,7 +20,7 @@ static rooms_t *s_keeping(void)
 
 static void s_sealed(rooms_t *rooms, const char *keeper, uint64_t incarnation, uint64_t number)
 {
-    message_t *sealed = message_new(KIND_sealed, rooms->base.name, keeper);
+    message_t *sealed = message_new(KIND_sealed, rooms->base.core.name, keeper);
     message_set_name(sealed->sealed.region, "eu");
     sealed->sealed.seal = rooms->keeping.list[0].seal;
     sealed->sealed.incarnation = incarnation;
@@ -119,7 +119,7 @@ Test(keeping, of_one_that_handed_over_only_exactly_the_newest_counts)
 Test(keeping, another_region_is_named_the_same_keeper_while_it_is_there)
 {
     rooms_t *rooms = s_keeping();
-    message_t *want = message_new(KIND_keeper_want, rooms->base.name, "scheduler/us"), *first, *second;
+    message_t *want = message_new(KIND_keeper_want, rooms->base.core.name, "scheduler/us"), *first, *second;
     message_set_name(want->keeper_want.region, "us");
     keeping_take_want(&rooms->keeping, want, 0);
     first = rooms_take(rooms, KIND_keeper_named);

@@ -41,7 +41,7 @@ Test(actors, the_sender_is_the_incarnation_that_counts)
     rooms_t *rooms = rooms_new();
     rooms_plan(rooms);
     region_actor_t *worker = rooms_run(rooms, "worker/eu/1", 1, 0);
-    message_t *status = message_new(KIND_status, rooms->base.name, worker->name);
+    message_t *status = message_new(KIND_status, rooms->base.core.name, worker->name);
     status->incarnation = worker->incarnation - 1;
     cr_assert_null(actors_sender(&rooms->actors, status, 5));
     cr_assert_eq(worker->seen_us, 0);

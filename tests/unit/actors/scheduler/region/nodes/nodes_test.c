@@ -69,7 +69,5 @@ Test(nodes, the_newest_that_a_disk_has_is_what_it_announced)
     cr_assert(nodes_holds(&rooms->nodes, node, 1, &incarnation, &number));
     cr_assert(incarnation == 5 && number == 9);
     cr_assert_not(nodes_holds(&rooms->nodes, node, 0, &incarnation, &number));
-    cr_assert(snapshot_is_newer(5, 1, 4, 9) && snapshot_is_newer(5, 9, 5, 8) &&
-              !snapshot_is_newer(5, 9, 5, 9));
     rooms_free(rooms);
 }

@@ -23,11 +23,11 @@ Test(adopting, a_term_that_somebody_has_seen_is_exceeded_or_ends_this_scheduler)
     announce->announce.scheduler = 9ull << 32;
     adopting_check_term(&rooms->adopting, announce);
     cr_assert_eq(rooms->base.spec.term, 10, "it has placed nothing yet");
-    cr_assert_not(rooms->base.ended);
+    cr_assert_not(rooms->base.core.finished);
     announce->announce.scheduler = 11ull << 32;
     rooms->actors.settled = true;
     adopting_check_term(&rooms->adopting, announce);
-    cr_assert(rooms->base.ended);
+    cr_assert(rooms->base.core.finished);
     cr_assert_eq(rooms->base.failure, ERR_STALE);
     message_destroy(&announce);
     rooms_free(rooms);
@@ -36,7 +36,7 @@ Test(adopting, a_term_that_somebody_has_seen_is_exceeded_or_ends_this_scheduler)
 Test(adopting, a_drain_is_carried_on_where_a_process_of_that_time_runs)
 {
     rooms_t *rooms = rooms_new();
-    message_t *saved = message_new(KIND_region_state, rooms->base.name, rooms->base.name);
+    message_t *saved = message_new(KIND_region_state, rooms->base.core.name, rooms->base.core.name);
     message_set_u64s(&saved->region_state.nodes,
                      (uint64_t[]){nodes_hash("node/eu/a"), 1, nodes_hash("node/eu/b"), 1}, 4);
     adopting_load(&rooms->adopting, saved);

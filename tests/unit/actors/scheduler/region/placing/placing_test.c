@@ -38,7 +38,7 @@ Test(placing, who_has_it_is_waited_for_as_long_as_a_region_may_be_away_and_that_
 
 static void s_placed(rooms_t *rooms, const region_actor_t *actor, const char *node, err_code_t code)
 {
-    message_t *placed = message_new(KIND_placed, rooms->base.name, node);
+    message_t *placed = message_new(KIND_placed, rooms->base.core.name, node);
     message_set_name(placed->placed.actor, actor->name);
     placed->placed.incarnation = actor->incarnation;
     placed->placed.code = code;

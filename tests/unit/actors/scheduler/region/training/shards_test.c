@@ -46,7 +46,7 @@ Test(shards, what_is_put_is_what_a_successor_takes)
 {
     rooms_t *rooms = rooms_training(), *next = rooms_new();
     rooms_tell(rooms, 0, 3, 2, 4);
-    message_t *state = message_new(KIND_region_state, rooms->base.name, rooms->base.name);
+    message_t *state = message_new(KIND_region_state, rooms->base.core.name, rooms->base.core.name);
     message_set_name(state->region_state.digest, rooms->base.digest);
     shards_ran(&rooms->shards, &rooms->actors.list[0]);
     shards_put(&rooms->shards, state);
@@ -65,7 +65,7 @@ Test(shards, a_row_of_an_older_program_lacks_only_what_that_did_not_count)
 {
     enum { OLD = 15 };
     rooms_t *rooms = rooms_training(), *next = rooms_new();
-    message_t *state = message_new(KIND_region_state, rooms->base.name, rooms->base.name);
+    message_t *state = message_new(KIND_region_state, rooms->base.core.name, rooms->base.core.name);
     message_set_name(state->region_state.digest, rooms->base.digest);
     shards_put(&rooms->shards, state);
     uint64_t rows[2 * OLD];

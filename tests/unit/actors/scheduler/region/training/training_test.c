@@ -5,7 +5,7 @@ static message_t *s_want(const rooms_t *rooms, size_t worker, uint64_t samples, 
                          int64_t compute_us)
 {
     const region_actor_t *actor = &rooms->actors.list[4 + worker];
-    message_t *want = message_new(KIND_lease_want, rooms->base.name, actor->name);
+    message_t *want = message_new(KIND_lease_want, rooms->base.core.name, actor->name);
     want->incarnation = actor->incarnation;
     want->lease_want.samples = samples;
     want->lease_want.loss_sum = loss_sum;
@@ -83,7 +83,7 @@ Test(training, a_quarter_has_a_row_and_waits_for_its_result)
     cr_assert_eq(rooms->training.curve.row_count, 0);
     s_ask(rooms, 0, 0, 0, SECOND);
     cr_assert(training_evaluates(&rooms->training, 0) && !training_evaluates(&rooms->training, 1));
-    message_t *result = message_new(KIND_evaluated, rooms->base.name, "worker/eu/0");
+    message_t *result = message_new(KIND_evaluated, rooms->base.core.name, "worker/eu/0");
     result->evaluated.grant = rooms->training.curve.evaluation.grant;
     result->evaluated.accuracy = 0.5;
     training_take_evaluated(&rooms->training, result, &rooms->actors.list[4], 2 * SECOND);
