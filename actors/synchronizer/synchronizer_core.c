@@ -516,8 +516,8 @@ static void s_on_ack(synchronizer_core_t *self, const message_t *message)
     if (message->incarnation == destination->incarnation && ack->entry < destination->entry)
         return; /* late */
     s_heard(self, destination);
-    if (!s_in_line(&self->relay, ack)) { /* it is told, finds out for itself, and enters */
-        s_tell_gap(self, destination);
+    if (!s_in_line(&self->relay, ack)) {
+        s_tell_gap(self, destination); /* it finds out for itself, and enters */
         return;
     }
     if (ack->applied > self->relay.last) {
