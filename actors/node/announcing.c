@@ -31,9 +31,9 @@ static void s_set_hosted(const hosted_t *hosted, message_t *announce)
 
 static void s_set_held(const node_spec_t *spec, message_t *announce)
 {
-    message_set_u64s(&announce->announce.held_shards, spec->held_shards, spec->held_count);
-    message_set_u64s(&announce->announce.held_incarnations, spec->held_incarnations, spec->held_count);
-    message_set_u64s(&announce->announce.held_numbers, spec->held_numbers, spec->held_count);
+    announce_held_t *held = message_set_rows(&announce->announce.held, spec->held_count);
+    for (size_t i = 0; i < spec->held_count; i++)
+        held[i] = spec->held[i];
 }
 
 void announcing_fill(announcing_t *self, const hosted_t *hosted, bool leaving, uint64_t scheduler,

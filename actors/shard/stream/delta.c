@@ -124,7 +124,7 @@ static err_code_t s_content(const stream_t *self, size_t origin, const message_t
         return ERR_SHAPE;
     if (!encode_accepts(self->replica, message->delta.encoding))
         return ERR_VERSION;
-    if (!nothing && message->delta.kind != (uint64_t)self->base->rules.kind)
+    if (!nothing && message->delta.kind != (uint64_t)self->terms.kind)
         return ERR_SHAPE;
     if (nothing ? message->delta.total != 0
                 : !encode_fits(self->replica, message->delta.encoding, message->delta.total))
@@ -132,7 +132,7 @@ static err_code_t s_content(const stream_t *self, size_t origin, const message_t
     if (message->delta.samples > region->samples * self->base->spec.job->epochs ||
         message->delta.steps > region->batches)
         return ERR_LIMIT;
-    return self->base->rules.waits && message->delta.first != message->delta.last ? ERR_SHAPE : ERR_OK;
+    return self->terms.in_step && message->delta.first != message->delta.last ? ERR_SHAPE : ERR_OK;
 }
 
 static void s_mark(incoming_t *incoming, err_code_t code)
@@ -183,14 +183,14 @@ static err_code_t s_add_cursor(const stream_t *self, size_t origin, incoming_t *
 /* How far the origin had taken this shard's stream when it cut. */
 static err_code_t s_add_seen(const stream_t *self, incoming_t *incoming, const message_t *message)
 {
-    const wire_u64s_t *seen = &message->delta.seen;
-    if (seen->count == 0)
+    if (message->delta.seen.count == 0)
         return ERR_OK;
-    if (seen->count != 2 * base_regions(self->base))
+    if (message->delta.seen.count != base_regions(self->base))
         return ERR_SHAPE;
+    const delta_seen_t *seen = &message->delta.seen.items[self->base->spec.region_index];
     incoming->tells = true;
-    incoming->seen_history = seen->items[2 * self->base->spec.region_index];
-    incoming->seen = seen->items[2 * self->base->spec.region_index + 1];
+    incoming->seen_history = seen->history;
+    incoming->seen = seen->number;
     return ERR_OK;
 }
 
