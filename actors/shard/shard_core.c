@@ -53,6 +53,8 @@ shard_core_t *shard_core_new(const shard_spec_t *spec, buf_t **initial_p)
     self->stream->history = spec->history;
     stream_rebase(self->stream);
     self->base->changes = 1;
+    if (spec->loses) /* its own history is a new one anyway */
+        self->base->counts.rolled_back += spec->lost;
     if (spec->uncertain && spec->topology->region_count > 1)
         entry_ask_at_start(self->entry);
     return self;
