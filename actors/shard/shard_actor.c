@@ -103,8 +103,8 @@ static bool s_is_old(const shard_hint_t *self, const statedir_latest_t *latest)
                            topology->checkpoint.when_full == WHEN_FULL_GO_ON
                      : cover_is_off(latest->path))
         return true;
-    return latest->incarnation < incarnation ||
-           (latest->incarnation == incarnation && latest->number < self->with.newest_number);
+    return incarnation_compare(latest->incarnation, latest->number, incarnation, self->with.newest_number) <
+           0;
 }
 
 static err_code_t s_resume(shard_hint_t *self, const shard_spec_t *spec, const statedir_latest_t *latest,

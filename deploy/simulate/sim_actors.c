@@ -171,8 +171,8 @@ static bool s_is_uncertain(sim_t *self, const sim_copy_t *copy, const sim_copy_t
         return true;
     if (self->topology->checkpoint.durability == DURABILITY_REPLICA)
         return false;
-    if (id->incarnation < command->newest_incarnation ||
-        (id->incarnation == command->newest_incarnation && id->number < command->newest_number))
+    if (incarnation_compare(id->incarnation, id->number, command->newest_incarnation,
+                            command->newest_number) < 0)
         return true;
     return id->number != disk->newest.number || id->incarnation != disk->newest.incarnation;
 }
