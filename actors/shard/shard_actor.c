@@ -4,6 +4,7 @@
 #include "actors/kit/clock.h"
 #include "actors/model/model.h"
 #include "actors/shard/shard_core.h"
+#include "actors/shard/shard_start.h"
 #include "codec/base/backoff.h"
 #include "codec/base/failpoint.h"
 #include "codec/base/log.h"
@@ -78,64 +79,75 @@ static uint64_t s_count_damaged(const statedir_latest_t *latest)
     return count;
 }
 
-/* Batches that are lost by starting from `snapshot`: at least one for each snapshot that is passed over,
- * when nobody can tell. */
-static uint64_t s_lost(const shard_hint_t *self, const statedir_latest_t *latest, const snapshot_t *snapshot)
+/* Looks at what lies here. Errors: ERR_IO, ERR_MEMORY. Damage is none, but err says what is damaged. */
+static err_code_t s_find(const shard_hint_t *self, statedir_latest_t *ret_latest, start_facts_t *ret_facts,
+                         err_t *err)
 {
-    uint64_t had = s_count_damaged(latest), has = 0;
-    const buf_t *state = snapshot_peek(snapshot, "state");
-    if (state && !shard_core_count(state, &has, NULL) && had)
-        return had > has ? had - has : 0;
-    uint64_t newest =
-        latest->damaged_number > self->with.newest_number ? latest->damaged_number : self->with.newest_number;
-    return newest > latest->number ? newest - latest->number : latest->skipped;
-}
-
-/* A newer snapshot is known to have been durable, or may have been: copies follow in the background unless a
- * snapshot counts only with its copies. */
-static bool s_is_old(const shard_hint_t *self, const statedir_latest_t *latest)
-{
-    uint64_t incarnation = self->with.newest_incarnation;
     const topology_t *topology = self->with.topology;
-    if (self->with.handed && latest->incarnation == incarnation && latest->number == self->with.newest_number)
-        return false;
-    if (latest->kept ? topology->checkpoint.durability != DURABILITY_REPLICA ||
-                           topology->checkpoint.when_full == WHEN_FULL_GO_ON
-                     : cover_is_off(latest->path))
-        return true;
-    return incarnation_compare(latest->incarnation, latest->number, incarnation, self->with.newest_number) <
-           0;
+    *ret_latest = (statedir_latest_t){0};
+    err_code_t rc =
+        statedir_shard_latest(self->with.state_dir, topology->regions[self->with.region_index].name,
+                              (uint32_t)self->with.shard_index, ret_latest, err);
+    start_disk_t disk = rc == ERR_NOT_FOUND  ? START_NOTHING
+                        : rc == ERR_CHECKSUM ? START_SPOILED
+                        : ret_latest->kept   ? START_COPY
+                                             : START_OWN;
+    *ret_facts = (start_facts_t){.topology = topology,
+                                 .disk = disk,
+                                 .incarnation = ret_latest->incarnation,
+                                 .number = ret_latest->number,
+                                 .skipped = ret_latest->skipped,
+                                 .uncovered = disk == START_OWN && cover_is_off(ret_latest->path),
+                                 .newest_incarnation = self->with.newest_incarnation,
+                                 .newest_number = self->with.newest_number,
+                                 .handed = self->with.handed,
+                                 .damaged_number = ret_latest->damaged_number};
+    return disk == START_NOTHING || disk == START_SPOILED ? ERR_OK : rc;
 }
 
-static err_code_t s_resume(shard_hint_t *self, const shard_spec_t *spec, const statedir_latest_t *latest,
-                           err_t *err)
+static const char *s_next(const start_t *start)
+{
+    if (start->verdict == START_ASKS)
+        return "asking the other regions where they stand";
+    return start->found == START_CASE_emptied ? "training begins anew" : "going on from it";
+}
+
+static void s_log_start(const shard_hint_t *self, const start_facts_t *facts, const start_t *start,
+                        const char *damage)
+{
+    const char *why = facts->skipped ? damage : start->why;
+    if (start->found == START_CASE_first)
+        return;
+    if (start->found == START_CASE_spoiled)
+        log_event(LEVEL_ERROR, self->name, "damaged", "reason=\"%s\"; %s", damage, s_next(start));
+    else if (start->verdict == START_GOES_ON)
+        log_event(LEVEL_INFO, self->name, "resumes", "snapshot=%llu incarnation=%llx",
+                  (unsigned long long)facts->number, (unsigned long long)facts->incarnation);
+    else
+        log_event(LEVEL_WARN, self->name, "rolled_back",
+                  "snapshot=%llu skipped=%u lost=%llu reason=\"%s\"; %s", (unsigned long long)facts->number,
+                  facts->skipped, (unsigned long long)start->lost, why, s_next(start));
+}
+
+static err_code_t s_resume(shard_hint_t *self, shard_spec_t *spec, const statedir_latest_t *latest,
+                           start_facts_t *facts, err_t *err)
 {
     snapshot_t *snapshot = NULL;
     err_code_t rc = s_load(latest, &snapshot, err);
     if (rc)
         return rc;
-    shard_spec_t from = *spec;
-    bool alone = self->with.topology->region_count == 1;
-    bool old = s_is_old(self, latest);
-    if (latest->skipped || old) {
-        from.loses = alone;
-        from.uncertain = !alone;
-        from.lost = s_lost(self, latest, snapshot);
-        log_event(
-            LEVEL_WARN, self->name, "rolled_back", "snapshot=%llu skipped=%u lost=%llu reason=\"%s\"; %s",
-            (unsigned long long)latest->number, latest->skipped, (unsigned long long)from.lost,
-            latest->skipped ? latest->why : "something newer than that was or may have been seen by others",
-            alone ? "going on from it" : "asking the other regions where they stand");
-    } else {
-        log_event(LEVEL_INFO, self->name, "resumes", "snapshot=%llu incarnation=%llx",
-                  (unsigned long long)latest->number, (unsigned long long)latest->incarnation);
-    }
-    rc = shard_core_restore(&from, snapshot, &self->core, err);
+    const buf_t *state = snapshot_peek(snapshot, "state");
+    if (state && !shard_core_count(state, &facts->batches, NULL))
+        facts->damaged_batches = s_count_damaged(latest);
+    start_t start = shard_start_decide(facts);
+    s_log_start(self, facts, &start, latest->why);
+    shard_start_tell(&start, spec);
+    rc = shard_core_restore(spec, snapshot, &self->core, err);
     snapshot_destroy(&snapshot);
     return rc;
 }
 
-/* The first start: this shard's part of the model's initial parameters, the same in every region. */
+/* This shard's part of the model's initial parameters, the same in every region. */
 static err_code_t s_begin(shard_hint_t *self, const shard_spec_t *spec, const layout_t *layout, size_t first,
                           err_t *err)
 {
@@ -148,10 +160,7 @@ static err_code_t s_begin(shard_hint_t *self, const shard_spec_t *spec, const la
     if (initial) {
         model_init(model, self->with.topology->job.seed, w);
         memcpy(buf_data(initial), w + first, spec->elements * sizeof *w);
-        shard_spec_t from = *spec;
-        from.uncertain = true;
-        from.lost = self->with.newest_number; /* at least one batch for each snapshot, when nobody can tell */
-        self->core = shard_core_new(&from, &initial);
+        self->core = shard_core_new(spec, &initial);
     } else {
         rc = err_set(err, ERR_MEMORY, "no memory for %zu parameters", layout->count);
     }
@@ -160,15 +169,41 @@ static err_code_t s_begin(shard_hint_t *self, const shard_spec_t *spec, const la
     return rc;
 }
 
+/* Nothing whole is here: the start of the training, where anything may go on from that. */
+static err_code_t s_begin_anew(shard_hint_t *self, shard_spec_t *spec, const start_facts_t *facts,
+                               const layout_t *layout, size_t first, const err_t *found, err_t *err)
+{
+    start_t start = shard_start_decide(facts);
+    if (start.verdict == START_FAILS)
+        return err_set(err, found->code, "%s", found->text);
+    s_log_start(self, facts, &start, found->text);
+    shard_start_tell(&start, spec);
+    return s_begin(self, spec, layout, first, err);
+}
+
+static err_code_t s_start(shard_hint_t *self, shard_spec_t *spec, const layout_t *layout, size_t first,
+                          err_t *err)
+{
+    statedir_latest_t latest;
+    start_facts_t facts;
+    err_t found = {0};
+    err_code_t rc = s_find(self, &latest, &facts, &found);
+    if (rc)
+        return err_set(err, rc, "%s", found.text);
+    bool here = facts.disk == START_OWN || facts.disk == START_COPY;
+    return here ? s_resume(self, spec, &latest, &facts, err)
+                : s_begin_anew(self, spec, &facts, layout, first, &found, err);
+}
+
 static err_code_t s_make_core(shard_hint_t *self, err_t *err)
 {
     layout_t *layout = calloc(1, sizeof *layout);
     CHECK(layout);
     err_code_t rc = model_layout_of(self->with.topology->job.model, layout, err);
-    const topology_region_t *region = &self->with.topology->regions[self->with.region_index];
     size_t first = 0, end = 0;
     if (!rc)
-        layout_shard(layout, region->shards, self->with.shard_index, &first, &end);
+        layout_shard(layout, self->with.topology->regions[self->with.region_index].shards,
+                     self->with.shard_index, &first, &end);
     shard_spec_t spec = {.topology = self->with.topology,
                          .job = self->with.job,
                          .run = self->with.run,
@@ -181,22 +216,8 @@ static err_code_t s_make_core(shard_hint_t *self, err_t *err)
                          .history = rng_entropy() | 1,
                          .checksums = self->with.checksums,
                          .breaks = breaks_off()};
-    statedir_latest_t latest;
-    if (!rc) {
-        err_t found_err = {0};
-        rc = statedir_shard_latest(self->with.state_dir, region->name, (uint32_t)self->with.shard_index,
-                                   &latest, &found_err);
-        bool others = self->with.topology->region_count > 1;
-        if (rc == ERR_CHECKSUM && others)
-            log_event(LEVEL_ERROR, self->name, "damaged", "reason=\"%s\"; asking the other regions",
-                      found_err.text);
-        if (rc == ERR_NOT_FOUND || (rc == ERR_CHECKSUM && others))
-            rc = s_begin(self, &spec, layout, first, err);
-        else if (rc)
-            rc = err_set(err, rc, "%s", found_err.text);
-        else
-            rc = s_resume(self, &spec, &latest, err);
-    }
+    if (!rc)
+        rc = s_start(self, &spec, layout, first, err);
     free(layout);
     return rc;
 }

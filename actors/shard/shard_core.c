@@ -53,6 +53,8 @@ shard_core_t *shard_core_new(const shard_spec_t *spec, buf_t **initial_p)
     self->stream->history = spec->history;
     stream_rebase(self->stream);
     self->base->changes = 1;
+    if (spec->loses) /* its own history is a new one anyway */
+        self->base->counts.rolled_back += spec->lost;
     if (spec->uncertain && spec->topology->region_count > 1)
         entry_ask_at_start(self->entry);
     return self;
@@ -123,7 +125,7 @@ static bool s_take(shard_core_t *self)
     incoming_t *delta;
     if (!stream_next(self->stream, &origin, &delta))
         return false;
-    bool waits = self->base->rules.waits;
+    bool waits = rounds_are(self->rounds);
     if (!delta->code && !(waits ? rounds_take(self->rounds, origin, delta) : s_apply(self, origin, delta)))
         return false;
     stream_taken(self->stream, origin, delta);
@@ -184,7 +186,7 @@ static void s_on_close(shard_core_t *self, const message_t *message)
         return;
     if (!ranges_has_all(&self->durable->applied, 0, self->base->region->batches))
         core_refuse(&self->base->core, message, ERR_STATE, "some batch of the region is not durable here");
-    else if (!self->base->rules.overlap || !rounds_open(self->rounds))
+    else if (!rounds_steps(self->rounds))
         stream_close(self->stream);
 }
 

@@ -48,12 +48,16 @@ static relay_delta_t *s_insert(relay_t *self, size_t at)
     return &self->items[at];
 }
 
+bool relay_can_be(const delta_t_ *delta)
+{
+    return delta->first > 0 && delta->first <= delta->last && delta->chunk_count <= RELAY_CHUNKS_MAX &&
+           delta->chunk < delta->chunk_count;
+}
+
 void relay_add(relay_t *self, message_t **message_p)
 {
     const delta_t_ *delta = &(*message_p)->delta;
-    if (delta->first == 0 || delta->first > delta->last || delta->last < self->oldest ||
-        delta->chunk_count == 0 || delta->chunk_count > RELAY_CHUNKS_MAX ||
-        delta->chunk >= delta->chunk_count)
+    if (delta->last < self->oldest)
         return;
     size_t at = s_position(self, delta->first);
     if (at == self->count || self->items[at].first != delta->first) {

@@ -308,16 +308,19 @@ static void s_restart(synchronizer_core_t *self, uint64_t history)
     }
 }
 
-/* A new history is a new stream; an old one, from before the shard's last start, is not listened to. */
-static bool s_from_shard(synchronizer_core_t *self, const message_t *message, uint64_t history)
+/* Returns whether the own shard says it; its words from before its last start are not listened to. */
+static bool s_from_shard(const synchronizer_core_t *self, const message_t *message, uint64_t history)
 {
-    if (strcmp(message->from, self->shard) != 0 || history == 0 ||
-        (message->incarnation < self->shard_incarnation && !(self->spec.breaks & BREAK_FENCING)))
-        return false;
+    bool late = message->incarnation < self->shard_incarnation && !(self->spec.breaks & BREAK_FENCING);
+    return strcmp(message->from, self->shard) == 0 && history != 0 && !late;
+}
+
+/* A new history is a new stream. */
+static void s_follow(synchronizer_core_t *self, const message_t *message, uint64_t history)
+{
     self->shard_incarnation = message->incarnation;
     if (history != self->relay.history)
         s_restart(self, history);
-    return true;
 }
 
 /* Damaged bytes that were kept would be sent again and again. */
@@ -330,12 +333,14 @@ static bool s_intact(const synchronizer_core_t *self, const message_t *message)
 
 static void s_on_delta(synchronizer_core_t *self, message_t **message_p)
 {
-    if (!s_intact(self, *message_p))
+    const delta_t_ *delta = &(*message_p)->delta;
+    if (!s_intact(self, *message_p) || !relay_can_be(delta))
         return; /* missed, and fetched again */
-    if (!s_from_shard(self, *message_p, (*message_p)->delta.history))
+    if (!s_from_shard(self, *message_p, delta->history))
         return;
-    self->relay.follows_history = (*message_p)->delta.follows_history;
-    self->relay.follows = (*message_p)->delta.follows;
+    s_follow(self, *message_p, delta->history);
+    self->relay.follows_history = delta->follows_history;
+    self->relay.follows = delta->follows;
     FAILPOINT(synchronizer_received);
     relay_add(&self->relay, message_p);
     for (size_t i = 0; i < self->destination_count; i++)
@@ -352,8 +357,9 @@ static void s_raise(destination_t *destination, uint64_t number)
 static void s_on_head(synchronizer_core_t *self, const message_t *message)
 {
     const stream_head_t_ *head = &message->stream_head;
-    if (!s_from_shard(self, message, head->history) || head->oldest == 0)
+    if (head->oldest == 0 || !s_from_shard(self, message, head->history))
         return;
+    s_follow(self, message, head->history);
     self->relay.follows_history = head->follows_history;
     self->relay.follows = head->follows;
     /* A shard that came back keeps again what it had let go since its snapshot. */
@@ -397,7 +403,8 @@ static bool s_ack_valid(const synchronizer_core_t *self, const message_t *messag
     const delta_ack_t_ *ack = &message->delta_ack;
     return self->relay.history &&
            strcmp(ack->origin, core_region_name(&self->base, self->spec.region_index)) == 0 &&
-           ack->shard == self->spec.shard_index && ack->durable <= ack->applied;
+           ack->shard == self->spec.shard_index && ack->durable <= ack->applied &&
+           incarnation_is_possible(ack->entry);
 }
 
 /* Returns whether its position is one of this line. What follows its end is the first of the present
@@ -486,19 +493,6 @@ static void s_tell_stale(synchronizer_core_t *self, const destination_t *destina
     core_send(&self->base, &message);
 }
 
-/* It follows another line: it is told, finds out for itself, and enters. */
-static void s_on_stranger(synchronizer_core_t *self, destination_t *destination, const message_t *message)
-{
-    bool entered = s_entered(destination, message);
-    destination->incarnation = message->incarnation;
-    s_tell_gap(self, destination);
-    if (!entered)
-        return; /* sending again at once would not help */
-    destination->entry = message->delta_ack.entry;
-    destination->applied = destination->durable = 0;
-    s_step_back(self, destination);
-}
-
 static void s_answer(synchronizer_core_t *self, destination_t *destination, err_code_t code)
 {
     bool again = code == ERR_GAP || code == ERR_CHECKSUM;
@@ -521,10 +515,9 @@ static void s_on_ack(synchronizer_core_t *self, const message_t *message)
         return;
     if (message->incarnation == destination->incarnation && ack->entry < destination->entry)
         return; /* late */
-    destination->code = (err_code_t)ack->code;
     s_heard(self, destination);
     if (!s_in_line(&self->relay, ack)) {
-        s_on_stranger(self, destination, message);
+        s_tell_gap(self, destination); /* it finds out for itself, and enters */
         return;
     }
     if (ack->applied > self->relay.last) {
@@ -541,7 +534,7 @@ static void s_on_ack(synchronizer_core_t *self, const message_t *message)
     destination->flying_bytes = s_flying(self, destination);
     if (advanced)
         s_advanced(self, destination);
-    s_answer(self, destination, destination->code);
+    s_answer(self, destination, (err_code_t)ack->code);
 }
 
 static void s_on_link(synchronizer_core_t *self, const message_t *message)

@@ -36,6 +36,7 @@ typedef struct {
 } relay_t;
 
 void relay_reset(relay_t *self, uint64_t history);
+bool relay_can_be(const delta_t_ *delta);              /* numbers and chunks that a delta can have */
 void relay_add(relay_t *self, message_t **message_p);  /* takes it, or leaves it when it is not wanted */
 void relay_drop_below(relay_t *self, uint64_t number); /* lets go what ends below it */
 /* the whole delta that begins at first, or NULL */
@@ -57,7 +58,6 @@ typedef struct {
     int64_t stepped_us;    /* when sending last began again */
     int64_t advanced_us;   /* when it last took something, or lacked nothing before */
     backoff_t pause;       /* of silence, before it is sent again */
-    err_code_t code;       /* of its last answer */
     bool link_known, link_up;
     uint64_t rate_bytes_per_s;
     uint64_t queued_bytes; /* that the link has not brought over */

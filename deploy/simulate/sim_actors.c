@@ -155,28 +155,6 @@ static buf_t *s_initial(const sim_t *self, size_t first, size_t count)
     return initial;
 }
 
-/* Returns whether a shard that goes on from a copy, or from none, may have had something newer; with
- * durability `replica` a copy is always enough, and so is one of what its predecessor handed over. */
-static bool s_is_uncertain(sim_t *self, const sim_copy_t *copy, const sim_copy_t *disk,
-                           const node_command_t *command)
-{
-    if (!copy)
-        return true;
-    const snapshot_id_t *id = &copy->snapshot->id;
-    bool goes_on = self->topology->checkpoint.when_full == WHEN_FULL_GO_ON;
-    if (command->handed && id->incarnation == command->newest_incarnation &&
-        id->number == command->newest_number)
-        return false;
-    if (copy->kept ? goes_on : disk->exposed)
-        return true;
-    if (self->topology->checkpoint.durability == DURABILITY_REPLICA)
-        return false;
-    if (incarnation_compare(id->incarnation, id->number, command->newest_incarnation,
-                            command->newest_number) < 0)
-        return true;
-    return id->number != disk->newest.number || id->incarnation != disk->newest.incarnation;
-}
-
 static void *s_new_shard(sim_t *self, sim_actor_t *actor, size_t index, const node_command_t *command)
 {
     uint64_t incarnation = command->incarnation;
@@ -192,10 +170,10 @@ static void *s_new_shard(sim_t *self, sim_actor_t *actor, size_t index, const no
                          .run = command->run,
                          .chunk_bytes = self->spec.chunk_bytes,
                          .history = rng_u64(&self->rng) | 1,
-                         .lost = sim_lost_batches(disk),
-                         .uncertain = s_is_uncertain(self, copy, disk, command),
                          .checksums = !self->spec.pace,
                          .breaks = self->spec.breaks};
+    start_t start = sim_start(self, actor, command);
+    shard_start_tell(&start, &spec);
     if (!copy) {
         buf_t *initial = s_initial(self, self->shard_first[index], spec.elements);
         return shard_core_new(&spec, &initial);

@@ -58,6 +58,8 @@ void sim_copy_clear(sim_copy_t *copy)
         snapshot_destroy(&copy->marked[--copy->marked_count]);
     for (size_t i = 0; i < SIM_OLDER; i++)
         snapshot_destroy(&copy->older[i]);
+    snapshot_destroy(&copy->damaged);
+    copy->skipped = 0;
     copy->seal = 0;
 }
 
@@ -72,7 +74,7 @@ void sim_disks_destroy(sim_t *self)
     self->copy_count = self->copy_capacity = 0;
 }
 
-static bool s_newer(const snapshot_t *a, const snapshot_t *b)
+bool sim_is_newer(const snapshot_t *a, const snapshot_t *b)
 {
     return incarnation_compare(a->id.incarnation, a->id.number, b->id.incarnation, b->id.number) > 0;
 }
@@ -83,7 +85,7 @@ const sim_copy_t *sim_newest_copy(const sim_t *self, const char *node, const cha
     for (size_t i = 0; i < self->copy_count; i++) {
         const sim_copy_t *copy = self->copies[i];
         if (copy->snapshot && !strcmp(copy->node, node) && !strcmp(copy->shard, shard) &&
-            (!best || s_newer(copy->snapshot, best->snapshot)))
+            (!best || sim_is_newer(copy->snapshot, best->snapshot)))
             best = copy;
     }
     return best;
@@ -111,7 +113,7 @@ size_t sim_newest_node(const sim_t *self, size_t region, const char *shard)
         const sim_copy_t *copy = self->copies[i];
         size_t node = sim_find(self, copy->node);
         if (copy->snapshot && !strcmp(copy->shard, shard) && self->actors[node].region == region &&
-            (!best || s_newer(copy->snapshot, best->snapshot)))
+            (!best || sim_is_newer(copy->snapshot, best->snapshot)))
             best = copy;
     }
     return sim_find(self, best ? best->node : name);
@@ -214,8 +216,6 @@ void sim_take_mark(sim_t *self, sim_t *from, const char *tag)
             *marked = newest;
             /* above all that was known of, as `checkpoint restore` does */
             copy->snapshot->id.incarnation |= UINT32_MAX;
-            /* all shards go back together: nothing is lost to any of them */
-            copy->newest = copy->snapshot->id;
         }
     sim_take_disks(self, from);
 }
@@ -339,7 +339,8 @@ void sim_uncover(sim_t *self, size_t index)
         self->stats.went_on += !shard_core_uncovered(shard->core);
         disk->exposed = !(self->spec.breaks & BREAK_COVER);
         shard_core_go_on(shard->core, self->now_us);
-    } else if (!shard_core_uncovered(shard->core) && disk->newest.incarnation == shard->incarnation) {
+    } else if (!shard_core_uncovered(shard->core) && disk->snapshot &&
+               disk->snapshot->id.incarnation == shard->incarnation) {
         disk->exposed = false;
     }
 }

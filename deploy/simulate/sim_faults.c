@@ -32,15 +32,40 @@ void sim_commit(sim_t *self, size_t index, snapshot_t **snapshot_p)
     memmove(&disk->older[1], &disk->older[0], (SIM_OLDER - 1) * sizeof disk->older[0]);
     disk->older[0] = disk->snapshot;
     disk->snapshot = NULL;
-    disk->newest = (*snapshot_p)->id;
-    disk->newest_batches = s_batches(*snapshot_p);
+    disk->skipped = 0;
+    snapshot_destroy(&disk->damaged);
     sim_copy_set(disk, snapshot_p);
 }
 
-uint64_t sim_lost_batches(const sim_copy_t *disk)
+static start_disk_t s_found(const sim_copy_t *copy)
 {
-    uint64_t has = disk->snapshot ? s_batches(disk->snapshot) : 0;
-    return disk->newest_batches > has ? disk->newest_batches - has : 0;
+    if (!copy)
+        return START_NOTHING;
+    return copy->kept ? START_COPY : START_OWN;
+}
+
+/* The facts are those that lie on the disk of its node, and what its scheduler has said. */
+start_t sim_start(sim_t *self, const sim_actor_t *shard, const node_command_t *command)
+{
+    const sim_copy_t *disk = sim_disk(self, shard);
+    const sim_copy_t *copy = sim_newest_copy(self, self->actors[shard->node].name, shard->name);
+    start_facts_t facts = {.topology = self->topology,
+                           .disk = s_found(copy),
+                           .newest_incarnation = command->newest_incarnation,
+                           .newest_number = command->newest_number,
+                           .handed = command->handed};
+    if (copy) {
+        facts.incarnation = copy->snapshot->id.incarnation;
+        facts.number = copy->snapshot->id.number;
+        facts.uncovered = !copy->kept && disk->exposed;
+        facts.batches = s_batches(copy->snapshot);
+    }
+    if (copy && disk->damaged && sim_is_newer(disk->damaged, copy->snapshot)) {
+        facts.skipped = disk->skipped;
+        facts.damaged_number = disk->damaged->id.number;
+        facts.damaged_batches = s_batches(disk->damaged);
+    }
+    return shard_start_decide(&facts);
 }
 
 /* A disk that is lost when the whole run is over cannot be made good by training. */
@@ -49,7 +74,23 @@ bool sim_may_lose(const sim_t *self)
     return sim_batches_applied(self) < sim_batches(self);
 }
 
-/* Emptied, or as it was some snapshots ago. What is newer is gone. */
+/* Newer snapshots lie there damaged, or are gone without a trace as in a power cut: then more than one is, so
+ * that the scheduler knows of something that is missing. */
+static void s_go_back(sim_copy_t *disk, size_t depth)
+{
+    snapshot_t *found = disk->older[depth], *newest = disk->snapshot;
+    bool traceless = depth % 2 == 1;
+    disk->older[depth] = disk->snapshot = NULL;
+    sim_copy_clear(disk);
+    disk->snapshot = found;
+    if (traceless) {
+        snapshot_destroy(&newest);
+        return;
+    }
+    disk->damaged = newest;
+    disk->skipped = (uint32_t)depth + 1;
+}
+
 void sim_lose_disk(sim_t *self, size_t index)
 {
     sim_actor_t *actor = &self->actors[index];
@@ -57,12 +98,13 @@ void sim_lose_disk(sim_t *self, size_t index)
         return;
     sim_copy_t *disk = sim_disk(self, actor);
     size_t depth = rng_below(&self->rng, SIM_OLDER + 1);
-    snapshot_t *found = depth < SIM_OLDER ? disk->older[depth] : NULL;
-    if (found)
-        disk->older[depth] = NULL;
-    sim_copy_clear(disk);
-    disk->snapshot = found;
-    *(found ? &self->stats.disks_rolled_back : &self->stats.disks_emptied) += 1;
+    if (depth < SIM_OLDER && disk->older[depth]) {
+        s_go_back(disk, depth);
+        self->stats.disks_rolled_back++;
+    } else {
+        sim_copy_clear(disk);
+        self->stats.disks_emptied++;
+    }
 }
 
 void sim_wipe_region(sim_t *self)

@@ -10,6 +10,7 @@
 #include "actors/node/node_core.h"
 #include "actors/scheduler/region/region_core.h"
 #include "actors/shard/shard_core.h"
+#include "actors/shard/shard_start.h"
 #include "actors/synchronizer/synchronizer_core.h"
 #include "actors/worker/worker_core.h"
 #include "codec/base/names.h"
@@ -57,8 +58,8 @@ typedef struct {
     snapshot_t *marked[SIM_MARKS_MAX]; /* with a tag of a common point, oldest first; the oldest goes */
     size_t marked_count;
     snapshot_t *older[SIM_OLDER]; /* those before the newest, of its own alone */
-    snapshot_id_t newest;         /* it ever stored, as schedulers know it, whatever became of it */
-    uint64_t newest_batches;
+    uint32_t skipped;             /* newer ones that lie there damaged ... */
+    snapshot_t *damaged;          /* ... the newest of them; how many batches it had can be read */
     bool exposed; /* something has left since that is not here (checkpoint.when_full: go_on) */
 } sim_copy_t;
 
@@ -138,6 +139,7 @@ void sim_cut_node(sim_t *self);                /* when it is time; else it is lo
 /* made when it is not there */
 sim_copy_t *sim_copy(sim_t *self, const char *node, const char *shard, bool kept);
 void sim_copy_set(sim_copy_t *copy, snapshot_t **snapshot_p);
+bool sim_is_newer(const snapshot_t *a, const snapshot_t *b);
 const sim_copy_t *sim_newest_copy(const sim_t *self, const char *node, const char *shard); /* NULL: none */
 size_t sim_newest_node(const sim_t *self, size_t region, const char *shard); /* the first when none has any */
 void sim_disks_destroy(sim_t *self);
@@ -164,7 +166,7 @@ int64_t sim_slowness(const sim_t *self, const char *node);
 /* sim_faults.c */
 void sim_commit(sim_t *self, size_t actor, snapshot_t **snapshot_p);
 sim_copy_t *sim_disk(sim_t *self, const sim_actor_t *shard);
-uint64_t sim_lost_batches(const sim_copy_t *disk); /* that its newest snapshot had and its disk has not */
+start_t sim_start(sim_t *self, const sim_actor_t *shard, const node_command_t *command);
 bool sim_may_lose(const sim_t *self);
 void sim_lose_disk(sim_t *self, size_t actor);
 void sim_wipe_region(sim_t *self);

@@ -19,7 +19,8 @@ typedef enum { EVENT_KILL, EVENT_START, EVENT_WAKE, EVENT_ZOMBIE, EVENT_FENCE } 
 
 /* One that stands still, or has woken up. */
 typedef struct {
-    void *core; /* NULL: none */
+    void *core;   /* NULL: none */
+    keep_t *keep; /* its successor has the store: whatever it had not kept it never will */
     bool awake;
     uint64_t tick;   /* the newest scheduled wins */
     uint64_t number; /* of this one */
@@ -143,6 +144,7 @@ static void s_drop_zombie(zombie_t *zombie, const role_t *role)
         message_destroy(&zombie->backlog[--zombie->backlog_count]);
     if (zombie->core)
         role->destroy(&zombie->core);
+    keep_destroy(&zombie->keep);
     zombie->awake = false;
 }
 
@@ -242,6 +244,8 @@ static void s_kill_one(sim_t *self)
         !s_is_global(self, scheduler)) {
         scheduler->zombie.core = actor->core; /* the global one is looked at until its successor is there */
         actor->core = NULL;
+        scheduler->zombie.keep = scheduler->keep;
+        scheduler->keep = NULL;
     }
     s_schedule(self, EVENT_START, scheduler, 20000 + (int64_t)rng_below(&self->rng, DOWN_MOST_US), 0);
 }
@@ -271,7 +275,7 @@ static void s_wait_for_room(sim_t *self, const scheduler_t *scheduler)
 
 /* ---- zombies ---- */
 
-/* It reads what has come and sends whatever it likes; who refuses it is heard, and then it has to end. */
+/* It reads what has come and goes on as its shell does; who refuses it is heard, and then it has to end. */
 static void s_run_zombie(sim_t *self, scheduler_t *scheduler)
 {
     const role_t *role = s_role(self, scheduler);
@@ -281,6 +285,7 @@ static void s_run_zombie(sim_t *self, scheduler_t *scheduler)
         role->message(zombie->core, &zombie->backlog[i], self->now_us);
     zombie->backlog_count = 0;
     role->tick(zombie->core, self->now_us);
+    keep_withhold(zombie->keep, zombie->core, role->outbox(zombie->core), self->now_us);
     while ((message = outbox_take(role->outbox(zombie->core))))
         sim_send(self, sim_find(self, scheduler->name), &message);
     if (role->finished(zombie->core)) {

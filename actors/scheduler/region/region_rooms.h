@@ -1,9 +1,10 @@
 /* region_rooms - the regional scheduler as a whole: its rooms, each above those before it, and nothing else.
  *
- * Why      four files compose the rooms: region_core.c (the advance loop), region_messages.c (who may say
- *          what), region_report.c (what the global scheduler is told) and region_kept.c (what a successor
- *          must know). The first calls the others.
- * Not      for anybody else: the contract is region_core.h, and a room takes those below it one by one.
+ * Why      five files compose the rooms: region_rooms.c (joins them), region_core.c (the advance loop),
+ *          region_messages.c (who may say what), region_report.c (what the global scheduler is told) and
+ *          region_kept.c (what a successor must know). The second calls the others.
+ * Not      for anybody else but tests of single rooms: the contract is region_core.h, and a room takes those
+ *          below it one by one.
  */
 #ifndef ACTORS_SCHEDULER_REGION_REGION_ROOMS_H
 #define ACTORS_SCHEDULER_REGION_REGION_ROOMS_H
@@ -41,6 +42,10 @@ struct region_core {
     bool due_known; /* nothing but news that move nothing on has come since it was found ... */
     int64_t due_us; /* ... when the next tick is needed */
 };
+
+/* region_rooms.c: of a core that is zero before; all that is in the rooms. */
+void region_rooms_init(region_core_t *self, const region_spec_t *spec, int64_t now_us);
+void region_rooms_fini(region_core_t *self);
 
 /* region_messages.c: takes a message, or leaves it. */
 void region_take(region_core_t *self, message_t **message_p, int64_t now_us);

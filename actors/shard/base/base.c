@@ -33,45 +33,21 @@ void base_tell_soon(base_t *self)
 
 /* -- life */
 
-/* Shards cut in turn, so that the link carries one after the other, when local steps
- * need not wait for that. */
-static uint64_t s_first(const base_t *self)
+static rules_t s_rules(const topology_t *topology)
 {
-    size_t shards = self->spec.topology->regions[self->spec.region_index].shards;
-    uint64_t turn = self->rules.overlap ? self->spec.shard_index * self->rules.every / shards : 0;
-    return turn ? turn : self->rules.every;
-}
-
-static void s_derive(base_t *self)
-{
-    const topology_t *topology = self->spec.topology;
-    bool several = topology->region_count > 1;
-    rules_t *rules = &self->rules;
-    rules->strategy = strategy_find(topology->job.sync.strategy);
-    rules->kind = rules->strategy->cuts;
-    rules->merges = rules->strategy->merges;
-    rules->accumulates = several && rules->kind == DELTA_GRADIENT;
-    bool single = rules->strategy->every_step;
-    rules->automatic = !single && topology->job.sync.every == 0;
-    rules->every = single ? 1 : rules->automatic ? topology->job.sync.every_most : topology->job.sync.every;
-    rules->waits = rules->strategy->waits && several;
-    rules->votes = rules->waits && topology->job.sync.quorum < 1;
-    rules->overlap = rules->waits && rules->strategy->overlaps ? topology->job.sync.overlap : 0;
-    rules->first = s_first(self);
-    rules->sees_own = several && (rules->waits || rules->strategy->sees_own);
-    rules->in_order = rules->waits || topology->job.sync.inside == INSIDE_SYNC;
-    rules->steps_alone = rules->strategy->local_step || !several;
-    rules->plain_sum = strcmp(topology->job.data.kind, "counter") == 0;
+    bool rounds = topology->region_count > 1 && topology_waits(topology);
+    return (rules_t){.votes = rounds && topology->job.sync.quorum < 1,
+                     .plain_sum = strcmp(topology->job.data.kind, "counter") == 0};
 }
 
 void base_init(base_t *self, const shard_spec_t *spec)
 {
     *self = (base_t){.spec = *spec,
                      .region = &spec->job->regions[spec->region_index],
+                     .rules = s_rules(spec->topology),
                      .told_us = ROLE_NEVER,
                      .report_soon = true};
     gate_init(&self->gate, spec->breaks);
-    s_derive(self);
     const char *region = spec->topology->regions[spec->region_index].name;
     core_init(&self->core, actor_name_numbered(ROLE_SHARD, region, spec->shard_index).text, spec->incarnation,
               spec->topology);

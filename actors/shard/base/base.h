@@ -34,22 +34,10 @@ typedef struct {
     bool final;
 } delta_head_t;
 
-/* The settings of the job as rules of this shard. */
+/* Settings of the job that several rooms go by; what a room alone goes by is in its terms. */
 typedef struct {
-    const strategy_t *strategy;
-    uint64_t every;    /* steps per cut; at most so many when automatic */
-    uint64_t first;    /* steps before the first cut */
-    uint64_t overlap;  /* steps between a cut and what its round does; 0: steps wait for the round */
-    delta_kind_t kind; /* of what a cut contains */
-    bool merges;       /* at a full window further cuts are merged; else steps wait */
-    bool accumulates;  /* local gradients are summed for other regions */
-    bool automatic;    /* a cut is made when every destination has taken the one before */
-    bool in_order;     /* inside sync, and rounds: a step is the same batches in every shard */
-    bool waits;        /* a waiting strategy among several regions */
-    bool votes;        /* rounds that do not need every region: what is in them is decided */
-    bool steps_alone;  /* a local gradient is applied at once */
-    bool sees_own;     /* own cuts act here as others see them */
-    bool plain_sum;    /* the ledger: gradients are counts, not means */
+    bool votes;     /* rounds that do not need every region: what is in them is decided */
+    bool plain_sum; /* the ledger: gradients are counts, not means */
 } rules_t;
 
 typedef struct {

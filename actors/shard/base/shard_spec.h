@@ -22,7 +22,8 @@ typedef struct {
     uint64_t run;       /* identity of the run, stored with every snapshot; RUN_ID_NONE: not known */
     size_t chunk_bytes; /* MESSAGE_CHUNK_BYTES; small in the simulator; a multiple of 4 */
     uint64_t history;   /* random, for a start that loses something; not 0 */
-    bool loses; /* restore: from an older snapshot than the newest, which is a loss: a new history begins */
+    /* one region: it starts from less than it had, and a new history begins (actors/shard/shard_start.h) */
+    bool loses;
     uint64_t lost;  /* own batches that the newest had and this one lacks, as far as known */
     bool checksums; /* false: pushes and params without checksum are fine (one process) */
     /* several regions: what it starts from may not be all that it had; asks the others first */

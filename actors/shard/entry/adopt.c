@@ -108,7 +108,7 @@ static err_code_t s_find_room(const entry_t *self, uint64_t number, room_t *ret,
     CHECK(ret->views);
     for (size_t i = 0; i < self->stream->queue_count; i++) {
         const kept_t *kept = &self->stream->queue[i];
-        buf_t **view = &ret->views[self->base->rules.sees_own ? i : self->stream->queue_count];
+        buf_t **view = &ret->views[self->stream->terms.hands ? i : self->stream->queue_count];
         if (kept->head.last <= number || !kept->data || !kept->encoding || *view)
             continue;
         *view = buf_new(base_bytes(self->base));
@@ -142,7 +142,7 @@ static void s_take_origin(origin_t *origin, uint64_t history, uint64_t taken, bu
  * there steps go in order, and those that are open are the last. */
 static buf_t *s_cursor(const rooms_t *peer)
 {
-    uint64_t open = peer->base.rules.waits ? peer->replica.open_steps * peer->base.region->width : 0;
+    uint64_t open = rounds_are(&peer->rounds) ? peer->replica.open_steps * peer->base.region->width : 0;
     range_t below = {0, ranges_size(&peer->replica.applied) - open};
     buf_t *cursor =
         open ? buf_new_copy(&below, below.end ? sizeof below : 0)
@@ -232,16 +232,16 @@ static void s_keep_own(entry_t *self, const buf_t *former, const buf_t *start, u
 {
     const exchange_t *exchange = self->replica->exchange;
     former_t before = {.parameters = former, .start = start};
-    if (self->base->rules.sees_own)
+    bool hands = self->stream->terms.hands; /* own cuts act as contributions */
+    if (hands)
         s_pend_again(self, number, room->views);
     for (size_t i = 0; i < self->stream->queue_count; i++) {
         const kept_t *kept = &self->stream->queue[i];
         if (kept->head.last <= number)
             continue;
         before.some = true;
-        bool seen = !self->base->rules.sees_own; /* else it acts as a contribution */
         exchange->again(self->replica, &kept->head,
-                        seen ? s_seen(self, kept, room->views[self->stream->queue_count]) : NULL);
+                        hands ? NULL : s_seen(self, kept, room->views[self->stream->queue_count]));
     }
     exchange->open_again(self->replica, &before);
 }
@@ -270,8 +270,7 @@ static void s_lose_own(entry_t *self, const rooms_t *peer)
     stand_mute(self);
     self->stream->closed = own->final;
     durable_begin_line(self->durable, &(position_t){own->history, own->taken});
-    if (!self->base->rules.waits || self->stream->closed)
-        stream_announce(self->stream);
+    stream_announce(self->stream);
     durable_collect(self->durable);
 }
 

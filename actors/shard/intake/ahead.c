@@ -51,8 +51,7 @@ static bool s_is_first_of_some(const staged_t *staged)
 /* A step is of one push, which is applied at once, and nobody else's parameters are changed by it. */
 static bool s_may_begin(const intake_t *self)
 {
-    return self->base->region->width == 1 && self->base->rules.steps_alone &&
-           !buf_is_unique(self->replica->parameters);
+    return self->base->region->width == 1 && self->terms.steps && !buf_is_unique(self->replica->parameters);
 }
 
 static bool s_begin(intake_t *self, const staged_t *staged)
@@ -61,7 +60,7 @@ static bool s_begin(intake_t *self, const staged_t *staged)
     if (!s_is_first_of_some(staged) || !s_may_begin(self) || s_holds(self))
         return false;
     ahead_drop(self);
-    if (!version_pass_open(self->replica, true, self->base->rules.accumulates, true, &ahead->pass))
+    if (!version_pass_open(self->replica, true, self->terms.sums, true, &ahead->pass))
         return false;
     if (self->base->spec.checksums && !ahead->checksums) {
         ahead->checksums = calloc(intake_chunks(self), sizeof *ahead->checksums);

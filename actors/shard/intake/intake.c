@@ -2,9 +2,9 @@
 
 #include <stdlib.h>
 
-void intake_init(intake_t *self, base_t *base, replica_t *replica)
+void intake_init(intake_t *self, base_t *base, replica_t *replica, const intake_terms_t *terms)
 {
-    *self = (intake_t){.base = base, .replica = replica};
+    *self = (intake_t){.base = base, .replica = replica, .terms = *terms};
     self->picks = calloc(base->region->width + 1, sizeof *self->picks);
     self->parts = calloc(base->region->width + 1, sizeof *self->parts);
     self->workers = calloc(SHARD_WORKERS_MAX, sizeof *self->workers);
@@ -29,7 +29,7 @@ static void s_drop_held(intake_t *self)
 void intake_stop(intake_t *self)
 {
     s_drop_staged(self);
-    if (!self->base->rules.in_order)
+    if (!self->terms.in_order)
         s_drop_held(self);
     if (self->held_count)
         base_changed(self->base);

@@ -55,10 +55,19 @@ typedef struct {
     uint64_t summed; /* how many of them are made */
 } ahead_t;
 
+/* A step: what it does, and of which batches it is. */
+typedef struct {
+    bool steps;    /* the gradient changes the parameters at once */
+    bool sums;     /* it is added to what other regions get */
+    bool counts;   /* its samples are applied with it, and not with its round */
+    bool in_order; /* it is the same batches in every shard */
+} intake_terms_t;
+
 /* The region's own pushes and pulls. */
 typedef struct {
     base_t *base;
     replica_t *replica;
+    intake_terms_t terms;
     size_t *picks; /* (width) */
     part_t *parts; /* (width) */
     worker_entry_t *workers;
@@ -73,7 +82,7 @@ typedef struct {
     uint64_t checksums_of;
 } intake_t;
 
-void intake_init(intake_t *self, base_t *base, replica_t *replica);
+void intake_init(intake_t *self, base_t *base, replica_t *replica, const intake_terms_t *terms);
 void intake_fini(intake_t *self);
 /* The shard stops: what is incomplete goes; what is held stays where steps are in order,
  * for whoever goes on. */

@@ -164,7 +164,7 @@ static bool s_seen(intake_t *self, const worker_entry_t *worker, const message_t
     uint64_t batch = message->push.batch;
     const held_t *held = s_find_held(self, batch);
     bool applied = ranges_has(&self->replica->applied, batch);
-    if ((self->base->spec.breaks & BREAK_DEDUP) && !self->base->rules.in_order)
+    if ((self->base->spec.breaks & BREAK_DEDUP) && !self->terms.in_order)
         return false;
     if (!held && !applied)
         return false;

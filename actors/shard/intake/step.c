@@ -40,7 +40,7 @@ static size_t s_pick_in_order(intake_t *self, uint64_t *ret_missing)
 static size_t s_pick(intake_t *self)
 {
     uint64_t missing;
-    if (self->base->rules.in_order)
+    if (self->terms.in_order)
         return s_pick_in_order(self, &missing);
     self->picks[0] = 0;
     return self->held_count ? 1 : 0;
@@ -48,7 +48,7 @@ static size_t s_pick(intake_t *self)
 
 bool intake_missing(const intake_t *self, uint64_t *ret_batch)
 {
-    if (!self->base->rules.in_order || self->held_count == 0)
+    if (!self->terms.in_order || self->held_count == 0)
         return false;
     uint64_t first, end, width = self->base->region->width;
     if (!ranges_gap(&self->replica->applied, 0, self->base->region->batches, &first, &end))
@@ -106,10 +106,10 @@ static void s_apply(intake_t *self, size_t count, bool some)
     uint64_t samples = 0;
     for (size_t i = 0; i < count; i++)
         samples += self->held[self->picks[i]].samples;
-    if (!self->base->rules.waits)
+    if (self->terms.counts)
         self->replica->samples_applied += samples;
     self->replica->steps++;
-    if (some && self->base->rules.steps_alone)
+    if (some && self->terms.steps)
         self->replica->version++;
     for (size_t i = 0; i < count; i++)
         s_record(self, &self->held[self->picks[i]]);
@@ -133,9 +133,7 @@ bool intake_step(intake_t *self)
     s_blend(self, count, &blend);
     bool some = blend.count > 0;
     bool ready = some && count == 1 && ahead_commit(self, self->held[self->picks[0]].serial);
-    bool done =
-        ready || !some ||
-        version_step(self->replica, &blend, self->base->rules.steps_alone, self->base->rules.accumulates);
+    bool done = ready || !some || version_step(self->replica, &blend, self->terms.steps, self->terms.sums);
     if (done)
         s_apply(self, count, some);
     return done;

@@ -34,8 +34,8 @@ struct exchange {
     bool (*whole)(replica_t *self);
     /* The values of what is open, moved or shared, never copied; NULL: nothing. */
     buf_t *(*cut)(replica_t *self, bool whole);
-    /* The cut is made; `refused`: it was not finite, and carries nothing. */
-    void (*made)(replica_t *self, bool refused);
+    /* The cut is made, and not counted yet. */
+    void (*made)(replica_t *self, const encoded_t *cut);
     /* It waits for its round; `open`: that is not applied yet; `carries`: it has values. */
     void (*waits)(replica_t *self, bool carries, bool open);
     /* It was too late for its round. */

@@ -59,8 +59,9 @@ typedef struct {
 
 /* The outer optimizer (strategy/difference). */
 typedef struct {
-    bool on;     /* cuts are differences from it */
-    bool starts; /* there is a start: of differences, or the mean that a late model gives way to */
+    bool on;      /* cuts are differences from it */
+    bool starts;  /* there is a start: of differences, or the mean that a late model gives way to */
+    bool goes_on; /* local steps go on from `base` while a cut's round is under way */
     float lr, mu;
     buf_t *start; /* what deltas act on; local steps began here */
     buf_t *base;  /* while a cut's round is under way: local steps since the cut began here; NULL: at start */

@@ -24,7 +24,7 @@ size_t replica_tensors(replica_t *self, stored_tensor_t ret_tensors[REPLICA_TENS
 {
     outer_t *outer = &self->outer;
     bool remembers = outer->mu > 0;
-    bool has_base = self->base->rules.waits && self->open_steps && !self->base->visits;
+    bool has_base = outer->goes_on && self->open_steps && !self->base->visits;
     const struct {
         bool is;
         stored_tensor_t tensor;
@@ -32,7 +32,7 @@ size_t replica_tensors(replica_t *self, stored_tensor_t ret_tensors[REPLICA_TENS
         {true, {"open", &self->open, false, false}},
         {true, {"residual", &self->residual, false, false}},
         {outer->starts, {"start", &outer->start, true, true}},
-        {outer->on && has_base, {"base", &outer->base, false, false}},
+        {has_base, {"base", &outer->base, false, false}},
         {remembers, {"outer", &outer->momentum, true, true}},
         {remembers, {"gathered", &outer->gathered, false, true}},
     };
@@ -54,7 +54,7 @@ bool replica_values(replica_t *self, snapshot_t *snapshot, err_t *err)
 static void s_begin_base(replica_t *self, const message_t *message)
 {
     bool open = message->shard_state.cut > message->shard_state.round;
-    if (self->base->rules.overlap && open && !self->open_steps && !self->base->visits)
+    if (self->outer.goes_on && open && !self->open_steps && !self->base->visits)
         self->outer.base = buf_ref(self->parameters);
 }
 

@@ -33,27 +33,34 @@ static bool s_left(const rounds_t *self, size_t region)
  * would never be whole. */
 void round_bound(rounds_t *self)
 {
-    if (!self->base->rules.waits)
-        return;
     const uint64_t *decided = self->base->rules.votes ? vote_decided(self, self->number + 1) : NULL;
     uint64_t most = self->number + 2;
-    for (size_t r = 0; r < base_regions(self->base); r++)
+    for (size_t r = 0; r < self->terms.members; r++)
         self->stream->bound[r] = decided && decided[r] > most ? decided[r] : most;
+}
+
+bool rounds_are(const rounds_t *self)
+{
+    return self->terms.members != 0;
 }
 
 bool rounds_open(const rounds_t *self)
 {
-    return self->base->rules.waits && self->stream->cut > self->number;
+    return rounds_are(self) && self->stream->cut > self->number;
+}
+
+bool rounds_steps(const rounds_t *self)
+{
+    return self->terms.way && rounds_open(self);
 }
 
 /* A round acts a fixed number of steps after the own cut, however quick the others were, so that what is
  * computed does not depend on the network; at once when no steps are left, and on a region that lags. */
 static bool s_travels(const rounds_t *self)
 {
-    bool steps_left =
-        !self->stream->closed && !ranges_has_all(&self->replica->applied, 0, self->base->region->batches);
-    return steps_left && self->stream->cut == self->number + 1 &&
-           self->replica->open_steps < self->base->rules.overlap;
+    if (self->replica->open_steps >= self->terms.way || self->stream->cut != self->number + 1)
+        return false;
+    return !self->stream->closed && !ranges_has_all(&self->replica->applied, 0, self->base->region->batches);
 }
 
 bool rounds_bars(const rounds_t *self)
@@ -63,7 +70,7 @@ bool rounds_bars(const rounds_t *self)
 
 size_t rounds_lacks(const rounds_t *self)
 {
-    for (size_t r = 0; r < base_regions(self->base); r++)
+    for (size_t r = 0; r < self->terms.members; r++)
         if (s_reached(self, r) < self->number + 1 && !s_left(self, r))
             return r;
     return SIZE_MAX;
@@ -71,7 +78,7 @@ size_t rounds_lacks(const rounds_t *self)
 
 static bool s_anybody(const rounds_t *self, uint64_t number)
 {
-    for (size_t r = 0; r < base_regions(self->base); r++)
+    for (size_t r = 0; r < self->terms.members; r++)
         if (s_reached(self, r) >= number)
             return true;
     return false;
@@ -102,11 +109,6 @@ bool round_has(const rounds_t *self, size_t region, uint64_t number)
 bool round_works(const rounds_t *self)
 {
     return self->replica->pending_count || s_anybody(self, self->number + 1);
-}
-
-static bool s_is_late(const rounds_t *self, const delta_head_t *head, uint64_t round)
-{
-    return self->replica->exchange->is_late(head, round);
 }
 
 static bool s_counts(const rounds_t *self, const pending_t *pending, uint64_t number, const uint64_t *taken)
@@ -152,7 +154,7 @@ static void s_forget(rounds_t *self, uint64_t number, const uint64_t *taken)
     for (size_t i = 0; i < self->replica->pending_count; i++) {
         pending_t *pending = &self->replica->pending[i];
         bool counted = s_counts(self, pending, number, taken);
-        if (!counted && !s_is_late(self, &pending->head, number)) {
+        if (!counted && !self->replica->exchange->is_late(&pending->head, number)) {
             self->replica->pending[kept++] = *pending;
             continue;
         }
@@ -171,7 +173,7 @@ bool rounds_settled(const rounds_t *self)
 
 bool rounds_late(const rounds_t *self, const delta_head_t *head)
 {
-    return self->base->rules.waits && s_is_late(self, head, self->number);
+    return self->replica->exchange->is_late(head, self->number);
 }
 
 void rounds_contribute(rounds_t *self, pending_t *own)
@@ -179,8 +181,7 @@ void rounds_contribute(rounds_t *self, pending_t *own)
     bool carries = own->data != NULL;
     if (!rounds_late(self, &own->head)) {
         pending_add(self->replica, own);
-        if (self->base->rules.waits)
-            self->replica->exchange->waits(self->replica, carries, rounds_open(self));
+        self->replica->exchange->waits(self->replica, carries, rounds_open(self));
         return;
     }
     self->replica->samples_applied += own->head.samples;
@@ -229,8 +230,7 @@ static bool s_taken(const rounds_t *self, uint64_t *ret_taken)
 bool rounds_apply(rounds_t *self)
 {
     uint64_t number = self->number + 1, samples, taken[TOPOLOGY_REGIONS_MAX];
-    bool may = self->base->rules.waits && !self->base->short_of_memory && !s_travels(self);
-    if (!may || !s_taken(self, taken))
+    if (self->base->short_of_memory || s_travels(self) || !s_taken(self, taken))
         return false;
     blend_t blend;
     s_blend(self, number, taken, &blend, &samples);
@@ -250,9 +250,10 @@ bool rounds_apply(rounds_t *self)
 
 /* -- life */
 
-void rounds_init(rounds_t *self, base_t *base, replica_t *replica, stream_t *stream)
+void rounds_init(rounds_t *self, base_t *base, replica_t *replica, stream_t *stream,
+                 const rounds_terms_t *terms)
 {
-    *self = (rounds_t){.base = base, .replica = replica, .stream = stream};
+    *self = (rounds_t){.base = base, .replica = replica, .stream = stream, .terms = *terms};
     vote_init(self);
     forward_init(self);
     round_bound(self);

@@ -32,10 +32,17 @@ typedef struct {
     int64_t ask_us;
 } forwards_t;
 
+/* Whose rounds there are. */
+typedef struct {
+    size_t members; /* regions that contribute, which is all of them; 0: there are no rounds */
+    uint64_t way; /* local steps between the own contribution and what its round does; 0: steps wait for it */
+} rounds_terms_t;
+
 typedef struct {
     base_t *base;
     replica_t *replica;
     stream_t *stream;
+    rounds_terms_t terms;
     uint64_t number; /* of the newest that is applied */
     ballot_t ballot;
     bool works; /* soft: the next round is wanted and not decided */
@@ -46,7 +53,8 @@ typedef struct {
     forwards_t forwards;
 } rounds_t;
 
-void rounds_init(rounds_t *self, base_t *base, replica_t *replica, stream_t *stream);
+void rounds_init(rounds_t *self, base_t *base, replica_t *replica, stream_t *stream,
+                 const rounds_terms_t *terms);
 void rounds_fini(rounds_t *self);
 
 /* -- contributions (round.c) */
@@ -59,8 +67,10 @@ bool rounds_late(const rounds_t *self, const delta_head_t *head); /* it has come
 
 /* -- the next round (round.c) */
 
+bool rounds_are(const rounds_t *self);     /* a delta is a contribution to one */
 bool rounds_open(const rounds_t *self);    /* own contribution made, round not applied */
 bool rounds_bars(const rounds_t *self);    /* and no local step may be made before it is */
+bool rounds_steps(const rounds_t *self);   /* and steps that were made meanwhile follow what it does */
 bool rounds_settled(const rounds_t *self); /* no contribution waits for a decision: what is final is done */
 size_t rounds_lacks(const rounds_t *self); /* a region whose contribution is missing; SIZE_MAX: none */
 bool rounds_apply(rounds_t *self);         /* when it is whole, and there is memory; whether it was */

@@ -48,8 +48,8 @@ uint64_t stream_stable(const stream_t *self)
 /* A cut that is under way by intent, while local steps go on, does not count. */
 static uint64_t s_meant(const stream_t *self)
 {
-    const buf_t *newest =
-        self->base->rules.overlap && self->queue_count ? self->queue[self->queue_count - 1].data : NULL;
+    bool some = self->terms.spares_newest && self->queue_count;
+    const buf_t *newest = some ? self->queue[self->queue_count - 1].data : NULL;
     return newest ? buf_size(newest) : 0;
 }
 
@@ -71,13 +71,9 @@ bool stream_limited(const stream_t *self)
 {
     if (base_regions(self->base) == 1)
         return false;
-    /* A region that lags is left out, or the round that is under way waits for it; what is kept
-     * is limited in bytes. */
-    if (self->base->rules.votes || self->base->rules.overlap)
-        return s_window_full(self);
-    if (self->cut - s_reached(self) >= s_most(self->base->spec.topology->job.sync.staleness, 1))
+    if (self->cut - s_reached(self) >= self->terms.lag)
         return true;
-    return !self->base->rules.merges && s_window_full(self);
+    return !self->terms.merges && s_window_full(self);
 }
 
 /* -- cutting ----------------------------------------------------------------------------------------------
@@ -113,19 +109,21 @@ static buf_t *s_seen(const stream_t *self)
     return seen;
 }
 
-static void s_add_own(stream_t *self, const delta_head_t *head, buf_t *view)
+static void s_hand(stream_t *self, const delta_head_t *head, buf_t *view)
 {
-    self->own = grow(self->own, self->own_count, &self->own_capacity, sizeof *self->own);
-    self->own[self->own_count++] =
+    handed_t *handed = &self->handed;
+    handed->items = grow(handed->items, handed->count, &handed->capacity, sizeof *handed->items);
+    handed->items[handed->count++] =
         (pending_t){.region = self->base->spec.region_index, .head = *head, .data = buf_ref(view)};
 }
 
 bool stream_own(stream_t *self, pending_t *ret_own)
 {
-    if (!self->own_count)
+    handed_t *handed = &self->handed;
+    if (!handed->count)
         return false;
-    *ret_own = self->own[0];
-    memmove(self->own, self->own + 1, --self->own_count * sizeof *self->own);
+    *ret_own = handed->items[0];
+    memmove(handed->items, handed->items + 1, --handed->count * sizeof *handed->items);
     return true;
 }
 
@@ -135,16 +133,16 @@ static void s_make(stream_t *self, bool final, bool whole)
 {
     const exchange_t *exchange = self->replica->exchange;
     buf_t *values = exchange->cut(self->replica, whole);
-    encoded_t encoded = encode_cut(self->replica, &values, whole, self->base->rules.sees_own);
+    encoded_t encoded = encode_cut(self->replica, &values, whole, self->terms.hands);
     buf_t *data = encoded.data;
-    exchange->made(self->replica, encoded.refused);
+    exchange->made(self->replica, &encoded);
     FAILPOINT(shard_delta_encoded);
     kept_t kept = {
         .head = {.first = self->open_first,
                  .last = self->cut,
-                 .kind = data ? self->base->rules.kind : DELTA_NOTHING,
+                 .kind = data ? self->terms.kind : DELTA_NOTHING,
                  .steps = self->replica->open_steps,
-                 .samples = data || !self->base->rules.waits ? self->replica->open_samples : 0,
+                 .samples = self->replica->open_samples,
                  .final = final},
         .mark = self->base->gate.number,
         .data = data,
@@ -158,8 +156,8 @@ static void s_make(stream_t *self, bool final, bool whole)
     stream_queue_add(self, &kept);
     position_t at = stream_position(self);
     drift_keep(self->replica, &at);
-    if (self->base->rules.sees_own)
-        s_add_own(self, &kept.head, encoded.view);
+    if (self->terms.hands)
+        s_hand(self, &kept.head, encoded.view);
     buf_destroy(&encoded.view);
     FAILPOINT(shard_delta_cut);
 }
@@ -179,8 +177,8 @@ uint64_t stream_sendable(const stream_t *self)
  * is cut between two. */
 bool stream_cut_now(stream_t *self)
 {
-    if (self->base->rules.waits || self->closed ||
-        (self->replica->open_steps == 0 && !self->replica->residual))
+    bool some = self->replica->open_steps || self->replica->residual;
+    if (self->terms.in_step || self->closed || !some)
         return true;
     if (!self->replica->exchange->whole(self->replica) || !self->replica->exchange->ready(self->replica))
         return false;
@@ -191,10 +189,16 @@ bool stream_cut_now(stream_t *self)
     return true;
 }
 
-void stream_announce(stream_t *self)
+static void s_make_empty(stream_t *self)
 {
     self->cut++;
     s_make(self, self->closed, true);
+}
+
+void stream_announce(stream_t *self)
+{
+    if (!self->terms.in_step || self->closed)
+        s_make_empty(self);
 }
 
 void stream_catch_up(stream_t *self, uint64_t round)
@@ -202,8 +206,8 @@ void stream_catch_up(stream_t *self, uint64_t round)
     uint64_t most = round;
     for (size_t r = 0; r < base_regions(self->base); r++)
         most = s_most(most, self->origins[r].taken);
-    while (self->base->rules.waits && self->cut < most) {
-        stream_announce(self);
+    while (self->terms.in_step && self->cut < most) {
+        s_make_empty(self);
         base_changed(self->base);
     }
 }
@@ -228,11 +232,10 @@ void stream_forget(stream_t *self)
  * every destination has taken all that was cut: then the links are free. */
 static bool s_due(const stream_t *self)
 {
-    uint64_t span =
-        self->cut ? (self->cut - self->open_first + 2) * self->base->rules.every : self->base->rules.first;
+    uint64_t span = self->cut ? (self->cut - self->open_first + 2) * self->terms.every : self->terms.first;
     if (self->replica->open_steps >= span)
         return true;
-    return self->base->rules.automatic && !s_merged(self) &&
+    return self->terms.automatic && !s_merged(self) &&
            self->replica->open_steps >= self->base->spec.topology->job.sync.every_least &&
            s_reached(self) >= self->cut;
 }
@@ -247,7 +250,7 @@ void stream_cut_step(stream_t *self)
     if (!s_due(self))
         return;
     self->cut++;
-    if (self->base->rules.merges && s_window_full(self)) {
+    if (self->terms.merges && s_window_full(self)) {
         self->base->counts.cuts_merged++;
         return;
     }

@@ -124,7 +124,7 @@ static err_code_t s_content(const stream_t *self, size_t origin, const message_t
         return ERR_SHAPE;
     if (!encode_accepts(self->replica, message->delta.encoding))
         return ERR_VERSION;
-    if (!nothing && message->delta.kind != (uint64_t)self->base->rules.kind)
+    if (!nothing && message->delta.kind != (uint64_t)self->terms.kind)
         return ERR_SHAPE;
     if (nothing ? message->delta.total != 0
                 : !encode_fits(self->replica, message->delta.encoding, message->delta.total))
@@ -132,7 +132,7 @@ static err_code_t s_content(const stream_t *self, size_t origin, const message_t
     if (message->delta.samples > region->samples * self->base->spec.job->epochs ||
         message->delta.steps > region->batches)
         return ERR_LIMIT;
-    return self->base->rules.waits && message->delta.first != message->delta.last ? ERR_SHAPE : ERR_OK;
+    return self->terms.in_step && message->delta.first != message->delta.last ? ERR_SHAPE : ERR_OK;
 }
 
 static void s_mark(incoming_t *incoming, err_code_t code)

@@ -86,10 +86,10 @@ static bool s_majority(const stream_t *self)
     return majority_is(here, count, !self->destination_away[0]);
 }
 
-/* Under a waiting strategy nobody is left out: all must apply the same contributions. */
+/* In step nobody is left out: all must apply the same contributions. */
 bool stream_ignores(const stream_t *self, size_t region)
 {
-    return !self->base->rules.waits && self->destination_away[region] && s_majority(self);
+    return !self->terms.in_step && self->destination_away[region] && s_majority(self);
 }
 
 bool stream_holds(const stream_t *self)

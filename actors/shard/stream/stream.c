@@ -2,9 +2,9 @@
 
 #include <stdlib.h>
 
-void stream_init(stream_t *self, base_t *base, replica_t *replica)
+void stream_init(stream_t *self, base_t *base, replica_t *replica, const stream_terms_t *terms)
 {
-    *self = (stream_t){.base = base, .replica = replica, .open_first = 1};
+    *self = (stream_t){.base = base, .replica = replica, .terms = *terms, .open_first = 1};
     for (size_t r = 0; r < TOPOLOGY_REGIONS_MAX; r++)
         self->bound[r] = UINT64_MAX;
 }
@@ -21,9 +21,9 @@ void stream_fini(stream_t *self)
     stream_stop(self);
     for (size_t r = 0; r < TOPOLOGY_REGIONS_MAX; r++)
         buf_destroy(&self->origins[r].cursor);
-    for (size_t i = 0; i < self->own_count; i++)
-        buf_destroy(&self->own[i].data);
-    free(self->own);
+    for (size_t i = 0; i < self->handed.count; i++)
+        buf_destroy(&self->handed.items[i].data);
+    free(self->handed.items);
     stream_forget(self);
     free(self->queue);
 }

@@ -70,10 +70,30 @@ typedef struct {
     incoming_t incoming[SHARD_INCOMING_MAX];
 } origin_t;
 
+/* Cuts: what they contain, and when they are made. */
+typedef struct {
+    delta_kind_t kind; /* of what a cut contains */
+    uint64_t every;    /* steps per cut; at most so many when automatic */
+    uint64_t first;    /* steps before the first cut */
+    bool automatic;    /* a cut is made when every destination has taken the one before */
+    bool merges;       /* at a full window further cuts are merged; else steps wait */
+    bool hands;        /* own cuts are handed to the rooms above, as others see them */
+    bool in_step; /* equal numbers are of equal steps in all regions: none is left out, or cut in between */
+    bool spares_newest; /* steps go on while the newest is under way: it fills no window */
+    uint64_t lag;       /* own deltas that a destination may lack before steps wait for it */
+} stream_terms_t;
+
+/* Own contributions that nobody has taken yet, oldest first. */
+typedef struct {
+    pending_t *items;
+    size_t count, capacity;
+} handed_t;
+
 /* Own deltas on their way out, and other regions' on their way in. */
 typedef struct {
     base_t *base;
     replica_t *replica;
+    stream_terms_t terms;
     uint64_t history;
     uint64_t follows_history, follows; /* where the history goes on from */
     uint64_t cut, open_first;
@@ -90,8 +110,7 @@ typedef struct {
     origin_t origins[TOPOLOGY_REGIONS_MAX];
     /* last number of each origin that may be taken now; the room above says so */
     uint64_t bound[TOPOLOGY_REGIONS_MAX];
-    pending_t *own; /* own contributions that nobody has taken yet, oldest first */
-    size_t own_count, own_capacity;
+    handed_t handed;
     uint64_t entry_number; /* of the newest entry of this shard */
     uint64_t sendable;     /* last own number that may leave; the room above says so */
     bool undurable;        /* the disk is full and not waited for; the room above says so */
@@ -115,7 +134,7 @@ typedef struct {
     bool handed;   /* handed on by another region */
 } heard_t;
 
-void stream_init(stream_t *self, base_t *base, replica_t *replica);
+void stream_init(stream_t *self, base_t *base, replica_t *replica, const stream_terms_t *terms);
 void stream_fini(stream_t *self);
 void stream_stop(stream_t *self); /* what is here in part goes */
 
@@ -153,9 +172,10 @@ size_t stream_slowest(const stream_t *self);    /* the destination that has take
 uint64_t stream_stable(const stream_t *self);   /* what every destination has durably */
 uint64_t stream_sendable(const stream_t *self); /* last number that may leave the region */
 bool stream_owes(const stream_t *self);         /* some destination lacks something */
-bool stream_cut_now(stream_t *self);  /* of all that is open, for a newcomer; false without memory */
-void stream_announce(stream_t *self); /* an empty delta that shows others a new line */
-bool stream_close(stream_t *self);    /* the final cut; false without memory */
+bool stream_cut_now(stream_t *self); /* of all that is open, for a newcomer; false without memory */
+/* An empty delta that shows others a new line; in step the next one does, if there is another one. */
+void stream_announce(stream_t *self);
+bool stream_close(stream_t *self); /* the final cut; false without memory */
 /* The maker of the final cut stands, as all others, behind the last of theirs: from here on equal numbers
  * are of equal steps. */
 void stream_catch_up(stream_t *self, uint64_t round);

@@ -1,5 +1,6 @@
 /* ama: the model every `every` steps; at the receiver w <- (1 - a) w + a w_remote, a =
- * n_remote / N. Nobody waits. */
+ * n_remote / N. Nobody waits.
+ * Why: an exchange may be rare and old. Source: model averaging of Cloudless-Training, arXiv 2303.05330. */
 #include "actors/shard/replica/strategy/model.h"
 
 const exchange_t exchange_ama = {

@@ -43,8 +43,6 @@ bool difference_ready(replica_t *self)
 {
     if (!self->outer.on)
         return true;
-    if (self->pending_count && !self->base->rules.waits)
-        return false; /* the own delta is not taken yet */
     if (!self->outer.room)
         self->outer.room = version_fresh(self);
     self->base->short_of_memory = self->base->short_of_memory || !self->outer.room;
@@ -164,14 +162,17 @@ bool difference_act(replica_t *self, const blend_t *delta, act_t *act)
 void difference_again(replica_t *self, const delta_head_t *head, const buf_t *values)
 {
     (void)values;
-    if (!self->base->rules.waits) /* else counted with its round */
-        self->samples_applied += head->samples;
+    self->samples_applied += head->samples;
 }
 
 void difference_open_again(replica_t *self, const former_t *former)
 {
-    if (!self->base->rules.waits)
-        self->samples_applied += self->open_samples;
+    self->samples_applied += self->open_samples;
+    difference_go_on(self, former);
+}
+
+void difference_go_on(replica_t *self, const former_t *former)
+{
     if (!self->open_steps) {
         start_return(self);
         return;

@@ -25,7 +25,10 @@ bool difference_whole(replica_t *self);
 buf_t *difference_cut(replica_t *self, bool whole);
 /* All the memory before the first element; nothing has changed when there is not enough. */
 bool difference_act(replica_t *self, const blend_t *delta, act_t *act);
+/* Without rounds, which count samples themselves: */
 void difference_again(replica_t *self, const delta_head_t *head, const buf_t *values);
 void difference_open_again(replica_t *self, const former_t *former);
+/* Open local steps lead on from where its start is. */
+void difference_go_on(replica_t *self, const former_t *former);
 
 #endif

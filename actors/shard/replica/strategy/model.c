@@ -22,14 +22,17 @@ bool model_take(replica_t *self, const late_t *late, const blend_t *model)
 void model_again(replica_t *self, const delta_head_t *head, const buf_t *values)
 {
     (void)values;
-    if (!self->base->rules.waits) /* else counted with its round */
-        self->samples_applied += head->samples;
+    self->samples_applied += head->samples;
 }
 
 void model_open_again(replica_t *self, const former_t *former)
 {
-    if (!self->base->rules.waits)
-        self->samples_applied += self->open_samples;
+    self->samples_applied += self->open_samples;
+    model_enter(self, former);
+}
+
+void model_enter(replica_t *self, const former_t *former)
+{
     if (!former->some && !self->open_steps)
         return;
     float share = (float)self->base->region->share;

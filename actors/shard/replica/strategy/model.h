@@ -11,8 +11,10 @@ bool model_whole(replica_t *self); /* the model is whole; what earlier ones left
 buf_t *model_cut(replica_t *self, bool whole);
 /* w <- (1 - a) w + a w_remote, a: its region's share. */
 bool model_take(replica_t *self, const late_t *late, const blend_t *model);
+/* Without rounds, which count samples themselves: */
 void model_again(replica_t *self, const delta_head_t *head, const buf_t *values);
-/* The own model enters by its share, as it would at any other region. */
 void model_open_again(replica_t *self, const former_t *former);
+/* The own model enters by its share, as it would at any other region. */
+void model_enter(replica_t *self, const former_t *former);
 
 #endif

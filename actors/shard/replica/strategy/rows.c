@@ -23,10 +23,16 @@ bool exchange_ready(replica_t *self)
     return true;
 }
 
-void exchange_made_nothing(replica_t *self, bool refused)
+void exchange_made_nothing(replica_t *self, const encoded_t *cut)
 {
     (void)self;
-    (void)refused;
+    (void)cut;
+}
+
+void exchange_made_for_round(replica_t *self, const encoded_t *cut)
+{
+    if (!cut->data)
+        self->open_samples = 0;
 }
 
 void exchange_waits_nothing(replica_t *self, bool carries, bool open)
@@ -55,6 +61,13 @@ bool exchange_round_never(replica_t *self, const blend_t *mean)
     (void)self;
     (void)mean;
     err_abort(__FILE__, __LINE__, "rounds of strategies that have some");
+}
+
+void exchange_again_later(replica_t *self, const delta_head_t *head, const buf_t *values)
+{
+    (void)self;
+    (void)head;
+    (void)values;
 }
 
 double exchange_weight_of_region(const replica_t *self, const pending_t *pending, bool first, double *divisor)

@@ -17,10 +17,14 @@ const exchange_t *exchange_find(strategy_name_t id);
 
 void exchange_nothing(replica_t *self);
 bool exchange_ready(replica_t *self); /* always */
-void exchange_made_nothing(replica_t *self, bool refused);
+void exchange_made_nothing(replica_t *self, const encoded_t *cut);
+/* A contribution that carries nothing counts for nothing in its round. */
+void exchange_made_for_round(replica_t *self, const encoded_t *cut);
 void exchange_waits_nothing(replica_t *self, bool carries, bool open);
 bool exchange_own_never(replica_t *self);
 bool exchange_take_never(replica_t *self, const late_t *late, const blend_t *delta);
+/* It is made or taken again with its round. */
+void exchange_again_later(replica_t *self, const delta_head_t *head, const buf_t *values);
 bool exchange_round_never(replica_t *self, const blend_t *mean);
 /* The samples of its region, once for each region. */
 double exchange_weight_of_region(const replica_t *self, const pending_t *pending, bool first,

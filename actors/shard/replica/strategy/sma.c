@@ -1,4 +1,5 @@
 /* sma: the model every `every` steps; all regions wait, then w <- sum n_r w_r / N in the order of regions.
+ * Why: replicas are equal, bit for bit. Source: as ama's, with regions that wait.
  *
  * Where rounds need not all regions `start` is the last mean: a region whose model came
  * late goes back to it. */
@@ -44,7 +45,7 @@ const exchange_t exchange_sma = {
     .ready = exchange_ready,
     .whole = model_whole,
     .cut = model_cut,
-    .made = exchange_made_nothing,
+    .made = exchange_made_for_round,
     .waits = exchange_waits_nothing,
     .too_late = s_too_late,
     .own = exchange_own_never,
@@ -53,7 +54,7 @@ const exchange_t exchange_sma = {
     .weight = exchange_weight_of_region,
     .counts = s_counts,
     .is_late = s_is_late,
-    .again = model_again,
-    .open_again = model_open_again,
+    .again = exchange_again_later,
+    .open_again = model_enter,
     .scale = exchange_scale_none,
 };

@@ -1,5 +1,6 @@
 /* ssgd: the gradient of every step; all regions wait, then one step with their mean: equal to one process
- * with the big batch. */
+ * with the big batch.
+ * Why: what is computed does not depend on where. Source: synchronous SGD, Chen et al., arXiv 1604.00981. */
 #include "actors/shard/replica/strategy/gradient.h"
 
 static bool s_round(replica_t *self, const blend_t *mean)
@@ -19,14 +20,6 @@ static double s_weight(const replica_t *self, const pending_t *pending, bool fir
     return (double)pending->head.samples;
 }
 
-/* Every contribution is made or taken again with its round. */
-static void s_again(replica_t *self, const delta_head_t *head, const buf_t *values)
-{
-    (void)self;
-    (void)head;
-    (void)values;
-}
-
 static void s_open_again(replica_t *self, const former_t *former)
 {
     (void)self;
@@ -39,7 +32,7 @@ const exchange_t exchange_ssgd = {
     .ready = exchange_ready,
     .whole = gradient_whole,
     .cut = gradient_cut,
-    .made = exchange_made_nothing,
+    .made = exchange_made_for_round,
     .waits = exchange_waits_nothing,
     .too_late = exchange_nothing,
     .own = exchange_own_never,
@@ -48,7 +41,7 @@ const exchange_t exchange_ssgd = {
     .weight = s_weight,
     .counts = exchange_always_counts,
     .is_late = exchange_never_late,
-    .again = s_again,
+    .again = exchange_again_later,
     .open_again = s_open_again,
     .scale = exchange_scale_none,
 };

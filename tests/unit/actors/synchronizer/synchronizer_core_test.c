@@ -473,17 +473,55 @@ Test(synchronizer, a_destination_on_another_line_is_told_and_has_taken_nothing)
     s_ack("region2", 2, 2);
     s_sent();
     message_t *m = message_new(KIND_delta_ack, "synchronizer/region0/0", "shard/region1/0");
-    m->incarnation = 1;
+    m->incarnation = 9;
     message_set_name(m->delta_ack.origin, "region0");
     m->delta_ack.history = HISTORY + 1;
     m->delta_ack.applied = m->delta_ack.durable = 2;
+    m->delta_ack.entry = 9;
     s_say(m);
     sent_t sent = s_sent();
     cr_assert_eq(sent.gaps, 1);
     cr_assert_eq(sent.streams, 0);
     cr_assert_eq(synchronizer_core_delivered(s_core), 0);
-    s_ack("region1", 1, 1);
+    s_ack("region1", 1, 1); /* of an older incarnation and entry than it said, which nothing is kept of */
     cr_assert_eq(synchronizer_core_delivered(s_core), 1);
+    s_end();
+}
+
+Test(synchronizer, an_entry_that_there_cannot_have_been_is_not_listened_to)
+{
+    s_start(1 << 20);
+    s_delta(1, 1);
+    message_t *m = message_new(KIND_delta_ack, "synchronizer/region0/0", "shard/region1/0");
+    m->incarnation = 1;
+    message_set_name(m->delta_ack.origin, "region0");
+    m->delta_ack.history = HISTORY;
+    m->delta_ack.entry = UINT64_MAX;
+    s_say(m);
+    s_sent();
+    s_ack("region1", 1, 1); /* not one from before that entry */
+    cr_assert_eq(s_sent().stream_durable, 1);
+    s_end();
+}
+
+/* Words that no shard says begin no other stream, and make nothing late that it said before. */
+Test(synchronizer, nothing_of_a_malformed_message_lasts)
+{
+    s_start(1 << 20);
+    s_delta(1, 1);
+    s_expect_deltas("1 ");
+    message_t *head = message_new(KIND_stream_head, "synchronizer/region0/0", "shard/region0/0");
+    head->incarnation = 9;
+    head->stream_head.history = HISTORY + 1;
+    s_say(head);
+    message_t *delta = s_chunk(2, 1, 0);
+    delta->incarnation = 9;
+    delta->delta.history = HISTORY + 1;
+    s_say(delta);
+    s_delta(2, 2);
+    s_expect_deltas("2 ");
+    s_ack("region1", 2, 2);
+    cr_assert_eq(s_sent().stream_durable, 2);
     s_end();
 }
 

@@ -6,9 +6,7 @@
 #ifndef TESTS_UNIT_ACTORS_SCHEDULER_REGION_ROOMS_H
 #define TESTS_UNIT_ACTORS_SCHEDULER_REGION_ROOMS_H
 
-#include "actors/scheduler/region/ending/ending.h"
-#include "actors/scheduler/region/placing/placing.h"
-#include "actors/scheduler/region/training/still.h"
+#include "actors/scheduler/region/region_rooms.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -19,27 +17,9 @@
 #define MS MILLISECOND_US
 #define SECOND SECOND_US
 
-typedef struct {
-    topology_t topology;
-    region_spec_t spec;
-    region_base_t base;
-    region_run_t run;
-    region_links_t links;
-    nodes_t nodes;
-    actors_t actors;
-    shards_t shards;
-    training_t training;
-    still_t still;
-    keeping_t keeping;
-    moving_t moving;
-    workers_t workers;
-    adopting_t adopting;
-    renting_t renting;
-    placing_t placing;
-    ending_t ending;
-} rooms_t;
+typedef region_core_t rooms_t;
 
-static inline void rooms_topology(topology_t *topology)
+static inline void rooms_fill(topology_t *topology)
 {
     topology->job.epochs = 1;
     topology->job.batch = 10;
@@ -53,54 +33,29 @@ static inline void rooms_topology(topology_t *topology)
     }
 }
 
-static inline void rooms_init(rooms_t *self)
+/* Of these rooms alone: a test may change it before it uses them. */
+static inline topology_t *rooms_topology(const rooms_t *self)
 {
-    region_base_init(&self->base, &self->spec, 0);
-    region_run_init(&self->run, &self->base);
-    region_links_init(&self->links, &self->base);
-    nodes_init(&self->nodes, &self->base, &self->run);
-    actors_init(&self->actors, &self->base, &self->nodes);
-    shards_init(&self->shards, &self->base, &self->run, &self->nodes, &self->actors);
-    training_init(&self->training, &self->base, &self->run, &self->links, &self->nodes, &self->actors,
-                  &self->shards);
-    still_init(&self->still, &self->base, &self->actors, &self->shards, &self->training);
-    keeping_init(&self->keeping, &self->base, &self->nodes, &self->actors, &self->shards);
-    moving_init(&self->moving, &self->base, &self->nodes, &self->actors, &self->shards, &self->keeping);
-    workers_init(&self->workers, &self->base, &self->nodes, &self->actors, &self->shards, &self->training);
-    adopting_init(&self->adopting, &self->base, &self->nodes, &self->actors, &self->shards, &self->training,
-                  &self->keeping);
-    renting_init(&self->renting, &self->base, &self->nodes, &self->actors, &self->shards, &self->moving, 0);
-    self->placing = (placing_t){&self->base,    &self->run,      &self->nodes,   &self->actors,
-                                &self->shards,  &self->training, &self->keeping, &self->moving,
-                                &self->workers, &self->adopting, &self->renting, .plan = 0};
-    self->ending = (ending_t){&self->base,     &self->run,      &self->nodes, &self->shards,
-                              &self->training, &self->adopting, .done = false};
+    return (topology_t *)(uintptr_t)self->base.spec.topology;
 }
 
 static inline rooms_t *rooms_new(void)
 {
     rooms_t *self = calloc(1, sizeof *self);
-    cr_assert_not_null(self);
-    rooms_topology(&self->topology);
-    self->spec = (region_spec_t){
-        .topology = &self->topology, .term = TERM, .run = RUN, .nodes_expected = 2, .settle_us = 3 * SECOND};
-    rooms_init(self);
+    topology_t *topology = calloc(1, sizeof *topology);
+    cr_assert(self && topology);
+    rooms_fill(topology);
+    const region_spec_t spec = {
+        .topology = topology, .term = TERM, .run = RUN, .nodes_expected = 2, .settle_us = 3 * SECOND};
+    region_rooms_init(self, &spec, 0);
     return self;
 }
 
 static inline void rooms_free(rooms_t *self)
 {
-    placing_fini(&self->placing);
-    renting_fini(&self->renting);
-    adopting_fini(&self->adopting);
-    moving_fini(&self->moving);
-    keeping_fini(&self->keeping);
-    training_fini(&self->training);
-    shards_fini(&self->shards);
-    actors_fini(&self->actors);
-    nodes_fini(&self->nodes);
-    region_links_fini(&self->links);
-    region_base_fini(&self->base);
+    topology_t *topology = rooms_topology(self);
+    region_rooms_fini(self);
+    free(topology);
     free(self);
 }
 

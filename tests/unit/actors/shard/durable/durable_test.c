@@ -1,6 +1,6 @@
 /* Storing, in rooms without a shard: the contents of a snapshot, and when one is due. */
 #include "actors/shard/durable/durable.h"
-#include "actors/shard/replica/strategy/rows.h"
+#include "actors/shard/durable/rooms.h"
 #include "tests/unit/actors/shard/world.h"
 
 #define ELEMENTS 8
@@ -33,11 +33,12 @@ static alone_t *s_alone(when_full_t when_full)
                                .history = 1};
     buf_t *zero = buf_new_zero(ELEMENTS * sizeof(float));
     base_init(&a->base, &spec);
-    replica_init(&a->replica, &a->base, exchange_find(a->base.rules.strategy->id));
+    const terms_t terms = rooms_terms(&a->base);
+    replica_init(&a->replica, &a->base, terms.exchange);
     replica_start(&a->replica, &zero);
-    intake_init(&a->intake, &a->base, &a->replica);
-    stream_init(&a->stream, &a->base, &a->replica);
-    rounds_init(&a->rounds, &a->base, &a->replica, &a->stream);
+    intake_init(&a->intake, &a->base, &a->replica, &terms.intake);
+    stream_init(&a->stream, &a->base, &a->replica, &terms.stream);
+    rounds_init(&a->rounds, &a->base, &a->replica, &a->stream, &terms.rounds);
     durable_init(&a->durable, &a->base, &a->replica, &a->intake, &a->stream, &a->rounds);
     a->stream.history = 1;
     a->base.changes = 1;

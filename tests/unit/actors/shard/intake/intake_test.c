@@ -1,7 +1,7 @@
 /* The region's own batches, without a shard: what becomes of pushes and pulls when somebody else says
  * whether steps may be made. */
 #include "actors/shard/intake/intake.h"
-#include "actors/shard/replica/strategy/rows.h"
+#include "actors/shard/durable/rooms.h"
 #include "codec/base/hash.h"
 #include "tests/unit/actors/shard/world.h"
 
@@ -31,10 +31,11 @@ static alone_t *s_alone(inside_t inside, uint64_t workers)
                                .chunk_bytes = 16,
                                .checksums = true};
     base_init(&a->base, &spec);
-    replica_init(&a->replica, &a->base, exchange_find(a->base.rules.strategy->id));
+    const terms_t terms = rooms_terms(&a->base);
+    replica_init(&a->replica, &a->base, terms.exchange);
     buf_t *zero = buf_new_zero(N * sizeof(float));
     replica_start(&a->replica, &zero);
-    intake_init(&a->intake, &a->base, &a->replica);
+    intake_init(&a->intake, &a->base, &a->replica, &terms.intake);
     return a;
 }
 

@@ -1,5 +1,6 @@
 /* Strategies without a shard: what each row cuts, and what it does with what others cut,
  * element by element. */
+#include "actors/shard/durable/rooms.h"
 #include "actors/shard/replica/strategy/rows.h"
 #include "tests/unit/actors/shard/world.h"
 
@@ -11,6 +12,7 @@ typedef struct {
     topology_t *topology;
     job_t job;
     base_t base;
+    intake_terms_t terms; /* of a step */
     replica_t replica;
 } alone_t;
 
@@ -25,7 +27,9 @@ static alone_t *s_alone(strategy_name_t strategy)
     const shard_spec_t spec = {
         .topology = a->topology, .job = &a->job, .incarnation = 1, .elements = N, .chunk_bytes = 16};
     base_init(&a->base, &spec);
-    replica_init(&a->replica, &a->base, exchange_find(a->base.rules.strategy->id));
+    const terms_t terms = rooms_terms(&a->base);
+    a->terms = terms.intake;
+    replica_init(&a->replica, &a->base, terms.exchange);
     buf_t *zero = buf_new_zero(N * sizeof(float));
     replica_start(&a->replica, &zero);
     return a;
@@ -62,7 +66,7 @@ static void s_step(alone_t *a, float first)
     part_t part;
     blend_t blend = s_blend(a, &part, gradient);
     cr_assert(self->exchange->ready(self));
-    cr_assert(version_step(self, &blend, a->base.rules.steps_alone, a->base.rules.accumulates));
+    cr_assert(version_step(self, &blend, a->terms.steps, a->terms.sums));
     self->open_steps++;
     buf_destroy(&gradient);
 }
@@ -73,7 +77,7 @@ static buf_t *s_cut(alone_t *a, bool whole)
     cr_assert(!whole || self->exchange->whole(self));
     cr_assert(self->exchange->ready(self));
     buf_t *cut = self->exchange->cut(self, whole);
-    self->exchange->made(self, false);
+    self->exchange->made(self, &(encoded_t){.data = cut});
     self->open_steps = self->open_samples = 0;
     return cut;
 }

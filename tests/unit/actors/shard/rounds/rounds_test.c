@@ -2,7 +2,7 @@
  * messages, and what is committed is said. Three regions; this one is region 1, and counts: a contribution is
  * added to what the parameters are. */
 #include "actors/shard/rounds/rounds.h"
-#include "actors/shard/replica/strategy/rows.h"
+#include "actors/shard/durable/rooms.h"
 #include "tests/unit/actors/shard/world.h"
 
 #define ELEMENTS 8
@@ -38,11 +38,12 @@ static house_t *s_house(double quorum)
     base_init(&h->base, &spec);
     h->base.core.now_us = 1;
     h->base.changes = 1;
-    replica_init(&h->replica, &h->base, exchange_find(h->base.rules.strategy->id));
+    const terms_t terms = rooms_terms(&h->base);
+    replica_init(&h->replica, &h->base, terms.exchange);
     buf_t *zero = buf_new_zero(base_bytes(&h->base));
     replica_start(&h->replica, &zero);
-    stream_init(&h->stream, &h->base, &h->replica);
-    rounds_init(&h->rounds, &h->base, &h->replica, &h->stream);
+    stream_init(&h->stream, &h->base, &h->replica, &terms.stream);
+    rounds_init(&h->rounds, &h->base, &h->replica, &h->stream, &terms.rounds);
     return h;
 }
 

@@ -1,6 +1,7 @@
 /* Deltas out and in, without a shard: the rooms above are this test, which says what may leave
  * and what may be taken. */
-#include "actors/shard/replica/strategy/rows.h"
+#include "actors/shard/durable/rooms.h"
+#include "actors/shard/replica/exchange.h"
 #include "actors/shard/stream/stream.h"
 #include "codec/base/hash.h"
 #include "tests/unit/actors/shard/world.h"
@@ -11,6 +12,7 @@ typedef struct {
     topology_t *topology;
     job_t job;
     base_t base;
+    intake_terms_t terms; /* of a step */
     replica_t replica;
     stream_t stream;
 } alone_t;
@@ -29,10 +31,12 @@ static alone_t *s_alone(strategy_name_t strategy, uint64_t every)
                                .chunk_bytes = 64,
                                .history = 5};
     base_init(&a->base, &spec);
-    replica_init(&a->replica, &a->base, exchange_find(a->base.rules.strategy->id));
+    const terms_t terms = rooms_terms(&a->base);
+    a->terms = terms.intake;
+    replica_init(&a->replica, &a->base, terms.exchange);
     buf_t *zero = buf_new_zero(N * sizeof(float));
     replica_start(&a->replica, &zero);
-    stream_init(&a->stream, &a->base, &a->replica);
+    stream_init(&a->stream, &a->base, &a->replica, &terms.stream);
     a->stream.history = 5;
     a->base.stored = true;
     return a;
@@ -56,7 +60,7 @@ static void s_step(alone_t *a)
     blend_t blend = {
         .parts = &part, .count = 1, .divisor = 1, .scratch = a->replica.scratch, .sums = a->replica.sums};
     cr_assert(a->replica.exchange->ready(&a->replica));
-    cr_assert(version_step(&a->replica, &blend, a->base.rules.steps_alone, a->base.rules.accumulates));
+    cr_assert(version_step(&a->replica, &blend, a->terms.steps, a->terms.sums));
     a->replica.open_steps++;
     a->replica.open_samples += 4;
     buf_destroy(&gradient);
@@ -88,7 +92,7 @@ static heard_t s_delta(alone_t *a, uint64_t number, uint64_t history, float valu
     m->number = m->delta.first = m->delta.last = number;
     message_set_name(m->delta.origin, "region1");
     m->delta.history = history;
-    m->delta.kind = (uint64_t)a->base.rules.kind;
+    m->delta.kind = (uint64_t)a->stream.terms.kind;
     m->delta.steps = 1;
     m->delta.samples = 4;
     m->delta.elements = N;

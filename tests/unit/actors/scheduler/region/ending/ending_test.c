@@ -66,7 +66,7 @@ Test(ending, the_farewell_ends_by_silence_of_the_global_scheduler)
 Test(ending, with_keepers_nobody_goes_before_all_have_stopped)
 {
     rooms_t *rooms = s_stopping();
-    rooms->topology.checkpoint.replicas = 1;
+    rooms_topology(rooms)->checkpoint.replicas = 1;
     s_stopped(rooms, "node/eu/a", ERR_OK);
     cr_assert_eq(rooms_sent(rooms, KIND_bye), 0);
     s_stopped(rooms, "node/eu/b", ERR_OK);

@@ -5,8 +5,8 @@
 static rooms_t *s_keeping(void)
 {
     rooms_t *rooms = rooms_new();
-    rooms->topology.checkpoint.replicas = 1;
-    rooms->topology.checkpoint.move_after_us = 5 * SECOND;
+    rooms_topology(rooms)->checkpoint.replicas = 1;
+    rooms_topology(rooms)->checkpoint.move_after_us = 5 * SECOND;
     rooms_plan(rooms);
     rooms->actors.settled = true;
     rooms_run(rooms, "shard/eu/0", 0, 0);

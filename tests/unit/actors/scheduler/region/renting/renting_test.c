@@ -5,8 +5,8 @@ Test(renting, what_a_plan_wants_is_how_many_nodes_are_expected)
 {
     rooms_t *rooms = rooms_new();
     cr_assert_eq(renting_expected(&rooms->renting), SIZE_MAX);
-    rooms->topology.regions[0].offer_count = 1;
-    strcpy(rooms->topology.regions[0].offers[0].name, "small");
+    rooms_topology(rooms)->regions[0].offer_count = 1;
+    strcpy(rooms_topology(rooms)->regions[0].offers[0].name, "small");
     renting_want(&rooms->renting, (uint64_t[]){3}, false, 0);
     cr_assert_eq(renting_expected(&rooms->renting), 3);
     uint64_t before = rooms->base.decisions;
@@ -20,7 +20,7 @@ Test(renting, what_a_plan_wants_is_how_many_nodes_are_expected)
 Test(renting, computing_counts_by_the_power_of_a_core)
 {
     rooms_t *rooms = rooms_running(1);
-    topology_region_t *region = &rooms->topology.regions[0];
+    topology_region_t *region = &rooms_topology(rooms)->regions[0];
     region->offer_count = 1;
     strcpy(region->offers[0].name, "fast");
     region->offers[0].power = 3;
