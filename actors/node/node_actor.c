@@ -35,9 +35,7 @@ static err_code_t s_find_held(const node_hint_t *self, node_spec_t *spec, err_t 
             return rc;
         if (rc)
             continue;
-        spec->held_shards[spec->held_count] = k;
-        spec->held_incarnations[spec->held_count] = latest.incarnation;
-        spec->held_numbers[spec->held_count++] = latest.number;
+        spec->held[spec->held_count++] = (announce_held_t){k, latest.incarnation, latest.number};
     }
     return ERR_OK;
 }

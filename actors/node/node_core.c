@@ -177,9 +177,9 @@ static void s_announce(node_core_t *self, int64_t now_us)
     message->announce.process = spec->process;
     message_set_name(message->announce.host, self->host);
     message->announce.cores = spec->cores;
-    message_set_u64s(&message->announce.held_shards, spec->held_shards, spec->held_count);
-    message_set_u64s(&message->announce.held_incarnations, spec->held_incarnations, spec->held_count);
-    message_set_u64s(&message->announce.held_numbers, spec->held_numbers, spec->held_count);
+    announce_held_t *held = message_set_rows(&message->announce.held, spec->held_count);
+    for (size_t i = 0; i < spec->held_count; i++)
+        held[i] = spec->held[i];
     message->announce.samples = spec->samples;
     message->announce.scheduler = self->scheduler_incarnation;
     message_set_name(message->announce.offer, self->offer);

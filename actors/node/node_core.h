@@ -56,9 +56,7 @@ typedef struct {
     const char *kernel;   /* of OpenBLAS; copied; NULL: not known */
     int64_t age_us;       /* since its process was started, when the core is made */
     size_t held_count;    /* shards whose snapshots lie here */
-    uint64_t held_shards[NODE_HELD_MAX];
-    uint64_t held_incarnations[NODE_HELD_MAX];
-    uint64_t held_numbers[NODE_HELD_MAX];
+    announce_held_t held[NODE_HELD_MAX];
 } node_spec_t;
 
 typedef struct node_core node_core_t;

@@ -49,6 +49,25 @@ static void s_document_says(message_kind_t kind, FILE *out)
         fprintf(out, ".\n");
 }
 
+static void s_document_rows(const schema_field_t *field, FILE *out)
+{
+    for (size_t i = 0; i < field->rows->column_count; i++) {
+        const schema_column_t *column = &field->rows->columns[i];
+        if (!column->number)
+            fprintf(out, "| | %s.%s | %s | %s |\n", field->name, column->name, wire_type_name(column->type),
+                    column->doc);
+    }
+}
+
+/* "column of u64": the type of what is in its array. */
+static void s_document_type(const schema_field_t *field, FILE *out)
+{
+    fputs(wire_type_name(field->type), out);
+    for (size_t i = 0; field->type == TYPE_column && i < field->rows->column_count; i++)
+        if (schema_has_column(field, &field->rows->columns[i]))
+            fprintf(out, " of %s", wire_type_name(field->rows->columns[i].type));
+}
+
 static void s_document_message(const schema_t *schema, FILE *out)
 {
     fprintf(out, "\n## %s\n\nKind %u, class %s. %s\n", schema->name, (unsigned)schema->kind,
@@ -58,8 +77,11 @@ static void s_document_message(const schema_t *schema, FILE *out)
         fprintf(out, "\n| number | field | type | meaning |\n|---|---|---|---|\n");
     for (size_t index = 0; index < schema->field_count; index++) {
         const schema_field_t *field = &schema->fields[index];
-        fprintf(out, "| %" PRIu32 " | %s | %s | %s |\n", field->number, field->name,
-                wire_type_name(field->type), field->doc);
+        fprintf(out, "| %" PRIu32 " | %s | ", field->number, field->name);
+        s_document_type(field, out);
+        fprintf(out, " | %s |\n", field->doc);
+        if (field->type == TYPE_rows)
+            s_document_rows(field, out);
     }
 }
 

@@ -296,16 +296,43 @@ sub note_reads {
     }
 }
 
+# Columns of rows: MESSAGE_ROWS_t x, x->COLUMN or x[i].COLUMN, where x is declared in any file or is a function; rows.items[i].COLUMN.
+sub note_columns {
+    my ($columns) = @_;
+    my %variables;
+    my $set = qr/\s*=(?!=)/;
+    for my $path (keys %$product) { $variables{$2}{$1} = 1 while $product->{$path}{code} =~ /\b(\w+)_t\s+\*?\s*(\w+)/g }
+    for my $name (keys %variables) {
+        my @rows = grep { $columns->{$_} } keys %{ $variables{$name} } or next;
+        for my $path (keys %$product) {
+            while ($product->{$path}{code} =~ /\b\Q$name\E(?:\[[^\]]*\]|\([^()]*\))?(?:->|\.)(\w+)\b($set)?/g) {
+                my ($column, $written) = ($1, $2);
+                for my $rows (@rows) { $columns->{$rows}{$column}++ if !$written && exists $columns->{$rows}{$column} }
+            }
+        }
+    }
+    for my $path (keys %$product) {
+        while ($product->{$path}{code} =~ /(?:->|\.)(\w+)\.(\w+)\.items\[[^\]]*\]\.(\w+)\b($set)?/g) {
+            $columns->{"$1_$2"}{$3}++ if !$4 && exists +($columns->{"$1_$2"} // {})->{$3};
+        }
+    }
+}
+
 sub measure_wire {
     return unless -f "$root/codec/wire/schema.def";
-    my %fields;
+    my (%fields, %columns);
     my $schema = slurp("$root/codec/wire/schema.def");
     $fields{$1}{$2} = 0 while $schema =~ /^FIELD\((\w+), \d+, \w+, (\w+),/mg;
+    $fields{$1}{$2} = 0 while $schema =~ /^ROWS\((\w+), \d+, (\w+),/mg;
+    $columns{"$1_$2"}{$3} = 0 while $schema =~ /^(?:COLUMN|ADDED)\((\w+), (\w+), (?:\d+, )?\w+, (\w+),/mg;
     my $counters = -f "$root/codec/wire/counters.def" ? slurp("$root/codec/wire/counters.def") : '';
     $fields{$1}{$2}++ while $counters =~ /\b(shard_state|progress|region_report)\.(\w+)/g; # whoever walks the list reads them
     note_reads(\%fields, $product->{$_}{code}) for grep { !m{^codec/wire/} } keys %$product;
+    note_columns(\%columns);
     my @unread;
-    for my $kind (sort keys %fields) { push @unread, map { "$kind.$_" } grep { !$fields{$kind}{$_} } sort keys %{ $fields{$kind} } }
+    for my $of (\%fields, \%columns) {
+        for my $kind (sort keys %$of) { push @unread, map { "$kind.$_" } grep { !$of->{$kind}{$_} } sort keys %{ $of->{$kind} } }
+    }
     figure_of('wire.unread_fields', @unread);
 }
 

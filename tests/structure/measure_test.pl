@@ -111,4 +111,7 @@ is($wide->{figure}{'lines.broken_rule'}, 1, 'a rule that was broken over two lin
 
 my $circle = figures_of(%good, 'store/a.c' => "void a_do(void)\n{\n    b_do();\n}\n", 'store/b.c' => "void b_do(void)\n{\n    c_do();\n}\n", 'store/c.c' => "void c_do(void)\n{\n    a_do();\n}\n");
 is($circle->{figure}{'circle.store'}, 3, 'a circle of three files');
+my $rows = figures_of(%good, 'codec/wire/schema.def' => "ROWS(state, 1, queue, \"x\")\nCOLUMN(state, queue, u64, first, \"x\")\nCOLUMN(state, queue, u64, last, \"x\")\nADDED(state, queue, 2, u64, kind, \"x\")\nROWS_END(state, queue)\n",
+    'actors/a.c' => "void a_put(message_t *message, const state_queue_t *row)\n{\n    message->state.queue.items[0].last = row->first;\n    b_put(message->state.queue.items[1].kind);\n}\n");
+is($rows->{figure}{'wire.unread_fields'}, 1, 'a column that is set and never read');
 done_testing();

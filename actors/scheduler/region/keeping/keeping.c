@@ -81,27 +81,27 @@ void keeping_put(const keeping_t *self, message_t *state)
     const message_t *saved = self->base->saved;
     size_t shards = self->actors->shard_count;
     if (!self->list && saved)
-        message_set_text(&state->region_state.keepers, saved->region_state.keepers);
+        message_copy_rows(&state->region_state.keepers, &saved->region_state.keepers);
     if (!self->list)
         return;
-    size_t size = shards * KEEPERS_MAX * (WIRE_NAME_SIZE + 24) + 1, at = 0;
-    char *lines = calloc(1, size);
-    CHECK(lines);
+    region_state_keepers_t *rows = message_set_rows(&state->region_state.keepers, shards * KEEPERS_MAX);
+    size_t count = 0;
     for (size_t k = 0; k < shards; k++)
-        for (size_t i = 0; i < self->list[k].outside_count; i++)
-            at += (size_t)snprintf(lines + at, size - at, "%zu %s\n", k, self->list[k].outside[i]);
-    message_set_text(&state->region_state.keepers, lines);
-    free(lines);
+        for (size_t i = 0; i < self->list[k].outside_count; i++, count++) {
+            rows[count].shard = k;
+            message_set_name(rows[count].keeper, self->list[k].outside[i]);
+        }
+    state->region_state.keepers.count = count;
 }
 
 static void s_take_outside(keeping_t *self)
 {
-    const char *at = self->base->saved ? self->base->saved->region_state.keepers : NULL;
-    wire_name_t name;
-    unsigned long shard;
-    for (int length = 0; at && sscanf(at, "%lu %63[^ \n]%n", &shard, name, &length) == 2; at += length)
-        if (shard < self->actors->shard_count)
-            s_remember_outside(&self->list[shard], name);
+    const message_t *saved = self->base->saved;
+    for (size_t i = 0; saved && i < saved->region_state.keepers.count; i++) {
+        const region_state_keepers_t *row = &saved->region_state.keepers.items[i];
+        if (row->shard < self->actors->shard_count)
+            s_remember_outside(&self->list[row->shard], row->keeper);
+    }
 }
 
 void keeping_start(keeping_t *self)
@@ -298,14 +298,13 @@ static void s_tell(keeping_t *self, size_t shard, int64_t now_us)
         return;
     keep->changed = false;
     keep->told_us = now_us + TELL_EVERY_US;
-    char names[KEEPERS_MAX * (WIRE_NAME_SIZE + 20)] = "";
-    size_t at = 0;
-    for (size_t i = 0; i < keep->keeper_count; i++)
-        at += (size_t)snprintf(names + at, sizeof names - at, "%s %" PRIx64 "\n", keep->keepers[i].name,
-                               keep->keepers[i].incarnation);
     message_t *m = core_message(&self->base->core, KIND_keepers, self->actors->list[shard].name);
     m->keepers.assignment = keep->assignment;
-    message_set_text(&m->keepers.names, names);
+    keepers_keepers_t *rows = message_set_rows(&m->keepers.keepers, keep->keeper_count);
+    for (size_t i = 0; i < keep->keeper_count; i++) {
+        message_set_name(rows[i].name, keep->keepers[i].name);
+        rows[i].incarnation = keep->keepers[i].incarnation;
+    }
     core_send(&self->base->core, &m);
 }
 

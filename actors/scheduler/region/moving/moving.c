@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HANDED_WORDS 2
 #define HANDED_PATIENCE_US (10 * SECOND_US) /* for the keepers that a snapshot was handed to */
 
 void moving_init(moving_t *self, region_base_t *base, nodes_t *nodes, actors_t *actors, shards_t *shards,
@@ -18,15 +17,14 @@ void moving_init(moving_t *self, region_base_t *base, nodes_t *nodes, actors_t *
 void moving_start(moving_t *self)
 {
     const message_t *saved = self->base->saved;
-    const wire_u64s_t *handed = saved ? &saved->region_state.handed : NULL;
     size_t count = self->actors->shard_count;
     self->list = calloc(count, sizeof *self->list);
     CHECK(self->list);
     for (size_t shard = 0; shard < count; shard++)
         self->list[shard] = (shard_move_t){.target_node = NOWHERE, .from_node = NOWHERE};
-    for (size_t shard = 0; handed && handed->count == HANDED_WORDS * count && shard < count; shard++) {
-        self->list[shard].handed_incarnation = handed->items[HANDED_WORDS * shard];
-        self->list[shard].handed_number = handed->items[HANDED_WORDS * shard + 1];
+    for (size_t shard = 0; saved && saved->region_state.handed.count == count && shard < count; shard++) {
+        self->list[shard].handed_incarnation = saved->region_state.handed.items[shard].incarnation;
+        self->list[shard].handed_number = saved->region_state.handed.items[shard].number;
     }
 }
 
@@ -308,18 +306,13 @@ void moving_put(const moving_t *self, message_t *state)
     size_t count = self->actors->shard_count;
     state->region_state.moves = self->moves;
     if (!self->list && saved)
-        message_set_u64s(&state->region_state.handed, saved->region_state.handed.items,
-                         saved->region_state.handed.count);
+        message_copy_rows(&state->region_state.handed, &saved->region_state.handed);
     if (!self->list)
         return;
-    uint64_t *words = calloc(HANDED_WORDS * count + 1, sizeof *words);
-    CHECK(words);
-    for (size_t shard = 0; shard < count; shard++) {
-        words[HANDED_WORDS * shard] = self->list[shard].handed_incarnation;
-        words[HANDED_WORDS * shard + 1] = self->list[shard].handed_number;
-    }
-    message_set_u64s(&state->region_state.handed, words, HANDED_WORDS * count);
-    free(words);
+    region_state_handed_t *rows = message_set_rows(&state->region_state.handed, count);
+    for (size_t shard = 0; shard < count; shard++)
+        rows[shard] =
+            (region_state_handed_t){self->list[shard].handed_incarnation, self->list[shard].handed_number};
 }
 
 /* ---- letting go ---- */
