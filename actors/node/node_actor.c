@@ -5,6 +5,7 @@
 #include "codec/base/log.h"
 #include "codec/base/machine.h"
 #include "store/statedir.h"
+#include "store/statedir_latest.h"
 
 #include <stdlib.h>
 #include <string.h>

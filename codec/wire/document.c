@@ -39,8 +39,8 @@ static void s_document_types(FILE *out)
 static void s_document_says(message_kind_t kind, FILE *out)
 {
     bool first = true;
-    for (says_t from = SAYS_SHARD; from <= SAYS_ANYBODY; from++)
-        for (says_t to = SAYS_SHARD; to <= SAYS_ANYBODY; to++)
+    for (says_t from = 0; from <= SAYS_ANYBODY; from++)
+        for (says_t to = 0; to <= SAYS_ANYBODY; to++)
             if (says_is_row(kind, from, to)) {
                 fprintf(out, "%s%s to %s", first ? "\nSaid by " : ", by ", says_text(from), says_text(to));
                 first = false;

@@ -219,6 +219,32 @@ sub measure_strategy {
     figure('strategy.reads_in_low_rooms', $low);
 }
 
+# ---- roles: a file that names most of those that nodes host has a list of them, and is touched when one is added ----
+
+sub hosted_roles {
+    my $rows = -f "$root/codec/wire/roles.def" ? slurp("$root/codec/wire/roles.def") : '';
+    my %text;
+    while ($rows =~ /^ROLE\((\w+), "(\w+)", "[^"]*", \w+, (\w+)/mg) { $text{$1} = $2 if $3 ne 'NEVER' }
+    return %text;
+}
+
+sub measure_roles {
+    my %text = hosted_roles() or return;
+    my (@lists, @compared);
+    my %source = map { $_ => $product->{$_}{code} } grep { !m{^codec/base/} } keys %$product;
+    $source{$_} = slurp("$root/$_") for grep { -f "$root/$_" } qw(codec/wire/roles.def codec/wire/schema.def);
+    for my $path (sort keys %source) {
+        my @named = grep { $source{$path} =~ /\bROLE_$_\b|\b$text{$_}_(?:role|actor_fill)\b|^(?:ROLE|SAYS)\([^)\n]*\b$_\b/m } keys %text;
+        push @lists, "$path: names " . join(' ', sort @named) if @named >= 3;
+        for my $role (sort keys %text) {
+            next if $path =~ m{^actors/$text{$role}/};
+            push @compared, "$path: $&" while $source{$path} =~ /(?:[!=]=\s*|case )ROLE_$role\b|[!=]=\s*&$text{$role}_role\b/g;
+        }
+    }
+    figure_of('role.lists', @lists);
+    figure_of('role.compared', @compared);
+}
+
 # ---- conditions: what if, while and for ask, and every other expression that has && or || ----
 
 sub conditions_of {
@@ -471,6 +497,7 @@ measure_members();
 measure_circles();
 measure_upward();
 measure_strategy();
+measure_roles();
 measure_conditions();
 measure_functions();
 measure_callers();

@@ -31,29 +31,55 @@ static bool s_is_kept(const keeping_t *self, size_t shard)
 
 /* ---- keepers as actors ---- */
 
-static region_actor_t *s_add_keeper(keeping_t *self, size_t node)
+const region_actor_t *keeping_named(const keeping_t *self, const char *name)
 {
-    region_actor_t *keeper = actors_keeper_of(self->actors, node);
-    return keeper ? keeper : actors_add_keeper(self->actors, node);
+    for (size_t i = 0; i < self->actors->count; i++)
+        if (self->actors->list[i].role == ROLE_KEEPER && !strcmp(self->actors->list[i].name, name))
+            return &self->actors->list[i];
+    return NULL;
 }
 
 void keeping_on(keeping_t *self, size_t node)
 {
-    region_actor_t *keeper = s_add_keeper(self, node);
+    region_actor_t *keeper = actors_add_on_node(self->actors, ROLE_KEEPER, node);
     keeper->wanted = true;
+}
+
+void keeping_anywhere(keeping_t *self)
+{
+    for (size_t i = 0; i < self->actors->count; i++)
+        if (self->actors->list[i].role == ROLE_KEEPER && self->actors->list[i].wanted &&
+            nodes_stays(self->nodes, self->actors->list[i].index))
+            return;
+    size_t node = actors_least_loaded(self->actors);
+    if (node != NOWHERE)
+        keeping_on(self, node);
+}
+
+void keeping_end(keeping_t *self, int64_t now_us)
+{
+    for (size_t i = 0; i < self->actors->count; i++) {
+        region_actor_t *keeper = &self->actors->list[i];
+        if (keeper->role != ROLE_KEEPER)
+            continue;
+        keeper->wanted = false;
+        if (keeper->state == PLACE_NONE || now_us < keeper->retire_us)
+            continue;
+        actors_retire_actor(self->actors, keeper, now_us);
+    }
 }
 
 region_actor_t *keeping_found(keeping_t *self, const char *actor, size_t node)
 {
     actor_name_t own = actor_name_called(ROLE_KEEPER, self->base->region->name,
                                          nodes_last_part(self->nodes->list[node].name));
-    return strcmp(own.text, actor) ? NULL : s_add_keeper(self, node);
+    return strcmp(own.text, actor) ? NULL : actors_add_on_node(self->actors, ROLE_KEEPER, node);
 }
 
 void keeping_node_came(keeping_t *self, size_t node)
 {
     if (self->actors->list && s_wanted(self))
-        s_add_keeper(self, node);
+        actors_add_on_node(self->actors, ROLE_KEEPER, node);
 }
 
 /* ---- what a successor must know: who else may have copies ---- */
@@ -118,7 +144,7 @@ void keeping_start(keeping_t *self)
         return;
     s_take_outside(self);
     for (size_t node = 0; node < self->nodes->count; node++)
-        s_add_keeper(self, node);
+        actors_add_on_node(self->actors, ROLE_KEEPER, node);
 }
 
 void keeping_fini(keeping_t *self)
@@ -161,7 +187,7 @@ static void s_assign(shard_keepers_t *keep, const char *name, uint64_t incarnati
 
 bool keeping_has(const keeping_t *self, size_t shard, size_t node)
 {
-    const region_actor_t *keeper = actors_keeper_of(self->actors, node);
+    const region_actor_t *keeper = actors_on_node(self->actors, ROLE_KEEPER, node);
     return keeper && keeper->state == PLACE_READY && s_is_assigned(&self->list[shard], keeper->name);
 }
 
@@ -181,7 +207,7 @@ bool keeping_is_told(const keeping_t *self, size_t shard)
 
 bool keeping_is_on(const keeping_t *self, const char *keeper, size_t node)
 {
-    const region_actor_t *actor = actors_keeper_of(self->actors, node);
+    const region_actor_t *actor = actors_on_node(self->actors, ROLE_KEEPER, node);
     return actor && !strcmp(actor->name, keeper);
 }
 
@@ -249,7 +275,7 @@ static void s_drop_unable(const keeping_t *self, size_t shard, int64_t now_us)
     size_t count = 0;
     for (size_t i = 0; i < keep->keeper_count; i++) {
         shard_keeper_t keeper = keep->keepers[i];
-        const region_actor_t *actor = actors_keeper_named(self->actors, keeper.name);
+        const region_actor_t *actor = keeping_named(self, keeper.name);
         bool stays =
             actor ? s_still_keeps(self, shard, actor, now_us) : !strcmp(keeper.name, keep->elsewhere);
         if (stays && actor && actor->incarnation != keeper.incarnation) {
@@ -267,7 +293,7 @@ static void s_drop_unable(const keeping_t *self, size_t shard, int64_t now_us)
 static void s_fill_target(const keeping_t *self, shard_keepers_t *keep)
 {
     const region_actor_t *target =
-        keep->target_node == NOWHERE ? NULL : actors_keeper_of(self->actors, keep->target_node);
+        keep->target_node == NOWHERE ? NULL : actors_on_node(self->actors, ROLE_KEEPER, keep->target_node);
     bool runs = target && target->state == PLACE_READY;
     if (runs && !s_is_assigned(keep, target->name) && keep->keeper_count < KEEPERS_MAX)
         s_assign(keep, target->name, target->incarnation);
@@ -366,7 +392,7 @@ void keeping_take_want(keeping_t *self, const message_t *m, int64_t now_us)
     if (!self->list || !s_wanted(self) || !other || m->keeper_want.shard >= self->actors->shard_count)
         return;
     char *named = self->named[region * self->actors->shard_count + m->keeper_want.shard];
-    const region_actor_t *actor = named[0] ? actors_keeper_named(self->actors, named) : NULL;
+    const region_actor_t *actor = named[0] ? keeping_named(self, named) : NULL;
     if (!actor || !s_serves(self, actor, now_us)) {
         actor = s_for_other(self, m->keeper_want.shard);
         message_set_name(named, actor ? actor->name : "");

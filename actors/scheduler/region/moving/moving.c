@@ -133,17 +133,10 @@ static void s_prepare(moving_t *self, size_t shard)
 {
     if (self->base->spec.topology->checkpoint.replicas)
         return;
-    if (self->list[shard].goes) {
+    if (self->list[shard].goes)
         keeping_on(self->keeping, self->list[shard].target_node);
-        return;
-    }
-    for (size_t i = 0; i < self->actors->count; i++)
-        if (self->actors->list[i].role == ROLE_KEEPER && self->actors->list[i].wanted &&
-            nodes_stays(self->nodes, self->actors->list[i].index))
-            return;
-    size_t node = actors_least_loaded(self->actors);
-    if (node != NOWHERE)
-        keeping_on(self->keeping, node);
+    else
+        keeping_anywhere(self->keeping);
 }
 
 /* Keepers that were there for a move alone. */
@@ -152,15 +145,8 @@ static void s_end_keepers(moving_t *self, int64_t now_us)
     bool needed = self->base->spec.topology->checkpoint.replicas > 0;
     for (size_t shard = 0; shard < self->actors->shard_count; shard++)
         needed = needed || self->list[shard].handing || self->list[shard].handed;
-    for (size_t i = 0; !needed && i < self->actors->count; i++) {
-        region_actor_t *keeper = &self->actors->list[i];
-        if (keeper->role != ROLE_KEEPER)
-            continue;
-        keeper->wanted = false;
-        if (keeper->state == PLACE_NONE || now_us < keeper->retire_us)
-            continue;
-        actors_retire_actor(self->actors, keeper, now_us);
-    }
+    if (!needed)
+        keeping_end(self->keeping, now_us);
 }
 
 size_t moving_home(moving_t *self, region_actor_t *actor, int64_t now_us)
@@ -196,7 +182,7 @@ bool moving_is_last(const moving_t *self, size_t shard)
 /* The snapshot that was handed over is its own now. */
 void moving_started(moving_t *self, const region_actor_t *actor)
 {
-    if (actor->role == ROLE_SHARD)
+    if (role_row(actor->role)->stores)
         self->list[actor->index].handed = self->list[actor->index].goes = false;
 }
 
@@ -317,12 +303,19 @@ void moving_put(const moving_t *self, message_t *state)
 
 /* ---- letting go ---- */
 
-static bool s_is_keeper_of(const moving_t *self, size_t node, uint64_t incarnation)
+/* It is on every node, and not kept on one for itself. */
+static bool s_is_bound(const region_actor_t *actor)
 {
-    for (size_t i = 0; i < self->actors->count; i++)
-        if (self->actors->list[i].role == ROLE_KEEPER && self->actors->list[i].index == node &&
-            self->actors->list[i].incarnation == incarnation)
+    return role_row(actor->role)->placed == PLACED_PER_NODE;
+}
+
+static bool s_is_bound_to(const moving_t *self, size_t node, uint64_t incarnation)
+{
+    for (size_t i = 0; i < self->actors->count; i++) {
+        const region_actor_t *actor = &self->actors->list[i];
+        if (s_is_bound(actor) && actor->index == node && actor->incarnation == incarnation)
             return true;
+    }
     return false;
 }
 
@@ -347,8 +340,8 @@ static bool s_are_kept(const moving_t *self)
 /* It runs there, or is to go on from there, or what it left there is still to end. */
 static bool s_is_on(const region_actor_t *actor, size_t node)
 {
-    bool here = actor->node == node && actor->role != ROLE_KEEPER &&
-                (actor->state != PLACE_NONE || actor->role == ROLE_SHARD);
+    bool here = actor->node == node && !s_is_bound(actor) &&
+                (actor->state != PLACE_NONE || role_row(actor->role)->stores);
     return here || actor->former.node == node;
 }
 
@@ -359,7 +352,7 @@ static bool s_is_empty(const moving_t *self, size_t node)
             return false;
     const wire_u64s_t *hosted = &self->nodes->list[node].announce->announce.hosted;
     for (size_t i = 0; i < hosted->count; i++)
-        if (!s_is_keeper_of(self, node, hosted->items[i]))
+        if (!s_is_bound_to(self, node, hosted->items[i]))
             return false;
     return s_are_kept(self);
 }

@@ -168,14 +168,14 @@ const char *adopting_waits_for(const adopting_t *self)
     return "nodes";
 }
 
-/* Where some were running, the others were as well, and are placed again; but for workers, which also end
- * when there is nothing for them. */
+/* Where some were running, the others were as well, and are placed again; but for those that also end when
+ * there is nothing for them. */
 static void s_note_missing(adopting_t *self)
 {
     const message_t *saved = self->base->saved;
     bool ran = self->actors->adopted && saved && saved->region_state.placed;
     for (size_t index = 0; ran && index < self->actors->count; index++)
-        if (self->actors->list[index].role != ROLE_WORKER)
+        if (role_row(self->actors->list[index].role)->placed != PLACED_AS_NEEDED)
             self->actors->list[index].ran = true;
 }
 
@@ -228,7 +228,7 @@ bool adopting_take(adopting_t *self, region_actor_t *actor, size_t node, uint64_
     adopting_came_back(self, actor->name); /* and was never away */
     keeping_ran(self->keeping, actor, node);
     shards_ran(self->shards, actor);
-    if (actor->role == ROLE_WORKER)
+    if (role_row(actor->role)->placed == PLACED_AS_NEEDED)
         s_adopt_worker(self, actor, node);
     return true;
 }
