@@ -46,7 +46,7 @@ static void s_pack_u64s(msgpack_packer *packer, const wire_u64s_t *list)
 }
 
 /* A value of its own, or one of a row. */
-static void s_pack_value(msgpack_packer *packer, const void *value, wire_type_t type)
+static inline void s_pack_value(msgpack_packer *packer, const void *value, wire_type_t type)
 {
     switch (type) {
     case TYPE_u64:
@@ -127,16 +127,18 @@ static void s_pack_data_head(sink_t *sink, size_t size)
     s_write(sink, head, sizeof head);
 }
 
+/* Fields are in the order of their numbers, which is looked for only where a column's may be far from its
+ * rows'. */
 static void s_pack_map(const message_t *self, const schema_t *schema, size_t present, sink_t *sink)
 {
     msgpack_packer packer;
     msgpack_packer_init(&packer, sink, s_write);
     msgpack_pack_map(&packer, present + (self->data.buf != NULL));
-    for (uint64_t number = 1; number < schema->place_count;
-         number++) { /* a column's may be far from its rows' */
-        const schema_field_t *field = schema_field(schema, number);
+    size_t count = schema->scattered ? schema->place_count : schema->field_count;
+    for (size_t i = 0; i < count; i++) {
+        const schema_field_t *field = schema->scattered ? schema_field(schema, i) : &schema->fields[i];
         if (field && schema_is_present(schema_peek(self, field), field->type)) {
-            msgpack_pack_uint64(&packer, number);
+            msgpack_pack_uint64(&packer, field->number);
             s_pack_field(&packer, schema_peek(self, field), field);
         }
     }

@@ -76,6 +76,21 @@
 #undef FIELD
 #undef END
 
+/* How many columns were added. */
+#define MESSAGE(name, number, class, doc) enum { s_added_##name = 0
+#define FIELD(message, number, type, name, doc)
+#define ROWS(message, number, name, doc)
+#define COLUMN(message, rows, type, name, doc)
+#define ADDED(message, rows, number, type, name, doc) +1
+#define ROWS_END(message, rows)
+#define END(name)                                                                                            \
+    }                                                                                                        \
+    ;
+#include "codec/wire/schema.def"
+#undef MESSAGE
+#undef FIELD
+#undef END
+
 #define FIELD_COUNT(name) (sizeof s_fields_of_##name / sizeof s_fields_of_##name[0] - 1)
 
 /* Indexed by kind; numbers that are not used are all zero. */
@@ -88,7 +103,8 @@ static const schema_t s_schemas[] = {
                 s_fields_of_##name,                                                                          \
                 FIELD_COUNT(name),                                                                           \
                 s_places_of_##name,                                                                          \
-                sizeof s_places_of_##name},
+                sizeof s_places_of_##name,                                                                   \
+                s_added_##name > 0},
 #define FIELD(message, number, type, name, doc)
 #define END(name)
 #include "codec/wire/schema.def"

@@ -64,6 +64,7 @@ typedef struct {
     size_t field_count;
     const uint8_t *places; /* by number: the index in fields plus 1; 0: no such field */
     size_t place_count;
+    bool scattered; /* fields are not in the order of their numbers: there are added columns */
 } schema_t;
 
 /* The schema of a kind; NULL when this version does not know it. */
