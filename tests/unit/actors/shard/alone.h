@@ -1,4 +1,4 @@
-/* alone - the rooms of a shard, joined, without a shard: a test plays what is above the room that it looks at.
+/* alone - the rooms of a shard, joined, without a shard: a test plays what is above the room it looks at.
  *
  * Why      a room is tested by what it owns: each test sets those below it as it needs them.
  */
