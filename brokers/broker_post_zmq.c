@@ -267,7 +267,7 @@ void broker_post_delivered(broker_t *self, broker_peer_t *peer, const frames_t *
 static void s_look_for_holder(broker_t *self, const char *name, uint64_t life)
 {
     const route_t *route = routes_find(self->routes, name, strlen(name));
-    if (!route || actor_role_of(name) != ROLE_SCHEDULER || route->life == life)
+    if (!route || role_row(actor_role_of(name))->claims != CLAIMS_BY_LIFE || route->life == life)
         return;
     message_t *probe = message_new(KIND_registered, route->name, self->name);
     err_code_t code = frames_send_message_zmq(self->router, route->id, route->id_size, probe);
@@ -313,7 +313,7 @@ static void s_tell_holder(const broker_t *self, const message_t *hello, message_
 {
     char text[ERR_TEXT_MAX];
     const route_t *route = routes_find(self->routes, hello->from, strlen(hello->from));
-    if (!route || actor_role_of(hello->from) != ROLE_SCHEDULER)
+    if (!route || role_row(actor_role_of(hello->from))->claims != CLAIMS_BY_LIFE)
         return;
     snprintf(text, sizeof text,
              "%s runs already: process %llu on %s; this one ends, stop that one first to take over",
@@ -435,8 +435,7 @@ size_t broker_post_receive(broker_t *self, size_t at_most)
 
 static bool s_listens_to_links(const char *name)
 {
-    actor_role_t role = actor_role_of(name);
-    return role == ROLE_SYNCHRONIZER || role == ROLE_SCHEDULER || role == ROLE_KEEPER;
+    return role_row(actor_role_of(name))->hears_links;
 }
 
 /* How a region is reached, over another one where its own link is down or missing; bytes are those of its

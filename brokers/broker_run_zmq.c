@@ -53,8 +53,7 @@ void broker_run_look(broker_t *self)
 static bool s_trains(const char *name, size_t length)
 {
     actor_parts_t actor;
-    return actor_split(name, length, &actor) &&
-           (actor.role == ROLE_SHARD || actor.role == ROLE_SYNCHRONIZER || actor.role == ROLE_KEEPER);
+    return actor_split(name, length, &actor) && role_row(actor.role)->in_run;
 }
 
 bool broker_run_may_cross(broker_t *self, const broker_peer_t *peer, const envelope_t *envelope)

@@ -97,11 +97,11 @@ static bool s_is_new(const route_t *route, const void *id, size_t id_size)
 static bool s_claims(const route_t *route, const char *name, uint64_t incarnation, uint64_t life,
                      uint64_t *ret_who)
 {
-    bool node = actor_role_of(name) == ROLE_NODE, scheduler = actor_role_of(name) == ROLE_SCHEDULER;
-    *ret_who = node ? incarnation : life;
-    if (node)
+    role_claims_t claims = role_row(actor_role_of(name))->claims;
+    *ret_who = claims == CLAIMS_BY_INCARNATION ? incarnation : life;
+    if (claims == CLAIMS_BY_INCARNATION)
         return (uint32_t)route->incarnation != (uint32_t)incarnation;
-    return scheduler && life && route->life && route->life != life;
+    return claims == CLAIMS_BY_LIFE && life && route->life && route->life != life;
 }
 
 err_code_t routes_contend(routes_t *self, const char *name, uint64_t incarnation, uint64_t life,

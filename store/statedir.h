@@ -2,14 +2,12 @@
  *
  *   DIR/job                                    whose it is: name, digest, and the run as soon as it is known
  *   DIR/lock                                   held by the one process that runs the job here
- *   DIR/log/  DIR/run/  DIR/data/              log files, sockets and small files of the run, unpacked data
- *             sets
- *             DIR/REGION/scheduler/                      the regional scheduler's store
- *   DIR/REGION/shard-K/INCARNATION/            one store per shard and incarnation (16 hexadecimal digits)
- *   DIR/REGION/shard-K/INCARNATION.N/          its N-th replacement: the disk has spoiled the one before
+ *   DIR/log/  DIR/run/  DIR/data/              log files, sockets and small files of the run, unpacked sets
+ *   DIR/REGION/scheduler/                      the regional scheduler's store
+ *   DIR/REGION/shard-K/  DIR/REGION/kept-K/    a shard's stores, and copies: statedir_stores.h
  *
  * Why      a job never goes on from another job's state, and two runs never write into one directory.
- * Not      what lies in the stores.
+ * Not      what lies in the stores. Which of a shard's a restart goes on from: statedir_latest.h.
  * Threads  any; a statedir_t has one owner. Paths need no lock: processes that the holder started use them
  *          too.
  * Limits   STATEDIR_PATH_MAX bytes per path; region names of letters, digits, '-', '_' and '.', not first.
@@ -113,72 +111,4 @@ MUST_USE err_code_t statedir_folder(const char *path, statedir_folder_t folder, 
                                     err_t *err);
 MUST_USE err_code_t statedir_scheduler(const char *path, const char *region, char ret[STATEDIR_PATH_MAX],
                                        err_t *err);
-MUST_USE err_code_t statedir_shard(const char *path, const char *region, uint32_t shard, uint64_t incarnation,
-                                   char ret[STATEDIR_PATH_MAX], err_t *err);
-
-/* A further directory for the same incarnation, newer than all it has: the disk refused a write into the one
- * before, which stays as it is. Errors: as above. */
-MUST_USE err_code_t statedir_shard_again(const char *path, const char *region, uint32_t shard,
-                                         uint64_t incarnation, char ret[STATEDIR_PATH_MAX], err_t *err);
-
-/* The name of a shard's store: which is newer is decided by the incarnation, then by the replacement. */
-typedef struct {
-    uint64_t incarnation;
-    uint64_t replacement; /* 0: none */
-} statedir_store_t;
-
-#define STATEDIR_STORE_NAME_SIZE 40
-bool statedir_store_parse(const char *name, statedir_store_t *ret_store);
-const char *statedir_store_name(const statedir_store_t *store, char out[STATEDIR_STORE_NAME_SIZE]);
-int statedir_store_compare(const statedir_store_t *a, const statedir_store_t *b); /* as strcmp: older first */
-
-/* The stores in a directory DIR/REGION/shard-K, newest first; free() the list, which is NULL when there are
- * none. A directory that does not exist has none. Errors: ERR_IO, ERR_DENIED, ERR_MEMORY. */
-MUST_USE err_code_t statedir_stores(const char *parent, statedir_store_t **ret_stores, size_t *ret_count,
-                                    err_t *err);
-
-/* The store for copies of what an incarnation of a shard that runs on another node has stored: see
- * actors/keeper. */
-MUST_USE err_code_t statedir_kept(const char *path, const char *region, uint32_t shard, uint64_t incarnation,
-                                  char ret[STATEDIR_PATH_MAX], err_t *err);
-
-/* The incarnations of a shard that there are copies of, newest first.
- *
- *   out  ret_items  (ret_count); free() it; NULL when there are none */
-MUST_USE err_code_t statedir_kept_list(const char *path, const char *region, uint32_t shard,
-                                       uint64_t **ret_items, size_t *ret_count, err_t *err);
-
-/* Removes the copies of one incarnation; nobody may have its store open. */
-MUST_USE err_code_t statedir_kept_remove(const char *path, const char *region, uint32_t shard,
-                                         uint64_t incarnation, err_t *err);
-
-/* The seal of the copies of a shard: nothing is taken from incarnations older than it. 0: none was set. On
- * the disk when statedir_seal returns. Errors: also ERR_MALFORMED (the file has been changed). */
-MUST_USE err_code_t statedir_seal(const char *path, const char *region, uint32_t shard, uint64_t incarnation,
-                                  err_t *err);
-MUST_USE err_code_t statedir_sealed(const char *path, const char *region, uint32_t shard,
-                                    uint64_t *ret_incarnation, err_t *err);
-
-/* The newest store of a shard that a restart can go on from: its own or copies, by (incarnation, number). */
-typedef struct {
-    char path[STATEDIR_PATH_MAX];
-    bool kept; /* copies: the shard ran on another node, and may have had something newer there */
-    uint64_t incarnation;
-    uint64_t number;  /* of its newest good snapshot */
-    uint32_t skipped; /* newer stores without a good snapshot, and newer damaged snapshots: if not 0, this is
-                         a loss ... */
-    char damaged_path[STATEDIR_PATH_MAX]; /* store of the newest damaged snapshot, empty when there is none or
-                                             it must not be opened */
-    uint64_t damaged_number;              /* of that snapshot */
-    char why[ERR_TEXT_MAX]; /* ... and this says of the newest of them why; empty stores do not count */
-} statedir_latest_t;
-
-/* Finds it, each candidate being read whole in a child process first (store/verify.h).
- *
- * Errors   ERR_NOT_FOUND (no store of that shard holds a snapshot), ERR_CHECKSUM (all that do are damaged),
- * ERR_IO, ERR_MEMORY
- */
-MUST_USE err_code_t statedir_shard_latest(const char *path, const char *region, uint32_t shard,
-                                          statedir_latest_t *ret_latest, err_t *err);
-
 #endif

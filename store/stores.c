@@ -1,6 +1,7 @@
 #include "store/stores.h"
 
 #include "store/file.h"
+#include "store/statedir_stores.h"
 
 #include <dirent.h>
 #include <errno.h>

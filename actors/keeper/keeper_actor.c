@@ -6,6 +6,7 @@
 #include "store/kv_lmdb.h"
 #include "store/lockfile.h"
 #include "store/statedir.h"
+#include "store/statedir_stores.h"
 #include "store/verify.h"
 #include "store/writer.h"
 

@@ -7,8 +7,8 @@
 
 /* ---- senders ---- */
 
-typedef enum { REGION_OWN, REGION_OTHER, REGION_ANY, REGION_GLOBAL } where_t;
-typedef enum { NUMBER_NONE, NUMBER_SAME, NUMBER_SOME } which_t;
+typedef enum { REGION_OWN, REGION_OTHER, REGION_EVERY, REGION_GLOBAL } where_t;
+typedef enum { NUMBER_ANY, NUMBER_SAME } which_t; /* any that names of the role have; the taker's */
 
 static const struct {
     sender_t sender;
@@ -16,22 +16,14 @@ static const struct {
     where_t where;
     which_t which;
 } s_senders[] = {
-    {FROM_SCHEDULER, ROLE_SCHEDULER, REGION_OWN, NUMBER_NONE},
-    {FROM_GLOBAL, ROLE_SCHEDULER, REGION_GLOBAL, NUMBER_NONE},
-    {FROM_SCHEDULERS, ROLE_SCHEDULER, REGION_OTHER, NUMBER_NONE},
-    {FROM_WORKERS, ROLE_WORKER, REGION_OWN, NUMBER_SOME},
-    {FROM_SHARDS, ROLE_SHARD, REGION_OWN, NUMBER_SOME},
-    {FROM_PEERS, ROLE_SHARD, REGION_OTHER, NUMBER_SAME},
-    {FROM_SYNCHRONIZER, ROLE_SYNCHRONIZER, REGION_OWN, NUMBER_SAME},
-    {FROM_PEER_SYNCHRONIZERS, ROLE_SYNCHRONIZER, REGION_OTHER, NUMBER_SAME},
-    {FROM_SHARD, ROLE_SHARD, REGION_OWN, NUMBER_SAME},
-    {FROM_SYNCHRONIZERS, ROLE_SYNCHRONIZER, REGION_OWN, NUMBER_SOME},
-    {FROM_OWN_KEEPERS, ROLE_KEEPER, REGION_OWN, NUMBER_SOME},
-    {FROM_KEEPERS, ROLE_KEEPER, REGION_ANY, NUMBER_SOME},
-    {FROM_NODES, ROLE_NODE, REGION_OWN, NUMBER_SOME},
-    {FROM_BROKER, ROLE_BROKER, REGION_OWN, NUMBER_NONE},
-    {FROM_ALL_SHARDS, ROLE_SHARD, REGION_ANY, NUMBER_SOME},
+#define SENDER(id, role, where, which) {FROM_##id, ROLE_##role, REGION_##where, NUMBER_##which},
+#include "codec/wire/roles.def"
 };
+
+static bool s_is_role(actor_role_t wanted, actor_role_t role)
+{
+    return wanted == ROLE_HOSTED ? role_is_hosted(role) : role == wanted;
+}
 
 static bool s_is_there(where_t where, const dispatch_self_t *self, const actor_parts_t *parts)
 {
@@ -51,8 +43,8 @@ static bool s_is_there(where_t where, const dispatch_self_t *self, const actor_p
 
 static bool s_is_that(which_t which, const dispatch_self_t *self, const actor_parts_t *parts)
 {
-    if (which != NUMBER_SAME)
-        return (which == NUMBER_NONE) == !parts->rest_length;
+    if (which == NUMBER_ANY)
+        return (role_row(parts->role)->named == NAMED_ALONE) == !parts->rest_length;
     return self->number != DISPATCH_NO_NUMBER && parts->number == self->number;
 }
 
@@ -64,7 +56,7 @@ bool sender_is(unsigned senders, const dispatch_self_t *self, const char *name)
     if (!actor_split(name, strlen(name), &parts))
         return false;
     for (size_t i = 0; i < sizeof s_senders / sizeof *s_senders; i++)
-        if ((senders & s_senders[i].sender) && parts.role == s_senders[i].role &&
+        if ((senders & s_senders[i].sender) && s_is_role(s_senders[i].role, parts.role) &&
             s_is_there(s_senders[i].where, self, &parts) && s_is_that(s_senders[i].which, self, &parts))
             return true;
     return false;

@@ -22,25 +22,17 @@
 #define DISPATCH_ALWAYS UINT32_MAX
 #define DISPATCH_NO_NUMBER SIZE_MAX
 
-/* Sets of senders. */
+/* Sets of senders: FROM_ID for each SENDER row of roles.def, where each is described. */
+enum {
+#define SENDER(id, ...) SENDER_##id,
+#include "codec/wire/roles.def"
+    SENDER_ANYBODY
+};
 typedef enum {
     FROM_NOBODY = 0,
-    FROM_SCHEDULER = 1 << 0,     /* of the own region */
-    FROM_GLOBAL = 1 << 1,        /* the global scheduler */
-    FROM_SCHEDULERS = 1 << 2,    /* regional ones of other regions */
-    FROM_WORKERS = 1 << 3,       /* of the own region */
-    FROM_SHARDS = 1 << 4,        /* of the own region */
-    FROM_PEERS = 1 << 5,         /* the shard of the same number in other regions */
-    FROM_SYNCHRONIZER = 1 << 6,  /* of the same number in the own region */
-    FROM_SHARD = 1 << 7,         /* of the same number in the own region */
-    FROM_SYNCHRONIZERS = 1 << 8, /* of the own region */
-    FROM_OWN_KEEPERS = 1 << 9,   /* of the own region */
-    FROM_KEEPERS = 1 << 10,      /* of any region */
-    FROM_NODES = 1 << 11,        /* of the own region */
-    FROM_BROKER = 1 << 12,       /* of the own region */
-    FROM_ANYBODY = 1 << 13,
-    FROM_PEER_SYNCHRONIZERS = 1 << 14, /* of the same number in other regions */
-    FROM_ALL_SHARDS = 1 << 15,         /* of any region */
+#define SENDER(id, ...) FROM_##id = 1 << SENDER_##id,
+#include "codec/wire/roles.def"
+    FROM_ANYBODY = 1 << SENDER_ANYBODY,
 } sender_t;
 
 typedef struct {

@@ -222,11 +222,10 @@ static void s_failpoint_sent(const shell_t *self, message_kind_t kind)
         message_kind_t kind;
         actor_role_t role;
         failpoint_t point;
-    } points[] = {{KIND_push, ROLE_WORKER, FAILPOINT_worker_push_sent},
-                  {KIND_push_ack, ROLE_SHARD, FAILPOINT_shard_push_ack_sent},
-                  {KIND_delta, ROLE_SHARD, FAILPOINT_shard_delta_sent},
-                  {KIND_delta_ack, ROLE_SHARD, FAILPOINT_shard_delta_ack_sent},
-                  {KIND_delta, ROLE_SYNCHRONIZER, FAILPOINT_synchronizer_sent}};
+    } points[] = {
+#define SENT(its_role, message, failpoint) {KIND_##message, ROLE_##its_role, FAILPOINT_##failpoint},
+#include "codec/wire/roles.def"
+    };
     for (size_t i = 0; i < sizeof points / sizeof *points; i++)
         if (points[i].kind == kind && points[i].role == actor_role_of(self->name))
             failpoint_hit(points[i].point);

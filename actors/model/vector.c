@@ -1,9 +1,5 @@
 /* No fused multiply-add in this file: see vector.h. */
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC optimize("fp-contract=off")
-#else
-#pragma STDC FP_CONTRACT OFF
-#endif
+#include "actors/model/exact.h"
 
 #include "actors/model/vector.h"
 

@@ -68,6 +68,10 @@ typedef struct {
 
 extern const hosting_ops_t hosting_threads, hosting_processes;
 
+/* Sets what the shell of an actor needs that is to be started. False: it is of another region or node, nodes
+ * host no such role, or there are fewer of it in this job. */
+bool hosting_fill(const hosting_spec_t *with, const node_command_t *command, shell_spec_t *ret_spec);
+
 /* The row for a kind of isolation; all but ISOLATE_REGION need host_arguments. */
 const hosting_ops_t *hosting_ops(isolate_t isolate);
 

@@ -1,12 +1,6 @@
 /* hosting_threads - actors that are threads of this process. */
 #include "actors/node/hosting.h"
 
-#include "actors/keeper/keeper_actor.h"
-#include "actors/shard/shard_actor.h"
-#include "actors/synchronizer/synchronizer_actor.h"
-#include "actors/worker/worker_actor.h"
-#include "codec/wire/actor_name.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,88 +21,6 @@ typedef struct {
     int event_fd; /* an actor's state has changed */
     guest_t guests[NODE_ACTORS_MAX];
 } threads_t;
-
-/* ---- what an actor needs ---- */
-
-static void s_fill_worker(const hosting_spec_t *with, const node_command_t *command, size_t index,
-                          shell_spec_t *spec)
-{
-    (void)command;
-    worker_actor_t worker = {.topology = with->topology,
-                             .job = with->job,
-                             .dataset = with->dataset,
-                             .region_index = with->region_index,
-                             .worker_index = index,
-                             .checksums = with->checksums,
-                             .pace = with->pace};
-    worker_actor_fill(&worker, spec);
-}
-
-static void s_fill_shard(const hosting_spec_t *with, const node_command_t *command, size_t index,
-                         shell_spec_t *spec)
-{
-    shard_actor_t shard = {.topology = with->topology,
-                           .job = with->job,
-                           .state_dir = with->state_dir,
-                           .region_index = with->region_index,
-                           .shard_index = index,
-                           .checksums = with->checksums,
-                           .newest_incarnation = command->newest_incarnation,
-                           .newest_number = command->newest_number,
-                           .handed = command->handed,
-                           .run = command->run};
-    shard_actor_fill(&shard, spec);
-}
-
-static void s_fill_synchronizer(const hosting_spec_t *with, const node_command_t *command, size_t index,
-                                shell_spec_t *spec)
-{
-    (void)command;
-    synchronizer_actor_t synchronizer = {
-        .topology = with->topology, .region_index = with->region_index, .shard_index = index};
-    synchronizer_actor_fill(&synchronizer, spec);
-}
-
-static const struct {
-    actor_role_t role;
-    bool of_a_shard; /* as many as the region has shards */
-    void (*fill)(const hosting_spec_t *with, const node_command_t *command, size_t index, shell_spec_t *spec);
-} s_kinds[] = {
-    {ROLE_WORKER, false, s_fill_worker},
-    {ROLE_SHARD, true, s_fill_shard},
-    {ROLE_SYNCHRONIZER, true, s_fill_synchronizer},
-};
-
-/* One on each node, and nowhere else. */
-static bool s_is_own_keeper(const hosting_spec_t *with, const actor_parts_t *actor)
-{
-    actor_parts_t node;
-    return actor->role == ROLE_KEEPER && actor_split(with->node, strlen(with->node), &node) &&
-           !strcmp(actor->region, node.region); /* and what follows it */
-}
-
-/* False for another region, for a role that nodes do not host, and for what is not in this job. */
-static bool s_fill(const hosting_spec_t *with, const node_command_t *command, shell_spec_t *spec)
-{
-    const topology_region_t *region = &with->topology->regions[with->region_index];
-    actor_parts_t actor;
-    if (!actor_split(command->actor, strlen(command->actor), &actor))
-        return false;
-    if (s_is_own_keeper(with, &actor)) {
-        keeper_actor_t keeper = {with->topology, with->state_dir, with->region_index};
-        keeper_actor_fill(&keeper, spec);
-        return true;
-    }
-    if (!actor_is_in(&actor, region->name) || actor.number == ACTOR_NO_NUMBER)
-        return false;
-    for (size_t i = 0; i < sizeof s_kinds / sizeof *s_kinds; i++) {
-        if (s_kinds[i].role != actor.role || (s_kinds[i].of_a_shard && actor.number >= region->shards))
-            continue;
-        s_kinds[i].fill(with, command, actor.number, spec);
-        return true;
-    }
-    return false;
-}
 
 /* ---- commands ---- */
 
@@ -155,7 +67,7 @@ static void s_start(threads_t *self, const node_command_t *command)
                          .find = self->with.find,
                          .find_hint = self->with.find_hint,
                          .notify_fd = self->event_fd};
-    if (s_fill(&self->with, command, &spec))
+    if (hosting_fill(&self->with, command, &spec))
         guest->shell = shell_start(&spec);
     else
         s_end(self, guest, ERR_NOT_FOUND, "there is no such actor in this job");

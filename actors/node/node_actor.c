@@ -5,6 +5,7 @@
 #include "codec/base/log.h"
 #include "codec/base/machine.h"
 #include "store/statedir.h"
+#include "store/statedir_latest.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -35,9 +36,7 @@ static err_code_t s_find_held(const node_hint_t *self, node_spec_t *spec, err_t 
             return rc;
         if (rc)
             continue;
-        spec->held_shards[spec->held_count] = k;
-        spec->held_incarnations[spec->held_count] = latest.incarnation;
-        spec->held_numbers[spec->held_count++] = latest.number;
+        spec->held[spec->held_count++] = (announce_held_t){k, latest.incarnation, latest.number};
     }
     return ERR_OK;
 }

@@ -13,6 +13,8 @@
 #include "store/kv_lmdb.h"
 #include "store/snapshot.h"
 #include "store/statedir.h"
+#include "store/statedir_latest.h"
+#include "store/statedir_stores.h"
 #include "store/writer.h"
 
 #include <dirent.h>

@@ -3,49 +3,37 @@
 #include <inttypes.h>
 #include <string.h>
 
-typedef enum { ONE_A_REGION, COUNTED, CALLED } form_t;
-
-static const struct {
-    const char *text;
-    form_t form;
-} s_roles[ROLE_NONE] = {
-    [ROLE_SHARD] = {"shard", COUNTED},        [ROLE_SYNCHRONIZER] = {"synchronizer", COUNTED},
-    [ROLE_WORKER] = {"worker", COUNTED},      [ROLE_KEEPER] = {"keeper", CALLED},
-    [ROLE_NODE] = {"node", CALLED},           [ROLE_SCHEDULER] = {"scheduler", ONE_A_REGION},
-    [ROLE_BROKER] = {"broker", ONE_A_REGION}, [ROLE_WATCHER] = {"watcher", CALLED},
-};
-
-const char *actor_role_text(actor_role_t role)
-{
-    CHECK(role < ROLE_NONE);
-    return s_roles[role].text;
-}
-
 /* ---- making ---- */
 
-static actor_name_t s_name(actor_role_t role, form_t form, const char *region, const char *rest)
+static actor_name_t s_name(actor_role_t role, role_named_t named, const char *region, const char *rest)
 {
     actor_name_t name = {{0}};
-    CHECK(role < ROLE_NONE && s_roles[role].form == form);
-    snprintf(name.text, sizeof name.text, "%s/%s%s%s", s_roles[role].text, region, *rest ? "/" : "", rest);
+    CHECK(role < ROLE_NONE && role_row(role)->named == named);
+    snprintf(name.text, sizeof name.text, "%s/%s%s%s", role_row(role)->text, region, *rest ? "/" : "", rest);
     return name;
 }
 
 actor_name_t actor_name(actor_role_t role, const char *region)
 {
-    return s_name(role, ONE_A_REGION, region, "");
+    return s_name(role, NAMED_ALONE, region, "");
 }
 
 actor_name_t actor_name_numbered(actor_role_t role, const char *region, uint64_t number)
 {
     char text[24];
     snprintf(text, sizeof text, "%" PRIu64, number);
-    return s_name(role, COUNTED, region, text);
+    return s_name(role, NAMED_NUMBERED, region, text);
 }
 
 actor_name_t actor_name_called(actor_role_t role, const char *region, const char *part)
 {
-    return s_name(role, CALLED, region, part);
+    return s_name(role, NAMED_CALLED, region, part);
+}
+
+actor_name_t actor_name_nth(actor_role_t role, const char *region, uint64_t number)
+{
+    bool alone = role_row(role)->named == NAMED_ALONE;
+    return alone ? actor_name(role, region) : actor_name_numbered(role, region, number);
 }
 
 /* ---- taking apart ---- */
@@ -53,9 +41,11 @@ actor_name_t actor_name_called(actor_role_t role, const char *region, const char
 static actor_role_t s_role(const char *text, size_t length)
 {
     actor_role_t role = 0;
-    while (role < ROLE_NONE &&
-           (strlen(s_roles[role].text) != length || memcmp(s_roles[role].text, text, length) != 0))
-        role++;
+    for (; role < ROLE_NONE; role++) {
+        const char *its = role_row(role)->text;
+        if (strlen(its) == length && memcmp(its, text, length) == 0)
+            break;
+    }
     return role;
 }
 
@@ -101,9 +91,14 @@ actor_role_t actor_role_of(const char *name)
     return name[length] ? s_role(name, length) : ROLE_NONE;
 }
 
+actor_role_t actor_role_find(const char *text)
+{
+    return s_role(text, strlen(text));
+}
+
 bool actor_is_of(const char *name, actor_role_t role, const char *region)
 {
     actor_parts_t parts;
     return actor_split(name, strlen(name), &parts) && parts.role == role && actor_is_in(&parts, region) &&
-           (s_roles[role].form == ONE_A_REGION) == (parts.rest_length == 0);
+           (role_row(role)->named == NAMED_ALONE) == (parts.rest_length == 0);
 }

@@ -1,8 +1,8 @@
 /* actor_name - names of actors: ROLE/REGION, ROLE/REGION/NUMBER or ROLE/REGION/PART, made and taken apart in
  * this file alone.
  *
- * Why      what a name says is relied upon from the brokers to the command line: one table of roles says how
- *          each is written.
+ * Why      what a name says is relied upon from the brokers to the command line: the table of roles
+ *          (roles.def) says how each is written.
  * How      of some roles there is one in a region ("scheduler/eu"), some are counted ("shard/eu/2"), some
  *          have a part of their own ("node/eu/a"). The global scheduler has "global" in the place
  *          of its region.
@@ -14,25 +14,11 @@
 #define CODEC_WIRE_ACTOR_NAME_H
 
 #include "codec/wire/message.h"
-
-typedef enum {
-    ROLE_SHARD,
-    ROLE_SYNCHRONIZER,
-    ROLE_WORKER,
-    ROLE_KEEPER,
-    ROLE_NODE,
-    ROLE_SCHEDULER,
-    ROLE_BROKER,
-    ROLE_WATCHER,
-    ROLE_NONE, /* of a name: of no role that there is */
-} actor_role_t;
+#include "codec/wire/roles.h"
 
 #define ACTOR_GLOBAL_REGION "global"
 #define ACTOR_GLOBAL "scheduler/" ACTOR_GLOBAL_REGION
 #define ACTOR_NO_NUMBER UINT64_MAX
-
-/* "shard" */
-const char *actor_role_text(actor_role_t role);
 
 /* ---- making ---- */
 
@@ -46,6 +32,8 @@ actor_name_t actor_name_numbered(actor_role_t role, const char *region,
                                  uint64_t number); /* shard, synchronizer, worker */
 actor_name_t actor_name_called(actor_role_t role, const char *region,
                                const char *part); /* node, keeper, watcher */
+/* The one of a role that has no numbers, or that of this number. */
+actor_name_t actor_name_nth(actor_role_t role, const char *region, uint64_t number);
 
 /* ---- taking apart ---- */
 
@@ -69,6 +57,9 @@ bool actor_is_in(const actor_parts_t *parts, const char *region);
 
 /* The role that a name begins with, whatever follows; ROLE_NONE: none that there is. */
 actor_role_t actor_role_of(const char *name);
+
+/* The role of this text: "shard". ROLE_NONE: there is none. */
+actor_role_t actor_role_find(const char *text);
 
 /* Returns whether a name is of this role and region, with or without a third part as the role wants it. */
 bool actor_is_of(const char *name, actor_role_t role, const char *region);

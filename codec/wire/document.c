@@ -39,14 +39,33 @@ static void s_document_types(FILE *out)
 static void s_document_says(message_kind_t kind, FILE *out)
 {
     bool first = true;
-    for (says_t from = SAYS_SHARD; from <= SAYS_ANYBODY; from++)
-        for (says_t to = SAYS_SHARD; to <= SAYS_ANYBODY; to++)
+    for (says_t from = 0; from <= SAYS_ANYBODY; from++)
+        for (says_t to = 0; to <= SAYS_ANYBODY; to++)
             if (says_is_row(kind, from, to)) {
                 fprintf(out, "%s%s to %s", first ? "\nSaid by " : ", by ", says_text(from), says_text(to));
                 first = false;
             }
     if (!first)
         fprintf(out, ".\n");
+}
+
+static void s_document_rows(const schema_field_t *field, FILE *out)
+{
+    for (size_t i = 0; i < field->rows->column_count; i++) {
+        const schema_column_t *column = &field->rows->columns[i];
+        if (!column->number)
+            fprintf(out, "| | %s.%s | %s | %s |\n", field->name, column->name, wire_type_name(column->type),
+                    column->doc);
+    }
+}
+
+/* "column of u64": the type of what is in its array. */
+static void s_document_type(const schema_field_t *field, FILE *out)
+{
+    fputs(wire_type_name(field->type), out);
+    for (size_t i = 0; field->type == TYPE_column && i < field->rows->column_count; i++)
+        if (schema_has_column(field, &field->rows->columns[i]))
+            fprintf(out, " of %s", wire_type_name(field->rows->columns[i].type));
 }
 
 static void s_document_message(const schema_t *schema, FILE *out)
@@ -58,8 +77,11 @@ static void s_document_message(const schema_t *schema, FILE *out)
         fprintf(out, "\n| number | field | type | meaning |\n|---|---|---|---|\n");
     for (size_t index = 0; index < schema->field_count; index++) {
         const schema_field_t *field = &schema->fields[index];
-        fprintf(out, "| %" PRIu32 " | %s | %s | %s |\n", field->number, field->name,
-                wire_type_name(field->type), field->doc);
+        fprintf(out, "| %" PRIu32 " | %s | ", field->number, field->name);
+        s_document_type(field, out);
+        fprintf(out, " | %s |\n", field->doc);
+        if (field->type == TYPE_rows)
+            s_document_rows(field, out);
     }
 }
 

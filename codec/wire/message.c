@@ -28,8 +28,9 @@ message_t *message_new(message_kind_t kind, const char *to, const char *from)
 }
 
 /* Gives the field of a copied message memory of its own. */
-static void s_own(void *field, wire_type_t type)
+static void s_own(void *field, const schema_field_t *about)
 {
+    wire_type_t type = about->type;
     if (type == TYPE_text) {
         wire_text_t *text = field;
         *text = *text ? s_copy(*text, strlen(*text) + 1) : NULL;
@@ -39,6 +40,9 @@ static void s_own(void *field, wire_type_t type)
     } else if (type == TYPE_u64s) {
         wire_u64s_t *list = field;
         list->items = s_copy(list->items, list->count * sizeof *list->items);
+    } else if (type == TYPE_rows) {
+        wire_rows_t rows = schema_rows(field);
+        schema_set_rows(field, s_copy(rows.items, rows.count * about->rows->row_bytes), rows.count);
     }
 }
 
@@ -48,7 +52,7 @@ message_t *message_dup(const message_t *self)
     copy->data = slice_ref(&self->data);
     const schema_t *schema = schema_find((uint64_t)self->kind);
     for (size_t index = 0; index < schema->field_count; index++)
-        s_own(schema_at(copy, &schema->fields[index]), schema->fields[index].type);
+        s_own(schema_at(copy, &schema->fields[index]), &schema->fields[index]);
     return copy;
 }
 
@@ -60,6 +64,8 @@ static void s_free(void *field, wire_type_t type)
         free(((wire_ranges_t *)field)->items);
     else if (type == TYPE_u64s)
         free(((wire_u64s_t *)field)->items);
+    else if (type == TYPE_rows)
+        free(schema_rows(field).items);
 }
 
 void message_destroy(message_t **self_p)
@@ -104,6 +110,23 @@ void message_set_u64s(wire_u64s_t *field, const uint64_t *items, size_t count)
     *field = (wire_u64s_t){copy, count};
 }
 
+void *message_new_rows(void *field, size_t row_bytes, size_t count)
+{
+    void *rows = count ? calloc(count, row_bytes) : NULL;
+    CHECK(rows || !count);
+    free(schema_rows(field).items);
+    schema_set_rows(field, rows, count);
+    return rows;
+}
+
+void message_dup_rows(void *field, size_t row_bytes, const void *from)
+{
+    wire_rows_t rows = schema_rows(from);
+    void *copy = s_copy(rows.items, rows.count * row_bytes);
+    free(schema_rows(field).items);
+    schema_set_rows(field, copy, rows.count);
+}
+
 void message_set_name(wire_name_t field, const char *name)
 {
     size_t length = strlen(name);
@@ -125,10 +148,8 @@ static const char *s_text(const void *field)
     return *text ? *text : "";
 }
 
-static bool s_equal(const void *a, const void *b, wire_type_t type)
+static bool s_equal_value(const void *a, const void *b, wire_type_t type)
 {
-    const wire_ranges_t *a_ranges = a, *b_ranges = b;
-    const wire_u64s_t *a_list = a, *b_list = b;
     switch (type) {
     case TYPE_u64:
     case TYPE_i64:
@@ -136,8 +157,36 @@ static bool s_equal(const void *a, const void *b, wire_type_t type)
         return memcmp(a, b, 8) == 0;
     case TYPE_bool:
         return *(const bool *)a == *(const bool *)b;
-    case TYPE_name:
+    default: /* TYPE_name: rows have no others */
         return strcmp(a, b) == 0;
+    }
+}
+
+static bool s_equal_row(const char *a, const char *b, const schema_rows_t *about)
+{
+    bool equal = true;
+    for (size_t i = 0; i < about->column_count && equal; i++) {
+        const schema_column_t *column = &about->columns[i];
+        equal = s_equal_value(a + column->offset, b + column->offset, column->type);
+    }
+    return equal;
+}
+
+static bool s_equal_rows(const void *a, const void *b, const schema_rows_t *about)
+{
+    wire_rows_t rows = schema_rows(a), others = schema_rows(b);
+    bool equal = rows.count == others.count;
+    for (size_t i = 0; i < rows.count && equal; i++)
+        equal = s_equal_row((const char *)rows.items + i * about->row_bytes,
+                            (const char *)others.items + i * about->row_bytes, about);
+    return equal;
+}
+
+static bool s_equal(const void *a, const void *b, const schema_field_t *field)
+{
+    const wire_ranges_t *a_ranges = a, *b_ranges = b;
+    const wire_u64s_t *a_list = a, *b_list = b;
+    switch (field->type) {
     case TYPE_text:
         return strcmp(s_text(a), s_text(b)) == 0;
     case TYPE_ranges:
@@ -145,10 +194,13 @@ static bool s_equal(const void *a, const void *b, wire_type_t type)
                              sizeof(range_t));
     case TYPE_u64s:
         return s_equal_items(a_list->items, a_list->count, b_list->items, b_list->count, sizeof(uint64_t));
-    case TYPE_COUNT:
-        break;
+    case TYPE_rows:
+        return s_equal_rows(a, b, field->rows);
+    case TYPE_column: /* with its rows */
+        return true;
+    default:
+        return s_equal_value(a, b, field->type);
     }
-    return false;
 }
 
 static bool s_equal_data(const slice_t *a, const slice_t *b)
@@ -167,7 +219,7 @@ bool message_equal(const message_t *a, const message_t *b)
     const schema_t *schema = schema_find((uint64_t)a->kind);
     for (size_t index = 0; index < schema->field_count; index++) {
         const schema_field_t *field = &schema->fields[index];
-        if (!s_equal(schema_peek(a, field), schema_peek(b, field), field->type))
+        if (!s_equal(schema_peek(a, field), schema_peek(b, field), field))
             return false;
     }
     return s_equal_data(&a->data, &b->data);

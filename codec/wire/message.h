@@ -25,7 +25,7 @@
 #define MESSAGE_CHUNK_BYTES (1u << 20) /* where throughput peaks; tensors travel in such pieces */
 #define WIRE_NAME_SIZE 64
 #define WIRE_TEXT_SIZE 4096
-#define WIRE_LIST_MAX 65536 /* numbers in a u64s */
+#define WIRE_LIST_MAX 65536 /* values of an array: numbers of a u64s, or what rows have in one */
 
 typedef uint64_t wire_u64_t;
 typedef int64_t wire_i64_t;
@@ -41,6 +41,12 @@ typedef struct {
     uint64_t *items; /* owned by the message */
     size_t count;
 } wire_u64s_t;
+
+/* Rows of any kind: in a message they are of a type of their own, with the same two members. */
+typedef struct {
+    void *items; /* owned by the message */
+    size_t count;
+} wire_rows_t;
 
 /* Terms count the starts of one scheduler, or of one node: nobody can have given a greater one, whatever
  * it says. */
@@ -81,11 +87,35 @@ typedef enum {
 
 #define MESSAGE(name, number, class, doc) typedef struct {
 #define FIELD(message, number, type, name, doc) wire_##type##_t name;
+#define ROWS(message, number, name, doc)                                                                     \
+    struct {                                                                                                 \
+        struct message##_##name {
+#define COLUMN(message, rows, type, name, doc) wire_##type##_t name;
+#define ADDED(message, rows, number, type, name, doc) wire_##type##_t name;
+#define ROWS_END(message, rows)                                                                              \
+    }                                                                                                        \
+    *items; /* owned by the message */                                                                       \
+    size_t count;                                                                                            \
+    }                                                                                                        \
+    rows;
 #define END(name)                                                                                            \
     char ended; /* lets a message have no fields */                                                          \
     }                                                                                                        \
     name##_t_;
 /* The structs are named like hello_t_ and reached through message_t alone: m->hello.pid */
+#include "codec/wire/schema.def"
+#undef MESSAGE
+#undef FIELD
+#undef END
+
+/* A row of shard_state.queue is a shard_state_queue_t. */
+#define MESSAGE(name, number, class, doc)
+#define FIELD(message, number, type, name, doc)
+#define ROWS(message, number, name, doc)
+#define COLUMN(message, rows, type, name, doc)
+#define ADDED(message, rows, number, type, name, doc)
+#define ROWS_END(message, rows) typedef struct message##_##rows message##_##rows##_t;
+#define END(name)
 #include "codec/wire/schema.def"
 #undef MESSAGE
 #undef FIELD
@@ -120,6 +150,14 @@ void message_set_text(wire_text_t *field, const char *text);
 void message_set_ranges(wire_ranges_t *field, const ranges_t *ranges);
 void message_set_u64s(wire_u64s_t *field, const uint64_t *items, size_t count);
 void message_set_name(wire_name_t field, const char *name);
+
+/* Gives a field `count` rows, all zero, and returns them to be filled; or those of another field of its kind.
+ * Its former ones go. More than a message can carry (WIRE_LIST_MAX values) abort when it is packed. */
+#define message_set_rows(field, count) message_new_rows(field, sizeof *(field)->items, count)
+#define message_copy_rows(field, from)                                                                       \
+    ((void)sizeof((field)->items == (from)->items), message_dup_rows(field, sizeof *(field)->items, from))
+void *message_new_rows(void *field, size_t row_bytes, size_t count);
+void message_dup_rows(void *field, size_t row_bytes, const void *from);
 
 const char *message_kind_name(message_kind_t kind); /* "push", or "unknown" */
 message_class_t message_kind_class(message_kind_t kind);

@@ -45,6 +45,7 @@ static void s_pack_u64s(msgpack_packer *packer, const wire_u64s_t *list)
         msgpack_pack_uint64(packer, list->items[index]);
 }
 
+/* A value of its own, or one of a row. */
 static void s_pack_value(msgpack_packer *packer, const void *value, wire_type_t type)
 {
     switch (type) {
@@ -57,11 +58,34 @@ static void s_pack_value(msgpack_packer *packer, const void *value, wire_type_t 
     case TYPE_f64:
         msgpack_pack_double(packer, *(const double *)value);
         break;
+    case TYPE_bool: /* of a row: lists of numbers were there before */
+        msgpack_pack_uint64(packer, *(const bool *)value);
+        break;
+    default: /* TYPE_name */
+        s_pack_str(packer, value);
+    }
+}
+
+static void s_pack_rows(msgpack_packer *packer, const void *value, const schema_field_t *field)
+{
+    wire_rows_t rows = schema_rows(value);
+    const schema_rows_t *about = field->rows;
+    size_t count = rows.count * schema_width(field);
+    CHECK(count <= WIRE_LIST_MAX);
+    msgpack_pack_array(packer, count);
+    for (size_t row = 0; row < rows.count; row++)
+        for (size_t i = 0; i < about->column_count; i++)
+            if (schema_has_column(field, &about->columns[i]))
+                s_pack_value(packer,
+                             (const char *)rows.items + row * about->row_bytes + about->columns[i].offset,
+                             about->columns[i].type);
+}
+
+static void s_pack_field(msgpack_packer *packer, const void *value, const schema_field_t *field)
+{
+    switch (field->type) {
     case TYPE_bool:
         msgpack_pack_true(packer); /* false is absent */
-        break;
-    case TYPE_name:
-        s_pack_str(packer, value);
         break;
     case TYPE_text:
         s_pack_str(packer, *(const wire_text_t *)value);
@@ -72,8 +96,12 @@ static void s_pack_value(msgpack_packer *packer, const void *value, wire_type_t 
     case TYPE_u64s:
         s_pack_u64s(packer, value);
         break;
-    case TYPE_COUNT:
+    case TYPE_rows:
+    case TYPE_column:
+        s_pack_rows(packer, value, field);
         break;
+    default:
+        s_pack_value(packer, value, field->type);
     }
 }
 
@@ -104,12 +132,12 @@ static void s_pack_map(const message_t *self, const schema_t *schema, size_t pre
     msgpack_packer packer;
     msgpack_packer_init(&packer, sink, s_write);
     msgpack_pack_map(&packer, present + (self->data.buf != NULL));
-    for (size_t index = 0; index < schema->field_count; index++) {
-        const schema_field_t *field = &schema->fields[index];
-        const void *value = schema_peek(self, field);
-        if (schema_is_present(value, field->type)) {
-            msgpack_pack_uint64(&packer, field->number);
-            s_pack_value(&packer, value, field->type);
+    for (uint64_t number = 1; number < schema->place_count;
+         number++) { /* a column's may be far from its rows' */
+        const schema_field_t *field = schema_field(schema, number);
+        if (field && schema_is_present(schema_peek(self, field), field->type)) {
+            msgpack_pack_uint64(&packer, number);
+            s_pack_field(&packer, schema_peek(self, field), field);
         }
     }
     if (self->data.buf)

@@ -32,9 +32,8 @@ static void s_print_u64s(const wire_u64s_t *list, FILE *out)
         fprintf(out, ",%zu more", list->count - ITEMS_SHOWN);
 }
 
-static void s_print_field(const char *name, const void *value, wire_type_t type, FILE *out)
+static void s_print_value(const void *value, wire_type_t type, FILE *out)
 {
-    fprintf(out, " %s=", name);
     switch (type) {
     case TYPE_u64:
         fprintf(out, "%" PRIu64, *(const uint64_t *)value);
@@ -48,9 +47,39 @@ static void s_print_field(const char *name, const void *value, wire_type_t type,
     case TYPE_bool:
         fputs("true", out);
         break;
-    case TYPE_name:
+    default: /* TYPE_name */
         s_print_string(value, out);
-        break;
+    }
+}
+
+static void s_print_row(const char *row, const schema_rows_t *about, FILE *out)
+{
+    const char *gap = "";
+    fputc('{', out);
+    for (size_t i = 0; i < about->column_count; i++) {
+        const schema_column_t *column = &about->columns[i];
+        if (!schema_is_present(row + column->offset, column->type))
+            continue;
+        fprintf(out, "%s%s=", gap, column->name);
+        s_print_value(row + column->offset, column->type, out);
+        gap = " ";
+    }
+    fputc('}', out);
+}
+
+static void s_print_rows(const void *value, const schema_rows_t *about, FILE *out)
+{
+    wire_rows_t rows = schema_rows(value);
+    for (size_t index = 0; index < rows.count && index < ITEMS_SHOWN; index++)
+        s_print_row((const char *)rows.items + index * about->row_bytes, about, out);
+    if (rows.count > ITEMS_SHOWN)
+        fprintf(out, "+%zu more", rows.count - ITEMS_SHOWN);
+}
+
+static void s_print_field(const void *value, const schema_field_t *field, FILE *out)
+{
+    fprintf(out, " %s=", field->name);
+    switch (field->type) {
     case TYPE_text:
         fputc('"', out);
         s_print_string(*(const wire_text_t *)value, out);
@@ -62,8 +91,11 @@ static void s_print_field(const char *name, const void *value, wire_type_t type,
     case TYPE_u64s:
         s_print_u64s(value, out);
         break;
-    case TYPE_COUNT:
+    case TYPE_rows:
+        s_print_rows(value, field->rows, out);
         break;
+    default:
+        s_print_value(value, field->type, out);
     }
 }
 
@@ -71,14 +103,16 @@ void message_print(const message_t *self, FILE *out)
 {
     const schema_t *schema = schema_find((uint64_t)self->kind);
     fprintf(out, "%s", schema->name);
-    s_print_field("to", self->to, TYPE_name, out);
-    s_print_field("from", self->from, TYPE_name, out);
+    fputs(" to=", out);
+    s_print_string(self->to, out);
+    fputs(" from=", out);
+    s_print_string(self->from, out);
     fprintf(out, " incarnation=%" PRIu64 " number=%" PRIu64, self->incarnation, self->number);
     for (size_t index = 0; index < schema->field_count; index++) {
         const schema_field_t *field = &schema->fields[index];
         const void *value = schema_peek(self, field);
-        if (schema_is_present(value, field->type))
-            s_print_field(field->name, value, field->type, out);
+        if (schema_is_present(value, field->type) && field->type != TYPE_column) /* it is with its rows */
+            s_print_field(value, field, out);
     }
     if (self->data.buf)
         fprintf(out, " data_bytes=%zu", self->data.size_bytes);

@@ -20,24 +20,24 @@ static const struct {
 
 says_t says_of(const char *name)
 {
-    static const says_t roles[] = {
-        [ROLE_SHARD] = SAYS_SHARD,   [ROLE_SYNCHRONIZER] = SAYS_SYNCHRONIZER,
-        [ROLE_WORKER] = SAYS_WORKER, [ROLE_KEEPER] = SAYS_KEEPER,
-        [ROLE_NODE] = SAYS_NODE,     [ROLE_SCHEDULER] = SAYS_SCHEDULER,
-        [ROLE_BROKER] = SAYS_BROKER, [ROLE_WATCHER] = SAYS_ANYBODY,
-        [ROLE_NONE] = SAYS_ANYBODY,
-    };
-    return strcmp(name, ACTOR_GLOBAL) ? roles[actor_role_of(name)] : SAYS_GLOBAL;
+    actor_role_t role = actor_role_of(name);
+    if (!strcmp(name, ACTOR_GLOBAL))
+        return SAYS_GLOBAL;
+    return role < ROLE_NONE ? (says_t)role : SAYS_ANYBODY;
+}
+
+/* The role is one of those that a row names. */
+static bool s_is_named(says_t named, says_t role)
+{
+    bool hosted = role < SAYS_GLOBAL && role_is_hosted((actor_role_t)role);
+    return named == role || named == SAYS_ANYBODY || (named == SAYS_HOSTED && hosted);
 }
 
 bool says_may(message_kind_t kind, says_t from, says_t to)
 {
-    for (size_t i = 0; i < sizeof s_rows / sizeof *s_rows; i++) {
-        bool same = s_rows[i].kind == kind;
-        bool by = s_rows[i].from == from || s_rows[i].from == SAYS_ANYBODY;
-        if (same && by && (s_rows[i].to == to || s_rows[i].to == SAYS_ANYBODY))
+    for (size_t i = 0; i < sizeof s_rows / sizeof *s_rows; i++)
+        if (s_rows[i].kind == kind && s_is_named(s_rows[i].from, from) && s_is_named(s_rows[i].to, to))
             return true;
-    }
     return false;
 }
 
@@ -52,15 +52,9 @@ bool says_is_row(message_kind_t kind, says_t from, says_t to)
 const char *says_text(says_t role)
 {
     static const char *const texts[] = {
-        [SAYS_SHARD] = "a shard",
-        [SAYS_SYNCHRONIZER] = "a synchronizer",
-        [SAYS_WORKER] = "a worker",
-        [SAYS_KEEPER] = "a keeper",
-        [SAYS_NODE] = "a node",
-        [SAYS_SCHEDULER] = "a regional scheduler",
         [SAYS_GLOBAL] = "the global scheduler",
-        [SAYS_BROKER] = "a broker",
+        [SAYS_HOSTED] = "whoever a node hosts",
         [SAYS_ANYBODY] = "anybody",
     };
-    return texts[role];
+    return role < SAYS_GLOBAL ? role_row((actor_role_t)role)->one : texts[role];
 }

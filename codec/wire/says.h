@@ -10,19 +10,16 @@
 
 #include "codec/wire/message.h"
 
+/* SAYS_SHARD and so on: one for each role of roles.def, in its order, and these. */
 typedef enum {
-    SAYS_SHARD,
-    SAYS_SYNCHRONIZER,
-    SAYS_WORKER,
-    SAYS_KEEPER,
-    SAYS_NODE,
-    SAYS_SCHEDULER, /* of a region */
-    SAYS_GLOBAL,    /* the global scheduler */
-    SAYS_BROKER,
-    SAYS_ANYBODY, /* also who has none of these names, such as a command that watches a run */
+#define ROLE(id, ...) SAYS_##id,
+#include "codec/wire/roles.def"
+    SAYS_GLOBAL,  /* the global scheduler; a regional one is SAYS_SCHEDULER */
+    SAYS_HOSTED,  /* of rows: every role that nodes host */
+    SAYS_ANYBODY, /* also who has none of these names */
 } says_t;
 
-/* Returns the role of whoever bears this name; SAYS_ANYBODY: none of the above. */
+/* Returns the role of whoever bears this name; SAYS_ANYBODY: none that there is. */
 says_t says_of(const char *name);
 
 /* Returns whether one of this role may say that to one of the other. */

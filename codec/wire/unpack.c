@@ -2,31 +2,34 @@
 #include "codec/wire/scan.h"
 #include "codec/wire/schema.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* Two sets of ranges and a few lists, all as long as they may be. */
 static const scan_limits_t s_limits = {.depth = SCAN_DEPTH_MAX, .elements = 1u << 20};
 
-/* The field that is being read, for the text of an error. */
+/* The field that is being read, and the column of it, for the text of an error. */
 typedef struct {
     reader_t reader;
     const schema_t *schema;
     const schema_field_t *field;
+    const schema_column_t *column; /* NULL: not of rows */
     size_t offset;
 } place_t;
 
 static err_code_t s_refuse(const place_t *place, err_code_t code, const char *what, err_t *err)
 {
-    return err_set(err, code, "%s.%s at byte %zu: %s", place->schema->name, place->field->name, place->offset,
-                   what);
+    return err_set(err, code, "%s.%s%s%s at byte %zu: %s", place->schema->name, place->field->name,
+                   place->column ? ", " : "", place->column ? place->column->name : "", place->offset, what);
 }
 
 static err_code_t s_mismatch(const place_t *place, token_type_t type, err_t *err)
 {
-    return err_set(err, ERR_MALFORMED, "%s.%s at byte %zu: %s where %s belongs", place->schema->name,
-                   place->field->name, place->offset, token_type_name(type),
-                   wire_type_name(place->field->type));
+    char what[64];
+    wire_type_t wanted = place->column ? place->column->type : place->field->type;
+    snprintf(what, sizeof what, "%s where %s belongs", token_type_name(type), wire_type_name(wanted));
+    return s_refuse(place, ERR_MALFORMED, what, err);
 }
 
 static err_code_t s_load_i64(const place_t *place, const token_t *token, int64_t *value, err_t *err)
@@ -43,9 +46,11 @@ static err_code_t s_check_str(const place_t *place, const token_t *token, size_t
 {
     if (token->type != TOKEN_STR)
         return s_mismatch(place, token->type, err);
-    if (token->length >= room)
-        return err_set(err, ERR_LIMIT, "%s.%s at byte %zu: %zu bytes; at most %zu", place->schema->name,
-                       place->field->name, place->offset, token->length, room - 1);
+    if (token->length >= room) {
+        char what[64];
+        snprintf(what, sizeof what, "%zu bytes; at most %zu", token->length, room - 1);
+        return s_refuse(place, ERR_LIMIT, what, err);
+    }
     if (token->length && memchr(token->body, 0, token->length))
         return s_refuse(place, ERR_MALFORMED, "a zero byte in a string", err);
     return ERR_OK;
@@ -120,6 +125,84 @@ static err_code_t s_load_ranges(place_t *place, const token_t *token, wire_range
     return code ? s_refuse(place, code, why.text, err) : ERR_OK;
 }
 
+/* A value of its own, or one of a row. */
+static err_code_t s_load_value(const place_t *place, wire_type_t type, const token_t *token, void *value,
+                               err_t *err)
+{
+    switch (type) {
+    case TYPE_u64:
+        if (token->type != TOKEN_UINT)
+            break;
+        *(uint64_t *)value = token->uint;
+        return ERR_OK;
+    case TYPE_i64:
+        return s_load_i64(place, token, value, err);
+    case TYPE_f64:
+        if (token->type != TOKEN_FLOAT)
+            break;
+        *(double *)value = token->real;
+        return ERR_OK;
+    case TYPE_bool: /* of a row */
+        if (token->type != TOKEN_UINT || token->uint > 1)
+            break;
+        *(bool *)value = token->uint;
+        return ERR_OK;
+    default: /* TYPE_name */
+        return s_load_name(place, token, value, err);
+    }
+    return s_mismatch(place, token->type, err);
+}
+
+/* Makes the rows with the first of their arrays that is read; the others are of as many. */
+static err_code_t s_size_rows(const place_t *place, size_t count, wire_rows_t *rows, void *value, err_t *err)
+{
+    if (rows->count && count != rows->count)
+        return s_refuse(place, ERR_MALFORMED, "not as many as there are rows", err);
+    if (rows->count)
+        return ERR_OK;
+    *rows = (wire_rows_t){calloc(count, place->field->rows->row_bytes), count};
+    CHECK(rows->items);
+    schema_set_rows(value, rows->items, count); /* the message owns them from here */
+    return ERR_OK;
+}
+
+static err_code_t s_load_row(place_t *place, char *row, err_t *err)
+{
+    const schema_field_t *field = place->field;
+    err_code_t code = ERR_OK;
+    for (size_t i = 0; i < field->rows->column_count && !code; i++) {
+        const schema_column_t *column = &field->rows->columns[i];
+        token_t token;
+        if (!schema_has_column(field, column))
+            continue;
+        place->column = column;
+        const char *wrong = token_read(&place->reader, &token);
+        code = wrong ? s_refuse(place, ERR_MALFORMED, wrong, err)
+                     : s_load_value(place, column->type, &token, row + column->offset, err);
+    }
+    place->column = NULL;
+    return code;
+}
+
+static err_code_t s_load_rows(place_t *place, const token_t *array, void *value, err_t *err)
+{
+    const schema_field_t *field = place->field;
+    size_t width = schema_width(field);
+    wire_rows_t rows = schema_rows(value);
+    if (array->type != TOKEN_ARRAY)
+        return s_mismatch(place, array->type, err);
+    if (array->length > WIRE_LIST_MAX)
+        return s_refuse(place, ERR_LIMIT, "too many values", err);
+    if (array->length % width)
+        return s_refuse(place, ERR_MALFORMED, "the last row is not whole", err);
+    if (array->length == 0)
+        return ERR_OK;
+    err_code_t code = s_size_rows(place, array->length / width, &rows, value, err);
+    for (size_t row = 0; row < rows.count && !code; row++)
+        code = s_load_row(place, (char *)rows.items + row * field->rows->row_bytes, err);
+    return code;
+}
+
 static err_code_t s_load(place_t *place, void *value, err_t *err)
 {
     token_t token;
@@ -127,35 +210,23 @@ static err_code_t s_load(place_t *place, void *value, err_t *err)
     if (wrong)
         return s_refuse(place, ERR_MALFORMED, wrong, err);
     switch (place->field->type) {
-    case TYPE_u64:
-        if (token.type != TOKEN_UINT)
-            break;
-        *(uint64_t *)value = token.uint;
-        return ERR_OK;
-    case TYPE_i64:
-        return s_load_i64(place, &token, value, err);
-    case TYPE_f64:
-        if (token.type != TOKEN_FLOAT)
-            break;
-        *(double *)value = token.real;
-        return ERR_OK;
     case TYPE_bool:
         if (token.type != TOKEN_BOOL)
-            break;
+            return s_mismatch(place, token.type, err);
         *(bool *)value = token.boolean;
         return ERR_OK;
-    case TYPE_name:
-        return s_load_name(place, &token, value, err);
     case TYPE_text:
         return s_load_text(place, &token, value, err);
     case TYPE_ranges:
         return s_load_ranges(place, &token, value, err);
     case TYPE_u64s:
         return s_load_u64s(place, &token, value, err);
-    case TYPE_COUNT:
-        break;
+    case TYPE_rows:
+    case TYPE_column:
+        return s_load_rows(place, &token, value, err);
+    default:
+        return s_load_value(place, place->field->type, &token, value, err);
     }
-    return s_mismatch(place, token.type, err);
 }
 
 /* The map was scanned: its header and its keys are known to be good. */

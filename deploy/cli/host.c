@@ -28,11 +28,12 @@ typedef struct {
 
 /* ---- start ---- */
 
-/* Only workers read samples; all others need to know how many there are, which the node knows. */
+/* One that reads no samples needs to know how many there are, which the node knows. */
 static err_code_t s_prepare_job(launch_t *launch, const cli_args_t *args, size_t region, err_t *err)
 {
     const char *hosts = cli_value(args, "hosts"), *samples = cli_value(args, "samples");
-    if (!strcmp(hosts, actor_role_text(ROLE_WORKER)) || actor_role_of(hosts) == ROLE_WORKER)
+    actor_role_t role = strchr(hosts, '/') ? actor_role_of(hosts) : actor_role_find(hosts);
+    if (role_row(role)->reads_samples)
         return launch_open_dataset(launch, region, err);
     return job_derive(launch->topology, strtoull(samples, NULL, 10), &launch->job, err);
 }

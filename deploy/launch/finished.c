@@ -7,11 +7,11 @@
 static bool s_is_through(const launch_t *launch, const pick_t *pick)
 {
     const message_t *state = pick->snapshot->state;
-    const wire_u64s_t *finals = &state->shard_state.origin_final;
     if (pick->snapshot->batches < launch->job.regions[pick->region_index].batches)
         return false;
     for (size_t r = 0; r < launch->topology->region_count; r++)
-        if (r != pick->region_index && (r >= finals->count || !finals->items[r]))
+        if (r != pick->region_index &&
+            (r >= state->shard_state.regions.count || !state->shard_state.regions.items[r].final))
             return false;
     return true;
 }

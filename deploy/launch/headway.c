@@ -120,14 +120,10 @@ double headway_left_s(const headway_t *self, const global_core_t *core, size_t r
 
 /* ---- waits ---- */
 
-/* Ranks who explains a standstill best: the schedulers, then the shards, then whoever waits for them. */
-static int s_rank(const char *actor)
+/* Of those that wait schedulers explain a standstill best, then shards, then whoever waits for them. */
+static int s_explains(const char *actor)
 {
-    static const actor_role_t roles[] = {ROLE_SCHEDULER, ROLE_SHARD, ROLE_SYNCHRONIZER};
-    int rank = 0;
-    while (rank < 3 && actor_role_of(actor) != roles[rank])
-        rank++;
-    return rank;
+    return (int)role_row(actor_role_of(actor))->explains;
 }
 
 static const message_t *s_longest_wait(const global_core_t *core)
@@ -137,8 +133,8 @@ static const message_t *s_longest_wait(const global_core_t *core)
         const message_t *status = global_core_actor(core, i).status;
         if (!status || !status->status.waits_for[0])
             continue;
-        int rank = s_rank(status->status.actor), least = best ? s_rank(best->status.actor) : 4;
-        if (rank < least || (rank == least && status->status.since_us > best->status.since_us))
+        int explains = s_explains(status->status.actor), most = best ? s_explains(best->status.actor) : -1;
+        if (explains > most || (explains == most && status->status.since_us > best->status.since_us))
             best = status;
     }
     return best;

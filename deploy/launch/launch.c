@@ -15,6 +15,7 @@
 #include "deploy/state/holders.h"
 #include "store/file.h"
 #include "store/lockfile.h"
+#include "store/statedir_latest.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -5,6 +5,7 @@
 #include "store/kv_lmdb.h"
 #include "store/snapshot.h"
 #include "store/statedir.h"
+#include "store/statedir_latest.h"
 
 #include <math.h>
 #include <stdlib.h>

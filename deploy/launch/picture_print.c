@@ -5,6 +5,7 @@
 #include "codec/wire/actor_name.h"
 #include "deploy/launch/region_row.h"
 #include "store/statedir.h"
+#include "store/statedir_latest.h"
 
 #include <math.h>
 #include <string.h>

@@ -92,8 +92,8 @@ static void s_put_rent(region_row_t *row, const region_report_t_ *report, const 
                        char text[RENTED_MAX])
 {
     uint64_t rented_us = 0;
-    for (size_t i = 0; i < report->rented.count; i++)
-        rented_us += report->rented.items[i];
+    for (size_t i = 0; i < report->offers.count; i++)
+        rented_us += report->offers.items[i].rented_us;
     row->rented_s = rented_us ? cost->rented_s : s_seconds(report->rented_us);
     row->rent_cost = cost->rent;
     row->wan_cost = cost->wan;

@@ -26,11 +26,6 @@ const char *report_state_name(run_state_t state)
 
 /* ---- cost ---- */
 
-static uint64_t s_item(const wire_u64s_t *items, size_t index)
-{
-    return index < items->count ? items->items[index] : 0;
-}
-
 /* Price of everything offered in a region for one second, and how many units that is. */
 static double s_price_per_s(const topology_region_t *region, uint64_t *ret_units)
 {
@@ -68,7 +63,7 @@ static void s_add_offers(json_value_t *row, const topology_region_t *region, con
     for (size_t i = 0; i < region->offer_count; i++) {
         json_value_t *offer = json_new_object();
         json_set_string(offer, "name", region->offers[i].name);
-        json_set_number(offer, "rented_s", (double)s_item(&report->region_report.rented, i) / 1e6);
+        json_set_number(offer, "rented_s", (double)global_report_offer(report, i).rented_us / 1e6);
         json_set_number(offer, "price_per_s", region->offers[i].price_per_s);
         json_add_moved(offers, &offer);
     }

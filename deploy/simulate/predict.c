@@ -1,6 +1,7 @@
 #include "deploy/simulate/predict.h"
 
 #include "actors/model/model.h"
+#include "actors/scheduler/global/global_cost.h"
 #include "deploy/simulate/sizes.h"
 #include "deploy/simulate/wan.h"
 #include "codec/wire/actor_name.h"
@@ -339,15 +340,15 @@ static double s_price_per_s(const world_t *self, size_t r)
 static void s_judge_rent(const world_t *self, const message_t *report, size_t r, predict_region_t *ret)
 {
     const topology_region_t *region = &self->topology->regions[r];
-    const wire_u64s_t *rented = &report->region_report.rented;
     ret->rented_s = (double)report->region_report.rented_us / 1e6;
     ret->rent = ret->rented_s / (double)ret->nodes * s_price_per_s(self, r);
     if (!self->rents)
         return;
     ret->rented_s = ret->rent = 0;
-    for (size_t i = 0; i < region->offer_count && i < rented->count; i++) {
-        ret->rented_s += (double)rented->items[i] / 1e6;
-        ret->rent += (double)rented->items[i] / 1e6 * region->offers[i].price_per_s;
+    for (size_t i = 0; i < region->offer_count; i++) {
+        double rented_s = (double)global_report_offer(report, i).rented_us / 1e6;
+        ret->rented_s += rented_s;
+        ret->rent += rented_s * region->offers[i].price_per_s;
     }
 }
 

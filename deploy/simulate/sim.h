@@ -15,6 +15,7 @@
 #include "actors/scheduler/global/global_core.h"
 #include "brokers/job.h"
 #include "codec/base/rng.h"
+#include "codec/wire/roles.h"
 
 #include <stdio.h>
 
@@ -132,7 +133,7 @@ typedef struct {
     uint64_t moved_blind;                 /* shards told to hand over of which no other node had a copy */
     /* shards that trained on with a full disk; starts after one that did had died */
     uint64_t went_on, exposed;
-    uint64_t killed_workers, killed_shards, killed_synchronizers, killed_keepers, killed_in_silence;
+    uint64_t killed[ROLE_NONE], killed_in_silence; /* by role */
     uint64_t lost_nodes, lost_disks;
     uint64_t cut_global, done_unheard; /* messages; whether all was trained when it was over */
     /* nodes that were cut off at the end; that have ended by themselves */

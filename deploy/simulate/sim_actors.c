@@ -28,6 +28,7 @@ static sim_actor_t *s_slot(sim_t *self, const char *name, size_t region)
     if (actor->core)
         actor->role->destroy(&actor->core);
     actor->hangs = false;
+    actor->kind = actor_role_of(name);
     actor->region = region;
     actor->alive = true;
     actor->life++;
@@ -124,14 +125,14 @@ void sim_start_all(sim_t *self)
     }
 }
 
-static void *s_new_worker(sim_t *self, size_t region, size_t index, uint64_t incarnation)
+static void *s_new_worker(sim_t *self, sim_actor_t *actor, size_t index, const node_command_t *command)
 {
     worker_spec_t spec = {.topology = self->topology,
                           .job = &self->job,
-                          .region_index = region,
+                          .region_index = actor->region,
                           .worker_index = index,
-                          .incarnation = incarnation,
-                          .shard_count = self->topology->regions[region].shards,
+                          .incarnation = command->incarnation,
+                          .shard_count = self->topology->regions[actor->region].shards,
                           .shard_first = self->shard_first,
                           .chunk_bytes = self->spec.chunk_bytes,
                           .checksums = !self->spec.pace,
@@ -189,62 +190,66 @@ static void *s_new_shard(sim_t *self, sim_actor_t *actor, size_t index, const no
     return core;
 }
 
-static void *s_new_keeper(sim_t *self, const sim_actor_t *actor, uint64_t incarnation)
+static void *s_new_keeper(sim_t *self, sim_actor_t *actor, size_t index, const node_command_t *command)
 {
+    (void)index;
     keeper_spec_t spec = {.topology = self->topology,
                           .region_index = actor->region,
                           .name = actor->name,
-                          .incarnation = incarnation,
+                          .incarnation = command->incarnation,
                           .piece_bytes = 4 * self->spec.chunk_bytes};
     keeper_core_t *core = keeper_core_new(&spec);
     sim_find_kept(self, self->actors[actor->node].name, core);
     return core;
 }
 
-static void *s_new_synchronizer(sim_t *self, size_t region, size_t index, uint64_t incarnation)
+static void *s_new_synchronizer(sim_t *self, sim_actor_t *actor, size_t index, const node_command_t *command)
 {
     synchronizer_spec_t spec = {.topology = self->topology,
-                                .region_index = region,
+                                .region_index = actor->region,
                                 .shard_index = index,
-                                .incarnation = incarnation,
+                                .incarnation = command->incarnation,
                                 .breaks = self->spec.breaks};
     return synchronizer_core_new(&spec);
 }
 
+/* ---- the roles that nodes host, each with a row ---- */
+
+static void s_take_task(sim_t *self, size_t index);
+static void s_take_snapshot(sim_t *self, size_t index);
+
+static err_code_t s_worker_failure(const void *core)
+{
+    return worker_core_failure(core, NULL);
+}
+
+static const sim_role_t s_roles[ROLE_NONE + 1] = {
+    [ROLE_WORKER] = {.role = &worker_role,
+                     .make = s_new_worker,
+                     .effects = s_take_task,
+                     .failure = s_worker_failure},
+    [ROLE_SHARD] = {.role = &shard_role, .make = s_new_shard, .effects = s_take_snapshot, .wakes = true},
+    [ROLE_SYNCHRONIZER] = {.role = &synchronizer_role, .make = s_new_synchronizer, .wakes = true},
+    [ROLE_KEEPER] = {.role = &keeper_role, .make = s_new_keeper, .effects = sim_take_jobs},
+};
+
+const sim_role_t *sim_role(const sim_actor_t *actor)
+{
+    return &s_roles[actor->kind];
+}
+
 void sim_start_actor(sim_t *self, const char *name, size_t node, const node_command_t *command)
 {
-    uint64_t incarnation = command->incarnation;
-    size_t region = self->actors[node].region;
-    sim_actor_t *actor = s_slot(self, name, region);
+    sim_actor_t *actor = s_slot(self, name, self->actors[node].region);
+    const sim_role_t *role = sim_role(actor);
     actor->node = node;
     self->stats.starts++;
     actor_parts_t parts;
-    CHECK(actor_split(name, strlen(name), &parts));
-    switch (parts.role) {
-    case ROLE_WORKER:
-        s_begin(self, actor, &worker_role, s_new_worker(self, region, parts.number, incarnation),
-                incarnation);
-        break;
-    case ROLE_SHARD:
-        s_begin(self, actor, &shard_role, s_new_shard(self, actor, parts.number, command), incarnation);
-        break;
-    case ROLE_KEEPER:
-        s_begin(self, actor, &keeper_role, s_new_keeper(self, actor, incarnation), incarnation);
-        break;
-    default:
-        CHECK(parts.role == ROLE_SYNCHRONIZER);
-        s_begin(self, actor, &synchronizer_role, s_new_synchronizer(self, region, parts.number, incarnation),
-                incarnation);
-    }
+    CHECK(actor_split(name, strlen(name), &parts) && role->make);
+    s_begin(self, actor, role->role, role->make(self, actor, parts.number, command), command->incarnation);
 }
 
 /* ---- the node: its core decides, this does ---- */
-
-static bool s_hosted(const sim_actor_t *actor)
-{
-    return actor->role == &worker_role || actor->role == &shard_role || actor->role == &synchronizer_role ||
-           actor->role == &keeper_role;
-}
 
 static void s_tell_node(sim_t *self, const sim_actor_t *actor, err_code_t code)
 {
@@ -264,10 +269,7 @@ void sim_kill(sim_t *self, size_t index, bool silent)
         return;
     actor->alive = false;
     actor->hangs = silent;
-    self->stats.killed_workers += actor->role == &worker_role;
-    self->stats.killed_shards += actor->role == &shard_role;
-    self->stats.killed_synchronizers += actor->role == &synchronizer_role;
-    self->stats.killed_keepers += actor->role == &keeper_role;
+    self->stats.killed[actor->kind]++;
     self->stats.killed_in_silence += silent;
     if (!silent)
         s_tell_node(self, actor, ERR_STOPPED);
@@ -277,10 +279,11 @@ void sim_kill(sim_t *self, size_t index, bool silent)
 void sim_end_finished(sim_t *self, size_t index)
 {
     sim_actor_t *actor = &self->actors[index];
-    if (!actor->alive || !s_hosted(actor) || !actor->role->finished(actor->core))
+    const sim_role_t *role = sim_role(actor);
+    if (!actor->alive || !role->role || !actor->role->finished(actor->core))
         return;
     actor->alive = false;
-    s_tell_node(self, actor, actor->role == &worker_role ? worker_core_failure(actor->core, NULL) : ERR_OK);
+    s_tell_node(self, actor, role->failure ? role->failure(actor->core) : ERR_OK);
 }
 
 /* Of an actor that hangs nothing is left that could be saved. */
@@ -306,10 +309,10 @@ static void s_bury(sim_t *self, size_t node, const node_command_t *command)
     node_core_ended(self->actors[node].core, command->actor, command->incarnation, &why, self->now_us);
 }
 
-/* A shard has a store to open, in a directory of its own. */
+/* One with a store opens it, in a directory of its own. */
 static bool s_lacks_room(sim_t *self, size_t node, const node_command_t *command)
 {
-    if (actor_role_of(command->actor) != ROLE_SHARD || !sim_is_full(self, node))
+    if (!role_row(actor_role_of(command->actor))->stores || !sim_is_full(self, node))
         return false;
     err_t why = {.code = ERR_FULL};
     self->stats.without_room++;
@@ -352,7 +355,8 @@ void sim_kill_some(sim_t *self)
         return;
     size_t index = rng_below(&self->rng, self->actor_count);
     bool silent = rng_unit(&self->rng) < self->spec.kill_silent;
-    if (sim_state(self) == RUN_TRAINING && s_hosted(&self->actors[index]) && !self->actors[index].zombie) {
+    bool hosted = role_is_hosted(self->actors[index].kind);
+    if (sim_state(self) == RUN_TRAINING && hosted && !self->actors[index].zombie) {
         bool lose = self->spec.lose_disk > 0 && rng_unit(&self->rng) < self->spec.lose_disk;
         sim_kill(self, index, silent && !lose);
         if (lose)
@@ -432,12 +436,8 @@ static void s_take_snapshot(sim_t *self, size_t index)
 void sim_effects(sim_t *self, size_t index)
 {
     sim_actor_t *actor = &self->actors[index];
-    if (actor->role == &worker_role)
-        s_take_task(self, index);
-    if (actor->role == &shard_role)
-        s_take_snapshot(self, index);
-    if (actor->role == &keeper_role)
-        sim_take_jobs(self, index);
+    if (sim_role(actor)->effects)
+        sim_role(actor)->effects(self, index);
     if (actor->role == &region_role || actor->role == &global_role)
         sim_keep(self, index);
     if (actor->role == &region_role)

@@ -228,9 +228,8 @@ void sim_find_held(const sim_t *self, size_t region, const char *node, node_spec
         const sim_copy_t *copy = sim_newest_copy(self, node, name);
         if (!copy)
             continue;
-        spec->held_shards[spec->held_count] = k;
-        spec->held_incarnations[spec->held_count] = copy->snapshot->id.incarnation;
-        spec->held_numbers[spec->held_count++] = copy->snapshot->id.number;
+        spec->held[spec->held_count++] =
+            (announce_held_t){k, copy->snapshot->id.incarnation, copy->snapshot->id.number};
     }
 }
 

@@ -114,8 +114,7 @@ void sim_wipe_region(sim_t *self)
     self->stats.regions_wiped++;
     for (size_t i = 0; i < self->actor_count; i++) {
         sim_actor_t *actor = &self->actors[i];
-        bool hosted =
-            actor->role == &worker_role || actor->role == &shard_role || actor->role == &synchronizer_role;
+        bool hosted = role_is_hosted(actor->kind) && role_row(actor->kind)->placed != PLACED_PER_NODE;
         if (!hosted || actor->zombie || actor->region != self->spec.wipe_region)
             continue;
         sim_kill(self, i, false);
@@ -139,14 +138,14 @@ static size_t s_free_slot(sim_t *self)
 void sim_raise_zombie(sim_t *self, size_t index)
 {
     sim_actor_t *actor = &self->actors[index];
-    bool may =
-        actor->core && actor->hangs && (actor->role == &shard_role || actor->role == &synchronizer_role);
+    bool may = actor->core && actor->hangs && sim_role(actor)->wakes;
     if (!may || rng_unit(&self->rng) >= self->spec.zombie)
         return;
     size_t slot = s_free_slot(self);
     sim_actor_t *zombie = &self->actors[slot];
     uint64_t life = zombie->life + 1;
     *zombie = (sim_actor_t){.region = actor->region,
+                            .kind = actor->kind,
                             .role = actor->role,
                             .core = actor->core,
                             .life = life,

@@ -66,6 +66,7 @@ typedef struct {
 typedef struct {
     wire_name_t name;
     size_t region;
+    actor_role_t kind;
     const role_t *role;
     void *core;
     bool alive;
@@ -91,6 +92,15 @@ typedef struct {
     sim_spends_t spends;   /* now */
     int64_t spends_us;     /* since when */
 } sim_actor_t;
+
+/* How a world has actors of a role that nodes host. */
+typedef struct {
+    const role_t *role; /* NULL: nodes host none of it */
+    void *(*make)(sim_t *self, sim_actor_t *actor, size_t number, const node_command_t *command);
+    void (*effects)(sim_t *self, size_t actor); /* what its core wants done; NULL: nothing */
+    err_code_t (*failure)(const void *core);    /* of one that has finished; NULL: none */
+    bool wakes; /* after it hung it may go on for a while, beside its successor */
+} sim_role_t;
 
 struct sim {
     const topology_t *topology;
@@ -186,6 +196,7 @@ void sim_node_name(const sim_t *self, size_t region, size_t number, wire_name_t 
 uint64_t sim_node_number(const char *name);
 void sim_put(sim_t *self, const char *name, size_t region, const role_t *role, void *core,
              uint64_t incarnation);
+const sim_role_t *sim_role(const sim_actor_t *actor); /* one without `role`: it is not hosted */
 void sim_start_actor(sim_t *self, const char *name, size_t node, const node_command_t *command);
 void sim_kill(sim_t *self, size_t actor, bool silent);
 void sim_end_finished(sim_t *self, size_t actor);

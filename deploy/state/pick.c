@@ -257,14 +257,16 @@ bool picks_abreast(const topology_t *topology, const pick_t *picks, size_t count
 /* The last number of its stream that a shard does not keep any more. */
 static uint64_t s_gone(const message_t *state)
 {
-    const wire_u64s_t *queue = &state->shard_state.queue;
-    uint64_t first = queue->count ? queue->items[0] : state->shard_state.open_first;
+    uint64_t first = state->shard_state.queue.count ? state->shard_state.queue.items[0].first
+                                                    : state->shard_state.open_first;
     return first ? first - 1 : 0;
 }
 
-static uint64_t s_item(const wire_u64s_t *list, size_t index)
+/* Where a shard stands with a region; all zero, when it knows none of that index. */
+static shard_state_regions_t s_position(const message_t *state, size_t region)
 {
-    return index < list->count ? list->items[index] : 0;
+    bool known = region < state->shard_state.regions.count;
+    return known ? state->shard_state.regions.items[region] : (shard_state_regions_t){0};
 }
 
 /* The stream from one shard to its like in another region. */
@@ -272,9 +274,9 @@ static bool s_stream_fits(const topology_t *topology, const pick_t *from, const 
                           err_t *err)
 {
     const message_t *sender = from->snapshot->state, *receiver = to->snapshot->state;
-    uint64_t taken = s_item(&receiver->shard_state.origin_taken, from->region_index);
-    uint64_t history = s_item(&receiver->shard_state.origin_history, from->region_index);
-    uint64_t known = s_item(&sender->shard_state.destination_durable, to->region_index);
+    const shard_state_regions_t position = s_position(receiver, from->region_index);
+    uint64_t taken = position.taken, history = position.history;
+    uint64_t known = s_position(sender, to->region_index).destination_durable;
     uint64_t gone = strict ? known : s_gone(sender);
     uint64_t cut = sender->shard_state.cut;
     if (history && history != sender->shard_state.history) {
@@ -308,17 +310,18 @@ bool picks_fit(const topology_t *topology, const pick_t *picks, size_t count, bo
 
 bool picks_settle(const pick_t *picks, size_t count, size_t index)
 {
-    wire_u64s_t *known = &picks[index].snapshot->state->shard_state.destination_durable;
+    message_t *state = picks[index].snapshot->state;
     bool changed = false;
     for (size_t i = 0; i < count; i++) {
         const pick_t *to = &picks[i];
         if (to->shard != picks[index].shard || to->region_index == picks[index].region_index ||
-            to->region_index >= known->count)
+            to->region_index >= state->shard_state.regions.count)
             continue;
-        uint64_t taken = s_item(&to->snapshot->state->shard_state.origin_taken, picks[index].region_index);
-        if (known->items[to->region_index] <= taken)
+        uint64_t taken = s_position(to->snapshot->state, picks[index].region_index).taken;
+        uint64_t *known = &state->shard_state.regions.items[to->region_index].destination_durable;
+        if (*known <= taken)
             continue;
-        known->items[to->region_index] = taken;
+        *known = taken;
         changed = true;
     }
     return changed;

@@ -3,6 +3,7 @@
 #include "store/kv_lmdb.h"
 #include "store/snapshot.h"
 #include "store/statedir.h"
+#include "store/statedir_stores.h"
 
 #include <dirent.h>
 #include <stdio.h>

@@ -20,6 +20,7 @@
 #include "store/kv_lmdb.h"
 #include "store/snapshot.h"
 #include "store/statedir.h"
+#include "store/statedir_latest.h"
 #include "tests/live/live_marks.h"
 #include "store/stores.h"
 

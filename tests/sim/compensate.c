@@ -163,7 +163,7 @@ int main(int argc, char **argv)
             wrong += !s_check(&cases[i], seed, layout->count, &faults, &uncompensated);
     free(layout);
     printf("worlds %zu: wrong %zu; shards killed %llu, deltas uncompensated %llu\n", runs, wrong,
-           (unsigned long long)faults.fired.killed_shards, (unsigned long long)uncompensated);
+           (unsigned long long)faults.fired.killed[ROLE_SHARD], (unsigned long long)uncompensated);
     bool fired = faults_one_fired("shard that had forgotten what it compensates from", true, uncompensated);
     return wrong || !faults_all_fired(&faults) || !fired;
 }

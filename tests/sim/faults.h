@@ -25,9 +25,9 @@
     X("node that was cut off ended by itself", spec->alone_us > 0, ended_alone)                              \
     X("payload damaged", spec->damage > 0, damaged)                                                          \
     X("snapshot failed", spec->commit_failure > 0, snapshot_failures)                                        \
-    X("worker killed", spec->kill_per_s > 0, killed_workers)                                                 \
-    X("shard killed", spec->kill_per_s > 0, killed_shards)                                                   \
-    X("synchronizer killed", spec->kill_per_s > 0, killed_synchronizers)                                     \
+    X("worker killed", spec->kill_per_s > 0, killed[ROLE_WORKER])                                            \
+    X("shard killed", spec->kill_per_s > 0, killed[ROLE_SHARD])                                              \
+    X("synchronizer killed", spec->kill_per_s > 0, killed[ROLE_SYNCHRONIZER])                                \
     X("killed in silence", spec->kill_per_s > 0 && spec->kill_silent > 0, killed_in_silence)                 \
     X("disk emptied", spec->kill_per_s > 0 && spec->lose_disk > 0, disks_emptied)                            \
     X("disk at an older snapshot", spec->kill_per_s > 0 && spec->lose_disk > 0, disks_rolled_back)           \
@@ -51,15 +51,16 @@
       schedulers_refused)
 
 typedef struct {
-#define FAULTS_ASKED(name, asks, counter) bool asked_##counter;
-    FAULTS(FAULTS_ASKED)
-#undef FAULTS_ASKED
+#define FAULTS_ONE(name, asks, counter) +1
+    bool asked[0 FAULTS(FAULTS_ONE)]; /* in the order of FAULTS */
+#undef FAULTS_ONE
     sim_stats_t fired;
 } faults_t;
 
 static inline void faults_ask(faults_t *self, const sim_spec_t *spec)
 {
-#define FAULTS_ASK(name, asks, counter) self->asked_##counter |= (asks);
+    size_t at = 0;
+#define FAULTS_ASK(name, asks, counter) self->asked[at++] |= (asks);
     FAULTS(FAULTS_ASK)
 #undef FAULTS_ASK
 }
@@ -82,8 +83,9 @@ static inline bool faults_one_fired(const char *name, bool asked, uint64_t fired
 static inline bool faults_all_fired(const faults_t *self)
 {
     bool all = true;
+    size_t at = 0;
 #define FAULTS_FIRED(name, asks, counter)                                                                    \
-    all &= faults_one_fired(name, self->asked_##counter, self->fired.counter);
+    all &= faults_one_fired(name, self->asked[at++], self->fired.counter);
     FAULTS(FAULTS_FIRED)
 #undef FAULTS_FIRED
     return all;

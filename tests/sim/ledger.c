@@ -338,7 +338,7 @@ static void s_add(totals_t *totals, const sim_t *sim)
     faults_add(&totals->faults, &one);
     sum->messages += one.messages;
     sum->snapshots += one.snapshots;
-    sum->killed_keepers += one.killed_keepers;
+    sum->killed[ROLE_KEEPER] += one.killed[ROLE_KEEPER];
     sum->moves += one.moves;
     sum->samples_repeated += one.samples_repeated;
     sum->kept += one.kept;
@@ -719,12 +719,12 @@ int main(int argc, char **argv)
     printf("snapshots %llu, failed %llu; killed: workers %llu, shards %llu, synchronizers %llu; in silence "
            "%llu\n",
            (unsigned long long)s->snapshots, (unsigned long long)f->snapshot_failures,
-           (unsigned long long)f->killed_workers, (unsigned long long)f->killed_shards,
-           (unsigned long long)f->killed_synchronizers, (unsigned long long)f->killed_in_silence);
+           (unsigned long long)f->killed[ROLE_WORKER], (unsigned long long)f->killed[ROLE_SHARD],
+           (unsigned long long)f->killed[ROLE_SYNCHRONIZER], (unsigned long long)f->killed_in_silence);
     if (options.nodes)
         printf("lost: nodes %llu, disks %llu; kept %llu, killed keepers %llu, starts from a copy %llu\n",
                (unsigned long long)f->lost_nodes, (unsigned long long)f->lost_disks,
-               (unsigned long long)s->kept, (unsigned long long)s->killed_keepers,
+               (unsigned long long)s->kept, (unsigned long long)s->killed[ROLE_KEEPER],
                (unsigned long long)s->moved);
     if (options.elastic)
         printf("nodes joined %llu, told to leave %llu, left %llu, drained %llu, lost %llu; shards moved "

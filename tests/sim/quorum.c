@@ -211,7 +211,7 @@ int main(int argc, char **argv)
         runs++;
     }
     printf("worlds %zu: wrong %zu; shards killed %llu, messages lost %llu, cut off %llu\n", runs, wrong,
-           (unsigned long long)faults.fired.killed_shards, (unsigned long long)faults.fired.lost,
+           (unsigned long long)faults.fired.killed[ROLE_SHARD], (unsigned long long)faults.fired.lost,
            (unsigned long long)faults.fired.cut);
     return wrong || !faults_all_fired(&faults) ? 1 : 0;
 }

@@ -276,7 +276,7 @@ static bool s_check_kills(const case_t *with, uint64_t seed, const topology_t *t
     sim_stats_t stats = sim_stats(sim);
     s_note(totals, &spec, sim);
     bool good = s_check_replicas(with, seed, w, count) &&
-                (stats.killed_shards > 0 || s_fail(with, seed, "no shard was killed", 0));
+                (stats.killed[ROLE_SHARD] > 0 || s_fail(with, seed, "no shard was killed", 0));
     free(w);
     sim_destroy(&sim);
     return good;

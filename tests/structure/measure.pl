@@ -219,6 +219,32 @@ sub measure_strategy {
     figure('strategy.reads_in_low_rooms', $low);
 }
 
+# ---- roles: a file that names most of those that nodes host has a list of them, and is touched when one is added ----
+
+sub hosted_roles {
+    my $rows = -f "$root/codec/wire/roles.def" ? slurp("$root/codec/wire/roles.def") : '';
+    my %text;
+    while ($rows =~ /^ROLE\((\w+), "(\w+)", "[^"]*", \w+, (\w+)/mg) { $text{$1} = $2 if $3 ne 'NEVER' }
+    return %text;
+}
+
+sub measure_roles {
+    my %text = hosted_roles() or return;
+    my (@lists, @compared);
+    my %source = map { $_ => $product->{$_}{code} } grep { !m{^codec/base/} } keys %$product;
+    $source{$_} = slurp("$root/$_") for grep { -f "$root/$_" } qw(codec/wire/roles.def codec/wire/schema.def);
+    for my $path (sort keys %source) {
+        my @named = grep { $source{$path} =~ /\bROLE_$_\b|\b$text{$_}_(?:role|actor_fill)\b|^(?:ROLE|SAYS)\([^)\n]*\b$_\b/m } keys %text;
+        push @lists, "$path: names " . join(' ', sort @named) if @named >= 3;
+        for my $role (sort keys %text) {
+            next if $path =~ m{^actors/$text{$role}/};
+            push @compared, "$path: $&" while $source{$path} =~ /(?:[!=]=\s*|case )ROLE_$role\b|[!=]=\s*&$text{$role}_role\b/g;
+        }
+    }
+    figure_of('role.lists', @lists);
+    figure_of('role.compared', @compared);
+}
+
 # ---- conditions: what if, while and for ask, and every other expression that has && or || ----
 
 sub conditions_of {
@@ -296,16 +322,43 @@ sub note_reads {
     }
 }
 
+# Columns of rows: MESSAGE_ROWS_t x, x->COLUMN or x[i].COLUMN, where x is declared in any file or is a function; rows.items[i].COLUMN.
+sub note_columns {
+    my ($columns) = @_;
+    my %variables;
+    my $set = qr/\s*=(?!=)/;
+    for my $path (keys %$product) { $variables{$2}{$1} = 1 while $product->{$path}{code} =~ /\b(\w+)_t\s+\*?\s*(\w+)/g }
+    for my $name (keys %variables) {
+        my @rows = grep { $columns->{$_} } keys %{ $variables{$name} } or next;
+        for my $path (keys %$product) {
+            while ($product->{$path}{code} =~ /\b\Q$name\E(?:\[[^\]]*\]|\([^()]*\))?(?:->|\.)(\w+)\b($set)?/g) {
+                my ($column, $written) = ($1, $2);
+                for my $rows (@rows) { $columns->{$rows}{$column}++ if !$written && exists $columns->{$rows}{$column} }
+            }
+        }
+    }
+    for my $path (keys %$product) {
+        while ($product->{$path}{code} =~ /(?:->|\.)(\w+)\.(\w+)\.items\[[^\]]*\]\.(\w+)\b($set)?/g) {
+            $columns->{"$1_$2"}{$3}++ if !$4 && exists +($columns->{"$1_$2"} // {})->{$3};
+        }
+    }
+}
+
 sub measure_wire {
     return unless -f "$root/codec/wire/schema.def";
-    my %fields;
+    my (%fields, %columns);
     my $schema = slurp("$root/codec/wire/schema.def");
     $fields{$1}{$2} = 0 while $schema =~ /^FIELD\((\w+), \d+, \w+, (\w+),/mg;
+    $fields{$1}{$2} = 0 while $schema =~ /^ROWS\((\w+), \d+, (\w+),/mg;
+    $columns{"$1_$2"}{$3} = 0 while $schema =~ /^(?:COLUMN|ADDED)\((\w+), (\w+), (?:\d+, )?\w+, (\w+),/mg;
     my $counters = -f "$root/codec/wire/counters.def" ? slurp("$root/codec/wire/counters.def") : '';
     $fields{$1}{$2}++ while $counters =~ /\b(shard_state|progress|region_report)\.(\w+)/g; # whoever walks the list reads them
     note_reads(\%fields, $product->{$_}{code}) for grep { !m{^codec/wire/} } keys %$product;
+    note_columns(\%columns);
     my @unread;
-    for my $kind (sort keys %fields) { push @unread, map { "$kind.$_" } grep { !$fields{$kind}{$_} } sort keys %{ $fields{$kind} } }
+    for my $of (\%fields, \%columns) {
+        for my $kind (sort keys %$of) { push @unread, map { "$kind.$_" } grep { !$of->{$kind}{$_} } sort keys %{ $of->{$kind} } }
+    }
     figure_of('wire.unread_fields', @unread);
 }
 
@@ -444,6 +497,7 @@ measure_members();
 measure_circles();
 measure_upward();
 measure_strategy();
+measure_roles();
 measure_conditions();
 measure_functions();
 measure_callers();

@@ -12,8 +12,12 @@ my $script = dirname(__FILE__) . '/measure.pl';
 # A tree of files, and those that the script itself reads.
 my %small = (
     'tests/structure/rooms' => ".  codec store brokers actors deploy\n~actors/shard  base rounds\n",
-    'tests/structure/limits' => join('', map { "$_ 0 0\n" } qw(members.* circle.* circle_of_folders upward_* strategy.* conditions.* wire.* lines.* comments.* document.*)) . "function.* 99 99\n",
+    'tests/structure/limits' => join('', map { "$_ 0 0\n" } qw(members.* circle.* circle_of_folders upward_* strategy.* role.* conditions.* wire.* lines.* comments.* document.*)) . "function.* 99 99\n",
     'codec/wire/schema.def' => "MESSAGE(push, 1, BULK, \"x\")\nFIELD(push, 1, u64, batch, \"x\")\nFIELD(push, 2, u64, idle, \"x\")\nEND(push)\n",
+    'codec/wire/roles.def' => join('', map { "ROLE(\U$_\E, \"$_\", \"one\", NUMBERED, ONCE, .x = 1)\n" } qw(cook baker waiter)) . "ROLE(GUEST, \"guest\", \"one\", ALONE, NEVER)\n",
+    'actors/kitchen.c' => "static const role_t *const s_rows[] = {&cook_role, &baker_role, &waiter_role};\n",
+    'actors/cook/cook.c' => "static bool s_own(actor_role_t role)\n{\n    return role == ROLE_COOK;\n}\n",
+    'deploy/hall.c' => "static bool s_foreign(actor_role_t role)\n{\n    return role == ROLE_COOK || guest(ROLE_GUEST, ROLE_BAKER);\n}\n",
     'brokers/strategies.h' => "typedef struct {\n    const char *name;\n    bool waits; /* for all */\n} strategy_t;\n",
     'actors/shard/base/base.c' => <<'END',
 #include "actors/shard/rounds/rounds.h"
@@ -85,6 +89,8 @@ my %expected = (
     'strategy.reads' => 2,
     'strategy.files' => 1,
     'strategy.reads_in_low_rooms' => 2,
+    'role.lists' => 2,
+    'role.compared' => 1,
     'conditions.actors/shard' => '33.33',
     'function.lines_50' => 4,
     'function.lines_99' => 6,
@@ -111,4 +117,7 @@ is($wide->{figure}{'lines.broken_rule'}, 1, 'a rule that was broken over two lin
 
 my $circle = figures_of(%good, 'store/a.c' => "void a_do(void)\n{\n    b_do();\n}\n", 'store/b.c' => "void b_do(void)\n{\n    c_do();\n}\n", 'store/c.c' => "void c_do(void)\n{\n    a_do();\n}\n");
 is($circle->{figure}{'circle.store'}, 3, 'a circle of three files');
+my $rows = figures_of(%good, 'codec/wire/schema.def' => "ROWS(state, 1, queue, \"x\")\nCOLUMN(state, queue, u64, first, \"x\")\nCOLUMN(state, queue, u64, last, \"x\")\nADDED(state, queue, 2, u64, kind, \"x\")\nROWS_END(state, queue)\n",
+    'actors/a.c' => "void a_put(message_t *message, const state_queue_t *row)\n{\n    message->state.queue.items[0].last = row->first;\n    b_put(message->state.queue.items[1].kind);\n}\n");
+is($rows->{figure}{'wire.unread_fields'}, 1, 'a column that is set and never read');
 done_testing();

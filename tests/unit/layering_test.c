@@ -155,12 +155,12 @@ static void s_check_names(const char *path, int line, char *text)
         *comment = '\0';
     for (actor_role_t role = 0; role < ROLE_NONE; role++) {
         char begin[32];
-        snprintf(begin, sizeof begin, "\"%s/", actor_role_text(role));
+        snprintf(begin, sizeof begin, "\"%s/", role_row(role)->text);
         if (!strstr(text, begin))
             continue;
         s_wrong_names++;
         cr_log_error("%s:%d: writes a name of %s by hand: call codec/wire/actor_name.h", path, line,
-                     actor_role_text(role));
+                     role_row(role)->text);
     }
 }
 

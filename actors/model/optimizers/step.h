@@ -3,11 +3,7 @@
 #ifndef ACTORS_MODEL_OPTIMIZERS_STEP_H
 #define ACTORS_MODEL_OPTIMIZERS_STEP_H
 
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC optimize("fp-contract=off")
-#else
-#pragma STDC FP_CONTRACT OFF
-#endif
+#include "actors/model/exact.h"
 
 #include "actors/model/clones.h"
 #include "actors/model/optimizer.h"

@@ -1,10 +1,15 @@
 #include "actors/scheduler/global/global_cost.h"
 
-#include <string.h>
-
-static uint64_t s_item(const wire_u64s_t *items, size_t index)
+region_report_offers_t global_report_offer(const message_t *report, size_t offer)
 {
-    return index < items->count ? items->items[index] : 0;
+    bool told = offer < report->region_report.offers.count;
+    return told ? report->region_report.offers.items[offer] : (region_report_offers_t){0};
+}
+
+region_report_links_t global_report_link(const message_t *report, size_t region)
+{
+    bool told = region < report->region_report.links.count;
+    return told ? report->region_report.links.items[region] : (region_report_links_t){0};
 }
 
 /* A count that went back begins anew: it is of a region whose state is gone. */
@@ -17,7 +22,7 @@ static double s_rent(const topology_region_t *region, const global_paid_t *paid,
 {
     double rent = paid->rent;
     for (size_t i = 0; i < region->offer_count; i++)
-        rent += s_since(s_item(&report->region_report.rented, i), paid->rented_us[i]) / 1e6 *
+        rent += s_since(global_report_offer(report, i).rented_us, paid->rented_us[i]) / 1e6 *
                 region->offers[i].price_per_s;
     return rent;
 }
@@ -28,7 +33,7 @@ static double s_wan(const topology_t *prices, size_t region, const global_paid_t
     double wan = paid->wan;
     for (size_t other = 0; other < prices->region_count; other++) {
         const topology_link_t *link = other == region ? NULL : topology_link(prices, region, other);
-        double bytes = s_since(s_item(&report->region_report.link_sent, other), paid->sent_bytes[other]);
+        double bytes = s_since(global_report_link(report, other).sent_bytes, paid->sent_bytes[other]);
         wan += link ? bytes / 1e9 * link->price_per_gb : 0;
     }
     return wan;
@@ -41,8 +46,8 @@ global_cost_t global_cost(const topology_t *prices, size_t region, const global_
     if (report) {
         cost.rent = s_rent(&prices->regions[region], paid, report);
         cost.wan = s_wan(prices, region, paid, report);
-        for (size_t i = 0; i < report->region_report.rented.count; i++)
-            cost.rented_s += (double)report->region_report.rented.items[i] / 1e6;
+        for (size_t i = 0; i < report->region_report.offers.count; i++)
+            cost.rented_s += (double)report->region_report.offers.items[i].rented_us / 1e6;
     }
     cost.total = cost.rent + cost.wan;
     return cost;
@@ -56,25 +61,51 @@ void global_cost_settle(const topology_t *prices, size_t region, global_paid_t *
     paid->rent = cost.rent;
     paid->wan = cost.wan;
     for (size_t i = 0; i < TOPOLOGY_OFFERS_MAX; i++)
-        paid->rented_us[i] = s_item(&report->region_report.rented, i);
+        paid->rented_us[i] = global_report_offer(report, i).rented_us;
     for (size_t other = 0; other < TOPOLOGY_REGIONS_MAX; other++)
-        paid->sent_bytes[other] = s_item(&report->region_report.link_sent, other);
+        paid->sent_bytes[other] = global_report_link(report, other).sent_bytes;
 }
 
 /* ---- for a successor ---- */
 
-void global_cost_put(const global_paid_t *paid, uint64_t ret_words[GLOBAL_PAID_WORDS])
+static void s_put_region(const global_paid_t *paid, size_t region, message_t *state)
 {
-    memcpy(&ret_words[0], &paid->rent, sizeof paid->rent);
-    memcpy(&ret_words[1], &paid->wan, sizeof paid->wan);
-    memcpy(&ret_words[2], paid->rented_us, sizeof paid->rented_us);
-    memcpy(&ret_words[2 + TOPOLOGY_OFFERS_MAX], paid->sent_bytes, sizeof paid->sent_bytes);
+    state->global_state.regions.items[region].rent = paid->rent;
+    state->global_state.regions.items[region].wan = paid->wan;
+    for (size_t i = 0; i < TOPOLOGY_OFFERS_MAX; i++)
+        if (paid->rented_us[i])
+            state->global_state.rented.items[state->global_state.rented.count++] =
+                (global_state_rented_t){region, i, paid->rented_us[i]};
+    for (size_t other = 0; other < TOPOLOGY_REGIONS_MAX; other++)
+        if (paid->sent_bytes[other])
+            state->global_state.sent.items[state->global_state.sent.count++] =
+                (global_state_sent_t){region, other, paid->sent_bytes[other]};
 }
 
-void global_cost_take(global_paid_t *paid, const uint64_t words[GLOBAL_PAID_WORDS])
+void global_cost_put(const global_paid_t *paid, message_t *state)
 {
-    memcpy(&paid->rent, &words[0], sizeof paid->rent);
-    memcpy(&paid->wan, &words[1], sizeof paid->wan);
-    memcpy(paid->rented_us, &words[2], sizeof paid->rented_us);
-    memcpy(paid->sent_bytes, &words[2 + TOPOLOGY_OFFERS_MAX], sizeof paid->sent_bytes);
+    size_t count = state->global_state.regions.count;
+    message_set_rows(&state->global_state.rented, count * TOPOLOGY_OFFERS_MAX);
+    message_set_rows(&state->global_state.sent, count * TOPOLOGY_REGIONS_MAX);
+    state->global_state.rented.count = state->global_state.sent.count = 0;
+    for (size_t region = 0; region < count; region++)
+        s_put_region(&paid[region], region, state);
+}
+
+void global_cost_take(global_paid_t *paid, size_t region_count, const message_t *state)
+{
+    for (size_t region = 0; region < region_count && region < state->global_state.regions.count; region++) {
+        paid[region].rent = state->global_state.regions.items[region].rent;
+        paid[region].wan = state->global_state.regions.items[region].wan;
+    }
+    for (size_t i = 0; i < state->global_state.rented.count; i++) {
+        const global_state_rented_t *row = &state->global_state.rented.items[i];
+        if (row->region < region_count && row->offer < TOPOLOGY_OFFERS_MAX)
+            paid[row->region].rented_us[row->offer] = row->us;
+    }
+    for (size_t i = 0; i < state->global_state.sent.count; i++) {
+        const global_state_sent_t *row = &state->global_state.sent.items[i];
+        if (row->from < region_count && row->to < TOPOLOGY_REGIONS_MAX)
+            paid[row->from].sent_bytes[row->to] = row->bytes;
+    }
 }

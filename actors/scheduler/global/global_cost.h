@@ -30,9 +30,12 @@ global_cost_t global_cost(const topology_t *prices, size_t region, const global_
 void global_cost_settle(const topology_t *prices, size_t region, global_paid_t *paid,
                         const message_t *report);
 
-/* For a successor: GLOBAL_PAID_WORDS per region. */
-#define GLOBAL_PAID_WORDS (2 + TOPOLOGY_OFFERS_MAX + TOPOLOGY_REGIONS_MAX)
-void global_cost_put(const global_paid_t *paid, uint64_t ret_words[GLOBAL_PAID_WORDS]);
-void global_cost_take(global_paid_t *paid, const uint64_t words[GLOBAL_PAID_WORDS]);
+/* A row of a report; all zero, where it does not tell of so many. */
+region_report_offers_t global_report_offer(const message_t *report, size_t offer);
+region_report_links_t global_report_link(const message_t *report, size_t region);
+
+/* For a successor: of all regions, whose rows are there (global_state.regions). */
+void global_cost_put(const global_paid_t *paid, message_t *state);
+void global_cost_take(global_paid_t *paid, size_t region_count, const message_t *state);
 
 #endif

@@ -1,4 +1,5 @@
 /* State that the global scheduler leaves to its successor, and what that takes of it. */
+#include "actors/scheduler/global/global_former.h"
 #include "actors/scheduler/global/global_rooms.h"
 
 #include <string.h>
@@ -9,13 +10,12 @@ static message_t *s_state(const void *core, int64_t now_us)
 {
     const global_core_t *self = core;
     message_t *state = message_new(KIND_global_state, GLOBAL_NAME, GLOBAL_NAME);
-    uint64_t finals[TOPOLOGY_REGIONS_MAX];
     size_t count = global_region_count(&self->base);
+    global_state_regions_t *rows = message_set_rows(&state->global_state.regions, count);
     for (size_t index = 0; index < count; index++)
-        finals[index] = self->regions.list[index].stopped;
+        rows[index].final = self->regions.list[index].stopped;
     message_set_name(state->global_state.digest, self->base.digest);
     global_life_put(&self->life, state);
-    message_set_u64s(&state->global_state.finals, finals, count);
     global_rent_put(&self->rent, now_us, state);
     return state;
 }
@@ -55,7 +55,7 @@ const keep_source_t global_source = {
 /* ---- taking ---- */
 
 /* A report may be of an earlier topology of the same directory: names are checked once more. */
-static void s_take_region(global_core_t *self, size_t index, int64_t now_us)
+static void s_take_region(global_core_t *self, size_t index, const message_t *state, int64_t now_us)
 {
     const kept_t *all = self->base.spec.kept;
     const kept_region_t *kept = &all->regions[index];
@@ -67,18 +67,20 @@ static void s_take_region(global_core_t *self, size_t index, int64_t now_us)
     region->placed = kept->report->region_report.placed;
     for (size_t row = 0; row < kept->row_count; row++)
         global_regions_add_row(&self->regions, index, kept->rows[row]);
-    const wire_u64s_t *finals = &all->state->global_state.finals;
-    bool final = index < finals->count && finals->items[index] != 0;
+    bool final = index < state->global_state.regions.count && state->global_state.regions.items[index].final;
     region->stopped = final && region->report->region_report.curve_rows <= region->row_count;
 }
 
 void global_restore(global_core_t *self, int64_t now_us)
 {
-    const message_t *state = self->base.spec.kept ? self->base.spec.kept->state : NULL;
-    if (!state || strcmp(state->global_state.digest, self->base.digest))
+    const message_t *kept = self->base.spec.kept ? self->base.spec.kept->state : NULL;
+    if (!kept || strcmp(kept->global_state.digest, self->base.digest))
         return;
+    message_t *state = message_dup(kept);
+    global_former(self->base.spec.topology, state);
     global_rent_take(&self->rent, state, now_us);
     for (size_t index = 0; index < global_region_count(&self->base); index++)
-        s_take_region(self, index, now_us);
+        s_take_region(self, index, state, now_us);
     global_life_load(&self->life, state, now_us);
+    message_destroy(&state);
 }

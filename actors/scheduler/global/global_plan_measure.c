@@ -1,13 +1,9 @@
 /* Measures beside assumptions: speeds of regions, rates of links, units that do not come. */
+#include "actors/scheduler/global/global_cost.h"
 #include "actors/scheduler/global/global_plan_state.h"
 
 #define CORE_LEAST_S 3.0 /* measured computing that says something about a speed */
 #define LINK_BUSY 0.6 /* part of its measured rate that a link must carry for the measure to be its limit */
-
-static uint64_t s_item(const wire_u64s_t *items, size_t index)
-{
-    return index < items->count ? items->items[index] : 0;
-}
 
 static void s_begin_window(measured_t *self, const message_t *report, int64_t now_us)
 {
@@ -15,7 +11,7 @@ static void s_begin_window(measured_t *self, const message_t *report, int64_t no
     self->computed = report->region_report.computed;
     self->core_s = report->region_report.core_s;
     for (size_t other = 0; other < TOPOLOGY_REGIONS_MAX; other++)
-        self->sent[other] = s_item(&report->region_report.link_sent, other);
+        self->sent[other] = global_report_link(report, other).sent_bytes;
 }
 
 /* A measured rate is the link's limit where it is kept busy; and one above the assumed is one in any case. */
@@ -24,9 +20,8 @@ static void s_measure_links(global_plan_t *self, size_t r, const message_t *repo
     measured_t *region = &self->regions[r];
     for (size_t other = 0; other < self->topology->region_count; other++) {
         const topology_link_t *link = other == r ? NULL : topology_link(self->topology, r, other);
-        double rate = (double)s_item(&report->region_report.link_rates, other);
-        double sent =
-            (double)(s_item(&report->region_report.link_sent, other) - region->sent[other]) / window_s;
+        double rate = (double)global_report_link(report, other).rate_bytes_per_s;
+        double sent = (double)(global_report_link(report, other).sent_bytes - region->sent[other]) / window_s;
         if (!link || rate <= 0 || !link->rate_bytes_per_s)
             continue;
         if (sent >= LINK_BUSY * rate || rate > (double)link->rate_bytes_per_s)
@@ -55,7 +50,7 @@ static void s_look_for_lacks(global_plan_t *self, size_t r, const message_t *rep
     measured_t *region = &self->regions[r];
     bool idle = report->region_report.closed || report->region_report.complete;
     for (size_t i = 0; i < self->topology->regions[r].offer_count; i++) {
-        uint64_t present = s_item(&report->region_report.units, i);
+        uint64_t present = global_report_offer(report, i).units;
         bool lacks = !idle && present < self->current.regions[r].units[i];
         if (!lacks)
             region->lacks_since_us[i] = 0;

@@ -110,23 +110,14 @@ int64_t global_rent_planned_us(const global_rent_t *self, int64_t now_us)
 
 void global_rent_put(const global_rent_t *self, int64_t now_us, message_t *state)
 {
-    size_t count = self->topology->region_count;
-    uint64_t *words = calloc(count, GLOBAL_PAID_WORDS * sizeof *words);
-    CHECK(words);
-    for (size_t index = 0; index < count; index++)
-        global_cost_put(&self->paid[index], words + GLOBAL_PAID_WORDS * index);
-    message_set_u64s(&state->global_state.paid, words, GLOBAL_PAID_WORDS * count);
-    free(words);
+    global_cost_put(self->paid, state);
     if (self->plan)
         global_plan_put(self->plan, now_us, state);
 }
 
 void global_rent_take(global_rent_t *self, const message_t *state, int64_t now_us)
 {
-    const wire_u64s_t *paid = &state->global_state.paid;
-    if (paid->count == GLOBAL_PAID_WORDS * self->topology->region_count)
-        for (size_t index = 0; index < self->topology->region_count; index++)
-            global_cost_take(&self->paid[index], paid->items + GLOBAL_PAID_WORDS * index);
+    global_cost_take(self->paid, self->topology->region_count, state);
     if (self->plan)
         global_plan_take(self->plan, state, now_us);
 }

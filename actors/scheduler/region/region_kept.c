@@ -66,9 +66,8 @@ const keep_source_t region_source = {
 /* Something to go on from was stored; else the run begins anew, and so do its figures. */
 static bool s_has_snapshots(const message_t *saved)
 {
-    const wire_u64s_t *newest = &saved->region_state.newest;
-    for (size_t index = 0; index < newest->count; index++)
-        if (newest->items[index])
+    for (size_t index = 0; index < saved->region_state.newest.count; index++)
+        if (saved->region_state.newest.items[index].incarnation)
             return true;
     return false;
 }

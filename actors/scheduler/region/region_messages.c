@@ -222,14 +222,12 @@ static void s_take_global_refusal(void *core, message_t **message_p, int64_t now
 
 /* ---- who may say what ---- */
 
-#define FROM_ACTORS (FROM_WORKERS | FROM_SHARDS | FROM_SYNCHRONIZERS | FROM_OWN_KEEPERS)
-
 /* All of it at any time: this scheduler may have been started again, and what it waits for is said again. */
 static const dispatch_row_t s_rows[] = {
     {KIND_announce, FROM_NODES, DISPATCH_ALWAYS, s_take_announce},
     {KIND_placed, FROM_NODES, DISPATCH_ALWAYS, s_take_placed},
     {KIND_stopped, FROM_NODES, DISPATCH_ALWAYS, s_take_stopped},
-    {KIND_status, FROM_ACTORS, DISPATCH_ALWAYS, s_take_status},
+    {KIND_status, FROM_HOSTED, DISPATCH_ALWAYS, s_take_status},
     {KIND_progress, FROM_SHARDS, DISPATCH_ALWAYS, s_take_progress},
     {KIND_lease_want, FROM_WORKERS, DISPATCH_ALWAYS, s_take_lease_want},
     {KIND_evaluated, FROM_WORKERS, DISPATCH_ALWAYS, s_take_evaluated},

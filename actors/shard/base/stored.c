@@ -2,7 +2,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 const char *stored_key(stored_name_t name, const char *what, uint64_t number)
 {
@@ -52,27 +51,10 @@ err_code_t stored_tensors(const base_t *base, const snapshot_t *snapshot, const 
     return code;
 }
 
-uint64_t *stored_rows(size_t count, size_t fields)
+bool stored_head(delta_head_t *head, uint64_t kind)
 {
-    uint64_t *rows = calloc(count * fields + 1, sizeof *rows);
-    CHECK(rows);
-    return rows;
-}
-
-void stored_head(const delta_head_t *head, uint64_t *ret_row)
-{
-    ret_row[0] = (uint64_t)head->kind;
-    ret_row[1] = head->steps;
-    ret_row[2] = head->samples;
-    ret_row[3] = head->final;
-}
-
-bool stored_head_load(const uint64_t *row, uint64_t first, uint64_t last, delta_head_t *ret_head)
-{
-    *ret_head = (delta_head_t){
-        .first = first, .last = last, .steps = row[1], .samples = row[2], .final = row[3] != 0};
-    if (first == 0 || first > last || row[0] > DELTA_DIFFERENCE)
+    if (head->first == 0 || head->first > head->last || kind > DELTA_DIFFERENCE)
         return false;
-    ret_head->kind = (delta_kind_t)row[0];
+    head->kind = (delta_kind_t)kind;
     return true;
 }

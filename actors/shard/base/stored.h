@@ -38,13 +38,7 @@ MUST_USE err_code_t stored_tensor(const base_t *base, const snapshot_t *snapshot
 MUST_USE err_code_t stored_tensors(const base_t *base, const snapshot_t *snapshot,
                                    const stored_tensor_t *tensors, size_t count, err_t *err);
 
-/* Rows of a list, all zero; free() them. */
-uint64_t *stored_rows(size_t count, size_t fields);
-
-/* The head of a delta, as fields of a row. */
-#define STORED_HEAD_FIELDS 4u
-void stored_head(const delta_head_t *head, uint64_t *ret_row);
-/* False: there cannot be such a delta. */
-bool stored_head_load(const uint64_t *row, uint64_t first, uint64_t last, delta_head_t *ret_head);
+/* Gives the head of a delta that was stored its kind. False: there cannot be such a delta. */
+bool stored_head(delta_head_t *head, uint64_t kind);
 
 #endif

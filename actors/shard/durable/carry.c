@@ -36,9 +36,9 @@ bool shard_carry_has_grown(const job_region_t *region, const message_t *state)
 /* All that was to be trained, and every other region's last delta: in all regions, then, it is. */
 static bool s_is_through(const message_t *state, size_t region, size_t region_count)
 {
-    const wire_u64s_t *finals = &state->shard_state.origin_final;
     for (size_t r = 0; r < region_count; r++)
-        if (r != region && (r >= finals->count || !finals->items[r]))
+        if (r != region &&
+            (r >= state->shard_state.regions.count || !state->shard_state.regions.items[r].final))
             return false;
     return state->shard_state.closed && state->shard_state.pending.count == 0;
 }

@@ -1,7 +1,5 @@
 #include "actors/shard/durable/keep.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 /* ---- what is given ---- */
@@ -168,30 +166,21 @@ err_code_t keep_committed(keep_t *self, uint64_t number, bool *ret_waits)
 
 /* ---- messages ---- */
 
-/* One line of an assignment: an actor and its incarnation. False at the end, or when it is something else. */
-static bool s_next(const char **at_p, keeper_t *ret_keeper)
-{
-    int length = 0;
-    *ret_keeper = (keeper_t){.giving = KEEP_NONE};
-    if (sscanf(*at_p, "%63[^ \n] %" SCNx64 "%n", ret_keeper->name, &ret_keeper->incarnation, &length) != 2 ||
-        !length)
-        return false;
-    *at_p += length;
-    *at_p += **at_p == '\n';
-    return true;
-}
-
 /* An assignment names all keepers of this shard; one that stays is not asked again for what it has. */
 static keep_news_t s_assign(keep_t *self, const message_t *message)
 {
-    keeper_t keepers[KEEP_KEEPERS_MAX], keeper;
+    keeper_t keepers[KEEP_KEEPERS_MAX];
     size_t count = 0;
     if (message->keepers.assignment <= self->assignment)
         return KEEP_NO_NEWS;
-    const char *at = message->keepers.names ? message->keepers.names : "";
-    while (count < KEEP_KEEPERS_MAX && s_next(&at, &keeper)) {
-        const keeper_t *known = s_keeper(self, keeper.name);
-        keepers[count++] = known && known->incarnation == keeper.incarnation ? *known : keeper;
+    for (size_t i = 0; i < message->keepers.keepers.count && count < KEEP_KEEPERS_MAX; i++) {
+        const keepers_keepers_t *row = &message->keepers.keepers.items[i];
+        const keeper_t *known = s_keeper(self, row->name);
+        keeper_t *keeper = &keepers[count++];
+        *keeper = (keeper_t){.incarnation = row->incarnation, .giving = KEEP_NONE};
+        message_set_name(keeper->name, row->name);
+        if (known && known->incarnation == row->incarnation)
+            *keeper = *known;
     }
     memcpy(self->keepers, keepers, count * sizeof *keepers);
     self->keeper_count = count;

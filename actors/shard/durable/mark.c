@@ -132,16 +132,13 @@ static void s_keep(mark_t *self, uint64_t incarnation, size_t most)
 {
     uint64_t name = hash_checksum(self->tag, snapshot_mark_length(self->tag));
     size_t count = 0;
-    for (size_t i = 0; i < self->kept_count; i++) {
-        const uint64_t *row = &self->kept[i * MARK_FIELDS];
-        if (row[1] != name)
-            memmove(&self->kept[count++ * MARK_FIELDS], row, MARK_FIELDS * sizeof *row);
-    }
+    for (size_t i = 0; i < self->kept_count; i++)
+        if (self->kept[i].tag != name)
+            self->kept[count++] = self->kept[i];
     size_t gone = count >= most ? count - most + 1 : 0;
     count -= gone;
-    memmove(self->kept, self->kept + gone * MARK_FIELDS, count * MARK_FIELDS * sizeof *self->kept);
-    self->kept[count * MARK_FIELDS] = incarnation;
-    self->kept[count * MARK_FIELDS + 1] = name;
+    memmove(self->kept, self->kept + gone, count * sizeof *self->kept);
+    self->kept[count] = (shard_state_marks_t){incarnation, name};
     self->kept_count = count + 1;
 }
 
@@ -176,23 +173,23 @@ void mark_committed(mark_t *self, err_code_t code)
 bool mark_keeps(const mark_t *self, uint64_t incarnation)
 {
     for (size_t i = 0; i < self->kept_count; i++)
-        if (self->kept[i * MARK_FIELDS] == incarnation)
+        if (self->kept[i].incarnation == incarnation)
             return true;
     return false;
 }
 
 void mark_pack(const mark_t *self, message_t *message)
 {
-    message_set_u64s(&message->shard_state.marks, self->kept, self->kept_count * MARK_FIELDS);
+    shard_state_marks_t *rows = message_set_rows(&message->shard_state.marks, self->kept_count);
+    for (size_t i = 0; i < self->kept_count; i++)
+        rows[i] = self->kept[i];
 }
 
 void mark_load(mark_t *self, const message_t *message)
 {
-    const wire_u64s_t *kept = &message->shard_state.marks;
-    size_t count = kept->count / MARK_FIELDS, most = s_most(self);
+    size_t count = message->shard_state.marks.count, most = s_most(self);
     size_t first = count > most ? count - most : 0;
     self->kept_count = count - first;
-    if (self->kept_count)
-        memcpy(self->kept, kept->items + first * MARK_FIELDS,
-               self->kept_count * MARK_FIELDS * sizeof *self->kept);
+    for (size_t i = first; i < count; i++)
+        self->kept[i - first] = message->shard_state.marks.items[i];
 }

@@ -14,7 +14,6 @@
 #include "actors/shard/base/base.h"
 
 #define MARK_KEPT_MAX 128u /* more than checkpoint.marks may be */
-#define MARK_FIELDS 2u     /* of a row: incarnation, name */
 
 typedef struct {
     base_t *base;
@@ -22,7 +21,7 @@ typedef struct {
     uint64_t done;   /* newest point whose snapshot this incarnation has made durable */
     uint64_t wanted; /* point whose snapshot is to be taken, while it is the one that is held */
     wire_name_t tag; /* of the point that is held */
-    uint64_t kept[MARK_KEPT_MAX * MARK_FIELDS]; /* stored; rows of kept_count, oldest first */
+    shard_state_marks_t kept[MARK_KEPT_MAX]; /* stored; oldest first */
     size_t kept_count;
 } mark_t;
 

@@ -6,6 +6,7 @@
 
 #include "actors/shard/durable/carry.h"
 #include "actors/shard/durable/durable.h"
+#include "actors/shard/durable/former.h"
 
 #include "codec/base/run_id.h"
 
@@ -72,10 +73,12 @@ err_code_t state_decode(const buf_t *state, message_t **ret_message, err_t *err)
                                      size - envelope_bytes, NULL, ret_message, err);
     if (code)
         return err_prefix(err, code, "state");
-    if ((*ret_message)->kind == KIND_shard_state)
-        return ERR_OK;
-    message_destroy(ret_message);
-    return err_set(err, ERR_MALFORMED, "the state is another message");
+    code = (*ret_message)->kind == KIND_shard_state
+               ? former_state(*ret_message, err)
+               : err_set(err, ERR_MALFORMED, "the state is another message");
+    if (code)
+        message_destroy(ret_message);
+    return code;
 }
 
 err_code_t state_count(const buf_t *state, uint64_t *ret_batches, err_t *err)

@@ -4,10 +4,7 @@
 #include "actors/shard/base/stored.h"
 #include "actors/shard/intake/intake.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-#define HELD_FIELDS 3u
 
 static size_t s_count(const intake_t *self)
 {
@@ -16,16 +13,11 @@ static size_t s_count(const intake_t *self)
 
 void intake_pack(const intake_t *self, message_t *message)
 {
-    size_t count = s_count(self);
-    uint64_t *rows = stored_rows(count, HELD_FIELDS);
-    for (size_t i = 0; i < count; i++) {
-        uint64_t *row = rows + i * HELD_FIELDS;
-        row[0] = self->held[i].batch;
-        row[1] = self->held[i].samples;
-        row[2] = (uint64_t)self->held[i].code;
-    }
-    message_set_u64s(&message->shard_state.held, rows, count * HELD_FIELDS);
-    free(rows);
+    shard_state_held_t *rows = message_set_rows(&message->shard_state.held, s_count(self));
+    for (size_t i = 0; i < s_count(self); i++)
+        rows[i] = (shard_state_held_t){.batch = self->held[i].batch,
+                                       .samples = self->held[i].samples,
+                                       .code = (uint64_t)self->held[i].code};
 }
 
 static buf_t *s_gather(const intake_t *self, const held_t *held)
@@ -67,15 +59,17 @@ static err_code_t s_assemble(const intake_t *self, buf_t **data_p, held_t *held,
     return code ? err_set(err, code, "state: held") : ERR_OK;
 }
 
-static err_code_t s_load(intake_t *self, const uint64_t *row, const snapshot_t *snapshot, err_t *err)
+static err_code_t s_load(intake_t *self, const shard_state_held_t *row, const snapshot_t *snapshot,
+                         err_t *err)
 {
-    held_t held = {.worker = HELD_RESTORED, .batch = row[0], .samples = row[1], .code = (err_code_t)row[2]};
+    held_t held = {
+        .worker = HELD_RESTORED, .batch = row->batch, .samples = row->samples, .code = (err_code_t)row->code};
     stored_name_t name;
     buf_t *data = NULL;
-    if (row[0] >= self->base->region->batches || ranges_has(&self->replica->applied, row[0]))
+    if (row->batch >= self->base->region->batches || ranges_has(&self->replica->applied, row->batch))
         return err_set(err, ERR_MALFORMED, "state: held");
     if (!held.code) {
-        stored_key(name, "held", row[0]);
+        stored_key(name, "held", row->batch);
         err_code_t code = stored_tensor(self->base, snapshot, name, true, &data, err);
         if (!code)
             code = s_assemble(self, &data, &held, err);
@@ -88,11 +82,8 @@ static err_code_t s_load(intake_t *self, const uint64_t *row, const snapshot_t *
 
 err_code_t intake_load(intake_t *self, const message_t *message, const snapshot_t *snapshot, err_t *err)
 {
-    const wire_u64s_t *rows = &message->shard_state.held;
-    if (rows->count % HELD_FIELDS)
-        return err_set(err, ERR_MALFORMED, "state: held");
     err_code_t code = ERR_OK;
-    for (size_t i = 0; i < rows->count && !code; i += HELD_FIELDS)
-        code = s_load(self, rows->items + i, snapshot, err);
+    for (size_t i = 0; i < message->shard_state.held.count && !code; i++)
+        code = s_load(self, &message->shard_state.held.items[i], snapshot, err);
     return code;
 }

@@ -1,9 +1,5 @@
 /* No fused multiply-add here: every machine adds contributions to the same bits. */
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC optimize("fp-contract=off")
-#else
-#pragma STDC FP_CONTRACT OFF
-#endif
+#include "actors/model/exact.h"
 
 #include "actors/shard/replica/replica.h"
 

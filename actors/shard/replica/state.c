@@ -3,10 +3,6 @@
 
 #include "actors/shard/replica/replica.h"
 
-#include <stdlib.h>
-
-#define PENDING_FIELDS (2 + STORED_HEAD_FIELDS)
-
 /* -- tensors ----------------------------------------------------------------------------------------------
  */
 
@@ -132,15 +128,16 @@ err_code_t replica_load(replica_t *self, const message_t *message, const snapsho
 
 void pending_pack(const replica_t *self, message_t *message)
 {
-    uint64_t *rows = stored_rows(self->pending_count, PENDING_FIELDS);
+    shard_state_pending_t *rows = message_set_rows(&message->shard_state.pending, self->pending_count);
     for (size_t i = 0; i < self->pending_count; i++) {
-        uint64_t *row = rows + i * PENDING_FIELDS;
-        row[0] = self->pending[i].region;
-        row[1] = self->pending[i].head.last;
-        stored_head(&self->pending[i].head, row + 2);
+        const delta_head_t *head = &self->pending[i].head;
+        rows[i] = (shard_state_pending_t){.region = self->pending[i].region,
+                                          .number = head->last,
+                                          .kind = (uint64_t)head->kind,
+                                          .steps = head->steps,
+                                          .samples = head->samples,
+                                          .final = head->final};
     }
-    message_set_u64s(&message->shard_state.pending, rows, self->pending_count * PENDING_FIELDS);
-    free(rows);
 }
 
 bool pending_values(const replica_t *self, snapshot_t *snapshot, err_t *err)
@@ -155,13 +152,19 @@ bool pending_values(const replica_t *self, snapshot_t *snapshot, err_t *err)
     return added;
 }
 
-static err_code_t s_load_pending(replica_t *self, const uint64_t *row, const snapshot_t *snapshot, err_t *err)
+static err_code_t s_load_pending(replica_t *self, const shard_state_pending_t *row,
+                                 const snapshot_t *snapshot, err_t *err)
 {
     stored_name_t name;
-    pending_t pending = {.region = (size_t)row[0]};
-    if (!stored_head_load(row + 2, row[1], row[1], &pending.head) || row[0] >= base_regions(self->base))
+    pending_t pending = {.region = (size_t)row->region,
+                         .head = {.first = row->number,
+                                  .last = row->number,
+                                  .steps = row->steps,
+                                  .samples = row->samples,
+                                  .final = row->final}};
+    if (!stored_head(&pending.head, row->kind) || row->region >= base_regions(self->base))
         return err_set(err, ERR_MALFORMED, "state: pending");
-    stored_region_key(name, "pending", row[0], row[1]);
+    stored_region_key(name, "pending", row->region, row->number);
     err_code_t code =
         stored_tensor(self->base, snapshot, name, pending.head.kind != DELTA_NOTHING, &pending.data, err);
     if (!code)
@@ -171,12 +174,9 @@ static err_code_t s_load_pending(replica_t *self, const uint64_t *row, const sna
 
 err_code_t pending_load(replica_t *self, const message_t *message, const snapshot_t *snapshot, err_t *err)
 {
-    const wire_u64s_t *rows = &message->shard_state.pending;
-    if (rows->count % PENDING_FIELDS)
-        return err_set(err, ERR_MALFORMED, "state: pending");
     err_code_t code = ERR_OK;
-    for (size_t i = 0; i < rows->count && !code; i += PENDING_FIELDS)
-        code = s_load_pending(self, rows->items + i, snapshot, err);
+    for (size_t i = 0; i < message->shard_state.pending.count && !code; i++)
+        code = s_load_pending(self, &message->shard_state.pending.items[i], snapshot, err);
     return code;
 }
 

@@ -7,45 +7,44 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VOTE_FIELDS 4u /* and one per region */
-#define FORWARD_HEAD_FIELDS (2 + STORED_HEAD_FIELDS)
-#define FORWARD_FIELDS (FORWARD_HEAD_FIELDS + 3) /* and the line */
-
 /* -- out */
 
+/* The content of the rounds is a list of its own, beside the rows: it is as wide as there are regions. */
 static void s_pack_votes(const rounds_t *self, message_t *message)
 {
     const ballot_t *ballot = &self->ballot;
-    size_t regions = base_regions(self->base), fields = VOTE_FIELDS + regions;
-    uint64_t *items = stored_rows(ballot->count, fields);
+    size_t regions = base_regions(self->base);
+    uint64_t *taken = calloc(ballot->count * regions + 1, sizeof *taken);
+    CHECK(taken);
+    shard_state_votes_t *rows = message_set_rows(&message->shard_state.votes, ballot->count);
     for (size_t i = 0; i < ballot->count; i++) {
         const vote_t *vote = &ballot->log[i];
-        uint64_t *row = items + i * fields;
-        row[0] = vote->round;
-        row[1] = vote->promised;
-        row[2] = vote->ballot;
-        row[3] = vote->decided;
-        memcpy(row + VOTE_FIELDS, vote->taken, regions * sizeof *row);
+        rows[i] = (shard_state_votes_t){.round = vote->round,
+                                        .promised = vote->promised,
+                                        .ballot = vote->ballot,
+                                        .decided = vote->decided};
+        memcpy(taken + i * regions, vote->taken, regions * sizeof *taken);
     }
-    message_set_u64s(&message->shard_state.votes, items, ballot->count * fields);
-    free(items);
+    message_set_u64s(&message->shard_state.votes_taken, taken, ballot->count * regions);
+    free(taken);
 }
 
 static void s_pack_forwards(const rounds_t *self, message_t *message)
 {
-    uint64_t *items = stored_rows(self->forwards.count, FORWARD_FIELDS);
+    shard_state_relays_t *rows = message_set_rows(&message->shard_state.relays, self->forwards.count);
     for (size_t i = 0; i < self->forwards.count; i++) {
         const forward_t *forward = &self->forwards.items[i];
-        uint64_t *row = items + i * FORWARD_FIELDS;
-        row[0] = forward->region;
-        row[1] = forward->kept.head.last;
-        stored_head(&forward->kept.head, row + 2);
-        row[FORWARD_HEAD_FIELDS] = forward->history;
-        row[FORWARD_HEAD_FIELDS + 1] = forward->follows_history;
-        row[FORWARD_HEAD_FIELDS + 2] = forward->follows;
+        const delta_head_t *head = &forward->kept.head;
+        rows[i] = (shard_state_relays_t){.region = forward->region,
+                                         .number = head->last,
+                                         .kind = (uint64_t)head->kind,
+                                         .steps = head->steps,
+                                         .samples = head->samples,
+                                         .final = head->final,
+                                         .history = forward->history,
+                                         .follows_history = forward->follows_history,
+                                         .follows = forward->follows};
     }
-    message_set_u64s(&message->shard_state.relays, items, self->forwards.count * FORWARD_FIELDS);
-    free(items);
 }
 
 void rounds_pack(const rounds_t *self, message_t *message)
@@ -73,38 +72,50 @@ bool rounds_values(const rounds_t *self, snapshot_t *snapshot, err_t *err)
 
 /* -- in */
 
-static err_code_t s_load_votes(rounds_t *self, const wire_u64s_t *rows, err_t *err)
+static err_code_t s_load_votes(rounds_t *self, const message_t *message, err_t *err)
 {
-    size_t regions = base_regions(self->base), fields = VOTE_FIELDS + regions;
-    if (rows->count % fields || rows->count > 2 * SHARD_KEPT_MAX * fields)
+    size_t regions = base_regions(self->base), count = message->shard_state.votes.count;
+    const wire_u64s_t *taken = &message->shard_state.votes_taken;
+    if (taken->count != count * regions || count > 2 * SHARD_KEPT_MAX)
         return err_set(err, ERR_MALFORMED, "state: votes");
-    for (size_t i = 0; i < rows->count; i += fields) {
-        const uint64_t *row = rows->items + i;
-        vote_t vote = {
-            .round = row[0], .promised = row[1], .ballot = row[2], .decided = row[3] != 0, .asker = SIZE_MAX};
+    for (size_t i = 0; i < count; i++) {
+        const shard_state_votes_t *row = &message->shard_state.votes.items[i];
+        vote_t vote = {.round = row->round,
+                       .promised = row->promised,
+                       .ballot = row->ballot,
+                       .decided = row->decided,
+                       .asker = SIZE_MAX};
         if (vote.round == 0 || vote.ballot > vote.promised)
             return err_set(err, ERR_MALFORMED, "state: votes");
-        memcpy(vote.taken, row + VOTE_FIELDS, regions * sizeof *row);
+        memcpy(vote.taken, taken->items + i * regions, regions * sizeof *vote.taken);
         ballot_add(&self->ballot, &vote);
     }
     return ERR_OK;
 }
 
-static err_code_t s_load_forward(rounds_t *self, const uint64_t *row, const snapshot_t *snapshot, err_t *err)
+static err_code_t s_load_forward(rounds_t *self, const shard_state_relays_t *row, const snapshot_t *snapshot,
+                                 err_t *err)
 {
     stored_name_t name;
-    forward_t forward = {.region = (size_t)row[0],
-                         .history = row[FORWARD_HEAD_FIELDS],
-                         .follows_history = row[FORWARD_HEAD_FIELDS + 1],
-                         .follows = row[FORWARD_HEAD_FIELDS + 2],
-                         .kept = {.mark = self->base->gate.number}}; /* at least the one it was cut with */
-    if (!stored_head_load(row + 2, row[1], row[1], &forward.kept.head) || row[0] >= base_regions(self->base))
+    forward_t forward = {.region = (size_t)row->region,
+                         .history = row->history,
+                         .follows_history = row->follows_history,
+                         .follows = row->follows,
+                         .kept = {.head = {.first = row->number,
+                                           .last = row->number,
+                                           .steps = row->steps,
+                                           .samples = row->samples,
+                                           .final = row->final},
+                                  .mark = self->base->gate.number}}; /* at least the one it was cut with */
+    if (!stored_head(&forward.kept.head, row->kind) || row->region >= base_regions(self->base))
         return err_set(err, ERR_MALFORMED, "state: relays");
-    buf_t *cursor = snapshot_peek(snapshot, stored_region_key(name, "relay_cursor", row[0], row[1]));
+    stored_region_key(name, "relay_cursor", row->region, row->number);
+    buf_t *cursor = snapshot_peek(snapshot, name);
     if (!cursor || buf_size(cursor) % sizeof(range_t))
         return err_set(err, ERR_MALFORMED, "the snapshot has no %s", name);
-    err_code_t code = stored_tensor(self->base, snapshot, stored_region_key(name, "relay", row[0], row[1]),
-                                    forward.kept.head.kind != DELTA_NOTHING, &forward.kept.data, err);
+    stored_region_key(name, "relay", row->region, row->number);
+    err_code_t code = stored_tensor(self->base, snapshot, name, forward.kept.head.kind != DELTA_NOTHING,
+                                    &forward.kept.data, err);
     if (code)
         return code;
     forward.kept.cursor = buf_ref(cursor);
@@ -112,14 +123,12 @@ static err_code_t s_load_forward(rounds_t *self, const uint64_t *row, const snap
     return ERR_OK;
 }
 
-static err_code_t s_load_forwards(rounds_t *self, const wire_u64s_t *rows, const snapshot_t *snapshot,
+static err_code_t s_load_forwards(rounds_t *self, const message_t *message, const snapshot_t *snapshot,
                                   err_t *err)
 {
-    if (rows->count % FORWARD_FIELDS)
-        return err_set(err, ERR_MALFORMED, "state: relays");
     err_code_t code = ERR_OK;
-    for (size_t i = 0; i < rows->count && !code; i += FORWARD_FIELDS)
-        code = s_load_forward(self, rows->items + i, snapshot, err);
+    for (size_t i = 0; i < message->shard_state.relays.count && !code; i++)
+        code = s_load_forward(self, &message->shard_state.relays.items[i], snapshot, err);
     return code;
 }
 
@@ -129,9 +138,9 @@ err_code_t rounds_load(rounds_t *self, const message_t *message, const snapshot_
     self->ballot.muted = message->shard_state.muted;
     if (self->number > self->stream->cut + UINT32_MAX)
         return err_set(err, ERR_MALFORMED, "state: numbers of rounds that cannot be");
-    err_code_t code = s_load_votes(self, &message->shard_state.votes, err);
+    err_code_t code = s_load_votes(self, message, err);
     if (!code && !self->base->visits)
-        code = s_load_forwards(self, &message->shard_state.relays, snapshot, err);
+        code = s_load_forwards(self, message, snapshot, err);
     round_bound(self);
     return code;
 }

@@ -313,10 +313,13 @@ static void s_set_cursor(wire_ranges_t *field, const kept_t *kept)
     message_set_ranges(field, &view);
 }
 
-static void s_set_seen(wire_u64s_t *field, const kept_t *kept)
+static void s_set_seen(message_t *message, const kept_t *kept)
 {
-    if (kept->seen)
-        message_set_u64s(field, buf_peek(kept->seen), buf_size(kept->seen) / sizeof(uint64_t));
+    const position_t *seen = kept->seen ? buf_peek(kept->seen) : NULL;
+    size_t count = kept->seen ? buf_size(kept->seen) / sizeof *seen : 0;
+    delta_seen_t *rows = message_set_rows(&message->delta.seen, count);
+    for (size_t r = 0; r < count; r++)
+        rows[r] = (delta_seen_t){seen[r].history, seen[r].number};
 }
 
 static void s_send_chunk(stream_t *self, const kept_t *kept, uint64_t chunk, const delivery_t *stream)
@@ -346,7 +349,7 @@ static void s_send_chunk(stream_t *self, const kept_t *kept, uint64_t chunk, con
     message->delta.checksum = kept->checksums[chunk];
     if (chunk == 0) {
         s_set_cursor(&message->delta.cursor, kept);
-        s_set_seen(&message->delta.seen, kept);
+        s_set_seen(message, kept);
     }
     message->data = s_chunk(self, kept, chunk);
     core_send(&self->base->core, &message);

@@ -183,14 +183,14 @@ static err_code_t s_add_cursor(const stream_t *self, size_t origin, incoming_t *
 /* How far the origin had taken this shard's stream when it cut. */
 static err_code_t s_add_seen(const stream_t *self, incoming_t *incoming, const message_t *message)
 {
-    const wire_u64s_t *seen = &message->delta.seen;
-    if (seen->count == 0)
+    if (message->delta.seen.count == 0)
         return ERR_OK;
-    if (seen->count != 2 * base_regions(self->base))
+    if (message->delta.seen.count != base_regions(self->base))
         return ERR_SHAPE;
+    const delta_seen_t *seen = &message->delta.seen.items[self->base->spec.region_index];
     incoming->tells = true;
-    incoming->seen_history = seen->items[2 * self->base->spec.region_index];
-    incoming->seen = seen->items[2 * self->base->spec.region_index + 1];
+    incoming->seen_history = seen->history;
+    incoming->seen = seen->number;
     return ERR_OK;
 }
 

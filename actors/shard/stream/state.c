@@ -3,50 +3,38 @@
 
 #include "actors/shard/stream/stream.h"
 
-#include <stdlib.h>
-
-#define QUEUE_FIELDS (2 + STORED_HEAD_FIELDS)
-
 /* -- out --------------------------------------------------------------------------------------------------
  */
 
 static void s_pack_regions(const stream_t *self, message_t *message)
 {
-    uint64_t columns[6][TOPOLOGY_REGIONS_MAX];
     size_t count = base_regions(self->base);
+    shard_state_regions_t *rows = message_set_rows(&message->shard_state.regions, count);
     for (size_t r = 0; r < count; r++) {
         const origin_t *origin = &self->origins[r];
-        columns[0][r] = origin->history;
-        columns[1][r] = origin->taken;
-        columns[2][r] = origin->samples;
-        columns[3][r] = origin->final;
-        columns[4][r] = origin->stable;
-        columns[5][r] = origin->incarnation;
+        rows[r] = (shard_state_regions_t){.history = origin->history,
+                                          .taken = origin->taken,
+                                          .samples = origin->samples,
+                                          .final = origin->final,
+                                          .destination_durable = self->destination_durable[r],
+                                          .stable = origin->stable,
+                                          .incarnation = origin->incarnation};
     }
-    message_set_u64s(&message->shard_state.origin_history, columns[0], count);
-    message_set_u64s(&message->shard_state.origin_taken, columns[1], count);
-    message_set_u64s(&message->shard_state.origin_samples, columns[2], count);
-    message_set_u64s(&message->shard_state.origin_final, columns[3], count);
-    message_set_u64s(&message->shard_state.origin_stable, columns[4], count);
-    message_set_u64s(&message->shard_state.origin_incarnation, columns[5], count);
-    message_set_u64s(&message->shard_state.destination_durable, self->destination_durable, count);
 }
 
 static void s_pack_queue(const stream_t *self, message_t *message)
 {
-    size_t count = self->queue_count;
-    uint64_t *items = stored_rows(count, QUEUE_FIELDS);
-    for (size_t i = 0; i < count; i++) {
-        uint64_t *row = items + i * QUEUE_FIELDS;
-        row[0] = self->queue[i].head.first;
-        row[1] = self->queue[i].head.last;
-        stored_head(&self->queue[i].head, row + 2);
+    shard_state_queue_t *rows = message_set_rows(&message->shard_state.queue, self->queue_count);
+    for (size_t i = 0; i < self->queue_count; i++) {
+        const delta_head_t *head = &self->queue[i].head;
+        rows[i] = (shard_state_queue_t){.first = head->first,
+                                        .last = head->last,
+                                        .kind = (uint64_t)head->kind,
+                                        .steps = head->steps,
+                                        .samples = head->samples,
+                                        .final = head->final,
+                                        .encoding = self->queue[i].encoding};
     }
-    message_set_u64s(&message->shard_state.queue, items, count * QUEUE_FIELDS);
-    for (size_t i = 0; i < count; i++)
-        items[i] = self->queue[i].encoding;
-    message_set_u64s(&message->shard_state.queue_encoding, items, count);
-    free(items);
 }
 
 void stream_pack(const stream_t *self, message_t *message)
@@ -105,24 +93,18 @@ static err_code_t s_load_numbers(stream_t *self, const message_t *message, err_t
 
 static err_code_t s_load_regions(stream_t *self, const message_t *message, err_t *err)
 {
-    const wire_u64s_t *columns[] = {
-        &message->shard_state.origin_history,      &message->shard_state.origin_taken,
-        &message->shard_state.origin_samples,      &message->shard_state.origin_final,
-        &message->shard_state.origin_stable,       &message->shard_state.origin_incarnation,
-        &message->shard_state.destination_durable,
-    };
-    for (size_t c = 0; c < sizeof columns / sizeof *columns; c++)
-        if (columns[c]->count != base_regions(self->base))
-            return err_set(err, ERR_JOB, "the snapshot is of a job with another number of regions");
+    if (message->shard_state.regions.count != base_regions(self->base))
+        return err_set(err, ERR_JOB, "the snapshot is of a job with another number of regions");
     for (size_t r = 0; r < base_regions(self->base); r++) {
+        const shard_state_regions_t *row = &message->shard_state.regions.items[r];
         origin_t *origin = &self->origins[r];
-        origin->history = columns[0]->items[r];
-        origin->taken = origin->durable = columns[1]->items[r];
-        origin->samples = columns[2]->items[r];
-        origin->final = origin->final_durable = columns[3]->items[r] != 0;
-        origin->stable = columns[4]->items[r];
-        origin->incarnation = incarnation_is_possible(columns[5]->items[r]) ? columns[5]->items[r] : 0;
-        self->destination_durable[r] = self->destination_taken[r] = columns[6]->items[r];
+        origin->history = row->history;
+        origin->taken = origin->durable = row->taken;
+        origin->samples = row->samples;
+        origin->final = origin->final_durable = row->final;
+        origin->stable = row->stable;
+        origin->incarnation = incarnation_is_possible(row->incarnation) ? row->incarnation : 0;
+        self->destination_durable[r] = self->destination_taken[r] = row->destination_durable;
         if (self->destination_durable[r] > self->cut)
             return err_set(err, ERR_MALFORMED, "state: a destination has more than was cut");
     }
@@ -193,19 +175,19 @@ static bool s_is_next(const stream_t *self, const delta_head_t *head)
     return follows && head->last < self->open_first;
 }
 
-/* Snapshots of before there were encodings do not name them. */
 static err_code_t s_load_queue(stream_t *self, const message_t *message, const snapshot_t *snapshot,
                                err_t *err)
 {
-    const wire_u64s_t *rows = &message->shard_state.queue, *encodings = &message->shard_state.queue_encoding;
-    size_t count = rows->count / QUEUE_FIELDS;
-    if (rows->count % QUEUE_FIELDS || (encodings->count && encodings->count != count))
-        return err_set(err, ERR_MALFORMED, "state: queue");
-    for (size_t i = 0; i < count; i++) {
-        const uint64_t *row = rows->items + i * QUEUE_FIELDS;
-        kept_t kept = {.encoding = encodings->count ? encodings->items[i] : 0,
+    for (size_t i = 0; i < message->shard_state.queue.count; i++) {
+        const shard_state_queue_t *row = &message->shard_state.queue.items[i];
+        kept_t kept = {.head = {.first = row->first,
+                                .last = row->last,
+                                .steps = row->steps,
+                                .samples = row->samples,
+                                .final = row->final},
+                       .encoding = row->encoding,
                        .mark = self->base->gate.number}; /* at least the one it was cut with */
-        if (!stored_head_load(row + 2, row[0], row[1], &kept.head) || !s_is_next(self, &kept.head))
+        if (!stored_head(&kept.head, row->kind) || !s_is_next(self, &kept.head))
             return err_set(err, ERR_MALFORMED, "state: queue");
         err_code_t code = s_load_values(self, snapshot, &kept, err);
         if (code)

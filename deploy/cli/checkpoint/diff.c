@@ -112,9 +112,9 @@ static void s_position(diff_t *self, const char *region, uint32_t shard, const c
     self->differences++;
 }
 
-static uint64_t s_item(const wire_u64s_t *list, size_t index)
+static uint64_t s_taken(const message_t *state, size_t region)
 {
-    return index < list->count ? list->items[index] : 0;
+    return region < state->shard_state.regions.count ? state->shard_state.regions.items[region].taken : 0;
 }
 
 /* Where the same region stood; two regions stand at places of their own. */
@@ -131,8 +131,7 @@ static void s_positions(diff_t *self, const char *region, uint32_t shard, const 
     for (size_t r = 0; r < topology->region_count; r++) {
         char what[TOPOLOGY_NAME_MAX + 16];
         snprintf(what, sizeof what, "taken from %s", topology->regions[r].name);
-        s_position(self, region, shard, what, s_item(&a->shard_state.origin_taken, r),
-                   s_item(&b->shard_state.origin_taken, r));
+        s_position(self, region, shard, what, s_taken(a, r), s_taken(b, r));
     }
 }
 

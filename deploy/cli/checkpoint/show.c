@@ -14,78 +14,85 @@
 
 /* ---- The state, field by field as the schema says ---- */
 
-/* Numbers that are names, not counts, and lists in which such are: readers of JSON keep 53 bits of a
- * number. */
-static bool s_is_name(const schema_field_t *field)
+/* Numbers that are names, not counts: readers of JSON keep 53 bits of a number. */
+static bool s_is_name(const char *field)
 {
-    static const char *const names[] = {"layout", "members", "mark",  "marks", "origin_incarnation",
-                                        "entry",  "votes",   "relays"};
+    static const char *const names[] = {"layout", "mark", "tag", "incarnation", "entry"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (!strcmp(field->name, names[i]))
+        if (!strcmp(field, names[i]))
             return true;
-    return strstr(field->name, "history") != NULL;
+    return strstr(field, "history") != NULL;
 }
 
 /* A counter that has grown beyond what readers keep is a text, too, rather than another number. */
-static bool s_fit_json(const uint64_t *numbers, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (numbers[i] > JSON_WHOLE_MAX)
-            return false;
-    return true;
-}
-
-static void s_set_names(json_value_t *object, const schema_field_t *field, const uint64_t *items,
-                        size_t count)
+static void s_set_number(json_value_t *object, const char *key, uint64_t number)
 {
     char text[17];
-    json_value_t *list = json_new_array();
-    for (size_t i = 0; i < count; i++) {
-        snprintf(text, sizeof text, "%016" PRIx64, items[i]);
-        json_add_string(list, text);
-    }
-    if (field->type == TYPE_u64)
-        json_set_string(object, field->name, text);
+    snprintf(text, sizeof text, "%016" PRIx64, number);
+    if (s_is_name(key) || number > JSON_WHOLE_MAX)
+        json_set_string(object, key, text);
     else
-        json_set_moved(object, field->name, &list);
-    json_destroy(&list);
+        json_set_u64(object, key, number);
 }
 
 static void s_set_list(json_value_t *object, const char *key, const uint64_t *items, size_t count)
 {
     json_value_t *list = json_new_array();
+    bool fit = true;
     for (size_t i = 0; i < count; i++)
-        json_add_u64(list, items[i]);
+        fit &= items[i] <= JSON_WHOLE_MAX;
+    for (size_t i = 0; i < count; i++) {
+        char text[17];
+        snprintf(text, sizeof text, "%016" PRIx64, items[i]);
+        if (fit)
+            json_add_u64(list, items[i]);
+        else
+            json_add_string(list, text);
+    }
     json_set_moved(object, key, &list);
+}
+
+static void s_set_value(json_value_t *object, const char *key, const void *value, wire_type_t type)
+{
+    switch (type) {
+    case TYPE_u64:
+        s_set_number(object, key, *(const uint64_t *)value);
+        break;
+    case TYPE_i64:
+        json_set_i64(object, key, *(const int64_t *)value);
+        break;
+    case TYPE_f64:
+        json_set_number(object, key, *(const double *)value);
+        break;
+    case TYPE_bool:
+        json_set_bool(object, key, *(const bool *)value);
+        break;
+    default: /* TYPE_name */
+        json_set_string(object, key, value);
+    }
+}
+
+static void s_set_rows(json_value_t *object, const schema_field_t *field, const void *value)
+{
+    wire_rows_t rows = schema_rows(value);
+    json_value_t *list = json_new_array();
+    for (size_t i = 0; i < rows.count; i++) {
+        const char *at = (const char *)rows.items + i * field->rows->row_bytes;
+        json_value_t *row = json_new_object();
+        for (size_t c = 0; c < field->rows->column_count; c++) {
+            const schema_column_t *column = &field->rows->columns[c];
+            s_set_value(row, column->name, at + column->offset, column->type);
+        }
+        json_add_moved(list, &row);
+    }
+    json_set_moved(object, field->name, &list);
 }
 
 static void s_set_field(json_value_t *object, const schema_field_t *field, const void *value)
 {
     const wire_ranges_t *ranges = value;
     const wire_u64s_t *list = value;
-    bool one = field->type == TYPE_u64, many = field->type == TYPE_u64s;
-    const uint64_t *numbers = one ? value : many ? list->items : NULL;
-    size_t count = one ? 1 : many ? list->count : 0;
-    if (s_is_name(field) || !s_fit_json(numbers, count)) {
-        s_set_names(object, field, numbers, count);
-        return;
-    }
     switch (field->type) {
-    case TYPE_u64:
-        json_set_u64(object, field->name, *(const uint64_t *)value);
-        break;
-    case TYPE_i64:
-        json_set_i64(object, field->name, *(const int64_t *)value);
-        break;
-    case TYPE_f64:
-        json_set_number(object, field->name, *(const double *)value);
-        break;
-    case TYPE_bool:
-        json_set_bool(object, field->name, *(const bool *)value);
-        break;
-    case TYPE_name:
-        json_set_string(object, field->name, value);
-        break;
     case TYPE_text:
         json_set_string(object, field->name, *(const wire_text_t *)value);
         break;
@@ -95,8 +102,13 @@ static void s_set_field(json_value_t *object, const schema_field_t *field, const
     case TYPE_u64s:
         s_set_list(object, field->name, list->items, list->count);
         break;
-    case TYPE_COUNT:
+    case TYPE_rows:
+        s_set_rows(object, field, value);
         break;
+    case TYPE_column: /* with its rows */
+        break;
+    default:
+        s_set_value(object, field->name, value, field->type);
     }
 }
 _Static_assert(sizeof(range_t) == 2 * sizeof(uint64_t), "an interval is two numbers");
@@ -106,7 +118,8 @@ static json_value_t *s_state(const message_t *state)
     json_value_t *object = json_new_object();
     const schema_t *schema = schema_find((uint64_t)state->kind);
     for (size_t i = 0; i < schema->field_count; i++)
-        s_set_field(object, &schema->fields[i], schema_peek(state, &schema->fields[i]));
+        if (!strstr(schema->fields[i].name, "_former")) /* it is in today's fields */
+            s_set_field(object, &schema->fields[i], schema_peek(state, &schema->fields[i]));
     return object;
 }
 

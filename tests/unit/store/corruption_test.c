@@ -8,6 +8,8 @@
 #include "store/kv_child.h"
 #include "store/kv_lmdb.h"
 #include "store/statedir.h"
+#include "store/statedir_latest.h"
+#include "store/statedir_stores.h"
 #include "store/stores.h"
 #include "store/verify.h"
 #include "tests/unit/store/fixture.h"

@@ -6,6 +6,7 @@
 #include "store/file.h"
 #include "store/kv_lmdb.h"
 #include "store/statedir.h"
+#include "store/statedir_stores.h"
 #include "tests/unit/store/fixture.h"
 #include "tests/unit/store/temp.h"
 

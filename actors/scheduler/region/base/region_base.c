@@ -1,5 +1,6 @@
 #include "actors/scheduler/region/base/region_base.h"
 
+#include "actors/scheduler/region/base/region_former.h"
 #include "codec/wire/actor_name.h"
 
 #include <stdarg.h>
@@ -18,6 +19,8 @@ void region_base_init(region_base_t *self, const region_spec_t *spec, int64_t no
                             .advanced_us = now_us,
                             .listens_us = now_us,
                             .issued = spec->term << 32};
+    if (saved)
+        region_former(self->saved, self->region->shards);
     core_init(&self->core, actor_name(ROLE_SCHEDULER, self->region->name).text, spec->term << 32,
               spec->topology);
     topology_digest(spec->topology, self->digest);

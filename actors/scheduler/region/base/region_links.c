@@ -1,7 +1,5 @@
 #include "actors/scheduler/region/base/region_links.h"
 
-#define LINK_WORDS 4
-
 static size_t s_count(const region_links_t *self)
 {
     return self->base->spec.topology->region_count;
@@ -73,41 +71,36 @@ void region_links_tell(const region_links_t *self, int64_t now_us)
 
 void region_links_report(const region_links_t *self, message_t *report)
 {
-    uint64_t sent[TOPOLOGY_REGIONS_MAX], rates[TOPOLOGY_REGIONS_MAX];
+    region_report_links_t *links = message_set_rows(&report->region_report.links, s_count(self));
     for (size_t index = 0; index < s_count(self); index++) {
         const region_link_t *link = &self->list[index];
-        sent[index] = link->sent + link->sent_before;
-        rates[index] = link->rate;
-        report->region_report.wan_sent_bytes += sent[index];
+        links[index] = (region_report_links_t){link->sent + link->sent_before, link->rate};
+        report->region_report.wan_sent_bytes += links[index].sent_bytes;
         report->region_report.wan_received_bytes += link->received + link->received_before;
     }
-    message_set_u64s(&report->region_report.link_sent, sent, s_count(self));
-    message_set_u64s(&report->region_report.link_rates, rates, s_count(self));
 }
 
 /* ---- for a successor ---- */
 
 void region_links_put(const region_links_t *self, message_t *state)
 {
-    uint64_t words[LINK_WORDS * TOPOLOGY_REGIONS_MAX];
-    size_t count = 0;
+    region_state_links_t *rows = message_set_rows(&state->region_state.links, s_count(self));
     for (size_t index = 0; index < s_count(self); index++) {
         const region_link_t *link = &self->list[index];
-        words[count++] = link->sent;
-        words[count++] = link->received;
-        words[count++] = link->sent_before;
-        words[count++] = link->received_before;
+        rows[index] = (region_state_links_t){.sent = link->sent,
+                                             .received = link->received,
+                                             .sent_before = link->sent_before,
+                                             .received_before = link->received_before};
     }
-    message_set_u64s(&state->region_state.links, words, count);
 }
 
 void region_links_load(region_links_t *self, const message_t *saved)
 {
-    const wire_u64s_t *links = &saved->region_state.links;
-    for (size_t index = 0; index < s_count(self); index++)
-        if (links->count >= LINK_WORDS * (index + 1)) {
-            const uint64_t *words = links->items + LINK_WORDS * index;
-            self->list[index] = (region_link_t){
-                .sent = words[0], .received = words[1], .sent_before = words[2], .received_before = words[3]};
-        }
+    for (size_t index = 0; index < s_count(self) && index < saved->region_state.links.count; index++) {
+        const region_state_links_t *row = &saved->region_state.links.items[index];
+        self->list[index] = (region_link_t){.sent = row->sent,
+                                            .received = row->received,
+                                            .sent_before = row->sent_before,
+                                            .received_before = row->received_before};
+    }
 }

@@ -64,7 +64,7 @@ bool region_run_is_odd(const region_run_t *self, const message_t *refused, bool 
 err_code_t region_run_check(const region_run_t *self, const message_t *announce, err_t *err)
 {
     uint64_t run = announce->announce.run;
-    bool unnamed = run == RUN_ID_NONE && announce->announce.held_shards.count && !self->adopts;
+    bool unnamed = run == RUN_ID_NONE && announce->announce.held.count && !self->adopts;
     if (self->id == RUN_ID_NONE || run == self->id || (run == RUN_ID_NONE && !unnamed))
         return ERR_OK;
     return run_id_refuse(err, announce->from, run, self->id);

@@ -30,29 +30,55 @@ static bool s_is_kept(const keeping_t *self, size_t shard)
 
 /* ---- keepers as actors ---- */
 
-static region_actor_t *s_add_keeper(keeping_t *self, size_t node)
+const region_actor_t *keeping_named(const keeping_t *self, const char *name)
 {
-    region_actor_t *keeper = actors_keeper_of(self->actors, node);
-    return keeper ? keeper : actors_add_keeper(self->actors, node);
+    for (size_t i = 0; i < self->actors->count; i++)
+        if (self->actors->list[i].role == ROLE_KEEPER && !strcmp(self->actors->list[i].name, name))
+            return &self->actors->list[i];
+    return NULL;
 }
 
 void keeping_on(keeping_t *self, size_t node)
 {
-    region_actor_t *keeper = s_add_keeper(self, node);
+    region_actor_t *keeper = actors_add_on_node(self->actors, ROLE_KEEPER, node);
     keeper->wanted = true;
+}
+
+void keeping_anywhere(keeping_t *self)
+{
+    for (size_t i = 0; i < self->actors->count; i++)
+        if (self->actors->list[i].role == ROLE_KEEPER && self->actors->list[i].wanted &&
+            nodes_stays(self->nodes, self->actors->list[i].index))
+            return;
+    size_t node = actors_least_loaded(self->actors);
+    if (node != NOWHERE)
+        keeping_on(self, node);
+}
+
+void keeping_end(keeping_t *self, int64_t now_us)
+{
+    for (size_t i = 0; i < self->actors->count; i++) {
+        region_actor_t *keeper = &self->actors->list[i];
+        if (keeper->role != ROLE_KEEPER)
+            continue;
+        keeper->wanted = false;
+        if (keeper->state == PLACE_NONE || now_us < keeper->retire_us)
+            continue;
+        actors_retire_actor(self->actors, keeper, now_us);
+    }
 }
 
 region_actor_t *keeping_found(keeping_t *self, const char *actor, size_t node)
 {
     actor_name_t own = actor_name_called(ROLE_KEEPER, self->base->region->name,
                                          nodes_last_part(self->nodes->list[node].name));
-    return strcmp(own.text, actor) ? NULL : s_add_keeper(self, node);
+    return strcmp(own.text, actor) ? NULL : actors_add_on_node(self->actors, ROLE_KEEPER, node);
 }
 
 void keeping_node_came(keeping_t *self, size_t node)
 {
     if (self->actors->list && s_wanted(self))
-        s_add_keeper(self, node);
+        actors_add_on_node(self->actors, ROLE_KEEPER, node);
 }
 
 /* ---- what a successor must know: who else may have copies ---- */
@@ -80,27 +106,27 @@ void keeping_put(const keeping_t *self, message_t *state)
     const message_t *saved = self->base->saved;
     size_t shards = self->actors->shard_count;
     if (!self->list && saved)
-        message_set_text(&state->region_state.keepers, saved->region_state.keepers);
+        message_copy_rows(&state->region_state.keepers, &saved->region_state.keepers);
     if (!self->list)
         return;
-    size_t size = shards * KEEPERS_MAX * (WIRE_NAME_SIZE + 24) + 1, at = 0;
-    char *lines = calloc(1, size);
-    CHECK(lines);
+    region_state_keepers_t *rows = message_set_rows(&state->region_state.keepers, shards * KEEPERS_MAX);
+    size_t count = 0;
     for (size_t k = 0; k < shards; k++)
-        for (size_t i = 0; i < self->list[k].outside_count; i++)
-            at += (size_t)snprintf(lines + at, size - at, "%zu %s\n", k, self->list[k].outside[i]);
-    message_set_text(&state->region_state.keepers, lines);
-    free(lines);
+        for (size_t i = 0; i < self->list[k].outside_count; i++, count++) {
+            rows[count].shard = k;
+            message_set_name(rows[count].keeper, self->list[k].outside[i]);
+        }
+    state->region_state.keepers.count = count;
 }
 
 static void s_take_outside(keeping_t *self)
 {
-    const char *at = self->base->saved ? self->base->saved->region_state.keepers : NULL;
-    wire_name_t name;
-    unsigned long shard;
-    for (int length = 0; at && sscanf(at, "%lu %63[^ \n]%n", &shard, name, &length) == 2; at += length)
-        if (shard < self->actors->shard_count)
-            s_remember_outside(&self->list[shard], name);
+    const message_t *saved = self->base->saved;
+    for (size_t i = 0; saved && i < saved->region_state.keepers.count; i++) {
+        const region_state_keepers_t *row = &saved->region_state.keepers.items[i];
+        if (row->shard < self->actors->shard_count)
+            s_remember_outside(&self->list[row->shard], row->keeper);
+    }
 }
 
 void keeping_start(keeping_t *self)
@@ -117,7 +143,7 @@ void keeping_start(keeping_t *self)
         return;
     s_take_outside(self);
     for (size_t node = 0; node < self->nodes->count; node++)
-        s_add_keeper(self, node);
+        actors_add_on_node(self->actors, ROLE_KEEPER, node);
 }
 
 void keeping_fini(keeping_t *self)
@@ -160,7 +186,7 @@ static void s_assign(shard_keepers_t *keep, const char *name, uint64_t incarnati
 
 bool keeping_has(const keeping_t *self, size_t shard, size_t node)
 {
-    const region_actor_t *keeper = actors_keeper_of(self->actors, node);
+    const region_actor_t *keeper = actors_on_node(self->actors, ROLE_KEEPER, node);
     return keeper && keeper->state == PLACE_READY && s_is_assigned(&self->list[shard], keeper->name);
 }
 
@@ -180,7 +206,7 @@ bool keeping_is_told(const keeping_t *self, size_t shard)
 
 bool keeping_is_on(const keeping_t *self, const char *keeper, size_t node)
 {
-    const region_actor_t *actor = actors_keeper_of(self->actors, node);
+    const region_actor_t *actor = actors_on_node(self->actors, ROLE_KEEPER, node);
     return actor && !strcmp(actor->name, keeper);
 }
 
@@ -248,7 +274,7 @@ static void s_drop_unable(const keeping_t *self, size_t shard, int64_t now_us)
     size_t count = 0;
     for (size_t i = 0; i < keep->keeper_count; i++) {
         shard_keeper_t keeper = keep->keepers[i];
-        const region_actor_t *actor = actors_keeper_named(self->actors, keeper.name);
+        const region_actor_t *actor = keeping_named(self, keeper.name);
         bool stays =
             actor ? s_still_keeps(self, shard, actor, now_us) : !strcmp(keeper.name, keep->elsewhere);
         if (stays && actor && actor->incarnation != keeper.incarnation) {
@@ -266,7 +292,7 @@ static void s_drop_unable(const keeping_t *self, size_t shard, int64_t now_us)
 static void s_fill_target(const keeping_t *self, shard_keepers_t *keep)
 {
     const region_actor_t *target =
-        keep->target_node == NOWHERE ? NULL : actors_keeper_of(self->actors, keep->target_node);
+        keep->target_node == NOWHERE ? NULL : actors_on_node(self->actors, ROLE_KEEPER, keep->target_node);
     bool runs = target && target->state == PLACE_READY;
     if (runs && !s_is_assigned(keep, target->name) && keep->keeper_count < KEEPERS_MAX)
         s_assign(keep, target->name, target->incarnation);
@@ -297,14 +323,13 @@ static void s_tell(keeping_t *self, size_t shard, int64_t now_us)
         return;
     keep->changed = false;
     keep->told_us = now_us + TELL_EVERY_US;
-    char names[KEEPERS_MAX * (WIRE_NAME_SIZE + 20)] = "";
-    size_t at = 0;
-    for (size_t i = 0; i < keep->keeper_count; i++)
-        at += (size_t)snprintf(names + at, sizeof names - at, "%s %" PRIx64 "\n", keep->keepers[i].name,
-                               keep->keepers[i].incarnation);
     message_t *m = core_message(&self->base->core, KIND_keepers, self->actors->list[shard].name);
     m->keepers.assignment = keep->assignment;
-    message_set_text(&m->keepers.names, names);
+    keepers_keepers_t *rows = message_set_rows(&m->keepers.keepers, keep->keeper_count);
+    for (size_t i = 0; i < keep->keeper_count; i++) {
+        message_set_name(rows[i].name, keep->keepers[i].name);
+        rows[i].incarnation = keep->keepers[i].incarnation;
+    }
     core_send(&self->base->core, &m);
 }
 
@@ -366,7 +391,7 @@ void keeping_take_want(keeping_t *self, const message_t *m, int64_t now_us)
     if (!self->list || !s_wanted(self) || !other || m->keeper_want.shard >= self->actors->shard_count)
         return;
     char *named = self->named[region * self->actors->shard_count + m->keeper_want.shard];
-    const region_actor_t *actor = named[0] ? actors_keeper_named(self->actors, named) : NULL;
+    const region_actor_t *actor = named[0] ? keeping_named(self, named) : NULL;
     if (!actor || !s_serves(self, actor, now_us)) {
         actor = s_for_other(self, m->keeper_want.shard);
         message_set_name(named, actor ? actor->name : "");

@@ -11,7 +11,7 @@
  *          changes gets a new number, and a shard says which number its newest snapshot is kept under. Before
  *          a shard goes on elsewhere its keepers are sealed.
  * Files    keeping.c (who keeps for whom), keeping_seal.c (sealing, and where a shard goes);
- *          neither calls the other.
+ *          the second calls the first.
  * Threads  one owner.
  */
 #ifndef ACTORS_SCHEDULER_REGION_KEEPING_KEEPING_H
@@ -74,11 +74,15 @@ int64_t keeping_due(const keeping_t *self);
 
 void keeping_node_came(keeping_t *self, size_t node);
 void keeping_on(keeping_t *self, size_t node); /* a keeper there, for a while */
+void keeping_anywhere(keeping_t *self);        /* on a node that stays, unless there is one */
+/* None is needed any more; they are asked again until they have ended. */
+void keeping_end(keeping_t *self, int64_t now_us);
 /* The keeper of a node, if it has that name: one that a predecessor had there for a while.
  * NULL: it has another. */
 region_actor_t *keeping_found(keeping_t *self, const char *name, size_t node);
 /* the keeper there runs, and is one of its */
 bool keeping_has(const keeping_t *self, size_t shard, size_t node);
+const region_actor_t *keeping_named(const keeping_t *self, const char *name); /* a keeper; NULL: none */
 bool keeping_is_on(const keeping_t *self, const char *keeper, size_t node);
 
 /* A shard moves, or not: then copies of it are made, also where the topology wants none. */

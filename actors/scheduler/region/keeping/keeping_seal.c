@@ -38,7 +38,7 @@ size_t keeping_sealed(keeping_t *self, size_t shard, size_t wished)
     if (!keep->seal)
         keep->seal = region_issue(self->base);
     for (size_t i = 0; i < keep->keeper_count; i++) {
-        const region_actor_t *actor = actors_keeper_named(self->actors, keep->keepers[i].name);
+        const region_actor_t *actor = keeping_named(self, keep->keepers[i].name);
         if (!actor || !nodes_stays(self->nodes, actor->index))
             continue;
         const seal_answer_t *answer = s_answer_of(keep, actor->name);
@@ -206,9 +206,9 @@ static const seal_answer_t *s_best_answer(const shard_keepers_t *keep)
 static void s_fetch_here(keeping_t *self, size_t shard, const seal_answer_t *best)
 {
     shard_keepers_t *keep = &self->list[shard];
-    const region_actor_t *target = keep->target[0] ? actors_keeper_named(self->actors, keep->target) : NULL;
+    const region_actor_t *target = keep->target[0] ? keeping_named(self, keep->target) : NULL;
     if (!target || target->state != PLACE_READY || !nodes_is_alive(self->nodes, target->index))
-        target = actors_keeper_of(self->actors, actors_least_loaded(self->actors));
+        target = actors_on_node(self->actors, ROLE_KEEPER, actors_least_loaded(self->actors));
     if (!target || target->state != PLACE_READY)
         return;
     message_set_name(keep->target, target->name);
@@ -240,7 +240,7 @@ static size_t s_node_with(const keeping_t *self, const shard_keepers_t *keep, co
 {
     for (size_t i = 0; i < keep->answer_count; i++) {
         const seal_answer_t *answer = &keep->answers[i];
-        const region_actor_t *actor = actors_keeper_named(self->actors, answer->keeper);
+        const region_actor_t *actor = keeping_named(self, answer->keeper);
         if (actor && nodes_is_alive(self->nodes, actor->index) && answer->number &&
             incarnation_compare(best->incarnation, best->number, answer->incarnation, answer->number) <= 0)
             return actor->index;

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HANDED_WORDS 2
 #define HANDED_PATIENCE_US (10 * SECOND_US) /* for the keepers that a snapshot was handed to */
 
 void moving_init(moving_t *self, region_base_t *base, nodes_t *nodes, actors_t *actors, shards_t *shards,
@@ -16,15 +15,14 @@ void moving_init(moving_t *self, region_base_t *base, nodes_t *nodes, actors_t *
 void moving_start(moving_t *self)
 {
     const message_t *saved = self->base->saved;
-    const wire_u64s_t *handed = saved ? &saved->region_state.handed : NULL;
     size_t count = self->actors->shard_count;
     self->list = calloc(count, sizeof *self->list);
     CHECK(self->list);
     for (size_t shard = 0; shard < count; shard++)
         self->list[shard] = (shard_move_t){.target_node = NOWHERE, .from_node = NOWHERE};
-    for (size_t shard = 0; handed && handed->count == HANDED_WORDS * count && shard < count; shard++) {
-        self->list[shard].handed_incarnation = handed->items[HANDED_WORDS * shard];
-        self->list[shard].handed_number = handed->items[HANDED_WORDS * shard + 1];
+    for (size_t shard = 0; saved && saved->region_state.handed.count == count && shard < count; shard++) {
+        self->list[shard].handed_incarnation = saved->region_state.handed.items[shard].incarnation;
+        self->list[shard].handed_number = saved->region_state.handed.items[shard].number;
     }
 }
 
@@ -133,17 +131,10 @@ static void s_prepare(moving_t *self, size_t shard)
 {
     if (self->base->spec.topology->checkpoint.replicas)
         return;
-    if (self->list[shard].goes) {
+    if (self->list[shard].goes)
         keeping_on(self->keeping, self->list[shard].target_node);
-        return;
-    }
-    for (size_t i = 0; i < self->actors->count; i++)
-        if (self->actors->list[i].role == ROLE_KEEPER && self->actors->list[i].wanted &&
-            nodes_stays(self->nodes, self->actors->list[i].index))
-            return;
-    size_t node = actors_least_loaded(self->actors);
-    if (node != NOWHERE)
-        keeping_on(self->keeping, node);
+    else
+        keeping_anywhere(self->keeping);
 }
 
 /* Keepers that were there for a move alone. */
@@ -152,15 +143,8 @@ static void s_end_keepers(moving_t *self, int64_t now_us)
     bool needed = self->base->spec.topology->checkpoint.replicas > 0;
     for (size_t shard = 0; shard < self->actors->shard_count; shard++)
         needed = needed || self->list[shard].handing || self->list[shard].handed;
-    for (size_t i = 0; !needed && i < self->actors->count; i++) {
-        region_actor_t *keeper = &self->actors->list[i];
-        if (keeper->role != ROLE_KEEPER)
-            continue;
-        keeper->wanted = false;
-        if (keeper->state == PLACE_NONE || now_us < keeper->retire_us)
-            continue;
-        actors_retire_actor(self->actors, keeper, now_us);
-    }
+    if (!needed)
+        keeping_end(self->keeping, now_us);
 }
 
 size_t moving_home(moving_t *self, region_actor_t *actor, int64_t now_us)
@@ -196,7 +180,7 @@ bool moving_is_last(const moving_t *self, size_t shard)
 /* The snapshot that was handed over is its own now. */
 void moving_started(moving_t *self, const region_actor_t *actor)
 {
-    if (actor->role == ROLE_SHARD)
+    if (role_row(actor->role)->stores)
         self->list[actor->index].handed = self->list[actor->index].goes = false;
 }
 
@@ -306,28 +290,30 @@ void moving_put(const moving_t *self, message_t *state)
     size_t count = self->actors->shard_count;
     state->region_state.moves = self->moves;
     if (!self->list && saved)
-        message_set_u64s(&state->region_state.handed, saved->region_state.handed.items,
-                         saved->region_state.handed.count);
+        message_copy_rows(&state->region_state.handed, &saved->region_state.handed);
     if (!self->list)
         return;
-    uint64_t *words = calloc(HANDED_WORDS * count + 1, sizeof *words);
-    CHECK(words);
-    for (size_t shard = 0; shard < count; shard++) {
-        words[HANDED_WORDS * shard] = self->list[shard].handed_incarnation;
-        words[HANDED_WORDS * shard + 1] = self->list[shard].handed_number;
-    }
-    message_set_u64s(&state->region_state.handed, words, HANDED_WORDS * count);
-    free(words);
+    region_state_handed_t *rows = message_set_rows(&state->region_state.handed, count);
+    for (size_t shard = 0; shard < count; shard++)
+        rows[shard] =
+            (region_state_handed_t){self->list[shard].handed_incarnation, self->list[shard].handed_number};
 }
 
 /* ---- letting go ---- */
 
-static bool s_is_keeper_of(const moving_t *self, size_t node, uint64_t incarnation)
+/* It is on every node, and not kept on one for itself. */
+static bool s_is_bound(const region_actor_t *actor)
 {
-    for (size_t i = 0; i < self->actors->count; i++)
-        if (self->actors->list[i].role == ROLE_KEEPER && self->actors->list[i].index == node &&
-            self->actors->list[i].incarnation == incarnation)
+    return role_row(actor->role)->placed == PLACED_PER_NODE;
+}
+
+static bool s_is_bound_to(const moving_t *self, size_t node, uint64_t incarnation)
+{
+    for (size_t i = 0; i < self->actors->count; i++) {
+        const region_actor_t *actor = &self->actors->list[i];
+        if (s_is_bound(actor) && actor->index == node && actor->incarnation == incarnation)
             return true;
+    }
     return false;
 }
 
@@ -352,8 +338,8 @@ static bool s_are_kept(const moving_t *self)
 /* It runs there, or is to go on from there, or what it left there is still to end. */
 static bool s_is_on(const region_actor_t *actor, size_t node)
 {
-    bool here = actor->node == node && actor->role != ROLE_KEEPER &&
-                (actor->state != PLACE_NONE || actor->role == ROLE_SHARD);
+    bool here = actor->node == node && !s_is_bound(actor) &&
+                (actor->state != PLACE_NONE || role_row(actor->role)->stores);
     return here || actor->former.node == node;
 }
 
@@ -364,7 +350,7 @@ static bool s_is_empty(const moving_t *self, size_t node)
             return false;
     const wire_u64s_t *hosted = &self->nodes->list[node].announce->announce.hosted;
     for (size_t i = 0; i < hosted->count; i++)
-        if (!s_is_keeper_of(self, node, hosted->items[i]))
+        if (!s_is_bound_to(self, node, hosted->items[i]))
             return false;
     return s_are_kept(self);
 }

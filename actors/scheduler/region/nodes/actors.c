@@ -1,7 +1,5 @@
 #include "actors/scheduler/region/nodes/actors.h"
 
-#include "codec/wire/actor_name.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,7 +42,7 @@ static region_actor_t *s_add(actors_t *self, actor_role_t role, size_t index, ac
 
 region_actor_t *actors_add(actors_t *self, actor_role_t role, size_t index)
 {
-    return s_add(self, role, index, actor_name_numbered(role, self->base->region->name, index));
+    return s_add(self, role, index, actor_name_nth(role, self->base->region->name, index));
 }
 
 void actors_add_numbered(actors_t *self, actor_role_t role, size_t count)
@@ -53,10 +51,19 @@ void actors_add_numbered(actors_t *self, actor_role_t role, size_t count)
         actors_add(self, role, index);
 }
 
-region_actor_t *actors_add_keeper(actors_t *self, size_t node)
+region_actor_t *actors_on_node(const actors_t *self, actor_role_t role, size_t node)
+{
+    for (size_t i = 0; i < self->count; i++)
+        if (self->list[i].role == role && self->list[i].index == node)
+            return &self->list[i];
+    return NULL;
+}
+
+region_actor_t *actors_add_on_node(actors_t *self, actor_role_t role, size_t node)
 {
     const char *part = nodes_last_part(self->nodes->list[node].name);
-    return s_add(self, ROLE_KEEPER, node, actor_name_called(ROLE_KEEPER, self->base->region->name, part));
+    region_actor_t *actor = actors_on_node(self, role, node);
+    return actor ? actor : s_add(self, role, node, actor_name_called(role, self->base->region->name, part));
 }
 
 /* Actors are added, and may be arranged anew: then the table of names is made again. */
@@ -84,22 +91,6 @@ region_actor_t *actors_sender(actors_t *self, const message_t *message, int64_t 
     return actor;
 }
 
-region_actor_t *actors_keeper_of(const actors_t *self, size_t node)
-{
-    for (size_t i = 0; i < self->count; i++)
-        if (self->list[i].role == ROLE_KEEPER && self->list[i].index == node)
-            return &self->list[i];
-    return NULL;
-}
-
-const region_actor_t *actors_keeper_named(const actors_t *self, const char *name)
-{
-    for (size_t i = 0; i < self->count; i++)
-        if (self->list[i].role == ROLE_KEEPER && !strcmp(self->list[i].name, name))
-            return &self->list[i];
-    return NULL;
-}
-
 /* ---- ending ---- */
 
 void actors_end(actors_t *self, region_actor_t *actor, int64_t now_us)
@@ -115,7 +106,7 @@ void actors_end(actors_t *self, region_actor_t *actor, int64_t now_us)
     actor->retire_us = 0;
     actor->worker.decided_us = 0;
     message_destroy(&actor->told.status);
-    if (actor->role != ROLE_WORKER)
+    if (role_row(actor->role)->placed != PLACED_AS_NEEDED)
         return;
     self->ended_count += !actor->worker.ended_untold;
     actor->worker.ended_untold = true;
@@ -244,24 +235,28 @@ size_t actors_ready(const actors_t *self, actor_role_t role)
     return count;
 }
 
-bool actors_all_ran(const actors_t *self, actor_role_t role)
+bool actors_turn(const actors_t *self, actor_role_t role)
 {
-    for (size_t index = 0; index < self->count; index++)
-        if (self->list[index].role == role && !self->list[index].ran)
+    for (size_t index = 0; index < self->count; index++) {
+        const role_row_t *other = role_row(self->list[index].role);
+        bool before = other->starts < role_row(role)->starts && other->placed != PLACED_PER_NODE;
+        if (before && !self->list[index].ran)
             return false;
+    }
     return true;
 }
 
-size_t actors_keeper_home(const actors_t *self, const region_actor_t *keeper)
+size_t actors_own_node(const actors_t *self, const region_actor_t *actor)
 {
-    return keeper->wanted && nodes_is_alive(self->nodes, keeper->index) ? keeper->index : NOWHERE;
+    return actor->wanted && nodes_is_alive(self->nodes, actor->index) ? actor->index : NOWHERE;
 }
 
-/* A keeper of a node that is gone is missed by nobody. */
+/* One whose own node is gone is missed by nobody. */
 bool actors_is_missing(const actors_t *self, const region_actor_t *actor)
 {
+    bool bound = role_row(actor->role)->placed == PLACED_PER_NODE;
     return actor->state != PLACE_READY && actor->wanted &&
-           (actor->role != ROLE_KEEPER || actors_keeper_home(self, actor) != NOWHERE);
+           (!bound || actors_own_node(self, actor) != NOWHERE);
 }
 
 bool actors_placed(const actors_t *self)
@@ -274,11 +269,10 @@ bool actors_placed(const actors_t *self)
 
 static bool s_counts_on(const region_actor_t *actor, size_t node)
 {
-    bool computes = actor->role == ROLE_SHARD || actor->role == ROLE_WORKER;
-    return computes && actor->node == node && actor->state != PLACE_NONE;
+    return role_row(actor->role)->computes && actor->node == node && actor->state != PLACE_NONE;
 }
 
-/* Actors per core, if one more came; synchronizers and keepers move bytes and count for nothing. */
+/* Actors per core, if one more came; those that move bytes count for nothing. */
 static double s_load(const actors_t *self, size_t node)
 {
     uint64_t cores = self->nodes->list[node].announce->announce.cores;
@@ -313,8 +307,8 @@ size_t actors_least_loaded(const actors_t *self)
 
 const char *actor_waits_for(const region_actor_t *actor)
 {
-    bool shard = actor->role == ROLE_SHARD && actor->state == PLACE_NONE;
+    bool stored = role_row(actor->role)->stores && actor->state == PLACE_NONE;
     if (actor->trouble.lacks_room[0])
         return actor->trouble.lacks_room;
-    return shard && actor->waits_for[0] ? actor->waits_for : actor->name;
+    return stored && actor->waits_for[0] ? actor->waits_for : actor->name;
 }

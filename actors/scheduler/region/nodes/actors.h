@@ -5,8 +5,8 @@
  * Reads    base, nodes.
  * Who      rooms above add actors and move them on; only placing starts one. Whoever ends one calls
  *          actors_end, and the core tells the rooms above of workers that ended (actors_take_ended).
- * Rules    shard k is the actor k, its synchronizer comes after all shards; then workers and keepers in the
- *          order in which they were added. Adding moves the table: a pointer into it lives until then.
+ * Rules    shard k is the actor k, its synchronizer comes after all shards; then others in the order
+ *          in which they were added. Adding moves the table: a pointer into it lives until then.
  * Threads  one owner.
  */
 #ifndef ACTORS_SCHEDULER_REGION_NODES_ACTORS_H
@@ -25,7 +25,7 @@ typedef enum { PLACE_NONE, PLACE_ASKED, PLACE_READY } place_state_t;
 typedef struct {
     wire_name_t name;
     actor_role_t role;
-    size_t index; /* within its role; of a keeper: its node */
+    size_t index; /* within its role; of one that is on each node: that node */
     place_state_t state;
     int64_t since_us; /* of `state` */
     size_t node;      /* where it is or last was; NOWHERE before */
@@ -44,7 +44,7 @@ typedef struct {
         message_t *status; /* newest of this incarnation, or NULL */
         int64_t us;
     } told;
-    char waits_for[WIRE_NAME_SIZE]; /* shard: before it is placed; empty: for itself */
+    char waits_for[WIRE_NAME_SIZE]; /* of one that stores, before it is placed; empty: for itself */
     int64_t full_us;                /* keeper: its disk was full then; 0: never */
     struct {
         unsigned failures;      /* starts that failed in a row */
@@ -90,16 +90,14 @@ void actors_fini(actors_t *self);
 
 /* ---- the table ---- */
 
-region_actor_t *actors_add(actors_t *self, actor_role_t role,
-                           size_t index); /* of a role whose actors are counted */
-void actors_add_numbered(actors_t *self, actor_role_t role, size_t count); /* from 0 on */
-region_actor_t *actors_add_keeper(actors_t *self, size_t node);
-region_actor_t *actors_named(actors_t *self, const char *name); /* NULL: there is none */
+region_actor_t *actors_add(actors_t *self, actor_role_t role, size_t index);
+void actors_add_numbered(actors_t *self, actor_role_t role, size_t count);            /* from 0 on */
+region_actor_t *actors_on_node(const actors_t *self, actor_role_t role, size_t node); /* NULL: none */
+region_actor_t *actors_add_on_node(actors_t *self, actor_role_t role, size_t node); /* unless there is one */
+region_actor_t *actors_named(actors_t *self, const char *name);                     /* NULL: there is none */
 /* The actor that sent it, placed and in that incarnation; NULL for anybody else. It and
  * its node are alive. */
 region_actor_t *actors_sender(actors_t *self, const message_t *message, int64_t now_us);
-region_actor_t *actors_keeper_of(const actors_t *self, size_t node); /* NULL: none */
-const region_actor_t *actors_keeper_named(const actors_t *self, const char *name);
 
 /* ---- ending ---- */
 
@@ -125,10 +123,11 @@ void actors_tell(const actors_t *self, int64_t now_us); /* the newest of all to 
 /* True: every adopted worker has told what it holds, or has had its time to. */
 bool actors_told(const actors_t *self, int64_t now_us);
 size_t actors_ready(const actors_t *self, actor_role_t role);
-bool actors_all_ran(const actors_t *self, actor_role_t role);
+bool actors_turn(const actors_t *self, actor_role_t role); /* all that start before this role have run */
 bool actors_is_missing(const actors_t *self, const region_actor_t *actor); /* it is to run and does not */
 bool actors_placed(const actors_t *self);                                  /* nobody is missing */
-size_t actors_keeper_home(const actors_t *self, const region_actor_t *keeper);
+/* The node for which one that is on each node is there; NOWHERE: it is gone, or is not to have one. */
+size_t actors_own_node(const actors_t *self, const region_actor_t *actor);
 size_t actors_least_loaded(const actors_t *self); /* a node that stays; NOWHERE: there is none */
 const char *actor_waits_for(const region_actor_t *actor);
 

@@ -87,11 +87,12 @@ bool nodes_holds(const nodes_t *self, size_t node, size_t shard, uint64_t *ret_i
                  uint64_t *ret_number)
 {
     const message_t *announce = self->list[node].announce;
-    for (size_t i = 0; i < announce->announce.held_shards.count; i++) {
-        if (announce->announce.held_shards.items[i] != shard)
+    for (size_t i = 0; i < announce->announce.held.count; i++) {
+        const announce_held_t *held = &announce->announce.held.items[i];
+        if (held->shard != shard)
             continue;
-        *ret_incarnation = announce->announce.held_incarnations.items[i];
-        *ret_number = announce->announce.held_numbers.items[i];
+        *ret_incarnation = held->incarnation;
+        *ret_number = held->number;
         return true;
     }
     return false;
@@ -99,26 +100,16 @@ bool nodes_holds(const nodes_t *self, size_t node, size_t shard, uint64_t *ret_i
 
 /* ---- what is announced ---- */
 
-static bool s_held_well_formed(const message_t *message)
-{
-    return message->announce.held_shards.count == message->announce.held_incarnations.count &&
-           message->announce.held_shards.count == message->announce.held_numbers.count;
-}
-
 /* An incarnation that nobody can have given would be the fence, and every term that may follow it is
  * below. */
-static bool s_are_possible(const wire_u64s_t *incarnations)
-{
-    for (size_t index = 0; index < incarnations->count; index++)
-        if (!incarnation_is_possible(incarnations->items[index]))
-            return false;
-    return true;
-}
-
 static bool s_is_possible(const message_t *message)
 {
-    return s_are_possible(&message->announce.held_incarnations) &&
-           s_are_possible(&message->announce.hosted) && incarnation_is_possible(message->announce.scheduler);
+    bool possible = incarnation_is_possible(message->announce.scheduler);
+    for (size_t i = 0; i < message->announce.held.count; i++)
+        possible &= incarnation_is_possible(message->announce.held.items[i].incarnation);
+    for (size_t i = 0; i < message->announce.hosted.count; i++)
+        possible &= incarnation_is_possible(message->announce.hosted.items[i]);
+    return possible;
 }
 
 static err_code_t s_check_announce(nodes_t *self, const message_t *message, err_t *err)
@@ -128,8 +119,6 @@ static err_code_t s_check_announce(nodes_t *self, const message_t *message, err_
     err_code_t code = region_run_check(self->run, message, err);
     if (code)
         return code;
-    if (!s_held_well_formed(message))
-        return err_set(err, ERR_MALFORMED, "the lists of held shards differ in length");
     if (!s_is_possible(message))
         return err_set(err, ERR_LIMIT, "it tells of an incarnation that nobody can have given");
     return region_run_derive(self->run, message->announce.samples, err);

@@ -21,18 +21,15 @@ void adopting_fini(adopting_t *self)
 
 /* ---- terms ---- */
 
-static uint64_t s_greatest(const wire_u64s_t *list, uint64_t least)
-{
-    for (size_t index = 0; index < list->count; index++)
-        least = list->items[index] > least ? list->items[index] : least;
-    return least;
-}
-
 static uint64_t s_seen(const message_t *announce, uint64_t own)
 {
-    uint64_t seen =
-        s_greatest(&announce->announce.held_incarnations, s_greatest(&announce->announce.hosted, 0));
-    uint64_t scheduler = announce->announce.scheduler;
+    uint64_t seen = 0, scheduler = announce->announce.scheduler;
+    for (size_t i = 0; i < announce->announce.held.count; i++)
+        seen = announce->announce.held.items[i].incarnation > seen
+                   ? announce->announce.held.items[i].incarnation
+                   : seen;
+    for (size_t i = 0; i < announce->announce.hosted.count; i++)
+        seen = announce->announce.hosted.items[i] > seen ? announce->announce.hosted.items[i] : seen;
     return scheduler > own && scheduler > seen ? scheduler : seen;
 }
 
@@ -171,14 +168,14 @@ const char *adopting_waits_for(const adopting_t *self)
     return "nodes";
 }
 
-/* Where some were running, the others were as well, and are placed again; but for workers, which also end
- * when there is nothing for them. */
+/* Where some were running, the others were as well, and are placed again; but for those that also end when
+ * there is nothing for them. */
 static void s_note_missing(adopting_t *self)
 {
     const message_t *saved = self->base->saved;
     bool ran = self->actors->adopted && saved && saved->region_state.placed;
     for (size_t index = 0; ran && index < self->actors->count; index++)
-        if (self->actors->list[index].role != ROLE_WORKER)
+        if (role_row(self->actors->list[index].role)->placed != PLACED_AS_NEEDED)
             self->actors->list[index].ran = true;
 }
 
@@ -231,7 +228,7 @@ bool adopting_take(adopting_t *self, region_actor_t *actor, size_t node, uint64_
     adopting_came_back(self, actor->name); /* and was never away */
     keeping_ran(self->keeping, actor, node);
     shards_ran(self->shards, actor);
-    if (actor->role == ROLE_WORKER)
+    if (role_row(actor->role)->placed == PLACED_AS_NEEDED)
         s_adopt_worker(self, actor, node);
     return true;
 }
@@ -258,23 +255,21 @@ void adopting_ask_workers(adopting_t *self, int64_t now_us)
 /* Those that are there, and those of the predecessor that have not come back yet. */
 static void s_put_nodes(const adopting_t *self, bool in_order, message_t *state)
 {
-    uint64_t words[2 * NODES_MAX];
+    region_state_nodes_t *rows = message_set_rows(&state->region_state.nodes, NODES_MAX);
     size_t count = 0;
     for (size_t index = 0; index < self->nodes->count; index++) {
         const region_node_t *node = &self->nodes->list[index];
         bool stopped = node->stopped && (self->base->life != REGION_STOPPED || in_order);
         if (node->lost || stopped)
             continue;
-        words[count++] = nodes_hash(node->name);
-        words[count++] = nodes_process(node->announce);
+        rows[count++] = (region_state_nodes_t){nodes_hash(node->name), nodes_process(node->announce)};
     }
-    for (size_t index = 0; index < self->known_count && count < 2 * NODES_MAX; index++) {
-        if (self->known[index].heard || self->actors->settled)
-            continue;
-        words[count++] = self->known[index].name;
-        words[count++] = self->known[index].process;
+    for (size_t index = 0; index < self->known_count && count < NODES_MAX; index++) {
+        const known_node_t *known = &self->known[index];
+        if (!known->heard && !self->actors->settled)
+            rows[count++] = (region_state_nodes_t){known->name, known->process};
     }
-    message_set_u64s(&state->region_state.nodes, words, count);
+    state->region_state.nodes.count = count;
 }
 
 /* Those that run and are to, and those of the predecessor that have not come back yet. None when the end is
@@ -316,10 +311,11 @@ void adopting_load_running(adopting_t *self, const message_t *saved)
 
 void adopting_load(adopting_t *self, const message_t *saved)
 {
-    const wire_u64s_t *nodes = &saved->region_state.nodes;
-    self->known = calloc(nodes->count / 2 + 1, sizeof *self->known);
+    size_t count = saved->region_state.nodes.count;
+    self->known = calloc(count + 1, sizeof *self->known);
     CHECK(self->known);
-    for (size_t index = 0; index + 1 < nodes->count; index += 2)
-        self->known[self->known_count++] =
-            (known_node_t){.name = nodes->items[index], .process = nodes->items[index + 1]};
+    for (size_t index = 0; index < count; index++) {
+        const region_state_nodes_t *row = &saved->region_state.nodes.items[index];
+        self->known[self->known_count++] = (known_node_t){.name = row->name, .process = row->process};
+    }
 }

@@ -48,14 +48,23 @@ void placing_take_plan(placing_t *self, const message_t *plan, int64_t now_us)
         s_set_plan(self, plan->plan.workers, plan->plan.workers == 0);
 }
 
+/* Those that are on each node are added where it is known that they are needed. */
+static void s_add_all(actors_t *actors)
+{
+    const size_t counts[PLACED_COUNT] = {[PLACED_PER_SHARD] = actors->shard_count,
+                                         [PLACED_BESIDE_SHARD] = actors->synchronizer_count,
+                                         [PLACED_AS_NEEDED] = actors->worker_count,
+                                         [PLACED_ONCE] = 1};
+    for (actor_role_t role = 0; role < ROLE_NONE; role++)
+        actors_add_numbered(actors, role, counts[role_row(role)->placed]);
+    for (size_t index = 0; actors->elastic && index < actors->count; index++)
+        actors->list[index].wanted = role_row(actors->list[index].role)->placed != PLACED_AS_NEEDED;
+}
+
 static void s_add_actors(placing_t *self)
 {
     actors_t *actors = self->actors;
-    actors_add_numbered(actors, ROLE_SHARD, actors->shard_count);
-    actors_add_numbered(actors, ROLE_SYNCHRONIZER, actors->synchronizer_count);
-    actors_add_numbered(actors, ROLE_WORKER, actors->worker_count);
-    for (size_t index = 0; actors->elastic && index < actors->count; index++)
-        actors->list[index].wanted = actors->list[index].role != ROLE_WORKER;
+    s_add_all(actors);
     shards_start(self->shards);
     training_start(self->training);
     keeping_start(self->keeping);
@@ -108,12 +117,8 @@ static bool s_begin(placing_t *self, int64_t now_us)
 /* Each finds those it talks to, and leases are right after a resume. */
 static bool s_turn(const placing_t *self, actor_role_t role)
 {
-    if (role == ROLE_SHARD || role == ROLE_KEEPER)
-        return true;
-    if (role == ROLE_SYNCHRONIZER)
-        return actors_all_ran(self->actors, ROLE_SHARD);
-    return actors_all_ran(self->actors, ROLE_SHARD) && actors_all_ran(self->actors, ROLE_SYNCHRONIZER) &&
-           shards_known(self->shards);
+    bool leases = role_row(role)->placed == PLACED_AS_NEEDED;
+    return actors_turn(self->actors, role) && (!leases || shards_known(self->shards));
 }
 
 /* A start must not be older than this. An incarnation that ran on another node, and did not hand over, may
@@ -141,7 +146,7 @@ static void s_ask(placing_t *self, region_actor_t *actor, int64_t now_us)
     message_set_name(place->place.actor, actor->name);
     place->place.incarnation = actor->incarnation;
     place->place.run = self->run->id;
-    if (actor->role == ROLE_SHARD)
+    if (role_row(actor->role)->stores)
         s_put_newest(self, actor, place);
     core_send(&self->base->core, &place);
     actor->next_us = now_us + REPEAT_EVERY_US;
@@ -166,7 +171,7 @@ static bool s_may_place(const placing_t *self, const region_actor_t *actor, int6
     bool due = actor->state != PLACE_READY && actor->wanted && now_us >= actor->next_us;
     if (!due || !s_turn(self, actor->role))
         return false;
-    bool starts = actor->state == PLACE_NONE && actor->role == ROLE_WORKER;
+    bool starts = actor->state == PLACE_NONE && role_row(actor->role)->placed == PLACED_AS_NEEDED;
     return !starts || workers_may_start(self->workers, actor);
 }
 

@@ -50,8 +50,7 @@ static void s_started(placing_t *self, region_actor_t *actor, bool in_order, int
     actor->trouble.failures = 0;
     actor->trouble.lacks_room[0] = 0;
     actor->since_us = actor->seen_us = actor->worker.ready_us = now_us;
-    if (actor->role == ROLE_WORKER)
-        training_worker_started(self->training, actor);
+    training_started(self->training, actor);
     moving_started(self->moving, actor);
 }
 

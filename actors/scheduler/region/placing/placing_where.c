@@ -123,7 +123,7 @@ static size_t s_disk_home(placing_t *self, region_actor_t *actor, int64_t now_us
     return holder != NOWHERE ? holder : actors_least_loaded(self->actors);
 }
 
-static size_t s_shard_home(placing_t *self, region_actor_t *actor, int64_t now_us)
+static size_t s_store_home(placing_t *self, region_actor_t *actor, int64_t now_us)
 {
     if (moving_has_handed(self->moving, actor->index))
         return moving_home(self->moving, actor, now_us);
@@ -132,22 +132,39 @@ static size_t s_shard_home(placing_t *self, region_actor_t *actor, int64_t now_u
     return s_disk_home(self, actor, now_us);
 }
 
-static size_t s_synchronizer_home(const placing_t *self, const region_actor_t *actor)
+static size_t s_home_of_shard(placing_t *self, region_actor_t *actor, int64_t now_us)
 {
+    (void)now_us;
     size_t node = self->actors->list[actor->index].node;
     return nodes_is_alive(self->nodes, node) ? node : NOWHERE;
 }
 
+static size_t s_own_node(placing_t *self, region_actor_t *actor, int64_t now_us)
+{
+    (void)now_us;
+    return actors_own_node(self->actors, actor);
+}
+
+static size_t s_core_home(placing_t *self, region_actor_t *actor, int64_t now_us)
+{
+    (void)now_us;
+    return workers_home(self->workers, actor);
+}
+
+static size_t s_any_home(placing_t *self, region_actor_t *actor, int64_t now_us)
+{
+    (void)actor, (void)now_us;
+    return actors_least_loaded(self->actors);
+}
+
 size_t placing_home(placing_t *self, region_actor_t *actor, int64_t now_us)
 {
-    switch (actor->role) {
-    case ROLE_SHARD:
-        return s_shard_home(self, actor, now_us);
-    case ROLE_KEEPER:
-        return actors_keeper_home(self->actors, actor);
-    case ROLE_SYNCHRONIZER:
-        return s_synchronizer_home(self, actor);
-    default:
-        return workers_home(self->workers, actor);
-    }
+    static size_t (*const homes[PLACED_COUNT])(placing_t *, region_actor_t *,
+                                               int64_t) = {[PLACED_PER_SHARD] = s_any_home,
+                                                           [PLACED_BESIDE_SHARD] = s_home_of_shard,
+                                                           [PLACED_AS_NEEDED] = s_core_home,
+                                                           [PLACED_PER_NODE] = s_own_node,
+                                                           [PLACED_ONCE] = s_any_home};
+    const role_row_t *row = role_row(actor->role);
+    return (row->stores ? s_store_home : homes[row->placed])(self, actor, now_us);
 }

@@ -13,7 +13,6 @@
 #define RETURN_AGAIN_US                                                                                      \
     ((int64_t)30000000)             /* a unit that was returned and is still there is returned once more */
 #define BACK_US ((int64_t)10000000) /* a predecessor's node that is there tells so within that time */
-#define KEPT_WORDS 6
 
 typedef enum {
     UNIT_FREE,      /* never rented, or ended */
@@ -585,50 +584,48 @@ void region_rent_restore(region_rent_t *self, const uint64_t *rented_us, size_t 
         self->rented_us[offer] = (int64_t)rented_us[offer];
 }
 
-void region_rent_put(const region_rent_t *self, wire_u64s_t *ret_units, int64_t now_us)
+void region_rent_put(const region_rent_t *self, message_t *state, int64_t now_us)
 {
-    uint64_t *words = calloc(self->unit_count * KEPT_WORDS + 1, sizeof *words);
-    CHECK(words);
+    region_state_rented_units_t *rows = message_set_rows(&state->region_state.rented_units, self->unit_count);
     size_t count = 0;
     for (size_t i = 0; i < self->unit_count; i++) {
         const unit_t *unit = &self->units[i];
         if (self->spec.outlive ? !s_counts(unit) : !unit->shards)
             continue;
-        words[count++] = unit->offer;
-        words[count++] = unit->number;
-        words[count++] = unit->state;
-        words[count++] = (uint64_t)(now_us - unit->rented_us);
-        words[count++] = (uint64_t)(unit->before_us + 1);
-        words[count++] = unit->again;
+        rows[count++] = (region_state_rented_units_t){.offer = unit->offer,
+                                                      .number = unit->number,
+                                                      .state = unit->state,
+                                                      .rented_us = now_us - unit->rented_us,
+                                                      .before_us = unit->before_us + 1,
+                                                      .again = unit->again};
     }
-    message_set_u64s(ret_units, words, count);
-    free(words);
+    state->region_state.rented_units.count = count;
 }
 
 /* One that was there tells so soon; one that was on its way has all its time; one that was to go goes. */
-static void s_inherit(region_rent_t *self, const uint64_t *words, int64_t now_us)
+static void s_inherit(region_rent_t *self, const region_state_rented_units_t *row, int64_t now_us)
 {
-    unit_t *unit = s_add(self, words[0], words[1]);
+    unit_t *unit = s_add(self, row->offer, row->number);
     if (!unit)
         return;
-    bool leaves = words[2] == UNIT_RETURNING;
+    bool leaves = row->state == UNIT_RETURNING;
     int64_t patience_us = self->spec.patience_us;
-    if (words[2] == UNIT_HERE && patience_us > BACK_US)
+    if (row->state == UNIT_HERE && patience_us > BACK_US)
         patience_us = BACK_US;
     unit->state = leaves ? UNIT_RETURNING : UNIT_ASKED;
     unit->inherited = true;
-    unit->rented_us = now_us - (int64_t)words[3];
-    unit->before_us = (int64_t)words[4] - 1;
-    unit->again = words[5];
+    unit->rented_us = now_us - row->rented_us;
+    unit->before_us = row->before_us - 1;
+    unit->again = row->again;
     unit->next_us = leaves ? now_us : now_us + patience_us;
-    unit->shards = words[2] == UNIT_HERE;              /* it may have some */
-    self->rented_us[unit->offer] -= (int64_t)words[3]; /* was counted among what its offer had come to */
+    unit->shards = row->state == UNIT_HERE;         /* it may have some */
+    self->rented_us[unit->offer] -= row->rented_us; /* was counted among what its offer had come to */
 }
 
 /* It ended with the predecessor; what it has on its disk nobody else has. */
-static void s_begin_again(region_rent_t *self, const uint64_t *words, int64_t now_us)
+static void s_begin_again(region_rent_t *self, const region_state_rented_units_t *row, int64_t now_us)
 {
-    unit_t *unit = s_add(self, words[0], words[1]);
+    unit_t *unit = s_add(self, row->offer, row->number);
     if (!unit)
         return;
     unit->state = UNIT_PAUSING;
@@ -636,10 +633,15 @@ static void s_begin_again(region_rent_t *self, const uint64_t *words, int64_t no
     unit->next_us = now_us + self->spec.settle_us;
 }
 
-void region_rent_take(region_rent_t *self, const wire_u64s_t *units, int64_t now_us)
+void region_rent_take(region_rent_t *self, const message_t *saved, int64_t now_us)
 {
-    void (*take)(region_rent_t *, const uint64_t *, int64_t) = self->spec.outlive ? s_inherit : s_begin_again;
-    for (size_t at = 0; at + KEPT_WORDS <= units->count; at += KEPT_WORDS)
-        if (units->items[at] < self->spec.region->offer_count)
-            take(self, units->items + at, now_us);
+    for (size_t i = 0; i < saved->region_state.rented_units.count; i++) {
+        const region_state_rented_units_t *row = &saved->region_state.rented_units.items[i];
+        if (row->offer >= self->spec.region->offer_count)
+            continue;
+        if (self->spec.outlive)
+            s_inherit(self, row, now_us);
+        else
+            s_begin_again(self, row, now_us);
+    }
 }

@@ -111,7 +111,7 @@ uint64_t region_rent_issued(const region_rent_t *self); /* commands so far */
 
 /* Figures that a predecessor had counted; then the units that it had rented, of those that outlive it. */
 void region_rent_restore(region_rent_t *self, const uint64_t *rented_us, size_t count, uint64_t failures);
-void region_rent_take(region_rent_t *self, const wire_u64s_t *units, int64_t now_us);
-void region_rent_put(const region_rent_t *self, wire_u64s_t *ret_units, int64_t now_us);
+void region_rent_take(region_rent_t *self, const message_t *saved, int64_t now_us);
+void region_rent_put(const region_rent_t *self, message_t *state, int64_t now_us);
 
 #endif

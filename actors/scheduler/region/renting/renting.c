@@ -32,12 +32,12 @@ void renting_fini(renting_t *self)
 static bool s_may_need(const renting_t *self, size_t shard, size_t node)
 {
     const region_actor_t *actor = &self->actors->list[shard];
-    const wire_u64s_t *held = &self->nodes->list[node].announce->announce.held_shards;
+    const message_t *announce = self->nodes->list[node].announce;
     if (moving_has_handed(self->moving, shard))
         return false;
     bool holds = actor->node == node;
-    for (size_t i = 0; actor->state == PLACE_NONE && i < held->count; i++)
-        holds |= held->items[i] == shard;
+    for (size_t i = 0; actor->state == PLACE_NONE && i < announce->announce.held.count; i++)
+        holds |= announce->announce.held.items[i].shard == shard;
     return holds;
 }
 
@@ -45,7 +45,7 @@ static bool s_may_need(const renting_t *self, size_t shard, size_t node)
 static size_t s_shards_on(const renting_t *self, size_t node)
 {
     if (!self->actors->list)
-        return self->nodes->list[node].announce->announce.held_shards.count;
+        return self->nodes->list[node].announce->announce.held.count;
     size_t count = 0;
     for (size_t shard = 0; shard < self->actors->shard_count; shard++)
         count += s_may_need(self, shard, node);
@@ -194,21 +194,13 @@ static double s_free_power(const renting_t *self)
     return power;
 }
 
-static void s_set_rented(const renting_t *self, wire_u64s_t *field, int64_t now_us)
-{
-    uint64_t rented[TOPOLOGY_OFFERS_MAX];
-    for (size_t i = 0; i < self->base->region->offer_count; i++)
-        rented[i] = (uint64_t)region_rent_us(self->rent, i, now_us);
-    message_set_u64s(field, rented, self->base->region->offer_count);
-}
-
 void renting_report(const renting_t *self, message_t *report, int64_t now_us)
 {
-    uint64_t units[TOPOLOGY_OFFERS_MAX];
-    for (size_t i = 0; i < self->base->region->offer_count; i++)
-        units[i] = region_rent_present(self->rent, i);
-    message_set_u64s(&report->region_report.units, units, self->base->region->offer_count);
-    s_set_rented(self, &report->region_report.rented, now_us);
+    size_t count = self->base->region->offer_count;
+    region_report_offers_t *offers = message_set_rows(&report->region_report.offers, count);
+    for (size_t i = 0; i < count; i++)
+        offers[i] = (region_report_offers_t){.units = region_rent_present(self->rent, i),
+                                             .rented_us = (uint64_t)region_rent_us(self->rent, i, now_us)};
     report->region_report.rent_start_us = region_rent_start_us(self->rent);
     report->region_report.rent_failures = region_rent_failures(self->rent);
     report->region_report.computed = self->computed;
@@ -220,13 +212,15 @@ void renting_report(const renting_t *self, message_t *report, int64_t now_us)
 
 void renting_put(const renting_t *self, message_t *state, int64_t now_us)
 {
-    uint64_t units[TOPOLOGY_OFFERS_MAX];
-    for (size_t i = 0; i < self->base->region->offer_count; i++)
+    uint64_t units[TOPOLOGY_OFFERS_MAX], rented[TOPOLOGY_OFFERS_MAX];
+    for (size_t i = 0; i < self->base->region->offer_count; i++) {
         units[i] = region_rent_wanted(self->rent, i);
+        rented[i] = (uint64_t)region_rent_us(self->rent, i, now_us);
+    }
     if (region_rent_wants(self->rent))
         message_set_u64s(&state->region_state.units, units, self->base->region->offer_count);
-    s_set_rented(self, &state->region_state.rented, now_us);
-    region_rent_put(self->rent, &state->region_state.rented_units, now_us);
+    message_set_u64s(&state->region_state.rented, rented, self->base->region->offer_count);
+    region_rent_put(self->rent, state, now_us);
     state->region_state.rent_failures = region_rent_failures(self->rent);
     state->region_state.computed = self->computed;
     state->region_state.core_s = self->core_s;
@@ -260,7 +254,7 @@ void renting_load_units(renting_t *self, const message_t *saved, int64_t now_us)
     if (!saved->region_state.rented_units.count)
         return;
     s_load_rented(self, saved);
-    region_rent_take(self->rent, &saved->region_state.rented_units, now_us);
+    region_rent_take(self->rent, saved, now_us);
 }
 
 /* ---- commands ---- */

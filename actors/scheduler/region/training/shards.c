@@ -5,9 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NEWEST_WORDS 2
-#define RAN_WORDS 2
-
 void shards_init(shards_t *self, region_base_t *base, region_run_t *run, nodes_t *nodes, actors_t *actors)
 {
     *self = (shards_t){.base = base, .run = run, .nodes = nodes, .actors = actors};
@@ -237,69 +234,46 @@ void shards_report(const shards_t *self, message_t *report)
 
 /* ---- for a successor ---- */
 
-/* A shard's row of figures: its incarnation, what tells which progress it is, and its counters, each at its
- * place. Rows only get longer, so an older one lacks the last of them. */
-#define FIGURES(X) X(1, history) X(2, steps) X(3, rounds) X(4, samples_applied) X(8, closed) X(9, lasts)
-#define COUNT_FIGURE(word, name) +1
-enum {
-    FIGURE_WORDS = 1 FIGURES(COUNT_FIGURE)
-#define COUNTER(name, stored, add, word, state, told, sum, json, unit, help) +1
-#include "codec/wire/counters.def"
-};
-
-static void s_put_row(const message_t *progress, uint64_t words[FIGURE_WORDS])
+/* Positions tell which progress it is; counters are all that are in the list. */
+static void s_put_figures(const message_t *progress, region_state_figures_t *row)
 {
-    words[0] = progress->incarnation;
-#define PUT_FIGURE(word, name) words[word] = (uint64_t)progress->progress.name;
-    FIGURES(PUT_FIGURE)
-#undef PUT_FIGURE
-#define COUNTER(name, stored, add, word, state, told, sum, json, unit, help) words[word] = progress->told;
+    *row = (region_state_figures_t){.incarnation = progress->incarnation,
+                                    .history = progress->progress.history,
+                                    .steps = progress->progress.steps,
+                                    .rounds = progress->progress.rounds,
+                                    .samples_applied = progress->progress.samples_applied,
+                                    .closed = progress->progress.closed,
+                                    .lasts = progress->progress.lasts};
+#define COUNTER(name, stored, add, word, state, told, sum, json, unit, help) row->name = progress->told;
 #include "codec/wire/counters.def"
 }
 
-static void s_take_row(message_t *progress, const uint64_t words[FIGURE_WORDS])
+static void s_take_figures(message_t *progress, const region_state_figures_t *row)
 {
-    progress->incarnation = words[0];
-#define TAKE_FIGURE(word, name) progress->progress.name = words[word];
-    FIGURES(TAKE_FIGURE)
-#undef TAKE_FIGURE
-#define COUNTER(name, stored, add, word, state, told, sum, json, unit, help) progress->told = words[word];
+    progress->incarnation = row->incarnation;
+    progress->progress.history = row->history;
+    progress->progress.steps = row->steps;
+    progress->progress.rounds = row->rounds;
+    progress->progress.samples_applied = row->samples_applied;
+    progress->progress.closed = row->closed;
+    progress->progress.lasts = row->lasts;
+#define COUNTER(name, stored, add, word, state, told, sum, json, unit, help) progress->told = row->name;
 #include "codec/wire/counters.def"
 }
 
-static void s_put_figures(const shards_t *self, message_t *state)
-{
-    size_t count = self->actors->shard_count * FIGURE_WORDS;
-    uint64_t *words = calloc(count + 1, sizeof *words);
-    CHECK(words);
-    for (size_t index = 0; index < self->actors->shard_count; index++)
-        if (self->list[index].progress)
-            s_put_row(self->list[index].progress, words + FIGURE_WORDS * index);
-    message_set_u64s(&state->region_state.figures, words, count);
-    free(words);
-}
-
-static void s_put_newest(const shards_t *self, message_t *state)
+static void s_put_list(const shards_t *self, message_t *state)
 {
     size_t count = self->actors->shard_count;
-    uint64_t *newest = calloc(count * NEWEST_WORDS + 1, sizeof *newest);
-    uint64_t *ran = calloc(count * RAN_WORDS + 1, sizeof *ran);
-    CHECK(newest && ran);
+    region_state_figures_t *figures = message_set_rows(&state->region_state.figures, count);
+    region_state_newest_t *newest = message_set_rows(&state->region_state.newest, count);
+    region_state_ran_on_t *ran_on = message_set_rows(&state->region_state.ran_on, count);
     for (size_t index = 0; index < count; index++) {
-        newest[NEWEST_WORDS * index] = self->list[index].newest_incarnation;
-        newest[NEWEST_WORDS * index + 1] = self->list[index].newest_number;
-        ran[RAN_WORDS * index] = self->list[index].ran_on;
-        ran[RAN_WORDS * index + 1] = self->list[index].ran_process;
+        const region_shard_t *shard = &self->list[index];
+        if (shard->progress)
+            s_put_figures(shard->progress, &figures[index]);
+        newest[index] = (region_state_newest_t){shard->newest_incarnation, shard->newest_number};
+        ran_on[index] = (region_state_ran_on_t){shard->ran_on, shard->ran_process};
     }
-    message_set_u64s(&state->region_state.newest, newest, count * NEWEST_WORDS);
-    message_set_u64s(&state->region_state.ran_on, ran, count * RAN_WORDS);
-    free(newest);
-    free(ran);
-}
-
-static void s_copy(wire_u64s_t *field, const wire_u64s_t *words)
-{
-    message_set_u64s(field, words->items, words->count);
 }
 
 void shards_put(const shards_t *self, message_t *state)
@@ -308,12 +282,11 @@ void shards_put(const shards_t *self, message_t *state)
     state->region_state.samples_repeated = self->samples_repeated;
     state->region_state.samples_reached = self->samples_reached;
     if (self->list) {
-        s_put_newest(self, state);
-        s_put_figures(self, state);
+        s_put_list(self, state);
     } else if (saved) {
-        s_copy(&state->region_state.newest, &saved->region_state.newest);
-        s_copy(&state->region_state.figures, &saved->region_state.figures);
-        s_copy(&state->region_state.ran_on, &saved->region_state.ran_on);
+        message_copy_rows(&state->region_state.newest, &saved->region_state.newest);
+        message_copy_rows(&state->region_state.figures, &saved->region_state.figures);
+        message_copy_rows(&state->region_state.ran_on, &saved->region_state.ran_on);
     }
 }
 
@@ -330,20 +303,20 @@ void shards_conclude(shards_t *self)
 
 static void s_load_ran(shards_t *self, const message_t *saved)
 {
-    const wire_u64s_t *ran_on = &saved->region_state.ran_on;
-    if (ran_on->count != self->actors->shard_count * RAN_WORDS)
+    if (saved->region_state.ran_on.count != self->actors->shard_count)
         return;
     for (size_t index = 0; index < self->actors->shard_count; index++) {
-        self->list[index].ran_on = ran_on->items[RAN_WORDS * index];
-        self->list[index].ran_process = ran_on->items[RAN_WORDS * index + 1];
+        self->list[index].ran_on = saved->region_state.ran_on.items[index].name;
+        self->list[index].ran_process = saved->region_state.ran_on.items[index].process;
     }
 }
 
 /* In a job that has got more epochs since, or another rate, nothing is final any more. */
-static message_t *s_load_progress(const shards_t *self, const uint64_t *words, size_t index, bool same)
+static message_t *s_load_progress(const shards_t *self, const region_state_figures_t *row, size_t index,
+                                  bool same)
 {
     message_t *progress = message_new(KIND_progress, self->base->core.name, self->actors->list[index].name);
-    s_take_row(progress, words);
+    s_take_figures(progress, row);
     if (!same) {
         progress->progress.closed = false;
         progress->progress.lasts = 0;
@@ -351,30 +324,17 @@ static message_t *s_load_progress(const shards_t *self, const uint64_t *words, s
     return progress;
 }
 
-/* Words of a shard's row that an older or a newer program has written: as many as both know. */
-static void s_load_row(const shards_t *self, const wire_u64s_t *figures, size_t index,
-                       uint64_t ret_words[FIGURE_WORDS])
-{
-    size_t had = figures->count / self->actors->shard_count, common = had < FIGURE_WORDS ? had : FIGURE_WORDS;
-    memset(ret_words, 0, FIGURE_WORDS * sizeof *ret_words);
-    if (had)
-        memcpy(ret_words, figures->items + had * index, common * sizeof *ret_words);
-}
-
 static void s_load_shards(shards_t *self, const message_t *saved)
 {
-    const wire_u64s_t *newest = &saved->region_state.newest;
     bool same = !strcmp(saved->region_state.digest, self->base->digest);
-    if (newest->count != self->actors->shard_count * NEWEST_WORDS)
+    if (saved->region_state.newest.count != self->actors->shard_count)
         return;
     for (size_t index = 0; index < self->actors->shard_count; index++) {
         region_shard_t *shard = &self->list[index];
-        uint64_t words[FIGURE_WORDS];
-        s_load_row(self, &saved->region_state.figures, index, words);
-        shard->newest_incarnation = newest->items[NEWEST_WORDS * index];
-        shard->newest_number = newest->items[NEWEST_WORDS * index + 1];
-        if (words[0])
-            shard->progress = s_load_progress(self, words, index, same);
+        shard->newest_incarnation = saved->region_state.newest.items[index].incarnation;
+        shard->newest_number = saved->region_state.newest.items[index].number;
+        if (index < saved->region_state.figures.count && saved->region_state.figures.items[index].incarnation)
+            shard->progress = s_load_progress(self, &saved->region_state.figures.items[index], index, same);
     }
 }
 

@@ -129,7 +129,7 @@ message_t *training_row(const training_t *self, size_t index, const char *to); /
 /* A worker's request for batches, with what it has computed. False: it was refused as malformed. */
 bool training_take_want(training_t *self, const message_t *message, region_actor_t *worker, int64_t now_us,
                         computed_t *ret_computed);
-void training_worker_started(training_t *self, const region_actor_t *worker);
+void training_started(training_t *self, const region_actor_t *actor);
 void training_worker_adopted(training_t *self, const region_actor_t *worker);
 void training_worker_lost(training_t *self, const region_actor_t *worker);
 

@@ -13,8 +13,10 @@ static double s_expected(const training_t *self, const region_actor_t *worker)
     return isfinite(speed) && speed > 0 ? speed : 0;
 }
 
-void training_worker_started(training_t *self, const region_actor_t *worker)
+void training_started(training_t *self, const region_actor_t *worker)
 {
+    if (worker->role != ROLE_WORKER)
+        return;
     lease_table_start(self->shards->leases, worker->index, worker->incarnation);
     lease_table_expect(self->shards->leases, worker->index, s_expected(self, worker));
 }

@@ -16,11 +16,7 @@
  * parameters, and nowhere else.
  *
  * No fused multiply-add here: regions apply rounds to the same bits. */
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC optimize("fp-contract=off")
-#else
-#pragma STDC FP_CONTRACT OFF
-#endif
+#include "actors/model/exact.h"
 
 #include "actors/shard/replica/strategy/difference.h"
 

@@ -15,4 +15,11 @@ bool gradient_take(replica_t *self, const late_t *late,
 void gradient_again(replica_t *self, const delta_head_t *head, const buf_t *values);
 void gradient_open_again(replica_t *self, const former_t *former);
 
+/* The row of a strategy that sends gradients, where nobody waits. */
+#define GRADIENT_WITHOUT_ROUNDS                                                                              \
+    .derive = gradient_derive, .ready = exchange_ready, .whole = gradient_whole, .cut = gradient_cut,        \
+    .made = exchange_made_nothing, .own = exchange_own_never, .take = gradient_take,                         \
+    .again = gradient_again, .open_again = gradient_open_again, .scale = exchange_scale_none,                \
+    EXCHANGE_WITHOUT_ROUNDS
+
 #endif

@@ -10,11 +10,7 @@
  * Source: SlowMo, arXiv 1910.00643, algorithm 1, with v = gamma u; there all workers average
  * exactly before it, here with what has come. No fused multiply-add: replicas that start equal stay
  * as equal as under ama. */
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC optimize("fp-contract=off")
-#else
-#pragma STDC FP_CONTRACT OFF
-#endif
+#include "actors/model/exact.h"
 
 #include "actors/shard/replica/strategy/difference.h"
 #include "actors/shard/replica/strategy/model.h"

@@ -4,6 +4,8 @@
 #include "actors/keeper/keeper_core.h"
 #include "actors/keeper/transfer.h"
 #include "store/statedir.h"
+#include "store/statedir_latest.h"
+#include "store/statedir_stores.h"
 #include "tests/unit/store/power.h"
 #include "tests/unit/store/temp.h"
 

@@ -28,6 +28,8 @@ static const struct {
     {FROM_NODES, "node/eu/a", {"node/us/a", "node/eu", "node/eu/", "keeper/eu/a"}},
     {FROM_ALL_SHARDS, "shard/us/0", {"shard/us", "keeper/us/0", "shard//0", "shards/us/0"}},
     {FROM_BROKER, "broker/eu", {"broker/us", "broker/eu/1", "broker", "broker/"}},
+    {FROM_HOSTED, "keeper/eu/a", {"keeper/us/a", "node/eu/a", "worker/eu", "somebody/eu"}},
+    {FROM_HOSTED, "worker/eu/3", {"scheduler/eu", "shard/eu/", "", "keeper"}},
 };
 
 Test(dispatch, a_name_says_what_its_bearer_is)

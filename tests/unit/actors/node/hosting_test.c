@@ -1,5 +1,6 @@
 #include "actors/kit/process.h"
 #include "actors/node/hosting.h"
+#include "codec/wire/actor_name.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -71,6 +72,45 @@ Test(hosting, other_lines_are_neither)
         cr_assert_not(hosting_parse_command(lines[i], &command), "%s", lines[i]);
         cr_assert_not(hosting_parse_event(lines[i], &event), "%s", lines[i]);
     }
+}
+
+/* ---- roles ---- */
+
+static bool s_starts(const topology_t *topology, const char *actor)
+{
+    job_t job = {.region_count = topology->region_count};
+    hosting_spec_t with = {
+        .topology = topology, .job = &job, .state_dir = ".", .node = "node/eu/a", .region_index = 0};
+    node_command_t command = {.verb = NODE_START, .incarnation = 1};
+    shell_spec_t spec = {.name = actor};
+    snprintf(command.actor, sizeof command.actor, "%s", actor);
+    bool starts = hosting_fill(&with, &command, &spec);
+    cr_assert_eq(starts, spec.role != NULL, "%s", actor);
+    if (starts)
+        spec.ops->close(spec.hint);
+    return starts;
+}
+
+/* Of every role that nodes host somebody can be started; of no other. */
+Test(hosting, a_role_that_nodes_host_has_a_way_to_start_it)
+{
+    static const char *const rest[] = {[NAMED_ALONE] = "", [NAMED_NUMBERED] = "/1", [NAMED_CALLED] = "/a"};
+    static const topology_t topology = {.region_count = 1, .regions[0] = {.name = "eu", .shards = 2}};
+    for (actor_role_t role = 0; role < ROLE_NONE; role++) {
+        char name[WIRE_NAME_SIZE];
+        snprintf(name, sizeof name, "%s/eu%s", role_row(role)->text, rest[role_row(role)->named]);
+        cr_assert_eq(s_starts(&topology, name), role_is_hosted(role), "%s", name);
+    }
+}
+
+Test(hosting, who_is_not_in_the_job_or_of_another_node_is_not_started)
+{
+    static const char *const foreign[] = {"shard/eu/2",  "synchronizer/eu/2", "shard/us/0", "worker/us/0",
+                                          "keeper/eu/b", "keeper/us/a",       "worker/eu",  "worker/eu/x",
+                                          "shard/eu/01", "somebody/eu",       "shard",      ""};
+    static const topology_t topology = {.region_count = 1, .regions[0] = {.name = "eu", .shards = 2}};
+    for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
+        cr_assert_not(s_starts(&topology, foreign[i]), "%s", foreign[i]);
 }
 
 /* ---- lines over a socket ---- */

@@ -50,6 +50,23 @@ static const char *s_name(rng_t *rng)
     return s_names[rng_below(rng, sizeof s_names / sizeof *s_names)];
 }
 
+static void s_rows(rng_t *rng, void *value, const schema_rows_t *about)
+{
+    char *rows = message_new_rows(value, about->row_bytes, rng_below(rng, 4));
+    for (size_t row = 0; row < schema_rows(value).count; row++)
+        for (size_t i = 0; i < about->column_count; i++) {
+            void *at = rows + row * about->row_bytes + about->columns[i].offset;
+            uint64_t bits = s_u64(rng);
+            double real = s_f64(rng);
+            if (about->columns[i].type == TYPE_name)
+                message_set_name(at, s_name(rng));
+            else if (about->columns[i].type == TYPE_bool)
+                *(bool *)at = bits & 1;
+            else
+                memcpy(at, about->columns[i].type == TYPE_f64 ? (void *)&real : &bits, sizeof bits);
+        }
+}
+
 static void s_fill(rng_t *rng, message_t *message, const schema_field_t *field)
 {
     void *value = (char *)message + field->offset;
@@ -77,6 +94,9 @@ static void s_fill(rng_t *rng, message_t *message, const schema_field_t *field)
     case TYPE_u64s:
         message_set_u64s(value, items, rng_below(rng, 4));
         break;
+    case TYPE_rows:
+        s_rows(rng, value, field->rows);
+        break;
     default:
         break;
     }
@@ -90,9 +110,7 @@ static void s_season(rng_t *rng, message_t *message, const topology_t *topology)
     if (message->kind == KIND_announce && rng_below(rng, 4)) {
         topology_digest(topology, message->announce.digest);
         message->announce.samples = SAMPLES;
-        message_set_u64s(&message->announce.held_shards, NULL, 0);
-        message_set_u64s(&message->announce.held_incarnations, NULL, 0);
-        message_set_u64s(&message->announce.held_numbers, NULL, 0);
+        message_set_rows(&message->announce.held, 0);
     }
     if (message->kind == KIND_region_report && rng_below(rng, 4)) {
         topology_digest(topology, message->region_report.digest);

@@ -20,14 +20,14 @@ static bench_t s_bench(strategy_name_t strategy, uint64_t applied)
     cr_assert_eq(job_derive(self.topology, 320, &self.job, &err), ERR_OK, "%s", err.text);
     range_t have = {0, applied};
     ranges_t ranges = {.items = &have, .count = applied ? 1 : 0};
-    uint64_t finals[] = {0, applied == self.job.regions[0].batches};
     self.state = message_new(KIND_shard_state, "shard/region0/1", "shard/region0/1");
     self.state->shard_state.shard = 1;
     self.state->shard_state.batches = self.job.regions[0].batches;
     self.state->shard_state.rate = shard_carry_rate(self.topology);
-    self.state->shard_state.closed = finals[1];
+    self.state->shard_state.closed = applied == self.job.regions[0].batches;
     message_set_ranges(&self.state->shard_state.applied, &ranges);
-    message_set_u64s(&self.state->shard_state.origin_final, finals, 2);
+    message_set_rows(&self.state->shard_state.regions, 2);
+    self.state->shard_state.regions.items[1].final = self.state->shard_state.closed;
     return self;
 }
 
@@ -105,8 +105,9 @@ Test(carry, what_waits_for_its_round_is_not_through)
 {
     bench_t bench = s_bench(STRATEGY_SMA, 200);
     err_t err = {0};
-    uint64_t pending[] = {1, 25, 0, 0, 0, 1};
-    message_set_u64s(&bench.state->shard_state.pending, pending, 6);
+    message_set_rows(&bench.state->shard_state.pending, 1);
+    bench.state->shard_state.pending.items[0] =
+        (shard_state_pending_t){.region = 1, .number = 25, .final = true};
     cr_expect_eq(s_ask(&bench, 9, RATE, &err), ERR_JOB);
     s_free(&bench);
 }

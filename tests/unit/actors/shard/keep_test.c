@@ -1,4 +1,5 @@
 /* A shard and its keepers, at the levels of durability. The keepers are the test. */
+#include "tests/unit/actors/keepers.h"
 #include "tests/unit/actors/shard/world.h"
 
 #include "actors/shard/shard_inside.h"
@@ -29,7 +30,7 @@ static void s_assign(world_t *w, size_t r, size_t k, uint64_t assignment, const 
     snprintf(from, sizeof from, "scheduler/region%zu", r);
     message_t *m = message_new(KIND_keepers, to, from);
     m->keepers.assignment = assignment;
-    message_set_text(&m->keepers.names, names);
+    keepers_set(m, names);
     world_send_shard(w, m);
 }
 
@@ -357,7 +358,7 @@ Test(keep, its_own_scheduler_alone_says_who_keeps)
     world_run(w);
     message_t *m = message_new(KIND_keepers, "shard/region0/0", "scheduler/region1");
     m->keepers.assignment = 9;
-    message_set_text(&m->keepers.names, B " 1\n");
+    keepers_set(m, B " 1\n");
     world_send_shard(w, m);
     cr_assert_eq(w->shard[0][0]->durable->keep.keeper_count, 0);
     s_assign(w, 0, 0, 1, A " 1\n");

@@ -9,6 +9,8 @@
 #include "store/manifest.h"
 #include "store/snapshot_store.h"
 #include "store/statedir.h"
+#include "store/statedir_latest.h"
+#include "store/statedir_stores.h"
 #include "tests/unit/store/power.h"
 #include "tests/unit/store/temp.h"
 

@@ -27,7 +27,7 @@ Test(actor_name, what_is_made_is_taken_apart_again)
 {
     for (actor_role_t role = 0; role < ROLE_NONE; role++) {
         char name[WIRE_NAME_SIZE];
-        snprintf(name, sizeof name, "%s/eu/7", actor_role_text(role));
+        snprintf(name, sizeof name, "%s/eu/7", role_row(role)->text);
         actor_parts_t parts = s_split(name);
         cr_assert_eq(parts.role, role);
         cr_assert(actor_is_in(&parts, "eu") && !actor_is_in(&parts, "e") && !actor_is_in(&parts, "eu/"));

@@ -10,8 +10,8 @@
 #include <string.h>
 
 #define MESSAGES SOURCE_DIR "/tests/golden/messages.golden"
-#define RETIREES                                                                                             \
-    SOURCE_DIR "/tests/golden/retired.golden" /* by a version that still had them; never written again */
+/* By a version that still had the retired fields; never written again, but for lists that are rows since. */
+#define RETIREES SOURCE_DIR "/tests/golden/retired.golden"
 #define PROTOCOL SOURCE_DIR "/tests/golden/protocol.md"
 #define UPDATE                                                                                               \
     "if the change is meant (numbers are append-only!): CLOUDLESS_UPDATE_GOLDEN=1 build/asan/tests/"         \

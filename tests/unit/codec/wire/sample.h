@@ -46,23 +46,43 @@ static inline void sample_ranges(rng_t *rng, wire_ranges_t *field)
     ranges_fini(&ranges);
 }
 
-static inline void sample_field(rng_t *rng, void *field, wire_type_t type)
+static inline void sample_value(rng_t *rng, void *value, wire_type_t type)
 {
-    char text[WIRE_TEXT_SIZE];
-    uint64_t bits = sample_u64(rng), list[32];
+    char text[WIRE_NAME_SIZE];
+    uint64_t bits = sample_u64(rng);
     switch (type) {
-    case TYPE_u64:
-    case TYPE_i64:
-    case TYPE_f64: /* any bits, NaN and infinities among them */
-        memcpy(field, &bits, sizeof bits);
-        break;
     case TYPE_bool:
-        *(bool *)field = bits & 1;
+        *(bool *)value = bits & 1;
         break;
     case TYPE_name:
         sample_string(rng, text, WIRE_NAME_SIZE);
-        message_set_name(field, text);
+        message_set_name(value, text);
         break;
+    default: /* any bits, NaN and infinities among them */
+        memcpy(value, &bits, sizeof bits);
+    }
+}
+
+/* One value of the rows that are there. */
+static inline void *sample_cell(const void *field, const schema_field_t *about, size_t row, size_t column)
+{
+    char *rows = schema_rows(field).items;
+    return rows + row * about->rows->row_bytes + about->rows->columns[column].offset;
+}
+
+static inline void sample_rows(rng_t *rng, void *field, const schema_field_t *about)
+{
+    message_new_rows(field, about->rows->row_bytes, rng_below(rng, 6));
+    for (size_t row = 0; row < schema_rows(field).count; row++)
+        for (size_t i = 0; i < about->rows->column_count; i++)
+            sample_value(rng, sample_cell(field, about, row, i), about->rows->columns[i].type);
+}
+
+static inline void sample_field(rng_t *rng, void *field, const schema_field_t *about)
+{
+    char text[WIRE_TEXT_SIZE];
+    uint64_t list[32];
+    switch (about->type) {
     case TYPE_text:
         sample_string(rng, text, WIRE_TEXT_SIZE);
         message_set_text(field, text);
@@ -75,8 +95,13 @@ static inline void sample_field(rng_t *rng, void *field, wire_type_t type)
             list[index] = sample_u64(rng);
         message_set_u64s(field, list, rng_below(rng, 33));
         break;
-    case TYPE_COUNT:
+    case TYPE_rows:
+        sample_rows(rng, field, about);
         break;
+    case TYPE_column: /* with its rows */
+        break;
+    default:
+        sample_value(rng, field, about->type);
     }
 }
 
@@ -101,10 +126,44 @@ static inline message_t *sample_random(rng_t *rng, const schema_t *schema)
     self->number = sample_u64(rng);
     for (size_t index = 0; index < schema->field_count; index++)
         if (rng_below(rng, 2))
-            sample_field(rng, schema_at(self, &schema->fields[index]), schema->fields[index].type);
+            sample_field(rng, schema_at(self, &schema->fields[index]), &schema->fields[index]);
     if (rng_below(rng, 2))
         sample_data(rng, &self->data);
     return self;
+}
+
+static inline void sample_fix_value(void *value, wire_type_t type, uint64_t number, size_t index)
+{
+    const uint64_t numbers[] = {number, 0, UINT64_C(1) << 33};
+    switch (type) {
+    case TYPE_i64:
+        *(int64_t *)value = -(int64_t)numbers[index % 3];
+        break;
+    case TYPE_f64:
+        *(double *)value = (double)numbers[index % 3] + 0.5;
+        break;
+    case TYPE_bool:
+        *(bool *)value = numbers[index % 3];
+        break;
+    case TYPE_name:
+        message_set_name(value, numbers[index % 3] ? "keeper/shanghai/2" : "");
+        break;
+    default:
+        *(uint64_t *)value = numbers[index % 3];
+    }
+}
+
+/* The columns in the array of a field; three rows, made with the first of them. */
+static inline void sample_fix_rows(void *field, const schema_field_t *about)
+{
+    size_t index = 0;
+    if (!schema_rows(field).count)
+        message_new_rows(field, about->rows->row_bytes, 3);
+    for (size_t row = 0; row < 3; row++)
+        for (size_t i = 0; i < about->rows->column_count; i++)
+            if (schema_has_column(about, &about->rows->columns[i]))
+                sample_fix_value(sample_cell(field, about, row, i), about->rows->columns[i].type,
+                                 about->number, index++);
 }
 
 static inline void sample_fix(void *field, const schema_field_t *about)
@@ -136,6 +195,10 @@ static inline void sample_fix(void *field, const schema_field_t *about)
         break;
     case TYPE_u64s:
         message_set_u64s(field, list, 3);
+        break;
+    case TYPE_rows:
+    case TYPE_column:
+        sample_fix_rows(field, about);
         break;
     case TYPE_COUNT:
         break;

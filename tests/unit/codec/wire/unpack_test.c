@@ -46,9 +46,27 @@ Test(unpack, refuses_what_does_not_fit_the_schema)
         {KIND_unreachable, BYTES("\x81\x01\xc4\x01\x61"), ERR_MALFORMED, "bin where name"},
         {KIND_unreachable, BYTES("\x81\x01\xa2\x61\0"), ERR_MALFORMED, "zero byte"},
         {KIND_refused, BYTES("\x81\x03\xa1\0"), ERR_MALFORMED, "zero byte"},
-        {KIND_announce, BYTES("\x81\x06\x01"), ERR_MALFORMED, "unsigned integer where u64s"},
-        {KIND_announce, BYTES("\x81\x06\x92\x01\xff"), ERR_MALFORMED, "announce.held_shards"},
-        {KIND_announce, BYTES("\x81\x06\x91\x91\x01"), ERR_MALFORMED, "array where u64s"},
+        {KIND_announce, BYTES("\x81\x0a\x01"), ERR_MALFORMED, "unsigned integer where u64s"},
+        {KIND_announce, BYTES("\x81\x0a\x92\x01\xff"), ERR_MALFORMED, "announce.hosted"},
+        {KIND_announce, BYTES("\x81\x0a\x91\x91\x01"), ERR_MALFORMED, "array where u64s"},
+        {KIND_announce, BYTES("\x81\x06\x01"), ERR_MALFORMED,
+         "announce.held at byte 2: unsigned integer where rows"},
+        {KIND_announce, BYTES("\x81\x06\x91\xff"), ERR_MALFORMED,
+         "announce.held, shard at byte 2: negative integer where u64"},
+        {KIND_announce, BYTES("\x81\x06\x91\x91\x01"), ERR_MALFORMED, "array where u64"},
+        {KIND_announce, BYTES("\x81\x07\x01"), ERR_MALFORMED, "announce.held.incarnation at byte 2"},
+        {KIND_announce, BYTES("\x82\x06\x92\x01\x02\x07\x91\x01"), ERR_MALFORMED,
+         "not as many as there are rows"},
+        {KIND_announce, BYTES("\x82\x07\x91\x01\x06\x92\x01\x02"), ERR_MALFORMED,
+         "not as many as there are rows"},
+        {KIND_delta, BYTES("\x81\x18\x93\x01\x02\x03"), ERR_MALFORMED,
+         "delta.seen at byte 2: the last row is not whole"},
+        {KIND_shard_state, BYTES("\x81\x11\x96\x01\x02\0\x01\x01\xc3"), ERR_MALFORMED, "boolean where bool"},
+        {KIND_shard_state, BYTES("\x81\x11\x96\x01\x02\0\x01\x01\x02"), ERR_MALFORMED,
+         "queue, final at byte 2"},
+        {KIND_keepers, BYTES("\x81\xcc\xe7\x92\x01\x01"), ERR_MALFORMED, "unsigned integer where name"},
+        {KIND_keepers, BYTES("\x81\xcc\xe7\x92\xa1\0\x01"), ERR_MALFORMED, "a zero byte"},
+        {KIND_global_state, BYTES("\x81\xcc\xe6\x91\x01"), ERR_MALFORMED, "unsigned integer where f64"},
         {KIND_lease_want, BYTES("\x81\x02\x80"), ERR_MALFORMED, "map where ranges"},
         {KIND_lease_want, BYTES("\x81\x02\x91\x01"), ERR_MALFORMED, "odd number"},
         {KIND_lease_want, BYTES("\x81\x02\x92\x01\x01"), ERR_MALFORMED, "interval 0 is empty"},
@@ -89,6 +107,28 @@ Test(unpack, takes_any_width_and_skips_what_it_does_not_know)
     }
 }
 
+/* Columns come in any order, and none of them has to. */
+Test(unpack, rows_lack_the_columns_that_were_not_sent)
+{
+    static const row_t rows[] = {
+        {KIND_announce, BYTES("\x82\x06\x92\x01\x02\x08\x92\x05\x06"), ERR_OK, NULL},
+        {KIND_announce, BYTES("\x82\x08\x92\x05\x06\x06\x92\x01\x02"), ERR_OK, NULL},
+        {KIND_announce, BYTES("\x83\x08\x92\x05\x06\x07\x90\x06\x92\x01\x02"), ERR_OK, NULL},
+        {KIND_announce, BYTES("\x83\x08\x92\x05\x06\xcc\xef\x91\x07\x06\x92\x01\x02"), ERR_OK, NULL},
+    };
+    for (size_t row = 0; row < sizeof rows / sizeof rows[0]; row++) {
+        message_t *message = NULL;
+        err_t err = {0};
+        cr_assert_eq(s_unpack(rows[row].kind, rows[row].map, rows[row].size, &message, &err), ERR_OK,
+                     "row %zu: %s", row, err.text);
+        cr_assert_eq(message->announce.held.count, 2, "row %zu", row);
+        const announce_held_t *held = message->announce.held.items;
+        cr_assert(held[0].shard == 1 && held[0].incarnation == 0 && held[0].number == 5, "row %zu", row);
+        cr_assert(held[1].shard == 2 && held[1].incarnation == 0 && held[1].number == 6, "row %zu", row);
+        message_destroy(&message);
+    }
+}
+
 static err_code_t s_unpack_string(message_kind_t kind, uint8_t field, size_t length)
 {
     uint8_t map[WIRE_TEXT_SIZE + 16] = {0x81, field, 0xda, (uint8_t)(length >> 8), (uint8_t)length};
@@ -122,8 +162,12 @@ static err_code_t s_unpack_list(message_kind_t kind, uint8_t field, size_t count
 
 Test(unpack, lists_have_their_limits)
 {
+    cr_assert_eq(s_unpack_list(KIND_announce, 10, WIRE_LIST_MAX), ERR_OK);
+    cr_assert_eq(s_unpack_list(KIND_announce, 10, WIRE_LIST_MAX + 1), ERR_LIMIT);
     cr_assert_eq(s_unpack_list(KIND_announce, 6, WIRE_LIST_MAX), ERR_OK);
     cr_assert_eq(s_unpack_list(KIND_announce, 6, WIRE_LIST_MAX + 1), ERR_LIMIT);
+    cr_assert_eq(s_unpack_list(KIND_delta, 24, WIRE_LIST_MAX), ERR_OK);
+    cr_assert_eq(s_unpack_list(KIND_delta, 24, WIRE_LIST_MAX + 2), ERR_LIMIT);
     cr_assert_eq(s_unpack_list(KIND_lease_want, 2, 2 * RANGES_MAX + 2), ERR_LIMIT);
 }
 
@@ -299,6 +343,7 @@ Test(unpack, declared_lengths_allocate_nothing)
 {
     static const row_t rows[] = {
         {KIND_announce, BYTES("\x81\x06\xdd\xff\xff\xff\xff"), ERR_MALFORMED, NULL},
+        {KIND_announce, BYTES("\x81\x0a\xdd\xff\xff\xff\xff"), ERR_MALFORMED, NULL},
         {KIND_announce, BYTES("\x81\x06\xdd\x40\0\0\0\x01"), ERR_MALFORMED, NULL},
         {KIND_lease_want, BYTES("\x81\x02\xdd\xff\xff\xff\xfe\x01\x02"), ERR_MALFORMED, NULL},
         {KIND_refused, BYTES("\x81\x03\xdb\xff\xff\xff\xff\x61"), ERR_MALFORMED, NULL},

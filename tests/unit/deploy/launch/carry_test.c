@@ -80,7 +80,7 @@ static void s_store(const char *region, uint64_t incarnation, uint64_t applied)
     layout_t layout;
     range_t have = {0, applied};
     ranges_t ranges = {.items = &have, .count = 1};
-    uint64_t batches = launch.job.regions[0].batches, finals[] = {applied == batches, applied == batches};
+    uint64_t batches = launch.job.regions[0].batches;
     cr_assert_eq(model_layout_of("ledger", &layout, NULL), ERR_OK);
     message_t *state = message_new(KIND_shard_state, "shard", "shard");
     message_set_name(state->shard_state.region, region);
@@ -89,7 +89,9 @@ static void s_store(const char *region, uint64_t incarnation, uint64_t applied)
     state->shard_state.closed = applied == batches;
     state->shard_state.layout = layout_digest(&layout);
     message_set_ranges(&state->shard_state.applied, &ranges);
-    message_set_u64s(&state->shard_state.origin_final, finals, 2);
+    message_set_rows(&state->shard_state.regions, 2);
+    for (size_t r = 0; r < 2; r++)
+        state->shard_state.regions.items[r].final = applied == batches;
     snapshot_id_t id = {.incarnation = incarnation, .number = 1};
     snapshot_t *snapshot = snapshot_new(&id);
     buf_t *bytes = catalog_encode(state);

@@ -57,16 +57,14 @@ typedef struct {
 static void s_tell(global_plan_t *plan, size_t region, state_t state, int64_t now_us)
 {
     message_t *report = message_new(KIND_region_report, "scheduler/global", "scheduler/r0");
-    uint64_t sent[2] = {0}, rates[2] = {0};
-    sent[!region] = state.sent;
-    rates[!region] = state.rate;
     report->region_report.placed = true;
     report->region_report.rent_start_us = state.start_us;
     report->region_report.samples = report->region_report.computed = state.done;
     report->region_report.core_s = (double)state.done / (50 * state.speed);
-    message_set_u64s(&report->region_report.units, &state.units, 1);
-    message_set_u64s(&report->region_report.link_sent, sent, 2);
-    message_set_u64s(&report->region_report.link_rates, rates, 2);
+    message_set_rows(&report->region_report.offers, 1);
+    message_set_rows(&report->region_report.links, 2);
+    report->region_report.offers.items[0].units = state.units;
+    report->region_report.links.items[!region] = (region_report_links_t){state.sent, state.rate};
     global_plan_report(plan, region, report, now_us);
     message_destroy(&report);
 }
@@ -426,7 +424,7 @@ Test(global_plan, a_successor_goes_on_with_the_plan_and_its_story)
     cr_assert_eq(s_units(successor, 0), s_units(plan, 0));
     cr_assert_eq(global_plan_age_us(successor, 1000 * SECOND), 61 * SECOND);
     cr_assert_str_eq(s_reason(successor), "r1 has 0.50 of the speed that was assumed");
-    kept->global_state.plans.count--; /* of another topology */
+    kept->global_state.plans_units.count--; /* of another topology */
     global_plan_t *other = s_new();
     global_plan_take(other, kept, 0);
     cr_assert_eq(global_plan_number(other), 1);
@@ -441,16 +439,17 @@ Test(global_plan, a_successor_goes_on_with_the_plan_and_its_story)
 static message_t *s_used(uint64_t rented_us, uint64_t sent)
 {
     message_t *report = message_new(KIND_region_report, "scheduler/global", "scheduler/r0");
-    uint64_t bytes[2] = {0, sent};
-    message_set_u64s(&report->region_report.rented, &rented_us, 1);
-    message_set_u64s(&report->region_report.link_sent, bytes, 2);
+    message_set_rows(&report->region_report.offers, 1);
+    message_set_rows(&report->region_report.links, 2);
+    report->region_report.offers.items[0].rented_us = rented_us;
+    report->region_report.links.items[1].sent_bytes = sent;
     return report;
 }
 
 Test(global_cost, what_was_used_before_a_price_changed_is_paid_at_the_old_one)
 {
     s_setup(OBJECTIVE_MATCH);
-    global_paid_t paid = {0}, taken;
+    global_paid_t paid = {0}, taken = {0};
     message_t *before = s_used(10 * (uint64_t)SECOND, 2000000000),
               *after = s_used(15 * (uint64_t)SECOND, 3000000000);
     cr_assert_float_eq(global_cost(&s_topology, 0, &paid, before).total, 10 * 1 + 2 * 1, 1e-9);
@@ -458,9 +457,11 @@ Test(global_cost, what_was_used_before_a_price_changed_is_paid_at_the_old_one)
     s_topology.regions[0].offers[0].price_per_s = 3;
     s_topology.links[0].price_per_gb = 7;
     cr_assert_float_eq(global_cost(&s_topology, 0, &paid, before).total, 12, 1e-9);
-    uint64_t words[GLOBAL_PAID_WORDS];
-    global_cost_put(&paid, words);
-    global_cost_take(&taken, words);
+    message_t *state = message_new(KIND_global_state, "scheduler/global", "scheduler/global");
+    message_set_rows(&state->global_state.regions, 1);
+    global_cost_put(&paid, state);
+    global_cost_take(&taken, 1, state);
+    message_destroy(&state);
     global_cost_t cost = global_cost(&s_topology, 0, &taken, after);
     cr_assert_float_eq(cost.rent, 10 + 5 * 3, 1e-9);
     cr_assert_float_eq(cost.wan, 2 + 1 * 7, 1e-9);

@@ -54,6 +54,27 @@ Test(global_restart, at_any_point_of_the_end_loses_nothing_of_the_report)
     s_free(bench);
 }
 
+/* As the version before stored it: a double as the bits of a number. */
+Test(global_restart, after_another_version_knows_what_was_paid)
+{
+    bench_t *bench = s_bench();
+    kept_t *kept = calloc(1, sizeof *kept);
+    uint64_t words[2 * (2 + TOPOLOGY_OFFERS_MAX + TOPOLOGY_REGIONS_MAX)] = {0};
+    const double rent = 1.5;
+    memcpy(words, &rent, sizeof rent);
+    cr_assert_not_null(kept);
+    kept->state = global_source.state(bench->by.core, bench->by.now_us);
+    message_set_u64s(&kept->state->global_state.paid_former, words, sizeof words / sizeof *words);
+    driver_fini(&bench->by);
+    global_spec_t spec = {.topology = &bench->topology, .incarnation = 9, .kept = kept, .run = RUN};
+    bench->by.core = global_core_new(&spec, bench->by.now_us);
+    cr_assert_eq(global_core_cost(bench->by.core, 0).rent, 1.5);
+    cr_assert_eq(global_core_cost(bench->by.core, 1).rent, 0);
+    kept_fini(kept);
+    free(kept);
+    s_free(bench);
+}
+
 /* A decision is durable before anything that follows from it is told: the shell stores when this number
  * grows. */
 Test(global_restart, every_decision_is_to_be_stored_first)

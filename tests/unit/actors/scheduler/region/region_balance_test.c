@@ -46,7 +46,7 @@ static void s_take(world_t *w, message_t *message, bool b)
             message_set_name(w->keeper.node, message->to);
             w->keeper.incarnation = message->place.incarnation;
         }
-        if (message->kind == KIND_keepers && message->keepers.names && message->keepers.names[0])
+        if (message->kind == KIND_keepers && message->keepers.keepers.count)
             w->assignment = message->keepers.assignment;
         message_destroy(&message);
     }

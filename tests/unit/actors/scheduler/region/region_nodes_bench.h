@@ -9,6 +9,7 @@
 
 #include "actors/scheduler/region/region_core.h"
 #include "brokers/job.h"
+#include "tests/unit/actors/keepers.h"
 #include "tests/unit/actors/driver.h"
 
 #include <stdlib.h>
@@ -106,10 +107,10 @@ static inline void s_announce(bench_t *b, size_t node)
     snprintf(m->announce.offer, sizeof m->announce.offer, "%.*s", dash ? (int)(dash - s_node_name(node)) : 0,
              s_node_name(node));
     s_set_hosted(b, node, m);
-    uint64_t zero = 0;
-    message_set_u64s(&m->announce.held_shards, &zero, b->held_number[node] != 0);
-    message_set_u64s(&m->announce.held_incarnations, &b->held_incarnation[node], b->held_number[node] != 0);
-    message_set_u64s(&m->announce.held_numbers, &b->held_number[node], b->held_number[node] != 0);
+    message_set_rows(&m->announce.held, b->held_number[node] != 0);
+    if (b->held_number[node])
+        m->announce.held.items[0] =
+            (announce_held_t){.incarnation = b->held_incarnation[node], .number = b->held_number[node]};
     s_give(b, m);
 }
 
@@ -210,7 +211,7 @@ static inline message_t *s_progress_of(bench_t *b, uint64_t number)
 
 static inline void s_tell_copied(bench_t *b)
 {
-    if (!b->copied || !b->keepers || !b->keepers->keepers.names || !b->keepers->keepers.names[0] ||
+    if (!b->copied || !b->keepers || !b->keepers->keepers.keepers.count ||
         b->silent[s_index(s_placed(b, SHARD)->node)])
         return;
     message_t *m = s_progress_of(b, b->copied);

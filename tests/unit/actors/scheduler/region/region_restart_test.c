@@ -426,8 +426,8 @@ Test(region_restart, machines_that_are_there_are_not_rented_again)
     driver_tick(&bench->by, 9 * SECOND);
     s_expect_no_command(bench);
     message_t *report = s_report(bench);
-    cr_assert_eq(report->region_report.rented.items[0], 2 * (uint64_t)bench->by.now_us);
-    cr_assert_eq(report->region_report.units.items[0], 2);
+    cr_assert_eq(report->region_report.offers.items[0].rented_us, 2 * (uint64_t)bench->by.now_us);
+    cr_assert_eq(report->region_report.offers.items[0].units, 2);
     message_destroy(&report);
     /* One has died since: its machine is given back before another is rented by its name. */
     for (int64_t at_us = bench->by.now_us; at_us < 15 * SECOND; at_us += SECOND) {
@@ -553,13 +553,11 @@ Test(region_restart, who_was_ended_by_a_scheduler_that_woke_up_has_not_died)
 /* Its process was started anew, and says what it has of the first shard, or nothing. */
 static void s_comes_back(bench_t *bench, const char *node, uint64_t pid, bool has)
 {
-    uint64_t shard = 0, incarnation = TERM << 32 | 1, number = 7;
     message_t *announce = s_announce(bench, node, pid);
-    if (has) {
-        message_set_u64s(&announce->announce.held_shards, &shard, 1);
-        message_set_u64s(&announce->announce.held_incarnations, &incarnation, 1);
-        message_set_u64s(&announce->announce.held_numbers, &number, 1);
-    }
+    message_set_rows(&announce->announce.held, has);
+    if (has)
+        announce->announce.held.items[0] =
+            (announce_held_t){.incarnation = (uint64_t)TERM << 32 | 1, .number = 7};
     driver_give(&bench->by, announce);
 }
 
@@ -609,7 +607,7 @@ Test(region_restart, a_node_that_lost_its_disk_is_another_process_also_by_the_sa
     for (int has = 0; has < 2; has++) {
         bench_t *bench = s_bench(2, false);
         running_t running = s_running(bench);
-        uint64_t shard = 0, number = 8;
+        uint64_t number = 8;
         region_missing_t missing;
         s_progress(bench, &running.shards[0], (told_t){.applied = 5, .durable = 5});
         message_t *progress = message_new(KIND_progress, NAME, running.shards[0].actor);
@@ -619,11 +617,10 @@ Test(region_restart, a_node_that_lost_its_disk_is_another_process_also_by_the_sa
         driver_give(&bench->by, progress);
         message_t *announce = s_announce(bench, running.shards[0].node, 1);
         announce->announce.process = 1001;
-        if (has) {
-            message_set_u64s(&announce->announce.held_shards, &shard, 1);
-            message_set_u64s(&announce->announce.held_incarnations, &running.shards[0].incarnation, 1);
-            message_set_u64s(&announce->announce.held_numbers, &number, 1);
-        }
+        message_set_rows(&announce->announce.held, has);
+        if (has)
+            announce->announce.held.items[0] =
+                (announce_held_t){.incarnation = running.shards[0].incarnation, .number = number};
         driver_give(&bench->by, announce);
         driver_tick(&bench->by, SECOND);
         cr_assert(s_places_first_shard(bench), "at once, for its process has gone");

@@ -164,9 +164,8 @@ Test(region_run, a_node_that_came_before_it_was_known_is_sent_away)
 static message_t *s_with_snapshots(bench_t *bench)
 {
     message_t *announce = s_of_run(bench, "node/eu/a", RUN_ID_NONE);
-    message_set_u64s(&announce->announce.held_shards, (uint64_t[]){0}, 1);
-    message_set_u64s(&announce->announce.held_incarnations, (uint64_t[]){5}, 1);
-    message_set_u64s(&announce->announce.held_numbers, (uint64_t[]){3}, 1);
+    message_set_rows(&announce->announce.held, 1);
+    announce->announce.held.items[0] = (announce_held_t){.incarnation = 5, .number = 3};
     return announce;
 }
 

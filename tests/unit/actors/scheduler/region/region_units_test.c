@@ -130,8 +130,8 @@ static size_t s_move(rented_t *self)
     s_go(self, 2 * SECOND);
     b->copied = 0;
     uint64_t before = s_placed(b, SHARD)->incarnation;
-    cr_assert(b->hand_overs > 0 && b->keepers && b->keepers->keepers.names);
-    size_t target = strstr(b->keepers->keepers.names, "dear-0") ? DEAR : OTHER;
+    cr_assert(b->hand_overs > 0 && b->keepers);
+    size_t target = keepers_has(b->keepers, "keeper/eu/dear-0") ? DEAR : OTHER;
     message_t *m = s_progress_of(b, 5);
     m->progress.handed = true;
     m->progress.assignment = b->keepers->keepers.assignment;

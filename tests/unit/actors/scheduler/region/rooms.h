@@ -170,8 +170,8 @@ static inline rooms_t *rooms_running(uint64_t number)
 static inline rooms_t *rooms_training(void)
 {
     rooms_t *rooms = rooms_running(0);
-    training_worker_started(&rooms->training, rooms_run(rooms, "worker/eu/0", 0, 0));
-    training_worker_started(&rooms->training, rooms_run(rooms, "worker/eu/1", 1, 0));
+    training_started(&rooms->training, rooms_run(rooms, "worker/eu/0", 0, 0));
+    training_started(&rooms->training, rooms_run(rooms, "worker/eu/1", 1, 0));
     return rooms;
 }
 

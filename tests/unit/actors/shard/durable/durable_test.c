@@ -1,5 +1,6 @@
 /* Storing, in rooms without a shard: the contents of a snapshot, and when one is due. */
 #include "actors/shard/durable/durable.h"
+#include "tests/unit/actors/keepers.h"
 #include "tests/unit/actors/shard/alone.h"
 
 #define ELEMENTS 8
@@ -86,7 +87,7 @@ static void s_keepers(alone_t *a)
 {
     message_t *m = message_new(KIND_keepers, a->base.core.name, a->base.scheduler);
     m->keepers.assignment = 1;
-    message_set_text(&m->keepers.names, "keeper/here/a 1\n");
+    keepers_set(m, "keeper/here/a 1\n");
     s_tell(a, m);
 }
 

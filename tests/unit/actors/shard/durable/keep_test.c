@@ -1,5 +1,6 @@
 /* Snapshots on their way to keepers, without a shard: whom each is offered to, and when one counts. */
 #include "actors/shard/durable/keep.h"
+#include "tests/unit/actors/keepers.h"
 #include "tests/unit/actors/shard/world.h"
 
 #define A "keeper/here/a"
@@ -60,7 +61,7 @@ static keep_news_t s_assign(alone_t *a, uint64_t assignment, const char *names)
 {
     message_t *m = message_new(KIND_keepers, a->base.core.name, a->base.scheduler);
     m->keepers.assignment = assignment;
-    message_set_text(&m->keepers.names, names);
+    keepers_set(m, names);
     return s_tell(a, m);
 }
 

@@ -21,7 +21,7 @@ Test(region_links, bytes_are_counted_over_restarts_of_the_broker)
     message_t *report = message_new(KIND_region_report, GLOBAL_NAME, rooms->base.core.name);
     region_links_report(&rooms->links, report);
     cr_assert_eq(report->region_report.wan_sent_bytes, 170);
-    cr_assert_eq(report->region_report.link_sent.items[1], 170);
+    cr_assert_eq(report->region_report.links.items[1].sent_bytes, 170);
     message_destroy(&report);
     rooms_free(rooms);
 }

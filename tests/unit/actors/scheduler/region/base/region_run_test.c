@@ -69,7 +69,7 @@ Test(region_run_room, a_node_of_another_run_does_not_belong_nor_one_with_shards_
     cr_assert_eq(region_run_check(&rooms->run, announce, &err), ERR_JOB);
     announce->announce.run = RUN_ID_NONE;
     cr_assert_eq(region_run_check(&rooms->run, announce, &err), ERR_OK, "its directory is empty");
-    message_set_u64s(&announce->announce.held_shards, (uint64_t[]){0}, 1);
+    message_set_rows(&announce->announce.held, 1);
     cr_assert_eq(region_run_check(&rooms->run, announce, &err), ERR_JOB);
     rooms->run.adopts = true;
     cr_assert_eq(region_run_check(&rooms->run, announce, &err), ERR_OK);

@@ -61,9 +61,8 @@ Test(nodes, the_newest_that_a_disk_has_is_what_it_announced)
     nodes_news_t news;
     uint64_t incarnation = 0, number = 0;
     message_t *announce = rooms_announce(rooms, "node/eu/a", 1);
-    message_set_u64s(&announce->announce.held_shards, (uint64_t[]){1}, 1);
-    message_set_u64s(&announce->announce.held_incarnations, (uint64_t[]){5}, 1);
-    message_set_u64s(&announce->announce.held_numbers, (uint64_t[]){9}, 1);
+    message_set_rows(&announce->announce.held, 1);
+    announce->announce.held.items[0] = (announce_held_t){.shard = 1, .incarnation = 5, .number = 9};
     size_t node = nodes_take_announce(&rooms->nodes, announce, false, 0, &news);
     message_destroy(&announce);
     cr_assert(nodes_holds(&rooms->nodes, node, 1, &incarnation, &number));

@@ -37,8 +37,9 @@ Test(adopting, a_drain_is_carried_on_where_a_process_of_that_time_runs)
 {
     rooms_t *rooms = rooms_new();
     message_t *saved = message_new(KIND_region_state, rooms->base.core.name, rooms->base.core.name);
-    message_set_u64s(&saved->region_state.nodes,
-                     (uint64_t[]){nodes_hash("node/eu/a"), 1, nodes_hash("node/eu/b"), 1}, 4);
+    message_set_rows(&saved->region_state.nodes, 2);
+    saved->region_state.nodes.items[0] = (region_state_nodes_t){nodes_hash("node/eu/a"), 1};
+    saved->region_state.nodes.items[1] = (region_state_nodes_t){nodes_hash("node/eu/b"), 1};
     adopting_load(&rooms->adopting, saved);
     rooms->adopting.drain_known = true;
     message_t *a = rooms_announce(rooms, "node/eu/a", 2), *b = rooms_announce(rooms, "node/eu/b", 1);

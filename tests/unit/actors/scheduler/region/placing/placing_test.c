@@ -4,9 +4,8 @@
 static void s_holds(rooms_t *rooms, size_t node, uint64_t shard, uint64_t incarnation, uint64_t number)
 {
     message_t *announce = rooms->nodes.list[node].announce;
-    message_set_u64s(&announce->announce.held_shards, &shard, 1);
-    message_set_u64s(&announce->announce.held_incarnations, &incarnation, 1);
-    message_set_u64s(&announce->announce.held_numbers, &number, 1);
+    message_set_rows(&announce->announce.held, 1);
+    announce->announce.held.items[0] = (announce_held_t){shard, incarnation, number};
 }
 
 Test(placing, a_shard_goes_where_its_newest_snapshot_is)

@@ -297,10 +297,10 @@ Test(rent, a_successor_starts_what_has_the_shards_though_the_plan_wants_others)
     region_rent_t *rent = s_pair();
     s_want(rent, 0, 1, 2 * SECOND);
     message_t *state = message_new(KIND_region_state, "scheduler/eu", "scheduler/eu");
-    region_rent_put(rent, &state->region_state.rented_units, 3 * SECOND);
+    region_rent_put(rent, state, 3 * SECOND);
     region_rent_destroy(&rent);
     rent = s_new(3 * SECOND);
-    region_rent_take(rent, &state->region_state.rented_units, 0);
+    region_rent_take(rent, state, 0);
     message_destroy(&state);
     s_want(rent, 0, 1, 0);
     s_expect_nothing(rent);
@@ -331,10 +331,10 @@ static region_rent_t *s_succeed(region_rent_t **rent_p, uint64_t small, int64_t 
 {
     message_t *state = message_new(KIND_region_state, "scheduler/eu", "scheduler/eu");
     uint64_t rented[] = {(uint64_t)region_rent_us(*rent_p, 0, then_us), 0};
-    region_rent_put(*rent_p, &state->region_state.rented_units, then_us);
+    region_rent_put(*rent_p, state, then_us);
     region_rent_t *next = s_machines(now_us);
     region_rent_restore(next, rented, 2, region_rent_failures(*rent_p));
-    region_rent_take(next, &state->region_state.rented_units, now_us);
+    region_rent_take(next, state, now_us);
     cr_assert_eq(region_rent_us(next, 0, now_us), rented[0], "nothing is lost, nothing counts twice");
     s_want(next, small, 0, now_us);
     message_destroy(&state);

@@ -1,4 +1,5 @@
 /* Shards' progress. */
+#include "actors/scheduler/region/base/region_former.h"
 #include "tests/unit/actors/scheduler/region/rooms.h"
 
 Test(shards, nothing_is_known_before_every_shard_has_told)
@@ -71,7 +72,9 @@ Test(shards, a_row_of_an_older_program_lacks_only_what_that_did_not_count)
     uint64_t rows[2 * OLD];
     for (uint64_t i = 0; i < 2 * OLD; i++)
         rows[i] = 1 + i;
-    message_set_u64s(&state->region_state.figures, rows, 2 * OLD);
+    message_set_rows(&state->region_state.figures, 0);
+    message_set_u64s(&state->region_state.figures_former, rows, 2 * OLD);
+    region_former(state, 2);
     next->base.saved = state;
     rooms_plan(next);
     const message_t *progress = next->shards.list[1].progress;
