@@ -1,5 +1,6 @@
 #include "actors/keeper/transfer.h"
 
+#include "actors/kit/timers.h"
 #include "actors/kit/role.h"
 #include "codec/base/backoff.h"
 #include "codec/base/hash.h"
@@ -382,8 +383,7 @@ int64_t taker_due(const taker_t *self)
     bool more = self->next < self->pieces && self->ask_count < self->spec.window;
     int64_t due = more ? self->credit_us : ROLE_NEVER;
     for (size_t i = 0; i < self->ask_count; i++) {
-        int64_t at = self->asks[i].asked_us + self->asks[i].patience.now_us;
-        due = at < due ? at : due;
+        due = timer_first(due, self->asks[i].asked_us + self->asks[i].patience.now_us);
     }
     if (s_may_ask(self))
         return due;

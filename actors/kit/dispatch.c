@@ -8,27 +8,15 @@
 /* ---- senders ---- */
 
 typedef enum { REGION_OWN, REGION_OTHER, REGION_EVERY, REGION_GLOBAL } where_t;
-typedef enum { NUMBER_ANY, NUMBER_SAME } which_t; /* any that names of the role have; the taker's */
-
-static const struct {
-    sender_t sender;
-    actor_role_t role;
-    where_t where;
-    which_t which;
-} s_senders[] = {
-#define SENDER(id, role, where, which) {FROM_##id, ROLE_##role, REGION_##where, NUMBER_##which},
-#include "codec/wire/roles.def"
-};
+enum { NUMBER_ANY, NUMBER_SAME }; /* any that names of the role have; the taker's */
 
 static bool s_is_role(actor_role_t wanted, actor_role_t role)
 {
     return wanted == ROLE_HOSTED ? role_is_hosted(role) : role == wanted;
 }
 
-static bool s_is_there(where_t where, const dispatch_self_t *self, const actor_parts_t *parts)
+static bool s_is_there(where_t where, bool own, bool global)
 {
-    bool global = actor_is_in(parts, ACTOR_GLOBAL_REGION);
-    bool own = actor_is_in(parts, self->region);
     switch (where) {
     case REGION_OWN:
         return own;
@@ -41,34 +29,33 @@ static bool s_is_there(where_t where, const dispatch_self_t *self, const actor_p
     }
 }
 
-static bool s_is_that(which_t which, const dispatch_self_t *self, const actor_parts_t *parts)
+/* Every set that somebody of this name is in. */
+static unsigned s_sets_of(const dispatch_self_t *self, const char *name)
 {
-    if (which == NUMBER_ANY)
-        return (role_row(parts->role)->named == NAMED_ALONE) == !parts->rest_length;
-    return self->number != DISPATCH_NO_NUMBER && parts->number == self->number;
+    actor_parts_t parts;
+    unsigned sets = FROM_ANYBODY;
+    if (!actor_split(name, strlen(name), &parts))
+        return sets;
+    bool own = actor_is_in(&parts, self->region), global = actor_is_in(&parts, ACTOR_GLOBAL_REGION);
+    bool whole = (role_row(parts.role)->named == NAMED_ALONE) == !parts.rest_length;
+    bool same = self->number != DISPATCH_NO_NUMBER && parts.number == self->number;
+#define SENDER(id, its_role, where, which)                                                                   \
+    if (s_is_role(ROLE_##its_role, parts.role) && s_is_there(REGION_##where, own, global) &&                 \
+        (NUMBER_##which == NUMBER_SAME ? same : whole))                                                      \
+        sets |= FROM_##id;
+#include "codec/wire/roles.def"
+    return sets;
 }
 
 bool sender_is(unsigned senders, const dispatch_self_t *self, const char *name)
 {
-    actor_parts_t parts;
-    if (senders & FROM_ANYBODY)
-        return true;
-    if (!actor_split(name, strlen(name), &parts))
-        return false;
-    for (size_t i = 0; i < sizeof s_senders / sizeof *s_senders; i++)
-        if ((senders & s_senders[i].sender) && s_is_role(s_senders[i].role, parts.role) &&
-            s_is_there(s_senders[i].where, self, &parts) && s_is_that(s_senders[i].which, self, &parts))
-            return true;
-    return false;
+    return senders & s_sets_of(self, name);
 }
 
 /* ---- messages ---- */
 
-static bool s_is_stale(const dispatch_t *table, const dispatch_self_t *self, const message_t *message,
-                       uint64_t *newest)
+static bool s_is_stale(const message_t *message, uint64_t *newest)
 {
-    if (!sender_is(table->obeys, self, message->from))
-        return false;
     if (message->incarnation < *newest)
         return message->kind != KIND_refused;
     *newest = message->incarnation;
@@ -80,13 +67,14 @@ dispatch_verdict_t dispatch_judge(const dispatch_t *table, const dispatch_self_t
                                   const dispatch_row_t **ret_row)
 {
     dispatch_verdict_t verdict = DISPATCH_FOREIGN;
-    if (s_is_stale(table, self, message, newest))
+    unsigned sender = s_sets_of(self, message->from);
+    if ((sender & table->obeys) && s_is_stale(message, newest))
         return DISPATCH_STALE;
     for (size_t i = 0; i < table->count; i++) {
         const dispatch_row_t *row = &table->rows[i];
         if (row->kind != message->kind)
             continue;
-        bool allowed = sender_is(row->senders, self, message->from);
+        bool allowed = row->senders & sender;
         if (allowed && (row->phases & DISPATCH_IN(phase))) {
             *ret_row = row;
             return DISPATCH_TAKEN;

@@ -1,5 +1,6 @@
 #include "actors/kit/shell.h"
 
+#include "actors/kit/timers.h"
 #include "actors/kit/clock.h"
 #include "actors/kit/shell_link.h"
 #include "codec/base/failpoint.h"
@@ -270,9 +271,7 @@ static int64_t s_turn(shell_t *self, bool *ret_traffic)
             *ret_traffic = true;
     }
     *ret_traffic |= s_send(self);
-    int64_t role_due_us = role->due(self->core), link_due_us = shell_link_due(self->link);
-    due_us = role_due_us < due_us ? role_due_us : due_us;
-    return link_due_us < due_us ? link_due_us : due_us;
+    return timer_first(due_us, timer_first(role->due(self->core), shell_link_due(self->link)));
 }
 
 static void s_read_pipe(shell_t *self, zsock_t *pipe)

@@ -1,5 +1,6 @@
 #include "actors/worker/worker_pull.h"
 
+#include "actors/kit/timers.h"
 #include "codec/base/failpoint.h"
 #include "codec/base/hash.h"
 
@@ -150,8 +151,8 @@ int64_t worker_pull_due(const worker_pull_t *self)
 {
     int64_t due = ROLE_NEVER;
     for (size_t shard = 0; shard < self->shards->count; shard++)
-        if (!self->parts[shard].complete && self->parts[shard].retry_us < due)
-            due = self->parts[shard].retry_us;
+        if (!self->parts[shard].complete)
+            due = timer_first(due, self->parts[shard].retry_us);
     return due;
 }
 

@@ -1,5 +1,6 @@
 #include "actors/worker/worker_push.h"
 
+#include "actors/kit/timers.h"
 #include "codec/base/failpoint.h"
 #include "codec/base/hash.h"
 
@@ -145,7 +146,7 @@ int64_t worker_push_due(const worker_push_t *self)
 {
     int64_t due = ROLE_NEVER;
     for (size_t shard = 0; self->used && shard < self->shards->count; shard++)
-        if (!self->parts[shard].applied && self->parts[shard].retry_us < due)
-            due = self->parts[shard].retry_us;
+        if (!self->parts[shard].applied)
+            due = timer_first(due, self->parts[shard].retry_us);
     return due;
 }

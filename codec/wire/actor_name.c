@@ -1,15 +1,25 @@
 #include "codec/wire/actor_name.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 /* ---- making ---- */
+
+/* Names are made for every message to many, so not by printf. What does not fit is cut off. */
+static size_t s_append(actor_name_t *name, size_t length, const char *text)
+{
+    size_t more = strnlen(text, sizeof name->text - 1 - length);
+    memcpy(name->text + length, text, more);
+    return length + more;
+}
 
 static actor_name_t s_name(actor_role_t role, role_named_t named, const char *region, const char *rest)
 {
     actor_name_t name = {{0}};
     CHECK(role < ROLE_NONE && role_row(role)->named == named);
-    snprintf(name.text, sizeof name.text, "%s/%s%s%s", role_row(role)->text, region, *rest ? "/" : "", rest);
+    size_t length = s_append(&name, 0, role_row(role)->text);
+    length = s_append(&name, s_append(&name, length, "/"), region);
+    if (*rest)
+        s_append(&name, s_append(&name, length, "/"), rest);
     return name;
 }
 
@@ -20,9 +30,11 @@ actor_name_t actor_name(actor_role_t role, const char *region)
 
 actor_name_t actor_name_numbered(actor_role_t role, const char *region, uint64_t number)
 {
-    char text[24];
-    snprintf(text, sizeof text, "%" PRIu64, number);
-    return s_name(role, NAMED_NUMBERED, region, text);
+    char text[24] = {0}, *at = text + sizeof text - 1;
+    do
+        *--at = (char)('0' + number % 10);
+    while (number /= 10);
+    return s_name(role, NAMED_NUMBERED, region, at);
 }
 
 actor_name_t actor_name_called(actor_role_t role, const char *region, const char *part)
@@ -42,8 +54,8 @@ static actor_role_t s_role(const char *text, size_t length)
 {
     actor_role_t role = 0;
     for (; role < ROLE_NONE; role++) {
-        const char *its = role_row(role)->text;
-        if (strlen(its) == length && memcmp(its, text, length) == 0)
+        const role_row_t *row = role_row(role);
+        if (row->length == length && memcmp(row->text, text, length) == 0)
             break;
     }
     return role;

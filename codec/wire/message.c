@@ -83,8 +83,10 @@ void message_destroy(message_t **self_p)
 
 void message_set_text(wire_text_t *field, const char *text)
 {
-    size_t length = text ? strnlen(text, WIRE_TEXT_SIZE - 1) : 0;
+    size_t length = text ? strlen(text) : 0;
     char *copy = NULL;
+    if (length > WIRE_TEXT_SIZE - 1)
+        length = WIRE_TEXT_SIZE - 1;
     if (length) {
         copy = malloc(length + 1);
         CHECK(copy);

@@ -8,7 +8,10 @@
 #ifndef CODEC_WIRE_ROLES_H
 #define CODEC_WIRE_ROLES_H
 
+#include "codec/base/err.h"
+
 #include <stdbool.h>
+#include <stddef.h>
 
 typedef enum {
 #define ROLE(id, ...) ROLE_##id,
@@ -46,6 +49,7 @@ typedef enum {
 
 typedef struct {
     const char *text; /* "shard" */
+    size_t length;    /* of text */
     const char *one;  /* "a shard" */
     role_named_t named;
     role_placed_t placed;
@@ -61,10 +65,19 @@ typedef struct {
     unsigned explains; /* why everything stands still: of those that wait the one with the greatest number */
 } role_row_t;
 
-/* Of ROLE_NONE too: one that is nothing and does nothing. */
-const role_row_t *role_row(actor_role_t role);
+extern const role_row_t role_rows[ROLE_NONE + 1];
+
+/* Of ROLE_NONE too: one that is nothing and does nothing. In the header, as every message asks. */
+static inline const role_row_t *role_row(actor_role_t role)
+{
+    CHECK(role <= ROLE_NONE);
+    return &role_rows[role];
+}
 
 /* Returns whether nodes host it. */
-bool role_is_hosted(actor_role_t role);
+static inline bool role_is_hosted(actor_role_t role)
+{
+    return role_row(role)->placed != PLACED_NEVER;
+}
 
 #endif

@@ -1,7 +1,6 @@
 #include "deploy/simulate/sim_internal.h"
 
 #include "codec/wire/actor_name.h"
-#include "codec/wire/says.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -131,8 +130,6 @@ static void s_deliver(sim_t *self, sim_actor_t *actor, sim_event_t *event)
         int64_t busy_us = actor->free_us > self->now_us ? actor->free_us : self->now_us;
         actor->free_us = busy_us + self->spec.pace->serves(self->spec.pace->hint, message);
     }
-    CHECK(says_may(message->kind, says_of(message->from),
-                   says_of(actor->name))); /* schema.def knows who says what */
     actor->role->message(actor->core, &message, self->now_us);
 }
 

@@ -29,6 +29,7 @@ static sim_actor_t *s_slot(sim_t *self, const char *name, size_t region)
         actor->role->destroy(&actor->core);
     actor->hangs = false;
     actor->kind = actor_role_of(name);
+    actor->says = says_of(name);
     actor->region = region;
     actor->alive = true;
     actor->life++;

@@ -146,6 +146,7 @@ void sim_raise_zombie(sim_t *self, size_t index)
     uint64_t life = zombie->life + 1;
     *zombie = (sim_actor_t){.region = actor->region,
                             .kind = actor->kind,
+                            .says = actor->says,
                             .role = actor->role,
                             .core = actor->core,
                             .life = life,

@@ -15,6 +15,7 @@
 #include "actors/worker/worker_core.h"
 #include "codec/base/names.h"
 #include "codec/base/run_id.h"
+#include "codec/wire/says.h"
 #include "deploy/simulate/queue.h"
 
 #define SIM_OLDER 6 /* snapshots before the newest that a disk may be found at */
@@ -67,6 +68,7 @@ typedef struct {
     wire_name_t name;
     size_t region;
     actor_role_t kind;
+    says_t says; /* as schema.def knows it */
     const role_t *role;
     void *core;
     bool alive;

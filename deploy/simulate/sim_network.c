@@ -61,6 +61,7 @@ void sim_send(sim_t *self, size_t from_actor, message_t **message_p)
     const sim_actor_t *from = &self->actors[from_actor];
     size_t to = sim_find(self, message->to);
     self->stats.messages++;
+    CHECK(to == SIZE_MAX || says_may(message->kind, from->says, self->actors[to].says));
     if (self->spec.pace) {
         s_hand_over(self, from, to, message_p);
         return;

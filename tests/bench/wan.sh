@@ -50,6 +50,7 @@ strategies=(
     "ama|lr: 0.03, momentum: 0.9, warmup: 5%|strategy: ama, every: 16, staleness: 16"
     "ama-int8|lr: 0.03, momentum: 0.9, warmup: 5%|strategy: ama, every: 32, staleness: 16, encoding: int8"
     "ama-int4|lr: 0.03, momentum: 0.9, warmup: 5%|strategy: ama, every: 32, staleness: 16, encoding: int4"
+    "slowmo-int8|lr: 0.03, momentum: 0.9, warmup: 5%|strategy: slowmo, every: 32, staleness: 16, encoding: int8"
     "sma-int8|lr: 0.02, momentum: 0.9, warmup: 5%|strategy: sma, every: 16, encoding: int8"
     "diloco|lr: 0.02, momentum: 0.9, warmup: 5%|strategy: diloco, every: 16, outer_lr: 1, outer_momentum: 0.5, encoding: int8"
     "diloco-int4|lr: 0.02, momentum: 0.9, warmup: 5%|strategy: diloco, every: 16, outer_lr: 1, outer_momentum: 0.5, encoding: int4"

@@ -55,7 +55,12 @@ bool global_hears(global_base_t *self, int64_t now_us)
     return s_note(self, &self->heard_us, now_us);
 }
 
+int64_t global_listened_us(const global_base_t *self, int64_t seen_us)
+{
+    return seen_us > self->listens_us ? seen_us : self->listens_us;
+}
+
 int64_t global_silence_us(const global_base_t *self, int64_t seen_us, int64_t now_us)
 {
-    return now_us - (seen_us > self->listens_us ? seen_us : self->listens_us);
+    return now_us - global_listened_us(self, seen_us);
 }

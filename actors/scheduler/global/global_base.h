@@ -41,7 +41,8 @@ void global_end(global_base_t *self, err_code_t code,
  * True: there was one. */
 bool global_advances(global_base_t *self, int64_t now_us);
 bool global_hears(global_base_t *self, int64_t now_us);
-/* How long somebody heard at that time has been silent while this scheduler listened. */
+/* Since when somebody heard at that time is silent while this scheduler listens; and how long that is. */
+int64_t global_listened_us(const global_base_t *self, int64_t seen_us);
 int64_t global_silence_us(const global_base_t *self, int64_t seen_us, int64_t now_us);
 
 #endif

@@ -1,5 +1,7 @@
 #include "actors/scheduler/global/global_life.h"
 
+#include "actors/kit/timers.h"
+
 #define REPEAT_EVERY_US (300 * MILLISECOND_US)
 #define UNSEEN_US (2000 * MILLISECOND_US) /* a stop does not wait longer for a region that never reported */
 #define HOME_US (300 * MILLISECOND_US)    /* silence of the other regions before the home region may go */
@@ -114,18 +116,28 @@ void global_life_fail(global_life_t *self, err_code_t code, const char *name, co
     global_life_stop(self, false, "", s_away_us(self), now_us);
 }
 
+static int64_t s_after(int64_t at_us, int64_t pause_us)
+{
+    return pause_us < ROLE_NEVER - at_us ? at_us + pause_us : ROLE_NEVER;
+}
+
 /* A region that was never there is not waited for, and one that fell silent no longer than a region may be
  * away. */
+static int64_t s_give_up_us(const global_life_t *self, const region_entry_t *region)
+{
+    if (s_is_over(region))
+        return ROLE_NEVER;
+    int64_t heard_us = region->seen_us > self->stop_us ? region->seen_us : self->stop_us;
+    int64_t patience_us = region->seen_us < 0 ? UNSEEN_US : s_away_us(self);
+    int64_t silent_us = s_after(global_listened_us(self->base, heard_us), patience_us);
+    return timer_first(silent_us, s_after(self->progress_us, self->patience_us));
+}
+
 static void s_give_up(global_life_t *self, int64_t now_us)
 {
     for (size_t index = 0; index < s_count(self); index++) {
         region_entry_t *region = &self->regions->list[index];
-        if (s_is_over(region))
-            continue;
-        int64_t heard_us = region->seen_us > self->stop_us ? region->seen_us : self->stop_us;
-        int64_t patience_us = region->seen_us < 0 ? UNSEEN_US : s_away_us(self);
-        region->given_up = global_silence_us(self->base, heard_us, now_us) >= patience_us ||
-                           now_us - self->progress_us >= self->patience_us;
+        region->given_up |= now_us >= s_give_up_us(self, region);
     }
 }
 
@@ -283,9 +295,10 @@ int64_t global_life_due(const global_life_t *self)
         return ROLE_NEVER;
     if (global_life_has_ended(self))
         return self->farewell_us + (self->home_released ? LINGER_US : HOME_US);
-    int64_t left_us = ROLE_NEVER - self->progress_us;
-    int64_t patience_us = self->patience_us < left_us ? self->progress_us + self->patience_us : ROLE_NEVER;
-    return patience_us < self->stop_next_us ? patience_us : self->stop_next_us;
+    int64_t due_us = self->stop_next_us;
+    for (size_t index = 0; index < s_count(self); index++)
+        due_us = timer_first(due_us, s_give_up_us(self, &self->regions->list[index]));
+    return due_us;
 }
 
 /* ---- for a successor ---- */

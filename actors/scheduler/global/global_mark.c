@@ -1,5 +1,6 @@
 #include "actors/scheduler/global/global_mark.h"
 
+#include "actors/kit/timers.h"
 #include "actors/kit/mark_phase.h"
 #include "actors/kit/role.h"
 #include "codec/base/backoff.h"
@@ -319,8 +320,7 @@ void global_mark_tick(global_mark_t *self, int64_t now_us, outbox_t *outbox)
 
 int64_t global_mark_due(const global_mark_t *self)
 {
-    int64_t due = self->phase == PHASE_NONE ? ROLE_NEVER : self->next_us, asked = s_asked_due(self);
-    return asked < due ? asked : due;
+    return timer_first(s_asked_due(self), self->phase == PHASE_NONE ? ROLE_NEVER : self->next_us);
 }
 
 /* ---- what others see ---- */

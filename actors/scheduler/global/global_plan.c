@@ -297,7 +297,7 @@ static bool s_replan(global_plan_t *self, int64_t now_us)
 
 bool global_plan_tick(global_plan_t *self, int64_t now_us)
 {
-    if (now_us < self->look_us || !s_known_everywhere(self))
+    if (now_us < global_plan_due(self))
         return false;
     self->look_us = now_us + GLOBAL_PLAN_LOOK_US;
     return s_replan(self, now_us);

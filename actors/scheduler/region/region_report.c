@@ -1,6 +1,8 @@
 /* News for the global scheduler: reports, rows of the curve, how every actor is doing. */
 #include "actors/scheduler/region/region_rooms.h"
 
+#include "actors/kit/timers.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -115,18 +117,20 @@ void region_note_waits(region_core_t *self, int64_t now_us)
 
 /* ---- when ---- */
 
+static int64_t s_report_due(const region_core_t *self)
+{
+    return self->base.report_soon ? TIMER_NOW : self->reports.report_us;
+}
+
 int64_t region_tell_due(const region_core_t *self)
 {
-    const region_reports_t *reports = &self->reports;
-    if (self->base.report_soon)
-        return 0;
-    return reports->report_us < reports->status_us ? reports->report_us : reports->status_us;
+    return timer_first(s_report_due(self), self->reports.status_us);
 }
 
 void region_tell(region_core_t *self, int64_t now_us)
 {
     region_reports_t *reports = &self->reports;
-    if (self->base.report_soon || now_us >= reports->report_us) {
+    if (now_us >= s_report_due(self)) {
         self->base.report_soon = false;
         reports->report_us = now_us + REPORT_EVERY_US;
         s_report(self, now_us);

@@ -1,5 +1,7 @@
 #include "actors/shard/durable/durable.h"
 
+#include "actors/kit/timers.h"
+
 void durable_init(durable_t *self, base_t *base, replica_t *replica, intake_t *intake, stream_t *stream,
                   rounds_t *rounds)
 {
@@ -36,9 +38,8 @@ durable_done_t durable_tick(durable_t *self)
 
 int64_t durable_due(const durable_t *self)
 {
-    int64_t keep_us = keep_due(&self->keep), due = durable_snapshot_due(self);
-    due = keep_us < due ? keep_us : due;
-    return self->base->gate.patient_us < due ? self->base->gate.patient_us : due;
+    int64_t due_us = timer_first(keep_due(&self->keep), durable_snapshot_due(self));
+    return timer_first(due_us, self->base->gate.patient_us);
 }
 
 bool durable_is_done(const durable_t *self)

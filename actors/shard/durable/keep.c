@@ -1,5 +1,7 @@
 #include "actors/shard/durable/keep.h"
 
+#include "actors/kit/timers.h"
+
 #include <string.h>
 
 /* ---- what is given ---- */
@@ -281,10 +283,10 @@ int64_t keep_due(const keep_t *self)
         self->base->life.end == END_STOPS && self->waits ? self->heard_us + KEEP_STOP_US : ROLE_NEVER;
     for (size_t i = 0; i < self->keeper_count; i++) {
         const keeper_t *keeper = &self->keepers[i];
-        int64_t at = keeper->giving != KEEP_NONE  ? keeper->offer_us
-                     : s_has_newest(self, keeper) ? ROLE_NEVER
-                                                  : keeper->retry_us;
-        due = at < due ? at : due;
+        if (keeper->giving != KEEP_NONE)
+            due = timer_first(due, keeper->offer_us);
+        else if (!s_has_newest(self, keeper))
+            due = timer_first(due, keeper->retry_us);
     }
     return due;
 }

@@ -4,6 +4,8 @@
 
 #include "actors/shard/entry/entry.h"
 
+#include "actors/kit/timers.h"
+
 #include <string.h>
 
 void entry_drop(entry_t *self)
@@ -369,7 +371,7 @@ int64_t enter_due(const entry_t *self)
     if (life_runs(&self->base->life))
         return entry->position_us;
     int64_t taker = self->base->life.phase == LIFE_TAKES ? taker_due(entry->taker) : ROLE_NEVER;
-    return taker < entry->ask_us ? taker : entry->ask_us;
+    return timer_first(taker, entry->ask_us);
 }
 
 const char *entry_waits_for(const entry_t *self, wire_name_t text)

@@ -1,5 +1,7 @@
 #include "actors/shard/entry/entry.h"
 
+#include "actors/kit/timers.h"
+
 void entry_init(entry_t *self, base_t *base, replica_t *replica, intake_t *intake, stream_t *stream,
                 rounds_t *rounds, durable_t *durable)
 {
@@ -34,6 +36,5 @@ void entry_tick(entry_t *self)
 
 int64_t entry_due(const entry_t *self)
 {
-    int64_t enter_us = enter_due(self), stand_us = stand_due(self);
-    return enter_us < stand_us ? enter_us : stand_us;
+    return timer_first(enter_due(self), stand_due(self));
 }

@@ -3,6 +3,8 @@
 
 #include "actors/shard/entry/entry.h"
 
+#include "actors/kit/timers.h"
+
 #include <string.h>
 
 /* -- saying -----------------------------------------------------------------------------------------------
@@ -196,21 +198,30 @@ static bool s_lacks_finals(const entry_t *self)
  * any more by which this shard would learn that it stands elsewhere. */
 static void s_look_for_finals(entry_t *self)
 {
-    if (!s_lacks_finals(self) || self->base->core.now_us < self->finals_us)
-        return;
     for (size_t r = 0; r < base_regions(self->base) && self->finals_us; r++)
         if (r != self->base->spec.region_index && !self->stream->origins[r].final)
             stream_doubt(self->stream, r);
     self->finals_us = self->base->core.now_us + SHARD_STAND_FINALS_US;
 }
 
+static int64_t s_finals_due(const entry_t *self)
+{
+    return s_lacks_finals(self) ? self->finals_us : ROLE_NEVER;
+}
+
+static int64_t s_doubt_due(const entry_t *self)
+{
+    return life_runs(&self->base->life) && s_suspects(self) ? self->stream->doubt_us : ROLE_NEVER;
+}
+
 void stand_tick(entry_t *self)
 {
-    s_look_for_finals(self);
-    if (!life_runs(&self->base->life) || !s_suspects(self) ||
-        self->base->core.now_us < self->stream->doubt_us)
+    int64_t now_us = self->base->core.now_us;
+    if (now_us >= s_finals_due(self))
+        s_look_for_finals(self);
+    if (now_us < s_doubt_due(self))
         return;
-    self->stream->doubt_us = self->base->core.now_us + SHARD_STAND_LAST_US;
+    self->stream->doubt_us = now_us + SHARD_STAND_LAST_US;
     for (size_t r = 0; r < base_regions(self->base); r++)
         if (self->stream->origins[r].suspect)
             stand_ask_one(self, r);
@@ -218,6 +229,5 @@ void stand_tick(entry_t *self)
 
 int64_t stand_due(const entry_t *self)
 {
-    int64_t due = life_runs(&self->base->life) && s_suspects(self) ? self->stream->doubt_us : ROLE_NEVER;
-    return s_lacks_finals(self) && self->finals_us < due ? self->finals_us : due;
+    return timer_first(s_finals_due(self), s_doubt_due(self));
 }

@@ -1,5 +1,6 @@
 #include "actors/shard/rounds/ballot.h"
 
+#include "actors/kit/timers.h"
 #include "actors/kit/role.h"
 #include "actors/shard/base/majority.h"
 #include "codec/base/grow.h"
@@ -281,8 +282,7 @@ bool ballot_repeat(ballot_t *self, int64_t now_us)
 int64_t ballot_due(const ballot_t *self)
 {
     const proposal_t *own = &self->proposal;
-    bool turn = own->phase == BALLOT_IDLE && own->turn_us < own->again_us;
-    return turn ? own->turn_us : own->again_us;
+    return timer_first(own->again_us, own->phase == BALLOT_IDLE ? own->turn_us : ROLE_NEVER);
 }
 
 /* -- what others say */

@@ -10,6 +10,8 @@
  * have not waited yet. */
 
 #include "actors/shard/replica/exchange.h"
+
+#include "actors/kit/timers.h"
 #include "actors/shard/rounds/rounds.h"
 
 #include <stdlib.h>
@@ -271,6 +273,5 @@ void rounds_advance(rounds_t *self)
 
 int64_t rounds_due(const rounds_t *self)
 {
-    int64_t vote_us = vote_due(self), forward_us = forward_due(self);
-    return vote_us < forward_us ? vote_us : forward_us;
+    return timer_first(vote_due(self), forward_due(self));
 }

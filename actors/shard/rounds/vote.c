@@ -14,6 +14,8 @@
 
 #include "actors/shard/rounds/rounds.h"
 
+#include "actors/kit/timers.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -235,8 +237,8 @@ int64_t vote_due(const rounds_t *self)
 {
     if (!self->base->rules.votes || !self->works)
         return ROLE_NEVER;
-    int64_t due = ballot_due(&self->ballot), ready_us = self->ready_us;
-    return self->ballot.proposal.turn_us == ROLE_NEVER && ready_us < due ? ready_us : due;
+    bool readies = self->ballot.proposal.turn_us == ROLE_NEVER;
+    return timer_first(ballot_due(&self->ballot), readies ? self->ready_us : ROLE_NEVER);
 }
 
 /* -- what others say */

@@ -66,10 +66,17 @@ static inline void driver_drop(driver_t *self)
         message_destroy(&message);
 }
 
+/* A core acts when it says that it is due: a tick before that says nothing. */
 static inline void driver_tick(driver_t *self, int64_t now_us)
 {
+    const outbox_t *outbox = self->role->outbox(self->core);
+    bool early = now_us < self->role->due(self->core);
+    size_t said = outbox->count - outbox->head;
     self->now_us = now_us;
     self->role->tick(self->core, now_us);
+    if (early)
+        cr_assert_eq(outbox->count - outbox->head, said, "%s: said something before it was due",
+                     self->role->name);
 }
 
 /* Takes the message. */

@@ -1,5 +1,7 @@
 #include "actors/scheduler/region/ending/ending.h"
 
+#include "actors/kit/timers.h"
+
 #include <string.h>
 
 #define FAREWELL_US (5 * SECOND_US) /* the final report of a drain of our own is repeated for so long */
@@ -162,7 +164,9 @@ void ending_tick(ending_t *self, int64_t now_us)
 
 int64_t ending_due(const ending_t *self)
 {
-    return self->base->life == REGION_STOPPED ? s_farewell_us(self) : self->stop_us;
+    if (self->base->life != REGION_STOPPED)
+        return self->stop_us;
+    return timer_first(s_farewell_us(self), nodes_running(self->nodes) ? self->stop_us : ROLE_NEVER);
 }
 
 const char *ending_waits_for(const ending_t *self)

@@ -1,6 +1,7 @@
 /* Keepers: one on each node, and which of them keep for which shard. */
 #include "actors/scheduler/region/keeping/keeping.h"
 
+#include "actors/kit/timers.h"
 #include "codec/wire/actor_name.h"
 
 #include <inttypes.h>
@@ -423,8 +424,8 @@ int64_t keeping_due(const keeping_t *self)
     int64_t due = ROLE_NEVER;
     for (size_t shard = 0; self->list && shard < self->actors->shard_count; shard++) {
         bool told = self->actors->list[shard].state == PLACE_READY && s_is_kept(self, shard);
-        if (told && self->list[shard].told_us < due)
-            due = self->list[shard].told_us;
+        if (told)
+            due = timer_first(due, self->list[shard].told_us);
     }
     return due;
 }

@@ -1,6 +1,8 @@
 /* Handing over, and letting go. */
 #include "actors/scheduler/region/moving/moving.h"
 
+#include "actors/kit/timers.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -256,13 +258,13 @@ int64_t moving_due(const moving_t *self)
         return due;
     for (size_t shard = 0; shard < self->actors->shard_count; shard++) {
         const shard_move_t *move = &self->list[shard];
-        if (move->handing && self->keeping->list[shard].keeper_count && move->hand_us < due)
-            due = move->hand_us;
+        if (move->handing && self->keeping->list[shard].keeper_count)
+            due = timer_first(due, move->hand_us);
     }
     for (size_t i = 0; i < self->actors->count; i++) {
         const region_actor_t *actor = &self->actors->list[i];
-        if (actor->former.node != NOWHERE && actor->former.next_us < due)
-            due = actor->former.next_us;
+        if (actor->former.node != NOWHERE)
+            due = timer_first(due, actor->former.next_us);
     }
     return due;
 }

@@ -1,6 +1,7 @@
 /* The plan, and what is due to be placed. */
 #include "actors/scheduler/region/placing/placing.h"
 
+#include "actors/kit/timers.h"
 #include "codec/base/failpoint.h"
 #include "codec/wire/actor_name.h"
 
@@ -81,22 +82,23 @@ void placing_load(placing_t *self, const message_t *saved)
     s_add_actors(self);
 }
 
-static bool s_nodes_settled(const placing_t *self, int64_t now_us)
+/* When the nodes that are there will do: all that are expected, or nobody new for a while. */
+static int64_t s_settled_us(const placing_t *self)
 {
     size_t living = nodes_staying(self->nodes);
     if (!living || !self->run->job_known)
-        return false;
+        return ROLE_NEVER;
     size_t rented = renting_expected(self->renting);
     size_t expected = rented == SIZE_MAX ? self->base->spec.nodes_expected : rented;
-    return living >= expected || now_us - self->nodes->newest_us >= self->base->spec.settle_us;
+    return living >= expected ? TIMER_NOW : self->nodes->newest_us + self->base->spec.settle_us;
 }
 
 /* Nobody has told a plan, and the topology's own will do; with `plan.apply` nobody but the global scheduler
  * knows what to rent. */
-static bool s_plans_alone(const placing_t *self, int64_t now_us)
+static int64_t s_plans_alone_us(const placing_t *self)
 {
     bool alone = self->run->id != RUN_ID_NONE && !self->base->spec.topology->plan.apply;
-    return alone && !self->plan_taken && now_us - self->base->started_us >= PLAN_PATIENCE_US;
+    return alone && !self->plan_taken ? self->base->started_us + PLAN_PATIENCE_US : ROLE_NEVER;
 }
 
 static bool s_begin(placing_t *self, int64_t now_us)
@@ -104,9 +106,9 @@ static bool s_begin(placing_t *self, int64_t now_us)
     size_t workers = self->base->region->workers;
     if (self->actors->list)
         return true;
-    if (s_plans_alone(self, now_us))
+    if (now_us >= s_plans_alone_us(self))
         s_set_plan(self, workers, workers == 0);
-    if (!self->plan_taken || !s_nodes_settled(self, now_us))
+    if (!self->plan_taken || now_us < s_settled_us(self))
         return false;
     s_add_actors(self);
     return true;
@@ -195,7 +197,7 @@ static bool s_may_settle(const placing_t *self, int64_t now_us)
 {
     if (self->actors->settled || (self->adopting->known_count && adopting_all_heard(self->adopting)))
         return true;
-    return s_nodes_settled(self, now_us);
+    return now_us >= s_settled_us(self);
 }
 
 static bool s_may_begin(placing_t *self, int64_t now_us)
@@ -221,18 +223,28 @@ static bool s_is_due(const placing_t *self, const region_actor_t *actor)
     return actor->state != PLACE_READY && actor->wanted && s_turn(self, actor->role);
 }
 
+/* Of what it waits for before it places: with a time that has passed it waits for something else. */
+static int64_t s_begin_due(const placing_t *self)
+{
+    int64_t now_us = self->base->core.now_us, alone_us = s_plans_alone_us(self);
+    int64_t settled_us = s_settled_us(self);
+    return timer_first(alone_us > now_us ? alone_us : ROLE_NEVER,
+                       settled_us > now_us ? settled_us : ROLE_NEVER);
+}
+
 int64_t placing_due(const placing_t *self)
 {
     int64_t due = moving_due(self->moving);
-    if (!self->actors->settled || self->base->failure)
+    if (self->base->failure)
         return due;
+    if (!self->actors->settled)
+        return timer_first(due, s_begin_due(self));
     for (size_t index = 0; index < self->actors->count; index++) {
         const region_actor_t *actor = &self->actors->list[index];
-        if (actor->next_us < due && s_is_due(self, actor))
-            due = actor->next_us;
+        if (s_is_due(self, actor))
+            due = timer_first(due, actor->next_us);
     }
-    bool counts = self->actors->workers_us < due && shards_known(self->shards);
-    return counts ? self->actors->workers_us : due;
+    return shards_known(self->shards) ? timer_first(due, self->actors->workers_us) : due;
 }
 
 /* ---- waiting ---- */

@@ -1,5 +1,6 @@
 #include "actors/scheduler/region/renting/region_rent.h"
 
+#include "actors/kit/timers.h"
 #include "codec/base/backoff.h"
 #include "codec/base/grow.h"
 
@@ -378,18 +379,17 @@ void region_rent_tick(region_rent_t *self, int64_t now_us)
 
 int64_t region_rent_due(const region_rent_t *self)
 {
-    int64_t due = INT64_MAX, settled_us = self->started_us + self->spec.settle_us;
+    int64_t due = ROLE_NEVER, settled_us = self->started_us + self->spec.settle_us;
     if (!self->wants || self->stopping)
         return due;
     for (size_t i = 0; i < self->unit_count; i++) {
         const unit_t *unit = &self->units[i];
-        bool timed = unit->state != UNIT_FREE && unit->state != UNIT_HERE;
-        if (timed && unit->next_us < due)
-            due = unit->next_us;
+        if (unit->state != UNIT_FREE && unit->state != UNIT_HERE)
+            due = timer_first(due, unit->next_us);
     }
     for (size_t offer = 0; !self->done && offer < self->spec.region->offer_count; offer++)
-        if (s_staying(self, offer) < self->wanted[offer] && settled_us < due)
-            due = settled_us;
+        if (s_staying(self, offer) < self->wanted[offer])
+            due = timer_first(due, settled_us);
     return due;
 }
 
