@@ -3,14 +3,6 @@
 
 #include <stdlib.h>
 
-/* The job's settings, in the words of each room. */
-typedef struct {
-    const exchange_t *exchange;
-    intake_terms_t intake;
-    stream_terms_t stream;
-    rounds_terms_t rounds;
-} terms_t;
-
 static intake_terms_t s_intake(const base_t *base, const strategy_t *strategy, bool rounds)
 {
     bool several = base_regions(base) > 1;
@@ -53,7 +45,7 @@ static stream_terms_t s_stream(const base_t *base, const strategy_t *strategy, c
                             .lag = s_lag(base, rounds->way)};
 }
 
-static terms_t s_terms(const base_t *base)
+terms_t rooms_terms(const base_t *base)
 {
     const topology_t *topology = base->spec.topology;
     const strategy_t *strategy = strategy_find(topology->job.sync.strategy);
@@ -74,7 +66,7 @@ rooms_t *rooms_new(const shard_spec_t *spec, bool visits)
     CHECK(self);
     base_init(&self->base, spec);
     self->base.visits = visits;
-    const terms_t terms = s_terms(&self->base);
+    const terms_t terms = rooms_terms(&self->base);
     replica_init(&self->replica, &self->base, terms.exchange);
     intake_init(&self->intake, &self->base, &self->replica, &terms.intake);
     stream_init(&self->stream, &self->base, &self->replica, &terms.stream);

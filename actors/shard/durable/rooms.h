@@ -8,6 +8,16 @@
 
 #include "actors/shard/durable/durable.h"
 
+/* The job's settings, in the words of each room. */
+typedef struct {
+    const exchange_t *exchange;
+    intake_terms_t intake;
+    stream_terms_t stream;
+    rounds_terms_t rounds;
+} terms_t;
+
+terms_t rooms_terms(const base_t *base);
+
 typedef struct {
     base_t base;
     replica_t replica;
