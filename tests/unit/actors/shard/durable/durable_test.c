@@ -1,62 +1,23 @@
 /* Storing, in rooms without a shard: the contents of a snapshot, and when one is due. */
 #include "actors/shard/durable/durable.h"
-#include "actors/shard/durable/rooms.h"
 #include "tests/unit/actors/keepers.h"
-#include "tests/unit/actors/shard/world.h"
+#include "tests/unit/actors/shard/alone.h"
 
 #define ELEMENTS 8
 #define EVERY 5
 #define POINT (UINT64_C(7) << 32 | 1)
 
-typedef struct {
-    topology_t *topology;
-    job_t job;
-    base_t base;
-    replica_t replica;
-    intake_t intake;
-    stream_t stream;
-    rounds_t rounds;
-    durable_t durable;
-} alone_t;
-
 static alone_t *s_alone(when_full_t when_full)
 {
-    alone_t *a = calloc(1, sizeof *a);
-    a->topology = world_topology(2, STRATEGY_ASGD, 1, 1);
-    a->topology->checkpoint.every = EVERY;
-    a->topology->checkpoint.when_full = when_full;
-    cr_assert_eq(job_derive(a->topology, 64, &a->job, NULL), ERR_OK);
-    const shard_spec_t spec = {.topology = a->topology,
-                               .job = &a->job,
-                               .incarnation = 5,
-                               .elements = ELEMENTS,
-                               .chunk_bytes = 16,
-                               .history = 1};
-    buf_t *zero = buf_new_zero(ELEMENTS * sizeof(float));
-    base_init(&a->base, &spec);
-    const terms_t terms = rooms_terms(&a->base);
-    replica_init(&a->replica, &a->base, terms.exchange);
-    replica_start(&a->replica, &zero);
-    intake_init(&a->intake, &a->base, &a->replica, &terms.intake);
-    stream_init(&a->stream, &a->base, &a->replica, &terms.stream);
-    rounds_init(&a->rounds, &a->base, &a->replica, &a->stream, &terms.rounds);
-    durable_init(&a->durable, &a->base, &a->replica, &a->intake, &a->stream, &a->rounds);
-    a->stream.history = 1;
+    topology_t *topology = world_topology(2, STRATEGY_ASGD, 1, 1);
+    topology->checkpoint.every = EVERY;
+    topology->checkpoint.when_full = when_full;
+    alone_t *a =
+        alone_new(topology, 64,
+                  (shard_spec_t){.incarnation = 5, .elements = ELEMENTS, .chunk_bytes = 16, .history = 1});
     a->base.changes = 1;
     a->base.core.now_us = 1;
     return a;
-}
-
-static void s_end(alone_t *a)
-{
-    durable_fini(&a->durable);
-    rounds_fini(&a->rounds);
-    stream_fini(&a->stream);
-    intake_fini(&a->intake);
-    replica_fini(&a->replica);
-    base_fini(&a->base);
-    free(a->topology);
-    free(a);
 }
 
 /* Takes the snapshot that is due; returns its tag. */
@@ -190,7 +151,7 @@ Test(durable, each_reason_calls_for_a_snapshot_of_its_name)
         cr_assert_eq(durable_due(&a->durable), 0);
         cr_assert_str_eq(s_take(a), reasons[i].tag);
         cr_assert_str_eq(s_take(a), "", "one at a time");
-        s_end(a);
+        alone_free(a);
     }
 }
 
@@ -205,7 +166,7 @@ Test(durable, of_several_reasons_the_first_names_it)
             reasons[i].calls(a);
         base_changed(&a->base);
         cr_assert_str_eq(s_take(a), reasons[i].tag);
-        s_end(a);
+        alone_free(a);
     }
 }
 
@@ -221,7 +182,7 @@ Test(durable, what_others_wait_to_hear_of_is_stored_soon)
     cr_assert_eq(a->base.told_us, ROLE_NEVER);
     s_commit(a, ERR_IO);
     cr_assert_eq(a->base.told_us, a->base.core.now_us, "what was taken is not durable yet");
-    s_end(a);
+    alone_free(a);
 }
 
 /* -- what becomes of it -----------------------------------------------------------------------------------
@@ -242,7 +203,7 @@ Test(durable, own_deltas_may_leave_once_they_are_stored)
     cr_assert_eq(a->stream.sendable, 2);
     cr_assert(durable_dirty(&a->durable));
     cr_assert_str_eq(s_take(a), "cut");
-    s_end(a);
+    alone_free(a);
 }
 
 Test(durable, origins_are_told_what_is_durable_and_no_more)
@@ -262,7 +223,7 @@ Test(durable, origins_are_told_what_is_durable_and_no_more)
     cr_assert_eq(m->delta_ack.durable, 3);
     message_destroy(&m);
     cr_assert_null(outbox_take(&a->base.core.outbox));
-    s_end(a);
+    alone_free(a);
 }
 
 Test(durable, only_what_is_out_is_committed)
@@ -275,7 +236,7 @@ Test(durable, only_what_is_out_is_committed)
     cr_assert_eq(durable_committed(&a->durable, 0, ERR_OK).number, 0);
     cr_assert_eq(durable_committed(&a->durable, number, ERR_OK).number, number);
     cr_assert_eq(durable_committed(&a->durable, number, ERR_OK).number, 0, "twice");
-    s_end(a);
+    alone_free(a);
 }
 
 Test(durable, a_store_that_fails_is_tried_again_with_growing_pauses)
@@ -296,7 +257,7 @@ Test(durable, a_store_that_fails_is_tried_again_with_growing_pauses)
     cr_assert_str_eq(s_take(a), "cut");
     cr_assert(s_commit(a, ERR_OK).counts);
     cr_assert_eq(a->durable.store_error, ERR_OK);
-    s_end(a);
+    alone_free(a);
 }
 
 Test(durable, what_was_taken_of_a_former_state_or_line_does_not_count)
@@ -317,7 +278,7 @@ Test(durable, what_was_taken_of_a_former_state_or_line_does_not_count)
         cr_assert_eq(a->stream.sendable, sendable);
         cr_assert_str_eq(s_take(a), "start", "all of it is stored anew");
         cr_assert(s_commit(a, ERR_OK).counts);
-        s_end(a);
+        alone_free(a);
     }
 }
 
@@ -330,7 +291,7 @@ Test(durable, whoever_hands_over_stores_once_more_and_has_then)
     cr_assert_not(durable_has_handed(&a->durable));
     s_commit(a, ERR_OK);
     cr_assert(durable_has_handed(&a->durable));
-    s_end(a);
+    alone_free(a);
 }
 
 Test(durable, a_shard_ends_when_nothing_is_out_and_nothing_is_new)
@@ -343,7 +304,7 @@ Test(durable, a_shard_ends_when_nothing_is_out_and_nothing_is_new)
     cr_assert_not(durable_is_done(&a->durable));
     s_commit(a, ERR_OK);
     cr_assert(durable_is_done(&a->durable));
-    s_end(a);
+    alone_free(a);
 }
 
 /* -- without a disk -----------------------------------------------------------------------------------------
@@ -364,7 +325,7 @@ Test(durable, only_a_full_disk_is_gone_on_without_and_only_when_told_so)
         s_take(a);
         s_commit(a, rows[i].code);
         cr_assert_eq(durable_may_go_on(&a->durable), rows[i].may);
-        s_end(a);
+        alone_free(a);
     }
 }
 
@@ -392,5 +353,5 @@ Test(durable, while_it_goes_on_without_a_disk_what_is_cut_leaves_until_a_snapsho
     s_take(a);
     s_commit(a, ERR_OK);
     cr_assert_not(durable_is_uncovered(&a->durable));
-    s_end(a);
+    alone_free(a);
 }

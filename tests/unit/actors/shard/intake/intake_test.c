@@ -1,51 +1,21 @@
 /* The region's own batches, without a shard: what becomes of pushes and pulls when somebody else says
  * whether steps may be made. */
 #include "actors/shard/intake/intake.h"
-#include "actors/shard/durable/rooms.h"
 #include "codec/base/hash.h"
-#include "tests/unit/actors/shard/world.h"
+#include "tests/unit/actors/shard/alone.h"
 
 #include <math.h>
 
 #define N 8
 
-typedef struct {
-    topology_t *topology;
-    job_t job;
-    base_t base;
-    replica_t replica;
-    intake_t intake;
-} alone_t;
-
 static alone_t *s_alone(inside_t inside, uint64_t workers)
 {
-    alone_t *a = calloc(1, sizeof *a);
-    a->topology = world_topology(1, STRATEGY_ASGD_GA, 1, workers);
-    a->topology->job.optimizer.lr = 1;
-    a->topology->job.sync.inside = inside;
-    cr_assert_eq(job_derive(a->topology, 64, &a->job, NULL), ERR_OK);
-    const shard_spec_t spec = {.topology = a->topology,
-                               .job = &a->job,
-                               .incarnation = 3,
-                               .elements = N,
-                               .chunk_bytes = 16,
-                               .checksums = true};
-    base_init(&a->base, &spec);
-    const terms_t terms = rooms_terms(&a->base);
-    replica_init(&a->replica, &a->base, terms.exchange);
-    buf_t *zero = buf_new_zero(N * sizeof(float));
-    replica_start(&a->replica, &zero);
-    intake_init(&a->intake, &a->base, &a->replica, &terms.intake);
-    return a;
-}
-
-static void s_end(alone_t *a)
-{
-    intake_fini(&a->intake);
-    replica_fini(&a->replica);
-    base_fini(&a->base);
-    free(a->topology);
-    free(a);
+    topology_t *topology = world_topology(1, STRATEGY_ASGD_GA, 1, workers);
+    topology->job.optimizer.lr = 1;
+    topology->job.sync.inside = inside;
+    return alone_new(
+        topology, 64,
+        (shard_spec_t){.incarnation = 3, .elements = N, .chunk_bytes = 16, .history = 5, .checksums = true});
 }
 
 /* One of the two chunks of a push, of that value throughout. */
@@ -110,7 +80,7 @@ Test(intake, a_push_is_a_step_once_it_is_whole_and_steps_may_be_made)
     cr_assert_not(intake_step(&a->intake), "a batch is applied once");
     cr_assert_eq(s_first(a), -2);
     cr_assert_gt(a->base.counts.duplicates, 0);
-    s_end(a);
+    alone_free(a);
 }
 
 Test(intake, what_is_not_finite_uses_up_its_batch_and_changes_nothing)
@@ -125,7 +95,7 @@ Test(intake, what_is_not_finite_uses_up_its_batch_and_changes_nothing)
     cr_assert_eq(code, ERR_NUMBER);
     cr_assert(ranges_has(&a->replica.refused, 0));
     cr_assert_eq(a->base.counts.not_finite, 1);
-    s_end(a);
+    alone_free(a);
 }
 
 Test(intake, in_order_a_step_is_a_batch_of_every_worker)
@@ -139,7 +109,7 @@ Test(intake, in_order_a_step_is_a_batch_of_every_worker)
     s_push_whole(a, "worker/region0/0", 0, 2);
     cr_assert(intake_step(&a->intake));
     cr_assert_eq(s_first(a), -3, "their mean");
-    s_end(a);
+    alone_free(a);
 }
 
 Test(intake, pulls_wait_while_steps_do)
@@ -157,7 +127,7 @@ Test(intake, pulls_wait_while_steps_do)
     cr_assert_eq(s_sent(a, KIND_params, NULL), 2, "both chunks");
     intake_serve(&a->intake, true);
     cr_assert_eq(s_sent(a, KIND_params, NULL), 0, "once");
-    s_end(a);
+    alone_free(a);
 }
 
 Test(intake, a_stop_leaves_what_steps_in_order_still_need)
@@ -169,7 +139,7 @@ Test(intake, a_stop_leaves_what_steps_in_order_still_need)
         intake_stop(&a->intake);
         cr_assert_eq(a->intake.held_count, (size_t)i, "whole ones, where order matters");
         cr_assert_not(a->intake.workers[1].staged[0].used, "incomplete ones are sent again");
-        s_end(a);
+        alone_free(a);
     }
 }
 
@@ -179,5 +149,5 @@ Test(intake, strangers_push_nothing)
     s_push_whole(a, "worker/region9/0", 0, 2);
     cr_assert_not(intake_step(&a->intake));
     cr_assert_eq(s_sent(a, KIND_refused, NULL), 2);
-    s_end(a);
+    alone_free(a);
 }

@@ -1,46 +1,20 @@
 /* Strategies without a shard: what each row cuts, and what it does with what others cut,
  * element by element. */
-#include "actors/shard/durable/rooms.h"
 #include "actors/shard/replica/strategy/rows.h"
-#include "tests/unit/actors/shard/world.h"
+#include "tests/unit/actors/shard/alone.h"
 
 #include <math.h>
 
 #define N 4
 
-typedef struct {
-    topology_t *topology;
-    job_t job;
-    base_t base;
-    intake_terms_t terms; /* of a step */
-    replica_t replica;
-} alone_t;
-
 static alone_t *s_alone(strategy_name_t strategy)
 {
-    alone_t *a = calloc(1, sizeof *a);
-    a->topology = world_topology(2, strategy, 2, 1);
-    a->topology->job.optimizer.lr = 0.5;
-    a->topology->job.sync.outer_lr = 1;
-    a->topology->job.sync.outer_momentum = 0.5;
-    cr_assert_eq(job_derive(a->topology, 64, &a->job, NULL), ERR_OK);
-    const shard_spec_t spec = {
-        .topology = a->topology, .job = &a->job, .incarnation = 1, .elements = N, .chunk_bytes = 16};
-    base_init(&a->base, &spec);
-    const terms_t terms = rooms_terms(&a->base);
-    a->terms = terms.intake;
-    replica_init(&a->replica, &a->base, terms.exchange);
-    buf_t *zero = buf_new_zero(N * sizeof(float));
-    replica_start(&a->replica, &zero);
-    return a;
-}
-
-static void s_end(alone_t *a)
-{
-    replica_fini(&a->replica);
-    base_fini(&a->base);
-    free(a->topology);
-    free(a);
+    topology_t *topology = world_topology(2, strategy, 2, 1);
+    topology->job.optimizer.lr = 0.5;
+    topology->job.sync.outer_lr = 1;
+    topology->job.sync.outer_momentum = 0.5;
+    return alone_new(topology, 64,
+                     (shard_spec_t){.incarnation = 1, .elements = N, .chunk_bytes = 16, .history = 1});
 }
 
 static buf_t *s_values(float first)
@@ -66,7 +40,7 @@ static void s_step(alone_t *a, float first)
     part_t part;
     blend_t blend = s_blend(a, &part, gradient);
     cr_assert(self->exchange->ready(self));
-    cr_assert(version_step(self, &blend, a->terms.steps, a->terms.sums));
+    cr_assert(version_step(self, &blend, a->intake.terms.steps, a->intake.terms.sums));
     self->open_steps++;
     buf_destroy(&gradient);
 }
@@ -113,7 +87,7 @@ Test(strategy, gradients_are_summed_and_act_as_one_step)
     s_expect(a->replica.parameters, (float[]){-2.5F, -4, -5.5F, -7});
     buf_destroy(&cut);
     cr_assert_null(s_cut(a, false), "nothing is open");
-    s_end(a);
+    alone_free(a);
 }
 
 Test(strategy, models_are_averaged_by_their_regions_share)
@@ -126,7 +100,7 @@ Test(strategy, models_are_averaged_by_their_regions_share)
     s_expect(a->replica.parameters, (float[]){0, 0.25F, 0.5F, 0.75F});
     s_expect(cut, (float[]){-1, -1.5F, -2, -2.5F});
     buf_destroy(&cut);
-    s_end(a);
+    alone_free(a);
 }
 
 Test(strategy, slow_momentum_goes_on_where_the_last_cut_led)
@@ -144,7 +118,7 @@ Test(strategy, slow_momentum_goes_on_where_the_last_cut_led)
     s_expect(cut, (float[]){-0.5F, -1, -1.5F, -2});
     s_expect(a->replica.parameters, (float[]){-0.5F, -1, -1.5F, -2});
     buf_destroy(&cut);
-    s_end(a);
+    alone_free(a);
 }
 
 Test(strategy, slow_momentum_of_zero_is_ama)
@@ -162,8 +136,8 @@ Test(strategy, slow_momentum_of_zero_is_ama)
         cr_assert(s_take(a, (float)-i) && s_take(b, (float)-i));
         s_expect(a->replica.parameters, buf_peek(b->replica.parameters));
     }
-    s_end(a);
-    s_end(b);
+    alone_free(a);
+    alone_free(b);
 }
 
 Test(strategy, differences_act_on_where_local_steps_began)
@@ -179,7 +153,7 @@ Test(strategy, differences_act_on_where_local_steps_began)
     s_expect(a->replica.parameters, (float[]){-1.5F, -2.25F, -3, -3.75F});
     s_expect(a->replica.outer.momentum, (float[]){1, 1.5F, 2, 2.5F});
     buf_destroy(&cut);
-    s_end(a);
+    alone_free(a);
 }
 
 Test(strategy, significant_changes_stay_here_and_are_added_there)
@@ -193,7 +167,7 @@ Test(strategy, significant_changes_stay_here_and_are_added_there)
     s_expect(a->replica.parameters, (float[]){-2, -3.5F, -5, -6.5F});
     buf_destroy(&cut);
     cr_assert_null(s_cut(a, false), "what others sent is no change of this region's");
-    s_end(a);
+    alone_free(a);
 }
 
 Test(strategy, rows_are_found_by_their_names)

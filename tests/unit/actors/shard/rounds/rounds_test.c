@@ -2,59 +2,28 @@
  * messages, and what is committed is said. Three regions; this one is region 1, and counts: a contribution is
  * added to what the parameters are. */
 #include "actors/shard/rounds/rounds.h"
-#include "actors/shard/durable/rooms.h"
-#include "tests/unit/actors/shard/world.h"
+#include "tests/unit/actors/shard/alone.h"
 
 #define ELEMENTS 8
 #define HERE 1
 
-typedef struct {
-    topology_t *topology;
-    job_t job;
-    base_t base;
-    replica_t replica;
-    stream_t stream;
-    rounds_t rounds;
-} house_t;
-
-static house_t *s_house(double quorum)
+static alone_t *s_house(double quorum)
 {
-    house_t *h = calloc(1, sizeof *h);
-    cr_assert_not_null(h);
-    h->topology = world_topology(3, STRATEGY_SSGD, 1, 1);
-    h->topology->job.optimizer.lr = 1;
-    snprintf(h->topology->job.data.kind, sizeof h->topology->job.data.kind, "counter");
-    h->topology->job.sync.quorum = quorum;
-    h->topology->job.sync.grace_us = 100000;
-    cr_assert_eq(job_derive(h->topology, 120, &h->job, NULL), ERR_OK);
-    shard_spec_t spec = {.topology = h->topology,
-                         .job = &h->job,
-                         .region_index = HERE,
-                         .incarnation = 1,
-                         .elements = ELEMENTS,
-                         .layout = WORLD_LAYOUT,
-                         .chunk_bytes = 16,
-                         .history = 1000};
-    base_init(&h->base, &spec);
+    topology_t *topology = world_topology(3, STRATEGY_SSGD, 1, 1);
+    topology->job.optimizer.lr = 1;
+    snprintf(topology->job.data.kind, sizeof topology->job.data.kind, "counter");
+    topology->job.sync.quorum = quorum;
+    topology->job.sync.grace_us = 100000;
+    alone_t *h = alone_new(topology, 120,
+                           (shard_spec_t){.region_index = HERE,
+                                          .incarnation = 1,
+                                          .elements = ELEMENTS,
+                                          .layout = WORLD_LAYOUT,
+                                          .chunk_bytes = 16,
+                                          .history = 1000});
     h->base.core.now_us = 1;
     h->base.changes = 1;
-    const terms_t terms = rooms_terms(&h->base);
-    replica_init(&h->replica, &h->base, terms.exchange);
-    buf_t *zero = buf_new_zero(base_bytes(&h->base));
-    replica_start(&h->replica, &zero);
-    stream_init(&h->stream, &h->base, &h->replica, &terms.stream);
-    rounds_init(&h->rounds, &h->base, &h->replica, &h->stream, &terms.rounds);
     return h;
-}
-
-static void s_leave(house_t *h)
-{
-    rounds_fini(&h->rounds);
-    stream_fini(&h->stream);
-    replica_fini(&h->replica);
-    base_fini(&h->base);
-    free(h->topology);
-    free(h);
 }
 
 static buf_t *s_values(float value)
@@ -69,7 +38,7 @@ static delta_head_t s_head(uint64_t number)
     return (delta_head_t){.first = number, .last = number, .kind = DELTA_GRADIENT, .steps = 1, .samples = 4};
 }
 
-static void s_own(house_t *h, uint64_t number, float value)
+static void s_own(alone_t *h, uint64_t number, float value)
 {
     pending_t own = {.region = HERE, .head = s_head(number), .data = s_values(value)};
     h->stream.cut = number;
@@ -77,7 +46,7 @@ static void s_own(house_t *h, uint64_t number, float value)
 }
 
 /* As the core takes it: it waits here, and the origin's position is behind it. */
-static void s_other(house_t *h, size_t origin, uint64_t number, float value)
+static void s_other(alone_t *h, size_t origin, uint64_t number, float value)
 {
     incoming_t delta = {
         .head = s_head(number), .history = 70 + origin, .decoded = s_values(value), .cursor = buf_new(0)};
@@ -87,12 +56,12 @@ static void s_other(house_t *h, size_t origin, uint64_t number, float value)
     buf_destroy(&delta.cursor);
 }
 
-static float s_value(const house_t *h)
+static float s_value(const alone_t *h)
 {
     return -((const float *)buf_peek(h->replica.parameters))[0];
 }
 
-static bool s_hear(house_t *h, message_kind_t kind, size_t region, uint64_t round, const uint64_t *taken)
+static bool s_hear(alone_t *h, message_kind_t kind, size_t region, uint64_t round, const uint64_t *taken)
 {
     char from[64];
     snprintf(from, sizeof from, "shard/region%zu/0", region);
@@ -109,7 +78,7 @@ static bool s_hear(house_t *h, message_kind_t kind, size_t region, uint64_t roun
 }
 
 /* How many messages of a kind it has to send; they are gone afterwards. */
-static size_t s_said(house_t *h, message_kind_t kind)
+static size_t s_said(alone_t *h, message_kind_t kind)
 {
     size_t count = 0;
     message_t *m;
@@ -122,7 +91,7 @@ static size_t s_said(house_t *h, message_kind_t kind)
 
 Test(rounds, a_round_acts_when_every_region_has_contributed)
 {
-    house_t *h = s_house(1);
+    alone_t *h = s_house(1);
     s_own(h, 1, 10);
     s_other(h, 0, 1, 1);
     cr_assert(rounds_bars(&h->rounds));
@@ -134,23 +103,23 @@ Test(rounds, a_round_acts_when_every_region_has_contributed)
     cr_assert_eq(h->rounds.number, 1);
     cr_assert_not(rounds_open(&h->rounds));
     cr_assert_not(rounds_apply(&h->rounds), "nobody has reached the next one");
-    s_leave(h);
+    alone_free(h);
 }
 
 Test(rounds, who_has_left_is_not_waited_for)
 {
-    house_t *h = s_house(1);
+    alone_t *h = s_house(1);
     h->stream.origins[2].final = true;
     s_own(h, 1, 10);
     s_other(h, 0, 1, 1);
     cr_assert(rounds_apply(&h->rounds));
     cr_assert_eq(s_value(h), 11);
-    s_leave(h);
+    alone_free(h);
 }
 
 Test(rounds, nobody_is_two_rounds_ahead_but_for_what_is_decided)
 {
-    house_t *h = s_house(0.5);
+    alone_t *h = s_house(0.5);
     const uint64_t taken[3] = {1, 1, 7};
     cr_assert_eq(h->stream.bound[2], 2);
     cr_assert_not(s_hear(h, KIND_decision, 0, 1, taken));
@@ -161,13 +130,13 @@ Test(rounds, nobody_is_two_rounds_ahead_but_for_what_is_decided)
     s_other(h, 2, 7, 100);
     cr_assert(rounds_apply(&h->rounds));
     cr_assert_eq(h->stream.bound[2], 3);
-    s_leave(h);
+    alone_free(h);
 }
 
 /* Everything up to the numbers that were decided, however late; and not before all of it is here. */
 Test(rounds, what_is_decided_is_what_acts)
 {
-    house_t *h = s_house(0.5);
+    alone_t *h = s_house(0.5);
     const uint64_t first[3] = {1, 1, 0}, second[3] = {2, 1, 2};
     s_own(h, 1, 10);
     s_other(h, 0, 1, 1);
@@ -184,12 +153,12 @@ Test(rounds, what_is_decided_is_what_acts)
     cr_assert(rounds_apply(&h->rounds));
     cr_assert_eq(s_value(h), 313);
     cr_assert(rounds_settled(&h->rounds));
-    s_leave(h);
+    alone_free(h);
 }
 
 Test(rounds, a_vote_is_said_when_it_is_stored)
 {
-    house_t *h = s_house(0.5);
+    alone_t *h = s_house(0.5);
     s_hear(h, KIND_vote_want, 0, 1, NULL);
     cr_assert_eq(s_said(h, KIND_vote), 0);
     cr_assert(rounds_wants_snapshot(&h->rounds));
@@ -198,28 +167,28 @@ Test(rounds, a_vote_is_said_when_it_is_stored)
     cr_assert(rounds_committed(&h->rounds, h->base.changes, 0));
     cr_assert_eq(s_said(h, KIND_vote), 1);
     cr_assert_not(rounds_wants_snapshot(&h->rounds));
-    s_leave(h);
+    alone_free(h);
 }
 
 Test(rounds, a_decision_that_all_have_let_go_means_that_it_must_enter)
 {
-    house_t *h = s_house(0.5);
+    alone_t *h = s_house(0.5);
     cr_assert(s_hear(h, KIND_decision, 0, 1, NULL));
     cr_assert_not(s_hear(h, KIND_decision, 0, 2, NULL), "not the next one");
     const uint64_t taken[3] = {1, 1, 0};
     s_hear(h, KIND_decision, 2, 1, taken);
     cr_assert_not(s_hear(h, KIND_decision, 0, 1, NULL), "somebody has told it");
-    s_leave(h);
+    alone_free(h);
 }
 
-static house_t *s_stored_and_loaded(const house_t *h)
+static alone_t *s_stored_and_loaded(const alone_t *h)
 {
     snapshot_id_t id = {.history = 1000, .number = 1, .incarnation = 1};
     snapshot_t *snapshot = snapshot_new(&id);
     message_t *message = core_message(&h->base.core, KIND_shard_state, h->base.core.name);
     rounds_pack(&h->rounds, message);
     cr_assert(rounds_values(&h->rounds, snapshot, NULL));
-    house_t *again = s_house(0.5);
+    alone_t *again = s_house(0.5);
     again->stream.cut = h->stream.cut;
     cr_assert_eq(rounds_load(&again->rounds, message, snapshot, NULL), ERR_OK);
     message_destroy(&message);
@@ -229,14 +198,14 @@ static house_t *s_stored_and_loaded(const house_t *h)
 
 Test(rounds, what_is_stored_is_what_it_goes_on_from)
 {
-    house_t *h = s_house(0.5);
+    alone_t *h = s_house(0.5);
     const uint64_t taken[3] = {2, 1, 9};
     s_other(h, 0, 1, 1);
     s_other(h, 2, 1, 100);
     s_hear(h, KIND_decision, 0, 1, taken);
     s_hear(h, KIND_vote_want, 0, 2, NULL);
     rounds_mute(&h->rounds);
-    house_t *again = s_stored_and_loaded(h);
+    alone_t *again = s_stored_and_loaded(h);
     const uint64_t *decided = vote_decided(&again->rounds, 1);
     cr_assert_not_null(decided);
     cr_assert_eq(decided[2], 9);
@@ -246,8 +215,8 @@ Test(rounds, what_is_stored_is_what_it_goes_on_from)
     cr_assert_eq(again->rounds.forwards.count, 2);
     cr_assert_eq(again->rounds.forwards.items[1].region, 2);
     cr_assert_eq(buf_size(again->rounds.forwards.items[1].kept.data), ELEMENTS * sizeof(float));
-    s_leave(again);
-    s_leave(h);
+    alone_free(again);
+    alone_free(h);
 }
 
 /* A region's contribution is given to a third one, from the number that it lacks. */
@@ -259,7 +228,7 @@ Test(rounds, what_others_sent_is_handed_on)
     } cases[] = {{"shard/region0/0", "region2", 2},
                  {"shard/region2/0", "region2", 0},
                  {"worker/region0/0", "region2", 0}};
-    house_t *h = s_house(0.5);
+    alone_t *h = s_house(0.5);
     for (uint64_t number = 1; number <= 3; number++) {
         s_other(h, 2, number, 100);
         s_other(h, 0, number, 1);
@@ -273,11 +242,11 @@ Test(rounds, what_others_sent_is_handed_on)
         cr_assert_eq(s_said(h, KIND_delta), 2 * cases[i].given, "from %s; a delta is two chunks",
                      cases[i].from);
     }
-    s_leave(h);
+    alone_free(h);
 }
 
 /* Region 0 says that it has everything of region 2's stream up to `number`. */
-static void s_has(house_t *h, uint64_t number)
+static void s_has(alone_t *h, uint64_t number)
 {
     const uint64_t have[3] = {0, 0, number};
     message_t *m = message_new(KIND_vote_want, h->base.core.name, "shard/region0/0");
@@ -289,7 +258,7 @@ static void s_has(house_t *h, uint64_t number)
 
 Test(rounds, what_is_kept_for_others_goes_when_they_have_it)
 {
-    house_t *h = s_house(0.5);
+    alone_t *h = s_house(0.5);
     for (uint64_t number = 1; number <= 3; number++)
         s_other(h, 2, number, 100);
     s_has(h, 0);
@@ -299,24 +268,24 @@ Test(rounds, what_is_kept_for_others_goes_when_they_have_it)
     rounds_committed(&h->rounds, h->base.changes, 0);
     cr_assert_eq(h->rounds.forwards.count, 1);
     cr_assert_eq(h->rounds.forwards.items[0].kept.head.last, 3);
-    s_leave(h);
+    alone_free(h);
 }
 
 Test(rounds, what_is_kept_for_others_is_bounded_by_the_window)
 {
-    house_t *h = s_house(0.5);
-    h->topology->job.sync.window_bytes = 3 * ELEMENTS * sizeof(float);
+    alone_t *h = s_house(0.5);
+    alone_topology(h)->job.sync.window_bytes = 3 * ELEMENTS * sizeof(float);
     for (uint64_t number = 1; number <= 5; number++)
         s_other(h, 2, number, 100);
     cr_assert_eq(h->rounds.forwards.count, 3);
     cr_assert_eq(h->rounds.forwards.items[0].kept.head.last, 3, "the oldest has gone first");
-    s_leave(h);
+    alone_free(h);
 }
 
 /* Asked is who has it; when the origin itself is silent for a while. */
 Test(rounds, what_a_decided_round_lacks_is_asked_for)
 {
-    house_t *h = s_house(0.5);
+    alone_t *h = s_house(0.5);
     const uint64_t taken[3] = {0, 0, 1};
     s_hear(h, KIND_decision, 0, 1, taken);
     rounds_advance(&h->rounds);
@@ -328,5 +297,5 @@ Test(rounds, what_a_decided_round_lacks_is_asked_for)
     h->base.core.now_us += 100000;
     rounds_advance(&h->rounds);
     cr_assert_eq(s_said(h, KIND_stream_fetch), 1, "the next is asked soon while one gives");
-    s_leave(h);
+    alone_free(h);
 }

@@ -1,54 +1,21 @@
 /* Deltas out and in, without a shard: the rooms above are this test, which says what may leave
  * and what may be taken. */
-#include "actors/shard/durable/rooms.h"
 #include "actors/shard/replica/exchange.h"
 #include "actors/shard/stream/stream.h"
 #include "codec/base/hash.h"
-#include "tests/unit/actors/shard/world.h"
+#include "tests/unit/actors/shard/alone.h"
 
 #define N 4
 
-typedef struct {
-    topology_t *topology;
-    job_t job;
-    base_t base;
-    intake_terms_t terms; /* of a step */
-    replica_t replica;
-    stream_t stream;
-} alone_t;
-
 static alone_t *s_alone(strategy_name_t strategy, uint64_t every)
 {
-    alone_t *a = calloc(1, sizeof *a);
-    a->topology = world_topology(3, strategy, every, 1);
-    a->topology->job.optimizer.lr = 1;
-    a->topology->job.sync.staleness = 2;
-    cr_assert_eq(job_derive(a->topology, 64, &a->job, NULL), ERR_OK);
-    const shard_spec_t spec = {.topology = a->topology,
-                               .job = &a->job,
-                               .incarnation = 3,
-                               .elements = N,
-                               .chunk_bytes = 64,
-                               .history = 5};
-    base_init(&a->base, &spec);
-    const terms_t terms = rooms_terms(&a->base);
-    a->terms = terms.intake;
-    replica_init(&a->replica, &a->base, terms.exchange);
-    buf_t *zero = buf_new_zero(N * sizeof(float));
-    replica_start(&a->replica, &zero);
-    stream_init(&a->stream, &a->base, &a->replica, &terms.stream);
-    a->stream.history = 5;
+    topology_t *topology = world_topology(3, strategy, every, 1);
+    topology->job.optimizer.lr = 1;
+    topology->job.sync.staleness = 2;
+    alone_t *a = alone_new(topology, 64,
+                           (shard_spec_t){.incarnation = 3, .elements = N, .chunk_bytes = 64, .history = 5});
     a->base.stored = true;
     return a;
-}
-
-static void s_end(alone_t *a)
-{
-    stream_fini(&a->stream);
-    replica_fini(&a->replica);
-    base_fini(&a->base);
-    free(a->topology);
-    free(a);
 }
 
 /* A local step with a gradient of ones. */
@@ -60,7 +27,7 @@ static void s_step(alone_t *a)
     blend_t blend = {
         .parts = &part, .count = 1, .divisor = 1, .scratch = a->replica.scratch, .sums = a->replica.sums};
     cr_assert(a->replica.exchange->ready(&a->replica));
-    cr_assert(version_step(&a->replica, &blend, a->terms.steps, a->terms.sums));
+    cr_assert(version_step(&a->replica, &blend, a->intake.terms.steps, a->intake.terms.sums));
     a->replica.open_steps++;
     a->replica.open_samples += 4;
     buf_destroy(&gradient);
@@ -135,7 +102,7 @@ Test(stream, a_cut_is_kept_until_every_destination_has_it_durably)
     cr_assert_eq(s_word(a, "region2", 1, 1, 0), STREAM_NOTHING);
     cr_assert_eq(a->stream.queue_count, 0);
     cr_assert_eq(stream_stable(&a->stream), 1);
-    s_end(a);
+    alone_free(a);
 }
 
 Test(stream, nothing_leaves_before_the_room_above_says_so)
@@ -151,7 +118,7 @@ Test(stream, nothing_leaves_before_the_room_above_says_so)
     stream_fetch(&a->stream, m);
     cr_assert_eq(s_sent(a, KIND_delta), 1);
     message_destroy(&m);
-    s_end(a);
+    alone_free(a);
 }
 
 Test(stream, steps_wait_for_who_lacks_staleness_cuts)
@@ -167,7 +134,7 @@ Test(stream, steps_wait_for_who_lacks_staleness_cuts)
     cr_assert_eq(stream_slowest(&a->stream), 2);
     s_word(a, "region2", 1, 0, 0);
     cr_assert_not(stream_limited(&a->stream));
-    s_end(a);
+    alone_free(a);
 }
 
 Test(stream, more_than_was_sent_is_refused_or_a_sign_of_an_older_state)
@@ -182,7 +149,7 @@ Test(stream, more_than_was_sent_is_refused_or_a_sign_of_an_older_state)
     cr_assert_eq(a->stream.destination_entry[1], 9);
     cr_assert_eq(s_word(a, "region1", 0, 0, 3), STREAM_NOTHING, "said before it did");
     cr_assert_eq(a->stream.destination_taken[1], 1);
-    s_end(a);
+    alone_free(a);
 }
 
 Test(stream, own_contributions_are_handed_out_once_and_in_order)
@@ -200,7 +167,7 @@ Test(stream, own_contributions_are_handed_out_once_and_in_order)
         buf_destroy(&own.data);
     }
     cr_assert_not(stream_own(&a->stream, &own));
-    s_end(a);
+    alone_free(a);
 }
 
 Test(stream, deltas_are_taken_in_their_turn_and_no_further_than_the_bound)
@@ -224,7 +191,7 @@ Test(stream, deltas_are_taken_in_their_turn_and_no_further_than_the_bound)
     }
     cr_assert_eq(s_delta(a, 1, 8, 3).origin, SIZE_MAX, "known");
     cr_assert_not(stream_next(&a->stream, &origin, &delta));
-    s_end(a);
+    alone_free(a);
 }
 
 Test(stream, a_delta_of_another_line_makes_its_position_doubtful)
@@ -234,7 +201,7 @@ Test(stream, a_delta_of_another_line_makes_its_position_doubtful)
     s_delta(a, 1, 99, 1);
     cr_assert(a->stream.origins[1].suspect);
     cr_assert_eq(a->stream.origins[1].taken, 0);
-    s_end(a);
+    alone_free(a);
 }
 
 Test(stream, a_new_line_follows_where_it_is_told_to)
@@ -251,5 +218,5 @@ Test(stream, a_new_line_follows_where_it_is_told_to)
     cr_assert_eq(a->stream.queue_count, 0);
     cr_assert(stream_has(&a->stream, 5, 1));
     cr_assert_not(stream_has(&a->stream, 5, 2));
-    s_end(a);
+    alone_free(a);
 }
